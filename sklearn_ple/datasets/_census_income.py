@@ -1,0 +1,336 @@
+"""UCI Census-Income (KDD), the benchmark of the papers on MMoE and PLE."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import tempfile
+import time
+import warnings
+import zlib
+from collections.abc import Iterator, Sequence
+from http.client import HTTPException
+from pathlib import Path
+from shutil import copyfileobj
+from typing import Any
+from urllib.request import urlopen
+
+import pandas as pd
+from sklearn.datasets import get_data_home
+
+from ._nhefs import _frames_or_arrays, _make_bunch, _select_tasks
+
+_BASE_URL = "https://archive.ics.uci.edu/ml/machine-learning-databases/census-income-mld/"
+_FOLDER = "census_income"
+_ENVIRONMENT = "SKLEARN_PLE_DATA"
+
+# file and number of rows of each subset
+_FILES = {
+    "train": ("census-income.data.gz", 199_523),
+    "test": ("census-income.test.gz", 99_762),
+}
+
+# the papers' pair comes first
+_TASKS = ("income", "marital", "education")
+
+_COLUMNS = (
+    "age",
+    "class_of_worker",
+    "detailed_industry_recode",
+    "detailed_occupation_recode",
+    "education",
+    "wage_per_hour",
+    "enroll_in_edu_inst_last_wk",
+    "marital_stat",
+    "major_industry_code",
+    "major_occupation_code",
+    "race",
+    "hispanic_origin",
+    "sex",
+    "member_of_a_labor_union",
+    "reason_for_unemployment",
+    "full_or_part_time_employment_stat",
+    "capital_gains",
+    "capital_losses",
+    "dividends_from_stocks",
+    "tax_filer_stat",
+    "region_of_previous_residence",
+    "state_of_previous_residence",
+    "detailed_household_and_family_stat",
+    "detailed_household_summary_in_household",
+    "instance_weight",
+    "migration_code_change_in_msa",
+    "migration_code_change_in_reg",
+    "migration_code_move_within_reg",
+    "live_in_this_house_1_year_ago",
+    "migration_prev_res_in_sunbelt",
+    "num_persons_worked_for_employer",
+    "family_members_under_18",
+    "country_of_birth_father",
+    "country_of_birth_mother",
+    "country_of_birth_self",
+    "citizenship",
+    "own_business_or_self_employed",
+    "fill_inc_questionnaire_for_veterans_admin",
+    "veterans_benefits",
+    "weeks_worked_in_year",
+    "year",
+    "income",
+)
+
+_NUMBERS = (
+    "age",
+    "wage_per_hour",
+    "capital_gains",
+    "capital_losses",
+    "dividends_from_stocks",
+    "num_persons_worked_for_employer",
+    "weeks_worked_in_year",
+    "instance_weight",
+)
+
+# what a download or a damaged file can raise
+_ERRORS = (OSError, EOFError, ValueError, zlib.error, HTTPException)
+
+_LABELS = {"- 50000.": 0, "50000+.": 1}
+
+_DESCR = """\
+Census-Income (KDD)
+
+Weighted records of persons from the Current Population Surveys of 1994 and 1995 of the U.S. Census
+Bureau: 199,523 for training and 99,762 for testing, with 7 numeric and 33 nominal attributes, a
+weight, and whether income is above $50,000.
+
+Source: UCI Machine Learning Repository, https://doi.org/10.24432/C5N30T
+Licence: CC BY 4.0, https://creativecommons.org/licenses/by/4.0/
+"""
+
+
+def fetch_census_income(
+    *,
+    subset: str = "train",
+    tasks: str | Sequence[str] | None = ("income", "marital"),
+    data_home: str | os.PathLike[str] | None = None,
+    download_if_missing: bool = True,
+    return_X_y: bool = False,
+    as_frame: bool = True,
+    n_retries: int = 3,
+    delay: float = 1.0,
+) -> Any:
+    """Load the UCI Census-Income (KDD) data set, downloading it if necessary.
+
+    ===========  ===========  =================================================================
+    Task         Kind         Meaning
+    ===========  ===========  =================================================================
+    `income`     binary       income above 50,000 dollars (1) or not (0)
+    `marital`    binary       never married (1) or not (0)
+    `education`  multi-class  one of 17 levels of education
+    ===========  ===========  =================================================================
+
+    Parameters
+    ----------
+    subset : {"train", "test", "all"}, default="train"
+        The published part to load: 199,523 rows for training, 99,762 for testing, or the former
+        followed by the latter.
+    tasks : str, sequence of str or None, default=("income", "marital")
+        The tasks to return, in this order; one name gives one task, None all three. The default
+        is the pair of the papers on MMoE [2]_ and PLE [3]_.
+    data_home : str, path-like or None, default=None
+        The folder to look in first, and to download to; None stands for the data home of
+        scikit-learn. See Notes.
+    download_if_missing : bool, default=True
+        Whether to download a file that is not found. Otherwise OSError is raised.
+    return_X_y : bool, default=False
+        Whether to return `(data, target)` instead of a `Bunch`.
+    as_frame : bool, default=True
+        Whether to return data frames. Otherwise `data` and `target` are arrays of float64, in
+        which a category is its position in `categories` or `target_classes`.
+    n_retries : int, default=3
+        How often to try again after a download that failed.
+    delay : float, default=1.0
+        Seconds between two tries.
+
+    Returns
+    -------
+    data : :class:`~sklearn.utils.Bunch`
+        Dictionary-like object, with the following attributes.
+
+        data : DataFrame or ndarray of shape (n_samples, n_features)
+            Seven numbers, as floats; all else is categories, codes too. No value is missing:
+            `?` and `NA` are categories as any other.
+        target : DataFrame or ndarray of shape (n_samples, n_tasks)
+            The tasks; it has two dimensions even for one task. In a data frame, binary tasks
+            are of integers and `education` is of categories.
+        frame : DataFrame of shape (n_samples, n_features + n_tasks) or None
+            `data` and `target` side by side; None if `as_frame=False`.
+        instance_weight : Series or ndarray of shape (n_samples,)
+            How many people of the population a row stands for.
+        feature_names : list of str
+            The columns of `data`.
+        target_names : list of str
+            The columns of `target`.
+        categories : dict of str to list of str
+            The categories of each categorical feature.
+        target_classes : dict of str to list of str
+            The classes of each selected multi-class task.
+        DESCR : str
+            The description of the data set.
+        filenames : list of str
+            The files that the data set comes from.
+
+    (data, target) : tuple if `return_X_y=True`
+        `data` and `target` as above.
+
+    Raises
+    ------
+    ValueError
+        If `subset` or a name in `tasks` is unknown, if there is no name or one is there twice,
+        or if a file does not hold what it should.
+    OSError
+        If a file is neither found nor downloaded; the message says what to put where.
+
+    Notes
+    -----
+    `census_income/census-income.data.gz` (train) and `census_income/census-income.test.gz` (test)
+    are looked for in `data_home`, if given, in the folder that the environment variable
+    `SKLEARN_PLE_DATA` names, and in the data home of scikit-learn.
+
+    The columns of selected tasks are no features: `marital_stat` for `marital`, `education` for
+    `education`. `income`, the label of the published data set, never is one. So the default has 39
+    features; the papers also leave `education` out.
+
+    Categories are those of the subset. For the same ones in both parts, load `subset="all"` and
+    split after 199,523 rows.
+
+    Source: UCI Machine Learning Repository [1]_, licence CC BY 4.0.
+
+    References
+    ----------
+    .. [1] Census-Income (KDD), UCI Machine Learning Repository, 2000.
+       https://doi.org/10.24432/C5N30T
+    .. [2] J. Ma et al., "Modeling Task Relationships in Multi-task Learning with Multi-gate
+       Mixture-of-Experts", KDD 2018.
+    .. [3] H. Tang et al., "Progressive Layered Extraction (PLE): A Novel Multi-Task Learning
+       (MTL) Model for Personalized Recommendations", RecSys 2020.
+
+    Examples
+    --------
+    >>> from sklearn_ple.datasets import fetch_census_income
+    >>> X, y = fetch_census_income(subset="test", return_X_y=True)  # doctest: +SKIP
+    >>> X.shape  # doctest: +SKIP
+    (99762, 39)
+    >>> y.mean().round(3).to_dict()  # doctest: +SKIP
+    {'income': 0.062, 'marital': 0.432}
+    """
+    names = _select_tasks(tasks, _TASKS)
+    if subset not in (*_FILES, "all"):
+        raise ValueError(f"subset must be 'train', 'test' or 'all', got {subset!r}.")
+    parts = list(_FILES) if subset == "all" else [subset]
+    paths = [_locate(part, data_home, download_if_missing, n_retries, delay) for part in parts]
+    raw = pd.concat(map(_read, paths, parts), ignore_index=True)
+
+    raw = raw.astype({name: float if name in _NUMBERS else "category" for name in raw})
+    target = pd.DataFrame(
+        {
+            "income": raw["income"].map(_LABELS).astype(int),
+            "marital": (raw["marital_stat"] == "Never married").astype(int),
+            "education": raw["education"],
+        }
+    )[names]
+    weight = raw["instance_weight"]
+    label_of = {"marital": "marital_stat", "education": "education"}
+    labels = [label_of[name] for name in names if name in label_of]
+    data = raw.drop(columns=["income", "instance_weight", *labels])
+    if return_X_y:
+        return _frames_or_arrays(data, target, as_frame)
+    return _make_bunch(
+        data,
+        target,
+        as_frame,
+        instance_weight=weight if as_frame else weight.to_numpy(),
+        DESCR=_DESCR,
+        filenames=[str(path) for path in paths],
+    )
+
+
+def _locate(
+    part: str,
+    data_home: str | os.PathLike[str] | None,
+    download_if_missing: bool,
+    n_retries: int,
+    delay: float,
+) -> Path:
+    """Return the path of a file, after a download where there is none."""
+    name, _ = _FILES[part]
+    places: list[Path] = []
+    for home in _homes(data_home):
+        places.append(home / _FOLDER / name)
+        if places[-1].is_file():
+            return places[-1]
+
+    path = places[0] if data_home is not None else places[-1]
+    url = _BASE_URL + name
+    missing = f"Census-Income file not found: save {url} as {path}."
+    if not download_if_missing:
+        raise OSError(missing)
+    try:
+        _download(url, path, part, n_retries, delay)
+    except _ERRORS as error:
+        raise OSError(f"{missing} The download failed: {error}") from error
+    return path
+
+
+def _homes(data_home: str | os.PathLike[str] | None) -> Iterator[Path]:
+    """List the folders to look in, the first one first."""
+    if data_home is not None:
+        yield Path(data_home).expanduser()
+    if os.environ.get(_ENVIRONMENT):
+        yield Path(os.environ[_ENVIRONMENT]).expanduser()
+    yield Path(get_data_home())
+
+
+def _download(url: str, path: Path, part: str, n_retries: int, delay: float) -> None:
+    """Put a file in its place, once it has arrived whole."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+        partial = Path(folder) / path.name
+        while True:
+            try:
+                with urlopen(url, timeout=60) as response, partial.open("wb") as file:
+                    copyfileobj(response, file)
+                _read(partial, part)
+                break
+            except _ERRORS as error:
+                if n_retries <= 0:
+                    raise
+                n_retries -= 1
+                warnings.warn(f"Retry downloading {url}: {error}", stacklevel=4)
+                time.sleep(delay)
+        partial.replace(path)
+
+
+def _read(path: Path, part: str) -> pd.DataFrame:
+    """Read a file as text, after a check that it is whole."""
+    _, n_rows = _FILES[part]
+    try:
+        # `?` and `NA` are values
+        raw = pd.read_csv(
+            path,
+            header=None,
+            dtype=str,
+            skipinitialspace=True,
+            keep_default_na=False,
+            compression="gzip",
+        )
+    except (EOFError, ValueError, zlib.error, gzip.BadGzipFile) as error:
+        raise ValueError(f"{path} is damaged: {error}") from error
+    if raw.shape != (n_rows, len(_COLUMNS)):
+        raise ValueError(
+            f"{path} is damaged: expected {n_rows} rows of {len(_COLUMNS)} columns, "
+            f"got {len(raw)} of {raw.shape[1]}."
+        )
+    raw.columns = pd.Index(_COLUMNS)
+    unknown = set(raw["income"].unique()) - set(_LABELS)
+    if unknown:
+        raise ValueError(f"{path} is damaged: unknown labels {unknown}.")
+    return raw

@@ -1,0 +1,282 @@
+"""Census-Income: where the files come from, what is refused, and the published figures."""
+
+import gzip
+import os
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from sklearn_ple.datasets import _census_income, fetch_census_income
+
+TRAIN, TEST = "census-income.data.gz", "census-income.test.gz"
+
+NUMERIC = [
+    "age",
+    "wage_per_hour",
+    "capital_gains",
+    "capital_losses",
+    "dividends_from_stocks",
+    "num_persons_worked_for_employer",
+    "weeks_worked_in_year",
+]
+
+
+def text_of(*, n_rows=4, first_age=20, **changes):
+    """Rows in the published format, made up but for the values that the tests look at."""
+    lines = []
+    for row in range(n_rows):
+        values = dict.fromkeys(_census_income._COLUMNS, "Not in universe")
+        values |= dict.fromkeys(NUMERIC, "0")
+        values |= {
+            "age": str(first_age + row),
+            "education": ["Children", "High school graduate"][row % 2],
+            "marital_stat": ["Never married", "Divorced"][row // 2 % 2],
+            "hispanic_origin": "NA",
+            "migration_code_change_in_msa": "?",
+            "detailed_industry_recode": "06",
+            "instance_weight": "1032.38",
+            "income": ["- 50000.", "50000+."][row % 2],
+        }
+        lines.append(", ".join((values | changes).values()) + "\n")
+    return "".join(lines)
+
+
+def put(home, name, text):
+    path = Path(home) / "census_income" / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(gzip.compress(text.encode()))
+    return path
+
+
+@pytest.fixture(autouse=True)
+def small(request, monkeypatch, tmp_path):
+    """Files of four rows, and folders with nothing in them."""
+    if "real" in request.fixturenames:
+        return
+    monkeypatch.setattr(_census_income, "_FILES", {"train": (TRAIN, 4), "test": (TEST, 4)})
+    monkeypatch.delenv("SKLEARN_PLE_DATA", raising=False)
+    monkeypatch.setenv("SCIKIT_LEARN_DATA", str(tmp_path / "sklearn"))
+
+
+@pytest.fixture
+def archive(monkeypatch, tmp_path):
+    """A folder that downloads come from."""
+    folder = tmp_path / "archive"
+    folder.mkdir()
+    monkeypatch.setattr(_census_income, "_BASE_URL", folder.as_uri() + "/")
+    return folder
+
+
+def test_bunch(tmp_path):
+    path = put(tmp_path, TRAIN, text_of())
+    census = fetch_census_income(data_home=tmp_path)
+    assert census.filenames == [str(path)]
+    assert census.data.shape == (4, 39)
+    assert list(census.data) == census.feature_names
+    assert list(census.target) == census.target_names == ["income", "marital"]
+    assert list(census.frame) == census.feature_names + census.target_names
+    assert census.target["income"].tolist() == [0, 1, 0, 1]
+    assert census.target["marital"].tolist() == [1, 1, 0, 0]
+    assert census.instance_weight.tolist() == [1032.38] * 4
+    assert "CC BY 4.0" in census.DESCR
+
+
+def test_features(tmp_path):
+    put(tmp_path, TRAIN, text_of())
+    X = fetch_census_income(data_home=tmp_path).data
+    assert list(X.select_dtypes("float64")) == NUMERIC
+    assert X.select_dtypes("category").shape[1] == 32
+    assert not X.isna().any(axis=None)
+    assert list(X["hispanic_origin"].cat.categories) == ["NA"]
+    assert list(X["migration_code_change_in_msa"].cat.categories) == ["?"]
+    assert list(X["detailed_industry_recode"].cat.categories) == ["06"]
+
+
+@pytest.mark.parametrize(
+    ("tasks", "names", "back"),
+    [
+        ("income", ["income"], {"marital_stat", "education"}),
+        (["marital", "income"], ["marital", "income"], {"education"}),
+        ("education", ["education"], {"marital_stat"}),
+        (None, ["income", "marital", "education"], set()),
+    ],
+)
+def test_only_selected_tasks_leave_the_features(tmp_path, tasks, names, back):
+    put(tmp_path, TRAIN, text_of())
+    X, y = fetch_census_income(tasks=tasks, data_home=tmp_path, return_X_y=True)
+    assert list(y) == names
+    assert set(X) & {"income", "instance_weight", "marital_stat", "education"} == back
+
+
+def test_arrays_equal_frame(tmp_path):
+    put(tmp_path, TRAIN, text_of())
+    frames = fetch_census_income(tasks=None, data_home=tmp_path)
+    arrays = fetch_census_income(tasks=None, data_home=tmp_path, as_frame=False)
+    assert arrays.frame is None
+    assert isinstance(arrays.instance_weight, np.ndarray)
+    assert arrays.data.dtype == arrays.target.dtype == np.float64
+    np.testing.assert_array_equal(arrays.data[:, 0], frames.data["age"])
+    assert arrays.target.tolist() == [[0, 1, 0], [1, 1, 1], [0, 0, 0], [1, 0, 1]]
+    assert arrays.target_classes == {"education": ["Children", "High school graduate"]}
+
+
+def test_all_is_train_then_test(tmp_path):
+    put(tmp_path, TRAIN, text_of(first_age=20, race="White"))
+    put(tmp_path, TEST, text_of(first_age=60, race="Black"))
+    census = fetch_census_income(subset="all", data_home=tmp_path)
+    assert census.data["age"].tolist() == [20, 21, 22, 23, 60, 61, 62, 63]
+    assert census.data.index.tolist() == list(range(8))
+    assert census.data["race"].tolist() == ["White"] * 4 + ["Black"] * 4
+    assert census.categories["race"] == ["Black", "White"]
+
+
+def test_lookup_order(monkeypatch, tmp_path):
+    folders = [tmp_path / name for name in ("given", "environment", "sklearn")]
+    monkeypatch.setenv("SKLEARN_PLE_DATA", str(folders[1]))
+    for age, folder in enumerate(folders):
+        put(folder, TRAIN, text_of(first_age=age))
+
+    def first_age():
+        return fetch_census_income(data_home=folders[0]).data["age"].iloc[0]
+
+    for age, folder in enumerate(folders):
+        assert first_age() == age
+        (folder / "census_income" / TRAIN).unlink()
+
+
+def test_data_home_of_sklearn_is_made_only_when_needed(tmp_path):
+    put(tmp_path, TRAIN, text_of())
+    fetch_census_income(data_home=tmp_path)
+    assert not (tmp_path / "sklearn").exists()
+
+
+@pytest.mark.parametrize("given", [True, False])
+def test_download(archive, tmp_path, given):
+    (archive / TEST).write_bytes(gzip.compress(text_of().encode()))
+    home = tmp_path / ("given" if given else "sklearn")
+    census = fetch_census_income(subset="test", data_home=home if given else None)
+    assert census.filenames == [str(home / "census_income" / TEST)]
+    assert os.listdir(home / "census_income") == [TEST]
+    (archive / TEST).unlink()
+    assert len(fetch_census_income(subset="test", data_home=home).data) == 4
+
+
+@pytest.mark.parametrize("damage", ["cut", "rows", "page", "absent"])
+def test_bad_download_is_not_kept(archive, tmp_path, damage):
+    whole = gzip.compress(text_of().encode())
+    content = {
+        "cut": whole[:-20],
+        "rows": gzip.compress(text_of(n_rows=3).encode()),
+        "page": b"<html>Sorry</html>",
+    }
+    if damage in content:
+        (archive / TRAIN).write_bytes(content[damage])
+    with pytest.raises(OSError, match=r"save file:.*archive.*The download failed"):
+        fetch_census_income(data_home=tmp_path / "home", n_retries=0)
+    assert os.listdir(tmp_path / "home" / "census_income") == []
+
+
+def test_retries(archive, monkeypatch, tmp_path):
+    waits = []
+
+    def arrive_at_second_wait(seconds):
+        waits.append(seconds)
+        if len(waits) == 2:
+            (archive / TRAIN).write_bytes(gzip.compress(text_of().encode()))
+
+    monkeypatch.setattr(_census_income.time, "sleep", arrive_at_second_wait)
+    with pytest.warns(UserWarning, match="Retry downloading file:"):
+        census = fetch_census_income(data_home=tmp_path, n_retries=2, delay=0.5)
+    assert len(census.data) == 4
+    assert waits == [0.5, 0.5]
+
+
+@pytest.mark.filterwarnings("ignore:Retry downloading")
+def test_retries_end(archive, monkeypatch, tmp_path):
+    waits = []
+    monkeypatch.setattr(_census_income.time, "sleep", waits.append)
+    with pytest.raises(OSError, match="The download failed"):
+        fetch_census_income(data_home=tmp_path)
+    assert waits == [1.0] * 3
+
+
+def test_missing_file_and_no_download(archive, tmp_path):
+    (archive / TEST).write_bytes(gzip.compress(text_of().encode()))
+    with pytest.raises(OSError, match="not found") as error:
+        fetch_census_income(subset="test", data_home=tmp_path, download_if_missing=False)
+    assert archive.as_uri() + "/" + TEST in str(error.value)
+    assert str(tmp_path / "census_income" / TEST) in str(error.value)
+
+
+def test_address():
+    assert _census_income._BASE_URL.startswith("https://archive.ics.uci.edu/")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (text_of(n_rows=3), "expected 4 rows of 42 columns, got 3 of 42"),
+        (text_of().replace(", 1032.38", ""), "expected 4 rows of 42 columns, got 4 of 41"),
+        (text_of()[:-12], "unknown labels"),
+        (text_of(n_rows=3) + "1, " + text_of(n_rows=1), "Expected 42 fields"),
+        (text_of(income="yes"), "unknown labels"),
+        ("", "No columns"),
+    ],
+)
+def test_damaged_text(tmp_path, text, message):
+    path = put(tmp_path, TRAIN, text)
+    with pytest.raises(ValueError, match=message) as error:
+        fetch_census_income(data_home=tmp_path)
+    assert str(path) in str(error.value)
+
+
+@pytest.mark.parametrize("keep", [slice(-20), slice(5, None)])
+def test_damaged_compression(tmp_path, keep):
+    path = put(tmp_path, TRAIN, text_of())
+    path.write_bytes(path.read_bytes()[keep])
+    with pytest.raises(ValueError, match="is damaged"):
+        fetch_census_income(data_home=tmp_path)
+
+
+def test_unknown_subset():
+    with pytest.raises(ValueError, match="'train', 'test' or 'all', got 'valid'"):
+        fetch_census_income(subset="valid")
+
+
+def test_unknown_task():
+    with pytest.raises(ValueError, match=r"\['sex'\]; existing tasks are \['income', 'marital'"):
+        fetch_census_income(tasks=["income", "sex"])
+
+
+@pytest.fixture(scope="module")
+def real():
+    home = os.environ.get("SKLEARN_PLE_DATA")
+    if home is None or not (Path(home) / "census_income" / TEST).is_file():
+        pytest.skip(f"needs census_income/{TEST} in the folder that SKLEARN_PLE_DATA names")
+    return fetch_census_income(subset="test", data_home=home, download_if_missing=False)
+
+
+def test_real_shares(real):
+    assert real.data.shape == (99_762, 39)
+    assert real.target.mean().round(3).to_dict() == {"income": 0.062, "marital": 0.432}
+    assert real.target["income"].sum() == 6_186
+
+
+def test_real_values(real):
+    assert (real.data["hispanic_origin"] == "NA").sum() == 405
+    assert (real.data["migration_code_change_in_msa"] == "?").any()
+    assert list(real.data.select_dtypes("number")) == NUMERIC
+    assert real.data["age"].between(0, 90).all()
+    assert real.data["weeks_worked_in_year"].between(0, 52).all()
+    assert real.categories["year"] == ["94", "95"]
+    assert real.categories["sex"] == ["Female", "Male"]
+
+
+def test_real_education(real):
+    _, y = fetch_census_income(
+        subset="test", tasks="education", return_X_y=True, download_if_missing=False
+    )
+    assert isinstance(y["education"].dtype, pd.CategoricalDtype)
+    assert y["education"].nunique() == 17
