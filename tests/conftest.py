@@ -1,0 +1,23 @@
+"""Settings of the whole run. Nothing global is seeded: an estimator's seed is its own affair."""
+
+import matplotlib
+import pytest
+import torch
+from hypothesis import settings
+from matplotlib import pyplot as plt
+
+matplotlib.use("Agg")
+
+# The run is spread over one process per core already.
+torch.set_num_threads(1)
+
+# Derandomized, a run that was green stays green; fitting takes longer than Hypothesis' deadline.
+settings.register_profile("sklearn_ple", deadline=None, derandomize=True, max_examples=50)
+settings.load_profile("sklearn_ple")
+
+
+@pytest.fixture(autouse=True)
+def close_figures():
+    """Leave no figure open for the next test."""
+    yield
+    plt.close("all")

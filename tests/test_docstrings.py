@@ -1,0 +1,81 @@
+"""Public docstrings as users see them: complete by numpydoc's rules, listed in the reference."""
+
+import importlib
+import inspect
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+from numpydoc.docscrape import get_doc_object
+from numpydoc.validate import ERROR_MSGS, validate
+
+ROOT = Path(__file__).parents[1]
+PUBLIC_MODULES = [
+    "sklearn_ple",
+    "sklearn_ple.datasets",
+    "sklearn_ple.inspection",
+    "sklearn_ple.nn",
+]
+
+
+def checks():
+    """The checks that pyproject.toml asks for; beside "all" it names those left out."""
+    config = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    named = set(config["tool"]["numpydoc_validation"]["checks"])
+    return set(ERROR_MSGS) - named if "all" in named else named
+
+
+def public_objects():
+    """Public classes and functions by their dotted name."""
+    found = {}
+    for module_name in PUBLIC_MODULES:
+        module = importlib.import_module(module_name)
+        for name in module.__all__:
+            obj = getattr(module, name)
+            if inspect.isclass(obj) or inspect.isfunction(obj):
+                found[f"{module_name}.{name}"] = obj
+    return found
+
+
+def public_methods(cls):
+    """Names of a class's public methods and properties that this package defines."""
+    for name, member in inspect.getmembers(cls):
+        function = member.fget if isinstance(member, property) else member
+        ours = (getattr(function, "__module__", None) or "").startswith("sklearn_ple")
+        if not name.startswith("_") and ours and not inspect.isclass(member):
+            yield name
+
+
+OBJECTS = public_objects()
+# A method stands here once for each class that has it: its docstring may differ between them.
+DOCUMENTED = [
+    name
+    for owner, obj in OBJECTS.items()
+    for name in [
+        owner,
+        *(f"{owner}.{m}" for m in (public_methods(obj) if inspect.isclass(obj) else ())),
+    ]
+]
+
+
+@pytest.mark.parametrize("name", DOCUMENTED)
+def test_docstring_is_complete(name):
+    wanted = checks()
+    errors = validate(name)["errors"]
+    assert not [f"{code}: {text}" for code, text in errors if code in wanted]
+
+
+@pytest.mark.parametrize("name", OBJECTS)
+def test_docstring_has_an_example(name):
+    assert ">>>" in "\n".join(get_doc_object(OBJECTS[name])["Examples"])
+
+
+def test_reference_lists_the_public_names():
+    module, listed = None, set()
+    for line in (ROOT / "docs" / "api.rst").read_text(encoding="utf-8").splitlines():
+        if match := re.fullmatch(r"\.\. currentmodule:: (\S+)", line):
+            module = match[1]
+        elif match := re.fullmatch(r"   (\w+)", line):
+            listed.add(f"{module}.{match[1]}")
+    assert listed == set(OBJECTS)

@@ -1,0 +1,139 @@
+"""The package as a whole: what is shipped, who may import whom, how it is tested."""
+
+import ast
+import importlib.metadata
+import importlib.resources
+from pathlib import Path
+
+import pytest
+
+import sklearn_ple
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "sklearn_ple"
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+# From the top down: a room imports from the layers below its own only.
+LAYERS = [
+    {"estimators"},
+    {"base"},
+    {"training", "features", "targets", "balancing"},
+    {"nn", "tasks"},
+]
+MAY_IMPORT = {
+    room: set().union(*LAYERS[depth + 1 :]) for depth, layer in enumerate(LAYERS) for room in layer
+}
+# Beside the layers: users of the public estimators (the package itself, ""), and the data.
+MAY_IMPORT |= {
+    "inspection": {"", "estimators"},
+    "metrics": {"", "estimators"},
+    "datasets": set(),
+}
+# These put it all together.
+UNBOUND = {"__init__", "__main__"}
+# The networks are pure torch.
+MAY_NOT_IMPORT = {"nn": {"sklearn", "skorch", "pandas"}}
+
+
+def is_helper(room):
+    """A top-level `_name.py`: used from anywhere, uses nothing of ours."""
+    return room.startswith("_") and room not in UNBOUND
+
+
+def imported_modules(source, package):
+    """Dotted names of all that a module in `package` imports, at any depth of its code."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            parents = package.split(".")
+            base = parents[: len(parents) - node.level + 1] if node.level else []
+            base += [node.module] if node.module else []
+            # `from package import name`: the name may be a module or a thing in the package.
+            yield from (".".join([*base, alias.name]) for alias in node.names)
+
+
+def violations(source, path):
+    """The imports of `source`, a module at `path` within the package, that break the rules."""
+    room = Path(path).parts[0].removesuffix(".py")
+    if room in UNBOUND:
+        return []
+    if room not in MAY_IMPORT and not is_helper(room):
+        return [f"{path} has no place in MAY_IMPORT"]
+    package = ".".join(["sklearn_ple", *Path(path).parts[:-1]])
+    found = []
+    for name in imported_modules(source, package):
+        top, _, rest = name.partition(".")
+        if top == "sklearn_ple":
+            target = rest.split(".")[0]
+            # A name that is no room is defined in the package's own __init__.
+            target = target if target in MAY_IMPORT or is_helper(target) else ""
+            helps = is_helper(target) and not is_helper(room)
+            allowed = target == room or helps or target in MAY_IMPORT.get(room, set())
+        else:
+            allowed = top not in MAY_NOT_IMPORT.get(room, set())
+        if not allowed:
+            found.append(f"{path} imports {name}")
+    return found
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_imports_point_down(module):
+    path = module.relative_to(PACKAGE).as_posix()
+    assert not violations(module.read_text(encoding="utf-8"), path)
+
+
+@pytest.mark.parametrize(
+    ("path", "source"),
+    [
+        ("tasks.py", "from .targets import encode"),
+        ("nn/ple.py", "from ..tasks import Task"),
+        ("nn/ple.py", "from sklearn.base import BaseEstimator"),
+        ("nn/ple.py", "def f():\n    import pandas as pd"),
+        ("targets.py", "from . import features"),
+        ("base.py", "import sklearn_ple.estimators"),
+        ("base.py", "from sklearn_ple import PLEClassifier"),
+        ("inspection/gates.py", "from ..base import MultiTaskEstimator"),
+        ("datasets/nhefs.py", "from ..features import Encoder"),
+        ("_docs.py", "from .tasks import Task"),
+        ("_docs.py", "from ._frames import is_frame"),
+        ("misc.py", ""),
+    ],
+)
+def test_wrong_imports_are_found(path, source):
+    assert len(violations(source, path)) == 1
+
+
+@pytest.mark.parametrize(
+    ("path", "source"),
+    [
+        ("estimators/ple.py", "from ..base import MultiTaskEstimator\nfrom ..nn import PLE"),
+        ("base.py", "from . import tasks, targets\nfrom ._docs import describe"),
+        ("nn/ple.py", "import torch\nfrom .experts import ExpertBank\nfrom . import gates"),
+        ("inspection/gates.py", "from sklearn_ple import PLEClassifier"),
+        ("__main__.py", "from .datasets import load_nhefs"),
+    ],
+)
+def test_right_imports_pass(path, source):
+    assert violations(source, path) == []
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_module_is_short(module):
+    assert len(module.read_text(encoding="utf-8").splitlines()) <= 400
+
+
+def test_version_is_that_of_the_distribution():
+    assert sklearn_ple.__version__ == importlib.metadata.version("sklearn-ple")
+
+
+def test_data_and_type_marker_are_shipped():
+    assert (importlib.resources.files("sklearn_ple") / "py.typed").is_file()
+    assert (importlib.resources.files("sklearn_ple.datasets") / "data" / "nhefs.csv.gz").is_file()
+
+
+def test_checks_run_the_command_of_the_readme():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
+    (command,) = [line.strip() for line in readme if line.strip().endswith("-m pytest")]
+    assert command in (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()
+    assert ".ci/run" in (ROOT / ".github" / "workflows" / "checks.yml").read_text(encoding="utf-8")
