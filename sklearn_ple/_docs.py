@@ -1,0 +1,144 @@
+"""Docstrings of parameters that several estimators share, written once."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import TypeVar
+
+_T = TypeVar("_T", bound=type)
+
+_PARAMETERS = {
+    "task_types": """
+task_types : str, list of str or dict, default="auto"
+    Kind of every task: "binary", "multiclass", "regression" or "count" (Poisson). One kind for
+    all, a list in the order of y's columns, or a dict by column name; a column that the dict
+    does not name is "auto". "auto" looks at the observed labels: strings, categories and bools are
+    classes; whole numbers are classes if there are at most 20 distinct ones, else a regression
+    (with a warning that asks to say so); other numbers are a regression.""",
+    "class_weight": """
+class_weight : "balanced", dict, list or None, default=None
+    Weights of the classes in the loss. A list in the order of y's columns or a dict by column
+    name holds one entry per task: "balanced", a dict from label to weight, or None. "balanced"
+    alone holds for all tasks with classes, a dict from label to weight for a single task.""",
+    "categorical_features": """
+categorical_features : "from_dtype", array-like or None, default="from_dtype"
+    Which columns of X are categories: names, positions or a boolean mask; None for no column.
+    "from_dtype" takes categorical and string columns. Categories never seen in fit are treated
+    as unknown, missing ones as a category of their own.""",
+    "embedding_dim": """
+embedding_dim : int, default=8
+    Width of the learnt embedding of every categorical column.""",
+    "task_weights": """
+task_weights : list of float or dict, default=None
+    Weights of the tasks in the joint loss at epoch 0, in the order of y's columns or by name; 1
+    for a task that is not named.""",
+    "task_weight_decay": """
+task_weight_decay : float, list of float or dict, default=1.0
+    Factor gamma by which a task's weight changes with every epoch t: ``w(t) = w(0) * gamma**t``.
+    One for all tasks, or in the order of y's columns, or by name (1 for a task not named).""",
+    "optimizer": """
+optimizer : {"adamw", "adam", "sgd"} or class, default="adamw"
+    The optimizer, or a subclass of :class:`torch.optim.Optimizer`.""",
+    "learning_rate": """
+learning_rate : float, default=1e-3
+    The learning rate, the highest one where there is a schedule.""",
+    "lr_schedule": """
+lr_schedule : {"constant", "cosine", "one_cycle"}, default="constant"
+    How the learning rate changes over ``max_epochs``: not at all, down to zero along half a
+    cosine, or up over the first 30 % of the steps and down to zero after them.""",
+    "weight_decay": """
+weight_decay : float, default=1e-4
+    The optimizer's weight decay, for optimizers that have one.""",
+    "batch_size": """
+batch_size : int, default=256
+    Rows in a step of training.""",
+    "max_epochs": """
+max_epochs : int, default=100
+    Passes over the data, at most.""",
+    "early_stopping": """
+early_stopping : bool or "auto", default="auto"
+    Whether to set rows aside for validation, to stop when their joint loss no longer decreases,
+    and to return to the best weights. "auto" does so from 1,000 rows on.""",
+    "validation_fraction": """
+validation_fraction : float, default=0.1
+    Share of the rows, drawn at random, that early stopping sets aside.""",
+    "n_iter_no_change": """
+n_iter_no_change : int, default=10
+    Epochs without an improvement after which early stopping ends the training.""",
+    "tol": """
+tol : float, default=0.0
+    Decrease of the joint loss of validation that counts as an improvement.""",
+    "warm_start": """
+warm_start : bool, default=False
+    Whether a further call of fit goes on from the weights learnt, with the classes, scales and
+    categories of the first call.""",
+    "device": """
+device : str, default="auto"
+    Where to train and predict: "cpu", "cuda", "cuda:1", "mps"; "auto" for a GPU if there is one.
+    The data lie on it when they fit.""",
+    "dtype": """
+dtype : {"float32", "float64"}, default="float32"
+    Precision of the network.""",
+    "callbacks": """
+callbacks : list of skorch callbacks, default=None
+    Further callbacks, see :class:`skorch.callbacks.Callback`. Every training uses copies.""",
+    "net_params": """
+net_params : dict, default=None
+    Further parameters of :class:`skorch.net.NeuralNet`, which take precedence over those here.""",
+    "random_state": """
+random_state : int, RandomState instance or None, default=None
+    Determines initial weights, the order of the rows, dropout and the rows of validation. An int
+    gives the same result every time on a CPU. Global random states are left alone.""",
+    "verbose": """
+verbose : int, default=0
+    Whether to show a progress bar, with the losses and the score of validation.""",
+}
+
+_ATTRIBUTES = """
+task_names_ : list of str
+    Names of the tasks: y's columns, or "y0", "y1" and so on; "y" for a 1-D y without a name.
+task_types_ : dict
+    Kind of every task by name.
+classes_ : ndarray or list
+    The sorted class labels of every task, None for a task without; a plain array for 1-D y.
+n_features_in_ : int
+    Number of columns of X.
+feature_names_in_ : ndarray of str
+    Names of the columns of X, if they are all strings.
+n_iter_ : int
+    Number of epochs trained.
+history_ : list of dict
+    One dict an epoch: ``epoch``, ``loss``, ``task_losses``, ``task_weights``, ``learning_rate``,
+    ``seconds`` and, with early stopping, ``valid_loss`` (weighted by the tasks' weights at epoch
+    0), ``valid_task_losses``, ``valid_score`` and ``valid_task_scores`` (accuracy or R²).
+module_ : torch.nn.Module
+    The network.
+net_ : skorch.NeuralNet
+    The skorch net that holds it.
+device_ : str
+    The device that training ran on."""
+
+
+def fill_doc(**parts: str) -> Callable[[_T], _T]:
+    """Fill the shared parts, and further ones, into a class's docstring.
+
+    The docstring says ``%(features)s`` where the parameters of that group belong, or
+    ``%(task_types)s`` for a single one.
+    """
+    names = list(_PARAMETERS)
+    groups = {
+        "features": ["categorical_features", "embedding_dim"],
+        "joint_loss": ["task_weights", "task_weight_decay"],
+        "training": names[names.index("optimizer") :],
+    }
+    texts = {name: text.strip() for name, text in {**_PARAMETERS, **parts}.items()}
+    texts["attributes"] = _ATTRIBUTES.strip()
+    for group, members in groups.items():
+        texts[group] = "\n".join(texts[name] for name in members)
+
+    def fill(cls: _T) -> _T:
+        cls.__doc__ = inspect.cleandoc(cls.__doc__ or "") % texts + "\n"
+        return cls
+
+    return fill

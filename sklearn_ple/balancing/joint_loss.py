@@ -1,0 +1,77 @@
+"""The weighted sum of the tasks' losses, each over the labels that are there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import groupby
+
+import torch
+from torch import Tensor, nn
+
+from ..tasks import Task
+
+
+class JointLoss(nn.Module):
+    """The joint loss of Progressive Layered Extraction over labels that may be missing.
+
+    ``L = sum_k w_k * [sum_i s_ik * loss_k(i) / sum_i s_ik]``, with ``s_ik`` the weight of row i's
+    label for task k, zero where it is missing. A task without a label in the batch adds zero.
+
+    Neighbouring tasks of one kind and size are computed together.
+
+    Parameters
+    ----------
+    tasks : sequence of Task
+        The fitted tasks, in the order of the network's outputs.
+
+    Attributes
+    ----------
+    task_weights : Tensor of shape (n_tasks,)
+        The current ``w_k``, a buffer.
+    """
+
+    def __init__(self, tasks: Sequence[Task]):
+        super().__init__()
+        self.register_buffer("task_weights", torch.ones(len(tasks)))
+        self.groups: list[tuple[Callable, slice, slice, int]] = []
+        position = column = 0
+        for (kind, n_outputs), members in groupby(tasks, key=lambda t: (type(t), t.n_outputs)):
+            n_tasks = len(list(members))
+            positions = slice(position, position + n_tasks)
+            columns = slice(column, column + n_tasks * n_outputs)
+            self.groups.append((kind.loss, positions, columns, n_outputs))
+            position, column = positions.stop, columns.stop
+
+    def task_sums(self, outputs: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
+        """Sum every task's weighted losses, and its weights.
+
+        Parameters
+        ----------
+        outputs : Tensor of shape (n_rows, sum of n_outputs)
+            The network's outputs.
+        targets, weights : Tensor of shape (n_rows, n_tasks)
+            The encoded labels, and their weights. The targets are finite everywhere.
+
+        Returns
+        -------
+        Tensor of shape (2, n_tasks)
+            Sums of weighted losses, and sums of weights.
+        """
+        losses = [
+            loss(outputs[:, columns].unflatten(1, (-1, n_outputs)), targets[:, positions])
+            for loss, positions, columns, n_outputs in self.groups
+        ]
+        loss = torch.cat(losses, dim=1)
+        # A loss without a label may overflow, and 0 * inf is NaN: fill before multiplying.
+        loss = torch.where(weights > 0, loss, 0.0)
+        return torch.stack([(weights * loss).sum(dim=0), weights.sum(dim=0)])
+
+    def combine(self, sums: Tensor) -> tuple[Tensor, Tensor]:
+        """Turn sums of losses and weights into the joint loss and the tasks' mean losses."""
+        total = torch.where(sums[1] > 0, sums[1], 1.0)
+        task_losses = sums[0] / total
+        return (self.task_weights * task_losses).sum(), task_losses
+
+    def forward(self, outputs: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
+        """Compute the joint loss, a scalar; the parameters are those of `task_sums`."""
+        return self.combine(self.task_sums(outputs, targets, weights))[0]

@@ -1,0 +1,48 @@
+"""The weights of the tasks over the epochs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from numbers import Real
+from typing import Any
+
+import numpy as np
+
+from ..tasks import by_task
+
+
+class TaskWeights:
+    """Weights that decay or grow with the epoch: ``w_k(t) = w_k0 * gamma_k ** t``.
+
+    Parameters
+    ----------
+    names : sequence of str
+        The tasks' names.
+    task_weights : None, sequence of float or dict
+        The weights at epoch 0; 1 for a task that is not named.
+    task_weight_decay : float, sequence of float or dict
+        The gammas; 1, a constant weight, for a task that is not named.
+
+    Raises
+    ------
+    ValueError
+        If a weight or gamma is not a finite number or is negative.
+    """
+
+    def __init__(self, names: Sequence[str], task_weights: Any, task_weight_decay: Any):
+        self.initial = _numbers(names, "task_weights", task_weights)
+        self.decay = _numbers(names, "task_weight_decay", task_weight_decay)
+
+    def at(self, epoch: int) -> np.ndarray:
+        """Give the weights of an epoch, counted from 0."""
+        return self.initial * self.decay**epoch
+
+
+def _numbers(names: Sequence[str], parameter: str, value: Any) -> np.ndarray:
+    values = by_task(value, names, parameter, default=1.0)
+    for name, number in values.items():
+        if not (isinstance(number, Real) and 0 <= number < np.inf):
+            raise ValueError(
+                f"{parameter} of task {name!r} is {number!r}: it must be a number, 0 or more."
+            )
+    return np.array(list(values.values()), dtype=np.float64)

@@ -1,0 +1,433 @@
+"""The story of fit and predict: one estimator for many tasks, whatever its network."""
+
+from __future__ import annotations
+
+import copy
+from abc import ABCMeta, abstractmethod
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from numbers import Integral, Real
+from typing import Any, ClassVar
+
+import numpy as np
+import pandas as pd
+import torch
+from scipy import sparse
+from sklearn.base import BaseEstimator, _fit_context
+from sklearn.utils import Tags, check_consistent_length, check_random_state
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from ._frames import to_pandas
+from .balancing import JointLoss, TaskWeights
+from .features import FeatureEncoder, read_features
+from .nn import TabularNetwork
+from .targets import Labels, TargetEncoder, read_targets
+from .tasks import ClassTask
+from .training import LR_SCHEDULES, OPTIMIZERS, TableRows, callbacks, resolve_device
+from .training import make_net, place, train_net
+from .weights import class_weights, label_weights
+
+# With early_stopping="auto": fewer rows than this leave too few for validation.
+_MIN_ROWS_TO_STOP_EARLY = 1000
+
+
+def _knows_classes(estimator: MultiTaskEstimator) -> bool:
+    """Whether there are (or, before fit, could be) tasks with classes."""
+    tasks = estimator._targets.tasks if hasattr(estimator, "net_") else None
+    if tasks is None:
+        return estimator._family != "number"
+    return any(task.has_classes for task in tasks)
+
+
+class MultiTaskEstimator(BaseEstimator, metaclass=ABCMeta):
+    """Base of the estimators: all but the network.
+
+    A subclass names its parameters in ``__init__``, hands the shared ones on, and gives its
+    network in `_make_body`. See `PLEClassifierRegressor` for the parameters.
+    """
+
+    #: Which tasks the estimator takes: "class", "number" or, None, all kinds.
+    _family: ClassVar[str | None] = None
+
+    _parameter_constraints: ClassVar[dict[str, list]] = {
+        "task_types": [str, list, tuple, dict],
+        "class_weight": [StrOptions({"balanced"}), dict, list, tuple, None],
+        "categorical_features": [StrOptions({"from_dtype"}), "array-like", None],
+        "embedding_dim": [Interval(Integral, 1, None, closed="left")],
+        "task_weights": ["array-like", dict, None],
+        "task_weight_decay": [Interval(Real, 0, None, closed="neither"), "array-like", dict],
+        "optimizer": [StrOptions(set(OPTIMIZERS)), type],
+        "learning_rate": [Interval(Real, 0, None, closed="neither")],
+        "lr_schedule": [StrOptions(set(LR_SCHEDULES))],
+        "weight_decay": [Interval(Real, 0, None, closed="left")],
+        "batch_size": [Interval(Integral, 1, None, closed="left")],
+        "max_epochs": [Interval(Integral, 1, None, closed="left")],
+        "early_stopping": [StrOptions({"auto"}), "boolean"],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "warm_start": ["boolean"],
+        "device": [str],
+        "dtype": [StrOptions({"float32", "float64"})],
+        "callbacks": [list, tuple, None],
+        "net_params": [dict, None],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+    }
+
+    # -- fit ------------------------------------------------------------------------------------
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> MultiTaskEstimator:
+        """Learn all tasks together.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+            The features. A missing value is NaN, None or the library's own NA.
+        y : {array-like, DataFrame} of shape (n_samples, n_tasks) or (n_samples,)
+            The labels. NaN, None or NA where a task has no label.
+        sample_weight : array-like of shape (n_samples,) or (n_samples, n_tasks), default=None
+            Weights of the rows, or of every single label. Rows without weight are left out.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+        """
+        resume = self.warm_start and hasattr(self, "net_")
+        with self._all_or_nothing():
+            encoded, labels, weights = self._encode(X, y, sample_weight, None, resume)
+            self._rng = check_random_state(self.random_state)
+            train_rows, valid_rows = self._split(len(weights))
+            train, valid, score_valid = self._rows(encoded, train_rows), None, None
+            if valid_rows is not None:
+                valid = self._rows(encoded, valid_rows)
+                valid_labels = [column.take(valid_rows) for column in labels]
+                score_valid = partial(
+                    self._targets.score, labels=valid_labels, weights=weights[valid_rows]
+                )
+            schedule = []
+            if (make_schedule := LR_SCHEDULES[self.lr_schedule]) is not None:
+                n_batches = -(-len(train_rows) // self.batch_size)
+                schedule = [make_schedule(self.learning_rate, self.max_epochs, n_batches)]
+            self._train(train, valid, self.max_epochs, score_valid, schedule, resume)
+        return self
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(
+        self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None
+    ) -> MultiTaskEstimator:
+        """Learn for one more epoch, from these rows alone.
+
+        The first call settles tasks, classes, scales and categories; all classes must be in it or
+        be declared. Neither a learning-rate schedule nor early stopping apply.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+            The features.
+        y : {array-like, DataFrame} of shape (n_samples, n_tasks) or (n_samples,)
+            The labels. NaN, None or NA where a task has no label.
+        sample_weight : array-like of shape (n_samples,) or (n_samples, n_tasks), default=None
+            Weights of the rows, or of every single label.
+        classes : array-like, list or dict, default=None
+            All classes: an array for a single task; for several a list of arrays in task order
+            (None where there are none) or a dict by name. Only the first call reads them.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+        """
+        resume = hasattr(self, "net_")
+        with self._all_or_nothing():
+            encoded, _, weights = self._encode(X, y, sample_weight, classes, resume)
+            random_state = copy.deepcopy(self._rng) if resume else self.random_state
+            self._rng = check_random_state(random_state)
+            train = self._rows(encoded, np.arange(len(weights)))
+            self._train(train, None, 1, None, [], resume, keep_optimizer=True)
+        return self
+
+    def _encode(
+        self, X: Any, y: Any, sample_weight: Any, classes: Any, resume: bool
+    ) -> tuple[tuple, list[Labels], np.ndarray]:
+        """Check and encode what is to be learnt from; the encoders are fitted unless resuming.
+
+        Returns
+        -------
+        encoded : tuple of numbers, codes, targets, weights
+            What the net reads. Rows without any weight are dropped.
+        labels : list of Labels
+            The labels that have a weight.
+        weights : ndarray of shape (n_rows, n_tasks)
+            The labels' sample weights, zero where there is none.
+        """
+        table = self._read_features(X, reset=not resume)
+        labels, form = read_targets(y)
+        check_consistent_length(table, labels[0].mask)
+        weights = label_weights(sample_weight, labels)
+        kept = np.flatnonzero(weights.any(axis=1))
+        labels = [column.drop(w == 0).take(kept) for column, w in zip(labels, weights.T, strict=True)]
+        weights = weights[kept]
+        table = table[kept] if sparse.issparse(table) else table.iloc[kept]
+        if resume:
+            self._targets.check_same(form)
+        else:
+            self._targets = TargetEncoder(self.task_types, self._family, classes)
+            self._targets.fit(labels, form, weights)
+            self._features = FeatureEncoder(self.categorical_features)
+            self._features.fit(table, row_weights=weights.mean(axis=1))
+        loss_weights = weights * class_weights(labels, self._targets.tasks, self.class_weight)
+        encoded = (*self._features.transform(table), self._targets.encode(labels), loss_weights)
+        return encoded, labels, weights
+
+    def _read_features(self, X: Any, reset: bool) -> Any:
+        """Check X's shape and names; give a data frame or a CSR matrix."""
+        X = to_pandas(X)
+        if isinstance(X, pd.DataFrame):
+            validate_data(self, X, reset=reset, skip_check_array=True)
+            if 0 in X.shape:
+                raise ValueError(f"X has {X.shape[0]} rows and {X.shape[1]} columns: it is empty.")
+            return read_features(X)
+        # Arrays of objects or strings may hold categories.
+        has_objects = not sparse.issparse(X) and np.asarray(X).dtype.kind in "OSU"
+        X = validate_data(
+            self,
+            X,
+            reset=reset,
+            accept_sparse="csr",
+            dtype=None if has_objects else "numeric",
+            ensure_all_finite=False if has_objects else "allow-nan",
+        )
+        return read_features(X)
+
+    def _split(self, n_rows: int) -> tuple[np.ndarray, np.ndarray | None]:
+        """Choose the rows to train on and, if stopping early, those to validate on."""
+        early = self.early_stopping
+        if early == "auto":
+            early = n_rows >= _MIN_ROWS_TO_STOP_EARLY
+        if not early:
+            return np.arange(n_rows), None
+        n_valid = int(np.ceil(self.validation_fraction * n_rows))
+        if n_valid >= n_rows:
+            raise ValueError(
+                f"validation_fraction={self.validation_fraction} leaves none of the {n_rows} rows "
+                "to train on: lower it or set early_stopping=False."
+            )
+        order = self._rng.permutation(n_rows)
+        return order[n_valid:], order[:n_valid]
+
+    def _rows(self, encoded: tuple, rows: np.ndarray) -> TableRows:
+        return TableRows(*(part[rows] for part in encoded), dtype=self._torch_dtype)
+
+    def _train(
+        self,
+        train: TableRows,
+        valid: TableRows | None,
+        n_epochs: int,
+        score_valid: Callable[[np.ndarray], list[float]] | None,
+        schedule: list,
+        resume: bool,
+        keep_optimizer: bool = False,
+    ) -> None:
+        """Make the net, or go on with a copy of it; train it and read off what is public."""
+        names = self._targets.names
+        task_weights = TaskWeights(names, self.task_weights, self.task_weight_decay)
+        self.device_ = resolve_device(self.device, self._torch_dtype)
+        steps = [
+            callbacks.ApplyTaskWeights(task_weights.at),
+            callbacks.RecordEpoch(score_valid),
+            *([callbacks.ProgressBar()] if self.verbose else []),
+            *copy.deepcopy(list(self.callbacks or [])),
+            *schedule,
+            callbacks.KeepBestWeights(names, valid is not None, self.n_iter_no_change, self.tol),
+        ]
+        with self._seeded():
+            if resume and keep_optimizer:
+                self.net_ = copy.deepcopy(self.net_)
+            else:
+                old, self.net_ = getattr(self, "net_", None), self._make_net()
+                if resume:
+                    self.net_.continue_from(old)
+            if valid is not None:
+                valid = place(valid, self.device_)
+            train_net(self.net_, place(train, self.device_), valid, n_epochs, steps)
+        tasks = self._targets.tasks
+        classes = [task.classes for task in tasks]
+        self.task_names_ = names
+        self.task_types_ = {task.name: task.kind for task in tasks}
+        self.classes_ = classes[0] if self._targets.form.ndim == 1 else classes
+        self.history_ = self.net_.public_history()
+        self.n_iter_ = len(self.history_)
+
+    def _make_net(self) -> Any:
+        tasks = self._targets.tasks
+        make_network = partial(
+            TabularNetwork,
+            self._features.n_numbers,
+            self._features.cardinalities,
+            self.embedding_dim,
+            self._make_body([task.n_outputs for task in tasks]),
+        )
+        return make_net(
+            make_network,
+            JointLoss(tasks),
+            optimizer=self.optimizer,
+            learning_rate=self.learning_rate,
+            weight_decay=self.weight_decay,
+            batch_size=self.batch_size,
+            device=self.device_,
+            dtype=self._torch_dtype,
+            net_params=self.net_params,
+        )
+
+    @contextmanager
+    def _all_or_nothing(self) -> Iterator[None]:
+        """Give the estimator back as it was if fitting fails."""
+        before = dict(vars(self))
+        try:
+            yield
+        except BaseException:
+            vars(self).clear()
+            vars(self).update(before)
+            raise
+
+    @contextmanager
+    def _seeded(self) -> Iterator[None]:
+        """Seed torch for a while, and leave its global random state as it was."""
+        seed = int(self._rng.randint(np.iinfo(np.int32).max))
+        device = torch.device(self.device_)
+        with torch.random.fork_rng([device] if device.type == "cuda" else []):
+            torch.manual_seed(seed)
+            yield
+
+    @property
+    def _torch_dtype(self) -> torch.dtype:
+        return getattr(torch, self.dtype)
+
+    @property
+    def module_(self) -> torch.nn.Module:
+        """The trained network, a torch module that reads encoded numbers and category codes."""
+        check_is_fitted(self)
+        return self.net_.module_
+
+    def __sklearn_tags__(self) -> Tags:
+        """What scikit-learn needs to know."""
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = True
+        tags.target_tags.multi_output = True
+        tags.input_tags.sparse = True
+        tags.input_tags.allow_nan = True
+        tags.input_tags.string = True
+        tags.input_tags.categorical = True
+        return tags
+
+    @abstractmethod
+    def __init__(self, **shared: Any):
+        for name, value in shared.items():
+            setattr(self, name, value)
+
+    @abstractmethod
+    def _make_body(self, n_outputs: list[int]) -> Callable[[int], torch.nn.Module]:
+        """Give what makes the network, called with the number of features."""
+
+    # -- predict --------------------------------------------------------------------------------
+
+    def predict(self, X: Any) -> Any:
+        """Predict every task's label.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+            The features.
+
+        Returns
+        -------
+        y : ndarray or DataFrame of shape (n_samples, n_tasks) or (n_samples,)
+            The labels, in the form that y had in fit: class labels, and numbers in their units.
+            A data frame has y's columns and dtypes (but fractions are no integers) and X's index.
+        """
+        outputs = self._outputs(X)
+        index = X.index if isinstance(X, pd.DataFrame) else None
+        targets = self._targets
+        return targets.form.assemble(targets.tasks, targets.decode(outputs), index)
+
+    @available_if(_knows_classes)
+    def predict_proba(self, X: Any) -> Any:
+        """Predict the probabilities of the classes.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+            The features.
+
+        Returns
+        -------
+        probabilities : ndarray of shape (n_samples, n_classes), or list of these
+            Columns are in the order of ``classes_``. For a y of several columns a list in task
+            order, None for a task without classes.
+        """
+        return self._per_class_task(X, "predict_proba")
+
+    @available_if(_knows_classes)
+    def decision_function(self, X: Any) -> Any:
+        """Compute the scores behind the classes: logits.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+            The features.
+
+        Returns
+        -------
+        scores : ndarray of shape (n_samples,) or (n_samples, n_classes), or list of these
+            One number a row where there are two classes. For a y of several columns a list in
+            task order, None for a task without classes.
+        """
+        return self._per_class_task(X, "decision_function")
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Compute the mean over the tasks of accuracy (classes) or R² (numbers).
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+            The features.
+        y : {array-like, DataFrame} of shape (n_samples, n_tasks) or (n_samples,)
+            The labels; missing ones are skipped, and so is a task that has none.
+        sample_weight : array-like of shape (n_samples,) or (n_samples, n_tasks), default=None
+            Weights of the rows, or of every single label.
+
+        Returns
+        -------
+        score : float
+            The greater the better.
+        """
+        outputs = self._outputs(X)
+        labels, form = read_targets(y)
+        self._targets.check_same(form)
+        check_consistent_length(outputs, labels[0].mask)
+        weights = label_weights(sample_weight, labels)
+        labels = [column.drop(w == 0) for column, w in zip(labels, weights.T, strict=True)]
+        scores = self._targets.score(outputs, labels, weights)
+        if np.isnan(scores).all():
+            raise ValueError("y has no label at all: there is nothing to score.")
+        return float(np.nanmean(scores))
+
+    def _per_class_task(self, X: Any, method: str) -> Any:
+        parts = self._targets.split_outputs(self._outputs(X))
+        results = [
+            getattr(task, method)(part) if isinstance(task, ClassTask) else None
+            for task, part in zip(self._targets.tasks, parts, strict=True)
+        ]
+        return results[0] if self._targets.form.ndim == 1 else results
+
+    def _outputs(self, X: Any) -> np.ndarray:
+        check_is_fitted(self)
+        table = self._read_features(X, reset=False)
+        rows = TableRows(*self._features.transform(table), dtype=self._torch_dtype)
+        return self.net_.outputs(rows)

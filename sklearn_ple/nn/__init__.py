@@ -1,0 +1,16 @@
+"""The networks, in pure torch: they know nothing of missing labels, data frames or names."""
+
+from .embedding import CategoricalEmbedding, TabularNetwork
+from .mlp import ACTIVATIONS, BatchedLinear, BatchedMLP
+from .ple import PLE
+from .towers import Towers
+
+__all__ = [
+    "ACTIVATIONS",
+    "PLE",
+    "BatchedLinear",
+    "BatchedMLP",
+    "CategoricalEmbedding",
+    "TabularNetwork",
+    "Towers",
+]

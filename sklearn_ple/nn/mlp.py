@@ -1,0 +1,203 @@
+"""Many small MLPs of one shape, evaluated together."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+#: The activations by the names that the estimators take.
+ACTIVATIONS: dict[str, type[nn.Module]] = {
+    "relu": nn.ReLU,
+    "gelu": nn.GELU,
+    "silu": nn.SiLU,
+    "elu": nn.ELU,
+    "tanh": nn.Tanh,
+}
+
+# On a CPU, activations of one MLP beyond this many numbers (256 kB of float32) no longer stay in
+# cache between the batched operations; MLP by MLP is then up to twice as fast.
+_BATCHED_LIMIT = 2**16
+
+
+class BatchedLinear(nn.Module):
+    """Linear layers of one shape, evaluated together; each starts from its own random weights.
+
+    ``n_groups`` inputs are each read by ``n_per_group`` layers. With one layer per group this is a
+    batched matrix product, with several each group's layers are one wide product.
+
+    Parameters
+    ----------
+    n_groups : int
+        Number of distinct inputs.
+    n_per_group : int
+        Number of layers that read each input.
+    in_features, out_features : int
+        Width of every layer's input and output.
+    bias : bool, default=True
+        Whether the layers add a bias.
+
+    Attributes
+    ----------
+    weight : Parameter of shape (n_groups * n_per_group, out_features, in_features)
+        One matrix per layer, the layers of a group side by side.
+    bias : Parameter of shape (n_groups * n_per_group, out_features) or None
+        One bias per layer.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn_ple.nn import BatchedLinear
+    >>> layers = BatchedLinear(2, 3, in_features=5, out_features=4)
+    >>> layers(torch.zeros(2, 10, 5)).shape
+    torch.Size([6, 10, 4])
+    """
+
+    def __init__(
+        self,
+        n_groups: int,
+        n_per_group: int,
+        in_features: int,
+        out_features: int,
+        *,
+        bias: bool = True,
+    ):
+        super().__init__()
+        self.n_groups = n_groups
+        self.n_per_group = n_per_group
+        self.in_features = in_features
+        self.out_features = out_features
+        n_layers = n_groups * n_per_group
+        self.weight = nn.Parameter(torch.empty(n_layers, out_features, in_features))
+        self.bias = nn.Parameter(torch.empty(n_layers, out_features)) if bias else None
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draw every layer's parameters as :class:`torch.nn.Linear` does."""
+        bound = 1 / math.sqrt(self.in_features) if self.in_features else 0.0
+        for parameter in self.parameters():
+            nn.init.uniform_(parameter, -bound, bound)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Evaluate every layer.
+
+        Parameters
+        ----------
+        inputs : Tensor of shape (n_groups, n_rows, in_features)
+            One input per group.
+
+        Returns
+        -------
+        Tensor of shape (n_groups * n_per_group, n_rows, out_features)
+            One output per layer, the layers of a group side by side.
+        """
+        groups, per_group, width = self.n_groups, self.n_per_group, self.out_features
+        weight = self.weight.view(groups, per_group * width, self.in_features).transpose(1, 2)
+        if self.bias is None:
+            outputs = torch.bmm(inputs, weight)
+        else:
+            bias = self.bias.view(groups, 1, per_group * width)
+            outputs = torch.baddbmm(bias, inputs, weight)
+        if per_group == 1:
+            return outputs
+        outputs = outputs.view(groups, -1, per_group, width).transpose(1, 2)
+        return outputs.reshape(groups * per_group, -1, width)
+
+    def _single(self, inputs: Tensor, index: int) -> Tensor:
+        """Evaluate one layer on a Tensor of shape (n_rows, in_features)."""
+        return F.linear(inputs, self.weight[index], None if self.bias is None else self.bias[index])
+
+
+class BatchedMLP(nn.Module):
+    """MLPs of one shape, evaluated together: a bank of experts, or of towers.
+
+    Parameters
+    ----------
+    n_groups : int
+        Number of distinct inputs.
+    n_per_group : int
+        Number of MLPs that read each input.
+    in_features : int
+        Width of the input.
+    hidden_units : sequence of int
+        Width of every layer, the last one's included. Empty for the identity.
+    activation : str, default="relu"
+        A key of `ACTIVATIONS`.
+    dropout : float, default=0.0
+        Share of the activations that are dropped in training.
+    activate_last : bool, default=True
+        Whether the last layer is activated (and dropped out) too.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn_ple.nn import BatchedMLP
+    >>> experts = BatchedMLP(2, 3, in_features=5, hidden_units=(8, 4))
+    >>> experts(torch.zeros(2, 10, 5)).shape
+    torch.Size([6, 10, 4])
+    """
+
+    def __init__(
+        self,
+        n_groups: int,
+        n_per_group: int,
+        in_features: int,
+        hidden_units: Sequence[int],
+        *,
+        activation: str = "relu",
+        dropout: float = 0.0,
+        activate_last: bool = True,
+    ):
+        super().__init__()
+        widths = [in_features, *hidden_units]
+        self.out_features = widths[-1]
+        self.n_per_group = n_per_group
+        self.activate_last = activate_last
+        self.layers = nn.ModuleList()
+        for depth, (n_in, n_out) in enumerate(pairwise(widths)):
+            # After the first layer every MLP has an input of its own.
+            groups, per_group = (n_groups * n_per_group, 1) if depth else (n_groups, n_per_group)
+            self.layers.append(BatchedLinear(groups, per_group, n_in, n_out))
+        self.activation = ACTIVATIONS[activation]()
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Evaluate every MLP.
+
+        Parameters
+        ----------
+        inputs : Tensor of shape (n_groups, n_rows, in_features)
+            One input per group.
+
+        Returns
+        -------
+        Tensor of shape (n_groups * n_per_group, n_rows, hidden_units[-1])
+            One output per MLP, the MLPs of a group side by side.
+        """
+        if not self.layers:
+            return inputs
+        widest = max(layer.out_features for layer in self.layers)
+        if inputs.device.type == "cpu" and inputs.shape[1] * widest > _BATCHED_LIMIT:
+            return self._one_by_one(inputs)
+        hidden = inputs
+        for depth, layer in enumerate(self.layers):
+            hidden = self._activate(layer(hidden), depth)
+        return hidden
+
+    def _one_by_one(self, inputs: Tensor) -> Tensor:
+        outputs = []
+        for index in range(len(self.layers[0].weight)):
+            hidden = inputs[index // self.n_per_group]
+            for depth, layer in enumerate(self.layers):
+                hidden = self._activate(layer._single(hidden, index), depth)
+            outputs.append(hidden)
+        return torch.stack(outputs)
+
+    def _activate(self, hidden: Tensor, depth: int) -> Tensor:
+        if depth == len(self.layers) - 1 and not self.activate_last:
+            return hidden
+        return self.dropout(self.activation(hidden))

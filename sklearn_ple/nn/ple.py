@@ -1,0 +1,288 @@
+"""Progressive Layered Extraction (Tang, Liu, Zhao, Gong: RecSys 2020)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from .mlp import BatchedLinear, BatchedMLP
+from .towers import Towers
+
+
+class PLE(nn.Module):
+    """Progressive Layered Extraction: levels of shared and task-specific experts, then towers.
+
+    Every level holds ``n_specific_experts`` experts for each task and ``n_shared_experts`` shared
+    ones. A task's gate weighs its own and the shared experts by a softmax that reads the task's
+    branch; the shared gate weighs all experts and reads the shared branch. What the gates put out
+    is the input of the next level's branches. The last level has no shared gate. One level is
+    Customized Gate Control (CGC).
+
+    Parameters
+    ----------
+    in_features : int
+        Number of input features.
+    n_outputs : sequence of int
+        Number of outputs of each task.
+    n_levels : int, default=1
+        Number of levels of experts.
+    n_shared_experts : int, default=2
+        Number of shared experts at each level. Without any, the tasks' networks are independent.
+    n_specific_experts : int, default=2
+        Number of experts of each task at each level.
+    expert_hidden_units : sequence of int, default=(64,)
+        Widths of the layers of every expert.
+    tower_hidden_units : sequence of int, default=(32,)
+        Widths of the hidden layers of every tower; empty for linear towers.
+    gate_hidden_units : sequence of int, default=()
+        Widths of hidden layers of every gate; empty for the paper's linear gates.
+    activation : str, default="relu"
+        A key of `ACTIVATIONS`.
+    dropout : float, default=0.0
+        Share of activations that are dropped in training, in experts and towers.
+    residual : bool, default=False
+        Whether a branch's input is added to its output, at the levels where both are as wide.
+        The paper has no such connections.
+    activate_experts : bool, default=True
+        Whether an expert's last layer is activated.
+
+    References
+    ----------
+    H. Tang, J. Liu, M. Zhao, X. Gong. "Progressive Layered Extraction (PLE): A Novel Multi-Task
+    Learning (MTL) Model for Personalized Recommendations". RecSys 2020.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn_ple.nn import PLE
+    >>> network = PLE(in_features=7, n_outputs=[1, 3], n_levels=2)
+    >>> network(torch.zeros(10, 7)).shape
+    torch.Size([10, 4])
+    """
+
+    def __init__(
+        self,
+        in_features: int,
+        n_outputs: Sequence[int],
+        *,
+        n_levels: int = 1,
+        n_shared_experts: int = 2,
+        n_specific_experts: int = 2,
+        expert_hidden_units: Sequence[int] = (64,),
+        tower_hidden_units: Sequence[int] = (32,),
+        gate_hidden_units: Sequence[int] = (),
+        activation: str = "relu",
+        dropout: float = 0.0,
+        residual: bool = False,
+        activate_experts: bool = True,
+    ):
+        super().__init__()
+        if n_shared_experts + n_specific_experts == 0:
+            raise ValueError(
+                "n_shared_experts and n_specific_experts are both 0: a level needs an expert."
+            )
+        if not expert_hidden_units:
+            raise ValueError("expert_hidden_units is empty: an expert needs a layer.")
+        width = in_features
+        self.levels = nn.ModuleList()
+        for level in range(n_levels):
+            self.levels.append(
+                ExtractionLevel(
+                    width,
+                    len(n_outputs),
+                    n_shared_experts,
+                    n_specific_experts,
+                    expert_hidden_units,
+                    gate_hidden_units=gate_hidden_units,
+                    activation=activation,
+                    dropout=dropout,
+                    residual=residual,
+                    activate_experts=activate_experts,
+                    branches_start=level == 0,
+                    is_last=level == n_levels - 1,
+                )
+            )
+            width = self.levels[-1].out_features
+        self.towers = Towers(
+            width, n_outputs, tower_hidden_units, activation=activation, dropout=dropout
+        )
+
+    def representations(self, inputs: Tensor) -> Tensor:
+        """Compute what the towers read.
+
+        Parameters
+        ----------
+        inputs : Tensor of shape (n_rows, in_features)
+            The features.
+
+        Returns
+        -------
+        Tensor of shape (n_tasks, n_rows, expert_hidden_units[-1])
+            One representation per task.
+        """
+        task_branches, shared_branch = inputs.unsqueeze(0), inputs.unsqueeze(0)
+        for level in self.levels:
+            task_branches, shared_branch = level(task_branches, shared_branch)
+        return task_branches
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Compute the outputs of all tasks.
+
+        Parameters
+        ----------
+        inputs : Tensor of shape (n_rows, in_features)
+            The features.
+
+        Returns
+        -------
+        Tensor of shape (n_rows, sum of n_outputs)
+            The tasks' outputs side by side.
+        """
+        return self.towers(self.representations(inputs))
+
+
+class ExtractionLevel(nn.Module):
+    """One level: banks of experts, a gate per task and, unless it is the last, a shared gate.
+
+    At the first level all branches are the features, given once (``branches_start``).
+    """
+
+    def __init__(
+        self,
+        in_features: int,
+        n_tasks: int,
+        n_shared: int,
+        n_specific: int,
+        hidden_units: Sequence[int],
+        *,
+        gate_hidden_units: Sequence[int],
+        activation: str,
+        dropout: float,
+        residual: bool,
+        activate_experts: bool,
+        branches_start: bool,
+        is_last: bool,
+    ):
+        super().__init__()
+        self.n_tasks = n_tasks
+        groups = 1 if branches_start else n_tasks
+        expert_options = {
+            "activation": activation,
+            "dropout": dropout,
+            "activate_last": activate_experts,
+        }
+        self.specific_experts = self.shared_experts = self.shared_gate = None
+        if n_specific:
+            per_group = n_tasks * n_specific // groups
+            self.specific_experts = BatchedMLP(
+                groups, per_group, in_features, hidden_units, **expert_options
+            )
+        if n_shared:
+            self.shared_experts = BatchedMLP(
+                1, n_shared, in_features, hidden_units, **expert_options
+            )
+        gate_options = {"hidden_units": gate_hidden_units, "activation": activation}
+        self.task_gates = Gates(groups, n_tasks, in_features, n_specific + n_shared, **gate_options)
+        # Nothing reads the shared branch after the last level, or without shared experts.
+        if n_shared and not is_last:
+            n_experts = n_tasks * n_specific + n_shared
+            self.shared_gate = Gates(1, 1, in_features, n_experts, **gate_options)
+        self.out_features = hidden_units[-1]
+        self.residual = residual and self.out_features == in_features
+
+    def forward(self, task_branches: Tensor, shared_branch: Tensor) -> tuple[Tensor, Tensor]:
+        """Map the branches' inputs to their outputs.
+
+        Parameters
+        ----------
+        task_branches : Tensor of shape (n_tasks, n_rows, in_features)
+            Input of each task's branch; a first axis of one at the first level.
+        shared_branch : Tensor of shape (1, n_rows, in_features)
+            Input of the shared branch.
+
+        Returns
+        -------
+        tuple of Tensors of shapes (n_tasks, n_rows, width) and (1, n_rows, width)
+            The branches' outputs. Where there is no shared gate, the shared branch comes back as
+            it went in.
+        """
+        n_tasks, n_rows = self.n_tasks, task_branches.shape[1]
+        weights = self.task_gates(task_branches)
+        banks = []  # (n_tasks or 1, n_experts, n_rows, width), in the order of the gate's weights
+        if self.specific_experts is not None:
+            specific = self.specific_experts(task_branches)
+            banks.append(specific.view(n_tasks, -1, n_rows, self.out_features))
+        if self.shared_experts is not None:
+            banks.append(self.shared_experts(shared_branch).unsqueeze(0))
+
+        task_outputs, start = 0, 0
+        for bank in banks:
+            part = weights[:, :, start : start + bank.shape[1]]
+            task_outputs = task_outputs + mix(part, bank)
+            start += bank.shape[1]
+        if self.residual:
+            task_outputs = task_outputs + task_branches
+        if self.shared_gate is None:
+            return task_outputs, shared_branch
+
+        experts = torch.cat([bank.flatten(0, 1) for bank in banks]).unsqueeze(0)
+        shared_outputs = mix(self.shared_gate(shared_branch), experts)
+        if self.residual:
+            shared_outputs = shared_outputs + shared_branch
+        return task_outputs, shared_outputs
+
+
+class Gates(nn.Module):
+    """Softmax gates of one shape: linear without bias, or with hidden layers before.
+
+    A gate over a single expert is the constant one and has no parameters.
+    """
+
+    def __init__(
+        self,
+        n_groups: int,
+        n_gates: int,
+        in_features: int,
+        n_experts: int,
+        *,
+        hidden_units: Sequence[int],
+        activation: str,
+    ):
+        super().__init__()
+        self.n_gates = n_gates
+        self.hidden = self.logits = None
+        if n_experts > 1:
+            per_group = n_gates // n_groups
+            if hidden_units:
+                self.hidden = BatchedMLP(
+                    n_groups, per_group, in_features, hidden_units, activation=activation
+                )
+                n_groups, per_group, in_features = n_gates, 1, hidden_units[-1]
+            self.logits = BatchedLinear(n_groups, per_group, in_features, n_experts, bias=False)
+
+    def forward(self, branches: Tensor) -> Tensor:
+        """Weigh the experts; the result has shape (n_gates, n_rows, n_experts)."""
+        if self.logits is None:
+            return branches.new_ones(self.n_gates, branches.shape[1], 1)
+        hidden = branches if self.hidden is None else self.hidden(branches)
+        return self.logits(hidden).softmax(dim=-1)
+
+
+def mix(weights: Tensor, experts: Tensor) -> Tensor:
+    """Sum the experts by their weights.
+
+    Parameters
+    ----------
+    weights : Tensor of shape (n_gates, n_rows, n_experts)
+        The gates' outputs.
+    experts : Tensor of shape (n_gates or 1, n_experts, n_rows, width)
+        The experts' outputs, the gate's own or the same for all gates.
+
+    Returns
+    -------
+    Tensor of shape (n_gates, n_rows, width)
+        The weighted sums.
+    """
+    return (weights.transpose(1, 2).unsqueeze(-1) * experts).sum(dim=1)

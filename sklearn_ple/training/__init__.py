@@ -1,0 +1,17 @@
+"""Training by a private skorch net: data in batches, devices, callbacks and schedules."""
+
+from .data import TableRows, place
+from .device import resolve_device
+from .net import MultiTaskNet, make_net, train_net
+from .schedule import LR_SCHEDULES, OPTIMIZERS
+
+__all__ = [
+    "LR_SCHEDULES",
+    "OPTIMIZERS",
+    "MultiTaskNet",
+    "TableRows",
+    "make_net",
+    "place",
+    "resolve_device",
+    "train_net",
+]

@@ -1,0 +1,167 @@
+"""What happens between epochs: weights of tasks, scores, best weights, progress."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.exceptions import ConvergenceWarning
+from skorch.callbacks import Callback
+from tqdm.auto import tqdm
+
+from .net import MultiTaskNet
+
+
+class ApplyTaskWeights(Callback):
+    """Sets the joint loss's weights: each epoch's own in training, the first ones in validation.
+
+    Losses of validation are compared over the epochs, so their weights must not change.
+
+    Parameters
+    ----------
+    weights_at : callable
+        Called with the epoch, from 0, gives the tasks' weights.
+    """
+
+    def __init__(self, weights_at: Callable[[int], np.ndarray]):
+        self.weights_at = weights_at
+
+    def on_epoch_begin(self, net: MultiTaskNet, **_: Any) -> None:
+        """Set and record the weights."""
+        weights = self.weights_at(len(net.history) - 1)
+        net.history.record("task_weights", weights.tolist())
+        self._set(net, weights)
+        self.in_training_ = True
+
+    def on_batch_begin(self, net: MultiTaskNet, training: bool = False, **_: Any) -> None:
+        """Go back to the first weights when validation begins."""
+        if self.in_training_ and not training:
+            self._set(net, self.weights_at(0))
+            self.in_training_ = False
+
+    def _set(self, net: MultiTaskNet, weights: np.ndarray) -> None:
+        buffer = net.criterion_.task_weights
+        buffer.copy_(torch.as_tensor(weights, dtype=buffer.dtype))
+
+
+class RecordEpoch(Callback):
+    """Records seconds, learning rate and the tasks' scores on the rows of validation.
+
+    Parameters
+    ----------
+    scorer : callable or None
+        Called with the outputs on the rows of validation, gives one score per task.
+    """
+
+    def __init__(self, scorer: Any):
+        self.scorer = scorer
+
+    def on_epoch_begin(self, net: MultiTaskNet, **_: Any) -> None:
+        """Start the clock."""
+        self.start_ = time.perf_counter()
+        net.history.record("learning_rate", float(net.optimizer_.param_groups[0]["lr"]))
+
+    def on_epoch_end(self, net: MultiTaskNet, **_: Any) -> None:
+        """Record the epoch."""
+        outputs, net.valid_outputs_ = net.valid_outputs_, None
+        if outputs is not None and np.isfinite(outputs).all():
+            scores = self.scorer(outputs)
+            net.history.record("valid_task_scores", scores)
+            there = [score for score in scores if not np.isnan(score)]
+            net.history.record("valid_score", float(np.mean(there)) if there else float("nan"))
+        net.history.record("seconds", time.perf_counter() - self.start_)
+
+
+class KeepBestWeights(Callback):
+    """Ends training when a loss is no longer finite or validation stops improving.
+
+    At the end the network has the best weights: those with the least loss of validation when
+    stopping early, else the last ones with a finite loss.
+
+    Parameters
+    ----------
+    task_names : sequence of str
+        For the warning.
+    stop_early : bool
+        Whether there are rows of validation to watch.
+    patience : int
+        Epochs without an improvement of the validation loss before training ends.
+    tol : float
+        Least decrease of the loss that counts as an improvement.
+    """
+
+    def __init__(self, task_names: Sequence[str], stop_early: bool, patience: int, tol: float):
+        self.task_names = task_names
+        self.stop_early = stop_early
+        self.patience = patience
+        self.tol = tol
+
+    def on_train_begin(self, net: MultiTaskNet, **_: Any) -> None:
+        """Keep the weights that training starts from."""
+        self.best_, self.best_loss_, self.epochs_since_ = net.snapshot(), float("inf"), 0
+
+    def on_epoch_end(self, net: MultiTaskNet, **_: Any) -> None:
+        """Keep the weights if they are the best so far, or end training."""
+        epoch = net.history[-1]
+        losses = np.array(epoch["train_task_losses"] + epoch.get("valid_task_losses", []))
+        if not np.isfinite(losses).all():
+            self._warn_not_finite(losses, epoch["epoch"])
+            self._stop(net, "loss not finite")
+        if not self.stop_early:
+            self.best_ = net.snapshot()
+            return
+        loss = epoch["valid_loss"]
+        self.epochs_since_ = 0 if loss < self.best_loss_ - self.tol else self.epochs_since_ + 1
+        if loss < self.best_loss_:
+            self.best_, self.best_loss_ = net.snapshot(), loss
+        if self.epochs_since_ >= self.patience:
+            self._stop(net, "early stopping")
+
+    def on_train_end(self, net: MultiTaskNet, **_: Any) -> None:
+        """Give the network the best weights."""
+        if self.stop_early or net.stop_reason_ is not None:
+            net.module_.load_state_dict(self.best_)
+        del self.best_
+
+    def _warn_not_finite(self, losses: np.ndarray, epoch: int) -> None:
+        finite = np.isfinite(losses).reshape(-1, len(self.task_names)).all(axis=0)
+        names = [name for name, ok in zip(self.task_names, finite, strict=True) if not ok]
+        warnings.warn(
+            f"The loss of {names} is not finite in epoch {epoch}: training stopped and the best "
+            "weights so far are kept. Lower learning_rate, or look for extreme values in the "
+            "targets and features.",
+            ConvergenceWarning,
+            stacklevel=2,
+        )
+
+    def _stop(self, net: MultiTaskNet, reason: str) -> None:
+        net.stop_reason_ = reason
+        # skorch's way to end training.
+        raise KeyboardInterrupt
+
+
+class ProgressBar(Callback):
+    """A bar over the epochs, with the loss and the score of validation."""
+
+    def on_train_begin(self, net: MultiTaskNet, **_: Any) -> None:
+        """Open the bar."""
+        self.bar_ = tqdm(total=net.max_epochs, desc="Training", unit="epoch")
+
+    def on_epoch_end(self, net: MultiTaskNet, **_: Any) -> None:
+        """Move on."""
+        epoch = net.history[-1]
+        shown = {"loss": "train_loss", "valid_loss": "valid_loss", "valid_score": "valid_score"}
+        self.bar_.set_postfix(
+            {name: f"{epoch[key]:.4f}" for name, key in shown.items() if key in epoch},
+            refresh=False,
+        )
+        self.bar_.update()
+
+    def on_train_end(self, net: MultiTaskNet, **_: Any) -> None:
+        """Close the bar."""
+        self.bar_.close()
+        del self.bar_

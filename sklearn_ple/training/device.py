@@ -1,0 +1,44 @@
+"""Which device to run on."""
+
+from __future__ import annotations
+
+import torch
+
+
+def resolve_device(device: str, dtype: torch.dtype) -> str:
+    """Turn the parameter ``device`` into the name of a device that is there.
+
+    Parameters
+    ----------
+    device : str
+        "auto" for a GPU if there is one, else a device as torch writes it.
+    dtype : torch.dtype
+        Apple's GPUs hold no float64.
+
+    Raises
+    ------
+    ValueError
+        If the device is not there, or cannot hold the dtype.
+    """
+    there = available_devices()
+    if device == "auto":
+        usable = [name for name in there if not (name == "mps" and dtype == torch.float64)]
+        return usable[0]
+    if device == "cuda" and "cuda:0" in there:
+        return "cuda"
+    if device not in there:
+        raise ValueError(
+            f"device={device!r} is not there; this machine has {', '.join(map(repr, there))}. "
+            "Set device='auto' to take what is there."
+        )
+    if device == "mps" and dtype == torch.float64:
+        raise ValueError("device='mps' holds no float64: set dtype='float32' or device='cpu'.")
+    return device
+
+
+def available_devices() -> list[str]:
+    """List the devices, the fastest first."""
+    devices = [f"cuda:{index}" for index in range(torch.cuda.device_count())]
+    if torch.backends.mps.is_available():
+        devices.append("mps")
+    return [*devices, "cpu"]

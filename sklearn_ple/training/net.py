@@ -1,0 +1,211 @@
+"""The private skorch net: one network, the joint loss, and an epoch without a wait a batch."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.exceptions import ConvergenceWarning
+from skorch import NeuralNet
+from skorch.callbacks import Callback
+from skorch.utils import to_tensor
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from .data import BatchIndices, TableRows
+from .schedule import OPTIMIZERS
+
+# Rows in a batch of prediction and validation, at least.
+_PREDICTION_BATCH = 1024
+
+_PUBLIC_HISTORY = {
+    "epoch": "epoch",
+    "train_loss": "loss",
+    "train_task_losses": "task_losses",
+    "task_weights": "task_weights",
+    "learning_rate": "learning_rate",
+    "valid_loss": "valid_loss",
+    "valid_task_losses": "valid_task_losses",
+    "valid_score": "valid_score",
+    "valid_task_scores": "valid_task_scores",
+    "seconds": "seconds",
+}
+
+
+class MultiTaskNet(NeuralNet):
+    """A net over `TableRows` that sums the tasks' losses on the device, epoch by epoch.
+
+    ``fit`` and ``partial_fit`` take the rows to train on as X, and the rows to validate on, or
+    None, as y. The history gets, per epoch, ``train_loss``, ``valid_loss`` (both over the whole
+    epoch, weighted by the criterion's task weights) and ``train_task_losses``,
+    ``valid_task_losses`` (lists).
+
+    Attributes
+    ----------
+    stop_reason_ : str or None
+        Why a callback of ours ended the training early.
+    valid_outputs_ : ndarray or None
+        The outputs of the epoch's validation.
+    """
+
+    def __init__(self, *args: Any, dtype: torch.dtype, **kwargs: Any):
+        self.dtype = dtype
+        super().__init__(*args, **kwargs)
+
+    @property
+    def _default_callbacks(self) -> list:
+        return []
+
+    def initialize_module(self) -> MultiTaskNet:
+        """Create the network in the dtype asked for."""
+        super().initialize_module()
+        self.module_.to(self.dtype)
+        return self
+
+    def initialize_criterion(self) -> MultiTaskNet:
+        """Create the joint loss in the dtype asked for."""
+        super().initialize_criterion()
+        self.criterion_.to(self.dtype)
+        return self
+
+    def get_split_datasets(self, X: TableRows, y: TableRows | None = None, **_: Any) -> tuple:
+        """Take the two sets of rows as they are."""
+        return X, y
+
+    def get_iterator(self, dataset: TableRows, training: bool = False) -> DataLoader:
+        """Load batches by index, as they are: nothing to collate."""
+        options = self.get_params_for("iterator_train" if training else "iterator_valid")
+        batch_size = self.batch_size if training else max(self.batch_size, _PREDICTION_BATCH)
+        indices = BatchIndices(dataset, options.pop("batch_size", batch_size), shuffle=training)
+        return DataLoader(
+            dataset, sampler=indices, batch_size=None, collate_fn=_identity, **options
+        )
+
+    def get_loss(
+        self, y_pred: Tensor, y_true: tuple[Tensor, Tensor], X: Any = None, training: bool = False
+    ) -> Tensor:
+        """Compute the joint loss of a batch, and add its sums to the epoch's."""
+        targets, weights = to_tensor(y_true, device=self.device)
+        sums = self.criterion_.task_sums(y_pred, targets, weights)
+        self._sums.append(sums.detach())
+        return self.criterion_.combine(sums)[0]
+
+    def run_single_epoch(
+        self, iterator: Any, training: bool, prefix: str, step_fn: Any, **fit_params: Any
+    ) -> None:
+        """Run over all batches; read the losses from the device once, at the end."""
+        if iterator is None:
+            return
+        self._sums: list[Tensor] = []
+        outputs = []
+        for batch in iterator:
+            self.notify("on_batch_begin", batch=batch, training=training)
+            step = step_fn(batch, **fit_params)
+            if not training:
+                outputs.append(step["y_pred"])
+            self.notify("on_batch_end", batch=batch, training=training, **step)
+        self.valid_outputs_ = None if training else torch.cat(outputs).cpu().numpy()
+        loss, task_losses = self.criterion_.combine(torch.stack(self._sums).sum(dim=0))
+        del self._sums
+        self.history.record(f"{prefix}_loss", loss.item())
+        self.history.record(f"{prefix}_task_losses", task_losses.tolist())
+
+    def outputs(self, rows: TableRows) -> np.ndarray:
+        """Compute the network's outputs as float64."""
+        return self.forward(rows).numpy().astype(np.float64)
+
+    def public_history(self) -> list[dict[str, Any]]:
+        """Give the history as the estimators show it: one dict an epoch."""
+        return [
+            {name: epoch[key] for key, name in _PUBLIC_HISTORY.items() if key in epoch}
+            for epoch in self.history
+        ]
+
+    def continue_from(self, other: MultiTaskNet) -> None:
+        """Take over another net's weights and history, to train on with a new optimizer."""
+        self.module_.load_state_dict(other.module_.state_dict())
+        self.history = copy.deepcopy(other.history)
+
+    def snapshot(self) -> dict[str, Tensor]:
+        """Copy the network's state."""
+        return {name: value.clone() for name, value in self.module_.state_dict().items()}
+
+
+def _identity(batch: Any) -> Any:
+    return batch
+
+
+def make_net(
+    make_network: Callable[[], torch.nn.Module],
+    criterion: torch.nn.Module,
+    *,
+    optimizer: str | type[torch.optim.Optimizer],
+    learning_rate: float,
+    weight_decay: float,
+    batch_size: int,
+    device: str,
+    dtype: torch.dtype,
+    net_params: dict[str, Any] | None,
+) -> MultiTaskNet:
+    """Create and initialise a net; the parameters are those of the estimators."""
+    optimizer_class = OPTIMIZERS.get(optimizer, optimizer)
+    options: dict[str, Any] = {"optimizer": optimizer_class, "lr": learning_rate}
+    if "weight_decay" in inspect.signature(optimizer_class).parameters:
+        options["optimizer__weight_decay"] = weight_decay
+    # One kernel for all parameters: the step is a good part of the time of small networks.
+    if optimizer in OPTIMIZERS and device != "mps":
+        options["optimizer__fused"] = True
+    options |= {"batch_size": batch_size, "device": device, "verbose": 0} | (net_params or {})
+    return MultiTaskNet(make_network, criterion=criterion, dtype=dtype, **options).initialize()
+
+
+def train_net(
+    net: MultiTaskNet,
+    train: TableRows,
+    valid: TableRows | None,
+    n_epochs: int,
+    callbacks: Sequence[Callback],
+) -> None:
+    """Train an initialised net for some epochs, or until a callback ends it.
+
+    Parameters
+    ----------
+    net : MultiTaskNet
+        Changed in place.
+    train, valid : TableRows
+        What to train and to validate on.
+    n_epochs : int
+        Epochs at most.
+    callbacks : sequence of Callback
+        For this training only; the net does not keep them, nor the rows.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        If the user interrupts before the first epoch is over.
+    """
+    net.stop_reason_, net.max_epochs = None, n_epochs
+    net.callbacks = list(callbacks)
+    net.initialize_callbacks()
+    n_before = len(net.history)
+    try:
+        net.partial_fit(train, valid)
+    finally:
+        net.callbacks, net.callbacks_ = None, []
+    # An epoch that was interrupted has no loss.
+    while net.history and "train_loss" not in net.history[-1]:
+        net.history.pop()
+    n_epochs_done = len(net.history) - n_before
+    if n_epochs_done == 0:
+        raise KeyboardInterrupt
+    if net.stop_reason_ is None and n_epochs_done < n_epochs:
+        warnings.warn(
+            f"Training was ended after epoch {len(net.history)} by the user or by a callback.",
+            ConvergenceWarning,
+            stacklevel=2,
+        )

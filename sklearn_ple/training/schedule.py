@@ -1,0 +1,49 @@
+"""Optimizers and learning-rate schedules by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from skorch.callbacks import LRScheduler
+from torch.optim import lr_scheduler
+
+#: Optimizers by the names that the estimators take.
+OPTIMIZERS: dict[str, type[torch.optim.Optimizer]] = {
+    "adamw": torch.optim.AdamW,
+    "adam": torch.optim.Adam,
+    "sgd": torch.optim.SGD,
+}
+
+
+def cosine(learning_rate: float, n_epochs: int, n_batches: int) -> LRScheduler:
+    """Fall along half a cosine from the learning rate to zero over the epochs."""
+    return LRScheduler(
+        lr_scheduler.CosineAnnealingLR,
+        step_every="batch",
+        event_name=None,
+        T_max=n_epochs * n_batches,
+        last_epoch=-1,
+    )
+
+
+def one_cycle(learning_rate: float, n_epochs: int, n_batches: int) -> LRScheduler:
+    """Rise to the learning rate over the first 30 % of the steps, then fall to zero."""
+    return LRScheduler(
+        lr_scheduler.OneCycleLR,
+        step_every="batch",
+        event_name=None,
+        max_lr=learning_rate,
+        total_steps=n_epochs * n_batches + 1,
+        # The other optimizers' momentum stays theirs.
+        cycle_momentum=False,
+        last_epoch=-1,
+    )
+
+
+#: Makers of the callback by the names that the estimators take; None for a constant rate.
+LR_SCHEDULES: dict[str, Callable[[float, int, int], LRScheduler] | None] = {
+    "constant": None,
+    "cosine": cosine,
+    "one_cycle": one_cycle,
+}

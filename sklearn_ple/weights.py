@@ -1,0 +1,60 @@
+"""How much each label counts: sample weights and class weights."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from sklearn.utils import check_array
+from sklearn.utils.class_weight import compute_sample_weight
+
+from .tasks import ClassTask, Task, by_task
+
+
+def label_weights(sample_weight: Any, labels: Sequence[Any]) -> np.ndarray:
+    """Spread sample weights over the labels.
+
+    Parameters
+    ----------
+    sample_weight : None or array-like of shape (n_rows,) or (n_rows, n_tasks)
+        Weights of rows, or of labels.
+    labels : sequence of Labels
+        The columns of y.
+
+    Returns
+    -------
+    ndarray of shape (n_rows, n_tasks)
+        The weights, zero where there is no label.
+    """
+    mask = np.column_stack([column.mask for column in labels]).astype(np.float64)
+    if sample_weight is None:
+        return mask
+    weights = check_array(
+        sample_weight, ensure_2d=False, dtype=np.float64, input_name="sample_weight"
+    )
+    if weights.shape not in (mask.shape[:1], mask.shape):
+        raise ValueError(
+            f"sample_weight has shape {weights.shape}; it must be {mask.shape[:1]}, a weight a row, "
+            f"or {mask.shape}, a weight a label."
+        )
+    if weights.min(initial=0.0) < 0:
+        raise ValueError("Negative values in data passed to `sample_weight`: weigh by 0 or more.")
+    return mask * (weights if weights.ndim == 2 else weights[:, None])
+
+
+def class_weights(labels: Sequence[Any], tasks: Sequence[Task], class_weight: Any) -> np.ndarray:
+    """Spread ``class_weight`` over labels: shape (n_rows, n_tasks), one where there is no class."""
+    names = [task.name for task in tasks]
+    if isinstance(class_weight, Mapping) and len(tasks) == 1 and not set(class_weight) <= set(names):
+        class_weight = [class_weight]
+    per_task = by_task(class_weight, names, "class_weight", default=None)
+    result = np.ones((len(labels[0].mask), len(labels)))
+    for position, (task, column) in enumerate(zip(tasks, labels, strict=True)):
+        weight = per_task[task.name]
+        if weight is None or not isinstance(task, ClassTask):
+            continue
+        if isinstance(weight, Mapping):
+            weight = {label: weight.get(label, 1.0) for label in np.unique(column.observed)}
+        result[column.mask, position] = compute_sample_weight(weight, column.observed)
+    return result
