@@ -15,7 +15,7 @@ import pandas as pd
 import torch
 from scipy import sparse
 from sklearn.base import BaseEstimator, _fit_context
-from sklearn.utils import Tags, check_consistent_length, check_random_state
+from sklearn.utils import ClassifierTags, Tags, check_consistent_length, check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -318,6 +318,8 @@ class MultiTaskEstimator(BaseEstimator, metaclass=ABCMeta):
     def __sklearn_tags__(self) -> Tags:
         """What scikit-learn needs to know."""
         tags = super().__sklearn_tags__()
+        if tags.classifier_tags is None and self._family is None:
+            tags.classifier_tags = ClassifierTags()
         tags.target_tags.required = True
         tags.target_tags.multi_output = True
         tags.input_tags.sparse = True
@@ -419,7 +421,8 @@ class MultiTaskEstimator(BaseEstimator, metaclass=ABCMeta):
         return float(np.nanmean(scores))
 
     def _per_class_task(self, X: Any, method: str) -> Any:
-        parts = self._targets.split_outputs(self._outputs(X))
+        outputs = self._outputs(X)
+        parts = self._targets.split_outputs(outputs)
         results = [
             getattr(task, method)(part) if isinstance(task, ClassTask) else None
             for task, part in zip(self._targets.tasks, parts, strict=True)

@@ -40,6 +40,8 @@ def label_weights(sample_weight: Any, labels: Sequence[Any]) -> np.ndarray:
         )
     if weights.min(initial=0.0) < 0:
         raise ValueError("Negative values in data passed to `sample_weight`: weigh by 0 or more.")
+    if not weights.any():
+        raise ValueError("All of sample_weight is zero: at least one weight must be greater.")
     return mask * (weights if weights.ndim == 2 else weights[:, None])
 
 

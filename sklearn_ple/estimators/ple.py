@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import torch
 from sklearn.base import ClassifierMixin, RegressorMixin
 from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.metaestimators import available_if
 
 from .._docs import fill_doc
 from ..base import MultiTaskEstimator
@@ -199,6 +200,11 @@ class PLEClassifierRegressor(MultiTaskEstimator):
         )
 
 
+def _is_single_task(estimator: PLEClassifier) -> bool:
+    """Whether y was, or before fit could be, 1-D."""
+    return not hasattr(estimator, "classes_") or not isinstance(estimator.classes_, list)
+
+
 @fill_doc(network=_NETWORK_DOC)
 class PLEClassifier(ClassifierMixin, PLEClassifierRegressor):
     """Progressive Layered Extraction for one or several tasks with classes.
@@ -245,6 +251,25 @@ class PLEClassifier(ClassifierMixin, PLEClassifierRegressor):
 
     _family = "class"
     score = MultiTaskEstimator.score
+
+    @available_if(_is_single_task)
+    def decision_function(self, X: Any) -> Any:
+        """Compute the scores behind the classes: logits.
+
+        Only for 1-D y: of a classifier with several targets, scikit-learn expects one array here,
+        which tasks with different numbers of classes do not have.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+            The features.
+
+        Returns
+        -------
+        scores : ndarray of shape (n_samples,) or (n_samples, n_classes)
+            One number a row where there are two classes.
+        """
+        return super().decision_function(X)
 
 
 @fill_doc(network=_NETWORK_DOC)
