@@ -23,7 +23,7 @@ def polars_to_pandas(data: Any) -> Any:
         if type(data.dtype).__name__ in ("Enum", "Categorical"):
             # Only an Enum declares its categories; a Categorical's may come from other columns.
             declared = type(data.dtype).__name__ == "Enum"
-            categories = data.cat.get_categories().to_list() if declared else None
+            categories = list(data.dtype.categories) if declared else None
             return values.astype(pd.CategoricalDtype(categories))
         return values
     return pd.DataFrame({name: polars_to_pandas(data[name]) for name in data.columns})

@@ -18,20 +18,26 @@ from sklearn.base import BaseEstimator, _fit_context
 from sklearn.utils import ClassifierTags, Tags, check_consistent_length, check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
-from ._frames import to_pandas
 from .balancing import JointLoss, TaskWeights
 from .features import FeatureEncoder, read_features
 from .nn import TabularNetwork
 from .targets import Labels, TargetEncoder, read_targets
 from .tasks import ClassTask
-from .training import LR_SCHEDULES, OPTIMIZERS, TableRows, callbacks, resolve_device
-from .training import make_net, place, train_net
+from .training import (
+    LR_SCHEDULES,
+    OPTIMIZERS,
+    MultiTaskNet,
+    TableRows,
+    callbacks,
+    make_net,
+    resolve_device,
+    seeded,
+    split_rows,
+    train_net,
+)
 from .weights import class_weights, label_weights
-
-# With early_stopping="auto": fewer rows than this leave too few for validation.
-_MIN_ROWS_TO_STOP_EARLY = 1000
 
 
 def _knows_classes(estimator: MultiTaskEstimator) -> bool:
@@ -102,7 +108,9 @@ class MultiTaskEstimator(BaseEstimator, metaclass=ABCMeta):
         with self._all_or_nothing():
             encoded, labels, weights = self._encode(X, y, sample_weight, None, resume)
             self._rng = check_random_state(self.random_state)
-            train_rows, valid_rows = self._split(len(weights))
+            train_rows, valid_rows = split_rows(
+                len(weights), self.early_stopping, self.validation_fraction, self._rng
+            )
             train, valid, score_valid = self._rows(encoded, train_rows), None, None
             if valid_rows is not None:
                 valid = self._rows(encoded, valid_rows)
@@ -114,7 +122,12 @@ class MultiTaskEstimator(BaseEstimator, metaclass=ABCMeta):
             if (make_schedule := LR_SCHEDULES[self.lr_schedule]) is not None:
                 n_batches = -(-len(train_rows) // self.batch_size)
                 schedule = [make_schedule(self.learning_rate, self.max_epochs, n_batches)]
-            self._train(train, valid, self.max_epochs, score_valid, schedule, resume)
+            self.device_ = resolve_device(self.device, self._torch_dtype)
+            with seeded(self._rng, self.device_):
+                net = self._make_net()
+                if resume:
+                    net.continue_from(self.net_)
+                self._train(net, train, valid, self.max_epochs, score_valid, schedule)
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -149,7 +162,11 @@ class MultiTaskEstimator(BaseEstimator, metaclass=ABCMeta):
             random_state = copy.deepcopy(self._rng) if resume else self.random_state
             self._rng = check_random_state(random_state)
             train = self._rows(encoded, np.arange(len(weights)))
-            self._train(train, None, 1, None, [], resume, keep_optimizer=True)
+            self.device_ = resolve_device(self.device, self._torch_dtype)
+            with seeded(self._rng, self.device_):
+                # Of the net a copy, so that a failure leaves it as it was.
+                net = copy.deepcopy(self.net_) if resume else self._make_net()
+                self._train(net, train, None, 1, None, [])
         return self
 
     def _encode(
@@ -166,12 +183,14 @@ class MultiTaskEstimator(BaseEstimator, metaclass=ABCMeta):
         weights : ndarray of shape (n_rows, n_tasks)
             The labels' sample weights, zero where there is none.
         """
-        table = self._read_features(X, reset=not resume)
+        table = read_features(self, X, reset=not resume)
         labels, form = read_targets(y)
         check_consistent_length(table, labels[0].mask)
         weights = label_weights(sample_weight, labels)
         kept = np.flatnonzero(weights.any(axis=1))
-        labels = [column.drop(w == 0).take(kept) for column, w in zip(labels, weights.T, strict=True)]
+        labels = [
+            column.drop(w == 0).take(kept) for column, w in zip(labels, weights.T, strict=True)
+        ]
         weights = weights[kept]
         table = table[kept] if sparse.issparse(table) else table.iloc[kept]
         if resume:
@@ -185,59 +204,21 @@ class MultiTaskEstimator(BaseEstimator, metaclass=ABCMeta):
         encoded = (*self._features.transform(table), self._targets.encode(labels), loss_weights)
         return encoded, labels, weights
 
-    def _read_features(self, X: Any, reset: bool) -> Any:
-        """Check X's shape and names; give a data frame or a CSR matrix."""
-        X = to_pandas(X)
-        if isinstance(X, pd.DataFrame):
-            validate_data(self, X, reset=reset, skip_check_array=True)
-            if 0 in X.shape:
-                raise ValueError(f"X has {X.shape[0]} rows and {X.shape[1]} columns: it is empty.")
-            return read_features(X)
-        # Arrays of objects or strings may hold categories.
-        has_objects = not sparse.issparse(X) and np.asarray(X).dtype.kind in "OSU"
-        X = validate_data(
-            self,
-            X,
-            reset=reset,
-            accept_sparse="csr",
-            dtype=None if has_objects else "numeric",
-            ensure_all_finite=False if has_objects else "allow-nan",
-        )
-        return read_features(X)
-
-    def _split(self, n_rows: int) -> tuple[np.ndarray, np.ndarray | None]:
-        """Choose the rows to train on and, if stopping early, those to validate on."""
-        early = self.early_stopping
-        if early == "auto":
-            early = n_rows >= _MIN_ROWS_TO_STOP_EARLY
-        if not early:
-            return np.arange(n_rows), None
-        n_valid = int(np.ceil(self.validation_fraction * n_rows))
-        if n_valid >= n_rows:
-            raise ValueError(
-                f"validation_fraction={self.validation_fraction} leaves none of the {n_rows} rows "
-                "to train on: lower it or set early_stopping=False."
-            )
-        order = self._rng.permutation(n_rows)
-        return order[n_valid:], order[:n_valid]
-
     def _rows(self, encoded: tuple, rows: np.ndarray) -> TableRows:
         return TableRows(*(part[rows] for part in encoded), dtype=self._torch_dtype)
 
     def _train(
         self,
+        net: MultiTaskNet,
         train: TableRows,
         valid: TableRows | None,
         n_epochs: int,
         score_valid: Callable[[np.ndarray], list[float]] | None,
         schedule: list,
-        resume: bool,
-        keep_optimizer: bool = False,
     ) -> None:
-        """Make the net, or go on with a copy of it; train it and read off what is public."""
-        names = self._targets.names
+        """Train a net, and read off it what is public."""
+        names, tasks = self._targets.names, self._targets.tasks
         task_weights = TaskWeights(names, self.task_weights, self.task_weight_decay)
-        self.device_ = resolve_device(self.device, self._torch_dtype)
         steps = [
             callbacks.ApplyTaskWeights(task_weights.at),
             callbacks.RecordEpoch(score_valid),
@@ -246,25 +227,16 @@ class MultiTaskEstimator(BaseEstimator, metaclass=ABCMeta):
             *schedule,
             callbacks.KeepBestWeights(names, valid is not None, self.n_iter_no_change, self.tol),
         ]
-        with self._seeded():
-            if resume and keep_optimizer:
-                self.net_ = copy.deepcopy(self.net_)
-            else:
-                old, self.net_ = getattr(self, "net_", None), self._make_net()
-                if resume:
-                    self.net_.continue_from(old)
-            if valid is not None:
-                valid = place(valid, self.device_)
-            train_net(self.net_, place(train, self.device_), valid, n_epochs, steps)
-        tasks = self._targets.tasks
+        train_net(net, train, valid, n_epochs, steps)
         classes = [task.classes for task in tasks]
+        self.net_ = net
         self.task_names_ = names
         self.task_types_ = {task.name: task.kind for task in tasks}
         self.classes_ = classes[0] if self._targets.form.ndim == 1 else classes
-        self.history_ = self.net_.public_history()
+        self.history_ = net.public_history()
         self.n_iter_ = len(self.history_)
 
-    def _make_net(self) -> Any:
+    def _make_net(self) -> MultiTaskNet:
         tasks = self._targets.tasks
         make_network = partial(
             TabularNetwork,
@@ -296,15 +268,6 @@ class MultiTaskEstimator(BaseEstimator, metaclass=ABCMeta):
             vars(self).update(before)
             raise
 
-    @contextmanager
-    def _seeded(self) -> Iterator[None]:
-        """Seed torch for a while, and leave its global random state as it was."""
-        seed = int(self._rng.randint(np.iinfo(np.int32).max))
-        device = torch.device(self.device_)
-        with torch.random.fork_rng([device] if device.type == "cuda" else []):
-            torch.manual_seed(seed)
-            yield
-
     @property
     def _torch_dtype(self) -> torch.dtype:
         return getattr(torch, self.dtype)
@@ -316,7 +279,7 @@ class MultiTaskEstimator(BaseEstimator, metaclass=ABCMeta):
         return self.net_.module_
 
     def __sklearn_tags__(self) -> Tags:
-        """What scikit-learn needs to know."""
+        """Tell scikit-learn what the estimator takes."""
         tags = super().__sklearn_tags__()
         if tags.classifier_tags is None and self._family is None:
             tags.classifier_tags = ClassifierTags()
@@ -431,6 +394,6 @@ class MultiTaskEstimator(BaseEstimator, metaclass=ABCMeta):
 
     def _outputs(self, X: Any) -> np.ndarray:
         check_is_fitted(self)
-        table = self._read_features(X, reset=False)
-        rows = TableRows(*self._features.transform(table), dtype=self._torch_dtype)
+        table = read_features(self, X, reset=False)
+        rows = TableRows(*self._features.transform(table), dtype=self.net_.dtype)
         return self.net_.outputs(rows)

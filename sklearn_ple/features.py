@@ -8,9 +8,13 @@ import numpy as np
 import pandas as pd
 from pandas.api import types
 from scipy import sparse
+from sklearn.base import BaseEstimator
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.utils.validation import validate_data
+
+from ._frames import to_pandas
 
 #: Codes of a category that is missing, and of one never seen; the others follow.
 MISSING, UNKNOWN = 0, 1
@@ -55,7 +59,7 @@ class FeatureEncoder:
         self.categorical_positions = np.flatnonzero(is_categorical)
         self.number_positions = np.flatnonzero(~is_categorical)
         self.categories = [
-            pd.Index(X.iloc[:, position].dropna().astype(object).unique())
+            pd.Index(X.iloc[:, position].dropna().astype(object).unique(), dtype=object)
             for position in self.categorical_positions
         ]
         self.cardinalities = [len(categories) + 2 for categories in self.categories]
@@ -65,12 +69,15 @@ class FeatureEncoder:
             self.scaler = make_pipeline(
                 StandardScaler(with_mean=not sparse.issparse(X)),
                 SimpleImputer(
-                    strategy="constant", fill_value=0.0, add_indicator=True,
+                    strategy="constant",
+                    fill_value=0.0,
+                    add_indicator=True,
                     keep_empty_features=True,
                 ),
             )
             numbers = self._read_numbers(X)
-            self.scaler.fit(numbers, standardscaler__sample_weight=row_weights)
+            with np.errstate(invalid="ignore"):  # The mean of a column without values is NaN.
+                self.scaler.fit(numbers, standardscaler__sample_weight=row_weights)
             self.n_numbers = self.scaler.transform(numbers[:1]).shape[1]
         return self
 
@@ -94,18 +101,22 @@ class FeatureEncoder:
             zip(self.categorical_positions, self.categories, strict=True)
         ):
             column = X.iloc[:, position]
-            codes[:, out] = categories.get_indexer(column.astype(object)) + 2
+            # As objects: pandas would look a number up among intervals, say.
+            values = pd.Index(column.astype(object), dtype=object)
+            codes[:, out] = categories.get_indexer(values) + 2
             codes[column.isna().to_numpy(), out] = MISSING
         if self.scaler is None:
             return np.empty((X.shape[0], 0)), codes
-        return self.scaler.transform(self._read_numbers(X)), codes
+        numbers = self.scaler.transform(self._read_numbers(X))
+        # The imputer's are by column, the batches by row.
+        return numbers.tocsr() if sparse.issparse(numbers) else numbers, codes
 
     def _read_numbers(self, X: Any) -> Any:
         if sparse.issparse(X):
             return X
         numbers = X.iloc[:, self.number_positions]
         for name, dtype in zip(numbers.columns, numbers.dtypes, strict=True):
-            if not types.is_numeric_dtype(dtype):
+            if not _is_number(dtype):
                 raise ValueError(
                     f"Column {name!r} of X held numbers in fit but is of dtype {dtype} now."
                 )
@@ -135,10 +146,10 @@ class FeatureEncoder:
         elif choice is not None:
             is_categorical[_positions(choice, X)] = True
         for name, dtype, categorical in zip(X.columns, dtypes, is_categorical, strict=True):
-            if not categorical and not types.is_numeric_dtype(dtype):
+            if not categorical and not _is_number(dtype):
                 raise TypeError(
-                    f"Column {name!r} of X is of dtype {dtype}, which is no number: convert it, or "
-                    "name it in categorical_features."
+                    f"Column {name!r} of X is of dtype {dtype}, which is no number: convert it, "
+                    "or name it in categorical_features."
                 )
         return is_categorical
 
@@ -148,14 +159,22 @@ def _is_from_dtype(choice: Any) -> bool:
 
 
 def _is_category(dtype: Any) -> bool:
-    return isinstance(dtype, pd.CategoricalDtype) or dtype == object or types.is_string_dtype(dtype)
+    return (
+        isinstance(dtype, pd.CategoricalDtype)
+        or types.is_object_dtype(dtype)
+        or types.is_string_dtype(dtype)
+    )
+
+
+def _is_number(dtype: Any) -> bool:
+    return types.is_numeric_dtype(dtype) and not types.is_complex_dtype(dtype)
 
 
 def _positions(choice: Any, X: pd.DataFrame) -> Any:
     """Turn names, positions or a mask into what indexes the columns."""
     values = np.asarray([choice] if isinstance(choice, str) else choice)
     if values.dtype.kind in "biu":
-        limit = len(values) if values.dtype.kind == "b" else values.max(initial=-1) + 1
+        limit = len(values) if values.dtype.kind == "b" else int(values.max(initial=0)) + 1
         wrong_mask = values.dtype.kind == "b" and limit != X.shape[1]
         if wrong_mask or limit > X.shape[1] or values.min(initial=0) < 0:
             raise ValueError(
@@ -168,21 +187,39 @@ def _positions(choice: Any, X: pd.DataFrame) -> Any:
             f"categorical_features names {unknown}, which are no columns of X; it has "
             f"{list(X.columns)}."
         )
-    return X.columns.get_indexer(values)
+    return X.columns.isin(values)
 
 
-def read_features(X: Any) -> Any:
-    """Turn a validated X into a data frame or leave it sparse.
+def read_features(estimator: BaseEstimator, X: Any, reset: bool) -> Any:
+    """Check X's shape and names for an estimator; give a data frame, or a CSR matrix if sparse.
 
     Columns of objects become numbers where they hold numbers, else they must hold categories.
     """
-    if sparse.issparse(X):
-        return X
-    frame = X if isinstance(X, pd.DataFrame) else pd.DataFrame(X).add_prefix("x")
-    objects = [c for c, dtype in enumerate(frame.dtypes) if dtype == object]
-    if not objects:
-        return frame
-    frame = frame.copy(deep=False)
+    X = to_pandas(X)
+    if isinstance(X, pd.DataFrame):
+        validate_data(estimator, X, reset=reset, skip_check_array=True)
+        if 0 in X.shape:
+            raise ValueError(f"X has {X.shape[0]} rows and {X.shape[1]} columns: it is empty.")
+        frame = X
+    else:
+        # Arrays of objects or strings may hold categories.
+        has_objects = not sparse.issparse(X) and np.asarray(X).dtype.kind in "OSU"
+        X = validate_data(
+            estimator,
+            X,
+            reset=reset,
+            accept_sparse="csr",
+            dtype=None if has_objects else "numeric",
+            ensure_all_finite=False if has_objects else "allow-nan",
+        )
+        if sparse.issparse(X):
+            return X
+        frame = pd.DataFrame(X).add_prefix("x")
+    objects = [
+        position for position, dtype in enumerate(frame.dtypes) if types.is_object_dtype(dtype)
+    ]
+    if objects:
+        frame = frame.copy(deep=False)
     for position in objects:
         frame.isetitem(position, _read_objects(frame.iloc[:, position], frame.columns[position]))
     return frame
@@ -190,9 +227,10 @@ def read_features(X: Any) -> Any:
 
 def _read_objects(column: pd.Series, name: Any) -> pd.Series:
     kind = types.infer_dtype(column, skipna=True)
-    if kind in ("integer", "floating", "mixed-integer-float", "decimal", "empty"):
+    # Bools are numbers here too, as without missing values, where pandas gives them their dtype.
+    if kind in ("integer", "floating", "mixed-integer-float", "decimal", "boolean", "empty"):
         return pd.to_numeric(column.where(column.notna(), np.nan).astype(float))
-    if kind not in ("string", "boolean", "categorical"):
+    if kind not in ("string", "categorical"):
         kinds = sorted({type(value).__name__ for value in column.dropna()})
         raise TypeError(
             f"Column {name!r} of X holds objects of type {', '.join(kinds)}: argument must be a "

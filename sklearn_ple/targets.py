@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -109,7 +109,9 @@ def _as_array(name: str, column: pd.Series) -> np.ndarray:
     if kind in ("string", "empty"):
         return column.to_numpy(dtype=object)
     if kind in ("boolean", "integer", "floating", "mixed-integer-float", "decimal"):
-        return _as_array(name, pd.Series(column.tolist(), dtype=None if kind == "boolean" else float))
+        return _as_array(
+            name, pd.Series(column.tolist(), dtype=None if kind == "boolean" else float)
+        )
     error = ValueError if kind == "complex" else TypeError
     raise error(
         f"Target {name!r} holds values of type {kind}, which are neither class labels nor "
@@ -209,8 +211,7 @@ def _array_to_pandas(y: Any) -> pd.DataFrame | pd.Series:
             f"y should be a 1d array or a 2d array of shape (n_samples, n_tasks), got an array of "
             f"shape {array.shape} instead."
         )
-    table = pd.Series(array) if array.ndim == 1 else pd.DataFrame(array)
-    return table.infer_objects()
+    return pd.Series(array) if array.ndim == 1 else pd.DataFrame(array)
 
 
 class TargetEncoder:
@@ -267,13 +268,11 @@ class TargetEncoder:
                 raise ValueError(
                     f"Target {column.name!r} has no label at all: leave the column out."
                 )
-            self.tasks.append(
-                self._make_task(kind, column).fit(
-                    column.observed,
-                    weights[column.mask, position],
-                    column.declared if declared[column.name] is None else declared[column.name],
-                )
-            )
+            if declared[column.name] is not None:
+                column = replace(column, declared=np.asarray(declared[column.name]))
+            task = self._make_task(kind, column)
+            task.fit(column.observed, weights[column.mask, position], column.declared)
+            self.tasks.append(task)
         return self
 
     def _make_task(self, kind: str, column: Labels) -> Task:
@@ -287,8 +286,8 @@ class TargetEncoder:
         task = TASK_KINDS[kind](column.name)
         if self.family is not None and task.has_classes != (self.family == "class"):
             raise ValueError(
-                f"Target {column.name!r} is of kind {kind!r}, which this estimator does not learn: "
-                "use PLEClassifierRegressor for tasks of any kind."
+                f"Target {column.name!r} is of kind {kind!r}, which this estimator does not learn"
+                ": use PLEClassifierRegressor for tasks of any kind."
             )
         if not task.has_classes and column.observed.dtype == object:
             raise ValueError(
@@ -327,9 +326,7 @@ class TargetEncoder:
         parts = self.split_outputs(outputs)
         return [task.predict(part) for task, part in zip(self.tasks, parts, strict=True)]
 
-    def score(
-        self, outputs: np.ndarray, labels: list[Labels], weights: np.ndarray
-    ) -> list[float]:
+    def score(self, outputs: np.ndarray, labels: list[Labels], weights: np.ndarray) -> list[float]:
         """Score outputs task by task, NaN for a task without labels.
 
         Parameters

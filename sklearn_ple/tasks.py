@@ -83,9 +83,9 @@ class ClassTask(Task):
         positions = pd.Index(self.classes).get_indexer(labels)
         if (unknown := positions < 0).any():
             raise ValueError(
-                f"Target {self.name!r} holds the label {np.asarray(labels)[unknown][0]!r}, which is "
-                f"not among its classes {self.classes.tolist()}: declare all classes at the start, "
-                "by a categorical column or partial_fit's classes."
+                f"Target {self.name!r} holds the label {np.asarray(labels)[unknown].tolist()[0]!r}, which "
+                f"is not among its classes {self.classes.tolist()}: declare all classes at the "
+                "start, by a categorical column or partial_fit's classes."
             )
         return positions.astype(np.float64)
 
@@ -246,9 +246,7 @@ def by_task(value: Any, names: Sequence[str], parameter: str, default: Any) -> d
     """Spread a parameter over the tasks: one value for all, a list in order, or a dict by name."""
     if isinstance(value, Mapping):
         if unknown := sorted(set(value) - set(names), key=str):
-            raise ValueError(
-                f"{parameter} names {unknown}, but the tasks are {list(names)}."
-            )
+            raise ValueError(f"{parameter} names {unknown}, but the tasks are {list(names)}.")
         return {name: value.get(name, default) for name in names}
     if value is None:
         return dict.fromkeys(names, default)

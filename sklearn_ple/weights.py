@@ -35,8 +35,8 @@ def label_weights(sample_weight: Any, labels: Sequence[Any]) -> np.ndarray:
     )
     if weights.shape not in (mask.shape[:1], mask.shape):
         raise ValueError(
-            f"sample_weight has shape {weights.shape}; it must be {mask.shape[:1]}, a weight a row, "
-            f"or {mask.shape}, a weight a label."
+            f"sample_weight has shape {weights.shape}; it must be {mask.shape[:1]}, a weight a "
+            f"row, or {mask.shape}, a weight a label."
         )
     if weights.min(initial=0.0) < 0:
         raise ValueError("Negative values in data passed to `sample_weight`: weigh by 0 or more.")
@@ -46,15 +46,19 @@ def label_weights(sample_weight: Any, labels: Sequence[Any]) -> np.ndarray:
 
 
 def class_weights(labels: Sequence[Any], tasks: Sequence[Task], class_weight: Any) -> np.ndarray:
-    """Spread ``class_weight`` over labels: shape (n_rows, n_tasks), one where there is no class."""
+    """Spread ``class_weight`` over labels: shape (n_rows, n_tasks), one without a class."""
     names = [task.name for task in tasks]
-    if isinstance(class_weight, Mapping) and len(tasks) == 1 and not set(class_weight) <= set(names):
+    if (
+        isinstance(class_weight, Mapping)
+        and len(tasks) == 1
+        and not set(class_weight) <= set(names)
+    ):
         class_weight = [class_weight]
     per_task = by_task(class_weight, names, "class_weight", default=None)
     result = np.ones((len(labels[0].mask), len(labels)))
     for position, (task, column) in enumerate(zip(tasks, labels, strict=True)):
         weight = per_task[task.name]
-        if weight is None or not isinstance(task, ClassTask):
+        if weight is None or not isinstance(task, ClassTask) or not len(column.observed):
             continue
         if isinstance(weight, Mapping):
             weight = {label: weight.get(label, 1.0) for label in np.unique(column.observed)}

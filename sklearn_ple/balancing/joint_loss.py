@@ -50,21 +50,24 @@ class JointLoss(nn.Module):
         outputs : Tensor of shape (n_rows, sum of n_outputs)
             The network's outputs.
         targets, weights : Tensor of shape (n_rows, n_tasks)
-            The encoded labels, and their weights. The targets are finite everywhere.
+            The encoded labels, and their weights: zero where there is no label, and whatever
+            target stands there is not read.
 
         Returns
         -------
         Tensor of shape (2, n_tasks)
             Sums of weighted losses, and sums of weights.
         """
-        losses = [
-            loss(outputs[:, columns].unflatten(1, (-1, n_outputs)), targets[:, positions])
-            for loss, positions, columns, n_outputs in self.groups
-        ]
-        loss = torch.cat(losses, dim=1)
-        # A loss without a label may overflow, and 0 * inf is NaN: fill before multiplying.
-        loss = torch.where(weights > 0, loss, 0.0)
-        return torch.stack([(weights * loss).sum(dim=0), weights.sum(dim=0)])
+        # A loss without a label may overflow, or its gradient, and 0 * inf is NaN: fill what the
+        # loss reads, before computing it.
+        labelled = weights > 0
+        targets = torch.where(labelled, targets, 0.0)
+        losses = []
+        for loss, positions, columns, n_outputs in self.groups:
+            parts = outputs[:, columns].unflatten(1, (-1, n_outputs))
+            parts = torch.where(labelled[:, positions].unsqueeze(-1), parts, 0.0)
+            losses.append(loss(parts, targets[:, positions]))
+        return torch.stack([(weights * torch.cat(losses, dim=1)).sum(dim=0), weights.sum(dim=0)])
 
     def combine(self, sums: Tensor) -> tuple[Tensor, Tensor]:
         """Turn sums of losses and weights into the joint loss and the tasks' mean losses."""

@@ -47,8 +47,8 @@ class PLEClassifierRegressor(MultiTaskEstimator):
 
     The joint loss is the weighted sum over the tasks of the mean loss of the labels that are
     there: cross-entropy for classes, squared error of the standardised label for regressions,
-    half the Poisson deviance for counts. Predictions come back as y came: class labels, and numbers
-    in their own units.
+    half the Poisson deviance for counts. Predictions come back as y came: class labels, and
+    numbers in their own units.
 
     Parameters
     ----------

@@ -109,7 +109,9 @@ class BatchedLinear(nn.Module):
 
     def _single(self, inputs: Tensor, index: int) -> Tensor:
         """Evaluate one layer on a Tensor of shape (n_rows, in_features)."""
-        return F.linear(inputs, self.weight[index], None if self.bias is None else self.bias[index])
+        return F.linear(
+            inputs, self.weight[index], None if self.bias is None else self.bias[index]
+        )
 
 
 class BatchedMLP(nn.Module):
@@ -179,7 +181,7 @@ class BatchedMLP(nn.Module):
             One output per MLP, the MLPs of a group side by side.
         """
         if not self.layers:
-            return inputs
+            return inputs.repeat_interleave(self.n_per_group, dim=0)
         widest = max(layer.out_features for layer in self.layers)
         if inputs.device.type == "cpu" and inputs.shape[1] * widest > _BATCHED_LIMIT:
             return self._one_by_one(inputs)

@@ -184,7 +184,9 @@ class ExtractionLevel(nn.Module):
                 1, n_shared, in_features, hidden_units, **expert_options
             )
         gate_options = {"hidden_units": gate_hidden_units, "activation": activation}
-        self.task_gates = Gates(groups, n_tasks, in_features, n_specific + n_shared, **gate_options)
+        self.task_gates = Gates(
+            groups, n_tasks, in_features, n_specific + n_shared, **gate_options
+        )
         # Nothing reads the shared branch after the last level, or without shared experts.
         if n_shared and not is_last:
             n_experts = n_tasks * n_specific + n_shared
@@ -208,12 +210,12 @@ class ExtractionLevel(nn.Module):
             The branches' outputs. Where there is no shared gate, the shared branch comes back as
             it went in.
         """
-        n_tasks, n_rows = self.n_tasks, task_branches.shape[1]
+        n_tasks = self.n_tasks
         weights = self.task_gates(task_branches)
         banks = []  # (n_tasks or 1, n_experts, n_rows, width), in the order of the gate's weights
         if self.specific_experts is not None:
             specific = self.specific_experts(task_branches)
-            banks.append(specific.view(n_tasks, -1, n_rows, self.out_features))
+            banks.append(specific.unflatten(0, (n_tasks, -1)))
         if self.shared_experts is not None:
             banks.append(self.shared_experts(shared_branch).unsqueeze(0))
 

@@ -1,7 +1,7 @@
 """Training by a private skorch net: data in batches, devices, callbacks and schedules."""
 
-from .data import TableRows, place
-from .device import resolve_device
+from .data import TableRows, place, split_rows
+from .device import resolve_device, seeded
 from .net import MultiTaskNet, make_net, train_net
 from .schedule import LR_SCHEDULES, OPTIMIZERS
 
@@ -13,5 +13,7 @@ __all__ = [
     "make_net",
     "place",
     "resolve_device",
+    "seeded",
+    "split_rows",
     "train_net",
 ]

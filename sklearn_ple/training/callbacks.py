@@ -102,17 +102,21 @@ class KeepBestWeights(Callback):
 
     def on_train_begin(self, net: MultiTaskNet, **_: Any) -> None:
         """Keep the weights that training starts from."""
-        self.best_, self.best_loss_, self.epochs_since_ = net.snapshot(), float("inf"), 0
+        self.best_ = self.latest_ = net.snapshot()
+        self.best_loss_, self.epochs_since_ = float("inf"), 0
 
     def on_epoch_end(self, net: MultiTaskNet, **_: Any) -> None:
         """Keep the weights if they are the best so far, or end training."""
         epoch = net.history[-1]
         losses = np.array(epoch["train_task_losses"] + epoch.get("valid_task_losses", []))
-        if not np.isfinite(losses).all():
-            self._warn_not_finite(losses, epoch["epoch"])
+        finite = np.isfinite(losses).reshape(-1, len(self.task_names)).all(axis=0)
+        finite &= all(bool(p.isfinite().all()) for p in net.module_.parameters())
+        if not finite.all():
+            self._warn_not_finite(finite, epoch["epoch"])
             self._stop(net, "loss not finite")
         if not self.stop_early:
-            self.best_ = net.snapshot()
+            # The epoch's losses came before its last step: they vouch for the weights before it.
+            self.best_, self.latest_ = self.latest_, net.snapshot()
             return
         loss = epoch["valid_loss"]
         self.epochs_since_ = 0 if loss < self.best_loss_ - self.tol else self.epochs_since_ + 1
@@ -125,10 +129,9 @@ class KeepBestWeights(Callback):
         """Give the network the best weights."""
         if self.stop_early or net.stop_reason_ is not None:
             net.module_.load_state_dict(self.best_)
-        del self.best_
+        del self.best_, self.latest_
 
-    def _warn_not_finite(self, losses: np.ndarray, epoch: int) -> None:
-        finite = np.isfinite(losses).reshape(-1, len(self.task_names)).all(axis=0)
+    def _warn_not_finite(self, finite: np.ndarray, epoch: int) -> None:
         names = [name for name, ok in zip(self.task_names, finite, strict=True) if not ok]
         warnings.warn(
             f"The loss of {names} is not finite in epoch {epoch}: training stopped and the best "

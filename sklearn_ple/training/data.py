@@ -11,6 +11,9 @@ from scipy import sparse
 from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
+# With early_stopping="auto": fewer rows than this leave too few for validation.
+_MIN_ROWS_TO_STOP_EARLY = 1000
+
 
 class SparseNumbers:
     """A CSR matrix that is indexed like a tensor; what comes out is dense.
@@ -69,7 +72,7 @@ class TableRows(Dataset):
         )
 
     def __len__(self) -> int:
-        """Number of rows."""
+        """Give the number of rows."""
         return self.n_rows
 
     def __getitem__(self, rows: Tensor) -> tuple[dict[str, Tensor], tuple[Tensor, ...]]:
@@ -105,6 +108,24 @@ def place(rows: TableRows, device: str) -> TableRows:
     return rows.to(device) if rows.nbytes < free_memory(device) / 2 else rows
 
 
+def split_rows(
+    n_rows: int, early_stopping: bool | str, fraction: float, rng: np.random.RandomState
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Choose the rows to train on and, if stopping early, those to validate on."""
+    if early_stopping == "auto":
+        early_stopping = n_rows >= _MIN_ROWS_TO_STOP_EARLY
+    if not early_stopping:
+        return np.arange(n_rows), None
+    n_valid = int(np.ceil(fraction * n_rows))
+    if n_valid >= n_rows:
+        raise ValueError(
+            f"validation_fraction={fraction} leaves none of the {n_rows} rows to train on: lower "
+            "it or set early_stopping=False."
+        )
+    order = rng.permutation(n_rows)
+    return order[n_valid:], order[:n_valid]
+
+
 def free_memory(device: str) -> float:
     """Bytes free on a device; on Apple's, which shares the machine's memory, without limit."""
     if torch.device(device).type == "cuda":
@@ -137,5 +158,5 @@ class BatchIndices(Sampler):
         yield from order.to(self.rows.device).split(self.batch_size)
 
     def __len__(self) -> int:
-        """Number of batches."""
+        """Give the number of batches."""
         return -(-len(self.rows) // self.batch_size)

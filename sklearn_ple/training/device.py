@@ -1,7 +1,11 @@
-"""Which device to run on."""
+"""Which device to run on, and its random state."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
 import torch
 
 
@@ -42,3 +46,12 @@ def available_devices() -> list[str]:
     if torch.backends.mps.is_available():
         devices.append("mps")
     return [*devices, "cpu"]
+
+
+@contextmanager
+def seeded(rng: np.random.RandomState, device: str) -> Iterator[None]:
+    """Seed torch for a while, and leave its global random state as it was."""
+    seed = int(rng.randint(np.iinfo(np.int32).max))
+    with torch.random.fork_rng([torch.device(device)] if device.startswith("cuda") else []):
+        torch.manual_seed(seed)
+        yield

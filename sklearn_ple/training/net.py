@@ -17,7 +17,7 @@ from skorch.utils import to_tensor
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from .data import BatchIndices, TableRows
+from .data import BatchIndices, TableRows, place
 from .schedule import OPTIMIZERS
 
 # Rows in a batch of prediction and validation, at least.
@@ -119,8 +119,8 @@ class MultiTaskNet(NeuralNet):
     def outputs(self, rows: TableRows) -> np.ndarray:
         """Compute the network's outputs, as float64.
 
-        A row alone goes through other kernels than a row among many, with another rounding. Batches
-        of whole blocks keep a row's outputs the same whichever rows it comes with.
+        A row alone goes through other kernels than a row among many, with another rounding:
+        batches of whole blocks keep a row's outputs the same whichever rows it comes with.
         """
         n_blocks = -(-len(rows) // _BLOCK)
         order = torch.arange(n_blocks * _BLOCK).clamp(max=len(rows) - 1)
@@ -204,7 +204,7 @@ def train_net(
     net.initialize_callbacks()
     n_before = len(net.history)
     try:
-        net.partial_fit(train, valid)
+        net.partial_fit(place(train, net.device), valid and place(valid, net.device))
     finally:
         net.callbacks, net.callbacks_ = None, []
     # An epoch that was interrupted has no loss.

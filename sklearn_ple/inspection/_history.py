@@ -1,0 +1,195 @@
+"""The losses over the epochs, as a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+_MAX_COLUMNS = 4
+
+
+class TrainingHistoryDisplay:
+    """Losses of training and validation over the epochs, a panel for each task.
+
+    It is recommended to use `from_estimator` to create a display. All parameters are stored as
+    attributes.
+
+    Parameters
+    ----------
+    history : list of dict
+        An estimator's ``history_``.
+    task_names : sequence of str
+        An estimator's ``task_names_``.
+
+    Attributes
+    ----------
+    best_epoch_ : int or None
+        The epoch with the least joint loss of validation, counted from 1; None without
+        validation.
+    axes_ : ndarray of matplotlib Axes of shape (n_panels,)
+        The panels: the joint loss, if there are several tasks, then every task.
+    lines_ : ndarray of matplotlib Lines of shape (n_panels, 1 or 2)
+        Each panel's losses: of training and, if there is validation, of validation.
+    figure_ : matplotlib Figure
+        The figure that holds the panels.
+
+    Notes
+    -----
+    Each panel has its own scale. A class task's loss is the cross-entropy; a regression's is the
+    squared error of the standardised label, about 1 for a prediction that is always the mean. The
+    joint loss is the weighted sum over the tasks: in training with the task weights of the epoch,
+    in validation with those of the start.
+
+    A training loss is the mean over an epoch in which the network changes, with dropout in place;
+    it may be greater than the loss of validation.
+
+    Examples
+    --------
+    >>> from sklearn_ple import PLEClassifierRegressor
+    >>> from sklearn_ple.datasets import load_nhefs
+    >>> from sklearn_ple.inspection import TrainingHistoryDisplay
+    >>> X, y = load_nhefs(tasks=["death", "wt82_71"], return_X_y=True)
+    >>> model = PLEClassifierRegressor(max_epochs=5, random_state=0).fit(X, y)
+    >>> display = TrainingHistoryDisplay.from_estimator(model)
+    >>> [ax.get_title() for ax in display.axes_]
+    ['joint loss', 'death', 'wt82_71']
+    """
+
+    def __init__(self, history: Sequence[dict[str, Any]], task_names: Sequence[str]):
+        self.history = history
+        self.task_names = task_names
+
+    @classmethod
+    def from_estimator(
+        cls, estimator: Any, *, ax: Any = None, **kwargs: Any
+    ) -> TrainingHistoryDisplay:
+        """Draw the history of a fitted estimator.
+
+        Parameters
+        ----------
+        estimator : object
+            A fitted estimator of this package.
+        ax : matplotlib Axes or None, default=None
+            The axes to divide into panels; None for a new figure.
+        **kwargs : dict
+            Passed to :meth:`matplotlib.axes.Axes.plot` for every line.
+
+        Returns
+        -------
+        display : TrainingHistoryDisplay
+            The display, drawn.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        ImportError
+            If matplotlib is not installed.
+        """
+        check_is_fitted(estimator, "history_")
+        return cls(estimator.history_, estimator.task_names_).plot(ax, **kwargs)
+
+    def plot(self, ax: Any = None, **kwargs: Any) -> TrainingHistoryDisplay:
+        """Draw the history.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes or None, default=None
+            The axes to divide into panels; None for a new figure.
+        **kwargs : dict
+            Passed to :meth:`matplotlib.axes.Axes.plot` for every line.
+
+        Returns
+        -------
+        display : TrainingHistoryDisplay
+            The display itself.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        """
+        plt = _import_pyplot()
+        panels = self._panels()
+        n_rows = -(-len(panels) // _MAX_COLUMNS)
+        n_columns = -(-len(panels) // n_rows)
+        if ax is None:
+            size = (0.6 + 2.9 * n_columns, 0.4 + 2.4 * n_rows)
+            self.figure_ = plt.figure(figsize=size, layout="constrained")
+            grid = self.figure_.add_gridspec(n_rows, n_columns)
+        else:
+            self.figure_ = ax.figure
+            ax.set_axis_off()
+            grid = ax.get_subplotspec().subgridspec(n_rows, n_columns, wspace=0.5, hspace=0.6)
+
+        epochs = [entry["epoch"] for entry in self.history]
+        valid_loss = panels[0][1][-1]
+        self.best_epoch_ = None
+        if len(panels[0][1]) > 1:
+            self.best_epoch_ = epochs[int(np.nanargmin(valid_loss))]
+        styles = [
+            {"label": "training", "color": "tab:blue"},
+            {"label": "validation", "color": "tab:orange", "linestyle": "--"},
+        ]
+        # One epoch alone would leave no line to see.
+        marker = {"marker": "o"} if len(epochs) == 1 else {}
+        axes, lines = [], []
+        for position, (title, losses) in enumerate(panels):
+            panel = self.figure_.add_subplot(grid[position], sharex=axes[0] if axes else None)
+            for loss, style in zip(losses, styles, strict=False):
+                lines += panel.plot(epochs, loss, **(style | marker | kwargs))
+            if self.best_epoch_ is not None:
+                label = f"best epoch ({self.best_epoch_})"
+                panel.axvline(self.best_epoch_, color="tab:gray", linestyle=":", label=label)
+            panel.set_title(title, fontsize="medium")
+            panel.grid(alpha=0.3)
+            panel.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
+            if position + n_columns >= len(panels):
+                panel.set_xlabel("epoch")
+            else:
+                panel.tick_params(labelbottom=False)
+            if position % n_columns == 0:
+                panel.set_ylabel("loss")
+            axes.append(panel)
+        self._add_legend(axes[0], grid, len(panels))
+        self.axes_ = np.array(axes)
+        self.lines_ = np.array(lines).reshape(len(panels), -1)
+        return self
+
+    def _add_legend(self, panel: Any, grid: Any, n_panels: int) -> None:
+        """Put the legend into the cell after the panels, else into the first one."""
+        if n_panels == grid.nrows * grid.ncols:
+            panel.legend(fontsize="small")
+            return
+        empty = self.figure_.add_subplot(grid[n_panels])
+        empty.set_axis_off()
+        empty.legend(*panel.get_legend_handles_labels(), loc="center", frameon=False)
+
+    def _panels(self) -> list[tuple[str, list[np.ndarray]]]:
+        """Collect title and losses (training, validation) of every panel, the joint loss first."""
+        names = list(self.task_names)
+        parts = ["", "valid_"] if any("valid_loss" in entry for entry in self.history) else [""]
+        # After a warm start only some epochs may have validation.
+        absent = [np.nan] * len(names)
+        joint = [
+            np.array([entry.get(f"{part}loss", np.nan) for entry in self.history])
+            for part in parts
+        ]
+        by_task = [
+            np.array([entry.get(f"{part}task_losses", absent) for entry in self.history])
+            for part in parts
+        ]
+        panels = [(name, [losses[:, k] for losses in by_task]) for k, name in enumerate(names)]
+        # With a single task it is that task's loss, but for a factor.
+        return panels if len(names) == 1 else [("joint loss", joint), *panels]
+
+
+def _import_pyplot() -> Any:
+    try:
+        import matplotlib.pyplot as plt
+    except ImportError as error:
+        raise ImportError("Plots need matplotlib: pip install 'sklearn-ple[plots]'") from error
+    return plt

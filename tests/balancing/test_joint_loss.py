@@ -1,0 +1,338 @@
+"""The joint loss against a double loop and scikit-learn; labels that are missing are inert."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.metrics import log_loss, mean_poisson_deviance, mean_squared_error
+
+from sklearn_ple.balancing import JointLoss
+from sklearn_ple.nn import PLE
+from sklearn_ple.tasks import Binary, Count, Multiclass, Regression
+
+KINDS = ["binary", "multiclass", "regression", "count"]
+
+
+def make_task(kind, name="y", n_classes=3):
+    """Fit a task of a kind; targets of numbers are to be taken as they are."""
+    if kind == "binary":
+        return Binary(name).fit(np.array([0, 1]), np.ones(2), None)
+    if kind == "multiclass":
+        return Multiclass(name).fit(np.arange(n_classes), np.ones(n_classes), None)
+    kinds = {"regression": Regression, "count": Count}
+    return kinds[kind](name).fit(np.array([0.0, 2.0]), np.ones(2), None)
+
+
+def draw_targets(rng, tasks, n_rows):
+    columns = []
+    for task in tasks:
+        if task.has_classes:
+            columns.append(rng.integers(0, len(task.classes), n_rows).astype(float))
+        elif task.kind == "count":
+            columns.append(rng.poisson(1.0, n_rows) / 2)
+        else:
+            columns.append(rng.normal(size=n_rows))
+    return np.column_stack(columns)
+
+
+def problem(seed, kinds, n_rows=8, share=0.6, n_classes=3):
+    """Draw outputs, targets and weights; a label is there with a probability of ``share``."""
+    rng = np.random.default_rng(seed)
+    tasks = [make_task(kind, f"y{k}", n_classes) for k, kind in enumerate(kinds)]
+    outputs = rng.normal(size=(n_rows, sum(task.n_outputs for task in tasks)))
+    targets = draw_targets(rng, tasks, n_rows)
+    weights = rng.uniform(0.5, 2.0, targets.shape) * (rng.random(targets.shape) < share)
+    return tasks, outputs, targets, weights
+
+
+def naive_loss(kind, output, target):
+    """Compute one row's loss for one task."""
+    if kind == "binary":
+        probability = 1 / (1 + np.exp(-output[0]))
+        return -np.log(probability if target == 1 else 1 - probability)
+    if kind == "multiclass":
+        return -np.log(np.exp(output[int(target)]) / np.exp(output).sum())
+    if kind == "regression":
+        return (output[0] - target) ** 2
+    rate = np.exp(output[0])
+    return rate - target + (target * np.log(target / rate) if target > 0 else 0.0)
+
+
+def naive_task_losses(tasks, outputs, targets, weights):
+    """Compute every task's mean loss by a double loop over tasks and rows."""
+    losses, start = [], 0
+    for k, task in enumerate(tasks):
+        total = weight = 0.0
+        for i in range(len(outputs)):
+            if weights[i, k] > 0:
+                own = outputs[i, start : start + task.n_outputs]
+                total += weights[i, k] * naive_loss(task.kind, own, targets[i, k])
+                weight += weights[i, k]
+        losses.append(total / weight if weight else 0.0)
+        start += task.n_outputs
+    return np.array(losses)
+
+
+def evaluate(tasks, outputs, targets, weights, task_weights=None):
+    """Give the joint loss, the tasks' losses and the gradient of the outputs."""
+    criterion = JointLoss(tasks).double()
+    if task_weights is not None:
+        criterion.task_weights.copy_(torch.as_tensor(task_weights))
+    outputs = torch.tensor(outputs, dtype=torch.float64, requires_grad=True)
+    targets, weights = torch.tensor(targets), torch.tensor(weights)
+    loss = criterion(outputs, targets, weights)
+    again, task_losses = criterion.combine(criterion.task_sums(outputs, targets, weights))
+    assert torch.equal(loss, again) or torch.isnan(loss)
+    loss.backward()
+    return loss.item(), task_losses.detach().numpy(), outputs.grad.numpy()
+
+
+ORDERS = [
+    *([kind] for kind in KINDS),
+    KINDS,
+    ["binary", "regression", "binary", "multiclass"],
+    ["multiclass", "binary", "multiclass", "multiclass", "count", "binary", "binary"],
+    ["regression", "count", "regression", "regression"],
+]
+
+
+@pytest.mark.parametrize("kinds", ORDERS, ids=",".join)
+@pytest.mark.parametrize("share", [0.6, 1.0])
+def test_the_joint_loss_is_a_double_loop_over_tasks_and_labels(kinds, share):
+    tasks, outputs, targets, weights = problem(0, kinds, share=share)
+    task_weights = np.linspace(0.5, 3.0, len(kinds))
+    loss, task_losses, _ = evaluate(tasks, outputs, targets, weights, task_weights)
+    expected = naive_task_losses(tasks, outputs, targets, weights)
+    assert expected.all()
+    np.testing.assert_allclose(task_losses, expected, rtol=1e-10)
+    assert loss == pytest.approx(expected @ task_weights, rel=1e-10)
+
+
+def test_sums_are_those_of_weighted_losses_and_of_weights():
+    tasks, outputs, targets, weights = problem(1, KINDS)
+    sums = JointLoss(tasks).task_sums(*map(torch.tensor, (outputs, targets, weights)))
+    assert sums.shape == (2, 4)
+    np.testing.assert_allclose(sums[1], weights.sum(axis=0), rtol=1e-12)
+    expected = naive_task_losses(tasks, outputs, targets, weights) * weights.sum(axis=0)
+    np.testing.assert_allclose(sums[0], expected, rtol=1e-10)
+
+
+def test_sums_of_batches_add_up_to_those_of_all_rows():
+    tasks, outputs, targets, weights = problem(2, KINDS)
+    criterion = JointLoss(tasks)
+    parts = [torch.tensor(part) for part in (outputs, targets, weights)]
+    whole = criterion.task_sums(*parts)
+    halves = sum(
+        criterion.task_sums(*(p[rows] for p in parts)) for rows in (slice(3), slice(3, 8))
+    )
+    np.testing.assert_allclose(halves, whole, rtol=1e-12)
+
+
+def test_task_weights_are_one_at_the_start():
+    tasks, outputs, targets, weights = problem(3, KINDS)
+    loss, task_losses, _ = evaluate(tasks, outputs, targets, weights)
+    assert loss == pytest.approx(task_losses.sum(), rel=1e-12)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_loss_is_scikit_learns(kind):
+    tasks, outputs, targets, weights = problem(4, [kind], n_rows=50, share=1.0)
+    task, weights_1d = tasks[0], weights[:, 0]
+    _, task_losses, _ = evaluate(tasks, outputs, targets, weights)
+    if kind == "regression":
+        expected = mean_squared_error(targets, outputs, sample_weight=weights_1d)
+    elif kind == "count":
+        rates = np.exp(outputs)
+        expected = mean_poisson_deviance(targets, rates, sample_weight=weights_1d) / 2
+    else:
+        probabilities = task.predict_proba(outputs)
+        expected = log_loss(targets, probabilities, sample_weight=weights_1d)
+    assert task_losses[0] == pytest.approx(expected, rel=1e-10)
+
+
+def test_losses_of_perfect_numbers_are_zero():
+    tasks = [make_task("regression"), make_task("count"), make_task("count")]
+    targets = np.array([[0.3, 2.5, 1.0]])
+    outputs = np.array([[0.3, np.log(2.5), 0.0]])
+    loss, _, gradient = evaluate(tasks, outputs, targets, np.ones((1, 3)))
+    assert loss == pytest.approx(0.0, abs=1e-14)
+    np.testing.assert_allclose(gradient, 0.0, atol=1e-14)
+
+
+def test_losses_stay_finite_for_extreme_logits():
+    tasks = [make_task("binary"), make_task("multiclass")]
+    outputs = np.array([[800.0, 800.0, -800.0, 0.0], [-800.0, 0.0, 0.0, 800.0]])
+    targets = np.array([[0.0, 1.0], [1.0, 0.0]])
+    _, task_losses, gradient = evaluate(tasks, outputs, targets, np.ones((2, 2)))
+    np.testing.assert_allclose(task_losses, [800.0, 1200.0])
+    assert np.isfinite(gradient).all()
+
+
+def test_a_gradient_is_that_of_finite_differences():
+    tasks, outputs, targets, weights = problem(5, [*KINDS, "binary"], n_rows=4)
+    task_weights = [1.0, 2.0, 0.5, 3.0, 1.0]
+    _, _, gradient = evaluate(tasks, outputs, targets, weights, task_weights)
+    for place in np.ndindex(outputs.shape):
+        step = np.zeros_like(outputs)
+        step[place] = 1e-6
+        above = naive_task_losses(tasks, outputs + step, targets, weights) @ task_weights
+        below = naive_task_losses(tasks, outputs - step, targets, weights) @ task_weights
+        assert gradient[place] == pytest.approx((above - below) / 2e-6, abs=1e-7)
+
+
+kinds_strategy = st.lists(st.sampled_from(KINDS), min_size=1, max_size=5)
+anything = st.sampled_from([0.0, 1.0, -1.0, 7.0, 1e30, np.nan, np.inf])
+
+
+@given(kinds_strategy, st.integers(0, 10_000), anything)
+def test_a_target_without_label_changes_no_loss_and_no_gradient(kinds, seed, value):
+    tasks, outputs, targets, weights = problem(seed, kinds)
+    changed = np.where(weights > 0, targets, value)
+    before = evaluate(tasks, outputs, targets, weights)
+    after = evaluate(tasks, outputs, changed, weights)
+    for old, new in zip(before, after, strict=True):
+        np.testing.assert_array_equal(old, new)
+
+
+@given(kinds_strategy, st.integers(0, 10_000), st.floats(0.1, 10))
+def test_other_tasks_weights_change_no_tasks_loss(kinds, seed, factor):
+    tasks, outputs, targets, weights = problem(seed, kinds)
+    changed = weights.copy()
+    changed[:, 0] *= factor
+    before = evaluate(tasks, outputs, targets, weights)[1]
+    after = evaluate(tasks, outputs, targets, changed)[1]
+    # Its own neither: a mean does not know the scale of its weights.
+    np.testing.assert_allclose(after, before, rtol=1e-12)
+
+
+@given(kinds_strategy, st.integers(0, 10_000), st.floats(-50, 50))
+def test_an_output_without_label_changes_no_loss_and_gets_no_gradient(kinds, seed, value):
+    tasks, outputs, targets, weights = problem(seed, kinds)
+    sizes = [task.n_outputs for task in tasks]
+    labelled = np.repeat(weights > 0, sizes, axis=1)
+    before = evaluate(tasks, outputs, targets, weights)
+    after = evaluate(tasks, np.where(labelled, outputs, value), targets, weights)
+    for old, new in zip(before, after, strict=True):
+        np.testing.assert_array_equal(old, new)
+    assert not after[2][~labelled].any()
+
+
+@given(st.integers(0, 10_000), st.integers(0, 3))
+def test_features_of_a_row_without_label_do_not_change_that_tasks_loss(seed, task):
+    tasks, _, targets, weights = problem(seed, KINDS)
+    weights[0, task] = 0.0
+    torch.manual_seed(seed)
+    network = PLE(3, [t.n_outputs for t in tasks], expert_hidden_units=(4,)).double()
+    criterion = JointLoss(tasks).double()
+
+    def task_losses(inputs):
+        sums = criterion.task_sums(network(inputs), torch.tensor(targets), torch.tensor(weights))
+        return criterion.combine(sums)[1].detach().numpy()
+
+    inputs = torch.randn(8, 3, dtype=torch.float64)
+    changed = inputs.clone()
+    changed[0] += 10.0
+    before, after = task_losses(inputs), task_losses(changed)
+    # Only the other rows' rounding may differ.
+    assert after[task] == pytest.approx(before[task], rel=1e-12, abs=1e-12)
+    for other in np.flatnonzero(weights[0]):
+        assert after[other] != pytest.approx(before[other], rel=1e-9)
+
+
+@given(kinds_strategy, st.integers(0, 10_000), st.data())
+def test_a_batch_without_label_for_a_task_adds_nothing(kinds, seed, data):
+    tasks, outputs, targets, weights = problem(seed, kinds)
+    bare = data.draw(st.integers(0, len(kinds) - 1))
+    weights[:, bare] = 0.0
+    loss, task_losses, gradient = evaluate(tasks, outputs, targets, weights)
+    assert task_losses[bare] == 0.0
+    assert loss == pytest.approx(task_losses.sum(), rel=1e-12, abs=1e-15)
+    assert np.isfinite(gradient).all()
+    start = sum(task.n_outputs for task in tasks[:bare])
+    assert not gradient[:, start : start + tasks[bare].n_outputs].any()
+
+
+def test_a_batch_without_any_label_is_zero():
+    tasks, outputs, targets, weights = problem(6, KINDS)
+    loss, _, gradient = evaluate(tasks, outputs, targets, np.zeros_like(weights))
+    assert loss == 0.0
+    assert not gradient.any()
+
+
+@given(st.sampled_from(KINDS), st.integers(0, 10_000))
+def test_labels_taken_away_leave_the_gradient_of_the_other_rows(kind, seed):
+    tasks, outputs, targets, weights = problem(seed, [kind], share=1.0)
+    weights[::2] = 0.0
+    loss, _, gradient = evaluate(tasks, outputs, targets, weights)
+    kept = slice(1, None, 2)
+    alone = evaluate(tasks, outputs[kept], targets[kept], weights[kept])
+    assert loss == pytest.approx(alone[0], rel=1e-12)
+    np.testing.assert_allclose(gradient[kept], alone[2], rtol=1e-12)
+    assert not gradient[::2].any()
+
+
+@given(st.sampled_from(KINDS), st.integers(0, 10_000), st.integers(1, 4))
+def test_a_weight_is_a_number_of_repetitions(kind, seed, times):
+    tasks, outputs, targets, weights = problem(seed, [kind])
+    weights = (weights > 0).astype(float)
+    weights[0] = times
+    rows = np.r_[np.zeros(times, dtype=int), 1:8]
+    repeated = np.where(np.arange(len(rows))[:, None] < times, 1.0, weights[rows])
+    loss = evaluate(tasks, outputs, targets, weights)[0]
+    assert loss == pytest.approx(
+        evaluate(tasks, outputs[rows], targets[rows], repeated)[0], rel=1e-12
+    )
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("size", [1e3, 1e30, np.inf, np.nan])
+def test_a_loss_that_overflows_without_label_is_inert(kind, size, dtype):
+    tasks = [make_task(kind), make_task("binary", "z")]
+    outputs = torch.zeros(2, tasks[0].n_outputs + 1, dtype=dtype)
+    outputs[0, 0] = size
+    outputs.requires_grad_()
+    weights = torch.tensor([[0.0, 1.0], [1.0, 1.0]], dtype=dtype)
+    criterion = JointLoss(tasks).to(dtype)
+    loss, task_losses = criterion.combine(
+        criterion.task_sums(outputs, torch.zeros(2, 2, dtype=dtype), weights)
+    )
+    loss.backward()
+    at_zero = {"binary": np.log(2), "multiclass": np.log(3), "regression": 0.0, "count": 1.0}
+    assert task_losses.tolist() == pytest.approx([at_zero[kind], np.log(2)], rel=1e-6)
+    assert torch.isfinite(outputs.grad).all()
+    assert not outputs.grad[0, :-1].any()
+
+
+def test_a_loss_that_overflows_with_a_label_shows():
+    tasks = [make_task("count")]
+    loss, _, _ = evaluate(tasks, np.array([[1e3]]), np.zeros((1, 1)), np.ones((1, 1)))
+    assert loss == np.inf
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_task_weights_move_with_the_module(dtype):
+    tasks, outputs, targets, weights = problem(7, KINDS)
+    criterion = JointLoss(tasks).to(dtype)
+    assert criterion.task_weights.dtype == dtype
+    assert list(criterion.state_dict()) == ["task_weights"]
+    assert list(criterion.parameters()) == []
+    parts = [torch.tensor(part, dtype=dtype) for part in (outputs, targets, weights)]
+    loss = criterion(*parts)
+    assert loss.dtype == dtype
+    assert loss.shape == ()
+    assert loss.item() == pytest.approx(
+        naive_task_losses(tasks, outputs, targets, weights).sum(), rel=1e-5
+    )
+
+
+def test_multiclass_tasks_of_different_sizes_keep_their_columns():
+    tasks = [make_task("multiclass", "a", 3), make_task("multiclass", "b", 5),
+             make_task("multiclass", "c", 5), make_task("multiclass", "d", 2)]  # fmt: skip
+    rng = np.random.default_rng(0)
+    outputs, targets = rng.normal(size=(6, 15)), draw_targets(rng, tasks, 6)
+    _, task_losses, _ = evaluate(tasks, outputs, targets, np.ones((6, 4)))
+    np.testing.assert_allclose(
+        task_losses, naive_task_losses(tasks, outputs, targets, np.ones((6, 4))), rtol=1e-10
+    )

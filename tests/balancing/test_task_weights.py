@@ -1,0 +1,75 @@
+"""The tasks' weights over the epochs against their closed form."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sklearn_ple.balancing import TaskWeights
+
+NAMES = ["income", "age", "smokes"]
+
+
+@given(
+    st.lists(st.floats(0, 100), min_size=3, max_size=3),
+    st.lists(st.floats(0, 1.5), min_size=3, max_size=3),
+    st.integers(0, 50),
+)
+def test_weights_are_powers_of_gamma(initial, gamma, epoch):
+    weights = TaskWeights(NAMES, initial, gamma)
+    expected = list(initial)
+    for _ in range(epoch):
+        expected = [w * g for w, g in zip(expected, gamma, strict=True)]
+    np.testing.assert_allclose(weights.at(epoch), expected, rtol=1e-10, atol=1e-300)
+
+
+def test_weights_start_at_the_given_ones():
+    np.testing.assert_array_equal(TaskWeights(NAMES, [1, 2, 3], 0.5).at(0), [1, 2, 3])
+
+
+def test_without_parameters_every_weight_stays_one():
+    weights = TaskWeights(NAMES, None, 1.0)
+    for epoch in (0, 1, 1000):
+        np.testing.assert_array_equal(weights.at(epoch), np.ones(3))
+
+
+def test_one_gamma_is_that_of_all_tasks():
+    weights = TaskWeights(NAMES, None, 0.5)
+    np.testing.assert_array_equal(weights.at(3), [0.125] * 3)
+
+
+@pytest.mark.parametrize("container", [list, tuple, np.array])
+def test_sequences_are_in_task_order(container):
+    weights = TaskWeights(NAMES, container([1.0, 2.0, 3.0]), container([1.0, 0.5, 2.0]))
+    np.testing.assert_array_equal(weights.at(2), [1.0, 0.5, 12.0])
+
+
+def test_dicts_are_by_name_and_others_stay_one():
+    weights = TaskWeights(NAMES, {"smokes": 4, "income": 2}, {"age": 0.5})
+    np.testing.assert_array_equal(weights.at(1), [2.0, 0.5, 4.0])
+
+
+def test_a_weight_of_zero_is_allowed():
+    np.testing.assert_array_equal(TaskWeights(NAMES, [0, 1, 1], 1.0).at(7), [0, 1, 1])
+
+
+@pytest.mark.parametrize("bad", [-1, np.nan, np.inf, "1", None, 1j, [1.0]])
+@pytest.mark.parametrize("parameter", ["task_weights", "task_weight_decay"])
+def test_an_error_names_the_parameter_and_the_task(parameter, bad):
+    arguments = {"task_weights": None, "task_weight_decay": 1.0, parameter: {"age": bad}}
+    with pytest.raises(ValueError, match=rf"{parameter} of task 'age' is .*0 or more"):
+        TaskWeights(NAMES, **arguments)
+
+
+@pytest.mark.parametrize("parameter", ["task_weights", "task_weight_decay"])
+def test_an_unknown_task_is_an_error(parameter):
+    arguments = {"task_weights": None, "task_weight_decay": 1.0, parameter: {"Age": 1}}
+    with pytest.raises(ValueError, match=rf"{parameter} names \['Age'\].*'income', 'age'"):
+        TaskWeights(NAMES, **arguments)
+
+
+@pytest.mark.parametrize("parameter", ["task_weights", "task_weight_decay"])
+def test_a_wrong_number_of_entries_is_an_error(parameter):
+    arguments = {"task_weights": None, "task_weight_decay": 1.0, parameter: [1, 2]}
+    with pytest.raises(ValueError, match=rf"{parameter} has 2 entries, but there are 3 tasks"):
+        TaskWeights(NAMES, **arguments)

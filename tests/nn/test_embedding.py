@@ -1,0 +1,117 @@
+"""Embeddings of category codes and the network around them, against torch's own embedding."""
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import nn
+
+from sklearn_ple.nn import PLE, CategoricalEmbedding, TabularNetwork
+
+
+@st.composite
+def tables(draw):
+    """Draw cardinalities and a table of codes below them."""
+    cardinalities = draw(st.lists(st.integers(2, 9), min_size=1, max_size=5))
+    n_rows = draw(st.integers(0, 6))
+    rows = [[draw(st.integers(0, c - 1)) for c in cardinalities] for _ in range(n_rows)]
+    codes = torch.tensor(rows, dtype=torch.int64).reshape(n_rows, len(cardinalities))
+    return cardinalities, codes
+
+
+@given(tables(), st.integers(1, 4))
+def test_columns_are_embedded_by_tables_of_their_own(table, dim):
+    cardinalities, codes = table
+    embedding = CategoricalEmbedding(cardinalities, dim)
+    assert embedding.weight.shape == (sum(cardinalities), dim)
+    parts = []
+    for column, weight in enumerate(embedding.weight.split(cardinalities)):
+        parts.append(nn.Embedding.from_pretrained(weight.detach())(codes[:, column]))
+    assert torch.equal(embedding(codes), torch.cat(parts, dim=1))
+
+
+def test_missing_and_unknown_categories_start_at_zero_and_others_do_not():
+    torch.manual_seed(0)
+    embedding = CategoricalEmbedding([5, 2, 3], 4)
+    for weight in embedding.weight.detach().split([5, 2, 3]):
+        assert not weight[:2].any()
+        assert weight[2:].all()
+        assert weight.abs().max() <= 1
+
+
+def test_a_category_without_rows_stays_as_it_was():
+    torch.manual_seed(0)
+    embedding = CategoricalEmbedding([4, 3], 2)
+    codes = torch.tensor([[0, 2], [3, 2], [3, 0]])
+    (embedding(codes) ** 2 + embedding(codes)).sum().backward()
+    touched = embedding.weight.grad.any(dim=1)
+    assert touched.tolist() == [True, False, False, True, True, False, True]
+
+
+def test_missing_and_unknown_categories_are_learnt_once_they_occur():
+    embedding = CategoricalEmbedding([3], 2)
+    embedding(torch.tensor([[0], [1]])).sum().backward()
+    assert embedding.weight.grad.tolist() == [[1, 1], [1, 1], [0, 0]]
+
+
+def test_offsets_travel_with_the_state_and_are_not_learnt():
+    embedding = CategoricalEmbedding([4, 3, 2], 2)
+    assert embedding.state_dict()["offsets"].tolist() == [0, 4, 7]
+    assert [name for name, _ in embedding.named_parameters()] == ["weight"]
+    assert embedding.double().offsets.dtype == torch.int64
+
+
+def test_reset_draws_anew():
+    torch.manual_seed(0)
+    embedding = CategoricalEmbedding([6], 3)
+    before = embedding.weight.detach().clone()
+    embedding.reset_parameters()
+    assert not torch.equal(embedding.weight, before)
+    assert not embedding.weight[:2].any()
+
+
+class Echo(nn.Module):
+    """A body that gives back what it reads."""
+
+    def __init__(self, width):
+        super().__init__()
+        self.width = width
+
+    def forward(self, inputs):
+        return inputs
+
+
+def test_the_body_reads_numbers_then_embeddings():
+    torch.manual_seed(0)
+    network = TabularNetwork(2, [4, 3], 5, Echo)
+    numbers, codes = torch.randn(6, 2), torch.randint(0, 3, (6, 2))
+    outputs = network(numbers, codes)
+    assert network.body.width == outputs.shape[1] == 2 + 2 * 5
+    assert torch.equal(outputs[:, :2], numbers)
+    assert torch.equal(outputs[:, 2:], network.embedding(codes))
+
+
+def test_without_categories_the_body_reads_the_numbers_alone():
+    network = TabularNetwork(3, [], 5, Echo)
+    numbers = torch.randn(6, 3)
+    assert network.embedding is None
+    assert network.body.width == 3
+    assert torch.equal(network(numbers, torch.empty(6, 0, dtype=torch.int64)), numbers)
+
+
+def test_without_numbers_the_body_reads_the_embeddings_alone():
+    network = TabularNetwork(0, [4], 5, Echo)
+    codes = torch.tensor([[2], [3], [0]])
+    outputs = network(torch.empty(3, 0), codes)
+    assert network.body.width == 5
+    assert torch.equal(outputs, network.embedding(codes))
+
+
+@pytest.mark.parametrize("n_rows", [1, 8])
+def test_gradients_reach_the_embeddings_through_the_network(n_rows):
+    torch.manual_seed(0)
+    network = TabularNetwork(2, [4], 3, lambda width: PLE(width, [1, 2], n_levels=2))
+    outputs = network(torch.randn(n_rows, 2), torch.full((n_rows, 1), 3))
+    assert outputs.shape == (n_rows, 3)
+    (outputs**2).sum().backward()
+    assert network.embedding.weight.grad.any(dim=1).tolist() == [False, False, False, True]

@@ -1,0 +1,180 @@
+"""Batched layers, MLPs and towers against torch's own modules one at a time."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from sklearn_ple.nn import ACTIVATIONS, BatchedLinear, BatchedMLP, Towers, mlp
+
+
+def draw(*shape, seed=1):
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(*shape, dtype=torch.float64, generator=generator)
+
+
+def assert_close(actual, expected):
+    np.testing.assert_allclose(
+        actual.detach().numpy(), expected.detach().numpy(), rtol=1e-10, atol=1e-10
+    )
+
+
+def single(layer, index):
+    """Give one of the layers as a torch.nn.Linear of its own."""
+    alone = nn.Linear(layer.in_features, layer.out_features, bias=layer.bias is not None).double()
+    with torch.no_grad():
+        alone.weight.copy_(layer.weight[index])
+        if layer.bias is not None:
+            alone.bias.copy_(layer.bias[index])
+    return alone
+
+
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("n_rows", [1, 6])
+@pytest.mark.parametrize(("n_groups", "n_per_group"), [(1, 1), (1, 4), (3, 1), (2, 3)])
+def test_layers_are_separate_linear_layers(n_groups, n_per_group, n_rows, bias):
+    torch.manual_seed(0)
+    layers = BatchedLinear(n_groups, n_per_group, 5, 4, bias=bias).double()
+    inputs, upstream = draw(n_groups, n_rows, 5), draw(n_groups * n_per_group, n_rows, 4, seed=2)
+    outputs = layers(inputs)
+    assert outputs.shape == (n_groups * n_per_group, n_rows, 4)
+    (outputs * upstream).sum().backward()
+    for index in range(n_groups * n_per_group):
+        alone = single(layers, index)
+        expected = alone(inputs[index // n_per_group])
+        assert_close(outputs[index], expected)
+        assert_close(layers._single(inputs[index // n_per_group], index), expected)
+        (expected * upstream[index]).sum().backward()
+        assert_close(layers.weight.grad[index], alone.weight.grad)
+        if bias:
+            assert_close(layers.bias.grad[index], alone.bias.grad)
+
+
+def test_layers_without_bias_have_none():
+    layers = BatchedLinear(1, 2, 3, 4, bias=False)
+    assert layers.bias is None
+    assert [name for name, _ in layers.named_parameters()] == ["weight"]
+
+
+def test_parameters_start_as_those_of_torch_linear():
+    torch.manual_seed(0)
+    layers, linear = BatchedLinear(4, 5, 25, 50), nn.Linear(25, 1000)
+    bound = 1 / math.sqrt(25)
+    for name in ("weight", "bias"):
+        ours, theirs = getattr(layers, name).detach(), getattr(linear, name).detach()
+        assert ours.numel() == theirs.numel()
+        assert ours.abs().max() <= bound
+        assert ours.abs().max() == pytest.approx(theirs.abs().max().item(), rel=0.01)
+        assert ours.std().item() == pytest.approx(bound / math.sqrt(3), rel=0.05)
+
+
+def test_layers_start_apart_and_the_seed_settles_them():
+    torch.manual_seed(0)
+    first = BatchedLinear(2, 3, 5, 4)
+    flat = first.weight.detach().flatten(1)
+    assert (torch.cdist(flat, flat) + 9 * torch.eye(6)).min() > 0.1
+    torch.manual_seed(0)
+    second = BatchedLinear(2, 3, 5, 4)
+    assert torch.equal(first.weight, second.weight)
+    second.reset_parameters()
+    assert not torch.equal(first.weight, second.weight)
+
+
+def test_layers_without_inputs_put_out_zero_at_the_start():
+    layers = BatchedLinear(1, 3, 0, 2)
+    assert torch.equal(layers(torch.zeros(1, 4, 0)), torch.zeros(3, 4, 2))
+
+
+@pytest.mark.parametrize("limit", [mlp._BATCHED_LIMIT, 0])
+@pytest.mark.parametrize("activate_last", [True, False])
+@pytest.mark.parametrize("units", [(4,), (6, 4, 3)])
+@pytest.mark.parametrize("activation", list(ACTIVATIONS))
+def test_mlps_are_separate_sequential_modules(
+    activation, units, activate_last, limit, monkeypatch
+):
+    monkeypatch.setattr(mlp, "_BATCHED_LIMIT", limit)
+    torch.manual_seed(0)
+    bank = BatchedMLP(2, 3, 5, units, activation=activation, activate_last=activate_last).double()
+    inputs, upstream = draw(2, 7, 5), draw(6, 7, units[-1], seed=2)
+    outputs = bank(inputs)
+    (outputs * upstream).sum().backward()
+    for index in range(6):
+        parts = []
+        for layer in bank.layers:
+            parts += [single(layer, index), ACTIVATIONS[activation]()]
+        alone = nn.Sequential(*(parts if activate_last else parts[:-1]))
+        expected = alone(inputs[index // 3])
+        assert_close(outputs[index], expected)
+        (expected * upstream[index]).sum().backward()
+        for layer, part in zip(bank.layers, parts[::2], strict=True):
+            assert_close(layer.weight.grad[index], part.weight.grad)
+            assert_close(layer.bias.grad[index], part.bias.grad)
+
+
+@pytest.mark.parametrize("n_per_group", [1, 3])
+def test_mlps_without_layers_are_the_identity(n_per_group):
+    bank = BatchedMLP(2, n_per_group, 5, ())
+    inputs = draw(2, 4, 5)
+    outputs = bank(inputs)
+    assert bank.out_features == 5
+    assert outputs.shape == (2 * n_per_group, 4, 5)
+    for index in range(2 * n_per_group):
+        assert torch.equal(outputs[index], inputs[index // n_per_group])
+
+
+@pytest.mark.parametrize(("n_rows", "batched"), [(1, True), (256, True), (257, False)])
+def test_wide_activations_are_computed_one_by_one(n_rows, batched, monkeypatch):
+    bank = BatchedMLP(1, 2, 3, (256, 4)).double()
+    calls = []
+    original = BatchedMLP._one_by_one
+    monkeypatch.setattr(
+        BatchedMLP, "_one_by_one", lambda *args: calls.append(1) or original(*args)
+    )
+    outputs = bank(draw(1, n_rows, 3))
+    assert outputs.shape == (2, n_rows, 4)
+    assert bool(calls) != batched
+
+
+@pytest.mark.parametrize("limit", [mlp._BATCHED_LIMIT, 0])
+def test_dropout_drops_its_share_of_all_layers_in_training_only(limit, monkeypatch):
+    monkeypatch.setattr(mlp, "_BATCHED_LIMIT", limit)
+    torch.manual_seed(0)
+    bank = BatchedMLP(1, 2, 5, (30,), activation="tanh", dropout=0.25).double()
+    inputs = draw(1, 500, 5)
+    expected = bank.eval()(inputs)
+    assert torch.equal(bank(inputs), expected)
+    outputs = bank.train()(inputs)
+    dropped = outputs == 0
+    assert dropped.double().mean().item() == pytest.approx(0.25, abs=0.01)
+    assert_close(outputs[~dropped], expected[~dropped] / 0.75)
+
+
+def test_a_last_layer_without_activation_is_not_dropped_out():
+    bank = BatchedMLP(1, 2, 5, (30,), dropout=0.9, activate_last=False)
+    inputs = draw(1, 50, 5).float()
+    assert torch.equal(bank(inputs), bank(inputs))
+
+
+@pytest.mark.parametrize("units", [(), (6,), (6, 3)])
+@pytest.mark.parametrize("n_outputs", [[1], [1, 3, 1], [4, 4]])
+def test_towers_are_separate_sequential_modules(n_outputs, units):
+    torch.manual_seed(0)
+    towers = Towers(5, n_outputs, units, activation="silu").double()
+    representations = draw(len(n_outputs), 7, 5)
+    outputs = towers(representations)
+    assert outputs.shape == (7, sum(n_outputs))
+    for task, part in enumerate(outputs.split(n_outputs, dim=1)):
+        hidden = representations[task]
+        for layer in towers.hidden.layers:
+            hidden = nn.functional.silu(single(layer, task)(hidden))
+        assert_close(part, towers.heads[task](hidden))
+
+
+def test_towers_heads_are_not_dropped_out():
+    towers = Towers(5, [1, 2], (), dropout=0.9)
+    inputs = draw(2, 7, 5).float()
+    assert torch.equal(towers(inputs), towers(inputs))
+    hidden = Towers(5, [1, 2], (8,), dropout=0.9)
+    assert not torch.equal(hidden(inputs), hidden(inputs))

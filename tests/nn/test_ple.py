@@ -1,0 +1,533 @@
+"""The PLE network against a loop over rows, experts and gates of the paper's equations."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from sklearn_ple.nn import PLE, mlp
+
+FUNCTIONS = {"relu": torch.relu, "gelu": F.gelu, "silu": F.silu, "elu": F.elu, "tanh": torch.tanh}
+
+DEFAULTS = {
+    "in_features": 4,
+    "n_outputs": [1, 3, 1],
+    "n_levels": 1,
+    "n_shared_experts": 2,
+    "n_specific_experts": 2,
+    "expert_hidden_units": (5, 3),
+    "tower_hidden_units": (4,),
+    "gate_hidden_units": (),
+    "activation": "tanh",
+    "residual": False,
+    "activate_experts": True,
+}
+
+#: What every network of the comparison changes in the defaults.
+NETWORKS = {
+    "defaults": {},
+    "3 shared, 2 specific": {"n_shared_experts": 3, "n_levels": 3},
+    "1 shared, 3 specific": {"n_shared_experts": 1, "n_specific_experts": 3, "n_levels": 3},
+    "one task": {"n_outputs": [1], "n_levels": 3},
+    "one task, one level": {"n_outputs": [3]},
+    "five tasks": {"n_outputs": [1, 1, 4, 1, 2], "n_levels": 3},
+    "five tasks, one level": {"n_outputs": [2, 1, 1, 1, 1]},
+    "no shared expert": {"n_shared_experts": 0, "n_levels": 3},
+    "one expert a task": {"n_shared_experts": 0, "n_specific_experts": 1, "n_levels": 2},
+    "no specific expert": {"n_specific_experts": 0, "n_shared_experts": 3, "n_levels": 3},
+    "one expert in all": {"n_specific_experts": 0, "n_shared_experts": 1, "n_levels": 2},
+    "linear experts' ends": {"activate_experts": False, "n_levels": 2},
+    "hidden layers in gates": {"gate_hidden_units": (6, 2), "n_levels": 3},
+    "residual": {"residual": True, "n_levels": 3},
+    "residual, as wide as X": {"residual": True, "in_features": 3, "n_levels": 3},
+    "residual, no shared expert": {
+        "residual": True,
+        "in_features": 3,
+        "n_shared_experts": 0,
+        "n_levels": 2,
+    },
+    "linear towers": {"tower_hidden_units": (), "n_levels": 2},
+    "deep towers": {"tower_hidden_units": (4, 2)},
+    "one feature": {"in_features": 1, "n_levels": 2},
+    "relu": {"activation": "relu", "n_levels": 2},
+    "gelu": {"activation": "gelu"},
+    "silu": {"activation": "silu"},
+    "elu": {"activation": "elu"},
+}
+
+
+def make(seed=0, **changes):
+    """Give a network in float64 with its options."""
+    options = {**DEFAULTS, **changes}
+    torch.manual_seed(seed)
+    return PLE(**options).double(), options
+
+
+def draw(n_rows, n_columns, seed=1):
+    return torch.randn(
+        n_rows, n_columns, dtype=torch.float64, generator=torch.Generator().manual_seed(seed)
+    )
+
+
+def leaves(network):
+    """Copy the parameters into leaf tensors that know nothing of the network."""
+    return {name: p.detach().clone().requires_grad_() for name, p in network.named_parameters()}
+
+
+def naive_mlp(params, prefix, index, x, n_layers, function, activate_last=True):
+    """Evaluate MLP number ``index`` of a bank on one row."""
+    for depth in range(n_layers):
+        weight = params[f"{prefix}.layers.{depth}.weight"][index]
+        x = weight @ x + params[f"{prefix}.layers.{depth}.bias"][index]
+        if activate_last or depth < n_layers - 1:
+            x = function(x)
+    return x
+
+
+def naive_gate(params, prefix, index, x, experts, options):
+    """Sum experts by gate number ``index``: softmax(W x)."""
+    if len(experts) == 1:
+        return experts[0]
+    n_layers = len(options["gate_hidden_units"])
+    x = naive_mlp(params, f"{prefix}.hidden", index, x, n_layers, FUNCTIONS[options["activation"]])
+    logits = params[f"{prefix}.logits.weight"][index] @ x
+    assert len(logits) == len(experts)
+    scores = [logit.exp() for logit in logits]
+    return sum(score / sum(scores) * expert for score, expert in zip(scores, experts, strict=True))
+
+
+def naive_ple(params, x, options):
+    """Evaluate the paper's equations on one row."""
+    function = FUNCTIONS[options["activation"]]
+    n_tasks, n_levels = len(options["n_outputs"]), options["n_levels"]
+    n_specific, n_shared = options["n_specific_experts"], options["n_shared_experts"]
+
+    def expert(prefix, index, x):
+        n_layers = len(options["expert_hidden_units"])
+        ends = options["activate_experts"]
+        return naive_mlp(params, prefix, index, x, n_layers, function, ends)
+
+    def join(before, after):
+        same = len(before) == len(after)
+        return before + after if options["residual"] and same else after
+
+    branches, shared_branch = [x] * n_tasks, x
+    for level in range(n_levels):
+        prefix = f"levels.{level}"
+        specific = [
+            [
+                expert(f"{prefix}.specific_experts", k * n_specific + e, branches[k])
+                for e in range(n_specific)
+            ]
+            for k in range(n_tasks)
+        ]
+        shared = [expert(f"{prefix}.shared_experts", e, shared_branch) for e in range(n_shared)]
+        gated = [
+            naive_gate(
+                params, f"{prefix}.task_gates", k, branches[k], [*specific[k], *shared], options
+            )
+            for k in range(n_tasks)
+        ]
+        if level < n_levels - 1 and n_shared:
+            everyone = [e for own in specific for e in own] + shared
+            mixed = naive_gate(
+                params, f"{prefix}.shared_gate", 0, shared_branch, everyone, options
+            )
+            shared_branch = join(shared_branch, mixed)
+        branches = [join(before, after) for before, after in zip(branches, gated, strict=True)]
+    outputs = []
+    for k in range(n_tasks):
+        n_layers = len(options["tower_hidden_units"])
+        hidden = naive_mlp(params, "towers.hidden", k, branches[k], n_layers, function)
+        head = f"towers.heads.{k}"
+        outputs.append(params[f"{head}.weight"] @ hidden + params[f"{head}.bias"])
+    return torch.cat(outputs)
+
+
+def gradients(parameters):
+    return {name: p.grad for name, p in parameters}
+
+
+def assert_close(actual, expected):
+    np.testing.assert_allclose(
+        actual.detach().numpy(), expected.detach().numpy(), rtol=1e-10, atol=1e-10
+    )
+
+
+@pytest.mark.parametrize("n_rows", [1, 5])
+@pytest.mark.parametrize("changes", NETWORKS.values(), ids=NETWORKS.keys())
+def test_outputs_and_gradients_are_those_of_the_papers_equations(changes, n_rows):
+    network, options = make(**changes)
+    inputs = draw(n_rows, options["in_features"])
+    upstream = draw(n_rows, sum(options["n_outputs"]), seed=2)
+    params = leaves(network)
+
+    outputs = network(inputs)
+    expected = torch.stack([naive_ple(params, row, options) for row in inputs])
+    assert outputs.shape == (n_rows, sum(options["n_outputs"]))
+    assert_close(outputs, expected)
+
+    (outputs * upstream).sum().backward()
+    (expected * upstream).sum().backward()
+    for name, gradient in gradients(network.named_parameters()).items():
+        assert params[name].grad is not None, f"the equations do not read {name}"
+        assert_close(gradient, params[name].grad)
+
+
+@pytest.mark.parametrize("changes", NETWORKS.values(), ids=NETWORKS.keys())
+def test_every_parameter_gets_a_gradient(changes):
+    network, options = make(**changes)
+    inputs = draw(64, options["in_features"])
+    (network(inputs) ** 2).sum().backward()
+    idle = [name for name, p in network.named_parameters() if p.grad is None or not p.grad.any()]
+    assert idle == []
+
+
+@pytest.mark.parametrize("changes", NETWORKS.values(), ids=NETWORKS.keys())
+def test_one_by_one_evaluation_equals_batched_evaluation(changes, monkeypatch):
+    network, options = make(**changes)
+    inputs = draw(7, options["in_features"])
+    upstream = draw(7, sum(options["n_outputs"]), seed=2)
+
+    batched = network(inputs)
+    (batched * upstream).sum().backward()
+    expected = gradients(network.named_parameters())
+    network.zero_grad()
+    calls = []
+    original = mlp.BatchedMLP._one_by_one
+    monkeypatch.setattr(
+        mlp.BatchedMLP, "_one_by_one", lambda *args: calls.append(1) or original(*args)
+    )
+    monkeypatch.setattr(mlp, "_BATCHED_LIMIT", 0)
+    single = network(inputs)
+    (single * upstream).sum().backward()
+
+    assert calls
+    assert_close(single, batched)
+    for name, gradient in gradients(network.named_parameters()).items():
+        assert_close(gradient, expected[name])
+
+
+def test_one_level_is_customized_gate_control():
+    # Written apart from the reference above: plain matrices, all rows of an expert at once.
+    network, _ = make(n_shared_experts=3, n_specific_experts=2, expert_hidden_units=(3,))
+    inputs = draw(6, 4)
+    state = {name: value.numpy() for name, value in network.state_dict().items()}
+    x = inputs.numpy()
+
+    def bank(prefix):
+        weights, biases = state[f"{prefix}.weight"], state[f"{prefix}.bias"]
+        return [np.tanh(x @ w.T + b) for w, b in zip(weights, biases, strict=True)]
+
+    specific = bank("levels.0.specific_experts.layers.0")
+    shared = bank("levels.0.shared_experts.layers.0")
+    outputs = []
+    for task in range(3):
+        experts = np.stack([specific[2 * task], specific[2 * task + 1], *shared], axis=1)
+        scores = np.exp(x @ state["levels.0.task_gates.logits.weight"][task].T)
+        gate = scores / scores.sum(axis=1, keepdims=True)
+        representation = (gate[:, :, None] * experts).sum(axis=1)
+        hidden = np.tanh(
+            representation @ state["towers.hidden.layers.0.weight"][task].T
+            + state["towers.hidden.layers.0.bias"][task]
+        )
+        head = f"towers.heads.{task}"
+        outputs.append(hidden @ state[f"{head}.weight"].T + state[f"{head}.bias"])
+    np.testing.assert_allclose(
+        network(inputs).detach().numpy(), np.hstack(outputs), rtol=1e-10, atol=1e-10
+    )
+
+
+@pytest.mark.parametrize(("n_shared", "n_specific"), [(3, 2), (1, 3), (2, 2)])
+def test_levels_hold_the_experts_that_were_asked_for(n_shared, n_specific):
+    network, _ = make(n_shared_experts=n_shared, n_specific_experts=n_specific, n_levels=3)
+    for level in network.levels:
+        assert len(level.shared_experts.layers[0].weight) == n_shared
+        assert len(level.specific_experts.layers[0].weight) == 3 * n_specific
+        assert level.task_gates.logits.weight.shape[:2] == (3, n_specific + n_shared)
+    for level in network.levels[:-1]:
+        assert level.shared_gate.logits.weight.shape[:2] == (1, 3 * n_specific + n_shared)
+
+
+@pytest.mark.parametrize("n_levels", [1, 2, 3])
+def test_the_last_level_has_no_shared_gate(n_levels):
+    network, _ = make(n_levels=n_levels)
+    names = {name for name, _ in network.named_parameters() if "shared_gate" in name}
+    assert names == {f"levels.{j}.shared_gate.logits.weight" for j in range(n_levels - 1)}
+
+
+def test_gates_have_no_bias():
+    network, _ = make(n_levels=2, gate_hidden_units=(6,))
+    assert not [n for n, _ in network.named_parameters() if n.endswith("logits.bias")]
+
+
+def test_no_two_experts_gates_or_towers_start_equal():
+    network, _ = make(
+        n_levels=3,
+        n_outputs=[1] * 5,
+        n_shared_experts=3,
+        in_features=3,
+        expert_hidden_units=(3,),
+        tower_hidden_units=(3,),
+    )
+    rows = []
+    for name, parameter in network.named_parameters():
+        if parameter.dim() == 3 and parameter.shape[2] == 3:
+            rows += [(name, layer) for matrix in parameter for layer in matrix.detach()]
+    values = torch.stack([row for _, row in rows])
+    distances = torch.cdist(values, values) + torch.eye(len(values)) * 9
+    # 5 tasks' 2 and 3 shared experts of 3 units, in 3 levels; gates and towers beside them.
+    assert len(rows) > 3 * 13 * 3
+    assert distances.min() > 1e-6
+
+
+def test_a_tasks_experts_start_apart_in_every_level():
+    network, _ = make(n_levels=2, in_features=3)
+    inputs = draw(20, 3)
+    level = network.levels[0]
+    outputs = torch.cat(
+        [level.specific_experts(inputs[None]), level.shared_experts(inputs[None])]
+    ).flatten(1)
+    distances = torch.cdist(outputs, outputs) + torch.eye(len(outputs)) * 9
+    assert len(outputs) == 8
+    assert distances.min() > 1e-2
+
+
+def gate_outputs(network, inputs):
+    """Run the network; give the output of every level's task gates and shared gate."""
+    found = {}
+    hooks = []
+    for j, level in enumerate(network.levels):
+        for name in ("task_gates", "shared_gate"):
+            if (gate := getattr(level, name)) is not None:
+                hooks.append(
+                    gate.register_forward_hook(
+                        lambda _m, _i, out, key=(j, name): found.__setitem__(key, out.detach())
+                    )
+                )
+    network(inputs)
+    for hook in hooks:
+        hook.remove()
+    return found
+
+
+def test_gates_are_distributions():
+    network, _ = make(n_levels=3)
+    found = gate_outputs(network, draw(8, 4))
+    assert set(found) == {(0, "task_gates"), (1, "task_gates"), (2, "task_gates"),
+                          (0, "shared_gate"), (1, "shared_gate")}  # fmt: skip
+    for weights in found.values():
+        assert (weights > 0).all()
+        assert_close(weights.sum(-1), torch.ones(weights.shape[:2], dtype=torch.float64))
+
+
+def silence(network, level, bank, first=0, last=None):
+    """Make some experts of a level put out zero whatever they read (tanh)."""
+    layer = getattr(network.levels[level], bank).layers[-1]
+    with torch.no_grad():
+        layer.weight[first:last] = 0.0
+        layer.bias[first:last] = 0.0
+
+
+def test_gates_of_level_2_read_their_own_branch_and_not_the_features():
+    # As wide as the features, so that these would fit the gate too.
+    network, _ = make(n_levels=2, in_features=3)
+    # Nothing that task 0's gate of level 1 weighs puts out anything: its branch is zero.
+    silence(network, 0, "shared_experts")
+    silence(network, 0, "specific_experts", 0, 2)
+    found = gate_outputs(network, draw(8, 3))
+    own, other = found[1, "task_gates"][0], found[1, "task_gates"][1]
+    assert_close(own, torch.full((8, 4), 0.25, dtype=torch.float64))
+    assert other.std(dim=0).min() > 1e-4
+    assert found[0, "task_gates"][0].std(dim=0).min() > 1e-4
+
+
+def test_the_shared_gate_of_level_2_reads_the_shared_branch():
+    network, _ = make(n_levels=3, in_features=3)
+    silence(network, 0, "shared_experts")
+    silence(network, 0, "specific_experts")
+    found = gate_outputs(network, draw(8, 3))
+    assert_close(found[1, "shared_gate"], torch.full((1, 8, 8), 0.125, dtype=torch.float64))
+    assert found[0, "shared_gate"].std(dim=1).min() > 1e-4
+
+
+def test_shared_experts_of_level_2_read_the_shared_branch_and_not_a_tasks():
+    network, _ = make(n_levels=2)
+    inputs = []
+    network.levels[1].shared_experts.register_forward_pre_hook(
+        lambda _m, args: inputs.append(args[0])
+    )
+    network(draw(5, 4))
+    before = inputs[0].detach()
+    assert before.shape == (1, 5, 3)
+    with torch.no_grad():
+        network.levels[0].task_gates.logits.weight.mul_(-3.0)
+    network(draw(5, 4))
+    assert_close(inputs[1], before)
+    with torch.no_grad():
+        network.levels[0].shared_gate.logits.weight.mul_(-3.0)
+    network(draw(5, 4))
+    assert (inputs[2] - before).abs().max() > 1e-3
+
+
+def task_gradients(network, options, inputs, task):
+    """Gradients of one task's outputs by parameter; absent where autograd does not reach."""
+    ends = np.cumsum(options["n_outputs"])
+    part = network(inputs)[:, ends[task] - options["n_outputs"][task] : ends[task]]
+    names, parameters = zip(*network.named_parameters(), strict=True)
+    found = torch.autograd.grad(part.sum(), parameters, allow_unused=True)
+    return dict(zip(names, found, strict=True))
+
+
+def reaches(gradient, first=None, last=None):
+    return gradient is not None and bool(gradient[first:last].any())
+
+
+@pytest.mark.parametrize("task", [0, 1, 2])
+@pytest.mark.parametrize("n_levels", [1, 3])
+def test_without_shared_experts_tasks_share_nothing(n_levels, task):
+    network, options = make(n_shared_experts=0, n_levels=n_levels)
+    found = task_gradients(network, options, draw(6, 4), task)
+    for name, gradient in found.items():
+        if "heads" in name:
+            assert reaches(gradient) == (f"heads.{task}." in name), name
+            continue
+        per_task = len(gradient) // 3
+        for other in range(3):
+            touched = reaches(gradient, other * per_task, (other + 1) * per_task)
+            assert touched == (other == task), (name, other)
+
+
+def test_without_shared_experts_the_network_is_that_of_every_task_alone():
+    together, options = make(n_shared_experts=0, n_levels=2)
+    inputs = draw(6, 4)
+    outputs = together(inputs).split(options["n_outputs"], dim=1)
+    for task, n in enumerate(options["n_outputs"]):
+        alone, _ = make(seed=9, n_shared_experts=0, n_levels=2, n_outputs=[n])
+        state = alone.state_dict()
+        for name, value in together.state_dict().items():
+            if "heads" not in name:
+                per_task = len(value) // 3
+                state[name] = value[task * per_task : (task + 1) * per_task]
+        for end in ("weight", "bias"):
+            state[f"towers.heads.0.{end}"] = together.state_dict()[f"towers.heads.{task}.{end}"]
+        alone.load_state_dict(state)
+        assert_close(alone(inputs), outputs[task])
+
+
+def test_a_task_reads_other_tasks_experts_only_through_the_shared_branch():
+    for n_levels, reached in [(1, False), (2, True)]:
+        network, options = make(n_levels=n_levels)
+        found = task_gradients(network, options, draw(6, 4), 0)
+        first = found["levels.0.specific_experts.layers.0.weight"]
+        assert reaches(first, 0, 2)
+        assert reaches(first, 2, None) == reached
+        # In the last level there is no way from another task's experts.
+        last = found[f"levels.{n_levels - 1}.specific_experts.layers.0.weight"]
+        assert not reaches(last, 2, None)
+        assert reaches(found[f"levels.{n_levels - 1}.shared_experts.layers.0.weight"])
+
+
+@pytest.mark.parametrize("n_rows", [1, 3])
+def test_a_rows_outputs_do_not_depend_on_the_batch(n_rows):
+    network, _ = make(n_levels=2, gate_hidden_units=(4,))
+    inputs = draw(12, 4)
+    assert network.training
+    assert_close(network(inputs[:n_rows]), network(inputs)[:n_rows])
+
+
+def test_an_empty_batch_has_no_outputs():
+    network, _ = make(n_levels=2)
+    assert network(torch.zeros(0, 4, dtype=torch.float64)).shape == (0, 5)
+
+
+def test_representations_are_what_the_towers_read():
+    network, _ = make(n_levels=2)
+    inputs = draw(6, 4)
+    representations = network.representations(inputs)
+    assert representations.shape == (3, 6, 3)
+    assert_close(network.towers(representations), network(inputs))
+
+
+def test_residual_changes_nothing_where_widths_differ():
+    plain, _ = make(residual=False)
+    residual, _ = make(residual=True)
+    inputs = draw(6, 4)
+    assert_close(residual(inputs), plain(inputs))
+    plain, _ = make(residual=False, in_features=3)
+    residual, _ = make(residual=True, in_features=3)
+    inputs = draw(6, 3)
+    difference = residual.representations(inputs) - plain.representations(inputs)
+    assert_close(difference, inputs.expand(3, 6, 3))
+
+
+def test_dropout_acts_in_training_only():
+    network, _ = make(n_levels=2, dropout=0.5, expert_hidden_units=(16,), activation="relu")
+    plain, _ = make(n_levels=2, expert_hidden_units=(16,), activation="relu")
+    inputs = draw(6, 4)
+    torch.manual_seed(3)
+    first, second = network(inputs), network(inputs)
+    assert (first - second).abs().max() > 1e-3
+    network.eval()
+    assert_close(network(inputs), network(inputs))
+    assert_close(network(inputs), plain(inputs))
+
+
+def test_dropout_never_touches_the_gates():
+    network, _ = make(dropout=0.9, gate_hidden_units=(8,))
+    inputs = draw(6, 4)
+    first, second = gate_outputs(network, inputs), gate_outputs(network, inputs)
+    assert_close(first[0, "task_gates"], second[0, "task_gates"])
+
+
+def test_experts_without_activation_and_linear_towers_collapse_to_a_gated_linear_model():
+    network, _ = make(
+        activate_experts=False,
+        expert_hidden_units=(3,),
+        tower_hidden_units=(),
+        n_shared_experts=1,
+        n_specific_experts=0,
+    )
+    inputs = draw(9, 4)
+    at_zero = network(torch.zeros(1, 4, dtype=torch.float64))
+    sums = network(inputs[:4]) + network(inputs[4:8]) - at_zero
+    assert_close(network(inputs[:4] + inputs[4:8]), sums)
+
+
+@pytest.mark.parametrize("units", [(256, 128), (512,)])
+def test_wide_experts_equal_separate_torch_modules(units):
+    torch.manual_seed(0)
+    network = PLE(6, [1, 1], expert_hidden_units=units, tower_hidden_units=()).double()
+    inputs = draw(300, 6)
+    assert inputs.shape[0] * max(units) > mlp._BATCHED_LIMIT
+    level = network.levels[0]
+    for bank, n_experts in [(level.specific_experts, 4), (level.shared_experts, 2)]:
+        outputs = bank(inputs[None])
+        assert outputs.shape == (n_experts, 300, units[-1])
+        for index in range(n_experts):
+            hidden = inputs
+            for layer in bank.layers:
+                alone = nn.Linear(layer.in_features, layer.out_features).double()
+                alone.load_state_dict({"weight": layer.weight[index], "bias": layer.bias[index]})
+                hidden = torch.relu(alone(hidden))
+            assert_close(outputs[index], hidden)
+
+
+def test_a_level_without_experts_is_an_error():
+    with pytest.raises(ValueError, match="n_shared_experts and n_specific_experts are both 0"):
+        PLE(4, [1], n_shared_experts=0, n_specific_experts=0)
+
+
+def test_an_expert_without_layers_is_an_error():
+    with pytest.raises(ValueError, match="expert_hidden_units is empty"):
+        PLE(4, [1], expert_hidden_units=())
+
+
+def test_state_round_trip_gives_the_same_network():
+    network, _ = make(n_levels=2)
+    other, _ = make(seed=5, n_levels=2)
+    inputs = draw(6, 4)
+    assert (other(inputs) - network(inputs)).abs().max() > 1e-3
+    other.load_state_dict(network.state_dict())
+    assert_close(other(inputs), network(inputs))

@@ -1,0 +1,188 @@
+"""What bad input gets: an error that names the task, column or parameter, and what to do."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.exceptions import ConvergenceWarning
+
+from sklearn_ple import PLEClassifier, PLEClassifierRegressor, PLERegressor
+
+N = 40
+
+
+@pytest.fixture
+def X():
+    return pd.DataFrame(np.random.RandomState(0).randn(N, 2), columns=["height", "width"])
+
+
+@pytest.fixture
+def y(X):
+    return pd.DataFrame({"tall": X["height"] > 0, "area": X["height"] * X["width"]})
+
+
+def model(**params):
+    return PLEClassifierRegressor(**({"max_epochs": 2, "random_state": 0} | params))
+
+
+def refuses(estimator, X, y, error, message, **fit_params):
+    with pytest.raises(error, match=message):
+        estimator.fit(X, y, **fit_params)
+    assert not [name for name in vars(estimator) if name.endswith("_")]
+
+
+# -- y --------------------------------------------------------------------------------------------
+
+
+def test_column_without_any_label(X, y):
+    refuses(model(), X, y.assign(area=np.nan), ValueError, "'area' has no label at all: leave")
+    refuses(model(), X, y.assign(tall=None), ValueError, "'tall' has no label at all")
+
+
+def test_class_task_with_one_class(X, y):
+    refuses(model(), X, y.assign(tall=True), ValueError, "'tall' has 1 class only, .*declare more")
+    declared = pd.Categorical(["yes"] * N, categories=["no", "yes"])
+    fitted = model().fit(X, y.assign(tall=declared))
+    assert fitted.classes_[0].tolist() == ["no", "yes"]
+
+
+@pytest.mark.parametrize("value", [np.inf, -np.inf])
+def test_infinity_in_y(X, y, value):
+    y.loc[3, "area"] = value
+    refuses(model(), X, y, ValueError, "infinity .* 'area': use NaN")
+
+
+def test_what_is_no_label(X, y):
+    refuses(model(), X, y.assign(area=1j * y["area"]), ValueError, "'area'.*complex")
+    when = pd.Timestamp("2026-01-01")
+    refuses(model(), X, y.assign(area=when), TypeError, "'area'.*datetime")
+    objects = [{"a": 1}] * N
+    refuses(model(), X, y.assign(area=objects), TypeError, "'area'.*convert the column")
+    refuses(model(), X, y.assign(area=[1, "a"] * (N // 2)), TypeError, "'area'")
+
+
+def test_whole_numbers_as_floats_warn(X, y):
+    y["area"] = np.arange(N, dtype=float)
+    with pytest.warns(UserWarning, match="'area' holds 40 distinct whole numbers.*task_types"):
+        fitted = model().fit(X, y)
+    assert fitted.task_types_["area"] == "regression"
+
+
+def test_saying_task_types_silences_the_warning(X, y, recwarn):
+    y["area"] = np.arange(N, dtype=float)
+    model(task_types={"area": "regression"}).fit(X, y)
+    assert not [w for w in recwarn if w.category is UserWarning]
+
+
+def test_y_is_missing_or_of_another_shape(X, y):
+    refuses(model(), X, None, ValueError, "requires y to be passed")
+    refuses(model(), X, y.iloc[:5], ValueError, "inconsistent numbers of samples")
+    refuses(model(), X, np.zeros((N, 1, 1)), ValueError, "y should be a 1d array or a 2d array")
+    refuses(model(), X, y[[]], ValueError, "y has no column")
+    twins = pd.concat([y["area"], y["area"]], axis=1)
+    refuses(model(), X, twins, ValueError, "not unique.*rename")
+
+
+def test_negative_count(X, y):
+    refuses(
+        model(task_types={"area": "count"}), X, y, ValueError, "'area' is a count but holds -"
+    )
+
+
+def test_estimators_of_one_family(X, y):
+    refuses(PLEClassifier(), X, y, ValueError, "Unknown label type: continuous. Target 'area'")
+    strings = y["tall"].map({True: "yes", False: "no"})
+    refuses(PLERegressor(), X, strings, ValueError, "'tall' is of kind 'binary'.*PLEClassifierReg")
+    refuses(PLEClassifier(task_types="count"), X, y[["area"]], ValueError, "kind 'count'")
+
+
+# -- X --------------------------------------------------------------------------------------------
+
+
+def test_infinity_in_X(X, y):
+    X.loc[7, "width"] = np.inf
+    refuses(model(), X, y, ValueError, "infinity .* column 'width'")
+    refuses(model(), X.to_numpy(), y, ValueError, "infinity")
+
+
+def test_what_is_no_feature(X, y):
+    when = X.assign(when=pd.Timestamp("2026-01-01"))
+    refuses(model(), when, y, TypeError, "'when'.*datetime.*convert")
+    objects = X.assign(width=[{"a": 1}] * N)
+    refuses(model(), objects, y, TypeError, "'width'.*dict.*string or a number")
+    refuses(model(), X.iloc[:0], y.iloc[:0], ValueError, "0 rows")
+    refuses(model(), X[[]], y, ValueError, "0 columns")
+
+
+def test_infinity_at_predict(X, y):
+    fitted = model().fit(X, y)
+    X.loc[7, "width"] = np.inf
+    with pytest.raises(ValueError, match="infinity .* column 'width'"):
+        fitted.predict(X)
+
+
+def test_text_where_numbers_were(X, y):
+    fitted = model().fit(X, y)
+    with pytest.raises(ValueError, match="'width' of X held numbers in fit"):
+        fitted.predict(X.assign(width="wide"))
+
+
+# -- parameters -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"task_types": {"areaa": "count"}}, r"task_types names \['areaa'\].*\['tall', 'area'\]"),
+        ({"task_types": ["binary"]}, "task_types has 1 entries, but there are 2 tasks"),
+        ({"task_types": {"area": "ordinal"}}, "'area' is 'ordinal'; the kinds are"),
+        ({"task_weights": {"height": 1}}, r"task_weights names \['height'\]"),
+        ({"task_weights": [1.0]}, "task_weights has 1 entries"),
+        ({"task_weights": {"area": -1}}, "task_weights of task 'area' is -1"),
+        ({"task_weight_decay": {"area": np.inf}}, "task_weight_decay of task 'area' is inf"),
+        ({"class_weight": {"height": 1}}, r"class_weight names \['height'\]"),
+        ({"categorical_features": ["depth"]}, r"categorical_features names \['depth'\]"),
+        ({"categorical_features": [5]}, "does not fit X, which has 2 columns"),
+        ({"activation": "step"}, "'activation' parameter"),
+        ({"learning_rate": 0}, "'learning_rate' parameter"),
+        ({"optimizer": "newton"}, "'optimizer' parameter"),
+        ({"dtype": "float16"}, "'dtype' parameter"),
+        ({"n_levels": 0}, "'n_levels' parameter"),
+        ({"early_stopping": True, "validation_fraction": 0.99}, "validation_fraction=0.99 leaves"),
+        ({"device": "cuda:7"}, "device='cuda:7' is not there; .*'cpu'"),
+        ({"device": "gpu"}, "device='gpu' is not there"),
+    ],
+)
+def test_parameter(X, y, params, message):
+    refuses(model(**params), X, y, ValueError, message)
+
+
+@pytest.mark.parametrize(
+    ("weights", "message"),
+    [
+        (np.ones(5), "sample_weight has shape"),
+        (np.ones((N, 3)), "sample_weight has shape"),
+        (-np.ones(N), "Negative values"),
+        (np.full(N, np.nan), "sample_weight contains NaN"),
+        (np.zeros(N), "sample_weight is zero"),
+    ],
+)
+def test_sample_weight(X, y, weights, message):
+    refuses(model(), X, y, ValueError, message, sample_weight=weights)
+
+
+def test_weights_that_leave_a_task_without_labels(X, y):
+    weights = np.column_stack([np.ones(N), np.zeros(N)])
+    refuses(model(), X, y, ValueError, "'area' has no label at all", sample_weight=weights)
+
+
+# -- training that diverges -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("early_stopping", [False, True])
+def test_loss_becomes_nan(X, y, early_stopping):
+    params = {"optimizer": "sgd", "early_stopping": early_stopping, "max_epochs": 50}
+    with pytest.warns(ConvergenceWarning, match=r"loss of \[.*'area'.*\] is not finite in epoch"):
+        fitted = model(learning_rate=1e6, **params).fit(X, y)
+    assert fitted.n_iter_ < 50
+    assert np.isfinite(fitted.predict(X)["area"]).all()
+    assert all(p.isfinite().all() for p in fitted.module_.parameters())

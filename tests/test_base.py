@@ -1,0 +1,449 @@
+"""Fit and predict, from the outside: forms, missing labels, weights, going on, repeating."""
+
+import copy
+import pickle
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+import torch
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy import sparse
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+from sklearn.metrics import accuracy_score, r2_score
+
+from sklearn_ple import PLEClassifier, PLEClassifierRegressor, PLERegressor
+
+N = 120
+
+
+def make_table(seed=0, n=N):
+    rng = np.random.RandomState(seed)
+    X = pd.DataFrame(rng.randn(n, 3), columns=["a", "b", "c"], index=np.arange(n) + 1000)
+    X["colour"] = pd.Categorical(rng.choice(["red", "green", "blue"], n))
+    X.loc[X.index[::7], "b"] = np.nan
+    y = pd.DataFrame(index=X.index)
+    y["alive"] = X["a"] > 0
+    y["stage"] = pd.Categorical(np.where(X["colour"] == "red", "late", "early"))
+    y["grade"] = pd.array((X["a"] > 0).astype(int) + (X["c"] > 0).astype(int), dtype="Int64")
+    y["weight"] = 50 + 10 * X["a"] + rng.randn(n)
+    y["visits"] = rng.poisson(np.exp(X["c"])).astype(float)
+    return X, y
+
+
+def make_model(**params):
+    defaults = {
+        "task_types": {"visits": "count"},
+        "learning_rate": 0.01,
+        "max_epochs": 30,
+        "batch_size": 32,
+        "random_state": 0,
+        "device": "cpu",
+    }
+    return PLEClassifierRegressor(**(defaults | params))
+
+
+@pytest.fixture(scope="module")
+def table():
+    return make_table()
+
+
+@pytest.fixture(scope="module")
+def fitted(table):
+    return make_model().fit(*table)
+
+
+def test_learns_every_kind_of_task(fitted, table):
+    X, y = table
+    assert fitted.task_names_ == ["alive", "stage", "grade", "weight", "visits"]
+    assert fitted.task_types_ == {
+        "alive": "binary",
+        "stage": "binary",
+        "grade": "multiclass",
+        "weight": "regression",
+        "visits": "count",
+    }
+    prediction = fitted.predict(X)
+    assert accuracy_score(y["alive"], prediction["alive"]) > 0.9
+    assert accuracy_score(y["stage"].astype(str), prediction["stage"].astype(str)) > 0.95
+    assert r2_score(y["weight"], prediction["weight"]) > 0.9
+    assert (prediction["visits"] > 0).all()
+    assert_allclose(prediction["visits"].mean(), y["visits"].mean(), rtol=0.2)
+
+
+def test_predictions_come_back_as_y_came(fitted, table):
+    X, y = table
+    prediction = fitted.predict(X.iloc[5:9])
+    assert_array_equal(prediction.index, X.index[5:9])
+    assert_array_equal(prediction.columns, y.columns)
+    assert_array_equal(prediction.dtypes, y.dtypes)
+
+
+def test_classes_and_probabilities_are_in_task_order(fitted, table):
+    X, _ = table
+    alive, stage, grade, weight, visits = fitted.predict_proba(X)
+    assert weight is None and visits is None
+    assert fitted.classes_[3] is None
+    for proba, classes in zip((alive, stage, grade), fitted.classes_, strict=False):
+        assert proba.shape == (N, len(classes))
+        assert_allclose(proba.sum(axis=1), 1)
+    assert_array_equal(fitted.classes_[1], ["early", "late"])
+    scores = fitted.decision_function(X)
+    assert scores[0].shape == (N,) and scores[2].shape == (N, 3) and scores[3] is None
+    assert_array_equal(fitted.classes_[2][scores[2].argmax(axis=1)], fitted.predict(X)["grade"])
+
+
+def test_score_is_the_mean_over_tasks_of_accuracy_or_r2_without_missing_labels(fitted, table):
+    X, y = table
+    y = y.copy()
+    y.loc[y.index[:50], "weight"] = np.nan
+    y.loc[y.index[30:60], "grade"] = pd.NA
+    y["alive"] = y["alive"].astype("boolean")
+    y.loc[y.index[:10], "alive"] = pd.NA
+    prediction = fitted.predict(X)
+    expected = []
+    for name in y:
+        there = y[name].notna()
+        labels, predicted = y.loc[there, name], prediction.loc[there, name]
+        if name in ("weight", "visits"):
+            expected.append(r2_score(labels, predicted))
+        else:
+            expected.append(accuracy_score(list(labels), list(predicted)))
+    assert_allclose(fitted.score(X, y), np.mean(expected))
+
+
+def test_score_weighs_labels(fitted, table):
+    X, y = table
+    weights = np.random.RandomState(0).rand(N, 5)
+    prediction = fitted.predict(X)
+    expected = [
+        r2_score(y[name], prediction[name], sample_weight=weights[:, k])
+        if name in ("weight", "visits")
+        else accuracy_score(list(y[name]), list(prediction[name]), sample_weight=weights[:, k])
+        for k, name in enumerate(y)
+    ]
+    assert_allclose(fitted.score(X, y, sample_weight=weights), np.mean(expected))
+
+
+def test_score_skips_a_task_without_labels_and_needs_one(fitted, table):
+    X, y = table
+    y = y.astype(object)
+    y.loc[:, ["alive", "stage", "grade", "visits"]] = None
+    assert_allclose(fitted.score(X, y), r2_score(y["weight"], fitted.predict(X)["weight"]))
+    y.loc[:, "weight"] = None
+    with pytest.raises(ValueError, match="no label at all"):
+        fitted.score(X, y)
+
+
+def test_learns_from_half_of_the_labels(table):
+    X, y = table
+    y = y[["alive", "weight"]].astype(float)
+    rng = np.random.RandomState(1)
+    y = y.mask(rng.rand(*y.shape) < 0.5)
+    y.iloc[:5] = np.nan
+    model = make_model(task_types="auto", max_epochs=60).fit(X, y)
+    prediction = model.predict(X)
+    _, truth = table
+    assert accuracy_score(truth["alive"], prediction["alive"] == 1) > 0.85
+    assert r2_score(truth["weight"], prediction["weight"]) > 0.8
+
+
+def test_row_without_any_label_changes_nothing(table):
+    X, y = table
+    y = y[["weight", "visits"]]
+    model = make_model(batch_size=512, dtype="float64").fit(X, y)
+    extra = X.iloc[:7].assign(a=100.0, colour="red")
+    nothing = pd.DataFrame(np.nan, index=extra.index, columns=y.columns)
+    more = make_model(batch_size=512, dtype="float64")
+    more.fit(pd.concat([X, extra]), pd.concat([y, nothing]))
+    assert_array_equal(more.predict(X), model.predict(X))
+
+
+def test_zero_weight_of_a_label_is_a_missing_label(table):
+    X, y = table
+    y = y[["alive", "weight"]].astype(float)
+    weights = np.ones(y.shape)
+    weights[:40, 1] = 0
+    weights[50:70, 0] = 0
+    missing = y.mask(weights == 0)
+    a = make_model(task_types="auto").fit(X, y, sample_weight=weights)
+    b = make_model(task_types="auto").fit(X, missing)
+    assert_array_equal(a.predict(X), b.predict(X))
+
+
+def test_class_weight_shifts_the_classes(table):
+    X, y = table
+    rare = (X["a"] + np.random.RandomState(0).randn(N) > 1.5).astype(int)
+    plain = PLEClassifier(max_epochs=30, random_state=0).fit(X, rare)
+    balanced = PLEClassifier(class_weight="balanced", max_epochs=30, random_state=0).fit(X, rare)
+    assert balanced.predict(X).mean() > plain.predict(X).mean()
+    by_label = PLEClassifier(
+        class_weight={0: 1.0, 1: (rare == 0).sum() / (rare == 1).sum()},
+        max_epochs=30,
+        random_state=0,
+    ).fit(X, rare)
+    # The same but for a factor, which the normalised loss does not see.
+    assert_allclose(by_label.predict_proba(X), balanced.predict_proba(X), atol=1e-4)
+
+
+# -- forms ----------------------------------------------------------------------------------------
+
+
+def test_one_dimensional_y_gives_plain_arrays(table):
+    X, y = table
+    model = PLEClassifier(max_epochs=2).fit(X, y["stage"])
+    assert model.predict(X).shape == (N,)
+    assert model.predict_proba(X).shape == (N, 2)
+    assert model.decision_function(X).shape == (N,)
+    assert_array_equal(model.classes_, ["early", "late"])
+    assert model.task_names_ == ["stage"]
+
+
+def test_classifier_of_several_targets_has_no_decision_function(table):
+    X, y = table
+    model = PLEClassifier(max_epochs=2)
+    assert hasattr(model, "decision_function")
+    model.fit(X, y[["alive", "stage"]])
+    assert not hasattr(model, "decision_function")
+    assert [p.shape for p in model.predict_proba(X)] == [(N, 2), (N, 2)]
+
+
+def test_regressor_has_no_probabilities(table):
+    X, y = table
+    model = PLERegressor(max_epochs=2)
+    assert not hasattr(model, "predict_proba")
+    assert "class_weight" not in model.get_params()
+    assert model.fit(X, y["weight"]).predict(X).shape == (N,)
+
+
+def test_mixed_estimator_of_numbers_alone_has_no_probabilities(table):
+    X, y = table
+    model = make_model(max_epochs=2, task_types="auto").fit(X, y[["weight"]])
+    assert not hasattr(model, "predict_proba")
+
+
+def test_polars_frames(table):
+    X, y = table
+    frame = pl.DataFrame({c: X[c].to_numpy() for c in "abc"} | {"colour": X["colour"].to_list()})
+    targets = pl.DataFrame(
+        {"alive": y["alive"].to_list(), "grade": y["grade"].to_list(), "weight": y["weight"]}
+    )
+    targets = targets.with_columns(
+        grade=pl.when(pl.int_range(pl.len()) % 5 == 0).then(None).otherwise(pl.col("grade"))
+    )
+    model = make_model(task_types="auto", max_epochs=3).fit(frame, targets)
+    prediction = model.predict(frame)
+    assert isinstance(prediction, pl.DataFrame)
+    assert prediction.schema == targets.schema
+    assert model.feature_names_in_.tolist() == ["a", "b", "c", "colour"]
+
+
+def test_arrays_and_lists_give_arrays(table):
+    X, y = table
+    numbers = X[["a", "c"]].to_numpy()
+    mixed = [[str(s), float(w)] for s, w in zip(y["stage"], y["weight"], strict=True)]
+    model = make_model(task_types="auto", max_epochs=2).fit(numbers, mixed)
+    assert model.task_names_ == ["y0", "y1"]
+    assert model.task_types_ == {"y0": "binary", "y1": "regression"}
+    prediction = model.predict(numbers)
+    assert prediction.dtype == object and set(prediction[:, 0]) <= {"early", "late"}
+    floats = make_model(task_types="auto", max_epochs=2).fit(numbers, y[["weight"]].to_numpy())
+    assert floats.predict(numbers).dtype == np.float64
+
+
+@pytest.mark.parametrize("container", [sparse.csr_matrix, sparse.csr_array, sparse.coo_array])
+def test_sparse_features_equal_dense_ones_but_for_centring(container, table):
+    _, y = table
+    rng = np.random.RandomState(0)
+    dense = rng.rand(N, 10) * (rng.rand(N, 10) < 0.3)
+    model = make_model(max_epochs=3).fit(container(dense), y)
+    prediction = model.predict(container(dense))
+    # By hand: scaled by the deviation, not centred.
+    scaled = dense / dense.std(axis=0)
+    inputs = torch.as_tensor(scaled, dtype=torch.float32)
+    outputs = model.module_(inputs, torch.empty(N, 0, dtype=torch.int64)).detach().numpy()
+    assert_array_equal(prediction["alive"], outputs[:, 0] > 0)
+
+
+def test_unknown_category_is_no_error(fitted, table):
+    X, _ = table
+    odd = X.iloc[:3].assign(colour="violet")
+    assert np.isfinite(fitted.predict(odd)["weight"]).all()
+
+
+def test_missing_and_unknown_names_at_predict(fitted, table):
+    X, _ = table
+    with pytest.raises(ValueError, match="feature names should match"):
+        fitted.predict(X[["b", "a", "c", "colour"]])
+    with pytest.raises(ValueError, match="feature names should match"):
+        fitted.predict(X.drop(columns="c"))
+    model = PLERegressor(max_epochs=1).fit(X[["a", "c"]], X["a"])
+    with pytest.raises(ValueError, match="X has 3 features, but PLERegressor is expecting 2"):
+        model.predict(np.zeros((2, 3)))
+    with pytest.warns(UserWarning, match="does not have valid feature names"):
+        model.predict(np.zeros((2, 2)))
+
+
+def test_predicting_before_fit(table):
+    for method in ("predict", "predict_proba", "decision_function", "score"):
+        arguments = table if method == "score" else table[:1]
+        with pytest.raises(NotFittedError):
+            getattr(make_model(), method)(*arguments)
+    with pytest.raises(NotFittedError):
+        _ = make_model().module_
+
+
+# -- the same result twice ------------------------------------------------------------------------
+
+
+def test_random_state_fixes_the_weights(table):
+    first = make_model(dropout=0.2).fit(*table)
+    second = make_model(dropout=0.2).fit(*table)
+    other = make_model(dropout=0.2, random_state=1).fit(*table)
+    for a, b in zip(first.module_.parameters(), second.module_.parameters(), strict=True):
+        assert torch.equal(a, b)
+    assert not np.array_equal(first.predict(table[0])["weight"], other.predict(table[0])["weight"])
+
+
+def test_global_random_states_are_left_alone(table):
+    torch.manual_seed(7)
+    np.random.seed(7)
+    before = torch.get_rng_state().clone(), np.random.get_state()[1].copy()
+    make_model(max_epochs=2, early_stopping=True).fit(*table)
+    assert torch.equal(torch.get_rng_state(), before[0])
+    assert_array_equal(np.random.get_state()[1], before[1])
+
+
+def test_a_row_is_predicted_alike_alone_and_among_others(fitted, table):
+    X, _ = table
+    together = fitted.predict(X)["weight"]
+    alone = pd.concat([fitted.predict(X.iloc[[i]])["weight"] for i in range(20)])
+    assert_allclose(alone, together.iloc[:20], rtol=1e-6)
+
+
+def test_pickle_and_copy_predict_the_same(fitted, table):
+    X, _ = table
+    for twin in (pickle.loads(pickle.dumps(fitted)), copy.deepcopy(fitted)):
+        pd.testing.assert_frame_equal(twin.predict(X), fitted.predict(X))
+        assert twin.history_ == fitted.history_
+
+
+def test_the_pickle_holds_no_rows():
+    X, y = make_table(n=5000)
+    small = make_model(max_epochs=1, early_stopping=True).fit(X.iloc[:300], y.iloc[:300])
+    large = make_model(max_epochs=1, early_stopping=True).fit(X, y)
+    assert len(pickle.dumps(large)) < 1.1 * len(pickle.dumps(small))
+
+
+# -- going on -------------------------------------------------------------------------------------
+
+
+def test_warm_start_goes_on_and_cold_start_begins_anew(table):
+    X, y = table
+    model = make_model(warm_start=True, max_epochs=3).fit(X, y)
+    before = model.history_[-1]["loss"]
+    model.fit(X, y)
+    assert model.n_iter_ == 6 and [h["epoch"] for h in model.history_] == [1, 2, 3, 4, 5, 6]
+    assert model.history_[3]["loss"] < before
+    assert model.set_params(warm_start=False).fit(X, y).n_iter_ == 3
+
+
+def test_warm_start_keeps_classes_and_scales(table):
+    X, y = table
+    model = make_model(warm_start=True, max_epochs=2).fit(X, y)
+    classes, mean = model.classes_[2], model._targets.tasks[3].mean
+    half = y.assign(weight=y["weight"] + 100).iloc[: N // 2]
+    model.fit(X.iloc[: N // 2], half)
+    assert_array_equal(model.classes_[2], classes)
+    assert model._targets.tasks[3].mean == mean
+
+
+def test_partial_fit_equals_its_epochs(table):
+    X, y = table
+    model = make_model()
+    for _ in range(20):
+        model.partial_fit(X, y)
+    assert model.n_iter_ == 20
+    losses = [h["loss"] for h in model.history_]
+    assert losses[-1] < 0.6 * losses[0]
+    again = make_model()
+    for _ in range(20):
+        again.partial_fit(X, y)
+    assert_array_equal(again.predict(X)["weight"], model.predict(X)["weight"])
+
+
+def test_partial_fit_with_declared_classes(table):
+    X, _ = table
+    y = pd.DataFrame({"u": np.arange(N) % 2, "v": np.arange(N) % 3}, index=X.index)
+    model = PLEClassifier(random_state=0)
+    model.partial_fit(X, y, classes={"u": [0, 1, 5], "v": [0, 1, 2, 3]})
+    assert [len(c) for c in model.classes_] == [3, 4]
+    model.partial_fit(X, y.assign(u=5))
+    with pytest.raises(ValueError, match="Target 'u' holds the label 7"):
+        model.partial_fit(X, y.assign(u=7))
+    as_list = PLEClassifier().partial_fit(X, y, classes=[[0, 1, 5], None])
+    assert [len(c) for c in as_list.classes_] == [3, 3]
+
+
+def test_other_targets_when_going_on(table):
+    X, y = table
+    model = make_model(max_epochs=1).partial_fit(X, y)
+    with pytest.raises(ValueError, match="fitted with"):
+        model.partial_fit(X, y[y.columns[::-1]])
+    with pytest.raises(ValueError, match="fitted with"):
+        model.score(X, y.drop(columns="visits"))
+
+
+# -- all or nothing -------------------------------------------------------------------------------
+
+
+def test_failed_fit_leaves_an_unfitted_estimator_unfitted(table):
+    X, y = table
+    model = make_model(net_params={"no_such_parameter": 1})
+    with pytest.raises(ValueError, match="no_such_parameter"):
+        model.fit(X, y)
+    assert set(vars(model)) == set(vars(make_model()))
+
+
+def test_failed_fit_leaves_a_fitted_estimator_as_it_was(table):
+    X, y = table
+    model = make_model(max_epochs=2).fit(X, y)
+    before = model.predict(X)
+    with pytest.raises(ValueError, match="'weight'"):
+        model.fit(X.rename(columns={"a": "z"}), y.assign(weight=np.nan))
+    pd.testing.assert_frame_equal(model.predict(X), before)
+    with pytest.raises(ValueError, match="'weight'"):
+        model.partial_fit(X, y.assign(weight=np.inf))
+    pd.testing.assert_frame_equal(model.predict(X), before)
+
+
+def test_parameters_reach_the_network(table):
+    model = make_model(
+        n_levels=2,
+        n_shared_experts=3,
+        n_specific_experts=1,
+        expert_hidden_units=[7, 5],
+        tower_hidden_units=[4],
+        gate_hidden_units=[6],
+        embedding_dim=2,
+        activation="gelu",
+        dropout=0.1,
+        residual=True,
+        max_epochs=1,
+    ).fit(*table)
+    body = model.module_.body
+    assert len(body.levels) == 2
+    assert body.levels[0].shared_experts.layers[0].weight.shape == (3, 7, 4 + 2)
+    assert body.levels[1].specific_experts.layers[1].weight.shape == (5, 5, 7)
+    assert body.levels[0].task_gates.hidden.layers[0].out_features == 6
+    assert body.towers.hidden.layers[0].out_features == 4
+    assert clone(model).get_params() == model.get_params()
+
+
+def test_no_expert_at_all_is_an_error(table):
+    with pytest.raises(ValueError, match="n_shared_experts and n_specific_experts"):
+        make_model(n_shared_experts=0, n_specific_experts=0).fit(*table)
+    with pytest.raises(ValueError, match="expert_hidden_units"):
+        make_model(expert_hidden_units=()).fit(*table)

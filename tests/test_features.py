@@ -1,0 +1,492 @@
+"""From X to standardised numbers and category codes, against scikit-learn and plain formulas."""
+
+import datetime
+import warnings
+from decimal import Decimal
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import sparse
+from sklearn.base import BaseEstimator
+from sklearn.preprocessing import StandardScaler
+
+from sklearn_ple.features import MISSING, UNKNOWN, FeatureEncoder, read_features
+
+
+def read(X):
+    """Read X as an estimator's fit does."""
+    return read_features(BaseEstimator(), X, reset=True)
+
+
+def encode(X, *others, categorical_features="from_dtype", weights=None):
+    """Fit an encoder to X; give it with X and the others encoded."""
+    table = read(X)
+    weights = np.ones(table.shape[0]) if weights is None else weights
+    encoder = FeatureEncoder(categorical_features).fit(table, weights)
+    return encoder, *(encoder.transform(read(other)) for other in (X, *others))
+
+
+def standardise(values, weights, fitted=None):
+    """Standardise columns by their observed values' weighted moments; NaN becomes 0."""
+    fitted = values if fitted is None else fitted
+    columns = []
+    for column, known in zip(values.T, fitted.T, strict=True):
+        seen = ~np.isnan(known)
+        mean = np.average(known[seen], weights=weights[seen])
+        deviation = np.sqrt(np.average((known[seen] - mean) ** 2, weights=weights[seen]))
+        columns.append(np.where(np.isnan(column), 0.0, (column - mean) / (deviation or 1.0)))
+    return np.column_stack(columns)
+
+
+# -- numbers --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_numbers_are_standardised_as_scikit_learn_does(weighted):
+    rng = np.random.default_rng(0)
+    X, other = rng.normal(3, 5, size=(40, 3)), rng.normal(size=(5, 3))
+    weights = rng.uniform(0.1, 3, 40) if weighted else np.ones(40)
+    scaler = StandardScaler().fit(X, sample_weight=weights)
+    encoder, (numbers, codes), (others, _) = encode(X, other, weights=weights)
+    np.testing.assert_allclose(numbers, scaler.transform(X), rtol=1e-12)
+    np.testing.assert_allclose(others, scaler.transform(other), rtol=1e-12)
+    assert encoder.n_numbers == 3
+    assert encoder.cardinalities == []
+    assert codes.shape == (40, 0)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_missing_numbers_become_the_mean_beside_an_indicator(weighted):
+    rng = np.random.default_rng(1)
+    X = rng.normal(size=(30, 3))
+    X[rng.random(30) < 0.3, 1] = np.nan
+    X[:3, 2] = np.nan
+    weights = rng.uniform(0.1, 3, 30) if weighted else np.ones(30)
+    encoder, (numbers, _) = encode(X, weights=weights)
+    # The indicators are those of the two columns that have missing values.
+    expected = np.column_stack([standardise(X, weights), np.isnan(X[:, 1:])])
+    assert encoder.n_numbers == 5
+    np.testing.assert_allclose(numbers, expected, rtol=1e-9, atol=1e-12)
+
+
+def test_numbers_that_are_missing_only_later_become_the_mean_without_indicator():
+    X, later = np.array([[1.0], [3.0]]), np.array([[np.nan], [3.0]])
+    _, (numbers, _), (laters, _) = encode(X, later)
+    np.testing.assert_allclose(numbers, [[-1.0], [1.0]])
+    np.testing.assert_allclose(laters, [[0.0], [1.0]])
+
+
+def test_columns_without_value_are_zero_and_do_not_warn():
+    X = pd.DataFrame({"bare": [np.nan, np.nan], "full": [1.0, 3.0]})
+    later = pd.DataFrame({"bare": [7.0, np.nan], "full": [1.0, 3.0]})
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        _, (numbers, _), (laters, _) = encode(X, later)
+    np.testing.assert_allclose(numbers, [[0, -1, 1], [0, 1, 1]])
+    # Nothing was learnt to read a value by: it stays missing.
+    np.testing.assert_allclose(laters, [[0, -1, 1], [0, 1, 1]])
+
+
+def test_constant_columns_become_zero():
+    _, (numbers, _) = encode(np.full((4, 1), 7.0))
+    np.testing.assert_array_equal(numbers, np.zeros((4, 1)))
+
+
+NUMBERS = {
+    "int8": pd.Series([1, 2, 4], dtype="int8"),
+    "uint8": pd.Series([1, 2, 4], dtype="uint8"),
+    "float32": pd.Series([1.0, np.nan, 4.0], dtype="float32"),
+    "Int64": pd.Series([1, None, 4], dtype="Int64"),
+    "Float64": pd.Series([1.5, None, 4], dtype="Float64"),
+    "bool": pd.Series([True, False, False]),
+    "boolean": pd.Series([True, None, False], dtype="boolean"),
+    "object of ints": pd.Series([1, None, 4], dtype=object),
+    "object of floats": pd.Series([1.5, pd.NA, 4], dtype=object),
+    "object of bools": pd.Series([True, None, False], dtype=object),
+    "object of decimals": pd.Series([Decimal("1.5"), None, Decimal(4)], dtype=object),
+    "sparse": pd.Series(pd.arrays.SparseArray([0.0, 0.0, 4.0])),
+}
+
+
+@pytest.mark.parametrize("column", NUMBERS.values(), ids=NUMBERS.keys())
+def test_columns_of_any_number_dtype_are_numbers(column):
+    values = np.array([np.nan if pd.isna(v) else float(v) for v in column])[:, None]
+    # Beside another dtype, as a frame is read in one piece.
+    frame = pd.DataFrame({"a": column, "b": [0, 1, 5]})
+    encoder, (numbers, codes) = encode(frame)
+    expected = standardise(np.column_stack([values, [0, 1, 5]]), np.ones(3))
+    np.testing.assert_allclose(numbers[:, :2], expected, rtol=1e-9, atol=1e-12)
+    assert encoder.n_numbers == numbers.shape[1] == 2 + np.isnan(values).any()
+    assert numbers.dtype == np.float64
+    assert codes.shape == (3, 0)
+
+
+def test_bools_of_objects_are_read_where_bools_were_learnt():
+    X = pd.DataFrame({"a": [True, False]})
+    later = pd.DataFrame({"a": pd.Series([None, True], dtype=object)})
+    _, (numbers, _), (laters, _) = encode(X, later)
+    np.testing.assert_allclose(numbers, [[1.0], [-1.0]])
+    np.testing.assert_allclose(laters, [[0.0], [1.0]])
+
+
+@pytest.mark.parametrize("missing", [False, True])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_sparse_numbers_are_scaled_without_centring_and_stay_sparse(weighted, missing):
+    rng = np.random.default_rng(2)
+    X = rng.normal(2, 3, size=(30, 4)) * (rng.random((30, 4)) < 0.4)
+    if missing:
+        X[3, 1] = X[4, 1] = np.nan
+    weights = rng.uniform(0.1, 3, 30) if weighted else np.ones(30)
+    encoder, (numbers, codes) = encode(sparse.csr_matrix(X), weights=weights)
+    assert sparse.issparse(numbers)
+    assert numbers.format == "csr"
+    assert codes.shape == (30, 0)
+    expected = []
+    for column in X.T:
+        seen = ~np.isnan(column)
+        mean = np.average(column[seen], weights=weights[seen])
+        variance = np.average((column[seen] - mean) ** 2, weights=weights[seen])
+        expected.append(np.where(seen, column / np.sqrt(variance), 0.0))
+    if missing:
+        expected.append(np.isnan(X[:, 1]))
+    assert encoder.n_numbers == 4 + missing
+    np.testing.assert_allclose(numbers.toarray(), np.column_stack(expected), rtol=1e-9)
+
+
+@pytest.mark.parametrize("make", [sparse.csc_matrix, sparse.coo_matrix, sparse.csr_array])
+def test_sparse_x_of_any_format_is_read_as_csr(make):
+    X = np.array([[0.0, 1.0], [2.0, 0.0]])
+    table = read(make(X))
+    assert table.format == "csr"
+    np.testing.assert_array_equal(table.toarray(), X)
+
+
+# -- categories -----------------------------------------------------------------------------------
+
+CATEGORIES = {
+    "str": (["b", "a", "b"], "a", "z"),
+    "string": (pd.array(["b", "a", "b"], dtype="string"), "a", "z"),
+    "object": (np.array(["b", "a", "b"], dtype=object), "a", "z"),
+    "category": (pd.Categorical(["b", "a", "b"]), "a", "z"),
+    "ordered": (pd.Categorical(["b", "a", "b"], ["b", "a"], ordered=True), "a", "z"),
+    "category of ints": (pd.Categorical([7, 3, 7]), 3, 4),
+    "category of intervals": (pd.cut([0.5, 1.5, 0.5], [0, 1, 2]), pd.Interval(1, 2), 1.5),
+}
+
+
+@pytest.mark.parametrize(
+    ("column", "known", "unknown"), CATEGORIES.values(), ids=CATEGORIES.keys()
+)
+def test_codes_are_0_for_missing_1_for_unknown_and_one_for_each_category(column, known, unknown):
+    X = pd.DataFrame({"a": column})
+    later = pd.DataFrame({"a": pd.Categorical([known, None, unknown, known])})
+    encoder, (numbers, codes), (_, laters) = encode(X, later)
+    assert (MISSING, UNKNOWN) == (0, 1)
+    assert codes.dtype == np.int64
+    assert codes[0, 0] == codes[2, 0]
+    assert sorted(set(codes[:, 0])) == [2, 3]
+    assert encoder.cardinalities == [4]
+    assert laters[:, 0].tolist() == [codes[1, 0], MISSING, UNKNOWN, codes[1, 0]]
+    assert (encoder.n_numbers, numbers.shape) == (0, (3, 0))
+
+
+def test_categories_that_are_declared_but_not_seen_are_unknown():
+    column = pd.Categorical(["a", None], categories=["a", "b"])
+    encoder, (_, codes), (_, laters) = encode(
+        pd.DataFrame({"c": column}), pd.DataFrame({"c": pd.Categorical(["b"])})
+    )
+    assert encoder.cardinalities == [3]
+    assert codes[:, 0].tolist() == [2, MISSING]
+    assert laters[:, 0].tolist() == [UNKNOWN]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [1.0, 2.5],
+        [True, False],
+        pd.to_datetime(["2020-01-01", "2021-01-01"]),
+        pd.cut([0.5, 1.5], [0, 1, 2]),
+        pd.array([1, 2], dtype="Int64"),
+        ["A", "a "],
+    ],
+)
+@pytest.mark.parametrize("fitted", [["a", "b"], pd.cut([0.5, 2.6], [0, 0.9, 3.5]).astype(str)])
+def test_values_of_another_kind_are_unknown_and_no_error(fitted, values):
+    _, _, (_, codes) = encode(pd.DataFrame({"c": fitted}), pd.DataFrame({"c": values}))
+    assert codes[:, 0].tolist() == [UNKNOWN, UNKNOWN]
+
+
+def test_a_column_that_misses_every_value_later_is_missing():
+    for values in ([None, None], [np.nan, np.nan], pd.array([None, None], dtype="string")):
+        _, _, (_, codes) = encode(pd.DataFrame({"c": ["a", "b"]}), pd.DataFrame({"c": values}))
+        assert codes[:, 0].tolist() == [MISSING, MISSING]
+
+
+def test_numbers_that_are_named_as_categories_are_codes():
+    X = pd.DataFrame({"n": [5, 9, 5], "m": [0.5, 1.0, np.nan]})
+    later = pd.DataFrame({"n": [9.0, np.nan, 7.0], "m": [1.0, 1.0, 0.5]})
+    encoder, (numbers, codes), (_, laters) = encode(X, later, categorical_features=["n", "m"])
+    assert numbers.shape == (3, 0)
+    assert codes.tolist() == [[2, 2], [3, 3], [2, MISSING]]
+    assert laters.tolist() == [[3, 3], [MISSING, 3], [UNKNOWN, 2]]
+    assert encoder.cardinalities == [4, 4]
+
+
+def test_dates_that_are_named_as_categories_are_codes():
+    X = pd.DataFrame({"day": pd.to_datetime(["2020-01-01", "2020-01-02"])})
+    later = pd.DataFrame({"day": pd.to_datetime(["2020-01-02", None, "2021-01-01"])})
+    _, (_, codes), (_, laters) = encode(X, later, categorical_features=["day"])
+    assert codes[:, 0].tolist() == [2, 3]
+    assert laters[:, 0].tolist() == [3, MISSING, UNKNOWN]
+
+
+FRAME = pd.DataFrame({"a": [1, 2], "b": ["x", "y"], "c": [0.5, 1.5]})
+
+
+@pytest.mark.parametrize(
+    ("choice", "positions"),
+    [
+        ("from_dtype", [1]),
+        (["b"], [1]),
+        ("b", [1]),
+        (["c", "b"], [1, 2]),
+        (("b", "a"), [0, 1]),
+        (pd.Index(["b"]), [1]),
+        (pd.Series(["b"], index=[9]), [1]),
+        (np.array(["b", "c"]), [1, 2]),
+        ([1], [1]),
+        ([2, 1], [1, 2]),
+        (np.array([1], dtype=np.uint8), [1]),
+        ([False, True, True], [1, 2]),
+        (np.array([True, True, True]), [0, 1, 2]),
+    ],
+)
+def test_categorical_features_are_names_positions_or_a_mask(choice, positions):
+    encoder, (numbers, codes) = encode(FRAME, categorical_features=choice)
+    assert encoder.categorical_positions.tolist() == positions
+    assert encoder.number_positions.tolist() == sorted({0, 1, 2} - set(positions))
+    assert codes.shape == (2, len(positions))
+    assert numbers.shape == (2, 3 - len(positions))
+
+
+@pytest.mark.parametrize("choice", [None, [], np.array([], dtype=int), [False, False]])
+def test_no_column_is_a_category(choice):
+    encoder, (numbers, codes) = encode(FRAME[["a", "c"]], categorical_features=choice)
+    assert codes.shape == (2, 0)
+    np.testing.assert_allclose(numbers, [[-1, -1], [1, 1]])
+    assert encoder.cardinalities == []
+
+
+@pytest.mark.parametrize(
+    ("choice", "message"),
+    [
+        (["b", "z"], r"categorical_features names \['z'\], which are no columns of X.*'a', 'b'"),
+        ("z", r"categorical_features names \['z'\]"),
+        ([3], r"categorical_features \[3\] does not fit X, which has 3 columns"),
+        ([-1], r"categorical_features \[-1\] does not fit X"),
+        ([True, False], r"categorical_features \[True, False\] does not fit X"),
+        ([True] * 4, r"does not fit X, which has 3 columns"),
+    ],
+)
+def test_wrong_categorical_features_are_an_error(choice, message):
+    with pytest.raises(ValueError, match=message):
+        encode(FRAME, categorical_features=choice)
+
+
+def test_sparse_x_has_no_categorical_features():
+    X = sparse.eye(3, format="csr")
+    for choice in (None, "from_dtype"):
+        assert encode(X, categorical_features=choice)[0].n_numbers == 3
+    with pytest.raises(ValueError, match="categorical_features needs a dense X"):
+        encode(X, categorical_features=[0])
+
+
+def test_columns_of_one_name_are_told_apart():
+    # scikit-learn's check of names lets them through before 1.9.
+    X = pd.DataFrame([[1.0, "u"], [3.0, "v"]], columns=["a", "a"])
+    encoder = FeatureEncoder("from_dtype").fit(X, np.ones(2))
+    numbers, codes = encoder.transform(X)
+    np.testing.assert_allclose(numbers, [[-1.0], [1.0]])
+    assert codes[:, 0].tolist() == [2, 3]
+    encoder = FeatureEncoder(["a"]).fit(X, np.ones(2))
+    assert encoder.categorical_positions.tolist() == [0, 1]
+    assert encoder.transform(X)[1].tolist() == [[2, 2], [3, 3]]
+
+
+# -- forms of X -----------------------------------------------------------------------------------
+
+
+def test_arrays_of_objects_hold_numbers_and_categories():
+    X = np.array([[1, "a", 0.5], [3, None, None], [None, "b", 1.5]], dtype=object)
+    encoder, (numbers, codes) = encode(X)
+    values = np.array([[1, 0.5], [3, np.nan], [np.nan, 1.5]])
+    expected = np.column_stack([standardise(values, np.ones(3)), np.isnan(values)])
+    np.testing.assert_allclose(numbers, expected, atol=1e-12)
+    assert codes[:, 0].tolist() == [2, MISSING, 3]
+    assert encoder.categorical_positions.tolist() == [1]
+
+
+def test_polars_frames_are_read_like_pandas_ones():
+    data = {
+        "n": [1, None, 4],
+        "x": [0.5, 1.5, None],
+        "s": ["a", None, "b"],
+        "t": [True, False, None],
+    }
+    enum = pl.Series("e", ["q", "p", None], dtype=pl.Enum(["p", "q", "r"]))
+    ours = pl.DataFrame(data).with_columns(enum, pl.col("s").cast(pl.Categorical).alias("c"))
+    theirs = pd.DataFrame(data | {"e": ["q", "p", None], "c": data["s"]})
+    (_, (numbers, codes)), (_, (expected, expected_codes)) = encode(ours), encode(theirs)
+    np.testing.assert_allclose(numbers, expected)
+    np.testing.assert_array_equal(codes, expected_codes)
+    assert codes.tolist() == [[2, 2, 2], [0, 3, 0], [3, 0, 3]]
+
+
+def test_reading_leaves_the_given_frame_as_it_was():
+    X = pd.DataFrame({"a": pd.Series([1, None], dtype=object), "b": ["x", "y"]})
+    before = X.copy()
+    table = read(X)
+    assert table["a"].dtype == np.float64
+    pd.testing.assert_frame_equal(X, before)
+
+
+# -- bad input ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("value", [np.inf, -np.inf])
+@pytest.mark.parametrize("dtype", [float, object, "float32", "Float64"])
+def test_infinity_is_an_error_with_the_columns_name(value, dtype):
+    X = pd.DataFrame({"s": ["x", "y"], "far": pd.Series([0.5, value], dtype=dtype)})
+    with pytest.raises(ValueError, match=r"Input X contains infinity .* in column 'far'"):
+        encode(X)
+    good = pd.DataFrame({"s": ["x", "y"], "far": [0.5, 1.0]})
+    with pytest.raises(ValueError, match=r"Input X contains infinity .* in column 'far'"):
+        encode(good, X)
+
+
+@pytest.mark.parametrize(
+    ("values", "dtype"),
+    [
+        (pd.to_datetime(["2020-01-01", None]), "datetime64"),
+        (pd.to_timedelta([1, 2]), "timedelta64"),
+        (np.array([1j, 2.0]), "complex128"),
+        (pd.period_range("2020", periods=2), "period"),
+    ],
+)
+@pytest.mark.parametrize("choice", ["from_dtype", None, ["s"]])
+def test_columns_that_are_no_numbers_are_an_error_with_their_name(values, dtype, choice):
+    X = pd.DataFrame({"s": [1, 2], "odd": values})
+    message = rf"Column 'odd' of X is of dtype {dtype}.*, which is no number: convert it, or name"
+    with pytest.raises(TypeError, match=message):
+        encode(X, categorical_features=choice)
+
+
+def test_strings_are_an_error_where_no_column_is_a_category():
+    with pytest.raises(TypeError, match=r"Column 'b' of X is of dtype .* which is no number"):
+        encode(FRAME, categorical_features=None)
+
+
+@pytest.mark.parametrize(
+    ("values", "kinds"),
+    [
+        ([{}, {1: 2}], "dict"),
+        ([1, "a"], "int, str"),
+        ([(1,), [2]], "list, tuple"),
+        ([1j, None], "complex"),
+        ([datetime.date(2020, 1, 1), None], "date"),
+        ([b"a", b"b"], "bytes"),
+    ],
+)
+def test_objects_that_are_neither_numbers_nor_strings_are_an_error(values, kinds):
+    column = pd.Series(values, dtype=object)
+    message = rf"Column '{{}}' of X holds objects of type {kinds}: argument must be a string or"
+    with pytest.raises(TypeError, match=message.format("odd")):
+        read(pd.DataFrame({"odd": column}))
+    array = np.empty((2, 1), dtype=object)
+    array[:, 0] = values
+    with pytest.raises(TypeError, match=message.format("x0")):
+        read(array)
+
+
+@pytest.mark.parametrize("values", [["x", "y"], pd.Categorical([1, 2]), ["1", "2"]])
+def test_numbers_that_turn_into_something_else_are_an_error(values):
+    with pytest.raises(ValueError, match=r"Column 'a' of X held numbers in fit but is of dtype"):
+        encode(pd.DataFrame({"a": [1, 2]}), pd.DataFrame({"a": values}))
+
+
+@pytest.mark.parametrize("X", [pd.DataFrame({"a": []}), pd.DataFrame(index=[0, 1])])
+def test_empty_frames_are_an_error(X):
+    with pytest.raises(ValueError, match=r"X has \d rows and \d columns: it is empty"):
+        read(X)
+
+
+def test_an_estimator_learns_the_names_and_checks_them():
+    estimator = BaseEstimator()
+    read_features(estimator, FRAME, reset=True)
+    assert estimator.n_features_in_ == 3
+    assert estimator.feature_names_in_.tolist() == ["a", "b", "c"]
+    with pytest.raises(ValueError, match="feature names should match"):
+        read_features(estimator, FRAME[["b", "a", "c"]], reset=False)
+
+
+# -- properties -----------------------------------------------------------------------------------
+
+words = st.sampled_from(["", "a", "b", "ä", "nan", "None", "0"])
+cells = st.none() | words
+numbers = st.none() | st.floats(-1e6, 1e6)
+
+
+@given(
+    st.lists(st.tuples(cells, cells), min_size=1, max_size=15),
+    st.lists(st.tuples(cells | st.just("new"), cells), min_size=1, max_size=15),
+)
+def test_a_code_depends_on_the_columns_value_alone(rows, later):
+    frames = [pd.DataFrame(part, columns=["p", "q"]).astype("string") for part in (rows, later)]
+    encoder, (_, codes), (_, laters) = encode(*frames)
+    for column in (0, 1):
+        seen = {row[column] for row in rows} - {None}
+        assert encoder.cardinalities[column] == len(seen) + 2
+        book = {None: MISSING}
+        for row, code in zip(rows, codes[:, column], strict=True):
+            assert book.setdefault(row[column], code) == code
+        # Every category has a code of its own, and they leave no gap.
+        assert sorted(code for value, code in book.items() if value is not None) == [
+            2 + i for i in range(len(seen))
+        ]
+        expected = [book.get(row[column], UNKNOWN) for row in later]
+        assert laters[:, column].tolist() == expected
+
+
+@given(
+    st.lists(st.tuples(numbers, cells, st.none() | st.booleans()), min_size=2, max_size=15),
+    st.data(),
+)
+def test_rows_are_encoded_alone_as_among_others(rows, data):
+    frame = pd.DataFrame(rows, columns=["n", "s", "b"])
+    frame = frame.astype({"n": "float64", "s": "string", "b": object})
+    encoder, (values, codes) = encode(frame)
+    places = st.lists(st.integers(0, len(rows) - 1), min_size=1, max_size=6)
+    some = data.draw(places)
+    part_values, part_codes = encoder.transform(read(frame.iloc[some]))
+    np.testing.assert_array_equal(part_values, values[some])
+    np.testing.assert_array_equal(part_codes, codes[some])
+
+
+@given(st.lists(st.tuples(numbers, st.floats(0.1, 5)), min_size=2, max_size=15))
+def test_standardised_numbers_are_finite_and_have_a_weighted_mean_of_zero(rows):
+    column = np.array([np.nan if value is None else value for value, _ in rows])
+    weights = np.array([weight for _, weight in rows])
+    _, (values, _) = encode(pd.DataFrame({"n": column}), weights=weights)
+    seen = ~np.isnan(column)
+    assert np.isfinite(values).all()
+    assert values.shape[1] == 1 + (not seen.all())
+    assert not values[~seen, 0].any()
+    if seen.any():
+        assert np.average(values[seen, 0], weights=weights[seen]) == pytest.approx(0, abs=1e-6)
+    if not seen.all():
+        np.testing.assert_array_equal(values[:, 1], ~seen)

@@ -1,0 +1,642 @@
+"""From y to labels, tasks and targets, and back: every dtype, with and without missing labels."""
+
+import datetime
+import warnings
+from decimal import Decimal
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import sparse
+
+from sklearn_ple.targets import Labels, TargetEncoder, read_targets
+
+KINDS = ["binary", "multiclass", "regression", "count"]
+
+
+def labels_of(y):
+    """Read y of one column."""
+    labels, _ = read_targets(y)
+    assert len(labels) == 1
+    return labels[0]
+
+
+def encoder(y, task_types="auto", family=None, classes=None, weights=None):
+    """Fit an encoder; give it with y's labels."""
+    labels, form = read_targets(y)
+    if weights is None:
+        weights = np.column_stack([column.mask for column in labels]).astype(float)
+    return TargetEncoder(task_types, family, classes).fit(labels, form, weights), labels
+
+
+def perfect_outputs(encoder, labels):
+    """Give the outputs of a network that knows every target."""
+    targets = encoder.encode(labels)
+    parts = []
+    for task, column in zip(encoder.tasks, targets.T, strict=True):
+        if task.kind == "binary":
+            parts.append(np.where(column > 0, 5.0, -5.0))
+        elif task.kind == "multiclass":
+            parts.append(np.eye(task.n_outputs)[column.astype(int)])
+        elif task.kind == "count":
+            parts.append(np.log(np.maximum(column, 1e-300)))
+        else:
+            parts.append(column)
+    return np.column_stack(parts)
+
+
+def round_trip(y, task_types="auto", index=None):
+    """Predict y perfectly, in its own form."""
+    fitted, labels = encoder(y, task_types)
+    predictions = fitted.decode(perfect_outputs(fitted, labels))
+    return fitted.form.assemble(fitted.tasks, predictions, index)
+
+
+# -- reading: what is observed, and of which kind -------------------------------------------------
+
+PANDAS = {
+    "bool": (pd.Series([True, False, True]), "binary", [True, False, True]),
+    "bool, missing": (pd.Series([True, None, False], dtype=object), "binary", [True, False]),
+    "boolean": (pd.Series([True, None, False], dtype="boolean"), "binary", [True, False]),
+    "int": (pd.Series([0, 1, 0]), "binary", [0, 1, 0]),
+    "int8": (pd.Series([5, 7, 9], dtype="int8"), "multiclass", [5, 7, 9]),
+    "uint8": (pd.Series([5, 7, 9], dtype="uint8"), "multiclass", [5, 7, 9]),
+    "Int64": (pd.Series([5, None, 7, 9], dtype="Int64"), "multiclass", [5, 7, 9]),
+    "UInt8": (pd.Series([5, None, 7], dtype="UInt8"), "binary", [5, 7]),
+    "float, whole": (pd.Series([0.0, np.nan, 1.0]), "binary", [0.0, 1.0]),
+    "float, whole, 3 values": (pd.Series([0.0, 2.0, 1.0]), "multiclass", [0.0, 2.0, 1.0]),
+    "float, fractions": (pd.Series([0.5, np.nan, 1.0]), "regression", [0.5, 1.0]),
+    "float32": (pd.Series([0.5, np.nan, 1.0], dtype="float32"), "regression", [0.5, 1.0]),
+    "Float64": (pd.Series([0.5, None, 1.0], dtype="Float64"), "regression", [0.5, 1.0]),
+    "Float64, whole": (pd.Series([3, None, 1], dtype="Float64"), "binary", [3.0, 1.0]),
+    "str": (pd.Series(["a", "b", "c"]), "multiclass", ["a", "b", "c"]),
+    "str, missing": (pd.Series(["a", None, "b"]), "binary", ["a", "b"]),
+    "string": (pd.Series(["a", None, "b"], dtype="string"), "binary", ["a", "b"]),
+    "object": (pd.Series(["a", None, "b"], dtype=object), "binary", ["a", "b"]),
+    "object, pd.NA": (pd.Series(["a", pd.NA, "b"], dtype=object), "binary", ["a", "b"]),
+    "object of ints": (pd.Series([1, None, 2], dtype=object), "binary", [1, 2]),
+    "object of floats": (pd.Series([1.5, None, 2], dtype=object), "regression", [1.5, 2.0]),
+    "object of decimals": (
+        pd.Series([Decimal("1.5"), None, Decimal(2)], dtype=object),
+        "regression",
+        [1.5, 2.0],
+    ),
+    "category": (pd.Series(["a", None, "b"], dtype="category"), "binary", ["a", "b"]),
+    "category of ints": (pd.Series([3, 1, 2], dtype="category"), "multiclass", [3, 1, 2]),
+    "category of bools": (pd.Series([True, False], dtype="category"), "binary", [True, False]),
+    "ordered": (
+        pd.Series(["lo", None, "hi"], dtype=pd.CategoricalDtype(["lo", "hi"], ordered=True)),
+        "binary",
+        ["lo", "hi"],
+    ),
+}
+
+
+@pytest.mark.parametrize(("column", "kind", "observed"), PANDAS.values(), ids=PANDAS.keys())
+def test_pandas_columns_are_read_and_their_kind_is_inferred(column, kind, observed):
+    labels = labels_of(column)
+    assert labels.observed.tolist() == observed
+    np.testing.assert_array_equal(labels.mask, column.notna())
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert labels.infer_kind(None) == kind
+    [in_frame] = read_targets(pd.DataFrame({"y": column}))[0]
+    assert in_frame.name == "y"
+    assert in_frame.observed.tolist() == observed
+    assert encoder(column)[0].tasks[0].kind == kind
+
+
+POLARS = {
+    "String": (pl.Series("y", ["a", None, "b"]), "binary", ["a", "b"]),
+    "Int64": (pl.Series("y", [1, None, 3, 2]), "multiclass", [1, 3, 2]),
+    "Int64, none missing": (pl.Series("y", [1, 3, 2]), "multiclass", [1, 3, 2]),
+    "UInt8": (pl.Series("y", [1, None, 3], dtype=pl.UInt8), "binary", [1, 3]),
+    "Boolean": (pl.Series("y", [True, None, False]), "binary", [True, False]),
+    "Float64": (pl.Series("y", [0.5, None, 1.0]), "regression", [0.5, 1.0]),
+    "Float32": (pl.Series("y", [0.5, None], dtype=pl.Float32), "regression", [0.5]),
+    "Categorical": (
+        pl.Series("y", ["b", None, "a"], dtype=pl.Categorical),
+        "binary",
+        ["b", "a"],
+    ),
+    "Enum": (
+        pl.Series("y", ["b", None, "a"], dtype=pl.Enum(["b", "c", "a"])),
+        "multiclass",
+        ["b", "a"],
+    ),
+}
+
+
+@pytest.mark.parametrize(("column", "kind", "observed"), POLARS.values(), ids=POLARS.keys())
+def test_polars_columns_are_read_and_their_kind_is_inferred(column, kind, observed):
+    for y in (column, pl.DataFrame([column])):
+        labels = labels_of(y)
+        assert labels.name == "y"
+        assert labels.observed.tolist() == observed
+        np.testing.assert_array_equal(labels.mask, column.is_not_null().to_numpy())
+        assert labels.infer_kind(None) == kind
+
+
+@pytest.mark.parametrize(
+    ("y", "dtype", "kind"),
+    [
+        ([True, False], bool, "binary"),
+        ([1, 2, 3], np.int64, "multiclass"),
+        ([1, None, 2], np.int64, "binary"),
+        ([1.0, 2.5], np.float64, "regression"),
+        ([1, 2.5, None], np.float64, "regression"),
+        (["a", "b", None], object, "binary"),
+        ((0, 1), np.int64, "binary"),
+        (np.array(["a", "b", "c"]), object, "multiclass"),
+        (np.array([0.0, np.nan, 1.0], dtype=np.float32), np.float64, "binary"),
+        (np.array([True, False]), bool, "binary"),
+    ],
+)
+def test_lists_and_arrays_are_read_and_their_kind_is_inferred(y, dtype, kind):
+    labels = labels_of(y)
+    assert labels.observed.dtype == dtype
+    assert labels.observed.tolist() == [v for v in list(y) if v is not None and v == v]
+    assert labels.infer_kind(None) == kind
+
+
+def test_lists_of_rows_keep_each_columns_own_type():
+    labels, form = read_targets([[1, "a", 0.5], [2, None, None], [None, "b", 1.5]])
+    assert [column.observed.tolist() for column in labels] == [[1, 2], ["a", "b"], [0.5, 1.5]]
+    assert [column.mask.tolist() for column in labels] == [
+        [True, True, False],
+        [True, False, True],
+        [True, False, True],
+    ]
+    assert (form.library, form.ndim) == ("numpy", 2)
+
+
+@pytest.mark.parametrize(
+    ("y", "names"),
+    [
+        ([0, 1], ["y"]),
+        (np.zeros((2, 3)), ["y0", "y1", "y2"]),
+        (pd.Series([0, 1]), ["y"]),
+        (pd.Series([0, 1], name="age"), ["age"]),
+        (pd.DataFrame({"age": [0, 1], "sex": [0, 1]}), ["age", "sex"]),
+        (pd.DataFrame([[0, 1]]), ["y0", "y1"]),
+        (pl.Series("age", [0, 1]), ["age"]),
+        (pl.DataFrame({"b": [0], "a": [1]}), ["b", "a"]),
+    ],
+)
+def test_tasks_are_named_by_the_columns(y, names):
+    labels, form = read_targets(y)
+    assert form.names == names
+    assert [column.name for column in labels] == names
+
+
+def test_categorical_columns_declare_their_classes():
+    dtype = pd.CategoricalDtype(["lo", "mid", "hi"], ordered=True)
+    column = pd.Series(["hi", None, "lo"], dtype=dtype)
+    labels = labels_of(column)
+    assert labels.declared.tolist() == ["lo", "mid", "hi"]
+    assert labels.infer_kind(None) == "multiclass"
+    fitted, _ = encoder(column)
+    assert fitted.tasks[0].classes.tolist() == ["hi", "lo", "mid"]
+    # One class among the labels is no matter where more are declared.
+    only = pd.Series(["hi", "hi"], dtype=dtype)
+    assert encoder(only)[0].tasks[0].classes.tolist() == ["hi", "lo", "mid"]
+
+
+def test_a_column_that_is_no_category_declares_nothing():
+    assert labels_of(["a", "b"]).declared is None
+
+
+# -- kinds ----------------------------------------------------------------------------------------
+
+
+def test_many_whole_numbers_warn_and_are_a_regression():
+    with pytest.warns(UserWarning, match=r"Target 'age' holds 21 distinct whole numbers.*'age':"):
+        kind = labels_of(pd.Series(np.arange(21.0), name="age")).infer_kind(None)
+    assert kind == "regression"
+    with pytest.warns(UserWarning, match="task_types"):
+        assert labels_of(np.arange(21)).infer_kind(None) == "regression"
+
+
+@pytest.mark.parametrize("y", [np.arange(20), [f"c{i}" for i in range(50)], np.arange(50) + 0.5])
+def test_few_whole_numbers_many_strings_and_fractions_do_not_warn(y):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        kind = labels_of(y).infer_kind(None)
+    assert kind == ("regression" if np.asarray(y).dtype.kind == "f" else "multiclass")
+
+
+def test_many_whole_numbers_that_are_named_do_not_warn():
+    for kind in ("regression", "count", "multiclass"):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            assert encoder(np.arange(30), kind)[0].tasks[0].kind == kind
+
+
+@pytest.mark.parametrize("y", [np.arange(30), np.array([0, 1]), np.array([0.0, 1.0, 2.0])])
+def test_a_family_settles_what_whole_numbers_are(y):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert encoder(y, family="number")[0].tasks[0].kind == "regression"
+        kind = "binary" if len(y) == 2 else "multiclass"
+        assert encoder(y, family="class")[0].tasks[0].kind == kind
+
+
+def test_classifiers_take_no_fractions():
+    with pytest.raises(ValueError, match=r"Unknown label type: continuous. Target 'y' holds frac"):
+        encoder([0.5, 1.0], family="class")
+
+
+@pytest.mark.parametrize(
+    ("y", "family", "task_types"),
+    [
+        (["a", "b"], "number", "auto"),
+        ([True, False], "number", "auto"),
+        ([0, 1], "number", "binary"),
+        ([0, 1, 2], "number", ["multiclass"]),
+        ([0, 1], "class", "regression"),
+        ([0, 1], "class", {"y": "count"}),
+    ],
+)
+def test_a_kind_outside_the_family_is_an_error(y, family, task_types):
+    with pytest.raises(ValueError, match=r"Target 'y' is of kind '\w+', which this estimator"):
+        encoder(y, task_types, family)
+
+
+Y = pd.DataFrame({"a": [0, 1, 1], "b": [0.5, 1.5, 2.5], "c": ["x", "y", "z"]})
+
+
+@pytest.mark.parametrize(
+    ("task_types", "kinds"),
+    [
+        ("auto", ["binary", "regression", "multiclass"]),
+        (["count", "auto", "auto"], ["count", "regression", "multiclass"]),
+        (("regression", "count", "multiclass"), ["regression", "count", "multiclass"]),
+        ({"a": "multiclass"}, ["multiclass", "regression", "multiclass"]),
+        ({"b": "multiclass", "a": "count"}, ["count", "multiclass", "multiclass"]),
+    ],
+)
+def test_task_types_are_one_a_list_or_a_dict(task_types, kinds):
+    fitted, _ = encoder(Y, task_types)
+    assert [task.kind for task in fitted.tasks] == kinds
+    assert [task.name for task in fitted.tasks] == fitted.names == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize(
+    ("task_types", "message"),
+    [
+        ({"A": "count"}, r"task_types names \['A'\], but the tasks are \['a', 'b', 'c'\]"),
+        (["count"], r"task_types has 1 entries, but there are 3 tasks"),
+        ("poisson", r"task_types of target 'a' is 'poisson'; the kinds are \['auto', 'binary'"),
+        ({"b": None}, r"task_types of target 'b' is None"),
+        ({"c": "regression"}, r"Target 'c' is of kind 'regression' but holds strings, 'x'"),
+        ({"c": "count"}, r"Target 'c' is of kind 'count' but holds strings"),
+        ({"c": "binary"}, r"Target 'c' is binary but has 3 classes"),
+    ],
+)
+def test_wrong_task_types_are_an_error_that_names_the_target(task_types, message):
+    with pytest.raises(ValueError, match=message):
+        encoder(Y, task_types)
+
+
+# -- bad labels -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        [None, None],
+        pd.Series([np.nan, np.nan]),
+        pd.Series([None, None], dtype="Int64"),
+        pd.Series([None, None], dtype=pd.CategoricalDtype(["a", "b"])),
+        pd.Series([None, None], dtype="string"),
+    ],
+)
+@pytest.mark.parametrize("task_types", ["auto", {"bare": "regression"}])
+def test_a_column_without_label_is_an_error_with_its_name(column, task_types):
+    with pytest.raises(ValueError, match=r"Target 'bare' has no label at all: leave the column"):
+        encoder(pd.DataFrame({"full": [0, 1], "bare": column}), task_types)
+
+
+@pytest.mark.parametrize("column", [[1, 1], ["a", None], [2.0, np.nan], [True, True]])
+def test_one_class_is_an_error_with_the_columns_name(column):
+    with pytest.raises(ValueError, match=r"Target 'same' has 1 class only"):
+        encoder(pd.DataFrame({"same": column}))
+
+
+@pytest.mark.parametrize("value", [np.inf, -np.inf])
+@pytest.mark.parametrize("dtype", [float, object, "category", "Float64"])
+def test_infinity_is_an_error_with_the_columns_name(value, dtype):
+    frame = pd.DataFrame({"far": pd.Series([0.5, value], dtype=dtype)})
+    with pytest.raises(ValueError, match=r"Input y contains infinity .* in target 'far'"):
+        read_targets(frame)
+
+
+@pytest.mark.parametrize("values", [np.array([1j, 2.0]), np.array([1j, None], dtype=object)])
+def test_complex_numbers_are_an_error(values):
+    with pytest.raises(ValueError, match=r"Target 'odd' holds values of type complex"):
+        read_targets(pd.DataFrame({"odd": values}))
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pd.to_datetime(["2020-01-01", None]),
+        np.array([datetime.date(2020, 1, 1), None], dtype=object),
+        pd.to_timedelta([1, 2]),
+        pd.cut(pd.Series([1.0, 2.0]), 2),
+        [1, "a"],
+        [1.5, "a"],
+        [True, 1],
+        [b"a", b"b"],
+        [{}, {1: 2}],
+        [(1, 2), (3,)],
+    ],
+)
+def test_values_that_are_no_labels_are_an_error_with_the_columns_name(values):
+    frame = pd.DataFrame({"odd": pd.Series(values)})
+    with pytest.raises(TypeError, match=r"Target 'odd' holds values of type .*: convert"):
+        read_targets(frame)
+
+
+def test_y_of_no_known_form_is_an_error():
+    with pytest.raises(ValueError, match="requires y to be passed, but the target y is None"):
+        read_targets(None)
+    with pytest.raises(TypeError, match="Sparse y is not supported"):
+        read_targets(sparse.eye(3))
+    with pytest.raises(ValueError, match="y has no column"):
+        read_targets(np.zeros((3, 0)))
+    for y in (np.zeros((2, 2, 2)), 3):
+        with pytest.raises(ValueError, match="y should be a 1d array"):
+            read_targets(y)
+
+
+@pytest.mark.parametrize("columns", [["a", "a"], [0, "y0"], [1, 1]])
+def test_columns_of_one_name_are_an_error(columns):
+    with pytest.raises(ValueError, match="The columns of y are not unique"):
+        read_targets(pd.DataFrame([[0, 1]], columns=columns))
+
+
+# -- declared classes -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "classes", [[0, 1, 2], np.array([2, 1, 0]), [[0, 1, 2]], {"y": [2, 1, 0]}]
+)
+def test_classes_of_a_single_task_can_be_declared(classes):
+    fitted, _ = encoder([0, 0], "multiclass", classes=classes)
+    assert fitted.tasks[0].classes.tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    "classes", [[[0, 1], None, ["w", "x", "y", "z"]], {"c": ["w", "x", "y", "z"]}]
+)
+def test_classes_of_several_tasks_are_declared_in_order_or_by_name(classes):
+    fitted, _ = encoder(Y, classes=classes)
+    assert [None if t.classes is None else t.classes.tolist() for t in fitted.tasks] == [
+        [0, 1],
+        None,
+        ["w", "x", "y", "z"],
+    ]
+
+
+def test_declared_classes_win_over_a_columns_categories():
+    column = pd.Series(["a", "b"], dtype="category")
+    fitted, _ = encoder(column, "multiclass", classes=["a", "b", "c"])
+    assert fitted.tasks[0].classes.tolist() == ["a", "b", "c"]
+
+
+def test_declared_classes_of_unknown_tasks_are_an_error():
+    with pytest.raises(ValueError, match=r"classes names \['z'\]"):
+        encoder(Y, classes={"z": [0, 1]})
+    with pytest.raises(ValueError, match=r"classes has 2 entries, but there are 3 tasks"):
+        encoder(Y, classes=[[0, 1], None])
+
+
+# -- encoding and back ----------------------------------------------------------------------------
+
+
+def test_targets_are_zero_where_there_is_no_label():
+    y = pd.DataFrame({"a": [None, "p", "q"], "b": [1.0, np.nan, 3.5]})
+    fitted, labels = encoder(y)
+    np.testing.assert_allclose(fitted.encode(labels), [[0.0, -1.0], [0.0, 0.0], [1.0, 1.0]])
+
+
+def test_scales_are_learnt_from_the_weighted_labels():
+    weights = np.array([[1.0], [3.0], [0.0]])
+    fitted, _ = encoder(np.array([1.0, 2.5, np.nan]), weights=weights)
+    assert fitted.tasks[0].mean == pytest.approx(2.125)
+
+
+def test_outputs_are_split_by_the_tasks_sizes():
+    fitted, _ = encoder(Y)
+    outputs = np.arange(15).reshape(3, 5)
+    parts = fitted.split_outputs(outputs)
+    assert [part.shape for part in parts] == [(3, 1), (3, 1), (3, 3)]
+    np.testing.assert_array_equal(np.hstack(parts), outputs)
+
+
+COLUMNS = {
+    "strings": st.sampled_from(["a", "b", "ä", ""]),
+    "bools": st.booleans(),
+    "ints": st.integers(-4, 4),
+    "floats": st.floats(-1e3, 1e3).map(lambda v: round(v, 3) + 0.0001),
+}
+
+
+@st.composite
+def tables(draw):
+    """Draw a data frame of columns of any kind with labels missing at random."""
+    n_rows = draw(st.integers(4, 12))
+    columns = {}
+    for position in range(draw(st.integers(1, 5))):
+        kind = draw(st.sampled_from(list(COLUMNS)))
+        values = draw(st.lists(COLUMNS[kind], min_size=n_rows, max_size=n_rows, unique=False))
+        values[:2] = {"strings": ["a", "b"], "bools": [True, False], "ints": [0, 1],
+                      "floats": [0.5, 1.25]}[kind]  # fmt: skip
+        mask = draw(st.lists(st.booleans(), min_size=n_rows - 2, max_size=n_rows - 2))
+        values[2:] = [v if seen else None for v, seen in zip(values[2:], mask, strict=True)]
+        columns[f"c{position}"] = pd.Series(values, dtype=object)
+    return pd.DataFrame(columns)
+
+
+@given(tables())
+def test_perfect_outputs_give_every_label_back(y):
+    fitted, labels = encoder(y)
+    decoded = fitted.decode(perfect_outputs(fitted, labels))
+    for task, name, predictions in zip(fitted.tasks, y, decoded, strict=True):
+        seen = y[name].notna().to_numpy()
+        expected = y[name][seen].tolist()
+        assert len(predictions) == len(y)
+        if task.has_classes:
+            assert predictions[seen].tolist() == expected
+        else:
+            np.testing.assert_allclose(predictions[seen], expected, rtol=1e-9, atol=1e-9)
+    scores = fitted.score(perfect_outputs(fitted, labels), labels, np.ones(y.shape))
+    np.testing.assert_allclose(scores, 1.0)
+
+
+@given(tables())
+def test_the_library_that_y_comes_from_changes_no_label(y):
+    # As polars reads it: a column has one type and null where there is no label.
+    other = pl.DataFrame({name: y[name].where(y[name].notna(), None).tolist() for name in y})
+    rows = y.where(y.notna(), None).to_numpy().tolist()
+    for form in (other, rows):
+        for column, expected in zip(read_targets(form)[0], read_targets(y)[0], strict=True):
+            assert column.observed.tolist() == expected.observed.tolist()
+            assert column.observed.dtype == expected.observed.dtype
+            np.testing.assert_array_equal(column.mask, expected.mask)
+
+
+@st.composite
+def labels_and_rows(draw):
+    """Draw a column, rows to take (in any order, some twice) and labels to drop."""
+    n_rows = draw(st.integers(1, 12))
+    values = draw(st.lists(st.none() | st.integers(0, 5), min_size=n_rows, max_size=n_rows))
+    rows = draw(st.lists(st.integers(0, n_rows - 1), max_size=15))
+    dropped = draw(st.lists(st.booleans(), min_size=n_rows, max_size=n_rows))
+    return np.array(values, dtype=float), np.array(rows, dtype=int), np.array(dropped)
+
+
+@given(labels_and_rows())
+def test_taking_and_dropping_labels_are_numpys_own(case):
+    values, rows, dropped = case
+    column = Labels.read("y", pd.Series(values))
+    taken, expected = column.take(rows), values[rows]
+    np.testing.assert_array_equal(taken.mask, ~np.isnan(expected))
+    np.testing.assert_array_equal(taken.observed, expected[~np.isnan(expected)])
+    kept, expected = column.drop(dropped), np.where(dropped, np.nan, values)
+    np.testing.assert_array_equal(kept.mask, ~np.isnan(expected))
+    np.testing.assert_array_equal(kept.observed, expected[~np.isnan(expected)])
+
+
+def test_taking_and_dropping_keep_name_and_declared_classes():
+    column = labels_of(pd.Series(["a", None, "b"], dtype="category", name="sex"))
+    for other in (column.take(np.array([2, 1])), column.drop(np.array([True, False, False]))):
+        assert other.name == "sex"
+        assert other.observed.tolist() == ["b"]
+        assert other.declared.tolist() == ["a", "b"]
+
+
+# -- predictions in y's own form ------------------------------------------------------------------
+
+KEPT = [
+    pd.Series(["a", None, "b"]),
+    pd.Series(["a", None, "b"], dtype="string"),
+    pd.Series(["a", None, "b"], dtype=object),
+    pd.Series(["a", None, "b"], dtype="category"),
+    pd.Series(["a", None, "b"], dtype=pd.CategoricalDtype(["b", "c", "a"], ordered=True)),
+    pd.Series([1, None, 2], dtype="Int64"),
+    pd.Series([1, 2, 3], dtype="int8"),
+    pd.Series([True, None, False], dtype="boolean"),
+    pd.Series([True, False, False]),
+    pd.Series([1.0, np.nan, 2.0]),
+    pd.Series([1.5, np.nan, 2.0], dtype="float32"),
+    pd.Series([1.5, None, 2.0], dtype="Float64"),
+]
+
+
+@pytest.mark.parametrize("column", KEPT, ids=lambda column: str(column.dtype))
+def test_predictions_keep_dtype_columns_and_the_index_of_x(column):
+    index = pd.Index(["p", "q", "r"])
+    y = pd.DataFrame({"first": [1, 0, 1], 2: column})
+    predictions = round_trip(y, index=index)
+    assert isinstance(predictions, pd.DataFrame)
+    assert list(predictions.columns) == ["first", 2]
+    assert predictions.index.equals(index)
+    assert predictions[2].dtype == column.dtype
+    seen = column.notna().to_numpy()
+    assert predictions[2][seen].tolist() == pytest.approx(column[seen].tolist())
+    assert predictions["first"].tolist() == [1, 0, 1]
+
+
+def test_numbers_of_integer_columns_are_predicted_as_floats():
+    y = pd.DataFrame({"n": [1, 2, 4], "m": pd.Series([1, None, 2], dtype="Int64")})
+    predictions = round_trip(y, {"n": "count", "m": "regression"})
+    assert predictions.dtypes.tolist() == [np.float64, np.float64]
+    np.testing.assert_allclose(predictions["n"], [1, 2, 4])
+    other = round_trip(pl.DataFrame({"n": [1, 2, 4]}), "count")
+    assert other.schema == {"n": pl.Float64}
+
+
+@pytest.mark.parametrize("column", [case[0] for case in POLARS.values()], ids=POLARS.keys())
+def test_polars_in_polars_out_with_columns_and_dtypes(column):
+    y = pl.DataFrame([pl.Series("first", [i % 2 for i in range(len(column))]), column])
+    predictions = round_trip(y)
+    assert isinstance(predictions, pl.DataFrame)
+    assert predictions.schema == y.schema
+    seen = column.is_not_null()
+    assert predictions["y"].filter(seen).to_list() == pytest.approx(column.drop_nulls().to_list())
+
+
+def test_columns_of_several_levels_are_kept():
+    columns = pd.MultiIndex.from_tuples([("a", "x"), ("a", "y")])
+    predictions = round_trip(pd.DataFrame([[0, 1], [1, 0]], columns=columns))
+    assert predictions.columns.equals(columns)
+    assert predictions.to_numpy().tolist() == [[0, 1], [1, 0]]
+
+
+@pytest.mark.parametrize(
+    ("y", "dtype"),
+    [
+        (np.array([[0, 1], [1, 0]]), np.int64),
+        (np.array([[0.0, 1.5], [1.0, 0.25]]), np.float64),
+        (np.array([["a", "c"], ["b", "d"]]), object),
+        ([[0, 1.5], [1, 0.25]], np.float64),
+        ([[0, "a"], [1, "b"]], object),
+        ([[True, "a"], [False, "b"]], object),
+        ([[0.5, "a"], [1.5, "b"]], object),
+    ],
+)
+def test_arrays_come_back_as_arrays_and_mixed_ones_as_objects(y, dtype):
+    predictions = round_trip(y)
+    assert predictions.dtype == dtype
+    expected = np.asarray(y, dtype=object)
+    assert predictions.shape == expected.shape
+    for value, other in zip(predictions.ravel(), expected.ravel(), strict=True):
+        assert value == (pytest.approx(other) if isinstance(other, float) else other)
+
+
+@pytest.mark.parametrize(
+    "y",
+    [["a", "b"], np.array([3, 5]), pd.Series(["a", "b"], name="s"), pl.Series("s", ["a", "b"])],
+)
+def test_one_dimensional_y_comes_back_as_an_array(y):
+    predictions = round_trip(y)
+    assert isinstance(predictions, np.ndarray)
+    assert predictions.tolist() == list(y)
+
+
+def test_one_column_of_two_dimensions_stays_two_dimensional():
+    assert round_trip(np.array([[0], [1], [1]])).tolist() == [[0], [1], [1]]
+
+
+# -- scores and further y -------------------------------------------------------------------------
+
+
+def test_scores_skip_missing_labels_and_tasks_without_any():
+    fitted, labels = encoder(Y)
+    outputs = perfect_outputs(fitted, labels)
+    other = pd.DataFrame({"a": [0, None, 0], "b": [0.5, 1.5, 2.5], "c": [None, None, None]})
+    scores = fitted.score(outputs, read_targets(other)[0], np.ones((3, 3)))
+    assert scores[:2] == [0.5, pytest.approx(1.0)]
+    assert np.isnan(scores[2])
+    weights = np.array([[3.0, 1, 1], [0, 1, 1], [1, 1, 1]])
+    assert fitted.score(outputs, read_targets(other)[0], weights)[0] == 0.75
+
+
+@pytest.mark.parametrize("y", [Y, Y.to_numpy(), pl.DataFrame(Y.to_dict("list"))])
+def test_further_y_of_the_same_columns_is_taken(y):
+    fitted, _ = encoder(Y)
+    labels, form = read_targets(y)
+    fitted.check_same(form)
+    np.testing.assert_allclose(fitted.encode(labels)[:, 0], [0, 1, 1])
+
+
+@pytest.mark.parametrize("y", [Y[["a", "c", "b"]], Y.rename(columns={"a": "z"}), Y[["a", "b"]]])
+def test_further_y_of_other_columns_is_an_error(y):
+    fitted, _ = encoder(Y)
+    with pytest.raises(ValueError, match=r"y has the targets .* fitted with \['a', 'b', 'c'\]"):
+        fitted.check_same(read_targets(y)[1])

@@ -1,0 +1,316 @@
+"""The kinds of task: targets, predictions, probabilities and scores against scikit-learn's."""
+
+import warnings
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.special import expit, logit, softmax
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import accuracy_score, r2_score
+from sklearn.preprocessing import LabelEncoder, StandardScaler
+
+from sklearn_ple.tasks import TASK_KINDS, Binary, Count, Multiclass, Regression, by_task
+
+CLASS_KINDS = [Binary, Multiclass]
+
+#: Labels of two classes, by what they are.
+TWO_CLASSES = {
+    "ints": np.array([3, 7, 7, 3]),
+    "negative ints": np.array([-1, 1, 1, -1]),
+    "floats": np.array([0.0, 1.0, 1.0, 0.0]),
+    "fractions": np.array([0.5, 1.5, 1.5, 0.5]),
+    "bools": np.array([False, True, True, False]),
+    "strings": np.array(["no", "yes", "yes", "no"], dtype=object),
+}
+
+
+def fitted(kind, labels, weights=None, classes=None):
+    weights = np.ones(len(labels)) if weights is None else weights
+    return kind("age").fit(labels, weights, classes)
+
+
+def perfect_outputs(task, targets):
+    """Give outputs of a network that knows the targets."""
+    if task.kind == "binary":
+        return np.where(targets > 0, 5.0, -5.0)[:, None]
+    if task.kind == "multiclass":
+        return np.eye(task.n_outputs)[targets.astype(int)]
+    if task.kind == "count":
+        with np.errstate(divide="ignore"):
+            return np.log(targets)[:, None]
+    return targets[:, None]
+
+
+def test_kinds_are_known_by_their_names():
+    names = ["binary", "multiclass", "regression", "count"]
+    assert list(TASK_KINDS.items()) == list(
+        zip(names, [Binary, Multiclass, Regression, Count], strict=True)
+    )
+    assert [kind.has_classes for kind in TASK_KINDS.values()] == [True, True, False, False]
+
+
+@pytest.mark.parametrize("labels", TWO_CLASSES.values(), ids=TWO_CLASSES.keys())
+@pytest.mark.parametrize("kind", CLASS_KINDS)
+def test_classes_are_encoded_as_scikit_learn_does_and_come_back(kind, labels):
+    task = fitted(kind, labels)
+    encoder = LabelEncoder().fit(labels)
+    np.testing.assert_array_equal(task.classes, encoder.classes_)
+    targets = task.encode(labels)
+    assert targets.dtype == np.float64
+    np.testing.assert_array_equal(targets, encoder.transform(labels))
+    predictions = task.predict(perfect_outputs(task, targets))
+    assert predictions.dtype == labels.dtype
+    np.testing.assert_array_equal(predictions, labels)
+
+
+@pytest.mark.parametrize(
+    "labels", [np.array([4, 1, 9, 1]), np.array(["c", "a", "b", "a"], dtype=object)]
+)
+def test_three_classes_come_back(labels):
+    task = fitted(Multiclass, labels)
+    assert task.n_outputs == 3
+    targets = task.encode(labels)
+    np.testing.assert_array_equal(targets, LabelEncoder().fit_transform(labels))
+    np.testing.assert_array_equal(task.predict(perfect_outputs(task, targets)), labels)
+
+
+@given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=20))
+def test_numbers_come_back(labels):
+    labels = np.array(labels)
+    task = fitted(Regression, labels)
+    predictions = task.predict(perfect_outputs(task, task.encode(labels)))
+    np.testing.assert_allclose(predictions, labels, rtol=1e-9, atol=1e-9 * np.abs(labels).max())
+
+
+@given(st.lists(st.integers(0, 10**6), min_size=1, max_size=20))
+def test_counts_come_back(labels):
+    labels = np.array(labels)
+    task = fitted(Count, labels)
+    predictions = task.predict(perfect_outputs(task, task.encode(labels)))
+    np.testing.assert_allclose(predictions, labels, rtol=1e-9)
+
+
+@pytest.mark.parametrize("kind", ["binary", "regression", "count"])
+def test_one_output_suffices_but_for_multiclass(kind):
+    assert fitted(TASK_KINDS[kind], np.array([0, 1])).n_outputs == 1
+    assert fitted(Multiclass, np.array([0, 1])).n_outputs == 2
+
+
+def test_binary_probabilities_are_the_sigmoids():
+    task = fitted(Binary, np.array([0, 1]))
+    outputs = np.array([[-800.0], [-1.5], [0.0], [2.0], [800.0]])
+    probabilities = task.predict_proba(outputs)
+    assert probabilities.shape == (5, 2)
+    np.testing.assert_allclose(probabilities[:, 1], expit(outputs[:, 0]), rtol=1e-12)
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1.0, rtol=1e-15)
+    # The smaller of two is no difference of ones.
+    np.testing.assert_allclose(task.predict_proba(np.array([[40.0]]))[0, 0], np.exp(-40.0))
+
+
+def test_multiclass_probabilities_are_the_softmax():
+    task = fitted(Multiclass, np.arange(4))
+    outputs = np.random.default_rng(0).normal(scale=30, size=(50, 4))
+    probabilities = task.predict_proba(outputs)
+    np.testing.assert_allclose(probabilities, softmax(outputs, axis=1), rtol=1e-12)
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1.0, rtol=1e-12)
+    assert np.isfinite(task.predict_proba(outputs * 1e3)).all()
+
+
+@pytest.mark.parametrize(("kind", "n_classes"), [(Binary, 2), (Multiclass, 2), (Multiclass, 3)])
+def test_predictions_are_the_most_probable_classes(kind, n_classes):
+    labels = np.array(["b", "a", "c"], dtype=object)[:n_classes]
+    task = fitted(kind, labels)
+    outputs = np.random.default_rng(0).normal(size=(40, task.n_outputs))
+    best = task.predict_proba(outputs).argmax(axis=1)
+    np.testing.assert_array_equal(task.predict(outputs), np.sort(labels)[best])
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_decision_functions_have_scikit_learns_shape_and_order(n_classes):
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(60, 3)), rng.integers(0, n_classes, 60)
+    linear = LogisticRegression().fit(X, y)
+    expected = linear.decision_function(X)
+    task = fitted(Multiclass, y)
+    logits = X @ linear.coef_.T + linear.intercept_
+    if n_classes == 2:
+        # A logit for each class, the first one's at zero.
+        outputs = np.column_stack([np.zeros(60), logits[:, 0]])
+        binary = fitted(Binary, y)
+        np.testing.assert_allclose(binary.decision_function(logits), expected, rtol=1e-12)
+        np.testing.assert_allclose(binary.predict_proba(logits), linear.predict_proba(X))
+        np.testing.assert_array_equal(binary.predict(logits), linear.predict(X))
+    else:
+        outputs = logits
+    np.testing.assert_allclose(task.decision_function(outputs), expected, rtol=1e-12)
+    np.testing.assert_allclose(task.predict_proba(outputs), linear.predict_proba(X), rtol=1e-9)
+    np.testing.assert_array_equal(task.predict(outputs), linear.predict(X))
+
+
+def test_two_logits_decide_as_their_difference_does():
+    rng = np.random.default_rng(0)
+    outputs = rng.normal(size=(30, 2))
+    task = fitted(Multiclass, np.array([0, 1]))
+    decision = task.decision_function(outputs)
+    assert decision.shape == (30,)
+    np.testing.assert_allclose(decision, logit(task.predict_proba(outputs)[:, 1]), rtol=1e-9)
+    np.testing.assert_array_equal(task.predict(outputs), (decision > 0).astype(int))
+
+
+@pytest.mark.parametrize("weights", [None, np.array([1.0, 2.0, 0.5, 3.0])])
+def test_scores_are_scikit_learns(weights):
+    labels, predictions = np.array([0, 1, 1, 0]), np.array([0, 1, 0, 1])
+    for kind in CLASS_KINDS:
+        assert fitted(kind, labels).score(labels, predictions, weights) == accuracy_score(
+            labels, predictions, sample_weight=weights
+        )
+    strings = np.array(["a", "b", "b", "a"], dtype=object)
+    guesses = np.array(["a", "b", "a", "a"], dtype=object)
+    assert fitted(Binary, strings).score(strings, guesses, weights) == accuracy_score(
+        strings, guesses, sample_weight=weights
+    )
+    labels, predictions = np.array([0.5, 1.0, 3.0, 2.0]), np.array([0.6, 1.5, 2.0, 2.0])
+    for kind in (Regression, Count):
+        score = fitted(kind, labels).score(labels, predictions, weights)
+        assert score == pytest.approx(r2_score(labels, predictions, sample_weight=weights))
+        assert isinstance(score, float)
+
+
+@pytest.mark.parametrize("kind", [Regression, Count])
+def test_r2_of_one_label_is_nan_without_a_warning(kind):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert np.isnan(fitted(kind, np.array([1.0])).score(np.array([1.0]), np.array([2.0])))
+
+
+def test_a_label_that_was_not_declared_is_an_error():
+    task = fitted(Multiclass, np.array(["a", "b"], dtype=object))
+    with pytest.raises(ValueError, match=r"Target 'age' holds the label 'z'.*\['a', 'b'\]"):
+        task.encode(np.array(["a", "z"], dtype=object))
+    with pytest.raises(ValueError, match=r"Target 'age' holds the label"):
+        fitted(Binary, np.array([0, 1])).encode(np.array(["0"], dtype=object))
+
+
+def test_declared_classes_count_and_not_the_observed():
+    task = fitted(Multiclass, np.array(["b"], dtype=object), classes=["c", "b", "a", "a"])
+    assert task.classes.tolist() == ["a", "b", "c"]
+    assert task.n_outputs == 3
+    np.testing.assert_array_equal(task.encode(np.array(["c", "a"], dtype=object)), [2, 0])
+
+
+def test_declared_whole_numbers_hold_float_labels():
+    task = fitted(Multiclass, np.array([0.0, 1.0]), classes=[0, 1, 2])
+    np.testing.assert_array_equal(task.encode(np.array([2.0, 0.0])), [2, 0])
+
+
+@pytest.mark.parametrize("kind", CLASS_KINDS)
+@pytest.mark.parametrize("labels", [np.array([1, 1]), np.array(["x"], dtype=object)])
+def test_one_class_is_an_error(kind, labels):
+    with pytest.raises(ValueError, match=r"Target 'age' has 1 class only"):
+        fitted(kind, labels)
+
+
+def test_three_classes_are_not_binary():
+    with pytest.raises(
+        ValueError, match=r"Target 'age' is binary but has 3 classes.*'multiclass'"
+    ):
+        fitted(Binary, np.arange(3))
+
+
+def test_negative_counts_are_an_error_in_fit_and_later():
+    message = r"Target 'age' is a count but holds -2: .*'regression'"
+    with pytest.raises(ValueError, match=message):
+        fitted(Count, np.array([1.0, -2.0]))
+    task = fitted(Count, np.array([1.0, 2.0]))
+    with pytest.raises(ValueError, match=message):
+        task.encode(np.array([-2.0]))
+
+
+@given(
+    st.lists(st.tuples(st.floats(-1e3, 1e3), st.floats(0.1, 5)), min_size=2, max_size=20).filter(
+        lambda rows: np.ptp([label for label, _ in rows]) > 1e-3
+    )
+)
+def test_standardisation_is_scikit_learns_weighted_one(rows):
+    labels, weights = np.array(rows).T
+    task = fitted(Regression, labels, weights)
+    scaler = StandardScaler().fit(labels[:, None], sample_weight=weights)
+    assert task.mean == pytest.approx(scaler.mean_[0], rel=1e-7, abs=1e-7)
+    assert task.scale == pytest.approx(scaler.scale_[0], rel=1e-7)
+    np.testing.assert_allclose(
+        task.encode(labels), scaler.transform(labels[:, None])[:, 0], rtol=1e-6, atol=1e-6
+    )
+
+
+@pytest.mark.parametrize("value", [0.0, 0.1, -7.0, 1e9 + 0.1, 1e-9])
+def test_a_constant_number_is_predicted_as_it_is(value):
+    labels = np.full(7, value)
+    task = fitted(Regression, labels)
+    assert task.scale == 1.0
+    np.testing.assert_allclose(task.encode(labels), 0.0, atol=1e-6)
+    np.testing.assert_allclose(task.predict(np.zeros((2, 1))), value, rtol=1e-12)
+
+
+def test_counts_are_relative_to_the_weighted_mean():
+    task = fitted(Count, np.array([0.0, 4.0]), np.array([1.0, 3.0]))
+    assert task.mean == 3.0
+    np.testing.assert_allclose(task.encode(np.array([6.0])), [2.0])
+    np.testing.assert_allclose(task.predict(np.array([[0.0], [np.log(2)]])), [3.0, 6.0])
+
+
+def test_counts_that_are_all_zero_can_be_learnt():
+    task = fitted(Count, np.zeros(3))
+    assert task.mean == 1.0
+    np.testing.assert_array_equal(task.encode(np.zeros(3)), np.zeros(3))
+
+
+@pytest.mark.parametrize("kind", [Regression, Count])
+def test_bools_can_be_taken_as_numbers(kind):
+    labels = np.array([True, False, True])
+    task = fitted(kind, labels)
+    assert task.mean == pytest.approx(2 / 3)
+    predictions = task.predict(perfect_outputs(task, task.encode(labels)))
+    np.testing.assert_allclose(predictions, [1.0, 0.0, 1.0], atol=1e-12)
+
+
+def test_losses_keep_the_shape_of_the_targets():
+    targets = torch.tensor([[0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
+    for kind in TASK_KINDS.values():
+        n_outputs = 4 if kind is Multiclass else 1
+        losses = kind.loss(torch.zeros(3, 2, n_outputs), targets)
+        assert losses.shape == (3, 2)
+        assert (losses >= 0).all()
+
+
+NAMES = ["a", "b", "c"]
+
+
+@pytest.mark.parametrize("value", ["auto", 0.5, True])
+def test_one_value_is_for_all_tasks(value):
+    assert by_task(value, NAMES, "p", default=None) == dict.fromkeys(NAMES, value)
+
+
+@pytest.mark.parametrize("value", [["x", "y", "z"], ("x", "y", "z"), np.array(["x", "y", "z"])])
+def test_sequences_are_spread_in_order(value):
+    assert by_task(value, NAMES, "p", default=None) == {"a": "x", "b": "y", "c": "z"}
+
+
+def test_dicts_are_spread_by_name_with_the_default_for_the_others():
+    assert by_task({"c": 2}, NAMES, "p", default=7) == {"a": 7, "b": 7, "c": 2}
+    assert by_task(None, NAMES, "p", default=7) == dict.fromkeys(NAMES, 7)
+
+
+def test_names_that_are_no_tasks_are_an_error():
+    with pytest.raises(
+        ValueError, match=r"p names \[1, 'A'\], but the tasks are \['a', 'b', 'c'\]"
+    ):
+        by_task({"A": 1, 1: 2}, NAMES, "p", default=None)
+
+
+@pytest.mark.parametrize("value", [[], [1, 2], (1, 2, 3, 4)])
+def test_a_wrong_number_of_entries_is_an_error(value):
+    with pytest.raises(ValueError, match=rf"p has {len(value)} entries, but there are 3 tasks"):
+        by_task(value, NAMES, "p", default=None)

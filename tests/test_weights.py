@@ -1,0 +1,176 @@
+"""How much each label counts, against numpy and scikit-learn's sample weights."""
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.utils.class_weight import compute_sample_weight
+
+from sklearn_ple.targets import TargetEncoder, read_targets
+from sklearn_ple.weights import class_weights, label_weights
+
+Y = pd.DataFrame(
+    {
+        "sex": ["f", "m", None, "f", "f"],
+        "age": [30.5, np.nan, 41.0, 22.0, 60.0],
+        "size": [0, 1, 2, 2, None],
+    }
+)
+MASK = Y.notna().to_numpy()
+
+
+def labels_and_tasks(y=Y):
+    labels, form = read_targets(y)
+    weights = label_weights(None, labels)
+    return labels, TargetEncoder("auto", None).fit(labels, form, weights).tasks
+
+
+# -- sample weights -------------------------------------------------------------------------------
+
+
+def test_without_weights_labels_count_one_and_missing_ones_zero():
+    weights = label_weights(None, read_targets(Y)[0])
+    assert weights.dtype == np.float64
+    np.testing.assert_array_equal(weights, MASK.astype(float))
+
+
+@pytest.mark.parametrize("make", [list, np.array, pd.Series, pl.Series])
+def test_weights_of_rows_are_those_of_all_their_labels(make):
+    given_weights = [1.0, 2.0, 3.0, 0.0, 0.5]
+    weights = label_weights(make(given_weights), read_targets(Y)[0])
+    np.testing.assert_array_equal(weights, MASK * np.array(given_weights)[:, None])
+
+
+@pytest.mark.parametrize("make", [np.ndarray.tolist, np.array, pd.DataFrame, pl.DataFrame])
+def test_weights_of_labels_are_taken_one_by_one(make):
+    given_weights = np.arange(15.0).reshape(5, 3)
+    weights = label_weights(make(given_weights), read_targets(Y)[0])
+    np.testing.assert_array_equal(weights, np.where(MASK, given_weights, 0.0))
+
+
+def test_weights_of_a_single_tasks_labels_have_one_or_two_dimensions():
+    labels = read_targets([0, 1, 1])[0]
+    for weights in ([1, 2, 3], [[1], [2], [3]]):
+        np.testing.assert_array_equal(label_weights(weights, labels), [[1], [2], [3]])
+
+
+@given(st.data())
+def test_a_missing_label_never_has_weight(data):
+    n_rows, n_tasks = data.draw(st.integers(1, 6)), data.draw(st.integers(1, 4))
+    cells = st.lists(st.none() | st.integers(0, 3), min_size=n_tasks, max_size=n_tasks)
+    y = np.array(data.draw(st.lists(cells, min_size=n_rows, max_size=n_rows)), dtype=float)
+    shape = data.draw(st.sampled_from([(n_rows,), (n_rows, n_tasks)]))
+    numbers = st.lists(
+        st.floats(0.1, 9), min_size=int(np.prod(shape)), max_size=int(np.prod(shape))
+    )
+    given_weights = np.array(data.draw(numbers)).reshape(shape)
+    weights = label_weights(given_weights, read_targets(y)[0])
+    assert weights.shape == y.shape
+    np.testing.assert_array_equal(weights == 0, np.isnan(y))
+    spread = np.broadcast_to(given_weights.reshape(n_rows, -1), y.shape)
+    np.testing.assert_array_equal(weights[~np.isnan(y)], spread[~np.isnan(y)])
+
+
+@pytest.mark.parametrize("shape", [(4,), (6,), (5, 2), (3, 5), (5, 1)])
+def test_weights_of_another_shape_are_an_error(shape):
+    with pytest.raises(ValueError, match=r"sample_weight has shape .*\(5,\).*or \(5, 3\)"):
+        label_weights(np.ones(shape), read_targets(Y)[0])
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_weights_that_are_not_finite_are_an_error(value):
+    with pytest.raises(ValueError, match="sample_weight contains"):
+        label_weights([1.0, 1.0, 1.0, 1.0, value], read_targets(Y)[0])
+
+
+@pytest.mark.parametrize("shape", [(5,), (5, 3)])
+def test_negative_weights_are_an_error(shape):
+    weights = np.ones(shape)
+    weights[2] = -1.0
+    with pytest.raises(ValueError, match="Negative values in data passed to `sample_weight`"):
+        label_weights(weights, read_targets(Y)[0])
+
+
+def test_weights_that_are_all_zero_are_an_error():
+    with pytest.raises(ValueError, match="sample_weight is zero"):
+        label_weights(np.zeros(5), read_targets(Y)[0])
+
+
+# -- class weights --------------------------------------------------------------------------------
+
+
+def expected_weights(per_task):
+    """Give scikit-learn's weights of the observed labels, one elsewhere."""
+    result = np.ones(Y.shape)
+    for position, name in enumerate(Y):
+        if per_task.get(name) is not None:
+            seen = MASK[:, position]
+            result[seen, position] = compute_sample_weight(
+                per_task[name], Y[name][seen].to_numpy()
+            )
+    return result
+
+
+@pytest.mark.parametrize(
+    ("class_weight", "per_task"),
+    [
+        (None, {}),
+        ("balanced", {"sex": "balanced", "size": "balanced"}),
+        ({"sex": "balanced"}, {"sex": "balanced"}),
+        ({"sex": {"f": 2.0, "m": 5.0}}, {"sex": {"f": 2.0, "m": 5.0}}),
+        ([None, None, {0: 1, 1: 2, 2: 4}], {"size": {0: 1, 1: 2, 2: 4}}),
+        (["balanced", "balanced", None], {"sex": "balanced"}),
+        ({"size": {1: 3.0}}, {"size": {0: 1.0, 1: 3.0, 2: 1.0}}),
+    ],
+)
+def test_class_weights_are_scikit_learns_on_the_observed_labels(class_weight, per_task):
+    labels, tasks = labels_and_tasks()
+    weights = class_weights(labels, tasks, class_weight)
+    np.testing.assert_allclose(weights, expected_weights(per_task), rtol=1e-12)
+
+
+@pytest.mark.parametrize("y", [["a", "b", "b"], [0, 1, 1], [False, True, True]])
+def test_a_single_task_takes_scikit_learns_own_dict_of_classes(y):
+    labels, tasks = labels_and_tasks(y)
+    class_weight = {y[0]: 4.0, y[1]: 0.5}
+    expected = compute_sample_weight(class_weight, y)
+    np.testing.assert_allclose(class_weights(labels, tasks, class_weight)[:, 0], expected)
+    by_name = class_weights(labels, tasks, {"y": class_weight})
+    np.testing.assert_allclose(by_name[:, 0], expected)
+
+
+def test_balanced_classes_weigh_the_same_in_all():
+    labels, tasks = labels_and_tasks()
+    weights = class_weights(labels, tasks, "balanced")
+    for position, name in [(0, "sex"), (2, "size")]:
+        sums = pd.Series(weights[:, position]).groupby(Y[name]).sum()
+        np.testing.assert_allclose(sums, MASK[:, position].sum() / len(sums))
+
+
+@pytest.mark.parametrize("class_weight", ["balanced", {"sex": {"f": 2.0}}])
+def test_rows_without_label_for_a_task_have_no_class_to_weigh(class_weight):
+    _, tasks = labels_and_tasks()
+    labels = [column.take(np.array([2])) for column in read_targets(Y)[0]]
+    np.testing.assert_array_equal(class_weights(labels, tasks, class_weight), np.ones((1, 3)))
+
+
+def test_weights_of_classes_that_are_not_there_are_left_aside():
+    labels, tasks = labels_and_tasks()
+    weights = class_weights(labels, tasks, {"sex": {"f": 2.0, "x": 9.0}})
+    np.testing.assert_array_equal(weights[:, 0], [2, 1, 1, 2, 2])
+
+
+@pytest.mark.parametrize(
+    ("class_weight", "message"),
+    [
+        ({"Sex": "balanced"}, r"class_weight names \['Sex'\], but the tasks are"),
+        ({"f": 2.0, "m": 1.0}, r"class_weight names \['f', 'm'\], but the tasks are"),
+        (["balanced"], r"class_weight has 1 entries, but there are 3 tasks"),
+    ],
+)
+def test_class_weights_of_no_task_are_an_error(class_weight, message):
+    labels, tasks = labels_and_tasks()
+    with pytest.raises(ValueError, match=message):
+        class_weights(labels, tasks, class_weight)
