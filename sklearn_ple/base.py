@@ -58,6 +58,12 @@ class MultiTaskEstimator(BaseEstimator, metaclass=ABCMeta):
     #: Which tasks the estimator takes: "class", "number" or, None, all kinds.
     _family: ClassVar[str | None] = None
 
+    # scikit-learn shows parameters' descriptions where it knows of a page to link to.
+    _doc_link_module = "sklearn_ple"
+    _doc_link_template = (
+        "https://sklearn-ple.readthedocs.io/en/latest/generated/sklearn_ple.{estimator_name}.html"
+    )
+
     _parameter_constraints: ClassVar[dict[str, list]] = {
         "task_types": [str, list, tuple, dict],
         "class_weight": [StrOptions({"balanced"}), dict, list, tuple, None],

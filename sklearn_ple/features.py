@@ -10,7 +10,6 @@ from pandas.api import types
 from scipy import sparse
 from sklearn.base import BaseEstimator
 from sklearn.impute import SimpleImputer
-from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import validate_data
 
@@ -63,22 +62,17 @@ class FeatureEncoder:
             for position in self.categorical_positions
         ]
         self.cardinalities = [len(categories) + 2 for categories in self.categories]
-        self.scaler: Pipeline | None = None
         self.n_numbers = 0
         if len(self.number_positions):
-            self.scaler = make_pipeline(
-                StandardScaler(with_mean=not sparse.issparse(X)),
-                SimpleImputer(
-                    strategy="constant",
-                    fill_value=0.0,
-                    add_indicator=True,
-                    keep_empty_features=True,
-                ),
+            # Not a Pipeline: it would ask for routing where scikit-learn's metadata routing is on.
+            self.scaler = StandardScaler(with_mean=not sparse.issparse(X))
+            self.imputer = SimpleImputer(
+                strategy="constant", fill_value=0.0, add_indicator=True, keep_empty_features=True
             )
             numbers = self._read_numbers(X)
             with np.errstate(invalid="ignore"):  # The mean of a column without values is NaN.
-                self.scaler.fit(numbers, standardscaler__sample_weight=row_weights)
-            self.n_numbers = self.scaler.transform(numbers[:1]).shape[1]
+                self.scaler.fit(numbers, sample_weight=row_weights)
+            self.n_numbers = self.imputer.fit_transform(self.scaler.transform(numbers)).shape[1]
         return self
 
     def transform(self, X: pd.DataFrame | sparse.csr_matrix) -> tuple[Any, np.ndarray]:
@@ -105,9 +99,9 @@ class FeatureEncoder:
             values = pd.Index(column.astype(object), dtype=object)
             codes[:, out] = categories.get_indexer(values) + 2
             codes[column.isna().to_numpy(), out] = MISSING
-        if self.scaler is None:
+        if not len(self.number_positions):
             return np.empty((X.shape[0], 0)), codes
-        numbers = self.scaler.transform(self._read_numbers(X))
+        numbers = self.imputer.transform(self.scaler.transform(self._read_numbers(X)))
         # The imputer's are by column, the batches by row.
         return numbers.tocsr() if sparse.issparse(numbers) else numbers, codes
 

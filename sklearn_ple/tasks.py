@@ -83,7 +83,7 @@ class ClassTask(Task):
         positions = pd.Index(self.classes).get_indexer(labels)
         if (unknown := positions < 0).any():
             raise ValueError(
-                f"Target {self.name!r} holds the label {np.asarray(labels)[unknown].tolist()[0]!r}, which "
+                f"Target {self.name!r} holds the label {labels[unknown].tolist()[0]!r}, which "
                 f"is not among its classes {self.classes.tolist()}: declare all classes at the "
                 "start, by a categorical column or partial_fit's classes."
             )

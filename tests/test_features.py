@@ -170,7 +170,7 @@ def test_sparse_x_of_any_format_is_read_as_csr(make):
 CATEGORIES = {
     "str": (["b", "a", "b"], "a", "z"),
     "string": (pd.array(["b", "a", "b"], dtype="string"), "a", "z"),
-    "object": (np.array(["b", "a", "b"], dtype=object), "a", "z"),
+    "object": (pd.Series(["b", "a", "b"], dtype=object), "a", "z"),
     "category": (pd.Categorical(["b", "a", "b"]), "a", "z"),
     "ordered": (pd.Categorical(["b", "a", "b"], ["b", "a"], ordered=True), "a", "z"),
     "category of ints": (pd.Categorical([7, 3, 7]), 3, 4),

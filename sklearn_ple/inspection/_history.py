@@ -136,7 +136,8 @@ class TrainingHistoryDisplay:
         ]
         # One epoch alone would leave no line to see.
         marker = {"marker": "o"} if len(epochs) == 1 else {}
-        axes, lines = [], []
+        axes: list[Any] = []
+        lines: list[Any] = []
         for position, (title, losses) in enumerate(panels):
             panel = self.figure_.add_subplot(grid[position], sharex=axes[0] if axes else None)
             for loss, style in zip(losses, styles, strict=False):
