@@ -253,7 +253,7 @@ class MultiTaskEstimator(BaseEstimator, metaclass=ABCMeta):
         )
         return make_net(
             make_network,
-            JointLoss(tasks),
+            partial(JointLoss, tasks),
             optimizer=self.optimizer,
             learning_rate=self.learning_rate,
             weight_decay=self.weight_decay,

@@ -83,9 +83,7 @@ def test_y_is_missing_or_of_another_shape(X, y):
 
 
 def test_negative_count(X, y):
-    refuses(
-        model(task_types={"area": "count"}), X, y, ValueError, "'area' is a count but holds -"
-    )
+    refuses(model(task_types={"area": "count"}), X, y, ValueError, "'area' is a count but holds -")
 
 
 def test_estimators_of_one_family(X, y):

@@ -174,7 +174,7 @@ def test_zero_weight_of_a_label_is_a_missing_label(table):
 
 
 def test_class_weight_shifts_the_classes(table):
-    X, y = table
+    X, _y = table
     rare = (X["a"] + np.random.RandomState(0).randn(N) > 1.5).astype(int)
     plain = PLEClassifier(max_epochs=30, random_state=0).fit(X, rare)
     balanced = PLEClassifier(class_weight="balanced", max_epochs=30, random_state=0).fit(X, rare)

@@ -118,7 +118,9 @@ def test_metadata_routing_of_sample_weight(table):
         pipeline = make_pipeline(colours(), routed)
         pipeline.fit(X, y, sample_weight=weights)
         scores = cross_val_score(routed, X, y, params={"sample_weight": weights}, cv=2)
-    by_hand = make_pipeline(colours(), model()).fit(X, y, pleclassifierregressor__sample_weight=weights)
+    by_hand = make_pipeline(colours(), model()).fit(
+        X, y, pleclassifierregressor__sample_weight=weights
+    )
     pd.testing.assert_frame_equal(pipeline.predict(X), by_hand.predict(X))
     first, second = next(KFold(2).split(X))
     fitted = model().fit(X.iloc[first], y.iloc[first], sample_weight=weights[first])

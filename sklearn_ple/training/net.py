@@ -152,7 +152,7 @@ def _identity(batch: Any) -> Any:
 
 def make_net(
     make_network: Callable[[], torch.nn.Module],
-    criterion: torch.nn.Module,
+    make_criterion: Callable[[], torch.nn.Module],
     *,
     optimizer: str | type[torch.optim.Optimizer],
     learning_rate: float,
@@ -171,7 +171,9 @@ def make_net(
     if optimizer in OPTIMIZERS and device != "mps":
         options["optimizer__fused"] = True
     options |= {"batch_size": batch_size, "device": device, "verbose": 0} | (net_params or {})
-    return MultiTaskNet(make_network, criterion=criterion, dtype=dtype, **options).initialize()
+    return MultiTaskNet(
+        make_network, criterion=make_criterion, dtype=dtype, **options
+    ).initialize()
 
 
 def train_net(

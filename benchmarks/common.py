@@ -1,0 +1,40 @@
+"""What the benchmarks share: where results are kept, and with which versions they came about."""
+
+import json
+import platform
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+RESULTS = Path(__file__).parent / "results"
+LIBRARIES = ("numpy", "pandas", "scikit-learn", "skorch", "torch", "lightgbm")
+
+
+def save(name, results):
+    """Keep results as JSON, with the versions of what they depend on."""
+    versions = {library: version(library) for library in LIBRARIES}
+    record = {"python": platform.python_version(), "versions": versions, "results": results}
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / f"{name}.json").write_text(json.dumps(record, indent=1) + "\n")
+
+
+def census():
+    """Census-income (income, never married) on the split that results are reported on."""
+    from sklearn_ple.datasets import fetch_census_income
+
+    X, y = fetch_census_income(subset="test", return_X_y=True)
+    order = np.random.RandomState(0).permutation(len(X))
+    train, test = order[:66508], order[66508:]
+    return X.iloc[train], X.iloc[test], y.iloc[train], y.iloc[test]
+
+
+def numbers_also_as_categories(X):
+    """Add every numeric column a second time, as a category.
+
+    Zero-inflated amounts and ages have few distinct values; their embeddings learn steps that a
+    standardised number does not show.
+    """
+    numbers = X.select_dtypes("number")
+    return pd.concat([X, numbers.astype("category").add_suffix(" (category)")], axis=1)

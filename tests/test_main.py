@@ -1,0 +1,97 @@
+"""`python -m sklearn_ple`: the table, the picture, and what is said when something is missing."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from sklearn_ple.__main__ import main
+from sklearn_ple.datasets import _census_income
+
+TASKS = ["death", "wt82_71", "sbp", "dbp", "cholesterol", "exercise"]
+
+
+def test_as_users_start_it(tmp_path):
+    command = [sys.executable, "-m", "sklearn_ple", "--epochs", "2", "--output", "pictures"]
+    environment = os.environ | {"MPLBACKEND": "Agg", "PYTHONUTF8": "1"}
+    run = subprocess.run(
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, encoding="utf-8"
+    )
+    assert run.returncode == 0, run.stderr
+    assert "Warning" not in run.stderr
+    assert "Training" in run.stderr  # the progress bar
+    lines = run.stdout.splitlines()
+    (head,) = [place for place, line in enumerate(lines) if line.split()[:2] == ["task", "kind"]]
+    rows = lines[head + 1 : head + 1 + len(TASKS)]
+    assert [row.split()[0] for row in rows] == TASKS
+    assert len({len(row) for row in [lines[head], *rows]}) == 1  # aligned
+    scores = {row.split()[0]: [float(cell) for cell in row.split()[-3:]] for row in rows}
+    assert scores["death"][2] == scores["exercise"][2] == 0.5
+    assert scores["death"][1] > 0.75
+    picture = tmp_path / "pictures" / "training_history-nhefs.png"
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_same_seed_same_table(tmp_path, capsys):
+    printed = []
+    for _ in range(2):
+        assert main(["--epochs", "1", "--seed", "3", "--output", str(tmp_path)]) == 0
+        printed.append(capsys.readouterr().out)
+    assert printed[0] == printed[1]
+
+
+def test_help_explains_every_option(capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(["--help"])
+    assert stop.value.code == 0
+    text = capsys.readouterr().out
+    for option in ["{nhefs,census-income}", "--epochs", "--seed", "--device", "--output"]:
+        assert option in text
+    assert "SKLEARN_PLE_DATA" in text
+
+
+def test_without_matplotlib_it_says_how_to_install_it(monkeypatch, tmp_path, capsys):
+    monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    assert main(["--epochs", "1", "--output", str(tmp_path)]) == 0
+    text = capsys.readouterr().out
+    assert "pip install 'sklearn-ple[plots]'" in text
+    assert all(task in text for task in TASKS)
+    assert not list(tmp_path.iterdir())
+
+
+def test_absent_census_income_ends_in_a_message(monkeypatch, tmp_path, capsys):
+    monkeypatch.delenv("SKLEARN_PLE_DATA", raising=False)
+    monkeypatch.setenv("SCIKIT_LEARN_DATA", str(tmp_path / "sklearn"))
+
+    def download(*_):
+        raise OSError("no network")
+
+    monkeypatch.setattr(_census_income, "_download", download)
+    assert main(["census-income", "--output", str(tmp_path)]) == 1
+    message = capsys.readouterr().err
+    assert "error: Census-Income file not found: save https://" in message
+    assert "no network" in message
+    assert "Traceback" not in message
+
+
+def test_device_that_is_not_there_ends_in_a_message(tmp_path, capsys):
+    assert main(["--device", "cuda:99", "--output", str(tmp_path)]) == 1
+    assert "cuda:99" in capsys.readouterr().err
+
+
+def test_census_income(tmp_path, capsys):
+    home = os.environ.get("SKLEARN_PLE_DATA")
+    if not home or not (Path(home) / "census_income" / "census-income.test.gz").is_file():
+        pytest.skip("needs census_income/census-income.test.gz in the folder of SKLEARN_PLE_DATA")
+    assert main(["census-income", "--epochs", "1", "--output", str(tmp_path)]) == 0
+    text = capsys.readouterr().out
+    if not (Path(home) / "census_income" / "census-income.data.gz").is_file():
+        assert "66508 rows to train on, 33254 to test" in text
+    rows = [line.split() for line in text.splitlines()]
+    scores = {row[0]: float(row[3]) for row in rows if row[:1] in (["income"], ["marital"])}
+    assert scores["income"] > 0.85
+    assert scores["marital"] > 0.95
+    assert (tmp_path / "training_history-census-income.png").is_file()

@@ -1,0 +1,64 @@
+"""Rows in batches: every row once, dense or sparse, on the device if they fit."""
+
+import numpy as np
+import pytest
+import torch
+from numpy.testing import assert_array_equal
+from scipy import sparse
+
+from sklearn_ple.training import TableRows, data, place, split_rows
+from sklearn_ple.training.data import BatchIndices
+
+
+def make_rows(n=10, container=np.asarray):
+    numbers = np.arange(3.0 * n).reshape(n, 3) * (np.arange(3 * n).reshape(n, 3) % 2)
+    codes = np.arange(2 * n).reshape(n, 2)
+    targets = np.arange(n)[:, None].astype(float)
+    return TableRows(container(numbers), codes, targets, targets + 1, dtype=torch.float32), numbers
+
+
+@pytest.mark.parametrize("container", [np.asarray, sparse.csr_matrix, sparse.csr_array])
+def test_a_batch_is_the_rows_asked_for(container):
+    rows, numbers = make_rows(container=container)
+    inputs, (targets, weights) = rows[torch.tensor([7, 2])]
+    assert_array_equal(inputs["numbers"], numbers[[7, 2]])
+    assert inputs["numbers"].dtype == torch.float32
+    assert_array_equal(inputs["codes"], [[14, 15], [4, 5]])
+    assert_array_equal(targets, [[7], [2]])
+    assert_array_equal(weights, [[8], [3]])
+
+
+@pytest.mark.parametrize("shuffle", [False, True])
+def test_every_row_comes_once_a_pass(shuffle):
+    rows, _ = make_rows(n=10)
+    indices = BatchIndices(rows, batch_size=4, shuffle=shuffle)
+    torch.manual_seed(0)
+    passes = [torch.cat(list(indices)).tolist() for _ in range(2)]
+    assert len(indices) == 3 and [len(batch) for batch in indices] == [4, 4, 2]
+    assert all(sorted(order) == list(range(10)) for order in passes)
+    assert (passes[0] == passes[1]) is not shuffle
+
+
+@pytest.mark.parametrize(("room", "moves"), [(2.1, True), (1.9, False)])
+def test_rows_move_to_the_device_if_they_fill_less_than_half_of_it(monkeypatch, room, moves):
+    rows, _ = make_rows()
+    assert rows.nbytes == 10 * (3 * 4 + 2 * 8 + 2 * 4)
+    monkeypatch.setattr(data, "free_memory", lambda device: room * rows.nbytes)
+    placed = place(rows, "meta")
+    assert (placed.device.type == "meta") is moves
+    assert (placed.labels[0].device.type == "meta") is moves
+
+
+def test_sparse_rows_stay(monkeypatch):
+    rows, _ = make_rows(container=sparse.csr_matrix)
+    monkeypatch.setattr(data, "free_memory", lambda device: np.inf)
+    assert place(rows, "meta").device.type == "cpu"
+
+
+def test_split_sets_a_share_aside_once():
+    train, valid = split_rows(1000, "auto", 0.25, np.random.RandomState(0))
+    assert len(valid) == 250
+    assert sorted([*train, *valid]) == list(range(1000))
+    train, valid = split_rows(999, "auto", 0.25, np.random.RandomState(0))
+    assert valid is None and train.tolist() == list(range(999))
+    assert split_rows(5000, False, 0.25, np.random.RandomState(0))[1] is None

@@ -1,0 +1,211 @@
+"""Training: epochs, schedules, task weights, early stopping, interruptions, progress."""
+
+import warnings
+
+import numpy as np
+import pytest
+import torch
+from numpy.testing import assert_allclose
+from sklearn.exceptions import ConvergenceWarning
+from skorch.callbacks import Callback, EarlyStopping
+
+from sklearn_ple import PLEClassifierRegressor, PLERegressor
+
+N = 200
+
+
+@pytest.fixture(scope="module")
+def table():
+    rng = np.random.RandomState(0)
+    X = rng.randn(N, 4)
+    y = np.column_stack([X[:, 0] + 0.5 * rng.randn(N), X[:, 1] * 3 + rng.randn(N)])
+    return X, y
+
+
+def model(**params):
+    defaults = {"max_epochs": 5, "batch_size": 32, "random_state": 0, "device": "cpu"}
+    return PLERegressor(**(defaults | params))
+
+
+SEEN = []
+
+
+class Spy(Callback):
+    """Keeps what each epoch looks like from inside."""
+
+    def on_epoch_begin(self, net, **_):
+        self.n_train, self.losses = 0, []
+        SEEN.append({"task_weights": net.criterion_.task_weights.tolist()})
+
+    def on_batch_end(self, net, batch=None, training=False, loss=None, **_):
+        if training:
+            self.n_train += len(batch[1][0])
+            self.losses.append((loss.item(), len(batch[1][0])))
+        SEEN[-1].setdefault("rates", []).append(net.optimizer_.param_groups[0]["lr"])
+
+    def on_epoch_end(self, net, **_):
+        SEEN[-1] |= {"n_train": self.n_train, "losses": self.losses}
+
+
+@pytest.fixture
+def seen():
+    SEEN.clear()
+    return SEEN
+
+
+def test_an_epochs_loss_is_the_mean_over_its_rows(table, seen):
+    fitted = model(callbacks=[Spy()]).fit(*table)
+    for epoch, inside in zip(fitted.history_, seen, strict=True):
+        assert inside["n_train"] == N
+        losses, sizes = np.transpose(inside["losses"])
+        assert_allclose(epoch["loss"], np.average(losses, weights=sizes), rtol=1e-5)
+        assert_allclose(epoch["loss"], sum(epoch["task_losses"]), rtol=1e-5)
+
+
+def test_task_weights_decay_in_closed_form(table, seen):
+    gamma, initial = [0.5, 1.25], {"y0": 2.0}
+    fitted = model(
+        task_weights=initial, task_weight_decay=gamma, callbacks=[Spy()], early_stopping=True
+    ).fit(*table)
+    for t, epoch in enumerate(fitted.history_):
+        expected = [2.0 * 0.5**t, 1.0 * 1.25**t]
+        assert_allclose(epoch["task_weights"], expected)
+        assert_allclose(seen[t]["task_weights"], expected)
+        assert_allclose(epoch["loss"], np.dot(expected, epoch["task_losses"]), rtol=1e-5)
+        # Losses of validation are compared over the epochs: with the weights of epoch 0.
+        expected = np.dot([2.0, 1.0], epoch["valid_task_losses"])
+        assert_allclose(epoch["valid_loss"], expected, rtol=1e-5)
+
+
+def test_task_without_weight_learns_nothing(table):
+    X, y = table
+    fitted = model(task_weights=[1, 0], max_epochs=40, n_shared_experts=0, learning_rate=0.01)
+    score = [np.corrcoef(fitted.fit(X, y).predict(X)[:, k], y[:, k])[0, 1] for k in range(2)]
+    assert score[0] > 0.8 and abs(score[1]) < 0.8
+
+
+def test_early_stopping_returns_to_the_best_weights(table):
+    X, y = table
+    fitted = model(
+        early_stopping=True, max_epochs=200, n_iter_no_change=4, learning_rate=0.02, batch_size=16
+    ).fit(X, y)
+    losses = [epoch["valid_loss"] for epoch in fitted.history_]
+    best = int(np.argmin(losses))
+    assert fitted.n_iter_ == best + 1 + 4 < 200
+    # Trained for just so many epochs, the network ends with the same weights.
+    twin = model(
+        early_stopping=True,
+        max_epochs=best + 1,
+        n_iter_no_change=1000,
+        learning_rate=0.02,
+        batch_size=16,
+    ).fit(X, y)
+    assert_allclose(twin.predict(X), fitted.predict(X))
+
+
+def test_validation_scores_are_recorded(table):
+    X, y = table
+    mixed = np.column_stack([y, X[:, 2] > 0])
+    fitted = PLEClassifierRegressor(
+        early_stopping=True, max_epochs=3, random_state=0, learning_rate=0.01
+    ).fit(X, mixed)
+    epoch = fitted.history_[-1]
+    assert_allclose(epoch["valid_score"], np.mean(epoch["valid_task_scores"]))
+    assert epoch["seconds"] > 0 and epoch["learning_rate"] == 0.01
+    # The last epoch was the best, so the fitted network has its scores on the rows set aside.
+    order = np.random.RandomState(0).permutation(N)[: N // 10]
+    assert [e["valid_loss"] for e in fitted.history_][-1] == min(
+        e["valid_loss"] for e in fitted.history_
+    )
+    assert_allclose(fitted.score(X[order], mixed[order]), epoch["valid_score"], rtol=1e-6)
+
+
+def test_cosine_schedule(table, seen):
+    model(lr_schedule="cosine", learning_rate=0.1, max_epochs=4, callbacks=[Spy()]).fit(*table)
+    rates = np.concatenate([epoch["rates"] for epoch in seen])
+    steps = np.arange(len(rates))
+    expected = 0.05 * (1 + np.cos(np.pi * steps / len(rates)))
+    assert_allclose(rates, expected, rtol=1e-6)
+
+
+def test_one_cycle_schedule(table, seen):
+    model(lr_schedule="one_cycle", learning_rate=0.1, max_epochs=4, callbacks=[Spy()]).fit(*table)
+    rates = np.concatenate([epoch["rates"] for epoch in seen])
+    assert_allclose(rates.max(), 0.1, rtol=0.01)
+    assert rates[0] < 0.01 and rates[-1] < 0.01
+    assert abs(rates.argmax() / len(rates) - 0.3) < 0.06
+
+
+def test_schedules_begin_anew_with_a_warm_start(table, seen):
+    fitted = model(lr_schedule="cosine", warm_start=True, callbacks=[Spy()]).fit(*table)
+    fitted.fit(*table)
+    assert fitted.history_[5]["learning_rate"] == fitted.history_[0]["learning_rate"]
+
+
+@pytest.mark.parametrize(
+    "optimizer", ["adamw", "adam", "sgd", torch.optim.RMSprop, torch.optim.LBFGS]
+)
+def test_optimizers_decrease_the_loss(table, optimizer):
+    fitted = model(optimizer=optimizer, learning_rate=0.01, max_epochs=15).fit(*table)
+    assert fitted.history_[-1]["loss"] < fitted.history_[0]["loss"]
+
+
+def test_net_params_reach_skorch(table):
+    fitted = model(net_params={"optimizer__betas": (0.5, 0.9), "batch_size": 50}).fit(*table)
+    assert fitted.net_.optimizer_.param_groups[0]["betas"] == (0.5, 0.9)
+    assert fitted.net_.batch_size == 50
+
+
+def test_callbacks_of_skorch_work_and_stay_untouched(table):
+    stop = EarlyStopping(monitor="train_loss", patience=1, threshold=10.0)
+    before = dict(vars(stop))
+    with pytest.warns(ConvergenceWarning, match="ended after epoch 2 by the user or by a callb"):
+        fitted = model(max_epochs=50, callbacks=[stop]).fit(*table)
+    assert fitted.n_iter_ == 2
+    assert vars(stop) == before
+
+
+class Interrupt(Callback):
+    """Stands for the user's Ctrl-C in the middle of an epoch."""
+
+    def __init__(self, epoch):
+        self.epoch = epoch
+
+    def on_batch_end(self, net, **_):
+        if len(net.history) == self.epoch:
+            raise KeyboardInterrupt
+
+
+def test_interruption_keeps_what_was_learnt(table):
+    with pytest.warns(ConvergenceWarning, match="ended after epoch 2"):
+        fitted = model(callbacks=[Interrupt(epoch=3)]).fit(*table)
+    assert fitted.n_iter_ == 2 and np.isfinite(fitted.predict(table[0])).all()
+
+
+def test_interruption_of_the_first_epoch_is_the_users(table):
+    estimator = model(callbacks=[Interrupt(epoch=1)])
+    with pytest.raises(KeyboardInterrupt):
+        estimator.fit(*table)
+    assert not hasattr(estimator, "net_")
+
+
+def test_finished_training_does_not_warn(table):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model(early_stopping=True, n_iter_no_change=1, learning_rate=0.05).fit(*table)
+
+
+def test_verbose_shows_a_bar_with_loss_and_score(table, capsys):
+    model(verbose=1, early_stopping=True).fit(*table)
+    shown = capsys.readouterr().err
+    assert "5/5" in shown and "loss=" in shown and "valid_score=" in shown
+    model(verbose=0).fit(*table)
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_dtype_of_the_network(table, dtype):
+    fitted = model(dtype=dtype, max_epochs=1).fit(*table)
+    assert {p.dtype for p in fitted.module_.parameters()} == {getattr(torch, dtype)}
+    fitted.set_params(dtype="float64" if dtype == "float32" else "float32")
+    assert np.isfinite(fitted.predict(table[0])).all()
