@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import copy
 from abc import ABCMeta, abstractmethod
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import partial
 from numbers import Integral, Real
 from typing import Any, ClassVar
@@ -20,6 +19,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
+from ._restore import all_or_nothing
 from .balancing import JointLoss, TaskWeights
 from .features import FeatureEncoder, read_features
 from .nn import TabularNetwork
@@ -57,6 +57,9 @@ class MultiTaskEstimator(BaseEstimator, metaclass=ABCMeta):
 
     #: Which tasks the estimator takes: "class", "number" or, None, all kinds.
     _family: ClassVar[str | None] = None
+
+    net_: MultiTaskNet
+    _targets: TargetEncoder
 
     # scikit-learn shows parameters' descriptions where it knows of a page to link to.
     _doc_link_module = "sklearn_ple"
@@ -111,7 +114,7 @@ class MultiTaskEstimator(BaseEstimator, metaclass=ABCMeta):
             The fitted estimator.
         """
         resume = self.warm_start and hasattr(self, "net_")
-        with self._all_or_nothing():
+        with all_or_nothing(self):
             encoded, labels, weights = self._encode(X, y, sample_weight, None, resume)
             self._rng = check_random_state(self.random_state)
             train_rows, valid_rows = split_rows(
@@ -163,7 +166,7 @@ class MultiTaskEstimator(BaseEstimator, metaclass=ABCMeta):
             The fitted estimator.
         """
         resume = hasattr(self, "net_")
-        with self._all_or_nothing():
+        with all_or_nothing(self):
             encoded, _, weights = self._encode(X, y, sample_weight, classes, resume)
             random_state = copy.deepcopy(self._rng) if resume else self.random_state
             self._rng = check_random_state(random_state)
@@ -262,17 +265,6 @@ class MultiTaskEstimator(BaseEstimator, metaclass=ABCMeta):
             dtype=self._torch_dtype,
             net_params=self.net_params,
         )
-
-    @contextmanager
-    def _all_or_nothing(self) -> Iterator[None]:
-        """Give the estimator back as it was if fitting fails."""
-        before = dict(vars(self))
-        try:
-            yield
-        except BaseException:
-            vars(self).clear()
-            vars(self).update(before)
-            raise
 
     @property
     def _torch_dtype(self) -> torch.dtype:

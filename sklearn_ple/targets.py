@@ -168,9 +168,19 @@ class TargetForm:
             return pl.DataFrame(series)
         frame = pd.DataFrame(dict(enumerate(predictions)), index=index)
         for position, (dtype, task) in enumerate(zip(self.dtypes, tasks, strict=True)):
-            if task.has_classes or types.is_float_dtype(dtype):
+            if _holds(dtype, task):
                 frame[position] = frame[position].astype(dtype)
         return frame.set_axis(self.columns, axis=1)
+
+
+def _holds(dtype: Any, task: Task) -> bool:
+    """Whether a pandas dtype holds what a task predicts: its classes, or fractions."""
+    if not task.has_classes:
+        return types.is_float_dtype(dtype)
+    # Classes that partial_fit declares may be none of a column's categories.
+    return not (
+        isinstance(dtype, pd.CategoricalDtype) and set(task.classes) - set(dtype.categories)
+    )
 
 
 def read_targets(y: Any) -> tuple[list[Labels], TargetForm]:

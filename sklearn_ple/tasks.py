@@ -38,7 +38,7 @@ class Task(ABC):
 
     def __init__(self, name: str):
         self.name = name
-        self.classes: np.ndarray | None = None
+        self.classes: Any = None
         self.n_outputs = 1
 
     @abstractmethod
@@ -250,7 +250,7 @@ def by_task(value: Any, names: Sequence[str], parameter: str, default: Any) -> d
         return {name: value.get(name, default) for name in names}
     if value is None:
         return dict.fromkeys(names, default)
-    if isinstance(value, (list, tuple, np.ndarray)):
+    if hasattr(value, "__len__") and not isinstance(value, str):
         if len(value) != len(names):
             raise ValueError(
                 f"{parameter} has {len(value)} entries, but there are {len(names)} tasks: "

@@ -17,7 +17,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 LAYERS = [
     {"estimators"},
     {"base"},
-    {"training", "features", "targets", "balancing"},
+    {"training", "features", "targets", "weights", "balancing"},
     {"nn", "tasks"},
 ]
 MAY_IMPORT = {

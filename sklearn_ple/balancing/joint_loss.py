@@ -30,6 +30,8 @@ class JointLoss(nn.Module):
         The current ``w_k``, a buffer.
     """
 
+    task_weights: Tensor
+
     def __init__(self, tasks: Sequence[Task]):
         super().__init__()
         self.register_buffer("task_weights", torch.ones(len(tasks)))

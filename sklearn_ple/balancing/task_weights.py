@@ -41,7 +41,7 @@ class TaskWeights:
 def _numbers(names: Sequence[str], parameter: str, value: Any) -> np.ndarray:
     values = by_task(value, names, parameter, default=1.0)
     for name, number in values.items():
-        if not (isinstance(number, Real) and 0 <= number < np.inf):
+        if not (isinstance(number, Real) and 0 <= float(number) < np.inf):
             raise ValueError(
                 f"{parameter} of task {name!r} is {number!r}: it must be a number, 0 or more."
             )

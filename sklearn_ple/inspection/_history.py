@@ -9,6 +9,10 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 _MAX_COLUMNS = 4
+_STYLES = (
+    {"label": "training", "color": "tab:blue", "linestyle": "-"},
+    {"label": "validation", "color": "tab:orange", "linestyle": "--"},
+)
 
 
 class TrainingHistoryDisplay:
@@ -125,40 +129,42 @@ class TrainingHistoryDisplay:
             ax.set_axis_off()
             grid = ax.get_subplotspec().subgridspec(n_rows, n_columns, wspace=0.5, hspace=0.6)
 
-        epochs = [entry["epoch"] for entry in self.history]
-        valid_loss = panels[0][1][-1]
+        valid_loss = np.array([entry.get("valid_loss", np.nan) for entry in self.history])
         self.best_epoch_ = None
-        if len(panels[0][1]) > 1:
-            self.best_epoch_ = epochs[int(np.nanargmin(valid_loss))]
-        styles = [
-            {"label": "training", "color": "tab:blue"},
-            {"label": "validation", "color": "tab:orange", "linestyle": "--"},
-        ]
-        # One epoch alone would leave no line to see.
-        marker = {"marker": "o"} if len(epochs) == 1 else {}
+        if np.isfinite(valid_loss).any():
+            self.best_epoch_ = self.history[np.nanargmin(valid_loss)]["epoch"]
         axes: list[Any] = []
         lines: list[Any] = []
         for position, (title, losses) in enumerate(panels):
             panel = self.figure_.add_subplot(grid[position], sharex=axes[0] if axes else None)
-            for loss, style in zip(losses, styles, strict=False):
-                lines += panel.plot(epochs, loss, **(style | marker | kwargs))
-            if self.best_epoch_ is not None:
-                label = f"best epoch ({self.best_epoch_})"
-                panel.axvline(self.best_epoch_, color="tab:gray", linestyle=":", label=label)
+            lines += self._draw(panel, losses, kwargs)
             panel.set_title(title, fontsize="medium")
-            panel.grid(alpha=0.3)
-            panel.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
+            if position % n_columns == 0:
+                panel.set_ylabel("loss")
             if position + n_columns >= len(panels):
                 panel.set_xlabel("epoch")
             else:
                 panel.tick_params(labelbottom=False)
-            if position % n_columns == 0:
-                panel.set_ylabel("loss")
             axes.append(panel)
         self._add_legend(axes[0], grid, len(panels))
         self.axes_ = np.array(axes)
         self.lines_ = np.array(lines).reshape(len(panels), -1)
         return self
+
+    def _draw(self, panel: Any, losses: list[np.ndarray], kwargs: dict[str, Any]) -> list[Any]:
+        """Draw the losses of training and validation into a panel; return their lines."""
+        epochs = [entry["epoch"] for entry in self.history]
+        # One epoch alone would leave no line to see.
+        marker = "o" if len(epochs) == 1 else ""
+        lines = []
+        for loss, style in zip(losses, _STYLES, strict=False):
+            lines += panel.plot(epochs, loss, **({"marker": marker} | style | kwargs))
+        if self.best_epoch_ is not None:
+            label = f"best epoch ({self.best_epoch_})"
+            panel.axvline(self.best_epoch_, color="tab:gray", linestyle=":", label=label)
+        panel.grid(alpha=0.3)
+        panel.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
+        return lines
 
     def _add_legend(self, panel: Any, grid: Any, n_panels: int) -> None:
         """Put the legend into the cell after the panels, else into the first one."""

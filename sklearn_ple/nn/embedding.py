@@ -31,6 +31,8 @@ class CategoricalEmbedding(nn.Module):
     torch.Size([2, 6])
     """
 
+    offsets: Tensor
+
     def __init__(self, cardinalities: Sequence[int], embedding_dim: int):
         super().__init__()
         sizes = torch.tensor(cardinalities)

@@ -82,19 +82,24 @@ class BatchedLinear(nn.Module):
         for parameter in self.parameters():
             nn.init.uniform_(parameter, -bound, bound)
 
-    def forward(self, inputs: Tensor) -> Tensor:
-        """Evaluate every layer.
+    def forward(self, inputs: Tensor, index: int | None = None) -> Tensor:
+        """Evaluate every layer, or one.
 
         Parameters
         ----------
-        inputs : Tensor of shape (n_groups, n_rows, in_features)
-            One input per group.
+        inputs : Tensor of shape (n_groups, n_rows, in_features), or (n_rows, in_features)
+            One input per group; the input of the one layer that is asked for.
+        index : int, optional
+            The layer to evaluate; all by default.
 
         Returns
         -------
-        Tensor of shape (n_groups * n_per_group, n_rows, out_features)
-            One output per layer, the layers of a group side by side.
+        Tensor of shape (n_groups * n_per_group, n_rows, out_features), or (n_rows, out_features)
+            One output per layer, the layers of a group side by side; or the one layer's.
         """
+        if index is not None:
+            bias = None if self.bias is None else self.bias[index]
+            return F.linear(inputs, self.weight[index], bias)
         groups, per_group, width = self.n_groups, self.n_per_group, self.out_features
         weight = self.weight.view(groups, per_group * width, self.in_features).transpose(1, 2)
         if self.bias is None:
@@ -106,12 +111,6 @@ class BatchedLinear(nn.Module):
             return outputs
         outputs = outputs.view(groups, -1, per_group, width).transpose(1, 2)
         return outputs.reshape(groups * per_group, -1, width)
-
-    def _single(self, inputs: Tensor, index: int) -> Tensor:
-        """Evaluate one layer on a Tensor of shape (n_rows, in_features)."""
-        return F.linear(
-            inputs, self.weight[index], None if self.bias is None else self.bias[index]
-        )
 
 
 class BatchedMLP(nn.Module):
@@ -159,11 +158,14 @@ class BatchedMLP(nn.Module):
         self.out_features = widths[-1]
         self.n_per_group = n_per_group
         self.activate_last = activate_last
-        self.layers = nn.ModuleList()
+        layers = []
         for depth, (n_in, n_out) in enumerate(pairwise(widths)):
             # After the first layer every MLP has an input of its own.
             groups, per_group = (n_groups * n_per_group, 1) if depth else (n_groups, n_per_group)
-            self.layers.append(BatchedLinear(groups, per_group, n_in, n_out))
+            layers.append(BatchedLinear(groups, per_group, n_in, n_out))
+        self.layers = nn.ModuleList(layers)
+        self.widest = max(hidden_units, default=0)
+        self.n_mlps = n_groups * n_per_group
         self.activation = ACTIVATIONS[activation]()
         self.dropout = nn.Dropout(dropout)
 
@@ -182,8 +184,7 @@ class BatchedMLP(nn.Module):
         """
         if not self.layers:
             return inputs.repeat_interleave(self.n_per_group, dim=0)
-        widest = max(layer.out_features for layer in self.layers)
-        if inputs.device.type == "cpu" and inputs.shape[1] * widest > _BATCHED_LIMIT:
+        if inputs.device.type == "cpu" and inputs.shape[1] * self.widest > _BATCHED_LIMIT:
             return self._one_by_one(inputs)
         hidden = inputs
         for depth, layer in enumerate(self.layers):
@@ -192,10 +193,10 @@ class BatchedMLP(nn.Module):
 
     def _one_by_one(self, inputs: Tensor) -> Tensor:
         outputs = []
-        for index in range(len(self.layers[0].weight)):
+        for index in range(self.n_mlps):
             hidden = inputs[index // self.n_per_group]
             for depth, layer in enumerate(self.layers):
-                hidden = self._activate(layer._single(hidden, index), depth)
+                hidden = self._activate(layer(hidden, index), depth)
             outputs.append(hidden)
         return torch.stack(outputs)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -86,9 +87,9 @@ class PLE(nn.Module):
         if not expert_hidden_units:
             raise ValueError("expert_hidden_units is empty: an expert needs a layer.")
         width = in_features
-        self.levels = nn.ModuleList()
+        levels = []
         for level in range(n_levels):
-            self.levels.append(
+            levels.append(
                 ExtractionLevel(
                     width,
                     len(n_outputs),
@@ -104,7 +105,8 @@ class PLE(nn.Module):
                     is_last=level == n_levels - 1,
                 )
             )
-            width = self.levels[-1].out_features
+            width = levels[-1].out_features
+        self.levels = nn.ModuleList(levels)
         self.towers = Towers(
             width, n_outputs, tower_hidden_units, activation=activation, dropout=dropout
         )
@@ -168,7 +170,7 @@ class ExtractionLevel(nn.Module):
         super().__init__()
         self.n_tasks = n_tasks
         groups = 1 if branches_start else n_tasks
-        expert_options = {
+        expert_options: dict[str, Any] = {
             "activation": activation,
             "dropout": dropout,
             "activate_last": activate_experts,
@@ -183,7 +185,10 @@ class ExtractionLevel(nn.Module):
             self.shared_experts = BatchedMLP(
                 1, n_shared, in_features, hidden_units, **expert_options
             )
-        gate_options = {"hidden_units": gate_hidden_units, "activation": activation}
+        gate_options: dict[str, Any] = {
+            "hidden_units": gate_hidden_units,
+            "activation": activation,
+        }
         self.task_gates = Gates(
             groups, n_tasks, in_features, n_specific + n_shared, **gate_options
         )
@@ -219,11 +224,9 @@ class ExtractionLevel(nn.Module):
         if self.shared_experts is not None:
             banks.append(self.shared_experts(shared_branch).unsqueeze(0))
 
-        task_outputs, start = 0, 0
-        for bank in banks:
-            part = weights[:, :, start : start + bank.shape[1]]
-            task_outputs = task_outputs + mix(part, bank)
-            start += bank.shape[1]
+        parts = weights.split([bank.shape[1] for bank in banks], dim=-1)
+        mixed = [mix(part, bank) for part, bank in zip(parts, banks, strict=True)]
+        task_outputs = mixed[0] + mixed[1] if len(mixed) == 2 else mixed[0]
         if self.residual:
             task_outputs = task_outputs + task_branches
         if self.shared_gate is None:

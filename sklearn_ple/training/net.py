@@ -54,6 +54,10 @@ class MultiTaskNet(NeuralNet):
         The outputs of the epoch's validation.
     """
 
+    history: Any
+    module_: Any
+    criterion_: Any
+
     def __init__(self, *args: Any, dtype: torch.dtype, **kwargs: Any):
         self.dtype = dtype
         super().__init__(*args, **kwargs)
@@ -163,12 +167,12 @@ def make_net(
     net_params: dict[str, Any] | None,
 ) -> MultiTaskNet:
     """Create and initialise a net; the parameters are those of the estimators."""
-    optimizer_class = OPTIMIZERS.get(optimizer, optimizer)
+    optimizer_class = OPTIMIZERS[optimizer] if isinstance(optimizer, str) else optimizer
     options: dict[str, Any] = {"optimizer": optimizer_class, "lr": learning_rate}
     if "weight_decay" in inspect.signature(optimizer_class).parameters:
         options["optimizer__weight_decay"] = weight_decay
     # One kernel for all parameters: the step is a good part of the time of small networks.
-    if optimizer in OPTIMIZERS and device != "mps":
+    if isinstance(optimizer, str) and device != "mps":
         options["optimizer__fused"] = True
     options |= {"batch_size": batch_size, "device": device, "verbose": 0} | (net_params or {})
     return MultiTaskNet(

@@ -45,7 +45,7 @@ def test_layers_are_separate_linear_layers(n_groups, n_per_group, n_rows, bias):
         alone = single(layers, index)
         expected = alone(inputs[index // n_per_group])
         assert_close(outputs[index], expected)
-        assert_close(layers._single(inputs[index // n_per_group], index), expected)
+        assert_close(layers(inputs[index // n_per_group], index), expected)
         (expected * upstream[index]).sum().backward()
         assert_close(layers.weight.grad[index], alone.weight.grad)
         if bias:

@@ -1,0 +1,127 @@
+"""The training history's picture holds the history's numbers."""
+
+import sys
+
+import numpy as np
+import pytest
+from matplotlib import pyplot as plt
+from sklearn.datasets import make_regression
+from sklearn.exceptions import NotFittedError
+
+from sklearn_ple import PLERegressor
+from sklearn_ple.inspection import TrainingHistoryDisplay
+
+
+def fit(n_tasks=2, **parameters):
+    X, y = make_regression(n_samples=60, n_features=4, n_targets=n_tasks, random_state=0)
+    parameters = {"max_epochs": 4, "random_state": 0} | parameters
+    return PLERegressor(**parameters).fit(X, y)
+
+
+def drawn(lines):
+    return [line.get_ydata().tolist() for line in lines]
+
+
+@pytest.mark.parametrize("validated", [False, True])
+def test_lines_hold_the_history(validated):
+    model = fit(early_stopping=validated)
+    display = TrainingHistoryDisplay.from_estimator(model)
+    assert [ax.get_title() for ax in display.axes_] == ["joint loss", "y0", "y1"]
+    parts = ["", "valid_"] if validated else [""]
+    assert display.lines_.shape == (3, len(parts))
+    for part, lines in zip(parts, display.lines_.T, strict=True):
+        joint = [entry[f"{part}loss"] for entry in model.history_]
+        of_tasks = np.array([entry[f"{part}task_losses"] for entry in model.history_])
+        assert drawn(lines) == [joint, *of_tasks.T.tolist()]
+        assert all(line.get_xdata().tolist() == [1, 2, 3, 4] for line in lines)
+
+
+def test_best_epoch_is_marked():
+    valid_losses = [3.0, 1.0, 2.0]
+    history = [
+        {"epoch": epoch, "loss": 5.0, "task_losses": [2.0, 3.0], "valid_loss": loss}
+        | {"valid_task_losses": [loss, 0.0]}
+        for epoch, loss in enumerate(valid_losses, start=1)
+    ]
+    display = TrainingHistoryDisplay(history, ["a", "b"]).plot()
+    assert display.best_epoch_ == 2
+    for ax in display.axes_:
+        (mark,) = [line for line in ax.lines if line.get_label() == "best epoch (2)"]
+        assert list(mark.get_xdata()) == [2, 2]
+
+
+def test_no_best_epoch_without_validation():
+    display = TrainingHistoryDisplay.from_estimator(fit(early_stopping=False))
+    assert display.best_epoch_ is None
+    texts = [text.get_text() for text in display.axes_[0].get_legend().get_texts()]
+    assert texts == ["training"]
+
+
+def test_epochs_without_validation_leave_a_gap():
+    model = fit(early_stopping=False, warm_start=True)
+    X, y = make_regression(n_samples=60, n_features=4, n_targets=2, random_state=0)
+    model.set_params(early_stopping=True).fit(X, y)
+    display = TrainingHistoryDisplay.from_estimator(model)
+    assert np.isnan(display.lines_[0, 1].get_ydata()).tolist() == [True] * 4 + [False] * 4
+    assert display.best_epoch_ > 4
+
+
+def test_validation_that_is_never_finite_has_no_best_epoch():
+    entry = {"epoch": 1, "loss": np.nan, "task_losses": [np.nan]}
+    history = [entry | {"valid_loss": np.nan, "valid_task_losses": [np.nan]}]
+    assert TrainingHistoryDisplay(history, ["a"]).plot().best_epoch_ is None
+
+
+def test_single_task_has_a_single_panel():
+    display = TrainingHistoryDisplay.from_estimator(fit(n_tasks=1))
+    assert [ax.get_title() for ax in display.axes_] == ["y"]
+
+
+@pytest.mark.parametrize("n_tasks", [3, 6, 12])
+def test_panels_do_not_overlap(n_tasks):
+    display = TrainingHistoryDisplay.from_estimator(fit(n_tasks=n_tasks))
+    display.figure_.draw_without_rendering()
+    boxes = [ax.get_tightbbox() for ax in display.axes_]
+    for position, box in enumerate(boxes):
+        assert box.count_overlaps(boxes[position + 1 :]) == 0
+
+
+def test_given_axes_are_divided():
+    figure, (left, right) = plt.subplots(1, 2)
+    display = TrainingHistoryDisplay.from_estimator(fit(), ax=right)
+    assert display.figure_ is figure
+    room = right.get_position()
+    for ax in display.axes_:
+        assert ax.figure is figure
+        assert room.x0 - 1e-9 <= ax.get_position().x0 <= ax.get_position().x1 <= room.x1 + 1e-9
+    assert not left.lines
+
+
+def test_keywords_reach_the_lines():
+    display = TrainingHistoryDisplay.from_estimator(fit(early_stopping=True), linewidth=3)
+    assert {line.get_linewidth() for line in display.lines_.flat} == {3}
+    assert [line.get_linestyle() for line in display.lines_[0]] == ["-", "--"]
+
+
+def test_plot_returns_the_display():
+    model = fit()
+    display = TrainingHistoryDisplay(model.history_, model.task_names_)
+    assert display.plot() is display
+
+
+def test_one_epoch_is_a_visible_point():
+    display = TrainingHistoryDisplay.from_estimator(fit(max_epochs=1))
+    assert {line.get_marker() for line in display.lines_.flat} == {"o"}
+
+
+def test_not_fitted():
+    with pytest.raises(NotFittedError):
+        TrainingHistoryDisplay.from_estimator(PLERegressor())
+
+
+def test_without_matplotlib_the_error_says_how_to_install_it(monkeypatch):
+    model = fit()
+    monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(ImportError, match=r"pip install 'sklearn-ple\[plots\]'"):
+        TrainingHistoryDisplay.from_estimator(model)
