@@ -33,7 +33,7 @@ def mlp_grid():
         ),
         (OneHotEncoder(handle_unknown="ignore"), make_column_selector(dtype_exclude="number")),
     )
-    estimator = MLPRegressor((64, 32), max_iter=100, **TRAINING)
+    estimator = MLPRegressor(max_iter=100, **TRAINING)
     grid = {
         "mlpregressor__hidden_layer_sizes": [(32,), (64,), (64, 32), (128, 64)],
         "mlpregressor__alpha": [1e-4, 1e-2],

@@ -1,12 +1,18 @@
-"""Which device to run on, and its random state."""
+"""Which device to run on, its random state and its threads."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import cache
 
 import numpy as np
 import torch
+from threadpoolctl import ThreadpoolController
+
+# Products of network parameters and rows up to which one thread does a step: small operations
+# gain little from more, and where processors are busy wait for them ten times as long.
+_WORK_OF_ONE_THREAD = 2**27
 
 
 def resolve_device(device: str, dtype: torch.dtype) -> str:
@@ -55,3 +61,25 @@ def seeded(rng: np.random.RandomState, device: str) -> Iterator[None]:
     with torch.random.fork_rng([torch.device(device)] if device.startswith("cuda") else []):
         torch.manual_seed(seed)
         yield
+
+
+def suitable_threads(module: torch.nn.Module, n_rows: int) -> AbstractContextManager:
+    """Keep the caller's OpenMP operations on one thread while steps are small.
+
+    Parameters
+    ----------
+    module : Module
+        The network.
+    n_rows : int
+        Rows in a batch.
+    """
+    parameters = list(module.parameters())
+    work = n_rows * sum(p.numel() for p in parameters)
+    if work > _WORK_OF_ONE_THREAD or parameters[0].device.type != "cpu":
+        return nullcontext()
+    return _thread_pools().limit(limits=1, user_api="openmp")
+
+
+@cache
+def _thread_pools() -> ThreadpoolController:
+    return ThreadpoolController()

@@ -18,6 +18,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from .data import BatchIndices, TableRows, place
+from .device import suitable_threads
 from .schedule import OPTIMIZERS
 
 # Rows in a batch of prediction and validation, at least.
@@ -128,9 +129,10 @@ class MultiTaskNet(NeuralNet):
         """
         n_blocks = -(-len(rows) // _BLOCK)
         order = torch.arange(n_blocks * _BLOCK).clamp(max=len(rows) - 1)
-        outputs = [
-            self.evaluation_step(rows[batch]).cpu() for batch in order.split(_PREDICTION_BATCH)
-        ]
+        with suitable_threads(self.module_, min(len(order), _PREDICTION_BATCH)):
+            outputs = [
+                self.evaluation_step(rows[batch]).cpu() for batch in order.split(_PREDICTION_BATCH)
+            ]
         return torch.cat(outputs)[: len(rows)].numpy().astype(np.float64)
 
     def public_history(self) -> list[dict[str, Any]]:
@@ -210,7 +212,8 @@ def train_net(
     net.initialize_callbacks()
     n_before = len(net.history)
     try:
-        net.partial_fit(place(train, net.device), valid and place(valid, net.device))
+        with suitable_threads(net.module_, net.batch_size):
+            net.partial_fit(place(train, net.device), valid and place(valid, net.device))
     finally:
         net.callbacks, net.callbacks_ = None, []
     # An epoch that was interrupted has no loss.

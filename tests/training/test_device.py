@@ -8,6 +8,7 @@ import pytest
 import torch
 from numpy.testing import assert_array_equal
 from skorch.exceptions import DeviceWarning
+from threadpoolctl import ThreadpoolController
 
 from sklearn_ple import PLERegressor
 from sklearn_ple.training import device as devices
@@ -50,6 +51,23 @@ def test_what_is_not_there_is_named_beside_what_is(machine):
     machine(cuda=1)
     with pytest.raises(ValueError, match="'cuda:1' is not there; .* 'cuda:0', 'cpu'.*'auto'"):
         resolve_device("cuda:1", F32)
+
+
+def test_small_steps_take_one_thread_and_large_ones_all(monkeypatch):
+    def threads_inside(n_rows):
+        with devices.suitable_threads(module, n_rows):
+            pools = ThreadpoolController().select(user_api="openmp").info()
+            return {pool["num_threads"] for pool in pools}
+
+    module = torch.nn.Linear(9, 10)  # 100 parameters
+    everywhere = {
+        pool["num_threads"] for pool in ThreadpoolController().select(user_api="openmp").info()
+    }
+    monkeypatch.setattr(devices, "_WORK_OF_ONE_THREAD", 1000)
+    assert threads_inside(10) == {1}
+    assert threads_inside(11) == everywhere
+    module.to("meta")
+    assert threads_inside(10) == everywhere
 
 
 def test_seeding_leaves_the_global_state():
