@@ -18,7 +18,7 @@ from urllib.request import urlopen
 import pandas as pd
 from sklearn.datasets import get_data_home
 
-from ._nhefs import _frames_or_arrays, _make_bunch, _select_tasks
+from ._base import frames_or_arrays, make_bunch, select_tasks
 
 _BASE_URL = "https://archive.ics.uci.edu/ml/machine-learning-databases/census-income-mld/"
 _FOLDER = "census_income"
@@ -222,7 +222,7 @@ def fetch_census_income(
     >>> y.mean().round(3).to_dict()  # doctest: +SKIP
     {'income': 0.062, 'marital': 0.432}
     """
-    names = _select_tasks(tasks, _TASKS)
+    names = select_tasks(tasks, _TASKS)
     if subset not in (*_FILES, "all"):
         raise ValueError(f"subset must be 'train', 'test' or 'all', got {subset!r}.")
     parts = list(_FILES) if subset == "all" else [subset]
@@ -242,8 +242,8 @@ def fetch_census_income(
     labels = [label_of[name] for name in names if name in label_of]
     data = raw.drop(columns=["income", "instance_weight", *labels])
     if return_X_y:
-        return _frames_or_arrays(data, target, as_frame)
-    return _make_bunch(
+        return frames_or_arrays(data, target, as_frame)
+    return make_bunch(
         data,
         target,
         as_frame,

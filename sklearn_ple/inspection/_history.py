@@ -132,7 +132,7 @@ class TrainingHistoryDisplay:
         valid_loss = np.array([entry.get("valid_loss", np.nan) for entry in self.history])
         self.best_epoch_ = None
         if np.isfinite(valid_loss).any():
-            self.best_epoch_ = self.history[np.nanargmin(valid_loss)]["epoch"]
+            self.best_epoch_ = self.history[int(np.nanargmin(valid_loss))]["epoch"]
         axes: list[Any] = []
         lines: list[Any] = []
         for position, (title, losses) in enumerate(panels):

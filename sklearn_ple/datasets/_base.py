@@ -1,0 +1,55 @@
+"""What the loaders share: the choice of tasks, and scikit-learn's forms of a data set."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.utils import Bunch
+
+
+def select_tasks(tasks: str | Iterable[str] | None, existing: Sequence[str]) -> list[str]:
+    """Return the names of the selected tasks, after a check that they exist."""
+    if tasks is None:
+        return list(existing)
+    names = [tasks] if isinstance(tasks, str) else list(tasks)
+    unknown = [name for name in names if name not in existing]
+    if unknown:
+        raise ValueError(f"Unknown tasks: {unknown}; existing tasks are {list(existing)}.")
+    if not names or len(set(names)) < len(names):
+        raise ValueError(f"tasks must be one or more different names, got {names}.")
+    return names
+
+
+def make_bunch(data: pd.DataFrame, target: pd.DataFrame, as_frame: bool, **others: Any) -> Bunch:
+    """Put a data set in the form in which the loaders of scikit-learn return theirs."""
+    X, y = frames_or_arrays(data, target, as_frame)
+    return Bunch(
+        data=X,
+        target=y,
+        frame=pd.concat([data, target], axis=1) if as_frame else None,
+        feature_names=list(data),
+        target_names=list(target),
+        categories=_categories(data),
+        target_classes=_categories(target),
+        **others,
+    )
+
+
+def frames_or_arrays(data: pd.DataFrame, target: pd.DataFrame, as_frame: bool) -> tuple[Any, Any]:
+    """Return both as they are, or as arrays."""
+    return (data, target) if as_frame else (_to_array(data), _to_array(target))
+
+
+def _to_array(frame: pd.DataFrame) -> np.ndarray:
+    """Return numbers as they are and categories as codes, what is missing being NaN."""
+    codes = {name: frame[name].cat.codes for name in _categories(frame)}
+    return frame.assign(**codes).where(frame.notna()).to_numpy(dtype=float)
+
+
+def _categories(frame: pd.DataFrame) -> dict[str, list[str]]:
+    """List the categories of each categorical column."""
+    coded = frame.select_dtypes("category")
+    return {str(name): list(column.cat.categories) for name, column in coded.items()}
