@@ -18,26 +18,28 @@ Census-Income
 
 Area under the ROC curve on the test rows of the published *test* file (66,508 rows to train on,
 33,254 to test; education kept among the features), mean and standard deviation over {n} seeds.
-The setting of PLE was chosen on a fifth of the training rows (experts of 128 and 64 units, dropout
-0.2, 8 epochs of batches of 512 with one cycle of the learning rate up to 0.003); the test rows were
-read once. The boosting models have their defaults.
+The setting of PLE was chosen on a fifth of the training rows (experts of 128 and 64 units,
+dropout 0.2, 8 epochs of batches of 512 with one cycle of the learning rate up to 0.003); the test
+rows were read once. The boosting models have their defaults.
 "Numbers also as categories" gives every numeric column a second time as a category.
 """
 EPOCH = """
 Time of an epoch
 ----------------
 
-CPU seconds for an epoch of {rows} rows of Census-Income, batches of 256, against a plain torch loop
-with the same network and optimizer over batches that were cut before, and against skorch as it
-comes. Medians of the runs; the ratio is that of the estimator to the plain loop, with its range.
+CPU seconds for an epoch of {rows} rows of Census-Income, batches of 256, against a plain torch
+loop with the same network and optimizer over batches that were cut before, and against skorch as
+it comes. Medians of the runs; the ratio is that of the estimator to the plain loop, with its
+range.
 """
 GRID = """
 A grid search
 -------------
 
-8 settings × 3 folds and a refit on NHEFS (1,629 rows): :class:`~sklearn_ple.PLEClassifierRegressor`
-on all six tasks, against scikit-learn's ``MLPRegressor`` on one. Batches of 64, at most 100 epochs,
-early stopping. Median seconds of {n} runs.
+8 settings × 3 folds and a refit on NHEFS (1,629 rows):
+:class:`~sklearn_ple.PLEClassifierRegressor` on all six tasks, against scikit-learn's
+``MLPRegressor`` on one. Batches of 64, at most 100 epochs, early stopping. Median seconds of {n}
+runs.
 """
 
 

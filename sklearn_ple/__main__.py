@@ -14,6 +14,7 @@ from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.metrics import r2_score, roc_auc_score
 from sklearn.model_selection import train_test_split
+from threadpoolctl import threadpool_limits
 
 from . import PLEClassifierRegressor
 from .datasets import fetch_census_income, load_nhefs
@@ -87,7 +88,9 @@ def score(kind: str, labels: pd.Series, predictions: np.ndarray) -> float:
 def fit_apart(model: Any, X_train: Any, y_train: pd.Series, X_test: Any) -> np.ndarray:
     """Fit a model on one task's labels; predict probabilities or numbers."""
     there = y_train.notna().to_numpy()
-    model.fit(X_train[there], y_train[there])
+    # Where processors are busy, several threads wait for each other far longer than they work.
+    with threadpool_limits(1, user_api="openmp"):
+        model.fit(X_train[there], y_train[there])
     return (model.predict_proba if hasattr(model, "predict_proba") else model.predict)(X_test)
 
 
