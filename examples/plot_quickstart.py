@@ -56,7 +56,8 @@ model.predict(X_test).head()
 # %%
 # Probabilities are a list in the order of the tasks, None for a task without classes.
 probabilities = dict(zip(model.task_names_, model.predict_proba(X_test), strict=True))
-pd.DataFrame(probabilities["exercise"], columns=model.classes_[-1]).head().round(3)
+exercise = pd.DataFrame(probabilities["exercise"], index=X_test.index, columns=model.classes_[-1])
+exercise.head().round(3)
 
 # %%
 # Score
@@ -70,8 +71,9 @@ scores = {
 pd.Series(scores, name="accuracy or R²").round(3)
 
 # %%
-# scikit-learn's own displays take the predictions, one task at a time. Death is easy to foresee
-# from age and health; exercise less so; systolic blood pressure only in part.
+# scikit-learn's own displays take the predictions, one task at a time. Death is foreseen well from
+# age and health. Much exercise is hardly ever predicted, being rare (``class_weight`` can change
+# that), and systolic blood pressure only in part.
 predicted = model.predict(X_test)
 there = y_test["sbp"].notna()
 
