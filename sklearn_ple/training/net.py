@@ -216,8 +216,8 @@ def train_net(
             net.partial_fit(place(train, net.device), valid and place(valid, net.device))
     finally:
         net.callbacks, net.callbacks_ = None, []
-    # An epoch that was interrupted has no loss.
-    while net.history and "train_loss" not in net.history[-1]:
+    # What is recorded last lacks where an epoch was interrupted.
+    while net.history and "seconds" not in net.history[-1]:
         net.history.pop()
     n_epochs_done = len(net.history) - n_before
     if n_epochs_done == 0:
