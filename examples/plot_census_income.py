@@ -18,7 +18,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from sklearn.ensemble import HistGradientBoostingClassifier
-from sklearn.metrics import RocCurveDisplay, roc_auc_score
+from sklearn.metrics import roc_auc_score, roc_curve
 
 from sklearn_ple import PLEClassifierRegressor
 from sklearn_ple.datasets import fetch_census_income
@@ -75,10 +75,10 @@ if y is not None:
     figure, axes = plt.subplots(1, 2, figsize=(10, 4.5), layout="constrained")
     for ax, task in zip(axes, y, strict=True):
         for name, scores in curves.items():
-            RocCurveDisplay.from_predictions(
-                y_test[task], scores[task][:, 1], ax=ax, name=name, drop_intermediate=True
-            )
-        ax.set(title=task, xscale="log", xlim=(1e-3, 1), aspect="auto")
+            false, true, _ = roc_curve(y_test[task], scores[task][:, 1])
+            ax.plot(false, true, label=f"{name}, AUC {auc.loc[task, name]:.4f}")
+        ax.set(title=task, xscale="log", xlim=(1e-3, 1))
+        ax.legend(loc="lower right")
         ax.set(xlabel="false positive rate", ylabel="true positive rate")
         ax.grid(alpha=0.3)
     plt.show()
