@@ -167,10 +167,11 @@ class MultiTaskEstimator(BaseEstimator, metaclass=ABCMeta):
         """
         resume = hasattr(self, "net_")
         with all_or_nothing(self):
-            encoded, _, weights = self._encode(X, y, sample_weight, classes, resume)
+            encoded, _, _ = self._encode(X, y, sample_weight, classes, resume)
             random_state = copy.deepcopy(self._rng) if resume else self.random_state
             self._rng = check_random_state(random_state)
-            train = self._rows(encoded, np.arange(len(weights)))
+            dtype = self.net_.dtype if resume else self._torch_dtype
+            train = TableRows(*encoded, dtype=dtype)
             self.device_ = resolve_device(self.device, self._torch_dtype)
             with seeded(self._rng, self.device_):
                 # Of the net a copy, so that a failure leaves it as it was.

@@ -374,6 +374,12 @@ def test_partial_fit_equals_its_epochs(table):
     assert_array_equal(again.predict(X)["weight"], model.predict(X)["weight"])
 
 
+def test_partial_fit_keeps_the_dtype_of_its_network(table):
+    model = make_model().partial_fit(*table).set_params(dtype="float64")
+    assert model.partial_fit(*table).n_iter_ == 2
+    assert next(model.module_.parameters()).dtype == torch.float32
+
+
 def test_partial_fit_with_declared_classes(table):
     X, _ = table
     y = pd.DataFrame({"u": np.arange(N) % 2, "v": np.arange(N) % 3}, index=X.index)
