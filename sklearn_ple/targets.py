@@ -15,8 +15,7 @@ from scipy import sparse
 from ._frames import is_polars, polars_to_pandas
 from .tasks import TASK_KINDS, Task, by_task
 
-# scikit-learn's bound in HistGradientBoosting's and in its own heuristics lies near: more distinct
-# whole numbers than this are taken as quantities, not as classes.
+# More distinct whole numbers than this are taken as a quantity, not as classes.
 _MAX_INTEGER_CLASSES = 20
 
 
@@ -163,24 +162,23 @@ class TargetForm:
             for column, dtype, task, values in zip(
                 self.columns, self.dtypes, tasks, predictions, strict=True
             ):
-                keep = task.has_classes or dtype.is_float()
-                series.append(pl.Series(column, values.tolist(), dtype=dtype if keep else None))
+                keeps = _keeps(dtype, dtype.is_float(), task)
+                series.append(pl.Series(column, values.tolist(), dtype=dtype if keeps else None))
             return pl.DataFrame(series)
         frame = pd.DataFrame(dict(enumerate(predictions)), index=index)
         for position, (dtype, task) in enumerate(zip(self.dtypes, tasks, strict=True)):
-            if _holds(dtype, task):
+            if _keeps(dtype, types.is_float_dtype(dtype), task):
                 frame[position] = frame[position].astype(dtype)
         return frame.set_axis(self.columns, axis=1)
 
 
-def _holds(dtype: Any, task: Task) -> bool:
-    """Whether a pandas dtype holds what a task predicts: its classes, or fractions."""
+def _keeps(dtype: Any, is_float: bool, task: Task) -> bool:
+    """Whether a column's dtype holds what a task predicts: its classes, or fractions."""
     if not task.has_classes:
-        return types.is_float_dtype(dtype)
+        return is_float
     # Classes that partial_fit declares may be none of a column's categories.
-    return not (
-        isinstance(dtype, pd.CategoricalDtype) and set(task.classes) - set(dtype.categories)
-    )
+    is_closed = isinstance(dtype, pd.CategoricalDtype) or type(dtype).__name__ == "Enum"
+    return not is_closed or set(task.classes) <= set(dtype.categories)
 
 
 def read_targets(y: Any) -> tuple[list[Labels], TargetForm]:
@@ -190,19 +188,17 @@ def read_targets(y: Any) -> tuple[list[Labels], TargetForm]:
     if sparse.issparse(y):
         raise TypeError("Sparse y is not supported: pass a dense array or a data frame.")
     if is_polars(y):
-        library, table = "polars", polars_to_pandas(y)
-        dtypes = [y.dtype] if table.ndim == 1 else list(y.dtypes)
+        library, table, source = "polars", polars_to_pandas(y), y
     elif isinstance(y, (pd.DataFrame, pd.Series)):
-        library, table = "pandas", y
-        dtypes = [y.dtype] if y.ndim == 1 else list(y.dtypes)
+        library, table, source = "pandas", y, y
     else:
-        library, table = "numpy", _array_to_pandas(y)
-        dtypes = [table.dtype] if table.ndim == 1 else list(table.dtypes)
+        table = source = _array_to_pandas(y)
+        library = "numpy"
     if table.ndim == 1:
-        columns, series = [table.name], [table]
+        columns, dtypes, series = [table.name], [source.dtype], [table]
         names = ["y" if table.name is None else str(table.name)]
     else:
-        columns = list(table.columns)
+        columns, dtypes = list(table.columns), list(source.dtypes)
         series = [table.iloc[:, position] for position in range(table.shape[1])]
         names = [f"y{c}" if isinstance(c, int) else str(c) for c in columns]
     if not names:

@@ -393,6 +393,22 @@ def test_partial_fit_with_declared_classes(table):
     assert [len(c) for c in as_list.classes_] == [3, 3]
 
 
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_classes_declared_beyond_the_categories_are_predicted(table, library):
+    X, y = table
+    stage = {"stage": y["stage"].astype(str).tolist(), "weight": y["weight"].tolist()}
+    if library == "pandas":
+        y = pd.DataFrame(stage).astype({"stage": "category"})
+    else:
+        y = pl.DataFrame(stage, schema={"stage": pl.Enum(["early", "late"]), "weight": pl.Float64})
+    model = make_model(task_types="auto").partial_fit(
+        X, y, classes={"stage": ["early", "late", "over"]}
+    )
+    with torch.no_grad():  # As if "over" had been learnt.
+        model.module_.body.towers.heads[0].bias[2] = 100.0
+    assert set(model.predict(X)["stage"]) == {"over"}
+
+
 def test_other_targets_when_going_on(table):
     X, y = table
     model = make_model(max_epochs=1).partial_fit(X, y)
