@@ -1,6 +1,6 @@
 """Census-income: income and never married, against per-task boosting on the same split.
 
-The setting was chosen on a fifth of the training rows; the test rows are read once, at the end.
+The setting was chosen on a fifth of the training rows; the test rows took no part in it.
 """
 
 import time

@@ -20,7 +20,7 @@ Area under the ROC curve on the test rows of the published *test* file (66,508 r
 33,254 to test; education kept among the features), mean and standard deviation over {n} seeds.
 The setting of PLE was chosen on a fifth of the training rows (experts of 128 and 64 units,
 dropout 0.2, 8 epochs of batches of 512 with one cycle of the learning rate up to 0.003); the test
-rows were read once. The boosting models have their defaults.
+rows took no part in the choice. The boosting models have their defaults.
 "Numbers also as categories" gives every numeric column a second time as a category.
 """
 EPOCH = """

@@ -213,7 +213,8 @@ def train_net(
     n_before = len(net.history)
     try:
         with suitable_threads(net.module_, net.batch_size):
-            net.partial_fit(place(train, net.device), valid and place(valid, net.device))
+            rows = [part if part is None else place(part, net.device) for part in (train, valid)]
+            net.partial_fit(*rows)
     finally:
         net.callbacks, net.callbacks_ = None, []
     # What is recorded last lacks where an epoch was interrupted.
