@@ -24,11 +24,21 @@ class_weight : "balanced", dict, list or None, default=None
     "categorical_features": """
 categorical_features : "from_dtype", array-like or None, default="from_dtype"
     Which columns of X are categories: names, positions or a boolean mask; None for no column.
-    "from_dtype" takes categorical and string columns. Categories never seen in fit are treated
-    as unknown, missing ones as a category of their own.""",
+    "from_dtype" takes categorical and string columns. A missing category counts as one of its
+    own; all that are rare, or were never seen in fit, share one.""",
+    "max_categories": """
+max_categories : int, default=None
+    Categories of a column at most, with the one that the rare ones share; None for any number.""",
+    "min_frequency": """
+min_frequency : int or float, default=None
+    Rows, or as a float the share of the rows, with fewer of which a category is rare.""",
     "embedding_dim": """
-embedding_dim : int, default=8
-    Width of the learnt embedding of every categorical column.""",
+embedding_dim : int or "auto", default="auto"
+    Width of the learnt embedding of every categorical column. "auto" lets it grow with the
+    number of codes n, the column's categories and two more: ``1.6 * n**0.56`` to the nearest
+    whole number, at least 2 and at most 32. All columns are in one table of the greatest width:
+    n rows each and, in training, 16 bytes a number (4 for the embedding, 12 for its gradient and
+    AdamW's two moments).""",
     "task_weights": """
 task_weights : list of float or dict, default=None
     Weights of the tasks in the joint loss at epoch 0, in the order of y's columns or by name; 1
@@ -128,7 +138,7 @@ def fill_doc(**parts: str) -> Callable[[_T], _T]:
     """
     names = list(_PARAMETERS)
     groups = {
-        "features": ["categorical_features", "embedding_dim"],
+        "features": names[names.index("categorical_features") : names.index("task_weights")],
         "joint_loss": ["task_weights", "task_weight_decay"],
         "training": names[names.index("optimizer") :],
     }

@@ -15,18 +15,31 @@ def is_polars(data: Any) -> bool:
 
 
 def polars_to_pandas(data: Any) -> Any:
-    """Turn a frame or series of polars into one of pandas, without pyarrow."""
+    """Turn a frame or series of polars into one of pandas, without pyarrow.
+
+    Numbers without missing values are not copied.
+    """
     if isinstance(data, sys.modules["polars"].Series):
-        if data.dtype.is_integer() and data.null_count():
-            return pd.Series(data.to_list(), name=data.name, dtype="Int64")
-        values = pd.Series(data.to_numpy(), name=data.name)
-        if type(data.dtype).__name__ in ("Enum", "Categorical"):
-            # Only an Enum declares its categories; a Categorical's may come from other columns.
-            declared = type(data.dtype).__name__ == "Enum"
-            categories = list(data.dtype.categories) if declared else None
-            return values.astype(pd.CategoricalDtype(categories))
-        return values
-    return pd.DataFrame({name: polars_to_pandas(data[name]) for name in data.columns})
+        return _series_to_pandas(data)
+    columns = {name: _series_to_pandas(data[name]) for name in data.columns}
+    return pd.DataFrame(columns, copy=False)
+
+
+def _series_to_pandas(data: Any) -> pd.Series:
+    polars = sys.modules["polars"]
+    if isinstance(data.dtype, polars.Categorical):
+        # Unlike an Enum, a Categorical may know of categories that only other columns hold.
+        names = data.drop_nulls().unique().cast(polars.String).sort()
+        data = data.cast(polars.String).cast(polars.Enum(names))
+    values: Any
+    if isinstance(data.dtype, polars.Enum):
+        codes = data.to_physical().cast(polars.Int64).fill_null(-1).to_numpy()
+        values = pd.Categorical.from_codes(codes, categories=data.dtype.categories.to_list())
+    elif data.dtype.is_integer() and data.null_count():
+        values = pd.arrays.IntegerArray(data.fill_null(0).to_numpy(), data.is_null().to_numpy())
+    else:
+        values = data.to_numpy()
+    return pd.Series(values, name=data.name, copy=False)
 
 
 def to_pandas(data: Any) -> Any:

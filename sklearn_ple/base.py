@@ -6,7 +6,6 @@ import copy
 from abc import ABCMeta, abstractmethod
 from collections.abc import Callable
 from functools import partial
-from numbers import Integral, Real
 from typing import Any, ClassVar
 
 import numpy as np
@@ -15,7 +14,6 @@ import torch
 from scipy import sparse
 from sklearn.base import BaseEstimator, _fit_context
 from sklearn.utils import ClassifierTags, Tags, check_consistent_length, check_random_state
-from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
@@ -23,11 +21,11 @@ from ._restore import all_or_nothing
 from .balancing import JointLoss, TaskWeights
 from .features import FeatureEncoder, read_features
 from .nn import TabularNetwork
+from .parameters import SHARED_PARAMETERS
 from .targets import Labels, TargetEncoder, read_targets
 from .tasks import ClassTask
 from .training import (
     LR_SCHEDULES,
-    OPTIMIZERS,
     MultiTaskNet,
     TableRows,
     callbacks,
@@ -67,31 +65,7 @@ class MultiTaskEstimator(BaseEstimator, metaclass=ABCMeta):
         "https://sklearn-ple.readthedocs.io/en/latest/generated/sklearn_ple.{estimator_name}.html"
     )
 
-    _parameter_constraints: ClassVar[dict[str, list]] = {
-        "task_types": [str, list, tuple, dict],
-        "class_weight": [StrOptions({"balanced"}), dict, list, tuple, None],
-        "categorical_features": [StrOptions({"from_dtype"}), "array-like", None],
-        "embedding_dim": [Interval(Integral, 1, None, closed="left")],
-        "task_weights": ["array-like", dict, None],
-        "task_weight_decay": [Interval(Real, 0, None, closed="neither"), "array-like", dict],
-        "optimizer": [StrOptions(set(OPTIMIZERS)), type],
-        "learning_rate": [Interval(Real, 0, None, closed="neither")],
-        "lr_schedule": [StrOptions(set(LR_SCHEDULES))],
-        "weight_decay": [Interval(Real, 0, None, closed="left")],
-        "batch_size": [Interval(Integral, 1, None, closed="left")],
-        "max_epochs": [Interval(Integral, 1, None, closed="left")],
-        "early_stopping": [StrOptions({"auto"}), "boolean"],
-        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
-        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
-        "tol": [Interval(Real, 0, None, closed="left")],
-        "warm_start": ["boolean"],
-        "device": [str],
-        "dtype": [StrOptions({"float32", "float64"})],
-        "callbacks": [list, tuple, None],
-        "net_params": [dict, None],
-        "random_state": ["random_state"],
-        "verbose": ["verbose"],
-    }
+    _parameter_constraints: ClassVar[dict[str, list]] = SHARED_PARAMETERS
 
     # -- fit ------------------------------------------------------------------------------------
 
@@ -120,13 +94,16 @@ class MultiTaskEstimator(BaseEstimator, metaclass=ABCMeta):
             train_rows, valid_rows = split_rows(
                 len(weights), self.early_stopping, self.validation_fraction, self._rng
             )
-            train, valid, score_valid = self._rows(encoded, train_rows), None, None
+            rows = TableRows(*encoded, dtype=self._torch_dtype)
+            train, valid, score_valid = rows.take(train_rows), None, None
             if valid_rows is not None:
-                valid = self._rows(encoded, valid_rows)
+                valid = rows.take(valid_rows)
                 valid_labels = [column.take(valid_rows) for column in labels]
                 score_valid = partial(
                     self._targets.score, labels=valid_labels, weights=weights[valid_rows]
                 )
+            # The net's copies of targets and weights are enough while it trains.
+            del encoded, labels, weights
             schedule = []
             if (make_schedule := LR_SCHEDULES[self.lr_schedule]) is not None:
                 n_batches = -(-len(train_rows) // self.batch_size)
@@ -197,25 +174,22 @@ class MultiTaskEstimator(BaseEstimator, metaclass=ABCMeta):
         labels, form = read_targets(y)
         check_consistent_length(table, labels[0].mask)
         weights = label_weights(sample_weight, labels)
+        labels = [column.drop(w == 0) for column, w in zip(labels, weights.T, strict=True)]
         kept = np.flatnonzero(weights.any(axis=1))
-        labels = [
-            column.drop(w == 0).take(kept) for column, w in zip(labels, weights.T, strict=True)
-        ]
-        weights = weights[kept]
-        table = table[kept] if sparse.issparse(table) else table.iloc[kept]
+        if len(kept) < len(weights):
+            labels, weights = [column.take(kept) for column in labels], weights[kept]
+            table = table[kept] if sparse.issparse(table) else table.iloc[kept]
         if resume:
             self._targets.check_same(form)
         else:
             self._targets = TargetEncoder(self.task_types, self._family, classes)
             self._targets.fit(labels, form, weights)
-            self._features = FeatureEncoder(self.categorical_features)
-            self._features.fit(table, row_weights=weights.mean(axis=1))
+            self._features = FeatureEncoder(
+                self.categorical_features, self.max_categories, self.min_frequency, self.dtype
+            ).fit(table, sample_weight=weights.mean(axis=1))
         loss_weights = weights * class_weights(labels, self._targets.tasks, self.class_weight)
         encoded = (*self._features.transform(table), self._targets.encode(labels), loss_weights)
         return encoded, labels, weights
-
-    def _rows(self, encoded: tuple, rows: np.ndarray) -> TableRows:
-        return TableRows(*(part[rows] for part in encoded), dtype=self._torch_dtype)
 
     def _train(
         self,
@@ -250,8 +224,8 @@ class MultiTaskEstimator(BaseEstimator, metaclass=ABCMeta):
         tasks = self._targets.tasks
         make_network = partial(
             TabularNetwork,
-            self._features.n_numbers,
-            self._features.cardinalities,
+            self._features.n_numbers_,
+            self._features.cardinalities_,
             self.embedding_dim,
             self._make_body([task.n_outputs for task in tasks]),
         )

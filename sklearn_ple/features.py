@@ -2,80 +2,99 @@
 
 from __future__ import annotations
 
+from numbers import Integral
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from pandas.api import types
 from scipy import sparse
-from sklearn.base import BaseEstimator
-from sklearn.impute import SimpleImputer
-from sklearn.preprocessing import StandardScaler
+from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import validate_data
 
 from ._frames import to_pandas
+from .scaling import NumberScaler, is_number
 
-#: Codes of a category that is missing, and of one never seen; the others follow.
+#: Codes of a category that is missing, and of one that is rare or was never seen.
 MISSING, UNKNOWN = 0, 1
 
 
-class FeatureEncoder:
+class FeatureEncoder(TransformerMixin, BaseEstimator):
     """Learns scales and categories from X; encodes X for the network.
 
     Numbers are standardised (with the rows' weights); a missing one becomes 0, the mean, beside an
-    indicator if the column had missing values in fit. Categories become codes, 0 for a missing and
-    1 for an unknown one. Sparse X is scaled without centring and stays sparse.
+    indicator if the column had missing values in fit. Sparse X is scaled without centring and
+    stays sparse.
+
+    Categories become codes: 0 for a missing one, 1 for one that is rare or was never seen in fit,
+    so that a new category gets what was learnt from the rare ones, and then one for each other,
+    in their sorted order. Which are rare is settled as in scikit-learn's
+    :class:`~sklearn.preprocessing.OrdinalEncoder`; of equally frequent ones the first are.
 
     Parameters
     ----------
-    categorical_features : "from_dtype", array-like or None
+    categorical_features : "from_dtype", array-like or None, default="from_dtype"
         As in the estimators.
+    max_categories : int or None, default=None
+        As in the estimators.
+    min_frequency : int, float or None, default=None
+        As in the estimators.
+    dtype : {"float32", "float64"}, default="float32"
+        Of the numbers that come out; they are computed in float64.
 
     Attributes
     ----------
-    categories : list of pandas.Index
-        The categories of each categorical column, those seen in fit.
-    cardinalities : list of int
+    categorical_positions_, number_positions_ : ndarray of int
+        Which columns are categories and which are numbers.
+    categories_ : list of pandas.Index
+        The categories of each categorical column that have a code of their own, from 2 on.
+    cardinalities_ : list of int
         Number of codes of each categorical column.
-    n_numbers : int
+    scaler_ : NumberScaler
+        What standardises the numbers.
+    n_numbers_ : int
         Number of numeric features that come out.
     """
 
-    def __init__(self, categorical_features: Any):
+    def __init__(
+        self,
+        categorical_features: Any = "from_dtype",
+        max_categories: int | None = None,
+        min_frequency: float | None = None,
+        dtype: str = "float32",
+    ):
         self.categorical_features = categorical_features
+        self.max_categories = max_categories
+        self.min_frequency = min_frequency
+        self.dtype = dtype
 
-    def fit(self, X: pd.DataFrame | sparse.csr_matrix, row_weights: np.ndarray) -> FeatureEncoder:
+    def fit(
+        self, X: Any, y: Any = None, sample_weight: np.ndarray | None = None
+    ) -> FeatureEncoder:
         """Learn scales and categories.
 
         Parameters
         ----------
         X : DataFrame or CSR matrix of shape (n_rows, n_columns)
-            The table.
-        row_weights : ndarray of shape (n_rows,)
+            The table, as `read_features` gives it.
+        y : Ignored
+            For scikit-learn's sake.
+        sample_weight : ndarray of shape (n_rows,), default=None
             Weights of the rows in the means and deviations of the numbers.
         """
         is_categorical = self._find_categorical(X)
-        self.categorical_positions = np.flatnonzero(is_categorical)
-        self.number_positions = np.flatnonzero(~is_categorical)
-        self.categories = [
-            pd.Index(X.iloc[:, position].dropna().astype(object).unique(), dtype=object)
-            for position in self.categorical_positions
+        self.categorical_positions_ = np.flatnonzero(is_categorical)
+        self.number_positions_ = np.flatnonzero(~is_categorical)
+        self.categories_ = [
+            self._learn_categories(X.iloc[:, position]) for position in self.categorical_positions_
         ]
-        self.cardinalities = [len(categories) + 2 for categories in self.categories]
-        self.n_numbers = 0
-        if len(self.number_positions):
-            # Not a Pipeline: it would ask for routing where scikit-learn's metadata routing is on.
-            self.scaler = StandardScaler(with_mean=not sparse.issparse(X))
-            self.imputer = SimpleImputer(
-                strategy="constant", fill_value=0.0, add_indicator=True, keep_empty_features=True
-            )
-            numbers = self._read_numbers(X)
-            with np.errstate(invalid="ignore"):  # The mean of a column without values is NaN.
-                self.scaler.fit(numbers, sample_weight=row_weights)
-            self.n_numbers = self.imputer.fit_transform(self.scaler.transform(numbers)).shape[1]
+        self.cardinalities_ = [len(categories) + 2 for categories in self.categories_]
+        self.scaler_ = NumberScaler(self.number_positions_, self.dtype)
+        self.scaler_.fit(X, sample_weight=sample_weight)
+        self.n_numbers_ = self.scaler_.n_numbers_
         return self
 
-    def transform(self, X: pd.DataFrame | sparse.csr_matrix) -> tuple[Any, np.ndarray]:
+    def transform(self, X: Any) -> tuple[Any, np.ndarray]:
         """Encode a table.
 
         Parameters
@@ -85,44 +104,56 @@ class FeatureEncoder:
 
         Returns
         -------
-        numbers : ndarray or CSR matrix of shape (n_rows, n_numbers)
+        numbers : ndarray or CSR matrix of shape (n_rows, n_numbers_)
             The standardised numbers and the indicators of missing ones.
-        codes : ndarray of int64 of shape (n_rows, n_categorical)
-            The category codes.
+        codes : ndarray of shape (n_rows, n_categorical)
+            The category codes, of the smallest integer type that torch knows and that holds them.
         """
-        codes = np.empty((X.shape[0], len(self.categories)), dtype=np.int64)
-        for out, (position, categories) in enumerate(
-            zip(self.categorical_positions, self.categories, strict=True)
-        ):
-            column = X.iloc[:, position]
-            # As objects: pandas would look a number up among intervals, say.
-            values = pd.Index(column.astype(object), dtype=object)
-            codes[:, out] = categories.get_indexer(values) + 2
-            codes[column.isna().to_numpy(), out] = MISSING
-        if not len(self.number_positions):
-            return np.empty((X.shape[0], 0)), codes
-        numbers = self.imputer.transform(self.scaler.transform(self._read_numbers(X)))
-        # The imputer's are by column, the batches by row.
-        return numbers.tocsr() if sparse.issparse(numbers) else numbers, codes
+        self._check_kinds(X)
+        numbers = self.scaler_.transform(X)
+        largest = max(self.cardinalities_, default=0)
+        dtype = np.uint8 if largest <= 2**8 else np.int16 if largest <= 2**15 else np.int32
+        codes = np.empty((X.shape[0], len(self.categories_)), dtype=dtype)
+        columns = zip(self.categorical_positions_, self.categories_, strict=True)
+        for out, (position, categories) in enumerate(columns):
+            places, values = _factorize(X.iloc[:, position])
+            if values.dtype != categories.dtype:
+                # As objects: pandas would look a number up among intervals, say.
+                values, categories = values.astype(object), categories.astype(object)
+            # What is not found is -1; the place of a missing value is the last, -1.
+            lookup = np.append(categories.get_indexer(values) + 2, MISSING)
+            codes[:, out] = lookup.astype(dtype)[places]
+        return numbers, codes
 
-    def _read_numbers(self, X: Any) -> Any:
+    def _learn_categories(self, column: pd.Series) -> pd.Index:
+        places, categories = _factorize(column)
+        counts = np.bincount(places[places >= 0], minlength=len(categories))
+        seen = np.flatnonzero(counts)
+        order = seen[_sorting(categories[seen])]
+        return categories[order[~self._is_rare(counts[order], len(column))]]
+
+    def _is_rare(self, counts: np.ndarray, n_rows: int) -> np.ndarray:
+        """Tell which categories share a code, as OrdinalEncoder does."""
+        is_share = not isinstance(self.min_frequency, Integral)
+        rare = counts < (self.min_frequency or 0) * (n_rows if is_share else 1)
+        # One of max_categories is the shared one.
+        n_frequent = len(counts) if self.max_categories is None else self.max_categories - 1
+        if (~rare).sum() > n_frequent:
+            rare[np.argsort(counts, kind="stable")[: len(counts) - n_frequent]] = True
+        return rare
+
+    def _check_kinds(self, X: Any) -> None:
+        """Check that numbers are numbers still."""
         if sparse.issparse(X):
-            return X
-        numbers = X.iloc[:, self.number_positions]
-        for name, dtype in zip(numbers.columns, numbers.dtypes, strict=True):
-            if not _is_number(dtype):
+            if len(self.categories_):
+                raise ValueError("X is sparse, but had categories in fit: pass a dense X.")
+            return
+        for position in self.number_positions_:
+            name, dtype = X.columns[position], X.dtypes.iloc[position]
+            if not is_number(dtype):
                 raise ValueError(
                     f"Column {name!r} of X held numbers in fit but is of dtype {dtype} now."
                 )
-        numbers = numbers.to_numpy(dtype=np.float64, na_value=np.nan)
-        infinite = np.isinf(numbers).any(axis=0)
-        if infinite.any():
-            name = X.columns[self.number_positions[infinite][0]]
-            raise ValueError(
-                "Input X contains infinity or a value too large for dtype('float64'), in column "
-                f"{name!r}: use NaN where a value is missing."
-            )
-        return numbers
 
     def _find_categorical(self, X: Any) -> np.ndarray:
         """Tell which columns are categories, and check that the others are numbers."""
@@ -139,13 +170,39 @@ class FeatureEncoder:
             is_categorical[:] = [_is_category(dtype) for dtype in dtypes]
         elif choice is not None:
             is_categorical[_positions(choice, X)] = True
-        for name, dtype, categorical in zip(X.columns, dtypes, is_categorical, strict=True):
-            if not categorical and not _is_number(dtype):
+        for position in np.flatnonzero(~is_categorical):
+            if not is_number(dtypes[position]):
+                column = X.iloc[:, position]
                 raise TypeError(
-                    f"Column {name!r} of X is of dtype {dtype}, which is no number: convert it, "
-                    "or name it in categorical_features."
+                    f"Column {column.name!r} of X is of dtype {column.dtype}, which is no number: "
+                    f"convert it{_how(column)}, or name it in categorical_features."
                 )
         return is_categorical
+
+
+def _factorize(column: pd.Series) -> tuple[np.ndarray, pd.Index]:
+    """Give the place of each value, -1 for a missing one, among the distinct values."""
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        return column.cat.codes.to_numpy(), column.cat.categories
+    places, values = pd.factorize(column)
+    return places, pd.Index(values)
+
+
+def _sorting(values: pd.Index) -> np.ndarray:
+    """Give what sorts distinct values, whichever they are."""
+    try:
+        return values.argsort()
+    except TypeError:  # Of several types.
+        return values.map(lambda value: f"{type(value).__name__} {value}").argsort()
+
+
+def _how(column: pd.Series) -> str:
+    """Say how to turn what tells the time into numbers."""
+    if types.is_timedelta64_dtype(column.dtype):
+        return ", by .dt.total_seconds() say"
+    if hasattr(column, "dt"):
+        return ", by .dt.year, .dt.dayofweek or the days since a date"
+    return ""
 
 
 def _is_from_dtype(choice: Any) -> bool:
@@ -158,10 +215,6 @@ def _is_category(dtype: Any) -> bool:
         or types.is_object_dtype(dtype)
         or types.is_string_dtype(dtype)
     )
-
-
-def _is_number(dtype: Any) -> bool:
-    return types.is_numeric_dtype(dtype) and not types.is_complex_dtype(dtype)
 
 
 def _positions(choice: Any, X: pd.DataFrame) -> Any:
@@ -197,18 +250,24 @@ def read_features(estimator: BaseEstimator, X: Any, reset: bool) -> Any:
         frame = X
     else:
         # Arrays of objects or strings may hold categories.
-        has_objects = not sparse.issparse(X) and np.asarray(X).dtype.kind in "OSU"
+        is_sparse = sparse.issparse(X)
+        has_objects = not is_sparse and np.asarray(X).dtype.kind in "OSU"
         X = validate_data(
             estimator,
             X,
             reset=reset,
             accept_sparse="csr",
             dtype=None if has_objects else "numeric",
-            ensure_all_finite=False if has_objects else "allow-nan",
+            # Infinity is found column by column.
+            ensure_all_finite=False,
         )
-        if sparse.issparse(X):
+        if is_sparse:
+            if not X.has_canonical_format:
+                X = X.copy()
+                X.sum_duplicates()
             return X
-        frame = pd.DataFrame(X).add_prefix("x")
+        names = [f"x{position}" for position in range(X.shape[1])]
+        frame = pd.DataFrame(X, columns=names, copy=False)
     objects = [
         position for position, dtype in enumerate(frame.dtypes) if types.is_object_dtype(dtype)
     ]

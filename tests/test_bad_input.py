@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import sparse
 from sklearn.exceptions import ConvergenceWarning
 
 from sklearn_ple import PLEClassifier, PLEClassifierRegressor, PLERegressor
@@ -99,7 +100,8 @@ def test_estimators_of_one_family(X, y):
 def test_infinity_in_X(X, y):
     X.loc[7, "width"] = np.inf
     refuses(model(), X, y, ValueError, "infinity .* column 'width'")
-    refuses(model(), X.to_numpy(), y, ValueError, "infinity")
+    refuses(model(), X.to_numpy(), y, ValueError, "infinity .* column 'x1'")
+    refuses(model(), sparse.csr_matrix(X), y, ValueError, "infinity .* column 'x1'")
 
 
 def test_what_is_no_feature(X, y):
@@ -140,6 +142,9 @@ def test_text_where_numbers_were(X, y):
         ({"class_weight": {"height": 1}}, r"class_weight names \['height'\]"),
         ({"categorical_features": ["depth"]}, r"categorical_features names \['depth'\]"),
         ({"categorical_features": [5]}, "does not fit X, which has 2 columns"),
+        ({"max_categories": 0}, "'max_categories' parameter"),
+        ({"min_frequency": 1.5}, "'min_frequency' parameter"),
+        ({"embedding_dim": "large"}, "'embedding_dim' parameter"),
         ({"activation": "step"}, "'activation' parameter"),
         ({"learning_rate": 0}, "'learning_rate' parameter"),
         ({"optimizer": "newton"}, "'optimizer' parameter"),

@@ -15,6 +15,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.metrics import accuracy_score, r2_score
 
 from sklearn_ple import PLEClassifier, PLEClassifierRegressor, PLERegressor
+from sklearn_ple.features import FeatureEncoder
 
 N = 120
 
@@ -265,6 +266,54 @@ def test_sparse_features_equal_dense_ones_but_for_centring(container, table):
     inputs = torch.as_tensor(scaled, dtype=torch.float32)
     outputs = model.module_(inputs, torch.empty(N, 0, dtype=torch.int64)).detach().numpy()
     assert_array_equal(prediction["alive"], outputs[:, 0] > 0)
+
+
+def test_a_new_category_is_predicted_as_the_rare_ones(table):
+    X, y = table
+    X = X.assign(place=np.where(np.arange(N) % 3 == 0, np.arange(N).astype(str), "home"))
+    model = make_model(min_frequency=2, max_epochs=3).fit(X, y)
+    rare, new = X.iloc[:1], X.iloc[:1].assign(place="abroad")
+    pd.testing.assert_frame_equal(model.predict(rare), model.predict(new))
+    assert model._features.cardinalities_ == [5, 3]
+    assert model.set_params(min_frequency=None, max_categories=3).fit(X, y)
+    assert model._features.cardinalities_ == [4, 4]
+
+
+def test_the_width_of_embeddings_follows_the_number_of_categories(table):
+    X, y = table
+    X = X.assign(place=(np.arange(N) % 40).astype(str))
+    few, many = make_model(max_epochs=1).fit(X, y).module_.embedding.widths
+    assert few < many
+    assert make_model(max_epochs=1, embedding_dim=5).fit(X, y).module_.embedding.widths == [5, 5]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_training_and_validation_share_the_encoded_rows(table, dtype, monkeypatch):
+    X, y = table
+    model = make_model(early_stopping=True, max_epochs=1, dtype=dtype)
+    seen = []
+    monkeypatch.setattr(model, "_train", lambda net, train, valid, *_: seen.extend([train, valid]))
+    model.fit(X, y)
+    train, valid = seen
+    assert train.arrays is valid.arrays
+    assert len(train) + len(valid) == N
+    assert train.arrays["numbers"].dtype == getattr(torch, dtype)
+    assert train.arrays["codes"].dtype == torch.uint8
+
+
+def test_a_table_is_not_copied_to_be_encoded(table):
+    numbers = table[0][["a", "c"]].to_numpy(copy=True)
+    model, fit = make_model(), FeatureEncoder.fit
+    tables = []
+
+    def spy(self, X, **arguments):
+        tables.append(X)
+        return fit(self, X, **arguments)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(FeatureEncoder, "fit", spy)
+        model._encode(numbers, table[1], None, None, resume=False)
+    assert np.shares_memory(tables[0].to_numpy(), numbers)
 
 
 def test_unknown_category_is_no_error(fitted, table):

@@ -1,6 +1,7 @@
 """From X to standardised numbers and category codes, against scikit-learn and plain formulas."""
 
 import datetime
+import tracemalloc
 import warnings
 from decimal import Decimal
 
@@ -8,12 +9,14 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy import sparse
 from sklearn.base import BaseEstimator
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import OrdinalEncoder, StandardScaler
 
+from sklearn_ple import scaling
+from sklearn_ple._frames import polars_to_pandas
 from sklearn_ple.features import MISSING, UNKNOWN, FeatureEncoder, read_features
 
 
@@ -22,11 +25,10 @@ def read(X):
     return read_features(BaseEstimator(), X, reset=True)
 
 
-def encode(X, *others, categorical_features="from_dtype", weights=None):
+def encode(X, *others, weights=None, **params):
     """Fit an encoder to X; give it with X and the others encoded."""
-    table = read(X)
-    weights = np.ones(table.shape[0]) if weights is None else weights
-    encoder = FeatureEncoder(categorical_features).fit(table, weights)
+    encoder = FeatureEncoder(**({"dtype": "float64"} | params))
+    encoder.fit(read(X), sample_weight=weights)
     return encoder, *(encoder.transform(read(other)) for other in (X, *others))
 
 
@@ -52,10 +54,10 @@ def test_numbers_are_standardised_as_scikit_learn_does(weighted):
     weights = rng.uniform(0.1, 3, 40) if weighted else np.ones(40)
     scaler = StandardScaler().fit(X, sample_weight=weights)
     encoder, (numbers, codes), (others, _) = encode(X, other, weights=weights)
-    np.testing.assert_allclose(numbers, scaler.transform(X), rtol=1e-12)
-    np.testing.assert_allclose(others, scaler.transform(other), rtol=1e-12)
-    assert encoder.n_numbers == 3
-    assert encoder.cardinalities == []
+    np.testing.assert_allclose(numbers, scaler.transform(X), atol=1e-12)
+    np.testing.assert_allclose(others, scaler.transform(other), atol=1e-12)
+    assert encoder.n_numbers_ == 3
+    assert encoder.cardinalities_ == []
     assert codes.shape == (40, 0)
 
 
@@ -69,7 +71,7 @@ def test_missing_numbers_become_the_mean_beside_an_indicator(weighted):
     encoder, (numbers, _) = encode(X, weights=weights)
     # The indicators are those of the two columns that have missing values.
     expected = np.column_stack([standardise(X, weights), np.isnan(X[:, 1:])])
-    assert encoder.n_numbers == 5
+    assert encoder.n_numbers_ == 5
     np.testing.assert_allclose(numbers, expected, rtol=1e-9, atol=1e-12)
 
 
@@ -120,7 +122,7 @@ def test_columns_of_any_number_dtype_are_numbers(column):
     encoder, (numbers, codes) = encode(frame)
     expected = standardise(np.column_stack([values, [0, 1, 5]]), np.ones(3))
     np.testing.assert_allclose(numbers[:, :2], expected, rtol=1e-9, atol=1e-12)
-    assert encoder.n_numbers == numbers.shape[1] == 2 + np.isnan(values).any()
+    assert encoder.n_numbers_ == numbers.shape[1] == 2 + np.isnan(values).any()
     assert numbers.dtype == np.float64
     assert codes.shape == (3, 0)
 
@@ -153,7 +155,7 @@ def test_sparse_numbers_are_scaled_without_centring_and_stay_sparse(weighted, mi
         expected.append(np.where(seen, column / np.sqrt(variance), 0.0))
     if missing:
         expected.append(np.isnan(X[:, 1]))
-    assert encoder.n_numbers == 4 + missing
+    assert encoder.n_numbers_ == 4 + missing
     np.testing.assert_allclose(numbers.toarray(), np.column_stack(expected), rtol=1e-9)
 
 
@@ -186,12 +188,11 @@ def test_codes_are_0_for_missing_1_for_unknown_and_one_for_each_category(column,
     later = pd.DataFrame({"a": pd.Categorical([known, None, unknown, known])})
     encoder, (numbers, codes), (_, laters) = encode(X, later)
     assert (MISSING, UNKNOWN) == (0, 1)
-    assert codes.dtype == np.int64
     assert codes[0, 0] == codes[2, 0]
     assert sorted(set(codes[:, 0])) == [2, 3]
-    assert encoder.cardinalities == [4]
+    assert encoder.cardinalities_ == [4]
     assert laters[:, 0].tolist() == [codes[1, 0], MISSING, UNKNOWN, codes[1, 0]]
-    assert (encoder.n_numbers, numbers.shape) == (0, (3, 0))
+    assert (encoder.n_numbers_, numbers.shape) == (0, (3, 0))
 
 
 def test_categories_that_are_declared_but_not_seen_are_unknown():
@@ -199,7 +200,7 @@ def test_categories_that_are_declared_but_not_seen_are_unknown():
     encoder, (_, codes), (_, laters) = encode(
         pd.DataFrame({"c": column}), pd.DataFrame({"c": pd.Categorical(["b"])})
     )
-    assert encoder.cardinalities == [3]
+    assert encoder.cardinalities_ == [3]
     assert codes[:, 0].tolist() == [2, MISSING]
     assert laters[:, 0].tolist() == [UNKNOWN]
 
@@ -234,7 +235,7 @@ def test_numbers_that_are_named_as_categories_are_codes():
     assert numbers.shape == (3, 0)
     assert codes.tolist() == [[2, 2], [3, 3], [2, MISSING]]
     assert laters.tolist() == [[3, 3], [MISSING, 3], [UNKNOWN, 2]]
-    assert encoder.cardinalities == [4, 4]
+    assert encoder.cardinalities_ == [4, 4]
 
 
 def test_dates_that_are_named_as_categories_are_codes():
@@ -268,8 +269,8 @@ FRAME = pd.DataFrame({"a": [1, 2], "b": ["x", "y"], "c": [0.5, 1.5]})
 )
 def test_categorical_features_are_names_positions_or_a_mask(choice, positions):
     encoder, (numbers, codes) = encode(FRAME, categorical_features=choice)
-    assert encoder.categorical_positions.tolist() == positions
-    assert encoder.number_positions.tolist() == sorted({0, 1, 2} - set(positions))
+    assert encoder.categorical_positions_.tolist() == positions
+    assert encoder.number_positions_.tolist() == sorted({0, 1, 2} - set(positions))
     assert codes.shape == (2, len(positions))
     assert numbers.shape == (2, 3 - len(positions))
 
@@ -279,7 +280,7 @@ def test_no_column_is_a_category(choice):
     encoder, (numbers, codes) = encode(FRAME[["a", "c"]], categorical_features=choice)
     assert codes.shape == (2, 0)
     np.testing.assert_allclose(numbers, [[-1, -1], [1, 1]])
-    assert encoder.cardinalities == []
+    assert encoder.cardinalities_ == []
 
 
 @pytest.mark.parametrize(
@@ -301,7 +302,7 @@ def test_wrong_categorical_features_are_an_error(choice, message):
 def test_sparse_x_has_no_categorical_features():
     X = sparse.eye(3, format="csr")
     for choice in (None, "from_dtype"):
-        assert encode(X, categorical_features=choice)[0].n_numbers == 3
+        assert encode(X, categorical_features=choice)[0].n_numbers_ == 3
     with pytest.raises(ValueError, match="categorical_features needs a dense X"):
         encode(X, categorical_features=[0])
 
@@ -309,12 +310,12 @@ def test_sparse_x_has_no_categorical_features():
 def test_columns_of_one_name_are_told_apart():
     # scikit-learn's check of names lets them through before 1.9.
     X = pd.DataFrame([[1.0, "u"], [3.0, "v"]], columns=["a", "a"])
-    encoder = FeatureEncoder("from_dtype").fit(X, np.ones(2))
+    encoder = FeatureEncoder().fit(X)
     numbers, codes = encoder.transform(X)
     np.testing.assert_allclose(numbers, [[-1.0], [1.0]])
     assert codes[:, 0].tolist() == [2, 3]
-    encoder = FeatureEncoder(["a"]).fit(X, np.ones(2))
-    assert encoder.categorical_positions.tolist() == [0, 1]
+    encoder = FeatureEncoder(["a"]).fit(X)
+    assert encoder.categorical_positions_.tolist() == [0, 1]
     assert encoder.transform(X)[1].tolist() == [[2, 2], [3, 3]]
 
 
@@ -328,7 +329,7 @@ def test_arrays_of_objects_hold_numbers_and_categories():
     expected = np.column_stack([standardise(values, np.ones(3)), np.isnan(values)])
     np.testing.assert_allclose(numbers, expected, atol=1e-12)
     assert codes[:, 0].tolist() == [2, MISSING, 3]
-    assert encoder.categorical_positions.tolist() == [1]
+    assert encoder.categorical_positions_.tolist() == [1]
 
 
 def test_polars_frames_are_read_like_pandas_ones():
@@ -344,7 +345,46 @@ def test_polars_frames_are_read_like_pandas_ones():
     (_, (numbers, codes)), (_, (expected, expected_codes)) = encode(ours), encode(theirs)
     np.testing.assert_allclose(numbers, expected)
     np.testing.assert_array_equal(codes, expected_codes)
-    assert codes.tolist() == [[2, 2, 2], [0, 3, 0], [3, 0, 3]]
+    assert codes.tolist() == [[2, 3, 2], [0, 2, 0], [3, 0, 3]]
+
+
+@pytest.mark.parametrize(
+    ("series", "numbers", "codes"),
+    [
+        (pl.Series([None, None, None]), [0, 0, 0], None),
+        (pl.Series([True, False, True]), [0.5, -1, 0.5], None),
+        (pl.Series([1, None, 3], dtype=pl.UInt8), [-1, 0, 1], None),
+        (pl.Series(["1.5", None, "2.5"]).cast(pl.Decimal(10, 2)), [-1, 0, 1], None),
+        (pl.Series(["b", None, "a"]), None, [3, 0, 2]),
+        (pl.Series([None, None, None], dtype=pl.String), [0, 0, 0], None),
+        (pl.Series(["b", None, "a"], dtype=pl.Categorical), None, [3, 0, 2]),
+        (pl.Series([None, None, None], dtype=pl.Categorical), None, [0, 0, 0]),
+        (pl.Series(["b", None, "a"], dtype=pl.Enum(["c", "b", "a"])), None, [3, 0, 2]),
+    ],
+    ids=lambda value: str(value.dtype) if isinstance(value, pl.Series) else "",
+)
+def test_polars_columns_of_any_dtype_are_read(series, numbers, codes):
+    _, (their_numbers, their_codes) = encode(pl.DataFrame({"a": series}))
+    if codes is None:
+        scale = 1 if series.null_count() else np.sqrt(2)
+        np.testing.assert_allclose(their_numbers[:, 0], np.multiply(numbers, scale), atol=1e-12)
+    else:
+        assert their_codes[:, 0].tolist() == codes
+
+
+def test_polars_categories_are_those_of_the_column_alone():
+    frame = pl.DataFrame({"a": ["p", "q"], "b": ["r", "p"]}).cast(pl.Categorical)
+    assert read(frame)["b"].cat.categories.tolist() == ["p", "r"]
+    assert polars_to_pandas(frame["a"]).cat.categories.tolist() == ["p", "q"]
+
+
+@pytest.mark.parametrize("dtype", [pl.Date, pl.Datetime, pl.Duration, pl.Time, pl.List(pl.Int8)])
+def test_polars_columns_that_are_no_numbers_are_an_error_with_their_name(dtype):
+    series = pl.Series("odd", [None, None], dtype=dtype).extend_constant(
+        [1] if dtype == pl.List(pl.Int8) else pl.Series([1]).cast(dtype)[0], 1
+    )
+    with pytest.raises(TypeError, match="Column 'odd' of X"):
+        encode(pl.DataFrame({"odd": series}))
 
 
 def test_reading_leaves_the_given_frame_as_it_was():
@@ -381,9 +421,35 @@ def test_infinity_is_an_error_with_the_columns_name(value, dtype):
 @pytest.mark.parametrize("choice", ["from_dtype", None, ["s"]])
 def test_columns_that_are_no_numbers_are_an_error_with_their_name(values, dtype, choice):
     X = pd.DataFrame({"s": [1, 2], "odd": values})
-    message = rf"Column 'odd' of X is of dtype {dtype}.*, which is no number: convert it, or name"
+    message = (
+        rf"Column 'odd' of X is of dtype {dtype}.*, which is no number: convert it.*, or name"
+    )
     with pytest.raises(TypeError, match=message):
         encode(X, categorical_features=choice)
+
+
+@pytest.mark.parametrize(
+    ("values", "how"),
+    [
+        (pd.to_datetime(["2020-01-01", None]), r"\.dt\.year, \.dt\.dayofweek or the days since"),
+        (pd.to_datetime(["2020-01-01", None], utc=True), r"\.dt\.year"),
+        (pd.period_range("2020", periods=2), r"\.dt\.year"),
+        (pd.to_timedelta([1, 2]), r"\.dt\.total_seconds\(\)"),
+    ],
+)
+def test_the_error_of_dates_says_how_they_become_numbers(values, how):
+    with pytest.raises(TypeError, match=f"'odd' .* convert it, by .*{how}.*categorical_features"):
+        encode(pd.DataFrame({"odd": values}))
+
+
+def test_arrays_of_dates_are_an_error():
+    with pytest.raises(TypeError, match=r"'x0' .*datetime64.* \.dt\.year"):
+        encode(np.array([["2020-01-01"]], dtype="datetime64[D]"))
+
+
+def test_sparse_x_after_categories_is_an_error():
+    with pytest.raises(ValueError, match="sparse, but had categories in fit"):
+        encode(FRAME, sparse.eye(3, format="csr"))
 
 
 def test_strings_are_an_error_where_no_column_is_a_category():
@@ -450,7 +516,7 @@ def test_a_code_depends_on_the_columns_value_alone(rows, later):
     encoder, (_, codes), (_, laters) = encode(*frames)
     for column in (0, 1):
         seen = {row[column] for row in rows} - {None}
-        assert encoder.cardinalities[column] == len(seen) + 2
+        assert encoder.cardinalities_[column] == len(seen) + 2
         book = {None: MISSING}
         for row, code in zip(rows, codes[:, column], strict=True):
             assert book.setdefault(row[column], code) == code
@@ -490,3 +556,289 @@ def test_standardised_numbers_are_finite_and_have_a_weighted_mean_of_zero(rows):
         assert np.average(values[seen, 0], weights=weights[seen]) == pytest.approx(0, abs=1e-6)
     if not seen.all():
         np.testing.assert_array_equal(values[:, 1], ~seen)
+
+
+# -- what comes out, whatever comes in ------------------------------------------------------------
+
+N_ROWS = 7
+whole = st.integers(-5, 5)
+COLUMNS = {
+    "floats": st.lists(st.none() | st.floats(-1e6, 1e6), min_size=N_ROWS, max_size=N_ROWS).map(
+        lambda v: pd.Series(v, dtype="float64")
+    ),
+    "ints": st.lists(whole, min_size=N_ROWS, max_size=N_ROWS).map(pd.Series),
+    "nullable": st.lists(st.none() | whole, min_size=N_ROWS, max_size=N_ROWS).map(
+        lambda v: pd.Series(v, dtype="Int64")
+    ),
+    "bools": st.lists(st.booleans(), min_size=N_ROWS, max_size=N_ROWS).map(pd.Series),
+    "objects": st.lists(st.none() | words, min_size=N_ROWS, max_size=N_ROWS)
+    .filter(lambda v: set(v) != {None})  # That would be numbers.
+    .map(lambda v: pd.Series(v, dtype=object)),
+    "strings": st.lists(st.none() | words, min_size=N_ROWS, max_size=N_ROWS).map(
+        lambda v: pd.Series(v, dtype="string")
+    ),
+    "categories": st.lists(st.none() | words, min_size=N_ROWS, max_size=N_ROWS).map(
+        lambda v: pd.Series(
+            pd.Categorical(v, categories=["unused", *{w for w in v if w is not None}])
+        )
+    ),
+    "mixed categories": st.lists(
+        st.sampled_from([None, 1, "1", 2.5, "a"]), min_size=N_ROWS, max_size=N_ROWS
+    ).map(lambda v: pd.Series(pd.Categorical(v))),
+    "nothing": st.just(pd.Series([None] * N_ROWS, dtype="float64")),
+    "constant": st.floats(-1e30, 1e30).map(lambda v: pd.Series([v] * N_ROWS)),
+}
+frames = st.lists(
+    st.one_of([values.map(lambda c, kind=kind: (kind, c)) for kind, values in COLUMNS.items()]),
+    min_size=1,
+    max_size=6,
+).map(lambda columns: pd.DataFrame({f"{kind} {i}": c for i, (kind, c) in enumerate(columns)}))
+limits = st.fixed_dictionaries(
+    {
+        "max_categories": st.none() | st.integers(1, 6),
+        "min_frequency": st.none() | st.integers(1, 4) | st.sampled_from([0.1, 0.3, 0.9]),
+        "dtype": st.sampled_from(["float32", "float64"]),
+    }
+)
+
+
+@given(frames, limits, st.data())
+def test_any_frame_is_encoded_and_every_later_one_of_its_kind(frame, params, data):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        encoder, (numbers, codes) = encode(frame, **params)
+    assert numbers.dtype == params["dtype"]
+    assert numbers.shape == (N_ROWS, encoder.n_numbers_)
+    assert np.isfinite(numbers).all()
+    later = pd.DataFrame(
+        {name: data.draw(COLUMNS[name.rsplit(" ", 1)[0]], label=name) for name in frame}
+    )
+    other_numbers, other_codes = encoder.transform(read(later))
+    assert np.isfinite(other_numbers).all()
+    for table, table_codes in ((frame, codes), (later, other_codes)):
+        assert table_codes.min(initial=0) >= 0
+        assert (table_codes < encoder.cardinalities_).all()
+        for column, position in enumerate(encoder.categorical_positions_):
+            categories = encoder.categories_[column]
+            assert len(categories) == encoder.cardinalities_[column] - 2
+            for value, code in zip(table.iloc[:, position], table_codes[:, column], strict=True):
+                # There and back.
+                if pd.isna(value):
+                    assert code == MISSING
+                elif code == UNKNOWN:
+                    assert value not in set(categories)
+                else:
+                    assert categories[code - 2] == value
+
+
+@given(frames, limits, st.permutations(range(N_ROWS)))
+def test_the_order_of_rows_and_categories_changes_nothing(frame, params, order):
+    encoder, (numbers, codes) = encode(frame, **params)
+    shuffled = frame.iloc[order].copy()
+    for name in shuffled:
+        if isinstance(shuffled[name].dtype, pd.CategoricalDtype):
+            categories = shuffled[name].cat.categories[::-1]
+            shuffled[name] = shuffled[name].cat.reorder_categories(categories)
+    other, (other_numbers, other_codes) = encode(shuffled, **params)
+    np.testing.assert_array_equal(other_codes, codes[order])
+    np.testing.assert_allclose(other_numbers, numbers[order], rtol=1e-5, atol=1e-6)
+    for ours, theirs in zip(encoder.categories_, other.categories_, strict=True):
+        assert list(ours) == list(theirs)
+
+
+@given(
+    st.lists(st.none() | st.sampled_from("abcdefg"), min_size=3, max_size=40).filter(any),
+    st.none() | st.integers(1, 8),
+    st.none() | st.integers(1, 6) | st.floats(0.01, 0.99),
+)
+def test_rare_categories_are_those_of_ordinal_encoder(values, max_categories, min_frequency):
+    column = np.array([np.nan if v is None else v for v in values], dtype=object)[:, None]
+    theirs = OrdinalEncoder(
+        max_categories=max_categories,
+        min_frequency=min_frequency,
+        encoded_missing_value=-1,
+    ).fit(column)
+    encoder, (_, codes) = encode(
+        pd.DataFrame({"c": pd.Series(values, dtype=object)}),
+        max_categories=max_categories,
+        min_frequency=min_frequency,
+    )
+    infrequent = theirs.infrequent_categories_[0] if max_categories or min_frequency else None
+    rare = set() if infrequent is None else set(infrequent)
+    assert list(encoder.categories_[0]) == sorted({v for v in values if v} - rare)
+    for value, code, their_code in zip(
+        values, codes[:, 0], theirs.transform(column)[:, 0], strict=True
+    ):
+        assert code == (MISSING if value is None else UNKNOWN if value in rare else their_code + 2)
+
+
+@given(limits)
+def test_new_categories_share_the_code_of_the_rare_ones(params):
+    params |= {"min_frequency": 2, "max_categories": None}
+    X = pd.DataFrame({"c": ["often", "often", "once", "rare"]})
+    encoder, (_, codes), (_, later) = encode(X, pd.DataFrame({"c": ["new", "rare"]}), **params)
+    assert encoder.cardinalities_ == [3]
+    assert codes[:, 0].tolist() == [2, 2, UNKNOWN, UNKNOWN]
+    assert later[:, 0].tolist() == [UNKNOWN, UNKNOWN]
+
+
+@pytest.mark.parametrize(
+    ("n_categories", "dtype"),
+    [(254, "uint8"), (255, "int16"), (2**15 - 2, "int16"), (2**15 - 1, "int32")],
+)
+def test_codes_are_of_the_smallest_type_that_holds_them(n_categories, dtype):
+    ids = np.random.default_rng(0).permutation(n_categories)
+    _, (_, codes) = encode(pd.DataFrame({"id": ids}), categorical_features=["id"])
+    assert codes.dtype == dtype
+    np.testing.assert_array_equal(codes[:, 0], ids + 2)
+
+
+@given(
+    st.lists(
+        st.tuples(*[st.sampled_from([0.0, 0.0, 1.0, -2.5, 1e8, np.nan])] * 3),
+        min_size=2,
+        max_size=9,
+    ),
+    st.sampled_from(["float32", "float64"]),
+)
+def test_sparse_numbers_equal_dense_ones_but_for_the_mean(rows, dtype):
+    X = np.array(rows)
+    seen = ~np.isnan(X)
+    assume(
+        seen.any(axis=0).all()
+        and all(len(set(c[s])) > 1 for c, s in zip(X.T, seen.T, strict=True))
+    )
+    sparse_encoder, (numbers, _) = encode(sparse.csr_array(X), dtype=dtype)
+    dense_encoder, (dense, _), (of_sparse, _) = encode(X, sparse.csr_array(X), dtype=dtype)
+    scaler = dense_encoder.scaler_
+    shift = np.where(seen, scaler.mean_ / scaler.scale_, 0.0)
+    expected = np.column_stack([dense[:, :3] + shift, dense[:, 3:]])
+    assert numbers.dtype == dtype
+    np.testing.assert_allclose(numbers.toarray(), expected, rtol=1e-5, atol=1e-5)
+    # Learnt from the one, the other is encoded too.
+    np.testing.assert_array_equal(of_sparse, dense)
+    np.testing.assert_allclose(sparse_encoder.transform(read(X))[0], numbers.toarray(), rtol=1e-6)
+
+
+@pytest.mark.parametrize("make", [sparse.csc_matrix, sparse.coo_matrix, sparse.lil_array])
+def test_sparse_numbers_of_any_format_stay_sparse_and_share_their_places(make):
+    X = np.array([[0.0, 1.0], [2.0, 0.0], [4.0, 0.0]])
+    table = read(make(X))
+    _, (numbers, _) = encode(make(X), dtype="float32")
+    assert numbers.format == "csr" and numbers.dtype == np.float32
+    scaled = FeatureEncoder().fit(table).transform(table)[0]
+    assert np.shares_memory(scaled.indices, table.indices)
+
+
+def test_entries_of_a_sparse_matrix_that_come_twice_are_summed():
+    twice = sparse.csr_matrix((np.ones(4), [0, 0, 0, 0], [0, 2, 3, 4]), shape=(3, 1))
+    _, (numbers, _) = encode(twice)
+    _, (expected, _) = encode(sparse.csr_matrix([[2.0], [1.0], [1.0]]))
+    np.testing.assert_allclose(numbers.toarray(), expected.toarray())
+    assert twice.nnz == 4
+
+
+@pytest.mark.parametrize("dtype", [bool, np.int8, np.uint16, np.float32])
+def test_sparse_numbers_may_be_of_any_dtype(dtype):
+    X = np.array([[0, 1], [1, 0], [1, 1]]).astype(dtype)
+    _, (numbers, _) = encode(sparse.csr_matrix(X))
+    np.testing.assert_allclose(numbers.toarray(), X / X.std(axis=0), rtol=1e-6)
+
+
+# -- numbers that are hard to standardise ---------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(
+    ("scale", "shift"), [(1e300, 0), (1e-300, 0), (0.01, 1e9), (1e200, -1e201)]
+)
+def test_numbers_of_any_magnitude_are_standardised(scale, shift, dtype):
+    plain = np.random.default_rng(0).normal(size=(1000, 1))
+    _, (expected, _) = encode(plain)
+    X = plain * scale + shift
+    _, (numbers, _) = encode(X, dtype=dtype)
+    # What is left beside a mean of 1e9 has 5 digits.
+    np.testing.assert_allclose(numbers, expected, rtol=1e-4, atol=1e-4)
+    if not shift:
+        _, (numbers, _) = encode(sparse.csr_matrix(X), dtype=dtype)
+        np.testing.assert_allclose(numbers.toarray(), plain / plain.std(), rtol=1e-6)
+
+
+def test_numbers_that_differ_by_rounding_are_constant():
+    X = np.array([[0.1 + 0.2, 3e300], [0.3, np.nextafter(3e300, 0)]])
+    _, (numbers, _) = encode(X)
+    np.testing.assert_allclose(numbers, 0, atol=1e-14)
+
+
+def test_a_number_too_large_for_the_dtype_is_an_error_with_the_columns_name():
+    X = pd.DataFrame({"a": [0.0, 1.0], "b": [0.0, 1.0]})
+    later = X.assign(b=1e300)
+    with pytest.raises(ValueError, match=r"too large for dtype\('float32'\), in column 'b'"):
+        encode(X, later, dtype="float32")
+    encode(X, later, dtype="float64")
+    with pytest.raises(ValueError, match="too large"):
+        encode(pd.DataFrame({"b": [-1.7e308, 1.7e308]}))
+    with pytest.raises(ValueError, match="infinity .* column 'x1'"):
+        encode(sparse.csr_matrix([[0.0, np.inf], [1.0, 0.0]]))
+    with pytest.raises(ValueError, match="infinity .* column 'x1'"):
+        encode(sparse.csr_matrix(X), sparse.csr_matrix([[0.0, -np.inf]]))
+
+
+@given(
+    st.lists(
+        st.tuples(st.floats(-1e3, 1e3).map(lambda v: round(v, 2)), st.floats(0.1, 5)),
+        min_size=2,
+        max_size=15,
+    )
+)
+def test_standardised_numbers_have_a_weighted_variance_of_one(rows):
+    values, weights = np.array(rows).T
+    assume(len(set(values)) > 1)
+    _, (numbers, _) = encode(values[:, None], weights=weights)
+    mean = np.average(numbers[:, 0], weights=weights)
+    assert mean == pytest.approx(0, abs=1e-9)
+    variance = np.average((numbers[:, 0] - mean) ** 2, weights=weights)
+    assert variance == pytest.approx(1, abs=1e-9)
+
+
+@pytest.mark.parametrize("block_size", [1, 7, 10**9])
+def test_blocks_of_any_size_give_the_same(monkeypatch, block_size):
+    X = np.random.default_rng(0).normal(size=(20, 3))
+    X[4, 1] = np.nan
+    _, (expected, _) = encode(X)
+    monkeypatch.setattr(scaling, "_BLOCK_SIZE", block_size)
+    _, (numbers, _) = encode(X)
+    np.testing.assert_allclose(numbers, expected, atol=1e-12)
+
+
+# -- memory ---------------------------------------------------------------------------------------
+
+
+def test_reading_does_not_copy_numbers():
+    array = np.random.default_rng(0).normal(size=(10, 3))
+    for X in (array, np.asfortranarray(array), pd.DataFrame(array, copy=False)):
+        assert np.shares_memory(read(X).to_numpy(), X)
+    frame = pl.DataFrame(array)
+    for position, column in enumerate(frame):
+        assert np.shares_memory(read(frame).iloc[:, position].to_numpy(), column.to_numpy())
+
+
+@pytest.mark.parametrize("make", [np.asarray, pd.DataFrame, sparse.csr_matrix])
+def test_no_float64_copy_of_the_table_is_made(make):
+    X = make(np.random.default_rng(0).normal(size=(50_000, 20)) * (np.arange(20) > 15))
+    size = 50_000 * 4 * 12 if sparse.issparse(X) else X.size * 8
+    table = read(X)
+    tracemalloc.start()
+    try:
+        encoder = FeatureEncoder().fit(table)
+        fit_peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.reset_peak()
+        numbers, _ = encoder.transform(table)
+        transform_peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert numbers.dtype == np.float32
+    # Blocks of 2**18 numbers are most of what is more than nothing, and than the result.
+    blocks = 0.8 * size if sparse.issparse(X) else 8 * 8 * 2**18
+    assert fit_peak < blocks + 1e6
+    assert transform_peak < blocks + size / 2 + 1e6

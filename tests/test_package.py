@@ -17,8 +17,9 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 LAYERS = [
     {"estimators"},
     {"base"},
+    {"parameters"},
     {"training", "features", "targets", "weights", "balancing"},
-    {"nn", "tasks"},
+    {"nn", "tasks", "scaling"},
 ]
 MAY_IMPORT = {
     room: set().union(*LAYERS[depth + 1 :]) for depth, layer in enumerate(LAYERS) for room in layer
@@ -91,6 +92,7 @@ def test_imports_point_down(module):
         ("nn/ple.py", "from sklearn.base import BaseEstimator"),
         ("nn/ple.py", "def f():\n    import pandas as pd"),
         ("targets.py", "from . import features"),
+        ("features.py", "from .parameters import SHARED_PARAMETERS"),
         ("base.py", "import sklearn_ple.estimators"),
         ("base.py", "from sklearn_ple import PLEClassifier"),
         ("inspection/gates.py", "from ..base import MultiTaskEstimator"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from typing import Any
 
@@ -39,16 +40,23 @@ class SparseNumbers:
 class TableRows(Dataset):
     """Encoded rows, indexed by a tensor of row numbers: one gather a batch.
 
+    Arrays of the right dtype are not copied, and `take` shares them.
+
     Parameters
     ----------
     numbers : ndarray or CSR matrix of shape (n_rows, n_numbers)
         Encoded numbers.
     codes : ndarray of shape (n_rows, n_categorical)
-        Category codes.
+        Category codes, of any integer type.
     targets, weights : ndarray of shape (n_rows, n_tasks), optional
         Encoded labels and their weights; absent in prediction.
     dtype : torch.dtype
         Of numbers, targets and weights.
+
+    Attributes
+    ----------
+    arrays : dict
+        What is read, by the parameters' names.
     """
 
     def __init__(
@@ -60,41 +68,52 @@ class TableRows(Dataset):
         *,
         dtype: torch.dtype,
     ):
-        self.n_rows = len(codes)
-        self.numbers: Any
-        if sparse.issparse(numbers):
-            self.numbers = SparseNumbers(numbers, dtype)
-        else:
-            self.numbers = torch.as_tensor(numbers, dtype=dtype)
-        self.codes = torch.as_tensor(codes)
-        self.labels = tuple(
-            torch.as_tensor(part, dtype=dtype) for part in (targets, weights) if part is not None
-        )
+        self.arrays: dict[str, Any] = {
+            "numbers": SparseNumbers(numbers, dtype)
+            if sparse.issparse(numbers)
+            else torch.as_tensor(numbers, dtype=dtype),
+            "codes": torch.as_tensor(codes),
+        }
+        for name, part in (("targets", targets), ("weights", weights)):
+            if part is not None:
+                self.arrays[name] = torch.as_tensor(part, dtype=dtype)
+        self._rows: Tensor | None = None
 
     def __len__(self) -> int:
         """Give the number of rows."""
-        return self.n_rows
+        return len(self.arrays["codes"] if self._rows is None else self._rows)
 
     def __getitem__(self, rows: Tensor) -> tuple[dict[str, Tensor], tuple[Tensor, ...]]:
         """Read a batch: the network's inputs, and (targets, weights)."""
-        inputs = {"numbers": self.numbers[rows], "codes": self.codes[rows]}
-        return inputs, tuple(part[rows] for part in self.labels)
+        if self._rows is not None:
+            rows = self._rows[rows]
+        parts = {name: array[rows] for name, array in self.arrays.items()}
+        labels = tuple(parts.pop(name) for name in ("targets", "weights") if name in parts)
+        return parts, labels
+
+    def take(self, rows: np.ndarray) -> TableRows:
+        """View some rows, by number: the arrays are shared, on whichever device they are."""
+        view = copy.copy(self)
+        numbers = torch.as_tensor(rows, device=self.device)
+        view._rows = numbers if self._rows is None else self._rows[numbers]
+        return view
 
     @property
     def device(self) -> torch.device:
         """Where the row numbers have to be."""
-        return self.codes.device
+        return self.arrays["codes"].device
 
     @property
     def nbytes(self) -> int:
-        """Size in bytes."""
-        return sum(part.nbytes for part in (self.numbers, self.codes, *self.labels))
+        """Size of the arrays in bytes."""
+        return sum(array.nbytes for array in self.arrays.values())
 
     def to(self, device: str) -> TableRows:
-        """Move the rows, which must not be sparse."""
-        self.numbers = self.numbers.to(device)
-        self.codes = self.codes.to(device)
-        self.labels = tuple(part.to(device) for part in self.labels)
+        """Move the arrays, which must not be sparse, for all that share them."""
+        for name, array in self.arrays.items():
+            self.arrays[name] = array.to(device)
+        if self._rows is not None:
+            self._rows = self._rows.to(device)
         return self
 
 
@@ -103,9 +122,11 @@ def place(rows: TableRows, device: str) -> TableRows:
 
     Rows that stay behind are moved batch by batch, by the net.
     """
-    if device == "cpu" or isinstance(rows.numbers, SparseNumbers):
+    if device == "cpu" or isinstance(rows.arrays["numbers"], SparseNumbers):
         return rows
-    return rows.to(device) if rows.nbytes < free_memory(device) / 2 else rows
+    # Where the arrays went with another view, the row numbers follow.
+    is_there = rows.device.type != "cpu"
+    return rows.to(device) if is_there or rows.nbytes < free_memory(device) / 2 else rows
 
 
 def split_rows(

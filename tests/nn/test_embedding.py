@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from sklearn_ple.nn import PLE, CategoricalEmbedding, TabularNetwork
+from sklearn_ple.nn.embedding import embedding_width
 
 
 @st.composite
@@ -28,6 +29,42 @@ def test_columns_are_embedded_by_tables_of_their_own(table, dim):
     for column, weight in enumerate(embedding.weight.split(cardinalities)):
         parts.append(nn.Embedding.from_pretrained(weight.detach())(codes[:, column]))
     assert torch.equal(embedding(codes), torch.cat(parts, dim=1))
+
+
+@given(st.lists(st.integers(2, 300), min_size=1, max_size=5), st.data())
+def test_automatic_widths_are_the_first_numbers_of_the_widest_table(cardinalities, data):
+    embedding = CategoricalEmbedding(cardinalities, "auto")
+    widths = [embedding_width(n) for n in cardinalities]
+    assert embedding.widths == widths
+    assert embedding.weight.shape == (sum(cardinalities), max(widths))
+    codes = torch.tensor([[data.draw(st.integers(0, n - 1)) for n in cardinalities]] * 2)
+    tables = embedding.weight.split(cardinalities)
+    parts = [
+        table[codes[:, column], :width]
+        for column, (table, width) in enumerate(zip(tables, widths, strict=True))
+    ]
+    outputs = embedding(codes)
+    assert torch.equal(outputs, torch.cat(parts, dim=1))
+    # What a narrow column does not read is not learnt.
+    outputs.sum().backward()
+    for table, width in zip(embedding.weight.grad.split(cardinalities), widths, strict=True):
+        assert table[:, :width].any() and not table[:, width:].any()
+
+
+def test_the_width_grows_with_the_number_of_codes_within_bounds():
+    widths = [embedding_width(n) for n in range(2, 2000)]
+    assert widths == sorted(widths)
+    assert widths[0] >= 2
+    assert widths[-1] == max(widths) <= 64
+    assert all(isinstance(width, int) for width in widths)
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int16, torch.int32])
+def test_codes_may_be_of_any_integer_type(dtype):
+    # More rows in all than the smallest type counts.
+    embedding = CategoricalEmbedding([250, 250, 250], 2)
+    codes = torch.tensor([[0, 3, 249], [1, 249, 2]])
+    assert torch.equal(embedding(codes.to(dtype)), embedding(codes))
 
 
 def test_missing_and_unknown_categories_start_at_zero_and_others_do_not():
@@ -89,6 +126,12 @@ def test_the_body_reads_numbers_then_embeddings():
     assert network.body.width == outputs.shape[1] == 2 + 2 * 5
     assert torch.equal(outputs[:, :2], numbers)
     assert torch.equal(outputs[:, 2:], network.embedding(codes))
+
+
+def test_the_body_is_as_wide_as_the_automatic_embeddings():
+    network = TabularNetwork(2, [4, 100], "auto", Echo)
+    outputs = network(torch.zeros(3, 2), torch.zeros(3, 2, dtype=torch.uint8))
+    assert network.body.width == outputs.shape[1] == 2 + embedding_width(4) + embedding_width(100)
 
 
 def test_without_categories_the_body_reads_the_numbers_alone():

@@ -28,6 +28,45 @@ def test_a_batch_is_the_rows_asked_for(container):
     assert_array_equal(weights, [[8], [3]])
 
 
+@pytest.mark.parametrize("container", [np.asarray, sparse.csr_matrix])
+def test_taken_rows_are_those_rows_of_the_same_arrays(container):
+    rows, numbers = make_rows(container=container)
+    taken = rows.take(np.array([9, 4, 2, 4]))
+    assert len(taken) == 4 and len(rows) == 10
+    inputs, (targets, weights) = taken[torch.tensor([1, 0])]
+    assert_array_equal(inputs["numbers"], numbers[[4, 9]])
+    assert_array_equal(inputs["codes"], [[8, 9], [18, 19]])
+    assert_array_equal(targets, [[4], [9]])
+    assert_array_equal(weights, [[5], [10]])
+    assert_array_equal(taken.take(np.array([2]))[torch.tensor([0])][0]["codes"], [[4, 5]])
+    assert taken.arrays is rows.arrays
+    order = torch.cat(list(BatchIndices(taken, batch_size=3, shuffle=True)))
+    assert sorted(order.tolist()) == [0, 1, 2, 3]
+
+
+def test_arrays_of_the_right_dtype_are_not_copied():
+    numbers, codes = np.ones((3, 2), dtype=np.float32), np.ones((3, 1), dtype=np.uint8)
+    rows = TableRows(numbers, codes, dtype=torch.float32)
+    assert np.shares_memory(rows.arrays["numbers"].numpy(), numbers)
+    assert np.shares_memory(rows.arrays["codes"].numpy(), codes)
+    matrix = sparse.csr_matrix(numbers)
+    rows = TableRows(matrix, codes, dtype=torch.float32)
+    assert np.shares_memory(rows.arrays["numbers"].matrix.data, matrix.data)
+
+
+def test_rows_that_share_arrays_move_together(monkeypatch):
+    rows, _ = make_rows()
+    train, valid = rows.take(np.arange(7)), rows.take(np.arange(7, 10))
+    monkeypatch.setattr(data, "free_memory", lambda device: 2.1 * rows.nbytes)
+    place(train, "meta")
+    # The second finds no room, and needs none.
+    monkeypatch.setattr(data, "free_memory", lambda device: 0)
+    placed = place(valid, "meta")
+    assert placed.arrays is train.arrays
+    assert placed.device.type == placed._rows.device.type == train._rows.device.type == "meta"
+    assert rows.take(np.arange(2))._rows.device.type == "meta"
+
+
 @pytest.mark.parametrize("shuffle", [False, True])
 def test_every_row_comes_once_a_pass(shuffle):
     rows, _ = make_rows(n=10)
@@ -46,7 +85,7 @@ def test_rows_move_to_the_device_if_they_fill_less_than_half_of_it(monkeypatch, 
     monkeypatch.setattr(data, "free_memory", lambda device: room * rows.nbytes)
     placed = place(rows, "meta")
     assert (placed.device.type == "meta") is moves
-    assert (placed.labels[0].device.type == "meta") is moves
+    assert (placed.arrays["targets"].device.type == "meta") is moves
 
 
 def test_sparse_rows_stay(monkeypatch):

@@ -1,0 +1,116 @@
+"""Memory that fit takes beside its input: X of a million rows, one epoch, a process for each form.
+
+Peaks are of resident memory over what is held when X and y are made and the libraries are warm.
+"""
+
+import json
+import subprocess
+import sys
+import threading
+
+import numpy as np
+import pandas as pd
+import psutil
+from common import save
+from scipy import sparse
+
+N_ROWS, N_COLUMNS = 1_000_000, 50
+
+
+def numbers(n_rows):
+    return np.random.default_rng(0).normal(size=(n_rows, N_COLUMNS))
+
+
+def frame(n_rows):
+    columns = numbers(n_rows).T.copy()
+    return pd.DataFrame({f"x{i}": column for i, column in enumerate(columns)}, copy=False)
+
+
+def mixed(n_rows):
+    """Floats, some missing; integers; nullable ones; bools; categories; strings; ids."""
+    rng = np.random.default_rng(0)
+    columns = {}
+    for i in range(N_COLUMNS // 5):
+        floats = rng.normal(size=n_rows)
+        floats[rng.random(n_rows) < 0.1] = np.nan
+        codes = rng.integers(0, 1000, n_rows)
+        columns |= {
+            f"float{i}": floats,
+            f"int{i}": codes,
+            f"nullable{i}": pd.array(codes, dtype="Int64"),
+            f"category{i}": pd.Categorical.from_codes(codes, [str(c) for c in range(1000)]),
+            f"bool{i}": codes > 500,
+        }
+    columns["id"] = pd.Categorical(rng.integers(0, 100_000, n_rows))
+    columns["text"] = pd.Series(codes).astype("string")
+    return pd.DataFrame(columns, copy=False)
+
+
+def sparse_matrix(n_rows):
+    return sparse.random(n_rows, 1000, density=0.03, format="csr", random_state=0)
+
+
+FORMS = {
+    "array of float64": numbers,
+    "data frame of float64": frame,
+    "mixed data frame": mixed,
+    "sparse matrix": sparse_matrix,
+}
+
+
+def size(X):
+    if sparse.issparse(X):
+        return X.data.nbytes + X.indices.nbytes + X.indptr.nbytes
+    return X.memory_usage(index=False, deep=True).sum() if hasattr(X, "columns") else X.nbytes
+
+
+class Peak(threading.Thread):
+    """Watches the process's resident memory."""
+
+    def __init__(self):
+        super().__init__(daemon=True)
+        self.memory, self.done = psutil.Process().memory_info, threading.Event()
+        self.start_bytes = self.peak_bytes = self.memory().rss
+
+    def run(self):
+        while not self.done.wait(0.002):
+            self.peak_bytes = max(self.peak_bytes, self.memory().rss)
+
+
+def measure(form):
+    """Fit once; give sizes in MB."""
+    from sklearn_ple import PLEClassifierRegressor
+
+    def fit(X, n_rows):
+        rng = np.random.default_rng(1)
+        y = np.column_stack([rng.integers(0, 2, n_rows), rng.normal(size=n_rows)])
+        watch = Peak()
+        watch.start()
+        PLEClassifierRegressor(batch_size=4096, max_epochs=1, random_state=0).fit(X, y)
+        watch.done.set()
+        watch.join()
+        return y.nbytes, watch.peak_bytes - watch.start_bytes
+
+    fit(FORMS[form](5000), 5000)  # Warms up.
+    X = FORMS[form](N_ROWS)
+    y_bytes, extra = fit(X, N_ROWS)
+    return {"form": form, "X": size(X) / 1e6, "y": y_bytes / 1e6, "extra": extra / 1e6}
+
+
+def main():
+    if len(sys.argv) > 1:
+        print(json.dumps(measure(sys.argv[1])))
+        return
+    results = []
+    for form in FORMS:
+        command = [sys.executable, __file__, form]
+        lines = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        row = json.loads(lines.splitlines()[-1])
+        row["extra / X"] = row["extra"] / row["X"]
+        print({k: v if isinstance(v, str) else round(v, 2) for k, v in row.items()}, flush=True)
+        results.append(row)
+    save("memory", results)
+
+
+if __name__ == "__main__":
+    main()

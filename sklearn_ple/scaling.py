@@ -1,0 +1,199 @@
+"""Numbers of a table to standardised ones, with no second copy of the table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from pandas.api import types
+from scipy import sparse
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils.sparsefuncs import mean_variance_axis
+
+# Numbers in a block of rows, of which there are float64 copies at a time.
+_BLOCK_SIZE = 2**18
+
+
+def is_number(dtype: Any) -> bool:
+    """Whether a column of a dtype holds numbers, or bools."""
+    return types.is_numeric_dtype(dtype) and not types.is_complex_dtype(dtype)
+
+
+class NumberScaler(TransformerMixin, BaseEstimator):
+    """Standardises numbers; a missing one becomes 0, the mean.
+
+    Columns with missing values in fit get an indicator beside them. Sparse X is scaled without
+    centring and stays sparse. Numbers without spread, or without a value, become 0.
+
+    Parameters
+    ----------
+    positions : ndarray of int
+        Which columns of the table to read; of sparse X all.
+    dtype : {"float32", "float64"}, default="float32"
+        Of the numbers that come out; they are computed in float64, some rows at a time.
+
+    Attributes
+    ----------
+    mean_, scale_ : ndarray
+        What is taken from a column, and what it is divided by; NaN where there was no value.
+    missing_ : ndarray of bool
+        Which columns have an indicator.
+    n_numbers_ : int
+        Number of columns that come out.
+    """
+
+    def __init__(self, positions: np.ndarray, dtype: str = "float32"):
+        self.positions = positions
+        self.dtype = dtype
+
+    def fit(self, X: Any, y: Any = None, sample_weight: np.ndarray | None = None) -> NumberScaler:
+        """Learn means, deviations and where values are missing.
+
+        Numbers are first brought between -1 and 1: so squares neither overflow nor vanish, and no
+        digits are lost beside a large mean.
+
+        Parameters
+        ----------
+        X : DataFrame or CSR matrix of shape (n_rows, n_columns)
+            The table.
+        y : Ignored
+            For scikit-learn's sake.
+        sample_weight : ndarray of shape (n_rows,), default=None
+            Weights of the rows.
+        """
+        weights = np.ones(X.shape[0]) if sample_weight is None else sample_weight
+        if sparse.issparse(X):
+            self._fit_sparse(X, weights)
+        else:
+            self._fit_dense(X, weights)
+        self.n_numbers_ = len(self.missing_) + int(self.missing_.sum())
+        return self
+
+    def transform(self, X: Any) -> Any:
+        """Standardise the numbers.
+
+        Parameters
+        ----------
+        X : DataFrame or CSR matrix of shape (n_rows, n_columns)
+            The table, with the columns of fit.
+
+        Returns
+        -------
+        ndarray or CSR matrix of shape (n_rows, n_numbers_)
+            The numbers and then the indicators. Sparse X stays sparse if that of fit was sparse.
+        """
+        if sparse.issparse(X) and not self.mean_.any():
+            return self._transform_sparse(X)
+        return self._transform_dense(X)
+
+    def _fit_dense(self, X: pd.DataFrame, weights: np.ndarray) -> None:
+        low, high = np.full((2, len(self.positions)), np.nan)
+        self.missing_ = np.zeros(len(self.positions), dtype=bool)
+        for _, block in self._blocks(X):
+            low = np.fmin(low, np.fmin.reduce(block, axis=0))
+            high = np.fmax(high, np.fmax.reduce(block, axis=0))
+            self.missing_ |= np.isnan(block).any(axis=0)
+        with np.errstate(over="ignore", invalid="ignore"):
+            spread = high - low
+        self._check_finite(X, np.where(np.isnan(low), True, np.isfinite(spread)))
+        # Numbers that differ by rounding alone are constant.
+        largest = np.fmax(np.abs(low), np.abs(high))
+        constant = spread <= 4 * np.spacing(largest)
+        spread[constant] = np.fmax(largest, 1.0)[constant]
+        mean = self._mean(X, weights, lambda block: (block - low) / spread)
+        variance = self._mean(X, weights, lambda block: ((block - low) / spread - mean) ** 2)
+        self.mean_ = low + spread * mean
+        self.scale_ = spread * np.sqrt(np.where(constant | (variance == 0), 1.0, variance))
+
+    def _transform_dense(self, X: Any) -> np.ndarray:
+        numbers = np.empty((X.shape[0], self.n_numbers_), dtype=self.dtype)
+        n_columns = len(self.missing_)
+        for rows, block in self._blocks(X):
+            # What is too large for the dtype is an error below.
+            with np.errstate(over="ignore"):
+                block = (block - self.mean_) / self.scale_
+                missing = np.isnan(block)
+                block[missing] = 0.0
+                numbers[rows, :n_columns] = block
+            numbers[rows, n_columns:] = missing[:, self.missing_]
+            self._check_finite(X, np.isfinite(numbers[rows, :n_columns]).all(axis=0))
+        return numbers
+
+    def _fit_sparse(self, X: sparse.csr_matrix, weights: np.ndarray) -> None:
+        sizes = np.abs(X.data, dtype=np.float64)
+        missing = np.isnan(sizes)
+        sizes[missing] = 0.0
+        largest = np.zeros(X.shape[1])
+        np.maximum.at(largest, X.indices, sizes)
+        del sizes
+        self._check_finite(X, np.isfinite(largest))
+        largest[largest == 0] = 1.0
+        scaled = _with_data(X, _divide_columns(X, largest))
+        _, variance = mean_variance_axis(scaled, axis=0, weights=weights)
+        self.mean_, self.scale_ = np.zeros(X.shape[1]), largest * np.sqrt(variance)
+        self.scale_[self.scale_ == 0] = 1.0
+        self.missing_ = np.bincount(X.indices[missing], minlength=X.shape[1]) > 0
+
+    def _transform_sparse(self, X: sparse.csr_matrix) -> sparse.csr_matrix:
+        data = _divide_columns(X, self.scale_)
+        missing = np.isnan(data)
+        data[missing] = 0.0
+        with np.errstate(over="ignore"):
+            data = data.astype(self.dtype)
+        infinite = np.bincount(X.indices[~np.isfinite(data)], minlength=X.shape[1])
+        self._check_finite(X, infinite == 0)
+        numbers = _with_data(X, data)
+        if self.missing_.any():
+            indicators = _with_data(X, missing.astype(self.dtype))[:, self.missing_]
+            indicators.eliminate_zeros()
+            numbers = sparse.hstack([numbers, indicators], format="csr")
+        return numbers
+
+    def _blocks(self, X: Any) -> Iterator[tuple[slice, np.ndarray]]:
+        """Read the numbers as float64, some rows at a time."""
+        n_rows = max(1, _BLOCK_SIZE // max(1, len(self.positions)))
+        for start in range(0, X.shape[0], n_rows):
+            rows = slice(start, start + n_rows)
+            if sparse.issparse(X):
+                yield rows, X[rows].toarray().astype(np.float64)
+            else:  # Rows first: they are a view, columns would be a copy.
+                block = X.iloc[rows].iloc[:, self.positions]
+                yield rows, block.to_numpy(dtype=np.float64, na_value=np.nan)
+
+    def _mean(
+        self,
+        X: pd.DataFrame,
+        weights: np.ndarray,
+        function: Callable[[np.ndarray], np.ndarray],
+    ) -> np.ndarray:
+        """Compute the columns' weighted means of a function of what is not missing."""
+        total, weighted = np.zeros((2, len(self.positions)))
+        for rows, block in self._blocks(X):
+            values = function(block)
+            seen = ~np.isnan(values)
+            values[~seen] = 0.0
+            total += weights[rows] @ seen
+            weighted += weights[rows] @ values
+        return weighted / np.where(total > 0, total, 1.0)
+
+    def _check_finite(self, X: Any, finite: Any) -> None:
+        if not finite.all():
+            position = self.positions[~finite][0]
+            name = f"x{position}" if sparse.issparse(X) else X.columns[position]
+            raise ValueError(
+                f"Input X contains infinity or a value too large for dtype({self.dtype!r}), in "
+                f"column {name!r}: use NaN where a value is missing."
+            )
+
+
+def _divide_columns(X: sparse.csr_matrix, divisors: np.ndarray) -> np.ndarray:
+    """Give a sparse matrix's data, divided by a number a column."""
+    data = divisors[X.indices]
+    return np.divide(X.data, data, out=data)
+
+
+def _with_data(X: sparse.csr_matrix, data: np.ndarray) -> sparse.csr_matrix:
+    """Make a matrix of other data in the same places, which are not copied."""
+    return sparse.csr_matrix((data, X.indices, X.indptr), shape=X.shape)
