@@ -2,7 +2,7 @@
 
 import json
 import platform
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import numpy as np
@@ -12,12 +12,26 @@ RESULTS = Path(__file__).parent / "results"
 LIBRARIES = ("numpy", "pandas", "scikit-learn", "skorch", "torch", "lightgbm")
 
 
-def save(name, results):
-    """Keep results as JSON, with the versions of what they depend on."""
-    versions = {library: version(library) for library in LIBRARIES}
-    record = {"python": platform.python_version(), "versions": versions, "results": results}
+def save(name, results, libraries=LIBRARIES, **others):
+    """Keep results as JSON, a row a line, with the versions of what they depend on."""
+    record = {"python": platform.python_version(), "versions": versions(libraries)} | others
+    rows = ",\n".join(f"  {json.dumps(row)}" for row in results)
+    head = json.dumps(record | {"results": []}, indent=1).removesuffix("[]\n}")
     RESULTS.mkdir(exist_ok=True)
-    (RESULTS / f"{name}.json").write_text(json.dumps(record, indent=1) + "\n")
+    partial = RESULTS / f"{name}.json.part"
+    partial.write_text(f"{head}[\n{rows}\n ]\n}}\n")
+    partial.replace(RESULTS / f"{name}.json")
+
+
+def versions(libraries):
+    return {library: version(library) for library in libraries if is_installed(library)}
+
+
+def is_installed(library):
+    try:
+        return bool(version(library))
+    except PackageNotFoundError:
+        return False
 
 
 def census():

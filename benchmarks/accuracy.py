@@ -1,0 +1,99 @@
+"""Accuracy on real data sets beside boosting and other networks, and what it costs in time.
+
+What is in results/accuracy.json is not run again without --again, so that a run can be broken off
+and go on later. Everything runs on one thread.
+"""
+
+import argparse
+import json
+import time
+from functools import partial
+
+import numpy as np
+import torch
+from common import LIBRARIES, RESULTS, save
+from data_sets import DATA_SETS, score
+from peers import PEERS, applies, ple
+from threadpoolctl import threadpool_limits
+from tqdm import tqdm
+from tuning import choose
+
+TUNED = "PLE, tuned"
+MODELS = [*PEERS, TUNED]
+PATH = RESULTS / "accuracy.json"
+KEY = ("data", "model", "seed")
+
+
+def load():
+    return json.loads(PATH.read_text()) if PATH.exists() else {"settings": {}, "results": []}
+
+
+def keep(row=None, setting=None):
+    """Add a row, or a chosen setting, to what the file holds by now."""
+    record = load()
+    rows = record["results"]
+    if row:
+        rows = [old for old in rows if any(old[name] != row[name] for name in KEY)] + [row]
+    libraries = (*LIBRARIES, "catboost", "xgboost", "pytabkit", "rdkit")
+    save("accuracy", rows, libraries, settings=record["settings"] | (setting or {}))
+
+
+def clocks():
+    return time.perf_counter(), time.process_time()
+
+
+def evaluate(fit, data, seed):
+    """Fit and predict; give the scores by task and the seconds."""
+    started = clocks()
+    predict = fit(data.X_train, data.y_train, data.kinds, seed)
+    fitted = clocks()
+    scores = predict(data.X_test)
+    ended = clocks()
+    names = ("fit_seconds", "fit_cpu_seconds", "predict_seconds", "predict_cpu_seconds")
+    spans = np.diff([started, fitted, ended], axis=0).ravel()
+    return {
+        "scores": {t: score(k, data.y_test[t], scores[t]) for t, k in data.kinds.items()},
+        **{name: round(float(seconds), 3) for name, seconds in zip(names, spans, strict=True)},
+    }
+
+
+def setting_of(name, data, again):
+    """Choose the setting of a data set once."""
+    settings = load()["settings"]
+    if again or name not in settings:
+        start = time.perf_counter()
+        chosen = choose(data.X_train, data.y_train, data.kinds)
+        settings[name] = chosen | {"search_seconds": round(time.perf_counter() - start, 1)}
+        keep(setting={name: settings[name]})
+    return {name: value for name, value in settings[name].items() if name != "search_seconds"}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--models", nargs="+", choices=MODELS, default=MODELS, metavar="MODEL")
+    parser.add_argument("--data", nargs="+", choices=DATA_SETS, default=list(DATA_SETS))
+    parser.add_argument("--seeds", type=int, default=5, help="how many, from 0 on")
+    parser.add_argument("--again", action="store_true", help="replace what is there")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+
+    there = set() if options.again else {tuple(row[k] for k in KEY) for row in load()["results"]}
+    runs = [(d, m, s) for d in options.data for m in options.models for s in range(options.seeds)]
+    bar = tqdm([run for run in runs if run not in there])
+    name_of_loaded, chosen = None, {}
+    for name, model, seed in bar:
+        if name != name_of_loaded:
+            data, name_of_loaded = DATA_SETS[name](), name
+        if not applies(model, data.kinds):
+            continue
+        bar.set_description(f"{name}, {model}")
+        with threadpool_limits(1):
+            if model == TUNED and name not in chosen:
+                chosen[name] = setting_of(name, data, options.again)
+            fit = partial(ple, **chosen[name]) if model == TUNED else PEERS[model]
+            row = evaluate(fit, data, seed)
+        keep(dict(zip(KEY, (name, model, seed), strict=True)) | row)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,170 @@
+"""The data sets of accuracy.py: raw frames, as they come, and how their tasks are scored."""
+
+import os
+import tempfile
+from importlib.metadata import version
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from common import census
+from sklearn.datasets import get_data_home, make_friedman1
+from sklearn.metrics import r2_score, roc_auc_score
+
+CACHE = Path(tempfile.gettempdir()) / "sklearn-ple-benchmarks"
+METRICS = {"binary": "AUC", "multiclass": "mean one-vs-rest AUC", "regression": "R²"}
+
+
+class DataSet(NamedTuple):
+    X_train: pd.DataFrame
+    X_test: pd.DataFrame
+    y_train: pd.DataFrame
+    y_test: pd.DataFrame
+    kinds: dict
+
+
+def score(kind, labels, scores):
+    """Score a task where there are labels; scores are probabilities or predicted numbers."""
+    there = labels.notna().to_numpy()
+    labels, scores = labels[there], scores[there]
+    if kind == "regression":
+        return r2_score(labels, scores)
+    if kind == "multiclass":
+        return roc_auc_score(labels, scores, multi_class="ovr")
+    return roc_auc_score(labels, scores)
+
+
+def raw(path):
+    return Path(os.environ.get("SKLEARN_PLE_DATA") or get_data_home()) / path
+
+
+def split(X, y, kinds, n_train):
+    order = np.random.RandomState(0).permutation(len(X))
+    train, test = order[:n_train], order[n_train:]
+    return DataSet(X.iloc[train], X.iloc[test], y.iloc[train], y.iloc[test], kinds)
+
+
+def census_income():
+    X_train, X_test, y_train, y_test = census()
+    return DataSet(X_train, X_test, y_train, y_test, dict.fromkeys(y_train, "binary"))
+
+
+def census_income_without_education():
+    data = census_income()
+    X_train, X_test = (X.drop(columns="education") for X in data[:2])
+    return data._replace(X_train=X_train, X_test=X_test)
+
+
+# The number of the row, from which costs could be told, outcomes, and what was foreseen of them.
+SUPPORT2_NO_FEATURES = """
+    Index
+    death hospdead slos d.time charges totcst totmcst avtisst sfdm2 surv2m surv6m prg2m prg6m dnr
+    dnrday aps sps adlsc
+"""
+
+
+def support2():
+    table = pd.read_csv(raw("support2/support2.csv"))
+    y = table[["hospdead", "death", "sfdm2"]].copy()
+    for name in ("slos", "totcst", "totmcst"):
+        y[f"log {name}"] = np.log(table[name].where(table[name] > 0))
+    kinds = {"hospdead": "binary", "death": "binary", "sfdm2": "multiclass"}
+    kinds |= dict.fromkeys(list(y)[3:], "regression")
+    return split(table.drop(columns=SUPPORT2_NO_FEATURES.split()), y, kinds, n_train=6373)
+
+
+def rf1():
+    train, test = (pd.read_parquet(raw(f"rf1/rf1_{part}.parquet")) for part in ("train", "test"))
+    tasks = [name for name in train if "_48H" in name]
+    X_train, X_test = train.drop(columns=tasks), test.drop(columns=tasks)
+    return DataSet(X_train, X_test, train[tasks], test[tasks], dict.fromkeys(tasks, "regression"))
+
+
+def nhefs():
+    from sklearn_ple.datasets import load_nhefs
+
+    X, y = load_nhefs(return_X_y=True)
+    kinds = dict.fromkeys(y, "regression") | {"death": "binary", "exercise": "multiclass"}
+    return split(X, y, kinds, n_train=int(0.7 * len(X)))
+
+
+def tox21():
+    table = pd.read_csv(raw("tox21/tox21.csv.gz"))
+    path = CACHE / f"tox21-rdkit-{version('rdkit')}.pkl"
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptors(table["smiles"]).to_pickle(path)
+    X = pd.read_pickle(path)
+    y = table.loc[X.index].drop(columns=["mol_id", "smiles"])
+    return split(X, y, dict.fromkeys(y, "binary"), n_train=int(0.8 * len(X)))
+
+
+def descriptors(smiles):
+    """Compute all descriptors of RDKit for the molecules that it can read."""
+    from rdkit import Chem, RDLogger
+    from rdkit.Chem.Descriptors import descList
+
+    RDLogger.DisableLog("rdApp.*")
+    molecules = smiles.map(Chem.MolFromSmiles).dropna()
+    X = pd.DataFrame({name: molecules.map(compute) for name, compute in descList}).astype(float)
+    return X.where(X.abs() <= np.finfo(np.float32).max)
+
+
+def synthetic_sinusoids(n_train=20_000, n_test=10_000, n_features=100, correlation=0.5):
+    """Two related regressions, after the synthetic data of the MMoE paper (Ma et al., 2018)."""
+    random = np.random.RandomState(0)
+    u1, u2 = np.linalg.qr(random.normal(size=(n_features, 2)))[0].T
+    weights = np.stack([u1, correlation * u1 + np.sqrt(1 - correlation**2) * u2])
+    alpha = random.uniform(0, 3, size=(10, 1, 1))
+    beta = random.uniform(0, 2 * np.pi, size=(10, 1, 1))
+    X = random.normal(size=(n_train + n_test, n_features))
+    linear = X @ weights.T
+    y = linear + np.sin(alpha * linear + beta).sum(axis=0) + random.normal(0, 0.1, linear.shape)
+    X, y = pd.DataFrame(X).add_prefix("x"), pd.DataFrame(y, columns=["first", "second"])
+    return split(X, y, dict.fromkeys(y, "regression"), n_train)
+
+
+def synthetic_mixed(n_train=10_000, n_test=5_000):
+    """Tasks of all kinds on one signal, with categories, holes and missing labels."""
+    random = np.random.RandomState(0)
+    numbers, friedman = make_friedman1(n_train + n_test, random_state=random)
+    friedman = (friedman - friedman.mean()) / friedman.std()
+    sizes = {"region": 40, "shop": 12, "colour": 5, "member": 2}
+    codes = {name: random.randint(size, size=len(numbers)) for name, size in sizes.items()}
+    effect = {name: random.normal(size=size)[codes[name]] for name, size in sizes.items()}
+    pair = random.normal(size=(12, 5))[codes["shop"], codes["colour"]]
+    slope = numbers[:, 5] * effect["region"]
+
+    def noise():
+        return random.normal(size=len(numbers))
+
+    shared = friedman + effect["region"]
+    classes = np.stack([shared, pair + friedman, 2 * slope + effect["shop"]]) + random.gumbel(
+        size=(3, len(numbers))
+    )
+    y = pd.DataFrame(
+        {
+            "number": shared + pair + 0.5 * noise(),
+            "skewed": np.exp(0.5 * (shared + effect["member"] * numbers[:, 6]) + 0.3 * noise()),
+            "binary": (shared + 2 * slope + pair + noise() > 0.5).astype(float),
+            "class": np.array(["low", "middle", "high"], dtype=object)[classes.argmax(axis=0)],
+        }
+    )
+    X = pd.DataFrame(numbers).add_prefix("x")
+    X = X.assign(**{name: [f"{name} {code}" for code in codes[name]] for name in codes})
+    X, y = (frame.mask(random.uniform(size=frame.shape) < p) for frame, p in ((X, 0.1), (y, 0.3)))
+    kinds = {"number": "regression", "skewed": "regression", "binary": "binary"}
+    return split(X, y, kinds | {"class": "multiclass"}, n_train)
+
+
+DATA_SETS = {
+    "nhefs": nhefs,
+    "support2": support2,
+    "rf1": rf1,
+    "synthetic_mixed": synthetic_mixed,
+    "synthetic_sinusoids": synthetic_sinusoids,
+    "tox21": tox21,
+    "census": census_income,
+    "census_no_education": census_income_without_education,
+}

@@ -1,0 +1,238 @@
+"""The models of accuracy.py: a name and how to fit it on raw frames.
+
+`PEERS[name](X, y, kinds, seed)` fits, and gives the function that predicts: for every task the
+probabilities (of the second class, where there are two) or the numbers. All run on one thread.
+"""
+
+import logging
+
+import numpy as np
+import pandas as pd
+from sklearn.compose import TransformedTargetRegressor, make_column_selector
+from sklearn.compose import make_column_transformer as by_column
+from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+from sklearn.impute import SimpleImputer
+from sklearn.model_selection import train_test_split
+from sklearn.neural_network import MLPClassifier, MLPRegressor
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+NUMBERS = make_column_selector(dtype_include="number")
+MISSING = "missing"
+
+
+def one_per_task(fit_task):
+    """Fit every task apart, on the rows that have its label, classes as codes."""
+
+    def fit(X, y, kinds, seed):
+        predictors = {}
+        for task, kind in kinds.items():
+            labels = y[task].dropna()
+            if kind != "regression":
+                labels = pd.Series(np.unique(labels, return_inverse=True)[1], labels.index)
+            predictors[task] = fit_task(X.loc[labels.index], labels, kind, seed)
+        return lambda X: {task: predict(X) for task, predict in predictors.items()}
+
+    return fit
+
+
+def scores(model, kind):
+    """Give the function that predicts what is scored."""
+    if kind == "regression":
+        return model.predict
+    if kind == "multiclass":
+        return model.predict_proba
+    return lambda X: model.predict_proba(X)[:, 1]
+
+
+def prepared(prepare, predict):
+    return lambda X: predict(prepare(X))
+
+
+def categories(X, at_most=None):
+    """Learn the categories of X, at most the most frequent ones; others will be missing."""
+
+    def learn(column):
+        names = column.astype("category").cat.categories.astype(object)
+        return names[names.isin(column.value_counts().index[:at_most])]
+
+    def code(column):
+        names = known[column.name]
+        return pd.Categorical(column.astype(object).where(column.isin(names)), names)
+
+    def prepare(X):
+        return X.assign(**{name: code(X[name]) for name in known})
+
+    known = {name: learn(X[name]) for name in X.select_dtypes(exclude="number")}
+    return prepare
+
+
+def texts(X):
+    """Make categories text, and missing ones a text of their own."""
+    names = X.select_dtypes(exclude="number").columns
+    return X.assign(**{name: X[name].astype(object).fillna(MISSING).astype(str) for name in names})
+
+
+@one_per_task
+def lightgbm(X, y, kind, seed):
+    from lightgbm import LGBMClassifier, LGBMRegressor
+
+    prepare = categories(X)
+    make = LGBMRegressor if kind == "regression" else LGBMClassifier
+    model = make(random_state=seed, n_jobs=1, verbose=-1).fit(prepare(X), y)
+    return prepared(prepare, scores(model, kind))
+
+
+@one_per_task
+def lightgbm_early_stopping(X, y, kind, seed):
+    from lightgbm import LGBMClassifier, LGBMRegressor, early_stopping
+
+    prepare = categories(X)
+    X, X_held, y, y_held = train_test_split(
+        prepare(X),
+        y,
+        test_size=0.1,
+        random_state=seed,
+        stratify=None if kind == "regression" else y,
+    )
+    make = LGBMRegressor if kind == "regression" else LGBMClassifier
+    model = make(learning_rate=0.05, n_estimators=2000, random_state=seed, n_jobs=1, verbose=-1)
+    model.fit(X, y, eval_X=X_held, eval_y=y_held, callbacks=[early_stopping(50, verbose=False)])
+    return prepared(prepare, scores(model, kind))
+
+
+@one_per_task
+def xgboost(X, y, kind, seed):
+    from xgboost import XGBClassifier, XGBRegressor
+
+    prepare = categories(X)
+    make = XGBRegressor if kind == "regression" else XGBClassifier
+    model = make(enable_categorical=True, random_state=seed, n_jobs=1).fit(prepare(X), y)
+    return prepared(prepare, scores(model, kind))
+
+
+@one_per_task
+def hist_gradient_boosting(X, y, kind, seed):
+    prepare = categories(X, at_most=255)
+    make = (
+        HistGradientBoostingRegressor if kind == "regression" else HistGradientBoostingClassifier
+    )
+    model = make(categorical_features="from_dtype", random_state=seed).fit(prepare(X), y)
+    return prepared(prepare, scores(model, kind))
+
+
+@one_per_task
+def catboost(X, y, kind, seed):
+    from catboost import CatBoostClassifier, CatBoostRegressor
+
+    make = CatBoostRegressor if kind == "regression" else CatBoostClassifier
+    model = make(**catboost_options(X, seed)).fit(texts(X), y)
+    return prepared(texts, scores(model, kind))
+
+
+def catboost_options(X, seed):
+    return {
+        "cat_features": X.select_dtypes(exclude="number").columns.tolist(),
+        "random_seed": seed,
+        "thread_count": 1,
+        "verbose": False,
+        "allow_writing_files": False,
+    }
+
+
+def catboost_multi(X, y, kinds, seed):
+    """Fit all regressions with the same trees; standardised, or the widest would rule."""
+    from catboost import CatBoostRegressor
+
+    mean, deviation = y.mean(), y.std()
+    loss = "MultiRMSEWithMissingValues"
+    model = CatBoostRegressor(loss_function=loss, **catboost_options(X, seed))
+    model.fit(texts(X), (y - mean) / deviation)
+
+    def predict(X):
+        numbers = model.predict(texts(X)) * deviation.to_numpy() + mean.to_numpy()
+        return dict(zip(kinds, numbers.T, strict=True))
+
+    return predict
+
+
+@one_per_task
+def mlp(X, y, kind, seed):
+    columns = by_column(
+        (make_pipeline(SimpleImputer(add_indicator=True), StandardScaler()), NUMBERS),
+        (OneHotEncoder(handle_unknown="ignore"), make_column_selector(dtype_exclude="number")),
+    )
+    options = {"early_stopping": True, "random_state": seed}
+    if kind == "regression":
+        network = TransformedTargetRegressor(MLPRegressor(**options), transformer=StandardScaler())
+    else:
+        network = MLPClassifier(**options)
+    return prepared(texts, scores(make_pipeline(columns, network).fit(texts(X), y), kind))
+
+
+def tabular_network(X, y, kind, make, seed, **options):
+    """Fit a network of pytabkit, which takes categories but no holes among numbers."""
+    columns = by_column(
+        (SimpleImputer(strategy="median", add_indicator=True), NUMBERS),
+        remainder="passthrough",
+    ).set_output(transform="pandas")
+    logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
+    network = make(device="cpu", n_cv=1, n_threads=1, random_state=seed, **options)
+    return prepared(texts, scores(make_pipeline(columns, network).fit(texts(X), y), kind))
+
+
+@one_per_task
+def realmlp(X, y, kind, seed):
+    from pytabkit import RealMLP_TD_Classifier, RealMLP_TD_Regressor
+
+    if kind == "regression":
+        return tabular_network(X, y, kind, RealMLP_TD_Regressor, seed)
+    # as its documentation advises where probabilities count
+    options = {"val_metric_name": "cross_entropy", "use_ls": False}
+    return tabular_network(X, y, kind, RealMLP_TD_Classifier, seed, **options)
+
+
+@one_per_task
+def tabm(X, y, kind, seed):
+    from pytabkit import TabM_D_Classifier, TabM_D_Regressor
+
+    if kind == "regression":
+        return tabular_network(X, y, kind, TabM_D_Regressor, seed)
+    options = {"val_metric_name": "cross_entropy"}
+    return tabular_network(X, y, kind, TabM_D_Classifier, seed, **options)
+
+
+def ple(X, y, kinds, seed, **setting):
+    from sklearn_ple import PLEClassifierRegressor
+
+    model = PLEClassifierRegressor(task_types=kinds, random_state=seed, **setting).fit(X, y)
+
+    def predict(X):
+        numbers = model.predict(X) if "regression" in kinds.values() else None
+        probabilities = dict(zip(kinds, model.predict_proba(X), strict=True))
+        choose = {
+            "regression": lambda task: numbers[task].to_numpy(),
+            "multiclass": probabilities.get,
+            "binary": lambda task: probabilities[task][:, 1],
+        }
+        return {task: choose[kind](task) for task, kind in kinds.items()}
+
+    return predict
+
+
+PEERS = {
+    "LightGBM": lightgbm,
+    "LightGBM, early stopping": lightgbm_early_stopping,
+    "XGBoost": xgboost,
+    "HistGradientBoosting": hist_gradient_boosting,
+    "CatBoost": catboost,
+    "CatBoost MultiRMSEWithMissingValues": catboost_multi,
+    "MLP": mlp,
+    "RealMLP": realmlp,
+    "TabM": tabm,
+    "PLE": ple,
+}
+
+
+def applies(name, kinds):
+    return name != "CatBoost MultiRMSEWithMissingValues" or set(kinds.values()) == {"regression"}
