@@ -39,6 +39,21 @@ embedding_dim : int or "auto", default="auto"
     whole number, at least 2 and at most 32. All columns are in one table of the greatest width:
     n rows each and, in training, 16 bytes a number (4 for the embedding, 12 for its gradient and
     AdamW's two moments).""",
+    "numeric_embedding": """
+numeric_embedding : str or None, default="piecewise_linear+bins"
+    What the network reads of each number beside its standardised value: "bins", an embedding of
+    the bin that it falls into; "piecewise_linear", an embedding that is linear in each bin and
+    continuous; "piecewise_linear+bins", their sum; "periodic", an embedding of sines and cosines
+    of learnt frequencies; "quantile", its normal score; None for nothing. As wide as
+    ``embedding_dim`` says, 8 if that is "auto". Sparse X has none. Piecewise-linear and periodic
+    embeddings are those of Gorishniy, Rubachev and Babenko (NeurIPS 2022).""",
+    "n_bins": """
+n_bins : int, default=32
+    Bins of each number, at most. Their edges are the cuts of a small decision tree that predicts
+    all tasks, and quantiles of the distinct values.""",
+    "feature_dropout": """
+feature_dropout : float, default=0.2
+    Share of the features, coordinates of embeddings included, that are dropped in training.""",
     "task_weights": """
 task_weights : list of float or dict, default=None
     Weights of the tasks in the joint loss at epoch 0, in the order of y's columns or by name; 1
@@ -58,24 +73,29 @@ lr_schedule : {"constant", "cosine", "one_cycle"}, default="constant"
     How the learning rate changes over ``max_epochs``: not at all, down to zero along half a
     cosine, or up over the first 30 % of the steps and down to zero after them.""",
     "weight_decay": """
-weight_decay : float, default=1e-4
-    The optimizer's weight decay, for optimizers that have one.""",
+weight_decay : float, default=1e-2
+    Weight decay of optimizers that have one. Embeddings and biases are left alone.""",
+    "weight_averaging": """
+weight_averaging : float, default=0.1
+    About which share of the steps so far the weights are averaged over, for validation and
+    prediction; 0 for the last weights alone.""",
     "batch_size": """
-batch_size : int, default=256
-    Rows in a step of training.""",
+batch_size : int or "auto", default="auto"
+    Rows in a step of training. "auto" takes a 32nd of the rows, from 32 to 1024.""",
     "max_epochs": """
 max_epochs : int, default=100
     Passes over the data, at most.""",
     "early_stopping": """
 early_stopping : bool or "auto", default="auto"
     Whether to set rows aside for validation, to stop when their joint loss no longer decreases,
-    and to return to the best weights. "auto" does so from 1,000 rows on.""",
+    and to return to the best weights. "auto" does so from 500 rows on.""",
     "validation_fraction": """
 validation_fraction : float, default=0.1
     Share of the rows, drawn at random, that early stopping sets aside.""",
     "n_iter_no_change": """
-n_iter_no_change : int, default=10
-    Epochs without an improvement after which early stopping ends the training.""",
+n_iter_no_change : int or "auto", default="auto"
+    Epochs without an improvement after which early stopping ends the training. "auto" waits for
+    16 on a small table and for 3 on a large one.""",
     "tol": """
 tol : float, default=0.0
     Decrease of the joint loss of validation that counts as an improvement.""",

@@ -21,6 +21,7 @@ from ._restore import all_or_nothing
 from .balancing import JointLoss, TaskWeights
 from .features import FeatureEncoder, read_features
 from .nn import TabularNetwork
+from .numeric import NumericFeatures
 from .parameters import SHARED_PARAMETERS
 from .targets import Labels, TargetEncoder, read_targets
 from .tasks import ClassTask
@@ -29,6 +30,8 @@ from .training import (
     MultiTaskNet,
     TableRows,
     callbacks,
+    default_batch_size,
+    default_patience,
     make_net,
     resolve_device,
     seeded,
@@ -106,11 +109,11 @@ class MultiTaskEstimator(BaseEstimator, metaclass=ABCMeta):
             del encoded, labels, weights
             schedule = []
             if (make_schedule := LR_SCHEDULES[self.lr_schedule]) is not None:
-                n_batches = -(-len(train_rows) // self.batch_size)
+                n_batches = -(-len(train_rows) // self._batch_size(len(train_rows)))
                 schedule = [make_schedule(self.learning_rate, self.max_epochs, n_batches)]
             self.device_ = resolve_device(self.device, self._torch_dtype)
             with seeded(self._rng, self.device_):
-                net = self._make_net()
+                net = self._make_net(len(train_rows))
                 if resume:
                     net.continue_from(self.net_)
                 self._train(net, train, valid, self.max_epochs, score_valid, schedule)
@@ -152,7 +155,7 @@ class MultiTaskEstimator(BaseEstimator, metaclass=ABCMeta):
             self.device_ = resolve_device(self.device, self._torch_dtype)
             with seeded(self._rng, self.device_):
                 # Of the net a copy, so that a failure leaves it as it was.
-                net = copy.deepcopy(self.net_) if resume else self._make_net()
+                net = copy.deepcopy(self.net_) if resume else self._make_net(len(train))
                 self._train(net, train, None, 1, None, [])
         return self
 
@@ -187,9 +190,13 @@ class MultiTaskEstimator(BaseEstimator, metaclass=ABCMeta):
             self._features = FeatureEncoder(
                 self.categorical_features, self.max_categories, self.min_frequency, self.dtype
             ).fit(table, sample_weight=weights.mean(axis=1))
+        numbers, codes = self._features.transform(table)
+        targets = self._targets.encode(labels)
+        if not resume:
+            self._numeric = NumericFeatures(self.numeric_embedding, self.n_bins)
+            self._numeric.fit(numbers, targets, weights, self._targets.tasks)
         loss_weights = weights * class_weights(labels, self._targets.tasks, self.class_weight)
-        encoded = (*self._features.transform(table), self._targets.encode(labels), loss_weights)
-        return encoded, labels, weights
+        return (numbers, codes, targets, loss_weights), labels, weights
 
     def _train(
         self,
@@ -203,13 +210,17 @@ class MultiTaskEstimator(BaseEstimator, metaclass=ABCMeta):
         """Train a net, and read off it what is public."""
         names, tasks = self._targets.names, self._targets.tasks
         task_weights = TaskWeights(names, self.task_weights, self.task_weight_decay)
+        patience = self.n_iter_no_change
+        if patience == "auto":
+            patience = default_patience(len(train))
         steps = [
             callbacks.ApplyTaskWeights(task_weights.at),
             callbacks.RecordEpoch(score_valid),
+            *([callbacks.AverageWeights(self.weight_averaging)] if self.weight_averaging else []),
             *([callbacks.ProgressBar()] if self.verbose else []),
             *copy.deepcopy(list(self.callbacks or [])),
             *schedule,
-            callbacks.KeepBestWeights(names, valid is not None, self.n_iter_no_change, self.tol),
+            callbacks.KeepBestWeights(names, valid is not None, patience, self.tol),
         ]
         train_net(net, train, valid, n_epochs, steps)
         classes = [task.classes for task in tasks]
@@ -220,14 +231,17 @@ class MultiTaskEstimator(BaseEstimator, metaclass=ABCMeta):
         self.history_ = net.public_history()
         self.n_iter_ = len(self.history_)
 
-    def _make_net(self) -> MultiTaskNet:
+    def _make_net(self, n_rows: int) -> MultiTaskNet:
         tasks = self._targets.tasks
         make_network = partial(
             TabularNetwork,
             self._features.n_numbers_,
             self._features.cardinalities_,
-            self.embedding_dim,
             self._make_body([task.n_outputs for task in tasks]),
+            embedding_dim=self.embedding_dim,
+            make_numeric_embedding=self._numeric.maker(self.embedding_dim, self.n_members),
+            feature_dropout=self.feature_dropout,
+            n_members=self.n_members,
         )
         return make_net(
             make_network,
@@ -235,11 +249,14 @@ class MultiTaskEstimator(BaseEstimator, metaclass=ABCMeta):
             optimizer=self.optimizer,
             learning_rate=self.learning_rate,
             weight_decay=self.weight_decay,
-            batch_size=self.batch_size,
+            batch_size=self._batch_size(n_rows),
             device=self.device_,
             dtype=self._torch_dtype,
             net_params=self.net_params,
         )
+
+    def _batch_size(self, n_rows: int) -> int:
+        return default_batch_size(n_rows) if self.batch_size == "auto" else self.batch_size
 
     @property
     def _torch_dtype(self) -> torch.dtype:

@@ -6,6 +6,7 @@ from numbers import Integral, Real
 
 from sklearn.utils._param_validation import Interval, RealNotInt, StrOptions
 
+from .numeric import NUMERIC_EMBEDDINGS
 from .training import LR_SCHEDULES, OPTIMIZERS
 
 SHARED_PARAMETERS: dict[str, list] = {
@@ -18,18 +19,23 @@ SHARED_PARAMETERS: dict[str, list] = {
         Interval(RealNotInt, 0, 1, closed="neither"),
         None,
     ],
+    "numeric_embedding": [StrOptions(set(NUMERIC_EMBEDDINGS)), None],
+    "n_bins": [Interval(Integral, 2, None, closed="left")],
     "embedding_dim": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
+    "feature_dropout": [Interval(Real, 0, 1, closed="left")],
+    "n_members": [Interval(Integral, 1, None, closed="left")],
     "task_weights": ["array-like", dict, None],
     "task_weight_decay": [Interval(Real, 0, None, closed="neither"), "array-like", dict],
     "optimizer": [StrOptions(set(OPTIMIZERS)), type],
     "learning_rate": [Interval(Real, 0, None, closed="neither")],
     "lr_schedule": [StrOptions(set(LR_SCHEDULES))],
     "weight_decay": [Interval(Real, 0, None, closed="left")],
-    "batch_size": [Interval(Integral, 1, None, closed="left")],
+    "weight_averaging": [Interval(Real, 0, 1, closed="left")],
+    "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
     "max_epochs": [Interval(Integral, 1, None, closed="left")],
     "early_stopping": [StrOptions({"auto"}), "boolean"],
     "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
-    "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+    "n_iter_no_change": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
     "tol": [Interval(Real, 0, None, closed="left")],
     "warm_start": ["boolean"],
     "device": [str],

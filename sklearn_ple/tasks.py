@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
@@ -53,6 +54,11 @@ class Task(ABC):
     @abstractmethod
     def loss(outputs: Tensor, targets: Tensor) -> Tensor:
         """Compute the loss of each target; outputs have one axis more, of ``n_outputs``."""
+
+    @staticmethod
+    @abstractmethod
+    def average(outputs: Tensor) -> Tensor:
+        """Give the outputs of the networks' mean prediction; the first axis is the networks'."""
 
     @abstractmethod
     def predict(self, outputs: np.ndarray) -> np.ndarray:
@@ -122,6 +128,11 @@ class Binary(ClassTask):
         """Compute the binary cross-entropy of logits."""
         return F.binary_cross_entropy_with_logits(outputs[..., 0], targets, reduction="none")
 
+    @staticmethod
+    def average(outputs: Tensor) -> Tensor:
+        """Give the logit of the mean probability."""
+        return _log_mean(F.logsigmoid(outputs)) - _log_mean(F.logsigmoid(-outputs))
+
     def predict(self, outputs: np.ndarray) -> np.ndarray:
         """Choose the second class where its logit is positive."""
         return self.classes[(outputs[:, 0] > 0).astype(int)]
@@ -151,6 +162,11 @@ class Multiclass(ClassTask):
         """Compute the cross-entropy of logits."""
         log_probabilities = outputs.log_softmax(dim=-1)
         return -log_probabilities.gather(-1, targets.long().unsqueeze(-1)).squeeze(-1)
+
+    @staticmethod
+    def average(outputs: Tensor) -> Tensor:
+        """Give the logs of the mean probabilities, which are logits."""
+        return _log_mean(outputs.log_softmax(dim=-1))
 
     def predict(self, outputs: np.ndarray) -> np.ndarray:
         """Choose the class with the greatest logit."""
@@ -197,6 +213,11 @@ class Regression(NumberTask):
         """Compute the squared error."""
         return (outputs[..., 0] - targets) ** 2
 
+    @staticmethod
+    def average(outputs: Tensor) -> Tensor:
+        """Give the mean."""
+        return outputs.mean(dim=0)
+
     def predict(self, outputs: np.ndarray) -> np.ndarray:
         """Give the label's own units back."""
         return outputs[:, 0] * self.scale + self.mean
@@ -231,9 +252,19 @@ class Count(NumberTask):
         log_rate = outputs[..., 0]
         return log_rate.exp() - targets * log_rate + targets.xlogy(targets) - targets
 
+    @staticmethod
+    def average(outputs: Tensor) -> Tensor:
+        """Give the log of the mean rate."""
+        return _log_mean(outputs)
+
     def predict(self, outputs: np.ndarray) -> np.ndarray:
         """Give the rate."""
         return np.exp(outputs[:, 0]) * self.mean
+
+
+def _log_mean(logs: Tensor) -> Tensor:
+    """Average along the first axis what is given by its logs."""
+    return logs.logsumexp(dim=0) - math.log(len(logs))
 
 
 #: The kinds by the names that ``task_types`` takes.

@@ -40,6 +40,7 @@ def make_model(**params):
         "learning_rate": 0.01,
         "max_epochs": 30,
         "batch_size": 32,
+        "n_members": 2,
         "random_state": 0,
         "device": "cpu",
     }
@@ -454,7 +455,7 @@ def test_classes_declared_beyond_the_categories_are_predicted(table, library):
         X, y, classes={"stage": ["early", "late", "over"]}
     )
     with torch.no_grad():  # As if "over" had been learnt.
-        model.module_.body.towers.heads[0].bias[2] = 100.0
+        model.module_.body.towers.heads[0].bias[:, 2] = 100.0
     assert set(model.predict(X)["stage"]) == {"over"}
 
 

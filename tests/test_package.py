@@ -18,8 +18,8 @@ LAYERS = [
     {"estimators"},
     {"base"},
     {"parameters"},
-    {"training", "features", "targets", "weights", "balancing"},
-    {"nn", "tasks", "scaling"},
+    {"training", "features", "numeric", "targets", "weights", "balancing"},
+    {"nn", "tasks", "scaling", "bins"},
 ]
 MAY_IMPORT = {
     room: set().union(*LAYERS[depth + 1 :]) for depth, layer in enumerate(LAYERS) for room in layer

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import groupby
 
 import torch
@@ -17,6 +17,7 @@ class JointLoss(nn.Module):
     ``L = sum_k w_k * [sum_i s_ik * loss_k(i) / sum_i s_ik]``, with ``s_ik`` the weight of row i's
     label for task k, zero where it is missing. A task without a label in the batch adds zero.
 
+    Of several networks each has its own loss on the same labels, and theirs is the mean.
     Neighbouring tasks of one kind and size are computed together.
 
     Parameters
@@ -35,13 +36,13 @@ class JointLoss(nn.Module):
     def __init__(self, tasks: Sequence[Task]):
         super().__init__()
         self.register_buffer("task_weights", torch.ones(len(tasks)))
-        self.groups: list[tuple[Callable, slice, slice, int]] = []
+        self.groups: list[tuple[type[Task], slice, slice, int]] = []
         position = column = 0
         for (kind, n_outputs), members in groupby(tasks, key=lambda t: (type(t), t.n_outputs)):
             n_tasks = len(list(members))
             positions = slice(position, position + n_tasks)
             columns = slice(column, column + n_tasks * n_outputs)
-            self.groups.append((kind.loss, positions, columns, n_outputs))
+            self.groups.append((kind, positions, columns, n_outputs))
             position, column = positions.stop, columns.stop
 
     def task_sums(self, outputs: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
@@ -49,8 +50,8 @@ class JointLoss(nn.Module):
 
         Parameters
         ----------
-        outputs : Tensor of shape (n_rows, sum of n_outputs)
-            The network's outputs.
+        outputs : Tensor of shape (n_members, n_rows, sum of n_outputs)
+            The networks' outputs; without the first axis those of one.
         targets, weights : Tensor of shape (n_rows, n_tasks)
             The encoded labels, and their weights: zero where there is no label, and whatever
             target stands there is not read.
@@ -63,13 +64,35 @@ class JointLoss(nn.Module):
         # A loss without a label may overflow, or its gradient, and 0 * inf is NaN: fill what the
         # loss reads, before computing it.
         labelled = weights > 0
-        targets = torch.where(labelled, targets, 0.0)
+        targets = torch.where(labelled, targets, 0.0).expand(*outputs.shape[:-1], -1)
         losses = []
-        for loss, positions, columns, n_outputs in self.groups:
-            parts = outputs[:, columns].unflatten(1, (-1, n_outputs))
+        for kind, positions, columns, n_outputs in self.groups:
+            parts = outputs[..., columns].unflatten(-1, (-1, n_outputs))
             parts = torch.where(labelled[:, positions].unsqueeze(-1), parts, 0.0)
-            losses.append(loss(parts, targets[:, positions]))
-        return torch.stack([(weights * torch.cat(losses, dim=1)).sum(dim=0), weights.sum(dim=0)])
+            losses.append(kind.loss(parts, targets[..., positions]))
+        mean_losses = torch.cat(losses, dim=-1).reshape(-1, *weights.shape).mean(dim=0)
+        return torch.stack([(weights * mean_losses).sum(dim=0), weights.sum(dim=0)])
+
+    def average(self, outputs: Tensor) -> Tensor:
+        """Average the predictions of several networks.
+
+        Parameters
+        ----------
+        outputs : Tensor of shape (n_members, n_rows, sum of n_outputs)
+            The networks' outputs.
+
+        Returns
+        -------
+        Tensor of shape (n_rows, sum of n_outputs)
+            The outputs that give the mean prediction: probability, number or rate.
+        """
+        if len(outputs) == 1:
+            return outputs[0]
+        parts = [
+            kind.average(outputs[..., columns].unflatten(-1, (-1, n_outputs))).flatten(-2)
+            for kind, _, columns, n_outputs in self.groups
+        ]
+        return torch.cat(parts, dim=-1)
 
     def combine(self, sums: Tensor) -> tuple[Tensor, Tensor]:
         """Turn sums of losses and weights into the joint loss and the tasks' mean losses."""

@@ -1,5 +1,6 @@
 """The public estimators: their parameters and docstrings, one file a family."""
 
-from .ple import PLEClassifier, PLEClassifierRegressor, PLERegressor
+from .ple import PLEClassifierRegressor
+from .ple_families import PLEClassifier, PLERegressor
 
 __all__ = ["PLEClassifier", "PLEClassifierRegressor", "PLERegressor"]

@@ -2,7 +2,9 @@
 
 from .embedding import CategoricalEmbedding, TabularNetwork
 from .mlp import ACTIVATIONS, BatchedLinear, BatchedMLP
+from .numbers import NumericEmbedding, PeriodicEmbedding
 from .ple import PLE
+from .quantile import QuantileEmbedding
 from .towers import Towers
 
 __all__ = [
@@ -11,6 +13,9 @@ __all__ = [
     "BatchedLinear",
     "BatchedMLP",
     "CategoricalEmbedding",
+    "NumericEmbedding",
+    "PeriodicEmbedding",
+    "QuantileEmbedding",
     "TabularNetwork",
     "Towers",
 ]

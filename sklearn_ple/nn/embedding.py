@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 
 def embedding_width(cardinality: int) -> int:
@@ -32,6 +32,8 @@ class CategoricalEmbedding(nn.Module):
     embedding_dim : int or "auto"
         Width of every category's embedding; "auto" gives every column the width that
         ``1.6 * cardinality**0.56`` rounds to, at least 2 and at most 32.
+    n_members : int, default=1
+        Number of networks that have embeddings of their own: each makes the table wider.
 
     Attributes
     ----------
@@ -44,7 +46,7 @@ class CategoricalEmbedding(nn.Module):
     >>> from sklearn_ple.nn import CategoricalEmbedding
     >>> embedding = CategoricalEmbedding([4, 6], embedding_dim=3)
     >>> embedding(torch.tensor([[0, 5], [3, 2]])).shape
-    torch.Size([2, 6])
+    torch.Size([1, 2, 6])
     >>> CategoricalEmbedding([4, 600], embedding_dim="auto").widths
     [3, 32]
     """
@@ -52,8 +54,9 @@ class CategoricalEmbedding(nn.Module):
     offsets: Tensor
     kept: Tensor | None
 
-    def __init__(self, cardinalities: Sequence[int], embedding_dim: int | str):
+    def __init__(self, cardinalities: Sequence[int], embedding_dim: int | str, n_members: int = 1):
         super().__init__()
+        self.n_members = n_members
         if embedding_dim == "auto":
             self.widths = [embedding_width(cardinality) for cardinality in cardinalities]
         else:
@@ -64,7 +67,7 @@ class CategoricalEmbedding(nn.Module):
         # Which of the gathered numbers belong to a column.
         kept = (torch.arange(widest) < widths[:, None]).flatten().nonzero().squeeze(1)
         self.register_buffer("kept", None if len(set(self.widths)) == 1 else kept)
-        self.weight = nn.Parameter(torch.empty(int(sizes.sum()), widest))
+        self.weight = nn.Parameter(torch.empty(int(sizes.sum()), n_members * widest))
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
@@ -84,16 +87,21 @@ class CategoricalEmbedding(nn.Module):
 
         Returns
         -------
-        Tensor of shape (n_rows, sum of widths)
+        Tensor of shape (n_members, n_rows, sum of widths)
             The columns' embeddings side by side.
         """
-        # The sum is int64, as the offsets are.
-        embeddings = F.embedding(codes + self.offsets, self.weight).flatten(1)
-        return embeddings if self.kept is None else embeddings.index_select(1, self.kept)
+        # The sum is int64, as the offsets are. The gradient of index_select is several times as
+        # fast on a CPU as that of F.embedding.
+        embeddings = self.weight.index_select(0, (codes + self.offsets).flatten())
+        embeddings = embeddings.view(
+            *codes.shape, self.n_members, self.weight.shape[1] // self.n_members
+        )
+        embeddings = embeddings.permute(2, 0, 1, 3).flatten(2)
+        return embeddings if self.kept is None else embeddings.index_select(2, self.kept)
 
 
 class TabularNetwork(nn.Module):
-    """A network that reads a table: numbers as they are, categories through embeddings.
+    """Networks that read a table: numbers and their embeddings, embeddings of categories.
 
     Parameters
     ----------
@@ -101,32 +109,51 @@ class TabularNetwork(nn.Module):
         Number of numeric features.
     cardinalities : sequence of int
         Number of codes of each categorical column; may be empty.
-    embedding_dim : int or "auto"
-        As in `CategoricalEmbedding`.
     make_body : callable
-        Called with the number of features, returns the network behind them.
+        Called with the number of features, returns the networks behind them, which read a tensor
+        of shape (n_members, n_rows, n_features).
+    embedding_dim : int or "auto", default="auto"
+        As in `CategoricalEmbedding`.
+    make_numeric_embedding : callable, optional
+        Called without arguments, returns a module that gives the numbers' embeddings, of shape
+        (n_members, n_rows, out_features), and has an attribute ``out_features``. The numbers
+        themselves are read beside them.
+    feature_dropout : float, default=0.0
+        Share of the features, coordinates of embeddings included, that are dropped in training.
+    n_members : int, default=1
+        Number of networks, each with embeddings of its own.
 
     Examples
     --------
     >>> import torch
     >>> from sklearn_ple.nn import PLE, TabularNetwork
-    >>> network = TabularNetwork(2, [4], 3, lambda width: PLE(width, n_outputs=[1, 1]))
+    >>> network = TabularNetwork(2, [4], lambda width: PLE(width, n_outputs=[1, 1]))
     >>> network(torch.zeros(10, 2), torch.zeros(10, 1, dtype=torch.int64)).shape
-    torch.Size([10, 2])
+    torch.Size([1, 10, 2])
     """
 
     def __init__(
         self,
         n_numbers: int,
         cardinalities: Sequence[int],
-        embedding_dim: int | str,
         make_body: Callable[[int], nn.Module],
+        *,
+        embedding_dim: int | str = "auto",
+        make_numeric_embedding: Callable[[], Any] | None = None,
+        feature_dropout: float = 0.0,
+        n_members: int = 1,
     ):
         super().__init__()
+        self.n_members = n_members
         self.embedding, n_features = None, n_numbers
         if len(cardinalities):
-            self.embedding = CategoricalEmbedding(cardinalities, embedding_dim)
+            self.embedding = CategoricalEmbedding(cardinalities, embedding_dim, n_members)
             n_features += sum(self.embedding.widths)
+        self.numeric_embedding = None
+        if make_numeric_embedding is not None:
+            self.numeric_embedding = make_numeric_embedding()
+            n_features += self.numeric_embedding.out_features
+        self.feature_dropout = nn.Dropout(feature_dropout)
         self.body = make_body(n_features)
 
     def forward(self, numbers: Tensor, codes: Tensor) -> Tensor:
@@ -141,9 +168,12 @@ class TabularNetwork(nn.Module):
 
         Returns
         -------
-        Tensor of shape (n_rows, sum of n_outputs)
+        Tensor of shape (n_members, n_rows, sum of n_outputs)
             The tasks' outputs side by side.
         """
-        if self.embedding is None:
-            return self.body(numbers)
-        return self.body(torch.cat([numbers, self.embedding(codes)], dim=1))
+        features = [numbers.expand(self.n_members, -1, -1)]
+        if self.numeric_embedding is not None:
+            features.append(self.numeric_embedding(numbers))
+        if self.embedding is not None:
+            features.append(self.embedding(codes))
+        return self.body(self.feature_dropout(torch.cat(features, dim=2)))

@@ -48,6 +48,8 @@ class PLE(nn.Module):
         The paper has no such connections.
     activate_experts : bool, default=True
         Whether an expert's last layer is activated.
+    n_members : int, default=1
+        Number of independent networks.
 
     References
     ----------
@@ -61,6 +63,8 @@ class PLE(nn.Module):
     >>> network = PLE(in_features=7, n_outputs=[1, 3], n_levels=2)
     >>> network(torch.zeros(10, 7)).shape
     torch.Size([10, 4])
+    >>> PLE(in_features=7, n_outputs=[1, 3], n_members=5)(torch.zeros(5, 10, 7)).shape
+    torch.Size([5, 10, 4])
     """
 
     def __init__(
@@ -78,6 +82,7 @@ class PLE(nn.Module):
         dropout: float = 0.0,
         residual: bool = False,
         activate_experts: bool = True,
+        n_members: int = 1,
     ):
         super().__init__()
         if n_shared_experts + n_specific_experts == 0:
@@ -92,6 +97,7 @@ class PLE(nn.Module):
             levels.append(
                 ExtractionLevel(
                     width,
+                    n_members,
                     len(n_outputs),
                     n_shared_experts,
                     n_specific_experts,
@@ -108,7 +114,12 @@ class PLE(nn.Module):
             width = levels[-1].out_features
         self.levels = nn.ModuleList(levels)
         self.towers = Towers(
-            width, n_outputs, tower_hidden_units, activation=activation, dropout=dropout
+            width,
+            n_outputs,
+            tower_hidden_units,
+            activation=activation,
+            dropout=dropout,
+            n_members=n_members,
         )
 
     def representations(self, inputs: Tensor) -> Tensor:
@@ -116,15 +127,16 @@ class PLE(nn.Module):
 
         Parameters
         ----------
-        inputs : Tensor of shape (n_rows, in_features)
-            The features.
+        inputs : Tensor of shape (n_members, n_rows, in_features)
+            The features as each member sees them. A single member's first axis may be left out.
 
         Returns
         -------
-        Tensor of shape (n_tasks, n_rows, expert_hidden_units[-1])
-            One representation per task.
+        Tensor of shape (n_members * n_tasks, n_rows, expert_hidden_units[-1])
+            One representation per member and task.
         """
-        task_branches, shared_branch = inputs.unsqueeze(0), inputs.unsqueeze(0)
+        shared_branch = inputs if inputs.dim() == 3 else inputs.unsqueeze(0)
+        task_branches = shared_branch
         for level in self.levels:
             task_branches, shared_branch = level(task_branches, shared_branch)
         return task_branches
@@ -134,26 +146,28 @@ class PLE(nn.Module):
 
         Parameters
         ----------
-        inputs : Tensor of shape (n_rows, in_features)
-            The features.
+        inputs : Tensor of shape (n_members, n_rows, in_features)
+            The features as each member sees them. A single member's first axis may be left out.
 
         Returns
         -------
-        Tensor of shape (n_rows, sum of n_outputs)
-            The tasks' outputs side by side.
+        Tensor of shape (n_members, n_rows, sum of n_outputs)
+            The tasks' outputs side by side; without a first axis if the inputs have none.
         """
-        return self.towers(self.representations(inputs))
+        outputs = self.towers(self.representations(inputs))
+        return outputs if inputs.dim() == 3 else outputs.squeeze(0)
 
 
 class ExtractionLevel(nn.Module):
     """One level: banks of experts, a gate per task and, unless it is the last, a shared gate.
 
-    At the first level all branches are the features, given once (``branches_start``).
+    At the first level all branches of a member are its features, given once (``branches_start``).
     """
 
     def __init__(
         self,
         in_features: int,
+        n_members: int,
         n_tasks: int,
         n_shared: int,
         n_specific: int,
@@ -168,8 +182,9 @@ class ExtractionLevel(nn.Module):
         is_last: bool,
     ):
         super().__init__()
+        self.n_members = n_members
         self.n_tasks = n_tasks
-        groups = 1 if branches_start else n_tasks
+        groups = n_members if branches_start else n_members * n_tasks
         expert_options: dict[str, Any] = {
             "activation": activation,
             "dropout": dropout,
@@ -177,25 +192,25 @@ class ExtractionLevel(nn.Module):
         }
         self.specific_experts = self.shared_experts = self.shared_gate = None
         if n_specific:
-            per_group = n_tasks * n_specific // groups
+            per_group = n_members * n_tasks * n_specific // groups
             self.specific_experts = BatchedMLP(
                 groups, per_group, in_features, hidden_units, **expert_options
             )
         if n_shared:
             self.shared_experts = BatchedMLP(
-                1, n_shared, in_features, hidden_units, **expert_options
+                n_members, n_shared, in_features, hidden_units, **expert_options
             )
         gate_options: dict[str, Any] = {
             "hidden_units": gate_hidden_units,
             "activation": activation,
         }
         self.task_gates = Gates(
-            groups, n_tasks, in_features, n_specific + n_shared, **gate_options
+            groups, n_members * n_tasks, in_features, n_specific + n_shared, **gate_options
         )
         # Nothing reads the shared branch after the last level, or without shared experts.
         if n_shared and not is_last:
             n_experts = n_tasks * n_specific + n_shared
-            self.shared_gate = Gates(1, 1, in_features, n_experts, **gate_options)
+            self.shared_gate = Gates(n_members, n_members, in_features, n_experts, **gate_options)
         self.out_features = hidden_units[-1]
         self.residual = residual and self.out_features == in_features
 
@@ -204,35 +219,38 @@ class ExtractionLevel(nn.Module):
 
         Parameters
         ----------
-        task_branches : Tensor of shape (n_tasks, n_rows, in_features)
-            Input of each task's branch; a first axis of one at the first level.
-        shared_branch : Tensor of shape (1, n_rows, in_features)
-            Input of the shared branch.
+        task_branches : Tensor of shape (n_members * n_tasks, n_rows, in_features)
+            Input of each task's branch; a first axis of n_members at the first level.
+        shared_branch : Tensor of shape (n_members, n_rows, in_features)
+            Input of the shared branches.
 
         Returns
         -------
-        tuple of Tensors of shapes (n_tasks, n_rows, width) and (1, n_rows, width)
+        tuple of Tensors of shapes (n_members * n_tasks, n_rows, width), (n_members, n_rows, width)
             The branches' outputs. Where there is no shared gate, the shared branch comes back as
             it went in.
         """
-        n_tasks = self.n_tasks
-        weights = self.task_gates(task_branches)
-        banks = []  # (n_tasks or 1, n_experts, n_rows, width), in the order of the gate's weights
+        n_members, n_tasks = self.n_members, self.n_tasks
+        weights = self.task_gates(task_branches).unflatten(0, (n_members, n_tasks))
+        # (n_members, n_tasks or 1, n_experts, n_rows, width), in the order of the gates' weights
+        banks = []
         if self.specific_experts is not None:
             specific = self.specific_experts(task_branches)
-            banks.append(specific.unflatten(0, (n_tasks, -1)))
+            banks.append(specific.unflatten(0, (n_members, n_tasks, -1)))
         if self.shared_experts is not None:
-            banks.append(self.shared_experts(shared_branch).unsqueeze(0))
+            shared = self.shared_experts(shared_branch)
+            banks.append(shared.unflatten(0, (n_members, 1, -1)))
 
-        parts = weights.split([bank.shape[1] for bank in banks], dim=-1)
+        parts = weights.split([bank.shape[2] for bank in banks], dim=-1)
         mixed = [mix(part, bank) for part, bank in zip(parts, banks, strict=True)]
         task_outputs = mixed[0] + mixed[1] if len(mixed) == 2 else mixed[0]
         if self.residual:
-            task_outputs = task_outputs + task_branches
+            task_outputs = task_outputs + task_branches.unflatten(0, (n_members, -1))
+        task_outputs = task_outputs.flatten(0, 1)
         if self.shared_gate is None:
             return task_outputs, shared_branch
 
-        experts = torch.cat([bank.flatten(0, 1) for bank in banks]).unsqueeze(0)
+        experts = torch.cat([bank.flatten(1, 2) for bank in banks], dim=1)
         shared_outputs = mix(self.shared_gate(shared_branch), experts)
         if self.residual:
             shared_outputs = shared_outputs + shared_branch
@@ -280,14 +298,14 @@ def mix(weights: Tensor, experts: Tensor) -> Tensor:
 
     Parameters
     ----------
-    weights : Tensor of shape (n_gates, n_rows, n_experts)
+    weights : Tensor of shape (..., n_rows, n_experts)
         The gates' outputs.
-    experts : Tensor of shape (n_gates or 1, n_experts, n_rows, width)
-        The experts' outputs, the gate's own or the same for all gates.
+    experts : Tensor of shape (..., n_experts, n_rows, width)
+        The experts' outputs. Axes before these are the gates, or one where all have the same.
 
     Returns
     -------
-    Tensor of shape (n_gates, n_rows, width)
+    Tensor of shape (..., n_rows, width)
         The weighted sums.
     """
-    return (weights.transpose(1, 2).unsqueeze(-1) * experts).sum(dim=1)
+    return (weights.mT.unsqueeze(-1) * experts).sum(dim=-3)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from .mlp import BatchedMLP
+from .mlp import BatchedLinear, BatchedMLP
 
 
 class Towers(nn.Module):
@@ -25,6 +25,8 @@ class Towers(nn.Module):
         A key of `ACTIVATIONS`.
     dropout : float, default=0.0
         Share of the hidden activations that are dropped in training.
+    n_members : int, default=1
+        Number of networks that have such towers.
 
     Examples
     --------
@@ -32,7 +34,7 @@ class Towers(nn.Module):
     >>> from sklearn_ple.nn import Towers
     >>> towers = Towers(8, [1, 3], hidden_units=(4,))
     >>> towers(torch.zeros(2, 10, 8)).shape
-    torch.Size([10, 4])
+    torch.Size([1, 10, 4])
     """
 
     def __init__(
@@ -43,25 +45,29 @@ class Towers(nn.Module):
         *,
         activation: str = "relu",
         dropout: float = 0.0,
+        n_members: int = 1,
     ):
         super().__init__()
+        self.n_members = n_members
+        n_towers = n_members * len(n_outputs)
         self.hidden = BatchedMLP(
-            len(n_outputs), 1, in_features, hidden_units, activation=activation, dropout=dropout
+            n_towers, 1, in_features, hidden_units, activation=activation, dropout=dropout
         )
-        self.heads = nn.ModuleList(nn.Linear(self.hidden.out_features, n) for n in n_outputs)
+        width = self.hidden.out_features
+        self.heads = nn.ModuleList(BatchedLinear(n_members, 1, width, n) for n in n_outputs)
 
     def forward(self, representations: Tensor) -> Tensor:
         """Map every task's representation to its outputs.
 
         Parameters
         ----------
-        representations : Tensor of shape (n_tasks, n_rows, in_features)
-            One representation per task.
+        representations : Tensor of shape (n_members * n_tasks, n_rows, in_features)
+            One representation per member and task.
 
         Returns
         -------
-        Tensor of shape (n_rows, sum of n_outputs)
+        Tensor of shape (n_members, n_rows, sum of n_outputs)
             The tasks' outputs side by side.
         """
-        hidden = self.hidden(representations)
-        return torch.cat([head(h) for head, h in zip(self.heads, hidden, strict=True)], dim=1)
+        hidden = self.hidden(representations).unflatten(0, (self.n_members, -1)).unbind(1)
+        return torch.cat([head(h) for head, h in zip(self.heads, hidden, strict=True)], dim=-1)

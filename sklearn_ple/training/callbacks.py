@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from sklearn.exceptions import ConvergenceWarning
 from skorch.callbacks import Callback
+from torch.optim.swa_utils import AveragedModel
 from tqdm.auto import tqdm
 
 from .net import MultiTaskNet
@@ -76,6 +77,46 @@ class RecordEpoch(Callback):
         net.history.record("seconds", time.perf_counter() - self.start_)
 
 
+class AverageWeights(Callback):
+    """Averages the weights over the last part of the steps, for validation and prediction.
+
+    The part grows with the steps (polynomial-decay averaging, Shamir and Zhang 2013), so that the
+    start is forgotten however long training takes.
+
+    Parameters
+    ----------
+    share : float
+        About which share of the steps so far is averaged over.
+    """
+
+    def __init__(self, share: float):
+        self.share = share
+
+    def on_train_begin(self, net: MultiTaskNet, **_: Any) -> None:
+        """Start from the network as it is."""
+        self.averaged_ = AveragedModel(net.module_, multi_avg_fn=self._average).eval()
+        net.averages_ = self
+
+    @property
+    def network_(self) -> torch.nn.Module:
+        """The network of averaged weights."""
+        return self.averaged_.module
+
+    def on_batch_end(self, net: MultiTaskNet, training: bool = False, **_: Any) -> None:
+        """Take the step in."""
+        if training:
+            self.averaged_.update_parameters(net.module_)
+
+    def on_train_end(self, net: MultiTaskNet, **_: Any) -> None:
+        """Let the copy go; `KeepBestWeights` has its weights."""
+        del self.averaged_
+        net.averages_ = None
+
+    @torch.no_grad()
+    def _average(self, averages: Any, values: Any, n_before: Any) -> None:
+        torch._foreach_lerp_(averages, values, 1 / (1 + self.share * int(n_before)))
+
+
 class KeepBestWeights(Callback):
     """Ends training when a loss is no longer finite or validation stops improving.
 
@@ -127,8 +168,8 @@ class KeepBestWeights(Callback):
 
     def on_train_end(self, net: MultiTaskNet, **_: Any) -> None:
         """Give the network the best weights."""
-        if self.stop_early or net.stop_reason_ is not None:
-            net.module_.load_state_dict(self.best_)
+        in_time = not self.stop_early and net.stop_reason_ is None
+        net.module_.load_state_dict(self.latest_ if in_time else self.best_)
         del self.best_, self.latest_
 
     def _warn_not_finite(self, finite: np.ndarray, epoch: int) -> None:

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
 # With early_stopping="auto": fewer rows than this leave too few for validation.
-_MIN_ROWS_TO_STOP_EARLY = 1000
+_MIN_ROWS_TO_STOP_EARLY = 500
 
 
 class SparseNumbers:

@@ -53,6 +53,8 @@ class MultiTaskNet(NeuralNet):
         Why a callback of ours ended the training early.
     valid_outputs_ : ndarray or None
         The outputs of the epoch's validation.
+    averages_ : AverageWeights or None
+        In training, the callback that holds the network of averaged weights, to validate.
     """
 
     history: Any
@@ -61,6 +63,7 @@ class MultiTaskNet(NeuralNet):
 
     def __init__(self, *args: Any, dtype: torch.dtype, **kwargs: Any):
         self.dtype = dtype
+        self.averages_: Any = None
         super().__init__(*args, **kwargs)
 
     @property
@@ -100,6 +103,17 @@ class MultiTaskNet(NeuralNet):
         sums = self.criterion_.task_sums(y_pred, targets, weights)
         self._sums.append(sums.detach())
         return self.criterion_.combine(sums)[0]
+
+    @property
+    def evaluated_module(self) -> torch.nn.Module:
+        """The network of averaged weights if there is one, else the one that is trained."""
+        return self.module_ if self.averages_ is None else self.averages_.network_
+
+    def infer(self, x: Any, **fit_params: Any) -> Tensor:
+        """Compute the networks' outputs: each one's in training, else their mean's."""
+        if self.module_.training:
+            return super().infer(x, **fit_params)
+        return self.criterion_.average(self.evaluated_module(**to_tensor(x, device=self.device)))
 
     def run_single_epoch(
         self, iterator: Any, training: bool, prefix: str, step_fn: Any, **fit_params: Any
@@ -148,8 +162,9 @@ class MultiTaskNet(NeuralNet):
         self.history = copy.deepcopy(other.history)
 
     def snapshot(self) -> dict[str, Tensor]:
-        """Copy the network's state."""
-        return {name: value.clone() for name, value in self.module_.state_dict().items()}
+        """Copy the state of the network to evaluate."""
+        state = self.evaluated_module.state_dict()
+        return {name: value.clone() for name, value in state.items()}
 
 
 def _identity(batch: Any) -> Any:
@@ -173,6 +188,9 @@ def make_net(
     options: dict[str, Any] = {"optimizer": optimizer_class, "lr": learning_rate}
     if "weight_decay" in inspect.signature(optimizer_class).parameters:
         options["optimizer__weight_decay"] = weight_decay
+        # What is looked up or added has no scale that decay would hold in check.
+        free = {"weight_decay": 0.0}
+        options["optimizer__param_groups"] = [("*embedding*", free), ("*bias", free)]
     # One kernel for all parameters: the step is a good part of the time of small networks.
     if isinstance(optimizer, str) and device != "mps":
         options["optimizer__fused"] = True

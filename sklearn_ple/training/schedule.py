@@ -1,7 +1,8 @@
-"""Optimizers and learning-rate schedules by name."""
+"""Optimizers and learning-rate schedules by name; sizes that fit the number of rows."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import torch
@@ -47,3 +48,19 @@ LR_SCHEDULES: dict[str, Callable[[float, int, int], LRScheduler] | None] = {
     "cosine": cosine,
     "one_cycle": one_cycle,
 }
+
+
+def default_batch_size(n_rows: int) -> int:
+    """Rows in a step: about a 32nd of them, a power of two from 32 to 1024.
+
+    So an epoch of a small table has some tens of steps, and one of a large table is fast.
+    """
+    return 2 ** round(math.log2(min(max(n_rows / 32, 32), 1024)))
+
+
+def default_patience(n_rows: int) -> int:
+    """Epochs without an improvement before training ends: 16 for small tables, 3 for large ones.
+
+    The more steps an epoch has, the less its validation depends on chance.
+    """
+    return round(min(max(10 * (10_000 / n_rows) ** 0.3, 3), 16))

@@ -16,13 +16,17 @@ FLOAT32_FAILURES = {
 }
 
 
-@parametrize_with_checks([cls(dtype="float64", random_state=0) for cls in CLASSES])
+# More members do the same again.
+SMALL = {"n_members": 2, "random_state": 0}
+
+
+@parametrize_with_checks([cls(dtype="float64", **SMALL) for cls in CLASSES])
 def test_checks_float64(estimator, check):
     check(estimator)
 
 
 @parametrize_with_checks(
-    [cls(random_state=0) for cls in CLASSES],
+    [cls(**SMALL) for cls in CLASSES],
     expected_failed_checks=lambda _: FLOAT32_FAILURES,
 )
 def test_checks_float32(estimator, check):

@@ -28,7 +28,7 @@ def test_columns_are_embedded_by_tables_of_their_own(table, dim):
     parts = []
     for column, weight in enumerate(embedding.weight.split(cardinalities)):
         parts.append(nn.Embedding.from_pretrained(weight.detach())(codes[:, column]))
-    assert torch.equal(embedding(codes), torch.cat(parts, dim=1))
+    assert torch.equal(embedding(codes)[0], torch.cat(parts, dim=1))
 
 
 @given(st.lists(st.integers(2, 300), min_size=1, max_size=5), st.data())
@@ -44,7 +44,7 @@ def test_automatic_widths_are_the_first_numbers_of_the_widest_table(cardinalitie
         for column, (table, width) in enumerate(zip(tables, widths, strict=True))
     ]
     outputs = embedding(codes)
-    assert torch.equal(outputs, torch.cat(parts, dim=1))
+    assert torch.equal(outputs[0], torch.cat(parts, dim=1))
     # What a narrow column does not read is not learnt.
     outputs.sum().backward()
     for table, width in zip(embedding.weight.grad.split(cardinalities), widths, strict=True):
@@ -120,41 +120,71 @@ class Echo(nn.Module):
 
 def test_the_body_reads_numbers_then_embeddings():
     torch.manual_seed(0)
-    network = TabularNetwork(2, [4, 3], 5, Echo)
+    network = TabularNetwork(2, [4, 3], Echo, embedding_dim=5)
     numbers, codes = torch.randn(6, 2), torch.randint(0, 3, (6, 2))
     outputs = network(numbers, codes)
-    assert network.body.width == outputs.shape[1] == 2 + 2 * 5
-    assert torch.equal(outputs[:, :2], numbers)
-    assert torch.equal(outputs[:, 2:], network.embedding(codes))
+    assert network.body.width == outputs.shape[2] == 2 + 2 * 5
+    assert torch.equal(outputs[0, :, :2], numbers)
+    assert torch.equal(outputs[..., 2:], network.embedding(codes))
 
 
 def test_the_body_is_as_wide_as_the_automatic_embeddings():
-    network = TabularNetwork(2, [4, 100], "auto", Echo)
+    network = TabularNetwork(2, [4, 100], Echo)
     outputs = network(torch.zeros(3, 2), torch.zeros(3, 2, dtype=torch.uint8))
-    assert network.body.width == outputs.shape[1] == 2 + embedding_width(4) + embedding_width(100)
+    assert network.body.width == outputs.shape[2] == 2 + embedding_width(4) + embedding_width(100)
 
 
 def test_without_categories_the_body_reads_the_numbers_alone():
-    network = TabularNetwork(3, [], 5, Echo)
+    network = TabularNetwork(3, [], Echo)
     numbers = torch.randn(6, 3)
     assert network.embedding is None
     assert network.body.width == 3
-    assert torch.equal(network(numbers, torch.empty(6, 0, dtype=torch.int64)), numbers)
+    assert torch.equal(network(numbers, torch.empty(6, 0, dtype=torch.int64))[0], numbers)
 
 
 def test_without_numbers_the_body_reads_the_embeddings_alone():
-    network = TabularNetwork(0, [4], 5, Echo)
+    network = TabularNetwork(0, [4], Echo, embedding_dim=5)
     codes = torch.tensor([[2], [3], [0]])
     outputs = network(torch.empty(3, 0), codes)
     assert network.body.width == 5
     assert torch.equal(outputs, network.embedding(codes))
 
 
+@pytest.mark.parametrize("embedding_dim", [3, "auto"])
+def test_members_have_embeddings_of_their_own(embedding_dim):
+    torch.manual_seed(0)
+    embedding = CategoricalEmbedding([5, 30], embedding_dim, n_members=3)
+    codes = torch.tensor([[2, 7], [4, 29], [0, 1]])
+    outputs = embedding(codes)
+    for member, weight in enumerate(embedding.weight.detach().chunk(3, dim=1)):
+        alone = CategoricalEmbedding([5, 30], embedding_dim)
+        alone.weight.data = weight
+        assert torch.equal(outputs[member], alone(codes)[0])
+    assert not torch.equal(outputs[0], outputs[1])
+
+
+def test_members_read_the_same_numbers():
+    network = TabularNetwork(2, [4], Echo, n_members=3)
+    numbers = torch.randn(6, 2)
+    outputs = network(numbers, torch.zeros(6, 1, dtype=torch.uint8))
+    assert torch.equal(outputs[..., :2], numbers.expand(3, -1, -1))
+
+
+def test_feature_dropout_drops_its_share_in_training_only():
+    torch.manual_seed(0)
+    network = TabularNetwork(40, [], Echo, feature_dropout=0.25)
+    numbers, codes = torch.ones(500, 40), torch.empty(500, 0, dtype=torch.int64)
+    outputs = network(numbers, codes)
+    assert (outputs == 0).double().mean().item() == pytest.approx(0.25, abs=0.02)
+    assert outputs.mean().item() == pytest.approx(1.0, abs=0.03)
+    assert torch.equal(network.eval()(numbers, codes)[0], numbers)
+
+
 @pytest.mark.parametrize("n_rows", [1, 8])
 def test_gradients_reach_the_embeddings_through_the_network(n_rows):
     torch.manual_seed(0)
-    network = TabularNetwork(2, [4], 3, lambda width: PLE(width, [1, 2], n_levels=2))
+    network = TabularNetwork(2, [4], lambda width: PLE(width, [1, 2], n_levels=2), embedding_dim=3)
     outputs = network(torch.randn(n_rows, 2), torch.full((n_rows, 1), 3))
-    assert outputs.shape == (n_rows, 3)
+    assert outputs.shape == (1, n_rows, 3)
     (outputs**2).sum().backward()
     assert network.embedding.weight.grad.any(dim=1).tolist() == [False, False, False, True]

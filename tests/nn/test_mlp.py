@@ -164,12 +164,12 @@ def test_towers_are_separate_sequential_modules(n_outputs, units):
     towers = Towers(5, n_outputs, units, activation="silu").double()
     representations = draw(len(n_outputs), 7, 5)
     outputs = towers(representations)
-    assert outputs.shape == (7, sum(n_outputs))
-    for task, part in enumerate(outputs.split(n_outputs, dim=1)):
+    assert outputs.shape == (1, 7, sum(n_outputs))
+    for task, part in enumerate(outputs[0].split(n_outputs, dim=1)):
         hidden = representations[task]
         for layer in towers.hidden.layers:
             hidden = nn.functional.silu(single(layer, task)(hidden))
-        assert_close(part, towers.heads[task](hidden))
+        assert_close(part, single(towers.heads[task], 0)(hidden))
 
 
 def test_towers_heads_are_not_dropped_out():

@@ -141,7 +141,7 @@ def naive_ple(params, x, options):
         n_layers = len(options["tower_hidden_units"])
         hidden = naive_mlp(params, "towers.hidden", k, branches[k], n_layers, function)
         head = f"towers.heads.{k}"
-        outputs.append(params[f"{head}.weight"] @ hidden + params[f"{head}.bias"])
+        outputs.append(params[f"{head}.weight"][0] @ hidden + params[f"{head}.bias"][0])
     return torch.cat(outputs)
 
 
@@ -173,6 +173,19 @@ def test_outputs_and_gradients_are_those_of_the_papers_equations(changes, n_rows
     for name, gradient in gradients(network.named_parameters()).items():
         assert params[name].grad is not None, f"the equations do not read {name}"
         assert_close(gradient, params[name].grad)
+
+
+@pytest.mark.parametrize("changes", NETWORKS.values(), ids=NETWORKS.keys())
+def test_members_are_networks_of_their_own(changes):
+    n_members = 3
+    ensemble, options = make(**changes, n_members=n_members)
+    inputs = torch.stack([draw(5, options["in_features"], seed) for seed in range(n_members)])
+    outputs = ensemble(inputs)
+    for member in range(n_members):
+        network, _ = make(**changes)
+        state = {name: p.chunk(n_members)[member] for name, p in ensemble.state_dict().items()}
+        network.load_state_dict(state)
+        assert_close(outputs[member], network(inputs[member]))
 
 
 @pytest.mark.parametrize("changes", NETWORKS.values(), ids=NETWORKS.keys())
@@ -233,7 +246,7 @@ def test_one_level_is_customized_gate_control():
             + state["towers.hidden.layers.0.bias"][task]
         )
         head = f"towers.heads.{task}"
-        outputs.append(hidden @ state[f"{head}.weight"].T + state[f"{head}.bias"])
+        outputs.append(hidden @ state[f"{head}.weight"][0].T + state[f"{head}.bias"][0])
     np.testing.assert_allclose(
         network(inputs).detach().numpy(), np.hstack(outputs), rtol=1e-10, atol=1e-10
     )
@@ -447,7 +460,7 @@ def test_representations_are_what_the_towers_read():
     inputs = draw(6, 4)
     representations = network.representations(inputs)
     assert representations.shape == (3, 6, 3)
-    assert_close(network.towers(representations), network(inputs))
+    assert_close(network.towers(representations)[0], network(inputs))
 
 
 def test_residual_changes_nothing_where_widths_differ():

@@ -23,7 +23,13 @@ def table():
 
 
 def model(**params):
-    defaults = {"max_epochs": 5, "batch_size": 32, "random_state": 0, "device": "cpu"}
+    defaults = {
+        "max_epochs": 5,
+        "batch_size": 32,
+        "random_state": 0,
+        "device": "cpu",
+        "n_members": 1,
+    }
     return PLERegressor(**(defaults | params))
 
 
