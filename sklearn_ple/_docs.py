@@ -66,10 +66,10 @@ task_weight_decay : float, list of float or dict, default=1.0
 optimizer : {"adamw", "adam", "sgd"} or class, default="adamw"
     The optimizer, or a subclass of :class:`torch.optim.Optimizer`.""",
     "learning_rate": """
-learning_rate : float, default=1e-3
+learning_rate : float, default=3e-3
     The learning rate, the highest one where there is a schedule.""",
     "lr_schedule": """
-lr_schedule : {"constant", "cosine", "one_cycle"}, default="constant"
+lr_schedule : {"constant", "cosine", "one_cycle"}, default="one_cycle"
     How the learning rate changes over ``max_epochs``: not at all, down to zero along half a
     cosine, or up over the first 30 % of the steps and down to zero after them.""",
     "weight_decay": """
@@ -81,17 +81,19 @@ weight_averaging : float, default=0.1
     prediction; 0 for the last weights alone.""",
     "batch_size": """
 batch_size : int or "auto", default="auto"
-    Rows in a step of training. "auto" takes a 32nd of the rows, from 32 to 1024.""",
+    Rows in a step of training. "auto" takes a 32nd of the rows, from 64 to 1024.""",
     "max_epochs": """
-max_epochs : int, default=100
-    Passes over the data, at most.""",
+max_epochs : int or "auto", default="auto"
+    Passes over the data, at most; the schedule of the learning rate is laid out for as many.
+    "auto" takes 100 for a small table, 12 for 50,000 rows and 4 for millions.""",
     "early_stopping": """
 early_stopping : bool or "auto", default="auto"
     Whether to set rows aside for validation, to stop when their joint loss no longer decreases,
     and to return to the best weights. "auto" does so from 500 rows on.""",
     "validation_fraction": """
-validation_fraction : float, default=0.1
-    Share of the rows, drawn at random, that early stopping sets aside.""",
+validation_fraction : float or "auto", default="auto"
+    Share of the rows, drawn at random, that early stopping sets aside. "auto" takes a tenth, but
+    3,000 rows at most.""",
     "n_iter_no_change": """
 n_iter_no_change : int or "auto", default="auto"
     Epochs without an improvement after which early stopping ends the training. "auto" waits for

@@ -26,12 +26,11 @@ from .parameters import SHARED_PARAMETERS
 from .targets import Labels, TargetEncoder, read_targets
 from .tasks import ClassTask
 from .training import (
+    BY_ROWS,
     LR_SCHEDULES,
     MultiTaskNet,
     TableRows,
     callbacks,
-    default_batch_size,
-    default_patience,
     make_net,
     resolve_device,
     seeded,
@@ -107,16 +106,17 @@ class MultiTaskEstimator(BaseEstimator, metaclass=ABCMeta):
                 )
             # The net's copies of targets and weights are enough while it trains.
             del encoded, labels, weights
+            n_epochs = self._or_default("max_epochs", len(train))
             schedule = []
             if (make_schedule := LR_SCHEDULES[self.lr_schedule]) is not None:
-                n_batches = -(-len(train_rows) // self._batch_size(len(train_rows)))
-                schedule = [make_schedule(self.learning_rate, self.max_epochs, n_batches)]
+                n_batches = -(-len(train) // self._or_default("batch_size", len(train)))
+                schedule = [make_schedule(self.learning_rate, n_epochs, n_batches)]
             self.device_ = resolve_device(self.device, self._torch_dtype)
             with seeded(self._rng, self.device_):
-                net = self._make_net(len(train_rows))
+                net = self._make_net(len(train))
                 if resume:
                     net.continue_from(self.net_)
-                self._train(net, train, valid, self.max_epochs, score_valid, schedule)
+                self._train(net, train, valid, n_epochs, score_valid, schedule)
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -210,9 +210,7 @@ class MultiTaskEstimator(BaseEstimator, metaclass=ABCMeta):
         """Train a net, and read off it what is public."""
         names, tasks = self._targets.names, self._targets.tasks
         task_weights = TaskWeights(names, self.task_weights, self.task_weight_decay)
-        patience = self.n_iter_no_change
-        if patience == "auto":
-            patience = default_patience(len(train))
+        patience = self._or_default("n_iter_no_change", len(train))
         steps = [
             callbacks.ApplyTaskWeights(task_weights.at),
             callbacks.RecordEpoch(score_valid),
@@ -249,14 +247,15 @@ class MultiTaskEstimator(BaseEstimator, metaclass=ABCMeta):
             optimizer=self.optimizer,
             learning_rate=self.learning_rate,
             weight_decay=self.weight_decay,
-            batch_size=self._batch_size(n_rows),
+            batch_size=self._or_default("batch_size", n_rows),
             device=self.device_,
             dtype=self._torch_dtype,
             net_params=self.net_params,
         )
 
-    def _batch_size(self, n_rows: int) -> int:
-        return default_batch_size(n_rows) if self.batch_size == "auto" else self.batch_size
+    def _or_default(self, parameter: str, n_rows: int) -> int:
+        value = getattr(self, parameter)
+        return BY_ROWS[parameter](n_rows) if value == "auto" else value
 
     @property
     def _torch_dtype(self) -> torch.dtype:

@@ -11,6 +11,9 @@ from sklearn.tree import DecisionTreeRegressor
 _MAX_ROWS = 50_000
 _MAX_TARGETS = 10_000_000
 
+# A tree's leaf has at least this share of the rows.
+_LEAST_SHARE = 0.002
+
 
 def learn_edges(
     numbers: np.ndarray,
@@ -34,7 +37,7 @@ def learn_edges(
         Positions of classes, or numbers; anything where the weight is zero.
     weights : ndarray of shape (n_rows, n_tasks)
         Sample weights, zero where there is no label. Rows without any label are left out, and at
-        least one must have one; beyond that weights make no difference.
+        least one must have one.
     n_classes : sequence of int
         Number of classes of each task, 0 for a number.
     n_bins : int
@@ -64,8 +67,9 @@ def learn_edges(
         rows = np.sort(np.random.default_rng(0).choice(len(numbers), n_rows, replace=False))
         numbers, targets, weights = numbers[rows], targets[rows], weights[rows]
     outputs = _standardised(targets, weights, n_classes)
+    row_weights = weights.mean(axis=1)
     return [
-        _column_edges(np.append(column, extremes).astype(np.float32), outputs, n_bins)
+        _column_edges(np.append(column, extremes).astype(np.float32), outputs, row_weights, n_bins)
         for column, extremes in zip(numbers.T, zip(least, greatest, strict=True), strict=True)
     ]
 
@@ -80,20 +84,22 @@ def _standardised(
         values = target[:, None] == np.arange(1, n) if n else target[:, None]
         values = np.where(seen[:, None], values, 0.0)
         # A sample may have no label of a rare task.
-        n_seen = max(1, seen.sum())
-        values = np.where(seen[:, None], values - values.sum(axis=0) / n_seen, 0.0)
-        deviation = np.sqrt((values**2).sum(axis=0) / n_seen)
+        total = weight.sum() or 1.0
+        values = np.where(seen[:, None], values - weight @ values / total, 0.0)
+        deviation = np.sqrt(weight @ values**2 / total)
         outputs.append(values / np.where(deviation > 0, deviation, 1.0))
     return np.hstack(outputs)
 
 
-def _column_edges(values: np.ndarray, outputs: np.ndarray, n_bins: int) -> np.ndarray:
+def _column_edges(
+    values: np.ndarray, outputs: np.ndarray, row_weights: np.ndarray, n_bins: int
+) -> np.ndarray:
     """Cut one column, whose two last values are the least and the greatest, of rows unknown."""
     distinct, ranks = np.unique(values, return_inverse=True)
     if len(distinct) == 1:
         return np.array([distinct[0], distinct[0] + max(1.0, np.spacing(np.abs(distinct[0])))])
     # Cut k is between the distinct values k - 1 and k.
-    found = _tree_cuts(ranks[:-2], outputs, n_bins)
+    found = _tree_cuts(ranks[:-2], outputs, row_weights, n_bins)
     others = np.setdiff1d(np.arange(1, len(distinct)), found)
     n_others = min(n_bins - 1 - len(found), len(others))
     evenly = np.arange(1, n_others + 1) * len(others) // (n_others + 1)
@@ -105,13 +111,15 @@ def _column_edges(values: np.ndarray, outputs: np.ndarray, n_bins: int) -> np.nd
     return np.unique(np.concatenate([distinct[:1], middle, distinct[-1:]]))
 
 
-def _tree_cuts(ranks: np.ndarray, outputs: np.ndarray, n_bins: int) -> np.ndarray:
+def _tree_cuts(
+    ranks: np.ndarray, outputs: np.ndarray, row_weights: np.ndarray, n_bins: int
+) -> np.ndarray:
     """Find the cuts between ranks that tell the outputs apart best, all outputs alike."""
     tree = DecisionTreeRegressor(
         max_leaf_nodes=max(2, n_bins // 2),
-        min_samples_leaf=max(1, min(64, len(ranks) // 100)),
+        min_weight_fraction_leaf=_LEAST_SHARE,
         random_state=0,
     )
-    tree = tree.fit(ranks[:, None].astype(np.float32), outputs).tree_
+    tree = tree.fit(ranks[:, None].astype(np.float32), outputs, sample_weight=row_weights).tree_
     thresholds = tree.threshold[tree.children_left >= 0]
     return np.unique(np.floor(thresholds).astype(np.int64) + 1)

@@ -265,7 +265,8 @@ def test_sparse_features_equal_dense_ones_but_for_centring(container, table):
     # By hand: scaled by the deviation, not centred.
     scaled = dense / dense.std(axis=0)
     inputs = torch.as_tensor(scaled, dtype=torch.float32)
-    outputs = model.module_(inputs, torch.empty(N, 0, dtype=torch.int64)).detach().numpy()
+    members = model.module_(inputs, torch.empty(N, 0, dtype=torch.int64))
+    outputs = model.net_.criterion_.average(members).detach().numpy()
     assert_array_equal(prediction["alive"], outputs[:, 0] > 0)
 
 
@@ -502,13 +503,20 @@ def test_parameters_reach_the_network(table):
         embedding_dim=2,
         activation="gelu",
         dropout=0.1,
+        feature_dropout=0.3,
         residual=True,
+        n_members=2,
+        n_bins=4,
         max_epochs=1,
     ).fit(*table)
     body = model.module_.body
     assert len(body.levels) == 2
-    assert body.levels[0].shared_experts.layers[0].weight.shape == (3, 7, 4 + 2)
-    assert body.levels[1].specific_experts.layers[1].weight.shape == (5, 5, 7)
+    # Four numbers, the embeddings of all four, and the embedding of the one category.
+    n_features = 4 + 4 * 2 + 2
+    assert body.levels[0].shared_experts.layers[0].weight.shape == (2 * 3, 7, n_features)
+    assert body.levels[1].specific_experts.layers[1].weight.shape == (2 * 5, 5, 7)
+    assert model.module_.feature_dropout.p == 0.3
+    assert max(model.module_.numeric_embedding.n_bins) == 4
     assert body.levels[0].task_gates.hidden.layers[0].out_features == 6
     assert body.towers.hidden.layers[0].out_features == 4
     assert clone(model).get_params() == model.get_params()

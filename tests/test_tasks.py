@@ -314,3 +314,26 @@ def test_names_that_are_no_tasks_are_an_error():
 def test_a_wrong_number_of_entries_is_an_error(value):
     with pytest.raises(ValueError, match=rf"p has {len(value)} entries, but there are 3 tasks"):
         by_task(value, NAMES, "p", default=None)
+
+
+def draw_members(task, seed, n_members=4, n_rows=6):
+    return np.random.default_rng(seed).normal(scale=3, size=(n_members, n_rows, task.n_outputs))
+
+
+@given(st.sampled_from(list(TASK_KINDS)), st.integers(0, 1000))
+def test_the_average_of_networks_predicts_their_mean_prediction(kind, seed):
+    labels = np.array([0, 1, 2, 1]) if kind == "multiclass" else np.array([0, 1, 1, 0])
+    task = fitted(TASK_KINDS[kind], labels)
+    members = draw_members(task, seed)
+    predict = task.predict_proba if task.has_classes else task.predict
+    expected = np.mean([predict(outputs) for outputs in members], axis=0)
+    average = task.average(torch.from_numpy(members)).numpy()
+    np.testing.assert_allclose(predict(average), expected, rtol=1e-9)
+
+
+@pytest.mark.parametrize("kind", [Binary, Multiclass])
+def test_the_average_of_certain_networks_is_finite(kind):
+    task = fitted(kind, np.array([0, 1, 1]))
+    outputs = torch.full((3, 2, task.n_outputs), 500.0)
+    outputs[..., 0] *= -1
+    assert task.average(outputs).isfinite().all()

@@ -3,15 +3,14 @@
 from .data import TableRows, place, split_rows
 from .device import resolve_device, seeded
 from .net import MultiTaskNet, make_net, train_net
-from .schedule import LR_SCHEDULES, OPTIMIZERS, default_batch_size, default_patience
+from .schedule import BY_ROWS, LR_SCHEDULES, OPTIMIZERS
 
 __all__ = [
+    "BY_ROWS",
     "LR_SCHEDULES",
     "OPTIMIZERS",
     "MultiTaskNet",
     "TableRows",
-    "default_batch_size",
-    "default_patience",
     "make_net",
     "place",
     "resolve_device",

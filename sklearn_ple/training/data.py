@@ -16,6 +16,10 @@ from torch.utils.data import Dataset, Sampler
 _MIN_ROWS_TO_STOP_EARLY = 500
 
 
+# With validation_fraction="auto": more rows than this tell no more of when to stop.
+_ROWS_OF_VALIDATION = 3000
+
+
 class SparseNumbers:
     """A CSR matrix that is indexed like a tensor; what comes out is dense.
 
@@ -130,13 +134,15 @@ def place(rows: TableRows, device: str) -> TableRows:
 
 
 def split_rows(
-    n_rows: int, early_stopping: bool | str, fraction: float, rng: np.random.RandomState
+    n_rows: int, early_stopping: bool | str, fraction: float | str, rng: np.random.RandomState
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """Choose the rows to train on and, if stopping early, those to validate on."""
     if early_stopping == "auto":
         early_stopping = n_rows >= _MIN_ROWS_TO_STOP_EARLY
     if not early_stopping:
         return np.arange(n_rows), None
+    if isinstance(fraction, str):
+        fraction = min(0.1, _ROWS_OF_VALIDATION / n_rows)
     n_valid = int(np.ceil(fraction * n_rows))
     if n_valid >= n_rows:
         raise ValueError(

@@ -143,11 +143,14 @@ class MultiTaskNet(NeuralNet):
         """
         n_blocks = -(-len(rows) // _BLOCK)
         order = torch.arange(n_blocks * _BLOCK).clamp(max=len(rows) - 1)
-        with suitable_threads(self.module_, min(len(order), _PREDICTION_BATCH)):
-            outputs = [
-                self.evaluation_step(rows[batch]).cpu() for batch in order.split(_PREDICTION_BATCH)
+        self._set_training(False)
+        with torch.no_grad(), suitable_threads(self.module_, min(len(order), _PREDICTION_BATCH)):
+            members = [
+                self.module_(**to_tensor(rows[batch][0], device=self.device)).cpu()
+                for batch in order.split(_PREDICTION_BATCH)
             ]
-        return torch.cat(outputs)[: len(rows)].numpy().astype(np.float64)
+        outputs = self.criterion_.average(torch.cat(members, dim=1).double())
+        return outputs[: len(rows)].numpy()
 
     def public_history(self) -> list[dict[str, Any]]:
         """Give the history as the estimators show it: one dict an epoch."""

@@ -51,11 +51,16 @@ LR_SCHEDULES: dict[str, Callable[[float, int, int], LRScheduler] | None] = {
 
 
 def default_batch_size(n_rows: int) -> int:
-    """Rows in a step: about a 32nd of them, a power of two from 32 to 1024.
+    """Rows in a step: about a 32nd of them, a power of two from 64 to 1024.
 
     So an epoch of a small table has some tens of steps, and one of a large table is fast.
     """
-    return 2 ** round(math.log2(min(max(n_rows / 32, 32), 1024)))
+    return 2 ** round(math.log2(min(max(n_rows / 32, 64), 1024)))
+
+
+def default_epochs(n_rows: int) -> int:
+    """Epochs at most: 12 of 50,000 rows, and as their root grows fewer, from 100 to 4."""
+    return round(min(max(12 * (50_000 / n_rows) ** 0.5, 4), 100))
 
 
 def default_patience(n_rows: int) -> int:
@@ -64,3 +69,11 @@ def default_patience(n_rows: int) -> int:
     The more steps an epoch has, the less its validation depends on chance.
     """
     return round(min(max(10 * (10_000 / n_rows) ** 0.3, 3), 16))
+
+
+#: What the parameters are by the number of rows to train on, where they are "auto".
+BY_ROWS: dict[str, Callable[[int], int]] = {
+    "batch_size": default_batch_size,
+    "max_epochs": default_epochs,
+    "n_iter_no_change": default_patience,
+}

@@ -336,3 +336,27 @@ def test_multiclass_tasks_of_different_sizes_keep_their_columns():
     np.testing.assert_allclose(
         task_losses, naive_task_losses(tasks, outputs, targets, np.ones((6, 4))), rtol=1e-10
     )
+
+
+def test_the_loss_of_several_networks_is_their_mean():
+    tasks, outputs, targets, weights = problem(0, KINDS)
+    rng = np.random.default_rng(1)
+    members = torch.from_numpy(np.stack([outputs, rng.normal(size=outputs.shape)]))
+    targets, weights = torch.from_numpy(targets), torch.from_numpy(weights)
+    loss = JointLoss(tasks).double()
+    expected = torch.stack([loss(member, targets, weights) for member in members]).mean()
+    np.testing.assert_allclose(loss(members, targets, weights).item(), expected.item())
+
+
+def test_averages_keep_the_tasks_apart():
+    tasks, outputs, _, _ = problem(0, KINDS + KINDS[::-1])
+    rng = np.random.default_rng(1)
+    members = torch.from_numpy(np.stack([outputs, rng.normal(size=outputs.shape)]))
+    average = JointLoss(tasks).average(members)
+    sizes = [task.n_outputs for task in tasks]
+    for task, part, own in zip(
+        tasks, average.split(sizes, dim=-1), members.split(sizes, dim=-1), strict=True
+    ):
+        np.testing.assert_allclose(part, task.average(own))
+    alone = JointLoss(tasks).average(members[:1])
+    assert torch.equal(alone, members[0])

@@ -98,6 +98,6 @@ def test_split_sets_a_share_aside_once():
     train, valid = split_rows(1000, "auto", 0.25, np.random.RandomState(0))
     assert len(valid) == 250
     assert sorted([*train, *valid]) == list(range(1000))
-    train, valid = split_rows(999, "auto", 0.25, np.random.RandomState(0))
-    assert valid is None and train.tolist() == list(range(999))
+    train, valid = split_rows(499, "auto", 0.25, np.random.RandomState(0))
+    assert valid is None and train.tolist() == list(range(499))
     assert split_rows(5000, False, 0.25, np.random.RandomState(0))[1] is None

@@ -3,6 +3,7 @@
 import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from numpy.testing import assert_allclose
@@ -10,6 +11,7 @@ from sklearn.exceptions import ConvergenceWarning
 from skorch.callbacks import Callback, EarlyStopping
 
 from sklearn_ple import PLEClassifierRegressor, PLERegressor
+from sklearn_ple.training import BY_ROWS
 
 N = 200
 
@@ -26,9 +28,11 @@ def model(**params):
     defaults = {
         "max_epochs": 5,
         "batch_size": 32,
+        "lr_schedule": "constant",
+        "n_members": 1,
+        "dropout": 0.0,
         "random_state": 0,
         "device": "cpu",
-        "n_members": 1,
     }
     return PLERegressor(**(defaults | params))
 
@@ -113,7 +117,12 @@ def test_validation_scores_are_recorded(table):
     X, y = table
     mixed = np.column_stack([y, X[:, 2] > 0])
     fitted = PLEClassifierRegressor(
-        early_stopping=True, max_epochs=3, random_state=0, learning_rate=0.01
+        early_stopping=True,
+        max_epochs=3,
+        learning_rate=0.01,
+        lr_schedule="constant",
+        validation_fraction=0.1,
+        random_state=0,
     ).fit(X, mixed)
     epoch = fitted.history_[-1]
     assert_allclose(epoch["valid_score"], np.mean(epoch["valid_task_scores"]))
@@ -149,10 +158,23 @@ def test_schedules_begin_anew_with_a_warm_start(table, seen):
 
 
 @pytest.mark.parametrize(
-    "optimizer", ["adamw", "adam", "sgd", torch.optim.RMSprop, torch.optim.LBFGS]
+    ("optimizer", "learning_rate"),
+    [
+        ("adamw", 0.01),
+        ("adam", 0.01),
+        ("sgd", 0.01),
+        (torch.optim.RMSprop, 0.001),
+        (torch.optim.LBFGS, 0.1),
+    ],
 )
-def test_optimizers_decrease_the_loss(table, optimizer):
-    fitted = model(optimizer=optimizer, learning_rate=0.01, max_epochs=15).fit(*table)
+def test_optimizers_decrease_the_loss(table, optimizer, learning_rate):
+    fitted = model(
+        optimizer=optimizer,
+        learning_rate=learning_rate,
+        max_epochs=15,
+        batch_size=N,
+        feature_dropout=0.0,
+    ).fit(*table)
     assert fitted.history_[-1]["loss"] < fitted.history_[0]["loss"]
 
 
@@ -215,3 +237,69 @@ def test_dtype_of_the_network(table, dtype):
     assert {p.dtype for p in fitted.module_.parameters()} == {getattr(torch, dtype)}
     fitted.set_params(dtype="float64" if dtype == "float32" else "float32")
     assert np.isfinite(fitted.predict(table[0])).all()
+
+
+def test_weights_are_averaged_over_the_last_share_of_the_steps(table):
+    class Collect(Callback):
+        states = []
+
+        def on_batch_end(self, net, training=False, **_):
+            if training:
+                self.states.append(net.module_.body.towers.heads[0].weight.detach().clone())
+
+    Collect.states.clear()
+    share = 0.25
+    fitted = model(
+        weight_averaging=share, lr_schedule="constant", early_stopping=False, callbacks=[Collect()]
+    ).fit(*table)
+    average = Collect.states[0]
+    for n_before, state in enumerate(Collect.states[1:], start=1):
+        average = average + (state - average) / (1 + share * n_before)
+    actual = fitted.module_.body.towers.heads[0].weight.detach()
+    assert_allclose(actual, average, rtol=1e-4, atol=1e-6)
+    assert not np.allclose(actual, Collect.states[-1], rtol=1e-4, atol=1e-6)
+
+
+def test_without_averaging_the_last_weights_are_kept(table):
+    class Collect(Callback):
+        states = []
+
+        def on_batch_end(self, net, training=False, **_):
+            if training:
+                self.states.append(net.module_.body.towers.heads[0].weight.detach().clone())
+
+    Collect.states.clear()
+    fitted = model(weight_averaging=0, early_stopping=False, callbacks=[Collect()]).fit(*table)
+    assert torch.equal(fitted.module_.body.towers.heads[0].weight, Collect.states[-1])
+
+
+def test_weight_decay_leaves_embeddings_and_biases_alone(table):
+    X, y = table
+    fitted = model(max_epochs=1).fit(X, y)
+    groups = fitted.net_.optimizer_.param_groups
+    decay = {id(p): group["weight_decay"] for group in groups for p in group["params"]}
+    for name, parameter in fitted.module_.named_parameters():
+        free = "embedding" in name or name.endswith("bias")
+        assert decay[id(parameter)] == (0.0 if free else 1e-2), name
+
+
+def test_members_are_trained_apart_and_their_mean_is_predicted(table):
+    X, y = table
+    fitted = model(n_members=3).fit(X, y)
+    rows = fitted._features.transform(pd.DataFrame(X, columns=[f"x{i}" for i in range(4)]))
+    numbers, codes = (torch.as_tensor(part) for part in rows)
+    with torch.no_grad():
+        members = fitted.module_.eval()(numbers, codes).numpy()
+    assert members.shape == (3, N, 2)
+    assert np.std(members, axis=0).mean() > 0.01
+    expected = members.mean(axis=0) * y.std(axis=0) + y.mean(axis=0)
+    assert_allclose(fitted.predict(X), expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("n_rows", [1, 500, 5_000, 50_000, 10_000_000])
+def test_automatic_sizes_grow_and_fall_with_the_rows(n_rows):
+    sizes = {name: rule(n_rows) for name, rule in BY_ROWS.items()}
+    more = {name: rule(n_rows * 4) for name, rule in BY_ROWS.items()}
+    assert sizes["batch_size"] <= more["batch_size"]
+    assert sizes["max_epochs"] >= more["max_epochs"] >= 4
+    assert sizes["n_iter_no_change"] >= more["n_iter_no_change"] >= 3
