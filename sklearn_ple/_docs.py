@@ -48,11 +48,11 @@ numeric_embedding : str or None, default="piecewise_linear+bins"
     ``embedding_dim`` says, 8 if that is "auto". Sparse X has none. Piecewise-linear and periodic
     embeddings are those of Gorishniy, Rubachev and Babenko (NeurIPS 2022).""",
     "n_bins": """
-n_bins : int, default=32
+n_bins : int, default=64
     Bins of each number, at most. Their edges are the cuts of a small decision tree that predicts
     all tasks, and quantiles of the distinct values.""",
     "feature_dropout": """
-feature_dropout : float, default=0.2
+feature_dropout : float, default=0.1
     Share of the features, coordinates of embeddings included, that are dropped in training.""",
     "task_weights": """
 task_weights : list of float or dict, default=None
@@ -81,7 +81,8 @@ weight_averaging : float, default=0.1
     prediction; 0 for the last weights alone.""",
     "batch_size": """
 batch_size : int or "auto", default="auto"
-    Rows in a step of training. "auto" takes a 32nd of the rows, from 64 to 1024.""",
+    Rows in a step of training. "auto" takes a power of two near
+    twice their root, from 64 to 2048.""",
     "max_epochs": """
 max_epochs : int or "auto", default="auto"
     Passes over the data, at most; the schedule of the learning rate is laid out for as many.

@@ -20,7 +20,7 @@ from sklearn.utils.validation import check_is_fitted
 from ._restore import all_or_nothing
 from .balancing import JointLoss, TaskWeights
 from .features import FeatureEncoder, read_features
-from .nn import TabularNetwork
+from .nn import TabularNetwork, member_rates
 from .numeric import NumericFeatures
 from .parameters import SHARED_PARAMETERS
 from .targets import Labels, TargetEncoder, read_targets
@@ -238,8 +238,9 @@ class MultiTaskEstimator(BaseEstimator, metaclass=ABCMeta):
             self._make_body([task.n_outputs for task in tasks]),
             embedding_dim=self.embedding_dim,
             make_numeric_embedding=self._numeric.maker(self.embedding_dim, self.n_members),
-            feature_dropout=self.feature_dropout,
+            feature_dropout=member_rates(self.feature_dropout, self.n_members),
             n_members=self.n_members,
+            n_tasks=len(tasks),
         )
         return make_net(
             make_network,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
@@ -57,8 +56,11 @@ class Task(ABC):
 
     @staticmethod
     @abstractmethod
-    def average(outputs: Tensor) -> Tensor:
-        """Give the outputs of the networks' mean prediction; the first axis is the networks'."""
+    def average(outputs: Tensor, weights: Tensor) -> Tensor:
+        """Give the outputs of the networks' mean prediction.
+
+        The first axis is the networks'; their weights sum to one and have as many axes.
+        """
 
     @abstractmethod
     def predict(self, outputs: np.ndarray) -> np.ndarray:
@@ -129,9 +131,10 @@ class Binary(ClassTask):
         return F.binary_cross_entropy_with_logits(outputs[..., 0], targets, reduction="none")
 
     @staticmethod
-    def average(outputs: Tensor) -> Tensor:
+    def average(outputs: Tensor, weights: Tensor) -> Tensor:
         """Give the logit of the mean probability."""
-        return _log_mean(F.logsigmoid(outputs)) - _log_mean(F.logsigmoid(-outputs))
+        odds = [_log_mean(F.logsigmoid(sign * outputs), weights) for sign in (1, -1)]
+        return odds[0] - odds[1]
 
     def predict(self, outputs: np.ndarray) -> np.ndarray:
         """Choose the second class where its logit is positive."""
@@ -164,9 +167,9 @@ class Multiclass(ClassTask):
         return -log_probabilities.gather(-1, targets.long().unsqueeze(-1)).squeeze(-1)
 
     @staticmethod
-    def average(outputs: Tensor) -> Tensor:
+    def average(outputs: Tensor, weights: Tensor) -> Tensor:
         """Give the logs of the mean probabilities, which are logits."""
-        return _log_mean(outputs.log_softmax(dim=-1))
+        return _log_mean(outputs.log_softmax(dim=-1), weights)
 
     def predict(self, outputs: np.ndarray) -> np.ndarray:
         """Choose the class with the greatest logit."""
@@ -214,9 +217,9 @@ class Regression(NumberTask):
         return (outputs[..., 0] - targets) ** 2
 
     @staticmethod
-    def average(outputs: Tensor) -> Tensor:
+    def average(outputs: Tensor, weights: Tensor) -> Tensor:
         """Give the mean."""
-        return outputs.mean(dim=0)
+        return (weights * outputs).sum(dim=0)
 
     def predict(self, outputs: np.ndarray) -> np.ndarray:
         """Give the label's own units back."""
@@ -253,18 +256,18 @@ class Count(NumberTask):
         return log_rate.exp() - targets * log_rate + targets.xlogy(targets) - targets
 
     @staticmethod
-    def average(outputs: Tensor) -> Tensor:
+    def average(outputs: Tensor, weights: Tensor) -> Tensor:
         """Give the log of the mean rate."""
-        return _log_mean(outputs)
+        return _log_mean(outputs, weights)
 
     def predict(self, outputs: np.ndarray) -> np.ndarray:
         """Give the rate."""
         return np.exp(outputs[:, 0]) * self.mean
 
 
-def _log_mean(logs: Tensor) -> Tensor:
+def _log_mean(logs: Tensor, weights: Tensor) -> Tensor:
     """Average along the first axis what is given by its logs."""
-    return logs.logsumexp(dim=0) - math.log(len(logs))
+    return (logs + weights.log()).logsumexp(dim=0)
 
 
 #: The kinds by the names that ``task_types`` takes.

@@ -266,7 +266,8 @@ def test_sparse_features_equal_dense_ones_but_for_centring(container, table):
     scaled = dense / dense.std(axis=0)
     inputs = torch.as_tensor(scaled, dtype=torch.float32)
     members = model.module_(inputs, torch.empty(N, 0, dtype=torch.int64))
-    outputs = model.net_.criterion_.average(members).detach().numpy()
+    weights = model.module_.member_weights
+    outputs = model.net_.criterion_.average(members, weights).detach().numpy()
     assert_array_equal(prediction["alive"], outputs[:, 0] > 0)
 
 
@@ -515,7 +516,8 @@ def test_parameters_reach_the_network(table):
     n_features = 4 + 4 * 2 + 2
     assert body.levels[0].shared_experts.layers[0].weight.shape == (2 * 3, 7, n_features)
     assert body.levels[1].specific_experts.layers[1].weight.shape == (2 * 5, 5, 7)
-    assert model.module_.feature_dropout.p == 0.3
+    assert np.mean(model.module_.feature_dropout.rates) == pytest.approx(0.3)
+    assert np.mean(body.towers.hidden.dropout.rates) == pytest.approx(0.1)
     assert max(model.module_.numeric_embedding.n_bins) == 4
     assert body.levels[0].task_gates.hidden.layers[0].out_features == 6
     assert body.towers.hidden.layers[0].out_features == 4

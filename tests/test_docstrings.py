@@ -10,6 +10,8 @@ import pytest
 from numpydoc.docscrape import get_doc_object
 from numpydoc.validate import ERROR_MSGS, validate
 
+from sklearn_ple.training import BY_ROWS
+
 ROOT = Path(__file__).parents[1]
 PUBLIC_MODULES = [
     "sklearn_ple",
@@ -69,6 +71,18 @@ def test_docstring_is_complete(name):
 @pytest.mark.parametrize("name", OBJECTS)
 def test_docstring_has_an_example(name):
     assert ">>>" in "\n".join(get_doc_object(OBJECTS[name])["Examples"])
+
+
+def test_guide_tells_what_auto_takes_by_rows():
+    rows = re.findall(
+        r"^([\d,]+) +([\d,]+) +([\d,]+) +([\d,]+) ",
+        (ROOT / "docs" / "user_guide.rst").read_text(encoding="utf-8"),
+        re.MULTILINE,
+    )
+    assert rows
+    for cells in rows:
+        n_rows, *values = (int(cell.replace(",", "")) for cell in cells)
+        assert values == [BY_ROWS[name](n_rows) for name in BY_ROWS]
 
 
 def test_reference_lists_the_public_names():

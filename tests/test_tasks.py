@@ -326,8 +326,10 @@ def test_the_average_of_networks_predicts_their_mean_prediction(kind, seed):
     task = fitted(TASK_KINDS[kind], labels)
     members = draw_members(task, seed)
     predict = task.predict_proba if task.has_classes else task.predict
-    expected = np.mean([predict(outputs) for outputs in members], axis=0)
-    average = task.average(torch.from_numpy(members)).numpy()
+    weights = np.random.default_rng(seed).dirichlet(np.ones(len(members)))
+    expected = np.average([predict(outputs) for outputs in members], axis=0, weights=weights)
+    weights = torch.from_numpy(weights)[:, None, None]
+    average = task.average(torch.from_numpy(members), weights).numpy()
     np.testing.assert_allclose(predict(average), expected, rtol=1e-9)
 
 
@@ -336,4 +338,5 @@ def test_the_average_of_certain_networks_is_finite(kind):
     task = fitted(kind, np.array([0, 1, 1]))
     outputs = torch.full((3, 2, task.n_outputs), 500.0)
     outputs[..., 0] *= -1
-    assert task.average(outputs).isfinite().all()
+    weights = torch.tensor([0.5, 0.5, 0.0])[:, None, None]
+    assert task.average(outputs, weights).isfinite().all()

@@ -10,6 +10,10 @@ from torch import Tensor, nn
 
 from ..tasks import Task
 
+# A network whose loss is twice the best one's counts 2**-8 as much.
+_SELECTIVITY = 8
+_HUGE = 1e18
+
 
 class JointLoss(nn.Module):
     """The joint loss of Progressive Layered Extraction over labels that may be missing.
@@ -73,13 +77,15 @@ class JointLoss(nn.Module):
         mean_losses = torch.cat(losses, dim=-1).reshape(-1, *weights.shape).mean(dim=0)
         return torch.stack([(weights * mean_losses).sum(dim=0), weights.sum(dim=0)])
 
-    def average(self, outputs: Tensor) -> Tensor:
+    def average(self, outputs: Tensor, member_weights: Tensor) -> Tensor:
         """Average the predictions of several networks.
 
         Parameters
         ----------
         outputs : Tensor of shape (n_members, n_rows, sum of n_outputs)
             The networks' outputs.
+        member_weights : Tensor of shape (n_members, n_tasks)
+            How much each counts for each task; they sum to one over the members.
 
         Returns
         -------
@@ -88,11 +94,37 @@ class JointLoss(nn.Module):
         """
         if len(outputs) == 1:
             return outputs[0]
-        parts = [
-            kind.average(outputs[..., columns].unflatten(-1, (-1, n_outputs))).flatten(-2)
-            for kind, _, columns, n_outputs in self.groups
-        ]
+        parts = []
+        for kind, positions, columns, n_outputs in self.groups:
+            own = outputs[..., columns].unflatten(-1, (-1, n_outputs))
+            weights = member_weights[:, None, positions, None].to(own)
+            parts.append(kind.average(own, weights).flatten(-2))
         return torch.cat(parts, dim=-1)
+
+    def member_weights(self, outputs: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
+        """Weigh several networks, for each task, by a power of their loss on rows of validation.
+
+        Where they are about as good, all count about alike; one that is clearly worse, as with
+        too much dropout for the task, hardly counts.
+
+        Parameters
+        ----------
+        outputs : Tensor of shape (n_members, n_rows, sum of n_outputs)
+            The networks' outputs.
+        targets, weights : Tensor of shape (n_rows, n_tasks)
+            As in `task_sums`.
+
+        Returns
+        -------
+        Tensor of shape (n_members, n_tasks)
+            The weights, which sum to one over the members.
+        """
+        losses = torch.stack(
+            [self.combine(self.task_sums(own, targets, weights))[1] for own in outputs]
+        )
+        losses = losses.nan_to_num(nan=_HUGE, posinf=_HUGE).clamp(min=1 / _HUGE)
+        shares = (losses / losses.min(dim=0).values) ** -_SELECTIVITY
+        return shares / shares.sum(dim=0)
 
     def combine(self, sums: Tensor) -> tuple[Tensor, Tensor]:
         """Turn sums of losses and weights into the joint loss and the tasks' mean losses."""

@@ -12,7 +12,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from .._docs import fill_doc
 from ..base import MultiTaskEstimator
-from ..nn import ACTIVATIONS, PLE
+from ..nn import ACTIVATIONS, PLE, member_rates
 
 NETWORK_DOC = """
 n_levels : int, default=1
@@ -29,7 +29,7 @@ gate_hidden_units : sequence of int, default=()
     Widths of the hidden layers of every gate; empty for the paper's linear gates.
 activation : {"relu", "gelu", "silu", "elu", "tanh"}, default="relu"
     Activation of experts, towers and hidden layers of gates.
-dropout : float, default=0.2
+dropout : float, default=0.3
     Share of the activations of experts and towers that are dropped in training.
 residual : bool, default=False
     Whether a level adds its input to its output, where both are as wide. Not in the paper.
@@ -126,7 +126,7 @@ class PLEClassifierRegressor(MultiTaskEstimator):
         tower_hidden_units: Any = (32,),
         gate_hidden_units: Any = (),
         activation: str = "relu",
-        dropout: float = 0.2,
+        dropout: float = 0.3,
         residual: bool = False,
         n_members: int = 8,
         categorical_features: Any = "from_dtype",
@@ -134,8 +134,8 @@ class PLEClassifierRegressor(MultiTaskEstimator):
         min_frequency: float | None = None,
         embedding_dim: int | str = "auto",
         numeric_embedding: str | None = "piecewise_linear+bins",
-        n_bins: int = 32,
-        feature_dropout: float = 0.2,
+        n_bins: int = 64,
+        feature_dropout: float = 0.1,
         task_weights: Any = None,
         task_weight_decay: Any = 1.0,
         optimizer: Any = "adamw",
@@ -210,7 +210,7 @@ class PLEClassifierRegressor(MultiTaskEstimator):
             tower_hidden_units=tuple(self.tower_hidden_units),
             gate_hidden_units=tuple(self.gate_hidden_units),
             activation=self.activation,
-            dropout=self.dropout,
+            dropout=member_rates(self.dropout, self.n_members),
             residual=self.residual,
             n_members=self.n_members,
         )

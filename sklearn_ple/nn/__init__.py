@@ -1,5 +1,6 @@
 """The networks, in pure torch: they know nothing of missing labels, data frames or names."""
 
+from .dropout import MemberDropout, member_rates
 from .embedding import CategoricalEmbedding, TabularNetwork
 from .mlp import ACTIVATIONS, BatchedLinear, BatchedMLP
 from .numbers import NumericEmbedding, PeriodicEmbedding
@@ -13,9 +14,11 @@ __all__ = [
     "BatchedLinear",
     "BatchedMLP",
     "CategoricalEmbedding",
+    "MemberDropout",
     "NumericEmbedding",
     "PeriodicEmbedding",
     "QuantileEmbedding",
     "TabularNetwork",
     "Towers",
+    "member_rates",
 ]

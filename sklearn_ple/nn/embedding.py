@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from .dropout import MemberDropout
+
 
 def embedding_width(cardinality: int) -> int:
     """Width of a column's embedding by the number of its codes: from 2 to 32, as it grows."""
@@ -118,10 +120,19 @@ class TabularNetwork(nn.Module):
         Called without arguments, returns a module that gives the numbers' embeddings, of shape
         (n_members, n_rows, out_features), and has an attribute ``out_features``. The numbers
         themselves are read beside them.
-    feature_dropout : float, default=0.0
-        Share of the features, coordinates of embeddings included, that are dropped in training.
+    feature_dropout : float or sequence of float, default=0.0
+        Share of the features, coordinates of embeddings included, that are dropped in training;
+        one for all members, or one for each.
     n_members : int, default=1
         Number of networks, each with embeddings of its own.
+    n_tasks : int, default=1
+        Number of tasks that the members have in common.
+
+    Attributes
+    ----------
+    member_weights : Tensor of shape (n_members, n_tasks)
+        How much each member counts in the mean prediction of each task, a buffer; all alike until
+        validation tells them apart.
 
     Examples
     --------
@@ -132,6 +143,8 @@ class TabularNetwork(nn.Module):
     torch.Size([1, 10, 2])
     """
 
+    member_weights: Tensor
+
     def __init__(
         self,
         n_numbers: int,
@@ -140,11 +153,13 @@ class TabularNetwork(nn.Module):
         *,
         embedding_dim: int | str = "auto",
         make_numeric_embedding: Callable[[], Any] | None = None,
-        feature_dropout: float = 0.0,
+        feature_dropout: float | Sequence[float] = 0.0,
         n_members: int = 1,
+        n_tasks: int = 1,
     ):
         super().__init__()
         self.n_members = n_members
+        self.register_buffer("member_weights", torch.full((n_members, n_tasks), 1 / n_members))
         self.embedding, n_features = None, n_numbers
         if len(cardinalities):
             self.embedding = CategoricalEmbedding(cardinalities, embedding_dim, n_members)
@@ -153,7 +168,7 @@ class TabularNetwork(nn.Module):
         if make_numeric_embedding is not None:
             self.numeric_embedding = make_numeric_embedding()
             n_features += self.numeric_embedding.out_features
-        self.feature_dropout = nn.Dropout(feature_dropout)
+        self.feature_dropout = MemberDropout(feature_dropout)
         self.body = make_body(n_features)
 
     def forward(self, numbers: Tensor, codes: Tensor) -> Tensor:

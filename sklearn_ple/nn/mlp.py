@@ -10,6 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from .dropout import MemberDropout
+
 #: The activations by the names that the estimators take.
 ACTIVATIONS: dict[str, type[nn.Module]] = {
     "relu": nn.ReLU,
@@ -128,8 +130,9 @@ class BatchedMLP(nn.Module):
         Width of every layer, the last one's included. Empty for the identity.
     activation : str, default="relu"
         A key of `ACTIVATIONS`.
-    dropout : float, default=0.0
-        Share of the activations that are dropped in training.
+    dropout : float or sequence of float, default=0.0
+        Share of the activations that are dropped in training; one for each of as many equal parts
+        of the MLPs as there are numbers.
     activate_last : bool, default=True
         Whether the last layer is activated (and dropped out) too.
 
@@ -150,7 +153,7 @@ class BatchedMLP(nn.Module):
         hidden_units: Sequence[int],
         *,
         activation: str = "relu",
-        dropout: float = 0.0,
+        dropout: float | Sequence[float] = 0.0,
         activate_last: bool = True,
     ):
         super().__init__()
@@ -167,7 +170,7 @@ class BatchedMLP(nn.Module):
         self.widest = max(hidden_units, default=0)
         self.n_mlps = n_groups * n_per_group
         self.activation = ACTIVATIONS[activation]()
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = MemberDropout(dropout)
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Evaluate every MLP.
@@ -196,11 +199,13 @@ class BatchedMLP(nn.Module):
         for index in range(self.n_mlps):
             hidden = inputs[index // self.n_per_group]
             for depth, layer in enumerate(self.layers):
-                hidden = self._activate(layer(hidden, index), depth)
+                hidden = self._activate(layer(hidden, index), depth, index, self.n_mlps)
             outputs.append(hidden)
         return torch.stack(outputs)
 
-    def _activate(self, hidden: Tensor, depth: int) -> Tensor:
+    def _activate(
+        self, hidden: Tensor, depth: int, index: int = 0, n_blocks: int | None = None
+    ) -> Tensor:
         if depth == len(self.layers) - 1 and not self.activate_last:
             return hidden
-        return self.dropout(self.activation(hidden))
+        return self.dropout(self.activation(hidden), index, n_blocks)

@@ -41,8 +41,9 @@ class PLE(nn.Module):
         Widths of hidden layers of every gate; empty for the paper's linear gates.
     activation : str, default="relu"
         A key of `ACTIVATIONS`.
-    dropout : float, default=0.0
-        Share of activations that are dropped in training, in experts and towers.
+    dropout : float or sequence of float, default=0.0
+        Share of activations that are dropped in training, in experts and towers; one for all
+        members, or one for each.
     residual : bool, default=False
         Whether a branch's input is added to its output, at the levels where both are as wide.
         The paper has no such connections.
@@ -79,7 +80,7 @@ class PLE(nn.Module):
         tower_hidden_units: Sequence[int] = (32,),
         gate_hidden_units: Sequence[int] = (),
         activation: str = "relu",
-        dropout: float = 0.0,
+        dropout: float | Sequence[float] = 0.0,
         residual: bool = False,
         activate_experts: bool = True,
         n_members: int = 1,
@@ -175,7 +176,7 @@ class ExtractionLevel(nn.Module):
         *,
         gate_hidden_units: Sequence[int],
         activation: str,
-        dropout: float,
+        dropout: float | Sequence[float],
         residual: bool,
         activate_experts: bool,
         branches_start: bool,

@@ -23,8 +23,9 @@ class Towers(nn.Module):
         Widths of the hidden layers; empty for linear towers.
     activation : str, default="relu"
         A key of `ACTIVATIONS`.
-    dropout : float, default=0.0
-        Share of the hidden activations that are dropped in training.
+    dropout : float or sequence of float, default=0.0
+        Share of the hidden activations that are dropped in training; one for all members, or one
+        for each.
     n_members : int, default=1
         Number of networks that have such towers.
 
@@ -44,7 +45,7 @@ class Towers(nn.Module):
         hidden_units: Sequence[int] = (),
         *,
         activation: str = "relu",
-        dropout: float = 0.0,
+        dropout: float | Sequence[float] = 0.0,
         n_members: int = 1,
     ):
         super().__init__()

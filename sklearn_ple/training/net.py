@@ -64,6 +64,7 @@ class MultiTaskNet(NeuralNet):
     def __init__(self, *args: Any, dtype: torch.dtype, **kwargs: Any):
         self.dtype = dtype
         self.averages_: Any = None
+        self.valid_outputs_: Any = None
         super().__init__(*args, **kwargs)
 
     @property
@@ -109,12 +110,6 @@ class MultiTaskNet(NeuralNet):
         """The network of averaged weights if there is one, else the one that is trained."""
         return self.module_ if self.averages_ is None else self.averages_.network_
 
-    def infer(self, x: Any, **fit_params: Any) -> Tensor:
-        """Compute the networks' outputs: each one's in training, else their mean's."""
-        if self.module_.training:
-            return super().infer(x, **fit_params)
-        return self.criterion_.average(self.evaluated_module(**to_tensor(x, device=self.device)))
-
     def run_single_epoch(
         self, iterator: Any, training: bool, prefix: str, step_fn: Any, **fit_params: Any
     ) -> None:
@@ -122,18 +117,34 @@ class MultiTaskNet(NeuralNet):
         if iterator is None:
             return
         self._sums: list[Tensor] = []
-        outputs = []
-        for batch in iterator:
-            self.notify("on_batch_begin", batch=batch, training=training)
-            step = step_fn(batch, **fit_params)
-            if not training:
-                outputs.append(step["y_pred"])
-            self.notify("on_batch_end", batch=batch, training=training, **step)
-        self.valid_outputs_ = None if training else torch.cat(outputs).cpu().numpy()
+        if training:
+            for batch in iterator:
+                self.notify("on_batch_begin", batch=batch, training=True)
+                step = step_fn(batch, **fit_params)
+                self.notify("on_batch_end", batch=batch, training=True, **step)
+        else:
+            self._validate(iterator)
         loss, task_losses = self.criterion_.combine(torch.stack(self._sums).sum(dim=0))
         del self._sums
         self.history.record(f"{prefix}_loss", loss.item())
         self.history.record(f"{prefix}_task_losses", task_losses.tolist())
+
+    @torch.no_grad()
+    def _validate(self, iterator: Any) -> None:
+        """Weigh the members by their losses, and take the losses of their mean."""
+        self._set_training(False)
+        module, parts = self.evaluated_module, []
+        for batch in iterator:
+            self.notify("on_batch_begin", batch=batch, training=False)
+            inputs, labels = to_tensor(batch, device=self.device)
+            parts.append((module(**inputs), *labels))
+            self.notify("on_batch_end", batch=batch, training=False)
+        members, targets, weights = (torch.cat(part, dim=-2) for part in zip(*parts, strict=True))
+        member_weights = self.criterion_.member_weights(members, targets, weights)
+        module.get_buffer("member_weights").copy_(member_weights)
+        outputs = self.criterion_.average(members, member_weights)
+        self._sums.append(self.criterion_.task_sums(outputs, targets, weights))
+        self.valid_outputs_ = outputs.cpu().numpy()
 
     def outputs(self, rows: TableRows) -> np.ndarray:
         """Compute the network's outputs, as float64.
@@ -149,7 +160,8 @@ class MultiTaskNet(NeuralNet):
                 self.module_(**to_tensor(rows[batch][0], device=self.device)).cpu()
                 for batch in order.split(_PREDICTION_BATCH)
             ]
-        outputs = self.criterion_.average(torch.cat(members, dim=1).double())
+        weights = self.module_.member_weights.cpu().double()
+        outputs = self.criterion_.average(torch.cat(members, dim=1).double(), weights)
         return outputs[: len(rows)].numpy()
 
     def public_history(self) -> list[dict[str, Any]]:

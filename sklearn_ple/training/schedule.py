@@ -51,11 +51,8 @@ LR_SCHEDULES: dict[str, Callable[[float, int, int], LRScheduler] | None] = {
 
 
 def default_batch_size(n_rows: int) -> int:
-    """Rows in a step: about a 32nd of them, a power of two from 64 to 1024.
-
-    So an epoch of a small table has some tens of steps, and one of a large table is fast.
-    """
-    return 2 ** round(math.log2(min(max(n_rows / 32, 64), 1024)))
+    """Rows in a step: a power of two near twice their root, from 64 to 2048."""
+    return 2 ** round(math.log2(min(max(2 * n_rows**0.5, 64), 2048)))
 
 
 def default_epochs(n_rows: int) -> int:

@@ -352,11 +352,41 @@ def test_averages_keep_the_tasks_apart():
     tasks, outputs, _, _ = problem(0, KINDS + KINDS[::-1])
     rng = np.random.default_rng(1)
     members = torch.from_numpy(np.stack([outputs, rng.normal(size=outputs.shape)]))
-    average = JointLoss(tasks).average(members)
+    weights = torch.from_numpy(rng.dirichlet(np.ones(2), len(tasks)).T)
+    average = JointLoss(tasks).average(members, weights)
     sizes = [task.n_outputs for task in tasks]
-    for task, part, own in zip(
-        tasks, average.split(sizes, dim=-1), members.split(sizes, dim=-1), strict=True
-    ):
-        np.testing.assert_allclose(part, task.average(own))
-    alone = JointLoss(tasks).average(members[:1])
+    parts = zip(
+        tasks, average.split(sizes, dim=-1), members.split(sizes, dim=-1), weights.T, strict=True
+    )
+    for task, part, own, weight in parts:
+        np.testing.assert_allclose(part, task.average(own, weight[:, None, None]))
+    alone = JointLoss(tasks).average(members[:1], weights[:1])
     assert torch.equal(alone, members[0])
+
+
+def test_members_are_weighed_by_the_eighth_power_of_their_loss():
+    tasks = [make_task("regression", "a"), make_task("regression", "b")]
+    targets = torch.zeros(5, 2, dtype=torch.float64)
+    # Losses of 1 and 4 for the first task; for the second the members are alike.
+    outputs = torch.ones(2, 5, 2, dtype=torch.float64)
+    outputs[1, :, 0] = 2.0
+    weights = torch.ones_like(targets)
+    shares = JointLoss(tasks).double().member_weights(outputs, targets, weights)
+    np.testing.assert_allclose(shares[1, 0] / shares[0, 0], 4.0**-8)
+    np.testing.assert_allclose(shares[:, 1], 0.5)
+    np.testing.assert_allclose(shares.sum(dim=0), 1.0)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_a_member_that_is_not_finite_does_not_count(bad):
+    tasks = [make_task("regression")]
+    outputs = torch.zeros(3, 4, 1)
+    outputs[1] = bad
+    loss = JointLoss(tasks)
+    shares = loss.member_weights(outputs, torch.ones(4, 1), torch.ones(4, 1))
+    np.testing.assert_allclose(shares[:, 0], [0.5, 0.0, 0.5], atol=1e-9)
+    # Without a label, or without any loss, all count alike.
+    alike = loss.member_weights(outputs, torch.ones(4, 1), torch.zeros(4, 1))
+    np.testing.assert_allclose(alike, 1 / 3)
+    perfect = loss.member_weights(torch.ones(2, 4, 1), torch.ones(4, 1), torch.ones(4, 1))
+    np.testing.assert_allclose(perfect, 0.5)

@@ -1,0 +1,48 @@
+"""Dropout at the members' own rates."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sklearn_ple.nn import BatchedMLP, MemberDropout, member_rates, mlp
+
+
+@given(st.floats(0, 0.99), st.integers(1, 12))
+def test_rates_of_members_spread_evenly_around_their_mean(mean, n_members):
+    rates = member_rates(mean, n_members)
+    assert len(rates) == n_members
+    assert np.mean(rates) == pytest.approx(mean)
+    assert min(rates) >= 0.0 and max(rates) <= max(0.9, mean) + 1e-9
+    assert np.ptp(np.diff(rates)) < 1e-9 if n_members > 2 else True
+
+
+def test_a_single_member_has_the_mean_rate_and_several_reach_from_none_to_twice():
+    assert member_rates(0.3, 1) == [0.3]
+    np.testing.assert_allclose(member_rates(0.2, 3), [0.0, 0.2, 0.4])
+
+
+def test_members_drop_their_own_share_and_keep_their_mean():
+    torch.manual_seed(0)
+    rates = [0.0, 0.25, 0.75]
+    # Two blocks a member, one after the other.
+    outputs = MemberDropout(rates)(torch.ones(6, 300, 100))
+    dropped = (outputs == 0).double().mean(dim=(1, 2))
+    np.testing.assert_allclose(dropped, np.repeat(rates, 2), atol=0.01)
+    np.testing.assert_allclose(outputs.double().mean(dim=(1, 2)), 1.0, atol=0.05)
+
+
+def test_nothing_is_dropped_in_evaluation_or_at_rate_zero():
+    inputs = torch.randn(2, 5, 4)
+    assert torch.equal(MemberDropout([0.5, 0.9]).eval()(inputs), inputs)
+    assert MemberDropout(0.0)(inputs) is inputs
+
+
+@pytest.mark.parametrize("limit", [0, 2**30], ids=["one by one", "batched"])
+def test_banks_of_experts_drop_out_by_member(limit, monkeypatch):
+    monkeypatch.setattr(mlp, "_BATCHED_LIMIT", limit)
+    torch.manual_seed(0)
+    bank = BatchedMLP(2, 3, 5, (40,), activation="tanh", dropout=[0.0, 0.5])
+    dropped = (bank(torch.randn(2, 200, 5)) == 0).double().mean(dim=(1, 2))
+    np.testing.assert_allclose(dropped, [0.0] * 3 + [0.5] * 3, atol=0.02)
