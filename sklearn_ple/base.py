@@ -194,7 +194,8 @@ class MultiTaskEstimator(BaseEstimator, metaclass=ABCMeta):
         targets = self._targets.encode(labels)
         if not resume:
             self._numeric = NumericFeatures(self.numeric_embedding, self.n_bins)
-            self._numeric.fit(numbers, targets, weights, self._targets.tasks)
+            plain = numbers[:, : self._features.n_columns_]
+            self._numeric.fit(plain, targets, weights, self._targets.tasks)
         loss_weights = weights * class_weights(labels, self._targets.tasks, self.class_weight)
         return (numbers, codes, targets, loss_weights), labels, weights
 
@@ -238,6 +239,7 @@ class MultiTaskEstimator(BaseEstimator, metaclass=ABCMeta):
             self._make_body([task.n_outputs for task in tasks]),
             embedding_dim=self.embedding_dim,
             make_numeric_embedding=self._numeric.maker(self.embedding_dim, self.n_members),
+            n_embedded=self._features.n_columns_,
             feature_dropout=member_rates(self.feature_dropout, self.n_members),
             n_members=self.n_members,
             n_tasks=len(tasks),

@@ -54,6 +54,8 @@ class FeatureEncoder(TransformerMixin, BaseEstimator):
         What standardises the numbers.
     n_numbers_ : int
         Number of numeric features that come out.
+    n_columns_ : int
+        How many of them, the first ones, are columns of X; the others indicate missing values.
     """
 
     def __init__(
@@ -92,6 +94,7 @@ class FeatureEncoder(TransformerMixin, BaseEstimator):
         self.scaler_ = NumberScaler(self.number_positions_, self.dtype)
         self.scaler_.fit(X, sample_weight=sample_weight)
         self.n_numbers_ = self.scaler_.n_numbers_
+        self.n_columns_ = len(self.scaler_.missing_)
         return self
 
     def transform(self, X: Any) -> tuple[Any, np.ndarray]:

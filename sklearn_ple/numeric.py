@@ -50,8 +50,8 @@ class NumericFeatures:
 
         Parameters
         ----------
-        numbers : ndarray or CSR matrix of shape (n_rows, n_numbers)
-            The standardised numbers.
+        numbers : ndarray or CSR matrix of shape (n_rows, n_columns)
+            The standardised numbers, without indicators of missing ones.
         targets, weights : ndarray of shape (n_rows, n_tasks)
             The encoded labels, and their weights, 0 where there is none.
         tasks : sequence of Task

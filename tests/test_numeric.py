@@ -49,6 +49,14 @@ def test_the_embedding_is_as_wide_as_asked_for(table):
     assert model(max_epochs=1).fit(*table).module_.numeric_embedding.out_features == 16
 
 
+def test_indicators_of_missing_numbers_are_not_embedded(table):
+    X, y = table
+    holes = np.where(np.arange(N)[:, None] % 7 == 0, np.nan, X)
+    fitted = model(max_epochs=1).fit(holes, y)
+    assert fitted._features.n_numbers_ == 4
+    assert len(fitted.module_.numeric_embedding.n_bins) == 2
+
+
 def test_sparse_numbers_have_none(table):
     X, y = table
     fitted = model(max_epochs=1).fit(sparse.csr_matrix(X), y)

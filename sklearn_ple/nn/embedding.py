@@ -120,6 +120,8 @@ class TabularNetwork(nn.Module):
         Called without arguments, returns a module that gives the numbers' embeddings, of shape
         (n_members, n_rows, out_features), and has an attribute ``out_features``. The numbers
         themselves are read beside them.
+    n_embedded : int, optional
+        How many of the numbers it embeds, the first ones; all by default.
     feature_dropout : float or sequence of float, default=0.0
         Share of the features, coordinates of embeddings included, that are dropped in training;
         one for all members, or one for each.
@@ -153,6 +155,7 @@ class TabularNetwork(nn.Module):
         *,
         embedding_dim: int | str = "auto",
         make_numeric_embedding: Callable[[], Any] | None = None,
+        n_embedded: int | None = None,
         feature_dropout: float | Sequence[float] = 0.0,
         n_members: int = 1,
         n_tasks: int = 1,
@@ -164,7 +167,7 @@ class TabularNetwork(nn.Module):
         if len(cardinalities):
             self.embedding = CategoricalEmbedding(cardinalities, embedding_dim, n_members)
             n_features += sum(self.embedding.widths)
-        self.numeric_embedding = None
+        self.numeric_embedding, self.n_embedded = None, n_embedded
         if make_numeric_embedding is not None:
             self.numeric_embedding = make_numeric_embedding()
             n_features += self.numeric_embedding.out_features
@@ -188,7 +191,7 @@ class TabularNetwork(nn.Module):
         """
         features = [numbers.expand(self.n_members, -1, -1)]
         if self.numeric_embedding is not None:
-            features.append(self.numeric_embedding(numbers))
+            features.append(self.numeric_embedding(numbers[:, : self.n_embedded]))
         if self.embedding is not None:
             features.append(self.embedding(codes))
         return self.body(self.feature_dropout(torch.cat(features, dim=2)))
