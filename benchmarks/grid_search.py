@@ -19,8 +19,23 @@ TRAINING = {"batch_size": 64, "early_stopping": True, "random_state": 0}
 NUMBERS = dict.fromkeys(["sbp", "dbp", "cholesterol"], "regression")
 
 
+# One network that reads standardised numbers, trained at a constant rate, as MLPRegressor is.
+ALIKE = {
+    "n_members": 1,
+    "dropout": 0.0,
+    "embedding_dim": 8,
+    "numeric_embedding": None,
+    "feature_dropout": 0.0,
+    "learning_rate": 1e-3,
+    "lr_schedule": "constant",
+    "weight_averaging": 0.0,
+    "validation_fraction": 0.1,
+    "n_iter_no_change": 10,
+}
+
+
 def ple_grid():
-    estimator = PLEClassifierRegressor(task_types=NUMBERS, max_epochs=100, **TRAINING)
+    estimator = PLEClassifierRegressor(task_types=NUMBERS, max_epochs=100, **ALIKE, **TRAINING)
     grid = {"n_levels": [1, 2], "n_shared_experts": [1, 2], "n_specific_experts": [1, 2]}
     return GridSearchCV(estimator, grid, cv=3)
 

@@ -15,17 +15,6 @@ HEAD = """Benchmarks
 What was measured, by the scripts in ``benchmarks/``: each compares all its rows in one run, on one
 thread. Results lie beside the scripts as JSON; ``python benchmarks/render.py`` makes this page.
 """
-CENSUS = """
-Census-Income
--------------
-
-Area under the ROC curve on the test rows of the published *test* file (66,508 rows to train on,
-33,254 to test; education kept among the features), mean and standard deviation over {n} seeds.
-The setting of PLE was chosen on a fifth of the training rows (experts of 128 and 64 units,
-dropout 0.2, 8 epochs of batches of 512 with one cycle of the learning rate up to 0.003); the test
-rows took no part in the choice. The boosting models have their defaults.
-"Numbers also as categories" gives every numeric column a second time as a category.
-"""
 EPOCH = """
 Time of an epoch
 ----------------
@@ -137,19 +126,6 @@ def versions(record):
     return f"\nPython {record['python']}, {names}.\n"
 
 
-def census():
-    record = load("census_income")
-    runs = pd.DataFrame(record["results"]).groupby("model", sort=False)
-    rows = pd.DataFrame(index=pd.Index(runs.groups, name="model"))
-    for task, title in {"income": "income", "marital": "never married"}.items():
-        mean, spread = runs[task].mean(), runs[task].std()
-        rows[title] = [f"{m:.4f} ± {s:.4f}" for m, s in zip(mean, spread, strict=True)]
-    rows.index = list(runs[["income"]].mean().index)
-    rows.index.name = "model"
-    n = int(runs.size().min())
-    return CENSUS.format(n=n) + table(rows) + versions(record)
-
-
 def epoch_time():
     record = load("epoch_time")
     results = pd.DataFrame(record["results"])
@@ -226,4 +202,4 @@ def one_data_set(runs, scores, order, n_digits):
 
 
 if __name__ == "__main__":
-    PAGE.write_text(HEAD + accuracy() + census() + epoch_time() + grid_search())
+    PAGE.write_text(HEAD + accuracy() + epoch_time() + grid_search())

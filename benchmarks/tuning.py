@@ -7,11 +7,12 @@ from scipy.stats import loguniform
 from sklearn.model_selection import ParameterSampler, train_test_split
 
 SPACE = {
-    "learning_rate": loguniform(3e-4, 1e-2),
-    "dropout": [0.0, 0.1, 0.2, 0.4],
-    "expert_hidden_units": [(64,), (128,), (128, 64), (256,)],
-    "n_levels": [1, 2],
-    "weight_decay": [1e-5, 1e-4, 1e-3, 1e-2],
+    "learning_rate": loguniform(5e-4, 1e-2),
+    "dropout": [0.0, 0.1, 0.3, 0.45],
+    "feature_dropout": [0.0, 0.1, 0.3],
+    "expert_hidden_units": [(64,), (128,), (64, 64)],
+    "n_specific_experts": [1, 2],
+    "weight_decay": [1e-3, 1e-2, 1e-1],
 }
 N_SETTINGS = 8
 

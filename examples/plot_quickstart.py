@@ -29,19 +29,17 @@ y.isna().sum()
 # %%
 # Fit
 # ---
-# The kinds of the tasks are found out from y. Only for whole numbers that could be classes as
-# well is it better to say so.
+# X goes in as it is. The kinds of the tasks are found out from y; only for whole numbers that
+# could be classes as well is it better to say so.
 X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0)
 
 numbers = ["sbp", "dbp", "cholesterol"]
-model = PLEClassifierRegressor(
-    task_types=dict.fromkeys(numbers, "regression"), dropout=0.5, random_state=0
-)
+model = PLEClassifierRegressor(task_types=dict.fromkeys(numbers, "regression"), random_state=0)
 model.fit(X_train, y_train)
 model.task_types_
 
 # %%
-# From 1,000 rows on, a tenth of them are set aside: training ends when their joint loss no longer
+# From 500 rows on, a tenth of them are set aside: training ends when their joint loss no longer
 # decreases, and the network goes back to its best weights. Each task has a panel of its own, since
 # their losses are on different scales.
 TrainingHistoryDisplay.from_estimator(model)

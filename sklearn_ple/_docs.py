@@ -66,8 +66,9 @@ task_weight_decay : float, list of float or dict, default=1.0
 optimizer : {"adamw", "adam", "sgd"} or class, default="adamw"
     The optimizer, or a subclass of :class:`torch.optim.Optimizer`.""",
     "learning_rate": """
-learning_rate : float, default=3e-3
-    The learning rate, the highest one where there is a schedule.""",
+learning_rate : float or "auto", default="auto"
+    The learning rate, the highest one where there is a schedule. "auto" is meant for AdamW: 3e-3
+    for batches of 512 rows, and for others by the root of their size.""",
     "lr_schedule": """
 lr_schedule : {"constant", "cosine", "one_cycle"}, default="one_cycle"
     How the learning rate changes over ``max_epochs``: not at all, down to zero along half a

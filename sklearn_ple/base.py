@@ -31,6 +31,7 @@ from .training import (
     MultiTaskNet,
     TableRows,
     callbacks,
+    default_learning_rate,
     make_net,
     resolve_device,
     seeded,
@@ -110,7 +111,7 @@ class MultiTaskEstimator(BaseEstimator, metaclass=ABCMeta):
             schedule = []
             if (make_schedule := LR_SCHEDULES[self.lr_schedule]) is not None:
                 n_batches = -(-len(train) // self._or_default("batch_size", len(train)))
-                schedule = [make_schedule(self.learning_rate, n_epochs, n_batches)]
+                schedule = [make_schedule(self._learning_rate(len(train)), n_epochs, n_batches)]
             self.device_ = resolve_device(self.device, self._torch_dtype)
             with seeded(self._rng, self.device_):
                 net = self._make_net(len(train))
@@ -248,7 +249,7 @@ class MultiTaskEstimator(BaseEstimator, metaclass=ABCMeta):
             make_network,
             partial(JointLoss, tasks),
             optimizer=self.optimizer,
-            learning_rate=self.learning_rate,
+            learning_rate=self._learning_rate(n_rows),
             weight_decay=self.weight_decay,
             batch_size=self._or_default("batch_size", n_rows),
             device=self.device_,
@@ -259,6 +260,11 @@ class MultiTaskEstimator(BaseEstimator, metaclass=ABCMeta):
     def _or_default(self, parameter: str, n_rows: int) -> int:
         value = getattr(self, parameter)
         return BY_ROWS[parameter](n_rows) if value == "auto" else value
+
+    def _learning_rate(self, n_rows: int) -> float:
+        if self.learning_rate != "auto":
+            return self.learning_rate
+        return default_learning_rate(self._or_default("batch_size", n_rows))
 
     @property
     def _torch_dtype(self) -> torch.dtype:

@@ -27,7 +27,7 @@ SHARED_PARAMETERS: dict[str, list] = {
     "task_weights": ["array-like", dict, None],
     "task_weight_decay": [Interval(Real, 0, None, closed="neither"), "array-like", dict],
     "optimizer": [StrOptions(set(OPTIMIZERS)), type],
-    "learning_rate": [Interval(Real, 0, None, closed="neither")],
+    "learning_rate": [StrOptions({"auto"}), Interval(Real, 0, None, closed="neither")],
     "lr_schedule": [StrOptions(set(LR_SCHEDULES))],
     "weight_decay": [Interval(Real, 0, None, closed="left")],
     "weight_averaging": [Interval(Real, 0, 1, closed="left")],

@@ -155,7 +155,7 @@ class PLERegressor(RegressorMixin, PLEClassifierRegressor):
         task_weights: Any = None,
         task_weight_decay: Any = 1.0,
         optimizer: Any = "adamw",
-        learning_rate: float = 3e-3,
+        learning_rate: float | str = "auto",
         lr_schedule: str = "one_cycle",
         weight_decay: float = 1e-2,
         weight_averaging: float = 0.1,

@@ -26,9 +26,12 @@ class MemberDropout(nn.Module):
     tensor(1.)
     """
 
+    by_member: Tensor
+
     def __init__(self, rates: float | Sequence[float]):
         super().__init__()
         self.rates = [float(rates)] if isinstance(rates, (int, float)) else list(map(float, rates))
+        self.register_buffer("by_member", torch.tensor(self.rates), persistent=False)
 
     def forward(self, inputs: Tensor, index: int = 0, n_blocks: int | None = None) -> Tensor:
         """Drop activations out.
@@ -54,8 +57,8 @@ class MemberDropout(nn.Module):
             return F.dropout(inputs, self.rates[index * len(self.rates) // n_blocks])
         if len(self.rates) == 1:
             return F.dropout(inputs, self.rates[0])
-        rates = torch.tensor(self.rates, dtype=inputs.dtype).to(inputs.device)
-        rates = rates.repeat_interleave(len(inputs) // len(rates))[:, None, None]
+        per_member = len(inputs) // len(self.rates)
+        rates = self.by_member.repeat_interleave(per_member)[:, None, None]
         return torch.where(torch.rand_like(inputs) < rates, 0.0, inputs / (1 - rates))
 
 

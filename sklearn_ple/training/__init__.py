@@ -3,7 +3,7 @@
 from .data import TableRows, place, split_rows
 from .device import resolve_device, seeded
 from .net import MultiTaskNet, make_net, train_net
-from .schedule import BY_ROWS, LR_SCHEDULES, OPTIMIZERS
+from .schedule import BY_ROWS, LR_SCHEDULES, OPTIMIZERS, default_learning_rate
 
 __all__ = [
     "BY_ROWS",
@@ -11,6 +11,7 @@ __all__ = [
     "OPTIMIZERS",
     "MultiTaskNet",
     "TableRows",
+    "default_learning_rate",
     "make_net",
     "place",
     "resolve_device",

@@ -55,6 +55,11 @@ def default_batch_size(n_rows: int) -> int:
     return 2 ** round(math.log2(min(max(2 * n_rows**0.5, 64), 2048)))
 
 
+def default_learning_rate(batch_size: int) -> float:
+    """Learning rate that falls with the root of the batch's size, from 3e-3 for 512 rows."""
+    return 3e-3 * (batch_size / 512) ** 0.5
+
+
 def default_epochs(n_rows: int) -> int:
     """Epochs at most: 12 of 50,000 rows, and as their root grows fewer, from 100 to 4."""
     return round(min(max(12 * (50_000 / n_rows) ** 0.5, 4), 100))
