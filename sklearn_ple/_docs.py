@@ -48,12 +48,14 @@ numeric_embedding : str or None, default="piecewise_linear+bins"
     ``embedding_dim`` says, 8 if that is "auto". Sparse X has none. Piecewise-linear and periodic
     embeddings are those of Gorishniy, Rubachev and Babenko (NeurIPS 2022).""",
     "n_bins": """
-n_bins : int, default=64
-    Bins of each number, at most. Their edges are the cuts of a small decision tree that predicts
-    all tasks, and quantiles of the distinct values.""",
+n_bins : int or "auto", default="auto"
+    Bins of each number, at most; "auto" takes half the root of the number of rows, from 16 to 256.
+    Their edges are the cuts of a small decision tree that predicts all tasks, and quantiles of
+    the distinct values.""",
     "feature_dropout": """
 feature_dropout : float, default=0.1
-    Share of the features, coordinates of embeddings included, that are dropped in training.""",
+    Share of the features, coordinates of embeddings included, that are dropped in training, on
+    average over the members as for ``dropout``.""",
     "task_weights": """
 task_weights : list of float or dict, default=None
     Weights of the tasks in the joint loss at epoch 0, in the order of y's columns or by name; 1
@@ -87,7 +89,7 @@ batch_size : int or "auto", default="auto"
     "max_epochs": """
 max_epochs : int or "auto", default="auto"
     Passes over the data, at most; the schedule of the learning rate is laid out for as many.
-    "auto" takes 100 for a small table, 12 for 50,000 rows and 4 for millions.""",
+    "auto" takes 40 for a small table, 12 for 50,000 rows and 4 for millions.""",
     "early_stopping": """
 early_stopping : bool or "auto", default="auto"
     Whether to set rows aside for validation, to stop when their joint loss no longer decreases,

@@ -27,6 +27,11 @@ _PIECEWISE = {
 NUMERIC_EMBEDDINGS = (*_PIECEWISE, "quantile", "periodic")
 
 
+def default_n_bins(n_rows: int) -> int:
+    """Bins of a column: half the root of the rows, so that both bins and their rows grow."""
+    return round(min(max(n_rows**0.5 / 2, 16), 256))
+
+
 class NumericFeatures:
     """Learns bins of the numbers, and makes the embedding that reads them.
 
@@ -34,11 +39,12 @@ class NumericFeatures:
     ----------
     kind : str or None
         One of `NUMERIC_EMBEDDINGS`. Sparse numbers have none.
-    n_bins : int
-        Bins of each column, at most.
+    n_bins : int or "auto"
+        Bins of each column, at most; "auto" takes half the root of the number of rows, from 16 to
+        256.
     """
 
-    def __init__(self, kind: str | None, n_bins: int):
+    def __init__(self, kind: str | None, n_bins: int | str):
         self.kind = kind
         self.n_bins = n_bins
         self.edges: list[np.ndarray] = []
@@ -59,11 +65,12 @@ class NumericFeatures:
         """
         if self.kind is None or sparse.issparse(numbers):
             return self
+        n_bins = default_n_bins(len(numbers)) if isinstance(self.n_bins, str) else self.n_bins
         if self.kind in _PIECEWISE:
             n_classes = [len(task.classes) if task.has_classes else 0 for task in tasks]
-            self.edges = learn_edges(numbers, targets, weights, n_classes, self.n_bins)
+            self.edges = learn_edges(numbers, targets, weights, n_classes, n_bins)
         else:
-            ranks = np.linspace(0, 1, self.n_bins + 1)
+            ranks = np.linspace(0, 1, n_bins + 1)
             some = numbers[:: -(-len(numbers) // _MAX_ROWS)]
             self.edges = list(np.quantile(some, ranks, axis=0).T)
         return self

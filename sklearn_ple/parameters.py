@@ -20,7 +20,7 @@ SHARED_PARAMETERS: dict[str, list] = {
         None,
     ],
     "numeric_embedding": [StrOptions(set(NUMERIC_EMBEDDINGS)), None],
-    "n_bins": [Interval(Integral, 2, None, closed="left")],
+    "n_bins": [StrOptions({"auto"}), Interval(Integral, 2, None, closed="left")],
     "embedding_dim": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
     "feature_dropout": [Interval(Real, 0, 1, closed="left")],
     "n_members": [Interval(Integral, 1, None, closed="left")],

@@ -30,12 +30,14 @@ gate_hidden_units : sequence of int, default=()
 activation : {"relu", "gelu", "silu", "elu", "tanh"}, default="relu"
     Activation of experts, towers and hidden layers of gates.
 dropout : float, default=0.3
-    Share of the activations of experts and towers that are dropped in training.
+    Share of the activations of experts and towers that are dropped in training, on average over
+    the members: from four on theirs lie evenly around it, from none to twice as much.
 residual : bool, default=False
     Whether a level adds its input to its output, where both are as wide. Not in the paper.
 n_members : int, default=8
     Networks that are trained side by side, each with embeddings, experts and towers of its own, on
-    the same batches; their predictions are averaged. Time and memory grow with their number."""
+    the same batches. Their predictions are averaged, with early stopping by weights that follow
+    from their losses of validation. Time and memory grow with their number."""
 
 
 @fill_doc(network=NETWORK_DOC)
@@ -134,7 +136,7 @@ class PLEClassifierRegressor(MultiTaskEstimator):
         min_frequency: float | None = None,
         embedding_dim: int | str = "auto",
         numeric_embedding: str | None = "piecewise_linear+bins",
-        n_bins: int = 64,
+        n_bins: int | str = "auto",
         feature_dropout: float = 0.1,
         task_weights: Any = None,
         task_weight_decay: Any = 1.0,

@@ -150,7 +150,7 @@ class PLERegressor(RegressorMixin, PLEClassifierRegressor):
         min_frequency: float | None = None,
         embedding_dim: int | str = "auto",
         numeric_embedding: str | None = "piecewise_linear+bins",
-        n_bins: int = 64,
+        n_bins: int | str = "auto",
         feature_dropout: float = 0.1,
         task_weights: Any = None,
         task_weight_decay: Any = 1.0,

@@ -61,8 +61,8 @@ def default_learning_rate(batch_size: int) -> float:
 
 
 def default_epochs(n_rows: int) -> int:
-    """Epochs at most: 12 of 50,000 rows, and as their root grows fewer, from 100 to 4."""
-    return round(min(max(12 * (50_000 / n_rows) ** 0.5, 4), 100))
+    """Epochs at most: 12 of 50,000 rows, and as their root grows fewer, from 40 to 4."""
+    return round(min(max(12 * (50_000 / n_rows) ** 0.5, 4), 40))
 
 
 def default_patience(n_rows: int) -> int:

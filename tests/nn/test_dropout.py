@@ -18,9 +18,10 @@ def test_rates_of_members_spread_evenly_around_their_mean(mean, n_members):
     assert np.ptp(np.diff(rates)) < 1e-9 if n_members > 2 else True
 
 
-def test_a_single_member_has_the_mean_rate_and_several_reach_from_none_to_twice():
+def test_few_members_have_the_mean_rate_and_more_reach_from_none_to_twice():
     assert member_rates(0.3, 1) == [0.3]
-    np.testing.assert_allclose(member_rates(0.2, 3), [0.0, 0.2, 0.4])
+    assert member_rates(0.3, 3) == [0.3, 0.3, 0.3]
+    np.testing.assert_allclose(member_rates(0.2, 5), [0.0, 0.1, 0.2, 0.3, 0.4])
 
 
 def test_members_drop_their_own_share_and_keep_their_mean():
