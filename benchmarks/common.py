@@ -6,7 +6,6 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 RESULTS = Path(__file__).parent / "results"
 LIBRARIES = ("numpy", "pandas", "scikit-learn", "skorch", "torch", "lightgbm")
@@ -42,13 +41,3 @@ def census():
     order = np.random.RandomState(0).permutation(len(X))
     train, test = order[:66508], order[66508:]
     return X.iloc[train], X.iloc[test], y.iloc[train], y.iloc[test]
-
-
-def numbers_also_as_categories(X):
-    """Add every numeric column a second time, as a category.
-
-    Zero-inflated amounts and ages have few distinct values; their embeddings learn steps that a
-    standardised number does not show.
-    """
-    numbers = X.select_dtypes("number")
-    return pd.concat([X, numbers.astype("category").add_suffix(" (category)")], axis=1)

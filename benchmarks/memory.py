@@ -86,7 +86,7 @@ def measure(form):
         y = np.column_stack([rng.integers(0, 2, n_rows), rng.normal(size=n_rows)])
         watch = Peak()
         watch.start()
-        PLEClassifierRegressor(batch_size=4096, max_epochs=1, random_state=0).fit(X, y)
+        PLEClassifierRegressor(max_epochs=1, random_state=0).fit(X, y)
         watch.done.set()
         watch.join()
         return y.nbytes, watch.peak_bytes - watch.start_bytes
