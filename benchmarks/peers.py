@@ -209,7 +209,9 @@ def ple(X, y, kinds, seed, **setting):
 
     def predict(X):
         numbers = model.predict(X) if "regression" in kinds.values() else None
-        probabilities = dict(zip(kinds, model.predict_proba(X), strict=True))
+        probabilities = {}
+        if set(kinds.values()) != {"regression"}:
+            probabilities = dict(zip(kinds, model.predict_proba(X), strict=True))
         choose = {
             "regression": lambda task: numbers[task].to_numpy(),
             "multiclass": probabilities.get,

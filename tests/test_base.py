@@ -512,8 +512,8 @@ def test_parameters_reach_the_network(table):
     ).fit(*table)
     body = model.module_.body
     assert len(body.levels) == 2
-    # Four numbers, the embeddings of all four, and the embedding of the one category.
-    n_features = 4 + 4 * 2 + 2
+    # Three numbers and an indicator of missing ones, three embeddings, and that of a category.
+    n_features = 4 + 3 * 2 + 2
     assert body.levels[0].shared_experts.layers[0].weight.shape == (2 * 3, 7, n_features)
     assert body.levels[1].specific_experts.layers[1].weight.shape == (2 * 5, 5, 7)
     assert np.mean(model.module_.feature_dropout.rates) == pytest.approx(0.3)
