@@ -98,13 +98,17 @@ class NumericEmbedding(nn.Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Draw the vectors so that either part has a deviation of at most 0.5."""
+        """Draw the vectors so that either part has a deviation of at most 0.5.
+
+        Steps beside a linear part start at zero: at random they would be noise where the targets
+        have none.
+        """
         if self.linear_weight is not None:
             deviations = torch.tensor([0.5 / math.sqrt(n) for n in self.n_bins for _ in range(n)])
             with torch.no_grad():
                 self.linear_weight.normal_().mul_(deviations.to(self.linear_weight)[:, None])
         if self.step_weight is not None:
-            nn.init.normal_(self.step_weight, std=0.5)
+            nn.init.normal_(self.step_weight, std=0.5 if self.linear_weight is None else 0.0)
 
     def forward(self, numbers: Tensor) -> Tensor:
         """Embed numbers.

@@ -174,13 +174,16 @@ def test_edges_are_whatever_is_like_an_array(make_array):
 def test_vectors_start_smaller_the_more_bins_there_are():
     torch.manual_seed(0)
     embedding = NumericEmbedding(make_edges(4, 100), 1000)
-    before = embedding.step_weight.detach().clone()
+    before = embedding.linear_weight.detach().clone()
     few, many = (w.std().item() for w in embedding.linear_weight.split([4, 100]))
     assert math.isclose(few, 0.25, rel_tol=0.1)
     assert math.isclose(many, 0.05, rel_tol=0.1)
-    assert math.isclose(before.std().item(), 0.5, rel_tol=0.1)
+    # Steps are random only where there is nothing else.
+    assert not embedding.step_weight.any()
+    alone = NumericEmbedding(make_edges(4, 100), 1000, linear=False).step_weight
+    assert math.isclose(alone.std().item(), 0.5, rel_tol=0.1)
     embedding.reset_parameters()
-    assert not torch.equal(embedding.step_weight, before)
+    assert not torch.equal(embedding.linear_weight, before)
 
 
 def make_numeric(n_members=1, dim=4):
