@@ -86,7 +86,8 @@ def measure(form):
         y = np.column_stack([rng.integers(0, 2, n_rows), rng.normal(size=n_rows)])
         watch = Peak()
         watch.start()
-        PLEClassifierRegressor(max_epochs=1, random_state=0).fit(X, y)
+        params = {"batch_size": 4096, "max_epochs": 1, "n_members": 1, "random_state": 0}
+        PLEClassifierRegressor(**params).fit(X, y)
         watch.done.set()
         watch.join()
         return y.nbytes, watch.peak_bytes - watch.start_bytes
