@@ -25,7 +25,6 @@ CHANGES = {
     "numbers: piecewise_linear": {"numeric_embedding": "piecewise_linear"},
     "numbers: bins": {"numeric_embedding": "bins"},
     "numbers: periodic": {"numeric_embedding": "periodic"},
-    "16 bins": {"n_bins": 16},
     "no dropout": {"dropout": 0.0, "feature_dropout": 0.0},
     "no feature_dropout": {"feature_dropout": 0.0},
     "no averaging of weights": {"weight_averaging": 0.0},
@@ -34,10 +33,7 @@ CHANGES = {
         "learning_rate": 1e-3,
         "max_epochs": 100,
     },
-    "cosine schedule": {"lr_schedule": "cosine"},
-    "no weight decay": {"weight_decay": 0.0},
     "2 shared, 2 specific experts": {"n_shared_experts": 2, "n_specific_experts": 2},
-    "experts of 128 units": {"expert_hidden_units": (128,)},
     "2 levels": {"n_levels": 2},
     "no shared expert": {"n_shared_experts": 0, "n_specific_experts": 2},
 }
