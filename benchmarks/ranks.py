@@ -30,9 +30,14 @@ def mean_ranks(means):
 
 
 def draw(summary, by_data, titles, path):
-    """Draw a row a model: its rank on every data set, and the mean of these."""
+    """Draw a row a model: its rank on every data set, and the mean of these.
+
+    Models that ran on a few tasks only are left out: their ranks do not compare.
+    """
     import matplotlib.pyplot as plt
 
+    summary = summary[summary["tasks"] > summary["tasks"].max() / 2]
+    by_data = by_data.loc[summary.index]
     figure, ax = plt.subplots(figsize=(8, 2 + 0.42 * len(summary)), layout="constrained")
     rows, most = np.arange(len(summary)), summary["tasks"].max()
     ax.plot(summary["by data set"], rows, "|", color="black", ms=24, mew=3, label="mean")
