@@ -239,14 +239,17 @@ def test_dtype_of_the_network(table, dtype):
     assert np.isfinite(fitted.predict(table[0])).all()
 
 
+class Collect(Callback):
+    """Keeps a head's weight after every step."""
+
+    states = []
+
+    def on_batch_end(self, net, training=False, **_):
+        if training:
+            self.states.append(net.module_.body.towers.heads[0].weight.detach().clone())
+
+
 def test_weights_are_averaged_over_the_last_share_of_the_steps(table):
-    class Collect(Callback):
-        states = []
-
-        def on_batch_end(self, net, training=False, **_):
-            if training:
-                self.states.append(net.module_.body.towers.heads[0].weight.detach().clone())
-
     Collect.states.clear()
     share = 0.25
     fitted = model(
@@ -261,13 +264,6 @@ def test_weights_are_averaged_over_the_last_share_of_the_steps(table):
 
 
 def test_without_averaging_the_last_weights_are_kept(table):
-    class Collect(Callback):
-        states = []
-
-        def on_batch_end(self, net, training=False, **_):
-            if training:
-                self.states.append(net.module_.body.towers.heads[0].weight.detach().clone())
-
     Collect.states.clear()
     fitted = model(weight_averaging=0, early_stopping=False, callbacks=[Collect()]).fit(*table)
     assert torch.equal(fitted.module_.body.towers.heads[0].weight, Collect.states[-1])
