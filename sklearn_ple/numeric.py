@@ -47,6 +47,7 @@ class NumericFeatures:
     def __init__(self, kind: str | None, n_bins: int | str):
         self.kind = kind
         self.n_bins = n_bins
+        self.n_columns = 0
         self.edges: list[np.ndarray] = []
 
     def fit(
@@ -65,11 +66,12 @@ class NumericFeatures:
         """
         if self.kind is None or sparse.issparse(numbers):
             return self
+        self.n_columns = numbers.shape[1]
         n_bins = default_n_bins(len(numbers)) if isinstance(self.n_bins, str) else self.n_bins
         if self.kind in _PIECEWISE:
             n_classes = [len(task.classes) if task.has_classes else 0 for task in tasks]
             self.edges = learn_edges(numbers, targets, weights, n_classes, n_bins)
-        else:
+        elif self.kind == "quantile":
             ranks = np.linspace(0, 1, n_bins + 1)
             some = numbers[:: -(-len(numbers) // _MAX_ROWS)]
             self.edges = list(np.quantile(some, ranks, axis=0).T)
@@ -77,12 +79,12 @@ class NumericFeatures:
 
     def maker(self, embedding_dim: int | str, n_members: int) -> Callable[[], Any] | None:
         """Give what makes the embedding, None where there is none."""
-        if not self.edges:
+        if not self.n_columns:
             return None
         dim = _AUTOMATIC_WIDTH if isinstance(embedding_dim, str) else embedding_dim
         if self.kind == "quantile":
             return partial(QuantileEmbedding, self.edges, n_members=n_members)
         if self.kind == "periodic":
-            return partial(PeriodicEmbedding, len(self.edges), dim, n_members=n_members)
+            return partial(PeriodicEmbedding, self.n_columns, dim, n_members=n_members)
         options = _PIECEWISE[str(self.kind)]
         return partial(NumericEmbedding, self.edges, dim, n_members=n_members, **options)
