@@ -37,8 +37,9 @@ embedding_dim : int or "auto", default="auto"
     Width of the learnt embedding of every categorical column. "auto" lets it grow with the
     number of codes n, the column's categories and two more: ``1.6 * n**0.56`` to the nearest
     whole number, at least 2 and at most 32. All columns are in one table of the greatest width:
-    n rows each and, in training, 16 bytes a number (4 for the embedding, 12 for its gradient and
-    AdamW's two moments).""",
+    n rows each, ``n_members`` times that width and, in training, 16 bytes a number (4 for the
+    embedding, 12 for its gradient and AdamW's two moments) and 4 for each copy of the weights,
+    averaged or best, that is kept.""",
     "numeric_embedding": """
 numeric_embedding : str or None, default="piecewise_linear+bins"
     What the network reads of each number beside its standardised value: "bins", an embedding of

@@ -25,7 +25,8 @@ class CategoricalEmbedding(nn.Module):
 
     The table has a row for every code of every column and is as wide as the widest column; of
     its rows a narrower column reads the first numbers only. It takes 4 bytes a number in float32,
-    and four times as much while AdamW trains it: gradient and two moments beside it.
+    and four times as much while AdamW trains it: gradient and two moments beside it. Averaged and
+    best weights, where training keeps them, are as large again.
 
     Parameters
     ----------
