@@ -9,6 +9,21 @@ from typing import TypeVar
 _T = TypeVar("_T", bound=type)
 
 _PARAMETERS = {
+    "tower_hidden_units": """
+tower_hidden_units : sequence of int, default=(32,)
+    Widths of the hidden layers of every task's tower; empty for linear towers.""",
+    "activation": """
+activation : {"relu", "gelu", "silu", "elu", "tanh"}, default="relu"
+    Activation of experts, towers and hidden layers of gates.""",
+    "dropout": """
+dropout : float, default=0.3
+    Share of the activations of experts and towers that are dropped in training, on average over
+    the members: from four on theirs lie evenly around it, from none to twice as much.""",
+    "n_members": """
+n_members : int, default=8
+    Networks that are trained side by side, each with embeddings, experts and towers of its own, on
+    the same batches. Their predictions are averaged, with early stopping by weights that follow
+    from their losses of validation. Time and memory grow with their number.""",
     "task_types": """
 task_types : str, list of str or dict, default="auto"
     Kind of every task: "binary", "multiclass", "regression" or "count" (Poisson). One kind for
@@ -106,6 +121,12 @@ n_iter_no_change : int or "auto", default="auto"
     "tol": """
 tol : float, default=0.0
     Decrease of the joint loss of validation that counts as an improvement.""",
+    "refit": """
+refit : bool or "auto", default="auto"
+    Whether, once validation has told for how many epochs to train, to train anew on all rows for
+    as many; the members keep their weights of validation, and ``history_`` is that of the training
+    with validation. Takes as long again. "auto" does so up to 30,000 rows, unless there are
+    ``callbacks``, which may count on rows of validation.""",
     "warm_start": """
 warm_start : bool, default=False
     Whether a further call of fit goes on from the weights learnt, with the classes, scales and
@@ -158,23 +179,17 @@ device_ : str
 
 
 def fill_doc(**parts: str) -> Callable[[_T], _T]:
-    """Fill the shared parts, and further ones, into a class's docstring.
+    """Fill the shared parts, and further ones by name, into a class's docstring.
 
-    The docstring says ``%(features)s`` where the parameters of that group belong, or
-    ``%(task_types)s`` for a single one.
+    The docstring says ``%(shared)s`` where the parameters belong that all estimators share, and
+    ``%(attributes)s`` where the attributes do.
     """
-    names = list(_PARAMETERS)
-    groups = {
-        "features": names[names.index("categorical_features") : names.index("task_weights")],
-        "joint_loss": ["task_weights", "task_weight_decay"],
-        "training": names[names.index("optimizer") :],
-    }
-    texts = {name: text.strip() for name, text in {**_PARAMETERS, **parts}.items()}
-    texts["attributes"] = _ATTRIBUTES.strip()
-    for group, members in groups.items():
-        texts[group] = "\n".join(texts[name] for name in members)
+    texts = {name: text.strip() for name, text in parts.items()}
 
     def fill(cls: _T) -> _T:
+        names = [name for name in inspect.signature(cls).parameters if name in _PARAMETERS]
+        shared = "\n".join(_PARAMETERS[name].strip() for name in names)
+        texts.update(shared=shared, attributes=_ATTRIBUTES.strip())
         cls.__doc__ = inspect.cleandoc(cls.__doc__ or "") % texts + "\n"
         return cls
 

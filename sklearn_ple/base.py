@@ -22,16 +22,13 @@ from .balancing import JointLoss, TaskWeights
 from .features import FeatureEncoder, read_features
 from .nn import TabularNetwork, member_rates
 from .numeric import NumericFeatures
-from .parameters import SHARED_PARAMETERS
+from .parameters import SharedParameters
 from .targets import Labels, TargetEncoder, read_targets
 from .tasks import ClassTask
 from .training import (
-    BY_ROWS,
-    LR_SCHEDULES,
     MultiTaskNet,
     TableRows,
     callbacks,
-    default_learning_rate,
     make_net,
     resolve_device,
     seeded,
@@ -49,11 +46,11 @@ def _knows_classes(estimator: MultiTaskEstimator) -> bool:
     return any(task.has_classes for task in tasks)
 
 
-class MultiTaskEstimator(BaseEstimator, metaclass=ABCMeta):
+class MultiTaskEstimator(SharedParameters, BaseEstimator, metaclass=ABCMeta):
     """Base of the estimators: all but the network.
 
-    A subclass names its parameters in ``__init__``, hands the shared ones on, and gives its
-    network in `_make_body`. See `PLEClassifierRegressor` for the parameters.
+    A subclass names its network's parameters as fields, is decorated by `with_parameters`, and
+    gives the network in `_make_body`. See `PLEClassifierRegressor` for the shared parameters.
     """
 
     #: Which tasks the estimator takes: "class", "number" or, None, all kinds.
@@ -67,8 +64,6 @@ class MultiTaskEstimator(BaseEstimator, metaclass=ABCMeta):
     _doc_link_template = (
         "https://sklearn-ple.readthedocs.io/en/latest/generated/sklearn_ple.{estimator_name}.html"
     )
-
-    _parameter_constraints: ClassVar[dict[str, list]] = SHARED_PARAMETERS
 
     # -- fit ------------------------------------------------------------------------------------
 
@@ -108,16 +103,16 @@ class MultiTaskEstimator(BaseEstimator, metaclass=ABCMeta):
             # The net's copies of targets and weights are enough while it trains.
             del encoded, labels, weights
             n_epochs = self._or_default("max_epochs", len(train))
-            schedule = []
-            if (make_schedule := LR_SCHEDULES[self.lr_schedule]) is not None:
-                n_batches = -(-len(train) // self._or_default("batch_size", len(train)))
-                schedule = [make_schedule(self._learning_rate(len(train)), n_epochs, n_batches)]
             self.device_ = resolve_device(self.device, self._torch_dtype)
             with seeded(self._rng, self.device_):
                 net = self._make_net(len(train))
                 if resume:
                     net.continue_from(self.net_)
-                self._train(net, train, valid, n_epochs, score_valid, schedule)
+                schedule = self._schedule(len(train), n_epochs)
+                done = self._train(net, train, valid, n_epochs, score_valid, schedule)
+                if done and valid is not None and not resume and self._refits(len(rows)):
+                    net = self._train_again(net, rows, self._schedule(len(rows), n_epochs))
+            self._settle(net)
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -158,6 +153,7 @@ class MultiTaskEstimator(BaseEstimator, metaclass=ABCMeta):
                 # Of the net a copy, so that a failure leaves it as it was.
                 net = copy.deepcopy(self.net_) if resume else self._make_net(len(train))
                 self._train(net, train, None, 1, None, [])
+            self._settle(net)
         return self
 
     def _encode(
@@ -208,9 +204,9 @@ class MultiTaskEstimator(BaseEstimator, metaclass=ABCMeta):
         n_epochs: int,
         score_valid: Callable[[np.ndarray], list[float]] | None,
         schedule: list,
-    ) -> None:
-        """Train a net, and read off it what is public."""
-        names, tasks = self._targets.names, self._targets.tasks
+    ) -> bool:
+        """Train a net, and tell whether it came to an end by itself."""
+        names = self._targets.names
         task_weights = TaskWeights(names, self.task_weights, self.task_weight_decay)
         patience = self._or_default("n_iter_no_change", len(train))
         steps = [
@@ -222,10 +218,25 @@ class MultiTaskEstimator(BaseEstimator, metaclass=ABCMeta):
             *schedule,
             callbacks.KeepBestWeights(names, valid is not None, patience, self.tol),
         ]
-        train_net(net, train, valid, n_epochs, steps)
+        return train_net(net, train, valid, n_epochs, steps)
+
+    def _train_again(self, net: MultiTaskNet, rows: TableRows, schedule: list) -> MultiTaskNet:
+        """Train another net on all rows for as long as was best for a net, if nothing stops it."""
+        again = self._make_net(len(rows))
+        again.module_.member_weights.copy_(net.module_.member_weights)
+        try:
+            done = self._train(again, rows, None, net.best_epoch_, None, schedule)
+        except KeyboardInterrupt:
+            return net
+        again.history = net.history
+        return again if done else net
+
+    def _settle(self, net: MultiTaskNet) -> None:
+        """Keep a trained net, and read off it what is public."""
+        tasks = self._targets.tasks
         classes = [task.classes for task in tasks]
         self.net_ = net
-        self.task_names_ = names
+        self.task_names_ = self._targets.names
         self.task_types_ = {task.name: task.kind for task in tasks}
         self.classes_ = classes[0] if self._targets.form.ndim == 1 else classes
         self.history_ = net.public_history()
@@ -257,19 +268,6 @@ class MultiTaskEstimator(BaseEstimator, metaclass=ABCMeta):
             net_params=self.net_params,
         )
 
-    def _or_default(self, parameter: str, n_rows: int) -> int:
-        value = getattr(self, parameter)
-        return BY_ROWS[parameter](n_rows) if value == "auto" else value
-
-    def _learning_rate(self, n_rows: int) -> float:
-        if self.learning_rate != "auto":
-            return self.learning_rate
-        return default_learning_rate(self._or_default("batch_size", n_rows))
-
-    @property
-    def _torch_dtype(self) -> torch.dtype:
-        return getattr(torch, self.dtype)
-
     @property
     def module_(self) -> torch.nn.Module:
         """The trained network, a torch module that reads encoded numbers and category codes."""
@@ -288,11 +286,6 @@ class MultiTaskEstimator(BaseEstimator, metaclass=ABCMeta):
         tags.input_tags.string = True
         tags.input_tags.categorical = True
         return tags
-
-    @abstractmethod
-    def __init__(self, **shared: Any):
-        for name, value in shared.items():
-            setattr(self, name, value)
 
     @abstractmethod
     def _make_body(self, n_outputs: list[int]) -> Callable[[int], torch.nn.Module]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from sklearn.base import ClassifierMixin, RegressorMixin
 from sklearn.utils.metaestimators import available_if
 
 from .._docs import fill_doc
 from ..base import MultiTaskEstimator
+from ..parameters import with_parameters
 from .ple import NETWORK_DOC, PLEClassifierRegressor
 
 
@@ -26,12 +27,8 @@ class PLEClassifier(ClassifierMixin, PLEClassifierRegressor):
 
     Parameters
     ----------
-    %(task_types)s
-    %(class_weight)s
     %(network)s
-    %(features)s
-    %(joint_loss)s
-    %(training)s
+    %(shared)s
 
     Attributes
     ----------
@@ -85,6 +82,7 @@ class PLEClassifier(ClassifierMixin, PLEClassifierRegressor):
 
 
 @fill_doc(network=NETWORK_DOC)
+@with_parameters
 class PLERegressor(RegressorMixin, PLEClassifierRegressor):
     """Progressive Layered Extraction for one or several tasks that are numbers.
 
@@ -93,11 +91,8 @@ class PLERegressor(RegressorMixin, PLEClassifierRegressor):
 
     Parameters
     ----------
-    %(task_types)s
     %(network)s
-    %(features)s
-    %(joint_loss)s
-    %(training)s
+    %(shared)s
 
     Attributes
     ----------
@@ -130,86 +125,5 @@ class PLERegressor(RegressorMixin, PLEClassifierRegressor):
     _family = "number"
     score = MultiTaskEstimator.score
 
-    # PLEClassifierRegressor's, without class_weight.
-    def __init__(
-        self,
-        *,
-        task_types: Any = "auto",
-        n_levels: int = 1,
-        n_shared_experts: int = 1,
-        n_specific_experts: int = 1,
-        expert_hidden_units: Any = (64,),
-        tower_hidden_units: Any = (32,),
-        gate_hidden_units: Any = (),
-        activation: str = "relu",
-        dropout: float = 0.3,
-        residual: bool = False,
-        n_members: int = 8,
-        categorical_features: Any = "from_dtype",
-        max_categories: int | None = None,
-        min_frequency: float | None = None,
-        embedding_dim: int | str = "auto",
-        numeric_embedding: str | None = "piecewise_linear+bins",
-        n_bins: int | str = "auto",
-        feature_dropout: float = 0.1,
-        task_weights: Any = None,
-        task_weight_decay: Any = 1.0,
-        optimizer: Any = "adamw",
-        learning_rate: float | str = "auto",
-        lr_schedule: str = "one_cycle",
-        weight_decay: float = 1e-2,
-        weight_averaging: float = 0.1,
-        batch_size: int | str = "auto",
-        max_epochs: int | str = "auto",
-        early_stopping: Any = "auto",
-        validation_fraction: float | str = "auto",
-        n_iter_no_change: int | str = "auto",
-        tol: float = 0.0,
-        warm_start: bool = False,
-        device: str = "auto",
-        dtype: str = "float32",
-        callbacks: Any = None,
-        net_params: Any = None,
-        random_state: Any = None,
-        verbose: int = 0,
-    ):
-        super().__init__(
-            task_types=task_types,
-            n_levels=n_levels,
-            n_shared_experts=n_shared_experts,
-            n_specific_experts=n_specific_experts,
-            expert_hidden_units=expert_hidden_units,
-            tower_hidden_units=tower_hidden_units,
-            gate_hidden_units=gate_hidden_units,
-            activation=activation,
-            dropout=dropout,
-            residual=residual,
-            categorical_features=categorical_features,
-            max_categories=max_categories,
-            min_frequency=min_frequency,
-            embedding_dim=embedding_dim,
-            numeric_embedding=numeric_embedding,
-            n_bins=n_bins,
-            feature_dropout=feature_dropout,
-            n_members=n_members,
-            task_weights=task_weights,
-            task_weight_decay=task_weight_decay,
-            optimizer=optimizer,
-            learning_rate=learning_rate,
-            lr_schedule=lr_schedule,
-            weight_decay=weight_decay,
-            weight_averaging=weight_averaging,
-            batch_size=batch_size,
-            max_epochs=max_epochs,
-            early_stopping=early_stopping,
-            validation_fraction=validation_fraction,
-            n_iter_no_change=n_iter_no_change,
-            tol=tol,
-            warm_start=warm_start,
-            device=device,
-            dtype=dtype,
-            callbacks=callbacks,
-            net_params=net_params,
-            random_state=random_state,
-            verbose=verbose,
-        )
+    #: No parameter here: numbers have no classes.
+    class_weight: ClassVar[None] = None  # type: ignore[misc]

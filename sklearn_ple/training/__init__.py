@@ -3,7 +3,7 @@
 from .data import TableRows, place, split_rows
 from .device import resolve_device, seeded
 from .net import MultiTaskNet, make_net, train_net
-from .schedule import BY_ROWS, LR_SCHEDULES, OPTIMIZERS, default_learning_rate
+from .schedule import BY_ROWS, LR_SCHEDULES, OPTIMIZERS, default_learning_rate, is_small
 
 __all__ = [
     "BY_ROWS",
@@ -12,6 +12,7 @@ __all__ = [
     "MultiTaskNet",
     "TableRows",
     "default_learning_rate",
+    "is_small",
     "make_net",
     "place",
     "resolve_device",

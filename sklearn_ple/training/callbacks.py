@@ -163,6 +163,7 @@ class KeepBestWeights(Callback):
         self.epochs_since_ = 0 if loss < self.best_loss_ - self.tol else self.epochs_since_ + 1
         if loss < self.best_loss_:
             self.best_, self.best_loss_ = net.snapshot(), loss
+            net.best_epoch_ = epoch["epoch"]
         if self.epochs_since_ >= self.patience:
             self._stop(net, "early stopping")
 

@@ -53,6 +53,8 @@ class MultiTaskNet(NeuralNet):
         Why a callback of ours ended the training early.
     valid_outputs_ : ndarray or None
         The outputs of the epoch's validation.
+    best_epoch_ : int
+        The epoch with the least loss of validation, from 1; 0 before there is one.
     averages_ : AverageWeights or None
         In training, the callback that holds the network of averaged weights, to validate.
     """
@@ -64,6 +66,7 @@ class MultiTaskNet(NeuralNet):
     def __init__(self, *args: Any, dtype: torch.dtype, **kwargs: Any):
         self.dtype = dtype
         self.averages_: Any = None
+        self.best_epoch_ = 0
         self.valid_outputs_: Any = None
         super().__init__(*args, **kwargs)
 
@@ -221,7 +224,7 @@ def train_net(
     valid: TableRows | None,
     n_epochs: int,
     callbacks: Sequence[Callback],
-) -> None:
+) -> bool:
     """Train an initialised net for some epochs, or until a callback ends it.
 
     Parameters
@@ -234,6 +237,11 @@ def train_net(
         Epochs at most.
     callbacks : sequence of Callback
         For this training only; the net does not keep them, nor the rows.
+
+    Returns
+    -------
+    bool
+        Whether all epochs were trained, or early stopping ended it.
 
     Raises
     ------
@@ -262,3 +270,5 @@ def train_net(
             ConvergenceWarning,
             stacklevel=2,
         )
+    all_done = net.stop_reason_ is None and n_epochs_done == n_epochs
+    return all_done or net.stop_reason_ == "early stopping"

@@ -50,6 +50,11 @@ LR_SCHEDULES: dict[str, Callable[[float, int, int], LRScheduler] | None] = {
 }
 
 
+def is_small(n_rows: int) -> bool:
+    """Whether the rows of validation are many of all, and training on all takes little time."""
+    return n_rows <= 30_000
+
+
 def default_batch_size(n_rows: int) -> int:
     """Rows in a step: a power of two near twice their root, from 64 to 2048."""
     return 2 ** round(math.log2(min(max(2 * n_rows**0.5, 64), 2048)))
@@ -61,8 +66,8 @@ def default_learning_rate(batch_size: int) -> float:
 
 
 def default_epochs(n_rows: int) -> int:
-    """Epochs at most: 12 of 50,000 rows, and as their root grows fewer, from 40 to 4."""
-    return round(min(max(12 * (50_000 / n_rows) ** 0.5, 4), 40))
+    """Epochs at most: 12 of 50,000 rows, and as their root grows fewer, from 20 to 4."""
+    return round(min(max(12 * (50_000 / n_rows) ** 0.5, 4), 20))
 
 
 def default_patience(n_rows: int) -> int:

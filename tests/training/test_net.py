@@ -10,7 +10,7 @@ from numpy.testing import assert_allclose
 from sklearn.exceptions import ConvergenceWarning
 from skorch.callbacks import Callback, EarlyStopping
 
-from sklearn_ple import PLEClassifierRegressor, PLERegressor
+from sklearn_ple import PLEClassifierRegressor, PLERegressor, base
 from sklearn_ple.training import BY_ROWS
 
 N = 200
@@ -31,6 +31,7 @@ def model(**params):
         "lr_schedule": "constant",
         "n_members": 1,
         "dropout": 0.0,
+        "refit": False,
         "random_state": 0,
         "device": "cpu",
     }
@@ -113,6 +114,82 @@ def test_early_stopping_returns_to_the_best_weights(table):
     assert_allclose(twin.predict(X), fitted.predict(X))
 
 
+def test_refit_trains_on_all_rows_for_the_best_number_of_epochs(table, seen):
+    X, y = table
+    options = {"early_stopping": True, "max_epochs": 30, "n_iter_no_change": 3, "n_members": 3}
+    options |= {"learning_rate": 0.05, "callbacks": [Spy()]}
+    once = model(**options).fit(X, y)
+    best = int(np.argmin([epoch["valid_loss"] for epoch in once.history_])) + 1
+    assert [epoch["n_train"] for epoch in seen] == [N - N // 10] * once.n_iter_
+    seen.clear()
+    twice = model(refit=True, **options).fit(X, y)
+    assert [epoch["n_train"] for epoch in seen[once.n_iter_ :]] == [N] * best
+    for epoch, other in zip(once.history_, twice.history_, strict=True):
+        assert {**epoch, "seconds": 0} == {**other, "seconds": 0}
+    assert torch.equal(once.module_.member_weights, twice.module_.member_weights)
+    assert not np.allclose(once.predict(X), twice.predict(X))
+
+
+def test_refit_follows_the_same_course_of_the_learning_rate(table, seen):
+    options = {"early_stopping": True, "refit": True, "lr_schedule": "cosine", "batch_size": N}
+    fitted = model(learning_rate=0.1, max_epochs=8, callbacks=[Spy()], **options).fit(*table)
+    first, second = seen[: fitted.n_iter_], seen[fitted.n_iter_ :]
+    assert second
+    for before, after in zip(first, second, strict=False):
+        assert before["rates"][0] == after["rates"][0]
+
+
+@pytest.mark.parametrize(
+    ("changes", "n_trainings"),
+    [
+        ({}, 2),
+        ({"callbacks": []}, 2),
+        ({"callbacks": [Spy()]}, 1),
+        ({"callbacks": [Spy()], "refit": True}, 2),
+        ({"refit": False}, 1),
+        ({"early_stopping": False}, 1),
+        ({"early_stopping": False, "refit": True}, 1),
+    ],
+)
+def test_when_all_rows_are_learnt_in_the_end(table, monkeypatch, changes, n_trainings):
+    trainings = []
+    train_net = base.train_net
+    monkeypatch.setattr(
+        base, "train_net", lambda *args: trainings.append(len(args[1])) or train_net(*args)
+    )
+    model(**({"refit": "auto", "early_stopping": True} | changes)).fit(*table)
+    assert len(trainings) == n_trainings and trainings[1:] in ([], [N])
+
+
+def test_large_tables_are_not_learnt_twice():
+    assert model(refit="auto")._refits(30_000)
+    assert not model(refit="auto")._refits(30_001)
+
+
+class InterruptAgain(Callback):
+    """Stands for Ctrl-C in an epoch of the second training."""
+
+    def __init__(self, epoch):
+        self.epoch = epoch
+
+    def on_batch_end(self, net, training=False, **_):
+        if SEEN and training and len(net.history) == self.epoch:
+            raise KeyboardInterrupt
+
+    def on_train_end(self, net, **_):
+        SEEN.append("trained once")
+
+
+@pytest.mark.parametrize("epoch", [1, 3])
+@pytest.mark.filterwarnings("ignore:Training was ended after epoch 2")
+def test_an_interrupted_refit_keeps_the_first_network(table, seen, epoch):
+    X, y = table
+    once = model(early_stopping=True).fit(X, y)
+    fitted = model(early_stopping=True, refit=True, callbacks=[InterruptAgain(epoch)]).fit(X, y)
+    assert seen
+    assert_allclose(fitted.predict(X), once.predict(X))
+
+
 def test_validation_scores_are_recorded(table):
     X, y = table
     mixed = np.column_stack([y, X[:, 2] > 0])
@@ -122,6 +199,7 @@ def test_validation_scores_are_recorded(table):
         learning_rate=0.01,
         lr_schedule="constant",
         validation_fraction=0.1,
+        refit=False,
         random_state=0,
     ).fit(X, mixed)
     epoch = fitted.history_[-1]
