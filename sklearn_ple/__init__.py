@@ -1,7 +1,34 @@
 """scikit-learn estimators that learn many targets at once, by Progressive Layered Extraction."""
 
-from .estimators import PLEClassifier, PLEClassifierRegressor, PLERegressor
+from .estimators import (
+    AsymmetricSharingClassifierRegressor,
+    CGCClassifierRegressor,
+    CrossStitchClassifierRegressor,
+    CustomizedSharingClassifierRegressor,
+    ESMMClassifier,
+    MMoEClassifierRegressor,
+    PLEClassifier,
+    PLEClassifierRegressor,
+    PLERegressor,
+    SharedBottomClassifierRegressor,
+    SingleTaskClassifierRegressor,
+    SluiceClassifierRegressor,
+)
 
 __version__ = "0.1.0.dev0"
 
-__all__ = ["PLEClassifier", "PLEClassifierRegressor", "PLERegressor", "__version__"]
+__all__ = [
+    "AsymmetricSharingClassifierRegressor",
+    "CGCClassifierRegressor",
+    "CrossStitchClassifierRegressor",
+    "CustomizedSharingClassifierRegressor",
+    "ESMMClassifier",
+    "MMoEClassifierRegressor",
+    "PLEClassifier",
+    "PLEClassifierRegressor",
+    "PLERegressor",
+    "SharedBottomClassifierRegressor",
+    "SingleTaskClassifierRegressor",
+    "SluiceClassifierRegressor",
+    "__version__",
+]

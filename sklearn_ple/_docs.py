@@ -3,12 +3,38 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
 from typing import TypeVar
 
 _T = TypeVar("_T", bound=type)
 
 _PARAMETERS = {
+    "n_levels": """
+n_levels : int, default=1
+    Levels of experts.""",
+    "n_shared_experts": """
+n_shared_experts : int, default=1
+    Experts that all tasks share, at each level. With none the tasks learn independently.""",
+    "n_specific_experts": """
+n_specific_experts : int, default=1
+    Experts of each task alone, at each level.""",
+    "expert_hidden_units": """
+expert_hidden_units : sequence of int, default=(64,)
+    Widths of the layers of every expert.""",
+    "gate_hidden_units": """
+gate_hidden_units : sequence of int, default=()
+    Widths of the hidden layers of every gate; empty for the paper's linear gates.""",
+    "n_experts": """
+n_experts : int, default=3
+    Experts at each level, which all tasks share.""",
+    "shared_gate": """
+shared_gate : bool, default=False
+    Whether all tasks have the same gate.""",
+    "residual": """
+residual : bool, default=False
+    Whether a level adds its input to its output, where both are as wide. Not in the paper.""",
+    "bottom_hidden_units": """
+bottom_hidden_units : sequence of int, default=(64,)
+    Widths of the layers of every bottom.""",
     "tower_hidden_units": """
 tower_hidden_units : sequence of int, default=(32,)
     Widths of the hidden layers of every task's tower; empty for linear towers.""",
@@ -31,6 +57,13 @@ task_types : str, list of str or dict, default="auto"
     does not name is "auto". "auto" looks at the observed labels: strings, categories and bools are
     classes; whole numbers are classes if there are at most 20 distinct ones, else a regression
     (with a warning that asks to say so); other numbers are a regression.""",
+    "depends_on": """
+depends_on : "previous", dict or None, default=None
+    Of a binary task the name of the one that it depends on, as ``{"purchase": "click"}``: it can
+    hold (its second class) only where the other does. "previous": each task depends on the one
+    before it in y. Its output is then the probability given
+    the other event, and its loss that of the joint event on all rows, as in the entire-space model
+    of Ma et al. (SIGIR 2018). Labels that follow from others are filled in.""",
     "class_weight": """
 class_weight : "balanced", dict, list or None, default=None
     Weights of the classes in the loss. A list in the order of y's columns or a dict by column
@@ -105,7 +138,7 @@ batch_size : int or "auto", default="auto"
     "max_epochs": """
 max_epochs : int or "auto", default="auto"
     Passes over the data, at most; the schedule of the learning rate is laid out for as many.
-    "auto" takes 40 for a small table, 12 for 50,000 rows and 4 for millions.""",
+    "auto" takes 30 for a small table, 12 for 50,000 rows and 4 for millions.""",
     "early_stopping": """
 early_stopping : bool or "auto", default="auto"
     Whether to set rows aside for validation, to stop when their joint loss no longer decreases,
@@ -178,19 +211,19 @@ device_ : str
     The device that training ran on."""
 
 
-def fill_doc(**parts: str) -> Callable[[_T], _T]:
-    """Fill the shared parts, and further ones by name, into a class's docstring.
+def fill_doc(cls: _T) -> _T:
+    """Fill the shared parts into a class's docstring.
 
-    The docstring says ``%(shared)s`` where the parameters belong that all estimators share, and
-    ``%(attributes)s`` where the attributes do.
+    The docstring says ``%(parameters)s`` where the parameters belong that are described here and
+    not by itself, in the order in which the class takes them, and ``%(attributes)s`` where the attributes do.
     """
-    texts = {name: text.strip() for name, text in parts.items()}
-
-    def fill(cls: _T) -> _T:
-        names = [name for name in inspect.signature(cls).parameters if name in _PARAMETERS]
-        shared = "\n".join(_PARAMETERS[name].strip() for name in names)
-        texts.update(shared=shared, attributes=_ATTRIBUTES.strip())
-        cls.__doc__ = inspect.cleandoc(cls.__doc__ or "") % texts + "\n"
-        return cls
-
-    return fill
+    doc = inspect.cleandoc(cls.__doc__ or "")
+    names = [
+        name
+        for name in inspect.signature(cls).parameters
+        if name in _PARAMETERS and f"\n{name} : " not in doc
+    ]
+    parameters = "\n".join(_PARAMETERS[name].strip() for name in names)
+    parts = {"parameters": parameters, "attributes": _ATTRIBUTES.strip()}
+    cls.__doc__ = doc % parts + "\n"
+    return cls

@@ -14,17 +14,17 @@ import torch
 from scipy import sparse
 from sklearn.base import BaseEstimator, _fit_context
 from sklearn.utils import ClassifierTags, Tags, check_consistent_length, check_random_state
-from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from ._restore import all_or_nothing
 from .balancing import JointLoss, TaskWeights
+from .class_methods import ClassMethods
+from .dependence import Dependence
 from .features import FeatureEncoder, read_features
 from .nn import TabularNetwork, member_rates
 from .numeric import NumericFeatures
 from .parameters import SharedParameters
 from .targets import Labels, TargetEncoder, read_targets
-from .tasks import ClassTask
 from .training import (
     MultiTaskNet,
     TableRows,
@@ -38,15 +38,7 @@ from .training import (
 from .weights import class_weights, label_weights
 
 
-def _knows_classes(estimator: MultiTaskEstimator) -> bool:
-    """Whether there are (or, before fit, could be) tasks with classes."""
-    tasks = estimator._targets.tasks if hasattr(estimator, "net_") else None
-    if tasks is None:
-        return estimator._family != "number"
-    return any(task.has_classes for task in tasks)
-
-
-class MultiTaskEstimator(SharedParameters, BaseEstimator, metaclass=ABCMeta):
+class MultiTaskEstimator(ClassMethods, SharedParameters, BaseEstimator, metaclass=ABCMeta):
     """Base of the estimators: all but the network.
 
     A subclass names its network's parameters as fields, is decorated by `with_parameters`, and
@@ -190,6 +182,9 @@ class MultiTaskEstimator(SharedParameters, BaseEstimator, metaclass=ABCMeta):
         numbers, codes = self._features.transform(table)
         targets = self._targets.encode(labels)
         if not resume:
+            self._dependence = Dependence(self.depends_on, self._targets.tasks)
+        self._dependence.complete(targets, weights)
+        if not resume:
             self._numeric = NumericFeatures(self.numeric_embedding, self.n_bins)
             plain = numbers[:, : self._features.n_columns_]
             self._numeric.fit(plain, targets, weights, self._targets.tasks)
@@ -242,29 +237,35 @@ class MultiTaskEstimator(SharedParameters, BaseEstimator, metaclass=ABCMeta):
         self.history_ = net.public_history()
         self.n_iter_ = len(self.history_)
 
-    def _make_net(self, n_rows: int) -> MultiTaskNet:
+    def _network_maker(self) -> Callable[[], TabularNetwork]:
         tasks = self._targets.tasks
-        make_network = partial(
+        n_views = self.n_members * self._views_a_member(len(tasks))
+        return partial(
             TabularNetwork,
             self._features.n_numbers_,
             self._features.cardinalities_,
             self._make_body([task.n_outputs for task in tasks]),
             embedding_dim=self.embedding_dim,
-            make_numeric_embedding=self._numeric.maker(self.embedding_dim, self.n_members),
+            make_numeric_embedding=self._numeric.maker(self.embedding_dim, n_views),
             n_embedded=self._features.n_columns_,
             feature_dropout=member_rates(self.feature_dropout, self.n_members),
             n_members=self.n_members,
+            n_views=n_views,
             n_tasks=len(tasks),
+            link=self._dependence.link(),
         )
+
+    def _make_net(self, n_rows: int) -> MultiTaskNet:
         return make_net(
-            make_network,
-            partial(JointLoss, tasks),
+            self._network_maker(),
+            partial(JointLoss, self._targets.tasks),
             optimizer=self.optimizer,
             learning_rate=self._learning_rate(n_rows),
             weight_decay=self.weight_decay,
             batch_size=self._or_default("batch_size", n_rows),
             device=self.device_,
             dtype=self._torch_dtype,
+            rate_factors=self._rate_factors(),
             net_params=self.net_params,
         )
 
@@ -286,6 +287,14 @@ class MultiTaskEstimator(SharedParameters, BaseEstimator, metaclass=ABCMeta):
         tags.input_tags.string = True
         tags.input_tags.categorical = True
         return tags
+
+    def _views_a_member(self, n_tasks: int) -> int:
+        """Give how many views of the features, with embeddings of their own, a member reads."""
+        return 1
+
+    def _rate_factors(self) -> dict[str, float]:
+        """Give how many times as fast some parameters learn, by a pattern of their names."""
+        return {}
 
     @abstractmethod
     def _make_body(self, n_outputs: list[int]) -> Callable[[int], torch.nn.Module]:
@@ -311,40 +320,6 @@ class MultiTaskEstimator(SharedParameters, BaseEstimator, metaclass=ABCMeta):
         index = X.index if isinstance(X, pd.DataFrame) else None
         targets = self._targets
         return targets.form.assemble(targets.tasks, targets.decode(outputs), index)
-
-    @available_if(_knows_classes)
-    def predict_proba(self, X: Any) -> Any:
-        """Predict the probabilities of the classes.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
-            The features.
-
-        Returns
-        -------
-        probabilities : ndarray of shape (n_samples, n_classes), or list of these
-            Columns are in the order of ``classes_``. For a y of several columns a list in task
-            order, None for a task without classes.
-        """
-        return self._per_class_task(X, "predict_proba")
-
-    @available_if(_knows_classes)
-    def decision_function(self, X: Any) -> Any:
-        """Compute the scores behind the classes: logits.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
-            The features.
-
-        Returns
-        -------
-        scores : ndarray of shape (n_samples,) or (n_samples, n_classes), or list of these
-            One number a row where there are two classes. For a y of several columns a list in
-            task order, None for a task without classes.
-        """
-        return self._per_class_task(X, "decision_function")
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Compute the mean over the tasks of accuracy (classes) or R² (numbers).
@@ -373,15 +348,6 @@ class MultiTaskEstimator(SharedParameters, BaseEstimator, metaclass=ABCMeta):
         if np.isnan(scores).all():
             raise ValueError("y has no label at all: there is nothing to score.")
         return float(np.nanmean(scores))
-
-    def _per_class_task(self, X: Any, method: str) -> Any:
-        outputs = self._outputs(X)
-        parts = self._targets.split_outputs(outputs)
-        results = [
-            getattr(task, method)(part) if isinstance(task, ClassTask) else None
-            for task, part in zip(self._targets.tasks, parts, strict=True)
-        ]
-        return results[0] if self._targets.form.ndim == 1 else results
 
     def _outputs(self, X: Any) -> np.ndarray:
         check_is_fitted(self)

@@ -13,7 +13,7 @@ from typing import Any, ClassVar, TypeVar, dataclass_transform
 import torch
 from sklearn.utils._param_validation import Interval, RealNotInt, StrOptions
 
-from .nn import ACTIVATIONS
+from .nn import ACTIVATIONS, member_rates
 from .numeric import NUMERIC_EMBEDDINGS
 from .training import BY_ROWS, LR_SCHEDULES, OPTIMIZERS, default_learning_rate, is_small
 
@@ -51,6 +51,7 @@ class SharedParameters:
     dropout: float = 0.3
     n_members: int = 8
     task_types: Any = "auto"
+    depends_on: dict | str | None = None
     class_weight: Any = None
     categorical_features: Any = "from_dtype"
     max_categories: int | None = None
@@ -87,6 +88,7 @@ class SharedParameters:
         "dropout": [Interval(Real, 0, 1, closed="left")],
         "n_members": [Interval(Integral, 1, None, closed="left")],
         "task_types": [str, list, tuple, dict],
+        "depends_on": [StrOptions({"previous"}), dict, None],
         "class_weight": [StrOptions({"balanced"}), dict, list, tuple, None],
         "categorical_features": [StrOptions({"from_dtype"}), "array-like", None],
         "max_categories": [Interval(Integral, 1, None, closed="left"), None],
@@ -134,13 +136,21 @@ class SharedParameters:
     def _schedule(self, n_rows: int, n_epochs: int) -> list:
         make_schedule = LR_SCHEDULES[self.lr_schedule]
         n_batches = -(-n_rows // self._or_default("batch_size", n_rows))
-        rate = self._learning_rate(n_rows)
-        return [] if make_schedule is None else [make_schedule(rate, n_epochs, n_batches)]
+        return [] if make_schedule is None else [make_schedule(n_epochs, n_batches)]
 
     def _refits(self, n_rows: int) -> bool:
         if isinstance(self.refit, str):
             return is_small(n_rows) and not self.callbacks
         return self.refit
+
+    def _tower_options(self) -> dict[str, Any]:
+        """Give what all networks take beside their own parameters."""
+        return {
+            "tower_hidden_units": tuple(self.tower_hidden_units),
+            "activation": self.activation,
+            "dropout": member_rates(self.dropout, self.n_members),
+            "n_members": self.n_members,
+        }
 
     @property
     def _torch_dtype(self) -> torch.dtype:

@@ -12,27 +12,14 @@ from sklearn.utils._param_validation import Interval
 
 from .._docs import fill_doc
 from ..base import MultiTaskEstimator
-from ..nn import PLE, member_rates
+from ..gated import Gated
+from ..nn import PLE
 from ..parameters import with_parameters
 
-NETWORK_DOC = """
-n_levels : int, default=1
-    Levels of experts; one level is Customized Gate Control (CGC).
-n_shared_experts : int, default=1
-    Experts that all tasks share, at each level. With none the tasks learn independently.
-n_specific_experts : int, default=1
-    Experts of each task alone, at each level.
-expert_hidden_units : sequence of int, default=(64,)
-    Widths of the layers of every expert.
-gate_hidden_units : sequence of int, default=()
-    Widths of the hidden layers of every gate; empty for the paper's linear gates.
-residual : bool, default=False
-    Whether a level adds its input to its output, where both are as wide. Not in the paper."""
 
-
-@fill_doc(network=NETWORK_DOC)
+@fill_doc
 @with_parameters
-class PLEClassifierRegressor(MultiTaskEstimator):
+class PLEClassifierRegressor(Gated, MultiTaskEstimator):
     """Progressive Layered Extraction for tasks of any kind: classes, numbers, counts.
 
     Learns all columns of y together: experts that the tasks share and experts of their own, mixed
@@ -46,8 +33,7 @@ class PLEClassifierRegressor(MultiTaskEstimator):
 
     Parameters
     ----------
-    %(network)s
-    %(shared)s
+    %(parameters)s
 
     Attributes
     ----------
@@ -72,6 +58,7 @@ class PLEClassifierRegressor(MultiTaskEstimator):
     --------
     PLEClassifier : Every task has classes.
     PLERegressor : Every task is a number.
+    SingleTaskClassifierRegressor : The same without sharing, to tell what sharing is worth.
 
     References
     ----------
@@ -114,10 +101,68 @@ class PLEClassifierRegressor(MultiTaskEstimator):
             n_shared_experts=self.n_shared_experts,
             n_specific_experts=self.n_specific_experts,
             expert_hidden_units=tuple(self.expert_hidden_units),
-            tower_hidden_units=tuple(self.tower_hidden_units),
             gate_hidden_units=tuple(self.gate_hidden_units),
-            activation=self.activation,
-            dropout=member_rates(self.dropout, self.n_members),
             residual=self.residual,
-            n_members=self.n_members,
+            **self._tower_options(),
+        )
+
+
+@fill_doc
+@with_parameters
+class CGCClassifierRegressor(Gated, MultiTaskEstimator):
+    """Customized Gate Control: one level of Progressive Layered Extraction.
+
+    A task's gate weighs the task's own experts and the shared ones; its tower reads their sum.
+    With the experts ``f_i`` of task k and those that all share,
+    ``y_k = h_k(sum_i softmax(W_k x)_i f_i(x))``.
+
+    Parameters
+    ----------
+    %(parameters)s
+
+    Attributes
+    ----------
+    %(attributes)s
+
+    See Also
+    --------
+    PLEClassifierRegressor : Any number of levels; says what all estimators raise and warn of.
+    MMoEClassifierRegressor : All experts are shared.
+
+    References
+    ----------
+    H. Tang, J. Liu, M. Zhao, X. Gong. "Progressive Layered Extraction (PLE): A Novel Multi-Task
+    Learning (MTL) Model for Personalized Recommendations". RecSys 2020.
+
+    Examples
+    --------
+    >>> from sklearn_ple import CGCClassifierRegressor
+    >>> from sklearn_ple.datasets import load_nhefs
+    >>> X, y = load_nhefs(tasks=["death", "wt82_71"], return_X_y=True)
+    >>> model = CGCClassifierRegressor(max_epochs=5, random_state=0).fit(X, y)
+    >>> list(model.gate_weights(X)[0]["death"])
+    ['death 1', 'shared 1']
+    """
+
+    n_shared_experts: int = 1
+    n_specific_experts: int = 1
+    expert_hidden_units: Any = (64,)
+    gate_hidden_units: Any = ()
+
+    _parameter_constraints: ClassVar[dict[str, list]] = {
+        "n_shared_experts": [Interval(Integral, 0, None, closed="left")],
+        "n_specific_experts": [Interval(Integral, 0, None, closed="left")],
+        "expert_hidden_units": ["array-like"],
+        "gate_hidden_units": ["array-like"],
+    }
+
+    def _make_body(self, n_outputs: list[int]) -> Callable[[int], torch.nn.Module]:
+        return partial(
+            PLE,
+            n_outputs=n_outputs,
+            n_shared_experts=self.n_shared_experts,
+            n_specific_experts=self.n_specific_experts,
+            expert_hidden_units=tuple(self.expert_hidden_units),
+            gate_hidden_units=tuple(self.gate_hidden_units),
+            **self._tower_options(),
         )

@@ -10,7 +10,7 @@ from sklearn.utils.metaestimators import available_if
 from .._docs import fill_doc
 from ..base import MultiTaskEstimator
 from ..parameters import with_parameters
-from .ple import NETWORK_DOC, PLEClassifierRegressor
+from .ple import PLEClassifierRegressor
 
 
 def _is_single_task(estimator: PLEClassifier) -> bool:
@@ -18,7 +18,7 @@ def _is_single_task(estimator: PLEClassifier) -> bool:
     return not hasattr(estimator, "classes_") or not isinstance(estimator.classes_, list)
 
 
-@fill_doc(network=NETWORK_DOC)
+@fill_doc
 class PLEClassifier(ClassifierMixin, PLEClassifierRegressor):
     """Progressive Layered Extraction for one or several tasks with classes.
 
@@ -27,8 +27,7 @@ class PLEClassifier(ClassifierMixin, PLEClassifierRegressor):
 
     Parameters
     ----------
-    %(network)s
-    %(shared)s
+    %(parameters)s
 
     Attributes
     ----------
@@ -81,7 +80,7 @@ class PLEClassifier(ClassifierMixin, PLEClassifierRegressor):
         return super().decision_function(X)
 
 
-@fill_doc(network=NETWORK_DOC)
+@fill_doc
 @with_parameters
 class PLERegressor(RegressorMixin, PLEClassifierRegressor):
     """Progressive Layered Extraction for one or several tasks that are numbers.
@@ -91,8 +90,7 @@ class PLERegressor(RegressorMixin, PLEClassifierRegressor):
 
     Parameters
     ----------
-    %(network)s
-    %(shared)s
+    %(parameters)s
 
     Attributes
     ----------

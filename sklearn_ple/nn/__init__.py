@@ -1,23 +1,39 @@
 """The networks, in pure torch: they know nothing of missing labels, data frames or names."""
 
+from .asymmetric_sharing import AsymmetricSharing
+from .chain import JointLogits
+from .cross_stitch import CrossStitch
+from .customized_sharing import CustomizedSharing
 from .dropout import MemberDropout, member_rates
 from .embedding import CategoricalEmbedding, TabularNetwork
 from .mlp import ACTIVATIONS, BatchedLinear, BatchedMLP
+from .mmoe import MMoE
 from .numbers import NumericEmbedding, PeriodicEmbedding
 from .ple import PLE
 from .quantile import QuantileEmbedding
+from .shared_bottom import SharedBottom
+from .single_task import SingleTask
+from .sluice import Sluice
 from .towers import Towers
 
 __all__ = [
     "ACTIVATIONS",
     "PLE",
+    "AsymmetricSharing",
     "BatchedLinear",
     "BatchedMLP",
     "CategoricalEmbedding",
+    "CrossStitch",
+    "CustomizedSharing",
+    "JointLogits",
+    "MMoE",
     "MemberDropout",
     "NumericEmbedding",
     "PeriodicEmbedding",
     "QuantileEmbedding",
+    "SharedBottom",
+    "SingleTask",
+    "Sluice",
     "TabularNetwork",
     "Towers",
     "member_rates",

@@ -113,13 +113,12 @@ class TabularNetwork(nn.Module):
     cardinalities : sequence of int
         Number of codes of each categorical column; may be empty.
     make_body : callable
-        Called with the number of features, returns the networks behind them, which read a tensor
-        of shape (n_members, n_rows, n_features).
+        Called with the number of features, returns the networks behind them, a `Body`.
     embedding_dim : int or "auto", default="auto"
         As in `CategoricalEmbedding`.
     make_numeric_embedding : callable, optional
         Called without arguments, returns a module that gives the numbers' embeddings, of shape
-        (n_members, n_rows, out_features), and has an attribute ``out_features``. The numbers
+        (n_views, n_rows, out_features), and has an attribute ``out_features``. The numbers
         themselves are read beside them.
     n_embedded : int, optional
         How many of the numbers it embeds, the first ones; all by default.
@@ -128,11 +127,18 @@ class TabularNetwork(nn.Module):
         one for all members, or one for each.
     n_members : int, default=1
         Number of networks, each with embeddings of its own.
+    n_views : int, optional
+        Number of views of the features, each with embeddings of its own, that the body reads; one
+        for each member by default.
     n_tasks : int, default=1
         Number of tasks that the members have in common.
+    link : callable, optional
+        Maps the body's outputs to outputs of the same shape.
 
     Attributes
     ----------
+    n_features : int
+        Number of features that the body reads.
     member_weights : Tensor of shape (n_members, n_tasks)
         How much each member counts in the mean prediction of each task, a buffer; all alike until
         validation tells them apart.
@@ -159,19 +165,23 @@ class TabularNetwork(nn.Module):
         n_embedded: int | None = None,
         feature_dropout: float | Sequence[float] = 0.0,
         n_members: int = 1,
+        n_views: int | None = None,
         n_tasks: int = 1,
+        link: Callable[[Tensor], Tensor] | None = None,
     ):
         super().__init__()
-        self.n_members = n_members
+        self.n_views = n_members if n_views is None else n_views
+        self.link = link
         self.register_buffer("member_weights", torch.full((n_members, n_tasks), 1 / n_members))
         self.embedding, n_features = None, n_numbers
         if len(cardinalities):
-            self.embedding = CategoricalEmbedding(cardinalities, embedding_dim, n_members)
+            self.embedding = CategoricalEmbedding(cardinalities, embedding_dim, self.n_views)
             n_features += sum(self.embedding.widths)
         self.numeric_embedding, self.n_embedded = None, n_embedded
         if make_numeric_embedding is not None:
             self.numeric_embedding = make_numeric_embedding()
             n_features += self.numeric_embedding.out_features
+        self.n_features = n_features
         self.feature_dropout = MemberDropout(feature_dropout)
         self.body = make_body(n_features)
 
@@ -190,9 +200,10 @@ class TabularNetwork(nn.Module):
         Tensor of shape (n_members, n_rows, sum of n_outputs)
             The tasks' outputs side by side.
         """
-        features = [numbers.expand(self.n_members, -1, -1)]
+        features = [numbers.expand(self.n_views, -1, -1)]
         if self.numeric_embedding is not None:
             features.append(self.numeric_embedding(numbers[:, : self.n_embedded]))
         if self.embedding is not None:
             features.append(self.embedding(codes))
-        return self.body(self.feature_dropout(torch.cat(features, dim=2)))
+        outputs = self.body(self.feature_dropout(torch.cat(features, dim=2)))
+        return outputs if self.link is None else self.link(outputs)

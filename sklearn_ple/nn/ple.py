@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from .mlp import BatchedLinear, BatchedMLP
+from .body import Body
+from .gates import GateNames, Gates, mix, numbered
+from .mlp import BatchedMLP
 from .towers import Towers
 
 
-class PLE(nn.Module):
+class PLE(Body):
     """Progressive Layered Extraction: levels of shared and task-specific experts, then towers.
 
     Every level holds ``n_specific_experts`` experts for each task and ``n_shared_experts`` shared
@@ -68,6 +71,8 @@ class PLE(nn.Module):
     torch.Size([5, 10, 4])
     """
 
+    levels: Any
+
     def __init__(
         self,
         in_features: int,
@@ -85,7 +90,7 @@ class PLE(nn.Module):
         activate_experts: bool = True,
         n_members: int = 1,
     ):
-        super().__init__()
+        super().__init__(n_members, len(n_outputs))
         if n_shared_experts + n_specific_experts == 0:
             raise ValueError(
                 "n_shared_experts and n_specific_experts are both 0: a level needs an expert."
@@ -124,39 +129,15 @@ class PLE(nn.Module):
         )
 
     def representations(self, inputs: Tensor) -> Tensor:
-        """Compute what the towers read.
-
-        Parameters
-        ----------
-        inputs : Tensor of shape (n_members, n_rows, in_features)
-            The features as each member sees them. A single member's first axis may be left out.
-
-        Returns
-        -------
-        Tensor of shape (n_members * n_tasks, n_rows, expert_hidden_units[-1])
-            One representation per member and task.
-        """
-        shared_branch = inputs if inputs.dim() == 3 else inputs.unsqueeze(0)
-        task_branches = shared_branch
+        """Compute what the towers read; see `Body.representations`."""
+        task_branches = shared_branch = inputs
         for level in self.levels:
             task_branches, shared_branch = level(task_branches, shared_branch)
         return task_branches
 
-    def forward(self, inputs: Tensor) -> Tensor:
-        """Compute the outputs of all tasks.
-
-        Parameters
-        ----------
-        inputs : Tensor of shape (n_members, n_rows, in_features)
-            The features as each member sees them. A single member's first axis may be left out.
-
-        Returns
-        -------
-        Tensor of shape (n_members, n_rows, sum of n_outputs)
-            The tasks' outputs side by side; without a first axis if the inputs have none.
-        """
-        outputs = self.towers(self.representations(inputs))
-        return outputs if inputs.dim() == 3 else outputs.squeeze(0)
+    def gate_names(self, tasks: Sequence[str]) -> list[list[GateNames]]:
+        """Name the gates and their experts, level by level."""
+        return [level.gate_names(tasks) for level in self.levels]
 
 
 class ExtractionLevel(nn.Module):
@@ -185,6 +166,8 @@ class ExtractionLevel(nn.Module):
         super().__init__()
         self.n_members = n_members
         self.n_tasks = n_tasks
+        self.n_shared = n_shared
+        self.n_specific = n_specific
         groups = n_members if branches_start else n_members * n_tasks
         expert_options: dict[str, Any] = {
             "activation": activation,
@@ -257,56 +240,11 @@ class ExtractionLevel(nn.Module):
             shared_outputs = shared_outputs + shared_branch
         return task_outputs, shared_outputs
 
-
-class Gates(nn.Module):
-    """Softmax gates of one shape: linear without bias, or with hidden layers before.
-
-    A gate over a single expert is the constant one and has no parameters.
-    """
-
-    def __init__(
-        self,
-        n_groups: int,
-        n_gates: int,
-        in_features: int,
-        n_experts: int,
-        *,
-        hidden_units: Sequence[int],
-        activation: str,
-    ):
-        super().__init__()
-        self.n_gates = n_gates
-        self.hidden = self.logits = None
-        if n_experts > 1:
-            per_group = n_gates // n_groups
-            if hidden_units:
-                self.hidden = BatchedMLP(
-                    n_groups, per_group, in_features, hidden_units, activation=activation
-                )
-                n_groups, per_group, in_features = n_gates, 1, hidden_units[-1]
-            self.logits = BatchedLinear(n_groups, per_group, in_features, n_experts, bias=False)
-
-    def forward(self, branches: Tensor) -> Tensor:
-        """Weigh the experts; the result has shape (n_gates, n_rows, n_experts)."""
-        if self.logits is None:
-            return branches.new_ones(self.n_gates, branches.shape[1], 1)
-        hidden = branches if self.hidden is None else self.hidden(branches)
-        return self.logits(hidden).softmax(dim=-1)
-
-
-def mix(weights: Tensor, experts: Tensor) -> Tensor:
-    """Sum the experts by their weights.
-
-    Parameters
-    ----------
-    weights : Tensor of shape (..., n_rows, n_experts)
-        The gates' outputs.
-    experts : Tensor of shape (..., n_experts, n_rows, width)
-        The experts' outputs. Axes before these are the gates, or one where all have the same.
-
-    Returns
-    -------
-    Tensor of shape (..., n_rows, width)
-        The weighted sums.
-    """
-    return (weights.mT.unsqueeze(-1) * experts).sum(dim=-3)
+    def gate_names(self, tasks: Sequence[str]) -> list[GateNames]:
+        """Name the gates and their experts."""
+        own = [numbered(task, self.n_specific) for task in tasks]
+        shared = numbered("shared", self.n_shared)
+        names = [GateNames(self.task_gates, list(tasks), [experts + shared for experts in own])]
+        if self.shared_gate is not None:
+            names.append(GateNames(self.shared_gate, ["shared"], [[*chain(*own), *shared]]))
+        return names

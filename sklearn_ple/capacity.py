@@ -1,0 +1,146 @@
+"""Networks of the same size, without which a comparison of networks says nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from sklearn.base import clone
+
+from .base import MultiTaskEstimator
+
+# The layers that differ between the systems; towers and gates are the same for all.
+_SCALED = ("expert_hidden_units", "bottom_hidden_units", "hidden_units")
+_WIDEST = 2**14
+
+
+def count_parameters(estimator: MultiTaskEstimator, X: Any, y: Any) -> int:
+    """Count the parameters of the networks that an estimator would train, embeddings apart.
+
+    Embeddings are left out because they belong to the features: a task that is learnt alone has
+    its own, and a thousand categories would outweigh every expert.
+
+    Parameters
+    ----------
+    estimator : estimator of this package
+        Is not changed, and need not be fitted.
+    X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+        The features.
+    y : {array-like, DataFrame} of shape (n_samples, n_tasks)
+        The labels.
+
+    Returns
+    -------
+    n_parameters : int
+        The number of parameters in all experts, bottoms, gates and towers of all members.
+
+    Examples
+    --------
+    >>> from sklearn_ple import PLEClassifierRegressor
+    >>> from sklearn_ple.capacity import count_parameters
+    >>> from sklearn_ple.datasets import load_nhefs
+    >>> X, y = load_nhefs(tasks=["death", "wt82_71"], return_X_y=True)
+    >>> one, two = (
+    ...     count_parameters(PLEClassifierRegressor(n_members=n), X, y) for n in (1, 2)
+    ... )
+    >>> two == 2 * one
+    True
+    """
+    return _Sizes(estimator, X, y).count()
+
+
+def equal_capacity(
+    estimators: Mapping[str, MultiTaskEstimator], X: Any, y: Any, *, reference: str | None = None
+) -> dict[str, MultiTaskEstimator]:
+    """Give estimators whose networks have as many parameters as that of a reference.
+
+    The widths of experts, bottoms or a task's own layers are scaled together, as near to the
+    reference's number of parameters as whole widths allow; towers and gates stay as they are.
+
+    Parameters
+    ----------
+    estimators : dict of str to estimator of this package
+        The estimators by name; they are not changed.
+    X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+        The features that they will be fitted to.
+    y : {array-like, DataFrame} of shape (n_samples, n_tasks)
+        The labels.
+    reference : str, default=None
+        The name of the estimator whose size the others get; None for the first one.
+
+    Returns
+    -------
+    estimators : dict of str to estimator
+        Unfitted clones by name, of the size of the reference.
+
+    Raises
+    ------
+    ValueError
+        If the reference is none of the estimators, or an estimator has no layers to scale.
+
+    Examples
+    --------
+    >>> from sklearn_ple import PLEClassifierRegressor, SharedBottomClassifierRegressor
+    >>> from sklearn_ple.capacity import equal_capacity
+    >>> from sklearn_ple.datasets import load_nhefs
+    >>> X, y = load_nhefs(tasks=["death", "wt82_71"], return_X_y=True)
+    >>> systems = {
+    ...     "PLE": PLEClassifierRegressor(),
+    ...     "shared bottom": SharedBottomClassifierRegressor(),
+    ... }
+    >>> equal_capacity(systems, X, y)["shared bottom"].bottom_hidden_units[0] > 64
+    True
+    """
+    name = next(iter(estimators)) if reference is None else reference
+    if name not in estimators:
+        raise ValueError(f"reference={name!r} is none of the estimators {list(estimators)}.")
+    target = count_parameters(estimators[name], X, y)
+    return {
+        own: clone(estimator) if own == name else _Sizes(estimator, X, y).scaled_to(target)
+        for own, estimator in estimators.items()
+    }
+
+
+class _Sizes:
+    """The numbers of parameters that an estimator has with layers of various widths."""
+
+    def __init__(self, estimator: MultiTaskEstimator, X: Any, y: Any):
+        self.estimator = clone(estimator)
+        probe = clone(estimator)
+        probe._encode(X, y, None, None, False)
+        self.n_features = probe._network_maker()().n_features
+        self.tasks = probe._targets
+
+    def count(self, estimator: Any = None) -> int:
+        """Count the parameters of an estimator for these data; by default of the one itself."""
+        estimator = clone(self.estimator if estimator is None else estimator)
+        # Some networks look the tasks' names up.
+        estimator._targets = self.tasks
+        make_body = estimator._make_body([task.n_outputs for task in self.tasks.tasks])
+        with torch.device("meta"):
+            body = make_body(self.n_features)
+        return sum(parameter.numel() for parameter in body.parameters())
+
+    def scaled_to(self, n_parameters: int) -> Any:
+        """Scale the layers until the number of parameters is as near as can be."""
+        low, high = 1, _WIDEST
+        while high - low > 1:
+            middle = (low + high) // 2
+            below = self.count(self._with_width(middle)) <= n_parameters
+            low, high = (middle, high) if below else (low, middle)
+        candidates = [self._with_width(width) for width in (low, high)]
+        return min(candidates, key=lambda scaled: abs(self.count(scaled) - n_parameters))
+
+    def _with_width(self, width: int) -> Any:
+        """Scale the layers so that the first one has a width."""
+        params = self.estimator.get_params()
+        names = [name for name in _SCALED if name in params]
+        if not names or not len(params[names[0]]):
+            raise ValueError(
+                f"{type(self.estimator).__name__} has no layers to scale: it takes none of "
+                f"{list(_SCALED)}, or they are empty."
+            )
+        widths, unit = params[names[0]], params.get("n_subspaces", 1)
+        scaled = [max(1, round(width * own / widths[0] / unit)) * unit for own in widths]
+        return clone(self.estimator).set_params(**{names[0]: tuple(scaled)})

@@ -1,0 +1,125 @@
+"""Tasks that presuppose other tasks: a purchase needs a click."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from graphlib import CycleError, TopologicalSorter
+
+import numpy as np
+
+from .nn import JointLogits
+from .tasks import Binary, Task
+
+
+class Dependence:
+    """Which task depends on which, and what follows for labels and outputs.
+
+    Of two binary tasks the dependent one can hold only where the other does: its second class
+    implies the other's second class.
+
+    Parameters
+    ----------
+    depends_on : dict, "previous" or None
+        The name of the task that a task depends on, by the task's name; "previous" for that of the
+        one before.
+    tasks : sequence of Task
+        The fitted tasks.
+
+    Attributes
+    ----------
+    pairs : list of (int, int)
+        Positions of (task, the one that it depends on), such that what a task depends on has its
+        own pair before.
+
+    Raises
+    ------
+    ValueError
+        If a name is no task, a task is not binary, or tasks depend on each other in a circle.
+    """
+
+    def __init__(self, depends_on: Mapping[str, str] | str | None, tasks: Sequence[Task]):
+        self.tasks = list(tasks)
+        if isinstance(depends_on, str):
+            names = [task.name for task in tasks]
+            depends_on = dict(zip(names[1:], names, strict=False))
+        depends_on = depends_on or {}
+        position = {task.name: place for place, task in enumerate(tasks)}
+        for name in [*depends_on, *depends_on.values()]:
+            if name not in position:
+                raise ValueError(f"depends_on names {name!r}, but the tasks are {list(position)}.")
+            if not isinstance(task := tasks[position[name]], Binary):
+                raise ValueError(
+                    f"depends_on names {name!r}, which is of kind {task.kind!r}: only binary "
+                    "tasks can depend on each other."
+                )
+        try:
+            order = [
+                *TopologicalSorter({name: [on] for name, on in depends_on.items()}).static_order()
+            ]
+        except CycleError as error:
+            raise ValueError(f"depends_on goes round in a circle: {error.args[1]}.") from None
+        self.pairs = [
+            (position[name], position[depends_on[name]]) for name in order if name in depends_on
+        ]
+
+    def complete(self, targets: np.ndarray, weights: np.ndarray) -> None:
+        """Fill in, in place, the labels that follow from others, with their weights.
+
+        Without the event that it depends on, a task's event did not happen; where it happened, so
+        did the other.
+
+        Parameters
+        ----------
+        targets : ndarray of shape (n_rows, n_tasks)
+            The encoded labels.
+        weights : ndarray of shape (n_rows, n_tasks)
+            Their weights, zero where there is no label.
+
+        Raises
+        ------
+        ValueError
+            If labels contradict the dependence.
+        """
+        for task, other in reversed(self.pairs):
+            self._copy(targets, weights, 1.0, source=task, target=other)
+        for task, other in self.pairs:
+            wrong = (weights[:, [task, other]] > 0).all(axis=1)
+            wrong &= (targets[:, task] == 1) & (targets[:, other] == 0)
+            if wrong.any():
+                names, labels = zip(
+                    *(
+                        (self.tasks[k].name, self.tasks[k].classes[place])
+                        for k, place in ((task, 1), (other, 0))
+                    ),
+                    strict=True,
+                )
+                raise ValueError(
+                    f"Task {names[0]!r} depends on {names[1]!r}, but {wrong.sum()} rows have the "
+                    f"label {labels[0]!r} of {names[0]!r} and {labels[1]!r} of {names[1]!r}: drop "
+                    "these rows, or correct depends_on or the labels."
+                )
+            self._copy(targets, weights, 0.0, source=other, target=task)
+
+    @staticmethod
+    def _copy(
+        targets: np.ndarray, weights: np.ndarray, value: float, source: int, target: int
+    ) -> None:
+        """Label rows that lack a target's label with a value that the source has there."""
+        rows = (weights[:, source] > 0) & (targets[:, source] == value) & (weights[:, target] == 0)
+        targets[rows, target], weights[rows, target] = value, weights[rows, source]
+
+    def link(self) -> JointLogits | None:
+        """Give what turns the networks' outputs into logits of joint events."""
+        columns = np.cumsum([0, *(task.n_outputs for task in self.tasks)])
+        pairs = [(int(columns[task]), int(columns[other])) for task, other in self.pairs]
+        return JointLogits(pairs) if pairs else None
+
+    def conditional(self, probabilities: list) -> list:
+        """Divide the joint probabilities of dependent tasks by those of what they depend on."""
+        result = list(probabilities)
+        for task, other in self.pairs:
+            joint, given = probabilities[task][:, 1], probabilities[other][:, 1]
+            # Means over members, whose weights differ by task, may be out of order by a little.
+            ratio = np.clip(joint / np.maximum(given, np.finfo(float).tiny), 0.0, 1.0)
+            result[task] = np.column_stack([1 - ratio, ratio])
+        return result

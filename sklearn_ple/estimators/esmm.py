@@ -1,0 +1,79 @@
+"""The Entire Space Multi-task Model as a scikit-learn estimator."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import torch
+
+from .._docs import fill_doc
+from ..base import MultiTaskEstimator
+from ..nn import SharedBottom
+from ..parameters import with_parameters
+
+
+@fill_doc
+@with_parameters
+class ESMMClassifier(MultiTaskEstimator):
+    """Entire Space Multi-task Model: events that follow on each other, as purchases on clicks.
+
+    The tasks share embeddings and have a tower each. The tower of a purchase gives its probability
+    after a click, pCVR, and is trained on all rows, clicked or not, by the probability of both:
+    ``pCTCVR = pCTR * pCVR``. So it learns from the rows that it is used on, and has its embeddings
+    from the many clicks. y has a column for each event, in the order in which they follow.
+
+    ``predict_proba`` gives the probability of an event together with all that it follows on
+    (pCTR, pCTCVR), and ``predict_conditional_proba`` that given the event before (pCTR, pCVR).
+
+    Parameters
+    ----------
+    tower_hidden_units : sequence of int, default=(64, 32)
+        Widths of the hidden layers of every task's tower.
+    %(parameters)s
+    depends_on : "previous", dict or None, default="previous"
+        Of a task the name of the one that it depends on, as ``{"purchase": "click"}``; "previous":
+        each task depends on the one before it in y. A task can hold (its second class) only where
+        the one that it depends on does. Labels that follow from others are filled in.
+
+    Attributes
+    ----------
+    %(attributes)s
+
+    Raises
+    ------
+    ValueError
+        If tasks are not binary, or rows have an event without the one that it follows on.
+
+    See Also
+    --------
+    PLEClassifierRegressor : Takes ``depends_on`` too; says what all estimators raise and warn of.
+
+    References
+    ----------
+    X. Ma, L. Zhao, G. Huang, Z. Wang, Z. Hu, X. Zhu, K. Gai. "Entire Space Multi-Task Model: An
+    Effective Approach for Estimating Post-Click Conversion Rate". SIGIR 2018.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_ple import ESMMClassifier
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.normal(size=(600, 3))
+    >>> click = X[:, 0] + rng.normal(size=600) > 0
+    >>> purchase = click & (X[:, 1] + rng.normal(size=600) > 0)
+    >>> model = ESMMClassifier(random_state=0).fit(X, np.column_stack([click, purchase]))
+    >>> ctr, ctcvr = (p[:, 1] for p in model.predict_proba(X))
+    >>> _, cvr = (p[:, 1] for p in model.predict_conditional_proba(X))
+    >>> np.allclose(ctr * cvr, ctcvr)
+    True
+    """
+
+    tower_hidden_units: Any = (64, 32)
+    depends_on: Any = "previous"
+
+    def _make_body(self, n_outputs: list[int]) -> Callable[[int], torch.nn.Module]:
+        return partial(
+            SharedBottom, n_outputs=n_outputs, bottom_hidden_units=(), **self._tower_options()
+        )

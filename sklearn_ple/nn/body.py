@@ -1,0 +1,76 @@
+"""What all multi-task networks have in common: features in, every task's outputs out."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+
+class Body(nn.Module, ABC):
+    """A multi-task network: a subclass says what each task's tower reads, and has ``towers``.
+
+    Parameters
+    ----------
+    n_members : int
+        Number of independent networks.
+    n_tasks : int
+        Number of tasks of each.
+    n_views : int, optional
+        Number of views of the features that it reads; one for each member by default.
+    """
+
+    towers: Any
+
+    def __init__(self, n_members: int, n_tasks: int, n_views: int | None = None):
+        super().__init__()
+        self.n_members = n_members
+        self.n_tasks = n_tasks
+        self.n_views = n_members if n_views is None else n_views
+
+    @abstractmethod
+    def representations(self, inputs: Tensor) -> Any:
+        """Compute what the towers read.
+
+        Parameters
+        ----------
+        inputs : Tensor of shape (n_views, n_rows, in_features)
+            The features as each member sees them.
+
+        Returns
+        -------
+        Tensor of shape (n_members * n_tasks, n_rows, width)
+            One representation per member and task.
+        """
+
+    def penalty(self) -> Tensor | float:
+        """Compute what is added to the loss in training; nothing for most networks."""
+        return 0.0
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Compute the outputs of all tasks.
+
+        Parameters
+        ----------
+        inputs : Tensor of shape (n_views, n_rows, in_features)
+            The features as each member sees them. For a single member the first axis may be left
+            out.
+
+        Returns
+        -------
+        Tensor of shape (n_members, n_rows, sum of n_outputs)
+            The tasks' outputs side by side; without a first axis if the inputs have none.
+        """
+        views = inputs if inputs.dim() == 3 else inputs.expand(self.n_views, *inputs.shape)
+        outputs = self.towers(self.representations(views))
+        return outputs if inputs.dim() == 3 else outputs.squeeze(0)
+
+    def for_each_task(self, shared: Tensor) -> Tensor:
+        """Give every task what its member has: (n_members, ...) to (n_members * n_tasks, ...)."""
+        return shared.repeat_interleave(self.n_tasks, dim=0)
+
+    def side_by_side(self, own: Tensor, shared: Tensor) -> Tensor:
+        """Join what tasks have of their own and what they share, along the last axis."""
+        return torch.cat([own, self.for_each_task(shared)], dim=-1)

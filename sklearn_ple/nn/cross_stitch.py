@@ -1,0 +1,128 @@
+"""Cross-stitch networks (Misra, Shrivastava, Gupta, Hebert: CVPR 2016)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+
+from .body import Body
+from .mlp import BatchedMLP
+from .towers import Towers
+
+
+class CrossStitch(Body):
+    """Cross-stitch networks: after each layer the tasks' activations are mixed linearly.
+
+    Every task has a network of its own. After layer l with the activations ``a_k`` of task k, the
+    cross-stitch unit gives ``b_k = sum_j A_l[k, j] * a_j``, which task k's next layer reads, or
+    its tower. ``A_l`` is learnt; it starts with .9 on the diagonal, and the rest of a row shares .1.
+
+    Parameters
+    ----------
+    in_features : int
+        Number of input features.
+    n_outputs : sequence of int
+        Number of outputs of each task.
+    hidden_units : sequence of int, default=(64,)
+        Widths of the layers of every task's network, before its tower.
+    by_channel : bool, default=False
+        Whether every activation of a layer has a mixing of its own.
+    tower_hidden_units : sequence of int, default=(32,)
+        Widths of the hidden layers of every tower; empty for linear towers.
+    activation : str, default="relu"
+        A key of `ACTIVATIONS`.
+    dropout : float or sequence of float, default=0.0
+        Share of activations that are dropped in training; one for all members, or one for each.
+    n_members : int, default=1
+        Number of independent networks.
+
+    Attributes
+    ----------
+    stitches : ParameterList
+        For each layer ``A_l`` of every member, of shape (n_members, n_tasks, n_tasks, 1), or with
+        the layer's width as the last axis.
+
+    References
+    ----------
+    I. Misra, A. Shrivastava, A. Gupta, M. Hebert. "Cross-stitch Networks for Multi-task Learning".
+    CVPR 2016.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn_ple.nn import CrossStitch
+    >>> CrossStitch(in_features=7, n_outputs=[1, 3])(torch.zeros(10, 7)).shape
+    torch.Size([10, 4])
+    """
+
+    def __init__(
+        self,
+        in_features: int,
+        n_outputs: Sequence[int],
+        *,
+        hidden_units: Sequence[int] = (64,),
+        by_channel: bool = False,
+        tower_hidden_units: Sequence[int] = (32,),
+        activation: str = "relu",
+        dropout: float | Sequence[float] = 0.0,
+        n_members: int = 1,
+    ):
+        super().__init__(n_members, len(n_outputs))
+        self.layers = task_layers(
+            n_members, self.n_tasks, in_features, hidden_units, activation, dropout
+        )
+        self.stitches = nn.ParameterList(
+            mixing(n_members, self.n_tasks)[..., None].repeat(1, 1, 1, width if by_channel else 1)
+            for width in hidden_units
+        )
+        self.towers = Towers(
+            hidden_units[-1],
+            n_outputs,
+            tower_hidden_units,
+            activation=activation,
+            dropout=dropout,
+            n_members=n_members,
+        )
+
+    def representations(self, inputs: Tensor) -> Tensor:
+        """Compute what the towers read; see `Body.representations`."""
+        hidden = inputs
+        for layer, stitch in zip(self.layers, self.stitches, strict=True):
+            own = layer(hidden).unflatten(0, (self.n_members, self.n_tasks))
+            # (n_members, n_tasks, n_tasks, 1, width) * (n_members, 1, n_tasks, n_rows, width)
+            hidden = (stitch.unsqueeze(3) * own.unsqueeze(1)).sum(dim=2).flatten(0, 1)
+        return hidden
+
+
+def task_layers(
+    n_members: int,
+    n_tasks: int,
+    in_features: int,
+    hidden_units: Sequence[int],
+    activation: str,
+    dropout: float | Sequence[float],
+) -> nn.ModuleList:
+    """Make the layers of every task's network, each evaluated for all tasks together.
+
+    The first one reads (n_members, n_rows, in_features), the others an input per member and task.
+    """
+    if not hidden_units:
+        raise ValueError("hidden_units is empty: there would be no layer to share.")
+    layers = []
+    for depth, (n_in, n_out) in enumerate(pairwise([in_features, *hidden_units])):
+        groups, per_group = (n_members * n_tasks, 1) if depth else (n_members, n_tasks)
+        layers.append(
+            BatchedMLP(groups, per_group, n_in, (n_out,), activation=activation, dropout=dropout)
+        )
+    return nn.ModuleList(layers)
+
+
+def mixing(n_members: int, n: int) -> Tensor:
+    """Make the matrices that mixings start from: .9 of one's own, .1 of all others together."""
+    if n == 1:
+        return torch.ones(n_members, 1, 1)
+    matrix = torch.full((n, n), 0.1 / (n - 1)).fill_diagonal_(0.9)
+    return matrix.repeat(n_members, 1, 1)

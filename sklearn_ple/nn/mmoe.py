@@ -1,0 +1,134 @@
+"""Multi-gate Mixture-of-Experts (Ma, Zhao, Yi, Chen, Hong, Chi: KDD 2018), also multi-level."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from torch import Tensor, nn
+
+from .body import Body
+from .gates import GateNames, Gates, mix, numbered
+from .mlp import BatchedMLP
+from .towers import Towers
+
+
+class MMoE(Body):
+    """Multi-gate Mixture-of-Experts: shared experts, weighed by a gate for each task.
+
+    With the experts ``f_i`` and the gates ``g_k(x) = softmax(W_k x)``,
+    ``y_k = h_k(sum_i g_k(x)_i f_i(x))``. With ``shared_gate`` all tasks have the same gate, which
+    is a one-gate mixture of experts (OMoE). With several levels (ML-MMoE) every expert of an upper
+    level reads a mixture of the lower level's experts by a gate of its own; all gates read the
+    features.
+
+    Parameters
+    ----------
+    in_features : int
+        Number of input features.
+    n_outputs : sequence of int
+        Number of outputs of each task.
+    n_levels : int, default=1
+        Number of levels of experts.
+    n_experts : int, default=4
+        Number of experts at each level.
+    expert_hidden_units : sequence of int, default=(64,)
+        Widths of the layers of every expert.
+    gate_hidden_units : sequence of int, default=()
+        Widths of hidden layers of every gate; empty for the paper's linear gates.
+    shared_gate : bool, default=False
+        Whether the tasks share one gate.
+    tower_hidden_units : sequence of int, default=(32,)
+        Widths of the hidden layers of every tower; empty for linear towers.
+    activation : str, default="relu"
+        A key of `ACTIVATIONS`.
+    dropout : float or sequence of float, default=0.0
+        Share of activations that are dropped in training, in experts and towers; one for all
+        members, or one for each.
+    n_members : int, default=1
+        Number of independent networks.
+
+    References
+    ----------
+    J. Ma, Z. Zhao, X. Yi, J. Chen, L. Hong, E. H. Chi. "Modeling Task Relationships in Multi-task
+    Learning with Multi-gate Mixture-of-Experts". KDD 2018.
+
+    J. Ma, Z. Zhao, J. Chen, A. Li, L. Hong, E. H. Chi. "SNR: Sub-Network Routing for Flexible
+    Parameter Sharing in Multi-Task Learning". AAAI 2019. (ML-MMoE)
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn_ple.nn import MMoE
+    >>> MMoE(in_features=7, n_outputs=[1, 3], n_levels=2)(torch.zeros(10, 7)).shape
+    torch.Size([10, 4])
+    """
+
+    gates: Any
+
+    def __init__(
+        self,
+        in_features: int,
+        n_outputs: Sequence[int],
+        *,
+        n_levels: int = 1,
+        n_experts: int = 4,
+        expert_hidden_units: Sequence[int] = (64,),
+        gate_hidden_units: Sequence[int] = (),
+        shared_gate: bool = False,
+        tower_hidden_units: Sequence[int] = (32,),
+        activation: str = "relu",
+        dropout: float | Sequence[float] = 0.0,
+        n_members: int = 1,
+    ):
+        super().__init__(n_members, len(n_outputs))
+        if not expert_hidden_units:
+            raise ValueError("expert_hidden_units is empty: an expert needs a layer.")
+        self.shared_gate = shared_gate
+        self.n_experts = n_experts
+        options: dict[str, Any] = {"activation": activation}
+        n_gates = [n_experts] * (n_levels - 1) + [1 if shared_gate else self.n_tasks]
+        width, experts, gates = in_features, [], []
+        for level in range(n_levels):
+            groups, per_group = (n_members * n_experts, 1) if level else (n_members, n_experts)
+            experts.append(
+                BatchedMLP(
+                    groups, per_group, width, expert_hidden_units, dropout=dropout, **options
+                )
+            )
+            gates.append(
+                Gates(
+                    n_members,
+                    n_members * n_gates[level],
+                    in_features,
+                    n_experts,
+                    hidden_units=gate_hidden_units,
+                    **options,
+                )
+            )
+            width = expert_hidden_units[-1]
+        self.experts = nn.ModuleList(experts)
+        self.gates = nn.ModuleList(gates)
+        self.towers = Towers(
+            width, n_outputs, tower_hidden_units, dropout=dropout, n_members=n_members, **options
+        )
+
+    def representations(self, inputs: Tensor) -> Tensor:
+        """Compute what the towers read; see `Body.representations`."""
+        mixed = inputs
+        for experts, gates in zip(self.experts, self.gates, strict=True):
+            weights = gates(inputs).unflatten(0, (self.n_members, -1))
+            bank = experts(mixed).unflatten(0, (self.n_members, 1, -1))
+            mixed = mix(weights, bank).flatten(0, 1)
+        return self.for_each_task(mixed) if self.shared_gate else mixed
+
+    def gate_names(self, tasks: Sequence[str]) -> list[list[GateNames]]:
+        """Name the gates and their experts, level by level."""
+        experts = numbered("expert", self.n_experts)
+        upper = [f"to {expert}" for expert in experts]
+        last = ["all tasks"] if self.shared_gate else list(tasks)
+        names = [upper] * (len(self.gates) - 1) + [last]
+        return [
+            [GateNames(gates, own, [experts] * len(own))]
+            for gates, own in zip(self.gates, names, strict=True)
+        ]

@@ -1,0 +1,138 @@
+"""Sluice networks (Ruder, Bingel, Augenstein, Sogaard: AAAI 2019)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from .body import Body
+from .cross_stitch import mixing, task_layers
+from .towers import Towers
+
+
+class Sluice(Body):
+    """Sluice networks: the tasks' layers share subspaces, and towers read a mixture of layers.
+
+    Every task has a network of its own, whose layers are split into G subspaces. After each layer
+    all subspaces of all tasks are mixed linearly by a learnt matrix alpha, (T G) x (T G). A tower
+    reads the sum of its task's mixed layers, weighed by learnt numbers beta. A penalty on
+    ``||W_g^T W_h||_F^2``, with ``W_g`` the weights that make subspace g of a layer, keeps the
+    subspaces of a layer apart. Alpha starts with .9 on its diagonal, beta with .9 for the last
+    layer; the rest of a row shares .1.
+
+    Parameters
+    ----------
+    in_features : int
+        Number of input features.
+    n_outputs : sequence of int
+        Number of outputs of each task.
+    hidden_units : sequence of int, default=(64, 64)
+        Widths of the layers of every task's network, before its tower; all the same.
+    n_subspaces : int, default=2
+        Number of subspaces G that each layer is split into; must divide its width.
+    orthogonality : float, default=1e-3
+        Factor lambda of the penalty.
+    tower_hidden_units : sequence of int, default=(32,)
+        Widths of the hidden layers of every tower; empty for linear towers.
+    activation : str, default="relu"
+        A key of `ACTIVATIONS`.
+    dropout : float or sequence of float, default=0.0
+        Share of activations that are dropped in training; one for all members, or one for each.
+    n_members : int, default=1
+        Number of independent networks.
+
+    Attributes
+    ----------
+    alphas : ParameterList
+        For each layer the mixing of all subspaces, of shape (n_members, T * G, T * G).
+    betas : Parameter of shape (n_members, T, n_layers) or None
+        The mixture of the layers; None where there is one only.
+
+    Raises
+    ------
+    ValueError
+        If the layers' widths differ or are not divisible by ``n_subspaces``.
+
+    References
+    ----------
+    S. Ruder, J. Bingel, I. Augenstein, A. Sogaard. "Latent Multi-task Architecture Learning".
+    AAAI 2019.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn_ple.nn import Sluice
+    >>> Sluice(in_features=7, n_outputs=[1, 3])(torch.zeros(10, 7)).shape
+    torch.Size([10, 4])
+    """
+
+    layers: Any
+    alphas: Any
+
+    def __init__(
+        self,
+        in_features: int,
+        n_outputs: Sequence[int],
+        *,
+        hidden_units: Sequence[int] = (64, 64),
+        n_subspaces: int = 2,
+        orthogonality: float = 1e-3,
+        tower_hidden_units: Sequence[int] = (32,),
+        activation: str = "relu",
+        dropout: float | Sequence[float] = 0.0,
+        n_members: int = 1,
+    ):
+        super().__init__(n_members, len(n_outputs))
+        self.layers = task_layers(
+            n_members, self.n_tasks, in_features, hidden_units, activation, dropout
+        )
+        if len(set(hidden_units)) > 1 or hidden_units[0] % n_subspaces:
+            raise ValueError(
+                f"hidden_units={tuple(hidden_units)} do not suit a sluice network: its "
+                f"layers must be as wide, and a multiple of n_subspaces={n_subspaces}."
+            )
+        self.n_subspaces = n_subspaces
+        self.orthogonality = orthogonality
+        n_parts = self.n_tasks * n_subspaces
+        self.alphas = nn.ParameterList(mixing(n_members, n_parts) for _ in hidden_units)
+        self.betas = None
+        if len(hidden_units) > 1:
+            start = mixing(n_members, len(hidden_units))[:, -1:]
+            self.betas = nn.Parameter(start.repeat(1, self.n_tasks, 1))
+        self.towers = Towers(
+            hidden_units[-1],
+            n_outputs,
+            tower_hidden_units,
+            activation=activation,
+            dropout=dropout,
+            n_members=n_members,
+        )
+
+    def representations(self, inputs: Tensor) -> Tensor:
+        """Compute what the towers read; see `Body.representations`."""
+        hidden, mixed = inputs, []
+        for layer, alpha in zip(self.layers, self.alphas, strict=True):
+            parts = layer(hidden).unflatten(2, (self.n_subspaces, -1)).transpose(1, 2)
+            # (n_members, T * G, n_rows, width / G)
+            parts = parts.reshape(self.n_members, -1, *parts.shape[2:])
+            parts = torch.bmm(alpha, parts.flatten(2)).view_as(parts)
+            parts = parts.unflatten(1, (self.n_tasks, self.n_subspaces))
+            hidden = parts.transpose(2, 3).flatten(3).flatten(0, 1)
+            mixed.append(hidden)
+        if self.betas is None:
+            return hidden
+        weights = self.betas.flatten(0, 1).T[..., None, None]
+        return (weights * torch.stack(mixed)).sum(dim=0)
+
+    def penalty(self) -> Tensor:
+        """Compute the penalty on subspaces that are not orthogonal, a mean over the members."""
+        total = self.alphas[0].new_zeros(())
+        for layer in self.layers:
+            weight = layer.layers[0].weight.unflatten(1, (self.n_subspaces, -1))
+            for g in range(self.n_subspaces):
+                for h in range(g):
+                    total = total + (weight[:, g] @ weight[:, h].mT).square().sum()
+        return self.orthogonality * total / self.n_members
