@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from sklearn.datasets import get_data_home
 from sklearn.utils import Bunch
+
+_ENVIRONMENT = "SKLEARN_PLE_DATA"
+
+
+def data_homes(data_home: str | os.PathLike[str] | None) -> Iterator[Path]:
+    """List the folders to look for files in, the first one first."""
+    if data_home is not None:
+        yield Path(data_home).expanduser()
+    if os.environ.get(_ENVIRONMENT):
+        yield Path(os.environ[_ENVIRONMENT]).expanduser()
+    yield Path(get_data_home())
 
 
 def select_tasks(tasks: str | Iterable[str] | None, existing: Sequence[str]) -> list[str]:

@@ -8,7 +8,7 @@ import tempfile
 import time
 import warnings
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from http.client import HTTPException
 from pathlib import Path
 from shutil import copyfileobj
@@ -16,13 +16,11 @@ from typing import Any
 from urllib.request import urlopen
 
 import pandas as pd
-from sklearn.datasets import get_data_home
 
-from ._base import frames_or_arrays, make_bunch, select_tasks
+from ._base import data_homes, frames_or_arrays, make_bunch, select_tasks
 
 _BASE_URL = "https://archive.ics.uci.edu/ml/machine-learning-databases/census-income-mld/"
 _FOLDER = "census_income"
-_ENVIRONMENT = "SKLEARN_PLE_DATA"
 
 # file and number of rows of each subset
 _FILES = {
@@ -263,7 +261,7 @@ def _locate(
     """Return the path of a file, after a download where there is none."""
     name, _ = _FILES[part]
     places: list[Path] = []
-    for home in _homes(data_home):
+    for home in data_homes(data_home):
         places.append(home / _FOLDER / name)
         if places[-1].is_file():
             return places[-1]
@@ -278,15 +276,6 @@ def _locate(
     except _ERRORS as error:
         raise OSError(f"{missing} The download failed: {error}") from error
     return path
-
-
-def _homes(data_home: str | os.PathLike[str] | None) -> Iterator[Path]:
-    """List the folders to look in, the first one first."""
-    if data_home is not None:
-        yield Path(data_home).expanduser()
-    if os.environ.get(_ENVIRONMENT):
-        yield Path(os.environ[_ENVIRONMENT]).expanduser()
-    yield Path(get_data_home())
 
 
 def _download(url: str, path: Path, part: str, n_retries: int, delay: float) -> None:

@@ -1,5 +1,7 @@
-"""Pictures of fitted estimators."""
+"""Pictures of fitted estimators, and comparisons of them."""
 
+from ._gain import MTLGain, mtl_gain
+from ._gain_display import MTLGainDisplay
 from ._history import TrainingHistoryDisplay
 
-__all__ = ["TrainingHistoryDisplay"]
+__all__ = ["MTLGain", "MTLGainDisplay", "TrainingHistoryDisplay", "mtl_gain"]

@@ -1,0 +1,376 @@
+"""Ali-CCP, impressions with clicks and purchases: too many rows for memory, so kept in Parquet."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import warnings
+from collections.abc import Iterator, Sequence
+from importlib.util import find_spec
+from numbers import Integral
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.utils import check_scalar
+from tqdm.auto import tqdm
+
+from ._base import data_homes, frames_or_arrays, make_bunch, select_tasks
+
+_PAGE = "https://tianchi.aliyun.com/dataset/408"
+_FOLDER = "ali_ccp"
+_ORIGINALS = ("train", "test")
+_SAMPLES = ("train_sample", "val_sample", "test_sample")
+
+_TASKS = ("click", "purchase")
+
+# fields of the user, of what the user dealt with, and of the impression
+_PROFILE = ("101", "121", "122", "124", "125", "126", "127", "128", "129")
+_BEHAVIOUR = ("109_14", "110_14", "127_14", "150_14")
+_IMPRESSION = ("205", "206", "207", "210", "216", "508", "509", "702", "853", "301")
+
+# those whose weights are not always 1
+_WEIGHTED = (*_BEHAVIOUR, "508", "509", "702", "853")
+
+_CATEGORIES = (*_PROFILE, *_IMPRESSION, *_BEHAVIOUR)
+_FEATURES = (*_CATEGORIES, *(f"D{field}" for field in _WEIGHTED))
+
+_SKELETON_COLUMNS = ("sample_id", *_TASKS, "key", "feature_num", "entries")
+_COMMON_COLUMNS = ("key", "feature_num", "entries")
+
+# bytes to read at a time, to the end of a line
+_BLOCK_SIZE = 1 << 24
+
+_ENTRY = "^(?P<field>[^\x01\x02\x03]+)\x02(?P<id>[0-9]+)\x03(?P<weight>[^\x01\x02\x03]+)$"
+
+_DESCR = f"""\
+Ali-CCP: Alibaba Click and Conversion Prediction
+
+Impressions of items in the recommender system of Taobao, with whether the item was clicked and
+then bought.
+
+Source: Tianchi, {_PAGE}, whose terms apply
+"""
+
+
+def fetch_ali_ccp(
+    *,
+    subset: str = "train",
+    tasks: str | Sequence[str] | None = None,
+    columns: Sequence[str] | None = None,
+    n_rows: int | None = None,
+    data_home: str | os.PathLike[str] | None = None,
+    return_X_y: bool = False,
+    as_frame: bool = True,
+) -> Any:
+    """Load Ali-CCP, impressions of items with clicks and purchases.
+
+    The data set [1]_, that of the paper on ESMM [2]_, must be downloaded by hand, as its page asks
+    for a login: see Notes.
+
+    ==========  ======  ======================================================
+    Task        Kind    Meaning
+    ==========  ======  ======================================================
+    `click`     binary  the item was clicked (1) or not (0)
+    `purchase`  binary  the item was clicked and then bought (1) or not (0)
+    ==========  ======  ======================================================
+
+    Parameters
+    ----------
+    subset : {"train", "test", "train_sample", "val_sample", "test_sample"}, default="train"
+        The published part to load, of some 42 million rows each, or a part of the small
+        preprocessed sample that other libraries ship.
+    tasks : str, sequence of str or None, default=None
+        The tasks to return, in this order; one name gives one task, None both. The column of a
+        task that is left out does not become a feature.
+    columns : sequence of str or None, default=None
+        The features to return, in this order; None stands for all 31.
+    n_rows : int or None, default=None
+        How many rows to load, the first ones of the file; None stands for all, which takes
+        several GB.
+    data_home : str, path-like or None, default=None
+        The folder to look in first, and to put the Parquet file in; None stands for the data
+        home of scikit-learn. See Notes.
+    return_X_y : bool, default=False
+        Whether to return `(data, target)` instead of a `Bunch`.
+    as_frame : bool, default=True
+        Whether to return data frames. Otherwise `data` and `target` are arrays of float64, in
+        which a category is its position in `categories`.
+
+    Returns
+    -------
+    data : :class:`~sklearn.utils.Bunch`
+        Dictionary-like object, with the following attributes.
+
+        data : DataFrame or ndarray of shape (n_samples, n_features)
+            23 fields as categories, which are ids, and 8 weights as floats. A field that an
+            impression lacks is NaN.
+        target : DataFrame or ndarray of shape (n_samples, n_tasks)
+            The tasks, as integers; it has two dimensions even for one task.
+        frame : DataFrame of shape (n_samples, n_features + n_tasks) or None
+            `data` and `target` side by side; None if `as_frame=False`.
+        feature_names : list of str
+            The columns of `data`.
+        target_names : list of str
+            The columns of `target`.
+        categories : dict of str to list of int
+            The categories of each field: the ids in the rows that are loaded.
+        target_classes : dict
+            Empty, as no task is multi-class.
+        DESCR : str
+            The description of the data set.
+        filename : str
+            The file that was read; in Parquet for the published parts.
+
+    (data, target) : tuple if `return_X_y=True`
+        `data` and `target` as above.
+
+    Raises
+    ------
+    ValueError
+        If `subset`, a name in `tasks` or one in `columns` is unknown, if there is no name or one
+        is there twice, if `n_rows` is not positive, or if a file does not hold what it should.
+    TypeError
+        If `n_rows` is not an integer.
+    OSError
+        If there is no file; the message says what to put where.
+    ImportError
+        If a published part is asked for and `pyarrow` is not installed.
+
+    Warns
+    -----
+    UserWarning
+        If purchases without a click are dropped.
+
+    Notes
+    -----
+    For `subset="train"`, put `sample_skeleton_train.csv` and `common_features_train.csv`, out of
+    `sample_train.tar.gz`, into the folder `ali_ccp` of `data_home`; the same with `test`. The
+    first call turns them, block by block, into `ali_ccp_train.parquet`, which takes `pyarrow`
+    (`pip install 'sklearn-ple[parquet]'`); later calls need that file only. Held in memory are a
+    block and the common features, together less than 1 GB, however many impressions there are.
+    The sample's parts are `ali_ccp_train_sample.csv` and so on in the same folder. All are looked
+    for in `data_home`, if given, in the folder that the environment variable `SKLEARN_PLE_DATA`
+    names, and in the data home of scikit-learn: the Parquet file in all of these first.
+
+    Each impression lists entries of a field, an id and a weight; those of the user (101 to 129
+    and `109_14`, `110_14`, `127_14`, `150_14`) come from the common features that it refers to.
+    Of a field with several entries the one of the greatest weight is kept, the first one of
+    several such. Weights that are not always 1 are features too: `D109_14`, `D110_14`, `D127_14`
+    and `D150_14`, how often the user dealt with the category, shop, brand or intention, and
+    `D508`, `D509`, `D702` and `D853`, the same for the item's own. They are as published, but
+    scaled in the sample, whose ids are codes of its own and where 0 stands for a missing field.
+
+    A purchase takes a click. Rows with the former only are taken as errors, as in [3]_, and
+    dropped, with a warning when the Parquet file is made.
+
+    References
+    ----------
+    .. [1] Ali-CCP: Alibaba Click and Conversion Prediction, Tianchi, 2018.
+       https://tianchi.aliyun.com/dataset/408
+    .. [2] X. Ma et al., "Entire Space Multi-Task Model: An Effective Approach for Estimating
+       Post-Click Conversion Rate", SIGIR 2018.
+    .. [3] D. Xi et al., "Modeling the Sequential Dependence among Audience Multi-step Conversions
+       with Multi-task Learning in Targeted Display Advertising", KDD 2021.
+
+    Examples
+    --------
+    >>> from sklearn_ple.datasets import fetch_ali_ccp
+    >>> X, y = fetch_ali_ccp(n_rows=100_000, return_X_y=True)  # doctest: +SKIP
+    >>> X.shape  # doctest: +SKIP
+    (100000, 31)
+    >>> list(y)  # doctest: +SKIP
+    ['click', 'purchase']
+    """
+    names = select_tasks(tasks, _TASKS)
+    features = list(_FEATURES if columns is None else columns)
+    unknown = [name for name in features if name not in _FEATURES]
+    if unknown:
+        raise ValueError(f"Unknown columns: {unknown}; existing columns are {list(_FEATURES)}.")
+    if not features or len(set(features)) < len(features):
+        raise ValueError(f"columns must be one or more different names, got {features}.")
+    if n_rows is not None:
+        check_scalar(n_rows, "n_rows", Integral, min_val=1)
+    if subset not in (*_ORIGINALS, *_SAMPLES):
+        raise ValueError(f"subset must be one of {[*_ORIGINALS, *_SAMPLES]}, got {subset!r}.")
+    path = _locate(subset, data_home)
+    read = _read_parquet if subset in _ORIGINALS else _read_sample
+    raw = read(path, [*features, *names], n_rows)
+    data, target = raw[features], raw[names]
+    if return_X_y:
+        return frames_or_arrays(data, target, as_frame)
+    return make_bunch(data, target, as_frame, DESCR=_DESCR, filename=str(path))
+
+
+def _locate(subset: str, data_home: str | os.PathLike[str] | None) -> Path:
+    """Return the path of the file to read, after a conversion where there is none."""
+    folders = [home / _FOLDER for home in data_homes(data_home)]
+    home = folders[-1 if data_home is None else 0]
+    if subset in _SAMPLES:
+        name = f"ali_ccp_{subset}.csv"
+        return _find([name], folders, home, "the examples of torch-rechub") / name
+
+    _require_pyarrow()
+    name = f"ali_ccp_{subset}.parquet"
+    for folder in folders:
+        if (folder / name).is_file():
+            return folder / name
+    skeleton, common = f"sample_skeleton_{subset}.csv", f"common_features_{subset}.csv"
+    source = f"sample_{subset}.tar.gz of {_PAGE}, which asks for a login"
+    folder = _find([skeleton, common], folders, home, source)
+    _convert(folder / skeleton, folder / common, home / name)
+    return home / name
+
+
+def _find(names: list[str], folders: list[Path], home: Path, source: str) -> Path:
+    """Return the first folder that holds all files."""
+    for folder in folders:
+        if all((folder / name).is_file() for name in names):
+            return folder
+    paths = " and ".join(str(home / name) for name in names)
+    raise OSError(f"Ali-CCP not found: put {paths}, out of {source}.")
+
+
+def _require_pyarrow() -> None:
+    """Say how to install it, where it is missing."""
+    if find_spec("pyarrow") is None:
+        raise ImportError(
+            "The published parts of Ali-CCP need pyarrow: pip install 'sklearn-ple[parquet]'."
+        )
+
+
+def _convert(skeleton: Path, common: Path, path: Path) -> None:
+    """Join the impressions, block by block, with the common features; the file comes whole."""
+    import pyarrow as pa
+    from pyarrow import compute, parquet
+
+    shared = pa.concat_tables(_parse(common, _COMMON_COLUMNS, (*_PROFILE, *_BEHAVIOUR)))
+    keys = shared["key"].combine_chunks()
+    shared = shared.drop_columns("key").combine_chunks()
+    types = {name: pa.float64() if name.startswith("D") else pa.int64() for name in _FEATURES}
+    schema = pa.schema(types | dict.fromkeys(_TASKS, pa.int64()))
+    n_errors = 0
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+        partial = Path(folder) / path.name
+        with parquet.ParquetWriter(partial, schema) as writer:
+            for own in _parse(skeleton, _SKELETON_COLUMNS, _IMPRESSION):
+                # an unknown key takes a row of nulls
+                user = shared.take(compute.index_in(own["key"], value_set=keys))
+                columns = dict(zip(own.column_names, own.columns, strict=True))
+                columns |= dict(zip(user.column_names, user.columns, strict=True))
+                joined = pa.table({name: columns[name] for name in schema.names})
+                valid = compute.greater_equal(joined["click"], joined["purchase"])
+                joined = joined.filter(valid)
+                n_errors += len(own) - len(joined)
+                writer.write_table(joined)
+        partial.replace(path)
+    if n_errors:
+        warnings.warn(f"Dropped {n_errors} purchases without a click in {skeleton}.", stacklevel=4)
+
+
+def _parse(path: Path, names: Sequence[str], fields: Sequence[str]) -> Iterator[Any]:
+    """Read tables of labels, keys and fields from a file, block by block."""
+    import pyarrow as pa
+    from pyarrow import csv
+
+    wanted = [name for name in names if name in ("key", "entries", *_TASKS)]
+    convert = csv.ConvertOptions(
+        column_types={name: pa.int64() if name in _TASKS else pa.string() for name in wanted},
+        include_columns=wanted,
+    )
+    size = path.stat().st_size
+    try:
+        if size == 0:
+            raise pa.ArrowInvalid("no lines")
+        with (
+            path.open("rb") as file,
+            tqdm(total=size, desc=path.name, unit="B", unit_scale=True, disable=None) as bar,
+        ):
+            # csv.open_csv would read dozens of blocks ahead
+            while lines := file.readlines(_BLOCK_SIZE):
+                text = b"".join(lines)
+                table = csv.read_csv(
+                    pa.BufferReader(text),
+                    csv.ReadOptions(column_names=names, block_size=len(text)),
+                    csv.ParseOptions(quote_char=False),
+                    convert,
+                )
+                for name in set(_TASKS) & set(wanted):
+                    labels = table[name].unique().to_pylist()
+                    if not set(labels) <= {0, 1}:
+                        raise pa.ArrowInvalid(f"labels of {name} must be 0 or 1, got {labels}")
+                entries = table["entries"].combine_chunks()
+                own = {name: table[name] for name in wanted if name != "entries"}
+                yield pa.table(own | _columns_of(entries, fields))
+                bar.update(len(text))
+    except pa.ArrowInvalid as error:
+        raise ValueError(f"{path} is damaged: {error}") from error
+
+
+def _columns_of(entries: Any, fields: Sequence[str]) -> dict[str, Any]:
+    """Turn lists of entries into columns of ids and weights, the heaviest of each field."""
+    import pyarrow as pa
+    from pyarrow import compute
+
+    lists = compute.split_pattern(entries, "\x01")
+    row = compute.list_parent_indices(lists)
+    flat = compute.list_flatten(lists)
+    parts = compute.extract_regex(flat, pattern=_ENTRY)
+    wrong = flat.filter(compute.and_(parts.is_null(), compute.not_equal(flat, "")))
+    if len(wrong):
+        raise pa.ArrowInvalid(f"{wrong[0].as_py()!r} is no entry of field, id and weight")
+    column = compute.index_in(compute.struct_field(parts, "field"), value_set=pa.array(fields))
+    known = column.is_valid()
+    row, column, parts = (array.filter(known) for array in (row, column, parts))
+    new_ids = compute.struct_field(parts, "id").cast(pa.int64()).to_numpy()
+    new_weights = compute.struct_field(parts, "weight").cast(pa.float64()).to_numpy()
+
+    # what is written last stays: the heaviest entry, or the first one of several
+    order = np.lexsort((-np.arange(len(row)), new_weights))
+    places = row.to_numpy()[order], column.to_numpy()[order]
+    ids = np.full((len(entries), len(fields)), -1)
+    weights = np.full(ids.shape, np.nan)
+    ids[places] = new_ids[order]
+    weights[places] = new_weights[order]
+    columns = {}
+    for number, field in enumerate(fields):
+        absent = ids[:, number] < 0
+        columns[field] = pa.array(ids[:, number], mask=absent)
+        if field in _WEIGHTED:
+            columns[f"D{field}"] = pa.array(weights[:, number], mask=absent)
+    return columns
+
+
+def _read_parquet(path: Path, columns: list[str], n_rows: int | None) -> pd.DataFrame:
+    """Read columns of the first rows, ids as categories in order."""
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    try:
+        with parquet.ParquetFile(path) as file:
+            groups = range(file.num_row_groups)
+            ends = np.cumsum([file.metadata.row_group(group).num_rows for group in groups])
+            last = np.searchsorted(ends, np.inf if n_rows is None else n_rows)
+            table = file.read_row_groups(groups[: last + 1], columns).slice(0, n_rows)
+    except pa.ArrowInvalid as error:
+        raise ValueError(f"{path} is damaged, delete it to have it made anew: {error}") from error
+    read = {}
+    for name in columns:
+        if name in _CATEGORIES:
+            coded = table[name].dictionary_encode().to_pandas()
+            read[name] = coded.cat.reorder_categories(coded.cat.categories.sort_values())
+        else:
+            read[name] = table[name].to_pandas()
+    return pd.DataFrame(read)
+
+
+def _read_sample(path: Path, columns: list[str], n_rows: int | None) -> pd.DataFrame:
+    """Read columns of the first rows of a preprocessed file."""
+    types = {name: "category" if name in _CATEGORIES else float for name in columns}
+    try:
+        raw = pd.read_csv(path, usecols=columns, nrows=n_rows).astype(types)
+    except ValueError as error:
+        raise ValueError(f"{path} is damaged: {error}") from error
+    return raw.astype({name: int for name in columns if name in _TASKS})[columns]

@@ -1,0 +1,313 @@
+"""Synthetic tasks whose relatedness is chosen, after the paper on MMoE."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+from sklearn.utils import Bunch, check_random_state
+from sklearn.utils._param_validation import Interval, StrOptions, validate_params
+
+_KINDS = ("regression", "binary", "multiclass")
+
+_POSITIVE_INT = Interval(Integral, 1, None, closed="left")
+
+_DESCR = """\
+Synthetic tasks
+
+Regressions on sines of linear functions, whose weights have a chosen correlation between any two
+tasks; optionally cut into classes, optionally with missing labels.
+
+Source: J. Ma et al., "Modeling Task Relationships in Multi-task Learning with Multi-gate
+Mixture-of-Experts", KDD 2018, section 3.2
+"""
+
+
+@validate_params(
+    {
+        "n_samples": [_POSITIVE_INT],
+        "n_features": [_POSITIVE_INT],
+        "n_tasks": [_POSITIVE_INT],
+        "correlation": [Real, "array-like"],
+        "n_sinusoids": [Interval(Integral, 0, None, closed="left")],
+        "scale": [Interval(Real, 0, None, closed="neither")],
+        "noise": [Interval(Real, 0, None, closed="left")],
+        "task_types": [StrOptions(set(_KINDS)), "array-like"],
+        "n_classes": [Interval(Integral, 3, None, closed="left")],
+        "missing": [Real, "array-like"],
+        "return_X_y": ["boolean"],
+        "return_coef": ["boolean"],
+        "as_frame": ["boolean"],
+        "random_state": ["random_state"],
+    },
+    prefer_skip_nested_validation=True,
+)
+def make_multitask(
+    n_samples: int = 1000,
+    n_features: int = 512,
+    *,
+    n_tasks: int = 2,
+    correlation: ArrayLike = 0.5,
+    n_sinusoids: int = 10,
+    scale: float = 1.0,
+    noise: float = 0.1,
+    task_types: str | Sequence[str] = "regression",
+    n_classes: int = 3,
+    missing: float | Sequence[float] = 0.0,
+    return_X_y: bool = True,
+    return_coef: bool = False,
+    as_frame: bool = False,
+    random_state: int | np.random.RandomState | None = None,
+) -> Any:
+    r"""Generate tasks that are related as closely as asked for.
+
+    Every task is a sum of sines of a linear function of the features. The sines are the same for
+    all tasks; how closely two tasks are related is the cosine between their weights [1]_.
+
+    Parameters
+    ----------
+    n_samples : int, default=1000
+        The number of rows.
+    n_features : int, default=512
+        The number of features, at least `n_tasks`.
+    n_tasks : int, default=2
+        The number of tasks.
+    correlation : float or array-like of shape (n_tasks, n_tasks), default=0.5
+        The cosine between the weights of any two tasks, from -1 to 1, or a matrix of them.
+        1 makes the same task of all (but for the noise), 0 unrelated ones.
+    n_sinusoids : int, default=10
+        The number of sines; 0 makes linear tasks.
+    scale : float, default=1.0
+        The length of a task's weights.
+    noise : float, default=0.1
+        The standard deviation of the noise, drawn for every label. The default is that of the
+        paper, its N(0, 0.01) read as a variance of 0.01.
+    task_types : {"regression", "binary", "multiclass"} or sequence of them, default="regression"
+        The kind of all tasks, or of each. Thresholds at quantiles of what would be the
+        regression cut it into classes of the same size, 0 the lowest.
+    n_classes : int, default=3
+        The number of classes of each multi-class task, at least 3.
+    missing : float or sequence of float of shape (n_tasks,), default=0.0
+        The share of labels that are missing, from 0 (included) to 1 (not included), in all tasks
+        or in each. They are chosen at random for each task on its own, so a row may have none
+        left; a task keeps one at least.
+    return_X_y : bool, default=True
+        Whether to return `(X, y)`. Otherwise it is a `Bunch`.
+    return_coef : bool, default=False
+        Whether to return `(X, y, coef)`; a `Bunch` holds `coef` in any case.
+    as_frame : bool, default=False
+        Whether to return data frames. Otherwise X and y are arrays of float64.
+    random_state : int, RandomState instance or None, default=None
+        Seed of all that is drawn; an int makes the same data each time.
+
+    Returns
+    -------
+    X : ndarray or DataFrame of shape (n_samples, n_features)
+        The features, drawn from N(0, 1); in a data frame `x0`, `x1` and so on.
+    y : ndarray or DataFrame of shape (n_samples, n_tasks)
+        The tasks, a missing label being NaN; it has two dimensions even for one task. In a data
+        frame, they are `task0`, `task1` and so on, a binary task is of integers if no label is
+        missing, and a multi-class one of categories.
+    coef : ndarray of shape (n_features, n_tasks)
+        The weights of the linear functions, if `return_coef=True`.
+    data : :class:`~sklearn.utils.Bunch`
+        If `return_X_y=False`, a dictionary-like object, with the following attributes.
+
+        data : ndarray or DataFrame of shape (n_samples, n_features)
+            X as above.
+        target : ndarray or DataFrame of shape (n_samples, n_tasks)
+            The tasks, y as above.
+        frame : DataFrame of shape (n_samples, n_features + n_tasks) or None
+            `data` and `target` side by side; None if `as_frame=False`.
+        feature_names : list of str
+            The columns of `data`.
+        target_names : list of str
+            The columns of `target`.
+        task_types : dict of str to str
+            The kind of each task.
+        coef : ndarray of shape (n_features, n_tasks)
+            The weights of the linear functions.
+        frequencies : ndarray of shape (n_sinusoids,)
+            The factors inside the sines.
+        phases : ndarray of shape (n_sinusoids,)
+            The summands inside the sines.
+        DESCR : str
+            The description of the data set.
+
+    Raises
+    ------
+    ValueError
+        If a parameter is out of its range, if there are fewer features than tasks or fewer rows
+        than classes, if `task_types` or `missing` has not one entry for each task, or if no
+        weights have the correlations: these must form a symmetric, positive semidefinite matrix
+        with ones on the diagonal, and a float be at least `-1 / (n_tasks - 1)`.
+
+    Notes
+    -----
+    With orthonormal vectors :math:`u_j` at random, the label of row :math:`x` in task :math:`k` is
+
+    .. math::
+
+       y_k = w_k^\top x + \sum_{i=1}^{m} \sin(\alpha_i w_k^\top x + \beta_i) + \epsilon_k,
+       \qquad w_k = c \sum_{j \le k} L_{kj} u_j
+
+    where :math:`c` is `scale`, :math:`m` is `n_sinusoids`, and :math:`L` is the Cholesky factor of
+    the correlations. For two tasks these are the paper's :math:`w_1 = c\,u_1` and
+    :math:`w_2 = c\,(p\,u_1 + \sqrt{1 - p^2}\,u_2)`. The paper leaves the frequencies
+    :math:`\alpha` and phases :math:`\beta` open; here they are drawn from N(0, 1).
+
+    References
+    ----------
+    .. [1] J. Ma et al., "Modeling Task Relationships in Multi-task Learning with Multi-gate
+       Mixture-of-Experts", KDD 2018.
+
+    Examples
+    --------
+    >>> from sklearn_ple.datasets import make_multitask
+    >>> X, y, coef = make_multitask(correlation=0.8, return_coef=True, random_state=0)
+    >>> X.shape, y.shape, coef.shape
+    ((1000, 512), (1000, 2), (512, 2))
+    >>> (coef.T @ coef).round(3).tolist()
+    [[1.0, 0.8], [0.8, 1.0]]
+
+    A class and a number, a third of whose labels is missing:
+
+    >>> tasks = make_multitask(
+    ...     300,
+    ...     20,
+    ...     task_types=["binary", "regression"],
+    ...     missing=[0, 1 / 3],
+    ...     return_X_y=False,
+    ...     as_frame=True,
+    ...     random_state=0,
+    ... )
+    >>> tasks.target["task0"].value_counts().sort_index().to_dict()
+    {0: 150, 1: 150}
+    >>> tasks.target.isna().sum().to_dict()
+    {'task0': 0, 'task1': 100}
+    """
+    kinds = _each_task("task_types", task_types, n_tasks)
+    unknown = [kind for kind in kinds if kind not in _KINDS]
+    if unknown:
+        raise ValueError(f"task_types must be of {list(_KINDS)}, got {unknown}.")
+    cuts = [{"regression": 1, "binary": 2, "multiclass": n_classes}[kind] for kind in kinds]
+    if n_samples < max(cuts):
+        raise ValueError(f"n_samples must be at least {max(cuts)}, one a class, got {n_samples}.")
+    shares = np.array(_each_task("missing", missing, n_tasks), dtype=float)
+    if not ((shares >= 0) & (shares < 1)).all():
+        raise ValueError(f"missing must be shares in [0, 1), got {missing!r}.")
+    if n_features < n_tasks:
+        raise ValueError(f"n_features must be at least n_tasks={n_tasks}, got {n_features}.")
+    factor = _cholesky(_correlations(correlation, n_tasks))
+
+    rng = check_random_state(random_state)
+    orthonormal, _ = np.linalg.qr(rng.standard_normal((n_features, n_tasks)))
+    coef = scale * orthonormal @ factor.T
+    frequencies, phases = rng.standard_normal((2, n_sinusoids))
+    X = rng.standard_normal((n_samples, n_features))
+    linear = X @ coef
+    y = linear + noise * rng.standard_normal(linear.shape)
+    for frequency, phase in zip(frequencies, phases, strict=True):
+        y += np.sin(frequency * linear + phase)
+
+    for column, n_cuts in zip(y.T, cuts, strict=True):
+        if n_cuts > 1:
+            column[:] = _cut(column, n_cuts)
+    # in a random order of the rows, the first ones of each task lose their label
+    order = rng.random_sample(y.shape).argsort(axis=0).argsort(axis=0)
+    y[order < np.minimum(np.rint(shares * n_samples), n_samples - 1)] = np.nan
+
+    feature_names = [f"x{number}" for number in range(n_features)]
+    target_names = [f"task{number}" for number in range(n_tasks)]
+    data, target, frame = X, y, None
+    if as_frame:
+        data = pd.DataFrame(X, columns=feature_names)
+        target = pd.DataFrame(y, columns=target_names)
+        target = target.astype(
+            {
+                name: _dtype(kind, n_classes, target[name].isna().any())
+                for name, kind in zip(target_names, kinds, strict=True)
+            }
+        )
+        frame = pd.concat([data, target], axis=1)
+    if return_X_y:
+        return (data, target, coef) if return_coef else (data, target)
+    return Bunch(
+        data=data,
+        target=target,
+        frame=frame,
+        feature_names=feature_names,
+        target_names=target_names,
+        task_types=dict(zip(target_names, kinds, strict=True)),
+        coef=coef,
+        frequencies=frequencies,
+        phases=phases,
+        DESCR=_DESCR,
+    )
+
+
+def _each_task(name: str, values: Any, n_tasks: int) -> list[Any]:
+    """Return one value for each task, given one for all or a sequence."""
+    if isinstance(values, str) or np.ndim(values) == 0:
+        return [values] * n_tasks
+    if np.ndim(values) != 1 or len(values) != n_tasks:
+        raise ValueError(
+            f"{name} must be one value or one for each of the n_tasks={n_tasks} tasks, "
+            f"got {values!r}."
+        )
+    return list(values)
+
+
+def _correlations(correlation: ArrayLike, n_tasks: int) -> np.ndarray:
+    """Return the matrix of correlations, after a check of what can be seen in its entries."""
+    matrix = np.asarray(correlation, dtype=float)
+    if matrix.ndim == 0:
+        matrix = np.full((n_tasks, n_tasks), matrix)
+        np.fill_diagonal(matrix, 1.0)
+    if matrix.shape != (n_tasks, n_tasks):
+        raise ValueError(
+            "correlation must be a float or a matrix of shape (n_tasks, n_tasks) = "
+            f"({n_tasks}, {n_tasks}), got shape {matrix.shape}."
+        )
+    if not (np.abs(matrix) <= 1).all():
+        raise ValueError(f"correlation must be in [-1, 1], got {correlation!r}.")
+    if not np.allclose(matrix, matrix.T) or not np.allclose(matrix.diagonal(), 1):
+        raise ValueError(
+            f"correlation must be symmetric with ones on the diagonal, got {correlation!r}."
+        )
+    return matrix
+
+
+def _cholesky(matrix: np.ndarray) -> np.ndarray:
+    """Return the lower triangular factor of a matrix that may be singular."""
+    values, vectors = np.linalg.eigh(matrix)
+    tolerance = 1e-8 * len(matrix)
+    if values[0] < -tolerance:
+        raise ValueError(
+            "correlation must be positive semidefinite: no weights have these correlations "
+            f"(smallest eigenvalue {values[0]:.3g}). A float must be at least "
+            f"-1 / (n_tasks - 1) = {-1 / (len(matrix) - 1):.3g}."
+        )
+    # np.linalg.cholesky refuses correlations of 1; Q R = A^T makes R^T R of A A^T
+    roots = np.sqrt(np.where(values > tolerance, values, 0.0))
+    _, upper = np.linalg.qr((vectors * roots).T)
+    signs = np.where(upper.diagonal() < 0, -1.0, 1.0)
+    return upper.T * signs
+
+
+def _cut(values: np.ndarray, n_classes: int) -> np.ndarray:
+    """Cut values at their quantiles into classes of the same size."""
+    thresholds = np.quantile(values, np.arange(1, n_classes) / n_classes)
+    return np.searchsorted(thresholds, values)
+
+
+def _dtype(kind: str, n_classes: int, misses: bool) -> Any:
+    """Return the dtype of a task in a data frame."""
+    if kind == "multiclass":
+        # all classes are declared, also those that have lost all their labels
+        return pd.CategoricalDtype(range(n_classes))
+    return int if kind == "binary" and not misses else float

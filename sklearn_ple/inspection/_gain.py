@@ -1,0 +1,308 @@
+"""What each task gains from learning the tasks together, with intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from itertools import product
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+from sklearn.base import clone
+from sklearn.model_selection import check_cv
+from sklearn.utils import _safe_indexing, check_random_state
+from sklearn.utils.parallel import Parallel, delayed
+from tqdm.auto import tqdm
+
+from ..metrics import multitask_scores
+
+
+@dataclass(frozen=True, eq=False)
+class MTLGain:
+    """What :func:`mtl_gain` found: the scores of every fit, and the gains over the reference.
+
+    ``print`` gives the summary.
+
+    Parameters
+    ----------
+    scores : DataFrame
+        A row for every system, task and repeat, with the columns ``system``, ``task``, ``repeat``
+        (number of the seed or the fold), ``score`` and ``fit_seconds``, the time of the fit in
+        seconds.
+    gains : DataFrame
+        A row for every system but the reference and every task, with the columns ``system``,
+        ``task``, ``mean``, ``low`` and ``high``: the mean of the score less the reference's, and
+        the bounds of its confidence interval.
+    reference : str
+        The system that the others are compared with.
+    confidence : float
+        The confidence of the intervals.
+    repeats : str
+        What was repeated, such as "5 seeds".
+
+    See Also
+    --------
+    mtl_gain : Fits and compares.
+    MTLGainDisplay : Draws the gains.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from sklearn_ple.inspection import MTLGain
+    >>> gains = pd.DataFrame(
+    ...     [["ple", "a", 0.02, 0.01, 0.03], ["ple", "b", -0.02, -0.03, -0.01]],
+    ...     columns=["system", "task", "mean", "low", "high"],
+    ... )
+    >>> print(MTLGain(pd.DataFrame(), gains, "single_task", 0.95, "5 seeds"))
+    Gain over single_task (95 % intervals, 5 seeds):
+    ple: gains on a; loses on b (negative transfer). Seesaw: some tasks gain, others lose.
+    """
+
+    scores: pd.DataFrame = field(repr=False)
+    gains: pd.DataFrame = field(repr=False)
+    reference: str
+    confidence: float
+    repeats: str
+
+    def summary(self) -> str:
+        """Say in words which tasks gain and which lose.
+
+        A task gains or loses where its interval is wholly above or below zero, and is undecided
+        otherwise. A loss is negative transfer; a system with gains and losses is on a seesaw.
+
+        Returns
+        -------
+        summary : str
+            A line for every system.
+        """
+        lines = [
+            f"Gain over {self.reference} ({100 * self.confidence:g} % intervals, {self.repeats}):"
+        ]
+        for system, rows in self.gains.groupby("system", sort=False):
+            up, down = rows["low"] > 0, rows["high"] < 0
+            parts = [
+                f"{verb} {', '.join(rows['task'][which])}{note}"
+                for verb, which, note in (
+                    ("gains on", up, ""),
+                    ("loses on", down, " (negative transfer)"),
+                    ("undecided on", ~(up | down), ""),
+                )
+                if which.any()
+            ]
+            seesaw = " Seesaw: some tasks gain, others lose." if up.any() and down.any() else ""
+            lines.append(f"{system}: {'; '.join(parts)}.{seesaw}")
+        return "\n".join(lines)
+
+    def __str__(self) -> str:
+        """Return the summary."""
+        return self.summary()
+
+
+def mtl_gain(
+    estimators: Mapping[str, Any],
+    X: Any,
+    y: Any,
+    *,
+    cv: Any = None,
+    X_test: Any = None,
+    y_test: Any = None,
+    n_seeds: int = 5,
+    reference: str = "single_task",
+    metrics: Any = None,
+    confidence: float = 0.95,
+    n_jobs: int | None = None,
+    random_state: Any = None,
+    verbose: int = 0,
+) -> MTLGain:
+    """Measure what each task gains, or loses, against a reference, by repeated paired fits.
+
+    Every system is fitted with the same seeds: on X and y with a test set apart, or on the folds
+    of a cross-validation. A task's gain is the mean over these repeats of the system's score less
+    the reference's.
+
+    Parameters
+    ----------
+    estimators : dict
+        The systems by name: estimators of this package, pipelines that end in one, or whatever
+        :func:`sklearn_ple.metrics.multitask_scores` can score. Clones of them are fitted, in which
+        every parameter ``random_state`` has the repeat's seed.
+    X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+        The features to learn from.
+    y : {array-like, DataFrame} of shape (n_samples, n_tasks) or (n_samples,)
+        The labels. NaN, None or NA where a task has no label.
+    cv : int, splitter, iterable or None, default=None
+        Folds to fit and score on, as in :func:`sklearn.model_selection.check_cv`; an int is a
+        number of folds without shuffling. Give either this or a test set.
+    X_test : {array-like, sparse matrix, DataFrame} of shape (n_test, n_features), default=None
+        The features of the test set.
+    y_test : {array-like, DataFrame} of shape (n_test, n_tasks) or (n_test,), default=None
+        The labels of the test set.
+    n_seeds : int, default=5
+        Number of seeds to fit with, where there is a test set; at least 2.
+    reference : str, default="single_task"
+        The system that the others are compared with.
+    metrics : str, callable, dict or None, default=None
+        What to score by, as in :func:`sklearn_ple.metrics.multitask_scores`.
+    confidence : float, default=0.95
+        Confidence of the intervals, between 0 and 1.
+    n_jobs : int or None, default=None
+        Number of fits at a time, as in :class:`joblib.Parallel`.
+    random_state : int, RandomState instance or None, default=None
+        Determines the seeds of the fits.
+    verbose : int, default=0
+        Whether to show a progress bar.
+
+    Returns
+    -------
+    gain : MTLGain
+        The scores of every fit, and the gains with their intervals.
+
+    Raises
+    ------
+    ValueError
+        If neither or both of cv and a test set are given, if there are fewer than 2 repeats, if
+        the reference is none of the systems or the only one.
+
+    See Also
+    --------
+    MTLGainDisplay : Draws the gains.
+
+    Notes
+    -----
+    The intervals are Student's, of the differences within each repeat. Folds share most of their
+    training rows, so that their differences vary less than those of fresh data would: the variance
+    is corrected by Nadeau and Bengio's factor, ``1 / n_folds + n_test / n_train`` in place of
+    ``1 / n_folds``. With a test set the intervals are about the seeds, not about which rows are in
+    it. Every task has its own interval, without a correction for many of them.
+
+    A repeat in which a task's score is undefined does not count for that task.
+
+    References
+    ----------
+    C. Nadeau, Y. Bengio. "Inference for the Generalization Error". Machine Learning 52, 2003.
+
+    H. Tang, J. Liu, M. Zhao, X. Gong. "Progressive Layered Extraction (PLE): A Novel Multi-Task
+    Learning (MTL) Model for Personalized Recommendations". RecSys 2020.
+
+    Examples
+    --------
+    >>> from sklearn_ple import PLEClassifierRegressor, SingleTaskClassifierRegressor
+    >>> from sklearn_ple.datasets import load_nhefs
+    >>> from sklearn_ple.inspection import mtl_gain
+    >>> X, y = load_nhefs(tasks=["death", "wt82_71"], return_X_y=True)
+    >>> systems = {
+    ...     "single_task": SingleTaskClassifierRegressor(n_members=1, max_epochs=2),
+    ...     "ple": PLEClassifierRegressor(n_members=1, max_epochs=2),
+    ... }
+    >>> gain = mtl_gain(systems, X, y, cv=2, random_state=0)
+    >>> gain.gains[["system", "task"]].values.tolist()
+    [['ple', 'death'], ['ple', 'wt82_71']]
+    >>> print(gain)
+    Gain over single_task (95 % intervals, 2 folds):
+    ple: undecided on death, wt82_71.
+    """
+    estimators = dict(estimators)
+    if reference not in estimators:
+        raise ValueError(
+            f"The reference {reference!r} is none of the estimators {list(estimators)}: add "
+            "it, or name one of them by reference."
+        )
+    if len(estimators) < 2:
+        raise ValueError(f"There is nothing to compare {reference!r} with: add an estimator.")
+    if not 0 < confidence < 1:
+        raise ValueError(f"confidence must be between 0 and 1, not {confidence}.")
+
+    splits, overlap, repeats = _plan(X, y, cv, X_test, y_test, n_seeds)
+    rng = check_random_state(random_state)
+    seeds = rng.randint(np.iinfo(np.int32).max, size=len(splits)).tolist()
+    jobs = list(product(range(len(splits)), estimators))
+    fits = Parallel(n_jobs=n_jobs)(
+        delayed(_fit_and_score)(
+            system, estimators[system], X, y, X_test, y_test, splits[r], seeds[r], metrics
+        )
+        for r, system in tqdm(jobs, desc="Fitting", unit="fit", disable=not verbose)
+    )
+    rows = [
+        [system, task, repeat, score, seconds]
+        for (repeat, system), (scores, seconds) in zip(jobs, fits, strict=True)
+        for task, score in scores.items()
+    ]
+    scores = pd.DataFrame(rows, columns=["system", "task", "repeat", "score", "fit_seconds"])
+    gains = _gains(scores, reference, confidence, overlap)
+    return MTLGain(scores, gains, reference, confidence, repeats)
+
+
+def _plan(
+    X: Any, y: Any, cv: Any, X_test: Any, y_test: Any, n_seeds: int
+) -> tuple[list[tuple[Any, Any] | None], float, str]:
+    """Lay out the repeats.
+
+    Returns
+    -------
+    splits : list of tuple
+        Rows to fit on and rows to score on; None where a test set is apart.
+    overlap : float
+        What Nadeau and Bengio add to the variance of a mean over repeats.
+    repeats : str
+        The repeats in words.
+    """
+    if (cv is None) == (X_test is None) or (X_test is None) != (y_test is None):
+        raise ValueError("Give either cv, or X_test and y_test: the gains are measured on these.")
+    if cv is None:
+        if n_seeds < 2:
+            raise ValueError(f"An interval takes 2 repeats at least, but n_seeds={n_seeds}.")
+        return [None] * n_seeds, 0.0, f"{n_seeds} seeds"
+    splits = list(check_cv(cv).split(X, y))
+    if len(splits) < 2:
+        raise ValueError(f"An interval takes 2 repeats at least, but cv gives {len(splits)}.")
+    overlap = float(np.mean([len(test) / len(train) for train, test in splits]))
+    return splits, overlap, f"{len(splits)} folds"
+
+
+def _fit_and_score(
+    system: str,
+    estimator: Any,
+    X: Any,
+    y: Any,
+    X_test: Any,
+    y_test: Any,
+    split: tuple[Any, Any] | None,
+    seed: int,
+    metrics: Any,
+) -> tuple[dict[str, float], float]:
+    """Fit a clone in one repeat; return its scores by task and the seconds that fitting took."""
+    if split is not None:
+        train, test = split
+        X_test, y_test = _safe_indexing(X, test), _safe_indexing(y, test)
+        X, y = _safe_indexing(X, train), _safe_indexing(y, train)
+    model = clone(estimator)
+    seeded = [name for name in model.get_params() if name.split("__")[-1] == "random_state"]
+    model.set_params(**dict.fromkeys(seeded, seed))
+    try:
+        start = perf_counter()
+        model.fit(X, y)
+        seconds = perf_counter() - start
+        return multitask_scores(model, X_test, y_test, metrics), seconds
+    except Exception as error:
+        error.add_note(f"This was the estimator {system!r}, with the seed {seed}.")
+        raise
+
+
+def _gains(
+    scores: pd.DataFrame, reference: str, confidence: float, overlap: float
+) -> pd.DataFrame:
+    """Compute mean and interval of the paired differences from the reference."""
+    table = scores.pivot(index="repeat", columns=["system", "task"], values="score")
+    rows = []
+    for system, task in scores[["system", "task"]].drop_duplicates().itertuples(index=False):
+        if system == reference:
+            continue
+        gains = (table[system, task] - table[reference, task]).dropna()
+        n = len(gains)
+        error = gains.std(ddof=1) * np.sqrt(1 / n + overlap) if n > 1 else np.nan
+        half = error * stats.t.ppf((1 + confidence) / 2, n - 1)
+        rows.append([system, task, gains.mean(), gains.mean() - half, gains.mean() + half])
+    return pd.DataFrame(rows, columns=["system", "task", "mean", "low", "high"])

@@ -1,0 +1,297 @@
+"""The gains of tasks over a reference, as a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ._gain import MTLGain, mtl_gain
+from ._history import _import_pyplot
+
+# Okabe and Ito's colours, which the colour-blind can tell apart; markers tell more systems apart.
+_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+_MARKERS = "osD^vP<X>*"
+# Shade and name of each quadrant, by the signs of both gains.
+_QUADRANTS = {
+    (1, 1): ("#0072B2", "both gain"),
+    (-1, -1): ("#555555", "both lose"),
+    (1, -1): ("#E69F00", "seesaw"),
+    (-1, 1): ("#E69F00", "seesaw"),
+}
+
+
+class MTLGainDisplay:
+    """Gains of tasks over a reference: the seesaw of two tasks, or a heat map of more.
+
+    For two tasks a scatter plot has a point for every system, the gain on one task against the
+    gain on the other, with their intervals. Systems in the shaded quadrants at the upper left and
+    lower right pay for the one task with the other: the seesaw of Tang et al. For any other number
+    of tasks a heat map has a row for every system and a column for every task.
+
+    It is recommended to use `from_estimators` or `from_gain` to create a display. All parameters
+    are stored as attributes.
+
+    Parameters
+    ----------
+    gains : DataFrame
+        The gains, with the columns ``system``, ``task``, ``mean``, ``low`` and ``high``.
+    reference : str, default="single_task"
+        The system that the others are compared with.
+    confidence : float, default=0.95
+        The confidence of the intervals.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+        The axes with the picture.
+    figure_ : matplotlib Figure
+        The figure that holds them.
+    points_ : list of matplotlib ErrorbarContainer or None
+        Point and intervals of every system; None in a heat map.
+    image_ : matplotlib AxesImage or None
+        The heat map; None in a scatter plot.
+    texts_ : ndarray of matplotlib Text of shape (n_systems, n_tasks) or None
+        The means in the heat map's cells, with a star where the interval excludes zero; None in a
+        scatter plot.
+
+    See Also
+    --------
+    mtl_gain : Fits, compares, and gives the gains.
+
+    References
+    ----------
+    H. Tang, J. Liu, M. Zhao, X. Gong. "Progressive Layered Extraction (PLE): A Novel Multi-Task
+    Learning (MTL) Model for Personalized Recommendations". RecSys 2020.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from sklearn_ple.inspection import MTLGainDisplay
+    >>> gains = pd.DataFrame(
+    ...     [["ple", "a", 0.02, 0.01, 0.03], ["ple", "b", -0.02, -0.03, -0.01]],
+    ...     columns=["system", "task", "mean", "low", "high"],
+    ... )
+    >>> display = MTLGainDisplay(gains).plot()
+    >>> display.ax_.get_xlabel()
+    'gain on a'
+    """
+
+    points_: list[Any] | None
+    image_: Any
+    texts_: np.ndarray | None
+
+    def __init__(
+        self, gains: pd.DataFrame, reference: str = "single_task", confidence: float = 0.95
+    ):
+        self.gains = gains
+        self.reference = reference
+        self.confidence = confidence
+
+    @classmethod
+    def from_gain(cls, gain: MTLGain, *, ax: Any = None, **kwargs: Any) -> MTLGainDisplay:
+        """Draw gains that were measured.
+
+        Parameters
+        ----------
+        gain : MTLGain
+            What :func:`mtl_gain` returned.
+        ax : matplotlib Axes or None, default=None
+            The axes to draw into; None for a new figure.
+        **kwargs : dict
+            Passed to :meth:`matplotlib.axes.Axes.errorbar` for every system of a scatter plot, or
+            to :meth:`matplotlib.axes.Axes.imshow` for a heat map.
+
+        Returns
+        -------
+        display : MTLGainDisplay
+            The display, drawn.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        """
+        return cls(gain.gains, gain.reference, gain.confidence).plot(ax, **kwargs)
+
+    @classmethod
+    def from_estimators(
+        cls, estimators: Mapping[str, Any], X: Any, y: Any, *, ax: Any = None, **kwargs: Any
+    ) -> MTLGainDisplay:
+        """Fit the systems, measure their gains and draw them.
+
+        Parameters
+        ----------
+        estimators : dict
+            The systems by name; see :func:`mtl_gain`.
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+            The features to learn from.
+        y : {array-like, DataFrame} of shape (n_samples, n_tasks) or (n_samples,)
+            The labels. NaN, None or NA where a task has no label.
+        ax : matplotlib Axes or None, default=None
+            The axes to draw into; None for a new figure.
+        **kwargs : dict
+            Passed to :func:`mtl_gain`: ``cv``, or ``X_test`` and ``y_test``, at least.
+
+        Returns
+        -------
+        display : MTLGainDisplay
+            The display, drawn.
+
+        Raises
+        ------
+        ValueError
+            As :func:`mtl_gain`.
+        ImportError
+            If matplotlib is not installed.
+        """
+        return cls.from_gain(mtl_gain(estimators, X, y, **kwargs), ax=ax)
+
+    def plot(self, ax: Any = None, **kwargs: Any) -> MTLGainDisplay:
+        """Draw the gains.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes or None, default=None
+            The axes to draw into; None for a new figure.
+        **kwargs : dict
+            Passed to :meth:`matplotlib.axes.Axes.errorbar` for every system of a scatter plot, or
+            to :meth:`matplotlib.axes.Axes.imshow` for a heat map.
+
+        Returns
+        -------
+        display : MTLGainDisplay
+            The display itself.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        """
+        plt = _import_pyplot()
+        by = {name: self._table(name) for name in ("mean", "low", "high")}
+        n_systems, n_tasks = by["mean"].shape
+        if ax is None:
+            wide, high = 2.6 + 0.8 * n_tasks, 1.3 + 0.42 * n_systems
+            size = (7.4, 5.2) if n_tasks == 2 else (max(wide, 4.5), max(high, 2.6))
+            _, ax = plt.subplots(figsize=size, layout="constrained")
+        self.ax_, self.figure_ = ax, ax.figure
+        self.points_ = self.image_ = self.texts_ = None
+        draw = self._draw_scatter if n_tasks == 2 else self._draw_heat_map
+        draw(by["mean"], by["low"], by["high"], kwargs)
+        return self
+
+    def _table(self, column: str) -> pd.DataFrame:
+        """Lay out a column of the gains: a row for every system, a column for every task."""
+        table = self.gains.pivot(index="system", columns="task", values=column)
+        return table.loc[self.gains["system"].unique(), self.gains["task"].unique()]
+
+    def _draw_scatter(
+        self, mean: pd.DataFrame, low: pd.DataFrame, high: pd.DataFrame, kwargs: dict[str, Any]
+    ) -> None:
+        ax = self.ax_
+        points = []
+        for position, system in enumerate(mean.index):
+            below, above = mean.loc[system] - low.loc[system], high.loc[system] - mean.loc[system]
+            style = {
+                "label": system,
+                "color": _COLOURS[position % len(_COLOURS)],
+                "marker": _MARKERS[position % len(_MARKERS)],
+                "markeredgecolor": "white",
+                "markeredgewidth": 0.7,
+                "markersize": 9,
+                "elinewidth": 1.2,
+                "linestyle": "none",
+            }
+            errors = [[[a], [b]] for a, b in zip(below, above, strict=True)]
+            x, y = mean.loc[system]
+            points.append(
+                ax.errorbar([x], [y], xerr=errors[0], yerr=errors[1], **(style | kwargs))
+            )
+        self.points_ = points
+        label = f"{self.reference} (reference)"
+        ax.plot(0, 0, "ko", markerfacecolor="white", markersize=7, zorder=1.5, label=label)
+        ax.set_xlim(_limits(low.iloc[:, 0], high.iloc[:, 0], mean.iloc[:, 0]))
+        ax.set_ylim(_limits(low.iloc[:, 1], high.iloc[:, 1], mean.iloc[:, 1]))
+        self._shade_quadrants()
+        ax.locator_params(nbins=6)
+        ax.set_xlabel(f"gain on {mean.columns[0]}")
+        ax.set_ylabel(f"gain on {mean.columns[1]}")
+        ax.legend(
+            title=f"bars: {100 * self.confidence:g} % intervals",
+            loc="center left",
+            bbox_to_anchor=(1.01, 0.5),
+            frameon=False,
+        )
+
+    def _shade_quadrants(self) -> None:
+        ax = self.ax_
+        ax.axhline(0, color="black", linewidth=0.8, zorder=1)
+        ax.axvline(0, color="black", linewidth=0.8, zorder=1)
+        ends = {sign: (ax.get_xlim()[sign > 0], ax.get_ylim()[sign > 0]) for sign in (-1, 1)}
+        for (right, up), (colour, name) in _QUADRANTS.items():
+            x, y = ends[right][0], ends[up][1]
+            ax.fill([0, x, x, 0], [0, 0, y, y], color=colour, alpha=0.1, linewidth=0, zorder=0)
+            ax.annotate(
+                name,
+                (right > 0, up > 0),
+                xycoords="axes fraction",
+                xytext=(-5 * right, -5 * up),
+                textcoords="offset points",
+                ha="right" if right > 0 else "left",
+                va="top" if up > 0 else "bottom",
+                color="#555555",
+                fontsize="small",
+            )
+
+    def _draw_heat_map(
+        self, mean: pd.DataFrame, low: pd.DataFrame, high: pd.DataFrame, kwargs: dict[str, Any]
+    ) -> None:
+        ax = self.ax_
+        values = mean.to_numpy()
+        reach = np.nanmax(np.abs(values), initial=0.0) or 1.0
+        style = {"cmap": "RdBu", "vmin": -reach, "vmax": reach, "aspect": "auto"}
+        self.image_ = ax.imshow(values, **(style | kwargs))
+        excludes_zero = ((low > 0) | (high < 0)).to_numpy()
+        # Two digits of the greatest gain.
+        n_decimals = max(0, 1 - int(np.floor(np.log10(reach))))
+        # Adding zero turns a rounded -0.0 into 0.0.
+        rounded = values.round(n_decimals) + 0.0
+        texts = np.empty(values.shape, dtype=object)
+        for row, column in np.ndindex(values.shape):
+            value = rounded[row, column]
+            star = "*" if excludes_zero[row, column] else ""
+            texts[row, column] = ax.text(
+                column,
+                row,
+                "–" if np.isnan(value) else f"{value:+.{n_decimals}f}{star}",
+                ha="center",
+                va="center",
+                fontsize="small",
+                fontweight="bold" if star else "normal",
+                color="white" if abs(value) > 0.6 * reach else "black",
+            )
+        self.texts_ = texts
+        ax.set_xticks(range(len(mean.columns)), mean.columns, rotation=35, ha="right")
+        ax.set_xticks(np.arange(1, len(mean.columns)) - 0.5, minor=True)
+        ax.set_yticks(range(len(mean.index)), mean.index)
+        ax.set_yticks(np.arange(1, len(mean.index)) - 0.5, minor=True)
+        ax.tick_params(which="minor", length=0)
+        ax.grid(which="minor", color="white", linewidth=1.5)
+        ax.spines[:].set_visible(False)
+        ax.set_title(
+            f"gain over {self.reference}  (* {100 * self.confidence:g} % interval without zero)",
+            fontsize="medium",
+        )
+        self.figure_.colorbar(self.image_, ax=ax, label="gain")
+
+
+def _limits(*series: pd.Series) -> tuple[float, float]:
+    """Span what is drawn with room around it, and some of both sides of zero."""
+    values = np.concatenate([part.to_numpy(dtype=float) for part in series])
+    values = values[np.isfinite(values)]
+    reach = np.abs(values).max(initial=0.0) or 1.0
+    lowest, highest = values.min(initial=-0.3 * reach), values.max(initial=0.3 * reach)
+    return lowest - 0.12 * reach, highest + 0.12 * reach

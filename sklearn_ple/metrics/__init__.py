@@ -1,0 +1,6 @@
+"""Scores of many tasks that skip missing labels: task by task, as one number, as scorers."""
+
+from ._scorers import make_multitask_scorer, task_scorer
+from ._scores import multitask_score, multitask_scores
+
+__all__ = ["make_multitask_scorer", "multitask_score", "multitask_scores", "task_scorer"]

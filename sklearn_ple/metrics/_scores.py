@@ -1,0 +1,301 @@
+"""Scores of every task on the labels it has, and of all tasks as one number."""
+
+from __future__ import annotations
+
+import copy
+import warnings
+from collections.abc import Iterable, Mapping
+from inspect import signature
+from typing import Any
+
+import numpy as np
+from sklearn.exceptions import UndefinedMetricWarning
+from sklearn.metrics import d2_tweedie_score, get_scorer, make_scorer, roc_auc_score
+from sklearn.metrics._scorer import _BaseScorer
+from sklearn.preprocessing import label_binarize
+from sklearn.utils import check_array
+from sklearn.utils.validation import _check_response_method
+
+from ._views import TaskView, plain_array, view_tasks
+
+
+def multitask_scores(
+    estimator_or_y_pred: Any,
+    X: Any,
+    y: Any,
+    metrics: Any = None,
+    sample_weight: Any = None,
+) -> dict[str, float]:
+    """Score every task on the labels that it has.
+
+    Parameters
+    ----------
+    estimator_or_y_pred : object, array-like, DataFrame or list
+        A fitted estimator of this package, alone, as a pipeline's last step or in a search. Or
+        predictions: labels and numbers in the form of y, or probabilities as ``predict_proba``
+        returns them. Such a list has one entry per task; None leaves the task out.
+    X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features) or None
+        The features; not read where predictions are given.
+    y : {array-like, DataFrame} of shape (n_samples, n_tasks) or (n_samples,)
+        The labels. NaN, None or NA where a task has no label.
+    metrics : str, callable, dict or None, default=None
+        What to score by: the name of one of scikit-learn's scorers, what
+        :func:`sklearn.metrics.make_scorer` returns, or a function ``metric(y_true, y_pred)`` of
+        labels, the greater the better. One for all tasks, or a dict by task. None, and for a task
+        that the dict does not name: see Notes.
+    sample_weight : array-like of shape (n_samples,) or (n_samples, n_tasks), default=None
+        Weights of the rows, or of every single label.
+
+    Returns
+    -------
+    scores : dict
+        The score of every task by its name, NaN where it is undefined.
+
+    Raises
+    ------
+    ValueError
+        If y has other tasks than the estimator, if metrics names a task that is not there, or if
+        a task cannot be scored by its metric, as when probabilities are needed but not there.
+    TypeError
+        If an estimator does not tell its tasks.
+
+    Warns
+    -----
+    UndefinedMetricWarning
+        If a task has too few labels for its metric: none, a single one, or of one class only.
+
+    See Also
+    --------
+    multitask_score : The scores as one number.
+    make_multitask_scorer : That number as a scorer, for a search.
+
+    Notes
+    -----
+    The default metrics depend neither on a label's unit nor on a threshold:
+
+    - two classes: the area under the ROC curve (ROC AUC);
+    - more classes: the mean one-vs-rest ROC AUC of the classes that y holds;
+    - regression: R²;
+    - count: D², the share of the Poisson deviance that is explained. It is to the loss of a count
+      what R² is to the squared error, which the greatest counts would rule.
+
+    Labels given as predictions are numbers where they or y hold fractions, and classes otherwise.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_ple.metrics import multitask_scores
+    >>> y = [["yes", 1.5], ["no", np.nan], ["no", 3.5], [None, 2.5]]
+    >>> y_pred = [["yes", 2.0], ["yes", 9.0], ["no", 3.0], ["no", 2.5]]
+    >>> multitask_scores(y_pred, None, y, metrics={"y0": "accuracy"})
+    {'y0': 0.666..., 'y1': 0.75}
+    """
+    views = view_tasks(estimator_or_y_pred, X, y)
+    if not isinstance(metrics, Mapping):
+        metrics = {view.name: metrics for view in views}
+    check_task_names("metrics", metrics, [view.name for view in views])
+    weights = _read_weights(sample_weight, views)
+    return {
+        view.name: _score(view, metrics.get(view.name), weight)
+        for view, weight in zip(views, weights, strict=True)
+    }
+
+
+def multitask_score(
+    estimator_or_y_pred: Any,
+    X: Any,
+    y: Any,
+    metrics: Any = None,
+    average: Any = "mean",
+    sample_weight: Any = None,
+) -> float:
+    """Score all tasks by one number; tasks whose score is undefined are skipped.
+
+    Parameters
+    ----------
+    estimator_or_y_pred : object, array-like, DataFrame or list
+        A fitted estimator or predictions, as in :func:`multitask_scores`.
+    X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features) or None
+        The features; not read where predictions are given.
+    y : {array-like, DataFrame} of shape (n_samples, n_tasks) or (n_samples,)
+        The labels. NaN, None or NA where a task has no label.
+    metrics : str, callable, dict or None, default=None
+        What to score by, as in :func:`multitask_scores`.
+    average : {"mean", "worst"} or dict, default="mean"
+        How the tasks' scores become one: their mean, the least of them, or the mean weighted by a
+        dict from task to weight, where a task that is not named does not count.
+    sample_weight : array-like of shape (n_samples,) or (n_samples, n_tasks), default=None
+        Weights of the rows, or of every single label.
+
+    Returns
+    -------
+    score : float
+        The greater the better; NaN if no task has a score.
+
+    Raises
+    ------
+    ValueError
+        As :func:`multitask_scores`, and if average is none of these.
+
+    See Also
+    --------
+    multitask_scores : The scores of the tasks.
+
+    Examples
+    --------
+    >>> from sklearn_ple.metrics import multitask_score
+    >>> y = [["yes", 1], ["no", 2], ["no", 3], [None, 2]]
+    >>> y_pred = [["yes", 1], ["yes", 2], ["no", 1], ["no", 1]]
+    >>> multitask_score(y_pred, None, y, metrics="accuracy")
+    0.583...
+    >>> multitask_score(y_pred, None, y, metrics="accuracy", average="worst")
+    0.5
+    >>> multitask_score(y_pred, None, y, metrics="accuracy", average={"y0": 3, "y1": 1})
+    0.625
+    """
+    check_average(average)
+    scores = multitask_scores(estimator_or_y_pred, X, y, metrics, sample_weight)
+    by_weight = isinstance(average, Mapping)
+    if by_weight:
+        check_task_names("average", average, scores)
+    defined = {name: score for name, score in scores.items() if not np.isnan(score)}
+    weights = [average.get(name, 0) if by_weight else 1 for name in defined]
+    if not any(weights):
+        return float("nan")
+    if average == "worst":
+        return min(defined.values())
+    return float(np.average(list(defined.values()), weights=weights))
+
+
+def check_average(average: Any) -> None:
+    """Check that the average of tasks' scores is a known one."""
+    if isinstance(average, Mapping):
+        weights = np.array(list(average.values()), dtype=np.float64)
+        if not (weights >= 0).all() or not weights.any():
+            raise ValueError(
+                f"The weights of average must be 0 or more, and one greater: got {dict(average)}."
+            )
+    elif average not in ("mean", "worst"):
+        raise ValueError(
+            f"average must be 'mean', 'worst' or a dict from task to weight, not {average!r}."
+        )
+
+
+def check_task_names(parameter: str, named: Iterable[str], names: Iterable[str]) -> None:
+    """Check that a parameter names tasks that there are."""
+    if unknown := sorted(set(named) - set(names), key=str):
+        raise ValueError(f"{parameter} names {unknown}, but the tasks are {list(names)}.")
+
+
+def score_one_task(
+    estimator: Any, X: Any, y: Any, task: str, metric: Any = None, sample_weight: Any = None
+) -> float:
+    """Score one task among those of an estimator; see `multitask_scores`."""
+    views = view_tasks(estimator, X, y)
+    check_task_names("task_scorer", [task], [view.name for view in views])
+    weights = _read_weights(sample_weight, views)
+    ((view, weight),) = (pair for pair in zip(views, weights, strict=True) if pair[0].name == task)
+    return _score(view, metric, weight)
+
+
+def _read_weights(sample_weight: Any, views: list[TaskView]) -> list[np.ndarray | None]:
+    """Give the weights of every task's rows, None where there are none."""
+    if sample_weight is None:
+        return [None] * len(views)
+    weights = check_array(
+        sample_weight, ensure_2d=False, dtype=np.float64, input_name="sample_weight"
+    )
+    of_rows = (len(views[0].labels),)
+    of_labels = (*of_rows, len(views))
+    if weights.shape not in (of_rows, of_labels):
+        raise ValueError(
+            f"sample_weight has shape {weights.shape}; it must be {of_rows}, a weight a row, or "
+            f"{of_labels}, a weight a label."
+        )
+    if weights.min() < 0:
+        raise ValueError("sample_weight holds negative values: weigh by 0 or more.")
+    return list(weights.T) if weights.ndim == 2 else [weights] * len(views)
+
+
+# -- one task -------------------------------------------------------------------------------------
+
+
+def mean_one_vs_rest_auc(
+    y_true: np.ndarray, y_score: np.ndarray, *, labels: np.ndarray, sample_weight: Any = None
+) -> float:
+    """Compute the mean ROC AUC of the classes that y_true holds, each against the rest."""
+    # Scikit-learn's is undefined if but one class, perhaps a rare one, is absent.
+    present = np.isin(labels, y_true)
+    indicators = label_binarize(y_true, classes=labels)[:, present]
+    return roc_auc_score(indicators, y_score[:, present], sample_weight=sample_weight)
+
+
+_ONE_VS_REST_AUC = make_scorer(mean_one_vs_rest_auc, response_method="predict_proba")
+_D2_POISSON = make_scorer(d2_tweedie_score, power=1)
+
+
+def _default_metric(view: TaskView) -> Any:
+    if view.classes_ is None:
+        return _D2_POISSON if view.kind == "count" else "r2"
+    return "roc_auc" if len(view.classes_) <= 2 else _ONE_VS_REST_AUC
+
+
+def _scorer_of(view: TaskView, metric: Any) -> _BaseScorer:
+    """Turn a metric into one of scikit-learn's scorers, ready for a task."""
+    scorer = metric if isinstance(metric, (str, _BaseScorer)) else make_scorer(metric)
+    scorer = copy.copy(get_scorer(scorer))
+    methods = scorer._response_method
+    try:
+        _check_response_method(view, methods)
+    except AttributeError:
+        raise ValueError(
+            f"it needs {methods if isinstance(methods, str) else ' or '.join(methods)}. "
+            + (
+                f"The task's labels are numbers (kind {view.kind!r}): take a metric of numbers."
+                if view.classes_ is None
+                else "Give the estimator or the probabilities, as predict_proba returns them, in "
+                "place of labels, or take a metric of labels such as 'accuracy'."
+            )
+        ) from None
+    # Else the classes would be taken from the labels, which may lack one.
+    if methods != "predict" and "labels" in signature(scorer._score_func).parameters:
+        scorer._kwargs = {"labels": view.classes_} | scorer._kwargs
+    return scorer
+
+
+def _score(view: TaskView, metric: Any, weights: np.ndarray | None) -> float:
+    """Score one task by scikit-learn's scorer, on the rows that have a label and a weight."""
+    there = view.labels.notna().to_numpy()
+    if weights is not None:
+        there = there & (weights > 0)
+    rows = np.flatnonzero(there)
+    labels = plain_array(view.labels.iloc[rows])
+    metric = _default_metric(view) if metric is None else metric
+    metric_name = getattr(getattr(metric, "_score_func", metric), "__name__", repr(metric))
+    n_labels = "1 label" if len(rows) == 1 else f"{len(rows)} labels"
+    score, caught, reason = np.nan, [], "there is nothing to compare."
+    if len(rows):
+        try:
+            scorer = _scorer_of(view, metric)
+            options = {} if weights is None else {"sample_weight": weights[rows]}
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always")
+                score = scorer(view, rows, labels, **options)
+        except (TypeError, ValueError, ZeroDivisionError) as error:
+            if len(np.unique(labels)) > 1:
+                raise ValueError(
+                    f"Task {view.name!r} cannot be scored by {metric_name}: {error}"
+                ) from error
+            reason = str(error)
+    if np.isnan(score):
+        reason = next((str(warning.message) for warning in caught), reason)
+        warnings.warn(
+            f"Task {view.name!r} has no score by {metric_name} on its {n_labels}: {reason}",
+            UndefinedMetricWarning,
+            stacklevel=3,
+        )
+    else:
+        for warning in caught:
+            message = f"Task {view.name!r}: {warning.message}"
+            warnings.warn(message, warning.category, stacklevel=3)
+    return float(score)

@@ -1,0 +1,395 @@
+"""Ali-CCP: the conversion of the original files against a naive reader, and what is refused."""
+
+import os
+import tracemalloc
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from sklearn_ple.datasets import _ali_ccp, fetch_ali_ccp
+
+PROFILE = ["101", "121", "122", "124", "125", "126", "127", "128", "129"]
+BEHAVIOUR = ["109_14", "110_14", "127_14", "150_14"]
+ITEM = ["205", "206", "207", "210", "216", "508", "509", "702", "853", "301"]
+USER = [*PROFILE, *BEHAVIOUR]
+CATEGORIES = [*PROFILE, *ITEM, *BEHAVIOUR]
+WEIGHTED = [*BEHAVIOUR, "508", "509", "702", "853"]
+FEATURES = [*CATEGORIES, *(f"D{field}" for field in WEIGHTED)]
+
+SAMPLES = {"train_sample": 100, "val_sample": 50, "test_sample": 50}
+
+
+@pytest.fixture(autouse=True)
+def nothing_elsewhere(request, monkeypatch, tmp_path):
+    """Folders with nothing in them, wherever files would be looked for."""
+    if "real" in request.fixturenames:
+        return
+    monkeypatch.delenv("SKLEARN_PLE_DATA", raising=False)
+    monkeypatch.setenv("SCIKIT_LEARN_DATA", str(tmp_path / "sklearn"))
+
+
+@pytest.fixture
+def arrow():
+    """What the conversion needs."""
+    return pytest.importorskip("pyarrow", reason="needs pyarrow")
+
+
+def text_of(entries):
+    return "\x01".join(f"{field}\x02{id_}\x03{weight}" for field, id_, weight in entries)
+
+
+def put(home, impressions, common, part="train"):
+    """Write the original files: (click, purchase, key, entries) and (key, entries) a row."""
+    folder = Path(home) / "ali_ccp"
+    folder.mkdir(parents=True, exist_ok=True)
+    lines = [
+        f"{row + 1},{click},{purchase},{key},{len(entries)},{text_of(entries)}\n"
+        for row, (click, purchase, key, entries) in enumerate(impressions)
+    ]
+    (folder / f"sample_skeleton_{part}.csv").write_text("".join(lines), newline="")
+    lines = [f"{key},{len(entries)},{text_of(entries)}\n" for key, entries in common]
+    (folder / f"common_features_{part}.csv").write_text("".join(lines), newline="")
+    return folder
+
+
+def draw(seed, n_rows=200, n_common=20):
+    """Impressions with fields missing, several times or unknown, and keys without features."""
+    rng = np.random.RandomState(seed)
+
+    def entries(fields):
+        n_entries = rng.choice([0, 1, 5, 40])
+        return [
+            (rng.choice(fields), rng.randint(1, 9_999_999), rng.choice(["1.0", "2.30259", "0.5"]))
+            for _ in range(n_entries)
+        ]
+
+    common = [(f"{key:016x}", entries([*USER, "999"])) for key in range(n_common)]
+    impressions = [
+        (*[(0, 0), (1, 0), (1, 1)][row % 3], f"{key:016x}", entries([*ITEM, "999"]))
+        for row, key in enumerate(rng.randint(n_common + 2, size=n_rows))
+    ]
+    return impressions, common
+
+
+def read_naively(impressions, common):
+    """Row by row, entry by entry."""
+    of_key = {}
+    for key, entries in common:
+        of_key.setdefault(key, entries)
+    rows = []
+    for click, purchase, key, own in impressions:
+        if purchase and not click:
+            continue
+        row = {"click": click, "purchase": purchase}
+        for entries, fields in ((own, ITEM), (of_key.get(key, []), USER)):
+            for field, id_, weight in entries:
+                if field in fields and float(weight) > row.get(f"D{field}", -1):
+                    row[field], row[f"D{field}"] = id_, float(weight)
+        rows.append(row)
+    return pd.DataFrame(rows, columns=[*FEATURES, "click", "purchase"])
+
+
+def assert_same(frame, expected):
+    assert list(frame) == [name for name in expected if name in frame]
+    assert len(frame) == len(expected)
+    for name in frame:
+        values = frame[name].astype(float).to_numpy()
+        np.testing.assert_array_equal(values, expected[name].to_numpy(dtype=float), err_msg=name)
+
+
+def test_equals_naive_reader(arrow, tmp_path):
+    impressions, common = draw(0)
+    put(tmp_path, impressions, common)
+    bunch = fetch_ali_ccp(data_home=tmp_path)
+    expected = read_naively(impressions, common)
+    assert_same(bunch.frame, expected)
+    assert bunch.filename == str(tmp_path / "ali_ccp" / "ali_ccp_train.parquet")
+    assert bunch.feature_names == FEATURES
+    assert bunch.target_names == ["click", "purchase"]
+    assert list(bunch.data.select_dtypes("category")) == list(bunch.categories) == CATEGORIES
+    for name, ids in bunch.categories.items():
+        assert ids == sorted(expected[name].dropna().unique())
+    assert expected["101"].isna().any() and expected["101"].notna().any()
+
+
+@pytest.mark.parametrize("block_size", [1, 3_000, 3_001, 10_000, 1 << 25])
+def test_block_size_does_not_matter(arrow, monkeypatch, tmp_path, block_size):
+    impressions, common = draw(1, n_rows=60)
+    folder = put(tmp_path, impressions, common)
+    monkeypatch.setattr(_ali_ccp, "_BLOCK_SIZE", block_size)
+    frame = fetch_ali_ccp(data_home=tmp_path).frame
+    assert_same(frame, read_naively(impressions, common))
+    n_groups = arrow.parquet.ParquetFile(folder / "ali_ccp_train.parquet").num_row_groups
+    assert (n_groups > 1) == (block_size < 1 << 20)
+
+
+ENTRIES = st.lists(
+    st.tuples(
+        st.sampled_from([*USER[:2], "109_14", *ITEM[:2], "508", "10", "1010"]),
+        st.integers(0, 12_000_000),
+        st.sampled_from(["1.0", "1", "0.69315", "3.4e-05"]),
+    ),
+    max_size=8,
+)
+LABELS = st.sampled_from([(0, 0), (1, 0), (1, 1)])
+KEYS = st.sampled_from("abc")
+
+
+# the folder is emptied by every example itself
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    impressions=st.lists(st.tuples(LABELS, KEYS, ENTRIES), min_size=1, max_size=10),
+    common=st.lists(st.tuples(KEYS, ENTRIES), min_size=1, max_size=4),
+)
+def test_any_rows(arrow, tmp_path, impressions, common):
+    rows = [(*labels, key, entries) for labels, key, entries in impressions]
+    (put(tmp_path, rows, common) / "ali_ccp_train.parquet").unlink(missing_ok=True)
+    assert_same(fetch_ali_ccp(data_home=tmp_path).frame, read_naively(rows, common))
+
+
+def test_heaviest_entry_stays_the_first_of_several(arrow, tmp_path):
+    own = [("508", 7, "0.5"), ("210", 1, "1.0"), ("508", 8, "2.5"), ("210", 2, "1.0")]
+    user = [("109_14", 3, "2.5"), ("109_14", 4, "2.5"), ("109_14", 5, "10.0")]
+    put(tmp_path, [(0, 0, "a", own)], [("a", user)])
+    frame = fetch_ali_ccp(data_home=tmp_path).frame
+    assert frame.loc[0, ["210", "508", "D508", "109_14", "D109_14"]].tolist() == [1, 8, 2.5, 5, 10]
+
+
+def test_fields_are_read_where_they_belong(arrow, tmp_path):
+    put(tmp_path, [(0, 0, "a", [("101", 1, "1.0")])], [("a", [("205", 1, "1.0")])])
+    assert fetch_ali_ccp(data_home=tmp_path).data.isna().all(axis=None)
+
+
+def test_purchases_without_a_click_are_dropped(arrow, tmp_path):
+    rows = [(0, 1, "a", [("205", row, "1.0")]) for row in range(3)]
+    rows.insert(1, (1, 1, "a", [("205", 9, "1.0")]))
+    put(tmp_path, rows, [("a", [])])
+    with pytest.warns(UserWarning, match="Dropped 3 purchases without a click in "):
+        X, y = fetch_ali_ccp(data_home=tmp_path, return_X_y=True)
+    assert X["205"].tolist() == [9]
+    assert y.to_numpy().tolist() == [[1, 1]]
+
+
+def test_nothing_is_left_without_a_click(arrow, tmp_path):
+    put(tmp_path, [(0, 1, "a", [])], [("a", [])])
+    with pytest.warns(UserWarning, match="Dropped 1 purchases") as caught:
+        bunch = fetch_ali_ccp(data_home=tmp_path)
+    assert caught[0].filename == __file__
+    assert bunch.frame.shape == (0, 33)
+
+
+def test_rows_and_columns(arrow, monkeypatch, tmp_path):
+    monkeypatch.setattr(_ali_ccp, "_BLOCK_SIZE", 3_000)
+    impressions, common = draw(2)
+    put(tmp_path, impressions, common)
+    expected = read_naively(impressions, common)
+    columns = ["301", "D508", "101"]
+    X, y = fetch_ali_ccp(
+        columns=columns, tasks="purchase", n_rows=np.int64(70), data_home=tmp_path, return_X_y=True
+    )
+    assert list(X) == columns and list(y) == ["purchase"]
+    assert_same(X[["101"]], expected[["101"]][:70])
+    assert_same(X[["301", "D508"]], expected[["301", "D508"]][:70])
+    assert_same(y, expected[["purchase"]][:70])
+    assert len(fetch_ali_ccp(n_rows=10_000, data_home=tmp_path).data) == len(expected)
+
+
+def test_arrays_equal_frame(arrow, tmp_path):
+    put(tmp_path, *draw(3))
+    frames = fetch_ali_ccp(data_home=tmp_path)
+    arrays = fetch_ali_ccp(data_home=tmp_path, as_frame=False)
+    assert arrays.frame is None
+    assert arrays.data.dtype == arrays.target.dtype == np.float64
+    np.testing.assert_array_equal(arrays.target, frames.target)
+    for column, name in zip(arrays.data.T, frames.data, strict=True):
+        if name in CATEGORIES:
+            codes = np.nan_to_num(column, nan=-1).astype(int)
+            column = pd.Categorical.from_codes(codes, arrays.categories[name])
+        pd.testing.assert_series_equal(pd.Series(column, name=name), frames.data[name])
+
+
+def test_parquet_file_is_enough(arrow, tmp_path):
+    folder = put(tmp_path, *draw(4), part="test")
+    first = fetch_ali_ccp(subset="test", data_home=tmp_path)
+    for path in folder.glob("*.csv"):
+        path.unlink()
+    again = fetch_ali_ccp(subset="test", data_home=tmp_path)
+    pd.testing.assert_frame_equal(again.frame, first.frame)
+    assert os.listdir(folder) == ["ali_ccp_test.parquet"]
+
+
+def test_originals_may_be_elsewhere(arrow, monkeypatch, tmp_path):
+    put(tmp_path / "environment", *draw(5))
+    monkeypatch.setenv("SKLEARN_PLE_DATA", str(tmp_path / "environment"))
+    in_sklearn = tmp_path / "sklearn" / "ali_ccp" / "ali_ccp_train.parquet"
+    assert fetch_ali_ccp().filename == str(in_sklearn)
+    in_sklearn.unlink()
+    in_home = tmp_path / "home" / "ali_ccp" / "ali_ccp_train.parquet"
+    assert fetch_ali_ccp(data_home=tmp_path / "home").filename == str(in_home)
+    assert len(os.listdir(tmp_path / "environment" / "ali_ccp")) == 2
+
+
+# a pool must outlive what it holds
+POOLS = []
+
+
+@contextmanager
+def peak_of(arrow):
+    """Measure the bytes held at most, by NumPy and pandas and by Arrow."""
+    pool = arrow.default_memory_pool()
+    counting = arrow.proxy_memory_pool(pool)
+    POOLS.append(counting)
+    arrow.set_memory_pool(counting)
+    tracemalloc.start()
+    peak = []
+    try:
+        yield peak
+        peak.append(tracemalloc.get_traced_memory()[1] + counting.max_memory())
+    finally:
+        tracemalloc.stop()
+        arrow.set_memory_pool(pool)
+
+
+def test_memory_does_not_grow_with_impressions(arrow, monkeypatch, tmp_path):
+    monkeypatch.setattr(_ali_ccp, "_BLOCK_SIZE", 1 << 16)
+    entries = [(field, 1_000_000 + row, "1.0") for row, field in enumerate(ITEM)]
+    peaks = {}
+    for n_rows in (2_000, 20_000):
+        home = tmp_path / str(n_rows)
+        folder = put(home, [(1, 0, "a", entries)] * n_rows, [("a", [("101", 1, "1.0")])])
+        with peak_of(arrow) as peak:
+            fetch_ali_ccp(n_rows=1, data_home=home)
+        peaks[n_rows] = peak[0]
+    assert peaks[20_000] < 1.5 * peaks[2_000]
+    assert peaks[20_000] < (folder / "sample_skeleton_train.csv").stat().st_size
+
+
+@pytest.mark.parametrize("part", ["train", "test"])
+@pytest.mark.parametrize("present", [None, "sample_skeleton", "common_features"])
+def test_missing_file(arrow, tmp_path, part, present):
+    folder = tmp_path / "ali_ccp"
+    folder.mkdir()
+    if present:
+        (folder / f"{present}_{part}.csv").touch()
+    with pytest.raises(OSError, match="not found") as error:
+        fetch_ali_ccp(subset=part, data_home=tmp_path)
+    for name in (f"sample_skeleton_{part}.csv", f"common_features_{part}.csv"):
+        assert str(folder / name) in str(error.value)
+    assert f"sample_{part}.tar.gz of https://tianchi.aliyun.com/dataset/408" in str(error.value)
+
+
+def test_missing_sample(tmp_path):
+    with pytest.raises(OSError, match="not found") as error:
+        fetch_ali_ccp(subset="val_sample")
+    path = tmp_path / "sklearn" / "ali_ccp" / "ali_ccp_val_sample.csv"
+    assert str(path) in str(error.value)
+
+
+def test_missing_pyarrow(monkeypatch):
+    monkeypatch.setattr(_ali_ccp, "find_spec", lambda name: None)
+    with pytest.raises(ImportError, match=r"pip install 'sklearn-ple\[parquet\]'"):
+        fetch_ali_ccp()
+
+
+SKELETON = "1,0,0,a,1,205\x021\x031.0\n"
+COMMON = "a,1,101\x021\x031.0\n"
+
+
+@pytest.mark.parametrize(
+    ("skeleton", "common", "damaged", "message"),
+    [
+        ("", COMMON, "skeleton", "no lines"),
+        (SKELETON, "", "common", "no lines"),
+        (SKELETON + SKELETON[:5], COMMON, "skeleton", "Expected 6 columns, got 3"),
+        (SKELETON, COMMON + "a\n", "common", "Expected 3 columns, got 1"),
+        (SKELETON.replace(",0,0", ",0,2"), COMMON, "skeleton", "purchase must be 0 or 1"),
+        (SKELETON.replace(",0,0", ",,0"), COMMON, "skeleton", "click must be 0 or 1"),
+        (SKELETON.replace(",0,0", ",x,0"), COMMON, "skeleton", "'x'"),
+        (SKELETON.replace("\x02", ":"), COMMON, "skeleton", "is no entry"),
+        (SKELETON, COMMON.replace("\x03", ""), "common", "is no entry"),
+        (SKELETON, COMMON.replace("1.0", "heavy"), "common", "heavy"),
+        (SKELETON.replace("\x021", "\x02" + "9" * 30), COMMON, "skeleton", "9999"),
+    ],
+)
+def test_damaged_file(arrow, tmp_path, skeleton, common, damaged, message):
+    folder = tmp_path / "ali_ccp"
+    folder.mkdir()
+    paths = {
+        "skeleton": folder / "sample_skeleton_train.csv",
+        "common": folder / "common_features_train.csv",
+    }
+    paths["skeleton"].write_text(skeleton)
+    paths["common"].write_text(common)
+    with pytest.raises(ValueError, match=message) as error:
+        fetch_ali_ccp(data_home=tmp_path)
+    assert f"{paths[damaged]} is damaged" in str(error.value)
+    assert sorted(os.listdir(folder)) == sorted(path.name for path in paths.values())
+
+
+def test_damaged_parquet(arrow, tmp_path):
+    path = tmp_path / "ali_ccp" / "ali_ccp_train.parquet"
+    path.parent.mkdir()
+    path.write_bytes(b"nothing")
+    with pytest.raises(ValueError, match="is damaged, delete it") as error:
+        fetch_ali_ccp(data_home=tmp_path)
+    assert str(path) in str(error.value)
+
+
+def test_damaged_sample(tmp_path):
+    path = tmp_path / "ali_ccp" / "ali_ccp_val_sample.csv"
+    path.parent.mkdir()
+    path.write_text("click,101\n0,1\n")
+    with pytest.raises(ValueError, match="is damaged") as error:
+        fetch_ali_ccp(subset="val_sample", data_home=tmp_path)
+    assert str(path) in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("params", "error", "message"),
+    [
+        ({"subset": "valid"}, ValueError, r"subset must be one of \['train', 'test', 'train_"),
+        ({"tasks": "buy"}, ValueError, r"\['buy'\]; existing tasks are \['click', 'purchase'\]"),
+        ({"columns": ["301", "D301"]}, ValueError, r"Unknown columns: \['D301'\]; existing"),
+        ({"columns": []}, ValueError, "columns must be one or more different names"),
+        ({"columns": ["301", "301"]}, ValueError, "columns must be one or more different names"),
+        ({"n_rows": 0}, ValueError, "n_rows == 0, must be >= 1"),
+        ({"n_rows": 1.5}, TypeError, "n_rows must be an instance of"),
+    ],
+)
+def test_wrong_parameters(params, error, message):
+    with pytest.raises(error, match=message):
+        fetch_ali_ccp(**params)
+
+
+@pytest.fixture(params=SAMPLES)
+def real(request):
+    home = os.environ.get("SKLEARN_PLE_DATA")
+    name = f"ali_ccp_{request.param}.csv"
+    if home is None or not (Path(home) / "ali_ccp" / name).is_file():
+        pytest.skip(f"needs ali_ccp/{name} in the folder that SKLEARN_PLE_DATA names")
+    return request.param, fetch_ali_ccp(subset=request.param, data_home=home)
+
+
+def test_real_sample(real):
+    subset, sample = real
+    assert sample.data.shape == (SAMPLES[subset], 31)
+    assert sample.feature_names == FEATURES
+    assert list(sample.categories) == CATEGORIES
+    raw = pd.read_csv(sample.filename)
+    assert_same(sample.frame[list(raw)], raw)
+    assert (sample.target["purchase"] <= sample.target["click"]).all()
+
+
+def test_real_rows_and_columns(real):
+    subset, sample = real
+    X, y = fetch_ali_ccp(
+        subset=subset, columns=["D508", "101"], tasks=["purchase"], n_rows=7, return_X_y=True
+    )
+    np.testing.assert_array_equal(X["D508"], sample.data["D508"][:7])
+    assert X["101"].tolist() == sample.data["101"][:7].tolist()
+    assert y["purchase"].tolist() == sample.target["purchase"][:7].tolist()

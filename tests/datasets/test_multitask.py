@@ -1,0 +1,284 @@
+"""Synthetic tasks: their formula, relatedness, classes and missing labels."""
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sklearn_ple.datasets import make_multitask
+
+
+def cosines(coef):
+    unit = coef / np.linalg.norm(coef, axis=0)
+    return unit.T @ unit
+
+
+def correlations(seed, n_tasks):
+    """Some matrix of correlations."""
+    vectors = np.random.RandomState(seed).randn(n_tasks, n_tasks + 1)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    matrix = vectors @ vectors.T
+    np.fill_diagonal(matrix, 1.0)
+    return matrix
+
+
+def test_defaults_are_those_of_the_paper():
+    X, y = make_multitask(random_state=0)
+    assert X.shape == (1000, 512) and y.shape == (1000, 2)
+    assert X.dtype == y.dtype == np.float64
+    assert np.isfinite(y).all()
+    assert abs(X.mean()) < 0.01 and abs(X.std() - 1) < 0.01
+    bunch = make_multitask(random_state=0, return_X_y=False)
+    assert bunch.frequencies.shape == bunch.phases.shape == (10,)
+    np.testing.assert_allclose(np.linalg.norm(bunch.coef, axis=0), 1)
+
+
+def test_formula_entry_by_entry():
+    bunch = make_multitask(
+        20, 7, n_tasks=3, n_sinusoids=4, noise=0, scale=1.7, random_state=1, return_X_y=False
+    )
+    for x, labels in zip(bunch.data, bunch.target, strict=True):
+        for w, label in zip(bunch.coef.T, labels, strict=True):
+            z = sum(a * b for a, b in zip(w, x, strict=True))
+            expected = z
+            for alpha, beta in zip(bunch.frequencies, bunch.phases, strict=True):
+                expected += math.sin(alpha * z + beta)
+            assert label == pytest.approx(expected, abs=1e-12)
+
+
+def test_noise_is_a_standard_deviation():
+    params = {"n_samples": 4000, "n_features": 5, "n_tasks": 3, "random_state": 2}
+    _, clean = make_multitask(**params, noise=0)
+    _, noisy = make_multitask(**params)
+    errors = noisy - clean
+    np.testing.assert_allclose(errors.std(axis=0), 0.1, rtol=0.05)
+    np.testing.assert_allclose(errors.mean(axis=0), 0, atol=0.01)
+    # each task has its own
+    np.testing.assert_allclose(np.corrcoef(errors.T), np.eye(3), atol=0.06)
+    _, louder = make_multitask(**params, noise=2)
+    np.testing.assert_allclose(louder - clean, 20 * errors, atol=1e-9)
+
+
+@pytest.mark.parametrize("p", [-1, -0.3, 0, 0.5, 0.999, 1.0])
+def test_two_tasks_by_the_formula_of_the_paper(p):
+    params = {"n_samples": 5, "n_features": 30, "scale": 2.0, "random_state": 3}
+    *_, unrelated = make_multitask(**params, correlation=0, return_coef=True)
+    *_, coef = make_multitask(**params, correlation=p, return_coef=True)
+    u1, u2 = unrelated.T / 2.0
+    np.testing.assert_allclose([u1 @ u1, u2 @ u2, u1 @ u2], [1, 1, 0], atol=1e-12)
+    np.testing.assert_allclose(coef[:, 0], 2.0 * u1, atol=1e-12)
+    np.testing.assert_allclose(coef[:, 1], 2.0 * (p * u1 + math.sqrt(1 - p**2) * u2), atol=1e-12)
+
+
+@given(
+    p=st.floats(-1, 1),
+    n_tasks=st.integers(1, 6),
+    more_features=st.integers(0, 10),
+    scale=st.floats(0.01, 100),
+    seed=st.integers(0, 1000),
+)
+def test_one_correlation_for_all_pairs(p, n_tasks, more_features, scale, seed):
+    if n_tasks > 1:
+        p = max(p, -1 / (n_tasks - 1))
+    *_, coef = make_multitask(
+        4,
+        n_tasks + more_features,
+        n_tasks=n_tasks,
+        correlation=p,
+        scale=scale,
+        return_coef=True,
+        random_state=seed,
+    )
+    expected = np.where(np.eye(n_tasks), 1.0, p)
+    np.testing.assert_allclose(coef.T @ coef / scale**2, expected, atol=1e-7)
+
+
+@given(seed=st.integers(0, 1000), n_tasks=st.integers(1, 6))
+def test_matrix_of_correlations(seed, n_tasks):
+    matrix = correlations(seed, n_tasks)
+    *_, coef = make_multitask(
+        4, 20, n_tasks=n_tasks, correlation=matrix, return_coef=True, random_state=seed
+    )
+    np.testing.assert_allclose(cosines(coef), matrix, atol=1e-9)
+    # the weights that come first do not depend on those that follow
+    unit, _ = np.linalg.qr(coef)
+    factor = np.linalg.cholesky(matrix)
+    np.testing.assert_allclose(np.abs(unit.T @ coef), np.abs(factor.T), atol=1e-9)
+
+
+def test_singular_matrix():
+    matrix = [[1, 1, 0], [1, 1, 0], [0, 0, 1]]
+    _, y, coef = make_multitask(
+        50, 10, n_tasks=3, correlation=matrix, noise=0, return_coef=True, random_state=0
+    )
+    np.testing.assert_allclose(cosines(coef), matrix, atol=1e-12)
+    np.testing.assert_allclose(y[:, 0], y[:, 1], atol=1e-12)
+
+
+def test_labels_correlate_more_for_closer_tasks():
+    found = []
+    for p in (0, 0.5, 0.9, 1):
+        _, y = make_multitask(5000, 20, correlation=p, n_sinusoids=3, random_state=0)
+        found.append(np.corrcoef(y.T)[0, 1])
+    assert found == sorted(found)
+    assert abs(found[0]) < 0.1 and found[-1] > 0.98
+
+
+def test_linear_tasks():
+    X, y, coef = make_multitask(100, 10, n_sinusoids=0, noise=0, return_coef=True, random_state=0)
+    np.testing.assert_allclose(np.linalg.lstsq(X, y)[0], coef, atol=1e-12)
+
+
+@given(
+    n_samples=st.integers(1, 60),
+    n_classes=st.integers(3, 8),
+    n_tasks=st.integers(1, 4),
+    seed=st.integers(0, 100),
+)
+def test_classes_are_of_the_same_size_and_in_order(n_samples, n_classes, n_tasks, seed):
+    n_samples += n_classes
+    params = {"n_samples": n_samples, "n_features": 6, "n_tasks": n_tasks, "random_state": seed}
+    _, numbers = make_multitask(**params)
+    for kind, n_cuts in (("binary", 2), ("multiclass", n_classes)):
+        _, classes = make_multitask(**params, task_types=kind, n_classes=n_classes)
+        for values, column in zip(numbers.T, classes.T, strict=True):
+            labels, counts = np.unique(column, return_counts=True)
+            assert labels.tolist() == list(range(n_cuts))
+            assert counts.max() - counts.min() <= 1
+            # ordered by the number they are cut from
+            assert (np.diff(column[np.argsort(values)]) >= 0).all()
+
+
+def test_each_task_of_its_own_kind():
+    kinds = ["multiclass", "regression", "binary"]
+    params = {"n_samples": 90, "n_features": 8, "n_tasks": 3, "random_state": 0}
+    _, numbers = make_multitask(**params)
+    bunch = make_multitask(**params, task_types=kinds, return_X_y=False)
+    assert bunch.task_types == dict(zip(["task0", "task1", "task2"], kinds, strict=True))
+    assert np.unique(bunch.target[:, 0]).tolist() == [0, 1, 2]
+    assert np.unique(bunch.target[:, 2]).tolist() == [0, 1]
+    np.testing.assert_array_equal(bunch.target[:, 1], numbers[:, 1])
+
+
+@given(
+    shares=st.lists(st.floats(0, 1, exclude_max=True), min_size=3, max_size=3),
+    n_samples=st.integers(1, 50),
+    seed=st.integers(0, 100),
+)
+def test_shares_of_missing_labels(shares, n_samples, seed):
+    params = {"n_samples": n_samples, "n_features": 5, "n_tasks": 3, "random_state": seed}
+    X, whole = make_multitask(**params)
+    X_again, y = make_multitask(**params, missing=shares)
+    np.testing.assert_array_equal(X_again, X)
+    missing = np.isnan(y)
+    for column, share in zip(missing.T, shares, strict=True):
+        assert abs(column.sum() - share * n_samples) <= 1
+        assert not column.all()
+    np.testing.assert_array_equal(y[~missing], whole[~missing])
+
+
+def test_one_share_for_all_tasks_and_rows_without_labels():
+    _, y = make_multitask(2000, 5, missing=0.5, random_state=0)
+    missing = np.isnan(y)
+    assert missing.sum(axis=0).tolist() == [1000, 1000]
+    # chosen for each task on its own: a quarter of the rows has no label left
+    assert missing.all(axis=1).mean() == pytest.approx(0.25, abs=0.03)
+    # and anywhere in the table
+    assert missing[:1000].mean() == pytest.approx(0.5, abs=0.05)
+
+
+def test_frames_equal_arrays():
+    params = {
+        "n_samples": 40,
+        "n_features": 6,
+        "n_tasks": 3,
+        "task_types": ["regression", "binary", "multiclass"],
+        "random_state": 0,
+    }
+    arrays = make_multitask(**params, return_X_y=False)
+    frames = make_multitask(**params, return_X_y=False, as_frame=True)
+    assert arrays.frame is None
+    assert list(frames.data) == frames.feature_names == [f"x{number}" for number in range(6)]
+    assert list(frames.target) == frames.target_names == ["task0", "task1", "task2"]
+    assert list(frames.frame) == frames.feature_names + frames.target_names
+    np.testing.assert_array_equal(frames.data, arrays.data)
+    np.testing.assert_array_equal(frames.target.astype(float), arrays.target)
+    assert frames.target.dtypes.astype(str).tolist() == ["float64", "int64", "category"]
+    X, y = make_multitask(**params, as_frame=True)
+    pd.testing.assert_frame_equal(X, frames.data)
+    pd.testing.assert_frame_equal(y, frames.target)
+    X, y, coef = make_multitask(**params, return_coef=True)
+    np.testing.assert_array_equal(X, arrays.data)
+    np.testing.assert_array_equal(coef, arrays.coef)
+
+
+def test_frames_with_missing_labels():
+    kinds = ["regression", "binary", "multiclass"]
+    params = {"n_samples": 40, "n_features": 6, "n_tasks": 3, "random_state": 0}
+    params |= {"task_types": kinds, "missing": 0.95}
+    _, y = make_multitask(**params, as_frame=True)
+    _, array = make_multitask(**params)
+    np.testing.assert_array_equal(y.astype(float), array)
+    assert y.dtypes.astype(str).tolist() == ["float64", "float64", "category"]
+    # also the class without any label is declared
+    assert y["task2"].nunique() < 3
+    assert y["task2"].cat.categories.tolist() == [0, 1, 2]
+
+
+def test_one_task_is_two_dimensional():
+    X, y = make_multitask(10, 1, n_tasks=1, random_state=0)
+    assert X.shape == y.shape == (10, 1)
+
+
+def test_same_seed_same_data():
+    first, second, other = (make_multitask(random_state=seed) for seed in (0, 0, 1))
+    for a, b, c in zip(first, second, other, strict=True):
+        np.testing.assert_array_equal(a, b)
+        assert not np.array_equal(a, c)
+    rng = np.random.RandomState(0)
+    np.testing.assert_array_equal(make_multitask(random_state=rng)[1], first[1])
+    assert not np.array_equal(make_multitask(random_state=rng)[1], first[1])
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"n_samples": 0}, "'n_samples' parameter"),
+        ({"n_features": 1.5}, "'n_features' parameter"),
+        ({"n_tasks": 0}, "'n_tasks' parameter"),
+        ({"n_sinusoids": -1}, "'n_sinusoids' parameter"),
+        ({"scale": 0}, "'scale' parameter"),
+        ({"noise": -0.1}, "'noise' parameter"),
+        ({"n_classes": 2}, "'n_classes' parameter"),
+        ({"random_state": "x"}, "'random_state' parameter"),
+        ({"n_features": 2, "n_tasks": 3}, "n_features must be at least n_tasks=3, got 2"),
+        ({"task_types": "ordinal"}, "'task_types' parameter"),
+        ({"task_types": ["binary", "ordinal"]}, r"task_types must be of .*, got \['ordinal'\]"),
+        ({"task_types": ["binary"]}, "task_types must be one value or one for each of the n_tas"),
+        ({"n_samples": 1, "task_types": "binary"}, "n_samples must be at least 2, one a class"),
+        ({"n_samples": 4, "task_types": "multiclass", "n_classes": 5}, "at least 5, one a class"),
+        ({"missing": 1.0}, r"missing must be shares in \[0, 1\), got 1.0"),
+        ({"missing": -0.1}, "missing must be shares"),
+        ({"missing": [0.1, np.nan]}, "missing must be shares"),
+        ({"missing": [0.1, 0.2, 0.3]}, "missing must be one value or one for each of the n_tasks"),
+        ({"correlation": 1.1}, r"correlation must be in \[-1, 1\], got 1.1"),
+        ({"correlation": np.nan}, r"correlation must be in \[-1, 1\], got nan"),
+        ({"correlation": np.eye(3)}, r"shape \(n_tasks, n_tasks\) = \(2, 2\), got shape \(3, 3\)"),
+        ({"correlation": [[1, 0.5], [0.4, 1]]}, "correlation must be symmetric"),
+        ({"correlation": [[0.9, 0.5], [0.5, 0.9]]}, "correlation must be .* ones on the diagonal"),
+        (
+            {"correlation": -0.6, "n_tasks": 3},
+            r"semidefinite.*be at least .* = -0.5",
+        ),
+        (
+            {"correlation": [[1, 0.9, -0.9], [0.9, 1, 0.9], [-0.9, 0.9, 1]], "n_tasks": 3},
+            "correlation must be positive semidefinite",
+        ),
+    ],
+)
+def test_wrong_parameters(params, message):
+    with pytest.raises(ValueError, match=message):
+        make_multitask(**params)

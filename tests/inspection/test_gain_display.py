@@ -1,0 +1,187 @@
+"""The gains' picture holds the gains' numbers, and its texts do not overlap."""
+
+import itertools
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib import pyplot as plt
+from sklearn.base import BaseEstimator
+
+from sklearn_ple.inspection import MTLGain, MTLGainDisplay, mtl_gain
+
+
+def make_gains(n_systems=3, n_tasks=2, seed=0):
+    rng = np.random.RandomState(seed)
+    rows = []
+    for system, task in itertools.product(range(n_systems), range(n_tasks)):
+        mean, half = rng.normal(scale=0.02), rng.uniform(0.001, 0.02)
+        rows.append([f"some_system_{system}", f"longer_task_{task}", mean, mean - half])
+        rows[-1].append(mean + half)
+    return pd.DataFrame(rows, columns=["system", "task", "mean", "low", "high"])
+
+
+def column(gains, name, system):
+    return gains[gains["system"] == system][name].tolist()
+
+
+def test_scatter_holds_the_gains():
+    gains = make_gains(n_systems=10)
+    display = MTLGainDisplay(gains).plot()
+    assert display.image_ is None and display.texts_ is None
+    systems = list(gains["system"].unique())
+    assert [points.get_label() for points in display.points_] == systems
+    for points, system in zip(display.points_, systems, strict=True):
+        line, _, (across, upright) = points.lines
+        assert line.get_xydata()[0].tolist() == column(gains, "mean", system)
+        low, high = column(gains, "low", system), column(gains, "high", system)
+        assert across.get_segments()[0][:, 0] == pytest.approx([low[0], high[0]])
+        assert upright.get_segments()[0][:, 1] == pytest.approx([low[1], high[1]])
+    assert display.ax_.get_xlabel() == "gain on longer_task_0"
+    assert display.ax_.get_ylabel() == "gain on longer_task_1"
+    # No two systems look the same.
+    lines = [points.lines[0] for points in display.points_]
+    assert len({(line.get_color(), line.get_marker()) for line in lines}) == 10
+
+
+@pytest.mark.parametrize("shift", [-1.0, 0.0, 1.0])
+def test_all_four_quadrants_are_in_sight(shift):
+    gains = make_gains()
+    gains[["mean", "low", "high"]] += shift
+    ax = MTLGainDisplay(gains).plot().ax_
+    for limits, (_, rows) in zip(
+        (ax.get_xlim(), ax.get_ylim()), gains.groupby("task", sort=False), strict=True
+    ):
+        assert limits[0] < min(0, rows["low"].min()) and max(0, rows["high"].max()) < limits[1]
+        assert 0.15 < -limits[0] / (limits[1] - limits[0]) < 0.85
+    named = {text.get_text(): text.xy for text in ax.texts if text.get_text() != "seesaw"}
+    assert named == {"both gain": (True, True), "both lose": (False, False)}
+    seesaws = [text.xy for text in ax.texts if text.get_text() == "seesaw"]
+    assert sorted(seesaws) == [(False, True), (True, False)]
+
+
+def test_legend_names_reference_and_confidence():
+    gain = MTLGain(pd.DataFrame(), make_gains(2), "alone", 0.9, "5 seeds")
+    legend = MTLGainDisplay.from_gain(gain).ax_.get_legend()
+    assert {text.get_text() for text in legend.get_texts()} == {
+        "alone (reference)",
+        "some_system_0",
+        "some_system_1",
+    }
+    assert legend.get_title().get_text() == "bars: 90 % intervals"
+
+
+@pytest.mark.parametrize("n_tasks", [1, 3, 12])
+def test_heat_map_holds_the_gains(n_tasks):
+    gains = make_gains(n_systems=4, n_tasks=n_tasks)
+    display = MTLGainDisplay(gains, reference="alone").plot()
+    assert display.points_ is None
+    values = gains["mean"].to_numpy().reshape(4, n_tasks)
+    np.testing.assert_array_equal(display.image_.get_array(), values)
+    reach = np.abs(values).max()
+    assert display.image_.get_clim() == (-reach, reach)
+    excludes_zero = (gains["low"] * gains["high"] > 0).tolist()
+    for text, value, without_zero in zip(
+        display.texts_.flat, values.flat, excludes_zero, strict=True
+    ):
+        assert text.get_text().endswith("*") == without_zero
+        assert float(text.get_text().rstrip("*")) == pytest.approx(value, abs=0.05 * reach)
+    ax = display.ax_
+    assert [label.get_text() for label in ax.get_yticklabels()] == list(gains["system"].unique())
+    assert [label.get_text() for label in ax.get_xticklabels()] == list(gains["task"].unique())
+    assert "gain over alone" in ax.get_title()
+
+
+@pytest.mark.parametrize(("scale", "text"), [(1000.0, "+1000*"), (1e-4, "+0.00010*"), (0, "+0.0")])
+def test_numbers_have_two_digits_at_least(scale, text):
+    gains = pd.DataFrame(
+        [["s", "t", scale, 0.5 * scale, 2 * scale]],
+        columns=["system", "task", "mean", "low", "high"],
+    )
+    assert MTLGainDisplay(gains).plot().texts_[0, 0].get_text() == text
+
+
+@pytest.mark.parametrize("n_tasks", [2, 3])
+def test_undefined_gains_are_left_blank(n_tasks):
+    gains = make_gains(n_tasks=n_tasks)
+    gains.loc[0, ["mean", "low", "high"]] = np.nan
+    gains.loc[1, ["low", "high"]] = np.nan
+    display = MTLGainDisplay(gains).plot()
+    display.figure_.draw_without_rendering()
+    if n_tasks == 3:
+        texts = [text.get_text() for text in display.texts_.flat]
+        assert texts[0] == "–"
+        assert not texts[1].endswith("*")
+
+
+@pytest.mark.parametrize(("n_systems", "n_tasks"), [(3, 2), (10, 2), (3, 6), (10, 12)])
+def test_texts_do_not_overlap(n_systems, n_tasks):
+    display = MTLGainDisplay(make_gains(n_systems, n_tasks)).plot()
+    display.figure_.draw_without_rendering()
+    ax, room = display.ax_, display.figure_.bbox
+    texts = [text for text in (*ax.texts, ax.title, *ax.get_yticklabels()) if text.get_text()]
+    if n_tasks == 2:
+        texts += [ax.get_legend(), *ax.get_xticklabels(), ax.xaxis.label]
+    boxes = [text.get_window_extent() for text in texts]
+    # Ticks beyond the limits have labels too, which are not drawn.
+    boxes = [box for box in boxes if room.x0 <= box.x0 and box.x1 <= room.x1]
+    assert len(boxes) > n_systems
+    for position, box in enumerate(boxes):
+        assert box.count_overlaps(boxes[position + 1 :]) == 0
+
+
+def test_given_axes_are_drawn_into():
+    figure, (left, right) = plt.subplots(1, 2)
+    for n_tasks in (2, 3):
+        display = MTLGainDisplay.from_gain(
+            MTLGain(pd.DataFrame(), make_gains(n_tasks=n_tasks), "r", 0.95, "5 seeds"), ax=right
+        )
+        assert display.ax_ is right and display.figure_ is figure
+    assert not left.lines
+
+
+def test_keywords_reach_the_artists():
+    points = MTLGainDisplay(make_gains()).plot(elinewidth=3, marker="o").points_
+    assert {p.lines[0].get_marker() for p in points} == {"o"}
+    assert {p.lines[2][0].get_linewidth()[0] for p in points} == {3}
+    image = MTLGainDisplay(make_gains(n_tasks=3)).plot(cmap="PuOr", vmax=1).image_
+    assert image.get_cmap().name == "PuOr" and image.get_clim()[1] == 1
+
+
+def test_plot_returns_the_display():
+    display = MTLGainDisplay(make_gains())
+    assert display.plot() is display
+
+
+class Constant(BaseEstimator):
+    """Predicts one number for all tasks."""
+
+    def __init__(self, value=0.0):
+        self.value = value
+
+    def fit(self, X, y):
+        self.task_names_ = [f"y{k}" for k in range(y.shape[1])]
+        self.task_types_ = dict.fromkeys(self.task_names_, "regression")
+        self.classes_ = [None] * y.shape[1]
+        return self
+
+    def predict(self, X):
+        return np.full((len(X), len(self.classes_)), self.value)
+
+
+def test_from_estimators_measures_and_draws():
+    X, y = np.random.RandomState(0).normal(size=(2, 30, 2))
+    systems = {"single_task": Constant(), "other": Constant(0.3)}
+    display = MTLGainDisplay.from_estimators(systems, X, y, cv=3, confidence=0.8)
+    gain = mtl_gain(systems, X, y, cv=3, confidence=0.8)
+    pd.testing.assert_frame_equal(display.gains, gain.gains)
+    assert (display.reference, display.confidence) == ("single_task", 0.8)
+    assert display.points_[0].lines[0].get_xydata()[0].tolist() == gain.gains["mean"].tolist()
+
+
+def test_without_matplotlib_the_error_says_how_to_install_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(ImportError, match=r"pip install 'sklearn-ple\[plots\]'"):
+        MTLGainDisplay(make_gains()).plot()

@@ -1,0 +1,542 @@
+"""Scores equal scikit-learn's metrics on the labels that are there, task by task."""
+
+import copy
+import pickle
+import warnings
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+import sklearn
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.base import BaseEstimator, clone
+from sklearn.datasets import make_classification
+from sklearn.exceptions import NotFittedError, UndefinedMetricWarning
+from sklearn.linear_model import LinearRegression
+from sklearn.metrics import (
+    accuracy_score,
+    d2_tweedie_score,
+    f1_score,
+    log_loss,
+    make_scorer,
+    mean_absolute_error,
+    r2_score,
+    roc_auc_score,
+)
+from sklearn.model_selection import GridSearchCV, KFold, cross_validate
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from sklearn_ple import PLEClassifier, PLEClassifierRegressor, PLERegressor
+from sklearn_ple.metrics import (
+    make_multitask_scorer,
+    multitask_score,
+    multitask_scores,
+    task_scorer,
+)
+
+CLASSES = {"paid": ["no", "yes"], "colour": ["blue", "green", "red"]}
+NAMES = ["paid", "colour", "price", "visits"]
+
+
+def make_data(n_rows=120, missing=0.3, seed=0):
+    rng = np.random.RandomState(seed)
+    X = pd.DataFrame(rng.normal(size=(n_rows, 4)), columns=list("abcd"))
+    y = pd.DataFrame(
+        {
+            "paid": np.where(X["a"] + rng.normal(size=n_rows) > 0, "yes", "no"),
+            "colour": np.array(CLASSES["colour"])[rng.randint(3, size=n_rows)],
+            "price": 3 * X["b"] + rng.normal(size=n_rows),
+            "visits": rng.poisson(np.exp(0.5 * X["c"])).astype(float),
+        }
+    )
+    return X, y.mask(rng.uniform(size=y.shape) < missing)
+
+
+class Guess(BaseEstimator):
+    """Predicts at random, but the same for the same X: has what the estimators have."""
+
+    def __init__(self, bias=0.0):
+        self.bias = bias
+
+    def fit(self, X, y, sample_weight=None):
+        self.task_names_ = list(NAMES)
+        self.task_types_ = dict(
+            zip(NAMES, ["binary", "multiclass", "regression", "count"], strict=True)
+        )
+        self.classes_ = [
+            np.array(CLASSES[name], dtype=object) if name in CLASSES else None for name in NAMES
+        ]
+        self.calls_ = []
+        return self
+
+    def _logits(self, X):
+        rng = np.random.RandomState(len(X))
+        logits = [rng.normal(size=(len(X), n)) for n in (2, 3)]
+        logits[0][:, 1] += self.bias * X["a"]
+        return logits
+
+    def predict(self, X):
+        self.calls_.append("predict")
+        columns = {
+            name: self.classes_[k][logits.argmax(axis=1)]
+            for k, (name, logits) in enumerate(zip(NAMES, self._logits(X), strict=False))
+        }
+        return pd.DataFrame(
+            {**columns, "price": 2 * X["b"], "visits": np.exp(0.4 * X["c"])}, index=X.index
+        )
+
+    def predict_proba(self, X):
+        self.calls_.append("predict_proba")
+        odds = [np.exp(logits) for logits in self._logits(X)]
+        return [part / part.sum(axis=1, keepdims=True) for part in odds] + [None, None]
+
+
+@pytest.fixture(scope="module")
+def data():
+    return make_data()
+
+
+@pytest.fixture(scope="module")
+def model(data):
+    return Guess(bias=1.0).fit(*data)
+
+
+def expected(metric, name, y, response, weights=None):
+    there = y[name].notna().to_numpy()
+    options = {} if weights is None else {"sample_weight": weights[there]}
+    labels = y[name][there].to_numpy()
+    return metric(labels, np.asarray(response)[there], **options)
+
+
+def ovr_auc(labels, proba, **options):
+    return roc_auc_score(labels, proba, multi_class="ovr", **options)
+
+
+def d2_poisson(labels, rates, **options):
+    return d2_tweedie_score(labels, rates, power=1, **options)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_defaults_are_those_of_the_kinds(data, model, weighted):
+    X, y = data
+    weights = np.random.RandomState(1).uniform(size=len(X)) if weighted else None
+    proba, labels = model.predict_proba(X), model.predict(X)
+    assert multitask_scores(model, X, y, sample_weight=weights) == pytest.approx(
+        {
+            "paid": expected(roc_auc_score, "paid", y, proba[0][:, 1], weights),
+            "colour": expected(ovr_auc, "colour", y, proba[1], weights),
+            "price": expected(r2_score, "price", y, labels["price"], weights),
+            "visits": expected(d2_poisson, "visits", y, labels["visits"], weights),
+        }
+    )
+
+
+def test_every_method_is_called_once_at_most(data):
+    X, y = data
+    model = Guess().fit(X, y)
+    multitask_scores(model, X, y)
+    assert sorted(model.calls_) == ["predict", "predict_proba"]
+    model.calls_.clear()
+    task_scorer("price")(model, X, y)
+    assert model.calls_ == ["predict"]
+
+
+def test_metrics_by_task(data, model):
+    X, y = data
+    proba, labels = model.predict_proba(X), model.predict(X)
+
+    def share_within_one(y_true, y_pred):
+        return np.mean(np.abs(y_true - y_pred) < 1)
+
+    metrics = {
+        "paid": make_scorer(f1_score, pos_label="yes"),
+        "colour": "neg_log_loss",
+        "price": "neg_mean_absolute_error",
+        "visits": share_within_one,
+    }
+
+    def f1_of_yes(y_true, y_pred):
+        return f1_score(y_true, y_pred, pos_label="yes")
+
+    assert multitask_scores(model, X, y, metrics) == pytest.approx(
+        {
+            "paid": expected(f1_of_yes, "paid", y, labels["paid"]),
+            "colour": -expected(log_loss, "colour", y, proba[1]),
+            "price": -expected(mean_absolute_error, "price", y, labels["price"]),
+            "visits": expected(share_within_one, "visits", y, labels["visits"]),
+        }
+    )
+
+
+def test_a_dict_may_name_some_tasks_only(data, model):
+    X, y = data
+    scores = multitask_scores(model, X, y, {"paid": "accuracy"})
+    defaults = multitask_scores(model, X, y)
+    accuracy = expected(accuracy_score, "paid", y, model.predict(X)["paid"])
+    assert scores == {**defaults, "paid": accuracy}
+
+
+@given(
+    n_tasks=st.integers(1, 4),
+    n_rows=st.integers(2, 30),
+    share=st.floats(0, 1),
+    seed=st.integers(0, 2**16),
+)
+def test_numbers_are_scored_as_in_a_loop(n_tasks, n_rows, share, seed):
+    rng = np.random.RandomState(seed)
+    y, y_pred = rng.normal(size=(2, n_rows, n_tasks))
+    y[rng.uniform(size=y.shape) < share] = np.nan
+    weights = rng.randint(3, size=y.shape)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UndefinedMetricWarning)
+        scores = multitask_scores(y_pred, None, y, "r2", sample_weight=weights)
+    for k in range(n_tasks):
+        rows = [i for i in range(n_rows) if not np.isnan(y[i, k]) and weights[i, k]]
+        score = scores[f"y{k}"]
+        if len(rows) < 2:
+            assert np.isnan(score)
+        else:
+            truth = r2_score(y[rows, k], y_pred[rows, k], sample_weight=weights[rows, k])
+            assert score == pytest.approx(truth)
+
+
+# -- forms ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "convert",
+    [
+        lambda y: y.astype({"paid": "category", "colour": "category"}),
+        lambda y: y.to_numpy(dtype=object),
+        lambda y: y.to_numpy(dtype=object).tolist(),
+        lambda y: pl.DataFrame({c: [None if pd.isna(v) else v for v in y[c]] for c in y}),
+    ],
+    ids=["categorical", "array", "list", "polars"],
+)
+def test_form_of_y_does_not_matter(data, model, convert):
+    X, y = data
+    assert multitask_scores(model, X, convert(y)) == multitask_scores(model, X, y)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "Int64", "boolean", "object"])
+def test_dtypes_of_labels(dtype):
+    y = pd.Series([0, 1, None, 1, 0, 1], name="clicked", dtype="Int64").astype(dtype)
+    scores = multitask_scores([0, 1, 1, 0, 0, 1], None, y, "accuracy")
+    assert scores == {"clicked": pytest.approx(4 / 5)}
+
+
+def test_probabilities_as_predict_proba_gives_them(data, model):
+    X, y = data
+    scores = multitask_scores(model.predict_proba(X), None, y)
+    wanted = multitask_scores(model, X, y)
+    assert scores == pytest.approx({name: wanted[name] for name in ("paid", "colour")})
+    # A label can be had from probabilities.
+    labels = multitask_scores(model.predict_proba(X), None, y, "accuracy")
+    assert labels["colour"] == multitask_scores(model, X, y, {"colour": "accuracy"})["colour"]
+
+
+@pytest.mark.parametrize("form", ["frame", "array"])
+def test_labels_as_predict_gives_them(data, model, form):
+    X, y = data
+    y_pred = model.predict(X)
+    if form == "array":
+        y_pred = y_pred.to_numpy(dtype=object)
+    metrics = {"paid": "accuracy", "colour": "balanced_accuracy", "visits": "r2"}
+    assert multitask_scores(y_pred, None, y, metrics) == multitask_scores(model, X, y, metrics)
+
+
+@pytest.mark.parametrize("proba", [True, False])
+def test_one_dimensional_y(proba):
+    rng = np.random.RandomState(0)
+    y = np.where(rng.uniform(size=50) < 0.5, 1.0, 0.0)
+    positive = rng.uniform(size=50)
+    if proba:
+        predicted, metrics, wanted = np.column_stack([1 - positive, positive]), None, roc_auc_score
+    else:
+        predicted, metrics, wanted = (positive > 0.5) * 1, "accuracy", accuracy_score
+    y[::7] = np.nan
+    there = ~np.isnan(y)
+    score = wanted(y[there], (positive if proba else predicted)[there])
+    assert multitask_scores(predicted, None, y, metrics) == {"y": pytest.approx(score)}
+
+
+def test_real_estimator_in_a_pipeline_and_in_a_search(data):
+    X, y = data
+    y = y[["paid", "price"]]
+    model = make_pipeline(
+        StandardScaler(), PLEClassifierRegressor(max_epochs=2, n_members=1, random_state=0)
+    )
+    search = GridSearchCV(
+        model, {"pleclassifierregressor__dropout": [0.0, 0.5]}, scoring=make_multitask_scorer()
+    ).fit(X, y)
+    auc = expected(roc_auc_score, "paid", y, search.predict_proba(X)[0][:, 1])
+    r2 = expected(r2_score, "price", y, search.predict(X)["price"])
+    scores = multitask_scores(search, X, y)
+    assert scores == pytest.approx({"paid": auc, "price": r2}, abs=1e-6)
+    assert multitask_scores(search.best_estimator_, X, y) == scores
+
+
+def test_classifier_and_regressor_of_one_dimensional_y():
+    X, y = make_classification(n_samples=60, random_state=0)
+    parameters = {"max_epochs": 2, "n_members": 1, "random_state": 0}
+    classifier = PLEClassifier(**parameters).fit(X, y)
+    auc = roc_auc_score(y, classifier.predict_proba(X)[:, 1])
+    assert multitask_scores(classifier, X, y) == pytest.approx({"y": auc}, abs=1e-6)
+    regressor = PLERegressor(**parameters).fit(X, X[:, 0])
+    r2 = r2_score(X[:, 0], regressor.predict(X))
+    assert multitask_score(regressor, X, X[:, 0]) == pytest.approx(r2)
+
+
+# -- one number -----------------------------------------------------------------------------------
+
+
+def test_averages(data, model):
+    X, y = data
+    scores = list(multitask_scores(model, X, y).values())
+    assert multitask_score(model, X, y) == pytest.approx(np.mean(scores))
+    assert multitask_score(model, X, y, average="worst") == min(scores)
+    weights = {"paid": 1, "price": 3}
+    weighted = (scores[0] + 3 * scores[2]) / 4
+    assert multitask_score(model, X, y, average=weights) == pytest.approx(weighted)
+
+
+def test_tasks_without_a_score_are_skipped(data, model):
+    X, y = data
+    y = y.assign(price=np.nan)
+    with pytest.warns(
+        UndefinedMetricWarning, match="'price' has no score by 'r2' on its 0 labels"
+    ):
+        scores = multitask_scores(model, X, y)
+    assert np.isnan(scores.pop("price"))
+    with pytest.warns(UndefinedMetricWarning):
+        assert multitask_score(model, X, y) == pytest.approx(np.mean(list(scores.values())))
+    with pytest.warns(UndefinedMetricWarning):
+        assert multitask_score(model, X, y, average="worst") == min(scores.values())
+    with pytest.warns(UndefinedMetricWarning):
+        assert np.isnan(multitask_score(model, X, y, average={"price": 1}))
+
+
+@pytest.mark.parametrize("average", ["mean", "worst", {"paid": 1}])
+def test_no_label_at_all(data, model, average):
+    X, y = data
+    with pytest.warns(UndefinedMetricWarning):
+        assert np.isnan(multitask_score(model, X, y.mask(y.notna()), average=average))
+
+
+@pytest.mark.parametrize(
+    ("name", "label", "metric"),
+    [
+        ("paid", "yes", None),
+        ("colour", "red", None),
+        ("colour", "red", "roc_auc_ovr"),
+        ("colour", "red", "roc_auc_ovo"),
+        ("visits", 0.0, None),
+    ],
+)
+def test_labels_all_alike_have_no_score(data, model, name, label, metric):
+    X, y = data
+    y = y.assign(**{name: label})
+    with pytest.warns(
+        UndefinedMetricWarning, match=f"{name!r} has no score by .* on its 120 labels"
+    ):
+        assert np.isnan(task_scorer(name, metric)(model, X, y))
+    if name in CLASSES:
+        with pytest.warns(UndefinedMetricWarning):
+            assert np.isnan(multitask_scores(model.predict_proba(X), None, y)[name])
+
+
+def test_one_number_has_no_r2(data, model):
+    X, y = data
+    y = y.assign(price=y["price"].where(y.index == y["price"].first_valid_index()))
+    with pytest.warns(
+        UndefinedMetricWarning, match="'price' has no score by 'r2' on its 1 label:"
+    ):
+        assert np.isnan(multitask_scores(model, X, y)["price"])
+
+
+def test_a_class_that_no_label_has(data, model):
+    X, y = data
+    y = y.assign(colour=y["colour"].where(y["colour"] != "red"))
+    there = y["colour"].notna().to_numpy()
+    labels, proba = y["colour"][there], model.predict_proba(X)[1][there]
+    auc = np.mean(
+        [roc_auc_score(labels == c, proba[:, k]) for k, c in enumerate(["blue", "green"])]
+    )
+    assert task_scorer("colour")(model, X, y) == pytest.approx(auc)
+    loss = log_loss(labels, proba, labels=CLASSES["colour"])
+    assert task_scorer("colour", "neg_log_loss")(model, X, y) == pytest.approx(-loss)
+
+
+def test_warnings_of_defined_scores_name_the_task():
+    y = np.column_stack([[0, 0, 1, 1], [1.5, 2.5, 3.5, 4.5]])
+    with pytest.warns(UndefinedMetricWarning, match="Task 'y0': Precision is ill-defined"):
+        scores = multitask_scores(y * [0, 1], None, y, {"y0": "precision"})
+    assert scores == {"y0": 0.0, "y1": 1.0}
+
+
+# -- scorers --------------------------------------------------------------------------------------
+
+
+def test_scorers_in_a_search(data):
+    X, y = data
+    scoring = {
+        "all": make_multitask_scorer(),
+        "worst": make_multitask_scorer({"paid": "accuracy"}, average="worst"),
+        "paid": task_scorer("paid", "roc_auc"),
+    }
+    search = GridSearchCV(
+        Guess(), {"bias": [0.0, 3.0]}, scoring=scoring, refit="paid", cv=KFold(3)
+    ).fit(X, y)
+    assert search.best_params_ == {"bias": 3.0}
+    for fold, (train, test) in enumerate(KFold(3).split(X)):
+        model = Guess(3.0).fit(X.iloc[train], y.iloc[train])
+        X_test, y_test = X.iloc[test], y.iloc[test]
+        scores = multitask_scores(model, X_test, y_test)
+        found = {name: search.cv_results_[f"split{fold}_test_{name}"][1] for name in scoring}
+        assert found["all"] == pytest.approx(np.mean(list(scores.values())))
+        assert found["paid"] == scores["paid"]
+        accuracy = multitask_scores(model, X_test, y_test, {"paid": "accuracy"})
+        assert found["worst"] == min(accuracy.values())
+
+
+def test_scorer_alone_in_cross_validate(data):
+    scores = cross_validate(Guess(), *data, scoring=make_multitask_scorer(), cv=3)
+    assert scores["test_score"].shape == (3,)
+    assert np.isfinite(scores["test_score"]).all()
+
+
+@pytest.mark.parametrize("scorer", [make_multitask_scorer("r2"), task_scorer("price", "r2")])
+def test_scorers_are_copied_and_pickled(data, model, scorer):
+    X, y = data
+    if "price" not in repr(scorer):
+        y, model = y[["price", "visits"]], PriceAndVisits().fit(X, y)
+    score = scorer(model, X, y)
+    search = clone(GridSearchCV(model, {}, scoring=scorer))
+    for twin in (copy.deepcopy(scorer), pickle.loads(pickle.dumps(scorer)), search.scoring):
+        assert twin(model, X, y) == score
+        assert repr(twin) == repr(scorer)
+
+
+class PriceAndVisits(Guess):
+    """Knows numbers only."""
+
+    def fit(self, X, y, sample_weight=None):
+        super().fit(X, y)
+        self.task_names_ = NAMES[2:]
+        self.classes_ = [None, None]
+        return self
+
+    def predict(self, X):
+        return pd.DataFrame({"price": 2 * X["b"], "visits": np.exp(0.4 * X["c"])})
+
+
+def test_repr_says_what_is_scored():
+    scorer = make_multitask_scorer({"price": "r2"}, average="worst")
+    assert repr(scorer) == "multitask_score(metrics={'price': 'r2'}, average='worst')"
+    assert repr(task_scorer("paid")) == "score_one_task(task='paid', metric=None)"
+
+
+@pytest.mark.parametrize("scorer", [make_multitask_scorer(), task_scorer("price")])
+def test_weights_are_routed(data, scorer):
+    X, y = data
+    weights = np.random.RandomState(1).uniform(size=len(X))
+    with sklearn.config_context(enable_metadata_routing=True):
+        asked = copy.deepcopy(scorer).set_score_request(sample_weight=True)
+        model = Guess().set_fit_request(sample_weight=False)
+        scores = cross_validate(
+            model, X, y, scoring=asked, cv=KFold(2), params={"sample_weight": weights}
+        )["test_score"]
+        multi = cross_validate(
+            model, X, y, scoring={"it": asked}, cv=KFold(2), params={"sample_weight": weights}
+        )["test_it"]
+    np.testing.assert_array_equal(multi, scores)
+    for score, (train, test) in zip(scores, KFold(2).split(X), strict=True):
+        model = Guess().fit(X.iloc[train], y.iloc[train])
+        parts = model, X.iloc[test], y.iloc[test]
+        assert score == scorer(*parts, sample_weight=weights[test])
+        assert score != scorer(*parts)
+
+
+def test_weights_of_labels(data, model):
+    X, y = data
+    weights = np.random.RandomState(1).randint(3, size=y.shape)
+    scores = multitask_scores(model, X, y, sample_weight=weights)
+    for k, name in enumerate(NAMES):
+        alone = task_scorer(name)(model, X, y, sample_weight=weights[:, k])
+        dropped = task_scorer(name)(model, X, y.mask(weights == 0), sample_weight=weights)
+        assert scores[name] == alone == dropped
+
+
+# -- errors ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"metrics": {"wage": "r2"}}, r"metrics names \['wage'\], but the tasks are"),
+        ({"metrics": {"price": "r3"}}, "Task 'price' cannot be scored by 'r3': .*not a valid"),
+        ({"metrics": {"price": "roc_auc"}}, "Task 'price' .* labels are numbers"),
+        ({"metrics": {"price": "accuracy"}}, "Task 'price' cannot be scored by 'accuracy'"),
+        ({"metrics": "r2"}, "Task 'paid' cannot be scored by 'r2': could not convert string"),
+        ({"sample_weight": np.ones(7)}, r"sample_weight has shape \(7,\); .* \(120, 4\)"),
+        ({"sample_weight": -np.ones(120)}, "sample_weight holds negative values"),
+        ({"average": "median"}, "average must be 'mean', 'worst' or a dict"),
+        ({"average": {"wage": 1}}, r"average names \['wage'\]"),
+        ({"average": {"price": -1, "paid": 2}}, "weights of average must be 0 or more"),
+        ({"average": {"price": 0}}, "and one greater"),
+    ],
+)
+def test_errors(data, model, arguments, message):
+    X, y = data
+    with pytest.raises(ValueError, match=message):
+        multitask_score(model, X, y, **arguments)
+
+
+def test_labels_are_no_probabilities(data, model):
+    X, y = data
+    with pytest.raises(ValueError, match="Task 'paid' .* predict_proba .* 'accuracy'"):
+        multitask_scores(model.predict(X), None, y)
+
+
+def test_probabilities_of_more_classes_than_y_holds(data, model):
+    X, y = data
+    proba = model.predict_proba(X)
+    held = y["colour"].where(y["colour"] != "red")
+    with pytest.raises(ValueError, match="Task 'colour' .*probabilities of 3 classes.* holds 2"):
+        multitask_scores(proba, None, y.assign(colour=held))
+    declared = pd.Categorical(held, categories=CLASSES["colour"])
+    scores = multitask_scores(proba, None, y.assign(colour=declared))
+    assert scores["colour"] == task_scorer("colour")(model, X, y.assign(colour=held))
+
+
+def test_y_must_have_the_tasks(data, model):
+    X, y = data
+    with pytest.raises(ValueError, match="y has the tasks .* but the estimator was fitted with"):
+        multitask_scores(model, X, y[NAMES[::-1]])
+    with pytest.raises(ValueError, match="y has the tasks .* but the estimator was fitted with"):
+        multitask_scores(model, X, y.to_numpy(dtype=object)[:, :2])
+    with pytest.raises(ValueError, match="predictions of 2 tasks, but y has 4"):
+        multitask_scores(np.ones((len(y), 2)), None, y)
+    with pytest.raises(ValueError, match="inconsistent"):
+        multitask_scores(model, X, y.head())
+    with pytest.raises(ValueError, match=r"task_scorer names \['wage'\]"):
+        task_scorer("wage")(model, X, y)
+    with pytest.raises(ValueError, match="should have the shape"):
+        multitask_scores(model, X, None)
+
+
+def test_estimators_that_do_not_tell_their_tasks(data):
+    X, y = data
+    with pytest.raises(NotFittedError):
+        multitask_scores(PLEClassifierRegressor(), X, y)
+    stranger = LinearRegression().fit(X, np.ones(len(X)))
+    with pytest.raises(TypeError, match="LinearRegression .* no task_names_"):
+        multitask_scores(stranger, X, y)
+
+
+def test_average_is_checked_when_the_scorer_is_made():
+    with pytest.raises(ValueError, match="average must be"):
+        make_multitask_scorer(average="median")
