@@ -205,7 +205,12 @@ def tabm(X, y, kind, seed):
 def ple(X, y, kinds, seed, **setting):
     from sklearn_ple import PLEClassifierRegressor
 
-    model = PLEClassifierRegressor(task_types=kinds, random_state=seed, **setting).fit(X, y)
+    model = PLEClassifierRegressor(task_types=kinds, random_state=seed, **setting)
+    return predictor(model.fit(X, y), kinds)
+
+
+def predictor(model, kinds):
+    """Give the function that predicts what is scored, of a fitted estimator for all tasks."""
 
     def predict(X):
         numbers = model.predict(X) if "regression" in kinds.values() else None

@@ -67,6 +67,42 @@ class MTLGain:
     confidence: float
     repeats: str
 
+    @classmethod
+    def from_scores(
+        cls,
+        scores: pd.DataFrame,
+        *,
+        reference: str = "single_task",
+        confidence: float = 0.95,
+        overlap: float = 0.0,
+        repeats: str | None = None,
+    ) -> MTLGain:
+        """Compute the gains from scores that are there already.
+
+        Parameters
+        ----------
+        scores : DataFrame
+            A row for every system, task and repeat, with the columns ``system``, ``task``,
+            ``repeat`` and ``score``.
+        reference : str, default="single_task"
+            The system that the others are compared with.
+        confidence : float, default=0.95
+            Confidence of the intervals, between 0 and 1.
+        overlap : float, default=0.0
+            The number of test rows over that of training rows, where the repeats are the folds of
+            a cross-validation, see the notes of :func:`mtl_gain`.
+        repeats : str, default=None
+            What was repeated, in words; by default so many repeats.
+
+        Returns
+        -------
+        gain : MTLGain
+            The gains with their intervals.
+        """
+        repeats = f"{scores['repeat'].nunique()} repeats" if repeats is None else repeats
+        gains = _gains(scores, reference, confidence, overlap)
+        return cls(scores, gains, reference, confidence, repeats)
+
     def summary(self) -> str:
         """Say in words which tasks gain and which lose.
 
@@ -231,8 +267,9 @@ def mtl_gain(
         for task, score in scores.items()
     ]
     scores = pd.DataFrame(rows, columns=["system", "task", "repeat", "score", "fit_seconds"])
-    gains = _gains(scores, reference, confidence, overlap)
-    return MTLGain(scores, gains, reference, confidence, repeats)
+    return MTLGain.from_scores(
+        scores, reference=reference, confidence=confidence, overlap=overlap, repeats=repeats
+    )
 
 
 def _plan(

@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 import pandas as pd
 import pytest
+from numpy.testing import assert_allclose
 from scipy import stats
 from sklearn.base import BaseEstimator, clone
 from sklearn.exceptions import UndefinedMetricWarning
@@ -256,3 +257,19 @@ def test_failure_names_the_system(data):
 def test_result_is_shown_in_short():
     gain = MTLGain(pd.DataFrame(), pd.DataFrame(), "single_task", 0.9, "5 seeds")
     assert repr(gain) == "MTLGain(reference='single_task', confidence=0.9, repeats='5 seeds')"
+
+
+def test_gains_of_scores_that_are_there_already():
+    rows = [
+        ("single_task", "a", 0, 0.5),
+        ("single_task", "a", 1, 0.6),
+        ("ple", "a", 0, 0.6),
+        ("ple", "a", 1, 0.9),
+    ]
+    scores = pd.DataFrame(rows, columns=["system", "task", "repeat", "score"])
+    gain = MTLGain.from_scores(scores, confidence=0.9)
+    (found,) = gain.gains.itertuples(index=False)
+    low, high = stats.t.interval(0.9, 1, loc=0.2, scale=stats.sem([0.1, 0.3]))
+    assert found[:2] == ("ple", "a")
+    assert_allclose(found[2:], [0.2, low, high])
+    assert gain.repeats == "2 repeats"

@@ -1,0 +1,38 @@
+"""All systems of the paper, of one size, on real data: what sharing is worth to each task.
+
+The test rows are those of accuracy.py. One network each (one member), all else by default.
+"""
+
+import argparse
+
+from data_sets import DATA_SETS, score
+from peers import predictor
+
+from paper.runs import run
+from paper.systems import systems
+
+SETS = ("census", "census_no_education", "support2")
+
+
+def prepare(name):
+    data = DATA_SETS[name]()
+    parts = (data.X_train, data.y_train, data.X_test, data.y_test, data.kinds)
+    return parts, systems(*parts[:2], n_members=1, task_types=data.kinds)
+
+
+def evaluate(system, data):
+    _, _, X, y, kinds = data
+    predicted = predictor(system, kinds)(X)
+    return {"scores": {t: score(kind, y[t], predicted[t]) for t, kind in kinds.items()}}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", nargs="+", choices=SETS, default=SETS)
+    parser.add_argument("--seeds", type=int, default=5, help="how many, from 0 on")
+    options = parser.parse_args()
+    run("paper_comparison", options.data, options.seeds, prepare, evaluate)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,89 @@
+"""How gates use experts, system by system and level by level, and what a level costs.
+
+On test rows: the mean and deviation of every gate's weights; how far the gates of two tasks are
+apart; the time that the network takes for a batch of 1,024 rows.
+"""
+
+import argparse
+import time
+from itertools import combinations
+
+import numpy as np
+import torch
+from sklearn.base import clone
+
+from paper.comparison import evaluate as scores_of
+from paper.comparison import prepare as compared
+from paper.runs import run
+
+GATED = ("MMoE", "ML-MMoE", "CGC", "PLE")
+N_LEVELS = (1, 2, 3, 4)
+N_ROWS = 5_000
+
+
+def prepare(name):
+    """Give the systems with gates at equal size, and PLE of one to four levels as wide."""
+    data, sized = compared(name)
+    systems = {system: sized[system] for system in GATED}
+    ple = sized["PLE"]
+    return data, systems | {
+        f"PLE, {n} levels": clone(ple).set_params(n_levels=n) for n in N_LEVELS
+    }
+
+
+def separation(gates, tasks):
+    """Give the mean distance of two tasks' gates, in total variation, over the level's experts.
+
+    Experts that one of two gates does not read have no weight in it; so experts of a task's own
+    keep tasks apart, and what they give to shared ones brings them together.
+    """
+    distances = []
+    for first, second in combinations([gates[task] for task in tasks], 2):
+        both = list(set(first) & set(second))
+        distances.append(1 - np.minimum(first[both], second[both]).sum(axis=1).mean())
+    return float(np.mean(distances))
+
+
+def milliseconds(system, X):
+    """Time the network for 1,024 rows, the median of 50 runs."""
+    inputs = [torch.as_tensor(part) for part in system._features.transform(X.iloc[:1024])]
+    network, spans = system.module_.eval(), []
+    with torch.no_grad():
+        for _ in range(50):
+            start = time.perf_counter()
+            network(*inputs)
+            spans.append(time.perf_counter() - start)
+    return float(np.median(spans) * 1e3)
+
+
+def evaluate(system, data):
+    X = data[2].iloc[:N_ROWS]
+    tasks, levels = system.task_names_, system.gate_weights(X)
+    gates = [
+        {
+            "level": level,
+            "gate": gate,
+            "expert": expert,
+            "mean": weights.mean(),
+            "std": weights.std(),
+        }
+        for level, named in enumerate(levels, start=1)
+        for gate, frame in named.items()
+        for expert, weights in frame.items()
+    ]
+    # The gates between levels of ML-MMoE are not the tasks'.
+    apart = [separation(named, tasks) for named in levels if set(tasks) <= set(named)]
+    row = {"gates": gates, "separation": apart, "milliseconds": milliseconds(system, X)}
+    return scores_of(system, data) | row
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", nargs="+", default=["census", "support2"])
+    parser.add_argument("--seeds", type=int, default=3, help="how many, from 0 on")
+    options = parser.parse_args()
+    run("paper_experts", options.data, options.seeds, prepare, evaluate)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,40 @@
+"""Runs of systems on data, kept one by one, so that they can be broken off and go on later."""
+
+import json
+import time
+
+import torch
+from common import RESULTS, save
+from threadpoolctl import threadpool_limits
+from tqdm import tqdm
+
+
+def load(name):
+    path = RESULTS / f"{name}.json"
+    return json.loads(path.read_text())["results"] if path.exists() else []
+
+
+def run(name, settings, n_seeds, prepare, evaluate):
+    """Evaluate every system on every setting, seed by seed, unless the file has it.
+
+    `prepare(setting)` gives the data and a dict of unfitted systems; `evaluate(system, data)` what
+    there is to keep of a fitted one, its scores by task first of all. All on one thread.
+    """
+    torch.set_num_threads(1)
+    rows = load(name)
+    there = {(row["setting"], row["system"], row["seed"]) for row in rows}
+    for setting in settings:
+        data, systems = prepare(setting)
+        runs = [(s, own) for s in range(n_seeds) for own in systems]
+        todo = [(s, own) for s, own in runs if (str(setting), own, s) not in there]
+        for seed, own in tqdm(todo, desc=str(setting)):
+            with threadpool_limits(1):
+                started = time.process_time()
+                system = systems[own].set_params(random_state=seed).fit(*data[:2])
+                seconds = time.process_time() - started
+                row = {"setting": str(setting), "system": own, "seed": seed}
+                row |= evaluate(system, data)
+            body = system.module_.body
+            row["n_parameters"] = sum(parameter.numel() for parameter in body.parameters())
+            rows.append(row | {"fit_cpu_seconds": round(seconds, 2), "epochs": system.n_iter_})
+            save(name, rows)
