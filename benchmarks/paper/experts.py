@@ -24,11 +24,10 @@ N_ROWS = 5_000
 def prepare(name):
     """Give the systems with gates at equal size, and PLE of one to four levels as wide."""
     data, sized = compared(name)
-    systems = {system: sized[system] for system in GATED}
-    ple = sized["PLE"]
-    return data, systems | {
-        f"PLE, {n} levels": clone(ple).set_params(n_levels=n) for n in N_LEVELS
-    }
+    # Means over members would hide what each network's gates do.
+    sized = {system: sized[system].set_params(n_members=1) for system in GATED}
+    by_levels = {f"PLE, {n} levels": clone(sized["PLE"]).set_params(n_levels=n) for n in N_LEVELS}
+    return data, sized | by_levels
 
 
 def separation(gates, tasks):
@@ -69,7 +68,7 @@ def evaluate(system, data):
         }
         for level, named in enumerate(levels, start=1)
         for gate, frame in named.items()
-        for expert, weights in frame.items()
+        for expert, own in frame.items()
     ]
     # The gates between levels of ML-MMoE are not the tasks'.
     apart = [separation(named, tasks) for named in levels if set(tasks) <= set(named)]

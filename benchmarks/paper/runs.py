@@ -35,6 +35,7 @@ def run(name, settings, n_seeds, prepare, evaluate):
                 row = {"setting": str(setting), "system": own, "seed": seed}
                 row |= evaluate(system, data)
             body = system.module_.body
+            row["n_members"] = body.n_members
             row["n_parameters"] = sum(parameter.numel() for parameter in body.parameters())
             rows.append(row | {"fit_cpu_seconds": round(seconds, 2), "epochs": system.n_iter_})
             save(name, rows)
