@@ -61,9 +61,9 @@ task_types : str, list of str or dict, default="auto"
 depends_on : "previous", dict or None, default=None
     Of a binary task the name of the one that it depends on, as ``{"purchase": "click"}``: it can
     hold (its second class) only where the other does. "previous": each task depends on the one
-    before it in y. Its output is then the probability given
-    the other event, and its loss that of the joint event on all rows, as in the entire-space model
-    of Ma et al. (SIGIR 2018). Labels that follow from others are filled in.""",
+    before it in y. Its output is then the probability given the other event, and its loss that of
+    the joint event on all rows, as in the entire-space model of Ma et al. (SIGIR 2018). Labels
+    that follow from others are filled in.""",
     "class_weight": """
 class_weight : "balanced", dict, list or None, default=None
     Weights of the classes in the loss. A list in the order of y's columns or a dict by column
@@ -215,7 +215,8 @@ def fill_doc(cls: _T) -> _T:
     """Fill the shared parts into a class's docstring.
 
     The docstring says ``%(parameters)s`` where the parameters belong that are described here and
-    not by itself, in the order in which the class takes them, and ``%(attributes)s`` where the attributes do.
+    not by itself, in the order in which the class takes them, and ``%(attributes)s`` where the
+    attributes do.
     """
     doc = inspect.cleandoc(cls.__doc__ or "")
     names = [

@@ -176,19 +176,19 @@ class MultiTaskEstimator(ClassMethods, SharedParameters, BaseEstimator, metaclas
         else:
             self._targets = TargetEncoder(self.task_types, self._family, classes)
             self._targets.fit(labels, form, weights)
+            self._dependence = Dependence(self.depends_on, self._targets.tasks)
+        targets = self._targets.encode(labels)
+        completed = self._dependence.complete(labels, targets, weights)
+        if not resume:
             self._features = FeatureEncoder(
                 self.categorical_features, self.max_categories, self.min_frequency, self.dtype
             ).fit(table, sample_weight=weights.mean(axis=1))
         numbers, codes = self._features.transform(table)
-        targets = self._targets.encode(labels)
-        if not resume:
-            self._dependence = Dependence(self.depends_on, self._targets.tasks)
-        self._dependence.complete(targets, weights)
         if not resume:
             self._numeric = NumericFeatures(self.numeric_embedding, self.n_bins)
             plain = numbers[:, : self._features.n_columns_]
             self._numeric.fit(plain, targets, weights, self._targets.tasks)
-        loss_weights = weights * class_weights(labels, self._targets.tasks, self.class_weight)
+        loss_weights = weights * class_weights(completed, self._targets.tasks, self.class_weight)
         return (numbers, codes, targets, loss_weights), labels, weights
 
     def _train(

@@ -79,8 +79,8 @@ class ClassMethods:
 
         Returns
         -------
-        probabilities : list of ndarray of shape (n_samples, n_classes)
-            In task order, None for a task without classes.
+        probabilities : ndarray of shape (n_samples, n_classes), or list of these
+            In the form of ``predict_proba``.
         """
         return self._dependence.conditional(self.predict_proba(X))
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from graphlib import CycleError, TopologicalSorter
+from typing import Any
 
 import numpy as np
 
 from .nn import JointLogits
+from .targets import Labels
 from .tasks import Binary, Task
 
 
@@ -62,18 +65,27 @@ class Dependence:
             (position[name], position[depends_on[name]]) for name in order if name in depends_on
         ]
 
-    def complete(self, targets: np.ndarray, weights: np.ndarray) -> None:
-        """Fill in, in place, the labels that follow from others, with their weights.
+    def complete(
+        self, labels: Sequence[Labels], targets: np.ndarray, weights: np.ndarray
+    ) -> list[Labels]:
+        """Fill in the labels that follow from others, with their weights.
 
         Without the event that it depends on, a task's event did not happen; where it happened, so
         did the other.
 
         Parameters
         ----------
+        labels : sequence of Labels
+            The columns of y.
         targets : ndarray of shape (n_rows, n_tasks)
-            The encoded labels.
+            The encoded labels, changed in place.
         weights : ndarray of shape (n_rows, n_tasks)
-            Their weights, zero where there is no label.
+            Their weights, zero where there is no label, changed in place.
+
+        Returns
+        -------
+        list of Labels
+            The columns with what is filled in.
 
         Raises
         ------
@@ -88,7 +100,7 @@ class Dependence:
             if wrong.any():
                 names, labels = zip(
                     *(
-                        (self.tasks[k].name, self.tasks[k].classes[place])
+                        (self.tasks[k].name, self.tasks[k].classes.tolist()[place])
                         for k, place in ((task, 1), (other, 0))
                     ),
                     strict=True,
@@ -99,6 +111,12 @@ class Dependence:
                     "these rows, or correct depends_on or the labels."
                 )
             self._copy(targets, weights, 0.0, source=other, target=task)
+        completed = list(labels)
+        for position in {position for pair in self.pairs for position in pair}:
+            mask = weights[:, position] > 0
+            observed = self.tasks[position].classes[targets[mask, position].astype(int)]
+            completed[position] = replace(labels[position], observed=observed, mask=mask)
+        return completed
 
     @staticmethod
     def _copy(
@@ -114,9 +132,9 @@ class Dependence:
         pairs = [(int(columns[task]), int(columns[other])) for task, other in self.pairs]
         return JointLogits(pairs) if pairs else None
 
-    def conditional(self, probabilities: list) -> list:
+    def conditional(self, probabilities: Any) -> Any:
         """Divide the joint probabilities of dependent tasks by those of what they depend on."""
-        result = list(probabilities)
+        result = probabilities.copy()
         for task, other in self.pairs:
             joint, given = probabilities[task][:, 1], probabilities[other][:, 1]
             # Means over members, whose weights differ by task, may be out of order by a little.

@@ -5,9 +5,9 @@ import numpy as np
 import pandas as pd
 from common import RESULTS
 from render import load, table, versions
-from sklearn_ple.inspection import MTLGain, MTLGainDisplay
 
 from paper.systems import REFERENCE
+from sklearn_ple.inspection import MTLGain, MTLGainDisplay
 
 PAGE = RESULTS.parents[1] / "docs" / "paper.rst"
 IMAGES = PAGE.parent / "images"
@@ -26,11 +26,11 @@ confidence over the seeds, so it does not tell what other test rows would give.
 COMPARISON = {
     "census": (
         "Census-Income",
-        "Income and never married, in AUC, on the split of :doc:`benchmarks` (66,508 rows to train "
-        "on). The papers train on 199,523 rows. {members}",
+        "Income and never married, in AUC, on the split of :doc:`benchmarks` (66,508 rows to "
+        "train on). The papers train on 199,523 rows. {members}",
         {
-            "PLE paper": "single-task .9445 / .9923, MMoE .9393 / .9928, PLE .9522 / .9945: a gain "
-            "of .0077 / .0022",
+            "PLE paper": "single-task .9445 / .9923, MMoE .9393 / .9928, PLE .9522 / .9945: a "
+            "gain of .0077 / .0022",
             "MMoE paper": "single-task .9398 / .9933, hard sharing .9361 / .9915, cross-stitch "
             ".9406 / .9917, MMoE .9410 / .9926",
         },

@@ -21,8 +21,8 @@ from ..tasks import by_task
 class SingleTaskClassifierRegressor(MultiTaskEstimator):
     """Every task learnt alone: the reference that tells what sharing is worth.
 
-    Each task has a network of its own, embeddings included: ``y_k = h_k(f_k(x))``. They are trained
-    in one go, on the same batches, but have nothing in common.
+    Each task has a network of its own, embeddings included: ``y_k = h_k(f_k(x))``. They are
+    trained in one go, on the same batches, but have nothing in common.
 
     Parameters
     ----------
@@ -115,9 +115,9 @@ class SharedBottomClassifierRegressor(MultiTaskEstimator):
 class AsymmetricSharingClassifierRegressor(MultiTaskEstimator):
     """Asymmetric Sharing: some towers read the bottoms of other tasks beside their own.
 
-    Each task has a bottom ``f_k``. A tower reads its own and those of the tasks that ``reads`` says:
-    ``y_k = h_k([f_k(x), f_i(x), ...])``. So what one task learns helps another, and not the other
-    way round.
+    Each task has a bottom ``f_k``. A tower reads its own and those of the tasks that ``reads``
+    says: ``y_k = h_k([f_k(x), f_i(x), ...])``. So what one task learns helps another, and not the
+    other way round.
 
     Parameters
     ----------
@@ -164,7 +164,8 @@ class AsymmetricSharingClassifierRegressor(MultiTaskEstimator):
             return [list(range(position)) for position in range(len(names))]
         reads = by_task(self.reads, names, "reads", default=[])
         for name, others in reads.items():
-            if isinstance(others, str) or not set(others) <= set(names) - {name}:
+            listed = isinstance(others, (list, tuple))
+            if not listed or not set(others) <= set(names) - {name}:
                 raise ValueError(
                     f"reads of task {name!r} is {others!r}: it must be a list of other tasks, out "
                     f"of {names}."

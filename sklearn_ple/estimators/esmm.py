@@ -31,11 +31,11 @@ class ESMMClassifier(MultiTaskEstimator):
     ----------
     tower_hidden_units : sequence of int, default=(64, 32)
         Widths of the hidden layers of every task's tower.
-    %(parameters)s
     depends_on : "previous", dict or None, default="previous"
         Of a task the name of the one that it depends on, as ``{"purchase": "click"}``; "previous":
         each task depends on the one before it in y. A task can hold (its second class) only where
         the one that it depends on does. Labels that follow from others are filled in.
+    %(parameters)s
 
     Attributes
     ----------

@@ -2,6 +2,13 @@
 
 from ._gain import MTLGain, mtl_gain
 from ._gain_display import MTLGainDisplay
+from ._gates import GateUtilizationDisplay
 from ._history import TrainingHistoryDisplay
 
-__all__ = ["MTLGain", "MTLGainDisplay", "TrainingHistoryDisplay", "mtl_gain"]
+__all__ = [
+    "GateUtilizationDisplay",
+    "MTLGain",
+    "MTLGainDisplay",
+    "TrainingHistoryDisplay",
+    "mtl_gain",
+]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -15,7 +17,7 @@ _COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#
 _HATCHES = ("", "////", "....", "xxxx")
 _IDLE = 0.1
 _COLLAPSED = 0.95
-_KEYS = ["level", "expert"]
+_EVEN = "even share"
 
 
 class GateUtilizationDisplay:
@@ -81,8 +83,8 @@ class GateUtilizationDisplay:
     >>> X, y = load_nhefs(tasks=["death", "wt82_71"], return_X_y=True)
     >>> model = PLEClassifierRegressor(n_members=1, max_epochs=5, random_state=0).fit(X, y)
     >>> display = GateUtilizationDisplay.from_estimator(model, X)
-    >>> display.utilization[["level", "gate", "expert"]].values.tolist()
-    [[1, 'death', 'death 1'], [1, 'death', 'shared 1'], [1, 'wt82_71', 'wt82_71 1'], [1, 'wt82_71', 'shared 1']]
+    >>> display.utilization.query("gate == 'death'")["expert"].tolist()
+    ['death 1', 'shared 1']
     """
 
     def __init__(
@@ -140,9 +142,10 @@ class GateUtilizationDisplay:
             )
         weights = estimator.gate_weights(X)
         utilization = _summarise(weights)
-        display = cls(utilization, _find_idle(utilization), _find_collapsed(weights))
-        display._warn()
-        return display.plot(ax, **kwargs)
+        idle, collapsed = _find_idle(utilization), _find_collapsed(weights)
+        for message in [*_describe_idle(idle, utilization), *_describe_collapsed(collapsed)]:
+            warnings.warn(message, UserWarning, stacklevel=2)
+        return cls(utilization, idle, collapsed).plot(ax, **kwargs)
 
     def plot(self, ax: Any = None, **kwargs: Any) -> GateUtilizationDisplay:
         """Draw the utilization.
@@ -165,16 +168,18 @@ class GateUtilizationDisplay:
             If matplotlib is not installed.
         """
         plt = _import_pyplot()
-        places = self._places()
-        centres = places.groupby("expert")["centre"].first()
-        levels = [rows for _, rows in places.groupby("level")]
-        gates = {gate: position for position, gate in enumerate(places["gate"].unique())}
-        longest = max(map(len, centres.index))
-        breadth = np.clip(0.17 * places["x"].max(), 3.0, 14.0)
-        fits = 0.09 * longest < breadth / places["x"].max() * np.diff(np.sort(centres)).min(initial=20)
+        bars = self._lay_out()
+        levels = [rows for _, rows in bars.groupby("level")]
+        experts = bars.groupby("expert")["centre"].first().sort_values()
+        styles = {gate: _style(place) for place, gate in enumerate(bars["gate"].unique())}
+        longest, span = max(map(len, experts.index)), bars["end"].max()
+        breadth = np.clip(0.17 * span, 5.0, 14.0)
+        # About eleven letters fit into an inch between neighbours.
+        crowded = longest > 11 * breadth / span * np.diff(experts).min(initial=span)
         if ax is None:
-            high = 0.5 + 1.9 * len(levels) + (0 if fits else 0.06 * longest)
-            size = (breadth + 2.5, max(high, 1.2 + 0.2 * len(gates)))
+            wide = breadth + 1.1 + 0.09 * max(15, *map(len, styles))
+            high = 0.6 + 1.8 * len(levels) + 0.08 * longest * crowded
+            size = (wide, max(high, 1.3 + 0.21 * len(styles)))
             self.figure_ = plt.figure(figsize=size, layout="constrained")
             grid = self.figure_.add_gridspec(len(levels), 1)
         else:
@@ -185,17 +190,118 @@ class GateUtilizationDisplay:
         axes: list[Any] = []
         self.bars_ = []
         for position, rows in enumerate(levels):
-            shared = {"sharex": axes[0], "sharey": axes[0]} if axes else {}
-            panel = self.figure_.add_subplot(grid[position], **shared)
-            self.bars_.append(self._draw(panel, rows, gates, kwargs))
-            panel.set_title(f"level {rows['level'].iloc[0]}", fontsize="medium")
-            panel.set_ylabel("weight")
+            first = axes[0] if axes else None
+            panel = self.figure_.add_subplot(grid[position], sharex=first, sharey=first)
             panel.tick_params(axis="x", length=0, labelbottom=position == len(levels) - 1)
+            self.bars_.append(_draw(panel, rows, styles, kwargs))
             axes.append(panel)
         self.axes_ = np.array(axes)
+        axes[-1].set_xticks(experts, experts.index, rotation=90 * crowded)
+        axes[0].set_xlim(0, span)
         # Standard deviations may reach below zero, weights cannot.
-        axes[0].set_ylim(0, 1.05 * (places["mean"] + places["std"]).max())
-        axes[0].set_xlim(-0.5, places["x"].max() + 1.0)
-        turned = {} if fits else {"rotation": 40, "ha": "right", "rotation_mode": "anchor"}
-        axes[-1].set_xticks(centres, centres.index, **turned)
+        axes[0].set_ylim(0, 1.05 * (bars["mean"] + bars["std"]).max())
+        self._add_legend(on_figure=ax is None)
         return self
+
+    def _lay_out(self) -> pd.DataFrame:
+        """Give each bar its place x, and the centre and the end of its expert's group.
+
+        An expert has the same place at all levels. Those that more gates read, the shared ones,
+        come last.
+        """
+        bars = self.utilization.reset_index(drop=True)
+        readers = bars.groupby(["level", "expert"], sort=False)["gate"]
+        n_readers = readers.transform("size")
+        widths = n_readers.groupby(bars["expert"], sort=False).max().sort_values(kind="stable") + 1
+        ends = widths.cumsum()
+        bars["end"] = bars["expert"].map(ends)
+        bars["centre"] = bars["expert"].map(ends - widths / 2)
+        bars["x"] = bars["centre"] + readers.cumcount() - (n_readers - 1) / 2
+        return bars
+
+    def _add_legend(self, *, on_figure: bool) -> None:
+        entries: dict[str, Any] = {}
+        for ax in self.axes_:
+            handles, labels = ax.get_legend_handles_labels()
+            entries |= dict(zip(labels, handles, strict=True))
+        # The share is no gate: after these.
+        entries[_EVEN] = entries.pop(_EVEN)
+        place: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1.01, 1)}
+        owner = self.axes_[0]
+        if on_figure:
+            owner, place = self.figure_, {"loc": "outside right upper"}
+        title = "bars: mean\nlines: standard\ndeviation"
+        owner.legend(
+            entries.values(), entries.keys(), title=title, alignment="left", frameon=False, **place
+        )
+
+
+def _style(position: int) -> dict[str, Any]:
+    """Give the gates different looks."""
+    hatch, colour = divmod(position, len(_COLOURS))
+    return {"color": _COLOURS[colour], "hatch": _HATCHES[hatch % len(_HATCHES)]}
+
+
+def _draw(
+    panel: Any, rows: pd.DataFrame, styles: dict[str, dict[str, Any]], kwargs: dict[str, Any]
+) -> dict[str, Any]:
+    """Draw a level into its panel; return the bars by gate."""
+    bars = {}
+    for gate, own in rows.groupby("gate", sort=False):
+        style = {"width": 0.9, "edgecolor": "white", "linewidth": 0, "label": gate}
+        style |= styles[gate] | {"error_kw": {"elinewidth": 0.9}}
+        bars[gate] = panel.bar(own["x"], own["mean"], yerr=own["std"], **(style | kwargs))
+        even = [1 / len(own)] * len(own)
+        panel.hlines(even, own["x"] - 0.5, own["x"] + 0.5, colors="black", label=_EVEN)
+    panel.set_title(f"level {rows['level'].iloc[0]}", fontsize="medium")
+    panel.set_ylabel("weight")
+    panel.spines[["top", "right"]].set_visible(False)
+    return bars
+
+
+def _summarise(weights: list[dict[str, pd.DataFrame]]) -> pd.DataFrame:
+    """Tabulate mean and standard deviation of the weights over the rows."""
+    rows = [
+        [level, gate, expert, values.mean(), values.std(ddof=0)]
+        for level, gates in enumerate(weights, start=1)
+        for gate, frame in gates.items()
+        for expert, values in frame.items()
+    ]
+    return pd.DataFrame(rows, columns=["level", "gate", "expert", "mean", "std"])
+
+
+def _find_idle(utilization: pd.DataFrame) -> pd.DataFrame:
+    """Find the experts that none of their gates gives much weight."""
+    n_experts = utilization.groupby(["level", "gate"])["expert"].transform("size")
+    shares = utilization[["level", "expert"]].assign(share=utilization["mean"] * n_experts)
+    shares = shares.groupby(["level", "expert"], sort=False, as_index=False).mean()
+    return shares[shares["share"] < _IDLE].reset_index(drop=True)
+
+
+def _find_collapsed(weights: list[dict[str, pd.DataFrame]]) -> pd.DataFrame:
+    """Find the gates that give nearly all weight to one expert, row by row."""
+    rows = [
+        [level, gate, frame.idxmax(axis=1).mode()[0], largest]
+        for level, gates in enumerate(weights, start=1)
+        for gate, frame in gates.items()
+        if frame.shape[1] > 1 and (largest := frame.max(axis=1).mean()) > _COLLAPSED
+    ]
+    return pd.DataFrame(rows, columns=["level", "gate", "expert", "largest"])
+
+
+def _describe_idle(idle: pd.DataFrame, utilization: pd.DataFrame) -> Iterator[str]:
+    for level, expert, share in idle.itertuples(index=False):
+        here = (utilization["level"] == level) & (utilization["expert"] == expert)
+        gates = ", ".join(map(repr, utilization["gate"][here]))
+        yield (
+            f"Expert {expert!r} of level {level} is hardly used: its mean weight is {share:.2g} "
+            f"of the even share (gates: {gates}). Fewer experts may do as well."
+        )
+
+
+def _describe_collapsed(collapsed: pd.DataFrame) -> Iterator[str]:
+    for level, gate, expert, largest in collapsed.itertuples(index=False):
+        yield (
+            f"Gate {gate!r} of level {level} collapses, in most rows to expert {expert!r}: its "
+            f"largest weight is {largest:.3f} on average."
+        )

@@ -86,19 +86,7 @@ class AsymmetricSharing(Body):
             for read, n in zip(self.reads, n_outputs, strict=True)
         )
 
-    def representations(self, inputs: Tensor) -> list[Tensor]:
-        """Compute what the towers read.
-
-        Parameters
-        ----------
-        inputs : Tensor of shape (n_members, n_rows, in_features)
-            The features as each member sees them.
-
-        Returns
-        -------
-        list of Tensors of shape (n_members, n_rows, width)
-            One for each task; the more bottoms it reads, the wider.
-        """
+    def _represent(self, inputs: Tensor) -> list[Tensor]:
         bottoms = self.bottoms(inputs).unflatten(0, (self.n_members, self.n_tasks)).unbind(1)
         return [torch.cat([bottoms[task] for task in read], dim=-1) for read in self.reads]
 

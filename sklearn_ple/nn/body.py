@@ -30,23 +30,35 @@ class Body(nn.Module, ABC):
         self.n_tasks = n_tasks
         self.n_views = n_members if n_views is None else n_views
 
-    @abstractmethod
     def representations(self, inputs: Tensor) -> Any:
         """Compute what the towers read.
 
         Parameters
         ----------
         inputs : Tensor of shape (n_views, n_rows, in_features)
-            The features as each member sees them.
+            The features as each member sees them. Without the first axis, all see the same.
 
         Returns
         -------
-        Tensor of shape (n_members * n_tasks, n_rows, width)
-            One representation per member and task.
+        Tensor of shape (n_members * n_tasks, n_rows, width), or list of Tensor
+            One representation per member and task; where the tasks' differ in width, a list of
+            one tensor of shape (n_members, n_rows, width) for each task.
         """
+        views = inputs if inputs.dim() == 3 else inputs.expand(self.n_views, *inputs.shape)
+        return self._represent(views)
+
+    @abstractmethod
+    def _represent(self, inputs: Tensor) -> Any:
+        """Compute the representations from inputs with a first axis."""
 
     def penalty(self) -> Tensor | float:
-        """Compute what is added to the loss in training; nothing for most networks."""
+        """Compute what is added to the loss in training; nothing for most networks.
+
+        Returns
+        -------
+        Tensor or float
+            The penalty, a scalar.
+        """
         return 0.0
 
     def forward(self, inputs: Tensor) -> Tensor:
@@ -63,14 +75,13 @@ class Body(nn.Module, ABC):
         Tensor of shape (n_members, n_rows, sum of n_outputs)
             The tasks' outputs side by side; without a first axis if the inputs have none.
         """
-        views = inputs if inputs.dim() == 3 else inputs.expand(self.n_views, *inputs.shape)
-        outputs = self.towers(self.representations(views))
+        outputs = self.towers(self.representations(inputs))
         return outputs if inputs.dim() == 3 else outputs.squeeze(0)
 
-    def for_each_task(self, shared: Tensor) -> Tensor:
+    def _for_each_task(self, shared: Tensor) -> Tensor:
         """Give every task what its member has: (n_members, ...) to (n_members * n_tasks, ...)."""
         return shared.repeat_interleave(self.n_tasks, dim=0)
 
-    def side_by_side(self, own: Tensor, shared: Tensor) -> Tensor:
+    def _side_by_side(self, own: Tensor, shared: Tensor) -> Tensor:
         """Join what tasks have of their own and what they share, along the last axis."""
-        return torch.cat([own, self.for_each_task(shared)], dim=-1)
+        return torch.cat([own, self._for_each_task(shared)], dim=-1)

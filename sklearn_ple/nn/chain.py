@@ -41,7 +41,18 @@ class JointLogits(nn.Module):
         self.parents = list(parents)
 
     def forward(self, outputs: Tensor) -> Tensor:
-        """Map outputs of shape (..., n_outputs) to outputs of the same shape."""
+        """Turn the conditional logits into joint ones.
+
+        Parameters
+        ----------
+        outputs : Tensor of shape (..., n_outputs)
+            The outputs of all tasks.
+
+        Returns
+        -------
+        Tensor of shape (..., n_outputs)
+            The same, but joint logits in the columns of tasks that depend on others.
+        """
         columns = list(outputs.unbind(-1))
         for task, parent in self.parents:
             a, b = -columns[parent], -columns[task]

@@ -18,7 +18,8 @@ class CrossStitch(Body):
 
     Every task has a network of its own. After layer l with the activations ``a_k`` of task k, the
     cross-stitch unit gives ``b_k = sum_j A_l[k, j] * a_j``, which task k's next layer reads, or
-    its tower. ``A_l`` is learnt; it starts with .9 on the diagonal, and the rest of a row shares .1.
+    its tower. ``A_l`` is learnt; it starts with .9 on the diagonal, and the rest of a row shares
+    .1.
 
     Parameters
     ----------
@@ -87,8 +88,7 @@ class CrossStitch(Body):
             n_members=n_members,
         )
 
-    def representations(self, inputs: Tensor) -> Tensor:
-        """Compute what the towers read; see `Body.representations`."""
+    def _represent(self, inputs: Tensor) -> Tensor:
         hidden = inputs
         for layer, stitch in zip(self.layers, self.stitches, strict=True):
             own = layer(hidden).unflatten(0, (self.n_members, self.n_tasks))

@@ -78,6 +78,5 @@ class CustomizedSharing(Body):
             n_members=n_members,
         )
 
-    def representations(self, inputs: Tensor) -> Tensor:
-        """Compute what the towers read; see `Body.representations`."""
-        return self.side_by_side(self.own_bottoms(inputs), self.shared_bottom(inputs))
+    def _represent(self, inputs: Tensor) -> Tensor:
+        return self._side_by_side(self.own_bottoms(inputs), self.shared_bottom(inputs))

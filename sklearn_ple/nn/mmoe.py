@@ -113,17 +113,28 @@ class MMoE(Body):
             width, n_outputs, tower_hidden_units, dropout=dropout, n_members=n_members, **options
         )
 
-    def representations(self, inputs: Tensor) -> Tensor:
-        """Compute what the towers read; see `Body.representations`."""
+    def _represent(self, inputs: Tensor) -> Tensor:
         mixed = inputs
         for experts, gates in zip(self.experts, self.gates, strict=True):
             weights = gates(inputs).unflatten(0, (self.n_members, -1))
             bank = experts(mixed).unflatten(0, (self.n_members, 1, -1))
             mixed = mix(weights, bank).flatten(0, 1)
-        return self.for_each_task(mixed) if self.shared_gate else mixed
+        return self._for_each_task(mixed) if self.shared_gate else mixed
 
     def gate_names(self, tasks: Sequence[str]) -> list[list[GateNames]]:
-        """Name the gates and their experts, level by level."""
+        """Name the gates and their experts.
+
+        Parameters
+        ----------
+        tasks : sequence of str
+            Names of the tasks.
+
+        Returns
+        -------
+        list of list of GateNames
+            For each level its modules of gates, each with the names of its gates and of the
+            experts that these weigh.
+        """
         experts = numbered("expert", self.n_experts)
         upper = [f"to {expert}" for expert in experts]
         last = ["all tasks"] if self.shared_gate else list(tasks)

@@ -128,15 +128,26 @@ class PLE(Body):
             n_members=n_members,
         )
 
-    def representations(self, inputs: Tensor) -> Tensor:
-        """Compute what the towers read; see `Body.representations`."""
+    def _represent(self, inputs: Tensor) -> Tensor:
         task_branches = shared_branch = inputs
         for level in self.levels:
             task_branches, shared_branch = level(task_branches, shared_branch)
         return task_branches
 
     def gate_names(self, tasks: Sequence[str]) -> list[list[GateNames]]:
-        """Name the gates and their experts, level by level."""
+        """Name the gates and their experts.
+
+        Parameters
+        ----------
+        tasks : sequence of str
+            Names of the tasks.
+
+        Returns
+        -------
+        list of list of GateNames
+            For each level its modules of gates, each with the names of its gates and of the
+            experts that these weigh.
+        """
         return [level.gate_names(tasks) for level in self.levels]
 
 
@@ -246,5 +257,5 @@ class ExtractionLevel(nn.Module):
         shared = numbered("shared", self.n_shared)
         names = [GateNames(self.task_gates, list(tasks), [experts + shared for experts in own])]
         if self.shared_gate is not None:
-            names.append(GateNames(self.shared_gate, ["shared"], [[*chain(*own), *shared]]))
+            names.append(GateNames(self.shared_gate, ["shared gate"], [[*chain(*own), *shared]]))
         return names

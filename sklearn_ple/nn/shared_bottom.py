@@ -74,6 +74,5 @@ class SharedBottom(Body):
             n_members=n_members,
         )
 
-    def representations(self, inputs: Tensor) -> Tensor:
-        """Compute what the towers read; see `Body.representations`."""
-        return self.for_each_task(self.bottom(inputs))
+    def _represent(self, inputs: Tensor) -> Tensor:
+        return self._for_each_task(self.bottom(inputs))

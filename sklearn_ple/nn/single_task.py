@@ -74,6 +74,5 @@ class SingleTask(Body):
             n_members=n_members,
         )
 
-    def representations(self, inputs: Tensor) -> Tensor:
-        """Compute what the towers read; see `Body.representations`."""
+    def _represent(self, inputs: Tensor) -> Tensor:
         return self.bottoms(inputs)

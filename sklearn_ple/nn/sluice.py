@@ -111,13 +111,12 @@ class Sluice(Body):
             n_members=n_members,
         )
 
-    def representations(self, inputs: Tensor) -> Tensor:
-        """Compute what the towers read; see `Body.representations`."""
+    def _represent(self, inputs: Tensor) -> Tensor:
         hidden, mixed = inputs, []
         for layer, alpha in zip(self.layers, self.alphas, strict=True):
             parts = layer(hidden).unflatten(2, (self.n_subspaces, -1)).transpose(1, 2)
             # (n_members, T * G, n_rows, width / G)
-            parts = parts.reshape(self.n_members, -1, *parts.shape[2:])
+            parts = parts.unflatten(0, (self.n_members, self.n_tasks)).flatten(1, 2)
             parts = torch.bmm(alpha, parts.flatten(2)).view_as(parts)
             parts = parts.unflatten(1, (self.n_tasks, self.n_subspaces))
             hidden = parts.transpose(2, 3).flatten(3).flatten(0, 1)
@@ -128,7 +127,13 @@ class Sluice(Body):
         return (weights * torch.stack(mixed)).sum(dim=0)
 
     def penalty(self) -> Tensor:
-        """Compute the penalty on subspaces that are not orthogonal, a mean over the members."""
+        """Compute the penalty on subspaces that are not orthogonal.
+
+        Returns
+        -------
+        Tensor
+            The penalty, a scalar: the members' mean.
+        """
         total = self.alphas[0].new_zeros(())
         for layer in self.layers:
             weight = layer.layers[0].weight.unflatten(1, (self.n_subspaces, -1))

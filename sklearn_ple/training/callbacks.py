@@ -64,7 +64,8 @@ class RecordEpoch(Callback):
     def on_epoch_begin(self, net: MultiTaskNet, **_: Any) -> None:
         """Start the clock."""
         self.start_ = time.perf_counter()
-        net.history.record("learning_rate", float(net.optimizer_.param_groups[0]["lr"]))
+        # The last group is that of the parameters without a rate of their own.
+        net.history.record("learning_rate", float(net.optimizer_.param_groups[-1]["lr"]))
 
     def on_epoch_end(self, net: MultiTaskNet, **_: Any) -> None:
         """Record the epoch."""

@@ -106,7 +106,7 @@ class MultiTaskNet(NeuralNet):
         targets, weights = to_tensor(y_true, device=self.device)
         sums = self.criterion_.task_sums(y_pred, targets, weights)
         self._sums.append(sums.detach())
-        return self.criterion_.combine(sums)[0]
+        return self.criterion_.combine(sums)[0] + self.module_.body.penalty()
 
     @property
     def evaluated_module(self) -> torch.nn.Module:
@@ -199,16 +199,25 @@ def make_net(
     batch_size: int,
     device: str,
     dtype: torch.dtype,
+    rate_factors: dict[str, float],
     net_params: dict[str, Any] | None,
 ) -> MultiTaskNet:
-    """Create and initialise a net; the parameters are those of the estimators."""
+    """Create and initialise a net; the parameters are those of the estimators.
+
+    ``rate_factors`` tells how many times as fast some parameters learn, by a pattern of their
+    names; these do not decay.
+    """
     optimizer_class = OPTIMIZERS[optimizer] if isinstance(optimizer, str) else optimizer
     options: dict[str, Any] = {"optimizer": optimizer_class, "lr": learning_rate}
+    free: dict[str, float] = {}
     if "weight_decay" in inspect.signature(optimizer_class).parameters:
         options["optimizer__weight_decay"] = weight_decay
         # What is looked up or added has no scale that decay would hold in check.
         free = {"weight_decay": 0.0}
-        options["optimizer__param_groups"] = [("*embedding*", free), ("*bias", free)]
+    options["optimizer__param_groups"] = [
+        *((name, free | {"lr": factor * learning_rate}) for name, factor in rate_factors.items()),
+        *((name, free) for name in ("*embedding*", "*bias") if free),
+    ]
     # One kernel for all parameters: the step is a good part of the time of small networks.
     if isinstance(optimizer, str) and device != "mps":
         options["optimizer__fused"] = True

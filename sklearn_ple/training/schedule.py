@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from skorch.callbacks import LRScheduler
@@ -17,7 +18,7 @@ OPTIMIZERS: dict[str, type[torch.optim.Optimizer]] = {
 }
 
 
-def cosine(learning_rate: float, n_epochs: int, n_batches: int) -> LRScheduler:
+def cosine(n_epochs: int, n_batches: int) -> LRScheduler:
     """Fall along half a cosine from the learning rate to zero over the epochs."""
     return LRScheduler(
         lr_scheduler.CosineAnnealingLR,
@@ -28,13 +29,20 @@ def cosine(learning_rate: float, n_epochs: int, n_batches: int) -> LRScheduler:
     )
 
 
-def one_cycle(learning_rate: float, n_epochs: int, n_batches: int) -> LRScheduler:
+class OneCycle(lr_scheduler.OneCycleLR):
+    """One cycle for every group of parameters up to the learning rate that it has."""
+
+    def __init__(self, optimizer: torch.optim.Optimizer, **options: Any):
+        rates = [group["lr"] for group in optimizer.param_groups]
+        super().__init__(optimizer, max_lr=rates, **options)
+
+
+def one_cycle(n_epochs: int, n_batches: int) -> LRScheduler:
     """Rise to the learning rate over the first 30 % of the steps, then fall to zero."""
     return LRScheduler(
-        lr_scheduler.OneCycleLR,
+        OneCycle,
         step_every="batch",
         event_name=None,
-        max_lr=learning_rate,
         total_steps=n_epochs * n_batches + 1,
         # The other optimizers' momentum stays theirs.
         cycle_momentum=False,
@@ -43,7 +51,7 @@ def one_cycle(learning_rate: float, n_epochs: int, n_batches: int) -> LRSchedule
 
 
 #: Makers of the callback by the names that the estimators take; None for a constant rate.
-LR_SCHEDULES: dict[str, Callable[[float, int, int], LRScheduler] | None] = {
+LR_SCHEDULES: dict[str, Callable[[int, int], LRScheduler] | None] = {
     "constant": None,
     "cosine": cosine,
     "one_cycle": one_cycle,
@@ -66,8 +74,8 @@ def default_learning_rate(batch_size: int) -> float:
 
 
 def default_epochs(n_rows: int) -> int:
-    """Epochs at most: 12 of 50,000 rows, and as their root grows fewer, from 20 to 4."""
-    return round(min(max(12 * (50_000 / n_rows) ** 0.5, 4), 20))
+    """Epochs at most: 12 of 50,000 rows, and as their root grows fewer, from 30 to 4."""
+    return round(min(max(12 * (50_000 / n_rows) ** 0.5, 4), 30))
 
 
 def default_patience(n_rows: int) -> int:

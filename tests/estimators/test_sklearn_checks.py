@@ -2,9 +2,11 @@
 
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
+import sklearn_ple
 from sklearn_ple import PLEClassifier, PLEClassifierRegressor, PLERegressor
 
 CLASSES = [PLEClassifierRegressor, PLEClassifier, PLERegressor]
+ALL_CLASSES = [getattr(sklearn_ple, name) for name in sklearn_ple.__all__ if name != "__version__"]
 
 _DROPOUT = (
     "Which activations drop out depends on how many rows there are, and a row repeated is dropped "
@@ -21,7 +23,7 @@ SMALL = {"n_members": 2, "random_state": 0}
 
 
 @parametrize_with_checks(
-    [cls(dtype="float64", dropout=0.0, feature_dropout=0.0, **SMALL) for cls in CLASSES]
+    [cls(dtype="float64", dropout=0.0, feature_dropout=0.0, **SMALL) for cls in ALL_CLASSES]
 )
 def test_checks_float64(estimator, check):
     check(estimator)

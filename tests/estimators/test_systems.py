@@ -1,0 +1,380 @@
+"""What every estimator of mixed tasks has in common, and what each has of its own."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone
+from sklearn.metrics import r2_score
+from sklearn.model_selection import GridSearchCV
+from skorch.callbacks import Callback
+
+import sklearn_ple
+from sklearn_ple import (
+    AsymmetricSharingClassifierRegressor,
+    CGCClassifierRegressor,
+    CrossStitchClassifierRegressor,
+    CustomizedSharingClassifierRegressor,
+    ESMMClassifier,
+    MMoEClassifierRegressor,
+    PLEClassifierRegressor,
+    SharedBottomClassifierRegressor,
+    SingleTaskClassifierRegressor,
+    SluiceClassifierRegressor,
+    nn,
+)
+
+#: Of every estimator the network, and values of its own parameters that are not the defaults.
+SYSTEMS = {
+    AsymmetricSharingClassifierRegressor: (
+        nn.AsymmetricSharing,
+        {"reads": {"stage": ["price", "visits"]}, "bottom_hidden_units": [6, 5]},
+    ),
+    CGCClassifierRegressor: (
+        nn.PLE,
+        {
+            "n_shared_experts": 2,
+            "n_specific_experts": 3,
+            "expert_hidden_units": [6, 5],
+            "gate_hidden_units": [4],
+        },
+    ),
+    CrossStitchClassifierRegressor: (
+        nn.CrossStitch,
+        {"hidden_units": [6, 5], "by_channel": True, "stitch_rate_factor": 3.0},
+    ),
+    CustomizedSharingClassifierRegressor: (nn.CustomizedSharing, {"bottom_hidden_units": [6, 5]}),
+    MMoEClassifierRegressor: (
+        nn.MMoE,
+        {
+            "n_levels": 2,
+            "n_experts": 2,
+            "expert_hidden_units": [6, 5],
+            "gate_hidden_units": [4],
+            "shared_gate": True,
+        },
+    ),
+    PLEClassifierRegressor: (
+        nn.PLE,
+        {
+            "n_levels": 2,
+            "n_shared_experts": 2,
+            "n_specific_experts": 3,
+            "expert_hidden_units": [6, 5],
+            "gate_hidden_units": [4],
+            "residual": True,
+        },
+    ),
+    SharedBottomClassifierRegressor: (nn.SharedBottom, {"bottom_hidden_units": [6, 5]}),
+    SingleTaskClassifierRegressor: (nn.SingleTask, {"bottom_hidden_units": [6, 5]}),
+    SluiceClassifierRegressor: (
+        nn.Sluice,
+        {
+            "hidden_units": [6, 6, 6],
+            "n_subspaces": 3,
+            "orthogonality": 0.1,
+            "mixing_rate_factor": 3.0,
+        },
+    ),
+}
+#: Parameters that the network does not take as they are.
+NOT_THE_NETWORKS = {"reads", "stitch_rate_factor", "mixing_rate_factor"}
+N = 120
+
+every_system = pytest.mark.parametrize("cls", SYSTEMS)
+
+
+def model(cls, **params):
+    return cls(**({"max_epochs": 2, "n_members": 2, "random_state": 0} | params))
+
+
+@pytest.fixture(scope="module")
+def table():
+    rng = np.random.RandomState(0)
+    X = pd.DataFrame(rng.randn(N, 3), columns=["s", "t", "u"])
+    X["place"] = pd.Categorical(rng.choice(["north", "south", "west"], N))
+    X.loc[::9, "t"] = np.nan
+    y = pd.DataFrame(
+        {
+            "stage": np.where(X["s"] > 0, "late", "early"),
+            "colour": rng.choice(["red", "green", "blue"], N),
+            "price": X["u"] * 3 + 60,
+            "visits": rng.poisson(np.exp(X["s"])).astype(float),
+        }
+    )
+    for step, column in enumerate(y, start=3):
+        y.loc[::step, column] = np.nan
+    return X, y
+
+
+@pytest.fixture(scope="module")
+def numbers():
+    """Two tasks that are linear in the features, to train on and to test on."""
+    rng = np.random.RandomState(0)
+    X = rng.randn(500, 4)
+    y = X @ np.array([[1.0, 2.0], [1.0, 0.0], [0.0, -1.0], [0.5, 0.5]]) + 0.3 * rng.randn(500, 2)
+    return X[:400], y[:400], X[400:], y[400:]
+
+
+def test_there_is_a_row_for_every_estimator():
+    names = {name for name in sklearn_ple.__all__ if name.endswith("ClassifierRegressor")}
+    assert names == {cls.__name__ for cls in SYSTEMS}
+
+
+@every_system
+@pytest.mark.parametrize("n_members", [1, 3])
+def test_learns_tasks_of_all_kinds_with_missing_labels(cls, n_members, table):
+    X, y = table
+    fitted = model(cls, n_members=n_members, task_types={"visits": "count"}).fit(X, y)
+    assert list(fitted.task_types_.values()) == ["binary", "multiclass", "regression", "count"]
+    predicted = fitted.predict(X)
+    assert list(predicted.columns) == list(y.columns) and predicted.index.equals(X.index)
+    assert set(predicted["stage"]) <= {"late", "early"}
+    assert set(predicted["colour"]) <= {"red", "green", "blue"}
+    assert np.isfinite(predicted["price"]).all() and (predicted["visits"] > 0).all()
+    stage, colour, price, visits = fitted.predict_proba(X)
+    assert stage.shape == (N, 2) and colour.shape == (N, 3) and price is visits is None
+    assert np.isfinite(fitted.score(X, y))
+    assert np.isfinite([epoch["loss"] for epoch in fitted.history_]).all()
+
+
+@every_system
+def test_own_parameters_reach_the_network(cls, table):
+    X, y = table
+    network, params = SYSTEMS[cls]
+    fitted = model(cls, **params, tower_hidden_units=[7], activation="tanh").fit(X, y)
+    body = fitted.module_.body
+    options = {name: value for name, value in params.items() if name not in NOT_THE_NETWORKS}
+    if "reads" in params:
+        options["reads"] = [[2, 3], [], [], []]
+    read = []
+    with body.register_forward_pre_hook(lambda _, inputs: read.extend(inputs)):
+        fitted.predict(X)
+    expected = network(
+        read[0].shape[2],
+        [1, 3, 1, fitted.classes_[3].size],
+        **options,
+        tower_hidden_units=[7],
+        activation="tanh",
+        n_members=2,
+    )
+    # Refuses parameters of other names or shapes.
+    expected.load_state_dict(body.state_dict())
+    assert_allclose(body(read[0]).detach(), expected(read[0]).detach(), rtol=1e-5, atol=1e-6)
+    assert body.penalty() == expected.penalty()
+
+
+@every_system
+def test_grid_search_over_an_own_parameter(cls, table):
+    X, y = table
+    name, value = list(SYSTEMS[cls][1].items())[-1]
+    if cls is SluiceClassifierRegressor:
+        name, value = "n_subspaces", 4
+    grid = {name: [getattr(cls(), name), value]}
+    search = GridSearchCV(model(cls, max_epochs=1), grid, cv=2, error_score="raise").fit(X, y)
+    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+    assert list(search.predict(X).columns) == list(y.columns)
+
+
+@every_system
+def test_parameters_are_set_cloned_documented_and_constrained(cls):
+    own = SYSTEMS[cls][1]
+    shared = set(ESMMClassifier().get_params())
+    assert set(cls().get_params()) - shared - set(own) <= {"bottom_hidden_units"}
+    estimator = cls(**own)
+    assert clone(estimator).get_params() == estimator.get_params()
+    again = cls().set_params(**own)
+    assert all(getattr(again, name) is value for name, value in own.items())
+    for name in cls().get_params():
+        assert f"\n{name} : " in cls.__doc__ and name in cls._parameter_constraints
+    assert "%(" not in cls.__doc__
+
+
+@every_system
+def test_the_same_seed_gives_the_same_predictions(cls, table):
+    X, y = table
+    first, second, other = (
+        model(cls, random_state=seed).fit(X, y).predict(X)["price"] for seed in (0, 0, 1)
+    )
+    assert_array_equal(first, second)
+    assert not np.allclose(first, other)
+
+
+@every_system
+def test_learns_a_linear_problem(cls, numbers):
+    X, y, X_test, y_test = numbers
+    fitted = model(cls, max_epochs=15, learning_rate=0.01, dropout=0.1).fit(X, y)
+    scores = r2_score(y_test, fitted.predict(X_test), multioutput="raw_values")
+    assert scores.min() > 0.5
+
+
+@every_system
+def test_warm_start_goes_on(cls, numbers):
+    X, y, *_ = numbers
+    fitted = model(cls, max_epochs=4, warm_start=True, learning_rate=0.01).fit(X, y)
+    fitted.fit(X, y)
+    losses = [epoch["loss"] for epoch in fitted.history_]
+    assert len(losses) == 8 and max(losses[4:]) < losses[0]
+    assert losses[4] < losses[1]
+
+
+@pytest.mark.parametrize(
+    ("cls", "params", "message"),
+    [
+        *((cls, {"n_members": 0}, "'n_members' parameter") for cls in SYSTEMS),
+        *(
+            (cls, {name: -1}, f"'{name}' parameter")
+            for cls, (_, own) in SYSTEMS.items()
+            for name in own
+        ),
+        (CGCClassifierRegressor, {"n_shared_experts": 0, "n_specific_experts": 0}, "both 0"),
+        (CGCClassifierRegressor, {"expert_hidden_units": ()}, "expert_hidden_units is empty"),
+        (MMoEClassifierRegressor, {"expert_hidden_units": ()}, "expert_hidden_units is empty"),
+        (MMoEClassifierRegressor, {"n_experts": 0}, "'n_experts' parameter"),
+        (CrossStitchClassifierRegressor, {"hidden_units": ()}, "hidden_units is empty"),
+        (SluiceClassifierRegressor, {"hidden_units": (4, 6)}, r"hidden_units=\(4, 6\) do not"),
+        (SluiceClassifierRegressor, {"n_subspaces": 5}, "a multiple of n_subspaces=5"),
+        (AsymmetricSharingClassifierRegressor, {"reads": "next"}, "'reads' parameter"),
+        *(
+            (AsymmetricSharingClassifierRegressor, {"reads": reads}, message)
+            for reads, message in [
+                ({"prices": ["stage"]}, r"reads names \['prices'\], but the tasks are"),
+                ({"price": ["stages"]}, r"reads of task 'price' is \['stages'\]"),
+                ({"price": ["price"]}, "reads of task 'price' is .* a list of other tasks"),
+                ({"price": "stage"}, "reads of task 'price' is 'stage'"),
+                ({"price": 0}, "reads of task 'price' is 0"),
+            ]
+        ),
+    ],
+)
+def test_bad_values_name_the_parameter_and_leave_nothing_half_fitted(cls, params, message, table):
+    estimator = model(cls, **params)
+    with pytest.raises(ValueError, match=message):
+        estimator.fit(*table)
+    assert not [name for name in vars(estimator) if name.endswith("_")]
+
+
+# -- what they have of their own ------------------------------------------------------------------
+
+
+def test_cgc_is_ple_of_one_level(table):
+    X, y = table
+    own = {"n_shared_experts": 2, "gate_hidden_units": (4,)}
+    cgc, ple = (
+        model(cls, **own).fit(X, y) for cls in (CGCClassifierRegressor, PLEClassifierRegressor)
+    )
+    pd.testing.assert_frame_equal(cgc.predict(X), ple.predict(X))
+
+
+@pytest.mark.parametrize(
+    ("cls", "independent"),
+    [(SingleTaskClassifierRegressor, True), (SharedBottomClassifierRegressor, False)],
+)
+def test_only_tasks_learnt_alone_do_not_depend_on_other_labels(cls, independent, table):
+    X, y = table
+    # Bins would be those of a tree that predicts all tasks.
+    estimator = model(cls, numeric_embedding=None, early_stopping=False)
+    first = clone(estimator).fit(X, y).predict(X)["price"]
+    other = y.assign(stage=y["stage"].map({"late": "early", "early": "late"}))
+    second = clone(estimator).fit(X, other).predict(X)["price"]
+    assert np.array_equal(first, second) == independent
+
+
+def test_tasks_learnt_alone_have_embeddings_of_their_own(table):
+    X, y = table
+    alone, together = (
+        model(cls).fit(X, y).module_
+        for cls in (SingleTaskClassifierRegressor, SharedBottomClassifierRegressor)
+    )
+    wide, narrow = (module.embedding.weight.shape[1] for module in (alone, together))
+    assert wide == 4 * narrow
+
+
+@pytest.mark.parametrize(
+    ("reads", "expected"),
+    [
+        ("previous", [[0], [1, 0], [2, 0, 1], [3, 0, 1, 2]]),
+        ({}, [[0], [1], [2], [3]]),
+        ({"stage": ["visits", "colour"]}, [[0, 3, 1], [1], [2], [3]]),
+    ],
+)
+def test_reads_are_those_of_the_tasks_named(reads, expected, table):
+    fitted = model(AsymmetricSharingClassifierRegressor, reads=reads, max_epochs=1).fit(*table)
+    assert fitted.module_.body.reads == expected
+
+
+RATES = []
+
+
+class Spy(Callback):
+    """Keeps the rate and decay of every parameter at every step, by name."""
+
+    def on_batch_end(self, net, training=False, **_):
+        names = {id(p): name for name, p in net.module_.named_parameters()}
+        RATES.append(
+            {
+                names[id(p)]: (group["lr"], group["weight_decay"])
+                for group in net.optimizer_.param_groups
+                for p in group["params"]
+            }
+        )
+
+
+@pytest.mark.parametrize("lr_schedule", ["constant", "cosine", "one_cycle"])
+@pytest.mark.parametrize(
+    ("cls", "parameter", "mixings"),
+    [
+        (CrossStitchClassifierRegressor, "stitch_rate_factor", ["stitches.0", "stitches.1"]),
+        (SluiceClassifierRegressor, "mixing_rate_factor", ["alphas.0", "alphas.1", "betas"]),
+    ],
+)
+def test_only_mixings_learn_at_another_rate(cls, parameter, mixings, lr_schedule, numbers):
+    X, y, *_ = numbers
+    RATES.clear()
+    fitted = model(
+        cls,
+        hidden_units=(8, 8),
+        learning_rate=0.01,
+        lr_schedule=lr_schedule,
+        callbacks=[Spy()],
+        early_stopping=False,
+        **{parameter: 5.0},
+    ).fit(X, y)
+    mixings = {f"body.{name}" for name in mixings}
+    for step in RATES:
+        assert step.keys() == dict(fitted.module_.named_parameters()).keys() > mixings
+        (rate,) = {rate for name, (rate, _) in step.items() if name not in mixings}
+        assert_allclose([step[name][0] for name in mixings], 5 * rate)
+        assert {step[name][1] for name in mixings} == {0.0}
+    highest = max(step["body.towers.heads.0.weight"][0] for step in RATES)
+    assert_allclose(highest, 0.01, rtol=0.05)
+    first = RATES[0]["body.towers.heads.0.weight"][0]
+    assert_allclose(fitted.history_[0]["learning_rate"], first, rtol=0.3)
+
+
+@pytest.mark.parametrize(("factor", "moves"), [(1e-6, False), (10.0, True)])
+def test_stitches_move_as_fast_as_asked_for(factor, moves, numbers):
+    X, y, *_ = numbers
+    fitted = model(CrossStitchClassifierRegressor, stitch_rate_factor=factor).fit(X, y)
+    stitch = fitted.module_.body.stitches[0].detach()[..., 0]
+    start = torch.tensor([[0.9, 0.1], [0.1, 0.9]]).expand(2, 2, 2)
+    assert (not np.allclose(stitch, start, atol=1e-4)) == moves
+
+
+@pytest.mark.parametrize(("orthogonality", "is_orthogonal"), [(0.0, False), (100.0, True)])
+def test_the_penalty_keeps_subspaces_apart(orthogonality, is_orthogonal, numbers):
+    X, y, *_ = numbers
+    fitted = model(
+        SluiceClassifierRegressor,
+        hidden_units=(4,),
+        orthogonality=orthogonality,
+        max_epochs=15,
+        learning_rate=0.02,
+        weight_decay=0.0,
+    ).fit(X, y)
+    weights = fitted.module_.body.layers[0].layers[0].weight.detach()
+    first, second = torch.nn.functional.normalize(weights, dim=2).split(2, dim=1)
+    # Cosines of the angles between what activations of the two subspaces read.
+    cosines = (first @ second.mT).abs()
+    assert (cosines.max() < 0.05) == is_orthogonal

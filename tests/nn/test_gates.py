@@ -1,0 +1,102 @@
+"""Gates and experts by name, and a look at the gates' weights."""
+
+import numpy as np
+import pytest
+import torch
+
+from sklearn_ple.nn import PLE, MMoE
+from sklearn_ple.nn.gates import recorded, weights_of
+
+TASKS = ["a", "b"]
+
+
+def named(network):
+    """Give the experts' names by the gate's, level by level."""
+    return [
+        {gate: own for part in level for gate, own in zip(part.gates, part.experts, strict=True)}
+        for level in network.gate_names(TASKS)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (
+            {"n_shared_experts": 2, "n_specific_experts": 1},
+            [{"a": ["a 1", "shared 1", "shared 2"], "b": ["b 1", "shared 1", "shared 2"]}],
+        ),
+        (
+            {"n_shared_experts": 1, "n_specific_experts": 2, "n_levels": 2},
+            [
+                {
+                    "a": ["a 1", "a 2", "shared 1"],
+                    "b": ["b 1", "b 2", "shared 1"],
+                    "shared gate": ["a 1", "a 2", "b 1", "b 2", "shared 1"],
+                },
+                {"a": ["a 1", "a 2", "shared 1"], "b": ["b 1", "b 2", "shared 1"]},
+            ],
+        ),
+        (
+            {"n_shared_experts": 0, "n_specific_experts": 2, "n_levels": 2},
+            [{"a": ["a 1", "a 2"], "b": ["b 1", "b 2"]}] * 2,
+        ),
+        (
+            {"n_shared_experts": 1, "n_specific_experts": 0},
+            [{"a": ["shared 1"], "b": ["shared 1"]}],
+        ),
+    ],
+)
+def test_names_of_ple(options, expected):
+    assert named(PLE(3, [1, 2], **options)) == expected
+
+
+EXPERTS = ["expert 1", "expert 2"]
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({}, [{"a": EXPERTS, "b": EXPERTS}]),
+        ({"shared_gate": True}, [{"all tasks": EXPERTS}]),
+        (
+            {"n_levels": 2},
+            [{"to expert 1": EXPERTS, "to expert 2": EXPERTS}, {"a": EXPERTS, "b": EXPERTS}],
+        ),
+    ],
+)
+def test_names_of_mmoe(options, expected):
+    assert named(MMoE(3, [1, 2], n_experts=2, **options)) == expected
+
+
+@pytest.mark.parametrize("n_members", [1, 3])
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda n: PLE(3, [1, 2], n_levels=2, n_members=n),
+        lambda n: MMoE(3, [1, 2], n_levels=2, n_members=n),
+        lambda n: MMoE(3, [1, 2], shared_gate=True, n_members=n),
+        lambda n: MMoE(3, [1, 2], n_experts=1, n_members=n),
+    ],
+)
+def test_there_is_a_weight_for_every_member_gate_row_and_expert(make, n_members):
+    torch.manual_seed(0)
+    network = make(n_members)
+    parts = [part for level in network.gate_names(TASKS) for part in level]
+    inputs = torch.randn(n_members, 7, 3)
+    with recorded([part.module for part in parts]) as batches:
+        for batch in inputs.split(4, dim=1):
+            network(batch)
+    for part, outputs in zip(parts, batches, strict=True):
+        weights = weights_of(outputs, n_members)
+        assert weights.shape == (n_members, len(part.gates), 7, len(part.experts[0]))
+        assert not weights.requires_grad
+        np.testing.assert_allclose(weights.sum(-1), 1.0, rtol=1e-5)
+
+
+def test_recording_ends_with_an_error():
+    network = MMoE(3, [1])
+    module = network.gates[0]
+    with pytest.raises(RuntimeError), recorded([module]) as batches:
+        network(torch.zeros(2, 99))
+    network(torch.zeros(2, 3))
+    assert batches == [[]] and not module._forward_hooks

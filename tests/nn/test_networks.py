@@ -1,0 +1,527 @@
+"""The networks beside PLE against loops over rows, members and tasks of their equations."""
+
+import numpy as np
+import pytest
+import torch
+
+from sklearn_ple.nn import (
+    PLE,
+    AsymmetricSharing,
+    CrossStitch,
+    CustomizedSharing,
+    MMoE,
+    SharedBottom,
+    SingleTask,
+    Sluice,
+)
+
+IN_FEATURES = 4
+DEFAULTS = {"n_outputs": [1, 3, 1], "tower_hidden_units": (4,), "activation": "tanh"}
+
+
+def linear(params, prefix, index, x):
+    """Evaluate linear layer number ``index`` of a bank on one row."""
+    return params[f"{prefix}.weight"][index] @ x + params[f"{prefix}.bias"][index]
+
+
+def mlp(params, prefix, index, x, n_layers):
+    """Evaluate MLP number ``index`` of a bank on one row."""
+    for depth in range(n_layers):
+        x = torch.tanh(linear(params, f"{prefix}.layers.{depth}", index, x))
+    return x
+
+
+def towers(params, member, representations, options):
+    """Evaluate the towers of one member, all of one width, on one row's representations."""
+    n_tasks, n_layers = len(representations), len(options["tower_hidden_units"])
+    outputs = []
+    for k, x in enumerate(representations):
+        hidden = mlp(params, "towers.hidden", member * n_tasks + k, x, n_layers)
+        outputs.append(linear(params, f"towers.heads.{k}", member, hidden))
+    return torch.cat(outputs)
+
+
+def bottoms(params, prefix, member, views, options):
+    """Evaluate the bottoms of one member, task k's on view k of one row."""
+    n_layers = len(options["bottom_hidden_units"])
+    first = member * len(views)
+    return [mlp(params, prefix, first + k, x, n_layers) for k, x in enumerate(views)]
+
+
+def naive_single_task(params, member, views, options):
+    return towers(params, member, bottoms(params, "bottoms", member, views, options), options)
+
+
+def naive_shared_bottom(params, member, x, options):
+    n_tasks = len(options["n_outputs"])
+    (shared,) = bottoms(params, "bottom", member, [x], options)
+    return towers(params, member, [shared] * n_tasks, options)
+
+
+def naive_customized_sharing(params, member, x, options):
+    n_tasks = len(options["n_outputs"])
+    (shared,) = bottoms(params, "shared_bottom", member, [x], options)
+    own = bottoms(params, "own_bottoms", member, [x] * n_tasks, options)
+    return towers(params, member, [torch.cat([f, shared]) for f in own], options)
+
+
+def naive_asymmetric_sharing(params, member, x, options):
+    n_tasks, n_layers = len(options["n_outputs"]), len(options["tower_hidden_units"])
+    own = bottoms(params, "bottoms", member, [x] * n_tasks, options)
+    outputs = []
+    for k in range(n_tasks):
+        read = torch.cat([own[k], *(own[other] for other in options["reads"][k])])
+        hidden = mlp(params, f"towers.{k}.hidden", member, read, n_layers)
+        outputs.append(linear(params, f"towers.{k}.heads.0", member, hidden))
+    return torch.cat(outputs)
+
+
+def naive_cross_stitch(params, member, x, options):
+    n_tasks = len(options["n_outputs"])
+    hidden = [x] * n_tasks
+    for depth in range(len(options["hidden_units"])):
+        own = [
+            mlp(params, f"layers.{depth}", member * n_tasks + k, hidden[k], 1)
+            for k in range(n_tasks)
+        ]
+        stitch = params[f"stitches.{depth}"][member]
+        # stitch[k, j] is one number, or one for each channel.
+        hidden = [sum(stitch[k, j] * own[j] for j in range(n_tasks)) for k in range(n_tasks)]
+    return towers(params, member, hidden, options)
+
+
+def naive_sluice(params, member, x, options):
+    n_tasks, n_parts = len(options["n_outputs"]), options["n_subspaces"]
+    n_layers, width = len(options["hidden_units"]), options["hidden_units"][0] // n_parts
+    hidden, layers = [x] * n_tasks, []
+    for depth in range(n_layers):
+        alpha = params[f"alphas.{depth}"][member]
+        parts = []
+        for k in range(n_tasks):
+            own = mlp(params, f"layers.{depth}", member * n_tasks + k, hidden[k], 1)
+            parts += [own[g * width : (g + 1) * width] for g in range(n_parts)]
+        mixed = [
+            sum(alpha[row, column] * part for column, part in enumerate(parts))
+            for row in range(len(parts))
+        ]
+        hidden = [torch.cat(mixed[k * n_parts : (k + 1) * n_parts]) for k in range(n_tasks)]
+        layers.append(hidden)
+    if n_layers > 1:
+        beta = params["betas"][member]
+        hidden = [sum(beta[k, j] * layers[j][k] for j in range(n_layers)) for k in range(n_tasks)]
+    return towers(params, member, hidden, options)
+
+
+def naive_mmoe(params, member, x, options):
+    n_tasks, n_experts = len(options["n_outputs"]), options["n_experts"]
+    inputs = [x] * n_experts
+    for level in range(options["n_levels"]):
+        experts = [
+            mlp(
+                params,
+                f"experts.{level}",
+                member * n_experts + e,
+                inputs[e],
+                len(options["expert_hidden_units"]),
+            )
+            for e in range(n_experts)
+        ]
+        is_last = level == options["n_levels"] - 1
+        n_gates = n_experts if not is_last else 1 if options["shared_gate"] else n_tasks
+        inputs = []
+        for gate in range(n_gates):
+            index, prefix = member * n_gates + gate, f"gates.{level}"
+            hidden = mlp(params, f"{prefix}.hidden", index, x, len(options["gate_hidden_units"]))
+            weights = [1.0]
+            if n_experts > 1:
+                scores = (params[f"{prefix}.logits.weight"][index] @ hidden).exp()
+                weights = scores / scores.sum()
+            inputs.append(sum(w * e for w, e in zip(weights, experts, strict=True)))
+    return towers(params, member, inputs * n_tasks if options["shared_gate"] else inputs, options)
+
+
+BOTTOMS = {"bottom_hidden_units": (5, 3)}
+LAYERS = {"hidden_units": (4,)}
+EXPERTS = {
+    "n_levels": 1,
+    "n_experts": 3,
+    "expert_hidden_units": (5, 3),
+    "gate_hidden_units": (),
+    "shared_gate": False,
+}
+ALL_READ = {"reads": [[1, 2], [2, 0], [0, 1]]}
+
+#: What is compared: a network, its equations and its options.
+NETWORKS = {
+    "shared bottom": (SharedBottom, naive_shared_bottom, BOTTOMS),
+    "no bottom": (SharedBottom, naive_shared_bottom, {"bottom_hidden_units": ()}),
+    "linear towers": (SharedBottom, naive_shared_bottom, BOTTOMS | {"tower_hidden_units": ()}),
+    "single tasks": (SingleTask, naive_single_task, BOTTOMS),
+    "single tasks, no bottom": (SingleTask, naive_single_task, {"bottom_hidden_units": ()}),
+    "customized": (CustomizedSharing, naive_customized_sharing, BOTTOMS),
+    "asymmetric, none": (
+        AsymmetricSharing,
+        naive_asymmetric_sharing,
+        BOTTOMS | {"reads": [[], [], []]},
+    ),
+    "asymmetric, chain": (
+        AsymmetricSharing,
+        naive_asymmetric_sharing,
+        BOTTOMS | {"reads": [[], [0], [0, 1]]},
+    ),
+    "asymmetric, all": (AsymmetricSharing, naive_asymmetric_sharing, BOTTOMS | ALL_READ),
+    "asymmetric, backward": (
+        AsymmetricSharing,
+        naive_asymmetric_sharing,
+        BOTTOMS | {"reads": [[2], [], []]},
+    ),
+    "stitched": (CrossStitch, naive_cross_stitch, LAYERS | {"by_channel": False}),
+    "stitched, 3 layers": (
+        CrossStitch,
+        naive_cross_stitch,
+        {"hidden_units": (5, 3, 4), "by_channel": False},
+    ),
+    "stitched by channel": (
+        CrossStitch,
+        naive_cross_stitch,
+        {"hidden_units": (5, 3), "by_channel": True},
+    ),
+    "stitched, 1 task": (
+        CrossStitch,
+        naive_cross_stitch,
+        LAYERS | {"by_channel": False, "n_outputs": [2]},
+    ),
+    "sluice, 1 subspace": (Sluice, naive_sluice, LAYERS | {"n_subspaces": 1}),
+    "sluice, 1 subspace, 3 layers": (
+        Sluice,
+        naive_sluice,
+        {"hidden_units": (4, 4, 4), "n_subspaces": 1},
+    ),
+    "sluice, 2 subspaces": (Sluice, naive_sluice, LAYERS | {"n_subspaces": 2}),
+    "sluice, 2 subspaces, 2 layers": (
+        Sluice,
+        naive_sluice,
+        {"hidden_units": (6, 6), "n_subspaces": 2},
+    ),
+    "sluice, 4 subspaces": (Sluice, naive_sluice, {"hidden_units": (8, 8), "n_subspaces": 4}),
+    "sluice, 1 task": (
+        Sluice,
+        naive_sluice,
+        {"hidden_units": (4, 4), "n_subspaces": 2, "n_outputs": [2]},
+    ),
+    "MMoE": (MMoE, naive_mmoe, EXPERTS),
+    "MMoE, 2 levels": (MMoE, naive_mmoe, EXPERTS | {"n_levels": 2}),
+    "MMoE, 3 levels": (MMoE, naive_mmoe, EXPERTS | {"n_levels": 3, "n_experts": 2}),
+    "OMoE": (MMoE, naive_mmoe, EXPERTS | {"shared_gate": True}),
+    "OMoE, 2 levels": (MMoE, naive_mmoe, EXPERTS | {"shared_gate": True, "n_levels": 2}),
+    "MMoE, hidden gates": (
+        MMoE,
+        naive_mmoe,
+        EXPERTS | {"gate_hidden_units": (6, 2), "n_levels": 2},
+    ),
+    "MMoE, 1 expert": (MMoE, naive_mmoe, EXPERTS | {"n_experts": 1, "n_levels": 2}),
+    "MMoE, 1 task": (MMoE, naive_mmoe, EXPERTS | {"n_outputs": [3]}),
+}
+every_network = pytest.mark.parametrize(
+    ("cls", "naive", "options"), NETWORKS.values(), ids=NETWORKS.keys()
+)
+
+
+def make(cls, options, seed=0, **changes):
+    """Give a network in float64, none of its numbers at a start that is special."""
+    torch.manual_seed(seed)
+    network = cls(IN_FEATURES, **(DEFAULTS | options | changes)).double()
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.add_(0.3 * torch.randn_like(parameter))
+    return network
+
+
+def draw(*shape, seed=1):
+    return torch.randn(*shape, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
+
+
+def assert_close(actual, expected):
+    np.testing.assert_allclose(
+        actual.detach().numpy(), expected.detach().numpy(), rtol=1e-10, atol=1e-10
+    )
+
+
+def loss_of(network, inputs):
+    """Sum the outputs by random numbers, and what the network adds to a loss."""
+    outputs = network(inputs)
+    return (outputs * draw(*outputs.shape, seed=2)).sum() + network.penalty()
+
+
+@pytest.mark.parametrize("n_rows", [1, 3])
+@pytest.mark.parametrize("n_members", [1, 3])
+@every_network
+def test_outputs_and_gradients_are_those_of_the_equations(cls, naive, options, n_members, n_rows):
+    network = make(cls, options, n_members=n_members)
+    options = DEFAULTS | options
+    params = {name: p.detach().clone().requires_grad_() for name, p in network.named_parameters()}
+    inputs = draw(network.n_views, n_rows, IN_FEATURES)
+
+    outputs = network(inputs)
+    if cls is SingleTask:
+        views = inputs.unflatten(0, (n_members, -1)).unbind(0)
+    else:
+        views = [inputs[m : m + 1] for m in range(n_members)]
+    expected = torch.stack(
+        [
+            torch.stack(
+                [
+                    naive(params, m, list(row) if cls is SingleTask else row[0], options)
+                    for row in views[m].unbind(1)
+                ]
+            )
+            for m in range(n_members)
+        ]
+    )
+    assert outputs.shape == (n_members, n_rows, sum(options["n_outputs"]))
+    assert_close(outputs, expected)
+
+    upstream = draw(*outputs.shape, seed=2)
+    (outputs * upstream).sum().backward()
+    (expected * upstream).sum().backward()
+    for name, parameter in network.named_parameters():
+        assert params[name].grad is not None, f"the equations do not read {name}"
+        assert_close(parameter.grad, params[name].grad)
+
+
+@every_network
+def test_a_single_members_first_axis_may_be_left_out(cls, naive, options):
+    network = make(cls, options)
+    inputs = draw(5, IN_FEATURES)
+    assert_close(network(inputs), network(inputs.expand(network.n_views, -1, -1))[0])
+
+
+@every_network
+def test_no_parameter_is_idle(cls, naive, options):
+    network = make(cls, options, n_members=3)
+    loss_of(network, draw(network.n_views, 16, IN_FEATURES)).backward()
+    # Of every member.
+    idle = [
+        name
+        for name, p in network.named_parameters()
+        if p.grad is None or not p.grad.unflatten(0, (3, -1)).flatten(1).any(dim=1).all()
+    ]
+    assert idle == []
+
+
+@every_network
+def test_members_have_nothing_in_common(cls, naive, options):
+    network = make(cls, options, n_members=3)
+    inputs = draw(network.n_views, 4, IN_FEATURES)
+    before = network(inputs)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.chunk(3)[1].add_(0.5)
+    after = network(inputs)
+    assert_close(after[[0, 2]], before[[0, 2]])
+    assert (after[1] - before[1]).abs().min() > 1e-6
+
+
+@every_network
+def test_a_rows_outputs_do_not_depend_on_the_batch(cls, naive, options):
+    network = make(cls, options)
+    inputs = draw(6, IN_FEATURES)
+    assert_close(network(inputs[:1]), network(inputs)[:1])
+    assert network(inputs[:0]).shape == (0, sum((DEFAULTS | options)["n_outputs"]))
+
+
+@every_network
+def test_parts_start_from_numbers_of_their_own(cls, naive, options):
+    torch.manual_seed(0)
+    network = cls(IN_FEATURES, **(DEFAULTS | options), n_members=2)
+    for name, parameter in network.named_parameters():
+        if "stitches" not in name and "alphas" not in name and name != "betas":
+            assert len(parameter.unique()) == parameter.numel(), name
+
+
+# -- what tasks have in common --------------------------------------------------------------------
+
+
+def tasks_reached(network, task):
+    """Tell which tasks' bottoms or layers task k's outputs depend on; of one member."""
+    ends = np.cumsum(DEFAULTS["n_outputs"])
+    outputs = network(draw(6, IN_FEATURES))
+    own = outputs[:, ends[task] - DEFAULTS["n_outputs"][task] : ends[task]]
+    names, parameters = zip(*network.named_parameters(), strict=True)
+    gradients = torch.autograd.grad(own.sum(), parameters, allow_unused=True)
+    found = {}
+    for name, gradient in zip(names, gradients, strict=True):
+        if name.startswith(("bottoms", "own_bottoms", "layers", "towers.hidden")):
+            found[name] = {k for k, part in enumerate(gradient.chunk(3)) if part.any()}
+    return found
+
+
+@pytest.mark.parametrize("task", [0, 1, 2])
+def test_single_tasks_share_nothing(task):
+    found = tasks_reached(make(SingleTask, BOTTOMS), task)
+    assert len(found) == 6 and all(reached == {task} for reached in found.values())
+
+
+@pytest.mark.parametrize("task", [0, 1, 2])
+@pytest.mark.parametrize("reads", [[[], [], []], [[], [0], [0, 1]], [[2], [], [1]]])
+def test_asymmetric_sharing_goes_one_way(reads, task):
+    found = tasks_reached(make(AsymmetricSharing, BOTTOMS | {"reads": reads}), task)
+    assert found and all(reached == {task, *reads[task]} for reached in found.values())
+
+
+@pytest.mark.parametrize(("cls", "options"), [(CustomizedSharing, BOTTOMS), (CrossStitch, LAYERS)])
+def test_own_parts_are_those_of_the_task_unless_they_are_stitched(cls, options):
+    found = tasks_reached(make(cls, options), 1)
+    everyone = {0, 1, 2}
+    assert all(reached == {1} for name, reached in found.items() if "towers" in name)
+    layers = [reached for name, reached in found.items() if "towers" not in name]
+    assert all(reached == (everyone if cls is CrossStitch else {1}) for reached in layers)
+
+
+# -- relations between the networks ---------------------------------------------------------------
+
+
+def test_mmoe_is_ple_without_experts_of_the_tasks_own():
+    options = EXPERTS | {"gate_hidden_units": (6,)}
+    mmoe = make(MMoE, options, n_members=2)
+    ple = make(
+        PLE,
+        {"expert_hidden_units": (5, 3), "gate_hidden_units": (6,)},
+        n_shared_experts=3,
+        n_specific_experts=0,
+        n_members=2,
+    )
+    ple.load_state_dict(
+        {
+            name.replace("experts.0", "levels.0.shared_experts").replace(
+                "gates.0", "levels.0.task_gates"
+            ): value
+            for name, value in mmoe.state_dict().items()
+        }
+    )
+    inputs = draw(2, 7, IN_FEATURES)
+    assert_close(ple(inputs), mmoe(inputs))
+
+
+def test_cross_stitch_without_stitches_is_every_task_alone():
+    stitched = make(CrossStitch, {"hidden_units": (5,)})
+    alone = make(SingleTask, {"bottom_hidden_units": (5,)})
+    with torch.no_grad():
+        stitched.stitches[0].copy_(torch.eye(3)[None, :, :, None])
+    state = {
+        name.replace("layers.0.layers", "bottoms.layers"): value
+        for name, value in stitched.state_dict().items()
+        if "stitches" not in name
+    }
+    alone.load_state_dict(state)
+    inputs = draw(7, IN_FEATURES)
+    assert_close(alone(inputs), stitched(inputs))
+
+
+def test_a_sluice_of_one_layer_and_subspace_is_a_cross_stitch():
+    sluice = make(Sluice, LAYERS | {"n_subspaces": 1})
+    stitched = make(CrossStitch, LAYERS)
+    state = {name.replace("alphas", "stitches"): v for name, v in sluice.state_dict().items()}
+    state["stitches.0"] = state["stitches.0"][..., None]
+    stitched.load_state_dict(state)
+    inputs = draw(7, IN_FEATURES)
+    assert_close(stitched(inputs), sluice(inputs))
+
+
+# -- starts, penalty, errors ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("by_channel", [False, True])
+@pytest.mark.parametrize(
+    ("n_tasks", "own", "other"), [(1, 1.0, 0.0), (2, 0.9, 0.1), (3, 0.9, 0.05), (5, 0.9, 0.025)]
+)
+def test_stitches_start_with_most_of_ones_own(n_tasks, own, other, by_channel):
+    network = CrossStitch(
+        IN_FEATURES, [1] * n_tasks, hidden_units=(5, 3), by_channel=by_channel, n_members=2
+    )
+    expected = torch.full((n_tasks, n_tasks), other).fill_diagonal_(own)
+    for width, stitch in zip((5, 3), network.stitches, strict=True):
+        assert stitch.shape == (2, n_tasks, n_tasks, width if by_channel else 1)
+        np.testing.assert_allclose(
+            stitch.detach(), expected[None, :, :, None].expand(stitch.shape), rtol=1e-6
+        )
+
+
+@pytest.mark.parametrize("n_subspaces", [1, 2, 4])
+@pytest.mark.parametrize(("n_layers", "first", "last"), [(2, 0.1, 0.9), (3, 0.05, 0.9)])
+def test_alphas_and_betas_start_with_most_of_ones_own(n_subspaces, n_layers, first, last):
+    network = Sluice(
+        IN_FEATURES, [1, 2, 1], hidden_units=(8,) * n_layers, n_subspaces=n_subspaces, n_members=2
+    )
+    n_parts = 3 * n_subspaces
+    expected = torch.full((n_parts, n_parts), 0.1 / (n_parts - 1)).fill_diagonal_(0.9)
+    assert len(network.alphas) == n_layers
+    for alpha in network.alphas:
+        np.testing.assert_allclose(alpha.detach(), expected.expand(2, -1, -1), rtol=1e-6)
+    betas = torch.tensor([first] * (n_layers - 1) + [last])
+    np.testing.assert_allclose(network.betas.detach(), betas.expand(2, 3, -1), rtol=1e-6)
+
+
+def test_one_layer_has_no_betas():
+    assert Sluice(IN_FEATURES, [1, 1], hidden_units=(4,)).betas is None
+
+
+@pytest.mark.parametrize("n_members", [1, 3])
+@pytest.mark.parametrize(
+    ("n_subspaces", "hidden_units"), [(1, (4,)), (2, (4,)), (2, (6, 6)), (4, (8, 8, 8))]
+)
+def test_penalty_is_the_sum_of_squared_frobenius_norms(n_subspaces, hidden_units, n_members):
+    options = {"hidden_units": hidden_units, "n_subspaces": n_subspaces, "orthogonality": 0.3}
+    network = make(Sluice, options, n_members=n_members)
+    params = {name: p.detach().numpy() for name, p in network.named_parameters()}
+    width, expected = hidden_units[0] // n_subspaces, 0.0
+    for depth in range(len(hidden_units)):
+        for weights in params[f"layers.{depth}.layers.0.weight"]:
+            # A column of W_g is one activation of subspace g, a row what reads an input.
+            parts = [weights[g * width : (g + 1) * width].T for g in range(n_subspaces)]
+            for g in range(n_subspaces):
+                for h in range(g + 1, n_subspaces):
+                    expected += np.linalg.norm(parts[g].T @ parts[h], "fro") ** 2
+    np.testing.assert_allclose(network.penalty().item(), 0.3 * expected / n_members, rtol=1e-10)
+    assert n_subspaces == 1 or expected > 0
+
+
+def test_penalty_reaches_the_weights_of_every_layer_and_vanishes_for_orthogonal_subspaces():
+    network = make(Sluice, {"hidden_units": (4, 4), "n_subspaces": 2})
+    network.penalty().backward()
+    reached = {name for name, p in network.named_parameters() if p.grad is not None}
+    assert reached == {"layers.0.layers.0.weight", "layers.1.layers.0.weight"}
+    with torch.no_grad():
+        for layer in network.layers:
+            layer.layers[0].weight.copy_(torch.eye(4).expand(3, 4, 4))
+    assert network.penalty().item() == 0.0
+
+
+@pytest.mark.parametrize("cls", [SharedBottom, SingleTask, CustomizedSharing, CrossStitch, MMoE])
+def test_other_networks_have_no_penalty(cls):
+    assert cls(IN_FEATURES, [1, 1]).penalty() == 0.0
+
+
+@pytest.mark.parametrize(
+    ("cls", "options", "message"),
+    [
+        (CrossStitch, {"hidden_units": ()}, "hidden_units is empty"),
+        (Sluice, {"hidden_units": ()}, "hidden_units is empty"),
+        (Sluice, {"hidden_units": (4, 6)}, r"hidden_units=\(4, 6\) do not suit a sluice network"),
+        (Sluice, {"hidden_units": (5,)}, "multiple of n_subspaces=2"),
+        (MMoE, {"expert_hidden_units": ()}, "expert_hidden_units is empty"),
+    ],
+)
+def test_options_that_make_no_network(cls, options, message):
+    with pytest.raises(ValueError, match=message):
+        cls(IN_FEATURES, [1, 1], **options)
+
+
+@pytest.mark.parametrize("cls", [SharedBottom, SingleTask, CustomizedSharing, CrossStitch, MMoE])
+def test_dropout_acts_in_training_only(cls):
+    torch.manual_seed(0)
+    network = cls(IN_FEATURES, [1, 1], dropout=0.5)
+    inputs = torch.randn(6, IN_FEATURES)
+    assert (network(inputs) - network(inputs)).abs().max() > 1e-3
+    network.eval()
+    assert torch.equal(network(inputs), network(inputs))

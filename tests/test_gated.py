@@ -1,0 +1,160 @@
+"""`gate_weights`: what the gates of fitted estimators do with rows."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from numpy.testing import assert_allclose
+from scipy.special import softmax
+from sklearn.exceptions import NotFittedError
+
+from sklearn_ple import (
+    CGCClassifierRegressor,
+    ESMMClassifier,
+    MMoEClassifierRegressor,
+    PLEClassifierRegressor,
+    PLERegressor,
+    SharedBottomClassifierRegressor,
+)
+
+N = 60
+
+
+@pytest.fixture(scope="module")
+def X():
+    values = np.random.RandomState(0).randn(N, 3)
+    return pd.DataFrame(values, columns=["u", "v", "w"], index=np.arange(N) * 3 + 5)
+
+
+@pytest.fixture(scope="module")
+def y(X):
+    return pd.DataFrame({"late": X["u"] > 0, "price": X["v"] + X["w"]})
+
+
+def model(cls=PLEClassifierRegressor, **params):
+    return cls(**({"max_epochs": 1, "n_members": 1, "random_state": 0} | params))
+
+
+GATED = {
+    "PLE": (
+        PLEClassifierRegressor,
+        {"n_levels": 2, "n_shared_experts": 2},
+        [
+            {
+                "late": ["late 1", "shared 1", "shared 2"],
+                "price": ["price 1", "shared 1", "shared 2"],
+                "shared gate": ["late 1", "price 1", "shared 1", "shared 2"],
+            },
+            {
+                "late": ["late 1", "shared 1", "shared 2"],
+                "price": ["price 1", "shared 1", "shared 2"],
+            },
+        ],
+    ),
+    "CGC": (
+        CGCClassifierRegressor,
+        {},
+        [{"late": ["late 1", "shared 1"], "price": ["price 1", "shared 1"]}],
+    ),
+    "MMoE": (
+        MMoEClassifierRegressor,
+        {"n_experts": 2, "n_levels": 2},
+        [
+            {"to expert 1": ["expert 1", "expert 2"], "to expert 2": ["expert 1", "expert 2"]},
+            {"late": ["expert 1", "expert 2"], "price": ["expert 1", "expert 2"]},
+        ],
+    ),
+    "OMoE": (
+        MMoEClassifierRegressor,
+        {"n_experts": 2, "shared_gate": True},
+        [{"all tasks": ["expert 1", "expert 2"]}],
+    ),
+}
+
+
+@pytest.mark.parametrize("n_members", [1, 3])
+@pytest.mark.parametrize(("cls", "params", "names"), GATED.values(), ids=GATED.keys())
+def test_levels_gates_and_experts_have_names_and_rows_sum_to_one(
+    X, y, cls, params, names, n_members
+):
+    weights = model(cls, n_members=n_members, **params).fit(X, y).gate_weights(X)
+    assert [{gate: list(w.columns) for gate, w in level.items()} for level in weights] == names
+    for level in weights:
+        for frame in level.values():
+            assert frame.index.equals(X.index) and (frame > 0).all(axis=None)
+            assert_allclose(frame.sum(axis=1), 1.0, rtol=1e-6)
+
+
+@pytest.mark.parametrize("n_members", [1, 2])
+def test_weights_are_the_mean_over_the_members_of_the_softmax_of_their_features(X, y, n_members):
+    fitted = model(
+        n_members=n_members, numeric_embedding=None, n_shared_experts=2, dtype="float64"
+    ).fit(X, y)
+    numbers, _ = fitted._features.transform(X)
+    matrices = fitted.module_.body.levels[0].task_gates.logits.weight.detach().numpy()
+    assert matrices.shape == (n_members * 2, 3, 3)
+    (weights,) = fitted.gate_weights(X)
+    for k, task in enumerate(["late", "price"]):
+        expected = [softmax(numbers @ m.T, axis=1) for m in matrices[k::2]]
+        assert_allclose(weights[task], np.mean(expected, axis=0), rtol=1e-6)
+        assert weights[task].std().min() > 1e-3
+
+
+@pytest.mark.parametrize("n_rows", [1, 15, 17, 1024, 1030, 2049])
+def test_a_rows_weights_do_not_depend_on_the_other_rows(X, y, n_rows):
+    fitted = model(n_levels=2).fit(X, y)
+    rows = np.random.RandomState(1).choice(N, n_rows)
+    few = fitted.gate_weights(X)
+    many = fitted.gate_weights(X.iloc[rows])
+    for level, other in zip(few, many, strict=True):
+        for gate in level:
+            pd.testing.assert_frame_equal(other[gate], level[gate].iloc[rows], rtol=1e-5)
+
+
+def test_single_experts_count_one(X, y):
+    fitted = model(n_shared_experts=0, n_levels=2, n_members=3).fit(X, y)
+    for level in fitted.gate_weights(X):
+        assert {gate: frame.columns.tolist() for gate, frame in level.items()} == {
+            "late": ["late 1"],
+            "price": ["price 1"],
+        }
+        assert all((frame == 1.0).all(axis=None) for frame in level.values())
+
+
+def test_arrays_have_a_plain_index(X, y):
+    fitted = model().fit(X.to_numpy(), y.to_numpy(dtype=float))
+    (weights,) = fitted.gate_weights(X.to_numpy())
+    assert list(weights) == ["y0", "y1"]
+    assert weights["y0"].index.equals(pd.RangeIndex(N))
+
+
+def test_a_single_task_has_gates(X, y):
+    fitted = model(PLERegressor).fit(X, y["price"])
+    (weights,) = fitted.gate_weights(X)
+    assert weights["price"].columns.tolist() == ["price 1", "shared 1"]
+
+
+def test_looking_leaves_the_estimator_as_it_was(X, y):
+    fitted = model().fit(X, y)
+    before, state = fitted.predict(X), dict(vars(fitted))
+    fitted.gate_weights(X)
+    assert vars(fitted) == state
+    assert not any(module._forward_hooks for module in fitted.module_.modules())
+    pd.testing.assert_frame_equal(fitted.predict(X), before)
+    assert torch.is_grad_enabled()
+
+
+@pytest.mark.parametrize("cls", [SharedBottomClassifierRegressor, ESMMClassifier])
+def test_networks_without_gates_have_no_weights(X, y, cls):
+    assert not hasattr(cls(), "gate_weights")
+
+
+def test_not_fitted(X):
+    with pytest.raises(NotFittedError):
+        PLEClassifierRegressor().gate_weights(X)
+
+
+def test_other_columns_are_refused(X, y):
+    fitted = model().fit(X, y)
+    with pytest.raises(ValueError, match="feature names"):
+        fitted.gate_weights(X[["u", "v"]])

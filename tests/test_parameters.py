@@ -1,0 +1,108 @@
+"""What `with_parameters` makes of a class's fields."""
+
+import inspect
+from typing import Any, ClassVar
+
+import pytest
+from sklearn.base import BaseEstimator, clone
+
+from sklearn_ple import (
+    CGCClassifierRegressor,
+    CrossStitchClassifierRegressor,
+    ESMMClassifier,
+    PLEClassifier,
+    PLEClassifierRegressor,
+    PLERegressor,
+)
+from sklearn_ple.parameters import SharedParameters, with_parameters
+
+
+@with_parameters
+class Base:
+    """Two parameters."""
+
+    old: Any = 1
+    older: Any = 2
+    _parameter_constraints: ClassVar[dict] = {"old": [int], "older": [int]}
+
+
+@with_parameters
+class Child(Base, BaseEstimator):
+    """One parameter of its own, and another default and constraint for an inherited one."""
+
+    new: Any = (3,)
+    older: Any = 4
+    _parameter_constraints: ClassVar[dict] = {"new": [tuple], "older": [float]}
+
+
+@with_parameters
+class Fewer(Child):
+    """A parameter less."""
+
+    old: ClassVar[str] = "settled"
+
+
+def order(cls):
+    return list(inspect.signature(cls).parameters)
+
+
+def test_a_classs_own_parameters_come_before_those_of_its_bases():
+    assert order(Child) == ["new", "older", "old"]
+    shared = order(SharedParameters)
+    assert shared[0] == "tower_hidden_units" and shared[-1] == "verbose"
+    own = ["hidden_units", "by_channel", "stitch_rate_factor"]
+    assert order(CrossStitchClassifierRegressor) == own + shared
+    assert order(ESMMClassifier)[:3] == ["tower_hidden_units", "depends_on", "activation"]
+    assert sorted(order(ESMMClassifier)) == sorted(shared)
+
+
+def test_parameters_are_keyword_only():
+    kinds = {p.kind for p in inspect.signature(PLEClassifierRegressor).parameters.values()}
+    assert kinds == {inspect.Parameter.KEYWORD_ONLY}
+    with pytest.raises(TypeError, match="positional"):
+        Child(1)
+
+
+def test_defaults_are_those_of_the_last_class_that_names_them():
+    assert Child().get_params() == {"new": (3,), "older": 4, "old": 1}
+    assert ESMMClassifier().depends_on == "previous" and PLEClassifier().depends_on is None
+
+
+def test_constraints_are_inherited_and_a_classs_own_come_first():
+    assert Child._parameter_constraints == {"old": [int], "older": [float], "new": [tuple]}
+    assert Base._parameter_constraints == {"old": [int], "older": [int]}
+
+
+def test_a_class_attribute_takes_a_parameter_away():
+    assert order(Fewer) == ["new", "older"] and Fewer().old == "settled"
+    with pytest.raises(TypeError, match="unexpected keyword argument 'old'"):
+        Fewer(old=1)
+    assert "class_weight" in PLEClassifierRegressor().get_params()
+    assert "class_weight" not in PLERegressor().get_params()
+    assert PLERegressor().class_weight is None
+
+
+def test_cgc_has_one_level():
+    assert set(order(PLEClassifierRegressor)) - set(order(CGCClassifierRegressor)) == {
+        "n_levels",
+        "residual",
+    }
+
+
+def test_values_are_kept_as_they_are_given():
+    values = {"new": [1, 2], "old": {"a": 1}, "older": object()}
+    made = Child(**values)
+    assert all(getattr(made, name) is value for name, value in values.items())
+
+
+def test_clone_and_set_params():
+    made = Child(new=[1, 2])
+    twin = clone(made)
+    assert twin.new == [1, 2] and twin.new is not made.new
+    assert twin.set_params(old=7).get_params() == {"new": [1, 2], "older": 4, "old": 7}
+    assert made.old == 1
+
+
+def test_representation_and_comparison_are_scikit_learns():
+    assert repr(Child(old=5)) == "Child(old=5)"
+    assert Child() != Child()
