@@ -258,7 +258,7 @@ class MultiTaskEstimator(ClassMethods, SharedParameters, BaseEstimator, metaclas
     def _make_net(self, n_rows: int) -> MultiTaskNet:
         return make_net(
             self._network_maker(),
-            partial(JointLoss, self._targets.tasks),
+            partial(JointLoss, self._targets.tasks, self._dependence.pairs),
             optimizer=self.optimizer,
             learning_rate=self._learning_rate(n_rows),
             weight_decay=self.weight_decay,

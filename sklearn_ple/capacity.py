@@ -10,6 +10,8 @@ from sklearn.base import clone
 
 from .base import MultiTaskEstimator
 
+__all__ = ["count_parameters", "equal_capacity"]
+
 # The layers that differ between the systems; towers and gates are the same for all.
 _SCALED = ("expert_hidden_units", "bottom_hidden_units", "hidden_units")
 _WIDEST = 2**14

@@ -137,7 +137,6 @@ class Dependence:
         result = probabilities.copy()
         for task, other in self.pairs:
             joint, given = probabilities[task][:, 1], probabilities[other][:, 1]
-            # Means over members, whose weights differ by task, may be out of order by a little.
-            ratio = np.clip(joint / np.maximum(given, np.finfo(float).tiny), 0.0, 1.0)
+            ratio = np.minimum(joint / np.maximum(given, np.finfo(float).tiny), 1.0)
             result[task] = np.column_stack([1 - ratio, ratio])
         return result

@@ -331,3 +331,15 @@ def test_bad_values_leave_nothing_half_fitted(depends_on, message):
     with pytest.raises(ValueError, match=message):
         model.fit(X, y)
     assert not [name for name in vars(model) if name.endswith("_")]
+
+
+def test_joint_probabilities_stay_below_however_members_count():
+    rng = np.random.RandomState(0)
+    X = rng.randn(700, 3)
+    first = X[:, 0] + rng.randn(700) > 0
+    y = np.column_stack([first, first & (X[:, 1] > -2)])
+    model = ESMMClassifier(n_members=8, dropout=0.45, max_epochs=4, random_state=0).fit(X, y)
+    weights = model.module_.member_weights
+    assert torch.equal(weights[:, 0], weights[:, 1]) and weights.std() > 0
+    parent, joint = (p[:, 1] for p in model.predict_proba(100 * X))
+    assert (joint <= parent).all()

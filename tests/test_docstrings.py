@@ -15,6 +15,7 @@ from sklearn_ple.training import BY_ROWS
 ROOT = Path(__file__).parents[1]
 PUBLIC_MODULES = [
     "sklearn_ple",
+    "sklearn_ple.capacity",
     "sklearn_ple.datasets",
     "sklearn_ple.inspection",
     "sklearn_ple.metrics",

@@ -28,6 +28,9 @@ class JointLoss(nn.Module):
     ----------
     tasks : sequence of Task
         The fitted tasks, in the order of the network's outputs.
+    dependent : sequence of (int, int), default=()
+        Positions of tasks that depend on others, and of these: both are averaged alike over
+        members, so that what implies another event is never more probable.
 
     Attributes
     ----------
@@ -37,8 +40,9 @@ class JointLoss(nn.Module):
 
     task_weights: Tensor
 
-    def __init__(self, tasks: Sequence[Task]):
+    def __init__(self, tasks: Sequence[Task], dependent: Sequence[tuple[int, int]] = ()):
         super().__init__()
+        self.dependent = list(dependent)
         self.register_buffer("task_weights", torch.ones(len(tasks)))
         self.groups: list[tuple[type[Task], slice, slice, int]] = []
         position = column = 0
@@ -124,6 +128,8 @@ class JointLoss(nn.Module):
         )
         losses = losses.nan_to_num(nan=_HUGE, posinf=_HUGE).clamp(min=1 / _HUGE)
         shares = (losses / losses.min(dim=0).values) ** -_SELECTIVITY
+        for task, other in self.dependent:
+            shares[:, task] = shares[:, other]
         return shares / shares.sum(dim=0)
 
     def combine(self, sums: Tensor) -> tuple[Tensor, Tensor]:

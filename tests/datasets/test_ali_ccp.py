@@ -10,7 +10,9 @@ import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from numpy.testing import assert_allclose
 
+from sklearn_ple import ESMMClassifier, MMoEClassifierRegressor, PLEClassifierRegressor
 from sklearn_ple.datasets import _ali_ccp, fetch_ali_ccp
 
 PROFILE = ["101", "121", "122", "124", "125", "126", "127", "128", "129"]
@@ -393,3 +395,24 @@ def test_real_rows_and_columns(real):
     np.testing.assert_array_equal(X["D508"], sample.data["D508"][:7])
     assert X["101"].tolist() == sample.data["101"][:7].tolist()
     assert y["purchase"].tolist() == sample.target["purchase"][:7].tolist()
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        ESMMClassifier(random_state=0),
+        MMoEClassifierRegressor(depends_on={"purchase": "click"}, random_state=0),
+        PLEClassifierRegressor(depends_on={"purchase": "click"}, random_state=0),
+    ],
+    ids=lambda model: type(model).__name__,
+)
+@pytest.mark.parametrize("real", ["train_sample"], indirect=True)
+def test_systems_learn_the_sample(real, model):
+    X, y = real[1].data, real[1].target
+    model.set_params(n_members=1).fit(X, y)
+    click, purchase = (p[:, 1] for p in model.predict_proba(X))
+    after_click = model.predict_conditional_proba(X)[1][:, 1]
+    assert (purchase <= click).all()
+    assert_allclose(click * after_click, purchase, rtol=1e-6)
+    # There are 7 clicks, and 1 purchase after one of them, in 100 rows.
+    assert_allclose([click.mean(), purchase.mean()], y.mean(), atol=0.05)

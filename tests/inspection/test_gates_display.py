@@ -1,0 +1,280 @@
+"""The gates' picture holds the gates' numbers, and a warning names what is not used."""
+
+import sys
+import warnings
+from itertools import chain
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib import pyplot as plt
+from sklearn.exceptions import NotFittedError
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
+
+from sklearn_ple import (
+    MMoEClassifierRegressor,
+    PLEClassifierRegressor,
+    SharedBottomClassifierRegressor,
+)
+from sklearn_ple.inspection import GateUtilizationDisplay
+
+N = 50
+
+
+class Stub:
+    """Stands for a fitted estimator whose gates' weights are known."""
+
+    def __init__(self, *levels):
+        self.levels = levels
+
+    def gate_weights(self, X):
+        return list(self.levels)
+
+
+def draw(*levels, **kwargs):
+    return GateUtilizationDisplay.from_estimator(Stub(*levels), None, **kwargs)
+
+
+def random_gate(experts, rng):
+    return pd.DataFrame(rng.dirichlet(np.full(len(experts), 3.0), N), columns=experts)
+
+
+def random_ple(tasks=("a", "b"), n_levels=2, n_specific=1, n_shared=1):
+    rng = np.random.RandomState(0)
+    shared = [f"shared {i + 1}" for i in range(n_shared)]
+    own = {task: [f"{task} {i + 1}" for i in range(n_specific)] for task in tasks}
+    levels = [
+        {task: random_gate(own[task] + shared, rng) for task in tasks} for _ in range(n_levels)
+    ]
+    for level in levels[:-1]:
+        level["shared"] = random_gate([*chain(*own.values()), *shared], rng)
+    return levels
+
+
+def constant(**weights):
+    return pd.DataFrame([weights] * 4)
+
+
+def rows_of(display, level, gate):
+    table = display.utilization
+    return table[(table["level"] == level) & (table["gate"] == gate)]
+
+
+def test_utilization_holds_mean_and_standard_deviation():
+    levels = random_ple()
+    display = draw(*levels)
+    expected = [
+        [number, gate, expert, np.mean(frame[expert].array), np.std(frame[expert].array)]
+        for number, level in enumerate(levels, start=1)
+        for gate, frame in level.items()
+        for expert in frame
+    ]
+    columns = ["level", "gate", "expert", "mean", "std"]
+    pd.testing.assert_frame_equal(display.utilization, pd.DataFrame(expected, columns=columns))
+    assert display.idle.empty and display.collapsed.empty
+
+
+def test_bars_hold_the_utilization():
+    display = draw(*random_ple())
+    assert [ax.get_title() for ax in display.axes_] == ["level 1", "level 2"]
+    assert [list(bars) for bars in display.bars_] == [["a", "b", "shared"], ["a", "b"]]
+    names = {
+        tick: label.get_text()
+        for tick, label in zip(
+            display.axes_[-1].get_xticks(), display.axes_[-1].get_xticklabels(), strict=True
+        )
+    }
+    ticks = np.array(list(names))
+    # Experts that more gates read come last.
+    assert list(names.values()) == ["a 1", "b 1", "shared 1"]
+    for level, drawn in enumerate(display.bars_, start=1):
+        for gate, bars in drawn.items():
+            rows = rows_of(display, level, gate)
+            assert [bar.get_height() for bar in bars] == rows["mean"].tolist()
+            (ends,) = bars.errorbar.lines[2]
+            lengths = [np.ptp(segment[:, 1]) for segment in ends.get_segments()]
+            np.testing.assert_allclose(lengths, 2 * rows["std"])
+            nearest = [
+                ticks[np.abs(ticks - bar.get_x() - bar.get_width() / 2).argmin()] for bar in bars
+            ]
+            assert [names[tick] for tick in nearest] == rows["expert"].tolist()
+
+
+def test_a_gate_has_one_look_at_all_levels_and_no_two_the_same():
+    display = draw(*random_ple(tasks=[f"task {i}" for i in range(11)]))
+    looks = [
+        {
+            (gate, bar.get_facecolor(), bar.get_hatch())
+            for gate, bars in drawn.items()
+            for bar in bars
+        }
+        for drawn in display.bars_
+    ]
+    assert looks[1] < looks[0]
+    assert len({look[1:] for look in looks[0]}) == len(looks[0]) == 12
+
+
+def test_even_shares_are_marked():
+    (ax, _) = draw(*random_ple()).axes_
+    marks = [marks for marks in ax.collections if marks.get_label() == "even share"]
+    heights = [[segment[0, 1] for segment in each.get_segments()] for each in marks]
+    assert heights == [[1 / 2] * 2, [1 / 2] * 2, [1 / 3] * 3]
+
+
+def test_an_expert_that_no_gate_of_its_level_uses_is_idle():
+    busy, idle = (
+        {"one": 0.48, "two": 0.48, "three": 0.04},
+        {"one": 0.5, "two": 0.48, "three": 0.02},
+    )
+    with pytest.warns(UserWarning, match="'three' of level 2.*0.09 of.*gates: 'a', 'b'") as caught:
+        display = draw(
+            {"a": constant(**busy), "b": constant(**busy)},
+            {"a": constant(**busy), "b": constant(**idle)},
+        )
+    assert [warning.filename for warning in caught] == [__file__]
+    assert display.idle.values.tolist() == [[2, "three", pytest.approx(0.09)]]
+    assert display.collapsed.empty
+
+
+def test_an_expert_that_one_gate_uses_is_not_idle():
+    only = constant(one=0.94, two=0.06)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert draw({"a": only, "b": constant(one=0.7, two=0.3)}).idle.empty
+
+
+def test_a_gate_of_one_expert_in_most_rows_collapses():
+    # Two of three rows to one expert, a third row to the other: the mean weights tell nothing.
+    hard = pd.DataFrame({"one": [0.99, 0.98, 0.01], "two": [0.01, 0.02, 0.99]})
+    with pytest.warns(UserWarning, match="'b' of level 1 collapses, in most rows to expert 'one'"):
+        display = draw({"a": constant(one=0.7, two=0.3), "b": hard})
+    expected = [[1, "b", "one", pytest.approx((0.99 + 0.98 + 0.99) / 3)]]
+    assert display.collapsed.values.tolist() == expected
+    assert display.idle.empty
+
+
+def test_a_gate_of_a_single_expert_does_not_collapse():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        display = draw({"a": constant(one=1.0)}, {"a": constant(one=1.0)})
+    assert display.collapsed.empty and display.idle.empty
+    assert display.axes_.shape == (2,)
+
+
+@pytest.mark.parametrize(
+    "levels",
+    [
+        random_ple(),
+        random_ple(n_levels=1, n_specific=2, n_shared=2),
+        random_ple([f"task {i}" for i in range(6)], n_levels=4, n_specific=8, n_shared=8),
+        random_ple([f"a task with a long name {i}" for i in range(6)]),
+        random_ple(["y"], n_levels=1),
+    ],
+    ids=["two tasks", "one level", "many", "long names", "one gate"],
+)
+def test_texts_do_not_overlap(levels):
+    display = draw(*levels)
+    display.figure_.draw_without_rendering()
+    (legend,) = display.figure_.legends
+    texts = [ax.title for ax in display.axes_] + display.axes_[-1].get_xticklabels() + [legend]
+    boxes = [text.get_window_extent() for text in texts]
+    room = display.figure_.bbox
+    for position, box in enumerate(boxes):
+        assert room.x0 <= box.x0 and box.x1 <= room.x1 and room.y0 <= box.y0 <= box.y1 <= room.y1
+        assert box.count_overlaps(boxes[position + 1 :]) == 0
+    # The names leave the bars some room.
+    assert min(ax.get_window_extent().height for ax in display.axes_) > 0.8 * display.figure_.dpi
+
+
+def test_given_axes_are_divided():
+    figure, (left, right) = plt.subplots(1, 2)
+    display = draw(*random_ple(), ax=right)
+    assert display.figure_ is figure and not figure.legends and not left.patches
+    room = right.get_position()
+    for ax in display.axes_:
+        place = ax.get_position()
+        assert room.x0 - 1e-9 <= place.x0 <= place.x1 <= room.x1 + 1e-9
+    assert display.axes_[0].get_legend() is not None
+
+
+def test_keywords_reach_the_bars():
+    display = draw(*random_ple(), width=0.5, alpha=0.7)
+    bars = [bar for drawn in display.bars_ for bars in drawn.values() for bar in bars]
+    np.testing.assert_allclose([bar.get_width() for bar in bars], 0.5)
+    assert {bar.get_alpha() for bar in bars} == {0.7}
+
+
+def test_utilization_alone_can_be_drawn():
+    display = GateUtilizationDisplay(draw(*random_ple()).utilization)
+    assert display.plot() is display
+    assert display.idle is None and display.collapsed is None
+
+
+@pytest.fixture(scope="module")
+def data():
+    X = np.random.RandomState(0).normal(size=(N, 3))
+    return X, pd.DataFrame({"late": X[:, 0] > 0, "price": X[:, 1] + X[:, 2]})
+
+
+def fit(cls, data, **params):
+    return cls(max_epochs=1, n_members=1, n_levels=2, random_state=0, **params).fit(*data)
+
+
+def test_ple(data):
+    model = fit(PLEClassifierRegressor, data)
+    display = GateUtilizationDisplay.from_estimator(model, data[0])
+    groups = display.utilization.groupby(["level", "gate"], sort=False)["expert"].agg(list)
+    assert groups.to_dict() == {
+        (1, "late"): ["late 1", "shared 1"],
+        (1, "price"): ["price 1", "shared 1"],
+        (1, "shared gate"): ["late 1", "price 1", "shared 1"],
+        (2, "late"): ["late 1", "shared 1"],
+        (2, "price"): ["price 1", "shared 1"],
+    }
+    means = model.gate_weights(data[0])[1]["price"].mean()
+    rows = rows_of(display, 2, "price")
+    np.testing.assert_allclose(rows["mean"], means)
+    sums = display.utilization.groupby(["level", "gate"])["mean"].sum()
+    np.testing.assert_allclose(sums, 1.0, rtol=1e-6)
+
+
+def test_mmoe(data):
+    model = fit(MMoEClassifierRegressor, data, n_experts=3)
+    display = GateUtilizationDisplay.from_estimator(model, data[0])
+    assert [list(drawn) for drawn in display.bars_] == [
+        ["to expert 1", "to expert 2", "to expert 3"],
+        ["late", "price"],
+    ]
+    assert set(display.utilization["expert"]) == {"expert 1", "expert 2", "expert 3"}
+
+
+@pytest.mark.parametrize("steps", [[], [StandardScaler(), FunctionTransformer()]])
+def test_pipelines_transform_first(data, steps):
+    X, y = data
+    model = make_pipeline(
+        *steps, PLEClassifierRegressor(max_epochs=1, n_members=1, random_state=0)
+    ).fit(X, y)
+    display = GateUtilizationDisplay.from_estimator(model, X)
+    prepared = StandardScaler().fit_transform(X) if steps else X
+    (weights,) = model[-1].gate_weights(prepared)
+    rows = rows_of(display, 1, "late")
+    np.testing.assert_allclose(rows["mean"], weights["late"].mean())
+
+
+def test_estimators_without_gates_are_refused():
+    with pytest.raises(TypeError, match="SharedBottomClassifierRegressor has no gates: PLE, CGC"):
+        GateUtilizationDisplay.from_estimator(SharedBottomClassifierRegressor(), None)
+
+
+def test_not_fitted(data):
+    with pytest.raises(NotFittedError):
+        GateUtilizationDisplay.from_estimator(PLEClassifierRegressor(), data[0])
+
+
+def test_without_matplotlib_the_error_says_how_to_install_it(monkeypatch):
+    display = draw(*random_ple())
+    monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(ImportError, match=r"pip install 'sklearn-ple\[plots\]'"):
+        display.plot()
