@@ -1,0 +1,213 @@
+"""Predictions of every row by a model that has not seen it, for many tasks."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.model_selection import cross_validate
+from sklearn.utils import _safe_indexing, indexable
+from sklearn.utils.validation import _num_samples
+
+from .._frames import is_polars
+from ..metrics._views import as_table
+from ._split import MultiTaskKFold
+
+_METHODS = ["predict", "predict_proba", "decision_function"]
+
+
+def cross_val_predict(
+    estimator: Any,
+    X: Any,
+    y: Any,
+    *,
+    cv: Any = None,
+    groups: Any = None,
+    method: str = "predict",
+    n_jobs: int | None = None,
+    params: dict[str, Any] | None = None,
+    verbose: int = 0,
+) -> Any:
+    """Predict every row by a model that was fitted without it.
+
+    :func:`sklearn.model_selection.cross_val_predict` for mixed tasks with missing labels.
+
+    Parameters
+    ----------
+    estimator : object
+        An estimator of this package, alone, as a pipeline's last step or in a search. Clones of it
+        are fitted.
+    X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+        The features.
+    y : {array-like, DataFrame} of shape (n_samples, n_tasks) or (n_samples,)
+        The labels. NaN, None or NA where a task has no label.
+    cv : int, splitter, iterable or None, default=None
+        The folds, each row in one of them. An int is a number of folds of
+        :class:`MultiTaskKFold`; None is five.
+    groups : array-like of shape (n_samples,), default=None
+        The group of each row, for the splitter. With metadata routing enabled pass it in params.
+    method : {"predict", "predict_proba", "decision_function"}, default="predict"
+        What the fitted clones are asked for.
+    n_jobs : int or None, default=None
+        Number of fits at a time, as in :class:`joblib.Parallel`.
+    params : dict, default=None
+        What else to pass to ``fit``, as ``{"sample_weight": weights}``; with metadata routing
+        enabled also to the splitter.
+    verbose : int, default=0
+        How much to tell, as in :func:`sklearn.model_selection.cross_validate`.
+
+    Returns
+    -------
+    predictions : ndarray, DataFrame or list
+        What the estimator's method returns, for the rows of X in their order, with the index of a
+        data frame. Probabilities and scores have a column for each class that a fold's model
+        knows, in sorted order.
+
+    Raises
+    ------
+    ValueError
+        If the method is none of these, if a row is in no fold or in more than one, if a task has
+        classes in some folds only, or if scores are asked for and a fold's model knows but two of
+        a task's classes.
+    AttributeError
+        If the estimator does not have the method.
+
+    Warns
+    -----
+    RuntimeWarning
+        If a fold's training rows lack a class. Its probability is 0 in the fold, and its score the
+        least number there is.
+
+    See Also
+    --------
+    MultiTaskKFold : Folds that have labels of every task and class.
+    sklearn_ple.metrics.multitask_scores : Scores what is predicted here.
+
+    Examples
+    --------
+    >>> from sklearn_ple import PLEClassifierRegressor
+    >>> from sklearn_ple.datasets import load_nhefs
+    >>> from sklearn_ple.metrics import multitask_scores
+    >>> from sklearn_ple.model_selection import cross_val_predict
+    >>> X, y = load_nhefs(tasks=["death", "wt82_71"], return_X_y=True)
+    >>> model = PLEClassifierRegressor(n_members=1, max_epochs=2, random_state=0)
+    >>> y_pred = cross_val_predict(model, X, y, cv=2)
+    >>> y_pred.columns.tolist(), y_pred.index.equals(X.index)
+    (['death', 'wt82_71'], True)
+    >>> proba = cross_val_predict(model, X, y, cv=2, method="predict_proba")
+    >>> multitask_scores(proba, None, y)["death"] > 0.6
+    True
+    """
+    if method not in _METHODS:
+        raise ValueError(f"method must be one of {_METHODS}, not {method!r}.")
+    if not hasattr(estimator, method):
+        raise AttributeError(f"{type(estimator).__name__} has no {method} to ask its clones for.")
+    X, y = indexable(X, y)
+    if cv is None or isinstance(cv, Integral):
+        cv = MultiTaskKFold(5 if cv is None else int(cv))
+    fitted = cross_validate(
+        estimator,
+        X,
+        y,
+        cv=cv,
+        groups=groups,
+        params=params,
+        n_jobs=n_jobs,
+        verbose=verbose,
+        scoring=_no_score,
+        error_score="raise",
+        return_estimator=True,
+        return_indices=True,
+    )
+    models, folds = fitted["estimator"], fitted["indices"]["test"]
+    rows = np.concatenate(folds)
+    n_rows = _num_samples(X)
+    if not np.array_equal(np.sort(rows), np.arange(n_rows)):
+        raise ValueError(
+            "cv must put every row into exactly one fold: take folds, as of MultiTaskKFold."
+        )
+    results = [
+        getattr(model, method)(_safe_indexing(X, fold))
+        for model, fold in zip(models, folds, strict=True)
+    ]
+    if method == "predict":
+        index = X.index if isinstance(X, pd.DataFrame) else pd.RangeIndex(n_rows)
+        return _in_order(results, rows, index)
+    single = not isinstance(results[0], list)
+    parts = [[result] for result in results] if single else results
+    classes = [[model.classes_] if single else model.classes_ for model in models]
+    joined = [
+        _join_task(name, task_parts, task_classes, method)
+        for name, task_parts, task_classes in zip(
+            as_table(y).columns,
+            zip(*parts, strict=True),
+            zip(*classes, strict=True),
+            strict=True,
+        )
+    ]
+    whole = [None if part is None else _in_order(part, rows) for part in joined]
+    return whole[0] if single else whole
+
+
+def _no_score(estimator: Any, X: Any, y: Any) -> float:
+    """Stand in for a score: only the fitted clones matter."""
+    return 0.0
+
+
+def _in_order(parts: Sequence[Any], rows: np.ndarray, index: pd.Index | None = None) -> Any:
+    """Put the folds' predictions together, in the order of the rows."""
+    order = np.argsort(rows)
+    if isinstance(parts[0], (pd.DataFrame, pd.Series)):
+        return pd.concat(parts).iloc[order].set_axis(index)
+    if is_polars(parts[0]):
+        import polars as pl
+
+        return pl.concat(parts)[order]
+    return np.concatenate(parts)[order]
+
+
+def _join_task(
+    name: str, parts: Sequence[Any], classes: Sequence[Any], method: str
+) -> list[np.ndarray] | None:
+    """Give all folds' results of a task the columns of the classes that any of them knows."""
+    if all(part is None for part in parts):
+        return None
+    if any(part is None for part in parts):
+        raise ValueError(
+            f"Task {name!r} has classes in some folds and numbers in others: say which by the "
+            "estimator's task_types."
+        )
+    known = classes[0]
+    if not all(np.array_equal(known, own) for own in classes):
+        known = np.unique(np.concatenate(classes))
+    return [
+        part if len(own) == len(known) else _spread(name, fold, part, own, known, method)
+        for fold, (part, own) in enumerate(zip(parts, classes, strict=True))
+    ]
+
+
+def _spread(
+    name: str, fold: int, part: np.ndarray, own: np.ndarray, known: np.ndarray, method: str
+) -> np.ndarray:
+    """Give a fold's result columns for classes that its model does not know."""
+    lacking = np.setdiff1d(known, own).tolist()
+    if part.ndim == 1:
+        raise ValueError(
+            f"In fold {fold} there are no training labels of the classes {lacking} of task "
+            f"{name!r}, and scores of two classes cannot be compared with those of "
+            f"{len(known)}: take method='predict_proba', or fewer folds."
+        )
+    warnings.warn(
+        f"In fold {fold} there are no training labels of the classes {lacking} of task {name!r}: "
+        "its model cannot predict them. Stratified folds, as of MultiTaskKFold, may have them.",
+        RuntimeWarning,
+        stacklevel=4,
+    )
+    fill = 0 if method == "predict_proba" else np.finfo(part.dtype).min
+    spread = np.full((len(part), len(known)), fill, dtype=part.dtype)
+    spread[:, np.searchsorted(known, own)] = part
+    return spread

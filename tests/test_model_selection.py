@@ -1,0 +1,686 @@
+"""Splits are balanced for every task; predictions of held-out rows are those of a plain loop."""
+
+import warnings
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+import sklearn
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from scipy import sparse
+from sklearn import model_selection
+from sklearn.base import BaseEstimator, clone
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.model_selection import (
+    GridSearchCV,
+    KFold,
+    PredefinedSplit,
+    ShuffleSplit,
+    StratifiedGroupKFold,
+    StratifiedKFold,
+    cross_validate,
+)
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from sklearn_ple import PLEClassifier, PLEClassifierRegressor
+from sklearn_ple.inspection import mtl_gain
+from sklearn_ple.metrics import make_multitask_scorer, multitask_scores
+from sklearn_ple.model_selection import (
+    MultiTaskKFold,
+    MultiTaskShuffleSplit,
+    cross_val_predict,
+    train_test_split,
+)
+
+TINY = {"n_members": 1, "max_epochs": 1, "random_state": 0}
+
+
+def make_data(n_rows=600, missing=0.3, seed=0):
+    rng = np.random.RandomState(seed)
+    X = pd.DataFrame(rng.normal(size=(n_rows, 3)), columns=list("abc"))
+    X.index = rng.permutation(n_rows) + 1000
+    y = pd.DataFrame(
+        {
+            "paid": np.where(X["a"] > -0.8, "yes", "no"),
+            "colour": rng.choice(["blue", "green", "red"], n_rows, p=[0.7, 0.26, 0.04]),
+            "price": 3 * X["b"] + rng.normal(size=n_rows),
+            "spent": np.where(rng.uniform(size=n_rows) < 0.7, 0, rng.exponential(size=n_rows)),
+        },
+        index=X.index,
+    )
+    return X, y.mask(rng.uniform(size=y.shape) < missing * np.array([1, 0.5, 2, 0]))
+
+
+def to_polars(table):
+    # Without pyarrow, which is for data sets only.
+    columns = {name: column.astype(object) for name, column in table.items()}
+    return pl.from_dict({n: c.where(c.notna(), None).tolist() for n, c in columns.items()})
+
+
+def indicators(y, n_bins=5):
+    """What is to be balanced, a column each: classes, bins of equally many labels, missing."""
+    columns = {}
+    for name, column in y.items():
+        columns[name, None] = column.isna()
+        if pd.api.types.is_float_dtype(column):
+            ranks = column.rank(method="min", pct=True)
+            column = np.ceil(ranks * n_bins)
+        for value in column.dropna().unique():
+            columns[name, value] = column == value
+    return pd.DataFrame(columns).astype(float)
+
+
+def imbalance(y, splits):
+    """The greatest difference, in labels, between what a test part has and what it should."""
+    table = indicators(y).to_numpy()
+    return max(
+        np.abs(table[test].sum(axis=0) - table.mean(axis=0) * len(test)).max()
+        for _, test in splits
+    )
+
+
+def rows_of_tests(splits):
+    return [test.tolist() for _, test in splits]
+
+
+@pytest.fixture(scope="module")
+def data():
+    return make_data()
+
+
+# -- folds ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("shuffle", [False, True])
+@pytest.mark.parametrize("n_splits", [2, 5, 7])
+def test_folds_are_balanced_for_all_tasks(data, n_splits, shuffle):
+    X, y = data
+    cv = MultiTaskKFold(n_splits, shuffle=shuffle, random_state=0 if shuffle else None)
+    splits = list(cv.split(X, y))
+    assert cv.get_n_splits(X, y) == len(splits) == n_splits
+    plain = imbalance(y, KFold(n_splits, shuffle=True, random_state=0).split(X))
+    assert imbalance(y, splits) < min(4, plain / 2)
+
+
+def test_folds_of_many_tasks():
+    rng = np.random.RandomState(0)
+    y = pd.DataFrame(rng.choice(list("abcd"), size=(5000, 10), p=[0.6, 0.3, 0.09, 0.01]))
+    y[[1, 3, 5, 7, 9]] = rng.normal(size=(5000, 5))
+    y = y.mask(rng.uniform(size=y.shape) < np.linspace(0.01, 0.9, 10))
+    assert imbalance(y, MultiTaskKFold(5).split(y, y)) < 5
+    assert imbalance(y, KFold(5, shuffle=True, random_state=0).split(y)) > 20
+
+
+@settings(deadline=None, max_examples=60)
+@given(seed=st.integers(0, 1000), n_rows=st.integers(6, 60), n_splits=st.integers(2, 6))
+def test_every_row_is_in_one_fold_and_complaints_are_right(seed, n_rows, n_splits):
+    rng = np.random.RandomState(seed)
+    y = pd.DataFrame({"a": rng.choice(list("xyz"), n_rows), "b": rng.normal(size=n_rows)})
+    y = y.mask(rng.uniform(size=y.shape) < rng.uniform(0, 0.9, size=2))
+    assume(y.notna().any().all())
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        few = y.notna().sum() < n_splits
+        if few.any():
+            with pytest.raises(ValueError, match=f"Task '{few.idxmax()}'"):
+                list(MultiTaskKFold(n_splits).split(y, y))
+            return
+        # With hardly more labels than folds, those of one task may stand in the way of another's.
+        assume((y.notna().sum() >= 2 * n_splits).all())
+        splits = list(MultiTaskKFold(n_splits).split(y, y))
+    told = "".join(str(warning.message) for warning in caught)
+    assert sorted(np.concatenate([test for _, test in splits])) == list(range(n_rows))
+    assert np.ptp([len(test) for _, test in splits]) <= 1
+    for train, test in splits:
+        assert sorted([*train, *test]) == list(range(n_rows))
+        assert y.iloc[test].notna().any().all()
+    for label, count in y["a"].value_counts().items():
+        lacks = any((y["a"].iloc[test] != label).all() for _, test in splits)
+        assert lacks == (f"{label!r} ({count})" in told)
+        assert lacks if count < n_splits else count < 2 * n_splits or not lacks
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    st.lists(st.sampled_from("abbccc"), min_size=12, max_size=80),
+    st.integers(2, 4),
+    st.booleans(),
+)
+def test_one_complete_task_is_split_as_by_scikit_learn(labels, n_splits, shuffle):
+    y = np.array(labels)
+    assume(min(np.unique(y, return_counts=True)[1]) >= n_splits)
+    options = {"shuffle": shuffle, "random_state": 0 if shuffle else None}
+
+    def counts(cv):
+        tests = [y[test] for _, test in cv.split(y, y)]
+        return {label: sorted((test == label).sum() for test in tests) for label in "abc"}
+
+    assert counts(MultiTaskKFold(n_splits, **options)) == counts(
+        StratifiedKFold(n_splits, **options)
+    )
+
+
+def test_few_labels_reach_every_fold():
+    y = pd.DataFrame({"often": [0.0, 1.0] * 50, "seldom": np.nan, "names": None})
+    y.loc[[3, 4, 50, 70, 71, 99], "seldom"] = [0.1, 0.2, 0.3, 1.5, 9.5, 3.0]
+    y.loc[40:44, "names"] = list("abcde")
+    with pytest.warns(UserWarning, match=r"Task 'names' .* each of 5 folds: 'a' \(1\), 'b'"):
+        splits = list(MultiTaskKFold(5).split(y, y))
+    assert [y["names"].iloc[test].notna().sum() for _, test in splits] == [1] * 5
+    assert sorted(y["seldom"].iloc[test].notna().sum() for _, test in splits) == [1, 1, 1, 1, 2]
+
+
+def test_bins_of_numbers():
+    y = np.arange(1000.0) ** 3 + 0.5
+    for n_bins in (1, 4, 10):
+        cv = MultiTaskKFold(5, shuffle=True, random_state=0, n_bins=n_bins)
+        for _, test in cv.split(y, y):
+            counts = np.bincount(test * n_bins // 1000, minlength=n_bins)
+            assert np.abs(counts - 200 / n_bins).max() <= 1
+    by_halves = MultiTaskKFold(5, shuffle=True, random_state=0, n_bins=2).split(y, y)
+    assert max(np.abs(np.bincount(test // 100) - 20).max() for _, test in by_halves) > 1
+
+
+def test_kinds_are_those_that_the_estimators_infer():
+    whole = np.arange(1000.0)
+    X = whole.reshape(-1, 1)
+    for n_values, kind in [(20, "multiclass"), (21, "regression")]:
+        # One label of the last value, fewer than folds: only a class is worth a warning.
+        y = np.append(whole[:999] % (n_values - 1), n_values - 1)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            list(MultiTaskKFold(5).split(X, y))
+        assert len(caught) == (kind == "multiclass")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            model = PLEClassifierRegressor(**TINY).fit(X, y)
+        assert model.task_types_ == {"y": kind}
+
+
+def test_order_and_seeds(data):
+    X, y = data
+    first = rows_of_tests(MultiTaskKFold(3).split(X, y))
+    assert first == rows_of_tests(MultiTaskKFold(3).split(X, y))
+    shuffled = [
+        rows_of_tests(MultiTaskKFold(3, shuffle=True, random_state=seed).split(X, y))
+        for seed in (0, 0, 1)
+    ]
+    assert shuffled[0] == shuffled[1]
+    assert shuffled[0] != shuffled[2] and shuffled[0] != first
+    groups = np.arange(len(X)) // 3
+    grouped = [
+        rows_of_tests(MultiTaskKFold(3, shuffle=True, random_state=seed).split(X, y, groups))
+        for seed in (0, 0, 1)
+    ]
+    assert grouped[0] == grouped[1] != grouped[2]
+    random = MultiTaskShuffleSplit(2, random_state=np.random.RandomState(0))
+    assert rows_of_tests(random.split(X, y)) != rows_of_tests(random.split(X, y))
+
+
+def test_rows_that_are_alike_stay_together_without_shuffling():
+    y = np.repeat(["a", "b"], 30)
+    expected = [[*range(10 * k, 10 * k + 10), *range(30 + 10 * k, 40 + 10 * k)] for k in range(3)]
+    assert rows_of_tests(MultiTaskKFold(3).split(y, y)) == expected
+
+
+@pytest.mark.parametrize("change", ["list", "object", "polars", "nullable", "categorical"])
+def test_forms_of_y(data, change):
+    X, y = data
+    expected = rows_of_tests(MultiTaskKFold(3).split(X, y))
+    forms = {
+        "list": lambda: y.to_numpy(dtype=object).tolist(),
+        "object": lambda: y.to_numpy(dtype=object),
+        "polars": lambda: to_polars(y),
+        "nullable": lambda: y.convert_dtypes(),
+        "categorical": lambda: y.astype({"paid": "category", "colour": "category"}),
+    }
+    assert rows_of_tests(MultiTaskKFold(3).split(X, forms[change]())) == expected
+
+
+def test_forms_of_one_task(data):
+    X, y = data
+    one = y["colour"]
+    expected = rows_of_tests(MultiTaskKFold(3).split(X, one))
+    for form in (one.to_frame(), one.to_numpy(), one.tolist(), to_polars(y)["colour"]):
+        assert rows_of_tests(MultiTaskKFold(3).split(sparse.csr_array(X), form)) == expected
+
+
+def test_splitters_are_as_those_of_scikit_learn():
+    folds = MultiTaskKFold(4, shuffle=True, random_state=3)
+    assert repr(folds) == "MultiTaskKFold(n_bins=5, n_splits=4, random_state=3, shuffle=True)"
+    splits = MultiTaskShuffleSplit(test_size=0.2)
+    assert " ".join(repr(splits).split()) == (
+        "MultiTaskShuffleSplit(n_splits=10, random_state=None, test_size=0.2, train_size=None)"
+    )
+    for cv in (folds, splits):
+        assert repr(clone(cv, safe=False)) == repr(cv)
+
+
+# -- groups ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("n_groups", [40, 200])
+def test_groups_stay_whole_and_folds_balanced(n_groups):
+    X, y = make_data(2000)
+    rng = np.random.RandomState(1)
+    groups = np.array([f"g{number}" for number in rng.randint(n_groups, size=len(X))])
+    splits = list(MultiTaskKFold(5).split(X, y, groups))
+    assert sorted(np.concatenate([test for _, test in splits])) == list(range(len(X)))
+    for train, test in splits:
+        assert not set(groups[train]) & set(groups[test])
+    whole = StratifiedGroupKFold(5, shuffle=True, random_state=0)
+    by_one_task = whole.split(X, y["paid"].fillna("none"), groups)
+    assert imbalance(y, splits) < 0.8 * imbalance(y, by_one_task)
+
+
+def test_groups_of_one_task_do_as_well_as_scikit_learn():
+    rng = np.random.RandomState(0)
+    y = rng.choice(["a", "b", "c"], 1500, p=[0.7, 0.25, 0.05])
+    groups = (150 * rng.uniform(size=1500) ** 2).astype(int)
+    frame = pd.DataFrame({"y": y})
+    ours = imbalance(frame, MultiTaskKFold(5).split(y, y, groups))
+    assert ours <= imbalance(frame, StratifiedGroupKFold(5).split(y, y, groups)) + 1
+
+
+def test_groups_of_single_rows_are_rows(data):
+    X, y = data
+    splits = list(MultiTaskKFold(3).split(X, y, np.arange(len(X))))
+    assert [len(test) for _, test in splits] == [200, 200, 200]
+    assert imbalance(y, splits) < 4
+
+
+@pytest.mark.parametrize("by", ["argument", "routing"])
+def test_groups_reach_the_splitter(data, by):
+    X, y = data
+    groups = np.arange(len(X)) // 10
+    seen = []
+
+    class Spy(Constant):
+        def fit(self, X, y):
+            seen.append(set(X.index))
+            return super().fit(X, y)
+
+    cv, routed = MultiTaskKFold(3), by == "routing"
+    with sklearn.config_context(enable_metadata_routing=routed):
+        passed = {"params": {"groups": groups}} if routed else {"groups": groups}
+        cross_validate(Spy(), X, y, cv=cv, scoring=lambda model, X, y: 0.0, **passed)
+        cross_val_predict(Spy(), X, y, cv=cv, **passed)
+    expected = [set(X.index[train]) for train, _ in cv.split(X, y, groups)]
+    assert seen == 2 * expected
+
+
+# -- complaints -----------------------------------------------------------------------------------
+
+
+def few(n_labels):
+    y = pd.DataFrame({"full": np.tile([0.5, 1.5, 2.5, 4.5], 10), "rare": np.nan})
+    y.loc[: n_labels - 1, "rare"] = 1.5
+    return y
+
+
+def test_a_task_with_too_few_labels():
+    y = few(4)
+    with pytest.raises(ValueError, match="'rare' has too few .* each of 5 folds: 4. Take fewer"):
+        next(MultiTaskKFold(5).split(y, y))
+    assert all(y["rare"].iloc[test].notna().any() for _, test in MultiTaskKFold(4).split(y, y))
+    with pytest.raises(ValueError, match="'rare' has .* folds: 0. Take"):
+        next(MultiTaskKFold(2).split(y, few(0)))
+    with pytest.raises(ValueError, match="'rare' .* each of training and test rows: 1"):
+        train_test_split(y, few(1))
+    with pytest.raises(ValueError, match="'rare' .*: 4, in 1 of the groups"):
+        next(MultiTaskKFold(2).split(y, y, np.arange(40) // 10))
+
+
+def test_a_class_with_too_few_labels():
+    y = pd.DataFrame({"colour": ["blue"] * 20 + ["red"] * 3, "size": np.arange(23.0) + 0.5})
+    message = r"Task 'colour' has too few .* each of 5 folds: 'red' \(3\)\."
+    with pytest.warns(UserWarning, match=message):
+        list(MultiTaskKFold(5).split(y, y))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        list(MultiTaskKFold(3).split(y, y))
+    with pytest.warns(UserWarning, match="'name 9' .1. and more.$"):
+        list(MultiTaskKFold(5).split(y, np.array([f"name {k}" for k in range(23)])))
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda X, y: MultiTaskKFold(1), "n_splits=2 or more"),
+        (lambda X, y: MultiTaskKFold(2, random_state=0), "shuffle"),
+        (lambda X, y: MultiTaskKFold(2, n_bins=0), "n_bins must be 1 or more, not 0"),
+        (lambda X, y: next(MultiTaskKFold(2).split(X, None)), "y is None"),
+        (lambda X, y: next(MultiTaskKFold(2).split(X, y[:9])), "inconsistent"),
+        (lambda X, y: next(MultiTaskKFold(700).split(X, y)), "n_splits=700 greater"),
+        (lambda X, y: next(MultiTaskKFold(3).split(X, y, np.ones(600))), "The 1 groups do not"),
+        (lambda X, y: next(MultiTaskKFold(3).split(X, y, [np.nan] * 600)), "groups contains NaN"),
+        (lambda X, y: train_test_split(X, y, test_size=600), "test_size=600"),
+        (lambda X, y: train_test_split(X, y, test_size=0.7, train_size=0.7), "sum of test_size"),
+    ],
+)
+def test_errors(data, make, message):
+    with pytest.raises(ValueError, match=message):
+        make(*data)
+
+
+# -- random splits --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("sizes", "n_train", "n_test"),
+    [
+        ({}, 540, 60),
+        ({"test_size": 0.25}, 450, 150),
+        ({"train_size": 100}, 100, 500),
+        ({"test_size": 101, "train_size": 0.5}, 300, 101),
+    ],
+)
+def test_random_splits_have_their_sizes_and_are_balanced(data, sizes, n_train, n_test):
+    X, y = data
+    cv = MultiTaskShuffleSplit(3, random_state=0, **sizes)
+    splits = list(cv.split(X, y))
+    assert cv.get_n_splits() == len(splits) == 3
+    for train, test in splits:
+        assert (len(train), len(test)) == (n_train, n_test)
+        assert len({*train, *test}) == n_train + n_test
+        assert not np.array_equal(np.sort(train), train)
+    assert imbalance(y, splits) < 4
+    assert imbalance(y, [(test, train) for train, test in splits]) < 4
+    assert rows_of_tests(splits)[0] != rows_of_tests(splits)[1]
+
+
+def test_what_is_on_neither_side_needs_no_labels():
+    y = few(2)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        (split,) = MultiTaskShuffleSplit(1, test_size=19, train_size=20).split(y, y)
+    assert [y["rare"].iloc[rows].count() for rows in split] == [1, 1]
+
+
+def test_random_splits_by_group(data):
+    X, y = data
+    groups = np.arange(len(X)) // 6
+    for train, test in MultiTaskShuffleSplit(3, test_size=0.3, random_state=0).split(X, y, groups):
+        assert not set(groups[train]) & set(groups[test])
+        assert len(train) + len(test) == len(X)
+        assert len(test) == pytest.approx(180, abs=12)
+
+
+def test_train_test_split(data):
+    X, y = data
+    weights, names = np.arange(len(X)), [str(k) for k in range(len(X))]
+    split = train_test_split(X, y, weights, names, random_state=0)
+    X_train, X_test, _, y_test, w_train, w_test, names_train, names_test = split
+    assert (len(X_train), len(X_test)) == (450, 150)
+    pd.testing.assert_frame_equal(X.iloc[w_train], X_train)
+    pd.testing.assert_frame_equal(y.iloc[w_test], y_test)
+    pd.testing.assert_index_equal(X_test.index, y_test.index)
+    assert names_train == [str(w) for w in w_train] and names_test == [str(w) for w in w_test]
+    assert sorted([*w_train, *w_test]) == list(range(len(X)))
+    assert imbalance(y, [(w_train, w_test)]) < 4
+    again = train_test_split(X, y, train_size=0.75, random_state=0)
+    pd.testing.assert_frame_equal(again[1], X_test)
+    assert train_test_split(X, y, random_state=1)[1].index.tolist() != X_test.index.tolist()
+
+
+def test_train_test_split_of_other_forms(data):
+    X, y = data
+    frame = to_polars(y)
+    groups = np.arange(len(X)) % 20
+    X_train, X_test, y_train, y_test, g_train, g_test = train_test_split(
+        sparse.csr_array(X), frame, groups, test_size=0.4, random_state=0, groups=groups
+    )
+    assert sparse.issparse(X_train) and isinstance(y_test, pl.DataFrame)
+    assert X_train.shape[0] == len(y_train) == 360 and X_test.shape[0] == len(y_test) == 240
+    assert not set(g_train) & set(g_test)
+
+
+# -- within scikit-learn --------------------------------------------------------------------------
+
+
+class Constant(BaseEstimator):
+    """Predicts means and most frequent classes, and probabilities, in the form of y."""
+
+    def __init__(self, shift=0.0):
+        self.shift = shift
+
+    def fit(self, X, y, sample_weight=None):
+        self.task_names_ = list(y.columns)
+        self.classes_ = [
+            None if pd.api.types.is_float_dtype(column) else np.unique(column.dropna())
+            for _, column in y.items()
+        ]
+        self.task_types_ = {
+            name: "regression" if own is None else "multiclass"
+            for name, own in zip(self.task_names_, self.classes_, strict=True)
+        }
+        weights = np.ones(len(y)) if sample_weight is None else np.asarray(sample_weight)
+        self.shares_ = [
+            np.array([weights[(column == label).to_numpy()].sum() for label in own])
+            if own is not None
+            else np.average(column.dropna(), weights=weights[column.notna()])
+            for own, (_, column) in zip(self.classes_, y.items(), strict=True)
+        ]
+        return self
+
+    def predict(self, X):
+        columns = {
+            name: own[shares.argmax()] if own is not None else shares + self.shift * X["b"]
+            for name, own, shares in zip(
+                self.task_names_, self.classes_, self.shares_, strict=True
+            )
+        }
+        return pd.DataFrame(columns, index=X.index)
+
+    def predict_proba(self, X):
+        noise = np.exp(0.1 * X["a"].to_numpy())[:, np.newaxis]
+        parts = [None if s.ndim == 0 else s * noise for s in map(np.asarray, self.shares_)]
+        return [part if part is None else part / part.sum() for part in parts]
+
+    def decision_function(self, X):
+        parts = [None if part is None else np.log(part) for part in self.predict_proba(X)]
+        return [
+            part[:, 1] - part[:, 0] if part is not None and part.shape[1] == 2 else part
+            for part in parts
+        ]
+
+
+def test_in_a_search(data):
+    X, y = data
+    search = GridSearchCV(
+        Constant(),
+        {"shift": [0.0, 3.0]},
+        scoring=make_multitask_scorer("r2"),
+        cv=MultiTaskKFold(3),
+    ).fit(X, y[["price", "spent"]])
+    expected = []
+    for train, test in MultiTaskKFold(3).split(X, y[["price", "spent"]]):
+        model = Constant(3.0).fit(X.iloc[train], y.iloc[train][["price", "spent"]])
+        scores = multitask_scores(model, X.iloc[test], y.iloc[test][["price", "spent"]], "r2")
+        expected.append(np.mean(list(scores.values())))
+    found = [search.cv_results_[f"split{fold}_test_score"][1] for fold in range(3)]
+    np.testing.assert_allclose(found, expected)
+
+
+def test_in_mtl_gain(data):
+    X, y = data
+    systems = {"single_task": Constant(), "shifted": Constant(3.0)}
+    gain = mtl_gain(systems, X, y[["price", "spent"]], cv=MultiTaskKFold(3), metrics="r2")
+    assert gain.gains["mean"].gt(0).tolist() == [True, False]
+
+
+# -- predictions of held-out rows -----------------------------------------------------------------
+
+
+def by_loop(estimator, X, y, method, splits):
+    return [
+        (test, getattr(clone(estimator).fit(X.iloc[train], y.iloc[train]), method)(X.iloc[test]))
+        for train, test in splits
+    ]
+
+
+def test_predictions_are_those_of_a_loop(data):
+    X, y = data
+    found = cross_val_predict(Constant(2.0), X, y)
+    expected = pd.concat(
+        [
+            part
+            for _, part in by_loop(Constant(2.0), X, y, "predict", MultiTaskKFold(5).split(X, y))
+        ]
+    )
+    pd.testing.assert_frame_equal(found, expected.loc[X.index])
+    pd.testing.assert_index_equal(found.index, X.index)
+
+
+@pytest.mark.parametrize("method", ["predict_proba", "decision_function"])
+@pytest.mark.parametrize("cv", [3, MultiTaskKFold(3), list(KFold(3).split(np.ones(600)))])
+def test_probabilities_are_those_of_a_loop(data, method, cv):
+    X, y = data
+    found = cross_val_predict(Constant(), X, y, cv=cv, method=method)
+    splits = cv if isinstance(cv, list) else MultiTaskKFold(3).split(X, y)
+    assert [None if part is None else part.ndim for part in found] == (
+        [2, 2, None, None] if method == "predict_proba" else [1, 2, None, None]
+    )
+    for test, parts in by_loop(Constant(), X, y, method, splits):
+        for whole, part in zip(found[:2], parts[:2], strict=True):
+            np.testing.assert_array_equal(whole[test], part)
+
+
+@pytest.mark.parametrize("method", ["predict", "predict_proba", "decision_function"])
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_one_complete_task_is_predicted_as_by_scikit_learn(method, n_classes):
+    rng = np.random.RandomState(0)
+    X, y = rng.normal(size=(90, 3)), rng.randint(n_classes, size=90)
+    cv = KFold(4, shuffle=True, random_state=0)
+    estimator = make_pipeline(StandardScaler(), LogisticRegression())
+    np.testing.assert_allclose(
+        cross_val_predict(estimator, X, y, cv=cv, method=method),
+        model_selection.cross_val_predict(estimator, X, y, cv=cv, method=method),
+    )
+
+
+def test_complete_classes_of_many_tasks_are_predicted_as_by_scikit_learn():
+    rng = np.random.RandomState(0)
+    X, y = rng.normal(size=(60, 3)), rng.randint(3, size=(60, 2))
+    cv, forest = KFold(3), RandomForestClassifier(5, random_state=0)
+    for method in ("predict", "predict_proba"):
+        np.testing.assert_array_equal(
+            cross_val_predict(forest, X, y, cv=cv, method=method),
+            model_selection.cross_val_predict(forest, X, y, cv=cv, method=method),
+        )
+
+
+@pytest.mark.parametrize("method", ["predict_proba", "decision_function"])
+def test_a_class_that_a_fold_does_not_know(method):
+    rng = np.random.RandomState(0)
+    X, y = rng.normal(size=(80, 3)), np.repeat([0, 1, 2, 3], 20)
+    cv = PredefinedSplit(np.where(y == 2, 1, np.arange(80) % 3 % 2 * 2))
+    with pytest.warns(RuntimeWarning, match=r"In fold 1 .* classes \[2\] of task 'y'"):
+        found = cross_val_predict(LogisticRegression(), X, y, cv=cv, method=method)
+    with pytest.warns(RuntimeWarning):
+        expected = model_selection.cross_val_predict(
+            LogisticRegression(), X, y, cv=cv, method=method
+        )
+    np.testing.assert_allclose(found, expected)
+
+
+def test_a_class_that_a_fold_of_mixed_tasks_does_not_know(data):
+    X, y = data
+    fold = np.where(y["colour"] == "red", 0, np.arange(len(y)) % 3)
+    with pytest.warns(RuntimeWarning, match=r"In fold 0 .* classes \['red'\] of task 'colour'"):
+        found = cross_val_predict(
+            Constant(), X, y, cv=PredefinedSplit(fold), method="predict_proba"
+        )
+    assert found[1].shape == (len(X), 3) and found[2] is None
+    assert (found[1][fold == 0, 2] == 0).all() and (found[1][fold > 0] > 0).all()
+    with pytest.raises(ValueError, match="In fold 0 .*'red'.* of task 'colour'.*predict_proba"):
+        cross_val_predict(Constant(), X, y, cv=PredefinedSplit(fold), method="decision_function")
+
+
+@pytest.mark.parametrize("method", ["predict", "predict_proba", "decision_function"])
+def test_the_estimators_in_a_pipeline(data, method):
+    X, y = data
+    y = y.astype({"paid": "category"})
+    model = make_pipeline(StandardScaler(), PLEClassifierRegressor(**TINY))
+    found = cross_val_predict(model, X, y, cv=2, method=method)
+    for test, part in by_loop(model, X, y, method, MultiTaskKFold(2).split(X, y)):
+        if method == "predict":
+            # The scaler gives arrays: the rows' index is known from X alone.
+            pd.testing.assert_frame_equal(found.iloc[test], part.set_index(X.index[test]))
+        else:
+            assert found[2] is None and found[3] is None
+            for task in (0, 1):
+                np.testing.assert_array_equal(found[task][test], part[task])
+    if method == "predict":
+        pd.testing.assert_series_equal(found.dtypes, y.dtypes)
+    scores = multitask_scores(found, None, y) if method == "predict_proba" else {}
+    assert set(scores) <= {"paid", "colour"}
+
+
+@pytest.mark.parametrize("library", ["numpy", "polars"])
+def test_forms_of_predictions(data, library):
+    X, y = data
+    expected = cross_val_predict(PLEClassifierRegressor(**TINY), X, y, cv=2)
+    if library == "numpy":
+        forms = X.to_numpy(), y.to_numpy(dtype=object)
+    else:
+        forms = to_polars(X), to_polars(y)
+    found = cross_val_predict(PLEClassifierRegressor(**TINY), *forms, cv=2)
+    assert type(found) is type(forms[1])
+    if library == "polars":
+        assert found.columns == list(y.columns)
+        found = np.array(found.rows(), dtype=object)
+    assert (found[:, :2] == expected.to_numpy()[:, :2]).all()
+    np.testing.assert_allclose(found[:, 2:].astype(float), expected.iloc[:, 2:], rtol=1e-5)
+
+
+def test_one_task_of_an_estimator_with_missing_labels(data):
+    X, y = data
+    labels = cross_val_predict(PLEClassifier(**TINY), X, y["paid"], cv=2)
+    proba = cross_val_predict(PLEClassifier(**TINY), X, y["paid"], cv=2, method="predict_proba")
+    assert labels.shape == (len(X),) and proba.shape == (len(X), 2)
+    assert (np.array(["no", "yes"])[proba.argmax(axis=1)] == labels).all()
+
+
+def test_parameters_of_fit_are_cut_to_the_training_rows(data):
+    X, y = data
+    weights = np.random.RandomState(0).uniform(size=len(X))
+    found = cross_val_predict(Constant(), X, y, cv=2, params={"sample_weight": weights})
+    with sklearn.config_context(enable_metadata_routing=True):
+        routed = cross_val_predict(
+            Constant().set_fit_request(sample_weight=True),
+            X,
+            y,
+            cv=2,
+            params={"sample_weight": weights},
+        )
+    pd.testing.assert_frame_equal(routed, found)
+    for train, test in MultiTaskKFold(2).split(X, y):
+        model = Constant().fit(X.iloc[train], y.iloc[train], weights[train])
+        pd.testing.assert_frame_equal(found.iloc[test], model.predict(X.iloc[test]))
+
+
+def test_a_kind_that_differs_between_folds():
+    y = pd.DataFrame({"visits": np.arange(60), "paid": ["no", "yes"] * 30})
+    y["visits"] = np.where(y.index < 30, y.index % 3, y.index)
+    with (
+        pytest.warns(UserWarning, match="'visits' holds 30 distinct whole numbers"),
+        pytest.raises(ValueError, match="Task 'visits' has classes in some .* task_types"),
+    ):
+        cross_val_predict(
+            PLEClassifierRegressor(**TINY), y[["visits"]], y, cv=KFold(2), method="predict_proba"
+        )
+
+
+def test_what_cannot_be_predicted(data):
+    X, y = data
+    with pytest.raises(ValueError, match="method must be one of .* not 'transform'"):
+        cross_val_predict(Constant(), X, y, method="transform")
+    with pytest.raises(AttributeError, match="Ridge has no predict_proba"):
+        cross_val_predict(Ridge(), X, y, method="predict_proba")
+    with pytest.raises(ValueError, match="every row into exactly one fold"):
+        cross_val_predict(Constant(), X, y, cv=ShuffleSplit(2, random_state=0))
