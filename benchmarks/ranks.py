@@ -7,13 +7,14 @@ import pandas as pd
 def mean_ranks(means):
     """Rank the models in every column of means, of (data, task); 1 is best.
 
-    Models with all the columns are ranked among each other, and every other model among those and
-    itself, where it has a value.
+    Models with most of the columns are ranked among each other, on the columns that they all have,
+    and every other model among those and itself, where it has a value.
     """
-    complete = means.dropna()
+    there = means.notna().sum(axis=1)
+    complete = means[there > 0.9 * there.max()].dropna(axis=1)
     ranks = complete.rank(ascending=False)
     for model in means.index.difference(complete.index, sort=False):
-        own = means.loc[[model]].dropna(axis=1)
+        own = means.loc[[model], complete.columns].dropna(axis=1)
         among = pd.concat([complete[own.columns], own]).rank(ascending=False)
         ranks = pd.concat([ranks, among.loc[[model]]])
     by_data = ranks.T.groupby(level="data", sort=False).mean().T

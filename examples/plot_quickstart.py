@@ -39,6 +39,11 @@ model.fit(X_train, y_train)
 model.task_types_
 
 # %%
+# The fitted estimator shows its parameters and its network. From the features up: experts, of each
+# task and shared, the gates that weigh them, and the tasks' towers.
+model
+
+# %%
 # From 500 rows on, a tenth of them are set aside: training ends when their joint loss no longer
 # decreases, and the network goes back to its best weights. Each task has a panel of its own, since
 # their losses are on different scales.

@@ -51,12 +51,15 @@ n_members : int, default=8
     the same batches. Their predictions are averaged, with early stopping by weights that follow
     from their losses of validation. Time and memory grow with their number.""",
     "task_types": """
-task_types : str, list of str or dict, default="auto"
-    Kind of every task: "binary", "multiclass", "regression" or "count" (Poisson). One kind for
-    all, a list in the order of y's columns, or a dict by column name; a column that the dict
-    does not name is "auto". "auto" looks at the observed labels: strings, categories and bools are
-    classes; whole numbers are classes if there are at most 20 distinct ones, else a regression
-    (with a warning that asks to say so); other numbers are a regression.""",
+task_types : str, list or dict, default="auto"
+    Kind of every task: "binary", "multiclass", "ordinal" (classes in an order), "regression",
+    "quantile" or "count" (Poisson). One kind for all, a list in the order of y's columns, or a
+    dict by column name; a column that the dict does not name is "auto". In a list or dict,
+    ``("quantile", [0.1, 0.9])`` says which quantiles to learn beside the median; "quantile" alone
+    are those of 0.05 and 0.95. "auto" looks at the observed labels: strings, categories and bools
+    are classes, ordinal if there are more than two in an ordered categorical column; whole numbers
+    are classes if there are at most 20 distinct ones, else a regression (with a warning that asks
+    to say so); other numbers are a regression.""",
     "depends_on": """
 depends_on : "previous", dict or None, default=None
     Of a binary task the name of the one that it depends on, as ``{"purchase": "click"}``: it can
@@ -173,7 +176,8 @@ dtype : {"float32", "float64"}, default="float32"
     Precision of the network.""",
     "callbacks": """
 callbacks : list of skorch callbacks, default=None
-    Further callbacks, see :class:`skorch.callbacks.Callback`. Every training uses copies.""",
+    Further callbacks, see :class:`skorch.callbacks.Callback`. Every training uses copies
+    of them, though not of what they hold.""",
     "net_params": """
 net_params : dict, default=None
     Further parameters of :class:`skorch.net.NeuralNet`, which take precedence over those here.""",
@@ -183,7 +187,7 @@ random_state : int, RandomState instance or None, default=None
     gives the same result every time on a CPU. Global random states are left alone.""",
     "verbose": """
 verbose : int, default=0
-    Whether to show a progress bar, with the losses and the score of validation.""",
+    Whether to show a progress bar, with the losses and scores of validation.""",
 }
 
 _ATTRIBUTES = """
@@ -202,9 +206,11 @@ n_iter_ : int
 history_ : list of dict
     One dict an epoch: ``epoch``, ``loss``, ``task_losses``, ``task_weights``, ``learning_rate``,
     ``seconds`` and, with early stopping, ``valid_loss`` (weighted by the tasks' weights at epoch
-    0), ``valid_task_losses``, ``valid_score`` and ``valid_task_scores`` (accuracy or R²).
+    0), ``valid_task_losses``, ``valid_score`` and ``valid_task_scores`` (those of ``score``).
 module_ : torch.nn.Module
     The network.
+calibrators_ : dict
+    What ``calibrate`` learnt, by task: ``temperature_``, or ``regressions_``; empty after fit.
 net_ : skorch.NeuralNet
     The skorch net that holds it.
 device_ : str

@@ -18,13 +18,20 @@ from sklearn.utils.validation import check_is_fitted
 
 from ._restore import all_or_nothing
 from .balancing import JointLoss, TaskWeights
+from .calibration import CalibrationMixin
 from .class_methods import ClassMethods
 from .dependence import Dependence
 from .features import FeatureEncoder, read_features
+from .fit_callbacks import FitCallbacks, with_callbacks
+from .html_repr import HTMLRepr
+from .intervals import Intervals, dispersion
 from .nn import TabularNetwork, member_rates
 from .numeric import NumericFeatures
 from .parameters import SharedParameters
+from .representations import Representations
+from .search_space import SearchSpace
 from .targets import Labels, TargetEncoder, read_targets
+from .task_view import TaskViewMixin
 from .training import (
     MultiTaskNet,
     TableRows,
@@ -38,7 +45,19 @@ from .training import (
 from .weights import class_weights, label_weights
 
 
-class MultiTaskEstimator(ClassMethods, SharedParameters, BaseEstimator, metaclass=ABCMeta):
+class MultiTaskEstimator(
+    CalibrationMixin,
+    TaskViewMixin,
+    Intervals,
+    ClassMethods,
+    Representations,
+    SearchSpace,
+    HTMLRepr,
+    FitCallbacks,
+    SharedParameters,
+    BaseEstimator,
+    metaclass=ABCMeta,
+):
     """Base of the estimators: all but the network.
 
     A subclass names its network's parameters as fields, is decorated by `with_parameters`, and
@@ -60,6 +79,7 @@ class MultiTaskEstimator(ClassMethods, SharedParameters, BaseEstimator, metaclas
     # -- fit ------------------------------------------------------------------------------------
 
     @_fit_context(prefer_skip_nested_validation=True)
+    @with_callbacks
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> MultiTaskEstimator:
         """Learn all tasks together.
 
@@ -78,20 +98,19 @@ class MultiTaskEstimator(ClassMethods, SharedParameters, BaseEstimator, metaclas
             The fitted estimator.
         """
         resume = self.warm_start and hasattr(self, "net_")
-        with all_or_nothing(self):
+        with self._fit_task(X, y, sample_weight) as tasks, all_or_nothing(self):
             encoded, labels, weights = self._encode(X, y, sample_weight, None, resume)
             self._rng = check_random_state(self.random_state)
             train_rows, valid_rows = split_rows(
                 len(weights), self.early_stopping, self.validation_fraction, self._rng
             )
             rows = TableRows(*encoded, dtype=self._torch_dtype)
-            train, valid, score_valid = rows.take(train_rows), None, None
+            train, valid, score_valid, factors = rows.take(train_rows), None, None, None
             if valid_rows is not None:
                 valid = rows.take(valid_rows)
                 valid_labels = [column.take(valid_rows) for column in labels]
-                score_valid = partial(
-                    self._targets.score, labels=valid_labels, weights=weights[valid_rows]
-                )
+                held_out = {"labels": valid_labels, "weights": weights[valid_rows]}
+                score_valid = partial(self._targets.score, **held_out)
             # The net's copies of targets and weights are enough while it trains.
             del encoded, labels, weights
             n_epochs = self._or_default("max_epochs", len(train))
@@ -100,11 +119,13 @@ class MultiTaskEstimator(ClassMethods, SharedParameters, BaseEstimator, metaclas
                 net = self._make_net(len(train))
                 if resume:
                     net.continue_from(self.net_)
-                schedule = self._schedule(len(train), n_epochs)
+                schedule = self._schedule(len(train), n_epochs) + tasks
                 done = self._train(net, train, valid, n_epochs, score_valid, schedule)
+                if valid is not None:
+                    factors = dispersion(net, valid, self._targets, **held_out)
                 if done and valid is not None and not resume and self._refits(len(rows)):
-                    net = self._train_again(net, rows, self._schedule(len(rows), n_epochs))
-            self._settle(net)
+                    net = self._train_again(net, rows, self._schedule(len(rows), n_epochs) + tasks)
+            self._settle(net, factors)
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -208,8 +229,8 @@ class MultiTaskEstimator(ClassMethods, SharedParameters, BaseEstimator, metaclas
             callbacks.ApplyTaskWeights(task_weights.at),
             callbacks.RecordEpoch(score_valid),
             *([callbacks.AverageWeights(self.weight_averaging)] if self.weight_averaging else []),
-            *([callbacks.ProgressBar()] if self.verbose else []),
-            *copy.deepcopy(list(self.callbacks or [])),
+            *([callbacks.ProgressBar(names)] if self.verbose else []),
+            *callbacks.copies(self.callbacks or []),
             *schedule,
             callbacks.KeepBestWeights(names, valid is not None, patience, self.tol),
         ]
@@ -226,11 +247,13 @@ class MultiTaskEstimator(ClassMethods, SharedParameters, BaseEstimator, metaclas
         again.history = net.history
         return again if done else net
 
-    def _settle(self, net: MultiTaskNet) -> None:
-        """Keep a trained net, and read off it what is public."""
+    def _settle(self, net: MultiTaskNet, factors: np.ndarray | None = None) -> None:
+        """Keep a trained net, with what was learnt in validation, and read off what is public."""
         tasks = self._targets.tasks
         classes = [task.classes for task in tasks]
         self.net_ = net
+        self._dispersion = factors
+        self.calibrators_ = {}
         self.task_names_ = self._targets.names
         self.task_types_ = {task.name: task.kind for task in tasks}
         self.classes_ = classes[0] if self._targets.form.ndim == 1 else classes
@@ -302,27 +325,43 @@ class MultiTaskEstimator(ClassMethods, SharedParameters, BaseEstimator, metaclas
 
     # -- predict --------------------------------------------------------------------------------
 
-    def predict(self, X: Any) -> Any:
+    def predict(self, X: Any, return_std: bool = False) -> Any:
         """Predict every task's label.
 
         Parameters
         ----------
         X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
             The features.
+        return_std : bool, default=False
+            Whether to give the standard deviations of the numbers' labels too.
 
         Returns
         -------
         y : ndarray or DataFrame of shape (n_samples, n_tasks) or (n_samples,)
             The labels, in the form that y had in fit: class labels, and numbers in their units.
             A data frame has y's columns and dtypes (but fractions are no integers) and X's index.
+        std : ndarray or DataFrame of shape (n_samples, n_tasks) or (n_samples,)
+            With ``return_std``. In y's form, but all floats: NaN for a task with classes. The
+            square of a deviation is the variance of the members' predictions for the row, by their
+            weights, and a constant of the task, of a count one that is multiplied by the rate. It
+            is such that on the rows of validation the sum is on average the squared error.
+
+        Raises
+        ------
+        ValueError
+            With ``return_std``, if no task is a number, or if the last training had no rows of
+            validation, as without early stopping and in ``partial_fit``.
         """
         outputs = self._outputs(X)
         index = X.index if isinstance(X, pd.DataFrame) else None
         targets = self._targets
-        return targets.form.assemble(targets.tasks, targets.decode(outputs), index)
+        y = targets.form.assemble(targets.tasks, targets.decode(outputs), index)
+        return (y, self._predict_std(X)) if return_std else y
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Compute the mean over the tasks of accuracy (classes) or R² (numbers).
+
+        Of a quantile task, not R² but the share of the absolute error that is explained (D²).
 
         Parameters
         ----------
@@ -349,8 +388,11 @@ class MultiTaskEstimator(ClassMethods, SharedParameters, BaseEstimator, metaclas
             raise ValueError("y has no label at all: there is nothing to score.")
         return float(np.nanmean(scores))
 
-    def _outputs(self, X: Any) -> np.ndarray:
+    def _network_outputs(self, X: Any) -> np.ndarray:
+        rows = self._rows(X)
+        return self.net_.outputs(rows)
+
+    def _rows(self, X: Any) -> TableRows:
         check_is_fitted(self)
         table = read_features(self, X, reset=False)
-        rows = TableRows(*self._features.transform(table), dtype=self.net_.dtype)
-        return self.net_.outputs(rows)
+        return TableRows(*self._features.transform(table), dtype=self.net_.dtype)

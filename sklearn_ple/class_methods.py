@@ -9,7 +9,7 @@ from sklearn.utils.metaestimators import available_if
 from .tasks import ClassTask
 
 
-def _knows_classes(estimator: Any) -> bool:
+def knows_classes(estimator: Any) -> bool:
     """Whether there are (or, before fit, could be) tasks with classes."""
     tasks = estimator._targets.tasks if hasattr(estimator, "net_") else None
     if tasks is None:
@@ -29,7 +29,7 @@ class ClassMethods:
     _targets: Any
     _dependence: Any
 
-    @available_if(_knows_classes)
+    @available_if(knows_classes)
     def predict_proba(self, X: Any) -> Any:
         """Predict the probabilities of the classes.
 
@@ -46,7 +46,7 @@ class ClassMethods:
         """
         return self._per_class_task(X, "predict_proba")
 
-    @available_if(_knows_classes)
+    @available_if(knows_classes)
     def decision_function(self, X: Any) -> Any:
         """Compute the scores behind the classes: logits.
 

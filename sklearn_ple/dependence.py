@@ -132,6 +132,13 @@ class Dependence:
         pairs = [(int(columns[task]), int(columns[other])) for task, other in self.pairs]
         return JointLogits(pairs) if pairs else None
 
+    def ordered(self, outputs: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Lower the logits of dependent tasks, where greater, to those of what they depend on."""
+        result = list(outputs)
+        for task, other in self.pairs:
+            result[task] = np.minimum(result[task], result[other])
+        return result
+
     def conditional(self, probabilities: Any) -> Any:
         """Divide the joint probabilities of dependent tasks by those of what they depend on."""
         result = probabilities.copy()

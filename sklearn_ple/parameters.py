@@ -35,7 +35,8 @@ def with_parameters(cls: type[_T]) -> type[_T]:
         for name, values in vars(base).get("_parameter_constraints", {}).items()
     }
     signature = inspect.signature(made.__init__)
-    names = [name for base in made.__mro__ for name in inspect.get_annotations(base)]
+    with_fields = [base for base in made.__mro__ if "__dataclass_fields__" in vars(base)]
+    names = [name for base in with_fields for name in inspect.get_annotations(base)]
     order = [name for name in dict.fromkeys(["self", *names]) if name in signature.parameters]
     parameters = [signature.parameters[name] for name in order]
     made.__init__.__signature__ = signature.replace(parameters=parameters)

@@ -33,38 +33,41 @@ class Labels:
         Where there is a label.
     declared : ndarray or None
         The categories that a categorical column declares.
+    ordered : bool, default=False
+        Whether it declares an order of them.
     """
 
     name: str
     observed: np.ndarray
     mask: np.ndarray
     declared: np.ndarray | None
+    ordered: bool = False
 
     @classmethod
     def read(cls, name: str, column: pd.Series) -> Labels:
         """Read a column of any dtype, complaining by name about what is no label."""
-        declared = None
+        declared, ordered = None, False
         if isinstance(column.dtype, pd.CategoricalDtype):
             declared = _as_array(name, pd.Series(column.dtype.categories))
+            ordered = column.dtype.ordered
             column = column.astype(object)
         mask = column.notna().to_numpy()
-        return cls(name, _as_array(name, column[mask]), mask, declared)
+        return cls(name, _as_array(name, column[mask]), mask, declared, ordered)
 
     def take(self, rows: np.ndarray) -> Labels:
         """Take some rows, by number."""
         places = np.cumsum(self.mask) - 1
         mask = self.mask[rows]
-        return Labels(self.name, self.observed[places[rows][mask]], mask, self.declared)
+        return replace(self, observed=self.observed[places[rows][mask]], mask=mask)
 
     def drop(self, mask: np.ndarray) -> Labels:
         """Drop the labels in a mask of shape (n_rows,), as if they were missing."""
-        observed = self.observed[~mask[self.mask]]
-        return Labels(self.name, observed, self.mask & ~mask, self.declared)
+        return replace(self, observed=self.observed[~mask[self.mask]], mask=self.mask & ~mask)
 
     def infer_kind(self, family: str | None) -> str:
         """Infer the kind of task; a family ("class" or "number") settles what is ambiguous."""
         classes = np.unique(self.observed if self.declared is None else self.declared)
-        class_kind = "binary" if len(classes) <= 2 else "multiclass"
+        class_kind = "binary" if len(classes) <= 2 else "ordinal" if self.ordered else "multiclass"
         is_number = self.observed.dtype.kind in "if" and self.declared is None
         if not is_number:
             return class_kind
@@ -82,7 +85,7 @@ class Labels:
         warnings.warn(
             f"Target {self.name!r} holds {len(classes)} distinct whole numbers and is taken as a "
             f"regression. Say so, or otherwise, by task_types={{{self.name!r}: 'regression'}} "
-            "('count' and 'multiclass' are the other kinds that fit).",
+            "('quantile', 'count', 'ordinal' and 'multiclass' are the other kinds that fit).",
             UserWarning,
             stacklevel=2,
         )
@@ -170,6 +173,19 @@ class TargetForm:
             if _keeps(dtype, types.is_float_dtype(dtype), task):
                 frame[position] = frame[position].astype(dtype)
         return frame.set_axis(self.columns, axis=1)
+
+    def assemble_floats(self, columns: Sequence[np.ndarray], index: pd.Index | None) -> Any:
+        """Put floats, one column a task, together as y came."""
+        if self.ndim == 1:
+            return columns[0]
+        table = np.column_stack(columns)
+        if self.library == "numpy":
+            return table
+        if self.library == "polars":
+            import polars as pl
+
+            return pl.DataFrame(table, schema=self.columns)
+        return pd.DataFrame(table, index).set_axis(self.columns, axis=1)
 
 
 def _keeps(dtype: Any, is_float: bool, task: Task) -> bool:
@@ -274,22 +290,26 @@ class TargetEncoder:
                 raise ValueError(
                     f"Target {column.name!r} has no label at all: leave the column out."
                 )
-            if declared[column.name] is not None:
+            # Given classes need not be in order; a column that is ordered has all of its own.
+            if declared[column.name] is not None and not column.ordered:
                 column = replace(column, declared=np.asarray(declared[column.name]))
             task = self._make_task(kind, column)
             task.fit(column.observed, weights[column.mask, position], column.declared)
             self.tasks.append(task)
         return self
 
-    def _make_task(self, kind: str, column: Labels) -> Task:
+    def _make_task(self, task_type: Any, column: Labels) -> Task:
+        # A kind that has options comes with them in a tuple.
+        is_tuple = isinstance(task_type, tuple) and task_type
+        kind, *options = task_type if is_tuple else (task_type,)
         if kind == "auto":
             kind = column.infer_kind(self.family)
-        if kind not in TASK_KINDS:
+        if not isinstance(kind, str) or kind not in TASK_KINDS:
             raise ValueError(
                 f"task_types of target {column.name!r} is {kind!r}; the kinds are "
                 f"{['auto', *TASK_KINDS]}."
             )
-        task = TASK_KINDS[kind](column.name)
+        task = TASK_KINDS[kind](column.name, *options)
         if self.family is not None and task.has_classes != (self.family == "class"):
             raise ValueError(
                 f"Target {column.name!r} is of kind {kind!r}, which this estimator does not learn"
@@ -323,9 +343,9 @@ class TargetEncoder:
             )
 
     def split_outputs(self, outputs: np.ndarray) -> list[np.ndarray]:
-        """Cut the network's outputs, shape (n_rows, sum of n_outputs), into the tasks' own."""
+        """Cut the network's outputs, shape (..., sum of n_outputs), into the tasks' own."""
         bounds = np.cumsum([task.n_outputs for task in self.tasks])[:-1]
-        return np.split(outputs, bounds, axis=1)
+        return np.split(outputs, bounds, axis=-1)
 
     def decode(self, outputs: np.ndarray) -> list[np.ndarray]:
         """Turn the network's outputs into every task's labels."""

@@ -134,7 +134,7 @@ def test_text_where_numbers_were(X, y):
     [
         ({"task_types": {"areaa": "count"}}, r"task_types names \['areaa'\].*\['tall', 'area'\]"),
         ({"task_types": ["binary"]}, "task_types has 1 entries, but there are 2 tasks"),
-        ({"task_types": {"area": "ordinal"}}, "'area' is 'ordinal'; the kinds are"),
+        ({"task_types": {"area": "gaussian"}}, "'area' is 'gaussian'; the kinds are"),
         ({"task_weights": {"height": 1}}, r"task_weights names \['height'\]"),
         ({"task_weights": [1.0]}, "task_weights has 1 entries"),
         ({"task_weights": {"area": -1}}, "task_weights of task 'area' is -1"),

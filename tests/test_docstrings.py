@@ -19,6 +19,7 @@ PUBLIC_MODULES = [
     "sklearn_ple.datasets",
     "sklearn_ple.inspection",
     "sklearn_ple.metrics",
+    "sklearn_ple.model_selection",
     "sklearn_ple.nn",
 ]
 

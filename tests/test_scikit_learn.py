@@ -1,25 +1,37 @@
-"""At home in scikit-learn: searches, pipelines, routing, representations."""
+"""At home in scikit-learn: searches, pipelines, routing, curves, ensembles."""
 
+import pickle
+
+import joblib
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 import sklearn
 from sklearn.base import clone, is_classifier, is_regressor
 from sklearn.compose import ColumnTransformer
+from sklearn.ensemble import StackingClassifier
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
+from sklearn.frozen import FrozenEstimator
 from sklearn.impute import SimpleImputer
+from sklearn.inspection import permutation_importance
+from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import (
     GridSearchCV,
     HalvingGridSearchCV,
     KFold,
     cross_val_score,
     cross_validate,
+    learning_curve,
+    validation_curve,
 )
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.utils import get_tags
 
 from sklearn_ple import PLEClassifier, PLEClassifierRegressor, PLERegressor
+from sklearn_ple.metrics import make_multitask_scorer, multitask_score
+from sklearn_ple.model_selection import MultiTaskKFold
 
 N = 150
 
@@ -46,6 +58,10 @@ def table():
 def model(**params):
     defaults = {"max_epochs": 8, "learning_rate": 0.01, "batch_size": 32, "random_state": 0}
     return PLEClassifierRegressor(**(defaults | params))
+
+
+def tiny(**params):
+    return model(**({"n_members": 1, "max_epochs": 2, "numeric_embedding": None} | params))
 
 
 def in_pipeline(estimator):
@@ -126,6 +142,153 @@ def test_metadata_routing_of_sample_weight(table):
     fitted = model().fit(X.iloc[first], y.iloc[first], sample_weight=weights[first])
     expected = fitted.score(X.iloc[second], y.iloc[second], sample_weight=weights[second])
     np.testing.assert_allclose(scores[0], expected)
+
+
+def unweighted(estimator, X, y):
+    return estimator.score(X, y)
+
+
+@pytest.mark.filterwarnings("ignore:The scoring .* does not support sample_weight")
+def test_search_takes_weights_and_groups_without_routing(table):
+    X, y = table
+    weights, groups = np.random.RandomState(0).rand(N), np.arange(N) // 3
+    cv = MultiTaskKFold(2)
+    # Not that of the estimator: some versions weigh it, others do not.
+    search = GridSearchCV(tiny(), {"n_levels": [1]}, cv=cv, scoring=unweighted)
+    search.fit(X, y, sample_weight=weights, groups=groups)
+    expected = []
+    for a, b in cv.split(X, y, groups):
+        assert not set(groups[a]) & set(groups[b])
+        fitted = tiny().fit(X.iloc[a], y.iloc[a], sample_weight=weights[a])
+        expected.append(fitted.score(X.iloc[b], y.iloc[b]))
+    np.testing.assert_allclose(split_scores(search, 2), expected)
+
+
+def test_search_over_a_pipeline_routes_weights_and_groups(table):
+    X, y = table
+    weights, groups = np.random.RandomState(0).rand(N), np.arange(N) // 3
+    cv = MultiTaskKFold(2)
+    with sklearn.config_context(enable_metadata_routing=True):
+        routed = tiny().set_fit_request(sample_weight=True).set_score_request(sample_weight=True)
+        search = GridSearchCV(
+            make_pipeline(colours(), routed),
+            {"pleclassifierregressor__n_levels": [1]},
+            cv=cv,
+            scoring=make_multitask_scorer().set_score_request(sample_weight=True),
+        ).fit(X, y, sample_weight=weights, groups=groups)
+    expected = []
+    for a, b in cv.split(X, y, groups):
+        by_hand = make_pipeline(colours(), tiny())
+        by_hand.fit(X.iloc[a], y.iloc[a], pleclassifierregressor__sample_weight=weights[a])
+        test = X.iloc[b], y.iloc[b]
+        expected.append(multitask_score(by_hand, *test, sample_weight=weights[b]))
+    np.testing.assert_allclose(split_scores(search, 2), expected)
+
+
+def split_scores(search, n):
+    return [search.cv_results_[f"split{k}_test_score"][0] for k in range(n)]
+
+
+def test_column_transformer_keeps_categories_as_frames(table):
+    X, y = table
+    X = X.astype({"colour": "category"})
+    columns = ColumnTransformer(
+        [("scaled", StandardScaler(), ["a", "b", "c"])],
+        remainder="passthrough",
+        verbose_feature_names_out=False,
+    ).set_output(transform="pandas")
+    pipeline = make_pipeline(columns, tiny()).fit(X, y)
+    assert pipeline[-1]._features.cardinalities_
+    assert list(pipeline[-1].feature_names_in_) == list(X)
+    # A scaled number is scaled once more: nothing changes.
+    alone = tiny().fit(X, y)
+    np.testing.assert_allclose(
+        pipeline.predict(X)["weight"], alone.predict(X)["weight"], rtol=1e-4
+    )
+
+
+def polars_frame(frame):
+    columns = {name: [None if pd.isna(v) else v for v in frame[name]] for name in frame}
+    return pl.DataFrame(columns)
+
+
+def test_polars_in_and_out(table):
+    X, y = (polars_frame(part) for part in table)
+    X_test = X[100:]
+    search = GridSearchCV(tiny(), {"n_levels": [1]}, cv=2, error_score="raise").fit(X, y)
+    predicted = search.predict(X_test)
+    assert isinstance(predicted, pl.DataFrame)
+    assert predicted.schema == y.schema and len(predicted) == 50
+    twin = tiny().fit(*table).predict(table[0][100:])
+    assert predicted["stage"].to_list() == twin["stage"].to_list()
+    np.testing.assert_allclose(predicted["weight"], twin["weight"], rtol=1e-5)
+
+
+def test_learning_curve(table):
+    X, y = table
+    cv = KFold(2)
+    sizes, _, test = learning_curve(tiny(), X, y, train_sizes=[30, 60], cv=cv)
+    first = next(cv.split(X))
+    rows = first[0][:30]
+    by_hand = tiny().fit(X.iloc[rows], y.iloc[rows])
+    assert list(sizes) == [30, 60]
+    np.testing.assert_allclose(test[0, 0], by_hand.score(X.iloc[first[1]], y.iloc[first[1]]))
+
+
+def test_validation_curve(table):
+    X, y = table
+    options = {"param_name": "max_epochs", "param_range": [1, 12], "cv": MultiTaskKFold(2)}
+    scoring = make_multitask_scorer()
+    train, test = validation_curve(tiny(), X, y, scoring=scoring, **options)
+    assert train.shape == test.shape == (2, 2)
+    assert (test[1] > test[0]).all()
+
+
+def test_permutation_importance_of_all_tasks(table):
+    X, y = table
+    fitted = tiny(max_epochs=20, learning_rate=0.02).fit(X, y)
+    result = permutation_importance(
+        fitted, X, y, scoring=make_multitask_scorer(), n_repeats=3, random_state=0
+    )
+    assert set(np.argsort(result.importances_mean)[-2:]) == {0, 2}
+
+
+def test_stacking_of_task_views(table):
+    X, y = table
+    there = y["stage"].notna()
+    fitted = [tiny(n_levels=n).fit(X, y) for n in (1, 2)]
+    views = [FrozenEstimator(est.task_view("stage")) for est in fitted]
+    stack = StackingClassifier(
+        [("one", views[0]), ("two", views[1])], LogisticRegression(), cv="prefit"
+    ).fit(X[there], y["stage"][there])
+    features = np.column_stack([view.predict_proba(X[there])[:, 1] for view in views])
+    last = LogisticRegression().fit(features, y["stage"][there])
+    np.testing.assert_array_equal(stack.predict(X[there]), last.predict(features))
+
+
+@pytest.mark.parametrize("keep", ["pickle", "joblib", "frozen clone"])
+def test_fitted_estimators_can_be_kept(table, keep, tmp_path):
+    X, y = table
+    fitted = tiny(n_members=2).set_output(transform="pandas").fit(X, y)
+    if keep == "pickle":
+        twin = pickle.loads(pickle.dumps(fitted))
+    elif keep == "joblib":
+        joblib.dump(fitted, tmp_path / "model.joblib")
+        twin = joblib.load(tmp_path / "model.joblib")
+    else:
+        twin = clone(FrozenEstimator(fitted)).fit(X[:9], y[:9])
+    pd.testing.assert_frame_equal(twin.predict(X), fitted.predict(X))
+    pd.testing.assert_frame_equal(twin.transform(X), fitted.transform(X))
+    assert twin.score(X, y) == fitted.score(X, y)
+
+
+def test_diagram_shows_a_pipeline_with_its_transformers(table):
+    pipeline = in_pipeline(tiny()).fit(*table)
+    with sklearn.config_context(display="diagram"):
+        page = pipeline._repr_html_()
+    assert "PLEClassifierRegressor" in page and "ColumnTransformer" in page
+    with sklearn.config_context(display="text"):
+        assert not hasattr(pipeline, "_repr_html_")
 
 
 def test_clone_and_parameters():

@@ -39,7 +39,7 @@ def perfect_outputs(encoder, labels):
     for task, column in zip(encoder.tasks, targets.T, strict=True):
         if task.kind == "binary":
             parts.append(np.where(column > 0, 5.0, -5.0))
-        elif task.kind == "multiclass":
+        elif task.kind in ("multiclass", "ordinal"):
             parts.append(np.eye(task.n_outputs)[column.astype(int)])
         elif task.kind == "count":
             parts.append(np.log(np.maximum(column, 1e-300)))
@@ -197,12 +197,38 @@ def test_categorical_columns_declare_their_classes():
     column = pd.Series(["hi", None, "lo"], dtype=dtype)
     labels = labels_of(column)
     assert labels.declared.tolist() == ["lo", "mid", "hi"]
-    assert labels.infer_kind(None) == "multiclass"
+    assert labels.ordered
+    for part in (labels.take(np.array([2, 1])), labels.drop(np.array([True, False, False]))):
+        assert part.observed.tolist() == ["lo"]
+        assert part.ordered and part.declared is labels.declared
+    assert labels.infer_kind(None) == "ordinal"
     fitted, _ = encoder(column)
     assert fitted.tasks[0].classes.tolist() == ["hi", "lo", "mid"]
     # One class among the labels is no matter where more are declared.
     only = pd.Series(["hi", "hi"], dtype=dtype)
     assert encoder(only)[0].tasks[0].classes.tolist() == ["hi", "lo", "mid"]
+
+
+def test_an_ordered_column_keeps_its_order_whichever_classes_are_given():
+    column = pd.Series(["hi", "lo"], dtype=pd.CategoricalDtype(["lo", "mid", "hi"], ordered=True))
+    task = encoder(column, classes=np.array(["hi", "lo", "mid"]))[0].tasks[0]
+    assert task.kind == "ordinal"
+    assert task.classes[task.order].tolist() == ["lo", "mid", "hi"]
+    given = encoder(np.array(["hi", "lo"]), "ordinal", classes=np.array(["lo", "mid", "hi"]))
+    assert given[0].tasks[0].order.tolist() == task.order.tolist()
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        pd.Series(["b", "a", "c"], dtype=pd.CategoricalDtype(["b", "a", "c"])),
+        pl.Series("y", ["b", "a", "c"], dtype=pl.Enum(["b", "a", "c"])),
+    ],
+)
+def test_categories_without_an_order_are_ordinal_only_if_asked(column):
+    assert encoder(column)[0].tasks[0].kind == "multiclass"
+    task = encoder(column, "ordinal")[0].tasks[0]
+    assert task.classes[task.order].tolist() == ["b", "a", "c"]
 
 
 def test_a_column_that_is_no_category_declares_nothing():
@@ -285,8 +311,26 @@ def test_task_types_are_one_a_list_or_a_dict(task_types, kinds):
 
 
 @pytest.mark.parametrize(
+    "task_types",
+    [{"b": ("quantile", [0.1, 0.9])}, ["auto", ("quantile", (0.9, 0.1)), "auto"]],
+)
+def test_a_kind_may_come_with_options(task_types):
+    task = encoder(Y, task_types)[0].tasks[1]
+    assert (task.kind, task.levels) == ("quantile", [0.1, 0.5, 0.9])
+
+
+@pytest.mark.parametrize(
     ("task_types", "message"),
     [
+        ({"b": ("poisson", [0.5])}, r"task_types of target 'b' is 'poisson'; the kinds are"),
+        ({"b": ()}, r"task_types of target 'b' is \(\); the kinds are"),
+        ({"b": ["quantile"]}, r"task_types of target 'b' is \['quantile'\]; the kinds are"),
+        ({"b": ("count", [0.5])}, r"target 'b' is \('count', \[0.5\]\), but .* no options"),
+        ({"b": ("auto", [0.5])}, r"target 'b' is \('regression', \[0.5\]\), but .* no options"),
+        ({"b": ("quantile", [0.5], 1)}, r"target 'b' is \('quantile', 1\), but .* no options"),
+        ({"b": ("quantile", [5, 95])}, r"target 'b' gives the quantiles \[5, 95\]: .* 0 and 1"),
+        ({"c": "quantile"}, r"Target 'c' is of kind 'quantile' but holds strings, 'x'"),
+        ({"c": "ordinal"}, r"Target 'c' is ordinal but holds strings, 'x'.*ordered categorical"),
         ({"A": "count"}, r"task_types names \['A'\], but the tasks are \['a', 'b', 'c'\]"),
         (["count"], r"task_types has 1 entries, but there are 3 tasks"),
         ("poisson", r"task_types of target 'a' is 'poisson'; the kinds are \['auto', 'binary'"),

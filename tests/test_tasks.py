@@ -12,9 +12,18 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score, r2_score
 from sklearn.preprocessing import LabelEncoder, StandardScaler
 
-from sklearn_ple.tasks import TASK_KINDS, Binary, Count, Multiclass, Regression, by_task
+from sklearn_ple.tasks import (
+    TASK_KINDS,
+    Binary,
+    Count,
+    Multiclass,
+    Ordinal,
+    Quantile,
+    Regression,
+    by_task,
+)
 
-CLASS_KINDS = [Binary, Multiclass]
+CLASS_KINDS = [Binary, Multiclass, Ordinal]
 
 #: Labels of two classes, by what they are.
 TWO_CLASSES = {
@@ -36,7 +45,7 @@ def perfect_outputs(task, targets):
     """Give outputs of a network that knows the targets."""
     if task.kind == "binary":
         return np.where(targets > 0, 5.0, -5.0)[:, None]
-    if task.kind == "multiclass":
+    if task.kind in ("multiclass", "ordinal"):
         return np.eye(task.n_outputs)[targets.astype(int)]
     if task.kind == "count":
         with np.errstate(divide="ignore"):
@@ -45,17 +54,24 @@ def perfect_outputs(task, targets):
 
 
 def test_kinds_are_known_by_their_names():
-    names = ["binary", "multiclass", "regression", "count"]
-    assert list(TASK_KINDS.items()) == list(
-        zip(names, [Binary, Multiclass, Regression, Count], strict=True)
-    )
-    assert [kind.has_classes for kind in TASK_KINDS.values()] == [True, True, False, False]
+    names = ["binary", "multiclass", "ordinal", "regression", "quantile", "count"]
+    kinds = [Binary, Multiclass, Ordinal, Regression, Quantile, Count]
+    assert list(TASK_KINDS.items()) == list(zip(names, kinds, strict=True))
+    assert [kind.has_classes for kind in kinds] == [True] * 3 + [False] * 3
+
+
+@pytest.mark.parametrize("kind", [Binary, Multiclass, Ordinal, Regression, Count])
+def test_a_kind_without_options_takes_none(kind):
+    message = rf"task_types of target 'age' is \('{kind.kind}', \[0.5\]\), but .* no options"
+    with pytest.raises(ValueError, match=message):
+        kind("age", [0.5])
 
 
 @pytest.mark.parametrize("labels", TWO_CLASSES.values(), ids=TWO_CLASSES.keys())
 @pytest.mark.parametrize("kind", CLASS_KINDS)
 def test_classes_are_encoded_as_scikit_learn_does_and_come_back(kind, labels):
-    task = fitted(kind, labels)
+    # Of strings, that of an ordinal task must be told.
+    task = fitted(kind, labels, classes=np.unique(labels) if labels.dtype == object else None)
     encoder = LabelEncoder().fit(labels)
     np.testing.assert_array_equal(task.classes, encoder.classes_)
     targets = task.encode(labels)
@@ -210,7 +226,7 @@ def test_declared_whole_numbers_hold_float_labels():
 @pytest.mark.parametrize("labels", [np.array([1, 1]), np.array(["x"], dtype=object)])
 def test_one_class_is_an_error(kind, labels):
     with pytest.raises(ValueError, match=r"Target 'age' has 1 class only"):
-        fitted(kind, labels)
+        fitted(kind, labels, classes=np.unique(labels))
 
 
 def test_three_classes_are_not_binary():
@@ -279,8 +295,8 @@ def test_bools_can_be_taken_as_numbers(kind):
 def test_losses_keep_the_shape_of_the_targets():
     targets = torch.tensor([[0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
     for kind in TASK_KINDS.values():
-        n_outputs = 4 if kind is Multiclass else 1
-        losses = kind.loss(torch.zeros(3, 2, n_outputs), targets)
+        task = fitted(kind, np.array([0, 1]))
+        losses = task.loss(torch.zeros(3, 2, task.n_outputs), targets)
         assert losses.shape == (3, 2)
         assert (losses >= 0).all()
 
@@ -333,7 +349,7 @@ def test_the_average_of_networks_predicts_their_mean_prediction(kind, seed):
     np.testing.assert_allclose(predict(average), expected, rtol=1e-9)
 
 
-@pytest.mark.parametrize("kind", [Binary, Multiclass])
+@pytest.mark.parametrize("kind", CLASS_KINDS)
 def test_the_average_of_certain_networks_is_finite(kind):
     task = fitted(kind, np.array([0, 1, 1]))
     outputs = torch.full((3, 2, task.n_outputs), 500.0)

@@ -5,20 +5,21 @@ than on the system; all else by default.
 """
 
 import argparse
+from functools import partial
 
 from data_sets import DATA_SETS, score
 from peers import predictor
 
 from paper.runs import run
-from paper.systems import systems
+from paper.systems import SYSTEMS, systems
 
 SETS = ("census", "census_no_education", "support2")
 
 
-def prepare(name):
+def prepare(name, names=SYSTEMS):
     data = DATA_SETS[name]()
     parts = (data.X_train, data.y_train, data.X_test, data.y_test, data.kinds)
-    return parts, systems(*parts[:2], n_members=4, task_types=data.kinds)
+    return parts, systems(*parts[:2], names, n_members=4, task_types=data.kinds)
 
 
 def evaluate(system, data):
@@ -30,9 +31,11 @@ def evaluate(system, data):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", nargs="+", choices=SETS, default=SETS)
+    parser.add_argument("--systems", nargs="+", choices=SYSTEMS, default=list(SYSTEMS))
     parser.add_argument("--seeds", type=int, default=5, help="how many, from 0 on")
     options = parser.parse_args()
-    run("paper_comparison", options.data, options.seeds, prepare, evaluate)
+    chosen = partial(prepare, names=options.systems)
+    run("paper_comparison", options.data, options.seeds, chosen, evaluate)
 
 
 if __name__ == "__main__":

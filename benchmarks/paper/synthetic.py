@@ -13,7 +13,7 @@ from paper.systems import REFERENCE, systems
 from sklearn_ple.datasets import make_multitask
 
 CORRELATIONS = (0.2, 0.4, 0.5, 0.75, 1.0)
-NAMES = (REFERENCE, "hard sharing", "MMoE", "PLE")
+NAMES = (REFERENCE, "hard sharing", "MMoE", "ML-MMoE", "CGC", "PLE")
 N_TEST = 50_000
 PLAIN = {
     "n_members": 1,

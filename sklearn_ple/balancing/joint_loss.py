@@ -22,7 +22,7 @@ class JointLoss(nn.Module):
     label for task k, zero where it is missing. A task without a label in the batch adds zero.
 
     Of several networks each has its own loss on the same labels, and theirs is the mean.
-    Neighbouring tasks of one kind and size are computed together.
+    Neighbouring tasks of one kind and size are computed together, see `Task.group`.
 
     Parameters
     ----------
@@ -44,13 +44,14 @@ class JointLoss(nn.Module):
         super().__init__()
         self.dependent = list(dependent)
         self.register_buffer("task_weights", torch.ones(len(tasks)))
-        self.groups: list[tuple[type[Task], slice, slice, int]] = []
+        self.groups: list[tuple[Task, slice, slice]] = []
         position = column = 0
-        for (kind, n_outputs), members in groupby(tasks, key=lambda t: (type(t), t.n_outputs)):
-            n_tasks = len(list(members))
+        for _, group in groupby(tasks, key=lambda task: task.group):
+            first, *others = group
+            n_tasks = 1 + len(others)
             positions = slice(position, position + n_tasks)
-            columns = slice(column, column + n_tasks * n_outputs)
-            self.groups.append((kind, positions, columns, n_outputs))
+            columns = slice(column, column + n_tasks * first.n_outputs)
+            self.groups.append((first, positions, columns))
             position, column = positions.stop, columns.stop
 
     def task_sums(self, outputs: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
@@ -74,10 +75,10 @@ class JointLoss(nn.Module):
         labelled = weights > 0
         targets = torch.where(labelled, targets, 0.0).expand(*outputs.shape[:-1], -1)
         losses = []
-        for kind, positions, columns, n_outputs in self.groups:
-            parts = outputs[..., columns].unflatten(-1, (-1, n_outputs))
+        for task, positions, columns in self.groups:
+            parts = outputs[..., columns].unflatten(-1, (-1, task.n_outputs))
             parts = torch.where(labelled[:, positions].unsqueeze(-1), parts, 0.0)
-            losses.append(kind.loss(parts, targets[..., positions]))
+            losses.append(task.loss(parts, targets[..., positions]))
         mean_losses = torch.cat(losses, dim=-1).reshape(-1, *weights.shape).mean(dim=0)
         return torch.stack([(weights * mean_losses).sum(dim=0), weights.sum(dim=0)])
 
@@ -99,10 +100,10 @@ class JointLoss(nn.Module):
         if len(outputs) == 1:
             return outputs[0]
         parts = []
-        for kind, positions, columns, n_outputs in self.groups:
-            own = outputs[..., columns].unflatten(-1, (-1, n_outputs))
+        for task, positions, columns in self.groups:
+            own = outputs[..., columns].unflatten(-1, (-1, task.n_outputs))
             weights = member_weights[:, None, positions, None].to(own)
-            parts.append(kind.average(own, weights).flatten(-2))
+            parts.append(task.average(own, weights).flatten(-2))
         return torch.cat(parts, dim=-1)
 
     def member_weights(self, outputs: Tensor, targets: Tensor, weights: Tensor) -> Tensor:

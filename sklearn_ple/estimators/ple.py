@@ -27,9 +27,10 @@ class PLEClassifierRegressor(Gated, MultiTaskEstimator):
     still teaches the tasks whose labels it has.
 
     The joint loss is the weighted sum over the tasks of the mean loss of the labels that are
-    there: cross-entropy for classes, squared error of the standardised label for regressions,
-    half the Poisson deviance for counts. Predictions come back as y came: class labels, and
-    numbers in their own units.
+    there: cross-entropy for classes (of "above this class?" for ordinal ones), squared error of
+    the standardised label for regressions, its pinball loss for quantiles, half the Poisson
+    deviance for counts. Predictions come back as y came: class labels, and numbers in their own
+    units.
 
     Parameters
     ----------

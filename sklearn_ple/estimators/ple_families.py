@@ -86,7 +86,7 @@ class PLERegressor(RegressorMixin, PLEClassifierRegressor):
     """Progressive Layered Extraction for one or several tasks that are numbers.
 
     A scikit-learn regressor: y may be 1-D. A task is a "regression" unless ``task_types`` says
-    "count". See `PLEClassifierRegressor` for the model and its loss.
+    "quantile" or "count". See `PLEClassifierRegressor` for the model and its loss.
 
     Parameters
     ----------

@@ -4,11 +4,15 @@ from ._gain import MTLGain, mtl_gain
 from ._gain_display import MTLGainDisplay
 from ._gates import GateUtilizationDisplay
 from ._history import TrainingHistoryDisplay
+from ._network import NetworkDiagram
+from ._report import MultiTaskReport
 
 __all__ = [
     "GateUtilizationDisplay",
     "MTLGain",
     "MTLGainDisplay",
+    "MultiTaskReport",
+    "NetworkDiagram",
     "TrainingHistoryDisplay",
     "mtl_gain",
 ]

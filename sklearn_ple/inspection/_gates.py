@@ -133,14 +133,7 @@ class GateUtilizationDisplay:
         UserWarning
             If an expert is hardly used, or a gate collapses.
         """
-        if isinstance(estimator, Pipeline):
-            X = estimator[:-1].transform(X) if len(estimator) > 1 else X
-            estimator = estimator[-1]
-        if not hasattr(estimator, "gate_weights"):
-            raise TypeError(
-                f"{type(estimator).__name__} has no gates: PLE, CGC and MMoE estimators have."
-            )
-        weights = estimator.gate_weights(X)
+        weights = gate_weights(estimator, X)
         utilization = _summarise(weights)
         idle, collapsed = _find_idle(utilization), _find_collapsed(weights)
         for message in [*_describe_idle(idle, utilization), *_describe_collapsed(collapsed)]:
@@ -234,6 +227,21 @@ class GateUtilizationDisplay:
         owner.legend(
             entries.values(), entries.keys(), title=title, alignment="left", frameon=False, **place
         )
+
+
+def gate_weights(estimator: Any, X: Any) -> list[dict[str, pd.DataFrame]]:
+    """Compute the weights of an estimator's gates, be it alone, in a pipeline or in a search."""
+    while not hasattr(estimator, "gate_weights"):
+        if isinstance(estimator, Pipeline):
+            X = estimator[:-1].transform(X) if len(estimator) > 1 else X
+            estimator = estimator[-1]
+        elif hasattr(estimator, "best_estimator_"):
+            estimator = estimator.best_estimator_
+        else:
+            raise TypeError(
+                f"{type(estimator).__name__} has no gates: PLE, CGC and MMoE estimators have."
+            )
+    return estimator.gate_weights(X)
 
 
 def _style(position: int) -> dict[str, Any]:

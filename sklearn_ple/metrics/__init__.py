@@ -1,6 +1,13 @@
 """Scores of many tasks that skip missing labels: task by task, as one number, as scorers."""
 
+from ._calibration import expected_calibration_error
 from ._scorers import make_multitask_scorer, task_scorer
 from ._scores import multitask_score, multitask_scores
 
-__all__ = ["make_multitask_scorer", "multitask_score", "multitask_scores", "task_scorer"]
+__all__ = [
+    "expected_calibration_error",
+    "make_multitask_scorer",
+    "multitask_score",
+    "multitask_scores",
+    "task_scorer",
+]

@@ -16,7 +16,7 @@ from sklearn.preprocessing import label_binarize
 from sklearn.utils import check_array
 from sklearn.utils.validation import _check_response_method
 
-from ._views import TaskView, plain_array, view_tasks
+from ._views import ScoredTask, plain_array, scored_tasks
 
 
 def multitask_scores(
@@ -76,6 +76,7 @@ def multitask_scores(
     - two classes: the area under the ROC curve (ROC AUC);
     - more classes: the mean one-vs-rest ROC AUC of the classes that y holds;
     - regression: R²;
+    - quantile: D² of the medians, the share of the absolute error that is explained;
     - count: D², the share of the Poisson deviance that is explained. It is to the loss of a count
       what R² is to the squared error, which the greatest counts would rule.
 
@@ -90,14 +91,14 @@ def multitask_scores(
     >>> multitask_scores(y_pred, None, y, metrics={"y0": "accuracy"})
     {'y0': 0.666..., 'y1': 0.75}
     """
-    views = view_tasks(estimator_or_y_pred, X, y)
+    tasks = scored_tasks(estimator_or_y_pred, X, y)
     if not isinstance(metrics, Mapping):
-        metrics = {view.name: metrics for view in views}
-    check_task_names("metrics", metrics, [view.name for view in views])
-    weights = _read_weights(sample_weight, views)
+        metrics = {task.name: metrics for task in tasks}
+    check_task_names("metrics", metrics, [task.name for task in tasks])
+    weights = _read_weights(sample_weight, tasks)
     return {
-        view.name: _score(view, metrics.get(view.name), weight)
-        for view, weight in zip(views, weights, strict=True)
+        task.name: score_task(task, metrics.get(task.name), weight)
+        for task, weight in zip(tasks, weights, strict=True)
     }
 
 
@@ -191,22 +192,23 @@ def score_one_task(
     estimator: Any, X: Any, y: Any, task: str, metric: Any = None, sample_weight: Any = None
 ) -> float:
     """Score one task among those of an estimator; see `multitask_scores`."""
-    views = view_tasks(estimator, X, y)
-    check_task_names("task_scorer", [task], [view.name for view in views])
-    weights = _read_weights(sample_weight, views)
-    ((view, weight),) = (pair for pair in zip(views, weights, strict=True) if pair[0].name == task)
-    return _score(view, metric, weight)
+    tasks = scored_tasks(estimator, X, y)
+    check_task_names("task_scorer", [task], [scored.name for scored in tasks])
+    weights = _read_weights(sample_weight, tasks)
+    pairs = zip(tasks, weights, strict=True)
+    ((scored, weight),) = (pair for pair in pairs if pair[0].name == task)
+    return score_task(scored, metric, weight)
 
 
-def _read_weights(sample_weight: Any, views: list[TaskView]) -> list[np.ndarray | None]:
+def _read_weights(sample_weight: Any, tasks: list[ScoredTask]) -> list[np.ndarray | None]:
     """Give the weights of every task's rows, None where there are none."""
     if sample_weight is None:
-        return [None] * len(views)
+        return [None] * len(tasks)
     weights = check_array(
         sample_weight, ensure_2d=False, dtype=np.float64, input_name="sample_weight"
     )
-    of_rows = (len(views[0].labels),)
-    of_labels = (*of_rows, len(views))
+    of_rows = (len(tasks[0].labels),)
+    of_labels = (*of_rows, len(tasks))
     if weights.shape not in (of_rows, of_labels):
         raise ValueError(
             f"sample_weight has shape {weights.shape}; it must be {of_rows}, a weight a row, or "
@@ -214,7 +216,7 @@ def _read_weights(sample_weight: Any, views: list[TaskView]) -> list[np.ndarray 
         )
     if weights.min() < 0:
         raise ValueError("sample_weight holds negative values: weigh by 0 or more.")
-    return list(weights.T) if weights.ndim == 2 else [weights] * len(views)
+    return list(weights.T) if weights.ndim == 2 else [weights] * len(tasks)
 
 
 # -- one task -------------------------------------------------------------------------------------
@@ -231,71 +233,82 @@ def mean_one_vs_rest_auc(
 
 
 _ONE_VS_REST_AUC = make_scorer(mean_one_vs_rest_auc, response_method="predict_proba")
-_D2_POISSON = make_scorer(d2_tweedie_score, power=1)
+_NUMBER_METRICS = {
+    "quantile": "d2_absolute_error_score",
+    "count": make_scorer(d2_tweedie_score, power=1),
+}
 
 
-def _default_metric(view: TaskView) -> Any:
-    if view.classes_ is None:
-        return _D2_POISSON if view.kind == "count" else "r2"
-    return "roc_auc" if len(view.classes_) <= 2 else _ONE_VS_REST_AUC
+def default_metric(task: ScoredTask) -> Any:
+    """Give what a task is scored by unless told otherwise; see `multitask_scores`."""
+    if task.classes is None:
+        return _NUMBER_METRICS.get(task.kind, "r2")
+    return "roc_auc" if len(task.classes) <= 2 else _ONE_VS_REST_AUC
 
 
-def _scorer_of(view: TaskView, metric: Any) -> _BaseScorer:
+def metric_name(metric: Any) -> str:
+    """Name a metric in any of its forms."""
+    if isinstance(metric, str):
+        return metric
+    return getattr(getattr(metric, "_score_func", metric), "__name__", repr(metric))
+
+
+def scorer_of(task: ScoredTask, metric: Any) -> _BaseScorer:
     """Turn a metric into one of scikit-learn's scorers, ready for a task."""
     scorer = metric if isinstance(metric, (str, _BaseScorer)) else make_scorer(metric)
     scorer = copy.copy(get_scorer(scorer))
     methods = scorer._response_method
     try:
-        _check_response_method(view, methods)
+        _check_response_method(task.view, methods)
     except AttributeError:
         raise ValueError(
             f"it needs {methods if isinstance(methods, str) else ' or '.join(methods)}. "
             + (
-                f"The task's labels are numbers (kind {view.kind!r}): take a metric of numbers."
-                if view.classes_ is None
+                f"The task's labels are numbers (kind {task.kind!r}): take a metric of numbers."
+                if task.classes is None
                 else "Give the estimator or the probabilities, as predict_proba returns them, in "
                 "place of labels, or take a metric of labels such as 'accuracy'."
             )
         ) from None
     # Else the classes would be taken from the labels, which may lack one.
     if methods != "predict" and "labels" in signature(scorer._score_func).parameters:
-        scorer._kwargs = {"labels": view.classes_} | scorer._kwargs
+        scorer._kwargs = {"labels": task.classes} | scorer._kwargs
     return scorer
 
 
-def _score(view: TaskView, metric: Any, weights: np.ndarray | None) -> float:
+def score_task(task: ScoredTask, metric: Any, weights: np.ndarray | None = None) -> float:
     """Score one task by scikit-learn's scorer, on the rows that have a label and a weight."""
-    there = view.labels.notna().to_numpy()
+    there = task.labels.notna().to_numpy()
     if weights is not None:
         there = there & (weights > 0)
     rows = np.flatnonzero(there)
-    labels = plain_array(view.labels.iloc[rows])
-    metric = _default_metric(view) if metric is None else metric
-    metric_name = getattr(getattr(metric, "_score_func", metric), "__name__", repr(metric))
+    labels = plain_array(task.labels.iloc[rows])
+    metric = default_metric(task) if metric is None else metric
+    name = repr(metric) if isinstance(metric, str) else metric_name(metric)
     n_labels = "1 label" if len(rows) == 1 else f"{len(rows)} labels"
     score, caught, reason = np.nan, [], "there is nothing to compare."
     if len(rows):
         try:
-            scorer = _scorer_of(view, metric)
+            scorer = scorer_of(task, metric)
             options = {} if weights is None else {"sample_weight": weights[rows]}
             with warnings.catch_warnings(record=True) as caught:
                 warnings.simplefilter("always")
-                score = scorer(view, rows, labels, **options)
+                score = scorer(task.view, rows, labels, **options)
         except (TypeError, ValueError, ZeroDivisionError) as error:
             if len(np.unique(labels)) > 1:
                 raise ValueError(
-                    f"Task {view.name!r} cannot be scored by {metric_name}: {error}"
+                    f"Task {task.name!r} cannot be scored by {name}: {error}"
                 ) from error
             reason = str(error)
     if np.isnan(score):
         reason = next((str(warning.message) for warning in caught), reason)
         warnings.warn(
-            f"Task {view.name!r} has no score by {metric_name} on its {n_labels}: {reason}",
+            f"Task {task.name!r} has no score by {name} on its {n_labels}: {reason}",
             UndefinedMetricWarning,
             stacklevel=3,
         )
     else:
         for warning in caught:
-            message = f"Task {view.name!r}: {warning.message}"
+            message = f"Task {task.name!r}: {warning.message}"
             warnings.warn(message, warning.category, stacklevel=3)
     return float(score)

@@ -1,30 +1,69 @@
-"""Each task seen alone: its labels, and what is predicted as a fitted scikit-learn estimator."""
+"""Each task seen alone: its labels, and what is predicted for it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache, partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator
-from sklearn.pipeline import Pipeline
-from sklearn.utils import Tags, check_consistent_length
+from sklearn.utils import check_consistent_length
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from .._frames import to_pandas
+from ..task_view import tasks_of, view_task
+
+#: What gives, for all rows, the array of every task.
+Respond = Callable[[], list[Any]]
 
 
-def _gives(method: str) -> Callable:
-    return available_if(lambda view: method in view.responses)
+class Responses(BaseEstimator):
+    """What was predicted as a multi-task estimator whose X are row numbers.
 
-
-class TaskView(BaseEstimator):
-    """One task as a fitted estimator that scikit-learn's scorers take; its X are row numbers.
+    So scikit-learn's scorers may ask for the rows that they need, task by task, and everything is
+    predicted once.
 
     Parameters
+    ----------
+    task_names_ : list of str
+        Names of the tasks.
+    classes_ : list of ndarray or None
+        The sorted classes of every task; None where labels are numbers.
+    responses : mapping
+        For each method there is, "predict" or "predict_proba", what gives its result.
+    """
+
+    def __init__(
+        self,
+        task_names_: list[str],
+        classes_: list[np.ndarray | None],
+        responses: Mapping[str, Respond],
+    ):
+        self.task_names_ = task_names_
+        self.classes_ = classes_
+        self.responses = responses
+
+    def predict(self, rows: np.ndarray) -> pd.DataFrame:
+        """Give the predicted labels of some rows."""
+        parts = zip(self.task_names_, self.responses["predict"](), strict=True)
+        return pd.DataFrame({name: part[rows] for name, part in parts})
+
+    @available_if(lambda self: "predict_proba" in self.responses)
+    def predict_proba(self, rows: np.ndarray) -> list[np.ndarray | None]:
+        """Give the predicted probabilities of some rows."""
+        parts = self.responses["predict_proba"]()
+        return [None if part is None else part[rows] for part in parts]
+
+
+@dataclass(frozen=True)
+class ScoredTask:
+    """A task to score.
+
+    Attributes
     ----------
     name : str
         Name of the task.
@@ -32,54 +71,25 @@ class TaskView(BaseEstimator):
         Kind of the task.
     labels : Series of shape (n_rows,)
         The labels, some of them missing.
-    classes_ : ndarray or None
+    classes : ndarray or None
         The sorted classes; None where labels are numbers.
-    responses : mapping
-        For each method there is, what gives its result for all rows.
+    view : estimator
+        The task's view, whose X are row numbers.
     """
 
-    def __init__(
-        self,
-        name: str,
-        kind: str,
-        labels: pd.Series,
-        classes_: np.ndarray | None,
-        responses: Mapping[str, Callable[[], np.ndarray]],
-    ):
-        self.name = name
-        self.kind = kind
-        self.labels = labels
-        self.classes_ = classes_
-        self.responses = responses
-
-    def __sklearn_tags__(self) -> Tags:
-        """Say whether it is a classifier or a regressor."""
-        tags = super().__sklearn_tags__()
-        tags.estimator_type = "regressor" if self.classes_ is None else "classifier"
-        return tags
-
-    @_gives("predict")
-    def predict(self, rows: np.ndarray) -> np.ndarray:
-        """Give the predicted labels of some rows."""
-        return self.responses["predict"]()[rows]
-
-    @_gives("predict_proba")
-    def predict_proba(self, rows: np.ndarray) -> np.ndarray:
-        """Give the predicted probabilities of some rows."""
-        return self.responses["predict_proba"]()[rows]
-
-    @_gives("decision_function")
-    def decision_function(self, rows: np.ndarray) -> np.ndarray:
-        """Give the scores behind the classes of some rows."""
-        return self.responses["decision_function"]()[rows]
+    name: str
+    kind: str
+    labels: pd.Series
+    classes: np.ndarray | None
+    view: Any
 
 
-def view_tasks(estimator_or_y_pred: Any, X: Any, y: Any) -> list[TaskView]:
-    """View every task alone, from an estimator or from predictions; see `multitask_scores`."""
-    table = _as_table(y)
+def scored_tasks(estimator_or_y_pred: Any, X: Any, y: Any) -> list[ScoredTask]:
+    """See every task alone, from an estimator or from predictions; see `multitask_scores`."""
+    table = as_table(y)
     if hasattr(estimator_or_y_pred, "predict"):
-        return _views_of_estimator(estimator_or_y_pred, X, table, hasattr(y, "columns"))
-    return _views_of_predictions(estimator_or_y_pred, table)
+        return _tasks_of_estimator(estimator_or_y_pred, X, table, hasattr(y, "columns"))
+    return _tasks_of_predictions(estimator_or_y_pred, table)
 
 
 def plain_array(labels: pd.Series) -> np.ndarray:
@@ -87,7 +97,7 @@ def plain_array(labels: pd.Series) -> np.ndarray:
     return np.array(labels.tolist())
 
 
-def _as_table(y: Any) -> pd.DataFrame:
+def as_table(y: Any) -> pd.DataFrame:
     """Put y of any form into a frame whose columns are named as the estimators name tasks."""
     y = to_pandas(y)
     if not isinstance(y, (pd.DataFrame, pd.Series)):
@@ -104,10 +114,10 @@ def _as_table(y: Any) -> pd.DataFrame:
     return y.set_axis([f"y{c}" if isinstance(c, int) else str(c) for c in y.columns], axis=1)
 
 
-def _views_of_estimator(estimator: Any, X: Any, y: pd.DataFrame, named: bool) -> list[TaskView]:
-    fitted = _knower_of_tasks(estimator)
+def _tasks_of_estimator(estimator: Any, X: Any, y: pd.DataFrame, named: bool) -> list[ScoredTask]:
+    check_is_fitted(estimator)
+    fitted = tasks_of(estimator)
     names = fitted.task_names_
-    classes = fitted.classes_ if isinstance(fitted.classes_, list) else [fitted.classes_]
     # An estimator fitted on an array has made up its names.
     made_up = names in (["y"], [f"y{position}" for position in range(len(names))])
     if y.shape[1] != len(names) or (named and not made_up and list(y.columns) != names):
@@ -121,74 +131,54 @@ def _views_of_estimator(estimator: Any, X: Any, y: pd.DataFrame, named: bool) ->
     def respond(method: str) -> list[Any]:
         response = getattr(estimator, method)(X)
         if method == "predict":
-            table = _as_table(response)
+            table = as_table(response)
             return [plain_array(table.iloc[:, k]) for k in range(len(names))]
         return response if isinstance(response, list) else [response]
 
-    def respond_for(position: int, method: str) -> np.ndarray:
-        return respond(method)[position]
-
-    views = []
-    for k, (name, own) in enumerate(zip(names, classes, strict=True)):
-        methods = ["predict"]
-        if own is not None:
-            methods += [m for m in ("predict_proba", "decision_function") if hasattr(estimator, m)]
-            own = plain_array(pd.Series(own))
-        responses = {method: partial(respond_for, k, method) for method in methods}
-        views.append(TaskView(name, fitted.task_types_[name], y.iloc[:, k], own, responses))
-    return views
+    classes = fitted.classes_ if isinstance(fitted.classes_, list) else [fitted.classes_]
+    classes = [None if own is None else plain_array(pd.Series(own)) for own in classes]
+    methods = [m for m in ("predict", "predict_proba") if hasattr(estimator, m)]
+    responses = Responses(names, classes, {method: partial(respond, method) for method in methods})
+    return [
+        ScoredTask(name, fitted.task_types_[name], y.iloc[:, k], own, view_task(responses, name))
+        for k, (name, own) in enumerate(zip(names, classes, strict=True))
+    ]
 
 
-def _knower_of_tasks(estimator: Any) -> Any:
-    """Find the fitted estimator that knows the tasks: in a pipeline, in a search."""
-    check_is_fitted(estimator)
-    while not hasattr(estimator, "task_names_"):
-        if isinstance(estimator, Pipeline):
-            estimator = estimator[-1]
-        elif hasattr(estimator, "best_estimator_"):
-            estimator = estimator.best_estimator_
-        else:
-            raise TypeError(
-                f"{type(estimator).__name__} does not say which tasks it learnt: it has no "
-                "task_names_. Give its predictions in its place."
-            )
-    return estimator
-
-
-def _views_of_predictions(y_pred: Any, y: pd.DataFrame) -> list[TaskView]:
+def _tasks_of_predictions(y_pred: Any, y: pd.DataFrame) -> list[ScoredTask]:
     is_list = isinstance(y_pred, (list, tuple))
     if is_list and any(part is None or np.ndim(part) == 2 for part in y_pred):
         parts: Sequence[Any] = [None if p is None else np.asarray(p) for p in y_pred]
     elif y.shape[1] == 1 and np.ndim(y_pred) == 2 and np.shape(y_pred)[1] > 1:
         parts = [np.asarray(y_pred)]
     else:
-        table = _as_table(y_pred)
+        table = as_table(y_pred)
         parts = [table.iloc[:, position] for position in range(table.shape[1])]
     if len(parts) != y.shape[1]:
         raise ValueError(
             f"There are predictions of {len(parts)} tasks, but y has {y.shape[1]}: "
             f"{list(y.columns)}. Give one for each, or None in a list."
         )
-    views = []
+    tasks = []
     for name, part in zip(y.columns, parts, strict=True):
         if part is None:
             continue
         check_consistent_length(part, y)
         if part.ndim == 2:
-            views.append(_view_of_probabilities(name, y[name], part))
+            tasks.append(_task_of_probabilities(name, y[name], part))
         else:
-            views.append(_view_of_labels(name, y[name], plain_array(pd.Series(part))))
-    return views
+            tasks.append(_task_of_labels(name, y[name], plain_array(pd.Series(part))))
+    return tasks
 
 
-def _view_of_probabilities(name: str, labels: pd.Series, proba: np.ndarray) -> TaskView:
+def _task_of_probabilities(name: str, labels: pd.Series, proba: np.ndarray) -> ScoredTask:
     declared = isinstance(labels.dtype, pd.CategoricalDtype)
     held = np.unique(plain_array(labels.cat.categories if declared else labels.dropna()))
     n_classes = proba.shape[1]
     known = len(held) == n_classes
     classes = held if known else np.arange(n_classes)
 
-    def respond(response: Callable[[], np.ndarray]) -> np.ndarray:
+    def respond(response: Respond) -> list[Any]:
         # Only now: without labels, nobody asks.
         if not known:
             raise ValueError(
@@ -199,18 +189,29 @@ def _view_of_probabilities(name: str, labels: pd.Series, proba: np.ndarray) -> T
         return response()
 
     responses = {
-        "predict": partial(respond, lambda: classes[proba.argmax(axis=1)]),
-        "predict_proba": partial(respond, lambda: proba),
+        "predict": partial(respond, lambda: [classes[proba.argmax(axis=1)]]),
+        "predict_proba": partial(respond, lambda: [proba]),
     }
     kind = "binary" if n_classes == 2 else "multiclass"
-    return TaskView(name, kind, labels, classes, responses)
+    return _predicted_task(name, kind, labels, classes, responses)
 
 
-def _view_of_labels(name: str, labels: pd.Series, predicted: np.ndarray) -> TaskView:
+def _task_of_labels(name: str, labels: pd.Series, predicted: np.ndarray) -> ScoredTask:
     observed = plain_array(labels.dropna())
     fractions = any(
         part.dtype.kind == "f" and np.any(part != np.round(part)) for part in (observed, predicted)
     )
     classes = None if fractions else np.unique(np.concatenate([observed, predicted]))
     kind = "regression" if classes is None else "binary" if len(classes) <= 2 else "multiclass"
-    return TaskView(name, kind, labels, classes, {"predict": lambda: predicted})
+    return _predicted_task(name, kind, labels, classes, {"predict": lambda: [predicted]})
+
+
+def _predicted_task(
+    name: str,
+    kind: str,
+    labels: pd.Series,
+    classes: np.ndarray | None,
+    responses: Mapping[str, Respond],
+) -> ScoredTask:
+    view = view_task(Responses([name], [classes], responses), name)
+    return ScoredTask(name, kind, labels, classes, view)

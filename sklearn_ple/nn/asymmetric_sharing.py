@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from .body import Body
+from .diagram import Block, size
 from .mlp import BatchedMLP
 from .towers import Towers
 
@@ -90,9 +92,26 @@ class AsymmetricSharing(Body):
         bottoms = self.bottoms(inputs).unflatten(0, (self.n_members, self.n_tasks)).unbind(1)
         return [torch.cat([bottoms[task] for task in read], dim=-1) for read in self.reads]
 
+    def _diagram(self, tasks: Sequence[str]) -> tuple[list[list[Block]], list[list[Block]]]:
+        n = size(self.bottoms.parameters(), self.n_members * self.n_tasks)
+        bottoms = [Block("bottom", task, position, n) for position, task in enumerate(tasks)]
+        return [bottoms], [[bottoms[task] for task in read] for read in self.reads]
+
 
 class SeparateTowers(nn.ModuleList):
     """Towers one by one, each with a representation of its own width."""
+
+    @property
+    def widths(self) -> list[int]:
+        """Width of each task's representation."""
+        towers: Any = self
+        return [width for tower in towers for width in tower.widths]
+
+    @property
+    def n_parameters(self) -> list[int]:
+        """Number of parameters of each task's tower, in one member."""
+        towers: Any = self
+        return [n for tower in towers for n in tower.n_parameters]
 
     def forward(self, representations: Sequence[Tensor]) -> Tensor:
         """Map the representations to outputs of shape (n_members, n_rows, sum of n_outputs)."""

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+
+from .diagram import Block
 
 
 class Body(nn.Module, ABC):
@@ -50,6 +53,32 @@ class Body(nn.Module, ABC):
     @abstractmethod
     def _represent(self, inputs: Tensor) -> Any:
         """Compute the representations from inputs with a first axis."""
+
+    def diagram(self, tasks: Sequence[str]) -> list[list[Block]]:
+        """Tell what one member consists of.
+
+        Parameters
+        ----------
+        tasks : sequence of str
+            Names of the tasks.
+
+        Returns
+        -------
+        list of list of Block
+            Rows of blocks, from the features up; the last one is that of the towers.
+        """
+        rows, read = self._diagram(tasks)
+        towers = [
+            Block("tower", task, position, n, own)
+            for position, (task, n, own) in enumerate(
+                zip(tasks, self.towers.n_parameters, read, strict=True)
+            )
+        ]
+        return [*rows, towers]
+
+    @abstractmethod
+    def _diagram(self, tasks: Sequence[str]) -> tuple[list[list[Block]], list[list[Block]]]:
+        """Give the rows below the towers, and the blocks that each task's tower reads."""
 
     def penalty(self) -> Tensor | float:
         """Compute what is added to the loss in training; nothing for most networks.

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
 
 from .body import Body
+from .diagram import Block, size
 from .mlp import BatchedMLP
 from .towers import Towers
 
@@ -95,6 +96,27 @@ class CrossStitch(Body):
             # (n_members, n_tasks, n_tasks, 1, width) * (n_members, 1, n_tasks, n_rows, width)
             hidden = (stitch.unsqueeze(3) * own.unsqueeze(1)).sum(dim=2).flatten(0, 1)
         return hidden
+
+    def _diagram(self, tasks: Sequence[str]) -> tuple[list[list[Block]], list[list[Block]]]:
+        rows = mixed_layers(tasks, self.layers, self.stitches, self.n_members)
+        return rows, [[mixing] for mixing in rows[-1]]
+
+
+def mixed_layers(
+    tasks: Sequence[str], layers: Iterable[nn.Module], mixings: Iterable[Tensor], n_members: int
+) -> list[list[Block]]:
+    """Tell of tasks' layers, a row of each, and of the mixings after them, which read them all."""
+    rows: list[list[Block]] = []
+    read: list[list[Block]] = [[] for _ in tasks]
+    n_blocks = n_members * len(tasks)
+    for depth, (layer, mixing) in enumerate(zip(layers, mixings, strict=True), start=1):
+        n = size(layer.parameters(), n_blocks)
+        own = [Block("layer", f"{task} {depth}", k, n, read[k]) for k, task in enumerate(tasks)]
+        n = size([mixing], n_blocks)
+        mixed = [Block("mixing", f"{task} {depth}", k, n, own) for k, task in enumerate(tasks)]
+        rows += [own, mixed]
+        read = [[block] for block in mixed]
+    return rows
 
 
 def task_layers(

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from torch import Tensor
 
 from .body import Body
+from .diagram import Block, size
 from .mlp import BatchedMLP
 from .towers import Towers
 
@@ -80,3 +81,9 @@ class CustomizedSharing(Body):
 
     def _represent(self, inputs: Tensor) -> Tensor:
         return self._side_by_side(self.own_bottoms(inputs), self.shared_bottom(inputs))
+
+    def _diagram(self, tasks: Sequence[str]) -> tuple[list[list[Block]], list[list[Block]]]:
+        n = size(self.shared_bottom.parameters(), self.n_members)
+        own = [Block("bottom", task, position, n) for position, task in enumerate(tasks)]
+        shared = Block("bottom", "shared", None, n)
+        return [[*own, shared]], [[bottom, shared] for bottom in own]

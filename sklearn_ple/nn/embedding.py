@@ -152,6 +152,7 @@ class TabularNetwork(nn.Module):
     torch.Size([1, 10, 2])
     """
 
+    body: Any
     member_weights: Tensor
 
     def __init__(
@@ -200,10 +201,33 @@ class TabularNetwork(nn.Module):
         Tensor of shape (n_members, n_rows, sum of n_outputs)
             The tasks' outputs side by side.
         """
+        outputs = self.body(self._features(numbers, codes))
+        return outputs if self.link is None else self.link(outputs)
+
+    def representations(self, numbers: Tensor, codes: Tensor) -> list[Tensor]:
+        """Compute what the tasks' towers read.
+
+        Parameters
+        ----------
+        numbers : Tensor of shape (n_rows, n_numbers)
+            The numeric features.
+        codes : Tensor of shape (n_rows, n_columns)
+            The category codes, of any integer type.
+
+        Returns
+        -------
+        list of Tensor of shape (n_members, n_rows, width)
+            One for each task.
+        """
+        read = self.body.representations(self._features(numbers, codes))
+        if isinstance(read, list):
+            return read
+        return list(read.unflatten(0, (self.body.n_members, -1)).unbind(1))
+
+    def _features(self, numbers: Tensor, codes: Tensor) -> Tensor:
         features = [numbers.expand(self.n_views, -1, -1)]
         if self.numeric_embedding is not None:
             features.append(self.numeric_embedding(numbers[:, : self.n_embedded]))
         if self.embedding is not None:
             features.append(self.embedding(codes))
-        outputs = self.body(self.feature_dropout(torch.cat(features, dim=2)))
-        return outputs if self.link is None else self.link(outputs)
+        return self.feature_dropout(torch.cat(features, dim=2))

@@ -8,6 +8,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from .body import Body
+from .diagram import Block, size
 from .gates import GateNames, Gates, mix, numbered
 from .mlp import BatchedMLP
 from .towers import Towers
@@ -120,6 +121,26 @@ class MMoE(Body):
             bank = experts(mixed).unflatten(0, (self.n_members, 1, -1))
             mixed = mix(weights, bank).flatten(0, 1)
         return self._for_each_task(mixed) if self.shared_gate else mixed
+
+    def _diagram(self, tasks: Sequence[str]) -> tuple[list[list[Block]], list[list[Block]]]:
+        rows: list[list[Block]] = []
+        read: list[list[Block]] = [[]] * self.n_experts
+        levels = zip(self.experts, self.gates, self.gate_names(tasks), strict=True)
+        for depth, (bank, gates, (names,)) in enumerate(levels, start=1):
+            n = size(bank.parameters(), self.n_members * self.n_experts)
+            experts = [
+                Block("expert", name, None, n, own)
+                for name, own in zip(names.experts[0], read, strict=True)
+            ]
+            n = size(gates.parameters(), gates.n_gates)
+            by_task = depth == len(self.gates) and not self.shared_gate
+            weighers = [
+                Block("gate", name, position if by_task else None, n, experts)
+                for position, name in enumerate(names.gates)
+            ]
+            rows += [experts, weighers]
+            read = [[gate] for gate in weighers]
+        return rows, read * self.n_tasks if self.shared_gate else read
 
     def gate_names(self, tasks: Sequence[str]) -> list[list[GateNames]]:
         """Name the gates and their experts.

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from .body import Body
+from .diagram import Block, size
 from .gates import GateNames, Gates, mix, numbered
 from .mlp import BatchedMLP
 from .towers import Towers
@@ -133,6 +134,17 @@ class PLE(Body):
         for level in self.levels:
             task_branches, shared_branch = level(task_branches, shared_branch)
         return task_branches
+
+    def _diagram(self, tasks: Sequence[str]) -> tuple[list[list[Block]], list[list[Block]]]:
+        rows: list[list[Block]] = []
+        task_branches: list[list[Block]] = [[] for _ in tasks]
+        shared_branch: list[Block] = []
+        for level in self.levels:
+            experts, gates = level.diagram(tasks, task_branches, shared_branch)
+            rows += [experts, gates]
+            task_branches = [[gate] for gate in gates[: len(tasks)]]
+            shared_branch = gates[len(tasks) :]
+        return rows, task_branches
 
     def gate_names(self, tasks: Sequence[str]) -> list[list[GateNames]]:
         """Name the gates and their experts.
@@ -259,3 +271,28 @@ class ExtractionLevel(nn.Module):
         if self.shared_gate is not None:
             names.append(GateNames(self.shared_gate, ["shared gate"], [[*chain(*own), *shared]]))
         return names
+
+    def diagram(
+        self, tasks: Sequence[str], task_branches: list[list[Block]], shared_branch: list[Block]
+    ) -> tuple[list[Block], list[Block]]:
+        """Tell of the experts and the gates, given the blocks that the branches read."""
+        n_members, n_tasks = self.n_members, self.n_tasks
+        own: list[list[Block]] = [[] for _ in tasks]
+        shared: list[Block] = []
+        if self.specific_experts is not None:
+            n = size(self.specific_experts.parameters(), n_members * n_tasks * self.n_specific)
+            own = [
+                [Block("expert", name, k, n, branch) for name in numbered(task, self.n_specific)]
+                for k, (task, branch) in enumerate(zip(tasks, task_branches, strict=True))
+            ]
+        if self.shared_experts is not None:
+            n = size(self.shared_experts.parameters(), n_members * self.n_shared)
+            names = numbered("shared", self.n_shared)
+            shared = [Block("expert", name, None, n, shared_branch) for name in names]
+        n = size(self.task_gates.parameters(), n_members * n_tasks)
+        gates = [Block("gate", task, k, n, own[k] + shared) for k, task in enumerate(tasks)]
+        experts = [*chain(*own), *shared]
+        if self.shared_gate is not None:
+            n = size(self.shared_gate.parameters(), n_members)
+            gates.append(Block("gate", "shared gate", None, n, experts))
+        return experts, gates

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from torch import Tensor
 
 from .body import Body
+from .diagram import Block, size
 from .mlp import BatchedMLP
 from .towers import Towers
 
@@ -76,3 +77,9 @@ class SharedBottom(Body):
 
     def _represent(self, inputs: Tensor) -> Tensor:
         return self._for_each_task(self.bottom(inputs))
+
+    def _diagram(self, tasks: Sequence[str]) -> tuple[list[list[Block]], list[list[Block]]]:
+        n = size(self.bottom.parameters(), self.n_members)
+        # Without layers the towers read the features.
+        bottom = [Block("bottom", "shared", None, n)] if self.bottom.layers else []
+        return [bottom] if bottom else [], [bottom] * self.n_tasks

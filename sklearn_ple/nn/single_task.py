@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from torch import Tensor
 
 from .body import Body
+from .diagram import Block, size
 from .mlp import BatchedMLP
 from .towers import Towers
 
@@ -76,3 +77,10 @@ class SingleTask(Body):
 
     def _represent(self, inputs: Tensor) -> Tensor:
         return self.bottoms(inputs)
+
+    def _diagram(self, tasks: Sequence[str]) -> tuple[list[list[Block]], list[list[Block]]]:
+        if not self.bottoms.layers:
+            return [], [[] for _ in tasks]
+        n = size(self.bottoms.parameters(), self.n_views)
+        bottoms = [Block("bottom", task, position, n) for position, task in enumerate(tasks)]
+        return [bottoms], [[bottom] for bottom in bottoms]

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from .body import Body
-from .cross_stitch import mixing, task_layers
+from .cross_stitch import mixed_layers, mixing, task_layers
+from .diagram import Block, size
 from .towers import Towers
 
 
@@ -125,6 +126,14 @@ class Sluice(Body):
             return hidden
         weights = self.betas.flatten(0, 1).T[..., None, None]
         return (weights * torch.stack(mixed)).sum(dim=0)
+
+    def _diagram(self, tasks: Sequence[str]) -> tuple[list[list[Block]], list[list[Block]]]:
+        rows = mixed_layers(tasks, self.layers, self.alphas, self.n_members)
+        if self.betas is not None:
+            n = size([self.betas], self.n_members * self.n_tasks)
+            by_task = enumerate(zip(tasks, zip(*rows[1::2], strict=True), strict=True))
+            rows.append([Block("mixing", task, k, n, mixed) for k, (task, mixed) in by_task])
+        return rows, [[block] for block in rows[-1]]
 
     def penalty(self) -> Tensor:
         """Compute the penalty on subspaces that are not orthogonal.

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from .diagram import size
 from .mlp import BatchedLinear, BatchedMLP
 
 
@@ -29,6 +30,11 @@ class Towers(nn.Module):
     n_members : int, default=1
         Number of networks that have such towers.
 
+    Attributes
+    ----------
+    widths : list of int
+        Width of each task's representation.
+
     Examples
     --------
     >>> import torch
@@ -50,12 +56,20 @@ class Towers(nn.Module):
     ):
         super().__init__()
         self.n_members = n_members
-        n_towers = n_members * len(n_outputs)
+        self.n_tasks = len(n_outputs)
+        self.widths = [in_features] * self.n_tasks
+        n_towers = n_members * self.n_tasks
         self.hidden = BatchedMLP(
             n_towers, 1, in_features, hidden_units, activation=activation, dropout=dropout
         )
         width = self.hidden.out_features
         self.heads = nn.ModuleList(BatchedLinear(n_members, 1, width, n) for n in n_outputs)
+
+    @property
+    def n_parameters(self) -> list[int]:
+        """Number of parameters of each task's tower, in one member."""
+        hidden = size(self.hidden.parameters(), self.n_members * self.n_tasks)
+        return [hidden + size(head.parameters(), self.n_members) for head in self.heads]
 
     def forward(self, representations: Tensor) -> Tensor:
         """Map every task's representation to its outputs.

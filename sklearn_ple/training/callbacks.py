@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import time
 import warnings
 from collections.abc import Callable, Sequence
@@ -14,7 +15,21 @@ from skorch.callbacks import Callback
 from torch.optim.swa_utils import AveragedModel
 from tqdm.auto import tqdm
 
+from .data import TableRows
 from .net import MultiTaskNet
+
+_MAX_TASKS_IN_BAR = 3
+
+
+def copies(callbacks: Sequence[Any]) -> list[Any]:
+    """Copy a user's callbacks, so that training leaves them alone, but not what they hold.
+
+    What they hold may be a writer of logs, of which there is no copy.
+    """
+    return [
+        tuple(copies(callback)) if isinstance(callback, tuple) else copy.copy(callback)
+        for callback in callbacks
+    ]
 
 
 class ApplyTaskWeights(Callback):
@@ -191,21 +206,43 @@ class KeepBestWeights(Callback):
 
 
 class ProgressBar(Callback):
-    """A bar over the epochs, with the loss and the score of validation."""
+    """A bar over the epochs, with losses and the scores of validation.
 
-    def on_train_begin(self, net: MultiTaskNet, **_: Any) -> None:
-        """Open the bar."""
-        self.bar_ = tqdm(total=net.max_epochs, desc="Training", unit="epoch")
+    Parameters
+    ----------
+    task_names : sequence of str
+        Names of the tasks. Up to three have their scores shown, of more the worst one does.
+    """
+
+    def __init__(self, task_names: Sequence[str]):
+        self.task_names = task_names
+
+    def on_train_begin(
+        self, net: MultiTaskNet, X: Any = None, y: TableRows | None = None, **_: Any
+    ) -> None:
+        """Open the bar; y are the rows of validation."""
+        title = "Training on all rows" if y is None else "Training"
+        self.bar_ = tqdm(total=net.max_epochs, desc=title, unit="epoch")
 
     def on_epoch_end(self, net: MultiTaskNet, **_: Any) -> None:
         """Move on."""
         epoch = net.history[-1]
-        shown = {"loss": "train_loss", "valid_loss": "valid_loss", "valid_score": "valid_score"}
-        self.bar_.set_postfix(
-            {name: f"{epoch[key]:.4f}" for name, key in shown.items() if key in epoch},
-            refresh=False,
-        )
+        names = {"loss": "train_loss", "valid_loss": "valid_loss", "valid_score": "valid_score"}
+        shown = {name: f"{epoch[key]:.4f}" for name, key in names.items() if key in epoch}
+        shown |= self._task_scores(epoch.get("valid_task_scores", []))
+        self.bar_.set_postfix(shown, refresh=False)
         self.bar_.update()
+
+    def _task_scores(self, scores: Sequence[float]) -> dict[str, str]:
+        defined = [score for score in scores if not np.isnan(score)]
+        if len(scores) < 2 or not defined:
+            return {}
+        if len(scores) <= _MAX_TASKS_IN_BAR:
+            return {
+                name: f"{score:.3f}" for name, score in zip(self.task_names, scores, strict=True)
+            }
+        worst = self.task_names[scores.index(min(defined))]
+        return {"worst": f"{min(defined):.3f} ({worst})"}
 
     def on_train_end(self, net: MultiTaskNet, **_: Any) -> None:
         """Close the bar."""

@@ -150,7 +150,26 @@ class MultiTaskNet(NeuralNet):
         self.valid_outputs_ = outputs.cpu().numpy()
 
     def outputs(self, rows: TableRows) -> np.ndarray:
-        """Compute the network's outputs, as float64.
+        """Compute the outputs of the members' mean prediction, as float64."""
+        weights = torch.from_numpy(self.member_weights)
+        return self.criterion_.average(self.member_outputs(rows), weights).numpy()
+
+    @property
+    def member_weights(self) -> np.ndarray:
+        """How much each member counts for each task, of shape (n_members, n_tasks)."""
+        return self.module_.member_weights.cpu().double().numpy()
+
+    def member_outputs(self, rows: TableRows) -> Tensor:
+        """Compute each member's outputs, as float64, of shape (n_members, n_rows, n_outputs)."""
+        (outputs,) = self._by_batch(lambda **inputs: [self.module_(**inputs)], rows)
+        return outputs.double()
+
+    def representations(self, rows: TableRows) -> list[Tensor]:
+        """Compute what each task's towers read, of shape (n_members, n_rows, width)."""
+        return self._by_batch(self.module_.representations, rows)
+
+    def _by_batch(self, compute: Callable[..., list[Tensor]], rows: TableRows) -> list[Tensor]:
+        """Compute tensors of shape (n_members, n_rows, ...), batch by batch.
 
         A row alone goes through other kernels than a row among many, with another rounding:
         batches of whole blocks keep a row's outputs the same whichever rows it comes with.
@@ -159,13 +178,11 @@ class MultiTaskNet(NeuralNet):
         order = torch.arange(n_blocks * _BLOCK).clamp(max=len(rows) - 1)
         self._set_training(False)
         with torch.no_grad(), suitable_threads(self.module_, min(len(order), _PREDICTION_BATCH)):
-            members = [
-                self.module_(**to_tensor(rows[batch][0], device=self.device)).cpu()
+            batches = [
+                [part.cpu() for part in compute(**to_tensor(rows[batch][0], device=self.device))]
                 for batch in order.split(_PREDICTION_BATCH)
             ]
-        weights = self.module_.member_weights.cpu().double()
-        outputs = self.criterion_.average(torch.cat(members, dim=1).double(), weights)
-        return outputs[: len(rows)].numpy()
+        return [torch.cat(parts, dim=1)[:, : len(rows)] for parts in zip(*batches, strict=True)]
 
     def public_history(self) -> list[dict[str, Any]]:
         """Give the history as the estimators show it: one dict an epoch."""

@@ -5,23 +5,27 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from sklearn.metrics import log_loss, mean_poisson_deviance, mean_squared_error
+from sklearn.metrics import (
+    log_loss,
+    mean_pinball_loss,
+    mean_poisson_deviance,
+    mean_squared_error,
+)
 
 from sklearn_ple.balancing import JointLoss
 from sklearn_ple.nn import PLE
-from sklearn_ple.tasks import Binary, Count, Multiclass, Regression
+from sklearn_ple.tasks import TASK_KINDS, Binary
 
-KINDS = ["binary", "multiclass", "regression", "count"]
+KINDS = ["binary", "multiclass", "ordinal", "regression", "quantile", "count"]
 
 
 def make_task(kind, name="y", n_classes=3):
     """Fit a task of a kind; targets of numbers are to be taken as they are."""
     if kind == "binary":
         return Binary(name).fit(np.array([0, 1]), np.ones(2), None)
-    if kind == "multiclass":
-        return Multiclass(name).fit(np.arange(n_classes), np.ones(n_classes), None)
-    kinds = {"regression": Regression, "count": Count}
-    return kinds[kind](name).fit(np.array([0.0, 2.0]), np.ones(2), None)
+    if kind in ("multiclass", "ordinal"):
+        return TASK_KINDS[kind](name).fit(np.arange(n_classes), np.ones(n_classes), None)
+    return TASK_KINDS[kind](name).fit(np.array([0.0, 2.0]), np.ones(2), None)
 
 
 def draw_targets(rng, tasks, n_rows):
@@ -53,6 +57,16 @@ def naive_loss(kind, output, target):
         return -np.log(probability if target == 1 else 1 - probability)
     if kind == "multiclass":
         return -np.log(np.exp(output[int(target)]) / np.exp(output).sum())
+    if kind == "ordinal":
+        probabilities = np.exp(output) / np.exp(output).sum()
+        above = [probabilities[k + 1 :].sum() for k in range(len(output) - 1)]
+        return -np.mean([np.log(p if target > k else 1 - p) for k, p in enumerate(above)])
+    if kind == "quantile":
+        losses = [
+            (level if target > quantile else level - 1) * (target - quantile)
+            for level, quantile in zip((0.05, 0.5, 0.95), output, strict=True)
+        ]
+        return 2 * np.mean(losses)
     if kind == "regression":
         return (output[0] - target) ** 2
     rate = np.exp(output[0])
@@ -112,7 +126,7 @@ def test_the_joint_loss_is_a_double_loop_over_tasks_and_labels(kinds, share):
 def test_sums_are_those_of_weighted_losses_and_of_weights():
     tasks, outputs, targets, weights = problem(1, KINDS)
     sums = JointLoss(tasks).task_sums(*map(torch.tensor, (outputs, targets, weights)))
-    assert sums.shape == (2, 4)
+    assert sums.shape == (2, len(KINDS))
     np.testing.assert_allclose(sums[1], weights.sum(axis=0), rtol=1e-12)
     expected = naive_task_losses(tasks, outputs, targets, weights) * weights.sum(axis=0)
     np.testing.assert_allclose(sums[0], expected, rtol=1e-10)
@@ -145,6 +159,19 @@ def test_each_loss_is_scikit_learns(kind):
     elif kind == "count":
         rates = np.exp(outputs)
         expected = mean_poisson_deviance(targets, rates, sample_weight=weights_1d) / 2
+    elif kind == "quantile":
+        losses = [
+            mean_pinball_loss(targets[:, 0], column, sample_weight=weights_1d, alpha=level)
+            for level, column in zip(task.levels, outputs.T, strict=True)
+        ]
+        expected = 2 * np.mean(losses)
+    elif kind == "ordinal":
+        above = task.predict_proba(outputs)[:, ::-1].cumsum(axis=1)[:, ::-1][:, 1:]
+        losses = [
+            log_loss(targets[:, 0] > k, column, sample_weight=weights_1d)
+            for k, column in enumerate(above.T)
+        ]
+        expected = np.mean(losses)
     else:
         probabilities = task.predict_proba(outputs)
         expected = log_loss(targets, probabilities, sample_weight=weights_1d)
@@ -171,7 +198,7 @@ def test_losses_stay_finite_for_extreme_logits():
 
 def test_a_gradient_is_that_of_finite_differences():
     tasks, outputs, targets, weights = problem(5, [*KINDS, "binary"], n_rows=4)
-    task_weights = [1.0, 2.0, 0.5, 3.0, 1.0]
+    task_weights = np.linspace(0.5, 3.0, len(tasks))
     _, _, gradient = evaluate(tasks, outputs, targets, weights, task_weights)
     for place in np.ndindex(outputs.shape):
         step = np.zeros_like(outputs)
@@ -218,7 +245,7 @@ def test_an_output_without_label_changes_no_loss_and_gets_no_gradient(kinds, see
     assert not after[2][~labelled].any()
 
 
-@given(st.integers(0, 10_000), st.integers(0, 3))
+@given(st.integers(0, 10_000), st.integers(0, len(KINDS) - 1))
 def test_features_of_a_row_without_label_do_not_change_that_tasks_loss(seed, task):
     tasks, _, targets, weights = problem(seed, KINDS)
     weights[0, task] = 0.0
@@ -300,6 +327,8 @@ def test_a_loss_that_overflows_without_label_is_inert(kind, size, dtype):
     )
     loss.backward()
     at_zero = {"binary": np.log(2), "multiclass": np.log(3), "regression": 0.0, "count": 1.0}
+    # Of three classes the first is above itself by 2/3, above the second by 1/3: both are wrong.
+    at_zero |= {"ordinal": np.log(3 / np.sqrt(2)), "quantile": 0.0}
     assert task_losses.tolist() == pytest.approx([at_zero[kind], np.log(2)], rel=1e-6)
     assert torch.isfinite(outputs.grad).all()
     assert not outputs.grad[0, :-1].any()
@@ -336,6 +365,24 @@ def test_multiclass_tasks_of_different_sizes_keep_their_columns():
     np.testing.assert_allclose(
         task_losses, naive_task_losses(tasks, outputs, targets, np.ones((6, 4))), rtol=1e-10
     )
+
+
+def test_quantiles_and_orders_that_differ_are_not_mixed_up():
+    labels, ones = np.array([0.0, 2.0]), np.ones(2)
+    grades = np.array(["a", "b", "c"], dtype=object)
+    tasks = [
+        TASK_KINDS["quantile"]("p", [0.1]).fit(labels, ones, None),
+        TASK_KINDS["quantile"]("q", [0.9]).fit(labels, ones, None),
+        TASK_KINDS["ordinal"]("r").fit(grades, np.ones(3), ["a", "b", "c"]),
+        TASK_KINDS["ordinal"]("s").fit(grades, np.ones(3), ["c", "a", "b"]),
+    ]
+    rng = np.random.default_rng(0)
+    outputs, targets = torch.from_numpy(rng.normal(size=(6, 10))), draw_targets(rng, tasks, 6)
+    sums = JointLoss(tasks).task_sums(outputs, torch.from_numpy(targets), torch.ones(6, 4))
+    parts = outputs.split([2, 2, 3, 3], dim=-1)
+    for k, (task, part) in enumerate(zip(tasks, parts, strict=True)):
+        alone = task.loss(part[:, None], torch.from_numpy(targets[:, [k]])).sum()
+        assert sums[0, k].item() == pytest.approx(alone.item(), rel=1e-12)
 
 
 def test_the_loss_of_several_networks_is_their_mean():

@@ -1,5 +1,6 @@
 """scikit-learn's own check suite."""
 
+import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import sklearn_ple
@@ -16,6 +17,8 @@ DROPOUT_FAILURES = {
     "check_sample_weight_equivalence_on_dense_data": _DROPOUT,
     "check_sample_weight_equivalence_on_sparse_data": _DROPOUT,
 }
+# Here a last digit is too much: it depends on the row's place in a batch, see MultiTaskNet.
+EXACT = "check_methods_sample_order_invariance"
 
 
 # More members do the same again.
@@ -34,4 +37,6 @@ def test_checks_float64(estimator, check):
     expected_failed_checks=lambda _: DROPOUT_FAILURES,
 )
 def test_checks_float32(estimator, check):
+    if check.func.__name__ == EXACT:
+        pytest.skip("wants representations to be equal to a relative 1e-7, less than float32 has")
     check(estimator)

@@ -1,0 +1,62 @@
+"""Calibration on census-income: errors of the probabilities on the test rows, before and after.
+
+A fifth of the training rows is kept from fit to calibrate on. Expected calibration errors have ten
+bins, equally wide or of equally many rows.
+"""
+
+import argparse
+
+import torch
+from common import census, save
+from sklearn.metrics import accuracy_score, log_loss
+from sklearn.model_selection import train_test_split
+
+from sklearn_ple import PLEClassifierRegressor
+from sklearn_ple.metrics import expected_calibration_error
+
+METHODS = ("none", "temperature", "isotonic")
+SIZES = {"single network": {"n_members": 1}, "default": {}}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seeds", type=int, default=5, help="how many, from 0 on")
+    parser.add_argument("--rows", type=int, help="training rows at most, to try it out")
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    X, X_test, y, y_test = census()
+    X, y = X[: arguments.rows], y[: arguments.rows]
+    results = []
+    for seed in range(arguments.seeds):
+        X_fit, X_hold, y_fit, y_hold = train_test_split(X, y, test_size=0.2, random_state=seed)
+        for size, params in SIZES.items():
+            model = PLEClassifierRegressor(random_state=seed, **params).fit(X_fit, y_fit)
+            for method in METHODS:
+                if method != "none":
+                    model.calibrate(X_hold, y_hold, method)
+                for row in errors(model, X_test, y_test):
+                    results.append({"model": size, "seed": seed, "method": method} | row)
+                    print(results[-1], flush=True)
+        if arguments.rows is None:
+            save("calibration", results, rows={"fit": len(X_fit), "hold": len(X_hold)})
+
+
+def errors(model, X, y):
+    """Give each task's errors on rows, with its temperature if it has one."""
+    predicted = model.predict(X)
+    for name, proba in zip(y, model.predict_proba(X), strict=True):
+        calibrator = model.calibrators_.get(name)
+        yield {
+            "task": name,
+            "ece": round(expected_calibration_error(y[name], proba), 5),
+            "ece_quantile": round(
+                expected_calibration_error(y[name], proba, strategy="quantile"), 5
+            ),
+            "log_loss": round(log_loss(y[name], proba), 5),
+            "accuracy": round(accuracy_score(y[name], predicted[name]), 5),
+            "temperature": getattr(calibrator, "temperature_", None),
+        }
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,100 @@
+"""A fitted estimator's network as a picture."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from sklearn.pipeline import Pipeline
+from sklearn.utils.validation import check_is_fitted
+
+from .._network_svg import network_html, network_svg
+from ._gates import gate_weights
+
+
+class NetworkDiagram:
+    """What a fitted estimator's network consists of, and what its gates make of it.
+
+    The features are below, then come, level by level, experts and gates, or bottoms or layers,
+    then the towers and on top the tasks. What a task has of its own has the task's colour, what is
+    shared is grey. Blocks, lines and tasks tell more where the pointer rests on them. More than
+    eight experts of a kind are drawn as one block.
+
+    A fitted estimator shows the same drawing in a notebook, but for the gates' weights. It is
+    recommended to use `from_estimator` to create a diagram. All parameters are stored as
+    attributes.
+
+    Parameters
+    ----------
+    estimator : object
+        A fitted estimator of this package.
+    weights : list of dict of str to DataFrame, default=None
+        The weights of its gates, as ``gate_weights`` gives them. Where they are given, the lines
+        that lead to a gate are as wide as its mean weights.
+
+    See Also
+    --------
+    GateUtilizationDisplay : The gates' weights as bars.
+    sklearn_ple.PLEClassifierRegressor.gate_weights : Gives the weights of every row.
+
+    Examples
+    --------
+    >>> from sklearn_ple import PLEClassifierRegressor
+    >>> from sklearn_ple.datasets import load_nhefs
+    >>> from sklearn_ple.inspection import NetworkDiagram
+    >>> X, y = load_nhefs(tasks=["death", "wt82_71"], return_X_y=True)
+    >>> model = PLEClassifierRegressor(n_members=1, max_epochs=5, random_state=0).fit(X, y)
+    >>> diagram = NetworkDiagram.from_estimator(model, X)
+    >>> diagram.save("network.svg")  # doctest: +SKIP
+    """
+
+    def __init__(self, estimator: Any, weights: Any = None):
+        self.estimator = estimator
+        self.weights = weights
+
+    @classmethod
+    def from_estimator(cls, estimator: Any, X: Any = None) -> NetworkDiagram:
+        """Draw the network of a fitted estimator.
+
+        Parameters
+        ----------
+        estimator : object
+            A fitted estimator of this package, or a pipeline that ends in one.
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features), default=None
+            The features of rows over which the gates' weights are averaged. None for lines that
+            are all as wide.
+
+        Returns
+        -------
+        diagram : NetworkDiagram
+            The diagram.
+
+        Raises
+        ------
+        TypeError
+            If it is no estimator of this package, or X is given and it has no gates.
+        NotFittedError
+            If the estimator is not fitted.
+        """
+        last = estimator[-1] if isinstance(estimator, Pipeline) else estimator
+        if not hasattr(type(last), "module_"):
+            raise TypeError(f"{type(last).__name__} is no estimator of sklearn_ple.")
+        check_is_fitted(last)
+        return cls(last, None if X is None else gate_weights(estimator, X))
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the drawing to a file.
+
+        Parameters
+        ----------
+        path : str or path-like
+            Where to; by custom the name ends in ".svg".
+        """
+        Path(path).write_text(self._repr_svg_(), encoding="utf-8")
+
+    def _repr_html_(self) -> str:
+        return network_html(self.estimator, self.weights)
+
+    def _repr_svg_(self) -> str:
+        return network_svg(self.estimator, self.weights)

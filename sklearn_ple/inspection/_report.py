@@ -1,0 +1,229 @@
+"""How a model of many tasks does, as a page to hand on."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.utils import check_random_state
+
+from ..metrics._scores import check_task_names
+from ..metrics._views import scored_tasks
+from ._gain import MTLGain
+from ._history import _import_pyplot
+from ._report_panels import Observed, panels_of
+from ._report_scores import ALONE, TOGETHER, score_by_bootstrap
+
+
+class MultiTaskReport:
+    """How well a fitted estimator predicts each task: scores, pictures, and a page to hand on.
+
+    It is recommended to use `from_estimator` to create a report. All parameters are stored as
+    attributes.
+
+    Parameters
+    ----------
+    estimator : object
+        A fitted estimator of this package, alone, as a pipeline's last step or in a search.
+    X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+        The features, of rows that it was not fitted on.
+    y : {array-like, DataFrame} of shape (n_samples, n_tasks) or (n_samples,)
+        The labels. NaN, None or NA where a task has no label.
+    scores : DataFrame
+        A row for every task, with the columns ``task``, ``kind``, ``metric``, ``labels`` (how many
+        there are), ``score``, ``low`` and ``high``: the bounds of its confidence interval.
+    gain : MTLGain or None, default=None
+        What the tasks gain or lose over being learnt alone.
+    confidence : float, default=0.95
+        The confidence of the intervals.
+
+    Attributes
+    ----------
+    axes_ : ndarray of matplotlib Axes of shape (n_tasks, 2)
+        The pictures, after `plot`: a row for every task.
+    figure_ : matplotlib Figure
+        The figure that holds them.
+
+    See Also
+    --------
+    sklearn_ple.metrics.multitask_scores : The scores alone.
+    mtl_gain : Gains over repeated fits.
+
+    Examples
+    --------
+    >>> from sklearn_ple import PLEClassifierRegressor
+    >>> from sklearn_ple.datasets import load_nhefs
+    >>> from sklearn_ple.inspection import MultiTaskReport
+    >>> from sklearn_ple.model_selection import train_test_split
+    >>> X, y = load_nhefs(tasks=["death", "wt82_71"], return_X_y=True)
+    >>> X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0)
+    >>> model = PLEClassifierRegressor(n_members=1, max_epochs=5, random_state=0)
+    >>> report = MultiTaskReport.from_estimator(
+    ...     model.fit(X_train, y_train), X_test, y_test, n_bootstrap=50, random_state=0
+    ... )
+    >>> report.scores[["task", "kind", "metric"]].values.tolist()
+    [['death', 'binary', 'roc_auc'], ['wt82_71', 'regression', 'r2']]
+    >>> report.to_html("report.html")  # doctest: +SKIP
+    """
+
+    axes_: np.ndarray
+    figure_: Any
+
+    def __init__(
+        self,
+        estimator: Any,
+        X: Any,
+        y: Any,
+        scores: pd.DataFrame,
+        gain: MTLGain | None = None,
+        confidence: float = 0.95,
+    ):
+        self.estimator = estimator
+        self.X = X
+        self.y = y
+        self.scores = scores
+        self.gain = gain
+        self.confidence = confidence
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator: Any,
+        X: Any,
+        y: Any,
+        *,
+        metrics: Any = None,
+        single_task: Any = None,
+        n_bootstrap: int = 200,
+        confidence: float = 0.95,
+        random_state: Any = None,
+    ) -> MultiTaskReport:
+        """Score a fitted estimator, with intervals.
+
+        Parameters
+        ----------
+        estimator : object
+            A fitted estimator of this package, alone, as a pipeline's last step or in a search.
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+            The features, of rows that it was not fitted on.
+        y : {array-like, DataFrame} of shape (n_samples, n_tasks) or (n_samples,)
+            The labels. NaN, None or NA where a task has no label.
+        metrics : str, callable, dict or None, default=None
+            What to score by, as in :func:`sklearn_ple.metrics.multitask_scores`.
+        single_task : estimator, MTLGain or None, default=None
+            What tells which tasks lose by being learnt together: a fitted estimator that shares
+            nothing, such as :class:`sklearn_ple.SingleTaskClassifierRegressor`, which is scored on
+            the same rows, or what :func:`mtl_gain` returned.
+        n_bootstrap : int, default=200
+            How often the rows are drawn anew for an interval.
+        confidence : float, default=0.95
+            Confidence of the intervals, between 0 and 1.
+        random_state : int, RandomState instance or None, default=None
+            Determines which rows are drawn.
+
+        Returns
+        -------
+        report : MultiTaskReport
+            The report.
+
+        Raises
+        ------
+        ValueError
+            If a parameter has another value, if the tasks of single_task are others, or as
+            :func:`sklearn_ple.metrics.multitask_scores`.
+        NotFittedError
+            If an estimator is not fitted.
+
+        Warns
+        -----
+        UndefinedMetricWarning
+            If a task has too few labels for its metric, or labels of one class only. Its score is
+            NaN.
+
+        Notes
+        -----
+        The intervals are percentiles of the scores on resamples of a task's labelled rows, drawn
+        with replacement; resamples without a score, which lack a class, do not count. So are those
+        of the gains over an estimator, of the differences on the same resamples. They tell what
+        is due to the rows, not what another training would change: for that, see
+        :func:`mtl_gain`.
+        """
+        if n_bootstrap < 1:
+            raise ValueError(f"n_bootstrap must be 1 or more, not {n_bootstrap}.")
+        if not 0 < confidence < 1:
+            raise ValueError(f"confidence must be between 0 and 1, not {confidence}.")
+        systems = {TOGETHER: scored_tasks(estimator, X, y)}
+        names = [task.name for task in systems[TOGETHER]]
+        measured = isinstance(single_task, MTLGain)
+        if measured:
+            check_task_names("single_task", single_task.gains["task"], names)
+        elif single_task is not None:
+            systems[ALONE] = scored_tasks(single_task, X, y)
+            check_task_names("single_task", [task.name for task in systems[ALONE]], names)
+        rng = check_random_state(random_state)
+        scores, gain = score_by_bootstrap(systems, metrics, n_bootstrap, confidence, rng)
+        return cls(estimator, X, y, scores, single_task if measured else gain, confidence)
+
+    def plot(self) -> MultiTaskReport:
+        """Draw two pictures for each task.
+
+        A task with classes has its ROC curve and its calibration curve, of more than two classes
+        one of each (at most the six most frequent) against the rest. A number has the predicted
+        against the actual values, and the residuals.
+
+        Returns
+        -------
+        report : MultiTaskReport
+            The report itself.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        """
+        plt = _import_pyplot()
+        tasks = scored_tasks(self.estimator, self.X, self.y)
+        rows = [panels_of(Observed.of(task)) for task in tasks]
+        heights = [max(panel.height for panel in row) for row in rows]
+        self.figure_, self.axes_ = plt.subplots(
+            len(tasks),
+            2,
+            figsize=(9.0, sum(heights)),
+            height_ratios=heights,
+            layout="constrained",
+            squeeze=False,
+        )
+        for axes, row, task in zip(self.axes_, rows, tasks, strict=True):
+            for ax, panel in zip(axes, row, strict=True):
+                panel.draw(ax)
+                ax.set_title(f"{task.name}: {panel.title}", fontsize="medium", parse_math=False)
+        return self
+
+    def to_html(self, path: str | os.PathLike[str], *, title: str = "Model report") -> None:
+        """Write the report as a page of its own.
+
+        The file holds everything: pictures and style are in it, there is no script, and nothing is
+        loaded from elsewhere. Beside the scores and pictures it tells of the data, missing labels,
+        calibration, training, gates, gains, parameters and versions. It has no row of the table in
+        it, but points of single rows where numbers are drawn.
+
+        Parameters
+        ----------
+        path : str or path-like
+            Where to; by custom the name ends in ".html".
+        title : str, default="Model report"
+            The page's title.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        """
+        _import_pyplot()
+        # It imports matplotlib, which the scores do without.
+        from ._report_html import report_html
+
+        Path(path).write_text(report_html(self, title), encoding="utf-8")

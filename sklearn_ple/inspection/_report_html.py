@@ -1,0 +1,271 @@
+"""What a report says, section by section, in words that need no explanation elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+import matplotlib
+import numpy as np
+import pandas as pd
+from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
+from scipy import sparse
+from sklearn.metrics import accuracy_score, mean_absolute_error
+
+from .._frames import to_pandas
+from ..metrics import expected_calibration_error
+from ..metrics._views import scored_tasks
+from ..task_view import tasks_of
+from ._gain import MTLGain
+from ._report_model import gate_sections, making_section, training_section
+from ._report_page import (
+    Section,
+    listing,
+    page,
+    paragraph,
+    picture,
+    side_by_side,
+    table,
+)
+from ._report_panels import N_BINS, Observed, panels_of
+from ._report_words import (
+    interval_text,
+    kind_words,
+    metric_words,
+    number_text,
+    percent_text,
+    score_text,
+    signed_text,
+)
+
+
+def report_html(report: Any, title: str) -> str:
+    """Write a report's page."""
+    # Pictures look the same whatever the user's settings, and a dollar in a name is a dollar.
+    look: dict[Any, Any] = {"text.parse_math": False, "svg.hashsalt": "report"}
+    with plt.style.context("default"), matplotlib.rc_context(look):
+        observed = [
+            Observed.of(task) for task in scored_tasks(report.estimator, report.X, report.y)
+        ]
+        sections = [
+            _scores(report),
+            _data(report.X, observed),
+            _tasks(observed),
+            *_calibration(observed),
+            *([] if report.gain is None else [_gain(report.gain)]),
+            training_section(tasks_of(report.estimator)),
+            *gate_sections(report.estimator, report.X),
+            making_section(report.estimator),
+        ]
+    return page(title, _header(report, observed), sections)
+
+
+def _header(report: Any, observed: list[Observed]) -> Iterator[str]:
+    now = datetime.now().astimezone()
+    yield f'<p><time datetime="{now.isoformat()}">{now.day} {now:%B %Y}</time></p>'
+    n_tasks, n_rows = len(observed), len(report.y)
+    targets = "one target" if n_tasks == 1 else f"{n_tasks} targets at once"
+    yield paragraph(
+        f"One model predicts {targets}, here called tasks, from the columns of a table. This page "
+        f"tells how well it does on {n_rows:,} rows, and how it was made. If the model has not "
+        "seen these rows in training, it should do as well on new ones like them; if it has, the "
+        "scores are too good."
+    )
+
+
+# -- scores and data --------------------------------------------------------------------------
+
+
+def _scores(report: Any) -> Section:
+    percent = percent_text(report.confidence)
+    rows = [
+        [
+            (row.task, kind_words(row.kind)),
+            (score_text(row.score), metric_words(row.metric)[0]),
+            interval_text(row.low, row.high, score_text),
+            f"{row.labels:,}",
+        ]
+        for row in report.scores.itertuples(index=False)
+    ]
+    notes = [": ".join(metric_words(name)) for name in report.scores["metric"].unique()]
+    notes.append(
+        f"{percent} interval: how far the score may be off because there are no more rows than "
+        "these, found by scoring random redraws of the rows (the bootstrap). It leaves out that "
+        "another training would give another model."
+    )
+    if report.scores["score"].isna().any():
+        notes.append(
+            "Not defined: the task's labels here are too few for its score, or all of one class."
+        )
+    head = ["Task", "Score", f"{percent} interval", "Labels"]
+    return Section(
+        "scores", "How well each task is predicted", [table(head, rows), listing(notes)]
+    )
+
+
+def _data(X: Any, observed: list[Observed]) -> Section:
+    columns = _columns(X)
+    n_rows, n_columns = np.shape(X)
+    kinds = columns.dtypes.map(_column_kind).value_counts()
+    parts = ", ".join(f"{kind}: {n:,}" for kind, n in kinds.items())
+    told = [f"{n_rows:,} rows with {n_columns:,} columns to predict from ({parts})."]
+    if missing := columns.isna().any().sum():
+        share = percent_text(columns.isna().to_numpy().mean())
+        told.append(f"{missing:,} of these columns have missing values, {share} of all cells.")
+    rows = []
+    for seen in observed:
+        absent = n_rows - len(seen.labels)
+        gaps = f"{absent:,} ({percent_text(absent / n_rows)})" if absent else "none"
+        rows.append([seen.task.name, f"{len(seen.labels):,}", gaps, _spread(seen)])
+    told.append(
+        "A label is what is to be predicted. A row may lack a task's label; it then does not "
+        "count for that task."
+    )
+    head = ["Task", "Labels", "Missing", "What they are"]
+    return Section("data", "The data", [*map(paragraph, told), table(head, rows)])
+
+
+def _columns(X: Any) -> pd.DataFrame:
+    """Put X into a frame; of a sparse X, which holds numbers only, it has no rows."""
+    if sparse.issparse(X):
+        return pd.DataFrame(np.empty((0, X.shape[1])))
+    X = to_pandas(X)
+    return X if isinstance(X, pd.DataFrame) else pd.DataFrame(np.asarray(X)).infer_objects()
+
+
+def _column_kind(dtype: Any) -> str:
+    if pd.api.types.is_bool_dtype(dtype):
+        return "yes or no"
+    if pd.api.types.is_numeric_dtype(dtype):
+        return "numbers"
+    if isinstance(dtype, pd.CategoricalDtype):
+        return "categories"
+    return "dates" if pd.api.types.is_datetime64_any_dtype(dtype) else "text"
+
+
+def _spread(seen: Observed) -> str:
+    if not len(seen.labels):
+        return "–"
+    if seen.proba is None:
+        low, middle, high = np.quantile(seen.labels, [0, 0.5, 1])
+        return f"{number_text(low)} to {number_text(high)}, median {number_text(middle)}"
+    shares = pd.Series(seen.labels).value_counts(normalize=True)
+    told = [f"{label}: {percent_text(share)}" for label, share in shares.head(4).items()]
+    return ", ".join([*told, *([f"{len(shares) - 4} more"] if len(shares) > 4 else [])])
+
+
+# -- tasks ------------------------------------------------------------------------------------
+
+
+def _tasks(observed: list[Observed]) -> Section:
+    notes: list[str] = []
+    if any(seen.proba is not None for seen in observed):
+        notes += [
+            "ROC curve: rows are ranked by their probability. From the lower left, it shows which "
+            "share of the class's rows is found (true positives) at the price of which share of "
+            "the others (false positives). The closer to the upper left, the better.",
+            f"Calibration: rows are put into {N_BINS} groups of equal size by their probability. "
+            "Where points are on the dotted line, probabilities can be taken at their word; where "
+            "they are below it, it happens more rarely than predicted.",
+        ]
+    if any(seen.proba is None for seen in observed):
+        notes += [
+            "Predicted and actual: the closer to the dashed line, the better. Of many rows, a "
+            "thousand are drawn.",
+            "Residuals: what the actual number is above the prediction. They should lie around "
+            "zero, equally far everywhere.",
+        ]
+    parts = [_task(f"task-{place}", seen) for place, seen in enumerate(observed, start=1)]
+    return Section("tasks", "Task by task", [listing(notes)], parts)
+
+
+def _task(address: str, seen: Observed) -> Section:
+    name, pictures = seen.task.name, []
+    for panel in panels_of(seen):
+        figure = Figure(figsize=(4.6, panel.height), layout="constrained")
+        panel.draw(figure.subplots())
+        alt = f"{panel.title} of {name}. {panel.description}"
+        pictures.append(picture(figure, alt, panel.title))
+    blocks = [*map(paragraph, _in_words(seen)), side_by_side(pictures, large=True)]
+    return Section(address, name, blocks)
+
+
+def _in_words(seen: Observed) -> Iterator[str]:
+    """Say what to expect of a prediction, beside that of a rule without any model."""
+    if not len(seen.labels):
+        return
+    if seen.proba is None:
+        error = mean_absolute_error(seen.labels, seen.predicted)
+        rule = mean_absolute_error(seen.labels, np.full(len(seen.labels), np.median(seen.labels)))
+        yield (
+            f"Predictions are off by {number_text(error)} on average, in the label's own units. "
+            f"Always predicting the median would be off by {number_text(rule)}."
+        )
+        return
+    right = accuracy_score(seen.labels, seen.predicted)
+    rule = pd.Series(seen.labels).value_counts(normalize=True).iloc[0]
+    yield (
+        f"The predicted class is right for {percent_text(right)} of the rows. Always naming the "
+        f"most frequent class would be right for {percent_text(rule)}."
+    )
+    if (n_curves := len(seen.curves())) < seen.proba.shape[1] > 2:
+        yield f"Of its {seen.proba.shape[1]} classes, the {n_curves} most frequent have a curve."
+
+
+def _calibration(observed: list[Observed]) -> Iterator[Section]:
+    classes = [seen for seen in observed if seen.proba is not None]
+    if not classes:
+        return
+    rows = [
+        [seen.task.name, _calibration_error(seen), f"{len(seen.labels):,}"] for seen in classes
+    ]
+    notes = [
+        "How far predicted probabilities are, on average, from the share of rows that came true, "
+        f"over {N_BINS} groups of rows: the expected calibration error. Of more than two classes "
+        "the most probable one counts. With few labels, some distance is chance.",
+    ]
+    head = ["Task", "Off by, in percentage points", "Labels"]
+    blocks = [*map(paragraph, notes), table(head, rows)]
+    yield Section("calibration", "Can probabilities be taken at their word?", blocks)
+
+
+def _calibration_error(seen: Observed) -> str:
+    if not len(seen.labels):
+        return "not defined"
+    error = expected_calibration_error(
+        seen.labels, seen.proba, N_BINS, strategy="quantile", labels=seen.task.classes
+    )
+    return f"{100 * error:.1f}"
+
+
+# -- sharing ------------------------------------------------------------------------------------
+
+
+def _gain(gain: MTLGain) -> Section:
+    rows = [
+        [
+            row.task if gain.gains["system"].nunique() == 1 else (row.task, row.system),
+            (signed_text(row.mean), _verdict(row.low, row.high)),
+            interval_text(row.low, row.high, signed_text),
+        ]
+        for row in gain.gains.itertuples(index=False)
+    ]
+    losers = gain.gains["task"][gain.gains["high"] < 0].unique()
+    notes = [
+        "The tasks could also be learnt each by itself. The difference is the score of learning "
+        f"them together less that of learning each alone, with a {percent_text(gain.confidence)} "
+        f"interval from {gain.repeats}. Below zero, a task loses by the company of the others: "
+        "that is called negative transfer.",
+        f"Negative transfer: {', '.join(losers)}." if len(losers) else "No task clearly loses.",
+    ]
+    head = ["Task", "Difference", f"{percent_text(gain.confidence)} interval"]
+    blocks = [*map(paragraph, notes), table(head, rows)]
+    return Section("transfer", "Does learning together help?", blocks)
+
+
+def _verdict(low: float, high: float) -> str:
+    if np.isnan(low):
+        return "–"
+    return "gains" if low > 0 else "loses" if high < 0 else "no clear difference"

@@ -1,0 +1,133 @@
+"""What a report says of the model itself: its training, its gates and how it was made."""
+
+from __future__ import annotations
+
+import platform
+import warnings
+from collections.abc import Callable, Iterator
+from importlib.metadata import version
+from inspect import signature
+from typing import Any
+
+from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
+from sklearn import config_context
+from sklearn.utils._pprint import _changed_params
+
+from ..task_view import tasks_of
+from ._gates import GateUtilizationDisplay
+from ._history import TrainingHistoryDisplay
+from ._report_page import Section, code, listing, paragraph, picture, side_by_side, table
+from ._report_words import percent_text
+
+_PACKAGES = ("sklearn-ple", "scikit-learn", "torch", "skorch", "numpy", "pandas")
+_JOINT = "joint loss"
+
+
+def training_section(fitted: Any) -> Section:
+    """Show the losses over the epochs, of all tasks together and of each."""
+    names = fitted.task_names_
+    pictures = []
+    for title, history in _histories(fitted.history_, names):
+        figure = Figure(figsize=(3.7, 3.0), layout="constrained")
+        display = TrainingHistoryDisplay(history, [title]).plot(figure.subplots())
+        what = "The joint loss" if title == _JOINT else f"Loss of {title}"
+        first, last = (history[place]["task_losses"][0] for place in (0, -1))
+        best = "" if display.best_epoch_ is None else f" The best epoch is {display.best_epoch_}."
+        alt = f"{what} over the epochs: in training from {first:.3g} to {last:.3g}.{best}"
+        pictures.append(picture(figure, alt))
+    notes = [
+        f"The model went through its training rows {len(fitted.history_)} times; each time is an "
+        "epoch. The loss is what it lowers: how far predictions are from the labels, on a scale "
+        "of each task's own.",
+    ]
+    if any("valid_loss" in entry for entry in fitted.history_):
+        notes.append(
+            "Validation is on rows set aside from training. Where its loss rises while that of "
+            "training falls, the model begins to learn its rows by heart; what is kept is the "
+            "best epoch."
+        )
+    return Section("training", "Training", [*map(paragraph, notes), side_by_side(pictures)])
+
+
+def _histories(history: list[dict], names: list[str]) -> Iterator[tuple[str, list[dict]]]:
+    """Take the history apart: one for the joint loss, and one for each task."""
+
+    def take(losses: Callable[[dict, str], float]) -> list[dict]:
+        return [
+            {key: entry[key] for key in ("epoch", "valid_loss") if key in entry}
+            | {
+                f"{part}task_losses": [losses(entry, part)]
+                for part in ("", "valid_")
+                if f"{part}task_losses" in entry
+            }
+            for entry in history
+        ]
+
+    if len(names) > 1:
+        yield _JOINT, take(lambda entry, part: entry[f"{part}loss"])
+    for k, name in enumerate(names):
+        yield name, take(lambda entry, part, k=k: entry[f"{part}task_losses"][k])  # type: ignore[misc]
+
+
+def gate_sections(estimator: Any, X: Any) -> Iterator[Section]:
+    """Show what the gates make of the experts, if there are any."""
+    if not hasattr(tasks_of(estimator), "gate_weights"):
+        return
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        display = GateUtilizationDisplay.from_estimator(estimator, X)
+    rows, told = [], []
+    for (level, gate), own in display.utilization.groupby(["level", "gate"], sort=False):
+        shares = ", ".join(
+            f"{expert}: {percent_text(mean)}"
+            for expert, mean in zip(own["expert"], own["mean"], strict=True)
+        )
+        rows.append([gate, level, shares])
+        told.append(f"{gate}, level {level}: {shares}")
+    notes = [
+        "The network consists of experts, small networks. Some belong to a task, others are "
+        "shared by all. For every row a gate weighs the experts that it may use; the weights add "
+        "up to 100 %. A task that gives most weight to its own experts shares little.",
+    ]
+    seen = [str(warning.message) for warning in caught if warning.category is UserWarning]
+    if seen:
+        notes.append(
+            "Of note for who trains the model (a gate collapses where it uses one expert nearly "
+            "alone, which is right if the task has nothing to learn from the others):"
+        )
+    drawing = picture(display.figure_, f"Mean weights. {'; '.join(told)}.", wide=True)
+    plt.close(display.figure_)
+    weights = table(["Gate", "Level", "Mean weights"], rows)
+    blocks = [*map(paragraph, notes), *([listing(seen)] if seen else []), drawing, weights]
+    yield Section("gates", "What the tasks share", blocks)
+
+
+# -- how it was made --------------------------------------------------------------------------
+
+
+def making_section(estimator: Any) -> Section:
+    """Tell the parameters and versions."""
+    fitted = tasks_of(estimator)
+    defaults = signature(type(fitted)).parameters
+    changed = [
+        [name, repr(value), repr(defaults[name].default)]
+        for name, value in _changed_params(fitted).items()
+    ]
+    kind = type(fitted).__name__
+    blocks = [paragraph(f"The estimator is {kind} of the Python package sklearn-ple.")]
+    if changed:
+        blocks += [
+            paragraph("These of its parameters differ from the defaults:"),
+            table(["Parameter", "Value", "Default"], changed),
+        ]
+    else:
+        blocks.append(paragraph("All its parameters are the defaults."))
+    if estimator is not fitted:
+        with config_context(print_changed_only=True):
+            # Otherwise it is shortened.
+            text = estimator.__repr__(N_CHAR_MAX=10**6)
+        blocks += [paragraph("It is a part of:"), code(text)]
+    versions = ", ".join(f"{name} {version(name)}" for name in _PACKAGES)
+    blocks.append(paragraph(f"Versions: {versions}, Python {platform.python_version()}."))
+    return Section("making", "How the model was made", blocks)

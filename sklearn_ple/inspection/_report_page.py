@@ -1,0 +1,115 @@
+"""A page of its own: sections, tables and pictures as HTML, with everything inside."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from html import escape
+from importlib.resources import files
+from io import BytesIO
+from typing import Any
+
+
+@dataclass
+class Section:
+    """A section: what its address is, its heading, its blocks of HTML and what follows below."""
+
+    id: str
+    title: str
+    blocks: Sequence[str]
+    parts: Sequence[Section] = field(default=())
+
+    def render(self, level: int = 2) -> Iterator[str]:
+        """Give the HTML, with the heading on a level."""
+        yield f'<section id="{self.id}"><h{level}>{escape(self.title)}</h{level}>'
+        yield from self.blocks
+        for part in self.parts:
+            yield from part.render(level + 1)
+        yield "</section>"
+
+
+def page(title: str, header: Iterable[str], sections: Sequence[Section]) -> str:
+    """Put sections together to a page with a table of contents."""
+    style = files("sklearn_ple.inspection").joinpath("report.css").read_text(encoding="utf-8")
+    body = [line for section in sections for line in section.render()]
+    return "\n".join(
+        [
+            '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',
+            '<meta name="viewport" content="width=device-width, initial-scale=1">',
+            f"<title>{escape(title)}</title>\n<style>\n{style}</style>\n</head>\n<body>",
+            f"<header><h1>{escape(title)}</h1>",
+            *header,
+            f'</header>\n<nav aria-label="Contents">{_contents(sections)}</nav>\n<main>',
+            *body,
+            "</main>\n</body>\n</html>\n",
+        ]
+    )
+
+
+def _contents(sections: Sequence[Section]) -> str:
+    entries = [
+        f'<li><a href="#{section.id}">{escape(section.title)}</a>'
+        f"{_contents(section.parts) if section.parts else ''}</li>"
+        for section in sections
+    ]
+    return f"<ul>{''.join(entries)}</ul>"
+
+
+def paragraph(text: str) -> str:
+    """Give a paragraph of plain text."""
+    return f"<p>{escape(text)}</p>"
+
+
+def listing(items: Iterable[str]) -> str:
+    """Give a list of plain texts."""
+    return f"<ul>{''.join(f'<li>{escape(item)}</li>' for item in items)}</ul>"
+
+
+def code(text: str) -> str:
+    """Give code as it stands."""
+    return f"<pre>{escape(text)}</pre>"
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    """Give a table of plain texts; of a cell that is a tuple the second part is small print.
+
+    The first cell of a row is its heading.
+    """
+    columns = "".join(f'<th scope="col">{escape(name)}</th>' for name in head)
+    body = "".join(
+        f'<tr><th scope="row">{_cell(first)}</th>'
+        f"{''.join(f'<td>{_cell(cell)}</td>' for cell in rest)}</tr>"
+        for first, *rest in rows
+    )
+    return (
+        f'<div class="scroll"><table><thead><tr>{columns}</tr></thead>'
+        f"<tbody>{body}</tbody></table></div>"
+    )
+
+
+def _cell(content: Any) -> str:
+    if isinstance(content, tuple):
+        main, small = content
+        return f"{escape(str(main))}<br><small>{escape(str(small))}</small>"
+    return escape(str(content))
+
+
+def picture(figure: Any, alt: str, caption: str = "", *, wide: bool = False) -> str:
+    """Turn a matplotlib figure into an image within the page.
+
+    Its elements have names, which several drawings on a page must not share: so it is a file of
+    its own within the image's address. A wide one is scrolled where there is little room.
+    """
+    file = BytesIO()
+    figure.savefig(file, format="svg", bbox_inches="tight", metadata={"Date": None})
+    data = base64.b64encode(file.getvalue()).decode("ascii")
+    image = f'<img src="data:image/svg+xml;base64,{data}" alt="{escape(alt)}">'
+    told = f"<figcaption>{escape(caption)}</figcaption>" if caption else ""
+    name = "card wide" if wide else "card"
+    return f'<figure>{told}<div class="{name}">{image}</div></figure>'
+
+
+def side_by_side(pictures: Iterable[str], *, large: bool = False) -> str:
+    """Put pictures side by side, as many as there is room for."""
+    return f'<div class="pictures{" pair" if large else ""}">{"".join(pictures)}</div>'

@@ -1,0 +1,178 @@
+"""The two pictures of each task in a report, by scikit-learn's displays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sklearn.calibration import CalibrationDisplay
+from sklearn.metrics import PredictionErrorDisplay, RocCurveDisplay, roc_auc_score
+
+from ..metrics._views import ScoredTask, plain_array
+
+# Okabe and Ito's colours, which the colour-blind can tell apart.
+_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+#: Probabilities are compared with what happens in so many groups of rows.
+N_BINS = 10
+_MOST_IN_CORNER = 3
+
+
+@dataclass(frozen=True)
+class Panel:
+    """A picture: its title, what it shows in words, what draws it, and its height in inches."""
+
+    title: str
+    description: str
+    draw: Callable[[Any], Any]
+    height: float = 3.9
+
+
+@dataclass(frozen=True)
+class Observed:
+    """A task's labels, and what is predicted for the rows that have one.
+
+    Attributes
+    ----------
+    task : ScoredTask
+        The task.
+    labels : ndarray of shape (n_labels,)
+        The labels.
+    predicted : ndarray of shape (n_labels,)
+        The predicted labels.
+    proba : ndarray of shape (n_labels, n_classes) or None
+        The probabilities of the classes; None where labels are numbers.
+    """
+
+    task: ScoredTask
+    labels: np.ndarray
+    predicted: np.ndarray
+    proba: np.ndarray | None
+
+    @classmethod
+    def of(cls, task: ScoredTask) -> Observed:
+        """Predict the rows that have a label."""
+        rows = np.flatnonzero(task.labels.notna())
+        labels = plain_array(task.labels.iloc[rows])
+        proba = None if task.classes is None else task.view.predict_proba(rows)
+        return cls(task, labels, task.view.predict(rows), proba)
+
+    def curves(self) -> list[tuple[str, np.ndarray, np.ndarray]]:
+        """List name, labels and probabilities of what has a curve.
+
+        Of two classes that is the second, of more each against the rest, the most frequent first.
+        """
+        if self.proba is None or self.task.classes is None:
+            return []
+        found = [
+            (f"class {label}", self.labels == label, proba)
+            for label, proba in zip(self.task.classes, self.proba.T, strict=True)
+        ]
+        found = found[1:] if len(found) == 2 else found
+        return sorted(found, key=lambda curve: -curve[1].sum())[: len(_COLOURS)]
+
+
+def panels_of(observed: Observed) -> tuple[Panel, Panel]:
+    """Give the two pictures of a task."""
+    if not len(observed.labels):
+        nothing = "There are no labels to compare with."
+        titles = ("ROC curve", "Calibration")
+        if observed.proba is None:
+            titles = ("Predicted and actual", "Residuals")
+        left, right = (Panel(title, nothing, _text(nothing)) for title in titles)
+        return left, right
+    if observed.proba is not None:
+        return _roc(observed), _calibration(observed)
+    return (
+        _errors(observed, "Predicted and actual", "actual_vs_predicted"),
+        _errors(observed, "Residuals", "residual_vs_predicted"),
+    )
+
+
+def _roc(observed: Observed) -> Panel:
+    curves = [curve for curve in observed.curves() if 0 < curve[1].sum() < len(curve[1])]
+    if not curves:
+        reason = "All labels are of one class: there is no curve."
+        return Panel("ROC curve", reason, _text(reason))
+
+    def draw(ax: Any) -> None:
+        ax.set_prop_cycle(color=_COLOURS)
+        for name, happened, proba in curves:
+            RocCurveDisplay.from_predictions(happened, proba, name=name, ax=ax)
+        ax.plot([0, 1], [0, 1], "k:", label="guessing")
+        ax.set(xlabel="False positive rate", ylabel="True positive rate")
+        _add_legend(ax, "lower right")
+
+    areas = ", ".join(f"{name} {roc_auc_score(happened, p):.2f}" for name, happened, p in curves)
+    return Panel("ROC curve", f"Area under the curve: {areas}.", draw, _height(len(curves)))
+
+
+def _calibration(observed: Observed) -> Panel:
+    def draw(ax: Any) -> None:
+        ax.set_prop_cycle(color=_COLOURS)
+        for name, happened, proba in observed.curves():
+            CalibrationDisplay.from_predictions(
+                happened, proba, n_bins=N_BINS, strategy="quantile", name=name, ax=ax, markersize=4
+            )
+        ax.set(xlabel="Predicted probability", ylabel="Share that came true", aspect="equal")
+        _add_legend(ax, "upper left")
+
+    shares = "; ".join(
+        f"{name}: predicted {proba.mean():.1%} on average, came true {happened.mean():.1%}"
+        for name, happened, proba in observed.curves()
+    )
+    return Panel("Calibration", f"{shares}.", draw, _height(len(observed.curves())))
+
+
+def _add_legend(ax: Any, corner: str) -> None:
+    """Put the legend into a corner or, where it would hide the curves, below."""
+    if len(ax.lines) - 1 <= _MOST_IN_CORNER:
+        ax.legend(loc=corner, fontsize="small")
+    else:
+        ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.17), fontsize="small", frameon=False)
+
+
+def _height(n_curves: int) -> float:
+    """Leave room for a legend below."""
+    return Panel.height if n_curves <= _MOST_IN_CORNER else Panel.height + 0.2 * (n_curves + 1)
+
+
+def _errors(observed: Observed, title: str, kind: str) -> Panel:
+    def draw(ax: Any) -> None:
+        # Not needed before something is drawn.
+        from matplotlib.ticker import MaxNLocator, ScalarFormatter
+
+        PredictionErrorDisplay.from_predictions(
+            observed.labels,
+            observed.predicted,
+            kind=kind,
+            random_state=0,
+            ax=ax,
+            scatter_kwargs={"s": 9, "alpha": 0.4, "color": _COLOURS[0], "linewidth": 0},
+        )
+        # In place of five ticks from the least to the greatest value, whatever these are.
+        for axis in (ax.xaxis, ax.yaxis):
+            axis.set_major_locator(MaxNLocator(6))
+            axis.set_major_formatter(ScalarFormatter())
+
+    residuals = observed.labels - observed.predicted
+    if kind == "residual_vs_predicted":
+        low, high = np.quantile(residuals, [0.05, 0.95])
+        told = f"Nine of ten residuals are between {low:.3g} and {high:.3g}."
+    else:
+        told = (
+            f"Labels go from {observed.labels.min():.4g} to {observed.labels.max():.4g}, "
+            f"predictions from {observed.predicted.min():.4g} to {observed.predicted.max():.4g}."
+        )
+    return Panel(title, told, draw)
+
+
+def _text(message: str) -> Callable[[Any], None]:
+    """Say why there is no picture."""
+
+    def draw(ax: Any) -> None:
+        ax.set(xticks=[], yticks=[])
+        ax.text(0.5, 0.5, message, ha="center", va="center", wrap=True, transform=ax.transAxes)
+
+    return draw

@@ -1,0 +1,86 @@
+"""The numbers of a report: scores and gains with intervals, by the bootstrap."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.utils import resample
+
+from ..metrics._scores import check_task_names, default_metric, metric_name, score_task, scorer_of
+from ..metrics._views import ScoredTask, plain_array
+from ._gain import MTLGain
+
+#: The systems compared where there is a single-task twin.
+TOGETHER, ALONE = "together", "single_task"
+
+
+def score_by_bootstrap(
+    systems: Mapping[str, Sequence[ScoredTask]],
+    metrics: Any,
+    n_bootstrap: int,
+    confidence: float,
+    rng: np.random.RandomState,
+) -> tuple[pd.DataFrame, MTLGain | None]:
+    """Score the first system and, if there is a second, its gain over that.
+
+    A task's rows are drawn anew from those that have its label, the same ones for both systems.
+    """
+    first = next(iter(systems.values()))
+    names = [task.name for task in first]
+    if not isinstance(metrics, Mapping):
+        metrics = dict.fromkeys(names, metrics)
+    check_task_names("metrics", metrics, names)
+    scores, gains = [], []
+    for rivals in zip(*systems.values(), strict=True):
+        task = rivals[0]
+        metric = default_metric(task) if metrics.get(task.name) is None else metrics[task.name]
+        samples = _sample_scores(rivals, metric, n_bootstrap, rng)
+        about = [task.name, task.kind, metric_name(metric), int(task.labels.notna().sum())]
+        scores.append([*about, *_with_interval(samples[:, 0], confidence)])
+        if len(rivals) > 1:
+            difference = _with_interval(samples[:, 0] - samples[:, 1], confidence)
+            gains.append([TOGETHER, task.name, *difference])
+    table = pd.DataFrame(
+        scores, columns=["task", "kind", "metric", "labels", "score", "low", "high"]
+    )
+    if not gains:
+        return table, None
+    differences = pd.DataFrame(gains, columns=["system", "task", "mean", "low", "high"])
+    repeats = f"{n_bootstrap} resamples of the rows"
+    return table, MTLGain(pd.DataFrame(), differences, ALONE, confidence, repeats)
+
+
+def _sample_scores(
+    rivals: Sequence[ScoredTask], metric: Any, n_bootstrap: int, rng: np.random.RandomState
+) -> np.ndarray:
+    """Score rivals on a task's rows and, row by row of the result, on resamples of these."""
+    scores = np.full((1 + n_bootstrap, len(rivals)), np.nan)
+    scores[0] = [score_task(rival, metric) for rival in rivals]
+    if np.isnan(scores[0]).all():
+        return scores
+    rows = np.flatnonzero(rivals[0].labels.notna())
+    labels = plain_array(rivals[0].labels.iloc[rows])
+    scorers = [scorer_of(rival, metric) for rival in rivals]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for sample in scores[1:]:
+            drawn = resample(np.arange(len(rows)), random_state=rng)
+            for place, (scorer, rival) in enumerate(zip(scorers, rivals, strict=True)):
+                try:
+                    sample[place] = scorer(rival.view, rows[drawn], labels[drawn])
+                except ValueError:
+                    # Defined on all rows, the metric is not where a rare class is absent.
+                    continue
+    return scores
+
+
+def _with_interval(samples: np.ndarray, confidence: float) -> list[float]:
+    """Give the score on the rows themselves, and the percentiles of those on the resamples."""
+    defined = samples[1:][~np.isnan(samples[1:])]
+    if np.isnan(samples[0]) or not len(defined):
+        return [float(samples[0]), np.nan, np.nan]
+    return [float(samples[0]), *np.quantile(defined, [(1 - confidence) / 2, (1 + confidence) / 2])]

@@ -1,0 +1,118 @@
+"""How far probabilities are from what happens."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.utils import check_array, check_consistent_length
+from sklearn.utils.validation import _check_sample_weight
+
+from ._views import as_table, plain_array
+
+
+def expected_calibration_error(
+    y_true: Any,
+    y_prob: Any,
+    n_bins: int = 10,
+    *,
+    strategy: str = "uniform",
+    labels: Any = None,
+    sample_weight: Any = None,
+) -> float:
+    """Compute the expected calibration error (ECE) of one task's probabilities.
+
+    Rows are put into bins by a probability. In each bin, the mean probability is compared with
+    the share of the rows in which what it stands for has come true; the error is the mean of the
+    absolute differences, weighted by the bins' rows.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n_samples,)
+        The labels; rows where it is NaN, None or NA are skipped.
+    y_prob : array-like of shape (n_samples,) or (n_samples, n_classes)
+        The probability of the second class, or probabilities as ``predict_proba`` returns them: of
+        two classes that of the second counts; of more, in each row, that of the most probable
+        class, as in Guo et al. (ICML 2017).
+    n_bins : int, default=10
+        Number of bins.
+    strategy : {"uniform", "quantile"}, default="uniform"
+        Whether bins are equally wide or, by quantiles of the probabilities, hold as many rows
+        each. The error depends on the bins: compare only those of the same.
+    labels : array-like of shape (n_classes,), default=None
+        The sorted classes, where y_true does not hold them all.
+    sample_weight : array-like of shape (n_samples,), default=None
+        Weights of the rows.
+
+    Returns
+    -------
+    error : float
+        From 0, the best, to 1.
+
+    Raises
+    ------
+    ValueError
+        If the classes are not as many as the probabilities, if probabilities are not between 0
+        and 1, if no row has a label and a weight, or if a parameter has another value.
+
+    See Also
+    --------
+    sklearn.calibration.calibration_curve : What is compared, bin by bin.
+    multitask_scores : Scores of every task.
+
+    References
+    ----------
+    M. P. Naeini, G. F. Cooper, M. Hauskrecht. "Obtaining Well Calibrated Probabilities Using
+    Bayesian Binning". AAAI 2015.
+
+    Examples
+    --------
+    >>> from sklearn_ple.metrics import expected_calibration_error
+    >>> y = ["no", "no", "yes", "yes", None]
+    >>> expected_calibration_error(y, [0.25, 0.25, 0.25, 0.75, 0.5], n_bins=2)
+    0.125
+    """
+    if n_bins < 1:
+        raise ValueError(f"n_bins must be 1 or more, not {n_bins}.")
+    if strategy not in ("uniform", "quantile"):
+        raise ValueError(f"strategy must be 'uniform' or 'quantile', not {strategy!r}.")
+    prob = check_array(y_prob, ensure_2d=False, dtype=np.float64, input_name="y_prob")
+    if prob.min() < 0 or prob.max() > 1:
+        raise ValueError("y_prob holds values below 0 or above 1: give probabilities.")
+    column, weights = _column(y_true), _check_sample_weight(sample_weight, prob)
+    check_consistent_length(column, prob)
+    rows = np.flatnonzero(column.notna() & (weights > 0))
+    if not len(rows):
+        raise ValueError("No row of y_true has a label and a weight: there is nothing to compare.")
+    confidence, hit = _most_probable(plain_array(column.iloc[rows]), prob[rows], labels)
+    shares = np.linspace(0, 1, n_bins + 1)[1:-1]
+    edges = shares if strategy == "uniform" else np.quantile(confidence, shares)
+    # As in scikit-learn's calibration_curve, an edge belongs to the bin below.
+    bins = np.searchsorted(edges, confidence)
+    excess = np.bincount(bins, weights=weights[rows] * (confidence - hit))
+    return float(np.abs(excess).sum() / weights[rows].sum())
+
+
+def _column(y_true: Any) -> pd.Series:
+    table = as_table(y_true)
+    if table.shape[1] > 1:
+        raise ValueError(f"y_true has {table.shape[1]} columns: give the labels of one task.")
+    return table.iloc[:, 0]
+
+
+def _most_probable(
+    observed: np.ndarray, prob: np.ndarray, labels: Any
+) -> tuple[np.ndarray, np.ndarray]:
+    """Give the probability that counts in each row, and whether its class is the row's label."""
+    if prob.ndim == 1:
+        prob = np.column_stack([1 - prob, prob])
+    classes = np.unique(observed) if labels is None else np.asarray(labels)
+    if len(classes) != prob.shape[1] or not np.isin(observed, classes).all():
+        raise ValueError(
+            f"There are probabilities of {prob.shape[1]} classes, y_true holds "
+            f"{np.unique(observed).tolist()[:20]}, and the classes are {classes.tolist()[:20]}: "
+            "give the classes of the probabilities, sorted, as labels."
+        )
+    best = prob.argmax(axis=1) if len(classes) > 2 else np.ones(len(prob), dtype=int)
+    return prob[np.arange(len(prob)), best], observed == classes[best]

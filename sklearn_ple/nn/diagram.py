@@ -1,0 +1,38 @@
+"""What a network consists of, told so that it can be drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from torch import Tensor
+
+
+@dataclass(eq=False)
+class Block:
+    """A part of one member's network, as an expert, a gate or a tower.
+
+    Parameters
+    ----------
+    kind : str
+        What it is: "gate" and "mixing" weigh what they read.
+    name : str
+        Its name; those of experts and gates are the ones that the estimators give them.
+    task : int or None
+        Position of the task that it belongs to; None where it is shared.
+    n_parameters : int
+        Number of its parameters.
+    reads : sequence of Block, default=()
+        The blocks whose outputs it reads; none for the features.
+    """
+
+    kind: str
+    name: str
+    task: int | None
+    n_parameters: int
+    reads: Sequence[Block] = field(default=(), repr=False)
+
+
+def size(parameters: Iterable[Tensor], n_blocks: int) -> int:
+    """Count the parameters of one block out of several of one shape."""
+    return sum(parameter.numel() for parameter in parameters) // n_blocks

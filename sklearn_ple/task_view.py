@@ -1,0 +1,297 @@
+"""One task of a multi-task estimator as a fitted scikit-learn classifier or regressor."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.exceptions import NotFittedError
+from sklearn.pipeline import Pipeline
+from sklearn.utils import Tags, _safe_indexing, check_consistent_length, get_tags
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted
+
+from ._frames import to_pandas
+from .targets import read_targets
+
+
+class TaskViewMixin:
+    """Adds `task_view` to the estimators."""
+
+    def task_view(self, name: str) -> TaskClassifierView | TaskRegressorView:
+        """View one task as a fitted classifier or regressor of its own.
+
+        What scikit-learn offers for estimators with a single target then takes the task:
+        calibration, thresholds, partial dependence, displays, importances, ensembles. Where such a
+        tool calls fit, wrap the view in :class:`sklearn.frozen.FrozenEstimator`. The view holds
+        this estimator, not a copy: once that is fitted anew, the view predicts anew.
+
+        Parameters
+        ----------
+        name : str
+            The task, one of ``task_names_``.
+
+        Returns
+        -------
+        view : TaskClassifierView or TaskRegressorView
+            A classifier where the task has classes; else, for a count too, a regressor. It reads
+            the same X and has ``predict``, ``score`` (rows without a label are skipped) and, being
+            a classifier, ``classes_``, ``predict_proba`` and ``decision_function``: the log of the
+            odds of the second of two classes, or the log of every class's probability.
+
+        Raises
+        ------
+        ValueError
+            If there is no such task.
+        """
+        check_is_fitted(self)
+        return view_task(self, name)
+
+
+def tasks_of(estimator: Any) -> Any:
+    """Find the fitted estimator that knows the tasks: itself, in a pipeline, in a search."""
+    while not hasattr(estimator, "task_names_"):
+        check_is_fitted(estimator)
+        if isinstance(estimator, Pipeline):
+            estimator = estimator[-1]
+        elif hasattr(estimator, "best_estimator_"):
+            estimator = estimator.best_estimator_
+        else:
+            raise TypeError(
+                f"{type(estimator).__name__} does not say which tasks it learnt: it has no "
+                "task_names_. Give its predictions in its place."
+            )
+    return estimator
+
+
+def view_task(estimator: Any, name: str) -> TaskClassifierView | TaskRegressorView:
+    """View one task of a fitted estimator, which may be in a pipeline or in a search."""
+    names = tasks_of(estimator).task_names_
+    if name not in names:
+        raise ValueError(f"There is no task {name!r}: the tasks are {list(names)}.")
+    view = TaskClassifierView(estimator, name)
+    return TaskRegressorView(estimator, name) if view.classes_ is None else view
+
+
+class _TaskView(BaseEstimator):
+    """What the views have in common.
+
+    Parameters
+    ----------
+    estimator : object
+        The fitted multi-task estimator, alone, as a pipeline's last step or in a search.
+    task : str
+        Name of the task.
+    """
+
+    def __init__(self, estimator: Any, task: str):
+        self.estimator = estimator
+        self.task = task
+
+    def fit(self, X: Any, y: Any = None) -> Any:
+        """Refuse: a view is fitted with its estimator.
+
+        Parameters
+        ----------
+        X : object
+            Not read.
+        y : object, default=None
+            Not read.
+
+        Raises
+        ------
+        TypeError
+            Always.
+        """
+        raise TypeError(
+            f"A view of the task {self.task!r} cannot be fitted: fit the estimator that it views. "
+            "To pass the view to what would fit it, as CalibratedClassifierCV does, wrap it in "
+            "sklearn.frozen.FrozenEstimator."
+        )
+
+    def __sklearn_is_fitted__(self) -> bool:
+        try:
+            check_is_fitted(self.estimator)
+        except NotFittedError:
+            return False
+        return True
+
+    def __sklearn_tags__(self) -> Tags:
+        """Say that X is what the estimator takes."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags = get_tags(self.estimator).input_tags
+        return tags
+
+    @property
+    def n_features_in_(self) -> int:
+        """Number of columns of X."""
+        return self.estimator.n_features_in_
+
+    @property
+    def feature_names_in_(self) -> np.ndarray:
+        """Names of the columns of X, if they are all strings."""
+        return self.estimator.feature_names_in_
+
+    @property
+    def _position(self) -> int:
+        return tasks_of(self.estimator).task_names_.index(self.task)
+
+    def _predict(self, X: Any, dtype: Any) -> np.ndarray:
+        labels = to_pandas(self.estimator.predict(X))
+        if labels.ndim == 2:
+            columns = labels.iloc if isinstance(labels, pd.DataFrame) else labels
+            labels = columns[:, self._position]
+        # A column of mixed labels is one of objects, and that of a frame may be of any dtype.
+        return np.asarray(labels, dtype=dtype)
+
+    def _labelled(self, X: Any, y: Any, sample_weight: Any) -> tuple[Any, np.ndarray, Any]:
+        """Take the rows that have a label."""
+        labels, _ = read_targets(y)
+        if len(labels) > 1:
+            raise ValueError(
+                f"y has {len(labels)} columns: give the labels of the task {self.task!r} alone."
+            )
+        check_consistent_length(X, labels[0].mask, sample_weight)
+        rows = np.flatnonzero(labels[0].mask)
+        if not len(rows):
+            raise ValueError(
+                f"Task {self.task!r} has no label in y: give rows with labels to score it."
+            )
+        weights = None if sample_weight is None else np.asarray(sample_weight)[rows]
+        return _safe_indexing(X, rows), labels[0].observed, weights
+
+
+class TaskClassifierView(ClassifierMixin, _TaskView):
+    """A task with classes, as a fitted classifier; see ``task_view`` of the estimators.
+
+    Parameters
+    ----------
+    estimator : object
+        The fitted multi-task estimator, alone, as a pipeline's last step or in a search.
+    task : str
+        Name of the task.
+    """
+
+    @property
+    def classes_(self) -> np.ndarray:
+        """The sorted class labels."""
+        classes = tasks_of(self.estimator).classes_
+        return classes[self._position] if isinstance(classes, list) else classes
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Predict the class labels.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+            The features.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,)
+            The labels.
+        """
+        return self._predict(X, self.classes_.dtype)
+
+    @available_if(lambda view: hasattr(view.estimator, "predict_proba"))
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Predict the probabilities of the classes.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+            The features.
+
+        Returns
+        -------
+        probabilities : ndarray of shape (n_samples, n_classes)
+            Columns are in the order of ``classes_``.
+        """
+        response = self.estimator.predict_proba(X)
+        return response[self._position] if isinstance(response, list) else response
+
+    @available_if(lambda view: hasattr(view.estimator, "predict_proba"))
+    def decision_function(self, X: Any) -> np.ndarray:
+        """Compute the logs behind the probabilities.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+            The features.
+
+        Returns
+        -------
+        scores : ndarray of shape (n_samples,) or (n_samples, n_classes)
+            Where there are two classes the log of the odds of the second, else the log of every
+            class's probability.
+        """
+        # Not the estimator's: it may have none, where several tasks would not fit into an array.
+        logs = np.log(np.maximum(self.predict_proba(X), np.finfo(np.float64).tiny))
+        return logs[:, 1] - logs[:, 0] if logs.shape[1] == 2 else logs
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Compute the accuracy on the rows that have a label.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+            The features.
+        y : array-like of shape (n_samples,)
+            The task's labels; NaN, None or NA where there is none.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows.
+
+        Returns
+        -------
+        score : float
+            The greater the better.
+        """
+        return super().score(*self._labelled(X, y, sample_weight))
+
+
+class TaskRegressorView(RegressorMixin, _TaskView):
+    """A task that is a number, as a fitted regressor; see ``task_view`` of the estimators.
+
+    Parameters
+    ----------
+    estimator : object
+        The fitted multi-task estimator, alone, as a pipeline's last step or in a search.
+    task : str
+        Name of the task.
+    """
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Predict the numbers, of a count its rate.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+            The features.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,)
+            The numbers.
+        """
+        return self._predict(X, np.float64)
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Compute R² on the rows that have a label.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+            The features.
+        y : array-like of shape (n_samples,)
+            The task's labels; NaN, None or NA where there is none.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows.
+
+        Returns
+        -------
+        score : float
+            The greater the better.
+        """
+        return super().score(*self._labelled(X, y, sample_weight))

@@ -1,0 +1,25 @@
+"""The kinds of task: how many outputs, which loss, how outputs become predictions, which score."""
+
+from .classes import Binary, ClassTask, Multiclass, Ordinal
+from .numbers import Count, NumberTask, Quantile, Regression
+from .spread import by_task
+from .task import Task
+
+#: The kinds by the names that ``task_types`` takes.
+TASK_KINDS: dict[str, type[Task]] = {
+    cls.kind: cls for cls in (Binary, Multiclass, Ordinal, Regression, Quantile, Count)
+}
+
+__all__ = [
+    "TASK_KINDS",
+    "Binary",
+    "ClassTask",
+    "Count",
+    "Multiclass",
+    "NumberTask",
+    "Ordinal",
+    "Quantile",
+    "Regression",
+    "Task",
+    "by_task",
+]

@@ -1,0 +1,169 @@
+"""The kinds of task whose labels are classes."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from scipy.special import expit, softmax
+from sklearn.metrics import accuracy_score
+from torch import Tensor
+from torch.nn import functional as F
+
+from .task import Task, log_mean
+
+
+class ClassTask(Task):
+    """A task whose labels are classes."""
+
+    has_classes = True
+
+    def fit(self, labels: np.ndarray, weights: np.ndarray, classes: np.ndarray | None) -> Task:
+        """Learn the classes: those declared, else those observed."""
+        self.classes = np.unique(labels if classes is None else classes)
+        if len(self.classes) < 2:
+            raise ValueError(
+                f"Target {self.name!r} has 1 class only, {self.classes[0]!r}: there is nothing to "
+                "learn. Leave it out, or declare more classes by a categorical column."
+            )
+        return self
+
+    def encode(self, labels: np.ndarray) -> np.ndarray:
+        """Turn labels into positions among the classes."""
+        positions = pd.Index(self.classes).get_indexer(labels)
+        if (unknown := positions < 0).any():
+            raise ValueError(
+                f"Target {self.name!r} holds the label {labels[unknown].tolist()[0]!r}, which "
+                f"is not among its classes {self.classes.tolist()}: declare all classes at the "
+                "start, by a categorical column or partial_fit's classes."
+            )
+        return positions.astype(np.float64)
+
+    def score(self, labels: Any, predictions: Any, weights: Any = None) -> float:
+        """Compute the accuracy."""
+        return float(accuracy_score(labels, predictions, sample_weight=weights))
+
+    @abstractmethod
+    def predict_proba(self, outputs: np.ndarray) -> np.ndarray:
+        """Turn outputs into probabilities of shape (n_rows, n_classes)."""
+
+    @abstractmethod
+    def decision_function(self, outputs: np.ndarray) -> np.ndarray:
+        """Turn outputs into scikit-learn's scores: (n_rows,) if binary, else per class."""
+
+
+class Binary(ClassTask):
+    """Two classes: one logit, binary cross-entropy."""
+
+    kind = "binary"
+
+    def fit(self, labels: np.ndarray, weights: np.ndarray, classes: np.ndarray | None) -> Task:
+        """Learn the two classes."""
+        super().fit(labels, weights, classes)
+        if len(self.classes) > 2:
+            raise ValueError(
+                f"Target {self.name!r} is binary but has {len(self.classes)} classes, "
+                f"{self.classes.tolist()[:5]} and so on: set task_types to 'multiclass' for it."
+            )
+        return self
+
+    def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """Compute the binary cross-entropy of logits."""
+        return F.binary_cross_entropy_with_logits(outputs[..., 0], targets, reduction="none")
+
+    def average(self, outputs: Tensor, weights: Tensor) -> Tensor:
+        """Give the logit of the mean probability."""
+        odds = [log_mean(F.logsigmoid(sign * outputs), weights) for sign in (1, -1)]
+        return odds[0] - odds[1]
+
+    def predict(self, outputs: np.ndarray) -> np.ndarray:
+        """Choose the second class where its logit is positive."""
+        return self.classes[(outputs[:, 0] > 0).astype(int)]
+
+    def predict_proba(self, outputs: np.ndarray) -> np.ndarray:
+        """Turn logits into the probabilities of both classes."""
+        return np.column_stack([expit(-outputs[:, 0]), expit(outputs[:, 0])])
+
+    def decision_function(self, outputs: np.ndarray) -> np.ndarray:
+        """Give the logit of the second class."""
+        return outputs[:, 0]
+
+
+class Multiclass(ClassTask):
+    """Two classes or more: a logit each, cross-entropy."""
+
+    kind = "multiclass"
+
+    def fit(self, labels: np.ndarray, weights: np.ndarray, classes: np.ndarray | None) -> Task:
+        """Learn the classes."""
+        super().fit(labels, weights, classes)
+        self.n_outputs = len(self.classes)
+        return self
+
+    def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """Compute the cross-entropy of logits."""
+        log_probabilities = outputs.log_softmax(dim=-1)
+        return -log_probabilities.gather(-1, targets.long().unsqueeze(-1)).squeeze(-1)
+
+    def average(self, outputs: Tensor, weights: Tensor) -> Tensor:
+        """Give the logs of the mean probabilities, which are logits."""
+        return log_mean(outputs.log_softmax(dim=-1), weights)
+
+    def predict(self, outputs: np.ndarray) -> np.ndarray:
+        """Choose the class with the greatest logit."""
+        return self.classes[outputs.argmax(axis=1)]
+
+    def predict_proba(self, outputs: np.ndarray) -> np.ndarray:
+        """Turn logits into the probabilities of the classes."""
+        return softmax(outputs, axis=1)
+
+    def decision_function(self, outputs: np.ndarray) -> np.ndarray:
+        """Give the logits; their difference where there are two classes."""
+        return outputs[:, 1] - outputs[:, 0] if self.n_outputs == 2 else outputs
+
+
+class Ordinal(Multiclass):
+    """Classes in an order: a logit each, cross-entropy of whether the label is above each class.
+
+    With K classes these are K - 1 binary questions, as in Niu et al. (CVPR 2016) and CORAL (Cao,
+    Mirjalili and Raschka 2020), and a class further off answers more of them wrongly. Their
+    answers never contradict each other, since all are sums of one softmax. The loss is the mean
+    of theirs: with two classes the cross-entropy.
+
+    Attributes
+    ----------
+    order : ndarray of int of shape (n_classes,)
+        Positions of the classes, which are sorted as scikit-learn wants them, from the least up.
+    """
+
+    kind = "ordinal"
+
+    @property
+    def group(self) -> tuple:
+        """What tasks must have in common for their losses to be computed together."""
+        return (*super().group, *self.order)
+
+    def fit(self, labels: np.ndarray, weights: np.ndarray, classes: np.ndarray | None) -> Task:
+        """Learn the classes and their order: that in which they are declared, else of numbers."""
+        if classes is None and labels.dtype == object:
+            raise ValueError(
+                f"Target {self.name!r} is ordinal but holds strings, {labels[0]!r} for one, "
+                "without an order: make its column an ordered categorical, or take numbers."
+            )
+        super().fit(labels, weights, classes)
+        ascending = self.classes if classes is None else pd.Index(classes).unique()
+        self.order = pd.Index(self.classes).get_indexer(ascending)
+        return self
+
+    def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """Compute the mean of the binary cross-entropies."""
+        logs = outputs.log_softmax(dim=-1)[..., self.order]
+        not_above = logs.logcumsumexp(dim=-1)[..., :-1]
+        above = logs.flip(-1).logcumsumexp(dim=-1).flip(-1)[..., 1:]
+        ranks = torch.as_tensor(np.argsort(self.order), device=outputs.device)
+        below_last = torch.arange(len(ranks) - 1, device=outputs.device)
+        is_above = ranks[targets.long()].unsqueeze(-1) > below_last
+        return -torch.where(is_above, above, not_above).mean(dim=-1)

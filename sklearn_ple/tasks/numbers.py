@@ -1,0 +1,164 @@
+"""The kinds of task whose labels are numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from sklearn.metrics import d2_absolute_error_score, r2_score
+from torch import Tensor
+
+from .task import Task, log_mean
+
+
+class NumberTask(Task):
+    """A task whose labels are numbers."""
+
+    #: The default score.
+    metric: ClassVar[Any] = staticmethod(r2_score)
+
+    def score(self, labels: Any, predictions: Any, weights: Any = None) -> float:
+        """Compute the default score, which takes two labels at least."""
+        if len(labels) < 2:
+            return float("nan")
+        return float(self.metric(labels, predictions, sample_weight=weights))
+
+    def variance(self, means: np.ndarray) -> np.ndarray:
+        """Give the labels' variance as a function of their mean, but for a factor."""
+        return np.ones_like(means)
+
+
+class Regression(NumberTask):
+    """Any number: squared error of the label standardised by the (weighted) mean and deviation."""
+
+    kind = "regression"
+
+    def fit(self, labels: np.ndarray, weights: np.ndarray, classes: np.ndarray | None) -> Task:
+        """Learn mean and standard deviation."""
+        self.mean = float(np.average(labels, weights=weights))
+        deviation = float(np.sqrt(np.average((labels - self.mean) ** 2, weights=weights)))
+        # A constant label leaves no more than the rounding error of its mean.
+        self.scale = deviation if deviation > 1e-12 * max(1.0, abs(self.mean)) else 1.0
+        return self
+
+    def encode(self, labels: np.ndarray) -> np.ndarray:
+        """Standardise."""
+        return (labels - self.mean) / self.scale
+
+    def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """Compute the squared error."""
+        return (outputs[..., 0] - targets) ** 2
+
+    def average(self, outputs: Tensor, weights: Tensor) -> Tensor:
+        """Give the mean."""
+        return (weights * outputs).sum(dim=0)
+
+    def predict(self, outputs: np.ndarray) -> np.ndarray:
+        """Give the label's own units back."""
+        return outputs[:, 0] * self.scale + self.mean
+
+
+class Quantile(Regression):
+    """Any number: quantiles of the standardised label, an output each, by their pinball losses.
+
+    The loss is twice the mean of theirs: of the median alone it is the absolute error, of many
+    even quantiles the continuous ranked probability score. Predicted quantiles are the outputs in
+    ascending order, so that they never cross. Sorting makes their loss no greater (Chernozhukov,
+    Fernández-Val and Galichon, Econometrica 2010), and the loss need not know of it: its gradient
+    is bounded whatever the outputs are.
+
+    Parameters
+    ----------
+    name : str
+        Name of the column.
+    levels : sequence of float, default=(0.05, 0.5, 0.95)
+        Which quantiles, between 0 and 1. The median, which is predicted, is always among them.
+    *options
+        None.
+
+    Attributes
+    ----------
+    levels : list of float
+        The quantiles, ascending.
+    """
+
+    kind = "quantile"
+    metric = staticmethod(d2_absolute_error_score)
+
+    def __init__(self, name: str, levels: Sequence[float] = (0.05, 0.5, 0.95), *options: Any):
+        super().__init__(name, *options)
+        values = np.array(levels)
+        inside = values.dtype.kind == "f" and bool(((values > 0) & (values < 1)).all())
+        if values.ndim != 1 or not inside:
+            raise ValueError(
+                f"task_types of target {name!r} gives the quantiles {levels!r}: give a list of "
+                "numbers between 0 and 1, as in ('quantile', [0.1, 0.5, 0.9])."
+            )
+        self.levels = sorted({0.5, *values.tolist()})
+        self.n_outputs = len(self.levels)
+
+    @property
+    def group(self) -> tuple:
+        """What tasks must have in common for their losses to be computed together."""
+        return (*super().group, *self.levels)
+
+    def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """Compute twice the mean pinball loss."""
+        levels = outputs.new_tensor(self.levels)
+        excess = targets.unsqueeze(-1) - outputs
+        return 2 * torch.maximum(levels * excess, (levels - 1) * excess).mean(dim=-1)
+
+    def average(self, outputs: Tensor, weights: Tensor) -> Tensor:
+        """Give the mean of each quantile."""
+        return super().average(outputs.sort(dim=-1).values, weights)
+
+    def predict(self, outputs: np.ndarray) -> np.ndarray:
+        """Give the median."""
+        return self.predict_quantiles(outputs)[:, self.levels.index(0.5)]
+
+    def predict_quantiles(self, outputs: np.ndarray) -> np.ndarray:
+        """Give all quantiles, of shape (n_rows, n_levels), in the label's own units."""
+        return np.sort(outputs, axis=1) * self.scale + self.mean
+
+
+class Count(NumberTask):
+    """A number that is not negative: Poisson, the output is the log of the rate over the mean."""
+
+    kind = "count"
+
+    def fit(self, labels: np.ndarray, weights: np.ndarray, classes: np.ndarray | None) -> Task:
+        """Learn the mean."""
+        self._check(labels)
+        self.mean = float(np.average(labels, weights=weights)) or 1.0
+        return self
+
+    def _check(self, labels: np.ndarray) -> None:
+        if labels.min(initial=0.0) < 0:
+            raise ValueError(
+                f"Target {self.name!r} is a count but holds {labels.min():g}: counts are not "
+                "negative. Set task_types to 'regression' for it."
+            )
+
+    def encode(self, labels: np.ndarray) -> np.ndarray:
+        """Divide by the mean."""
+        self._check(labels)
+        return labels / self.mean
+
+    def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """Compute half the Poisson deviance: zero for a perfect rate."""
+        log_rate = outputs[..., 0]
+        return log_rate.exp() - targets * log_rate + targets.xlogy(targets) - targets
+
+    def average(self, outputs: Tensor, weights: Tensor) -> Tensor:
+        """Give the log of the mean rate."""
+        return log_mean(outputs, weights)
+
+    def predict(self, outputs: np.ndarray) -> np.ndarray:
+        """Give the rate."""
+        return np.exp(outputs[:, 0]) * self.mean
+
+    def variance(self, means: np.ndarray) -> np.ndarray:
+        """Give the mean: a Poisson's variance, a factor of which allows for overdispersion."""
+        return means

@@ -1,0 +1,258 @@
+"""The drawing of a network, read back from its SVG."""
+
+import xml.etree.ElementTree as ET
+from html.parser import HTMLParser
+from itertools import product
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.testing import assert_allclose
+from sklearn.exceptions import NotFittedError
+from sklearn.linear_model import LinearRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from sklearn_ple import (
+    CrossStitchClassifierRegressor,
+    MMoEClassifierRegressor,
+    PLEClassifierRegressor,
+    SharedBottomClassifierRegressor,
+    SluiceClassifierRegressor,
+)
+from sklearn_ple._network_svg import COLOURS, SHARED_COLOUR
+from sklearn_ple.inspection import NetworkDiagram
+
+N = 40
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+@pytest.fixture(scope="module")
+def X():
+    return pd.DataFrame(np.random.RandomState(0).randn(N, 3), columns=["u", "v", "w"])
+
+
+def labels(X, names):
+    """Labels of as many tasks, classes and numbers by turns."""
+    rng = np.random.RandomState(1)
+    return pd.DataFrame(
+        {name: rng.randn(N) if i % 2 else rng.randn(N) > 0 for i, name in enumerate(names)}
+    )
+
+
+def fitted(X, n_tasks=2, cls=PLEClassifierRegressor, names="abcdefgh", **params):
+    defaults = {"max_epochs": 1, "n_members": 1, "numeric_embedding": None, "random_state": 0}
+    return cls(**(defaults | params)).fit(X, labels(X, list(names)[:n_tasks]))
+
+
+def drawing(estimator, X=None):
+    return ET.fromstring(NetworkDiagram.from_estimator(estimator, X)._repr_svg_())
+
+
+def kinds(svg):
+    """How many blocks of each kind are drawn, those in banks included."""
+    counts = {}
+    for group in svg.iter(f"{SVG}g"):
+        if "data-count" in group.attrib:
+            kind = group.get("data-kind")
+            counts[kind] = counts.get(kind, 0) + int(group.get("data-count"))
+    return counts
+
+
+def texts(svg):
+    return [element.text for element in svg.iter(f"{SVG}text")]
+
+
+def weighted_lines(svg):
+    """Widths of the lines into gates, by what their titles say."""
+    return {
+        path.find(f"{SVG}title").text.split(":")[0]: float(path.get("stroke-width"))
+        for path in svg.iter(f"{SVG}path")
+        if "stroke-width" in path.attrib
+    }
+
+
+@pytest.mark.parametrize(
+    ("n_tasks", "n_levels", "n_shared", "n_specific"),
+    [(1, 1, 1, 1), (2, 1, 1, 1), (3, 2, 3, 2), (8, 1, 0, 2), (8, 4, 8, 8), (2, 2, 4, 0)],
+)
+def test_all_blocks_are_drawn(X, n_tasks, n_levels, n_shared, n_specific):
+    estimator = fitted(
+        X,
+        n_tasks,
+        n_levels=n_levels,
+        n_shared_experts=n_shared,
+        n_specific_experts=n_specific,
+        expert_hidden_units=(2,),
+    )
+    svg = drawing(estimator)
+    assert kinds(svg) == {
+        "expert": n_levels * (n_tasks * n_specific + n_shared),
+        "gate": n_levels * n_tasks + (n_levels - 1) * (n_shared > 0),
+        "tower": n_tasks,
+    }
+    assert svg.get("role") == "img" and svg.get("aria-label")
+    assert [child.tag for child in svg[:2]] == [f"{SVG}title", f"{SVG}desc"]
+
+
+def test_other_networks_are_drawn(X):
+    layers = {"layer": 6, "mixing": 6, "tower": 3}
+    assert kinds(drawing(fitted(X, 3, CrossStitchClassifierRegressor, hidden_units=(4, 4)))) == (
+        layers
+    )
+    mixed = layers | {"mixing": 9}
+    assert kinds(drawing(fitted(X, 3, SluiceClassifierRegressor, hidden_units=(4, 4)))) == mixed
+    bottom = {"bottom": 1, "tower": 3}
+    assert kinds(drawing(fitted(X, 3, SharedBottomClassifierRegressor))) == bottom
+
+
+@pytest.mark.parametrize(
+    ("cls", "params"),
+    [
+        (PLEClassifierRegressor, {"n_levels": 2, "n_shared_experts": 2, "n_specific_experts": 2}),
+        (MMoEClassifierRegressor, {"n_experts": 4}),
+    ],
+)
+def test_lines_are_as_wide_as_mean_weights(X, cls, params):
+    estimator = fitted(X, 3, cls, n_members=2, **params)
+    levels = estimator.gate_weights(X)
+    # The titles do not tell of levels: the topmost one comes last.
+    means = {
+        f"{gate} reads {expert}": frame[expert].mean()
+        for gate, frame in levels[-1].items()
+        for expert in frame
+    }
+    widths = weighted_lines(drawing(estimator, X))
+    ratios = [widths[name] / mean for name, mean in means.items()]
+    assert len({round(mean, 4) for mean in means.values()}) > 3
+    assert_allclose(ratios, ratios[0], rtol=5e-3)
+
+
+def test_without_rows_no_line_has_a_width(X):
+    assert not weighted_lines(drawing(fitted(X)))
+
+
+def test_many_experts_are_drawn_as_one(X):
+    estimator = fitted(X, n_shared_experts=12, n_specific_experts=8)
+    svg = drawing(estimator, X)
+    assert kinds(svg)["expert"] == 28
+    assert "×12" in texts(svg) and "×8" not in texts(svg)
+    (weights,) = estimator.gate_weights(X)
+    shared = weights["a"].filter(like="shared").mean().sum()
+    own = weights["a"]["a 1"].mean()
+    widths = weighted_lines(svg)
+    assert_allclose(widths["a reads shared 1"] / widths["a reads a 1"], shared / own, rtol=1e-2)
+
+
+def test_a_bank_of_gates_has_their_mean_weights(X):
+    estimator = fitted(X, 2, MMoEClassifierRegressor, n_experts=9, n_levels=2)
+    lines = weighted_lines(drawing(estimator, X))
+    assert_allclose(lines["to expert 1 reads expert 1"], lines["a reads expert 1"], rtol=1e-2)
+
+
+def test_parameters_are_counted(X):
+    estimator = fitted(X, n_members=3)
+    svg = drawing(estimator)
+    rows = [int(text.split()[0].replace(",", "")) for text in texts(svg) if "param." in text]
+    total = sum(parameter.numel() for parameter in estimator.module_.parameters())
+    # Without embeddings all parameters are in the rows.
+    assert 3 * sum(rows) == total
+    assert f"{total:,} parameters in all, with embeddings" in texts(svg)
+    assert "One of 3 members" in texts(svg)
+
+
+def test_tasks_and_kinds_are_on_top_and_names_are_shortened(X):
+    long = "a name of a task that is far too long"
+    svg = drawing(fitted(X, names=[long, "b"]))
+    tops = [group for group in svg.iter(f"{SVG}g") if group.get("data-kind") == "task"]
+    assert [[text.text for text in top.iter(f"{SVG}text")] for top in tops] == [
+        ["a name of a…", "binary"],
+        ["b", "regression"],
+    ]
+    assert tops[0].find(f"{SVG}title").text == f"{long}: binary"
+    assert f"{long} (binary)" in svg.find(f"{SVG}desc").text
+    lower = [float(e.get("y")) for e in svg.iter(f"{SVG}rect") if e.get("data-kind")]
+    assert float(tops[0].find(f"{SVG}text").get("y")) < min(lower)
+
+
+class Tags(HTMLParser):
+    def __init__(self):
+        super().__init__()
+        self.tags, self.attributes = [], []
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.attributes += attrs
+
+
+def test_names_are_text_and_nothing_else(X):
+    names = ["<script>alert(1)</script>", '"&\x08\n<b x="']
+    estimator = fitted(X, names=names, n_levels=2)
+    diagram = NetworkDiagram.from_estimator(estimator, X)
+    page = Tags()
+    page.feed(diagram._repr_html_())
+    assert not {"script", "b"} & set(page.tags)
+    svg = ET.fromstring(diagram._repr_svg_().encode())
+    titles = [title.text for title in svg.iter(f"{SVG}title")]
+    assert "<script>alert(1)</script>: binary" in titles
+    assert '"&\ufffd\ufffd<b x=": regression' in titles
+
+
+def test_drawings_on_one_page_do_not_clash_and_load_nothing(X):
+    diagram = NetworkDiagram.from_estimator(fitted(X), X)
+    page = Tags()
+    page.feed(diagram._repr_html_() * 2)
+    ids = [value for name, value in page.attributes if name == "id"]
+    assert len(ids) == len(set(ids))
+    assert not {"script", "style", "image", "use"} & set(page.tags)
+    assert not {"href", "src", "xlink:href"} & {name for name, _ in page.attributes}
+    assert not any("url(" in (value or "") for _, value in page.attributes)
+
+
+def luminance(colour):
+    channels = np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)]) / 255
+    linear = np.where(channels <= 0.03928, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
+    return linear @ [0.2126, 0.7152, 0.0722]
+
+
+@pytest.mark.parametrize("ground", ["#ffffff", "#111111"])
+def test_colours_are_seen_on_light_and_dark(X, ground):
+    """WCAG 2: a contrast of 3 for graphics, of 4 here for the text of a file of its own."""
+    text = drawing(fitted(X)).get("color")
+    for colour, least in [*product((*COLOURS, SHARED_COLOUR), [3]), (text, 4)]:
+        low, high = sorted([luminance(colour), luminance(ground)])
+        assert (high + 0.05) / (low + 0.05) > least
+    assert len(set(COLOURS)) == 8
+
+
+def test_everything_is_within_the_picture(X):
+    estimator = fitted(X, 1, MMoEClassifierRegressor, n_experts=8, n_members=2)
+    svg = drawing(estimator, X)
+    _, _, width, height = map(float, svg.get("viewBox").split())
+    for element in svg.iter():
+        for name, end in {"x": width, "cx": width, "y": height, "cy": height}.items():
+            assert 0 <= float(element.get(name, 0)) <= end
+
+
+def test_it_is_saved(X, tmp_path):
+    diagram = NetworkDiagram.from_estimator(fitted(X))
+    diagram.save(tmp_path / "network.svg")
+    assert ET.parse(tmp_path / "network.svg").getroot().tag == f"{SVG}svg"
+
+
+def test_the_last_step_of_a_pipeline_is_drawn(X):
+    scaled = StandardScaler().set_output(transform="pandas")
+    pipeline = make_pipeline(scaled, fitted(X)).fit(X, labels(X, ["a", "b"]))
+    by_hand = NetworkDiagram.from_estimator(pipeline[-1], pipeline[:-1].transform(X))
+    drawn = NetworkDiagram.from_estimator(pipeline, X)
+    assert drawn._repr_svg_() == by_hand._repr_svg_()
+    assert weighted_lines(drawing(pipeline, X))
+
+
+def test_bad_input(X):
+    with pytest.raises(TypeError, match="LinearRegression is no estimator of sklearn_ple"):
+        NetworkDiagram.from_estimator(LinearRegression())
+    with pytest.raises(NotFittedError):
+        NetworkDiagram.from_estimator(PLEClassifierRegressor())
+    with pytest.raises(TypeError, match="has no gates"):
+        NetworkDiagram.from_estimator(fitted(X, cls=SharedBottomClassifierRegressor), X)

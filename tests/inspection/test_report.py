@@ -1,0 +1,502 @@
+"""The report's numbers are scikit-learn's, and its page is whole, plain and safe."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+import warnings
+from collections import Counter
+from html import escape, unescape
+from html.parser import HTMLParser
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import sparse
+from sklearn.base import BaseEstimator
+from sklearn.exceptions import NotFittedError, UndefinedMetricWarning
+from sklearn.metrics import accuracy_score, mean_absolute_error, r2_score, roc_auc_score, roc_curve
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from sklearn_ple import (
+    PLEClassifier,
+    PLEClassifierRegressor,
+    PLERegressor,
+    SharedBottomClassifierRegressor,
+    SingleTaskClassifierRegressor,
+)
+from sklearn_ple.inspection import MTLGain, MultiTaskReport
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+TINY = {"max_epochs": 2, "n_members": 1, "random_state": 0}
+
+
+def make_data(n=120, seed=0):
+    rng = np.random.RandomState(seed)
+    X = pd.DataFrame(rng.normal(size=(n, 3)), columns=["a", "b", "c"])
+    X["d"] = pd.Categorical(rng.choice(["x", "y"], n))
+    X.loc[:5, "a"] = np.nan
+    noise = rng.normal(size=(n, 3))
+    y = pd.DataFrame(
+        {
+            "late": np.where(X["b"] + noise[:, 0] > 0, "yes", "no"),
+            "price": 10 * X["c"] + noise[:, 1],
+            "grade": np.array(["low", "mid", "top"])[np.digitize(noise[:, 2] + X["b"], [-1, 1])],
+        }
+    )
+    y.loc[::4, "late"] = None
+    y.loc[::3, "price"] = np.nan
+    return X, y
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    X, y = make_data()
+    return PLEClassifierRegressor(**TINY).fit(X, y), *make_data(seed=1)
+
+
+@pytest.fixture(scope="module")
+def twin():
+    return SingleTaskClassifierRegressor(**TINY).fit(*make_data())
+
+
+@pytest.fixture(scope="module")
+def report(fitted, twin):
+    return MultiTaskReport.from_estimator(
+        *fitted, single_task=twin, n_bootstrap=20, random_state=0
+    )
+
+
+def observed(model, X, y):
+    """Labels and predictions of every task, on the rows that have its label."""
+    predicted, proba = model.predict(X), model.predict_proba(X)
+    for k, task in enumerate(y):
+        there = y[task].notna().to_numpy()
+        p = None if proba[k] is None else proba[k][there]
+        yield task, y[task][there].to_numpy(), predicted[task][there].to_numpy(), p
+
+
+def naive_score(task, labels, predicted, proba):
+    if task == "price":
+        return r2_score(labels, predicted)
+    if task == "late":
+        return roc_auc_score(labels == "yes", proba[:, 1])
+    return roc_auc_score(labels, proba, multi_class="ovr", labels=["low", "mid", "top"])
+
+
+# -- numbers --------------------------------------------------------------------------------------
+
+
+def test_scores_are_those_of_scikit_learn(report, fitted):
+    assert report.scores.columns.tolist() == [
+        *["task", "kind", "metric", "labels", "score", "low", "high"]
+    ]
+    assert report.scores["kind"].tolist() == ["binary", "regression", "multiclass"]
+    assert report.scores["metric"].tolist() == ["roc_auc", "r2", "mean_one_vs_rest_auc"]
+    for row, parts in zip(report.scores.itertuples(), observed(*fitted), strict=True):
+        assert row.task == parts[0] and row.labels == len(parts[1])
+        assert row.score == pytest.approx(naive_score(*parts))
+
+
+def test_intervals_are_those_of_a_naive_bootstrap(report, fitted, twin):
+    model, X, y = fitted
+    rng = np.random.RandomState(0)
+    rows = zip(
+        report.scores.itertuples(),
+        report.gain.gains.itertuples(),
+        observed(model, X, y),
+        observed(twin, X, y),
+        strict=True,
+    )
+    for row, gain, (task, labels, *both), (_, _, *alone) in rows:
+        scores = []
+        for _ in range(20):
+            drawn = rng.randint(0, len(labels), size=len(labels))
+            pair = [
+                naive_score(task, labels[drawn], *(p if p is None else p[drawn] for p in parts))
+                for parts in (both, alone)
+            ]
+            scores.append(pair)
+        scores = np.array(scores)
+        expected = np.quantile(scores[:, 0], [0.025, 0.975])
+        np.testing.assert_allclose([row.low, row.high], expected)
+        expected = np.quantile(scores[:, 0] - scores[:, 1], [0.025, 0.975])
+        np.testing.assert_allclose([gain.low, gain.high], expected)
+        difference = naive_score(task, labels, *both) - naive_score(task, labels, *alone)
+        assert gain.mean == pytest.approx(difference)
+
+
+def test_intervals_cover_the_score_of_many_rows_as_often_as_they_should():
+    # An estimator that guesses has an AUC of 0.5, whatever was drawn.
+    class Guess(BaseEstimator):
+        task_names_, task_types_, classes_ = ["y"], {"y": "binary"}, np.array([0, 1])
+
+        def fit(self, X, y):
+            return self
+
+        def predict(self, X):
+            return (X[:, 0] > 0.5).astype(int)
+
+        def predict_proba(self, X):
+            return np.column_stack([1 - X[:, 0], X[:, 0]])
+
+        def __sklearn_is_fitted__(self):
+            return True
+
+    rng = np.random.RandomState(0)
+    covered = []
+    for _ in range(60):
+        X, y = rng.uniform(size=(60, 1)), rng.randint(0, 2, 60)
+        report = MultiTaskReport.from_estimator(
+            Guess(), X, y, n_bootstrap=60, confidence=0.8, random_state=rng
+        )
+        ((low, high),) = report.scores[["low", "high"]].values
+        covered.append(low <= 0.5 <= high)
+    assert 0.65 <= np.mean(covered) <= 0.92
+
+
+def test_metrics_by_task(fitted):
+    report = MultiTaskReport.from_estimator(
+        *fitted, metrics={"late": "accuracy", "price": mean_absolute_error}, n_bootstrap=2
+    )
+    assert report.scores["metric"].tolist()[:2] == ["accuracy", "mean_absolute_error"]
+    (_, *late), (_, *price), _ = observed(*fitted)
+    assert report.scores["score"][0] == accuracy_score(*late[:2])
+    assert report.scores["score"][1] == pytest.approx(mean_absolute_error(*price[:2]))
+
+
+def test_a_measured_gain_is_kept(fitted):
+    gains = pd.DataFrame(
+        [["ple", "late", 0.1, 0.05, 0.2], ["ple", "price", -0.1, -0.2, -0.05]],
+        columns=["system", "task", "mean", "low", "high"],
+    )
+    gain = MTLGain(pd.DataFrame(), gains, "single_task", 0.95, "5 seeds")
+    report = MultiTaskReport.from_estimator(*fitted, single_task=gain, n_bootstrap=2)
+    assert report.gain is gain
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"n_bootstrap": 0}, "n_bootstrap must be 1 or more, not 0"),
+        ({"confidence": 95}, "confidence must be between 0 and 1, not 95"),
+        ({"metrics": {"early": "r2"}}, "metrics names .'early'., but the tasks are"),
+    ],
+)
+def test_errors(fitted, arguments, message):
+    with pytest.raises(ValueError, match=message):
+        MultiTaskReport.from_estimator(*fitted, **arguments)
+
+
+def test_a_gain_of_other_tasks_is_an_error(fitted):
+    gains = pd.DataFrame({"task": ["early"], "system": "ple", "mean": 0, "low": 0, "high": 0})
+    gain = MTLGain(pd.DataFrame(), gains, "single_task", 0.95, "5 seeds")
+    with pytest.raises(ValueError, match="single_task names .'early'."):
+        MultiTaskReport.from_estimator(*fitted, single_task=gain)
+
+
+def test_not_fitted(fitted):
+    with pytest.raises(NotFittedError):
+        MultiTaskReport.from_estimator(PLEClassifierRegressor(), *fitted[1:])
+    with pytest.raises(NotFittedError):
+        MultiTaskReport.from_estimator(*fitted, single_task=SingleTaskClassifierRegressor())
+
+
+# -- pictures -------------------------------------------------------------------------------------
+
+
+def test_a_row_of_pictures_for_every_task(report, fitted):
+    assert report.plot() is report
+    assert report.axes_.shape == (3, 2)
+    assert [ax.get_title() for ax in report.axes_.flat] == [
+        *["late: ROC curve", "late: Calibration"],
+        *["price: Predicted and actual", "price: Residuals"],
+        *["grade: ROC curve", "grade: Calibration"],
+    ]
+    (_, late, _, p_late), (_, price, predicted, _), _ = observed(*fitted)
+    false, true, _ = roc_curve(late == "yes", p_late[:, 1])
+    np.testing.assert_allclose(report.axes_[0, 0].lines[0].get_data(), [false, true])
+    # Ten groups of equal size, of naive means.
+    points = np.array(report.axes_[0, 1].lines[-1].get_data()).T
+    groups = np.array_split(np.argsort(p_late[:, 1]), 10)
+    expected = [(p_late[g, 1].mean(), np.mean(late[g] == "yes")) for g in groups]
+    np.testing.assert_allclose(points[:, 0], [p for p, _ in expected], atol=0.02)
+    dots = np.sort(report.axes_[1, 0].collections[0].get_offsets(), axis=0)
+    np.testing.assert_allclose(dots, np.column_stack([np.sort(predicted), np.sort(price)]))
+    dots = np.sort(report.axes_[1, 1].collections[0].get_offsets()[:, 1])
+    np.testing.assert_allclose(dots, np.sort(price - predicted))
+    labels = [line.get_label() for line in report.axes_[2, 0].lines]
+    assert len(labels) == 4 and sum(label.startswith("class ") for label in labels) == 3
+
+
+def test_without_matplotlib_the_error_says_how_to_install_it(report, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(ImportError, match=r"pip install 'sklearn-ple\[plots\]'"):
+        report.plot()
+    with pytest.raises(ImportError, match=r"pip install 'sklearn-ple\[plots\]'"):
+        report.to_html(tmp_path / "report.html")
+
+
+# -- page -----------------------------------------------------------------------------------------
+
+VOID = {"meta", "br", "img"}
+
+
+class Page(HTMLParser):
+    """Reads a page: what it loads, its ids, images and headings; tags must be balanced."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.ids, self.links, self.loads, self.alts = Counter(), [], [], [], []
+        self.open, self.words = [], []
+        self.feed(text)
+        assert not self.open
+
+    def handle_starttag(self, tag, attrs):
+        attrs = dict(attrs)
+        self.tags[tag] += 1
+        self.ids += [attrs["id"]] if "id" in attrs else []
+        self.links += [attrs["href"]] if "href" in attrs else []
+        self.loads += [attrs[name] for name in ("src", "srcset", "data") if name in attrs]
+        self.alts += [attrs.get("alt")] if tag == "img" else []
+        assert not any(name.startswith("on") for name in attrs)
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if "style" not in self.open:
+            self.words.append(data)
+
+    @property
+    def text(self):
+        return re.sub(r"\s+", " ", " ".join(self.words))
+
+
+def write(report, path, **kwargs):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        warnings.simplefilter("ignore", UndefinedMetricWarning)
+        report.to_html(path / "report.html", **kwargs)
+    return (path / "report.html").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def html(report, tmp_path_factory):
+    return write(report, tmp_path_factory.mktemp("page"))
+
+
+def test_the_page_holds_everything(html):
+    page = Page(html)
+    assert not {"script", "link", "iframe", "object"} & set(page.tags)
+    assert page.loads and all(src.startswith("data:image/svg+xml;base64,") for src in page.loads)
+    assert "@import" not in html and "url(" not in html and "http" not in html
+    assert len(set(page.ids)) == len(page.ids)
+    assert {link[1:] for link in page.links} <= set(page.ids)
+    assert all(page.alts) and len(page.alts) == 6 + 4 + 1
+    assert page.tags["h1"] == page.tags["title"] == page.tags["main"] == 1
+
+
+def test_the_page_tells_the_numbers(html, report, fitted):
+    page = Page(html)
+    text = page.text
+    for row in report.scores.itertuples():
+        assert f"{row.task}" in text
+        assert f"{row.score:.3f}".replace("-", "−") in text
+        bounds = f"{row.low:.3f} to {row.high:.3f}".replace("-", "−")
+        assert bounds in text
+    assert "120 rows with 4 columns to predict from (numbers: 3, categories: 1)." in text
+    assert "late 90 30 (25 %)" in text and "price 80 40 (33.3 %)" in text
+    (_, *late), (_, *price), _ = observed(*fitted)
+    assert f"{mean_absolute_error(*price[:2]):.2f}" in text
+    assert f"right for {round(100 * accuracy_score(*late[:2]), 1):g} %" in text
+    for phrase in ("max_epochs 2 'auto'", "Python 3", "negative transfer", "joint loss"):
+        assert phrase in text or phrase in " ".join(page.alts)
+    weights = fitted[0].gate_weights(fitted[1])[0]["late"].mean()
+    assert f"late 1: {round(100 * weights['late 1'], 1):g} %" in text
+
+
+def test_calibration_errors_are_those_of_a_naive_sum(html, fitted):
+    (_, late, _, p_late), _, _ = observed(*fitted)
+    edges = np.quantile(p_late[:, 1], np.arange(1, 10) / 10)
+    bins = np.searchsorted(edges, p_late[:, 1])
+    error = sum(
+        np.mean(bins == b) * abs(p_late[bins == b, 1].mean() - np.mean(late[bins == b] == "yes"))
+        for b in np.unique(bins)
+    )
+    text = Page(html).text
+    section = text[text.index("Off by, in percentage points") :]
+    assert re.search(r"late (\S+) 90", section)[1] == f"{100 * error:.1f}"
+
+
+def test_tasks_that_lose_are_named(fitted, tmp_path):
+    gains = pd.DataFrame(
+        [["ple", "late", 0.1, 0.05, 0.2], ["ple", "price", -0.1, -0.2, -0.05]],
+        columns=["system", "task", "mean", "low", "high"],
+    )
+    gain = MTLGain(pd.DataFrame(), gains, "single_task", 0.9, "5 seeds")
+    report = MultiTaskReport.from_estimator(*fitted, single_task=gain, n_bootstrap=2)
+    text = Page(write(report, tmp_path)).text
+    assert "Negative transfer: price." in text and "a 90 % interval from 5 seeds" in text
+    assert "late +0.100 gains +0.050 to +0.200" in text
+    assert "price −0.100 loses −0.200 to −0.050" in text
+
+
+def test_names_are_escaped(tmp_path):
+    X, y = make_data()
+    evil = "<script>alert('1')</script> & \"$x$ $"
+    y = y.rename(columns={"late": evil, "price": "a$\\frac$"})
+    y["grade"] = y["grade"].replace("top", "<b>top</b>")
+    model = PLEClassifierRegressor(**TINY).fit(X, y)
+    report = MultiTaskReport.from_estimator(model, X, y, n_bootstrap=2)
+    html = write(report, tmp_path, title="<i>me & you</i>")
+    page = Page(html)
+    assert not {"script", "b", "i"} & set(page.tags)
+    assert page.text.count(evil) > 3 and "<b>top</b>" in page.text
+    assert f"<title>{escape('<i>me & you</i>')}</title>" in html
+    report.plot().figure_.draw_without_rendering()
+
+
+def test_undefined_scores_are_shown_as_such(fitted, tmp_path):
+    model, X, y = fitted
+    y = y.copy()
+    y["late"] = y["late"].where(y["late"] == "no")
+    y["grade"] = None
+    y.loc[1:, "price"] = np.nan
+    y.loc[0, "price"] = 1.0
+    with pytest.warns(UndefinedMetricWarning, match="Task 'late' has no score"):
+        report = MultiTaskReport.from_estimator(model, X, y, single_task=model, n_bootstrap=3)
+    assert report.scores[["score", "low", "high"]].isna().all(axis=None)
+    assert report.scores["labels"].tolist() == [y["late"].notna().sum(), 1, 0]
+    text = Page(write(report, tmp_path)).text
+    assert text.count("not defined") >= 6
+    assert "All labels" not in text and "Not defined: the task's labels" in text
+    report.plot()
+    shown = [text.get_text() for ax in report.axes_.flat for text in ax.texts]
+    assert shown[0] == "All labels are of one class: there is no curve."
+    assert shown[1:] == ["There are no labels to compare with."] * 2
+
+
+def test_resamples_without_a_class_do_not_count():
+    X, y = make_data()
+    model = PLEClassifier(**TINY).fit(X[y["late"].notna()], y["late"].dropna())
+    X, y = X[:12], pd.Series(["yes"] + ["no"] * 11, name="late")
+    report = MultiTaskReport.from_estimator(model, X, y, n_bootstrap=50, random_state=0)
+    assert report.scores[["score", "low", "high"]].notna().all(axis=None)
+
+
+def test_twelve_tasks(tmp_path):
+    rng = np.random.RandomState(0)
+    X = rng.normal(size=(60, 4))
+    y = X @ rng.normal(size=(4, 12))
+    model = PLERegressor(**TINY).fit(X, y)
+    report = MultiTaskReport.from_estimator(model, X, y, n_bootstrap=2)
+    page = Page(write(report, tmp_path))
+    assert {f"task-{k}" for k in range(1, 13)} <= set(page.ids)
+    assert all(f"y{k}" in page.text for k in range(12))
+    assert len(set(page.ids)) == len(page.ids)
+    assert "ROC" not in page.text and "Can probabilities" not in page.text
+
+
+@pytest.mark.parametrize("form", ["1-D", "sparse", "objects", "polars", "list"])
+def test_forms_of_data(form, tmp_path):
+    X, y = make_data()
+    X, y = X[["b", "c"]], y["grade"]
+    if form == "sparse":
+        X = sparse.csr_matrix(X.to_numpy())
+    elif form == "objects":
+        X = X.assign(d=["x", "y"] * 60).to_numpy(dtype=object)
+    elif form == "polars":
+        pl = pytest.importorskip("polars")
+        X, y = pl.DataFrame(X.to_dict("list")), pl.Series("grade", y.tolist())
+    elif form == "list":
+        X, y = X.to_numpy().tolist(), y.tolist()
+    else:
+        X, y = X.to_numpy(), y.to_numpy()
+    model = PLEClassifier(**TINY).fit(X, y)
+    text = Page(write(MultiTaskReport.from_estimator(model, X, y, n_bootstrap=2), tmp_path)).text
+    told = (
+        "(numbers: 2, text: 1)."
+        if form == "objects"
+        else "2 columns to predict from (numbers: 2)."
+    )
+    assert told in text and "One model predicts one target" in text
+
+
+@pytest.mark.parametrize("searched", [False, True])
+def test_pipelines_and_searches(searched, tmp_path):
+    X, y = make_data()
+    X = X[["b", "c"]]
+    model = make_pipeline(StandardScaler(), PLEClassifierRegressor(**TINY))
+    if searched:
+        model = GridSearchCV(model, {"pleclassifierregressor__n_levels": [1]}, cv=2)
+    report = MultiTaskReport.from_estimator(model.fit(X, y), X, y, n_bootstrap=2)
+    text = Page(write(report, tmp_path)).text
+    assert "StandardScaler()" in text and "What the tasks share" in text and "max_epochs 2" in text
+
+
+def test_no_gates_no_validation_no_twin(tmp_path):
+    X, y = make_data()
+    model = SharedBottomClassifierRegressor(**TINY, early_stopping=True).fit(X, y)
+    report = MultiTaskReport.from_estimator(model, X, y, n_bootstrap=2)
+    assert report.gain is None
+    text = Page(write(report, tmp_path)).text
+    assert "What the tasks share" not in text and "negative transfer" not in text
+    assert "Validation is on rows set aside" in text
+
+
+# -- in a browser ---------------------------------------------------------------------------------
+
+# The page in a frame as wide as a screen, and what the browser makes of it.
+FRAME = """<!DOCTYPE html><body style="margin:0">
+<iframe width="{width}" height="900" style="border:0" srcdoc="{page}"></iframe>
+<script>
+document.querySelector("iframe").addEventListener("load", event => {{
+  const inner = event.target.contentWindow, page = inner.document;
+  const images = [...page.images];
+  document.body.dataset.seen = JSON.stringify({{
+    width: inner.innerWidth,
+    room: page.documentElement.clientWidth,
+    scroll: page.documentElement.scrollWidth,
+    broken: images.filter(image => !image.complete || !image.naturalWidth).length,
+    images: images.length,
+    loaded: inner.performance.getEntriesByType("resource")
+      .map(entry => entry.name).filter(name => !name.startsWith("data:")),
+    ground: inner.getComputedStyle(page.body).backgroundColor,
+    card: inner.getComputedStyle(page.querySelector(".card")).backgroundColor,
+  }});
+}});
+</script>"""
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no chromium to look at the page with")
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1280])
+def test_in_a_browser(html, tmp_path, width, dark):
+    copy = tmp_path / "frame.html"
+    copy.write_text(FRAME.format(width=width, page=escape(html)), encoding="utf-8")
+    command = [
+        CHROMIUM,
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        f"--user-data-dir={tmp_path / 'profile'}",
+        "--host-resolver-rules=MAP * ~NOTFOUND",
+        f"--blink-settings=preferredColorScheme={0 if dark else 1}",
+        f"--window-size={max(width, 500)},900",
+        f"--screenshot={tmp_path / 'screen.png'}",
+        "--dump-dom",
+        copy.as_uri(),
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    seen = json.loads(unescape(re.search('data-seen="([^"]*)"', done.stdout)[1]))
+    assert seen["width"] == width and seen["scroll"] <= seen["room"] <= width
+    assert seen["images"] == 11 and seen["broken"] == 0 and seen["loaded"] == []
+    assert seen["card"] == "rgb(255, 255, 255)"
+    assert (seen["ground"] == "rgb(255, 255, 255)") is not dark

@@ -1,0 +1,142 @@
+"""What networks tell of themselves, against torch's own count and equations written out."""
+
+import pytest
+import torch
+
+from sklearn_ple.nn import (
+    PLE,
+    AsymmetricSharing,
+    CrossStitch,
+    CustomizedSharing,
+    MMoE,
+    SharedBottom,
+    SingleTask,
+    Sluice,
+)
+
+TASKS = ["a", "b", "c"]
+NETWORKS = [
+    (PLE, {"n_levels": 3, "n_shared_experts": 2, "n_specific_experts": 3}),
+    (PLE, {"n_levels": 2, "gate_hidden_units": (5,), "expert_hidden_units": (6, 4)}),
+    (PLE, {"n_levels": 2, "n_shared_experts": 0}),
+    (PLE, {"n_levels": 2, "n_specific_experts": 0}),
+    (MMoE, {"n_levels": 3, "n_experts": 2}),
+    (MMoE, {"shared_gate": True, "gate_hidden_units": (5,)}),
+    (SharedBottom, {}),
+    (SharedBottom, {"bottom_hidden_units": ()}),
+    (SingleTask, {}),
+    (SingleTask, {"bottom_hidden_units": ()}),
+    (CustomizedSharing, {}),
+    (AsymmetricSharing, {"reads": [[1, 2], [], [0]]}),
+    (CrossStitch, {"hidden_units": (6, 4), "by_channel": True}),
+    (Sluice, {"hidden_units": (6, 6, 6)}),
+    (Sluice, {"hidden_units": (6,)}),
+]
+
+
+def make(cls, n_members=1, **params):
+    torch.manual_seed(0)
+    return cls(in_features=7, n_outputs=[1, 3, 2], n_members=n_members, **params)
+
+
+def graph(rows):
+    """Of every block, by kind and name, those that it reads."""
+    return {
+        (block.kind, block.name): [(read.kind, read.name) for read in block.reads]
+        for row in rows
+        for block in row
+    }
+
+
+@pytest.mark.parametrize(("cls", "params"), NETWORKS)
+@pytest.mark.parametrize("n_members", [1, 3])
+def test_blocks_have_all_parameters(cls, params, n_members):
+    network = make(cls, n_members, **params)
+    told = sum(block.n_parameters for row in network.diagram(TASKS) for block in row)
+    assert told * n_members == sum(p.numel() for p in network.parameters())
+
+
+@pytest.mark.parametrize(("cls", "params"), NETWORKS)
+def test_blocks_read_blocks_below_and_the_towers_are_on_top(cls, params):
+    rows = make(cls, **params).diagram(TASKS)
+    below = set()
+    for row in rows:
+        assert len({block.kind for block in row}) == 1
+        assert all(read in below for block in row for read in block.reads)
+        below |= set(row)
+    assert [(b.kind, b.name, b.task) for b in rows[-1]] == [
+        ("tower", name, position) for position, name in enumerate(TASKS)
+    ]
+
+
+@pytest.mark.parametrize(("cls", "params"), NETWORKS)
+def test_a_task_depends_on_what_its_tower_is_told_to_read(cls, params):
+    """The gradient of a task's outputs says which other tasks' own blocks it depends on."""
+    network = make(cls, **params)
+    *_, towers = network.diagram(TASKS)
+
+    def own_tasks(block):
+        return {block.task} - {None} | {k for read in block.reads for k in own_tasks(read)}
+
+    outputs = network(torch.randn(20, 7)).split([1, 3, 2], dim=1)
+    for task, tower in enumerate(towers):
+        network.zero_grad()
+        outputs[task].square().sum().backward(retain_graph=True)
+        depends = {
+            k
+            for name, module in network.named_modules()
+            if name in ("bottoms", "own_bottoms", "layers.0", "levels.0.specific_experts")
+            for weight in [next(module.parameters(), None)]
+            if weight is not None
+            for k, grad in enumerate(weight.grad.chunk(3))
+            if grad.any()
+        }
+        assert depends | {task} == own_tasks(tower)
+
+
+def test_two_levels_of_ple_by_hand():
+    rows = make(PLE, n_levels=2, n_shared_experts=1, n_specific_experts=1).diagram(TASKS)
+    own = [("expert", f"{task} 1") for task in TASKS]
+    shared, shared_gate = ("expert", "shared 1"), ("gate", "shared gate")
+    assert [[(b.kind, b.name) for b in row] for row in rows] == [
+        [*own, shared],
+        [*(("gate", task) for task in TASKS), shared_gate],
+        [*own, shared],
+        [("gate", task) for task in TASKS],
+        [("tower", task) for task in TASKS],
+    ]
+    lower, upper = graph(rows[:2]), graph(rows[2:])
+    for task, expert in zip(TASKS, own, strict=True):
+        assert lower[expert] == []
+        assert lower["gate", task] == upper["gate", task] == [expert, shared]
+        assert upper[expert] == upper["tower", task][:1] == [("gate", task)]
+    assert lower[shared_gate] == [*own, shared]
+    assert upper[shared] == [shared_gate]
+
+
+@pytest.mark.parametrize(("cls", "params"), [case for case in NETWORKS if case[0] in (PLE, MMoE)])
+def test_gates_and_experts_have_the_names_of_their_weights(cls, params):
+    network = make(cls, **params)
+    gates = [row for row in network.diagram(TASKS) if row[0].kind == "gate"]
+    told = [[(gate.name, [read.name for read in gate.reads]) for gate in row] for row in gates]
+    assert told == [
+        [
+            (gate, experts)
+            for names in level
+            for gate, experts in zip(names.gates, names.experts, strict=True)
+        ]
+        for level in network.gate_names(TASKS)
+    ]
+
+
+def test_one_gate_for_all_tasks_is_shared():
+    experts, gates, towers = make(MMoE, shared_gate=True).diagram(TASKS)
+    assert [(gate.name, gate.task) for gate in gates] == [("all tasks", None)]
+    assert all(tower.reads == gates for tower in towers)
+    assert {expert.task for expert in experts} == {None}
+
+
+def test_towers_of_sluice_networks_read_a_mixture_of_all_layers():
+    rows = make(Sluice, hidden_units=(6, 6)).diagram(TASKS)
+    (mixture,) = rows[-1][1].reads
+    assert [read.name for read in mixture.reads] == ["b 1", "b 2"]

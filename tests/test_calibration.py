@@ -1,0 +1,371 @@
+"""`calibrate`: against scikit-learn's calibration of one task at a time, and loops of our own."""
+
+import inspect
+import pickle
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+import sklearn
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy.special import expit, log_softmax, logit, softmax
+from sklearn.base import clone
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.datasets import load_iris
+from sklearn.exceptions import NotFittedError
+from sklearn.frozen import FrozenEstimator
+from sklearn.isotonic import IsotonicRegression
+from sklearn.metrics import accuracy_score, log_loss
+from sklearn.utils.fixes import parse_version
+
+import sklearn_ple
+from sklearn_ple import ESMMClassifier, PLEClassifier, PLEClassifierRegressor, PLERegressor
+from sklearn_ple.calibration import IsotonicCalibration, TemperatureScaling
+from sklearn_ple.metrics import multitask_scores
+
+TINY = {
+    "n_members": 1,
+    "max_epochs": 5,
+    "learning_rate": 0.02,
+    "numeric_embedding": None,
+    "random_state": 0,
+}
+METHODS = ["temperature", "isotonic"]
+CLASS_TASKS = ["paid", "colour"]
+
+
+def make_data(n_rows, seed):
+    rng = np.random.RandomState(seed)
+    X = pd.DataFrame(rng.normal(size=(n_rows, 3)), columns=list("abc"))
+    y = pd.DataFrame(
+        {
+            "paid": np.where(X["a"] + rng.normal(size=n_rows) > 0.5, "yes", "no"),
+            "price": 3 * X["b"] + rng.normal(size=n_rows),
+            "colour": np.array(["blue", "green", "red"])[
+                (X[["a", "b", "c"]].to_numpy() + rng.gumbel(size=(n_rows, 3))).argmax(axis=1)
+            ],
+        }
+    )
+    return X, y.mask(rng.uniform(size=y.shape) < 0.2)
+
+
+@pytest.fixture(scope="module")
+def data():
+    return make_data(200, seed=0)
+
+
+@pytest.fixture(scope="module")
+def held_out():
+    return make_data(300, seed=1)
+
+
+@pytest.fixture(scope="module")
+def fitted(data):
+    return pickle.dumps(PLEClassifierRegressor(**TINY).fit(*data))
+
+
+@pytest.fixture
+def model(fitted):
+    return pickle.loads(fitted)
+
+
+def by_scikit_learn(model, name, X, y, method, weights=None):
+    """Calibrate a task's view with scikit-learn, on the rows with its label."""
+    there = y[name].notna().to_numpy()
+    calibrated = CalibratedClassifierCV(FrozenEstimator(model.task_view(name)), method=method)
+    calibrated.set_params(ensemble=False)
+    weights = None if weights is None else weights[there]
+    with warnings.catch_warnings():
+        # That a frozen estimator is not fitted by the weights.
+        warnings.filterwarnings("ignore", "Since FrozenEstimator does not appear to accept")
+        return calibrated.fit(X[there], y[name][there].to_numpy(), sample_weight=weights)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("name", CLASS_TASKS)
+@pytest.mark.parametrize("method", METHODS)
+def test_equals_scikit_learn_task_by_task(data, held_out, model, method, name, weighted):
+    if method == "temperature" and parse_version(sklearn.__version__) < parse_version("1.8"):
+        pytest.skip("this scikit-learn has no temperature scaling")
+    X, y = held_out
+    weights = np.random.RandomState(2).uniform(0.1, 3, size=len(X)) if weighted else None
+    wanted = by_scikit_learn(model, name, X, y, method, weights).predict_proba(data[0])
+    proba = model.calibrate(X, y, method, sample_weight=weights).predict_proba(data[0])
+    assert_allclose(proba[list(y).index(name)], wanted, atol=1e-6)
+
+
+@pytest.mark.parametrize("k", [0, 2])
+def test_temperature_has_the_least_log_loss(held_out, model, k):
+    X, y = held_out
+    name, there = y.columns[k], y.iloc[:, k].notna().to_numpy()
+    logits = model.decision_function(X)[k][there]
+    if logits.ndim == 1:
+        logits = np.column_stack([-logits / 2, logits / 2])
+    losses = {
+        t: log_loss(y[name][there], softmax(logits / t, axis=1))
+        for t in np.geomspace(0.1, 20, 200)
+    }
+    best = min(losses, key=losses.get)
+    temperature = model.calibrate(X, y).calibrators_[name].temperature_
+    assert temperature == pytest.approx(best, rel=0.03)
+    assert log_loss(y[name][there], softmax(logits / temperature, axis=1)) <= min(losses.values())
+
+
+def test_temperature_of_overconfident_logits_is_found_again():
+    rng = np.random.RandomState(0)
+    logits = rng.normal(size=(20_000, 4))
+    codes = (logits + rng.gumbel(size=logits.shape)).argmax(axis=1)
+    found = TemperatureScaling().fit(3 * logits, codes, np.ones(len(logits)))
+    assert found.temperature_ == pytest.approx(3, rel=0.05)
+    binary = rng.normal(size=(20_000, 1))
+    codes = (rng.uniform(size=20_000) < expit(binary[:, 0])).astype(int)
+    found = TemperatureScaling().fit(0.5 * binary, codes, np.ones(len(binary)))
+    assert found.temperature_ == pytest.approx(0.5, rel=0.1)
+
+
+def test_separable_labels_have_a_finite_temperature():
+    outputs = np.array([[-2.0], [-1.0], [1.0], [2.0]])
+    found = TemperatureScaling().fit(outputs, np.array([0, 0, 1, 1]), np.ones(4))
+    assert 0 < found.temperature_ < 0.1
+    assert np.isfinite(found.transform(outputs)).all()
+
+
+def test_isotonic_of_a_row_that_no_class_fits_is_uniform():
+    # Each class has a label where it is the most probable, and none where it comes second.
+    outputs = np.array([[2.2, 2, -5], [-5, 2.2, 2], [2, -5, 2.2]])
+    found = IsotonicCalibration().fit(outputs, np.arange(3), np.ones(3))
+    assert_allclose(softmax(found.transform(np.zeros((1, 3))), axis=1), np.full((1, 3), 1 / 3))
+    assert_allclose(softmax(found.transform(outputs), axis=1), np.eye(3), atol=1e-12)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_probabilities_labels_and_scores_agree(data, held_out, model, method):
+    X, y = data
+    before = model.predict(X)
+    model.calibrate(*held_out, method)
+    proba, scores, labels = model.predict_proba(X), model.decision_function(X), model.predict(X)
+    assert_array_equal(labels["price"], before["price"])
+    assert_allclose(proba[0], np.column_stack([expit(-scores[0]), expit(scores[0])]))
+    assert_allclose(proba[2], softmax(scores[2], axis=1))
+    for k in (0, 2):
+        assert np.isfinite(scores[k]).all()
+        assert_allclose(proba[k].sum(axis=1), 1)
+        assert_array_equal(labels.iloc[:, k], model.classes_[k][proba[k].argmax(axis=1)])
+    accuracy = [
+        accuracy_score(y[name].dropna(), labels[name][y[name].notna()]) for name in CLASS_TASKS
+    ]
+    alone = y[["paid", "colour"]].reindex(columns=y.columns)
+    assert model.score(X, alone) == pytest.approx(np.mean(accuracy))
+    assert multitask_scores(model, X, y, {"paid": "neg_log_loss"})["paid"] == pytest.approx(
+        -log_loss(y["paid"].dropna(), proba[0][y["paid"].notna()])
+    )
+    assert_array_equal(model.task_view("colour").predict_proba(X), proba[2])
+
+
+def test_temperature_keeps_the_labels(data, held_out, model):
+    X, _ = data
+    before = model.predict(X)
+    after = model.calibrate(*held_out).predict(X)
+    pd.testing.assert_frame_equal(after, before)
+
+
+def test_temperature_makes_multiclass_scores_log_probabilities(data, held_out, model):
+    X, _ = data
+    logits = model.decision_function(X)[2]
+    model.calibrate(*held_out)
+    scaled = logits / model.calibrators_["colour"].temperature_
+    assert_allclose(model.decision_function(X)[2], log_softmax(scaled, axis=1))
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_log_loss_of_the_rows_does_not_grow(held_out, model, method):
+    X, y = held_out
+
+    def loss(name):
+        there = y[name].notna()
+        proba = model.predict_proba(X)[list(y).index(name)]
+        return log_loss(y[name][there], proba[there])
+
+    before = {name: loss(name) for name in CLASS_TASKS}
+    model.calibrate(X, y, method)
+    for name in CLASS_TASKS:
+        assert loss(name) <= before[name] + 1e-9
+
+
+def test_rows_without_label_or_weight_do_not_matter(data, held_out, model):
+    X, y = held_out
+    kept = np.arange(len(X)) % 3 > 0
+    weights = np.repeat(kept[:, None], y.shape[1], axis=1).astype(float)
+    found = [
+        model.calibrate(*arguments).calibrators_["paid"].temperature_
+        for arguments in [
+            (X[kept], y[kept]),
+            (X, y.mask(~kept[:, None] & [True] * 3)),
+            (X, y, "temperature", kept.astype(float)),
+            (X, y, "temperature", weights),
+        ]
+    ]
+    assert_allclose(found, found[0], rtol=1e-6)
+
+
+def test_weights_are_as_many_rows(held_out, model):
+    X, y = held_out
+    times = np.random.RandomState(0).randint(1, 4, size=len(X))
+    rows = np.repeat(np.arange(len(X)), times)
+    weighted = model.calibrate(X, y, sample_weight=times).calibrators_["colour"].temperature_
+    repeated = model.calibrate(X.iloc[rows], y.iloc[rows]).calibrators_["colour"].temperature_
+    assert weighted == pytest.approx(repeated, rel=1e-5)
+
+
+def test_calibrating_anew_starts_from_the_network(held_out, model):
+    once = model.calibrate(*held_out, "isotonic").calibrate(*held_out).calibrators_
+    again = model.calibrate(*held_out).calibrators_
+    assert set(once) == set(again) == set(CLASS_TASKS)
+    assert once["paid"].temperature_ == again["paid"].temperature_
+
+
+@pytest.mark.parametrize("again", ["fit", "partial_fit"])
+def test_training_forgets_the_calibration(data, held_out, model, again):
+    X, _ = data
+    assert model.calibrators_ == {}
+    before = model.predict_proba(X)[0]
+    model.calibrate(*held_out)
+    assert not np.allclose(model.predict_proba(X)[0], before)
+    getattr(model, again)(*data)
+    assert model.calibrators_ == {}
+    if again == "fit":
+        assert_array_equal(model.predict_proba(X)[0], before)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_calibrated_estimator_is_pickled_and_cloned(data, held_out, model, method):
+    X, _ = data
+    model.calibrate(*held_out, method)
+    twin = pickle.loads(pickle.dumps(model))
+    assert_array_equal(twin.predict_proba(X)[2], model.predict_proba(X)[2])
+    assert not hasattr(clone(model), "calibrators_")
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_task_without_labels_stays_as_it_is(data, held_out, model, method):
+    X, _ = data
+    before = model.predict_proba(X)[2]
+    model.calibrate(held_out[0], held_out[1].assign(colour=np.nan), method)
+    assert list(model.calibrators_) == ["paid"]
+    assert_array_equal(model.predict_proba(X)[2], before)
+
+
+@pytest.mark.parametrize("task_types", ["binary", "multiclass"])
+@pytest.mark.parametrize("method", METHODS)
+def test_one_dimensional_y_of_either_kind(method, task_types):
+    X, y = load_iris(return_X_y=True)
+    y = (y == 1).astype(int)
+    model = PLEClassifier(task_types=task_types, **TINY).fit(X, y)
+    frame = pd.DataFrame({"y": y})
+    if method == "temperature" and parse_version(sklearn.__version__) < parse_version("1.8"):
+        pytest.skip("this scikit-learn has no temperature scaling")
+    wanted = by_scikit_learn(model, "y", X, frame, method).predict_proba(X)
+    assert_allclose(model.calibrate(X, y, method).predict_proba(X), wanted, atol=1e-6)
+    assert list(model.calibrators_) == ["y"]
+
+
+@pytest.mark.parametrize(
+    "cls",
+    [
+        obj
+        for name in sklearn_ple.__all__
+        if inspect.isclass(obj := getattr(sklearn_ple, name)) and obj is not PLERegressor
+    ],
+)
+def test_every_estimator_with_classes_is_calibrated(data, cls):
+    X, _ = data
+    rng = np.random.RandomState(0)
+    first = X["a"] + rng.normal(size=len(X)) > 0
+    y = np.column_stack([first, first & (X["b"] > 0)])
+    model = cls(**TINY | {"max_epochs": 1}).fit(X, y)
+    before = log_loss(y[:, 0], model.predict_proba(X)[0])
+    assert model.calibrate(X, y) is model
+    assert log_loss(y[:, 0], model.predict_proba(X)[0]) <= before
+
+
+# -- tasks that depend on tasks -------------------------------------------------------------------
+
+
+def make_funnel(n_rows, seed):
+    rng = np.random.RandomState(seed)
+    X = rng.normal(size=(n_rows, 3))
+    click = X[:, 0] + rng.normal(size=n_rows) > 0
+    purchase = click & (X[:, 1] + rng.normal(size=n_rows) > 0)
+    return X, pd.DataFrame({"click": click, "purchase": purchase})
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_purchase_is_never_more_probable_than_click(method):
+    model = ESMMClassifier(**TINY).fit(*make_funnel(300, seed=0))
+    X, y = make_funnel(200, seed=1)
+    raw = [logit(proba[:, 1]) for proba in model.predict_proba(X)]
+    click, purchase = (p[:, 1] for p in model.calibrate(X, y, method).predict_proba(X))
+    assert (purchase <= click).all()
+    # Each calibrated alone, and then the lesser one.
+    alone = [
+        expit(logits / model.calibrators_[name].temperature_)
+        if method == "temperature"
+        else IsotonicRegression().fit(logits, y[name]).predict(logits)
+        for name, logits in zip(y, raw, strict=True)
+    ]
+    assert_allclose(click, alone[0], atol=1e-9)
+    assert_allclose(purchase, np.minimum(*alone), atol=1e-9)
+    conditional = model.predict_conditional_proba(X)[1][:, 1]
+    there = click > 1e-6
+    assert_allclose(conditional[there] * click[there], purchase[there], atol=1e-9)
+
+
+def test_labels_that_follow_are_filled_in():
+    model = ESMMClassifier(**TINY).fit(*make_funnel(300, seed=0))
+    X, y = make_funnel(200, seed=1)
+    everywhere = model.calibrate(X, y).calibrators_["purchase"].temperature_
+    clicked_only = y.astype(object).assign(purchase=y["purchase"].where(y["click"], None))
+    assert clicked_only["purchase"].isna().any()
+    found = model.calibrate(X, clicked_only).calibrators_["purchase"].temperature_
+    assert found == pytest.approx(everywhere, rel=1e-6)
+
+
+# -- errors ---------------------------------------------------------------------------------------
+
+
+def test_errors_name_the_task_and_leave_the_estimator_as_it_was(held_out, model):
+    X, y = held_out
+    model.calibrate(X, y)
+    before = model.calibrators_
+    for arguments, message in [
+        ((X, y.assign(paid="no")), "Task 'paid' has labels of one class only here, 'no'"),
+        (
+            (X, y.assign(colour=y["colour"].replace("red", "blue")), "isotonic"),
+            "Task 'colour' has no label 'red' here, .* method='temperature'",
+        ),
+        ((X, y.assign(colour="mauve")), "'colour' holds the label 'mauve'"),
+        ((X, y.assign(paid=np.nan, colour=np.nan)), "y has no label of a task with classes"),
+        ((X, y, "sigmoid"), r"method must be one of \['temperature', 'isotonic'\], not 'sigmoid'"),
+        ((X, y[["price", "paid"]]), "the estimator was fitted with"),
+        ((X.head(), y), "inconsistent"),
+        ((X, y, "temperature", np.ones(3)), "sample_weight has shape"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            model.calibrate(*arguments)
+        assert model.calibrators_ is before
+
+
+def test_temperature_takes_rows_that_lack_a_class(held_out, model):
+    X, y = held_out
+    held = y.assign(colour=y["colour"].replace("red", "blue"))
+    assert model.calibrate(X, held).calibrators_["colour"].temperature_ > 0
+
+
+def test_only_fitted_estimators_with_classes_are_calibrated(data):
+    X, y = data
+    with pytest.raises(NotFittedError):
+        PLEClassifier().calibrate(X, y)
+    assert not hasattr(PLERegressor(), "calibrate")
+    numbers = PLEClassifierRegressor(**TINY | {"max_epochs": 1}).fit(X, y[["price"]])
+    assert not hasattr(numbers, "calibrate")

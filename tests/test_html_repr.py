@@ -1,0 +1,80 @@
+"""How estimators show themselves: scikit-learn's representation, and the network below it."""
+
+import numpy as np
+import pytest
+import sklearn
+from sklearn.base import BaseEstimator
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+import sklearn_ple
+from sklearn_ple import PLEClassifier, PLEClassifierRegressor, PLERegressor
+
+N = 40
+
+
+@pytest.fixture(scope="module")
+def data():
+    rng = np.random.RandomState(0)
+    X = rng.randn(N, 3)
+    return X, np.column_stack([X[:, 0] > 0, X[:, 1] * 3.5])
+
+
+def model(cls=PLEClassifierRegressor, **params):
+    return cls(**({"max_epochs": 1, "n_members": 1, "random_state": 0} | params))
+
+
+def plain(estimator):
+    """scikit-learn's own part of a representation, less the number that it counts up."""
+    return BaseEstimator._repr_html_inner(estimator).split("sk-text-repr-fallback")[1]
+
+
+def representations(estimator):
+    return [estimator._repr_html_(), estimator._repr_mimebundle_()["text/html"]]
+
+
+def test_before_fit_it_is_scikit_learns():
+    for page in representations(model()):
+        assert "<svg xmlns" not in page
+        assert "n_members" in page
+
+
+def test_after_fit_the_network_is_below_scikit_learns(data):
+    estimator = model().fit(*data)
+    for page in representations(estimator):
+        head, below = page.split('<div style="overflow-x:auto')
+        assert len(head) > 0.9 * len(plain(estimator))
+        assert "n_members" in head and "sk-container" in head
+        assert below.count("<svg") == below.count("</svg>") == 1
+        assert "<script" not in below
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in sklearn_ple.__all__ if name[0].isupper() and "ESMM" not in name]
+)
+def test_every_estimator_draws_its_network(name, data):
+    X, y = data
+    y = {PLEClassifier: y[:, 0], PLERegressor: y[:, 1]}.get(getattr(sklearn_ple, name), y)
+    estimator = model(getattr(sklearn_ple, name)).fit(X, y)
+    assert f'aria-label="Network of {name}"' in estimator._repr_html_()
+
+
+def test_the_entire_space_model_draws_its_network(data):
+    X, _ = data
+    clicks = np.column_stack([X[:, 0] > 0, (X[:, 0] > 0) & (X[:, 1] > 0)])
+    page = model(sklearn_ple.ESMMClassifier).fit(X, clicks)._repr_html_()
+    assert page.count('data-kind="tower"') == 2 and 'data-kind="bottom"' not in page
+
+
+def test_a_pipelines_diagram_stays_scikit_learns(data):
+    pipeline = make_pipeline(StandardScaler(), model()).fit(*data)
+    page = pipeline._repr_html_()
+    assert "StandardScaler" in page and "PLEClassifierRegressor" in page
+    assert "Network of" not in page
+
+
+def test_text_where_text_is_wanted(data):
+    estimator = model().fit(*data)
+    with sklearn.config_context(display="text"):
+        assert not hasattr(estimator, "_repr_html_")
+        assert list(estimator._repr_mimebundle_()) == ["text/plain"]

@@ -1,0 +1,300 @@
+"""Quantiles and standard deviations: what they are made of, their form, and what they cover."""
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+import torch
+from scipy.stats import norm
+from sklearn.exceptions import NotFittedError
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from sklearn_ple import PLEClassifier, PLEClassifierRegressor, PLERegressor
+from sklearn_ple.datasets import load_nhefs
+from sklearn_ple.intervals import dispersion
+from sklearn_ple.targets import TargetEncoder, read_targets
+from sklearn_ple.training import TableRows, split_rows
+
+KINDS = {"sick": "binary", "weight": "regression", "cost": "quantile", "visits": "count"}
+SMALL = {"n_members": 2, "max_epochs": 5, "random_state": 0}
+
+
+def make_data(n_rows=600, seed=0):
+    rng = np.random.default_rng(seed)
+    X = pd.DataFrame(rng.normal(size=(n_rows, 3)), columns=list("abc"))
+    y = pd.DataFrame(
+        {
+            "sick": (X["a"] + rng.normal(size=n_rows) > 0).astype(float),
+            "weight": 60 + 5 * X["b"] + 3 * rng.normal(size=n_rows),
+            "cost": 1000 * np.exp(X["c"] + rng.normal(size=n_rows)),
+            "visits": rng.poisson(2 * np.exp(0.5 * X["a"])).astype(float),
+        }
+    )
+    return X, y
+
+
+@pytest.fixture(scope="module")
+def data():
+    return make_data()
+
+
+@pytest.fixture(scope="module")
+def model(data):
+    # Of the rows of validation it can be told here which they are.
+    model = PLEClassifierRegressor(task_types=KINDS, early_stopping=True, refit=False, **SMALL)
+    return model.fit(*data)
+
+
+def valid_rows(n_rows):
+    return split_rows(n_rows, True, "auto", np.random.RandomState(0))[1]
+
+
+# -- standard deviations --------------------------------------------------------------------------
+
+
+def test_squared_deviations_are_on_average_the_squared_errors_of_validation(data, model):
+    X, y = (part.iloc[valid_rows(len(data[0]))] for part in data)
+    labels, deviations = model.predict(X, return_std=True)
+    for name in ("weight", "cost", "visits"):
+        error = np.mean((y[name] - labels[name]) ** 2)
+        assert np.mean(deviations[name] ** 2) == pytest.approx(error, rel=1e-5)
+
+
+def test_sample_weights_weigh_the_squared_errors(data):
+    X, y = data
+    weights = np.random.default_rng(1).uniform(0.1, 3, len(X))
+    model = PLERegressor(early_stopping=True, refit=False, **SMALL)
+    model.fit(X, y["weight"], sample_weight=weights)
+    rows = valid_rows(len(X))
+    labels, deviations = model.predict(X.iloc[rows], return_std=True)
+    errors = np.average((y["weight"].iloc[rows] - labels) ** 2, weights=weights[rows])
+    assert np.average(deviations**2, weights=weights[rows]) == pytest.approx(errors, rel=1e-5)
+
+
+def test_deviations_hold_the_spread_of_the_members(data, model):
+    X, y = data
+    numbers, codes = model._features.transform(X)
+    with torch.no_grad():
+        inputs = TableRows(numbers, codes, dtype=torch.float32)[torch.arange(len(X))][0]
+        outputs = model.module_(**inputs).double().numpy()
+    member_weights = model.module_.member_weights.double().numpy()
+    labels, deviations = model.predict(X, return_std=True)
+    mean, scale = y["weight"].mean(), y["weight"].std(ddof=0)
+    log_rate, rate = outputs[:, :, 5], y["visits"].mean()
+    for name, members, factor_of in (
+        ("weight", outputs[:, :, 1] * scale + mean, np.ones(len(X))),
+        ("visits", np.exp(log_rate) * rate, labels["visits"]),
+    ):
+        column = list(KINDS).index(name)
+        spread = np.zeros(len(X))
+        for member, share in zip(members, member_weights[:, column], strict=True):
+            spread += share * (member - labels[name]) ** 2
+        # What is left is one factor for all rows: of a constant, or of the rate.
+        factors = (deviations[name] ** 2 - spread) / factor_of
+        np.testing.assert_allclose(factors, factors[0], rtol=1e-3)
+        assert factors[0] > 0
+
+
+def test_deviations_of_a_single_member_are_those_of_the_residuals(data):
+    X, y = data
+    model = PLERegressor(early_stopping=True, refit=False, **(SMALL | {"n_members": 1}))
+    model.fit(X, y["weight"])
+    rows = valid_rows(len(X))
+    errors = y["weight"].iloc[rows] - model.predict(X.iloc[rows])
+    _, deviations = model.predict(X, return_std=True)
+    np.testing.assert_allclose(deviations, np.sqrt(np.mean(errors**2)), rtol=1e-6)
+
+
+def test_members_that_differ_more_than_they_err_leave_no_residual():
+    labels, form = read_targets([1.0, 2.0, 6.0])
+    weights = np.array([[1.0], [1.0], [2.0]])
+    targets = TargetEncoder("regression", None).fit(labels, form, weights)
+    encoded = targets.encode(labels)
+
+    class Net:
+        member_weights = np.array([[0.5], [0.5]])
+
+        def __init__(self, distance, bias):
+            distance, bias = distance / targets.tasks[0].scale, bias / targets.tasks[0].scale
+            self.outputs = np.stack([encoded + bias - distance, encoded + bias + distance])
+
+        def member_outputs(self, rows):
+            return torch.from_numpy(self.outputs)
+
+    def factor(distance, bias):
+        return dispersion(Net(distance, bias), range(3), targets, labels, weights)
+
+    np.testing.assert_allclose(factor(distance=1.0, bias=0.0), [0.0])
+    np.testing.assert_allclose(factor(distance=1.0, bias=3.0), [8.0])
+
+
+def test_without_return_std_labels_are_given_alone_and_with_it_the_same(data, model):
+    X, _ = data
+    alone, (labels, _) = model.predict(X), model.predict(X, return_std=True)
+    pd.testing.assert_frame_equal(alone, labels)
+
+
+def test_deviations_have_the_form_of_y(data, model):
+    X, y = data
+    _, deviations = model.predict(X.tail(3), return_std=True)
+    assert isinstance(deviations, pd.DataFrame)
+    assert list(deviations.columns) == list(y)
+    assert deviations.index.equals(X.tail(3).index)
+    assert deviations["sick"].isna().all()
+    assert (deviations[["weight", "cost", "visits"]] > 0).all(axis=None)
+    kinds = list(KINDS.values())
+    model = PLEClassifierRegressor(task_types=kinds, early_stopping=True, refit=False, **SMALL)
+    _, array = model.fit(X, y.to_numpy()).predict(X.tail(3), return_std=True)
+    assert isinstance(array, np.ndarray)
+    np.testing.assert_allclose(array, deviations.to_numpy(), rtol=1e-6)
+    _, table = model.fit(X, pl.DataFrame(y.to_dict("list"))).predict(X.tail(3), return_std=True)
+    assert isinstance(table, pl.DataFrame)
+    assert table.columns == list(y) and set(table.dtypes) == {pl.Float64}
+    np.testing.assert_allclose(table.to_numpy(), array, rtol=1e-6)
+
+
+def test_classes_of_any_dtype_have_no_deviation(data):
+    X, y = data
+    y = pd.DataFrame({"sick": y["sick"].map({0.0: "no", 1.0: "yes"}).astype("category")})
+    y["n"] = pd.Series(range(len(y))).astype("Int64")
+    model = PLEClassifierRegressor(task_types={"n": "regression"}, early_stopping=True, **SMALL)
+    _, deviations = model.fit(X, y).predict(X, return_std=True)
+    assert deviations.dtypes.tolist() == [np.float64, np.float64]
+    assert deviations["sick"].isna().all() and deviations["n"].notna().all()
+
+
+def test_a_task_without_label_in_validation_has_no_deviation(data):
+    X, y = data
+    y = y[["weight", "visits"]].copy()
+    y.loc[valid_rows(len(y)), "weight"] = np.nan
+    model = PLERegressor(early_stopping=True, refit=False, **SMALL).fit(X, y)
+    _, deviations = model.predict(X, return_std=True)
+    assert deviations["weight"].isna().all() and deviations["visits"].notna().all()
+
+
+def test_deviations_pass_through_a_pipeline(data):
+    X, y = data
+    model = make_pipeline(StandardScaler(), PLERegressor(early_stopping=True, **SMALL))
+    labels, deviations = model.fit(X, y["weight"]).predict(X, return_std=True)
+    assert labels.shape == deviations.shape == (len(X),)
+
+
+def test_without_rows_of_validation_deviations_are_an_error(data):
+    X, y = data
+    model = PLERegressor(early_stopping=False, **SMALL).fit(X, y["weight"])
+    with pytest.raises(ValueError, match=r"return_std needs rows of validation.*early_stopping"):
+        model.predict(X, return_std=True)
+    model.set_params(early_stopping=True).fit(X, y["weight"]).predict(X, return_std=True)
+    model.partial_fit(X, y["weight"])
+    with pytest.raises(ValueError, match="return_std needs rows of validation"):
+        model.predict(X, return_std=True)
+
+
+def test_deviations_of_classes_alone_are_an_error(data):
+    X, y = data
+    model = PLEClassifier(early_stopping=True, **SMALL).fit(X, y["sick"])
+    with pytest.raises(ValueError, match="return_std is for numbers, but every task has classes"):
+        model.predict(X, return_std=True)
+
+
+# -- quantiles ------------------------------------------------------------------------------------
+
+
+def test_quantiles_are_frames_named_by_their_levels(data, model):
+    X, y = data
+    quantiles = model.predict_quantiles(X.tail(4))
+    assert [part is None for part in quantiles] == [True, True, False, True]
+    assert quantiles[2].columns.tolist() == [0.05, 0.5, 0.95]
+    assert quantiles[2].index.equals(X.tail(4).index)
+    assert (np.diff(quantiles[2], axis=1) >= 0).all()
+    np.testing.assert_allclose(quantiles[2][0.5], model.predict(X.tail(4))["cost"])
+    alone = PLERegressor(task_types=[("quantile", [0.1])], **SMALL).fit(X.to_numpy(), y["cost"])
+    frame = alone.predict_quantiles(X.to_numpy())
+    assert frame.columns.tolist() == [0.1, 0.5]
+    assert frame.index.equals(pd.RangeIndex(len(X)))
+
+
+def test_only_with_a_quantile_task_there_are_quantiles(data, model):
+    X, y = data
+    assert hasattr(model, "predict_quantiles")
+    assert not hasattr(PLEClassifier(), "predict_quantiles")
+    assert not hasattr(PLERegressor(**SMALL).fit(X, y["cost"]), "predict_quantiles")
+    with pytest.raises(NotFittedError):
+        PLERegressor().predict_quantiles(X)
+
+
+# -- what they cover, where the truth is known ----------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def noisy():
+    """Give a number whose noise depends on a feature, with its mean and deviation."""
+    rng = np.random.default_rng(0)
+    X = rng.uniform(-1, 1, size=(6000, 2))
+    mean, deviation = 2 * X[:, 0], 0.2 + 0.8 * (X[:, 1] > 0)
+    return X, mean + deviation * rng.normal(size=len(X)), mean, deviation
+
+
+def test_quantiles_are_close_to_the_true_ones_and_cover_as_much(noisy):
+    X, y, mean, deviation = noisy
+    train, test = slice(0, 3000), slice(3000, None)
+    # Dropout would be noise too, and widen the intervals.
+    params = {"n_members": 2, "dropout": 0.0, "feature_dropout": 0.0, "random_state": 0}
+    model = PLERegressor(task_types=["quantile"], **params)
+    quantiles = model.fit(X[train], y[train]).predict_quantiles(X[test])
+    for level, column in quantiles.items():
+        truth = mean[test] + deviation[test] * norm.ppf(level)
+        assert np.abs(column - truth).mean() < 0.2
+        assert np.mean(y[test] < column) == pytest.approx(level, abs=0.03)
+    # The interval is narrow where there is little noise.
+    widths = (quantiles[0.95] - quantiles[0.05]).to_numpy() / (2 * norm.ppf(0.95))
+    loud = deviation[test] > 0.5
+    assert widths[~loud].mean() == pytest.approx(0.2, abs=0.1)
+    assert widths[loud].mean() == pytest.approx(1.0, abs=0.15)
+
+
+def test_deviations_are_close_to_that_of_constant_noise_and_cover_nine_tenths(noisy):
+    X, _, mean, _ = noisy
+    y = mean + 0.5 * np.random.default_rng(1).normal(size=len(X))
+    train, test = slice(0, 3000), slice(3000, None)
+    model = PLERegressor(n_members=2, random_state=0).fit(X[train], y[train])
+    labels, deviations = model.predict(X[test], return_std=True)
+    assert deviations.mean() == pytest.approx(0.5, abs=0.05)
+    covered = np.abs(y[test] - labels) < norm.ppf(0.95) * deviations
+    assert covered.mean() == pytest.approx(0.9, abs=0.03)
+
+
+@pytest.mark.parametrize("overdispersion", [0.0, 1.0])
+def test_deviations_of_counts_grow_with_the_rate(noisy, overdispersion):
+    X, _, _, _ = noisy
+    rng = np.random.default_rng(2)
+    rate = np.exp(1 + X[:, 0])
+    # A gamma of this scale, whose Poisson has 1 + scale times the variance.
+    scale = overdispersion
+    y = rng.poisson(rng.gamma(rate / scale, scale) if scale else rate).astype(float)
+    train, test = slice(0, 3000), slice(3000, None)
+    model = PLERegressor(task_types="count", n_members=2, random_state=0).fit(X[train], y[train])
+    _, deviations = model.predict(X[test], return_std=True)
+    truth = np.sqrt((1 + scale) * rate[test])
+    np.testing.assert_allclose(np.mean(deviations / truth), 1.0, atol=0.1)
+    assert np.corrcoef(deviations, truth)[0, 1] > 0.9
+
+
+def test_intervals_of_nhefs_cover_about_nine_tenths():
+    names = ["wt82_71", "sbp", "cholesterol"]
+    X, y = load_nhefs(tasks=names, return_X_y=True)
+    train, test = slice(0, None, 2), slice(1, None, 2)
+    params = {"n_members": 2, "random_state": 0}
+    model = PLERegressor(task_types="quantile", **params).fit(X[train], y[train])
+    quantiles = dict(zip(names, model.predict_quantiles(X[test]), strict=True))
+    model = PLERegressor(task_types="regression", **params).fit(X[train], y[train])
+    labels, deviations = model.predict(X[test], return_std=True)
+    for name in names:
+        there = y[name][test].notna()
+        label = y[name][test][there]
+        within = quantiles[name][there]
+        assert label.between(within[0.05], within[0.95]).mean() == pytest.approx(0.9, abs=0.06)
+        error = (label - labels[name][there]).abs()
+        covered = (error < norm.ppf(0.95) * deviations[name][there]).mean()
+        assert covered == pytest.approx(0.9, abs=0.06)

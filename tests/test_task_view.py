@@ -1,0 +1,395 @@
+"""`task_view`: one task is what scikit-learn's tools for single targets take."""
+
+import inspect
+import pickle
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy.special import log_softmax, logit
+from sklearn.base import clone, is_classifier, is_regressor
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.datasets import load_iris
+from sklearn.ensemble import VotingClassifier
+from sklearn.exceptions import NotFittedError
+from sklearn.frozen import FrozenEstimator
+from sklearn.inspection import (
+    DecisionBoundaryDisplay,
+    PartialDependenceDisplay,
+    partial_dependence,
+    permutation_importance,
+)
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import (
+    RocCurveDisplay,
+    accuracy_score,
+    balanced_accuracy_score,
+    r2_score,
+    roc_auc_score,
+)
+from sklearn.model_selection import GridSearchCV, TunedThresholdClassifierCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils import get_tags
+from sklearn.utils.validation import check_is_fitted
+
+import sklearn_ple
+from sklearn_ple import (
+    ESMMClassifier,
+    PLEClassifier,
+    PLEClassifierRegressor,
+    PLERegressor,
+    SharedBottomClassifierRegressor,
+)
+from sklearn_ple.task_view import TaskClassifierView, TaskRegressorView, view_task
+
+TINY = {"n_members": 1, "max_epochs": 2, "numeric_embedding": None, "random_state": 0}
+KINDS = {"paid": "binary", "colour": "multiclass", "price": "regression", "visits": "count"}
+
+
+def make_data(n_rows=150):
+    rng = np.random.RandomState(0)
+    X = pd.DataFrame(rng.normal(size=(n_rows, 2)), columns=["a", "b"])
+    y = pd.DataFrame(
+        {
+            "paid": np.where(X["a"] + 0.5 * rng.normal(size=n_rows) > 0, "yes", "no"),
+            "colour": np.array(["blue", "green", "red"])[rng.randint(3, size=n_rows)],
+            "price": 3 * X["b"] + rng.normal(size=n_rows),
+            "visits": rng.poisson(np.exp(0.5 * X["a"])).astype(float),
+        }
+    )
+    return X, y.mask(rng.uniform(size=y.shape) < 0.2)
+
+
+@pytest.fixture(scope="module")
+def data():
+    return make_data()
+
+
+@pytest.fixture(scope="module")
+def model(data):
+    return PLEClassifierRegressor(task_types=KINDS, **TINY).fit(*data)
+
+
+@pytest.fixture(scope="module")
+def labelled(data):
+    """X and the labels of `paid` where there are any."""
+    X, y = data
+    there = y["paid"].notna()
+    return X[there], y["paid"][there]
+
+
+# -- what a view is -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["paid", "colour"])
+def test_classifier_gives_what_the_estimator_gives_for_the_task(data, model, name):
+    X, _ = data
+    view, k = model.task_view(name), list(KINDS).index(name)
+    assert isinstance(view, TaskClassifierView)
+    assert is_classifier(view) and not is_regressor(view)
+    assert_array_equal(view.classes_, model.classes_[k])
+    assert_array_equal(view.predict(X), model.predict(X)[name])
+    assert_array_equal(view.predict_proba(X), model.predict_proba(X)[k])
+    logits = model.decision_function(X)[k]
+    wanted = logits if name == "paid" else log_softmax(logits, axis=1)
+    assert_allclose(view.decision_function(X), wanted, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", ["price", "visits"])
+def test_regressor_gives_what_the_estimator_gives_for_the_task(data, model, name):
+    X, _ = data
+    view = model.task_view(name)
+    assert isinstance(view, TaskRegressorView)
+    assert is_regressor(view) and not is_classifier(view)
+    assert_array_equal(view.predict(X), model.predict(X)[name])
+    assert view.predict(X).dtype == np.float64
+    assert not hasattr(view, "predict_proba")
+
+
+def test_view_tells_what_it_takes(model):
+    view = model.task_view("paid")
+    check_is_fitted(view)
+    assert view.n_features_in_ == 2
+    assert_array_equal(view.feature_names_in_, ["a", "b"])
+    assert get_tags(view).input_tags == get_tags(model).input_tags
+    assert not get_tags(view).target_tags.multi_output
+    assert "price" in repr(model.task_view("price"))
+
+
+def test_names_are_missing_where_the_estimator_has_none(data):
+    X, y = data
+    view = PLERegressor(**TINY).fit(X.to_numpy(), y[["price"]]).task_view("price")
+    assert not hasattr(view, "feature_names_in_")
+
+
+@pytest.mark.parametrize(
+    "cls",
+    [
+        getattr(sklearn_ple, n)
+        for n in sklearn_ple.__all__
+        if inspect.isclass(getattr(sklearn_ple, n))
+    ],
+)
+def test_every_estimator_has_views(data, cls):
+    X, _ = data
+    binary = np.column_stack([X["a"] > 0, (X["a"] > 0) & (X["b"] > 0)])
+    y = X.to_numpy() if cls is PLERegressor else binary
+    model = cls(**TINY | {"max_epochs": 1}).fit(X, y)
+    view = model.task_view("y1")
+    assert_array_equal(view.predict(X), model.predict(X)[:, 1])
+    if cls is not PLERegressor:
+        proba = model.predict_proba(X)[1]
+        assert_array_equal(view.predict_proba(X), proba)
+        # Of PLEClassifier too, which has no decision_function for several tasks.
+        assert_allclose(view.decision_function(X), logit(proba[:, 1]), rtol=1e-6)
+
+
+@pytest.mark.parametrize("form", ["array", "list", "category", "nullable", "polars"])
+def test_labels_have_the_dtype_of_the_classes_whatever_the_form_of_y(data, form):
+    X, y = data
+    y = y[["paid", "visits"]].assign(late=pd.Series(X["b"] > 0).astype(object))
+    given = {
+        "array": lambda: y.to_numpy(dtype=object),
+        "list": lambda: y.to_numpy(dtype=object).tolist(),
+        "category": lambda: y.astype({"paid": "category", "late": "category"}),
+        "nullable": lambda: y.astype({"paid": "string", "late": "boolean"}),
+        "polars": lambda: pl.DataFrame({c: [None if pd.isna(v) else v for v in y[c]] for c in y}),
+    }[form]()
+    model = SharedBottomClassifierRegressor(task_types=["binary", "count", "binary"], **TINY)
+    paid, visits, late = map(model.fit(X, given).task_view, model.task_names_)
+    assert paid.predict(X).dtype == paid.classes_.dtype == object
+    assert late.predict(X).dtype == late.classes_.dtype == bool
+    assert visits.predict(X).dtype == np.float64
+    assert set(paid.predict(X)) <= {"no", "yes"}
+    assert paid.score(X, y["paid"]) == pytest.approx(
+        np.mean((paid.predict(X) == y["paid"])[y["paid"].notna()])
+    )
+
+
+def test_one_dimensional_y():
+    X, y = load_iris(return_X_y=True)
+    model = PLEClassifier(**TINY).fit(X, y)
+    view = model.task_view("y")
+    assert_array_equal(view.classes_, [0, 1, 2])
+    assert_array_equal(view.predict(X), model.predict(X))
+    assert_array_equal(view.predict_proba(X), model.predict_proba(X))
+    assert view.score(X, y) == model.score(X, y)
+    regressor = PLERegressor(**TINY).fit(X[:, 1:], X[:, 0])
+    assert_array_equal(regressor.task_view("y").predict(X[:, 1:]), regressor.predict(X[:, 1:]))
+
+
+@pytest.mark.parametrize(
+    ("name", "metric"), [("paid", accuracy_score), ("price", r2_score), ("visits", r2_score)]
+)
+def test_score_skips_rows_without_a_label(data, model, name, metric):
+    X, y = data
+    view, there = model.task_view(name), y[name].notna().to_numpy()
+    truth, predicted = y[name][there], view.predict(X[there])
+    weights = np.random.RandomState(1).uniform(size=len(X))
+    assert view.score(X, y[name]) == pytest.approx(metric(truth, predicted))
+    assert view.score(X, y[name], weights) == pytest.approx(
+        metric(truth, predicted, sample_weight=weights[there])
+    )
+
+
+def test_score_says_what_is_wrong_with_y(data, model):
+    X, y = data
+    view = model.task_view("price")
+    with pytest.raises(ValueError, match="y has 4 columns: give the labels of the task 'price'"):
+        view.score(X, y)
+    with pytest.raises(ValueError, match="'price' has no label in y"):
+        view.score(X, np.full(len(X), np.nan))
+    with pytest.raises(ValueError, match="inconsistent"):
+        view.score(X, y["price"].head())
+
+
+def test_view_is_of_a_task_that_there_is(model):
+    with pytest.raises(ValueError, match=r"no task 'wage': the tasks are \['paid', 'colour'"):
+        model.task_view("wage")
+    with pytest.raises(NotFittedError):
+        PLEClassifier().task_view("paid")
+
+
+def test_view_of_a_clone_is_not_fitted(model):
+    view = clone(model.task_view("paid"))
+    with pytest.raises(NotFittedError):
+        check_is_fitted(view)
+    assert not hasattr(view, "classes_")
+    with pytest.raises(TypeError, match=r"task 'paid' cannot be fitted: .*FrozenEstimator"):
+        view.fit([[0.0]], [0])
+
+
+def test_frozen_view_is_cloned_and_pickled(data, model):
+    X, _ = data
+    view = model.task_view("paid")
+    for twin in (clone(FrozenEstimator(view)), pickle.loads(pickle.dumps(view))):
+        assert_array_equal(twin.predict_proba(X), view.predict_proba(X))
+
+
+def test_view_follows_its_estimator(data):
+    X, y = data
+    model = PLEClassifierRegressor(**TINY).fit(X, y[["paid", "price"]])
+    view = model.task_view("price")
+    before = view.predict(X)
+    model.fit(X, y[["paid", "price"]].assign(price=10 * y["price"]))
+    assert_array_equal(view.predict(X), model.predict(X)["price"])
+    assert np.abs(view.predict(X)).max() > 2 * np.abs(before).max()
+
+
+def test_views_in_pipelines_and_searches(data):
+    X, y = data
+    y = y[["paid", "price"]]
+    pipeline = make_pipeline(StandardScaler(), PLEClassifierRegressor(**TINY)).fit(X, y)
+    by_steps = make_pipeline(pipeline[:-1], pipeline[-1].task_view("paid"))
+    assert is_classifier(by_steps)
+    search = GridSearchCV(pipeline, {"pleclassifierregressor__dropout": [0.0]}, cv=2).fit(X, y)
+    for model in (pipeline, search):
+        view = view_task(model, "paid")
+        check_is_fitted(view)
+        assert_array_equal(view.predict(X), model.predict(X)["paid"])
+        assert_array_equal(view.predict_proba(X), model.predict_proba(X)[0])
+    assert_array_equal(by_steps.predict_proba(X), pipeline.predict_proba(X)[0])
+
+
+# -- what takes it --------------------------------------------------------------------------------
+
+
+def test_calibrated_classifier(model, labelled):
+    X, y = labelled
+    frozen = FrozenEstimator(model.task_view("paid"))
+    calibrated = CalibratedClassifierCV(frozen, method="sigmoid", ensemble=False).fit(X, y)
+    # Platt: a logistic regression of the logits on labels drawn a little towards each other.
+    n_no, n_yes = (y == "no").sum(), (y == "yes").sum()
+    logits = model.decision_function(X)[0][:, None]
+    doubled = np.vstack([logits, logits])
+    target = np.where(y == "yes", (n_yes + 1) / (n_yes + 2), 1 / (n_no + 2))
+    platt = LogisticRegression(C=1e10, tol=1e-10, max_iter=1000).fit(
+        doubled, np.repeat([0, 1], len(X)), sample_weight=np.concatenate([1 - target, target])
+    )
+    assert_allclose(calibrated.predict_proba(X), platt.predict_proba(logits), atol=1e-4)
+
+
+def test_tuned_threshold(model, labelled):
+    X, y = labelled
+    tuned = TunedThresholdClassifierCV(
+        FrozenEstimator(model.task_view("paid")), cv="prefit", refit=False, thresholds=30
+    ).fit(X, y)
+    proba = model.predict_proba(X)[0][:, 1]
+    thresholds = np.linspace(proba.min(), proba.max(), 30)
+    scores = [balanced_accuracy_score(y == "yes", proba >= t) for t in thresholds]
+    assert tuned.best_score_ == pytest.approx(max(scores))
+    assert_array_equal(tuned.predict(X) == "yes", proba >= tuned.best_threshold_)
+
+
+@pytest.mark.parametrize("name", ["paid", "visits"])
+def test_partial_dependence(data, model, name):
+    X, _ = data
+    found = partial_dependence(model.task_view(name), X, ["a"], kind="average", grid_resolution=5)
+    means = []
+    for value in found["grid_values"][0]:
+        moved = X.assign(a=value)
+        at = model.predict_proba(moved)[0][:, 1] if name == "paid" else model.predict(moved)[name]
+        means.append(np.mean(at))
+    assert_allclose(found["average"][0], means, rtol=1e-6)
+
+
+def test_partial_dependence_display(data, model):
+    X, _ = data
+    display = PartialDependenceDisplay.from_estimator(
+        model.task_view("price"), X, ["b"], grid_resolution=4
+    )
+    (line,) = display.lines_.ravel()
+    wanted = [model.predict(X.assign(b=b))["price"].mean() for b in line.get_xdata()]
+    assert_allclose(line.get_ydata(), wanted, rtol=1e-6)
+
+
+def test_permutation_importance_reads_rows_without_a_label(data, model):
+    X, y = data
+    found = permutation_importance(
+        model.task_view("price"), X, y["price"], n_repeats=2, random_state=0
+    )
+    there = y["price"].notna()
+    assert found.importances.shape == (2, 2)
+    score = r2_score(y["price"][there], model.predict(X)["price"][there])
+    # A feature that all rows have alike is as uninformative as a shuffled one.
+    rng = np.random.RandomState(0)
+    drops = []
+    for name in X:
+        moved = X.assign(**{name: rng.permutation(X[name])})
+        drops.append(score - r2_score(y["price"][there], model.predict(moved)["price"][there]))
+    assert_array_equal(np.argsort(found.importances_mean), np.argsort(drops))
+
+
+def test_roc_curve_display(model, labelled):
+    X, y = labelled
+    display = RocCurveDisplay.from_estimator(model.task_view("paid"), X, y)
+    (auc,) = np.atleast_1d(display.roc_auc)
+    assert auc == pytest.approx(roc_auc_score(y, model.predict_proba(X)[0][:, 1]))
+
+
+def test_decision_boundary_display(data, model):
+    X, _ = data
+    display = DecisionBoundaryDisplay.from_estimator(
+        model.task_view("paid"), X, response_method="predict_proba", grid_resolution=6
+    )
+    grid = pd.DataFrame({"a": display.xx0.ravel(), "b": display.xx1.ravel()})
+    wanted = model.predict_proba(grid)[0][:, 1]
+    assert_allclose(np.ravel(display.response), wanted, rtol=1e-6)
+
+
+def test_voting_classifier(model, labelled):
+    X, y = labelled
+    other = LogisticRegression().fit(X, y)
+    views = [("view", FrozenEstimator(model.task_view("paid"))), ("other", FrozenEstimator(other))]
+    vote = VotingClassifier(views, voting="soft").fit(X, y)
+    mean = (model.predict_proba(X)[0] + other.predict_proba(X)) / 2
+    assert_allclose(vote.predict_proba(X), mean)
+    assert_array_equal(vote.predict(X), np.array(["no", "yes"])[mean.argmax(axis=1)])
+
+
+def test_shap(data, model):
+    shap = pytest.importorskip("shap")
+    X = data[0].to_numpy()
+
+    def response(rows):
+        return view.predict(pd.DataFrame(rows, columns=["a", "b"]))
+
+    view, background = model.task_view("price"), X[:20]
+    found = shap.explainers.Exact(response, background)(X[20:23])
+    # Shapley values of two features from all four coalitions.
+    for row, values in zip(X[20:23], found.values, strict=True):
+
+        def worth(known, row=row):
+            return response(np.where(known, row, background)).mean()
+
+        none, a, b, both = worth([0, 0]), worth([1, 0]), worth([0, 1]), worth([1, 1])
+        wanted = [(a - none + both - b) / 2, (b - none + both - a) / 2]
+        assert_allclose(values, wanted, atol=1e-5)
+
+
+def test_mapie(data):
+    mapie = pytest.importorskip("mapie.regression")
+    X, y = data
+    there = y["price"].notna()
+    X, y = X[there].to_numpy(), y["price"][there].to_numpy()
+    model = PLERegressor(**TINY).fit(X, np.column_stack([y, -y]))
+    conformal = mapie.SplitConformalRegressor(
+        model.task_view("y0"), confidence_level=0.8, prefit=True
+    ).conformalize(X, y)
+    _, intervals = conformal.predict_interval(X)
+    predicted = model.predict(X)[:, 0]
+    residuals = np.sort(np.abs(y - predicted))
+    width = residuals[int(np.ceil(0.8 * (len(y) + 1))) - 1]
+    assert_allclose(intervals[:, 0, 0], predicted - width, rtol=1e-6)
+    assert_allclose(intervals[:, 1, 0], predicted + width, rtol=1e-6)
+
+
+def test_funnel_has_views_of_joint_probabilities(data):
+    X, _ = data
+    click = X["a"] > 0
+    y = pd.DataFrame({"click": click, "purchase": click & (X["b"] > 0)})
+    model = ESMMClassifier(**TINY).fit(X, y)
+    assert_array_equal(model.task_view("purchase").predict_proba(X), model.predict_proba(X)[1])

@@ -1,0 +1,199 @@
+"""Progress, and callbacks of users: what they see, what they leave alone, logs elsewhere."""
+
+import copy
+import threading
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from skorch.callbacks import Callback, MlflowLogger, TensorBoard
+from skorch.history import History
+
+from sklearn_ple import PLEClassifierRegressor
+from sklearn_ple.training.callbacks import ProgressBar, copies
+
+N = 120
+
+
+@pytest.fixture(scope="module")
+def table():
+    rng = np.random.RandomState(0)
+    X = rng.randn(N, 3)
+    return X, np.column_stack([X[:, 0] > 0, X[:, 1] + 0.1 * rng.randn(N)])
+
+
+def model(**params):
+    defaults = {"n_members": 1, "max_epochs": 3, "numeric_embedding": None, "random_state": 0}
+    return PLEClassifierRegressor(**(defaults | {"early_stopping": True} | params))
+
+
+# -- progress -------------------------------------------------------------------------------------
+
+
+def shown_after(scores, task_names):
+    """What the bar shows after an epoch with these scores of validation."""
+    bar = ProgressBar(task_names)
+    history = History()
+    history.new_epoch()
+    for name, value in {"train_loss": 0.5, "valid_task_scores": scores}.items():
+        history.record(name, value)
+    net = SimpleNamespace(max_epochs=1, history=history)
+    bar.on_train_begin(net, None, "rows of validation")
+    bar.on_epoch_end(net)
+    shown = bar.bar_.postfix
+    bar.on_train_end(net)
+    return shown
+
+
+@pytest.mark.parametrize(
+    ("scores", "shown"),
+    [
+        ([0.75], "loss=0.5000"),
+        ([0.75, -0.1], "loss=0.5000, a=0.750, b=-0.100"),
+        ([0.75, np.nan, 0.5], "loss=0.5000, a=0.750, b=nan, c=0.500"),
+        ([0.75, np.nan, 0.5, 0.25], "loss=0.5000, worst=0.250 (d)"),
+        ([np.nan] * 4, "loss=0.5000"),
+    ],
+)
+def test_bar_shows_a_few_tasks_or_the_worst_of_many(scores, shown):
+    assert shown_after(scores, list("abcd")[: len(scores)]) == shown
+
+
+def test_bar_of_twelve_tasks_is_no_longer_than_of_four():
+    names = [f"task {i}" for i in range(12)]
+    assert shown_after([0.5] * 12, names) == shown_after([0.5] * 4, names[:4])
+
+
+def test_second_bar_says_that_it_learns_from_all_rows(table, capsys):
+    model(verbose=1, refit=True).fit(*table)
+    first, second = (line.rsplit("\r")[-1] for line in capsys.readouterr().err.split("\n")[:2])
+    assert first.startswith("Training: 100%") and "y1=" in first
+    assert second.startswith("Training on all rows: 100%") and "y1=" not in second
+
+
+# -- users' callbacks -----------------------------------------------------------------------------
+
+
+class Holder(Callback):
+    """Holds what cannot be copied, as the writer of a log may."""
+
+    def __init__(self, held):
+        self.held = held
+
+    def on_train_begin(self, net, **_):
+        self.touched_ = True
+
+
+def test_callbacks_are_copied_and_what_they_hold_is_not():
+    lock = threading.Lock()
+    with pytest.raises(TypeError):
+        copy.deepcopy(lock)
+    alone, named = Holder(lock), ("named", Holder(lock))
+    twin, (name, other) = copies([alone, named])
+    assert twin is not alone and other is not named[1] and name == "named"
+    assert twin.held is other.held is lock
+
+
+@pytest.mark.parametrize("wrap", [lambda c: c, lambda c: ("named", c)])
+def test_training_leaves_a_users_callback_alone(table, wrap):
+    holder = Holder(threading.Lock())
+    model(callbacks=[wrap(holder)]).fit(*table)
+    assert not hasattr(holder, "touched_")
+
+
+@pytest.mark.parametrize(("callbacks", "n_trainings"), [(None, 2), ("logger", 1)])
+def test_with_callbacks_there_is_no_second_training_unless_asked_for(
+    table, callbacks, n_trainings, capsys
+):
+    callbacks = callbacks and [Holder(None)]
+    model(callbacks=callbacks, refit="auto", verbose=1).fit(*table)
+    assert capsys.readouterr().err.count("100%") == n_trainings
+
+
+# -- logs elsewhere, as the user guide has it -----------------------------------------------------
+
+
+class TaskScores(Callback):
+    """Gives loggers a number for each task, since they skip lists or fail on them."""
+
+    def on_epoch_end(self, net, **_):
+        for task, score in enumerate(net.history[-1]["valid_task_scores"]):
+            net.history.record(f"valid_score_{task}", score)
+
+
+LISTS = ["task_weights", "train_task_losses", "valid_task_losses", "valid_task_scores"]
+
+
+class Writer:
+    """Stands for torch's SummaryWriter."""
+
+    def __init__(self):
+        self.scalars, self.closed = {}, False
+
+    def add_scalar(self, tag, scalar_value, global_step):
+        if not np.isscalar(scalar_value):
+            raise NotImplementedError
+        self.scalars.setdefault(tag, []).append(scalar_value)
+
+    def close(self):
+        self.closed = True
+
+
+def test_tensorboard_gets_losses_and_scores_of_tasks(table):
+    writer = Writer()
+    fitted = model(callbacks=[TaskScores(), TensorBoard(writer)]).fit(*table)
+    assert writer.closed
+    assert writer.scalars["Loss/train_loss"] == [epoch["loss"] for epoch in fitted.history_]
+    for task in range(2):
+        expected = [epoch["valid_task_scores"][task] for epoch in fitted.history_]
+        assert writer.scalars[f"Loss/valid_score_{task}"] == expected
+
+
+def test_tensorboard_itself_takes_the_recipe(table, tmp_path):
+    pytest.importorskip("tensorboard")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+    from torch.utils.tensorboard import SummaryWriter
+
+    callbacks = [TaskScores(), TensorBoard(SummaryWriter(tmp_path))]
+    fitted = model(callbacks=callbacks).fit(*table)
+    log = EventAccumulator(str(tmp_path)).Reload()
+    values = [event.value for event in log.Scalars("Loss/valid_score_1")]
+    expected = [epoch["valid_task_scores"][1] for epoch in fitted.history_]
+    np.testing.assert_allclose(values, expected, rtol=1e-6)
+
+
+class Client:
+    """Stands for MLflow's client, which takes numbers only."""
+
+    def __init__(self):
+        self.metrics, self.artifacts = {}, []
+
+    def log_metric(self, run_id, key, value, step):
+        self.metrics.setdefault(key, []).append(float(value))
+
+    def log_artifact(self, run_id, path):
+        assert path.exists()
+        self.artifacts.append(path.name)
+
+    def set_terminated(self, run_id):
+        self.terminated = run_id
+
+
+def test_mlflow_gets_numbers_and_artifacts(table):
+    client, run = Client(), SimpleNamespace(info=SimpleNamespace(run_id="7"))
+    logger = MlflowLogger(run, client, keys_ignored=LISTS)
+    fitted = model(callbacks=[TaskScores(), logger]).fit(*table)
+    assert client.metrics["valid_loss"] == [epoch["valid_loss"] for epoch in fitted.history_]
+    assert set(client.metrics) >= {"train_loss", "valid_score_0", "valid_score_1"}
+    assert "params.pth" in client.artifacts and client.terminated == "7"
+
+
+def test_mlflow_itself_takes_the_recipe(table, tmp_path, monkeypatch):
+    mlflow = pytest.importorskip("mlflow")
+    monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
+    client = mlflow.tracking.MlflowClient(tracking_uri=tmp_path.as_uri())
+    run = client.create_run(client.create_experiment("test"))
+    fitted = model(callbacks=[MlflowLogger(run, client, keys_ignored=LISTS)]).fit(*table)
+    logged = client.get_metric_history(run.info.run_id, "valid_loss")
+    expected = [epoch["valid_loss"] for epoch in fitted.history_]
+    np.testing.assert_allclose([metric.value for metric in logged], expected)
