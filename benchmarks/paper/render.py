@@ -11,7 +11,7 @@ from sklearn_ple.inspection import MTLGain, MTLGainDisplay
 
 PAGE = RESULTS.parents[1] / "docs" / "paper.rst"
 IMAGES = PAGE.parent / "images"
-# Side by side, the systems' intervals can be told apart.
+# Side by side, the systems' seeds can be told apart.
 OFFSETS = (-0.02, -0.01, 0, 0.01, 0.02)
 HEAD = """The paper's experiments
 =======================
@@ -55,8 +55,8 @@ Synthetic regressions
 
 Two regressions whose weights have a given cosine, after the MMoE paper
 (:func:`~sklearn_ple.datasets.make_multitask`): 100,000 rows to train on, 50,000 to test, 512
-features; {n} seeds. Mean squared errors less that of single-task networks, so below zero is
-better. The PLE paper, with 1.4 million rows: PLE gains on both tasks at every correlation, on
+features; {n} seeds, the small dots, and their means. Mean squared errors less that of single-task
+networks, so below zero is better. The PLE paper, with 1.4 million rows: PLE gains on both tasks at every correlation, on
 average .0054 / .0035, and MMoE .0040 / .0008. ML-MMoE and PLE have two levels of experts here, and
 so a layer more than the others; CGC has one.
 
@@ -146,33 +146,34 @@ def synthetic():
     rows, scores = frame("paper_synthetic")
     systems = [system for system in dict.fromkeys(rows["system"]) if system != REFERENCE]
     correlations = sorted(set(rows["setting"].astype(float)))
-    found = {}
-    for correlation in correlations:
-        own = rows[rows["setting"].astype(float) == correlation]
-        found[correlation] = gains(own, scores.loc[own.index]).gains.set_index(["system", "task"])
     figure, axes = plt.subplots(
-        1, 2, figsize=(9, 3.6), sharex=True, sharey=True, layout="constrained"
+        1, 2, figsize=(9, 3.8), sharex=True, sharey=True, layout="constrained"
     )
     cells = {system: [] for system in systems}
+    errors = scores.assign(system=rows["system"], seed=rows["seed"])
+    errors["correlation"] = rows["setting"].astype(float)
     for ax, task in zip(axes, scores, strict=True):
         ax.axhline(0, color="0.6", lw=1)
-        for offset, system, marker in zip(OFFSETS, systems, "osD^v", strict=True):
-            lines = [found[c].loc[(system, task)] for c in correlations]
-            mean = np.array([-line["mean"] for line in lines])
-            half = np.array([(line["high"] - line["low"]) / 2 for line in lines])
-            x = np.array(correlations) + offset
-            ax.errorbar(x, mean, half, marker=marker, ms=5, capsize=3, label=system)
-            cells[system].append(mean)
+        by_seed = errors.pivot_table(task, ["correlation", "seed"], "system")
+        for system, offset, marker in zip(systems, OFFSETS, "osD^v", strict=False):
+            change = by_seed[REFERENCE] - by_seed[system]
+            mean = change.groupby("correlation").mean()
+            (line,) = ax.plot(mean.index + offset, mean, marker=marker, ms=6, label=system)
+            seeds = change.index.get_level_values("correlation") + offset
+            ax.plot(seeds, change, ".", ms=4, color=line.get_color(), alpha=0.6)
+            cells[system].append(-mean.to_numpy())
         ax.set(title=task, xlabel="correlation of the tasks")
         ax.spines[["top", "right"]].set_visible(False)
     axes[0].set_ylabel("squared error less that of single-task")
-    axes[1].legend(frameon=False)
+    figure.legend(
+        *axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=5, frameon=False
+    )
     figure.savefig(IMAGES / "paper_synthetic.png", dpi=150)
     plt.close(figure)
     shown = pd.DataFrame(
         {
-            system: [f"{-a:+.4f} / {-b:+.4f}" for a, b in zip(*pair, strict=True)]
-            + [f"{-np.mean(pair[0]):+.4f} / {-np.mean(pair[1]):+.4f}"]
+            system: [f"{a:+.4f} / {b:+.4f}" for a, b in zip(*pair, strict=True)]
+            + [f"{np.mean(pair[0]):+.4f} / {np.mean(pair[1]):+.4f}"]
             for system, pair in cells.items()
         },
         index=pd.Index([*map(str, correlations), "mean"], name="correlation"),
@@ -199,7 +200,7 @@ def experts():
         shown = pd.DataFrame(
             {
                 "mean score": [
-                    f"{m:.4f} ± {s:.4f}"
+                    f"{m:.4f}" + ("" if np.isnan(s) else f" ± {s:.4f}")
                     for m, s in zip(runs["score"].mean(), runs["score"].std(), strict=True)
                 ],
                 "separation by level": [", ".join(f"{v:.2f}" for v in s) for s in separation],
@@ -209,7 +210,7 @@ def experts():
             },
             index=pd.Index([name.removeprefix("PLE, ") for name in runs.groups], name="PLE"),
         )
-        text += f"\n{COMPARISON[setting][0]}, {own['seed'].nunique()} seeds:\n" + table(shown)
+        text += f"\n{COMPARISON[setting][0]}, {own['seed'].nunique()} seed(s):\n" + table(shown)
     return text + versions(load("paper_experts"))
 
 
@@ -231,7 +232,8 @@ def draw_experts(rows):
             ax.set_title(f"{system}, level {level}")
             draw_gates(ax, own)
             ax.spines[["top", "right"]].set_visible(False)
-            ax.set_ylim(0, 1)
+            ax.set_ylim(0, 1.3)
+            ax.set_yticks(np.linspace(0, 1, 6))
         line[0].set_ylabel("weight")
     figure.savefig(IMAGES / "paper_experts.png", dpi=150)
     plt.close(figure)
@@ -248,7 +250,7 @@ def draw_gates(ax, gates):
         ]
         ax.bar(x, own["mean"], width, yerr=own["std"], label=name, capsize=2)
     ax.set_xticks(range(len(experts)), experts, fontsize=8)
-    ax.legend(frameon=False, fontsize=8)
+    ax.legend(frameon=False, fontsize=8, loc="upper left", ncols=3)
 
 
 if __name__ == "__main__":

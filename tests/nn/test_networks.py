@@ -481,7 +481,7 @@ def test_penalty_is_the_sum_of_squared_frobenius_norms(n_subspaces, hidden_units
             parts = [weights[g * width : (g + 1) * width].T for g in range(n_subspaces)]
             for g in range(n_subspaces):
                 for h in range(g + 1, n_subspaces):
-                    expected += np.linalg.norm(parts[g].T @ parts[h], "fro") ** 2
+                    expected += np.linalg.norm(parts[g].T @ parts[h]) ** 2
     np.testing.assert_allclose(network.penalty().item(), 0.3 * expected / n_members, rtol=1e-10)
     assert n_subspaces == 1 or expected > 0
 
