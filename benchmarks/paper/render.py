@@ -56,9 +56,9 @@ Synthetic regressions
 Two regressions whose weights have a given cosine, after the MMoE paper
 (:func:`~sklearn_ple.datasets.make_multitask`): 100,000 rows to train on, 50,000 to test, 512
 features; {n} seeds, the small dots, and their means. Mean squared errors less that of single-task
-networks, so below zero is better. The PLE paper, with 1.4 million rows: PLE gains on both tasks at every correlation, on
-average .0054 / .0035, and MMoE .0040 / .0008. ML-MMoE and PLE have two levels of experts here, and
-so a layer more than the others; CGC has one.
+networks, so below zero is better. The PLE paper, with 1.4 million rows: PLE gains on both tasks at
+every correlation, on average .0054 / .0035, and MMoE .0040 / .0008. ML-MMoE and PLE have two levels
+of experts here, and so a layer more than the others; CGC has one.
 
 .. image:: images/paper_synthetic.png
    :alt: Change of the squared error of each task by the correlation of the tasks
