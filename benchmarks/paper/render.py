@@ -45,7 +45,8 @@ COMPARISON = {
     "support2": (
         "SUPPORT2",
         "Six tasks of three kinds with missing labels: AUC of hospdead, death and (mean over the "
-        "classes) sfdm2, R² of the logarithms of slos, totcst and totmcst. {members}",
+        "classes) sfdm2, R² of the logarithms of slos, totcst and totmcst. A star: the interval "
+        "excludes zero. {members}",
         {},
     ),
 }
@@ -56,9 +57,9 @@ Synthetic regressions
 Two regressions whose weights have a given cosine, after the MMoE paper
 (:func:`~sklearn_ple.datasets.make_multitask`): 100,000 rows to train on, 50,000 to test, 512
 features; {n} seeds, the small dots, and their means. Mean squared errors less that of single-task
-networks, so below zero is better. The PLE paper, with 1.4 million rows: PLE gains on both tasks at
-every correlation, on average .0054 / .0035, and MMoE .0040 / .0008. ML-MMoE and PLE have two levels
-of experts here, and so a layer more than the others; CGC has one.
+networks, so below zero is better. The PLE paper, with 1.4 million rows: PLE gains on both tasks
+at every correlation, on average .0054 / .0035, and MMoE .0040 / .0008. ML-MMoE and PLE have two
+levels of experts here, and so a layer more than the others; CGC has one.
 
 .. image:: images/paper_synthetic.png
    :alt: Change of the squared error of each task by the correlation of the tasks
@@ -125,6 +126,8 @@ def gain_table(rows, scores, gain):
     order = list(dict.fromkeys(systems))
     means = scores.groupby(systems).mean().loc[order]
     by_system = gain.gains.set_index(["system", "task"])
+    # Of many tasks there is room for a star alone.
+    short = means.shape[1] > 2
     shown = pd.DataFrame(index=pd.Index(order, name="system"))
     for task in means:
         cells = []
@@ -132,7 +135,9 @@ def gain_table(rows, scores, gain):
             cell = f"{means.loc[system, task]:.4f}"
             if system != REFERENCE:
                 mean, low, high = by_system.loc[(system, task), ["mean", "low", "high"]]
-                cell += f" ({mean:+.4f}: {low:+.4f} to {high:+.4f})"
+                star = "*" if low > 0 or high < 0 else ""
+                cell = f"{means.loc[system, task]:.3f} ({mean:+.3f}{star})" if short else cell
+                cell += "" if short else f" ({mean:+.4f}: {low:+.4f} to {high:+.4f})"
             cells.append(cell)
         shown[task.replace("log ", "")] = cells
     runs = rows.groupby("system")
