@@ -31,9 +31,10 @@ What they show:
   by up to .014; hard sharing and cross-stitch lose a little on sfdm2, the seesaw. Seeds are few.
 - **Many rows (Census-Income): it hardly does.** Gains are at most .0006 on income and .0001 on
   marital. MMoE and sluice gain on both (three seeds). PLE's on marital is above zero (five seeds),
-  its gain on income is not to be told from zero: two of five seeds lose. The paper's .0077 / .0022 were not found. Its single-task network
-  has .9445 on income, trained on three times as many rows, ours .9542: what sharing made up for
-  there, embeddings of numbers, averaged weights and four members seem to make up for here.
+  its gain on income is not to be told from zero: two of five seeds lose. The paper's .0077 / .0022
+  were not found. Its single-task network has .9445 on income, trained on three times as many rows,
+  ours .9542: what sharing made up for there, embeddings of numbers, averaged weights and four
+  members seem to make up for here.
 - **Synthetic tasks: PLE gains on both tasks at every correlation**, as in the paper, and so does
   ML-MMoE, which has two levels too, by a little more. Of the systems with one level CGC gains more
   than MMoE, and hard sharing loses. So a good part of PLE's gain is that of its second level.
