@@ -16,9 +16,29 @@ from ..parameters import with_parameters
 from ..tasks import by_task
 
 
+@with_parameters
+class _Bottoms(MultiTaskEstimator):
+    """What the estimators here have in common: a subclass names its network."""
+
+    bottom_hidden_units: Any = (64,)
+
+    _network: ClassVar[Callable[..., torch.nn.Module]]
+    _parameter_constraints: ClassVar[dict[str, list]] = {
+        "bottom_hidden_units": ["array-like"],
+    }
+
+    def _make_body(self, n_outputs: list[int]) -> Callable[[int], torch.nn.Module]:
+        return partial(
+            self._network,
+            n_outputs=n_outputs,
+            bottom_hidden_units=tuple(self.bottom_hidden_units),
+            **self._tower_options(),
+        )
+
+
 @fill_doc
 @with_parameters
-class SingleTaskClassifierRegressor(MultiTaskEstimator):
+class SingleTaskClassifierRegressor(_Bottoms):
     """Every task learnt alone: the reference that tells what sharing is worth.
 
     Each task has a network of its own, embeddings included: ``y_k = h_k(f_k(x))``. They are
@@ -46,27 +66,15 @@ class SingleTaskClassifierRegressor(MultiTaskEstimator):
     ['death', 'wt82_71']
     """
 
-    bottom_hidden_units: Any = (64,)
-
-    _parameter_constraints: ClassVar[dict[str, list]] = {
-        "bottom_hidden_units": ["array-like"],
-    }
+    _network = SingleTask
 
     def _views_a_member(self, n_tasks: int) -> int:
         return n_tasks
 
-    def _make_body(self, n_outputs: list[int]) -> Callable[[int], torch.nn.Module]:
-        return partial(
-            SingleTask,
-            n_outputs=n_outputs,
-            bottom_hidden_units=tuple(self.bottom_hidden_units),
-            **self._tower_options(),
-        )
-
 
 @fill_doc
 @with_parameters
-class SharedBottomClassifierRegressor(MultiTaskEstimator):
+class SharedBottomClassifierRegressor(_Bottoms):
     """Hard parameter sharing: all towers read one bottom, ``y_k = h_k(f(x))``.
 
     Parameters
@@ -95,24 +103,12 @@ class SharedBottomClassifierRegressor(MultiTaskEstimator):
     ['death', 'wt82_71']
     """
 
-    bottom_hidden_units: Any = (64,)
-
-    _parameter_constraints: ClassVar[dict[str, list]] = {
-        "bottom_hidden_units": ["array-like"],
-    }
-
-    def _make_body(self, n_outputs: list[int]) -> Callable[[int], torch.nn.Module]:
-        return partial(
-            SharedBottom,
-            n_outputs=n_outputs,
-            bottom_hidden_units=tuple(self.bottom_hidden_units),
-            **self._tower_options(),
-        )
+    _network = SharedBottom
 
 
 @fill_doc
 @with_parameters
-class AsymmetricSharingClassifierRegressor(MultiTaskEstimator):
+class AsymmetricSharingClassifierRegressor(_Bottoms):
     """Asymmetric Sharing: some towers read the bottoms of other tasks beside their own.
 
     Each task has a bottom ``f_k``. A tower reads its own and those of the tasks that ``reads``
@@ -150,11 +146,10 @@ class AsymmetricSharingClassifierRegressor(MultiTaskEstimator):
     """
 
     reads: Any = "previous"
-    bottom_hidden_units: Any = (64,)
 
+    _network = AsymmetricSharing
     _parameter_constraints: ClassVar[dict[str, list]] = {
         "reads": [StrOptions({"previous"}), dict],
-        "bottom_hidden_units": ["array-like"],
     }
 
     def _positions_read(self) -> list[list[int]]:
@@ -173,18 +168,13 @@ class AsymmetricSharingClassifierRegressor(MultiTaskEstimator):
         return [[names.index(other) for other in reads[name]] for name in names]
 
     def _make_body(self, n_outputs: list[int]) -> Callable[[int], torch.nn.Module]:
-        return partial(
-            AsymmetricSharing,
-            n_outputs=n_outputs,
-            reads=self._positions_read(),
-            bottom_hidden_units=tuple(self.bottom_hidden_units),
-            **self._tower_options(),
-        )
+        make_body: Callable[..., torch.nn.Module] = super()._make_body(n_outputs)
+        return partial(make_body, reads=self._positions_read())
 
 
 @fill_doc
 @with_parameters
-class CustomizedSharingClassifierRegressor(MultiTaskEstimator):
+class CustomizedSharingClassifierRegressor(_Bottoms):
     """Customized Sharing: a tower reads its task's bottom and the shared one, side by side.
 
     ``y_k = h_k([f_k(x), f(x)])``: the tasks' own parts are kept apart from the shared one, as in
@@ -217,16 +207,4 @@ class CustomizedSharingClassifierRegressor(MultiTaskEstimator):
     ['death', 'wt82_71']
     """
 
-    bottom_hidden_units: Any = (64,)
-
-    _parameter_constraints: ClassVar[dict[str, list]] = {
-        "bottom_hidden_units": ["array-like"],
-    }
-
-    def _make_body(self, n_outputs: list[int]) -> Callable[[int], torch.nn.Module]:
-        return partial(
-            CustomizedSharing,
-            n_outputs=n_outputs,
-            bottom_hidden_units=tuple(self.bottom_hidden_units),
-            **self._tower_options(),
-        )
+    _network = CustomizedSharing

@@ -110,7 +110,7 @@ class PLEClassifierRegressor(Gated, MultiTaskEstimator):
 
 @fill_doc
 @with_parameters
-class CGCClassifierRegressor(Gated, MultiTaskEstimator):
+class CGCClassifierRegressor(PLEClassifierRegressor):
     """Customized Gate Control: one level of Progressive Layered Extraction.
 
     A task's gate weighs the task's own experts and the shared ones; its tower reads their sum.
@@ -145,25 +145,6 @@ class CGCClassifierRegressor(Gated, MultiTaskEstimator):
     ['death 1', 'shared 1']
     """
 
-    n_shared_experts: int = 1
-    n_specific_experts: int = 1
-    expert_hidden_units: Any = (64,)
-    gate_hidden_units: Any = ()
-
-    _parameter_constraints: ClassVar[dict[str, list]] = {
-        "n_shared_experts": [Interval(Integral, 0, None, closed="left")],
-        "n_specific_experts": [Interval(Integral, 0, None, closed="left")],
-        "expert_hidden_units": ["array-like"],
-        "gate_hidden_units": ["array-like"],
-    }
-
-    def _make_body(self, n_outputs: list[int]) -> Callable[[int], torch.nn.Module]:
-        return partial(
-            PLE,
-            n_outputs=n_outputs,
-            n_shared_experts=self.n_shared_experts,
-            n_specific_experts=self.n_specific_experts,
-            expert_hidden_units=tuple(self.expert_hidden_units),
-            gate_hidden_units=tuple(self.gate_hidden_units),
-            **self._tower_options(),
-        )
+    #: No parameters here: one level, as the paper has it.
+    n_levels: ClassVar[int] = 1  # type: ignore[misc]
+    residual: ClassVar[bool] = False  # type: ignore[misc]
