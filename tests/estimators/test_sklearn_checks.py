@@ -1,10 +1,10 @@
 """scikit-learn's own check suite."""
 
-import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import sklearn_ple
 from sklearn_ple import PLEClassifier, PLEClassifierRegressor, PLERegressor
+from sklearn_ple.representations import Representations
 
 CLASSES = [PLEClassifierRegressor, PLEClassifier, PLERegressor]
 ALL_CLASSES = [getattr(sklearn_ple, name) for name in sklearn_ple.__all__ if name != "__version__"]
@@ -17,7 +17,8 @@ DROPOUT_FAILURES = {
     "check_sample_weight_equivalence_on_dense_data": _DROPOUT,
     "check_sample_weight_equivalence_on_sparse_data": _DROPOUT,
 }
-# Here a last digit is too much: it depends on the row's place in a batch, see MultiTaskNet.
+# It wants a relative 1e-7, less than float32 has, and a last digit depends on the row's place in a
+# batch: all methods but transform have it even so, and test_representations.py looks at transform.
 EXACT = "check_methods_sample_order_invariance"
 
 
@@ -36,7 +37,7 @@ def test_checks_float64(estimator, check):
     [cls(**SMALL) for cls in CLASSES],
     expected_failed_checks=lambda _: DROPOUT_FAILURES,
 )
-def test_checks_float32(estimator, check):
+def test_checks_float32(estimator, check, monkeypatch):
     if check.func.__name__ == EXACT:
-        pytest.skip("wants representations to be equal to a relative 1e-7, less than float32 has")
+        monkeypatch.delattr(Representations, "transform")
     check(estimator)
