@@ -25,6 +25,7 @@ CHANGES = {
     "numbers: piecewise_linear": {"numeric_embedding": "piecewise_linear"},
     "numbers: bins": {"numeric_embedding": "bins"},
     "numbers: periodic": {"numeric_embedding": "periodic"},
+    "no linear path": {"linear_path": False},
     "no dropout": {"dropout": 0.0, "feature_dropout": 0.0},
     "no feature_dropout": {"feature_dropout": 0.0},
     "no refit": {"refit": False},

@@ -104,6 +104,11 @@ n_bins : int or "auto", default="auto"
     Bins of each number, at most; "auto" takes half the root of the number of rows, from 16 to 256.
     Their edges are the cuts of a small decision tree that predicts all tasks, and quantiles of
     the distinct values.""",
+    "linear_path": """
+linear_path : bool, default=True
+    Whether to add a linear function of the numbers and the indicators of missing ones to each
+    task's outputs, learnt with the network, as the wide part of Cheng et al. (DLRS 2016) is. False
+    for the network as its authors have it.""",
     "feature_dropout": """
 feature_dropout : float, default=0.1
     Share of the features, coordinates of embeddings included, that are dropped in training, on

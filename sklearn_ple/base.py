@@ -262,12 +262,13 @@ class MultiTaskEstimator(
 
     def _network_maker(self) -> Callable[[], TabularNetwork]:
         tasks = self._targets.tasks
+        n_outputs = [task.n_outputs for task in tasks]
         n_views = self.n_members * self._views_a_member(len(tasks))
         return partial(
             TabularNetwork,
             self._features.n_numbers_,
             self._features.cardinalities_,
-            self._make_body([task.n_outputs for task in tasks]),
+            self._make_body(n_outputs),
             embedding_dim=self.embedding_dim,
             make_numeric_embedding=self._numeric.maker(self.embedding_dim, n_views),
             n_embedded=self._features.n_columns_,
@@ -275,6 +276,7 @@ class MultiTaskEstimator(
             n_members=self.n_members,
             n_views=n_views,
             n_tasks=len(tasks),
+            n_linear=sum(n_outputs) if self.linear_path else 0,
             link=self._dependence.link(),
         )
 

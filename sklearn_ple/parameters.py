@@ -60,6 +60,7 @@ class SharedParameters:
     embedding_dim: int | str = "auto"
     numeric_embedding: str | None = "piecewise_linear+bins"
     n_bins: int | str = "auto"
+    linear_path: bool = True
     feature_dropout: float = 0.1
     task_weights: Any = None
     task_weight_decay: Any = 1.0
@@ -101,6 +102,7 @@ class SharedParameters:
         "numeric_embedding": [StrOptions(set(NUMERIC_EMBEDDINGS)), None],
         "n_bins": [StrOptions({"auto"}), Interval(Integral, 2, None, closed="left")],
         "embedding_dim": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
+        "linear_path": ["boolean"],
         "feature_dropout": [Interval(Real, 0, 1, closed="left")],
         "task_weights": ["array-like", dict, None],
         "task_weight_decay": [Interval(Real, 0, None, closed="neither"), "array-like", dict],

@@ -23,6 +23,8 @@ class Representations(TransformerMixin):
     def transform(self, X: Any) -> np.ndarray:
         """Compute the tasks' representations: what their towers read.
 
+        What the linear path adds to the outputs is not in them.
+
         Parameters
         ----------
         X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)

@@ -9,6 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from .dropout import MemberDropout
+from .mlp import BatchedLinear
+
+# Adam moves all parameters alike: by this factor the linear path learns less of a small table.
+_LINEAR_FACTOR = 0.3
 
 
 def embedding_width(cardinality: int) -> int:
@@ -103,8 +107,32 @@ class CategoricalEmbedding(nn.Module):
         return embeddings if self.kept is None else embeddings.index_select(2, self.kept)
 
 
+def compress(numbers: Tensor) -> Tensor:
+    """Bound numbers smoothly: near the mean they stay, none gets beyond three deviations.
+
+    It is the smooth clipping ``x / sqrt(1 + (x / 3)**2)`` of RealMLP (Holzmüller, Grinsztajn and
+    Steinwart, NeurIPS 2024): an outlier would outweigh all else that a network reads.
+
+    Parameters
+    ----------
+    numbers : Tensor
+        Standardised numbers.
+
+    Returns
+    -------
+    Tensor
+        The numbers between -3 and 3, in the same order.
+    """
+    # Unlike a root of squares, hypot does not overflow.
+    return numbers / torch.hypot(torch.ones_like(numbers), numbers / 3)
+
+
 class TabularNetwork(nn.Module):
     """Networks that read a table: numbers and their embeddings, embeddings of categories.
+
+    The numbers themselves are read compressed, see `compress`. Beside the body, a linear path may
+    lead from them straight to the outputs, as the wide part of a wide and deep network [1]_ does:
+    what is linear in a number need not be pieced together by embeddings and activations.
 
     Parameters
     ----------
@@ -132,8 +160,10 @@ class TabularNetwork(nn.Module):
         for each member by default.
     n_tasks : int, default=1
         Number of tasks that the members have in common.
+    n_linear : int, default=0
+        Number of a member's outputs, to which the linear path leads; 0 for no such path.
     link : callable, optional
-        Maps the body's outputs to outputs of the same shape.
+        Maps the outputs to outputs of the same shape.
 
     Attributes
     ----------
@@ -142,6 +172,10 @@ class TabularNetwork(nn.Module):
     member_weights : Tensor of shape (n_members, n_tasks)
         How much each member counts in the mean prediction of each task, a buffer; all alike until
         validation tells them apart.
+
+    References
+    ----------
+    .. [1] Cheng et al. (2016), Wide & Deep Learning for Recommender Systems, DLRS.
 
     Examples
     --------
@@ -168,6 +202,7 @@ class TabularNetwork(nn.Module):
         n_members: int = 1,
         n_views: int | None = None,
         n_tasks: int = 1,
+        n_linear: int = 0,
         link: Callable[[Tensor], Tensor] | None = None,
     ):
         super().__init__()
@@ -185,6 +220,10 @@ class TabularNetwork(nn.Module):
         self.n_features = n_features
         self.feature_dropout = MemberDropout(feature_dropout)
         self.body = make_body(n_features)
+        self.linear = None
+        if n_linear and n_numbers:
+            self.linear = BatchedLinear(n_members, 1, n_numbers, n_linear, bias=False)
+            nn.init.zeros_(self.linear.weight)
 
     def forward(self, numbers: Tensor, codes: Tensor) -> Tensor:
         """Compute the outputs of all tasks.
@@ -201,7 +240,13 @@ class TabularNetwork(nn.Module):
         Tensor of shape (n_members, n_rows, sum of n_outputs)
             The tasks' outputs side by side.
         """
-        outputs = self.body(self._features(numbers, codes))
+        features = self._features(numbers, codes)
+        outputs = self.body(features)
+        if self.linear is not None:
+            # Of a member's views the first one: they differ in embeddings and dropout.
+            first = features[:: self.n_views // self.linear.n_groups]
+            numbers = first[..., : self.linear.in_features]
+            outputs = outputs + _LINEAR_FACTOR * self.linear(numbers)
         return outputs if self.link is None else self.link(outputs)
 
     def representations(self, numbers: Tensor, codes: Tensor) -> list[Tensor]:
@@ -225,7 +270,7 @@ class TabularNetwork(nn.Module):
         return list(read.unflatten(0, (self.body.n_members, -1)).unbind(1))
 
     def _features(self, numbers: Tensor, codes: Tensor) -> Tensor:
-        features = [numbers.expand(self.n_views, -1, -1)]
+        features = [compress(numbers).expand(self.n_views, -1, -1)]
         if self.numeric_embedding is not None:
             features.append(self.numeric_embedding(numbers[:, : self.n_embedded]))
         if self.embedding is not None:
