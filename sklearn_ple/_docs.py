@@ -97,8 +97,9 @@ numeric_embedding : str or None, default="piecewise_linear+bins"
     the bin that it falls into; "piecewise_linear", an embedding that is linear in each bin and
     continuous; "piecewise_linear+bins", their sum; "periodic", an embedding of sines and cosines
     of learnt frequencies; "quantile", its normal score; None for nothing. As wide as
-    ``embedding_dim`` says, 8 if that is "auto". Sparse X has none. Piecewise-linear and periodic
-    embeddings are those of Gorishniy, Rubachev and Babenko (NeurIPS 2022).""",
+    ``embedding_dim`` says; if that is "auto", 8, but less from 100 numbers on, 2 at the least.
+    Sparse X has none. Piecewise-linear and periodic embeddings are those of Gorishniy, Rubachev
+    and Babenko (NeurIPS 2022).""",
     "n_bins": """
 n_bins : int or "auto", default="auto"
     Bins of each number, at most; "auto" takes half the root of the number of rows, from 16 to 256.

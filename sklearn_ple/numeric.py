@@ -16,9 +16,6 @@ from .tasks import Task
 # Rows that quantiles are taken of.
 _MAX_ROWS = 50_000
 
-# Width where embedding_dim is "auto".
-_AUTOMATIC_WIDTH = 8
-
 _PIECEWISE = {
     "piecewise_linear": {"linear": True, "steps": False},
     "bins": {"linear": False, "steps": True},
@@ -30,6 +27,11 @@ NUMERIC_EMBEDDINGS = (*_PIECEWISE, "quantile", "periodic")
 def default_n_bins(n_rows: int) -> int:
     """Bins of a column: half the root of the rows, so that both bins and their rows grow."""
     return round(min(max(n_rows**0.5 / 2, 16), 256))
+
+
+def default_width(n_columns: int) -> int:
+    """Width of a number's embedding: 8, and less where that made more than 800 in all."""
+    return round(min(max(800 / n_columns, 2), 8))
 
 
 class NumericFeatures:
@@ -81,7 +83,7 @@ class NumericFeatures:
         """Give what makes the embedding, None where there is none."""
         if not self.n_columns:
             return None
-        dim = _AUTOMATIC_WIDTH if isinstance(embedding_dim, str) else embedding_dim
+        dim = default_width(self.n_columns) if isinstance(embedding_dim, str) else embedding_dim
         if self.kind == "quantile":
             return partial(QuantileEmbedding, self.edges, n_members=n_members)
         if self.kind == "periodic":
