@@ -325,9 +325,10 @@ def _draw_totals(svg: ET.Element, totals: list[str], y: float) -> None:
 def _totals(estimator: Any, weighted: bool) -> list[str]:
     n = sum(parameter.numel() for parameter in estimator.module_.parameters())
     members = estimator.module_.body.n_members
+    linear = "" if estimator.module_.linear is None else " and the linear path"
     return [
         *([f"One of {members} members"] if members > 1 else []),
-        f"{n:,} parameters in all, with embeddings",
+        f"{n:,} parameters in all, with embeddings{linear}",
         *(["Lines into gates are as wide as the mean weights"] if weighted else []),
     ]
 

@@ -150,14 +150,17 @@ def test_a_bank_of_gates_has_their_mean_weights(X):
     assert_allclose(lines["to expert 1 reads expert 1"], lines["a reads expert 1"], rtol=1e-2)
 
 
-def test_parameters_are_counted(X):
-    estimator = fitted(X, n_members=3)
+@pytest.mark.parametrize("linear_path", [True, False])
+def test_parameters_are_counted(X, linear_path):
+    estimator = fitted(X, n_members=3, linear_path=linear_path)
     svg = drawing(estimator)
     rows = [int(text.split()[0].replace(",", "")) for text in texts(svg) if "param." in text]
     total = sum(parameter.numel() for parameter in estimator.module_.parameters())
-    # Without embeddings all parameters are in the rows.
-    assert 3 * sum(rows) == total
-    assert f"{total:,} parameters in all, with embeddings" in texts(svg)
+    # Without embeddings all other parameters are in the rows.
+    linear = estimator.module_.linear.weight.numel() if linear_path else 0
+    assert 3 * sum(rows) == total - linear
+    rest = "embeddings and the linear path" if linear_path else "embeddings"
+    assert f"{total:,} parameters in all, with {rest}" in texts(svg)
     assert "One of 3 members" in texts(svg)
 
 
