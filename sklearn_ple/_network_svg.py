@@ -24,7 +24,7 @@ _ROW = 58
 _BAR = 24
 _LINE = 13
 _WIDEST = 8  # the line of a weight of one
-_LEAST_WIDTH = 270  # for the lines below
+_LEAST_WIDTH = 345  # for the lines below
 
 _MOST_IN_BANK = 8
 _MOST_IN_ROW = 32
