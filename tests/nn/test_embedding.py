@@ -199,8 +199,9 @@ def test_numbers_are_compressed_as_by_realmlp(numbers):
     exact = numbers.double()
     torch.testing.assert_close(compressed.double(), exact / (1 + (exact / 3) ** 2).sqrt())
     ordered = compress(numbers.sort().values)
-    assert (ordered.diff() >= 0).all()
-    assert ordered.abs().max() <= 3
+    # But for rounding.
+    assert (ordered.diff() >= -1e-6).all()
+    assert ordered.abs().max() <= 3 + 1e-6
 
 
 def test_an_outlier_reaches_the_body_compressed():
