@@ -53,8 +53,8 @@ smallest set, and hours on Census-Income. The tables say how many seeds each mod
 Choices were made on training rows. But four earlier sets of PLE's defaults had been scored on the
 test rows too, and what was seen there led to trials on training rows: a poor result on the
 synthetic mixed set to steps that start at zero, poor ones on River flow and Tox21 to the linear
-path, the clipping of numbers and narrower embeddings of many (see below). The scores of the present
-defaults are the first ones of these.
+path, the clipping of numbers and narrower embeddings of many (see below). The scores shown are the
+first ones of the present defaults.
 
 .. image:: images/{picture}
    :alt: Every model's mean rank, on each data set and in all
