@@ -116,9 +116,8 @@ if y is not None:
 # pay for it: the paper's seesaw. But nearly all intervals reach across zero, and where many are
 # looked at, some exclude it by chance. That the points lie together is no evidence either: all are
 # differences to the same three fits of the reference, whose luck moves them all. And the intervals
-# are about seeds; what another draw of the rows would change is not in them. With 8,000 rows and
-# ten epochs, say, the differences on income shrink to between -0.0015 and +0.0004. So at this size
-# no system is shown to be better than another. More rows, more seeds or folds (``cv``) would tell.
+# are about seeds; what another draw of the rows would change is not in them. So at this size no
+# system is shown to be better than another. More rows, more seeds or folds (``cv``) would tell.
 
 # %%
 # Where the experts go
@@ -131,8 +130,8 @@ if y is not None:
     plt.show()
 
 # %%
-# In this network income reads the shared expert more than its own, and marital status its own:
-# the tasks divide the experts between them, as in the paper. Long vertical lines say that the
-# choice depends on the row. No expert is idle and no gate has collapsed to one of them; there
-# would be a warning. Another seed may divide the work otherwise, so look at several before you
-# conclude anything about the tasks.
+# In this network income reads the shared experts alone, and marital status mostly its own: the
+# tasks divide the experts between them, as in the paper. Long vertical lines say that the choice
+# depends on the row. The warnings name what is of no use: income's gates have collapsed to one
+# expert, and its own expert of the second level could go. Another seed may divide the work
+# otherwise, so look at several before you conclude anything about the tasks.
