@@ -285,16 +285,21 @@ def test_intervals_of_nhefs_cover_about_nine_tenths():
     names = ["wt82_71", "sbp", "cholesterol"]
     X, y = load_nhefs(tasks=names, return_X_y=True)
     train, test = slice(0, None, 2), slice(1, None, 2)
-    params = {"n_members": 2, "random_state": 0}
-    model = PLERegressor(task_types="quantile", **params).fit(X[train], y[train])
-    quantiles = dict(zip(names, model.predict_quantiles(X[test]), strict=True))
-    model = PLERegressor(task_types="regression", **params).fit(X[train], y[train])
-    labels, deviations = model.predict(X[test], return_std=True)
+    # What a seed holds out for validation, some hundred rows, says how wide: so a mean of three.
+    covered = {name: [] for name in names}
+    for seed in range(3):
+        params = {"n_members": 2, "random_state": seed}
+        model = PLERegressor(task_types="quantile", **params).fit(X[train], y[train])
+        quantiles = dict(zip(names, model.predict_quantiles(X[test]), strict=True))
+        model = PLERegressor(task_types="regression", **params).fit(X[train], y[train])
+        labels, deviations = model.predict(X[test], return_std=True)
+        for name in names:
+            there = y[name][test].notna()
+            label = y[name][test][there]
+            within = quantiles[name][there]
+            error = (label - labels[name][there]).abs()
+            by_deviation = error < norm.ppf(0.95) * deviations[name][there]
+            by_quantiles = label.between(within[0.05], within[0.95])
+            covered[name].append([by_quantiles.mean(), by_deviation.mean()])
     for name in names:
-        there = y[name][test].notna()
-        label = y[name][test][there]
-        within = quantiles[name][there]
-        assert label.between(within[0.05], within[0.95]).mean() == pytest.approx(0.9, abs=0.06)
-        error = (label - labels[name][there]).abs()
-        covered = (error < norm.ppf(0.95) * deviations[name][there]).mean()
-        assert covered == pytest.approx(0.9, abs=0.06)
+        assert np.mean(covered[name], axis=0) == pytest.approx([0.9, 0.9], abs=0.05)
