@@ -329,7 +329,7 @@ def accuracy():
         picture=PICTURE.name,
         ranked=int(summary["tasks"].max()),
     )
-    digits = {name: summary[name].map("{:.1f}".format) for name in ("by task", "by data set")}
+    digits = {name: summary[name].map("{:.2f}".format) for name in ("by task", "by data set")}
     text += table(summary.assign(**digits)) + SCORES
     for name, run in runs.items():
         title, n_digits, about = DATA_SETS[name]
