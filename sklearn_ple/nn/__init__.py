@@ -5,7 +5,7 @@ from .chain import JointLogits
 from .cross_stitch import CrossStitch
 from .customized_sharing import CustomizedSharing
 from .dropout import MemberDropout, member_rates
-from .embedding import CategoricalEmbedding, TabularNetwork
+from .embedding import CategoricalEmbedding
 from .mlp import ACTIVATIONS, BatchedLinear, BatchedMLP
 from .mmoe import MMoE
 from .numbers import NumericEmbedding, PeriodicEmbedding
@@ -14,6 +14,7 @@ from .quantile import QuantileEmbedding
 from .shared_bottom import SharedBottom
 from .single_task import SingleTask
 from .sluice import Sluice
+from .tabular import TabularNetwork
 from .towers import Towers
 
 __all__ = [

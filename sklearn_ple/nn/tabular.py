@@ -1,0 +1,188 @@
+"""From a table's numbers and category codes to the outputs of the networks that read them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from .dropout import MemberDropout
+from .embedding import CategoricalEmbedding
+from .mlp import BatchedLinear
+
+# Adam moves all parameters alike: by this factor the linear path learns less of a small table.
+_LINEAR_FACTOR = 0.3
+
+
+def smooth_clip(numbers: Tensor) -> Tensor:
+    """Bound numbers smoothly: near the mean they stay, none gets beyond three deviations.
+
+    It is the smooth clipping ``x / sqrt(1 + (x / 3)**2)`` of RealMLP (Holzmüller, Grinsztajn and
+    Steinwart, NeurIPS 2024): an outlier would outweigh all else that a network reads.
+
+    Parameters
+    ----------
+    numbers : Tensor
+        Standardised numbers.
+
+    Returns
+    -------
+    Tensor
+        The numbers between -3 and 3, in the same order.
+    """
+    # So far out all are 3, and the square does not overflow.
+    near = numbers.clamp(-1e6, 1e6)
+    return near / (1 + (near / 3) ** 2).sqrt()
+
+
+class TabularNetwork(nn.Module):
+    """Networks that read a table: numbers and their embeddings, embeddings of categories.
+
+    The numbers themselves are clipped, see `smooth_clip`. Beside the body, a linear path may
+    lead from them straight to the outputs, as the wide part of a wide and deep network [1]_ does:
+    what is linear in a number need not be pieced together by embeddings and activations.
+
+    Parameters
+    ----------
+    n_numbers : int
+        Number of numeric features.
+    cardinalities : sequence of int
+        Number of codes of each categorical column; may be empty.
+    make_body : callable
+        Called with the number of features, returns the networks behind them, a `Body`.
+    embedding_dim : int or "auto", default="auto"
+        As in `CategoricalEmbedding`.
+    make_numeric_embedding : callable, optional
+        Called without arguments, returns a module that gives the numbers' embeddings, of shape
+        (n_views, n_rows, out_features), and has an attribute ``out_features``. The numbers
+        themselves are read beside them.
+    n_embedded : int, optional
+        How many of the numbers it embeds, the first ones; all by default.
+    feature_dropout : float or sequence of float, default=0.0
+        Share of the features, coordinates of embeddings included, that are dropped in training;
+        one for all members, or one for each.
+    n_members : int, default=1
+        Number of networks, each with embeddings of its own.
+    n_views : int, optional
+        Number of views of the features, each with embeddings of its own, that the body reads; one
+        for each member by default.
+    n_tasks : int, default=1
+        Number of tasks that the members have in common.
+    n_linear : int, default=0
+        Number of a member's outputs, to which the linear path leads; 0 for no such path.
+    link : callable, optional
+        Maps the outputs to outputs of the same shape.
+
+    Attributes
+    ----------
+    n_features : int
+        Number of features that the body reads.
+    member_weights : Tensor of shape (n_members, n_tasks)
+        How much each member counts in the mean prediction of each task, a buffer; all alike until
+        validation tells them apart.
+
+    References
+    ----------
+    .. [1] Cheng et al. (2016), Wide & Deep Learning for Recommender Systems, DLRS.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn_ple.nn import PLE, TabularNetwork
+    >>> network = TabularNetwork(2, [4], lambda width: PLE(width, n_outputs=[1, 1]))
+    >>> network(torch.zeros(10, 2), torch.zeros(10, 1, dtype=torch.int64)).shape
+    torch.Size([1, 10, 2])
+    """
+
+    body: Any
+    member_weights: Tensor
+
+    def __init__(
+        self,
+        n_numbers: int,
+        cardinalities: Sequence[int],
+        make_body: Callable[[int], nn.Module],
+        *,
+        embedding_dim: int | str = "auto",
+        make_numeric_embedding: Callable[[], Any] | None = None,
+        n_embedded: int | None = None,
+        feature_dropout: float | Sequence[float] = 0.0,
+        n_members: int = 1,
+        n_views: int | None = None,
+        n_tasks: int = 1,
+        n_linear: int = 0,
+        link: Callable[[Tensor], Tensor] | None = None,
+    ):
+        super().__init__()
+        self.n_views = n_members if n_views is None else n_views
+        self.link = link
+        self.register_buffer("member_weights", torch.full((n_members, n_tasks), 1 / n_members))
+        self.embedding, n_features = None, n_numbers
+        if len(cardinalities):
+            self.embedding = CategoricalEmbedding(cardinalities, embedding_dim, self.n_views)
+            n_features += sum(self.embedding.widths)
+        self.numeric_embedding, self.n_embedded = None, n_embedded
+        if make_numeric_embedding is not None:
+            self.numeric_embedding = make_numeric_embedding()
+            n_features += self.numeric_embedding.out_features
+        self.n_features = n_features
+        self.feature_dropout = MemberDropout(feature_dropout)
+        self.body = make_body(n_features)
+        self.linear = None
+        if n_linear and n_numbers:
+            self.linear = BatchedLinear(n_members, 1, n_numbers, n_linear, bias=False)
+            nn.init.zeros_(self.linear.weight)
+
+    def forward(self, numbers: Tensor, codes: Tensor) -> Tensor:
+        """Compute the outputs of all tasks.
+
+        Parameters
+        ----------
+        numbers : Tensor of shape (n_rows, n_numbers)
+            The numeric features.
+        codes : Tensor of shape (n_rows, n_columns)
+            The category codes, of any integer type.
+
+        Returns
+        -------
+        Tensor of shape (n_members, n_rows, sum of n_outputs)
+            The tasks' outputs side by side.
+        """
+        features = self._features(numbers, codes)
+        outputs = self.body(features)
+        if self.linear is not None:
+            # Of a member's views the first one: they differ in embeddings and dropout.
+            first = features[:: self.n_views // self.linear.n_groups]
+            numbers = first[..., : self.linear.in_features]
+            outputs = outputs + _LINEAR_FACTOR * self.linear(numbers)
+        return outputs if self.link is None else self.link(outputs)
+
+    def representations(self, numbers: Tensor, codes: Tensor) -> list[Tensor]:
+        """Compute what the tasks' towers read.
+
+        Parameters
+        ----------
+        numbers : Tensor of shape (n_rows, n_numbers)
+            The numeric features.
+        codes : Tensor of shape (n_rows, n_columns)
+            The category codes, of any integer type.
+
+        Returns
+        -------
+        list of Tensor of shape (n_members, n_rows, width)
+            One for each task.
+        """
+        read = self.body.representations(self._features(numbers, codes))
+        if isinstance(read, list):
+            return read
+        return list(read.unflatten(0, (self.body.n_members, -1)).unbind(1))
+
+    def _features(self, numbers: Tensor, codes: Tensor) -> Tensor:
+        features = [smooth_clip(numbers).expand(self.n_views, -1, -1)]
+        if self.numeric_embedding is not None:
+            features.append(self.numeric_embedding(numbers[:, : self.n_embedded]))
+        if self.embedding is not None:
+            features.append(self.embedding(codes))
+        return self.feature_dropout(torch.cat(features, dim=2))
