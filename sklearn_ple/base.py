@@ -42,7 +42,7 @@ from .training import (
     split_rows,
     train_net,
 )
-from .weights import class_weights, label_weights
+from .weights import class_weights, weigh
 
 
 class MultiTaskEstimator(
@@ -186,8 +186,7 @@ class MultiTaskEstimator(
         table = read_features(self, X, reset=not resume)
         labels, form = read_targets(y)
         check_consistent_length(table, labels[0].mask)
-        weights = label_weights(sample_weight, labels)
-        labels = [column.drop(w == 0) for column, w in zip(labels, weights.T, strict=True)]
+        labels, weights = weigh(labels, sample_weight)
         kept = np.flatnonzero(weights.any(axis=1))
         if len(kept) < len(weights):
             labels, weights = [column.take(kept) for column in labels], weights[kept]
@@ -380,11 +379,7 @@ class MultiTaskEstimator(
             The greater the better.
         """
         outputs = self._outputs(X)
-        labels, form = read_targets(y)
-        self._targets.check_same(form)
-        check_consistent_length(outputs, labels[0].mask)
-        weights = label_weights(sample_weight, labels)
-        labels = [column.drop(w == 0) for column, w in zip(labels, weights.T, strict=True)]
+        labels, weights = self._targets.read(y, outputs, sample_weight)
         scores = self._targets.score(outputs, labels, weights)
         if np.isnan(scores).all():
             raise ValueError("y has no label at all: there is nothing to score.")

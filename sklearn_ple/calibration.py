@@ -8,13 +8,10 @@ import numpy as np
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax
 from sklearn.isotonic import IsotonicRegression
-from sklearn.utils import check_consistent_length
 from sklearn.utils.metaestimators import available_if
 
 from .class_methods import knows_classes
-from .targets import read_targets
 from .tasks import ClassTask
-from .weights import label_weights
 
 # Where the labels are told without an error, the best temperature would be zero.
 _LOG_TEMPERATURES = (-5.0, 5.0)
@@ -79,11 +76,7 @@ class CalibrationMixin:
         if method not in _METHODS:
             raise ValueError(f"method must be one of {list(_METHODS)}, not {method!r}.")
         outputs = self._network_outputs(X)
-        labels, form = read_targets(y)
-        self._targets.check_same(form)
-        check_consistent_length(outputs, labels[0].mask)
-        weights = label_weights(sample_weight, labels)
-        labels = [column.drop(w == 0) for column, w in zip(labels, weights.T, strict=True)]
+        labels, weights = self._targets.read(y, outputs, sample_weight)
         targets = self._targets.encode(labels)
         self._dependence.complete(labels, targets, weights)
         calibrators = {}

@@ -45,6 +45,12 @@ def label_weights(sample_weight: Any, labels: Sequence[Any]) -> np.ndarray:
     return mask * (weights if weights.ndim == 2 else weights[:, None])
 
 
+def weigh(labels: Sequence[Any], sample_weight: Any) -> tuple[list[Any], np.ndarray]:
+    """Give the labels that have a weight, and the weights of all as `label_weights` does."""
+    weights = label_weights(sample_weight, labels)
+    return [column.drop(w == 0) for column, w in zip(labels, weights.T, strict=True)], weights
+
+
 def class_weights(labels: Sequence[Any], tasks: Sequence[Task], class_weight: Any) -> np.ndarray:
     """Spread ``class_weight`` over labels: shape (n_rows, n_tasks), one without a class."""
     names = [task.name for task in tasks]
