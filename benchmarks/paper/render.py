@@ -96,9 +96,9 @@ MMoE's tasks use all experts about alike, and those of CGC and PLE differ.
 .. image:: images/paper_experts_census.png
    :alt: Weights of the experts in every task's gate on Census-Income
 
-The same on SUPPORT2. There too MMoE's tasks use all experts about alike. Where tasks have experts
-of their own they read these first, and the lengths and costs (slos, totcst, totmcst) read the
-shared one more than the events do.
+The same on SUPPORT2. There, as in the paper, MMoE's tasks use all experts about alike. Where tasks
+have experts of their own they read these first, and the lengths and costs (slos, totcst, totmcst)
+read the shared one more than the events do.
 
 .. image:: images/paper_experts_support2.png
    :alt: Weights of the experts in every task's gate on SUPPORT2
