@@ -379,7 +379,7 @@ class MultiTaskEstimator(
             The greater the better.
         """
         outputs = self._outputs(X)
-        labels, weights = self._targets.read(y, outputs, sample_weight)
+        labels, weights = weigh(self._targets.read(y, outputs), sample_weight)
         scores = self._targets.score(outputs, labels, weights)
         if np.isnan(scores).all():
             raise ValueError("y has no label at all: there is nothing to score.")

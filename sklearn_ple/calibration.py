@@ -12,6 +12,7 @@ from sklearn.utils.metaestimators import available_if
 
 from .class_methods import knows_classes
 from .tasks import ClassTask
+from .weights import weigh
 
 # Where the labels are told without an error, the best temperature would be zero.
 _LOG_TEMPERATURES = (-5.0, 5.0)
@@ -76,7 +77,7 @@ class CalibrationMixin:
         if method not in _METHODS:
             raise ValueError(f"method must be one of {list(_METHODS)}, not {method!r}.")
         outputs = self._network_outputs(X)
-        labels, weights = self._targets.read(y, outputs, sample_weight)
+        labels, weights = weigh(self._targets.read(y, outputs), sample_weight)
         targets = self._targets.encode(labels)
         self._dependence.complete(labels, targets, weights)
         calibrators = {}

@@ -15,7 +15,6 @@ from sklearn.utils import check_consistent_length
 
 from ._frames import is_polars, polars_to_pandas
 from .tasks import TASK_KINDS, Task, by_task
-from .weights import weigh
 
 # More distinct whole numbers than this are taken as a quantity, not as classes.
 _MAX_INTEGER_CLASSES = 20
@@ -344,14 +343,12 @@ class TargetEncoder:
                 f"y has the targets {form.names}, but the estimator was fitted with {self.names}."
             )
 
-    def read(
-        self, y: Any, outputs: np.ndarray, sample_weight: Any
-    ) -> tuple[list[Labels], np.ndarray]:
-        """Read the labels of a y like that of fit, for as many outputs, and weigh them."""
+    def read(self, y: Any, outputs: np.ndarray) -> list[Labels]:
+        """Read the labels of a y like that of fit, for as many outputs."""
         labels, form = read_targets(y)
         self.check_same(form)
         check_consistent_length(outputs, labels[0].mask)
-        return weigh(labels, sample_weight)
+        return labels
 
     def split_outputs(self, outputs: np.ndarray) -> list[np.ndarray]:
         """Cut the network's outputs, shape (..., sum of n_outputs), into the tasks' own."""
