@@ -95,8 +95,10 @@ embedding_dim : int or "auto", default="auto"
 numeric_embedding : str or None, default="piecewise_linear+bins"
     What the network reads of each number beside its standardised value: "bins", an embedding of
     the bin that it falls into; "piecewise_linear", an embedding that is linear in each bin and
-    continuous; "piecewise_linear+bins", their sum; "periodic", an embedding of sines and cosines
-    of learnt frequencies; "quantile", its normal score; None for nothing. As wide as
+    continuous; "piecewise_linear+bins", their sum, in which the steps of columns without a value
+    that a tenth of the rows share count from not at all in the first member to fully in the last;
+    "periodic", an embedding of sines and cosines of learnt frequencies; "quantile", its normal
+    score; None for nothing. As wide as
     ``embedding_dim`` says; if that is "auto", 8, but less from 100 numbers on, 2 at the least.
     Sparse X has none. Piecewise-linear and periodic embeddings are those of Gorishniy, Rubachev
     and Babenko (NeurIPS 2022).""",

@@ -269,7 +269,9 @@ class MultiTaskEstimator(
             self._features.cardinalities_,
             self._make_body(n_outputs),
             embedding_dim=self.embedding_dim,
-            make_numeric_embedding=self._numeric.maker(self.embedding_dim, n_views),
+            make_numeric_embedding=self._numeric.maker(
+                self.embedding_dim, self.n_members, n_views
+            ),
             n_embedded=self._features.n_columns_,
             feature_dropout=member_rates(self.feature_dropout, self.n_members),
             n_members=self.n_members,

@@ -13,10 +13,12 @@ from .bins import learn_edges
 from .nn import NumericEmbedding, PeriodicEmbedding, QuantileEmbedding
 from .tasks import Task
 
-# Rows that quantiles are taken of.
+# Rows that quantiles are taken of, and atoms are looked for among.
 _MAX_ROWS = 50_000
+# The share of a column's rows from which on a value that they have in common is an atom.
+_ATOM = 0.1
 
-_PIECEWISE = {
+_PIECEWISE: dict[str, dict[str, Any]] = {
     "piecewise_linear": {"linear": True, "steps": False},
     "bins": {"linear": False, "steps": True},
     "piecewise_linear+bins": {"linear": True, "steps": True},
@@ -32,6 +34,13 @@ def default_n_bins(n_rows: int) -> int:
 def default_width(n_columns: int) -> int:
     """Width of a number's embedding: 8, and less where that made more than 800 in all."""
     return round(min(max(800 / n_columns, 2), 8))
+
+
+def has_atom(numbers: np.ndarray) -> bool:
+    """Whether a tenth of a standardised column's rows share a value, other than a missing one."""
+    # Missing numbers are 0, the mean, and have an indicator of their own.
+    n_equal = np.unique(numbers[numbers != 0], return_counts=True)[1]
+    return bool(n_equal.max(initial=0) >= _ATOM * len(numbers))
 
 
 class NumericFeatures:
@@ -51,6 +60,7 @@ class NumericFeatures:
         self.n_bins = n_bins
         self.n_columns = 0
         self.edges: list[np.ndarray] = []
+        self.has_atom: list[bool] = []
 
     def fit(
         self, numbers: Any, targets: np.ndarray, weights: np.ndarray, tasks: Sequence[Task]
@@ -70,23 +80,35 @@ class NumericFeatures:
             return self
         self.n_columns = numbers.shape[1]
         n_bins = default_n_bins(len(numbers)) if isinstance(self.n_bins, str) else self.n_bins
+        some = numbers[:: -(-len(numbers) // _MAX_ROWS)]
         if self.kind in _PIECEWISE:
             n_classes = [len(task.classes) if task.has_classes else 0 for task in tasks]
             self.edges = learn_edges(numbers, targets, weights, n_classes, n_bins)
+            self.has_atom = [has_atom(column) for column in some.T]
         elif self.kind == "quantile":
             ranks = np.linspace(0, 1, n_bins + 1)
-            some = numbers[:: -(-len(numbers) // _MAX_ROWS)]
             self.edges = list(np.quantile(some, ranks, axis=0).T)
         return self
 
-    def maker(self, embedding_dim: int | str, n_members: int) -> Callable[[], Any] | None:
-        """Give what makes the embedding, None where there is none."""
+    def maker(
+        self, embedding_dim: int | str, n_members: int, n_views: int
+    ) -> Callable[[], Any] | None:
+        """Give what makes the embedding for every view of every member; None where there is none.
+
+        Targets may jump at an atom, as no income is one; elsewhere a bin's step is often but
+        noise. There the steps of "piecewise_linear+bins" count from not at all in the first
+        member, which drops least out, to fully in the last.
+        """
         if not self.n_columns:
             return None
         dim = default_width(self.n_columns) if isinstance(embedding_dim, str) else embedding_dim
         if self.kind == "quantile":
-            return partial(QuantileEmbedding, self.edges, n_members=n_members)
+            return partial(QuantileEmbedding, self.edges, n_members=n_views)
         if self.kind == "periodic":
-            return partial(PeriodicEmbedding, self.n_columns, dim, n_members=n_members)
-        options = _PIECEWISE[str(self.kind)]
-        return partial(NumericEmbedding, self.edges, dim, n_members=n_members, **options)
+            return partial(PeriodicEmbedding, self.n_columns, dim, n_members=n_views)
+        options = dict(_PIECEWISE[str(self.kind)])
+        if all(options.values()):
+            scales = np.linspace(0, 1, n_members) if n_members > 1 else [0.5]
+            scales = np.repeat(scales, n_views // n_members)
+            options["step_scale"] = np.where(np.reshape(self.has_atom, (-1, 1)), 1.0, scales)
+        return partial(NumericEmbedding, self.edges, dim, n_members=n_views, **options)

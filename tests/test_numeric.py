@@ -2,10 +2,12 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy import sparse
 
-from sklearn_ple import PLEClassifierRegressor, PLERegressor
-from sklearn_ple.numeric import NUMERIC_EMBEDDINGS
+from sklearn_ple import PLEClassifierRegressor, PLERegressor, SingleTaskClassifierRegressor
+from sklearn_ple.numeric import NUMERIC_EMBEDDINGS, has_atom
 
 N = 600
 
@@ -62,6 +64,37 @@ def test_indicators_of_missing_numbers_are_not_embedded(table):
     fitted = model(max_epochs=1).fit(holes, y)
     assert fitted._features.n_numbers_ == 4
     assert len(fitted.module_.numeric_embedding.n_bins) == 2
+
+
+@given(st.integers(0, 200), st.integers(0, 200), st.sampled_from([-2.5, 1.0]), st.integers(0, 9))
+def test_an_atom_is_a_tenth_of_all_rows_that_is_not_missing(n_equal, n_missing, value, seed):
+    others = np.arange(3.0, 103.0)
+    column = np.concatenate([np.full(n_equal, value), np.zeros(n_missing), others])
+    expected = n_equal >= 0.1 * len(column)
+    assert has_atom(np.random.RandomState(seed).permutation(column)) == expected
+
+
+@pytest.mark.parametrize(
+    ("n_members", "scales"), [(1, [0.5]), (2, [0, 1]), (5, [0, 0.25, 0.5, 0.75, 1])]
+)
+def test_members_differ_in_their_steps_where_there_is_no_atom(n_members, scales, table):
+    fitted = model(max_epochs=1, n_members=n_members, n_bins=8).fit(*table)
+    embedding = fitted.module_.numeric_embedding
+    normal, mostly_zero = embedding.step_scale.split(embedding.n_bins)
+    assert (normal.numpy() == np.array(scales, dtype=np.float32)).all()
+    assert (mostly_zero == 1).all()
+
+
+def test_the_views_of_a_member_have_its_steps(table):
+    fitted = SingleTaskClassifierRegressor(n_members=2, max_epochs=1, random_state=0).fit(*table)
+    scales = fitted.module_.numeric_embedding.step_scale[0]
+    assert scales.tolist() == [0, 0, 1, 1]
+
+
+@pytest.mark.parametrize("kind", ["bins", "piecewise_linear"])
+def test_one_part_alone_is_not_slowed_down(kind, table):
+    fitted = model(max_epochs=1, numeric_embedding=kind).fit(*table)
+    assert fitted.module_.numeric_embedding.step_scale is None
 
 
 def test_sparse_numbers_have_none(table):

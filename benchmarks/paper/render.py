@@ -22,9 +22,10 @@ estimators here; this page has their experiments again, by the scripts in ``benc
 
 In each comparison all systems have as many parameters as PLE with two levels, embeddings apart
 (:func:`~sklearn_ple.capacity.equal_capacity`), and as in the paper no ``linear_path``; all else is
-by default, as it was before outliers among numbers were clipped. A gain is the score less that of
-the single-task network with the same seed, and an interval that of Student with 95 % confidence
-over the seeds, so it does not tell what other test rows would give.
+by default, as it was before outliers among numbers were clipped and members differed in the steps
+of numbers. A gain is the score less that of the single-task network with the same seed, and an
+interval that of Student with 95 % confidence over the seeds, so it does not tell what other test
+rows would give.
 
 What they show:
 

@@ -17,8 +17,8 @@ class NumericEmbedding(nn.Module):
 
     Every column has its own bins, and every bin of a member two vectors of its own: one that is
     added on the way through the bin, one that is added in the bin. A number at the fraction f of
-    bin b is embedded as ``linear[0] + ... + linear[b - 1] + f * linear[b] + step[b]``. That is a
-    linear map of its piecewise-linear encoding [1]_ plus one of its one-hot bin.
+    bin b is embedded as ``linear[0] + ... + linear[b - 1] + f * linear[b] + scale * step[b]``.
+    That is a linear map of its piecewise-linear encoding [1]_ plus one of its one-hot bin.
 
     Parameters
     ----------
@@ -33,6 +33,9 @@ class NumericEmbedding(nn.Module):
         Whether to add the piecewise-linear part.
     steps : bool, default=True
         Whether to add the part that is constant in each bin.
+    step_scale : array-like of shape (n_columns, n_members), default=None
+        What the steps of each column and member are multiplied by, which slows them down; None
+        for 1.
 
     Attributes
     ----------
@@ -60,6 +63,7 @@ class NumericEmbedding(nn.Module):
     width: Tensor
     offsets: Tensor
     places: Tensor
+    step_scale: Tensor | None
     linear_weight: Any
     step_weight: Any
 
@@ -71,6 +75,7 @@ class NumericEmbedding(nn.Module):
         n_members: int = 1,
         linear: bool = True,
         steps: bool = True,
+        step_scale: Any = None,
     ):
         super().__init__()
         if not (linear or steps):
@@ -95,6 +100,9 @@ class NumericEmbedding(nn.Module):
         shape = len(places), n_members * embedding_dim
         self.linear_weight = nn.Parameter(torch.empty(shape)) if linear else None
         self.step_weight = nn.Parameter(torch.empty(shape)) if steps else None
+        if step_scale is not None:
+            step_scale = torch.as_tensor(step_scale, dtype=dtype).repeat_interleave(sizes, dim=0)
+        self.register_buffer("step_scale", step_scale)
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
@@ -139,14 +147,17 @@ class NumericEmbedding(nn.Module):
 
     def _starts(self) -> Tensor:
         """Compute what a number at the lower edge of each bin is embedded as."""
-        weight, step_weight = self.linear_weight, self.step_weight
+        weight, steps = self.linear_weight, self.step_weight
+        if steps is not None and self.step_scale is not None:
+            by_member = steps.view(-1, self.n_members, self.embedding_dim)
+            steps = (by_member * self.step_scale[:, :, None]).view_as(steps)
         if weight is None:
-            return step_weight
+            return steps
         n_columns, width = len(self.n_bins), weight.shape[1]
         grid = weight.new_zeros(n_columns * max(self.n_bins), width)
         grid = grid.index_copy(0, self.places, weight).view(n_columns, -1, width)
         starts = (grid.cumsum(1) - grid).view(-1, width).index_select(0, self.places)
-        return starts if step_weight is None else starts + step_weight
+        return starts if steps is None else starts + steps
 
 
 class PeriodicEmbedding(nn.Module):

@@ -23,9 +23,9 @@ def make_edges(*n_bins):
     return [torch.rand(n + 1).add(0.1).cumsum(0) - 2 for n in n_bins]
 
 
-def make(edges, dim, n_members=1, linear=True, steps=True):
-    embedding = NumericEmbedding(edges, dim, n_members=n_members, linear=linear, steps=steps)
-    return embedding.double()
+def make(edges, dim, n_members=1, linear=True, steps=True, step_scale=None):
+    parts = {"linear": linear, "steps": steps, "step_scale": step_scale}
+    return NumericEmbedding(edges, dim, n_members=n_members, **parts).double()
 
 
 @st.composite
@@ -39,7 +39,7 @@ def tables(draw):
     return edges, torch.tensor(rows, dtype=torch.float64).reshape(n_rows, len(edges))
 
 
-def embed_one(embedding, edges, column, member, number):
+def embed_one(embedding, edges, column, member, number, scale):
     """Embed one number by the formula."""
     rows = slice(sum(embedding.n_bins[:column]), sum(embedding.n_bins[: column + 1]))
     dim = embedding.embedding_dim
@@ -52,14 +52,17 @@ def embed_one(embedding, edges, column, member, number):
         vectors = embedding.linear_weight[rows, own]
         total = total + vectors[:bin].sum(0) + fraction * vectors[bin]
     if embedding.step_weight is not None:
-        total = total + embedding.step_weight[rows, own][bin]
+        total = total + scale * embedding.step_weight[rows, own][bin]
     return total
 
 
-@given(tables(), st.integers(1, 3), st.integers(1, 3), st.sampled_from(PARTS))
-def test_a_number_is_embedded_by_the_bins_up_to_its_own(table, dim, n_members, parts):
+@given(tables(), st.integers(1, 3), st.integers(1, 3), st.sampled_from(PARTS), st.booleans())
+def test_a_number_is_embedded_by_the_bins_up_to_its_own(table, dim, n_members, parts, scaled):
     edges, numbers = table
-    embedding = make(edges, dim, n_members, *parts)
+    scales = torch.rand(len(edges), n_members) if scaled else torch.ones(len(edges), n_members)
+    embedding = make(edges, dim, n_members, *parts, scales if scaled else None)
+    for vectors in embedding.parameters():
+        torch.nn.init.normal_(vectors)
     outputs = embedding(numbers)
     n_rows, n_columns = numbers.shape
     assert outputs.shape == (n_members, n_rows, n_columns * dim)
@@ -68,7 +71,8 @@ def test_a_number_is_embedded_by_the_bins_up_to_its_own(table, dim, n_members, p
         for row in range(n_rows):
             for column in range(n_columns):
                 number = numbers[row, column].item()
-                expected = embed_one(embedding, edges, column, member, number)
+                scale = scales[column, member].item()
+                expected = embed_one(embedding, edges, column, member, number, scale)
                 assert_close(outputs[member, row, column], expected)
 
 
