@@ -98,10 +98,9 @@ numeric_embedding : str or None, default="piecewise_linear+bins"
     continuous; "piecewise_linear+bins", their sum, in which the steps of columns without a value
     that a tenth of the rows share count from not at all in the first member to fully in the last;
     "periodic", an embedding of sines and cosines of learnt frequencies; "quantile", its normal
-    score; None for nothing. As wide as
-    ``embedding_dim`` says; if that is "auto", 8, but less from 100 numbers on, 2 at the least.
-    Sparse X has none. Piecewise-linear and periodic embeddings are those of Gorishniy, Rubachev
-    and Babenko (NeurIPS 2022).""",
+    score; None for nothing. As wide as ``embedding_dim`` says; if that is "auto", 8, but less
+    from 100 numbers on, 2 at the least. Sparse X has none. Piecewise-linear and periodic
+    embeddings are those of Gorishniy, Rubachev and Babenko (NeurIPS 2022).""",
     "n_bins": """
 n_bins : int or "auto", default="auto"
     Bins of each number, at most; "auto" takes half the root of the number of rows, from 16 to 256.

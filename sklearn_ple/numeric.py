@@ -95,7 +95,7 @@ class NumericFeatures:
     ) -> Callable[[], Any] | None:
         """Give what makes the embedding for every view of every member; None where there is none.
 
-        Targets may jump at an atom, as no income is one; elsewhere a bin's step is often but
+        Targets may jump at an atom, such as no income at all; elsewhere a bin's step is often but
         noise. There the steps of "piecewise_linear+bins" count from not at all in the first
         member, which drops least out, to fully in the last.
         """
