@@ -80,25 +80,20 @@ class NumericFeatures:
             return self
         self.n_columns = numbers.shape[1]
         n_bins = default_n_bins(len(numbers)) if isinstance(self.n_bins, str) else self.n_bins
-        some = numbers[:: -(-len(numbers) // _MAX_ROWS)]
+        sample = numbers[:: -(-len(numbers) // _MAX_ROWS)]
         if self.kind in _PIECEWISE:
             n_classes = [len(task.classes) if task.has_classes else 0 for task in tasks]
             self.edges = learn_edges(numbers, targets, weights, n_classes, n_bins)
-            self.has_atom = [has_atom(column) for column in some.T]
+            self.has_atom = [has_atom(column) for column in sample.T]
         elif self.kind == "quantile":
             ranks = np.linspace(0, 1, n_bins + 1)
-            self.edges = list(np.quantile(some, ranks, axis=0).T)
+            self.edges = list(np.quantile(sample, ranks, axis=0).T)
         return self
 
     def maker(
         self, embedding_dim: int | str, n_members: int, n_views: int
     ) -> Callable[[], Any] | None:
-        """Give what makes the embedding for every view of every member; None where there is none.
-
-        Targets may jump at an atom, such as no income at all; elsewhere a bin's step is often but
-        noise. There the steps of "piecewise_linear+bins" count from not at all in the first
-        member, which drops least out, to fully in the last.
-        """
+        """Give what makes the embedding of all members' views; None where there is none."""
         if not self.n_columns:
             return None
         dim = default_width(self.n_columns) if isinstance(embedding_dim, str) else embedding_dim
@@ -107,8 +102,17 @@ class NumericFeatures:
         if self.kind == "periodic":
             return partial(PeriodicEmbedding, self.n_columns, dim, n_members=n_views)
         options = dict(_PIECEWISE[str(self.kind)])
-        if all(options.values()):
-            scales = np.linspace(0, 1, n_members) if n_members > 1 else [0.5]
-            scales = np.repeat(scales, n_views // n_members)
-            options["step_scale"] = np.where(np.reshape(self.has_atom, (-1, 1)), 1.0, scales)
+        if options["linear"] and options["steps"]:
+            options["step_scale"] = self._step_scale(n_members, n_views)
         return partial(NumericEmbedding, self.edges, dim, n_members=n_views, **options)
+
+    def _step_scale(self, n_members: int, n_views: int) -> np.ndarray:
+        """Give what the steps of every column and view are multiplied by.
+
+        Targets may jump at an atom, such as no income at all; elsewhere a bin's step is often but
+        noise. There steps count from not at all in the first member, which drops least out, to
+        fully in the last.
+        """
+        by_member = np.linspace(0, 1, n_members) if n_members > 1 else np.array([0.5])
+        by_view = by_member.repeat(n_views // n_members)
+        return np.where(np.array(self.has_atom)[:, None], 1.0, by_view)
