@@ -113,11 +113,11 @@ if y is not None:
 
 # %%
 # What to read off? Marital status gains a little from every way of sharing, and income seems to
-# pay for it: the paper's seesaw. But nearly all intervals reach across zero, and where many are
-# looked at, some exclude it by chance. That the points lie together is no evidence either: all are
-# differences to the same three fits of the reference, whose luck moves them all. And the intervals
-# are about seeds; what another draw of the rows would change is not in them. So at this size no
-# system is shown to be better than another. More rows, more seeds or folds (``cv``) would tell.
+# pay for it: the paper's seesaw. But all intervals reach across zero. That the points lie together
+# is no evidence either: all are differences to the same three fits of the reference, whose luck
+# moves them all. And the intervals are about seeds; what another draw of the rows would change is
+# not in them. So at this size no system is shown to be better than another. More rows, more seeds
+# or folds (``cv``) would tell.
 
 # %%
 # Where the experts go
