@@ -5,12 +5,11 @@ training rows are taken.
 """
 
 import argparse
-import json
 import time
 
 import numpy as np
 import torch
-from common import RESULTS, save
+from common import kept, save
 from data_sets import DATA_SETS, score
 from peers import ple
 from sklearn.model_selection import train_test_split
@@ -41,7 +40,6 @@ CHANGES = {
 }
 SETS = ("nhefs", "support2", "census")
 N_ROWS = 20_000
-PATH = RESULTS / "ablation.json"
 
 
 def main():
@@ -50,7 +48,7 @@ def main():
     parser.add_argument("--seeds", type=int, default=2, help="how many, from 0 on")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    rows = json.loads(PATH.read_text())["results"] if PATH.exists() else []
+    rows = kept("ablation")
     there = {(row["data"], row["change"], row["seed"]) for row in rows}
     for name in options.data:
         data = DATA_SETS[name]()

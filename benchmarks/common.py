@@ -2,6 +2,8 @@
 
 import json
 import platform
+import subprocess
+import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -20,6 +22,19 @@ def save(name, results, libraries=LIBRARIES, **others):
     partial = RESULTS / f"{name}.json.part"
     partial.write_text(f"{head}[\n{rows}\n ]\n}}\n")
     partial.replace(RESULTS / f"{name}.json")
+
+
+def kept(name):
+    """Give the results that are kept by now."""
+    path = RESULTS / f"{name}.json"
+    return json.loads(path.read_text())["results"] if path.exists() else []
+
+
+def in_own_process(script, *arguments):
+    """Run a script, and give what the last line that it prints says in JSON."""
+    command = [sys.executable, script, *map(str, arguments)]
+    printed = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+    return json.loads(printed.splitlines()[-1])
 
 
 def versions(libraries):

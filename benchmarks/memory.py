@@ -4,14 +4,13 @@ Peaks are of resident memory over what is held when X and y are made and the lib
 """
 
 import json
-import subprocess
 import sys
 import threading
 
 import numpy as np
 import pandas as pd
 import psutil
-from common import save
+from common import in_own_process, save
 from scipy import sparse
 
 N_ROWS, N_COLUMNS = 1_000_000, 50
@@ -65,16 +64,22 @@ def size(X):
 
 
 class Peak(threading.Thread):
-    """Watches the process's resident memory."""
+    """Watches how far the process's resident memory rises within a with block."""
 
-    def __init__(self):
-        super().__init__(daemon=True)
+    def __enter__(self):
         self.memory, self.done = psutil.Process().memory_info, threading.Event()
-        self.start_bytes = self.peak_bytes = self.memory().rss
+        self.daemon, self.rise_bytes = True, 0
+        self.start_bytes = self.memory().rss
+        self.start()
+        return self
 
     def run(self):
         while not self.done.wait(0.002):
-            self.peak_bytes = max(self.peak_bytes, self.memory().rss)
+            self.rise_bytes = max(self.rise_bytes, self.memory().rss - self.start_bytes)
+
+    def __exit__(self, *error):
+        self.done.set()
+        self.join()
 
 
 def measure(form):
@@ -84,13 +89,10 @@ def measure(form):
     def fit(X, n_rows):
         rng = np.random.default_rng(1)
         y = np.column_stack([rng.integers(0, 2, n_rows), rng.normal(size=n_rows)])
-        watch = Peak()
-        watch.start()
         params = {"batch_size": 4096, "max_epochs": 1, "n_members": 1, "random_state": 0}
-        PLEClassifierRegressor(**params).fit(X, y)
-        watch.done.set()
-        watch.join()
-        return y.nbytes, watch.peak_bytes - watch.start_bytes
+        with Peak() as peak:
+            PLEClassifierRegressor(**params).fit(X, y)
+        return y.nbytes, peak.rise_bytes
 
     fit(FORMS[form](5000), 5000)  # Warms up.
     X = FORMS[form](N_ROWS)
@@ -104,9 +106,7 @@ def main():
         return
     results = []
     for form in FORMS:
-        command = [sys.executable, __file__, form]
-        lines = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-        row = json.loads(lines.splitlines()[-1])
+        row = in_own_process(__file__, form)
         row["extra / X"] = row["extra"] / row["X"]
         print({k: v if isinstance(v, str) else round(v, 2) for k, v in row.items()}, flush=True)
         results.append(row)

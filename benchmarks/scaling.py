@@ -6,13 +6,11 @@ Peaks of memory are of fit alone, over what is held when X and y are made.
 
 import argparse
 import json
-import subprocess
-import sys
 
 import numpy as np
 import torch
 from accuracy import evaluate
-from common import RESULTS, save
+from common import in_own_process, kept, save
 from data_sets import synthetic_mixed
 from memory import Peak, size
 from peers import PEERS
@@ -21,7 +19,6 @@ from threadpoolctl import threadpool_limits
 MODELS = ("LightGBM", "LightGBM, early stopping", "PLE")
 SIZES = (500, 5_000, 50_000, 500_000)
 N_TEST = 20_000
-PATH = RESULTS / "scaling.json"
 KEY = ("rows", "model", "seed")
 
 
@@ -29,20 +26,17 @@ def measure(n_rows, model, seed):
     """Fit and predict once, on one thread."""
     torch.set_num_threads(1)
     data = synthetic_mixed(n_rows, N_TEST)
-    watch = Peak()
+    peak = Peak()
 
     def fit(*args):
-        watch.start()
-        predict = PEERS[model](*args)
-        watch.done.set()
-        watch.join()
-        return predict
+        with peak:
+            return PEERS[model](*args)
 
     with threadpool_limits(1):
         row = evaluate(fit, data, seed)
     row["mean_score"] = float(np.mean(list(row["scores"].values())))
     row["X_mb"] = float(size(data.X_train)) / 1e6
-    return row | {"extra_mb": (watch.peak_bytes - watch.start_bytes) / 1e6}
+    return row | {"extra_mb": peak.rise_bytes / 1e6}
 
 
 def main():
@@ -56,15 +50,14 @@ def main():
         n_rows, model, seed = options.one
         print(json.dumps(measure(int(n_rows), model, int(seed))))
         return
-    rows = json.loads(PATH.read_text())["results"] if PATH.exists() else []
+    rows = kept("scaling")
     there = {tuple(row[k] for k in KEY) for row in rows}
     runs = [(n, m, s) for n in options.rows for m in options.models for s in range(options.seeds)]
     for run in runs:
         if run in there:
             continue
-        command = [sys.executable, __file__, "--one", *map(str, run)]
-        lines = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
-        rows.append(dict(zip(KEY, run, strict=True)) | json.loads(lines.splitlines()[-1]))
+        row = in_own_process(__file__, "--one", *run)
+        rows.append(dict(zip(KEY, run, strict=True)) | row)
         print(*run, round(rows[-1]["mean_score"], 4), rows[-1]["fit_cpu_seconds"], flush=True)
         save("scaling", sorted(rows, key=lambda row: row["rows"]))
 

@@ -1,17 +1,11 @@
 """Runs of systems on data, kept one by one, so that they can be broken off and go on later."""
 
-import json
 import time
 
 import torch
-from common import RESULTS, save
+from common import kept, save
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
-
-
-def load(name):
-    path = RESULTS / f"{name}.json"
-    return json.loads(path.read_text())["results"] if path.exists() else []
 
 
 def run(name, settings, n_seeds, prepare, evaluate):
@@ -21,7 +15,7 @@ def run(name, settings, n_seeds, prepare, evaluate):
     there is to keep of a fitted one, its scores by task first of all. All on one thread.
     """
     torch.set_num_threads(1)
-    rows = load(name)
+    rows = kept(name)
     there = {(row["setting"], row["system"], row["seed"]) for row in rows}
     for setting in settings:
         data, systems = prepare(setting)
