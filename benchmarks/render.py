@@ -4,219 +4,12 @@ import json
 
 import numpy as np
 import pandas as pd
+import texts
 from common import RESULTS
 from ranks import draw, mean_ranks
 
 PAGE = RESULTS.parents[1] / "docs" / "benchmarks.rst"
 PICTURE = PAGE.parent / "images" / "accuracy.png"
-HEAD = """Benchmarks
-==========
-
-What was measured, by the scripts in ``benchmarks/``, on one thread. Seconds are to be compared
-within a table, and all but those of the accuracy come from one run. Results lie beside the scripts
-as JSON; ``python benchmarks/render.py`` makes this page. PLE in the first two tables has its
-present defaults, and so in that by rows; the others are older than its linear path, the clipping
-of numbers and members that differ in steps.
-"""
-EPOCH = """
-Time of an epoch
-----------------
-
-CPU seconds for an epoch of {rows} rows of Census-Income, batches of 256, against a plain torch
-loop with the same network and optimizer over batches that were cut before, and against skorch as
-it comes; one member, without embeddings of numbers. Medians of the runs; the ratio is that of the
-estimator to the plain loop, with its range.
-"""
-GRID = """
-A grid search
--------------
-
-8 settings × 3 folds and a refit on NHEFS (1,629 rows):
-:class:`~sklearn_ple.PLEClassifierRegressor` on all six tasks, against scikit-learn's
-``MLPRegressor`` on one; one member, without embeddings of numbers. Batches of 64, at most 100
-epochs, early stopping. Median seconds of {n} runs.
-"""
-ACCURACY = """
-Accuracy
---------
-
-:class:`~sklearn_ple.PLEClassifierRegressor` beside boosting and other networks on {n} data sets
-with {tasks} tasks, by ``benchmarks/accuracy.py``. Only "PLE" and "CatBoost
-MultiRMSEWithMissingValues" learn a data set's tasks together; all others fit a model for each
-task, on the rows that have its label. Models have their libraries' defaults, but for "LightGBM,
-early stopping" (learning rate 0.05, at most 2,000 rounds, patience 50 on a tenth of the training
-rows), "PLE, tuned" (the best of 8 random settings on a fifth of the training rows) and RealMLP,
-which chooses the epoch by cross-entropy, without label smoothing, as its documentation advises
-where probabilities count. MLP, RealMLP and TabM get missing numbers imputed, with an indicator.
-RealMLP and TabM were run where they could be: a fit of TabM takes 350 s of CPU on NHEFS, our
-smallest set, and hours on Census-Income. The tables say how many seeds each model had.
-
-Choices were made on training rows. But five earlier sets of PLE's defaults had been scored on the
-test rows too, and what was seen there led to trials on training rows: poor results on the
-synthetic mixed set to steps that start at zero and later to members that differ in them, poor ones
-on River flow and Tox21 to the linear path, the clipping of numbers and narrower embeddings of many
-(see below). The scores shown are the first ones of the present defaults.
-
-.. image:: images/{picture}
-   :alt: Every model's mean rank, on each data set and in all
-
-Mean ranks of the scores, 1 being best: over all tasks, and over the data sets, so that one with
-many tasks counts no more than others. Models that ran on nearly all tasks are ranked among each
-other, on the {ranked} tasks on which they all ran; any other among these and itself, on those of
-them on which it ran.
-"""
-SCORES = """
-The scores: area under the ROC curve of tasks with two classes, its mean over the classes, each
-against the rest, of tasks with more, R² of numbers; mean and standard deviation over the seeds,
-the best mean in bold. Seconds are of CPU time on one thread, summed over the tasks, since the
-machine had other work in the meantime.
-"""
-ABLATION = """
-What each default is worth
---------------------------
-
-One change of the defaults at a time, by ``benchmarks/ablation.py``: the mean score over a data
-set's tasks on a fifth of the training rows, held out, and the CPU seconds of fit and prediction;
-the test rows took no part. Of Census-Income 20,000 training rows are taken. Seeds: {seeds}. On so
-small a table as NHEFS, whose fifth are 228 persons, differences below .01 mean little.
-{{table}}
-Periodic embeddings are above the defaults on all three, at 1.3 to 2.4 times the time, and on the
-synthetic mixed set (.775, defaults .772; two splits, four members). But with all rows of
-Census-Income, on one split, they are below: .9715, defaults .9728.
-
-The defaults were chosen in trials of this kind on several data sets, of one seed each, by the
-score on held-out training rows. What they showed:
-
-- **Members.** Eight networks with all parameters of their own gained most: .642 on SUPPORT2, one
-  network .629. Eight that shared their embeddings, with adapters in the manner of BatchEnsemble
-  and TabM before or within the experts, or with gates and towers of their own alone, had .628 to
-  .631 at up to the same cost on a CPU; even sharing the embeddings alone lost the gain (.630). So
-  members share nothing.
-- **Numbers.** Where amounts are mostly zero, piecewise-linear embeddings need steps beside them:
-  income on Census-Income .9501 without, .9511 with. For smooth targets steps are noise (synthetic
-  mixed: .776 without, .754 with), less so where they start at zero (.764).
-- **Steps of smooth columns.** For columns without a value that a tenth of the rows share, these
-  steps were tried for all members, for none, at a quarter, and from none in the first member to
-  all in the last, or the other way round. In this order: synthetic mixed .762, .772, .770, .772,
-  .765 (two splits, four members); SUPPORT2 .6505, .6540, .6540, .6535, .6526 (three splits); NHEFS
-  .316, .315, .315, .315, not tried (four). The logarithm of 1 - R² of River flow is .23, .31, .27
-  with two members. Without them the sinusoids fall from .891 to .875 (two members), but not with
-  members that differ (.980, .981 before; four members). On Census-Income they make no difference
-  (.9540 and .9947 both times), but at a fifth of the rate in all columns income has .9528.
-- **Clipping and linear path.** On three chronological splits of River flow's training rows (later
-  ones held out, two members) the mean over the gauges of the logarithm of 1 - R² is .32 with
-  neither, .26 with clipping, .23 with both, and .31 for LightGBM, .07 for ridge regression. The
-  mean score is .314, .317 and .316 on NHEFS (four splits), .823, .826 and .825 on Tox21 (three,
-  two members), .889, .884 and .891 on the sinusoids (one, two members); clipping alone has .648 on
-  SUPPORT2, without it .649 (three, four members). Three times as fast the linear path overfits:
-  .305 on NHEFS, with another way of clipping.
-- **Many numbers.** On Tox21, which has 217, embeddings of 3 have .828, of 8 .825, in two thirds of
-  the time. The 100 sinusoids lose by narrower ones (6: .888, 8: .891). So they are 8 up to 100
-  numbers, and 800 in all beyond: 4 on Tox21, a width that was not tried apart.
-- **Bins.** Large tables bear many: income .9553 with 64 and .9563 with 128 on one split, .9508 and
-  .9515 on another. Small ones do not: SUPPORT2 .649 with 32 or 64, .636 with 128. So their number
-  follows the root of the rows.
-- **Dropout.** River flow wants none (mean R² .997, with .3 for all members .993), patients and
-  respondents want some. Members with rates from none to twice the mean, weighed by their
-  validation, had .996.
-- **Refit.** On held-out training rows a second training on all rows raised the mean of SUPPORT2
-  from .648 to .651 (sfdm2 .786 to .792, totmcst .613 to .618) and of NHEFS from .285 to .288; on
-  the synthetic mixed set it made no difference (.766 to .765).
-- **Epochs.** On NHEFS and SUPPORT2 15, 20, 28 and 40 epochs at most are level (.288, .286, .288,
-  .285; .648 for all); the synthetic mixed set wants more than 20 (.767) for one of its tasks (R²
-  .733 with 40, .730 with 30, .721 with 20). So it is 30 for small tables.
-- **Schedule.** One cycle of few epochs beat a constant rate with averaged weights on
-  Census-Income (.951 to .950) at half the cost. On SUPPORT2 a lower rate was better for its
-  smaller batches: .646 with 3e-3, .649 with 1.5e-3 or 1e-3.
-- **Feature dropout.** Alone (.3, experts' dropout 0) it raised SUPPORT2 from .6505 to .6551, but
-  the sinusoids fell from .891 to .831 and River flow got worse (.32; with two experts a task and
-  a weight decay of .1 in both). It stays low.
-- No clear gain on Census-Income: more or wider experts, experts of 256 (.9541 and .9947, from
-  .9540 and .9947, at 2.7 times the cost), two levels, SiLU, wider towers, wider embeddings, label
-  smoothing, pooling of rare categories, more weight decay, more epochs.
-"""
-MEMORY = """
-Memory
-------
-
-What ``fit`` takes at its peak beyond X and y, for 1,000,000 rows of 50 columns (the sparse matrix:
-1,000 columns, 3 % of them filled; the mixed frame has 52) and two tasks: one epoch, batches of
-4,096, one member, a process each. More members take more for parameters and batches, which does
-not grow with the rows.
-"""
-CALIBRATION = """
-Calibration
------------
-
-:class:`~sklearn_ple.PLEClassifierRegressor` on Census-Income, calibrated on a fifth of the
-training rows that it was not fitted on: expected calibration error (ten bins, equally wide or of
-equally many rows, in percentage points), log loss and accuracy on the test rows; {n} seed(s).
-"""
-COVERAGE = """
-Intervals
----------
-
-Which share of the test labels lies in intervals that are to hold 90 % of them, and how wide these
-are, in standard deviations of the labels: between the .05 and .95 quantiles of tasks of kind
-"quantile", and 1.645 standard deviations of ``return_std`` to both sides; means over {tasks} tasks
-of {n} seed(s), with the least and the greatest.
-"""
-SCALING = """
-From 500 rows on
-----------------
-
-The defaults on the synthetic mixed tasks, by ``benchmarks/scaling.py``: as many training rows as
-told, 20,000 test rows; mean score over the four tasks with its standard deviation over {seeds}
-seeds (where none is told, of one), CPU seconds of the fit, and what it takes in memory at its peak
-beyond X, y and what was imported. LightGBM fits a model for each task, one after the other.
-"""
-DATA_SETS = {
-    "nhefs": (
-        "NHEFS",
-        3,
-        "1,140 persons to train on, 489 to test; 46 features. Little can be foretold here: what "
-        "counts is not to overfit.",
-    ),
-    "support2": (
-        "SUPPORT2",
-        3,
-        "6,373 seriously ill patients to train on, 2,732 to test; 29 features.",
-    ),
-    "rf1": (
-        "River flow",
-        3,
-        "Eight gauges' flow 48 hours ahead, in R²; 4,108 hours to train on, 5,017 later ones to "
-        "test, with floods that the earlier ones did not have; 64 features.",
-    ),
-    "tox21": (
-        "Tox21",
-        3,
-        "Twelve assays of toxicity, in AUC; 6,404 molecules to train on, 1,602 to test; 217 "
-        "descriptors by RDKit.",
-    ),
-    "synthetic_mixed": (
-        "Synthetic, mixed",
-        3,
-        "10,000 rows to train on, 5,000 to test; 10 numbers and 4 categories with interactions, "
-        "a tenth of the cells and 30 % of the labels missing.",
-    ),
-    "synthetic_sinusoids": (
-        "Synthetic, sinusoids",
-        3,
-        "Two related regressions after the MMoE paper, in R²; 20,000 rows to train on, 10,000 to "
-        "test; 100 features.",
-    ),
-    "census": (
-        "Census-Income",
-        4,
-        "In AUC; 66,508 rows to train on, 33,254 to test; 39 features.",
-    ),
-    "census_no_education": (
-        "Census-Income without education",
-        4,
-        "As above, without education among the features, as the papers have it.",
-    ),
-}
 
 
 def load(name):
@@ -254,7 +47,7 @@ def epoch_time():
             ],
         }
     )
-    return EPOCH.format(rows="66,508") + table(rows) + versions(record)
+    return texts.EPOCH.format(rows="66,508") + table(rows) + versions(record)
 
 
 def grid_search():
@@ -264,7 +57,7 @@ def grid_search():
     rows = pd.DataFrame(
         {"seconds": median["seconds"].round(1), "CPU seconds": median["cpu_seconds"].round(1)}
     )
-    return GRID.format(n=int(runs.size().min())) + table(rows) + versions(record)
+    return texts.GRID.format(n=int(runs.size().min())) + table(rows) + versions(record)
 
 
 def ablation():
@@ -278,12 +71,12 @@ def ablation():
         scores = mean.loc[changes].map("{:.4f}".format)
         if spread["defaults"] > 0:
             scores["defaults"] += f" ({spread['defaults']:.4f})"
-        title = DATA_SETS[name][0]
+        title = texts.DATA_SETS[name][0]
         rows[title] = scores
         rows[f"{title}, s"] = of_change["cpu_seconds"].mean().loc[changes].map("{:.0f}".format)
     n_seeds = runs.groupby("data", sort=False)["seed"].nunique()
-    seeds = ", ".join(f"{DATA_SETS[name][0]} {n}" for name, n in n_seeds.items())
-    text = ABLATION.format(seeds=seeds).replace("{table}", table(rows))
+    seeds = ", ".join(f"{texts.DATA_SETS[name][0]} {n}" for name, n in n_seeds.items())
+    text = texts.ABLATION.format(seeds=seeds).replace("{table}", table(rows))
     return text + versions(record)
 
 
@@ -305,7 +98,7 @@ def scaling():
         },
         index=pd.Index([f"{n:,}" for n, _ in mean.index], name="rows"),
     )
-    text = SCALING.format(seeds=runs["seed"].nunique())
+    text = texts.SCALING.format(seeds=runs["seed"].nunique())
     return text + table(shown) + versions(record)
 
 
@@ -320,7 +113,7 @@ def memory():
             "extra / X": rows["extra / X"].map("{:.2f}".format),
         }
     )
-    return MEMORY + table(shown) + versions(record)
+    return texts.MEMORY + table(shown) + versions(record)
 
 
 def calibration():
@@ -340,7 +133,7 @@ def calibration():
         },
         index=pd.Index(means.index.get_level_values("task"), name="task"),
     )
-    return CALIBRATION.format(n=runs["seed"].nunique()) + table(shown) + versions(record)
+    return texts.CALIBRATION.format(n=runs["seed"].nunique()) + table(shown) + versions(record)
 
 
 def coverage():
@@ -356,16 +149,18 @@ def coverage():
             ],
             "width": groups["width"].mean().map("{:.2f}".format).to_numpy(),
         },
-        index=pd.Index([DATA_SETS[name][0] for name, _ in least.index], name="data"),
+        index=pd.Index([texts.DATA_SETS[name][0] for name, _ in least.index], name="data"),
     )
-    text = COVERAGE.format(n=runs["seed"].nunique(), tasks=runs["task"].nunique())
+    text = texts.COVERAGE.format(n=runs["seed"].nunique(), tasks=runs["task"].nunique())
     return text + table(shown) + versions(record)
 
 
 def accuracy():
     record = load("accuracy")
     rows = pd.DataFrame(record["results"])
-    runs = {name: rows[rows["data"] == name] for name in DATA_SETS if name in set(rows["data"])}
+    runs = {
+        name: rows[rows["data"] == name] for name in texts.DATA_SETS if name in set(rows["data"])
+    }
     scores = {name: pd.DataFrame(run["scores"].tolist()) for name, run in runs.items()}
     means = pd.concat(
         {name: scores[name].groupby(run["model"].to_numpy()).mean() for name, run in runs.items()},
@@ -373,17 +168,17 @@ def accuracy():
         names=["data", "task"],
     )
     summary, by_data = mean_ranks(means)
-    draw(summary, by_data, {name: DATA_SETS[name][0] for name in runs}, PICTURE)
-    text = ACCURACY.format(
+    draw(summary, by_data, {name: texts.DATA_SETS[name][0] for name in runs}, PICTURE)
+    text = texts.ACCURACY.format(
         n=len(runs),
         tasks=means.shape[1],
         picture=PICTURE.name,
         ranked=int(summary["tasks"].max()),
     )
     digits = {name: summary[name].map("{:.2f}".format) for name in ("by task", "by data set")}
-    text += table(summary.assign(**digits)) + SCORES
+    text += table(summary.assign(**digits)) + texts.SCORES
     for name, run in runs.items():
-        title, n_digits, about = DATA_SETS[name]
+        title, n_digits, about = texts.DATA_SETS[name]
         ranks = means[name].dropna().rank(ascending=False).mean(axis=1)
         order = ranks.sort_values(kind="stable").index
         text += f"\n{title}\n{'~' * len(title)}\n\n{about}\n"
@@ -423,4 +218,4 @@ if __name__ == "__main__":
         calibration,
         coverage,
     )
-    PAGE.write_text(HEAD + "".join(section() for section in sections))
+    PAGE.write_text(texts.HEAD + "".join(section() for section in sections))
