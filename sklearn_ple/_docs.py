@@ -109,8 +109,11 @@ n_bins : int or "auto", default="auto"
     "linear_path": """
 linear_path : bool, default=True
     Whether to add a linear function of the numbers and the indicators of missing ones to each
-    task's outputs, learnt with the network, as the wide part of Cheng et al. (DLRS 2016) is. False
-    for the network as its authors have it.""",
+    task's outputs, learnt with the network, as the wide part of Cheng et al. (DLRS 2016) is. For
+    tasks of kind "regression" it starts from ridge regression, whose penalty generalized
+    cross-validation chooses: wholly in the first member, less and less in further ones, from zero
+    in the last. Elsewhere, and for sparse X, it starts at zero. False for the network as its
+    authors have it.""",
     "feature_dropout": """
 feature_dropout : float, default=0.1
     Share of the features, coordinates of embeddings included, that are dropped in training, on

@@ -29,6 +29,7 @@ from .nn import TabularNetwork, member_rates
 from .numeric import NumericFeatures
 from .parameters import SharedParameters
 from .representations import Representations
+from .ridge import ridge_start
 from .search_space import SearchSpace
 from .targets import Labels, TargetEncoder, read_targets
 from .task_view import TaskViewMixin
@@ -205,9 +206,10 @@ class MultiTaskEstimator(
             ).fit(table, sample_weight=weights.mean(axis=1))
         numbers, codes = self._features.transform(table)
         if not resume:
+            learnt_from = targets, weights, self._targets.tasks
             self._numeric = NumericFeatures(self.numeric_embedding, self.n_bins)
-            plain = numbers[:, : self._features.n_columns_]
-            self._numeric.fit(plain, targets, weights, self._targets.tasks)
+            self._numeric.fit(numbers[:, : self._features.n_columns_], *learnt_from)
+            self._linear_start = ridge_start(numbers, *learnt_from) if self.linear_path else None
         loss_weights = weights * class_weights(completed, self._targets.tasks, self.class_weight)
         return (numbers, codes, targets, loss_weights), labels, weights
 
@@ -278,6 +280,7 @@ class MultiTaskEstimator(
             n_views=n_views,
             n_tasks=len(tasks),
             n_linear=sum(n_outputs) if self.linear_path else 0,
+            linear_start=self._linear_start,
             link=self._dependence.link(),
         )
 

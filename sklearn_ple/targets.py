@@ -63,6 +63,8 @@ class Labels:
 
     def drop(self, mask: np.ndarray) -> Labels:
         """Drop the labels in a mask of shape (n_rows,), as if they were missing."""
+        if not (mask & self.mask).any():
+            return self
         return replace(self, observed=self.observed[~mask[self.mask]], mask=self.mask & ~mask)
 
     def infer_kind(self, family: str | None) -> str:

@@ -29,7 +29,7 @@ LAYERS = [
         "intervals",
         "task_view",
     },
-    {"training", "features", "numeric", "targets", "weights", "balancing"},
+    {"training", "features", "numeric", "ridge", "targets", "weights", "balancing"},
     {"nn", "tasks", "scaling", "bins"},
 ]
 MAY_IMPORT = {

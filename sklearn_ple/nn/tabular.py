@@ -72,6 +72,10 @@ class TabularNetwork(nn.Module):
         Number of tasks that the members have in common.
     n_linear : int, default=0
         Number of a member's outputs, to which the linear path leads; 0 for no such path.
+    linear_start : array-like of shape (n_linear, n_numbers), optional
+        What the linear path of the first member adds to the outputs at the start, for each number.
+        Further members start with less and less of it, the last one at zero; one alone with half.
+        Zero by default.
     link : callable, optional
         Maps the outputs to outputs of the same shape.
 
@@ -113,6 +117,7 @@ class TabularNetwork(nn.Module):
         n_views: int | None = None,
         n_tasks: int = 1,
         n_linear: int = 0,
+        linear_start: Any = None,
         link: Callable[[Tensor], Tensor] | None = None,
     ):
         super().__init__()
@@ -134,6 +139,12 @@ class TabularNetwork(nn.Module):
         if n_linear and n_numbers:
             self.linear = BatchedLinear(n_members, 1, n_numbers, n_linear, bias=False)
             nn.init.zeros_(self.linear.weight)
+            if linear_start is not None:
+                # What is linear also shows the body what to look for: some members are left it.
+                shares = torch.linspace(1, 0, n_members) if n_members > 1 else torch.tensor([0.5])
+                start = torch.as_tensor(linear_start, dtype=self.linear.weight.dtype)
+                with torch.no_grad():
+                    self.linear.weight.add_(shares[:, None, None] * start / _LINEAR_FACTOR)
 
     def forward(self, numbers: Tensor, codes: Tensor) -> Tensor:
         """Compute the outputs of all tasks.

@@ -136,6 +136,20 @@ def test_the_linear_path_starts_at_zero_and_learns():
     assert network.linear.weight.grad.all()
 
 
+@pytest.mark.parametrize("shares", [[0.5], [1, 0], [1, 0.5, 0]])
+def test_members_linear_paths_start_with_less_and_less(shares):
+    start = [[3.0, -1.0], [0.0, 2.0]]
+    body = partial(PLE, n_outputs=[1, 1], n_members=len(shares))
+    options = {"n_members": len(shares), "n_linear": 2, "linear_start": start}
+    network = TabularNetwork(2, [], body, **options)
+    numbers, codes = torch.randn(5, 2), torch.empty(5, 0, dtype=torch.int64)
+    outputs = network(numbers, codes)
+    nn.init.zeros_(network.linear.weight)
+    for share, added in zip(shares, outputs - network(numbers, codes), strict=True):
+        expected = share * smooth_clip(numbers) @ torch.tensor(start).T
+        torch.testing.assert_close(added, expected, rtol=1e-4, atol=1e-5)
+
+
 @pytest.mark.parametrize(("n_numbers", "n_linear"), [(2, 0), (0, 2)])
 def test_without_linear_outputs_or_numbers_there_is_no_linear_path(n_numbers, n_linear):
     network = TabularNetwork(n_numbers, [4], partial(PLE, n_outputs=[1, 1]), n_linear=n_linear)

@@ -1,0 +1,56 @@
+"""Where the linear path starts: ridge regressions of the tasks that are numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from scipy import sparse
+from sklearn.linear_model import RidgeCV
+
+from .nn.tabular import smooth_clip
+from .tasks import Task
+
+# Penalties to choose from by generalized cross-validation, for rows of mean weight 1.
+_PENALTIES = (1e1, 1e2, 1e3, 1e4)
+# The most rows and numbers that a regression is learnt from.
+_MAX_ROWS, _MAX_NUMBERS = 50_000, 2**22
+
+
+def ridge_start(
+    numbers: Any, targets: np.ndarray, weights: np.ndarray, tasks: Sequence[Task]
+) -> np.ndarray | None:
+    """Learn linear functions of the numbers that predict the tasks of kind "regression".
+
+    Parameters
+    ----------
+    numbers : ndarray or CSR matrix of shape (n_rows, n_numbers)
+        The standardised numbers, with the indicators of missing ones.
+    targets, weights : ndarray of shape (n_rows, n_tasks)
+        The encoded labels, and their weights, 0 where there is none.
+    tasks : sequence of Task
+        The fitted tasks.
+
+    Returns
+    -------
+    ndarray of shape (sum of n_outputs, n_numbers) or None
+        The coefficients of the clipped numbers, without intercepts; zero for other tasks. None if
+        all are zero: where no task is of that kind, there are no numbers, or they are sparse.
+    """
+    is_regression = [task.kind == "regression" for task in tasks]
+    if sparse.issparse(numbers) or not numbers.shape[1] or not any(is_regression):
+        return None
+    most = max(1, min(_MAX_ROWS, _MAX_NUMBERS // numbers.shape[1]))
+    coefficients = [np.zeros((task.n_outputs, numbers.shape[1])) for task in tasks]
+    for position in np.flatnonzero(is_regression):
+        rows = np.flatnonzero(weights[:, position])
+        if len(rows) < 2:
+            continue
+        rows = rows[:: -(-len(rows) // most)]
+        clipped = smooth_clip(torch.as_tensor(numbers[rows], dtype=torch.float64)).numpy()
+        counts = weights[rows, position]
+        ridge = RidgeCV(_PENALTIES).fit(clipped, targets[rows, position], counts / counts.mean())
+        coefficients[position][:] = ridge.coef_
+    return np.concatenate(coefficients)

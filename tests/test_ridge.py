@@ -1,0 +1,146 @@
+"""Where the linear path starts, against ridge regression written out."""
+
+import numpy as np
+import pytest
+from scipy import sparse
+
+from sklearn_ple import PLEClassifierRegressor, PLERegressor, ridge
+from sklearn_ple.ridge import ridge_start
+from sklearn_ple.tasks import TASK_KINDS
+
+PENALTIES = (10.0, 100.0, 1000.0, 10000.0)
+
+
+def tasks_of(*kinds):
+    tasks = [TASK_KINDS[kind](f"y{position}") for position, kind in enumerate(kinds)]
+    for task in tasks:
+        labels = np.array(["a", "b", "c"], dtype=object) if task.has_classes else np.arange(3.0)
+        task.fit(labels, np.ones(3), None)
+    return tasks
+
+
+def written_out(x, y, weights, penalty):
+    """Coefficients of weighted ridge regression with an intercept that is not penalised."""
+    x, y = (part - np.average(part, axis=0, weights=weights) for part in (x, y))
+    gram = (weights[:, None] * x).T @ x + penalty * np.eye(x.shape[1])
+    return np.linalg.solve(gram, (weights[:, None] * x).T @ y)
+
+
+def loo_error(x, y, penalty):
+    """The squared error of rows that take no part, one after the other."""
+    errors = []
+    for row in range(len(x)):
+        others = np.arange(len(x)) != row
+        coefficients = written_out(x[others], y[others], np.ones(len(x) - 1), penalty)
+        offset = y[others].mean() - x[others].mean(axis=0) @ coefficients
+        errors.append((y[row] - x[row] @ coefficients - offset) ** 2)
+    return np.mean(errors)
+
+
+@pytest.fixture
+def random():
+    return np.random.RandomState(0)
+
+
+@pytest.mark.parametrize("noise", [0.1, 3.0, 30.0])
+def test_the_penalty_is_the_best_one_for_rows_left_out(random, noise):
+    x = random.normal(size=(60, 4)).astype(np.float32)
+    y = x @ [1.0, -2.0, 0.0, 0.5] + noise * random.normal(size=60)
+    start = ridge_start(x, y[:, None], np.ones((60, 1)), tasks_of("regression"))
+    clipped = x / np.sqrt(1 + (x / 3.0) ** 2)
+    best = min(PENALTIES, key=lambda penalty: loo_error(clipped, y, penalty))
+    expected = written_out(clipped, y, np.ones(60), best)
+    np.testing.assert_allclose(start, expected[None], rtol=1e-4, atol=1e-7)
+
+
+def test_labels_count_by_their_weights_whatever_the_unit(random):
+    x, y = random.normal(size=(50, 3)), random.normal(size=(50, 2))
+    weights = random.uniform(0, 2, size=(50, 2))
+    tasks = tasks_of("regression", "regression")
+    start = ridge_start(x, y, weights, tasks)
+    np.testing.assert_allclose(ridge_start(x, y, 1e6 * weights, tasks), start, rtol=1e-6)
+    clipped, parts = x / np.sqrt(1 + (x / 3.0) ** 2), weights / weights.mean(axis=0)
+    for task, coefficients in enumerate(start):
+        candidates = [written_out(clipped, y[:, task], parts[:, task], p) for p in PENALTIES]
+        assert min(abs(candidate - coefficients).max() for candidate in candidates) < 1e-6
+
+
+def test_rows_without_a_label_take_no_part(random):
+    x, y, weights = random.normal(size=(40, 3)), random.normal(size=(40, 2)), np.ones((40, 2))
+    weights[25:, 0], y[25:, 0] = 0, 1e6
+    tasks = tasks_of("regression", "regression")
+    start = ridge_start(x, y, weights, tasks)
+    alone = ridge_start(x[:25], y[:25, :1], weights[:25, :1], tasks[:1])
+    np.testing.assert_allclose(start[:1], alone)
+
+
+def test_other_tasks_start_at_zero(random):
+    kinds = "multiclass", "regression", "quantile", "count"
+    x, y = random.normal(size=(40, 3)), random.uniform(size=(40, 4))
+    start = ridge_start(x, y, np.ones((40, 4)), tasks_of(*kinds))
+    assert start.shape == (3 + 1 + 3 + 1, 3)
+    assert np.flatnonzero(start.any(axis=1)).tolist() == [3]
+
+
+@pytest.mark.parametrize(
+    ("numbers", "kind"),
+    [
+        (np.ones((5, 2)), "multiclass"),
+        (np.ones((5, 0)), "regression"),
+        (sparse.csr_matrix(np.eye(5)), "regression"),
+    ],
+)
+def test_nothing_to_start_from(numbers, kind):
+    assert ridge_start(numbers, np.ones((5, 1)), np.ones((5, 1)), tasks_of(kind)) is None
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("n_labels", [1, 2, 3])
+def test_few_labels_are_enough(random, n_labels):
+    weights = np.zeros((9, 1))
+    weights[:n_labels] = 1
+    x, y = random.normal(size=(9, 20)), random.normal(size=(9, 1))
+    start = ridge_start(x, y, weights, tasks_of("regression"))
+    assert np.isfinite(start).all()
+    assert start.any() == (n_labels > 1)
+
+
+def test_of_many_rows_some_are_enough(random, monkeypatch):
+    monkeypatch.setattr(ridge, "_MAX_NUMBERS", 30)
+    x, y = random.normal(size=(25, 3)), random.normal(size=(25, 1))
+    start = ridge_start(x, y, np.ones((25, 1)), tasks_of("regression"))
+    some = ridge_start(x[::3], y[::3], np.ones((9, 1)), tasks_of("regression"))
+    np.testing.assert_allclose(start, some)
+
+
+def test_members_start_with_less_and_less_of_it(random):
+    x = random.normal(size=(80, 3))
+    y = np.column_stack([x @ [1.0, 2.0, 0.0], random.normal(size=80) > 0])
+    estimator = PLEClassifierRegressor(n_members=3, max_epochs=1).fit(x, y)
+    weights = 0.3 * estimator._network_maker()().linear.weight.detach().numpy()
+    scale = y[:, 0].std() / x.std(axis=0)
+    np.testing.assert_allclose(weights[0, 0] * scale, [1, 2, 0], atol=0.3)
+    np.testing.assert_allclose(weights[1], weights[0] / 2)
+    assert not weights[2].any()
+    assert not weights[:, 1].any()
+
+
+def test_beyond_the_range_of_training_what_is_linear_goes_on(random):
+    x = random.normal(size=(400, 4))
+    slopes = np.array([1.0, -1.0, 2.0, 0.5])
+    y = x @ slopes
+    inside = y < np.quantile(y, 0.8)
+    options = {"random_state": 0, "max_epochs": 15, "early_stopping": False}
+    error = {}
+    for linear_path in (True, False):
+        estimator = PLERegressor(linear_path=linear_path, **options).fit(x[inside], y[inside])
+        error[linear_path] = np.mean((estimator.predict(x[~inside]) - y[~inside]) ** 2)
+    assert error[True] < 0.7 * error[False]
+
+
+def test_without_linear_path_no_regression_is_learnt(random, monkeypatch):
+    monkeypatch.setattr(ridge, "RidgeCV", None)
+    x, y = random.normal(size=(30, 2)), random.normal(size=30)
+    PLERegressor(linear_path=False, max_epochs=1).fit(x, y)
+    with pytest.raises(TypeError):
+        PLERegressor(linear_path=True, max_epochs=1).fit(x, y)
