@@ -16,7 +16,7 @@ from .tasks import Task
 # Penalties to choose from by generalized cross-validation, for rows of mean weight 1.
 _PENALTIES = (1e1, 1e2, 1e3, 1e4)
 # The most rows and numbers that a regression is learnt from.
-_MAX_ROWS, _MAX_NUMBERS = 50_000, 2**22
+_MAX_ROWS, _MAX_NUMBERS = 50_000, 2**21
 
 
 def ridge_start(

@@ -178,7 +178,9 @@ class KeepBestWeights(Callback):
         loss = epoch["valid_loss"]
         self.epochs_since_ = 0 if loss < self.best_loss_ - self.tol else self.epochs_since_ + 1
         if loss < self.best_loss_:
-            self.best_, self.best_loss_ = net.snapshot(), loss
+            # What training started from is not held any longer.
+            self.best_ = self.latest_ = net.snapshot()
+            self.best_loss_ = loss
             net.best_epoch_ = epoch["epoch"]
         if self.epochs_since_ >= self.patience:
             self._stop(net, "early stopping")
