@@ -101,13 +101,13 @@ def test_training_leaves_a_users_callback_alone(table, wrap):
     assert not hasattr(holder, "touched_")
 
 
-@pytest.mark.parametrize(("callbacks", "n_trainings"), [(None, 2), ("logger", 1)])
-def test_with_callbacks_there_is_no_second_training_unless_asked_for(
-    table, callbacks, n_trainings, capsys
-):
-    callbacks = callbacks and [Holder(None)]
-    model(callbacks=callbacks, refit="auto", verbose=1).fit(*table)
-    assert capsys.readouterr().err.count("100%") == n_trainings
+@pytest.mark.parametrize("callbacks", [None, "logger"])
+def test_with_callbacks_there_is_no_second_training_unless_asked_for(table, callbacks, capsys):
+    options = {"callbacks": callbacks and [Holder(None)], "refit": "auto", "verbose": 1}
+    model(**options).fit(*table)
+    shown = capsys.readouterr().err
+    assert "Training" in shown
+    assert ("Training on all rows" in shown) == (callbacks is None)
 
 
 # -- logs elsewhere, as the user guide has it -----------------------------------------------------
