@@ -5,8 +5,8 @@ HEAD = """Benchmarks
 
 What was measured, by the scripts in ``benchmarks/``, on one thread. Seconds are to be compared
 within a table, and all but those of the accuracy come from one run. Results lie beside the scripts
-as JSON; ``python benchmarks/render.py`` makes this page. PLE's accuracy, the ablation and the
-table of memory are those of its present defaults; the table by rows is older than the start of the
+as JSON; ``python benchmarks/render.py`` makes this page. PLE's accuracy and the table of memory are
+those of its present defaults; the ablation and the table by rows are older than the start of the
 linear path from ridge regression, the others than the linear path as a whole, the clipping of
 numbers and members that differ in steps.
 """
@@ -39,7 +39,8 @@ task, on the rows that have its label. Models have their libraries' defaults, bu
 early stopping" (learning rate 0.05, at most 2,000 rounds, patience 50 on a tenth of the training
 rows), "PLE, tuned" (the best of 8 random settings on a fifth of the training rows) and RealMLP,
 which chooses the epoch by cross-entropy, without label smoothing, as its documentation advises
-where probabilities count. MLP, RealMLP and TabM get missing numbers imputed, with an indicator.
+where probabilities count. On SUPPORT2 the random settings were tried with the defaults before the
+present ones. MLP, RealMLP and TabM get missing numbers imputed, with an indicator.
 RealMLP and TabM were run where they could be: a fit of TabM takes 350 s of CPU on NHEFS, our
 smallest set, and hours on Census-Income. The tables say how many seeds each model had.
 

@@ -8,12 +8,11 @@ from typing import Any
 import numpy as np
 import torch
 from scipy import sparse
-from sklearn.linear_model import RidgeCV
 
 from .nn.tabular import smooth_clip
 from .tasks import Task
 
-# Penalties to choose from by generalized cross-validation, for rows of mean weight 1.
+# Penalties to choose from by generalized cross-validation.
 _PENALTIES = (1e1, 1e2, 1e3, 1e4)
 # The most rows and numbers that a regression is learnt from.
 _MAX_ROWS, _MAX_NUMBERS = 50_000, 2**21
@@ -50,7 +49,26 @@ def ridge_start(
             continue
         rows = rows[:: -(-len(rows) // most)]
         clipped = smooth_clip(torch.as_tensor(numbers[rows], dtype=torch.float64)).numpy()
-        counts = weights[rows, position]
-        ridge = RidgeCV(_PENALTIES).fit(clipped, targets[rows, position], counts / counts.mean())
-        coefficients[position][:] = ridge.coef_
+        coefficients[position][:] = _ridge(
+            clipped, targets[rows, position], weights[rows, position]
+        )
     return np.concatenate(coefficients)
+
+
+def _ridge(X: np.ndarray, y: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Give the coefficients for the penalty of least generalized cross-validation error.
+
+    The error is that of Golub, Heath and Wahba (Technometrics 1979), for which a row of weight two
+    is the same as two rows; it is not for the leave-one-out error of scikit-learn's ``RidgeCV``.
+    """
+    X, y = (part - np.average(part, axis=0, weights=weights) for part in (X, y))
+    roots = np.sqrt(weights)
+    left, spread, right = np.linalg.svd(roots[:, None] * X, full_matrices=False)
+    along = left.T @ (roots * y)
+    rest = (roots * y) @ (roots * y) - along @ along
+    shrunk = np.array([spread**2 / (spread**2 + penalty) for penalty in _PENALTIES])
+    residuals = rest + ((1 - shrunk) ** 2) @ along**2
+    n_free = weights.sum() - 1 - shrunk.sum(axis=1)
+    errors = np.where(n_free > 0, residuals / n_free**2, np.inf)
+    best = int(np.argmin(errors))
+    return right.T @ (along * spread / (spread**2 + _PENALTIES[best]))
