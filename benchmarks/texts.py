@@ -5,9 +5,9 @@ HEAD = """Benchmarks
 
 What was measured, by the scripts in ``benchmarks/``, on one thread. Seconds are to be compared
 within a table, and all but those of the accuracy come from one run. Results lie beside the scripts
-as JSON; ``python benchmarks/render.py`` makes this page. PLE's accuracy and the table of memory are
-those of its present defaults; the ablation and the table by rows are older than the start of the
-linear path from ridge regression, the others than the linear path as a whole, the clipping of
+as JSON; ``python benchmarks/render.py`` makes this page. PLE's accuracy and the table of memory
+are those of its present defaults; the ablation and the table by rows are older than the start of
+the linear path from ridge regression, the others than the linear path as a whole, the clipping of
 numbers and members that differ in steps.
 """
 EPOCH = """
@@ -104,15 +104,15 @@ score on held-out training rows. What they showed:
   two members), .889, .884 and .891 on the sinusoids (one, two members); clipping alone has .648 on
   SUPPORT2, without it .649 (three, four members). Three times as fast the linear path overfits:
   .305 on NHEFS, with another way of clipping.
-- **Start of the linear path.** From zero in all members, from ridge regression in all, from half of
-  it in all, and from all of it in the first member to none in the last. In this order, with four
-  members where nothing else is said: the logarithm of 1 - R² of River flow, as above, .33, .10 (two
-  members), .05, -.08 to -.12 (with and without an intercept); NHEFS (eight members, four splits)
-  .299, .295, .297, .300; SUPPORT2 (two) .634, .635, not tried, .634; synthetic mixed (four) .769,
-  .767 (two splits only, .769 from zero), .768, .767; the sinusoids .978, not tried, not tried,
-  .977, but with two members .895, .802, .904, not tried: where what is linear is taken away, a
-  network does not find the direction of the waves. The other way round, from none in the first
-  member, River flow has .23. Ridge regression alone has -.09 to -.19 there.
+- **Start of the linear path.** From zero in all members, from ridge regression in all, from half
+  of it in all, and from all of it in the first member to none in the last. In this order, with
+  four members where nothing else is said: the logarithm of 1 - R² of River flow, as above, .33,
+  .10 (two members), .05, -.08 to -.12 (with and without an intercept); NHEFS (eight members, four
+  splits) .299, .295, .297, .300; SUPPORT2 (two) .634, .635, not tried, .634; synthetic mixed
+  (four) .769, .767 (two splits only, .769 from zero), .768, .767; the sinusoids .978, not tried,
+  not tried, .977, but with two members .895, .802, .904, not tried: where what is linear is taken
+  away, a network does not find the direction of the waves. The other way round, from none in the
+  first member, River flow has .23. Ridge regression alone has -.09 to -.19 there.
 - **Many numbers.** On Tox21, which has 217, embeddings of 3 have .828, of 8 .825, in two thirds of
   the time. The 100 sinusoids lose by narrower ones (6: .888, 8: .891). So they are 8 up to 100
   numbers, and 800 in all beyond: 4 on Tox21, a width that was not tried apart.
