@@ -107,7 +107,7 @@ score on held-out training rows. What they showed:
 - **Start of the linear path.** From zero in all members, from ridge regression in all, from half
   of it in all, and from all of it in the first member to none in the last. In this order, with
   four members where nothing else is said: the logarithm of 1 - R² of River flow, as above, .33,
-  .10 (two members), .05, -.08 to -.12 (with and without an intercept); NHEFS (eight members, four
+  .10 (two members), .05, -.05 to -.12 (three runs); NHEFS (eight members, four
   splits) .299, .295, .297, .300; SUPPORT2 (two) .634, .635, not tried, .634; synthetic mixed
   (four) .769, .767 (two splits only, .769 from zero), .768, .767; the sinusoids .978, not tried,
   not tried, .977, but with two members .895, .802, .904, not tried: where what is linear is taken
