@@ -151,8 +151,8 @@ What ``fit`` takes at its peak beyond X and y, for 1,000,000 rows of 50 columns 
 4,096, one member, a process each. More members take more for parameters and batches, which does
 not grow with the rows.
 
-The mixed frame takes 1.57 times X, which is small since Arrow holds its strings (with Python's
-strings it was 346 MB), and 1.49 times X and y. Half of it is the encoded table, a quarter training:
+The mixed frame takes 1.53 times X, which is small since Arrow holds its strings (with Python's it
+was 346 MB), and 1.45 times X and y. Half of it is the encoded table, a quarter training:
 embeddings of 100,000 ids, with their gradients, moments and averages.
 """
 CALIBRATION = """

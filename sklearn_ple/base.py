@@ -43,7 +43,7 @@ from .training import (
     split_rows,
     train_net,
 )
-from .weights import class_weights, weigh
+from .weights import weigh, weigh_classes
 
 
 class MultiTaskEstimator(
@@ -210,7 +210,7 @@ class MultiTaskEstimator(
             self._numeric = NumericFeatures(self.numeric_embedding, self.n_bins)
             self._numeric.fit(numbers[:, : self._features.n_columns_], *learnt_from)
             self._linear_start = ridge_start(numbers, *learnt_from) if self.linear_path else None
-        loss_weights = weights * class_weights(completed, self._targets.tasks, self.class_weight)
+        loss_weights = weigh_classes(weights, completed, self._targets.tasks, self.class_weight)
         return (numbers, codes, targets, loss_weights), labels, weights
 
     def _train(

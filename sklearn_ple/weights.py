@@ -51,6 +51,15 @@ def weigh(labels: Sequence[Any], sample_weight: Any) -> tuple[list[Any], np.ndar
     return [column.drop(w == 0) for column, w in zip(labels, weights.T, strict=True)], weights
 
 
+def weigh_classes(
+    weights: np.ndarray, labels: Sequence[Any], tasks: Sequence[Task], class_weight: Any
+) -> np.ndarray:
+    """Multiply the labels' weights by those of their classes; where there are none, copy nothing."""
+    if class_weight is None:
+        return weights
+    return weights * class_weights(labels, tasks, class_weight)
+
+
 def class_weights(labels: Sequence[Any], tasks: Sequence[Task], class_weight: Any) -> np.ndarray:
     """Spread ``class_weight`` over labels: shape (n_rows, n_tasks), one without a class."""
     names = [task.name for task in tasks]

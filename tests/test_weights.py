@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sklearn.utils.class_weight import compute_sample_weight
 
 from sklearn_ple.targets import TargetEncoder, read_targets
-from sklearn_ple.weights import class_weights, label_weights
+from sklearn_ple.weights import class_weights, label_weights, weigh_classes
 
 Y = pd.DataFrame(
     {
@@ -129,6 +129,14 @@ def test_class_weights_are_scikit_learns_on_the_observed_labels(class_weight, pe
     labels, tasks = labels_and_tasks()
     weights = class_weights(labels, tasks, class_weight)
     np.testing.assert_allclose(weights, expected_weights(per_task), rtol=1e-12)
+
+
+def test_labels_weigh_as_their_classes_do():
+    labels, tasks = labels_and_tasks()
+    weights = np.linspace(0, 1, 15).reshape(5, 3)
+    expected = weights * class_weights(labels, tasks, "balanced")
+    np.testing.assert_array_equal(weigh_classes(weights, labels, tasks, "balanced"), expected)
+    assert weigh_classes(weights, labels, tasks, None) is weights
 
 
 @pytest.mark.parametrize("y", [["a", "b", "b"], [0, 1, 1], [False, True, True]])
