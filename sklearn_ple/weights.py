@@ -54,7 +54,7 @@ def weigh(labels: Sequence[Any], sample_weight: Any) -> tuple[list[Any], np.ndar
 def weigh_classes(
     weights: np.ndarray, labels: Sequence[Any], tasks: Sequence[Task], class_weight: Any
 ) -> np.ndarray:
-    """Multiply the labels' weights by those of their classes; where there are none, copy nothing."""
+    """Multiply the labels' weights by those of their classes; without any, copy nothing."""
     if class_weight is None:
         return weights
     return weights * class_weights(labels, tasks, class_weight)
