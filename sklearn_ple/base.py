@@ -17,7 +17,7 @@ from sklearn.utils import ClassifierTags, Tags, check_consistent_length, check_r
 from sklearn.utils.validation import check_is_fitted
 
 from ._restore import all_or_nothing
-from .balancing import JointLoss, TaskWeights
+from .balancing import JointLoss
 from .calibration import CalibrationMixin
 from .class_methods import ClassMethods
 from .dependence import Dependence
@@ -209,7 +209,8 @@ class MultiTaskEstimator(
             learnt_from = targets, weights, self._targets.tasks
             self._numeric = NumericFeatures(self.numeric_embedding, self.n_bins)
             self._numeric.fit(numbers[:, : self._features.n_columns_], *learnt_from)
-            self._linear_start = ridge_start(numbers, *learnt_from) if self.linear_path else None
+            starting = self.linear_path * self._task_weights(self._targets.names).at(0)
+            self._linear_start = ridge_start(numbers, *learnt_from, starting)
         loss_weights = weigh_classes(weights, completed, self._targets.tasks, self.class_weight)
         return (numbers, codes, targets, loss_weights), labels, weights
 
@@ -224,10 +225,9 @@ class MultiTaskEstimator(
     ) -> bool:
         """Train a net, and tell whether it came to an end by itself."""
         names = self._targets.names
-        task_weights = TaskWeights(names, self.task_weights, self.task_weight_decay)
         patience = self._or_default("n_iter_no_change", len(train))
         steps = [
-            callbacks.ApplyTaskWeights(task_weights.at),
+            callbacks.ApplyTaskWeights(self._task_weights(names).at),
             callbacks.RecordEpoch(score_valid),
             *([callbacks.AverageWeights(self.weight_averaging)] if self.weight_averaging else []),
             *([callbacks.ProgressBar(names)] if self.verbose else []),

@@ -13,6 +13,7 @@ from typing import Any, ClassVar, TypeVar, dataclass_transform
 import torch
 from sklearn.utils._param_validation import Interval, RealNotInt, StrOptions
 
+from .balancing import TaskWeights
 from .nn import ACTIVATIONS, member_rates
 from .numeric import NUMERIC_EMBEDDINGS
 from .training import BY_ROWS, LR_SCHEDULES, OPTIMIZERS, default_learning_rate, is_small
@@ -130,6 +131,9 @@ class SharedParameters:
     def _or_default(self, parameter: str, n_rows: int) -> int:
         value = getattr(self, parameter)
         return BY_ROWS[parameter](n_rows) if value == "auto" else value
+
+    def _task_weights(self, names: list[str]) -> TaskWeights:
+        return TaskWeights(names, self.task_weights, self.task_weight_decay)
 
     def _learning_rate(self, n_rows: int) -> float:
         if isinstance(self.learning_rate, str):

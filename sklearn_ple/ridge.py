@@ -19,7 +19,11 @@ _MAX_ROWS, _MAX_NUMBERS = 50_000, 2**21
 
 
 def ridge_start(
-    numbers: Any, targets: np.ndarray, weights: np.ndarray, tasks: Sequence[Task]
+    numbers: Any,
+    targets: np.ndarray,
+    weights: np.ndarray,
+    tasks: Sequence[Task],
+    task_weights: np.ndarray,
 ) -> np.ndarray | None:
     """Learn linear functions of the numbers that predict the tasks of kind "regression".
 
@@ -31,19 +35,23 @@ def ridge_start(
         The encoded labels, and their weights, 0 where there is none.
     tasks : sequence of Task
         The fitted tasks.
+    task_weights : ndarray of shape (n_tasks,)
+        The tasks' weights in the loss; one without weight learns nothing here either.
 
     Returns
     -------
     ndarray of shape (sum of n_outputs, n_numbers) or None
         The coefficients of the clipped numbers, without intercepts; zero for other tasks. None if
-        all are zero: where no task is of that kind, there are no numbers, or they are sparse.
+        all are zero: where no task is of that kind and has a weight, and where there are no
+        numbers, or they are sparse.
     """
-    is_regression = [task.kind == "regression" for task in tasks]
-    if sparse.issparse(numbers) or not numbers.shape[1] or not any(is_regression):
+    counts = zip(tasks, task_weights, strict=True)
+    starts = [task.kind == "regression" and weight > 0 for task, weight in counts]
+    if sparse.issparse(numbers) or not numbers.shape[1] or not any(starts):
         return None
     most = max(1, min(_MAX_ROWS, _MAX_NUMBERS // numbers.shape[1]))
     coefficients = [np.zeros((task.n_outputs, numbers.shape[1])) for task in tasks]
-    for position in np.flatnonzero(is_regression):
+    for position in np.flatnonzero(starts):
         rows = np.flatnonzero(weights[:, position])
         if len(rows) < 2:
             continue

@@ -5,7 +5,6 @@ import pytest
 from scipy import sparse
 
 from sklearn_ple import PLEClassifierRegressor, PLERegressor, ridge
-from sklearn_ple.ridge import ridge_start
 from sklearn_ple.tasks import TASK_KINDS
 
 PENALTIES = (10.0, 100.0, 1000.0, 10000.0)
@@ -17,6 +16,11 @@ def tasks_of(*kinds):
         labels = np.array(["a", "b", "c"], dtype=object) if task.has_classes else np.arange(3.0)
         task.fit(labels, np.ones(3), None)
     return tasks
+
+
+def ridge_start(numbers, targets, weights, tasks, task_weights=1.0):
+    task_weights = np.broadcast_to(task_weights, len(tasks))
+    return ridge.ridge_start(numbers, targets, weights, tasks, task_weights)
 
 
 def written_out(x, y, weights, penalty):
@@ -84,6 +88,15 @@ def test_other_tasks_start_at_zero(random):
     start = ridge_start(x, y, np.ones((40, 4)), tasks_of(*kinds))
     assert start.shape == (3 + 1 + 3 + 1, 3)
     assert np.flatnonzero(start.any(axis=1)).tolist() == [3]
+
+
+def test_a_task_without_weight_starts_at_zero(random):
+    x, y = random.normal(size=(40, 3)), random.normal(size=(40, 2))
+    tasks = tasks_of("regression", "regression")
+    start = ridge_start(x, y, np.ones((40, 2)), tasks, [0.0, 0.5])
+    both = ridge_start(x, y, np.ones((40, 2)), tasks)
+    np.testing.assert_array_equal(start, both * [[0], [1]])
+    assert ridge_start(x, y, np.ones((40, 2)), tasks, 0.0) is None
 
 
 @pytest.mark.parametrize(

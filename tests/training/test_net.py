@@ -90,13 +90,7 @@ def test_task_weights_decay_in_closed_form(table, seen):
 
 def test_task_without_weight_learns_nothing(table):
     X, y = table
-    fitted = model(
-        task_weights=[1, 0],
-        linear_path=False,
-        max_epochs=40,
-        n_shared_experts=0,
-        learning_rate=0.01,
-    )
+    fitted = model(task_weights=[1, 0], max_epochs=40, n_shared_experts=0, learning_rate=0.01)
     score = [np.corrcoef(fitted.fit(X, y).predict(X)[:, k], y[:, k])[0, 1] for k in range(2)]
     assert score[0] > 0.8 and abs(score[1]) < 0.8
 
