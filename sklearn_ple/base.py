@@ -20,18 +20,20 @@ from ._restore import all_or_nothing
 from .balancing import JointLoss
 from .calibration import CalibrationMixin
 from .class_methods import ClassMethods
-from .dependence import Dependence
-from .features import FeatureEncoder, read_features
+from .encoding.dependence import Dependence
+from .encoding.features import FeatureEncoder, read_features
+from .encoding.labels import Labels, read_targets
+from .encoding.numeric import NumericFeatures
+from .encoding.ridge import ridge_start
+from .encoding.targets import TargetEncoder
+from .encoding.weights import weigh, weigh_classes
 from .fit_callbacks import FitCallbacks, with_callbacks
 from .html_repr import HTMLRepr
 from .intervals import Intervals, dispersion
 from .nn import TabularNetwork, member_rates
-from .numeric import NumericFeatures
 from .parameters import SharedParameters
 from .representations import Representations
-from .ridge import ridge_start
 from .search_space import SearchSpace
-from .targets import Labels, TargetEncoder, read_targets
 from .task_view import TaskViewMixin
 from .training import (
     MultiTaskNet,
@@ -43,7 +45,6 @@ from .training import (
     split_rows,
     train_net,
 )
-from .weights import weigh, weigh_classes
 
 
 class MultiTaskEstimator(

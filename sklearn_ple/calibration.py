@@ -11,8 +11,8 @@ from sklearn.isotonic import IsotonicRegression
 from sklearn.utils.metaestimators import available_if
 
 from .class_methods import knows_classes
+from .encoding.weights import weigh
 from .tasks import ClassTask
-from .weights import weigh
 
 # Where the labels are told without an error, the best temperature would be zero.
 _LOG_TEMPERATURES = (-5.0, 5.0)

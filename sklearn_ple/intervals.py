@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 from sklearn.utils.metaestimators import available_if
 
-from .targets import Labels, TargetEncoder
+from .encoding.labels import Labels
+from .encoding.targets import TargetEncoder
 from .tasks import NumberTask, Quantile
 from .training import MultiTaskNet, TableRows
 

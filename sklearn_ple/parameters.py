@@ -14,8 +14,8 @@ import torch
 from sklearn.utils._param_validation import Interval, RealNotInt, StrOptions
 
 from .balancing import TaskWeights
+from .encoding.numeric import NUMERIC_EMBEDDINGS
 from .nn import ACTIVATIONS, member_rates
-from .numeric import NUMERIC_EMBEDDINGS
 from .training import BY_ROWS, LR_SCHEDULES, OPTIMIZERS, default_learning_rate, is_small
 
 _T = TypeVar("_T")

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from scipy import stats
 
-from .numeric import NUMERIC_EMBEDDINGS
+from .encoding.numeric import NUMERIC_EMBEDDINGS
 
 _Suggest = Callable[[Any], dict[str, Any]]
 

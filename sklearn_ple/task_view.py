@@ -13,8 +13,8 @@ from sklearn.utils import Tags, _safe_indexing, check_consistent_length, get_tag
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from ._frames import to_pandas
-from .targets import read_targets
+from .encoding.frames import to_pandas
+from .encoding.labels import read_targets
 
 
 class TaskViewMixin:

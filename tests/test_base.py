@@ -15,7 +15,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.metrics import accuracy_score, r2_score
 
 from sklearn_ple import PLEClassifier, PLEClassifierRegressor, PLERegressor
-from sklearn_ple.features import FeatureEncoder
+from sklearn_ple.encoding.features import FeatureEncoder
 
 N = 120
 

@@ -12,8 +12,9 @@ from sklearn.preprocessing import StandardScaler
 
 from sklearn_ple import PLEClassifier, PLEClassifierRegressor, PLERegressor
 from sklearn_ple.datasets import load_nhefs
+from sklearn_ple.encoding.labels import read_targets
+from sklearn_ple.encoding.targets import TargetEncoder
 from sklearn_ple.intervals import dispersion
-from sklearn_ple.targets import TargetEncoder, read_targets
 from sklearn_ple.training import TableRows, split_rows
 
 KINDS = {"sick": "binary", "weight": "regression", "cost": "quantile", "visits": "count"}

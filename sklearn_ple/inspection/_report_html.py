@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from scipy import sparse
 from sklearn.metrics import accuracy_score, mean_absolute_error
 
-from .._frames import to_pandas
+from ..encoding.frames import to_pandas
 from ..metrics import expected_calibration_error
 from ..metrics._views import scored_tasks
 from ..task_view import tasks_of

@@ -14,7 +14,7 @@ from sklearn.utils import check_consistent_length
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from .._frames import to_pandas
+from ..encoding.frames import to_pandas
 from ..task_view import tasks_of, view_task
 
 #: What gives, for all rows, the array of every task.

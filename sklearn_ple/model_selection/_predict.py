@@ -13,7 +13,7 @@ from sklearn.model_selection import cross_validate
 from sklearn.utils import _safe_indexing, indexable
 from sklearn.utils.validation import _num_samples
 
-from .._frames import is_polars
+from ..encoding.frames import is_polars
 from ..metrics._views import as_table
 from ._split import MultiTaskKFold
 

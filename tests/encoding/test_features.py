@@ -15,9 +15,9 @@ from scipy import sparse
 from sklearn.base import BaseEstimator
 from sklearn.preprocessing import OrdinalEncoder, StandardScaler
 
-from sklearn_ple import scaling
-from sklearn_ple._frames import polars_to_pandas
-from sklearn_ple.features import MISSING, UNKNOWN, FeatureEncoder, read_features
+from sklearn_ple.encoding import scaling
+from sklearn_ple.encoding.features import MISSING, UNKNOWN, FeatureEncoder, read_features
+from sklearn_ple.encoding.frames import polars_to_pandas
 
 
 def read(X):

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from sklearn_ple import PLEClassifierRegressor, PLERegressor, ridge
+from sklearn_ple import PLEClassifierRegressor, PLERegressor
+from sklearn_ple.encoding import ridge
 from sklearn_ple.tasks import TASK_KINDS
 
 PENALTIES = (10.0, 100.0, 1000.0, 10000.0)

@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.utils.class_weight import compute_sample_weight
 
-from sklearn_ple.targets import TargetEncoder, read_targets
-from sklearn_ple.weights import class_weights, label_weights, weigh_classes
+from sklearn_ple.encoding.labels import read_targets
+from sklearn_ple.encoding.targets import TargetEncoder
+from sklearn_ple.encoding.weights import class_weights, label_weights, weigh_classes
 
 Y = pd.DataFrame(
     {

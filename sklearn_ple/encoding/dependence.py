@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from .nn import JointLogits
-from .targets import Labels
-from .tasks import Binary, Task
+from ..nn import JointLogits
+from ..tasks import Binary, Task
+from .labels import Labels
 
 
 class Dependence:

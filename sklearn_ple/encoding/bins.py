@@ -52,7 +52,7 @@ def learn_edges(
     Examples
     --------
     >>> import numpy as np
-    >>> from sklearn_ple.bins import learn_edges
+    >>> from sklearn_ple.encoding.bins import learn_edges
     >>> numbers = np.array([[0.0, 5.0], [1.0, 5.0], [1.0, 5.0], [2.0, 5.0]])
     >>> learn_edges(numbers, numbers[:, :1], np.ones((4, 1)), n_classes=[0], n_bins=8)
     [array([0. , 0.5, 1.5, 2. ], dtype=float32), array([5., 6.], dtype=float32)]

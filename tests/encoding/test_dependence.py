@@ -11,9 +11,10 @@ from scipy.special import expit
 from sklearn.base import clone
 
 from sklearn_ple import ESMMClassifier, PLEClassifier, PLEClassifierRegressor
-from sklearn_ple.dependence import Dependence
-from sklearn_ple.targets import TargetEncoder, read_targets
-from sklearn_ple.weights import label_weights
+from sklearn_ple.encoding.dependence import Dependence
+from sklearn_ple.encoding.labels import read_targets
+from sklearn_ple.encoding.targets import TargetEncoder
+from sklearn_ple.encoding.weights import label_weights
 
 NAN = np.nan
 

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
+from ..nn import NumericEmbedding, PeriodicEmbedding, QuantileEmbedding
+from ..tasks import Task
 from .bins import learn_edges
-from .nn import NumericEmbedding, PeriodicEmbedding, QuantileEmbedding
-from .tasks import Task
 
 # Rows that quantiles are taken of, and atoms are looked for among.
 _MAX_ROWS = 50_000

@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.utils import check_array
 from sklearn.utils.class_weight import compute_sample_weight
 
-from .tasks import ClassTask, Task, by_task
+from ..tasks import ClassTask, Task, by_task
 
 
 def label_weights(sample_weight: Any, labels: Sequence[Any]) -> np.ndarray:

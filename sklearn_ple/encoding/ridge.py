@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from scipy import sparse
 
-from .nn.tabular import smooth_clip
-from .tasks import Task
+from ..nn.tabular import smooth_clip
+from ..tasks import Task
 
 # Penalties to choose from by generalized cross-validation.
 _PENALTIES = (1e1, 1e2, 1e3, 1e4)

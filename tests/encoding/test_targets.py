@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import sparse
 
-from sklearn_ple.targets import Labels, TargetEncoder, read_targets
+from sklearn_ple.encoding.labels import Labels, read_targets
+from sklearn_ple.encoding.targets import TargetEncoder
 
 KINDS = ["binary", "multiclass", "regression", "count"]
 

@@ -12,7 +12,7 @@ from scipy import sparse
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import validate_data
 
-from ._frames import to_pandas
+from .frames import to_pandas
 from .scaling import NumberScaler, is_number
 
 #: Codes of a category that is missing, and of one that is rare or was never seen.

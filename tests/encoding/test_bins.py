@@ -6,8 +6,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
-from sklearn_ple import bins
-from sklearn_ple.bins import learn_edges
+from sklearn_ple.encoding import bins
+from sklearn_ple.encoding.bins import learn_edges
 
 
 def make_column(kind, n_rows, rng):

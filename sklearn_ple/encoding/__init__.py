@@ -1,0 +1,1 @@
+"""From X, y and weights to the arrays that a network reads, and back to labels."""

@@ -1,0 +1,158 @@
+"""From labels to a matrix of targets, and from outputs back to labels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from sklearn.utils import check_consistent_length
+
+from ..tasks import TASK_KINDS, Task, by_task
+from .labels import Labels, TargetForm, read_targets
+
+
+class TargetEncoder:
+    """Learns the tasks from y; encodes labels into targets, decodes outputs into labels.
+
+    Parameters
+    ----------
+    task_types : str, sequence of str or dict
+        As in the estimators.
+    family : {"class", "number"} or None
+        The kinds that the estimator takes; None for all.
+    classes : None, array-like, sequence or dict, default=None
+        Declared classes: one array for a single task, else a sequence in task order (None for a
+        task without) or a dict by name.
+
+    Attributes
+    ----------
+    tasks : list of Task
+        The fitted tasks, in the order of the columns.
+    form : TargetForm
+        How y came.
+    """
+
+    def __init__(self, task_types: Any, family: str | None, classes: Any = None):
+        self.task_types = task_types
+        self.family = family
+        self.classes = classes
+
+    def fit(self, labels: list[Labels], form: TargetForm, weights: np.ndarray) -> TargetEncoder:
+        """Settle every column's kind and learn its classes or scale.
+
+        Parameters
+        ----------
+        labels : list of Labels
+            The columns.
+        form : TargetForm
+            How y came.
+        weights : ndarray of shape (n_rows, n_tasks)
+            Sample weights, zero where there is no label.
+        """
+        kinds = by_task(self.task_types, form.names, "task_types", default="auto")
+        declared = dict.fromkeys(form.names)
+        if self.classes is not None:
+            single = len(form.names) == 1 and not isinstance(self.classes, Mapping)
+            if single and np.ndim(self.classes[0]) == 0:
+                declared = {form.names[0]: np.asarray(self.classes)}
+            else:
+                declared = by_task(self.classes, form.names, "classes", default=None)
+        self.form = form
+        self.tasks: list[Task] = []
+        for position, column in enumerate(labels):
+            kind = kinds[column.name]
+            if not len(column.observed):
+                raise ValueError(
+                    f"Target {column.name!r} has no label at all: leave the column out."
+                )
+            # Given classes need not be in order; a column that is ordered has all of its own.
+            if declared[column.name] is not None and not column.ordered:
+                column = replace(column, declared=np.asarray(declared[column.name]))
+            task = self._make_task(kind, column)
+            task.fit(column.observed, weights[column.mask, position], column.declared)
+            self.tasks.append(task)
+        return self
+
+    def _make_task(self, task_type: Any, column: Labels) -> Task:
+        # A kind that has options comes with them in a tuple.
+        is_tuple = isinstance(task_type, tuple) and task_type
+        kind, *options = task_type if is_tuple else (task_type,)
+        if kind == "auto":
+            kind = column.infer_kind(self.family)
+        if not isinstance(kind, str) or kind not in TASK_KINDS:
+            raise ValueError(
+                f"task_types of target {column.name!r} is {kind!r}; the kinds are "
+                f"{['auto', *TASK_KINDS]}."
+            )
+        task = TASK_KINDS[kind](column.name, *options)
+        if self.family is not None and task.has_classes != (self.family == "class"):
+            raise ValueError(
+                f"Target {column.name!r} is of kind {kind!r}, which this estimator does not learn"
+                ": use PLEClassifierRegressor for tasks of any kind."
+            )
+        if not task.has_classes and column.observed.dtype == object:
+            raise ValueError(
+                f"Target {column.name!r} is of kind {kind!r} but holds strings, "
+                f"{column.observed[0]!r} for one: convert it to numbers."
+            )
+        return task
+
+    def encode(self, labels: list[Labels]) -> np.ndarray:
+        """Encode labels as targets of shape (n_rows, n_tasks), zero where there is none."""
+        targets = np.zeros((len(labels[0].mask), len(labels)))
+        for position, (task, column) in enumerate(zip(self.tasks, labels, strict=True)):
+            targets[column.mask, position] = task.encode(column.observed)
+        return targets
+
+    @property
+    def names(self) -> list[str]:
+        """The tasks' names."""
+        return list(self.form.names)
+
+    def check_same(self, form: TargetForm) -> None:
+        """Check that y has the columns it was fitted with."""
+        same_names = form.names == self.form.names or "numpy" in (form.library, self.form.library)
+        if len(form.names) != len(self.form.names) or not same_names:
+            raise ValueError(
+                f"y has the targets {form.names}, but the estimator was fitted with {self.names}."
+            )
+
+    def read(self, y: Any, outputs: np.ndarray) -> list[Labels]:
+        """Read the labels of a y like that of fit, for as many outputs."""
+        labels, form = read_targets(y)
+        self.check_same(form)
+        check_consistent_length(outputs, labels[0].mask)
+        return labels
+
+    def split_outputs(self, outputs: np.ndarray) -> list[np.ndarray]:
+        """Cut the network's outputs, shape (..., sum of n_outputs), into the tasks' own."""
+        bounds = np.cumsum([task.n_outputs for task in self.tasks])[:-1]
+        return np.split(outputs, bounds, axis=-1)
+
+    def decode(self, outputs: np.ndarray) -> list[np.ndarray]:
+        """Turn the network's outputs into every task's labels."""
+        parts = self.split_outputs(outputs)
+        return [task.predict(part) for task, part in zip(self.tasks, parts, strict=True)]
+
+    def score(self, outputs: np.ndarray, labels: list[Labels], weights: np.ndarray) -> list[float]:
+        """Score outputs task by task, NaN for a task without labels.
+
+        Parameters
+        ----------
+        outputs : ndarray of shape (n_rows, sum of n_outputs)
+            The network's outputs.
+        labels : list of Labels
+            The columns of y.
+        weights : ndarray of shape (n_rows, n_tasks)
+            The labels' weights.
+        """
+        return [
+            task.score(column.observed, predictions[column.mask], weights[column.mask, position])
+            if len(column.observed)
+            else float("nan")
+            for position, (task, column, predictions) in enumerate(
+                zip(self.tasks, labels, self.decode(outputs), strict=True)
+            )
+        ]
