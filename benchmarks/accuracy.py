@@ -11,7 +11,7 @@ from functools import partial
 
 import numpy as np
 import torch
-from common import LIBRARIES, RESULTS, save
+from common import LIBRARIES, RESULTS, kept, save
 from data_sets import DATA_SETS, score
 from peers import PEERS, applies, ple
 from threadpoolctl import threadpool_limits
@@ -24,18 +24,17 @@ PATH = RESULTS / "accuracy.json"
 KEY = ("data", "model", "seed")
 
 
-def load():
-    return json.loads(PATH.read_text()) if PATH.exists() else {"settings": {}, "results": []}
+def kept_settings():
+    return json.loads(PATH.read_text())["settings"] if PATH.exists() else {}
 
 
 def keep(row=None, setting=None):
     """Add a row, or a chosen setting, to what the file holds by now."""
-    record = load()
-    rows = record["results"]
+    rows = kept("accuracy")
     if row:
         rows = [old for old in rows if any(old[name] != row[name] for name in KEY)] + [row]
     libraries = (*LIBRARIES, "catboost", "xgboost", "pytabkit", "rdkit")
-    save("accuracy", rows, libraries, settings=record["settings"] | (setting or {}))
+    save("accuracy", rows, libraries, settings=kept_settings() | (setting or {}))
 
 
 def clocks():
@@ -59,7 +58,7 @@ def evaluate(fit, data, seed):
 
 def setting_of(name, data, again):
     """Choose the setting of a data set once."""
-    settings = load()["settings"]
+    settings = kept_settings()
     if again or name not in settings:
         start = time.perf_counter()
         chosen = choose(data.X_train, data.y_train, data.kinds)
@@ -77,7 +76,7 @@ def main():
     options = parser.parse_args()
     torch.set_num_threads(1)
 
-    there = set() if options.again else {tuple(row[k] for k in KEY) for row in load()["results"]}
+    there = set() if options.again else {tuple(row[k] for k in KEY) for row in kept("accuracy")}
     runs = [(d, m, s) for d in options.data for m in options.models for s in range(options.seeds)]
     bar = tqdm([run for run in runs if run not in there])
     name_of_loaded, chosen = None, {}

@@ -1,4 +1,4 @@
-"""What the benchmarks share: where results are kept, and with which versions they came about."""
+"""What the benchmarks share: where results are kept, and what is recorded about a run."""
 
 import json
 import platform
@@ -7,27 +7,80 @@ import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+import joblib
 import numpy as np
 
+ROOT = Path(__file__).parents[1]
 RESULTS = Path(__file__).parent / "results"
 LIBRARIES = ("numpy", "pandas", "scikit-learn", "skorch", "torch", "lightgbm")
+UNKNOWN = "unknown"
+
+
+def git(*arguments):
+    """Return what git prints in the project's folder."""
+    command = ["git", "-C", ROOT, *arguments]
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+
+
+def commit():
+    """Return the commit of the project's checkout, with a mark if its code differs from it."""
+    # Elsewhere git would look for a checkout in the folders above.
+    if not (ROOT / ".git").exists():
+        return UNKNOWN
+    try:
+        head = git("rev-parse", "--short", "HEAD").strip()
+        code = ("sklearn_ple", "benchmarks", ":!benchmarks/results")
+        changed = git("diff", "--name-only", "HEAD", "--", *code)
+    except (OSError, subprocess.CalledProcessError):
+        return UNKNOWN
+    return head + ("+changes" if changed else "")
+
+
+# Read at the start, since others may be made while a benchmark runs for hours.
+COMMIT = commit()
+
+
+def processor():
+    """Return the model of the processor and how many of its cores may be used."""
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
+    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    model = models[0] if models else platform.processor() or platform.machine()
+    return f"{model}, {joblib.cpu_count()} cores"
 
 
 def save(name, results, libraries=LIBRARIES, **others):
-    """Keep results as JSON, a row a line, with the versions of what they depend on."""
-    record = {"python": platform.python_version(), "versions": versions(libraries)} | others
-    rows = ",\n".join(f"  {json.dumps(row)}" for row in results)
-    head = json.dumps(record | {"results": []}, indent=1).removesuffix("[]\n}")
+    """Keep results as JSON, a row a line, with commit, processor and versions.
+
+    Rows without a commit get this run's; those from `kept` have theirs. The record lists the
+    commits of all rows, this run's last; its processor and versions are this run's.
+    """
+    rows = [{"commit": COMMIT} | row for row in results]
+    earlier = [row["commit"] for row in rows if row["commit"] != COMMIT]
+    record = {
+        "commit": ", ".join(dict.fromkeys([*earlier, COMMIT])),
+        "processor": processor(),
+        "python": platform.python_version(),
+        "versions": versions(libraries),
+    }
+    lines = ",\n".join(f"  {json.dumps(row)}" for row in rows)
+    head = json.dumps(record | others | {"results": []}, indent=1).removesuffix("[]\n}")
     RESULTS.mkdir(exist_ok=True)
     partial = RESULTS / f"{name}.json.part"
-    partial.write_text(f"{head}[\n{rows}\n ]\n}}\n")
+    partial.write_text(f"{head}[\n{lines}\n ]\n}}\n")
     partial.replace(RESULTS / f"{name}.json")
 
 
 def kept(name):
-    """Give the results that are kept by now."""
+    """Return the results that are kept by now, every row with its commit.
+
+    Files made before rows had commits name the one that last changed the file.
+    """
     path = RESULTS / f"{name}.json"
-    return json.loads(path.read_text())["results"] if path.exists() else []
+    if not path.exists():
+        return []
+    record = json.loads(path.read_text())
+    return [{"commit": f"{record['commit']} or before"} | row for row in record["results"]]
 
 
 def in_own_process(script, *arguments):
