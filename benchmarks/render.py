@@ -26,7 +26,13 @@ def table(frame):
 
 def versions(record):
     names = ", ".join(f"{name} {number}" for name, number in record["versions"].items())
-    return f"\nPython {record['python']}, {names}.\n"
+    if "processor" in record:
+        text = f"Commit: {record['commit']}. Processor: {record['processor']}."
+    else:
+        text = f"Results last changed in commit {record['commit']}."
+    if ", " in record["commit"]:
+        text += " Versions and processor are those of the last run."
+    return f"\nPython {record['python']}, {names}.\n{text}\n"
 
 
 def epoch_time():

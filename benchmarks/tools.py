@@ -1,10 +1,10 @@
 """Try scikit-learn's tools on mixed targets with missing labels; render docs/scikit_learn.rst."""
 
-import json
 import warnings
 
 from attempts import N_ROWS, TOOLS
 from common import RESULTS, save
+from render import load, versions
 from sklearn.base import clone
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.multioutput import MultiOutputClassifier, MultiOutputRegressor
@@ -72,7 +72,7 @@ def run():
 
 
 def render():
-    record = json.loads((RESULTS / "tools.json").read_text())
+    record = load("tools")
     lines = [".. list-table::", "   :header-rows: 1", "", "   * - Tool"]
     lines += [f"     - {contender}" for contender in CONTENDERS]
     rows = {}
@@ -80,9 +80,8 @@ def render():
         rows.setdefault(result["tool"], []).append(cell(result))
     for name, cells in rows.items():
         lines += [f"   * - {name}", *(f"     - {text}" for text in cells)]
-    names = ", ".join(f"{name} {number}" for name, number in record["versions"].items())
-    foot = f"\n\nPython {record['python']}, {names}.\n"
-    PAGE.write_text(HEAD.format(n_rows=N_ROWS) + "\n" + "\n".join(lines) + foot)
+    page = [HEAD.format(n_rows=N_ROWS), *lines, versions(record)]
+    PAGE.write_text("\n".join(page))
 
 
 def cell(result):
