@@ -9,11 +9,14 @@ import time
 import numpy as np
 import torch
 from common import census, save
+from sklearn.base import clone
 from skorch import NeuralNet
 from skorch.callbacks import Callback
 from torch.nn import functional as F
 
 from sklearn_ple import PLEClassifierRegressor
+from sklearn_ple.encoding.encoder import TableEncoder
+from sklearn_ple.encoding.table import Table
 
 BATCH_SIZE = 256
 N_EPOCHS = 3
@@ -120,8 +123,7 @@ def main():
     results = []
     for name, network in NETWORKS.items():
         _, fitted = estimator_epoch(X.iloc[:2000], y.iloc[:2000], network)
-        encoded, _, _ = fitted._encode(X, y, None, None, resume=True)
-        numbers, codes, labels, _ = encoded
+        numbers, codes, labels, _ = TableEncoder().learn(Table.read(clone(fitted), X, y))
         inputs = {
             "numbers": torch.as_tensor(numbers, dtype=torch.float32),
             "codes": torch.as_tensor(codes),

@@ -11,25 +11,22 @@ from typing import Any, ClassVar
 import numpy as np
 import pandas as pd
 import torch
-from scipy import sparse
 from sklearn.base import BaseEstimator, _fit_context
-from sklearn.utils import ClassifierTags, Tags, check_consistent_length, check_random_state
+from sklearn.utils import ClassifierTags, Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from ._restore import all_or_nothing
 from .balancing import JointLoss
 from .calibration import CalibrationMixin
 from .class_methods import ClassMethods
-from .encoding.dependence import Dependence
-from .encoding.features import FeatureEncoder, read_features
-from .encoding.labels import Labels, read_targets
-from .encoding.numeric import NumericFeatures
-from .encoding.ridge import ridge_start
-from .encoding.targets import TargetEncoder
-from .encoding.weights import weigh, weigh_classes
+from .encoding.encoder import TableEncoder
+from .encoding.features import read_features
+from .encoding.table import Table
+from .encoding.weights import weigh
 from .fit_callbacks import FitCallbacks, with_callbacks
 from .html_repr import HTMLRepr
 from .intervals import Intervals, dispersion
+from .members import Members
 from .nn import TabularNetwork, member_rates
 from .parameters import SharedParameters
 from .representations import Representations
@@ -39,6 +36,7 @@ from .training import (
     MultiTaskNet,
     TableRows,
     callbacks,
+    default_n_bins,
     make_net,
     resolve_device,
     seeded,
@@ -70,7 +68,7 @@ class MultiTaskEstimator(
     _family: ClassVar[str | None] = None
 
     net_: MultiTaskNet
-    _targets: TargetEncoder
+    _encoder: TableEncoder
 
     # scikit-learn shows parameters' descriptions where it knows of a page to link to.
     _doc_link_module = "sklearn_ple"
@@ -101,20 +99,25 @@ class MultiTaskEstimator(
         """
         resume = self.warm_start and hasattr(self, "net_")
         with self._fit_task(X, y, sample_weight) as tasks, all_or_nothing(self):
-            encoded, labels, weights = self._encode(X, y, sample_weight, None, resume)
+            table = Table.read(self, X, y, sample_weight, reset=not resume)
+            if resume:
+                encoded = self._encoder.apply(table)
+            else:
+                self._encoder = self._make_encoder(len(table))
+                encoded = self._encoder.learn(table)
             self._rng = check_random_state(self.random_state)
             train_rows, valid_rows = split_rows(
-                len(weights), self.early_stopping, self.validation_fraction, self._rng
+                len(table), self.early_stopping, self.validation_fraction, self._rng
             )
             rows = TableRows(*encoded, dtype=self._torch_dtype)
             train, valid, score_valid, factors = rows.take(train_rows), None, None, None
             if valid_rows is not None:
                 valid = rows.take(valid_rows)
-                valid_labels = [column.take(valid_rows) for column in labels]
-                held_out = {"labels": valid_labels, "weights": weights[valid_rows]}
-                score_valid = partial(self._targets.score, **held_out)
+                valid_labels = [column.take(valid_rows) for column in table.labels]
+                held_out = {"labels": valid_labels, "weights": table.weights[valid_rows]}
+                score_valid = partial(self._encoder.targets.score, **held_out)
             # The net's copies of targets and weights are enough while it trains.
-            del encoded, labels, weights
+            del encoded, table
             n_epochs = self._or_default("max_epochs", len(train))
             self.device_ = resolve_device(self.device, self._torch_dtype)
             with seeded(self._rng, self.device_):
@@ -124,7 +127,7 @@ class MultiTaskEstimator(
                 schedule = self._schedule(len(train), n_epochs) + tasks
                 done = self._train(net, train, valid, n_epochs, score_valid, schedule)
                 if valid is not None:
-                    factors = dispersion(net, valid, self._targets, **held_out)
+                    factors = dispersion(net, valid, self._encoder.targets, **held_out)
                 if done and valid is not None and not resume and self._refits(len(rows)):
                     net = self._train_again(net, rows, self._schedule(len(rows), n_epochs) + tasks)
             self._settle(net, factors)
@@ -158,7 +161,12 @@ class MultiTaskEstimator(
         """
         resume = hasattr(self, "net_")
         with all_or_nothing(self):
-            encoded, _, _ = self._encode(X, y, sample_weight, classes, resume)
+            table = Table.read(self, X, y, sample_weight, reset=not resume)
+            if resume:
+                encoded = self._encoder.apply(table)
+            else:
+                self._encoder = self._make_encoder(len(table), classes)
+                encoded = self._encoder.learn(table)
             random_state = copy.deepcopy(self._rng) if resume else self.random_state
             self._rng = check_random_state(random_state)
             dtype = self.net_.dtype if resume else self._torch_dtype
@@ -171,49 +179,22 @@ class MultiTaskEstimator(
             self._settle(net)
         return self
 
-    def _encode(
-        self, X: Any, y: Any, sample_weight: Any, classes: Any, resume: bool
-    ) -> tuple[tuple, list[Labels], np.ndarray]:
-        """Check and encode what is to be learnt from; the encoders are fitted unless resuming.
-
-        Returns
-        -------
-        encoded : tuple of numbers, codes, targets, weights
-            What the net reads. Rows without any weight are dropped.
-        labels : list of Labels
-            The labels that have a weight.
-        weights : ndarray of shape (n_rows, n_tasks)
-            The labels' sample weights, zero where there is none.
-        """
-        table = read_features(self, X, reset=not resume)
-        labels, form = read_targets(y)
-        check_consistent_length(table, labels[0].mask)
-        labels, weights = weigh(labels, sample_weight)
-        kept = np.flatnonzero(weights.any(axis=1))
-        if len(kept) < len(weights):
-            labels, weights = [column.take(kept) for column in labels], weights[kept]
-            table = table[kept] if sparse.issparse(table) else table.iloc[kept]
-        if resume:
-            self._targets.check_same(form)
-        else:
-            self._targets = TargetEncoder(self.task_types, self._family, classes)
-            self._targets.fit(labels, form, weights)
-            self._dependence = Dependence(self.depends_on, self._targets.tasks)
-        targets = self._targets.encode(labels)
-        completed = self._dependence.complete(labels, targets, weights)
-        if not resume:
-            self._features = FeatureEncoder(
-                self.categorical_features, self.max_categories, self.min_frequency, self.dtype
-            ).fit(table, sample_weight=weights.mean(axis=1))
-        numbers, codes = self._features.transform(table)
-        if not resume:
-            learnt_from = targets, weights, self._targets.tasks
-            self._numeric = NumericFeatures(self.numeric_embedding, self.n_bins)
-            self._numeric.fit(numbers[:, : self._features.n_columns_], *learnt_from)
-            starting = self.linear_path * self._task_weights(self._targets.names).at(0)
-            self._linear_start = ridge_start(numbers, *learnt_from, starting)
-        loss_weights = weigh_classes(weights, completed, self._targets.tasks, self.class_weight)
-        return (numbers, codes, targets, loss_weights), labels, weights
+    def _make_encoder(self, n_rows: int, classes: Any = None) -> TableEncoder:
+        return TableEncoder(
+            task_types=self.task_types,
+            family=self._family,
+            classes=classes,
+            depends_on=self.depends_on,
+            class_weight=self.class_weight,
+            task_weights=self.task_weights,
+            categorical_features=self.categorical_features,
+            max_categories=self.max_categories,
+            min_frequency=self.min_frequency,
+            numeric_embedding=self.numeric_embedding,
+            n_bins=default_n_bins(n_rows) if isinstance(self.n_bins, str) else self.n_bins,
+            linear_path=self.linear_path,
+            dtype=self.dtype,
+        )
 
     def _train(
         self,
@@ -225,7 +206,7 @@ class MultiTaskEstimator(
         schedule: list,
     ) -> bool:
         """Train a net, and tell whether it came to an end by itself."""
-        names = self._targets.names
+        names = self._encoder.targets.names
         patience = self._or_default("n_iter_no_change", len(train))
         steps = [
             callbacks.ApplyTaskWeights(self._task_weights(names).at),
@@ -251,44 +232,44 @@ class MultiTaskEstimator(
 
     def _settle(self, net: MultiTaskNet, factors: np.ndarray | None = None) -> None:
         """Keep a trained net, with what was learnt in validation, and read off what is public."""
-        tasks = self._targets.tasks
+        tasks = self._encoder.targets.tasks
         classes = [task.classes for task in tasks]
         self.net_ = net
         self._dispersion = factors
         self.calibrators_ = {}
-        self.task_names_ = self._targets.names
+        self.task_names_ = self._encoder.targets.names
         self.task_types_ = {task.name: task.kind for task in tasks}
-        self.classes_ = classes[0] if self._targets.form.ndim == 1 else classes
+        self.classes_ = classes[0] if self._encoder.targets.form.ndim == 1 else classes
         self.history_ = net.public_history()
         self.n_iter_ = len(self.history_)
 
     def _network_maker(self) -> Callable[[], TabularNetwork]:
-        tasks = self._targets.tasks
+        tasks = self._encoder.targets.tasks
         n_outputs = [task.n_outputs for task in tasks]
         n_views = self.n_members * self._views_a_member(len(tasks))
         return partial(
             TabularNetwork,
-            self._features.n_numbers_,
-            self._features.cardinalities_,
+            self._encoder.features.n_numbers_,
+            self._encoder.features.cardinalities_,
             self._make_body(n_outputs),
             embedding_dim=self.embedding_dim,
-            make_numeric_embedding=self._numeric.maker(
-                self.embedding_dim, self.n_members, n_views
+            make_numeric_embedding=self._encoder.embedding_maker(
+                self.embedding_dim, Members(self.n_members), n_views
             ),
-            n_embedded=self._features.n_columns_,
+            n_embedded=self._encoder.features.n_columns_,
             feature_dropout=member_rates(self.feature_dropout, self.n_members),
             n_members=self.n_members,
             n_views=n_views,
             n_tasks=len(tasks),
             n_linear=sum(n_outputs) if self.linear_path else 0,
-            linear_start=self._linear_start,
-            link=self._dependence.link(),
+            linear_start=self._encoder.linear_start,
+            link=self._encoder.dependence.link(),
         )
 
     def _make_net(self, n_rows: int) -> MultiTaskNet:
         return make_net(
             self._network_maker(),
-            partial(JointLoss, self._targets.tasks, self._dependence.pairs),
+            partial(JointLoss, self._encoder.targets.tasks, self._encoder.dependence.pairs),
             optimizer=self.optimizer,
             learning_rate=self._learning_rate(n_rows),
             weight_decay=self.weight_decay,
@@ -361,7 +342,7 @@ class MultiTaskEstimator(
         """
         outputs = self._outputs(X)
         index = X.index if isinstance(X, pd.DataFrame) else None
-        targets = self._targets
+        targets = self._encoder.targets
         y = targets.form.assemble(targets.tasks, targets.decode(outputs), index)
         return (y, self._predict_std(X)) if return_std else y
 
@@ -385,8 +366,8 @@ class MultiTaskEstimator(
             The greater the better.
         """
         outputs = self._outputs(X)
-        labels, weights = weigh(self._targets.read(y, outputs), sample_weight)
-        scores = self._targets.score(outputs, labels, weights)
+        labels, weights = weigh(self._encoder.targets.read(y, outputs), sample_weight)
+        scores = self._encoder.targets.score(outputs, labels, weights)
         if np.isnan(scores).all():
             raise ValueError("y has no label at all: there is nothing to score.")
         return float(np.nanmean(scores))
@@ -398,4 +379,4 @@ class MultiTaskEstimator(
     def _rows(self, X: Any) -> TableRows:
         check_is_fitted(self)
         table = read_features(self, X, reset=False)
-        return TableRows(*self._features.transform(table), dtype=self.net_.dtype)
+        return TableRows(*self._encoder.features.transform(table), dtype=self.net_.dtype)

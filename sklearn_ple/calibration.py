@@ -22,8 +22,7 @@ class CalibrationMixin:
     """Adds `calibrate` to the estimators, and calibrates what their networks put out."""
 
     _network_outputs: Any
-    _targets: Any
-    _dependence: Any
+    _encoder: Any
     calibrators_: dict[str, TemperatureScaling | IsotonicCalibration]
 
     @available_if(knows_classes)
@@ -77,13 +76,13 @@ class CalibrationMixin:
         if method not in _METHODS:
             raise ValueError(f"method must be one of {list(_METHODS)}, not {method!r}.")
         outputs = self._network_outputs(X)
-        labels, weights = weigh(self._targets.read(y, outputs), sample_weight)
-        targets = self._targets.encode(labels)
-        self._dependence.complete(labels, targets, weights)
+        labels, weights = weigh(self._encoder.targets.read(y, outputs), sample_weight)
+        targets = self._encoder.targets.encode(labels)
+        self._encoder.dependence.complete(labels, targets, weights)
         calibrators = {}
-        parts = self._targets.split_outputs(outputs)
+        parts = self._encoder.targets.split_outputs(outputs)
         for task, part, codes, weight in zip(
-            self._targets.tasks, parts, targets.T, weights.T, strict=True
+            self._encoder.targets.tasks, parts, targets.T, weights.T, strict=True
         ):
             rows = np.flatnonzero(weight)
             if isinstance(task, ClassTask) and len(rows):
@@ -100,11 +99,11 @@ class CalibrationMixin:
         outputs = self._network_outputs(X)
         if not self.calibrators_:
             return outputs
-        parts = self._targets.split_outputs(outputs)
-        for position, name in enumerate(self._targets.names):
+        parts = self._encoder.targets.split_outputs(outputs)
+        for position, name in enumerate(self._encoder.targets.names):
             if name in self.calibrators_:
                 parts[position] = self.calibrators_[name].transform(parts[position])
-        return np.hstack(self._dependence.ordered(parts))
+        return np.hstack(self._encoder.dependence.ordered(parts))
 
 
 def _check_classes(task: ClassTask, codes: np.ndarray, method: str) -> None:

@@ -9,6 +9,7 @@ import torch
 from sklearn.base import clone
 
 from .base import MultiTaskEstimator
+from .encoding.table import Table
 
 __all__ = ["count_parameters", "equal_capacity"]
 
@@ -110,16 +111,18 @@ class _Sizes:
     def __init__(self, estimator: MultiTaskEstimator, X: Any, y: Any):
         self.estimator = clone(estimator)
         probe = clone(estimator)
-        probe._encode(X, y, None, None, False)
+        table = Table.read(probe, X, y, None, reset=True)
+        probe._encoder = probe._make_encoder(len(table))
+        probe._encoder.learn(table)
         self.n_features = probe._network_maker()().n_features
-        self.tasks = probe._targets
+        self.encoder = probe._encoder
 
     def count(self, estimator: Any = None) -> int:
         """Count the parameters of an estimator for these data; by default of the one itself."""
         estimator = clone(self.estimator if estimator is None else estimator)
         # Some networks look the tasks' names up.
-        estimator._targets = self.tasks
-        make_body = estimator._make_body([task.n_outputs for task in self.tasks.tasks])
+        estimator._encoder = self.encoder
+        make_body = estimator._make_body([task.n_outputs for task in self.encoder.tasks])
         with torch.device("meta"):
             body = make_body(self.n_features)
         return sum(parameter.numel() for parameter in body.parameters())

@@ -11,7 +11,7 @@ from .tasks import ClassTask
 
 def knows_classes(estimator: Any) -> bool:
     """Whether there are (or, before fit, could be) tasks with classes."""
-    tasks = estimator._targets.tasks if hasattr(estimator, "net_") else None
+    tasks = estimator._encoder.targets.tasks if hasattr(estimator, "net_") else None
     if tasks is None:
         return estimator._family != "number"
     return any(task.has_classes for task in tasks)
@@ -26,8 +26,7 @@ class ClassMethods:
     """The methods of tasks with classes; they need the estimator's outputs and tasks."""
 
     _outputs: Any
-    _targets: Any
-    _dependence: Any
+    _encoder: Any
 
     @available_if(knows_classes)
     def predict_proba(self, X: Any) -> Any:
@@ -82,13 +81,13 @@ class ClassMethods:
         probabilities : ndarray of shape (n_samples, n_classes), or list of these
             In the form of ``predict_proba``.
         """
-        return self._dependence.conditional(self.predict_proba(X))
+        return self._encoder.dependence.conditional(self.predict_proba(X))
 
     def _per_class_task(self, X: Any, method: str) -> Any:
         outputs = self._outputs(X)
-        parts = self._targets.split_outputs(outputs)
+        parts = self._encoder.targets.split_outputs(outputs)
         results = [
             getattr(task, method)(part) if isinstance(task, ClassTask) else None
-            for task, part in zip(self._targets.tasks, parts, strict=True)
+            for task, part in zip(self._encoder.targets.tasks, parts, strict=True)
         ]
-        return results[0] if self._targets.form.ndim == 1 else results
+        return results[0] if self._encoder.targets.form.ndim == 1 else results

@@ -19,7 +19,7 @@ def _knows_quantiles(estimator: Any) -> bool:
     """Whether there are (or, before fit, could be) quantile tasks."""
     if not hasattr(estimator, "net_"):
         return estimator._family != "class"
-    return any(isinstance(task, Quantile) for task in estimator._targets.tasks)
+    return any(isinstance(task, Quantile) for task in estimator._encoder.targets.tasks)
 
 
 class Intervals:
@@ -27,7 +27,7 @@ class Intervals:
 
     _outputs: Any
     _rows: Any
-    _targets: TargetEncoder
+    _encoder: Any
     _dispersion: np.ndarray | None
     net_: MultiTaskNet
 
@@ -49,18 +49,18 @@ class Intervals:
         """
         outputs = self._outputs(X)
         index = X.index if isinstance(X, pd.DataFrame) else None
-        parts = self._targets.split_outputs(outputs)
+        parts = self._encoder.targets.split_outputs(outputs)
         results = [
             pd.DataFrame(task.predict_quantiles(part), index, task.levels)
             if isinstance(task, Quantile)
             else None
-            for task, part in zip(self._targets.tasks, parts, strict=True)
+            for task, part in zip(self._encoder.targets.tasks, parts, strict=True)
         ]
-        return results[0] if self._targets.form.ndim == 1 else results
+        return results[0] if self._encoder.targets.form.ndim == 1 else results
 
     def _predict_std(self, X: Any) -> Any:
         """Give standard deviations in the form of y; see `predict`."""
-        tasks = self._targets.tasks
+        tasks = self._encoder.targets.tasks
         if all(task.has_classes for task in tasks):
             raise ValueError("return_std is for numbers, but every task has classes.")
         if self._dispersion is None:
@@ -68,7 +68,7 @@ class Intervals:
                 "return_std needs rows of validation, to learn how far predictions are off, and "
                 "the last training had none: fit with early_stopping=True."
             )
-        numbers = zip(tasks, *spread(self.net_, self._rows(X), self._targets), strict=True)
+        numbers = zip(tasks, *spread(self.net_, self._rows(X), self._encoder.targets), strict=True)
         deviations = [
             np.sqrt(variances + factor * task.variance(means))
             if isinstance(task, NumberTask)
@@ -76,7 +76,7 @@ class Intervals:
             for (task, means, variances), factor in zip(numbers, self._dispersion, strict=True)
         ]
         index = X.index if isinstance(X, pd.DataFrame) else None
-        return self._targets.form.assemble_floats(deviations, index)
+        return self._encoder.targets.form.assemble_floats(deviations, index)
 
 
 def spread(net: MultiTaskNet, rows: TableRows, targets: TargetEncoder) -> np.ndarray:

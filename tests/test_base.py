@@ -277,9 +277,9 @@ def test_a_new_category_is_predicted_as_the_rare_ones(table):
     model = make_model(min_frequency=2, max_epochs=3).fit(X, y)
     rare, new = X.iloc[:1], X.iloc[:1].assign(place="abroad")
     pd.testing.assert_frame_equal(model.predict(rare), model.predict(new))
-    assert model._features.cardinalities_ == [5, 3]
+    assert model._encoder.features.cardinalities_ == [5, 3]
     assert model.set_params(min_frequency=None, max_categories=3).fit(X, y)
-    assert model._features.cardinalities_ == [4, 4]
+    assert model._encoder.features.cardinalities_ == [4, 4]
 
 
 def test_the_width_of_embeddings_follows_the_number_of_categories(table):
@@ -315,7 +315,7 @@ def test_a_table_is_not_copied_to_be_encoded(table):
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(FeatureEncoder, "fit", spy)
-        model._encode(numbers, table[1], None, None, resume=False)
+        model.fit(numbers, table[1])
     assert np.shares_memory(tables[0].to_numpy(), numbers)
 
 
@@ -405,11 +405,11 @@ def test_warm_start_goes_on_and_cold_start_begins_anew(table):
 def test_warm_start_keeps_classes_and_scales(table):
     X, y = table
     model = make_model(warm_start=True, max_epochs=2).fit(X, y)
-    classes, mean = model.classes_[2], model._targets.tasks[3].mean
+    classes, mean = model.classes_[2], model._encoder.targets.tasks[3].mean
     half = y.assign(weight=y["weight"] + 100).iloc[: N // 2]
     model.fit(X.iloc[: N // 2], half)
     assert_array_equal(model.classes_[2], classes)
-    assert model._targets.tasks[3].mean == mean
+    assert model._encoder.targets.tasks[3].mean == mean
 
 
 def test_partial_fit_equals_its_epochs(table):

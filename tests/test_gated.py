@@ -91,7 +91,7 @@ def test_weights_are_the_mean_over_the_members_of_the_softmax_of_their_features(
     fitted = model(
         n_members=n_members, numeric_embedding=None, n_shared_experts=2, dtype="float64"
     ).fit(X, y)
-    numbers = smooth_clip(torch.from_numpy(fitted._features.transform(X)[0])).numpy()
+    numbers = smooth_clip(torch.from_numpy(fitted._encoder.features.transform(X)[0])).numpy()
     matrices = fitted.module_.body.levels[0].task_gates.logits.weight.detach().numpy()
     assert matrices.shape == (n_members * 2, 3, 3)
     (weights,) = fitted.gate_weights(X)

@@ -75,7 +75,7 @@ def test_sample_weights_weigh_the_squared_errors(data):
 
 def test_deviations_hold_the_spread_of_the_members(data, model):
     X, y = data
-    numbers, codes = model._features.transform(X)
+    numbers, codes = model._encoder.features.transform(X)
     with torch.no_grad():
         inputs = TableRows(numbers, codes, dtype=torch.float32)[torch.arange(len(X))][0]
         outputs = model.module_(**inputs).double().numpy()

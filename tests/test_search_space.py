@@ -60,7 +60,7 @@ def check(cls, point):
     estimator = clone(cls(n_members=1, **point))
     estimator._validate_params()
     # Some networks look the tasks' names up.
-    estimator._targets = SimpleNamespace(names=["a", "b"])
+    estimator._encoder = SimpleNamespace(targets=SimpleNamespace(names=["a", "b"]))
     with torch.device("meta"):
         network = estimator._make_body([1, 3])(7)
         assert network(torch.zeros(2, 7)).shape == (2, 4)

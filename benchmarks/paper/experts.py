@@ -45,7 +45,7 @@ def separation(gates, tasks):
 
 def milliseconds(system, X):
     """Take the CPU time of the network for 1,024 rows, the median of 50 runs."""
-    inputs = [torch.as_tensor(part) for part in system._features.transform(X.iloc[:1024])]
+    inputs = [torch.as_tensor(part) for part in system._encoder.features.transform(X.iloc[:1024])]
     network, spans = system.module_.eval(), []
     with torch.no_grad():
         for _ in range(50):

@@ -1,14 +1,16 @@
-"""What numbers become beside their standardised selves: which embedding, from which bins."""
+"""What numbers become beside their standardised selves: embeddings that learn from a table."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import partial
-from typing import Any
+import copy
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
 
 import numpy as np
-from scipy import sparse
+from numpy import ndarray as Array
+from torch import nn
 
+from ..members import Members
 from ..nn import NumericEmbedding, PeriodicEmbedding, QuantileEmbedding
 from ..tasks import Task
 from .bins import learn_edges
@@ -18,17 +20,126 @@ _MAX_ROWS = 50_000
 # The share of a column's rows from which on a value that they have in common is an atom.
 _ATOM = 0.1
 
-_PIECEWISE: dict[str, dict[str, Any]] = {
-    "piecewise_linear": {"linear": True, "steps": False},
-    "bins": {"linear": False, "steps": True},
-    "piecewise_linear+bins": {"linear": True, "steps": True},
+
+class EmbeddingMaker(ABC):
+    """Learns from the numbers of a table what their embedding needs, and makes the embedding.
+
+    A new embedding is one subclass; ``numeric_embedding`` takes an object of it. Every fit learns
+    with a copy.
+    """
+
+    def learn(  # noqa: B027
+        self, numbers: Array, targets: Array, weights: Array, tasks: Sequence[Task], n_bins: int
+    ) -> None:
+        """Learn from a table; nothing by default.
+
+        Parameters
+        ----------
+        numbers : ndarray of shape (n_rows, n_columns)
+            The standardised numbers. A missing one is 0, the mean.
+        targets, weights : ndarray of shape (n_rows, n_tasks)
+            The encoded labels, and their weights, 0 where there is none.
+        tasks : sequence of Task
+            The fitted tasks.
+        n_bins : int
+            Bins of each column, at most.
+        """
+
+    @abstractmethod
+    def make(self, n_columns: int, width: int, members: Members, n_views: int) -> nn.Module:
+        """Make the embedding of all views of the numbers.
+
+        Parameters
+        ----------
+        n_columns : int
+            Number of columns.
+        width : int
+            Width of a number's embedding.
+        members : Members
+            The networks that read it.
+        n_views : int
+            Number of views of the numbers, each with an embedding of its own; as many for each
+            member, one after the other.
+
+        Returns
+        -------
+        Module
+            From numbers of shape (n_rows, n_columns) to (n_views, n_rows, out_features), with an
+            attribute ``out_features``.
+        """
+
+
+class Piecewise(EmbeddingMaker):
+    """Bins whose vectors are passed through, stepped onto, or both: `NumericEmbedding`."""
+
+    def __init__(self, *, linear: bool, steps: bool):
+        self.linear = linear
+        self.steps = steps
+
+    def learn(
+        self, numbers: Array, targets: Array, weights: Array, tasks: Sequence[Task], n_bins: int
+    ) -> None:
+        """Learn the edges of the bins, and which columns have an atom."""
+        n_classes = [len(task.classes) if task.has_classes else 0 for task in tasks]
+        self.edges = learn_edges(numbers, targets, weights, n_classes, n_bins)
+        self.has_atom = np.array([has_atom(column) for column in _sample(numbers).T])
+
+    def make(self, n_columns: int, width: int, members: Members, n_views: int) -> nn.Module:
+        """Make the embedding; where steps are beside a linear part, members differ in them.
+
+        Targets may jump at an atom, such as no income at all; elsewhere a bin's step is often but
+        noise. There steps count from not at all in the first member to fully in the last.
+        """
+        scale = None
+        if self.linear and self.steps:
+            by_view = members.ramp.repeat(n_views // members.n)
+            scale = np.where(self.has_atom[:, None], 1.0, by_view)
+        return NumericEmbedding(
+            self.edges,
+            width,
+            n_members=n_views,
+            linear=self.linear,
+            steps=self.steps,
+            step_scale=scale,
+        )
+
+
+class Quantiles(EmbeddingMaker):
+    """Normal scores of the numbers' ranks: `QuantileEmbedding`."""
+
+    def learn(
+        self, numbers: Array, targets: Array, weights: Array, tasks: Sequence[Task], n_bins: int
+    ) -> None:
+        """Learn the quantiles."""
+        ranks = np.linspace(0, 1, n_bins + 1)
+        self.quantiles = list(np.quantile(_sample(numbers), ranks, axis=0).T)
+
+    def make(self, n_columns: int, width: int, members: Members, n_views: int) -> nn.Module:
+        """Make the embedding, which is as wide as there are columns."""
+        return QuantileEmbedding(self.quantiles, n_members=n_views)
+
+
+class Periodic(EmbeddingMaker):
+    """Sines and cosines of learnt frequencies: `PeriodicEmbedding`."""
+
+    def make(self, n_columns: int, width: int, members: Members, n_views: int) -> nn.Module:
+        """Make the embedding."""
+        return PeriodicEmbedding(n_columns, width, n_members=n_views)
+
+
+#: The embeddings by the names that ``numeric_embedding`` takes.
+NUMERIC_EMBEDDINGS: dict[str, EmbeddingMaker] = {
+    "piecewise_linear": Piecewise(linear=True, steps=False),
+    "bins": Piecewise(linear=False, steps=True),
+    "piecewise_linear+bins": Piecewise(linear=True, steps=True),
+    "quantile": Quantiles(),
+    "periodic": Periodic(),
 }
-NUMERIC_EMBEDDINGS = (*_PIECEWISE, "quantile", "periodic")
 
 
-def default_n_bins(n_rows: int) -> int:
-    """Bins of a column: half the root of the rows, so that both bins and their rows grow."""
-    return round(min(max(n_rows**0.5 / 2, 16), 256))
+def embedding_maker(kind: str | EmbeddingMaker | None) -> EmbeddingMaker | None:
+    """Copy the maker of a name, or a user's own, so that it may learn; None for None."""
+    return copy.deepcopy(NUMERIC_EMBEDDINGS[kind] if isinstance(kind, str) else kind)
 
 
 def default_width(n_columns: int) -> int:
@@ -36,83 +147,13 @@ def default_width(n_columns: int) -> int:
     return round(min(max(800 / n_columns, 2), 8))
 
 
-def has_atom(numbers: np.ndarray) -> bool:
+def has_atom(numbers: Array) -> bool:
     """Whether a tenth of a standardised column's rows share a value, other than a missing one."""
     # Missing numbers are 0, the mean, and have an indicator of their own.
     n_equal = np.unique(numbers[numbers != 0], return_counts=True)[1]
     return bool(n_equal.max(initial=0) >= _ATOM * len(numbers))
 
 
-class NumericFeatures:
-    """Learns bins of the numbers, and makes the embedding that reads them.
-
-    Parameters
-    ----------
-    kind : str or None
-        One of `NUMERIC_EMBEDDINGS`. Sparse numbers have none.
-    n_bins : int or "auto"
-        Bins of each column, at most; "auto" takes half the root of the number of rows, from 16 to
-        256.
-    """
-
-    def __init__(self, kind: str | None, n_bins: int | str):
-        self.kind = kind
-        self.n_bins = n_bins
-        self.n_columns = 0
-        self.edges: list[np.ndarray] = []
-        self.has_atom: list[bool] = []
-
-    def fit(
-        self, numbers: Any, targets: np.ndarray, weights: np.ndarray, tasks: Sequence[Task]
-    ) -> NumericFeatures:
-        """Learn the bins.
-
-        Parameters
-        ----------
-        numbers : ndarray or CSR matrix of shape (n_rows, n_columns)
-            The standardised numbers, without indicators of missing ones.
-        targets, weights : ndarray of shape (n_rows, n_tasks)
-            The encoded labels, and their weights, 0 where there is none.
-        tasks : sequence of Task
-            The fitted tasks.
-        """
-        if self.kind is None or sparse.issparse(numbers):
-            return self
-        self.n_columns = numbers.shape[1]
-        n_bins = default_n_bins(len(numbers)) if isinstance(self.n_bins, str) else self.n_bins
-        sample = numbers[:: -(-len(numbers) // _MAX_ROWS)]
-        if self.kind in _PIECEWISE:
-            n_classes = [len(task.classes) if task.has_classes else 0 for task in tasks]
-            self.edges = learn_edges(numbers, targets, weights, n_classes, n_bins)
-            self.has_atom = [has_atom(column) for column in sample.T]
-        elif self.kind == "quantile":
-            ranks = np.linspace(0, 1, n_bins + 1)
-            self.edges = list(np.quantile(sample, ranks, axis=0).T)
-        return self
-
-    def maker(
-        self, embedding_dim: int | str, n_members: int, n_views: int
-    ) -> Callable[[], Any] | None:
-        """Give what makes the embedding of all members' views; None where there is none."""
-        if not self.n_columns:
-            return None
-        dim = default_width(self.n_columns) if isinstance(embedding_dim, str) else embedding_dim
-        if self.kind == "quantile":
-            return partial(QuantileEmbedding, self.edges, n_members=n_views)
-        if self.kind == "periodic":
-            return partial(PeriodicEmbedding, self.n_columns, dim, n_members=n_views)
-        options = dict(_PIECEWISE[str(self.kind)])
-        if options["linear"] and options["steps"]:
-            options["step_scale"] = self._step_scale(n_members, n_views)
-        return partial(NumericEmbedding, self.edges, dim, n_members=n_views, **options)
-
-    def _step_scale(self, n_members: int, n_views: int) -> np.ndarray:
-        """Give what the steps of every column and view are multiplied by.
-
-        Targets may jump at an atom, such as no income at all; elsewhere a bin's step is often but
-        noise. There steps count from not at all in the first member, which drops least out, to
-        fully in the last.
-        """
-        by_member = np.linspace(0, 1, n_members) if n_members > 1 else np.array([0.5])
-        by_view = by_member.repeat(n_views // n_members)
-        return np.where(np.array(self.has_atom)[:, None], 1.0, by_view)
+def _sample(numbers: Array) -> Array:
+    """Take every so many rows, to look at."""
+    return numbers[:: -(-len(numbers) // _MAX_ROWS)]

@@ -154,7 +154,7 @@ class AsymmetricSharingClassifierRegressor(_Bottoms):
 
     def _positions_read(self) -> list[list[int]]:
         """Give, for each task, the positions of the other tasks that it reads."""
-        names = self._targets.names
+        names = self._encoder.targets.names
         if isinstance(self.reads, str):
             return [list(range(position)) for position in range(len(names))]
         reads = by_task(self.reads, names, "reads", default=[])

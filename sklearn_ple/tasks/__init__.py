@@ -1,6 +1,7 @@
 """The kinds of task: how many outputs, which loss, how outputs become predictions, which score."""
 
 from .classes import Binary, ClassTask, Multiclass, Ordinal
+from .losses import TaskLosses, check_shape, grouped
 from .numbers import Count, NumberTask, Quantile, Regression
 from .spread import by_task
 from .task import Task
@@ -21,5 +22,8 @@ __all__ = [
     "Quantile",
     "Regression",
     "Task",
+    "TaskLosses",
     "by_task",
+    "check_shape",
+    "grouped",
 ]

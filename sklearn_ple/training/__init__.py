@@ -3,7 +3,14 @@
 from .data import TableRows, place, split_rows
 from .device import resolve_device, seeded
 from .net import MultiTaskNet, make_net, train_net
-from .schedule import BY_ROWS, LR_SCHEDULES, OPTIMIZERS, default_learning_rate, is_small
+from .schedule import (
+    BY_ROWS,
+    LR_SCHEDULES,
+    OPTIMIZERS,
+    default_learning_rate,
+    default_n_bins,
+    is_small,
+)
 
 __all__ = [
     "BY_ROWS",
@@ -12,6 +19,7 @@ __all__ = [
     "MultiTaskNet",
     "TableRows",
     "default_learning_rate",
+    "default_n_bins",
     "is_small",
     "make_net",
     "place",

@@ -86,6 +86,11 @@ def default_patience(n_rows: int) -> int:
     return round(min(max(10 * (10_000 / n_rows) ** 0.3, 3), 16))
 
 
+def default_n_bins(n_rows: int) -> int:
+    """Bins of a column: half the root of the rows, so that both bins and their rows grow."""
+    return round(min(max(n_rows**0.5 / 2, 16), 256))
+
+
 #: What the parameters are by the number of rows to train on, where they are "auto".
 BY_ROWS: dict[str, Callable[[int], int]] = {
     "batch_size": default_batch_size,

@@ -62,7 +62,7 @@ def test_indicators_of_missing_numbers_are_not_embedded(table):
     X, y = table
     holes = np.where(np.arange(N)[:, None] % 7 == 0, np.nan, X)
     fitted = model(max_epochs=1).fit(holes, y)
-    assert fitted._features.n_numbers_ == 4
+    assert fitted._encoder.features.n_numbers_ == 4
     assert len(fitted.module_.numeric_embedding.n_bins) == 2
 
 

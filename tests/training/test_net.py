@@ -360,7 +360,7 @@ def test_weight_decay_leaves_embeddings_and_biases_alone(table):
 def test_members_are_trained_apart_and_their_mean_is_predicted(table):
     X, y = table
     fitted = model(n_members=3).fit(X, y)
-    rows = fitted._features.transform(pd.DataFrame(X, columns=[f"x{i}" for i in range(4)]))
+    rows = fitted._encoder.features.transform(pd.DataFrame(X, columns=[f"x{i}" for i in range(4)]))
     numbers, codes = (torch.as_tensor(part) for part in rows)
     with torch.no_grad():
         members = fitted.module_.eval()(numbers, codes).numpy()

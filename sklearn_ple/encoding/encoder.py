@@ -1,0 +1,188 @@
+"""From a table to the arrays that a network reads: learnt once, then applied to any rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy import sparse
+
+from ..balancing import TaskWeights
+from ..members import Members
+from ..tasks import Task
+from .dependence import Dependence
+from .features import FeatureEncoder
+from .labels import Labels
+from .numeric import EmbeddingMaker, default_width, embedding_maker
+from .ridge import ridge_start
+from .table import Table
+from .targets import TargetEncoder
+from .weights import weigh_classes
+
+
+class Encoded(NamedTuple):
+    """What a network reads of a table, and learns from it.
+
+    Attributes
+    ----------
+    numbers : ndarray or CSR matrix of shape (n_rows, n_numbers)
+        Standardised numbers, and indicators of missing ones.
+    codes : ndarray of int of shape (n_rows, n_categorical)
+        Category codes.
+    targets : ndarray of shape (n_rows, n_tasks)
+        Encoded labels; where there is none, any number.
+    weights : ndarray of shape (n_rows, n_tasks)
+        The labels' weights in the loss, those of their classes included; 0 without a label.
+    """
+
+    numbers: Any
+    codes: np.ndarray
+    targets: np.ndarray
+    weights: np.ndarray
+
+
+class TableEncoder:
+    """Learns tasks, scales, categories, bins and a linear start from a table; encodes tables.
+
+    The parameters are those of the estimators, but for the following.
+
+    Parameters
+    ----------
+    family : {"class", "number"} or None, default=None
+        The kinds of task that the estimator takes; None for all.
+    classes : None, array-like, sequence or dict, default=None
+        Declared classes, as in `MultiTaskEstimator.partial_fit`.
+    n_bins : int, default=16
+        Bins of each number, at most.
+
+    Attributes
+    ----------
+    targets : TargetEncoder
+        The tasks.
+    dependence : Dependence
+        Which task presupposes which.
+    features : FeatureEncoder
+        Scales and categories.
+    embedding : EmbeddingMaker or None
+        What makes the embedding of the numbers; None where they have none.
+    linear_start : ndarray of shape (sum of n_outputs, n_numbers) or None
+        Where the linear path starts.
+    """
+
+    targets: TargetEncoder
+    dependence: Dependence
+    features: FeatureEncoder
+    embedding: EmbeddingMaker | None
+    linear_start: np.ndarray | None
+
+    def __init__(
+        self,
+        *,
+        task_types: Any = "auto",
+        family: str | None = None,
+        classes: Any = None,
+        depends_on: Any = None,
+        class_weight: Any = None,
+        task_weights: Any = None,
+        categorical_features: Any = "from_dtype",
+        max_categories: int | None = None,
+        min_frequency: float | None = None,
+        numeric_embedding: Any = None,
+        n_bins: int = 16,
+        linear_path: bool = False,
+        dtype: str = "float32",
+    ):
+        self.task_types = task_types
+        self.family = family
+        self.classes = classes
+        self.depends_on = depends_on
+        self.class_weight = class_weight
+        self.task_weights = task_weights
+        self.categorical_features = categorical_features
+        self.max_categories = max_categories
+        self.min_frequency = min_frequency
+        self.numeric_embedding = numeric_embedding
+        self.n_bins = n_bins
+        self.linear_path = linear_path
+        self.dtype = dtype
+
+    @property
+    def tasks(self) -> Sequence[Task]:
+        """The fitted tasks, in the order of y's columns."""
+        return self.targets.tasks
+
+    def learn(self, table: Table) -> Encoded:
+        """Learn from a table.
+
+        Parameters
+        ----------
+        table : Table
+            The rows to learn from.
+
+        Returns
+        -------
+        Encoded
+            The same rows, encoded as `apply` would.
+        """
+        self.targets = TargetEncoder(self.task_types, self.family, self.classes)
+        self.targets.fit(table.labels, table.form, table.weights)
+        self.dependence = Dependence(self.depends_on, self.tasks)
+        targets, weights, labels = self._complete_labels(table)
+        self.features = FeatureEncoder(
+            self.categorical_features, self.max_categories, self.min_frequency, self.dtype
+        ).fit(table.features, sample_weight=weights.mean(axis=1))
+        numbers, codes = self.features.transform(table.features)
+        self._learn_from_numbers(numbers, targets, weights)
+        loss_weights = weigh_classes(weights, labels, self.tasks, self.class_weight)
+        return Encoded(numbers, codes, targets, loss_weights)
+
+    def apply(self, table: Table) -> Encoded:
+        """Encode a table.
+
+        Parameters
+        ----------
+        table : Table
+            Rows with the columns and tasks of those that were learnt from.
+
+        Returns
+        -------
+        Encoded
+            What the network reads of them.
+        """
+        self.targets.check_same(table.form)
+        targets, weights, labels = self._complete_labels(table)
+        numbers, codes = self.features.transform(table.features)
+        loss_weights = weigh_classes(weights, labels, self.tasks, self.class_weight)
+        return Encoded(numbers, codes, targets, loss_weights)
+
+    def _complete_labels(self, table: Table) -> tuple[np.ndarray, np.ndarray, list[Labels]]:
+        """Encode the labels, and fill in those that follow from others, with their weights."""
+        targets = self.targets.encode(table.labels)
+        # Filling in changes the weights, which are the table's.
+        weights = table.weights.copy() if self.dependence.pairs else table.weights
+        return targets, weights, self.dependence.complete(table.labels, targets, weights)
+
+    def _learn_from_numbers(self, numbers: Any, targets: np.ndarray, weights: np.ndarray) -> None:
+        """Learn what an embedding of the numbers needs, and where their linear path starts."""
+        self.embedding, self.linear_start = None, None
+        columns = numbers[:, : self.features.n_columns_]
+        # Sparse numbers are read as they are.
+        if not sparse.issparse(numbers) and columns.shape[1]:
+            self.embedding = embedding_maker(self.numeric_embedding)
+        if self.embedding is not None:
+            self.embedding.learn(columns, targets, weights, self.tasks, self.n_bins)
+        counts = TaskWeights(self.targets.names, self.task_weights, 1.0).initial
+        if self.linear_path:
+            self.linear_start = ridge_start(numbers, targets, weights, self.tasks, counts)
+
+    def embedding_maker(
+        self, embedding_dim: int | str, members: Members, n_views: int
+    ) -> Callable[[], Any] | None:
+        """Return what makes the embedding of the numbers; None where there is none."""
+        if self.embedding is None:
+            return None
+        n_columns = self.features.n_columns_
+        width = default_width(n_columns) if isinstance(embedding_dim, str) else embedding_dim
+        return partial(self.embedding.make, n_columns, width, members, n_views)

@@ -1,0 +1,65 @@
+"""The rows of a fit, read and checked but not yet encoded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+from sklearn.utils import check_consistent_length
+
+from .features import read_features
+from .labels import Labels, TargetForm, read_targets
+from .weights import weigh
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows that count: each has a label with a weight.
+
+    Attributes
+    ----------
+    features : DataFrame or CSR matrix of shape (n_rows, n_columns)
+        X, as `read_features` returns it.
+    labels : list of Labels
+        The columns of y; labels without a weight are missing.
+    weights : ndarray of shape (n_rows, n_tasks)
+        The labels' sample weights, zero where there is none.
+    form : TargetForm
+        How y came.
+    """
+
+    features: Any
+    labels: list[Labels]
+    weights: np.ndarray
+    form: TargetForm
+
+    @classmethod
+    def read(
+        cls, estimator: Any, X: Any, y: Any, sample_weight: Any = None, *, reset: bool = True
+    ) -> Table:
+        """Read what is passed to an estimator's fit, and leave out rows without any weight.
+
+        Parameters
+        ----------
+        estimator : estimator
+            The columns of X are checked against its own or, with ``reset``, become its own.
+        X, y, sample_weight : object
+            As in `MultiTaskEstimator.fit`.
+        reset : bool, default=True
+            Whether it is fitted for the first time.
+        """
+        features = read_features(estimator, X, reset=reset)
+        labels, form = read_targets(y)
+        check_consistent_length(features, labels[0].mask)
+        labels, weights = weigh(labels, sample_weight)
+        kept = np.flatnonzero(weights.any(axis=1))
+        if len(kept) < len(weights):
+            labels, weights = [column.take(kept) for column in labels], weights[kept]
+            features = features[kept] if sparse.issparse(features) else features.iloc[kept]
+        return cls(features, labels, weights, form)
+
+    def __len__(self) -> int:
+        """Return the number of rows."""
+        return len(self.weights)

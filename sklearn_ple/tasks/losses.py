@@ -1,0 +1,95 @@
+"""The losses of all tasks, each over the labels that are there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import groupby
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from .task import Task
+
+
+class Group(NamedTuple):
+    """Neighbouring tasks of one kind and size, which are computed together; see `Task.group`."""
+
+    task: Task
+    positions: slice
+    columns: slice
+
+
+def grouped(tasks: Sequence[Task]) -> list[Group]:
+    """Group neighbouring tasks: the first of them, their positions and their outputs' columns."""
+    groups = []
+    position = column = 0
+    for _, neighbours in groupby(tasks, key=lambda task: task.group):
+        first, *others = neighbours
+        n_tasks = 1 + len(others)
+        columns = slice(column, column + n_tasks * first.n_outputs)
+        groups.append(Group(first, slice(position, position + n_tasks), columns))
+        position, column = position + n_tasks, columns.stop
+    return groups
+
+
+class TaskLosses:
+    """The tasks' losses over labels that may be missing, as Progressive Layered Extraction's.
+
+    ``L_k = sum_i s_ik * loss_k(i) / sum_i s_ik``, with ``s_ik`` the weight of row i's label for
+    task k, zero where it is missing. A task without a label adds zero.
+
+    Of several networks each has its own loss on the same labels, and theirs is the mean.
+
+    Parameters
+    ----------
+    tasks : sequence of Task
+        The fitted tasks, in the order of the network's outputs.
+    """
+
+    def __init__(self, tasks: Sequence[Task]):
+        self.groups = grouped(tasks)
+
+    def sums(self, outputs: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
+        """Sum every task's weighted losses, and its weights.
+
+        Parameters
+        ----------
+        outputs : Tensor of shape (n_members, n_rows, sum of n_outputs)
+            The networks' outputs; without the first axis those of one.
+        targets, weights : Tensor of shape (n_rows, n_tasks)
+            The encoded labels, and their weights: zero where there is no label, and whatever
+            target stands there is not read.
+
+        Returns
+        -------
+        Tensor of shape (2, n_tasks)
+            Sums of weighted losses, and sums of weights.
+        """
+        # A loss without a label may overflow, or its gradient, and 0 * inf is NaN: fill what the
+        # loss reads, before computing it.
+        labelled = weights > 0
+        targets = torch.where(labelled, targets, 0.0).expand(*outputs.shape[:-1], -1)
+        losses = []
+        for task, positions, columns in self.groups:
+            parts = outputs[..., columns].unflatten(-1, (-1, task.n_outputs))
+            parts = torch.where(labelled[:, positions].unsqueeze(-1), parts, 0.0)
+            own = task.loss(parts, targets[..., positions])
+            check_shape(f"{type(task).__name__}.loss", own, parts.shape[:-1])
+            losses.append(own)
+        mean_losses = torch.cat(losses, dim=-1).reshape(-1, *weights.shape).mean(dim=0)
+        return torch.stack([(weights * mean_losses).sum(dim=0), weights.sum(dim=0)])
+
+    @staticmethod
+    def means(sums: Tensor) -> Tensor:
+        """Turn sums of losses and of weights into the tasks' mean losses, of shape (n_tasks,)."""
+        total = torch.where(sums[1] > 0, sums[1], 1.0)
+        return sums[0] / total
+
+
+def check_shape(what: str, result: Tensor, expected: Sequence[int]) -> None:
+    """Check the shape of what a task's method returns, which may be a user's own."""
+    if tuple(result.shape) != tuple(expected):
+        raise ValueError(
+            f"{what} returned a tensor of shape {tuple(result.shape)}; expected {tuple(expected)}."
+        )
