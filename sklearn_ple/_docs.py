@@ -92,7 +92,7 @@ embedding_dim : int or "auto", default="auto"
     embedding, 12 for its gradient and AdamW's two moments) and 4 for each copy of the weights,
     averaged or best, that is kept.""",
     "numeric_embedding": """
-numeric_embedding : str or None, default="piecewise_linear+bins"
+numeric_embedding : str, EmbeddingMaker or None, default="piecewise_linear+bins"
     What the network reads of each number beside its standardised value: "bins", an embedding of
     the bin that it falls into; "piecewise_linear", an embedding that is linear in each bin and
     continuous; "piecewise_linear+bins", their sum, in which the steps of columns without a value
@@ -126,6 +126,10 @@ task_weights : list of float or dict, default=None
 task_weight_decay : float, list of float or dict, default=1.0
     Factor gamma by which a task's weight changes with every epoch t: ``w(t) = w(0) * gamma**t``.
     One for all tasks, or in the order of y's columns, or by name (1 for a task not named).""",
+    "balancing": """
+balancing : "equal" or Balancer, default="equal"
+    How the tasks' losses become one step of training. "equal": by their weighted sum. Or an object
+    of a subclass of :class:`~sklearn_ple.balancing.Balancer`, which every training copies.""",
     "optimizer": """
 optimizer : {"adamw", "adam", "sgd"} or class, default="adamw"
     The optimizer, or a subclass of :class:`torch.optim.Optimizer`.""",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from abc import ABCMeta, abstractmethod
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any, ClassVar
 
@@ -16,32 +17,34 @@ from sklearn.utils import ClassifierTags, Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from ._restore import all_or_nothing
-from .balancing import JointLoss
+from .balancing import make_balancer
 from .calibration import CalibrationMixin
 from .class_methods import ClassMethods
-from .encoding.encoder import TableEncoder
+from .encoding.encoder import Encoded, TableEncoder
 from .encoding.features import read_features
 from .encoding.table import Table
 from .encoding.weights import weigh
 from .fit_callbacks import FitCallbacks, with_callbacks
 from .html_repr import HTMLRepr
 from .intervals import Intervals, dispersion
-from .members import Members
-from .nn import TabularNetwork, member_rates
+from .members import MemberMean, Members
+from .nn import TabularNetwork
 from .parameters import SharedParameters
 from .representations import Representations
 from .search_space import SearchSpace
 from .task_view import TaskViewMixin
+from .tasks import TaskLosses
 from .training import (
     MultiTaskNet,
+    Plan,
+    ProgressBar,
     TableRows,
-    callbacks,
-    default_n_bins,
+    Validation,
+    copies,
     make_net,
     resolve_device,
     seeded,
     split_rows,
-    train_net,
 )
 
 
@@ -100,36 +103,38 @@ class MultiTaskEstimator(
         resume = self.warm_start and hasattr(self, "net_")
         with self._fit_task(X, y, sample_weight) as tasks, all_or_nothing(self):
             table = Table.read(self, X, y, sample_weight, reset=not resume)
-            if resume:
-                encoded = self._encoder.apply(table)
-            else:
-                self._encoder = self._make_encoder(len(table))
-                encoded = self._encoder.learn(table)
+            encoded = self._encoder.apply(table) if resume else self._learn_encoder(table)
             self._rng = check_random_state(self.random_state)
-            train_rows, valid_rows = split_rows(
-                len(table), self.early_stopping, self.validation_fraction, self._rng
-            )
+            whole = Plan.of(self, len(table))
+            train_rows, valid_rows = split_rows(len(table), whole.validation_fraction, self._rng)
             rows = TableRows(*encoded, dtype=self._torch_dtype)
-            train, valid, score_valid, factors = rows.take(train_rows), None, None, None
+            train, validation, factors = rows.take(train_rows), None, None
             if valid_rows is not None:
-                valid = rows.take(valid_rows)
-                valid_labels = [column.take(valid_rows) for column in table.labels]
-                held_out = {"labels": valid_labels, "weights": table.weights[valid_rows]}
-                score_valid = partial(self._encoder.targets.score, **held_out)
+                labels = [column.take(valid_rows) for column in table.labels]
+                held_out = rows.take(valid_rows), labels, table.weights[valid_rows]
+                validation = Validation(*held_out, self._encoder.targets)
             # The net's copies of targets and weights are enough while it trains.
             del encoded, table
-            n_epochs = self._or_default("max_epochs", len(train))
+            plan = Plan.of(self, len(train))
             self.device_ = resolve_device(self.device, self._torch_dtype)
             with seeded(self._rng, self.device_):
-                net = self._make_net(len(train))
+                net = self._make_net(plan)
                 if resume:
                     net.continue_from(self.net_)
-                schedule = self._schedule(len(train), n_epochs) + tasks
-                done = self._train(net, train, valid, n_epochs, score_valid, schedule)
-                if valid is not None:
-                    factors = dispersion(net, valid, self._encoder.targets, **held_out)
-                if done and valid is not None and not resume and self._refits(len(rows)):
-                    net = self._train_again(net, rows, self._schedule(len(rows), n_epochs) + tasks)
+                steps = self._callbacks() + self._schedule(plan, len(train)) + tasks
+                trained = net.train(
+                    train,
+                    plan.max_epochs,
+                    validation=validation,
+                    patience=plan.patience,
+                    tol=self.tol,
+                    callbacks=steps,
+                )
+                if validation is not None:
+                    factors = dispersion(net, validation)
+                    if trained.complete and whole.refits and not resume:
+                        whole = replace(whole, max_epochs=plan.max_epochs)
+                        net = self._train_again(net, trained.best_epoch, rows, whole, tasks)
             self._settle(net, factors)
         return self
 
@@ -162,11 +167,7 @@ class MultiTaskEstimator(
         resume = hasattr(self, "net_")
         with all_or_nothing(self):
             table = Table.read(self, X, y, sample_weight, reset=not resume)
-            if resume:
-                encoded = self._encoder.apply(table)
-            else:
-                self._encoder = self._make_encoder(len(table), classes)
-                encoded = self._encoder.learn(table)
+            encoded = self._encoder.apply(table) if resume else self._learn_encoder(table, classes)
             random_state = copy.deepcopy(self._rng) if resume else self.random_state
             self._rng = check_random_state(random_state)
             dtype = self.net_.dtype if resume else self._torch_dtype
@@ -174,12 +175,17 @@ class MultiTaskEstimator(
             self.device_ = resolve_device(self.device, self._torch_dtype)
             with seeded(self._rng, self.device_):
                 # Of the net a copy, so that a failure leaves it as it was.
-                net = copy.deepcopy(self.net_) if resume else self._make_net(len(train))
-                self._train(net, train, None, 1, None, [])
+                plan = Plan.of(self, len(train))
+                net = copy.deepcopy(self.net_) if resume else self._make_net(plan)
+                net.train(train, n_epochs=1, callbacks=self._callbacks())
             self._settle(net)
         return self
 
-    def _make_encoder(self, n_rows: int, classes: Any = None) -> TableEncoder:
+    def _learn_encoder(self, table: Table, classes: Any = None) -> Encoded:
+        self._encoder = self._make_encoder(Plan.of(self, len(table)).n_bins, classes)
+        return self._encoder.learn(table)
+
+    def _make_encoder(self, n_bins: int, classes: Any = None) -> TableEncoder:
         return TableEncoder(
             task_types=self.task_types,
             family=self._family,
@@ -191,48 +197,33 @@ class MultiTaskEstimator(
             max_categories=self.max_categories,
             min_frequency=self.min_frequency,
             numeric_embedding=self.numeric_embedding,
-            n_bins=default_n_bins(n_rows) if isinstance(self.n_bins, str) else self.n_bins,
+            n_bins=n_bins,
             linear_path=self.linear_path,
             dtype=self.dtype,
         )
 
-    def _train(
-        self,
-        net: MultiTaskNet,
-        train: TableRows,
-        valid: TableRows | None,
-        n_epochs: int,
-        score_valid: Callable[[np.ndarray], list[float]] | None,
-        schedule: list,
-    ) -> bool:
-        """Train a net, and tell whether it came to an end by itself."""
-        names = self._encoder.targets.names
-        patience = self._or_default("n_iter_no_change", len(train))
-        steps = [
-            callbacks.ApplyTaskWeights(self._task_weights(names).at),
-            callbacks.RecordEpoch(score_valid),
-            *([callbacks.AverageWeights(self.weight_averaging)] if self.weight_averaging else []),
-            *([callbacks.ProgressBar(names)] if self.verbose else []),
-            *callbacks.copies(self.callbacks or []),
-            *schedule,
-            callbacks.KeepBestWeights(names, valid is not None, patience, self.tol),
-        ]
-        return train_net(net, train, valid, n_epochs, steps)
+    def _callbacks(self) -> list:
+        """Make the progress bar and copy the user's callbacks."""
+        bar = [ProgressBar(self._encoder.targets.names)] if self.verbose else []
+        return bar + copies(self.callbacks or [])
 
-    def _train_again(self, net: MultiTaskNet, rows: TableRows, schedule: list) -> MultiTaskNet:
+    def _train_again(
+        self, net: MultiTaskNet, n_epochs: int, rows: TableRows, plan: Plan, tasks: list
+    ) -> MultiTaskNet:
         """Train another net on all rows for as long as was best for a net, if nothing stops it."""
-        again = self._make_net(len(rows))
-        again.module_.member_weights.copy_(net.module_.member_weights)
+        again = self._make_net(plan)
+        again.module_.mean.load_state_dict(net.module_.mean.state_dict())
+        steps = self._callbacks() + self._schedule(plan, len(rows)) + tasks
         try:
-            done = self._train(again, rows, None, net.best_epoch_, None, schedule)
+            trained = again.train(rows, n_epochs, callbacks=steps)
         except KeyboardInterrupt:
             return net
         again.history = net.history
-        return again if done else net
+        return again if trained.complete else net
 
     def _settle(self, net: MultiTaskNet, factors: np.ndarray | None = None) -> None:
         """Keep a trained net, with what was learnt in validation, and read off what is public."""
-        tasks = self._encoder.targets.tasks
+        tasks = self._encoder.tasks
         classes = [task.classes for task in tasks]
         self.net_ = net
         self._dispersion = factors
@@ -244,8 +235,12 @@ class MultiTaskEstimator(
         self.n_iter_ = len(self.history_)
 
     def _network_maker(self) -> Callable[[], TabularNetwork]:
-        tasks = self._encoder.targets.tasks
+        tasks = self._encoder.tasks
         n_outputs = [task.n_outputs for task in tasks]
+        members, start = Members(self.n_members), None
+        if self._encoder.linear_start is not None:
+            linear = self._encoder.linear_start.astype(np.float32)
+            start = members.linear_shares[:, None, None] * linear
         n_views = self.n_members * self._views_a_member(len(tasks))
         return partial(
             TabularNetwork,
@@ -254,26 +249,30 @@ class MultiTaskEstimator(
             self._make_body(n_outputs),
             embedding_dim=self.embedding_dim,
             make_numeric_embedding=self._encoder.embedding_maker(
-                self.embedding_dim, Members(self.n_members), n_views
+                self.embedding_dim, members, n_views
             ),
             n_embedded=self._encoder.features.n_columns_,
-            feature_dropout=member_rates(self.feature_dropout, self.n_members),
+            feature_dropout=members.rates(self.feature_dropout),
             n_members=self.n_members,
             n_views=n_views,
-            n_tasks=len(tasks),
             n_linear=sum(n_outputs) if self.linear_path else 0,
-            linear_start=self._encoder.linear_start,
+            linear_start=start,
             link=self._encoder.dependence.link(),
+            make_mean=partial(MemberMean, tasks, self.n_members, self._encoder.dependence.pairs),
         )
 
-    def _make_net(self, n_rows: int) -> MultiTaskNet:
+    def _make_net(self, plan: Plan) -> MultiTaskNet:
+        tasks = self._encoder.tasks
         return make_net(
             self._network_maker(),
-            partial(JointLoss, self._encoder.targets.tasks, self._encoder.dependence.pairs),
+            partial(make_balancer, self.balancing, len(tasks)),
+            losses=TaskLosses(tasks),
+            task_weights=self._task_weights(self._encoder.targets.names),
+            weight_averaging=self.weight_averaging,
             optimizer=self.optimizer,
-            learning_rate=self._learning_rate(n_rows),
+            learning_rate=plan.learning_rate,
             weight_decay=self.weight_decay,
-            batch_size=self._or_default("batch_size", n_rows),
+            batch_size=plan.batch_size,
             device=self.device_,
             dtype=self._torch_dtype,
             rate_factors=self._rate_factors(),
@@ -281,7 +280,7 @@ class MultiTaskEstimator(
         )
 
     @property
-    def module_(self) -> torch.nn.Module:
+    def module_(self) -> Any:
         """The trained network, a torch module that reads encoded numbers and category codes."""
         check_is_fitted(self)
         return self.net_.module_
@@ -373,8 +372,7 @@ class MultiTaskEstimator(
         return float(np.nanmean(scores))
 
     def _network_outputs(self, X: Any) -> np.ndarray:
-        rows = self._rows(X)
-        return self.net_.outputs(rows)
+        return self.module_.mean(self.net_.member_outputs(self._rows(X))).numpy()
 
     def _rows(self, X: Any) -> TableRows:
         check_is_fitted(self)

@@ -94,6 +94,6 @@ class EpochTasks(Callback):
         # skorch's nets copy their modules.
         now, twin = copy.copy(net), copy.copy(self.estimator)
         now.module_.load_state_dict(net.snapshot())
-        now.callbacks, now.callbacks_, now.averages_ = None, [], None
+        now.forget_training()
         twin._settle(now)
         return vars(twin)

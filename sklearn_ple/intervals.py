@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from sklearn.utils.metaestimators import available_if
 
-from .encoding.labels import Labels
 from .encoding.targets import TargetEncoder
 from .tasks import NumberTask, Quantile
-from .training import MultiTaskNet, TableRows
+from .training import MultiTaskNet, TableRows, Validation
 
 
 def _knows_quantiles(estimator: Any) -> bool:
@@ -89,36 +87,25 @@ def spread(net: MultiTaskNet, rows: TableRows, targets: TargetEncoder) -> np.nda
     """
     result = np.full((2, len(targets.tasks), len(rows)), np.nan)
     parts = targets.split_outputs(net.member_outputs(rows).numpy())
+    member_weights = net.module_.mean.weights.cpu().double().numpy()
     for k, (task, members) in enumerate(zip(targets.tasks, parts, strict=True)):
         if not task.has_classes:
             predictions = np.stack([task.predict(own) for own in members])
-            weights = net.member_weights[:, k]
+            weights = member_weights[:, k]
             result[0, k] = weights @ predictions
             result[1, k] = weights @ (predictions - result[0, k]) ** 2
     return result
 
 
-def dispersion(
-    net: MultiTaskNet,
-    rows: TableRows,
-    targets: TargetEncoder,
-    labels: Sequence[Labels],
-    weights: np.ndarray,
-) -> np.ndarray:
+def dispersion(net: MultiTaskNet, validation: Validation) -> np.ndarray:
     """Learn what the members' variance lacks to the squared error of their mean.
 
     Parameters
     ----------
     net : MultiTaskNet
         The trained net.
-    rows : TableRows
+    validation : Validation
         Rows that it was not trained on.
-    targets : TargetEncoder
-        The tasks.
-    labels : sequence of Labels
-        The rows' labels.
-    weights : ndarray of shape (n_rows, n_tasks)
-        Their weights.
 
     Returns
     -------
@@ -127,12 +114,13 @@ def dispersion(
         average the squared error, or zero if that is smaller; NaN without a label, and for
         classes.
     """
-    factors = np.full(len(labels), np.nan)
-    means, variances = spread(net, rows, targets)
-    for k, (task, column) in enumerate(zip(targets.tasks, labels, strict=True)):
+    tasks, labels = validation.targets.tasks, validation.labels
+    factors = np.full(len(tasks), np.nan)
+    means, variances = spread(net, validation.rows, validation.targets)
+    for k, (task, column) in enumerate(zip(tasks, labels, strict=True)):
         if isinstance(task, NumberTask) and len(column.observed):
             mean, variance, weight = (
-                part[column.mask] for part in (means[k], variances[k], weights[:, k])
+                part[column.mask] for part in (means[k], variances[k], validation.weights[:, k])
             )
             lacking = np.average((column.observed - mean) ** 2 - variance, weights=weight)
             factors[k] = max(lacking, 0.0) / np.average(task.variance(mean), weights=weight)

@@ -68,12 +68,12 @@ class Members:
         return np.linspace(0, 1, self.n) if self.n > 1 else np.array([0.5])
 
     @property
-    def linear_shares(self) -> Tensor:
+    def linear_shares(self) -> np.ndarray:
         """How much of a linear start each member is given: from 1, in the first one, to 0.
 
         What is linear also shows a network what to look for: some members are left to find it.
         """
-        return torch.linspace(1, 0, self.n) if self.n > 1 else torch.tensor([0.5])
+        return torch.linspace(1, 0, self.n).numpy() if self.n > 1 else np.array([0.5], np.float32)
 
 
 class MemberMean(nn.Module):

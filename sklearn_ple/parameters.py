@@ -13,10 +13,11 @@ from typing import Any, ClassVar, TypeVar, dataclass_transform
 import torch
 from sklearn.utils._param_validation import Interval, RealNotInt, StrOptions
 
-from .balancing import TaskWeights
-from .encoding.numeric import NUMERIC_EMBEDDINGS
-from .nn import ACTIVATIONS, member_rates
-from .training import BY_ROWS, LR_SCHEDULES, OPTIMIZERS, default_learning_rate, is_small
+from .balancing import BALANCERS, Balancer, TaskWeights
+from .encoding.numeric import NUMERIC_EMBEDDINGS, EmbeddingMaker
+from .members import Members
+from .nn import ACTIVATIONS
+from .training import LR_SCHEDULES, OPTIMIZERS, Plan
 
 _T = TypeVar("_T")
 
@@ -59,12 +60,13 @@ class SharedParameters:
     max_categories: int | None = None
     min_frequency: float | None = None
     embedding_dim: int | str = "auto"
-    numeric_embedding: str | None = "piecewise_linear+bins"
+    numeric_embedding: Any = "piecewise_linear+bins"
     n_bins: int | str = "auto"
     linear_path: bool = True
     feature_dropout: float = 0.1
     task_weights: Any = None
     task_weight_decay: Any = 1.0
+    balancing: Any = "equal"
     optimizer: Any = "adamw"
     learning_rate: float | str = "auto"
     lr_schedule: str = "one_cycle"
@@ -100,13 +102,14 @@ class SharedParameters:
             Interval(RealNotInt, 0, 1, closed="neither"),
             None,
         ],
-        "numeric_embedding": [StrOptions(set(NUMERIC_EMBEDDINGS)), None],
+        "numeric_embedding": [StrOptions(set(NUMERIC_EMBEDDINGS)), EmbeddingMaker, None],
         "n_bins": [StrOptions({"auto"}), Interval(Integral, 2, None, closed="left")],
         "embedding_dim": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
         "linear_path": ["boolean"],
         "feature_dropout": [Interval(Real, 0, 1, closed="left")],
         "task_weights": ["array-like", dict, None],
         "task_weight_decay": [Interval(Real, 0, None, closed="neither"), "array-like", dict],
+        "balancing": [StrOptions(set(BALANCERS)), Balancer],
         "optimizer": [StrOptions(set(OPTIMIZERS)), type],
         "learning_rate": [StrOptions({"auto"}), Interval(Real, 0, None, closed="neither")],
         "lr_schedule": [StrOptions(set(LR_SCHEDULES))],
@@ -128,34 +131,20 @@ class SharedParameters:
         "verbose": ["verbose"],
     }
 
-    def _or_default(self, parameter: str, n_rows: int) -> int:
-        value = getattr(self, parameter)
-        return BY_ROWS[parameter](n_rows) if value == "auto" else value
-
     def _task_weights(self, names: list[str]) -> TaskWeights:
         return TaskWeights(names, self.task_weights, self.task_weight_decay)
 
-    def _learning_rate(self, n_rows: int) -> float:
-        if isinstance(self.learning_rate, str):
-            return default_learning_rate(self._or_default("batch_size", n_rows))
-        return self.learning_rate
-
-    def _schedule(self, n_rows: int, n_epochs: int) -> list:
+    def _schedule(self, plan: Plan, n_rows: int) -> list:
         make_schedule = LR_SCHEDULES[self.lr_schedule]
-        n_batches = -(-n_rows // self._or_default("batch_size", n_rows))
-        return [] if make_schedule is None else [make_schedule(n_epochs, n_batches)]
-
-    def _refits(self, n_rows: int) -> bool:
-        if isinstance(self.refit, str):
-            return is_small(n_rows) and not self.callbacks
-        return self.refit
+        n_batches = -(-n_rows // plan.batch_size)
+        return [] if make_schedule is None else [make_schedule(plan.max_epochs, n_batches)]
 
     def _tower_options(self) -> dict[str, Any]:
         """Give what all networks take beside their own parameters."""
         return {
             "tower_hidden_units": tuple(self.tower_hidden_units),
             "activation": self.activation,
-            "dropout": member_rates(self.dropout, self.n_members),
+            "dropout": Members(self.n_members).rates(self.dropout),
             "n_members": self.n_members,
         }
 

@@ -16,6 +16,7 @@ from sklearn.metrics import accuracy_score, r2_score
 
 from sklearn_ple import PLEClassifier, PLEClassifierRegressor, PLERegressor
 from sklearn_ple.encoding.features import FeatureEncoder
+from sklearn_ple.training import MultiTaskNet
 
 N = 120
 
@@ -265,9 +266,7 @@ def test_sparse_features_equal_dense_ones_but_for_centring(container, table):
     # By hand: scaled by the deviation, not centred.
     scaled = dense / dense.std(axis=0)
     inputs = torch.as_tensor(scaled, dtype=torch.float32)
-    members = model.module_(inputs, torch.empty(N, 0, dtype=torch.int64))
-    weights = model.module_.member_weights
-    outputs = model.net_.criterion_.average(members, weights).detach().numpy()
+    outputs = model.module_(inputs, torch.empty(N, 0, dtype=torch.int64)).detach().numpy()
     assert_array_equal(prediction["alive"], outputs[:, 0] > 0)
 
 
@@ -294,8 +293,14 @@ def test_the_width_of_embeddings_follows_the_number_of_categories(table):
 def test_training_and_validation_share_the_encoded_rows(table, dtype, monkeypatch):
     X, y = table
     model = make_model(early_stopping=True, max_epochs=1, dtype=dtype)
-    seen = []
-    monkeypatch.setattr(model, "_train", lambda net, train, valid, *_: seen.extend([train, valid]))
+    seen, train = [], MultiTaskNet.train
+
+    def spy(net, rows, *args, validation=None, **options):
+        if validation is not None:
+            seen.extend([rows, validation.rows])
+        return train(net, rows, *args, validation=validation, **options)
+
+    monkeypatch.setattr(MultiTaskNet, "train", spy)
     model.fit(X, y)
     train, valid = seen
     assert train.arrays is valid.arrays

@@ -1,5 +1,7 @@
 """Quantiles and standard deviations: what they are made of, their form, and what they cover."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -15,7 +17,7 @@ from sklearn_ple.datasets import load_nhefs
 from sklearn_ple.encoding.labels import read_targets
 from sklearn_ple.encoding.targets import TargetEncoder
 from sklearn_ple.intervals import dispersion
-from sklearn_ple.training import TableRows, split_rows
+from sklearn_ple.training import TableRows, Validation, split_rows
 
 KINDS = {"sick": "binary", "weight": "regression", "cost": "quantile", "visits": "count"}
 SMALL = {"n_members": 2, "max_epochs": 5, "random_state": 0}
@@ -48,7 +50,7 @@ def model(data):
 
 
 def valid_rows(n_rows):
-    return split_rows(n_rows, True, "auto", np.random.RandomState(0))[1]
+    return split_rows(n_rows, 0.1, np.random.RandomState(0))[1]
 
 
 # -- standard deviations --------------------------------------------------------------------------
@@ -78,8 +80,8 @@ def test_deviations_hold_the_spread_of_the_members(data, model):
     numbers, codes = model._encoder.features.transform(X)
     with torch.no_grad():
         inputs = TableRows(numbers, codes, dtype=torch.float32)[torch.arange(len(X))][0]
-        outputs = model.module_(**inputs).double().numpy()
-    member_weights = model.module_.member_weights.double().numpy()
+        outputs = model.module_.member_outputs(**inputs).double().numpy()
+    member_weights = model.module_.mean.weights.double().numpy()
     labels, deviations = model.predict(X, return_std=True)
     mean, scale = y["weight"].mean(), y["weight"].std(ddof=0)
     log_rate, rate = outputs[:, :, 5], y["visits"].mean()
@@ -114,7 +116,7 @@ def test_members_that_differ_more_than_they_err_leave_no_residual():
     encoded = targets.encode(labels)
 
     class Net:
-        member_weights = np.array([[0.5], [0.5]])
+        module_ = SimpleNamespace(mean=SimpleNamespace(weights=torch.full((2, 1), 0.5)))
 
         def __init__(self, distance, bias):
             distance, bias = distance / targets.tasks[0].scale, bias / targets.tasks[0].scale
@@ -124,7 +126,8 @@ def test_members_that_differ_more_than_they_err_leave_no_residual():
             return torch.from_numpy(self.outputs)
 
     def factor(distance, bias):
-        return dispersion(Net(distance, bias), range(3), targets, labels, weights)
+        held_out = Validation(range(3), labels, weights, targets)
+        return dispersion(Net(distance, bias), held_out)
 
     np.testing.assert_allclose(factor(distance=1.0, bias=0.0), [0.0])
     np.testing.assert_allclose(factor(distance=1.0, bias=3.0), [8.0])

@@ -30,7 +30,8 @@ LAYERS = [
         "intervals",
         "task_view",
     },
-    {"training", "encoding"},
+    {"training"},
+    {"encoding"},
     {"members", "balancing"},
     {"nn", "tasks"},
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -136,7 +136,9 @@ class TargetEncoder:
         parts = self.split_outputs(outputs)
         return [task.predict(part) for task, part in zip(self.tasks, parts, strict=True)]
 
-    def score(self, outputs: np.ndarray, labels: list[Labels], weights: np.ndarray) -> list[float]:
+    def score(
+        self, outputs: np.ndarray, labels: Sequence[Labels], weights: np.ndarray
+    ) -> list[float]:
         """Score outputs task by task, NaN for a task without labels.
 
         Parameters

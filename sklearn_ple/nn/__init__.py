@@ -4,7 +4,7 @@ from .asymmetric_sharing import AsymmetricSharing
 from .chain import JointLogits
 from .cross_stitch import CrossStitch
 from .customized_sharing import CustomizedSharing
-from .dropout import MemberDropout, member_rates
+from .dropout import MemberDropout
 from .embedding import CategoricalEmbedding
 from .mlp import ACTIVATIONS, BatchedLinear, BatchedMLP
 from .mmoe import MMoE
@@ -37,5 +37,4 @@ __all__ = [
     "Sluice",
     "TabularNetwork",
     "Towers",
-    "member_rates",
 ]

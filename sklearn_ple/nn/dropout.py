@@ -8,9 +8,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-# Of fewer than these, with rates of their own, none might suit.
-_LEAST_MEMBERS = 4
-
 
 class MemberDropout(nn.Module):
     """Drops activations out in training, those of every member at its own rate.
@@ -63,33 +60,3 @@ class MemberDropout(nn.Module):
         per_member = len(inputs) // len(self.rates)
         rates = self.by_member.repeat_interleave(per_member)[:, None, None]
         return torch.where(torch.rand_like(inputs) < rates, 0.0, inputs / (1 - rates))
-
-
-def member_rates(mean: float, n_members: int) -> list[float]:
-    """Spread rates of dropout evenly around their mean, from none to twice as much or to 0.9.
-
-    Which rate suits a table, and which of its tasks, is not known before: members differ in it.
-    Fewer than four all have the mean.
-
-    Parameters
-    ----------
-    mean : float
-        The mean rate, from 0 to 1.
-    n_members : int
-        Number of members.
-
-    Returns
-    -------
-    list of float
-        A rate for each member, ascending.
-
-    Examples
-    --------
-    >>> from sklearn_ple.nn import member_rates
-    >>> member_rates(0.25, 5)
-    [0.0, 0.125, 0.25, 0.375, 0.5]
-    """
-    low, high = max(0.0, 2 * mean - 0.9), min(2 * mean, 0.9)
-    if n_members < _LEAST_MEMBERS or mean > 0.9:
-        return [mean] * n_members
-    return torch.linspace(low, high, n_members, dtype=torch.float64).tolist()

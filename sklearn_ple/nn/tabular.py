@@ -68,24 +68,22 @@ class TabularNetwork(nn.Module):
     n_views : int, optional
         Number of views of the features, each with embeddings of its own, that the body reads; one
         for each member by default.
-    n_tasks : int, default=1
-        Number of tasks that the members have in common.
     n_linear : int, default=0
         Number of a member's outputs, to which the linear path leads; 0 for no such path.
-    linear_start : array-like of shape (n_linear, n_numbers), optional
-        What the linear path of the first member adds to the outputs at the start, for each number.
-        Further members start with less and less of it, the last one at zero; one alone with half.
-        Zero by default.
+    linear_start : array-like of shape (n_members, n_linear, n_numbers), optional
+        What the linear path of each member adds to the outputs at the start, for each number; zero
+        by default.
     link : callable, optional
-        Maps the outputs to outputs of the same shape.
+        Maps the outputs of all members to outputs of the same shape.
+    make_mean : callable, optional
+        Called without arguments, returns what maps the members' outputs, of shape (n_members,
+        n_rows, n_outputs), to those of their mean prediction, of shape (n_rows, n_outputs). By
+        default that is the mean of the outputs themselves.
 
     Attributes
     ----------
     n_features : int
         Number of features that the body reads.
-    member_weights : Tensor of shape (n_members, n_tasks)
-        How much each member counts in the mean prediction of each task, a buffer; all alike until
-        validation tells them apart.
 
     References
     ----------
@@ -97,11 +95,10 @@ class TabularNetwork(nn.Module):
     >>> from sklearn_ple.nn import PLE, TabularNetwork
     >>> network = TabularNetwork(2, [4], lambda width: PLE(width, n_outputs=[1, 1]))
     >>> network(torch.zeros(10, 2), torch.zeros(10, 1, dtype=torch.int64)).shape
-    torch.Size([1, 10, 2])
+    torch.Size([10, 2])
     """
 
     body: Any
-    member_weights: Tensor
 
     def __init__(
         self,
@@ -115,15 +112,15 @@ class TabularNetwork(nn.Module):
         feature_dropout: float | Sequence[float] = 0.0,
         n_members: int = 1,
         n_views: int | None = None,
-        n_tasks: int = 1,
         n_linear: int = 0,
         linear_start: Any = None,
         link: Callable[[Tensor], Tensor] | None = None,
+        make_mean: Callable[[], Any] | None = None,
     ):
         super().__init__()
         self.n_views = n_members if n_views is None else n_views
         self.link = link
-        self.register_buffer("member_weights", torch.full((n_members, n_tasks), 1 / n_members))
+        self.mean = None if make_mean is None else make_mean()
         self.embedding, n_features = None, n_numbers
         if len(cardinalities):
             self.embedding = CategoricalEmbedding(cardinalities, embedding_dim, self.n_views)
@@ -140,14 +137,29 @@ class TabularNetwork(nn.Module):
             self.linear = BatchedLinear(n_members, 1, n_numbers, n_linear, bias=False)
             nn.init.zeros_(self.linear.weight)
             if linear_start is not None:
-                # What is linear also shows the body what to look for: some members are left it.
-                shares = torch.linspace(1, 0, n_members) if n_members > 1 else torch.tensor([0.5])
-                start = torch.as_tensor(linear_start, dtype=self.linear.weight.dtype)
                 with torch.no_grad():
-                    self.linear.weight.add_(shares[:, None, None] * start / _LINEAR_FACTOR)
+                    self.linear.weight.copy_(torch.as_tensor(linear_start) / _LINEAR_FACTOR)
 
     def forward(self, numbers: Tensor, codes: Tensor) -> Tensor:
-        """Compute the outputs of all tasks.
+        """Compute the outputs of all tasks for the members' mean prediction.
+
+        Parameters
+        ----------
+        numbers : Tensor of shape (n_rows, n_numbers)
+            The numeric features.
+        codes : Tensor of shape (n_rows, n_columns)
+            The category codes, of any integer type.
+
+        Returns
+        -------
+        Tensor of shape (n_rows, sum of n_outputs)
+            The tasks' outputs side by side.
+        """
+        outputs = self.member_outputs(numbers, codes)
+        return outputs.mean(dim=0) if self.mean is None else self.mean(outputs)
+
+    def member_outputs(self, numbers: Tensor, codes: Tensor) -> Tensor:
+        """Compute the outputs of all tasks, member by member.
 
         Parameters
         ----------

@@ -45,9 +45,15 @@ class TaskLosses:
     ----------
     tasks : sequence of Task
         The fitted tasks, in the order of the network's outputs.
+
+    Attributes
+    ----------
+    names : list of str
+        The tasks' names.
     """
 
     def __init__(self, tasks: Sequence[Task]):
+        self.names = [task.name for task in tasks]
         self.groups = grouped(tasks)
 
     def sums(self, outputs: Tensor, targets: Tensor, weights: Tensor) -> Tensor:

@@ -1,30 +1,26 @@
-"""Training by a private skorch net: data in batches, devices, callbacks and schedules."""
+"""Training by a private skorch net: a plan, data in batches, devices, callbacks and schedules."""
 
+from .callbacks import ProgressBar, copies
 from .data import TableRows, place, split_rows
 from .device import resolve_device, seeded
-from .net import MultiTaskNet, make_net, train_net
-from .schedule import (
-    BY_ROWS,
-    LR_SCHEDULES,
-    OPTIMIZERS,
-    default_learning_rate,
-    default_n_bins,
-    is_small,
-)
+from .net import MultiTaskNet, make_net
+from .plan import BY_ROWS, Plan
+from .schedule import LR_SCHEDULES, OPTIMIZERS
+from .validation import Validation
 
 __all__ = [
     "BY_ROWS",
     "LR_SCHEDULES",
     "OPTIMIZERS",
     "MultiTaskNet",
+    "Plan",
+    "ProgressBar",
     "TableRows",
-    "default_learning_rate",
-    "default_n_bins",
-    "is_small",
+    "Validation",
+    "copies",
     "make_net",
     "place",
     "resolve_device",
     "seeded",
     "split_rows",
-    "train_net",
 ]

@@ -12,13 +12,6 @@ from scipy import sparse
 from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
-# With early_stopping="auto": fewer rows than this leave too few for validation.
-_MIN_ROWS_TO_STOP_EARLY = 500
-
-
-# With validation_fraction="auto": more rows than this tell no more of when to stop.
-_ROWS_OF_VALIDATION = 3000
-
 
 class SparseNumbers:
     """A CSR matrix that is indexed like a tensor; what comes out is dense.
@@ -134,20 +127,16 @@ def place(rows: TableRows, device: str) -> TableRows:
 
 
 def split_rows(
-    n_rows: int, early_stopping: bool | str, fraction: float | str, rng: np.random.RandomState
+    n_rows: int, validation_fraction: float | None, rng: np.random.RandomState
 ) -> tuple[np.ndarray, np.ndarray | None]:
-    """Choose the rows to train on and, if stopping early, those to validate on."""
-    if early_stopping == "auto":
-        early_stopping = n_rows >= _MIN_ROWS_TO_STOP_EARLY
-    if not early_stopping:
+    """Choose the rows to train on and, unless the fraction is None, those to validate on."""
+    if validation_fraction is None:
         return np.arange(n_rows), None
-    if isinstance(fraction, str):
-        fraction = min(0.1, _ROWS_OF_VALIDATION / n_rows)
-    n_valid = int(np.ceil(fraction * n_rows))
+    n_valid = int(np.ceil(validation_fraction * n_rows))
     if n_valid >= n_rows:
         raise ValueError(
-            f"validation_fraction={fraction} leaves none of the {n_rows} rows to train on: lower "
-            "it or set early_stopping=False."
+            f"validation_fraction={validation_fraction} leaves none of the {n_rows} rows to train "
+            "on: lower it or set early_stopping=False."
         )
     order = rng.permutation(n_rows)
     return order[n_valid:], order[:n_valid]

@@ -1,4 +1,4 @@
-"""The private skorch net: one network, the joint loss, and an epoch without a wait a batch."""
+"""The private skorch net: one network, the tasks' losses, and an epoch without a wait a batch."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import copy
 import inspect
 import warnings
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -17,13 +17,23 @@ from skorch.utils import to_tensor
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from ..balancing import Balancer, TaskWeights
+from ..tasks import TaskLosses
+from .averaging import WeightAverage
+from .callbacks import KeepBestWeights, RecordEpoch
 from .data import BatchIndices, TableRows, place
 from .device import suitable_threads
 from .schedule import OPTIMIZERS
+from .validation import Validation
 
 # Rows in a batch of prediction and validation, at least.
 _PREDICTION_BATCH = 1024
 _BLOCK = 16
+
+# What net_params cannot override: parameters of the estimators that not only skorch reads,
+_ELSEWHERE = {"callbacks", "device", "dtype", "task_weights", "warm_start", "weight_averaging"}
+# and what makes the net what it is.
+_SETTLED = {"module", "criterion", "losses", "dataset", "train_split", "predict_nonlinearity"}
 
 _PUBLIC_HISTORY = {
     "epoch": "epoch",
@@ -39,36 +49,142 @@ _PUBLIC_HISTORY = {
 }
 
 
-class MultiTaskNet(NeuralNet):
-    """A net over `TableRows` that sums the tasks' losses on the device, epoch by epoch.
-
-    ``fit`` and ``partial_fit`` take the rows to train on as X, and the rows to validate on, or
-    None, as y. The history gets, per epoch, ``train_loss``, ``valid_loss`` (both over the whole
-    epoch, weighted by the criterion's task weights) and ``train_task_losses``,
-    ``valid_task_losses`` (lists).
+class Trained(NamedTuple):
+    """How a training ended.
 
     Attributes
     ----------
-    stop_reason_ : str or None
-        Why a callback of ours ended the training early.
-    valid_outputs_ : ndarray or None
-        The outputs of the epoch's validation.
-    best_epoch_ : int
-        The epoch with the least loss of validation, from 1; 0 before there is one.
-    averages_ : AverageWeights or None
-        In training, the callback that holds the network of averaged weights, to validate.
+    complete : bool
+        Whether all epochs were trained, or early stopping ended it.
+    best_epoch : int
+        The epoch with the least loss of validation, from 1; 0 without validation.
+    """
+
+    complete: bool
+    best_epoch: int
+
+
+class MultiTaskNet(NeuralNet):
+    """A net over `TableRows` that sums the tasks' losses on the device, epoch by epoch.
+
+    The criterion is the `Balancer`. The history gets, per epoch, ``train_loss``, ``valid_loss``
+    (both over the whole epoch: sums weighted by the tasks' weights, in training those of the
+    epoch, in validation the first ones) and ``train_task_losses``, ``valid_task_losses`` (lists).
+
+    Parameters
+    ----------
+    *args, **kwargs : object
+        As in skorch.
+    losses : TaskLosses
+        The losses of the tasks.
+    task_weights : TaskWeights
+        Their weights over the epochs.
+    weight_averaging : float
+        About which share of the steps so far the weights are averaged over; 0 for none.
+    dtype : torch.dtype
+        Of the network.
     """
 
     history: Any
     module_: Any
     criterion_: Any
+    callbacks: Any
+    callbacks_: Any
 
-    def __init__(self, *args: Any, dtype: torch.dtype, **kwargs: Any):
+    def __init__(
+        self,
+        *args: Any,
+        losses: TaskLosses,
+        task_weights: TaskWeights,
+        weight_averaging: float,
+        dtype: torch.dtype,
+        **kwargs: Any,
+    ):
+        self.losses = losses
+        self.task_weights = task_weights
+        self.weight_averaging = weight_averaging
         self.dtype = dtype
-        self.averages_: Any = None
-        self.best_epoch_ = 0
-        self.valid_outputs_: Any = None
+        # Both are there in training only.
+        self._average: WeightAverage | None = None
+        self._validation: Validation | None = None
         super().__init__(*args, **kwargs)
+
+    def train(
+        self,
+        rows: TableRows,
+        n_epochs: int,
+        *,
+        validation: Validation | None = None,
+        patience: int = 1,
+        tol: float = 0.0,
+        callbacks: Sequence[Callback] = (),
+    ) -> Trained:
+        """Train the initialised net for some epochs, or until a callback ends it.
+
+        The order of the callbacks: first the epoch is recorded, then those that are passed have
+        their turn, and last come the best weights, which may end the training.
+
+        Parameters
+        ----------
+        rows : TableRows
+            What to train on.
+        n_epochs : int
+            Epochs at most.
+        validation : Validation, optional
+            What to validate on, to stop early and keep the best weights.
+        patience : int, default=1
+            Epochs without an improvement of the validation loss before training ends.
+        tol : float, default=0.0
+            Least decrease of the loss that counts as an improvement.
+        callbacks : sequence of Callback, default=()
+            For this training only; the net does not keep them, nor the rows.
+
+        Returns
+        -------
+        Trained
+            How it ended.
+
+        Raises
+        ------
+        KeyboardInterrupt
+            If the user interrupts before the first epoch is over.
+        """
+        best = KeepBestWeights(self.losses.names, validation is not None, patience, tol)
+        self.max_epochs = n_epochs
+        self.callbacks = [RecordEpoch(), *callbacks, best]
+        self.initialize_callbacks()
+        self._validation = validation
+        if self.weight_averaging:
+            self._average = WeightAverage(self.module_, self.weight_averaging)
+        n_before = len(self.history)
+        try:
+            with suitable_threads(self.module_, self.batch_size):
+                place(rows, self.device)
+                if validation is not None:
+                    place(validation.rows, self.device)
+                self.partial_fit(rows, validation)
+        finally:
+            self.forget_training()
+        # What is recorded last lacks where an epoch was interrupted.
+        while self.history and "seconds" not in self.history[-1]:
+            self.history.pop()
+        n_epochs_done = len(self.history) - n_before
+        if n_epochs_done == 0:
+            raise KeyboardInterrupt
+        if best.stop_reason_ is None and n_epochs_done < n_epochs:
+            warnings.warn(
+                f"Training was ended after epoch {len(self.history)} by the user or by a "
+                "callback.",
+                ConvergenceWarning,
+                stacklevel=2,
+            )
+        all_done = best.stop_reason_ is None and n_epochs_done == n_epochs
+        return Trained(all_done or best.stop_reason_ == "early stopping", best.best_epoch_)
+
+    def forget_training(self) -> None:
+        """Let go what only a training needs."""
+        self.callbacks, self.callbacks_ = None, []
+        self._average = self._validation = None
 
     @property
     def _default_callbacks(self) -> list:
@@ -81,14 +197,16 @@ class MultiTaskNet(NeuralNet):
         return self
 
     def initialize_criterion(self) -> MultiTaskNet:
-        """Create the joint loss in the dtype asked for."""
+        """Create the balancer in the dtype asked for."""
         super().initialize_criterion()
         self.criterion_.to(self.dtype)
         return self
 
-    def get_split_datasets(self, X: TableRows, y: TableRows | None = None, **_: Any) -> tuple:
+    def get_split_datasets(
+        self, X: TableRows, y: Validation | None = None, **_: Any
+    ) -> tuple[TableRows, TableRows | None]:
         """Take the two sets of rows as they are."""
-        return X, y
+        return X, None if y is None else y.rows
 
     def get_iterator(self, dataset: TableRows, training: bool = False) -> DataLoader:
         """Load batches by index, as they are: nothing to collate."""
@@ -99,19 +217,10 @@ class MultiTaskNet(NeuralNet):
             dataset, sampler=indices, batch_size=None, collate_fn=_identity, **options
         )
 
-    def get_loss(
-        self, y_pred: Tensor, y_true: tuple[Tensor, Tensor], X: Any = None, training: bool = False
-    ) -> Tensor:
-        """Compute the joint loss of a batch, and add its sums to the epoch's."""
-        targets, weights = to_tensor(y_true, device=self.device)
-        sums = self.criterion_.task_sums(y_pred, targets, weights)
-        self._sums.append(sums.detach())
-        return self.criterion_.combine(sums)[0] + self.module_.body.penalty()
-
     @property
-    def evaluated_module(self) -> torch.nn.Module:
+    def evaluated_module(self) -> Any:
         """The network of averaged weights if there is one, else the one that is trained."""
-        return self.module_ if self.averages_ is None else self.averages_.network_
+        return self.module_ if self._average is None else self._average.module
 
     def run_single_epoch(
         self, iterator: Any, training: bool, prefix: str, step_fn: Any, **fit_params: Any
@@ -119,49 +228,84 @@ class MultiTaskNet(NeuralNet):
         """Run over all batches; read the losses from the device once, at the end."""
         if iterator is None:
             return
-        self._sums: list[Tensor] = []
+        # Losses of validation are compared over the epochs, so their weights must not change.
+        weights = self.task_weights.at(len(self.history) - 1 if training else 0)
+        self._weights = torch.as_tensor(weights, dtype=self.dtype, device=self.device)
         if training:
-            for batch in iterator:
-                self.notify("on_batch_begin", batch=batch, training=True)
-                step = step_fn(batch, **fit_params)
-                self.notify("on_batch_end", batch=batch, training=True, **step)
+            self.history.record("task_weights", weights.tolist())
+            sums = self._train_epoch(iterator, step_fn, fit_params)
         else:
-            self._validate(iterator)
-        loss, task_losses = self.criterion_.combine(torch.stack(self._sums).sum(dim=0))
-        del self._sums
-        self.history.record(f"{prefix}_loss", loss.item())
+            sums = self._validate(iterator)
+        task_losses = self.losses.means(sums)
+        self.history.record(f"{prefix}_loss", (self._weights * task_losses).sum().item())
         self.history.record(f"{prefix}_task_losses", task_losses.tolist())
+        del self._weights
+
+    def _train_epoch(self, iterator: Any, step_fn: Any, fit_params: dict[str, Any]) -> Tensor:
+        """Train on every batch; return the sums of losses and weights over the epoch."""
+        self._sums: list[Tensor] = []
+        for batch in iterator:
+            self.notify("on_batch_begin", batch=batch, training=True)
+            step = step_fn(batch, **fit_params)
+            if self._average is not None:
+                self._average.update(self.module_)
+            self.notify("on_batch_end", batch=batch, training=True, **step)
+        sums = torch.stack(self._sums).sum(dim=0)
+        del self._sums
+        return sums
+
+    def train_step_single(self, batch: Any, **_: Any) -> dict[str, Any]:
+        """Compute a batch's losses, keep their sums, and let the balancer differentiate them."""
+        self._set_training(True)
+        inputs, (targets, weights) = to_tensor(batch, device=self.device)
+        outputs = self.module_.member_outputs(**inputs)
+        sums = self.losses.sums(outputs, targets, weights)
+        self._sums.append(sums.detach())
+        losses = self._weights * self.losses.means(sums)
+        self.criterion_.backward(losses, self.module_)
+        if len(self._sums) == 1:
+            self._check_gradients()
+        penalty = self.module_.body.penalty()
+        if isinstance(penalty, Tensor):
+            penalty.backward()
+        return {"loss": losses.detach().sum() + penalty, "y_pred": outputs}
+
+    def _check_gradients(self) -> None:
+        if all(parameter.grad is None for parameter in self.module_.parameters()):
+            raise ValueError(
+                f"{type(self.criterion_).__name__}.backward left the network without gradients: "
+                "it must call backward on what it makes of the task losses."
+            )
 
     @torch.no_grad()
-    def _validate(self, iterator: Any) -> None:
-        """Weigh the members by their losses, and take the losses of their mean."""
+    def _validate(self, iterator: Any) -> Tensor:
+        """Weigh the members by their losses; score their mean, and return its sums."""
         self._set_training(False)
         module, parts = self.evaluated_module, []
         for batch in iterator:
             self.notify("on_batch_begin", batch=batch, training=False)
             inputs, labels = to_tensor(batch, device=self.device)
-            parts.append((module(**inputs), *labels))
+            parts.append((module.member_outputs(**inputs), *labels))
             self.notify("on_batch_end", batch=batch, training=False)
         members, targets, weights = (torch.cat(part, dim=-2) for part in zip(*parts, strict=True))
-        member_weights = self.criterion_.member_weights(members, targets, weights)
-        module.get_buffer("member_weights").copy_(member_weights)
-        outputs = self.criterion_.average(members, member_weights)
-        self._sums.append(self.criterion_.task_sums(outputs, targets, weights))
-        self.valid_outputs_ = outputs.cpu().numpy()
+        losses = [self.losses.means(self.losses.sums(own, targets, weights)) for own in members]
+        module.mean.weigh(torch.stack(losses))
+        outputs = module.mean(members)
+        self._record_scores(outputs.cpu().numpy())
+        return self.losses.sums(outputs, targets, weights)
 
-    def outputs(self, rows: TableRows) -> np.ndarray:
-        """Compute the outputs of the members' mean prediction, as float64."""
-        weights = torch.from_numpy(self.member_weights)
-        return self.criterion_.average(self.member_outputs(rows), weights).numpy()
-
-    @property
-    def member_weights(self) -> np.ndarray:
-        """How much each member counts for each task, of shape (n_members, n_tasks)."""
-        return self.module_.member_weights.cpu().double().numpy()
+    def _record_scores(self, outputs: np.ndarray) -> None:
+        """Record the tasks' scores on the rows of validation, and their mean."""
+        if self._validation is None or not np.isfinite(outputs).all():
+            return
+        scores = self._validation.score(outputs)
+        self.history.record("valid_task_scores", scores)
+        there = [score for score in scores if not np.isnan(score)]
+        self.history.record("valid_score", float(np.mean(there)) if there else float("nan"))
 
     def member_outputs(self, rows: TableRows) -> Tensor:
         """Compute each member's outputs, as float64, of shape (n_members, n_rows, n_outputs)."""
-        (outputs,) = self._by_batch(lambda **inputs: [self.module_(**inputs)], rows)
+        (outputs,) = self._by_batch(lambda **inputs: [self.module_.member_outputs(**inputs)], rows)
         return outputs.double()
 
     def representations(self, rows: TableRows) -> list[Tensor]:
@@ -208,24 +352,32 @@ def _identity(batch: Any) -> Any:
 
 def make_net(
     make_network: Callable[[], torch.nn.Module],
-    make_criterion: Callable[[], torch.nn.Module],
+    make_balancer: Callable[[], Balancer],
     *,
     optimizer: str | type[torch.optim.Optimizer],
     learning_rate: float,
     weight_decay: float,
-    batch_size: int,
-    device: str,
-    dtype: torch.dtype,
     rate_factors: dict[str, float],
+    device: str,
     net_params: dict[str, Any] | None,
+    **options: Any,
 ) -> MultiTaskNet:
-    """Create and initialise a net; the parameters are those of the estimators.
+    """Create and initialise a net; the parameters are those of the estimators and of the net.
 
-    ``rate_factors`` tells how many times as fast some parameters learn, by a pattern of their
+    ``rate_factors`` holds how many times as fast some parameters learn, by a pattern of their
     names; these do not decay.
+
+    Raises
+    ------
+    ValueError
+        If ``net_params`` names what is not skorch's to say.
     """
+    for name in net_params or {}:
+        if name in _ELSEWHERE or name.split("__")[0] in _SETTLED:
+            how = f"set the estimator's {name}" if name in _ELSEWHERE else "leave it out"
+            raise ValueError(f"net_params cannot override {name!r}: {how}.")
     optimizer_class = OPTIMIZERS[optimizer] if isinstance(optimizer, str) else optimizer
-    options: dict[str, Any] = {"optimizer": optimizer_class, "lr": learning_rate}
+    options |= {"optimizer": optimizer_class, "lr": learning_rate}
     free: dict[str, float] = {}
     if "weight_decay" in inspect.signature(optimizer_class).parameters:
         options["optimizer__weight_decay"] = weight_decay
@@ -238,63 +390,5 @@ def make_net(
     # One kernel for all parameters: the step is a good part of the time of small networks.
     if isinstance(optimizer, str) and device != "mps":
         options["optimizer__fused"] = True
-    options |= {"batch_size": batch_size, "device": device, "verbose": 0} | (net_params or {})
-    return MultiTaskNet(
-        make_network, criterion=make_criterion, dtype=dtype, **options
-    ).initialize()
-
-
-def train_net(
-    net: MultiTaskNet,
-    train: TableRows,
-    valid: TableRows | None,
-    n_epochs: int,
-    callbacks: Sequence[Callback],
-) -> bool:
-    """Train an initialised net for some epochs, or until a callback ends it.
-
-    Parameters
-    ----------
-    net : MultiTaskNet
-        Changed in place.
-    train, valid : TableRows
-        What to train and to validate on.
-    n_epochs : int
-        Epochs at most.
-    callbacks : sequence of Callback
-        For this training only; the net does not keep them, nor the rows.
-
-    Returns
-    -------
-    bool
-        Whether all epochs were trained, or early stopping ended it.
-
-    Raises
-    ------
-    KeyboardInterrupt
-        If the user interrupts before the first epoch is over.
-    """
-    net.stop_reason_, net.max_epochs = None, n_epochs
-    net.callbacks = list(callbacks)
-    net.initialize_callbacks()
-    n_before = len(net.history)
-    try:
-        with suitable_threads(net.module_, net.batch_size):
-            rows = [part if part is None else place(part, net.device) for part in (train, valid)]
-            net.partial_fit(*rows)
-    finally:
-        net.callbacks, net.callbacks_ = None, []
-    # What is recorded last lacks where an epoch was interrupted.
-    while net.history and "seconds" not in net.history[-1]:
-        net.history.pop()
-    n_epochs_done = len(net.history) - n_before
-    if n_epochs_done == 0:
-        raise KeyboardInterrupt
-    if net.stop_reason_ is None and n_epochs_done < n_epochs:
-        warnings.warn(
-            f"Training was ended after epoch {len(net.history)} by the user or by a callback.",
-            ConvergenceWarning,
-            stacklevel=2,
-        )
-    all_done = net.stop_reason_ is None and n_epochs_done == n_epochs
-    return all_done or net.stop_reason_ == "early stopping"
+    options |= {"device": device, "verbose": 0} | (net_params or {})
+    return MultiTaskNet(make_network, criterion=make_balancer, **options).initialize()

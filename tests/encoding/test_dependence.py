@@ -340,7 +340,7 @@ def test_joint_probabilities_stay_below_however_members_count():
     first = X[:, 0] + rng.randn(700) > 0
     y = np.column_stack([first, first & (X[:, 1] > -2)])
     model = ESMMClassifier(n_members=8, dropout=0.45, max_epochs=4, random_state=0).fit(X, y)
-    weights = model.module_.member_weights
+    weights = model.module_.mean.weights
     assert torch.equal(weights[:, 0], weights[:, 1]) and weights.std() > 0
     parent, joint = (p[:, 1] for p in model.predict_proba(100 * X))
     assert (joint <= parent).all()

@@ -3,25 +3,8 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 
-from sklearn_ple.nn import BatchedMLP, MemberDropout, member_rates, mlp
-
-
-@given(st.floats(0, 0.99), st.integers(1, 12))
-def test_rates_of_members_spread_evenly_around_their_mean(mean, n_members):
-    rates = member_rates(mean, n_members)
-    assert len(rates) == n_members
-    assert np.mean(rates) == pytest.approx(mean)
-    assert min(rates) >= 0.0 and max(rates) <= max(0.9, mean) + 1e-9
-    assert np.ptp(np.diff(rates)) < 1e-9 if n_members > 2 else True
-
-
-def test_few_members_have_the_mean_rate_and_more_reach_from_none_to_twice():
-    assert member_rates(0.3, 1) == [0.3]
-    assert member_rates(0.3, 3) == [0.3, 0.3, 0.3]
-    np.testing.assert_allclose(member_rates(0.2, 5), [0.0, 0.1, 0.2, 0.3, 0.4])
+from sklearn_ple.nn import BatchedMLP, MemberDropout, mlp
 
 
 def test_members_drop_their_own_share_and_keep_their_mean():

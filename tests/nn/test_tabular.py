@@ -35,7 +35,7 @@ def test_the_body_reads_numbers_then_embeddings():
     torch.manual_seed(0)
     network = TabularNetwork(2, [4, 3], Echo, embedding_dim=5)
     numbers, codes = torch.randn(6, 2), torch.randint(0, 3, (6, 2))
-    outputs = network(numbers, codes)
+    outputs = network.member_outputs(numbers, codes)
     assert network.body.width == outputs.shape[2] == 2 + 2 * 5
     assert torch.equal(outputs[0, :, :2], smooth_clip(numbers))
     assert torch.equal(outputs[..., 2:], network.embedding(codes))
@@ -43,7 +43,7 @@ def test_the_body_reads_numbers_then_embeddings():
 
 def test_the_body_is_as_wide_as_the_automatic_embeddings():
     network = TabularNetwork(2, [4, 100], Echo)
-    outputs = network(torch.zeros(3, 2), torch.zeros(3, 2, dtype=torch.uint8))
+    outputs = network.member_outputs(torch.zeros(3, 2), torch.zeros(3, 2, dtype=torch.uint8))
     assert network.body.width == outputs.shape[2] == 2 + embedding_width(4) + embedding_width(100)
 
 
@@ -53,14 +53,15 @@ def test_without_categories_the_body_reads_the_numbers_alone():
     assert network.embedding is None
     assert network.body.width == 3
     assert torch.equal(
-        network(numbers, torch.empty(6, 0, dtype=torch.int64))[0], smooth_clip(numbers)
+        network.member_outputs(numbers, torch.empty(6, 0, dtype=torch.int64))[0],
+        smooth_clip(numbers),
     )
 
 
 def test_without_numbers_the_body_reads_the_embeddings_alone():
     network = TabularNetwork(0, [4], Echo, embedding_dim=5)
     codes = torch.tensor([[2], [3], [0]])
-    outputs = network(torch.empty(3, 0), codes)
+    outputs = network.member_outputs(torch.empty(3, 0), codes)
     assert network.body.width == 5
     assert torch.equal(outputs, network.embedding(codes))
 
@@ -68,7 +69,7 @@ def test_without_numbers_the_body_reads_the_embeddings_alone():
 def test_members_read_the_same_numbers():
     network = TabularNetwork(2, [4], Echo, n_members=3)
     numbers = torch.randn(6, 2)
-    outputs = network(numbers, torch.zeros(6, 1, dtype=torch.uint8))
+    outputs = network.member_outputs(numbers, torch.zeros(6, 1, dtype=torch.uint8))
     assert torch.equal(outputs[..., :2], smooth_clip(numbers).expand(3, -1, -1))
 
 
@@ -76,9 +77,9 @@ def test_feature_dropout_drops_its_share_in_training_only():
     torch.manual_seed(0)
     network = TabularNetwork(40, [], Echo, feature_dropout=0.25)
     numbers, codes = torch.ones(500, 40), torch.empty(500, 0, dtype=torch.int64)
-    outputs = network(numbers, codes)
+    outputs = network.member_outputs(numbers, codes)
     assert (outputs == 0).double().mean().item() == pytest.approx(0.25, abs=0.02)
-    whole = network.eval()(numbers, codes)[0]
+    whole = network.eval().member_outputs(numbers, codes)[0]
     assert torch.equal(whole, smooth_clip(numbers))
     assert outputs.mean().item() == pytest.approx(whole.mean().item(), abs=0.03)
 
@@ -98,7 +99,7 @@ def test_numbers_are_clipped_as_by_realmlp(numbers):
 
 def test_an_outlier_reaches_the_body_clipped():
     network = TabularNetwork(1, [], Echo)
-    outputs = network(torch.tensor([[4.0]]), torch.empty(1, 0, dtype=torch.int64))
+    outputs = network.member_outputs(torch.tensor([[4.0]]), torch.empty(1, 0, dtype=torch.int64))
     assert outputs.item() == pytest.approx(4 / (1 + 16 / 9) ** 0.5)
 
 
@@ -107,12 +108,12 @@ def test_the_linear_path_adds_to_each_members_outputs(n_views):
     torch.manual_seed(0)
     bodies = {3: PLE, 6: SingleTask}
     body = partial(bodies[n_views], n_outputs=[1, 2], n_members=3)
-    network = TabularNetwork(4, [5], body, n_members=3, n_views=n_views, n_tasks=2, n_linear=3)
+    network = TabularNetwork(4, [5], body, n_members=3, n_views=n_views, n_linear=3)
     numbers, codes = 3 * torch.randn(8, 4), torch.randint(0, 5, (8, 1))
-    before = network(numbers, codes)
+    before = network.member_outputs(numbers, codes)
     weight = torch.randn(3, 3, 4)
     network.linear.weight.data = weight
-    for member, outputs in enumerate(network(numbers, codes) - before):
+    for member, outputs in enumerate(network.member_outputs(numbers, codes) - before):
         expected = 0.3 * smooth_clip(numbers) @ weight[member].T
         torch.testing.assert_close(outputs, expected, rtol=1e-4, atol=1e-5)
 
@@ -122,7 +123,7 @@ def test_the_linear_path_reads_what_feature_dropout_leaves():
     network = TabularNetwork(40, [], partial(PLE, n_outputs=[1]), feature_dropout=0.5, n_linear=1)
     network.body = Constant()
     nn.init.ones_(network.linear.weight)
-    outputs = network(torch.ones(500, 40), torch.empty(500, 0, dtype=torch.int64))
+    outputs = network.member_outputs(torch.ones(500, 40), torch.empty(500, 0, dtype=torch.int64))
     n_left = outputs / (2 * 0.3 * smooth_clip(torch.ones(())))
     assert torch.allclose(n_left, n_left.round(), atol=1e-4)
     assert n_left.mean().item() == pytest.approx(20, abs=1)
@@ -132,22 +133,20 @@ def test_the_linear_path_reads_what_feature_dropout_leaves():
 def test_the_linear_path_starts_at_zero_and_learns():
     network = TabularNetwork(2, [], partial(PLE, n_outputs=[1, 1]), n_linear=2)
     assert not network.linear.weight.any()
-    network(torch.ones(3, 2), torch.empty(3, 0, dtype=torch.int64)).sum().backward()
+    network.member_outputs(torch.ones(3, 2), torch.empty(3, 0, dtype=torch.int64)).sum().backward()
     assert network.linear.weight.grad.all()
 
 
-@pytest.mark.parametrize("shares", [[0.5], [1, 0], [1, 0.5, 0]])
-def test_members_linear_paths_start_with_less_and_less(shares):
-    start = [[3.0, -1.0], [0.0, 2.0]]
-    body = partial(PLE, n_outputs=[1, 1], n_members=len(shares))
-    options = {"n_members": len(shares), "n_linear": 2, "linear_start": start}
-    network = TabularNetwork(2, [], body, **options)
+def test_members_linear_paths_start_where_they_are_told():
+    torch.manual_seed(0)
+    start = torch.randn(3, 2, 2)
+    body = partial(PLE, n_outputs=[1, 1], n_members=3)
+    network = TabularNetwork(2, [], body, n_members=3, n_linear=2, linear_start=start)
     numbers, codes = torch.randn(5, 2), torch.empty(5, 0, dtype=torch.int64)
-    outputs = network(numbers, codes)
+    outputs = network.member_outputs(numbers, codes)
     nn.init.zeros_(network.linear.weight)
-    for share, added in zip(shares, outputs - network(numbers, codes), strict=True):
-        expected = share * smooth_clip(numbers) @ torch.tensor(start).T
-        torch.testing.assert_close(added, expected, rtol=1e-4, atol=1e-5)
+    added = outputs - network.member_outputs(numbers, codes)
+    torch.testing.assert_close(added, smooth_clip(numbers) @ start.mT, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize(("n_numbers", "n_linear"), [(2, 0), (0, 2)])
@@ -160,7 +159,7 @@ def test_the_link_maps_the_sum_with_the_linear_path():
     network = TabularNetwork(1, [], Echo, n_linear=1, link=torch.exp)
     nn.init.constant_(network.linear.weight, 2.0)
     number = torch.tensor([[0.5]])
-    outputs = network(number, torch.empty(1, 0, dtype=torch.int64))
+    outputs = network.member_outputs(number, torch.empty(1, 0, dtype=torch.int64))
     assert outputs.item() == pytest.approx((1.6 * smooth_clip(number)).exp().item())
 
 
@@ -168,7 +167,16 @@ def test_the_link_maps_the_sum_with_the_linear_path():
 def test_gradients_reach_the_embeddings_through_the_network(n_rows):
     torch.manual_seed(0)
     network = TabularNetwork(2, [4], lambda width: PLE(width, [1, 2], n_levels=2), embedding_dim=3)
-    outputs = network(torch.randn(n_rows, 2), torch.full((n_rows, 1), 3))
+    outputs = network.member_outputs(torch.randn(n_rows, 2), torch.full((n_rows, 1), 3))
     assert outputs.shape == (1, n_rows, 3)
     (outputs**2).sum().backward()
     assert network.embedding.weight.grad.any(dim=1).tolist() == [False, False, False, True]
+
+
+def test_the_network_alone_predicts_the_mean_of_its_members():
+    body = partial(PLE, n_outputs=[1, 1], n_members=3)
+    inputs = torch.randn(5, 2), torch.empty(5, 0, dtype=torch.int64)
+    network = TabularNetwork(2, [], body, n_members=3)
+    torch.testing.assert_close(network(*inputs), network.member_outputs(*inputs).mean(dim=0))
+    network = TabularNetwork(2, [], body, n_members=3, make_mean=lambda: lambda all: all[1])
+    assert torch.equal(network(*inputs), network.member_outputs(*inputs)[1])

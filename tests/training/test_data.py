@@ -95,9 +95,13 @@ def test_sparse_rows_stay(monkeypatch):
 
 
 def test_split_sets_a_share_aside_once():
-    train, valid = split_rows(1000, "auto", 0.25, np.random.RandomState(0))
+    train, valid = split_rows(1000, 0.25, np.random.RandomState(0))
     assert len(valid) == 250
     assert sorted([*train, *valid]) == list(range(1000))
-    train, valid = split_rows(499, "auto", 0.25, np.random.RandomState(0))
+    train, valid = split_rows(499, None, np.random.RandomState(0))
     assert valid is None and train.tolist() == list(range(499))
-    assert split_rows(5000, False, 0.25, np.random.RandomState(0))[1] is None
+
+
+def test_a_split_that_leaves_nothing_is_an_error():
+    with pytest.raises(ValueError, match="validation_fraction=0.9 leaves none of the 5 rows"):
+        split_rows(5, 0.9, np.random.RandomState(0))

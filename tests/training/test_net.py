@@ -10,8 +10,8 @@ from numpy.testing import assert_allclose
 from sklearn.exceptions import ConvergenceWarning
 from skorch.callbacks import Callback, EarlyStopping
 
-from sklearn_ple import PLEClassifierRegressor, PLERegressor, base
-from sklearn_ple.training import BY_ROWS
+from sklearn_ple import PLEClassifierRegressor, PLERegressor
+from sklearn_ple.training import MultiTaskNet
 
 N = 200
 
@@ -46,7 +46,7 @@ class Spy(Callback):
 
     def on_epoch_begin(self, net, **_):
         self.n_train, self.losses = 0, []
-        SEEN.append({"task_weights": net.criterion_.task_weights.tolist()})
+        SEEN.append({})
 
     def on_batch_end(self, net, batch=None, training=False, loss=None, **_):
         if training:
@@ -81,7 +81,8 @@ def test_task_weights_decay_in_closed_form(table, seen):
     for t, epoch in enumerate(fitted.history_):
         expected = [2.0 * 0.5**t, 1.0 * 1.25**t]
         assert_allclose(epoch["task_weights"], expected)
-        assert_allclose(seen[t]["task_weights"], expected)
+        losses, sizes = np.transpose(seen[t]["losses"])
+        assert_allclose(epoch["loss"], np.average(losses, weights=sizes), rtol=1e-5)
         assert_allclose(epoch["loss"], np.dot(expected, epoch["task_losses"]), rtol=1e-5)
         # Losses of validation are compared over the epochs: with the weights of epoch 0.
         expected = np.dot([2.0, 1.0], epoch["valid_task_losses"])
@@ -126,7 +127,7 @@ def test_refit_trains_on_all_rows_for_the_best_number_of_epochs(table, seen):
     assert [epoch["n_train"] for epoch in seen[once.n_iter_ :]] == [N] * best
     for epoch, other in zip(once.history_, twice.history_, strict=True):
         assert {**epoch, "seconds": 0} == {**other, "seconds": 0}
-    assert torch.equal(once.module_.member_weights, twice.module_.member_weights)
+    assert torch.equal(once.module_.mean.weights, twice.module_.mean.weights)
     assert not np.allclose(once.predict(X), twice.predict(X))
 
 
@@ -152,18 +153,16 @@ def test_refit_follows_the_same_course_of_the_learning_rate(table, seen):
     ],
 )
 def test_when_all_rows_are_learnt_in_the_end(table, monkeypatch, changes, n_trainings):
-    trainings = []
-    train_net = base.train_net
+    trainings, train = [], MultiTaskNet.train
     monkeypatch.setattr(
-        base, "train_net", lambda *args: trainings.append(len(args[1])) or train_net(*args)
+        MultiTaskNet,
+        "train",
+        lambda net, rows, *args, **options: (
+            trainings.append(len(rows)) or train(net, rows, *args, **options)
+        ),
     )
     model(**({"refit": "auto", "early_stopping": True} | changes)).fit(*table)
     assert len(trainings) == n_trainings and trainings[1:] in ([], [N])
-
-
-def test_large_tables_are_not_learnt_twice():
-    assert model(refit="auto")._refits(30_000)
-    assert not model(refit="auto")._refits(30_001)
 
 
 class InterruptAgain(Callback):
@@ -256,10 +255,31 @@ def test_optimizers_decrease_the_loss(table, optimizer, learning_rate):
     assert fitted.history_[-1]["loss"] < fitted.history_[0]["loss"]
 
 
-def test_net_params_reach_skorch(table):
-    fitted = model(net_params={"optimizer__betas": (0.5, 0.9), "batch_size": 50}).fit(*table)
+def test_net_params_reach_skorch(table, seen):
+    params = {"optimizer__betas": (0.5, 0.9), "batch_size": 50, "lr": 0.5, "max_epochs": 4}
+    fitted = model(net_params=params, lr_schedule="cosine", callbacks=[Spy()]).fit(*table)
     assert fitted.net_.optimizer_.param_groups[0]["betas"] == (0.5, 0.9)
-    assert fitted.net_.batch_size == 50
+    assert fitted.net_.batch_size == 50 and fitted.n_iter_ == 4
+    # The schedule is laid out for them.
+    rates = np.concatenate([epoch["rates"] for epoch in seen])
+    assert len(rates) == 4 * -(-N // 50)
+    steps = np.arange(len(rates))
+    assert_allclose(rates, 0.25 * (1 + np.cos(np.pi * steps / len(rates))), rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("name", "how"),
+    [
+        ("device", "set the estimator's device"),
+        ("callbacks", "set the estimator's callbacks"),
+        ("criterion", "leave it out"),
+        ("module__body", "leave it out"),
+        ("train_split", "leave it out"),
+    ],
+)
+def test_what_net_params_cannot_override_is_named(table, name, how):
+    with pytest.raises(ValueError, match=f"net_params cannot override '{name}': {how}"):
+        model(net_params={name: None}).fit(*table)
 
 
 def test_callbacks_of_skorch_work_and_stay_untouched(table):
@@ -363,17 +383,11 @@ def test_members_are_trained_apart_and_their_mean_is_predicted(table):
     rows = fitted._encoder.features.transform(pd.DataFrame(X, columns=[f"x{i}" for i in range(4)]))
     numbers, codes = (torch.as_tensor(part) for part in rows)
     with torch.no_grad():
-        members = fitted.module_.eval()(numbers, codes).numpy()
+        members = fitted.module_.eval().member_outputs(numbers, codes).numpy()
+        mean = fitted.module_(numbers, codes).numpy()
     assert members.shape == (3, N, 2)
+    # The module alone predicts: the mean over the members is a part of it.
+    assert_allclose(mean, members.mean(axis=0), rtol=1e-4, atol=1e-6)
     assert np.std(members, axis=0).mean() > 0.01
     expected = members.mean(axis=0) * y.std(axis=0) + y.mean(axis=0)
     assert_allclose(fitted.predict(X), expected, rtol=1e-4, atol=1e-4)
-
-
-@pytest.mark.parametrize("n_rows", [1, 500, 5_000, 50_000, 10_000_000])
-def test_automatic_sizes_grow_and_fall_with_the_rows(n_rows):
-    sizes = {name: rule(n_rows) for name, rule in BY_ROWS.items()}
-    more = {name: rule(n_rows * 4) for name, rule in BY_ROWS.items()}
-    assert sizes["batch_size"] <= more["batch_size"]
-    assert sizes["max_epochs"] >= more["max_epochs"] >= 4
-    assert sizes["n_iter_no_change"] >= more["n_iter_no_change"] >= 3

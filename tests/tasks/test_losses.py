@@ -1,4 +1,4 @@
-"""The joint loss against a double loop and scikit-learn; labels that are missing are inert."""
+"""The tasks' losses against a double loop and scikit-learn; missing labels are inert."""
 
 import numpy as np
 import pytest
@@ -12,9 +12,8 @@ from sklearn.metrics import (
     mean_squared_error,
 )
 
-from sklearn_ple.balancing import JointLoss
 from sklearn_ple.nn import PLE
-from sklearn_ple.tasks import TASK_KINDS, Binary
+from sklearn_ple.tasks import TASK_KINDS, Binary, Regression, TaskLosses
 
 KINDS = ["binary", "multiclass", "ordinal", "regression", "quantile", "count"]
 
@@ -88,16 +87,13 @@ def naive_task_losses(tasks, outputs, targets, weights):
     return np.array(losses)
 
 
-def evaluate(tasks, outputs, targets, weights, task_weights=None):
-    """Give the joint loss, the tasks' losses and the gradient of the outputs."""
-    criterion = JointLoss(tasks).double()
-    if task_weights is not None:
-        criterion.task_weights.copy_(torch.as_tensor(task_weights))
+def evaluate(tasks, outputs, targets, weights, task_weights=1.0):
+    """Return the joint loss, the tasks' losses and the gradient of the outputs."""
+    losses = TaskLosses(tasks)
     outputs = torch.tensor(outputs, dtype=torch.float64, requires_grad=True)
-    targets, weights = torch.tensor(targets), torch.tensor(weights)
-    loss = criterion(outputs, targets, weights)
-    again, task_losses = criterion.combine(criterion.task_sums(outputs, targets, weights))
-    assert torch.equal(loss, again) or torch.isnan(loss)
+    sums = losses.sums(outputs, torch.tensor(targets), torch.tensor(weights))
+    task_losses = losses.means(sums)
+    loss = (torch.as_tensor(task_weights) * task_losses).sum()
     loss.backward()
     return loss.item(), task_losses.detach().numpy(), outputs.grad.numpy()
 
@@ -125,7 +121,7 @@ def test_the_joint_loss_is_a_double_loop_over_tasks_and_labels(kinds, share):
 
 def test_sums_are_those_of_weighted_losses_and_of_weights():
     tasks, outputs, targets, weights = problem(1, KINDS)
-    sums = JointLoss(tasks).task_sums(*map(torch.tensor, (outputs, targets, weights)))
+    sums = TaskLosses(tasks).sums(*map(torch.tensor, (outputs, targets, weights)))
     assert sums.shape == (2, len(KINDS))
     np.testing.assert_allclose(sums[1], weights.sum(axis=0), rtol=1e-12)
     expected = naive_task_losses(tasks, outputs, targets, weights) * weights.sum(axis=0)
@@ -134,19 +130,11 @@ def test_sums_are_those_of_weighted_losses_and_of_weights():
 
 def test_sums_of_batches_add_up_to_those_of_all_rows():
     tasks, outputs, targets, weights = problem(2, KINDS)
-    criterion = JointLoss(tasks)
+    losses = TaskLosses(tasks)
     parts = [torch.tensor(part) for part in (outputs, targets, weights)]
-    whole = criterion.task_sums(*parts)
-    halves = sum(
-        criterion.task_sums(*(p[rows] for p in parts)) for rows in (slice(3), slice(3, 8))
-    )
+    whole = losses.sums(*parts)
+    halves = sum(losses.sums(*(p[rows] for p in parts)) for rows in (slice(3), slice(3, 8)))
     np.testing.assert_allclose(halves, whole, rtol=1e-12)
-
-
-def test_task_weights_are_one_at_the_start():
-    tasks, outputs, targets, weights = problem(3, KINDS)
-    loss, task_losses, _ = evaluate(tasks, outputs, targets, weights)
-    assert loss == pytest.approx(task_losses.sum(), rel=1e-12)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -251,11 +239,11 @@ def test_features_of_a_row_without_label_do_not_change_that_tasks_loss(seed, tas
     weights[0, task] = 0.0
     torch.manual_seed(seed)
     network = PLE(3, [t.n_outputs for t in tasks], expert_hidden_units=(4,)).double()
-    criterion = JointLoss(tasks).double()
+    losses = TaskLosses(tasks)
 
     def task_losses(inputs):
-        sums = criterion.task_sums(network(inputs), torch.tensor(targets), torch.tensor(weights))
-        return criterion.combine(sums)[1].detach().numpy()
+        sums = losses.sums(network(inputs), torch.tensor(targets), torch.tensor(weights))
+        return losses.means(sums).detach().numpy()
 
     inputs = torch.randn(8, 3, dtype=torch.float64)
     changed = inputs.clone()
@@ -321,11 +309,9 @@ def test_a_loss_that_overflows_without_label_is_inert(kind, size, dtype):
     outputs[0, 0] = size
     outputs.requires_grad_()
     weights = torch.tensor([[0.0, 1.0], [1.0, 1.0]], dtype=dtype)
-    criterion = JointLoss(tasks).to(dtype)
-    loss, task_losses = criterion.combine(
-        criterion.task_sums(outputs, torch.zeros(2, 2, dtype=dtype), weights)
-    )
-    loss.backward()
+    losses = TaskLosses(tasks)
+    task_losses = losses.means(losses.sums(outputs, torch.zeros(2, 2, dtype=dtype), weights))
+    task_losses.sum().backward()
     at_zero = {"binary": np.log(2), "multiclass": np.log(3), "regression": 0.0, "count": 1.0}
     # Of three classes the first is above itself by 2/3, above the second by 1/3: both are wrong.
     at_zero |= {"ordinal": np.log(3 / np.sqrt(2)), "quantile": 0.0}
@@ -341,19 +327,13 @@ def test_a_loss_that_overflows_with_a_label_shows():
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_task_weights_move_with_the_module(dtype):
+def test_losses_have_the_dtype_of_the_outputs(dtype):
     tasks, outputs, targets, weights = problem(7, KINDS)
-    criterion = JointLoss(tasks).to(dtype)
-    assert criterion.task_weights.dtype == dtype
-    assert list(criterion.state_dict()) == ["task_weights"]
-    assert list(criterion.parameters()) == []
+    losses = TaskLosses(tasks)
     parts = [torch.tensor(part, dtype=dtype) for part in (outputs, targets, weights)]
-    loss = criterion(*parts)
-    assert loss.dtype == dtype
-    assert loss.shape == ()
-    assert loss.item() == pytest.approx(
-        naive_task_losses(tasks, outputs, targets, weights).sum(), rel=1e-5
-    )
+    own = losses.means(losses.sums(*parts))
+    assert own.dtype == dtype and own.shape == (len(KINDS),)
+    np.testing.assert_allclose(own, naive_task_losses(tasks, outputs, targets, weights), rtol=1e-5)
 
 
 def test_multiclass_tasks_of_different_sizes_keep_their_columns():
@@ -378,7 +358,7 @@ def test_quantiles_and_orders_that_differ_are_not_mixed_up():
     ]
     rng = np.random.default_rng(0)
     outputs, targets = torch.from_numpy(rng.normal(size=(6, 10))), draw_targets(rng, tasks, 6)
-    sums = JointLoss(tasks).task_sums(outputs, torch.from_numpy(targets), torch.ones(6, 4))
+    sums = TaskLosses(tasks).sums(outputs, torch.from_numpy(targets), torch.ones(6, 4))
     parts = outputs.split([2, 2, 3, 3], dim=-1)
     for k, (task, part) in enumerate(zip(tasks, parts, strict=True)):
         alone = task.loss(part[:, None], torch.from_numpy(targets[:, [k]])).sum()
@@ -390,50 +370,21 @@ def test_the_loss_of_several_networks_is_their_mean():
     rng = np.random.default_rng(1)
     members = torch.from_numpy(np.stack([outputs, rng.normal(size=outputs.shape)]))
     targets, weights = torch.from_numpy(targets), torch.from_numpy(weights)
-    loss = JointLoss(tasks).double()
-    expected = torch.stack([loss(member, targets, weights) for member in members]).mean()
-    np.testing.assert_allclose(loss(members, targets, weights).item(), expected.item())
+    losses = TaskLosses(tasks)
+    own = [losses.sums(member, targets, weights) for member in members]
+    expected = torch.stack(own).mean(dim=0)
+    np.testing.assert_allclose(losses.sums(members, targets, weights), expected)
 
 
-def test_averages_keep_the_tasks_apart():
-    tasks, outputs, _, _ = problem(0, KINDS + KINDS[::-1])
-    rng = np.random.default_rng(1)
-    members = torch.from_numpy(np.stack([outputs, rng.normal(size=outputs.shape)]))
-    weights = torch.from_numpy(rng.dirichlet(np.ones(2), len(tasks)).T)
-    average = JointLoss(tasks).average(members, weights)
-    sizes = [task.n_outputs for task in tasks]
-    parts = zip(
-        tasks, average.split(sizes, dim=-1), members.split(sizes, dim=-1), weights.T, strict=True
-    )
-    for task, part, own, weight in parts:
-        np.testing.assert_allclose(part, task.average(own, weight[:, None, None]))
-    alone = JointLoss(tasks).average(members[:1], weights[:1])
-    assert torch.equal(alone, members[0])
+class Careless(Regression):
+    """A task whose loss is a number for all rows."""
+
+    def loss(self, outputs, targets):
+        return super().loss(outputs, targets).mean()
 
 
-def test_members_are_weighed_by_the_eighth_power_of_their_loss():
-    tasks = [make_task("regression", "a"), make_task("regression", "b")]
-    targets = torch.zeros(5, 2, dtype=torch.float64)
-    # Losses of 1 and 4 for the first task; for the second the members are alike.
-    outputs = torch.ones(2, 5, 2, dtype=torch.float64)
-    outputs[1, :, 0] = 2.0
-    weights = torch.ones_like(targets)
-    shares = JointLoss(tasks).double().member_weights(outputs, targets, weights)
-    np.testing.assert_allclose(shares[1, 0] / shares[0, 0], 4.0**-8)
-    np.testing.assert_allclose(shares[:, 1], 0.5)
-    np.testing.assert_allclose(shares.sum(dim=0), 1.0)
-
-
-@pytest.mark.parametrize("bad", [np.nan, np.inf])
-def test_a_member_that_is_not_finite_does_not_count(bad):
-    tasks = [make_task("regression")]
-    outputs = torch.zeros(3, 4, 1)
-    outputs[1] = bad
-    loss = JointLoss(tasks)
-    shares = loss.member_weights(outputs, torch.ones(4, 1), torch.ones(4, 1))
-    np.testing.assert_allclose(shares[:, 0], [0.5, 0.0, 0.5], atol=1e-9)
-    # Without a label, or without any loss, all count alike.
-    alike = loss.member_weights(outputs, torch.ones(4, 1), torch.zeros(4, 1))
-    np.testing.assert_allclose(alike, 1 / 3)
-    perfect = loss.member_weights(torch.ones(2, 4, 1), torch.ones(4, 1), torch.ones(4, 1))
-    np.testing.assert_allclose(perfect, 0.5)
+def test_a_loss_of_another_shape_is_an_error():
+    task = Careless("y").fit(np.array([0.0, 2.0]), np.ones(2), None)
+    parts = torch.zeros(5, 1), torch.zeros(5, 1), torch.ones(5, 1)
+    with pytest.raises(ValueError, match=r"Careless.loss returned .* \(\); expected \(5, 1\)"):
+        TaskLosses([task]).sums(*parts)

@@ -1,0 +1,124 @@
+"""The seam of balancers: what they are given, and that a user's own trains the network."""
+
+import numpy as np
+import pytest
+import torch
+from sklearn.base import clone
+from torch import nn
+
+from sklearn_ple import PLEClassifierRegressor, PLERegressor
+from sklearn_ple.balancing import Balancer, WeightedSum, make_balancer
+
+N = 120
+SEEN = []
+
+
+@pytest.fixture(scope="module")
+def table():
+    rng = np.random.RandomState(0)
+    X = rng.randn(N, 3)
+    y = np.column_stack([X[:, 0] > 0, X[:, 1] + 0.1 * rng.randn(N)])
+    y[: N // 2, 0] = np.nan
+    return X, y
+
+
+@pytest.fixture(autouse=True)
+def forget():
+    SEEN.clear()
+
+
+def model(cls=PLEClassifierRegressor, **params):
+    defaults = {"n_members": 2, "max_epochs": 3, "batch_size": 20, "random_state": 0}
+    return cls(**(defaults | params))
+
+
+class Spy(WeightedSum):
+    """The weighted sum, written down."""
+
+    def start(self, n_tasks):
+        self.n_tasks = n_tasks
+
+    def backward(self, task_losses, module):
+        assert all(parameter.grad is None for parameter in module.parameters())
+        SEEN.append(task_losses.detach().clone())
+        super().backward(task_losses, module)
+
+
+class Learnt(Balancer):
+    """Uncertainty weighting with a learnt number for each task."""
+
+    def start(self, n_tasks):
+        self.log_variances = nn.Parameter(torch.zeros(n_tasks))
+
+    def backward(self, task_losses, module):
+        weighted = task_losses * (-self.log_variances).exp() + self.log_variances
+        weighted.sum().backward()
+
+
+class FirstTaskAlone(Balancer):
+    def backward(self, task_losses, module):
+        task_losses[0].backward()
+
+
+class Forgetful(Balancer):
+    def backward(self, task_losses, module):
+        task_losses.sum()
+
+
+def test_the_default_is_the_weighted_sum(table):
+    default = model().fit(*table)
+    for balancing in ("equal", WeightedSum(), Spy()):
+        other = model(balancing=balancing).fit(*table)
+        np.testing.assert_array_equal(other.predict(table[0]), default.predict(table[0]))
+    assert isinstance(make_balancer("equal", 2), WeightedSum)
+
+
+def test_a_balancer_is_given_weighted_losses_and_zero_without_a_label(table):
+    X, y = table
+    y = y.copy()
+    y[:, 0] = np.where(np.arange(N) < 114, np.nan, X[:, 0] > 0)
+    weights = {"task_weights": [1.0, 3.0], "task_weight_decay": [1.0, 0.5]}
+    fitted = model(balancing=Spy(), early_stopping=False, **weights).fit(X, y)
+    losses = torch.stack(SEEN).view(3, -1, 2)
+    assert (losses[..., 0] == 0).any() and (losses[..., 0] > 0).any()
+    for epoch, own in zip(fitted.history_, losses, strict=True):
+        expected = epoch["task_losses"][1] * 3.0 * 0.5 ** (epoch["epoch"] - 1)
+        assert own[:, 1].mean().item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_users_own_trains_a_copy_of_itself(table):
+    own = Learnt()
+    estimator = model(balancing=own, optimizer="adam", learning_rate=0.05)
+    fitted = clone(estimator).fit(*table)
+    assert not list(own.parameters()) and estimator.balancing is own
+    # What it learns is learnt with the network.
+    assert fitted.net_.criterion_.log_variances.abs().min() > 0
+    assert not np.array_equal(fitted.predict(table[0]), model().fit(*table).predict(table[0]))
+
+
+def test_what_it_leaves_out_is_not_learnt():
+    rng = np.random.RandomState(0)
+    X = rng.randn(N, 2)
+    options = {"n_shared_experts": 0, "linear_path": False, "max_epochs": 40}
+    fitted = model(PLERegressor, balancing=FirstTaskAlone(), **options).fit(X, 3 * X)
+    score = [np.corrcoef(fitted.predict(X)[:, k], X[:, k])[0, 1] for k in range(2)]
+    assert score[0] > 0.8 and abs(score[1]) < 0.8
+
+
+def test_validation_and_history_use_the_weighted_sum_whatever_balances(table):
+    fitted = model(balancing=Learnt(), task_weights=[2.0, 1.0], early_stopping=True).fit(*table)
+    for epoch in fitted.history_:
+        for part in ("", "valid_"):
+            expected = np.dot([2.0, 1.0], epoch[f"{part}task_losses"])
+            assert epoch[f"{part}loss"] == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_balancer_that_does_not_differentiate_is_an_error(table):
+    with pytest.raises(ValueError, match="Forgetful.backward left the network without gradients"):
+        model(balancing=Forgetful()).fit(*table)
+
+
+@pytest.mark.parametrize("balancing", ["even", None, WeightedSum])
+def test_what_is_no_balancer_is_an_error(balancing, table):
+    with pytest.raises(ValueError, match="The 'balancing' parameter"):
+        model(balancing=balancing).fit(*table)

@@ -1,0 +1,107 @@
+"""What members differ in, their mean, and how validation weighs them."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sklearn_ple.members import MemberMean, Members
+from sklearn_ple.tasks import TASK_KINDS, Regression
+
+LABELS = {
+    "binary": [0, 1],
+    "multiclass": [0, 1, 2],
+    "ordinal": [0, 1, 2],
+    "regression": [0.0, 2.0],
+    "quantile": [0.0, 2.0],
+    "count": [0.0, 2.0],
+}
+
+
+def make_task(kind, name):
+    labels = np.array(LABELS[kind])
+    return TASK_KINDS[kind](name).fit(labels, np.ones(len(labels)), None)
+
+
+@given(st.floats(0, 0.99), st.integers(1, 12))
+def test_rates_of_members_spread_evenly_around_their_mean(mean, n_members):
+    rates = Members(n_members).rates(mean)
+    assert len(rates) == n_members
+    assert np.mean(rates) == pytest.approx(mean)
+    assert min(rates) >= 0.0 and max(rates) <= max(0.9, mean) + 1e-9
+    assert np.ptp(np.diff(rates)) < 1e-9 if n_members > 2 else True
+
+
+def test_few_members_have_the_mean_rate_and_more_reach_from_none_to_twice():
+    assert Members(1).rates(0.3) == [0.3]
+    assert Members(3).rates(0.3) == [0.3, 0.3, 0.3]
+    np.testing.assert_allclose(Members(5).rates(0.2), [0.0, 0.1, 0.2, 0.3, 0.4])
+
+
+def test_steps_ramp_up_as_linear_shares_fall():
+    assert Members(5).ramp.tolist() == [0.0, 0.25, 0.5, 0.75, 1.0]
+    np.testing.assert_allclose(Members(5).linear_shares, 1 - Members(5).ramp)
+    assert Members(1).ramp.tolist() == Members(1).linear_shares.tolist() == [0.5]
+
+
+def test_means_keep_the_tasks_apart():
+    kinds = [*LABELS, *reversed(LABELS)]
+    tasks = [make_task(kind, f"y{k}") for k, kind in enumerate(kinds)]
+    sizes = [task.n_outputs for task in tasks]
+    rng = np.random.default_rng(1)
+    members = torch.from_numpy(rng.normal(size=(2, 8, sum(sizes))))
+    weights = torch.from_numpy(rng.dirichlet(np.ones(2), len(tasks)).T)
+    mean = MemberMean(tasks, 2).double()
+    mean.weights.copy_(weights)
+    parts = zip(
+        tasks,
+        mean(members).split(sizes, dim=-1),
+        members.split(sizes, dim=-1),
+        weights.T,
+        strict=True,
+    )
+    for task, part, own, weight in parts:
+        np.testing.assert_allclose(part, task.average(own, weight[:, None, None]))
+    assert torch.equal(MemberMean(tasks)(members[:1]), members[0])
+
+
+def test_members_are_weighed_by_the_eighth_power_of_their_loss():
+    mean = MemberMean([make_task("regression", name) for name in "ab"], 2).double()
+    np.testing.assert_allclose(mean.weights, 0.5)
+    # The second member's loss of the first task is four times the first one's.
+    mean.weigh(torch.tensor([[1.0, 1.0], [4.0, 1.0]]))
+    np.testing.assert_allclose(mean.weights[1, 0] / mean.weights[0, 0], 4.0**-8)
+    np.testing.assert_allclose(mean.weights[:, 1], 0.5)
+    np.testing.assert_allclose(mean.weights.sum(dim=0), 1.0)
+
+
+def test_what_implies_another_event_is_weighed_like_that():
+    mean = MemberMean([make_task("binary", name) for name in "ab"], 2, dependent=[(1, 0)])
+    mean.weigh(torch.tensor([[1.0, 7.0], [2.0, 1.0]]))
+    assert torch.equal(mean.weights[:, 0], mean.weights[:, 1])
+    assert mean.weights[0, 0] > 0.99
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_a_member_that_is_not_finite_does_not_count(bad):
+    mean = MemberMean([make_task("regression", "y")], 3)
+    mean.weigh(torch.tensor([[1.0], [bad], [1.0]]))
+    np.testing.assert_allclose(mean.weights[:, 0], [0.5, 0.0, 0.5], atol=1e-9)
+    # Without any loss, as without a label, all count alike.
+    mean.weigh(torch.zeros(3, 1))
+    np.testing.assert_allclose(mean.weights, 1 / 3)
+
+
+class Careless(Regression):
+    """A task that forgets an axis in its mean."""
+
+    def average(self, outputs, weights):
+        return super().average(outputs, weights)[..., 0]
+
+
+def test_a_mean_of_another_shape_is_an_error():
+    task = Careless("y").fit(np.array([0.0, 2.0]), np.ones(2), None)
+    expected = r"Careless.average returned .* \(5, 1\); expected \(5, 1, 1\)"
+    with pytest.raises(ValueError, match=expected):
+        MemberMean([task], 2)(torch.zeros(2, 5, 1))

@@ -1,0 +1,50 @@
+"""What "auto" comes to for a number of rows, and that ``net_params`` take precedence."""
+
+import pytest
+
+from sklearn_ple import PLEClassifierRegressor
+from sklearn_ple.training import BY_ROWS, Plan
+
+
+def plan(n_rows, **params):
+    return Plan.of(PLEClassifierRegressor(**params), n_rows)
+
+
+@pytest.mark.parametrize("n_rows", [1, 500, 5_000, 50_000, 10_000_000])
+def test_automatic_sizes_grow_and_fall_with_the_rows(n_rows):
+    sizes = {name: rule(n_rows) for name, rule in BY_ROWS.items()}
+    more = {name: rule(n_rows * 4) for name, rule in BY_ROWS.items()}
+    assert sizes["batch_size"] <= more["batch_size"]
+    assert sizes["max_epochs"] >= more["max_epochs"] >= 4
+    assert sizes["n_iter_no_change"] >= more["n_iter_no_change"] >= 3
+    assert 16 <= plan(n_rows).n_bins <= plan(n_rows * 4).n_bins <= 256
+
+
+def test_validation_begins_at_500_rows_with_a_tenth_and_grows_to_3000_rows():
+    assert plan(499).validation_fraction is None
+    assert plan(500).validation_fraction == 0.1
+    assert plan(100_000).validation_fraction * 100_000 == pytest.approx(3000)
+    assert plan(499, early_stopping=True).validation_fraction == 0.1
+    assert plan(500, early_stopping=False).validation_fraction is None
+    assert plan(499, early_stopping=True, validation_fraction=0.3).validation_fraction == 0.3
+
+
+def test_large_tables_are_not_learnt_twice():
+    assert plan(30_000).refits and not plan(30_001).refits
+    assert plan(30_001, refit=True).refits and not plan(30_000, refit=False).refits
+    # Callbacks may count on rows of validation.
+    assert not plan(30_000, callbacks=[object()]).refits
+
+
+def test_the_learning_rate_follows_the_size_of_the_batch():
+    assert plan(100, batch_size=512).learning_rate == pytest.approx(3e-3)
+    assert plan(100, batch_size=128).learning_rate == pytest.approx(1.5e-3)
+    assert plan(100, batch_size=128, learning_rate=0.1).learning_rate == 0.1
+
+
+def test_net_params_take_precedence():
+    params = {"batch_size": 128, "max_epochs": 7}
+    settled = plan(100, batch_size=3, max_epochs=1, net_params=params)
+    assert (settled.batch_size, settled.max_epochs) == (128, 7)
+    assert settled.learning_rate == pytest.approx(1.5e-3)
+    assert plan(100, net_params={"lr": 0.2}).learning_rate == 0.2
