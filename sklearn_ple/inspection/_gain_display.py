@@ -9,17 +9,16 @@ import numpy as np
 import pandas as pd
 
 from ._gain import MTLGain, mtl_gain
-from ._history import _import_pyplot
+from .style import BLUE, DARK_GREY, ORANGE, PALETTE, import_pyplot
 
-# Okabe and Ito's colours, which the colour-blind can tell apart; markers tell more systems apart.
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+# Beyond as many systems as there are colours, markers distinguish them.
 _MARKERS = "osD^vP<X>*"
 # Shade and name of each quadrant, by the signs of both gains.
 _QUADRANTS = {
-    (1, 1): ("#0072B2", "both gain"),
-    (-1, -1): ("#555555", "both lose"),
-    (1, -1): ("#E69F00", "seesaw"),
-    (-1, 1): ("#E69F00", "seesaw"),
+    (1, 1): (BLUE, "both gain"),
+    (-1, -1): (DARK_GREY, "both lose"),
+    (1, -1): (ORANGE, "seesaw"),
+    (-1, 1): (ORANGE, "seesaw"),
 }
 
 
@@ -170,7 +169,7 @@ class MTLGainDisplay:
         ImportError
             If matplotlib is not installed.
         """
-        plt = _import_pyplot()
+        plt = import_pyplot()
         by = {name: self._table(name) for name in ("mean", "low", "high")}
         n_systems, n_tasks = by["mean"].shape
         if ax is None:
@@ -197,7 +196,7 @@ class MTLGainDisplay:
             below, above = mean.loc[system] - low.loc[system], high.loc[system] - mean.loc[system]
             style = {
                 "label": system,
-                "color": _COLOURS[position % len(_COLOURS)],
+                "color": PALETTE[position % len(PALETTE)],
                 "marker": _MARKERS[position % len(_MARKERS)],
                 "markeredgecolor": "white",
                 "markeredgewidth": 0.7,
@@ -242,7 +241,7 @@ class MTLGainDisplay:
                 textcoords="offset points",
                 ha="right" if right > 0 else "left",
                 va="top" if up > 0 else "bottom",
-                color="#555555",
+                color=DARK_GREY,
                 fontsize="small",
             )
 

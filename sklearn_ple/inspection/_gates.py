@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 from sklearn.pipeline import Pipeline
 
-from ._history import _import_pyplot
+from .style import BLUE, GREEN, GREY, ORANGE, PURPLE, SKY_BLUE, VERMILION, import_pyplot
 
-# Okabe and Ito's colours, which the colour-blind can tell apart; hatches tell more gates apart.
-_COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#999999")
+# Beyond as many gates as there are colours, hatches distinguish them.
+_COLOURS = (BLUE, ORANGE, GREEN, PURPLE, SKY_BLUE, VERMILION, GREY)
 _HATCHES = ("", "////", "....", "xxxx")
 _IDLE = 0.1
 _COLLAPSED = 0.95
@@ -160,7 +160,7 @@ class GateUtilizationDisplay:
         ImportError
             If matplotlib is not installed.
         """
-        plt = _import_pyplot()
+        plt = import_pyplot()
         bars = self._lay_out()
         levels = [rows for _, rows in bars.groupby("level")]
         experts = bars.groupby("expert")["centre"].first().sort_values()

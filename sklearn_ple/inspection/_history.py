@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from .style import import_pyplot
+
 _MAX_COLUMNS = 4
 _STYLES = (
     {"label": "training", "color": "tab:blue", "linestyle": "-"},
@@ -116,7 +118,7 @@ class TrainingHistoryDisplay:
         ImportError
             If matplotlib is not installed.
         """
-        plt = _import_pyplot()
+        plt = import_pyplot()
         panels = self._panels()
         n_rows = -(-len(panels) // _MAX_COLUMNS)
         n_columns = -(-len(panels) // n_rows)
@@ -192,11 +194,3 @@ class TrainingHistoryDisplay:
         panels = [(name, [losses[:, k] for losses in by_task]) for k, name in enumerate(names)]
         # With a single task it is that task's loss, but for a factor.
         return panels if len(names) == 1 else [("joint loss", joint), *panels]
-
-
-def _import_pyplot() -> Any:
-    try:
-        import matplotlib.pyplot as plt
-    except ImportError as error:
-        raise ImportError("Plots need matplotlib: pip install 'sklearn-ple[plots]'") from error
-    return plt

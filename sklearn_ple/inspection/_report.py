@@ -13,9 +13,9 @@ from sklearn.utils import check_random_state
 from ..metrics._scores import check_task_names
 from ..metrics._views import scored_tasks
 from ._gain import MTLGain
-from ._history import _import_pyplot
 from ._report_panels import Observed, panels_of
 from ._report_scores import ALONE, TOGETHER, score_by_bootstrap
+from .style import import_pyplot
 
 
 class MultiTaskReport:
@@ -184,7 +184,7 @@ class MultiTaskReport:
         ImportError
             If matplotlib is not installed.
         """
-        plt = _import_pyplot()
+        plt = import_pyplot()
         tasks = scored_tasks(self.estimator, self.X, self.y)
         rows = [panels_of(Observed.of(task)) for task in tasks]
         heights = [max(panel.height for panel in row) for row in rows]
@@ -222,7 +222,7 @@ class MultiTaskReport:
         ImportError
             If matplotlib is not installed.
         """
-        _import_pyplot()
+        import_pyplot()
         # It imports matplotlib, which the scores do without.
         from ._report_html import report_html
 

@@ -11,9 +11,8 @@ from sklearn.calibration import CalibrationDisplay
 from sklearn.metrics import PredictionErrorDisplay, RocCurveDisplay, roc_auc_score
 
 from ..metrics._views import ScoredTask, plain_array
+from .style import PALETTE
 
-# Okabe and Ito's colours, which the colour-blind can tell apart.
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 #: Probabilities are compared with what happens in so many groups of rows.
 N_BINS = 10
 _MOST_IN_CORNER = 3
@@ -70,7 +69,7 @@ class Observed:
             for label, proba in zip(self.task.classes, self.proba.T, strict=True)
         ]
         found = found[1:] if len(found) == 2 else found
-        return sorted(found, key=lambda curve: -curve[1].sum())[: len(_COLOURS)]
+        return sorted(found, key=lambda curve: -curve[1].sum())[: len(PALETTE)]
 
 
 def panels_of(observed: Observed) -> tuple[Panel, Panel]:
@@ -97,7 +96,7 @@ def _roc(observed: Observed) -> Panel:
         return Panel("ROC curve", reason, _text(reason))
 
     def draw(ax: Any) -> None:
-        ax.set_prop_cycle(color=_COLOURS)
+        ax.set_prop_cycle(color=PALETTE)
         for name, happened, proba in curves:
             RocCurveDisplay.from_predictions(happened, proba, name=name, ax=ax)
         ax.plot([0, 1], [0, 1], "k:", label="guessing")
@@ -110,7 +109,7 @@ def _roc(observed: Observed) -> Panel:
 
 def _calibration(observed: Observed) -> Panel:
     def draw(ax: Any) -> None:
-        ax.set_prop_cycle(color=_COLOURS)
+        ax.set_prop_cycle(color=PALETTE)
         for name, happened, proba in observed.curves():
             CalibrationDisplay.from_predictions(
                 happened, proba, n_bins=N_BINS, strategy="quantile", name=name, ax=ax, markersize=4
@@ -149,7 +148,7 @@ def _errors(observed: Observed, title: str, kind: str) -> Panel:
             kind=kind,
             random_state=0,
             ax=ax,
-            scatter_kwargs={"s": 9, "alpha": 0.4, "color": _COLOURS[0], "linewidth": 0},
+            scatter_kwargs={"s": 9, "alpha": 0.4, "color": PALETTE[0], "linewidth": 0},
         )
         # In place of five ticks from the least to the greatest value, whatever these are.
         for axis in (ax.xaxis, ax.yaxis):
