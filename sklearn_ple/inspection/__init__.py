@@ -5,7 +5,7 @@ from ._gain_display import MTLGainDisplay
 from ._gates import GateUtilizationDisplay
 from ._history import TrainingHistoryDisplay
 from ._network import NetworkDiagram
-from ._report import MultiTaskReport
+from .report import MultiTaskReport
 
 __all__ = [
     "GateUtilizationDisplay",

@@ -31,7 +31,7 @@ class Section:
 
 def page(title: str, header: Iterable[str], sections: Sequence[Section]) -> str:
     """Put sections together to a page with a table of contents."""
-    style = files("sklearn_ple.inspection").joinpath("report.css").read_text(encoding="utf-8")
+    style = files(__package__).joinpath("report.css").read_text(encoding="utf-8")
     body = [line for section in sections for line in section.render()]
     return "\n".join(
         [

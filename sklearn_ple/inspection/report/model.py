@@ -14,11 +14,11 @@ from matplotlib.figure import Figure
 from sklearn import config_context
 from sklearn.utils._pprint import _changed_params
 
-from ..task_view import tasks_of
-from ._gates import GateUtilizationDisplay
-from ._history import TrainingHistoryDisplay
-from ._report_page import Section, code, listing, paragraph, picture, side_by_side, table
-from ._report_words import percent_text
+from ...task_view import tasks_of
+from .._gates import GateUtilizationDisplay
+from .._history import TrainingHistoryDisplay
+from .page import Section, code, listing, paragraph, picture, side_by_side, table
+from .words import percent_text
 
 _PACKAGES = ("sklearn-ple", "scikit-learn", "torch", "skorch", "numpy", "pandas")
 _JOINT = "joint loss"

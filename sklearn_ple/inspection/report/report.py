@@ -10,12 +10,12 @@ import numpy as np
 import pandas as pd
 from sklearn.utils import check_random_state
 
-from ..metrics._scores import check_task_names
-from ..metrics._views import scored_tasks
-from ._gain import MTLGain
-from ._report_panels import Observed, panels_of
-from ._report_scores import ALONE, TOGETHER, score_by_bootstrap
-from .style import import_pyplot
+from ...metrics._scores import check_task_names
+from ...metrics._views import scored_tasks
+from .._gain import MTLGain
+from ..style import import_pyplot
+from .panels import Observed, panels_of
+from .scores import ALONE, TOGETHER, score_by_bootstrap
 
 
 class MultiTaskReport:
@@ -224,6 +224,6 @@ class MultiTaskReport:
         """
         import_pyplot()
         # It imports matplotlib, which the scores do without.
-        from ._report_html import report_html
+        from .html import report_html
 
         Path(path).write_text(report_html(self, title), encoding="utf-8")

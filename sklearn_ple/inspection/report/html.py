@@ -14,13 +14,13 @@ from matplotlib.figure import Figure
 from scipy import sparse
 from sklearn.metrics import accuracy_score, mean_absolute_error
 
-from ..encoding.frames import to_pandas
-from ..metrics import expected_calibration_error
-from ..metrics._views import scored_tasks
-from ..task_view import tasks_of
-from ._gain import MTLGain
-from ._report_model import gate_sections, making_section, training_section
-from ._report_page import (
+from ...encoding.frames import to_pandas
+from ...metrics import expected_calibration_error
+from ...metrics._views import scored_tasks
+from ...task_view import tasks_of
+from .._gain import MTLGain
+from .model import gate_sections, making_section, training_section
+from .page import (
     Section,
     listing,
     page,
@@ -29,8 +29,8 @@ from ._report_page import (
     side_by_side,
     table,
 )
-from ._report_panels import N_BINS, Observed, panels_of
-from ._report_words import (
+from .panels import N_BINS, Observed, panels_of
+from .words import (
     interval_text,
     kind_words,
     metric_words,
