@@ -1,10 +1,10 @@
 """Pictures of fitted estimators, and comparisons of them."""
 
-from ._gain import MTLGain, mtl_gain
-from ._gain_display import MTLGainDisplay
-from ._gates import GateUtilizationDisplay
-from ._history import TrainingHistoryDisplay
-from ._network import NetworkDiagram
+from .gain import MTLGain, mtl_gain
+from .gain_display import MTLGainDisplay
+from .gates import GateUtilizationDisplay
+from .history import TrainingHistoryDisplay
+from .network import NetworkDiagram
 from .report import MultiTaskReport
 
 __all__ = [

@@ -1,8 +1,8 @@
 """Scores of many tasks that skip missing labels: task by task, as one number, as scorers."""
 
-from ._calibration import expected_calibration_error
-from ._scorers import make_multitask_scorer, task_scorer
-from ._scores import multitask_score, multitask_scores
+from .calibration import expected_calibration_error
+from .scorers import make_multitask_scorer, task_scorer
+from .scores import multitask_score, multitask_scores
 
 __all__ = [
     "expected_calibration_error",

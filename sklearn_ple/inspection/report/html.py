@@ -16,9 +16,9 @@ from sklearn.metrics import accuracy_score, mean_absolute_error
 
 from ...encoding.frames import to_pandas
 from ...metrics import expected_calibration_error
-from ...metrics._views import scored_tasks
+from ...metrics.views import scored_tasks
 from ...task_view import tasks_of
-from .._gain import MTLGain
+from ..gain import MTLGain
 from .model import gate_sections, making_section, training_section
 from .page import (
     Section,

@@ -15,8 +15,8 @@ from sklearn import config_context
 from sklearn.utils._pprint import _changed_params
 
 from ...task_view import tasks_of
-from .._gates import GateUtilizationDisplay
-from .._history import TrainingHistoryDisplay
+from ..gates import GateUtilizationDisplay
+from ..history import TrainingHistoryDisplay
 from .page import Section, code, listing, paragraph, picture, side_by_side, table
 from .words import percent_text
 

@@ -10,7 +10,7 @@ import numpy as np
 from sklearn.calibration import CalibrationDisplay
 from sklearn.metrics import PredictionErrorDisplay, RocCurveDisplay, roc_auc_score
 
-from ...metrics._views import ScoredTask, plain_array
+from ...metrics.views import ScoredTask, plain_array
 from ..style import PALETTE
 
 #: Probabilities are compared with what happens in so many groups of rows.

@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 from sklearn.utils import check_random_state
 
-from ...metrics._scores import check_task_names
-from ...metrics._views import scored_tasks
-from .._gain import MTLGain
+from ...metrics.scores import check_task_names
+from ...metrics.views import scored_tasks
+from ..gain import MTLGain
 from ..style import import_pyplot
 from .panels import Observed, panels_of
 from .scores import ALONE, TOGETHER, score_by_bootstrap

@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 from sklearn.utils import resample
 
-from ...metrics._scores import check_task_names, default_metric, metric_name, score_task, scorer_of
-from ...metrics._views import ScoredTask, plain_array
-from .._gain import MTLGain
+from ...metrics.scores import check_task_names, default_metric, metric_name, score_task, scorer_of
+from ...metrics.views import ScoredTask, plain_array
+from ..gain import MTLGain
 
 #: The systems compared where there is a single-task twin.
 TOGETHER, ALONE = "together", "single_task"

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ._gain import MTLGain, mtl_gain
+from .gain import MTLGain, mtl_gain
 from .style import BLUE, DARK_GREY, ORANGE, PALETTE, import_pyplot
 
 # Beyond as many systems as there are colours, markers distinguish them.

@@ -16,7 +16,7 @@ from sklearn.model_selection._split import (
 from sklearn.utils import _safe_indexing, check_random_state, indexable
 from sklearn.utils.validation import _num_samples
 
-from ._stratify import stratify
+from .stratify import stratify
 
 _N_BINS = 5
 

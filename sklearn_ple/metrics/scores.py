@@ -16,7 +16,7 @@ from sklearn.preprocessing import label_binarize
 from sklearn.utils import check_array
 from sklearn.utils.validation import _check_response_method
 
-from ._views import ScoredTask, plain_array, scored_tasks
+from .views import ScoredTask, plain_array, scored_tasks
 
 
 def multitask_scores(

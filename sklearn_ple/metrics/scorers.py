@@ -7,7 +7,7 @@ from typing import Any
 
 from sklearn.metrics._scorer import _BaseScorer
 
-from ._scores import check_average, multitask_score, score_one_task
+from .scores import check_average, multitask_score, score_one_task
 
 
 def make_multitask_scorer(metrics: Any = None, average: Any = "mean") -> Callable[..., float]:

@@ -14,8 +14,8 @@ from sklearn.utils import _safe_indexing, indexable
 from sklearn.utils.validation import _num_samples
 
 from ..encoding.frames import is_polars
-from ..metrics._views import as_table
-from ._split import MultiTaskKFold
+from ..metrics.views import as_table
+from .split import MultiTaskKFold
 
 _METHODS = ["predict", "predict_proba", "decision_function"]
 

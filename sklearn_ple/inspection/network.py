@@ -10,7 +10,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
 from .._network_svg import network_html, network_svg
-from ._gates import gate_weights
+from .gates import gate_weights
 
 
 class NetworkDiagram:

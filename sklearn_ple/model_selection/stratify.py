@@ -12,7 +12,7 @@ from pandas.api import types
 from scipy import sparse
 from sklearn.utils import check_array
 
-from ..metrics._views import as_table
+from ..metrics.views import as_table
 
 # As for task_types="auto": more distinct whole numbers than this are a quantity.
 _MAX_INTEGER_CLASSES = 20

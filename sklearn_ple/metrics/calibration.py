@@ -9,7 +9,7 @@ import pandas as pd
 from sklearn.utils import check_array, check_consistent_length
 from sklearn.utils.validation import _check_sample_weight
 
-from ._views import as_table, plain_array
+from .views import as_table, plain_array
 
 
 def expected_calibration_error(
