@@ -46,6 +46,8 @@ MAY_IMPORT |= {
     "model_selection": {"", "estimators", "metrics", "encoding"},
     "datasets": set(),
 }
+# Whatever scikit-learn does not make public may move with its next release: one module imports it.
+PRIVATE_SKLEARN = "_sklearn.py"
 # These put it all together.
 UNBOUND = {"__init__", "__main__"}
 # The networks are pure torch.
@@ -134,6 +136,44 @@ def test_wrong_imports_are_found(path, source):
 )
 def test_right_imports_pass(path, source):
     assert violations(source, path) == []
+
+
+def private_sklearn(source, path):
+    """What a module at `path` within the package imports of scikit-learn's private names."""
+    package = ".".join(["sklearn_ple", *Path(path).parts[:-1]])
+    names = [name.split(".") for name in imported_modules(source, package)]
+    return [
+        ".".join(parts)
+        for parts in names
+        if parts[0] == "sklearn" and any(part.startswith("_") for part in parts)
+    ]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        path
+        for path in (module.relative_to(PACKAGE).as_posix() for module in MODULES)
+        if path != PRIVATE_SKLEARN
+        and path.split("/")[0] in {"inspection", "metrics", "model_selection"}
+    ],
+)
+def test_private_names_of_scikit_learn_are_imported_in_one_module(path):
+    assert private_sklearn((PACKAGE / path).read_text(encoding="utf-8"), path) == []
+
+
+@pytest.mark.parametrize(
+    ("source", "found"),
+    [
+        ("from sklearn.utils import _safe_indexing, resample", ["sklearn.utils._safe_indexing"]),
+        ("import sklearn.metrics._scorer as s", ["sklearn.metrics._scorer"]),
+        ("def f():\n    from sklearn.utils._tags import Tags", ["sklearn.utils._tags.Tags"]),
+        ("from sklearn.metrics import get_scorer\nfrom skorch._x import y", []),
+        ("from .._sklearn import _num_samples", []),
+    ],
+)
+def test_private_names_of_scikit_learn_are_found(source, found):
+    assert private_sklearn(source, "metrics/scores.py") == found
 
 
 def lines_of_code(source):

@@ -13,10 +13,11 @@ import pandas as pd
 from scipy import stats
 from sklearn.base import clone
 from sklearn.model_selection import check_cv
-from sklearn.utils import _safe_indexing, check_random_state
+from sklearn.utils import check_random_state
 from sklearn.utils.parallel import Parallel, delayed
 from tqdm.auto import tqdm
 
+from .._sklearn import _safe_indexing
 from ..metrics import multitask_scores
 
 

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from sklearn.utils import check_array, check_consistent_length
-from sklearn.utils.validation import _check_sample_weight
 
+from .._sklearn import _check_sample_weight
 from .views import as_table, plain_array
 
 

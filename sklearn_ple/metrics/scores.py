@@ -11,11 +11,10 @@ from typing import Any
 import numpy as np
 from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.metrics import d2_tweedie_score, get_scorer, make_scorer, roc_auc_score
-from sklearn.metrics._scorer import _BaseScorer
 from sklearn.preprocessing import label_binarize
 from sklearn.utils import check_array
-from sklearn.utils.validation import _check_response_method
 
+from .._sklearn import _BaseScorer, _check_response_method
 from .views import ScoredTask, plain_array, scored_tasks
 
 

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from sklearn.model_selection import cross_validate
-from sklearn.utils import _safe_indexing, indexable
-from sklearn.utils.validation import _num_samples
+from sklearn.utils import indexable
 
+from .._sklearn import _num_samples, _safe_indexing
 from ..encoding.frames import is_polars
 from ..metrics.views import as_table
 from .split import MultiTaskKFold

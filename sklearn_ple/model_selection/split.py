@@ -8,14 +8,15 @@ from typing import Any
 
 import numpy as np
 from sklearn.model_selection import BaseShuffleSplit
-from sklearn.model_selection._split import (
+from sklearn.utils import check_random_state, indexable
+
+from .._sklearn import (
     GroupsConsumerMixin,
     _BaseKFold,
+    _num_samples,
+    _safe_indexing,
     _validate_shuffle_split,
 )
-from sklearn.utils import _safe_indexing, check_random_state, indexable
-from sklearn.utils.validation import _num_samples
-
 from .stratify import stratify
 
 _N_BINS = 5

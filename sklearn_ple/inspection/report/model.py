@@ -12,8 +12,8 @@ from typing import Any
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 from sklearn import config_context
-from sklearn.utils._pprint import _changed_params
 
+from ..._sklearn import _changed_params
 from ...task_view import tasks_of
 from ..gates import GateUtilizationDisplay
 from ..history import TrainingHistoryDisplay
