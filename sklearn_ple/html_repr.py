@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ._network_svg import network_html
+from .nn.drawing import Outline, network_html
 
 
 class HTMLRepr:
@@ -21,4 +21,4 @@ class HTMLRepr:
 
     def _network_html(self) -> str:
         # Before fit the tasks are not known.
-        return network_html(self) if hasattr(self, "net_") else ""
+        return network_html(Outline.of(self)) if hasattr(self, "net_") else ""

@@ -41,7 +41,7 @@ MAY_IMPORT = {
 # Beside the layers: users of the public estimators (the package itself, ""), and the data.
 MAY_IMPORT |= {
     # One task seen alone is the same for scores, reports and users.
-    "inspection": {"", "estimators", "metrics", "task_view", "encoding"},
+    "inspection": {"", "estimators", "metrics", "task_view", "encoding", "nn"},
     "metrics": {"", "estimators", "task_view", "encoding"},
     "model_selection": {"", "estimators", "metrics", "encoding"},
     "datasets": set(),

@@ -9,7 +9,7 @@ from typing import Any
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
-from .._network_svg import network_html, network_svg
+from ..nn.drawing import Outline, network_html, network_svg
 from .gates import gate_weights
 
 
@@ -94,7 +94,15 @@ class NetworkDiagram:
         Path(path).write_text(self._repr_svg_(), encoding="utf-8")
 
     def _repr_html_(self) -> str:
-        return network_html(self.estimator, self.weights)
+        return network_html(Outline.of(self.estimator), self._mean_weights())
 
     def _repr_svg_(self) -> str:
-        return network_svg(self.estimator, self.weights)
+        return network_svg(Outline.of(self.estimator), self._mean_weights())
+
+    def _mean_weights(self) -> list[dict[str, list[float]]] | None:
+        if self.weights is None:
+            return None
+        return [
+            {gate: frame.mean().tolist() for gate, frame in gates.items()}
+            for gates in self.weights
+        ]

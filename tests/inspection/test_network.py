@@ -20,8 +20,9 @@ from sklearn_ple import (
     SharedBottomClassifierRegressor,
     SluiceClassifierRegressor,
 )
-from sklearn_ple._network_svg import COLOURS, SHARED_COLOUR
 from sklearn_ple.inspection import NetworkDiagram
+from sklearn_ple.nn.diagram import Block
+from sklearn_ple.nn.drawing import COLOURS, SHARED_COLOUR, Outline, network_svg
 
 N = 40
 SVG = "{http://www.w3.org/2000/svg}"
@@ -126,6 +127,19 @@ def test_lines_are_as_wide_as_mean_weights(X, cls, params):
     ratios = [widths[name] / mean for name, mean in means.items()]
     assert len({round(mean, 4) for mean in means.values()}) > 3
     assert_allclose(ratios, ratios[0], rtol=5e-3)
+
+
+def test_plain_data_are_drawn():
+    expert = Block("expert", "e", None, 30)
+    gate = Block("gate", "g", 0, 20, [expert])
+    tower = Block("tower", "t", 0, 10, [gate])
+    rows = [[expert], [gate], [tower]]
+    outline = Outline("A title", rows, {"t": "count"}, 1234, ["A line below"])
+    svg = ET.fromstring(network_svg(outline, [{"g": [1.0]}]))
+    assert svg.get("aria-label") == svg.find(f"{SVG}title").text == "A title"
+    assert kinds(svg) == {"expert": 1, "gate": 1, "tower": 1}
+    assert list(weighted_lines(svg)) == ["g reads e"]
+    assert {"1,234 features", "t", "count", "20 param.", "A line below"} <= set(texts(svg))
 
 
 def test_without_rows_no_line_has_a_width(X):

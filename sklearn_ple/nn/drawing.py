@@ -1,13 +1,15 @@
-"""A fitted estimator's network drawn as SVG: features below, tasks above."""
+"""A network drawn as SVG, from what its `diagram` says of it: features below, tasks above."""
 
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
+
+from .diagram import Block
 
 # Mid-tones, to be seen on white and on black, and told apart by the colour-blind.
 COLOURS = (
@@ -31,12 +33,18 @@ _MOST_IN_ROW = 32
 _LONGEST = 12
 _WEIGHS = {"gate", "mixing"}
 
+#: The blocks, from the features up, as a network's ``diagram`` returns them.
+Rows = Sequence[Sequence[Block]]
+#: Of each level, from the features up, and each of its gates by name, the mean weights of what the
+#: gate reads.
+Weights = Sequence[Mapping[str, Sequence[float]]]
+
 
 @dataclass(eq=False)
 class _Glyph:
     """A block in its place, or all of a bank that has too many to draw."""
 
-    blocks: Sequence[Any]
+    blocks: Sequence[Block]
     x: float
     y: float
 
@@ -55,15 +63,58 @@ class _Glyph:
         return f"{first.kind} {first.name}: {first.n_parameters:,} parameters"
 
 
-def network_svg(estimator: Any, weights: Any = None, *, on_page: bool = False) -> str:
-    """Draw a fitted estimator's network.
+@dataclass(frozen=True)
+class Outline:
+    """What a drawing says of a network, as plain data.
+
+    Attributes
+    ----------
+    title : str
+        Title of the drawing.
+    rows : Rows
+        The blocks.
+    tasks : mapping of str to str
+        The tasks' kinds by their names.
+    n_features : int
+        Number of features.
+    totals : sequence of str
+        Lines of text below the drawing.
+    """
+
+    title: str
+    rows: Rows
+    tasks: Mapping[str, str]
+    n_features: int
+    totals: Sequence[str]
+
+    @classmethod
+    def of(cls, estimator: Any) -> Outline:
+        """Read the outline of a fitted estimator's network."""
+        module = estimator.module_
+        n = sum(parameter.numel() for parameter in module.parameters())
+        members = module.body.n_members
+        linear = "" if module.linear is None else " and the linear path"
+        return cls(
+            title=f"Network of {type(estimator).__name__}",
+            rows=module.body.diagram(estimator.task_names_),
+            tasks=estimator.task_types_,
+            n_features=estimator.n_features_in_,
+            totals=[
+                *([f"One of {members} members"] if members > 1 else []),
+                f"{n:,} parameters in all, with embeddings{linear}",
+            ],
+        )
+
+
+def network_svg(outline: Outline, weights: Weights | None = None, *, on_page: bool = False) -> str:
+    """Draw a network.
 
     Parameters
     ----------
-    estimator : estimator of this package
-        Fitted.
-    weights : list of dict of str to DataFrame, default=None
-        What its ``gate_weights`` gives; lines are then as wide as the mean weights.
+    outline : Outline
+        What to draw.
+    weights : Weights, default=None
+        The gates' mean weights. Where they are given, the lines into gates are as wide as these.
     on_page : bool, default=False
         Whether it becomes part of a page: it then has the page's colour of text, and shrinks.
 
@@ -72,50 +123,50 @@ def network_svg(estimator: Any, weights: Any = None, *, on_page: bool = False) -
     str
         An SVG element.
     """
-    rows = estimator.module_.body.diagram(estimator.task_names_)
-    columns, right = _columns(rows, len(estimator.task_names_))
+    rows, totals = outline.rows, list(outline.totals)
+    if weights is not None:
+        totals.append("Lines into gates are as wide as the mean weights")
+    columns, right = _columns(rows, len(outline.tasks))
     glyphs = [
         list(_place(row, columns, _height(depth, rows))) for depth, row in enumerate(rows, start=1)
     ]
     width = max(right, _LEAST_WIDTH)
-    totals = _totals(estimator, weights is not None)
     below = _height(0, rows) + _BAR + 18
     height = below + _LINE * len(totals) - 8
-    name = f"Network of {type(estimator).__name__}"
-    svg = _root(name, width, height, on_page)
-    ET.SubElement(svg, "title").text = name
-    ET.SubElement(svg, "desc").text = _describe(estimator, rows)
-    _draw_features(svg, estimator, _height(0, rows), right)
-    _draw_lines(svg, glyphs, _height(0, rows), _mean_weights(rows, weights))
+    svg = _root(outline.title, width, height, on_page)
+    ET.SubElement(svg, "title").text = outline.title
+    ET.SubElement(svg, "desc").text = _describe(outline)
+    _draw_features(svg, outline.n_features, _height(0, rows), right)
+    _draw_lines(svg, glyphs, _height(0, rows), _by_gate(rows, weights))
     for row in glyphs:
         for glyph in row:
             _draw_glyph(svg, glyph)
     _draw_labels(svg, rows)
-    _draw_tasks(svg, estimator, glyphs[-1])
+    _draw_tasks(svg, outline.tasks, glyphs[-1])
     _draw_totals(svg, totals, below)
     return ET.tostring(svg, encoding="unicode")
 
 
-def network_html(estimator: Any, weights: Any = None) -> str:
-    """Draw a fitted estimator's network for a page, in its colour of text."""
-    svg = network_svg(estimator, weights, on_page=True)
+def network_html(outline: Outline, weights: Weights | None = None) -> str:
+    """Draw a network for a page, in its colour of text; see `network_svg`."""
+    svg = network_svg(outline, weights, on_page=True)
     return f'<div style="overflow-x:auto;margin-top:1em">{svg}</div>'
 
 
 # -- layout -----------------------------------------------------------------------------------
 
 
-def _height(depth: int, rows: Sequence[Any]) -> float:
-    """Give the centre of a row, counted from the features, which are row 0, or the bar's top."""
+def _height(depth: int, rows: Rows) -> float:
+    """Return y of a row's centre; of row 0, the features, that of the bar's top."""
     return 58 + _ROW * (len(rows) - depth)
 
 
-def _banks(row: Sequence[Any]) -> list[list[Any]]:
+def _banks(row: Sequence[Block]) -> list[list[Block]]:
     """Split a row into what each task has of its own and what is shared."""
     return [list(blocks) for _, blocks in groupby(row, key=lambda block: block.task)]
 
 
-def _groups(row: Sequence[Any]) -> list[list[list[Any]]]:
+def _groups(row: Sequence[Block]) -> list[list[list[Block]]]:
     """Split a row into banks, and each into what is drawn as one."""
     banks = _banks(row)
     return [
@@ -126,8 +177,8 @@ def _groups(row: Sequence[Any]) -> list[list[list[Any]]]:
     ]
 
 
-def _columns(rows: Sequence[Any], n_tasks: int) -> tuple[dict[int | None, float], float]:
-    """Give the centre of each task's column and of the shared one, and where they end."""
+def _columns(rows: Rows, n_tasks: int) -> tuple[dict[int | None, float], float]:
+    """Return the centre of each task's column and of the shared one, and where they end."""
     order: list[int | None] = list(range(n_tasks))
     if any(len({block.task is None for block in row}) == 2 for row in rows):
         order.insert((n_tasks + 1) // 2, None)
@@ -147,22 +198,20 @@ def _columns(rows: Sequence[Any], n_tasks: int) -> tuple[dict[int | None, float]
     return centres, left
 
 
-def _place(row: Sequence[Any], columns: dict[int | None, float], y: float) -> Iterator[_Glyph]:
+def _place(row: Sequence[Block], columns: dict[int | None, float], y: float) -> Iterator[_Glyph]:
     for groups in _groups(row):
         start = columns[groups[0][0].task] - _CELL * (len(groups) - 1) / 2
         for place, blocks in enumerate(groups):
             yield _Glyph(blocks, start + _CELL * place, y)
 
 
-def _mean_weights(rows: Sequence[Any], weights: Any) -> dict[Any, list[float]]:
-    """Give, for each gate, the mean weights of what it reads."""
+def _by_gate(rows: Rows, weights: Weights | None) -> dict[Block, Sequence[float]]:
+    """Return, for each gate, the mean weights of what it reads."""
     if weights is None:
         return {}
     levels = [row for row in rows if row[0].kind == "gate"]
     return {
-        gate: frames[gate.name].mean().tolist()
-        for row, frames in zip(levels, weights, strict=True)
-        for gate in row
+        gate: level[gate.name] for row, level in zip(levels, weights, strict=True) for gate in row
     }
 
 
@@ -204,7 +253,7 @@ def _write(parent: ET.Element, x: float, y: float, text: str, **attributes: str)
     return element
 
 
-def _draw_features(svg: ET.Element, estimator: Any, y: float, right: float) -> None:
+def _draw_features(svg: ET.Element, n: int, y: float, right: float) -> None:
     ET.SubElement(
         svg,
         "rect",
@@ -220,13 +269,12 @@ def _draw_features(svg: ET.Element, estimator: Any, y: float, right: float) -> N
             "stroke-opacity": "0.4",
         },
     )
-    n = estimator.n_features_in_
     text = f"{n:,} feature{'s' if n > 1 else ''}"
     _write(svg, (_MARGIN + right) / 2, y + 16, text, **{"text-anchor": "middle"})
 
 
 def _draw_lines(
-    svg: ET.Element, glyphs: list[list[_Glyph]], bottom: float, means: dict[Any, list[float]]
+    svg: ET.Element, glyphs: list[list[_Glyph]], bottom: float, means: dict[Block, Sequence[float]]
 ) -> None:
     places = {block: glyph for row in glyphs for glyph in row for block in glyph.blocks}
     group = ET.SubElement(svg, "g", {"fill": "none", "stroke-opacity": "0.75"})
@@ -235,8 +283,8 @@ def _draw_lines(
             sources: dict[_Glyph, list[float]] = defaultdict(list)
             for block in target.blocks:
                 own = means.get(block, [0.0] * len(block.reads))
-                for source, weight in zip(block.reads, own, strict=True):
-                    sources[places[source]].append(weight)
+                for read, weight in zip(block.reads, own, strict=True):
+                    sources[places[read]].append(weight)
             if not sources:
                 line = {"d": f"M{target.x:g} {bottom:g}V{target.y:g}", "stroke": "currentColor"}
                 ET.SubElement(group, "path", line | {"stroke-opacity": "0.45"})
@@ -286,7 +334,7 @@ def _draw_glyph(svg: ET.Element, glyph: _Glyph) -> None:
         _write(group, x, y + 4, f"×{n}", **bold)
 
 
-def _draw_labels(svg: ET.Element, rows: Sequence[Any]) -> None:
+def _draw_labels(svg: ET.Element, rows: Rows) -> None:
     """Name the rows, and count their parameters."""
     group = ET.SubElement(svg, "g", {"font-size": "11"})
     for depth, name in enumerate(_row_names(rows), start=1):
@@ -296,7 +344,7 @@ def _draw_labels(svg: ET.Element, rows: Sequence[Any]) -> None:
         _write(group, 0, y + _LINE, f"{n:,} param.", **{"font-size": "10"})
 
 
-def _row_names(rows: Sequence[Any]) -> list[str]:
+def _row_names(rows: Rows) -> list[str]:
     """Name each row by its blocks, numbered where there are several such rows."""
     total, so_far = Counter(row[0].kind for row in rows), Counter[str]()
     names = []
@@ -308,8 +356,8 @@ def _row_names(rows: Sequence[Any]) -> list[str]:
     return names
 
 
-def _draw_tasks(svg: ET.Element, estimator: Any, towers: list[_Glyph]) -> None:
-    for tower, (task, kind) in zip(towers, estimator.task_types_.items(), strict=True):
+def _draw_tasks(svg: ET.Element, tasks: Mapping[str, str], towers: list[_Glyph]) -> None:
+    for tower, (task, kind) in zip(towers, tasks.items(), strict=True):
         group = ET.SubElement(svg, "g", {"data-kind": "task", "text-anchor": "middle"})
         ET.SubElement(group, "title").text = _shown(f"{task}: {kind}")
         name = task if len(task) <= _LONGEST else task[: _LONGEST - 1].rstrip() + "…"
@@ -322,21 +370,10 @@ def _draw_totals(svg: ET.Element, totals: list[str], y: float) -> None:
         _write(svg, 0, y + _LINE * place, line, **{"font-size": "10"})
 
 
-def _totals(estimator: Any, weighted: bool) -> list[str]:
-    n = sum(parameter.numel() for parameter in estimator.module_.parameters())
-    members = estimator.module_.body.n_members
-    linear = "" if estimator.module_.linear is None else " and the linear path"
-    return [
-        *([f"One of {members} members"] if members > 1 else []),
-        f"{n:,} parameters in all, with embeddings{linear}",
-        *(["Lines into gates are as wide as the mean weights"] if weighted else []),
-    ]
-
-
-def _describe(estimator: Any, rows: Sequence[Any]) -> str:
-    tasks = ", ".join(f"{task} ({kind})" for task, kind in estimator.task_types_.items())
+def _describe(outline: Outline) -> str:
+    tasks = ", ".join(f"{task} ({kind})" for task, kind in outline.tasks.items())
     levels = ", ".join(
-        f"{name} ({len(row)})" for name, row in zip(_row_names(rows), rows, strict=True)
+        f"{name} ({len(row)})"
+        for name, row in zip(_row_names(outline.rows), outline.rows, strict=True)
     )
-    n = estimator.n_features_in_
-    return _shown(f"From {n} features up: {levels}, for the tasks {tasks}.")
+    return _shown(f"From {outline.n_features} features up: {levels}, for the tasks {tasks}.")
