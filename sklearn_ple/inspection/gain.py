@@ -25,7 +25,7 @@ from ..metrics import multitask_scores
 class MTLGain:
     """What :func:`mtl_gain` found: the scores of every fit, and the gains over the reference.
 
-    ``print`` gives the summary.
+    ``print`` shows the summary.
 
     Parameters
     ----------
@@ -78,7 +78,7 @@ class MTLGain:
         overlap: float = 0.0,
         repeats: str | None = None,
     ) -> MTLGain:
-        """Compute the gains from scores that are there already.
+        """Compute the gains from given scores.
 
         Parameters
         ----------
@@ -105,7 +105,7 @@ class MTLGain:
         return cls(scores, gains, reference, confidence, repeats)
 
     def summary(self) -> str:
-        """Say in words which tasks gain and which lose.
+        """Describe in words which tasks gain and which lose.
 
         A task gains or loses where its interval is wholly above or below zero, and is undecided
         otherwise. A loss is negative transfer; a system with gains and losses is on a seesaw.
@@ -172,7 +172,7 @@ def mtl_gain(
         The labels. NaN, None or NA where a task has no label.
     cv : int, splitter, iterable or None, default=None
         Folds to fit and score on, as in :func:`sklearn.model_selection.check_cv`; an int is a
-        number of folds without shuffling. Give either this or a test set.
+        number of folds without shuffling. Pass either this or a test set.
     X_test : {array-like, sparse matrix, DataFrame} of shape (n_test, n_features), default=None
         The features of the test set.
     y_test : {array-like, DataFrame} of shape (n_test, n_tasks) or (n_test,), default=None
@@ -276,7 +276,7 @@ def mtl_gain(
 def _plan(
     X: Any, y: Any, cv: Any, X_test: Any, y_test: Any, n_seeds: int
 ) -> tuple[list[tuple[Any, Any] | None], float, str]:
-    """Lay out the repeats.
+    """Plan the repeats.
 
     Returns
     -------

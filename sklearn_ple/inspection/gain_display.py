@@ -58,7 +58,7 @@ class MTLGainDisplay:
 
     See Also
     --------
-    mtl_gain : Fits, compares, and gives the gains.
+    mtl_gain : Fits the systems and computes their gains.
 
     References
     ----------
@@ -183,7 +183,7 @@ class MTLGainDisplay:
         return self
 
     def _table(self, column: str) -> pd.DataFrame:
-        """Lay out a column of the gains: a row for every system, a column for every task."""
+        """Return a column of the gains as a table of a row per system and a column per task."""
         table = self.gains.pivot(index="system", columns="task", values=column)
         return table.loc[self.gains["system"].unique(), self.gains["task"].unique()]
 
@@ -288,7 +288,7 @@ class MTLGainDisplay:
 
 
 def _limits(*series: pd.Series) -> tuple[float, float]:
-    """Span what is drawn with room around it, and some of both sides of zero."""
+    """Return limits of an axis with room around what is drawn, and on both sides of zero."""
     values = np.concatenate([part.to_numpy(dtype=float) for part in series])
     values = values[np.isfinite(values)]
     reach = np.abs(values).max(initial=0.0) or 1.0

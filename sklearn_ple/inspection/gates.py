@@ -1,4 +1,4 @@
-"""What gates make of their experts, as a picture."""
+"""How much gates use their experts, as a picture."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ class GateUtilizationDisplay:
 
     A bar is the mean of an expert's weight over the rows, the line on it the standard deviation.
     An expert has a bar for each gate that reads it, a gate has a colour, and a horizontal mark
-    shows the even share: a gate of n experts that has no preference gives each 1 / n. This is the
-    figure of expert utilisation of Tang et al.
+    shows the even share: a gate of n experts that has no preference weighs each by 1 / n. This is
+    the figure of expert utilisation of Tang et al.
 
     It is recommended to use `from_estimator` to create a display. All parameters are stored as
     attributes.
@@ -54,7 +54,7 @@ class GateUtilizationDisplay:
 
     See Also
     --------
-    sklearn_ple.PLEClassifierRegressor.gate_weights : Gives the weights of every row.
+    sklearn_ple.PLEClassifierRegressor.gate_weights : The weights of every row.
 
     Notes
     -----
@@ -101,7 +101,7 @@ class GateUtilizationDisplay:
     def from_estimator(
         cls, estimator: Any, X: Any, *, ax: Any = None, **kwargs: Any
     ) -> GateUtilizationDisplay:
-        """Draw what the gates of a fitted estimator do with rows, and warn of idle experts.
+        """Draw how the gates of a fitted estimator weigh experts, and warn of idle experts.
 
         Parameters
         ----------
@@ -197,7 +197,7 @@ class GateUtilizationDisplay:
         return self
 
     def _lay_out(self) -> pd.DataFrame:
-        """Give each bar its place x, and the centre and the end of its expert's group.
+        """Compute the place x of each bar, and the centre and the end of its expert's group.
 
         An expert has the same place at all levels. Those that more gates read, the shared ones,
         come last.
@@ -245,7 +245,7 @@ def gate_weights(estimator: Any, X: Any) -> list[dict[str, pd.DataFrame]]:
 
 
 def _style(position: int) -> dict[str, Any]:
-    """Give the gates different looks."""
+    """Return the look of the gate at a position; neighbours have different ones."""
     hatch, colour = divmod(position, len(_COLOURS))
     return {"color": _COLOURS[colour], "hatch": _HATCHES[hatch % len(_HATCHES)]}
 
@@ -279,7 +279,7 @@ def _summarise(weights: list[dict[str, pd.DataFrame]]) -> pd.DataFrame:
 
 
 def _find_idle(utilization: pd.DataFrame) -> pd.DataFrame:
-    """Find the experts that none of their gates gives much weight."""
+    """Find the experts whose weight is small in all their gates."""
     n_experts = utilization.groupby(["level", "gate"])["expert"].transform("size")
     shares = utilization[["level", "expert"]].assign(share=utilization["mean"] * n_experts)
     shares = shares.groupby(["level", "expert"], sort=False, as_index=False).mean()
@@ -287,7 +287,7 @@ def _find_idle(utilization: pd.DataFrame) -> pd.DataFrame:
 
 
 def _find_collapsed(weights: list[dict[str, pd.DataFrame]]) -> pd.DataFrame:
-    """Find the gates that give nearly all weight to one expert, row by row."""
+    """Find the gates that, row by row, put nearly all weight on one expert."""
     rows = [
         [level, gate, frame.idxmax(axis=1).mode()[0], largest]
         for level, gates in enumerate(weights, start=1)

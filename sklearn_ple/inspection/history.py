@@ -178,7 +178,7 @@ class TrainingHistoryDisplay:
         empty.legend(*panel.get_legend_handles_labels(), loc="center", frameon=False)
 
     def _panels(self) -> list[tuple[str, list[np.ndarray]]]:
-        """Collect title and losses (training, validation) of every panel, the joint loss first."""
+        """Return title and losses (training, validation) of every panel, the joint loss first."""
         names = list(self.task_names)
         parts = ["", "valid_"] if any("valid_loss" in entry for entry in self.history) else [""]
         # After a warm start only some epochs may have validation.

@@ -14,11 +14,11 @@ from .gates import gate_weights
 
 
 class NetworkDiagram:
-    """What a fitted estimator's network consists of, and what its gates make of it.
+    """What a fitted estimator's network consists of, and how its gates weigh experts.
 
     The features are below, then come, level by level, experts and gates, or bottoms or layers,
     then the towers and on top the tasks. What a task has of its own has the task's colour, what is
-    shared is grey. Blocks, lines and tasks tell more where the pointer rests on them. More than
+    shared is grey. Where the pointer rests on blocks, lines and tasks, details appear. More than
     eight experts of a kind are drawn as one block.
 
     A fitted estimator shows the same drawing in a notebook, but for the gates' weights. It is
@@ -30,13 +30,13 @@ class NetworkDiagram:
     estimator : object
         A fitted estimator of this package.
     weights : list of dict of str to DataFrame, default=None
-        The weights of its gates, as ``gate_weights`` gives them. Where they are given, the lines
-        that lead to a gate are as wide as its mean weights.
+        The weights of its gates, as ``gate_weights`` returns them. With them, the lines that lead
+        to a gate are as wide as its mean weights.
 
     See Also
     --------
     GateUtilizationDisplay : The gates' weights as bars.
-    sklearn_ple.PLEClassifierRegressor.gate_weights : Gives the weights of every row.
+    sklearn_ple.PLEClassifierRegressor.gate_weights : The weights of every row.
 
     Examples
     --------
@@ -62,8 +62,8 @@ class NetworkDiagram:
         estimator : object
             A fitted estimator of this package, or a pipeline that ends in one.
         X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features), default=None
-            The features of rows over which the gates' weights are averaged. None for lines that
-            are all as wide.
+            The features of rows over which the gates' weights are averaged. None for lines of
+            equal width.
 
         Returns
         -------

@@ -104,7 +104,7 @@ def _column(y_true: Any) -> pd.Series:
 def _most_probable(
     observed: np.ndarray, prob: np.ndarray, labels: Any
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Give the probability that counts in each row, and whether its class is the row's label."""
+    """Return the probability that counts in each row, and whether its class is the label."""
     if prob.ndim == 1:
         prob = np.column_stack([1 - prob, prob])
     classes = np.unique(observed) if labels is None else np.asarray(labels)

@@ -56,7 +56,7 @@ def multitask_scores(
         If y has other tasks than the estimator, if metrics names a task that is not there, or if
         a task cannot be scored by its metric, as when probabilities are needed but not there.
     TypeError
-        If an estimator does not tell its tasks.
+        If an estimator does not say which tasks it learnt.
 
     Warns
     -----
@@ -182,7 +182,7 @@ def check_average(average: Any) -> None:
 
 
 def check_task_names(parameter: str, named: Iterable[str], names: Iterable[str]) -> None:
-    """Check that a parameter names tasks that there are."""
+    """Check that a parameter names existing tasks only."""
     if unknown := sorted(set(named) - set(names), key=str):
         raise ValueError(f"{parameter} names {unknown}, but the tasks are {list(names)}.")
 
@@ -200,7 +200,7 @@ def score_one_task(
 
 
 def _read_weights(sample_weight: Any, tasks: list[ScoredTask]) -> list[np.ndarray | None]:
-    """Give the weights of every task's rows, None where there are none."""
+    """Return the weights of every task's rows, None where there are none."""
     if sample_weight is None:
         return [None] * len(tasks)
     weights = check_array(
@@ -239,14 +239,14 @@ _NUMBER_METRICS = {
 
 
 def default_metric(task: ScoredTask) -> Any:
-    """Give what a task is scored by unless told otherwise; see `multitask_scores`."""
+    """Return the metric of a task for which none is named; see `multitask_scores`."""
     if task.classes is None:
         return _NUMBER_METRICS.get(task.kind, "r2")
     return "roc_auc" if len(task.classes) <= 2 else _ONE_VS_REST_AUC
 
 
 def metric_name(metric: Any) -> str:
-    """Name a metric in any of its forms."""
+    """Return the name of a metric in any of its forms."""
     if isinstance(metric, str):
         return metric
     return getattr(getattr(metric, "_score_func", metric), "__name__", repr(metric))

@@ -17,7 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 from ..encoding.frames import to_pandas
 from ..task_view import tasks_of, view_task
 
-#: What gives, for all rows, the array of every task.
+#: A function that returns, for all rows, the array of every task.
 Respond = Callable[[], list[Any]]
 
 
@@ -34,7 +34,7 @@ class Responses(BaseEstimator):
     classes_ : list of ndarray or None
         The sorted classes of every task; None where labels are numbers.
     responses : mapping
-        For each method there is, "predict" or "predict_proba", what gives its result.
+        For each method there is, "predict" or "predict_proba", a function that returns its result.
     """
 
     def __init__(
@@ -48,13 +48,13 @@ class Responses(BaseEstimator):
         self.responses = responses
 
     def predict(self, rows: np.ndarray) -> pd.DataFrame:
-        """Give the predicted labels of some rows."""
+        """Return the predicted labels of some rows."""
         parts = zip(self.task_names_, self.responses["predict"](), strict=True)
         return pd.DataFrame({name: part[rows] for name, part in parts})
 
     @available_if(lambda self: "predict_proba" in self.responses)
     def predict_proba(self, rows: np.ndarray) -> list[np.ndarray | None]:
-        """Give the predicted probabilities of some rows."""
+        """Return the predicted probabilities of some rows."""
         parts = self.responses["predict_proba"]()
         return [None if part is None else part[rows] for part in parts]
 
@@ -85,7 +85,7 @@ class ScoredTask:
 
 
 def scored_tasks(estimator_or_y_pred: Any, X: Any, y: Any) -> list[ScoredTask]:
-    """See every task alone, from an estimator or from predictions; see `multitask_scores`."""
+    """Return every task by itself, from an estimator or predictions; see `multitask_scores`."""
     table = as_table(y)
     if hasattr(estimator_or_y_pred, "predict"):
         return _tasks_of_estimator(estimator_or_y_pred, X, table, hasattr(y, "columns"))
@@ -98,7 +98,7 @@ def plain_array(labels: pd.Series) -> np.ndarray:
 
 
 def as_table(y: Any) -> pd.DataFrame:
-    """Put y of any form into a frame whose columns are named as the estimators name tasks."""
+    """Return y of any form as a frame whose columns are named as the estimators name tasks."""
     y = to_pandas(y)
     if not isinstance(y, (pd.DataFrame, pd.Series)):
         # Lists may mix numbers and strings, which numpy would turn into strings all.

@@ -58,7 +58,7 @@ def cross_val_predict(
         What else to pass to ``fit``, as ``{"sample_weight": weights}``; with metadata routing
         enabled also to the splitter.
     verbose : int, default=0
-        How much to tell, as in :func:`sklearn.model_selection.cross_validate`.
+        How much to report, as in :func:`sklearn.model_selection.cross_validate`.
 
     Returns
     -------
@@ -173,7 +173,7 @@ def _in_order(parts: Sequence[Any], rows: np.ndarray, index: pd.Index | None = N
 def _join_task(
     name: str, parts: Sequence[Any], classes: Sequence[Any], method: str
 ) -> list[np.ndarray] | None:
-    """Give all folds' results of a task the columns of the classes that any of them knows."""
+    """Return all folds' results of a task, with columns for all classes that any fold knows."""
     if all(part is None for part in parts):
         return None
     if any(part is None for part in parts):
@@ -193,7 +193,7 @@ def _join_task(
 def _spread(
     name: str, fold: int, part: np.ndarray, own: np.ndarray, known: np.ndarray, method: str
 ) -> np.ndarray:
-    """Give a fold's result columns for classes that its model does not know."""
+    """Add columns to a fold's result for classes that its model does not know."""
     lacking = np.setdiff1d(known, own).tolist()
     if part.ndim == 1:
         raise ValueError(

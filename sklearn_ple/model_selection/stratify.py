@@ -104,7 +104,7 @@ def stratify(
 
 
 def _values(tasks: list[Strata]) -> np.ndarray:
-    """Lay out what is to be spread: each task's labels, and whether there is one."""
+    """Return what is to be spread: each task's labels, and whether there is one."""
     columns = []
     for task in tasks:
         missing = task.codes < 0
@@ -175,7 +175,7 @@ def deal(values: np.ndarray, sizes: np.ndarray, groups: np.ndarray | None = None
 
 
 def _deal_equal_rows(values: np.ndarray, shares: np.ndarray) -> np.ndarray:
-    """Deal out rows that are alike, while each part gets some; -1 marks what is left."""
+    """Deal out equal rows as long as each part gets some; -1 marks the rest."""
     equal = pd.DataFrame(values).groupby(list(range(values.shape[1])), sort=False)
     kind, rank = equal.ngroup().to_numpy(), equal.cumcount().to_numpy()
     n_least = np.floor(np.bincount(kind) * shares.min())
@@ -187,7 +187,7 @@ def _deal_equal_rows(values: np.ndarray, shares: np.ndarray) -> np.ndarray:
 def _check_parts(
     tasks: list[Strata], part: np.ndarray, n_parts: int, parts: str, groups: np.ndarray | None
 ) -> None:
-    """Complain where a part is empty or has no label of a task, warn where it lacks a class."""
+    """Raise where a part is empty or has no label of a task, warn where it lacks a class."""
     if groups is not None and not np.bincount(part, minlength=n_parts)[:n_parts].all():
         raise ValueError(
             f"The {len(np.unique(groups))} groups do not fill {parts}: take fewer or larger "

@@ -1,4 +1,4 @@
-"""A network drawn as SVG, from what its `diagram` says of it: features below, tasks above."""
+"""A network drawn as SVG from its diagram: features below, tasks above."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 from .diagram import Block
 
-# Mid-tones, to be seen on white and on black, and told apart by the colour-blind.
+# Mid-tones, to be seen on white and on black, and distinguished by the colour-blind.
 COLOURS = (
     *("#2f7ec0", "#d2731a", "#23926a", "#c2609c"),
     *("#8d66c9", "#b0851a", "#1f93a8", "#d35454"),
@@ -65,7 +65,7 @@ class _Glyph:
 
 @dataclass(frozen=True)
 class Outline:
-    """What a drawing says of a network, as plain data.
+    """What a drawing shows of a network, as plain data.
 
     Attributes
     ----------
@@ -157,7 +157,7 @@ def network_html(outline: Outline, weights: Weights | None = None) -> str:
 
 
 def _height(depth: int, rows: Rows) -> float:
-    """Return y of a row's centre; of row 0, the features, that of the bar's top."""
+    """Return the y of a row's centre or, for row 0, the features, of their bar's top."""
     return 58 + _ROW * (len(rows) - depth)
 
 
@@ -242,7 +242,7 @@ def _root(name: str, width: float, height: float, on_page: bool) -> ET.Element:
 
 
 def _shown(text: str) -> str:
-    """Replace what XML can't hold."""
+    """Return a text in which the characters that XML cannot hold are replaced."""
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
@@ -304,7 +304,7 @@ def _draw_lines(
 
 
 def _curve(source: _Glyph, target: _Glyph) -> str:
-    """Lead from a glyph to one above, beside those in the rows between."""
+    """Return the path from a glyph to one above, beside those in the rows between."""
     middle = (source.y + target.y) / 2
     aside = 34 if source.y - target.y > _ROW else 0
     return (

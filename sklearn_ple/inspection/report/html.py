@@ -1,4 +1,4 @@
-"""What a report says, section by section, in words that need no explanation elsewhere."""
+"""The text of a report, section by section, in words that need no explanation elsewhere."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ from .words import (
 
 
 def report_html(report: Any, title: str) -> str:
-    """Write a report's page."""
+    """Return a report's page."""
     # Pictures look the same whatever the user's settings, and a dollar in a name is a dollar.
     look: dict[Any, Any] = {"text.parse_math": False, "svg.hashsalt": "report"}
     with plt.style.context("default"), matplotlib.rc_context(look):
@@ -110,25 +110,25 @@ def _data(X: Any, observed: list[Observed]) -> Section:
     n_rows, n_columns = np.shape(X)
     kinds = columns.dtypes.map(_column_kind).value_counts()
     parts = ", ".join(f"{kind}: {n:,}" for kind, n in kinds.items())
-    told = [f"{n_rows:,} rows with {n_columns:,} columns to predict from ({parts})."]
+    notes = [f"{n_rows:,} rows with {n_columns:,} columns to predict from ({parts})."]
     if missing := columns.isna().any().sum():
         share = percent_text(columns.isna().to_numpy().mean())
-        told.append(f"{missing:,} of these columns have missing values, {share} of all cells.")
+        notes.append(f"{missing:,} of these columns have missing values, {share} of all cells.")
     rows = []
     for seen in observed:
         absent = n_rows - len(seen.labels)
         gaps = f"{absent:,} ({percent_text(absent / n_rows)})" if absent else "none"
         rows.append([seen.task.name, f"{len(seen.labels):,}", gaps, _spread(seen)])
-    told.append(
+    notes.append(
         "A label is what is to be predicted. A row may lack a task's label; it then does not "
         "count for that task."
     )
     head = ["Task", "Labels", "Missing", "What they are"]
-    return Section("data", "The data", [*map(paragraph, told), table(head, rows)])
+    return Section("data", "The data", [*map(paragraph, notes), table(head, rows)])
 
 
 def _columns(X: Any) -> pd.DataFrame:
-    """Put X into a frame; of a sparse X, which holds numbers only, it has no rows."""
+    """Return X as a frame; for a sparse X, which holds numbers only, one without rows."""
     if sparse.issparse(X):
         return pd.DataFrame(np.empty((0, X.shape[1])))
     X = to_pandas(X)
@@ -152,8 +152,8 @@ def _spread(seen: Observed) -> str:
         low, middle, high = np.quantile(seen.labels, [0, 0.5, 1])
         return f"{number_text(low)} to {number_text(high)}, median {number_text(middle)}"
     shares = pd.Series(seen.labels).value_counts(normalize=True)
-    told = [f"{label}: {percent_text(share)}" for label, share in shares.head(4).items()]
-    return ", ".join([*told, *([f"{len(shares) - 4} more"] if len(shares) > 4 else [])])
+    parts = [f"{label}: {percent_text(share)}" for label, share in shares.head(4).items()]
+    return ", ".join([*parts, *([f"{len(shares) - 4} more"] if len(shares) > 4 else [])])
 
 
 # -- tasks ------------------------------------------------------------------------------------
@@ -193,7 +193,7 @@ def _task(address: str, seen: Observed) -> Section:
 
 
 def _in_words(seen: Observed) -> Iterator[str]:
-    """Say what to expect of a prediction, beside that of a rule without any model."""
+    """Describe how good a prediction is, compared with a rule without any model."""
     if not len(seen.labels):
         return
     if seen.proba is None:

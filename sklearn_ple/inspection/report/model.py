@@ -25,7 +25,7 @@ _JOINT = "joint loss"
 
 
 def training_section(fitted: Any) -> Section:
-    """Show the losses over the epochs, of all tasks together and of each."""
+    """Return the section on the losses over the epochs, of all tasks together and of each."""
     names = fitted.task_names_
     pictures = []
     for title, history in _histories(fitted.history_, names):
@@ -51,7 +51,7 @@ def training_section(fitted: Any) -> Section:
 
 
 def _histories(history: list[dict], names: list[str]) -> Iterator[tuple[str, list[dict]]]:
-    """Take the history apart: one for the joint loss, and one for each task."""
+    """Split the history into one of the joint loss and one of each task, with their titles."""
 
     def take(losses: Callable[[dict, str], float]) -> list[dict]:
         return [
@@ -71,20 +71,20 @@ def _histories(history: list[dict], names: list[str]) -> Iterator[tuple[str, lis
 
 
 def gate_sections(estimator: Any, X: Any) -> Iterator[Section]:
-    """Show what the gates make of the experts, if there are any."""
+    """Yield the section on how the gates weigh the experts, if there are any."""
     if not hasattr(tasks_of(estimator), "gate_weights"):
         return
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         display = GateUtilizationDisplay.from_estimator(estimator, X)
-    rows, told = [], []
+    rows, texts = [], []
     for (level, gate), own in display.utilization.groupby(["level", "gate"], sort=False):
         shares = ", ".join(
             f"{expert}: {percent_text(mean)}"
             for expert, mean in zip(own["expert"], own["mean"], strict=True)
         )
         rows.append([gate, level, shares])
-        told.append(f"{gate}, level {level}: {shares}")
+        texts.append(f"{gate}, level {level}: {shares}")
     notes = [
         "The network consists of experts, small networks. Some belong to a task, others are "
         "shared by all. For every row a gate weighs the experts that it may use; the weights add "
@@ -96,7 +96,7 @@ def gate_sections(estimator: Any, X: Any) -> Iterator[Section]:
             "Of note for who trains the model (a gate collapses where it uses one expert nearly "
             "alone, which is right if the task has nothing to learn from the others):"
         )
-    drawing = picture(display.figure_, f"Mean weights. {'; '.join(told)}.", wide=True)
+    drawing = picture(display.figure_, f"Mean weights. {'; '.join(texts)}.", wide=True)
     plt.close(display.figure_)
     weights = table(["Gate", "Level", "Mean weights"], rows)
     blocks = [*map(paragraph, notes), *([listing(seen)] if seen else []), drawing, weights]
@@ -107,7 +107,7 @@ def gate_sections(estimator: Any, X: Any) -> Iterator[Section]:
 
 
 def making_section(estimator: Any) -> Section:
-    """Tell the parameters and versions."""
+    """Return the section on the parameters and versions."""
     fitted = tasks_of(estimator)
     defaults = signature(type(fitted)).parameters
     changed = [

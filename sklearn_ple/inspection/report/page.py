@@ -1,4 +1,4 @@
-"""A page of its own: sections, tables and pictures as HTML, with everything inside."""
+"""A page of HTML that holds all it needs: sections, tables and pictures."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 
 @dataclass
 class Section:
-    """A section: what its address is, its heading, its blocks of HTML and what follows below."""
+    """A section: its address, its heading, its blocks of HTML and the sections within it."""
 
     id: str
     title: str
@@ -21,7 +21,7 @@ class Section:
     parts: Sequence[Section] = field(default=())
 
     def render(self, level: int = 2) -> Iterator[str]:
-        """Give the HTML, with the heading on a level."""
+        """Yield the HTML, with the heading on a level."""
         yield f'<section id="{self.id}"><h{level}>{escape(self.title)}</h{level}>'
         yield from self.blocks
         for part in self.parts:
@@ -30,7 +30,7 @@ class Section:
 
 
 def page(title: str, header: Iterable[str], sections: Sequence[Section]) -> str:
-    """Put sections together to a page with a table of contents."""
+    """Return the page of some sections, with a table of contents."""
     style = files(__package__).joinpath("report.css").read_text(encoding="utf-8")
     body = [line for section in sections for line in section.render()]
     return "\n".join(
@@ -57,22 +57,22 @@ def _contents(sections: Sequence[Section]) -> str:
 
 
 def paragraph(text: str) -> str:
-    """Give a paragraph of plain text."""
+    """Return a paragraph of plain text."""
     return f"<p>{escape(text)}</p>"
 
 
 def listing(items: Iterable[str]) -> str:
-    """Give a list of plain texts."""
+    """Return a list of plain texts."""
     return f"<ul>{''.join(f'<li>{escape(item)}</li>' for item in items)}</ul>"
 
 
 def code(text: str) -> str:
-    """Give code as it stands."""
+    """Return code as it stands."""
     return f"<pre>{escape(text)}</pre>"
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    """Give a table of plain texts; of a cell that is a tuple the second part is small print.
+    """Return a table of plain texts; of a cell that is a tuple the second part is small print.
 
     The first cell of a row is its heading.
     """
@@ -105,11 +105,11 @@ def picture(figure: Any, alt: str, caption: str = "", *, wide: bool = False) -> 
     figure.savefig(file, format="svg", bbox_inches="tight", metadata={"Date": None})
     data = base64.b64encode(file.getvalue()).decode("ascii")
     image = f'<img src="data:image/svg+xml;base64,{data}" alt="{escape(alt)}">'
-    told = f"<figcaption>{escape(caption)}</figcaption>" if caption else ""
+    label = f"<figcaption>{escape(caption)}</figcaption>" if caption else ""
     name = "card wide" if wide else "card"
-    return f'<figure>{told}<div class="{name}">{image}</div></figure>'
+    return f'<figure>{label}<div class="{name}">{image}</div></figure>'
 
 
 def side_by_side(pictures: Iterable[str], *, large: bool = False) -> str:
-    """Put pictures side by side, as many as there is room for."""
+    """Return pictures side by side, as many as there is room for."""
     return f'<div class="pictures{" pair" if large else ""}">{"".join(pictures)}</div>'

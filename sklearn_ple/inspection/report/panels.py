@@ -1,4 +1,4 @@
-"""The two pictures of each task in a report, by scikit-learn's displays."""
+"""The two pictures of each task in a report, drawn by scikit-learn's displays."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sklearn.metrics import PredictionErrorDisplay, RocCurveDisplay, roc_auc_sco
 from ...metrics.views import ScoredTask, plain_array
 from ..style import PALETTE
 
-#: Probabilities are compared with what happens in so many groups of rows.
+#: Number of groups of rows in which probabilities are compared with what happens.
 N_BINS = 10
 _MOST_IN_CORNER = 3
 
@@ -58,7 +58,7 @@ class Observed:
         return cls(task, labels, task.view.predict(rows), proba)
 
     def curves(self) -> list[tuple[str, np.ndarray, np.ndarray]]:
-        """List name, labels and probabilities of what has a curve.
+        """Return name, labels and probabilities of each class that has a curve.
 
         Of two classes that is the second, of more each against the rest, the most frequent first.
         """
@@ -73,7 +73,7 @@ class Observed:
 
 
 def panels_of(observed: Observed) -> tuple[Panel, Panel]:
-    """Give the two pictures of a task."""
+    """Return the two pictures of a task."""
     if not len(observed.labels):
         nothing = "There are no labels to compare with."
         titles = ("ROC curve", "Calibration")
@@ -133,7 +133,7 @@ def _add_legend(ax: Any, corner: str) -> None:
 
 
 def _height(n_curves: int) -> float:
-    """Leave room for a legend below."""
+    """Return the height of a picture, with room for a legend below."""
     return Panel.height if n_curves <= _MOST_IN_CORNER else Panel.height + 0.2 * (n_curves + 1)
 
 
@@ -158,17 +158,17 @@ def _errors(observed: Observed, title: str, kind: str) -> Panel:
     residuals = observed.labels - observed.predicted
     if kind == "residual_vs_predicted":
         low, high = np.quantile(residuals, [0.05, 0.95])
-        told = f"Nine of ten residuals are between {low:.3g} and {high:.3g}."
+        description = f"Nine of ten residuals are between {low:.3g} and {high:.3g}."
     else:
-        told = (
+        description = (
             f"Labels go from {observed.labels.min():.4g} to {observed.labels.max():.4g}, "
             f"predictions from {observed.predicted.min():.4g} to {observed.predicted.max():.4g}."
         )
-    return Panel(title, told, draw)
+    return Panel(title, description, draw)
 
 
 def _text(message: str) -> Callable[[Any], None]:
-    """Say why there is no picture."""
+    """Return what writes, in place of a picture, why there is none."""
 
     def draw(ax: Any) -> None:
         ax.set(xticks=[], yticks=[])

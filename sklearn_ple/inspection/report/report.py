@@ -1,4 +1,4 @@
-"""How a model of many tasks does, as a page to hand on."""
+"""How well a model of many tasks predicts, as a page to hand on."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ class MultiTaskReport:
         metrics : str, callable, dict or None, default=None
             What to score by, as in :func:`sklearn_ple.metrics.multitask_scores`.
         single_task : estimator, MTLGain or None, default=None
-            What tells which tasks lose by being learnt together: a fitted estimator that shares
+            What shows which tasks lose by being learnt together: a fitted estimator that shares
             nothing, such as :class:`sklearn_ple.SingleTaskClassifierRegressor`, which is scored on
             the same rows, or what :func:`mtl_gain` returned.
         n_bootstrap : int, default=200
@@ -147,7 +147,7 @@ class MultiTaskReport:
         -----
         The intervals are percentiles of the scores on resamples of a task's labelled rows, drawn
         with replacement; resamples without a score, which lack a class, do not count. So are those
-        of the gains over an estimator, of the differences on the same resamples. They tell what
+        of the gains over an estimator, of the differences on the same resamples. They show what
         is due to the rows, not what another training would change: for that, see
         :func:`mtl_gain`.
         """
@@ -206,9 +206,9 @@ class MultiTaskReport:
         """Write the report as a page of its own.
 
         The file holds everything: pictures and style are in it, there is no script, and nothing is
-        loaded from elsewhere. Beside the scores and pictures it tells of the data, missing labels,
-        calibration, training, gates, gains, parameters and versions. It has no row of the table in
-        it, but points of single rows where numbers are drawn.
+        loaded from elsewhere. Beside the scores and pictures it describes the data, missing
+        labels, calibration, training, gates, gains, parameters and versions. It has no row of the
+        table in it, but points of single rows where numbers are drawn.
 
         Parameters
         ----------

@@ -57,7 +57,7 @@ def score_by_bootstrap(
 def _sample_scores(
     rivals: Sequence[ScoredTask], metric: Any, n_bootstrap: int, rng: np.random.RandomState
 ) -> np.ndarray:
-    """Score rivals on a task's rows and, row by row of the result, on resamples of these."""
+    """Score rivals on a task's rows, the first row of the result, and on resamples of these."""
     scores = np.full((1 + n_bootstrap, len(rivals)), np.nan)
     scores[0] = [score_task(rival, metric) for rival in rivals]
     if np.isnan(scores[0]).all():
@@ -79,7 +79,7 @@ def _sample_scores(
 
 
 def _with_interval(samples: np.ndarray, confidence: float) -> list[float]:
-    """Give the score on the rows themselves, and the percentiles of those on the resamples."""
+    """Return the score on the rows themselves, and percentiles of those on the resamples."""
     defined = samples[1:][~np.isnan(samples[1:])]
     if np.isnan(samples[0]) or not len(defined):
         return [float(samples[0]), np.nan, np.nan]

@@ -45,25 +45,25 @@ _METRICS = {
 
 
 def kind_words(kind: str) -> str:
-    """Say what a kind of task is."""
+    """Describe a kind of task."""
     return _KINDS.get(kind, kind)
 
 
 def metric_words(name: str) -> tuple[str, str]:
-    """Give a metric's name, and what it means."""
+    """Return a metric's name, and what it means."""
     plain = name.replace("_", " ")
     return _METRICS.get(name, (plain, "as in scikit-learn; the greater, the better."))
 
 
 def score_text(value: float) -> str:
-    """Write a score."""
+    """Format a score."""
     if np.isnan(value):
         return "not defined"
     return _minus(f"{value:.3f}") if abs(value) < 10 else number_text(value)
 
 
 def interval_text(low: float, high: float, form: Callable[[float], str]) -> str:
-    """Write an interval whose bounds are in a form."""
+    """Format an interval whose bounds are in a form."""
     if np.isnan(low):
         return "–"
     # A line break within would be hard to read.
@@ -71,19 +71,19 @@ def interval_text(low: float, high: float, form: Callable[[float], str]) -> str:
 
 
 def signed_text(value: float) -> str:
-    """Write a difference of scores."""
+    """Format a difference of scores."""
     # Adding zero turns a rounded -0.0 into 0.0.
     return "not defined" if np.isnan(value) else _minus(f"{round(value, 3) + 0.0:+.3f}")
 
 
 def number_text(value: float) -> str:
-    """Write three digits of a number, or all before the point."""
+    """Format a number with three digits, or with all before the point."""
     n_decimals = 2 - int(np.floor(np.log10(abs(value)))) if value else 0
     return _minus(f"{value:,.{min(max(n_decimals, 0), 6)}f}")
 
 
 def percent_text(share: float) -> str:
-    """Write a share in percent."""
+    """Format a share in percent."""
     return f"{round(100 * share, 1):g}\N{NO-BREAK SPACE}%"
 
 
