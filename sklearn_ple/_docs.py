@@ -1,250 +1,69 @@
-"""Docstrings of parameters that several estimators share, written once."""
+"""Docstrings whose parameters and attributes are described once, in another class's docstring."""
 
 from __future__ import annotations
 
 import inspect
-from typing import TypeVar
+import re
 
-_T = TypeVar("_T", bound=type)
+_SECTION = re.compile(r"^(?P<title>[A-Z][A-Za-z ]+)\n-{3,}\n", re.MULTILINE)
+_ENTRY = re.compile(r"^(?P<name>\w+) : ", re.MULTILINE)
+# The sections that are completed, in numpydoc's order; those that may follow come after.
+_COMPLETED = ("Parameters", "Attributes")
 
-_PARAMETERS = {
-    "n_levels": """
-n_levels : int, default=1
-    Levels of experts.""",
-    "n_shared_experts": """
-n_shared_experts : int, default=1
-    Experts that all tasks share, at each level. With none the tasks learn independently.""",
-    "n_specific_experts": """
-n_specific_experts : int, default=1
-    Experts of each task alone, at each level.""",
-    "expert_hidden_units": """
-expert_hidden_units : sequence of int, default=(64,)
-    Widths of the layers of every expert.""",
-    "gate_hidden_units": """
-gate_hidden_units : sequence of int, default=()
-    Widths of the hidden layers of every gate; empty for the paper's linear gates.""",
-    "n_experts": """
-n_experts : int, default=3
-    Experts at each level, which all tasks share.""",
-    "shared_gate": """
-shared_gate : bool, default=False
-    Whether all tasks have the same gate.""",
-    "residual": """
-residual : bool, default=False
-    Whether a level adds its input to its output, where both are as wide. Not in the paper.""",
-    "bottom_hidden_units": """
-bottom_hidden_units : sequence of int, default=(64,)
-    Widths of the layers of every bottom.""",
-    "tower_hidden_units": """
-tower_hidden_units : sequence of int, default=(32,)
-    Widths of the hidden layers of every task's tower; empty for linear towers.""",
-    "activation": """
-activation : {"relu", "gelu", "silu", "elu", "tanh"}, default="relu"
-    Activation of experts, towers and hidden layers of gates.""",
-    "dropout": """
-dropout : float, default=0.3
-    Share of the activations of experts and towers that are dropped in training, on average over
-    the members: from four on theirs lie evenly around it, from none to twice as much.""",
-    "n_members": """
-n_members : int, default=8
-    Networks that are trained side by side, each with embeddings, experts and towers of its own, on
-    the same batches. Their predictions are averaged, with early stopping by weights that follow
-    from their losses of validation. Time and memory grow with their number.""",
-    "task_types": """
-task_types : str, list or dict, default="auto"
-    Kind of every task: "binary", "multiclass", "ordinal" (classes in an order), "regression",
-    "quantile" or "count" (Poisson). One kind for all, a list in the order of y's columns, or a
-    dict by column name; a column that the dict does not name is "auto". In a list or dict,
-    ``("quantile", [0.1, 0.9])`` says which quantiles to learn beside the median; "quantile" alone
-    are those of 0.05 and 0.95. "auto" looks at the observed labels: strings, categories and bools
-    are classes, ordinal if there are more than two in an ordered categorical column; whole numbers
-    are classes if there are at most 20 distinct ones, else a regression (with a warning that asks
-    to say so); other numbers are a regression.""",
-    "depends_on": """
-depends_on : "previous", dict or None, default=None
-    Of a binary task the name of the one that it depends on, as ``{"purchase": "click"}``: it can
-    hold (its second class) only where the other does. "previous": each task depends on the one
-    before it in y. Its output is then the probability given the other event, and its loss that of
-    the joint event on all rows, as in the entire-space model of Ma et al. (SIGIR 2018). Labels
-    that follow from others are filled in.""",
-    "class_weight": """
-class_weight : "balanced", dict, list or None, default=None
-    Weights of the classes in the loss. A list in the order of y's columns or a dict by column
-    name holds one entry per task: "balanced", a dict from label to weight, or None. "balanced"
-    alone holds for all tasks with classes, a dict from label to weight for a single task.""",
-    "categorical_features": """
-categorical_features : "from_dtype", array-like or None, default="from_dtype"
-    Which columns of X are categories: names, positions or a boolean mask; None for no column.
-    "from_dtype" takes categorical and string columns. A missing category counts as one of its
-    own; all that are rare, or were never seen in fit, share one.""",
-    "max_categories": """
-max_categories : int, default=None
-    Categories of a column at most, with the one that the rare ones share; None for any number.""",
-    "min_frequency": """
-min_frequency : int or float, default=None
-    Rows, or as a float the share of the rows, with fewer of which a category is rare.""",
-    "embedding_dim": """
-embedding_dim : int or "auto", default="auto"
-    Width of the learnt embedding of every categorical column. "auto" lets it grow with the
-    number of codes n, the column's categories and two more: ``1.6 * n**0.56`` to the nearest
-    whole number, at least 2 and at most 32. All columns are in one table of the greatest width:
-    n rows each, ``n_members`` times that width and, in training, 16 bytes a number (4 for the
-    embedding, 12 for its gradient and AdamW's two moments) and 4 for each copy of the weights,
-    averaged or best, that is kept.""",
-    "numeric_embedding": """
-numeric_embedding : str, EmbeddingMaker or None, default="piecewise_linear+bins"
-    What the network reads of each number beside its standardised value: "bins", an embedding of
-    the bin that it falls into; "piecewise_linear", an embedding that is linear in each bin and
-    continuous; "piecewise_linear+bins", their sum, in which the steps of columns without a value
-    that a tenth of the rows share count from not at all in the first member to fully in the last;
-    "periodic", an embedding of sines and cosines of learnt frequencies; "quantile", its normal
-    score; None for nothing. As wide as ``embedding_dim`` says; if that is "auto", 8, but less
-    from 100 numbers on, 2 at the least. Sparse X has none. Piecewise-linear and periodic
-    embeddings are those of Gorishniy, Rubachev and Babenko (NeurIPS 2022).""",
-    "n_bins": """
-n_bins : int or "auto", default="auto"
-    Bins of each number, at most; "auto" takes half the root of the number of rows, from 16 to 256.
-    Their edges are the cuts of a small decision tree that predicts all tasks, and quantiles of
-    the distinct values.""",
-    "linear_path": """
-linear_path : bool, default=True
-    Whether to add a linear function of the numbers and the indicators of missing ones to each
-    task's outputs, learnt with the network, as the wide part of Cheng et al. (DLRS 2016) is. For
-    tasks of kind "regression" it starts from ridge regression, whose penalty generalized
-    cross-validation chooses: wholly in the first member, less and less in further ones, from zero
-    in the last. Elsewhere, and for sparse X, it starts at zero. False for the network as its
-    authors have it.""",
-    "feature_dropout": """
-feature_dropout : float, default=0.1
-    Share of the features, coordinates of embeddings included, that are dropped in training, on
-    average over the members as for ``dropout``.""",
-    "task_weights": """
-task_weights : list of float or dict, default=None
-    Weights of the tasks in the joint loss at epoch 0, in the order of y's columns or by name; 1
-    for a task that is not named.""",
-    "task_weight_decay": """
-task_weight_decay : float, list of float or dict, default=1.0
-    Factor gamma by which a task's weight changes with every epoch t: ``w(t) = w(0) * gamma**t``.
-    One for all tasks, or in the order of y's columns, or by name (1 for a task not named).""",
-    "balancing": """
-balancing : "equal" or Balancer, default="equal"
-    How the tasks' losses become one step of training. "equal": by their weighted sum. Or an object
-    of a subclass of :class:`~sklearn_ple.balancing.Balancer`, which every training copies.""",
-    "optimizer": """
-optimizer : {"adamw", "adam", "sgd"} or class, default="adamw"
-    The optimizer, or a subclass of :class:`torch.optim.Optimizer`.""",
-    "learning_rate": """
-learning_rate : float or "auto", default="auto"
-    The learning rate, the highest one where there is a schedule. "auto" is meant for AdamW: 3e-3
-    for batches of 512 rows, and for others by the root of their size.""",
-    "lr_schedule": """
-lr_schedule : {"constant", "cosine", "one_cycle"}, default="one_cycle"
-    How the learning rate changes over ``max_epochs``: not at all, down to zero along half a
-    cosine, or up over the first 30 % of the steps and down to zero after them.""",
-    "weight_decay": """
-weight_decay : float, default=1e-2
-    Weight decay of optimizers that have one. Embeddings and biases are left alone.""",
-    "weight_averaging": """
-weight_averaging : float, default=0.1
-    About which share of the steps so far the weights are averaged over, for validation and
-    prediction; 0 for the last weights alone.""",
-    "batch_size": """
-batch_size : int or "auto", default="auto"
-    Rows in a step of training. "auto" takes a power of two near
-    twice their root, from 64 to 2048.""",
-    "max_epochs": """
-max_epochs : int or "auto", default="auto"
-    Passes over the data, at most; the schedule of the learning rate is laid out for as many.
-    "auto" takes 30 for a small table, 12 for 50,000 rows and 4 for millions.""",
-    "early_stopping": """
-early_stopping : bool or "auto", default="auto"
-    Whether to set rows aside for validation, to stop when their joint loss no longer decreases,
-    and to return to the best weights. "auto" does so from 500 rows on.""",
-    "validation_fraction": """
-validation_fraction : float or "auto", default="auto"
-    Share of the rows, drawn at random, that early stopping sets aside. "auto" takes a tenth, but
-    3,000 rows at most.""",
-    "n_iter_no_change": """
-n_iter_no_change : int or "auto", default="auto"
-    Epochs without an improvement after which early stopping ends the training. "auto" waits for
-    16 on a small table and for 3 on a large one.""",
-    "tol": """
-tol : float, default=0.0
-    Decrease of the joint loss of validation that counts as an improvement.""",
-    "refit": """
-refit : bool or "auto", default="auto"
-    Whether, once validation has told for how many epochs to train, to train anew on all rows for
-    as many; the members keep their weights of validation, and ``history_`` is that of the training
-    with validation. Takes as long again. "auto" does so up to 30,000 rows, unless there are
-    ``callbacks``, which may count on rows of validation.""",
-    "warm_start": """
-warm_start : bool, default=False
-    Whether a further call of fit goes on from the weights learnt, with the classes, scales and
-    categories of the first call.""",
-    "device": """
-device : str, default="auto"
-    Where to train and predict: "cpu", "cuda", "cuda:1", "mps"; "auto" for a GPU if there is one.
-    The data lie on it when they fit.""",
-    "dtype": """
-dtype : {"float32", "float64"}, default="float32"
-    Precision of the network.""",
-    "callbacks": """
-callbacks : list of skorch callbacks, default=None
-    Further callbacks, see :class:`skorch.callbacks.Callback`. Every training uses copies
-    of them, though not of what they hold.""",
-    "net_params": """
-net_params : dict, default=None
-    Further parameters of :class:`skorch.net.NeuralNet`, which take precedence over those here.""",
-    "random_state": """
-random_state : int, RandomState instance or None, default=None
-    Determines initial weights, the order of the rows, dropout and the rows of validation. An int
-    gives the same result every time on a CPU. Global random states are left alone.""",
-    "verbose": """
-verbose : int, default=0
-    Whether to show a progress bar, with the losses and scores of validation.""",
-}
-
-_ATTRIBUTES = """
-task_names_ : list of str
-    Names of the tasks: y's columns, or "y0", "y1" and so on; "y" for a 1-D y without a name.
-task_types_ : dict
-    Kind of every task by name.
-classes_ : ndarray or list
-    The sorted class labels of every task, None for a task without; a plain array for 1-D y.
-n_features_in_ : int
-    Number of columns of X.
-feature_names_in_ : ndarray of str
-    Names of the columns of X, if they are all strings.
-n_iter_ : int
-    Number of epochs trained.
-history_ : list of dict
-    One dict an epoch: ``epoch``, ``loss``, ``task_losses``, ``task_weights``, ``learning_rate``,
-    ``seconds`` and, with early stopping, ``valid_loss`` (weighted by the tasks' weights at epoch
-    0), ``valid_task_losses``, ``valid_score`` and ``valid_task_scores`` (those of ``score``).
-module_ : torch.nn.Module
-    The network.
-calibrators_ : dict
-    What ``calibrate`` learnt, by task: ``temperature_``, or ``regressions_``; empty after fit.
-net_ : skorch.NeuralNet
-    The skorch net that holds it.
-device_ : str
-    The device that training ran on."""
+#: What the first class with described parameters, the flagship, says: by section and name.
+_FLAGSHIP: dict[str, dict[str, str]] = {}
 
 
-def fill_doc(cls: _T) -> _T:
-    """Fill the shared parts into a class's docstring.
+def complete_docstring(cls: type) -> None:
+    """Add to a class's docstring what it leaves out, in the order of its signature.
 
-    The docstring says ``%(parameters)s`` where the parameters belong that are described here and
-    not by itself, in the order in which the class takes them, and ``%(attributes)s`` where the
-    attributes do.
+    Of the parameters what it does not describe but a base of it or the flagship does; of the
+    attributes all that they describe. A class without a docstring of its own stays without.
     """
-    doc = inspect.cleandoc(cls.__doc__ or "")
-    names = [
-        name
-        for name in inspect.signature(cls).parameters
-        if name in _PARAMETERS and f"\n{name} : " not in doc
+    if not vars(cls).get("__doc__"):
+        return
+    head, sections = _split(cls)
+    known = {title: dict(_FLAGSHIP.get(title, {})) for title in _COMPLETED}
+    # The class itself comes last.
+    for base in reversed(cls.__mro__):
+        for title in _COMPLETED:
+            known[title] |= _entries(_split(base)[1].get(title, ""))
+    if known["Parameters"] and not _FLAGSHIP:
+        _FLAGSHIP.update(known)
+    names = [name for name in inspect.signature(cls).parameters if name in known["Parameters"]]
+    completed = {
+        "Parameters": "\n".join(known["Parameters"][name] for name in names),
+        "Attributes": "\n".join(known["Attributes"].values()),
+    }
+    others = {title: text for title, text in sections.items() if title not in completed}
+    parts = [
+        f"{title}\n{'-' * len(title)}\n{text}"
+        for title, text in (completed | others).items()
+        if text
     ]
-    parameters = "\n".join(_PARAMETERS[name].strip() for name in names)
-    parts = {"parameters": parameters, "attributes": _ATTRIBUTES.strip()}
-    cls.__doc__ = doc % parts + "\n"
-    return cls
+    cls.__doc__ = "\n\n".join([head, *parts]) + "\n"
+
+
+def _split(cls: type) -> tuple[str, dict[str, str]]:
+    """Split a class's docstring into what is above its sections, and their texts by title."""
+    doc = inspect.cleandoc(cls.__doc__ or "")
+    found = list(_SECTION.finditer(doc))
+    texts = {
+        match["title"]: doc[match.end() : end].strip("\n")
+        for match, end in zip(found, _ends(found, doc), strict=True)
+    }
+    return (doc[: found[0].start()] if found else doc).strip("\n"), texts
+
+
+def _entries(section: str) -> dict[str, str]:
+    """Split a section into its entries by name."""
+    found = list(_ENTRY.finditer(section))
+    return {
+        match["name"]: section[match.start() : end].strip("\n")
+        for match, end in zip(found, _ends(found, section), strict=True)
+    }
+
+
+def _ends(found: list[re.Match], text: str) -> list[int]:
+    """Return where the part that each match begins is over."""
+    return [*(match.start() for match in found[1:]), len(text)][: len(found)]

@@ -9,7 +9,8 @@ import torch
 from sklearn.base import clone
 
 from .base import MultiTaskEstimator
-from .encoding.table import Table
+from .encoding import Table, TableEncoder
+from .training import Plan
 
 __all__ = ["count_parameters", "equal_capacity"]
 
@@ -56,7 +57,7 @@ def count_parameters(estimator: MultiTaskEstimator, X: Any, y: Any) -> int:
 def equal_capacity(
     estimators: Mapping[str, MultiTaskEstimator], X: Any, y: Any, *, reference: str | None = None
 ) -> dict[str, MultiTaskEstimator]:
-    """Give estimators whose networks have as many parameters as that of a reference.
+    """Return estimators whose networks have as many parameters as that of a reference.
 
     The widths of experts, bottoms or a task's own layers are scaled together, as near to the
     reference's number of parameters as whole widths allow; towers and gates stay as they are.
@@ -110,21 +111,17 @@ class _Sizes:
 
     def __init__(self, estimator: MultiTaskEstimator, X: Any, y: Any):
         self.estimator = clone(estimator)
-        probe = clone(estimator)
-        table = Table.read(probe, X, y, None, reset=True)
-        probe._encoder = probe._make_encoder(len(table))
-        probe._encoder.learn(table)
-        self.n_features = probe._network_maker()().n_features
-        self.encoder = probe._encoder
+        table = Table.read(clone(estimator), X, y)
+        encoder = TableEncoder.of(estimator, n_bins=Plan.of(estimator, len(table)).n_bins)
+        encoder.learn(table)
+        self.tasks = encoder.tasks
+        self.n_features = estimator.make_module(encoder).n_features
 
     def count(self, estimator: Any = None) -> int:
         """Count the parameters of an estimator for these data; by default of the one itself."""
-        estimator = clone(self.estimator if estimator is None else estimator)
-        # Some networks look the tasks' names up.
-        estimator._encoder = self.encoder
-        make_body = estimator._make_body([task.n_outputs for task in self.encoder.tasks])
+        estimator = self.estimator if estimator is None else estimator
         with torch.device("meta"):
-            body = make_body(self.n_features)
+            body = estimator.make_network(self.n_features, self.tasks, **estimator.tower_options())
         return sum(parameter.numel() for parameter in body.parameters())
 
     def scaled_to(self, n_parameters: int) -> Any:

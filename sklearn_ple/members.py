@@ -60,7 +60,7 @@ class Members:
         low, high = max(0.0, 2 * mean - _MOST_DROPPED), min(2 * mean, _MOST_DROPPED)
         if self.n < _LEAST_OF_DIFFERENT_RATES or mean > _MOST_DROPPED:
             return [mean] * self.n
-        return torch.linspace(low, high, self.n, dtype=torch.float64).tolist()
+        return torch.linspace(low, high, self.n, dtype=torch.float64, device="cpu").tolist()
 
     @property
     def ramp(self) -> np.ndarray:

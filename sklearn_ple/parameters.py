@@ -1,146 +1,143 @@
-"""The parameters that all estimators share: their defaults, and the values that they may take.
+"""The parameters that all estimators share: a row each of default, constraint and search range.
 
-What they mean stands in `_docs`.
+What they mean stands in the docstring of `PLEClassifierRegressor`.
 """
 
 from __future__ import annotations
 
-import inspect
-from dataclasses import dataclass
+from collections.abc import Callable
 from numbers import Integral, Real
-from typing import Any, ClassVar, TypeVar, dataclass_transform
+from typing import Any
 
 import torch
-from sklearn.utils._param_validation import Interval, RealNotInt, StrOptions
+from sklearn.base import BaseEstimator
 
-from .balancing import BALANCERS, Balancer, TaskWeights
-from .encoding.numeric import NUMERIC_EMBEDDINGS, EmbeddingMaker
+from ._fields import parameter, search_space, with_parameters
+from ._sklearn import Interval, RealNotInt, StrOptions
+from .balancing import BALANCERS, Balancer
+from .encoding import NUMERIC_EMBEDDINGS, EmbeddingMaker
 from .members import Members
 from .nn import ACTIVATIONS
-from .training import LR_SCHEDULES, OPTIMIZERS, Plan
+from .tasks import Task
+from .training import LR_SCHEDULES, OPTIMIZERS
 
-_T = TypeVar("_T")
+_AUTO = StrOptions({"auto"})
+_COUNT = Interval(Integral, 1, None, closed="left")
+_SHARE = Interval(Real, 0, 1, closed="left")
+_POSITIVE = Interval(Real, 0, None, closed="neither")
+_NOT_NEGATIVE = Interval(Real, 0, None, closed="left")
+
+#: Where to search for widths of layers.
+WIDTHS = [(64,), (128,), (64, 64)]
 
 
-@dataclass_transform(kw_only_default=True, eq_default=False)
-def with_parameters(cls: type[_T]) -> type[_T]:
-    """Give a class the ``__init__`` that its fields tell, those of its bases included.
-
-    It sets every parameter as it is given, which is what scikit-learn asks of an ``__init__``;
-    representation and comparison stay scikit-learn's. A class's own parameters come before those
-    of its bases. What values they may take, its `_parameter_constraints` and theirs say.
-    """
-    made: Any = dataclass(kw_only=True, eq=False, repr=False)(cls)
-    made._parameter_constraints = {
-        name: values
-        for base in reversed(made.__mro__)
-        for name, values in vars(base).get("_parameter_constraints", {}).items()
-    }
-    signature = inspect.signature(made.__init__)
-    with_fields = [base for base in made.__mro__ if "__dataclass_fields__" in vars(base)]
-    names = [name for base in with_fields for name in inspect.get_annotations(base)]
-    order = [name for name in dict.fromkeys(["self", *names]) if name in signature.parameters]
-    parameters = [signature.parameters[name] for name in order]
-    made.__init__.__signature__ = signature.replace(parameters=parameters)
-    return made
+def class_weight() -> Any:
+    """Return the row of ``class_weight``, for estimators that take tasks with classes."""
+    return parameter(
+        default=None,
+        constraint=[StrOptions({"balanced"}), dict, list, tuple, None],
+        after="depends_on",
+    )
 
 
 @with_parameters
-class SharedParameters:
-    """The shared parameters, in the order of the groups of `_docs`."""
+class Parameters(BaseEstimator):
+    """What is set before fit."""
 
-    tower_hidden_units: Any = (32,)
-    activation: str = "relu"
-    dropout: float = 0.3
-    n_members: int = 8
-    task_types: Any = "auto"
-    depends_on: dict | str | None = None
-    class_weight: Any = None
-    categorical_features: Any = "from_dtype"
-    max_categories: int | None = None
-    min_frequency: float | None = None
-    embedding_dim: int | str = "auto"
-    numeric_embedding: Any = "piecewise_linear+bins"
-    n_bins: int | str = "auto"
-    linear_path: bool = True
-    feature_dropout: float = 0.1
-    task_weights: Any = None
-    task_weight_decay: Any = 1.0
-    balancing: Any = "equal"
-    optimizer: Any = "adamw"
-    learning_rate: float | str = "auto"
-    lr_schedule: str = "one_cycle"
-    weight_decay: float = 1e-2
-    weight_averaging: float = 0.1
-    batch_size: int | str = "auto"
-    max_epochs: int | str = "auto"
-    early_stopping: Any = "auto"
-    validation_fraction: float | str = "auto"
-    n_iter_no_change: int | str = "auto"
-    tol: float = 0.0
-    refit: bool | str = "auto"
-    warm_start: bool = False
-    device: str = "auto"
-    dtype: str = "float32"
-    callbacks: Any = None
-    net_params: Any = None
-    random_state: Any = None
-    verbose: int = 0
+    tower_hidden_units: Any = parameter(
+        default=(32,), constraint=["array-like"], search=[(), (32,), (64,), (64, 32)]
+    )
+    activation: str = parameter(default="relu", constraint=[StrOptions(set(ACTIVATIONS))])
+    dropout: float = parameter(default=0.3, constraint=[_SHARE], search=(0.0, 0.5))
+    n_members: int = parameter(default=8, constraint=[_COUNT])
+    task_types: Any = parameter(default="auto", constraint=[str, list, tuple, dict, Task, type])
+    depends_on: dict | str | None = parameter(
+        default=None, constraint=[StrOptions({"previous"}), dict, None]
+    )
+    categorical_features: Any = parameter(
+        default="from_dtype", constraint=[StrOptions({"from_dtype"}), "array-like", None]
+    )
+    max_categories: int | None = parameter(default=None, constraint=[_COUNT, None])
+    min_frequency: float | None = parameter(
+        default=None, constraint=[_COUNT, Interval(RealNotInt, 0, 1, closed="neither"), None]
+    )
+    embedding_dim: int | str = parameter(default="auto", constraint=[_AUTO, _COUNT])
+    numeric_embedding: Any = parameter(
+        default="piecewise_linear+bins",
+        constraint=[StrOptions(set(NUMERIC_EMBEDDINGS)), EmbeddingMaker, None],
+        search=[None, *NUMERIC_EMBEDDINGS],
+    )
+    n_bins: int | str = parameter(
+        default="auto", constraint=[_AUTO, Interval(Integral, 2, None, closed="left")]
+    )
+    linear_path: bool = parameter(default=True, constraint=["boolean"])
+    feature_dropout: float = parameter(default=0.1, constraint=[_SHARE], search=(0.0, 0.3))
+    task_weights: Any = parameter(default=None, constraint=["array-like", dict, None])
+    task_weight_decay: Any = parameter(default=1.0, constraint=[_POSITIVE, "array-like", dict])
+    balancing: Any = parameter(default="equal", constraint=[StrOptions(set(BALANCERS)), Balancer])
+    optimizer: Any = parameter(default="adamw", constraint=[StrOptions(set(OPTIMIZERS)), type])
+    learning_rate: float | str = parameter(
+        default="auto", constraint=[_AUTO, _POSITIVE], search=(3e-4, 1e-2, "log")
+    )
+    lr_schedule: str = parameter(default="one_cycle", constraint=[StrOptions(set(LR_SCHEDULES))])
+    weight_decay: float = parameter(
+        default=1e-2, constraint=[_NOT_NEGATIVE], search=(1e-4, 1e-1, "log")
+    )
+    weight_averaging: float = parameter(default=0.1, constraint=[_SHARE])
+    batch_size: int | str = parameter(default="auto", constraint=[_AUTO, _COUNT])
+    max_epochs: int | str = parameter(default="auto", constraint=[_AUTO, _COUNT])
+    early_stopping: Any = parameter(default="auto", constraint=[_AUTO, "boolean"])
+    validation_fraction: float | str = parameter(
+        default="auto", constraint=[_AUTO, Interval(Real, 0, 1, closed="neither")]
+    )
+    n_iter_no_change: int | str = parameter(default="auto", constraint=[_AUTO, _COUNT])
+    tol: float = parameter(default=0.0, constraint=[_NOT_NEGATIVE])
+    refit: bool | str = parameter(default="auto", constraint=[_AUTO, "boolean"])
+    warm_start: bool = parameter(default=False, constraint=["boolean"])
+    device: str = parameter(default="auto", constraint=[str])
+    dtype: str = parameter(default="float32", constraint=[StrOptions({"float32", "float64"})])
+    callbacks: Any = parameter(default=None, constraint=[list, tuple, None])
+    net_params: Any = parameter(default=None, constraint=[dict, None])
+    random_state: Any = parameter(default=None, constraint=["random_state"])
+    verbose: int = parameter(default=0, constraint=["verbose"])
 
-    _parameter_constraints: ClassVar[dict[str, list]] = {
-        "tower_hidden_units": ["array-like"],
-        "activation": [StrOptions(set(ACTIVATIONS))],
-        "dropout": [Interval(Real, 0, 1, closed="left")],
-        "n_members": [Interval(Integral, 1, None, closed="left")],
-        "task_types": [str, list, tuple, dict],
-        "depends_on": [StrOptions({"previous"}), dict, None],
-        "class_weight": [StrOptions({"balanced"}), dict, list, tuple, None],
-        "categorical_features": [StrOptions({"from_dtype"}), "array-like", None],
-        "max_categories": [Interval(Integral, 1, None, closed="left"), None],
-        "min_frequency": [
-            Interval(Integral, 1, None, closed="left"),
-            Interval(RealNotInt, 0, 1, closed="neither"),
-            None,
-        ],
-        "numeric_embedding": [StrOptions(set(NUMERIC_EMBEDDINGS)), EmbeddingMaker, None],
-        "n_bins": [StrOptions({"auto"}), Interval(Integral, 2, None, closed="left")],
-        "embedding_dim": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
-        "linear_path": ["boolean"],
-        "feature_dropout": [Interval(Real, 0, 1, closed="left")],
-        "task_weights": ["array-like", dict, None],
-        "task_weight_decay": [Interval(Real, 0, None, closed="neither"), "array-like", dict],
-        "balancing": [StrOptions(set(BALANCERS)), Balancer],
-        "optimizer": [StrOptions(set(OPTIMIZERS)), type],
-        "learning_rate": [StrOptions({"auto"}), Interval(Real, 0, None, closed="neither")],
-        "lr_schedule": [StrOptions(set(LR_SCHEDULES))],
-        "weight_decay": [Interval(Real, 0, None, closed="left")],
-        "weight_averaging": [Interval(Real, 0, 1, closed="left")],
-        "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
-        "max_epochs": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
-        "early_stopping": [StrOptions({"auto"}), "boolean"],
-        "validation_fraction": [StrOptions({"auto"}), Interval(Real, 0, 1, closed="neither")],
-        "n_iter_no_change": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
-        "tol": [Interval(Real, 0, None, closed="left")],
-        "refit": [StrOptions({"auto"}), "boolean"],
-        "warm_start": ["boolean"],
-        "device": [str],
-        "dtype": [StrOptions({"float32", "float64"})],
-        "callbacks": [list, tuple, None],
-        "net_params": [dict, None],
-        "random_state": ["random_state"],
-        "verbose": ["verbose"],
-    }
+    @classmethod
+    def search_space(
+        cls, backend: str = "sklearn"
+    ) -> dict[str, Any] | Callable[[Any], dict[str, Any]]:
+        """Return where to search for good parameters.
 
-    def _task_weights(self, names: list[str]) -> TaskWeights:
-        return TaskWeights(names, self.task_weights, self.task_weight_decay)
+        Those that matter most for accuracy, with values that are worth a try and valid in any
+        combination. Parameters that trade accuracy for time, as ``n_members``, are not among them.
 
-    def _schedule(self, plan: Plan, n_rows: int) -> list:
-        make_schedule = LR_SCHEDULES[self.lr_schedule]
-        n_batches = -(-n_rows // plan.batch_size)
-        return [] if make_schedule is None else [make_schedule(plan.max_epochs, n_batches)]
+        Parameters
+        ----------
+        backend : {"sklearn", "optuna"}, default="sklearn"
+            For whom.
 
-    def _tower_options(self) -> dict[str, Any]:
-        """Give what all networks take beside their own parameters."""
+        Returns
+        -------
+        space : dict or callable
+            For scikit-learn a dict, by parameter, of lists and of distributions of `scipy.stats`,
+            as :class:`~sklearn.model_selection.RandomizedSearchCV` takes it. For Optuna a function
+            from a trial to the dict of the parameters that it suggests; from the best trial, it
+            returns the best parameters.
+
+        Raises
+        ------
+        ValueError
+            If the backend is another.
+        """
+        return search_space(cls, backend)
+
+    def tower_options(self) -> dict[str, Any]:
+        """Return what all networks take beside their own parameters.
+
+        Returns
+        -------
+        options : dict
+            By name, as `TowerOptions` has them.
+        """
         return {
             "tower_hidden_units": tuple(self.tower_hidden_units),
             "activation": self.activation,

@@ -59,10 +59,9 @@ def check(cls, point):
     """Validate parameters as fit does, and make the network without its numbers."""
     estimator = clone(cls(n_members=1, **point))
     estimator._validate_params()
-    # Some networks look the tasks' names up.
-    estimator._encoder = SimpleNamespace(targets=SimpleNamespace(names=["a", "b"]))
+    tasks = [SimpleNamespace(name=name, n_outputs=n) for name, n in (("a", 1), ("b", 3))]
     with torch.device("meta"):
-        network = estimator._make_body([1, 3])(7)
+        network = estimator.make_network(7, tasks, **estimator.tower_options())
         assert network(torch.zeros(2, 7)).shape == (2, 4)
 
 

@@ -1,1 +1,27 @@
 """From X, y and weights to the arrays that a network reads, and back to labels."""
+
+from .encoder import Encoded, TableEncoder
+from .features import read_features
+from .frames import is_polars, to_pandas
+from .labels import Labels, TargetForm, read_targets
+from .numeric import NUMERIC_EMBEDDINGS, EmbeddingMaker
+from .table import Table
+from .targets import TargetEncoder
+from .weights import label_weights, weigh
+
+__all__ = [
+    "NUMERIC_EMBEDDINGS",
+    "EmbeddingMaker",
+    "Encoded",
+    "Labels",
+    "Table",
+    "TableEncoder",
+    "TargetEncoder",
+    "TargetForm",
+    "is_polars",
+    "label_weights",
+    "read_features",
+    "read_targets",
+    "to_pandas",
+    "weigh",
+]

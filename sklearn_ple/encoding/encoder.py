@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from inspect import signature
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -107,6 +108,24 @@ class TableEncoder:
         self.n_bins = n_bins
         self.linear_path = linear_path
         self.dtype = dtype
+
+    @classmethod
+    def of(cls, estimator: Any, *, n_bins: int, classes: Any = None) -> TableEncoder:
+        """Make the encoder of an estimator, by its parameters.
+
+        Parameters
+        ----------
+        estimator : estimator of this package
+            Need not be fitted.
+        n_bins : int
+            What its ``n_bins`` comes to.
+        classes : object, default=None
+            Declared classes.
+        """
+        own = estimator.get_params(deep=False)
+        taken = {name: own[name] for name in signature(cls).parameters if name in own}
+        settled = {"n_bins": n_bins, "classes": classes, "family": estimator.family}
+        return cls(**(taken | settled))
 
     @property
     def tasks(self) -> Sequence[Task]:

@@ -131,21 +131,20 @@ class TargetEncoder:
         bounds = np.cumsum([task.n_outputs for task in self.tasks])[:-1]
         return np.split(outputs, bounds, axis=-1)
 
-    def decode(self, outputs: np.ndarray) -> list[np.ndarray]:
-        """Turn the network's outputs into every task's labels."""
-        parts = self.split_outputs(outputs)
-        return [task.predict(part) for task, part in zip(self.tasks, parts, strict=True)]
+    def decode(self, outputs: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Turn every task's outputs, of shape (n_rows, n_outputs), into its labels."""
+        return [task.predict(own) for task, own in zip(self.tasks, outputs, strict=True)]
 
     def score(
-        self, outputs: np.ndarray, labels: Sequence[Labels], weights: np.ndarray
+        self, outputs: Sequence[np.ndarray], labels: Sequence[Labels], weights: np.ndarray
     ) -> list[float]:
         """Score outputs task by task, NaN for a task without labels.
 
         Parameters
         ----------
-        outputs : ndarray of shape (n_rows, sum of n_outputs)
-            The network's outputs.
-        labels : list of Labels
+        outputs : sequence of ndarray of shape (n_rows, n_outputs)
+            Every task's outputs.
+        labels : sequence of Labels
             The columns of y.
         weights : ndarray of shape (n_rows, n_tasks)
             The labels' weights.

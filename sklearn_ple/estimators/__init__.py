@@ -1,5 +1,9 @@
 """The public estimators: their parameters and docstrings, one file a family."""
 
+# The others' docstrings are completed from that of PLEClassifierRegressor.
+from .ple import CGCClassifierRegressor, PLEClassifier, PLEClassifierRegressor, PLERegressor
+
+# isort: split
 from .bottoms import (
     AsymmetricSharingClassifierRegressor,
     CustomizedSharingClassifierRegressor,
@@ -8,8 +12,6 @@ from .bottoms import (
 )
 from .esmm import ESMMClassifier
 from .mmoe import MMoEClassifierRegressor
-from .ple import CGCClassifierRegressor, PLEClassifierRegressor
-from .ple_families import PLEClassifier, PLERegressor
 from .stitched import CrossStitchClassifierRegressor, SluiceClassifierRegressor
 
 __all__ = [

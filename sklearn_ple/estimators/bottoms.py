@@ -2,55 +2,62 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
-import torch
-from sklearn.utils._param_validation import StrOptions
-
-from .._docs import fill_doc
-from ..base import MultiTaskEstimator
-from ..nn import AsymmetricSharing, CustomizedSharing, SharedBottom, SingleTask
-from ..parameters import with_parameters
-from ..tasks import by_task
+from .._sklearn import StrOptions
+from ..base import MultiTaskEstimator, parameter, with_parameters
+from ..nn import AsymmetricSharing, Body, CustomizedSharing, SharedBottom, SingleTask
+from ..parameters import WIDTHS, class_weight
+from ..tasks import Task, by_task
 
 
 @with_parameters
 class _Bottoms(MultiTaskEstimator):
-    """What the estimators here have in common: a subclass names its network."""
+    """What the estimators here have in common: a subclass names its network.
 
-    bottom_hidden_units: Any = (64,)
+    Parameters
+    ----------
+    bottom_hidden_units : sequence of int, default=(64,)
+        Widths of the layers of every bottom.
+    """
 
-    _network: ClassVar[Callable[..., torch.nn.Module]]
-    _parameter_constraints: ClassVar[dict[str, list]] = {
-        "bottom_hidden_units": ["array-like"],
-    }
+    bottom_hidden_units: Any = parameter(default=(64,), constraint=["array-like"], search=WIDTHS)
+    class_weight: Any = class_weight()
 
-    def _make_body(self, n_outputs: list[int]) -> Callable[[int], torch.nn.Module]:
-        return partial(
-            self._network,
-            n_outputs=n_outputs,
+    network: ClassVar[Callable[..., Body]]
+
+    def make_network(self, in_features: int, tasks: Sequence[Task], **options: Any) -> Body:
+        """Make the network.
+
+        Parameters
+        ----------
+        in_features : int
+            Number of features.
+        tasks : sequence of Task
+            The tasks.
+        **options : dict
+            Further parameters of the network.
+
+        Returns
+        -------
+        network : Body
+            The network.
+        """
+        return self.network(
+            in_features,
+            [task.n_outputs for task in tasks],
             bottom_hidden_units=tuple(self.bottom_hidden_units),
-            **self._tower_options(),
+            **options,
         )
 
 
-@fill_doc
 @with_parameters
 class SingleTaskClassifierRegressor(_Bottoms):
     """Every task learnt alone: the reference that tells what sharing is worth.
 
     Each task has a network of its own, embeddings included: ``y_k = h_k(f_k(x))``. They are
     trained in one go, on the same batches, but have nothing in common.
-
-    Parameters
-    ----------
-    %(parameters)s
-
-    Attributes
-    ----------
-    %(attributes)s
 
     See Also
     --------
@@ -66,24 +73,27 @@ class SingleTaskClassifierRegressor(_Bottoms):
     ['death', 'wt82_71']
     """
 
-    _network = SingleTask
+    network = SingleTask
 
-    def _views_a_member(self, n_tasks: int) -> int:
+    def n_views(self, n_tasks: int) -> int:
+        """Count the views of a member: one for each task, with embeddings of its own.
+
+        Parameters
+        ----------
+        n_tasks : int
+            Number of tasks.
+
+        Returns
+        -------
+        n_views : int
+            As many.
+        """
         return n_tasks
 
 
-@fill_doc
 @with_parameters
 class SharedBottomClassifierRegressor(_Bottoms):
     """Hard parameter sharing: all towers read one bottom, ``y_k = h_k(f(x))``.
-
-    Parameters
-    ----------
-    %(parameters)s
-
-    Attributes
-    ----------
-    %(attributes)s
 
     See Also
     --------
@@ -103,10 +113,9 @@ class SharedBottomClassifierRegressor(_Bottoms):
     ['death', 'wt82_71']
     """
 
-    _network = SharedBottom
+    network = SharedBottom
 
 
-@fill_doc
 @with_parameters
 class AsymmetricSharingClassifierRegressor(_Bottoms):
     """Asymmetric Sharing: some towers read the bottoms of other tasks beside their own.
@@ -120,11 +129,6 @@ class AsymmetricSharingClassifierRegressor(_Bottoms):
     reads : "previous" or dict, default="previous"
         By a task's name, a list of the other tasks whose bottoms its tower reads; a task that is
         not named reads its own alone. "previous": each task reads those of all before it in y.
-    %(parameters)s
-
-    Attributes
-    ----------
-    %(attributes)s
 
     See Also
     --------
@@ -145,16 +149,32 @@ class AsymmetricSharingClassifierRegressor(_Bottoms):
     ['death', 'wt82_71']
     """
 
-    reads: Any = "previous"
+    reads: Any = parameter(default="previous", constraint=[StrOptions({"previous"}), dict])
 
-    _network = AsymmetricSharing
-    _parameter_constraints: ClassVar[dict[str, list]] = {
-        "reads": [StrOptions({"previous"}), dict],
-    }
+    network = AsymmetricSharing
 
-    def _positions_read(self) -> list[list[int]]:
-        """Give, for each task, the positions of the other tasks that it reads."""
-        names = self._encoder.targets.names
+    def make_network(self, in_features: int, tasks: Sequence[Task], **towers: Any) -> Body:
+        """Make the network.
+
+        Parameters
+        ----------
+        in_features : int
+            Number of features.
+        tasks : sequence of Task
+            The tasks.
+        **towers : dict
+            What every network takes.
+
+        Returns
+        -------
+        network : Body
+            The network.
+        """
+        reads = self._positions_read([task.name for task in tasks])
+        return super().make_network(in_features, tasks, reads=reads, **towers)
+
+    def _positions_read(self, names: list[str]) -> list[list[int]]:
+        """Return, for each task, the positions of the other tasks that it reads."""
         if isinstance(self.reads, str):
             return [list(range(position)) for position in range(len(names))]
         reads = by_task(self.reads, names, "reads", default=[])
@@ -167,26 +187,13 @@ class AsymmetricSharingClassifierRegressor(_Bottoms):
                 )
         return [[names.index(other) for other in reads[name]] for name in names]
 
-    def _make_body(self, n_outputs: list[int]) -> Callable[[int], torch.nn.Module]:
-        make_body: Callable[..., torch.nn.Module] = super()._make_body(n_outputs)
-        return partial(make_body, reads=self._positions_read())
 
-
-@fill_doc
 @with_parameters
 class CustomizedSharingClassifierRegressor(_Bottoms):
     """Customized Sharing: a tower reads its task's bottom and the shared one, side by side.
 
     ``y_k = h_k([f_k(x), f(x)])``: the tasks' own parts are kept apart from the shared one, as in
     Progressive Layered Extraction, but without gates.
-
-    Parameters
-    ----------
-    %(parameters)s
-
-    Attributes
-    ----------
-    %(attributes)s
 
     See Also
     --------
@@ -207,4 +214,4 @@ class CustomizedSharingClassifierRegressor(_Bottoms):
     ['death', 'wt82_71']
     """
 
-    _network = CustomizedSharing
+    network = CustomizedSharing

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Sequence
 from typing import Any
 
-import torch
-
-from .._docs import fill_doc
-from ..base import MultiTaskEstimator
+from ..base import MultiTaskEstimator, with_parameters
 from ..nn import SharedBottom
-from ..parameters import with_parameters
+from ..parameters import class_weight
+from ..tasks import Task
 
 
-@fill_doc
 @with_parameters
 class ESMMClassifier(MultiTaskEstimator):
     """Entire Space Multi-task Model: events that follow on each other, as purchases on clicks.
@@ -35,11 +31,6 @@ class ESMMClassifier(MultiTaskEstimator):
         Of a task the name of the one that it depends on, as ``{"purchase": "click"}``; "previous":
         each task depends on the one before it in y. A task can hold (its second class) only where
         the one that it depends on does. Labels that follow from others are filled in.
-    %(parameters)s
-
-    Attributes
-    ----------
-    %(attributes)s
 
     Raises
     ------
@@ -72,8 +63,24 @@ class ESMMClassifier(MultiTaskEstimator):
 
     tower_hidden_units: Any = (64, 32)
     depends_on: Any = "previous"
+    class_weight: Any = class_weight()
 
-    def _make_body(self, n_outputs: list[int]) -> Callable[[int], torch.nn.Module]:
-        return partial(
-            SharedBottom, n_outputs=n_outputs, bottom_hidden_units=(), **self._tower_options()
-        )
+    def make_network(self, in_features: int, tasks: Sequence[Task], **towers: Any) -> SharedBottom:
+        """Make the network.
+
+        Parameters
+        ----------
+        in_features : int
+            Number of features.
+        tasks : sequence of Task
+            The tasks.
+        **towers : dict
+            What every network takes.
+
+        Returns
+        -------
+        network : SharedBottom
+            The network.
+        """
+        n_outputs = [task.n_outputs for task in tasks]
+        return SharedBottom(in_features, n_outputs, bottom_hidden_units=(), **towers)

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Sequence
 from numbers import Integral
-from typing import Any, ClassVar
+from typing import Any
 
-import torch
-from sklearn.utils._param_validation import Interval
-
-from .._docs import fill_doc
-from ..base import MultiTaskEstimator
-from ..gated import Gated
+from .._sklearn import Interval
+from ..base import MultiTaskEstimator, parameter, with_parameters
 from ..nn import MMoE
-from ..parameters import with_parameters
+from ..parameters import WIDTHS, class_weight
+from ..tasks import Task
+
+_SOME = [Interval(Integral, 1, None, closed="left")]
 
 
-@fill_doc
 @with_parameters
-class MMoEClassifierRegressor(Gated, MultiTaskEstimator):
+class MMoEClassifierRegressor(MultiTaskEstimator):
     """Multi-gate Mixture-of-Experts: shared experts, weighed by a gate for each task.
 
     ``y_k = h_k(sum_i softmax(W_k x)_i f_i(x))`` with experts ``f_i`` that all tasks share. With
@@ -29,11 +26,10 @@ class MMoEClassifierRegressor(Gated, MultiTaskEstimator):
 
     Parameters
     ----------
-    %(parameters)s
-
-    Attributes
-    ----------
-    %(attributes)s
+    n_experts : int, default=3
+        Experts at each level, which all tasks share.
+    shared_gate : bool, default=False
+        Whether all tasks have the same gate.
 
     See Also
     --------
@@ -55,28 +51,37 @@ class MMoEClassifierRegressor(Gated, MultiTaskEstimator):
     ['death', 'wt82_71']
     """
 
-    n_levels: int = 1
-    n_experts: int = 3
-    expert_hidden_units: Any = (64,)
-    gate_hidden_units: Any = ()
-    shared_gate: bool = False
+    n_levels: int = parameter(default=1, constraint=_SOME, search=(1, 3))
+    n_experts: int = parameter(default=3, constraint=_SOME, search=(2, 8))
+    expert_hidden_units: Any = parameter(default=(64,), constraint=["array-like"], search=WIDTHS)
+    gate_hidden_units: Any = parameter(default=(), constraint=["array-like"])
+    shared_gate: bool = parameter(default=False, constraint=["boolean"])
+    class_weight: Any = class_weight()
 
-    _parameter_constraints: ClassVar[dict[str, list]] = {
-        "n_levels": [Interval(Integral, 1, None, closed="left")],
-        "n_experts": [Interval(Integral, 1, None, closed="left")],
-        "expert_hidden_units": ["array-like"],
-        "gate_hidden_units": ["array-like"],
-        "shared_gate": ["boolean"],
-    }
+    def make_network(self, in_features: int, tasks: Sequence[Task], **towers: Any) -> MMoE:
+        """Make the network.
 
-    def _make_body(self, n_outputs: list[int]) -> Callable[[int], torch.nn.Module]:
-        return partial(
-            MMoE,
-            n_outputs=n_outputs,
+        Parameters
+        ----------
+        in_features : int
+            Number of features.
+        tasks : sequence of Task
+            The tasks.
+        **towers : dict
+            What every network takes.
+
+        Returns
+        -------
+        network : MMoE
+            The network.
+        """
+        return MMoE(
+            in_features,
+            [task.n_outputs for task in tasks],
             n_levels=self.n_levels,
             n_experts=self.n_experts,
             expert_hidden_units=tuple(self.expert_hidden_units),
             gate_hidden_units=tuple(self.gate_hidden_units),
             shared_gate=self.shared_gate,
-            **self._tower_options(),
+            **towers,
         )

@@ -2,24 +2,92 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Sequence
 from numbers import Integral
-from typing import Any, ClassVar
+from typing import Any
 
-import torch
-from sklearn.utils._param_validation import Interval
+from sklearn.base import ClassifierMixin, RegressorMixin
+from sklearn.utils.metaestimators import available_if
 
-from .._docs import fill_doc
-from ..base import MultiTaskEstimator
-from ..gated import Gated
+from .._sklearn import Interval
+from ..base import MultiTaskEstimator, parameter, with_parameters
 from ..nn import PLE
-from ..parameters import with_parameters
+from ..parameters import WIDTHS, class_weight
+from ..predictor import Predictor
+from ..tasks import Task
+
+_SEVERAL = [Interval(Integral, 0, None, closed="left")]
 
 
-@fill_doc
 @with_parameters
-class PLEClassifierRegressor(Gated, MultiTaskEstimator):
+class _Extraction(MultiTaskEstimator):
+    """What one level and several have in common: experts of each task and shared ones."""
+
+    n_shared_experts: int = parameter(default=1, constraint=_SEVERAL, search=(1, 4))
+    n_specific_experts: int = parameter(default=1, constraint=_SEVERAL, search=(1, 4))
+    expert_hidden_units: Any = parameter(default=(64,), constraint=["array-like"], search=WIDTHS)
+    gate_hidden_units: Any = parameter(default=(), constraint=["array-like"])
+
+    def make_network(self, in_features: int, tasks: Sequence[Task], **options: Any) -> PLE:
+        """Make the network.
+
+        Parameters
+        ----------
+        in_features : int
+            Number of features.
+        tasks : sequence of Task
+            The tasks.
+        **options : dict
+            Further parameters of `PLE`.
+
+        Returns
+        -------
+        network : PLE
+            The network.
+        """
+        return PLE(
+            in_features,
+            [task.n_outputs for task in tasks],
+            n_shared_experts=self.n_shared_experts,
+            n_specific_experts=self.n_specific_experts,
+            expert_hidden_units=tuple(self.expert_hidden_units),
+            gate_hidden_units=tuple(self.gate_hidden_units),
+            **options,
+        )
+
+
+@with_parameters
+class _Progressive(_Extraction):
+    """Several levels."""
+
+    n_levels: int = parameter(
+        default=1, constraint=[Interval(Integral, 1, None, closed="left")], search=(1, 3)
+    )
+    residual: bool = parameter(default=False, constraint=["boolean"], after="gate_hidden_units")
+
+    def make_network(self, in_features: int, tasks: Sequence[Task], **towers: Any) -> PLE:
+        """Make the network.
+
+        Parameters
+        ----------
+        in_features : int
+            Number of features.
+        tasks : sequence of Task
+            The tasks.
+        **towers : dict
+            What every network takes.
+
+        Returns
+        -------
+        network : PLE
+            The network.
+        """
+        options = {"n_levels": self.n_levels, "residual": self.residual}
+        return super().make_network(in_features, tasks, **options, **towers)
+
+
+@with_parameters
+class PLEClassifierRegressor(_Progressive):
     """Progressive Layered Extraction for tasks of any kind: classes, numbers, counts.
 
     Learns all columns of y together: experts that the tasks share and experts of their own, mixed
@@ -34,11 +102,181 @@ class PLEClassifierRegressor(Gated, MultiTaskEstimator):
 
     Parameters
     ----------
-    %(parameters)s
+    n_levels : int, default=1
+        Levels of experts.
+    n_shared_experts : int, default=1
+        Experts that all tasks share, at each level. With none the tasks learn independently.
+    n_specific_experts : int, default=1
+        Experts of each task alone, at each level.
+    expert_hidden_units : sequence of int, default=(64,)
+        Widths of the layers of every expert.
+    gate_hidden_units : sequence of int, default=()
+        Widths of the hidden layers of every gate; empty for the paper's linear gates.
+    residual : bool, default=False
+        Whether a level adds its input to its output, where both are as wide. Not in the paper.
+    tower_hidden_units : sequence of int, default=(32,)
+        Widths of the hidden layers of every task's tower; empty for linear towers.
+    activation : {"relu", "gelu", "silu", "elu", "tanh"}, default="relu"
+        Activation of experts, towers and hidden layers of gates.
+    dropout : float, default=0.3
+        Share of the activations of experts and towers that are dropped in training, on average
+        over the members: from four on theirs lie evenly around it, from none to twice as much.
+    n_members : int, default=8
+        Networks that are trained side by side, each with embeddings, experts and towers of its
+        own, on the same batches. Their predictions are averaged, with early stopping by weights
+        that follow from their losses of validation. Time and memory grow with their number.
+    task_types : str, list or dict, default="auto"
+        Kind of every task: "binary", "multiclass", "ordinal" (classes in an order), "regression",
+        "quantile" or "count" (Poisson). One kind for all, a list in the order of y's columns, or a
+        dict by column name; a column that the dict does not name is "auto". In a list or dict,
+        ``("quantile", [0.1, 0.9])`` says which quantiles to learn beside the median; "quantile"
+        alone are those of 0.05 and 0.95. "auto" looks at the observed labels: strings, categories
+        and bools are classes, ordinal if there are more than two in an ordered categorical column;
+        whole numbers are classes if there are at most 20 distinct ones, else a regression (with a
+        warning that asks to say so); other numbers are a regression.
+    depends_on : "previous", dict or None, default=None
+        Of a binary task the name of the one that it depends on, as ``{"purchase": "click"}``: it
+        can hold (its second class) only where the other does. "previous": each task depends on the
+        one before it in y. Its output is then the probability given the other event, and its loss
+        that of the joint event on all rows, as in the entire-space model of Ma et al. (SIGIR
+        2018). Labels that follow from others are filled in.
+    class_weight : "balanced", dict, list or None, default=None
+        Weights of the classes in the loss. A list in the order of y's columns or a dict by column
+        name holds one entry per task: "balanced", a dict from label to weight, or None. "balanced"
+        alone holds for all tasks with classes, a dict from label to weight for a single task.
+    categorical_features : "from_dtype", array-like or None, default="from_dtype"
+        Which columns of X are categories: names, positions or a boolean mask; None for no column.
+        "from_dtype" takes categorical and string columns. A missing category counts as one of its
+        own; all that are rare, or were never seen in fit, share one.
+    max_categories : int, default=None
+        Categories of a column at most, with the one that the rare ones share; None for any number.
+    min_frequency : int or float, default=None
+        Rows, or as a float the share of the rows, with fewer of which a category is rare.
+    embedding_dim : int or "auto", default="auto"
+        Width of the learnt embedding of every categorical column. "auto" lets it grow with the
+        number of codes n, the column's categories and two more: ``1.6 * n**0.56`` to the nearest
+        whole number, at least 2 and at most 32. All columns are in one table of the greatest
+        width: n rows each, ``n_members`` times that width and, in training, 16 bytes a number (4
+        for the embedding, 12 for its gradient and AdamW's two moments) and 4 for each copy of the
+        weights, averaged or best, that is kept.
+    numeric_embedding : str, EmbeddingMaker or None, default="piecewise_linear+bins"
+        What the network reads of each number beside its standardised value: "bins", an embedding
+        of the bin that it falls into; "piecewise_linear", an embedding that is linear in each bin
+        and continuous; "piecewise_linear+bins", their sum, in which the steps of columns without a
+        value that a tenth of the rows share count from not at all in the first member to fully in
+        the last; "periodic", an embedding of sines and cosines of learnt frequencies; "quantile",
+        its normal score; None for nothing. As wide as ``embedding_dim`` says; if that is "auto",
+        8, but less from 100 numbers on, 2 at the least. Sparse X has none. Piecewise-linear and
+        periodic embeddings are those of Gorishniy, Rubachev and Babenko (NeurIPS 2022).
+    n_bins : int or "auto", default="auto"
+        Bins of each number, at most; "auto" takes half the root of the number of rows, from 16 to
+        256. Their edges are the cuts of a small decision tree that predicts all tasks, and
+        quantiles of the distinct values.
+    linear_path : bool, default=True
+        Whether to add a linear function of the numbers and the indicators of missing ones to each
+        task's outputs, learnt with the network, as the wide part of Cheng et al. (DLRS 2016) is.
+        For tasks of kind "regression" it starts from ridge regression, whose penalty generalized
+        cross-validation chooses: wholly in the first member, less and less in further ones, from
+        zero in the last. Elsewhere, and for sparse X, it starts at zero. False for the network as
+        its authors have it.
+    feature_dropout : float, default=0.1
+        Share of the features, coordinates of embeddings included, that are dropped in training, on
+        average over the members as for ``dropout``.
+    task_weights : list of float or dict, default=None
+        Weights of the tasks in the joint loss at epoch 0, in the order of y's columns or by name;
+        1 for a task that is not named.
+    task_weight_decay : float, list of float or dict, default=1.0
+        Factor gamma by which a task's weight changes with every epoch t:
+        ``w(t) = w(0) * gamma**t``. One for all tasks, or in the order of y's columns, or by name
+        (1 for a task not named).
+    balancing : "equal" or Balancer, default="equal"
+        How the tasks' losses become one step of training. "equal": by their weighted sum. Or an
+        object of a subclass of :class:`~sklearn_ple.balancing.Balancer`, of which every training
+        has a copy.
+    optimizer : {"adamw", "adam", "sgd"} or class, default="adamw"
+        The optimizer, or a subclass of :class:`torch.optim.Optimizer`.
+    learning_rate : float or "auto", default="auto"
+        The learning rate, the highest one where there is a schedule. "auto" is meant for AdamW:
+        3e-3 for batches of 512 rows, and for others by the root of their size.
+    lr_schedule : {"constant", "cosine", "one_cycle"}, default="one_cycle"
+        How the learning rate changes over ``max_epochs``: not at all, down to zero along half a
+        cosine, or up over the first 30 % of the steps and down to zero after them.
+    weight_decay : float, default=1e-2
+        Weight decay of optimizers that have one. Embeddings and biases are left alone.
+    weight_averaging : float, default=0.1
+        About which share of the steps so far the weights are averaged over, for validation and
+        prediction; 0 for the last weights alone.
+    batch_size : int or "auto", default="auto"
+        Rows in a step of training. "auto" takes a power of two near
+        twice their root, from 64 to 2048.
+    max_epochs : int or "auto", default="auto"
+        Passes over the data, at most; the schedule of the learning rate is laid out for as many.
+        "auto" takes 30 for a small table, 12 for 50,000 rows and 4 for millions.
+    early_stopping : bool or "auto", default="auto"
+        Whether to set rows aside for validation, to stop when their joint loss no longer
+        decreases, and to return to the best weights. "auto" does so from 500 rows on.
+    validation_fraction : float or "auto", default="auto"
+        Share of the rows, drawn at random, that early stopping sets aside. "auto" takes a tenth,
+        but 3,000 rows at most.
+    n_iter_no_change : int or "auto", default="auto"
+        Epochs without an improvement after which early stopping ends the training. "auto" waits
+        for 16 on a small table and for 3 on a large one.
+    tol : float, default=0.0
+        Decrease of the joint loss of validation that counts as an improvement.
+    refit : bool or "auto", default="auto"
+        Whether, once validation has told for how many epochs to train, to train anew on all rows
+        for as many; the members keep their weights of validation, and ``history_`` is that of the
+        training with validation. Takes as long again. "auto" does so up to 30,000 rows, unless
+        there are ``callbacks``, which may count on rows of validation.
+    warm_start : bool, default=False
+        Whether a further call of fit goes on from the weights learnt, with the classes, scales and
+        categories of the first call.
+    device : str, default="auto"
+        Where to train and predict: "cpu", "cuda", "cuda:1", "mps"; "auto" for a GPU if there is
+        one. The data lie on it when they fit.
+    dtype : {"float32", "float64"}, default="float32"
+        Precision of the network.
+    callbacks : list of skorch callbacks, default=None
+        Further callbacks, see :class:`skorch.callbacks.Callback`. Every training uses copies
+        of them, though not of what they hold.
+    net_params : dict, default=None
+        Further parameters of :class:`skorch.net.NeuralNet`, which take precedence over those here:
+        ``lr``, ``batch_size`` and ``max_epochs`` in the schedule too.
+    random_state : int, RandomState instance or None, default=None
+        Determines initial weights, the order of the rows, dropout and the rows of validation. An
+        int gives the same result every time on a CPU. Global random states are left alone.
+    verbose : int, default=0
+        Whether to show a progress bar, with the losses and scores of validation.
 
     Attributes
     ----------
-    %(attributes)s
+    task_names_ : list of str
+        Names of the tasks: y's columns, or "y0", "y1" and so on; "y" for a 1-D y without a name.
+    task_types_ : dict
+        Kind of every task by name.
+    tasks_ : list of Task
+        The fitted tasks, in the order of ``task_names_``.
+    classes_ : ndarray or list
+        The sorted class labels of every task, None for a task without; a plain array for 1-D y.
+    n_features_in_ : int
+        Number of columns of X.
+    feature_names_in_ : ndarray of str
+        Names of the columns of X, if they are all strings.
+    n_iter_ : int
+        Number of epochs trained.
+    history_ : list of dict
+        One dict an epoch: ``epoch``, ``loss``, ``task_losses``, ``task_weights``,
+        ``learning_rate``, ``seconds`` and, with early stopping, ``valid_loss`` (weighted by the
+        tasks' weights at epoch 0), ``valid_task_losses``, ``valid_score`` and
+        ``valid_task_scores`` (those of ``score``).
+    module_ : torch.nn.Module
+        The network.
+    calibrators_ : dict
+        What ``calibrate`` learnt, by task: ``temperature_``, or ``regressions_``; empty after fit.
+    net_ : skorch.NeuralNet
+        The skorch net that holds it.
+    device_ : str
+        The device that training ran on.
 
     Raises
     ------
@@ -78,52 +316,16 @@ class PLEClassifierRegressor(Gated, MultiTaskEstimator):
     ['death', 'wt82_71']
     """
 
-    n_levels: int = 1
-    n_shared_experts: int = 1
-    n_specific_experts: int = 1
-    expert_hidden_units: Any = (64,)
-    gate_hidden_units: Any = ()
-    residual: bool = False
-
-    _parameter_constraints: ClassVar[dict[str, list]] = {
-        "n_levels": [Interval(Integral, 1, None, closed="left")],
-        "n_shared_experts": [Interval(Integral, 0, None, closed="left")],
-        "n_specific_experts": [Interval(Integral, 0, None, closed="left")],
-        "expert_hidden_units": ["array-like"],
-        "gate_hidden_units": ["array-like"],
-        "residual": ["boolean"],
-    }
-
-    def _make_body(self, n_outputs: list[int]) -> Callable[[int], torch.nn.Module]:
-        return partial(
-            PLE,
-            n_outputs=n_outputs,
-            n_levels=self.n_levels,
-            n_shared_experts=self.n_shared_experts,
-            n_specific_experts=self.n_specific_experts,
-            expert_hidden_units=tuple(self.expert_hidden_units),
-            gate_hidden_units=tuple(self.gate_hidden_units),
-            residual=self.residual,
-            **self._tower_options(),
-        )
+    class_weight: Any = class_weight()
 
 
-@fill_doc
 @with_parameters
-class CGCClassifierRegressor(PLEClassifierRegressor):
+class CGCClassifierRegressor(_Extraction):
     """Customized Gate Control: one level of Progressive Layered Extraction.
 
     A task's gate weighs the task's own experts and the shared ones; its tower reads their sum.
     With the experts ``f_i`` of task k and those that all share,
     ``y_k = h_k(sum_i softmax(W_k x)_i f_i(x))``.
-
-    Parameters
-    ----------
-    %(parameters)s
-
-    Attributes
-    ----------
-    %(attributes)s
 
     See Also
     --------
@@ -145,6 +347,98 @@ class CGCClassifierRegressor(PLEClassifierRegressor):
     ['death 1', 'shared 1']
     """
 
-    #: No parameters here: one level, as the paper has it.
-    n_levels: ClassVar[int] = 1  # type: ignore[misc]
-    residual: ClassVar[bool] = False  # type: ignore[misc]
+    class_weight: Any = class_weight()
+
+
+def _is_single_task(estimator: PLEClassifier) -> bool:
+    """Whether y was, or before fit could be, 1-D."""
+    return not hasattr(estimator, "classes_") or not isinstance(estimator.classes_, list)
+
+
+@with_parameters
+class PLEClassifier(ClassifierMixin, PLEClassifierRegressor):
+    """Progressive Layered Extraction for one or several tasks with classes.
+
+    A scikit-learn classifier: y may be 1-D, and numbers in y are classes. See
+    `PLEClassifierRegressor` for the model and its loss.
+
+    Raises
+    ------
+    ValueError
+        If a target has no label or one class only, or holds fractions.
+
+    See Also
+    --------
+    PLEClassifierRegressor : Tasks of any kind.
+
+    References
+    ----------
+    H. Tang, J. Liu, M. Zhao, X. Gong. "Progressive Layered Extraction (PLE): A Novel Multi-Task
+    Learning (MTL) Model for Personalized Recommendations". RecSys 2020.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn_ple import PLEClassifier
+    >>> X, y = load_iris(return_X_y=True)
+    >>> model = PLEClassifier(learning_rate=0.01, random_state=0).fit(X, y)
+    >>> model.score(X, y) > 0.9
+    True
+    """
+
+    family = "class"
+    score = Predictor.score
+
+    @available_if(_is_single_task)
+    def decision_function(self, X: Any) -> Any:
+        """Compute the scores behind the classes: logits.
+
+        Only for 1-D y: of a classifier with several targets, scikit-learn expects one array here,
+        which tasks with different numbers of classes do not have.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+            The features.
+
+        Returns
+        -------
+        scores : ndarray of shape (n_samples,) or (n_samples, n_classes)
+            One number a row where there are two classes.
+        """
+        return super().decision_function(X)
+
+
+@with_parameters
+class PLERegressor(RegressorMixin, _Progressive):
+    """Progressive Layered Extraction for one or several tasks that are numbers.
+
+    A scikit-learn regressor: y may be 1-D. A task is a "regression" unless ``task_types`` says
+    "quantile" or "count". See `PLEClassifierRegressor` for the model and its loss.
+
+    Raises
+    ------
+    ValueError
+        If a target has no label or holds strings.
+
+    See Also
+    --------
+    PLEClassifierRegressor : Tasks of any kind.
+
+    References
+    ----------
+    H. Tang, J. Liu, M. Zhao, X. Gong. "Progressive Layered Extraction (PLE): A Novel Multi-Task
+    Learning (MTL) Model for Personalized Recommendations". RecSys 2020.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_linnerud
+    >>> from sklearn_ple import PLERegressor
+    >>> X, y = load_linnerud(return_X_y=True, as_frame=True)
+    >>> model = PLERegressor(max_epochs=5, random_state=0).fit(X, y)
+    >>> model.predict(X).columns.tolist()
+    ['Weight', 'Waist', 'Pulse']
+    """
+
+    family = "number"
+    score = Predictor.score

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Sequence
 from numbers import Integral, Real
-from typing import Any, ClassVar
+from typing import Any
 
-import torch
-from sklearn.utils._param_validation import Interval
-
-from .._docs import fill_doc
-from ..base import MultiTaskEstimator
+from .._sklearn import Interval
+from ..base import MultiTaskEstimator, parameter, with_parameters
 from ..nn import CrossStitch, Sluice
-from ..parameters import with_parameters
+from ..parameters import WIDTHS, class_weight
+from ..tasks import Task
+
+_FACTOR = [Interval(Real, 0, None, closed="neither")]
 
 
-@fill_doc
 @with_parameters
 class CrossStitchClassifierRegressor(MultiTaskEstimator):
     """Cross-stitch networks: after each layer the tasks' activations are mixed linearly.
@@ -34,11 +32,6 @@ class CrossStitchClassifierRegressor(MultiTaskEstimator):
     stitch_rate_factor : float, default=10.0
         How many times ``learning_rate`` the mixings learn with. The paper has from 100 to 1000,
         for SGD.
-    %(parameters)s
-
-    Attributes
-    ----------
-    %(attributes)s
 
     See Also
     --------
@@ -59,30 +52,49 @@ class CrossStitchClassifierRegressor(MultiTaskEstimator):
     ['death', 'wt82_71']
     """
 
-    hidden_units: Any = (64,)
-    by_channel: bool = False
-    stitch_rate_factor: float = 10.0
+    hidden_units: Any = parameter(default=(64,), constraint=["array-like"], search=WIDTHS)
+    by_channel: bool = parameter(default=False, constraint=["boolean"], search=[False, True])
+    stitch_rate_factor: float = parameter(
+        default=10.0, constraint=_FACTOR, search=(1.0, 100.0, "log")
+    )
+    class_weight: Any = class_weight()
 
-    _parameter_constraints: ClassVar[dict[str, list]] = {
-        "hidden_units": ["array-like"],
-        "by_channel": ["boolean"],
-        "stitch_rate_factor": [Interval(Real, 0, None, closed="neither")],
-    }
+    def rate_factors(self) -> dict[str, float]:
+        """Return how many times as fast the mixings learn.
 
-    def _rate_factors(self) -> dict[str, float]:
+        Returns
+        -------
+        factors : dict of str to float
+            By a pattern of the parameters' names.
+        """
         return {"*stitches*": self.stitch_rate_factor}
 
-    def _make_body(self, n_outputs: list[int]) -> Callable[[int], torch.nn.Module]:
-        return partial(
-            CrossStitch,
-            n_outputs=n_outputs,
+    def make_network(self, in_features: int, tasks: Sequence[Task], **towers: Any) -> CrossStitch:
+        """Make the network.
+
+        Parameters
+        ----------
+        in_features : int
+            Number of features.
+        tasks : sequence of Task
+            The tasks.
+        **towers : dict
+            What every network takes.
+
+        Returns
+        -------
+        network : CrossStitch
+            The network.
+        """
+        return CrossStitch(
+            in_features,
+            [task.n_outputs for task in tasks],
             hidden_units=tuple(self.hidden_units),
             by_channel=self.by_channel,
-            **self._tower_options(),
+            **towers,
         )
 
 
-@fill_doc
 @with_parameters
 class SluiceClassifierRegressor(MultiTaskEstimator):
     """Sluice networks: the tasks' layers share subspaces, and towers read a mixture of layers.
@@ -104,11 +116,6 @@ class SluiceClassifierRegressor(MultiTaskEstimator):
         Factor of the penalty on subspaces that are not orthogonal.
     mixing_rate_factor : float, default=10.0
         How many times ``learning_rate`` alpha and beta learn with.
-    %(parameters)s
-
-    Attributes
-    ----------
-    %(attributes)s
 
     See Also
     --------
@@ -129,27 +136,52 @@ class SluiceClassifierRegressor(MultiTaskEstimator):
     ['death', 'wt82_71']
     """
 
-    hidden_units: Any = (64, 64)
-    n_subspaces: int = 2
-    orthogonality: float = 1e-3
-    mixing_rate_factor: float = 10.0
+    hidden_units: Any = parameter(default=(64, 64), constraint=["array-like"], search=WIDTHS)
+    n_subspaces: int = parameter(
+        default=2, constraint=[Interval(Integral, 1, None, closed="left")], search=[1, 2, 4]
+    )
+    orthogonality: float = parameter(
+        default=1e-3,
+        constraint=[Interval(Real, 0, None, closed="left")],
+        search=(1e-4, 1e-1, "log"),
+    )
+    mixing_rate_factor: float = parameter(
+        default=10.0, constraint=_FACTOR, search=(1.0, 100.0, "log")
+    )
+    class_weight: Any = class_weight()
 
-    _parameter_constraints: ClassVar[dict[str, list]] = {
-        "hidden_units": ["array-like"],
-        "n_subspaces": [Interval(Integral, 1, None, closed="left")],
-        "orthogonality": [Interval(Real, 0, None, closed="left")],
-        "mixing_rate_factor": [Interval(Real, 0, None, closed="neither")],
-    }
+    def rate_factors(self) -> dict[str, float]:
+        """Return how many times as fast alpha and beta learn.
 
-    def _rate_factors(self) -> dict[str, float]:
+        Returns
+        -------
+        factors : dict of str to float
+            By patterns of the parameters' names.
+        """
         return dict.fromkeys(("*alphas*", "*betas"), self.mixing_rate_factor)
 
-    def _make_body(self, n_outputs: list[int]) -> Callable[[int], torch.nn.Module]:
-        return partial(
-            Sluice,
-            n_outputs=n_outputs,
+    def make_network(self, in_features: int, tasks: Sequence[Task], **towers: Any) -> Sluice:
+        """Make the network.
+
+        Parameters
+        ----------
+        in_features : int
+            Number of features.
+        tasks : sequence of Task
+            The tasks.
+        **towers : dict
+            What every network takes.
+
+        Returns
+        -------
+        network : Sluice
+            The network.
+        """
+        return Sluice(
+            in_features,
+            [task.n_outputs for task in tasks],
             hidden_units=tuple(self.hidden_units),
             n_subspaces=self.n_subspaces,
             orthogonality=self.orthogonality,
-            **self._tower_options(),
+            **towers,
         )

@@ -14,8 +14,8 @@ from sklearn.utils import check_consistent_length
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from ..encoding.frames import to_pandas
-from ..task_view import tasks_of, view_task
+from ..encoding import to_pandas
+from ..predictions import tasks_of, view_task
 
 #: A function that returns, for all rows, the array of every task.
 Respond = Callable[[], list[Any]]

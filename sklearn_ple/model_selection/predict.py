@@ -13,7 +13,7 @@ from sklearn.model_selection import cross_validate
 from sklearn.utils import indexable
 
 from .._sklearn import _num_samples, _safe_indexing
-from ..encoding.frames import is_polars
+from ..encoding import is_polars
 from ..metrics.views import as_table
 from .split import MultiTaskKFold
 

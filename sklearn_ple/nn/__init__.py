@@ -1,6 +1,7 @@
 """The networks, in pure torch: they know nothing of missing labels, data frames or names."""
 
 from .asymmetric_sharing import AsymmetricSharing
+from .body import Body as Body
 from .chain import JointLogits
 from .cross_stitch import CrossStitch
 from .customized_sharing import CustomizedSharing

@@ -75,10 +75,9 @@ class TabularNetwork(nn.Module):
         by default.
     link : callable, optional
         Maps the outputs of all members to outputs of the same shape.
-    make_mean : callable, optional
-        Called without arguments, returns what maps the members' outputs, of shape (n_members,
-        n_rows, n_outputs), to those of their mean prediction, of shape (n_rows, n_outputs). By
-        default that is the mean of the outputs themselves.
+    mean : callable, optional
+        Maps the members' outputs, of shape (n_members, n_rows, n_outputs), to those of their mean
+        prediction, of shape (n_rows, n_outputs). By default the mean of the outputs themselves.
 
     Attributes
     ----------
@@ -115,12 +114,12 @@ class TabularNetwork(nn.Module):
         n_linear: int = 0,
         linear_start: Any = None,
         link: Callable[[Tensor], Tensor] | None = None,
-        make_mean: Callable[[], Any] | None = None,
+        mean: Any = None,
     ):
         super().__init__()
         self.n_views = n_members if n_views is None else n_views
         self.link = link
-        self.mean = None if make_mean is None else make_mean()
+        self.mean = mean
         self.embedding, n_features = None, n_numbers
         if len(cardinalities):
             self.embedding = CategoricalEmbedding(cardinalities, embedding_dim, self.n_views)

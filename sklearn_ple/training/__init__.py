@@ -3,9 +3,10 @@
 from .callbacks import ProgressBar, copies
 from .data import TableRows, place, split_rows
 from .device import resolve_device, seeded
+from .fit_callbacks import fit_task
 from .net import MultiTaskNet, make_net
 from .plan import BY_ROWS, Plan
-from .schedule import LR_SCHEDULES, OPTIMIZERS
+from .schedule import LR_SCHEDULES, OPTIMIZERS, schedule
 from .validation import Validation
 
 __all__ = [
@@ -18,9 +19,11 @@ __all__ = [
     "TableRows",
     "Validation",
     "copies",
+    "fit_task",
     "make_net",
     "place",
     "resolve_device",
+    "schedule",
     "seeded",
     "split_rows",
 ]

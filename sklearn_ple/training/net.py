@@ -351,8 +351,8 @@ def _identity(batch: Any) -> Any:
 
 
 def make_net(
-    make_network: Callable[[], torch.nn.Module],
-    make_balancer: Callable[[], Balancer],
+    network: torch.nn.Module,
+    balancer: Balancer,
     *,
     optimizer: str | type[torch.optim.Optimizer],
     learning_rate: float,
@@ -362,7 +362,7 @@ def make_net(
     net_params: dict[str, Any] | None,
     **options: Any,
 ) -> MultiTaskNet:
-    """Create and initialise a net; the parameters are those of the estimators and of the net.
+    """Make a net of a network and initialise it; the parameters are the estimators' and the net's.
 
     ``rate_factors`` holds how many times as fast some parameters learn, by a pattern of their
     names; these do not decay.
@@ -391,4 +391,7 @@ def make_net(
     if isinstance(optimizer, str) and device != "mps":
         options["optimizer__fused"] = True
     options |= {"device": device, "verbose": 0} | (net_params or {})
-    return MultiTaskNet(make_network, criterion=make_balancer, **options).initialize()
+    net = MultiTaskNet(network, criterion=balancer, **options).initialize()
+    # It has them as module_ and criterion_, and would copy and pickle them twice.
+    net.module, net.criterion = type(network), type(balancer)
+    return net

@@ -55,3 +55,9 @@ LR_SCHEDULES: dict[str, Callable[[int, int], LRScheduler] | None] = {
     "cosine": cosine,
     "one_cycle": one_cycle,
 }
+
+
+def schedule(name: str, n_epochs: int, n_batches: int) -> list[LRScheduler]:
+    """Make the callback of a schedule over some epochs; none for a constant rate."""
+    make = LR_SCHEDULES[name]
+    return [] if make is None else [make(n_epochs, n_batches)]

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..encoding.labels import Labels
-from ..encoding.targets import TargetEncoder
+from ..encoding import Labels, TargetEncoder
 from .data import TableRows
 
 
@@ -35,4 +34,5 @@ class Validation:
 
     def score(self, outputs: np.ndarray) -> list[float]:
         """Score the network's outputs, of shape (n_rows, sum of n_outputs), task by task."""
-        return self.targets.score(outputs, self.labels, self.weights)
+        parts = self.targets.split_outputs(outputs)
+        return self.targets.score(parts, self.labels, self.weights)

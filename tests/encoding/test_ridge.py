@@ -135,7 +135,7 @@ def test_members_start_with_less_and_less_of_it(random):
     x = random.normal(size=(80, 3))
     y = np.column_stack([x @ [1.0, 2.0, 0.0], random.normal(size=80) > 0])
     estimator = PLEClassifierRegressor(n_members=3, max_epochs=1).fit(x, y)
-    weights = 0.3 * estimator._network_maker()().linear.weight.detach().numpy()
+    weights = 0.3 * estimator.make_module(estimator._encoder).linear.weight.detach().numpy()
     scale = y[:, 0].std() / x.std(axis=0)
     np.testing.assert_allclose(weights[0, 0] * scale, [1, 2, 0], atol=0.3)
     np.testing.assert_allclose(weights[1], weights[0] / 2)

@@ -52,7 +52,7 @@ def perfect_outputs(encoder, labels):
 def round_trip(y, task_types="auto", index=None):
     """Predict y perfectly, in its own form."""
     fitted, labels = encoder(y, task_types)
-    predictions = fitted.decode(perfect_outputs(fitted, labels))
+    predictions = fitted.decode(fitted.split_outputs(perfect_outputs(fitted, labels)))
     return fitted.form.assemble(fitted.tasks, predictions, index)
 
 
@@ -510,7 +510,7 @@ def tables(draw):
 @given(tables())
 def test_perfect_outputs_give_every_label_back(y):
     fitted, labels = encoder(y)
-    decoded = fitted.decode(perfect_outputs(fitted, labels))
+    decoded = fitted.decode(fitted.split_outputs(perfect_outputs(fitted, labels)))
     for task, name, predictions in zip(fitted.tasks, y, decoded, strict=True):
         seen = y[name].notna().to_numpy()
         expected = y[name][seen].tolist()
@@ -519,7 +519,8 @@ def test_perfect_outputs_give_every_label_back(y):
             assert predictions[seen].tolist() == expected
         else:
             np.testing.assert_allclose(predictions[seen], expected, rtol=1e-9, atol=1e-9)
-    scores = fitted.score(perfect_outputs(fitted, labels), labels, np.ones(y.shape))
+    outputs = fitted.split_outputs(perfect_outputs(fitted, labels))
+    scores = fitted.score(outputs, labels, np.ones(y.shape))
     np.testing.assert_allclose(scores, 1.0)
 
 
@@ -663,7 +664,7 @@ def test_one_column_of_two_dimensions_stays_two_dimensional():
 
 def test_scores_skip_missing_labels_and_tasks_without_any():
     fitted, labels = encoder(Y)
-    outputs = perfect_outputs(fitted, labels)
+    outputs = fitted.split_outputs(perfect_outputs(fitted, labels))
     other = pd.DataFrame({"a": [0, None, 0], "b": [0.5, 1.5, 2.5], "c": [None, None, None]})
     scores = fitted.score(outputs, read_targets(other)[0], np.ones((3, 3)))
     assert scores[:2] == [0.5, pytest.approx(1.0)]

@@ -4,7 +4,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import sklearn_ple
 from sklearn_ple import PLEClassifier, PLEClassifierRegressor, PLERegressor
-from sklearn_ple.representations import Representations
+from sklearn_ple.predictor import Predictor
 
 CLASSES = [PLEClassifierRegressor, PLEClassifier, PLERegressor]
 ALL_CLASSES = [getattr(sklearn_ple, name) for name in sklearn_ple.__all__ if name != "__version__"]
@@ -39,5 +39,5 @@ def test_checks_float64(estimator, check):
 )
 def test_checks_float32(estimator, check, monkeypatch):
     if check.func.__name__ == EXACT:
-        monkeypatch.delattr(Representations, "transform")
+        monkeypatch.delattr(Predictor, "transform")
     check(estimator)

@@ -178,5 +178,5 @@ def test_the_network_alone_predicts_the_mean_of_its_members():
     inputs = torch.randn(5, 2), torch.empty(5, 0, dtype=torch.int64)
     network = TabularNetwork(2, [], body, n_members=3)
     torch.testing.assert_close(network(*inputs), network.member_outputs(*inputs).mean(dim=0))
-    network = TabularNetwork(2, [], body, n_members=3, make_mean=lambda: lambda all: all[1])
+    network = TabularNetwork(2, [], body, n_members=3, mean=lambda members: members[1])
     assert torch.equal(network(*inputs), network.member_outputs(*inputs)[1])

@@ -14,10 +14,10 @@ from matplotlib.figure import Figure
 from scipy import sparse
 from sklearn.metrics import accuracy_score, mean_absolute_error
 
-from ...encoding.frames import to_pandas
+from ...encoding import to_pandas
 from ...metrics import expected_calibration_error
 from ...metrics.views import scored_tasks
-from ...task_view import tasks_of
+from ...predictions import tasks_of
 from ..gain import MTLGain
 from .model import gate_sections, making_section, training_section
 from .page import (

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from sklearn import config_context
 
 from ..._sklearn import _changed_params
-from ...task_view import tasks_of
+from ...predictions import tasks_of
 from ..gates import GateUtilizationDisplay
 from ..history import TrainingHistoryDisplay
 from .page import Section, code, listing, paragraph, picture, side_by_side, table

@@ -9,44 +9,31 @@ from typing import Any
 
 from skorch.callbacks import Callback
 
-from .training import MultiTaskNet
-
-try:
-    from sklearn.callback import CallbackSupportMixin, with_callbacks
-except ImportError:  # before scikit-learn 1.9
-
-    class CallbackSupportMixin:  # type: ignore[no-redef]
-        """Stands for scikit-learn's, without callbacks."""
-
-    def with_callbacks(method: Any) -> Any:
-        """Leave a method as it is."""
-        return method
+from .net import MultiTaskNet
 
 
-__all__ = ["FitCallbacks", "with_callbacks"]
+@contextmanager
+def fit_task(estimator: Any, X: Any, y: Any, sample_weight: Any) -> Iterator[list[Callback]]:
+    """Call scikit-learn's callbacks, if any, as a fit begins and ends.
 
-
-class FitCallbacks(CallbackSupportMixin):
-    """Adds `set_callbacks` to the estimators where scikit-learn knows of it."""
-
-    refit: Any
-
-    @contextmanager
-    def _fit_task(self, X: Any, y: Any, sample_weight: Any) -> Iterator[list[Callback]]:
-        """Tell callbacks, if any, that fit begins and ends; give what tells them of the epochs."""
-        if not getattr(self, "_skl_callbacks", None):
-            yield []
-            return
-        metadata = None if sample_weight is None else {"sample_weight": sample_weight}
-        data = {"X": X, "y": y, "metadata": metadata}
-        context = self._init_callback_context(max_subtasks=2 if self.refit else 1)
-        context.call_on_fit_task_begin(estimator=self, **data)
-        yield [EpochTasks(self, context, data)]
-        context.call_on_fit_task_end(estimator=self, reconstruction_attributes={}, **data)
+    Yields
+    ------
+    list of Callback
+        What calls them at each epoch; empty without any.
+    """
+    if not getattr(estimator, "_skl_callbacks", None):
+        yield []
+        return
+    metadata = None if sample_weight is None else {"sample_weight": sample_weight}
+    data = {"X": X, "y": y, "metadata": metadata}
+    context = estimator._init_callback_context(max_subtasks=2 if estimator.refit else 1)
+    context.call_on_fit_task_begin(estimator=estimator, **data)
+    yield [EpochTasks(estimator, context, data)]
+    context.call_on_fit_task_end(estimator=estimator, reconstruction_attributes={}, **data)
 
 
 class EpochTasks(Callback):
-    """Tells scikit-learn's callbacks of each training, and within it of each epoch.
+    """Calls scikit-learn's callbacks at each training, and within it at each epoch.
 
     Parameters
     ----------
@@ -90,10 +77,10 @@ class EpochTasks(Callback):
         self.training_.call_on_fit_task_end(estimator=self.estimator, **self.data)
 
     def _as_fitted(self, net: MultiTaskNet) -> dict[str, Any]:
-        """Give the attributes of the estimator as if its training ended here."""
+        """Return the attributes of the estimator as if its training ended here."""
         # skorch's nets copy their modules.
         now, twin = copy.copy(net), copy.copy(self.estimator)
         now.module_.load_state_dict(net.snapshot())
         now.forget_training()
-        twin._settle(now)
+        twin._settle(now, twin._encoder)
         return vars(twin)

@@ -2,108 +2,71 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax
 from sklearn.isotonic import IsotonicRegression
-from sklearn.utils.metaestimators import available_if
 
-from .class_methods import knows_classes
-from .encoding.weights import weigh
-from .tasks import ClassTask
+from ..tasks import ClassTask, Task
 
-# Where the labels are told without an error, the best temperature would be zero.
+# Where the labels are predicted without an error, the best temperature would be zero.
 _LOG_TEMPERATURES = (-5.0, 5.0)
 
 
-class CalibrationMixin:
-    """Adds `calibrate` to the estimators, and calibrates what their networks put out."""
+class Calibration:
+    """Calibrates the outputs of the tasks that it was learnt for; at first, of none.
 
-    _network_outputs: Any
-    _encoder: Any
-    calibrators_: dict[str, TemperatureScaling | IsotonicCalibration]
+    Attributes
+    ----------
+    calibrators : dict of str to TemperatureScaling or IsotonicCalibration
+        What was learnt, by task.
+    """
 
-    @available_if(knows_classes)
-    def calibrate(
-        self, X: Any, y: Any, method: str = "temperature", sample_weight: Any = None
-    ) -> CalibrationMixin:
-        """Calibrate the probabilities of every task with classes, on rows not used in fit.
+    def __init__(self) -> None:
+        self.calibrators: dict[str, TemperatureScaling | IsotonicCalibration] = {}
 
-        It holds for all that follows from the probabilities, ``predict`` and ``score`` included,
-        until the estimator is fitted or calibrated anew. Tasks that are numbers stay as they are,
-        and so does a task without a label here.
-
-        Of a task that ``depends_on`` another, the probability that both happen is calibrated, with
-        the labels that follow from others filled in, and then lowered, where it is greater, to
-        that of the task that it depends on.
+    def learn(
+        self,
+        method: str,
+        tasks: Sequence[Task],
+        parts: Sequence[np.ndarray],
+        targets: np.ndarray,
+        weights: np.ndarray,
+    ) -> Calibration:
+        """Learn from the labels of rows.
 
         Parameters
         ----------
-        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
-            The features.
-        y : {array-like, DataFrame} of shape (n_samples, n_tasks) or (n_samples,)
-            The labels. NaN, None or NA where a task has no label.
-        method : {"temperature", "isotonic"}, default="temperature"
-            "temperature" divides a task's logits by one number, the one with the least log loss:
-            predicted labels stay the same. "isotonic" replaces a class's probability by a step
-            function of it that never falls, one for each class against the rest, whose values are
-            then made to sum to one: it can mend more, takes about a thousand labels a task, and
-            may change labels and make probabilities equal, or zero.
-        sample_weight : array-like of shape (n_samples,) or (n_samples, n_tasks), default=None
-            Weights of the rows, or of every single label.
-
-        Returns
-        -------
-        self : object
-            The calibrated estimator; ``calibrators_`` holds what was learnt, by task.
-
-        Raises
-        ------
-        ValueError
-            If the labels of a task are all of one class or, for "isotonic", lack a class; if no
-            task has a label; if there is no such method.
-
-        References
-        ----------
-        C. Guo, G. Pleiss, Y. Sun, K. Q. Weinberger. "On Calibration of Modern Neural Networks".
-        ICML 2017.
-
-        B. Zadrozny, C. Elkan. "Transforming Classifier Scores into Accurate Multiclass Probability
-        Estimates". KDD 2002.
+        method : {"temperature", "isotonic"}
+            How.
+        tasks : sequence of Task
+            The fitted tasks. Those without classes or without a label stay as they are.
+        parts : sequence of ndarray of shape (n_rows, n_outputs)
+            The network's outputs for each task.
+        targets, weights : ndarray of shape (n_rows, n_tasks)
+            The encoded labels, and their weights, zero where there is none.
         """
         if method not in _METHODS:
             raise ValueError(f"method must be one of {list(_METHODS)}, not {method!r}.")
-        outputs = self._network_outputs(X)
-        labels, weights = weigh(self._encoder.targets.read(y, outputs), sample_weight)
-        targets = self._encoder.targets.encode(labels)
-        self._encoder.dependence.complete(labels, targets, weights)
-        calibrators = {}
-        parts = self._encoder.targets.split_outputs(outputs)
-        for task, part, codes, weight in zip(
-            self._encoder.targets.tasks, parts, targets.T, weights.T, strict=True
-        ):
+        for task, part, codes, weight in zip(tasks, parts, targets.T, weights.T, strict=True):
             rows = np.flatnonzero(weight)
             if isinstance(task, ClassTask) and len(rows):
                 codes = codes[rows].astype(int)
                 _check_classes(task, codes, method)
-                calibrators[task.name] = _METHODS[method]().fit(part[rows], codes, weight[rows])
-        if not calibrators:
+                calibrator = _METHODS[method]()
+                self.calibrators[task.name] = calibrator.fit(part[rows], codes, weight[rows])
+        if not self.calibrators:
             raise ValueError("y has no label of a task with classes: there is nothing to learn.")
-        self.calibrators_ = calibrators
         return self
 
-    def _outputs(self, X: Any) -> np.ndarray:
-        """Compute the network's outputs, calibrated."""
-        outputs = self._network_outputs(X)
-        if not self.calibrators_:
-            return outputs
-        parts = self._encoder.targets.split_outputs(outputs)
-        for position, name in enumerate(self._encoder.targets.names):
-            if name in self.calibrators_:
-                parts[position] = self.calibrators_[name].transform(parts[position])
-        return np.hstack(self._encoder.dependence.ordered(parts))
+    def apply(self, tasks: Sequence[Task], parts: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Calibrate the outputs of each task, of shape (n_rows, n_outputs)."""
+        return [
+            self.calibrators[task.name].transform(part) if task.name in self.calibrators else part
+            for task, part in zip(tasks, parts, strict=True)
+        ]
 
 
 def _check_classes(task: ClassTask, codes: np.ndarray, method: str) -> None:
@@ -123,7 +86,7 @@ def _check_classes(task: ClassTask, codes: np.ndarray, method: str) -> None:
 
 
 def _logits(outputs: np.ndarray) -> np.ndarray:
-    """Give a logit for each class, of shape (n_rows, n_classes)."""
+    """Return a logit for each class, of shape (n_rows, n_classes)."""
     return np.column_stack([np.zeros(len(outputs)), outputs]) if outputs.shape[1] == 1 else outputs
 
 
@@ -191,7 +154,7 @@ class IsotonicCalibration:
 
     @staticmethod
     def _scores(outputs: np.ndarray) -> np.ndarray:
-        """Give the scores of the classes, of two classes only that of the second."""
+        """Return the scores of the classes, of two classes only that of the second."""
         logits = _logits(outputs)
         two = logits.shape[1] == 2
         return logits[:, [1]] - logits[:, [0]] if two else log_softmax(logits, axis=1)

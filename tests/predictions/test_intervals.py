@@ -1,7 +1,5 @@
 """Quantiles and standard deviations: what they are made of, their form, and what they cover."""
 
-from types import SimpleNamespace
-
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -16,8 +14,8 @@ from sklearn_ple import PLEClassifier, PLEClassifierRegressor, PLERegressor
 from sklearn_ple.datasets import load_nhefs
 from sklearn_ple.encoding.labels import read_targets
 from sklearn_ple.encoding.targets import TargetEncoder
-from sklearn_ple.intervals import dispersion
-from sklearn_ple.training import TableRows, Validation, split_rows
+from sklearn_ple.predictions import Deviations
+from sklearn_ple.training import TableRows, split_rows
 
 KINDS = {"sick": "binary", "weight": "regression", "cost": "quantile", "visits": "count"}
 SMALL = {"n_members": 2, "max_epochs": 5, "random_state": 0}
@@ -115,19 +113,11 @@ def test_members_that_differ_more_than_they_err_leave_no_residual():
     targets = TargetEncoder("regression", None).fit(labels, form, weights)
     encoded = targets.encode(labels)
 
-    class Net:
-        module_ = SimpleNamespace(mean=SimpleNamespace(weights=torch.full((2, 1), 0.5)))
-
-        def __init__(self, distance, bias):
-            distance, bias = distance / targets.tasks[0].scale, bias / targets.tasks[0].scale
-            self.outputs = np.stack([encoded + bias - distance, encoded + bias + distance])
-
-        def member_outputs(self, rows):
-            return torch.from_numpy(self.outputs)
-
     def factor(distance, bias):
-        held_out = Validation(range(3), labels, weights, targets)
-        return dispersion(Net(distance, bias), held_out)
+        distance, bias = distance / targets.tasks[0].scale, bias / targets.tasks[0].scale
+        members = np.stack([encoded + bias - distance, encoded + bias + distance])
+        deviations = Deviations(targets, np.full((2, 1), 0.5))
+        return deviations.learn(members, labels, weights).factors
 
     np.testing.assert_allclose(factor(distance=1.0, bias=0.0), [0.0])
     np.testing.assert_allclose(factor(distance=1.0, bias=3.0), [8.0])

@@ -43,7 +43,7 @@ from sklearn_ple import (
     PLERegressor,
     SharedBottomClassifierRegressor,
 )
-from sklearn_ple.task_view import TaskClassifierView, TaskRegressorView, view_task
+from sklearn_ple.predictions.task_view import TaskClassifierView, TaskRegressorView, view_task
 
 TINY = {"n_members": 1, "max_epochs": 2, "numeric_embedding": None, "random_state": 0}
 KINDS = {"paid": "binary", "colour": "multiclass", "price": "regression", "visits": "count"}

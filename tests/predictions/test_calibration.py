@@ -21,8 +21,8 @@ from sklearn.utils.fixes import parse_version
 
 import sklearn_ple
 from sklearn_ple import ESMMClassifier, PLEClassifier, PLEClassifierRegressor, PLERegressor
-from sklearn_ple.calibration import IsotonicCalibration, TemperatureScaling
 from sklearn_ple.metrics import multitask_scores
+from sklearn_ple.predictions.calibration import IsotonicCalibration, TemperatureScaling
 
 TINY = {
     "n_members": 1,

@@ -9,45 +9,12 @@ import pandas as pd
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import Pipeline
-from sklearn.utils import Tags, _safe_indexing, check_consistent_length, get_tags
+from sklearn.utils import Tags, check_consistent_length, get_tags
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from .encoding.frames import to_pandas
-from .encoding.labels import read_targets
-
-
-class TaskViewMixin:
-    """Adds `task_view` to the estimators."""
-
-    def task_view(self, name: str) -> TaskClassifierView | TaskRegressorView:
-        """View one task as a fitted classifier or regressor of its own.
-
-        What scikit-learn offers for estimators with a single target then takes the task:
-        calibration, thresholds, partial dependence, displays, importances, ensembles. Where such a
-        tool calls fit, wrap the view in :class:`sklearn.frozen.FrozenEstimator`. The view holds
-        this estimator, not a copy: once that is fitted anew, the view predicts anew.
-
-        Parameters
-        ----------
-        name : str
-            The task, one of ``task_names_``.
-
-        Returns
-        -------
-        view : TaskClassifierView or TaskRegressorView
-            A classifier where the task has classes; else, for a count too, a regressor. It reads
-            the same X and has ``predict``, ``score`` (rows without a label are skipped) and, being
-            a classifier, ``classes_``, ``predict_proba`` and ``decision_function``: the log of the
-            odds of the second of two classes, or the log of every class's probability.
-
-        Raises
-        ------
-        ValueError
-            If there is no such task.
-        """
-        check_is_fitted(self)
-        return view_task(self, name)
+from .._sklearn import _safe_indexing
+from ..encoding import read_targets, to_pandas
 
 
 def tasks_of(estimator: Any) -> Any:

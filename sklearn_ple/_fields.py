@@ -1,0 +1,144 @@
+"""Parameters as fields of a class: a row each of default, constraint and search range."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, fields
+from typing import Any, TypeVar, dataclass_transform
+
+from scipy import stats
+
+from ._docs import complete_docstring
+
+_T = TypeVar("_T")
+
+
+def parameter(
+    *, default: Any, constraint: Sequence[Any] = (), search: Any = None, after: str | None = None
+) -> Any:
+    """Declare a parameter of an estimator, in the body of its class.
+
+    Parameters
+    ----------
+    default : object
+        The default.
+    constraint : sequence, default=()
+        Which values it may take, as in scikit-learn's ``_parameter_constraints``; any if empty.
+    search : tuple, list or None, default=None
+        Where to search for good values: a list of choices, or the ends of a range, of floats or of
+        whole numbers. ``(low, high, "log")`` is even on the scale of logarithms. None: not at all.
+    after : str, default=None
+        The parameter that it comes after, where it is not one of the class's own.
+
+    Returns
+    -------
+    field
+        What `with_parameters` reads.
+    """
+    told = {"constraint": list(constraint), "search": search, "after": after}
+    return field(default=default, metadata=told)
+
+
+@dataclass_transform(kw_only_default=True, eq_default=False, field_specifiers=(parameter,))
+def with_parameters(cls: type[_T]) -> type[_T]:
+    """Make the ``__init__`` of an estimator from its fields, those of its bases included.
+
+    It sets every parameter as it is given, which is what scikit-learn asks of an ``__init__``;
+    representation and comparison stay scikit-learn's. All parameters are keywords; a class's own
+    ones come before the shared ones. What the docstring does not say of parameters and attributes
+    is completed from `PLEClassifierRegressor`'s.
+
+    Parameters
+    ----------
+    cls : type
+        The class. A field is a name with a type and a default, or with a `parameter`.
+
+    Returns
+    -------
+    type
+        The same class.
+
+    Examples
+    --------
+    >>> from sklearn.base import BaseEstimator
+    >>> from sklearn_ple.base import parameter, with_parameters
+    >>> @with_parameters
+    ... class Constant(BaseEstimator):
+    ...     value: float = 0.0
+    ...     rounded: bool = parameter(default=False, constraint=["boolean"])
+    >>> Constant(value=3.0)
+    Constant(value=3.0)
+    """
+    made: Any = dataclass(kw_only=True, eq=False, repr=False)(cls)
+    constraints: dict[str, list] = {}
+    for base in reversed(made.__mro__):
+        constraints |= vars(base).get("_parameter_constraints", {})
+    rows = {f.name: _told(made, f.name).get("constraint") for f in fields(made)}
+    made._parameter_constraints = constraints | {name: row for name, row in rows.items() if row}
+    signature = inspect.signature(made.__init__)
+    order = [signature.parameters[name] for name in ["self", *_order(made)]]
+    made.__init__.__signature__ = signature.replace(parameters=order)
+    complete_docstring(made)
+    return made
+
+
+def search_space(cls: Any, backend: str = "sklearn") -> Any:
+    """Return where to search for good parameters; see `Parameters.search_space`."""
+    ranges = {name: _told(cls, name).get("search") for name in _order(cls)}
+    space = {name: values for name, values in ranges.items() if values is not None}
+    if backend == "sklearn":
+        return {name: _distribution(values) for name, values in space.items()}
+    if backend == "optuna":
+        return lambda trial: {
+            name: _suggest(trial, name, values) for name, values in space.items()
+        }
+    raise ValueError(f'backend={backend!r} is unknown: it must be "sklearn" or "optuna".')
+
+
+def _told(cls: type, name: str) -> dict[str, Any]:
+    """Collect what a class and its bases say of a parameter, beside its default."""
+    told: dict[str, Any] = {}
+    for base in reversed(cls.__mro__):
+        row = vars(base).get("__dataclass_fields__", {}).get(name)
+        told |= {key: value for key, value in row.metadata.items() if value} if row else {}
+    return told
+
+
+def _order(cls: Any) -> list[str]:
+    """Order the parameters: a class's own ones first, unless their row says otherwise."""
+    with_fields = [base for base in cls.__mro__ if "__dataclass_fields__" in vars(base)]
+    named = [name for base in with_fields for name in inspect.get_annotations(base)]
+    there = {f.name for f in fields(cls)}
+    order = [name for name in dict.fromkeys(named) if name in there]
+    for name in list(order):
+        after = _told(cls, name).get("after")
+        if after in order:
+            order.remove(name)
+            order.insert(order.index(after) + 1, name)
+    return order
+
+
+def _distribution(values: Any) -> Any:
+    """Turn a range into a distribution of SciPy; choices stay a list, a copy."""
+    if isinstance(values, list):
+        return list(values)
+    low, high, *scale = values
+    if scale:
+        return stats.loguniform(low, high)
+    if isinstance(low, int):
+        return stats.randint(low, high + 1)
+    return stats.uniform(low, high - low)
+
+
+def _suggest(trial: Any, name: str, values: Any) -> Any:
+    """Let a trial of Optuna suggest a value."""
+    if isinstance(values, list):
+        # Optuna stores numbers and strings, but no tuples.
+        by_label = {str(v) if isinstance(v, tuple) else v: v for v in values}
+        return by_label[trial.suggest_categorical(name, list(by_label))]
+    low, high, *scale = values
+    suggest: Callable[..., Any] = (
+        trial.suggest_int if isinstance(low, int) else trial.suggest_float
+    )
+    return suggest(name, low, high, log=bool(scale))

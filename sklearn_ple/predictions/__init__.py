@@ -1,0 +1,14 @@
+"""What is made of a network's outputs: calibrated probabilities, intervals, one task's view."""
+
+from .calibration import Calibration
+from .intervals import Deviations
+from .task_view import TaskClassifierView, TaskRegressorView, tasks_of, view_task
+
+__all__ = [
+    "Calibration",
+    "Deviations",
+    "TaskClassifierView",
+    "TaskRegressorView",
+    "tasks_of",
+    "view_task",
+]

@@ -1,0 +1,98 @@
+"""How far off predicted numbers may be: standard deviations."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..encoding import Labels, TargetEncoder
+from ..tasks import NumberTask
+
+
+class Deviations:
+    """Standard deviations of the tasks that are numbers, learnt on rows of validation.
+
+    The square of a deviation is the variance of the members' predictions for the row, by their
+    weights, and what that lacks to the squared error of their mean: a factor of the task times its
+    `NumberTask.variance`.
+
+    Parameters
+    ----------
+    targets : TargetEncoder
+        The tasks.
+    member_weights : ndarray of shape (n_members, n_tasks)
+        How much each member counts for each task.
+
+    Attributes
+    ----------
+    factors : ndarray of shape (n_tasks,)
+        Of each task the factor, zero at least; NaN without a label, and for classes.
+    """
+
+    def __init__(self, targets: TargetEncoder, member_weights: np.ndarray):
+        self.targets = targets
+        self.member_weights = member_weights
+
+    def learn(
+        self, members: np.ndarray, labels: Sequence[Labels], weights: np.ndarray
+    ) -> Deviations:
+        """Learn the factors.
+
+        Parameters
+        ----------
+        members : ndarray of shape (n_members, n_rows, sum of n_outputs)
+            The members' outputs on rows that they were not trained on.
+        labels : sequence of Labels
+            The rows' labels.
+        weights : ndarray of shape (n_rows, n_tasks)
+            The labels' weights.
+        """
+        tasks = self.targets.tasks
+        self.factors = np.full(len(tasks), np.nan)
+        means, variances = self._spread(members)
+        for k, (task, column) in enumerate(zip(tasks, labels, strict=True)):
+            if isinstance(task, NumberTask) and len(column.observed):
+                mean, variance, weight = (
+                    part[column.mask] for part in (means[k], variances[k], weights[:, k])
+                )
+                lacking = np.average((column.observed - mean) ** 2 - variance, weights=weight)
+                typical = np.average(task.variance(mean), weights=weight)
+                self.factors[k] = max(lacking, 0.0) / typical
+        return self
+
+    def of(self, members: np.ndarray) -> list[np.ndarray]:
+        """Compute the deviations of each task, of shape (n_rows,); NaN for a task with classes.
+
+        Parameters
+        ----------
+        members : ndarray of shape (n_members, n_rows, sum of n_outputs)
+            The members' outputs.
+        """
+        means, variances = self._spread(members)
+        numbers = zip(self.targets.tasks, means, variances, self.factors, strict=True)
+        return [
+            np.sqrt(variance + factor * task.variance(mean))
+            if isinstance(task, NumberTask)
+            else np.full(len(mean), np.nan)
+            for task, mean, variance, factor in numbers
+        ]
+
+    def _spread(self, members: np.ndarray) -> np.ndarray:
+        """Compute the mean of the members' predicted numbers, and their variance around it.
+
+        Returns
+        -------
+        ndarray of shape (2, n_tasks, n_rows)
+            Means and variances, in the labels' units; NaN for a task with classes.
+        """
+        tasks = self.targets.tasks
+        result = np.full((2, len(tasks), members.shape[1]), np.nan)
+        parts = self.targets.split_outputs(members)
+        for k, (task, own) in enumerate(zip(tasks, parts, strict=True)):
+            if not task.has_classes:
+                predictions = np.stack([task.predict(outputs) for outputs in own])
+                weights = self.member_weights[:, k]
+                result[0, k] = weights @ predictions
+                result[1, k] = weights @ (predictions - result[0, k]) ** 2
+        return result

@@ -1,0 +1,472 @@
+"""What a fitted estimator says of rows: predictions, scores, representations, gates."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+from sklearn.base import TransformerMixin
+from sklearn.utils import ClassifierTags, Tags
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted
+from torch import Tensor
+
+from .encoding import TableEncoder, read_features, weigh
+from .nn.drawing import Outline, network_html
+from .nn.gates import recorded, weights_of
+from .parameters import Parameters
+from .predictions import Calibration, Deviations, TaskClassifierView, TaskRegressorView, view_task
+from .tasks import ClassTask, Quantile
+from .training import MultiTaskNet, TableRows
+
+
+def _knows_classes(estimator: Any) -> bool:
+    """Whether there are (or, before fit, could be) tasks with classes."""
+    if not hasattr(estimator, "net_"):
+        return estimator.family != "number"
+    return any(task.has_classes for task in estimator.tasks_)
+
+
+def _knows_quantiles(estimator: Any) -> bool:
+    """Whether there are (or, before fit, could be) quantile tasks."""
+    if not hasattr(estimator, "net_"):
+        return estimator.family != "class"
+    return any(isinstance(task, Quantile) for task in estimator.tasks_)
+
+
+def _depends(estimator: Any) -> bool:
+    """Whether a task depends on another."""
+    return bool(estimator.depends_on)
+
+
+def _has_gates(estimator: Any) -> bool:
+    """Whether the network has gates; before fit, that which `make_network` says it returns."""
+    if hasattr(estimator, "net_"):
+        return hasattr(estimator.module_.body, "gate_names")
+    make_network = type(estimator).make_network
+    named = make_network.__annotations__.get("return")
+    network = make_network.__globals__.get(named, named) if isinstance(named, str) else named
+    return hasattr(network, "gate_names")
+
+
+class Predictor(TransformerMixin, Parameters):
+    """An estimator that, once fitted, reads rows through its network; see `MultiTaskEstimator`."""
+
+    #: Which tasks the estimator takes: "class", "number" or, None, all kinds.
+    family: str | None = None
+
+    def _settle(
+        self, net: MultiTaskNet, encoder: TableEncoder, deviations: Deviations | None = None
+    ) -> None:
+        """Keep what was learnt, and read off what is public."""
+        classes = [task.classes for task in encoder.tasks]
+        self.net_ = net
+        self._encoder = encoder
+        self._deviations = deviations
+        self._calibration = Calibration()
+        self.tasks_ = list(encoder.tasks)
+        self.task_names_ = encoder.targets.names
+        self.task_types_ = {task.name: task.kind for task in encoder.tasks}
+        self.classes_ = classes[0] if encoder.targets.form.ndim == 1 else classes
+        self.history_ = net.public_history()
+        self.n_iter_ = len(self.history_)
+
+    @property
+    def module_(self) -> Any:
+        """The trained network, a torch module that reads encoded numbers and category codes."""
+        check_is_fitted(self)
+        return self.net_.module_
+
+    @property
+    def calibrators_(self) -> dict[str, Any]:
+        """What ``calibrate`` learnt, by task; empty after fit."""
+        check_is_fitted(self)
+        return self._calibration.calibrators
+
+    # -- from X to the tasks' outputs -----------------------------------------------------------
+
+    def _rows(self, X: Any) -> TableRows:
+        check_is_fitted(self)
+        features = read_features(self, X, reset=False)
+        return TableRows(*self._encoder.features.transform(features), dtype=self.net_.dtype)
+
+    def _member_outputs(self, X: Any) -> Tensor:
+        """Compute the members' outputs, of shape (n_members, n_rows, sum of n_outputs)."""
+        rows = self._rows(X)
+        return self.net_.member_outputs(rows)
+
+    def _mean_outputs(self, members: Tensor) -> list[np.ndarray]:
+        """Average the members; return each task's outputs, of shape (n_rows, n_outputs)."""
+        return self._encoder.targets.split_outputs(self.module_.mean(members).numpy())
+
+    def _outputs(self, members: Tensor) -> list[np.ndarray]:
+        """Average the members and calibrate."""
+        parts = self._mean_outputs(members)
+        if not self._calibration.calibrators:
+            return parts
+        calibrated = self._calibration.apply(self.tasks_, parts)
+        return self._encoder.dependence.ordered(calibrated)
+
+    def _by_task(self, parts: list[np.ndarray], compute: Callable[[Any, np.ndarray], Any]) -> Any:
+        """Compute something of each task; for 1-D y without a list around it."""
+        found = [compute(task, part) for task, part in zip(self.tasks_, parts, strict=True)]
+        return found[0] if self._encoder.targets.form.ndim == 1 else found
+
+    # -- labels and numbers ---------------------------------------------------------------------
+
+    def predict(self, X: Any, return_std: bool = False) -> Any:
+        """Predict every task's label.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+            The features.
+        return_std : bool, default=False
+            Whether to return the standard deviations of the numbers' labels too.
+
+        Returns
+        -------
+        y : ndarray or DataFrame of shape (n_samples, n_tasks) or (n_samples,)
+            The labels, in the form that y had in fit: class labels, and numbers in their units.
+            A data frame has y's columns and dtypes (but fractions are no integers) and X's index.
+        std : ndarray or DataFrame of shape (n_samples, n_tasks) or (n_samples,)
+            With ``return_std``. In y's form, but all floats: NaN for a task with classes. The
+            square of a deviation is the variance of the members' predictions for the row, by their
+            weights, and a constant of the task, of a count one that is multiplied by the rate. It
+            is such that on the rows of validation the sum is on average the squared error.
+
+        Raises
+        ------
+        ValueError
+            With ``return_std``, if no task is a number, or if the last training had no rows of
+            validation, as without early stopping and in ``partial_fit``.
+        """
+        members = self._member_outputs(X)
+        targets = self._encoder.targets
+        index = X.index if isinstance(X, pd.DataFrame) else None
+        labels = targets.decode(self._outputs(members))
+        y = targets.form.assemble(self.tasks_, labels, index)
+        if not return_std:
+            return y
+        if all(task.has_classes for task in self.tasks_):
+            raise ValueError("return_std is for numbers, but every task has classes.")
+        if self._deviations is None:
+            raise ValueError(
+                "return_std needs rows of validation, to learn how far predictions are off, and "
+                "the last training had none: fit with early_stopping=True."
+            )
+        deviations = self._deviations.of(members.numpy())
+        return y, targets.form.assemble_floats(deviations, index)
+
+    @available_if(_knows_quantiles)
+    def predict_quantiles(self, X: Any) -> Any:
+        """Predict the quantiles of the tasks of kind "quantile".
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+            The features.
+
+        Returns
+        -------
+        quantiles : DataFrame of shape (n_samples, n_quantiles), or list of these
+            A column for each quantile, named by it, as 0.05; a row's never fall from left to
+            right. They are means over the members. For a y of several columns a list in task
+            order, None for a task of another kind.
+        """
+        index = X.index if isinstance(X, pd.DataFrame) else None
+        return self._by_task(
+            self._outputs(self._member_outputs(X)),
+            lambda task, part: (
+                pd.DataFrame(task.predict_quantiles(part), index, task.levels)
+                if isinstance(task, Quantile)
+                else None
+            ),
+        )
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Compute the mean over the tasks of accuracy (classes) or R² (numbers).
+
+        Of a quantile task, not R² but the share of the absolute error that is explained (D²).
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+            The features.
+        y : {array-like, DataFrame} of shape (n_samples, n_tasks) or (n_samples,)
+            The labels; missing ones are skipped, and so is a task that has none.
+        sample_weight : array-like of shape (n_samples,) or (n_samples, n_tasks), default=None
+            Weights of the rows, or of every single label.
+
+        Returns
+        -------
+        score : float
+            The greater the better.
+        """
+        outputs, targets = self._outputs(self._member_outputs(X)), self._encoder.targets
+        labels, weights = weigh(targets.read(y, outputs[0]), sample_weight)
+        scores = targets.score(outputs, labels, weights)
+        if np.isnan(scores).all():
+            raise ValueError("y has no label at all: there is nothing to score.")
+        return float(np.nanmean(scores))
+
+    # -- classes --------------------------------------------------------------------------------
+
+    @available_if(_knows_classes)
+    def predict_proba(self, X: Any) -> Any:
+        """Predict the probabilities of the classes.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+            The features.
+
+        Returns
+        -------
+        probabilities : ndarray of shape (n_samples, n_classes), or list of these
+            Columns are in the order of ``classes_``. For a y of several columns a list in task
+            order, None for a task without classes.
+        """
+        return self._per_class_task(X, "predict_proba")
+
+    @available_if(_knows_classes)
+    def decision_function(self, X: Any) -> Any:
+        """Compute the scores behind the classes: logits.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+            The features.
+
+        Returns
+        -------
+        scores : ndarray of shape (n_samples,) or (n_samples, n_classes), or list of these
+            One number a row where there are two classes. For a y of several columns a list in
+            task order, None for a task without classes.
+        """
+        return self._per_class_task(X, "decision_function")
+
+    @available_if(_depends)
+    def predict_conditional_proba(self, X: Any) -> Any:
+        """Predict the probabilities of the classes, given that what a task depends on happens.
+
+        Of a task that ``depends_on`` another, ``predict_proba`` tells how probable it is that both
+        happen, as a click and then a purchase; this is how probable it is after the other has
+        happened, as a purchase after a click. For all other tasks it is the same as
+        ``predict_proba``.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+            The features.
+
+        Returns
+        -------
+        probabilities : ndarray of shape (n_samples, n_classes), or list of these
+            In the form of ``predict_proba``.
+        """
+        return self._encoder.dependence.conditional(self.predict_proba(X))
+
+    def _per_class_task(self, X: Any, method: str) -> Any:
+        return self._by_task(
+            self._outputs(self._member_outputs(X)),
+            lambda task, part: (
+                getattr(task, method)(part) if isinstance(task, ClassTask) else None
+            ),
+        )
+
+    @available_if(_knows_classes)
+    def calibrate(
+        self, X: Any, y: Any, method: str = "temperature", sample_weight: Any = None
+    ) -> Self:
+        """Calibrate the probabilities of every task with classes, on rows not used in fit.
+
+        It holds for all that follows from the probabilities, ``predict`` and ``score`` included,
+        until the estimator is fitted or calibrated anew. Tasks that are numbers stay as they are,
+        and so does a task without a label here.
+
+        Of a task that ``depends_on`` another, the probability that both happen is calibrated, with
+        the labels that follow from others filled in, and then lowered, where it is greater, to
+        that of the task that it depends on.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+            The features.
+        y : {array-like, DataFrame} of shape (n_samples, n_tasks) or (n_samples,)
+            The labels. NaN, None or NA where a task has no label.
+        method : {"temperature", "isotonic"}, default="temperature"
+            "temperature" divides a task's logits by one number, the one with the least log loss:
+            predicted labels stay the same. "isotonic" replaces a class's probability by a step
+            function of it that never falls, one for each class against the rest, whose values are
+            then made to sum to one: it can mend more, takes about a thousand labels a task, and
+            may change labels and make probabilities equal, or zero.
+        sample_weight : array-like of shape (n_samples,) or (n_samples, n_tasks), default=None
+            Weights of the rows, or of every single label.
+
+        Returns
+        -------
+        self : object
+            The calibrated estimator; ``calibrators_`` holds what was learnt, by task.
+
+        Raises
+        ------
+        ValueError
+            If the labels of a task are all of one class or, for "isotonic", lack a class; if no
+            task has a label; if there is no such method.
+
+        References
+        ----------
+        C. Guo, G. Pleiss, Y. Sun, K. Q. Weinberger. "On Calibration of Modern Neural Networks".
+        ICML 2017.
+
+        B. Zadrozny, C. Elkan. "Transforming Classifier Scores into Accurate Multiclass Probability
+        Estimates". KDD 2002.
+        """
+        parts = self._mean_outputs(self._member_outputs(X))
+        targets = self._encoder.targets
+        labels, weights = weigh(targets.read(y, parts[0]), sample_weight)
+        codes = targets.encode(labels)
+        self._encoder.dependence.complete(labels, codes, weights)
+        self._calibration = Calibration().learn(method, self.tasks_, parts, codes, weights)
+        return self
+
+    # -- what the network makes of rows ---------------------------------------------------------
+
+    def transform(self, X: Any) -> np.ndarray:
+        """Compute the tasks' representations: what their towers read.
+
+        What the linear path adds to the outputs is not in them.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+            The features.
+
+        Returns
+        -------
+        representations : ndarray or DataFrame of shape (n_samples, n_columns)
+            Task by task, and within a task member by member: ``n_members`` times the width of the
+            representation columns for each task, in the network's dtype. Coordinates of different
+            members have nothing to do with each other, so that they stand side by side. A data
+            frame where ``set_output`` asks for it.
+        """
+        rows = self._rows(X)
+        tasks = self.net_.representations(rows)
+        return np.column_stack([task.transpose(0, 1).flatten(1).numpy() for task in tasks])
+
+    def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
+        """Name the columns of `transform`: "death: 0", "death: 1" and so on.
+
+        Parameters
+        ----------
+        input_features : object, default=None
+            Not read.
+
+        Returns
+        -------
+        names : ndarray of str objects
+            The task's name and a number, for each column.
+        """
+        body = self.module_.body
+        sizes = [body.n_members * width for width in body.towers.widths]
+        names = [
+            f"{task}: {column}"
+            for task, size in zip(self.task_names_, sizes, strict=True)
+            for column in range(size)
+        ]
+        return np.array(names, dtype=object)
+
+    @available_if(_has_gates)
+    def gate_weights(self, X: Any) -> list[dict[str, pd.DataFrame]]:
+        """Compute how much each gate counts each of its experts.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+            The features.
+
+        Returns
+        -------
+        weights : list of dict of str to DataFrame of shape (n_samples, n_experts)
+            For each level, from the features up, its gates by name, tasks' gates by the task's: a
+            column for each expert that the gate reads. A row sums to one. They are means over the
+            members.
+        """
+        body = self.module_.body
+        levels = body.gate_names(self.task_names_)
+        with recorded([names.module for level in levels for names in level]) as batches:
+            n_rows = self._member_outputs(X).shape[1]
+        index = X.index if isinstance(X, pd.DataFrame) else None
+        weights = iter(batches)
+        result = []
+        for level in levels:
+            frames = {}
+            for names in level:
+                means = weights_of(next(weights), body.n_members).mean(dim=0)[:, :n_rows]
+                for gate, experts, values in zip(names.gates, names.experts, means, strict=True):
+                    data = np.asarray(values, dtype=np.float64)
+                    frames[gate] = pd.DataFrame(data, index, experts)
+            result.append(frames)
+        return result
+
+    def task_view(self, name: str) -> TaskClassifierView | TaskRegressorView:
+        """View one task as a fitted classifier or regressor of its own.
+
+        What scikit-learn offers for estimators with a single target then takes the task:
+        calibration, thresholds, partial dependence, displays, importances, ensembles. Where such a
+        tool calls fit, wrap the view in :class:`sklearn.frozen.FrozenEstimator`. The view holds
+        this estimator, not a copy: once that is fitted anew, the view predicts anew.
+
+        Parameters
+        ----------
+        name : str
+            The task, one of ``task_names_``.
+
+        Returns
+        -------
+        view : TaskClassifierView or TaskRegressorView
+            A classifier where the task has classes; else, for a count too, a regressor. It reads
+            the same X and has ``predict``, ``score`` (rows without a label are skipped) and, being
+            a classifier, ``classes_``, ``predict_proba`` and ``decision_function``: the log of the
+            odds of the second of two classes, or the log of every class's probability.
+
+        Raises
+        ------
+        ValueError
+            If there is no such task.
+        """
+        check_is_fitted(self)
+        return view_task(self, name)
+
+    # -- how scikit-learn and notebooks see it --------------------------------------------------
+
+    def __sklearn_tags__(self) -> Tags:
+        """Say what the estimator takes."""
+        tags = super().__sklearn_tags__()
+        if tags.classifier_tags is None and self.family is None:
+            tags.classifier_tags = ClassifierTags()
+        tags.target_tags.required = True
+        tags.target_tags.multi_output = True
+        tags.input_tags.sparse = True
+        tags.input_tags.allow_nan = True
+        tags.input_tags.string = True
+        tags.input_tags.categorical = True
+        # The representations' dtype is the network's.
+        tags.transformer_tags.preserves_dtype = []
+        return tags
+
+    def _repr_html_inner(self) -> str:
+        return super()._repr_html_inner() + self._network_html()
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, str]:
+        bundle = super()._repr_mimebundle_(**kwargs)
+        if "text/html" in bundle:
+            bundle["text/html"] += self._network_html()
+        return bundle
+
+    def _network_html(self) -> str:
+        # Before fit the tasks are not known.
+        return network_html(Outline.of(self)) if hasattr(self, "net_") else ""
