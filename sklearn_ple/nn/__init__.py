@@ -6,12 +6,15 @@ from .chain import JointLogits
 from .cross_stitch import CrossStitch
 from .customized_sharing import CustomizedSharing
 from .dropout import MemberDropout
-from .embedding import CategoricalEmbedding
+from .embeddings import (
+    CategoricalEmbedding,
+    NumericEmbedding,
+    PeriodicEmbedding,
+    QuantileEmbedding,
+)
 from .mlp import ACTIVATIONS, BatchedLinear, BatchedMLP
 from .mmoe import MMoE
-from .numbers import NumericEmbedding, PeriodicEmbedding
 from .ple import PLE
-from .quantile import QuantileEmbedding
 from .shared_bottom import SharedBottom
 from .single_task import SingleTask
 from .sluice import Sluice

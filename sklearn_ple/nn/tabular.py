@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from .dropout import MemberDropout
-from .embedding import CategoricalEmbedding
+from .embeddings import CategoricalEmbedding
 from .mlp import BatchedLinear
 
 # Adam moves all parameters alike: by this factor the linear path learns less of a small table.

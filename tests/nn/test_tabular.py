@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from sklearn_ple.nn import PLE, SingleTask, TabularNetwork
-from sklearn_ple.nn.embedding import embedding_width
+from sklearn_ple.nn.embeddings.categorical import embedding_width
 from sklearn_ple.nn.tabular import smooth_clip
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .numbers import NumericEmbedding
+from .piecewise import NumericEmbedding
 
 
 class QuantileEmbedding(nn.Module):
@@ -47,7 +47,7 @@ class QuantileEmbedding(nn.Module):
 
     @staticmethod
     def _knots(quantiles: Tensor) -> tuple[Tensor, Tensor]:
-        """Give the distinct values and their scores, those of the middle of their ranks."""
+        """Return the distinct values and their scores, those of the middle of their ranks."""
         values, counts = torch.unique_consecutive(quantiles, return_counts=True)
         if len(values) == 1:
             return torch.cat([values, values + 1]), torch.zeros(2)
@@ -57,7 +57,7 @@ class QuantileEmbedding(nn.Module):
         return values, torch.special.ndtri(ranks.clamp(margin, 1 - margin))
 
     def forward(self, numbers: Tensor) -> Tensor:
-        """Give the scores.
+        """Compute the scores.
 
         Parameters
         ----------

@@ -1,19 +1,18 @@
-"""Embeddings of numbers, against loops and against the library of the method's authors."""
+"""Embeddings of numbers by bins, against loops and against the library of the method's authors."""
 
 import copy
 import math
-import pickle
 
 import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from rtdl_num_embeddings import PeriodicEmbeddings, PiecewiseLinearEncoding
+from rtdl_num_embeddings import PiecewiseLinearEncoding
 from torch.nn import functional as F
 from torch.testing import assert_close
 
-from sklearn_ple.nn.numbers import NumericEmbedding, PeriodicEmbedding
+from sklearn_ple.nn import NumericEmbedding
 
 PARTS = [(True, True), (True, False), (False, True)]
 
@@ -188,83 +187,3 @@ def test_vectors_start_smaller_the_more_bins_there_are():
     assert math.isclose(alone.std().item(), 0.5, rel_tol=0.1)
     embedding.reset_parameters()
     assert not torch.equal(embedding.linear_weight, before)
-
-
-def make_numeric(n_members=1, dim=4):
-    return NumericEmbedding(make_edges(5, 2, 1), dim, n_members=n_members)
-
-
-def make_periodic(n_members=1, dim=4):
-    return PeriodicEmbedding(3, dim, n_members=n_members)
-
-
-both = pytest.mark.parametrize("maker", [make_numeric, make_periodic])
-
-
-@both
-@pytest.mark.parametrize("n_members", [1, 3])
-@pytest.mark.parametrize("n_rows", [0, 1, 7])
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_shapes_and_dtypes(maker, n_members, n_rows, dtype):
-    embedding = maker(n_members).to(dtype)
-    outputs = embedding(torch.randn(n_rows, 3, dtype=dtype))
-    assert outputs.shape == (n_members, n_rows, 3 * 4)
-    assert outputs.dtype == dtype
-    outputs.sum().backward()
-    assert all(p.grad.shape == p.shape for p in embedding.parameters())
-
-
-@both
-def test_rows_do_not_depend_on_each_other_nor_on_their_layout(maker):
-    torch.manual_seed(0)
-    embedding, numbers = maker(2), torch.randn(9, 3)
-    outputs = embedding(numbers)
-    assert_close(embedding(numbers.T.contiguous().T), outputs)
-    assert_close(torch.cat([embedding(row[None]) for row in numbers], dim=1), outputs)
-
-
-@both
-def test_members_start_differently_and_learn_apart(maker):
-    torch.manual_seed(0)
-    embedding, numbers = maker(3), torch.randn(9, 3)
-    outputs = embedding(numbers)
-    assert not torch.equal(outputs[0], outputs[1])
-    outputs[1].sum().backward()
-    with torch.no_grad():
-        for parameter in embedding.parameters():
-            parameter -= 0.1 * parameter.grad
-    changed = (embedding(numbers) != outputs).flatten(1).any(1)
-    assert changed.tolist() == [False, True, False]
-
-
-@both
-def test_copies_embed_alike(maker):
-    torch.manual_seed(0)
-    embedding, numbers = maker(2), torch.randn(9, 3)
-    other = maker(2)
-    other.load_state_dict(embedding.state_dict())
-    pickled = pickle.loads(pickle.dumps(embedding))
-    for copied in (other, pickled, copy.deepcopy(embedding)):
-        assert torch.equal(copied(numbers), embedding(numbers))
-
-
-@both
-def test_shapes_are_known_without_data(maker):
-    with torch.device("meta"):
-        embedding = maker(2)
-        outputs = embedding(torch.empty(9, 3))
-    assert outputs.is_meta and outputs.shape == (2, 9, 12)
-    assert all(tensor.is_meta for tensor in embedding.state_dict().values())
-
-
-@pytest.mark.parametrize("n_members", [1, 3])
-def test_periodic_members_are_embeddings_of_the_library(n_members):
-    torch.manual_seed(0)
-    embedding, numbers = PeriodicEmbedding(2, 4, n_members=n_members), torch.randn(9, 2)
-    outputs = embedding(numbers)
-    for member in range(n_members):
-        reference = PeriodicEmbeddings(2, 4, lite=False)
-        rows = slice(2 * member, 2 * member + 2)
-        state = {name: value[rows] for name, value in embedding.columns.state_dict().items()}
-        reference.load_state_dict(state)
-        assert_close(outputs[member], reference(numbers).flatten(1))
