@@ -133,8 +133,6 @@ class BatchedMLP(nn.Module):
     dropout : float or sequence of float, default=0.0
         Share of the activations that are dropped in training; one for each of as many equal parts
         of the MLPs as there are numbers.
-    activate_last : bool, default=True
-        Whether the last layer is activated (and dropped out) too.
 
     Examples
     --------
@@ -154,13 +152,11 @@ class BatchedMLP(nn.Module):
         *,
         activation: str = "relu",
         dropout: float | Sequence[float] = 0.0,
-        activate_last: bool = True,
     ):
         super().__init__()
         widths = [in_features, *hidden_units]
         self.out_features = widths[-1]
         self.n_per_group = n_per_group
-        self.activate_last = activate_last
         layers = []
         for depth, (n_in, n_out) in enumerate(pairwise(widths)):
             # After the first layer every MLP has an input of its own.
@@ -190,22 +186,16 @@ class BatchedMLP(nn.Module):
         if inputs.device.type == "cpu" and inputs.shape[1] * self.widest > _BATCHED_LIMIT:
             return self._one_by_one(inputs)
         hidden = inputs
-        for depth, layer in enumerate(self.layers):
-            hidden = self._activate(layer(hidden), depth)
+        for layer in self.layers:
+            hidden = self.dropout(self.activation(layer(hidden)))
         return hidden
 
     def _one_by_one(self, inputs: Tensor) -> Tensor:
         outputs = []
         for index in range(self.n_mlps):
             hidden = inputs[index // self.n_per_group]
-            for depth, layer in enumerate(self.layers):
-                hidden = self._activate(layer(hidden, index), depth, index, self.n_mlps)
+            for layer in self.layers:
+                hidden = self.activation(layer(hidden, index))
+                hidden = self.dropout(hidden, index, self.n_mlps)
             outputs.append(hidden)
         return torch.stack(outputs)
-
-    def _activate(
-        self, hidden: Tensor, depth: int, index: int = 0, n_blocks: int | None = None
-    ) -> Tensor:
-        if depth == len(self.layers) - 1 and not self.activate_last:
-            return hidden
-        return self.dropout(self.activation(hidden), index, n_blocks)

@@ -51,8 +51,6 @@ class PLE(Body):
     residual : bool, default=False
         Whether a branch's input is added to its output, at the levels where both are as wide.
         The paper has no such connections.
-    activate_experts : bool, default=True
-        Whether an expert's last layer is activated.
     n_members : int, default=1
         Number of independent networks.
 
@@ -88,7 +86,6 @@ class PLE(Body):
         activation: str = "relu",
         dropout: float | Sequence[float] = 0.0,
         residual: bool = False,
-        activate_experts: bool = True,
         n_members: int = 1,
     ):
         super().__init__(n_members, len(n_outputs))
@@ -113,7 +110,6 @@ class PLE(Body):
                     activation=activation,
                     dropout=dropout,
                     residual=residual,
-                    activate_experts=activate_experts,
                     branches_start=level == 0,
                     is_last=level == n_levels - 1,
                 )
@@ -182,7 +178,6 @@ class ExtractionLevel(nn.Module):
         activation: str,
         dropout: float | Sequence[float],
         residual: bool,
-        activate_experts: bool,
         branches_start: bool,
         is_last: bool,
     ):
@@ -192,11 +187,7 @@ class ExtractionLevel(nn.Module):
         self.n_shared = n_shared
         self.n_specific = n_specific
         groups = n_members if branches_start else n_members * n_tasks
-        expert_options: dict[str, Any] = {
-            "activation": activation,
-            "dropout": dropout,
-            "activate_last": activate_experts,
-        }
+        expert_options: dict[str, Any] = {"activation": activation, "dropout": dropout}
         self.specific_experts = self.shared_experts = self.shared_gate = None
         if n_specific:
             per_group = n_members * n_tasks * n_specific // groups

@@ -88,15 +88,12 @@ def test_layers_without_inputs_put_out_zero_at_the_start():
 
 
 @pytest.mark.parametrize("limit", [mlp._BATCHED_LIMIT, 0])
-@pytest.mark.parametrize("activate_last", [True, False])
 @pytest.mark.parametrize("units", [(4,), (6, 4, 3)])
 @pytest.mark.parametrize("activation", list(ACTIVATIONS))
-def test_mlps_are_separate_sequential_modules(
-    activation, units, activate_last, limit, monkeypatch
-):
+def test_mlps_are_separate_sequential_modules(activation, units, limit, monkeypatch):
     monkeypatch.setattr(mlp, "_BATCHED_LIMIT", limit)
     torch.manual_seed(0)
-    bank = BatchedMLP(2, 3, 5, units, activation=activation, activate_last=activate_last).double()
+    bank = BatchedMLP(2, 3, 5, units, activation=activation).double()
     inputs, upstream = draw(2, 7, 5), draw(6, 7, units[-1], seed=2)
     outputs = bank(inputs)
     (outputs * upstream).sum().backward()
@@ -104,7 +101,7 @@ def test_mlps_are_separate_sequential_modules(
         parts = []
         for layer in bank.layers:
             parts += [single(layer, index), ACTIVATIONS[activation]()]
-        alone = nn.Sequential(*(parts if activate_last else parts[:-1]))
+        alone = nn.Sequential(*parts)
         expected = alone(inputs[index // 3])
         assert_close(outputs[index], expected)
         (expected * upstream[index]).sum().backward()
@@ -149,12 +146,6 @@ def test_dropout_drops_its_share_of_all_layers_in_training_only(limit, monkeypat
     dropped = outputs == 0
     assert dropped.double().mean().item() == pytest.approx(0.25, abs=0.01)
     assert_close(outputs[~dropped], expected[~dropped] / 0.75)
-
-
-def test_a_last_layer_without_activation_is_not_dropped_out():
-    bank = BatchedMLP(1, 2, 5, (30,), dropout=0.9, activate_last=False)
-    inputs = draw(1, 50, 5).float()
-    assert torch.equal(bank(inputs), bank(inputs))
 
 
 @pytest.mark.parametrize("units", [(), (6,), (6, 3)])

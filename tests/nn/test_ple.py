@@ -21,7 +21,6 @@ DEFAULTS = {
     "gate_hidden_units": (),
     "activation": "tanh",
     "residual": False,
-    "activate_experts": True,
 }
 
 #: What every network of the comparison changes in the defaults.
@@ -37,7 +36,6 @@ NETWORKS = {
     "one expert a task": {"n_shared_experts": 0, "n_specific_experts": 1, "n_levels": 2},
     "no specific expert": {"n_specific_experts": 0, "n_shared_experts": 3, "n_levels": 3},
     "one expert in all": {"n_specific_experts": 0, "n_shared_experts": 1, "n_levels": 2},
-    "linear experts' ends": {"activate_experts": False, "n_levels": 2},
     "hidden layers in gates": {"gate_hidden_units": (6, 2), "n_levels": 3},
     "residual": {"residual": True, "n_levels": 3},
     "residual, as wide as X": {"residual": True, "in_features": 3, "n_levels": 3},
@@ -75,13 +73,11 @@ def leaves(network):
     return {name: p.detach().clone().requires_grad_() for name, p in network.named_parameters()}
 
 
-def naive_mlp(params, prefix, index, x, n_layers, function, activate_last=True):
+def naive_mlp(params, prefix, index, x, n_layers, function):
     """Evaluate MLP number ``index`` of a bank on one row."""
     for depth in range(n_layers):
         weight = params[f"{prefix}.layers.{depth}.weight"][index]
-        x = weight @ x + params[f"{prefix}.layers.{depth}.bias"][index]
-        if activate_last or depth < n_layers - 1:
-            x = function(x)
+        x = function(weight @ x + params[f"{prefix}.layers.{depth}.bias"][index])
     return x
 
 
@@ -105,8 +101,7 @@ def naive_ple(params, x, options):
 
     def expert(prefix, index, x):
         n_layers = len(options["expert_hidden_units"])
-        ends = options["activate_experts"]
-        return naive_mlp(params, prefix, index, x, n_layers, function, ends)
+        return naive_mlp(params, prefix, index, x, n_layers, function)
 
     def join(before, after):
         same = len(before) == len(after)
@@ -492,20 +487,6 @@ def test_dropout_never_touches_the_gates():
     inputs = draw(6, 4)
     first, second = gate_outputs(network, inputs), gate_outputs(network, inputs)
     assert_close(first[0, "task_gates"], second[0, "task_gates"])
-
-
-def test_experts_without_activation_and_linear_towers_collapse_to_a_gated_linear_model():
-    network, _ = make(
-        activate_experts=False,
-        expert_hidden_units=(3,),
-        tower_hidden_units=(),
-        n_shared_experts=1,
-        n_specific_experts=0,
-    )
-    inputs = draw(9, 4)
-    at_zero = network(torch.zeros(1, 4, dtype=torch.float64))
-    sums = network(inputs[:4]) + network(inputs[4:8]) - at_zero
-    assert_close(network(inputs[:4] + inputs[4:8]), sums)
 
 
 @pytest.mark.parametrize("units", [(256, 128), (512,)])
