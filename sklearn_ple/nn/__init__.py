@@ -19,7 +19,7 @@ from .shared_bottom import SharedBottom
 from .single_task import SingleTask
 from .sluice import Sluice
 from .tabular import TabularNetwork
-from .towers import Towers
+from .towers import TowerOptions, Towers
 
 __all__ = [
     "ACTIVATIONS",
@@ -40,5 +40,6 @@ __all__ = [
     "SingleTask",
     "Sluice",
     "TabularNetwork",
+    "TowerOptions",
     "Towers",
 ]

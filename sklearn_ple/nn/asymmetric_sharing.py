@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Unpack
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from .body import Body
 from .diagram import Block, size
-from .mlp import BatchedMLP
-from .towers import Towers
+from .towers import TowerOptions
 
 
 class AsymmetricSharing(Body):
@@ -30,14 +29,9 @@ class AsymmetricSharing(Body):
         For each task the positions of the other tasks whose bottoms its tower reads.
     bottom_hidden_units : sequence of int, default=(64,)
         Widths of the layers of every task's bottom.
-    tower_hidden_units : sequence of int, default=(32,)
-        Widths of the hidden layers of every tower; empty for linear towers.
-    activation : str, default="relu"
-        A key of `ACTIVATIONS`.
-    dropout : float or sequence of float, default=0.0
-        Share of activations that are dropped in training; one for all members, or one for each.
-    n_members : int, default=1
-        Number of independent networks.
+    **towers : TowerOptions
+        Hidden layers of the towers, activation, dropout and number of members, as `Body` takes
+        them.
 
     References
     ----------
@@ -60,33 +54,15 @@ class AsymmetricSharing(Body):
         *,
         reads: Sequence[Sequence[int]],
         bottom_hidden_units: Sequence[int] = (64,),
-        tower_hidden_units: Sequence[int] = (32,),
-        activation: str = "relu",
-        dropout: float | Sequence[float] = 0.0,
-        n_members: int = 1,
+        **towers: Unpack[TowerOptions],
     ):
-        super().__init__(n_members, len(n_outputs))
+        super().__init__(n_outputs, **towers)
         self.reads = [[task, *others] for task, others in enumerate(reads)]
-        self.bottoms = BatchedMLP(
-            n_members,
-            self.n_tasks,
-            in_features,
-            bottom_hidden_units,
-            activation=activation,
-            dropout=dropout,
+        self.bottoms = self.make_mlps(
+            self.n_members, self.n_tasks, in_features, bottom_hidden_units
         )
-        # Towers of different input widths can't be evaluated together.
-        self.towers = SeparateTowers(
-            Towers(
-                len(read) * self.bottoms.out_features,
-                [n],
-                tower_hidden_units,
-                activation=activation,
-                dropout=dropout,
-                n_members=n_members,
-            )
-            for read, n in zip(self.reads, n_outputs, strict=True)
-        )
+        width = self.bottoms.out_features
+        self.towers = self.make_towers([len(read) * width for read in self.reads])
 
     def _represent(self, inputs: Tensor) -> list[Tensor]:
         bottoms = self.bottoms(inputs).unflatten(0, (self.n_members, self.n_tasks)).unbind(1)
@@ -96,24 +72,3 @@ class AsymmetricSharing(Body):
         n = size(self.bottoms.parameters(), self.n_members * self.n_tasks)
         bottoms = [Block("bottom", task, position, n) for position, task in enumerate(tasks)]
         return [bottoms], [[bottoms[task] for task in read] for read in self.reads]
-
-
-class SeparateTowers(nn.ModuleList):
-    """Towers one by one, each with a representation of its own width."""
-
-    @property
-    def widths(self) -> list[int]:
-        """Width of each task's representation."""
-        towers: Any = self
-        return [width for tower in towers for width in tower.widths]
-
-    @property
-    def n_parameters(self) -> list[int]:
-        """Number of parameters of each task's tower, in one member."""
-        towers: Any = self
-        return [n for tower in towers for n in tower.n_parameters]
-
-    def forward(self, representations: Sequence[Tensor]) -> Tensor:
-        """Map the representations to outputs of shape (n_members, n_rows, sum of n_outputs)."""
-        outputs = [tower(own) for tower, own in zip(self, representations, strict=True)]
-        return torch.cat(outputs, dim=-1)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Unpack
 
 import torch
 from torch import Tensor, nn
 
 from .diagram import Block
+from .mlp import BatchedMLP
+from .towers import TOWER_DEFAULTS, SeparateTowers, TowerOptions, Towers
 
 
 class Body(nn.Module, ABC):
@@ -17,21 +19,106 @@ class Body(nn.Module, ABC):
 
     Parameters
     ----------
-    n_members : int
-        Number of independent networks.
-    n_tasks : int
-        Number of tasks of each.
+    n_outputs : sequence of int
+        Number of outputs of each task.
     n_views : int, optional
         Number of views of the features that it reads; one for each member by default.
+    **towers : TowerOptions
+        ``tower_hidden_units``, ``activation``, ``dropout`` and ``n_members``, see `TowerOptions`.
+
+    Raises
+    ------
+    TypeError
+        If there is an option of another name.
     """
 
     towers: Any
 
-    def __init__(self, n_members: int, n_tasks: int, n_views: int | None = None):
+    def __init__(
+        self,
+        n_outputs: Sequence[int],
+        *,
+        n_views: int | None = None,
+        **towers: Unpack[TowerOptions],
+    ):
         super().__init__()
-        self.n_members = n_members
-        self.n_tasks = n_tasks
-        self.n_views = n_members if n_views is None else n_views
+        if unknown := sorted(towers.keys() - TOWER_DEFAULTS.keys()):
+            raise TypeError(
+                f"{type(self).__name__} takes no {', '.join(unknown)}. Beside its own parameters "
+                f"it takes {', '.join(TOWER_DEFAULTS)}."
+            )
+        options = TOWER_DEFAULTS | towers
+        self.n_outputs = list(n_outputs)
+        self.n_tasks = len(self.n_outputs)
+        self.tower_hidden_units = options["tower_hidden_units"]
+        self.activation = options["activation"]
+        self.dropout = options["dropout"]
+        self.n_members = options["n_members"]
+        self.n_views = self.n_members if n_views is None else n_views
+
+    def make_towers(self, widths: int | Sequence[int]) -> Towers | SeparateTowers:
+        """Make the towers, with the network's options.
+
+        Parameters
+        ----------
+        widths : int or sequence of int
+            Width of what the towers read; where the tasks' differ, one for each task.
+
+        Returns
+        -------
+        Towers or SeparateTowers
+            The towers of all tasks. They read one tensor, or of several widths a list of one
+            tensor for each task.
+
+        Raises
+        ------
+        ValueError
+            If there are not as many widths as tasks.
+        """
+        options: dict[str, Any] = {
+            "hidden_units": self.tower_hidden_units,
+            "activation": self.activation,
+            "dropout": self.dropout,
+            "n_members": self.n_members,
+        }
+        if not isinstance(widths, Sequence):
+            return Towers(widths, self.n_outputs, **options)
+        if len(widths) != self.n_tasks:
+            raise ValueError(f"widths={widths} are not one for each of {self.n_tasks} tasks.")
+        # Towers of different input widths can't be evaluated together.
+        return SeparateTowers(
+            Towers(width, [n], **options) for width, n in zip(widths, self.n_outputs, strict=True)
+        )
+
+    def make_mlps(
+        self, n_groups: int, n_per_group: int, in_features: int, hidden_units: Sequence[int]
+    ) -> BatchedMLP:
+        """Make MLPs of one shape, with the network's activation and dropout.
+
+        Parameters
+        ----------
+        n_groups : int
+            Number of distinct inputs: that of the members, or of the members' tasks.
+        n_per_group : int
+            Number of MLPs that read each input.
+        in_features : int
+            Width of the input.
+        hidden_units : sequence of int
+            Width of every layer, the last one's included.
+
+        Returns
+        -------
+        BatchedMLP
+            The MLPs, evaluated together.
+        """
+        return BatchedMLP(
+            n_groups,
+            n_per_group,
+            in_features,
+            hidden_units,
+            activation=self.activation,
+            dropout=self.dropout,
+        )
 
     def representations(self, inputs: Tensor) -> Any:
         """Compute what the towers read.

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
+from typing import Unpack
 
 import torch
 from torch import Tensor, nn
 
 from .body import Body
 from .diagram import Block, size
-from .mlp import BatchedMLP
-from .towers import Towers
+from .towers import TowerOptions
 
 
 class CrossStitch(Body):
@@ -32,14 +32,9 @@ class CrossStitch(Body):
         Widths of the layers of every task's network, before its tower.
     by_channel : bool, default=False
         Whether every activation of a layer has a mixing of its own.
-    tower_hidden_units : sequence of int, default=(32,)
-        Widths of the hidden layers of every tower; empty for linear towers.
-    activation : str, default="relu"
-        A key of `ACTIVATIONS`.
-    dropout : float or sequence of float, default=0.0
-        Share of activations that are dropped in training; one for all members, or one for each.
-    n_members : int, default=1
-        Number of independent networks.
+    **towers : TowerOptions
+        Hidden layers of the towers, activation, dropout and number of members, as `Body` takes
+        them.
 
     Attributes
     ----------
@@ -67,27 +62,15 @@ class CrossStitch(Body):
         *,
         hidden_units: Sequence[int] = (64,),
         by_channel: bool = False,
-        tower_hidden_units: Sequence[int] = (32,),
-        activation: str = "relu",
-        dropout: float | Sequence[float] = 0.0,
-        n_members: int = 1,
+        **towers: Unpack[TowerOptions],
     ):
-        super().__init__(n_members, len(n_outputs))
-        self.layers = task_layers(
-            n_members, self.n_tasks, in_features, hidden_units, activation, dropout
-        )
+        super().__init__(n_outputs, **towers)
+        self.layers = task_layers(self, in_features, hidden_units)
+        start = mixing(self.n_members, self.n_tasks)[..., None]
         self.stitches = nn.ParameterList(
-            mixing(n_members, self.n_tasks)[..., None].repeat(1, 1, 1, width if by_channel else 1)
-            for width in hidden_units
+            start.repeat(1, 1, 1, width if by_channel else 1) for width in hidden_units
         )
-        self.towers = Towers(
-            hidden_units[-1],
-            n_outputs,
-            tower_hidden_units,
-            activation=activation,
-            dropout=dropout,
-            n_members=n_members,
-        )
+        self.towers = self.make_towers(hidden_units[-1])
 
     def _represent(self, inputs: Tensor) -> Tensor:
         hidden = inputs
@@ -119,26 +102,18 @@ def mixed_layers(
     return rows
 
 
-def task_layers(
-    n_members: int,
-    n_tasks: int,
-    in_features: int,
-    hidden_units: Sequence[int],
-    activation: str,
-    dropout: float | Sequence[float],
-) -> nn.ModuleList:
-    """Make the layers of every task's network, each evaluated for all tasks together.
+def task_layers(network: Body, in_features: int, hidden_units: Sequence[int]) -> nn.ModuleList:
+    """Make the layers of every task's own part, each evaluated for all tasks together.
 
     The first one reads (n_members, n_rows, in_features), the others an input per member and task.
     """
     if not hidden_units:
         raise ValueError("hidden_units is empty: there would be no layer to share.")
+    n_members, n_tasks = network.n_members, network.n_tasks
     layers = []
     for depth, (n_in, n_out) in enumerate(pairwise([in_features, *hidden_units])):
         groups, per_group = (n_members * n_tasks, 1) if depth else (n_members, n_tasks)
-        layers.append(
-            BatchedMLP(groups, per_group, n_in, (n_out,), activation=activation, dropout=dropout)
-        )
+        layers.append(network.make_mlps(groups, per_group, n_in, (n_out,)))
     return nn.ModuleList(layers)
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Unpack
 
 from torch import Tensor
 
 from .body import Body
 from .diagram import Block, size
-from .mlp import BatchedMLP
-from .towers import Towers
+from .towers import TowerOptions
 
 
 class CustomizedSharing(Body):
@@ -25,14 +25,9 @@ class CustomizedSharing(Body):
         Number of outputs of each task.
     bottom_hidden_units : sequence of int, default=(64,)
         Widths of the layers of every bottom.
-    tower_hidden_units : sequence of int, default=(32,)
-        Widths of the hidden layers of every tower; empty for linear towers.
-    activation : str, default="relu"
-        A key of `ACTIVATIONS`.
-    dropout : float or sequence of float, default=0.0
-        Share of activations that are dropped in training; one for all members, or one for each.
-    n_members : int, default=1
-        Number of independent networks.
+    **towers : TowerOptions
+        Hidden layers of the towers, activation, dropout and number of members, as `Body` takes
+        them.
 
     References
     ----------
@@ -53,31 +48,14 @@ class CustomizedSharing(Body):
         n_outputs: Sequence[int],
         *,
         bottom_hidden_units: Sequence[int] = (64,),
-        tower_hidden_units: Sequence[int] = (32,),
-        activation: str = "relu",
-        dropout: float | Sequence[float] = 0.0,
-        n_members: int = 1,
+        **towers: Unpack[TowerOptions],
     ):
-        super().__init__(n_members, len(n_outputs))
+        super().__init__(n_outputs, **towers)
         self.shared_bottom, self.own_bottoms = (
-            BatchedMLP(
-                n_members,
-                n_bottoms,
-                in_features,
-                bottom_hidden_units,
-                activation=activation,
-                dropout=dropout,
-            )
+            self.make_mlps(self.n_members, n_bottoms, in_features, bottom_hidden_units)
             for n_bottoms in (1, self.n_tasks)
         )
-        self.towers = Towers(
-            2 * self.shared_bottom.out_features,
-            n_outputs,
-            tower_hidden_units,
-            activation=activation,
-            dropout=dropout,
-            n_members=n_members,
-        )
+        self.towers = self.make_towers(2 * self.shared_bottom.out_features)
 
     def _represent(self, inputs: Tensor) -> Tensor:
         return self._side_by_side(self.own_bottoms(inputs), self.shared_bottom(inputs))

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Unpack
 
 from torch import Tensor, nn
 
 from .body import Body
 from .diagram import Block, size
 from .gates import GateNames, Gates, mix, numbered
-from .mlp import BatchedMLP
-from .towers import Towers
+from .towers import TowerOptions
 
 
 class MMoE(Body):
@@ -39,15 +38,9 @@ class MMoE(Body):
         Widths of hidden layers of every gate; empty for the paper's linear gates.
     shared_gate : bool, default=False
         Whether the tasks share one gate.
-    tower_hidden_units : sequence of int, default=(32,)
-        Widths of the hidden layers of every tower; empty for linear towers.
-    activation : str, default="relu"
-        A key of `ACTIVATIONS`.
-    dropout : float or sequence of float, default=0.0
-        Share of activations that are dropped in training, in experts and towers; one for all
-        members, or one for each.
-    n_members : int, default=1
-        Number of independent networks.
+    **towers : TowerOptions
+        Hidden layers of the towers, activation, dropout and number of members, as `Body` takes
+        them.
 
     References
     ----------
@@ -77,26 +70,19 @@ class MMoE(Body):
         expert_hidden_units: Sequence[int] = (64,),
         gate_hidden_units: Sequence[int] = (),
         shared_gate: bool = False,
-        tower_hidden_units: Sequence[int] = (32,),
-        activation: str = "relu",
-        dropout: float | Sequence[float] = 0.0,
-        n_members: int = 1,
+        **towers: Unpack[TowerOptions],
     ):
-        super().__init__(n_members, len(n_outputs))
+        super().__init__(n_outputs, **towers)
         if not expert_hidden_units:
             raise ValueError("expert_hidden_units is empty: an expert needs a layer.")
         self.shared_gate = shared_gate
         self.n_experts = n_experts
-        options: dict[str, Any] = {"activation": activation}
+        n_members = self.n_members
         n_gates = [n_experts] * (n_levels - 1) + [1 if shared_gate else self.n_tasks]
         width, experts, gates = in_features, [], []
         for level in range(n_levels):
             groups, per_group = (n_members * n_experts, 1) if level else (n_members, n_experts)
-            experts.append(
-                BatchedMLP(
-                    groups, per_group, width, expert_hidden_units, dropout=dropout, **options
-                )
-            )
+            experts.append(self.make_mlps(groups, per_group, width, expert_hidden_units))
             gates.append(
                 Gates(
                     n_members,
@@ -104,15 +90,13 @@ class MMoE(Body):
                     in_features,
                     n_experts,
                     hidden_units=gate_hidden_units,
-                    **options,
+                    activation=self.activation,
                 )
             )
             width = expert_hidden_units[-1]
         self.experts = nn.ModuleList(experts)
         self.gates = nn.ModuleList(gates)
-        self.towers = Towers(
-            width, n_outputs, tower_hidden_units, dropout=dropout, n_members=n_members, **options
-        )
+        self.towers = self.make_towers(width)
 
     def _represent(self, inputs: Tensor) -> Tensor:
         mixed = inputs

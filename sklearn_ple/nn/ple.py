@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import chain
-from typing import Any
+from typing import Any, Unpack
 
 import torch
 from torch import Tensor, nn
@@ -12,8 +12,7 @@ from torch import Tensor, nn
 from .body import Body
 from .diagram import Block, size
 from .gates import GateNames, Gates, mix, numbered
-from .mlp import BatchedMLP
-from .towers import Towers
+from .towers import TowerOptions
 
 
 class PLE(Body):
@@ -39,20 +38,14 @@ class PLE(Body):
         Number of experts of each task at each level.
     expert_hidden_units : sequence of int, default=(64,)
         Widths of the layers of every expert.
-    tower_hidden_units : sequence of int, default=(32,)
-        Widths of the hidden layers of every tower; empty for linear towers.
     gate_hidden_units : sequence of int, default=()
         Widths of hidden layers of every gate; empty for the paper's linear gates.
-    activation : str, default="relu"
-        A key of `ACTIVATIONS`.
-    dropout : float or sequence of float, default=0.0
-        Share of activations that are dropped in training, in experts and towers; one for all
-        members, or one for each.
     residual : bool, default=False
         Whether a branch's input is added to its output, at the levels where both are as wide.
         The paper has no such connections.
-    n_members : int, default=1
-        Number of independent networks.
+    **towers : TowerOptions
+        Hidden layers of the towers, activation, dropout and number of members, as `Body` takes
+        them.
 
     References
     ----------
@@ -81,14 +74,11 @@ class PLE(Body):
         n_shared_experts: int = 2,
         n_specific_experts: int = 2,
         expert_hidden_units: Sequence[int] = (64,),
-        tower_hidden_units: Sequence[int] = (32,),
         gate_hidden_units: Sequence[int] = (),
-        activation: str = "relu",
-        dropout: float | Sequence[float] = 0.0,
         residual: bool = False,
-        n_members: int = 1,
+        **towers: Unpack[TowerOptions],
     ):
-        super().__init__(n_members, len(n_outputs))
+        super().__init__(n_outputs, **towers)
         if n_shared_experts + n_specific_experts == 0:
             raise ValueError(
                 "n_shared_experts and n_specific_experts are both 0: a level needs an expert."
@@ -100,15 +90,12 @@ class PLE(Body):
         for level in range(n_levels):
             levels.append(
                 ExtractionLevel(
+                    self,
                     width,
-                    n_members,
-                    len(n_outputs),
                     n_shared_experts,
                     n_specific_experts,
                     expert_hidden_units,
                     gate_hidden_units=gate_hidden_units,
-                    activation=activation,
-                    dropout=dropout,
                     residual=residual,
                     branches_start=level == 0,
                     is_last=level == n_levels - 1,
@@ -116,14 +103,7 @@ class PLE(Body):
             )
             width = levels[-1].out_features
         self.levels = nn.ModuleList(levels)
-        self.towers = Towers(
-            width,
-            n_outputs,
-            tower_hidden_units,
-            activation=activation,
-            dropout=dropout,
-            n_members=n_members,
-        )
+        self.towers = self.make_towers(width)
 
     def _represent(self, inputs: Tensor) -> Tensor:
         task_branches = shared_branch = inputs
@@ -167,40 +147,32 @@ class ExtractionLevel(nn.Module):
 
     def __init__(
         self,
+        network: Body,
         in_features: int,
-        n_members: int,
-        n_tasks: int,
         n_shared: int,
         n_specific: int,
         hidden_units: Sequence[int],
         *,
         gate_hidden_units: Sequence[int],
-        activation: str,
-        dropout: float | Sequence[float],
         residual: bool,
         branches_start: bool,
         is_last: bool,
     ):
         super().__init__()
-        self.n_members = n_members
-        self.n_tasks = n_tasks
+        self.n_members = n_members = network.n_members
+        self.n_tasks = n_tasks = network.n_tasks
         self.n_shared = n_shared
         self.n_specific = n_specific
         groups = n_members if branches_start else n_members * n_tasks
-        expert_options: dict[str, Any] = {"activation": activation, "dropout": dropout}
         self.specific_experts = self.shared_experts = self.shared_gate = None
         if n_specific:
             per_group = n_members * n_tasks * n_specific // groups
-            self.specific_experts = BatchedMLP(
-                groups, per_group, in_features, hidden_units, **expert_options
-            )
+            self.specific_experts = network.make_mlps(groups, per_group, in_features, hidden_units)
         if n_shared:
-            self.shared_experts = BatchedMLP(
-                n_members, n_shared, in_features, hidden_units, **expert_options
-            )
+            self.shared_experts = network.make_mlps(n_members, n_shared, in_features, hidden_units)
         gate_options: dict[str, Any] = {
             "hidden_units": gate_hidden_units,
-            "activation": activation,
+            "activation": network.activation,
         }
         self.task_gates = Gates(
             groups, n_members * n_tasks, in_features, n_specific + n_shared, **gate_options

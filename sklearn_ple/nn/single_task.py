@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Unpack
 
 from torch import Tensor
 
 from .body import Body
 from .diagram import Block, size
-from .mlp import BatchedMLP
-from .towers import Towers
+from .towers import TOWER_DEFAULTS, TowerOptions
 
 
 class SingleTask(Body):
@@ -26,14 +26,9 @@ class SingleTask(Body):
         Number of outputs of each task.
     bottom_hidden_units : sequence of int, default=(64,)
         Widths of the layers of every task's bottom; empty for towers that read the features.
-    tower_hidden_units : sequence of int, default=(32,)
-        Widths of the hidden layers of every tower; empty for linear towers.
-    activation : str, default="relu"
-        A key of `ACTIVATIONS`.
-    dropout : float or sequence of float, default=0.0
-        Share of activations that are dropped in training; one for all members, or one for each.
-    n_members : int, default=1
-        Number of networks that every task has.
+    **towers : TowerOptions
+        Hidden layers of the towers, activation, dropout and number of members, as `Body` takes
+        them.
 
     Examples
     --------
@@ -52,28 +47,12 @@ class SingleTask(Body):
         n_outputs: Sequence[int],
         *,
         bottom_hidden_units: Sequence[int] = (64,),
-        tower_hidden_units: Sequence[int] = (32,),
-        activation: str = "relu",
-        dropout: float | Sequence[float] = 0.0,
-        n_members: int = 1,
+        **towers: Unpack[TowerOptions],
     ):
-        super().__init__(n_members, len(n_outputs), n_views=n_members * len(n_outputs))
-        self.bottoms = BatchedMLP(
-            self.n_views,
-            1,
-            in_features,
-            bottom_hidden_units,
-            activation=activation,
-            dropout=dropout,
-        )
-        self.towers = Towers(
-            self.bottoms.out_features,
-            n_outputs,
-            tower_hidden_units,
-            activation=activation,
-            dropout=dropout,
-            n_members=n_members,
-        )
+        n_members = towers.get("n_members", TOWER_DEFAULTS["n_members"])
+        super().__init__(n_outputs, n_views=n_members * len(n_outputs), **towers)
+        self.bottoms = self.make_mlps(self.n_views, 1, in_features, bottom_hidden_units)
+        self.towers = self.make_towers(self.bottoms.out_features)
 
     def _represent(self, inputs: Tensor) -> Tensor:
         return self.bottoms(inputs)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Unpack
 
 import torch
 from torch import Tensor, nn
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from .body import Body
 from .cross_stitch import mixed_layers, mixing, task_layers
 from .diagram import Block, size
-from .towers import Towers
+from .towers import TowerOptions
 
 
 class Sluice(Body):
@@ -36,14 +36,9 @@ class Sluice(Body):
         Number of subspaces G that each layer is split into; must divide its width.
     orthogonality : float, default=1e-3
         Factor lambda of the penalty.
-    tower_hidden_units : sequence of int, default=(32,)
-        Widths of the hidden layers of every tower; empty for linear towers.
-    activation : str, default="relu"
-        A key of `ACTIVATIONS`.
-    dropout : float or sequence of float, default=0.0
-        Share of activations that are dropped in training; one for all members, or one for each.
-    n_members : int, default=1
-        Number of independent networks.
+    **towers : TowerOptions
+        Hidden layers of the towers, activation, dropout and number of members, as `Body` takes
+        them.
 
     Attributes
     ----------
@@ -81,15 +76,10 @@ class Sluice(Body):
         hidden_units: Sequence[int] = (64, 64),
         n_subspaces: int = 2,
         orthogonality: float = 1e-3,
-        tower_hidden_units: Sequence[int] = (32,),
-        activation: str = "relu",
-        dropout: float | Sequence[float] = 0.0,
-        n_members: int = 1,
+        **towers: Unpack[TowerOptions],
     ):
-        super().__init__(n_members, len(n_outputs))
-        self.layers = task_layers(
-            n_members, self.n_tasks, in_features, hidden_units, activation, dropout
-        )
+        super().__init__(n_outputs, **towers)
+        self.layers = task_layers(self, in_features, hidden_units)
         if len(set(hidden_units)) > 1 or hidden_units[0] % n_subspaces:
             raise ValueError(
                 f"hidden_units={tuple(hidden_units)} do not suit a sluice network: its "
@@ -98,19 +88,12 @@ class Sluice(Body):
         self.n_subspaces = n_subspaces
         self.orthogonality = orthogonality
         n_parts = self.n_tasks * n_subspaces
-        self.alphas = nn.ParameterList(mixing(n_members, n_parts) for _ in hidden_units)
+        self.alphas = nn.ParameterList(mixing(self.n_members, n_parts) for _ in hidden_units)
         self.betas = None
         if len(hidden_units) > 1:
-            start = mixing(n_members, len(hidden_units))[:, -1:]
+            start = mixing(self.n_members, len(hidden_units))[:, -1:]
             self.betas = nn.Parameter(start.repeat(1, self.n_tasks, 1))
-        self.towers = Towers(
-            hidden_units[-1],
-            n_outputs,
-            tower_hidden_units,
-            activation=activation,
-            dropout=dropout,
-            n_members=n_members,
-        )
+        self.towers = self.make_towers(hidden_units[-1])
 
     def _represent(self, inputs: Tensor) -> Tensor:
         hidden, mixed = inputs, []

@@ -3,12 +3,51 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any, TypedDict
 
 import torch
 from torch import Tensor, nn
 
 from .diagram import size
 from .mlp import BatchedLinear, BatchedMLP
+
+
+class TowerOptions(TypedDict, total=False):
+    """What every network takes beside its own parameters: its towers, and what its layers share.
+
+    Attributes
+    ----------
+    tower_hidden_units : sequence of int, default=(32,)
+        Widths of the hidden layers of every tower; empty for linear towers.
+    activation : str, default="relu"
+        A key of `ACTIVATIONS`, for all hidden layers of the network.
+    dropout : float or sequence of float, default=0.0
+        Share of activations that are dropped in training, in towers and below; one for all
+        members, or one for each.
+    n_members : int, default=1
+        Number of independent networks that are evaluated together.
+
+    Examples
+    --------
+    >>> from sklearn_ple.nn import PLE, TowerOptions
+    >>> options: TowerOptions = {"tower_hidden_units": (16, 8), "n_members": 4}
+    >>> PLE(7, [1, 3], **options).towers.widths
+    [64, 64]
+    """
+
+    tower_hidden_units: Sequence[int]
+    activation: str
+    dropout: float | Sequence[float]
+    n_members: int
+
+
+#: What holds where an option is not given.
+TOWER_DEFAULTS: TowerOptions = {
+    "tower_hidden_units": (32,),
+    "activation": "relu",
+    "dropout": 0.0,
+    "n_members": 1,
+}
 
 
 class Towers(nn.Module):
@@ -86,3 +125,24 @@ class Towers(nn.Module):
         """
         hidden = self.hidden(representations).unflatten(0, (self.n_members, -1)).unbind(1)
         return torch.cat([head(h) for head, h in zip(self.heads, hidden, strict=True)], dim=-1)
+
+
+class SeparateTowers(nn.ModuleList):
+    """Towers one by one, each with a representation of its own width."""
+
+    @property
+    def widths(self) -> list[int]:
+        """Width of each task's representation."""
+        towers: Any = self
+        return [width for tower in towers for width in tower.widths]
+
+    @property
+    def n_parameters(self) -> list[int]:
+        """Number of parameters of each task's tower, in one member."""
+        towers: Any = self
+        return [n for tower in towers for n in tower.n_parameters]
+
+    def forward(self, representations: Sequence[Tensor]) -> Tensor:
+        """Map the representations to outputs of shape (n_members, n_rows, sum of n_outputs)."""
+        outputs = [tower(own) for tower, own in zip(self, representations, strict=True)]
+        return torch.cat(outputs, dim=-1)
