@@ -48,7 +48,9 @@ def public_methods(cls):
     for name, member in inspect.getmembers(cls):
         function = member.fget if isinstance(member, property) else member
         ours = (getattr(function, "__module__", None) or "").startswith("sklearn_ple")
-        if not name.startswith("_") and ours and not inspect.isclass(member):
+        # Users see the docstring of the method that it overrides, which is validated there.
+        inherits = function.__doc__ is None and inspect.getdoc(function) is not None
+        if not name.startswith("_") and ours and not inspect.isclass(member) and not inherits:
             yield name
 
 

@@ -1,10 +1,11 @@
 """The networks, in pure torch: they know nothing of missing labels, data frames or names."""
 
 from .asymmetric_sharing import AsymmetricSharing
-from .body import Body as Body
+from .body import Body
 from .chain import JointLogits
 from .cross_stitch import CrossStitch
 from .customized_sharing import CustomizedSharing
+from .diagram import Block
 from .dropout import MemberDropout
 from .embeddings import (
     CategoricalEmbedding,
@@ -12,6 +13,7 @@ from .embeddings import (
     PeriodicEmbedding,
     QuantileEmbedding,
 )
+from .gates import GateNames, Gates, mix
 from .mlp import ACTIVATIONS, BatchedLinear, BatchedMLP
 from .mmoe import MMoE
 from .ple import PLE
@@ -27,9 +29,13 @@ __all__ = [
     "AsymmetricSharing",
     "BatchedLinear",
     "BatchedMLP",
+    "Block",
+    "Body",
     "CategoricalEmbedding",
     "CrossStitch",
     "CustomizedSharing",
+    "GateNames",
+    "Gates",
     "JointLogits",
     "MMoE",
     "MemberDropout",
@@ -42,4 +48,5 @@ __all__ = [
     "TabularNetwork",
     "TowerOptions",
     "Towers",
+    "mix",
 ]

@@ -1,4 +1,6 @@
 """Asymmetric Sharing (Tang et al., RecSys 2020, figure 1b): sharing in one direction."""
+# The hooks are documented in Body.
+# ruff: noqa: D102
 
 from __future__ import annotations
 
@@ -9,7 +11,7 @@ import torch
 from torch import Tensor
 
 from .body import Body
-from .diagram import Block, size
+from .diagram import Block, Diagram, size
 from .towers import TowerOptions
 
 
@@ -64,11 +66,11 @@ class AsymmetricSharing(Body):
         width = self.bottoms.out_features
         self.towers = self.make_towers([len(read) * width for read in self.reads])
 
-    def _represent(self, inputs: Tensor) -> list[Tensor]:
+    def represent(self, inputs: Tensor) -> list[Tensor]:
         bottoms = self.bottoms(inputs).unflatten(0, (self.n_members, self.n_tasks)).unbind(1)
         return [torch.cat([bottoms[task] for task in read], dim=-1) for read in self.reads]
 
-    def _diagram(self, tasks: Sequence[str]) -> tuple[list[list[Block]], list[list[Block]]]:
+    def diagram(self, tasks: Sequence[str]) -> Diagram:
         n = size(self.bottoms.parameters(), self.n_members * self.n_tasks)
         bottoms = [Block("bottom", task, position, n) for position, task in enumerate(tasks)]
         return [bottoms], [[bottoms[task] for task in read] for read in self.reads]

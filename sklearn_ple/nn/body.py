@@ -9,13 +9,26 @@ from typing import Any, Unpack
 import torch
 from torch import Tensor, nn
 
-from .diagram import Block
+from .diagram import Block, Diagram, size
 from .mlp import BatchedMLP
 from .towers import TOWER_DEFAULTS, SeparateTowers, TowerOptions, Towers
 
 
 class Body(nn.Module, ABC):
-    """A multi-task network: a subclass says what each task's tower reads, and has ``towers``.
+    """A multi-task network: what all have in common, and what one's own is built upon.
+
+    A subclass makes its layers and its ``towers`` in ``__init__``, by `make_mlps` and
+    `make_towers`, and computes what each task's tower reads in `represent`. By three further
+    hooks it may say more of itself:
+
+    - `penalty`, which is added to the loss in training;
+    - `diagram`, what it consists of, which pictures of it show;
+    - ``gate_names``, for a network with `Gates`, their names and those of the experts that they
+      weigh, as `PLE.gate_names` returns them; ``gate_weights`` of an estimator needs it.
+
+    All members, independent networks of one shape, are evaluated together. Tensors have them on
+    the first axis: one input for each, and one representation for each task of the first member,
+    then of the second, and so on.
 
     Parameters
     ----------
@@ -26,10 +39,41 @@ class Body(nn.Module, ABC):
     **towers : TowerOptions
         ``tower_hidden_units``, ``activation``, ``dropout`` and ``n_members``, see `TowerOptions`.
 
+    Attributes
+    ----------
+    n_tasks : int
+        Number of tasks.
+    n_members : int
+        Number of independent networks.
+    activation : str
+        A key of `ACTIVATIONS`.
+
     Raises
     ------
     TypeError
         If there is an option of another name.
+
+    See Also
+    --------
+    TabularNetwork : What turns a table into the features that a body reads.
+
+    Examples
+    --------
+    A linear layer that all tasks share, below linear towers:
+
+    >>> import torch
+    >>> from sklearn_ple.nn import BatchedLinear, Body
+    >>> class LowRank(Body):
+    ...     def __init__(self, in_features, n_outputs, *, rank=4, **towers):
+    ...         super().__init__(n_outputs, **towers)
+    ...         self.shared = BatchedLinear(self.n_members, 1, in_features, rank)
+    ...         self.towers = self.make_towers(rank)
+    ...
+    ...     def represent(self, inputs):
+    ...         return self.for_each_task(self.shared(inputs))
+    >>> network = LowRank(7, [1, 3], tower_hidden_units=(), n_members=2)
+    >>> network(torch.zeros(2, 10, 7)).shape
+    torch.Size([2, 10, 4])
     """
 
     towers: Any
@@ -120,8 +164,87 @@ class Body(nn.Module, ABC):
             dropout=self.dropout,
         )
 
-    def representations(self, inputs: Tensor) -> Any:
-        """Compute what the towers read.
+    def for_each_task(self, shared: Tensor) -> Tensor:
+        """Repeat what the tasks of a member share, once for each task.
+
+        Parameters
+        ----------
+        shared : Tensor of shape (n_members, ...)
+            What each member has.
+
+        Returns
+        -------
+        Tensor of shape (n_members * n_tasks, ...)
+            The same for every task of a member.
+        """
+        return shared.repeat_interleave(self.n_tasks, dim=0)
+
+    def side_by_side(self, own: Tensor, shared: Tensor) -> Tensor:
+        """Join what tasks have of their own and what they share, along the last axis.
+
+        Parameters
+        ----------
+        own : Tensor of shape (n_members * n_tasks, n_rows, own_width)
+            What each task of a member has.
+        shared : Tensor of shape (n_members, n_rows, shared_width)
+            What each member has.
+
+        Returns
+        -------
+        Tensor of shape (n_members * n_tasks, n_rows, own_width + shared_width)
+            Both, for every task of a member.
+        """
+        return torch.cat([own, self.for_each_task(shared)], dim=-1)
+
+    @abstractmethod
+    def represent(self, inputs: Tensor) -> Tensor | list[Tensor]:
+        """Compute what the towers read: the hook that makes a network.
+
+        Parameters
+        ----------
+        inputs : Tensor of shape (n_views, n_rows, in_features)
+            The features as each member sees them.
+
+        Returns
+        -------
+        Tensor of shape (n_members * n_tasks, n_rows, width), or list of Tensor
+            One representation per member and task, the tasks of a member side by side. Where
+            towers were made of several widths, a list of one tensor of shape (n_members, n_rows,
+            width) for each task.
+        """
+
+    def diagram(self, tasks: Sequence[str]) -> Diagram:
+        """Describe what one member consists of below the towers: an optional hook.
+
+        Parameters
+        ----------
+        tasks : sequence of str
+            Names of the tasks.
+
+        Returns
+        -------
+        rows : list of list of Block
+            Rows of blocks, from the features up. By default one block, of all that is no tower.
+        read : list of list of Block
+            For each task the blocks that its tower reads; none for the features.
+        """
+        towers = set(self.towers.parameters())
+        below = [parameter for parameter in self.parameters() if parameter not in towers]
+        block = Block("body", type(self).__name__, None, size(below, self.n_members))
+        return [[block]], [[block] for _ in tasks]
+
+    def penalty(self) -> Tensor | float:
+        """Compute what is added to the loss in training: an optional hook.
+
+        Returns
+        -------
+        Tensor or float
+            The penalty, a scalar; by default 0.
+        """
+        return 0.0
+
+    def representations(self, inputs: Tensor) -> Tensor | list[Tensor]:
+        """Compute what the towers read, from inputs with or without a first axis.
 
         Parameters
         ----------
@@ -131,18 +254,13 @@ class Body(nn.Module, ABC):
         Returns
         -------
         Tensor of shape (n_members * n_tasks, n_rows, width), or list of Tensor
-            One representation per member and task; where the tasks' differ in width, a list of
-            one tensor of shape (n_members, n_rows, width) for each task.
+            What `represent` returns.
         """
         views = inputs if inputs.dim() == 3 else inputs.expand(self.n_views, *inputs.shape)
-        return self._represent(views)
+        return self.represent(views)
 
-    @abstractmethod
-    def _represent(self, inputs: Tensor) -> Any:
-        """Compute the representations from inputs with a first axis."""
-
-    def diagram(self, tasks: Sequence[str]) -> list[list[Block]]:
-        """Tell what one member consists of.
+    def blocks(self, tasks: Sequence[str]) -> list[list[Block]]:
+        """Describe what one member consists of, towers included.
 
         Parameters
         ----------
@@ -154,7 +272,7 @@ class Body(nn.Module, ABC):
         list of list of Block
             Rows of blocks, from the features up; the last one is that of the towers.
         """
-        rows, read = self._diagram(tasks)
+        rows, read = self.diagram(tasks)
         towers = [
             Block("tower", task, position, n, own)
             for position, (task, n, own) in enumerate(
@@ -162,20 +280,6 @@ class Body(nn.Module, ABC):
             )
         ]
         return [*rows, towers]
-
-    @abstractmethod
-    def _diagram(self, tasks: Sequence[str]) -> tuple[list[list[Block]], list[list[Block]]]:
-        """Give the rows below the towers, and the blocks that each task's tower reads."""
-
-    def penalty(self) -> Tensor | float:
-        """Compute what is added to the loss in training; nothing for most networks.
-
-        Returns
-        -------
-        Tensor or float
-            The penalty, a scalar.
-        """
-        return 0.0
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Compute the outputs of all tasks.
@@ -193,11 +297,3 @@ class Body(nn.Module, ABC):
         """
         outputs = self.towers(self.representations(inputs))
         return outputs if inputs.dim() == 3 else outputs.squeeze(0)
-
-    def _for_each_task(self, shared: Tensor) -> Tensor:
-        """Give every task what its member has: (n_members, ...) to (n_members * n_tasks, ...)."""
-        return shared.repeat_interleave(self.n_tasks, dim=0)
-
-    def _side_by_side(self, own: Tensor, shared: Tensor) -> Tensor:
-        """Join what tasks have of their own and what they share, along the last axis."""
-        return torch.cat([own, self._for_each_task(shared)], dim=-1)

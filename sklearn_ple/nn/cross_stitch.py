@@ -1,4 +1,6 @@
 """Cross-stitch networks (Misra, Shrivastava, Gupta, Hebert: CVPR 2016)."""
+# The hooks are documented in Body.
+# ruff: noqa: D102
 
 from __future__ import annotations
 
@@ -10,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from .body import Body
-from .diagram import Block, size
+from .diagram import Block, Diagram, size
 from .towers import TowerOptions
 
 
@@ -72,7 +74,7 @@ class CrossStitch(Body):
         )
         self.towers = self.make_towers(hidden_units[-1])
 
-    def _represent(self, inputs: Tensor) -> Tensor:
+    def represent(self, inputs: Tensor) -> Tensor:
         hidden = inputs
         for layer, stitch in zip(self.layers, self.stitches, strict=True):
             own = layer(hidden).unflatten(0, (self.n_members, self.n_tasks))
@@ -80,7 +82,7 @@ class CrossStitch(Body):
             hidden = (stitch.unsqueeze(3) * own.unsqueeze(1)).sum(dim=2).flatten(0, 1)
         return hidden
 
-    def _diagram(self, tasks: Sequence[str]) -> tuple[list[list[Block]], list[list[Block]]]:
+    def diagram(self, tasks: Sequence[str]) -> Diagram:
         rows = mixed_layers(tasks, self.layers, self.stitches, self.n_members)
         return rows, [[mixing] for mixing in rows[-1]]
 

@@ -1,4 +1,6 @@
 """Customized Sharing (Tang et al., RecSys 2020, figure 1c): separate parts without gates."""
+# The hooks are documented in Body.
+# ruff: noqa: D102
 
 from __future__ import annotations
 
@@ -8,7 +10,7 @@ from typing import Unpack
 from torch import Tensor
 
 from .body import Body
-from .diagram import Block, size
+from .diagram import Block, Diagram, size
 from .towers import TowerOptions
 
 
@@ -57,10 +59,10 @@ class CustomizedSharing(Body):
         )
         self.towers = self.make_towers(2 * self.shared_bottom.out_features)
 
-    def _represent(self, inputs: Tensor) -> Tensor:
-        return self._side_by_side(self.own_bottoms(inputs), self.shared_bottom(inputs))
+    def represent(self, inputs: Tensor) -> Tensor:
+        return self.side_by_side(self.own_bottoms(inputs), self.shared_bottom(inputs))
 
-    def _diagram(self, tasks: Sequence[str]) -> tuple[list[list[Block]], list[list[Block]]]:
+    def diagram(self, tasks: Sequence[str]) -> Diagram:
         n = size(self.shared_bottom.parameters(), self.n_members)
         own = [Block("bottom", task, position, n) for position, task in enumerate(tasks)]
         shared = Block("bottom", "shared", None, n)

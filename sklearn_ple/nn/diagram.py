@@ -1,4 +1,4 @@
-"""What a network consists of, told so that it can be drawn."""
+"""What a network consists of, described so that it can be drawn."""
 
 from __future__ import annotations
 
@@ -24,6 +24,13 @@ class Block:
         Number of its parameters.
     reads : sequence of Block, default=()
         The blocks whose outputs it reads; none for the features.
+
+    Examples
+    --------
+    >>> from sklearn_ple.nn import Block
+    >>> expert = Block("expert", "shared 1", None, n_parameters=512)
+    >>> Block("gate", "death", 0, n_parameters=8, reads=[expert])
+    Block(kind='gate', name='death', task=0, n_parameters=8)
     """
 
     kind: str
@@ -31,6 +38,10 @@ class Block:
     task: int | None
     n_parameters: int
     reads: Sequence[Block] = field(default=(), repr=False)
+
+
+#: Rows of blocks, from the features up to below the towers, and what each task's tower reads.
+Diagram = tuple[list[list[Block]], list[list[Block]]]
 
 
 def size(parameters: Iterable[Tensor], n_blocks: int) -> int:

@@ -33,7 +33,7 @@ _MOST_IN_ROW = 32
 _LONGEST = 12
 _WEIGHS = {"gate", "mixing"}
 
-#: The blocks, from the features up, as a network's ``diagram`` returns them.
+#: The blocks, from the features up, as `Body.blocks` returns them.
 Rows = Sequence[Sequence[Block]]
 #: Of each level, from the features up, and each of its gates by name, the mean weights of what the
 #: gate reads.
@@ -96,7 +96,7 @@ class Outline:
         linear = "" if module.linear is None else " and the linear path"
         return cls(
             title=f"Network of {type(estimator).__name__}",
-            rows=module.body.diagram(estimator.task_names_),
+            rows=module.body.blocks(estimator.task_names_),
             tasks=estimator.task_types_,
             n_features=estimator.n_features_in_,
             totals=[

@@ -16,6 +16,32 @@ class Gates(nn.Module):
     """Softmax gates of one shape: linear without bias, or with hidden layers before.
 
     A gate over a single expert is the constant one and has no parameters.
+
+    Parameters
+    ----------
+    n_groups : int
+        Number of distinct inputs.
+    n_gates : int
+        Number of gates in all, as many for each input.
+    in_features : int
+        Width of the input.
+    n_experts : int
+        Number of experts that each gate weighs.
+    hidden_units : sequence of int, default=()
+        Widths of every gate's hidden layers; empty for linear gates.
+    activation : str, default="relu"
+        A key of `ACTIVATIONS`, for the hidden layers.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn_ple.nn import Gates
+    >>> gates = Gates(n_groups=2, n_gates=6, in_features=7, n_experts=4)
+    >>> weights = gates(torch.zeros(2, 10, 7))
+    >>> weights.shape
+    torch.Size([6, 10, 4])
+    >>> weights[0, 0].tolist()
+    [0.25, 0.25, 0.25, 0.25]
     """
 
     def __init__(
@@ -25,8 +51,8 @@ class Gates(nn.Module):
         in_features: int,
         n_experts: int,
         *,
-        hidden_units: Sequence[int],
-        activation: str,
+        hidden_units: Sequence[int] = (),
+        activation: str = "relu",
     ):
         super().__init__()
         self.n_gates = n_gates
@@ -41,7 +67,18 @@ class Gates(nn.Module):
             self.logits = BatchedLinear(n_groups, per_group, in_features, n_experts, bias=False)
 
     def forward(self, branches: Tensor) -> Tensor:
-        """Weigh the experts; the result has shape (n_gates, n_rows, n_experts)."""
+        """Compute the experts' weights.
+
+        Parameters
+        ----------
+        branches : Tensor of shape (n_groups, n_rows, in_features)
+            One input per group.
+
+        Returns
+        -------
+        Tensor of shape (n_gates, n_rows, n_experts)
+            The weights, which sum to one; the gates of a group side by side.
+        """
         if self.logits is None:
             return branches.new_ones(self.n_gates, branches.shape[1], 1)
         hidden = branches if self.hidden is None else self.hidden(branches)
@@ -62,12 +99,38 @@ def mix(weights: Tensor, experts: Tensor) -> Tensor:
     -------
     Tensor of shape (..., n_rows, width)
         The weighted sums.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn_ple.nn import mix
+    >>> weights, experts = torch.tensor([[0.25, 0.75]]), torch.tensor([[[4.0]], [[8.0]]])
+    >>> mix(weights, experts)
+    tensor([[7.]])
     """
     return (weights.mT.unsqueeze(-1) * experts).sum(dim=-3)
 
 
 class GateNames(NamedTuple):
-    """What is what in one module of gates: a name per gate, and per gate its experts' names."""
+    """What is what in one module of gates.
+
+    Parameters
+    ----------
+    module : Gates
+        The gates.
+    gates : list of str
+        A name for each gate; a task's gate has the task's.
+    experts : list of list of str
+        For each gate the names of the experts that it weighs.
+
+    Examples
+    --------
+    >>> from sklearn_ple.nn import GateNames, Gates
+    >>> gates = Gates(n_groups=1, n_gates=2, in_features=7, n_experts=2)
+    >>> names = GateNames(gates, ["death", "weight"], [["expert 1", "expert 2"]] * 2)
+    >>> names.gates
+    ['death', 'weight']
+    """
 
     module: Gates
     gates: list[str]
@@ -99,5 +162,5 @@ def numbered(name: str, n: int) -> list[str]:
 
 
 def weights_of(batches: Sequence[Tensor], n_members: int) -> Tensor:
-    """Give the gates' weights as (n_members, n_gates, n_rows, n_experts)."""
+    """Join batches of gates' weights to a tensor (n_members, n_gates, n_rows, n_experts)."""
     return torch.cat(list(batches), dim=1).unflatten(0, (n_members, -1))

@@ -1,4 +1,6 @@
 """Multi-gate Mixture-of-Experts (Ma, Zhao, Yi, Chen, Hong, Chi: KDD 2018), also multi-level."""
+# The hooks are documented in Body.
+# ruff: noqa: D102
 
 from __future__ import annotations
 
@@ -8,7 +10,7 @@ from typing import Any, Unpack
 from torch import Tensor, nn
 
 from .body import Body
-from .diagram import Block, size
+from .diagram import Block, Diagram, size
 from .gates import GateNames, Gates, mix, numbered
 from .towers import TowerOptions
 
@@ -98,15 +100,15 @@ class MMoE(Body):
         self.gates = nn.ModuleList(gates)
         self.towers = self.make_towers(width)
 
-    def _represent(self, inputs: Tensor) -> Tensor:
+    def represent(self, inputs: Tensor) -> Tensor:
         mixed = inputs
         for experts, gates in zip(self.experts, self.gates, strict=True):
             weights = gates(inputs).unflatten(0, (self.n_members, -1))
             bank = experts(mixed).unflatten(0, (self.n_members, 1, -1))
             mixed = mix(weights, bank).flatten(0, 1)
-        return self._for_each_task(mixed) if self.shared_gate else mixed
+        return self.for_each_task(mixed) if self.shared_gate else mixed
 
-    def _diagram(self, tasks: Sequence[str]) -> tuple[list[list[Block]], list[list[Block]]]:
+    def diagram(self, tasks: Sequence[str]) -> Diagram:
         rows: list[list[Block]] = []
         read: list[list[Block]] = [[]] * self.n_experts
         levels = zip(self.experts, self.gates, self.gate_names(tasks), strict=True)

@@ -1,4 +1,6 @@
 """Progressive Layered Extraction (Tang, Liu, Zhao, Gong: RecSys 2020)."""
+# The hooks are documented in Body.
+# ruff: noqa: D102
 
 from __future__ import annotations
 
@@ -10,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from .body import Body
-from .diagram import Block, size
+from .diagram import Block, Diagram, size
 from .gates import GateNames, Gates, mix, numbered
 from .towers import TowerOptions
 
@@ -105,13 +107,13 @@ class PLE(Body):
         self.levels = nn.ModuleList(levels)
         self.towers = self.make_towers(width)
 
-    def _represent(self, inputs: Tensor) -> Tensor:
+    def represent(self, inputs: Tensor) -> Tensor:
         task_branches = shared_branch = inputs
         for level in self.levels:
             task_branches, shared_branch = level(task_branches, shared_branch)
         return task_branches
 
-    def _diagram(self, tasks: Sequence[str]) -> tuple[list[list[Block]], list[list[Block]]]:
+    def diagram(self, tasks: Sequence[str]) -> Diagram:
         rows: list[list[Block]] = []
         task_branches: list[list[Block]] = [[] for _ in tasks]
         shared_branch: list[Block] = []

@@ -1,4 +1,6 @@
 """Hard parameter sharing (Caruana, 1997): one bottom for all tasks, a tower for each."""
+# The hooks are documented in Body.
+# ruff: noqa: D102
 
 from __future__ import annotations
 
@@ -8,7 +10,7 @@ from typing import Unpack
 from torch import Tensor
 
 from .body import Body
-from .diagram import Block, size
+from .diagram import Block, Diagram, size
 from .towers import TowerOptions
 
 
@@ -53,10 +55,10 @@ class SharedBottom(Body):
         self.bottom = self.make_mlps(self.n_members, 1, in_features, bottom_hidden_units)
         self.towers = self.make_towers(self.bottom.out_features)
 
-    def _represent(self, inputs: Tensor) -> Tensor:
-        return self._for_each_task(self.bottom(inputs))
+    def represent(self, inputs: Tensor) -> Tensor:
+        return self.for_each_task(self.bottom(inputs))
 
-    def _diagram(self, tasks: Sequence[str]) -> tuple[list[list[Block]], list[list[Block]]]:
+    def diagram(self, tasks: Sequence[str]) -> Diagram:
         n = size(self.bottom.parameters(), self.n_members)
         # Without layers the towers read the features.
         bottom = [Block("bottom", "shared", None, n)] if self.bottom.layers else []

@@ -1,4 +1,6 @@
 """Every task learnt alone: as many networks as there are tasks, evaluated together."""
+# The hooks are documented in Body.
+# ruff: noqa: D102
 
 from __future__ import annotations
 
@@ -8,7 +10,7 @@ from typing import Unpack
 from torch import Tensor
 
 from .body import Body
-from .diagram import Block, size
+from .diagram import Block, Diagram, size
 from .towers import TOWER_DEFAULTS, TowerOptions
 
 
@@ -54,10 +56,10 @@ class SingleTask(Body):
         self.bottoms = self.make_mlps(self.n_views, 1, in_features, bottom_hidden_units)
         self.towers = self.make_towers(self.bottoms.out_features)
 
-    def _represent(self, inputs: Tensor) -> Tensor:
+    def represent(self, inputs: Tensor) -> Tensor:
         return self.bottoms(inputs)
 
-    def _diagram(self, tasks: Sequence[str]) -> tuple[list[list[Block]], list[list[Block]]]:
+    def diagram(self, tasks: Sequence[str]) -> Diagram:
         if not self.bottoms.layers:
             return [], [[] for _ in tasks]
         n = size(self.bottoms.parameters(), self.n_views)

@@ -1,4 +1,6 @@
 """Sluice networks (Ruder, Bingel, Augenstein, Sogaard: AAAI 2019)."""
+# The hooks are documented in Body.
+# ruff: noqa: D102
 
 from __future__ import annotations
 
@@ -10,7 +12,7 @@ from torch import Tensor, nn
 
 from .body import Body
 from .cross_stitch import mixed_layers, mixing, task_layers
-from .diagram import Block, size
+from .diagram import Block, Diagram, size
 from .towers import TowerOptions
 
 
@@ -95,7 +97,7 @@ class Sluice(Body):
             self.betas = nn.Parameter(start.repeat(1, self.n_tasks, 1))
         self.towers = self.make_towers(hidden_units[-1])
 
-    def _represent(self, inputs: Tensor) -> Tensor:
+    def represent(self, inputs: Tensor) -> Tensor:
         hidden, mixed = inputs, []
         for layer, alpha in zip(self.layers, self.alphas, strict=True):
             parts = layer(hidden).unflatten(2, (self.n_subspaces, -1)).transpose(1, 2)
@@ -110,7 +112,7 @@ class Sluice(Body):
         weights = self.betas.flatten(0, 1).T[..., None, None]
         return (weights * torch.stack(mixed)).sum(dim=0)
 
-    def _diagram(self, tasks: Sequence[str]) -> tuple[list[list[Block]], list[list[Block]]]:
+    def diagram(self, tasks: Sequence[str]) -> Diagram:
         rows = mixed_layers(tasks, self.layers, self.alphas, self.n_members)
         if self.betas is not None:
             n = size([self.betas], self.n_members * self.n_tasks)

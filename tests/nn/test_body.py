@@ -1,9 +1,22 @@
-"""What all networks have in common: their options and the towers on top."""
+"""What all networks have in common: options, towers, and hooks for networks of one's own."""
 
 import pytest
 import torch
 
-from sklearn_ple.nn import PLE, BatchedMLP, SharedBottom, TowerOptions, Towers
+from sklearn_ple.nn import (
+    PLE,
+    BatchedLinear,
+    BatchedMLP,
+    Block,
+    Body,
+    GateNames,
+    Gates,
+    SharedBottom,
+    TowerOptions,
+    Towers,
+    mix,
+)
+from sklearn_ple.nn.drawing import Outline, network_svg
 from sklearn_ple.nn.towers import TOWER_DEFAULTS, SeparateTowers
 
 OPTIONS = {
@@ -58,3 +71,89 @@ def test_mlps_have_the_networks_activation_and_dropout():
     assert isinstance(mlps.activation, torch.nn.Tanh)
     assert mlps.dropout.rates == [0.1, 0.2]
     assert mlps(torch.zeros(2, 10, 7)).shape == (2 * 3, 10, 5)
+
+
+# -- networks of one's own -----------------------------------------------------------------------
+
+
+class LowRank(Body):
+    """One linear layer for all tasks; it leaves the optional hooks alone."""
+
+    def __init__(self, in_features, n_outputs, *, rank=4, **towers):
+        super().__init__(n_outputs, **towers)
+        self.shared = BatchedLinear(self.n_members, 1, in_features, rank)
+        self.towers = self.make_towers(rank)
+
+    def represent(self, inputs):
+        return self.for_each_task(self.shared(inputs))
+
+
+class Mixture(Body):
+    """Two linear experts and a gate for each task, written with what is public alone."""
+
+    def __init__(self, in_features, n_outputs, **towers):
+        super().__init__(n_outputs, **towers)
+        self.experts = BatchedLinear(self.n_members, 2, in_features, 5)
+        n_gates = self.n_members * self.n_tasks
+        self.gates = Gates(self.n_members, n_gates, in_features, 2)
+        self.towers = self.make_towers(5)
+
+    def represent(self, inputs):
+        weights = self.gates(inputs).unflatten(0, (self.n_members, -1))
+        experts = self.experts(inputs).unflatten(0, (self.n_members, 1, -1))
+        return mix(weights, experts).flatten(0, 1)
+
+    def diagram(self, tasks):
+        n = self.experts.in_features
+        experts = [Block("expert", name, None, 5 * (n + 1)) for name in ("e", "f")]
+        gates = [Block("gate", task, k, 2 * n, experts) for k, task in enumerate(tasks)]
+        return [experts, gates], [[gate] for gate in gates]
+
+    def gate_names(self, tasks):
+        return [[GateNames(self.gates, list(tasks), [["e", "f"]] * self.n_tasks)]]
+
+
+def test_a_network_is_what_it_represents_below_towers():
+    torch.manual_seed(0)
+    network, inputs = LowRank(7, [1, 3], **OPTIONS).eval(), torch.randn(2, 10, 7)
+    shared = inputs @ network.shared.weight.mT + network.shared.bias[:, None]
+    representations = shared.repeat_interleave(2, dim=0)
+    torch.testing.assert_close(network.representations(inputs), representations)
+    torch.testing.assert_close(network(inputs), network.towers(representations))
+    assert network.penalty() == 0.0
+
+
+def test_by_default_a_network_is_one_block():
+    network = LowRank(7, [1, 3], n_members=2, tower_hidden_units=(5,))
+    body, towers = network.blocks(["a", "b"])
+    assert [(b.kind, b.name, b.task, b.n_parameters) for b in body] == [
+        ("body", "LowRank", None, 7 * 4 + 4)
+    ]
+    assert [(t.name, t.reads, t.n_parameters) for t in towers] == [
+        ("a", body, 4 * 5 + 5 + 5 + 1),
+        ("b", body, 4 * 5 + 5 + 3 * (5 + 1)),
+    ]
+
+
+@pytest.mark.parametrize(("cls", "kind"), [(LowRank, "body"), (Mixture, "expert")])
+def test_a_network_of_ones_own_is_drawn(cls, kind):
+    network = cls(7, [1, 3], n_members=2)
+    rows = network.blocks(["a", "b"])
+    n = sum(block.n_parameters for row in rows for block in row)
+    assert 2 * n == sum(parameter.numel() for parameter in network.parameters())
+    svg = network_svg(Outline("Mine", rows, {"a": "count", "b": "binary"}, 7, []))
+    assert f'data-kind="{kind}"' in svg
+
+
+def test_gates_of_a_network_of_ones_own_have_names():
+    network, inputs = Mixture(7, [1, 3], n_members=2), torch.randn(2, 10, 7)
+    ((names,),) = network.gate_names(["a", "b"])
+    assert names.module(inputs).shape == (2 * len(names.gates), 10, len(names.experts[0]))
+    assert network(inputs).shape == (2, 10, 4)
+
+
+def test_own_and_shared_parts_are_joined_member_by_member():
+    own = torch.arange(4.0)[:, None, None].expand(4, 3, 2)
+    shared = torch.arange(2.0)[:, None, None].expand(2, 3, 1)
+    joined = LowRank(7, [1, 3], n_members=2).side_by_side(own, shared)
+    assert joined[:, 0].tolist() == [[0, 0, 0], [1, 1, 0], [2, 2, 1], [3, 3, 1]]

@@ -52,13 +52,13 @@ def graph(rows):
 @pytest.mark.parametrize("n_members", [1, 3])
 def test_blocks_have_all_parameters(cls, params, n_members):
     network = make(cls, n_members, **params)
-    told = sum(block.n_parameters for row in network.diagram(TASKS) for block in row)
+    told = sum(block.n_parameters for row in network.blocks(TASKS) for block in row)
     assert told * n_members == sum(p.numel() for p in network.parameters())
 
 
 @pytest.mark.parametrize(("cls", "params"), NETWORKS)
 def test_blocks_read_blocks_below_and_the_towers_are_on_top(cls, params):
-    rows = make(cls, **params).diagram(TASKS)
+    rows = make(cls, **params).blocks(TASKS)
     below = set()
     for row in rows:
         assert len({block.kind for block in row}) == 1
@@ -73,7 +73,7 @@ def test_blocks_read_blocks_below_and_the_towers_are_on_top(cls, params):
 def test_a_task_depends_on_what_its_tower_is_told_to_read(cls, params):
     """The gradient of a task's outputs says which other tasks' own blocks it depends on."""
     network = make(cls, **params)
-    *_, towers = network.diagram(TASKS)
+    *_, towers = network.blocks(TASKS)
 
     def own_tasks(block):
         return {block.task} - {None} | {k for read in block.reads for k in own_tasks(read)}
@@ -95,7 +95,7 @@ def test_a_task_depends_on_what_its_tower_is_told_to_read(cls, params):
 
 
 def test_two_levels_of_ple_by_hand():
-    rows = make(PLE, n_levels=2, n_shared_experts=1, n_specific_experts=1).diagram(TASKS)
+    rows = make(PLE, n_levels=2, n_shared_experts=1, n_specific_experts=1).blocks(TASKS)
     own = [("expert", f"{task} 1") for task in TASKS]
     shared, shared_gate = ("expert", "shared 1"), ("gate", "shared gate")
     assert [[(b.kind, b.name) for b in row] for row in rows] == [
@@ -117,7 +117,7 @@ def test_two_levels_of_ple_by_hand():
 @pytest.mark.parametrize(("cls", "params"), [case for case in NETWORKS if case[0] in (PLE, MMoE)])
 def test_gates_and_experts_have_the_names_of_their_weights(cls, params):
     network = make(cls, **params)
-    gates = [row for row in network.diagram(TASKS) if row[0].kind == "gate"]
+    gates = [row for row in network.blocks(TASKS) if row[0].kind == "gate"]
     told = [[(gate.name, [read.name for read in gate.reads]) for gate in row] for row in gates]
     assert told == [
         [
@@ -130,13 +130,13 @@ def test_gates_and_experts_have_the_names_of_their_weights(cls, params):
 
 
 def test_one_gate_for_all_tasks_is_shared():
-    experts, gates, towers = make(MMoE, shared_gate=True).diagram(TASKS)
+    experts, gates, towers = make(MMoE, shared_gate=True).blocks(TASKS)
     assert [(gate.name, gate.task) for gate in gates] == [("all tasks", None)]
     assert all(tower.reads == gates for tower in towers)
     assert {expert.task for expert in experts} == {None}
 
 
 def test_towers_of_sluice_networks_read_a_mixture_of_all_layers():
-    rows = make(Sluice, hidden_units=(6, 6)).diagram(TASKS)
+    rows = make(Sluice, hidden_units=(6, 6)).blocks(TASKS)
     (mixture,) = rows[-1][1].reads
     assert [read.name for read in mixture.reads] == ["b 1", "b 2"]
