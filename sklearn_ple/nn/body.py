@@ -45,6 +45,8 @@ class Body(nn.Module, ABC):
         Number of tasks.
     n_members : int
         Number of independent networks.
+    n_views : int
+        Number of views of the features.
     activation : str
         A key of `ACTIVATIONS`.
 
@@ -99,6 +101,15 @@ class Body(nn.Module, ABC):
         self.dropout = options["dropout"]
         self.n_members = options["n_members"]
         self.n_views = self.n_members if n_views is None else n_views
+
+    def __getattr__(self, name: str) -> Any:
+        """Look up a parameter or layer; that there are no towers is said in so many words."""
+        if name == "towers" and name not in self._modules:
+            raise AttributeError(
+                f"{type(self).__name__} has no towers: end its __init__ by "
+                "self.towers = self.make_towers(width), with the width of what they read."
+            )
+        return super().__getattr__(name)
 
     def make_towers(self, widths: int | Sequence[int]) -> Towers | SeparateTowers:
         """Make the towers, with the network's options.
@@ -255,9 +266,32 @@ class Body(nn.Module, ABC):
         -------
         Tensor of shape (n_members * n_tasks, n_rows, width), or list of Tensor
             What `represent` returns.
+
+        Raises
+        ------
+        ValueError
+            If `represent` returns what the towers do not read.
         """
         views = inputs if inputs.dim() == 3 else inputs.expand(self.n_views, *inputs.shape)
-        return self.represent(views)
+        read = self.represent(views)
+        self._check_shapes(read, views.shape[1])
+        return read
+
+    def _check_shapes(self, read: Any, n_rows: int) -> None:
+        """Raise an error that says what the towers read, if this is not it."""
+        expected: Any
+        if isinstance(self.towers, SeparateTowers):
+            expected = [(self.n_members, n_rows, width) for width in self.towers.widths]
+            axes = "for each task (n_members, n_rows, width)"
+        else:
+            expected = (self.n_members * self.n_tasks, n_rows, self.towers.widths[0])
+            axes = "(n_members * n_tasks, n_rows, width)"
+        shapes = _shapes(read)
+        if shapes != expected:
+            raise ValueError(
+                f"{type(self).__name__}.represent returned {_described(shapes)}, but its towers "
+                f"read {_described(expected)}: {axes}."
+            )
 
     def blocks(self, tasks: Sequence[str]) -> list[list[Block]]:
         """Describe what one member consists of, towers included.
@@ -297,3 +331,17 @@ class Body(nn.Module, ABC):
         """
         outputs = self.towers(self.representations(inputs))
         return outputs if inputs.dim() == 3 else outputs.squeeze(0)
+
+
+def _shapes(read: Any) -> Any:
+    """Return the shape of a tensor or of a list of them; of anything else its type's name."""
+    if isinstance(read, Tensor):
+        return tuple(read.shape)
+    return [_shapes(own) for own in read] if isinstance(read, list) else type(read).__name__
+
+
+def _described(shapes: Any) -> str:
+    """Say what has such shapes."""
+    if isinstance(shapes, list):
+        return f"a list of shapes {shapes}"
+    return f"a tensor of shape {shapes}" if isinstance(shapes, tuple) else f"a {shapes}"

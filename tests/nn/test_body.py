@@ -157,3 +157,82 @@ def test_own_and_shared_parts_are_joined_member_by_member():
     shared = torch.arange(2.0)[:, None, None].expand(2, 3, 1)
     joined = LowRank(7, [1, 3], n_members=2).side_by_side(own, shared)
     assert joined[:, 0].tolist() == [[0, 0, 0], [1, 1, 0], [2, 2, 1], [3, 3, 1]]
+
+
+# -- errors of those networks --------------------------------------------------------------------
+
+
+class Returns(Body):
+    """A network whose representations are given."""
+
+    def __init__(self, read, widths=4, n_members=2):
+        super().__init__([1, 3], n_members=n_members)
+        self.read = read
+        self.towers = self.make_towers(widths)
+
+    def represent(self, inputs):
+        return self.read
+
+
+@pytest.mark.parametrize(
+    ("read", "came"),
+    [
+        (torch.zeros(2, 10, 4), r"a tensor of shape \(2, 10, 4\)"),
+        (torch.zeros(4, 10, 5), r"a tensor of shape \(4, 10, 5\)"),
+        (torch.zeros(4, 9, 4), r"a tensor of shape \(4, 9, 4\)"),
+        (torch.zeros(10, 4), r"a tensor of shape \(10, 4\)"),
+        ([torch.zeros(2, 10, 4)] * 2, r"a list of shapes \[\(2, 10, 4\), \(2, 10, 4\)\]"),
+        (None, "a NoneType"),
+    ],
+)
+def test_a_tensor_of_another_shape_is_an_error(read, came):
+    expected = r"its towers read a tensor of shape \(4, 10, 4\): \(n_members \* n_tasks, n_rows, w"
+    with pytest.raises(ValueError, match=f"Returns.represent returned {came}, but {expected}"):
+        Returns(read)(torch.zeros(10, 7))
+
+
+@pytest.mark.parametrize(
+    ("read", "came"),
+    [
+        (torch.zeros(4, 10, 4), r"a tensor of shape \(4, 10, 4\)"),
+        ([torch.zeros(2, 10, 4)], r"a list of shapes \[\(2, 10, 4\)\]"),
+        ([torch.zeros(2, 10, 4)] * 2, r"a list of shapes \[\(2, 10, 4\), \(2, 10, 4\)\]"),
+        ((torch.zeros(2, 10, 4), torch.zeros(2, 10, 6)), "a tuple"),
+        ([torch.zeros(2, 10, 4), None], r"a list of shapes \[\(2, 10, 4\), 'NoneType'\]"),
+    ],
+)
+def test_a_list_of_other_shapes_is_an_error(read, came):
+    expected = r"its towers read a list of shapes \[\(2, 10, 4\), \(2, 10, 6\)\]: for each task"
+    with pytest.raises(ValueError, match=f"Returns.represent returned {came}, but {expected}"):
+        Returns(read, [4, 6]).representations(torch.zeros(2, 10, 7))
+
+
+def test_right_shapes_pass():
+    assert Returns(torch.zeros(4, 10, 4))(torch.zeros(2, 10, 7)).shape == (2, 10, 4)
+    read = [torch.zeros(2, 10, 4), torch.zeros(2, 10, 6)]
+    assert Returns(read, [4, 6])(torch.zeros(2, 10, 7)).shape == (2, 10, 4)
+    empty = torch.zeros(2, 0, 4)
+    assert Returns(empty, n_members=1)(torch.zeros(0, 7)).shape == (0, 4)
+
+
+class Towerless(Body):
+    """A network that forgets its towers."""
+
+    def represent(self, inputs):
+        return self.for_each_task(inputs)
+
+
+def test_a_network_without_towers_says_how_to_make_them():
+    network = Towerless([1, 3])
+    with pytest.raises(AttributeError, match="Towerless has no towers: .* self.make_towers"):
+        network(torch.zeros(10, 7))
+    with pytest.raises(AttributeError, match="Towerless has no towers"):
+        network.blocks(["a", "b"])
+    assert not hasattr(network, "towers")
+    with pytest.raises(AttributeError, match="no attribute 'layers'"):
+        network.layers  # noqa: B018
+
+
+def test_a_network_has_to_say_what_it_represents():
+    with pytest.raises(TypeError, match="represent"):
+        Body([1, 3])
