@@ -32,7 +32,7 @@ class MMoE(Body):
         Number of outputs of each task.
     n_levels : int, default=1
         Number of levels of experts.
-    n_experts : int, default=4
+    n_experts : int, default=3
         Number of experts at each level.
     expert_hidden_units : sequence of int, default=(64,)
         Widths of the layers of every expert.
@@ -68,7 +68,7 @@ class MMoE(Body):
         n_outputs: Sequence[int],
         *,
         n_levels: int = 1,
-        n_experts: int = 4,
+        n_experts: int = 3,
         expert_hidden_units: Sequence[int] = (64,),
         gate_hidden_units: Sequence[int] = (),
         shared_gate: bool = False,

@@ -34,9 +34,9 @@ class PLE(Body):
         Number of outputs of each task.
     n_levels : int, default=1
         Number of levels of experts.
-    n_shared_experts : int, default=2
+    n_shared_experts : int, default=1
         Number of shared experts at each level. Without any, the tasks' networks are independent.
-    n_specific_experts : int, default=2
+    n_specific_experts : int, default=1
         Number of experts of each task at each level.
     expert_hidden_units : sequence of int, default=(64,)
         Widths of the layers of every expert.
@@ -73,8 +73,8 @@ class PLE(Body):
         n_outputs: Sequence[int],
         *,
         n_levels: int = 1,
-        n_shared_experts: int = 2,
-        n_specific_experts: int = 2,
+        n_shared_experts: int = 1,
+        n_specific_experts: int = 1,
         expert_hidden_units: Sequence[int] = (64,),
         gate_hidden_units: Sequence[int] = (),
         residual: bool = False,

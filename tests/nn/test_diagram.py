@@ -18,7 +18,8 @@ TASKS = ["a", "b", "c"]
 NETWORKS = [
     (PLE, {"n_levels": 3, "n_shared_experts": 2, "n_specific_experts": 3}),
     (PLE, {"n_levels": 2, "gate_hidden_units": (5,), "expert_hidden_units": (6, 4)}),
-    (PLE, {"n_levels": 2, "n_shared_experts": 0}),
+    (PLE, {"n_levels": 2, "n_shared_experts": 0, "n_specific_experts": 2}),
+    (PLE, {"n_levels": 2, "n_shared_experts": 2, "n_specific_experts": 0}),
     (PLE, {"n_levels": 2, "n_specific_experts": 0}),
     (MMoE, {"n_levels": 3, "n_experts": 2}),
     (MMoE, {"shared_gate": True, "gate_hidden_units": (5,)}),

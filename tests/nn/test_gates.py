@@ -72,7 +72,7 @@ def test_names_of_mmoe(options, expected):
 @pytest.mark.parametrize(
     "make",
     [
-        lambda n: PLE(3, [1, 2], n_levels=2, n_members=n),
+        lambda n: PLE(3, [1, 2], n_levels=2, n_specific_experts=2, n_members=n),
         lambda n: MMoE(3, [1, 2], n_levels=2, n_members=n),
         lambda n: MMoE(3, [1, 2], shared_gate=True, n_members=n),
         lambda n: MMoE(3, [1, 2], n_experts=1, n_members=n),

@@ -1,9 +1,12 @@
 """The networks beside PLE against loops over rows, members and tasks of their equations."""
 
+import inspect
+
 import numpy as np
 import pytest
 import torch
 
+import sklearn_ple
 from sklearn_ple.nn import (
     PLE,
     AsymmetricSharing,
@@ -525,3 +528,11 @@ def test_dropout_acts_in_training_only(cls):
     assert (network(inputs) - network(inputs)).abs().max() > 1e-3
     network.eval()
     assert torch.equal(network(inputs), network(inputs))
+
+
+@pytest.mark.parametrize("cls", sorted({cls for cls, _, _ in NETWORKS.values()} | {PLE}, key=str))
+def test_defaults_are_those_of_the_estimator(cls):
+    estimator = getattr(sklearn_ple, f"{cls.__name__}ClassifierRegressor")
+    parameters = inspect.signature(cls).parameters.values()
+    defaults = {p.name: p.default for p in parameters if p.default is not p.empty}
+    assert defaults == {name: getattr(estimator, name) for name in defaults}

@@ -492,7 +492,14 @@ def test_dropout_never_touches_the_gates():
 @pytest.mark.parametrize("units", [(256, 128), (512,)])
 def test_wide_experts_equal_separate_torch_modules(units):
     torch.manual_seed(0)
-    network = PLE(6, [1, 1], expert_hidden_units=units, tower_hidden_units=()).double()
+    network = PLE(
+        6,
+        [1, 1],
+        n_shared_experts=2,
+        n_specific_experts=2,
+        expert_hidden_units=units,
+        tower_hidden_units=(),
+    ).double()
     inputs = draw(300, 6)
     assert inputs.shape[0] * max(units) > mlp._BATCHED_LIMIT
     level = network.levels[0]
