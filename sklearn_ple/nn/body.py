@@ -19,7 +19,7 @@ class Body(nn.Module, ABC):
 
     A subclass makes its layers and its ``towers`` in ``__init__``, by `make_mlps` and
     `make_towers`, and computes what each task's tower reads in `represent`. By three further
-    hooks it may say more of itself:
+    hooks it may describe more of itself:
 
     - `penalty`, which is added to the loss in training;
     - `diagram`, what it consists of, which pictures of it show;
@@ -103,7 +103,7 @@ class Body(nn.Module, ABC):
         self.n_views = self.n_members if n_views is None else n_views
 
     def __getattr__(self, name: str) -> Any:
-        """Look up a parameter or layer; that there are no towers is said in so many words."""
+        """Look up a parameter or layer, with an error of its own where towers are missing."""
         if name == "towers" and name not in self._modules:
             raise AttributeError(
                 f"{type(self).__name__} has no towers: end its __init__ by "
@@ -278,7 +278,7 @@ class Body(nn.Module, ABC):
         return read
 
     def _check_shapes(self, read: Any, n_rows: int) -> None:
-        """Raise an error that says what the towers read, if this is not it."""
+        """Raise an error if this is not what the towers read."""
         expected: Any
         if isinstance(self.towers, SeparateTowers):
             expected = [(self.n_members, n_rows, width) for width in self.towers.widths]
@@ -341,7 +341,7 @@ def _shapes(read: Any) -> Any:
 
 
 def _described(shapes: Any) -> str:
-    """Say what has such shapes."""
+    """Describe what has such shapes."""
     if isinstance(shapes, list):
         return f"a list of shapes {shapes}"
     return f"a tensor of shape {shapes}" if isinstance(shapes, tuple) else f"a {shapes}"

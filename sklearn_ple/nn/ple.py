@@ -240,7 +240,7 @@ class ExtractionLevel(nn.Module):
     def diagram(
         self, tasks: Sequence[str], task_branches: list[list[Block]], shared_branch: list[Block]
     ) -> tuple[list[Block], list[Block]]:
-        """Tell of the experts and the gates, given the blocks that the branches read."""
+        """Describe the experts and the gates, given the blocks that the branches read."""
         n_members, n_tasks = self.n_members, self.n_tasks
         own: list[list[Block]] = [[] for _ in tasks]
         shared: list[Block] = []

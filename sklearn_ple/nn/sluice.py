@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from .body import Body
-from .cross_stitch import mixed_layers, mixing, task_layers
 from .diagram import Block, Diagram, size
+from .mixing import mixed_layers, mixing_start, task_layers
 from .towers import TowerOptions
 
 
@@ -90,10 +90,10 @@ class Sluice(Body):
         self.n_subspaces = n_subspaces
         self.orthogonality = orthogonality
         n_parts = self.n_tasks * n_subspaces
-        self.alphas = nn.ParameterList(mixing(self.n_members, n_parts) for _ in hidden_units)
+        self.alphas = nn.ParameterList(mixing_start(self.n_members, n_parts) for _ in hidden_units)
         self.betas = None
         if len(hidden_units) > 1:
-            start = mixing(self.n_members, len(hidden_units))[:, -1:]
+            start = mixing_start(self.n_members, len(hidden_units))[:, -1:]
             self.betas = nn.Parameter(start.repeat(1, self.n_tasks, 1))
         self.towers = self.make_towers(hidden_units[-1])
 

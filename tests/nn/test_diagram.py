@@ -1,4 +1,4 @@
-"""What networks tell of themselves, against torch's own count and equations written out."""
+"""How networks describe themselves, against torch's own count and equations written out."""
 
 import pytest
 import torch
@@ -53,8 +53,8 @@ def graph(rows):
 @pytest.mark.parametrize("n_members", [1, 3])
 def test_blocks_have_all_parameters(cls, params, n_members):
     network = make(cls, n_members, **params)
-    told = sum(block.n_parameters for row in network.blocks(TASKS) for block in row)
-    assert told * n_members == sum(p.numel() for p in network.parameters())
+    described = sum(block.n_parameters for row in network.blocks(TASKS) for block in row)
+    assert described * n_members == sum(p.numel() for p in network.parameters())
 
 
 @pytest.mark.parametrize(("cls", "params"), NETWORKS)
@@ -71,7 +71,7 @@ def test_blocks_read_blocks_below_and_the_towers_are_on_top(cls, params):
 
 
 @pytest.mark.parametrize(("cls", "params"), NETWORKS)
-def test_a_task_depends_on_what_its_tower_is_told_to_read(cls, params):
+def test_a_task_depends_on_what_its_tower_is_said_to_read(cls, params):
     """The gradient of a task's outputs says which other tasks' own blocks it depends on."""
     network = make(cls, **params)
     *_, towers = network.blocks(TASKS)
@@ -119,8 +119,10 @@ def test_two_levels_of_ple_by_hand():
 def test_gates_and_experts_have_the_names_of_their_weights(cls, params):
     network = make(cls, **params)
     gates = [row for row in network.blocks(TASKS) if row[0].kind == "gate"]
-    told = [[(gate.name, [read.name for read in gate.reads]) for gate in row] for row in gates]
-    assert told == [
+    described = [
+        [(gate.name, [read.name for read in gate.reads]) for gate in row] for row in gates
+    ]
+    assert described == [
         [
             (gate, experts)
             for names in level

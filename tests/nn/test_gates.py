@@ -11,7 +11,7 @@ TASKS = ["a", "b"]
 
 
 def named(network):
-    """Give the experts' names by the gate's, level by level."""
+    """Return the experts' names by the gate's, level by level."""
     return [
         {gate: own for part in level for gate, own in zip(part.gates, part.experts, strict=True)}
         for level in network.gate_names(TASKS)

@@ -22,7 +22,7 @@ def assert_close(actual, expected):
 
 
 def single(layer, index):
-    """Give one of the layers as a torch.nn.Linear of its own."""
+    """Return one of the layers as a torch.nn.Linear of its own."""
     alone = nn.Linear(layer.in_features, layer.out_features, bias=layer.bias is not None).double()
     with torch.no_grad():
         alone.weight.copy_(layer.weight[index])

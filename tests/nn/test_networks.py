@@ -231,7 +231,7 @@ every_network = pytest.mark.parametrize(
 
 
 def make(cls, options, seed=0, **changes):
-    """Give a network in float64, none of its numbers at a start that is special."""
+    """Return a network in float64, none of its numbers at a start that is special."""
     torch.manual_seed(seed)
     network = cls(IN_FEATURES, **(DEFAULTS | options | changes)).double()
     with torch.no_grad():
@@ -346,7 +346,7 @@ def test_parts_start_from_numbers_of_their_own(cls, naive, options):
 
 
 def tasks_reached(network, task):
-    """Tell which tasks' bottoms or layers task k's outputs depend on; of one member."""
+    """Return which tasks' bottoms or layers task k's outputs depend on; of one member."""
     ends = np.cumsum(DEFAULTS["n_outputs"])
     outputs = network(draw(6, IN_FEATURES))
     own = outputs[:, ends[task] - DEFAULTS["n_outputs"][task] : ends[task]]

@@ -56,7 +56,7 @@ NETWORKS = {
 
 
 def make(seed=0, **changes):
-    """Give a network in float64 with its options."""
+    """Return a network in float64 with its options."""
     options = {**DEFAULTS, **changes}
     torch.manual_seed(seed)
     return PLE(**options).double(), options
@@ -303,7 +303,7 @@ def test_a_tasks_experts_start_apart_in_every_level():
 
 
 def gate_outputs(network, inputs):
-    """Run the network; give the output of every level's task gates and shared gate."""
+    """Run the network; return the output of every level's task gates and shared gate."""
     found = {}
     hooks = []
     for j, level in enumerate(network.levels):

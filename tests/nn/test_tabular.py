@@ -14,7 +14,7 @@ from sklearn_ple.nn.tabular import smooth_clip
 
 
 class Echo(nn.Module):
-    """A body that gives back what it reads."""
+    """A body that returns what it reads."""
 
     def __init__(self, width):
         super().__init__()

@@ -1,0 +1,52 @@
+"""Layers of every task's own, and linear mixings of the tasks' activations between them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+
+from .body import Body
+from .diagram import Block, size
+
+
+def task_layers(network: Body, in_features: int, hidden_units: Sequence[int]) -> nn.ModuleList:
+    """Make the layers of every task's own part, each evaluated for all tasks together.
+
+    The first one reads (n_members, n_rows, in_features), the others an input per member and task.
+    """
+    if not hidden_units:
+        raise ValueError("hidden_units is empty: there would be no layer to share.")
+    n_members, n_tasks = network.n_members, network.n_tasks
+    layers = []
+    for depth, (n_in, n_out) in enumerate(pairwise([in_features, *hidden_units])):
+        groups, per_group = (n_members * n_tasks, 1) if depth else (n_members, n_tasks)
+        layers.append(network.make_mlps(groups, per_group, n_in, (n_out,)))
+    return nn.ModuleList(layers)
+
+
+def mixing_start(n_members: int, n: int) -> Tensor:
+    """Return the matrices that mixings start from: .9 of one's own, .1 of all others together."""
+    if n == 1:
+        return torch.ones(n_members, 1, 1)
+    matrix = torch.full((n, n), 0.1 / (n - 1)).fill_diagonal_(0.9)
+    return matrix.repeat(n_members, 1, 1)
+
+
+def mixed_layers(
+    tasks: Sequence[str], layers: Iterable[nn.Module], mixings: Iterable[Tensor], n_members: int
+) -> list[list[Block]]:
+    """Describe tasks' layers, a row of each, and the mixings after them, which read them all."""
+    rows: list[list[Block]] = []
+    read: list[list[Block]] = [[] for _ in tasks]
+    n_blocks = n_members * len(tasks)
+    for depth, (layer, mixing) in enumerate(zip(layers, mixings, strict=True), start=1):
+        n = size(layer.parameters(), n_blocks)
+        own = [Block("layer", f"{task} {depth}", k, n, read[k]) for k, task in enumerate(tasks)]
+        n = size([mixing], n_blocks)
+        mixed = [Block("mixing", f"{task} {depth}", k, n, own) for k, task in enumerate(tasks)]
+        rows += [own, mixed]
+        read = [[block] for block in mixed]
+    return rows
