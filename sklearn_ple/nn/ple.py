@@ -43,11 +43,18 @@ class PLE(Body):
     gate_hidden_units : sequence of int, default=()
         Widths of hidden layers of every gate; empty for the paper's linear gates.
     residual : bool, default=False
-        Whether a branch's input is added to its output, at the levels where both are as wide.
+        Whether a branch's input is added to its output, at the levels where both are as wide:
+        the second one and those above, the first one if the experts are as wide as the features.
         The paper has no such connections.
     **towers : TowerOptions
         Hidden layers of the towers, activation, dropout and number of members, as `Body` takes
         them.
+
+    Raises
+    ------
+    ValueError
+        If a level would have no expert, or an expert no layer; if ``residual`` would have no
+        effect.
 
     References
     ----------
@@ -88,6 +95,13 @@ class PLE(Body):
         if not expert_hidden_units:
             raise ValueError("expert_hidden_units is empty: an expert needs a layer.")
         width = in_features
+        if residual and n_levels == 1 and width != expert_hidden_units[-1]:
+            raise ValueError(
+                f"residual=True has no effect: the only level reads {in_features} features and "
+                f"its experts put out {expert_hidden_units[-1]} numbers, so they can't be added. "
+                "Take n_levels=2 or more, as upper levels read what is as wide as they put out; "
+                f"or end expert_hidden_units by {in_features}; or leave residual out."
+            )
         levels = []
         for level in range(n_levels):
             levels.append(

@@ -458,16 +458,29 @@ def test_representations_are_what_the_towers_read():
     assert_close(network.towers(representations)[0], network(inputs))
 
 
-def test_residual_changes_nothing_where_widths_differ():
-    plain, _ = make(residual=False)
-    residual, _ = make(residual=True)
-    inputs = draw(6, 4)
-    assert_close(residual(inputs), plain(inputs))
+def test_residual_adds_the_features_to_what_is_as_wide():
     plain, _ = make(residual=False, in_features=3)
     residual, _ = make(residual=True, in_features=3)
     inputs = draw(6, 3)
     difference = residual.representations(inputs) - plain.representations(inputs)
     assert_close(difference, inputs.expand(3, 6, 3))
+
+
+def test_residual_adds_nothing_to_a_first_level_of_another_width():
+    plain, _ = make(residual=False, n_levels=2)
+    residual, _ = make(residual=True, n_levels=2)
+    assert [level.residual for level in residual.levels] == [False, True]
+    branches = draw(6, 4)[None]
+    for outputs, expected in zip(
+        residual.levels[0](branches, branches), plain.levels[0](branches, branches), strict=True
+    ):
+        assert_close(outputs, expected)
+
+
+def test_residual_without_any_effect_is_an_error():
+    message = "residual=True has no effect: .* reads 4 features .* put out 3 numbers.* n_levels=2"
+    with pytest.raises(ValueError, match=message):
+        make(residual=True, expert_hidden_units=(4, 3))
 
 
 def test_dropout_acts_in_training_only():
