@@ -3,11 +3,11 @@
 from .encoder import Encoded, TableEncoder
 from .features import read_features
 from .frames import is_polars, to_pandas
-from .labels import Labels, TargetForm, read_targets
+from .labels import Labels, TargetForm, as_frame, read_targets
 from .numeric import NUMERIC_EMBEDDINGS, EmbeddingMaker
 from .table import Table
 from .targets import TargetEncoder
-from .weights import label_weights, weigh
+from .weights import label_weights, read_weights, weigh
 
 __all__ = [
     "NUMERIC_EMBEDDINGS",
@@ -18,10 +18,12 @@ __all__ = [
     "TableEncoder",
     "TargetEncoder",
     "TargetForm",
+    "as_frame",
     "is_polars",
     "label_weights",
     "read_features",
     "read_targets",
+    "read_weights",
     "to_pandas",
     "weigh",
 ]

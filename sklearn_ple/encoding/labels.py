@@ -13,10 +13,10 @@ from pandas.api import types
 from scipy import sparse
 
 from ..tasks import Task
-from .frames import is_polars, polars_to_pandas
+from .frames import is_polars, to_pandas
 
-# More distinct whole numbers than this are taken as a quantity, not as classes.
-_MAX_INTEGER_CLASSES = 20
+#: More distinct whole numbers than this are taken as a quantity, not as classes.
+MAX_INTEGER_CLASSES = 20
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ class Labels:
                     "classifier needs classes. Use PLERegressor or PLEClassifierRegressor."
                 )
             return "regression"
-        if family == "class" or len(classes) <= _MAX_INTEGER_CLASSES:
+        if family == "class" or len(classes) <= MAX_INTEGER_CLASSES:
             return class_kind
         warnings.warn(
             f"Target {self.name!r} holds {len(classes)} distinct whole numbers and is taken as a "
@@ -136,9 +136,9 @@ class TargetForm:
     names : list of str
         The tasks' names.
     columns : list
-        The columns' own names.
+        The columns' own names; none where there are no data frames or series.
     dtypes : list
-        The columns' dtypes.
+        The columns' dtypes; none likewise.
     """
 
     library: str
@@ -146,6 +146,16 @@ class TargetForm:
     names: list[str]
     columns: list[Any]
     dtypes: list[Any]
+
+    @classmethod
+    def of(cls, y: Any, names: list[str]) -> TargetForm:
+        """Read the form of a y whose tasks have these names."""
+        if is_polars(y) or isinstance(y, (pd.DataFrame, pd.Series)):
+            library = "polars" if is_polars(y) else "pandas"
+            if len(y.shape) == 1:
+                return cls(library, 1, names, [y.name], [y.dtype])
+            return cls(library, 2, names, list(y.columns), list(y.dtypes))
+        return cls("numpy", np.ndim(y), names, [], [])
 
     def assemble(
         self, tasks: Sequence[Task], predictions: Sequence[np.ndarray], index: pd.Index | None
@@ -200,39 +210,52 @@ def _keeps(dtype: Any, is_float: bool, task: Task) -> bool:
 
 
 def read_targets(y: Any) -> tuple[list[Labels], TargetForm]:
-    """Read y of any form: one `Labels` a column, and the form to give predictions back in."""
+    """Read y of any form: one `Labels` a column, and the form to return predictions in."""
     if y is None:
         raise ValueError("This estimator requires y to be passed, but the target y is None.")
     if sparse.issparse(y):
         raise TypeError("Sparse y is not supported: pass a dense array or a data frame.")
-    if is_polars(y):
-        library, table, source = "polars", polars_to_pandas(y), y
-    elif isinstance(y, (pd.DataFrame, pd.Series)):
-        library, table, source = "pandas", y, y
-    else:
-        table = source = _array_to_pandas(y)
-        library = "numpy"
-    if table.ndim == 1:
-        columns, dtypes, series = [table.name], [source.dtype], [table]
-        names = ["y" if table.name is None else str(table.name)]
-    else:
-        columns, dtypes = list(table.columns), list(source.dtypes)
-        series = [table.iloc[:, position] for position in range(table.shape[1])]
-        names = [f"y{c}" if isinstance(c, int) else str(c) for c in columns]
+    frame = as_frame(y)
+    names = list(frame.columns)
     if not names:
         raise ValueError("y has no column: there is nothing to learn.")
     if len(set(names)) < len(names):
         raise ValueError(f"The columns of y are not unique, {names}: rename them.")
-    labels = [Labels.read(name, column) for name, column in zip(names, series, strict=True)]
-    return labels, TargetForm(library, table.ndim, names, columns, dtypes)
+    return [Labels.read(name, column) for name, column in frame.items()], TargetForm.of(y, names)
 
 
-def _array_to_pandas(y: Any) -> pd.DataFrame | pd.Series:
+def as_frame(y: Any, input_name: str = "y") -> pd.DataFrame:
+    """Turn labels of any form into a frame whose columns are named as the tasks.
+
+    Parameters
+    ----------
+    y : array-like, Series or DataFrame of shape (n_rows,) or (n_rows, n_tasks)
+        The labels, or predicted ones.
+    input_name : str, default="y"
+        What the caller calls them, for messages.
+
+    Returns
+    -------
+    DataFrame of shape (n_rows, n_tasks)
+        Columns keep their names, as strings. Without a name, a single one is "y", and of several
+        they are "y0", "y1" and so on.
+    """
+    table = _as_pandas(y, input_name)
+    if table.ndim == 1:
+        return table.to_frame("y" if table.name is None else str(table.name))
+    names = [f"y{c}" if isinstance(c, int) else str(c) for c in table.columns]
+    return table.set_axis(names, axis=1)
+
+
+def _as_pandas(y: Any, input_name: str) -> pd.DataFrame | pd.Series:
+    y = to_pandas(y)
+    if isinstance(y, (pd.DataFrame, pd.Series)):
+        return y
     # Lists may mix numbers and strings, which numpy would turn into strings all.
     array = np.asarray(y, dtype=object) if isinstance(y, (list, tuple)) else np.asarray(y)
     if array.ndim not in (1, 2):
         raise ValueError(
-            f"y should be a 1d array or a 2d array of shape (n_samples, n_tasks), got an array of "
-            f"shape {array.shape} instead."
+            f"{input_name} should be a 1d array or a 2d array of shape (n_samples, n_tasks), got "
+            f"an array of shape {array.shape} instead."
         )
     return pd.Series(array) if array.ndim == 1 else pd.DataFrame(array)

@@ -30,23 +30,43 @@ def label_weights(sample_weight: Any, labels: Sequence[Any]) -> np.ndarray:
     mask = np.column_stack([column.mask for column in labels]).astype(np.float64)
     if sample_weight is None:
         return mask
+    weights = read_weights(sample_weight, *mask.shape)
+    if not weights.any():
+        raise ValueError("All of sample_weight is zero: at least one weight must be greater.")
+    return mask * weights
+
+
+def read_weights(sample_weight: Any, n_rows: int, n_tasks: int) -> np.ndarray:
+    """Check the sample weights of rows or of labels.
+
+    Parameters
+    ----------
+    sample_weight : array-like of shape (n_rows,) or (n_rows, n_tasks)
+        Weights of rows, or of labels.
+    n_rows, n_tasks : int
+        How many there are.
+
+    Returns
+    -------
+    ndarray of shape (n_rows, n_tasks)
+        The weights of all labels, also of those that are missing; not to be written to.
+    """
     weights = check_array(
         sample_weight, ensure_2d=False, dtype=np.float64, input_name="sample_weight"
     )
-    if weights.shape not in (mask.shape[:1], mask.shape):
+    of_rows, of_labels = (n_rows,), (n_rows, n_tasks)
+    if weights.shape not in (of_rows, of_labels):
         raise ValueError(
-            f"sample_weight has shape {weights.shape}; it must be {mask.shape[:1]}, a weight a "
-            f"row, or {mask.shape}, a weight a label."
+            f"sample_weight has shape {weights.shape}; it must be {of_rows}, a weight a row, or "
+            f"{of_labels}, a weight a label."
         )
     if weights.min(initial=0.0) < 0:
         raise ValueError("Negative values in data passed to `sample_weight`: weigh by 0 or more.")
-    if not weights.any():
-        raise ValueError("All of sample_weight is zero: at least one weight must be greater.")
-    return mask * (weights if weights.ndim == 2 else weights[:, None])
+    return np.broadcast_to(weights if weights.ndim == 2 else weights[:, None], of_labels)
 
 
 def weigh(labels: Sequence[Any], sample_weight: Any) -> tuple[list[Any], np.ndarray]:
-    """Give the labels that have a weight, and the weights of all as `label_weights` does."""
+    """Return the labels that have a weight, and the weights of all as `label_weights` does."""
     weights = label_weights(sample_weight, labels)
     return [column.drop(w == 0) for column, w in zip(labels, weights.T, strict=True)], weights
 

@@ -9,7 +9,8 @@ import pandas as pd
 from sklearn.utils import check_array, check_consistent_length
 
 from .._sklearn import _check_sample_weight
-from .views import as_table, plain_array
+from ..encoding import as_frame
+from .views import plain_array
 
 
 def expected_calibration_error(
@@ -95,7 +96,7 @@ def expected_calibration_error(
 
 
 def _column(y_true: Any) -> pd.Series:
-    table = as_table(y_true)
+    table = as_frame(y_true, "y_true")
     if table.shape[1] > 1:
         raise ValueError(f"y_true has {table.shape[1]} columns: give the labels of one task.")
     return table.iloc[:, 0]

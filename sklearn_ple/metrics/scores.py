@@ -12,9 +12,9 @@ import numpy as np
 from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.metrics import d2_tweedie_score, get_scorer, make_scorer, roc_auc_score
 from sklearn.preprocessing import label_binarize
-from sklearn.utils import check_array
 
 from .._sklearn import _BaseScorer, _check_response_method
+from ..encoding import read_weights
 from .views import ScoredTask, plain_array, scored_tasks
 
 
@@ -94,7 +94,7 @@ def multitask_scores(
     if not isinstance(metrics, Mapping):
         metrics = {task.name: metrics for task in tasks}
     check_task_names("metrics", metrics, [task.name for task in tasks])
-    weights = _read_weights(sample_weight, tasks)
+    weights = _weights_of(tasks, sample_weight)
     return {
         task.name: score_task(task, metrics.get(task.name), weight)
         for task, weight in zip(tasks, weights, strict=True)
@@ -193,29 +193,17 @@ def score_one_task(
     """Score one task among those of an estimator; see `multitask_scores`."""
     tasks = scored_tasks(estimator, X, y)
     check_task_names("task_scorer", [task], [scored.name for scored in tasks])
-    weights = _read_weights(sample_weight, tasks)
+    weights = _weights_of(tasks, sample_weight)
     pairs = zip(tasks, weights, strict=True)
     ((scored, weight),) = (pair for pair in pairs if pair[0].name == task)
     return score_task(scored, metric, weight)
 
 
-def _read_weights(sample_weight: Any, tasks: list[ScoredTask]) -> list[np.ndarray | None]:
+def _weights_of(tasks: list[ScoredTask], sample_weight: Any) -> list[np.ndarray | None]:
     """Return the weights of every task's rows, None where there are none."""
     if sample_weight is None:
         return [None] * len(tasks)
-    weights = check_array(
-        sample_weight, ensure_2d=False, dtype=np.float64, input_name="sample_weight"
-    )
-    of_rows = (len(tasks[0].labels),)
-    of_labels = (*of_rows, len(tasks))
-    if weights.shape not in (of_rows, of_labels):
-        raise ValueError(
-            f"sample_weight has shape {weights.shape}; it must be {of_rows}, a weight a row, or "
-            f"{of_labels}, a weight a label."
-        )
-    if weights.min() < 0:
-        raise ValueError("sample_weight holds negative values: weigh by 0 or more.")
-    return list(weights.T) if weights.ndim == 2 else [weights] * len(tasks)
+    return list(read_weights(sample_weight, len(tasks[0].labels), len(tasks)).T)
 
 
 # -- one task -------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from sklearn.utils import check_consistent_length
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from ..encoding import to_pandas
+from ..encoding import as_frame
 from ..predictions import tasks_of, view_task
 
 #: A function that returns, for all rows, the array of every task.
@@ -86,7 +86,7 @@ class ScoredTask:
 
 def scored_tasks(estimator_or_y_pred: Any, X: Any, y: Any) -> list[ScoredTask]:
     """Return every task by itself, from an estimator or predictions; see `multitask_scores`."""
-    table = as_table(y)
+    table = as_frame(y)
     if hasattr(estimator_or_y_pred, "predict"):
         return _tasks_of_estimator(estimator_or_y_pred, X, table, hasattr(y, "columns"))
     return _tasks_of_predictions(estimator_or_y_pred, table)
@@ -95,23 +95,6 @@ def scored_tasks(estimator_or_y_pred: Any, X: Any, y: Any) -> list[ScoredTask]:
 def plain_array(labels: pd.Series) -> np.ndarray:
     """Turn labels of any dtype, none missing, into an array of bool, int, float or str."""
     return np.array(labels.tolist())
-
-
-def as_table(y: Any) -> pd.DataFrame:
-    """Return y of any form as a frame whose columns are named as the estimators name tasks."""
-    y = to_pandas(y)
-    if not isinstance(y, (pd.DataFrame, pd.Series)):
-        # Lists may mix numbers and strings, which numpy would turn into strings all.
-        array = np.asarray(y, dtype=object) if isinstance(y, (list, tuple)) else np.asarray(y)
-        if array.ndim not in (1, 2):
-            raise ValueError(
-                "Labels should have the shape (n_samples,) or (n_samples, n_tasks), but theirs "
-                f"is {array.shape}."
-            )
-        y = pd.Series(array) if array.ndim == 1 else pd.DataFrame(array)
-    if isinstance(y, pd.Series):
-        return y.to_frame("y" if y.name is None else str(y.name))
-    return y.set_axis([f"y{c}" if isinstance(c, int) else str(c) for c in y.columns], axis=1)
 
 
 def _tasks_of_estimator(estimator: Any, X: Any, y: pd.DataFrame, named: bool) -> list[ScoredTask]:
@@ -131,7 +114,7 @@ def _tasks_of_estimator(estimator: Any, X: Any, y: pd.DataFrame, named: bool) ->
     def respond(method: str) -> list[Any]:
         response = getattr(estimator, method)(X)
         if method == "predict":
-            table = as_table(response)
+            table = as_frame(response)
             return [plain_array(table.iloc[:, k]) for k in range(len(names))]
         return response if isinstance(response, list) else [response]
 
@@ -152,7 +135,7 @@ def _tasks_of_predictions(y_pred: Any, y: pd.DataFrame) -> list[ScoredTask]:
     elif y.shape[1] == 1 and np.ndim(y_pred) == 2 and np.shape(y_pred)[1] > 1:
         parts = [np.asarray(y_pred)]
     else:
-        table = as_table(y_pred)
+        table = as_frame(y_pred, "y_pred")
         parts = [table.iloc[:, position] for position in range(table.shape[1])]
     if len(parts) != y.shape[1]:
         raise ValueError(

@@ -13,8 +13,7 @@ from sklearn.model_selection import cross_validate
 from sklearn.utils import indexable
 
 from .._sklearn import _num_samples, _safe_indexing
-from ..encoding import is_polars
-from ..metrics.views import as_table
+from ..encoding import as_frame, is_polars
 from .split import MultiTaskKFold
 
 _METHODS = ["predict", "predict_proba", "decision_function"]
@@ -143,7 +142,7 @@ def cross_val_predict(
     joined = [
         _join_task(name, task_parts, task_classes, method)
         for name, task_parts, task_classes in zip(
-            as_table(y).columns,
+            as_frame(y).columns,
             zip(*parts, strict=True),
             zip(*classes, strict=True),
             strict=True,

@@ -12,10 +12,7 @@ from pandas.api import types
 from scipy import sparse
 from sklearn.utils import check_array
 
-from ..metrics.views import as_table
-
-# As for task_types="auto": more distinct whole numbers than this are a quantity.
-_MAX_INTEGER_CLASSES = 20
+from ..encoding import MAX_INTEGER_CLASSES, as_frame
 
 
 @dataclass(frozen=True)
@@ -45,7 +42,8 @@ class Strata:
         if types.is_numeric_dtype(observed) and not types.is_bool_dtype(observed):
             numbers = observed.to_numpy(dtype=np.float64)
             whole = np.array_equal(numbers, np.round(numbers))
-            if not whole or len(np.unique(numbers)) > _MAX_INTEGER_CLASSES:
+            # As for task_types="auto".
+            if not whole or len(np.unique(numbers)) > MAX_INTEGER_CLASSES:
                 # Smaller bins would be as pressing as rare classes.
                 n_bins = max(min(n_bins, int(len(numbers) * least_share / 2)), 1)
                 levels = np.arange(1, n_bins) / n_bins
@@ -85,7 +83,7 @@ def stratify(
     if y is None:
         raise ValueError(f"y is None, but it takes labels to balance {parts}: pass y.")
     sizes = np.asarray(sizes)
-    table = as_table(y)
+    table = as_frame(y)
     least_share = sizes.min() / len(table)
     tasks = [
         Strata.read(name, table.iloc[:, position], n_bins, least_share)

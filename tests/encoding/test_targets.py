@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import sparse
 
-from sklearn_ple.encoding.labels import Labels, read_targets
+from sklearn_ple.encoding.labels import Labels, as_frame, read_targets
 from sklearn_ple.encoding.targets import TargetEncoder
 
 KINDS = ["binary", "multiclass", "regression", "count"]
@@ -416,6 +416,22 @@ def test_y_of_no_known_form_is_an_error():
     for y in (np.zeros((2, 2, 2)), 3):
         with pytest.raises(ValueError, match="y should be a 1d array"):
             read_targets(y)
+
+
+def test_labels_of_any_form_become_a_frame_named_as_the_tasks():
+    forms = {
+        ("y",): [["b", "a"], np.array([1, 2]), pd.Series([1, 2])],
+        ("age",): [pd.Series([1, 2], name="age"), pl.Series("age", [1, 2])],
+        ("y0", "y1"): [[[1, "a"]], np.ones((2, 2)), pd.DataFrame([[1, 2]])],
+        ("a", "b"): [pd.DataFrame({"a": [1], "b": [2]}), pl.DataFrame({"a": [1], "b": [2]})],
+    }
+    for names, ys in forms.items():
+        for y in ys:
+            assert tuple(as_frame(y).columns) == names
+            assert read_targets(y)[1].names == list(names)
+    assert as_frame([1, "a"])["y"].tolist() == [1, "a"]
+    with pytest.raises(ValueError, match="^y_pred should be a 1d array"):
+        as_frame(np.zeros((2, 2, 2)), "y_pred")
 
 
 @pytest.mark.parametrize("columns", [["a", "a"], [0, "y0"], [1, 1]])

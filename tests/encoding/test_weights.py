@@ -10,7 +10,12 @@ from sklearn.utils.class_weight import compute_sample_weight
 
 from sklearn_ple.encoding.labels import read_targets
 from sklearn_ple.encoding.targets import TargetEncoder
-from sklearn_ple.encoding.weights import class_weights, label_weights, weigh_classes
+from sklearn_ple.encoding.weights import (
+    class_weights,
+    label_weights,
+    read_weights,
+    weigh_classes,
+)
 
 Y = pd.DataFrame(
     {
@@ -72,6 +77,14 @@ def test_a_missing_label_never_has_weight(data):
     np.testing.assert_array_equal(weights == 0, np.isnan(y))
     spread = np.broadcast_to(given_weights.reshape(n_rows, -1), y.shape)
     np.testing.assert_array_equal(weights[~np.isnan(y)], spread[~np.isnan(y)])
+
+
+def test_weights_of_rows_or_labels_are_read_as_those_of_labels():
+    by_row, by_label = np.array([1.0, 0.0, 2.5]), np.arange(6.0).reshape(3, 2)
+    np.testing.assert_array_equal(read_weights(by_row, 3, 2), np.column_stack([by_row, by_row]))
+    np.testing.assert_array_equal(read_weights(by_label.tolist(), 3, 2), by_label)
+    # Whether all may be zero is up to who asks.
+    np.testing.assert_array_equal(read_weights([0, 0, 0], 3, 1), np.zeros((3, 1)))
 
 
 @pytest.mark.parametrize("shape", [(4,), (6,), (5, 2), (3, 5), (5, 1)])
