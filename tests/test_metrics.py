@@ -3,6 +3,7 @@
 import copy
 import pickle
 import warnings
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -18,6 +19,7 @@ from sklearn.exceptions import NotFittedError, UndefinedMetricWarning
 from sklearn.linear_model import LinearRegression
 from sklearn.metrics import (
     accuracy_score,
+    balanced_accuracy_score,
     d2_tweedie_score,
     f1_score,
     log_loss,
@@ -38,9 +40,11 @@ from sklearn_ple.metrics import (
     multitask_scores,
     task_scorer,
 )
+from sklearn_ple.tasks import Binary, Count, Multiclass, Regression
 
 CLASSES = {"paid": ["no", "yes"], "colour": ["blue", "green", "red"]}
 NAMES = ["paid", "colour", "price", "visits"]
+KINDS = [Binary, Multiclass, Regression, Count]
 
 
 def make_data(n_rows=120, missing=0.3, seed=0):
@@ -57,6 +61,12 @@ def make_data(n_rows=120, missing=0.3, seed=0):
     return X, y.mask(rng.uniform(size=y.shape) < missing)
 
 
+def make_task(kind, name):
+    labels = np.array(CLASSES.get(name, [0.0, 2.0]))
+    labels = labels.astype(object) if name in CLASSES else labels
+    return kind(name).fit(labels, np.ones(len(labels)), None)
+
+
 class Guess(BaseEstimator):
     """Predicts at random, but the same for the same X: has what the estimators have."""
 
@@ -65,12 +75,8 @@ class Guess(BaseEstimator):
 
     def fit(self, X, y, sample_weight=None):
         self.task_names_ = list(NAMES)
-        self.task_types_ = dict(
-            zip(NAMES, ["binary", "multiclass", "regression", "count"], strict=True)
-        )
-        self.classes_ = [
-            np.array(CLASSES[name], dtype=object) if name in CLASSES else None for name in NAMES
-        ]
+        self.tasks_ = [make_task(kind, name) for kind, name in zip(KINDS, NAMES, strict=True)]
+        self.classes_ = [task.classes for task in self.tasks_]
         self.calls_ = []
         return self
 
@@ -134,6 +140,39 @@ def test_defaults_are_those_of_the_kinds(data, model, weighted):
             "visits": expected(d2_poisson, "visits", y, labels["visits"], weights),
         }
     )
+
+
+class Price(Regression):
+    """A kind of the user's own."""
+
+    kind = "price"
+    metric = "neg_mean_absolute_error"
+
+
+class Choice(Multiclass):
+    """Another one."""
+
+    kind = "choice"
+    metric = make_scorer(balanced_accuracy_score, adjusted=True)
+
+
+def test_a_kind_of_the_users_own_brings_its_metric(data):
+    X, y = data
+    model = Guess().fit(X, y)
+    kinds = [Choice, Choice, Price, Count]
+    model.tasks_ = [make_task(kind, name) for kind, name in zip(kinds, NAMES, strict=True)]
+    labels = model.predict(X)
+    adjusted = partial(balanced_accuracy_score, adjusted=True)
+    assert multitask_scores(model, X, y) == pytest.approx(
+        {
+            "paid": expected(adjusted, "paid", y, labels["paid"]),
+            "colour": expected(adjusted, "colour", y, labels["colour"]),
+            "price": -expected(mean_absolute_error, "price", y, labels["price"]),
+            "visits": expected(d2_poisson, "visits", y, labels["visits"]),
+        }
+    )
+    with pytest.raises(ValueError, match=r"numbers \(kind 'price'\): take a metric of numbers"):
+        task_scorer("price", "roc_auc")(model, X, y)
 
 
 def test_every_method_is_called_once_at_most(data):
@@ -428,7 +467,7 @@ class PriceAndVisits(Guess):
     def fit(self, X, y, sample_weight=None):
         super().fit(X, y)
         self.task_names_ = NAMES[2:]
-        self.classes_ = [None, None]
+        self.tasks_, self.classes_ = self.tasks_[2:], [None, None]
         return self
 
     def predict(self, X):

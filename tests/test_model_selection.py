@@ -35,6 +35,7 @@ from sklearn_ple.model_selection import (
     cross_val_predict,
     train_test_split,
 )
+from sklearn_ple.tasks import Multiclass, Regression
 
 TINY = {"n_members": 1, "max_epochs": 1, "random_state": 0}
 
@@ -454,10 +455,10 @@ class Constant(BaseEstimator):
             None if pd.api.types.is_float_dtype(column) else np.unique(column.dropna())
             for _, column in y.items()
         ]
-        self.task_types_ = {
-            name: "regression" if own is None else "multiclass"
+        self.tasks_ = [
+            Regression(name) if own is None else Multiclass(name).fit(own, np.ones(len(own)), None)
             for name, own in zip(self.task_names_, self.classes_, strict=True)
-        }
+        ]
         weights = np.ones(len(y)) if sample_weight is None else np.asarray(sample_weight)
         self.shares_ = [
             np.array([weights[(column == label).to_numpy()].sum() for label in own])

@@ -3,13 +3,14 @@
 from .encoder import Encoded, TableEncoder
 from .features import read_features
 from .frames import is_polars, to_pandas
-from .labels import Labels, TargetForm, as_frame, read_targets
+from .labels import MAX_INTEGER_CLASSES, Labels, TargetForm, as_frame, read_targets
 from .numeric import NUMERIC_EMBEDDINGS, EmbeddingMaker
 from .table import Table
 from .targets import TargetEncoder
 from .weights import label_weights, read_weights, weigh
 
 __all__ = [
+    "MAX_INTEGER_CLASSES",
     "NUMERIC_EMBEDDINGS",
     "EmbeddingMaker",
     "Encoded",

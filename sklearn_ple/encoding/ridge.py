@@ -1,4 +1,4 @@
-"""Where the linear path starts: ridge regressions of the tasks that are numbers."""
+"""Where the linear path starts: ridge regressions of numbers learnt by squared error."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def ridge_start(
     tasks: Sequence[Task],
     task_weights: np.ndarray,
 ) -> np.ndarray | None:
-    """Learn linear functions of the numbers that predict the tasks of kind "regression".
+    """Learn linear functions of the numbers that predict the tasks which start by them.
 
     Parameters
     ----------
@@ -42,11 +42,11 @@ def ridge_start(
     -------
     ndarray of shape (sum of n_outputs, n_numbers) or None
         The coefficients of the clipped numbers, without intercepts; zero for other tasks. None if
-        all are zero: where no task is of that kind and has a weight, and where there are no
-        numbers, or they are sparse.
+        all are zero: where no such task has a weight, and where there are no numbers, or they
+        are sparse.
     """
     counts = zip(tasks, task_weights, strict=True)
-    starts = [task.kind == "regression" and weight > 0 for task, weight in counts]
+    starts = [task.linear_start and weight > 0 for task, weight in counts]
     if sparse.issparse(numbers) or not numbers.shape[1] or not any(starts):
         return None
     most = max(1, min(_MAX_ROWS, _MAX_NUMBERS // numbers.shape[1]))
@@ -64,7 +64,7 @@ def ridge_start(
 
 
 def _ridge(X: np.ndarray, y: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Give the coefficients for the penalty of least generalized cross-validation error.
+    """Compute the coefficients for the penalty of least generalized cross-validation error.
 
     The error is that of Golub, Heath and Wahba (Technometrics 1979), for which a row of weight two
     is the same as two rows; it is not for the leave-one-out error of scikit-learn's ``RidgeCV``.

@@ -10,8 +10,7 @@ from typing import Any
 
 import numpy as np
 from sklearn.exceptions import UndefinedMetricWarning
-from sklearn.metrics import d2_tweedie_score, get_scorer, make_scorer, roc_auc_score
-from sklearn.preprocessing import label_binarize
+from sklearn.metrics import get_scorer, make_scorer
 
 from .._sklearn import _BaseScorer, _check_response_method
 from ..encoding import read_weights
@@ -209,30 +208,6 @@ def _weights_of(tasks: list[ScoredTask], sample_weight: Any) -> list[np.ndarray 
 # -- one task -------------------------------------------------------------------------------------
 
 
-def mean_one_vs_rest_auc(
-    y_true: np.ndarray, y_score: np.ndarray, *, labels: np.ndarray, sample_weight: Any = None
-) -> float:
-    """Compute the mean ROC AUC of the classes that y_true holds, each against the rest."""
-    # Scikit-learn's is undefined if but one class, perhaps a rare one, is absent.
-    present = np.isin(labels, y_true)
-    indicators = label_binarize(y_true, classes=labels)[:, present]
-    return roc_auc_score(indicators, y_score[:, present], sample_weight=sample_weight)
-
-
-_ONE_VS_REST_AUC = make_scorer(mean_one_vs_rest_auc, response_method="predict_proba")
-_NUMBER_METRICS = {
-    "quantile": "d2_absolute_error_score",
-    "count": make_scorer(d2_tweedie_score, power=1),
-}
-
-
-def default_metric(task: ScoredTask) -> Any:
-    """Return the metric of a task for which none is named; see `multitask_scores`."""
-    if task.classes is None:
-        return _NUMBER_METRICS.get(task.kind, "r2")
-    return "roc_auc" if len(task.classes) <= 2 else _ONE_VS_REST_AUC
-
-
 def metric_name(metric: Any) -> str:
     """Return the name of a metric in any of its forms."""
     if isinstance(metric, str):
@@ -270,7 +245,7 @@ def score_task(task: ScoredTask, metric: Any, weights: np.ndarray | None = None)
         there = there & (weights > 0)
     rows = np.flatnonzero(there)
     labels = plain_array(task.labels.iloc[rows])
-    metric = default_metric(task) if metric is None else metric
+    metric = task.metric if metric is None else metric
     name = repr(metric) if isinstance(metric, str) else metric_name(metric)
     n_labels = "1 label" if len(rows) == 1 else f"{len(rows)} labels"
     score, caught, reason = np.nan, [], "there is nothing to compare."

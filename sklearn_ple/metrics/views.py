@@ -16,6 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ..encoding import as_frame
 from ..predictions import tasks_of, view_task
+from ..tasks import TASK_KINDS, Task
 
 #: A function that returns, for all rows, the array of every task.
 Respond = Callable[[], list[Any]]
@@ -69,6 +70,10 @@ class ScoredTask:
         Name of the task.
     kind : str
         Kind of the task.
+    words : str
+        What the kind is, for readers.
+    metric : str or scorer
+        What to score by where nothing else is named.
     labels : Series of shape (n_rows,)
         The labels, some of them missing.
     classes : ndarray or None
@@ -79,9 +84,24 @@ class ScoredTask:
 
     name: str
     kind: str
+    words: str
+    metric: Any
     labels: pd.Series
     classes: np.ndarray | None
     view: Any
+
+    @classmethod
+    def of(
+        cls,
+        task: Task,
+        name: str,
+        labels: pd.Series,
+        classes: np.ndarray | None,
+        responses: Responses,
+    ) -> ScoredTask:
+        """Return a task with what was predicted for it among others."""
+        view = view_task(responses, name)
+        return cls(name, task.kind, task.words, task.metric, labels, classes, view)
 
 
 def scored_tasks(estimator_or_y_pred: Any, X: Any, y: Any) -> list[ScoredTask]:
@@ -118,13 +138,14 @@ def _tasks_of_estimator(estimator: Any, X: Any, y: pd.DataFrame, named: bool) ->
             return [plain_array(table.iloc[:, k]) for k in range(len(names))]
         return response if isinstance(response, list) else [response]
 
-    classes = fitted.classes_ if isinstance(fitted.classes_, list) else [fitted.classes_]
-    classes = [None if own is None else plain_array(pd.Series(own)) for own in classes]
+    tasks = fitted.tasks_
+    classes = [None if t.classes is None else plain_array(pd.Series(t.classes)) for t in tasks]
     methods = [m for m in ("predict", "predict_proba") if hasattr(estimator, m)]
     responses = Responses(names, classes, {method: partial(respond, method) for method in methods})
+    columns = [y.iloc[:, k] for k in range(len(names))]
     return [
-        ScoredTask(name, fitted.task_types_[name], y.iloc[:, k], own, view_task(responses, name))
-        for k, (name, own) in enumerate(zip(names, classes, strict=True))
+        ScoredTask.of(task, name, labels, own, responses)
+        for task, name, labels, own in zip(tasks, names, columns, classes, strict=True)
     ]
 
 
@@ -196,5 +217,6 @@ def _predicted_task(
     classes: np.ndarray | None,
     responses: Mapping[str, Respond],
 ) -> ScoredTask:
-    view = view_task(Responses([name], [classes], responses), name)
-    return ScoredTask(name, kind, labels, classes, view)
+    task = TASK_KINDS[kind](name)
+    task.classes = classes
+    return ScoredTask.of(task, name, labels, classes, Responses([name], [classes], responses))

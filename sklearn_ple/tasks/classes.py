@@ -9,17 +9,37 @@ import numpy as np
 import pandas as pd
 import torch
 from scipy.special import expit, softmax
-from sklearn.metrics import accuracy_score
+from sklearn.metrics import accuracy_score, make_scorer, roc_auc_score
+from sklearn.preprocessing import label_binarize
 from torch import Tensor
 from torch.nn import functional as F
 
 from .task import Task, log_mean
 
 
+def mean_one_vs_rest_auc(
+    y_true: np.ndarray, y_score: np.ndarray, *, labels: np.ndarray, sample_weight: Any = None
+) -> float:
+    """Compute the mean ROC AUC of the classes that y_true holds, each against the rest."""
+    # Scikit-learn's is undefined if but one class, perhaps a rare one, is absent.
+    present = np.isin(labels, y_true)
+    indicators = label_binarize(y_true, classes=labels)[:, present]
+    return roc_auc_score(indicators, y_score[:, present], sample_weight=sample_weight)
+
+
+_ONE_VS_REST_AUC = make_scorer(mean_one_vs_rest_auc, response_method="predict_proba")
+
+
 class ClassTask(Task):
     """A task whose labels are classes."""
 
+    words = "classes"
     has_classes = True
+
+    @property
+    def metric(self) -> Any:
+        """ROC AUC; of more than two classes the mean of each against the rest."""
+        return "roc_auc" if len(self.classes) <= 2 else _ONE_VS_REST_AUC
 
     def fit(self, labels: np.ndarray, weights: np.ndarray, classes: np.ndarray | None) -> Task:
         """Learn the classes: those declared, else those observed."""
@@ -59,6 +79,7 @@ class Binary(ClassTask):
     """Two classes: one logit, binary cross-entropy."""
 
     kind = "binary"
+    words = "two classes"
 
     def fit(self, labels: np.ndarray, weights: np.ndarray, classes: np.ndarray | None) -> Task:
         """Learn the two classes."""
@@ -96,6 +117,7 @@ class Multiclass(ClassTask):
     """Two classes or more: a logit each, cross-entropy."""
 
     kind = "multiclass"
+    words = "several classes"
 
     def fit(self, labels: np.ndarray, weights: np.ndarray, classes: np.ndarray | None) -> Task:
         """Learn the classes."""
@@ -140,6 +162,7 @@ class Ordinal(Multiclass):
     """
 
     kind = "ordinal"
+    words = "classes in an order"
 
     @property
     def group(self) -> tuple:

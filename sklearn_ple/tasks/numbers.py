@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from sklearn.metrics import d2_absolute_error_score, r2_score
+from sklearn.metrics import d2_absolute_error_score, d2_tweedie_score, make_scorer, r2_score
 from torch import Tensor
 
 from .task import Task, log_mean
@@ -16,14 +16,14 @@ from .task import Task, log_mean
 class NumberTask(Task):
     """A task whose labels are numbers."""
 
-    #: The default score.
-    metric: ClassVar[Any] = staticmethod(r2_score)
+    #: The function of `score`.
+    score_function: ClassVar[Any] = staticmethod(r2_score)
 
     def score(self, labels: Any, predictions: Any, weights: Any = None) -> float:
-        """Compute the default score, which takes two labels at least."""
+        """Compute the score, which takes two labels at least."""
         if len(labels) < 2:
             return float("nan")
-        return float(self.metric(labels, predictions, sample_weight=weights))
+        return float(self.score_function(labels, predictions, sample_weight=weights))
 
     def variance(self, means: np.ndarray) -> np.ndarray:
         """Give the labels' variance as a function of their mean, but for a factor."""
@@ -34,6 +34,7 @@ class Regression(NumberTask):
     """Any number: squared error of the label standardised by the (weighted) mean and deviation."""
 
     kind = "regression"
+    linear_start = True
 
     def fit(self, labels: np.ndarray, weights: np.ndarray, classes: np.ndarray | None) -> Task:
         """Learn mean and standard deviation."""
@@ -85,7 +86,10 @@ class Quantile(Regression):
     """
 
     kind = "quantile"
-    metric = staticmethod(d2_absolute_error_score)
+    words = "a number, and its range"
+    metric = "d2_absolute_error_score"
+    linear_start = False
+    score_function = staticmethod(d2_absolute_error_score)
 
     def __init__(self, name: str, levels: Sequence[float] = (0.05, 0.5, 0.95), *options: Any):
         super().__init__(name, *options)
@@ -127,6 +131,8 @@ class Count(NumberTask):
     """A number that is not negative: Poisson, the output is the log of the rate over the mean."""
 
     kind = "count"
+    words = "a count"
+    metric = make_scorer(d2_tweedie_score, power=1)
 
     def fit(self, labels: np.ndarray, weights: np.ndarray, classes: np.ndarray | None) -> Task:
         """Learn the mean."""

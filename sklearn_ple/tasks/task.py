@@ -24,6 +24,15 @@ class Task(ABC):
 
     Attributes
     ----------
+    kind : str
+        What ``task_types`` calls the kind.
+    words : str, default="a number"
+        What a report calls it.
+    has_classes : bool, default=False
+        Whether labels are classes.
+    linear_start : bool, default=False
+        Whether the linear path of the network starts by ridge regression of the targets: where
+        outputs predict them by squared error.
     classes : ndarray or None
         The sorted class labels; None where labels are numbers.
     n_outputs : int
@@ -31,7 +40,9 @@ class Task(ABC):
     """
 
     kind: ClassVar[str]
+    words: ClassVar[str] = "a number"
     has_classes: ClassVar[bool] = False
+    linear_start: ClassVar[bool] = False
 
     def __init__(self, name: str, *options: Any):
         if options:
@@ -42,6 +53,11 @@ class Task(ABC):
         self.name = name
         self.classes: Any = None
         self.n_outputs = 1
+
+    @property
+    def metric(self) -> Any:
+        """What `multitask_scores` scores by: a scorer's name, or what `make_scorer` returns."""
+        return "r2"
 
     @property
     def group(self) -> tuple:

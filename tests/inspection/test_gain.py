@@ -16,6 +16,7 @@ from sklearn.preprocessing import FunctionTransformer
 
 from sklearn_ple import PLEClassifierRegressor
 from sklearn_ple.inspection import MTLGain, mtl_gain
+from sklearn_ple.tasks import Regression
 
 
 class Noisy(BaseEstimator):
@@ -28,7 +29,7 @@ class Noisy(BaseEstimator):
     def fit(self, X, y):
         y = pd.DataFrame(y)
         self.task_names_ = list(y.columns)
-        self.task_types_ = dict.fromkeys(self.task_names_, "regression")
+        self.tasks_ = [Regression(name) for name in self.task_names_]
         self.classes_ = [None] * y.shape[1]
         self.means_ = y.mean()
         self.noise_ = np.random.RandomState(self.random_state).normal(scale=0.1, size=y.shape[1])

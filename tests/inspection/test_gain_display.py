@@ -10,6 +10,7 @@ from matplotlib import pyplot as plt
 from sklearn.base import BaseEstimator
 
 from sklearn_ple.inspection import MTLGain, MTLGainDisplay, mtl_gain
+from sklearn_ple.tasks import Regression
 
 
 def make_gains(n_systems=3, n_tasks=2, seed=0):
@@ -162,7 +163,7 @@ class Constant(BaseEstimator):
 
     def fit(self, X, y):
         self.task_names_ = [f"y{k}" for k in range(y.shape[1])]
-        self.task_types_ = dict.fromkeys(self.task_names_, "regression")
+        self.tasks_ = [Regression(name) for name in self.task_names_]
         self.classes_ = [None] * y.shape[1]
         return self
 

@@ -29,6 +29,7 @@ from sklearn_ple import (
     SingleTaskClassifierRegressor,
 )
 from sklearn_ple.inspection import MTLGain, MultiTaskReport
+from sklearn_ple.tasks import TASK_KINDS, Binary, Regression
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 TINY = {"max_epochs": 2, "n_members": 1, "random_state": 0}
@@ -132,7 +133,8 @@ def test_intervals_are_those_of_a_naive_bootstrap(report, fitted, twin):
 def test_intervals_cover_the_score_of_many_rows_as_often_as_they_should():
     # An estimator that guesses has an AUC of 0.5, whatever was drawn.
     class Guess(BaseEstimator):
-        task_names_, task_types_, classes_ = ["y"], {"y": "binary"}, np.array([0, 1])
+        task_names_, classes_ = ["y"], np.array([0, 1])
+        tasks_ = [Binary("y").fit(classes_, np.ones(2), None)]
 
         def fit(self, X, y):
             return self
@@ -166,6 +168,25 @@ def test_metrics_by_task(fitted):
     (_, *late), (_, *price), _ = observed(*fitted)
     assert report.scores["score"][0] == accuracy_score(*late[:2])
     assert report.scores["score"][1] == pytest.approx(mean_absolute_error(*price[:2]))
+
+
+class Price(Regression):
+    """A kind of the user's own."""
+
+    kind = "price"
+    words = "what it costs"
+    metric = "neg_mean_absolute_error"
+
+
+def test_a_kind_of_the_users_own_brings_its_words_and_metric(tmp_path, monkeypatch):
+    monkeypatch.setitem(TASK_KINDS, "price", Price)
+    X, y = make_data()
+    model = PLEClassifierRegressor(**TINY, task_types={"price": "price"}).fit(X, y)
+    report = MultiTaskReport.from_estimator(model, X, y, n_bootstrap=3, random_state=0)
+    assert report.scores["kind"].tolist() == ["binary", "price", "multiclass"]
+    assert report.scores["metric"][1] == "neg_mean_absolute_error"
+    text = Page(write(report, tmp_path)).text
+    assert "what it costs" in text and "neg mean absolute error" in text
 
 
 def test_a_measured_gain_is_kept(fitted):

@@ -32,7 +32,6 @@ from .page import (
 from .panels import N_BINS, Observed, panels_of
 from .words import (
     interval_text,
-    kind_words,
     metric_words,
     number_text,
     percent_text,
@@ -50,7 +49,7 @@ def report_html(report: Any, title: str) -> str:
             Observed.of(task) for task in scored_tasks(report.estimator, report.X, report.y)
         ]
         sections = [
-            _scores(report),
+            _scores(report, observed),
             _data(report.X, observed),
             _tasks(observed),
             *_calibration(observed),
@@ -78,11 +77,12 @@ def _header(report: Any, observed: list[Observed]) -> Iterator[str]:
 # -- scores and data --------------------------------------------------------------------------
 
 
-def _scores(report: Any) -> Section:
+def _scores(report: Any, observed: list[Observed]) -> Section:
     percent = percent_text(report.confidence)
+    words = {seen.task.name: seen.task.words for seen in observed}
     rows = [
         [
-            (row.task, kind_words(row.kind)),
+            (row.task, words[row.task]),
             (score_text(row.score), metric_words(row.metric)[0]),
             interval_text(row.low, row.high, score_text),
             f"{row.labels:,}",

@@ -6,14 +6,6 @@ from collections.abc import Callable
 
 import numpy as np
 
-_KINDS = {
-    "binary": "two classes",
-    "multiclass": "several classes",
-    "ordinal": "classes in an order",
-    "regression": "a number",
-    "quantile": "a number, and its range",
-    "count": "a count",
-}
 _METRICS = {
     "roc_auc": (
         "ROC AUC",
@@ -42,11 +34,6 @@ _METRICS = {
         "save. 1 is perfect, 0 is no better than that, and below 0 is worse.",
     ),
 }
-
-
-def kind_words(kind: str) -> str:
-    """Describe a kind of task."""
-    return _KINDS.get(kind, kind)
 
 
 def metric_words(name: str) -> tuple[str, str]:
