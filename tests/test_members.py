@@ -19,9 +19,9 @@ LABELS = {
 }
 
 
-def make_task(kind, name):
+def make_task(kind):
     labels = np.array(LABELS[kind])
-    return TASK_KINDS[kind](name).fit(labels, np.ones(len(labels)), None)
+    return TASK_KINDS[kind]().fit(labels, np.ones(len(labels)), None)
 
 
 @given(st.floats(0, 0.99), st.integers(1, 12))
@@ -47,7 +47,7 @@ def test_steps_ramp_up_as_linear_shares_fall():
 
 def test_means_keep_the_tasks_apart():
     kinds = [*LABELS, *reversed(LABELS)]
-    tasks = [make_task(kind, f"y{k}") for k, kind in enumerate(kinds)]
+    tasks = [make_task(kind) for kind in kinds]
     sizes = [task.n_outputs for task in tasks]
     rng = np.random.default_rng(1)
     members = torch.from_numpy(rng.normal(size=(2, 8, sum(sizes))))
@@ -67,7 +67,7 @@ def test_means_keep_the_tasks_apart():
 
 
 def test_members_are_weighed_by_the_eighth_power_of_their_loss():
-    mean = MemberMean([make_task("regression", name) for name in "ab"], 2).double()
+    mean = MemberMean([make_task("regression") for _ in range(2)], 2).double()
     np.testing.assert_allclose(mean.weights, 0.5)
     # The second member's loss of the first task is four times the first one's.
     mean.weigh(torch.tensor([[1.0, 1.0], [4.0, 1.0]]))
@@ -77,7 +77,7 @@ def test_members_are_weighed_by_the_eighth_power_of_their_loss():
 
 
 def test_what_implies_another_event_is_weighed_like_that():
-    mean = MemberMean([make_task("binary", name) for name in "ab"], 2, dependent=[(1, 0)])
+    mean = MemberMean([make_task("binary") for _ in range(2)], 2, dependent=[(1, 0)])
     mean.weigh(torch.tensor([[1.0, 7.0], [2.0, 1.0]]))
     assert torch.equal(mean.weights[:, 0], mean.weights[:, 1])
     assert mean.weights[0, 0] > 0.99
@@ -85,7 +85,7 @@ def test_what_implies_another_event_is_weighed_like_that():
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_a_member_that_is_not_finite_does_not_count(bad):
-    mean = MemberMean([make_task("regression", "y")], 3)
+    mean = MemberMean([make_task("regression")], 3)
     mean.weigh(torch.tensor([[1.0], [bad], [1.0]]))
     np.testing.assert_allclose(mean.weights[:, 0], [0.5, 0.0, 0.5], atol=1e-9)
     # Without any loss, as without a label, all count alike.
@@ -101,7 +101,7 @@ class Careless(Regression):
 
 
 def test_a_mean_of_another_shape_is_an_error():
-    task = Careless("y").fit(np.array([0.0, 2.0]), np.ones(2), None)
+    task = Careless().fit(np.array([0.0, 2.0]), np.ones(2), None)
     expected = r"Careless.average returned .* \(5, 1\); expected \(5, 1, 1\)"
     with pytest.raises(ValueError, match=expected):
         MemberMean([task], 2)(torch.zeros(2, 5, 1))

@@ -456,8 +456,8 @@ class Constant(BaseEstimator):
             for _, column in y.items()
         ]
         self.tasks_ = [
-            Regression(name) if own is None else Multiclass(name).fit(own, np.ones(len(own)), None)
-            for name, own in zip(self.task_names_, self.classes_, strict=True)
+            Regression() if own is None else Multiclass().fit(own, np.ones(len(own)), None)
+            for own in self.classes_
         ]
         weights = np.ones(len(y)) if sample_weight is None else np.asarray(sample_weight)
         self.shares_ = [

@@ -22,6 +22,7 @@ from sklearn_ple.tasks import (
     Regression,
     by_task,
 )
+from sklearn_ple.tasks.classes import mean_one_vs_rest_auc
 
 CLASS_KINDS = [Binary, Multiclass, Ordinal]
 
@@ -38,7 +39,9 @@ TWO_CLASSES = {
 
 def fitted(kind, labels, weights=None, classes=None):
     weights = np.ones(len(labels)) if weights is None else weights
-    return kind("age").fit(labels, weights, classes)
+    task = kind()
+    task.name = "age"
+    return task.fit(labels, weights, classes)
 
 
 def perfect_outputs(task, targets):
@@ -60,11 +63,16 @@ def test_kinds_are_known_by_their_names():
     assert [kind.has_classes for kind in kinds] == [True] * 3 + [False] * 3
 
 
-@pytest.mark.parametrize("kind", [Binary, Multiclass, Ordinal, Regression, Count])
-def test_a_kind_without_options_takes_none(kind):
-    message = rf"task_types of target 'age' is \('{kind.kind}', \[0.5\]\), but .* no options"
-    with pytest.raises(ValueError, match=message):
-        kind("age", [0.5])
+def test_kinds_say_what_they_are_and_what_scores_them():
+    binary, multiclass, ordinal = (fitted(kind, np.array([0, 1])) for kind in CLASS_KINDS)
+    assert [binary.metric, multiclass.metric, ordinal.metric] == ["roc_auc"] * 3
+    three = fitted(Multiclass, np.arange(3)).metric
+    assert three._score_func is mean_one_vs_rest_auc
+    assert [kind().metric for kind in (Regression, Quantile)] == ["r2", "d2_absolute_error_score"]
+    assert Count().metric._kwargs == {"power": 1}
+    assert len({kind.words for kind in TASK_KINDS.values()}) == len(TASK_KINDS)
+    assert [kind for kind in TASK_KINDS.values() if kind.linear_start] == [Regression]
+    assert {kind().name for kind in TASK_KINDS.values()} == {""}
 
 
 @pytest.mark.parametrize("labels", TWO_CLASSES.values(), ids=TWO_CLASSES.keys())

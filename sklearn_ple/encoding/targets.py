@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from inspect import signature
 from typing import Any
 
 import numpy as np
@@ -18,7 +20,7 @@ class TargetEncoder:
 
     Parameters
     ----------
-    task_types : str, sequence of str or dict
+    task_types : str, tuple, Task, sequence of these or dict
         As in the estimators.
     family : {"class", "number"} or None
         The kinds that the estimator takes; None for all.
@@ -51,7 +53,7 @@ class TargetEncoder:
         weights : ndarray of shape (n_rows, n_tasks)
             Sample weights, zero where there is no label.
         """
-        kinds = by_task(self.task_types, form.names, "task_types", default="auto")
+        types = by_task(self.task_types, form.names, "task_types", default="auto")
         declared = dict.fromkeys(form.names)
         if self.classes is not None:
             single = len(form.names) == 1 and not isinstance(self.classes, Mapping)
@@ -62,7 +64,6 @@ class TargetEncoder:
         self.form = form
         self.tasks: list[Task] = []
         for position, column in enumerate(labels):
-            kind = kinds[column.name]
             if not len(column.observed):
                 raise ValueError(
                     f"Target {column.name!r} has no label at all: leave the column out."
@@ -70,40 +71,60 @@ class TargetEncoder:
             # Given classes need not be in order; a column that is ordered has all of its own.
             if declared[column.name] is not None and not column.ordered:
                 column = replace(column, declared=np.asarray(declared[column.name]))
-            task = self._make_task(kind, column)
+            task = self._make_task(types[column.name], column)
             task.fit(column.observed, weights[column.mask, position], column.declared)
             self.tasks.append(task)
         return self
 
     def _make_task(self, task_type: Any, column: Labels) -> Task:
+        if isinstance(task_type, Task):
+            # What is learnt is not the user's.
+            task = copy.deepcopy(task_type)
+        elif isinstance(task_type, type) and issubclass(task_type, Task):
+            task = task_type()
+        else:
+            task = self._task_of_kind(task_type, column)
+        task.name = column.name
+        if self.family is not None and task.has_classes != (self.family == "class"):
+            raise ValueError(
+                f"Target {column.name!r} is of kind {task.kind!r}, which this estimator does not "
+                "learn: use PLEClassifierRegressor for tasks of any kind."
+            )
+        if not task.has_classes and column.observed.dtype == object:
+            raise ValueError(
+                f"Target {column.name!r} is of kind {task.kind!r} but holds strings, "
+                f"{column.observed[0]!r} for one: convert it to numbers."
+            )
+        return task
+
+    def _task_of_kind(self, task_type: Any, column: Labels) -> Task:
         # A kind that has options comes with them in a tuple.
         is_tuple = isinstance(task_type, tuple) and task_type
         kind, *options = task_type if is_tuple else (task_type,)
         if kind == "auto":
             kind = column.infer_kind(self.family)
+        what = f"task_types of target {column.name!r}"
         if not isinstance(kind, str) or kind not in TASK_KINDS:
             raise ValueError(
-                f"task_types of target {column.name!r} is {kind!r}; the kinds are "
-                f"{['auto', *TASK_KINDS]}."
+                f"{what} is {kind!r}; the kinds are {['auto', *TASK_KINDS]}, or a Task."
             )
-        task = TASK_KINDS[kind](column.name, *options)
-        if self.family is not None and task.has_classes != (self.family == "class"):
+        known = list(signature(TASK_KINDS[kind]).parameters)
+        if len(options) > len(known):
+            remedy = f" but {', '.join(known)}" if known else f": say {kind!r} alone"
             raise ValueError(
-                f"Target {column.name!r} is of kind {kind!r}, which this estimator does not learn"
-                ": use PLEClassifierRegressor for tasks of any kind."
+                f"{what} is {(kind, *options)!r}, but the kind {kind!r} has no options{remedy}."
             )
-        if not task.has_classes and column.observed.dtype == object:
-            raise ValueError(
-                f"Target {column.name!r} is of kind {kind!r} but holds strings, "
-                f"{column.observed[0]!r} for one: convert it to numbers."
-            )
-        return task
+        try:
+            return TASK_KINDS[kind](*options)
+        except ValueError as error:
+            raise ValueError(f"{what}: {error}") from None
 
     def encode(self, labels: list[Labels]) -> np.ndarray:
         """Encode labels as targets of shape (n_rows, n_tasks), zero where there is none."""
         targets = np.zeros((len(labels[0].mask), len(labels)))
         for position, (task, column) in enumerate(zip(self.tasks, labels, strict=True)):
-            targets[column.mask, position] = task.encode(column.observed)
+            if len(column.observed):
+                targets[column.mask, position] = _checked(task, "encode", column.observed)
         return targets
 
     @property
@@ -133,7 +154,8 @@ class TargetEncoder:
 
     def decode(self, outputs: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Turn every task's outputs, of shape (n_rows, n_outputs), into its labels."""
-        return [task.predict(own) for task, own in zip(self.tasks, outputs, strict=True)]
+        pairs = zip(self.tasks, outputs, strict=True)
+        return [_checked(task, "predict", own) for task, own in pairs]
 
     def score(
         self, outputs: Sequence[np.ndarray], labels: Sequence[Labels], weights: np.ndarray
@@ -157,3 +179,17 @@ class TargetEncoder:
                 zip(self.tasks, labels, self.decode(outputs), strict=True)
             )
         ]
+
+
+def _checked(task: Task, method: str, argument: np.ndarray) -> np.ndarray:
+    """Call a task's method, which may be a user's own, and check what it returns."""
+    result = getattr(task, method)(argument)
+    of_floats, shape = method == "encode", (len(argument),)
+    is_array = isinstance(result, np.ndarray)
+    if not is_array or result.shape != shape or (of_floats and result.dtype.kind != "f"):
+        found = f"{result.dtype} of shape {result.shape}" if is_array else type(result).__name__
+        raise ValueError(
+            f"Task {task.name!r}: {type(task).__name__}.{method} returned {found}; expected an "
+            f"array{' of floats' if of_floats else ''} of shape {shape}."
+        )
+    return result

@@ -217,6 +217,6 @@ def _predicted_task(
     classes: np.ndarray | None,
     responses: Mapping[str, Respond],
 ) -> ScoredTask:
-    task = TASK_KINDS[kind](name)
+    task = TASK_KINDS[kind]()
     task.classes = classes
     return ScoredTask.of(task, name, labels, classes, Responses([name], [classes], responses))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
@@ -41,7 +41,7 @@ class ClassTask(Task):
         """ROC AUC; of more than two classes the mean of each against the rest."""
         return "roc_auc" if len(self.classes) <= 2 else _ONE_VS_REST_AUC
 
-    def fit(self, labels: np.ndarray, weights: np.ndarray, classes: np.ndarray | None) -> Task:
+    def fit(self, labels: np.ndarray, weights: np.ndarray, classes: np.ndarray | None) -> Self:
         """Learn the classes: those declared, else those observed."""
         self.classes = np.unique(labels if classes is None else classes)
         if len(self.classes) < 2:
@@ -81,7 +81,7 @@ class Binary(ClassTask):
     kind = "binary"
     words = "two classes"
 
-    def fit(self, labels: np.ndarray, weights: np.ndarray, classes: np.ndarray | None) -> Task:
+    def fit(self, labels: np.ndarray, weights: np.ndarray, classes: np.ndarray | None) -> Self:
         """Learn the two classes."""
         super().fit(labels, weights, classes)
         if len(self.classes) > 2:
@@ -96,7 +96,7 @@ class Binary(ClassTask):
         return F.binary_cross_entropy_with_logits(outputs[..., 0], targets, reduction="none")
 
     def average(self, outputs: Tensor, weights: Tensor) -> Tensor:
-        """Give the logit of the mean probability."""
+        """Return the logit of the mean probability."""
         odds = [log_mean(F.logsigmoid(sign * outputs), weights) for sign in (1, -1)]
         return odds[0] - odds[1]
 
@@ -109,7 +109,7 @@ class Binary(ClassTask):
         return np.column_stack([expit(-outputs[:, 0]), expit(outputs[:, 0])])
 
     def decision_function(self, outputs: np.ndarray) -> np.ndarray:
-        """Give the logit of the second class."""
+        """Return the logit of the second class."""
         return outputs[:, 0]
 
 
@@ -119,7 +119,7 @@ class Multiclass(ClassTask):
     kind = "multiclass"
     words = "several classes"
 
-    def fit(self, labels: np.ndarray, weights: np.ndarray, classes: np.ndarray | None) -> Task:
+    def fit(self, labels: np.ndarray, weights: np.ndarray, classes: np.ndarray | None) -> Self:
         """Learn the classes."""
         super().fit(labels, weights, classes)
         self.n_outputs = len(self.classes)
@@ -131,7 +131,7 @@ class Multiclass(ClassTask):
         return -log_probabilities.gather(-1, targets.long().unsqueeze(-1)).squeeze(-1)
 
     def average(self, outputs: Tensor, weights: Tensor) -> Tensor:
-        """Give the logs of the mean probabilities, which are logits."""
+        """Return the logs of the mean probabilities, which are logits."""
         return log_mean(outputs.log_softmax(dim=-1), weights)
 
     def predict(self, outputs: np.ndarray) -> np.ndarray:
@@ -143,7 +143,7 @@ class Multiclass(ClassTask):
         return softmax(outputs, axis=1)
 
     def decision_function(self, outputs: np.ndarray) -> np.ndarray:
-        """Give the logits; their difference where there are two classes."""
+        """Return the logits; their difference where there are two classes."""
         return outputs[:, 1] - outputs[:, 0] if self.n_outputs == 2 else outputs
 
 
@@ -169,7 +169,7 @@ class Ordinal(Multiclass):
         """What tasks must have in common for their losses to be computed together."""
         return (*super().group, *self.order)
 
-    def fit(self, labels: np.ndarray, weights: np.ndarray, classes: np.ndarray | None) -> Task:
+    def fit(self, labels: np.ndarray, weights: np.ndarray, classes: np.ndarray | None) -> Self:
         """Learn the classes and their order: that in which they are declared, else of numbers."""
         if classes is None and labels.dtype == object:
             raise ValueError(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -14,9 +14,14 @@ from .task import Task, log_mean
 
 
 class NumberTask(Task):
-    """A task whose labels are numbers."""
+    """A task whose labels are numbers.
 
-    #: The function of `score`.
+    Attributes
+    ----------
+    score_function : callable
+        What `score` calls with labels, predictions and ``sample_weight``.
+    """
+
     score_function: ClassVar[Any] = staticmethod(r2_score)
 
     def score(self, labels: Any, predictions: Any, weights: Any = None) -> float:
@@ -26,7 +31,18 @@ class NumberTask(Task):
         return float(self.score_function(labels, predictions, sample_weight=weights))
 
     def variance(self, means: np.ndarray) -> np.ndarray:
-        """Give the labels' variance as a function of their mean, but for a factor."""
+        """Return the labels' variance as a function of their mean, but for a factor.
+
+        Parameters
+        ----------
+        means : ndarray of shape (n_rows,)
+            Predicted labels.
+
+        Returns
+        -------
+        variances : ndarray of shape (n_rows,)
+            The same for all, if the kind knows no better.
+        """
         return np.ones_like(means)
 
 
@@ -36,7 +52,7 @@ class Regression(NumberTask):
     kind = "regression"
     linear_start = True
 
-    def fit(self, labels: np.ndarray, weights: np.ndarray, classes: np.ndarray | None) -> Task:
+    def fit(self, labels: np.ndarray, weights: np.ndarray, classes: np.ndarray | None) -> Self:
         """Learn mean and standard deviation."""
         self.mean = float(np.average(labels, weights=weights))
         deviation = float(np.sqrt(np.average((labels - self.mean) ** 2, weights=weights)))
@@ -53,11 +69,11 @@ class Regression(NumberTask):
         return (outputs[..., 0] - targets) ** 2
 
     def average(self, outputs: Tensor, weights: Tensor) -> Tensor:
-        """Give the mean."""
+        """Return the mean."""
         return (weights * outputs).sum(dim=0)
 
     def predict(self, outputs: np.ndarray) -> np.ndarray:
-        """Give the label's own units back."""
+        """Undo the standardisation."""
         return outputs[:, 0] * self.scale + self.mean
 
 
@@ -72,12 +88,8 @@ class Quantile(Regression):
 
     Parameters
     ----------
-    name : str
-        Name of the column.
     levels : sequence of float, default=(0.05, 0.5, 0.95)
         Which quantiles, between 0 and 1. The median, which is predicted, is always among them.
-    *options
-        None.
 
     Attributes
     ----------
@@ -91,14 +103,14 @@ class Quantile(Regression):
     linear_start = False
     score_function = staticmethod(d2_absolute_error_score)
 
-    def __init__(self, name: str, levels: Sequence[float] = (0.05, 0.5, 0.95), *options: Any):
-        super().__init__(name, *options)
+    def __init__(self, levels: Sequence[float] = (0.05, 0.5, 0.95)):
+        super().__init__()
         values = np.array(levels)
         inside = values.dtype.kind == "f" and bool(((values > 0) & (values < 1)).all())
         if values.ndim != 1 or not inside:
             raise ValueError(
-                f"task_types of target {name!r} gives the quantiles {levels!r}: give a list of "
-                "numbers between 0 and 1, as in ('quantile', [0.1, 0.5, 0.9])."
+                "levels must be a list of numbers between 0 and 1, as in [0.1, 0.5, 0.9], not "
+                f"{levels!r}."
             )
         self.levels = sorted({0.5, *values.tolist()})
         self.n_outputs = len(self.levels)
@@ -115,15 +127,15 @@ class Quantile(Regression):
         return 2 * torch.maximum(levels * excess, (levels - 1) * excess).mean(dim=-1)
 
     def average(self, outputs: Tensor, weights: Tensor) -> Tensor:
-        """Give the mean of each quantile."""
+        """Return the mean of each quantile."""
         return super().average(outputs.sort(dim=-1).values, weights)
 
     def predict(self, outputs: np.ndarray) -> np.ndarray:
-        """Give the median."""
+        """Return the median."""
         return self.predict_quantiles(outputs)[:, self.levels.index(0.5)]
 
     def predict_quantiles(self, outputs: np.ndarray) -> np.ndarray:
-        """Give all quantiles, of shape (n_rows, n_levels), in the label's own units."""
+        """Return all quantiles, of shape (n_rows, n_levels), in the label's own units."""
         return np.sort(outputs, axis=1) * self.scale + self.mean
 
 
@@ -134,7 +146,7 @@ class Count(NumberTask):
     words = "a count"
     metric = make_scorer(d2_tweedie_score, power=1)
 
-    def fit(self, labels: np.ndarray, weights: np.ndarray, classes: np.ndarray | None) -> Task:
+    def fit(self, labels: np.ndarray, weights: np.ndarray, classes: np.ndarray | None) -> Self:
         """Learn the mean."""
         self._check(labels)
         self.mean = float(np.average(labels, weights=weights)) or 1.0
@@ -158,13 +170,13 @@ class Count(NumberTask):
         return log_rate.exp() - targets * log_rate + targets.xlogy(targets) - targets
 
     def average(self, outputs: Tensor, weights: Tensor) -> Tensor:
-        """Give the log of the mean rate."""
+        """Return the log of the mean rate."""
         return log_mean(outputs, weights)
 
     def predict(self, outputs: np.ndarray) -> np.ndarray:
-        """Give the rate."""
+        """Return the rate."""
         return np.exp(outputs[:, 0]) * self.mean
 
     def variance(self, means: np.ndarray) -> np.ndarray:
-        """Give the mean: a Poisson's variance, a factor of which allows for overdispersion."""
+        """Return the mean: a Poisson's variance, a factor of which allows for overdispersion."""
         return means

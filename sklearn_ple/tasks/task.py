@@ -3,40 +3,91 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from torch import Tensor
 
 
 class Task(ABC):
-    """One column of y: its kind is the class, what was learnt from its labels are the attributes.
+    """A kind of task: how one column of labels is learnt, predicted and scored.
 
-    Labels come as an array of the observed ones; targets, outputs and losses are those of the
-    network. A new kind is one subclass.
-
-    Parameters
-    ----------
-    name : str
-        Name of the column.
-    *options
-        What ``task_types`` says beside the kind; most kinds take nothing.
+    `fit` learns classes or scale from a column's labels. After that, `encode` turns labels into
+    targets, on which the network's outputs have a `loss`, and `predict` turns outputs back into
+    labels. To an estimator, ``task_types`` names a kind, or holds an object of its class, a copy
+    of which every fit learns anew.
 
     Attributes
     ----------
     kind : str
-        What ``task_types`` calls the kind.
+        Name of the kind.
     words : str, default="a number"
-        What a report calls it.
+        What a report calls the kind.
     has_classes : bool, default=False
-        Whether labels are classes.
+        Whether labels are classes; of a `ClassTask` they are.
     linear_start : bool, default=False
-        Whether the linear path of the network starts by ridge regression of the targets: where
-        outputs predict them by squared error.
+        Whether ridge regression of the targets starts the linear path of the network, which it
+        should only where each output predicts the target itself, as by squared error.
+    name : str
+        Name of the column; empty until an estimator is fitted.
     classes : ndarray or None
         The sorted class labels; None where labels are numbers.
     n_outputs : int
-        Number of outputs the network has for this task.
+        Number of outputs that the network has for the task. It is 1 if neither ``__init__`` nor
+        `fit` sets another.
+
+    See Also
+    --------
+    NumberTask : Base of the kinds whose labels are numbers.
+    ClassTask : Base of the kinds whose labels are classes.
+
+    Notes
+    -----
+    A new kind is a subclass with a name, `kind`. It must write `fit`, `encode`, `loss`, `average`,
+    `predict` and `score`, unless it takes them from another:
+
+    - a subclass of `NumberTask` has `score`, and may write `variance`;
+    - a subclass of `ClassTask` has `fit`, `encode` and `score`, and must also write
+      ``predict_proba`` and ``decision_function``;
+    - a subclass of a kind of this package has all that it does not write itself.
+
+    `words`, `metric` and `linear_start` are optional. So is `group`, unless `loss` or `average`
+    depend on more than the class and `n_outputs`, such as an option: these two methods are called
+    once for all neighbouring columns of one group, on the first one's task.
+
+    Options are parameters of ``__init__``, which calls that of the base first.
+
+    Examples
+    --------
+    A number whose logarithm is learnt, by squared error:
+
+    >>> import numpy as np
+    >>> from sklearn_ple import PLERegressor
+    >>> from sklearn_ple.tasks import Regression
+    >>> class Log(Regression):
+    ...     kind = "log"
+    ...     words = "a number, by its logarithm"
+    ...
+    ...     def fit(self, labels, weights, classes):
+    ...         return super().fit(np.log1p(labels), weights, classes)
+    ...
+    ...     def encode(self, labels):
+    ...         return super().encode(np.log1p(labels))
+    ...
+    ...     def predict(self, outputs):
+    ...         return np.expm1(super().predict(outputs))
+    >>> cost = np.array([0.0, 3.0, 15.0])
+    >>> task = Log().fit(cost, weights=np.ones(3), classes=None)
+    >>> targets = task.encode(cost)
+    >>> targets.round(2)
+    array([-1.22,  0.  ,  1.22])
+    >>> task.predict(targets[:, np.newaxis]).round(2)
+    array([ 0.,  3., 15.])
+
+    >>> X = np.array([[0.0], [1.0], [2.0]])
+    >>> model = PLERegressor(task_types={"y": Log()}, max_epochs=1, n_members=1).fit(X, cost)
+    >>> model.task_types_
+    {'y': 'log'}
     """
 
     kind: ClassVar[str]
@@ -44,19 +95,18 @@ class Task(ABC):
     has_classes: ClassVar[bool] = False
     linear_start: ClassVar[bool] = False
 
-    def __init__(self, name: str, *options: Any):
-        if options:
-            raise ValueError(
-                f"task_types of target {name!r} is {(self.kind, *options)!r}, but the kind "
-                f"{self.kind!r} has no options: say {self.kind!r} alone."
-            )
-        self.name = name
+    def __init__(self) -> None:
+        self.name = ""
         self.classes: Any = None
         self.n_outputs = 1
 
     @property
     def metric(self) -> Any:
-        """What `multitask_scores` scores by: a scorer's name, or what `make_scorer` returns."""
+        """What scores the task where nothing else is named.
+
+        A name of one of scikit-learn's scorers, or what :func:`sklearn.metrics.make_scorer`
+        returns. A class attribute will do. See :func:`sklearn_ple.metrics.multitask_scores`.
+        """
         return "r2"
 
     @property
@@ -65,31 +115,107 @@ class Task(ABC):
         return type(self), self.n_outputs
 
     @abstractmethod
-    def fit(self, labels: np.ndarray, weights: np.ndarray, classes: np.ndarray | None) -> Task:
-        """Learn classes or scale from the observed labels and their sample weights."""
+    def fit(self, labels: np.ndarray, weights: np.ndarray, classes: np.ndarray | None) -> Self:
+        """Learn classes or scale.
+
+        Parameters
+        ----------
+        labels : ndarray of shape (n_labels,)
+            The observed labels, of a number bool, int or float.
+        weights : ndarray of shape (n_labels,)
+            Their sample weights.
+        classes : ndarray of shape (n_classes,) or None
+            The classes that are declared, by a categorical column or in ``partial_fit``.
+
+        Returns
+        -------
+        self : Task
+            The fitted task.
+        """
 
     @abstractmethod
     def encode(self, labels: np.ndarray) -> np.ndarray:
-        """Turn observed labels into the network's targets, as floats."""
+        """Turn labels into targets.
+
+        Parameters
+        ----------
+        labels : ndarray of shape (n_labels,)
+            Observed labels.
+
+        Returns
+        -------
+        targets : ndarray of float of shape (n_labels,)
+            What the network's outputs are compared with.
+        """
 
     @abstractmethod
     def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        """Compute the loss of each target; outputs have one axis more, of ``n_outputs``."""
+        """Compute the loss of each target.
+
+        Parameters
+        ----------
+        outputs : Tensor of shape (..., n_outputs)
+            The network's outputs.
+        targets : Tensor of shape (...)
+            The encoded labels; 0 where there is none, and the loss does not count.
+
+        Returns
+        -------
+        losses : Tensor of shape (...)
+            The losses.
+        """
 
     @abstractmethod
     def average(self, outputs: Tensor, weights: Tensor) -> Tensor:
-        """Give the outputs of the networks' mean prediction.
+        """Compute the outputs that stand for the mean prediction of several networks.
 
-        The first axis is the networks'; their weights sum to one and have as many axes.
+        Parameters
+        ----------
+        outputs : Tensor of shape (n_networks, ..., n_outputs)
+            The networks' outputs.
+        weights : Tensor
+            How much each network counts, of as many axes as the outputs. They sum to one along
+            the first.
+
+        Returns
+        -------
+        outputs : Tensor of shape (..., n_outputs)
+            Their average.
         """
 
     @abstractmethod
     def predict(self, outputs: np.ndarray) -> np.ndarray:
-        """Turn outputs of shape (n_rows, n_outputs) into labels."""
+        """Turn outputs into labels.
+
+        Parameters
+        ----------
+        outputs : ndarray of shape (n_rows, n_outputs)
+            The network's outputs.
+
+        Returns
+        -------
+        labels : ndarray of shape (n_rows,)
+            The predicted labels: classes, or numbers in their own units.
+        """
 
     @abstractmethod
     def score(self, labels: Any, predictions: Any, weights: Any = None) -> float:
-        """Compute the default score of predictions; the greater the better."""
+        """Score predictions, for the estimators' ``score``.
+
+        Parameters
+        ----------
+        labels : array-like of shape (n_labels,)
+            Observed labels.
+        predictions : array-like of shape (n_labels,)
+            The labels predicted in their place.
+        weights : array-like of shape (n_labels,), default=None
+            Their sample weights.
+
+        Returns
+        -------
+        score : float
+            The greater the better; NaN where it is undefined.
+        """
 
 
 def log_mean(logs: Tensor, weights: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ PENALTIES = (10.0, 100.0, 1000.0, 10000.0)
 
 
 def tasks_of(*kinds):
-    tasks = [TASK_KINDS[kind](f"y{position}") for position, kind in enumerate(kinds)]
+    tasks = [TASK_KINDS[kind]() for kind in kinds]
     for task in tasks:
         labels = np.array(["a", "b", "c"], dtype=object) if task.has_classes else np.arange(3.0)
         task.fit(labels, np.ones(3), None)

@@ -14,6 +14,7 @@ from scipy import sparse
 
 from sklearn_ple.encoding.labels import Labels, as_frame, read_targets
 from sklearn_ple.encoding.targets import TargetEncoder
+from sklearn_ple.tasks import Binary, Multiclass, Ordinal, Quantile, Regression
 
 KINDS = ["binary", "multiclass", "regression", "count"]
 
@@ -320,6 +321,83 @@ def test_a_kind_may_come_with_options(task_types):
     assert (task.kind, task.levels) == ("quantile", [0.1, 0.5, 0.9])
 
 
+class Shifted(Regression):
+    """A kind of the user's own, which learns labels less a number."""
+
+    kind = "shifted"
+
+    def __init__(self, by=1.0):
+        super().__init__()
+        self.by = by
+
+    def encode(self, labels):
+        return labels - self.by
+
+    def predict(self, outputs):
+        return outputs[:, 0] + self.by
+
+
+def test_task_types_may_be_tasks_or_their_classes():
+    fitted, _ = encoder(Y, {"a": Ordinal, "b": Quantile([0.1]), "c": Multiclass()})
+    assert [type(task) for task in fitted.tasks] == [Ordinal, Quantile, Multiclass]
+    assert [task.name for task in fitted.tasks] == ["a", "b", "c"]
+    assert fitted.tasks[1].levels == [0.1, 0.5]
+    fitted, _ = encoder(Y[["a", "b"]], Regression)
+    assert [type(task) for task in fitted.tasks] == [Regression, Regression]
+
+
+def test_every_column_learns_a_copy_of_a_task():
+    shifted, y = Shifted(by=2.0), np.array([[0.5, 3.0], [1.5, 4.5]])
+    fitted, labels = encoder(y, shifted)
+    assert [task.name for task in fitted.tasks] == ["y0", "y1"]
+    assert [task.mean for task in fitted.tasks] == [1.0, 3.75]
+    assert vars(shifted) == vars(Shifted(by=2.0))
+    np.testing.assert_array_equal(fitted.encode(labels), y - 2)
+    np.testing.assert_array_equal(np.column_stack(fitted.decode(y - 2)), y)
+    # A fitted one is learnt anew.
+    again, _ = encoder(y, fitted.tasks[::-1])
+    assert [(task.name, task.mean) for task in again.tasks] == [("y0", 1.0), ("y1", 3.75)]
+
+
+@pytest.mark.parametrize("family", ["class", "number"])
+def test_an_estimator_refuses_tasks_that_it_does_not_learn(family):
+    task = Shifted() if family == "class" else Binary()
+    with pytest.raises(ValueError, match=f"Target 'y' is of kind '{task.kind}', which this est"):
+        encoder([0, 1, 1], task, family=family)
+
+
+@pytest.mark.parametrize(
+    ("encode", "found"),
+    [
+        (lambda labels: labels[:, None] * 1.0, r"float64 of shape \(3, 1\)"),
+        (lambda labels: labels[:2] * 1.0, r"float64 of shape \(2,\)"),
+        (lambda labels: labels.astype(int), r"int64 of shape \(3,\)"),
+        (lambda labels: labels.tolist(), "list"),
+        (lambda labels: None, "NoneType"),
+    ],
+)
+def test_targets_of_a_wrong_shape_or_type_are_an_error_that_names_the_task(encode, found):
+    class Wrong(Shifted):
+        def encode(self, labels):
+            return encode(labels)
+
+    fitted, labels = encoder([1.5, None, 2.0, 4.5], Wrong())
+    message = rf"Task 'y': Wrong.encode returned {found}; expected an array of floats .*\(3,\)"
+    with pytest.raises(ValueError, match=message):
+        fitted.encode(labels)
+
+
+def test_predictions_of_a_wrong_shape_are_an_error_that_names_the_task():
+    class Wrong(Shifted):
+        def predict(self, outputs):
+            return outputs
+
+    fitted, _ = encoder([1.5, None, 2.0, 4.5], Wrong)
+    message = r"Task 'y': Wrong.predict returned float64 of shape \(4, 1\); expected .* \(4,\)"
+    with pytest.raises(ValueError, match=message):
+        fitted.decode(np.zeros((4, 1)))
+
+
 @pytest.mark.parametrize(
     ("task_types", "message"),
     [
@@ -328,14 +406,20 @@ def test_a_kind_may_come_with_options(task_types):
         ({"b": ["quantile"]}, r"task_types of target 'b' is \['quantile'\]; the kinds are"),
         ({"b": ("count", [0.5])}, r"target 'b' is \('count', \[0.5\]\), but .* no options"),
         ({"b": ("auto", [0.5])}, r"target 'b' is \('regression', \[0.5\]\), but .* no options"),
-        ({"b": ("quantile", [0.5], 1)}, r"target 'b' is \('quantile', 1\), but .* no options"),
-        ({"b": ("quantile", [5, 95])}, r"target 'b' gives the quantiles \[5, 95\]: .* 0 and 1"),
+        (
+            {"b": ("quantile", [0.5], 1)},
+            r"target 'b' is \('quantile', \[0.5\], 1\), but .* no options but levels",
+        ),
+        ({"b": ("quantile", [5, 95])}, r"target 'b': levels must be .*0 and 1.*\[5, 95\]"),
         ({"c": "quantile"}, r"Target 'c' is of kind 'quantile' but holds strings, 'x'"),
         ({"c": "ordinal"}, r"Target 'c' is ordinal but holds strings, 'x'.*ordered categorical"),
         ({"A": "count"}, r"task_types names \['A'\], but the tasks are \['a', 'b', 'c'\]"),
         (["count"], r"task_types has 1 entries, but there are 3 tasks"),
         ("poisson", r"task_types of target 'a' is 'poisson'; the kinds are \['auto', 'binary'"),
-        ({"b": None}, r"task_types of target 'b' is None"),
+        ({"b": None}, r"task_types of target 'b' is None; .*'count'\], or a Task"),
+        ({"b": float}, r"task_types of target 'b' is <class 'float'>; the kinds are"),
+        ({"c": Regression()}, r"Target 'c' is of kind 'regression' but holds strings, 'x'"),
+        ({"c": Binary}, r"Target 'c' is binary but has 3 classes"),
         ({"c": "regression"}, r"Target 'c' is of kind 'regression' but holds strings, 'x'"),
         ({"c": "count"}, r"Target 'c' is of kind 'count' but holds strings"),
         ({"c": "binary"}, r"Target 'c' is binary but has 3 classes"),

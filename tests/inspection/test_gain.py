@@ -29,7 +29,7 @@ class Noisy(BaseEstimator):
     def fit(self, X, y):
         y = pd.DataFrame(y)
         self.task_names_ = list(y.columns)
-        self.tasks_ = [Regression(name) for name in self.task_names_]
+        self.tasks_ = [Regression() for _ in self.task_names_]
         self.classes_ = [None] * y.shape[1]
         self.means_ = y.mean()
         self.noise_ = np.random.RandomState(self.random_state).normal(scale=0.1, size=y.shape[1])

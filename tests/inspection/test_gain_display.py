@@ -163,7 +163,7 @@ class Constant(BaseEstimator):
 
     def fit(self, X, y):
         self.task_names_ = [f"y{k}" for k in range(y.shape[1])]
-        self.tasks_ = [Regression(name) for name in self.task_names_]
+        self.tasks_ = [Regression() for _ in self.task_names_]
         self.classes_ = [None] * y.shape[1]
         return self
 

@@ -29,7 +29,7 @@ from sklearn_ple import (
     SingleTaskClassifierRegressor,
 )
 from sklearn_ple.inspection import MTLGain, MultiTaskReport
-from sklearn_ple.tasks import TASK_KINDS, Binary, Regression
+from sklearn_ple.tasks import Binary, Regression
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 TINY = {"max_epochs": 2, "n_members": 1, "random_state": 0}
@@ -134,7 +134,7 @@ def test_intervals_cover_the_score_of_many_rows_as_often_as_they_should():
     # An estimator that guesses has an AUC of 0.5, whatever was drawn.
     class Guess(BaseEstimator):
         task_names_, classes_ = ["y"], np.array([0, 1])
-        tasks_ = [Binary("y").fit(classes_, np.ones(2), None)]
+        tasks_ = [Binary().fit(classes_, np.ones(2), None)]
 
         def fit(self, X, y):
             return self
@@ -178,10 +178,9 @@ class Price(Regression):
     metric = "neg_mean_absolute_error"
 
 
-def test_a_kind_of_the_users_own_brings_its_words_and_metric(tmp_path, monkeypatch):
-    monkeypatch.setitem(TASK_KINDS, "price", Price)
+def test_a_kind_of_the_users_own_brings_its_words_and_metric(tmp_path):
     X, y = make_data()
-    model = PLEClassifierRegressor(**TINY, task_types={"price": "price"}).fit(X, y)
+    model = PLEClassifierRegressor(**TINY, task_types={"price": Price()}).fit(X, y)
     report = MultiTaskReport.from_estimator(model, X, y, n_bootstrap=3, random_state=0)
     assert report.scores["kind"].tolist() == ["binary", "price", "multiclass"]
     assert report.scores["metric"][1] == "neg_mean_absolute_error"

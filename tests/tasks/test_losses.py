@@ -13,18 +13,20 @@ from sklearn.metrics import (
 )
 
 from sklearn_ple.nn import PLE
-from sklearn_ple.tasks import TASK_KINDS, Binary, Regression, TaskLosses
+from sklearn_ple.tasks import TASK_KINDS, Ordinal, Quantile, Regression, TaskLosses
 
 KINDS = ["binary", "multiclass", "ordinal", "regression", "quantile", "count"]
 
 
 def make_task(kind, name="y", n_classes=3):
     """Fit a task of a kind; targets of numbers are to be taken as they are."""
+    task = TASK_KINDS[kind]()
+    task.name = name
     if kind == "binary":
-        return Binary(name).fit(np.array([0, 1]), np.ones(2), None)
+        return task.fit(np.array([0, 1]), np.ones(2), None)
     if kind in ("multiclass", "ordinal"):
-        return TASK_KINDS[kind](name).fit(np.arange(n_classes), np.ones(n_classes), None)
-    return TASK_KINDS[kind](name).fit(np.array([0.0, 2.0]), np.ones(2), None)
+        return task.fit(np.arange(n_classes), np.ones(n_classes), None)
+    return task.fit(np.array([0.0, 2.0]), np.ones(2), None)
 
 
 def draw_targets(rng, tasks, n_rows):
@@ -351,10 +353,10 @@ def test_quantiles_and_orders_that_differ_are_not_mixed_up():
     labels, ones = np.array([0.0, 2.0]), np.ones(2)
     grades = np.array(["a", "b", "c"], dtype=object)
     tasks = [
-        TASK_KINDS["quantile"]("p", [0.1]).fit(labels, ones, None),
-        TASK_KINDS["quantile"]("q", [0.9]).fit(labels, ones, None),
-        TASK_KINDS["ordinal"]("r").fit(grades, np.ones(3), ["a", "b", "c"]),
-        TASK_KINDS["ordinal"]("s").fit(grades, np.ones(3), ["c", "a", "b"]),
+        Quantile([0.1]).fit(labels, ones, None),
+        Quantile([0.9]).fit(labels, ones, None),
+        Ordinal().fit(grades, np.ones(3), ["a", "b", "c"]),
+        Ordinal().fit(grades, np.ones(3), ["c", "a", "b"]),
     ]
     rng = np.random.default_rng(0)
     outputs, targets = torch.from_numpy(rng.normal(size=(6, 10))), draw_targets(rng, tasks, 6)
@@ -384,7 +386,7 @@ class Careless(Regression):
 
 
 def test_a_loss_of_another_shape_is_an_error():
-    task = Careless("y").fit(np.array([0.0, 2.0]), np.ones(2), None)
+    task = Careless().fit(np.array([0.0, 2.0]), np.ones(2), None)
     parts = torch.zeros(5, 1), torch.zeros(5, 1), torch.ones(5, 1)
     with pytest.raises(ValueError, match=r"Careless.loss returned .* \(\); expected \(5, 1\)"):
         TaskLosses([task]).sums(*parts)
