@@ -128,14 +128,20 @@ def test_right_imports_pass(path, source):
     assert violations(source, path) == []
 
 
-def private_sklearn(source, path):
-    """What a module at `path` within the package imports of scikit-learn's private names."""
+def private_imports(source, path):
+    """What a module at `path` within the package imports of others' private names.
+
+    Others are scikit-learn and the package's other rooms, but for the module that imports the
+    private names of scikit-learn for all.
+    """
+    own = {Path(path).parts[0].removesuffix(".py"), PRIVATE_SKLEARN.removesuffix(".py")}
     package = ".".join(["sklearn_ple", *Path(path).parts[:-1]])
     names = [name.split(".") for name in imported_modules(source, package)]
     return [
         ".".join(parts)
         for parts in names
-        if parts[0] == "sklearn" and any(part.startswith("_") for part in parts)
+        if (parts[0] == "sklearn" or (parts[0] == "sklearn_ple" and not own & {*parts[1:2]}))
+        and any(part.startswith("_") for part in parts)
     ]
 
 
@@ -147,8 +153,8 @@ def private_sklearn(source, path):
         if path != PRIVATE_SKLEARN
     ],
 )
-def test_private_names_of_scikit_learn_are_imported_in_one_module(path):
-    assert private_sklearn((PACKAGE / path).read_text(encoding="utf-8"), path) == []
+def test_private_names_of_others_are_not_imported(path):
+    assert private_imports((PACKAGE / path).read_text(encoding="utf-8"), path) == []
 
 
 @pytest.mark.parametrize(
@@ -159,10 +165,15 @@ def test_private_names_of_scikit_learn_are_imported_in_one_module(path):
         ("def f():\n    from sklearn.utils._tags import Tags", ["sklearn.utils._tags.Tags"]),
         ("from sklearn.metrics import get_scorer\nfrom skorch._x import y", []),
         ("from .._sklearn import _num_samples", []),
+        ("from ..encoding.labels import _as_array", ["sklearn_ple.encoding.labels._as_array"]),
+        ("from ..tasks._kinds import Task", ["sklearn_ple.tasks._kinds.Task"]),
+        ("import sklearn_ple._docs", ["sklearn_ple._docs"]),
+        ("from sklearn_ple import PLEClassifier", []),
+        ("from ..tasks import Task\nfrom .views import _view\nfrom . import _words", []),
     ],
 )
-def test_private_names_of_scikit_learn_are_found(source, found):
-    assert private_sklearn(source, "metrics/scores.py") == found
+def test_private_names_of_others_are_found(source, found):
+    assert private_imports(source, "metrics/scores.py") == found
 
 
 def lines_of_code(source):
