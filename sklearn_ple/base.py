@@ -14,12 +14,12 @@ import numpy as np
 from sklearn.utils import check_random_state
 from skorch.callbacks import Callback
 
-from ._fields import parameter, with_parameters
 from ._sklearn import CallbackSupportMixin, _fit_context, with_callbacks
 from .balancing import TaskWeights, make_balancer
 from .encoding import Encoded, Table, TableEncoder
 from .members import MemberMean, Members
 from .nn import Body, TabularNetwork
+from .parameters import parameter, with_parameters
 from .predictions import Deviations
 from .predictor import Predictor
 from .tasks import Task, TaskLosses

@@ -4,7 +4,7 @@ from .classes import Binary, ClassTask, Multiclass, Ordinal
 from .losses import TaskLosses, check_shape, grouped
 from .numbers import Count, NumberTask, Quantile, Regression
 from .spread import by_task
-from .task import Task
+from .task import Task, log_mean
 
 #: The kinds by the names that ``task_types`` takes.
 TASK_KINDS: dict[str, type[Task]] = {
@@ -26,4 +26,5 @@ __all__ = [
     "by_task",
     "check_shape",
     "grouped",
+    "log_mean",
 ]

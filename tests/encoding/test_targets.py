@@ -353,7 +353,7 @@ def test_every_column_learns_a_copy_of_a_task():
     assert [task.mean for task in fitted.tasks] == [1.0, 3.75]
     assert vars(shifted) == vars(Shifted(by=2.0))
     np.testing.assert_array_equal(fitted.encode(labels), y - 2)
-    np.testing.assert_array_equal(np.column_stack(fitted.decode(y - 2)), y)
+    np.testing.assert_array_equal(np.column_stack(fitted.decode(fitted.split_outputs(y - 2))), y)
     # A fitted one is learnt anew.
     again, _ = encoder(y, fitted.tasks[::-1])
     assert [(task.name, task.mean) for task in again.tasks] == [("y0", 1.0), ("y1", 3.75)]
@@ -395,7 +395,7 @@ def test_predictions_of_a_wrong_shape_are_an_error_that_names_the_task():
     fitted, _ = encoder([1.5, None, 2.0, 4.5], Wrong)
     message = r"Task 'y': Wrong.predict returned float64 of shape \(4, 1\); expected .* \(4,\)"
     with pytest.raises(ValueError, match=message):
-        fitted.decode(np.zeros((4, 1)))
+        fitted.decode([np.zeros((4, 1))])
 
 
 @pytest.mark.parametrize(

@@ -12,14 +12,14 @@ from typing import Any
 import torch
 from sklearn.base import BaseEstimator
 
-from ._fields import parameter, search_space, with_parameters
-from ._sklearn import Interval, RealNotInt, StrOptions
-from .balancing import BALANCERS, Balancer
-from .encoding import NUMERIC_EMBEDDINGS, EmbeddingMaker
-from .members import Members
-from .nn import ACTIVATIONS
-from .tasks import Task
-from .training import LR_SCHEDULES, OPTIMIZERS
+from .._sklearn import Interval, RealNotInt, StrOptions
+from ..balancing import BALANCERS, Balancer
+from ..encoding import NUMERIC_EMBEDDINGS, EmbeddingMaker
+from ..members import Members
+from ..nn import ACTIVATIONS
+from ..tasks import Task
+from ..training import LR_SCHEDULES, OPTIMIZERS
+from .fields import parameter, search_space, with_parameters
 
 _AUTO = StrOptions({"auto"})
 _COUNT = Interval(Integral, 1, None, closed="left")

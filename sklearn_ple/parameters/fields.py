@@ -9,7 +9,7 @@ from typing import Any, TypeVar, dataclass_transform
 
 from scipy import stats
 
-from ._docs import complete_docstring
+from .docstrings import complete_docstring
 
 _T = TypeVar("_T")
 

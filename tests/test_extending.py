@@ -1,0 +1,281 @@
+"""The page on extending: its files work where nothing but the package is installed."""
+
+import importlib
+import pickle
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from sklearn.base import clone
+from sklearn.model_selection import GridSearchCV
+from torch.nn import functional as F
+
+from sklearn_ple import PLEClassifierRegressor, PLERegressor
+from sklearn_ple.capacity import count_parameters, equal_capacity
+from sklearn_ple.inspection import MultiTaskReport, NetworkDiagram, mtl_gain
+from sklearn_ple.members import MemberMean
+from sklearn_ple.metrics import multitask_scores
+
+FILES = Path(__file__).parents[1] / "docs" / "extending"
+N = 240
+
+
+@pytest.fixture(scope="module", autouse=True)
+def outside(tmp_path_factory):
+    """Make the page's files modules of a folder that knows nothing of the sources."""
+    folder = tmp_path_factory.mktemp("outside")
+    for file in FILES.glob("*.py"):
+        shutil.copy(file, folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(folder))
+        yield folder
+    for file in FILES.glob("*.py"):
+        sys.modules.pop(file.stem, None)
+
+
+@pytest.fixture(scope="module")
+def data():
+    """A class, a number and a number with many zeros; three of ten labels are missing."""
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame(rng.normal(size=(N, 3)), columns=list("abc"))
+    X["d"] = pd.Categorical(rng.choice(list("uvw"), N))
+    spends = X["a"] + 0.5 * rng.normal(size=N) > 0
+    y = pd.DataFrame(
+        {
+            "late": X["a"] + 0.3 * rng.normal(size=N) > 0,
+            "weight": 70 + 5 * X["b"] + rng.normal(size=N),
+            "spent": np.where(spends, np.exp(X["b"] + 0.3 * rng.normal(size=N)), 0.0),
+        }
+    ).astype({"late": "category"})
+    return X, y.mask(rng.random(y.shape) < 0.3)
+
+
+def load(module, name):
+    return getattr(importlib.import_module(module), name)
+
+
+def aitm(**params):
+    defaults = {"n_members": 2, "max_epochs": 5, "random_state": 0}
+    return load("aitm", "AITMClassifierRegressor")(**(defaults | params))
+
+
+# -- a network --------------------------------------------------------------------------------
+
+
+def test_the_network_is_that_of_the_equations():
+    torch.manual_seed(0)
+    network = load("aitm", "AITM")(5, [1, 2, 1], hidden_units=(4,), tower_hidden_units=())
+    network = network.double()
+    x = torch.randn(7, 5, dtype=torch.float64)
+    bottoms, known = network.bottoms.layers[0], []
+    for task in range(3):
+        own = F.relu(x @ bottoms.weight[task].T + bottoms.bias[task])
+        if not known:
+            known.append(own)
+            continue
+        transfer = network.transfers[task - 1].layers[0]
+        passed = F.relu(known[-1] @ transfer.weight[0].T + transfer.bias[0])
+        attention, rows = network.attentions[task - 1], []
+        for p, q in zip(passed, own, strict=True):
+            weights, values = [], []
+            for u in (p, q):
+                h1, h2, h3 = (attention.weight[i] @ u + attention.bias[i] for i in range(3))
+                weights.append(h1 @ h2 / 2.0)
+                values.append(h3)
+            shares = torch.stack(weights).softmax(dim=0)
+            rows.append(shares[0] * values[0] + shares[1] * values[1])
+        known.append(torch.stack(rows))
+    torch.testing.assert_close(network.representations(x), torch.stack(known))
+
+
+def test_the_network_has_all_that_the_package_has(data, tmp_path):
+    X, y = data
+    model = aitm().fit(X, y)
+    predictions = model.predict(X)
+    assert list(predictions) == list(y) and model.task_types_["late"] == "binary"
+    assert multitask_scores(model, X, y)["weight"] > 0.2
+
+    assert clone(model).get_params()["hidden_units"] == (64,)
+    pd.testing.assert_frame_equal(pickle.loads(pickle.dumps(model)).predict(X), predictions)
+    assert 'aria-label="Network of AITMClassifierRegressor"' in model._repr_html_()
+    assert "body AITM" in NetworkDiagram.from_estimator(model)._repr_svg_()
+    assert not hasattr(model, "gate_weights") and not hasattr(aitm(), "gate_weights")
+    MultiTaskReport.from_estimator(model, X, y, n_bootstrap=5).to_html(tmp_path / "report.html")
+    assert "AITMClassifierRegressor" in (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert model.transform(X).shape == (N, 3 * 2 * 64)
+
+
+def test_the_network_is_searched_scaled_and_compared(data):
+    X, y = data
+    grid = {"hidden_units": [(4,), (8,)], "dropout": [0.0, 0.3]}
+    search = GridSearchCV(aitm(max_epochs=1), grid, cv=2).fit(X, y)
+    assert search.best_params_["hidden_units"] in grid["hidden_units"]
+    assert {"hidden_units", "dropout"} <= set(aitm().search_space())
+
+    ple = PLEClassifierRegressor(n_members=2, max_epochs=1)
+    systems = equal_capacity({"PLE": ple, "AITM": aitm(max_epochs=1)}, X, y)
+    sizes = [count_parameters(system, X, y) for system in systems.values()]
+    assert sizes[1] == pytest.approx(sizes[0], rel=0.02)
+    gain = mtl_gain(systems, X, y, cv=2, reference="PLE", random_state=0)
+    assert set(gain.gains["system"]) == {"AITM"} and len(gain.gains) == 3
+
+
+def test_the_networks_docstring_is_completed():
+    doc = load("aitm", "AITMClassifierRegressor").__doc__
+    assert doc.index("hidden_units : ") < doc.index("tower_hidden_units : ")
+    assert "n_members : int, default=8" in doc and "history_ : list of dict" in doc
+
+
+@pytest.mark.parametrize("hidden_units", [None, 3])
+def test_the_networks_own_parameters_are_checked(hidden_units, data):
+    with pytest.raises(ValueError, match="The 'hidden_units' parameter of AITMClassifier"):
+        aitm(hidden_units=hidden_units).fit(*data)
+
+
+def test_a_network_of_another_shape_is_an_error(data):
+    AITM = load("aitm", "AITM")
+
+    class Flat(AITM):
+        def represent(self, inputs):
+            return super().represent(inputs)[:, :, :1]
+
+    class Model(load("aitm", "AITMClassifierRegressor")):
+        def make_network(self, in_features, tasks, **towers):
+            return Flat(in_features, [task.n_outputs for task in tasks], **towers)
+
+    with pytest.raises(ValueError, match=r"Flat.represent returned .* but its towers read"):
+        Model(n_members=2).fit(*data)
+
+
+# -- a kind of task ---------------------------------------------------------------------------
+
+
+def hurdle():
+    return load("hurdle", "Hurdle")
+
+
+def test_the_hurdle_predicts_what_is_spent_on_average(data):
+    X, y = data
+    options = {"n_members": 2, "max_epochs": 30, "random_state": 0}
+    for kind in (hurdle(), hurdle()()):
+        model = PLEClassifierRegressor(task_types={"spent": kind}, **options).fit(X, y)
+    spent = y["spent"].dropna()
+    predicted = model.predict(X)["spent"]
+    assert (predicted >= 0).all()
+    assert predicted[spent.index].mean() == pytest.approx(spent.mean(), rel=0.15)
+    assert model.task_types_ == {"late": "binary", "weight": "regression", "spent": "hurdle"}
+    assert multitask_scores(model, X, y)["spent"] > 0.3
+    assert not hurdle()().name
+    twin = pickle.loads(pickle.dumps(model))
+    pd.testing.assert_frame_equal(twin.predict(X), model.predict(X))
+
+
+def test_the_hurdles_loss_is_that_of_a_loop():
+    task = hurdle()().fit(np.array([0.0, 2.0]), np.ones(2), None)
+    rng = np.random.default_rng(0)
+    outputs, targets = rng.normal(size=(6, 2)), np.array([0.0, 1.5, 0.0, 0.2, 3.0, 1.0])
+    expected = []
+    for (logit, log_amount), target in zip(outputs, targets, strict=True):
+        p, amount = 1 / (1 + np.exp(-logit)), np.exp(log_amount)
+        gamma = target / amount - np.log(target / amount) - 1 if target else 0.0
+        expected.append(-np.log(p if target else 1 - p) + gamma)
+    loss = task.loss(torch.from_numpy(outputs), torch.from_numpy(targets))
+    np.testing.assert_allclose(loss, expected)
+
+
+def test_the_hurdles_mean_is_the_mean_of_what_members_expect():
+    task = hurdle()().fit(np.array([0.0, 2.0]), np.ones(2), None)
+    members = np.random.default_rng(0).normal(size=(3, 5, 2))
+    mean = MemberMean([task], 3).double()
+    mean.weights.copy_(torch.tensor([[0.2], [0.3], [0.5]]))
+    expected = sum(
+        weight * task.predict(own) for weight, own in zip((0.2, 0.3, 0.5), members, strict=True)
+    )
+    outputs = mean(torch.from_numpy(members)).numpy()
+    np.testing.assert_allclose(task.predict(outputs), expected, rtol=1e-6)
+
+
+def test_the_hurdle_is_in_the_report(data, tmp_path):
+    X, y = data
+    model = aitm(task_types={"spent": hurdle()()}, n_members=1).fit(X, y)
+    report = MultiTaskReport.from_estimator(model, X, y, n_bootstrap=5)
+    assert report.scores["kind"].tolist() == ["binary", "regression", "hurdle"]
+    report.to_html(tmp_path / "report.html")
+    assert "a number with many zeros" in (tmp_path / "report.html").read_text(encoding="utf-8")
+
+
+# -- a balancer, an embedding -----------------------------------------------------------------
+
+
+def test_the_balancer_learns_its_variances(data):
+    X, y = data
+    model = aitm(balancing=load("balancer", "Uncertainty")(), early_stopping=True).fit(X, y)
+    learnt = model.net_.criterion_.log_variances
+    assert learnt.shape == (3,) and (learnt != 0).all()
+    # No weight decay pulls at what balances, nor is it in the network.
+    assert "log_variances" not in dict(model.module_.named_parameters())
+
+
+def test_the_embedding_learns_waves():
+    rng = np.random.default_rng(0)
+    X = rng.uniform(-3, 3, size=(600, 1))
+    y = np.sin(4 * X[:, 0])
+    fourier = load("fourier", "FourierFeatures")
+    options = {"n_members": 2, "max_epochs": 60, "random_state": 0}
+    scores = {
+        name: PLERegressor(numeric_embedding=embedding, **options).fit(X, y).score(X, y)
+        for name, embedding in (("waves", fourier(scale=5.0)), ("none", None))
+    }
+    assert scores["waves"] > 0.9 > scores["none"]
+    assert not hasattr(fourier(), "deviations")
+
+
+# -- from outside -----------------------------------------------------------------------------
+
+FIT = """
+import pickle
+import numpy as np
+from aitm import AITMClassifierRegressor
+from balancer import Uncertainty
+from fourier import FourierFeatures
+from hurdle import Hurdle
+
+rng = np.random.default_rng(0)
+X = rng.normal(size=(80, 3))
+y = np.column_stack([X[:, 0] > 0, np.maximum(X[:, 1], 0)])
+model = AITMClassifierRegressor(
+    task_types=["binary", Hurdle()],
+    balancing=Uncertainty(),
+    numeric_embedding=FourierFeatures(),
+    n_members=2,
+    max_epochs=2,
+    random_state=0,
+).fit(X, y)
+pickle.dump((model, X, model.predict(X)), open("model.pickle", "wb"))
+"""
+LOAD = """
+import pickle
+import numpy as np
+model, X, expected = pickle.load(open("model.pickle", "rb"))
+np.testing.assert_array_equal(model.predict(X), expected)
+print(model.task_types_)
+"""
+
+
+def test_all_of_it_is_fitted_in_one_process_and_loaded_in_another(outside):
+    for script in (FIT, LOAD):
+        command = [sys.executable, "-c", script]
+        done = subprocess.run(command, cwd=outside, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == "{'y0': 'binary', 'y1': 'hurdle'}"
+
+
+def test_the_page_shows_every_file():
+    page = (FILES.parent / "extending.rst").read_text(encoding="utf-8")
+    for file in FILES.glob("*.py"):
+        assert f".. literalinclude:: extending/{file.name}" in page
