@@ -22,6 +22,13 @@ PUBLIC_MODULES = [
     "sklearn_ple.model_selection",
     "sklearn_ple.nn",
 ]
+# Of rooms that are not public as a whole, what one builds upon.
+BUILT_UPON = {
+    "sklearn_ple.base": ["MultiTaskEstimator", "parameter", "with_parameters"],
+    "sklearn_ple.balancing": ["Balancer"],
+    "sklearn_ple.encoding": ["EmbeddingMaker"],
+    "sklearn_ple.tasks": ["Task"],
+}
 
 
 def checks():
@@ -34,9 +41,10 @@ def checks():
 def public_objects():
     """Public classes and functions by their dotted name."""
     found = {}
-    for module_name in PUBLIC_MODULES:
+    public = {name: importlib.import_module(name).__all__ for name in PUBLIC_MODULES}
+    for module_name, names in (public | BUILT_UPON).items():
         module = importlib.import_module(module_name)
-        for name in module.__all__:
+        for name in names:
             obj = getattr(module, name)
             if inspect.isclass(obj) or inspect.isfunction(obj):
                 found[f"{module_name}.{name}"] = obj
@@ -69,6 +77,9 @@ DOCUMENTED = [
 @pytest.mark.parametrize("name", DOCUMENTED)
 def test_docstring_is_complete(name):
     wanted = checks()
+    if name == "sklearn_ple.base.MultiTaskEstimator":
+        # Its parameters are described once, in PLEClassifierRegressor.
+        wanted -= {"PR01"}
     errors = validate(name)["errors"]
     assert not [f"{code}: {text}" for code, text in errors if code in wanted]
 

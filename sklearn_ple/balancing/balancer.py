@@ -31,6 +31,9 @@ class Balancer(nn.Module, ABC):
     2
     """
 
+    def __init__(self) -> None:
+        super().__init__()
+
     def start(self, n_tasks: int) -> None:
         """Prepare for a number of tasks; nothing by default.
 

@@ -25,7 +25,29 @@ class EmbeddingMaker(ABC):
     """Learns from the numbers of a table what their embedding needs, and makes the embedding.
 
     A new embedding is one subclass; ``numeric_embedding`` takes an object of it. Every fit learns
-    with a copy.
+    with a copy. The network reads the standardised numbers themselves beside the embedding.
+
+    Examples
+    --------
+    The square of each number, the same for all views:
+
+    >>> import torch
+    >>> from sklearn_ple import PLERegressor
+    >>> from sklearn_ple.encoding import EmbeddingMaker
+    >>> class Square(torch.nn.Module):
+    ...     def __init__(self, n_columns, n_views):
+    ...         super().__init__()
+    ...         self.out_features, self.n_views = n_columns, n_views
+    ...
+    ...     def forward(self, numbers):
+    ...         return (numbers**2).expand(self.n_views, -1, -1)
+    >>> class Squares(EmbeddingMaker):
+    ...     def make(self, n_columns, width, members, n_views):
+    ...         return Square(n_columns, n_views)
+    >>> X, y = [[0.0], [1.0], [2.0], [3.0]], [0.0, 1.0, 4.0, 9.0]
+    >>> model = PLERegressor(numeric_embedding=Squares(), max_epochs=2, random_state=0)
+    >>> model.fit(X, y).module_.numeric_embedding.out_features
+    1
     """
 
     def learn(  # noqa: B027

@@ -1,4 +1,6 @@
 """Networks whose towers read bottoms, one for all tasks or one for each."""
+# The hooks are documented in MultiTaskEstimator.
+# ruff: noqa: D102
 
 from __future__ import annotations
 
@@ -28,22 +30,6 @@ class _Bottoms(MultiTaskEstimator):
     network: ClassVar[Callable[..., Body]]
 
     def make_network(self, in_features: int, tasks: Sequence[Task], **options: Any) -> Body:
-        """Make the network.
-
-        Parameters
-        ----------
-        in_features : int
-            Number of features.
-        tasks : sequence of Task
-            The tasks.
-        **options : dict
-            Further parameters of the network.
-
-        Returns
-        -------
-        network : Body
-            The network.
-        """
         return self.network(
             in_features,
             [task.n_outputs for task in tasks],
@@ -76,18 +62,6 @@ class SingleTaskClassifierRegressor(_Bottoms):
     network = SingleTask
 
     def n_views(self, n_tasks: int) -> int:
-        """Count the views of a member: one for each task, with embeddings of its own.
-
-        Parameters
-        ----------
-        n_tasks : int
-            Number of tasks.
-
-        Returns
-        -------
-        n_views : int
-            As many.
-        """
         return n_tasks
 
 
@@ -154,22 +128,6 @@ class AsymmetricSharingClassifierRegressor(_Bottoms):
     network = AsymmetricSharing
 
     def make_network(self, in_features: int, tasks: Sequence[Task], **towers: Any) -> Body:
-        """Make the network.
-
-        Parameters
-        ----------
-        in_features : int
-            Number of features.
-        tasks : sequence of Task
-            The tasks.
-        **towers : dict
-            What every network takes.
-
-        Returns
-        -------
-        network : Body
-            The network.
-        """
         reads = self._positions_read([task.name for task in tasks])
         return super().make_network(in_features, tasks, reads=reads, **towers)
 

@@ -1,4 +1,6 @@
 """The Entire Space Multi-task Model as a scikit-learn estimator."""
+# The hooks are documented in MultiTaskEstimator.
+# ruff: noqa: D102
 
 from __future__ import annotations
 
@@ -66,21 +68,5 @@ class ESMMClassifier(MultiTaskEstimator):
     class_weight: Any = class_weight()
 
     def make_network(self, in_features: int, tasks: Sequence[Task], **towers: Any) -> SharedBottom:
-        """Make the network.
-
-        Parameters
-        ----------
-        in_features : int
-            Number of features.
-        tasks : sequence of Task
-            The tasks.
-        **towers : dict
-            What every network takes.
-
-        Returns
-        -------
-        network : SharedBottom
-            The network.
-        """
         n_outputs = [task.n_outputs for task in tasks]
         return SharedBottom(in_features, n_outputs, bottom_hidden_units=(), **towers)

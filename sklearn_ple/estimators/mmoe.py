@@ -1,4 +1,6 @@
 """Multi-gate Mixture-of-Experts as a scikit-learn estimator."""
+# The hooks are documented in MultiTaskEstimator.
+# ruff: noqa: D102
 
 from __future__ import annotations
 
@@ -59,22 +61,6 @@ class MMoEClassifierRegressor(MultiTaskEstimator):
     class_weight: Any = class_weight()
 
     def make_network(self, in_features: int, tasks: Sequence[Task], **towers: Any) -> MMoE:
-        """Make the network.
-
-        Parameters
-        ----------
-        in_features : int
-            Number of features.
-        tasks : sequence of Task
-            The tasks.
-        **towers : dict
-            What every network takes.
-
-        Returns
-        -------
-        network : MMoE
-            The network.
-        """
         return MMoE(
             in_features,
             [task.n_outputs for task in tasks],

@@ -29,22 +29,6 @@ class _Extraction(MultiTaskEstimator):
     gate_hidden_units: Any = parameter(default=(), constraint=["array-like"])
 
     def make_network(self, in_features: int, tasks: Sequence[Task], **options: Any) -> PLE:
-        """Make the network.
-
-        Parameters
-        ----------
-        in_features : int
-            Number of features.
-        tasks : sequence of Task
-            The tasks.
-        **options : dict
-            Further parameters of `PLE`.
-
-        Returns
-        -------
-        network : PLE
-            The network.
-        """
         return PLE(
             in_features,
             [task.n_outputs for task in tasks],
@@ -66,22 +50,6 @@ class _Progressive(_Extraction):
     residual: bool = parameter(default=False, constraint=["boolean"], after="gate_hidden_units")
 
     def make_network(self, in_features: int, tasks: Sequence[Task], **towers: Any) -> PLE:
-        """Make the network.
-
-        Parameters
-        ----------
-        in_features : int
-            Number of features.
-        tasks : sequence of Task
-            The tasks.
-        **towers : dict
-            What every network takes.
-
-        Returns
-        -------
-        network : PLE
-            The network.
-        """
         options = {"n_levels": self.n_levels, "residual": self.residual}
         return super().make_network(in_features, tasks, **options, **towers)
 

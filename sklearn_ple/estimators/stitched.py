@@ -1,4 +1,6 @@
 """Networks of the tasks' own that are joined layer by layer."""
+# The hooks are documented in MultiTaskEstimator.
+# ruff: noqa: D102
 
 from __future__ import annotations
 
@@ -60,32 +62,9 @@ class CrossStitchClassifierRegressor(MultiTaskEstimator):
     class_weight: Any = class_weight()
 
     def rate_factors(self) -> dict[str, float]:
-        """Return how many times as fast the mixings learn.
-
-        Returns
-        -------
-        factors : dict of str to float
-            By a pattern of the parameters' names.
-        """
         return {"*stitches*": self.stitch_rate_factor}
 
     def make_network(self, in_features: int, tasks: Sequence[Task], **towers: Any) -> CrossStitch:
-        """Make the network.
-
-        Parameters
-        ----------
-        in_features : int
-            Number of features.
-        tasks : sequence of Task
-            The tasks.
-        **towers : dict
-            What every network takes.
-
-        Returns
-        -------
-        network : CrossStitch
-            The network.
-        """
         return CrossStitch(
             in_features,
             [task.n_outputs for task in tasks],
@@ -151,32 +130,9 @@ class SluiceClassifierRegressor(MultiTaskEstimator):
     class_weight: Any = class_weight()
 
     def rate_factors(self) -> dict[str, float]:
-        """Return how many times as fast alpha and beta learn.
-
-        Returns
-        -------
-        factors : dict of str to float
-            By patterns of the parameters' names.
-        """
         return dict.fromkeys(("*alphas*", "*betas"), self.mixing_rate_factor)
 
     def make_network(self, in_features: int, tasks: Sequence[Task], **towers: Any) -> Sluice:
-        """Make the network.
-
-        Parameters
-        ----------
-        in_features : int
-            Number of features.
-        tasks : sequence of Task
-            The tasks.
-        **towers : dict
-            What every network takes.
-
-        Returns
-        -------
-        network : Sluice
-            The network.
-        """
         return Sluice(
             in_features,
             [task.n_outputs for task in tasks],

@@ -35,13 +35,22 @@ def parameter(
     -------
     field
         What `with_parameters` reads.
+
+    Examples
+    --------
+    >>> from sklearn_ple.base import MultiTaskEstimator, parameter, with_parameters
+    >>> @with_parameters
+    ... class Experts(MultiTaskEstimator):
+    ...     n_experts: int = parameter(default=3, constraint=[int], search=(1, 8))
+    >>> sorted(Experts.search_space())[-3:]
+    ['numeric_embedding', 'tower_hidden_units', 'weight_decay']
     """
     told = {"constraint": list(constraint), "search": search, "after": after}
     return field(default=default, metadata=told)
 
 
 @dataclass_transform(kw_only_default=True, eq_default=False, field_specifiers=(parameter,))
-def with_parameters(cls: type[_T]) -> type[_T]:
+def with_parameters(owner: type[_T]) -> type[_T]:
     """Make the ``__init__`` of an estimator from its fields, those of its bases included.
 
     It sets every parameter as it is given, which is what scikit-learn asks of an ``__init__``;
@@ -51,7 +60,7 @@ def with_parameters(cls: type[_T]) -> type[_T]:
 
     Parameters
     ----------
-    cls : type
+    owner : type
         The class. A field is a name with a type and a default, or with a `parameter`.
 
     Returns
@@ -70,7 +79,7 @@ def with_parameters(cls: type[_T]) -> type[_T]:
     >>> Constant(value=3.0)
     Constant(value=3.0)
     """
-    made: Any = dataclass(kw_only=True, eq=False, repr=False)(cls)
+    made: Any = dataclass(kw_only=True, eq=False, repr=False)(owner)
     constraints: dict[str, list] = {}
     for base in reversed(made.__mro__):
         constraints |= vars(base).get("_parameter_constraints", {})
