@@ -19,7 +19,7 @@ from .balancing import TaskWeights, make_balancer
 from .encoding import Encoded, Table, TableEncoder
 from .members import MemberMean, Members
 from .nn import Body, TabularNetwork
-from .parameters import parameter, with_parameters
+from .parameters import WIDTHS, class_weight, parameter, with_parameters
 from .predictions import Deviations
 from .predictor import Predictor
 from .tasks import Task, TaskLosses
@@ -38,7 +38,7 @@ from .training import (
     split_rows,
 )
 
-__all__ = ["MultiTaskEstimator", "parameter", "with_parameters"]
+__all__ = ["WIDTHS", "MultiTaskEstimator", "class_weight", "parameter", "with_parameters"]
 
 
 class MultiTaskEstimator(CallbackSupportMixin, Predictor, ABC):
@@ -290,6 +290,21 @@ class MultiTaskEstimator(CallbackSupportMixin, Predictor, ABC):
             rate_factors=self.rate_factors(),
             net_params=self.net_params,
         )
+
+    def tower_options(self) -> dict[str, Any]:
+        """Return what all networks take beside their own parameters.
+
+        Returns
+        -------
+        options : dict
+            By name, as `TowerOptions` has them.
+        """
+        return {
+            "tower_hidden_units": tuple(self.tower_hidden_units),
+            "activation": self.activation,
+            "dropout": Members(self.n_members).rates(self.dropout),
+            "n_members": self.n_members,
+        }
 
     def make_module(self, encoder: TableEncoder) -> TabularNetwork:
         """Make the whole network, untrained: embeddings, body, linear path, mean over members.

@@ -24,7 +24,7 @@ PUBLIC_MODULES = [
 ]
 # Of rooms that are not public as a whole, what one builds upon.
 BUILT_UPON = {
-    "sklearn_ple.base": ["MultiTaskEstimator", "parameter", "with_parameters"],
+    "sklearn_ple.base": ["MultiTaskEstimator", "class_weight", "parameter", "with_parameters"],
     "sklearn_ple.balancing": ["Balancer"],
     "sklearn_ple.encoding": ["EmbeddingMaker"],
     "sklearn_ple.tasks": ["Task"],

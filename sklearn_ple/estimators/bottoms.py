@@ -8,9 +8,8 @@ from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 from .._sklearn import StrOptions
-from ..base import MultiTaskEstimator, parameter, with_parameters
+from ..base import WIDTHS, MultiTaskEstimator, class_weight, parameter, with_parameters
 from ..nn import AsymmetricSharing, Body, CustomizedSharing, SharedBottom, SingleTask
-from ..parameters import WIDTHS, class_weight
 from ..tasks import Task, by_task
 
 

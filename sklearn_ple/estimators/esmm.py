@@ -7,9 +7,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ..base import MultiTaskEstimator, with_parameters
+from ..base import MultiTaskEstimator, class_weight, with_parameters
 from ..nn import SharedBottom
-from ..parameters import class_weight
 from ..tasks import Task
 
 

@@ -9,9 +9,8 @@ from numbers import Integral
 from typing import Any
 
 from .._sklearn import Interval
-from ..base import MultiTaskEstimator, parameter, with_parameters
+from ..base import WIDTHS, MultiTaskEstimator, class_weight, parameter, with_parameters
 from ..nn import MMoE
-from ..parameters import WIDTHS, class_weight
 from ..tasks import Task
 
 _SOME = [Interval(Integral, 1, None, closed="left")]

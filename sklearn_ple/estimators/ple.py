@@ -10,10 +10,8 @@ from sklearn.base import ClassifierMixin, RegressorMixin
 from sklearn.utils.metaestimators import available_if
 
 from .._sklearn import Interval
-from ..base import MultiTaskEstimator, parameter, with_parameters
+from ..base import WIDTHS, MultiTaskEstimator, class_weight, parameter, with_parameters
 from ..nn import PLE
-from ..parameters import WIDTHS, class_weight
-from ..predictor import Predictor
 from ..tasks import Task
 
 _SEVERAL = [Interval(Integral, 0, None, closed="left")]
@@ -355,7 +353,7 @@ class PLEClassifier(ClassifierMixin, PLEClassifierRegressor):
     """
 
     family = "class"
-    score = Predictor.score
+    score = MultiTaskEstimator.score
 
     @available_if(_is_single_task)
     def decision_function(self, X: Any) -> Any:
@@ -409,4 +407,4 @@ class PLERegressor(RegressorMixin, _Progressive):
     """
 
     family = "number"
-    score = Predictor.score
+    score = MultiTaskEstimator.score

@@ -15,7 +15,6 @@ from sklearn.base import BaseEstimator
 from .._sklearn import Interval, RealNotInt, StrOptions
 from ..balancing import BALANCERS, Balancer
 from ..encoding import NUMERIC_EMBEDDINGS, EmbeddingMaker
-from ..members import Members
 from ..nn import ACTIVATIONS
 from ..tasks import Task
 from ..training import LR_SCHEDULES, OPTIMIZERS
@@ -32,7 +31,23 @@ WIDTHS = [(64,), (128,), (64, 64)]
 
 
 def class_weight() -> Any:
-    """Return the row of ``class_weight``, for estimators that take tasks with classes."""
+    """Declare ``class_weight``, for an estimator that takes tasks with classes.
+
+    Returns
+    -------
+    field
+        The parameter, after ``depends_on`` in the signature.
+
+    Examples
+    --------
+    >>> from typing import Any
+    >>> from sklearn_ple.base import MultiTaskEstimator, class_weight, with_parameters
+    >>> @with_parameters
+    ... class Weighted(MultiTaskEstimator):
+    ...     class_weight: Any = class_weight()
+    >>> "class_weight" in Weighted._get_param_names()
+    True
+    """
     return parameter(
         default=None,
         constraint=[StrOptions({"balanced"}), dict, list, tuple, None],
@@ -129,21 +144,6 @@ class Parameters(BaseEstimator):
             If the backend is another.
         """
         return search_space(cls, backend)
-
-    def tower_options(self) -> dict[str, Any]:
-        """Return what all networks take beside their own parameters.
-
-        Returns
-        -------
-        options : dict
-            By name, as `TowerOptions` has them.
-        """
-        return {
-            "tower_hidden_units": tuple(self.tower_hidden_units),
-            "activation": self.activation,
-            "dropout": Members(self.n_members).rates(self.dropout),
-            "n_members": self.n_members,
-        }
 
     @property
     def _torch_dtype(self) -> torch.dtype:
