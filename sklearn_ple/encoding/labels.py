@@ -148,14 +148,14 @@ class TargetForm:
     dtypes: list[Any]
 
     @classmethod
-    def of(cls, y: Any, names: list[str]) -> TargetForm:
-        """Read the form of a y whose tasks have these names."""
+    def of(cls, y: Any, ndim: int, names: list[str]) -> TargetForm:
+        """Read the form of a y of so many dimensions, whose tasks have these names."""
         if is_polars(y) or isinstance(y, (pd.DataFrame, pd.Series)):
             library = "polars" if is_polars(y) else "pandas"
-            if len(y.shape) == 1:
-                return cls(library, 1, names, [y.name], [y.dtype])
-            return cls(library, 2, names, list(y.columns), list(y.dtypes))
-        return cls("numpy", np.ndim(y), names, [], [])
+            if ndim == 1:
+                return cls(library, ndim, names, [y.name], [y.dtype])
+            return cls(library, ndim, names, list(y.columns), list(y.dtypes))
+        return cls("numpy", ndim, names, [], [])
 
     def assemble(
         self, tasks: Sequence[Task], predictions: Sequence[np.ndarray], index: pd.Index | None
@@ -215,13 +215,15 @@ def read_targets(y: Any) -> tuple[list[Labels], TargetForm]:
         raise ValueError("This estimator requires y to be passed, but the target y is None.")
     if sparse.issparse(y):
         raise TypeError("Sparse y is not supported: pass a dense array or a data frame.")
-    frame = as_frame(y)
+    table = _as_pandas(y, "y")
+    frame = as_frame(table)
     names = list(frame.columns)
     if not names:
         raise ValueError("y has no column: there is nothing to learn.")
     if len(set(names)) < len(names):
         raise ValueError(f"The columns of y are not unique, {names}: rename them.")
-    return [Labels.read(name, column) for name, column in frame.items()], TargetForm.of(y, names)
+    labels = [Labels.read(name, column) for name, column in frame.items()]
+    return labels, TargetForm.of(y, table.ndim, names)
 
 
 def as_frame(y: Any, input_name: str = "y") -> pd.DataFrame:

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import sparse
+from sklearn.utils.estimator_checks import _NotAnArray
 
 from sklearn_ple.encoding.labels import Labels, as_frame, read_targets
 from sklearn_ple.encoding.targets import TargetEncoder
@@ -500,6 +501,13 @@ def test_y_of_no_known_form_is_an_error():
     for y in (np.zeros((2, 2, 2)), 3):
         with pytest.raises(ValueError, match="y should be a 1d array"):
             read_targets(y)
+
+
+@pytest.mark.parametrize("y", [np.array([0, 1]), np.array([[0.5, 2.0], [1.5, 3.0]])])
+def test_what_can_only_be_turned_into_an_array_is_read_as_one(y):
+    labels, form = read_targets(_NotAnArray(y))
+    assert (form.library, form.ndim) == ("numpy", y.ndim)
+    np.testing.assert_array_equal(np.column_stack([part.observed for part in labels]).squeeze(), y)
 
 
 def test_labels_of_any_form_become_a_frame_named_as_the_tasks():
