@@ -78,8 +78,6 @@ class Body(nn.Module, ABC):
     torch.Size([2, 10, 4])
     """
 
-    towers: Any
-
     def __init__(
         self,
         n_outputs: Sequence[int],

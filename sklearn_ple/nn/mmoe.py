@@ -60,8 +60,6 @@ class MMoE(Body):
     torch.Size([10, 4])
     """
 
-    gates: Any
-
     def __init__(
         self,
         in_features: int,
@@ -97,7 +95,7 @@ class MMoE(Body):
             )
             width = expert_hidden_units[-1]
         self.experts = nn.ModuleList(experts)
-        self.gates = nn.ModuleList(gates)
+        self.gates: Any = nn.ModuleList(gates)
         self.towers = self.make_towers(width)
 
     def represent(self, inputs: Tensor) -> Tensor:

@@ -72,8 +72,6 @@ class PLE(Body):
     torch.Size([5, 10, 4])
     """
 
-    levels: Any
-
     def __init__(
         self,
         in_features: int,
@@ -118,7 +116,7 @@ class PLE(Body):
                 )
             )
             width = levels[-1].out_features
-        self.levels = nn.ModuleList(levels)
+        self.levels: Any = nn.ModuleList(levels)
         self.towers = self.make_towers(width)
 
     def represent(self, inputs: Tensor) -> Tensor:

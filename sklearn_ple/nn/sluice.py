@@ -67,9 +67,6 @@ class Sluice(Body):
     torch.Size([10, 4])
     """
 
-    layers: Any
-    alphas: Any
-
     def __init__(
         self,
         in_features: int,
@@ -81,7 +78,7 @@ class Sluice(Body):
         **towers: Unpack[TowerOptions],
     ):
         super().__init__(n_outputs, **towers)
-        self.layers = task_layers(self, in_features, hidden_units)
+        self.layers: Any = task_layers(self, in_features, hidden_units)
         if len(set(hidden_units)) > 1 or hidden_units[0] % n_subspaces:
             raise ValueError(
                 f"hidden_units={tuple(hidden_units)} do not suit a sluice network: its "
@@ -90,7 +87,9 @@ class Sluice(Body):
         self.n_subspaces = n_subspaces
         self.orthogonality = orthogonality
         n_parts = self.n_tasks * n_subspaces
-        self.alphas = nn.ParameterList(mixing_start(self.n_members, n_parts) for _ in hidden_units)
+        self.alphas: Any = nn.ParameterList(
+            mixing_start(self.n_members, n_parts) for _ in hidden_units
+        )
         self.betas = None
         if len(hidden_units) > 1:
             start = mixing_start(self.n_members, len(hidden_units))[:, -1:]

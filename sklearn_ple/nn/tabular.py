@@ -97,8 +97,6 @@ class TabularNetwork(nn.Module):
     torch.Size([10, 2])
     """
 
-    body: Any
-
     def __init__(
         self,
         n_numbers: int,
@@ -130,7 +128,7 @@ class TabularNetwork(nn.Module):
             n_features += self.numeric_embedding.out_features
         self.n_features = n_features
         self.feature_dropout = MemberDropout(feature_dropout)
-        self.body = make_body(n_features)
+        self.body: Any = make_body(n_features)
         self.linear = None
         if n_linear and n_numbers:
             self.linear = BatchedLinear(n_members, 1, n_numbers, n_linear, bias=False)

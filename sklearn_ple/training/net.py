@@ -85,12 +85,6 @@ class MultiTaskNet(NeuralNet):
         Of the network.
     """
 
-    history: Any
-    module_: Any
-    criterion_: Any
-    callbacks: Any
-    callbacks_: Any
-
     def __init__(
         self,
         *args: Any,
@@ -151,7 +145,7 @@ class MultiTaskNet(NeuralNet):
         """
         best = KeepBestWeights(self.losses.names, validation is not None, patience, tol)
         self.max_epochs = n_epochs
-        self.callbacks = [RecordEpoch(), *callbacks, best]
+        self.callbacks: Any = [RecordEpoch(), *callbacks, best]
         self.initialize_callbacks()
         self._validation = validation
         if self.weight_averaging:
@@ -183,7 +177,8 @@ class MultiTaskNet(NeuralNet):
 
     def forget_training(self) -> None:
         """Let go what only a training needs."""
-        self.callbacks, self.callbacks_ = None, []
+        self.callbacks = None
+        self.callbacks_: Any = []
         self._average = self._validation = None
 
     @property
@@ -338,7 +333,7 @@ class MultiTaskNet(NeuralNet):
     def continue_from(self, other: MultiTaskNet) -> None:
         """Take over another net's weights and history, to train on with a new optimizer."""
         self.module_.load_state_dict(other.module_.state_dict())
-        self.history = copy.deepcopy(other.history)
+        self.history: Any = copy.deepcopy(other.history)
 
     def snapshot(self) -> dict[str, Tensor]:
         """Copy the state of the network to evaluate."""

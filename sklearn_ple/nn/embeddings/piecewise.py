@@ -63,8 +63,6 @@ class NumericEmbedding(nn.Module):
     offsets: Tensor
     places: Tensor
     step_scale: Tensor | None
-    linear_weight: Any
-    step_weight: Any
 
     def __init__(
         self,
@@ -97,8 +95,8 @@ class NumericEmbedding(nn.Module):
         places = [start * most + bin for start, n in enumerate(n_bins) for bin in range(n)]
         self.register_buffer("places", torch.tensor(places))
         shape = len(places), n_members * embedding_dim
-        self.linear_weight = nn.Parameter(torch.empty(shape)) if linear else None
-        self.step_weight = nn.Parameter(torch.empty(shape)) if steps else None
+        self.linear_weight: Any = nn.Parameter(torch.empty(shape)) if linear else None
+        self.step_weight: Any = nn.Parameter(torch.empty(shape)) if steps else None
         if step_scale is not None:
             step_scale = torch.as_tensor(step_scale, dtype=dtype).repeat_interleave(sizes, dim=0)
         self.register_buffer("step_scale", step_scale)
