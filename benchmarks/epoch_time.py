@@ -15,8 +15,7 @@ from skorch.callbacks import Callback
 from torch.nn import functional as F
 
 from sklearn_ple import PLEClassifierRegressor
-from sklearn_ple.encoding.encoder import TableEncoder
-from sklearn_ple.encoding.table import Table
+from sklearn_ple.encoding import Table, TableEncoder
 
 BATCH_SIZE = 256
 N_EPOCHS = 3
@@ -70,7 +69,6 @@ def estimator_epoch(X, y, network):
 
 
 def loss(outputs, targets):
-    (outputs,) = outputs  # of the only member
     return sum(
         F.binary_cross_entropy_with_logits(outputs[:, k], targets[:, k])
         for k in range(targets.shape[1])
