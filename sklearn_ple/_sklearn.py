@@ -2,12 +2,14 @@
 
 These names may move, change or disappear with any release of scikit-learn. They are imported here
 and nowhere else, so that there is one place to mend. They keep their names, underscores included:
-nothing is added to them, but what an older scikit-learn lacks.
+nothing is added to them, but what an older scikit-learn lacks, and types that keep those of the
+methods that are decorated.
 """
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
-from sklearn.base import _fit_context
+from sklearn import base
 from sklearn.metrics._scorer import _BaseScorer
 from sklearn.model_selection._split import (
     GroupsConsumerMixin,
@@ -20,15 +22,28 @@ from sklearn.utils._pprint import _changed_params
 from sklearn.utils.validation import _check_response_method, _check_sample_weight, _num_samples
 
 try:
-    from sklearn.callback import CallbackSupportMixin, with_callbacks
+    from sklearn.callback import CallbackSupportMixin
+    from sklearn.callback import with_callbacks as _with_callbacks
 except ImportError:  # before scikit-learn 1.9
 
     class CallbackSupportMixin:  # type: ignore[no-redef]
         """Stands for scikit-learn's, without callbacks."""
 
-    def with_callbacks(method: Any) -> Any:
-        """Leave a method as it is."""
+    def _with_callbacks(method: Any) -> Any:
         return method
+
+
+_Method = TypeVar("_Method", bound=Callable[..., Any])
+
+
+def _fit_context(*, prefer_skip_nested_validation: bool) -> Callable[[_Method], _Method]:
+    """Decorate a fit method, which then validates the parameters first."""
+    return base._fit_context(prefer_skip_nested_validation=prefer_skip_nested_validation)
+
+
+def with_callbacks(method: _Method) -> _Method:
+    """Decorate a fit method, which then calls scikit-learn's callbacks if that has some."""
+    return _with_callbacks(method)
 
 
 __all__ = [

@@ -235,6 +235,20 @@ def test_the_embedding_learns_waves():
     assert not hasattr(fourier(), "deviations")
 
 
+def test_objects_are_searched_over_and_left_alone(data):
+    X, y = data
+    uncertainty, fourier = load("balancer", "Uncertainty")(), load("fourier", "FourierFeatures")()
+    grid = {
+        "balancing": ["equal", uncertainty],
+        "numeric_embedding": [None, fourier],
+        "task_types": [{"spent": hurdle()()}],
+    }
+    search = GridSearchCV(PLEClassifierRegressor(n_members=1, max_epochs=1), grid, cv=2).fit(X, y)
+    assert len(search.cv_results_["params"]) == 4
+    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+    assert not list(uncertainty.parameters()) and not hasattr(fourier, "deviations")
+
+
 # -- from outside -----------------------------------------------------------------------------
 
 FIT = """

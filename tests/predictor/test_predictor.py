@@ -1,0 +1,51 @@
+"""The way of X through predict: read once, through the network once."""
+
+import numpy as np
+import pytest
+import torch
+
+from sklearn_ple import PLEClassifierRegressor, predictor
+from sklearn_ple.training import MultiTaskNet
+
+N = 80
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    rng = np.random.RandomState(0)
+    X = rng.randn(N, 3)
+    y = np.column_stack([X[:, 0] > 0, X[:, 1] * 3.5])
+    options = {"n_members": 2, "max_epochs": 2, "early_stopping": True, "random_state": 0}
+    return PLEClassifierRegressor(**options).fit(X, y), X
+
+
+@pytest.mark.parametrize(
+    "method", ["predict", "predict_proba", "decision_function", "gate_weights", "predict with std"]
+)
+def test_rows_are_read_and_run_through_the_network_once(fitted, method, monkeypatch):
+    model, X = fitted
+    calls = []
+
+    def counted(function):
+        return lambda *args, **kwargs: calls.append(function.__name__) or function(*args, **kwargs)
+
+    monkeypatch.setattr(predictor, "read_features", counted(predictor.read_features))
+    monkeypatch.setattr(MultiTaskNet, "member_outputs", counted(MultiTaskNet.member_outputs))
+    if method == "predict with std":
+        model.predict(X, return_std=True)
+    else:
+        getattr(model, method)(X)
+    assert calls == ["read_features", "member_outputs"]
+
+
+def test_the_module_alone_computes_what_is_decoded(fitted):
+    model, X = fitted
+    scaled = torch.as_tensor((X - X.mean(axis=0)) / X.std(axis=0), dtype=torch.float32)
+    with torch.no_grad():
+        outputs = model.module_(scaled, torch.empty(N, 0, dtype=torch.uint8)).numpy()
+    probabilities = model.predict_proba(X)[0][:, 1]
+    np.testing.assert_allclose(1 / (1 + np.exp(-outputs[:, 0])), probabilities, rtol=1e-4)
+    scale = model.tasks_[1].scale, model.tasks_[1].mean
+    np.testing.assert_allclose(
+        outputs[:, 1] * scale[0] + scale[1], model.predict(X)[:, 1], rtol=1e-4, atol=1e-4
+    )
