@@ -144,7 +144,7 @@ class MultiTaskEstimator(CallbackSupportMixin, Predictor, ABC):
         resume = self.warm_start and hasattr(self, "net_")
         with fit_task(self, X, y, sample_weight) as reporters, all_or_nothing(self):
             table = Table.read(self, X, y, sample_weight, reset=not resume)
-            encoded = self._encoder.apply(table) if resume else self._learn_encoder(table)
+            encoded = self._encode(table, resume)
             whole = Plan.of(self, len(table))
             self._rng = check_random_state(self.random_state)
             rows, train, validation = self._split(table, encoded, whole)
@@ -200,13 +200,11 @@ class MultiTaskEstimator(CallbackSupportMixin, Predictor, ABC):
         resume = hasattr(self, "net_")
         with all_or_nothing(self):
             table = Table.read(self, X, y, sample_weight, reset=not resume)
-            if resume:
-                encoded, dtype = self._encoder.apply(table), self.net_.dtype
-            else:
-                encoded, dtype = self._learn_encoder(table, classes), self._torch_dtype
+            encoded = self._encode(table, resume, classes)
             # Copies, so that a failure leaves the estimator as it was.
             random_state = copy.deepcopy(self._rng) if resume else self.random_state
             self._rng = check_random_state(random_state)
+            dtype = self.net_.dtype if resume else self._torch_dtype
             rows = TableRows(*encoded, dtype=dtype)
             self.device_ = resolve_device(self.device, self._torch_dtype)
             with seeded(self._rng, self.device_):
@@ -218,10 +216,15 @@ class MultiTaskEstimator(CallbackSupportMixin, Predictor, ABC):
 
     # -- the steps of the story -----------------------------------------------------------------
 
-    def _learn_encoder(self, table: Table, classes: Any = None) -> Encoded:
+    def _encode(self, table: Table, resume: bool, classes: Any = None) -> Encoded:
+        """Encode a table by what was learnt before or, for the first time, is learnt from it."""
+        # Estimators of numbers alone have no such parameter.
+        class_weight = self.get_params(deep=False).get("class_weight")
+        if resume:
+            return self._encoder.apply(table, class_weight)
         n_bins = Plan.of(self, len(table)).n_bins
         self._encoder = TableEncoder.of(self, n_bins=n_bins, classes=classes)
-        return self._encoder.learn(table)
+        return self._encoder.learn(table, class_weight)
 
     def _split(
         self, table: Table, encoded: Encoded, plan: Plan

@@ -407,6 +407,15 @@ def test_warm_start_goes_on_and_cold_start_begins_anew(table):
     assert model.set_params(warm_start=False).fit(X, y).n_iter_ == 3
 
 
+def test_a_warm_start_reads_class_weights_anew(table):
+    X, _ = table
+    rare = (X["a"] + np.random.RandomState(0).randn(N) > 1.5).astype(int)
+    model = PLEClassifier(warm_start=True, max_epochs=20, random_state=0).fit(X, rare)
+    plain = clone(model).fit(X, rare).fit(X, rare)
+    weighted = model.set_params(class_weight="balanced").fit(X, rare)
+    assert weighted.predict_proba(X)[:, 1].mean() > 2 * plain.predict_proba(X)[:, 1].mean()
+
+
 def test_warm_start_keeps_classes_and_scales(table):
     X, y = table
     model = make_model(warm_start=True, max_epochs=2).fit(X, y)

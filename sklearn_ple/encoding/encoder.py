@@ -85,7 +85,6 @@ class TableEncoder:
         family: str | None = None,
         classes: Any = None,
         depends_on: Any = None,
-        class_weight: Any = None,
         task_weights: Any = None,
         categorical_features: Any = "from_dtype",
         max_categories: int | None = None,
@@ -99,7 +98,6 @@ class TableEncoder:
         self.family = family
         self.classes = classes
         self.depends_on = depends_on
-        self.class_weight = class_weight
         self.task_weights = task_weights
         self.categorical_features = categorical_features
         self.max_categories = max_categories
@@ -132,13 +130,15 @@ class TableEncoder:
         """The fitted tasks, in the order of y's columns."""
         return self.targets.tasks
 
-    def learn(self, table: Table) -> Encoded:
+    def learn(self, table: Table, class_weight: Any = None) -> Encoded:
         """Learn from a table.
 
         Parameters
         ----------
         table : Table
             The rows to learn from.
+        class_weight : object, default=None
+            As in the estimators; it is no part of what is learnt.
 
         Returns
         -------
@@ -154,16 +154,18 @@ class TableEncoder:
         ).fit(table.features, sample_weight=weights.mean(axis=1))
         numbers, codes = self.features.transform(table.features)
         self._learn_from_numbers(numbers, targets, weights)
-        loss_weights = weigh_classes(weights, labels, self.tasks, self.class_weight)
+        loss_weights = weigh_classes(weights, labels, self.tasks, class_weight)
         return Encoded(numbers, codes, targets, loss_weights)
 
-    def apply(self, table: Table) -> Encoded:
+    def apply(self, table: Table, class_weight: Any = None) -> Encoded:
         """Encode a table.
 
         Parameters
         ----------
         table : Table
             Rows with the columns and tasks of those that were learnt from.
+        class_weight : object, default=None
+            As in the estimators.
 
         Returns
         -------
@@ -173,7 +175,7 @@ class TableEncoder:
         self.targets.check_same(table.form)
         targets, weights, labels = self._complete_labels(table)
         numbers, codes = self.features.transform(table.features)
-        loss_weights = weigh_classes(weights, labels, self.tasks, self.class_weight)
+        loss_weights = weigh_classes(weights, labels, self.tasks, class_weight)
         return Encoded(numbers, codes, targets, loss_weights)
 
     def _complete_labels(self, table: Table) -> tuple[np.ndarray, np.ndarray, list[Labels]]:
