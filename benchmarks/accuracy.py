@@ -42,7 +42,7 @@ def clocks():
 
 
 def evaluate(fit, data, seed):
-    """Fit and predict; give the scores by task and the seconds."""
+    """Fit and predict; return the scores by task and the seconds."""
     started = clocks()
     predict = fit(data.X_train, data.y_train, data.kinds, seed)
     fitted = clocks()

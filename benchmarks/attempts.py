@@ -343,7 +343,7 @@ def _(model, _):
 
 
 for ensemble in (
-    # A frozen model knows nothing of the codes that votes would be counted by.
+    # A frozen model does not have the codes by which votes would be counted.
     partial(VotingClassifier, voting="soft"),
     partial(StackingClassifier, cv="prefit"),
 ):

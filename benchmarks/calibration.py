@@ -42,7 +42,7 @@ def main():
 
 
 def errors(model, X, y):
-    """Give each task's errors on rows, with its temperature if it has one."""
+    """Compute each task's errors on rows, with its temperature if it has one."""
     predicted = model.predict(X)
     for name, proba in zip(y, model.predict_proba(X), strict=True):
         calibrator = model.calibrators_.get(name)

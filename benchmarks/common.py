@@ -84,7 +84,7 @@ def kept(name):
 
 
 def in_own_process(script, *arguments):
-    """Run a script, and give what the last line that it prints says in JSON."""
+    """Run a script; parse the last line that it prints as JSON."""
     command = [sys.executable, script, *map(str, arguments)]
     printed = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
     return json.loads(printed.splitlines()[-1])

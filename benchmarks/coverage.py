@@ -27,7 +27,7 @@ METHODS = {
 
 
 def intervals(kind, params, data, tasks, seed):
-    """Fit, and give the lower and the upper ends by task."""
+    """Fit; return the lower and the upper ends by task."""
     model = PLERegressor(task_types=kind, random_state=seed, **params)
     model.fit(data.X_train, data.y_train[tasks])
     if kind == "quantile":

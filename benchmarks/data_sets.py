@@ -56,7 +56,7 @@ def census_income_without_education():
     return data._replace(X_train=X_train, X_test=X_test)
 
 
-# The number of the row, from which costs could be told, outcomes, and what was foreseen of them.
+# The row number, from which costs could be guessed, the outcomes, and the forecasts of them.
 SUPPORT2_NO_FEATURES = """
     Index
     death hospdead slos d.time charges totcst totmcst avtisst sfdm2 surv2m surv6m prg2m prg6m dnr

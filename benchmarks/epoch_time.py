@@ -55,7 +55,7 @@ class Clock(Callback):
 
 
 def estimator_epoch(X, y, network):
-    """Time the estimator; give its median epoch and the fitted estimator."""
+    """Time the estimator; return its median epoch and the fitted estimator."""
     SECONDS.clear()
     estimator = PLEClassifierRegressor(
         batch_size=BATCH_SIZE,

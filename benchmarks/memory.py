@@ -83,7 +83,7 @@ class Peak(threading.Thread):
 
 
 def measure(form):
-    """Fit once; give sizes in MB."""
+    """Fit once; return sizes in MB."""
     from sklearn_ple import PLEClassifierRegressor
 
     def fit(X, n_rows):

@@ -1,6 +1,6 @@
 """The models of accuracy.py: a name and how to fit it on raw frames.
 
-`PEERS[name](X, y, kinds, seed)` fits, and gives the function that predicts: for every task the
+`PEERS[name](X, y, kinds, seed)` fits and returns the function that predicts: for every task the
 probabilities (of the second class, where there are two) or the numbers. All run on one thread.
 """
 
@@ -37,7 +37,7 @@ def one_per_task(fit_task):
 
 
 def scores(model, kind):
-    """Give the function that predicts what is scored."""
+    """Return the function that predicts what is scored."""
     if kind == "regression":
         return model.predict
     if kind == "multiclass":
@@ -210,7 +210,7 @@ def ple(X, y, kinds, seed, **setting):
 
 
 def predictor(model, kinds):
-    """Give the function that predicts what is scored, of a fitted estimator for all tasks."""
+    """Return the function that predicts what is scored, of a fitted estimator for all tasks."""
 
     def predict(X):
         numbers = model.predict(X) if "regression" in kinds.values() else None

@@ -45,7 +45,7 @@ CONTENDERS = {
 
 
 def error_of(attempt, contender):
-    """Try a tool on a contender; give the first line of the error, None if it works."""
+    """Try a tool on a contender; return the first line of the error, None if it works."""
     model, values = CONTENDERS[contender]
     try:
         with warnings.catch_warnings():

@@ -50,7 +50,7 @@ if y is not None:
 # %%
 # Ten systems of one size
 # -----------------------
-# A larger network may win whatever it shares. :func:`~sklearn_ple.capacity.equal_capacity` widens
+# A larger network may win by its size alone. :func:`~sklearn_ple.capacity.equal_capacity` widens
 # or narrows the experts, or what stands in their place, until all systems have as many parameters
 # as PLE, embeddings apart. All are single networks (``n_members=1``), trained for the same number
 # of epochs.
@@ -117,7 +117,7 @@ if y is not None:
 # is no evidence either: all are differences to the same three fits of the reference, whose luck
 # moves them all. And the intervals are about seeds; what another draw of the rows would change is
 # not in them. So at this size no system is shown to be better than another. More rows, more seeds
-# or folds (``cv``) would tell.
+# or folds (``cv``) could decide it.
 
 # %%
 # Where the experts go
@@ -131,7 +131,7 @@ if y is not None:
 
 # %%
 # In this network income reads the shared experts alone, and marital status mostly its own: the
-# tasks divide the experts between them, as in the paper. Long vertical lines say that the choice
-# depends on the row. The warnings name what is of no use: income's gates have collapsed to one
-# expert, and its own expert of the second level could go. Another seed may divide the work
+# tasks divide the experts between them, as in the paper. Long vertical lines mean that the
+# choice depends on the row. The warnings name what is of no use: income's gates have collapsed to
+# one expert, and its own expert of the second level could go. Another seed may divide the work
 # otherwise, so look at several before you conclude anything about the tasks.

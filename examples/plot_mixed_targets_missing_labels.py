@@ -1,6 +1,6 @@
 """
-What sharing gives when labels are missing
-==========================================
+What sharing is worth when labels are missing
+=============================================
 
 Tasks that learn together can help each other, above all where labels are few. Here most labels of
 two tasks are removed from the training rows, and a network with shared experts is compared with
@@ -67,7 +67,7 @@ remove_labels(y, 0.05, np.random.default_rng(0)).notna().sum()
 #
 # Some defaults do not suit these data. All features act a little and smoothly: the numbers need no
 # embedding, and none can be spared by ``feature_dropout``. And a single member shows what sharing
-# gives, apart from averaging.
+# is worth, apart from averaging.
 NETWORKS = {
     "shared experts": {"n_shared_experts": 2, "n_specific_experts": 1},
     "independent": {"n_shared_experts": 0, "n_specific_experts": 3},

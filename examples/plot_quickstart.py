@@ -29,8 +29,8 @@ y.isna().sum()
 # %%
 # Fit
 # ---
-# X goes in as it is. The kinds of the tasks are found out from y; only for whole numbers that
-# could be classes as well is it better to say so.
+# X goes in as it is. The kinds of the tasks follow from y; it is better to name the kind only for
+# whole numbers that could be classes as well.
 X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0)
 
 numbers = ["sbp", "dbp", "cholesterol"]

@@ -2,9 +2,9 @@
 Searching for good parameters
 =============================
 
-Every estimator says where to look for good parameters: ``search_space`` gives a space for
-scikit-learn's random searches and for Optuna. Two searches that give up on bad candidates early,
-and a score of a whole search.
+Every estimator knows where to look for good parameters: ``search_space`` returns a space for
+scikit-learn's random searches and for Optuna. This example runs two searches that end bad
+candidates early, and scores a whole search.
 
 Without Optuna (``pip install optuna``) its part of this example is skipped.
 """
@@ -12,7 +12,7 @@ Without Optuna (``pip install optuna``) its part of this example is skipped.
 # %%
 # The data
 # --------
-# Two tasks of NHEFS, a class and a number. Of the number some labels are missing.
+# Two tasks of NHEFS, a class and a number. Some labels of the number are missing.
 import matplotlib.pyplot as plt
 import pandas as pd
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
@@ -56,7 +56,7 @@ list(space)
 
 
 class PruneByEpoch(Callback):
-    """Gives a trial up that is worse than others were at the same epoch."""
+    """Ends a trial that is worse than others were at the same epoch."""
 
     def __init__(self, trial):
         self.trial = trial

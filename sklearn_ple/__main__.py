@@ -51,7 +51,7 @@ def census_income(seed: int) -> list[pd.DataFrame]:
 
 
 class Job(NamedTuple):
-    """A table, what to say of its tasks, and the parameters of boosting that are not defaults."""
+    """A table, the kinds of its tasks, and the parameters of boosting that are not defaults."""
 
     load: Callable[[int], list[pd.DataFrame]]
     task_types: dict[str, str]

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from .tasks import Task, check_shape, grouped
 
-# Of fewer than these, with dropout rates of their own, none might suit.
+# With fewer members, each with its own dropout rate, none of the rates might suit.
 _LEAST_OF_DIFFERENT_RATES = 4
 _MOST_DROPPED = 0.9
 
@@ -69,9 +69,9 @@ class Members:
 
     @property
     def linear_shares(self) -> np.ndarray:
-        """How much of a linear start each member is given: from 1, in the first one, to 0.
+        """How much of a linear start each member has: from 1, in the first one, to 0.
 
-        What is linear also shows a network what to look for: some members are left to find it.
+        A linear start also determines what a network looks for: some members start without one.
         """
         return torch.linspace(1, 0, self.n).numpy() if self.n > 1 else np.array([0.5], np.float32)
 
@@ -93,7 +93,7 @@ class MemberMean(nn.Module):
     ----------
     weights : Tensor of shape (n_members, n_tasks)
         How much each member counts for each task, a buffer; they sum to one over the members, and
-        are alike until `weigh` tells them apart.
+        are equal until `weigh` is called.
     """
 
     weights: Tensor

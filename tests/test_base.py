@@ -187,7 +187,7 @@ def test_class_weight_shifts_the_classes(table):
         max_epochs=30,
         random_state=0,
     ).fit(X, rare)
-    # The same but for a factor, which the normalised loss does not see.
+    # The same up to a factor, which cancels in the normalised loss.
     assert_allclose(by_label.predict_proba(X), balanced.predict_proba(X), atol=1e-4)
 
 

@@ -133,7 +133,7 @@ def test_every_row_is_in_one_fold_and_complaints_are_right(seed, n_rows, n_split
         # With hardly more labels than folds, those of one task may stand in the way of another's.
         assume((y.notna().sum() >= 2 * n_splits).all())
         splits = list(MultiTaskKFold(n_splits).split(y, y))
-    told = "".join(str(warning.message) for warning in caught)
+    warned = "".join(str(warning.message) for warning in caught)
     assert sorted(np.concatenate([test for _, test in splits])) == list(range(n_rows))
     assert np.ptp([len(test) for _, test in splits]) <= 1
     for train, test in splits:
@@ -141,7 +141,7 @@ def test_every_row_is_in_one_fold_and_complaints_are_right(seed, n_rows, n_split
         assert y.iloc[test].notna().any().all()
     for label, count in y["a"].value_counts().items():
         lacks = any((y["a"].iloc[test] != label).all() for _, test in splits)
-        assert lacks == (f"{label!r} ({count})" in told)
+        assert lacks == (f"{label!r} ({count})" in warned)
         assert lacks if count < n_splits else count < 2 * n_splits or not lacks
 
 

@@ -45,7 +45,7 @@ def fitted(kind, labels, weights=None, classes=None):
 
 
 def perfect_outputs(task, targets):
-    """Give outputs of a network that knows the targets."""
+    """Return outputs of a network that predicts the targets perfectly."""
     if task.kind == "binary":
         return np.where(targets > 0, 5.0, -5.0)[:, None]
     if task.kind in ("multiclass", "ordinal"):
@@ -78,7 +78,7 @@ def test_kinds_say_what_they_are_and_what_scores_them():
 @pytest.mark.parametrize("labels", TWO_CLASSES.values(), ids=TWO_CLASSES.keys())
 @pytest.mark.parametrize("kind", CLASS_KINDS)
 def test_classes_are_encoded_as_scikit_learn_does_and_come_back(kind, labels):
-    # Of strings, that of an ordinal task must be told.
+    # For strings, an ordinal task needs the order of the classes.
     task = fitted(kind, labels, classes=np.unique(labels) if labels.dtype == object else None)
     encoder = LabelEncoder().fit(labels)
     np.testing.assert_array_equal(task.classes, encoder.classes_)

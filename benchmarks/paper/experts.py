@@ -23,7 +23,7 @@ N_ROWS = 5_000
 
 
 def prepare(name):
-    """Give the systems with gates at equal size, and PLE of one to four levels as wide."""
+    """Make the systems with gates at equal size, and PLE of one to four levels as wide."""
     data, sized = compared(name)
     # Means over members would hide what each network's gates do.
     sized = {system: sized[system].set_params(n_members=1) for system in GATED}
@@ -32,10 +32,10 @@ def prepare(name):
 
 
 def separation(gates, tasks):
-    """Give the mean distance of two tasks' gates, in total variation, over the level's experts.
+    """Compute the mean distance of two tasks' gates, in total variation, over the level's experts.
 
-    Experts that one of two gates does not read have no weight in it; so experts of a task's own
-    keep tasks apart, and what they give to shared ones brings them together.
+    Experts that one of two gates does not read have no weight in it; so weight on
+    a task's own experts makes the distance larger, and weight on shared ones makes it smaller.
     """
     distances = []
     for first, second in combinations([gates[task] for task in tasks], 2):

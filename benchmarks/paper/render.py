@@ -11,7 +11,7 @@ from sklearn_ple.inspection import MTLGain, MTLGainDisplay
 
 PAGE = RESULTS.parents[1] / "docs" / "paper.rst"
 IMAGES = PAGE.parent / "images"
-# Side by side, the systems' seeds can be told apart.
+# Side by side, the systems' seeds can be distinguished.
 OFFSETS = (-0.02, -0.01, 0, 0.01, 0.02)
 HEAD = """The paper's experiments
 =======================
@@ -151,7 +151,7 @@ def comparison():
 
 
 def gain_table(rows, scores, gain):
-    """Give mean scores, gains with their intervals, sizes and seconds."""
+    """Write a table of mean scores, gains with their intervals, sizes and seconds."""
     systems = rows["system"].to_numpy()
     order = list(dict.fromkeys(systems))
     means = scores.groupby(systems).mean().loc[order]

@@ -11,8 +11,8 @@ from tqdm import tqdm
 def run(name, settings, n_seeds, prepare, evaluate):
     """Evaluate every system on every setting, seed by seed, unless the file has it.
 
-    `prepare(setting)` gives the data and a dict of unfitted systems; `evaluate(system, data)` what
-    there is to keep of a fitted one, its scores by task first of all. All on one thread.
+    `prepare(setting)` returns the data and a dict of unfitted systems. `evaluate(system, data)`
+    returns the results of a fitted system, its scores by task first. All runs on one thread.
     """
     torch.set_num_threads(1)
     rows = kept(name)

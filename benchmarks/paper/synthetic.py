@@ -42,7 +42,7 @@ def main():
 
 
 def evaluate(system, data):
-    """Give the negative squared errors, so that more is better for all scores."""
+    """Compute the negative squared errors, so that more is better for all scores."""
     *_, X, y = data
     errors = mean_squared_error(y, system.predict(X), multioutput="raw_values")
     return {"scores": {f"task {k}": -float(error) for k, error in enumerate(errors)}}

@@ -21,7 +21,7 @@ SYSTEMS = {
 def systems(X, y, names=SYSTEMS, **params):
     """Make the systems, each with as many parameters as PLE has for these data.
 
-    As in the paper no linear path leads past them, of which all would gain alike.
+    As in the paper they have no linear path; all would gain from it alike.
     """
     made = {}
     for name in dict.fromkeys([*names, "PLE"]):

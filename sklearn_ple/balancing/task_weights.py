@@ -34,7 +34,7 @@ class TaskWeights:
         self.decay = _numbers(names, "task_weight_decay", task_weight_decay)
 
     def at(self, epoch: int) -> np.ndarray:
-        """Give the weights of an epoch, counted from 0."""
+        """Return the weights of an epoch, counted from 0."""
         return self.initial * self.decay**epoch
 
 

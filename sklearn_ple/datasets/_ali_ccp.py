@@ -82,8 +82,8 @@ def fetch_ali_ccp(
         The published part to load, of some 42 million rows each, or a part of the small
         preprocessed sample that other libraries ship.
     tasks : str, sequence of str or None, default=None
-        The tasks to return, in this order; one name gives one task, None both. The column of a
-        task that is left out does not become a feature.
+        The tasks to return, in this order; a single name for one task, None for both. The column
+        of a task that is left out does not become a feature.
     columns : sequence of str or None, default=None
         The features to return, in this order; None stands for all 31.
     n_rows : int or None, default=None
@@ -156,8 +156,8 @@ def fetch_ali_ccp(
 
     Each impression lists entries of a field, an id and a weight; those of the user (101 to 129
     and `109_14`, `110_14`, `127_14`, `150_14`) come from the common features that it refers to.
-    Of a field with several entries the one of the greatest weight is kept, the first one of
-    several such. Weights that are not always 1 are features too: `D109_14`, `D110_14`, `D127_14`
+    If a field has several entries, the one with the greatest weight is kept, and the first one of
+    equals. Weights that are not always 1 are features too: `D109_14`, `D110_14`, `D127_14`
     and `D150_14`, how often the user dealt with the category, shop, brand or intention, and
     `D508`, `D509`, `D702` and `D853`, the same for the item's own. They are as published, but
     scaled in the sample, whose ids are codes of its own and where 0 stands for a missing field.

@@ -131,8 +131,8 @@ def fetch_census_income(
         The published part to load: 199,523 rows for training, 99,762 for testing, or the former
         followed by the latter.
     tasks : str, sequence of str or None, default=("income", "marital")
-        The tasks to return, in this order; one name gives one task, None all three. The default
-        is the pair of the papers on MMoE [2]_ and PLE [3]_.
+        The tasks to return, in this order; a single name for one task, None for all three. The
+        default is the pair of the papers on MMoE [2]_ and PLE [3]_.
     data_home : str, path-like or None, default=None
         The folder to look in first, and to download to; None stands for the data home of
         scikit-learn. See Notes.

@@ -131,14 +131,14 @@ def load_nhefs(
     `exercise`      multi-class  0           exercise in recreation in 1971
     ==============  ===========  ==========  ==================================================
 
-    The last two were measured together with the features: their tasks are to tell them from
-    the rest of the examination, not to foresee them.
+    The last two were measured together with the features: their tasks are to infer them
+    from the rest of the examination, not to forecast them.
 
     Parameters
     ----------
     tasks : str, sequence of str or None, default=None
-        The tasks to return, in this order; one name gives one task, None all six. The column
-        of a task that is left out does not become a feature.
+        The tasks to return, in this order; a single name for one task, None for all six. The
+        column of a task that is left out does not become a feature.
     return_X_y : bool, default=False
         Whether to return `(data, target)` instead of a `Bunch`.
     as_frame : bool, default=True

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from sklearn.tree import DecisionTreeRegressor
 
-# Of more rows, or of more targets times rows, a sample is as good.
+# With more rows, or with more targets times rows, a sample is as good.
 _MAX_ROWS = 50_000
 _MAX_TARGETS = 10_000_000
 
@@ -24,8 +24,8 @@ def learn_edges(
 ) -> list[np.ndarray]:
     """Cut every column into bins, by a small tree and by quantiles of its distinct values.
 
-    A tree on the column alone finds about half of the cuts, those which tell the targets apart.
-    The others spread evenly over the *distinct* values: where many rows share one value, quantiles
+    A tree on the column alone finds about half of the cuts, those which separate the targets best.
+    The others lie evenly over the *distinct* values: where many rows share one value, quantiles
     of all rows would leave the rest in a single bin. A column of no more distinct values than bins
     gets a bin for each.
 
@@ -114,7 +114,7 @@ def _column_edges(
 def _tree_cuts(
     ranks: np.ndarray, outputs: np.ndarray, row_weights: np.ndarray, n_bins: int
 ) -> np.ndarray:
-    """Find the cuts between ranks that tell the outputs apart best, all outputs alike."""
+    """Find the cuts between ranks that separate the outputs best, all outputs alike."""
     tree = DecisionTreeRegressor(
         max_leaf_nodes=max(2, n_bins // 2),
         min_weight_fraction_leaf=_LEAST_SHARE,

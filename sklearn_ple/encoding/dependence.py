@@ -17,8 +17,8 @@ from .labels import Labels
 class Dependence:
     """Which task depends on which, and what follows for labels and outputs.
 
-    Of two binary tasks the dependent one can hold only where the other does: its second class
-    implies the other's second class.
+    Both tasks of a pair are binary. The dependent one can hold only where the other does: its
+    second class implies the other's second class.
 
     Parameters
     ----------
@@ -127,7 +127,7 @@ class Dependence:
         targets[rows, target], weights[rows, target] = value, weights[rows, source]
 
     def link(self) -> JointLogits | None:
-        """Give what turns the networks' outputs into logits of joint events."""
+        """Return the module that turns outputs into logits of joint events; None without pairs."""
         columns = np.cumsum([0, *(task.n_outputs for task in self.tasks)])
         pairs = [(int(columns[task]), int(columns[other])) for task, other in self.pairs]
         return JointLogits(pairs) if pairs else None

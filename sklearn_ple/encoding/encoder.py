@@ -47,7 +47,7 @@ class Encoded(NamedTuple):
 class TableEncoder:
     """Learns tasks, scales, categories, bins and a linear start from a table; encodes tables.
 
-    The parameters are those of the estimators, but for the following.
+    The parameters are those of the estimators, except for the following.
 
     Parameters
     ----------
@@ -116,7 +116,7 @@ class TableEncoder:
         estimator : estimator of this package
             Need not be fitted.
         n_bins : int
-            What its ``n_bins`` comes to.
+            The value of its ``n_bins``, never "auto".
         classes : object, default=None
             Declared classes.
         """

@@ -40,7 +40,7 @@ class FeatureEncoder(TransformerMixin, BaseEstimator):
     min_frequency : int, float or None, default=None
         As in the estimators.
     dtype : {"float32", "float64"}, default="float32"
-        Of the numbers that come out; they are computed in float64.
+        Dtype of the numbers that come out; they are computed in float64.
 
     Attributes
     ----------
@@ -78,7 +78,7 @@ class FeatureEncoder(TransformerMixin, BaseEstimator):
         Parameters
         ----------
         X : DataFrame or CSR matrix of shape (n_rows, n_columns)
-            The table, as `read_features` gives it.
+            The table, as `read_features` returns it.
         y : Ignored
             For scikit-learn's sake.
         sample_weight : ndarray of shape (n_rows,), default=None
@@ -121,7 +121,7 @@ class FeatureEncoder(TransformerMixin, BaseEstimator):
         for out, (position, categories) in enumerate(columns):
             places, values = _factorize(X.iloc[:, position])
             if values.dtype != categories.dtype:
-                # As objects: pandas would look a number up among intervals, say.
+                # As objects, since pandas would look a number up among intervals, for example.
                 values, categories = values.astype(object), categories.astype(object)
             # What is not found is -1; the place of a missing value is the last, -1.
             lookup = np.append(categories.get_indexer(values) + 2, MISSING)
@@ -136,7 +136,7 @@ class FeatureEncoder(TransformerMixin, BaseEstimator):
         return categories[order[~self._is_rare(counts[order], len(column))]]
 
     def _is_rare(self, counts: np.ndarray, n_rows: int) -> np.ndarray:
-        """Tell which categories share a code, as OrdinalEncoder does."""
+        """Find the categories that share a code, by the rules of OrdinalEncoder."""
         is_share = not isinstance(self.min_frequency, Integral)
         rare = counts < (self.min_frequency or 0) * (n_rows if is_share else 1)
         # One of max_categories is the shared one.
@@ -159,7 +159,7 @@ class FeatureEncoder(TransformerMixin, BaseEstimator):
                 )
 
     def _find_categorical(self, X: Any) -> np.ndarray:
-        """Tell which columns are categories, and check that the others are numbers."""
+        """Find the columns that are categories, and check that the others are numbers."""
         choice = self.categorical_features
         is_categorical = np.zeros(X.shape[1], dtype=bool)
         if sparse.issparse(X):
@@ -184,7 +184,7 @@ class FeatureEncoder(TransformerMixin, BaseEstimator):
 
 
 def _factorize(column: pd.Series) -> tuple[np.ndarray, pd.Index]:
-    """Give the place of each value, -1 for a missing one, among the distinct values."""
+    """Return the place of each value among the distinct values, -1 for a missing one."""
     if isinstance(column.dtype, pd.CategoricalDtype):
         return column.cat.codes.to_numpy(), column.cat.categories
     places, values = pd.factorize(column)
@@ -192,7 +192,7 @@ def _factorize(column: pd.Series) -> tuple[np.ndarray, pd.Index]:
 
 
 def _sorting(values: pd.Index) -> np.ndarray:
-    """Give what sorts distinct values, whichever they are."""
+    """Return the positions that sort distinct values, even values of several types."""
     try:
         return values.argsort()
     except TypeError:  # Of several types.
@@ -200,7 +200,7 @@ def _sorting(values: pd.Index) -> np.ndarray:
 
 
 def _how(column: pd.Series) -> str:
-    """Say how to turn what tells the time into numbers."""
+    """Describe, for an error message, how to turn times or dates into numbers."""
     if types.is_timedelta64_dtype(column.dtype):
         return ", by .dt.total_seconds() say"
     if hasattr(column, "dt"):
@@ -241,7 +241,7 @@ def _positions(choice: Any, X: pd.DataFrame) -> Any:
 
 
 def read_features(estimator: BaseEstimator, X: Any, reset: bool) -> Any:
-    """Check X's shape and names for an estimator; give a data frame, or a CSR matrix if sparse.
+    """Check X's shape and names; return it as a data frame, or as a CSR matrix if sparse.
 
     Columns of objects become numbers where they hold numbers, else they must hold categories.
     """
@@ -283,7 +283,7 @@ def read_features(estimator: BaseEstimator, X: Any, reset: bool) -> Any:
 
 def _read_objects(column: pd.Series, name: Any) -> pd.Series:
     kind = types.infer_dtype(column, skipna=True)
-    # Bools are numbers here too, as without missing values, where pandas gives them their dtype.
+    # Bools are numbers here too, as without missing values, where pandas has a dtype for them.
     if kind in ("integer", "floating", "mixed-integer-float", "decimal", "boolean", "empty"):
         return pd.to_numeric(column.where(column.notna(), np.nan).astype(float))
     if kind not in ("string", "categorical"):

@@ -28,7 +28,7 @@ def polars_to_pandas(data: Any) -> Any:
 def _series_to_pandas(data: Any) -> pd.Series:
     polars = sys.modules["polars"]
     if isinstance(data.dtype, polars.Categorical):
-        # Unlike an Enum, a Categorical may know of categories that only other columns hold.
+        # Unlike an Enum, a Categorical may list categories that occur in other columns only.
         names = data.drop_nulls().unique().cast(polars.String).sort()
         data = data.cast(polars.String).cast(polars.Enum(names))
     values: Any

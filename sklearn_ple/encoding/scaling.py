@@ -12,7 +12,7 @@ from scipy import sparse
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.sparsefuncs import mean_variance_axis
 
-# Numbers in a block of rows, of which there are float64 copies at a time.
+# Numbers in a block of rows; only one block at a time is copied to float64.
 _BLOCK_SIZE = 2**18
 
 
@@ -30,9 +30,9 @@ class NumberScaler(TransformerMixin, BaseEstimator):
     Parameters
     ----------
     positions : ndarray of int
-        Which columns of the table to read; of sparse X all.
+        Which columns of the table to read; for sparse X these are all.
     dtype : {"float32", "float64"}, default="float32"
-        Of the numbers that come out; they are computed in float64, some rows at a time.
+        Dtype of the numbers that come out; they are computed in float64, some rows at a time.
 
     Attributes
     ----------
@@ -189,7 +189,7 @@ class NumberScaler(TransformerMixin, BaseEstimator):
 
 
 def _divide_columns(X: sparse.csr_matrix, divisors: np.ndarray) -> np.ndarray:
-    """Give a sparse matrix's data, divided by a number a column."""
+    """Return a sparse matrix's data, with each column divided by its own number."""
     data = divisors[X.indices]
     return np.divide(X.data, data, out=data)
 

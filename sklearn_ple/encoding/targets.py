@@ -68,7 +68,7 @@ class TargetEncoder:
                 raise ValueError(
                     f"Target {column.name!r} has no label at all: leave the column out."
                 )
-            # Given classes need not be in order; a column that is ordered has all of its own.
+            # Declared classes may be unordered; an ordered column has all of its classes already.
             if declared[column.name] is not None and not column.ordered:
                 column = replace(column, declared=np.asarray(declared[column.name]))
             task = self._make_task(types[column.name], column)
@@ -78,7 +78,7 @@ class TargetEncoder:
 
     def _make_task(self, task_type: Any, column: Labels) -> Task:
         if isinstance(task_type, Task):
-            # What is learnt is not the user's.
+            # A copy, so that the user's own task does not change.
             task = copy.deepcopy(task_type)
         elif isinstance(task_type, type) and issubclass(task_type, Task):
             task = task_type()

@@ -39,14 +39,14 @@ class _Bottoms(MultiTaskEstimator):
 
 @with_parameters
 class SingleTaskClassifierRegressor(_Bottoms):
-    """Every task learnt alone: the reference that tells what sharing is worth.
+    """Every task learnt alone: the reference to measure what sharing is worth.
 
     Each task has a network of its own, embeddings included: ``y_k = h_k(f_k(x))``. They are
     trained in one go, on the same batches, but have nothing in common.
 
     See Also
     --------
-    PLEClassifierRegressor : The flagship; says what all estimators raise and warn of.
+    PLEClassifierRegressor : The flagship; lists the errors and warnings of all estimators.
 
     Examples
     --------
@@ -70,7 +70,7 @@ class SharedBottomClassifierRegressor(_Bottoms):
 
     See Also
     --------
-    PLEClassifierRegressor : The flagship; says what all estimators raise and warn of.
+    PLEClassifierRegressor : The flagship; lists the errors and warnings of all estimators.
 
     References
     ----------
@@ -94,7 +94,7 @@ class AsymmetricSharingClassifierRegressor(_Bottoms):
     """Asymmetric Sharing: some towers read the bottoms of other tasks beside their own.
 
     Each task has a bottom ``f_k``. A tower reads its own and those of the tasks that ``reads``
-    says: ``y_k = h_k([f_k(x), f_i(x), ...])``. So what one task learns helps another, and not the
+    names: ``y_k = h_k([f_k(x), f_i(x), ...])``. So what one task learns helps another, and not the
     other way round.
 
     Parameters
@@ -105,7 +105,7 @@ class AsymmetricSharingClassifierRegressor(_Bottoms):
 
     See Also
     --------
-    PLEClassifierRegressor : The flagship; says what all estimators raise and warn of.
+    PLEClassifierRegressor : The flagship; lists the errors and warnings of all estimators.
 
     References
     ----------
@@ -154,7 +154,7 @@ class CustomizedSharingClassifierRegressor(_Bottoms):
 
     See Also
     --------
-    PLEClassifierRegressor : The flagship; says what all estimators raise and warn of.
+    PLEClassifierRegressor : The flagship; lists the errors and warnings of all estimators.
 
     References
     ----------

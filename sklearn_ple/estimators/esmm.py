@@ -16,12 +16,13 @@ from ..tasks import Task
 class ESMMClassifier(MultiTaskEstimator):
     """Entire Space Multi-task Model: events that follow on each other, as purchases on clicks.
 
-    The tasks share embeddings and have a tower each. The tower of a purchase gives its probability
-    after a click, pCVR, and is trained on all rows, clicked or not, by the probability of both:
-    ``pCTCVR = pCTR * pCVR``. So it learns from the rows that it is used on, and has its embeddings
-    from the many clicks. y has a column for each event, in the order in which they follow.
+    The tasks share embeddings and have a tower each. The tower of a purchase computes its
+    probability after a click, pCVR, and is trained on all rows, clicked or not, by the probability
+    of both: ``pCTCVR = pCTR * pCVR``. So it learns from the rows that it is used on, and has its
+    embeddings from the many clicks. y has a column for each event, in the order in which they
+    follow.
 
-    ``predict_proba`` gives the probability of an event together with all that it follows on
+    ``predict_proba`` returns the probability of an event together with all that it follows on
     (pCTR, pCTCVR), and ``predict_conditional_proba`` that given the event before (pCTR, pCVR).
 
     Parameters
@@ -29,9 +30,9 @@ class ESMMClassifier(MultiTaskEstimator):
     tower_hidden_units : sequence of int, default=(64, 32)
         Widths of the hidden layers of every task's tower.
     depends_on : "previous", dict or None, default="previous"
-        Of a task the name of the one that it depends on, as ``{"purchase": "click"}``; "previous":
-        each task depends on the one before it in y. A task can hold (its second class) only where
-        the one that it depends on does. Labels that follow from others are filled in.
+        For a task, the name of the one that it depends on, as ``{"purchase": "click"}``;
+        "previous": each task depends on the one before it in y. A task can hold (its second class)
+        only where the one that it depends on does. Labels that follow from others are filled in.
 
     Raises
     ------
@@ -40,7 +41,7 @@ class ESMMClassifier(MultiTaskEstimator):
 
     See Also
     --------
-    PLEClassifierRegressor : Takes ``depends_on`` too; says what all estimators raise and warn of.
+    PLEClassifierRegressor : Takes ``depends_on`` too; lists the errors and warnings of all.
 
     References
     ----------

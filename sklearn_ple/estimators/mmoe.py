@@ -34,7 +34,7 @@ class MMoEClassifierRegressor(MultiTaskEstimator):
 
     See Also
     --------
-    PLEClassifierRegressor : The flagship; says what all estimators raise and warn of.
+    PLEClassifierRegressor : The flagship; lists the errors and warnings of all estimators.
     CGCClassifierRegressor : Tasks have experts of their own as well.
 
     References

@@ -101,7 +101,7 @@ class PLEClassifierRegressor(_Progressive):
         whole numbers are classes if there are at most 20 distinct ones, else a regression (with a
         warning that asks to say so); other numbers are a regression.
     depends_on : "previous", dict or None, default=None
-        Of a binary task the name of the one that it depends on, as ``{"purchase": "click"}``: it
+        For a binary task, the name of the one that it depends on, as ``{"purchase": "click"}``: it
         can hold (its second class) only where the other does. "previous": each task depends on the
         one before it in y. Its output is then the probability given the other event, and its loss
         that of the joint event on all rows, as in the entire-space model of Ma et al. (SIGIR
@@ -117,7 +117,8 @@ class PLEClassifierRegressor(_Progressive):
     max_categories : int, default=None
         Categories of a column at most, with the one that the rare ones share; None for any number.
     min_frequency : int or float, default=None
-        Rows, or as a float the share of the rows, with fewer of which a category is rare.
+        A category with fewer rows than this, or with a smaller share of the rows if it is a float,
+        is rare.
     embedding_dim : int or "auto", default="auto"
         Width of the learnt embedding of every categorical column. "auto" lets it grow with the
         number of codes n, the column's categories and two more: ``1.6 * n**0.56`` to the nearest
@@ -157,8 +158,8 @@ class PLEClassifierRegressor(_Progressive):
         (1 for a task not named).
     balancing : "equal" or Balancer, default="equal"
         How the tasks' losses become one step of training. "equal": by their weighted sum. Or an
-        object of a subclass of :class:`~sklearn_ple.balancing.Balancer`, of which every training
-        has a copy.
+        object of a subclass of :class:`~sklearn_ple.balancing.Balancer`; every training uses a
+        copy of it.
     optimizer : {"adamw", "adam", "sgd"} or class, default="adamw"
         The optimizer, or a subclass of :class:`torch.optim.Optimizer`.
     learning_rate : float or "auto", default="auto"
@@ -190,10 +191,10 @@ class PLEClassifierRegressor(_Progressive):
     tol : float, default=0.0
         Decrease of the joint loss of validation that counts as an improvement.
     refit : bool or "auto", default="auto"
-        Whether, once validation has told for how many epochs to train, to train anew on all rows
-        for as many; the members keep their weights of validation, and ``history_`` is that of the
-        training with validation. Takes as long again. "auto" does so up to 30,000 rows, unless
-        there are ``callbacks``, which may count on rows of validation.
+        Whether to train anew on all rows, for the number of epochs that validation found best.
+        The members keep their weights of validation, and ``history_`` is that of the training with
+        validation. Takes as long again. "auto" does so up to 30,000 rows, unless there are
+        ``callbacks``, which may count on rows of validation.
     warm_start : bool, default=False
         Whether a further call of fit goes on from the weights learnt, with the classes, scales and
         categories of the first call.
@@ -263,7 +264,7 @@ class PLEClassifierRegressor(_Progressive):
     --------
     PLEClassifier : Every task has classes.
     PLERegressor : Every task is a number.
-    SingleTaskClassifierRegressor : The same without sharing, to tell what sharing is worth.
+    SingleTaskClassifierRegressor : The same without sharing, to measure what sharing is worth.
 
     References
     ----------
@@ -295,7 +296,7 @@ class CGCClassifierRegressor(_Extraction):
 
     See Also
     --------
-    PLEClassifierRegressor : Any number of levels; says what all estimators raise and warn of.
+    PLEClassifierRegressor : Any number of levels; lists the errors and warnings of all.
     MMoEClassifierRegressor : All experts are shared.
 
     References

@@ -36,7 +36,7 @@ class CrossStitchClassifierRegressor(MultiTaskEstimator):
 
     See Also
     --------
-    PLEClassifierRegressor : The flagship; says what all estimators raise and warn of.
+    PLEClassifierRegressor : The flagship; lists the errors and warnings of all estimators.
 
     References
     ----------
@@ -97,7 +97,7 @@ class SluiceClassifierRegressor(MultiTaskEstimator):
 
     See Also
     --------
-    PLEClassifierRegressor : The flagship; says what all estimators raise and warn of.
+    PLEClassifierRegressor : The flagship; lists the errors and warnings of all estimators.
 
     References
     ----------

@@ -192,5 +192,5 @@ class TrainingHistoryDisplay:
             for part in parts
         ]
         panels = [(name, [losses[:, k] for losses in by_task]) for k, name in enumerate(names)]
-        # With a single task it is that task's loss, but for a factor.
+        # With a single task it is that task's loss, up to a factor.
         return panels if len(names) == 1 else [("joint loss", joint), *panels]

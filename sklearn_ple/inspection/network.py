@@ -21,7 +21,7 @@ class NetworkDiagram:
     shared is grey. Where the pointer rests on blocks, lines and tasks, details appear. More than
     eight experts of a kind are drawn as one block.
 
-    A fitted estimator shows the same drawing in a notebook, but for the gates' weights. It is
+    A fitted estimator shows the same drawing in a notebook, without the gates' weights. It is
     recommended to use `from_estimator` to create a diagram. All parameters are stored as
     attributes.
 

@@ -25,8 +25,8 @@ def expected_calibration_error(
     """Compute the expected calibration error (ECE) of one task's probabilities.
 
     Rows are put into bins by a probability. In each bin, the mean probability is compared with
-    the share of the rows in which what it stands for has come true; the error is the mean of the
-    absolute differences, weighted by the bins' rows.
+    the share of the rows whose label is the class of that probability. The error is the mean of
+    the absolute differences, weighted by the bins' rows.
 
     Parameters
     ----------

@@ -183,7 +183,7 @@ def _task_of_probabilities(name: str, labels: pd.Series, proba: np.ndarray) -> S
     classes = held if known else np.arange(n_classes)
 
     def respond(response: Respond) -> list[Any]:
-        # Only now: without labels, nobody asks.
+        # Checked only here: without labels, the responses are never asked for.
         if not known:
             raise ValueError(
                 f"there are probabilities of {n_classes} classes, but y holds {len(held)}: "

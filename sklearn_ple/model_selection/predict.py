@@ -50,7 +50,7 @@ def cross_val_predict(
     groups : array-like of shape (n_samples,), default=None
         The group of each row, for the splitter. With metadata routing enabled pass it in params.
     method : {"predict", "predict_proba", "decision_function"}, default="predict"
-        What the fitted clones are asked for.
+        The method of the fitted clones to call.
     n_jobs : int or None, default=None
         Number of fits at a time, as in :class:`joblib.Parallel`.
     params : dict, default=None
@@ -70,8 +70,8 @@ def cross_val_predict(
     ------
     ValueError
         If the method is none of these, if a row is in no fold or in more than one, if a task has
-        classes in some folds only, or if scores are asked for and a fold's model knows but two of
-        a task's classes.
+        classes in some folds only, or if the method is "decision_function" and a fold's
+        model knows only two of a task's classes.
     AttributeError
         If the estimator does not have the method.
 

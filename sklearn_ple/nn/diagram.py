@@ -17,7 +17,7 @@ class Block:
     kind : str
         What it is: "gate" and "mixing" weigh what they read.
     name : str
-        Its name; those of experts and gates are the ones that the estimators give them.
+        Its name; experts and gates have the names that ``gate_weights`` of the estimators uses.
     task : int or None
         Position of the task that it belongs to; None where it is shared.
     n_parameters : int

@@ -35,8 +35,8 @@ _WEIGHS = {"gate", "mixing"}
 
 #: The blocks, from the features up, as `Body.blocks` returns them.
 Rows = Sequence[Sequence[Block]]
-#: Of each level, from the features up, and each of its gates by name, the mean weights of what the
-#: gate reads.
+#: For each level, from the features up, and each of its gates by name, the mean weights of what
+#: the gate reads.
 Weights = Sequence[Mapping[str, Sequence[float]]]
 
 
@@ -293,7 +293,7 @@ def _draw_lines(
                 if target.blocks[0] not in means:
                     ET.SubElement(group, "path", line)
                     continue
-                # Of several gates that are drawn as one, the mean.
+                # Several gates that are drawn as one have the mean of their weights.
                 weight = sum(weights) / len(target.blocks)
                 line["stroke-width"] = f"{_WIDEST * weight:.3f}"
                 names = [glyph.blocks[0].name for glyph in (target, source)]

@@ -112,7 +112,7 @@ def mix(weights: Tensor, experts: Tensor) -> Tensor:
 
 
 class GateNames(NamedTuple):
-    """What is what in one module of gates.
+    """The names of the gates and the experts in one module of gates.
 
     Parameters
     ----------

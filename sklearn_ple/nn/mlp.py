@@ -90,7 +90,7 @@ class BatchedLinear(nn.Module):
         Parameters
         ----------
         inputs : Tensor of shape (n_groups, n_rows, in_features), or (n_rows, in_features)
-            One input per group; the input of the one layer that is asked for.
+            One input per group; only that of one layer if there is an index.
         index : int, optional
             The layer to evaluate; all by default.
 

@@ -55,7 +55,7 @@ class TabularNetwork(nn.Module):
     embedding_dim : int or "auto", default="auto"
         As in `CategoricalEmbedding`.
     make_numeric_embedding : callable, optional
-        Called without arguments, returns a module that gives the numbers' embeddings, of shape
+        Called without arguments, returns a module that computes the numbers' embeddings, of shape
         (n_views, n_rows, out_features), and has an attribute ``out_features``. The numbers
         themselves are read beside them.
     n_embedded : int, optional
@@ -173,7 +173,7 @@ class TabularNetwork(nn.Module):
         features = self._features(numbers, codes)
         outputs = self.body(features)
         if self.linear is not None:
-            # Of a member's views the first one: they differ in embeddings and dropout.
+            # The first of a member's views: they differ in embeddings and dropout.
             first = features[:: self.n_views // self.linear.n_groups]
             numbers = first[..., : self.linear.in_features]
             outputs = outputs + _LINEAR_FACTOR * self.linear(numbers)

@@ -27,7 +27,7 @@ class Deviations:
     Attributes
     ----------
     factors : ndarray of shape (n_tasks,)
-        Of each task the factor, zero at least; NaN without a label, and for classes.
+        The factor of each task, zero at least; NaN without a label, and for classes.
     """
 
     def __init__(self, targets: TargetEncoder, member_weights: np.ndarray):

@@ -86,7 +86,7 @@ class _TaskView(BaseEstimator):
         return True
 
     def __sklearn_tags__(self) -> Tags:
-        """Say that X is what the estimator takes."""
+        """Return scikit-learn's tags: those of the estimator about X."""
         tags = super().__sklearn_tags__()
         tags.input_tags = get_tags(self.estimator).input_tags
         return tags

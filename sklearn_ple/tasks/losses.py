@@ -39,7 +39,7 @@ class TaskLosses:
     ``L_k = sum_i s_ik * loss_k(i) / sum_i s_ik``, with ``s_ik`` the weight of row i's label for
     task k, zero where it is missing. A task without a label adds zero.
 
-    Of several networks each has its own loss on the same labels, and theirs is the mean.
+    With several networks, each has its own loss on the same labels, and the mean of them counts.
 
     Parameters
     ----------

@@ -31,7 +31,7 @@ class NumberTask(Task):
         return float(self.score_function(labels, predictions, sample_weight=weights))
 
     def variance(self, means: np.ndarray) -> np.ndarray:
-        """Return the labels' variance as a function of their mean, but for a factor.
+        """Return the labels' variance as a function of their mean, up to a factor.
 
         Parameters
         ----------
@@ -41,7 +41,7 @@ class NumberTask(Task):
         Returns
         -------
         variances : ndarray of shape (n_rows,)
-            The same for all, if the kind knows no better.
+            By default the same for all.
         """
         return np.ones_like(means)
 
@@ -83,8 +83,8 @@ class Quantile(Regression):
     The loss is twice the mean of theirs: of the median alone it is the absolute error, of many
     even quantiles the continuous ranked probability score. Predicted quantiles are the outputs in
     ascending order, so that they never cross. Sorting makes their loss no greater (Chernozhukov,
-    Fernández-Val and Galichon, Econometrica 2010), and the loss need not know of it: its gradient
-    is bounded whatever the outputs are.
+    Fernández-Val and Galichon, Econometrica 2010), so the loss is computed without
+    sorting. Its gradient is bounded for any outputs.
 
     Parameters
     ----------

@@ -14,8 +14,8 @@ class Task(ABC):
 
     `fit` learns classes or scale from a column's labels. After that, `encode` turns labels into
     targets, on which the network's outputs have a `loss`, and `predict` turns outputs back into
-    labels. To an estimator, ``task_types`` names a kind, or holds an object of its class, a copy
-    of which every fit learns anew.
+    labels. The ``task_types`` of an estimator name a kind, or hold an object of its class; every
+    fit makes a copy of the object and fits it anew.
 
     Attributes
     ----------

@@ -19,7 +19,7 @@ _MAX_TASKS_IN_BAR = 3
 def copies(callbacks: Sequence[Any]) -> list[Any]:
     """Copy a user's callbacks, so that training leaves them alone, but not what they hold.
 
-    What they hold may be a writer of logs, of which there is no copy.
+    They may hold a writer of logs, for example, which cannot be copied.
     """
     return [
         tuple(copies(callback)) if isinstance(callback, tuple) else copy.copy(callback)
@@ -103,7 +103,7 @@ class KeepBestWeights(Callback):
             self._stop("early stopping")
 
     def on_train_end(self, net: Any, **_: Any) -> None:
-        """Give the network the best weights."""
+        """Load the best weights into the network."""
         in_time = not self.stop_early and self.stop_reason_ is None
         net.module_.load_state_dict(self.latest_ if in_time else self.best_)
         del self.best_, self.latest_

@@ -21,7 +21,7 @@ class SparseNumbers:
     matrix : CSR matrix of shape (n_rows, n_numbers)
         The numbers.
     dtype : torch.dtype
-        Of the batches.
+        Dtype of the batches.
     """
 
     def __init__(self, matrix: sparse.csr_matrix, dtype: torch.dtype):
@@ -77,7 +77,7 @@ class TableRows(Dataset):
         self._rows: Tensor | None = None
 
     def __len__(self) -> int:
-        """Give the number of rows."""
+        """Return the number of rows."""
         return len(self.arrays["codes"] if self._rows is None else self._rows)
 
     def __getitem__(self, rows: Tensor) -> tuple[dict[str, Tensor], tuple[Tensor, ...]]:
@@ -121,7 +121,7 @@ def place(rows: TableRows, device: str) -> TableRows:
     """
     if device == "cpu" or isinstance(rows.arrays["numbers"], SparseNumbers):
         return rows
-    # Where the arrays went with another view, the row numbers follow.
+    # If the arrays were moved by way of another view, the row numbers still have to follow.
     is_there = rows.device.type != "cpu"
     return rows.to(device) if is_there or rows.nbytes < free_memory(device) / 2 else rows
 
@@ -174,5 +174,5 @@ class BatchIndices(Sampler):
         yield from order.to(self.rows.device).split(self.batch_size)
 
     def __len__(self) -> int:
-        """Give the number of batches."""
+        """Return the number of batches."""
         return -(-len(self.rows) // self.batch_size)

@@ -82,7 +82,7 @@ class MultiTaskNet(NeuralNet):
     weight_averaging : float
         About which share of the steps so far the weights are averaged over; 0 for none.
     dtype : torch.dtype
-        Of the network.
+        Dtype of the network.
     """
 
     def __init__(
@@ -159,7 +159,7 @@ class MultiTaskNet(NeuralNet):
                 self.partial_fit(rows, validation)
         finally:
             self.forget_training()
-        # What is recorded last lacks where an epoch was interrupted.
+        # An interrupted epoch lacks what is recorded last.
         while self.history and "seconds" not in self.history[-1]:
             self.history.pop()
         n_epochs_done = len(self.history) - n_before
@@ -324,7 +324,7 @@ class MultiTaskNet(NeuralNet):
         return [torch.cat(parts, dim=1)[:, : len(rows)] for parts in zip(*batches, strict=True)]
 
     def public_history(self) -> list[dict[str, Any]]:
-        """Give the history as the estimators show it: one dict an epoch."""
+        """Return the history as the estimators show it: one dict an epoch."""
         return [
             {name: epoch[key] for key, name in _PUBLIC_HISTORY.items() if key in epoch}
             for epoch in self.history
@@ -365,7 +365,7 @@ def make_net(
     Raises
     ------
     ValueError
-        If ``net_params`` names what is not skorch's to say.
+        If ``net_params`` names a parameter that is set elsewhere.
     """
     for name in net_params or {}:
         if name in _ELSEWHERE or name.split("__")[0] in _SETTLED:

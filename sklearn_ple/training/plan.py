@@ -9,9 +9,9 @@ from typing import Any
 
 # Fewer rows than this leave too few for validation.
 _MIN_ROWS_TO_STOP_EARLY = 500
-# More rows of validation than this tell no more of when to stop.
+# More rows of validation than this do not improve the choice of when to stop.
 _ROWS_OF_VALIDATION = 3000
-# Up to so many rows those of validation are many of all, and training anew takes little time.
+# Up to this many rows, the validation rows are a large part and training anew takes little time.
 _MOST_ROWS_TO_REFIT = 30_000
 
 #: Names of parameters of skorch's net by those of the estimators that they take precedence over.
@@ -63,7 +63,7 @@ class Plan:
         def resolve(parameter: str, rule: Callable[[int], Any]) -> Any:
             own = getattr(estimator, parameter)
             value = (estimator.net_params or {}).get(_IN_NET_PARAMS.get(parameter), own)
-            # The encoder, which comes later, says what is missing where there is no row.
+            # Without any row, the encoder raises the error later.
             return rule(max(n_rows, 1)) if isinstance(value, str) else value
 
         batch_size = resolve("batch_size", BY_ROWS["batch_size"])

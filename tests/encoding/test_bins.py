@@ -44,7 +44,7 @@ KINDS = [
 
 @st.composite
 def tables(draw):
-    """Draw numbers, and mixed targets of which some are missing."""
+    """Draw numbers, and mixed targets, some of them missing."""
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     n_rows = draw(st.integers(1, 200))
     kinds = draw(st.lists(st.sampled_from(KINDS), min_size=1, max_size=4))
@@ -176,7 +176,7 @@ def test_of_many_rows_a_sample_is_cut_from_the_least_to_the_greatest_of_all(limi
     numbers = rng.normal(size=(3000, 2))
     targets = np.column_stack([numbers[:, 0] > 0.3, rng.random(3000)]).astype(float)
     weights = np.ones((3000, 2))
-    # A task of which the sample may have no label.
+    # The sample may have no label of this task.
     weights[1:, 1] = 0
     monkeypatch.setattr(bins, limit, 500)
     once = learn_edges(numbers, targets, weights, [2, 0], 12)

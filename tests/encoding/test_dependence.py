@@ -20,7 +20,7 @@ NAN = np.nan
 
 
 def encoded(y, task_types="auto", sample_weight=None):
-    """Give the tasks, labels, targets and weights of a y."""
+    """Return the tasks, labels, targets and weights of a y."""
     labels, form = read_targets(y)
     weights = label_weights(sample_weight, labels)
     encoder = TargetEncoder(task_types, None).fit(labels, form, weights)
@@ -28,7 +28,7 @@ def encoded(y, task_types="auto", sample_weight=None):
 
 
 def complete(y, depends_on, **params):
-    """Give the labels of y, those that follow filled in, with their weights."""
+    """Return the labels of y, those that follow filled in, with their weights."""
     tasks, labels, targets, weights = encoded(y, **params)
     completed = Dependence(depends_on, tasks).complete(labels, targets, weights)
     result = np.where(weights > 0, targets, NAN)
@@ -53,7 +53,7 @@ CHAINS = [
     ([NAN, NAN, 1], [1, 1, 1]),
     ([NAN, 1, NAN], [1, 1, NAN]),
     ([NAN, 1, 0], [1, 1, 0]),
-    # No event tells nothing of the one before.
+    # Nothing follows from the absence of an event for the one before.
     ([NAN, NAN, 0], [NAN, NAN, 0]),
     ([NAN, NAN, NAN], [NAN, NAN, NAN]),
 ]
@@ -195,7 +195,7 @@ def events(n=N, seed=0):
     rng = np.random.RandomState(seed)
     X = pd.DataFrame(rng.randn(n, 4), columns=list("stuv"))
     ctr = expit(1.5 * X["s"] - 0.5).to_numpy()
-    # Who clicks (much s) buys less often than who does not: clicks are selective.
+    # Those who click (much s) buy less often than those who do not: clicks are selective.
     cvr = expit(2.0 * X["t"] - X["s"]).to_numpy()
     click, buy = rng.rand(n) < ctr, rng.rand(n) < cvr
     y = pd.DataFrame({"click": click, "buy": click & buy}).replace({True: "yes", False: "no"})
@@ -229,7 +229,7 @@ def test_joint_and_conditional_probabilities(model):
     predicted = fitted.predict(X)
     assert list(predicted.columns) == ["click", "buy"]
     assert_array_equal(predicted["buy"] == "yes", joint[:, 1] > 0.5)
-    # Whom it predicts to buy, it predicts to click.
+    # Whoever is predicted to buy is also predicted to click.
     assert not ((predicted["buy"] == "yes") & (predicted["click"] == "no")).any()
 
 
@@ -254,7 +254,7 @@ def test_conditional_probabilities_are_those_of_all_rows():
     assert np.corrcoef(click[:, 1], ctr)[0, 1] > 0.9
     assert np.corrcoef(joint[:, 1], ctr * cvr)[0, 1] > 0.85
     assert np.corrcoef(conditional[:, 1], cvr)[0, 1] > 0.8
-    # Of those who do not click too.
+    # Also for those who do not click.
     unclicked = (y["click"] == "no").to_numpy()
     assert np.corrcoef(conditional[unclicked, 1], cvr[unclicked])[0, 1] > 0.75
 

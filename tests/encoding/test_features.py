@@ -26,7 +26,7 @@ def read(X):
 
 
 def encode(X, *others, weights=None, **params):
-    """Fit an encoder to X; give it with X and the others encoded."""
+    """Fit an encoder to X; return it with X and the others encoded."""
     encoder = FeatureEncoder(**({"dtype": "float64"} | params))
     encoder.fit(read(X), sample_weight=weights)
     return encoder, *(encoder.transform(read(other)) for other in (X, *others))

@@ -28,7 +28,7 @@ def labels_of(y):
 
 
 def encoder(y, task_types="auto", family=None, classes=None, weights=None):
-    """Fit an encoder; give it with y's labels."""
+    """Fit an encoder; return it with y's labels."""
     labels, form = read_targets(y)
     if weights is None:
         weights = np.column_stack([column.mask for column in labels]).astype(float)
@@ -36,7 +36,7 @@ def encoder(y, task_types="auto", family=None, classes=None, weights=None):
 
 
 def perfect_outputs(encoder, labels):
-    """Give the outputs of a network that knows every target."""
+    """Return the outputs of a network that predicts every target perfectly."""
     targets = encoder.encode(labels)
     parts = []
     for task, column in zip(encoder.tasks, targets.T, strict=True):

@@ -83,7 +83,7 @@ def test_weights_of_rows_or_labels_are_read_as_those_of_labels():
     by_row, by_label = np.array([1.0, 0.0, 2.5]), np.arange(6.0).reshape(3, 2)
     np.testing.assert_array_equal(read_weights(by_row, 3, 2), np.column_stack([by_row, by_row]))
     np.testing.assert_array_equal(read_weights(by_label.tolist(), 3, 2), by_label)
-    # Whether all may be zero is up to who asks.
+    # All may be zero here; the caller may check for it.
     np.testing.assert_array_equal(read_weights([0, 0, 0], 3, 1), np.zeros((3, 1)))
 
 
@@ -116,7 +116,7 @@ def test_weights_that_are_all_zero_are_an_error():
 
 
 def expected_weights(per_task):
-    """Give scikit-learn's weights of the observed labels, one elsewhere."""
+    """Return scikit-learn's weights of the observed labels, one elsewhere."""
     result = np.ones(Y.shape)
     for position, name in enumerate(Y):
         if per_task.get(name) is not None:

@@ -145,7 +145,7 @@ def test_an_expert_that_one_gate_uses_is_not_idle():
 
 
 def test_a_gate_of_one_expert_in_most_rows_collapses():
-    # Two of three rows to one expert, a third row to the other: the mean weights tell nothing.
+    # Two of three rows to one expert, a third row to the other: the mean weights do not show it.
     hard = pd.DataFrame({"one": [0.99, 0.98, 0.01], "two": [0.01, 0.02, 0.99]})
     with pytest.warns(UserWarning, match="'b' of level 1 collapses, in most rows to expert 'one'"):
         display = draw({"a": constant(one=0.7, two=0.3), "b": hard})

@@ -117,7 +117,7 @@ def test_other_networks_are_drawn(X):
 def test_lines_are_as_wide_as_mean_weights(X, cls, params):
     estimator = fitted(X, 3, cls, n_members=2, **params)
     levels = estimator.gate_weights(X)
-    # The titles do not tell of levels: the topmost one comes last.
+    # The titles do not name the level: the topmost one comes last.
     means = {
         f"{gate} reads {expert}": frame[expert].mean()
         for gate, frame in levels[-1].items()

@@ -441,12 +441,12 @@ def test_forms_of_data(form, tmp_path):
         X, y = X.to_numpy(), y.to_numpy()
     model = PLEClassifier(**TINY).fit(X, y)
     text = Page(write(MultiTaskReport.from_estimator(model, X, y, n_bootstrap=2), tmp_path)).text
-    told = (
+    expected = (
         "(numbers: 2, text: 1)."
         if form == "objects"
         else "2 columns to predict from (numbers: 2)."
     )
-    assert told in text and "One model predicts one target" in text
+    assert expected in text and "One model predicts one target" in text
 
 
 @pytest.mark.parametrize("searched", [False, True])

@@ -69,7 +69,7 @@ def draw(n_rows, n_columns, seed=1):
 
 
 def leaves(network):
-    """Copy the parameters into leaf tensors that know nothing of the network."""
+    """Copy the parameters into leaf tensors that are independent of the network."""
     return {name: p.detach().clone().requires_grad_() for name, p in network.named_parameters()}
 
 

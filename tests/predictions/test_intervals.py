@@ -42,7 +42,7 @@ def data():
 
 @pytest.fixture(scope="module")
 def model(data):
-    # Of the rows of validation it can be told here which they are.
+    # With these parameters the rows of validation are known here.
     model = PLEClassifierRegressor(task_types=KINDS, early_stopping=True, refit=False, **SMALL)
     return model.fit(*data)
 
@@ -223,7 +223,7 @@ def test_only_with_a_quantile_task_there_are_quantiles(data, model):
 
 @pytest.fixture(scope="module")
 def noisy():
-    """Give a number whose noise depends on a feature, with its mean and deviation."""
+    """Draw a number whose noise depends on a feature, with its mean and deviation."""
     rng = np.random.default_rng(0)
     X = rng.uniform(-1, 1, size=(6000, 2))
     mean, deviation = 2 * X[:, 0], 0.2 + 0.8 * (X[:, 1] > 0)
@@ -279,7 +279,7 @@ def test_intervals_of_nhefs_cover_about_nine_tenths():
     names = ["wt82_71", "sbp", "cholesterol"]
     X, y = load_nhefs(tasks=names, return_X_y=True)
     train, test = slice(0, None, 2), slice(1, None, 2)
-    # What a seed holds out for validation, some hundred rows, says how wide: so a mean of three.
+    # The width depends on the hundred or so rows that a seed holds out: take the mean of three.
     covered = {name: [] for name in names}
     for seed in range(3):
         params = {"n_members": 2, "random_state": seed}

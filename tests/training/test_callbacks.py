@@ -114,7 +114,7 @@ def test_with_callbacks_there_is_no_second_training_unless_asked_for(table, call
 
 
 class TaskScores(Callback):
-    """Gives loggers a number for each task, since they skip lists or fail on them."""
+    """Records a number for each task, since loggers skip lists or fail on them."""
 
     def on_epoch_end(self, net, **_):
         for task, score in enumerate(net.history[-1]["valid_task_scores"]):

@@ -1,4 +1,4 @@
-"""scikit-learn's own callbacks: what they are told of fit, its trainings and epochs."""
+"""scikit-learn's own callbacks: which calls they get of fit, its trainings and epochs."""
 
 import numpy as np
 import pytest
@@ -28,25 +28,25 @@ def model(**params):
 
 
 class Record:
-    """A callback that keeps what it is told."""
+    """A callback that keeps a list of its calls."""
 
     def __init__(self, stop_at=None):
-        self.told = []
+        self.calls = []
         self.stop_at = stop_at
 
     def setup(self, estimator, context):
-        self.told.append("setup")
+        self.calls.append("setup")
 
     def teardown(self, estimator, context):
-        self.told.append("teardown")
+        self.calls.append("teardown")
 
     def on_fit_task_begin(self, estimator, context, *, metadata=None):
-        self.told.append(f"begin {context.task_name}")
+        self.calls.append(f"begin {context.task_name}")
         self.metadata = metadata
 
     def on_fit_task_end(self, estimator, context):
-        self.told.append(f"end {context.task_name}")
-        return self.told.count("end epoch") == self.stop_at
+        self.calls.append(f"end {context.task_name}")
+        return self.calls.count("end epoch") == self.stop_at
 
 
 def test_fit_is_a_tree_of_trainings_and_epochs(table):
@@ -55,10 +55,10 @@ def test_fit_is_a_tree_of_trainings_and_epochs(table):
     model(early_stopping=True, refit=True, max_epochs=2, n_iter_no_change=9).set_callbacks(
         record
     ).fit(*table, sample_weight=weights)
-    n_again = record.told.count("end epoch") - 2
+    n_again = record.calls.count("end epoch") - 2
     assert n_again in (1, 2)
     epoch = ["begin epoch", "end epoch"]
-    assert record.told == [
+    assert record.calls == [
         *["setup", "begin fit", "begin train", *epoch * 2, "end train"],
         *["begin train on all rows", *epoch * n_again, "end train on all rows"],
         *["end fit", "teardown"],
@@ -76,7 +76,7 @@ def test_scores_are_those_of_an_estimator_fitted_so_far(table):
     np.testing.assert_allclose(scores, expected)
     (last,) = rows.loc[rows["task_name"] == "fit", "score"]
     assert last == multitask_score(fitted, *table)
-    # That somebody watches changes nothing.
+    # A callback that watches changes nothing.
     np.testing.assert_array_equal(fitted.predict(table[0]), by_hand[-1].predict(table[0]))
 
 
@@ -84,7 +84,7 @@ def test_a_callback_ends_training(table):
     record = Record(stop_at=2)
     with pytest.warns(ConvergenceWarning, match="ended after epoch 2"):
         fitted = model(lr_schedule="constant", max_epochs=9).set_callbacks(record).fit(*table)
-    assert fitted.n_iter_ == 2 and record.told[-2:] == ["end fit", "teardown"]
+    assert fitted.n_iter_ == 2 and record.calls[-2:] == ["end fit", "teardown"]
     twin = model(lr_schedule="constant", max_epochs=2).fit(*table)
     np.testing.assert_array_equal(fitted.predict(table[0]), twin.predict(table[0]))
 
@@ -96,7 +96,7 @@ def test_failure_tears_down_and_leaves_nothing(table):
     before = set(vars(estimator))
     with pytest.raises(ValueError, match="no label"):
         estimator.fit(X, np.full_like(y, np.nan))
-    assert record.told == ["setup", "begin fit", "teardown"]
+    assert record.calls == ["setup", "begin fit", "teardown"]
     assert set(vars(estimator)) == before
 
 

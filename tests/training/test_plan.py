@@ -1,4 +1,4 @@
-"""What "auto" comes to for a number of rows, and that ``net_params`` take precedence."""
+"""The values of "auto" for a number of rows, and that ``net_params`` take precedence."""
 
 import pytest
 

@@ -60,7 +60,8 @@ class Observed:
     def curves(self) -> list[tuple[str, np.ndarray, np.ndarray]]:
         """Return name, labels and probabilities of each class that has a curve.
 
-        Of two classes that is the second, of more each against the rest, the most frequent first.
+        Of two classes, only the second one has a curve. Of more classes, each has one against the
+        rest, the most frequent class first.
         """
         if self.proba is None or self.task.classes is None:
             return []
@@ -150,7 +151,7 @@ def _errors(observed: Observed, title: str, kind: str) -> Panel:
             ax=ax,
             scatter_kwargs={"s": 9, "alpha": 0.4, "color": PALETTE[0], "linewidth": 0},
         )
-        # In place of five ticks from the least to the greatest value, whatever these are.
+        # Round numbers in place of five ticks from the least to the greatest value.
         for axis in (ax.xaxis, ax.yaxis):
             axis.set_major_locator(MaxNLocator(6))
             axis.set_major_formatter(ScalarFormatter())
@@ -168,7 +169,7 @@ def _errors(observed: Observed, title: str, kind: str) -> Panel:
 
 
 def _text(message: str) -> Callable[[Any], None]:
-    """Return what writes, in place of a picture, why there is none."""
+    """Return a function that writes, in place of a picture, why there is none."""
 
     def draw(ax: Any) -> None:
         ax.set(xticks=[], yticks=[])

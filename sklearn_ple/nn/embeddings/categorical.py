@@ -16,12 +16,12 @@ def embedding_width(cardinality: int) -> int:
 class CategoricalEmbedding(nn.Module):
     """One embedding table for all categorical columns, read in a single gather.
 
-    Of each column's codes 0 stands for a missing value and 1 for a category that is rare or was
+    In each column, code 0 stands for a missing value and code 1 for a category that is rare or was
     not seen in training. Their rows start at zero, so that a code without training data adds
     nothing.
 
-    The table has a row for every code of every column and is as wide as the widest column; of
-    its rows a narrower column reads the first numbers only. It takes 4 bytes a number in float32,
+    The table has a row for every code of every column and is as wide as the widest column; a
+    narrower column reads only the first numbers of its rows. It takes 4 bytes a number in float32,
     and four times as much while AdamW trains it: gradient and two moments beside it. Averaged and
     best weights, where training keeps them, are as large again.
 
