@@ -73,10 +73,10 @@ def ablation():
     rows = pd.DataFrame(index=pd.Index(changes, name="change"))
     for name, run in runs.groupby("data", sort=False):
         of_change = run.groupby("change")
-        mean, spread = of_change["mean_score"].mean(), of_change["mean_score"].std()
+        mean, deviation = of_change["mean_score"].mean(), of_change["mean_score"].std()
         scores = mean.loc[changes].map("{:.4f}".format)
-        if spread["defaults"] > 0:
-            scores["defaults"] += f" ({spread['defaults']:.4f})"
+        if deviation["defaults"] > 0:
+            scores["defaults"] += f" ({deviation['defaults']:.4f})"
         title = texts.DATA_SETS[name][0]
         rows[title] = scores
         rows[f"{title}, s"] = of_change["cpu_seconds"].mean().loc[changes].map("{:.0f}".format)
@@ -90,13 +90,13 @@ def scaling():
     record = load("scaling")
     runs = pd.DataFrame(record["results"])
     groups = runs.groupby(["rows", "model"], sort=False)
-    mean, spread = groups["mean_score"].mean(), groups["mean_score"].std()
+    mean, deviation = groups["mean_score"].mean(), groups["mean_score"].std()
     shown = pd.DataFrame(
         {
             "model": mean.index.get_level_values("model"),
             "mean score": [
                 f"{m:.3f}" if np.isnan(s) else f"{m:.3f} ± {s:.3f}"
-                for m, s in zip(mean, spread, strict=True)
+                for m, s in zip(mean, deviation, strict=True)
             ],
             "fit, s": groups["fit_cpu_seconds"].mean().map("{:.3g}".format).to_numpy(),
             "X, MB": groups["X_mb"].mean().map("{:.3g}".format).to_numpy(),
@@ -196,7 +196,7 @@ def one_data_set(runs, scores, order, n_digits):
     """Make the rows of a data set's table, the best mean of each task being bold."""
     by_model = runs["model"].to_numpy()
     mean = scores.groupby(by_model).mean().loc[order]
-    spread = scores.groupby(by_model).std().loc[order]
+    deviation = scores.groupby(by_model).std().loc[order]
 
     def cell(value, deviation, best):
         text = f"{value:.{n_digits}f}"
@@ -205,7 +205,7 @@ def one_data_set(runs, scores, order, n_digits):
 
     rows = pd.DataFrame(index=pd.Index(order, name="model"))
     for task in scores:
-        cells = zip(mean[task], spread[task], strict=True)
+        cells = zip(mean[task], deviation[task], strict=True)
         rows[task.removesuffix("_48H__0")] = [cell(m, s, mean[task].max()) for m, s in cells]
     for step in ("fit", "predict"):
         seconds = runs.groupby("model")[f"{step}_cpu_seconds"].mean().loc[order]

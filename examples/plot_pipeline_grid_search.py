@@ -84,8 +84,8 @@ plt.show()
 
 # %%
 # Embeddings of the numbers help here, whichever the network. Levels and shared experts matter less
-# than the folds: on a table this small the best of the grid is best in part by chance. To pick the
-# smallest network within the spread would be as good.
+# than the folds: on a table this small the best of the grid is best in part by chance. The
+# smallest network would be as good if its score is within the range of the folds.
 #
 # The test rows, which the search has not seen:
 round(search.score(X_test, y_test), 3)

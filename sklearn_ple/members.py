@@ -43,7 +43,7 @@ class Members:
     n: int
 
     def rates(self, mean: float) -> list[float]:
-        """Spread rates of dropout evenly around their mean, from none to twice as much or to 0.9.
+        """Place rates of dropout evenly around their mean, from none to twice as much or to 0.9.
 
         Fewer than four members all have the mean.
 

@@ -8,7 +8,7 @@ from matplotlib import pyplot as plt
 
 matplotlib.use("Agg")
 
-# The run is spread over one process per core already.
+# The run has one process per core already.
 torch.set_num_threads(1)
 
 # Derandomized, a run that was green stays green; fitting takes longer than Hypothesis' deadline.

@@ -25,7 +25,7 @@ def make_task(kind):
 
 
 @given(st.floats(0, 0.99), st.integers(1, 12))
-def test_rates_of_members_spread_evenly_around_their_mean(mean, n_members):
+def test_rates_of_members_lie_evenly_around_their_mean(mean, n_members):
     rates = Members(n_members).rates(mean)
     assert len(rates) == n_members
     assert np.mean(rates) == pytest.approx(mean)

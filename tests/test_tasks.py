@@ -318,11 +318,11 @@ def test_one_value_is_for_all_tasks(value):
 
 
 @pytest.mark.parametrize("value", [["x", "y", "z"], ("x", "y", "z"), np.array(["x", "y", "z"])])
-def test_sequences_are_spread_in_order(value):
+def test_sequences_are_assigned_in_order(value):
     assert by_task(value, NAMES, "p", default=None) == {"a": "x", "b": "y", "c": "z"}
 
 
-def test_dicts_are_spread_by_name_with_the_default_for_the_others():
+def test_dicts_are_assigned_by_name_with_the_default_for_the_others():
     assert by_task({"c": 2}, NAMES, "p", default=7) == {"a": 7, "b": 7, "c": 2}
     assert by_task(None, NAMES, "p", default=7) == dict.fromkeys(NAMES, 7)
 

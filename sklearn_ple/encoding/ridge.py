@@ -71,12 +71,12 @@ def _ridge(X: np.ndarray, y: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """
     X, y = (part - np.average(part, axis=0, weights=weights) for part in (X, y))
     roots = np.sqrt(weights)
-    left, spread, right = np.linalg.svd(roots[:, None] * X, full_matrices=False)
+    left, singular, right = np.linalg.svd(roots[:, None] * X, full_matrices=False)
     along = left.T @ (roots * y)
     rest = (roots * y) @ (roots * y) - along @ along
-    shrunk = np.array([spread**2 / (spread**2 + penalty) for penalty in _PENALTIES])
+    shrunk = np.array([singular**2 / (singular**2 + penalty) for penalty in _PENALTIES])
     residuals = rest + ((1 - shrunk) ** 2) @ along**2
     n_free = weights.sum() - 1 - shrunk.sum(axis=1)
     errors = np.where(n_free > 0, residuals / n_free**2, np.inf)
     best = int(np.argmin(errors))
-    return right.T @ (along * spread / (spread**2 + _PENALTIES[best]))
+    return right.T @ (along * singular / (singular**2 + _PENALTIES[best]))

@@ -25,7 +25,7 @@ class NumberScaler(TransformerMixin, BaseEstimator):
     """Standardises numbers; a missing one becomes 0, the mean.
 
     Columns with missing values in fit get an indicator beside them. Sparse X is scaled without
-    centring and stays sparse. Numbers without spread, or without a value, become 0.
+    centring and stays sparse. Constant columns, and those without a value, become 0.
 
     Parameters
     ----------
@@ -96,16 +96,16 @@ class NumberScaler(TransformerMixin, BaseEstimator):
             high = np.fmax(high, np.fmax.reduce(block, axis=0))
             self.missing_ |= np.isnan(block).any(axis=0)
         with np.errstate(over="ignore", invalid="ignore"):
-            spread = high - low
-        self._check_finite(X, np.where(np.isnan(low), True, np.isfinite(spread)))
+            extent = high - low
+        self._check_finite(X, np.where(np.isnan(low), True, np.isfinite(extent)))
         # Numbers that differ by rounding alone are constant.
         largest = np.fmax(np.abs(low), np.abs(high))
-        constant = spread <= 4 * np.spacing(largest)
-        spread[constant] = np.fmax(largest, 1.0)[constant]
-        mean = self._mean(X, weights, lambda block: (block - low) / spread)
-        variance = self._mean(X, weights, lambda block: ((block - low) / spread - mean) ** 2)
-        self.mean_ = low + spread * mean
-        self.scale_ = spread * np.sqrt(np.where(constant | (variance == 0), 1.0, variance))
+        constant = extent <= 4 * np.spacing(largest)
+        extent[constant] = np.fmax(largest, 1.0)[constant]
+        mean = self._mean(X, weights, lambda block: (block - low) / extent)
+        variance = self._mean(X, weights, lambda block: ((block - low) / extent - mean) ** 2)
+        self.mean_ = low + extent * mean
+        self.scale_ = extent * np.sqrt(np.where(constant | (variance == 0), 1.0, variance))
 
     def _transform_dense(self, X: Any) -> np.ndarray:
         numbers = np.empty((X.shape[0], self.n_numbers_), dtype=self.dtype)

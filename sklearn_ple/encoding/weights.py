@@ -13,7 +13,7 @@ from ..tasks import ClassTask, Task, by_task
 
 
 def label_weights(sample_weight: Any, labels: Sequence[Any]) -> np.ndarray:
-    """Spread sample weights over the labels.
+    """Broadcast sample weights to the labels.
 
     Parameters
     ----------
@@ -81,7 +81,7 @@ def weigh_classes(
 
 
 def class_weights(labels: Sequence[Any], tasks: Sequence[Task], class_weight: Any) -> np.ndarray:
-    """Spread ``class_weight`` over labels: shape (n_rows, n_tasks), one without a class."""
+    """Compute the labels' weights by ``class_weight``, (n_rows, n_tasks); 1 without a class."""
     names = [task.name for task in tasks]
     if (
         isinstance(class_weight, Mapping)

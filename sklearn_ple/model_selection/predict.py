@@ -184,12 +184,12 @@ def _join_task(
     if not all(np.array_equal(known, own) for own in classes):
         known = np.unique(np.concatenate(classes))
     return [
-        part if len(own) == len(known) else _spread(name, fold, part, own, known, method)
+        part if len(own) == len(known) else _with_all_classes(name, fold, part, own, known, method)
         for fold, (part, own) in enumerate(zip(parts, classes, strict=True))
     ]
 
 
-def _spread(
+def _with_all_classes(
     name: str, fold: int, part: np.ndarray, own: np.ndarray, known: np.ndarray, method: str
 ) -> np.ndarray:
     """Add columns to a fold's result for classes that its model does not know."""
@@ -207,6 +207,6 @@ def _spread(
         stacklevel=4,
     )
     fill = 0 if method == "predict_proba" else np.finfo(part.dtype).min
-    spread = np.full((len(part), len(known)), fill, dtype=part.dtype)
-    spread[:, np.searchsorted(known, own)] = part
-    return spread
+    full = np.full((len(part), len(known)), fill, dtype=part.dtype)
+    full[:, np.searchsorted(known, own)] = part
+    return full

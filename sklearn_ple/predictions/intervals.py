@@ -50,7 +50,7 @@ class Deviations:
         """
         tasks = self.targets.tasks
         self.factors = np.full(len(tasks), np.nan)
-        means, variances = self._spread(members)
+        means, variances = self._moments(members)
         for k, (task, column) in enumerate(zip(tasks, labels, strict=True)):
             if isinstance(task, NumberTask) and len(column.observed):
                 mean, variance, weight = (
@@ -69,7 +69,7 @@ class Deviations:
         members : ndarray of shape (n_members, n_rows, sum of n_outputs)
             The members' outputs.
         """
-        means, variances = self._spread(members)
+        means, variances = self._moments(members)
         numbers = zip(self.targets.tasks, means, variances, self.factors, strict=True)
         return [
             np.sqrt(variance + factor * task.variance(mean))
@@ -78,7 +78,7 @@ class Deviations:
             for task, mean, variance, factor in numbers
         ]
 
-    def _spread(self, members: np.ndarray) -> np.ndarray:
+    def _moments(self, members: np.ndarray) -> np.ndarray:
         """Compute the mean of the members' predicted numbers, and their variance around it.
 
         Returns

@@ -3,7 +3,7 @@
 from .classes import Binary, ClassTask, Multiclass, Ordinal
 from .losses import TaskLosses, check_shape, grouped
 from .numbers import Count, NumberTask, Quantile, Regression
-from .spread import by_task
+from .per_task import by_task
 from .task import Task, log_mean
 
 #: The kinds by the names that ``task_types`` takes.

@@ -75,8 +75,8 @@ def test_a_missing_label_never_has_weight(data):
     weights = label_weights(given_weights, read_targets(y)[0])
     assert weights.shape == y.shape
     np.testing.assert_array_equal(weights == 0, np.isnan(y))
-    spread = np.broadcast_to(given_weights.reshape(n_rows, -1), y.shape)
-    np.testing.assert_array_equal(weights[~np.isnan(y)], spread[~np.isnan(y)])
+    expanded = np.broadcast_to(given_weights.reshape(n_rows, -1), y.shape)
+    np.testing.assert_array_equal(weights[~np.isnan(y)], expanded[~np.isnan(y)])
 
 
 def test_weights_of_rows_or_labels_are_read_as_those_of_labels():

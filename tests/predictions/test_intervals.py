@@ -73,7 +73,7 @@ def test_sample_weights_weigh_the_squared_errors(data):
     assert np.average(deviations**2, weights=weights[rows]) == pytest.approx(errors, rel=1e-5)
 
 
-def test_deviations_hold_the_spread_of_the_members(data, model):
+def test_deviations_hold_the_variance_of_the_members(data, model):
     X, y = data
     numbers, codes = model._encoder.features.transform(X)
     with torch.no_grad():
@@ -88,11 +88,11 @@ def test_deviations_hold_the_spread_of_the_members(data, model):
         ("visits", np.exp(log_rate) * rate, labels["visits"]),
     ):
         column = list(KINDS).index(name)
-        spread = np.zeros(len(X))
+        variance = np.zeros(len(X))
         for member, share in zip(members, member_weights[:, column], strict=True):
-            spread += share * (member - labels[name]) ** 2
+            variance += share * (member - labels[name]) ** 2
         # What is left is one factor for all rows: of a constant, or of the rate.
-        factors = (deviations[name] ** 2 - spread) / factor_of
+        factors = (deviations[name] ** 2 - variance) / factor_of
         np.testing.assert_allclose(factors, factors[0], rtol=1e-3)
         assert factors[0] > 0
 

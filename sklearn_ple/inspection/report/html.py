@@ -118,7 +118,7 @@ def _data(X: Any, observed: list[Observed]) -> Section:
     for seen in observed:
         absent = n_rows - len(seen.labels)
         gaps = f"{absent:,} ({percent_text(absent / n_rows)})" if absent else "none"
-        rows.append([seen.task.name, f"{len(seen.labels):,}", gaps, _spread(seen)])
+        rows.append([seen.task.name, f"{len(seen.labels):,}", gaps, _in_brief(seen)])
     notes.append(
         "A label is what is to be predicted. A row may lack a task's label; it then does not "
         "count for that task."
@@ -145,7 +145,7 @@ def _column_kind(dtype: Any) -> str:
     return "dates" if pd.api.types.is_datetime64_any_dtype(dtype) else "text"
 
 
-def _spread(seen: Observed) -> str:
+def _in_brief(seen: Observed) -> str:
     if not len(seen.labels):
         return "–"
     if seen.proba is None:

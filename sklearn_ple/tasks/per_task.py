@@ -1,4 +1,4 @@
-"""Parameters that hold for all tasks, or for each its own."""
+"""Parameters with one value for all tasks, or one for each."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 
 def by_task(value: Any, names: Sequence[str], parameter: str, default: Any) -> dict[str, Any]:
-    """Spread a parameter over the tasks: one value for all, a list in order, or a dict by name."""
+    """Return a value for each task, from one for all, a list in order, or a dict by name."""
     if isinstance(value, Mapping):
         if unknown := sorted(set(value) - set(names), key=str):
             raise ValueError(f"{parameter} names {unknown}, but the tasks are {list(names)}.")
