@@ -119,7 +119,7 @@ def test_ends_and_scales():
 
 
 def test_the_guide_lists_the_parameters():
-    guide = (Path(__file__).parents[1] / "docs" / "user_guide.rst").read_text(encoding="utf-8")
+    guide = (Path(__file__).parents[2] / "docs" / "user_guide.rst").read_text(encoding="utf-8")
     section = guide.split("Search spaces\n----")[1].split("\n----")[0]
     table = re.search(r"(=====+ +=====+\n).*?\1(.*?)\1", section, re.DOTALL)[2]
     listed = {name for line in table.splitlines() for name in re.findall("``(\\w+)``", line)}

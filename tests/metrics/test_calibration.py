@@ -1,0 +1,104 @@
+"""The expected calibration error against a loop over bins and scikit-learn's curve."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.calibration import calibration_curve
+
+from sklearn_ple.metrics import expected_calibration_error
+
+
+def error_by_loop(hits, confidence, n_bins, strategy, weights):
+    """Naeini et al.: over the bins, |share that came true - mean probability|, by their rows."""
+    if strategy == "uniform":
+        edges = [k / n_bins for k in range(1, n_bins)]
+    else:
+        edges = [np.quantile(confidence, k / n_bins) for k in range(1, n_bins)]
+    bins = {}
+    for row, p in enumerate(confidence):
+        bins.setdefault(sum(p > edge for edge in edges), []).append(row)
+    error = 0.0
+    for rows in bins.values():
+        weight = sum(weights[r] for r in rows)
+        came_true = sum(weights[r] * hits[r] for r in rows) / weight
+        mean = sum(weights[r] * confidence[r] for r in rows) / weight
+        error += weight / sum(weights) * abs(came_true - mean)
+    return error
+
+
+@given(
+    n_rows=st.integers(1, 60),
+    n_classes=st.integers(2, 4),
+    n_bins=st.integers(1, 12),
+    strategy=st.sampled_from(["uniform", "quantile"]),
+    coarse=st.booleans(),
+    seed=st.integers(0, 2**16),
+)
+def test_calibration_error_is_that_of_a_loop(n_rows, n_classes, n_bins, strategy, coarse, seed):
+    rng = np.random.RandomState(seed)
+    proba = rng.dirichlet(np.ones(n_classes), size=n_rows)
+    if coarse and n_classes == 2:
+        positive = rng.choice([0.0, 0.25, 0.5, 1.0], size=n_rows)
+        proba = np.column_stack([1 - positive, positive])
+    codes = rng.randint(n_classes, size=n_rows)
+    weights = rng.uniform(0.1, 2, size=n_rows)
+    best = proba.argmax(axis=1) if n_classes > 2 else np.ones(n_rows, dtype=int)
+    hits, confidence = codes == best, proba[np.arange(n_rows), best]
+    options = {"strategy": strategy, "labels": list("abcd")[:n_classes], "sample_weight": weights}
+    found = expected_calibration_error(np.array(list("abcd"))[codes], proba, n_bins, **options)
+    assert found == pytest.approx(error_by_loop(hits, confidence, n_bins, strategy, weights))
+    assert 0 <= found <= 1
+
+
+def test_calibration_error_is_that_of_scikit_learns_curve():
+    rng = np.random.RandomState(0)
+    prob = rng.uniform(size=1000)
+    y = rng.uniform(size=1000) < prob**2
+    for strategy in ("uniform", "quantile"):
+        true, mean = calibration_curve(y, prob, n_bins=10, strategy=strategy)
+        edges = np.linspace(0, 1, 11)
+        edges = edges if strategy == "uniform" else np.quantile(prob, edges)
+        counts, _ = np.histogram(prob, edges)
+        wanted = np.average(np.abs(true - mean), weights=counts)
+        assert expected_calibration_error(y, prob, strategy=strategy) == pytest.approx(wanted)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "Int64", "boolean", "object", "category"])
+def test_calibration_error_skips_missing_labels(dtype):
+    y = pd.Series([0, 1, None, 1, 0], dtype="Int64")
+    y = y.astype(dtype if dtype != "category" else object).astype(dtype)
+    prob = np.array([0.2, 0.7, 0.9, 0.6, 0.4])
+    wanted = expected_calibration_error([0, 1, 1, 0], prob[[0, 1, 3, 4]])
+    assert expected_calibration_error(y, prob) == pytest.approx(wanted)
+    both = np.column_stack([1 - prob, prob])
+    assert expected_calibration_error(y, both) == pytest.approx(wanted)
+    weights = np.array([1.0, 1, 1, 1, 0])
+    assert expected_calibration_error(y, prob, sample_weight=weights) == pytest.approx(
+        expected_calibration_error([0, 1, 1], prob[[0, 1, 3]])
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "options", "message"),
+    [
+        (([0, 1], [0.5, 1.5]), {}, "y_prob holds values below 0 or above 1"),
+        (([0, 1], [0.5, np.nan]), {}, "NaN"),
+        (([0, 1], [0.5, 0.5]), {"n_bins": 0}, "n_bins must be 1 or more"),
+        (([0, 1], [0.5, 0.5]), {"strategy": "equal"}, "strategy must be 'uniform' or 'quantile'"),
+        (([0, 0], [0.5, 0.5]), {}, r"of 2 classes, y_true holds \[0\].*as labels"),
+        (([0, 1, 2], np.full((3, 4), 0.25)), {}, r"of 4 classes, y_true holds \[0, 1, 2\]"),
+        (
+            ([0, 3], [0.5, 0.5]),
+            {"labels": [0, 1]},
+            r"holds \[0, 3\], and the classes are \[0, 1\]",
+        ),
+        (([[0, 1], [1, 0]], [0.5, 0.5]), {}, "y_true has 2 columns"),
+        (([None, None], [0.5, 0.5]), {}, "No row of y_true has a label"),
+        (([0, 1, 1], [0.5, 0.5]), {}, "inconsistent"),
+    ],
+)
+def test_errors_of_calibration_error(arguments, options, message):
+    with pytest.raises(ValueError, match=message):
+        expected_calibration_error(*arguments, **options)
