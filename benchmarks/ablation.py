@@ -4,12 +4,11 @@ A fifth of the training rows is held out; the test rows take no part. Of census-
 training rows are taken.
 """
 
-import argparse
 import time
 
 import numpy as np
 import torch
-from common import kept, save
+from common import kept, parser_of, save
 from data_sets import DATA_SETS, score
 from peers import ple
 from sklearn.model_selection import train_test_split
@@ -43,9 +42,8 @@ N_ROWS = 20_000
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = parser_of(__doc__, n_seeds=2)
     parser.add_argument("--data", nargs="+", choices=SETS, default=list(SETS))
-    parser.add_argument("--seeds", type=int, default=2, help="how many, from 0 on")
     options = parser.parse_args()
     torch.set_num_threads(1)
     rows = kept("ablation")

@@ -4,14 +4,13 @@ What is in results/accuracy.json is not run again without --again, so that a run
 and go on later. Everything runs on one thread.
 """
 
-import argparse
 import json
 import time
 from functools import partial
 
 import numpy as np
 import torch
-from common import LIBRARIES, RESULTS, kept, save
+from common import LIBRARIES, RESULTS, kept, parser_of, save
 from data_sets import DATA_SETS, score
 from peers import PEERS, applies, ple
 from threadpoolctl import threadpool_limits
@@ -68,10 +67,9 @@ def setting_of(name, data, again):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = parser_of(__doc__, n_seeds=5)
     parser.add_argument("--models", nargs="+", choices=MODELS, default=MODELS, metavar="MODEL")
     parser.add_argument("--data", nargs="+", choices=DATA_SETS, default=list(DATA_SETS))
-    parser.add_argument("--seeds", type=int, default=5, help="how many, from 0 on")
     parser.add_argument("--again", action="store_true", help="replace what is there")
     options = parser.parse_args()
     torch.set_num_threads(1)

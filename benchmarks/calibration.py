@@ -4,10 +4,8 @@ A fifth of the training rows is kept from fit to calibrate on. Expected calibrat
 bins, equally wide or of equally many rows.
 """
 
-import argparse
-
 import torch
-from common import census, save
+from common import census, parser_of, save
 from sklearn.metrics import accuracy_score, log_loss
 from sklearn.model_selection import train_test_split
 
@@ -19,8 +17,7 @@ SIZES = {"single network": {"n_members": 1}, "default": {}}
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seeds", type=int, default=5, help="how many, from 0 on")
+    parser = parser_of(__doc__, n_seeds=5)
     parser.add_argument("--rows", type=int, help="training rows at most, to try it out")
     arguments = parser.parse_args()
     torch.set_num_threads(1)

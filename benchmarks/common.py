@@ -1,5 +1,6 @@
 """What the benchmarks share: where results are kept, and what is recorded about a run."""
 
+import argparse
 import json
 import platform
 import subprocess
@@ -14,6 +15,25 @@ ROOT = Path(__file__).parents[1]
 RESULTS = Path(__file__).parent / "results"
 LIBRARIES = ("numpy", "pandas", "scikit-learn", "skorch", "torch", "lightgbm")
 UNKNOWN = "unknown"
+#: Parameters of one network that reads standardised numbers and is trained at a constant rate, to
+#: compare with plain networks of other libraries.
+PLAIN_NETWORK = {
+    "n_members": 1,
+    "dropout": 0.0,
+    "embedding_dim": 8,
+    "numeric_embedding": None,
+    "feature_dropout": 0.0,
+    "learning_rate": 1e-3,
+    "lr_schedule": "constant",
+    "weight_averaging": 0.0,
+}
+
+
+def parser_of(description, n_seeds):
+    """Make a parser whose only option is the number of seeds; the caller adds others."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--seeds", type=int, default=n_seeds, help="how many, from 0 on")
+    return parser
 
 
 def git(*arguments):

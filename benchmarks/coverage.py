@@ -5,11 +5,9 @@ mean of a regression with 1.645 times its standard deviation to both sides. Thos
 costs and length of stay are of their logs. Widths are in standard deviations of the test labels.
 """
 
-import argparse
-
 import numpy as np
 import torch
-from common import save
+from common import parser_of, save
 from data_sets import nhefs, support2
 from scipy.stats import norm
 from tqdm import tqdm
@@ -39,9 +37,8 @@ def intervals(kind, params, data, tasks, seed):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = parser_of(__doc__, n_seeds=3)
     parser.add_argument("--data", nargs="+", choices=DATA_SETS, default=list(DATA_SETS))
-    parser.add_argument("--seeds", type=int, default=3, help="how many, from 0 on")
     options = parser.parse_args()
     torch.set_num_threads(1)
 

@@ -8,7 +8,7 @@ import time
 
 import numpy as np
 import torch
-from common import census, save
+from common import PLAIN_NETWORK, census, save
 from sklearn.base import clone
 from skorch import NeuralNet
 from skorch.callbacks import Callback
@@ -21,19 +21,11 @@ BATCH_SIZE = 256
 N_EPOCHS = 3
 N_REPEATS = 5
 # One network and nothing beside it, as in the plain loops.
-PLAIN = {
+PLAIN = PLAIN_NETWORK | {
     "n_shared_experts": 2,
     "n_specific_experts": 2,
     "expert_hidden_units": (64,),
-    "dropout": 0.0,
-    "n_members": 1,
-    "embedding_dim": 8,
-    "numeric_embedding": None,
-    "feature_dropout": 0.0,
-    "learning_rate": 1e-3,
-    "lr_schedule": "constant",
     "weight_decay": 1e-4,
-    "weight_averaging": 0.0,
 }
 NETWORKS = {
     "small: 1 level, experts (32,)": {"expert_hidden_units": (32,)},

@@ -3,7 +3,7 @@
 import time
 
 import torch
-from common import save
+from common import PLAIN_NETWORK, save
 from sklearn.compose import make_column_selector, make_column_transformer
 from sklearn.impute import SimpleImputer
 from sklearn.model_selection import GridSearchCV
@@ -17,21 +17,8 @@ from sklearn_ple.datasets import load_nhefs
 N_REPEATS = 3
 TRAINING = {"batch_size": 64, "early_stopping": True, "random_state": 0}
 NUMBERS = dict.fromkeys(["sbp", "dbp", "cholesterol"], "regression")
-
-
-# One network that reads standardised numbers, trained at a constant rate, as MLPRegressor is.
-ALIKE = {
-    "n_members": 1,
-    "dropout": 0.0,
-    "embedding_dim": 8,
-    "numeric_embedding": None,
-    "feature_dropout": 0.0,
-    "learning_rate": 1e-3,
-    "lr_schedule": "constant",
-    "weight_averaging": 0.0,
-    "validation_fraction": 0.1,
-    "n_iter_no_change": 10,
-}
+# The network and its training are like those of MLPRegressor.
+ALIKE = PLAIN_NETWORK | {"validation_fraction": 0.1, "n_iter_no_change": 10}
 
 
 def ple_grid():

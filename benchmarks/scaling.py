@@ -10,7 +10,7 @@ import json
 import numpy as np
 import torch
 from accuracy import evaluate
-from common import in_own_process, kept, save
+from common import in_own_process, kept, parser_of, save
 from data_sets import synthetic_mixed
 from memory import Peak, size
 from peers import PEERS
@@ -40,10 +40,9 @@ def measure(n_rows, model, seed):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = parser_of(__doc__, n_seeds=3)
     parser.add_argument("--rows", nargs="+", type=int, default=list(SIZES))
     parser.add_argument("--models", nargs="+", choices=MODELS, default=list(MODELS))
-    parser.add_argument("--seeds", type=int, default=3, help="how many, from 0 on")
     parser.add_argument("--one", nargs=3, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.one:

@@ -4,9 +4,9 @@ The test rows are those of accuracy.py. Four members each, for one network depen
 than on the system; all else by default.
 """
 
-import argparse
 from functools import partial
 
+from common import parser_of
 from data_sets import DATA_SETS, score
 from peers import predictor
 
@@ -29,10 +29,9 @@ def evaluate(system, data):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = parser_of(__doc__, n_seeds=5)
     parser.add_argument("--data", nargs="+", choices=SETS, default=SETS)
     parser.add_argument("--systems", nargs="+", choices=SYSTEMS, default=list(SYSTEMS))
-    parser.add_argument("--seeds", type=int, default=5, help="how many, from 0 on")
     options = parser.parse_args()
     chosen = partial(prepare, names=options.systems)
     run("paper_comparison", options.data, options.seeds, chosen, evaluate)

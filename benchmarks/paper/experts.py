@@ -4,12 +4,12 @@ On test rows: the mean and deviation of every gate's weights; how far the gates 
 apart; the time that the network takes for a batch of 1,024 rows.
 """
 
-import argparse
 import time
 from itertools import combinations
 
 import numpy as np
 import torch
+from common import parser_of
 from sklearn.base import clone
 
 from paper.comparison import evaluate as scores_of
@@ -81,9 +81,8 @@ def evaluate(system, data):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = parser_of(__doc__, n_seeds=3)
     parser.add_argument("--data", nargs="+", default=["census", "support2"])
-    parser.add_argument("--seeds", type=int, default=3, help="how many, from 0 on")
     options = parser.parse_args()
     run("paper_experts", options.data, options.seeds, prepare, evaluate)
 

@@ -4,8 +4,7 @@ Like the papers' networks these read the features alone: no embeddings of number
 member. The papers have 1.4 million rows a setting, here it is fewer.
 """
 
-import argparse
-
+from common import parser_of
 from sklearn.metrics import mean_squared_error
 
 from paper.runs import run
@@ -25,9 +24,8 @@ PLAIN = {
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = parser_of(__doc__, n_seeds=3)
     parser.add_argument("--rows", type=int, default=100_000, help="to train on")
-    parser.add_argument("--seeds", type=int, default=3, help="how many, from 0 on")
     options = parser.parse_args()
 
     def prepare(correlation):

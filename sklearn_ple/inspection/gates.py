@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from sklearn.pipeline import Pipeline
 
-from .style import BLUE, GREEN, GREY, ORANGE, PURPLE, SKY_BLUE, VERMILION, import_pyplot
+from .style import BLUE, GREEN, GREY, ORANGE, PURPLE, SKY_BLUE, VERMILION, figure_and_grid
 
 # Beyond as many gates as there are colours, hatches distinguish them.
 _COLOURS = (BLUE, ORANGE, GREEN, PURPLE, SKY_BLUE, VERMILION, GREY)
@@ -160,7 +160,6 @@ class GateUtilizationDisplay:
         ImportError
             If matplotlib is not installed.
         """
-        plt = import_pyplot()
         bars = self._lay_out()
         levels = [rows for _, rows in bars.groupby("level")]
         experts = bars.groupby("expert")["centre"].first().sort_values()
@@ -169,16 +168,10 @@ class GateUtilizationDisplay:
         breadth = np.clip(0.17 * span, 5.0, 14.0)
         # About eleven letters fit into an inch between neighbours.
         crowded = longest > 11 * breadth / span * np.diff(experts).min(initial=span)
-        if ax is None:
-            wide = breadth + 1.1 + 0.09 * max(15, *map(len, styles))
-            high = 0.6 + 1.8 * len(levels) + 0.08 * longest * crowded
-            size = (wide, max(high, 1.3 + 0.21 * len(styles)))
-            self.figure_ = plt.figure(figsize=size, layout="constrained")
-            grid = self.figure_.add_gridspec(len(levels), 1)
-        else:
-            self.figure_ = ax.figure
-            ax.set_axis_off()
-            grid = ax.get_subplotspec().subgridspec(len(levels), 1, hspace=0.35)
+        wide = breadth + 1.1 + 0.09 * max(15, *map(len, styles))
+        high = 0.6 + 1.8 * len(levels) + 0.08 * longest * crowded
+        size = (wide, max(high, 1.3 + 0.21 * len(styles)))
+        self.figure_, grid = figure_and_grid(ax, len(levels), 1, size, hspace=0.35)
 
         axes: list[Any] = []
         self.bars_ = []

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from .style import import_pyplot
+from .style import figure_and_grid
 
 _MAX_COLUMNS = 4
 _STYLES = (
@@ -118,18 +118,11 @@ class TrainingHistoryDisplay:
         ImportError
             If matplotlib is not installed.
         """
-        plt = import_pyplot()
         panels = self._panels()
         n_rows = -(-len(panels) // _MAX_COLUMNS)
         n_columns = -(-len(panels) // n_rows)
-        if ax is None:
-            size = (0.6 + 2.9 * n_columns, 0.4 + 2.4 * n_rows)
-            self.figure_ = plt.figure(figsize=size, layout="constrained")
-            grid = self.figure_.add_gridspec(n_rows, n_columns)
-        else:
-            self.figure_ = ax.figure
-            ax.set_axis_off()
-            grid = ax.get_subplotspec().subgridspec(n_rows, n_columns, wspace=0.5, hspace=0.6)
+        size = (0.6 + 2.9 * n_columns, 0.4 + 2.4 * n_rows)
+        self.figure_, grid = figure_and_grid(ax, n_rows, n_columns, size, wspace=0.5, hspace=0.6)
 
         valid_loss = np.array([entry.get("valid_loss", np.nan) for entry in self.history])
         self.best_epoch_ = None

@@ -36,3 +36,38 @@ def import_pyplot() -> Any:
     except ImportError as error:
         raise ImportError("Plots need matplotlib: pip install 'sklearn-ple[plots]'") from error
     return plt
+
+
+def figure_and_grid(
+    ax: Any, n_rows: int, n_columns: int, size: tuple[float, float], **spacing: float
+) -> tuple[Any, Any]:
+    """Return a figure and a grid of panels in it.
+
+    Parameters
+    ----------
+    ax : matplotlib Axes or None
+        The axes that the grid divides; None for a new figure.
+    n_rows, n_columns : int
+        Shape of the grid.
+    size : (float, float)
+        Width and height of a new figure, in inches.
+    **spacing : float
+        Space between the panels within given axes; a new figure arranges itself.
+
+    Returns
+    -------
+    figure : matplotlib Figure
+        The figure.
+    grid : matplotlib GridSpecBase
+        The grid.
+
+    Raises
+    ------
+    ImportError
+        If matplotlib is not installed.
+    """
+    if ax is None:
+        figure = import_pyplot().figure(figsize=size, layout="constrained")
+        return figure, figure.add_gridspec(n_rows, n_columns)
+    ax.set_axis_off()
+    return ax.figure, ax.get_subplotspec().subgridspec(n_rows, n_columns, **spacing)

@@ -26,15 +26,6 @@ FEATURES = [*CATEGORIES, *(f"D{field}" for field in WEIGHTED)]
 SAMPLES = {"train_sample": 100, "val_sample": 50, "test_sample": 50}
 
 
-@pytest.fixture(autouse=True)
-def nothing_elsewhere(request, monkeypatch, tmp_path):
-    """Folders with nothing in them, wherever files would be looked for."""
-    if "real" in request.fixturenames:
-        return
-    monkeypatch.delenv("SKLEARN_PLE_DATA", raising=False)
-    monkeypatch.setenv("SCIKIT_LEARN_DATA", str(tmp_path / "sklearn"))
-
-
 @pytest.fixture
 def arrow():
     """What the conversion needs."""

@@ -51,13 +51,10 @@ def put(home, name, text):
 
 
 @pytest.fixture(autouse=True)
-def small(request, monkeypatch, tmp_path):
-    """Files of four rows, and folders with nothing in them."""
-    if "real" in request.fixturenames:
-        return
-    monkeypatch.setattr(_census_income, "_FILES", {"train": (TRAIN, 4), "test": (TEST, 4)})
-    monkeypatch.delenv("SKLEARN_PLE_DATA", raising=False)
-    monkeypatch.setenv("SCIKIT_LEARN_DATA", str(tmp_path / "sklearn"))
+def small(request, monkeypatch):
+    """Files of four rows."""
+    if "real" not in request.fixturenames:
+        monkeypatch.setattr(_census_income, "_FILES", {"train": (TRAIN, 4), "test": (TEST, 4)})
 
 
 @pytest.fixture

@@ -188,12 +188,17 @@ def test_a_kind_of_the_users_own_brings_its_words_and_metric(tmp_path):
     assert "what it costs" in text and "neg mean absolute error" in text
 
 
-def test_a_measured_gain_is_kept(fitted):
+def measured_gain(confidence):
+    """Return a gain that was measured elsewhere: late gains, price loses."""
     gains = pd.DataFrame(
         [["ple", "late", 0.1, 0.05, 0.2], ["ple", "price", -0.1, -0.2, -0.05]],
         columns=["system", "task", "mean", "low", "high"],
     )
-    gain = MTLGain(pd.DataFrame(), gains, "single_task", 0.95, "5 seeds")
+    return MTLGain(pd.DataFrame(), gains, "single_task", confidence, "5 seeds")
+
+
+def test_a_measured_gain_is_kept(fitted):
+    gain = measured_gain(0.95)
     report = MultiTaskReport.from_estimator(*fitted, single_task=gain, n_bootstrap=2)
     assert report.gain is gain
 
@@ -356,11 +361,7 @@ def test_calibration_errors_are_those_of_a_naive_sum(html, fitted):
 
 
 def test_tasks_that_lose_are_named(fitted, tmp_path):
-    gains = pd.DataFrame(
-        [["ple", "late", 0.1, 0.05, 0.2], ["ple", "price", -0.1, -0.2, -0.05]],
-        columns=["system", "task", "mean", "low", "high"],
-    )
-    gain = MTLGain(pd.DataFrame(), gains, "single_task", 0.9, "5 seeds")
+    gain = measured_gain(0.9)
     report = MultiTaskReport.from_estimator(*fitted, single_task=gain, n_bootstrap=2)
     text = Page(write(report, tmp_path)).text
     assert "Negative transfer: price." in text and "a 90 % interval from 5 seeds" in text
