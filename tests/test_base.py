@@ -413,7 +413,7 @@ def test_a_warm_start_reads_class_weights_anew(table):
     model = PLEClassifier(warm_start=True, max_epochs=20, random_state=0).fit(X, rare)
     plain = clone(model).fit(X, rare).fit(X, rare)
     weighted = model.set_params(class_weight="balanced").fit(X, rare)
-    assert weighted.predict_proba(X)[:, 1].mean() > 2 * plain.predict_proba(X)[:, 1].mean()
+    assert weighted.predict_proba(X)[:, 1].mean() > 1.5 * plain.predict_proba(X)[:, 1].mean()
 
 
 def test_warm_start_keeps_classes_and_scales(table):
