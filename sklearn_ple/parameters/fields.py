@@ -45,8 +45,8 @@ def parameter(
     >>> sorted(Experts.search_space())[-3:]
     ['numeric_embedding', 'tower_hidden_units', 'weight_decay']
     """
-    told = {"constraint": list(constraint), "search": search, "after": after}
-    return field(default=default, metadata=told)
+    metadata = {"constraint": list(constraint), "search": search, "after": after}
+    return field(default=default, metadata=metadata)
 
 
 @dataclass_transform(kw_only_default=True, eq_default=False, field_specifiers=(parameter,))
@@ -83,7 +83,7 @@ def with_parameters(owner: type[_T]) -> type[_T]:
     constraints: dict[str, list] = {}
     for base in reversed(made.__mro__):
         constraints |= vars(base).get("_parameter_constraints", {})
-    rows = {f.name: _told(made, f.name).get("constraint") for f in fields(made)}
+    rows = {f.name: _declared(made, f.name).get("constraint") for f in fields(made)}
     made._parameter_constraints = constraints | {name: row for name, row in rows.items() if row}
     signature = inspect.signature(made.__init__)
     order = [signature.parameters[name] for name in ["self", *_order(made)]]
@@ -94,7 +94,7 @@ def with_parameters(owner: type[_T]) -> type[_T]:
 
 def search_space(cls: Any, backend: str = "sklearn") -> Any:
     """Return where to search for good parameters; see `Parameters.search_space`."""
-    ranges = {name: _told(cls, name).get("search") for name in _order(cls)}
+    ranges = {name: _declared(cls, name).get("search") for name in _order(cls)}
     space = {name: values for name, values in ranges.items() if values is not None}
     if backend == "sklearn":
         return {name: _distribution(values) for name, values in space.items()}
@@ -105,13 +105,13 @@ def search_space(cls: Any, backend: str = "sklearn") -> Any:
     raise ValueError(f'backend={backend!r} is unknown: it must be "sklearn" or "optuna".')
 
 
-def _told(cls: type, name: str) -> dict[str, Any]:
-    """Collect what a class and its bases say of a parameter, beside its default."""
-    told: dict[str, Any] = {}
+def _declared(cls: type, name: str) -> dict[str, Any]:
+    """Collect what a class and its bases declare of a parameter, beside its default."""
+    declared: dict[str, Any] = {}
     for base in reversed(cls.__mro__):
         row = vars(base).get("__dataclass_fields__", {}).get(name)
-        told |= {key: value for key, value in row.metadata.items() if value} if row else {}
-    return told
+        declared |= {key: value for key, value in row.metadata.items() if value} if row else {}
+    return declared
 
 
 def _order(cls: Any) -> list[str]:
@@ -121,7 +121,7 @@ def _order(cls: Any) -> list[str]:
     there = {f.name for f in fields(cls)}
     order = [name for name in dict.fromkeys(named) if name in there]
     for name in list(order):
-        after = _told(cls, name).get("after")
+        after = _declared(cls, name).get("after")
         if after in order:
             order.remove(name)
             order.insert(order.index(after) + 1, name)
