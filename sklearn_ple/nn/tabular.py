@@ -202,7 +202,15 @@ class TabularNetwork(nn.Module):
     def _features(self, numbers: Tensor, codes: Tensor) -> Tensor:
         features = [smooth_clip(numbers).expand(self.n_views, -1, -1)]
         if self.numeric_embedding is not None:
-            features.append(self.numeric_embedding(numbers[:, : self.n_embedded]))
+            embedded = self.numeric_embedding(numbers[:, : self.n_embedded])
+            expected = (self.n_views, len(numbers), self.numeric_embedding.out_features)
+            if tuple(embedded.shape) != expected:
+                raise ValueError(
+                    f"{type(self.numeric_embedding).__name__} returned a tensor of shape "
+                    f"{tuple(embedded.shape)}; expected {expected}: (n_views, n_rows, "
+                    "out_features)."
+                )
+            features.append(embedded)
         if self.embedding is not None:
             features.append(self.embedding(codes))
         return self.feature_dropout(torch.cat(features, dim=2))

@@ -180,3 +180,19 @@ def test_the_network_alone_predicts_the_mean_of_its_members():
     torch.testing.assert_close(network(*inputs), network.member_outputs(*inputs).mean(dim=0))
     network = TabularNetwork(2, [], body, n_members=3, mean=lambda members: members[1])
     assert torch.equal(network(*inputs), network.member_outputs(*inputs)[1])
+
+
+class FlatEmbedding(nn.Module):
+    """An embedding that forgets the views."""
+
+    out_features = 2
+
+    def forward(self, numbers):
+        return numbers
+
+
+def test_an_embedding_of_another_shape_is_an_error():
+    network = TabularNetwork(2, [], Echo, make_numeric_embedding=FlatEmbedding)
+    expected = r"FlatEmbedding returned .* \(5, 2\); expected \(1, 5, 2\)"
+    with pytest.raises(ValueError, match=expected):
+        network(torch.zeros(5, 2), torch.empty(5, 0, dtype=torch.int64))
