@@ -252,9 +252,9 @@ class Predictor(TransformerMixin, Parameters):
     def predict_conditional_proba(self, X: Any) -> Any:
         """Predict the probabilities of the classes, given that what a task depends on happens.
 
-        Of a task that ``depends_on`` another, ``predict_proba`` is the probability that both happen,
-        as a click and then a purchase; this is the probability after the other has happened, as a
-        purchase after a click. For all other tasks it is the same as
+        Of a task that ``depends_on`` another, ``predict_proba`` is the probability that both
+        happen, as a click and then a purchase; this is the probability after the other has
+        happened, as a purchase after a click. For all other tasks it is the same as
         ``predict_proba``.
 
         Parameters
