@@ -15,14 +15,14 @@ from sklearn.utils import check_random_state
 from skorch.callbacks import Callback
 
 from ._sklearn import CallbackSupportMixin, _fit_context, with_callbacks
-from .balancing import TaskWeights, make_balancer
+from .balancing import make_balancer
 from .encoding import Encoded, Table, TableEncoder
 from .members import MemberMean, Members
 from .nn import Body, TabularNetwork
 from .parameters import WIDTHS, class_weight, parameter, with_parameters
 from .predictions import Deviations
 from .predictor import Predictor
-from .tasks import Task, TaskLosses
+from .tasks import Task, TaskLosses, TaskWeights
 from .training import (
     MultiTaskNet,
     Plan,

@@ -10,7 +10,6 @@ from sklearn.base import clone
 
 from .base import MultiTaskEstimator
 from .encoding import Table, TableEncoder
-from .training import Plan
 
 __all__ = ["count_parameters", "equal_capacity"]
 
@@ -112,7 +111,8 @@ class _Sizes:
     def __init__(self, estimator: MultiTaskEstimator, X: Any, y: Any):
         self.estimator = clone(estimator)
         table = Table.read(clone(estimator), X, y)
-        encoder = TableEncoder.of(estimator, n_bins=Plan.of(estimator, len(table)).n_bins)
+        # However many bins there are, embeddings are as wide.
+        encoder = TableEncoder.of(estimator, n_bins=2)
         encoder.learn(table)
         self.tasks = encoder.tasks
         self.n_features = estimator.make_module(encoder).n_features

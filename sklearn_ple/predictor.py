@@ -18,7 +18,6 @@ from .nn.drawing import Outline, network_html
 from .nn.gates import recorded, weights_of
 from .parameters import Parameters
 from .predictions import Calibration, Deviations, TaskClassifierView, TaskRegressorView, view_task
-from .tasks import ClassTask, Quantile
 from .training import MultiTaskNet, TableRows
 
 
@@ -33,7 +32,7 @@ def _knows_quantiles(estimator: Any) -> bool:
     """Whether there are (or, before fit, could be) quantile tasks."""
     if not hasattr(estimator, "net_"):
         return estimator.family != "class"
-    return any(isinstance(task, Quantile) for task in estimator.tasks_)
+    return any(hasattr(task, "predict_quantiles") for task in estimator.tasks_)
 
 
 def _depends(estimator: Any) -> bool:
@@ -181,7 +180,7 @@ class Predictor(TransformerMixin, Parameters):
             self._outputs(self._member_outputs(X)),
             lambda task, part: (
                 pd.DataFrame(task.predict_quantiles(part), index, task.levels)
-                if isinstance(task, Quantile)
+                if hasattr(task, "predict_quantiles")
                 else None
             ),
         )
@@ -272,9 +271,7 @@ class Predictor(TransformerMixin, Parameters):
     def _per_class_task(self, X: Any, method: str) -> Any:
         return self._by_task(
             self._outputs(self._member_outputs(X)),
-            lambda task, part: (
-                getattr(task, method)(part) if isinstance(task, ClassTask) else None
-            ),
+            lambda task, part: getattr(task, method)(part) if task.has_classes else None,
         )
 
     @available_if(_knows_classes)

@@ -24,8 +24,8 @@ LAYERS = [
     {"predictions"},
     {"training"},
     {"encoding"},
-    {"members", "balancing"},
-    {"nn", "tasks"},
+    {"members"},
+    {"balancing", "nn", "tasks"},
 ]
 MAY_IMPORT = {
     room: set().union(*LAYERS[depth + 1 :]) for depth, layer in enumerate(LAYERS) for room in layer

@@ -1,13 +1,12 @@
-"""How the losses of several tasks become one step: weights over time, and balancers."""
+"""How the losses of several tasks become one step of training."""
 
 from __future__ import annotations
 
 import copy
 
 from .balancer import Balancer, WeightedSum
-from .task_weights import TaskWeights
 
-__all__ = ["BALANCERS", "Balancer", "TaskWeights", "WeightedSum", "make_balancer"]
+__all__ = ["BALANCERS", "Balancer", "WeightedSum", "make_balancer"]
 
 #: The balancers by the names that ``balancing`` takes.
 BALANCERS: dict[str, type[Balancer]] = {"equal": WeightedSum}

@@ -10,9 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy import sparse
 
-from ..balancing import TaskWeights
 from ..members import Members
-from ..tasks import Task
+from ..tasks import Task, TaskWeights
 from .dependence import Dependence
 from .features import FeatureEncoder
 from .labels import Labels

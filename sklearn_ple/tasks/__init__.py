@@ -5,6 +5,7 @@ from .losses import TaskLosses, check_shape, grouped
 from .numbers import Count, NumberTask, Quantile, Regression
 from .per_task import by_task
 from .task import Task, log_mean
+from .task_weights import TaskWeights
 
 #: The kinds by the names that ``task_types`` takes.
 TASK_KINDS: dict[str, type[Task]] = {
@@ -23,6 +24,7 @@ __all__ = [
     "Regression",
     "Task",
     "TaskLosses",
+    "TaskWeights",
     "by_task",
     "check_shape",
     "grouped",

@@ -51,6 +51,9 @@ class Task(ABC):
       ``predict_proba`` and ``decision_function``;
     - a subclass of a kind of this package has all that it does not write itself.
 
+    A kind with ``levels`` and ``predict_quantiles``, which returns an array of shape (n_rows,
+    n_levels), has a part in the estimators' ``predict_quantiles``.
+
     `words`, `metric` and `linear_start` are optional. So is `group`, unless `loss` or `average`
     depend on more than the class and `n_outputs`, such as an option: these two methods are called
     once for all neighbouring columns of one group, on the first one's task.

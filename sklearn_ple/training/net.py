@@ -17,8 +17,8 @@ from skorch.utils import to_tensor
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from ..balancing import Balancer, TaskWeights
-from ..tasks import TaskLosses
+from ..balancing import Balancer
+from ..tasks import TaskLosses, TaskWeights
 from .averaging import WeightAverage
 from .callbacks import KeepBestWeights, RecordEpoch
 from .data import BatchIndices, TableRows, place

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..tasks import by_task
+from .per_task import by_task
 
 
 class TaskWeights:

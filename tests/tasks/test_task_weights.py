@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sklearn_ple.balancing import TaskWeights
+from sklearn_ple.tasks import TaskWeights
 
 NAMES = ["income", "age", "smokes"]
 
