@@ -151,11 +151,13 @@ class FeatureEncoder(TransformerMixin, BaseEstimator):
             if len(self.categories_):
                 raise ValueError("X is sparse, but had categories in fit: pass a dense X.")
             return
+        # Read once: every access to the dtypes of a frame collects them anew.
+        dtypes = X.dtypes.tolist()
         for position in self.number_positions_:
-            name, dtype = X.columns[position], X.dtypes.iloc[position]
-            if not is_number(dtype):
+            if not is_number(dtypes[position]):
                 raise ValueError(
-                    f"Column {name!r} of X held numbers in fit but is of dtype {dtype} now."
+                    f"Column {X.columns[position]!r} of X held numbers in fit but is of dtype "
+                    f"{dtypes[position]} now."
                 )
 
     def _find_categorical(self, X: Any) -> np.ndarray:
