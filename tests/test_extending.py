@@ -17,7 +17,12 @@ from torch.nn import functional as F
 
 from sklearn_ple import PLEClassifierRegressor, PLERegressor
 from sklearn_ple.capacity import count_parameters, equal_capacity
-from sklearn_ple.inspection import MultiTaskReport, NetworkDiagram, mtl_gain
+from sklearn_ple.inspection import (
+    GateUtilizationDisplay,
+    MultiTaskReport,
+    NetworkDiagram,
+    mtl_gain,
+)
 from sklearn_ple.members import MemberMean
 from sklearn_ple.metrics import multitask_scores
 
@@ -150,6 +155,37 @@ def test_a_network_of_another_shape_is_an_error(data):
 
     with pytest.raises(ValueError, match=r"Flat.represent returned .* but its towers read"):
         Model(n_members=2).fit(*data)
+
+
+def test_a_network_with_gates_has_gate_weights_and_displays(data, tmp_path):
+    X, y = data
+    Gated = load("gated", "OwnGatesClassifierRegressor")
+    assert hasattr(Gated(), "gate_weights")
+    model = Gated(n_members=2, max_epochs=2, random_state=0).fit(X, y)
+    (gates,) = model.gate_weights(X)
+    assert list(gates) == list(y)
+    for weights in gates.values():
+        assert list(weights) == ["expert 1", "expert 2", "expert 3"]
+        np.testing.assert_allclose(weights.sum(axis=1), 1.0, rtol=1e-5)
+    assert len(GateUtilizationDisplay.from_estimator(model, X).axes_) == 1
+    # Its gates are not described one by one: the drawing does without their weights.
+    drawing = NetworkDiagram.from_estimator(model, X)._repr_svg_()
+    assert drawing == NetworkDiagram.from_estimator(model)._repr_svg_()
+    MultiTaskReport.from_estimator(model, X, y, n_bootstrap=5).to_html(tmp_path / "report.html")
+    assert "expert 3" in (tmp_path / "report.html").read_text(encoding="utf-8")
+
+
+def test_the_networks_gates_are_those_of_the_equations():
+    torch.manual_seed(0)
+    network = load("gated", "OwnGates")(5, [1, 1], n_experts=3, width=4).double()
+    x = torch.randn(7, 5, dtype=torch.float64)
+    experts, bottoms = network.experts.layers[0], network.bottoms.layers[0]
+    bank = [F.relu(x @ experts.weight[i].T + experts.bias[i]) for i in range(3)]
+    for task, actual in enumerate(network.representations(x)):
+        own = F.relu(x @ bottoms.weight[task].T + bottoms.bias[task])
+        weights = (own @ network.gates.logits.weight[task].T).softmax(dim=1)
+        expected = sum(weights[:, [i]] * bank[i] for i in range(3))
+        torch.testing.assert_close(actual, expected)
 
 
 # -- a kind of task ---------------------------------------------------------------------------

@@ -114,7 +114,8 @@ def network_svg(outline: Outline, weights: Weights | None = None, *, on_page: bo
     outline : Outline
         What to draw.
     weights : Weights, default=None
-        The gates' mean weights. Where they are given, the lines into gates are as wide as these.
+        The gates' mean weights. Where they are given, the lines into gates are as wide as these;
+        a network whose blocks show no gates is drawn without.
     on_page : bool, default=False
         Whether it becomes part of a page: it then has the page's colour of text, and shrinks.
 
@@ -124,6 +125,9 @@ def network_svg(outline: Outline, weights: Weights | None = None, *, on_page: bo
         An SVG element.
     """
     rows, totals = outline.rows, list(outline.totals)
+    if not any(row[0].kind == "gate" for row in rows):
+        # A network need not describe its gates one by one.
+        weights = None
     if weights is not None:
         totals.append("Lines into gates are as wide as the mean weights")
     columns, right = _columns(rows, len(outline.tasks))
