@@ -268,9 +268,15 @@ class Body(nn.Module, ABC):
         Raises
         ------
         ValueError
-            If `represent` returns what the towers do not read.
+            If there are not as many views as it reads, or `represent` returns what the towers do
+            not read.
         """
         views = inputs if inputs.dim() == 3 else inputs.expand(self.n_views, *inputs.shape)
+        if len(views) != self.n_views:
+            raise ValueError(
+                f"{type(self).__name__} reads {self.n_views} views of the features, but there are "
+                f"{len(views)}: the network and the estimator's n_views must agree."
+            )
         read = self.represent(views)
         self._check_shapes(read, views.shape[1])
         return read

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..encoding import Labels, TargetEncoder
-from ..tasks import NumberTask
 
 
 class Deviations:
@@ -15,7 +14,7 @@ class Deviations:
 
     The square of a deviation is the variance of the members' predictions for the row, by their
     weights, and what that lacks to the squared error of their mean: a factor of the task times its
-    `NumberTask.variance`.
+    `Task.variance`.
 
     Parameters
     ----------
@@ -52,7 +51,7 @@ class Deviations:
         self.factors = np.full(len(tasks), np.nan)
         means, variances = self._moments(members)
         for k, (task, column) in enumerate(zip(tasks, labels, strict=True)):
-            if isinstance(task, NumberTask) and len(column.observed):
+            if not task.has_classes and len(column.observed):
                 mean, variance, weight = (
                     part[column.mask] for part in (means[k], variances[k], weights[:, k])
                 )
@@ -72,9 +71,9 @@ class Deviations:
         means, variances = self._moments(members)
         numbers = zip(self.targets.tasks, means, variances, self.factors, strict=True)
         return [
-            np.sqrt(variance + factor * task.variance(mean))
-            if isinstance(task, NumberTask)
-            else np.full(len(mean), np.nan)
+            np.full(len(mean), np.nan)
+            if task.has_classes
+            else np.sqrt(variance + factor * task.variance(mean))
             for task, mean, variance, factor in numbers
         ]
 

@@ -30,21 +30,6 @@ class NumberTask(Task):
             return float("nan")
         return float(self.score_function(labels, predictions, sample_weight=weights))
 
-    def variance(self, means: np.ndarray) -> np.ndarray:
-        """Return the labels' variance as a function of their mean, up to a factor.
-
-        Parameters
-        ----------
-        means : ndarray of shape (n_rows,)
-            Predicted labels.
-
-        Returns
-        -------
-        variances : ndarray of shape (n_rows,)
-            By default the same for all.
-        """
-        return np.ones_like(means)
-
 
 class Regression(NumberTask):
     """Any number: squared error of the label standardised by the (weighted) mean and deviation."""

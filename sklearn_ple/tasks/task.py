@@ -46,7 +46,7 @@ class Task(ABC):
     A new kind is a subclass with a name, `kind`. It must write `fit`, `encode`, `loss`, `average`,
     `predict` and `score`, unless it takes them from another:
 
-    - a subclass of `NumberTask` has `score`, and may write `variance`;
+    - a subclass of `NumberTask` has `score`;
     - a subclass of `ClassTask` has `fit`, `encode` and `score`, and must also write
       ``predict_proba`` and ``decision_function``;
     - a subclass of a kind of this package has all that it does not write itself.
@@ -54,9 +54,10 @@ class Task(ABC):
     A kind with ``levels`` and ``predict_quantiles``, which returns an array of shape (n_rows,
     n_levels), has a part in the estimators' ``predict_quantiles``.
 
-    `words`, `metric` and `linear_start` are optional. So is `group`, unless `loss` or `average`
-    depend on more than the class and `n_outputs`, such as an option: these two methods are called
-    once for all neighbouring columns of one group, on the first one's task.
+    `words`, `metric`, `linear_start` and, of numbers, `variance` are optional. So is `group`,
+    unless `loss` or `average` depend on more than the class and `n_outputs`, such as an option:
+    these two methods are called once for all neighbouring columns of one group, on the first
+    one's task.
 
     Options are parameters of ``__init__``, which calls that of the base first.
 
@@ -219,6 +220,21 @@ class Task(ABC):
         score : float
             The greater the better; NaN where it is undefined.
         """
+
+    def variance(self, means: np.ndarray) -> np.ndarray:
+        """Return the variance of labels that are numbers, up to a factor, for deviations.
+
+        Parameters
+        ----------
+        means : ndarray of shape (n_rows,)
+            Predicted numbers.
+
+        Returns
+        -------
+        variances : ndarray of shape (n_rows,)
+            By default the same for all.
+        """
+        return np.ones_like(means)
 
 
 def log_mean(logs: Tensor, weights: Tensor) -> Tensor:

@@ -236,3 +236,9 @@ def test_a_network_without_towers_says_how_to_make_them():
 def test_a_network_has_to_say_what_it_represents():
     with pytest.raises(TypeError, match="represent"):
         Body([1, 3])
+
+
+def test_other_numbers_of_views_are_an_error():
+    network = SharedBottom(7, [1, 3], n_members=3)
+    with pytest.raises(ValueError, match="SharedBottom reads 3 views .*, but there are 2"):
+        network(torch.zeros(2, 10, 7))

@@ -15,6 +15,7 @@ from sklearn_ple.datasets import load_nhefs
 from sklearn_ple.encoding.labels import read_targets
 from sklearn_ple.encoding.targets import TargetEncoder
 from sklearn_ple.predictions import Deviations
+from sklearn_ple.tasks import Task
 from sklearn_ple.training import TableRows, split_rows
 
 KINDS = {"sick": "binary", "weight": "regression", "cost": "quantile", "visits": "count"}
@@ -297,3 +298,38 @@ def test_intervals_of_nhefs_cover_about_nine_tenths():
             covered[name].append([by_quantiles.mean(), by_deviation.mean()])
     for name in names:
         assert np.mean(covered[name], axis=0) == pytest.approx([0.9, 0.9], abs=0.05)
+
+
+class Absolute(Task):
+    """A number of a user's own, by its absolute error."""
+
+    kind = "absolute"
+
+    def fit(self, labels, weights, classes):
+        self.mean = labels.mean()
+        return self
+
+    def encode(self, labels):
+        return labels - self.mean
+
+    def loss(self, outputs, targets):
+        return (outputs[..., 0] - targets).abs()
+
+    def average(self, outputs, weights):
+        return (weights * outputs).sum(dim=0)
+
+    def predict(self, outputs):
+        return outputs[:, 0] + self.mean
+
+    def score(self, labels, predictions, weights=None):
+        return -np.average(np.abs(labels - predictions), weights=weights)
+
+
+def test_any_kind_of_number_has_deviations(data):
+    X, y = data
+    model = PLERegressor(task_types=Absolute(), early_stopping=True, refit=False, **SMALL)
+    model.fit(X, y["weight"])
+    rows = valid_rows(len(X))
+    labels, deviations = model.predict(X.iloc[rows], return_std=True)
+    error = np.mean((y["weight"].iloc[rows] - labels) ** 2)
+    assert np.mean(deviations**2) == pytest.approx(error, rel=1e-5)
