@@ -253,7 +253,10 @@ def test_the_balancer_learns_its_variances(data):
     model = aitm(balancing=load("balancer", "Uncertainty")(), early_stopping=True).fit(X, y)
     learnt = model.net_.criterion_.log_variances
     assert learnt.shape == (3,) and (learnt != 0).all()
-    # No weight decay pulls at what balances, nor is it in the network.
+    groups = model.net_.optimizer_.param_groups
+    (decay,) = [g["weight_decay"] for g in groups if any(p is learnt for p in g["params"])]
+    assert decay == 0.0
+    # It is no part of the network.
     assert "log_variances" not in dict(model.module_.named_parameters())
 
 

@@ -30,10 +30,12 @@ from .validation import Validation
 _PREDICTION_BATCH = 1024
 _BLOCK = 16
 
-# What net_params cannot override: parameters of the estimators that not only skorch reads,
-_ELSEWHERE = {"callbacks", "device", "dtype", "task_weights", "warm_start", "weight_averaging"}
-# and what makes the net what it is.
-_SETTLED = {"module", "criterion", "losses", "dataset", "train_split", "predict_nonlinearity"}
+# What net_params cannot override, since the estimator reads these parameters itself.
+_OF_ESTIMATOR = {"callbacks", "device", "dtype", "task_weights", "warm_start", "weight_averaging"}
+# What net_params cannot override, since the net would not work with anything else.
+_OF_NET = {"module", "criterion", "losses", "dataset", "train_split", "predict_nonlinearity"}
+# Their options, as iterator_train__num_workers, can be overridden.
+_ITERATORS = {"iterator_train", "iterator_valid"}
 
 _PUBLIC_HISTORY = {
     "epoch": "epoch",
@@ -367,25 +369,29 @@ def make_net(
     ValueError
         If ``net_params`` names a parameter that is set elsewhere.
     """
-    for name in net_params or {}:
-        if name in _ELSEWHERE or name.split("__")[0] in _SETTLED:
-            how = f"set the estimator's {name}" if name in _ELSEWHERE else "leave it out"
+    net_params = net_params or {}
+    for name in net_params:
+        whose = name.split("__")[0]
+        if whose in _OF_ESTIMATOR | _OF_NET or name in _ITERATORS:
+            how = f"set the estimator's {whose}" if whose in _OF_ESTIMATOR else "leave it out"
             raise ValueError(f"net_params cannot override {name!r}: {how}.")
+    optimizer = net_params.get("optimizer", optimizer)
     optimizer_class = OPTIMIZERS[optimizer] if isinstance(optimizer, str) else optimizer
     options |= {"optimizer": optimizer_class, "lr": learning_rate}
     free: dict[str, float] = {}
     if "weight_decay" in inspect.signature(optimizer_class).parameters:
         options["optimizer__weight_decay"] = weight_decay
-        # What is looked up or added has no scale that decay would hold in check.
+        # What is looked up, added or balances has no scale that decay would hold in check.
         free = {"weight_decay": 0.0}
+    without_decay = ["*embedding*", "*bias", *dict(balancer.named_parameters())]
     options["optimizer__param_groups"] = [
         *((name, free | {"lr": factor * learning_rate}) for name, factor in rate_factors.items()),
-        *((name, free) for name in ("*embedding*", "*bias") if free),
+        *((name, free) for name in without_decay if free),
     ]
     # One kernel for all parameters: the step is a good part of the time of small networks.
     if isinstance(optimizer, str) and device != "mps":
         options["optimizer__fused"] = True
-    options |= {"device": device, "verbose": 0} | (net_params or {})
+    options |= {"device": device, "verbose": 0} | net_params
     net = MultiTaskNet(network, criterion=balancer, **options).initialize()
     # It has them as module_ and criterion_, and would copy and pickle them twice.
     net.module, net.criterion = type(network), type(balancer)

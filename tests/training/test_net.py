@@ -267,6 +267,12 @@ def test_net_params_reach_skorch(table, seen):
     assert_allclose(rates, 0.25 * (1 + np.cos(np.pi * steps / len(rates))), rtol=1e-6)
 
 
+def test_an_optimizer_of_net_params_is_the_optimizer(table):
+    # One without weight decay, which the estimator's own would have.
+    fitted = model(net_params={"optimizer": torch.optim.LBFGS}, batch_size=N).fit(*table)
+    assert isinstance(fitted.net_.optimizer_, torch.optim.LBFGS)
+
+
 @pytest.mark.parametrize(
     ("name", "how"),
     [
@@ -275,6 +281,8 @@ def test_net_params_reach_skorch(table, seen):
         ("criterion", "leave it out"),
         ("module__body", "leave it out"),
         ("train_split", "leave it out"),
+        ("iterator_train", "leave it out"),
+        ("callbacks__print_log", "set the estimator's callbacks"),
     ],
 )
 def test_what_net_params_cannot_override_is_named(table, name, how):
