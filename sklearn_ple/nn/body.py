@@ -99,15 +99,8 @@ class Body(nn.Module, ABC):
         self.dropout = options["dropout"]
         self.n_members = options["n_members"]
         self.n_views = self.n_members if n_views is None else n_views
-
-    def __getattr__(self, name: str) -> Any:
-        """Look up a parameter or layer, with an error of its own where towers are missing."""
-        if name == "towers" and name not in self._modules:
-            raise AttributeError(
-                f"{type(self).__name__} has no towers: end its __init__ by "
-                "self.towers = self.make_towers(width), with the width of what they read."
-            )
-        return super().__getattr__(name)
+        # Made by the subclass, once the width of what they read is known.
+        self.towers: Any = None
 
     def make_towers(self, widths: int | Sequence[int]) -> Towers | SeparateTowers:
         """Make the towers, with the network's options.
@@ -271,6 +264,7 @@ class Body(nn.Module, ABC):
             If there are not as many views as it reads, or `represent` returns what the towers do
             not read.
         """
+        self._check_towers()
         views = inputs if inputs.dim() == 3 else inputs.expand(self.n_views, *inputs.shape)
         if len(views) != self.n_views:
             raise ValueError(
@@ -280,6 +274,14 @@ class Body(nn.Module, ABC):
         read = self.represent(views)
         self._check_shapes(read, views.shape[1])
         return read
+
+    def _check_towers(self) -> None:
+        """Raise an error if the subclass made no towers."""
+        if self.towers is None:
+            raise AttributeError(
+                f"{type(self).__name__} has no towers: end its __init__ by "
+                "self.towers = self.make_towers(width), with the width of what they read."
+            )
 
     def _check_shapes(self, read: Any, n_rows: int) -> None:
         """Raise an error if this is not what the towers read."""
@@ -310,6 +312,7 @@ class Body(nn.Module, ABC):
         list of list of Block
             Rows of blocks, from the features up; the last one is that of the towers.
         """
+        self._check_towers()
         rows, read = self.diagram(tasks)
         towers = [
             Block("tower", task, position, n, own)
@@ -333,7 +336,8 @@ class Body(nn.Module, ABC):
         Tensor of shape (n_members, n_rows, sum of n_outputs)
             The tasks' outputs side by side; without a first axis if the inputs have none.
         """
-        outputs = self.towers(self.representations(inputs))
+        read = self.representations(inputs)
+        outputs = self.towers(read)
         return outputs if inputs.dim() == 3 else outputs.squeeze(0)
 
 
