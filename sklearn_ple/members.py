@@ -129,7 +129,7 @@ class MemberMean(nn.Module):
             own = outputs[..., columns].unflatten(-1, (-1, task.n_outputs))
             weights = self.weights[:, None, positions, None].to(own)
             mean = task.average(own, weights)
-            check_shape(f"{type(task).__name__}.average", mean, own.shape[1:])
+            check_shape(task, "average", mean, own.shape[1:])
             parts.append(mean.flatten(-2))
         return torch.cat(parts, dim=-1)
 

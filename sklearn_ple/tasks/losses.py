@@ -81,7 +81,7 @@ class TaskLosses:
             parts = outputs[..., columns].unflatten(-1, (-1, task.n_outputs))
             parts = torch.where(labelled[:, positions].unsqueeze(-1), parts, 0.0)
             own = task.loss(parts, targets[..., positions])
-            check_shape(f"{type(task).__name__}.loss", own, parts.shape[:-1])
+            check_shape(task, "loss", own, parts.shape[:-1])
             losses.append(own)
         mean_losses = torch.cat(losses, dim=-1).reshape(-1, *weights.shape).mean(dim=0)
         return torch.stack([(weights * mean_losses).sum(dim=0), weights.sum(dim=0)])
@@ -93,9 +93,10 @@ class TaskLosses:
         return sums[0] / total
 
 
-def check_shape(what: str, result: Tensor, expected: Sequence[int]) -> None:
-    """Check the shape of what a task's method returns, which may be a user's own."""
+def check_shape(task: Task, method: str, result: Tensor, expected: Sequence[int]) -> None:
+    """Check the shape of what a method of a task, which may be a user's own, returned."""
     if tuple(result.shape) != tuple(expected):
         raise ValueError(
-            f"{what} returned a tensor of shape {tuple(result.shape)}; expected {tuple(expected)}."
+            f"{type(task).__name__}.{method} returned a tensor of shape {tuple(result.shape)}; "
+            f"expected {tuple(expected)}."
         )
