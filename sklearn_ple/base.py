@@ -144,8 +144,8 @@ class MultiTaskEstimator(CallbackSupportMixin, Predictor, ABC):
         resume = self.warm_start and hasattr(self, "net_")
         with fit_task(self, X, y, sample_weight) as reporters, all_or_nothing(self):
             table = Table.read(self, X, y, sample_weight, reset=not resume)
-            encoded = self._encode(table, resume)
             whole = Plan.of(self, len(table))
+            encoded = self._encode(table, whole, resume)
             self._rng = check_random_state(self.random_state)
             rows, train, validation = self._split(table, encoded, whole)
             # The rows hold what is needed of them.
@@ -200,7 +200,8 @@ class MultiTaskEstimator(CallbackSupportMixin, Predictor, ABC):
         resume = hasattr(self, "net_")
         with all_or_nothing(self):
             table = Table.read(self, X, y, sample_weight, reset=not resume)
-            encoded = self._encode(table, resume, classes)
+            plan = Plan.of(self, len(table))
+            encoded = self._encode(table, plan, resume, classes)
             # Copies, so that a failure leaves the estimator as it was.
             random_state = copy.deepcopy(self._rng) if resume else self.random_state
             self._rng = check_random_state(random_state)
@@ -208,7 +209,6 @@ class MultiTaskEstimator(CallbackSupportMixin, Predictor, ABC):
             rows = TableRows(*encoded, dtype=dtype)
             self.device_ = resolve_device(self.device, self._torch_dtype)
             with seeded(self._rng, self.device_):
-                plan = Plan.of(self, len(rows))
                 net = copy.deepcopy(self.net_) if resume else self._make_net(plan)
                 net.train(rows, n_epochs=1, callbacks=self._bar_and_users())
             self._settle(net, self._encoder)
@@ -216,14 +216,13 @@ class MultiTaskEstimator(CallbackSupportMixin, Predictor, ABC):
 
     # -- the steps of the story -----------------------------------------------------------------
 
-    def _encode(self, table: Table, resume: bool, classes: Any = None) -> Encoded:
+    def _encode(self, table: Table, plan: Plan, resume: bool, classes: Any = None) -> Encoded:
         """Encode a table by what was learnt before or, for the first time, is learnt from it."""
         # Estimators of numbers alone have no such parameter.
         class_weight = self.get_params(deep=False).get("class_weight")
         if resume:
             return self._encoder.apply(table, class_weight)
-        n_bins = Plan.of(self, len(table)).n_bins
-        self._encoder = TableEncoder.of(self, n_bins=n_bins, classes=classes)
+        self._encoder = TableEncoder.of(self, n_bins=plan.n_bins, classes=classes)
         return self._encoder.learn(table, class_weight)
 
     def _split(
@@ -240,7 +239,10 @@ class MultiTaskEstimator(CallbackSupportMixin, Predictor, ABC):
         )
         return rows, rows.take(train), held_out
 
-    def _learn_deviations(self, net: MultiTaskNet, validation: Validation) -> Deviations:
+    def _learn_deviations(self, net: MultiTaskNet, validation: Validation) -> Deviations | None:
+        """Learn how far off predicted numbers are; None where every task has classes."""
+        if all(task.has_classes for task in self._encoder.tasks):
+            return None
         weights = net.module_.mean.weights.cpu().double().numpy()
         deviations = Deviations(self._encoder.targets, weights)
         members = net.member_outputs(validation.rows).numpy()
@@ -332,7 +334,7 @@ class MultiTaskEstimator(CallbackSupportMixin, Predictor, ABC):
             encoder.features.cardinalities_,
             partial(self.make_network, tasks=tasks, **self.tower_options()),
             embedding_dim=self.embedding_dim,
-            make_numeric_embedding=encoder.embedding_maker(self.embedding_dim, members, n_views),
+            make_numeric_embedding=encoder.embedding_for(self.embedding_dim, members, n_views),
             n_embedded=encoder.features.n_columns_,
             feature_dropout=members.rates(self.feature_dropout),
             n_members=members.n,

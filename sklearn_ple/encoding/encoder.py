@@ -15,7 +15,7 @@ from ..tasks import Task, TaskWeights
 from .dependence import Dependence
 from .features import FeatureEncoder
 from .labels import Labels
-from .numeric import EmbeddingMaker, default_width, embedding_maker
+from .numeric import EmbeddingMaker, default_width, maker_of
 from .ridge import ridge_start
 from .table import Table
 from .targets import TargetEncoder
@@ -65,7 +65,7 @@ class TableEncoder:
         Which task presupposes which.
     features : FeatureEncoder
         Scales and categories.
-    embedding : EmbeddingMaker or None
+    maker : EmbeddingMaker or None
         What makes the embedding of the numbers; None where they have none.
     linear_start : ndarray of shape (sum of n_outputs, n_numbers) or None
         Where the linear path starts.
@@ -74,7 +74,7 @@ class TableEncoder:
     targets: TargetEncoder
     dependence: Dependence
     features: FeatureEncoder
-    embedding: EmbeddingMaker | None
+    maker: EmbeddingMaker | None
     linear_start: np.ndarray | None
 
     def __init__(
@@ -186,23 +186,23 @@ class TableEncoder:
 
     def _learn_from_numbers(self, numbers: Any, targets: np.ndarray, weights: np.ndarray) -> None:
         """Learn what an embedding of the numbers needs, and where their linear path starts."""
-        self.embedding, self.linear_start = None, None
+        self.maker, self.linear_start = None, None
         columns = numbers[:, : self.features.n_columns_]
         # Sparse numbers are read as they are.
         if not sparse.issparse(numbers) and columns.shape[1]:
-            self.embedding = embedding_maker(self.numeric_embedding)
-        if self.embedding is not None:
-            self.embedding.learn(columns, targets, weights, self.tasks, self.n_bins)
+            self.maker = maker_of(self.numeric_embedding)
+        if self.maker is not None:
+            self.maker.learn(columns, targets, weights, self.tasks, self.n_bins)
         counts = TaskWeights(self.targets.names, self.task_weights, 1.0).initial
         if self.linear_path:
             self.linear_start = ridge_start(numbers, targets, weights, self.tasks, counts)
 
-    def embedding_maker(
+    def embedding_for(
         self, embedding_dim: int | str, members: Members, n_views: int
     ) -> Callable[[], Any] | None:
         """Return what makes the embedding of the numbers; None where there is none."""
-        if self.embedding is None:
+        if self.maker is None:
             return None
         n_columns = self.features.n_columns_
         width = default_width(n_columns) if isinstance(embedding_dim, str) else embedding_dim
-        return partial(self.embedding.make, n_columns, width, members, n_views)
+        return partial(self.maker.make, n_columns, width, members, n_views)

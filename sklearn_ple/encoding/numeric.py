@@ -159,7 +159,7 @@ NUMERIC_EMBEDDINGS: dict[str, EmbeddingMaker] = {
 }
 
 
-def embedding_maker(kind: str | EmbeddingMaker | None) -> EmbeddingMaker | None:
+def maker_of(kind: str | EmbeddingMaker | None) -> EmbeddingMaker | None:
     """Copy the maker of a name, or a user's own, so that it may learn; None for None."""
     return copy.deepcopy(NUMERIC_EMBEDDINGS[kind] if isinstance(kind, str) else kind)
 
