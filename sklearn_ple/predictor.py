@@ -466,4 +466,8 @@ class Predictor(TransformerMixin, Parameters):
 
     def _network_html(self) -> str:
         # Before fit the tasks are not known.
-        return network_html(Outline.of(self)) if hasattr(self, "net_") else ""
+        if not hasattr(self, "net_"):
+            return ""
+        title = f"Network of {type(self).__name__}"
+        tasks = self.task_types_
+        return network_html(Outline.of(self.module_, title, tasks, self.n_features_in_))

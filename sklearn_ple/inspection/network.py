@@ -94,10 +94,14 @@ class NetworkDiagram:
         Path(path).write_text(self._repr_svg_(), encoding="utf-8")
 
     def _repr_html_(self) -> str:
-        return network_html(Outline.of(self.estimator), self._mean_weights())
+        return network_html(self._outline(), self._mean_weights())
 
     def _repr_svg_(self) -> str:
-        return network_svg(Outline.of(self.estimator), self._mean_weights())
+        return network_svg(self._outline(), self._mean_weights())
+
+    def _outline(self) -> Outline:
+        shown, title = self.estimator, f"Network of {type(self.estimator).__name__}"
+        return Outline.of(shown.module_, title, shown.task_types_, shown.n_features_in_)
 
     def _mean_weights(self) -> list[dict[str, list[float]]] | None:
         if self.weights is None:

@@ -88,22 +88,16 @@ class Outline:
     totals: Sequence[str]
 
     @classmethod
-    def of(cls, estimator: Any) -> Outline:
-        """Read the outline of a fitted estimator's network."""
-        module = estimator.module_
+    def of(cls, module: Any, title: str, tasks: Mapping[str, str], n_features: int) -> Outline:
+        """Read the outline of a `TabularNetwork`; the other parameters are the attributes."""
         n = sum(parameter.numel() for parameter in module.parameters())
         members = module.body.n_members
         linear = "" if module.linear is None else " and the linear path"
-        return cls(
-            title=f"Network of {type(estimator).__name__}",
-            rows=module.body.blocks(estimator.task_names_),
-            tasks=estimator.task_types_,
-            n_features=estimator.n_features_in_,
-            totals=[
-                *([f"One of {members} members"] if members > 1 else []),
-                f"{n:,} parameters in all, with embeddings{linear}",
-            ],
-        )
+        totals = [
+            *([f"One of {members} members"] if members > 1 else []),
+            f"{n:,} parameters in all, with embeddings{linear}",
+        ]
+        return cls(title, module.body.blocks(list(tasks)), tasks, n_features, totals)
 
 
 def network_svg(outline: Outline, weights: Weights | None = None, *, on_page: bool = False) -> str:
