@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+
+# A random byte decides on each activation.
+_N_LEVELS = 256
 
 
 class MemberDropout(nn.Module):
     """Drops activations out in training, those of every member at its own rate.
 
+    A random byte decides on each activation, so rates count in steps of 1/256: they are rounded to
+    the nearest, but those above zero to 1/256 at least and 255/256 at most. The activations that
+    are left are enlarged by what suits the rounded rate.
+
     Parameters
     ----------
     rates : float or sequence of float
-        The rate of all members, or one for each.
+        The rate of all members, or one for each; from 0 to below 1.
+
+    Raises
+    ------
+    ValueError
+        If a rate is negative, or 1 and more.
 
     Examples
     --------
@@ -26,12 +38,17 @@ class MemberDropout(nn.Module):
     tensor(1.)
     """
 
-    by_member: Tensor
+    levels: Tensor
 
     def __init__(self, rates: float | Sequence[float]):
         super().__init__()
         self.rates = [float(rates)] if isinstance(rates, (int, float)) else list(map(float, rates))
-        self.register_buffer("by_member", torch.tensor(self.rates), persistent=False)
+        if not all(0 <= rate < 1 for rate in self.rates):
+            raise ValueError(f"The rates of dropout must be from 0 to below 1, not {self.rates}.")
+        levels = torch.tensor([float(_level(rate)) for rate in self.rates])
+        self.register_buffer("levels", levels, persistent=False)
+        # The first members that drop nothing need no random numbers.
+        self._n_spared = next((i for i, rate in enumerate(self.rates) if rate), len(self.rates))
 
     def forward(self, inputs: Tensor, index: int = 0, n_blocks: int | None = None) -> Tensor:
         """Drop activations out.
@@ -51,12 +68,58 @@ class MemberDropout(nn.Module):
         Tensor of the shape of inputs
             The activations that are left, enlarged so that their mean is kept.
         """
-        if not self.training or not any(self.rates):
-            return inputs
+        factors = self.factors(inputs, index, n_blocks)
+        return inputs if factors is None else inputs * factors
+
+    def factors(self, like: Tensor, index: int = 0, n_blocks: int | None = None) -> Tensor | None:
+        """Draw what activations are multiplied by: zero, or what keeps their mean.
+
+        Parameters
+        ----------
+        like : Tensor
+            Activations, as `forward` takes them; the order of the axes after the first does not
+            matter.
+        index : int, default=0
+            Which block that one is.
+        n_blocks : int, optional
+            Of how many it is.
+
+        Returns
+        -------
+        Tensor of the shape of like, or None
+            The factors; None where nothing is dropped.
+        """
+        if not self.training:
+            return None
+        first, last = self._n_spared, len(self.rates)
         if n_blocks is not None:
-            return F.dropout(inputs, self.rates[index * len(self.rates) // n_blocks])
-        if len(self.rates) == 1:
-            return F.dropout(inputs, self.rates[0])
-        per_member = len(inputs) // len(self.rates)
-        rates = self.by_member.repeat_interleave(per_member)[:, None, None]
-        return torch.where(torch.rand_like(inputs) < rates, 0.0, inputs / (1 - rates))
+            first = index * last // n_blocks
+            last = first + 1
+            if not self.rates[first]:
+                return None
+        if first == last or not like.numel():
+            return None
+        n_members = last if n_blocks is None else 1
+        factors = torch.empty_like(like, memory_format=torch.contiguous_format)
+        by_member = factors.view(n_members, -1)
+        spared, drawn = by_member.split([n_members - (last - first), last - first])
+        spared.fill_(1.0)
+        drawn.copy_(_random_bytes(drawn))
+        levels = self.levels[first:last, None].to(drawn.dtype)
+        drawn.ge_(levels).mul_(_N_LEVELS / (_N_LEVELS - levels))
+        return factors
+
+
+def _level(rate: float) -> int:
+    """Round a rate to how many of the bytes drop an activation."""
+    return min(max(round(rate * _N_LEVELS), 1), _N_LEVELS - 1) if rate else 0
+
+
+def _random_bytes(like: Tensor) -> Tensor:
+    """Draw a random byte for each number."""
+    if like.device.type != "cpu":
+        return torch.randint(_N_LEVELS, like.shape, dtype=torch.uint8, device=like.device)
+    # A processor draws eight bytes as fast as one.
+    n_words = math.ceil(like.numel() / 8)
+    words = torch.empty(n_words, dtype=torch.int64).random_(-(2**63), None)
+    return words.view(torch.uint8)[: like.numel()].view(like.shape)
