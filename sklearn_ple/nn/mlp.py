@@ -29,8 +29,9 @@ _BATCHED_LIMIT = 2**16
 class BatchedLinear(nn.Module):
     """Linear layers of one shape, evaluated together; each starts from its own random weights.
 
-    ``n_groups`` inputs are each read by ``n_per_group`` layers. With one layer per group this is a
-    batched matrix product, with several each group's layers are one wide product.
+    ``n_groups`` inputs are each read by ``n_per_group`` layers: a batched matrix product, in which
+    the layers of a group are one wide matrix. In memory an output has all rows of its first number
+    first, so that the layers that follow read it without a copy.
 
     Parameters
     ----------
@@ -102,17 +103,31 @@ class BatchedLinear(nn.Module):
         if index is not None:
             bias = None if self.bias is None else self.bias[index]
             return F.linear(inputs, self.weight[index], bias)
-        groups, per_group, width = self.n_groups, self.n_per_group, self.out_features
-        weight = self.weight.view(groups, per_group * width, self.in_features).transpose(1, 2)
+        return self.by_layer(self.columns(inputs.mT)).mT
+
+    def columns(self, inputs: Tensor) -> Tensor:
+        """Evaluate every layer, rows along the last axis: the order in which nothing is copied.
+
+        Parameters
+        ----------
+        inputs : Tensor of shape (n_groups, in_features, n_rows)
+            One input per group.
+
+        Returns
+        -------
+        Tensor of shape (n_groups, n_per_group * out_features, n_rows)
+            One output per layer, those of a group one after the other.
+        """
+        width = self.n_per_group * self.out_features
+        weight = self.weight.view(self.n_groups, width, self.in_features)
         if self.bias is None:
-            outputs = torch.bmm(inputs, weight)
-        else:
-            bias = self.bias.view(groups, 1, per_group * width)
-            outputs = torch.baddbmm(bias, inputs, weight)
-        if per_group == 1:
-            return outputs
-        outputs = outputs.view(groups, -1, per_group, width).transpose(1, 2)
-        return outputs.reshape(groups * per_group, -1, width)
+            return torch.bmm(weight, inputs)
+        return torch.baddbmm(self.bias.view(self.n_groups, width, 1), weight, inputs)
+
+    def by_layer(self, outputs: Tensor) -> Tensor:
+        """View what `columns` returns as (n_groups * n_per_group, out_features, n_rows)."""
+        n_layers = self.n_groups * self.n_per_group
+        return outputs.view(n_layers, self.out_features, outputs.shape[-1])
 
 
 class BatchedMLP(nn.Module):
@@ -185,17 +200,25 @@ class BatchedMLP(nn.Module):
             return inputs.repeat_interleave(self.n_per_group, dim=0)
         if inputs.device.type == "cpu" and inputs.shape[1] * self.widest > _BATCHED_LIMIT:
             return self._one_by_one(inputs)
-        hidden = inputs
+        hidden = inputs.mT
         for layer in self.layers:
-            hidden = self.dropout(self.activation(layer(hidden)))
-        return hidden
+            hidden = layer.by_layer(self._activated(layer.columns(hidden)))
+        return hidden.mT
+
+    def _activated(self, outputs: Tensor, *block: int) -> Tensor:
+        """Activate a layer's outputs and drop some out, in place where that is possible."""
+        factors = self.dropout.factors(outputs, *block)
+        if isinstance(self.activation, nn.ReLU):
+            # In this order neither step needs what the other one overwrites.
+            return (outputs if factors is None else outputs.mul_(factors)).relu_()
+        outputs = self.activation(outputs)
+        return outputs if factors is None else outputs * factors
 
     def _one_by_one(self, inputs: Tensor) -> Tensor:
         outputs = []
         for index in range(self.n_mlps):
             hidden = inputs[index // self.n_per_group]
             for layer in self.layers:
-                hidden = self.activation(layer(hidden, index))
-                hidden = self.dropout(hidden, index, self.n_mlps)
+                hidden = self._activated(layer(hidden, index), index, self.n_mlps)
             outputs.append(hidden)
         return torch.stack(outputs)

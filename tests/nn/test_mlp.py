@@ -52,6 +52,13 @@ def test_layers_are_separate_linear_layers(n_groups, n_per_group, n_rows, bias):
             assert_close(layers.bias.grad[index], alone.bias.grad)
 
 
+def test_layers_that_follow_read_outputs_without_a_copy():
+    bank = BatchedMLP(2, 3, 5, (8, 4))
+    outputs = bank(torch.randn(2, 7, 5))
+    assert outputs.shape == (6, 7, 4)
+    assert outputs.mT.is_contiguous()
+
+
 def test_layers_without_bias_have_none():
     layers = BatchedLinear(1, 2, 3, 4, bias=False)
     assert layers.bias is None
