@@ -39,8 +39,8 @@ class Gates(nn.Module):
     >>> gates = Gates(n_groups=2, n_gates=6, in_features=7, n_experts=4)
     >>> weights = gates(torch.zeros(2, 10, 7))
     >>> weights.shape
-    torch.Size([6, 10, 4])
-    >>> weights[0, 0].tolist()
+    torch.Size([6, 4, 10])
+    >>> weights[0, :, 0].tolist()
     [0.25, 0.25, 0.25, 0.25]
     """
 
@@ -76,24 +76,25 @@ class Gates(nn.Module):
 
         Returns
         -------
-        Tensor of shape (n_gates, n_rows, n_experts)
-            The weights, which sum to one; the gates of a group side by side.
+        Tensor of shape (n_gates, n_experts, n_rows)
+            The weights, which sum to one over the experts; the gates of a group side by side.
         """
         if self.logits is None:
-            return branches.new_ones(self.n_gates, branches.shape[1], 1)
+            return branches.new_ones(self.n_gates, 1, branches.shape[1])
         hidden = branches if self.hidden is None else self.hidden(branches)
-        return self.logits(hidden).softmax(dim=-1)
+        return self.logits.by_layer(self.logits.columns(hidden.mT)).softmax(dim=1)
 
 
-def mix(weights: Tensor, experts: Tensor) -> Tensor:
+def mix(weights: Tensor, *banks: Tensor) -> Tensor:
     """Sum the experts by their weights.
 
     Parameters
     ----------
-    weights : Tensor of shape (..., n_rows, n_experts)
-        The gates' outputs.
-    experts : Tensor of shape (..., n_experts, n_rows, width)
-        The experts' outputs. Axes before these are the gates, or one where all have the same.
+    weights : Tensor of shape (..., n_experts, n_rows)
+        The gates' outputs. Axes before these are the gates.
+    *banks : Tensor of shape (..., n_experts, n_rows, width)
+        The experts' outputs, of all experts together or of parts of them in the weights' order.
+        Axes before these are the gates', or of one where all gates weigh the same experts.
 
     Returns
     -------
@@ -104,11 +105,22 @@ def mix(weights: Tensor, experts: Tensor) -> Tensor:
     --------
     >>> import torch
     >>> from sklearn_ple.nn import mix
-    >>> weights, experts = torch.tensor([[0.25, 0.75]]), torch.tensor([[[4.0]], [[8.0]]])
+    >>> weights, experts = torch.tensor([[0.25], [0.75]]), torch.tensor([[[4.0]], [[8.0]]])
     >>> mix(weights, experts)
     tensor([[7.]])
     """
-    return (weights.mT.unsqueeze(-1) * experts).sum(dim=-3)
+    # Rows along the last axis, as layers put them out.
+    factors = weights.unsqueeze(-2).unbind(-3)
+    first, *others = [expert for bank in banks for expert in _experts(bank.mT)]
+    mixed = factors[0] * first
+    for factor, expert in zip(factors[1:], others, strict=True):
+        mixed = mixed.addcmul_(factor, expert)
+    return mixed.mT
+
+
+def _experts(bank: Tensor) -> Sequence[Tensor]:
+    """Take a bank apart; the gradient of an expert alone needs no copy."""
+    return [bank.squeeze(-3)] if bank.shape[-3] == 1 else bank.unbind(-3)
 
 
 class GateNames(NamedTuple):
@@ -163,4 +175,4 @@ def numbered(name: str, n: int) -> list[str]:
 
 def weights_of(batches: Sequence[Tensor], n_members: int) -> Tensor:
     """Join batches of gates' weights to a tensor (n_members, n_gates, n_rows, n_experts)."""
-    return torch.cat(list(batches), dim=1).unflatten(0, (n_members, -1))
+    return torch.cat(list(batches), dim=2).mT.unflatten(0, (n_members, -1))

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from itertools import chain
 from typing import Any, Unpack
 
-import torch
 from torch import Tensor, nn
 
 from .body import Body
@@ -225,17 +224,15 @@ class ExtractionLevel(nn.Module):
             shared = self.shared_experts(shared_branch)
             banks.append(shared.unflatten(0, (n_members, 1, -1)))
 
-        parts = weights.split([bank.shape[2] for bank in banks], dim=-1)
-        mixed = [mix(part, bank) for part, bank in zip(parts, banks, strict=True)]
-        task_outputs = mixed[0] + mixed[1] if len(mixed) == 2 else mixed[0]
+        task_outputs = mix(weights, *banks)
         if self.residual:
             task_outputs = task_outputs + task_branches.unflatten(0, (n_members, -1))
         task_outputs = task_outputs.flatten(0, 1)
         if self.shared_gate is None:
             return task_outputs, shared_branch
 
-        experts = torch.cat([bank.flatten(1, 2) for bank in banks], dim=1)
-        shared_outputs = mix(self.shared_gate(shared_branch), experts)
+        experts = [bank.flatten(1, 2) for bank in banks]
+        shared_outputs = mix(self.shared_gate(shared_branch), *experts)
         if self.residual:
             shared_outputs = shared_outputs + shared_branch
         return task_outputs, shared_outputs

@@ -148,7 +148,7 @@ def test_a_network_of_ones_own_is_drawn(cls, kind):
 def test_gates_of_a_network_of_ones_own_have_names():
     network, inputs = Mixture(7, [1, 3], n_members=2), torch.randn(2, 10, 7)
     ((names,),) = network.gate_names(["a", "b"])
-    assert names.module(inputs).shape == (2 * len(names.gates), 10, len(names.experts[0]))
+    assert names.module(inputs).shape == (2 * len(names.gates), len(names.experts[0]), 10)
     assert network(inputs).shape == (2, 10, 4)
 
 

@@ -4,10 +4,44 @@ import numpy as np
 import pytest
 import torch
 
-from sklearn_ple.nn import PLE, MMoE
+from sklearn_ple.nn import PLE, Gates, MMoE, mix
 from sklearn_ple.nn.gates import recorded, weights_of
 
 TASKS = ["a", "b"]
+
+
+@pytest.mark.parametrize("sizes", [[1], [3], [1, 1], [2, 3]])
+@pytest.mark.parametrize("shared", [True, False])
+def test_experts_of_one_or_several_banks_are_mixed(sizes, shared):
+    generator = torch.Generator().manual_seed(0)
+    options = {"generator": generator, "dtype": torch.float64, "requires_grad": True}
+    weights = torch.randn(2, 4, sum(sizes), 7, **options)
+    # All four gates of a member weigh the same experts of the last bank.
+    leading = [(2, 4)] * (len(sizes) - 1) + [(2, 1 if shared else 4)]
+    banks = [
+        torch.randn(*first, n, 7, 5, **options) for first, n in zip(leading, sizes, strict=True)
+    ]
+    mixed = mix(weights, *banks)
+    experts = torch.cat([bank.expand(2, 4, -1, -1, -1) for bank in banks], dim=2)
+    expected = torch.einsum("mger,mgerw->mgrw", weights, experts)
+    torch.testing.assert_close(mixed, expected)
+    upstream = torch.randn(expected.shape, generator=generator, dtype=torch.float64)
+    ours = torch.autograd.grad(mixed, [weights, *banks], upstream)
+    torch.testing.assert_close(ours, torch.autograd.grad(expected, [weights, *banks], upstream))
+
+
+@pytest.mark.parametrize("hidden_units", [(), (3,)])
+def test_gates_are_softmaxes_over_the_experts(hidden_units):
+    torch.manual_seed(0)
+    gates = Gates(2, 6, 7, 4, hidden_units=hidden_units)
+    inputs = torch.randn(2, 10, 7)
+    weights = gates(inputs)
+    assert weights.shape == (6, 4, 10)
+    hidden = inputs.repeat_interleave(3, dim=0)
+    if hidden_units:
+        hidden = gates.hidden(inputs)
+    logits = torch.bmm(hidden, gates.logits.weight.mT)
+    torch.testing.assert_close(weights, logits.softmax(-1).mT)
 
 
 def named(network):

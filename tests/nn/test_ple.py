@@ -327,7 +327,8 @@ def test_gates_are_distributions():
                           (0, "shared_gate"), (1, "shared_gate")}  # fmt: skip
     for weights in found.values():
         assert (weights > 0).all()
-        assert_close(weights.sum(-1), torch.ones(weights.shape[:2], dtype=torch.float64))
+        assert weights.shape[2] == 8
+        assert_close(weights.sum(1), torch.ones(len(weights), 8, dtype=torch.float64))
 
 
 def silence(network, level, bank, first=0, last=None):
@@ -346,9 +347,9 @@ def test_gates_of_level_2_read_their_own_branch_and_not_the_features():
     silence(network, 0, "specific_experts", 0, 2)
     found = gate_outputs(network, draw(8, 3))
     own, other = found[1, "task_gates"][0], found[1, "task_gates"][1]
-    assert_close(own, torch.full((8, 4), 0.25, dtype=torch.float64))
-    assert other.std(dim=0).min() > 1e-4
-    assert found[0, "task_gates"][0].std(dim=0).min() > 1e-4
+    assert_close(own, torch.full((4, 8), 0.25, dtype=torch.float64))
+    assert other.std(dim=1).min() > 1e-4
+    assert found[0, "task_gates"][0].std(dim=1).min() > 1e-4
 
 
 def test_the_shared_gate_of_level_2_reads_the_shared_branch():
