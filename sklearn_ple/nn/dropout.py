@@ -48,65 +48,45 @@ class MemberDropout(nn.Module):
         levels = torch.tensor([float(_level(rate)) for rate in self.rates])
         self.register_buffer("levels", levels, persistent=False)
         # The first members that drop nothing need no random numbers.
-        self._n_spared = next((i for i, rate in enumerate(self.rates) if rate), len(self.rates))
+        self._n_spared = next((i for i, rate in enumerate(self.rates) if rate), 0)
 
-    def forward(self, inputs: Tensor, index: int = 0, n_blocks: int | None = None) -> Tensor:
+    def forward(self, inputs: Tensor) -> Tensor:
         """Drop activations out.
 
         Parameters
         ----------
-        inputs : Tensor of shape (n_blocks, n_rows, width), or (n_rows, width)
+        inputs : Tensor of shape (n_blocks, ...)
             The activations of as many blocks as members, or of as many of each member one after
-            the other; or those of one block.
-        index : int, default=0
-            Which block that one is.
-        n_blocks : int, optional
-            Of how many it is.
+            the other.
 
         Returns
         -------
         Tensor of the shape of inputs
             The activations that are left, enlarged so that their mean is kept.
         """
-        factors = self.factors(inputs, index, n_blocks)
+        factors = self.factors(inputs)
         return inputs if factors is None else inputs * factors
 
-    def factors(self, like: Tensor, index: int = 0, n_blocks: int | None = None) -> Tensor | None:
+    def factors(self, like: Tensor) -> Tensor | None:
         """Draw what activations are multiplied by: zero, or what keeps their mean.
 
         Parameters
         ----------
         like : Tensor
-            Activations, as `forward` takes them; the order of the axes after the first does not
-            matter.
-        index : int, default=0
-            Which block that one is.
-        n_blocks : int, optional
-            Of how many it is.
+            Activations, as `forward` takes them.
 
         Returns
         -------
         Tensor of the shape of like, or None
             The factors; None where nothing is dropped.
         """
-        if not self.training:
+        if not self.training or not any(self.rates) or not like.numel():
             return None
-        first, last = self._n_spared, len(self.rates)
-        if n_blocks is not None:
-            first = index * last // n_blocks
-            last = first + 1
-            if not self.rates[first]:
-                return None
-        if first == last or not like.numel():
-            return None
-        n_members = last if n_blocks is None else 1
         factors = torch.empty_like(like, memory_format=torch.contiguous_format)
-        by_member = factors.view(n_members, -1)
-        spared, drawn = by_member.split([n_members - (last - first), last - first])
+        spared, drawn = factors.view(len(self.rates), -1).tensor_split([self._n_spared])
         spared.fill_(1.0)
-        drawn.copy_(_random_bytes(drawn))
-        levels = self.levels[first:last, None].to(drawn.dtype)
-        drawn.ge_(levels).mul_(_N_LEVELS / (_N_LEVELS - levels))
+        levels = self.levels[self._n_spared :, None].to(like.dtype)
+        drawn.copy_(_random_bytes(drawn)).ge_(levels).mul_(_N_LEVELS / (_N_LEVELS - levels))
         return factors
 
 

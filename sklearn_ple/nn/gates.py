@@ -82,7 +82,7 @@ class Gates(nn.Module):
         if self.logits is None:
             return branches.new_ones(self.n_gates, 1, branches.shape[1])
         hidden = branches if self.hidden is None else self.hidden(branches)
-        return self.logits.by_layer(self.logits.columns(hidden.mT)).softmax(dim=1)
+        return self.logits(hidden).mT.softmax(dim=1)
 
 
 def mix(weights: Tensor, *banks: Tensor) -> Tensor:
@@ -109,7 +109,7 @@ def mix(weights: Tensor, *banks: Tensor) -> Tensor:
     >>> mix(weights, experts)
     tensor([[7.]])
     """
-    # Rows along the last axis, as layers put them out.
+    # Rows along the last axis, where layers have them in memory while they train.
     factors = weights.unsqueeze(-2).unbind(-3)
     first, *others = [expert for bank in banks for expert in _experts(bank.mT)]
     mixed = factors[0] * first

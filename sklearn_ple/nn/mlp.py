@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from .dropout import MemberDropout
 
@@ -21,17 +20,16 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {
     "tanh": nn.Tanh,
 }
 
-# On a CPU, activations of one MLP beyond this many numbers (256 kB of float32) no longer stay in
-# cache between the batched operations; MLP by MLP is then up to twice as fast.
-_BATCHED_LIMIT = 2**16
+
+def _as_it_is(outputs: Tensor) -> Tensor:
+    return outputs
 
 
 class BatchedLinear(nn.Module):
     """Linear layers of one shape, evaluated together; each starts from its own random weights.
 
     ``n_groups`` inputs are each read by ``n_per_group`` layers: a batched matrix product, in which
-    the layers of a group are one wide matrix. In memory an output has all rows of its first number
-    first, so that the layers that follow read it without a copy.
+    the layers of a group are one wide matrix.
 
     Parameters
     ----------
@@ -85,49 +83,41 @@ class BatchedLinear(nn.Module):
         for parameter in self.parameters():
             nn.init.uniform_(parameter, -bound, bound)
 
-    def forward(self, inputs: Tensor, index: int | None = None) -> Tensor:
-        """Evaluate every layer, or one.
+    def forward(self, inputs: Tensor, then: Callable[[Tensor], Tensor] = _as_it_is) -> Tensor:
+        """Evaluate every layer.
 
         Parameters
         ----------
-        inputs : Tensor of shape (n_groups, n_rows, in_features), or (n_rows, in_features)
-            One input per group; only that of one layer if there is an index.
-        index : int, optional
-            The layer to evaluate; all by default.
-
-        Returns
-        -------
-        Tensor of shape (n_groups * n_per_group, n_rows, out_features), or (n_rows, out_features)
-            One output per layer, the layers of a group side by side; or the one layer's.
-        """
-        if index is not None:
-            bias = None if self.bias is None else self.bias[index]
-            return F.linear(inputs, self.weight[index], bias)
-        return self.by_layer(self.columns(inputs.mT)).mT
-
-    def columns(self, inputs: Tensor) -> Tensor:
-        """Evaluate every layer, rows along the last axis: the order in which nothing is copied.
-
-        Parameters
-        ----------
-        inputs : Tensor of shape (n_groups, in_features, n_rows)
+        inputs : Tensor of shape (n_groups, n_rows, in_features)
             One input per group.
+        then : callable, optional
+            What to apply to the outputs, whatever the order of their axes: an activation, which
+            may overwrite what it gets.
 
         Returns
         -------
-        Tensor of shape (n_groups, n_per_group * out_features, n_rows)
-            One output per layer, those of a group one after the other.
+        Tensor of shape (n_groups * n_per_group, n_rows, out_features)
+            One output per layer, the layers of a group side by side.
         """
-        width = self.n_per_group * self.out_features
-        weight = self.weight.view(self.n_groups, width, self.in_features)
-        if self.bias is None:
-            return torch.bmm(weight, inputs)
-        return torch.baddbmm(self.bias.view(self.n_groups, width, 1), weight, inputs)
+        n_layers, width = self.n_groups * self.n_per_group, self.out_features
+        weight = self.weight.view(self.n_groups, self.n_per_group * width, self.in_features)
+        if self.training:
+            # Rows last in memory: what follows reads the outputs, apart by layer, without a copy.
+            outputs = then(_product(weight, inputs.mT, self.bias, (-1, 1)))
+            return outputs.view(n_layers, width, -1).mT
+        # A row's products in this order do not depend on how many rows there are.
+        outputs = then(_product(inputs, weight.mT, self.bias, (1, -1)))
+        if self.n_per_group == 1:
+            return outputs
+        outputs = outputs.unflatten(2, (self.n_per_group, width)).transpose(1, 2)
+        return outputs.reshape(n_layers, -1, width)
 
-    def by_layer(self, outputs: Tensor) -> Tensor:
-        """View what `columns` returns as (n_groups * n_per_group, out_features, n_rows)."""
-        n_layers = self.n_groups * self.n_per_group
-        return outputs.view(n_layers, self.out_features, outputs.shape[-1])
+
+def _product(left: Tensor, right: Tensor, bias: Tensor | None, shape: tuple[int, int]) -> Tensor:
+    """Multiply batches of matrices, and add a bias of this shape if there is one."""
+    if bias is None:
+        return torch.bmm(left, right)
+    return torch.baddbmm(bias.view(len(left), *shape), left, right)
 
 
 class BatchedMLP(nn.Module):
@@ -178,8 +168,6 @@ class BatchedMLP(nn.Module):
             groups, per_group = (n_groups * n_per_group, 1) if depth else (n_groups, n_per_group)
             layers.append(BatchedLinear(groups, per_group, n_in, n_out))
         self.layers = nn.ModuleList(layers)
-        self.widest = max(hidden_units, default=0)
-        self.n_mlps = n_groups * n_per_group
         self.activation = ACTIVATIONS[activation]()
         self.dropout = MemberDropout(dropout)
 
@@ -198,27 +186,16 @@ class BatchedMLP(nn.Module):
         """
         if not self.layers:
             return inputs.repeat_interleave(self.n_per_group, dim=0)
-        if inputs.device.type == "cpu" and inputs.shape[1] * self.widest > _BATCHED_LIMIT:
-            return self._one_by_one(inputs)
-        hidden = inputs.mT
+        hidden = inputs
         for layer in self.layers:
-            hidden = layer.by_layer(self._activated(layer.columns(hidden)))
-        return hidden.mT
+            hidden = layer(hidden, then=self._activated)
+        return hidden
 
-    def _activated(self, outputs: Tensor, *block: int) -> Tensor:
+    def _activated(self, outputs: Tensor) -> Tensor:
         """Activate a layer's outputs and drop some out, in place where that is possible."""
-        factors = self.dropout.factors(outputs, *block)
+        factors = self.dropout.factors(outputs)
         if isinstance(self.activation, nn.ReLU):
             # In this order neither step needs what the other one overwrites.
             return (outputs if factors is None else outputs.mul_(factors)).relu_()
         outputs = self.activation(outputs)
         return outputs if factors is None else outputs * factors
-
-    def _one_by_one(self, inputs: Tensor) -> Tensor:
-        outputs = []
-        for index in range(self.n_mlps):
-            hidden = inputs[index // self.n_per_group]
-            for layer in self.layers:
-                hidden = self._activated(layer(hidden, index), index, self.n_mlps)
-            outputs.append(hidden)
-        return torch.stack(outputs)

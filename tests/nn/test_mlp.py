@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from sklearn_ple.nn import ACTIVATIONS, BatchedLinear, BatchedMLP, Towers, mlp
+from sklearn_ple.nn import ACTIVATIONS, BatchedLinear, BatchedMLP, Towers
 
 
 def draw(*shape, seed=1):
@@ -34,9 +34,10 @@ def single(layer, index):
 @pytest.mark.parametrize("bias", [True, False])
 @pytest.mark.parametrize("n_rows", [1, 6])
 @pytest.mark.parametrize(("n_groups", "n_per_group"), [(1, 1), (1, 4), (3, 1), (2, 3)])
-def test_layers_are_separate_linear_layers(n_groups, n_per_group, n_rows, bias):
+@pytest.mark.parametrize("training", [True, False])
+def test_layers_are_separate_linear_layers(n_groups, n_per_group, n_rows, bias, training):
     torch.manual_seed(0)
-    layers = BatchedLinear(n_groups, n_per_group, 5, 4, bias=bias).double()
+    layers = BatchedLinear(n_groups, n_per_group, 5, 4, bias=bias).double().train(training)
     inputs, upstream = draw(n_groups, n_rows, 5), draw(n_groups * n_per_group, n_rows, 4, seed=2)
     outputs = layers(inputs)
     assert outputs.shape == (n_groups * n_per_group, n_rows, 4)
@@ -45,7 +46,6 @@ def test_layers_are_separate_linear_layers(n_groups, n_per_group, n_rows, bias):
         alone = single(layers, index)
         expected = alone(inputs[index // n_per_group])
         assert_close(outputs[index], expected)
-        assert_close(layers(inputs[index // n_per_group], index), expected)
         (expected * upstream[index]).sum().backward()
         assert_close(layers.weight.grad[index], alone.weight.grad)
         if bias:
@@ -94,13 +94,12 @@ def test_layers_without_inputs_put_out_zero_at_the_start():
     assert torch.equal(layers(torch.zeros(1, 4, 0)), torch.zeros(3, 4, 2))
 
 
-@pytest.mark.parametrize("limit", [mlp._BATCHED_LIMIT, 0])
 @pytest.mark.parametrize("units", [(4,), (6, 4, 3)])
 @pytest.mark.parametrize("activation", list(ACTIVATIONS))
-def test_mlps_are_separate_sequential_modules(activation, units, limit, monkeypatch):
-    monkeypatch.setattr(mlp, "_BATCHED_LIMIT", limit)
+@pytest.mark.parametrize("training", [True, False])
+def test_mlps_are_separate_sequential_modules(activation, units, training):
     torch.manual_seed(0)
-    bank = BatchedMLP(2, 3, 5, units, activation=activation).double()
+    bank = BatchedMLP(2, 3, 5, units, activation=activation).double().train(training)
     inputs, upstream = draw(2, 7, 5), draw(6, 7, units[-1], seed=2)
     outputs = bank(inputs)
     (outputs * upstream).sum().backward()
@@ -128,22 +127,7 @@ def test_mlps_without_layers_are_the_identity(n_per_group):
         assert torch.equal(outputs[index], inputs[index // n_per_group])
 
 
-@pytest.mark.parametrize(("n_rows", "batched"), [(1, True), (256, True), (257, False)])
-def test_wide_activations_are_computed_one_by_one(n_rows, batched, monkeypatch):
-    bank = BatchedMLP(1, 2, 3, (256, 4)).double()
-    calls = []
-    original = BatchedMLP._one_by_one
-    monkeypatch.setattr(
-        BatchedMLP, "_one_by_one", lambda *args: calls.append(1) or original(*args)
-    )
-    outputs = bank(draw(1, n_rows, 3))
-    assert outputs.shape == (2, n_rows, 4)
-    assert bool(calls) != batched
-
-
-@pytest.mark.parametrize("limit", [mlp._BATCHED_LIMIT, 0])
-def test_dropout_drops_its_share_of_all_layers_in_training_only(limit, monkeypatch):
-    monkeypatch.setattr(mlp, "_BATCHED_LIMIT", limit)
+def test_dropout_drops_its_share_of_all_layers_in_training_only():
     torch.manual_seed(0)
     bank = BatchedMLP(1, 2, 5, (30,), activation="tanh", dropout=0.25).double()
     inputs = draw(1, 500, 5)

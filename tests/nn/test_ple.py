@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from sklearn_ple.nn import PLE, mlp
+from sklearn_ple.nn import PLE
 
 FUNCTIONS = {"relu": torch.relu, "gelu": F.gelu, "silu": F.silu, "elu": F.elu, "tanh": torch.tanh}
 
@@ -193,26 +193,19 @@ def test_every_parameter_gets_a_gradient(changes):
 
 
 @pytest.mark.parametrize("changes", NETWORKS.values(), ids=NETWORKS.keys())
-def test_one_by_one_evaluation_equals_batched_evaluation(changes, monkeypatch):
+def test_evaluation_has_another_order_of_rows_and_the_same_result(changes):
     network, options = make(**changes)
     inputs = draw(7, options["in_features"])
     upstream = draw(7, sum(options["n_outputs"]), seed=2)
 
-    batched = network(inputs)
-    (batched * upstream).sum().backward()
+    trained = network.train()(inputs)
+    (trained * upstream).sum().backward()
     expected = gradients(network.named_parameters())
     network.zero_grad()
-    calls = []
-    original = mlp.BatchedMLP._one_by_one
-    monkeypatch.setattr(
-        mlp.BatchedMLP, "_one_by_one", lambda *args: calls.append(1) or original(*args)
-    )
-    monkeypatch.setattr(mlp, "_BATCHED_LIMIT", 0)
-    single = network(inputs)
-    (single * upstream).sum().backward()
+    evaluated = network.eval()(inputs)
+    (evaluated * upstream).sum().backward()
 
-    assert calls
-    assert_close(single, batched)
+    assert_close(evaluated, trained)
     for name, gradient in gradients(network.named_parameters()).items():
         assert_close(gradient, expected[name])
 
@@ -515,7 +508,6 @@ def test_wide_experts_equal_separate_torch_modules(units):
         tower_hidden_units=(),
     ).double()
     inputs = draw(300, 6)
-    assert inputs.shape[0] * max(units) > mlp._BATCHED_LIMIT
     level = network.levels[0]
     for bank, n_experts in [(level.specific_experts, 4), (level.shared_experts, 2)]:
         outputs = bank(inputs[None])
