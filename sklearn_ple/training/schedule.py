@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
 import torch
-from skorch.callbacks import LRScheduler
-from torch.optim import lr_scheduler
+from skorch.callbacks import Callback
 
 #: Optimizers by the names that the estimators take.
 OPTIMIZERS: dict[str, type[torch.optim.Optimizer]] = {
@@ -16,48 +16,72 @@ OPTIMIZERS: dict[str, type[torch.optim.Optimizer]] = {
     "sgd": torch.optim.SGD,
 }
 
-
-def cosine(n_epochs: int, n_batches: int) -> LRScheduler:
-    """Fall along half a cosine from the learning rate to zero over the epochs."""
-    return LRScheduler(
-        lr_scheduler.CosineAnnealingLR,
-        step_every="batch",
-        event_name=None,
-        T_max=n_epochs * n_batches,
-        last_epoch=-1,
-    )
+# One cycle: the share of the steps in which the rate rises, and by how much less than the highest
+# it starts and ends.
+_RISE = 0.3
+_START = 1 / 25
+_END = 1 / 25e4
 
 
-class OneCycle(lr_scheduler.OneCycleLR):
-    """One cycle for every group of parameters up to the learning rate that it has."""
-
-    def __init__(self, optimizer: torch.optim.Optimizer, **options: Any):
-        rates = [group["lr"] for group in optimizer.param_groups]
-        super().__init__(optimizer, max_lr=rates, **options)
+def cosine(done: float) -> float:
+    """Fall along half a cosine from the learning rate to zero."""
+    return (1 + math.cos(math.pi * done)) / 2
 
 
-def one_cycle(n_epochs: int, n_batches: int) -> LRScheduler:
-    """Rise to the learning rate over the first 30 % of the steps, then fall to zero."""
-    return LRScheduler(
-        OneCycle,
-        step_every="batch",
-        event_name=None,
-        total_steps=n_epochs * n_batches + 1,
-        # The other optimizers' momentum stays theirs.
-        cycle_momentum=False,
-        last_epoch=-1,
-    )
+def one_cycle(done: float) -> float:
+    """Rise to the learning rate over the first 30 % of the steps, then fall to nearly zero."""
+    if done < _RISE:
+        return 1 + (_START - 1) * cosine(done / _RISE)
+    return _END + (1 - _END) * cosine((done - _RISE) / (1 - _RISE))
 
 
-#: Makers of the callback by the names that the estimators take; None for a constant rate.
-LR_SCHEDULES: dict[str, Callable[[int, int], LRScheduler] | None] = {
+#: Factors on the learning rate by the share of the steps that are done; None for a constant rate.
+LR_SCHEDULES: dict[str, Callable[[float], float] | None] = {
     "constant": None,
     "cosine": cosine,
     "one_cycle": one_cycle,
 }
 
 
-def schedule(name: str, n_epochs: int, n_batches: int) -> list[LRScheduler]:
+class FollowSchedule(Callback):
+    """Sets the learning rate before each step; every group of parameters keeps its own highest.
+
+    At the end they have that again, so that ``partial_fit`` goes on with it.
+
+    Parameters
+    ----------
+    factor : callable
+        From the share of the steps that are done to a factor on the rates.
+    n_steps : int
+        Number of steps in all; from there on the rate stays.
+    """
+
+    def __init__(self, factor: Callable[[float], float], n_steps: int):
+        self.factor = factor
+        self.n_steps = n_steps
+
+    def on_train_begin(self, net: Any, **_: Any) -> None:
+        """Keep the highest rates, and begin."""
+        self.highest_ = [group["lr"] for group in net.optimizer_.param_groups]
+        self.step_ = 0
+        self._set(net, self.factor(0.0))
+
+    def on_batch_end(self, net: Any, training: bool = False, **_: Any) -> None:
+        """Set the rates of the next step."""
+        if training:
+            self.step_ += 1
+            self._set(net, self.factor(min(self.step_ / self.n_steps, 1.0)))
+
+    def on_train_end(self, net: Any, **_: Any) -> None:
+        """Return to the highest rates, for a training without a schedule."""
+        self._set(net, 1.0)
+
+    def _set(self, net: Any, factor: float) -> None:
+        for group, highest in zip(net.optimizer_.param_groups, self.highest_, strict=True):
+            group["lr"] = factor * highest
+
+
+def schedule(name: str, n_epochs: int, n_batches: int) -> list[Callback]:
     """Make the callback of a schedule over some epochs; none for a constant rate."""
-    make = LR_SCHEDULES[name]
-    return [] if make is None else [make(n_epochs, n_batches)]
+    factor = LR_SCHEDULES[name]
+    return [] if factor is None else [FollowSchedule(factor, n_epochs * n_batches)]

@@ -234,6 +234,16 @@ def test_schedules_begin_anew_with_a_warm_start(table, seen):
     assert fitted.history_[5]["learning_rate"] == fitted.history_[0]["learning_rate"]
 
 
+@pytest.mark.parametrize("lr_schedule", ["constant", "cosine", "one_cycle"])
+def test_partial_fit_learns_after_a_schedule_has_ended(table, lr_schedule):
+    X, y = table
+    fitted = model(lr_schedule=lr_schedule, learning_rate=0.01, weight_averaging=0.0).fit(X, y)
+    before = fitted.predict(X)
+    fitted.partial_fit(X, y)
+    assert fitted.history_[-1]["learning_rate"] == 0.01
+    assert abs(fitted.predict(X) - before).max() > 0.01
+
+
 @pytest.mark.parametrize(
     ("optimizer", "learning_rate"),
     [
