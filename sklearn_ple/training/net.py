@@ -245,7 +245,7 @@ class MultiTaskNet(NeuralNet):
             self.notify("on_batch_begin", batch=batch, training=True)
             step = step_fn(batch, **fit_params)
             if self._average is not None:
-                self._average.update(self.module_)
+                self._average.update()
             self.notify("on_batch_end", batch=batch, training=True, **step)
         sums = torch.stack(self._sums).sum(dim=0)
         del self._sums
