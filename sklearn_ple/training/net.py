@@ -21,7 +21,7 @@ from ..balancing import Balancer
 from ..tasks import TaskLosses, TaskWeights
 from .averaging import WeightAverage
 from .callbacks import KeepBestWeights, RecordEpoch
-from .data import BatchIndices, TableRows, place
+from .data import Batches, BatchIndices, TableRows, place
 from .device import suitable_threads
 from .schedule import OPTIMIZERS
 from .validation import Validation
@@ -205,11 +205,15 @@ class MultiTaskNet(NeuralNet):
         """Take the two sets of rows as they are."""
         return X, None if y is None else y.rows
 
-    def get_iterator(self, dataset: TableRows, training: bool = False) -> DataLoader:
+    def get_iterator(self, dataset: TableRows, training: bool = False) -> Batches | DataLoader:
         """Load batches by index, as they are: nothing to collate."""
         options = self.get_params_for("iterator_train" if training else "iterator_valid")
         batch_size = self.batch_size if training else max(self.batch_size, _PREDICTION_BATCH)
         indices = BatchIndices(dataset, options.pop("batch_size", batch_size), shuffle=training)
+        if not options:
+            return Batches(indices)
+        # One of its own, or it would draw a seed from the network's random state.
+        options = {"generator": torch.Generator()} | options
         return DataLoader(
             dataset, sampler=indices, batch_size=None, collate_fn=_identity, **options
         )
@@ -240,6 +244,7 @@ class MultiTaskNet(NeuralNet):
 
     def _train_epoch(self, iterator: Any, step_fn: Any, fit_params: dict[str, Any]) -> Tensor:
         """Train on every batch; return the sums of losses and weights over the epoch."""
+        self._set_training(True)
         self._sums: list[Tensor] = []
         for batch in iterator:
             self.notify("on_batch_begin", batch=batch, training=True)
@@ -253,8 +258,10 @@ class MultiTaskNet(NeuralNet):
 
     def train_step_single(self, batch: Any, **_: Any) -> dict[str, Any]:
         """Compute a batch's losses, keep their sums, and let the balancer differentiate them."""
-        self._set_training(True)
-        inputs, (targets, weights) = to_tensor(batch, device=self.device)
+        # A callback may have evaluated the network.
+        if not self.module_.training:
+            self._set_training(True)
+        inputs, (targets, weights) = self._placed(batch)
         outputs = self.module_.member_outputs(**inputs)
         sums = self.losses.sums(outputs, targets, weights)
         self._sums.append(sums.detach())
@@ -266,6 +273,12 @@ class MultiTaskNet(NeuralNet):
         if isinstance(penalty, Tensor):
             penalty.backward()
         return {"loss": losses.detach().sum() + penalty, "y_pred": outputs}
+
+    def _placed(self, batch: Any) -> Any:
+        """Move a batch to the device; of one that is there nothing is copied."""
+        inputs, labels = batch
+        inputs = {name: part.to(self.device) for name, part in inputs.items()}
+        return inputs, [part.to(self.device) for part in labels]
 
     def _check_gradients(self) -> None:
         if all(parameter.grad is None for parameter in self.module_.parameters()):

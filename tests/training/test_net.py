@@ -8,7 +8,7 @@ import pytest
 import torch
 from numpy.testing import assert_allclose
 from sklearn.exceptions import ConvergenceWarning
-from skorch.callbacks import Callback, EarlyStopping
+from skorch.callbacks import Callback, EarlyStopping, GradientNormClipping
 
 from sklearn_ple import PLEClassifierRegressor, PLERegressor
 from sklearn_ple.training import MultiTaskNet
@@ -275,6 +275,48 @@ def test_net_params_reach_skorch(table, seen):
     assert len(rates) == 4 * -(-N // 50)
     steps = np.arange(len(rates))
     assert_allclose(rates, 0.25 * (1 + np.cos(np.pi * steps / len(rates))), rtol=1e-6)
+
+
+@pytest.mark.parametrize("options", [{"num_workers": 1}, {"pin_memory": False}])
+def test_another_loader_of_batches_trains_the_same_network(table, options):
+    X, y = table
+    params = {f"iterator_train__{name}": value for name, value in options.items()}
+    fitted = model(net_params=params, max_epochs=2, early_stopping=True).fit(X, y)
+    expected = model(max_epochs=2, early_stopping=True).fit(X, y)
+    np.testing.assert_array_equal(fitted.predict(X), expected.predict(X))
+
+
+def test_gradients_are_clipped_by_the_callback_for_it(table):
+    X, y = table
+    options = {"weight_averaging": 0.0, "optimizer": "sgd", "max_epochs": 1, "batch_size": N}
+    moved = {}
+    for limit in (1e-6, 1e6):
+        callbacks = [GradientNormClipping(limit)]
+        start, after = (
+            [p.detach().double().clone() for p in fitted.module_.parameters()]
+            for fitted in (
+                model(**options, learning_rate=1e-30, weight_decay=0).fit(X, y),
+                model(**options, callbacks=callbacks, learning_rate=1.0, weight_decay=0).fit(X, y),
+            )
+        )
+        moved[limit] = sum(((p - q) ** 2).sum() for p, q in zip(start, after, strict=True)) ** 0.5
+    assert moved[1e-6] < 1e-4 < 1e-2 < moved[1e6]
+
+
+class Evaluates(Callback):
+    """Looks at the network's predictions in the middle of an epoch, as a user may."""
+
+    def on_batch_end(self, net, training=False, **_):
+        if training:
+            net.module_.eval()
+
+
+def test_a_callback_that_evaluates_the_network_does_not_end_dropout(table):
+    X, y = table
+    options = {"dropout": 0.5, "feature_dropout": 0.5, "max_epochs": 2}
+    fitted = model(callbacks=[Evaluates()], **options).fit(X, y)
+    expected = model(**options).fit(X, y)
+    np.testing.assert_array_equal(fitted.predict(X), expected.predict(X))
 
 
 def test_an_optimizer_of_net_params_is_the_optimizer(table):
