@@ -210,6 +210,7 @@ class MultiTaskEstimator(CallbackSupportMixin, Predictor, ABC):
             self.device_ = resolve_device(self.device, self._torch_dtype)
             with seeded(self._rng, self.device_):
                 net = copy.deepcopy(self.net_) if resume else self._make_net(plan)
+                net.n_jobs = self.n_jobs
                 net.train(rows, n_epochs=1, callbacks=self._bar_and_users())
             self._settle(net, self._encoder)
         return self
@@ -291,6 +292,7 @@ class MultiTaskEstimator(CallbackSupportMixin, Predictor, ABC):
             weight_decay=self.weight_decay,
             batch_size=plan.batch_size,
             device=self.device_,
+            n_jobs=self.n_jobs,
             dtype=self._torch_dtype,
             rate_factors=self.rate_factors(),
             net_params=self.net_params,

@@ -94,7 +94,7 @@ class Predictor(TransformerMixin, Parameters):
     def _member_outputs(self, X: Any) -> Tensor:
         """Compute the members' outputs, of shape (n_members, n_rows, sum of n_outputs)."""
         rows = self._rows(X)
-        return self.net_.member_outputs(rows)
+        return self.net_.member_outputs(rows, self.n_jobs)
 
     def _mean_outputs(self, members: Tensor) -> list[np.ndarray]:
         """Average the members; return each task's outputs, of shape (n_rows, n_outputs)."""
@@ -351,7 +351,7 @@ class Predictor(TransformerMixin, Parameters):
             frame where ``set_output`` asks for it.
         """
         rows = self._rows(X)
-        tasks = self.net_.representations(rows)
+        tasks = self.net_.representations(rows, self.n_jobs)
         return np.column_stack([task.transpose(0, 1).flatten(1).numpy() for task in tasks])
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:

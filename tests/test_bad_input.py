@@ -151,6 +151,8 @@ def test_text_where_numbers_were(X, y):
         ({"dtype": "float16"}, "'dtype' parameter"),
         ({"n_levels": 0}, "'n_levels' parameter"),
         ({"early_stopping": True, "validation_fraction": 0.99}, "validation_fraction=0.99 leaves"),
+        ({"n_jobs": 0}, "'n_jobs' parameter"),
+        ({"n_jobs": 1.5}, "'n_jobs' parameter"),
         ({"device": "cuda:7"}, "device='cuda:7' is not there; .*'cpu'"),
         ({"device": "gpu"}, "device='gpu' is not there"),
     ],

@@ -198,6 +198,13 @@ class PLEClassifierRegressor(_Progressive):
     warm_start : bool, default=False
         Whether a further call of fit goes on from the weights learnt, with the classes, scales and
         categories of the first call.
+    n_jobs : int or None, default=None
+        How many cores of the CPU the network may use, in fit and in what predicts; -1 for all,
+        -2 for all but one. None, outside of :class:`joblib.parallel_config`, is one while a step
+        is small, which several would hardly make faster, and torch's own number for large ones.
+        The fitted estimator is the same for any number. In a worker process, as those of
+        :class:`~sklearn.model_selection.GridSearchCV` with its own ``n_jobs``, no more than its
+        share of the cores is used.
     device : str, default="auto"
         Where to train and predict: "cpu", "cuda", "cuda:1", "mps"; "auto" for a GPU if there is
         one. The data lie on it when they fit.
@@ -249,7 +256,8 @@ class PLEClassifierRegressor(_Progressive):
     ------
     ValueError
         If a target has no label or, being classes, one class only; if X or y hold infinity; if a
-        parameter names a task that is not there; if the device is not there.
+        parameter names a task that is not there; if the device is not there, or ``n_jobs`` cannot
+        serve on it.
     TypeError
         If a column of X or y holds what is neither number nor label.
 

@@ -109,6 +109,9 @@ class Parameters(BaseEstimator):
     tol: float = parameter(default=0.0, constraint=[_NOT_NEGATIVE])
     refit: bool | str = parameter(default="auto", constraint=[_AUTO, "boolean"])
     warm_start: bool = parameter(default=False, constraint=["boolean"])
+    n_jobs: int | None = parameter(
+        default=None, constraint=[_COUNT, Interval(Integral, None, -1, closed="right"), None]
+    )
     device: str = parameter(default="auto", constraint=[str])
     dtype: str = parameter(default="float32", constraint=[StrOptions({"float32", "float64"})])
     callbacks: Any = parameter(default=None, constraint=[list, tuple, None])

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cache
+from multiprocessing import parent_process
 
+import joblib
 import numpy as np
 import torch
 from threadpoolctl import ThreadpoolController
@@ -63,8 +65,34 @@ def seeded(rng: np.random.RandomState, device: str) -> Iterator[None]:
         yield
 
 
-def suitable_threads(module: torch.nn.Module, n_rows: int) -> AbstractContextManager:
-    """Keep the caller's OpenMP operations on one thread while steps are small.
+def check_n_jobs(n_jobs: int | None, device: str) -> None:
+    """Refuse to use several cores where a GPU computes.
+
+    Parameters
+    ----------
+    n_jobs : int or None
+        As `suitable_threads` takes it.
+    device : str
+        A device that is there.
+
+    Raises
+    ------
+    ValueError
+        If the device has no cores to use.
+    """
+    if device != "cpu" and n_jobs not in (None, 1):
+        raise ValueError(
+            f"n_jobs={n_jobs} cannot serve on device={device!r}: it is about the cores of the "
+            "CPU. Leave it None, or set device='cpu'."
+        )
+
+
+def suitable_threads(
+    module: torch.nn.Module, n_rows: int, n_jobs: int | None = None
+) -> AbstractContextManager:
+    """Keep the caller's OpenMP operations to as many threads as asked for, or as suit them.
+
+    Results are the same, to the last bit, for any number of them.
 
     Parameters
     ----------
@@ -72,12 +100,21 @@ def suitable_threads(module: torch.nn.Module, n_rows: int) -> AbstractContextMan
         The network.
     n_rows : int
         Rows in a batch.
+    n_jobs : int, optional
+        How many threads, as joblib understands it; in a worker process of joblib no more than its
+        share. None, outside of `joblib.parallel_config`: one while steps are small.
     """
     parameters = list(module.parameters())
-    work = n_rows * sum(p.numel() for p in parameters)
-    if work > _WORK_OF_ONE_THREAD or parameters[0].device.type != "cpu":
+    if parameters[0].device.type != "cpu":
         return nullcontext()
-    return _thread_pools().limit(limits=1, user_api="openmp")
+    n_threads = joblib.effective_n_jobs(n_jobs)
+    if n_jobs is None and n_threads == 1:
+        work = n_rows * sum(p.numel() for p in parameters)
+        if work > _WORK_OF_ONE_THREAD:
+            return nullcontext()
+    if parent_process() is not None:
+        n_threads = min(n_threads, torch.get_num_threads())
+    return _thread_pools().limit(limits=n_threads, user_api="openmp")
 
 
 @cache

@@ -22,7 +22,7 @@ from ..tasks import TaskLosses, TaskWeights
 from .averaging import WeightAverage
 from .callbacks import KeepBestWeights, RecordEpoch
 from .data import Batches, BatchIndices, TableRows, place
-from .device import suitable_threads
+from .device import check_n_jobs, suitable_threads
 from .schedule import OPTIMIZERS
 from .validation import Validation
 
@@ -31,7 +31,15 @@ _PREDICTION_BATCH = 1024
 _BLOCK = 16
 
 # What net_params cannot override, since the estimator reads these parameters itself.
-_OF_ESTIMATOR = {"callbacks", "device", "dtype", "task_weights", "warm_start", "weight_averaging"}
+_OF_ESTIMATOR = {
+    "callbacks",
+    "device",
+    "dtype",
+    "n_jobs",
+    "task_weights",
+    "warm_start",
+    "weight_averaging",
+}
 # What net_params cannot override, since the net would not work with anything else.
 _OF_NET = {"module", "criterion", "losses", "dataset", "train_split", "predict_nonlinearity"}
 # Their options, as iterator_train__num_workers, can be overridden.
@@ -85,6 +93,8 @@ class MultiTaskNet(NeuralNet):
         About which share of the steps so far the weights are averaged over; 0 for none.
     dtype : torch.dtype
         Dtype of the network.
+    n_jobs : int or None
+        How many cores training may use, as `suitable_threads` takes it.
     """
 
     def __init__(
@@ -94,12 +104,14 @@ class MultiTaskNet(NeuralNet):
         task_weights: TaskWeights,
         weight_averaging: float,
         dtype: torch.dtype,
+        n_jobs: int | None = None,
         **kwargs: Any,
     ):
         self.losses = losses
         self.task_weights = task_weights
         self.weight_averaging = weight_averaging
         self.dtype = dtype
+        self.n_jobs = n_jobs
         # Both are there in training only.
         self._average: WeightAverage | None = None
         self._validation: Validation | None = None
@@ -154,7 +166,7 @@ class MultiTaskNet(NeuralNet):
             self._average = WeightAverage(self.module_, self.weight_averaging)
         n_before = len(self.history)
         try:
-            with suitable_threads(self.module_, self.batch_size):
+            with suitable_threads(self.module_, self.batch_size, self.n_jobs):
                 place(rows, self.device)
                 if validation is not None:
                     place(validation.rows, self.device)
@@ -313,16 +325,20 @@ class MultiTaskNet(NeuralNet):
         there = [score for score in scores if not np.isnan(score)]
         self.history.record("valid_score", float(np.mean(there)) if there else float("nan"))
 
-    def member_outputs(self, rows: TableRows) -> Tensor:
+    def member_outputs(self, rows: TableRows, n_jobs: int | None = None) -> Tensor:
         """Compute each member's outputs, as float64, of shape (n_members, n_rows, n_outputs)."""
-        (outputs,) = self._by_batch(lambda **inputs: [self.module_.member_outputs(**inputs)], rows)
+        (outputs,) = self._by_batch(
+            lambda **inputs: [self.module_.member_outputs(**inputs)], rows, n_jobs
+        )
         return outputs.double()
 
-    def representations(self, rows: TableRows) -> list[Tensor]:
+    def representations(self, rows: TableRows, n_jobs: int | None = None) -> list[Tensor]:
         """Compute what each task's towers read, of shape (n_members, n_rows, width)."""
-        return self._by_batch(self.module_.representations, rows)
+        return self._by_batch(self.module_.representations, rows, n_jobs)
 
-    def _by_batch(self, compute: Callable[..., list[Tensor]], rows: TableRows) -> list[Tensor]:
+    def _by_batch(
+        self, compute: Callable[..., list[Tensor]], rows: TableRows, n_jobs: int | None
+    ) -> list[Tensor]:
         """Compute tensors of shape (n_members, n_rows, ...), batch by batch.
 
         A row alone goes through other kernels than a row among many, with another rounding:
@@ -331,7 +347,8 @@ class MultiTaskNet(NeuralNet):
         n_blocks = -(-len(rows) // _BLOCK)
         order = torch.arange(n_blocks * _BLOCK).clamp(max=len(rows) - 1)
         self._set_training(False)
-        with torch.no_grad(), suitable_threads(self.module_, min(len(order), _PREDICTION_BATCH)):
+        n_at_once = min(len(order), _PREDICTION_BATCH)
+        with torch.no_grad(), suitable_threads(self.module_, n_at_once, n_jobs):
             batches = [
                 [part.cpu() for part in compute(**to_tensor(rows[batch][0], device=self.device))]
                 for batch in order.split(_PREDICTION_BATCH)
@@ -369,6 +386,7 @@ def make_net(
     weight_decay: float,
     rate_factors: dict[str, float],
     device: str,
+    n_jobs: int | None,
     net_params: dict[str, Any] | None,
     **options: Any,
 ) -> MultiTaskNet:
@@ -380,8 +398,9 @@ def make_net(
     Raises
     ------
     ValueError
-        If ``net_params`` names a parameter that is set elsewhere.
+        If ``net_params`` names a parameter that is set elsewhere, or ``n_jobs`` cannot serve.
     """
+    check_n_jobs(n_jobs, device)
     net_params = net_params or {}
     for name in net_params:
         whose = name.split("__")[0]
@@ -404,7 +423,7 @@ def make_net(
     # One kernel for all parameters: the step is a good part of the time of small networks.
     if isinstance(optimizer, str) and device != "mps":
         options["optimizer__fused"] = True
-    options |= {"device": device, "verbose": 0} | net_params
+    options |= {"device": device, "n_jobs": n_jobs, "verbose": 0} | net_params
     net = MultiTaskNet(network, criterion=balancer, **options).initialize()
     # It has them as module_ and criterion_, and would copy and pickle them twice.
     net.module, net.criterion = type(network), type(balancer)

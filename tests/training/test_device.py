@@ -3,6 +3,7 @@
 import io
 import pickle
 
+import joblib
 import numpy as np
 import pytest
 import torch
@@ -10,9 +11,9 @@ from numpy.testing import assert_array_equal
 from skorch.exceptions import DeviceWarning
 from threadpoolctl import ThreadpoolController
 
-from sklearn_ple import PLERegressor
+from sklearn_ple import PLEClassifierRegressor, PLERegressor
 from sklearn_ple.training import device as devices
-from sklearn_ple.training import resolve_device
+from sklearn_ple.training import net, resolve_device
 
 F32, F64 = torch.float32, torch.float64
 HAS_GPU = torch.cuda.is_available()
@@ -68,6 +69,96 @@ def test_small_steps_take_one_thread_and_large_ones_all(monkeypatch):
     assert threads_inside(11) == everywhere
     module.to("meta")
     assert threads_inside(10) == everywhere
+
+
+# -- cores ----------------------------------------------------------------------------------------
+
+
+def n_threads():
+    """Count the threads that torch would use here."""
+    return torch.get_num_threads()
+
+
+def threads_with(n_jobs, n_rows=10):
+    with devices.suitable_threads(torch.nn.Linear(9, 10), n_rows, n_jobs):
+        return n_threads()
+
+
+def test_n_jobs_is_the_number_of_threads_for_small_steps_too():
+    before = n_threads()
+    assert [threads_with(n_jobs) for n_jobs in (1, 2, 3)] == [1, 2, 3]
+    assert threads_with(-1) == joblib.effective_n_jobs(-1)
+    assert n_threads() == before
+
+
+def test_without_n_jobs_the_context_of_joblib_counts():
+    with joblib.parallel_config(n_jobs=2):
+        assert threads_with(None) == 2
+        assert threads_with(1) == 1
+    assert threads_with(None) == 1
+
+
+def in_worker(n_jobs):
+    with devices.suitable_threads(torch.nn.Linear(9, 10), 10, n_jobs):
+        return n_threads()
+
+
+def test_in_a_worker_process_n_jobs_keeps_to_its_share():
+    with joblib.parallel_config("loky", n_jobs=2, inner_max_num_threads=1):
+        found = joblib.Parallel()(joblib.delayed(in_worker)(n) for n in (1, 2, -1, None))
+    assert found == [1, 1, 1, 1]
+
+
+@pytest.mark.parametrize("params", [{}, {"n_members": 1}, {"batch_size": 600, "dropout": 0.0}])
+def test_the_fitted_model_is_the_same_for_any_number_of_cores(params):
+    rng = np.random.RandomState(0)
+    X = np.column_stack([rng.randn(600, 6), rng.randint(0, 5, (600, 2))])
+    y = np.column_stack([X[:, 0] + X[:, 1] * X[:, 2], X[:, 3] > 0, rng.poisson(2, 600)])
+    options = {"categorical_features": [6, 7], "max_epochs": 2, "random_state": 0, "device": "cpu"}
+    options |= {"task_types": ["regression", "binary", "count"], "expert_hidden_units": (256, 128)}
+    models = []
+    for n_jobs in (1, 2, 3):
+        # For the products' library too, which the tests' settings keep to one.
+        torch.set_num_threads(n_jobs)
+        models.append(PLEClassifierRegressor(n_jobs=n_jobs, **(options | params)).fit(X, y))
+    torch.set_num_threads(1)
+    one, two, three = models
+    for other in (two, three):
+        for parameter, expected in zip(
+            other.module_.parameters(), one.module_.parameters(), strict=True
+        ):
+            assert torch.equal(parameter, expected)
+        assert_array_equal(other.predict(X), one.predict(X))
+        assert_array_equal(other.transform(X), one.transform(X))
+    assert_array_equal(one.set_params(n_jobs=2).predict(X), two.predict(X))
+
+
+def test_training_and_prediction_use_as_many_cores(monkeypatch):
+    asked, suitable_threads = [], devices.suitable_threads
+    monkeypatch.setattr(
+        net,
+        "suitable_threads",
+        lambda module, n_rows, n_jobs: (
+            asked.append(n_jobs) or suitable_threads(module, n_rows, n_jobs)
+        ),
+    )
+    X, y = np.arange(20.0)[:, None], np.arange(20.0)
+    model = PLERegressor(n_jobs=2, max_epochs=1, n_members=1, device="cpu").fit(X, y)
+    model.set_params(n_jobs=3).partial_fit(X, y).set_params(n_jobs=1).predict(X)
+    model.transform(X)
+    assert asked == [2, 3, 1, 1]
+
+
+def test_cores_of_a_gpu_are_refused(machine):
+    machine(mps=True)
+    X, y = np.arange(20.0)[:, None], np.arange(20.0)
+    for n_jobs in (2, -1):
+        model = PLERegressor(n_jobs=n_jobs, device="mps")
+        with pytest.raises(ValueError, match=f"n_jobs={n_jobs} cannot serve on device='mps'"):
+            model.fit(X, y)
+        assert not hasattr(model, "net_")
+    for n_jobs in (None, 1):
+        devices.check_n_jobs(n_jobs, "mps")
 
 
 def test_seeding_leaves_the_global_state():
