@@ -35,25 +35,30 @@ def versions(record):
     return f"\nPython {record['python']}, {names}.\n{text}\n"
 
 
-def epoch_time():
-    record = load("epoch_time")
+def speed():
+    if not (RESULTS / "speed.json").exists():
+        return ""
+    record = load("speed")
     results = pd.DataFrame(record["results"])
-    results["ratio"] = results["estimator"] / results["plain"]
-    runs = results.groupby("network", sort=False)
-    median = runs[["estimator", "plain", "skorch", "ratio"]].median()
-    low, high = runs["ratio"].min(), runs["ratio"].max()
-    rows = pd.DataFrame(
-        {
-            "estimator": median["estimator"].map("{:.2f}".format),
-            "plain loop": median["plain"].map("{:.2f}".format),
-            "skorch": median["skorch"].map("{:.2f}".format),
-            "ratio": [
-                f"{m:.2f} ({a:.2f} to {b:.2f})"
-                for m, a, b in zip(median["ratio"], low, high, strict=True)
-            ],
+    peers = [name for name in ("deepctr-torch", "torch-rechub") if name in results]
+    results["ratio"] = results["estimator"] / results[peers].max(axis=1)
+    rows = []
+    names = ["estimator", "estimator, bfloat16", "its own steps", "plain loop", *peers, "products"]
+    shape = ["n_tasks", "n_specific", "n_shared", "experts", "tower", "batch_size"]
+    results["experts"] = results["experts"].map(lambda widths: "-".join(map(str, widths)))
+    for of_shape, runs in results.groupby(shape, sort=False):
+        n_tasks, n_specific, n_shared, experts, tower, batch_size = of_shape
+        row = {
+            "tasks": n_tasks,
+            "experts": f"{n_specific} + {n_shared}",
+            "units": f"{experts}/{tower}",
+            "batch": batch_size,
         }
-    )
-    return texts.EPOCH.format(rows="66,508") + table(rows) + versions(record)
+        row |= {name: f"{runs[name].median() / 1000:.1f}" for name in names if name in runs}
+        low, middle, high = runs["ratio"].quantile([0, 0.5, 1])
+        rows.append(row | {"ratio": f"{middle:.2f} ({low:.2f} to {high:.2f})"})
+    text = texts.SPEED.format(n=results["repeat"].nunique())
+    return text + table(pd.DataFrame(rows).set_index("tasks")) + versions(record)
 
 
 def grid_search():
@@ -219,7 +224,7 @@ if __name__ == "__main__":
         ablation,
         scaling,
         memory,
-        epoch_time,
+        speed,
         grid_search,
         calibration,
         coverage,

@@ -10,14 +10,18 @@ are those of its present defaults; the ablation and the table by rows are older 
 the linear path from ridge regression, the others than the linear path as a whole, the clipping of
 numbers and members that differ in steps.
 """
-EPOCH = """
-Time of an epoch
-----------------
+SPEED = """
+Speed of training
+-----------------
 
-CPU seconds for an epoch of {rows} rows of Census-Income, batches of 256, against a plain torch
-loop with the same network and optimizer over batches that were cut before, and against skorch as
-it comes; one member, without embeddings of numbers. Medians of the runs; the ratio is that of the
-estimator to the plain loop, with its range.
+Rows a second, in thousands, of an epoch of two levels of Progressive Layered Extraction over 263
+inputs, by ``benchmarks/speed.py``: medians of {n} runs in turn, of CPU time on one thread. The
+estimator is timed whole, with one member and nothing beside the network. Its own steps are
+forward, losses, backward and optimizer over batches that were cut before; the plain loop is the
+network as one would write it down, with torch's Adam; deepctr-torch and torch-rechub have their
+networks in the same loop, which is faster than their own fits. Products are the matrix products of
+an epoch and nothing else. The ratio is to the faster of the two libraries, run by run, with its
+range.
 """
 GRID = """
 A grid search
