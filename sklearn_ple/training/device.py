@@ -1,4 +1,4 @@
-"""Which device to run on, its random state and its threads."""
+"""Which device to run on, its random state, its threads and its memory."""
 
 from __future__ import annotations
 
@@ -15,6 +15,9 @@ from threadpoolctl import ThreadpoolController
 # Products of network parameters and rows up to which one thread does a step: small operations
 # gain little from more, and where processors are busy wait for them ten times as long.
 _WORK_OF_ONE_THREAD = 2**27
+
+# The largest block by which glibc learns how much freed memory to keep is one of 32 MB.
+_LARGEST_LEARNT_FROM = 2**25 - 2**14
 
 
 def resolve_device(device: str, dtype: torch.dtype) -> str:
@@ -115,6 +118,17 @@ def suitable_threads(
     if parent_process() is not None:
         n_threads = min(n_threads, torch.get_num_threads())
     return _thread_pools().limit(limits=n_threads, user_api="openmp")
+
+
+@cache
+def keep_freed_memory() -> None:
+    """Let glibc keep up to 64 MB of freed memory, from now on, for the next step.
+
+    As it comes it hands what a step frees back to the system, which has to fill the same pages
+    with zeros for the next one. It keeps twice the largest block that was ever freed, up to here;
+    the block need not be written to. Other allocators are left as they are.
+    """
+    torch.empty(_LARGEST_LEARNT_FROM, dtype=torch.uint8, device="cpu")
 
 
 @cache

@@ -22,7 +22,7 @@ from ..tasks import TaskLosses, TaskWeights
 from .averaging import WeightAverage
 from .callbacks import KeepBestWeights, RecordEpoch
 from .data import Batches, BatchIndices, TableRows, place
-from .device import check_n_jobs, suitable_threads
+from .device import check_n_jobs, keep_freed_memory, suitable_threads
 from .schedule import OPTIMIZERS
 from .validation import Validation
 
@@ -165,6 +165,7 @@ class MultiTaskNet(NeuralNet):
         if self.weight_averaging:
             self._average = WeightAverage(self.module_, self.weight_averaging)
         n_before = len(self.history)
+        keep_freed_memory()
         try:
             with suitable_threads(self.module_, self.batch_size, self.n_jobs):
                 place(rows, self.device)
@@ -347,6 +348,7 @@ class MultiTaskNet(NeuralNet):
         n_blocks = -(-len(rows) // _BLOCK)
         order = torch.arange(n_blocks * _BLOCK).clamp(max=len(rows) - 1)
         self._set_training(False)
+        keep_freed_memory()
         n_at_once = min(len(order), _PREDICTION_BATCH)
         with torch.no_grad(), suitable_threads(self.module_, n_at_once, n_jobs):
             batches = [
