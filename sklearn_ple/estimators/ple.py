@@ -202,7 +202,8 @@ class PLEClassifierRegressor(_Progressive):
         How many cores of the CPU the network may use, in fit and in what predicts; -1 for all,
         -2 for all but one. None, outside of :class:`joblib.parallel_config`, is one while a step
         is small, which several would hardly make faster, and torch's own number for large ones.
-        The fitted estimator is the same for any number. In a worker process, as those of
+        The fitted estimator is the same for any number but for rounding, as on another
+        processor. In a worker process, as those of
         :class:`~sklearn.model_selection.GridSearchCV` with its own ``n_jobs``, no more than its
         share of the cores is used.
     device : str, default="auto"

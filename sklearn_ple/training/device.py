@@ -95,7 +95,9 @@ def suitable_threads(
 ) -> AbstractContextManager:
     """Keep the caller's OpenMP operations to as many threads as asked for, or as suit them.
 
-    Results are the same, to the last bit, for any number of them.
+    Batches of two products and more are the same, to the last bit, for any number of them: each
+    is one thread's. A single product, and a softmax along another axis than the last, are shared
+    out, and rounded by how they are.
 
     Parameters
     ----------
