@@ -32,6 +32,7 @@ from .training import (
     copies,
     fit_task,
     make_net,
+    product_dtype,
     resolve_device,
     schedule,
     seeded,
@@ -281,8 +282,10 @@ class MultiTaskEstimator(CallbackSupportMixin, Predictor, ABC):
     def _make_net(self, plan: Plan) -> MultiTaskNet:
         tasks = self._encoder.tasks
         names = self._encoder.targets.names
+        module = self.make_module(self._encoder)
+        module.product_dtype = product_dtype(self.dtype, self.device_)
         return make_net(
-            self.make_module(self._encoder),
+            module,
             make_balancer(self.balancing, len(tasks)),
             losses=TaskLosses(tasks),
             task_weights=TaskWeights(names, self.task_weights, self.task_weight_decay),

@@ -121,7 +121,13 @@ class TableEncoder:
         """
         own = estimator.get_params(deep=False)
         taken = {name: own[name] for name in signature(cls).parameters if name in own}
-        settled = {"n_bins": n_bins, "classes": classes, "family": estimator.family}
+        # Only products are ever less precise than float32, never what goes in.
+        settled = {
+            "n_bins": n_bins,
+            "classes": classes,
+            "family": estimator.family,
+            "dtype": "float64" if own["dtype"] == "float64" else "float32",
+        }
         return cls(**(taken | settled))
 
     @property

@@ -209,8 +209,10 @@ class PLEClassifierRegressor(_Progressive):
     device : str, default="auto"
         Where to train and predict: "cpu", "cuda", "cuda:1", "mps"; "auto" for a GPU if there is
         one. The data lie on it when they fit.
-    dtype : {"float32", "float64"}, default="float32"
-        Precision of the network.
+    dtype : {"float32", "float64", "bfloat16"}, default="float32"
+        Precision of the network. "bfloat16" is for speed: in training, matrices are multiplied in
+        it; weights, losses, the optimizer's state and predictions stay float32. An error where
+        there are no instructions for it.
     callbacks : list of skorch callbacks, default=None
         Further callbacks, see :class:`skorch.callbacks.Callback`. Every training uses copies
         of them, though not of what they hold.

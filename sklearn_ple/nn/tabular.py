@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
@@ -83,6 +84,9 @@ class TabularNetwork(nn.Module):
     ----------
     n_features : int
         Number of features that the body reads.
+    product_dtype : torch.dtype or None
+        What the body multiplies matrices in while it is trained: None, as at the start, for the
+        parameters' dtype. In evaluation it is always theirs.
 
     References
     ----------
@@ -118,6 +122,7 @@ class TabularNetwork(nn.Module):
         self.n_views = n_members if n_views is None else n_views
         self.link = link
         self.mean = mean
+        self.product_dtype: torch.dtype | None = None
         self.embedding, n_features = None, n_numbers
         if len(cardinalities):
             self.embedding = CategoricalEmbedding(cardinalities, embedding_dim, self.n_views)
@@ -171,7 +176,8 @@ class TabularNetwork(nn.Module):
             The tasks' outputs side by side.
         """
         features = self._features(numbers, codes)
-        outputs = self.body(features)
+        with self._product_context(features):
+            outputs = self.body(features)
         if self.linear is not None:
             # The first of a member's views: they differ in embeddings and dropout.
             first = features[:: self.n_views // self.linear.n_groups]
@@ -198,6 +204,12 @@ class TabularNetwork(nn.Module):
         if isinstance(read, list):
             return read
         return list(read.unflatten(0, (self.body.n_members, -1)).unbind(1))
+
+    def _product_context(self, features: Tensor) -> AbstractContextManager:
+        """Let matrices be multiplied in another dtype while the context lasts."""
+        if self.product_dtype is None or not self.training:
+            return nullcontext()
+        return torch.autocast(features.device.type, self.product_dtype)
 
     def _features(self, numbers: Tensor, codes: Tensor) -> Tensor:
         features = [smooth_clip(numbers).expand(self.n_views, -1, -1)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, TypedDict
 
 import torch
@@ -123,8 +124,16 @@ class Towers(nn.Module):
         Tensor of shape (n_members, n_rows, sum of n_outputs)
             The tasks' outputs side by side.
         """
-        hidden = self.hidden(representations).unflatten(0, (self.n_members, -1)).unbind(1)
-        return torch.cat([head(h) for head, h in zip(self.heads, hidden, strict=True)], dim=-1)
+        hidden = self.hidden(representations).unflatten(0, (self.n_members, -1))
+        exact: AbstractContextManager = nullcontext()
+        if hidden.dtype != self.heads[0].weight.dtype:
+            # Products below are less precise; these cost next to nothing.
+            exact = torch.autocast(hidden.device.type, enabled=False)
+            hidden = hidden.to(self.heads[0].weight.dtype)
+        with exact:
+            read = zip(self.heads, hidden.unbind(1), strict=True)
+            outputs = [head(own) for head, own in read]
+        return torch.cat(outputs, dim=-1)
 
 
 class SeparateTowers(nn.ModuleList):

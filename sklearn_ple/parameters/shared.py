@@ -113,7 +113,9 @@ class Parameters(BaseEstimator):
         default=None, constraint=[_COUNT, Interval(Integral, None, -1, closed="right"), None]
     )
     device: str = parameter(default="auto", constraint=[str])
-    dtype: str = parameter(default="float32", constraint=[StrOptions({"float32", "float64"})])
+    dtype: str = parameter(
+        default="float32", constraint=[StrOptions({"float32", "float64", "bfloat16"})]
+    )
     callbacks: Any = parameter(default=None, constraint=[list, tuple, None])
     net_params: Any = parameter(default=None, constraint=[dict, None])
     random_state: Any = parameter(default=None, constraint=["random_state"])
@@ -150,4 +152,5 @@ class Parameters(BaseEstimator):
 
     @property
     def _torch_dtype(self) -> torch.dtype:
-        return getattr(torch, self.dtype)
+        """Dtype of the tensors; that of products in training may be less precise."""
+        return torch.float64 if self.dtype == "float64" else torch.float32

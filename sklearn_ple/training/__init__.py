@@ -2,7 +2,7 @@
 
 from .callbacks import ProgressBar, copies
 from .data import TableRows, place, split_rows
-from .device import resolve_device, seeded
+from .device import product_dtype, resolve_device, seeded
 from .fit_callbacks import fit_task
 from .net import MultiTaskNet, make_net
 from .plan import BY_ROWS, Plan
@@ -22,6 +22,7 @@ __all__ = [
     "fit_task",
     "make_net",
     "place",
+    "product_dtype",
     "resolve_device",
     "schedule",
     "seeded",

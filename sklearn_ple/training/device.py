@@ -51,6 +51,44 @@ def resolve_device(device: str, dtype: torch.dtype) -> str:
     return device
 
 
+def product_dtype(dtype: str, device: str) -> torch.dtype | None:
+    """Return the dtype of the products of a training, if it is not that of the tensors.
+
+    Parameters
+    ----------
+    dtype : str
+        The estimator's parameter.
+    device : str
+        A device that is there.
+
+    Raises
+    ------
+    ValueError
+        If the device does not compute in that dtype, or only as slowly as in another.
+    """
+    if dtype != "bfloat16":
+        return None
+    if not _has_bfloat16(device):
+        which = "this processor has" if device == "cpu" else f"device={device!r} has"
+        raise ValueError(
+            f"dtype='bfloat16' would be no faster here: {which} no instructions for bfloat16. "
+            "Set dtype='float32'."
+        )
+    return torch.bfloat16
+
+
+def _has_bfloat16(device: str) -> bool:
+    """Whether there are instructions for it: what merely emulates it is slow."""
+    if device.startswith("cuda"):
+        return bool(torch.version.hip) or torch.cuda.get_device_capability(device) >= (8, 0)
+    if device == "mps":
+        return torch.backends.mps.is_macos_or_newer(14, 0)
+    # Such as avx512_bf16 and amx_bf16, on ARM bf16 and sve_bf16.
+    if hasattr(torch.cpu, "get_capabilities"):
+        return any(there for name, there in torch.cpu.get_capabilities().items() if "bf16" in name)
+    return torch.ops.mkldnn._is_mkldnn_bf16_supported()
+
+
 def available_devices() -> list[str]:
     """List the devices, the fastest first."""
     devices = [f"cuda:{index}" for index in range(torch.cuda.device_count())]
