@@ -181,8 +181,10 @@ class TabularNetwork(nn.Module):
         if self.linear is not None:
             # The first of a member's views: they differ in embeddings and dropout.
             first = features[:: self.n_views // self.linear.n_groups]
-            numbers = first[..., : self.linear.in_features]
-            outputs = outputs + _LINEAR_FACTOR * self.linear(numbers)
+            first = first[..., : self.linear.in_features]
+            # What was learnt is not among them: no gradient is lost.
+            read = first if numbers.requires_grad else first.detach()
+            outputs = outputs + _LINEAR_FACTOR * self.linear(read)
         return outputs if self.link is None else self.link(outputs)
 
     def representations(self, numbers: Tensor, codes: Tensor) -> list[Tensor]:

@@ -124,7 +124,8 @@ class Towers(nn.Module):
         Tensor of shape (n_members, n_rows, sum of n_outputs)
             The tasks' outputs side by side.
         """
-        hidden = self.hidden(representations).unflatten(0, (self.n_members, -1))
+        # Taken apart where rows are last, as they are in memory: so their gradients are too.
+        hidden = self.hidden(representations).mT.unflatten(0, (self.n_members, -1))
         exact: AbstractContextManager = nullcontext()
         if hidden.dtype != self.heads[0].weight.dtype:
             # Products below are less precise; these cost next to nothing.
@@ -132,7 +133,7 @@ class Towers(nn.Module):
             hidden = hidden.to(self.heads[0].weight.dtype)
         with exact:
             read = zip(self.heads, hidden.unbind(1), strict=True)
-            outputs = [head(own) for head, own in read]
+            outputs = [head(own.mT) for head, own in read]
         return torch.cat(outputs, dim=-1)
 
 

@@ -196,3 +196,17 @@ def test_an_embedding_of_another_shape_is_an_error():
     expected = r"FlatEmbedding returned .* \(5, 2\); expected \(1, 5, 2\)"
     with pytest.raises(ValueError, match=expected):
         network(torch.zeros(5, 2), torch.empty(5, 0, dtype=torch.int64))
+
+
+def test_gradients_of_the_numbers_are_there_for_who_asks():
+    torch.manual_seed(0)
+    network = TabularNetwork(3, [], lambda width: PLE(width, [1, 2]), n_linear=3).double()
+    nn.init.normal_(network.linear.weight)
+    numbers, codes = torch.randn(5, 3, dtype=torch.float64), torch.zeros(5, 0, dtype=torch.int64)
+    network(numbers, codes).sum().backward()
+    without = {name: p.grad.clone() for name, p in network.named_parameters()}
+    network.zero_grad()
+    assert torch.autograd.gradcheck(lambda x: network(x, codes), numbers.requires_grad_())
+    network(numbers, codes).sum().backward()
+    for name, parameter in network.named_parameters():
+        torch.testing.assert_close(parameter.grad, without[name])
