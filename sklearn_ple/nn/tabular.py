@@ -227,4 +227,7 @@ class TabularNetwork(nn.Module):
             features.append(embedded)
         if self.embedding is not None:
             features.append(self.embedding(codes))
-        return self.feature_dropout(torch.cat(features, dim=2))
+        if not self.training:
+            return self.feature_dropout(torch.cat(features, dim=2))
+        # Rows last in memory: in that order gradients come back from the layers that read them.
+        return self.feature_dropout(torch.cat([part.mT for part in features], dim=1)).mT
