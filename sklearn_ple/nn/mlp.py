@@ -8,6 +8,7 @@ from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from .dropout import MemberDropout
 
@@ -19,6 +20,9 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {
     "elu": nn.ELU,
     "tanh": nn.Tanh,
 }
+
+# Up to so many columns, a product's kernel may sum a row in an order that depends on its place.
+_FEW_COLUMNS = 16
 
 
 def _as_it_is(outputs: Tensor) -> Tensor:
@@ -105,7 +109,10 @@ class BatchedLinear(nn.Module):
             # Rows last in memory: what follows reads the outputs, apart by layer, without a copy.
             outputs = then(_product(weight, inputs.mT, self.bias, (-1, 1)))
             return outputs.view(n_layers, width, -1).mT
-        # A row's products in this order do not depend on how many rows there are.
+        # A row's products in this order do not depend on how many rows there are, nor those of
+        # few columns on its place if they sum over a multiple of four.
+        if self.in_features % 4 and weight.shape[1] <= _FEW_COLUMNS:
+            inputs, weight = (F.pad(part, (0, -self.in_features % 4)) for part in (inputs, weight))
         outputs = then(_product(inputs, weight.mT, self.bias, (1, -1)))
         if self.n_per_group == 1:
             return outputs

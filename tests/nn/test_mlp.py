@@ -160,3 +160,14 @@ def test_towers_heads_are_not_dropped_out():
     assert torch.equal(towers(inputs), towers(inputs))
     hidden = Towers(5, [1, 2], (8,), dropout=0.9)
     assert not torch.equal(hidden(inputs), hidden(inputs))
+
+
+@pytest.mark.parametrize("n_outputs", [1, 2, 5, 8, 10])
+@pytest.mark.parametrize("in_features", [5, 15, 27])
+def test_a_narrow_layer_evaluates_a_row_alike_in_any_place(in_features, n_outputs):
+    torch.manual_seed(0)
+    layer = BatchedLinear(2, 1, in_features, n_outputs).eval()
+    inputs = torch.randn(2, 32, in_features)
+    order = torch.randperm(32)
+    with torch.no_grad():
+        assert torch.equal(layer(inputs)[:, order], layer(inputs[:, order]))
