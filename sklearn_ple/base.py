@@ -24,12 +24,15 @@ from .predictions import Deviations
 from .predictor import Predictor
 from .tasks import Task, TaskLosses, TaskWeights
 from .training import (
+    HeldOut,
     MultiTaskNet,
+    OutOfFold,
     Plan,
     ProgressBar,
     TableRows,
     Validation,
     copies,
+    draw_folds,
     fit_task,
     make_net,
     product_dtype,
@@ -231,14 +234,16 @@ class MultiTaskEstimator(CallbackSupportMixin, Predictor, ABC):
         self, table: Table, encoded: Encoded, plan: Plan
     ) -> tuple[TableRows, TableRows, Validation | None]:
         """Return all rows, those to train on, and those set aside for validation, if any."""
-        train, valid = split_rows(len(table), plan.validation_fraction, self._rng)
         rows = TableRows(*encoded, dtype=self._torch_dtype)
+        if plan.n_left_out:
+            folds = draw_folds(len(table), self.n_members, plan.n_left_out, self._rng)
+            crossed = OutOfFold(rows, table.labels, table.weights, self._encoder.targets, folds)
+            return rows, crossed.rows, crossed
+        train, valid = split_rows(len(table), plan.validation_fraction, self._rng)
         if valid is None:
             return rows, rows.take(train), None
         labels = [column.take(valid) for column in table.labels]
-        held_out = Validation(
-            rows.take(valid), labels, table.weights[valid], self._encoder.targets
-        )
+        held_out = HeldOut(rows.take(valid), labels, table.weights[valid], self._encoder.targets)
         return rows, rows.take(train), held_out
 
     def _learn_deviations(self, net: MultiTaskNet, validation: Validation) -> Deviations | None:
@@ -247,8 +252,9 @@ class MultiTaskEstimator(CallbackSupportMixin, Predictor, ABC):
             return None
         weights = net.module_.mean.weights.cpu().double().numpy()
         deviations = Deviations(self._encoder.targets, weights)
-        members = net.member_outputs(validation.rows).numpy()
-        return deviations.learn(members, validation.labels, validation.weights)
+        rows, labels, own_weights, out_of_fold = validation.sample(net.module_.mean)
+        members = net.member_outputs(rows).numpy()
+        return deviations.learn(members, labels, own_weights, out_of_fold)
 
     def _refit(
         self,

@@ -18,6 +18,8 @@ _MOST_DROPPED = 0.9
 # A member whose loss is twice the best one's counts 2**-8 as much.
 _SELECTIVITY = 8
 _HUGE = 1e18
+# Between members that are compared, the logarithm of the loss differs by so much at most.
+_GREATEST_STEP = 3.0
 
 
 @dataclass(frozen=True)
@@ -149,3 +151,38 @@ class MemberMean(nn.Module):
         for task, other in self.dependent:
             shares[:, task] = shares[:, other]
         self.weights.copy_(shares / shares.sum(dim=0))
+
+
+def relative_losses(own: Tensor, before: Tensor) -> Tensor:
+    """Compute how large each member's loss is, from comparisons of neighbours on the same rows.
+
+    Members are in the order of all that they differ in, such as their dropout, so that the
+    logarithm of their loss is taken for a parabola over their numbers. Its slope and its bend are
+    those that fit the comparisons best.
+
+    Parameters
+    ----------
+    own : Tensor of shape (n_members, n_tasks)
+        The loss of each member on some rows.
+    before : Tensor of shape (n_members, n_tasks)
+        The loss of the member before, for the first one that of the last, on the same rows.
+
+    Returns
+    -------
+    Tensor of shape (n_members, n_tasks)
+        Losses up to a factor of each task.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn_ple.members import relative_losses
+    >>> losses = torch.tensor([[1.0], [2.0], [4.0], [8.0]])
+    >>> relative_losses(losses, losses.roll(1, dims=0)).squeeze(1)
+    tensor([1.0000, 2.0000, 4.0000, 8.0000])
+    """
+    steps = torch.where((own > 0) & (before > 0), own / before, 1.0).log()
+    steps = steps.nan_to_num(nan=0.0).clamp(-_GREATEST_STEP, _GREATEST_STEP)
+    numbers = torch.linspace(0, 1, len(own), dtype=own.dtype, device=own.device)
+    parabola = torch.stack([numbers, numbers**2], dim=1)
+    coefficients = torch.linalg.pinv(parabola - parabola.roll(1, dims=0)) @ steps
+    return (parabola @ coefficients).exp()

@@ -166,9 +166,9 @@ class TabularNetwork(nn.Module):
 
         Parameters
         ----------
-        numbers : Tensor of shape (n_rows, n_numbers)
-            The numeric features.
-        codes : Tensor of shape (n_rows, n_columns)
+        numbers : Tensor of shape (n_rows, n_numbers) or (n_members, n_rows, n_numbers)
+            The numeric features, of the same rows for all members or of each one's own.
+        codes : Tensor of shape (n_rows, n_columns) or (n_members, n_rows, n_columns)
             The category codes, of any integer type.
 
         Returns
@@ -215,6 +215,8 @@ class TabularNetwork(nn.Module):
         return torch.autocast(features.device.type, self.product_dtype)
 
     def _features(self, numbers: Tensor, codes: Tensor) -> Tensor:
+        if numbers.dim() == 3:
+            return self._features_of_own_rows(numbers, codes)
         features = [smooth_clip(numbers).expand(self.n_views, -1, -1)]
         if self.numeric_embedding is not None:
             embedded = self.numeric_embedding(numbers[:, : self.n_embedded])
@@ -234,3 +236,11 @@ class TabularNetwork(nn.Module):
             return self.feature_dropout(torch.cat(features, dim=2))
         # Rows last in memory: in that order gradients come back from the layers that read them.
         return self.feature_dropout(torch.cat([part.mT for part in features], dim=1)).mT
+
+    def _features_of_own_rows(self, numbers: Tensor, codes: Tensor) -> Tensor:
+        """Compute the features where each member reads rows of its own."""
+        n_members = len(numbers)
+        every = self._features(numbers.flatten(0, 1), codes.flatten(0, 1))
+        views = torch.arange(self.n_views, device=every.device)
+        owners = views // (self.n_views // n_members)
+        return every.unflatten(1, (n_members, -1))[views, owners]

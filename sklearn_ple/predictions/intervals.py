@@ -34,28 +34,42 @@ class Deviations:
         self.member_weights = member_weights
 
     def learn(
-        self, members: np.ndarray, labels: Sequence[Labels], weights: np.ndarray
+        self,
+        members: np.ndarray,
+        labels: Sequence[Labels],
+        weights: np.ndarray,
+        out_of_fold: np.ndarray | None = None,
     ) -> Deviations:
         """Learn the factors.
 
         Parameters
         ----------
         members : ndarray of shape (n_members, n_rows, sum of n_outputs)
-            The members' outputs on rows that they were not trained on.
+            The members' outputs on rows that none, or not all, were trained on.
         labels : sequence of Labels
             The rows' labels.
         weights : ndarray of shape (n_rows, n_tasks)
             The labels' weights.
+        out_of_fold : ndarray of int of shape (n_out, n_rows), optional
+            For each row the members that were not trained on it; by default none was.
         """
         tasks = self.targets.tasks
         self.factors = np.full(len(tasks), np.nan)
-        means, variances = self._moments(members)
+        means, variances = self._moments(members, self.member_weights)
+        n_variances = np.ones(len(tasks))
+        if out_of_fold is not None:
+            own = members[out_of_fold, np.arange(members.shape[1])]
+            means = self._moments(own, np.full((len(own), len(tasks)), 1 / len(own)))[0]
+            # The error of a mean of few members has more of their variance in it.
+            of_all = (self.member_weights**2).sum(axis=0)
+            n_variances += (1 / len(own) - of_all) / np.maximum(1 - of_all, 1e-9)
         for k, (task, column) in enumerate(zip(tasks, labels, strict=True)):
             if not task.has_classes and len(column.observed):
                 mean, variance, weight = (
                     part[column.mask] for part in (means[k], variances[k], weights[:, k])
                 )
-                lacking = np.average((column.observed - mean) ** 2 - variance, weights=weight)
+                squares = (column.observed - mean) ** 2
+                lacking = np.average(squares - n_variances[k] * variance, weights=weight)
                 typical = np.average(task.variance(mean), weights=weight)
                 self.factors[k] = max(lacking, 0.0) / typical
         return self
@@ -68,7 +82,7 @@ class Deviations:
         members : ndarray of shape (n_members, n_rows, sum of n_outputs)
             The members' outputs.
         """
-        means, variances = self._moments(members)
+        means, variances = self._moments(members, self.member_weights)
         numbers = zip(self.targets.tasks, means, variances, self.factors, strict=True)
         return [
             np.full(len(mean), np.nan)
@@ -77,8 +91,8 @@ class Deviations:
             for task, mean, variance, factor in numbers
         ]
 
-    def _moments(self, members: np.ndarray) -> np.ndarray:
-        """Compute the mean of the members' predicted numbers, and their variance around it.
+    def _moments(self, members: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        """Compute the mean of some members' predicted numbers, and their variance around it.
 
         Returns
         -------
@@ -91,7 +105,6 @@ class Deviations:
         for k, (task, own) in enumerate(zip(tasks, parts, strict=True)):
             if not task.has_classes:
                 predictions = np.stack([task.predict(outputs) for outputs in own])
-                weights = self.member_weights[:, k]
-                result[0, k] = weights @ predictions
-                result[1, k] = weights @ (predictions - result[0, k]) ** 2
+                result[0, k] = weights[:, k] @ predictions
+                result[1, k] = weights[:, k] @ (predictions - result[0, k]) ** 2
         return result

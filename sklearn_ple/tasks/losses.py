@@ -63,9 +63,11 @@ class TaskLosses:
         ----------
         outputs : Tensor of shape (n_members, n_rows, sum of n_outputs)
             The networks' outputs; without the first axis those of one.
-        targets, weights : Tensor of shape (n_rows, n_tasks)
-            The encoded labels, and their weights: zero where there is no label, and whatever
-            target stands there is not read.
+        targets : Tensor of shape (n_rows, n_tasks)
+            The encoded labels.
+        weights : Tensor of shape (n_rows, n_tasks) or (n_members, n_rows, n_tasks)
+            Their weights, the same for all networks or each one's own: zero where there is no
+            label, and whatever target stands there is not read.
 
         Returns
         -------
@@ -79,12 +81,15 @@ class TaskLosses:
         losses = []
         for task, positions, columns in self.groups:
             parts = outputs[..., columns].unflatten(-1, (-1, task.n_outputs))
-            parts = torch.where(labelled[:, positions].unsqueeze(-1), parts, 0.0)
+            parts = torch.where(labelled[..., positions].unsqueeze(-1), parts, 0.0)
             own = task.loss(parts, targets[..., positions])
             check_shape(task, "loss", own, parts.shape[:-1])
             losses.append(own)
-        mean_losses = torch.cat(losses, dim=-1).reshape(-1, *weights.shape).mean(dim=0)
-        return torch.stack([(weights * mean_losses).sum(dim=0), weights.sum(dim=0)])
+        every = torch.cat(losses, dim=-1)
+        if weights.dim() == 2:
+            every = every.reshape(-1, *weights.shape).mean(dim=0)
+        both = torch.stack([weights * every, weights.expand_as(every)])
+        return both.flatten(1, -2).sum(dim=1)
 
     @staticmethod
     def means(sums: Tensor) -> Tensor:

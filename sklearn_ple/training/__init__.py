@@ -7,18 +7,21 @@ from .fit_callbacks import fit_task
 from .net import MultiTaskNet, make_net
 from .plan import BY_ROWS, Plan
 from .schedule import LR_SCHEDULES, OPTIMIZERS, schedule
-from .validation import Validation
+from .validation import HeldOut, OutOfFold, Validation, draw_folds
 
 __all__ = [
     "BY_ROWS",
     "LR_SCHEDULES",
     "OPTIMIZERS",
+    "HeldOut",
     "MultiTaskNet",
+    "OutOfFold",
     "Plan",
     "ProgressBar",
     "TableRows",
     "Validation",
     "copies",
+    "draw_folds",
     "fit_task",
     "make_net",
     "place",

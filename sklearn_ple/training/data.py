@@ -12,6 +12,9 @@ from scipy import sparse
 from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
+# Arrays of labels, in the order of a batch.
+_LABELS = ("targets", "weights", "folds")
+
 
 class SparseNumbers:
     """A CSR matrix whose rows are selected like a tensor's; what comes out is dense.
@@ -81,12 +84,15 @@ class TableRows(Dataset):
         return len(self.arrays["codes"] if self._rows is None else self._rows)
 
     def __getitem__(self, rows: Tensor) -> tuple[dict[str, Tensor], tuple[Tensor, ...]]:
-        """Read a batch: the network's inputs, and (targets, weights)."""
+        """Read a batch: the network's inputs, and (targets, weights), or with folds a third."""
+        flat = rows.flatten()
         if self._rows is not None:
-            rows = self._rows.index_select(0, rows)
+            flat = self._rows.index_select(0, flat)
         # Of wide rows it takes a third of the time of square brackets.
-        parts = {name: array.index_select(0, rows) for name, array in self.arrays.items()}
-        labels = tuple(parts.pop(name) for name in ("targets", "weights") if name in parts)
+        parts = {name: array.index_select(0, flat) for name, array in self.arrays.items()}
+        if rows.dim() > 1:
+            parts = {name: part.unflatten(0, rows.shape) for name, part in parts.items()}
+        labels = tuple(parts.pop(name) for name in _LABELS if name in parts)
         return parts, labels
 
     def take(self, rows: np.ndarray) -> TableRows:
@@ -94,6 +100,12 @@ class TableRows(Dataset):
         view = copy.copy(self)
         numbers = torch.as_tensor(rows, device=self.device)
         view._rows = numbers if self._rows is None else self._rows[numbers]
+        return view
+
+    def with_folds(self, folds: np.ndarray) -> TableRows:
+        """Say for each row which member is not trained on it; a negative number for none."""
+        view = copy.copy(self)
+        view.arrays = self.arrays | {"folds": torch.as_tensor(folds, device=self.device)}
         return view
 
     @property
@@ -151,7 +163,7 @@ def free_memory(device: str) -> float:
 
 
 class BatchIndices(Sampler):
-    """Row numbers a batch at a time, shuffled by torch's random state or in order.
+    """Row numbers a batch at a time, as given or shuffled by torch's random state.
 
     Parameters
     ----------
@@ -159,24 +171,27 @@ class BatchIndices(Sampler):
         What is sampled; the row numbers lie on its device.
     batch_size : int
         Rows in a batch; the last one may have fewer.
-    shuffle : bool
-        Whether each pass has its own order.
+    indices : Tensor of shape (n_rows,) or (n_members, n_rows), optional
+        The row numbers, for all members or each one's own; by default those of all rows, each
+        pass in an order of its own.
     """
 
-    def __init__(self, rows: TableRows, batch_size: int, shuffle: bool):
+    def __init__(self, rows: TableRows, batch_size: int, indices: Tensor | None = None):
         self.rows = rows
-        self.batch_size = batch_size
-        self.shuffle = shuffle
+        self.indices = indices
+        # Where members read rows of their own, a batch has as many in all.
+        n_members = 1 if indices is None or indices.dim() == 1 else len(indices)
+        self.batch_size = max(batch_size // n_members, 1)
 
     def __iter__(self) -> Iterator[Tensor]:
         """Yield tensors of row numbers."""
-        n_rows = len(self.rows)
-        order = torch.randperm(n_rows) if self.shuffle else torch.arange(n_rows)
-        yield from order.to(self.rows.device).split(self.batch_size)
+        order = torch.randperm(len(self.rows)) if self.indices is None else self.indices
+        yield from order.to(self.rows.device).split(self.batch_size, dim=-1)
 
     def __len__(self) -> int:
         """Return the number of batches."""
-        return -(-len(self.rows) // self.batch_size)
+        n_rows = len(self.rows) if self.indices is None else self.indices.shape[-1]
+        return -(-n_rows // self.batch_size)
 
 
 class Batches:

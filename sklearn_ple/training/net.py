@@ -24,7 +24,7 @@ from .callbacks import KeepBestWeights, RecordEpoch
 from .data import Batches, BatchIndices, TableRows, place
 from .device import check_n_jobs, keep_freed_memory, suitable_threads
 from .schedule import OPTIMIZERS
-from .validation import Validation
+from .validation import Validation, without_left_out
 
 # Rows in a batch of prediction and validation, at least.
 _PREDICTION_BATCH = 1024
@@ -214,22 +214,24 @@ class MultiTaskNet(NeuralNet):
 
     def get_split_datasets(
         self, X: TableRows, y: Validation | None = None, **_: Any
-    ) -> tuple[TableRows, TableRows | None]:
+    ) -> tuple[TableRows, Validation | None]:
         """Take the two sets of rows as they are."""
-        return X, None if y is None else y.rows
+        return X, y
 
-    def get_iterator(self, dataset: TableRows, training: bool = False) -> Batches | DataLoader:
+    def get_iterator(self, dataset: Any, training: bool = False) -> Batches | DataLoader:
         """Load batches by index, as they are: nothing to collate."""
         options = self.get_params_for("iterator_train" if training else "iterator_valid")
+        if training:
+            rows, indices = dataset, None
+        else:
+            rows, indices = dataset.rows, dataset.indices()
         batch_size = self.batch_size if training else max(self.batch_size, _PREDICTION_BATCH)
-        indices = BatchIndices(dataset, options.pop("batch_size", batch_size), shuffle=training)
+        batches = BatchIndices(rows, options.pop("batch_size", batch_size), indices)
         if not options:
-            return Batches(indices)
+            return Batches(batches)
         # One of its own, or it would draw a seed from the network's random state.
         options = {"generator": torch.Generator()} | options
-        return DataLoader(
-            dataset, sampler=indices, batch_size=None, collate_fn=_identity, **options
-        )
+        return DataLoader(rows, sampler=batches, batch_size=None, collate_fn=_identity, **options)
 
     @property
     def evaluated_module(self) -> Any:
@@ -274,8 +276,10 @@ class MultiTaskNet(NeuralNet):
         # A callback may have evaluated the network.
         if not self.module_.training:
             self._set_training(True)
-        inputs, (targets, weights) = self._placed(batch)
+        inputs, (targets, weights, *folds) = self._placed(batch)
         outputs = self.module_.member_outputs(**inputs)
+        if folds:
+            weights = without_left_out(weights, folds[0], len(outputs))
         sums = self.losses.sums(outputs, targets, weights)
         self._sums.append(sums.detach())
         losses = self._weights * self.losses.means(sums)
@@ -302,26 +306,26 @@ class MultiTaskNet(NeuralNet):
 
     @torch.no_grad()
     def _validate(self, iterator: Any) -> Tensor:
-        """Weigh the members by their losses; score their mean, and return its sums."""
+        """Score the outputs on the rows of validation, and return the sums of their losses."""
         self._set_training(False)
         module, parts = self.evaluated_module, []
         for batch in iterator:
             self.notify("on_batch_begin", batch=batch, training=False)
             inputs, labels = to_tensor(batch, device=self.device)
-            parts.append((module.member_outputs(**inputs), *labels))
+            # In validation, which rows are whose is known.
+            parts.append((module.member_outputs(**inputs), *labels[:2]))
             self.notify("on_batch_end", batch=batch, training=False)
-        members, targets, weights = (torch.cat(part, dim=-2) for part in zip(*parts, strict=True))
-        losses = [self.losses.means(self.losses.sums(own, targets, weights)) for own in members]
-        module.mean.weigh(torch.stack(losses))
-        outputs = module.mean(members)
-        self._record_scores(outputs.cpu().numpy())
-        return self.losses.sums(outputs, targets, weights)
+        validation: Any = self._validation
+        members, *labels = (torch.cat(part, dim=-2) for part in zip(*parts, strict=True))
+        outputs, sums = validation.evaluate(module.mean, members, *labels, self.losses)
+        self._record_scores(validation, outputs.cpu().numpy())
+        return sums
 
-    def _record_scores(self, outputs: np.ndarray) -> None:
+    def _record_scores(self, validation: Validation, outputs: np.ndarray) -> None:
         """Record the tasks' scores on the rows of validation, and their mean."""
-        if self._validation is None or not np.isfinite(outputs).all():
+        if not np.isfinite(outputs).all():
             return
-        scores = self._validation.score(outputs)
+        scores = validation.score(outputs)
         self.history.record("valid_task_scores", scores)
         there = [score for score in scores if not np.isnan(score)]
         self.history.record("valid_score", float(np.mean(there)) if there else float("nan"))

@@ -7,10 +7,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-# Fewer rows than this leave too few for validation.
-_MIN_ROWS_TO_STOP_EARLY = 500
+# Of fewer rows than this, a tenth is too few for validation.
+_LEAST_ROWS_TO_SET_ASIDE = 500
+# With fewer rows than this, folds would be too small.
+_LEAST_ROWS_TO_CROSS = 100
 # More rows of validation than this do not improve the choice of when to stop.
 _ROWS_OF_VALIDATION = 3000
+# Each member leaves one of so many parts out: of larger parts it would lack too many rows.
+_PARTS = 12
+# If all members leave as many rows out, there are enough of them.
+_MOST_LEFT_OUT = 600
+# Fewer steps than this do not get far, however few rows there are.
+_LEAST_STEPS = 120
+# With fewer members, each would leave too many rows out for all rows to be validated.
+_LEAST_MEMBERS_TO_CROSS = 4
 # Up to this many rows, the validation rows are a large part and training anew takes little time.
 _MOST_ROWS_TO_REFIT = 30_000
 
@@ -34,6 +44,9 @@ class Plan:
         The highest rate of the schedule.
     validation_fraction : float or None
         Share of the rows that are set aside for validation; None for no validation.
+    n_left_out : int
+        Rows that each member leaves out, others than the others, to be validated on; 0 for no
+        such folds.
     refits : bool
         Whether to train anew on all rows, validation's included.
     n_bins : int
@@ -45,6 +58,7 @@ class Plan:
     patience: int
     learning_rate: float
     validation_fraction: float | None
+    n_left_out: int
     refits: bool
     n_bins: int
 
@@ -66,44 +80,55 @@ class Plan:
             # Without any row, the encoder raises the error later.
             return rule(max(n_rows, 1)) if isinstance(value, str) else value
 
+        max_epochs = resolve("max_epochs", BY_ROWS["max_epochs"])
         batch_size = resolve("batch_size", BY_ROWS["batch_size"])
-        stops_early = resolve("early_stopping", lambda n: n >= _MIN_ROWS_TO_STOP_EARLY)
         fraction = resolve("validation_fraction", lambda n: min(0.1, _ROWS_OF_VALIDATION / n))
+        n_left_out = min(n_rows // max(estimator.n_members, _PARTS), _MOST_LEFT_OUT)
+        crosses = (
+            isinstance(estimator.validation_fraction, str)
+            and estimator.n_members >= _LEAST_MEMBERS_TO_CROSS
+            # A fold is half of what a member leaves out.
+            and n_left_out >= 2
+        )
+        least = _LEAST_ROWS_TO_CROSS if crosses else _LEAST_ROWS_TO_SET_ASIDE
+        stops_early = resolve("early_stopping", lambda n: n >= least)
+        crosses = crosses and stops_early
         return cls(
             batch_size=batch_size,
-            max_epochs=resolve("max_epochs", BY_ROWS["max_epochs"]),
-            patience=resolve("n_iter_no_change", BY_ROWS["n_iter_no_change"]),
+            max_epochs=max_epochs,
+            patience=resolve("n_iter_no_change", lambda _: default_patience(max_epochs)),
             learning_rate=resolve("learning_rate", lambda _: default_learning_rate(batch_size)),
             validation_fraction=fraction if stops_early else None,
+            n_left_out=n_left_out if crosses else 0,
             # Callbacks may count on rows of validation.
             refits=resolve(
-                "refit", lambda n: n <= _MOST_ROWS_TO_REFIT and not estimator.callbacks
+                "refit",
+                lambda n: n <= _MOST_ROWS_TO_REFIT and not estimator.callbacks and not crosses,
             ),
             n_bins=resolve("n_bins", default_n_bins),
         )
 
 
 def default_batch_size(n_rows: int) -> int:
-    """Rows in a step: a power of two near twice their root, from 64 to 2048."""
-    return 2 ** round(math.log2(min(max(2 * n_rows**0.5, 64), 2048)))
+    """Rows in a step: a power of two near three times their root, from 64 to 2048."""
+    return 2 ** round(math.log2(min(max(3 * n_rows**0.5, 64), 2048)))
 
 
 def default_learning_rate(batch_size: int) -> float:
-    """Learning rate that falls with the root of the batch's size, from 3e-3 for 512 rows."""
-    return 3e-3 * (batch_size / 512) ** 0.5
+    """Learning rate that falls with the root of the batch's size, from 6e-3 for 512 rows on."""
+    return 6e-3 * min(batch_size / 512, 1) ** 0.5
 
 
 def default_epochs(n_rows: int) -> int:
-    """Epochs at most: 12 of 50,000 rows, and as their root grows fewer, from 30 to 4."""
-    return round(min(max(12 * (50_000 / n_rows) ** 0.5, 4), 30))
+    """Epochs at most: 25, fewer of more than 10,000 rows, and more where 25 make few steps."""
+    n_batches = -(-n_rows // default_batch_size(n_rows))
+    few_steps = math.ceil(_LEAST_STEPS / n_batches)
+    return max(round(min(max(25 * (10_000 / n_rows) ** 0.5, 4), 25)), few_steps)
 
 
-def default_patience(n_rows: int) -> int:
-    """Epochs without an improvement before training ends: 16 for small tables, 3 for large ones.
-
-    The more steps an epoch has, the less its validation depends on chance.
-    """
-    return round(min(max(10 * (10_000 / n_rows) ** 0.3, 3), 16))
+def default_patience(max_epochs: int) -> int:
+    """Epochs without an improvement before training ends: a fifth of all, but 3 at least."""
+    return max(round(max_epochs / 5), 3)
 
 
 def default_n_bins(n_rows: int) -> int:
@@ -115,5 +140,5 @@ def default_n_bins(n_rows: int) -> int:
 BY_ROWS: dict[str, Callable[[int], int]] = {
     "batch_size": default_batch_size,
     "max_epochs": default_epochs,
-    "n_iter_no_change": default_patience,
+    "n_iter_no_change": lambda n_rows: default_patience(default_epochs(n_rows)),
 }

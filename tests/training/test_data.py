@@ -40,7 +40,7 @@ def test_taken_rows_are_those_rows_of_the_same_arrays(container):
     assert_array_equal(weights, [[5], [10]])
     assert_array_equal(taken.take(np.array([2]))[torch.tensor([0])][0]["codes"], [[4, 5]])
     assert taken.arrays is rows.arrays
-    order = torch.cat(list(BatchIndices(taken, batch_size=3, shuffle=True)))
+    order = torch.cat(list(BatchIndices(taken, batch_size=3)))
     assert sorted(order.tolist()) == [0, 1, 2, 3]
 
 
@@ -67,10 +67,22 @@ def test_rows_that_share_arrays_move_together(monkeypatch):
     assert rows.take(np.arange(2))._rows.device.type == "meta"
 
 
+@pytest.mark.parametrize("container", [np.asarray, sparse.csr_matrix])
+def test_members_rows_of_their_own_come_side_by_side(container):
+    rows, numbers = make_rows(container=container)
+    order = torch.arange(10).view(2, 5)
+    batches = list(BatchIndices(rows, 4, order))
+    assert_array_equal(torch.cat(batches, dim=1), order)
+    assert [batch.shape for batch in batches] == [(2, 2), (2, 2), (2, 1)]
+    inputs, (targets, _) = rows[batches[1]]
+    assert_array_equal(inputs["numbers"], numbers[batches[1].numpy()])
+    assert targets.shape == (2, 2, 1)
+
+
 @pytest.mark.parametrize("shuffle", [False, True])
 def test_every_row_comes_once_a_pass(shuffle):
     rows, _ = make_rows(n=10)
-    indices = BatchIndices(rows, batch_size=4, shuffle=shuffle)
+    indices = BatchIndices(rows, 4, None if shuffle else torch.arange(10))
     torch.manual_seed(0)
     passes = [torch.cat(list(indices)).tolist() for _ in range(2)]
     assert len(indices) == 3 and [len(batch) for batch in indices] == [4, 4, 2]

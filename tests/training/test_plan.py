@@ -20,25 +20,51 @@ def test_automatic_sizes_grow_and_fall_with_the_rows(n_rows):
     assert 16 <= plan(n_rows).n_bins <= plan(n_rows * 4).n_bins <= 256
 
 
-def test_validation_begins_at_500_rows_with_a_tenth_and_grows_to_3000_rows():
-    assert plan(499).validation_fraction is None
-    assert plan(500).validation_fraction == 0.1
-    assert plan(100_000).validation_fraction * 100_000 == pytest.approx(3000)
-    assert plan(499, early_stopping=True).validation_fraction == 0.1
-    assert plan(500, early_stopping=False).validation_fraction is None
-    assert plan(499, early_stopping=True, validation_fraction=0.3).validation_fraction == 0.3
+def test_rows_are_set_aside_from_500_rows_on_a_tenth_of_them_and_3000_at_most():
+    assert plan(499, n_members=1).validation_fraction is None
+    assert plan(500, n_members=1).validation_fraction == 0.1
+    assert plan(100_000, n_members=1).validation_fraction * 100_000 == pytest.approx(3000)
+    assert plan(499, n_members=1, early_stopping=True).validation_fraction == 0.1
+    assert plan(500, n_members=1, early_stopping=False).validation_fraction is None
+    assert plan(99, early_stopping=True, validation_fraction=0.3).validation_fraction == 0.3
 
 
-def test_large_tables_are_not_learnt_twice():
-    assert plan(30_000).refits and not plan(30_001).refits
-    assert plan(30_001, refit=True).refits and not plan(30_000, refit=False).refits
+def test_members_leave_a_twelfth_of_the_rows_out_and_600_at_most():
+    assert plan(99).n_left_out == 0
+    assert plan(99, early_stopping=True).n_left_out == 8
+    assert plan(1200).n_left_out == 100
+    assert plan(100_000).n_left_out == 600
+    assert plan(1200, n_members=30).n_left_out == 40
+
+
+@pytest.mark.parametrize(
+    "params",
+    [{"n_members": 3}, {"validation_fraction": 0.1}, {"early_stopping": False}],
+)
+def test_no_members_leave_rows_out_where_rows_are_set_aside_for_all(params):
+    assert plan(1200, **params).n_left_out == 0
+    # Too few rows for two folds each.
+    assert plan(12, early_stopping=True).n_left_out == 0
+
+
+def test_large_tables_and_members_that_leave_rows_out_are_not_trained_twice():
+    assert plan(30_000, n_members=1).refits and not plan(30_001, n_members=1).refits
+    assert not plan(30_000).refits
+    assert plan(30_001, refit=True).refits and not plan(1000, n_members=1, refit=False).refits
     # Callbacks may count on rows of validation.
-    assert not plan(30_000, callbacks=[object()]).refits
+    assert not plan(30_000, n_members=1, callbacks=[object()]).refits
+
+
+def test_few_rows_are_passed_over_more_often():
+    for n_rows in (20, 100, 300):
+        settled = plan(n_rows)
+        assert settled.max_epochs * -(-n_rows // settled.batch_size) >= 120
 
 
 def test_the_learning_rate_follows_the_size_of_the_batch():
-    assert plan(100, batch_size=512).learning_rate == pytest.approx(3e-3)
-    assert plan(100, batch_size=128).learning_rate == pytest.approx(1.5e-3)
+    assert plan(100, batch_size=512).learning_rate == pytest.approx(6e-3)
+    assert plan(100, batch_size=128).learning_rate == pytest.approx(3e-3)
+    assert plan(100, batch_size=2048).learning_rate == pytest.approx(6e-3)
     assert plan(100, batch_size=128, learning_rate=0.1).learning_rate == 0.1
 
 
@@ -46,5 +72,5 @@ def test_net_params_take_precedence():
     params = {"batch_size": 128, "max_epochs": 7}
     settled = plan(100, batch_size=3, max_epochs=1, net_params=params)
     assert (settled.batch_size, settled.max_epochs) == (128, 7)
-    assert settled.learning_rate == pytest.approx(1.5e-3)
+    assert settled.learning_rate == pytest.approx(3e-3)
     assert plan(100, net_params={"lr": 0.2}).learning_rate == 0.2
