@@ -1,7 +1,9 @@
-"""The data sets of accuracy.py: raw frames, as they come, and how their tasks are scored."""
+"""The data sets of the benchmarks: raw frames, as they come, and how their tasks are scored."""
 
+import gzip
 import os
 import tempfile
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
@@ -9,8 +11,10 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 from common import census
+from scipy.io import arff
 from sklearn.datasets import get_data_home, make_friedman1
 from sklearn.metrics import r2_score, roc_auc_score
+from sklearn.model_selection import train_test_split
 
 CACHE = Path(tempfile.gettempdir()) / "sklearn-ple-benchmarks"
 METRICS = {"binary": "AUC", "multiclass": "mean one-vs-rest AUC", "regression": "R²"}
@@ -168,3 +172,42 @@ DATA_SETS = {
     "census": census_income,
     "census_no_education": census_income_without_education,
 }
+
+
+def mulan(name, n_tasks):
+    """One of Mulan's sets of regressions, whose last columns are the targets."""
+    with gzip.open(raw(f"mulan/{name}.arff.gz"), "rt") as file:
+        table = pd.DataFrame(arff.loadarff(file)[0])
+    # Some models refuse quotes, brackets and the like in names.
+    table.columns = table.columns.str.replace(r"\W+", "_", regex=True).str.strip("_")
+    X, y = table.iloc[:, :-n_tasks], table.iloc[:, -n_tasks:]
+    return split(X, y, dict.fromkeys(y, "regression"), n_train=int(0.7 * len(X)))
+
+
+MULAN_SETS = {
+    name: partial(mulan, name, n_tasks)
+    for name, n_tasks in {
+        "scpf": 3,
+        "atp7d": 6,
+        "oes10": 16,
+        "edm": 2,
+        "slump": 3,
+        "andro": 6,
+    }.items()
+}
+#: Sets whose rows are in the order of time: what is held out follows what is fitted.
+CHRONOLOGICAL = {"rf1"}
+
+
+def without_test_rows(name, seed):
+    """Split the training part of a set once more: its "test" rows are for choosing by."""
+    data = (DATA_SETS | MULAN_SETS)[name]()
+    chronological = name in CHRONOLOGICAL
+    parts = train_test_split(
+        data.X_train,
+        data.y_train,
+        test_size=0.25,
+        shuffle=not chronological,
+        random_state=None if chronological else seed,
+    )
+    return DataSet(*parts, data.kinds)
