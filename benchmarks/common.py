@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import platform
 import subprocess
 import sys
@@ -36,21 +37,22 @@ def parser_of(description, n_seeds):
     return parser
 
 
-def git(*arguments):
-    """Return what git prints in the project's folder."""
-    command = ["git", "-C", ROOT, *arguments]
+def git(root, *arguments):
+    """Return what git prints in a folder."""
+    command = ["git", "-C", root, *arguments]
     return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
 
 
-def commit():
-    """Return the commit of the project's checkout, with a mark if its code differs from it."""
+def commit(root=None):
+    """Return the commit of a checkout, the project's, with a mark if its code differs from it."""
+    root = Path(root or ROOT)
     # Elsewhere git would look for a checkout in the folders above.
-    if not (ROOT / ".git").exists():
+    if not (root / ".git").exists():
         return UNKNOWN
     try:
-        head = git("rev-parse", "--short", "HEAD").strip()
+        head = git(root, "rev-parse", "--short", "HEAD").strip()
         code = ("sklearn_ple", "benchmarks", ":!benchmarks/results")
-        changed = git("diff", "--name-only", "HEAD", "--", *code)
+        changed = git(root, "diff", "--name-only", "HEAD", "--", *code)
     except (OSError, subprocess.CalledProcessError):
         return UNKNOWN
     return head + ("+changes" if changed else "")
@@ -103,10 +105,13 @@ def kept(name):
     return [{"commit": f"{record['commit']} or before"} | row for row in record["results"]]
 
 
-def in_own_process(script, *arguments):
-    """Run a script; parse the last line that it prints as JSON."""
+def in_own_process(script, *arguments, environment=None):
+    """Run a script, with other environment variables too; parse its last line as JSON."""
     command = [sys.executable, script, *map(str, arguments)]
-    printed = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+    environment = os.environ | (environment or {})
+    printed = subprocess.run(
+        command, check=True, stdout=subprocess.PIPE, text=True, env=environment
+    ).stdout
     return json.loads(printed.splitlines()[-1])
 
 
