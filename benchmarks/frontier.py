@@ -54,9 +54,11 @@ def warm_up(fit):
 
 
 def measure(name, model, seed, rows):
-    """Fit and score once, on one thread."""
+    """Fit and score once, on one thread; None where the model is not for such tasks."""
     torch.set_num_threads(1)
     data = SETS[name]() if rows == "test" else without_test_rows(name, seed)
+    if not applies(model, data.kinds):
+        return None
     with threadpool_limits(1):
         warm_up(MODELS[model])
         row = evaluate(MODELS[model], data, seed)
@@ -71,7 +73,8 @@ def measure_apart(run, before):
     if model != BEFORE:
         return in_own_process(__file__, "--one", *run)
     paths = {"PYTHONPATH": os.path.abspath(before)}
-    return {"commit": commit(before)} | in_own_process(__file__, "--one", *run, environment=paths)
+    row = in_own_process(__file__, "--one", *run, environment=paths)
+    return {"commit": commit(before)} | row
 
 
 def keep(row):
@@ -107,13 +110,13 @@ def main():
     ]
     bar = tqdm(runs)
     for run in bar:
-        name, model, seed, _ = run
-        bar.set_description(f"{name}, {model}, {seed}")
+        bar.set_description(", ".join(map(str, run)))
         try:
             row = measure_apart(run, options.before)
         except subprocess.CalledProcessError as error:
             bar.write(f"{run} ended with {error.returncode}")
-        else:
+            continue
+        if row:
             keep(dict(zip(KEY, run, strict=True)) | row)
             bar.write(f"{run} {row['score']:.4f} {row['fit_cpu_seconds']:.4g} s")
 

@@ -63,3 +63,13 @@ def test_kept_rows_keep_their_commits(common, monkeypatch):
 def test_commit_is_unknown_outside_a_checkout(common, tmp_path, monkeypatch):
     monkeypatch.setattr(common, "ROOT", tmp_path)
     assert common.commit() == "unknown"
+    assert common.commit(tmp_path) == "unknown"
+
+
+def test_a_script_is_run_with_other_environment_variables(common, tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text("import json, os, sys\nprint('...')\n")
+    with script.open("a") as file:
+        file.write("print(json.dumps([os.environ['ONE'], 'PATH' in os.environ, *sys.argv[1:]]))")
+    printed = common.in_own_process(script, 2, environment={"ONE": "1"})
+    assert printed == ["1", True, "2"]
