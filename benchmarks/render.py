@@ -6,6 +6,8 @@ import numpy as np
 import pandas as pd
 import texts
 from common import RESULTS
+from frontier import BESIDE, MODELS, N_MEMBERS
+from pictures import draw_frontier, draw_growth
 from ranks import draw, mean_ranks
 
 PAGE = RESULTS.parents[1] / "docs" / "benchmarks.rst"
@@ -91,25 +93,78 @@ def ablation():
     return text + versions(record)
 
 
-def scaling():
-    record = load("scaling")
+def frontier():
+    record = load("frontier")
     runs = pd.DataFrame(record["results"])
-    groups = runs.groupby(["rows", "model"], sort=False)
-    mean, deviation = groups["mean_score"].mean(), groups["mean_score"].std()
+    kind = "test" if "test" in set(runs["rows"]) else "validation"
+    runs = runs[runs["rows"] == kind].rename(columns={"fit_cpu_seconds": "seconds"})
+    means = runs.groupby(["data", "model"], sort=False)[["score", "seconds"]].mean()
+    titles = {
+        name: (
+            title,
+            "{:,} × {}, {} tasks".format(*one[["n_rows", "n_columns", "n_tasks"]].iloc[0]),
+        )
+        for name, (title, *_) in (texts.DATA_SETS | texts.MULAN_SETS).items()
+        if len(one := runs[runs["data"] == name])
+    }
+    pictures = []
+    for suffix, sets in (("", texts.DATA_SETS), ("_small", texts.MULAN_SETS)):
+        path = PICTURE.with_name(f"frontier{suffix}.png")
+        shown = runs[runs["data"].isin(sets)]
+        some = {name: title for name, title in titles.items() if name in sets}
+        draw_frontier(means, some, N_MEMBERS, path, ranks=frontier_ranks(shown))
+        pictures.append(path.name)
+    cells = means.apply(lambda row: f"{row['score']:.3f}, {row['seconds']:.3g} s", axis=1)
+    models = [name for name in MODELS if name in set(runs["model"])]
+    rows = cells.unstack("model").loc[list(titles), models].fillna("")
+    rows.index = pd.Index([title for title, _ in titles.values()], name="set")
+    text = texts.FRONTIER.format(rows=texts.ROWS[kind], pictures=pictures)
+    return text + table(rows) + versions(record)
+
+
+def frontier_ranks(runs):
+    """Rank every model among those of other libraries that ran on all sets, and our defaults.
+
+    Others of ours take the place of the defaults. Costs are relative to LightGBM's, geometric
+    means over the sets.
+    """
+    scores = {
+        name: pd.DataFrame(run["scores"].tolist()).groupby(run["model"].to_numpy()).mean()
+        for name, run in runs.groupby("data", sort=False)
+    }
+    scores = pd.concat(scores, axis=1, names=["data", "task"])
+    seconds = np.log(runs.groupby(["model", "data"])["seconds"].mean().unstack())
+    costs = np.exp((seconds - seconds.loc[BESIDE[0]]).mean(axis=1))
+    field = [name for name in BESIDE if name in scores.dropna().index]
+    default = [next(name for name in N_MEMBERS if name in scores.index)]
+    ranks = {}
+    for name in scores.index:
+        among = [*field, *default] if name in BESIDE else [*field, name]
+        summary, _ = mean_ranks(scores.loc[list(dict.fromkeys([*among, name]))])
+        ranks[name] = summary.loc[name, "by data set"]
+    return pd.DataFrame({"rank": ranks, "cost": costs})
+
+
+def growth():
+    record = load("growth")
+    runs = pd.DataFrame(record["results"]).rename(columns={"fit_cpu_seconds": "seconds"})
+    columns = ["seconds", "score", "extra_mb"]
+    means = runs.groupby(["axis", "size", "model"], sort=False)[columns].mean().reset_index()
+    slopes = {
+        key: np.polyfit(np.log(line["size"]), np.log(line["seconds"]), 1)[0]
+        for key, line in means.groupby(["axis", "model"])
+    }
+    draw_growth(means, texts.GROWTH_AXES, slopes, PICTURE.with_name("growth.png"))
+    by_rows = means[means["axis"] == "rows"]
     shown = pd.DataFrame(
         {
-            "model": mean.index.get_level_values("model"),
-            "mean score": [
-                f"{m:.3f}" if np.isnan(s) else f"{m:.3f} ± {s:.3f}"
-                for m, s in zip(mean, deviation, strict=True)
-            ],
-            "fit, s": groups["fit_cpu_seconds"].mean().map("{:.3g}".format).to_numpy(),
-            "X, MB": groups["X_mb"].mean().map("{:.3g}".format).to_numpy(),
-            "extra, MB": groups["extra_mb"].mean().map("{:.0f}".format).to_numpy(),
-        },
-        index=pd.Index([f"{n:,}" for n, _ in mean.index], name="rows"),
-    )
-    text = texts.SCALING.format(seeds=runs["seed"].nunique())
+            "model": by_rows["model"],
+            "mean score": by_rows["score"].map("{:.3f}".format),
+            "fit, s": by_rows["seconds"].map("{:.3g}".format),
+            "extra, MB": by_rows["extra_mb"].map("{:.0f}".format),
+        }
+    ).set_index(pd.Index(by_rows["size"].map("{:,}".format), name="rows"))
+    text = texts.GROWTH.format(seeds=runs["seed"].nunique())
     return text + table(shown) + versions(record)
 
 
@@ -220,13 +275,15 @@ def one_data_set(runs, scores, order, n_digits):
 
 if __name__ == "__main__":
     sections = (
+        frontier,
         accuracy,
         ablation,
-        scaling,
+        growth,
         memory,
         speed,
         grid_search,
         calibration,
         coverage,
     )
-    PAGE.write_text(texts.HEAD + "".join(section() for section in sections))
+    there = [section for section in sections if (RESULTS / f"{section.__name__}.json").exists()]
+    PAGE.write_text(texts.HEAD + "".join(section() for section in there))

@@ -6,9 +6,9 @@ HEAD = """Benchmarks
 What was measured, by the scripts in ``benchmarks/``, on one thread. Seconds are to be compared
 within a table, and all but those of the accuracy come from one run. Results lie beside the scripts
 as JSON; ``python benchmarks/render.py`` makes this page. PLE's accuracy and the table of memory
-are those of its present defaults; the ablation and the table by rows are older than the start of
-the linear path from ridge regression, the others than the linear path as a whole, the clipping of
-numbers and members that differ in steps.
+are those of its present defaults; the ablation is older than the start of the linear path from
+ridge regression, the others than the linear path as a whole, the clipping of numbers and members
+that differ in steps.
 """
 SPEED = """
 Speed of training
@@ -176,15 +176,68 @@ are, in standard deviations of the labels: between the .05 and .95 quantiles of 
 "quantile", and 1.645 standard deviations of ``return_std`` to both sides; means over {tasks} tasks
 of {n} seed(s), with the least and the greatest.
 """
-SCALING = """
-From 500 rows on
-----------------
+GROWTH = """
+Growth
+------
 
-The defaults on the synthetic mixed tasks, by ``benchmarks/scaling.py``: as many training rows as
-told, 20,000 test rows; mean score over the four tasks with its standard deviation over {seeds}
-seeds (where none is told, of one), CPU seconds of the fit, and what it takes in memory at its peak
-beyond X, y and what was imported. LightGBM fits a model for each task, one after the other.
+How the CPU seconds of a fit grow with the rows, columns, tasks, experts and members, on generated
+tasks, numbers and classes in turn, by ``benchmarks/growth.py``: one of these at a time, the others
+being 10,000 rows, 30 columns, 3 tasks and our defaults. Slopes are those of straight lines through
+all points of a panel, in logarithms of both.
+
+.. image:: images/growth.png
+   :alt: CPU seconds against rows, columns, tasks, experts and members, a panel each
+
+With the rows, the score on 10,000 test rows changes too, mean over the tasks, and what the fit
+takes in memory at its peak beyond X, y and what was imported. Means of {seeds} seed(s); LightGBM
+fits a model for each task, one after the other.
 """
+GROWTH_AXES = {
+    "rows": "30 columns, 3 tasks",
+    "columns": "10,000 rows, 3 tasks",
+    "tasks": "10,000 rows, 30 columns",
+    "experts": "a task's own, and as many shared",
+    "members": "10,000 rows, 30 columns, 3 tasks",
+}
+FRONTIER = """
+Score and cost
+--------------
+
+What a score costs, in CPU seconds of a fit on one thread, by ``benchmarks/frontier.py``: the
+defaults with 8, 4, 2 and 1 members, the defaults before them, boosting and RealMLP, as in the
+tables of accuracy below. Every fit has a process of its own; imports do not count.{rows}
+
+.. image:: images/{pictures[0]}
+   :alt: Mean ranks, and the scores on every set, against CPU seconds
+
+Ranks are those of the scores, averaged over a set's tasks and then over the sets: of each model
+among LightGBM, CatBoost, HistGradientBoosting, XGBoost and itself, and of these four among each
+other and our defaults. Costs are geometric means over the sets.
+
+Six small, wide or heavy-tailed sets of regressions, of Mulan's collection [1]_:
+
+.. image:: images/{pictures[1]}
+   :alt: The same on six sets of regressions
+
+.. [1] E. Spyromitros-Xioufis et al., "Multi-target regression via input space expansion: treating
+   targets as inputs", Machine Learning 104, 2016.
+
+Mean score and CPU seconds:
+"""
+ROWS = {
+    "validation": """
+Scores are those of validation rows: a quarter of the training rows,
+other ones for every seed, of River flow the last in time.""",
+    "test": "\nScores are those of the test rows.",
+}
+MULAN_SETS = {
+    "scpf": ("Complaints to cities",),
+    "atp7d": ("Air fares",),
+    "oes10": ("Employment",),
+    "edm": ("Spark erosion",),
+    "slump": ("Concrete",),
+    "andro": ("Water quality",),
+}
 DATA_SETS = {
     "nhefs": (
         "NHEFS",

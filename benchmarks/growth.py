@@ -1,0 +1,101 @@
+"""How the CPU seconds of a fit grow with rows, columns, tasks, experts and members.
+
+One of these at a time, on generated tasks, numbers and classes in turn; the others are those of
+BASE or our defaults. LightGBM, a model for each task, is beside where it has the like. Every fit
+has a process and a thread of its own, and scores 10,000 test rows. Peaks of memory are of fit
+alone, over what is held when X and y are made.
+
+What is in results/growth.json is not run again without --again.
+"""
+
+import argparse
+import json
+from functools import partial
+
+import numpy as np
+import torch
+from accuracy import evaluate
+from common import in_own_process, kept, parser_of, save
+from data_sets import split
+from frontier import warm_up
+from memory import Peak
+from peers import PEERS, ple
+from threadpoolctl import threadpool_limits
+from tqdm import tqdm
+
+BASE = {"rows": 10_000, "columns": 30, "tasks": 3}
+AXES = {
+    "rows": (1_000, 3_000, 10_000, 30_000, 100_000, 300_000),
+    "columns": (5, 10, 30, 100, 300),
+    "tasks": (1, 2, 4, 8, 16, 30),
+    "experts": (1, 2, 4, 8, 16),
+    "members": (1, 2, 4, 8, 16),
+}
+OURS, BESIDE = "PLE", "LightGBM, early stopping"
+N_TEST = 10_000
+KEY = ("axis", "size", "model", "seed")
+
+
+def make(rows, columns, tasks, seed):
+    from sklearn_ple.datasets import make_multitask
+
+    kinds = (["regression", "binary"] * tasks)[:tasks]
+    X, y = make_multitask(
+        rows + N_TEST, columns, n_tasks=tasks, task_types=kinds, as_frame=True, random_state=seed
+    )
+    return split(X, y, dict(zip(y, kinds, strict=True)), n_train=rows)
+
+
+def setting_of(axis, size):
+    if axis == "experts":
+        return {"n_specific_experts": size, "n_shared_experts": size}
+    return {"n_members": size} if axis == "members" else {}
+
+
+def measure(axis, size, model, seed):
+    """Fit and score once, on one thread."""
+    torch.set_num_threads(1)
+    data = make(**BASE | ({axis: size} if axis in BASE else {}), seed=seed)
+    fit = partial(ple, **setting_of(axis, size)) if model == OURS else PEERS[model]
+    peak = Peak()
+
+    def watched(*args):
+        with peak:
+            return fit(*args)
+
+    with threadpool_limits(1):
+        warm_up(fit)
+        row = evaluate(watched, data, seed)
+    row["score"] = float(np.mean(list(row.pop("scores").values())))
+    return row | {"extra_mb": round(peak.rise_bytes / 1e6, 1)}
+
+
+def main():
+    parser = parser_of(__doc__, n_seeds=1)
+    parser.add_argument("--axes", nargs="+", choices=AXES, default=list(AXES))
+    parser.add_argument("--models", nargs="+", choices=(OURS, BESIDE), default=(OURS, BESIDE))
+    parser.add_argument("--again", action="store_true", help="replace what is there")
+    parser.add_argument("--one", nargs=4, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.one:
+        axis, size, model, seed = options.one
+        print(json.dumps(measure(axis, int(size), model, int(seed))))
+        return
+    there = set() if options.again else {tuple(row[k] for k in KEY) for row in kept("growth")}
+    runs = [
+        (axis, size, model, seed)
+        for axis in options.axes
+        for size in AXES[axis]
+        for model in options.models
+        for seed in range(options.seeds)
+        if model == OURS or axis in BASE
+    ]
+    for run in (bar := tqdm([run for run in runs if run not in there])):
+        bar.set_description(" ".join(map(str, run)))
+        row = dict(zip(KEY, run, strict=True)) | in_own_process(__file__, "--one", *run)
+        others = [old for old in kept("growth") if any(old[k] != row[k] for k in KEY)]
+        save("growth", sorted([*others, row], key=lambda row: (row["axis"], row["size"])))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,284 @@
+"""The pictures of frontier.py and growth.py."""
+
+from itertools import pairwise
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
+
+#: Colours of Okabe and Ito, which all eyes tell apart; every model has a shape of its own too.
+BLUE, SKY, ORANGE, RED = "#0072B2", "#56B4E9", "#D08C00", "#D55E00"
+GREEN, PINK, GREY = "#009E73", "#B5588F", "#4D4D4D"
+STYLES = {
+    "PLE, defaults before": ("PLE before", "o", SKY),
+    "LightGBM, early stopping": ("LightGBM", "s", ORANGE),
+    "CatBoost": ("CatBoost", "D", RED),
+    "CatBoost MultiRMSEWithMissingValues": ("CatBoost, multi", "d", RED),
+    "HistGradientBoosting": ("HistGB", "^", GREEN),
+    "XGBoost": ("XGBoost", "v", PINK),
+    "RealMLP": ("RealMLP", "X", GREY),
+}
+NOTE = """Up is better, left is cheaper.
+
+Scores are means over a set's tasks:
+AUC of classes, R² of numbers, on rows
+that were not trained on. Seconds are
+of CPU time on one thread, all tasks
+together.
+
+↓ lies lower than it is drawn."""
+GROWTH_NOTE = """CPU seconds of a fit, one thread.
+
+A slope of 1: twice the size takes twice
+the time. One of 0.5: 1.4 times.
+
+LightGBM stops early and fits a model
+for each task, one after the other."""
+GROWTH = {
+    "PLE": ("PLE", "o", BLUE),
+    "LightGBM, early stopping": ("LightGBM", "s", ORANGE),
+}
+STYLE = {
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": "0.6",
+    "axes.grid": True,
+    "grid.color": "0.92",
+    "axes.axisbelow": True,
+    "xtick.color": "0.35",
+    "ytick.color": "0.35",
+    "xtick.labelsize": 8,
+    "ytick.labelsize": 8,
+    "xtick.minor.size": 0,
+    "axes.titlelocation": "left",
+}
+EDGE = {"markeredgecolor": "white", "markeredgewidth": 0.8}
+
+
+#: Where a text may stand: its distance from a point, and the direction.
+PLACES = [
+    (distance, np.cos(angle), np.sin(angle))
+    for distance in (6, 9, 13, 18)
+    for angle in np.radians([0, 180, 90, 270, 35, 145, 215, 325, 65, 115, 245, 295])
+]
+
+
+class Labels:
+    """Texts beside points, each where it covers the least of points, lines and other texts."""
+
+    def __init__(self, ax):
+        self.ax, self.texts, self.lines = ax, [], []
+
+    def add(self, x, y, text, **style):
+        offset = {"xytext": (0, 0), "textcoords": "offset points", "annotation_clip": False}
+        self.texts.append(self.ax.annotate(text, (x, y), **offset, **style))
+        self.texts[-1].set_in_layout(False)
+
+    def keep_free(self, x, y, size):
+        """Keep texts off a line through points of a size."""
+        self.lines.append((x, y, size))
+
+    def place(self):
+        """Move the texts; nothing else may move any more."""
+        point = self.ax.figure.dpi / 72
+        boxes = [self.boxes(text, point) for text in self.texts]
+        frame = np.array(self.ax.get_window_extent().padded(-2 * point).extents)
+        fixed = np.concatenate([around(self.ax, *line, point) for line in self.lines])
+        alone = [
+            [2 * distance for distance, _, _ in PLACES]
+            + 3 * overlaps(box, fixed).sum(axis=1)
+            + 3 * (areas(box) - overlaps(box, frame[None])[:, 0])
+            for box in boxes
+        ]
+        among = {(i, j): overlaps(a, b) for i, a in enumerate(boxes) for j, b in enumerate(boxes)}
+        random = np.random.default_rng(0)
+        best, least = None, np.inf
+        for _ in range(50):
+            chosen = random.integers(len(PLACES), size=len(boxes))
+            for i in 4 * [*random.permutation(len(boxes))]:
+                others = sum(among[i, j][:, k] for j, k in enumerate(chosen) if j != i)
+                chosen[i] = np.argmin(alone[i] + others)
+            total = sum(alone[i][k] for i, k in enumerate(chosen)) + sum(
+                among[i, j][chosen[i], chosen[j]] for i, j in among if i < j
+            )
+            if total < least:
+                best, least = chosen, total
+        for text, k in zip(self.texts, best, strict=True):
+            move(text, *PLACES[k])
+
+    def boxes(self, text, point):
+        """Return what a text covers at every place."""
+        boxes = []
+        for place in PLACES:
+            move(text, *place)
+            boxes.append(text.get_window_extent().padded(point).extents)
+        return np.array(boxes)
+
+
+def around(ax, x, y, size, point):
+    """Return boxes around points and, less wide, the line through them."""
+    ends = ax.transData.transform(np.column_stack([x, y]))
+    centres, radii = [ends], [np.full(len(ends), size / 2 * point)]
+    for a, b in pairwise(ends):
+        n_steps = int(np.linalg.norm(b - a) / (2 * point)) + 2
+        centres.append(np.linspace(a, b, n_steps))
+        radii.append(np.full(n_steps, 1.5 * point))
+    centres, radii = np.concatenate(centres), np.concatenate(radii)[:, None]
+    return np.concatenate([centres - radii, centres + radii], axis=1)
+
+
+def areas(boxes):
+    return (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
+
+
+def overlaps(a, b):
+    """Return the area that every box of a has in common with every one of b."""
+    low = np.maximum(a[:, None, :2], b[:, :2])
+    high = np.minimum(a[:, None, 2:], b[:, 2:])
+    return np.clip(high - low, 0, None).prod(axis=2)
+
+
+def move(text, distance, cos, sin):
+    """Put a text at a distance from its point, in a direction."""
+    text.set_position((distance * cos, distance * sin))
+    text.set_horizontalalignment("center" if abs(cos) < 0.2 else "left" if cos > 0 else "right")
+    text.set_verticalalignment("center" if abs(sin) < 0.7 else "bottom" if sin > 0 else "top")
+
+
+def panel(figure, cell, title, subtitle, **options):
+    ax = figure.add_subplot(cell, **options)
+    ax.set_title(title, weight="bold", pad=17, fontsize=9.5)
+    above = {"xycoords": "axes fraction", "xytext": (0, 5), "textcoords": "offset points"}
+    ax.annotate(subtitle, (0, 1), **above, color="0.4", fontsize=8)
+    return ax
+
+
+def note(figure, cell, text):
+    """Fill a panel with words."""
+    ax = figure.add_subplot(cell)
+    ax.set_axis_off()
+    ax.text(
+        0, 1, text, transform=ax.transAxes, color="0.35", va="top", linespacing=1.5, fontsize=8
+    )
+
+
+def write(figure, path, labels):
+    """Place the labels once all else has its place; write the picture."""
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+    for one in labels:
+        one.place()
+    figure.savefig(path, dpi=150)
+    plt.close(figure)
+
+
+def draw_frontier(means, titles, members, path, ranks=None, n_columns=4):
+    """Draw a panel a set, scores against seconds, and the mean ranks in a larger one before them.
+
+    `means` has the columns score and seconds, a row each (data, model); `titles` a title and a
+    subtitle a set, `members` our models and how many members they have, `ranks` the columns rank
+    and cost, a row a model.
+    """
+    sets = [name for name in titles if name in means.index.get_level_values("data")]
+    n_rows = -(-(len(sets) + (5 if ranks is not None else 1)) // n_columns)
+    cells = [(i, j) for i in range(n_rows) for j in range(n_columns)]
+    labels = []
+    with plt.rc_context(STYLE):
+        size = (2.5 * n_columns, 2.3 * n_rows)
+        figure = plt.figure(figsize=size, layout="constrained")
+        figure.get_layout_engine().set(w_pad=0.06, h_pad=0.06)
+        grid = figure.add_gridspec(n_rows, n_columns)
+        if ranks is not None:
+            cells = [cell for cell in cells if max(cell) > 1]
+            subtitle = "mean rank of the scores (1 is best); CPU time as a multiple of LightGBM's"
+            ax = panel(figure, grid[:2, :2], "All sets", subtitle)
+            labels.append(
+                draw_models(ax, ranks["cost"], ranks["rank"], members, 8.5, "PLE, {} members")
+            )
+            ax.invert_yaxis()
+            ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}×"))
+            ax.yaxis.set_major_locator(MaxNLocator(integer=True))
+        for name, cell in zip(sets, cells, strict=False):
+            ax = panel(figure, grid[cell], *titles[name])
+            one = means.loc[name]
+            x, y = one["seconds"], one["score"]
+            labels.append(draw_models(ax, x, y, members, 6.5, "PLE, {}", floor(y)))
+            ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g} s"))
+            ax.yaxis.set_major_locator(MaxNLocator(4))
+        note(figure, grid[cells[len(sets)]], NOTE)
+        write(figure, path, labels)
+
+
+def floor(scores):
+    """Return the least score that is drawn in its place, so that the others can be told apart."""
+    return max(scores.min(), scores.max() - 3.5 * (scores.max() - scores.median()))
+
+
+def draw_models(ax, x, y, members, size, last, lowest=None):
+    """Draw a point a model, ours joined by a line; return their labels, to be placed.
+
+    `last` says what is written at our greatest number of members, `lowest` from where on scores
+    are drawn higher than they are.
+    """
+    ours = [name for name in sorted(members, key=members.get) if name in x.index]
+    others = [name for name in STYLES if name in x.index]
+    shown = y.clip(lower=lowest) if lowest is not None else y
+    labels = Labels(ax)
+    for name in others:
+        text, marker, color = STYLES[name]
+        ax.plot(x[name], shown[name], marker, color=color, ms=size, **EDGE)
+        labels.keep_free([x[name]], [shown[name]], size)
+    if ours:
+        ax.plot(x[ours], shown[ours], "-o", color=BLUE, ms=size + 1, lw=2, zorder=3, **EDGE)
+        labels.keep_free(x[ours], shown[ours], size)
+    for name in ours:
+        text = last.format(members[name]) if name == ours[-1] else str(members[name])
+        style = {"color": BLUE, "weight": "bold", "fontsize": size + 1}
+        labels.add(x[name], shown[name], text, **style)
+    for name in others:
+        text, marker, color = STYLES[name]
+        text += f" ({y[name]:.2f}) ↓" if y[name] < shown[name] else ""
+        labels.add(x[name], shown[name], text, color=color, fontsize=size + 1)
+    ax.set_xscale("log")
+    low, high = x.min(), x.max()
+    ax.set_xlim(low / (high / low) ** 0.15, high * (high / low) ** 0.14)
+    ax.margins(y=0.12)
+    ax.xaxis.set_major_locator(LogLocator(numticks=6))
+    ax.xaxis.set_minor_formatter(NullFormatter())
+    return labels
+
+
+def draw_growth(runs, subtitles, slopes, path):
+    """Draw a panel an axis, seconds against its size, with the slopes of the lines fitted.
+
+    `runs` has the columns axis, size, model and seconds; `slopes` a slope a pair (axis, model).
+    """
+    labels, shared = [], None
+    with plt.rc_context(STYLE):
+        figure = plt.figure(figsize=(8.4, 5.2), layout="constrained")
+        figure.get_layout_engine().set(w_pad=0.08, h_pad=0.08)
+        cells = list(figure.add_gridspec(2, 3))
+        for cell, (axis, subtitle) in zip(cells, subtitles.items(), strict=False):
+            ax = panel(figure, cell, axis.capitalize(), subtitle, sharey=shared)
+            shared = shared or ax
+            labels.append(Labels(ax))
+            for model, (text, marker, color) in GROWTH.items():
+                points = runs[(runs["axis"] == axis) & (runs["model"] == model)]
+                if len(points):
+                    x, y = points["size"].to_numpy(), points["seconds"].to_numpy()
+                    ax.plot(x, y, "-", marker=marker, color=color, ms=6.5, lw=1.8, **EDGE)
+                    labels[-1].keep_free(x, y, 6.5)
+                    middle = len(x) // 2
+                    text = f"{text}, slope {slopes[axis, model]:.2f}"
+                    labels[-1].add(x[middle], y[middle], text, color=color, fontsize=8)
+            ax.set_xscale("log")
+            ax.set_yscale("log")
+            ax.margins(x=0.08, y=0.12)
+            sizes = np.unique(runs.loc[runs["axis"] == axis, "size"])
+            ax.set_xticks(sizes, [f"{n // 1000}k" if n >= 1000 else str(n) for n in sizes])
+            ax.xaxis.set_minor_locator(NullLocator())
+            ax.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{y:g} s"))
+            ax.yaxis.set_minor_locator(NullLocator())
+        note(figure, cells[-1], GROWTH_NOTE)
+        write(figure, path, labels)
