@@ -9,6 +9,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormat
 #: Colours of Okabe and Ito, which all eyes tell apart; every model has a shape of its own too.
 BLUE, SKY, ORANGE, RED = "#0072B2", "#56B4E9", "#D08C00", "#D55E00"
 GREEN, PINK, GREY = "#009E73", "#B5588F", "#4D4D4D"
+#: Text, marker and colour.
 STYLES = {
     "PLE, defaults before": ("PLE before", "o", SKY),
     "LightGBM, early stopping": ("LightGBM", "s", ORANGE),
@@ -34,9 +35,10 @@ the time. One of 0.5: 1.4 times.
 
 LightGBM stops early and fits a model
 for each task, one after the other."""
+#: Text, marker, colour, and the point that has the text.
 GROWTH = {
-    "PLE": ("PLE", "o", BLUE),
-    "LightGBM, early stopping": ("LightGBM", "s", ORANGE),
+    "PLE": ("PLE", "o", BLUE, 2),
+    "LightGBM, early stopping": ("LightGBM", "s", ORANGE, 1),
 }
 STYLE = {
     "font.size": 9,
@@ -87,7 +89,7 @@ class Labels:
         fixed = np.concatenate([around(self.ax, *line, point) for line in self.lines])
         alone = [
             [2 * distance for distance, _, _ in PLACES]
-            + 3 * overlaps(box, fixed).sum(axis=1)
+            + 4 * overlaps(box, fixed).sum(axis=1)
             + 3 * (areas(box) - overlaps(box, frame[None])[:, 0])
             for box in boxes
         ]
@@ -263,15 +265,14 @@ def draw_growth(runs, subtitles, slopes, path):
             ax = panel(figure, cell, axis.capitalize(), subtitle, sharey=shared)
             shared = shared or ax
             labels.append(Labels(ax))
-            for model, (text, marker, color) in GROWTH.items():
+            for model, (text, marker, color, at) in GROWTH.items():
                 points = runs[(runs["axis"] == axis) & (runs["model"] == model)]
                 if len(points):
                     x, y = points["size"].to_numpy(), points["seconds"].to_numpy()
                     ax.plot(x, y, "-", marker=marker, color=color, ms=6.5, lw=1.8, **EDGE)
                     labels[-1].keep_free(x, y, 6.5)
-                    middle = len(x) // 2
                     text = f"{text}, slope {slopes[axis, model]:.2f}"
-                    labels[-1].add(x[middle], y[middle], text, color=color, fontsize=8)
+                    labels[-1].add(x[at], y[at], text, color=color, fontsize=8)
             ax.set_xscale("log")
             ax.set_yscale("log")
             ax.margins(x=0.08, y=0.12)

@@ -155,15 +155,16 @@ def growth():
         for key, line in means.groupby(["axis", "model"])
     }
     draw_growth(means, texts.GROWTH_AXES, slopes, PICTURE.with_name("growth.png"))
-    by_rows = means[means["axis"] == "rows"]
-    shown = pd.DataFrame(
-        {
-            "model": by_rows["model"],
-            "mean score": by_rows["score"].map("{:.3f}".format),
-            "fit, s": by_rows["seconds"].map("{:.3g}".format),
-            "extra, MB": by_rows["extra_mb"].map("{:.0f}".format),
-        }
-    ).set_index(pd.Index(by_rows["size"].map("{:,}".format), name="rows"))
+    by_rows = means[means["axis"] == "rows"].pivot(index="size", columns="model")
+    shown = pd.DataFrame(index=pd.Index(by_rows.index.map("{:,}".format), name="rows"))
+    for model in by_rows.columns.unique("model")[::-1]:
+        for name, title, digits in (
+            ("score", "score", ".3f"),
+            ("seconds", "fit, s", ".3g"),
+            ("extra_mb", "extra, MB", ".0f"),
+        ):
+            cells = by_rows[name, model].map(lambda x, d=digits: "" if np.isnan(x) else f"{x:{d}}")
+            shown[f"{model}: {title}"] = cells.to_numpy()
     text = texts.GROWTH.format(seeds=runs["seed"].nunique())
     return text + table(shown) + versions(record)
 
