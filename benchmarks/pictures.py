@@ -205,23 +205,25 @@ def draw_frontier(means, titles, members, path, ranks=None, n_columns=4):
             ax = panel(figure, grid[cell], *titles[name])
             one = means.loc[name]
             x, y = one["seconds"], one["score"]
-            labels.append(draw_models(ax, x, y, members, 6.5, "PLE, {}", floor(y)))
+            labels.append(draw_models(ax, x, y, members, 6.5, "PLE, {}", floor(y, [*members])))
             ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g} s"))
             ax.yaxis.set_major_locator(MaxNLocator(4))
         note(figure, grid[cells[len(sets)]], NOTE)
         write(figure, path, labels)
 
 
-def floor(scores):
-    """Return the least score that is drawn in its place, so that the others can be told apart."""
-    return max(scores.min(), scores.max() - 3.5 * (scores.max() - scores.median()))
+def floor(scores, members):
+    """Return how low scores of others are drawn, so that the better ones are told apart."""
+    others = scores.drop(members, errors="ignore")
+    ours = scores.drop(others.index)
+    return min([scores.max() - 3.5 * (scores.max() - others.median()), *ours])
 
 
 def draw_models(ax, x, y, members, size, last, lowest=None):
     """Draw a point a model, ours joined by a line; return their labels, to be placed.
 
-    `last` says what is written at our greatest number of members, `lowest` from where on scores
-    are drawn higher than they are.
+    `last` says what is written at our greatest number of members, `lowest` where scores that
+    are lower are drawn.
     """
     ours = [name for name in sorted(members, key=members.get) if name in x.index]
     others = [name for name in STYLES if name in x.index]
@@ -240,13 +242,13 @@ def draw_models(ax, x, y, members, size, last, lowest=None):
         labels.add(x[name], shown[name], text, **style)
     for name in others:
         text, marker, color = STYLES[name]
-        text += f" ({y[name]:.2f}) ↓" if y[name] < shown[name] else ""
+        text += f" ({y[name]:.3f}) ↓" if y[name] < shown[name] else ""
         labels.add(x[name], shown[name], text, color=color, fontsize=size + 1)
     ax.set_xscale("log")
     low, high = x.min(), x.max()
     ax.set_xlim(low / (high / low) ** 0.15, high * (high / low) ** 0.14)
     ax.margins(y=0.12)
-    ax.xaxis.set_major_locator(LogLocator(numticks=6))
+    ax.xaxis.set_major_locator(LogLocator(subs=(1, 3) if high < 40 * low else (1,), numticks=6))
     ax.xaxis.set_minor_formatter(NullFormatter())
     return labels
 

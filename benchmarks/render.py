@@ -107,19 +107,21 @@ def frontier():
         for name, (title, *_) in (texts.DATA_SETS | texts.MULAN_SETS).items()
         if len(one := runs[runs["data"] == name])
     }
-    pictures = []
-    for suffix, sets in (("", texts.DATA_SETS), ("_small", texts.MULAN_SETS)):
-        path = PICTURE.with_name(f"frontier{suffix}.png")
-        shown = runs[runs["data"].isin(sets)]
+    text = texts.FRONTIER.format(rows=texts.ROWS[kind])
+    for sets, picture, about in (
+        (texts.DATA_SETS, "frontier", texts.FRONTIER_RANKS),
+        (texts.MULAN_SETS, "frontier_small", texts.FRONTIER_SMALL),
+    ):
         some = {name: title for name, title in titles.items() if name in sets}
-        draw_frontier(means, some, N_MEMBERS, path, ranks=frontier_ranks(shown))
-        pictures.append(path.name)
+        if some:
+            ranks = frontier_ranks(runs[runs["data"].isin(sets)])
+            draw_frontier(means, some, N_MEMBERS, PICTURE.with_name(f"{picture}.png"), ranks)
+            text += about
     cells = means.apply(lambda row: f"{row['score']:.3f}, {row['seconds']:.3g} s", axis=1)
     models = [name for name in MODELS if name in set(runs["model"])]
     rows = cells.unstack("model").loc[list(titles), models].fillna("")
     rows.index = pd.Index([title for title, _ in titles.values()], name="set")
-    text = texts.FRONTIER.format(rows=texts.ROWS[kind], pictures=pictures)
-    return text + table(rows) + versions(record)
+    return text + texts.FRONTIER_TABLE + table(rows) + versions(record)
 
 
 def frontier_ranks(runs):
@@ -136,7 +138,7 @@ def frontier_ranks(runs):
     seconds = np.log(runs.groupby(["model", "data"])["seconds"].mean().unstack())
     costs = np.exp((seconds - seconds.loc[BESIDE[0]]).mean(axis=1))
     field = [name for name in BESIDE if name in scores.dropna().index]
-    default = [next(name for name in N_MEMBERS if name in scores.index)]
+    default = [name for name in N_MEMBERS if name in scores.index][:1]
     ranks = {}
     for name in scores.index:
         among = [*field, *default] if name in BESIDE else [*field, name]

@@ -206,22 +206,25 @@ Score and cost
 What a score costs, in CPU seconds of a fit on one thread, by ``benchmarks/frontier.py``: the
 defaults with 8, 4, 2 and 1 members, the defaults before them, boosting and RealMLP, as in the
 tables of accuracy below. Every fit has a process of its own; imports do not count.{rows}
-
-.. image:: images/{pictures[0]}
+"""
+FRONTIER_RANKS = """
+.. image:: images/frontier.png
    :alt: Mean ranks, and the scores on every set, against CPU seconds
 
 Ranks are those of the scores, averaged over a set's tasks and then over the sets: of each model
 among LightGBM, CatBoost, HistGradientBoosting, XGBoost and itself, and of these four among each
 other and our defaults. Costs are geometric means over the sets.
-
+"""
+FRONTIER_SMALL = """
 Six small, wide or heavy-tailed sets of regressions, of Mulan's collection [1]_:
 
-.. image:: images/{pictures[1]}
+.. image:: images/frontier_small.png
    :alt: The same on six sets of regressions
 
 .. [1] E. Spyromitros-Xioufis et al., "Multi-target regression via input space expansion: treating
    targets as inputs", Machine Learning 104, 2016.
-
+"""
+FRONTIER_TABLE = """
 Mean score and CPU seconds:
 """
 ROWS = {
