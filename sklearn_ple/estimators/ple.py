@@ -164,7 +164,7 @@ class PLEClassifierRegressor(_Progressive):
         The optimizer, or a subclass of :class:`torch.optim.Optimizer`.
     learning_rate : float or "auto", default="auto"
         The learning rate, the highest one where there is a schedule. "auto" is meant for AdamW:
-        3e-3 for batches of 512 rows, and for others by the root of their size.
+        6e-3 for batches of 512 rows or more, and for smaller ones by the root of their size.
     lr_schedule : {"constant", "cosine", "one_cycle"}, default="one_cycle"
         How the learning rate changes over ``max_epochs``: not at all, down to zero along half a
         cosine, or up over the first 30 % of the steps and down to zero after them.
@@ -175,26 +175,28 @@ class PLEClassifierRegressor(_Progressive):
         prediction; 0 for the last weights alone.
     batch_size : int or "auto", default="auto"
         Rows in a step of training. "auto" takes a power of two near
-        twice their root, from 64 to 2048.
+        three times their root, from 64 to 2048.
     max_epochs : int or "auto", default="auto"
         Passes over the data, at most; the schedule of the learning rate is laid out for as many.
-        "auto" takes 30 for a small table, 12 for 50,000 rows and 4 for millions.
+        "auto" takes 25 up to 10,000 rows, 11 for 50,000 and 4 for half a million or more; more
+        than 25 where these were fewer than 120 steps.
     early_stopping : bool or "auto", default="auto"
-        Whether to set rows aside for validation, to stop when their joint loss no longer
-        decreases, and to return to the best weights. "auto" does so from 500 rows on.
+        Whether to stop when the joint loss of validation no longer decreases, and to return to
+        the best weights. "auto" does so from 100 rows on, with fewer than four members from 500.
     validation_fraction : float or "auto", default="auto"
-        Share of the rows, drawn at random, that early stopping sets aside. "auto" takes a tenth,
-        but 3,000 rows at most.
+        Share of the rows, drawn at random, that early stopping sets aside. With "auto", each of
+        four or more members leaves a twelfth of the rows out, 600 at most, which the others are
+        trained on: none are set aside. With fewer members a tenth are, but 3,000 at most.
     n_iter_no_change : int or "auto", default="auto"
         Epochs without an improvement after which early stopping ends the training. "auto" waits
-        for 16 on a small table and for 3 on a large one.
+        for a fifth of ``max_epochs``, but for 3 at least.
     tol : float, default=0.0
         Decrease of the joint loss of validation that counts as an improvement.
     refit : bool or "auto", default="auto"
         Whether to train anew on all rows, for the number of epochs that validation found best.
         The members keep their weights of validation, and ``history_`` is that of the training with
-        validation. Takes as long again. "auto" does so up to 30,000 rows, unless there are
-        ``callbacks``, which may count on rows of validation.
+        validation. Takes as long again. "auto" does so if rows were set aside, up to 30,000 rows,
+        unless there are ``callbacks``, which may count on rows of validation.
     warm_start : bool, default=False
         Whether a further call of fit goes on from the weights learnt, with the classes, scales and
         categories of the first call.

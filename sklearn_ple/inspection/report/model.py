@@ -43,7 +43,7 @@ def training_section(fitted: Any) -> Section:
     ]
     if any("valid_loss" in entry for entry in fitted.history_):
         notes.append(
-            "Validation is on rows set aside from training. Where its loss rises while that of "
+            "Validation is on rows left out of training. Where its loss rises while that of "
             "training falls, the model begins to learn its rows by heart; what is kept is the "
             "best epoch."
         )
