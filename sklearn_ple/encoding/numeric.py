@@ -165,8 +165,8 @@ def maker_of(kind: str | EmbeddingMaker | None) -> EmbeddingMaker | None:
 
 
 def default_width(n_columns: int) -> int:
-    """Width of a number's embedding: 8 for few columns, 4 from 32 on, 2 from 400 on."""
-    return round(min(max(128 / n_columns, 4), 800 / n_columns, 8)) if n_columns < 400 else 2
+    """Width of a number's embedding: 8 up to 4 columns, 4 from 8 on, less from 200 on."""
+    return round(min(max(32 / n_columns, 4), max(800 / n_columns, 2), 8))
 
 
 def has_atom(numbers: Array) -> bool:
