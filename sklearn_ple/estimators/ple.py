@@ -174,8 +174,8 @@ class PLEClassifierRegressor(_Progressive):
         About which share of the steps so far the weights are averaged over, for validation and
         prediction; 0 for the last weights alone.
     batch_size : int or "auto", default="auto"
-        Rows in a step of training. "auto" takes a power of two near
-        three times their root, from 64 to 2048.
+        Rows in a step of training. "auto" takes 64 of a table of up to 2,000 rows, then a power
+        of two near three times their root, 2048 at most.
     max_epochs : int or "auto", default="auto"
         Passes over the data, at most; the schedule of the learning rate is laid out for as many.
         "auto" takes 25 up to 10,000 rows, 11 for 50,000 and 4 for half a million or more; more

@@ -110,8 +110,8 @@ class Plan:
 
 
 def default_batch_size(n_rows: int) -> int:
-    """Rows in a step: a power of two near three times their root, from 64 to 2048."""
-    return 2 ** round(math.log2(min(max(3 * n_rows**0.5, 64), 2048)))
+    """Rows in a step: 64 of up to 2,000, then a power of two near three times their root."""
+    return 64 if n_rows <= 2000 else 2 ** round(math.log2(min(3 * n_rows**0.5, 2048)))
 
 
 def default_learning_rate(batch_size: int) -> float:
