@@ -178,11 +178,11 @@ class PLEClassifierRegressor(_Progressive):
         of two near three times their root, 2048 at most.
     max_epochs : int or "auto", default="auto"
         Passes over the data, at most; the schedule of the learning rate is laid out for as many.
-        "auto" takes 25 up to 10,000 rows, 11 for 50,000 and 4 for half a million or more; more
-        than 25 where these were fewer than 120 steps.
+        "auto" takes 25 up to 10,000 rows, 11 for 50,000 and 4 for half a million or more. Without
+        early stopping it takes as many as make 120 steps, but 10 at least.
     early_stopping : bool or "auto", default="auto"
         Whether to stop when the joint loss of validation no longer decreases, and to return to
-        the best weights. "auto" does so from 100 rows on, with fewer than four members from 500.
+        the best weights. "auto" does so from 500 rows on.
     validation_fraction : float or "auto", default="auto"
         Share of the rows, drawn at random, that early stopping sets aside. With "auto", each of
         four or more members leaves a twelfth of the rows out, 600 at most, which the others are

@@ -7,18 +7,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-# Of fewer rows than this, a tenth is too few for validation.
-_LEAST_ROWS_TO_SET_ASIDE = 500
-# With fewer rows than this, folds would be too small.
-_LEAST_ROWS_TO_CROSS = 100
+# Of fewer rows than this, what is left out is too little to tell anything.
+_LEAST_ROWS_TO_STOP_EARLY = 500
 # More rows of validation than this do not improve the choice of when to stop.
 _ROWS_OF_VALIDATION = 3000
 # Each member leaves one of so many parts out: of larger parts it would lack too many rows.
 _PARTS = 12
 # If all members leave as many rows out, there are enough of them.
 _MOST_LEFT_OUT = 600
-# Fewer steps than this do not get far, however few rows there are.
-_LEAST_STEPS = 120
+# What small tables can be trained for without validation before they are learnt by heart.
+_STEPS = 120
 # With fewer members, each would leave too many rows out for all rows to be validated.
 _LEAST_MEMBERS_TO_CROSS = 4
 # Up to this many rows, the validation rows are a large part and training anew takes little time.
@@ -80,19 +78,18 @@ class Plan:
             # Without any row, the encoder raises the error later.
             return rule(max(n_rows, 1)) if isinstance(value, str) else value
 
-        max_epochs = resolve("max_epochs", BY_ROWS["max_epochs"])
+        stops_early = resolve("early_stopping", lambda n: n >= _LEAST_ROWS_TO_STOP_EARLY)
+        max_epochs = resolve("max_epochs", lambda n: default_epochs(n, stops_early))
         batch_size = resolve("batch_size", BY_ROWS["batch_size"])
         fraction = resolve("validation_fraction", lambda n: min(0.1, _ROWS_OF_VALIDATION / n))
         n_left_out = min(n_rows // max(estimator.n_members, _PARTS), _MOST_LEFT_OUT)
         crosses = (
-            isinstance(estimator.validation_fraction, str)
+            stops_early
+            and isinstance(estimator.validation_fraction, str)
             and estimator.n_members >= _LEAST_MEMBERS_TO_CROSS
             # A fold is half of what a member leaves out.
             and n_left_out >= 2
         )
-        least = _LEAST_ROWS_TO_CROSS if crosses else _LEAST_ROWS_TO_SET_ASIDE
-        stops_early = resolve("early_stopping", lambda n: n >= least)
-        crosses = crosses and stops_early
         return cls(
             batch_size=batch_size,
             max_epochs=max_epochs,
@@ -119,11 +116,11 @@ def default_learning_rate(batch_size: int) -> float:
     return 6e-3 * min(batch_size / 512, 1) ** 0.5
 
 
-def default_epochs(n_rows: int) -> int:
-    """Epochs at most: 25, fewer of more than 10,000 rows, and more where 25 make few steps."""
+def default_epochs(n_rows: int, stops_early: bool) -> int:
+    """Epochs at most: 25 if training stops early, else for so many steps; fewer of many rows."""
     n_batches = -(-n_rows // default_batch_size(n_rows))
-    few_steps = math.ceil(_LEAST_STEPS / n_batches)
-    return max(round(min(max(25 * (10_000 / n_rows) ** 0.5, 4), 25)), few_steps)
+    enough = 25 if stops_early else max(math.ceil(_STEPS / n_batches), 10)
+    return min(enough, max(round(25 * (10_000 / n_rows) ** 0.5), 4))
 
 
 def default_patience(max_epochs: int) -> int:
@@ -139,6 +136,6 @@ def default_n_bins(n_rows: int) -> int:
 #: What the parameters are by the number of rows to train on, where they are "auto".
 BY_ROWS: dict[str, Callable[[int], int]] = {
     "batch_size": default_batch_size,
-    "max_epochs": default_epochs,
-    "n_iter_no_change": lambda n_rows: default_patience(default_epochs(n_rows)),
+    "max_epochs": lambda n_rows: default_epochs(n_rows, n_rows >= _LEAST_ROWS_TO_STOP_EARLY),
+    "n_iter_no_change": lambda n_rows: default_patience(BY_ROWS["max_epochs"](n_rows)),
 }

@@ -51,7 +51,9 @@ def test_the_embedding_is_as_wide_as_asked_for(table):
     assert model(max_epochs=1).fit(*table).module_.numeric_embedding.out_features == 16
 
 
-@pytest.mark.parametrize(("n_columns", "width"), [(1, 8), (4, 8), (10, 4), (200, 4), (300, 3), (800, 2)])
+@pytest.mark.parametrize(
+    ("n_columns", "width"), [(1, 8), (4, 8), (10, 4), (200, 4), (300, 3), (800, 2)]
+)
 def test_embeddings_of_many_numbers_are_narrower(n_columns, width):
     X = np.random.RandomState(0).randn(20, n_columns)
     fitted = model(max_epochs=1, early_stopping=False).fit(X, X[:, 0])

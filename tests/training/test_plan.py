@@ -30,7 +30,7 @@ def test_rows_are_set_aside_from_500_rows_on_a_tenth_of_them_and_3000_at_most():
 
 
 def test_members_leave_a_twelfth_of_the_rows_out_and_600_at_most():
-    assert plan(99).n_left_out == 0
+    assert plan(499).n_left_out == 0
     assert plan(99, early_stopping=True).n_left_out == 8
     assert plan(1200).n_left_out == 100
     assert plan(100_000).n_left_out == 600
@@ -55,10 +55,13 @@ def test_large_tables_and_members_that_leave_rows_out_are_not_trained_twice():
     assert not plan(30_000, n_members=1, callbacks=[object()]).refits
 
 
-def test_few_rows_are_passed_over_more_often():
-    for n_rows in (20, 100, 300):
+def test_without_validation_small_tables_are_trained_for_120_steps():
+    for n_rows in (20, 100, 300, 499):
         settled = plan(n_rows)
-        assert settled.max_epochs * -(-n_rows // settled.batch_size) >= 120
+        n_steps = settled.max_epochs * -(-n_rows // settled.batch_size)
+        assert 120 <= n_steps < 120 + -(-n_rows // settled.batch_size)
+    assert plan(5000, early_stopping=False).max_epochs == 10
+    assert plan(10**7, early_stopping=False).max_epochs == 4
 
 
 def test_the_learning_rate_follows_the_size_of_the_batch():
