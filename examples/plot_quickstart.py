@@ -45,8 +45,8 @@ model
 
 # %%
 # Each member of the network leaves some rows out and is validated on them: training ends when
-# their joint loss no longer decreases, and the network goes back to its best weights. Each task has
-# a panel of its own, since their losses are on different scales.
+# their joint loss no longer decreases, and the network goes back to its best weights. Each task
+# has a panel of its own, since their losses are on different scales.
 TrainingHistoryDisplay.from_estimator(model)
 plt.show()
 
