@@ -274,6 +274,7 @@ def draw_growth(runs, subtitles, slopes, path):
                     ax.plot(x, y, "-", marker=marker, color=color, ms=6.5, lw=1.8, **EDGE)
                     labels[-1].keep_free(x, y, 6.5)
                     text = f"{text}, slope {slopes[axis, model]:.2f}"
+                    at = min(at, len(x) - 1)
                     labels[-1].add(x[at], y[at], text, color=color, fontsize=8)
             ax.set_xscale("log")
             ax.set_yscale("log")

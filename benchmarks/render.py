@@ -125,11 +125,15 @@ def frontier():
 
 
 def frontier_ranks(runs):
-    """Rank every model among those of other libraries that ran on all sets, and our defaults.
+    """Rank every model among those of other libraries and our defaults, on sets where all ran.
 
-    Others of ours take the place of the defaults. Costs are relative to LightGBM's, geometric
-    means over the sets.
+    A model that ran on less than half of the sets has no rank, and does not count for that. Others
+    of ours take the place of the defaults. Costs are relative to LightGBM's, geometric means.
     """
+    sets = runs.groupby("model")["data"].nunique()
+    runs = runs[runs["model"].isin(sets.index[sets >= sets.max() / 2])]
+    models = runs.groupby("data")["model"].nunique()
+    runs = runs[runs["data"].isin(models.index[models == models.max()])]
     scores = {
         name: pd.DataFrame(run["scores"].tolist()).groupby(run["model"].to_numpy()).mean()
         for name, run in runs.groupby("data", sort=False)

@@ -211,7 +211,8 @@ FRONTIER_RANKS = """
 .. image:: images/frontier.png
    :alt: Mean ranks, and the scores on every set, against CPU seconds
 
-Ranks are those of the scores, averaged over a set's tasks and then over the sets: of each model
+Ranks are those of the scores, averaged over a set's tasks and then over the sets on which all
+of them ran: of each model
 among LightGBM, CatBoost, HistGradientBoosting, XGBoost and itself, and of these four among each
 other and our defaults. Costs are geometric means over the sets.
 """
