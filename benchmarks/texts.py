@@ -212,9 +212,8 @@ FRONTIER_RANKS = """
    :alt: Mean ranks, and the scores on every set, against CPU seconds
 
 Ranks are those of the scores, averaged over a set's tasks and then over the sets on which all
-of them ran: of each model
-among LightGBM, CatBoost, HistGradientBoosting, XGBoost and itself, and of these four among each
-other and our defaults. Costs are geometric means over the sets.
+models ran: of each of ours among the models of others, and of these among each other and our
+defaults. Costs are geometric means over the sets.
 """
 FRONTIER_SMALL = """
 Six small, wide or heavy-tailed sets of regressions, of Mulan's collection [1]_:
