@@ -22,7 +22,7 @@ def table(frame):
     """Make a list-table."""
     lines = [".. list-table::", "   :header-rows: 1", ""]
     for row in [[frame.index.name, *frame.columns], *frame.reset_index().to_numpy().tolist()]:
-        lines += [f"   {'  ' if i else '* '}- {cell}" for i, cell in enumerate(row)]
+        lines += [f"   {'  ' if i else '* '}- {cell}".rstrip() for i, cell in enumerate(row)]
     return "\n".join(["", *lines, ""])
 
 
@@ -119,7 +119,7 @@ def frontier():
             text += about
     cells = means.apply(lambda row: f"{row['score']:.3f}, {row['seconds']:.3g} s", axis=1)
     models = [name for name in MODELS if name in set(runs["model"])]
-    rows = cells.unstack("model").loc[list(titles), models].fillna("")
+    rows = cells.unstack("model").loc[list(titles), models].fillna("not run")
     rows.index = pd.Index([title for title, _ in titles.values()], name="set")
     return text + texts.FRONTIER_TABLE + table(rows) + versions(record)
 
