@@ -233,18 +233,16 @@ class MultiTaskEstimator(CallbackSupportMixin, Predictor, ABC):
     def _split(
         self, table: Table, encoded: Encoded, plan: Plan
     ) -> tuple[TableRows, TableRows, Validation | None]:
-        """Return all rows, those to train on, and those set aside for validation, if any."""
+        """Return all rows, those to train on, and the validation, if there is any."""
         rows = TableRows(*encoded, dtype=self._torch_dtype)
         if plan.n_left_out:
             folds = draw_folds(len(table), self.n_members, plan.n_left_out, self._rng)
-            crossed = OutOfFold(rows, table.labels, table.weights, self._encoder.targets, folds)
+            crossed = OutOfFold(rows, table, self._encoder.targets, folds)
             return rows, crossed.rows, crossed
         train, valid = split_rows(len(table), plan.validation_fraction, self._rng)
         if valid is None:
             return rows, rows.take(train), None
-        labels = [column.take(valid) for column in table.labels]
-        held_out = HeldOut(rows.take(valid), labels, table.weights[valid], self._encoder.targets)
-        return rows, rows.take(train), held_out
+        return rows, rows.take(train), HeldOut(rows, table, self._encoder.targets, valid)
 
     def _learn_deviations(self, net: MultiTaskNet, validation: Validation) -> Deviations | None:
         """Learn how far off predicted numbers are; None where every task has classes."""

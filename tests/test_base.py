@@ -297,14 +297,14 @@ def test_training_and_validation_share_the_encoded_rows(table, dtype, monkeypatc
 
     def spy(net, rows, *args, validation=None, **options):
         if validation is not None:
-            seen.extend([rows, validation.rows])
+            seen.extend([rows, validation])
         return train(net, rows, *args, validation=validation, **options)
 
     monkeypatch.setattr(MultiTaskNet, "train", spy)
     model.fit(X, y)
-    train, valid = seen
-    assert train.arrays is valid.arrays
-    assert len(train) + len(valid) == N
+    train, validation = seen
+    assert train.arrays is validation.rows.arrays
+    assert len(train) + len(validation.indices()) == N
     assert train.arrays["numbers"].dtype == getattr(torch, dtype)
     assert train.arrays["codes"].dtype == torch.uint8
 

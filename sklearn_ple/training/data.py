@@ -103,7 +103,7 @@ class TableRows(Dataset):
         return view
 
     def with_folds(self, folds: np.ndarray) -> TableRows:
-        """Say for each row which member is not trained on it; a negative number for none."""
+        """Add the fold of each row, -1 for none: a third array of labels in each batch."""
         view = copy.copy(self)
         view.arrays = self.arrays | {"folds": torch.as_tensor(folds, device=self.device)}
         return view

@@ -24,7 +24,7 @@ from .callbacks import KeepBestWeights, RecordEpoch
 from .data import Batches, BatchIndices, TableRows, place
 from .device import check_n_jobs, keep_freed_memory, suitable_threads
 from .schedule import OPTIMIZERS
-from .validation import Validation, without_left_out
+from .validation import Labelled, Validation, without_left_out
 
 # Rows in a batch of prediction and validation, at least.
 _PREDICTION_BATCH = 1024
@@ -312,12 +312,12 @@ class MultiTaskNet(NeuralNet):
         for batch in iterator:
             self.notify("on_batch_begin", batch=batch, training=False)
             inputs, labels = to_tensor(batch, device=self.device)
-            # In validation, which rows are whose is known.
+            # Folds, if there are any, are read in training alone.
             parts.append((module.member_outputs(**inputs), *labels[:2]))
             self.notify("on_batch_end", batch=batch, training=False)
         validation: Any = self._validation
-        members, *labels = (torch.cat(part, dim=-2) for part in zip(*parts, strict=True))
-        outputs, sums = validation.evaluate(module.mean, members, *labels, self.losses)
+        rows = Labelled(*(torch.cat(part, dim=-2) for part in zip(*parts, strict=True)))
+        outputs, sums = validation.evaluate(module.mean, self.losses, rows)
         self._record_scores(validation, outputs.cpu().numpy())
         return sums
 

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..encoding import Labels, TargetEncoder
+from ..encoding import Labels, Table, TargetEncoder
 from ..members import MemberMean, relative_losses
 from ..tasks import TaskLosses
 from .data import TableRows
@@ -40,32 +40,44 @@ class Sample(NamedTuple):
     out_of_fold: np.ndarray | None
 
 
+class Labelled(NamedTuple):
+    """What the members make of rows, beside the rows' labels.
+
+    Attributes
+    ----------
+    members : Tensor of shape (n_members, n_rows, sum of n_outputs)
+        The members' outputs.
+    targets, weights : Tensor of shape (n_rows, n_tasks) or (n_members, n_rows, n_tasks)
+        The encoded labels and their weights, of the same rows for all members or of each one's
+        own.
+    """
+
+    members: Tensor
+    targets: Tensor
+    weights: Tensor
+
+
 class Validation(ABC):
     """Rows that a network, or one of its members, is not trained on.
 
     Parameters
     ----------
     rows : TableRows
-        The rows, encoded.
-    labels : sequence of Labels
-        Their labels as they came, to score predictions by.
-    weights : ndarray of shape (n_rows, n_tasks)
-        The labels' sample weights.
+        All rows, encoded.
+    table : Table
+        The same rows as they came, to score predictions by.
     targets : TargetEncoder
         The tasks.
+    numbers : ndarray of int
+        Numbers of the rows to validate on.
     """
 
-    def __init__(
-        self,
-        rows: TableRows,
-        labels: Sequence[Labels],
-        weights: np.ndarray,
-        targets: TargetEncoder,
-    ):
+    def __init__(self, rows: TableRows, table: Table, targets: TargetEncoder, numbers: np.ndarray):
         self.rows = rows
-        self.labels = labels
-        self.weights = weights
         self.targets = targets
+        self.numbers = numbers
+        self.labels = [column.take(numbers.ravel()) for column in table.labels]
+        self.weights = table.weights[numbers.ravel()]
 
     @abstractmethod
     def indices(self) -> Tensor:
@@ -73,25 +85,18 @@ class Validation(ABC):
 
     @abstractmethod
     def evaluate(
-        self,
-        mean: MemberMean,
-        members: Tensor,
-        targets: Tensor,
-        weights: Tensor,
-        losses: TaskLosses,
+        self, mean: MemberMean, losses: TaskLosses, rows: Labelled
     ) -> tuple[Tensor, Tensor]:
-        """Make outputs and losses of what the members make of the rows of `indices`.
+        """Weigh the members, and compute outputs and losses of their mean.
 
         Parameters
         ----------
         mean : MemberMean
-            The mean over the members, which may be weighed.
-        members : Tensor of shape (n_members, n_indices, sum of n_outputs)
-            The members' outputs.
-        targets, weights : Tensor
-            The encoded labels of these rows and their weights.
+            The mean over the members; it is weighed.
         losses : TaskLosses
             The losses of the tasks.
+        rows : Labelled
+            The rows of `indices`.
 
         Returns
         -------
@@ -103,7 +108,7 @@ class Validation(ABC):
 
     @abstractmethod
     def sample(self, mean: MemberMean) -> Sample:
-        """Return rows that all members can be evaluated on."""
+        """Return rows that all members can be evaluated on, weighed as these are."""
 
     def score(self, outputs: np.ndarray) -> list[float]:
         """Score the network's outputs, of shape (n_rows, sum of n_outputs), task by task."""
@@ -112,36 +117,31 @@ class Validation(ABC):
 
 
 class HeldOut(Validation):
-    """Rows that no member is trained on: they also tell how much each member counts."""
+    """Rows that no member is trained on: on them the members are compared."""
 
     def indices(self) -> Tensor:
-        """Return all rows."""
-        return torch.arange(len(self.rows))
+        """Return the rows, the same for all members."""
+        return torch.as_tensor(self.numbers)
 
     def evaluate(
-        self,
-        mean: MemberMean,
-        members: Tensor,
-        targets: Tensor,
-        weights: Tensor,
-        losses: TaskLosses,
+        self, mean: MemberMean, losses: TaskLosses, rows: Labelled
     ) -> tuple[Tensor, Tensor]:
         """Weigh the members by their losses and average them."""
-        own = [losses.means(losses.sums(outputs, targets, weights)) for outputs in members]
-        mean.weigh(torch.stack(own))
-        outputs = mean(members)
-        return outputs, losses.sums(outputs, targets, weights)
+        labels = rows.targets, rows.weights
+        mean.weigh(torch.stack([losses.means(losses.sums(own, *labels)) for own in rows.members]))
+        outputs = mean(rows.members)
+        return outputs, losses.sums(outputs, *labels)
 
     def sample(self, mean: MemberMean) -> Sample:
-        """Return all rows."""
-        return Sample(self.rows, self.labels, self.weights, None)
+        """Return all rows that were held out."""
+        return Sample(self.rows.take(self.numbers), self.labels, self.weights, None)
 
 
 class OutOfFold(Validation):
     """Folds of rows, each left out by two neighbouring members and trained on by all others.
 
     So no row is lost to training, and nothing has to be trained anew. The two members of a fold
-    are compared on the same rows, which tells how much each member counts: `relative_losses`.
+    are compared on the same rows, which determines how much each member counts: `relative_losses`.
 
     The mean of many members goes on improving after single ones overfit. From a single member to
     the mean of two, the loss falls by half of the members' variance, and to their weighted mean by
@@ -151,47 +151,36 @@ class OutOfFold(Validation):
 
     Parameters
     ----------
-    rows : TableRows
-        All rows, encoded.
-    labels, weights, targets : object
-        As in `Validation`, of all rows.
-    folds : ndarray of shape (n_members, n_rows_of_a_fold)
+    rows, table, targets : object
+        As in `Validation`.
+    folds : ndarray of int of shape (n_members, n_rows_of_a_fold)
         Numbers of the rows of as many folds as members. Each member leaves out the fold of its
         own number and the next one.
+
+    Attributes
+    ----------
+    rows : TableRows
+        All rows with their folds, to train on.
     """
 
-    def __init__(
-        self,
-        rows: TableRows,
-        labels: Sequence[Labels],
-        weights: np.ndarray,
-        targets: TargetEncoder,
-        folds: np.ndarray,
-    ):
-        out = folds.ravel()
+    def __init__(self, rows: TableRows, table: Table, targets: TargetEncoder, folds: np.ndarray):
         fold_of = np.full(len(rows), -1, dtype=np.int16)
-        fold_of[out] = np.repeat(np.arange(len(folds)), folds.shape[1])
-        labels = [column.take(out) for column in labels]
-        super().__init__(rows.with_folds(fold_of), labels, weights[out], targets)
-        self.folds = folds
+        fold_of[folds] = np.arange(len(folds))[:, None]
+        super().__init__(rows.with_folds(fold_of), table, targets, folds)
         self._pair = MemberMean(targets.tasks, n_members=2)
 
     def indices(self) -> Tensor:
         """Return the rows that each member leaves out, of shape (n_members, n_left_out)."""
-        return torch.as_tensor(np.hstack([self.folds, np.roll(self.folds, -1, axis=0)]))
+        return torch.as_tensor(np.hstack([self.numbers, np.roll(self.numbers, -1, axis=0)]))
 
     def evaluate(
-        self,
-        mean: MemberMean,
-        members: Tensor,
-        targets: Tensor,
-        weights: Tensor,
-        losses: TaskLosses,
+        self, mean: MemberMean, losses: TaskLosses, rows: Labelled
     ) -> tuple[Tensor, Tensor]:
         """Weigh the members; average the two of each fold; estimate the loss of all."""
-        own, of_next = members.unflatten(1, (2, -1)).unbind(1)
+        own, of_next = rows.members.unflatten(1, (2, -1)).unbind(1)
         pair = torch.stack([own, of_next.roll(1, dims=0)])
-        targets, weights = (part.unflatten(1, (2, -1))[:, 0] for part in (targets, weights))
+        # Each fold is read twice: its labels come first with the member of its own number.
+        targets, weights = (part.unflatten(1, (2, -1))[:, 0] for part in rows[1:])
         compared = [
             [losses.means(losses.sums(*fold)) for fold in zip(one, targets, weights, strict=True)]
             for one in pair
@@ -210,16 +199,17 @@ class OutOfFold(Validation):
 
     def sample(self, mean: MemberMean) -> Sample:
         """Return some rows of each fold, with the members that leave it out."""
-        n_members, n_rows = self.folds.shape
-        n_rows_taken = min(n_rows, -(-_SAMPLE // n_members))
-        places = np.arange(n_members * n_rows).reshape(n_members, n_rows)[:, :n_rows_taken]
-        places = places.ravel()
-        labels = [column.take(places) for column in self.labels]
-        members = np.arange(n_members).repeat(n_rows_taken)
-        out_of_fold = np.stack([members, (members - 1) % n_members])
-        rows = self.rows.take(self.folds.ravel()[places])
-        shares = self._shares(mean).cpu().double().numpy().repeat(n_rows_taken, axis=0)
-        return Sample(rows, labels, self.weights[places] * shares, out_of_fold)
+        n_members, n_rows = self.numbers.shape
+        n_taken = min(n_rows, -(-_SAMPLE // n_members))
+        places = np.arange(self.numbers.size).reshape(n_members, n_rows)[:, :n_taken].ravel()
+        members = np.arange(n_members).repeat(n_taken)
+        shares = self._shares(mean).cpu().double().numpy().repeat(n_taken, axis=0)
+        return Sample(
+            self.rows.take(self.numbers[:, :n_taken].ravel()),
+            [column.take(places) for column in self.labels],
+            self.weights[places] * shares,
+            np.stack([members, (members - 1) % n_members]),
+        )
 
 
 def draw_folds(
@@ -231,7 +221,7 @@ def draw_folds(
 
 
 def without_left_out(weights: Tensor, folds: Tensor, n_members: int) -> Tensor:
-    """Give each member weights of its own: none in the folds that it leaves out.
+    """Return the weights for each member: zero in the folds that it leaves out.
 
     Parameters
     ----------

@@ -14,7 +14,8 @@ from sklearn_ple.encoding.targets import TargetEncoder
 from sklearn_ple.members import MemberMean
 from sklearn_ple.predictions import Deviations
 from sklearn_ple.tasks import TaskLosses
-from sklearn_ple.training import HeldOut, OutOfFold, Plan, TableRows, draw_folds
+from sklearn_ple.training import HeldOut, MultiTaskNet, OutOfFold, Plan, TableRows, draw_folds
+from sklearn_ple.training.validation import Labelled
 
 N, N_MEMBERS = 160, 4
 
@@ -40,7 +41,7 @@ def model(cls=PLERegressor, **params):
     return cls(**(defaults | params))
 
 
-def trained(y, monkeypatch):
+def trained(y, monkeypatch, container=np.asarray):
     """Fit; return the estimator, its rows of validation and what each member makes of rows."""
     kept = {}
     learn = PLERegressor._learn_deviations
@@ -50,7 +51,7 @@ def trained(y, monkeypatch):
         return learn(self, net, validation)
 
     monkeypatch.setattr(PLERegressor, "_learn_deviations", spy)
-    X, _ = data()
+    X = container(data()[0])
     fitted = model().fit(X, y)
     return fitted, kept["validation"], fitted._member_outputs(X).numpy()
 
@@ -66,13 +67,13 @@ def test_folds_are_disjoint(n_rows, n_members, n_left_out):
 def test_a_member_learns_nothing_of_the_labels_that_it_leaves_out(monkeypatch):
     _, y = data()
     _, validation, before = trained(y, monkeypatch)
-    fold = validation.folds[1]
+    fold = validation.numbers[1]
     # Swapped among these rows, labels keep their mean and deviation.
     other = y.copy()
     other[fold] = y[fold[::-1]]
     assert not np.array_equal(other, y)
     _, again, after = trained(other, monkeypatch)
-    assert_array_equal(again.folds, validation.folds)
+    assert_array_equal(again.numbers, validation.numbers)
     for member in (0, 1):
         assert_allclose(after[member], before[member], atol=1e-6)
     for member in (2, 3):
@@ -84,20 +85,22 @@ def pairs(validation, members):
     numbers = range(N_MEMBERS)
     return np.stack(
         [
-            np.concatenate([members[(m - back) % N_MEMBERS][validation.folds[m]] for m in numbers])
+            np.concatenate(
+                [members[(m - back) % N_MEMBERS][validation.numbers[m]] for m in numbers]
+            )
             for back in (0, 1)
         ]
     )
 
 
-def test_the_loss_of_validation_is_that_of_the_mean_of_all_as_two_of_them_tell(monkeypatch):
+def test_the_loss_of_validation_is_estimated_for_the_mean_of_all_members(monkeypatch):
     _, y = data()
     fitted, validation, members = trained(y, monkeypatch)
     both = pairs(validation, members)
-    truth = ((y - y.mean(axis=0)) / y.std(axis=0))[validation.folds.ravel()]
+    truth = ((y - y.mean(axis=0)) / y.std(axis=0))[validation.numbers.ravel()]
     weights = fitted.module_.mean.weights.numpy()
     # A fold counts as much as the two members that leave it out.
-    counts = (weights + np.roll(weights, 1, axis=0)).repeat(validation.folds.shape[1], axis=0)
+    counts = (weights + np.roll(weights, 1, axis=0)).repeat(validation.numbers.shape[1], axis=0)
     squares = ((both - truth) ** 2).mean(axis=0)
     # Half of the squared distance of two is an estimate of the members' variance.
     variances = (both[0] - both[1]) ** 2 / 2
@@ -108,40 +111,20 @@ def test_the_loss_of_validation_is_that_of_the_mean_of_all_as_two_of_them_tell(m
     assert_allclose(fitted.history_[-1]["valid_task_losses"], expected, rtol=1e-4)
 
 
-def test_scores_of_validation_are_of_the_mean_of_two(monkeypatch):
+@pytest.mark.parametrize("container", [np.asarray, sparse.csr_matrix])
+def test_scores_of_validation_are_of_the_mean_of_two(monkeypatch, container):
     _, y = data()
-    fitted, validation, members = trained(y, monkeypatch)
+    fitted, validation, members = trained(y, monkeypatch, container)
     predicted = pairs(validation, members).mean(axis=0) * y.std(axis=0) + y.mean(axis=0)
-    expected = r2_score(y[validation.folds.ravel()], predicted, multioutput="raw_values")
+    expected = r2_score(y[validation.numbers.ravel()], predicted, multioutput="raw_values")
     assert_allclose(fitted.history_[-1]["valid_task_scores"], expected, rtol=1e-4)
 
 
-def test_the_estimated_loss_is_exact_on_average():
-    """Members around a truth: their mean's loss, without having seen it."""
-    rng = np.random.RandomState(0)
-    n = 100_000
-    X, y = rng.randn(n, 1), rng.randn(n)
-    table = Table.read(PLERegressor(), X, y, None)
-    targets = TargetEncoder("auto", "number").fit(table.labels, table.form, table.weights)
-    rows = TableRows(
-        X, np.zeros((n, 0), dtype=np.uint8), y[:, None], table.weights, dtype=torch.float64
-    )
-    folds = draw_folds(n, N_MEMBERS, n // 2, rng)
-    validation = OutOfFold(rows, table.labels, table.weights, targets, folds)
-    every = torch.as_tensor(0.7 * rng.randn(N_MEMBERS, n, 1))
-    indices = validation.indices()
-    read = every[torch.arange(N_MEMBERS)[:, None], indices]
-    labels = (rows.arrays[name][indices] for name in ("targets", "weights"))
-    losses = TaskLosses(targets.tasks)
-    mean = MemberMean(targets.tasks, N_MEMBERS)
-    _, sums = validation.evaluate(mean, read, *labels, losses)
-    assert_allclose(mean.weights, 1 / N_MEMBERS, atol=0.05)
-    expected = ((every.mean(dim=0)[:, 0] - torch.as_tensor(y)) ** 2).mean()
-    assert_allclose(losses.means(sums), expected, rtol=0.02)
+def validated(make, members_of):
+    """Evaluate members of a table of one number; return their mean, its loss, and what they made.
 
-
-def test_members_that_are_worse_count_less():
-    """Noise that grows with the member's number shows as it would on rows that all share."""
+    `make` is called with rows, table and targets; `members_of` with the encoded labels.
+    """
     rng = np.random.RandomState(0)
     n = 100_000
     X, y = rng.randn(n, 1), rng.randn(n)
@@ -149,24 +132,45 @@ def test_members_that_are_worse_count_less():
     targets = TargetEncoder("auto", "number").fit(table.labels, table.form, table.weights)
     codes = np.zeros((n, 0), dtype=np.uint8)
     rows = TableRows(X, codes, y[:, None], table.weights, dtype=torch.float64)
-    noise = np.array([0.5, 0.55, 0.65, 0.8])
-    every = torch.as_tensor(y[:, None] + noise[:, None, None] * rng.randn(N_MEMBERS, n, 1))
-    losses = TaskLosses(targets.tasks)
-    means = [MemberMean(targets.tasks, N_MEMBERS) for _ in range(2)]
-    for validation, mean in zip(
-        (
-            OutOfFold(rows, table.labels, table.weights, targets, draw_folds(n, 4, n // 2, rng)),
-            HeldOut(rows, table.labels, table.weights, targets),
-        ),
-        means,
-        strict=True,
-    ):
-        indices = validation.indices()
-        read = every[torch.arange(N_MEMBERS)[:, None], indices]
-        labels = (rows.arrays[name][indices] for name in ("targets", "weights"))
-        validation.evaluate(mean, read, *labels, losses)
-    assert_allclose(means[0].weights, means[1].weights, atol=0.05)
-    assert (means[0].weights.diff(dim=0) < 0).all()
+    validation = make(rows, table, targets)
+    members = torch.as_tensor(members_of(y[:, None]))
+    indices = validation.indices()
+    read = members[torch.arange(N_MEMBERS)[:, None], indices]
+    labels = (rows.arrays[name][indices] for name in ("targets", "weights"))
+    losses, mean = TaskLosses(targets.tasks), MemberMean(targets.tasks, N_MEMBERS)
+    _, sums = validation.evaluate(mean, losses, Labelled(read, *labels))
+    return mean, losses.means(sums), members - torch.as_tensor(y[:, None])
+
+
+def folds_of(rows, table, targets):
+    folds = draw_folds(len(rows), N_MEMBERS, len(rows) // 2, np.random.RandomState(1))
+    return OutOfFold(rows, table, targets, folds)
+
+
+def held_out(rows, table, targets):
+    return HeldOut(rows, table, targets, np.arange(len(rows)))
+
+
+def test_the_estimated_loss_is_exact_on_average():
+    """Members that know nothing: the loss of their mean, of which no row has more than two."""
+    noise = np.random.RandomState(2)
+    mean, loss, errors = validated(
+        folds_of, lambda y: 0.7 * noise.standard_normal((N_MEMBERS, *y.shape))
+    )
+    assert_allclose(mean.weights, 1 / N_MEMBERS, atol=0.05)
+    assert_allclose(loss, (errors.mean(dim=0) ** 2).mean(dim=0), rtol=0.02)
+
+
+def test_members_that_are_worse_count_less():
+    """Weights from neighbours on the same rows are those from rows that all members share."""
+    spread = np.array([0.5, 0.55, 0.65, 0.8])[:, None, None]
+
+    def noisy(y):
+        return y + spread * np.random.RandomState(2).standard_normal((N_MEMBERS, *y.shape))
+
+    by_folds, by_all = (validated(make, noisy)[0].weights for make in (folds_of, held_out))
+    assert_allclose(by_folds, by_all, atol=0.05)
+    assert (by_folds.diff(dim=0) < 0).all()
 
 
 @pytest.mark.parametrize("cls", [PLEClassifierRegressor, SingleTaskClassifierRegressor])
@@ -187,13 +191,20 @@ def test_rows_of_each_members_own_are_read_as_each_alone_would(cls):
         assert_allclose(own[member], every[member, rows[member]], atol=1e-5)
 
 
-def test_all_rows_are_trained_on_once_and_there_is_no_second_training():
-    X, y = data()
-    plan = Plan.of(model(), N)
-    assert plan.n_left_out == N // 12 and not plan.refits
-    fitted = model().fit(X, y)
-    assert fitted.n_iter_ == 3
-    assert_allclose(fitted.module_.mean.weights.sum(dim=0), 1, rtol=1e-6)
+@pytest.mark.parametrize("refit", [False, True])
+def test_all_rows_are_trained_on_and_only_a_refit_starts_anew(monkeypatch, refit):
+    rows_of_trainings = []
+    train = MultiTaskNet.train
+
+    def spy(self, rows, *args, **kwargs):
+        rows_of_trainings.append(rows)
+        return train(self, rows, *args, **kwargs)
+
+    monkeypatch.setattr(MultiTaskNet, "train", spy)
+    model(refit=refit).fit(*data())
+    assert [len(rows) for rows in rows_of_trainings] == [N] * (1 + refit)
+    # The second training leaves no fold out.
+    assert ["folds" in rows.arrays for rows in rows_of_trainings] == [True, False][: 1 + refit]
 
 
 def test_where_validation_ends_the_training_the_best_weights_are_kept():
@@ -224,15 +235,6 @@ def test_deviations_of_members_that_leave_rows_out_are_those_of_the_mean():
     assert_allclose(mean_square, error, rtol=0.02)
 
 
-def test_sparse_rows_are_left_out_too():
-    X, y = data()
-    dense = model().fit(X, y)
-    scored = model().fit(sparse.csr_matrix(X), y)
-    assert len(scored.history_[-1]["valid_task_scores"]) == len(
-        dense.history_[-1]["valid_task_scores"]
-    )
-
-
 @pytest.mark.parametrize(
     ("params", "crosses"),
     [
@@ -247,8 +249,3 @@ def test_members_are_crossed_unless_rows_are_to_be_set_aside(params, crosses):
     assert (plan.n_left_out > 0) == crosses
     if crosses:
         assert plan.n_left_out * N_MEMBERS <= 1000
-
-
-def test_a_refit_that_is_asked_for_trains_on_all_rows_of_all_members():
-    X, y = data()
-    assert model(refit=True).fit(X, y).n_iter_ == 3
