@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Sequence
 
 import numpy as np
+from sklearn.tree import DecisionTreeRegressor
 
 # With more rows, or with more targets times rows, a sample is as good.
 _MAX_ROWS = 50_000
@@ -114,41 +114,12 @@ def _column_edges(
 def _tree_cuts(
     ranks: np.ndarray, outputs: np.ndarray, row_weights: np.ndarray, n_bins: int
 ) -> np.ndarray:
-    """Find the cuts between ranks that separate the outputs best, all outputs alike.
-
-    They are those of a regression tree that is grown where it gains most. One column is sorted
-    once for all nodes, which takes a tenth of the time of scikit-learn's tree for any columns.
-    """
-    weight = np.bincount(ranks, row_weights)
-    there = np.flatnonzero(weight)
-    sums = [np.bincount(ranks, row_weights * output)[there] for output in outputs.T]
-    # Up to each rank that is there, of none at first: the weight, and the weighted outputs.
-    up_to = np.zeros((1 + len(sums), len(there) + 1))
-    np.cumsum([weight[there], *sums], axis=1, out=up_to[:, 1:])
-    least = _LEAST_SHARE * up_to[0, -1]
-
-    def best_cut(start: int, end: int) -> tuple[float, int, int, int]:
-        """Return by how much a node gains, negative for a heap; the node; and where it is cut."""
-        left = up_to[:, start + 1 : end] - up_to[:, start, None]
-        right = up_to[:, end, None] - up_to[:, start + 1 : end]
-        allowed = np.flatnonzero((left[0] >= least) & (right[0] >= least))
-        if not len(allowed):
-            return 0.0, start, end, start
-        first, last = allowed[0], allowed[-1] + 1
-        left, right = left[:, first:last], right[:, first:last]
-        explained = (left[1:] ** 2).sum(axis=0) / left[0] + (right[1:] ** 2).sum(axis=0) / right[0]
-        best = int(explained.argmax())
-        before = (left[1:, best] + right[1:, best]) ** 2 / (left[0, best] + right[0, best])
-        return before.sum() - explained[best], start, end, start + 1 + first + best
-
-    nodes = [best_cut(0, len(there))]
-    cuts: list[int] = []
-    # Gains of no more than rounding are none.
-    negligible = -1e-12 * (row_weights @ outputs**2).sum()
-    while len(cuts) < max(2, n_bins // 2) - 1 and nodes[0][0] < negligible:
-        _, start, end, cut = heapq.heappop(nodes)
-        cuts.append(cut)
-        heapq.heappush(nodes, best_cut(start, cut))
-        heapq.heappush(nodes, best_cut(cut, end))
-    between = np.sort(np.array(cuts, dtype=np.int64))
-    return (there[between - 1] + there[between]) // 2 + 1
+    """Find the cuts between ranks that separate the outputs best, all outputs alike."""
+    tree = DecisionTreeRegressor(
+        max_leaf_nodes=max(2, n_bins // 2),
+        min_weight_fraction_leaf=_LEAST_SHARE,
+        random_state=0,
+    )
+    tree = tree.fit(ranks[:, None].astype(np.float32), outputs, sample_weight=row_weights).tree_
+    thresholds = tree.threshold[tree.children_left >= 0]
+    return np.unique(np.floor(thresholds).astype(np.int64) + 1)

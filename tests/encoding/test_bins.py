@@ -5,7 +5,6 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
-from sklearn.tree import DecisionTreeRegressor
 
 from sklearn_ple.encoding import bins
 from sklearn_ple.encoding.bins import learn_edges
@@ -193,22 +192,3 @@ def test_what_is_one_number_in_float32_is_in_one_bin():
     numbers = np.array([[1.0], [1.0 + 1e-12], [2.0]])
     (edges,) = learn_edges(numbers, np.arange(3.0)[:, None], np.ones((3, 1)), [0], 8)
     assert edges.tolist() == [1.0, 1.5, 2.0]
-
-
-@given(tables(), st.integers(2, 40))
-def test_cuts_are_those_of_scikit_learns_tree(table, n_bins):
-    numbers, targets, weights, n_classes = table
-    labelled = weights.any(axis=1)
-    outputs = bins._standardised(targets[labelled], weights[labelled], n_classes)
-    # Noise, so that no two cuts are as good.
-    outputs = outputs + np.random.default_rng(0).normal(size=outputs.shape)
-    row_weights = weights[labelled].mean(axis=1)
-    for column in numbers[labelled].T:
-        ranks = np.unique(column, return_inverse=True)[1]
-        tree = DecisionTreeRegressor(
-            max_leaf_nodes=max(2, n_bins // 2), min_weight_fraction_leaf=bins._LEAST_SHARE
-        )
-        tree = tree.fit(ranks[:, None], outputs, sample_weight=row_weights).tree_
-        expected = np.floor(tree.threshold[tree.children_left >= 0]) + 1
-        found = bins._tree_cuts(ranks, outputs, row_weights, n_bins)
-        assert found.tolist() == sorted(expected.tolist())
