@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import torch
 from scipy.special import expit, softmax
-from sklearn.metrics import make_scorer, roc_auc_score
+from sklearn.metrics import accuracy_score, make_scorer, roc_auc_score
 from sklearn.preprocessing import label_binarize
 from torch import Tensor
 from torch.nn import functional as F
@@ -64,8 +64,7 @@ class ClassTask(Task):
 
     def score(self, labels: Any, predictions: Any, weights: Any = None) -> float:
         """Compute the accuracy."""
-        # Every epoch asks for it, and most of scikit-learn's time goes into checks.
-        return float(np.average(np.asarray(labels) == np.asarray(predictions), weights=weights))
+        return float(accuracy_score(labels, predictions, sample_weight=weights))
 
     @abstractmethod
     def predict_proba(self, outputs: np.ndarray) -> np.ndarray:

@@ -7,21 +7,10 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
-from sklearn.metrics import d2_absolute_error_score, d2_tweedie_score, make_scorer
+from sklearn.metrics import d2_absolute_error_score, d2_tweedie_score, make_scorer, r2_score
 from torch import Tensor
 
 from .task import Task, log_mean
-
-
-def _r2(labels: Any, predictions: Any, sample_weight: Any = None) -> float:
-    """Compute scikit-learn's `r2_score`, of which every epoch asks, without its many checks."""
-    labels = np.asarray(labels, dtype=np.float64)
-    rest = np.average((labels - predictions) ** 2, weights=sample_weight)
-    mean = np.average(labels, weights=sample_weight)
-    total = np.average((labels - mean) ** 2, weights=sample_weight)
-    if total == 0:
-        return float(rest == 0)
-    return float(1 - rest / total)
 
 
 class NumberTask(Task):
@@ -33,7 +22,7 @@ class NumberTask(Task):
         What `score` calls with labels, predictions and ``sample_weight``.
     """
 
-    score_function: ClassVar[Any] = staticmethod(_r2)
+    score_function: ClassVar[Any] = staticmethod(r2_score)
 
     def score(self, labels: Any, predictions: Any, weights: Any = None) -> float:
         """Compute the score, which takes two labels at least."""
