@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable
 from typing import Any
 
 import torch
-from torch import Tensor
 
 
 class WeightAverage:
@@ -34,8 +32,8 @@ class WeightAverage:
         self.share = share
         self.module: Any = copy.deepcopy(module).eval()
         # Each where it is in the network that is trained, and in the average.
-        self._weights = _tensors(module.parameters()), _tensors(self.module.parameters())
-        self._buffers = _tensors(module.buffers()), _tensors(self.module.buffers())
+        self._weights = tuple(module.parameters()), tuple(self.module.parameters())
+        self._buffers = tuple(module.buffers()), tuple(self.module.buffers())
         self._n_steps = 0
 
     @torch.no_grad()
@@ -47,7 +45,3 @@ class WeightAverage:
         if buffers:
             torch._foreach_copy_(copies, buffers)
         self._n_steps += 1
-
-
-def _tensors(them: Iterable[Tensor]) -> list[Tensor]:
-    return list(them)
