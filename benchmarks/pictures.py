@@ -6,7 +6,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
 
-#: Colours of Okabe and Ito, which all eyes tell apart; every model has a shape of its own too.
+#: Colours of Okabe and Ito, which the colour-blind can distinguish; every model has a shape too.
 BLUE, SKY, ORANGE, RED = "#0072B2", "#56B4E9", "#D08C00", "#D55E00"
 GREEN, PINK, GREY = "#009E73", "#B5588F", "#4D4D4D"
 #: Text, marker and colour.

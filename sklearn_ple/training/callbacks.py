@@ -85,7 +85,7 @@ class KeepBestWeights(Callback):
         epoch = net.history[-1]
         losses = np.array(epoch["train_task_losses"] + epoch.get("valid_task_losses", []))
         finite = np.isfinite(losses).reshape(-1, len(self.task_names)).all(axis=0)
-        # A sum is finite if all of it is, and one number each is soon looked at.
+        # A sum is finite only if all terms are; one look at the sums waits for the device once.
         sums = torch.stack([p.detach().sum() for p in net.module_.parameters()])
         finite &= bool(sums.isfinite().all())
         if not finite.all():

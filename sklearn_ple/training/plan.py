@@ -7,15 +7,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-# Of fewer rows than this, what is left out is too little to tell anything.
+# With fewer rows than this, too few are left out to show when to stop.
 _LEAST_ROWS_TO_STOP_EARLY = 500
 # More rows of validation than this do not improve the choice of when to stop.
 _ROWS_OF_VALIDATION = 3000
 # Each member leaves one of so many parts out: of larger parts it would lack too many rows.
 _PARTS = 12
-# If all members leave as many rows out, there are enough of them.
+# More rows left out by a member do not improve the choice of when to stop.
 _MOST_LEFT_OUT = 600
-# What small tables can be trained for without validation before they are learnt by heart.
+# Without validation, small tables are trained for so many steps; more would overfit.
 _STEPS = 120
 # With fewer members, each would leave too many rows out for all rows to be validated.
 _LEAST_MEMBERS_TO_CROSS = 4
@@ -43,8 +43,8 @@ class Plan:
     validation_fraction : float or None
         Share of the rows that are set aside for validation; None for no validation.
     n_left_out : int
-        Rows that each member leaves out, others than the others, to be validated on; 0 for no
-        such folds.
+        Rows that each member leaves out, to be validated on; 0 where rows are set aside for all
+        members instead, or there is no validation.
     refits : bool
         Whether to train anew on all rows, validation's included.
     n_bins : int
