@@ -18,7 +18,7 @@ from .nn.drawing import Outline, network_html
 from .nn.gates import recorded, weights_of
 from .parameters import Parameters
 from .predictions import Calibration, Deviations, TaskClassifierView, TaskRegressorView, view_task
-from .training import MultiTaskNet, TableRows
+from .training import MultiTaskNet, TableRows, suitable_threads
 
 
 def _knows_classes(estimator: Any) -> bool:
@@ -98,7 +98,9 @@ class Predictor(TransformerMixin, Parameters):
 
     def _mean_outputs(self, members: Tensor) -> list[np.ndarray]:
         """Average the members; return each task's outputs, of shape (n_rows, n_outputs)."""
-        return self._encoder.targets.split_outputs(self.module_.mean(members).numpy())
+        with suitable_threads(self.module_, members.shape[1], self.n_jobs):
+            mean = self.module_.mean(members)
+        return self._encoder.targets.split_outputs(mean.numpy())
 
     def _outputs(self, members: Tensor) -> list[np.ndarray]:
         """Average the members and calibrate."""

@@ -87,8 +87,14 @@ class FeatureEncoder(TransformerMixin, BaseEstimator):
         is_categorical = self._find_categorical(X)
         self.categorical_positions_ = np.flatnonzero(is_categorical)
         self.number_positions_ = np.flatnonzero(~is_categorical)
-        self.categories_ = [
-            self._learn_categories(X.iloc[:, position]) for position in self.categorical_positions_
+        columns = [X.iloc[:, position] for position in self.categorical_positions_]
+        self.categories_ = [self._learn_categories(column) for column in columns]
+        # Of a categorical dtype, which later tables share, the codes are looked up once.
+        self._looked_up = [
+            (column.array.categories, _look_up(column.array.categories, categories))
+            if isinstance(column.dtype, pd.CategoricalDtype)
+            else None
+            for column, categories in zip(columns, self.categories_, strict=True)
         ]
         self.cardinalities_ = [len(categories) + 2 for categories in self.categories_]
         self.scaler_ = NumberScaler(self.number_positions_, self.dtype)
@@ -117,14 +123,14 @@ class FeatureEncoder(TransformerMixin, BaseEstimator):
         largest = max(self.cardinalities_, default=0)
         dtype = np.uint8 if largest <= 2**8 else np.int16 if largest <= 2**15 else np.int32
         codes = np.empty((X.shape[0], len(self.categories_)), dtype=dtype)
-        columns = zip(self.categorical_positions_, self.categories_, strict=True)
-        for out, (position, categories) in enumerate(columns):
+        columns = zip(self.categorical_positions_, self.categories_, self._looked_up, strict=True)
+        for out, (position, categories, known) in enumerate(columns):
             places, values = _factorize(X.iloc[:, position])
-            if values.dtype != categories.dtype:
-                # As objects, since pandas would look a number up among intervals, for example.
-                values, categories = values.astype(object), categories.astype(object)
-            # What is not found is -1; the place of a missing value is the last, -1.
-            lookup = np.append(categories.get_indexer(values) + 2, MISSING)
+            if known is not None and values.equals(known[0]):
+                lookup = known[1]
+            else:
+                lookup = _look_up(values, categories)
+            # The place of a missing value is the last, -1.
             codes[:, out] = lookup.astype(dtype)[places]
         return numbers, codes
 
@@ -153,6 +159,8 @@ class FeatureEncoder(TransformerMixin, BaseEstimator):
             return
         # Read once: every access to the dtypes of a frame collects them anew.
         dtypes = X.dtypes.tolist()
+        if all(map(is_number, {dtypes[position] for position in self.number_positions_})):
+            return
         for position in self.number_positions_:
             if not is_number(dtypes[position]):
                 raise ValueError(
@@ -188,9 +196,18 @@ class FeatureEncoder(TransformerMixin, BaseEstimator):
 def _factorize(column: pd.Series) -> tuple[np.ndarray, pd.Index]:
     """Return the place of each value among the distinct values, -1 for a missing one."""
     if isinstance(column.dtype, pd.CategoricalDtype):
-        return column.cat.codes.to_numpy(), column.cat.categories
+        return column.array.codes, column.array.categories
     places, values = pd.factorize(column)
     return places, pd.Index(values)
+
+
+def _look_up(values: pd.Index, categories: pd.Index) -> np.ndarray:
+    """Return the code of each value, and at the end that of a missing one."""
+    if values.dtype != categories.dtype:
+        # As objects, since pandas would look a number up among intervals, for example.
+        values, categories = values.astype(object), categories.astype(object)
+    # What is not found is at -1.
+    return np.append(categories.get_indexer(values) + 2, MISSING)
 
 
 def _sorting(values: pd.Index) -> np.ndarray:

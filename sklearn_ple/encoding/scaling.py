@@ -154,12 +154,14 @@ class NumberScaler(TransformerMixin, BaseEstimator):
     def _blocks(self, X: Any) -> Iterator[tuple[slice, np.ndarray]]:
         """Read the numbers as float64, some rows at a time."""
         n_rows = max(1, _BLOCK_SIZE // max(1, len(self.positions)))
+        every = len(self.positions) == X.shape[1]
         for start in range(0, X.shape[0], n_rows):
             rows = slice(start, start + n_rows)
             if sparse.issparse(X):
                 yield rows, X[rows].toarray().astype(np.float64)
             else:  # Rows first: they are a view, columns would be a copy.
-                block = X.iloc[rows].iloc[:, self.positions]
+                block = X.iloc[rows]
+                block = block if every else block.iloc[:, self.positions]
                 yield rows, block.to_numpy(dtype=np.float64, na_value=np.nan)
 
     def _mean(

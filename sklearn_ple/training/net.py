@@ -351,7 +351,8 @@ class MultiTaskNet(NeuralNet):
         """
         n_blocks = -(-len(rows) // _BLOCK)
         order = torch.arange(n_blocks * _BLOCK).clamp(max=len(rows) - 1)
-        self._set_training(False)
+        if self.module_.training:
+            self._set_training(False)
         keep_freed_memory()
         n_at_once = min(len(order), _PREDICTION_BATCH)
         with torch.no_grad(), suitable_threads(self.module_, n_at_once, n_jobs):

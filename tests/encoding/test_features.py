@@ -195,6 +195,17 @@ def test_codes_are_0_for_missing_1_for_unknown_and_one_for_each_category(column,
     assert (encoder.n_numbers_, numbers.shape) == (0, (3, 0))
 
 
+@pytest.mark.parametrize(
+    "categories", [["c", "a", "b"], ["a", "b"], ["b", "c", "a"], ["a", "b", "c", "d"]]
+)
+def test_codes_do_not_depend_on_which_categories_a_column_lists(categories):
+    column = pd.Series(pd.Categorical(["a", "b", "c", "c"], categories=["c", "a", "b"]))
+    encoder = FeatureEncoder().fit(pd.DataFrame({"c": column}))
+    later = pd.DataFrame({"c": pd.Categorical(["b", None, "a"], categories=categories)})
+    _, codes = encoder.transform(later)
+    assert codes.ravel().tolist() == [3, 0, 2]
+
+
 def test_categories_that_are_declared_but_not_seen_are_unknown():
     column = pd.Categorical(["a", None], categories=["a", "b"])
     encoder, (_, codes), (_, laters) = encode(

@@ -14,6 +14,7 @@ from skorch.exceptions import DeviceWarning
 from threadpoolctl import ThreadpoolController
 
 from sklearn_ple import PLEClassifierRegressor, PLERegressor
+from sklearn_ple.members import MemberMean
 from sklearn_ple.training import device as devices
 from sklearn_ple.training import net, resolve_device
 
@@ -265,3 +266,19 @@ def test_trains_and_predicts_on_a_gpu():
     assert model.score(X, y) > 0.9
     on_cpu = PLERegressor(max_epochs=20, random_state=0, learning_rate=0.01, device="cpu")
     assert abs(on_cpu.fit(X, y).score(X, y) - model.score(X, y)) < 0.05
+
+
+def test_the_mean_over_members_takes_as_many_cores_as_their_outputs(monkeypatch):
+    X, model, *_ = fitted_with_cores({"n_members": 2})
+    found, mean = [], MemberMean.forward
+
+    def forward(self, outputs):
+        found.append(n_threads())
+        return mean(self, outputs)
+
+    monkeypatch.setattr(MemberMean, "forward", forward)
+    torch.set_num_threads(3)
+    model.predict(X[:1])
+    model.set_params(n_jobs=2).predict(X[:1])
+    torch.set_num_threads(1)
+    assert found == [1, 2]
