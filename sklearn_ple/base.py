@@ -345,6 +345,7 @@ class MultiTaskEstimator(CallbackSupportMixin, Predictor, ABC):
             embedding_dim=self.embedding_dim,
             make_numeric_embedding=encoder.embedding_for(self.embedding_dim, members, n_views),
             n_embedded=encoder.features.n_columns_,
+            clip_numbers=self.clip_numbers,
             feature_dropout=members.rates(self.feature_dropout),
             n_members=members.n,
             n_views=n_views,

@@ -145,6 +145,8 @@ def test_text_where_numbers_were(X, y):
         ({"max_categories": 0}, "'max_categories' parameter"),
         ({"min_frequency": 1.5}, "'min_frequency' parameter"),
         ({"embedding_dim": "large"}, "'embedding_dim' parameter"),
+        ({"clip_numbers": 0}, "'clip_numbers' parameter"),
+        ({"clip_numbers": "auto"}, "'clip_numbers' parameter"),
         ({"activation": "step"}, "'activation' parameter"),
         ({"learning_rate": 0}, "'learning_rate' parameter"),
         ({"optimizer": "newton"}, "'optimizer' parameter"),

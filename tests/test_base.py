@@ -343,6 +343,27 @@ def test_missing_and_unknown_names_at_predict(fitted, table):
         model.predict(np.zeros((2, 2)))
 
 
+@pytest.mark.parametrize("limit", [None, 3.0])
+@pytest.mark.parametrize("embedding", [None, "piecewise_linear+bins", "periodic", "quantile"])
+def test_numbers_far_beyond_those_of_fit_are_predicted(limit, embedding, table):
+    X, y = table
+    y = y.assign(grade=pd.Categorical(y["grade"], ordered=True), high=y["alive"] & (X["c"] > 0))
+    model = make_model(
+        task_types={"weight": "quantile", "visits": "regression"},
+        depends_on={"high": "alive"},
+        clip_numbers=limit,
+        numeric_embedding=embedding,
+        max_epochs=2,
+    ).fit(X, y)
+    far = X.copy()
+    far[["a", "b", "c"]] = np.sign(far[["a", "b", "c"]]) * 1e37
+    prediction = model.predict(far)
+    assert np.isfinite(prediction[["weight", "visits"]]).all(axis=None)
+    assert not prediction.isna().any(axis=None)
+    for probability in model.predict_proba(far):
+        assert probability is None or np.isfinite(probability).all()
+
+
 def test_predicting_before_fit(table):
     for method in ("predict", "predict_proba", "decision_function", "score"):
         arguments = table if method == "score" else table[:1]
@@ -519,6 +540,7 @@ def test_parameters_reach_the_network(table):
         activation="gelu",
         dropout=0.1,
         feature_dropout=0.3,
+        clip_numbers=4.5,
         residual=True,
         n_members=2,
         n_bins=4,
@@ -531,6 +553,7 @@ def test_parameters_reach_the_network(table):
     assert body.levels[0].shared_experts.layers[0].weight.shape == (2 * 3, 7, n_features)
     assert body.levels[1].specific_experts.layers[1].weight.shape == (2 * 5, 5, 7)
     assert np.mean(model.module_.feature_dropout.rates) == pytest.approx(0.3)
+    assert model.module_.clip_numbers == 4.5
     assert np.mean(body.towers.hidden.dropout.rates) == pytest.approx(0.1)
     assert max(model.module_.numeric_embedding.n_bins) == 4
     assert body.levels[0].task_gates.hidden.layers[0].out_features == 6

@@ -91,6 +91,7 @@ class TableEncoder:
         numeric_embedding: Any = None,
         n_bins: int = 16,
         linear_path: bool = False,
+        clip_numbers: float | None = None,
         dtype: str = "float32",
     ):
         self.task_types = task_types
@@ -104,6 +105,7 @@ class TableEncoder:
         self.numeric_embedding = numeric_embedding
         self.n_bins = n_bins
         self.linear_path = linear_path
+        self.clip_numbers = clip_numbers
         self.dtype = dtype
 
     @classmethod
@@ -201,7 +203,9 @@ class TableEncoder:
             self.maker.learn(columns, targets, weights, self.tasks, self.n_bins)
         counts = TaskWeights(self.targets.names, self.task_weights, 1.0).initial
         if self.linear_path:
-            self.linear_start = ridge_start(numbers, targets, weights, self.tasks, counts)
+            self.linear_start = ridge_start(
+                numbers, targets, weights, self.tasks, counts, self.clip_numbers
+            )
 
     def embedding_for(
         self, embedding_dim: int | str, members: Members, n_views: int

@@ -24,6 +24,7 @@ def ridge_start(
     weights: np.ndarray,
     tasks: Sequence[Task],
     task_weights: np.ndarray,
+    clip_numbers: float | None = None,
 ) -> np.ndarray | None:
     """Learn linear functions of the numbers that predict the tasks which start by them.
 
@@ -37,13 +38,15 @@ def ridge_start(
         The fitted tasks.
     task_weights : ndarray of shape (n_tasks,)
         The tasks' weights in the loss; one without weight learns nothing here either.
+    clip_numbers : float or None, default=None
+        Where the network clips its numbers.
 
     Returns
     -------
     ndarray of shape (sum of n_outputs, n_numbers) or None
-        The coefficients of the clipped numbers, without intercepts; zero for other tasks. None if
-        all are zero: where no such task has a weight, and where there are no numbers, or they
-        are sparse.
+        The coefficients of the numbers as the network reads them, without intercepts; zero for
+        other tasks. None if all are zero: where no such task has a weight, and where there are no
+        numbers, or they are sparse.
     """
     counts = zip(tasks, task_weights, strict=True)
     starts = [task.linear_start and weight > 0 for task, weight in counts]
@@ -56,9 +59,9 @@ def ridge_start(
         if len(rows) < 2:
             continue
         rows = rows[:: -(-len(rows) // most)]
-        clipped = smooth_clip(torch.as_tensor(numbers[rows], dtype=torch.float64)).numpy()
+        read = smooth_clip(torch.as_tensor(numbers[rows], dtype=torch.float64), clip_numbers)
         coefficients[position][:] = _ridge(
-            clipped, targets[rows, position], weights[rows, position]
+            read.numpy(), targets[rows, position], weights[rows, position]
         )
     return np.concatenate(coefficients)
 

@@ -15,34 +15,40 @@ from .mlp import BatchedLinear
 
 # Adam moves all parameters alike: by this factor the linear path learns less of a small table.
 _LINEAR_FACTOR = 0.3
+# Standard deviations that a number can be from its mean; what is farther out is read as this.
+_FARTHEST = 1e18
 
 
-def smooth_clip(numbers: Tensor) -> Tensor:
-    """Bound numbers smoothly: near the mean they stay, none gets beyond three deviations.
+def smooth_clip(numbers: Tensor, limit: float | None) -> Tensor:
+    """Bound numbers smoothly: near the mean they stay, none gets beyond the limit.
 
-    It is the smooth clipping ``x / sqrt(1 + (x / 3)**2)`` of RealMLP (Holzmüller, Grinsztajn and
-    Steinwart, NeurIPS 2024): an outlier would outweigh all else that a network reads.
+    It is the smooth clipping ``x / sqrt(1 + (x / limit)**2)`` of RealMLP (Holzmüller, Grinsztajn
+    and Steinwart, NeurIPS 2024): an outlier would outweigh all else that a network reads.
 
     Parameters
     ----------
     numbers : Tensor
         Standardised numbers.
+    limit : float or None
+        The limit, in standard deviations; None leaves the numbers as they are.
 
     Returns
     -------
     Tensor
-        The numbers between -3 and 3, in the same order.
+        The numbers between ``-limit`` and ``limit``, in the same order.
     """
-    # So far out all are 3, and the square does not overflow.
-    near = numbers.clamp(-1e6, 1e6)
+    if limit is None:
+        return numbers
+    # Farther out all are at the limit; the square of a ratio does not overflow.
+    ratios = (numbers / limit).clamp(-1e6, 1e6)
     # One rounding an operation: fused ones round differently at the end of a tensor.
-    return near / (near * near).div_(9).add_(1).sqrt_()
+    return limit * (ratios / (ratios * ratios).add_(1).sqrt_())
 
 
 class TabularNetwork(nn.Module):
     """Networks that read a table: numbers and their embeddings, embeddings of categories.
 
-    The numbers themselves are clipped, see `smooth_clip`. Beside the body, a linear path may
+    The numbers themselves may be clipped, see `smooth_clip`. Beside the body, a linear path may
     lead from them straight to the outputs, as the wide part of a wide and deep network [1]_ does:
     what is linear in a number need not be pieced together by embeddings and activations.
 
@@ -62,6 +68,9 @@ class TabularNetwork(nn.Module):
         themselves are read beside them.
     n_embedded : int, optional
         How many of the numbers it embeds, the first ones; all by default.
+    clip_numbers : float or None, default=None
+        Limit c of the numbers beside their embeddings: x is read as ``x / sqrt(1 + (x / c)**2)``.
+        None reads them as they are.
     feature_dropout : float or sequence of float, default=0.0
         Share of the features, coordinates of embeddings included, that are dropped in training;
         one for all members, or one for each.
@@ -111,6 +120,7 @@ class TabularNetwork(nn.Module):
         embedding_dim: int | str = "auto",
         make_numeric_embedding: Callable[[], Any] | None = None,
         n_embedded: int | None = None,
+        clip_numbers: float | None = None,
         feature_dropout: float | Sequence[float] = 0.0,
         n_members: int = 1,
         n_views: int | None = None,
@@ -133,6 +143,7 @@ class TabularNetwork(nn.Module):
             self.numeric_embedding = make_numeric_embedding()
             n_features += self.numeric_embedding.out_features
         self.n_features = n_features
+        self.clip_numbers = clip_numbers
         self.feature_dropout = MemberDropout(feature_dropout)
         self.body: Any = make_body(n_features)
         self.linear = None
@@ -217,7 +228,9 @@ class TabularNetwork(nn.Module):
     def _features(self, numbers: Tensor, codes: Tensor) -> Tensor:
         if numbers.dim() == 3:
             return self._features_of_own_rows(numbers, codes)
-        features = [smooth_clip(numbers).expand(self.n_views, -1, -1)]
+        # Sums of products with weights do not overflow, so that no output is NaN.
+        numbers = numbers.clamp(-_FARTHEST, _FARTHEST)
+        features = [smooth_clip(numbers, self.clip_numbers).expand(self.n_views, -1, -1)]
         if self.numeric_embedding is not None:
             embedded = self.numeric_embedding(numbers[:, : self.n_embedded])
             expected = (self.n_views, len(numbers), self.numeric_embedding.out_features)

@@ -87,6 +87,9 @@ class Parameters(BaseEstimator):
     )
     linear_path: bool = parameter(default=True, constraint=["boolean"])
     feature_dropout: float = parameter(default=0.1, constraint=[_SHARE], search=(0.0, 0.3))
+    clip_numbers: float | None = parameter(
+        default=3.0, constraint=[_POSITIVE, None], search=[3.0, 10.0, None]
+    )
     task_weights: Any = parameter(default=None, constraint=["array-like", dict, None])
     task_weight_decay: Any = parameter(default=1.0, constraint=[_POSITIVE, "array-like", dict])
     balancing: Any = parameter(default="equal", constraint=[StrOptions(set(BALANCERS)), Balancer])

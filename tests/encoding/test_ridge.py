@@ -1,7 +1,9 @@
 """Where the linear path starts, against ridge regression written out."""
 
 import numpy as np
+import pandas as pd
 import pytest
+import torch
 from scipy import sparse
 
 from sklearn_ple import PLEClassifierRegressor, PLERegressor
@@ -19,9 +21,9 @@ def tasks_of(*kinds):
     return tasks
 
 
-def ridge_start(numbers, targets, weights, tasks, task_weights=1.0):
+def ridge_start(numbers, targets, weights, tasks, task_weights=1.0, clip_numbers=3.0):
     task_weights = np.broadcast_to(task_weights, len(tasks))
-    return ridge.ridge_start(numbers, targets, weights, tasks, task_weights)
+    return ridge.ridge_start(numbers, targets, weights, tasks, task_weights, clip_numbers)
 
 
 def written_out(x, y, weights, penalty):
@@ -45,12 +47,13 @@ def random():
     return np.random.RandomState(0)
 
 
-@pytest.mark.parametrize("noise", [0.1, 3.0, 30.0])
-def test_the_penalty_has_the_least_generalized_cross_validation_error(random, noise):
+@pytest.mark.parametrize(("noise", "limit"), [(0.1, 3.0), (3.0, None), (30.0, 0.5)])
+def test_the_penalty_has_the_least_generalized_cross_validation_error(random, noise, limit):
     x = random.normal(size=(60, 4)).astype(np.float32)
     y = x @ [1.0, -2.0, 0.0, 0.5] + noise * random.normal(size=60)
-    start = ridge_start(x, y[:, None], np.ones((60, 1)), tasks_of("regression"))
-    clipped = x / np.sqrt(1 + (x / 3.0) ** 2)
+    tasks = tasks_of("regression")
+    start = ridge_start(x, y[:, None], np.ones((60, 1)), tasks, clip_numbers=limit)
+    clipped = x / np.sqrt(1 + (x / limit) ** 2) if limit else x
     best = min(PENALTIES, key=lambda penalty: gcv_error(clipped, y, penalty))
     expected = written_out(clipped, y, np.ones(60), best)
     np.testing.assert_allclose(start, expected[None], rtol=1e-4, atol=1e-7)
@@ -129,6 +132,26 @@ def test_of_many_rows_some_are_enough(random, monkeypatch):
     start = ridge_start(x, y, np.ones((25, 1)), tasks_of("regression"))
     some = ridge_start(x[::3], y[::3], np.ones((9, 1)), tasks_of("regression"))
     np.testing.assert_allclose(start, some)
+
+
+@pytest.mark.parametrize("limit", [None, 3.0, 0.5])
+def test_the_regression_reads_the_numbers_that_the_network_reads(random, limit):
+    x = random.standard_t(2, size=(80, 3))
+    y = x @ [1.0, 2.0, 0.0]
+    estimator = PLERegressor(clip_numbers=limit, n_members=2, max_epochs=1, refit=False).fit(x, y)
+    network = estimator.make_module(estimator._encoder).eval()
+    # Where it starts, the linear path is the fitted regression, up to a constant.
+    numbers = torch.from_numpy(estimator._encoder.features.transform(pd.DataFrame(x))[0])
+    codes = torch.empty(80, 0, dtype=torch.int64)
+    outputs = network.member_outputs(numbers, codes)[0, :, 0].detach()
+    torch.nn.init.zeros_(network.linear.weight)
+    added = outputs - network.member_outputs(numbers, codes)[0, :, 0].detach()
+    standard = (x - x.mean(axis=0)) / x.std(axis=0)
+    clipped = standard / np.sqrt(1 + (standard / limit) ** 2) if limit else standard
+    label = (y - y.mean()) / y.std()
+    best = min(PENALTIES, key=lambda penalty: gcv_error(clipped, label, penalty))
+    expected = clipped @ written_out(clipped, label, np.ones(80), best)
+    np.testing.assert_allclose(added.numpy(), expected, rtol=1e-3, atol=1e-4)
 
 
 def test_members_start_with_less_and_less_of_it(random):

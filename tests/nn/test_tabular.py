@@ -37,7 +37,7 @@ def test_the_body_reads_numbers_then_embeddings():
     numbers, codes = torch.randn(6, 2), torch.randint(0, 3, (6, 2))
     outputs = network.member_outputs(numbers, codes)
     assert network.body.width == outputs.shape[2] == 2 + 2 * 5
-    assert torch.equal(outputs[0, :, :2], smooth_clip(numbers))
+    assert torch.equal(outputs[0, :, :2], numbers)
     assert torch.equal(outputs[..., 2:], network.embedding(codes))
 
 
@@ -52,10 +52,8 @@ def test_without_categories_the_body_reads_the_numbers_alone():
     numbers = torch.randn(6, 3)
     assert network.embedding is None
     assert network.body.width == 3
-    assert torch.equal(
-        network.member_outputs(numbers, torch.empty(6, 0, dtype=torch.int64))[0],
-        smooth_clip(numbers),
-    )
+    outputs = network.member_outputs(numbers, torch.empty(6, 0, dtype=torch.int64))
+    assert torch.equal(outputs[0], numbers)
 
 
 def test_without_numbers_the_body_reads_the_embeddings_alone():
@@ -70,7 +68,7 @@ def test_members_read_the_same_numbers():
     network = TabularNetwork(2, [4], Echo, n_members=3)
     numbers = torch.randn(6, 2)
     outputs = network.member_outputs(numbers, torch.zeros(6, 1, dtype=torch.uint8))
-    assert torch.equal(outputs[..., :2], smooth_clip(numbers).expand(3, -1, -1))
+    assert torch.equal(outputs[..., :2], numbers.expand(3, -1, -1))
 
 
 def test_feature_dropout_drops_its_share_in_training_only():
@@ -80,27 +78,52 @@ def test_feature_dropout_drops_its_share_in_training_only():
     outputs = network.member_outputs(numbers, codes)
     assert (outputs == 0).double().mean().item() == pytest.approx(0.25, abs=0.02)
     whole = network.eval().member_outputs(numbers, codes)[0]
-    assert torch.equal(whole, smooth_clip(numbers))
+    assert torch.equal(whole, numbers)
     assert outputs.mean().item() == pytest.approx(whole.mean().item(), abs=0.03)
 
 
-@given(st.lists(st.floats(-(2.0**99), 2.0**99, width=32), min_size=1, max_size=9))
-def test_numbers_are_clipped_as_by_realmlp(numbers):
+@given(
+    st.lists(st.floats(-(2.0**99), 2.0**99, width=32), min_size=1, max_size=9),
+    st.sampled_from([0.01, 1.0, 3.0, 10.0, 1e8]),
+)
+def test_numbers_are_clipped_as_by_realmlp(numbers, limit):
     numbers = torch.tensor(numbers)
-    clipped = smooth_clip(numbers)
+    clipped = smooth_clip(numbers, limit)
     exact = numbers.double()
-    expected = exact / (1 + (exact / 3) ** 2).sqrt()
+    expected = exact / (1 + (exact / limit) ** 2).sqrt()
     torch.testing.assert_close(clipped.double(), expected, rtol=1e-5, atol=1e-30)
-    ordered = smooth_clip(numbers.sort().values)
+    ordered = smooth_clip(numbers.sort().values, limit)
     # But for rounding.
-    assert (ordered.diff() >= -1e-6).all()
-    assert ordered.abs().max() <= 3 + 1e-6
+    assert (ordered.diff() >= -1e-6 * limit).all()
+    assert ordered.abs().max() <= limit * (1 + 1e-6)
 
 
-def test_an_outlier_reaches_the_body_clipped():
-    network = TabularNetwork(1, [], Echo)
+@given(st.lists(st.floats(width=32), min_size=1, max_size=9))
+def test_without_a_limit_numbers_are_not_clipped(numbers):
+    numbers = torch.tensor(numbers)
+    assert torch.equal(smooth_clip(numbers, None).nan_to_num(7.0), numbers.nan_to_num(7.0))
+
+
+@pytest.mark.parametrize(
+    ("limit", "read"), [(None, 4.0), (3.0, 4 / (1 + 16 / 9) ** 0.5), (0.5, 4 / 65**0.5)]
+)
+def test_an_outlier_reaches_the_body_and_the_linear_path_clipped(limit, read):
+    network = TabularNetwork(1, [], Echo, clip_numbers=limit, n_linear=1)
+    nn.init.constant_(network.linear.weight, 2.0)
     outputs = network.member_outputs(torch.tensor([[4.0]]), torch.empty(1, 0, dtype=torch.int64))
-    assert outputs.item() == pytest.approx(4 / (1 + 16 / 9) ** 0.5)
+    assert outputs.item() == pytest.approx((1 + 0.3 * 2) * read)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("limit", [None, 3.0])
+def test_no_number_makes_an_output_nan(dtype, limit):
+    torch.manual_seed(0)
+    body = partial(PLE, n_outputs=[1, 2], n_levels=2)
+    network = TabularNetwork(40, [], body, clip_numbers=limit, n_linear=3).to(dtype)
+    nn.init.normal_(network.linear.weight)
+    signs = torch.randn(9, 40, dtype=dtype).sign()
+    outputs = network(signs * torch.finfo(dtype).max, torch.empty(9, 0, dtype=torch.int64))
+    assert outputs.isfinite().all()
 
 
 @pytest.mark.parametrize("n_views", [3, 6])
@@ -114,7 +137,7 @@ def test_the_linear_path_adds_to_each_members_outputs(n_views):
     weight = torch.randn(3, 3, 4)
     network.linear.weight.data = weight
     for member, outputs in enumerate(network.member_outputs(numbers, codes) - before):
-        expected = 0.3 * smooth_clip(numbers) @ weight[member].T
+        expected = 0.3 * numbers @ weight[member].T
         torch.testing.assert_close(outputs, expected, rtol=1e-4, atol=1e-5)
 
 
@@ -124,7 +147,7 @@ def test_the_linear_path_reads_what_feature_dropout_leaves():
     network.body = Constant()
     nn.init.ones_(network.linear.weight)
     outputs = network.member_outputs(torch.ones(500, 40), torch.empty(500, 0, dtype=torch.int64))
-    n_left = outputs / (2 * 0.3 * smooth_clip(torch.ones(())))
+    n_left = outputs / (2 * 0.3)
     assert torch.allclose(n_left, n_left.round(), atol=1e-4)
     assert n_left.mean().item() == pytest.approx(20, abs=1)
     assert n_left.std() > 1
@@ -146,7 +169,7 @@ def test_members_linear_paths_start_where_they_are_told():
     outputs = network.member_outputs(numbers, codes)
     nn.init.zeros_(network.linear.weight)
     added = outputs - network.member_outputs(numbers, codes)
-    torch.testing.assert_close(added, smooth_clip(numbers) @ start.mT, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(added, numbers @ start.mT, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize(("n_numbers", "n_linear"), [(2, 0), (0, 2)])
@@ -160,7 +183,7 @@ def test_the_link_maps_the_sum_with_the_linear_path():
     nn.init.constant_(network.linear.weight, 2.0)
     number = torch.tensor([[0.5]])
     outputs = network.member_outputs(number, torch.empty(1, 0, dtype=torch.int64))
-    assert outputs.item() == pytest.approx((1.6 * smooth_clip(number)).exp().item())
+    assert outputs.item() == pytest.approx((1.6 * number).exp().item())
 
 
 @pytest.mark.parametrize("n_rows", [1, 8])

@@ -25,6 +25,7 @@ SHARED = {
     "learning_rate",
     "dropout",
     "feature_dropout",
+    "clip_numbers",
     "weight_decay",
     "numeric_embedding",
     "tower_hidden_units",
