@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ..base import MultiTaskEstimator, class_weight, with_parameters
+from ..base import MultiTaskEstimator, class_weight, parameter, with_parameters
 from ..nn import SharedBottom
 from ..tasks import Task
 
@@ -63,9 +63,10 @@ class ESMMClassifier(MultiTaskEstimator):
     True
     """
 
-    tower_hidden_units: Any = (64, 32)
+    tower_hidden_units: Any = parameter(default=(64, 32), published=(200, 80))
     depends_on: Any = "previous"
     class_weight: Any = class_weight()
+    embedding_dim: Any = parameter(default="auto", published=18, after="min_frequency")
 
     def make_network(self, in_features: int, tasks: Sequence[Task], **towers: Any) -> SharedBottom:
         n_outputs = [task.n_outputs for task in tasks]

@@ -43,7 +43,10 @@ class _Progressive(_Extraction):
     """Several levels."""
 
     n_levels: int = parameter(
-        default=1, constraint=[Interval(Integral, 1, None, closed="left")], search=(1, 3)
+        default=1,
+        constraint=[Interval(Integral, 1, None, closed="left")],
+        search=(1, 3),
+        published=2,
     )
     residual: bool = parameter(default=False, constraint=["boolean"], after="gate_hidden_units")
 
@@ -144,8 +147,7 @@ class PLEClassifierRegressor(_Progressive):
         task's outputs, learnt with the network, as the wide part of Cheng et al. (DLRS 2016) is.
         For tasks of kind "regression" it starts from ridge regression, whose penalty generalized
         cross-validation chooses: wholly in the first member, less and less in further ones, from
-        zero in the last. Elsewhere, and for sparse X, it starts at zero. False for the network as
-        its authors have it.
+        zero in the last. Elsewhere, and for sparse X, it starts at zero.
     feature_dropout : float, default=0.1
         Share of the features, coordinates of embeddings included, that are dropped in training, on
         average over the members as for ``dropout``.
@@ -283,6 +285,7 @@ class PLEClassifierRegressor(_Progressive):
     --------
     PLEClassifier : Every task has classes.
     PLERegressor : Every task is a number.
+    PLEClassifierRegressor.as_published : The network of the paper, with nothing added.
     SingleTaskClassifierRegressor : The same without sharing, to measure what sharing is worth.
 
     References

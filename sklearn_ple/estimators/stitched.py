@@ -54,7 +54,9 @@ class CrossStitchClassifierRegressor(MultiTaskEstimator):
     """
 
     hidden_units: Any = parameter(default=(64,), constraint=["array-like"], search=WIDTHS)
-    by_channel: bool = parameter(default=False, constraint=["boolean"], search=[False, True])
+    by_channel: bool = parameter(
+        default=False, constraint=["boolean"], search=[False, True], published=True
+    )
     stitch_rate_factor: float = parameter(
         default=10.0, constraint=_FACTOR, search=(1.0, 100.0, "log")
     )

@@ -1,4 +1,4 @@
-"""Parameters as fields of a class: a row each of default, constraint and search range."""
+"""Parameters as fields of a class: a row each of default, constraint, search range and so on."""
 
 from __future__ import annotations
 
@@ -12,10 +12,17 @@ from scipy import stats
 from .docstrings import complete_docstring
 
 _T = TypeVar("_T")
+# What a parameter is as published where nothing is said: None is a value.
+_AS_IT_IS: Any = object()
 
 
 def parameter(
-    *, default: Any, constraint: Sequence[Any] = (), search: Any = None, after: str | None = None
+    *,
+    default: Any,
+    constraint: Sequence[Any] = (),
+    search: Any = None,
+    published: Any = _AS_IT_IS,
+    after: str | None = None,
 ) -> Any:
     """Declare a parameter of an estimator, in the body of its class.
 
@@ -28,6 +35,8 @@ def parameter(
     search : tuple, list or None, default=None
         Where to search for good values: a list of choices, or the ends of a range, of floats or of
         whole numbers. ``(low, high, "log")`` is even on the scale of logarithms. None: not at all.
+    published : object, optional
+        What the network's paper has in place of the default; ``as_published`` takes it.
     after : str, default=None
         The parameter that it comes after, where it is not one of the class's own.
 
@@ -41,11 +50,16 @@ def parameter(
     >>> from sklearn_ple.base import MultiTaskEstimator, parameter, with_parameters
     >>> @with_parameters
     ... class Experts(MultiTaskEstimator):
-    ...     n_experts: int = parameter(default=3, constraint=[int], search=(1, 8))
-    >>> sorted(Experts.search_space())[-3:]
-    ['numeric_embedding', 'tower_hidden_units', 'weight_decay']
+    ...     n_experts: int = parameter(
+    ...         default=3, constraint=[int], search=(1, 8), published=5
+    ...     )
+    >>> "n_experts" in Experts.search_space()
+    True
     """
-    metadata = {"constraint": list(constraint), "search": search, "after": after}
+    stated = {"constraint": list(constraint), "search": search, "after": after}
+    metadata = {key: value for key, value in stated.items() if value}
+    if published is not _AS_IT_IS:
+        metadata["published"] = published
     return field(default=default, metadata=metadata)
 
 
@@ -92,6 +106,12 @@ def with_parameters(owner: type[_T]) -> type[_T]:
     return made
 
 
+def published(cls: Any) -> dict[str, Any]:
+    """Return the parameters that a class's paper has in place of the defaults."""
+    rows = {name: _declared(cls, name) for name in _order(cls)}
+    return {name: row["published"] for name, row in rows.items() if "published" in row}
+
+
 def search_space(cls: Any, backend: str = "sklearn") -> Any:
     """Return where to search for good parameters; see `Parameters.search_space`."""
     ranges = {name: _declared(cls, name).get("search") for name in _order(cls)}
@@ -110,7 +130,7 @@ def _declared(cls: type, name: str) -> dict[str, Any]:
     declared: dict[str, Any] = {}
     for base in reversed(cls.__mro__):
         row = vars(base).get("__dataclass_fields__", {}).get(name)
-        declared |= {key: value for key, value in row.metadata.items() if value} if row else {}
+        declared |= row.metadata if row else {}
     return declared
 
 

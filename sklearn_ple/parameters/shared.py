@@ -1,5 +1,6 @@
 """The parameters that all estimators share: a row each of default, constraint and search range.
 
+A row also states what the papers have in place of the default, if that is something else.
 What they mean stands in the docstring of `PLEClassifierRegressor`.
 """
 
@@ -7,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, Self
 
 import torch
 from sklearn.base import BaseEstimator
@@ -18,7 +19,7 @@ from ..encoding import NUMERIC_EMBEDDINGS, EmbeddingMaker
 from ..nn import ACTIVATIONS
 from ..tasks import Task
 from ..training import LR_SCHEDULES, OPTIMIZERS
-from .fields import parameter, search_space, with_parameters
+from .fields import parameter, published, search_space, with_parameters
 
 _AUTO = StrOptions({"auto"})
 _COUNT = Interval(Integral, 1, None, closed="left")
@@ -63,8 +64,8 @@ class Parameters(BaseEstimator):
         default=(32,), constraint=["array-like"], search=[(), (32,), (64,), (64, 32)]
     )
     activation: str = parameter(default="relu", constraint=[StrOptions(set(ACTIVATIONS))])
-    dropout: float = parameter(default=0.3, constraint=[_SHARE], search=(0.0, 0.5))
-    n_members: int = parameter(default=8, constraint=[_COUNT])
+    dropout: float = parameter(default=0.3, constraint=[_SHARE], search=(0.0, 0.5), published=0.0)
+    n_members: int = parameter(default=8, constraint=[_COUNT], published=1)
     task_types: Any = parameter(default="auto", constraint=[str, list, tuple, dict, Task, type])
     depends_on: dict | str | None = parameter(
         default=None, constraint=[StrOptions({"previous"}), dict, None]
@@ -81,27 +82,37 @@ class Parameters(BaseEstimator):
         default="piecewise_linear+bins",
         constraint=[StrOptions(set(NUMERIC_EMBEDDINGS)), EmbeddingMaker, None],
         search=[None, *NUMERIC_EMBEDDINGS],
+        published=None,
     )
     n_bins: int | str = parameter(
         default="auto", constraint=[_AUTO, Interval(Integral, 2, None, closed="left")]
     )
-    linear_path: bool = parameter(default=True, constraint=["boolean"])
-    feature_dropout: float = parameter(default=0.1, constraint=[_SHARE], search=(0.0, 0.3))
+    linear_path: bool = parameter(default=True, constraint=["boolean"], published=False)
+    feature_dropout: float = parameter(
+        default=0.1, constraint=[_SHARE], search=(0.0, 0.3), published=0.0
+    )
     clip_numbers: float | None = parameter(
-        default=3.0, constraint=[_POSITIVE, None], search=[3.0, 10.0, None]
+        default=3.0, constraint=[_POSITIVE, None], search=[3.0, 10.0, None], published=None
     )
     task_weights: Any = parameter(default=None, constraint=["array-like", dict, None])
     task_weight_decay: Any = parameter(default=1.0, constraint=[_POSITIVE, "array-like", dict])
     balancing: Any = parameter(default="equal", constraint=[StrOptions(set(BALANCERS)), Balancer])
-    optimizer: Any = parameter(default="adamw", constraint=[StrOptions(set(OPTIMIZERS)), type])
+    optimizer: Any = parameter(
+        default="adamw", constraint=[StrOptions(set(OPTIMIZERS)), type], published="adam"
+    )
     learning_rate: float | str = parameter(
-        default="auto", constraint=[_AUTO, _POSITIVE], search=(3e-4, 1e-2, "log")
+        default="auto",
+        constraint=[_AUTO, _POSITIVE],
+        search=(3e-4, 1e-2, "log"),
+        published=1e-3,
     )
-    lr_schedule: str = parameter(default="one_cycle", constraint=[StrOptions(set(LR_SCHEDULES))])
+    lr_schedule: str = parameter(
+        default="one_cycle", constraint=[StrOptions(set(LR_SCHEDULES))], published="constant"
+    )
     weight_decay: float = parameter(
-        default=1e-2, constraint=[_NOT_NEGATIVE], search=(1e-4, 1e-1, "log")
+        default=1e-2, constraint=[_NOT_NEGATIVE], search=(1e-4, 1e-1, "log"), published=0.0
     )
-    weight_averaging: float = parameter(default=0.1, constraint=[_SHARE])
+    weight_averaging: float = parameter(default=0.1, constraint=[_SHARE], published=0.0)
     batch_size: int | str = parameter(default="auto", constraint=[_AUTO, _COUNT])
     max_epochs: int | str = parameter(default="auto", constraint=[_AUTO, _COUNT])
     early_stopping: Any = parameter(default="auto", constraint=[_AUTO, "boolean"])
@@ -123,6 +134,51 @@ class Parameters(BaseEstimator):
     net_params: Any = parameter(default=None, constraint=[dict, None])
     random_state: Any = parameter(default=None, constraint=["random_state"])
     verbose: int = parameter(default=0, constraint=["verbose"])
+
+    @classmethod
+    def as_published(cls, **parameters: Any) -> Self:
+        """Make an estimator of the network as its paper has it, with nothing added.
+
+        One network (``n_members=1``) reads standardised numbers and embeddings of categories, and
+        no more: ``linear_path``, ``numeric_embedding``, ``clip_numbers``, ``dropout`` and
+        ``feature_dropout`` are off. Progressive Layered Extraction has two levels; ESMM has
+        embeddings of width 18 and towers of (200, 80); cross-stitch networks mix each activation
+        of a layer by numbers of its own. Training is by Adam at a constant ``learning_rate`` of
+        1e-3, with ``weight_decay`` and ``weight_averaging`` off.
+
+        All else is by default: widths and numbers of experts, which papers choose by the data, and
+        how long to train. From 500 rows on, early stopping sets rows aside and ``refit`` trains
+        the same network anew on all rows. With ``early_stopping=False`` and ``max_epochs`` it is
+        trained once, for so many epochs.
+
+        Parameters
+        ----------
+        **parameters : dict
+            Parameters of the estimator, which take precedence: ``n_levels=2`` makes ML-MMoE of
+            MMoE.
+
+        Returns
+        -------
+        estimator : estimator of this class
+            Not fitted.
+
+        Raises
+        ------
+        TypeError
+            If the estimator has no such parameter.
+
+        See Also
+        --------
+        sklearn_ple.base.parameter : States what a network of one's own has as published.
+
+        Examples
+        --------
+        >>> from sklearn_ple import PLEClassifierRegressor
+        >>> model = PLEClassifierRegressor.as_published(expert_hidden_units=(128,))
+        >>> model.n_levels, model.n_members, model.linear_path, model.optimizer
+        (2, 1, False, 'adam')
+        """
+        return cls(**(published(cls) | parameters))
 
     @classmethod
     def search_space(
