@@ -1,4 +1,4 @@
-"""Networks of the same size, without which a comparison of networks says nothing."""
+"""Networks of the same size and depth, without which a comparison of networks says nothing."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sklearn.base import clone
 from .base import MultiTaskEstimator
 from .encoding import Table, TableEncoder
 
-__all__ = ["count_parameters", "equal_capacity"]
+__all__ = ["count_layers", "count_parameters", "equal_capacity"]
 
 # The layers that differ between the systems; towers and gates are the same for all.
 _SCALED = ("expert_hidden_units", "bottom_hidden_units", "hidden_units")
@@ -53,13 +53,46 @@ def count_parameters(estimator: MultiTaskEstimator, X: Any, y: Any) -> int:
     return _Sizes(estimator, X, y).count()
 
 
+def count_layers(estimator: MultiTaskEstimator) -> int:
+    """Count the hidden layers between the features and the towers.
+
+    Layers of experts, bottoms or the tasks' own, of all levels; gates and towers are not counted.
+
+    Parameters
+    ----------
+    estimator : estimator of this package
+        Need not be fitted.
+
+    Returns
+    -------
+    n_layers : int
+        The number of layers; 0 where the towers read the features.
+
+    Examples
+    --------
+    >>> from sklearn_ple import PLEClassifierRegressor
+    >>> from sklearn_ple.capacity import count_layers
+    >>> count_layers(PLEClassifierRegressor(n_levels=2, expert_hidden_units=(64, 32)))
+    4
+    """
+    name = _layers_name(estimator)
+    return 0 if name is None else _n_levels(estimator) * len(getattr(estimator, name))
+
+
 def equal_capacity(
-    estimators: Mapping[str, MultiTaskEstimator], X: Any, y: Any, *, reference: str | None = None
+    estimators: Mapping[str, MultiTaskEstimator],
+    X: Any,
+    y: Any,
+    *,
+    reference: str | None = None,
+    equal_depth: bool = False,
 ) -> dict[str, MultiTaskEstimator]:
     """Return estimators whose networks have as many parameters as that of a reference.
 
     The widths of experts, bottoms or a task's own layers are scaled together, as near to the
     reference's number of parameters as whole widths allow; towers and gates stay as they are.
+    With ``equal_depth`` they first get as many layers: the last one is repeated, or the last ones
+    are left out, at every level alike.
 
     Parameters
     ----------
@@ -71,6 +104,9 @@ def equal_capacity(
         The labels.
     reference : str, default=None
         The name of the estimator whose size the others get; None for the first one.
+    equal_depth : bool, default=False
+        Whether they also get as many layers between the features and the towers as the reference,
+        by `count_layers`. Otherwise each keeps its own.
 
     Returns
     -------
@@ -80,7 +116,8 @@ def equal_capacity(
     Raises
     ------
     ValueError
-        If the reference is none of the estimators, or an estimator has no layers to scale.
+        If the reference is none of the estimators, or an estimator has no layers to scale; if an
+        estimator of several levels would need more layers at some of them.
 
     Examples
     --------
@@ -99,10 +136,50 @@ def equal_capacity(
     if name not in estimators:
         raise ValueError(f"reference={name!r} is none of the estimators {list(estimators)}.")
     target = count_parameters(estimators[name], X, y)
-    return {
-        own: clone(estimator) if own == name else _Sizes(estimator, X, y).scaled_to(target)
-        for own, estimator in estimators.items()
-    }
+    n_layers = count_layers(estimators[name])
+    sized = {}
+    for own, estimator in estimators.items():
+        if own == name:
+            sized[own] = clone(estimator)
+            continue
+        _check_layers(estimator)
+        deepened = _with_layers(estimator, n_layers, own) if equal_depth else estimator
+        sized[own] = _Sizes(deepened, X, y).scaled_to(target)
+    return sized
+
+
+def _layers_name(estimator: Any) -> str | None:
+    """Return the parameter that holds the widths of the layers that differ between systems."""
+    return next((name for name in _SCALED if name in estimator.get_params()), None)
+
+
+def _n_levels(estimator: Any) -> int:
+    return getattr(estimator, "n_levels", 1)
+
+
+def _check_layers(estimator: Any) -> None:
+    """Raise an error if an estimator has no layers."""
+    if not count_layers(estimator):
+        raise ValueError(
+            f"{type(estimator).__name__} has no layers to scale: it takes none of "
+            f"{list(_SCALED)}, or they are empty."
+        )
+
+
+def _with_layers(estimator: Any, n_layers: int, own: str) -> Any:
+    """Return a clone that has so many layers, as many at every level."""
+    n_levels = _n_levels(estimator)
+    n_each, n_left = divmod(n_layers, n_levels)
+    if n_left or not n_each:
+        raise ValueError(
+            f"{own!r}, {type(estimator).__name__} with n_levels={n_levels}, can't have the "
+            f"{n_layers} layers of the reference: its levels have as many layers each. Change its "
+            "n_levels, or the reference."
+        )
+    name: Any = _layers_name(estimator)
+    widths = tuple(getattr(estimator, name))
+    widths = (widths + widths[-1:] * n_each)[:n_each]
+    return clone(estimator).set_params(**{name: widths})
 
 
 class _Sizes:
@@ -136,13 +213,7 @@ class _Sizes:
 
     def _with_width(self, width: int) -> Any:
         """Scale the layers so that the first one has a width."""
-        params = self.estimator.get_params()
-        names = [name for name in _SCALED if name in params]
-        if not names or not len(params[names[0]]):
-            raise ValueError(
-                f"{type(self.estimator).__name__} has no layers to scale: it takes none of "
-                f"{list(_SCALED)}, or they are empty."
-            )
-        widths, unit = params[names[0]], params.get("n_subspaces", 1)
+        name: Any = _layers_name(self.estimator)
+        widths, unit = getattr(self.estimator, name), getattr(self.estimator, "n_subspaces", 1)
         scaled = [max(1, round(width * own / widths[0] / unit)) * unit for own in widths]
-        return clone(self.estimator).set_params(**{names[0]: tuple(scaled)})
+        return clone(self.estimator).set_params(**{name: tuple(scaled)})

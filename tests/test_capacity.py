@@ -1,8 +1,11 @@
 """Networks of equal size: counted by what is trained, scaled as near as widths allow."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 import sklearn_ple
 from sklearn_ple import (
@@ -11,7 +14,7 @@ from sklearn_ple import (
     SharedBottomClassifierRegressor,
     SluiceClassifierRegressor,
 )
-from sklearn_ple.capacity import count_parameters, equal_capacity
+from sklearn_ple.capacity import count_layers, count_parameters, equal_capacity
 
 SYSTEMS = [name for name in sklearn_ple.__all__ if name.endswith("ClassifierRegressor")]
 
@@ -31,11 +34,99 @@ def make(name, **params):
     return getattr(sklearn_ple, name)(**(options | params))
 
 
+def layers_of(name):
+    (layers,) = {"expert_hidden_units", "bottom_hidden_units", "hidden_units"} & set(
+        make(name).get_params()
+    )
+    return layers
+
+
 @pytest.mark.parametrize("name", SYSTEMS)
 def test_what_is_counted_is_trained(table, name):
     body = make(name).fit(*table).module_.body
     trained = sum(parameter.numel() for parameter in body.parameters())
     assert count_parameters(make(name), *table) == trained
+
+
+def activations_below_the_towers(estimator):
+    """Count the activations on the longest way from the features to what the towers read."""
+    tasks = [SimpleNamespace(name=name, n_outputs=n) for name, n in (("number", 1), ("class", 3))]
+    body = estimator.make_network(7, tasks, **estimator.tower_options())
+    inputs = torch.randn(body.n_views, 5, 7, requires_grad=True)
+    read = body.representations(inputs)
+    read = torch.cat([own.flatten() for own in read]) if isinstance(read, list) else read
+    depths = {}
+    todo = [read.grad_fn]
+    while todo:
+        node = todo[-1]
+        below = [function for function, _ in node.next_functions if function is not None]
+        if waiting := [function for function in below if function not in depths]:
+            todo += waiting
+            continue
+        depths[todo.pop()] = (node.name() == "ReluBackward0") + max(
+            (depths[function] for function in below), default=0
+        )
+    return depths[read.grad_fn]
+
+
+LEVELS = {"PLEClassifierRegressor", "MMoEClassifierRegressor"}
+
+
+@pytest.mark.parametrize("name", SYSTEMS)
+@pytest.mark.parametrize("n_layers", [1, 2, 4])
+def test_layers_are_counted_from_the_features_to_the_towers(name, n_layers):
+    for n_levels in (1, 2) if name in LEVELS else (1,):
+        estimator = make(name, **{layers_of(name): (6,) * n_layers})
+        if n_levels > 1:
+            estimator.set_params(n_levels=n_levels)
+        assert count_layers(estimator) == n_levels * n_layers
+        assert activations_below_the_towers(estimator) == n_levels * n_layers
+
+
+def test_towers_that_read_the_features_have_no_layer_below():
+    assert count_layers(ESMMClassifier()) == 0
+    assert count_layers(SharedBottomClassifierRegressor(bottom_hidden_units=())) == 0
+
+
+@pytest.mark.parametrize("name", SYSTEMS)
+@pytest.mark.parametrize("reference", [(2, (8,)), (1, (12, 8)), (3, (8, 4)), (1, (20,))])
+def test_networks_of_equal_depth(table, name, reference):
+    n_levels, widths = reference
+    ple = make("PLEClassifierRegressor", n_levels=n_levels, expert_hidden_units=widths)
+    own = make(name, **{layers_of(name): (20, 20, 20)})
+    sized = equal_capacity({"PLE": ple, "own": own}, *table, equal_depth=True)
+    assert sized["PLE"].get_params() == ple.get_params()
+    assert activations_below_the_towers(sized["own"]) == n_levels * len(widths)
+    target, unit = count_parameters(ple, *table), getattr(own, "n_subspaces", 1)
+    widths = np.array(getattr(sized["own"], layers_of(name)))
+    nearby = [
+        count_parameters(make(name, **{layers_of(name): tuple(widths + change)}), *table)
+        for change in (-unit, 0, unit)
+        if (widths + change > 0).all()
+    ]
+    assert min(nearby, key=lambda n: abs(n - target)) == count_parameters(sized["own"], *table)
+
+
+def test_levels_stay_and_share_the_layers(table):
+    systems = {
+        "PLE": make("PLEClassifierRegressor", n_levels=2),
+        "MMoE": make("MMoEClassifierRegressor"),
+        "ML-MMoE": make("MMoEClassifierRegressor", n_levels=2, expert_hidden_units=(8, 8, 8)),
+    }
+    sized = equal_capacity(systems, *table, equal_depth=True)
+    shapes = {own: (e.n_levels, len(e.expert_hidden_units)) for own, e in sized.items()}
+    assert shapes == {"PLE": (2, 1), "MMoE": (1, 2), "ML-MMoE": (2, 1)}
+
+
+@pytest.mark.parametrize(("n_levels", "n_layers"), [(3, 2), (2, 3), (2, 0)])
+def test_a_depth_that_levels_cannot_share_is_an_error(table, n_levels, n_layers):
+    systems = {
+        "bottom": make("SharedBottomClassifierRegressor", bottom_hidden_units=(8,) * n_layers),
+        "ML-MMoE": make("MMoEClassifierRegressor", n_levels=n_levels),
+    }
+    message = f"'ML-MMoE', .* n_levels={n_levels}, can't have the {n_layers} layers"
+    with pytest.raises(ValueError, match=message):
+        equal_capacity(systems, *table, equal_depth=True)
 
 
 @pytest.mark.parametrize("name", SYSTEMS)
@@ -47,9 +138,7 @@ def test_no_other_width_is_nearer(table, name, width):
     target = count_parameters(scaled["reference"], *table)
     assert scaled["reference"].expert_hidden_units == (width, width)
     off = abs(count_parameters(scaled["own"], *table) - target)
-    (layers,) = {"expert_hidden_units", "bottom_hidden_units", "hidden_units"} & set(
-        scaled["own"].get_params()
-    )
+    layers = layers_of(name)
     step = getattr(scaled["own"], "n_subspaces", 1)
     widths = np.array(getattr(scaled["own"], layers))
     for change in (-step, step):
