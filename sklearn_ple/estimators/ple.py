@@ -12,7 +12,7 @@ from sklearn.utils.metaestimators import available_if
 from .._sklearn import Interval
 from ..base import WIDTHS, MultiTaskEstimator, class_weight, parameter, with_parameters
 from ..nn import PLE
-from ..tasks import Task
+from ..tasks import Task, by_task
 
 _SEVERAL = [Interval(Integral, 0, None, closed="left")]
 
@@ -22,7 +22,9 @@ class _Extraction(MultiTaskEstimator):
     """What one level and several have in common: experts of each task and shared ones."""
 
     n_shared_experts: int = parameter(default=1, constraint=_SEVERAL, search=(1, 4))
-    n_specific_experts: int = parameter(default=1, constraint=_SEVERAL, search=(1, 4))
+    n_specific_experts: Any = parameter(
+        default=1, constraint=[*_SEVERAL, "array-like", dict], search=(1, 4)
+    )
     expert_hidden_units: Any = parameter(default=(64,), constraint=["array-like"], search=WIDTHS)
     gate_hidden_units: Any = parameter(default=(), constraint=["array-like"])
 
@@ -31,11 +33,27 @@ class _Extraction(MultiTaskEstimator):
             in_features,
             [task.n_outputs for task in tasks],
             n_shared_experts=self.n_shared_experts,
-            n_specific_experts=self.n_specific_experts,
+            n_specific_experts=self._n_specific([task.name for task in tasks]),
             expert_hidden_units=tuple(self.expert_hidden_units),
             gate_hidden_units=tuple(self.gate_hidden_units),
             **options,
         )
+
+    def _n_specific(self, names: list[str]) -> list[int]:
+        """Return the number of every task's own experts."""
+        numbers = by_task(self.n_specific_experts, names, "n_specific_experts", default=1)
+        for name, n in numbers.items():
+            if not isinstance(n, Integral) or n < 0:
+                raise ValueError(
+                    f"n_specific_experts of task {name!r} is {n!r}: it must be a whole number, 0 "
+                    "or more."
+                )
+            if self.n_shared_experts + n == 0:
+                raise ValueError(
+                    f"n_shared_experts and n_specific_experts of task {name!r} are both 0: a task "
+                    "needs an expert."
+                )
+        return list(numbers.values())
 
 
 @with_parameters
@@ -75,8 +93,9 @@ class PLEClassifierRegressor(_Progressive):
         Levels of experts.
     n_shared_experts : int, default=1
         Experts that all tasks share, at each level. With none the tasks learn independently.
-    n_specific_experts : int, default=1
-        Experts of each task alone, at each level.
+    n_specific_experts : int, list of int or dict, default=1
+        Experts of each task alone, at each level. One number for all tasks, or in the order of y's
+        columns, or by name (1 for a task not named).
     expert_hidden_units : sequence of int, default=(64,)
         Widths of the layers of every expert.
     gate_hidden_units : sequence of int, default=()

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from itertools import chain
 from typing import Any, Unpack
 
+import torch
 from torch import Tensor, nn
 
 from .body import Body
@@ -35,8 +36,8 @@ class PLE(Body):
         Number of levels of experts.
     n_shared_experts : int, default=1
         Number of shared experts at each level. Without any, the tasks' networks are independent.
-    n_specific_experts : int, default=1
-        Number of experts of each task at each level.
+    n_specific_experts : int or sequence of int, default=1
+        Number of experts of each task at each level: one for all tasks, or one for each.
     expert_hidden_units : sequence of int, default=(64,)
         Widths of the layers of every expert.
     gate_hidden_units : sequence of int, default=()
@@ -52,8 +53,8 @@ class PLE(Body):
     Raises
     ------
     ValueError
-        If a level would have no expert, or an expert no layer; if ``residual`` would have no
-        effect.
+        If a task would have no expert, or an expert no layer; if there are not as many numbers of
+        experts as tasks; if ``residual`` would have no effect.
 
     References
     ----------
@@ -78,16 +79,23 @@ class PLE(Body):
         *,
         n_levels: int = 1,
         n_shared_experts: int = 1,
-        n_specific_experts: int = 1,
+        n_specific_experts: int | Sequence[int] = 1,
         expert_hidden_units: Sequence[int] = (64,),
         gate_hidden_units: Sequence[int] = (),
         residual: bool = False,
         **towers: Unpack[TowerOptions],
     ):
         super().__init__(n_outputs, **towers)
-        if n_shared_experts + n_specific_experts == 0:
+        n_specific = n_specific_experts
+        if not isinstance(n_specific, Sequence):
+            n_specific = [n_specific] * self.n_tasks
+        if len(n_specific) != self.n_tasks:
             raise ValueError(
-                "n_shared_experts and n_specific_experts are both 0: a level needs an expert."
+                f"n_specific_experts={n_specific} are not one for each of {self.n_tasks} tasks."
+            )
+        if n_shared_experts + min(n_specific) == 0:
+            raise ValueError(
+                "n_shared_experts and n_specific_experts are both 0: a task needs an expert."
             )
         if not expert_hidden_units:
             raise ValueError("expert_hidden_units is empty: an expert needs a layer.")
@@ -106,7 +114,7 @@ class PLE(Body):
                     self,
                     width,
                     n_shared_experts,
-                    n_specific_experts,
+                    n_specific,
                     expert_hidden_units,
                     gate_hidden_units=gate_hidden_units,
                     residual=residual,
@@ -156,6 +164,7 @@ class ExtractionLevel(nn.Module):
     """One level: banks of experts, a gate per task and, unless it is the last, a shared gate.
 
     At the first level all branches of a member are its features, given once (``branches_start``).
+    Where the tasks have different numbers of experts, each has a module of gates of its own.
     """
 
     def __init__(
@@ -163,7 +172,7 @@ class ExtractionLevel(nn.Module):
         network: Body,
         in_features: int,
         n_shared: int,
-        n_specific: int,
+        n_specific: Sequence[int],
         hidden_units: Sequence[int],
         *,
         gate_hidden_units: Sequence[int],
@@ -175,25 +184,40 @@ class ExtractionLevel(nn.Module):
         self.n_members = n_members = network.n_members
         self.n_tasks = n_tasks = network.n_tasks
         self.n_shared = n_shared
-        self.n_specific = n_specific
-        groups = n_members if branches_start else n_members * n_tasks
+        self.n_specific = list(n_specific)
+        self.branches_start = branches_start
         self.specific_experts = self.shared_experts = self.shared_gate = None
-        if n_specific:
-            per_group = n_members * n_tasks * n_specific // groups
-            self.specific_experts = network.make_mlps(groups, per_group, in_features, hidden_units)
+        self.is_even = len(set(n_specific)) == 1
+        n_all = sum(n_specific)
+        if n_all:
+            # Experts that read the same input are a group.
+            n_inputs = 1 if branches_start else n_tasks if self.is_even else n_all
+            self.specific_experts = network.make_mlps(
+                n_members * n_inputs, n_all // n_inputs, in_features, hidden_units
+            )
         if n_shared:
             self.shared_experts = network.make_mlps(n_members, n_shared, in_features, hidden_units)
-        gate_options: dict[str, Any] = {
-            "hidden_units": gate_hidden_units,
-            "activation": network.activation,
-        }
-        self.task_gates = Gates(
-            groups, n_members * n_tasks, in_features, n_specific + n_shared, **gate_options
-        )
+
+        def make_gates(groups: int, n_gates: int, n_experts: int) -> Gates:
+            return Gates(
+                groups,
+                n_gates,
+                in_features,
+                n_experts,
+                hidden_units=gate_hidden_units,
+                activation=network.activation,
+            )
+
+        self.task_gates: Any
+        if self.is_even:
+            groups = n_members if branches_start else n_members * n_tasks
+            self.task_gates = make_gates(groups, n_members * n_tasks, n_specific[0] + n_shared)
+        else:
+            gates = (make_gates(n_members, n_members, n + n_shared) for n in n_specific)
+            self.task_gates = nn.ModuleList(gates)
         # Nothing reads the shared branch after the last level, or without shared experts.
         if n_shared and not is_last:
-            n_experts = n_tasks * n_specific + n_shared
-            self.shared_gate = Gates(n_members, n_members, in_features, n_experts, **gate_options)
+            self.shared_gate = make_gates(n_members, n_members, n_all + n_shared)
         self.out_features = hidden_units[-1]
         self.residual = residual and self.out_features == in_features
 
@@ -213,38 +237,72 @@ class ExtractionLevel(nn.Module):
             The branches' outputs. Where there is no shared gate, the shared branch comes back as
             it went in.
         """
-        n_members, n_tasks = self.n_members, self.n_tasks
-        weights = self.task_gates(task_branches).unflatten(0, (n_members, n_tasks))
-        # (n_members, n_tasks or 1, n_experts, n_rows, width), in the order of the gates' weights
-        banks = []
+        n_members = self.n_members
+        weights = self._task_weights(task_branches)
+        # (n_members, n_experts, n_rows, width), in the order of the gates' weights
+        specific, shared = [], []
         if self.specific_experts is not None:
-            specific = self.specific_experts(task_branches)
-            banks.append(specific.unflatten(0, (n_members, n_tasks, -1)))
+            experts = self.specific_experts(self._read_by_specific(task_branches))
+            specific = [experts.unflatten(0, (n_members, -1))]
         if self.shared_experts is not None:
-            shared = self.shared_experts(shared_branch)
-            banks.append(shared.unflatten(0, (n_members, 1, -1)))
+            experts = self.shared_experts(shared_branch)
+            shared = [experts.unflatten(0, (n_members, -1))]
 
-        task_outputs = mix(weights, *banks)
+        task_outputs = self._mixed(weights, specific, shared)
         if self.residual:
             task_outputs = task_outputs + task_branches.unflatten(0, (n_members, -1))
         task_outputs = task_outputs.flatten(0, 1)
         if self.shared_gate is None:
             return task_outputs, shared_branch
 
-        experts = [bank.flatten(1, 2) for bank in banks]
-        shared_outputs = mix(self.shared_gate(shared_branch), *experts)
+        shared_outputs = mix(self.shared_gate(shared_branch), *specific, *shared)
         if self.residual:
             shared_outputs = shared_outputs + shared_branch
         return task_outputs, shared_outputs
 
+    def _task_weights(self, task_branches: Tensor) -> list[Tensor]:
+        """Compute the weights of the tasks' gates: all at once, or a tensor for each task."""
+        if self.is_even:
+            return [self.task_gates(task_branches).unflatten(0, (self.n_members, -1))]
+        by_task = task_branches.unflatten(0, (self.n_members, -1))
+        by_task = by_task.expand(-1, self.n_tasks, -1, -1).unbind(1)
+        return [gates(own) for gates, own in zip(self.task_gates, by_task, strict=True)]
+
+    def _read_by_specific(self, task_branches: Tensor) -> Tensor:
+        """Return an input for each group of the tasks' own experts."""
+        if self.is_even or self.branches_start:
+            return task_branches
+        by_task = task_branches.unflatten(0, (self.n_members, -1)).unbind(1)
+        times = zip(by_task, self.n_specific, strict=True)
+        return _stacked([own for own, n in times for _ in range(n)]).flatten(0, 1)
+
+    def _mixed(
+        self, weights: list[Tensor], specific: list[Tensor], shared: list[Tensor]
+    ) -> Tensor:
+        """Mix what each task's gate weighs: (n_members, n_tasks, n_rows, width)."""
+        if self.is_even:
+            own = [bank.unflatten(1, (self.n_tasks, -1)) for bank in specific]
+            return mix(weights[0], *own, *(bank.unsqueeze(1) for bank in shared))
+        by_task = zip(weights, specific[0].split(self.n_specific, dim=1), strict=True)
+        return _stacked([mix(factors, own, *shared) for factors, own in by_task])
+
     def gate_names(self, tasks: Sequence[str]) -> list[GateNames]:
         """Name the gates and their experts."""
-        own = [numbered(task, self.n_specific) for task in tasks]
+        own = self._own_names(tasks)
         shared = numbered("shared", self.n_shared)
-        names = [GateNames(self.task_gates, list(tasks), [experts + shared for experts in own])]
+        experts = [names + shared for names in own]
+        if self.is_even:
+            names = [GateNames(self.task_gates, list(tasks), experts)]
+        else:
+            by_task = zip(self.task_gates, tasks, experts, strict=True)
+            names = [GateNames(gates, [task], [read]) for gates, task, read in by_task]
         if self.shared_gate is not None:
             names.append(GateNames(self.shared_gate, ["shared gate"], [[*chain(*own), *shared]]))
         return names
+
+    def _own_names(self, tasks: Sequence[str]) -> list[list[str]]:
+        """Name each task's own experts."""
+        return [numbered(task, n) for task, n in zip(tasks, self.n_specific, strict=True)]
 
     def diagram(
         self, tasks: Sequence[str], task_branches: list[list[Block]], shared_branch: list[Block]
@@ -254,19 +312,31 @@ class ExtractionLevel(nn.Module):
         own: list[list[Block]] = [[] for _ in tasks]
         shared: list[Block] = []
         if self.specific_experts is not None:
-            n = size(self.specific_experts.parameters(), n_members * n_tasks * self.n_specific)
+            n = size(self.specific_experts.parameters(), n_members * sum(self.n_specific))
             own = [
-                [Block("expert", name, k, n, branch) for name in numbered(task, self.n_specific)]
-                for k, (task, branch) in enumerate(zip(tasks, task_branches, strict=True))
+                [Block("expert", name, k, n, branch) for name in names]
+                for k, (names, branch) in enumerate(
+                    zip(self._own_names(tasks), task_branches, strict=True)
+                )
             ]
         if self.shared_experts is not None:
             n = size(self.shared_experts.parameters(), n_members * self.n_shared)
             names = numbered("shared", self.n_shared)
             shared = [Block("expert", name, None, n, shared_branch) for name in names]
-        n = size(self.task_gates.parameters(), n_members * n_tasks)
-        gates = [Block("gate", task, k, n, own[k] + shared) for k, task in enumerate(tasks)]
+        sizes = [size(self.task_gates.parameters(), n_members * n_tasks)] * n_tasks
+        if not self.is_even:
+            sizes = [size(gates.parameters(), n_members) for gates in self.task_gates]
+        gates = [
+            Block("gate", task, k, n, own[k] + shared)
+            for k, (task, n) in enumerate(zip(tasks, sizes, strict=True))
+        ]
         experts = [*chain(*own), *shared]
         if self.shared_gate is not None:
             n = size(self.shared_gate.parameters(), n_members)
             gates.append(Block("gate", "shared gate", None, n, experts))
         return experts, gates
+
+
+def _stacked(parts: list[Tensor]) -> Tensor:
+    """Stack tensors (n_members, n_rows, width) behind the members, with rows last in memory."""
+    return torch.stack([part.mT for part in parts], dim=1).mT

@@ -229,6 +229,21 @@ def test_warm_start_goes_on(cls, numbers):
             for name in own
         ),
         (CGCClassifierRegressor, {"n_shared_experts": 0, "n_specific_experts": 0}, "both 0"),
+        *(
+            (CGCClassifierRegressor, {"n_specific_experts": n_specific}, message)
+            for n_specific, message in [
+                ([1, 2], "n_specific_experts has 2 entries, but there are 4 tasks"),
+                ({"prices": 1}, r"n_specific_experts names \['prices'\], but the tasks are"),
+                ({"price": -1}, "n_specific_experts of task 'price' is -1"),
+                ([1, 2, 1.5, 1], "n_specific_experts of task 'price' is 1.5: .* whole number"),
+                ({"price": "many"}, "n_specific_experts of task 'price' is 'many'"),
+            ]
+        ),
+        (
+            PLEClassifierRegressor,
+            {"n_shared_experts": 0, "n_specific_experts": {"price": 0}},
+            "n_specific_experts of task 'price' are both 0: a task needs an expert",
+        ),
         (CGCClassifierRegressor, {"expert_hidden_units": ()}, "expert_hidden_units is empty"),
         (MMoEClassifierRegressor, {"expert_hidden_units": ()}, "expert_hidden_units is empty"),
         (MMoEClassifierRegressor, {"n_experts": 0}, "'n_experts' parameter"),
@@ -265,6 +280,26 @@ def test_cgc_is_ple_of_one_level(table):
         model(cls, **own).fit(X, y) for cls in (CGCClassifierRegressor, PLEClassifierRegressor)
     )
     pd.testing.assert_frame_equal(cgc.predict(X), ple.predict(X))
+
+
+@pytest.mark.parametrize(
+    ("n_specific", "expected"),
+    [
+        ([2, 0, 1, 3], [2, 0, 1, 3]),
+        (np.array([2, 0, 1, 3]), [2, 0, 1, 3]),
+        ({"visits": 3, "colour": 0}, [1, 0, 1, 3]),
+        ({}, [1, 1, 1, 1]),
+    ],
+)
+@pytest.mark.parametrize("cls", [CGCClassifierRegressor, PLEClassifierRegressor])
+def test_experts_are_as_many_as_each_task_is_given(cls, n_specific, expected, table):
+    X, y = table
+    fitted = model(cls, n_specific_experts=n_specific, max_epochs=1).fit(X, y)
+    (weights,) = fitted.gate_weights(X)
+    assert {task: list(w.columns) for task, w in weights.items()} == {
+        task: [*(f"{task} {e + 1}" for e in range(n)), "shared 1"]
+        for task, n in zip(y, expected, strict=True)
+    }
 
 
 @pytest.mark.parametrize(

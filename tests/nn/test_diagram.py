@@ -21,6 +21,8 @@ NETWORKS = [
     (PLE, {"n_levels": 2, "n_shared_experts": 0, "n_specific_experts": 2}),
     (PLE, {"n_levels": 2, "n_shared_experts": 2, "n_specific_experts": 0}),
     (PLE, {"n_levels": 2, "n_specific_experts": 0}),
+    (PLE, {"n_levels": 2, "n_specific_experts": [1, 0, 3], "gate_hidden_units": (5,)}),
+    (PLE, {"n_levels": 2, "n_specific_experts": [1, 2, 2], "n_shared_experts": 0}),
     (MMoE, {"n_levels": 3, "n_experts": 2}),
     (MMoE, {"shared_gate": True, "gate_hidden_units": (5,)}),
     (SharedBottom, {}),
@@ -79,6 +81,9 @@ def test_a_task_depends_on_what_its_tower_is_said_to_read(cls, params):
     def own_tasks(block):
         return {block.task} - {None} | {k for read in block.reads for k in own_tasks(read)}
 
+    # How many of a bank's experts each task has; a third where it has as many of all.
+    n_specific = params.get("n_specific_experts")
+    uneven = isinstance(n_specific, list)
     outputs = network(torch.randn(20, 7)).split([1, 3, 2], dim=1)
     for task, tower in enumerate(towers):
         network.zero_grad()
@@ -89,7 +94,9 @@ def test_a_task_depends_on_what_its_tower_is_said_to_read(cls, params):
             if name in ("bottoms", "own_bottoms", "layers.0", "levels.0.specific_experts")
             for weight in [next(module.parameters(), None)]
             if weight is not None
-            for k, grad in enumerate(weight.grad.chunk(3))
+            for k, grad in enumerate(
+                weight.grad.split(n_specific) if uneven else weight.grad.chunk(3)
+            )
             if grad.any()
         }
         assert depends | {task} == own_tasks(tower)

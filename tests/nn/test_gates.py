@@ -75,6 +75,17 @@ def named(network):
             [{"a": ["a 1", "a 2"], "b": ["b 1", "b 2"]}] * 2,
         ),
         (
+            {"n_shared_experts": 1, "n_specific_experts": [2, 0], "n_levels": 2},
+            [
+                {
+                    "a": ["a 1", "a 2", "shared 1"],
+                    "b": ["shared 1"],
+                    "shared gate": ["a 1", "a 2", "shared 1"],
+                },
+                {"a": ["a 1", "a 2", "shared 1"], "b": ["shared 1"]},
+            ],
+        ),
+        (
             {"n_shared_experts": 1, "n_specific_experts": 0},
             [{"a": ["shared 1"], "b": ["shared 1"]}],
         ),
@@ -107,6 +118,7 @@ def test_names_of_mmoe(options, expected):
     "make",
     [
         lambda n: PLE(3, [1, 2], n_levels=2, n_specific_experts=2, n_members=n),
+        lambda n: PLE(3, [1, 2], n_levels=2, n_specific_experts=[3, 1], n_members=n),
         lambda n: MMoE(3, [1, 2], n_levels=2, n_members=n),
         lambda n: MMoE(3, [1, 2], shared_gate=True, n_members=n),
         lambda n: MMoE(3, [1, 2], n_experts=1, n_members=n),

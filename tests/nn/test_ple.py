@@ -35,6 +35,22 @@ NETWORKS = {
     "no shared expert": {"n_shared_experts": 0, "n_levels": 3},
     "one expert a task": {"n_shared_experts": 0, "n_specific_experts": 1, "n_levels": 2},
     "no specific expert": {"n_specific_experts": 0, "n_shared_experts": 3, "n_levels": 3},
+    "one expert less": {"n_specific_experts": [2, 1, 2], "n_levels": 3},
+    "no expert of a task's own": {"n_specific_experts": [3, 0, 1], "n_levels": 3},
+    "experts of one task alone": {"n_specific_experts": [0, 2, 0], "n_levels": 2},
+    "uneven, one level": {"n_specific_experts": [1, 3, 2]},
+    "uneven, no shared expert": {
+        "n_specific_experts": [1, 3, 2],
+        "n_shared_experts": 0,
+        "n_levels": 2,
+    },
+    "uneven, residual, hidden layers in gates": {
+        "n_specific_experts": [1, 0, 2],
+        "residual": True,
+        "in_features": 3,
+        "gate_hidden_units": (6, 2),
+        "n_levels": 3,
+    },
     "one expert in all": {"n_specific_experts": 0, "n_shared_experts": 1, "n_levels": 2},
     "hidden layers in gates": {"gate_hidden_units": (6, 2), "n_levels": 3},
     "residual": {"residual": True, "n_levels": 3},
@@ -93,11 +109,22 @@ def naive_gate(params, prefix, index, x, experts, options):
     return sum(score / sum(scores) * expert for score, expert in zip(scores, experts, strict=True))
 
 
+def numbers_of_experts(options):
+    """Return the number of every task's own experts."""
+    n = options["n_specific_experts"]
+    return n if isinstance(n, list) else [n] * len(options["n_outputs"])
+
+
 def naive_ple(params, x, options):
     """Evaluate the paper's equations on one row."""
     function = FUNCTIONS[options["activation"]]
     n_tasks, n_levels = len(options["n_outputs"]), options["n_levels"]
-    n_specific, n_shared = options["n_specific_experts"], options["n_shared_experts"]
+    n_specific, n_shared = numbers_of_experts(options), options["n_shared_experts"]
+    first = [sum(n_specific[:k]) for k in range(n_tasks)]
+    # Gates of tasks that have different numbers of experts are modules of their own.
+    gates = [("", k) for k in range(n_tasks)]
+    if len(set(n_specific)) > 1:
+        gates = [(f".{k}", 0) for k in range(n_tasks)]
 
     def expert(prefix, index, x):
         n_layers = len(options["expert_hidden_units"])
@@ -112,17 +139,22 @@ def naive_ple(params, x, options):
         prefix = f"levels.{level}"
         specific = [
             [
-                expert(f"{prefix}.specific_experts", k * n_specific + e, branches[k])
-                for e in range(n_specific)
+                expert(f"{prefix}.specific_experts", first[k] + e, branches[k])
+                for e in range(n_specific[k])
             ]
             for k in range(n_tasks)
         ]
         shared = [expert(f"{prefix}.shared_experts", e, shared_branch) for e in range(n_shared)]
         gated = [
             naive_gate(
-                params, f"{prefix}.task_gates", k, branches[k], [*specific[k], *shared], options
+                params,
+                f"{prefix}.task_gates{gate}",
+                index,
+                branches[k],
+                [*specific[k], *shared],
+                options,
             )
-            for k in range(n_tasks)
+            for k, (gate, index) in enumerate(gates)
         ]
         if level < n_levels - 1 and n_shared:
             everyone = [e for own in specific for e in own] + shared
@@ -190,6 +222,30 @@ def test_every_parameter_gets_a_gradient(changes):
     (network(inputs) ** 2).sum().backward()
     idle = [name for name, p in network.named_parameters() if p.grad is None or not p.grad.any()]
     assert idle == []
+
+
+@pytest.mark.parametrize("n_specific", [[1, 3, 2], [3, 0, 1]])
+@pytest.mark.parametrize("n_members", [1, 3])
+def test_tasks_have_as_many_experts_as_asked_for_and_all_learn(n_specific, n_members):
+    network, _ = make(n_specific_experts=n_specific, n_levels=2, n_members=n_members)
+    inputs = torch.stack([draw(64, 4, seed) for seed in range(n_members)])
+    (network(inputs) ** 2).sum().backward()
+    for level in network.levels:
+        gradient = level.specific_experts.layers[0].weight.grad
+        assert len(gradient) == n_members * sum(n_specific)
+        assert gradient.flatten(1).any(dim=1).all()
+        shapes = [gates.logits.weight.shape[:2] for gates in level.task_gates]
+        assert shapes == [(n_members, n + 2) for n in n_specific]
+        assert all(gates.logits.weight.grad.any(dim=2).all() for gates in level.task_gates)
+
+
+def test_a_list_of_one_number_is_the_number():
+    network, _ = make(n_specific_experts=2, n_levels=2)
+    other, _ = make(n_specific_experts=[2, 2, 2], n_levels=2)
+    for (name, value), (other_name, other_value) in zip(
+        network.state_dict().items(), other.state_dict().items(), strict=True
+    ):
+        assert name == other_name and torch.equal(value, other_value)
 
 
 @pytest.mark.parametrize("changes", NETWORKS.values(), ids=NETWORKS.keys())
@@ -522,8 +578,14 @@ def test_wide_experts_equal_separate_torch_modules(units):
 
 
 def test_a_level_without_experts_is_an_error():
-    with pytest.raises(ValueError, match="n_shared_experts and n_specific_experts are both 0"):
-        PLE(4, [1], n_shared_experts=0, n_specific_experts=0)
+    for n_specific in (0, [1, 0]):
+        with pytest.raises(ValueError, match="n_shared_experts and n_specific_experts are both 0"):
+            PLE(4, [1, 1], n_shared_experts=0, n_specific_experts=n_specific)
+
+
+def test_there_must_be_a_number_of_experts_for_every_task():
+    with pytest.raises(ValueError, match=r"n_specific_experts=\[1, 2\] are not one for each of 3"):
+        PLE(4, [1, 1, 1], n_specific_experts=[1, 2])
 
 
 def test_an_expert_without_layers_is_an_error():

@@ -51,6 +51,18 @@ GATED = {
             },
         ],
     ),
+    "experts by task": (
+        PLEClassifierRegressor,
+        {"n_levels": 2, "n_specific_experts": {"late": 2, "price": 0}},
+        [
+            {
+                "late": ["late 1", "late 2", "shared 1"],
+                "price": ["shared 1"],
+                "shared gate": ["late 1", "late 2", "shared 1"],
+            },
+            {"late": ["late 1", "late 2", "shared 1"], "price": ["shared 1"]},
+        ],
+    ),
     "CGC": (
         CGCClassifierRegressor,
         {},
@@ -104,9 +116,10 @@ def test_weights_are_the_mean_over_the_members_of_the_softmax_of_their_features(
         assert weights[task].std().min() > 1e-3
 
 
+@pytest.mark.parametrize("n_specific", [1, [2, 1]])
 @pytest.mark.parametrize("n_rows", [1, 15, 17, 1024, 1030, 2049])
-def test_a_rows_weights_do_not_depend_on_the_other_rows(X, y, n_rows):
-    fitted = model(n_levels=2).fit(X, y)
+def test_a_rows_weights_do_not_depend_on_the_other_rows(X, y, n_rows, n_specific):
+    fitted = model(n_levels=2, n_specific_experts=n_specific).fit(X, y)
     rows = np.random.RandomState(1).choice(N, n_rows)
     few = fitted.gate_weights(X)
     many = fitted.gate_weights(X.iloc[rows])
