@@ -10,6 +10,7 @@ from sklearn.base import clone
 
 from .base import MultiTaskEstimator
 from .encoding import Table, TableEncoder
+from .nn.widths import widths_by_level
 
 __all__ = ["count_layers", "count_parameters", "equal_capacity"]
 
@@ -75,8 +76,7 @@ def count_layers(estimator: MultiTaskEstimator) -> int:
     >>> count_layers(PLEClassifierRegressor(n_levels=2, expert_hidden_units=(64, 32)))
     4
     """
-    name = _layers_name(estimator)
-    return 0 if name is None else _n_levels(estimator) * len(getattr(estimator, name))
+    return sum(map(len, _widths(estimator)))
 
 
 def equal_capacity(
@@ -91,8 +91,8 @@ def equal_capacity(
 
     The widths of experts, bottoms or a task's own layers are scaled together, as near to the
     reference's number of parameters as whole widths allow; towers and gates stay as they are.
-    With ``equal_depth`` they first get as many layers: the last one is repeated, or the last ones
-    are left out, at every level alike.
+    With ``equal_depth`` they first get as many layers, unless they have: the last one is repeated,
+    or the last ones are left out, until every level has its share.
 
     Parameters
     ----------
@@ -116,8 +116,8 @@ def equal_capacity(
     Raises
     ------
     ValueError
-        If the reference is none of the estimators, or an estimator has no layers to scale; if an
-        estimator of several levels would need more layers at some of them.
+        If the reference is none of the estimators, or an estimator has no layers to scale; if the
+        levels of an estimator can't share the layers evenly.
 
     Examples
     --------
@@ -153,8 +153,17 @@ def _layers_name(estimator: Any) -> str | None:
     return next((name for name in _SCALED if name in estimator.get_params()), None)
 
 
-def _n_levels(estimator: Any) -> int:
-    return getattr(estimator, "n_levels", 1)
+def _widths(estimator: Any) -> list[tuple[int, ...]]:
+    """Return the widths of these layers, level by level."""
+    name = _layers_name(estimator)
+    hidden_units = () if name is None else getattr(estimator, name)
+    return widths_by_level(hidden_units, getattr(estimator, "n_levels", 1))
+
+
+def _with_widths(estimator: Any, levels: list[tuple[int, ...]]) -> Any:
+    """Return a clone with other widths."""
+    widths = levels[0] if len(set(levels)) == 1 else tuple(levels)
+    return clone(estimator).set_params(**{str(_layers_name(estimator)): widths})
 
 
 def _check_layers(estimator: Any) -> None:
@@ -167,19 +176,18 @@ def _check_layers(estimator: Any) -> None:
 
 
 def _with_layers(estimator: Any, n_layers: int, own: str) -> Any:
-    """Return a clone that has so many layers, as many at every level."""
-    n_levels = _n_levels(estimator)
-    n_each, n_left = divmod(n_layers, n_levels)
+    """Return a clone that has so many layers, in all levels together."""
+    if count_layers(estimator) == n_layers:
+        return estimator
+    levels = _widths(estimator)
+    n_each, n_left = divmod(n_layers, len(levels))
     if n_left or not n_each:
         raise ValueError(
-            f"{own!r}, {type(estimator).__name__} with n_levels={n_levels}, can't have the "
-            f"{n_layers} layers of the reference: its levels have as many layers each. Change its "
-            "n_levels, or the reference."
+            f"{own!r}, {type(estimator).__name__} with n_levels={len(levels)}, can't have the "
+            f"{n_layers} layers of the reference, as many at each level. Change its n_levels or "
+            "the reference, or give it as many layers by the widths of each level."
         )
-    name: Any = _layers_name(estimator)
-    widths = tuple(getattr(estimator, name))
-    widths = (widths + widths[-1:] * n_each)[:n_each]
-    return clone(estimator).set_params(**{name: widths})
+    return _with_widths(estimator, [(widths + widths[-1:] * n_each)[:n_each] for widths in levels])
 
 
 class _Sizes:
@@ -213,7 +221,10 @@ class _Sizes:
 
     def _with_width(self, width: int) -> Any:
         """Scale the layers so that the first one has a width."""
-        name: Any = _layers_name(self.estimator)
-        widths, unit = getattr(self.estimator, name), getattr(self.estimator, "n_subspaces", 1)
-        scaled = [max(1, round(width * own / widths[0] / unit)) * unit for own in widths]
-        return clone(self.estimator).set_params(**{name: tuple(scaled)})
+        levels, unit = _widths(self.estimator), getattr(self.estimator, "n_subspaces", 1)
+        first = levels[0][0]
+        scaled = [
+            tuple(max(1, round(width * own / first / unit)) * unit for own in widths)
+            for widths in levels
+        ]
+        return _with_widths(self.estimator, scaled)

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from sklearn.base import clone
 
 import sklearn_ple
 from sklearn_ple import (
@@ -83,6 +84,12 @@ def test_layers_are_counted_from_the_features_to_the_towers(name, n_layers):
         assert activations_below_the_towers(estimator) == n_levels * n_layers
 
 
+@pytest.mark.parametrize("name", sorted(LEVELS))
+def test_layers_of_levels_with_widths_of_their_own_are_counted(name):
+    estimator = make(name, n_levels=3, expert_hidden_units=((6, 5), (4,), (3, 3, 2)))
+    assert count_layers(estimator) == activations_below_the_towers(estimator) == 6
+
+
 def test_towers_that_read_the_features_have_no_layer_below():
     assert count_layers(ESMMClassifier()) == 0
     assert count_layers(SharedBottomClassifierRegressor(bottom_hidden_units=())) == 0
@@ -116,6 +123,47 @@ def test_levels_stay_and_share_the_layers(table):
     sized = equal_capacity(systems, *table, equal_depth=True)
     shapes = {own: (e.n_levels, len(e.expert_hidden_units)) for own, e in sized.items()}
     assert shapes == {"PLE": (2, 1), "MMoE": (1, 2), "ML-MMoE": (2, 1)}
+
+
+def test_widths_of_levels_are_scaled_together(table):
+    systems = {
+        "PLE": make("PLEClassifierRegressor", n_levels=2, expert_hidden_units=((80, 40), (20,))),
+        "ML-MMoE": make("MMoEClassifierRegressor", n_levels=2, expert_hidden_units=((8, 4), (2,))),
+        "CGC": make("CGCClassifierRegressor"),
+    }
+    sized = equal_capacity(systems, *table, equal_depth=True)
+    (first, second), (third,) = sized["ML-MMoE"].expert_hidden_units
+    assert first > 20 and abs(first - 2 * second) <= 1 and abs(second - 2 * third) <= 1
+    assert len(sized["CGC"].expert_hidden_units) == 3
+    target = count_parameters(sized["PLE"], *table)
+    off = abs(count_parameters(sized["ML-MMoE"], *table) - target)
+    for change in (-1, 1):
+        widths = ((first + change, second + change), (third + change,))
+        other = clone(sized["ML-MMoE"]).set_params(expert_hidden_units=widths)
+        assert off <= abs(count_parameters(other, *table) - target)
+
+
+@pytest.mark.parametrize(
+    ("n_levels", "widths", "n_layers", "expected"),
+    [
+        (2, ((6, 4), (3,)), 3, ((6, 4), (3,))),
+        (2, ((6, 4), (3,)), 4, ((6, 4), (3, 3))),
+        (2, ((6, 4), (3,)), 2, ((6,), (3,))),
+        (2, ((6, 4), (6,)), 2, (6,)),
+    ],
+)
+def test_levels_that_have_the_depth_stay_and_others_get_it(
+    table, n_levels, widths, n_layers, expected
+):
+    own = make("MMoEClassifierRegressor", n_levels=n_levels, expert_hidden_units=widths)
+    deep = make("SharedBottomClassifierRegressor", bottom_hidden_units=(30,) * n_layers)
+    sized = equal_capacity({"deep": deep, "own": own}, *table, equal_depth=True)["own"]
+
+    def shape(hidden_units):
+        return [np.size(own) for own in hidden_units]
+
+    assert shape(sized.expert_hidden_units) == shape(expected)
+    assert activations_below_the_towers(sized) == n_layers
 
 
 @pytest.mark.parametrize(("n_levels", "n_layers"), [(3, 2), (2, 3), (2, 0)])

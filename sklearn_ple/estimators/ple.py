@@ -96,8 +96,8 @@ class PLEClassifierRegressor(_Progressive):
     n_specific_experts : int, list of int or dict, default=1
         Experts of each task alone, at each level. One number for all tasks, or in the order of y's
         columns, or by name (1 for a task not named).
-    expert_hidden_units : sequence of int, default=(64,)
-        Widths of the layers of every expert.
+    expert_hidden_units : sequence of int or of sequences of int, default=(64,)
+        Widths of the layers of every expert. ``((128, 64), (32,))`` has those of each level.
     gate_hidden_units : sequence of int, default=()
         Widths of the hidden layers of every gate; empty for the paper's linear gates.
     residual : bool, default=False

@@ -13,6 +13,7 @@ from .body import Body
 from .diagram import Block, Diagram, size
 from .gates import GateNames, Gates, mix, numbered
 from .towers import TowerOptions
+from .widths import widths_by_level
 
 
 class MMoE(Body):
@@ -34,8 +35,8 @@ class MMoE(Body):
         Number of levels of experts.
     n_experts : int, default=3
         Number of experts at each level.
-    expert_hidden_units : sequence of int, default=(64,)
-        Widths of the layers of every expert.
+    expert_hidden_units : sequence of int or of sequences of int, default=(64,)
+        Widths of the layers of every expert; or a sequence of them for each level.
     gate_hidden_units : sequence of int, default=()
         Widths of hidden layers of every gate; empty for the paper's linear gates.
     shared_gate : bool, default=False
@@ -43,6 +44,11 @@ class MMoE(Body):
     **towers : TowerOptions
         Hidden layers of the towers, activation, dropout and number of members, as `Body` takes
         them.
+
+    Raises
+    ------
+    ValueError
+        If an expert would have no layer, or there are not as many sequences of widths as levels.
 
     References
     ----------
@@ -67,22 +73,23 @@ class MMoE(Body):
         *,
         n_levels: int = 1,
         n_experts: int = 3,
-        expert_hidden_units: Sequence[int] = (64,),
+        expert_hidden_units: Sequence[int] | Sequence[Sequence[int]] = (64,),
         gate_hidden_units: Sequence[int] = (),
         shared_gate: bool = False,
         **towers: Unpack[TowerOptions],
     ):
         super().__init__(n_outputs, **towers)
-        if not expert_hidden_units:
+        widths = widths_by_level(expert_hidden_units, n_levels)
+        if not all(widths):
             raise ValueError("expert_hidden_units is empty: an expert needs a layer.")
         self.shared_gate = shared_gate
         self.n_experts = n_experts
         n_members = self.n_members
         n_gates = [n_experts] * (n_levels - 1) + [1 if shared_gate else self.n_tasks]
         width, experts, gates = in_features, [], []
-        for level in range(n_levels):
+        for level, hidden_units in enumerate(widths):
             groups, per_group = (n_members * n_experts, 1) if level else (n_members, n_experts)
-            experts.append(self.make_mlps(groups, per_group, width, expert_hidden_units))
+            experts.append(self.make_mlps(groups, per_group, width, hidden_units))
             gates.append(
                 Gates(
                     n_members,
@@ -93,7 +100,7 @@ class MMoE(Body):
                     activation=self.activation,
                 )
             )
-            width = expert_hidden_units[-1]
+            width = hidden_units[-1]
         self.experts = nn.ModuleList(experts)
         self.gates: Any = nn.ModuleList(gates)
         self.towers = self.make_towers(width)

@@ -15,6 +15,7 @@ from .body import Body
 from .diagram import Block, Diagram, size
 from .gates import GateNames, Gates, mix, numbered
 from .towers import TowerOptions
+from .widths import widths_by_level
 
 
 class PLE(Body):
@@ -38,13 +39,14 @@ class PLE(Body):
         Number of shared experts at each level. Without any, the tasks' networks are independent.
     n_specific_experts : int or sequence of int, default=1
         Number of experts of each task at each level: one for all tasks, or one for each.
-    expert_hidden_units : sequence of int, default=(64,)
-        Widths of the layers of every expert.
+    expert_hidden_units : sequence of int or of sequences of int, default=(64,)
+        Widths of the layers of every expert; or a sequence of them for each level.
     gate_hidden_units : sequence of int, default=()
         Widths of hidden layers of every gate; empty for the paper's linear gates.
     residual : bool, default=False
-        Whether a branch's input is added to its output, at the levels where both are as wide:
-        the second one and those above, the first one if the experts are as wide as the features.
+        Whether a branch's input is added to its output, at the levels where both are as wide: if
+        all experts are, the second one and those above, and the first one if they are as wide as
+        the features.
         The paper has no such connections.
     **towers : TowerOptions
         Hidden layers of the towers, activation, dropout and number of members, as `Body` takes
@@ -54,7 +56,8 @@ class PLE(Body):
     ------
     ValueError
         If a task would have no expert, or an expert no layer; if there are not as many numbers of
-        experts as tasks; if ``residual`` would have no effect.
+        experts as tasks, or not as many sequences of widths as levels; if ``residual`` would have
+        no effect.
 
     References
     ----------
@@ -80,7 +83,7 @@ class PLE(Body):
         n_levels: int = 1,
         n_shared_experts: int = 1,
         n_specific_experts: int | Sequence[int] = 1,
-        expert_hidden_units: Sequence[int] = (64,),
+        expert_hidden_units: Sequence[int] | Sequence[Sequence[int]] = (64,),
         gate_hidden_units: Sequence[int] = (),
         residual: bool = False,
         **towers: Unpack[TowerOptions],
@@ -97,25 +100,18 @@ class PLE(Body):
             raise ValueError(
                 "n_shared_experts and n_specific_experts are both 0: a task needs an expert."
             )
-        if not expert_hidden_units:
+        widths = widths_by_level(expert_hidden_units, n_levels)
+        if not all(widths):
             raise ValueError("expert_hidden_units is empty: an expert needs a layer.")
-        width = in_features
-        if residual and n_levels == 1 and width != expert_hidden_units[-1]:
-            raise ValueError(
-                f"residual=True has no effect: the only level reads {in_features} features and "
-                f"its experts put out {expert_hidden_units[-1]} numbers, so they can't be added. "
-                "Take n_levels=2 or more, as upper levels read what is as wide as they put out; "
-                f"or end expert_hidden_units by {in_features}; or leave residual out."
-            )
-        levels = []
-        for level in range(n_levels):
+        width, levels = in_features, []
+        for level, hidden_units in enumerate(widths):
             levels.append(
                 ExtractionLevel(
                     self,
                     width,
                     n_shared_experts,
                     n_specific,
-                    expert_hidden_units,
+                    hidden_units,
                     gate_hidden_units=gate_hidden_units,
                     residual=residual,
                     branches_start=level == 0,
@@ -123,6 +119,14 @@ class PLE(Body):
                 )
             )
             width = levels[-1].out_features
+        if residual and not any(level.residual for level in levels):
+            raise ValueError(
+                "residual=True has no effect, as no level puts out as many numbers as it reads: "
+                f"the first one reads {in_features} features, and the experts put out "
+                f"{' and '.join(str(own[-1]) for own in widths)} numbers. Take n_levels=2 or "
+                f"more with experts of one width; or end expert_hidden_units by {in_features}; or "
+                "leave residual out."
+            )
         self.levels: Any = nn.ModuleList(levels)
         self.towers = self.make_towers(width)
 

@@ -245,6 +245,10 @@ def test_warm_start_goes_on(cls, numbers):
             "n_specific_experts of task 'price' are both 0: a task needs an expert",
         ),
         (CGCClassifierRegressor, {"expert_hidden_units": ()}, "expert_hidden_units is empty"),
+        *(
+            (cls, {"expert_hidden_units": ((4,), (4,)), "n_levels": 3}, "but n_levels is 3")
+            for cls in (MMoEClassifierRegressor, PLEClassifierRegressor)
+        ),
         (MMoEClassifierRegressor, {"expert_hidden_units": ()}, "expert_hidden_units is empty"),
         (MMoEClassifierRegressor, {"n_experts": 0}, "'n_experts' parameter"),
         (CrossStitchClassifierRegressor, {"hidden_units": ()}, "hidden_units is empty"),
@@ -300,6 +304,15 @@ def test_experts_are_as_many_as_each_task_is_given(cls, n_specific, expected, ta
         task: [*(f"{task} {e + 1}" for e in range(n)), "shared 1"]
         for task, n in zip(y, expected, strict=True)
     }
+
+
+@pytest.mark.parametrize("cls", [MMoEClassifierRegressor, PLEClassifierRegressor])
+def test_levels_have_widths_of_their_own(cls, table):
+    X, y = table
+    widths = [[6, 5], [3]]
+    fitted = model(cls, n_levels=2, expert_hidden_units=widths, max_epochs=1).fit(X, y)
+    assert fitted.module_.body.towers.widths == [3] * 4
+    assert clone(fitted).expert_hidden_units == widths
 
 
 @pytest.mark.parametrize(

@@ -118,6 +118,7 @@ def naive_sluice(params, member, x, options):
 def naive_mmoe(params, member, x, options):
     n_tasks, n_experts = len(options["n_outputs"]), options["n_experts"]
     inputs = [x] * n_experts
+    widths = options["expert_hidden_units"]
     for level in range(options["n_levels"]):
         experts = [
             mlp(
@@ -125,7 +126,7 @@ def naive_mmoe(params, member, x, options):
                 f"experts.{level}",
                 member * n_experts + e,
                 inputs[e],
-                len(options["expert_hidden_units"]),
+                len(widths[level] if np.ndim(widths[0]) else widths),
             )
             for e in range(n_experts)
         ]
@@ -215,6 +216,11 @@ NETWORKS = {
     "MMoE": (MMoE, naive_mmoe, EXPERTS),
     "MMoE, 2 levels": (MMoE, naive_mmoe, EXPERTS | {"n_levels": 2}),
     "MMoE, 3 levels": (MMoE, naive_mmoe, EXPERTS | {"n_levels": 3, "n_experts": 2}),
+    "MMoE, widths by level": (
+        MMoE,
+        naive_mmoe,
+        EXPERTS | {"expert_hidden_units": [[5], [4, 3], [2]], "n_levels": 3},
+    ),
     "OMoE": (MMoE, naive_mmoe, EXPERTS | {"shared_gate": True}),
     "OMoE, 2 levels": (MMoE, naive_mmoe, EXPERTS | {"shared_gate": True, "n_levels": 2}),
     "MMoE, hidden gates": (

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from sklearn_ple.nn import PLE
+from sklearn_ple.nn import PLE, MMoE
 
 FUNCTIONS = {"relu": torch.relu, "gelu": F.gelu, "silu": F.silu, "elu": F.elu, "tanh": torch.tanh}
 
@@ -50,6 +50,18 @@ NETWORKS = {
         "in_features": 3,
         "gate_hidden_units": (6, 2),
         "n_levels": 3,
+    },
+    "widths by level": {"expert_hidden_units": ((6, 5), (3,), (2, 4)), "n_levels": 3},
+    "widths of one level": {"expert_hidden_units": [[5, 3]]},
+    "widths by level, residual": {
+        "expert_hidden_units": ((5,), (4, 5), (3,), (3,)),
+        "residual": True,
+        "n_levels": 4,
+    },
+    "widths by level, uneven": {
+        "expert_hidden_units": ((5,), (4, 3)),
+        "n_specific_experts": [1, 2, 0],
+        "n_levels": 2,
     },
     "one expert in all": {"n_specific_experts": 0, "n_shared_experts": 1, "n_levels": 2},
     "hidden layers in gates": {"gate_hidden_units": (6, 2), "n_levels": 3},
@@ -127,7 +139,9 @@ def naive_ple(params, x, options):
         gates = [(f".{k}", 0) for k in range(n_tasks)]
 
     def expert(prefix, index, x):
-        n_layers = len(options["expert_hidden_units"])
+        widths = options["expert_hidden_units"]
+        level = int(prefix.split(".")[1])
+        n_layers = len(widths[level] if np.ndim(widths[0]) else widths)
         return naive_mlp(params, prefix, index, x, n_layers, function)
 
     def join(before, after):
@@ -528,9 +542,11 @@ def test_residual_adds_nothing_to_a_first_level_of_another_width():
 
 
 def test_residual_without_any_effect_is_an_error():
-    message = "residual=True has no effect: .* reads 4 features .* put out 3 numbers.* n_levels=2"
+    message = "residual=True has no effect.* reads 4 features.* put out 3 numbers.* n_levels=2"
     with pytest.raises(ValueError, match=message):
         make(residual=True, expert_hidden_units=(4, 3))
+    with pytest.raises(ValueError, match="reads 4 features.* put out 3 and 5 numbers"):
+        make(residual=True, expert_hidden_units=((4, 3), (5,)), n_levels=2)
 
 
 def test_dropout_acts_in_training_only():
@@ -575,6 +591,30 @@ def test_wide_experts_equal_separate_torch_modules(units):
                 alone.load_state_dict({"weight": layer.weight[index], "bias": layer.bias[index]})
                 hidden = torch.relu(alone(hidden))
             assert_close(outputs[index], hidden)
+
+
+def test_levels_have_the_widths_that_were_asked_for():
+    network, _ = make(expert_hidden_units=((6, 5), (3,)), n_levels=2)
+    for level, widths in zip(network.levels, [(6, 5), (3,)], strict=True):
+        for bank in (level.specific_experts, level.shared_experts):
+            assert tuple(layer.out_features for layer in bank.layers) == widths
+    assert network.towers.widths == [3, 3, 3]
+
+
+@pytest.mark.parametrize("cls", [PLE, MMoE])
+@pytest.mark.parametrize(
+    ("widths", "message"),
+    [
+        (((4,),), "expert_hidden_units=.* holds widths by level, 1 in all, but n_levels is 2"),
+        (((4,), (4,), (4,)), "expert_hidden_units=.* holds widths by level, 3 in all"),
+        (((4,), 4), "expert_hidden_units=.* mixes widths and sequences"),
+        (((4,), ()), "expert_hidden_units is empty: an expert needs a layer"),
+        ((), "expert_hidden_units is empty: an expert needs a layer"),
+    ],
+)
+def test_widths_that_do_not_suit_the_levels_are_an_error(cls, widths, message):
+    with pytest.raises(ValueError, match=message):
+        cls(4, [1, 1], n_levels=2, expert_hidden_units=widths)
 
 
 def test_a_level_without_experts_is_an_error():
