@@ -55,6 +55,7 @@ class MMoEClassifierRegressor(MultiTaskEstimator):
     n_levels: int = parameter(default=1, constraint=_SOME, search=(1, 3))
     n_experts: int = parameter(default=3, constraint=_SOME, search=(2, 8))
     expert_hidden_units: Any = parameter(default=(64,), constraint=["array-like"], search=WIDTHS)
+    linear_experts: bool = parameter(default=False, constraint=["boolean"])
     gate_hidden_units: Any = parameter(default=(), constraint=["array-like"])
     shared_gate: bool = parameter(default=False, constraint=["boolean"])
     class_weight: Any = class_weight()
@@ -66,6 +67,7 @@ class MMoEClassifierRegressor(MultiTaskEstimator):
             n_levels=self.n_levels,
             n_experts=self.n_experts,
             expert_hidden_units=tuple(self.expert_hidden_units),
+            linear_experts=self.linear_experts,
             gate_hidden_units=tuple(self.gate_hidden_units),
             shared_gate=self.shared_gate,
             **towers,

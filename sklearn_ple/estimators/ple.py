@@ -26,6 +26,7 @@ class _Extraction(MultiTaskEstimator):
         default=1, constraint=[*_SEVERAL, "array-like", dict], search=(1, 4)
     )
     expert_hidden_units: Any = parameter(default=(64,), constraint=["array-like"], search=WIDTHS)
+    linear_experts: bool = parameter(default=False, constraint=["boolean"])
     gate_hidden_units: Any = parameter(default=(), constraint=["array-like"])
 
     def make_network(self, in_features: int, tasks: Sequence[Task], **options: Any) -> PLE:
@@ -35,6 +36,7 @@ class _Extraction(MultiTaskEstimator):
             n_shared_experts=self.n_shared_experts,
             n_specific_experts=self._n_specific([task.name for task in tasks]),
             expert_hidden_units=tuple(self.expert_hidden_units),
+            linear_experts=self.linear_experts,
             gate_hidden_units=tuple(self.gate_hidden_units),
             **options,
         )
@@ -98,6 +100,9 @@ class PLEClassifierRegressor(_Progressive):
         columns, or by name (1 for a task not named).
     expert_hidden_units : sequence of int or of sequences of int, default=(64,)
         Widths of the layers of every expert. ``((128, 64), (32,))`` has those of each level.
+    linear_experts : bool, default=False
+        Whether the experts' last layer is linear, not activated. Experts of one layer are then
+        linear, and so is every level but for its gates.
     gate_hidden_units : sequence of int, default=()
         Widths of the hidden layers of every gate; empty for the paper's linear gates.
     residual : bool, default=False

@@ -137,7 +137,13 @@ class Body(nn.Module, ABC):
         )
 
     def make_mlps(
-        self, n_groups: int, n_per_group: int, in_features: int, hidden_units: Sequence[int]
+        self,
+        n_groups: int,
+        n_per_group: int,
+        in_features: int,
+        hidden_units: Sequence[int],
+        *,
+        linear_output: bool = False,
     ) -> BatchedMLP:
         """Make MLPs of one shape, with the network's activation and dropout.
 
@@ -151,6 +157,8 @@ class Body(nn.Module, ABC):
             Width of the input.
         hidden_units : sequence of int
             Width of every layer, the last one's included.
+        linear_output : bool, default=False
+            Whether the last layer is not activated.
 
         Returns
         -------
@@ -164,6 +172,7 @@ class Body(nn.Module, ABC):
             hidden_units,
             activation=self.activation,
             dropout=self.dropout,
+            linear_output=linear_output,
         )
 
     def for_each_task(self, shared: Tensor) -> Tensor:

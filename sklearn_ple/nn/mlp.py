@@ -145,6 +145,8 @@ class BatchedMLP(nn.Module):
     dropout : float or sequence of float, default=0.0
         Share of the activations that are dropped in training; one for each of as many equal parts
         of the MLPs as there are numbers.
+    linear_output : bool, default=False
+        Whether the last layer is linear: its outputs are not activated, though some are dropped.
 
     Examples
     --------
@@ -164,6 +166,7 @@ class BatchedMLP(nn.Module):
         *,
         activation: str = "relu",
         dropout: float | Sequence[float] = 0.0,
+        linear_output: bool = False,
     ):
         super().__init__()
         widths = [in_features, *hidden_units]
@@ -177,6 +180,7 @@ class BatchedMLP(nn.Module):
         self.layers = nn.ModuleList(layers)
         self.activation = ACTIVATIONS[activation]()
         self.dropout = MemberDropout(dropout)
+        self.linear_output = linear_output
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Evaluate every MLP.
@@ -193,10 +197,18 @@ class BatchedMLP(nn.Module):
         """
         if not self.layers:
             return inputs.repeat_interleave(self.n_per_group, dim=0)
+        steps = [self._activated] * len(self.layers)
+        if self.linear_output:
+            steps[-1] = self._dropped
         hidden = inputs
-        for layer in self.layers:
-            hidden = layer(hidden, then=self._activated)
+        for layer, then in zip(self.layers, steps, strict=True):
+            hidden = layer(hidden, then=then)
         return hidden
+
+    def _dropped(self, outputs: Tensor) -> Tensor:
+        """Drop some of a layer's outputs out, in place."""
+        factors = self.dropout.factors(outputs)
+        return outputs if factors is None else outputs.mul_(factors)
 
     def _activated(self, outputs: Tensor) -> Tensor:
         """Activate a layer's outputs and drop some out, in place where that is possible."""

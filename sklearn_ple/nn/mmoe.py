@@ -37,6 +37,9 @@ class MMoE(Body):
         Number of experts at each level.
     expert_hidden_units : sequence of int or of sequences of int, default=(64,)
         Widths of the layers of every expert; or a sequence of them for each level.
+    linear_experts : bool, default=False
+        Whether the experts' last layer is linear, not activated. Experts of one layer are then
+        linear, and so is every level but for its gates.
     gate_hidden_units : sequence of int, default=()
         Widths of hidden layers of every gate; empty for the paper's linear gates.
     shared_gate : bool, default=False
@@ -74,6 +77,7 @@ class MMoE(Body):
         n_levels: int = 1,
         n_experts: int = 3,
         expert_hidden_units: Sequence[int] | Sequence[Sequence[int]] = (64,),
+        linear_experts: bool = False,
         gate_hidden_units: Sequence[int] = (),
         shared_gate: bool = False,
         **towers: Unpack[TowerOptions],
@@ -89,7 +93,11 @@ class MMoE(Body):
         width, experts, gates = in_features, [], []
         for level, hidden_units in enumerate(widths):
             groups, per_group = (n_members * n_experts, 1) if level else (n_members, n_experts)
-            experts.append(self.make_mlps(groups, per_group, width, hidden_units))
+            experts.append(
+                self.make_mlps(
+                    groups, per_group, width, hidden_units, linear_output=linear_experts
+                )
+            )
             gates.append(
                 Gates(
                     n_members,

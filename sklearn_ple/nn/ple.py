@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from .body import Body
 from .diagram import Block, Diagram, size
 from .gates import GateNames, Gates, mix, numbered
+from .mlp import BatchedMLP
 from .towers import TowerOptions
 from .widths import widths_by_level
 
@@ -41,6 +42,9 @@ class PLE(Body):
         Number of experts of each task at each level: one for all tasks, or one for each.
     expert_hidden_units : sequence of int or of sequences of int, default=(64,)
         Widths of the layers of every expert; or a sequence of them for each level.
+    linear_experts : bool, default=False
+        Whether the experts' last layer is linear, not activated. Experts of one layer are then
+        linear, and so is every level but for its gates.
     gate_hidden_units : sequence of int, default=()
         Widths of hidden layers of every gate; empty for the paper's linear gates.
     residual : bool, default=False
@@ -84,6 +88,7 @@ class PLE(Body):
         n_shared_experts: int = 1,
         n_specific_experts: int | Sequence[int] = 1,
         expert_hidden_units: Sequence[int] | Sequence[Sequence[int]] = (64,),
+        linear_experts: bool = False,
         gate_hidden_units: Sequence[int] = (),
         residual: bool = False,
         **towers: Unpack[TowerOptions],
@@ -112,6 +117,7 @@ class PLE(Body):
                     n_shared_experts,
                     n_specific,
                     hidden_units,
+                    linear_experts=linear_experts,
                     gate_hidden_units=gate_hidden_units,
                     residual=residual,
                     branches_start=level == 0,
@@ -179,6 +185,7 @@ class ExtractionLevel(nn.Module):
         n_specific: Sequence[int],
         hidden_units: Sequence[int],
         *,
+        linear_experts: bool,
         gate_hidden_units: Sequence[int],
         residual: bool,
         branches_start: bool,
@@ -193,14 +200,22 @@ class ExtractionLevel(nn.Module):
         self.specific_experts = self.shared_experts = self.shared_gate = None
         self.is_even = len(set(n_specific)) == 1
         n_all = sum(n_specific)
+
+        def make_experts(n_inputs: int, n_each: int) -> BatchedMLP:
+            return network.make_mlps(
+                n_members * n_inputs,
+                n_each,
+                in_features,
+                hidden_units,
+                linear_output=linear_experts,
+            )
+
         if n_all:
             # Experts that read the same input are a group.
             n_inputs = 1 if branches_start else n_tasks if self.is_even else n_all
-            self.specific_experts = network.make_mlps(
-                n_members * n_inputs, n_all // n_inputs, in_features, hidden_units
-            )
+            self.specific_experts = make_experts(n_inputs, n_all // n_inputs)
         if n_shared:
-            self.shared_experts = network.make_mlps(n_members, n_shared, in_features, hidden_units)
+            self.shared_experts = make_experts(1, n_shared)
 
         def make_gates(groups: int, n_gates: int, n_experts: int) -> Gates:
             return Gates(

@@ -27,10 +27,12 @@ def linear(params, prefix, index, x):
     return params[f"{prefix}.weight"][index] @ x + params[f"{prefix}.bias"][index]
 
 
-def mlp(params, prefix, index, x, n_layers):
+def mlp(params, prefix, index, x, n_layers, linear_output=False):
     """Evaluate MLP number ``index`` of a bank on one row."""
     for depth in range(n_layers):
-        x = torch.tanh(linear(params, f"{prefix}.layers.{depth}", index, x))
+        x = linear(params, f"{prefix}.layers.{depth}", index, x)
+        if not (linear_output and depth == n_layers - 1):
+            x = torch.tanh(x)
     return x
 
 
@@ -127,6 +129,7 @@ def naive_mmoe(params, member, x, options):
                 member * n_experts + e,
                 inputs[e],
                 len(widths[level] if np.ndim(widths[0]) else widths),
+                options["linear_experts"],
             )
             for e in range(n_experts)
         ]
@@ -150,6 +153,7 @@ EXPERTS = {
     "n_levels": 1,
     "n_experts": 3,
     "expert_hidden_units": (5, 3),
+    "linear_experts": False,
     "gate_hidden_units": (),
     "shared_gate": False,
 }
@@ -221,6 +225,7 @@ NETWORKS = {
         naive_mmoe,
         EXPERTS | {"expert_hidden_units": [[5], [4, 3], [2]], "n_levels": 3},
     ),
+    "MMoE, linear experts": (MMoE, naive_mmoe, EXPERTS | {"linear_experts": True, "n_levels": 2}),
     "OMoE": (MMoE, naive_mmoe, EXPERTS | {"shared_gate": True}),
     "OMoE, 2 levels": (MMoE, naive_mmoe, EXPERTS | {"shared_gate": True, "n_levels": 2}),
     "MMoE, hidden gates": (

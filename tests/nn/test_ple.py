@@ -20,6 +20,7 @@ DEFAULTS = {
     "tower_hidden_units": (4,),
     "gate_hidden_units": (),
     "activation": "tanh",
+    "linear_experts": False,
     "residual": False,
 }
 
@@ -63,6 +64,14 @@ NETWORKS = {
         "n_specific_experts": [1, 2, 0],
         "n_levels": 2,
     },
+    "linear experts": {"linear_experts": True, "n_levels": 3},
+    "linear experts of one layer": {
+        "linear_experts": True,
+        "expert_hidden_units": (3,),
+        "activation": "relu",
+        "n_specific_experts": [2, 0, 1],
+        "n_levels": 2,
+    },
     "one expert in all": {"n_specific_experts": 0, "n_shared_experts": 1, "n_levels": 2},
     "hidden layers in gates": {"gate_hidden_units": (6, 2), "n_levels": 3},
     "residual": {"residual": True, "n_levels": 3},
@@ -101,11 +110,13 @@ def leaves(network):
     return {name: p.detach().clone().requires_grad_() for name, p in network.named_parameters()}
 
 
-def naive_mlp(params, prefix, index, x, n_layers, function):
+def naive_mlp(params, prefix, index, x, n_layers, function, linear_output=False):
     """Evaluate MLP number ``index`` of a bank on one row."""
     for depth in range(n_layers):
         weight = params[f"{prefix}.layers.{depth}.weight"][index]
-        x = function(weight @ x + params[f"{prefix}.layers.{depth}.bias"][index])
+        x = weight @ x + params[f"{prefix}.layers.{depth}.bias"][index]
+        if not (linear_output and depth == n_layers - 1):
+            x = function(x)
     return x
 
 
@@ -142,7 +153,8 @@ def naive_ple(params, x, options):
         widths = options["expert_hidden_units"]
         level = int(prefix.split(".")[1])
         n_layers = len(widths[level] if np.ndim(widths[0]) else widths)
-        return naive_mlp(params, prefix, index, x, n_layers, function)
+        linear = options["linear_experts"]
+        return naive_mlp(params, prefix, index, x, n_layers, function, linear)
 
     def join(before, after):
         same = len(before) == len(after)
