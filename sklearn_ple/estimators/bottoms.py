@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 from .._sklearn import StrOptions
 from ..base import WIDTHS, MultiTaskEstimator, class_weight, parameter, with_parameters
 from ..nn import AsymmetricSharing, Body, CustomizedSharing, SharedBottom, SingleTask
+from ..nn.asymmetric_sharing import FUSIONS
 from ..tasks import Task, by_task
 
 
@@ -94,14 +95,17 @@ class AsymmetricSharingClassifierRegressor(_Bottoms):
     """Asymmetric Sharing: some towers read the bottoms of other tasks beside their own.
 
     Each task has a bottom ``f_k``. A tower reads its own and those of the tasks that ``reads``
-    names: ``y_k = h_k([f_k(x), f_i(x), ...])``. So what one task learns helps another, and not the
-    other way round.
+    names: ``y_k = h_k([f_k(x), f_i(x), ...])``, or ``h_k`` of their sum or mean. So what one task
+    learns helps another, and not the other way round.
 
     Parameters
     ----------
     reads : "previous" or dict, default="previous"
         By a task's name, a list of the other tasks whose bottoms its tower reads; a task that is
         not named reads its own alone. "previous": each task reads those of all before it in y.
+    fusion : {"concatenate", "sum", "average"}, default="concatenate"
+        How a tower's input is made of the bottoms that it reads: side by side, which widens the
+        tower's first layer, or by their sum or mean, which does not.
 
     See Also
     --------
@@ -123,12 +127,13 @@ class AsymmetricSharingClassifierRegressor(_Bottoms):
     """
 
     reads: Any = parameter(default="previous", constraint=[StrOptions({"previous"}), dict])
+    fusion: str = parameter(default="concatenate", constraint=[StrOptions(set(FUSIONS))])
 
     network = AsymmetricSharing
 
     def make_network(self, in_features: int, tasks: Sequence[Task], **towers: Any) -> Body:
         reads = self._positions_read([task.name for task in tasks])
-        return super().make_network(in_features, tasks, reads=reads, **towers)
+        return super().make_network(in_features, tasks, reads=reads, fusion=self.fusion, **towers)
 
     def _positions_read(self, names: list[str]) -> list[list[int]]:
         """Return, for each task, the positions of the other tasks that it reads."""

@@ -14,12 +14,15 @@ from .body import Body
 from .diagram import Block, Diagram, size
 from .towers import TowerOptions
 
+#: How a tower's input may be made of the bottoms that it reads.
+FUSIONS = ("concatenate", "sum", "average")
+
 
 class AsymmetricSharing(Body):
     """Asymmetric Sharing: a tower reads its own task's bottom and those of some other tasks.
 
     With ``f_k`` the bottom of task k, ``y_k = h_k([f_k(x), f_i(x), f_j(x), ...])`` for the tasks
-    i, j, ... that k reads.
+    i, j, ... that k reads; or ``h_k`` of their sum or mean.
 
     Parameters
     ----------
@@ -31,9 +34,16 @@ class AsymmetricSharing(Body):
         For each task the positions of the other tasks whose bottoms its tower reads.
     bottom_hidden_units : sequence of int, default=(64,)
         Widths of the layers of every task's bottom.
+    fusion : {"concatenate", "sum", "average"}, default="concatenate"
+        How a tower's input is made of the bottoms that it reads.
     **towers : TowerOptions
         Hidden layers of the towers, activation, dropout and number of members, as `Body` takes
         them.
+
+    Raises
+    ------
+    ValueError
+        If ``fusion`` is another.
 
     References
     ----------
@@ -56,19 +66,30 @@ class AsymmetricSharing(Body):
         *,
         reads: Sequence[Sequence[int]],
         bottom_hidden_units: Sequence[int] = (64,),
+        fusion: str = "concatenate",
         **towers: Unpack[TowerOptions],
     ):
         super().__init__(n_outputs, **towers)
+        if fusion not in FUSIONS:
+            raise ValueError(f"fusion={fusion!r} is none of {list(FUSIONS)}.")
+        self.fusion = fusion
         self.reads = [[task, *others] for task, others in enumerate(reads)]
         self.bottoms = self.make_mlps(
             self.n_members, self.n_tasks, in_features, bottom_hidden_units
         )
         width = self.bottoms.out_features
-        self.towers = self.make_towers([len(read) * width for read in self.reads])
+        joined = [len(read) * width for read in self.reads]
+        self.towers = self.make_towers(joined if fusion == "concatenate" else width)
 
-    def represent(self, inputs: Tensor) -> list[Tensor]:
+    def represent(self, inputs: Tensor) -> Tensor | list[Tensor]:
         bottoms = self.bottoms(inputs).unflatten(0, (self.n_members, self.n_tasks)).unbind(1)
-        return [torch.cat([bottoms[task] for task in read], dim=-1) for read in self.reads]
+        read = [[bottoms[task] for task in own] for own in self.reads]
+        if self.fusion == "concatenate":
+            return [torch.cat(own, dim=-1) for own in read]
+        sums = [sum(own[1:], start=own[0]) for own in read]
+        if self.fusion == "average":
+            sums = [total / len(own) for total, own in zip(sums, read, strict=True)]
+        return torch.stack(sums, dim=1).flatten(0, 1)
 
     def diagram(self, tasks: Sequence[str]) -> Diagram:
         n = size(self.bottoms.parameters(), self.n_members * self.n_tasks)

@@ -29,7 +29,11 @@ from sklearn_ple import (
 SYSTEMS = {
     AsymmetricSharingClassifierRegressor: (
         nn.AsymmetricSharing,
-        {"reads": {"stage": ["price", "visits"]}, "bottom_hidden_units": [6, 5]},
+        {
+            "reads": {"stage": ["price", "visits"]},
+            "fusion": "average",
+            "bottom_hidden_units": [6, 5],
+        },
     ),
     CGCClassifierRegressor: (
         nn.PLE,
@@ -258,6 +262,7 @@ def test_warm_start_goes_on(cls, numbers):
         (SluiceClassifierRegressor, {"hidden_units": (4, 6)}, r"hidden_units=\(4, 6\) do not"),
         (SluiceClassifierRegressor, {"n_subspaces": 5}, "a multiple of n_subspaces=5"),
         (AsymmetricSharingClassifierRegressor, {"reads": "next"}, "'reads' parameter"),
+        (AsymmetricSharingClassifierRegressor, {"fusion": "mean"}, "'fusion' parameter"),
         *(
             (AsymmetricSharingClassifierRegressor, {"reads": reads}, message)
             for reads, message in [

@@ -31,6 +31,7 @@ NETWORKS = [
     (SingleTask, {"bottom_hidden_units": ()}),
     (CustomizedSharing, {}),
     (AsymmetricSharing, {"reads": [[1, 2], [], [0]]}),
+    (AsymmetricSharing, {"reads": [[1, 2], [], [0]], "fusion": "sum"}),
     (CrossStitch, {"hidden_units": (6, 4), "by_channel": True}),
     (Sluice, {"hidden_units": (6, 6, 6)}),
     (Sluice, {"hidden_units": (6,)}),

@@ -73,10 +73,17 @@ def naive_customized_sharing(params, member, x, options):
 def naive_asymmetric_sharing(params, member, x, options):
     n_tasks, n_layers = len(options["n_outputs"]), len(options["tower_hidden_units"])
     own = bottoms(params, "bottoms", member, [x] * n_tasks, options)
+    read = [[own[k], *(own[other] for other in options["reads"][k])] for k in range(n_tasks)]
+    if (fusion := options.get("fusion", "concatenate")) != "concatenate":
+        fused = []
+        for k in range(n_tasks):
+            n = len(read[k]) if fusion == "average" else 1
+            numbers = zip(*read[k], strict=True)
+            fused.append(torch.stack([sum(of_bottoms) / n for of_bottoms in numbers]))
+        return towers(params, member, fused, options)
     outputs = []
     for k in range(n_tasks):
-        read = torch.cat([own[k], *(own[other] for other in options["reads"][k])])
-        hidden = mlp(params, f"towers.{k}.hidden", member, read, n_layers)
+        hidden = mlp(params, f"towers.{k}.hidden", member, torch.cat(read[k]), n_layers)
         outputs.append(linear(params, f"towers.{k}.heads.0", member, hidden))
     return torch.cat(outputs)
 
@@ -178,6 +185,16 @@ NETWORKS = {
         BOTTOMS | {"reads": [[], [0], [0, 1]]},
     ),
     "asymmetric, all": (AsymmetricSharing, naive_asymmetric_sharing, BOTTOMS | ALL_READ),
+    "asymmetric, sum": (
+        AsymmetricSharing,
+        naive_asymmetric_sharing,
+        BOTTOMS | {"reads": [[], [0], [0, 1]], "fusion": "sum"},
+    ),
+    "asymmetric, average": (
+        AsymmetricSharing,
+        naive_asymmetric_sharing,
+        BOTTOMS | {"reads": [[2], [], [1, 0]], "fusion": "average"},
+    ),
     "asymmetric, backward": (
         AsymmetricSharing,
         naive_asymmetric_sharing,
@@ -383,6 +400,17 @@ def test_asymmetric_sharing_goes_one_way(reads, task):
     assert found and all(reached == {task, *reads[task]} for reached in found.values())
 
 
+@pytest.mark.parametrize(
+    ("fusion", "widths"), [("concatenate", [3, 6, 9]), ("sum", [3, 3, 3]), ("average", [3, 3, 3])]
+)
+def test_towers_read_as_many_numbers_as_the_fusion_makes(fusion, widths):
+    options = BOTTOMS | {"reads": [[], [0], [0, 1]], "fusion": fusion}
+    network = make(AsymmetricSharing, options)
+    assert network.towers.widths == widths
+    read = network.representations(draw(7, IN_FEATURES))
+    assert [own.shape[-1] for own in read] == widths
+
+
 @pytest.mark.parametrize(("cls", "options"), [(CustomizedSharing, BOTTOMS), (CrossStitch, LAYERS)])
 def test_own_parts_are_those_of_the_task_unless_they_are_stitched(cls, options):
     found = tasks_reached(make(cls, options), 1)
@@ -524,6 +552,7 @@ def test_other_networks_have_no_penalty(cls):
         (Sluice, {"hidden_units": (4, 6)}, r"hidden_units=\(4, 6\) do not suit a sluice network"),
         (Sluice, {"hidden_units": (5,)}, "multiple of n_subspaces=2"),
         (MMoE, {"expert_hidden_units": ()}, "expert_hidden_units is empty"),
+        (AsymmetricSharing, {"reads": [[], [0]], "fusion": "mean"}, "fusion='mean' is none of"),
     ],
 )
 def test_options_that_make_no_network(cls, options, message):
