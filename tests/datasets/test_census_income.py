@@ -97,7 +97,10 @@ def test_features(tmp_path):
         ("income", ["income"], {"marital_stat", "education"}),
         (["marital", "income"], ["marital", "income"], {"education"}),
         ("education", ["education"], {"marital_stat"}),
-        (None, ["income", "marital", "education"], set()),
+        ("college", ["college"], {"marital_stat"}),
+        (["college", "marital"], ["college", "marital"], set()),
+        (["college", "education"], ["college", "education"], {"marital_stat"}),
+        (None, ["income", "marital", "college", "education"], set()),
     ],
 )
 def test_only_selected_tasks_leave_the_features(tmp_path, tasks, names, back):
@@ -115,8 +118,26 @@ def test_arrays_equal_frame(tmp_path):
     assert isinstance(arrays.instance_weight, np.ndarray)
     assert arrays.data.dtype == arrays.target.dtype == np.float64
     np.testing.assert_array_equal(arrays.data[:, 0], frames.data["age"])
-    assert arrays.target.tolist() == [[0, 1, 0], [1, 1, 1], [0, 0, 0], [1, 0, 1]]
+    assert arrays.target.tolist() == [[0, 1, 0, 0], [1, 1, 0, 1], [0, 0, 0, 0], [1, 0, 0, 1]]
     assert arrays.target_classes == {"education": ["Children", "High school graduate"]}
+
+
+@pytest.mark.parametrize(
+    ("education", "college"),
+    [
+        ("Less than 1st grade", 0),
+        ("High school graduate", 0),
+        ("12th grade no diploma", 0),
+        ("Some college but no degree", 1),
+        ("Associates degree-occup /vocational", 1),
+        ("Bachelors degree(BA AB BS)", 1),
+        ("Doctorate degree(PhD EdD)", 1),
+    ],
+)
+def test_college_is_an_education_of_that_level_at_least(tmp_path, education, college):
+    put(tmp_path, TRAIN, text_of(education=education))
+    y = fetch_census_income(tasks="college", data_home=tmp_path).target
+    assert y["college"].tolist() == [college] * 4 and y["college"].dtype == int
 
 
 def test_all_is_train_then_test(tmp_path):
@@ -269,6 +290,20 @@ def test_real_values(real):
     assert real.data["weeks_worked_in_year"].between(0, 52).all()
     assert real.categories["year"] == ["94", "95"]
     assert real.categories["sex"] == ["Female", "Male"]
+
+
+def test_real_college(real):
+    # Counted from the text itself: levels whose name has a degree or college in it.
+    with gzip.open(real.filenames[0], "rt") as lines:
+        levels = [line.split(", ")[4] for line in lines]
+    n = sum("degree" in level or "college" in level for level in levels)
+    assert n == 33_410
+    X, y = fetch_census_income(
+        subset="test", tasks=["college", "marital"], return_X_y=True, download_if_missing=False
+    )
+    assert X.shape == (99_762, 38) and "education" not in X
+    assert y["college"].sum() == n
+    np.testing.assert_allclose(y.mean(), [0.335, 0.432], atol=5e-4)
 
 
 def test_real_education(real):
