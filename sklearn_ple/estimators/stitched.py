@@ -81,9 +81,10 @@ class SluiceClassifierRegressor(MultiTaskEstimator):
 
     Every task has a network of its own, whose layers are split into ``n_subspaces``. After each
     layer all subspaces of all tasks are mixed by a learnt matrix alpha. A tower reads the sum of
-    its task's layers, weighed by learnt numbers beta. The loss has the penalty ``orthogonality *
-    sum ||W_g^T W_h||_F^2`` over the weights of any two subspaces of a layer. Alpha starts with .9
-    on the diagonal, beta with .9 for the last layer; the rest of a row shares .1.
+    its task's layers, weighed by learnt numbers beta. The loss has the paper's penalty
+    ``orthogonality * sum ||W_g^T W_h||_F^2`` over the weights of any two subspaces of a layer, a
+    column for each unit; `sklearn_ple.nn.Sluice` describes how the authors' code differs. Alpha
+    starts with .9 on the diagonal, beta with .9 for the last layer; the rest of a row shares .1.
 
     Parameters
     ----------

@@ -21,10 +21,19 @@ class Sluice(Body):
 
     Every task has a network of its own, whose layers are split into G subspaces. After each layer
     all subspaces of all tasks are mixed linearly by a learnt matrix alpha, (T G) x (T G). A tower
-    reads the sum of its task's mixed layers, weighed by learnt numbers beta. A penalty on
-    ``||W_g^T W_h||_F^2``, with ``W_g`` the weights that make subspace g of a layer, keeps the
-    subspaces of a layer apart. Alpha starts with .9 on its diagonal, beta with .9 for the last
-    layer; the rest of a row shares .1.
+    reads the sum of its task's mixed layers, weighed by learnt numbers beta. Alpha starts with .9
+    on its diagonal, beta with .9 for the last layer; the rest of a row shares .1.
+
+    A penalty keeps the subspaces of a layer apart, as in the paper: ``lambda * sum ||W_g^T
+    W_h||_F^2`` over all tasks, layers and pairs of subspaces, with a column of ``W_g`` for each
+    unit of subspace g. It is zero where every unit of one subspace reads a direction that is
+    orthogonal to those of all units of the other.
+
+    The authors' code (github.com/sebastianruder/sluice-networks) has LSTMs of two subspaces, and
+    differs: it takes the same product of matrices with a row for each unit, so that units are
+    paired by their place in the two subspaces. It does so for two matrices of the LSTM's input
+    gate, which read its last output and its cell, not for what reads the layer below. Its lambda
+    is zero unless it is set.
 
     Parameters
     ----------
