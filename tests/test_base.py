@@ -8,6 +8,8 @@ import pandas as pd
 import polars as pl
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from sklearn.base import clone
@@ -128,6 +130,34 @@ def test_score_weighs_labels(fitted, table):
         for k, name in enumerate(y)
     ]
     assert_allclose(fitted.score(X, y, sample_weight=weights), np.mean(expected))
+
+
+@settings(max_examples=12)
+@given(
+    st.floats(-300, 300).map(lambda exponent: 10.0**exponent)
+    | st.sampled_from([1 / N, 1e-46, 2.0**-900, 2.0**900]),
+    st.booleans(),
+)
+def test_only_how_labels_weigh_beside_each_other_counts(factor, by_label):
+    X, y = make_table()
+    y["grade"] = y["grade"].mask(y.index % 3 == 0)
+    shape = (N, 5) if by_label else N
+    weights = np.random.RandomState(1).uniform(0.5, 2, size=shape)
+    params = {"max_epochs": 2, "early_stopping": True, "n_members": 4, "random_state": 0}
+    model, scaled = (
+        make_model(**params).fit(X, y, sample_weight=w) for w in (weights, factor * weights)
+    )
+    outputs, others = (m._member_outputs(X).numpy() for m in (model, scaled))
+    means = model.module_.mean.weights, scaled.module_.mean.weights
+    if np.frexp(factor)[0] == 0.5:  # a power of two
+        assert_array_equal(others, outputs)
+        assert_array_equal(*means)
+    assert_allclose(others, outputs, rtol=1e-3, atol=1e-4)
+    assert_allclose(*means, rtol=1e-3)
+    assert_allclose(
+        model.score(X, y, sample_weight=factor * weights),
+        model.score(X, y, sample_weight=weights),
+    )
 
 
 def test_score_skips_a_task_without_labels_and_needs_one(fitted, table):

@@ -60,10 +60,19 @@ def ridge_start(
             continue
         rows = rows[:: -(-len(rows) // most)]
         read = smooth_clip(torch.as_tensor(numbers[rows], dtype=torch.float64), clip_numbers)
-        coefficients[position][:] = _ridge(
-            read.numpy(), targets[rows, position], weights[rows, position]
-        )
+        X, y = read.numpy(), targets[rows, position]
+        coefficients[position][:] = _ridge(X, y, _counts(X, y, weights[rows, position]))
     return np.concatenate(coefficients)
+
+
+def _counts(X: np.ndarray, y: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Scale weights so that they sum up to the number of distinct rows.
+
+    The penalties are for weights of 1. So they suit weights of any size, and a row of weight two
+    is the same as two rows still.
+    """
+    n_distinct = len({row.tobytes() for row in np.column_stack([X, y])})
+    return weights * (n_distinct / weights.sum())
 
 
 def _ridge(X: np.ndarray, y: np.ndarray, weights: np.ndarray) -> np.ndarray:

@@ -66,8 +66,16 @@ def read_weights(sample_weight: Any, n_rows: int, n_tasks: int) -> np.ndarray:
 
 
 def weigh(labels: Sequence[Any], sample_weight: Any) -> tuple[list[Any], np.ndarray]:
-    """Return the labels that have a weight, and the weights of all as `label_weights` does."""
+    """Return the labels that have a weight, and the weights of all, whose mean is 1 without zeros.
+
+    Only how much labels weigh beside each other counts: weights of any size are divided by their
+    mean before anything reads them.
+    """
     weights = label_weights(sample_weight, labels)
+    if sample_weight is not None and weights.any():
+        # By the largest first, so that no sum overflows, or loses digits by being small.
+        weights = weights / weights.max()
+        weights /= weights.sum() / np.count_nonzero(weights)
     return [column.drop(w == 0) for column, w in zip(labels, weights.T, strict=True)], weights
 
 

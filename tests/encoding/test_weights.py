@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from sklearn.utils.class_weight import compute_sample_weight
 
@@ -14,6 +14,7 @@ from sklearn_ple.encoding.weights import (
     class_weights,
     label_weights,
     read_weights,
+    weigh,
     weigh_classes,
 )
 
@@ -110,6 +111,34 @@ def test_negative_weights_are_an_error(shape):
 def test_weights_that_are_all_zero_are_an_error():
     with pytest.raises(ValueError, match="sample_weight is zero"):
         label_weights(np.zeros(5), read_targets(Y)[0])
+
+
+@given(
+    st.lists(st.floats(0.001, 1000) | st.just(0.0), min_size=5, max_size=5).filter(any),
+    st.floats(-300, 300),
+)
+def test_only_how_labels_weigh_beside_each_other_counts(given_weights, exponent):
+    _, weights = weigh(read_targets(Y)[0], given_weights)
+    expected = MASK * np.array(given_weights)[:, None]
+    assume(expected.any())
+    np.testing.assert_allclose(weights, expected / expected[expected > 0].mean())
+    with np.errstate(all="raise"):
+        _, scaled = weigh(read_targets(Y)[0], 10**exponent * np.array(given_weights))
+    np.testing.assert_allclose(scaled, weights, rtol=1e-12)
+
+
+@given(st.lists(st.floats(0.001, 1000), min_size=5, max_size=5), st.integers(-900, 900))
+def test_twice_the_weights_are_exactly_the_same(given_weights, exponent):
+    labels = read_targets(Y)[0]
+    weights = weigh(labels, given_weights)[1]
+    scaled = weigh(labels, 2.0**exponent * np.array(given_weights))[1]
+    np.testing.assert_array_equal(scaled, weights)
+
+
+def test_weights_of_one_stay_as_they_are():
+    for given_weights in (None, np.ones(5), np.full((5, 3), 7.0)):
+        _, weights = weigh(read_targets(Y)[0], given_weights)
+        np.testing.assert_array_equal(weights, MASK.astype(float))
 
 
 # -- class weights --------------------------------------------------------------------------------
