@@ -152,12 +152,13 @@ class MultiTaskEstimator(CallbackSupportMixin, Predictor, ABC):
             encoded = self._encode(table, whole, resume)
             self._rng = check_random_state(self.random_state)
             rows, train, validation = self._split(table, encoded, whole)
+            self._encoder, of_all = self._starts(encoded, validation, whole, resume)
             # The rows hold what is needed of them.
             del table, encoded
             plan = Plan.of(self, len(train))
             self.device_ = resolve_device(self.device, self._torch_dtype)
             with seeded(self._rng, self.device_):
-                net = self._make_net(plan)
+                net = self._make_net(plan, self._encoder)
                 if resume:
                     net.continue_from(self.net_)
                 trained = net.train(
@@ -171,9 +172,11 @@ class MultiTaskEstimator(CallbackSupportMixin, Predictor, ABC):
                 deviations = None
                 if validation is not None:
                     deviations = self._learn_deviations(net, validation)
-                    if trained.complete and whole.refits and not resume:
+                    if trained.complete and of_all is not None:
                         again = replace(whole, max_epochs=plan.max_epochs)
-                        net = self._refit(net, trained.best_epoch, rows, again, reporters)
+                        net, self._encoder = self._refit(
+                            net, trained.best_epoch, of_all, rows, again, reporters
+                        )
             self._settle(net, self._encoder, deviations)
         return self
 
@@ -206,14 +209,16 @@ class MultiTaskEstimator(CallbackSupportMixin, Predictor, ABC):
             table = Table.read(self, X, y, sample_weight, reset=not resume)
             plan = Plan.of(self, len(table))
             encoded = self._encode(table, plan, resume, classes)
+            if not resume:
+                self._encoder = self._encoder.start(encoded)
             # Copies, so that a failure leaves the estimator as it was.
             random_state = copy.deepcopy(self._rng) if resume else self.random_state
             self._rng = check_random_state(random_state)
             dtype = self.net_.dtype if resume else self._torch_dtype
-            rows = TableRows(*encoded, dtype=dtype)
+            rows = TableRows(*encoded[:4], dtype=dtype)
             self.device_ = resolve_device(self.device, self._torch_dtype)
             with seeded(self._rng, self.device_):
-                net = copy.deepcopy(self.net_) if resume else self._make_net(plan)
+                net = copy.deepcopy(self.net_) if resume else self._make_net(plan, self._encoder)
                 net.n_jobs = self.n_jobs
                 net.train(rows, n_epochs=1, callbacks=self._bar_and_users())
             self._settle(net, self._encoder)
@@ -234,7 +239,7 @@ class MultiTaskEstimator(CallbackSupportMixin, Predictor, ABC):
         self, table: Table, encoded: Encoded, plan: Plan
     ) -> tuple[TableRows, TableRows, Validation | None]:
         """Return all rows, those to train on, and the validation, if there is any."""
-        rows = TableRows(*encoded, dtype=self._torch_dtype)
+        rows = TableRows(*encoded[:4], dtype=self._torch_dtype)
         if plan.n_left_out:
             folds = draw_folds(len(table), self.n_members, plan.n_left_out, self._rng)
             crossed = OutOfFold(rows, table, self._encoder.targets, folds)
@@ -243,6 +248,17 @@ class MultiTaskEstimator(CallbackSupportMixin, Predictor, ABC):
         if valid is None:
             return rows, rows.take(train), None
         return rows, rows.take(train), HeldOut(rows, table, self._encoder.targets, valid)
+
+    def _starts(
+        self, encoded: Encoded, validation: Validation | None, plan: Plan, resume: bool
+    ) -> tuple[TableEncoder, TableEncoder | None]:
+        """Learn what a network starts from without validation's labels and, for a refit, with."""
+        if resume:
+            return self._encoder, None
+        if validation is None:
+            return self._encoder.start(encoded), None
+        of_all = self._encoder.start(encoded) if plan.refits else None
+        return self._encoder.start(encoded, validation.trained_on()), of_all
 
     def _learn_deviations(self, net: MultiTaskNet, validation: Validation) -> Deviations | None:
         """Learn how far off predicted numbers are; None where every task has classes."""
@@ -258,20 +274,24 @@ class MultiTaskEstimator(CallbackSupportMixin, Predictor, ABC):
         self,
         net: MultiTaskNet,
         n_epochs: int,
+        encoder: TableEncoder,
         rows: TableRows,
         plan: Plan,
         reporters: Sequence[Callback],
-    ) -> MultiTaskNet:
-        """Train another net on all rows for as long as was best for a net, if nothing stops it."""
-        again = self._make_net(plan)
+    ) -> tuple[MultiTaskNet, TableEncoder]:
+        """Train another net on all rows for as long as was best for a net, if nothing stops it.
+
+        It starts from what an encoder learnt from all rows. Return the net and encoder to keep.
+        """
+        again = self._make_net(plan, encoder)
         again.module_.mean.load_state_dict(net.module_.mean.state_dict())
         steps = self._callbacks(plan, len(rows), reporters)
         try:
             trained = again.train(rows, n_epochs, callbacks=steps)
         except KeyboardInterrupt:
-            return net
+            return net, self._encoder
         again.history = net.history
-        return again if trained.complete else net
+        return (again, encoder) if trained.complete else (net, self._encoder)
 
     def _callbacks(self, plan: Plan, n_rows: int, reporters: Sequence[Callback]) -> list[Callback]:
         """Order the callbacks: progress bar, the user's, the learning rate's, scikit-learn's."""
@@ -283,10 +303,9 @@ class MultiTaskEstimator(CallbackSupportMixin, Predictor, ABC):
         bar = [ProgressBar(self._encoder.targets.names)] if self.verbose else []
         return [*bar, *copies(self.callbacks or [])]
 
-    def _make_net(self, plan: Plan) -> MultiTaskNet:
-        tasks = self._encoder.tasks
-        names = self._encoder.targets.names
-        module = self.make_module(self._encoder)
+    def _make_net(self, plan: Plan, encoder: TableEncoder) -> MultiTaskNet:
+        tasks, names = encoder.tasks, encoder.targets.names
+        module = self.make_module(encoder)
         module.product_dtype = product_dtype(self.dtype, self.device_)
         return make_net(
             module,

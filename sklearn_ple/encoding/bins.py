@@ -36,8 +36,8 @@ def learn_edges(
     targets : ndarray of shape (n_rows, n_tasks)
         Positions of classes, or numbers; anything where the weight is zero.
     weights : ndarray of shape (n_rows, n_tasks)
-        Sample weights, zero where there is no label. Rows without any label are left out, and at
-        least one must have one.
+        Sample weights, zero where there is no label. Rows without any label count for the
+        quantiles alone.
     n_classes : sequence of int
         Number of classes of each task, 0 for a number.
     n_bins : int
@@ -57,9 +57,6 @@ def learn_edges(
     >>> learn_edges(numbers, numbers[:, :1], np.ones((4, 1)), n_classes=[0], n_bins=8)
     [array([0. , 0.5, 1.5, 2. ], dtype=float32), array([5., 6.], dtype=float32)]
     """
-    labelled = weights.any(axis=1)
-    if not labelled.all():
-        numbers, targets, weights = numbers[labelled], targets[labelled], weights[labelled]
     least, greatest = numbers.min(axis=0), numbers.max(axis=0)
     n_outputs = sum(max(1, n - 1) for n in n_classes)
     n_rows = min(_MAX_ROWS, max(1, _MAX_TARGETS // n_outputs))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Sequence
 from functools import partial
 from inspect import signature
@@ -35,16 +36,19 @@ class Encoded(NamedTuple):
         Encoded labels; where there is none, any number.
     weights : ndarray of shape (n_rows, n_tasks)
         The labels' weights in the loss, those of their classes included; 0 without a label.
+    sample_weights : ndarray of shape (n_rows, n_tasks)
+        Their weights without those of their classes.
     """
 
     numbers: Any
     codes: np.ndarray
     targets: np.ndarray
     weights: np.ndarray
+    sample_weights: np.ndarray
 
 
 class TableEncoder:
-    """Learns tasks, scales, categories, bins and a linear start from a table; encodes tables.
+    """Learns tasks, scales and categories from a table, and encodes tables; learns how to start.
 
     The parameters are those of the estimators, except for the following.
 
@@ -67,8 +71,8 @@ class TableEncoder:
         Scales and categories.
     maker : EmbeddingMaker or None
         What makes the embedding of the numbers; None where they have none.
-    linear_start : ndarray of shape (sum of n_outputs, n_numbers) or None
-        Where the linear path starts.
+    linear_start : ndarray of shape (n_members, sum of n_outputs, n_numbers) or None
+        Where the linear path starts, for each member or, with a first axis of one, for all.
     """
 
     targets: TargetEncoder
@@ -138,7 +142,7 @@ class TableEncoder:
         return self.targets.tasks
 
     def learn(self, table: Table, class_weight: Any = None) -> Encoded:
-        """Learn from a table.
+        """Learn tasks, scales and categories from a table.
 
         Parameters
         ----------
@@ -160,9 +164,8 @@ class TableEncoder:
             self.categorical_features, self.max_categories, self.min_frequency, self.dtype
         ).fit(table.features, sample_weight=weights.mean(axis=1))
         numbers, codes = self.features.transform(table.features)
-        self._learn_from_numbers(numbers, targets, weights)
         loss_weights = weigh_classes(weights, labels, self.tasks, class_weight)
-        return Encoded(numbers, codes, targets, loss_weights)
+        return Encoded(numbers, codes, targets, loss_weights, weights)
 
     def apply(self, table: Table, class_weight: Any = None) -> Encoded:
         """Encode a table.
@@ -183,7 +186,7 @@ class TableEncoder:
         targets, weights, labels = self._complete_labels(table)
         numbers, codes = self.features.transform(table.features)
         loss_weights = weigh_classes(weights, labels, self.tasks, class_weight)
-        return Encoded(numbers, codes, targets, loss_weights)
+        return Encoded(numbers, codes, targets, loss_weights, weights)
 
     def _complete_labels(self, table: Table) -> tuple[np.ndarray, np.ndarray, list[Labels]]:
         """Encode the labels, and fill in those that follow from others, with their weights."""
@@ -192,20 +195,43 @@ class TableEncoder:
         weights = table.weights.copy() if self.dependence.pairs else table.weights
         return targets, weights, self.dependence.complete(table.labels, targets, weights)
 
-    def _learn_from_numbers(self, numbers: Any, targets: np.ndarray, weights: np.ndarray) -> None:
-        """Learn what an embedding of the numbers needs, and where their linear path starts."""
-        self.maker, self.linear_start = None, None
-        columns = numbers[:, : self.features.n_columns_]
+    def start(self, encoded: Encoded, trained_on: np.ndarray | None = None) -> TableEncoder:
+        """Learn what a network starts from: bins, and where the linear path starts.
+
+        Nothing is learnt from the labels of rows that are not trained on. Bins, which all members
+        share, are learnt from all numbers, and from the labels of rows that all are trained on.
+
+        Parameters
+        ----------
+        encoded : Encoded
+            The rows, encoded by this encoder.
+        trained_on : ndarray of bool of shape (n_members, n_rows), default=None
+            Which rows each member is trained on, or with a first axis of one all members; by
+            default all rows.
+
+        Returns
+        -------
+        TableEncoder
+            Another encoder of the same tasks, scales and categories.
+        """
+        started = copy.copy(self)
+        started.maker, started.linear_start = None, None
+        numbers, targets, weights = encoded.numbers, encoded.targets, encoded.sample_weights
         # Sparse numbers are read as they are.
-        if not sparse.issparse(numbers) and columns.shape[1]:
-            self.maker = maker_of(self.numeric_embedding)
-        if self.maker is not None:
-            self.maker.learn(columns, targets, weights, self.tasks, self.n_bins)
+        if not sparse.issparse(numbers) and self.features.n_columns_:
+            started.maker = maker_of(self.numeric_embedding)
+        if started.maker is not None:
+            columns = numbers[:, : self.features.n_columns_]
+            read = weights.copy()
+            if trained_on is not None:
+                read[~trained_on.all(axis=0)] = 0.0
+            started.maker.learn(columns, targets, read, self.tasks, self.n_bins)
         counts = TaskWeights(self.targets.names, self.task_weights, 1.0).initial
         if self.linear_path:
-            self.linear_start = ridge_start(
-                numbers, targets, weights, self.tasks, counts, self.clip_numbers
+            started.linear_start = ridge_start(
+                numbers, targets, weights, self.tasks, counts, self.clip_numbers, trained_on
             )
+        return started
 
     def embedding_for(
         self, embedding_dim: int | str, members: Members, n_views: int

@@ -60,7 +60,8 @@ class EmbeddingMaker(ABC):
         numbers : ndarray of shape (n_rows, n_columns)
             The standardised numbers. A missing one is 0, the mean.
         targets, weights : ndarray of shape (n_rows, n_tasks)
-            The encoded labels, and their weights, 0 where there is none.
+            The encoded labels, and their weights: 0 where there is none, and in the rows that are
+            to validate a member.
         tasks : sequence of Task
             The fitted tasks.
         n_bins : int

@@ -25,6 +25,7 @@ def ridge_start(
     tasks: Sequence[Task],
     task_weights: np.ndarray,
     clip_numbers: float | None = None,
+    trained_on: np.ndarray | None = None,
 ) -> np.ndarray | None:
     """Learn linear functions of the numbers that predict the tasks which start by them.
 
@@ -40,10 +41,12 @@ def ridge_start(
         The tasks' weights in the loss; one without weight learns nothing here either.
     clip_numbers : float or None, default=None
         Where the network clips its numbers.
+    trained_on : ndarray of bool of shape (n_members, n_rows), default=None
+        Which rows each member learns from; one member that learns from all by default.
 
     Returns
     -------
-    ndarray of shape (sum of n_outputs, n_numbers) or None
+    ndarray of shape (n_members, sum of n_outputs, n_numbers) or None
         The coefficients of the numbers as the network reads them, without intercepts; zero for
         other tasks. None if all are zero: where no such task has a weight, and where there are no
         numbers, or they are sparse.
@@ -52,43 +55,75 @@ def ridge_start(
     starts = [task.linear_start and weight > 0 for task, weight in counts]
     if sparse.issparse(numbers) or not numbers.shape[1] or not any(starts):
         return None
+    if trained_on is None:
+        trained_on = np.ones((1, len(numbers)), dtype=bool)
     most = max(1, min(_MAX_ROWS, _MAX_NUMBERS // numbers.shape[1]))
-    coefficients = [np.zeros((task.n_outputs, numbers.shape[1])) for task in tasks]
-    for position in np.flatnonzero(starts):
-        rows = np.flatnonzero(weights[:, position])
-        if len(rows) < 2:
-            continue
-        rows = rows[:: -(-len(rows) // most)]
+    ends = np.cumsum([task.n_outputs for task in tasks])
+    coefficients = np.zeros((len(trained_on), ends[-1], numbers.shape[1]))
+    for position in np.flatnonzero(starts).tolist():
+        rows = np.flatnonzero((weights[:, position] > 0) & trained_on.any(axis=0))
+        rows = rows[:: max(1, -(-len(rows) // most))]
         read = smooth_clip(torch.as_tensor(numbers[rows], dtype=torch.float64), clip_numbers)
-        X, y = read.numpy(), targets[rows, position]
-        coefficients[position][:] = _ridge(X, y, _counts(X, y, weights[rows, position]))
-    return np.concatenate(coefficients)
+        outputs = slice(ends[position] - tasks[position].n_outputs, ends[position])
+        coefficients[:, outputs] = _ridges(
+            read.numpy(), targets[rows, position], weights[rows, position], trained_on[:, rows]
+        )[:, None]
+    return coefficients
 
 
-def _counts(X: np.ndarray, y: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Scale weights so that they sum up to the number of distinct rows.
+def _ridges(
+    X: np.ndarray, y: np.ndarray, weights: np.ndarray, trained_on: np.ndarray
+) -> np.ndarray:
+    """Compute the coefficients of each member, from the sums of products over its rows.
 
-    The penalties are for weights of 1. So they suit weights of any size, and a row of weight two
-    is the same as two rows still.
+    What members have in common, most of the rows, is summed once.
     """
-    n_distinct = len({row.tobytes() for row in np.column_stack([X, y])})
-    return weights * (n_distinct / weights.sum())
+    alike = np.array([hash(row.tobytes()) for row in np.column_stack([X, y])])
+    basis = None
+    if len(X) < X.shape[1]:
+        # The coefficients are a combination of the rows: there are no more of them to find.
+        basis = np.linalg.qr(X.T)[0]
+        X = X @ basis
+    table = np.column_stack([np.ones(len(X)), X, y])
+    common = trained_on.all(axis=0)
+    of_all = _products(table[common], weights[common])
+    coefficients = np.zeros((len(trained_on), X.shape[1]))
+    for member, rows in enumerate(trained_on):
+        if rows.sum() >= 2:
+            own = rows & ~common
+            products = of_all + _products(table[own], weights[own])
+            coefficients[member] = _ridge(products, len(np.unique(alike[rows])))
+    return coefficients if basis is None else coefficients @ basis.T
 
 
-def _ridge(X: np.ndarray, y: np.ndarray, weights: np.ndarray) -> np.ndarray:
+def _products(table: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Sum the products of any two columns, weighted."""
+    return table.T @ (weights[:, None] * table)
+
+
+def _ridge(products: np.ndarray, n_distinct: int) -> np.ndarray:
     """Compute the coefficients for the penalty of least generalized cross-validation error.
 
     The error is that of Golub, Heath and Wahba (Technometrics 1979), for which a row of weight two
     is the same as two rows; it is not for the leave-one-out error of scikit-learn's ``RidgeCV``.
+    The weights are scaled so that they sum up to the number of distinct rows: they may be of any
+    size, and still two is the same as twice.
+
+    Parameters
+    ----------
+    products : ndarray of shape (2 + n_numbers, 2 + n_numbers)
+        The weighted sums of products of ones, the numbers and the target.
+    n_distinct : int
+        Number of distinct rows.
     """
-    X, y = (part - np.average(part, axis=0, weights=weights) for part in (X, y))
-    roots = np.sqrt(weights)
-    left, singular, right = np.linalg.svd(roots[:, None] * X, full_matrices=False)
-    along = left.T @ (roots * y)
-    rest = (roots * y) @ (roots * y) - along @ along
-    shrunk = np.array([singular**2 / (singular**2 + penalty) for penalty in _PENALTIES])
-    residuals = rest + ((1 - shrunk) ** 2) @ along**2
-    n_free = weights.sum() - 1 - shrunk.sum(axis=1)
+    products = products * (n_distinct / products[0, 0])
+    sums = products[0, 1:]
+    centred = products[1:, 1:] - np.outer(sums, sums) / n_distinct
+    squares, directions = np.linalg.eigh(centred[:-1, :-1])
+    squares = squares.clip(min=0)
+    along, total = directions.T @ centred[:-1, -1], centred[-1, -1]
+    shares = 1 / (squares + np.array(_PENALTIES)[:, None])
+    residuals = total - (shares * along * (2 * along - squares * shares * along)).sum(axis=1)
+    n_free = n_distinct - 1 - (squares * shares).sum(axis=1)
     errors = np.where(n_free > 0, residuals / n_free**2, np.inf)
-    best = int(np.argmin(errors))
-    return right.T @ (along * singular / (singular**2 + _PENALTIES[best]))
+    return directions @ (shares * along)[np.argmin(errors)]

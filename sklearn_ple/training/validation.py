@@ -83,6 +83,13 @@ class Validation(ABC):
     def indices(self) -> Tensor:
         """Return the numbers of the rows to evaluate, for all members or for each one its own."""
 
+    def trained_on(self) -> np.ndarray:
+        """Return which rows are trained on, by each member or all alike, (n_members, n_rows)."""
+        left_out = np.atleast_2d(self.indices().numpy())
+        result = np.ones((len(left_out), len(self.rows)), dtype=bool)
+        np.put_along_axis(result, left_out, False, axis=1)
+        return result
+
     @abstractmethod
     def evaluate(
         self, mean: MemberMean, losses: TaskLosses, rows: Labelled

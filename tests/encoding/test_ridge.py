@@ -22,8 +22,10 @@ def tasks_of(*kinds):
 
 
 def ridge_start(numbers, targets, weights, tasks, task_weights=1.0, clip_numbers=3.0):
+    """Return the start of a single member."""
     task_weights = np.broadcast_to(task_weights, len(tasks))
-    return ridge.ridge_start(numbers, targets, weights, tasks, task_weights, clip_numbers)
+    starts = ridge.ridge_start(numbers, targets, weights, tasks, task_weights, clip_numbers)
+    return None if starts is None else starts[0]
 
 
 def written_out(x, y, weights, penalty):
@@ -59,14 +61,14 @@ def test_the_penalty_has_the_least_generalized_cross_validation_error(random, no
     np.testing.assert_allclose(start, expected[None], rtol=1e-4, atol=1e-7)
 
 
-def test_a_weight_is_as_many_rows(random):
-    x, y = random.normal(size=(50, 3)), random.normal(size=(50, 2))
-    weights, tasks = random.randint(1, 4, size=50), tasks_of("regression", "regression")
-    start = ridge_start(x, y, weights.repeat(2).reshape(50, 2).astype(float), tasks)
-    rows = np.arange(50).repeat(weights)
-    np.testing.assert_allclose(
-        ridge_start(x[rows], y[rows], np.ones((len(rows), 2)), tasks), start
-    )
+@pytest.mark.parametrize("n_numbers", [3, 30, 121])
+def test_a_weight_is_as_many_rows(random, n_numbers):
+    x, weights = random.normal(size=(20, n_numbers)), random.randint(1, 5, size=20)
+    y, tasks = x[:, :2], tasks_of("regression", "regression")
+    start = ridge_start(x, y, weights.repeat(2).reshape(20, 2).astype(float), tasks)
+    rows = np.arange(20).repeat(weights)
+    repeated = ridge_start(x[rows], y[rows], np.ones((len(rows), 2)), tasks)
+    np.testing.assert_allclose(repeated, start, rtol=1e-6, atol=1e-12)
 
 
 @pytest.mark.filterwarnings("error")
@@ -86,6 +88,19 @@ def test_rows_without_a_label_take_no_part(random):
     start = ridge_start(x, y, weights, tasks)
     alone = ridge_start(x[:25], y[:25, :1], weights[:25, :1], tasks[:1])
     np.testing.assert_allclose(start[:1], alone)
+
+
+@pytest.mark.parametrize("n_numbers", [3, 30])
+def test_each_member_learns_from_its_own_rows_alone(random, n_numbers):
+    x, weights = random.normal(size=(20, n_numbers)), random.normal(size=(20, 2)).clip(0)
+    y, tasks = x[:, :2] + 0.1 * random.normal(size=(20, 2)), tasks_of("regression", "regression")
+    trained_on = np.ones((3, 20), dtype=bool)
+    trained_on[0, :8] = trained_on[1, 4:12] = False
+    starts = ridge.ridge_start(x, y, weights, tasks, np.ones(2), 3.0, trained_on)
+    for start, rows in zip(starts, trained_on, strict=True):
+        alone = ridge_start(x[rows], y[rows], weights[rows], tasks)
+        assert abs(alone).max() > 0.01
+        np.testing.assert_allclose(start, alone, rtol=1e-6, atol=1e-9)
 
 
 def test_other_tasks_start_at_zero(random):

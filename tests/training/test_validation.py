@@ -7,6 +7,7 @@ import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from sklearn.metrics import r2_score
+from skorch.callbacks import Callback
 
 from sklearn_ple import PLEClassifierRegressor, PLERegressor, SingleTaskClassifierRegressor
 from sklearn_ple.encoding import Table
@@ -34,7 +35,6 @@ def model(cls=PLERegressor, **params):
         "early_stopping": True,
         "random_state": 0,
         "device": "cpu",
-        # It is learnt from the labels of all rows, before any are left out.
         "linear_path": False,
         "numeric_embedding": None,
     }
@@ -78,6 +78,95 @@ def test_a_member_learns_nothing_of_the_labels_that_it_leaves_out(monkeypatch):
         assert_allclose(after[member], before[member], atol=1e-6)
     for member in (2, 3):
         assert np.abs(after[member] - before[member]).max() > 1e-4
+
+
+def starting_points(y, monkeypatch, **params):
+    """Fit; return bins and linear start of each training, and which rows each member reads."""
+    modules, seen = [], {}
+    make_module, split = PLERegressor.make_module, PLERegressor._split
+
+    def spy_on_modules(self, encoder):
+        module = make_module(self, encoder)
+        modules.append([module.numeric_embedding.inner, module.linear.weight.detach().clone()])
+        return module
+
+    def spy_on_split(self, *args):
+        rows, train, validation = split(self, *args)
+        seen["rows"] = validation.trained_on()
+        return rows, train, validation
+
+    monkeypatch.setattr(PLERegressor, "make_module", spy_on_modules)
+    monkeypatch.setattr(PLERegressor, "_split", spy_on_split)
+    embedded = {"linear_path": True, "numeric_embedding": "piecewise_linear"}
+    fitted = model(**embedded | {"max_epochs": 1} | params).fit(data()[0], y)
+    monkeypatch.undo()
+    # What is kept is the encoder of the network that is kept.
+    own = fitted.make_module(fitted._encoder)
+    assert_array_equal(own.numeric_embedding.inner, modules[-1][0])
+    assert_array_equal(own.linear.weight.detach(), modules[-1][1])
+    return modules, seen["rows"]
+
+
+def swapped(y, rows):
+    """Turn the labels of some rows round, which keeps their mean and deviation."""
+    other = y.copy()
+    other[rows] = y[np.flatnonzero(rows)[::-1]]
+    assert not np.array_equal(other, y)
+    return other
+
+
+def test_members_start_from_nothing_of_the_labels_that_they_leave_out(monkeypatch):
+    _, y = data()
+    ((bins, start),), trained_on = starting_points(y, monkeypatch)
+    assert trained_on.shape == (N_MEMBERS, N)
+    n_unseen = N_MEMBERS * (N // 12 // 2)
+    assert trained_on.sum() == N_MEMBERS * (N - 2 * (N // 12 // 2))
+    left_out = ~trained_on[1]
+    ((_, after),), _ = starting_points(swapped(y, left_out), monkeypatch)
+    assert_allclose(after[1], start[1], rtol=1e-5)
+    # The last member starts without it.
+    for member in (0, 2):
+        assert not np.allclose(after[member], start[member], rtol=1e-3)
+    # Members share the bins: no label that any of them leaves out has a part in them.
+    in_a_fold = ~trained_on.all(axis=0)
+    assert in_a_fold.sum() == n_unseen
+    ((after, _),), _ = starting_points(swapped(y, in_a_fold), monkeypatch)
+    assert_array_equal(after, bins)
+    ((after, _),), _ = starting_points(swapped(y, ~in_a_fold), monkeypatch)
+    assert not np.array_equal(after, bins)
+
+
+@pytest.mark.parametrize("refit", [False, True])
+def test_rows_set_aside_have_no_part_in_what_training_starts_from(monkeypatch, refit):
+    params = {"n_members": 2, "validation_fraction": 0.3, "refit": refit}
+    _, y = data()
+    before, trained_on = starting_points(y, monkeypatch, **params)
+    assert trained_on.shape == (1, N) and trained_on.sum() == 0.7 * N
+    after, _ = starting_points(swapped(y, ~trained_on[0]), monkeypatch, **params)
+    assert len(before) == len(after) == 1 + refit
+    assert_array_equal(after[0][0], before[0][0])
+    assert_allclose(after[0][1], before[0][1], rtol=1e-5)
+    # The second training starts anew from all labels.
+    for one, other in zip(before[1:], after[1:], strict=True):
+        assert not np.array_equal(one[0], other[0])
+        assert not np.allclose(one[1], other[1], rtol=1e-3)
+
+
+def test_an_interrupted_refit_leaves_the_first_network_and_its_bins(monkeypatch):
+    """Training on goes from the network that was kept, with as many bins as it has."""
+
+    class Interrupt(Callback):
+        def on_train_begin(self, net, X=None, y=None, **_):
+            if y is None:
+                raise KeyboardInterrupt
+
+    params = {"n_members": 2, "validation_fraction": 0.3, "refit": True, "warm_start": True}
+    embedded = {"linear_path": True, "numeric_embedding": "piecewise_linear"}
+    fitted = model(callbacks=[Interrupt()], **embedded, **params).fit(*data())
+    own = fitted.make_module(fitted._encoder).numeric_embedding
+    assert_array_equal(own.inner, fitted.module_.numeric_embedding.inner)
+    fitted.set_params(callbacks=None).fit(*data())
+    assert fitted.n_iter_ == 6
 
 
 def pairs(validation, members):
