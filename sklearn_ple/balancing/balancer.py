@@ -50,8 +50,10 @@ class Balancer(nn.Module, ABC):
         Parameters
         ----------
         task_losses : Tensor of shape (n_tasks,)
-            The tasks' mean losses in the batch, each times its weight in the joint loss. That of a
-            task without a label in the batch is zero, and so is its gradient.
+            The tasks' losses in the batch, each times its weight in the joint loss: the sum over
+            the labels that are there, divided by the weight that a batch of so many rows has on
+            average. So the mean over the batches is the joint loss. That of a task without a label
+            in the batch is zero, and so is its gradient.
         module : Module
             The network, whose parameters have no gradients yet.
         """

@@ -108,6 +108,13 @@ class TableRows(Dataset):
         view.arrays = self.arrays | {"folds": torch.as_tensor(folds, device=self.device)}
         return view
 
+    def array(self, name: str) -> Tensor | None:
+        """Return the rows of an array that is dense, in their order; None where there is none."""
+        array = self.arrays.get(name)
+        if array is None or self._rows is None:
+            return array
+        return array.index_select(0, self._rows)
+
     @property
     def device(self) -> torch.device:
         """Where the row numbers have to be."""

@@ -24,7 +24,7 @@ from .callbacks import KeepBestWeights, RecordEpoch
 from .data import Batches, BatchIndices, TableRows, place
 from .device import check_n_jobs, keep_freed_memory, suitable_threads
 from .schedule import OPTIMIZERS
-from .validation import Labelled, Validation, without_left_out
+from .validation import Labelled, Validation, mean_weights, without_left_out
 
 # Rows in a batch of prediction and validation, at least.
 _PREDICTION_BATCH = 1024
@@ -112,9 +112,10 @@ class MultiTaskNet(NeuralNet):
         self.weight_averaging = weight_averaging
         self.dtype = dtype
         self.n_jobs = n_jobs
-        # Both are there in training only.
+        # All are there in training only.
         self._average: WeightAverage | None = None
         self._validation: Validation | None = None
+        self._mean_weights: Any = None
         super().__init__(*args, **kwargs)
 
     def train(
@@ -169,6 +170,8 @@ class MultiTaskNet(NeuralNet):
         try:
             with suitable_threads(self.module_, self.batch_size, self.n_jobs):
                 place(rows, self.device)
+                of_rows = mean_weights(rows, self.module_.body.n_members)
+                self._mean_weights = of_rows.to(self.device)
                 if validation is not None:
                     place(validation.rows, self.device)
                 self.partial_fit(rows, validation)
@@ -194,7 +197,7 @@ class MultiTaskNet(NeuralNet):
         """Let go what only a training needs."""
         self.callbacks = None
         self.callbacks_: Any = []
-        self._average = self._validation = None
+        self._average = self._validation = self._mean_weights = None
 
     @property
     def _default_callbacks(self) -> list:
@@ -280,9 +283,11 @@ class MultiTaskNet(NeuralNet):
         outputs = self.module_.member_outputs(**inputs)
         if folds:
             weights = without_left_out(weights, folds[0], len(outputs))
-        sums = self.losses.sums(outputs, targets, weights)
+        sums = self.losses.sums(outputs, targets, weights / self._mean_weights)
         self._sums.append(sums.detach())
-        losses = self._weights * self.losses.means(sums)
+        # By the weight that as many rows have on average, not by that of the labels in the batch:
+        # so every label counts alike, whichever batch it comes in.
+        losses = self._weights * sums[0] / weights[..., 0].numel()
         self.criterion_.backward(losses, self.module_)
         if len(self._sums) == 1:
             self._check_gradients()

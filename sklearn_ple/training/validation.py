@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -244,6 +244,35 @@ def without_left_out(weights: Tensor, folds: Tensor, n_members: int) -> Tensor:
     Tensor of shape (n_members, n_rows, n_tasks)
         The weights.
     """
+    return weights * _kept(folds, n_members).unsqueeze(-1)
+
+
+def mean_weights(rows: TableRows, n_members: int) -> Tensor:
+    """Compute how much a row weighs in training on average, rows without a label included.
+
+    Parameters
+    ----------
+    rows : TableRows
+        All rows that are trained on, with their weights.
+    n_members : int
+        Number of members.
+
+    Returns
+    -------
+    Tensor of shape (n_tasks,) or (n_members, 1, n_tasks)
+        The weights, where there are folds for each member; 1 for a task without any label.
+    """
+    weights: Any = rows.array("weights")
+    folds = rows.array("folds")
+    if folds is None:
+        means = weights.mean(dim=0)
+    else:
+        kept = _kept(folds, n_members).to(weights.dtype)
+        means = (kept @ weights / len(rows)).unsqueeze(1)
+    return torch.where(means > 0, means, 1.0)
+
+
+def _kept(folds: Tensor, n_members: int) -> Tensor:
+    """Return which rows each member is trained on, of shape (n_members, n_rows)."""
     members = torch.arange(n_members, device=folds.device)[:, None]
-    kept = (folds < 0) | ((folds - members) % n_members > 1)
-    return weights * kept.unsqueeze(-1)
+    return (folds < 0) | ((folds - members) % n_members > 1)

@@ -1,11 +1,14 @@
 """Training: epochs, schedules, task weights, early stopping, interruptions, progress."""
 
 import warnings
+from unittest.mock import patch
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from sklearn.exceptions import ConvergenceWarning
 from skorch.callbacks import Callback, EarlyStopping, GradientNormClipping
@@ -71,6 +74,75 @@ def test_an_epochs_loss_is_the_mean_over_its_rows(table, seen):
         losses, sizes = np.transpose(inside["losses"])
         assert_allclose(epoch["loss"], np.average(losses, weights=sizes), rtol=1e-5)
         assert_allclose(epoch["loss"], sum(epoch["task_losses"]), rtol=1e-5)
+
+
+def documented_loss(module, arrays, task_weights):
+    """Compute the joint loss over all rows, member by member and label by label."""
+    outputs = module.member_outputs(arrays["numbers"], arrays["codes"])
+    n_members, n_rows, n_tasks = outputs.shape
+    folds = arrays.get("folds", torch.full((n_rows,), -1)).tolist()
+    total = 0.0
+    for m in range(n_members):
+        left_out = {m, (m + 1) % n_members}
+        rows = [i for i in range(n_rows) if folds[i] not in left_out]
+        for k in range(n_tasks):
+            weights, targets = arrays["weights"][rows, k], arrays["targets"][rows, k]
+            if weights.any():
+                losses = (outputs[m, rows, k] - targets) ** 2
+                mean = sum(weights * losses) / sum(weights)
+                total = total + task_weights[k] * mean / n_members
+    return total
+
+
+class Gradients(Callback):
+    """Keeps the gradients of every batch, and its number of rows."""
+
+    def on_batch_begin(self, net, batch=None, training=False, **_):
+        if training:
+            SEEN.append([len(batch[1][0]), {}])
+
+    def on_grad_computed(self, net, named_parameters=None, **_):
+        grads = {name: p.grad.clone() for name, p in named_parameters if p.grad is not None}
+        SEEN[-1][1] = grads
+
+
+@settings(max_examples=30)
+@given(
+    weights=st.lists(
+        st.tuples(*[st.sampled_from([0.0, 0.0, 0.5, 1.0, 8.0])] * 2), min_size=48, max_size=48
+    ).filter(lambda rows: all(map(any, zip(*rows, strict=True)))),
+    batch_size=st.integers(4, 48),
+    crosses=st.booleans(),
+)
+def test_the_mean_gradient_of_an_epochs_batches_is_that_of_the_documented_loss(
+    weights, batch_size, crosses
+):
+    """Batches count by their rows: where their size divides the number of rows, all alike."""
+    SEEN.clear()
+    rng = np.random.RandomState(0)
+    X, y, kept = rng.randn(48, 3), rng.randn(48, 2), {}
+
+    def keep(self, rows, *args, **kwargs):
+        kept.update({name: rows.array(name) for name in rows.arrays})
+        return train(self, rows, *args, **kwargs)
+
+    train = MultiTaskNet.train
+    params = {"n_members": 4 if crosses else 2, "early_stopping": crosses, "dtype": "float64"}
+    params |= {"task_weights": [1.0, 3.0], "feature_dropout": 0.0, "weight_averaging": 0.0}
+    params |= {"optimizer": torch.optim.SGD, "learning_rate": 1e-30, "max_epochs": 1}
+    estimator = model(batch_size=batch_size, callbacks=[Gradients()], **params)
+    with patch.object(MultiTaskNet, "train", keep):
+        estimator.fit(X, y, sample_weight=np.array(weights))
+    module = estimator.module_.train()
+    module.zero_grad()
+    documented_loss(module, kept, [1.0, 3.0]).backward()
+    n_rows = sum(n for n, _ in SEEN)
+    assert n_rows == len(kept["weights"])
+    for name, parameter in module.named_parameters():
+        zero = torch.zeros_like(parameter)
+        mean = sum(n / n_rows * grads.get(name, zero) for n, grads in SEEN)
+        expected = zero if parameter.grad is None else parameter.grad
+        assert_allclose(mean, expected, rtol=1e-9, atol=1e-12)
 
 
 def test_task_weights_decay_in_closed_form(table, seen):

@@ -16,7 +16,7 @@ from sklearn_ple.members import MemberMean
 from sklearn_ple.predictions import Deviations
 from sklearn_ple.tasks import TaskLosses
 from sklearn_ple.training import HeldOut, MultiTaskNet, OutOfFold, Plan, TableRows, draw_folds
-from sklearn_ple.training.validation import Labelled
+from sklearn_ple.training.validation import Labelled, mean_weights
 
 N, N_MEMBERS = 160, 4
 
@@ -167,6 +167,23 @@ def test_an_interrupted_refit_leaves_the_first_network_and_its_bins(monkeypatch)
     assert_array_equal(own.inner, fitted.module_.numeric_embedding.inner)
     fitted.set_params(callbacks=None).fit(*data())
     assert fitted.n_iter_ == 6
+
+
+def test_rows_weigh_on_average_what_each_member_is_trained_on():
+    weights = np.random.RandomState(0).uniform(size=(12, 2)) * [1, 0]
+    rows = TableRows(weights, np.zeros((12, 0)), weights, weights, dtype=torch.float64)
+    assert_allclose(mean_weights(rows, 3), [weights[:, 0].mean(), 1])
+    few = np.array([7, 2, 3])
+    assert_allclose(mean_weights(rows.take(few), 3), [weights[few, 0].mean(), 1])
+    folds = np.array([0, 1, 2, -1] * 3)
+    expected = [
+        [weights[[fold not in (m, (m + 1) % 3) for fold in folds], 0].sum() / 12, 1]
+        for m in range(3)
+    ]
+    assert_allclose(mean_weights(rows.with_folds(folds), 3).squeeze(1), expected)
+    # Where all rows weigh the same, a batch is normalised by its own rows, to the last bit.
+    ones = TableRows(weights, np.zeros((12, 0)), weights, np.ones((12, 2)), dtype=torch.float32)
+    assert_array_equal(mean_weights(ones, 3), [1, 1])
 
 
 def pairs(validation, members):
