@@ -175,7 +175,7 @@ class PLEClassifierRegressor(_Progressive):
     feature_dropout : float, default=0.1
         Share of the features, coordinates of embeddings included, that are dropped in training, on
         average over the members as for ``dropout``.
-    clip_numbers : float or None, default=3.0
+    clip_numbers : float or None, default=5.0
         Where the network's numbers end, in standard deviations c: experts, gates and the linear
         path read a standardised number x as ``x / sqrt(1 + (x / c)**2)``, which is near x for
         small ones and never beyond c, so that an outlier does not outweigh all else (Holzmüller,

@@ -92,7 +92,7 @@ class Parameters(BaseEstimator):
         default=0.1, constraint=[_SHARE], search=(0.0, 0.3), published=0.0
     )
     clip_numbers: float | None = parameter(
-        default=3.0, constraint=[_POSITIVE, None], search=[3.0, 10.0, None], published=None
+        default=5.0, constraint=[_POSITIVE, None], search=[3.0, 5.0, 10.0, None], published=None
     )
     task_weights: Any = parameter(default=None, constraint=["array-like", dict, None])
     task_weight_decay: Any = parameter(default=1.0, constraint=[_POSITIVE, "array-like", dict])
