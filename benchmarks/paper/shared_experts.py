@@ -1,0 +1,43 @@
+"""What shared experts are worth: PLE by default with none, one and two, on validation rows.
+
+Without shared experts, tasks have only embeddings and the end of training in common. They are left
+out, the network becoming smaller, or each task gets another expert of its own in their place. A
+quarter of each set's training rows is held out, other ones in every split; test rows take no part.
+"""
+
+from common import parser_of
+from data_sets import DATA_SETS, MULAN_SETS, without_test_rows
+
+from paper.comparison import evaluate
+from paper.runs import run
+from sklearn_ple import PLEClassifierRegressor
+
+EXPERTS = {
+    "none shared": {"n_shared_experts": 0},
+    "none shared, 2 own": {"n_shared_experts": 0, "n_specific_experts": 2},
+    "1 shared": {"n_shared_experts": 1},
+    "2 shared": {"n_shared_experts": 2},
+}
+SETS = [name for name in (*DATA_SETS, *MULAN_SETS) if name != "census_no_education"]
+
+
+def prepare(setting):
+    name, split = setting.split(", split ")
+    data = without_test_rows(name, int(split))
+    parts = (data.X_train, data.y_train, data.X_test, data.y_test, data.kinds)
+    return parts, {
+        experts: PLEClassifierRegressor(task_types=data.kinds, **own)
+        for experts, own in EXPERTS.items()
+    }
+
+
+def main():
+    parser = parser_of(__doc__, n_seeds=3)
+    parser.add_argument("--data", nargs="+", choices=SETS, default=SETS, metavar="SET")
+    options = parser.parse_args()
+    splits = [f"{name}, split {k}" for name in options.data for k in range(options.seeds)]
+    run("paper_shared_experts", splits, 1, prepare, evaluate)
+
+
+if __name__ == "__main__":
+    main()
