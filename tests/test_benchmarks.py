@@ -1,11 +1,19 @@
-"""The benchmarks' results say which code, versions and processor they come from."""
+"""The benchmarks' results say where they come from; the paper's systems are compared fairly."""
 
+import importlib
 import importlib.util
 import json
+import math
+import re
 import subprocess
 from pathlib import Path
 
+import numpy as np
 import pytest
+from sklearn.metrics import roc_auc_score
+
+from sklearn_ple.capacity import count_layers, count_parameters
+from sklearn_ple.datasets import fetch_ali_ccp, load_nhefs
 
 ROOT = Path(__file__).parents[1]
 FILES = sorted((ROOT / "benchmarks" / "results").glob("*.json"))
@@ -73,3 +81,107 @@ def test_a_script_is_run_with_other_environment_variables(common, tmp_path):
         file.write("print(json.dumps([os.environ['ONE'], 'PATH' in os.environ, *sys.argv[1:]]))")
     printed = common.in_own_process(script, 2, environment={"ONE": "1"})
     assert printed == ["1", True, "2"]
+
+
+@pytest.fixture(scope="module")
+def modules():
+    """Modules of benchmarks/paper by name."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(ROOT / "benchmarks")
+        yield lambda name: importlib.import_module(f"paper.{name}")
+
+
+@pytest.fixture
+def paper(modules, tmp_path, monkeypatch):
+    """The same, with results in a folder of the test's."""
+    monkeypatch.setattr(importlib.import_module("common"), "RESULTS", tmp_path)
+    return modules
+
+
+@pytest.fixture(scope="module")
+def made(modules, tmp_path_factory):
+    """Generated files of Ali-CCP."""
+    pytest.importorskip("pyarrow", reason="needs pyarrow")
+    home = tmp_path_factory.mktemp("made")
+    modules("impressions").write(home / "ali_ccp", 40_000)
+    return home
+
+
+def entries_of(path, row):
+    """Parse the entries of a line: weights by field and id."""
+    *_, n, text = path.read_text().splitlines()[row].rsplit(",", 2)
+    entries = [re.split("[\x02\x03]", entry) for entry in text.split("\x01")]
+    assert len(entries) == int(n)
+    return {(field, own): float(weight) for field, own, weight in entries}
+
+
+def test_made_impressions_follow_their_probabilities(made):
+    y = fetch_ali_ccp(subset="test", data_home=made).target
+    click, purchase = np.load(made / "ali_ccp" / "truth_test.npy")
+    assert len(y) == len(click) == 20_000
+    assert (y["purchase"] <= y["click"]).all()
+    for labels, p in ((y["click"], click), (y["purchase"], click * purchase)):
+        deviation = math.sqrt((p * (1 - p)).sum())
+        assert abs(labels.sum() - p.sum()) < 4 * deviation
+        # Labels belong to their own rows: those of any others would have .5.
+        assert roc_auc_score(labels, p) > 0.7
+    assert click.mean() == pytest.approx(0.04, rel=0.05)
+
+
+def test_made_matches_are_in_the_users_history(made):
+    folder = made / "ali_ccp"
+    lines = (folder / "sample_skeleton_train.csv").read_text().splitlines()
+    rows = [row for row, line in enumerate(lines) if "\x01508\x02" in line][:20]
+    assert rows
+    for row in rows:
+        user = int(lines[row].split(",")[3], 16)
+        own = entries_of(folder / "sample_skeleton_train.csv", row)
+        (category,) = [number for field, number in own if field == "508"]
+        history = entries_of(folder / "common_features_train.csv", user)
+        assert ("206", category) in own
+        assert own["508", category] == history["109_14", category]
+
+
+def test_systems_are_of_one_size_and_depth(paper):
+    X, y = load_nhefs(tasks=["death", "wt82_71"], return_X_y=True)
+    for published in (True, False):
+        made = paper("systems").systems(X, y, published=published)
+        assert {count_layers(system) for system in made.values()} == {2}
+        sizes = [count_parameters(system, X, y) for system in made.values()]
+        assert max(sizes) < 1.05 * min(sizes)
+
+
+def test_runs_go_on_where_they_were_broken_off(paper, tmp_path, monkeypatch):
+    experiment = paper("synthetic")
+    monkeypatch.setattr(experiment, "N_TEST", 100)
+    fitted = []
+
+    def evaluate(system, data):
+        fitted.append((type(system).__name__, system.random_state))
+        if len(fitted) == 3:
+            raise KeyboardInterrupt
+        return experiment.evaluate(system, data)
+
+    def prepare(setting):
+        data, made = experiment.prepare(setting, n_rows=200)
+        return data, {name: made[name].set_params(max_epochs=1) for name in ("single-task", "PLE")}
+
+    run, settings = paper("runs").run, ["0.5, equal depth, 200 rows"]
+    with pytest.raises(KeyboardInterrupt):
+        run("trial", settings, 2, prepare, evaluate)
+    run("trial", settings, 2, prepare, evaluate)
+    names = ["SingleTaskClassifierRegressor", "PLEClassifierRegressor"]
+    first, second = [[(name, seed) for name in names] for seed in (0, 1)]
+    assert fitted == [*first, second[0], *second]
+    rows = json.loads((tmp_path / "trial.json").read_text())
+    assert [row["seed"] for row in rows["results"]] == [0, 0, 1, 1]
+
+
+def test_known_probabilities_are_what_no_network_exceeds(made, paper):
+    experiment = paper("ali_ccp")
+    X, y, X_test, y_test, truth = experiment.load(made, n_rows=20_000)
+    assert y["purchase"].isna().equals(y["click"] == 0)
+    system = experiment.make_systems(X, y, "as published")["ESMM"].set_params(max_epochs=1)
+    row = experiment.evaluate(system.fit(X, y), (X, y, X_test, y_test, truth))
+    assert list(row["scores"]) == list(row["ceiling"]) == ["CTR", "CVR", "CTCVR"]
+    assert row["scores"]["CTCVR"] < row["ceiling"]["CTCVR"]
