@@ -1,297 +1,263 @@
 """Render the results of the paper's experiments as docs/paper.rst."""
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from common import RESULTS
 from render import load, table, versions
+from texts import DATA_SETS, MULAN_SETS
 
-from paper.systems import REFERENCE, SYSTEMS
-from sklearn_ple.inspection import MTLGain, MTLGainDisplay
+from paper import texts
+from paper.gains import gain_table, gains, in_words, interval, number, results, scores_of
+from paper.pictures import draw_experts, draw_gains, draw_synthetic
+from paper.shared_experts import EXPERTS
+from paper.systems import BASES, REFERENCE, SYSTEMS
 
 PAGE = RESULTS.parents[1] / "docs" / "paper.rst"
 IMAGES = PAGE.parent / "images"
-# Side by side, the systems' seeds can be distinguished.
-OFFSETS = (-0.02, -0.01, 0, 0.01, 0.02)
-HEAD = """The paper's experiments
-=======================
-
-Does sharing help each task, and which way of sharing? H. Tang, J. Liu, M. Zhao and X. Gong
-("Progressive Layered Extraction (PLE)", RecSys 2020) answer it with ten systems. All ten are
-estimators here; this page has their experiments again, by the scripts in ``benchmarks/paper/``.
-
-In each comparison all systems have as many parameters as PLE with two levels, embeddings apart
-(:func:`~sklearn_ple.capacity.equal_capacity`), and as in the paper no ``linear_path``; all else is
-by default, as it was before outliers among numbers were clipped and members differed in the steps
-of numbers. A gain is the score less that of the single-task network with the same seed, and an
-interval that of Student with 95 % confidence over the seeds, so it does not tell what other test
-rows would give.
-
-What they show:
-
-- **Few rows, labels missing (SUPPORT2): sharing pays**, by up to .014. All nine systems gain on
-  hospdead and slos, and all but cross-stitch on death. No loss is beyond chance: hard sharing,
-  asymmetric sharing and cross-stitch are .001 to .003 below single-task on sfdm2.
-- **Many rows (Census-Income): it hardly does.** The mean gains of all systems are positive on both
-  tasks with either set of features, but at most .0006 on income and .0001 on marital. Sluice and
-  cross-stitch are above zero everywhere. PLE is on marital (with education), not on income: two of
-  five seeds lose. With CGC and ML-MMoE it gains least on income; those that gain most, sluice,
-  customized sharing and cross-stitch, have no gates. The paper's .0077 / .0022 were not found. Its
-  single-task network has .9445 on income, trained on three times as many rows, ours .9542: what
-  sharing made up for there, embeddings of numbers, averaged weights and four members seem to make
-  up for here.
-- **Synthetic tasks: PLE gains on both tasks at every correlation**, as in the paper, and so does
-  ML-MMoE, which has two levels too, by a little more. Of the systems with one level CGC gains more
-  than MMoE, and hard sharing loses. So a good part of PLE's gain is that of its second level.
-- **Levels**: each adds parameters and time, without a gain in score that exceeds chance. On
-  Census-Income the tasks' gates are further apart at upper levels than at the first, on SUPPORT2
-  about as far at all.
-"""
-COMPARISON = {
-    "census": (
-        "Census-Income",
-        "Income and never married, in AUC, on the split of :doc:`benchmarks` (66,508 rows to "
-        "train on). The papers train on 199,523 rows. {members}",
-        {
-            "PLE paper": "single-task .9445 / .9923, MMoE .9393 / .9928, PLE .9522 / .9945: a "
-            "gain of .0077 / .0022",
-            "MMoE paper": "single-task .9398 / .9933, hard sharing .9361 / .9915, cross-stitch "
-            ".9406 / .9917, MMoE .9410 / .9926",
-        },
-    ),
-    "census_no_education": (
-        "Census-Income without education",
-        "As above, without education among the features, as the papers have it. {members}",
-        {},
-    ),
-    "support2": (
-        "SUPPORT2",
-        "Six tasks of three kinds with missing labels: AUC of hospdead, death and (mean over the "
-        "classes) sfdm2, R² of the logarithms of slos, totcst and totmcst. A star: the interval "
-        "excludes zero. {members}",
-        {},
-    ),
-}
-SYNTHETIC = """
-Synthetic regressions
----------------------
-
-Two regressions whose weights have a given cosine, after the MMoE paper
-(:func:`~sklearn_ple.datasets.make_multitask`): 100,000 rows to train on, 50,000 to test, 512
-features; {n} seeds, the small dots, and their means. Mean squared errors less that of single-task
-networks, so below zero is better. The PLE paper, with 1.4 million rows: PLE gains on both tasks
-at every correlation, on average .0054 / .0035, and MMoE .0040 / .0008. ML-MMoE and PLE have two
-levels of experts here, and so a layer more than the others; CGC has one.
-
-.. image:: images/paper_synthetic.png
-   :alt: Change of the squared error of each task by the correlation of the tasks
-"""
-EXPERTS = """
-How gates use experts
----------------------
-
-Mean and standard deviation, over test rows, of the weights of every task's gate, with one expert
-of each task's own and one shared at every level (MMoE: three shared), one seed. In the PLE paper
-MMoE's tasks use all experts about alike, and those of CGC and PLE differ.
-
-.. image:: images/paper_experts_census.png
-   :alt: Weights of the experts in every task's gate on Census-Income
-
-The same on SUPPORT2. There, as in the paper, MMoE's tasks use all experts about alike. Where tasks
-have experts of their own they read these first, and the lengths and costs (slos, totcst, totmcst)
-read the shared one more than the events do.
-
-.. image:: images/paper_experts_support2.png
-   :alt: Weights of the experts in every task's gate on SUPPORT2
-"""
-LEVELS = """
-What a level costs, and what it brings, which the paper leaves open: PLE with one to four levels of
-experts of 64. Separation is the distance of two tasks' gates (total variation, a mean over pairs
-of tasks and rows; experts of one's own are not the other's), level by level: 0 if both weigh the
-shared experts alone and alike. Milliseconds are for a batch of 1,024 rows on one thread.
-"""
 
 
-def frame(name):
-    rows = pd.DataFrame(load(name)["results"])
-    scores = pd.DataFrame(rows.pop("scores").tolist())
-    return rows, scores
+def ordered(rows, names=SYSTEMS):
+    return rows.sort_values("system", key=lambda column: column.map(list(names).index))
 
 
-def gains(rows, scores):
-    """Turn a setting's rows into an `MTLGain`."""
-    tidy = scores.assign(system=rows["system"].to_numpy(), repeat=rows["seed"].to_numpy())
-    tidy = tidy.melt(["system", "repeat"], var_name="task", value_name="score")
-    return MTLGain.from_scores(tidy, reference=REFERENCE, repeats="over the seeds that both have")
+def section(title, text, label=None):
+    head = f"\n.. _{label}:\n" if label else ""
+    return f"{head}\n{title}\n{'-' * len(title)}\n\n{text}\n"
 
 
-def comparison():
-    rows, scores = frame("paper_comparison")
+def comparison(answers):
+    rows = results("paper_comparison")
     text = ""
-    for setting, (title, about, published) in COMPARISON.items():
-        own = rows[rows["setting"] == setting]
-        own = own.sort_values("system", key=lambda column: column.map(list(SYSTEMS).index))
-        if own.empty:
+    for name, (title, about) in texts.SETS.items():
+        own = {base: ordered(rows[rows["setting"] == f"{name}, {base}"]) for base in BASES}
+        own = {base: runs for base, runs in own.items() if set(SYSTEMS) <= set(runs["system"])}
+        if not own:
             continue
-        members = f"Each system has {own['n_members'].iloc[0]} members."
-        text += f"\n{title}\n{'-' * len(title)}\n\n{about.format(members=members)}\n"
-        tasks = scores.loc[own.index].dropna(axis=1, how="all")
-        gain = gains(own, tasks)
-        picture = IMAGES / f"paper_{setting}.png"
-        display = MTLGainDisplay.from_gain(gain)
-        display.figure_.savefig(picture, dpi=150, bbox_inches="tight")
+        by_base = {base: gains(runs) for base, runs in own.items()}
+        picture = IMAGES / f"paper_{name}.png"
+        draw_gains(by_base, picture)
+        text += section(title, about, f"paper-{name}")
         text += f"\n.. image:: images/{picture.name}\n   :alt: Gain of every system on each task\n"
-        text += table(gain_table(own, tasks, gain))
-        for paper, figures in published.items():
-            text += f"\n{paper}: {figures}.\n"
-        text += "\nIn words::\n\n" + "".join(
-            f"    {line}\n" for line in gain.summary().splitlines()
+        for base, gain in by_base.items():
+            text += f"\n**{base.capitalize()}**\n{table(gain_table(own[base], gain))}\n"
+            text += in_words(gain)
+            if name.startswith("census"):
+                answer = f"{title}, {base}: gain of PLE {by_task(gain, 'PLE')}."
+                answers.setdefault("Table 5: Census-Income", []).append(answer)
+        if name == "census_no_education":
+            text += texts.CENSUS_IN_PAPERS
+    return text + versions(load("paper_comparison")) if text else text
+
+
+def by_task(gain, system):
+    """Write the gains of a system, task by task."""
+    tasks = gain.gains["task"].unique()
+    return ", ".join(f"{interval(gain, system, task)} on {task}" for task in tasks)
+
+
+def synthetic(answers):
+    rows = results("paper_synthetic")
+    if rows.empty:
+        return ""
+    # Trials with fewer rows may be there too.
+    parts = rows["setting"].str.split(", ", expand=True)
+    rows["correlation"], rows["depth"] = parts[0].astype(float), parts[1]
+    rows["n_rows"] = parts[2].str.removesuffix(" rows").astype(int)
+    rows = rows[rows["n_rows"] == rows["n_rows"].max()]
+    by_depth = {depth: synthetic_gains(rows, depth) for depth in dict.fromkeys(rows["depth"])}
+    draw_synthetic(by_depth, IMAGES / "paper_synthetic.png")
+    text = texts.SYNTHETIC.format(rows=rows["n_rows"].max(), n=rows["seed"].nunique())
+    for depth, by_task in by_depth.items():
+        cells = [by_seed.groupby("correlation").mean() for by_seed in by_task.values()]
+        pairs = [pd.concat([own, own.mean().to_frame("mean").T]) for own in cells]
+        shown = pairs[0].map(number) + " / " + pairs[1].map(number)
+        shown.index.name = "correlation"
+        text += f"\n**Gains, task by task: {depth}**\n{table(shown)}"
+        means = ", ".join(f"{name} {shown.loc['mean', name]}" for name in ("PLE", "MMoE"))
+        answers.setdefault("Figure 7: synthetic tasks", []).append(
+            f"Mean gains on the two tasks, {depth}: {means}."
         )
-    return text + versions(load("paper_comparison"))
+    errors = -scores_of(rows[rows["system"] == REFERENCE]).groupby(rows["depth"]).mean()
+    means = "; ".join(f"{depth}: {a:.4f} and {b:.4f}" for depth, a, b in errors.itertuples())
+    text += f"\nThe single-task networks' errors on average, by depth of the network, {means}.\n"
+    return text + versions(load("paper_synthetic"))
 
 
-def gain_table(rows, scores, gain):
-    """Write a table of mean scores, gains with their intervals, sizes and seconds."""
-    systems = rows["system"].to_numpy()
-    order = list(dict.fromkeys(systems))
-    means = scores.groupby(systems).mean().loc[order]
-    by_system = gain.gains.set_index(["system", "task"])
-    # Of many tasks there is room for a star alone.
-    short = means.shape[1] > 2
-    shown = pd.DataFrame(index=pd.Index(order, name="system"))
-    for task in means:
-        cells = []
-        for system in order:
-            cell = f"{means.loc[system, task]:.4f}"
-            if system != REFERENCE:
-                mean, low, high = by_system.loc[(system, task), ["mean", "low", "high"]]
-                star = "*" if low > 0 or high < 0 else ""
-                cell = f"{means.loc[system, task]:.3f} ({mean:+.3f}{star})" if short else cell
-                cell += "" if short else f" ({mean:+.5f}: {low:+.5f} to {high:+.5f})"
-            cells.append(cell)
-        shown[task.replace("log ", "")] = cells
-    runs = rows.groupby("system")
-    shown["parameters"] = runs["n_parameters"].first().loc[order].map("{:,}".format)
-    shown["seeds"] = runs.size().loc[order]
-    shown["fit, s"] = runs["fit_cpu_seconds"].mean().loc[order].map("{:.0f}".format)
+def synthetic_gains(rows, depth):
+    """Compute the gains by correlation and seed, a column a system; those of each task."""
+    own = rows[rows["depth"] == depth]
+    # The deep systems are the same at either depth.
+    others = rows[~rows["system"].isin(own["system"])]
+    own = pd.concat([own, others]).reset_index(drop=True)
+    scores = scores_of(own).assign(**own[["system", "correlation", "seed"]])
+    by_task = {}
+    for task in scores.columns[:2]:
+        by_system = scores.pivot_table(task, ["correlation", "seed"], "system")
+        order = [name for name in SYSTEMS if name in by_system and name != REFERENCE]
+        by_task[task] = by_system[order].sub(by_system[REFERENCE], axis=0)
+    return by_task
+
+
+def ali_ccp(answers):
+    rows = results("paper_ali_ccp")
+    if rows.empty:
+        return ""
+    text = texts.ALI_CCP
+    for setting in dict.fromkeys(rows["setting"]):
+        own = ordered(rows[rows["setting"] == setting], [*SYSTEMS, "ESMM"])
+        gain = gains(own)
+        title = setting[0].upper() + setting[1:]
+        text += f"\n**{title}**\n{table(ali_ccp_table(own, gain))}\n{in_words(gain)}"
+        answers.setdefault("Table 5: Ali-CCP", []).append(
+            f"{title}: gain of PLE {by_task(gain, 'PLE')}."
+        )
+    return text + texts.ALI_CCP_IN_PAPER + versions(load("paper_ali_ccp"))
+
+
+def ali_ccp_table(rows, gain):
+    """Make a table of AUCs, in the last line those of the known probabilities."""
+    shown = gain_table(rows, gain)
+    if "ceiling" in rows and rows["ceiling"].notna().all():
+        ceiling = scores_of(rows, "ceiling").iloc[0].map("{:.4f}".format)
+        shown.loc["known probabilities"] = ceiling.reindex(shown.columns, fill_value="")
     return shown
 
 
-def synthetic():
-    rows, scores = frame("paper_synthetic")
-    systems = [system for system in dict.fromkeys(rows["system"]) if system != REFERENCE]
-    correlations = sorted(set(rows["setting"].astype(float)))
-    figure, axes = plt.subplots(
-        1, 2, figsize=(9, 3.8), sharex=True, sharey=True, layout="constrained"
+def shared_experts():
+    rows = results("paper_shared_experts")
+    if rows.empty:
+        return ""
+    parts = rows["setting"].str.split(", split ", expand=True)
+    rows["setting"], rows["seed"] = parts[0], parts[1].astype(int)
+    rows["scores"] = [{"mean": np.mean(list(scores.values()))} for scores in rows["scores"]]
+    names = {name: title for name, (title, *_) in (DATA_SETS | MULAN_SETS).items()}
+    none, *others = EXPERTS
+    by_set = {names[name]: gains(own, none) for name, own in rows.groupby("setting", sort=False)}
+    change = pd.DataFrame(
+        {name: g.gains.set_index("system")["mean"] for name, g in by_set.items()}
     )
-    cells = {system: [] for system in systems}
-    errors = scores.assign(system=rows["system"], seed=rows["seed"])
-    errors["correlation"] = rows["setting"].astype(float)
-    for ax, task in zip(axes, scores, strict=True):
-        ax.axhline(0, color="0.6", lw=1)
-        by_seed = errors.pivot_table(task, ["correlation", "seed"], "system")
-        for system, offset, marker in zip(systems, OFFSETS, "osD^v", strict=False):
-            change = by_seed[REFERENCE] - by_seed[system]
-            mean = change.groupby("correlation").mean()
-            (line,) = ax.plot(mean.index + offset, mean, marker=marker, ms=6, label=system)
-            seeds = change.index.get_level_values("correlation") + offset
-            ax.plot(seeds, change, ".", ms=4, color=line.get_color(), alpha=0.6)
-            cells[system].append(-mean.to_numpy())
-        ax.set(title=task, xlabel="correlation of the tasks")
-        ax.spines[["top", "right"]].set_visible(False)
-    axes[0].set_ylabel("squared error less that of single-task")
-    figure.legend(
-        *axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=5, frameon=False
-    )
-    figure.savefig(IMAGES / "paper_synthetic.png", dpi=150)
-    plt.close(figure)
-    shown = pd.DataFrame(
-        {
-            system: [f"{a:+.4f} / {b:+.4f}" for a, b in zip(*pair, strict=True)]
-            + [f"{np.mean(pair[0]):+.4f} / {np.mean(pair[1]):+.4f}"]
-            for system, pair in cells.items()
-        },
-        index=pd.Index([*map(str, correlations), "mean"], name="correlation"),
-    )
-    reference = scores[rows["system"] == REFERENCE].mean()
-    text = SYNTHETIC.format(n=rows["seed"].nunique()) + "\nGains, task by task:\n" + table(shown)
-    means = " and ".join(f"{-value:.4f}" for value in reference)
-    return (
-        text
-        + f"\nThe single-task networks' errors are {means} on average.\n"
-        + versions(load("paper_synthetic"))
-    )
+    words = [
+        f"- {experts}: {number(own.mean())} on average over the sets, more than with none shared "
+        f"on {(own > 0).sum()} of {len(own)}.\n"
+        for experts, own in change.loc[others].iterrows()
+    ]
+    shown = pd.DataFrame({name: score_cells(gain) for name, gain in by_set.items()}).T
+    text = texts.SHARED.format(n=rows["seed"].nunique())
+    shown = table(shown[list(EXPERTS)].rename_axis("set"))
+    return f"{text}{shown}\n{''.join(words)}{versions(load('paper_shared_experts'))}"
 
 
-def experts():
-    rows, scores = frame("paper_experts")
-    rows["score"] = scores.mean(axis=1)
+def score_cells(gain):
+    """Write the mean score of every system, with its gain and a star where that is no chance."""
+    cells = gain.scores.groupby("system")["score"].mean().map("{:.4f}".format)
+    for system, own in gain.gains.set_index("system").iterrows():
+        star = "*" if own["low"] > 0 or own["high"] < 0 else ""
+        cells[system] += f" ({number(own['mean'])}{star})"
+    return cells
+
+
+def experts(answers):
+    rows = results("paper_experts")
+    if rows.empty:
+        return ""
+    text = texts.EXPERTS
     for setting in dict.fromkeys(rows["setting"]):
-        draw_experts(rows[(rows["setting"] == setting) & (rows["seed"] == 0)], setting)
-    text = EXPERTS + LEVELS
+        own = rows[rows["setting"] == setting]
+        picture = IMAGES / f"paper_experts_{setting}.png"
+        draw_experts(first_gates(own), picture)
+        title = texts.SETS[setting][0]
+        apart, said = utilisation(own)
+        text += f"\n**{title}**\n\n.. image:: images/{picture.name}\n"
+        text += f"   :alt: Weights of the experts in every task's gate on {title}\n\n{said}"
+        answers.setdefault("Figure 8: use of experts", []).append(
+            f"{title}: the gates of two of MMoE's tasks are {apart:.2f} apart; much alike in the "
+            "paper."
+        )
+    text += texts.LEVELS
     for setting in dict.fromkeys(rows["setting"]):
         own = rows[(rows["setting"] == setting) & rows["system"].str.contains("level")]
-        runs = own.groupby("system", sort=False)
-        separation = runs["separation"].apply(lambda s: np.mean(s.tolist(), axis=0).round(2))
-        shown = pd.DataFrame(
-            {
-                "mean score": [
-                    f"{m:.4f}" + ("" if np.isnan(s) else f" ± {s:.4f}")
-                    for m, s in zip(runs["score"].mean(), runs["score"].std(), strict=True)
-                ],
-                "separation by level": [", ".join(f"{v:.2f}" for v in s) for s in separation],
-                "parameters": runs["n_parameters"].first().map("{:,}".format).to_numpy(),
-                "milliseconds": runs["milliseconds"].median().map("{:.1f}".format).to_numpy(),
-                "fit, s": runs["fit_cpu_seconds"].mean().map("{:.0f}".format).to_numpy(),
-            },
-            index=pd.Index([name.removeprefix("PLE, ") for name in runs.groups], name="PLE"),
-        )
-        text += f"\n{COMPARISON[setting][0]}, {own['seed'].nunique()} seed(s):\n" + table(shown)
+        text += f"\n{texts.SETS[setting][0]}, {own['seed'].nunique()} seed(s):\n"
+        text += table(levels(own))
     return text + versions(load("paper_experts"))
 
 
-def draw_experts(rows, setting):
-    """Draw the weights of every gate, a row of axes a system and a column a level."""
-    systems = ["MMoE", "ML-MMoE", "CGC", "PLE"]
-    n_levels = 2
-    figure, axes = plt.subplots(
-        len(systems), n_levels, figsize=(11, 10), sharey=True, layout="constrained"
+def gates_of(runs):
+    """Return the gates' weights of some runs as one frame."""
+    parts = [
+        pd.DataFrame(gates).assign(seed=seed) for seed, gates in runs[["seed", "gates"]].values
+    ]
+    gates = pd.concat(parts)
+    return gates.assign(**{k: gates[k].str.removeprefix("log ") for k in ("gate", "expert")})
+
+
+def first_gates(rows):
+    first = rows[(rows["seed"] == rows["seed"].min()) & rows["system"].isin(SYSTEMS)]
+    return {system: gates_of(own) for system, own in first.groupby("system", sort=False)}
+
+
+def utilisation(rows):
+    """Compute how far MMoE's gates are apart, and compare all with what the paper says."""
+    runs = dict(list(rows.groupby("system", sort=False)))
+    apart = {s: np.mean([own[-1] for own in runs[s]["separation"]]) for s in ("MMoE", "CGC")}
+    least = gates_of(runs["MMoE"]).groupby("seed")["mean"].min().min()
+    shared = {system: weight_of_shared(runs[system]) for system in ("CGC", "PLE")}
+    alike = "as in the paper" if apart["MMoE"] < 0.33 else "which contradicts the paper"
+    more = "as in the paper" if shared["PLE"] > shared["CGC"] else "which contradicts the paper"
+    said = (
+        "In the paper MMoE's tasks use the experts much alike; here their gates are "
+        f"{apart['MMoE']:.2f} apart (0: alike, 1: nothing in common), {alike}, and the least mean "
+        f"weight of an expert is {least:.2f}. Those of CGC are {apart['CGC']:.2f} apart. In the "
+        "paper shared experts weigh more in PLE than in CGC; here they have "
+        f"{shared['PLE']:.2f} of the weight in PLE's last level and {shared['CGC']:.2f} in CGC, "
+        f"{more}.\n"
     )
-    for line, system in zip(axes, systems, strict=True):
-        (gates,) = rows.loc[rows["system"] == system, "gates"]
-        gates = pd.DataFrame(gates)
-        for level, ax in enumerate(line, start=1):
-            own = gates[gates["level"] == level]
-            if own.empty:
-                ax.set_axis_off()
-                continue
-            ax.set_title(f"{system}, level {level}")
-            draw_gates(ax, own)
-            ax.spines[["top", "right"]].set_visible(False)
-            ax.set_ylim(0, 1.4)
-            ax.set_yticks(np.linspace(0, 1, 6))
-        line[0].set_ylabel("weight")
-    figure.savefig(IMAGES / f"paper_experts_{setting}.png", dpi=150)
-    plt.close(figure)
+    return apart["MMoE"], said
 
 
-def draw_gates(ax, gates):
-    """Draw a group of bars for each expert, of the gates that read it."""
-    gates = gates.assign(**{k: gates[k].str.removeprefix("log ") for k in ("gate", "expert")})
-    names = list(dict.fromkeys(gates["gate"]))
-    experts = list(dict.fromkeys(gates["expert"]))
-    width = 0.85 / len(names)
-    # Which of its expert's gates one is, from the middle.
-    readers = gates.groupby("expert")["gate"]
-    places = readers.cumcount() - (readers.transform("size") - 1) / 2
-    x = gates["expert"].map(experts.index) + places * width
-    for name in names:
-        own = gates["gate"] == name
-        bars = gates[own]
-        ax.bar(x[own], bars["mean"], width, yerr=bars["std"], label=name, capsize=2)
-    ax.set_xticks(range(len(experts)), experts, fontsize=8)
-    ax.legend(frameon=False, fontsize=8, loc="upper left", ncols=4)
+def weight_of_shared(runs):
+    """Compute the mean weight of shared experts in the tasks' gates of the last level."""
+    gates = gates_of(runs)
+    gates = gates[gates["level"] == gates["level"].max()]
+    shared = gates[gates["expert"].str.contains("shared")]
+    return shared["mean"].sum() / gates["mean"].sum()
+
+
+def levels(rows):
+    """Make a table of score, separation, size and time by the number of levels."""
+    rows = rows.assign(score=scores_of(rows).mean(axis=1))
+    runs = rows.groupby("system", sort=False)
+    separation = runs["separation"].apply(lambda own: np.mean(own.tolist(), axis=0))
+    scores = zip(runs["score"].mean(), runs["score"].std(), strict=True)
+    return pd.DataFrame(
+        {
+            "mean score": [
+                f"{mean:.4f}" + ("" if np.isnan(deviation) else f" ± {deviation:.4f}")
+                for mean, deviation in scores
+            ],
+            "separation by level": [", ".join(f"{v:.2f}" for v in own) for own in separation],
+            "parameters": runs["n_parameters"].first().map("{:,}".format).to_numpy(),
+            "milliseconds": runs["milliseconds"].median().map("{:.1f}".format).to_numpy(),
+            "fit, s": runs["fit_cpu_seconds"].mean().map("{:.0f}".format).to_numpy(),
+        },
+        index=pd.Index([name.split()[1] for name in runs.groups], name="levels"),
+    )
+
+
+def answers_table(answers):
+    """Answer for each of the paper's tables and figures: run, with this result; or why not."""
+    cells = {
+        item: why or (f"Run. {' '.join(answers[item])}" if item in answers else "Not run yet.")
+        for item, why in texts.ITEMS.items()
+    }
+    shown = pd.DataFrame({"here": {k: " ".join(v.split()) for k, v in cells.items()}})
+    return texts.ANSWERS + table(shown.rename_axis("in the paper"))
+
+
+def main():
+    answers = {}
+    parts = [comparison(answers), synthetic(answers), ali_ccp(answers), experts(answers)]
+    PAGE.write_text(texts.HEAD + answers_table(answers) + "".join(parts) + shared_experts())
 
 
 if __name__ == "__main__":
-    PAGE.write_text(HEAD + comparison() + synthetic() + experts())
+    main()

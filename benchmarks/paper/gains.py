@@ -1,0 +1,77 @@
+"""Gains over the single-task networks, from the results of an experiment: numbers and words."""
+
+import pandas as pd
+from common import RESULTS
+from render import load
+
+from paper.systems import REFERENCE
+from sklearn_ple.inspection import MTLGain
+
+SEESAW = " Seesaw: some tasks gain, others lose."
+
+
+def results(name):
+    """Return the runs of an experiment that are kept; none if there is no file."""
+    if not (RESULTS / f"{name}.json").exists():
+        return pd.DataFrame({"setting": [], "system": [], "seed": []})
+    return pd.DataFrame(load(name)["results"])
+
+
+def scores_of(rows, column="scores"):
+    """Return the scores of some runs, a column a task."""
+    scores = pd.DataFrame(rows[column].tolist(), index=rows.index)
+    return scores.dropna(axis=1, how="all")
+
+
+def gains(rows, reference=REFERENCE):
+    """Turn the runs of a setting into an `MTLGain`."""
+    tidy = scores_of(rows).assign(system=rows["system"], repeat=rows["seed"])
+    tidy = tidy.melt(["system", "repeat"], var_name="task", value_name="score")
+    return MTLGain.from_scores(tidy, reference=reference, repeats="over the seeds that both have")
+
+
+def number(value, decimals=4):
+    """Write a number with its sign, but for a rounded zero."""
+    return f"{value:+.{decimals}f}" if round(value, decimals) else f"{0:.{decimals}f}"
+
+
+def interval(gain, system, task):
+    """Write a gain with its interval."""
+    own = gain.gains.set_index(["system", "task"]).loc[(system, task)]
+    return f"{number(own['mean'])} ({number(own['low'])} to {number(own['high'])})"
+
+
+def gain_table(rows, gain):
+    """Make a table of mean scores, gains over the reference, sizes and seconds.
+
+    Of two tasks gains have their intervals; of more there is room for a star where it excludes 0.
+    """
+    runs = rows.groupby("system", sort=False)
+    scores = scores_of(rows)
+    means = scores.groupby(rows["system"], sort=False).mean()
+    by_system = gain.gains.set_index(["system", "task"])
+    shown = pd.DataFrame(index=pd.Index(list(means.index), name="system"))
+    for task in means:
+        cells = []
+        for system in means.index:
+            cell = f"{means.loc[system, task]:.4f}"
+            if system != gain.reference:
+                mean, low, high = by_system.loc[(system, task), ["mean", "low", "high"]]
+                star = "*" if low > 0 or high < 0 else ""
+                short = f"{means.loc[system, task]:.3f} ({number(mean, 3)}{star})"
+                cell = short if means.shape[1] > 2 else f"{cell} {interval(gain, system, task)}"
+            cells.append(cell)
+        shown[task.removeprefix("log ")] = cells
+    shown["parameters"] = runs["n_parameters"].first().map("{:,}".format)
+    shown["seeds"] = runs.size()
+    shown["fit, s"] = runs["fit_cpu_seconds"].mean().map("{:.0f}".format)
+    return shown
+
+
+def in_words(gain):
+    """Say which systems gain and lose on which tasks, those that are alike together."""
+    alike = {}
+    for line in gain.summary().replace("log ", "").splitlines()[1:]:
+        system, _, what = line.partition(": ")
+        alike.setdefault(what.removesuffix(SEESAW), []).append(system)
+    return "".join(f"- {', '.join(systems)}: {what}\n" for what, systems in alike.items())
