@@ -25,7 +25,7 @@ The paper's tables and figures
 ITEMS = {
     "Figures 1, 2 and 4 to 6: drawings of ten systems, of Tencent's recommender and of samples": (
         "No experiments. The tests compare the networks with the equations, and "
-        ":func:`~sklearn_ple.inspection.plot_network` draws them."
+        ":class:`~sklearn_ple.inspection.NetworkDiagram` draws them."
     ),
     "Tables 1, 2 and 4, Figure 3: two to four of VTR, VCR, CTR, shares and comments": (
         "Cannot be run, because the billion samples of Tencent's video recommender were never "
