@@ -23,7 +23,7 @@ TRAIN_PART = "census_income/census-income-train-nominal.parquet"
 
 def college():
     """Load the second pair of the MMoE paper; education, which says it, is no feature."""
-    X, y = fetch_census_income(subset="test", tasks=["college", "marital"], return_X_y=True)
+    X, y = fetch_census_income(subset="test", tasks=["college", "never_married"], return_X_y=True)
     return split(X, y, dict.fromkeys(y, "binary"), n_train=66_508)
 
 
@@ -35,7 +35,7 @@ def published_split():
     y_train = pd.DataFrame(
         {
             "income": (train["income_50k"] == "50000+.").astype(int),
-            "marital": (train["marital_stat"] == "Never-married").astype(int),
+            "never_married": (train["marital_stat"] == "Never-married").astype(int),
         }
     )
     X_train = train.drop(columns=["income_50k", "marital_stat"]).set_axis(list(X_test), axis=1)

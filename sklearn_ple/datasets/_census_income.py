@@ -29,10 +29,10 @@ _FILES = {
 }
 
 # the papers' pair comes first
-_TASKS = ("income", "marital", "college", "education")
+_TASKS = ("income", "never_married", "college", "education")
 
 # the features that say a task's label
-_SAID_BY = {"marital": "marital_stat", "college": "education", "education": "education"}
+_SAID_BY = {"never_married": "marital_stat", "college": "education", "education": "education"}
 
 # from some college on, whether or not there was a degree
 _COLLEGE = (
@@ -121,7 +121,7 @@ Licence: CC BY 4.0, https://creativecommons.org/licenses/by/4.0/
 def fetch_census_income(
     *,
     subset: str = "train",
-    tasks: str | Sequence[str] | None = ("income", "marital"),
+    tasks: str | Sequence[str] | None = ("income", "never_married"),
     data_home: str | os.PathLike[str] | None = None,
     download_if_missing: bool = True,
     return_X_y: bool = False,
@@ -131,24 +131,24 @@ def fetch_census_income(
 ) -> Any:
     """Load the UCI Census-Income (KDD) data set, downloading it if necessary.
 
-    ===========  ===========  =================================================================
-    Task         Kind         Meaning
-    ===========  ===========  =================================================================
-    `income`     binary       income above 50,000 dollars (1) or not (0)
-    `marital`    binary       never married (1) or not (0)
-    `college`    binary       education of college level at least (1) or not (0)
-    `education`  multi-class  one of 17 levels of education
-    ===========  ===========  =================================================================
+    ===============  ===========  =============================================================
+    Task             Kind         Meaning
+    ===============  ===========  =============================================================
+    `income`         binary       income above 50,000 dollars (1) or not (0)
+    `never_married`  binary       never married (1) or not (0)
+    `college`        binary       education of college level at least (1) or not (0)
+    `education`      multi-class  one of 17 levels of education
+    ===============  ===========  =============================================================
 
     Parameters
     ----------
     subset : {"train", "test", "all"}, default="train"
         The published part to load: 199,523 rows for training, 99,762 for testing, or the former
         followed by the latter.
-    tasks : str, sequence of str or None, default=("income", "marital")
+    tasks : str, sequence of str or None, default=("income", "never_married")
         The tasks to return, in this order; a single name for one task, None for all four. The
-        default is the pair of the papers on MMoE [2]_ and PLE [3]_; `("college", "marital")` is
-        the other pair of the former.
+        default is the pair of the papers on MMoE [2]_ and PLE [3]_; the other pair of the former
+        is `("college", "never_married")`.
     data_home : str, path-like or None, default=None
         The folder to look in first, and to download to; None stands for the data home of
         scikit-learn. See Notes.
@@ -209,9 +209,9 @@ def fetch_census_income(
     are looked for in `data_home`, if given, in the folder that the environment variable
     `SKLEARN_PLE_DATA` names, and in the data home of scikit-learn.
 
-    The columns of selected tasks are no features: `marital_stat` for `marital`, `education` for
-    `education` and `college`. `income`, the label of the published data set, never is one. So the
-    default has 39 features; the papers also leave `education` out.
+    The columns of selected tasks are no features: `marital_stat` for `never_married`, `education`
+    for `education` and `college`. `income`, the label of the published data set, never is one. So
+    the default has 39 features; the papers also leave `education` out.
 
     `college` is 1 from "Some college but no degree" on: associate's, bachelor's, master's,
     professional school and doctorate degrees too, 33.5 % of the test rows. The paper on MMoE has
@@ -239,7 +239,7 @@ def fetch_census_income(
     >>> X.shape  # doctest: +SKIP
     (99762, 39)
     >>> y.mean().round(3).to_dict()  # doctest: +SKIP
-    {'income': 0.062, 'marital': 0.432}
+    {'income': 0.062, 'never_married': 0.432}
     """
     names = select_tasks(tasks, _TASKS)
     if subset not in (*_FILES, "all"):
@@ -252,7 +252,7 @@ def fetch_census_income(
     target = pd.DataFrame(
         {
             "income": raw["income"].map(_LABELS).astype(int),
-            "marital": (raw["marital_stat"] == "Never married").astype(int),
+            "never_married": (raw["marital_stat"] == "Never married").astype(int),
             "college": raw["education"].isin(_COLLEGE).astype(int),
             "education": raw["education"],
         }

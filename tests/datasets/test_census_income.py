@@ -72,10 +72,10 @@ def test_bunch(tmp_path):
     assert census.filenames == [str(path)]
     assert census.data.shape == (4, 39)
     assert list(census.data) == census.feature_names
-    assert list(census.target) == census.target_names == ["income", "marital"]
+    assert list(census.target) == census.target_names == ["income", "never_married"]
     assert list(census.frame) == census.feature_names + census.target_names
     assert census.target["income"].tolist() == [0, 1, 0, 1]
-    assert census.target["marital"].tolist() == [1, 1, 0, 0]
+    assert census.target["never_married"].tolist() == [1, 1, 0, 0]
     assert census.instance_weight.tolist() == [1032.38] * 4
     assert "CC BY 4.0" in census.DESCR
 
@@ -95,12 +95,12 @@ def test_features(tmp_path):
     ("tasks", "names", "back"),
     [
         ("income", ["income"], {"marital_stat", "education"}),
-        (["marital", "income"], ["marital", "income"], {"education"}),
+        (["never_married", "income"], ["never_married", "income"], {"education"}),
         ("education", ["education"], {"marital_stat"}),
         ("college", ["college"], {"marital_stat"}),
-        (["college", "marital"], ["college", "marital"], set()),
+        (["college", "never_married"], ["college", "never_married"], set()),
         (["college", "education"], ["college", "education"], {"marital_stat"}),
-        (None, ["income", "marital", "college", "education"], set()),
+        (None, ["income", "never_married", "college", "education"], set()),
     ],
 )
 def test_only_selected_tasks_leave_the_features(tmp_path, tasks, names, back):
@@ -264,7 +264,9 @@ def test_unknown_subset():
 
 
 def test_unknown_task():
-    with pytest.raises(ValueError, match=r"\['sex'\]; existing tasks are \['income', 'marital'"):
+    with pytest.raises(
+        ValueError, match=r"\['sex'\]; existing tasks are \['income', 'never_married'"
+    ):
         fetch_census_income(tasks=["income", "sex"])
 
 
@@ -278,7 +280,7 @@ def real():
 
 def test_real_shares(real):
     assert real.data.shape == (99_762, 39)
-    assert real.target.mean().round(3).to_dict() == {"income": 0.062, "marital": 0.432}
+    assert real.target.mean().round(3).to_dict() == {"income": 0.062, "never_married": 0.432}
     assert real.target["income"].sum() == 6_186
 
 
@@ -299,7 +301,10 @@ def test_real_college(real):
     n = sum("degree" in level or "college" in level for level in levels)
     assert n == 33_410
     X, y = fetch_census_income(
-        subset="test", tasks=["college", "marital"], return_X_y=True, download_if_missing=False
+        subset="test",
+        tasks=["college", "never_married"],
+        return_X_y=True,
+        download_if_missing=False,
     )
     assert X.shape == (99_762, 38) and "education" not in X
     assert y["college"].sum() == n
