@@ -14,6 +14,16 @@ from peers import ple
 from sklearn.model_selection import train_test_split
 from tqdm import tqdm
 
+from sklearn_ple import PLEClassifierRegressor
+
+
+def published(**own):
+    """Return what the network as its paper has it changes; a constant rate takes more epochs."""
+    default = PLEClassifierRegressor().get_params()
+    params = PLEClassifierRegressor.as_published(max_epochs=100, **own).get_params()
+    return {name: value for name, value in params.items() if value != default[name]}
+
+
 CHANGES = {
     "defaults": {},
     "1 member": {"n_members": 1},
@@ -23,6 +33,8 @@ CHANGES = {
     "numbers: piecewise_linear": {"numeric_embedding": "piecewise_linear"},
     "numbers: bins": {"numeric_embedding": "bins"},
     "numbers: periodic": {"numeric_embedding": "periodic"},
+    "numbers clipped at 3 deviations": {"clip_numbers": 3.0},
+    "numbers not clipped": {"clip_numbers": None},
     "no linear path": {"linear_path": False},
     "no dropout": {"dropout": 0.0, "feature_dropout": 0.0},
     "no feature_dropout": {"feature_dropout": 0.0},
@@ -36,6 +48,8 @@ CHANGES = {
     "2 shared, 2 specific experts": {"n_shared_experts": 2, "n_specific_experts": 2},
     "2 levels": {"n_levels": 2},
     "no shared expert": {"n_shared_experts": 0, "n_specific_experts": 2},
+    "as published": published(),
+    "as published, 8 members": published(n_members=8),
 }
 SETS = ("nhefs", "support2", "census")
 N_ROWS = 20_000
