@@ -19,6 +19,7 @@ from .balancing import make_balancer
 from .encoding import Encoded, Table, TableEncoder
 from .members import MemberMean, Members
 from .nn import Body, TabularNetwork
+from .nn.draws import in_all_functions
 from .parameters import WIDTHS, class_weight, parameter, with_parameters
 from .predictions import Deviations
 from .predictor import Predictor
@@ -40,6 +41,7 @@ from .training import (
     schedule,
     seeded,
     split_rows,
+    with_gradients,
 )
 
 __all__ = ["WIDTHS", "MultiTaskEstimator", "class_weight", "parameter", "with_parameters"]
@@ -146,7 +148,11 @@ class MultiTaskEstimator(CallbackSupportMixin, Predictor, ABC):
             The fitted estimator.
         """
         resume = self.warm_start and hasattr(self, "net_")
-        with fit_task(self, X, y, sample_weight) as reporters, all_or_nothing(self):
+        with (
+            fit_task(self, X, y, sample_weight) as reporters,
+            all_or_nothing(self),
+            with_gradients(),
+        ):
             table = Table.read(self, X, y, sample_weight, reset=not resume)
             whole = Plan.of(self, len(table))
             encoded = self._encode(table, whole, resume)
@@ -205,7 +211,7 @@ class MultiTaskEstimator(CallbackSupportMixin, Predictor, ABC):
             The fitted estimator.
         """
         resume = hasattr(self, "net_")
-        with all_or_nothing(self):
+        with all_or_nothing(self), with_gradients():
             table = Table.read(self, X, y, sample_weight, reset=not resume)
             plan = Plan.of(self, len(table))
             encoded = self._encode(table, plan, resume, classes)
@@ -305,11 +311,13 @@ class MultiTaskEstimator(CallbackSupportMixin, Predictor, ABC):
 
     def _make_net(self, plan: Plan, encoder: TableEncoder) -> MultiTaskNet:
         tasks, names = encoder.tasks, encoder.targets.names
-        module = self.make_module(encoder)
+        with in_all_functions():
+            module = self.make_module(encoder)
+            balancer = make_balancer(self.balancing, len(tasks))
         module.product_dtype = product_dtype(self.dtype, self.device_)
         return make_net(
             module,
-            make_balancer(self.balancing, len(tasks)),
+            balancer,
             losses=TaskLosses(tasks),
             task_weights=TaskWeights(names, self.task_weights, self.task_weight_decay),
             weight_averaging=self.weight_averaging,

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from .draws import generator_for
+
 # A random byte decides on each activation.
 _N_LEVELS = 256
 
@@ -97,9 +99,11 @@ def _level(rate: float) -> int:
 
 def _random_bytes(like: Tensor) -> Tensor:
     """Draw a random byte for each number."""
+    generator = generator_for(like.device)
     if like.device.type != "cpu":
-        return torch.randint(_N_LEVELS, like.shape, dtype=torch.uint8, device=like.device)
+        options: dict = {"dtype": torch.uint8, "device": like.device, "generator": generator}
+        return torch.randint(_N_LEVELS, like.shape, **options)
     # A processor draws eight bytes as fast as one.
     n_words = math.ceil(like.numel() / 8)
-    words = torch.empty(n_words, dtype=torch.int64).random_(-(2**63), None)
+    words = torch.empty(n_words, dtype=torch.int64).random_(-(2**63), None, generator=generator)
     return words.view(torch.uint8)[: like.numel()].view(like.shape)

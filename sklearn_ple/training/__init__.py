@@ -2,7 +2,7 @@
 
 from .callbacks import ProgressBar, copies
 from .data import TableRows, place, split_rows
-from .device import product_dtype, resolve_device, seeded, suitable_threads
+from .device import product_dtype, resolve_device, seeded, suitable_threads, with_gradients
 from .fit_callbacks import fit_task
 from .net import MultiTaskNet, make_net
 from .plan import BY_ROWS, Plan
@@ -31,4 +31,5 @@ __all__ = [
     "seeded",
     "split_rows",
     "suitable_threads",
+    "with_gradients",
 ]

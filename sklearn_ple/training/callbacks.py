@@ -73,8 +73,9 @@ class KeepBestWeights(Callback):
         self.patience = patience
         self.tol = tol
 
-    def on_train_begin(self, net: Any, **_: Any) -> None:
-        """Keep the weights that training starts from."""
+    def on_train_begin(self, net: Any, X: Any = None, **_: Any) -> None:
+        """Keep the weights that training starts from; X are the rows to train on."""
+        self.rows_ = X
         self.best_ = self.latest_ = net.snapshot()
         self.best_loss_, self.epochs_since_ = float("inf"), 0
         self.best_epoch_ = 0
@@ -109,7 +110,13 @@ class KeepBestWeights(Callback):
         """Load the best weights into the network."""
         in_time = not self.stop_early and self.stop_reason_ is None
         net.module_.load_state_dict(self.latest_ if in_time else self.best_)
-        del self.best_, self.latest_
+        if in_time:
+            # No later loss vouches for the last step.
+            finite = net.finite_tasks(self.rows_)
+            if not finite.all():
+                self._warn_not_finite(finite, len(net.history))
+                net.module_.load_state_dict(self.best_)
+        del self.best_, self.latest_, self.rows_
 
     def _warn_not_finite(self, finite: np.ndarray, epoch: int) -> None:
         names = [name for name, ok in zip(self.task_names, finite, strict=True) if not ok]

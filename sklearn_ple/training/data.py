@@ -12,6 +12,8 @@ from scipy import sparse
 from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
+from ..nn.draws import generator_for
+
 # Arrays of labels, in the order of a batch.
 _LABELS = ("targets", "weights", "folds")
 
@@ -170,7 +172,7 @@ def free_memory(device: str) -> float:
 
 
 class BatchIndices(Sampler):
-    """Row numbers a batch at a time, as given or shuffled by torch's random state.
+    """Row numbers a batch at a time, as given or shuffled anew.
 
     Parameters
     ----------
@@ -192,7 +194,10 @@ class BatchIndices(Sampler):
 
     def __iter__(self) -> Iterator[Tensor]:
         """Yield tensors of row numbers."""
-        order = torch.randperm(len(self.rows)) if self.indices is None else self.indices
+        order = self.indices
+        if order is None:
+            cpu = torch.device("cpu")
+            order = torch.randperm(len(self.rows), device=cpu, generator=generator_for(cpu))
         yield from order.to(self.rows.device).split(self.batch_size, dim=-1)
 
     def __len__(self) -> int:

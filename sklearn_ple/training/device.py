@@ -12,6 +12,8 @@ import numpy as np
 import torch
 from threadpoolctl import ThreadpoolController
 
+from ..nn.draws import drawing_from, generator_for
+
 # Products of network parameters and rows up to which one thread does a step: small operations
 # gain little from more, and where processors are busy wait for them ten times as long.
 _WORK_OF_ONE_THREAD = 2**27
@@ -98,11 +100,31 @@ def available_devices() -> list[str]:
 
 
 @contextmanager
+def with_gradients() -> Iterator[None]:
+    """Let gradients be computed, even where the caller has turned them off."""
+    with torch.inference_mode(False), torch.enable_grad():
+        yield
+
+
+@contextmanager
 def seeded(rng: np.random.RandomState, device: str) -> Iterator[None]:
-    """Seed torch for a while, and leave its global random state as it was."""
+    """Draw from seeded generators for a while; torch's global random state stays as it is."""
     seed = int(rng.randint(np.iinfo(np.int32).max))
+    own = [torch.Generator(of).manual_seed(seed) for of in dict.fromkeys(["cpu", device])]
+    with drawing_from(own):
+        yield
+
+
+@contextmanager
+def seeded_globally(device: str) -> Iterator[None]:
+    """Seed torch's global random state for a while, from the thread's own generator.
+
+    It is for layers that draw from no other. Threads that do this at once disturb each other.
+    """
+    cpu = torch.device("cpu")
+    seed = torch.randint(2**31, (), device=cpu, generator=generator_for(cpu)).item()
     with torch.random.fork_rng([torch.device(device)] if device.startswith("cuda") else []):
-        torch.manual_seed(seed)
+        torch.manual_seed(int(seed))
         yield
 
 

@@ -6,6 +6,7 @@ import copy
 import inspect
 import warnings
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,7 +23,7 @@ from ..tasks import TaskLosses, TaskWeights
 from .averaging import WeightAverage
 from .callbacks import KeepBestWeights, RecordEpoch
 from .data import Batches, BatchIndices, TableRows, place
-from .device import check_n_jobs, keep_freed_memory, suitable_threads
+from .device import check_n_jobs, keep_freed_memory, seeded_globally, suitable_threads
 from .schedule import OPTIMIZERS
 from .validation import Labelled, Validation, mean_weights, without_left_out
 
@@ -168,7 +169,7 @@ class MultiTaskNet(NeuralNet):
         n_before = len(self.history)
         keep_freed_memory()
         try:
-            with suitable_threads(self.module_, self.batch_size, self.n_jobs):
+            with suitable_threads(self.module_, self.batch_size, self.n_jobs), self._seeded():
                 place(rows, self.device)
                 of_rows = mean_weights(rows, self.module_.body.n_members)
                 self._mean_weights = of_rows.to(self.device)
@@ -192,6 +193,13 @@ class MultiTaskNet(NeuralNet):
             )
         all_done = best.stop_reason_ is None and n_epochs_done == n_epochs
         return Trained(all_done or best.stop_reason_ == "early stopping", best.best_epoch_)
+
+    def _seeded(self) -> AbstractContextManager:
+        """Seed the global random state for parts that are not of this package or of torch."""
+        parts = [*self.module_.modules(), *self.criterion_.modules(), self.optimizer_]
+        parts += [group.task for group in self.losses.groups]
+        known = all(type(part).__module__.startswith(("sklearn_ple.", "torch.")) for part in parts)
+        return nullcontext() if known else seeded_globally(self.device)
 
     def forget_training(self) -> None:
         """Let go what only a training needs."""
@@ -341,6 +349,16 @@ class MultiTaskNet(NeuralNet):
             lambda **inputs: [self.module_.member_outputs(**inputs)], rows, n_jobs
         )
         return outputs.double()
+
+    def finite_tasks(self, rows: TableRows) -> np.ndarray:
+        """Return for which tasks the outputs of a batch are finite, of shape (n_tasks,)."""
+        first = rows.take(np.arange(min(len(rows), _PREDICTION_BATCH)))
+        finite = self.member_outputs(first, self.n_jobs).isfinite().all(dim=1).all(dim=0)
+        parts = [
+            finite[group.columns].unflatten(0, (-1, group.task.n_outputs)).all(dim=1)
+            for group in self.losses.groups
+        ]
+        return torch.cat(parts).numpy()
 
     def representations(self, rows: TableRows, n_jobs: int | None = None) -> list[Tensor]:
         """Compute what each task's towers read, of shape (n_members, n_rows, width)."""

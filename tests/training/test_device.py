@@ -15,6 +15,7 @@ from threadpoolctl import ThreadpoolController
 
 from sklearn_ple import PLEClassifierRegressor, PLERegressor
 from sklearn_ple.members import MemberMean
+from sklearn_ple.nn.draws import in_all_functions
 from sklearn_ple.training import device as devices
 from sklearn_ple.training import net, resolve_device
 
@@ -212,14 +213,17 @@ def test_steps_reuse_the_memory_of_those_before():
     assert FAULTS[-1] < 4000
 
 
-def test_seeding_leaves_the_global_state():
+@pytest.mark.parametrize("globally", [False, True])
+def test_seeding_leaves_the_global_state(globally):
     torch.manual_seed(3)
     expected = torch.rand(2)
     torch.manual_seed(3)
     draws = []
     for _ in range(2):
         with devices.seeded(np.random.RandomState(0), "cpu"):
-            draws.append(torch.rand(3))
+            how = devices.seeded_globally("cpu") if globally else in_all_functions()
+            with how:
+                draws.append(torch.rand(3))
     assert torch.equal(draws[0], draws[1])
     assert torch.equal(torch.rand(2), expected)
 

@@ -1,0 +1,79 @@
+"""Random numbers from generators of one's own, apart from torch's global random state."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextvars import ContextVar
+from typing import Any
+
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+
+#: The generators of the running thread, by the type of their device.
+_OWN: ContextVar[Mapping[str, torch.Generator] | None] = ContextVar("generators", default=None)
+# What draws into a tensor like another one has no generator in older versions of torch.
+_LIKE: dict[Any, Callable[..., Any]] = {
+    torch.ops.aten.rand_like.default: torch.Tensor.uniform_,
+    torch.ops.aten.randn_like.default: torch.Tensor.normal_,
+}
+
+
+@contextmanager
+def drawing_from(generators: Sequence[torch.Generator]) -> Iterator[None]:
+    """Let the running thread draw from generators of its own for a while.
+
+    Torch's global random state belongs to all threads of the process: what seeds it for one of
+    them disturbs the others.
+
+    Parameters
+    ----------
+    generators : sequence of Generator
+        One for each type of device.
+    """
+    token = _OWN.set({generator.device.type: generator for generator in generators})
+    try:
+        yield
+    finally:
+        _OWN.reset(token)
+
+
+def generator_for(device: torch.device) -> torch.Generator | None:
+    """Return the thread's generator for a device; None, torch's global one, where it has none."""
+    return (_OWN.get() or {}).get(device.type)
+
+
+def in_all_functions() -> AbstractContextManager:
+    """Let every function of torch draw from the thread's generators, those of layers too.
+
+    It costs some microseconds an operation: too much for training, but not for what happens once.
+    """
+    return nullcontext() if _OWN.get() is None else _InAllFunctions()
+
+
+class _InAllFunctions(TorchDispatchMode):
+    """Hands a generator to each operation that draws."""
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        kwargs = dict(kwargs or {})
+        if torch.Tag.nondeterministic_seeded not in func.tags or kwargs.get("generator"):
+            return func(*args, **kwargs)
+        if func in _LIKE:
+            drawn = torch.empty_like(*args, **kwargs)
+            return _LIKE[func](drawn, generator=generator_for(drawn.device))
+        with_generator = _with_generator(func)
+        if with_generator is None:
+            return func(*args, **kwargs)
+        drawn_into = next((arg for arg in args if isinstance(arg, torch.Tensor)), None)
+        device = kwargs.get("device") or "cpu" if drawn_into is None else drawn_into.device
+        return with_generator(*args, generator=generator_for(torch.device(device)), **kwargs)
+
+
+def _with_generator(func: Any) -> Any:
+    """Return the overload of an operation that takes a generator; None if there is none."""
+    if any(argument.name == "generator" for argument in func._schema.arguments):
+        return func
+    name = "generator" if func._overloadname == "default" else f"{func._overloadname}_generator"
+    return getattr(func.overloadpacket, name, None)
