@@ -116,7 +116,7 @@ def ali_ccp(answers):
 
 def ali_ccp_table(rows, gain):
     """Make a table of AUCs, in the last line those of the known probabilities."""
-    shown = gain_table(rows, gain)
+    shown = gain_table(rows, gain).astype(object)
     if "ceiling" in rows and rows["ceiling"].notna().all():
         ceiling = scores_of(rows, "ceiling").iloc[0].map("{:.4f}".format)
         shown.loc["known probabilities"] = ceiling.reindex(shown.columns, fill_value="")
