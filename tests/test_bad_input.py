@@ -126,6 +126,21 @@ def test_text_where_numbers_were(X, y):
         fitted.predict(X.assign(width="wide"))
 
 
+def test_numbers_where_categories_were_text(X, y):
+    codes = np.arange(N) % 5
+    fitted = model().fit(X.assign(code=codes.astype(str)), y)
+    with pytest.raises(
+        ValueError, match="'code' of X held text as categories in fit but holds nu"
+    ):
+        fitted.predict(X.assign(code=codes))
+
+
+def test_categories_that_are_all_unknown_at_predict(X, y):
+    fitted = model().fit(X.assign(code=["u", "v"] * (N // 2)), y)
+    with pytest.warns(UserWarning, match="No value of column 'code' of X was a category in fit"):
+        fitted.predict(X.assign(code="U"))
+
+
 # -- parameters -----------------------------------------------------------------------------------
 
 

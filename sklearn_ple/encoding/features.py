@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -12,11 +11,9 @@ from scipy import sparse
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import validate_data
 
+from .categories import CategoryEncoder
 from .frames import to_pandas
 from .scaling import NumberScaler, is_number
-
-#: Codes of a category that is missing, and of one that is rare or was never seen.
-MISSING, UNKNOWN = 0, 1
 
 
 class FeatureEncoder(TransformerMixin, BaseEstimator):
@@ -46,8 +43,8 @@ class FeatureEncoder(TransformerMixin, BaseEstimator):
     ----------
     categorical_positions_, number_positions_ : ndarray of int
         Which columns are categories and which are numbers.
-    categories_ : list of pandas.Index
-        The categories of each categorical column that have a code of their own, from 2 on.
+    columns_ : list of CategoryEncoder
+        What turns each categorical column into codes.
     cardinalities_ : list of int
         Number of codes of each categorical column.
     scaler_ : NumberScaler
@@ -87,16 +84,11 @@ class FeatureEncoder(TransformerMixin, BaseEstimator):
         is_categorical = self._find_categorical(X)
         self.categorical_positions_ = np.flatnonzero(is_categorical)
         self.number_positions_ = np.flatnonzero(~is_categorical)
-        columns = [X.iloc[:, position] for position in self.categorical_positions_]
-        self.categories_ = [self._learn_categories(column) for column in columns]
-        # Of a categorical dtype, which later tables share, the codes are looked up once.
-        self._looked_up = [
-            (column.array.categories, _look_up(column.array.categories, categories))
-            if isinstance(column.dtype, pd.CategoricalDtype)
-            else None
-            for column, categories in zip(columns, self.categories_, strict=True)
+        self.columns_ = [
+            CategoryEncoder(self.max_categories, self.min_frequency).fit(X.iloc[:, position])
+            for position in self.categorical_positions_
         ]
-        self.cardinalities_ = [len(categories) + 2 for categories in self.categories_]
+        self.cardinalities_ = [column.n_codes for column in self.columns_]
         self.scaler_ = NumberScaler(self.number_positions_, self.dtype)
         self.scaler_.fit(X, sample_weight=sample_weight)
         self.n_numbers_ = self.scaler_.n_numbers_
@@ -122,39 +114,15 @@ class FeatureEncoder(TransformerMixin, BaseEstimator):
         numbers = self.scaler_.transform(X)
         largest = max(self.cardinalities_, default=0)
         dtype = np.uint8 if largest <= 2**8 else np.int16 if largest <= 2**15 else np.int32
-        codes = np.empty((X.shape[0], len(self.categories_)), dtype=dtype)
-        columns = zip(self.categorical_positions_, self.categories_, self._looked_up, strict=True)
-        for out, (position, categories, known) in enumerate(columns):
-            places, values = _factorize(X.iloc[:, position])
-            if known is not None and values.equals(known[0]):
-                lookup = known[1]
-            else:
-                lookup = _look_up(values, categories)
-            # The place of a missing value is the last, -1.
-            codes[:, out] = lookup.astype(dtype)[places]
+        codes = np.empty((X.shape[0], len(self.columns_)), dtype=dtype)
+        for out, position in enumerate(self.categorical_positions_):
+            codes[:, out] = self.columns_[out].transform(X.iloc[:, position], dtype)
         return numbers, codes
-
-    def _learn_categories(self, column: pd.Series) -> pd.Index:
-        places, categories = _factorize(column)
-        counts = np.bincount(places[places >= 0], minlength=len(categories))
-        seen = np.flatnonzero(counts)
-        order = seen[_sorting(categories[seen])]
-        return categories[order[~self._is_rare(counts[order], len(column))]]
-
-    def _is_rare(self, counts: np.ndarray, n_rows: int) -> np.ndarray:
-        """Find the categories that share a code, by the rules of OrdinalEncoder."""
-        is_share = not isinstance(self.min_frequency, Integral)
-        rare = counts < (self.min_frequency or 0) * (n_rows if is_share else 1)
-        # One of max_categories is the shared one.
-        n_frequent = len(counts) if self.max_categories is None else self.max_categories - 1
-        if (~rare).sum() > n_frequent:
-            rare[np.argsort(counts, kind="stable")[: len(counts) - n_frequent]] = True
-        return rare
 
     def _check_kinds(self, X: Any) -> None:
         """Check that numbers are numbers still."""
         if sparse.issparse(X):
-            if len(self.categories_):
+            if self.columns_:
                 raise ValueError("X is sparse, but had categories in fit: pass a dense X.")
             return
         # Read once: every access to the dtypes of a frame collects them anew.
@@ -191,31 +159,6 @@ class FeatureEncoder(TransformerMixin, BaseEstimator):
                     f"convert it{_how(column)}, or name it in categorical_features."
                 )
         return is_categorical
-
-
-def _factorize(column: pd.Series) -> tuple[np.ndarray, pd.Index]:
-    """Return the place of each value among the distinct values, -1 for a missing one."""
-    if isinstance(column.dtype, pd.CategoricalDtype):
-        return column.array.codes, column.array.categories
-    places, values = pd.factorize(column)
-    return places, pd.Index(values)
-
-
-def _look_up(values: pd.Index, categories: pd.Index) -> np.ndarray:
-    """Return the code of each value, and at the end that of a missing one."""
-    if values.dtype != categories.dtype:
-        # As objects, since pandas would look a number up among intervals, for example.
-        values, categories = values.astype(object), categories.astype(object)
-    # What is not found is at -1.
-    return np.append(categories.get_indexer(values) + 2, MISSING)
-
-
-def _sorting(values: pd.Index) -> np.ndarray:
-    """Return the positions that sort distinct values, even values of several types."""
-    try:
-        return values.argsort()
-    except TypeError:  # Of several types.
-        return values.map(lambda value: f"{type(value).__name__} {value}").argsort()
 
 
 def _how(column: pd.Series) -> str:

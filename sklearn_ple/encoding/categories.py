@@ -1,0 +1,154 @@
+"""One column of categories to codes: which have a code of their own, and what later values are."""
+
+from __future__ import annotations
+
+import warnings
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from pandas.api import types
+
+#: Codes of a category that is missing, and of one that is rare or was never seen.
+MISSING, UNKNOWN = 0, 1
+
+# What pandas infers, by kind. What is not here, as values of several types, has no kind.
+_KINDS = {
+    "text": ("string",),
+    "numbers": ("boolean", "integer", "floating", "mixed-integer-float", "decimal"),
+    "dates": ("datetime64", "datetime", "date", "period"),
+    "times": ("timedelta64", "timedelta", "time"),
+    "intervals": ("interval",),
+}
+
+# A batch of categories without a code is reported if chance makes one so seldom, or never.
+_CHANCE = 1e-3
+
+
+class CategoryEncoder:
+    """Learns the categories of a column; turns values into codes.
+
+    Parameters
+    ----------
+    max_categories : int or None, default=None
+        As in the estimators.
+    min_frequency : int, float or None, default=None
+        As in the estimators.
+
+    Attributes
+    ----------
+    categories : pandas.Index
+        The categories that have a code of their own, from 2 on, sorted.
+    n_codes : int
+        Number of codes.
+    """
+
+    categories: pd.Index
+
+    def __init__(self, max_categories: int | None = None, min_frequency: float | None = None):
+        self.max_categories = max_categories
+        self.min_frequency = min_frequency
+
+    def fit(self, column: pd.Series) -> CategoryEncoder:
+        """Learn which categories there are and which are rare."""
+        places, values = _factorize(column)
+        counts = np.bincount(places[places >= 0], minlength=len(values))
+        seen = np.flatnonzero(counts)
+        order = seen[_sorting(values[seen])]
+        rare = self._is_rare(counts[order], len(column))
+        self.categories = values[order[~rare]]
+        self.n_codes = len(self.categories) + 2
+        self._kind = _kind(values[seen])
+        self._rare_share = counts[order[rare]].sum() / max(counts.sum(), 1)
+        # Of a categorical dtype, which later tables share, the codes are looked up once.
+        self._known: Any = None
+        if isinstance(column.dtype, pd.CategoricalDtype):
+            self._known = values, self._look_up(values)
+        return self
+
+    def transform(self, column: pd.Series, dtype: Any = np.int64) -> np.ndarray:
+        """Turn values into codes of some dtype.
+
+        A column of another kind of values than that of fit, as of numbers in place of text, is an
+        error. If no value has a code of its own, which chance cannot explain, a warning says so.
+        """
+        places, values = _factorize(column)
+        if self._known is not None and values.equals(self._known[0]):
+            lookup = self._known[1]
+        else:
+            # Of the same dtype, but for objects, values are of the same kind.
+            if values.dtype != self.categories.dtype or values.dtype == object:
+                self._check_kind(column, values[np.unique(places[places >= 0])])
+            lookup = self._look_up(values)
+        # The place of a missing value is the last, -1.
+        codes = lookup.astype(dtype)[places]
+        if codes.max(initial=MISSING) == UNKNOWN:
+            self._report_unknown(column, np.flatnonzero(codes))
+        return codes
+
+    def _is_rare(self, counts: np.ndarray, n_rows: int) -> np.ndarray:
+        """Find the categories that share a code, by the rules of OrdinalEncoder."""
+        is_share = not isinstance(self.min_frequency, Integral)
+        rare = counts < (self.min_frequency or 0) * (n_rows if is_share else 1)
+        # One of max_categories is the shared one.
+        n_frequent = len(counts) if self.max_categories is None else self.max_categories - 1
+        if (~rare).sum() > n_frequent:
+            rare[np.argsort(counts, kind="stable")[: len(counts) - n_frequent]] = True
+        return rare
+
+    def _look_up(self, values: pd.Index) -> np.ndarray:
+        """Return the code of each value, and at the end that of a missing one."""
+        categories = self.categories
+        if values.dtype != categories.dtype:
+            # As objects, since pandas would look a number up among intervals, for example.
+            values, categories = values.astype(object), categories.astype(object)
+        # What is not found is at -1.
+        return np.append(categories.get_indexer(values) + 2, MISSING)
+
+    def _check_kind(self, column: pd.Series, values: pd.Index) -> None:
+        kind = _kind(values)
+        if None not in (kind, self._kind) and kind != self._kind:
+            raise ValueError(
+                f"Column {column.name!r} of X held {self._kind} as categories in fit but holds "
+                f"{kind} of dtype {column.dtype} now: convert it to {self._kind}."
+            )
+
+    def _report_unknown(self, column: pd.Series, rows: np.ndarray) -> None:
+        """Warn that no value has a code, unless so many rows may well be rare ones."""
+        if self._rare_share ** len(rows) < _CHANCE:
+            known = _some(self.categories) or "none"
+            warnings.warn(
+                f"No value of column {column.name!r} of X was a category in fit, which had "
+                f"{known}: {_some(column.iloc[rows].unique())} count as unknown. Check how they "
+                "are written.",
+                UserWarning,
+                stacklevel=2,
+            )
+
+
+def _factorize(column: pd.Series) -> tuple[np.ndarray, pd.Index]:
+    """Return the place of each value among the distinct values, -1 for a missing one."""
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        return column.array.codes, column.array.categories
+    places, values = pd.factorize(column)
+    return places, pd.Index(values)
+
+
+def _kind(values: pd.Index) -> str | None:
+    """Return what kind of values these are; None if there are none, or of several types."""
+    inferred = types.infer_dtype(values, skipna=True) if len(values) else None
+    return next((kind for kind, names in _KINDS.items() if inferred in names), None)
+
+
+def _some(values: Any) -> str:
+    """Show the first of many values."""
+    return ", ".join([*map(repr, values[:5].tolist()), *(["..."] if len(values) > 5 else [])])
+
+
+def _sorting(values: pd.Index) -> np.ndarray:
+    """Return the positions that sort distinct values, even values of several types."""
+    try:
+        return values.argsort()
+    except TypeError:  # Of several types.
+        return values.map(lambda value: f"{type(value).__name__} {value}").argsort()

@@ -1,0 +1,89 @@
+"""One column of categories: values of another kind, and columns of unknown values alone."""
+
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from sklearn_ple.encoding.categories import MISSING, UNKNOWN, CategoryEncoder
+
+TEXT = ["a", "b"]
+DATES = pd.to_datetime(["2020-01-01", "2021-01-01"])
+
+
+def codes_of(fitted, values, **params):
+    """Fit an encoder to one column and return the codes of another."""
+    encoder = CategoryEncoder(**params).fit(pd.Series(fitted, name="c"))
+    return encoder.transform(pd.Series(values, name="c")).tolist()
+
+
+@pytest.mark.parametrize(
+    ("fitted", "was", "values", "now"),
+    [
+        (TEXT, "text", [1.0, 2.5], "numbers"),
+        (TEXT, "text", [True, False], "numbers"),
+        (TEXT, "text", pd.array([1, None], dtype="Int64"), "numbers"),
+        (TEXT, "text", pd.Categorical([1, 2]), "numbers"),
+        (TEXT, "text", DATES, "dates"),
+        (TEXT, "text", pd.period_range("2020", periods=2), "dates"),
+        (TEXT, "text", pd.to_timedelta([1, 2]), "times"),
+        (TEXT, "text", pd.cut([0.5, 1.5], [0, 1, 2]), "intervals"),
+        (pd.Categorical(["1", "2"]), "text", [1, 2], "numbers"),
+        (pd.Categorical(["1", "2"]), "text", pd.Categorical([1, 2]), "numbers"),
+        ([1, 2], "numbers", ["1", "2"], "text"),
+        ([1, 2], "numbers", pd.array(["1", None], dtype="string"), "text"),
+        (DATES, "dates", ["2020-01-01", "2021-01-01"], "text"),
+    ],
+)
+def test_values_of_another_kind_than_in_fit_are_an_error(fitted, was, values, now):
+    message = f"Column 'c' of X held {was} as categories in fit but holds {now} of dtype .*: conv"
+    with pytest.raises(ValueError, match=f"{message}ert it to {was}"):
+        codes_of(fitted, values)
+
+
+@pytest.mark.parametrize(
+    ("fitted", "values", "codes"),
+    [
+        ([1, 2], [2.0, np.nan], [3, MISSING]),
+        ([True, False], [1, 0], [3, 2]),
+        # What a dtype lists but the column does not hold is of no kind.
+        (TEXT, pd.Categorical([None, "a"], categories=["a", 7]), [MISSING, 2]),
+        (pd.Categorical(["a", 1]), [1, 1], [2, 2]),
+    ],
+)
+def test_values_of_the_kind_of_fit_are_looked_up_whatever_their_dtype(fitted, values, codes):
+    assert codes_of(fitted, values) == codes
+
+
+@pytest.mark.parametrize(
+    ("values", "named"), [(["A", "a "], "'A', 'a '"), (["c", None], "'c'"), (["b "] * 2, "'b '")]
+)
+@pytest.mark.parametrize("fitted", [TEXT, pd.Categorical(TEXT)])
+def test_a_column_of_unknown_categories_alone_warns(fitted, values, named):
+    message = f"No value of column 'c' of X was a category in fit, .* 'a', 'b': {named} count as"
+    with pytest.warns(UserWarning, match=message):
+        codes = codes_of(fitted, values)
+    assert codes == [MISSING if value is None else UNKNOWN for value in values]
+
+
+def test_a_column_without_a_value_in_fit_has_unknown_categories_alone():
+    with pytest.warns(UserWarning, match="which had none: 'a', 'b' count as unknown"):
+        assert codes_of([None, None], TEXT) == [UNKNOWN, UNKNOWN]
+
+
+def test_a_warning_shows_a_few_of_many_categories():
+    message = "'a', 'b', 'c', 'd', 'e', ...: '0', '1', '2', '3', '4', ... count as unknown"
+    with pytest.warns(UserWarning, match=message):
+        codes_of([*"abcdefg"], [*"0123456"])
+
+
+def test_rare_categories_alone_warn_where_chance_cannot_explain_them():
+    # One row in ten is rare: two of two are by chance, ten of ten are not.
+    fitted = ["a"] * 45 + ["b"] * 45 + [*"0123456789"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for values in (["7"], ["new", "8"], [None, None], ["a", *"0123456789"]):
+            codes_of(fitted, values, min_frequency=5)
+    with pytest.warns(UserWarning, match="No value of column 'c' of X"):
+        codes_of(fitted, [*"0123456789"], min_frequency=5)
