@@ -18,6 +18,7 @@ from threadpoolctl import threadpool_limits
 
 from . import PLEClassifierRegressor
 from .datasets import fetch_census_income, load_nhefs
+from .files import replacing
 from .inspection import TrainingHistoryDisplay
 
 _MODELS = ["PLE", "HistGradientBoosting", "dummy"]
@@ -202,7 +203,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ImportError as error:
         print(f"No picture of the training history. {error}")
         return 0
-    display.figure_.savefig(path, dpi=150)
+    with replacing(path) as file:
+        display.figure_.savefig(file, dpi=150)
     print(f"Training history: {path}")
     return 0
 

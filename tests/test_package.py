@@ -33,10 +33,11 @@ MAY_IMPORT = {
 # Beside the layers: users of the public estimators (the package itself, ""), and the data.
 MAY_IMPORT |= {
     # One task seen alone is the same for scores, reports and users.
-    "inspection": {"", "estimators", "metrics", "predictions", "encoding", "nn", "tasks"},
+    "inspection": {"", "estimators", "metrics", "predictions", "encoding", "nn", "tasks", "files"},
     "metrics": {"", "estimators", "predictions", "encoding", "tasks"},
     "model_selection": {"", "estimators", "metrics", "encoding"},
-    "datasets": set(),
+    "datasets": {"files"},
+    "files": set(),
 }
 # Whatever scikit-learn does not make public may move with its next release: one module imports it.
 PRIVATE_SKLEARN = "_sklearn.py"

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import Any
 
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
+from ..files import replacing
 from ..nn.drawing import Outline, network_html, network_svg
 from .gates import gate_weights
 
@@ -89,9 +89,11 @@ class NetworkDiagram:
         Parameters
         ----------
         path : str or path-like
-            Where to; by custom the name ends in ".svg".
+            Where to; by custom the name ends in ".svg". A file that is there is replaced once the
+            drawing is written whole.
         """
-        Path(path).write_text(self._repr_svg_(), encoding="utf-8")
+        with replacing(path) as file:
+            file.write_text(self._repr_svg_(), encoding="utf-8")
 
     def _repr_html_(self) -> str:
         return network_html(self._outline(), self._mean_weights())

@@ -3,6 +3,7 @@
 import xml.etree.ElementTree as ET
 from html.parser import HTMLParser
 from itertools import product
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -260,6 +261,20 @@ def test_it_is_saved(X, tmp_path):
     diagram = NetworkDiagram.from_estimator(fitted(X))
     diagram.save(tmp_path / "network.svg")
     assert ET.parse(tmp_path / "network.svg").getroot().tag == f"{SVG}svg"
+
+
+def test_a_drawing_that_cannot_be_written_leaves_the_earlier_one(X, tmp_path, monkeypatch):
+    earlier = tmp_path / "network.svg"
+    earlier.write_text("earlier")
+
+    def half(path, text, **_):
+        path.write_bytes(text[:9].encode())
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", half)
+    with pytest.raises(OSError, match="No space left"):
+        NetworkDiagram.from_estimator(fitted(X)).save(earlier)
+    assert [path.read_text() for path in tmp_path.iterdir()] == ["earlier"]
 
 
 def test_the_last_step_of_a_pipeline_is_drawn(X):

@@ -317,6 +317,14 @@ def html(report, tmp_path_factory):
     return write(report, tmp_path_factory.mktemp("page"))
 
 
+def test_a_page_that_cannot_be_written_leaves_the_earlier_one(report, tmp_path):
+    earlier = tmp_path / "report.html"
+    earlier.write_text("earlier")
+    with pytest.raises(UnicodeEncodeError):
+        report.to_html(earlier, title="half a character: \ud800")
+    assert [path.read_text() for path in tmp_path.iterdir()] == ["earlier"]
+
+
 def test_the_page_holds_everything(html):
     page = Page(html)
     assert not {"script", "link", "iframe", "object"} & set(page.tags)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from sklearn.utils import check_random_state
 
+from ...files import replacing
 from ...metrics.scores import check_task_names
 from ...metrics.views import scored_tasks
 from ..gain import MTLGain
@@ -213,7 +213,8 @@ class MultiTaskReport:
         Parameters
         ----------
         path : str or path-like
-            Where to; by custom the name ends in ".html".
+            Where to; by custom the name ends in ".html". A file that is there is replaced once the
+            page is written whole.
         title : str, default="Model report"
             The page's title.
 
@@ -226,4 +227,5 @@ class MultiTaskReport:
         # It imports matplotlib, which the scores do without.
         from .html import report_html
 
-        Path(path).write_text(report_html(self, title), encoding="utf-8")
+        with replacing(path) as file:
+            file.write_text(report_html(self, title), encoding="utf-8")
