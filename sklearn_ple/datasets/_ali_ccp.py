@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 import warnings
 from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
@@ -16,6 +15,7 @@ import pandas as pd
 from sklearn.utils import check_scalar
 from tqdm.auto import tqdm
 
+from ..files import replacing
 from ._base import data_homes, frames_or_arrays, make_bunch, select_tasks
 
 _PAGE = "https://tianchi.aliyun.com/dataset/408"
@@ -240,81 +240,147 @@ def _require_pyarrow() -> None:
         )
 
 
+def _schema() -> Any:
+    """Return what the Parquet file holds."""
+    import pyarrow as pa
+
+    types = {name: pa.float64() if name.startswith("D") else pa.int64() for name in _FEATURES}
+    return pa.schema(types | dict.fromkeys(_TASKS, pa.int64()))
+
+
 def _convert(skeleton: Path, common: Path, path: Path) -> None:
-    """Join the impressions, block by block, with the common features; the file comes whole."""
+    """Join the impressions, block by block, with the common features."""
     import pyarrow as pa
     from pyarrow import compute, parquet
 
     shared = pa.concat_tables(_parse(common, _COMMON_COLUMNS, (*_PROFILE, *_BEHAVIOUR)))
     keys = shared["key"].combine_chunks()
-    shared = shared.drop_columns("key").combine_chunks()
-    types = {name: pa.float64() if name.startswith("D") else pa.int64() for name in _FEATURES}
-    schema = pa.schema(types | dict.fromkeys(_TASKS, pa.int64()))
+    shared = shared.drop_columns(["key", "line"]).combine_chunks()
     n_errors = 0
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
-        partial = Path(folder) / path.name
-        with parquet.ParquetWriter(partial, schema) as writer:
-            for own in _parse(skeleton, _SKELETON_COLUMNS, _IMPRESSION):
-                # an unknown key takes a row of nulls
-                user = shared.take(compute.index_in(own["key"], value_set=keys))
-                columns = dict(zip(own.column_names, own.columns, strict=True))
-                columns |= dict(zip(user.column_names, user.columns, strict=True))
-                joined = pa.table({name: columns[name] for name in schema.names})
-                valid = compute.greater_equal(joined["click"], joined["purchase"])
-                joined = joined.filter(valid)
-                n_errors += len(own) - len(joined)
-                writer.write_table(joined)
-        partial.replace(path)
+    # Without checksums not every flipped bit would be noticed.
+    with (
+        replacing(path) as file,
+        parquet.ParquetWriter(file, _schema(), write_page_checksum=True) as writer,
+    ):
+        for own in _parse(skeleton, _SKELETON_COLUMNS, _IMPRESSION):
+            places = compute.index_in(own["key"], value_set=keys)
+            if places.null_count:
+                key, line = (own.filter(places.is_null())[c][0].as_py() for c in ("key", "line"))
+                raise _damage(skeleton, f"no common features of {key!r} in {common}.", line)
+            user = shared.take(places)
+            columns = dict(zip(own.column_names, own.columns, strict=True))
+            columns |= dict(zip(user.column_names, user.columns, strict=True))
+            joined = pa.table({name: columns[name] for name in _schema().names})
+            valid = compute.greater_equal(joined["click"], joined["purchase"])
+            joined = joined.filter(valid)
+            n_errors += len(own) - len(joined)
+            writer.write_table(joined)
     if n_errors:
         warnings.warn(f"Dropped {n_errors} purchases without a click in {skeleton}.", stacklevel=4)
 
 
-def _parse(path: Path, names: Sequence[str], fields: Sequence[str]) -> Iterator[Any]:
-    """Read tables of labels, keys and fields from a file, block by block."""
-    import pyarrow as pa
-    from pyarrow import csv
+def _damage(path: Path, reason: Any, line: int | None = None) -> ValueError:
+    """Make the error of a damaged original."""
+    where = "" if line is None else f", line {line}"
+    archive = f"sample_{path.stem.rsplit('_', 1)[1]}.tar.gz"
+    return ValueError(f"{path} is damaged{where}: {reason} Delete it and unpack {archive} anew.")
 
-    wanted = [name for name in names if name in ("key", "entries", *_TASKS)]
+
+def _parse(path: Path, names: Sequence[str], fields: Sequence[str]) -> Iterator[Any]:
+    """Read tables of labels, keys, fields and the numbers of lines from a file, block by block."""
+    import pyarrow as pa
+
+    size = path.stat().st_size
+    n_lines, n_rows = 0, 0
+    with (
+        path.open("rb") as file,
+        tqdm(total=size, desc=path.name, unit="B", unit_scale=True, disable=None) as bar,
+    ):
+        # csv.open_csv would read dozens of blocks ahead
+        while block := file.readlines(_BLOCK_SIZE):
+            lines = [number for number, line in enumerate(block) if line.strip()]
+            rows = [block[number] for number in lines]
+            if rows:
+                try:
+                    table = _parse_block(rows, names, fields)
+                except pa.ArrowInvalid:
+                    row, reason = _find_wrong(rows, names, fields)
+                    raise _damage(path, f"{reason}.", n_lines + lines[row] + 1) from None
+                yield table.append_column("line", pa.array(np.add(lines, n_lines + 1)))
+            n_lines, n_rows = n_lines + len(block), n_rows + len(rows)
+            bar.update(sum(map(len, block)))
+    if not n_rows:
+        raise _damage(path, "it has no lines.")
+
+
+def _find_wrong(
+    rows: list[bytes], names: Sequence[str], fields: Sequence[str]
+) -> tuple[int, Exception]:
+    """Find the first of several rows that cannot be parsed, by halves; return the reason too."""
+    import pyarrow as pa
+
+    low, high = 0, len(rows)
+    while True:
+        middle = max((low + high) // 2, low + 1)
+        try:
+            _parse_block(rows[low:middle], names, fields)
+            low = middle
+        except pa.ArrowInvalid as error:
+            if middle == low + 1:
+                return low, error
+            high = middle
+
+
+def _parse_block(rows: list[bytes], names: Sequence[str], fields: Sequence[str]) -> Any:
+    """Read a table of labels, keys and fields from some lines."""
+    import pyarrow as pa
+    from pyarrow import compute, csv
+
+    wanted = [name for name in names if name != "sample_id"]
+    types = dict.fromkeys(("feature_num", *_TASKS), pa.int64())
     convert = csv.ConvertOptions(
-        column_types={name: pa.int64() if name in _TASKS else pa.string() for name in wanted},
+        column_types={name: types.get(name, pa.string()) for name in wanted},
         include_columns=wanted,
     )
-    size = path.stat().st_size
-    try:
-        if size == 0:
-            raise pa.ArrowInvalid("no lines")
-        with (
-            path.open("rb") as file,
-            tqdm(total=size, desc=path.name, unit="B", unit_scale=True, disable=None) as bar,
-        ):
-            # csv.open_csv would read dozens of blocks ahead
-            while lines := file.readlines(_BLOCK_SIZE):
-                text = b"".join(lines)
-                table = csv.read_csv(
-                    pa.BufferReader(text),
-                    csv.ReadOptions(column_names=names, block_size=len(text)),
-                    csv.ParseOptions(quote_char=False),
-                    convert,
-                )
-                for name in set(_TASKS) & set(wanted):
-                    labels = table[name].unique().to_pylist()
-                    if not set(labels) <= {0, 1}:
-                        raise pa.ArrowInvalid(f"labels of {name} must be 0 or 1, got {labels}")
-                entries = table["entries"].combine_chunks()
-                own = {name: table[name] for name in wanted if name != "entries"}
-                yield pa.table(own | _columns_of(entries, fields))
-                bar.update(len(text))
-    except pa.ArrowInvalid as error:
-        raise ValueError(f"{path} is damaged: {error}") from error
+    text = b"".join(rows)
+    table = csv.read_csv(
+        pa.BufferReader(text),
+        csv.ReadOptions(column_names=names, block_size=len(text)),
+        csv.ParseOptions(quote_char=False),
+        convert,
+    )
+    for name in set(_TASKS) & set(wanted):
+        if wrong := _wrong_label(name, table[name].to_numpy()):
+            raise pa.ArrowInvalid(wrong[1])
+    lists = compute.split_pattern(table["entries"].combine_chunks(), "\x01")
+    # without an entry there is an empty text
+    n_entries = compute.if_else(
+        compute.equal(table["entries"], ""), 0, compute.list_value_length(lists)
+    )
+    differs = compute.fill_null(compute.not_equal(n_entries, table["feature_num"]), True)
+    if compute.any(differs).as_py():
+        found, said = (c.filter(differs)[0].as_py() for c in (n_entries, table["feature_num"]))
+        raise pa.ArrowInvalid(f"{found} entries in place of {said}")
+    own = {name: table[name] for name in wanted if name not in ("entries", "feature_num")}
+    return pa.table(own | _columns_of(lists, fields))
 
 
-def _columns_of(entries: Any, fields: Sequence[str]) -> dict[str, Any]:
+def _wrong_label(name: str, labels: np.ndarray) -> tuple[int, str] | None:
+    """Find the first label of a task that is neither 0 nor 1; return its row and what is wrong."""
+    wrong = ~np.isin(labels, (0, 1))
+    if not wrong.any():
+        return None
+    row = int(wrong.argmax())
+    label = "none" if np.isnan(labels[row]) else f"{labels[row]:g}"
+    return row, f"labels of {name} must be 0 or 1, got {label}"
+
+
+def _columns_of(lists: Any, fields: Sequence[str]) -> dict[str, Any]:
     """Turn lists of entries into columns of ids and weights, the heaviest of each field."""
     import pyarrow as pa
     from pyarrow import compute
 
-    lists = compute.split_pattern(entries, "\x01")
     row = compute.list_parent_indices(lists)
     flat = compute.list_flatten(lists)
     parts = compute.extract_regex(flat, pattern=_ENTRY)
@@ -326,11 +392,15 @@ def _columns_of(entries: Any, fields: Sequence[str]) -> dict[str, Any]:
     row, column, parts = (array.filter(known) for array in (row, column, parts))
     new_ids = compute.struct_field(parts, "id").cast(pa.int64()).to_numpy()
     new_weights = compute.struct_field(parts, "weight").cast(pa.float64()).to_numpy()
+    if not (finite := np.isfinite(new_weights)).all():
+        where = int((~finite).argmax())
+        field = fields[column[where].as_py()]
+        raise pa.ArrowInvalid(f"weight {new_weights[where]} of field {field}")
 
     # what is written last stays: the heaviest entry, or the first one of several
     order = np.lexsort((-np.arange(len(row)), new_weights))
     places = row.to_numpy()[order], column.to_numpy()[order]
-    ids = np.full((len(entries), len(fields)), -1)
+    ids = np.full((len(lists), len(fields)), -1)
     weights = np.full(ids.shape, np.nan)
     ids[places] = new_ids[order]
     weights[places] = new_weights[order]
@@ -349,13 +419,21 @@ def _read_parquet(path: Path, columns: list[str], n_rows: int | None) -> pd.Data
     from pyarrow import parquet
 
     try:
-        with parquet.ParquetFile(path) as file:
+        with parquet.ParquetFile(path, page_checksum_verification=True) as file:
+            if not file.schema_arrow.equals(_schema()):
+                raise pa.ArrowInvalid("it has other columns")
             groups = range(file.num_row_groups)
             ends = np.cumsum([file.metadata.row_group(group).num_rows for group in groups])
             last = np.searchsorted(ends, np.inf if n_rows is None else n_rows)
             table = file.read_row_groups(groups[: last + 1], columns).slice(0, n_rows)
-    except pa.ArrowInvalid as error:
-        raise ValueError(f"{path} is damaged, delete it to have it made anew: {error}") from error
+        for name in set(_TASKS) & set(columns):
+            if wrong := _wrong_label(name, table[name].to_numpy()):
+                raise pa.ArrowInvalid(f"row {wrong[0] + 1}: {wrong[1]}")
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        # Arrow's errors of what is in a file are OSErrors without a number, as others are not.
+        if getattr(error, "errno", None) is not None:
+            raise
+        raise ValueError(f"{path} is damaged: {error}. Delete it to have it made anew.") from error
     read = {}
     for name in columns:
         if name in _CATEGORIES:
@@ -368,9 +446,26 @@ def _read_parquet(path: Path, columns: list[str], n_rows: int | None) -> pd.Data
 
 def _read_sample(path: Path, columns: list[str], n_rows: int | None) -> pd.DataFrame:
     """Read columns of the first rows of a preprocessed file."""
-    types = {name: "category" if name in _CATEGORIES else float for name in columns}
+    names = [*_TASKS, *_FEATURES]
     try:
-        raw = pd.read_csv(path, usecols=columns, nrows=n_rows).astype(types)
+        # all columns, since of a line that is cut the last ones are missing
+        raw = pd.read_csv(path, nrows=n_rows)
+        # what the first line has more than the header would become the index
+        if not isinstance(raw.index, pd.RangeIndex):
+            raise ValueError("line 2 has more columns than line 1")
+        if missing := [name for name in names if name not in raw]:
+            raise ValueError(f"it lacks the columns {missing}")
+        numbers = raw[names].apply(pd.to_numeric, errors="coerce")
+        wrong = ~np.isfinite(numbers.to_numpy(dtype=float))
+        if wrong.any():
+            row, column = (int(place) for place in np.argwhere(wrong)[0])
+            raise ValueError(f"line {row + 2}: no number in {numbers.columns[column]!r}")
+        for name in _TASKS:
+            if found := _wrong_label(name, numbers[name].to_numpy(dtype=float)):
+                raise ValueError(f"line {found[0] + 2}: {found[1]}")
     except ValueError as error:
-        raise ValueError(f"{path} is damaged: {error}") from error
-    return raw.astype({name: int for name in columns if name in _TASKS})[columns]
+        raise ValueError(
+            f"{path} is damaged: {error}. Delete it and put it there anew."
+        ) from error
+    types = dict.fromkeys(_CATEGORIES, "category") | dict.fromkeys(_TASKS, int)
+    return numbers[columns].astype({name: types.get(name, float) for name in columns})

@@ -51,7 +51,7 @@ def put(home, impressions, common, part="train"):
 
 
 def draw(seed, n_rows=200, n_common=20):
-    """Impressions with fields missing, several times or unknown, and keys without features."""
+    """Impressions with fields missing, several times or unknown, and users without features."""
     rng = np.random.RandomState(seed)
 
     def entries(fields):
@@ -64,7 +64,7 @@ def draw(seed, n_rows=200, n_common=20):
     common = [(f"{key:016x}", entries([*USER, "999"])) for key in range(n_common)]
     impressions = [
         (*[(0, 0), (1, 0), (1, 1)][row % 3], f"{key:016x}", entries([*ITEM, "999"]))
-        for row, key in enumerate(rng.randint(n_common + 2, size=n_rows))
+        for row, key in enumerate(rng.randint(n_common, size=n_rows))
     ]
     return impressions, common
 
@@ -79,7 +79,7 @@ def read_naively(impressions, common):
         if purchase and not click:
             continue
         row = {"click": click, "purchase": purchase}
-        for entries, fields in ((own, ITEM), (of_key.get(key, []), USER)):
+        for entries, fields in ((own, ITEM), (of_key[key], USER)):
             for field, id_, weight in entries:
                 if field in fields and float(weight) > row.get(f"D{field}", -1):
                     row[field], row[f"D{field}"] = id_, float(weight)
@@ -141,6 +141,7 @@ KEYS = st.sampled_from("abc")
 )
 def test_any_rows(arrow, tmp_path, impressions, common):
     rows = [(*labels, key, entries) for labels, key, entries in impressions]
+    common = [*common, *((key, []) for key in "abc")]
     (put(tmp_path, rows, common) / "ali_ccp_train.parquet").unlink(missing_ok=True)
     assert_same(fetch_ali_ccp(data_home=tmp_path).frame, read_naively(rows, common))
 
@@ -293,53 +294,163 @@ SKELETON = "1,0,0,a,1,205\x021\x031.0\n"
 COMMON = "a,1,101\x021\x031.0\n"
 
 
-@pytest.mark.parametrize(
-    ("skeleton", "common", "damaged", "message"),
-    [
-        ("", COMMON, "skeleton", "no lines"),
-        (SKELETON, "", "common", "no lines"),
-        (SKELETON + SKELETON[:5], COMMON, "skeleton", "Expected 6 columns, got 3"),
-        (SKELETON, COMMON + "a\n", "common", "Expected 3 columns, got 1"),
-        (SKELETON.replace(",0,0", ",0,2"), COMMON, "skeleton", "purchase must be 0 or 1"),
-        (SKELETON.replace(",0,0", ",,0"), COMMON, "skeleton", "click must be 0 or 1"),
-        (SKELETON.replace(",0,0", ",x,0"), COMMON, "skeleton", "'x'"),
-        (SKELETON.replace("\x02", ":"), COMMON, "skeleton", "is no entry"),
-        (SKELETON, COMMON.replace("\x03", ""), "common", "is no entry"),
-        (SKELETON, COMMON.replace("1.0", "heavy"), "common", "heavy"),
-        (SKELETON.replace("\x021", "\x02" + "9" * 30), COMMON, "skeleton", "9999"),
-    ],
-)
-def test_damaged_file(arrow, tmp_path, skeleton, common, damaged, message):
-    folder = tmp_path / "ali_ccp"
-    folder.mkdir()
+def put_text(home, skeleton, common):
+    """Write the original files as they are passed; return their paths."""
+    folder = Path(home) / "ali_ccp"
+    folder.mkdir(parents=True)
     paths = {
         "skeleton": folder / "sample_skeleton_train.csv",
         "common": folder / "common_features_train.csv",
     }
-    paths["skeleton"].write_text(skeleton)
-    paths["common"].write_text(common)
+    paths["skeleton"].write_bytes(skeleton.encode("latin-1"))
+    paths["common"].write_bytes(common.encode("latin-1"))
+    return paths
+
+
+@pytest.mark.parametrize("block_size", [1, 1 << 24])
+@pytest.mark.parametrize(
+    ("damaged", "line", "message"),
+    [
+        ("skeleton", SKELETON[:5] + "\n", "Expected 6 columns, got 3"),
+        ("common", "a\n", "Expected 3 columns, got 1"),
+        ("skeleton", SKELETON.replace(",0,0", ",0,2"), "labels of purchase must be 0 or 1, got 2"),
+        ("skeleton", SKELETON.replace(",0,0", ",,0"), "labels of click must be 0 or 1, got none"),
+        ("skeleton", SKELETON.replace(",0,0", ",x,0"), "'x'"),
+        ("skeleton", SKELETON.replace("a,1", "a,2"), "1 entries in place of 2"),
+        ("common", COMMON.replace("a,1", "a,0"), "1 entries in place of 0"),
+        ("common", "a,3,\n", "0 entries in place of 3"),
+        ("common", COMMON.replace("a,1", "a,x"), "'x'"),
+        ("skeleton", SKELETON.replace("\x02", ":"), "is no entry"),
+        ("common", COMMON.replace("\x03", ""), "is no entry"),
+        ("common", COMMON.replace("1.0", "heavy"), "heavy"),
+        ("common", COMMON.replace("1.0", "nan"), "weight nan of field 101"),
+        ("skeleton", SKELETON.replace("\x021", "\x02" + "9" * 30), "9999"),
+        ("skeleton", SKELETON.replace("205", "\xff"), "UTF8"),
+        ("skeleton", SKELETON.replace("a", "b"), "no common features of 'b' in .*common_features"),
+    ],
+)
+def test_damaged_line(arrow, monkeypatch, tmp_path, damaged, line, message, block_size):
+    monkeypatch.setattr(_ali_ccp, "_BLOCK_SIZE", block_size)
+    text = {"skeleton": SKELETON, "common": COMMON}
+    # A blank line counts as one.
+    text[damaged] = 2 * text[damaged] + "\n" + line + 3 * text[damaged]
+    paths = put_text(tmp_path, **text)
     with pytest.raises(ValueError, match=message) as error:
         fetch_ali_ccp(data_home=tmp_path)
-    assert f"{paths[damaged]} is damaged" in str(error.value)
-    assert sorted(os.listdir(folder)) == sorted(path.name for path in paths.values())
+    assert str(error.value).startswith(f"{paths[damaged]} is damaged, line 4: ")
+    assert str(error.value).endswith("Delete it and unpack sample_train.tar.gz anew.")
+    assert sorted(os.listdir(tmp_path / "ali_ccp")) == sorted(path.name for path in paths.values())
 
 
-def test_damaged_parquet(arrow, tmp_path):
-    path = tmp_path / "ali_ccp" / "ali_ccp_train.parquet"
-    path.parent.mkdir()
-    path.write_bytes(b"nothing")
-    with pytest.raises(ValueError, match="is damaged, delete it") as error:
+@pytest.mark.parametrize("damaged", ["skeleton", "common"])
+@pytest.mark.parametrize("text", ["", "\n\n"])
+def test_file_without_lines(arrow, tmp_path, damaged, text):
+    paths = put_text(tmp_path, **({"skeleton": SKELETON, "common": COMMON} | {damaged: text}))
+    with pytest.raises(
+        ValueError, match="is damaged: it has no lines. Delete it and unp"
+    ) as error:
         fetch_ali_ccp(data_home=tmp_path)
-    assert str(path) in str(error.value)
+    assert str(error.value).startswith(str(paths[damaged]))
 
 
-def test_damaged_sample(tmp_path):
+def converted(home):
+    """Convert some original files; return the Parquet file and what was loaded."""
+    put(home, *draw(0, n_rows=60))
+    bunch = fetch_ali_ccp(data_home=home)
+    return Path(bunch.filename), bunch.frame
+
+
+def edit(change):
+    """Change a Parquet file as a data frame."""
+    return lambda path: change(pd.read_parquet(path)).to_parquet(path)
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda path: path.write_bytes(b""), "0 bytes"),
+        (lambda path: path.write_bytes(b"nothing"), "Parquet"),
+        (lambda path: path.write_bytes(path.read_bytes()[:-9]), "Parquet"),
+        (edit(lambda frame: frame.drop(columns="101")), "other columns"),
+        (edit(lambda frame: frame.assign(more=1.0)), "other columns"),
+        (edit(lambda frame: frame.assign(click="a")), "other columns"),
+    ],
+)
+def test_damaged_parquet(arrow, tmp_path, damage, message):
+    path, _ = converted(tmp_path)
+    damage(path)
+    with pytest.raises(ValueError, match=f"is damaged: .*{message}") as error:
+        fetch_ali_ccp(data_home=tmp_path)
+    assert str(error.value).startswith(str(path))
+    assert str(error.value).endswith("Delete it to have it made anew.")
+
+
+def test_wrong_label_in_parquet(arrow, tmp_path):
+    path, _ = converted(tmp_path)
+    table = arrow.parquet.read_table(path)
+    labels = table["click"].to_pylist()
+    labels[7] = 2
+    place = table.column_names.index("click")
+    arrow.parquet.write_table(table.set_column(place, "click", arrow.array(labels)), path)
+    with pytest.raises(ValueError, match="row 8: labels of click must be 0 or 1, got 2"):
+        fetch_ali_ccp(data_home=tmp_path)
+
+
+def test_flipped_bits_of_parquet_are_an_error_or_change_nothing(arrow, tmp_path):
+    path, frame = converted(tmp_path)
+    whole = path.read_bytes()
+    rng = np.random.RandomState(0)
+    n_errors, n_same = 0, 0
+    for place in rng.choice(len(whole), size=80, replace=False):
+        damaged = bytearray(whole)
+        damaged[place] ^= 1 << rng.randint(8)
+        path.write_bytes(damaged)
+        try:
+            read = fetch_ali_ccp(data_home=tmp_path).frame
+        except ValueError as error:
+            n_errors += str(error).startswith(f"{path} is damaged: ")
+        else:
+            pd.testing.assert_frame_equal(read, frame)
+            n_same += 1
+    assert n_errors + n_same == 80
+    assert n_errors > 40
+
+
+def test_a_file_that_may_not_be_read_is_not_damaged(arrow, monkeypatch, tmp_path):
+    converted(tmp_path)
+
+    def refuse(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(arrow.parquet, "ParquetFile", refuse)
+    with pytest.raises(PermissionError):
+        fetch_ali_ccp(data_home=tmp_path)
+
+
+HEADER = ",".join(["click", "purchase", *FEATURES])
+VALUES = ["1", "0", *["3"] * len(CATEGORIES), *["0.5"] * len(WEIGHTED)]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "No columns"),
+        ("click,101\n0,1\n", "columns"),
+        (f"{HEADER}\n{','.join(VALUES)}\n{','.join(VALUES[:9])}\n", "line 3: no number in '128'"),
+        (f"{HEADER}\n{','.join([*VALUES, '1'])}\n{','.join([*VALUES, '1'])}\n", "columns"),
+        (f"{HEADER}\n{','.join(['1', '0', 'x', *VALUES[3:]])}\n", "line 2: no number in '101'"),
+        (f"{HEADER}\n{','.join(['1', '2', *VALUES[2:]])}\n", "line 2: labels of purchase must be"),
+        (f"{HEADER}\n{','.join(['0.5', '0', *VALUES[2:]])}\n", "line 2: labels of click must be"),
+    ],
+)
+def test_damaged_sample(tmp_path, text, message):
     path = tmp_path / "ali_ccp" / "ali_ccp_val_sample.csv"
     path.parent.mkdir()
-    path.write_text("click,101\n0,1\n")
-    with pytest.raises(ValueError, match="is damaged") as error:
+    path.write_text(text)
+    with pytest.raises(ValueError, match=f"is damaged(:|,) .*{message}") as error:
         fetch_ali_ccp(subset="val_sample", data_home=tmp_path)
-    assert str(path) in str(error.value)
+    assert str(error.value).startswith(str(path))
+    assert str(error.value).endswith("Delete it and put it there anew.")
 
 
 @pytest.mark.parametrize(
