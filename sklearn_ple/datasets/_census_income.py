@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import os
-import tempfile
 import time
 import warnings
 import zlib
@@ -17,6 +16,7 @@ from urllib.request import urlopen
 
 import pandas as pd
 
+from ..files import replacing
 from ._base import data_homes, frames_or_arrays, make_bunch, select_tasks
 
 _BASE_URL = "https://archive.ics.uci.edu/ml/machine-learning-databases/census-income-mld/"
@@ -246,7 +246,7 @@ def fetch_census_income(
         raise ValueError(f"subset must be 'train', 'test' or 'all', got {subset!r}.")
     parts = list(_FILES) if subset == "all" else [subset]
     paths = [_locate(part, data_home, download_if_missing, n_retries, delay) for part in parts]
-    raw = pd.concat(map(_read, paths, parts), ignore_index=True)
+    raw = pd.concat(map(_read_kept, paths, parts), ignore_index=True)
 
     raw = raw.astype({name: float if name in _NUMBERS else "category" for name in raw})
     target = pd.DataFrame(
@@ -302,8 +302,7 @@ def _locate(
 def _download(url: str, path: Path, part: str, n_retries: int, delay: float) -> None:
     """Put a file in its place, once it has arrived whole."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
-        partial = Path(folder) / path.name
+    with replacing(path) as partial:
         while True:
             try:
                 with urlopen(url, timeout=60) as response, partial.open("wb") as file:
@@ -316,7 +315,16 @@ def _download(url: str, path: Path, part: str, n_retries: int, delay: float) -> 
                 n_retries -= 1
                 warnings.warn(f"Retry downloading {url}: {error}", stacklevel=4)
                 time.sleep(delay)
-        partial.replace(path)
+
+
+def _read_kept(path: Path, part: str) -> pd.DataFrame:
+    """Read a file that was there; an error says what to do with it."""
+    try:
+        return _read(path, part)
+    except ValueError as error:
+        raise ValueError(
+            f"{path} is damaged: {error}. Delete it to have it downloaded anew."
+        ) from error
 
 
 def _read(path: Path, part: str) -> pd.DataFrame:
@@ -332,15 +340,18 @@ def _read(path: Path, part: str) -> pd.DataFrame:
             keep_default_na=False,
             compression="gzip",
         )
-    except (EOFError, ValueError, zlib.error, gzip.BadGzipFile) as error:
-        raise ValueError(f"{path} is damaged: {error}") from error
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise ValueError(str(error)) from error
     if raw.shape != (n_rows, len(_COLUMNS)):
         raise ValueError(
-            f"{path} is damaged: expected {n_rows} rows of {len(_COLUMNS)} columns, "
-            f"got {len(raw)} of {raw.shape[1]}."
+            f"expected {n_rows} rows of {len(_COLUMNS)} columns, got {len(raw)} of {raw.shape[1]}"
         )
     raw.columns = pd.Index(_COLUMNS)
-    unknown = set(raw["income"].unique()) - set(_LABELS)
-    if unknown:
-        raise ValueError(f"{path} is damaged: unknown labels {unknown}.")
+    numbers = raw[list(_NUMBERS)].apply(pd.to_numeric, errors="coerce")
+    wrong = pd.DataFrame({"income": ~raw["income"].isin(_LABELS)} | dict(numbers.isna()))
+    for name in wrong:
+        if wrong[name].any():
+            row = int(wrong[name].argmax())
+            what = "label" if name == "income" else "number"
+            raise ValueError(f"line {row + 1}: no {what} in {name!r} but {raw[name][row]!r}")
     return raw

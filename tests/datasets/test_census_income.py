@@ -2,6 +2,7 @@
 
 import gzip
 import os
+import time
 from pathlib import Path
 
 import numpy as np
@@ -237,9 +238,11 @@ def test_address():
     [
         (text_of(n_rows=3), "expected 4 rows of 42 columns, got 3 of 42"),
         (text_of().replace(", 1032.38", ""), "expected 4 rows of 42 columns, got 4 of 41"),
-        (text_of()[:-12], "unknown labels"),
+        (text_of()[:-12], "line 4: no label in 'income'"),
         (text_of(n_rows=3) + "1, " + text_of(n_rows=1), "Expected 42 fields"),
-        (text_of(income="yes"), "unknown labels"),
+        (text_of(income="yes"), "line 1: no label in 'income' but 'yes'"),
+        (text_of().replace("22, ", "old, "), "line 3: no number in 'age' but 'old'"),
+        (text_of(instance_weight=""), "line 1: no number in 'instance_weight' but ''"),
         ("", "No columns"),
     ],
 )
@@ -247,15 +250,29 @@ def test_damaged_text(tmp_path, text, message):
     path = put(tmp_path, TRAIN, text)
     with pytest.raises(ValueError, match=message) as error:
         fetch_census_income(data_home=tmp_path)
-    assert str(path) in str(error.value)
+    assert str(error.value).startswith(f"{path} is damaged: ")
+    assert str(error.value).endswith("Delete it to have it downloaded anew.")
 
 
 @pytest.mark.parametrize("keep", [slice(-20), slice(5, None)])
 def test_damaged_compression(tmp_path, keep):
     path = put(tmp_path, TRAIN, text_of())
     path.write_bytes(path.read_bytes()[keep])
-    with pytest.raises(ValueError, match="is damaged"):
+    with pytest.raises(ValueError, match="Delete it to have it downloaded anew") as error:
         fetch_census_income(data_home=tmp_path)
+    assert str(error.value).startswith(f"{path} is damaged: ")
+
+
+def test_what_a_killed_download_left_is_removed(archive, tmp_path):
+    folder = tmp_path / "census_income"
+    folder.mkdir()
+    left = folder / ".sklearn_ple-0123456789abcdef.gz"
+    left.touch()
+    a_day_ago = time.time() - 86_401
+    os.utime(left, (a_day_ago, a_day_ago))
+    (archive / TRAIN).write_bytes(gzip.compress(text_of().encode()))
+    fetch_census_income(data_home=tmp_path)
+    assert os.listdir(folder) == [TRAIN]
 
 
 def test_unknown_subset():
