@@ -10,6 +10,8 @@ import numpy as np
 import pandas as pd
 from pandas.api import types
 
+from .frames import shown
+
 #: Codes of a category that is missing, and of one that is rare or was never seen.
 MISSING, UNKNOWN = 0, 1
 
@@ -110,8 +112,8 @@ class CategoryEncoder:
         kind = _kind(values)
         if None not in (kind, self._kind) and kind != self._kind:
             raise ValueError(
-                f"Column {column.name!r} of X held {self._kind} as categories in fit but holds "
-                f"{kind} of dtype {column.dtype} now: convert it to {self._kind}."
+                f"Column {shown(column.name)} of X held {self._kind} as categories in fit but "
+                f"holds {kind} of dtype {column.dtype} now: convert it to {self._kind}."
             )
 
     def _report_unknown(self, column: pd.Series, rows: np.ndarray) -> None:
@@ -119,7 +121,7 @@ class CategoryEncoder:
         if self._rare_share ** len(rows) < _CHANCE:
             known = _some(self.categories) or "none"
             warnings.warn(
-                f"No value of column {column.name!r} of X was a category in fit, which had "
+                f"No value of column {shown(column.name)} of X was a category in fit, which had "
                 f"{known}: {_some(column.iloc[rows].unique())} count as unknown. Check how they "
                 "are written.",
                 UserWarning,

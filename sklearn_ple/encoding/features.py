@@ -12,8 +12,8 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import validate_data
 
 from .categories import CategoryEncoder
-from .frames import to_pandas
-from .scaling import NumberScaler, is_number
+from .frames import shown, to_pandas
+from .scaling import NumberScaler, is_number, too_large
 
 
 class FeatureEncoder(TransformerMixin, BaseEstimator):
@@ -132,8 +132,8 @@ class FeatureEncoder(TransformerMixin, BaseEstimator):
         for position in self.number_positions_:
             if not is_number(dtypes[position]):
                 raise ValueError(
-                    f"Column {X.columns[position]!r} of X held numbers in fit but is of dtype "
-                    f"{dtypes[position]} now."
+                    f"Column {shown(X.columns[position])} of X held numbers in fit but is of "
+                    f"dtype {dtypes[position]} now."
                 )
 
     def _find_categorical(self, X: Any) -> np.ndarray:
@@ -155,8 +155,8 @@ class FeatureEncoder(TransformerMixin, BaseEstimator):
             if not is_number(dtypes[position]):
                 column = X.iloc[:, position]
                 raise TypeError(
-                    f"Column {column.name!r} of X is of dtype {column.dtype}, which is no number: "
-                    f"convert it{_how(column)}, or name it in categorical_features."
+                    f"Column {shown(column.name)} of X is of dtype {column.dtype}, which is no "
+                    f"number: convert it{_how(column)}, or name it in categorical_features."
                 )
         return is_categorical
 
@@ -244,14 +244,19 @@ def read_features(estimator: BaseEstimator, X: Any, reset: bool) -> Any:
 
 
 def _read_objects(column: pd.Series, name: Any) -> pd.Series:
-    kind = types.infer_dtype(column, skipna=True)
+    # NaT, for one, has a type of its own.
+    column = column.where(column.notna(), np.nan)
+    kind = types.infer_dtype(column, skipna=True) if column.notna().any() else "empty"
     # Bools are numbers here too, as without missing values, where pandas has a dtype for them.
     if kind in ("integer", "floating", "mixed-integer-float", "decimal", "boolean", "empty"):
-        return pd.to_numeric(column.where(column.notna(), np.nan).astype(float))
+        try:
+            return column.astype(float)
+        except OverflowError:
+            raise too_large(name, "float64") from None
     if kind not in ("string", "categorical"):
         kinds = sorted({type(value).__name__ for value in column.dropna()})
         raise TypeError(
-            f"Column {name!r} of X holds objects of type {', '.join(kinds)}: argument must be a "
-            "string or a number, and of one kind in a column. Convert it."
+            f"Column {shown(name)} of X holds objects of type {', '.join(kinds)}: argument must "
+            "be a string or a number, and of one kind in a column. Convert it."
         )
     return column

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 
@@ -37,6 +38,9 @@ def _series_to_pandas(data: Any) -> pd.Series:
         values = pd.Categorical.from_codes(codes, categories=data.dtype.categories.to_list())
     elif data.dtype.is_integer() and data.null_count():
         values = pd.arrays.IntegerArray(data.fill_null(0).to_numpy(), data.is_null().to_numpy())
+    elif data.dtype.is_nested():
+        # Several values a row, which to_numpy may lay out as a matrix.
+        values = pd.Series(data.to_list(), dtype=object)
     else:
         values = data.to_numpy()
     return pd.Series(values, name=data.name, copy=False)
@@ -45,3 +49,8 @@ def _series_to_pandas(data: Any) -> pd.Series:
 def to_pandas(data: Any) -> Any:
     """Turn what is polars into pandas; all else comes back as it is."""
     return polars_to_pandas(data) if is_polars(data) else data
+
+
+def shown(name: Any) -> str:
+    """Show a column's name in a message: without what numpy adds to numbers."""
+    return repr(name.item() if isinstance(name, np.generic) else name)

@@ -12,13 +12,18 @@ from scipy import sparse
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.sparsefuncs import mean_variance_axis
 
+from .frames import shown
+
 # Numbers in a block of rows; only one block at a time is copied to float64.
 _BLOCK_SIZE = 2**18
 
 
 def is_number(dtype: Any) -> bool:
     """Whether a column of a dtype holds numbers, or bools."""
-    return types.is_numeric_dtype(dtype) and not types.is_complex_dtype(dtype)
+    if isinstance(dtype, pd.CategoricalDtype) or types.is_complex_dtype(dtype):
+        return False
+    # Arrow's bools are no numbers to pandas.
+    return types.is_numeric_dtype(dtype) or types.is_bool_dtype(dtype)
 
 
 class NumberScaler(TransformerMixin, BaseEstimator):
@@ -184,10 +189,15 @@ class NumberScaler(TransformerMixin, BaseEstimator):
         if not finite.all():
             position = self.positions[~finite][0]
             name = f"x{position}" if sparse.issparse(X) else X.columns[position]
-            raise ValueError(
-                f"Input X contains infinity or a value too large for dtype({self.dtype!r}), in "
-                f"column {name!r}: use NaN where a value is missing."
-            )
+            raise too_large(name, self.dtype)
+
+
+def too_large(name: Any, dtype: str) -> ValueError:
+    """Make the error of a column that holds infinity, or what is infinite in some dtype."""
+    return ValueError(
+        f"Input X contains infinity or a value too large for dtype({dtype!r}), in column "
+        f"{shown(name)}: use NaN where a value is missing."
+    )
 
 
 def _divide_columns(X: sparse.csr_matrix, divisors: np.ndarray) -> np.ndarray:

@@ -67,6 +67,14 @@ def test_a_column_of_unknown_categories_alone_warns(fitted, values, named):
     assert codes == [MISSING if value is None else UNKNOWN for value in values]
 
 
+def test_messages_show_a_number_as_name_plainly():
+    encoder = CategoryEncoder().fit(pd.Series(TEXT))
+    with pytest.raises(ValueError, match="Column 7 of X held text"):
+        encoder.transform(pd.Series([1, 2], name=np.int64(7)))
+    with pytest.warns(UserWarning, match="No value of column 7 of X"):
+        encoder.transform(pd.Series(["c"], name=np.int64(7)))
+
+
 def test_a_column_without_a_value_in_fit_has_unknown_categories_alone():
     with pytest.warns(UserWarning, match="which had none: 'a', 'b' count as unknown"):
         assert codes_of([None, None], TEXT) == [UNKNOWN, UNKNOWN]

@@ -8,6 +8,7 @@ from decimal import Decimal
 import numpy as np
 import pandas as pd
 import polars as pl
+import pyarrow as pa
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
@@ -83,8 +84,10 @@ def test_numbers_that_are_missing_only_later_become_the_mean_without_indicator()
     np.testing.assert_allclose(laters, [[0.0], [1.0]])
 
 
-def test_columns_without_value_are_zero_and_do_not_warn():
-    X = pd.DataFrame({"bare": [np.nan, np.nan], "full": [1.0, 3.0]})
+@pytest.mark.parametrize("missing", [np.nan, pd.NaT, None, np.datetime64("NaT"), pd.NA])
+def test_columns_without_value_are_zero_and_do_not_warn(missing):
+    dtype = float if missing is np.nan else object
+    X = pd.DataFrame({"bare": pd.Series([missing] * 2, dtype=dtype), "full": [1.0, 3.0]})
     later = pd.DataFrame({"bare": [7.0, np.nan], "full": [1.0, 3.0]})
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -110,6 +113,9 @@ NUMBERS = {
     "object of ints": pd.Series([1, None, 4], dtype=object),
     "object of floats": pd.Series([1.5, pd.NA, 4], dtype=object),
     "object of bools": pd.Series([True, None, False], dtype=object),
+    "Arrow's bool": pd.Series([True, None, False], dtype=pd.ArrowDtype(pa.bool_())),
+    "Arrow's int": pd.Series([1, None, 4], dtype=pd.ArrowDtype(pa.int16())),
+    "object of NaT and ints": pd.Series([1, pd.NaT, 4], dtype=object),
     "object of decimals": pd.Series([Decimal("1.5"), None, Decimal(4)], dtype=object),
     "sparse": pd.Series(pd.arrays.SparseArray([0.0, 0.0, 4.0])),
 }
@@ -174,6 +180,7 @@ CATEGORIES = {
     "str": (["b", "a", "b"], "a", "z"),
     "string": (pd.array(["b", "a", "b"], dtype="string"), "a", "z"),
     "object": (pd.Series(["b", "a", "b"], dtype=object), "a", "z"),
+    "Arrow's string": (pd.array(["b", "a", "b"], dtype=pd.ArrowDtype(pa.string())), "a", "z"),
     "category": (pd.Categorical(["b", "a", "b"]), "a", "z"),
     "ordered": (pd.Categorical(["b", "a", "b"], ["b", "a"], ordered=True), "a", "z"),
     "category of ints": (pd.Categorical([7, 3, 7]), 3, 4),
@@ -383,6 +390,21 @@ def test_polars_columns_that_are_no_numbers_are_an_error_with_their_name(dtype):
         encode(pl.DataFrame({"odd": series}))
 
 
+@pytest.mark.parametrize(
+    ("value", "dtype", "kind"),
+    [
+        ({"p": 1, "q": "x"}, pl.Struct({"p": pl.Int8, "q": pl.String}), "dict"),
+        ({"p": 1}, pl.Struct({"p": pl.Int8}), "dict"),
+        ([1, 2], pl.Array(pl.Int8, 2), "list"),
+        ([1, 2], pl.List(pl.Int8), "list"),
+    ],
+)
+def test_polars_columns_of_several_values_a_row_are_an_error(value, dtype, kind):
+    frame = pl.DataFrame({"x": [1, 2], "odd": pl.Series([value, None], dtype=dtype)})
+    with pytest.raises(TypeError, match=f"Column 'odd' of X holds objects of type {kind}: .*Conv"):
+        read(frame)
+
+
 def test_reading_leaves_the_given_frame_as_it_was():
     X = pd.DataFrame({"a": pd.Series([1, None], dtype=object), "b": ["x", "y"]})
     before = X.copy()
@@ -446,6 +468,27 @@ def test_arrays_of_dates_are_an_error():
 def test_sparse_x_after_categories_is_an_error():
     with pytest.raises(ValueError, match="sparse, but had categories in fit"):
         encode(FRAME, sparse.eye(3, format="csr"))
+
+
+@pytest.mark.parametrize("values", [[1, 10**400], [-(10**400), 1.5], [Decimal("1e400"), None]])
+def test_numbers_too_large_for_a_float_are_an_error_with_the_columns_name(values):
+    X = pd.DataFrame({"far": pd.Series(values, dtype=object)})
+    with pytest.raises(ValueError, match=r"Input X contains infinity or .* in column 'far'"):
+        encode(X)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda X: X.assign(x=[{}] * 2), "Column 1 of X holds objects of type dict"),
+        (lambda X: X.assign(x=pd.Timestamp(0)), "Column 1 of X is of dtype datetime"),
+        (lambda X: X.assign(x=np.inf), "in column 1: use NaN"),
+    ],
+)
+def test_messages_show_numbers_as_names_plainly(change, message):
+    X = change(pd.DataFrame({"a": [1, 2]})).set_axis(pd.Index(np.array([0, 1])), axis=1)
+    with pytest.raises((TypeError, ValueError), match=message):
+        encode(X)
 
 
 def test_strings_are_an_error_where_no_column_is_a_category():
