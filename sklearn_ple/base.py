@@ -166,6 +166,7 @@ class MultiTaskEstimator(CallbackSupportMixin, Predictor, ABC):
             with seeded(self._rng, self.device_):
                 net = self._make_net(plan, self._encoder)
                 if resume:
+                    self._check_same_network(net)
                     net.continue_from(self.net_)
                 trained = net.train(
                     train,
@@ -265,6 +266,26 @@ class MultiTaskEstimator(CallbackSupportMixin, Predictor, ABC):
             return self._encoder.start(encoded), None
         of_all = self._encoder.start(encoded) if plan.refits else None
         return self._encoder.start(encoded, validation.trained_on()), of_all
+
+    def _check_same_network(self, net: MultiTaskNet) -> None:
+        """Check that a net can take over the weights of the last fit."""
+        old, new = (
+            {name: part.shape for name, part in one.module_.state_dict().items()}
+            for one in (self.net_, net)
+        )
+        if old == new:
+            return
+        own = {name: repr(value) for name, value in self.get_params(deep=False).items()}
+        changed = [
+            f"{name}={own[name]} ({before} in the last fit)"
+            for name, before in self._params_of_fit.items()
+            if own[name] != before
+        ]
+        raise ValueError(
+            "warm_start goes on with the weights of the last fit, but today's parameters make "
+            f"another network: {', '.join(changed)}. Set those of the network as they were, or "
+            "warm_start=False."
+        )
 
     def _learn_deviations(self, net: MultiTaskNet, validation: Validation) -> Deviations | None:
         """Learn how far off predicted numbers are; None where every task has classes."""

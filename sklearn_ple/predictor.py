@@ -71,6 +71,9 @@ class Predictor(TransformerMixin, Parameters):
         self.classes_ = classes[0] if encoder.targets.form.ndim == 1 else classes
         self.history_ = net.public_history()
         self.n_iter_ = len(self.history_)
+        # By which a warm start says what has changed; what shows an address is left out.
+        shown = {name: repr(value) for name, value in self.get_params(deep=False).items()}
+        self._params_of_fit = {n: value for n, value in shown.items() if " at 0x" not in value}
 
     @property
     def module_(self) -> Any:

@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+import re
 
 import numpy as np
 import pandas as pd
@@ -456,6 +457,28 @@ def test_warm_start_goes_on_and_cold_start_begins_anew(table):
     assert model.n_iter_ == 6 and [h["epoch"] for h in model.history_] == [1, 2, 3, 4, 5, 6]
     assert model.history_[3]["loss"] < before
     assert model.set_params(warm_start=False).fit(X, y).n_iter_ == 3
+
+
+@pytest.mark.parametrize(
+    ("before", "changes"),
+    [
+        ({}, {"n_levels": 2}),
+        ({}, {"n_members": 3}),
+        ({"tower_hidden_units": (4,)}, {"tower_hidden_units": [5], "max_epochs": 2}),
+        ({"linear_path": True}, {"linear_path": False}),
+    ],
+)
+def test_a_warm_start_of_another_network_is_an_error(table, before, changes):
+    model = make_model(warm_start=True, max_epochs=1, **before).fit(*table)
+    net, was = model.net_, model.get_params()
+    model.set_params(**changes)
+    for name, value in changes.items():
+        message = re.escape(f"{name}={value!r} ({was[name]!r} in the last fit)")
+        with pytest.raises(
+            ValueError, match=f"warm_start goes on .* another network: .*{message}"
+        ):
+            model.fit(*table)
+    assert model.net_ is net and model.n_iter_ == 1
 
 
 def test_a_warm_start_reads_class_weights_anew(table):
