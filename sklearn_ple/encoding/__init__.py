@@ -6,7 +6,7 @@ from .frames import is_polars, to_pandas
 from .labels import MAX_INTEGER_CLASSES, Labels, TargetForm, as_frame, read_targets
 from .numeric import NUMERIC_EMBEDDINGS, EmbeddingMaker
 from .table import Table
-from .targets import TargetEncoder
+from .targets import TargetEncoder, check_type
 from .weights import label_weights, read_weights, weigh
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "TargetEncoder",
     "TargetForm",
     "as_frame",
+    "check_type",
     "is_polars",
     "label_weights",
     "read_features",

@@ -52,5 +52,5 @@ def to_pandas(data: Any) -> Any:
 
 
 def shown(name: Any) -> str:
-    """Show a column's name in a message: without what numpy adds to numbers."""
+    """Show a column's name or a label in a message: without what numpy adds to numbers."""
     return repr(name.item() if isinstance(name, np.generic) else name)

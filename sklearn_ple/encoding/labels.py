@@ -162,7 +162,8 @@ class TargetForm:
     ) -> Any:
         """Put the tasks' predicted labels together as y came.
 
-        A class keeps its column's dtype, a number keeps a float's and is a float otherwise.
+        A class keeps its column's dtype. A number keeps a float's, if that holds it, and is of
+        float64 otherwise.
         """
         if self.ndim == 1:
             return predictions[0]
@@ -178,12 +179,16 @@ class TargetForm:
                 self.columns, self.dtypes, tasks, predictions, strict=True
             ):
                 keeps = _keeps(dtype, dtype.is_float(), task)
-                series.append(pl.Series(column, values.tolist(), dtype=dtype if keeps else None))
+                kept = pl.Series(column, values.tolist(), dtype=dtype if keeps else None)
+                series.append(kept if _holds(kept, values) else pl.Series(column, values))
             return pl.DataFrame(series)
         frame = pd.DataFrame(dict(enumerate(predictions)), index=index)
         for position, (dtype, task) in enumerate(zip(self.dtypes, tasks, strict=True)):
             if _keeps(dtype, types.is_float_dtype(dtype), task):
-                frame[position] = frame[position].astype(dtype)
+                with np.errstate(over="ignore"):
+                    kept = frame[position].astype(dtype)
+                if _holds(kept, predictions[position]):
+                    frame[position] = kept
         return frame.set_axis(self.columns, axis=1)
 
     def assemble_floats(self, columns: Sequence[np.ndarray], index: pd.Index | None) -> Any:
@@ -207,6 +212,14 @@ def _keeps(dtype: Any, is_float: bool, task: Task) -> bool:
     # Classes that partial_fit declares may be none of a column's categories.
     is_closed = isinstance(dtype, pd.CategoricalDtype) or type(dtype).__name__ == "Enum"
     return not is_closed or set(task.classes) <= set(dtype.categories)
+
+
+def _holds(column: Any, values: np.ndarray) -> bool:
+    """Whether a column of predictions has no infinity that was a number before."""
+    if values.dtype.kind != "f":
+        return True
+    kept = np.asarray(column, dtype=np.float64)
+    return bool((np.isfinite(kept) | ~np.isfinite(values)).all())
 
 
 def read_targets(y: Any) -> tuple[list[Labels], TargetForm]:

@@ -12,6 +12,7 @@ import numpy as np
 from sklearn.utils import check_consistent_length
 
 from ..tasks import TASK_KINDS, Task, by_task
+from .frames import shown
 from .labels import Labels, TargetForm, read_targets
 
 
@@ -145,6 +146,8 @@ class TargetEncoder:
         labels, form = read_targets(y)
         self.check_same(form)
         check_consistent_length(outputs, labels[0].mask)
+        for task, column in zip(self.tasks, labels, strict=True):
+            check_type(task.name, task.kind, task.classes, column.observed)
         return labels
 
     def split_outputs(self, outputs: np.ndarray) -> list[np.ndarray]:
@@ -179,6 +182,32 @@ class TargetEncoder:
                 zip(self.tasks, labels, self.decode(outputs), strict=True)
             )
         ]
+
+
+def check_type(name: str, kind: str, classes: np.ndarray | None, observed: np.ndarray) -> None:
+    """Check that labels are text or numbers, bools included, as those of fit were.
+
+    Parameters
+    ----------
+    name, kind : str
+        The task's.
+    classes : ndarray or None
+        Its classes; None where it is a number.
+    observed : ndarray
+        The labels.
+    """
+    if not len(observed):
+        return
+    is_text = observed.dtype.kind not in "biuf"
+    if is_text == (classes is not None and np.asarray(classes).dtype.kind not in "biuf"):
+        return
+    is_of = f"is of kind {kind!r}"
+    if classes is not None:
+        is_of = f"its classes are {'numbers' if is_text else 'text'}, as {shown(classes[0])}"
+    raise ValueError(
+        f"Target {name!r} holds {'text' if is_text else 'numbers'}, as {shown(observed[0])}, but "
+        f"{is_of}: pass labels of the type of fit's."
+    )
 
 
 def _checked(task: Task, method: str, argument: np.ndarray) -> np.ndarray:

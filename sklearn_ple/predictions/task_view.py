@@ -14,7 +14,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from .._sklearn import _safe_indexing
-from ..encoding import read_targets, to_pandas
+from ..encoding import check_type, read_targets, to_pandas
 
 
 def tasks_of(estimator: Any) -> Any:
@@ -126,6 +126,8 @@ class _TaskView(BaseEstimator):
             raise ValueError(
                 f"Task {self.task!r} has no label in y: give rows with labels to score it."
             )
+        task = tasks_of(self.estimator).tasks_[self._position]
+        check_type(self.task, task.kind, task.classes, labels[0].observed)
         weights = None if sample_weight is None else np.asarray(sample_weight)[rows]
         return _safe_indexing(X, rows), labels[0].observed, weights
 

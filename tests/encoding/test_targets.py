@@ -706,6 +706,37 @@ def test_predictions_keep_dtype_columns_and_the_index_of_x(column):
     assert predictions["first"].tolist() == [1, 0, 1]
 
 
+@pytest.mark.parametrize(
+    ("dtype", "largest"),
+    [
+        ("float16", 65_504.0),
+        ("float32", 3e38),
+        ("Float32", 3e38),
+        ("halffloat[pyarrow]", 65_504.0),
+    ],
+)
+def test_numbers_beyond_a_columns_dtype_are_predicted_in_float64(dtype, largest):
+    y = pd.DataFrame({"n": [0.0, -largest, largest], "m": [0.5, 1.5, 2.5]}).astype({"n": dtype})
+    fitted, _ = encoder(y, "regression")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        kept = fitted.form.assemble(fitted.tasks, [np.array([0.0, 1.0, 2.0])] * 2, None)
+        wide = fitted.form.assemble(fitted.tasks, [np.array([0.0, 1.0, 2 * largest])] * 2, None)
+    assert kept["n"].dtype == y["n"].dtype
+    assert wide["n"].dtype == np.float64 and wide["n"].tolist() == [0.0, 1.0, 2 * largest]
+
+
+def test_numbers_beyond_a_dtype_of_polars_are_predicted_in_float64():
+    y = pl.DataFrame(
+        {"n": [0.0, 3e38], "m": [0.5, 1.5]}, schema={"n": pl.Float32, "m": pl.Float64}
+    )
+    fitted, _ = encoder(y, "regression")
+    kept = fitted.form.assemble(fitted.tasks, [np.array([0.0, 1.0])] * 2, None)
+    wide = fitted.form.assemble(fitted.tasks, [np.array([0.0, 6e38])] * 2, None)
+    assert kept["n"].dtype == pl.Float32
+    assert wide["n"].dtype == pl.Float64 and wide["n"].to_list() == [0.0, 6e38]
+
+
 def test_numbers_of_integer_columns_are_predicted_as_floats():
     y = pd.DataFrame({"n": [1, 2, 4], "m": pd.Series([1, None, 2], dtype="Int64")})
     predictions = round_trip(y, {"n": "count", "m": "regression"})
@@ -768,6 +799,31 @@ def test_one_column_of_two_dimensions_stays_two_dimensional():
 
 
 # -- scores and further y -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("fitted", "labels", "message"),
+    [
+        (["u", "v"], [0, 1], "'k' holds numbers, as 0, but its classes are text, as 'u'"),
+        (["u", "v"], [True, None], "'k' holds numbers, as True, but its classes are text, as 'u'"),
+        ([0, 1], ["u", None], "'k' holds text, as 'u', but its classes are numbers, as 0"),
+        ([True, False], ["0", "1"], "'k' holds text, as '0', but its classes are numbers, as Fal"),
+        ([0.5, 1.5], ["0.5", "1.5"], "'k' holds text, as '0.5', but is of kind 'regression'"),
+    ],
+)
+def test_further_y_of_another_type_is_an_error(fitted, labels, message):
+    own, _ = encoder(pd.DataFrame({"k": fitted, "n": [0.5, 1.5]}))
+    with pytest.raises(ValueError, match=f"Target {message}.*: pass labels of the type of fit's"):
+        own.read(pd.DataFrame({"k": labels, "n": [0.5, 1.5]}), np.zeros(2))
+
+
+@pytest.mark.parametrize(
+    ("fitted", "labels"), [([0, 1], [True, None]), ([0, 1], [1.0, 0.0]), (["u", "v"], [None, "w"])]
+)
+def test_further_y_of_the_same_type_is_taken(fitted, labels):
+    own, _ = encoder(pd.DataFrame({"k": fitted, "n": [0.5, 1.5]}))
+    read = own.read(pd.DataFrame({"k": labels, "n": [None, None]}), np.zeros(2))
+    assert read[0].observed.tolist() == [label for label in labels if label is not None]
 
 
 def test_scores_skip_missing_labels_and_tasks_without_any():

@@ -195,6 +195,14 @@ def test_score_skips_rows_without_a_label(data, model, name, metric):
     )
 
 
+@pytest.mark.parametrize("name", ["paid", "price"])
+def test_score_of_labels_of_another_type_names_the_task(data, model, name):
+    X, y = data
+    labels = np.where(y["price"] > 0, 1, 0) if name == "paid" else y["price"].astype(str)
+    with pytest.raises(ValueError, match=f"Target '{name}' holds .*: pass labels of the type of"):
+        model.task_view(name).score(X, labels)
+
+
 def test_score_says_what_is_wrong_with_y(data, model):
     X, y = data
     view = model.task_view("price")
