@@ -19,6 +19,7 @@ from .nn.gates import recorded, weights_of
 from .parameters import Parameters
 from .predictions import Calibration, Deviations, TaskClassifierView, TaskRegressorView, view_task
 from .training import MultiTaskNet, TableRows, suitable_threads
+from .versions import check_versions, versions
 
 
 def _knows_classes(estimator: Any) -> bool:
@@ -442,6 +443,17 @@ class Predictor(TransformerMixin, Parameters):
         """
         check_is_fitted(self)
         return view_task(self, name)
+
+    # -- pickles --------------------------------------------------------------------------------
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what a pickle holds: the attributes, and the versions that it depends on."""
+        return {**super().__getstate__(), "_versions": versions()}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        attributes = {name: value for name, value in state.items() if name != "_versions"}
+        super().__setstate__(attributes)
+        check_versions(type(self).__name__, state.get("_versions", {}))
 
     # -- how scikit-learn and notebooks see it --------------------------------------------------
 

@@ -25,7 +25,7 @@ LAYERS = [
     {"training"},
     {"encoding"},
     {"members"},
-    {"balancing", "nn", "tasks"},
+    {"balancing", "nn", "tasks", "versions"},
 ]
 MAY_IMPORT = {
     room: set().union(*LAYERS[depth + 1 :]) for depth, layer in enumerate(LAYERS) for room in layer
