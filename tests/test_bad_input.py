@@ -87,6 +87,19 @@ def test_negative_count(X, y):
     refuses(model(task_types={"area": "count"}), X, y, ValueError, "'area' is a count but holds -")
 
 
+def test_a_constant_target_warns(X, y):
+    with pytest.warns(UserWarning, match="'area' is constant: there is nothing to learn. Leave"):
+        fitted = model().fit(X, y.assign(area=0.1))
+    np.testing.assert_allclose(fitted.predict(X)["area"], 0.1, rtol=0.1)
+
+
+@pytest.mark.parametrize(("unit", "shift"), [(1e-12, 0.0), (1e-3, 1e9), (1e200, 0.0)])
+def test_a_target_is_learnt_whatever_its_unit(X, unit, shift, recwarn):
+    y = X["height"] * unit + shift
+    assert PLERegressor(max_epochs=30, random_state=0).fit(X, y).score(X, y) > 0.8
+    assert not recwarn.list
+
+
 def test_estimators_of_one_family(X, y):
     refuses(PLEClassifier(), X, y, ValueError, "Unknown label type: continuous. Target 'area'")
     strings = y["tall"].map({True: "yes", False: "no"})

@@ -303,7 +303,7 @@ class PLEClassifierRegressor(_Progressive):
     ConvergenceWarning
         If a loss is no longer finite: training stops and the best weights so far are kept.
     UserWarning
-        If it is in doubt whether a column of y holds classes or numbers.
+        If it is in doubt whether a column of y holds classes or numbers, or if one is constant.
 
     See Also
     --------

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..encoding import Labels, TargetEncoder
+from ..tasks import unit_of
 
 
 class Deviations:
@@ -25,8 +26,11 @@ class Deviations:
 
     Attributes
     ----------
+    units : ndarray of shape (n_tasks,)
+        What the labels of each task are divided by before they are squared.
     factors : ndarray of shape (n_tasks,)
-        The factor of each task, zero at least; NaN without a label, and for classes.
+        The factor of each task, in these units, zero at least; NaN without a label, and for
+        classes.
     """
 
     def __init__(self, targets: TargetEncoder, member_weights: np.ndarray):
@@ -55,6 +59,10 @@ class Deviations:
         """
         tasks = self.targets.tasks
         self.factors = np.full(len(tasks), np.nan)
+        self.units = np.ones(len(tasks))
+        for k, (task, column) in enumerate(zip(tasks, labels, strict=True)):
+            if not task.has_classes and len(column.observed):
+                self.units[k] = unit_of(column.observed.astype(np.float64))
         means, variances = self._moments(members, self.member_weights)
         n_variances = np.ones(len(tasks))
         if out_of_fold is not None:
@@ -68,9 +76,9 @@ class Deviations:
                 mean, variance, weight = (
                     part[column.mask] for part in (means[k], variances[k], weights[:, k])
                 )
-                squares = (column.observed - mean) ** 2
+                squares = (column.observed / self.units[k] - mean) ** 2
                 lacking = np.average(squares - n_variances[k] * variance, weights=weight)
-                typical = np.average(task.variance(mean), weights=weight)
+                typical = np.average(task.variance(mean * self.units[k]), weights=weight)
                 self.factors[k] = max(lacking, 0.0) / typical
         return self
 
@@ -83,12 +91,13 @@ class Deviations:
             The members' outputs.
         """
         means, variances = self._moments(members, self.member_weights)
-        numbers = zip(self.targets.tasks, means, variances, self.factors, strict=True)
+        tasks, units = self.targets.tasks, self.units
+        numbers = zip(tasks, means, variances, self.factors, units, strict=True)
         return [
             np.full(len(mean), np.nan)
             if task.has_classes
-            else np.sqrt(variance + factor * task.variance(mean))
-            for task, mean, variance, factor in numbers
+            else unit * np.sqrt(variance + factor * task.variance(unit * mean))
+            for task, mean, variance, factor, unit in numbers
         ]
 
     def _moments(self, members: np.ndarray, weights: np.ndarray) -> np.ndarray:
@@ -97,14 +106,14 @@ class Deviations:
         Returns
         -------
         ndarray of shape (2, n_tasks, n_rows)
-            Means and variances, in the labels' units; NaN for a task with classes.
+            Means and variances, of numbers divided by ``units``; NaN for a task with classes.
         """
         tasks = self.targets.tasks
         result = np.full((2, len(tasks), members.shape[1]), np.nan)
         parts = self.targets.split_outputs(members)
         for k, (task, own) in enumerate(zip(tasks, parts, strict=True)):
             if not task.has_classes:
-                predictions = np.stack([task.predict(outputs) for outputs in own])
+                predictions = np.stack([task.predict(outputs) for outputs in own]) / self.units[k]
                 result[0, k] = weights[:, k] @ predictions
                 result[1, k] = weights[:, k] @ (predictions - result[0, k]) ** 2
         return result

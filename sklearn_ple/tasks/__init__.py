@@ -2,7 +2,7 @@
 
 from .classes import Binary, ClassTask, Multiclass, Ordinal
 from .losses import TaskLosses, check_shape, grouped
-from .numbers import Count, NumberTask, Quantile, Regression
+from .numbers import Count, NumberTask, Quantile, Regression, unit_of
 from .per_task import by_task
 from .task import Task, log_mean
 from .task_weights import TaskWeights
@@ -29,4 +29,5 @@ __all__ = [
     "check_shape",
     "grouped",
     "log_mean",
+    "unit_of",
 ]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import warnings
+from collections.abc import Callable, Sequence
+from functools import wraps
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -11,6 +13,23 @@ from sklearn.metrics import d2_absolute_error_score, d2_tweedie_score, make_scor
 from torch import Tensor
 
 from .task import Task, log_mean
+
+
+def unit_of(numbers: np.ndarray) -> float:
+    """Return the greatest power of two up to the largest size: dividing by it loses no digit."""
+    return float(np.ldexp(0.5, np.frexp(np.abs(numbers).max())[1]))
+
+
+def _of_any_unit(score: Callable[..., float]) -> Callable[..., float]:
+    """Let a score that does not depend on the unit take numbers whose squares overflow."""
+
+    @wraps(score)
+    def scaled(labels: Any, predictions: Any, **weights: Any) -> float:
+        labels, predictions = (np.asarray(part, np.float64) for part in (labels, predictions))
+        unit = unit_of(labels)
+        return score(labels / unit, predictions / unit, **weights)
+
+    return scaled
 
 
 class NumberTask(Task):
@@ -22,13 +41,27 @@ class NumberTask(Task):
         What `score` calls with labels, predictions and ``sample_weight``.
     """
 
-    score_function: ClassVar[Any] = staticmethod(r2_score)
+    score_function: ClassVar[Any] = staticmethod(_of_any_unit(r2_score))
 
     def score(self, labels: Any, predictions: Any, weights: Any = None) -> float:
         """Compute the score, which takes two labels at least."""
         if len(labels) < 2:
             return float("nan")
         return float(self.score_function(labels, predictions, sample_weight=weights))
+
+    def _warn_if_constant(self, labels: np.ndarray) -> bool:
+        """Return whether labels differ by rounding alone, and warn if so."""
+        low, high = float(labels.min()), float(labels.max())
+        rounding = 4 * np.spacing(max(abs(low), abs(high)))
+        constant = high - low <= max(rounding, np.finfo(np.float64).tiny)
+        if constant:
+            warnings.warn(
+                f"Target {self.name!r} is constant: there is nothing to learn. Leave it out; if "
+                "its labels differ by less than rounding, subtract a constant from them first.",
+                UserWarning,
+                stacklevel=2,
+            )
+        return constant
 
 
 class Regression(NumberTask):
@@ -39,10 +72,22 @@ class Regression(NumberTask):
 
     def fit(self, labels: np.ndarray, weights: np.ndarray, classes: np.ndarray | None) -> Self:
         """Learn mean and standard deviation."""
-        self.mean = float(np.average(labels, weights=weights))
-        deviation = float(np.sqrt(np.average((labels - self.mean) ** 2, weights=weights)))
-        # A constant label leaves no more than the rounding error of its mean.
-        self.scale = deviation if deviation > 1e-12 * max(1.0, abs(self.mean)) else 1.0
+        low, high = float(labels.min()), float(labels.max())
+        if np.isinf(high - low):
+            raise ValueError(
+                f"Target {self.name!r} holds numbers from {low:g} to {high:g}, further apart than "
+                "a float64 can hold: divide them by a constant."
+            )
+        if self._warn_if_constant(labels):
+            self.mean = low
+            self.scale = max(min(abs(low), 1.0), high - low) or 1.0
+            return self
+        # Between 0 and 1 squares neither overflow nor vanish, and keep digits beside a large mean.
+        shares = (labels - low) / (high - low)
+        mean = np.average(shares, weights=weights)
+        variance = np.average((shares - mean) ** 2, weights=weights)
+        self.mean = float(low + (high - low) * mean)
+        self.scale = float((high - low) * (np.sqrt(variance) or 1.0))
         return self
 
     def encode(self, labels: np.ndarray) -> np.ndarray:
@@ -86,7 +131,7 @@ class Quantile(Regression):
     words = "a number, and its range"
     metric = "d2_absolute_error_score"
     linear_start = False
-    score_function = staticmethod(d2_absolute_error_score)
+    score_function = staticmethod(_of_any_unit(d2_absolute_error_score))
 
     def __init__(self, levels: Sequence[float] = (0.05, 0.5, 0.95)):
         super().__init__()
@@ -134,7 +179,9 @@ class Count(NumberTask):
     def fit(self, labels: np.ndarray, weights: np.ndarray, classes: np.ndarray | None) -> Self:
         """Learn the mean."""
         self._check(labels)
-        self.mean = float(np.average(labels, weights=weights)) or 1.0
+        self._warn_if_constant(labels)
+        unit = unit_of(labels)
+        self.mean = float(np.average(labels / unit, weights=weights)) * unit or 1.0
         return self
 
     def _check(self, labels: np.ndarray) -> None:

@@ -119,7 +119,8 @@ class Validation(ABC):
 
     def score(self, outputs: np.ndarray) -> list[float]:
         """Score the network's outputs, of shape (n_rows, sum of n_outputs), task by task."""
-        parts = self.targets.split_outputs(outputs)
+        # In float32, labels far from zero would lose their digits, and large ones overflow.
+        parts = self.targets.split_outputs(outputs.astype(np.float64))
         return self.targets.score(parts, self.labels, self.weights)
 
 

@@ -118,10 +118,23 @@ def test_members_that_differ_more_than_they_err_leave_no_residual():
         distance, bias = distance / targets.tasks[0].scale, bias / targets.tasks[0].scale
         members = np.stack([encoded + bias - distance, encoded + bias + distance])
         deviations = Deviations(targets, np.full((2, 1), 0.5))
-        return deviations.learn(members, labels, weights).factors
+        deviations.learn(members, labels, weights)
+        return deviations.factors * deviations.units**2
 
     np.testing.assert_allclose(factor(distance=1.0, bias=0.0), [0.0])
     np.testing.assert_allclose(factor(distance=1.0, bias=3.0), [8.0])
+
+
+@pytest.mark.parametrize("unit", [2.0**-700, 2.0**700])
+def test_deviations_are_in_the_unit_of_the_labels_whatever_it_is(data, unit):
+    X, y = data
+    columns = y[["weight", "visits"]]
+    kinds = {name: KINDS[name] for name in columns}
+    model = PLERegressor(task_types=kinds, early_stopping=True, refit=False, **SMALL)
+    labels, deviations = model.fit(X, columns).predict(X, return_std=True)
+    scaled, scaled_deviations = model.fit(X, columns * unit).predict(X, return_std=True)
+    np.testing.assert_allclose(scaled / unit, labels, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(scaled_deviations / unit, deviations, rtol=1e-5)
 
 
 def test_without_return_std_labels_are_given_alone_and_with_it_the_same(data, model):

@@ -204,9 +204,10 @@ def test_scores_are_scikit_learns(weights):
 
 @pytest.mark.parametrize("kind", [Regression, Count])
 def test_r2_of_one_label_is_nan_without_a_warning(kind):
+    task = fitted(kind, np.array([1.0, 2.0]))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert np.isnan(fitted(kind, np.array([1.0])).score(np.array([1.0]), np.array([2.0])))
+        assert np.isnan(task.score(np.array([1.0]), np.array([2.0])))
 
 
 def test_a_label_that_was_not_declared_is_an_error():
@@ -268,13 +269,59 @@ def test_standardisation_is_scikit_learns_weighted_one(rows):
     )
 
 
-@pytest.mark.parametrize("value", [0.0, 0.1, -7.0, 1e9 + 0.1, 1e-9])
-def test_a_constant_number_is_predicted_as_it_is(value):
-    labels = np.full(7, value)
+@pytest.mark.parametrize("value", [0.0, 0.1, -7.0, 1e9 + 0.1, 1e-9, 1e-320, 1e300])
+@pytest.mark.parametrize("kind", [Regression, Quantile])
+def test_a_constant_number_is_predicted_as_it_is(kind, value):
+    # The last differs by rounding.
+    labels = np.append(np.full(7, value), np.nextafter(value, np.inf))
+    with pytest.warns(UserWarning, match="Target 'age' is constant: .*Leave it out"):
+        task = fitted(kind, labels)
+    assert np.abs(task.encode(labels)).max() <= 1
+    predictions = task.predict(np.zeros((2, task.n_outputs)))
+    np.testing.assert_allclose(predictions, value, rtol=1e-12, atol=1e-323)
+    # What a network is off by, about a thousandth, is small beside a small constant.
+    predictions = task.predict(np.full((2, task.n_outputs), 1e-3))
+    assert np.abs(predictions - value).max() <= 2e-3 * min(abs(value) or 1.0, 1.0)
+
+
+@pytest.mark.parametrize("value", [0, 3.0])
+def test_a_constant_count_warns(value):
+    with pytest.warns(UserWarning, match="Target 'age' is constant: .*Leave it out"):
+        fitted(Count, np.full(5, value))
+
+
+SOME = np.random.default_rng(0).normal(size=50)
+
+
+@pytest.mark.parametrize("kind", [Regression, Quantile])
+@pytest.mark.parametrize("unit", [2.0**-900, 1e-12, 1e-3, 1e9, 2.0**600, 2.0**1000])
+def test_numbers_of_any_unit_have_the_same_targets_and_score(kind, unit):
+    task, other = fitted(kind, SOME), fitted(kind, SOME * unit)
+    targets = task.encode(SOME)
+    np.testing.assert_allclose(other.encode(SOME * unit), targets, rtol=1e-9, atol=1e-12)
+    outputs = np.tile(0.9 * targets[:, None], task.n_outputs)
+    predictions = other.predict(outputs)
+    np.testing.assert_allclose(predictions, task.predict(outputs) * unit, rtol=1e-9)
+    expected = task.score(SOME, task.predict(outputs))
+    assert 0.8 < other.score(SOME * unit, predictions) == pytest.approx(expected, rel=1e-9)
+
+
+def test_a_small_spread_beside_a_large_mean_is_no_constant(recwarn):
+    labels = SOME * 1e-3 + 1e9
     task = fitted(Regression, labels)
-    assert task.scale == 1.0
-    np.testing.assert_allclose(task.encode(labels), 0.0, atol=1e-6)
-    np.testing.assert_allclose(task.predict(np.zeros((2, 1))), value, rtol=1e-12)
+    # The labels' own last digit, 1e-7 at 1e9, is what is lost.
+    np.testing.assert_allclose(task.encode(labels), (SOME - SOME.mean()) / SOME.std(), atol=1e-3)
+    assert not len(recwarn)
+
+
+def test_numbers_further_apart_than_a_float_can_hold_are_an_error():
+    with pytest.raises(ValueError, match="'age' holds numbers from -1.*divide them by a const"):
+        fitted(Regression, np.array([-1e308, 0.0, 1e308]))
+
+
+def test_a_mean_of_counts_does_not_overflow():
+    task = fitted(Count, np.array([0.0, 1e308, 1.7e308]))
+    assert task.mean == pytest.approx(0.9e308)
 
 
 def test_counts_are_relative_to_the_weighted_mean():

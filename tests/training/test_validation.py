@@ -355,3 +355,11 @@ def test_members_are_crossed_unless_rows_are_to_be_set_aside(params, crosses):
     assert (plan.n_left_out > 0) == crosses
     if crosses:
         assert plan.n_left_out * N_MEMBERS <= 1000
+
+
+@pytest.mark.parametrize(("unit", "shift"), [(1e-12, 0.0), (1e-3, 1e9), (1e200, 0.0)])
+def test_scores_of_validation_do_not_depend_on_the_unit(unit, shift):
+    X, y = data()
+    expected = model().fit(X, y).history_[-1]["valid_task_scores"]
+    other = model().fit(X, y * unit + shift).history_[-1]["valid_task_scores"]
+    assert_allclose(other, expected, atol=1e-3)
