@@ -87,6 +87,17 @@ def test_negative_count(X, y):
     refuses(model(task_types={"area": "count"}), X, y, ValueError, "'area' is a count but holds -")
 
 
+def test_classes_that_are_fractions(X):
+    doses = pd.Categorical(np.where(X["height"] > 0, 0.5, 1.5))
+    y = pd.DataFrame({"dose": doses, "area": X["width"]})
+    fitted = model(early_stopping=True, n_members=1).fit(X, y)
+    predicted = fitted.predict(X)
+    assert predicted["dose"].dtype == y["dose"].dtype
+    expected = np.mean(predicted["dose"] == y["dose"])
+    assert fitted.task_view("dose").score(X, y["dose"]) == expected
+    assert fitted.score(X, y.assign(area=np.nan)) == expected
+
+
 def test_a_constant_target_warns(X, y):
     with pytest.warns(UserWarning, match="'area' is constant: there is nothing to learn. Leave"):
         fitted = model().fit(X, y.assign(area=0.1))

@@ -78,7 +78,8 @@ def multitask_scores(
     - count: D², the share of the Poisson deviance that is explained. It is to the loss of a count
       what R² is to the squared error, which the greatest counts would rule.
 
-    Labels given as predictions are numbers where they or y hold fractions, and classes otherwise.
+    Labels given as predictions are numbers where they or y hold fractions, unless y's column is
+    categorical, and classes otherwise.
 
     Examples
     --------
@@ -240,6 +241,7 @@ def scorer_of(task: ScoredTask, metric: Any) -> _BaseScorer:
 
 def score_task(task: ScoredTask, metric: Any, weights: np.ndarray | None = None) -> float:
     """Score one task by scikit-learn's scorer, on the rows that have a label and a weight."""
+    task = task.coded()
     there = task.labels.notna().to_numpy()
     if weights is not None:
         there = there & (weights > 0)

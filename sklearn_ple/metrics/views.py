@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from typing import Any
 
@@ -103,6 +103,25 @@ class ScoredTask:
         view = view_task(responses, name)
         return cls(name, task.kind, task.words, task.metric, labels, classes, view)
 
+    def coded(self) -> ScoredTask:
+        """Put positions in the place of classes that scikit-learn's metrics take for numbers."""
+        if self.classes is None or not _holds_fractions(self.classes):
+            return self
+        index, view, rows = pd.Index(self.classes), self.view, np.arange(len(self.labels))
+        codes = np.arange(len(index), dtype=np.float64)
+        responses: dict[str, Respond] = {
+            "predict": lambda: [index.get_indexer(view.predict(rows))]
+        }
+        if hasattr(view, "predict_proba"):
+            responses["predict_proba"] = lambda: [view.predict_proba(rows)]
+        labels = pd.Series(index.get_indexer(self.labels.astype(object)), dtype=np.float64)
+        return replace(
+            self,
+            labels=labels.where(self.labels.notna().to_numpy()),
+            classes=codes,
+            view=view_task(Responses([self.name], [codes], responses), self.name),
+        )
+
 
 def scored_tasks(estimator_or_y_pred: Any, X: Any, y: Any) -> list[ScoredTask]:
     """Return every task by itself, from an estimator or predictions; see `multitask_scores`."""
@@ -115,6 +134,10 @@ def scored_tasks(estimator_or_y_pred: Any, X: Any, y: Any) -> list[ScoredTask]:
 def plain_array(labels: pd.Series) -> np.ndarray:
     """Turn labels of any dtype, none missing, into an array of bool, int, float or str."""
     return np.array(labels.tolist())
+
+
+def _holds_fractions(labels: np.ndarray) -> bool:
+    return labels.dtype.kind == "f" and bool((labels != np.round(labels)).any())
 
 
 def _tasks_of_estimator(estimator: Any, X: Any, y: pd.DataFrame, named: bool) -> list[ScoredTask]:
@@ -202,10 +225,9 @@ def _task_of_probabilities(name: str, labels: pd.Series, proba: np.ndarray) -> S
 
 def _task_of_labels(name: str, labels: pd.Series, predicted: np.ndarray) -> ScoredTask:
     observed = plain_array(labels.dropna())
-    fractions = any(
-        part.dtype.kind == "f" and np.any(part != np.round(part)) for part in (observed, predicted)
-    )
-    classes = None if fractions else np.unique(np.concatenate([observed, predicted]))
+    declared = isinstance(labels.dtype, pd.CategoricalDtype)
+    is_number = not declared and any(map(_holds_fractions, (observed, predicted)))
+    classes = None if is_number else np.unique(np.concatenate([observed, predicted]))
     kind = "regression" if classes is None else "binary" if len(classes) <= 2 else "multiclass"
     return _predicted_task(name, kind, labels, classes, {"predict": lambda: [predicted]})
 

@@ -15,6 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from .._sklearn import _safe_indexing
 from ..encoding import check_type, read_targets, to_pandas
+from ..tasks import accuracy
 
 
 def tasks_of(estimator: Any) -> Any:
@@ -217,7 +218,8 @@ class TaskClassifierView(ClassifierMixin, _TaskView):
         score : float
             The greater the better.
         """
-        return super().score(*self._labelled(X, y, sample_weight))
+        X, labels, weights = self._labelled(X, y, sample_weight)
+        return accuracy(labels, self.predict(X), weights)
 
 
 class TaskRegressorView(RegressorMixin, _TaskView):

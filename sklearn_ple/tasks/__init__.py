@@ -1,6 +1,6 @@
 """The kinds of task: how many outputs, which loss, how outputs become predictions, which score."""
 
-from .classes import Binary, ClassTask, Multiclass, Ordinal
+from .classes import Binary, ClassTask, Multiclass, Ordinal, accuracy
 from .losses import TaskLosses, check_shape, grouped
 from .numbers import Count, NumberTask, Quantile, Regression, unit_of
 from .per_task import by_task
@@ -25,6 +25,7 @@ __all__ = [
     "Task",
     "TaskLosses",
     "TaskWeights",
+    "accuracy",
     "by_task",
     "check_shape",
     "grouped",

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import torch
 from scipy.special import expit, softmax
-from sklearn.metrics import accuracy_score, make_scorer, roc_auc_score
+from sklearn.metrics import make_scorer, roc_auc_score
 from sklearn.preprocessing import label_binarize
 from torch import Tensor
 from torch.nn import functional as F
@@ -28,6 +28,11 @@ def mean_one_vs_rest_auc(
 
 
 _ONE_VS_REST_AUC = make_scorer(mean_one_vs_rest_auc, response_method="predict_proba")
+
+
+def accuracy(labels: Any, predictions: Any, weights: Any = None) -> float:
+    """Compute the accuracy of labels of any type: scikit-learn's takes fractions for numbers."""
+    return float(np.average(np.asarray(labels) == np.asarray(predictions), weights=weights))
 
 
 class ClassTask(Task):
@@ -64,7 +69,7 @@ class ClassTask(Task):
 
     def score(self, labels: Any, predictions: Any, weights: Any = None) -> float:
         """Compute the accuracy."""
-        return float(accuracy_score(labels, predictions, sample_weight=weights))
+        return accuracy(labels, predictions, weights)
 
     @abstractmethod
     def predict_proba(self, outputs: np.ndarray) -> np.ndarray:

@@ -408,6 +408,24 @@ def test_one_number_has_no_r2(data, model):
         assert np.isnan(multitask_scores(model, X, y)["price"])
 
 
+@pytest.mark.parametrize("n_classes", [2, 3])
+@pytest.mark.parametrize("metric", [None, "accuracy", "f1_macro"])
+def test_classes_that_are_fractions_score_as_whole_ones(n_classes, metric):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(90, 2))
+    whole = np.digitize(X[:, 0], [0.0, 0.5][: n_classes - 1])
+    # In their order as numbers, not as words.
+    doses = pd.Categorical(np.array([0.5, 1.25, 10.5])[whole])
+    doses[5] = np.nan
+    whole = pd.Series(whole).where(np.arange(90) != 5)
+    model = PLEClassifier(n_members=1, max_epochs=2, task_types="multiclass", random_state=0)
+    expected = multitask_scores(model.fit(X, whole), X, whole, metric)
+    doses = pd.Series(doses)
+    assert multitask_scores(model.fit(X, doses), X, doses, metric) == expected
+    predicted = model.predict(X) if metric else [model.predict_proba(X)]
+    assert multitask_scores(predicted, None, doses, metric) == expected
+
+
 def test_a_class_that_no_label_has(data, model):
     X, y = data
     y = y.assign(colour=y["colour"].where(y["colour"] != "red"))

@@ -202,6 +202,14 @@ def test_scores_are_scikit_learns(weights):
         assert isinstance(score, float)
 
 
+@pytest.mark.parametrize("name", TWO_CLASSES)
+def test_classes_of_any_type_have_an_accuracy(name):
+    labels = TWO_CLASSES[name]
+    task = fitted(Binary, labels)
+    assert task.score(labels, task.classes[[0, 1, 0, 1]], np.array([1.0, 2, 3, 4])) == 0.3
+    assert task.score(labels.tolist(), labels[::-1].tolist()) == 1
+
+
 @pytest.mark.parametrize("kind", [Regression, Count])
 def test_r2_of_one_label_is_nan_without_a_warning(kind):
     task = fitted(kind, np.array([1.0, 2.0]))

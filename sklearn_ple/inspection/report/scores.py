@@ -58,6 +58,7 @@ def _sample_scores(
     rivals: Sequence[ScoredTask], metric: Any, n_bootstrap: int, rng: np.random.RandomState
 ) -> np.ndarray:
     """Score rivals on a task's rows, the first row of the result, and on resamples of these."""
+    rivals = [rival.coded() for rival in rivals]
     scores = np.full((1 + n_bootstrap, len(rivals)), np.nan)
     scores[0] = [score_task(rival, metric) for rival in rivals]
     if np.isnan(scores[0]).all():
