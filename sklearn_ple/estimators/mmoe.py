@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from numbers import Integral
 from typing import Any
 
-from .._sklearn import Interval
 from ..base import WIDTHS, MultiTaskEstimator, class_weight, parameter, with_parameters
 from ..nn import MMoE
+from ..parameters import Number
 from ..tasks import Task
 
-_SOME = [Interval(Integral, 1, None, closed="left")]
+_SOME = [Number(Integral, 1, None, closed="left")]
 
 
 @with_parameters

@@ -9,12 +9,12 @@ from typing import Any
 from sklearn.base import ClassifierMixin, RegressorMixin
 from sklearn.utils.metaestimators import available_if
 
-from .._sklearn import Interval
 from ..base import WIDTHS, MultiTaskEstimator, class_weight, parameter, with_parameters
 from ..nn import PLE
+from ..parameters import Number
 from ..tasks import Task, by_task
 
-_SEVERAL = [Interval(Integral, 0, None, closed="left")]
+_SEVERAL = [Number(Integral, 0, None, closed="left")]
 
 
 @with_parameters
@@ -45,7 +45,7 @@ class _Extraction(MultiTaskEstimator):
         """Return the number of every task's own experts."""
         numbers = by_task(self.n_specific_experts, names, "n_specific_experts", default=1)
         for name, n in numbers.items():
-            if not isinstance(n, Integral) or n < 0:
+            if not _SEVERAL[0].is_satisfied_by(n):
                 raise ValueError(
                     f"n_specific_experts of task {name!r} is {n!r}: it must be a whole number, 0 "
                     "or more."
@@ -64,7 +64,7 @@ class _Progressive(_Extraction):
 
     n_levels: int = parameter(
         default=1,
-        constraint=[Interval(Integral, 1, None, closed="left")],
+        constraint=[Number(Integral, 1, None, closed="left")],
         search=(1, 3),
         published=2,
     )

@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from numbers import Integral, Real
 from typing import Any
 
-from .._sklearn import Interval
 from ..base import WIDTHS, MultiTaskEstimator, class_weight, parameter, with_parameters
 from ..nn import CrossStitch, Sluice
+from ..parameters import Number
 from ..tasks import Task
 
-_FACTOR = [Interval(Real, 0, None, closed="neither")]
+_FACTOR = [Number(Real, 0, None, closed="neither")]
 
 
 @with_parameters
@@ -119,11 +119,11 @@ class SluiceClassifierRegressor(MultiTaskEstimator):
 
     hidden_units: Any = parameter(default=(64, 64), constraint=["array-like"], search=WIDTHS)
     n_subspaces: int = parameter(
-        default=2, constraint=[Interval(Integral, 1, None, closed="left")], search=[1, 2, 4]
+        default=2, constraint=[Number(Integral, 1, None, closed="left")], search=[1, 2, 4]
     )
     orthogonality: float = parameter(
         default=1e-3,
-        constraint=[Interval(Real, 0, None, closed="left")],
+        constraint=[Number(Real, 0, None, closed="left")],
         search=(1e-4, 1e-1, "log"),
     )
     mixing_rate_factor: float = parameter(

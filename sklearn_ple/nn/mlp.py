@@ -74,8 +74,8 @@ class BatchedLinear(nn.Module):
         super().__init__()
         self.n_groups = n_groups
         self.n_per_group = n_per_group
-        self.in_features = in_features
-        self.out_features = out_features
+        # Of numpy's small whole numbers, sums and negatives would overflow.
+        self.in_features, self.out_features = int(in_features), int(out_features)
         n_layers = n_groups * n_per_group
         self.weight = nn.Parameter(torch.empty(n_layers, out_features, in_features))
         self.bias = nn.Parameter(torch.empty(n_layers, out_features)) if bias else None

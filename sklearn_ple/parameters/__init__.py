@@ -1,6 +1,7 @@
 """The estimators' parameters: rows of the shared ones, and how a class declares its own."""
 
+from .constraints import Number
 from .fields import parameter, with_parameters
 from .shared import WIDTHS, Parameters, class_weight
 
-__all__ = ["WIDTHS", "Parameters", "class_weight", "parameter", "with_parameters"]
+__all__ = ["WIDTHS", "Number", "Parameters", "class_weight", "parameter", "with_parameters"]

@@ -13,19 +13,20 @@ from typing import Any, Self
 import torch
 from sklearn.base import BaseEstimator
 
-from .._sklearn import Interval, RealNotInt, StrOptions
+from .._sklearn import RealNotInt, StrOptions
 from ..balancing import BALANCERS, Balancer
 from ..encoding import NUMERIC_EMBEDDINGS, EmbeddingMaker
 from ..nn import ACTIVATIONS
 from ..tasks import Task
 from ..training import LR_SCHEDULES, OPTIMIZERS
+from .constraints import Number
 from .fields import parameter, published, search_space, with_parameters
 
 _AUTO = StrOptions({"auto"})
-_COUNT = Interval(Integral, 1, None, closed="left")
-_SHARE = Interval(Real, 0, 1, closed="left")
-_POSITIVE = Interval(Real, 0, None, closed="neither")
-_NOT_NEGATIVE = Interval(Real, 0, None, closed="left")
+_COUNT = Number(Integral, 1, None, closed="left")
+_SHARE = Number(Real, 0, 1, closed="left")
+_POSITIVE = Number(Real, 0, None, closed="neither")
+_NOT_NEGATIVE = Number(Real, 0, None, closed="left")
 
 #: Where to search for widths of layers.
 WIDTHS = [(64,), (128,), (64, 64)]
@@ -75,7 +76,7 @@ class Parameters(BaseEstimator):
     )
     max_categories: int | None = parameter(default=None, constraint=[_COUNT, None])
     min_frequency: float | None = parameter(
-        default=None, constraint=[_COUNT, Interval(RealNotInt, 0, 1, closed="neither"), None]
+        default=None, constraint=[_COUNT, Number(RealNotInt, 0, 1, closed="neither"), None]
     )
     embedding_dim: int | str = parameter(default="auto", constraint=[_AUTO, _COUNT])
     numeric_embedding: Any = parameter(
@@ -85,7 +86,7 @@ class Parameters(BaseEstimator):
         published=None,
     )
     n_bins: int | str = parameter(
-        default="auto", constraint=[_AUTO, Interval(Integral, 2, None, closed="left")]
+        default="auto", constraint=[_AUTO, Number(Integral, 2, None, closed="left")]
     )
     linear_path: bool = parameter(default=True, constraint=["boolean"], published=False)
     feature_dropout: float = parameter(
@@ -117,14 +118,14 @@ class Parameters(BaseEstimator):
     max_epochs: int | str = parameter(default="auto", constraint=[_AUTO, _COUNT])
     early_stopping: Any = parameter(default="auto", constraint=[_AUTO, "boolean"])
     validation_fraction: float | str = parameter(
-        default="auto", constraint=[_AUTO, Interval(Real, 0, 1, closed="neither")]
+        default="auto", constraint=[_AUTO, Number(Real, 0, 1, closed="neither")]
     )
     n_iter_no_change: int | str = parameter(default="auto", constraint=[_AUTO, _COUNT])
     tol: float = parameter(default=0.0, constraint=[_NOT_NEGATIVE])
     refit: bool | str = parameter(default="auto", constraint=[_AUTO, "boolean"])
     warm_start: bool = parameter(default=False, constraint=["boolean"])
     n_jobs: int | None = parameter(
-        default=None, constraint=[_COUNT, Interval(Integral, None, -1, closed="right"), None]
+        default=None, constraint=[_COUNT, Number(Integral, None, -1, closed="right"), None]
     )
     device: str = parameter(default="auto", constraint=[str])
     dtype: str = parameter(

@@ -172,7 +172,7 @@ def suitable_threads(
     parameters = list(module.parameters())
     if parameters[0].device.type != "cpu":
         return nullcontext()
-    n_threads = joblib.effective_n_jobs(n_jobs)
+    n_threads = int(joblib.effective_n_jobs(n_jobs))
     if n_jobs is None and n_threads == 1:
         work = n_rows * sum(p.numel() for p in parameters)
         if work > _WORK_OF_ONE_THREAD:

@@ -24,27 +24,13 @@ from .averaging import WeightAverage
 from .callbacks import KeepBestWeights, RecordEpoch
 from .data import Batches, BatchIndices, TableRows, place
 from .device import check_n_jobs, keep_freed_memory, seeded_globally, suitable_threads
+from .net_params import read_net_params
 from .schedule import OPTIMIZERS
 from .validation import Labelled, Validation, mean_weights, without_left_out
 
 # Rows in a batch of prediction and validation, at least.
 _PREDICTION_BATCH = 1024
 _BLOCK = 16
-
-# What net_params cannot override, since the estimator reads these parameters itself.
-_OF_ESTIMATOR = {
-    "callbacks",
-    "device",
-    "dtype",
-    "n_jobs",
-    "task_weights",
-    "warm_start",
-    "weight_averaging",
-}
-# What net_params cannot override, since the net would not work with anything else.
-_OF_NET = {"module", "criterion", "losses", "dataset", "train_split", "predict_nonlinearity"}
-# Their options, as iterator_train__num_workers, can be overridden.
-_ITERATORS = {"iterator_train", "iterator_valid"}
 
 _PUBLIC_HISTORY = {
     "epoch": "epoch",
@@ -431,12 +417,7 @@ def make_net(
         If ``net_params`` names a parameter that is set elsewhere, or ``n_jobs`` cannot serve.
     """
     check_n_jobs(n_jobs, device)
-    net_params = net_params or {}
-    for name in net_params:
-        whose = name.split("__")[0]
-        if whose in _OF_ESTIMATOR | _OF_NET or name in _ITERATORS:
-            how = f"set the estimator's {whose}" if whose in _OF_ESTIMATOR else "leave it out"
-            raise ValueError(f"net_params cannot override {name!r}: {how}.")
+    net_params = read_net_params(net_params)
     optimizer = net_params.get("optimizer", optimizer)
     optimizer_class = OPTIMIZERS[optimizer] if isinstance(optimizer, str) else optimizer
     options |= {"optimizer": optimizer_class, "lr": learning_rate}

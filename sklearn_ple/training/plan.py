@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 # With fewer rows than this, too few are left out to show when to stop.
 _LEAST_ROWS_TO_STOP_EARLY = 500
 # More rows of validation than this do not improve the choice of when to stop.
@@ -76,7 +78,7 @@ class Plan:
             own = getattr(estimator, parameter)
             value = (estimator.net_params or {}).get(_IN_NET_PARAMS.get(parameter), own)
             # Without any row, the encoder raises the error later.
-            return rule(max(n_rows, 1)) if isinstance(value, str) else value
+            return rule(max(n_rows, 1)) if isinstance(value, str) else plain(value)
 
         stops_early = resolve("early_stopping", lambda n: n >= _LEAST_ROWS_TO_STOP_EARLY)
         max_epochs = resolve("max_epochs", lambda n: default_epochs(n, stops_early))
@@ -104,6 +106,11 @@ class Plan:
             ),
             n_bins=resolve("n_bins", default_n_bins),
         )
+
+
+def plain(value: Any) -> Any:
+    """Turn a number of numpy into one of Python, which is what torch takes for a size."""
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def default_batch_size(n_rows: int) -> int:

@@ -1,0 +1,51 @@
+"""``net_params``, the way through to skorch's net: what it may hold."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .plan import plain
+
+# What it cannot override, since the estimator reads these parameters itself.
+_OF_ESTIMATOR = {
+    "callbacks",
+    "device",
+    "dtype",
+    "n_jobs",
+    "task_weights",
+    "warm_start",
+    "weight_averaging",
+}
+# What it cannot override, since the net would not work with anything else.
+_OF_NET = {"module", "criterion", "losses", "dataset", "train_split", "predict_nonlinearity"}
+# Their options, as iterator_train__num_workers, can be overridden.
+_ITERATORS = {"iterator_train", "iterator_valid"}
+
+
+def read_net_params(net_params: dict[str, Any] | None) -> dict[str, Any]:
+    """Check an estimator's ``net_params``.
+
+    Parameters
+    ----------
+    net_params : dict or None
+        The parameter.
+
+    Returns
+    -------
+    dict
+        The same, with numbers of Python in place of those of numpy.
+
+    Raises
+    ------
+    ValueError
+        If it names what is no name, or a parameter that is set elsewhere.
+    """
+    net_params = {name: plain(value) for name, value in (net_params or {}).items()}
+    for name in net_params:
+        if not isinstance(name, str):
+            raise ValueError(f"net_params names {name!r}, but parameters' names are strings.")
+        whose = name.split("__")[0]
+        if whose in _OF_ESTIMATOR | _OF_NET or name in _ITERATORS:
+            how = f"set the estimator's {whose}" if whose in _OF_ESTIMATOR else "leave it out"
+            raise ValueError(f"net_params cannot override {name!r}: {how}.")
+    return net_params

@@ -1,0 +1,79 @@
+"""Which values parameters may take: numpy's numbers as Python's, but no bools for numbers."""
+
+import inspect
+
+import numpy as np
+import pytest
+
+import sklearn_ple
+from sklearn_ple import PLEClassifierRegressor, PLERegressor
+from sklearn_ple.parameters import Number, Parameters
+
+ESTIMATORS = [
+    cls
+    for cls in vars(sklearn_ple).values()
+    if inspect.isclass(cls) and issubclass(cls, Parameters)
+]
+#: Whole numbers that are read where a fit is laid out, as the network is made and in training.
+WHOLE = {
+    "batch_size": 32,
+    "max_epochs": 2,
+    "n_iter_no_change": 2,
+    "n_bins": 4,
+    "n_jobs": 1,
+    "n_members": 2,
+    "n_levels": 2,
+    "n_shared_experts": 2,
+    "n_specific_experts": 2,
+    "embedding_dim": 3,
+    "max_categories": 3,
+    "min_frequency": 2,
+}
+
+
+@pytest.fixture(scope="module")
+def data():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(60, 2))
+    X[:, 1] = X[:, 1] > 0
+    return X, X[:, 0] + X[:, 1]
+
+
+def fitted(data, **params):
+    common = {"n_members": 1, "max_epochs": 2, "early_stopping": True, "random_state": 0}
+    return PLERegressor(**(common | {"categorical_features": [1]} | params)).fit(*data)
+
+
+@pytest.mark.parametrize("dtype", [np.int64, np.uint8])
+def test_numpys_whole_numbers_are_as_good_as_pythons(data, dtype):
+    expected = fitted(data, **WHOLE).predict(data[0])
+    other = fitted(data, **{name: dtype(value) for name, value in WHOLE.items()})
+    np.testing.assert_array_equal(other.predict(data[0]), expected)
+    in_net = {"batch_size": dtype(32), "max_epochs": dtype(2)}
+    other = fitted(data, **(WHOLE | dict.fromkeys(in_net, "auto")), net_params=in_net)
+    np.testing.assert_array_equal(other.predict(data[0]), expected)
+
+
+def test_net_params_have_names(data):
+    with pytest.raises(ValueError, match="net_params names 3, but"):
+        fitted(data, net_params={3: 4})
+
+
+@pytest.mark.parametrize("cls", ESTIMATORS)
+def test_true_is_no_number(cls):
+    constraints = cls._parameter_constraints
+    numbers = [
+        name
+        for name, row in constraints.items()
+        if "boolean" not in row and any(isinstance(one, Number) for one in row)
+    ]
+    assert {"batch_size", "max_epochs", "learning_rate", "dropout"} <= set(numbers)
+    for name in numbers:
+        with pytest.raises(ValueError, match=f"{name!r} parameter of {cls.__name__} must be"):
+            cls(**{name: True})._validate_params()
+
+
+def test_a_number_of_experts_by_task_is_no_bool(data):
+    model = PLEClassifierRegressor(n_specific_experts={"y": True}, max_epochs=1)
+    with pytest.raises(ValueError, match="n_specific_experts of task 'y' is True"):
+        model.fit(*data)
