@@ -28,7 +28,8 @@ class Labels:
     name : str
         Name of the column.
     observed : ndarray of shape (n_labels,)
-        The labels that are there: bool, int64, float64 or object (str and the like).
+        The labels that are there: bool, int64, uint64 (where int64 is too short), float64 or
+        object (str and the like).
     mask : ndarray of bool of shape (n_rows,)
         Where there is a label.
     declared : ndarray or None
@@ -70,7 +71,7 @@ class Labels:
         """Infer the kind of task; a family ("class" or "number") settles what is ambiguous."""
         classes = np.unique(self.observed if self.declared is None else self.declared)
         class_kind = "binary" if len(classes) <= 2 else "ordinal" if self.ordered else "multiclass"
-        is_number = self.observed.dtype.kind in "if" and self.declared is None
+        is_number = self.observed.dtype.kind in "iuf" and self.declared is None
         if not is_number:
             return class_kind
         if family == "number":
@@ -95,12 +96,13 @@ class Labels:
 
 
 def _as_array(name: str, column: pd.Series) -> np.ndarray:
-    """Turn labels, none missing, into an array of bool, int64, float64 or object."""
+    """Turn labels, none missing, into an array of bool, int64, uint64, float64 or object."""
     dtype = column.infer_objects().dtype if column.dtype == object else column.dtype
     if types.is_bool_dtype(dtype):
         return column.to_numpy(dtype=bool)
     if types.is_integer_dtype(dtype):
-        return column.to_numpy(dtype=np.int64)
+        is_long = types.is_unsigned_integer_dtype(dtype) and column.max() > np.iinfo(np.int64).max
+        return column.to_numpy(dtype=np.uint64 if is_long else np.int64)
     if types.is_float_dtype(dtype):
         values = column.to_numpy(dtype=np.float64)
         if not np.isfinite(values).all():
@@ -112,15 +114,27 @@ def _as_array(name: str, column: pd.Series) -> np.ndarray:
     kind = types.infer_dtype(column, skipna=True)
     if kind in ("string", "empty"):
         return column.to_numpy(dtype=object)
-    if kind in ("boolean", "integer", "floating", "mixed-integer-float", "decimal"):
-        return _as_array(
-            name, pd.Series(column.tolist(), dtype=None if kind == "boolean" else float)
+    if kind == "boolean":
+        return column.to_numpy(dtype=bool)
+    if kind in ("floating", "mixed-integer-float", "decimal"):
+        return _as_array(name, pd.Series([_as_float(label) for label in column], dtype=float))
+    if kind == "integer":
+        raise ValueError(
+            f"Target {name!r} holds whole numbers that do not fit into 64 bits: convert them to "
+            "strings if they are classes, else to floats."
         )
     error = ValueError if kind == "complex" else TypeError
     raise error(
         f"Target {name!r} holds values of type {kind}, which are neither class labels nor "
         "numbers: convert the column to strings, bool, int or float."
     )
+
+
+def _as_float(label: Any) -> float:
+    try:
+        return float(label)
+    except OverflowError:
+        return float("inf")
 
 
 @dataclass(frozen=True)
@@ -169,7 +183,7 @@ class TargetForm:
             return predictions[0]
         if self.library == "numpy":
             kinds = {p.dtype.kind for p in predictions}
-            mixed = len(kinds) > 1 and not kinds <= set("biuf")
+            mixed = len(kinds) > 1 and (not kinds <= set("biuf") or any(map(_is_long, tasks)))
             return np.column_stack([p.astype(object) if mixed else p for p in predictions])
         if self.library == "polars":
             import polars as pl
@@ -203,6 +217,13 @@ class TargetForm:
 
             return pl.DataFrame(table, schema=self.columns)
         return pd.DataFrame(table, index).set_axis(self.columns, axis=1)
+
+
+def _is_long(task: Task) -> bool:
+    """Whether a task has a class that a float, of an array with other tasks, would round."""
+    if not task.has_classes or task.classes.dtype.kind not in "iu":
+        return False
+    return any(float(label) != int(label) for label in task.classes)
 
 
 def _keeps(dtype: Any, is_float: bool, task: Task) -> bool:

@@ -133,7 +133,11 @@ def scored_tasks(estimator_or_y_pred: Any, X: Any, y: Any) -> list[ScoredTask]:
 
 def plain_array(labels: pd.Series) -> np.ndarray:
     """Turn labels of any dtype, none missing, into an array of bool, int, float or str."""
-    return np.array(labels.tolist())
+    values = labels.tolist()
+    array = np.array(values)
+    # Of whole numbers of which int64 is too short for some, numpy makes floats.
+    is_long = array.dtype.kind == "f" and all(isinstance(value, int) for value in values)
+    return np.array(values, dtype=np.uint64) if is_long and values else array
 
 
 def _holds_fractions(labels: np.ndarray) -> bool:

@@ -17,6 +17,9 @@ from sklearn_ple.encoding.labels import Labels, as_frame, read_targets
 from sklearn_ple.encoding.targets import TargetEncoder
 from sklearn_ple.tasks import Binary, Multiclass, Ordinal, Quantile, Regression
 
+#: A whole number that neither int64 nor float64 can hold.
+LONG = 2**63 + 5
+
 KINDS = ["binary", "multiclass", "regression", "count"]
 
 
@@ -69,6 +72,10 @@ PANDAS = {
     "uint8": (pd.Series([5, 7, 9], dtype="uint8"), "multiclass", [5, 7, 9]),
     "Int64": (pd.Series([5, None, 7, 9], dtype="Int64"), "multiclass", [5, 7, 9]),
     "UInt8": (pd.Series([5, None, 7], dtype="UInt8"), "binary", [5, 7]),
+    "uint64": (pd.Series([3, LONG, LONG + 1], dtype="uint64"), "multiclass", [3, LONG, LONG + 1]),
+    "UInt64": (pd.Series([3, None, LONG], dtype="UInt64"), "binary", [3, LONG]),
+    "object of long ints": (pd.Series([3, None, LONG], dtype=object), "binary", [3, LONG]),
+    "category of long ints": (pd.Series([LONG, 3], dtype="category"), "binary", [LONG, 3]),
     "float, whole": (pd.Series([0.0, np.nan, 1.0]), "binary", [0.0, 1.0]),
     "float, whole, 3 values": (pd.Series([0.0, 2.0, 1.0]), "multiclass", [0.0, 2.0, 1.0]),
     "float, fractions": (pd.Series([0.5, np.nan, 1.0]), "regression", [0.5, 1.0]),
@@ -464,6 +471,21 @@ def test_infinity_is_an_error_with_the_columns_name(value, dtype):
         read_targets(frame)
 
 
+@pytest.mark.parametrize("value", [2**64, -(2**63) - 1, 10**5000], ids=["64", "-63", "huge"])
+def test_whole_numbers_beyond_64_bits_are_an_error_with_the_columns_name(value):
+    message = "Target 'far' holds whole numbers .* 64 bits: convert them to strings"
+    with pytest.raises(ValueError, match=message):
+        read_targets(pd.DataFrame({"far": pd.Series([1, value], dtype=object)}))
+    with pytest.raises(ValueError, match="Target 'far' holds whole numbers"):
+        read_targets(pd.DataFrame({"far": pd.Series([-1, LONG], dtype=object)}))
+
+
+@pytest.mark.parametrize("values", [[0.5, 10**5000], [Decimal("0.5"), Decimal("-1e400")]])
+def test_numbers_beyond_float64_are_an_error_with_the_columns_name(values):
+    with pytest.raises(ValueError, match=r"Input y contains infinity .* in target 'far'"):
+        read_targets(pd.DataFrame({"far": pd.Series(values, dtype=object)}))
+
+
 @pytest.mark.parametrize("values", [np.array([1j, 2.0]), np.array([1j, None], dtype=object)])
 def test_complex_numbers_are_an_error(values):
     with pytest.raises(ValueError, match=r"Target 'odd' holds values of type complex"):
@@ -773,6 +795,10 @@ def test_columns_of_several_levels_are_kept():
         ([[0, "a"], [1, "b"]], object),
         ([[True, "a"], [False, "b"]], object),
         ([[0.5, "a"], [1.5, "b"]], object),
+        (np.array([[3, LONG], [LONG, 3]], dtype=np.uint64), np.uint64),
+        ([[LONG, 1.5], [3, 0.25]], object),
+        ([[LONG, -1], [3, 1]], object),
+        ([[2**53 + 1, 1.5], [3, 0.25]], object),
     ],
 )
 def test_arrays_come_back_as_arrays_and_mixed_ones_as_objects(y, dtype):

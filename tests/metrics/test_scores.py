@@ -408,6 +408,12 @@ def test_one_number_has_no_r2(data, model):
         assert np.isnan(multitask_scores(model, X, y)["price"])
 
 
+def test_classes_that_only_uint64_holds_are_told_apart():
+    y = np.array([2**63 + 5, 2**63 + 6, 3, 2**63 + 5], dtype=np.uint64)
+    predicted = y[[0, 0, 2, 3]]
+    assert multitask_scores(predicted, None, y, "accuracy") == {"y": 0.75}
+
+
 @pytest.mark.parametrize("n_classes", [2, 3])
 @pytest.mark.parametrize("metric", [None, "accuracy", "f1_macro"])
 def test_classes_that_are_fractions_score_as_whole_ones(n_classes, metric):
