@@ -18,6 +18,7 @@ from .nn.drawing import Outline, network_html
 from .nn.gates import recorded, weights_of
 from .parameters import Parameters
 from .predictions import Calibration, Deviations, TaskClassifierView, TaskRegressorView, view_task
+from .tasks import warn_without_score
 from .training import MultiTaskNet, TableRows, suitable_threads
 from .versions import check_versions, versions
 
@@ -201,21 +202,35 @@ class Predictor(TransformerMixin, Parameters):
         X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
             The features.
         y : {array-like, DataFrame} of shape (n_samples, n_tasks) or (n_samples,)
-            The labels; missing ones are skipped, and so is a task that has none.
+            The labels; missing ones are skipped, and so is a task whose score is undefined.
         sample_weight : array-like of shape (n_samples,) or (n_samples, n_tasks), default=None
             Weights of the rows, or of every single label.
 
         Returns
         -------
         score : float
-            The greater the better.
+            The greater the better; NaN if no task has a score.
+
+        Raises
+        ------
+        ValueError
+            If y has no label at all.
+
+        Warns
+        -----
+        UndefinedMetricWarning
+            If a task has too few labels for its score: none, or a number a single one.
         """
         outputs, targets = self._outputs(self._member_outputs(X)), self._encoder.targets
         labels, weights = weigh(targets.read(y, outputs[0]), sample_weight)
-        scores = targets.score(outputs, labels, weights)
-        if np.isnan(scores).all():
+        if not any(len(column.observed) for column in labels):
             raise ValueError("y has no label at all: there is nothing to score.")
-        return float(np.nanmean(scores))
+        scores = targets.score(outputs, labels, weights)
+        for column, score in zip(labels, scores, strict=True):
+            if np.isnan(score):
+                warn_without_score(column.name, len(column.observed))
+        defined = [score for score in scores if not np.isnan(score)]
+        return float(np.mean(defined)) if defined else float("nan")
 
     # -- classes --------------------------------------------------------------------------------
 

@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from .._sklearn import _safe_indexing
 from ..encoding import check_type, read_targets, to_pandas
-from ..tasks import accuracy
+from ..tasks import accuracy, warn_without_score
 
 
 def tasks_of(estimator: Any) -> Any:
@@ -263,6 +263,10 @@ class TaskRegressorView(RegressorMixin, _TaskView):
         Returns
         -------
         score : float
-            The greater the better.
+            The greater the better; NaN for a single label, with a warning.
         """
-        return super().score(*self._labelled(X, y, sample_weight))
+        X, labels, weights = self._labelled(X, y, sample_weight)
+        if len(labels) < 2:
+            warn_without_score(self.task, len(labels))
+            return float("nan")
+        return super().score(X, labels, weights)

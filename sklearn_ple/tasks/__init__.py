@@ -4,7 +4,7 @@ from .classes import Binary, ClassTask, Multiclass, Ordinal, accuracy
 from .losses import TaskLosses, check_shape, grouped
 from .numbers import Count, NumberTask, Quantile, Regression, unit_of
 from .per_task import by_task
-from .task import Task, log_mean
+from .task import Task, log_mean, warn_without_score
 from .task_weights import TaskWeights
 
 #: The kinds by the names that ``task_types`` takes.
@@ -31,4 +31,5 @@ __all__ = [
     "grouped",
     "log_mean",
     "unit_of",
+    "warn_without_score",
 ]

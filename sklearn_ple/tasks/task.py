@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
 from abc import ABC, abstractmethod
 from typing import Any, ClassVar, Self
 
 import numpy as np
+from sklearn.exceptions import UndefinedMetricWarning
 from torch import Tensor
 
 
@@ -235,6 +237,18 @@ class Task(ABC):
             By default the same for all.
         """
         return np.ones_like(means)
+
+
+def warn_without_score(task: str, n_labels: int) -> None:
+    """Warn that the score of a task is undefined on so many labels."""
+    reasons = ["there is nothing to compare.", "score more rows at once."]
+    reason = reasons[n_labels] if n_labels < 2 else "it is undefined."
+    warnings.warn(
+        f"Task {task!r} has no score on its {n_labels} label{'s' if n_labels != 1 else ''}: "
+        f"{reason}",
+        UndefinedMetricWarning,
+        stacklevel=3,
+    )
 
 
 def log_mean(logs: Tensor, weights: Tensor) -> Tensor:

@@ -13,7 +13,7 @@ from sklearn.base import clone, is_classifier, is_regressor
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.datasets import load_iris
 from sklearn.ensemble import VotingClassifier
-from sklearn.exceptions import NotFittedError
+from sklearn.exceptions import NotFittedError, UndefinedMetricWarning
 from sklearn.frozen import FrozenEstimator
 from sklearn.inspection import (
     DecisionBoundaryDisplay,
@@ -201,6 +201,13 @@ def test_score_of_labels_of_another_type_names_the_task(data, model, name):
     labels = np.where(y["price"] > 0, 1, 0) if name == "paid" else y["price"].astype(str)
     with pytest.raises(ValueError, match=f"Target '{name}' holds .*: pass labels of the type of"):
         model.task_view(name).score(X, labels)
+
+
+def test_one_number_has_no_score(data, model):
+    X, y = data
+    row = np.flatnonzero(y["price"].notna())[:1]
+    with pytest.warns(UndefinedMetricWarning, match="Task 'price' has no score on its 1 label"):
+        assert np.isnan(model.task_view("price").score(X.iloc[row], y["price"].iloc[row]))
 
 
 def test_score_says_what_is_wrong_with_y(data, model):

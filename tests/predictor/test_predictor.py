@@ -3,6 +3,9 @@
 import numpy as np
 import pytest
 import torch
+from sklearn.exceptions import UndefinedMetricWarning
+from sklearn.linear_model import LinearRegression
+from sklearn.model_selection import LeaveOneOut, cross_val_score
 
 from sklearn_ple import PLEClassifierRegressor, predictor
 from sklearn_ple.training import MultiTaskNet
@@ -49,3 +52,29 @@ def test_the_module_alone_computes_what_is_decoded(fitted):
     np.testing.assert_allclose(
         outputs[:, 1] * scale[0] + scale[1], model.predict(X)[:, 1], rtol=1e-4, atol=1e-4
     )
+
+
+def test_a_score_that_is_undefined_is_skipped_with_a_warning(fitted):
+    model, X = fitted
+    y = model.predict(X)
+    y[0, 0] = 1 - y[0, 0]
+    with pytest.warns(
+        UndefinedMetricWarning, match="Task 'y1' has no score on its 1 label: score"
+    ):
+        assert model.score(X[:1], y[:1]) == 0
+    y[0, 0] = np.nan
+    with pytest.warns(UndefinedMetricWarning) as caught:
+        assert np.isnan(model.score(X[:1], y[:1]))
+    assert "Task 'y0' has no score on its 0 labels: there is nothing" in str(caught[0].message)
+    assert "Task 'y1' has no score on its 1 label: score more rows" in str(caught[1].message)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.UndefinedMetricWarning")
+def test_leaving_one_out_scores_as_scikit_learns_estimators_do(fitted):
+    _, X = fitted
+    X, options = X[:5], {"cv": LeaveOneOut(), "error_score": "raise"}
+    model = PLEClassifierRegressor(n_members=1, max_epochs=1, random_state=0)
+    expected = cross_val_score(LinearRegression(), X, X[:, 0], **options)
+    np.testing.assert_array_equal(cross_val_score(model, X, X[:, 0], **options), expected)
+    y = np.column_stack([[0, 1, 0, 1, 1], X[:, 0]])
+    assert set(cross_val_score(model, X, y, **options)) <= {0.0, 1.0}
