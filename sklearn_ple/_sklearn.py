@@ -17,7 +17,13 @@ from sklearn.model_selection._split import (
     _validate_shuffle_split,
 )
 from sklearn.utils import _safe_indexing
-from sklearn.utils._param_validation import Interval, RealNotInt, StrOptions, validate_params
+from sklearn.utils._param_validation import (
+    HasMethods,
+    Interval,
+    RealNotInt,
+    StrOptions,
+    validate_params,
+)
 from sklearn.utils._pprint import _changed_params
 from sklearn.utils.validation import _check_response_method, _check_sample_weight, _num_samples
 
@@ -49,6 +55,7 @@ def with_callbacks(method: _Method) -> _Method:
 __all__ = [
     "CallbackSupportMixin",
     "GroupsConsumerMixin",
+    "HasMethods",
     "Interval",
     "RealNotInt",
     "StrOptions",

@@ -180,6 +180,10 @@ def test_categories_that_are_all_unknown_at_predict(X, y):
         ({"task_weight_decay": {"area": np.inf}}, "task_weight_decay of task 'area' is inf"),
         ({"class_weight": {"height": 1}}, r"class_weight names \['height'\]"),
         ({"categorical_features": ["depth"]}, r"categorical_features names \['depth'\]"),
+        ({"class_weight": {"tall": {2: 1.0}}}, r"of task 'tall' names \[2\], .* \[False, True\]"),
+        ({"callbacks": [42]}, "callbacks holds 42: it must hold callbacks of skorch"),
+        ({"callbacks": [("name", 42)]}, r"callbacks holds \('name', 42\)"),
+        ({"expert_hidden_units": [0]}, "'expert_hidden_units' parameter"),
         ({"categorical_features": [5]}, "does not fit X, which has 2 columns"),
         ({"max_categories": 0}, "'max_categories' parameter"),
         ({"min_frequency": 1.5}, "'min_frequency' parameter"),
@@ -210,6 +214,7 @@ def test_parameter(X, y, params, message):
         (-np.ones(N), "Negative values"),
         (np.full(N, np.nan), "sample_weight contains NaN"),
         (np.zeros(N), "sample_weight is zero"),
+        (["a"] * N, "sample_weight must hold numbers"),
     ],
 )
 def test_sample_weight(X, y, weights, message):

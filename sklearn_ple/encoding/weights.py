@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -51,9 +52,14 @@ def read_weights(sample_weight: Any, n_rows: int, n_tasks: int) -> np.ndarray:
     ndarray of shape (n_rows, n_tasks)
         The weights of all labels, also of those that are missing; not to be written to.
     """
-    weights = check_array(
-        sample_weight, ensure_2d=False, dtype=np.float64, input_name="sample_weight"
-    )
+    try:
+        weights = check_array(
+            sample_weight, ensure_2d=False, dtype=np.float64, input_name="sample_weight"
+        )
+    except (TypeError, ValueError) as error:
+        if "sample_weight" in str(error):
+            raise
+        raise ValueError(f"sample_weight must hold numbers, 0 or more: {error}") from error
     of_rows, of_labels = (n_rows,), (n_rows, n_tasks)
     if weights.shape not in (of_rows, of_labels):
         raise ValueError(
@@ -101,9 +107,36 @@ def class_weights(labels: Sequence[Any], tasks: Sequence[Task], class_weight: An
     result = np.ones((len(labels[0].mask), len(labels)))
     for position, (task, column) in enumerate(zip(tasks, labels, strict=True)):
         weight = per_task[task.name]
-        if weight is None or not isinstance(task, ClassTask) or not len(column.observed):
+        # Alone, "balanced" is for the tasks with classes among all.
+        if weight is None or (not isinstance(task, ClassTask) and isinstance(class_weight, str)):
             continue
+        _check_class_weight(task, weight)
         if isinstance(weight, Mapping):
-            weight = {label: weight.get(label, 1.0) for label in np.unique(column.observed)}
-        result[column.mask, position] = compute_sample_weight(weight, column.observed)
+            by_class = np.array([weight.get(label, 1.0) for label in task.classes.tolist()])
+            result[column.mask, position] = by_class[task.encode(column.observed).astype(int)]
+        elif len(column.observed):
+            result[column.mask, position] = compute_sample_weight(weight, column.observed)
     return result
+
+
+def _check_class_weight(task: Task, weight: Any) -> None:
+    """Check what weighs the classes of a task."""
+    what = f"class_weight of task {task.name!r}"
+    if not isinstance(task, ClassTask):
+        raise ValueError(f"{what} is {weight!r}, but its labels are numbers: leave it out.")
+    if isinstance(weight, str) and weight == "balanced":
+        return
+    if not isinstance(weight, Mapping):
+        raise ValueError(
+            f"{what} is {weight!r}: it must be 'balanced', a dict from class to weight, or None."
+        )
+    classes = task.classes.tolist()
+    if unknown := [label for label in weight if label not in classes]:
+        raise ValueError(f"{what} names {unknown}, but its classes are {classes}.")
+    for label, number in weight.items():
+        if not (isinstance(number, Real) and 0 <= float(number) < np.inf):
+            raise ValueError(
+                f"{what} is {number!r} for {label!r}: it must be a number, 0 or more."
+            )
+    if not any(weight.get(label, 1.0) for label in classes):
+        raise ValueError(f"{what} is 0 for all classes: at least one must be greater.")

@@ -11,6 +11,7 @@ from .._sklearn import StrOptions
 from ..base import WIDTHS, MultiTaskEstimator, class_weight, parameter, with_parameters
 from ..nn import AsymmetricSharing, Body, CustomizedSharing, SharedBottom, SingleTask
 from ..nn.asymmetric_sharing import FUSIONS
+from ..parameters import Widths
 from ..tasks import Task, by_task
 
 
@@ -24,7 +25,7 @@ class _Bottoms(MultiTaskEstimator):
         Widths of the layers of every bottom.
     """
 
-    bottom_hidden_units: Any = parameter(default=(64,), constraint=["array-like"], search=WIDTHS)
+    bottom_hidden_units: Any = parameter(default=(64,), constraint=[Widths()], search=WIDTHS)
     class_weight: Any = class_weight()
 
     network: ClassVar[Callable[..., Body]]

@@ -10,10 +10,11 @@ from typing import Any
 
 from ..base import WIDTHS, MultiTaskEstimator, class_weight, parameter, with_parameters
 from ..nn import MMoE
-from ..parameters import Number
+from ..parameters import Number, Widths
 from ..tasks import Task
 
 _SOME = [Number(Integral, 1, None, closed="left")]
+_BY_LEVEL = [Widths(by_level=True)]
 
 
 @with_parameters
@@ -54,9 +55,9 @@ class MMoEClassifierRegressor(MultiTaskEstimator):
 
     n_levels: int = parameter(default=1, constraint=_SOME, search=(1, 3))
     n_experts: int = parameter(default=3, constraint=_SOME, search=(2, 8))
-    expert_hidden_units: Any = parameter(default=(64,), constraint=["array-like"], search=WIDTHS)
+    expert_hidden_units: Any = parameter(default=(64,), constraint=_BY_LEVEL, search=WIDTHS)
     linear_experts: bool = parameter(default=False, constraint=["boolean"])
-    gate_hidden_units: Any = parameter(default=(), constraint=["array-like"])
+    gate_hidden_units: Any = parameter(default=(), constraint=[Widths()])
     shared_gate: bool = parameter(default=False, constraint=["boolean"])
     class_weight: Any = class_weight()
 

@@ -11,10 +11,11 @@ from sklearn.utils.metaestimators import available_if
 
 from ..base import WIDTHS, MultiTaskEstimator, class_weight, parameter, with_parameters
 from ..nn import PLE
-from ..parameters import Number
+from ..parameters import Listed, Number, Widths
 from ..tasks import Task, by_task
 
 _SEVERAL = [Number(Integral, 0, None, closed="left")]
+_BY_LEVEL = [Widths(by_level=True)]
 
 
 @with_parameters
@@ -23,11 +24,11 @@ class _Extraction(MultiTaskEstimator):
 
     n_shared_experts: int = parameter(default=1, constraint=_SEVERAL, search=(1, 4))
     n_specific_experts: Any = parameter(
-        default=1, constraint=[*_SEVERAL, "array-like", dict], search=(1, 4)
+        default=1, constraint=[*_SEVERAL, Listed(), dict], search=(1, 4)
     )
-    expert_hidden_units: Any = parameter(default=(64,), constraint=["array-like"], search=WIDTHS)
+    expert_hidden_units: Any = parameter(default=(64,), constraint=_BY_LEVEL, search=WIDTHS)
     linear_experts: bool = parameter(default=False, constraint=["boolean"])
-    gate_hidden_units: Any = parameter(default=(), constraint=["array-like"])
+    gate_hidden_units: Any = parameter(default=(), constraint=[Widths()])
 
     def make_network(self, in_features: int, tasks: Sequence[Task], **options: Any) -> PLE:
         return PLE(

@@ -10,7 +10,7 @@ from typing import Any
 
 from ..base import WIDTHS, MultiTaskEstimator, class_weight, parameter, with_parameters
 from ..nn import CrossStitch, Sluice
-from ..parameters import Number
+from ..parameters import Number, Widths
 from ..tasks import Task
 
 _FACTOR = [Number(Real, 0, None, closed="neither")]
@@ -53,7 +53,7 @@ class CrossStitchClassifierRegressor(MultiTaskEstimator):
     ['death', 'wt82_71']
     """
 
-    hidden_units: Any = parameter(default=(64,), constraint=["array-like"], search=WIDTHS)
+    hidden_units: Any = parameter(default=(64,), constraint=[Widths()], search=WIDTHS)
     by_channel: bool = parameter(
         default=False, constraint=["boolean"], search=[False, True], published=True
     )
@@ -117,7 +117,7 @@ class SluiceClassifierRegressor(MultiTaskEstimator):
     ['death', 'wt82_71']
     """
 
-    hidden_units: Any = parameter(default=(64, 64), constraint=["array-like"], search=WIDTHS)
+    hidden_units: Any = parameter(default=(64, 64), constraint=[Widths()], search=WIDTHS)
     n_subspaces: int = parameter(
         default=2, constraint=[Number(Integral, 1, None, closed="left")], search=[1, 2, 4]
     )

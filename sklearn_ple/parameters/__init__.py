@@ -1,7 +1,16 @@
 """The estimators' parameters: rows of the shared ones, and how a class declares its own."""
 
-from .constraints import Number
+from .constraints import Listed, Number, Widths
 from .fields import parameter, with_parameters
 from .shared import WIDTHS, Parameters, class_weight
 
-__all__ = ["WIDTHS", "Number", "Parameters", "class_weight", "parameter", "with_parameters"]
+__all__ = [
+    "WIDTHS",
+    "Listed",
+    "Number",
+    "Parameters",
+    "Widths",
+    "class_weight",
+    "parameter",
+    "with_parameters",
+]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Set
+from numbers import Integral
 from typing import Any
 
-from .._sklearn import Interval
+from .._sklearn import HasMethods, Interval
 
 
 class Number(Interval):
@@ -16,3 +18,47 @@ class Number(Interval):
     def is_satisfied_by(self, val: Any) -> bool:
         """Return whether a value is such a number."""
         return not isinstance(val, bool) and super().is_satisfied_by(val)
+
+
+class Listed(HasMethods):
+    """A list, tuple, array or the like: entries in an order, unlike those of a dict or set."""
+
+    def __init__(self) -> None:
+        super().__init__(["__len__", "__iter__"])
+
+    def is_satisfied_by(self, val: Any) -> bool:
+        """Return whether a value holds entries in an order."""
+        in_order = not isinstance(val, (str, bytes, Mapping, Set, type))
+        return in_order and getattr(val, "ndim", 1) > 0 and super().is_satisfied_by(val)
+
+    def __str__(self) -> str:
+        return "a list, a tuple or an array"
+
+
+class Widths(Listed):
+    """The widths of layers: whole numbers, 1 or more, in an order.
+
+    Parameters
+    ----------
+    by_level : bool, default=False
+        Whether entries may also be the widths of each level.
+    """
+
+    def __init__(self, by_level: bool = False):
+        super().__init__()
+        self.by_level = by_level
+
+    def is_satisfied_by(self, val: Any) -> bool:
+        """Return whether a value holds widths."""
+        return super().is_satisfied_by(val) and all(
+            _WIDTH.is_satisfied_by(entry) or (self.by_level and Widths().is_satisfied_by(entry))
+            for entry in val
+        )
+
+    def __str__(self) -> str:
+        return f"{super().__str__()} of whole numbers, 1 or more" + (
+            ", or of such lists by level" if self.by_level else ""
+        )
+
+
+_WIDTH = Number(Integral, 1, None, closed="left")

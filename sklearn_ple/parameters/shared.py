@@ -19,7 +19,7 @@ from ..encoding import NUMERIC_EMBEDDINGS, EmbeddingMaker
 from ..nn import ACTIVATIONS
 from ..tasks import Task
 from ..training import LR_SCHEDULES, OPTIMIZERS
-from .constraints import Number
+from .constraints import Listed, Number, Widths
 from .fields import parameter, published, search_space, with_parameters
 
 _AUTO = StrOptions({"auto"})
@@ -62,7 +62,7 @@ class Parameters(BaseEstimator):
     """What is set before fit."""
 
     tower_hidden_units: Any = parameter(
-        default=(32,), constraint=["array-like"], search=[(), (32,), (64,), (64, 32)]
+        default=(32,), constraint=[Widths()], search=[(), (32,), (64,), (64, 32)]
     )
     activation: str = parameter(default="relu", constraint=[StrOptions(set(ACTIVATIONS))])
     dropout: float = parameter(default=0.3, constraint=[_SHARE], search=(0.0, 0.5), published=0.0)
@@ -72,7 +72,7 @@ class Parameters(BaseEstimator):
         default=None, constraint=[StrOptions({"previous"}), dict, None]
     )
     categorical_features: Any = parameter(
-        default="from_dtype", constraint=[StrOptions({"from_dtype"}), "array-like", None]
+        default="from_dtype", constraint=[StrOptions({"from_dtype"}), Listed(), None]
     )
     max_categories: int | None = parameter(default=None, constraint=[_COUNT, None])
     min_frequency: float | None = parameter(
@@ -95,8 +95,8 @@ class Parameters(BaseEstimator):
     clip_numbers: float | None = parameter(
         default=5.0, constraint=[_POSITIVE, None], search=[3.0, 5.0, 10.0, None], published=None
     )
-    task_weights: Any = parameter(default=None, constraint=["array-like", dict, None])
-    task_weight_decay: Any = parameter(default=1.0, constraint=[_POSITIVE, "array-like", dict])
+    task_weights: Any = parameter(default=None, constraint=[Listed(), dict, None])
+    task_weight_decay: Any = parameter(default=1.0, constraint=[_POSITIVE, Listed(), dict])
     balancing: Any = parameter(default="equal", constraint=[StrOptions(set(BALANCERS)), Balancer])
     optimizer: Any = parameter(
         default="adamw", constraint=[StrOptions(set(OPTIMIZERS)), type], published="adam"

@@ -22,10 +22,20 @@ def copies(callbacks: Sequence[Any]) -> list[Any]:
 
     They may hold a writer of logs, for example, which cannot be copied.
     """
-    return [
-        tuple(copies(callback)) if isinstance(callback, tuple) else copy.copy(callback)
-        for callback in callbacks
-    ]
+    return [_copy(callback) for callback in callbacks]
+
+
+def _copy(item: Any) -> Any:
+    """Copy a callback, or a pair of its name and itself, as skorch takes them."""
+    is_pair = isinstance(item, (tuple, list)) and len(item) == 2
+    name, callback = item if is_pair else (None, item)
+    is_class = isinstance(callback, type) and issubclass(callback, Callback)
+    if not (is_class or isinstance(callback, Callback)) or not isinstance(name, str | None):
+        raise ValueError(
+            f"callbacks holds {item!r}: it must hold callbacks of skorch, or pairs of a name and "
+            "one."
+        )
+    return (name, copy.copy(callback)) if is_pair else copy.copy(callback)
 
 
 class RecordEpoch(Callback):

@@ -100,6 +100,12 @@ def test_weights_that_are_not_finite_are_an_error(value):
         label_weights([1.0, 1.0, 1.0, 1.0, value], read_targets(Y)[0])
 
 
+@pytest.mark.parametrize("value", ["a", {}, None])
+def test_weights_that_are_no_numbers_are_an_error(value):
+    with pytest.raises(ValueError, match="sample_weight (must hold numbers|contains)"):
+        label_weights([1.0, 1.0, 1.0, 1.0, value], read_targets(Y)[0])
+
+
 @pytest.mark.parametrize("shape", [(5,), (5, 3)])
 def test_negative_weights_are_an_error(shape):
     weights = np.ones(shape)
@@ -164,7 +170,7 @@ def expected_weights(per_task):
         ({"sex": "balanced"}, {"sex": "balanced"}),
         ({"sex": {"f": 2.0, "m": 5.0}}, {"sex": {"f": 2.0, "m": 5.0}}),
         ([None, None, {0: 1, 1: 2, 2: 4}], {"size": {0: 1, 1: 2, 2: 4}}),
-        (["balanced", "balanced", None], {"sex": "balanced"}),
+        (["balanced", None, None], {"sex": "balanced"}),
         ({"size": {1: 3.0}}, {"size": {0: 1.0, 1: 3.0, 2: 1.0}}),
     ],
 )
@@ -192,6 +198,12 @@ def test_a_single_task_takes_scikit_learns_own_dict_of_classes(y):
     np.testing.assert_allclose(by_name[:, 0], expected)
 
 
+def test_classes_that_are_fractions_are_weighed():
+    labels, tasks = labels_and_tasks(pd.DataFrame({"y": pd.Categorical([0.5, 1.5, 1.5])}))
+    weights = class_weights(labels, tasks, {0.5: 4.0})
+    np.testing.assert_array_equal(weights[:, 0], [4, 1, 1])
+
+
 def test_balanced_classes_weigh_the_same_in_all():
     labels, tasks = labels_and_tasks()
     weights = class_weights(labels, tasks, "balanced")
@@ -207,10 +219,11 @@ def test_rows_without_label_for_a_task_have_no_class_to_weigh(class_weight):
     np.testing.assert_array_equal(class_weights(labels, tasks, class_weight), np.ones((1, 3)))
 
 
-def test_weights_of_classes_that_are_not_there_are_left_aside():
-    labels, tasks = labels_and_tasks()
+def test_a_class_that_no_row_has_may_be_weighed():
+    y = pd.DataFrame({"sex": pd.Categorical(["f", "m", "m"], categories=["f", "m", "x"])})
+    labels, tasks = labels_and_tasks(y)
     weights = class_weights(labels, tasks, {"sex": {"f": 2.0, "x": 9.0}})
-    np.testing.assert_array_equal(weights[:, 0], [2, 1, 1, 2, 2])
+    np.testing.assert_array_equal(weights[:, 0], [2, 1, 1])
 
 
 @pytest.mark.parametrize(
@@ -219,9 +232,16 @@ def test_weights_of_classes_that_are_not_there_are_left_aside():
         ({"Sex": "balanced"}, r"class_weight names \['Sex'\], but the tasks are"),
         ({"f": 2.0, "m": 1.0}, r"class_weight names \['f', 'm'\], but the tasks are"),
         (["balanced"], r"class_weight has 1 entries, but there are 3 tasks"),
+        ({"sex": {"f": 2.0, "x": 1.0}}, r"of task 'sex' names \['x'\], .* are \['f', 'm'\]"),
+        ({"sex": {"f": -1.0}}, "of task 'sex' is -1.0 for 'f': it must be a number, 0 or more"),
+        ({"sex": {"f": np.nan}}, "of task 'sex' is nan for 'f'"),
+        ({"sex": {"f": "a"}}, "of task 'sex' is 'a' for 'f'"),
+        ({"sex": {"f": 0, "m": 0}}, "of task 'sex' is 0 for all classes"),
+        ({"sex": 3}, "of task 'sex' is 3: it must be 'balanced', a dict"),
+        ({"age": "balanced"}, "of task 'age' is 'balanced', but its labels are numbers: leave"),
     ],
 )
-def test_class_weights_of_no_task_are_an_error(class_weight, message):
+def test_wrong_class_weights_are_an_error(class_weight, message):
     labels, tasks = labels_and_tasks()
     with pytest.raises(ValueError, match=message):
         class_weights(labels, tasks, class_weight)

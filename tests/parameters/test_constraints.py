@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import sklearn_ple
-from sklearn_ple import PLEClassifierRegressor, PLERegressor
-from sklearn_ple.parameters import Number, Parameters
+from sklearn_ple import MMoEClassifierRegressor, PLEClassifierRegressor, PLERegressor
+from sklearn_ple.parameters import Number, Parameters, Widths
 
 ESTIMATORS = [
     cls
@@ -77,3 +77,38 @@ def test_a_number_of_experts_by_task_is_no_bool(data):
     model = PLEClassifierRegressor(n_specific_experts={"y": True}, max_epochs=1)
     with pytest.raises(ValueError, match="n_specific_experts of task 'y' is True"):
         model.fit(*data)
+
+
+WRONG = [[0], [-1], [1.5], ["x"], [True], {64: 1}, {64}, 64, "64", np.array(64), [[[64]]], [None]]
+
+
+@pytest.mark.parametrize("cls", ESTIMATORS)
+def test_widths_are_whole_numbers_in_a_list(cls):
+    constraints = cls._parameter_constraints
+    named = {name for name, row in constraints.items() if isinstance(row[0], Widths)}
+    assert named == {name for name in cls().get_params() if name.endswith("hidden_units")}
+    for name in named:
+        for value in [(), (64,), [64, 32], np.array([64, 32]), [np.int32(8)]]:
+            cls(**{name: value})._validate_params()
+        for value in WRONG:
+            with pytest.raises(ValueError, match=f"{name!r} parameter of {cls.__name__} must be"):
+                cls(**{name: value})._validate_params()
+
+
+@pytest.mark.parametrize("cls", [PLERegressor, MMoEClassifierRegressor])
+def test_widths_of_experts_may_be_by_level(cls):
+    cls(expert_hidden_units=((64,), [32, 16]))._validate_params()
+    with pytest.raises(ValueError, match="'expert_hidden_units' parameter"):
+        cls(expert_hidden_units=((64,), [0]))._validate_params()
+
+
+@pytest.mark.parametrize("name", ["categorical_features", "task_weights", "task_weight_decay"])
+@pytest.mark.parametrize("value", [{"a"}, "a", 0 * 1j])
+def test_lists_are_no_sets(name, value):
+    with pytest.raises(ValueError, match=f"{name!r} parameter of PLERegressor must be"):
+        PLERegressor(**{name: value})._validate_params()
+
+
+def test_categorical_features_are_no_dict():
+    with pytest.raises(ValueError, match="'categorical_features' parameter"):
+        PLERegressor(categorical_features={})._validate_params()
