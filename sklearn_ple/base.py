@@ -136,9 +136,9 @@ class MultiTaskEstimator(CallbackSupportMixin, Predictor, ABC):
         Parameters
         ----------
         X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
-            The features. A missing value is NaN, None or the library's own NA.
+            The features. A missing value is NaN, None, the library's own NA, or masked.
         y : {array-like, DataFrame} of shape (n_samples, n_tasks) or (n_samples,)
-            The labels. NaN, None or NA where a task has no label.
+            The labels. NaN, None, NA or masked where a task has no label.
         sample_weight : array-like of shape (n_samples,) or (n_samples, n_tasks), default=None
             Weights of the rows, or of every single label. Rows without weight are left out.
 

@@ -13,6 +13,7 @@ from sklearn.utils.validation import validate_data
 
 from .categories import CategoryEncoder
 from .frames import shown, to_pandas
+from .masked import without_mask
 from .scaling import NumberScaler, is_number, too_large
 
 
@@ -207,7 +208,7 @@ def read_features(estimator: BaseEstimator, X: Any, reset: bool) -> Any:
 
     Columns of objects become numbers where they hold numbers, else they must hold categories.
     """
-    X = to_pandas(X)
+    X = to_pandas(without_mask(X))
     if isinstance(X, pd.DataFrame):
         validate_data(estimator, X, reset=reset, skip_check_array=True)
         if 0 in X.shape:

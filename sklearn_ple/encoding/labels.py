@@ -14,6 +14,7 @@ from scipy import sparse
 
 from ..tasks import Task
 from .frames import is_polars, to_pandas
+from .masked import without_mask
 
 #: More distinct whole numbers than this are taken as a quantity, not as classes.
 MAX_INTEGER_CLASSES = 20
@@ -284,7 +285,7 @@ def as_frame(y: Any, input_name: str = "y") -> pd.DataFrame:
 
 
 def _as_pandas(y: Any, input_name: str) -> pd.DataFrame | pd.Series:
-    y = to_pandas(y)
+    y = to_pandas(without_mask(y))
     if isinstance(y, (pd.DataFrame, pd.Series)):
         return y
     # Lists may mix numbers and strings, which numpy would turn into strings all.

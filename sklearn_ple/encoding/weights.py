@@ -52,6 +52,8 @@ def read_weights(sample_weight: Any, n_rows: int, n_tasks: int) -> np.ndarray:
     ndarray of shape (n_rows, n_tasks)
         The weights of all labels, also of those that are missing; not to be written to.
     """
+    if np.ma.is_masked(sample_weight):
+        raise ValueError("sample_weight is masked in places: fill them, with 0 for no weight.")
     try:
         weights = check_array(
             sample_weight, ensure_2d=False, dtype=np.float64, input_name="sample_weight"
