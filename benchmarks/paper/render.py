@@ -137,8 +137,8 @@ def shared_experts():
         {name: g.gains.set_index("system")["mean"] for name, g in by_set.items()}
     )
     words = [
-        f"- {experts}: {number(own.mean())} on average over the sets, more than with none shared "
-        f"on {(own > 0).sum()} of {len(own)}.\n"
+        f"- {experts}: {number(own.median())} at the median of the sets, more than with none "
+        f"shared on {(own > 0).sum()} of {len(own)}.\n"
         for experts, own in change.loc[others].iterrows()
     ]
     shown = pd.DataFrame({name: score_cells(gain) for name, gain in by_set.items()}).T

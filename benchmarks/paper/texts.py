@@ -128,9 +128,9 @@ Shared experts
 --------------
 
 Does sharing experts pay at all? PLE by default, mean score over the tasks of validation rows: a
-quarter of the training rows, other ones in each of {n} splits. Without shared experts tasks still
-share embeddings; "2 own" puts a second expert of each task in the place of the shared one. Gains
-are over "none shared", with a star where the 95 % interval over the splits excludes zero.
+quarter of the training rows, other ones in each split ({n} in all). Without shared experts tasks
+still share embeddings; "2 own" puts a second expert of each task in the place of the shared one.
+Gains are over "none shared", with a star where the 95 % interval over the splits excludes zero.
 """
 EXPERTS = """
 How gates use experts
