@@ -163,7 +163,7 @@ class MultiTaskEstimator(CallbackSupportMixin, Predictor, ABC):
             del table, encoded
             plan = Plan.of(self, len(train))
             self.device_ = resolve_device(self.device, self._torch_dtype)
-            with seeded(self._rng, self.device_):
+            with seeded(self._rng):
                 net = self._make_net(plan, self._encoder)
                 if resume:
                     self._check_same_network(net)
@@ -224,7 +224,7 @@ class MultiTaskEstimator(CallbackSupportMixin, Predictor, ABC):
             dtype = self.net_.dtype if resume else self._torch_dtype
             rows = TableRows(*encoded[:4], dtype=dtype)
             self.device_ = resolve_device(self.device, self._torch_dtype)
-            with seeded(self._rng, self.device_):
+            with seeded(self._rng):
                 net = copy.deepcopy(self.net_) if resume else self._make_net(plan, self._encoder)
                 net.n_jobs = self.n_jobs
                 net.train(rows, n_epochs=1, callbacks=self._bar_and_users())

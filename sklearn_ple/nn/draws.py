@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from typing import Any
@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-#: The generators of the running thread, by the type of their device.
-_OWN: ContextVar[Mapping[str, torch.Generator] | None] = ContextVar("generators", default=None)
+#: The seed of the running thread's generators, and these by the type of their device.
+_OWN: ContextVar[tuple[int, dict[str, torch.Generator]] | None] = ContextVar("own", default=None)
 # What draws into a tensor like another one has no generator in older versions of torch.
 _LIKE: dict[Any, Callable[..., Any]] = {
     torch.ops.aten.rand_like.default: torch.Tensor.uniform_,
@@ -20,7 +20,7 @@ _LIKE: dict[Any, Callable[..., Any]] = {
 
 
 @contextmanager
-def drawing_from(generators: Sequence[torch.Generator]) -> Iterator[None]:
+def drawing_from(seed: int) -> Iterator[None]:
     """Let the running thread draw from generators of its own for a while.
 
     Torch's global random state belongs to all threads of the process: what seeds it for one of
@@ -28,10 +28,10 @@ def drawing_from(generators: Sequence[torch.Generator]) -> Iterator[None]:
 
     Parameters
     ----------
-    generators : sequence of Generator
-        One for each type of device.
+    seed : int
+        The seed of the generators, one for each type of device that is drawn on.
     """
-    token = _OWN.set({generator.device.type: generator for generator in generators})
+    token = _OWN.set((seed, {}))
     try:
         yield
     finally:
@@ -40,7 +40,13 @@ def drawing_from(generators: Sequence[torch.Generator]) -> Iterator[None]:
 
 def generator_for(device: torch.device) -> torch.Generator | None:
     """Return the thread's generator for a device; None, torch's global one, where it has none."""
-    return (_OWN.get() or {}).get(device.type)
+    own = _OWN.get()
+    if own is None:
+        return None
+    seed, generators = own
+    if device.type not in generators:
+        generators[device.type] = torch.Generator(device).manual_seed(seed)
+    return generators[device.type]
 
 
 def in_all_functions() -> AbstractContextManager:

@@ -107,24 +107,21 @@ def with_gradients() -> Iterator[None]:
 
 
 @contextmanager
-def seeded(rng: np.random.RandomState, device: str) -> Iterator[None]:
+def seeded(rng: np.random.RandomState) -> Iterator[None]:
     """Draw from seeded generators for a while; torch's global random state stays as it is."""
-    seed = int(rng.randint(np.iinfo(np.int32).max))
-    own = [torch.Generator(of).manual_seed(seed) for of in dict.fromkeys(["cpu", device])]
-    with drawing_from(own):
+    with drawing_from(int(rng.randint(np.iinfo(np.int32).max))):
         yield
 
 
 @contextmanager
 def seeded_globally(device: str) -> Iterator[None]:
-    """Seed torch's global random state for a while, from the thread's own generator.
+    """Seed torch's global random state for a while, as the thread's own generators are.
 
     It is for layers that draw from no other. Threads that do this at once disturb each other.
     """
-    cpu = torch.device("cpu")
-    seed = torch.randint(2**31, (), device=cpu, generator=generator_for(cpu)).item()
+    own = generator_for(torch.device("cpu")) or torch.default_generator
     with torch.random.fork_rng([torch.device(device)] if device.startswith("cuda") else []):
-        torch.manual_seed(int(seed))
+        torch.manual_seed(own.initial_seed())
         yield
 
 

@@ -36,15 +36,15 @@ def test_every_function_draws_what_the_global_state_of_that_seed_would(draw):
         torch.manual_seed(3)
         expected = draw()
     before = torch.get_rng_state()
-    with drawing_from([torch.Generator().manual_seed(3)]), in_all_functions():
+    with drawing_from(3), in_all_functions():
         drawn = draw()
     assert torch.equal(drawn, expected)
     assert torch.equal(torch.get_rng_state(), before)
 
 
 def test_a_given_generator_is_kept():
-    own, given = torch.Generator().manual_seed(0), torch.Generator().manual_seed(1)
-    with drawing_from([own]), in_all_functions():
+    given = torch.Generator().manual_seed(1)
+    with drawing_from(0), in_all_functions():
         drawn = torch.rand(5, generator=given)
     assert torch.equal(drawn, torch.rand(5, generator=torch.Generator().manual_seed(1)))
 
@@ -54,7 +54,7 @@ def test_dropout_draws_from_the_thread_s_generator():
     before = torch.get_rng_state()
     drawn = []
     for _ in range(2):
-        with drawing_from([torch.Generator().manual_seed(0)]):
+        with drawing_from(0):
             drawn.append(torch.stack([dropout(ones), dropout(ones)]))
     assert torch.equal(*drawn) and not torch.equal(*drawn[0])
     assert torch.equal(torch.get_rng_state(), before)
@@ -62,7 +62,7 @@ def test_dropout_draws_from_the_thread_s_generator():
 
 def test_other_threads_and_later_draws_have_the_global_generator():
     found = []
-    with drawing_from([torch.Generator()]):
+    with drawing_from(0):
         assert generator_for(CPU) is not None
         thread = threading.Thread(target=lambda: found.append(generator_for(CPU)))
         thread.start()

@@ -119,7 +119,7 @@ def test_in_a_worker_process_n_jobs_keeps_to_its_share():
 def test_the_fitted_model_is_the_same_for_any_number_of_cores_but_for_rounding(params):
     X, one, *others = fitted_with_cores(params)
     for other in others:
-        assert_allclose(other.predict_proba(X)[1], one.predict_proba(X)[1], atol=1e-4)
+        assert_allclose(other.predict_proba(X)[1], one.predict_proba(X)[1], atol=3e-4)
         assert_allclose(other.transform(X), one.transform(X), atol=1e-3)
     two = others[0].predict(X)
     assert_allclose(others[0].set_params(n_jobs=1).predict(X), two, rtol=1e-5, atol=1e-6)
@@ -166,7 +166,8 @@ def test_training_and_prediction_use_as_many_cores(monkeypatch):
     model = PLERegressor(n_jobs=2, max_epochs=1, n_members=1, device="cpu").fit(X, y)
     model.set_params(n_jobs=3).partial_fit(X, y).set_params(n_jobs=1).predict(X)
     model.transform(X)
-    assert asked == [2, 3, 1, 1]
+    # After a training the outputs are checked.
+    assert asked == [2, 2, 3, 3, 1, 1]
 
 
 def test_cores_of_a_gpu_are_refused(machine):
@@ -220,7 +221,7 @@ def test_seeding_leaves_the_global_state(globally):
     torch.manual_seed(3)
     draws = []
     for _ in range(2):
-        with devices.seeded(np.random.RandomState(0), "cpu"):
+        with devices.seeded(np.random.RandomState(0)):
             how = devices.seeded_globally("cpu") if globally else in_all_functions()
             with how:
                 draws.append(torch.rand(3))
