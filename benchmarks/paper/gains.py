@@ -36,8 +36,10 @@ def number(value, decimals=4):
 
 
 def interval(gain, system, task):
-    """Write a gain with its interval."""
+    """Write a gain with its interval, of which one seed has none."""
     own = gain.gains.set_index(["system", "task"]).loc[(system, task)]
+    if pd.isna(own["low"]):
+        return number(own["mean"])
     return f"{number(own['mean'])} ({number(own['low'])} to {number(own['high'])})"
 
 
