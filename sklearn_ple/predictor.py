@@ -219,7 +219,7 @@ class Predictor(TransformerMixin, Parameters):
         Warns
         -----
         UndefinedMetricWarning
-            If a task has too few labels for its score: none, or a number a single one.
+            If a task has too few labels for its score, as a number that has a single one.
         """
         outputs, targets = self._outputs(self._member_outputs(X)), self._encoder.targets
         labels, weights = weigh(targets.read(y, outputs[0]), sample_weight)
@@ -227,7 +227,8 @@ class Predictor(TransformerMixin, Parameters):
             raise ValueError("y has no label at all: there is nothing to score.")
         scores = targets.score(outputs, labels, weights)
         for column, score in zip(labels, scores, strict=True):
-            if np.isnan(score):
+            # A task without labels is skipped, as when one task is scored at a time.
+            if np.isnan(score) and len(column.observed):
                 warn_without_score(column.name, len(column.observed))
         defined = [score for score in scores if not np.isnan(score)]
         return float(np.mean(defined)) if defined else float("nan")
