@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections.abc import Mapping
 from functools import cache
-from importlib.metadata import version
 
+import sklearn
+import torch
 from sklearn.exceptions import InconsistentVersionWarning
 
 
 @cache
 def versions() -> dict[str, str]:
     """Return the versions of this package, scikit-learn and torch."""
+    # The package is imported wholly only later.
+    own = sys.modules[__package__].__version__
+    found = {"sklearn-ple": own, "scikit-learn": sklearn.__version__}
     # Torch says after a plus which devices it is for, which does not matter here.
-    return {name: version(name).split("+")[0] for name in ("sklearn-ple", "scikit-learn", "torch")}
+    return found | {"torch": str(torch.__version__).split("+")[0]}
 
 
 class OtherVersionWarning(InconsistentVersionWarning):
