@@ -241,11 +241,9 @@ class Task(ABC):
 
 def warn_without_score(task: str, n_labels: int) -> None:
     """Warn that the score of a task is undefined on so many labels."""
-    reasons = ["there is nothing to compare.", "score more rows at once."]
-    reason = reasons[n_labels] if n_labels < 2 else "it is undefined."
+    where = "its 1 label: score more rows at once" if n_labels == 1 else f"its {n_labels} labels"
     warnings.warn(
-        f"Task {task!r} has no score on its {n_labels} label{'s' if n_labels != 1 else ''}: "
-        f"{reason}",
+        f"Task {task!r} has no score on {where}.",
         UndefinedMetricWarning,
         stacklevel=3,
     )
