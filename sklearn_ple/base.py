@@ -222,7 +222,7 @@ class MultiTaskEstimator(CallbackSupportMixin, Predictor, ABC):
             random_state = copy.deepcopy(self._rng) if resume else self.random_state
             self._rng = check_random_state(random_state)
             dtype = self.net_.dtype if resume else self._torch_dtype
-            rows = TableRows(*encoded[:4], dtype=dtype)
+            rows = TableRows(*encoded.arrays, dtype=dtype)
             self.device_ = resolve_device(self.device, self._torch_dtype)
             with seeded(self._rng):
                 net = copy.deepcopy(self.net_) if resume else self._make_net(plan, self._encoder)
@@ -246,7 +246,7 @@ class MultiTaskEstimator(CallbackSupportMixin, Predictor, ABC):
         self, table: Table, encoded: Encoded, plan: Plan
     ) -> tuple[TableRows, TableRows, Validation | None]:
         """Return all rows, those to train on, and the validation, if there is any."""
-        rows = TableRows(*encoded[:4], dtype=self._torch_dtype)
+        rows = TableRows(*encoded.arrays, dtype=self._torch_dtype)
         if plan.n_left_out:
             folds = draw_folds(len(table), self.n_members, plan.n_left_out, self._rng)
             crossed = OutOfFold(rows, table, self._encoder.targets, folds)

@@ -46,6 +46,11 @@ class Encoded(NamedTuple):
     weights: np.ndarray
     sample_weights: np.ndarray
 
+    @property
+    def arrays(self) -> tuple[Any, ...]:
+        """What a training reads: numbers, codes, targets and their weights in the loss."""
+        return self.numbers, self.codes, self.targets, self.weights
+
 
 class TableEncoder:
     """Learns tasks, scales and categories from a table, and encodes tables; learns how to start.
