@@ -128,8 +128,6 @@ class FeatureEncoder(TransformerMixin, BaseEstimator):
             return
         # Read once: every access to the dtypes of a frame collects them anew.
         dtypes = X.dtypes.tolist()
-        if all(map(is_number, {dtypes[position] for position in self.number_positions_})):
-            return
         for position in self.number_positions_:
             if not is_number(dtypes[position]):
                 raise ValueError(
