@@ -185,7 +185,7 @@ def _with_layers(estimator: Any, n_layers: int, own: str) -> Any:
         raise ValueError(
             f"{own!r}, {type(estimator).__name__} with n_levels={len(levels)}, can't have the "
             f"{n_layers} layers of the reference, as many at each level. Change its n_levels or "
-            "the reference, or give it as many layers by the widths of each level."
+            "the reference, or set as many layers by the widths of each level."
         )
     return _with_widths(estimator, [(widths + widths[-1:] * n_each)[:n_each] for widths in levels])
 

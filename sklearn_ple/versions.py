@@ -15,7 +15,7 @@ from sklearn.exceptions import InconsistentVersionWarning
 @cache
 def versions() -> dict[str, str]:
     """Return the versions of this package, scikit-learn and torch."""
-    # The package is imported wholly only later.
+    # This module is imported before the package has its version.
     own = sys.modules[__package__].__version__
     found = {"sklearn-ple": own, "scikit-learn": sklearn.__version__}
     # Torch says after a plus which devices it is for, which does not matter here.

@@ -112,7 +112,7 @@ def draw_synthetic(by_depth, path):
 
 
 def draw_lines(ax, by_seed):
-    """Draw a line a system, side by side so that the dots of seeds can be told apart."""
+    """Draw a line a system, side by side so that the dots of seeds can be distinguished."""
     ax.axhline(0, color="0.6", lw=1)
     offsets = 0.012 * (np.arange(by_seed.shape[1]) - (by_seed.shape[1] - 1) / 2)
     correlations = by_seed.index.get_level_values("correlation")
