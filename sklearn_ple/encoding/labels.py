@@ -197,14 +197,24 @@ class TargetForm:
                 kept = pl.Series(column, values.tolist(), dtype=dtype if keeps else None)
                 series.append(kept if _holds(kept, values) else pl.Series(column, values))
             return pl.DataFrame(series)
-        frame = pd.DataFrame(dict(enumerate(predictions)), index=index)
-        for position, (dtype, task) in enumerate(zip(self.dtypes, tasks, strict=True)):
-            if _keeps(dtype, types.is_float_dtype(dtype), task):
-                with np.errstate(over="ignore"):
-                    kept = frame[position].astype(dtype)
-                if _holds(kept, predictions[position]):
-                    frame[position] = kept
-        return frame.set_axis(self.columns, axis=1)
+        columns = {
+            position: self._in_dtype(position, task, values, index)
+            for position, (task, values) in enumerate(zip(tasks, predictions, strict=True))
+        }
+        return pd.DataFrame(columns, index=index).set_axis(self.columns, axis=1)
+
+    def _in_dtype(
+        self, position: int, task: Task, values: np.ndarray, index: pd.Index | None
+    ) -> Any:
+        """Bring a task's labels to the dtype of a column of pandas, if that holds them."""
+        dtype = self.dtypes[position]
+        if not _keeps(dtype, types.is_float_dtype(dtype), task):
+            return values
+        if dtype == values.dtype and dtype.kind in "biuf":
+            return values
+        with np.errstate(over="ignore"):
+            kept = pd.Series(values, index).astype(dtype)
+        return kept if _holds(kept, values) else values
 
     def assemble_floats(self, columns: Sequence[np.ndarray], index: pd.Index | None) -> Any:
         """Put floats, one column a task, together as y came."""

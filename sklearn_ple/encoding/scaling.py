@@ -165,7 +165,7 @@ class NumberScaler(TransformerMixin, BaseEstimator):
             if sparse.issparse(X):
                 yield rows, X[rows].toarray().astype(np.float64)
             else:  # Rows first: they are a view, columns would be a copy.
-                block = X.iloc[rows]
+                block = X if n_rows >= len(X) else X.iloc[rows]
                 block = block if every else block.iloc[:, self.positions]
                 yield rows, block.to_numpy(dtype=np.float64, na_value=np.nan)
 
