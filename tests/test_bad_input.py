@@ -61,15 +61,15 @@ def test_what_is_no_label(X, y):
     refuses(model(), X, y.assign(area=[1, "a"] * (N // 2)), TypeError, "'area'")
 
 
-def test_whole_numbers_as_floats_warn(X, y):
-    y["area"] = np.arange(N, dtype=float)
-    with pytest.warns(UserWarning, match="'area' holds 40 distinct whole numbers.*task_types"):
+def test_integers_of_many_values_warn(X, y):
+    y["area"] = np.arange(N)
+    with pytest.warns(UserWarning, match="'area' holds 40 distinct integers.*task_types"):
         fitted = model().fit(X, y)
     assert fitted.task_types_["area"] == "regression"
 
 
 def test_saying_task_types_silences_the_warning(X, y, recwarn):
-    y["area"] = np.arange(N, dtype=float)
+    y["area"] = np.arange(N)
     model(task_types={"area": "regression"}).fit(X, y)
     assert not [w for w in recwarn if w.category is UserWarning]
 

@@ -3,14 +3,13 @@
 from .encoder import Encoded, TableEncoder
 from .features import read_features
 from .frames import is_polars, to_pandas
-from .labels import MAX_INTEGER_CLASSES, Labels, TargetForm, as_frame, read_targets
+from .labels import Labels, TargetForm, as_frame, numbers_are_classes, read_targets
 from .numeric import NUMERIC_EMBEDDINGS, EmbeddingMaker
 from .table import Table
 from .targets import TargetEncoder, check_type
 from .weights import label_weights, read_weights, weigh
 
 __all__ = [
-    "MAX_INTEGER_CLASSES",
     "NUMERIC_EMBEDDINGS",
     "EmbeddingMaker",
     "Encoded",
@@ -23,6 +22,7 @@ __all__ = [
     "check_type",
     "is_polars",
     "label_weights",
+    "numbers_are_classes",
     "read_features",
     "read_targets",
     "read_weights",

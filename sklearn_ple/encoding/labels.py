@@ -16,8 +16,8 @@ from ..tasks import Task
 from .frames import is_polars, to_pandas
 from .masked import without_mask
 
-#: More distinct whole numbers than this are taken as a quantity, not as classes.
-MAX_INTEGER_CLASSES = 20
+#: More distinct integers than this are taken as a quantity, not as classes.
+MAX_INTEGER_CLASSES = 10
 
 
 @dataclass(frozen=True)
@@ -77,23 +77,38 @@ class Labels:
             return class_kind
         if family == "number":
             return "regression"
-        if not np.array_equal(self.observed, np.round(self.observed)):
-            if family == "class":
-                raise ValueError(
-                    f"Unknown label type: continuous. Target {self.name!r} holds fractions; a "
-                    "classifier needs classes. Use PLERegressor or PLEClassifierRegressor."
-                )
-            return "regression"
-        if family == "class" or len(classes) <= MAX_INTEGER_CLASSES:
+        is_whole = np.array_equal(self.observed, np.round(self.observed))
+        if family == "class" and not is_whole:
+            raise ValueError(
+                f"Unknown label type: continuous. Target {self.name!r} holds fractions; a "
+                "classifier needs classes. Use PLERegressor or PLEClassifierRegressor."
+            )
+        if family == "class" or numbers_are_classes(self.observed):
             return class_kind
+        is_integer = self.observed.dtype.kind in "iu"
+        if is_integer or (is_whole and len(classes) <= MAX_INTEGER_CLASSES):
+            self._warn_of_doubt(len(classes))
+        return "regression"
+
+    def _warn_of_doubt(self, n_distinct: int) -> None:
+        """Warn that numbers, taken as a regression, may be classes."""
+        dtype = "integers" if self.observed.dtype.kind in "iu" else "whole numbers as floats"
         warnings.warn(
-            f"Target {self.name!r} holds {len(classes)} distinct whole numbers and is taken as a "
-            f"regression. Say so, or otherwise, by task_types={{{self.name!r}: 'regression'}} "
-            "('quantile', 'count', 'ordinal' and 'multiclass' are the other kinds that fit).",
+            f"Target {self.name!r} holds {n_distinct} distinct {dtype} and is taken as a "
+            f"regression. To settle it, pass task_types={{{self.name!r}: 'regression'}}, or "
+            "'multiclass', 'ordinal', 'count' or 'quantile' instead.",
             UserWarning,
             stacklevel=2,
         )
-        return "regression"
+
+
+def numbers_are_classes(numbers: np.ndarray) -> bool:
+    """Whether numbers are taken as classes: two whole ones, or integers of few distinct values."""
+    values = np.unique(numbers)
+    if len(values) <= 2:
+        # They are often floats: where labels are missing, or beside numbers in an array.
+        return np.array_equal(values, np.round(values))
+    return numbers.dtype.kind in "iu" and len(values) <= MAX_INTEGER_CLASSES
 
 
 def _as_array(name: str, column: pd.Series) -> np.ndarray:

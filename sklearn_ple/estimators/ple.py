@@ -126,8 +126,9 @@ class PLEClassifierRegressor(_Progressive):
         ``("quantile", [0.1, 0.9])`` says which quantiles to learn beside the median; "quantile"
         alone are those of 0.05 and 0.95. "auto" looks at the observed labels: strings, categories
         and bools are classes, ordinal if there are more than two in an ordered categorical column;
-        whole numbers are classes if there are at most 20 distinct ones, else a regression (with a
-        warning that asks to say so); other numbers are a regression.
+        integers are classes if there are at most 10 distinct ones, else a regression; floats are a
+        regression, but for two whole numbers, as 0.0 and 1.0. A warning names what is doubtful:
+        integers of more than 10 values, and whole floats of 3 to 10.
     depends_on : "previous", dict or None, default=None
         For a binary task, the name of the one that it depends on, as ``{"purchase": "click"}``: it
         can hold (its second class) only where the other does. "previous": each task depends on the

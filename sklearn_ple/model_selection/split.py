@@ -53,8 +53,8 @@ class MultiTaskKFold(GroupsConsumerMixin, _BaseKFold):
 
     Notes
     -----
-    Labels are classes or numbers as ``task_types="auto"`` has it: whole numbers are classes up to
-    20 distinct ones. A missing label is one more value of its task.
+    Labels are classes or numbers as ``task_types="auto"`` has it: integers are classes up to 10
+    distinct ones, floats up to two. A missing label is one more value of its task.
 
     The method is iterative stratification: rows with the rarest values are dealt out first, each
     to the fold that lacks most of what it should have. Unlike in the original, the fold is chosen

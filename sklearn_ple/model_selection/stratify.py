@@ -12,7 +12,7 @@ from pandas.api import types
 from scipy import sparse
 from sklearn.utils import check_array
 
-from ..encoding import MAX_INTEGER_CLASSES, as_frame
+from ..encoding import as_frame, numbers_are_classes
 
 
 @dataclass(frozen=True)
@@ -40,10 +40,10 @@ class Strata:
         observed = column[there].infer_objects()
         codes = np.full(len(column), -1)
         if types.is_numeric_dtype(observed) and not types.is_bool_dtype(observed):
-            numbers = observed.to_numpy(dtype=np.float64)
-            whole = np.array_equal(numbers, np.round(numbers))
+            is_integer = types.is_integer_dtype(observed)
+            numbers = observed.to_numpy(dtype=None if is_integer else np.float64)
             # As for task_types="auto".
-            if not whole or len(np.unique(numbers)) > MAX_INTEGER_CLASSES:
+            if not numbers_are_classes(numbers):
                 # Smaller bins would be as pressing as rare classes.
                 n_bins = max(min(n_bins, int(len(numbers) * least_share / 2)), 1)
                 levels = np.arange(1, n_bins) / n_bins

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import sparse
+from sklearn.datasets import load_linnerud
 from sklearn.utils.estimator_checks import _NotAnArray
 
 from sklearn_ple.encoding.labels import Labels, as_frame, read_targets
@@ -77,7 +78,6 @@ PANDAS = {
     "object of long ints": (pd.Series([3, None, LONG], dtype=object), "binary", [3, LONG]),
     "category of long ints": (pd.Series([LONG, 3], dtype="category"), "binary", [LONG, 3]),
     "float, whole": (pd.Series([0.0, np.nan, 1.0]), "binary", [0.0, 1.0]),
-    "float, whole, 3 values": (pd.Series([0.0, 2.0, 1.0]), "multiclass", [0.0, 2.0, 1.0]),
     "float, fractions": (pd.Series([0.5, np.nan, 1.0]), "regression", [0.5, 1.0]),
     "float32": (pd.Series([0.5, np.nan, 1.0], dtype="float32"), "regression", [0.5, 1.0]),
     "Float64": (pd.Series([0.5, None, 1.0], dtype="Float64"), "regression", [0.5, 1.0]),
@@ -248,20 +248,39 @@ def test_a_column_that_is_no_category_declares_nothing():
 # -- kinds ----------------------------------------------------------------------------------------
 
 
-def test_many_whole_numbers_warn_and_are_a_regression():
-    with pytest.warns(UserWarning, match=r"Target 'age' holds 21 distinct whole numbers.*'age':"):
-        kind = labels_of(pd.Series(np.arange(21.0), name="age")).infer_kind(None)
-    assert kind == "regression"
-    with pytest.warns(UserWarning, match="task_types"):
-        assert labels_of(np.arange(21)).infer_kind(None) == "regression"
+@pytest.mark.parametrize(
+    ("y", "words"),
+    [(np.arange(11), "11 distinct integers"), (np.arange(3.0), "3 distinct whole numbers")],
+)
+def test_numbers_in_doubt_warn_and_are_a_regression(y, words):
+    with pytest.warns(UserWarning, match=f"'age' holds {words}.*{{'age': 'regression'}}"):
+        assert labels_of(pd.Series(y, name="age")).infer_kind(None) == "regression"
 
 
-@pytest.mark.parametrize("y", [np.arange(20), [f"c{i}" for i in range(50)], np.arange(50) + 0.5])
-def test_few_whole_numbers_many_strings_and_fractions_do_not_warn(y):
+@pytest.mark.parametrize(
+    ("y", "kind"),
+    [
+        (np.arange(10), "multiclass"),
+        ([f"c{i}" for i in range(50)], "multiclass"),
+        (pd.Series([0, None, 2, 5], dtype="Int64"), "multiclass"),
+        ([0.0, 1.0, np.nan], "binary"),
+        ([3.0, 7.0], "binary"),
+        ([0.5, 7.0], "regression"),
+        (np.arange(11.0), "regression"),
+        (np.arange(50) + 0.5, "regression"),
+    ],
+)
+def test_numbers_without_doubt_do_not_warn(y, kind):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        kind = labels_of(y).infer_kind(None)
-    assert kind == ("regression" if np.asarray(y).dtype.kind == "f" else "multiclass")
+        assert labels_of(y).infer_kind(None) == kind
+
+
+def test_physical_measurements_are_numbers():
+    y = load_linnerud(as_frame=True).target
+    with pytest.warns(UserWarning, match="'Waist' holds 9") as caught:
+        assert {labels_of(y[name]).infer_kind(None) for name in y} == {"regression"}
+    assert len(caught) == 1
 
 
 def test_many_whole_numbers_that_are_named_do_not_warn():

@@ -22,7 +22,7 @@ Y = pd.DataFrame(
     {
         "sex": ["f", "m", None, "f", "f"],
         "age": [30.5, np.nan, 41.0, 22.0, 60.0],
-        "size": [0, 1, 2, 2, None],
+        "size": pd.Series([0, 1, 2, 2, None], dtype="Int64"),
     }
 )
 MASK = Y.notna().to_numpy()

@@ -187,15 +187,20 @@ def test_bins_of_numbers():
 
 
 def test_kinds_are_those_that_the_estimators_infer():
-    whole = np.arange(1000.0)
-    X = whole.reshape(-1, 1)
-    for n_values, kind in [(20, "multiclass"), (21, "regression")]:
+    whole = np.arange(1000)
+    X = whole.reshape(-1, 1).astype(float)
+    for n_values, dtype, kind in [
+        (10, int, "multiclass"),
+        (11, int, "regression"),
+        (2, float, "binary"),
+        (3, float, "regression"),
+    ]:
         # One label of the last value, fewer than folds: only a class is worth a warning.
-        y = np.append(whole[:999] % (n_values - 1), n_values - 1)
+        y = np.append(whole[:999] % (n_values - 1), n_values - 1).astype(dtype)
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             list(MultiTaskKFold(5).split(X, y))
-        assert len(caught) == (kind == "multiclass")
+        assert len(caught) == (kind != "regression")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             model = PLEClassifierRegressor(**TINY).fit(X, y)
@@ -669,7 +674,7 @@ def test_a_kind_that_differs_between_folds():
     y = pd.DataFrame({"visits": np.arange(60), "paid": ["no", "yes"] * 30})
     y["visits"] = np.where(y.index < 30, y.index % 3, y.index)
     with (
-        pytest.warns(UserWarning, match="'visits' holds 30 distinct whole numbers"),
+        pytest.warns(UserWarning, match="'visits' holds 30 distinct integers"),
         pytest.raises(ValueError, match="Task 'visits' has classes in some .* task_types"),
     ):
         cross_val_predict(
