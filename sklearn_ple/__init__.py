@@ -14,6 +14,7 @@ from .estimators import (
     SingleTaskClassifierRegressor,
     SluiceClassifierRegressor,
 )
+from .predictions import task_view
 
 __version__ = "0.1.0.dev0"
 
@@ -31,4 +32,5 @@ __all__ = [
     "SingleTaskClassifierRegressor",
     "SluiceClassifierRegressor",
     "__version__",
+    "task_view",
 ]

@@ -17,7 +17,7 @@ from .encoding import TableEncoder, read_features, weigh
 from .nn.drawing import Outline, network_html
 from .nn.gates import recorded, weights_of
 from .parameters import Parameters
-from .predictions import Calibration, Deviations, TaskClassifierView, TaskRegressorView, view_task
+from .predictions import Calibration, Deviations, TaskClassifierView, TaskRegressorView, task_view
 from .tasks import warn_without_score
 from .training import MultiTaskNet, TableRows, suitable_threads
 from .versions import check_versions, versions
@@ -437,7 +437,8 @@ class Predictor(TransformerMixin, Parameters):
         What scikit-learn offers for estimators with a single target then takes the task:
         calibration, thresholds, partial dependence, displays, importances, ensembles. Where such a
         tool calls fit, wrap the view in :class:`sklearn.frozen.FrozenEstimator`. The view holds
-        this estimator, not a copy: once that is fitted anew, the view predicts anew.
+        this estimator, not a copy: once that is fitted anew, the view predicts anew. Of an
+        estimator in a pipeline or a search, :func:`sklearn_ple.task_view` makes the view.
 
         Parameters
         ----------
@@ -458,7 +459,7 @@ class Predictor(TransformerMixin, Parameters):
             If there is no such task.
         """
         check_is_fitted(self)
-        return view_task(self, name)
+        return task_view(self, name)
 
     # -- pickles --------------------------------------------------------------------------------
 

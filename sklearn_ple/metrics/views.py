@@ -15,7 +15,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from ..encoding import as_frame
-from ..predictions import tasks_of, view_task
+from ..predictions import task_view, tasks_of
 from ..tasks import TASK_KINDS, Task
 
 #: A function that returns, for all rows, the array of every task.
@@ -100,7 +100,7 @@ class ScoredTask:
         responses: Responses,
     ) -> ScoredTask:
         """Return a task with what was predicted for it among others."""
-        view = view_task(responses, name)
+        view = task_view(responses, name)
         return cls(name, task.kind, task.words, task.metric, labels, classes, view)
 
     def coded(self) -> ScoredTask:
@@ -119,7 +119,7 @@ class ScoredTask:
             self,
             labels=labels.where(self.labels.notna().to_numpy()),
             classes=codes,
-            view=view_task(Responses([self.name], [codes], responses), self.name),
+            view=task_view(Responses([self.name], [codes], responses), self.name),
         )
 
 

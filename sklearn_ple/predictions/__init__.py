@@ -2,13 +2,13 @@
 
 from .calibration import Calibration
 from .intervals import Deviations
-from .task_view import TaskClassifierView, TaskRegressorView, tasks_of, view_task
+from .task_view import TaskClassifierView, TaskRegressorView, task_view, tasks_of
 
 __all__ = [
     "Calibration",
     "Deviations",
     "TaskClassifierView",
     "TaskRegressorView",
+    "task_view",
     "tasks_of",
-    "view_task",
 ]

@@ -29,13 +29,48 @@ def tasks_of(estimator: Any) -> Any:
         else:
             raise TypeError(
                 f"{type(estimator).__name__} does not say which tasks it learnt: it has no "
-                "task_names_. Give its predictions in its place."
+                "task_names_. Pass its predictions in its place."
             )
     return estimator
 
 
-def view_task(estimator: Any, name: str) -> TaskClassifierView | TaskRegressorView:
-    """View one task of a fitted estimator, which may be in a pipeline or in a search."""
+def task_view(estimator: Any, name: str) -> TaskClassifierView | TaskRegressorView:
+    """View one task of a fitted estimator as a classifier or regressor of its own.
+
+    It is the method of that name of the estimators, for those that are in a pipeline or a search:
+    the view reads what the pipeline reads.
+
+    Parameters
+    ----------
+    estimator : object
+        The fitted multi-task estimator, alone, as a pipeline's last step or in a search.
+    name : str
+        The task.
+
+    Returns
+    -------
+    view : TaskClassifierView or TaskRegressorView
+        A classifier where the task has classes; else a regressor.
+
+    Raises
+    ------
+    ValueError
+        If there is no such task.
+    TypeError
+        If the estimator is none of several tasks.
+
+    Examples
+    --------
+    >>> from sklearn.decomposition import PCA
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn_ple import PLERegressor, task_view
+    >>> from sklearn_ple.datasets import make_multitask
+    >>> X, y = make_multitask(200, random_state=0)
+    >>> pipeline = make_pipeline(PCA(5), PLERegressor(max_epochs=1)).fit(X, y)
+    >>> view = task_view(pipeline, "y0")
+    >>> view.predict(X).shape
+    (200,)
+    """
     names = tasks_of(estimator).task_names_
     if name not in names:
         raise ValueError(f"There is no task {name!r}: the tasks are {list(names)}.")
@@ -119,13 +154,13 @@ class _TaskView(BaseEstimator):
         labels, _ = read_targets(y)
         if len(labels) > 1:
             raise ValueError(
-                f"y has {len(labels)} columns: give the labels of the task {self.task!r} alone."
+                f"y has {len(labels)} columns: pass the labels of the task {self.task!r} alone."
             )
         check_consistent_length(X, labels[0].mask, sample_weight)
         rows = np.flatnonzero(labels[0].mask)
         if not len(rows):
             raise ValueError(
-                f"Task {self.task!r} has no label in y: give rows with labels to score it."
+                f"Task {self.task!r} has no label in y: pass rows with labels to score it."
             )
         task = tasks_of(self.estimator).tasks_[self._position]
         check_type(self.task, task.kind, task.classes, labels[0].observed)

@@ -7,7 +7,7 @@ from sklearn_ple import PLEClassifier, PLEClassifierRegressor, PLERegressor
 from sklearn_ple.predictor import Predictor
 
 CLASSES = [PLEClassifierRegressor, PLEClassifier, PLERegressor]
-ALL_CLASSES = [getattr(sklearn_ple, name) for name in sklearn_ple.__all__ if name != "__version__"]
+ALL_CLASSES = [getattr(sklearn_ple, name) for name in sklearn_ple.__all__ if name[0].isupper()]
 
 _DROPOUT = (
     "Which activations drop out depends on how many rows there are, and a row repeated is dropped "

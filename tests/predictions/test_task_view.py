@@ -42,8 +42,9 @@ from sklearn_ple import (
     PLEClassifierRegressor,
     PLERegressor,
     SharedBottomClassifierRegressor,
+    task_view,
 )
-from sklearn_ple.predictions.task_view import TaskClassifierView, TaskRegressorView, view_task
+from sklearn_ple.predictions.task_view import TaskClassifierView, TaskRegressorView
 
 TINY = {"n_members": 1, "max_epochs": 2, "numeric_embedding": None, "random_state": 0}
 KINDS = {"paid": "binary", "colour": "multiclass", "price": "regression", "visits": "count"}
@@ -213,7 +214,7 @@ def test_one_number_has_no_score(data, model):
 def test_score_says_what_is_wrong_with_y(data, model):
     X, y = data
     view = model.task_view("price")
-    with pytest.raises(ValueError, match="y has 4 columns: give the labels of the task 'price'"):
+    with pytest.raises(ValueError, match="y has 4 columns: pass the labels of the task 'price'"):
         view.score(X, y)
     with pytest.raises(ValueError, match="'price' has no label in y"):
         view.score(X, np.full(len(X), np.nan))
@@ -262,7 +263,7 @@ def test_views_in_pipelines_and_searches(data):
     assert is_classifier(by_steps)
     search = GridSearchCV(pipeline, {"pleclassifierregressor__dropout": [0.0]}, cv=2).fit(X, y)
     for model in (pipeline, search):
-        view = view_task(model, "paid")
+        view = task_view(model, "paid")
         check_is_fitted(view)
         assert_array_equal(view.predict(X), model.predict(X)["paid"])
         assert_array_equal(view.predict_proba(X), model.predict_proba(X)[0])
