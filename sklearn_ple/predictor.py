@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -122,7 +122,9 @@ class Predictor(TransformerMixin, Parameters):
 
     # -- labels and numbers ---------------------------------------------------------------------
 
-    def predict(self, X: Any, return_std: bool = False) -> Any:
+    def predict(
+        self, X: Any, return_std: bool = False, *, tasks: Sequence[str] | None = None
+    ) -> Any:
         """Predict every task's label.
 
         Parameters
@@ -131,6 +133,8 @@ class Predictor(TransformerMixin, Parameters):
             The features.
         return_std : bool, default=False
             Whether to return the standard deviations of the numbers' labels too.
+        tasks : sequence of str, default=None
+            Names of the tasks to return, as many columns in their order; None for all.
 
         Returns
         -------
@@ -146,17 +150,20 @@ class Predictor(TransformerMixin, Parameters):
         Raises
         ------
         ValueError
-            With ``return_std``, if no task is a number, or if the last training had no rows of
-            validation, as without early stopping and in ``partial_fit``.
+            If there is no such task. With ``return_std``, if no task is a number, or if the last
+            training had no rows of validation, as without early stopping and in ``partial_fit``.
         """
         members = self._member_outputs(X)
         targets = self._encoder.targets
+        positions = targets.positions(tasks)
+        form = targets.form.take(positions)
         index = X.index if isinstance(X, pd.DataFrame) else None
         labels = targets.decode(self._outputs(members))
-        y = targets.form.assemble(self.tasks_, labels, index)
+        chosen = [self.tasks_[k] for k in positions]
+        y = form.assemble(chosen, [labels[k] for k in positions], index)
         if not return_std:
             return y
-        if all(task.has_classes for task in self.tasks_):
+        if all(task.has_classes for task in chosen):
             raise ValueError("return_std is for numbers, but every task has classes.")
         if self._deviations is None:
             raise ValueError(
@@ -164,7 +171,7 @@ class Predictor(TransformerMixin, Parameters):
                 "the last training had none: fit with early_stopping=True."
             )
         deviations = self._deviations.of(members.numpy())
-        return y, targets.form.assemble_floats(deviations, index)
+        return y, form.assemble_floats([deviations[k] for k in positions], index)
 
     @available_if(_knows_quantiles)
     def predict_quantiles(self, X: Any) -> Any:
@@ -251,6 +258,42 @@ class Predictor(TransformerMixin, Parameters):
             order, None for a task without classes.
         """
         return self._per_class_task(X, "predict_proba")
+
+    @available_if(_knows_classes)
+    def predict_proba_frame(self, X: Any, *, tasks: Sequence[str] | None = None) -> pd.DataFrame:
+        """Predict the probabilities of the classes, as one table.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+            The features.
+        tasks : sequence of str, default=None
+            Names of the tasks to return, in this order; None for all that have classes.
+
+        Returns
+        -------
+        probabilities : DataFrame of shape (n_samples, sum of n_classes)
+            A column for each class of each task. The columns have two levels, ``"task"`` and
+            ``"class"``: ``probabilities["income"]`` is the table of one task. It has X's index.
+
+        Raises
+        ------
+        ValueError
+            If there is no such task, or if one has no classes.
+        """
+        positions = self._encoder.targets.positions(tasks)
+        found = self._per_class_task(X, "predict_proba")
+        parts = [found] if self._encoder.targets.form.ndim == 1 else found
+        if tasks is None:
+            positions = [k for k in positions if parts[k] is not None]
+        if numbers := [self.task_names_[k] for k in positions if parts[k] is None]:
+            raise ValueError(f"tasks names {numbers}, which are numbers and have no classes.")
+        index = X.index if isinstance(X, pd.DataFrame) else None
+        frames = {
+            self.task_names_[k]: pd.DataFrame(parts[k], index, self.tasks_[k].classes)
+            for k in positions
+        }
+        return pd.concat(frames, axis=1, names=["task", "class"])
 
     @available_if(_knows_classes)
     def decision_function(self, X: Any) -> Any:

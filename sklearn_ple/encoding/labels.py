@@ -187,6 +187,14 @@ class TargetForm:
             return cls(library, ndim, names, list(y.columns), list(y.dtypes))
         return cls("numpy", ndim, names, [], [])
 
+    def take(self, positions: Sequence[int]) -> TargetForm:
+        """Take some of the columns; a y of one dimension stays as it is."""
+        columns, dtypes = (
+            [own[k] for k in positions] if own else [] for own in (self.columns, self.dtypes)
+        )
+        names = [self.names[k] for k in positions]
+        return replace(self, names=names, columns=columns, dtypes=dtypes)
+
     def assemble(
         self, tasks: Sequence[Task], predictions: Sequence[np.ndarray], index: pd.Index | None
     ) -> Any:

@@ -150,6 +150,18 @@ class TargetEncoder:
             check_type(task.name, task.kind, task.classes, column.observed)
         return labels
 
+    def positions(self, names: Sequence[str] | None) -> list[int]:
+        """Return the positions of tasks by their names; of all for None."""
+        if names is None:
+            return list(range(len(self.tasks)))
+        if isinstance(names, str) or not len(names):
+            raise ValueError(
+                f"tasks is {names!r}: it must be a list of names, such as {self.form.names[:1]}."
+            )
+        if unknown := [name for name in names if name not in self.form.names]:
+            raise ValueError(f"tasks names {unknown}, but the tasks are {self.form.names}.")
+        return [self.form.names.index(name) for name in names]
+
     def split_outputs(self, outputs: np.ndarray) -> list[np.ndarray]:
         """Cut the network's outputs, shape (..., sum of n_outputs), into the tasks' own."""
         bounds = np.cumsum([task.n_outputs for task in self.tasks])[:-1]

@@ -3,13 +3,14 @@
 import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.linear_model import LinearRegression
 from sklearn.model_selection import LeaveOneOut, cross_val_score
 
-from sklearn_ple import PLEClassifierRegressor, predictor
+from sklearn_ple import PLEClassifier, PLEClassifierRegressor, predictor
 from sklearn_ple.training import MultiTaskNet
 
 N = 80
@@ -41,6 +42,63 @@ def test_rows_are_read_and_run_through_the_network_once(fitted, method, monkeypa
     else:
         getattr(model, method)(X)
     assert calls == ["read_features", "member_outputs"]
+
+
+@pytest.fixture(scope="module")
+def of_frames():
+    rng = np.random.RandomState(0)
+    X = pd.DataFrame(rng.randn(N, 3), index=np.arange(N) * 2).add_prefix("x")
+    y = pd.DataFrame(
+        {"size": rng.choice(["s", "m", "l"], N), "cost": X["x1"], "paid": rng.rand(N) > 0.5}
+    )
+    options = {"n_members": 2, "max_epochs": 2, "early_stopping": True, "random_state": 0}
+    return PLEClassifierRegressor(**options).fit(X, y), X
+
+
+def test_some_tasks_alone(of_frames, fitted):
+    model, X = of_frames
+    y, std = model.predict(X, return_std=True)
+    own, own_std = model.predict(X, return_std=True, tasks=["cost", "size"])
+    pd.testing.assert_frame_equal(own, y[["cost", "size"]])
+    pd.testing.assert_frame_equal(own_std, std[["cost", "size"]])
+    model, X = fitted
+    np.testing.assert_array_equal(model.predict(X, tasks=["y1", "y0"]), model.predict(X)[:, ::-1])
+
+
+def test_probabilities_as_one_table(of_frames, fitted):
+    model, X = of_frames
+    table = model.predict_proba_frame(X)
+    assert list(table) == [("size", c) for c in "lms"] + [("paid", False), ("paid", True)]
+    assert table.columns.names == ["task", "class"]
+    assert table.index.equals(X.index)
+    size, _, paid = model.predict_proba(X)
+    np.testing.assert_array_equal(table["size"], size)
+    np.testing.assert_array_equal(table["paid"], paid)
+    own = model.predict_proba_frame(X, tasks=["paid"])
+    assert list(own) == [("paid", False), ("paid", True)]
+    np.testing.assert_array_equal(own, paid)
+
+
+def test_probabilities_of_one_column_as_a_table(of_frames):
+    _, X = of_frames
+    labels = np.arange(N) % 3
+    model = PLEClassifier(n_members=1, max_epochs=1, random_state=0).fit(X, labels)
+    table = model.predict_proba_frame(X)
+    assert list(table) == [("y", 0), ("y", 1), ("y", 2)]
+    np.testing.assert_array_equal(table, model.predict_proba(X))
+
+
+def test_tasks_that_are_not_there_are_named(of_frames):
+    model, X = of_frames
+    with pytest.raises(ValueError, match=r"tasks names \['weight'\], but the tasks are \['size'"):
+        model.predict(X, tasks=["size", "weight"])
+    for wrong in ("size", []):
+        with pytest.raises(ValueError, match=r"it must be a list of names, such as \['size'\]"):
+            model.predict(X, tasks=wrong)
+    with pytest.raises(ValueError, match=r"tasks names \['cost'\], which are numbers"):
+        model.predict_proba_frame(X, tasks=["cost"])
+    with pytest.raises(ValueError, match="return_std is for numbers"):
+        model.predict(X, return_std=True, tasks=["paid"])
 
 
 def test_the_module_alone_computes_what_is_decoded(fitted):
