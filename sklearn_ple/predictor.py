@@ -30,6 +30,13 @@ def _knows_classes(estimator: Any) -> bool:
     return any(task.has_classes for task in estimator.tasks_)
 
 
+def _knows_numbers(estimator: Any) -> bool:
+    """Whether there are (or, before fit, could be) tasks that are numbers."""
+    if not hasattr(estimator, "net_"):
+        return estimator.family != "class"
+    return not all(task.has_classes for task in estimator.tasks_)
+
+
 def _knows_quantiles(estimator: Any) -> bool:
     """Whether there are (or, before fit, could be) quantile tasks."""
     if not hasattr(estimator, "net_"):
@@ -163,15 +170,69 @@ class Predictor(TransformerMixin, Parameters):
         y = form.assemble(chosen, [labels[k] for k in positions], index)
         if not return_std:
             return y
-        if all(task.has_classes for task in chosen):
-            raise ValueError("return_std is for numbers, but every task has classes.")
+        deviations = self._learnt_deviations("return_std", positions).of(members.numpy())
+        return y, form.assemble_floats([deviations[k] for k in positions], index)
+
+    @available_if(_knows_numbers)
+    def predict_interval(
+        self, X: Any, level: float = 0.9, *, tasks: Sequence[str] | None = None
+    ) -> Any:
+        """Predict between which numbers a share of the labels lies.
+
+        The errors on the rows of validation, in standard deviations of their rows, say how far
+        the ends are from the prediction: as many labels should be below an interval as above it.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+            The features.
+        level : float, default=0.9
+            The share, between 0 and 1. Of n labels of validation, one above (n - 1) / (n + 1)
+            cannot be known; its intervals are those of this share.
+        tasks : sequence of str, default=None
+            Names of the tasks to return, as many columns in their order; None for all.
+
+        Returns
+        -------
+        low, high : ndarray or DataFrame of shape (n_samples, n_tasks) or (n_samples,)
+            The ends, in the labels' units and in the form of ``predict``'s deviations: all
+            floats, and NaN for a task with classes.
+
+        Raises
+        ------
+        ValueError
+            If there is no such task, if no task is a number, if the level is not between 0 and 1,
+            or if the last training had no rows of validation, as without early stopping and in
+            ``partial_fit``.
+
+        References
+        ----------
+        .. [1] Lei, G'Sell, Rinaldo, Tibshirani and Wasserman (2018), Distribution-Free Predictive
+           Inference for Regression, Journal of the American Statistical Association 113.
+        """
+        if not 0 < level < 1:
+            raise ValueError(f"level is {level!r}: it must be between 0 and 1.")
+        members = self._member_outputs(X)
+        positions = self._encoder.targets.positions(tasks)
+        form = self._encoder.targets.form.take(positions)
+        index = X.index if isinstance(X, pd.DataFrame) else None
+        deviations = self._learnt_deviations("predict_interval", positions)
+        low, high = (
+            form.assemble_floats([ends[k] for k in positions], index)
+            for ends in deviations.intervals(members.numpy(), level)
+        )
+        return low, high
+
+    def _learnt_deviations(self, what: str, positions: Sequence[int]) -> Deviations:
+        """Return how far off predictions are, if that is known of any of these tasks."""
+        if all(self.tasks_[k].has_classes for k in positions):
+            raise ValueError(f"{what} is for numbers, but every task has classes.")
         if self._deviations is None:
             raise ValueError(
-                "return_std needs rows of validation, to learn how far predictions are off, and "
+                f"{what} needs rows of validation, to learn how far predictions are off, and "
                 "the last training had none: fit with early_stopping=True."
             )
-        deviations = self._deviations.of(members.numpy())
-        return y, form.assemble_floats([deviations[k] for k in positions], index)
+        return self._deviations
 
     @available_if(_knows_quantiles)
     def predict_quantiles(self, X: Any) -> Any:

@@ -1,8 +1,9 @@
-"""How far off predicted numbers may be: standard deviations."""
+"""How far off predicted numbers may be: standard deviations and intervals."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -11,11 +12,13 @@ from ..tasks import unit_of
 
 
 class Deviations:
-    """Standard deviations of the tasks that are numbers, learnt on rows of validation.
+    """Deviations and intervals of the tasks that are numbers, learnt on rows of validation.
 
     The square of a deviation is the variance of the members' predictions for the row, by their
     weights, and what that lacks to the squared error of their mean: a factor of the task times its
-    `Task.variance`.
+    `Task.variance`. Intervals are split conformal ones of standardised errors (Lei, G'Sell,
+    Rinaldo, Tibshirani and Wasserman, JASA 2018): errors of validation, divided by the
+    deviations of their rows, are as many below an end as should be.
 
     Parameters
     ----------
@@ -31,6 +34,8 @@ class Deviations:
     factors : ndarray of shape (n_tasks,)
         The factor of each task, in these units, zero at least; NaN without a label, and for
         classes.
+    errors : list of StandardisedErrors or None
+        Those of each task; None without a label, and for classes.
     """
 
     def __init__(self, targets: TargetEncoder, member_weights: np.ndarray):
@@ -60,6 +65,7 @@ class Deviations:
         tasks = self.targets.tasks
         self.factors = np.full(len(tasks), np.nan)
         self.units = np.ones(len(tasks))
+        self.errors: list[StandardisedErrors | None] = [None] * len(tasks)
         for k, (task, column) in enumerate(zip(tasks, labels, strict=True)):
             if not task.has_classes and len(column.observed):
                 self.units[k] = unit_of(column.observed.astype(np.float64))
@@ -76,10 +82,13 @@ class Deviations:
                 mean, variance, weight = (
                     part[column.mask] for part in (means[k], variances[k], weights[:, k])
                 )
-                squares = (column.observed / self.units[k] - mean) ** 2
-                lacking = np.average(squares - n_variances[k] * variance, weights=weight)
-                typical = np.average(task.variance(mean * self.units[k]), weights=weight)
-                self.factors[k] = max(lacking, 0.0) / typical
+                errors = column.observed / self.units[k] - mean
+                variance = n_variances[k] * variance
+                noise = task.variance(mean * self.units[k])
+                lacking = np.average(errors**2 - variance, weights=weight)
+                self.factors[k] = max(lacking, 0.0) / np.average(noise, weights=weight)
+                deviations = np.sqrt(variance + self.factors[k] * noise)
+                self.errors[k] = StandardisedErrors.of(errors, deviations, weight)
         return self
 
     def of(self, members: np.ndarray) -> list[np.ndarray]:
@@ -100,6 +109,20 @@ class Deviations:
             for task, mean, variance, factor, unit in numbers
         ]
 
+    def intervals(self, members: np.ndarray, level: float) -> tuple[list, list]:
+        """Compute both ends of each task's intervals, as `of` computes the deviations."""
+        means, _ = self._moments(members, self.member_weights)
+        lower, upper = [], []
+        for k, (task, deviations) in enumerate(
+            zip(self.targets.tasks, self.of(members), strict=True)
+        ):
+            errors = self.errors[k]
+            low, high = (np.nan, np.nan) if errors is None else errors.ends(level)
+            mean = self.units[k] * means[k]
+            lower.append(np.maximum(mean + low * deviations, task.lowest))
+            upper.append(mean + high * deviations)
+        return lower, upper
+
     def _moments(self, members: np.ndarray, weights: np.ndarray) -> np.ndarray:
         """Compute the mean of some members' predicted numbers, and their variance around it.
 
@@ -117,3 +140,42 @@ class Deviations:
                 result[0, k] = weights[:, k] @ predictions
                 result[1, k] = weights[:, k] @ (predictions - result[0, k]) ** 2
         return result
+
+
+@dataclass(frozen=True)
+class StandardisedErrors:
+    """Errors of a task on rows of validation, divided by the deviations of their rows.
+
+    Attributes
+    ----------
+    values : ndarray of shape (n_labels,)
+        The errors, sorted: labels less predictions.
+    weights : ndarray of shape (n_labels,)
+        The labels' weights.
+    """
+
+    values: np.ndarray
+    weights: np.ndarray
+
+    @classmethod
+    def of(
+        cls, errors: np.ndarray, deviations: np.ndarray, weights: np.ndarray
+    ) -> StandardisedErrors:
+        """Standardise errors. Without a deviation there is no error either."""
+        values = np.divide(errors, deviations, out=np.zeros_like(errors), where=deviations > 0)
+        order = np.argsort(values)
+        return cls(values[order], weights[order])
+
+    def ends(self, level: float) -> tuple[float, float]:
+        """Return between which errors a share of new ones lies, as many above as below."""
+        share = (1 + level) / 2
+        low = -_quantile(-self.values[::-1], self.weights[::-1], share)
+        return low, _quantile(self.values, self.weights, share)
+
+
+def _quantile(values: np.ndarray, weights: np.ndarray, share: float) -> float:
+    """Return the quantile of sorted values and a new one, which may be larger than all others."""
+    below = np.cumsum(weights) / (weights.sum() + weights.mean())
+    # Of few values, the largest one is as far as they reach.
+    place = int(np.searchsorted(below, share))
+    return float(values[min(place, len(values) - 1)])

@@ -174,6 +174,7 @@ class Count(NumberTask):
 
     kind = "count"
     words = "a count"
+    lowest = 0.0
     metric = make_scorer(d2_tweedie_score, power=1)
 
     def fit(self, labels: np.ndarray, weights: np.ndarray, classes: np.ndarray | None) -> Self:

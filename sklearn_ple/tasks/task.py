@@ -30,6 +30,8 @@ class Task(ABC):
     linear_start : bool, default=False
         Whether ridge regression of the targets starts the linear path of the network, which it
         should only where each output predicts the target itself, as by squared error.
+    lowest : float, default=-inf
+        The least number that there can be, at which intervals end.
     name : str
         Name of the column; empty until an estimator is fitted.
     classes : ndarray or None
@@ -56,10 +58,10 @@ class Task(ABC):
     A kind with ``levels`` and ``predict_quantiles``, which returns an array of shape (n_rows,
     n_levels), has a part in the estimators' ``predict_quantiles``.
 
-    `words`, `metric`, `linear_start` and, of numbers, `variance` are optional. So is `group`,
-    unless `loss` or `average` depend on more than the class and `n_outputs`, such as an option:
-    these two methods are called once for all neighbouring columns of one group, on the first
-    one's task.
+    `words`, `metric`, `linear_start` and, of numbers, `variance` and `lowest` are optional. So is
+    `group`, unless `loss` or `average` depend on more than the class and `n_outputs`, such as an
+    option: these two methods are called once for all neighbouring columns of one group, on the
+    first one's task.
 
     Options are parameters of ``__init__``, which calls that of the base first.
 
@@ -100,6 +102,7 @@ class Task(ABC):
     words: ClassVar[str] = "a number"
     has_classes: ClassVar[bool] = False
     linear_start: ClassVar[bool] = False
+    lowest: ClassVar[float] = -np.inf
 
     def __init__(self) -> None:
         self.name = ""

@@ -232,6 +232,79 @@ def test_only_with_a_quantile_task_there_are_quantiles(data, model):
         PLERegressor().predict_quantiles(X)
 
 
+# -- intervals of numbers -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("level", [0.5, 0.8, 0.999])
+def test_ends_are_order_statistics_of_the_errors_of_validation(data, level):
+    X, y = data
+    model = PLERegressor(early_stopping=True, refit=False, **(SMALL | {"n_members": 1}))
+    model.fit(X, y["weight"])
+    rows = valid_rows(len(X))
+    errors = np.sort(y["weight"].iloc[rows] - model.predict(X.iloc[rows]))
+    # Of one member, deviations are the same for all rows. A new label takes any place alike.
+    place = int(np.ceil((1 + level) / 2 * (len(errors) + 1) - 1e-9))
+    place = min(place, len(errors))
+    low, high = model.predict_interval(X, level)
+    np.testing.assert_allclose(high - model.predict(X), errors[place - 1], rtol=1e-4)
+    np.testing.assert_allclose(low - model.predict(X), errors[len(errors) - place], rtol=1e-4)
+
+
+def test_intervals_have_the_form_of_y(data, model):
+    X, y = data
+    low, high = model.predict_interval(X.iloc[3:9])
+    for ends in (low, high):
+        assert list(ends) == list(y) and ends.index.equals(X.index[3:9])
+        assert ends["sick"].isna().all()
+    numbers = ["weight", "cost", "visits"]
+    labels = model.predict(X.iloc[3:9])[numbers]
+    assert (low[numbers] < labels).all(axis=None) and (labels < high[numbers]).all(axis=None)
+    own, _ = model.predict_interval(X.iloc[3:9], tasks=["visits", "sick"])
+    pd.testing.assert_frame_equal(own, low[["visits", "sick"]])
+    wider = model.predict_interval(X.iloc[3:9], 0.99)
+    assert (wider[1] - wider[0] > high - low)[numbers].all(axis=None)
+    # There is no negative number of visits.
+    assert (wider[0]["visits"] >= 0).all()
+
+
+@pytest.mark.parametrize("unit", [2.0**-700, 2.0**700])
+def test_intervals_are_in_the_unit_of_the_labels(data, unit):
+    X, y = data
+    model = PLERegressor(early_stopping=True, refit=False, **SMALL)
+    ends = np.array(model.fit(X, y["weight"]).predict_interval(X))
+    scaled = np.array(model.fit(X, y["weight"] * unit).predict_interval(X))
+    np.testing.assert_allclose(scaled / unit, ends, rtol=1e-5)
+
+
+def test_intervals_that_cannot_be(data, model):
+    X, y = data
+    for level in (0, 1, 95, -0.1):
+        with pytest.raises(ValueError, match=f"level is {level}: it must be between 0 and 1"):
+            model.predict_interval(X, level)
+    with pytest.raises(ValueError, match="predict_interval is for numbers, but every task"):
+        model.predict_interval(X, tasks=["sick"])
+    without = PLERegressor(early_stopping=False, **SMALL).fit(X, y["weight"])
+    with pytest.raises(ValueError, match="predict_interval needs rows of validation"):
+        without.predict_interval(X)
+    assert not hasattr(PLEClassifier(), "predict_interval")
+    classes = PLEClassifierRegressor(max_epochs=1, n_members=1).fit(X, y["sick"])
+    assert not hasattr(classes, "predict_interval")
+
+
+@pytest.mark.parametrize("options", [{}, {"n_members": 2, "validation_fraction": 0.2}])
+def test_intervals_of_skewed_noise_cover_as_much_on_either_side(noisy, options):
+    X, _, mean, _ = noisy
+    y = mean + np.random.default_rng(1).exponential(size=len(X))
+    # Of 2,000 labels a seventh is missing, which says nothing of the others.
+    y[::7] = np.nan
+    train, test = slice(0, 2000), slice(2000, None)
+    model = PLERegressor(random_state=0, max_epochs=10, **options).fit(X[train], y[train])
+    low, high = model.predict_interval(X[test], 0.8)
+    there = ~np.isnan(y[test])
+    assert np.mean((y[test] < low)[there]) == pytest.approx(0.1, abs=0.035)
+    assert np.mean((y[test] > high)[there]) == pytest.approx(0.1, abs=0.035)
+
+
 # -- what they cover, where the truth is known ----------------------------------------------------
 
 
