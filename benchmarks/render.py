@@ -212,19 +212,22 @@ def calibration():
 def coverage():
     record = load("coverage")
     runs = pd.DataFrame(record["results"])
-    groups = runs.groupby(["data", "method"], sort=False)
+    tasks = runs.groupby(["data", "method", "task"], sort=False)[["coverage", "width"]].mean()
+    groups = tasks.groupby(["data", "method"], sort=False)
+    titles = {name: own[0] for name, own in (texts.DATA_SETS | texts.MULAN_SETS).items()}
     least, mean, most = (getattr(groups["coverage"], f)() for f in ("min", "mean", "max"))
     shown = pd.DataFrame(
         {
             "intervals": least.index.get_level_values("method"),
+            "tasks": groups.size().to_numpy(),
             "coverage": [
                 f"{m:.3f} ({a:.3f} to {b:.3f})" for a, m, b in zip(least, mean, most, strict=True)
             ],
             "width": groups["width"].mean().map("{:.2f}".format).to_numpy(),
         },
-        index=pd.Index([texts.DATA_SETS[name][0] for name, _ in least.index], name="data"),
+        index=pd.Index([titles[name] for name, _ in least.index], name="data"),
     )
-    text = texts.COVERAGE.format(n=runs["seed"].nunique(), tasks=runs["task"].nunique())
+    text = texts.COVERAGE.format(n=runs["seed"].nunique())
     return text + table(shown) + versions(record)
 
 

@@ -185,10 +185,13 @@ COVERAGE = """
 Intervals
 ---------
 
-Which share of the test labels lies in intervals that are to hold 90 % of them, and how wide these
-are, in standard deviations of the labels: between the .05 and .95 quantiles of tasks of kind
-"quantile", and 1.645 standard deviations of ``return_std`` to both sides; means over {tasks} tasks
-of {n} seed(s), with the least and the greatest.
+Which share of the labels lies in intervals that should hold 90 % of them, and how wide these are,
+in standard deviations of the labels, by ``benchmarks/coverage.py``: conformal ones of
+``predict_interval``, 1.645 standard deviations of ``return_std`` to both sides and, on two sets,
+between the .05 and .95 quantiles of tasks of kind "quantile". A quarter of each set's training
+rows is held out, {n} times, and no test row read. Means over a set's tasks, with the least and the
+greatest. The rows held out of the river flow are later ones, with floods that those to train on
+did not have; no method knows of these.
 """
 GROWTH = """
 Growth
