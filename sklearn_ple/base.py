@@ -331,11 +331,18 @@ class MultiTaskEstimator(CallbackSupportMixin, Predictor, ABC):
         return [*bar, *copies(self.callbacks or [])]
 
     def _make_net(self, plan: Plan, encoder: TableEncoder) -> MultiTaskNet:
-        tasks, names = encoder.tasks, encoder.targets.names
         with in_all_functions():
             module = self.make_module(encoder)
-            balancer = make_balancer(self.balancing, len(tasks))
         module.product_dtype = product_dtype(self.dtype, self.device_)
+        return self._net_around(module, plan, encoder)
+
+    def _net_around(
+        self, module: TabularNetwork, plan: Plan, encoder: TableEncoder
+    ) -> MultiTaskNet:
+        """Make the net that trains a network."""
+        tasks, names = encoder.tasks, encoder.targets.names
+        with in_all_functions():
+            balancer = make_balancer(self.balancing, len(tasks))
         return make_net(
             module,
             balancer,

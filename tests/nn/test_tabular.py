@@ -8,7 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from sklearn_ple.nn import PLE, SingleTask, TabularNetwork
+from sklearn_ple.nn import (
+    PLE,
+    NumericEmbedding,
+    PeriodicEmbedding,
+    QuantileEmbedding,
+    SingleTask,
+    TabularNetwork,
+)
 from sklearn_ple.nn.embeddings.categorical import embedding_width
 from sklearn_ple.nn.tabular import smooth_clip
 
@@ -233,3 +240,24 @@ def test_gradients_of_the_numbers_are_there_for_who_asks():
     network(numbers, codes).sum().backward()
     for name, parameter in network.named_parameters():
         torch.testing.assert_close(parameter.grad, without[name])
+
+
+@pytest.mark.parametrize(
+    "embed",
+    [
+        None,
+        lambda: NumericEmbedding([[0.0, 1.0], [0.0, 1.0, 2.0]], 3, step_scale=[[1.0], [0.5]]),
+        lambda: QuantileEmbedding([[0.0, 1.0, 1.0], [2.0, 2.0, 2.0]]),
+        lambda: PeriodicEmbedding(2, 3),
+    ],
+    ids=["none", "piecewise", "quantile", "periodic"],
+)
+def test_sizes_are_known_before_any_memory_is_taken(embed):
+    def make():
+        return TabularNetwork(
+            2, [4, 600], partial(PLE, n_outputs=[1, 2]), make_numeric_embedding=embed, n_linear=3
+        )
+
+    with torch.device("meta"):
+        sizes = {name: part.shape for name, part in make().state_dict().items()}
+    assert sizes == {name: part.shape for name, part in make().state_dict().items()}

@@ -13,6 +13,17 @@ def embedding_width(cardinality: int) -> int:
     return max(2, min(32, round(1.6 * cardinality**0.56)))
 
 
+def _kept(widths: Sequence[int]) -> Tensor | None:
+    """Find which numbers of a table as wide as the widest column are read; None for all."""
+    widest = max(widths)
+    if min(widths) == widest:
+        return None
+    starts = range(0, widest * len(widths), widest)
+    return torch.tensor(
+        [start + place for start, own in zip(starts, widths, strict=True) for place in range(own)]
+    )
+
+
 class CategoricalEmbedding(nn.Module):
     """One embedding table for all categorical columns, read in a single gather.
 
@@ -62,12 +73,10 @@ class CategoricalEmbedding(nn.Module):
         else:
             self.widths = [int(embedding_dim)] * len(cardinalities)
         widest = max(self.widths)
-        sizes, widths = torch.tensor(cardinalities), torch.tensor(self.widths)
+        sizes = torch.tensor(cardinalities)
         self.register_buffer("offsets", sizes.cumsum(0) - sizes)
-        # Which of the gathered numbers belong to a column.
-        kept = (torch.arange(widest) < widths[:, None]).flatten().nonzero().squeeze(1)
-        self.register_buffer("kept", None if len(set(self.widths)) == 1 else kept)
-        self.weight = nn.Parameter(torch.empty(int(sizes.sum()), n_members * widest))
+        self.register_buffer("kept", _kept(self.widths))
+        self.weight = nn.Parameter(torch.empty(sum(cardinalities), n_members * widest))
         self.reset_parameters()
 
     def reset_parameters(self) -> None:

@@ -98,7 +98,8 @@ class NumericEmbedding(nn.Module):
         self.linear_weight: Any = nn.Parameter(torch.empty(shape)) if linear else None
         self.step_weight: Any = nn.Parameter(torch.empty(shape)) if steps else None
         if step_scale is not None:
-            step_scale = torch.as_tensor(step_scale, dtype=dtype).repeat_interleave(sizes, dim=0)
+            step_scale = torch.as_tensor(step_scale, dtype=dtype)
+            step_scale = step_scale.repeat_interleave(sizes, dim=0, output_size=sum(n_bins))
         self.register_buffer("step_scale", step_scale)
         self.reset_parameters()
 

@@ -39,7 +39,9 @@ class QuantileEmbedding(nn.Module):
         super().__init__()
         self.n_members = n_members
         self.out_features = len(quantiles)
-        edges, scores = zip(*(self._knots(torch.as_tensor(q)) for q in quantiles), strict=True)
+        # Equal values are counted, which takes a device that holds them.
+        columns = [torch.as_tensor(column, device="cpu") for column in quantiles]
+        edges, scores = zip(*map(self._knots, columns), strict=True)
         self.register_buffer("start", torch.stack([s[0] for s in scores]).float())
         self.slopes = NumericEmbedding(edges, 1, steps=False).requires_grad_(False)
         rises = torch.cat([s.diff() for s in scores])
@@ -50,7 +52,7 @@ class QuantileEmbedding(nn.Module):
         """Return the distinct values and their scores, those of the middle of their ranks."""
         values, counts = torch.unique_consecutive(quantiles, return_counts=True)
         if len(values) == 1:
-            return torch.cat([values, values + 1]), torch.zeros(2)
+            return torch.cat([values, values + 1]), torch.zeros(2, device="cpu")
         last = counts.cumsum(0) - 1
         ranks = (last - (counts - 1) / 2) / (len(quantiles) - 1)
         margin = 0.5 / len(quantiles)
