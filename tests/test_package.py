@@ -36,6 +36,8 @@ MAY_IMPORT |= {
     "inspection": {"", "estimators", "metrics", "predictions", "encoding", "nn", "tasks", "files"},
     "metrics": {"", "estimators", "predictions", "encoding", "tasks"},
     "model_selection": {"", "estimators", "metrics", "encoding"},
+    # It takes a fitted estimator to pieces, and makes it of them again.
+    "export": {"estimators", "base", "files"}.union(*LAYERS[3:]),
     "datasets": {"files"},
     "files": set(),
 }

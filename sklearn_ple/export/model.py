@@ -1,0 +1,197 @@
+"""Saving and loading of fitted estimators."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from scipy import sparse
+from sklearn.utils.validation import check_is_fitted
+
+from ..base import MultiTaskEstimator
+from ..versions import check_versions, versions
+from .container import FORMAT_VERSION, read, write
+from .network import arrays_of, check_same, load_state, network_of
+from .state import CODECS, KNOWN, plan_of, restore, settle, state_of
+from .values import Reader, Writer, named
+
+
+def save(model: Any, path: str | os.PathLike[str], *, trusted: Iterable[type] = ()) -> None:
+    """Save a fitted estimator as a file of data alone, which runs no code when it is loaded.
+
+    The file is one of safetensors: the network's weights and other arrays, and beside them, as
+    JSON, the versions, parameters, categories, scales, classes, history and what ``calibrate``
+    learnt. Unlike a pickle it holds no code, and is written whole or not at all.
+
+    Not in it are the state of the optimizer, so that ``partial_fit`` goes on with a new one, and
+    what is set for other tools: requests for metadata, and scikit-learn's callbacks.
+
+    Parameters
+    ----------
+    model : estimator of this package
+        Fitted. Its parameters must still make the network that was fitted.
+    path : str or path-like
+        The file to write, as "model.safetensors". One that is there is replaced.
+    trusted : iterable of type, default=()
+        Classes of your own whose objects the model holds: the estimator's own class, kinds of
+        task, balancers, embeddings. Their attributes are saved, and whoever loads the file has to
+        have, and to trust, the same classes.
+
+    Raises
+    ------
+    TypeError
+        If the model is no estimator of this package, or holds what a file cannot: functions, or
+        objects of classes that are not trusted.
+    ValueError
+        If parameters of the network were changed since fit.
+    sklearn.exceptions.NotFittedError
+        If it is not fitted.
+    ImportError
+        If safetensors is not installed.
+
+    See Also
+    --------
+    load : Loads it.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from sklearn_ple import PLEClassifierRegressor, export
+    >>> from sklearn_ple.datasets import load_nhefs
+    >>> X, y = load_nhefs(tasks=["death", "wt82_71"], return_X_y=True)
+    >>> model = PLEClassifierRegressor(n_members=1, max_epochs=2, random_state=0).fit(X, y)
+    >>> path = Path(tempfile.mkdtemp()) / "model.safetensors"
+    >>> export.save(model, path)
+    >>> export.load(path).predict(X).equals(model.predict(X))
+    True
+    """
+    classes = named(trusted)
+    if not isinstance(model, MultiTaskEstimator):
+        raise TypeError(
+            f"model is of type {type(model).__name__}: only estimators of this package can be "
+            "saved, each by itself."
+        )
+    check_is_fitted(model)
+    model._validate_params()
+    writer = Writer(CODECS, KNOWN, classes)
+    header = {
+        "format_version": FORMAT_VERSION,
+        "versions": versions(),
+        "estimator": writer.write(type(model), "The model"),
+        "parameters": {
+            name: writer.write(value, f"Parameter {name!r}")
+            for name, value in model.get_params(deep=False).items()
+        },
+        "state": {
+            name: writer.write(value, f"The state's {name!r}")
+            for name, value in state_of(model).items()
+        },
+    }
+    check_same(model)
+    arrays = arrays_of(model.module_, "network") | arrays_of(model.net_.criterion_, "balancer")
+    write(path, header, arrays | writer.arrays)
+
+
+def load(path: str | os.PathLike[str], *, trusted: Iterable[type] = ()) -> Any:
+    """Load an estimator that `save` wrote; it predicts the same, to the last bit on one machine.
+
+    Nothing in a file is run or imported, so that a file of unknown origin can do no more than
+    predict wrongly. Sizes are compared with the file's before memory is taken for them, a hash
+    shows damage, and the model predicts two rows before it is returned.
+
+    A model of a GPU that is not there is loaded for the CPU.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file.
+    trusted : iterable of type, default=()
+        Classes of your own that were named when the model was saved; they are found by their
+        names. Objects of these are made with whatever attributes the file has for them.
+
+    Returns
+    -------
+    model : estimator
+        Fitted, of the class that was saved.
+
+    Raises
+    ------
+    ValueError
+        If the file is none that `save` wrote, or is damaged, of a newer format, not consistent, or
+        holds objects of classes that are not trusted; the message names the file.
+    OSError
+        If it cannot be opened.
+    ImportError
+        If safetensors is not installed, or polars for a model of its frames.
+
+    Warns
+    -----
+    sklearn.exceptions.InconsistentVersionWarning
+        If it was saved with another version of this package, scikit-learn or torch.
+
+    See Also
+    --------
+    save : Writes such a file.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from sklearn_ple import PLERegressor, export
+    >>> model = PLERegressor(n_members=1, max_epochs=2).fit([[0.0], [1.0], [2.0]], [0.1, 1.2, 1.9])
+    >>> path = Path(tempfile.mkdtemp()) / "model.safetensors"
+    >>> export.save(model, path)
+    >>> export.load(path)
+    PLERegressor(max_epochs=2, n_members=1)
+    """
+    classes = named(trusted)
+    # What keeps it from being opened, the system says best.
+    Path(path).open("rb").close()
+    try:
+        header, arrays = read(path)
+        model = _model_of(header, Reader(CODECS, KNOWN, arrays, classes), arrays)
+        saved = dict(header["versions"])
+        _try(model)
+    except ImportError:
+        raise
+    except Exception as error:
+        raise ValueError(f"{os.fspath(path)!r} cannot be loaded: {error}") from error
+    check_versions(type(model).__name__, saved)
+    return model
+
+
+def _model_of(header: dict[str, Any], reader: Reader, arrays: dict[str, np.ndarray]) -> Any:
+    cls = reader.read(header["estimator"])
+    if not (isinstance(cls, type) and issubclass(cls, MultiTaskEstimator)):
+        raise ValueError(f"it holds {cls!r}, which is no estimator of this package")
+    model = cls(**reader.read(header["parameters"]))
+    model._validate_params()
+    state = reader.read(header["state"])
+    encoder = restore(model, state)
+    module = network_of(model, encoder, arrays)
+    # Whether this machine is fast at it matters to training alone.
+    module.product_dtype = torch.bfloat16 if model.dtype == "bfloat16" else None
+    net = model._net_around(module, plan_of(model, state), encoder)
+    prefix = "balancer."
+    balancer = {name: array for name, array in arrays.items() if name.startswith(prefix)}
+    load_state(net.criterion_, {name.removeprefix(prefix): a for name, a in balancer.items()})
+    settle(model, net, encoder, state)
+    return model
+
+
+def _try(model: Any) -> None:
+    """Predict rows without a value: what does not fit together fails now, not later."""
+    names, features = getattr(model, "feature_names_in_", None), model._encoder.features
+    X: Any = sparse.csr_matrix((2, model.n_features_in_))
+    if features.columns_ or names is not None:
+        X = pd.DataFrame(np.full(X.shape, np.nan), columns=names)
+        for position in features.categorical_positions_:
+            X.isetitem(position, pd.Series([None, None], dtype=object))
+    model.predict(X, return_std=model._deviations is not None)
+    model.transform(X)

@@ -1,0 +1,138 @@
+"""The network: made again from parameters, in the sizes that a file has, and no others."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+from torch.overrides import TorchFunctionMode
+
+from ..encoding import TableEncoder
+from ..nn import TabularNetwork
+from ..training import seeded
+
+# Operations that make a tensor of a network, at most, and those of a small network in all.
+_PER_TENSOR, _AT_LEAST = 64, 4096
+# Numbers beside a network's tensors that making it takes, by those of the tensors.
+_BESIDE = 16
+
+
+def arrays_of(module: nn.Module, name: str) -> dict[str, np.ndarray]:
+    """Return the state of a module as arrays, by names that begin with its own."""
+    arrays = {}
+    for key, tensor in module.state_dict().items():
+        dtype = getattr(tensor, "dtype", type(tensor).__name__)
+        if dtype not in _DTYPES:
+            raise TypeError(f"The {name} holds {key}, of {dtype}, which no file can hold.")
+        arrays[f"{name}.{key}"] = tensor.detach().cpu().contiguous().numpy()
+    return arrays
+
+
+def check_same(model: Any) -> None:
+    """Check that an estimator's parameters make the network that it has been fitted with."""
+    encoder = copy.copy(model._encoder)
+    encoder.linear_start = None
+    outline = _outline(model, encoder, len(model.module_.state_dict()))
+    if _described(outline) != _described(model.module_):
+        raise ValueError(
+            "Parameters of the network were changed since fit: they would make another network "
+            f"than the fitted one, {_changed(model)}. Set them as they were, or fit anew."
+        )
+
+
+def network_of(model: Any, encoder: TableEncoder, arrays: dict[str, np.ndarray]) -> TabularNetwork:
+    """Make an estimator's network with the state that a file has.
+
+    Its sizes are compared with those of the arrays before any memory is taken.
+    """
+    state = {
+        name.removeprefix("network."): array
+        for name, array in arrays.items()
+        if name.startswith("network.")
+    }
+    n_numbers = sum(array.size for array in state.values())
+    n_views = model.n_members * model.n_views(len(encoder.tasks))
+    n_weighed = len(state["mean.weights"]) if "mean.weights" in state else 0
+    if n_weighed != model.n_members or n_views * model.n_features_in_ > _BESIDE * n_numbers:
+        raise ValueError("it has not as many members as its network")
+    expected = _sizes(_outline(model, encoder, len(state)))
+    found = {name: (array.shape, array.dtype.name) for name, array in state.items()}
+    if found != expected:
+        wrong = sorted(set(found.items()) ^ set(expected.items()))[0][0]
+        raise ValueError(
+            f"its parameters make another network: {wrong} is of {expected.get(wrong, 'no size')} "
+            f"in that, of {found.get(wrong, 'no size')} in the file"
+        )
+    with seeded(np.random.RandomState(0)):
+        module = model.make_module(encoder).to(model._torch_dtype)
+    load_state(module, state)
+    return module
+
+
+def load_state(module: nn.Module, arrays: dict[str, np.ndarray]) -> None:
+    """Copy arrays into a module that has as many of the same names and shapes."""
+    try:
+        module.load_state_dict({name: torch.from_numpy(own) for name, own in arrays.items()})
+    except RuntimeError as error:
+        raise ValueError(f"it has another state: {error}") from None
+
+
+class _Bounded(TorchFunctionMode):
+    """Lets no more than a number of operations pass."""
+
+    def __init__(self, n_operations: int):
+        super().__init__()
+        self.left = n_operations
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        self.left -= 1
+        if self.left < 0:
+            raise ValueError("its parameters make a network of more parts than it has")
+        return func(*args, **(kwargs or {}))
+
+
+def _outline(model: Any, encoder: TableEncoder, n_tensors: int) -> TabularNetwork:
+    """Make an estimator's network of sizes alone, as far as it has not many more tensors."""
+    with _Bounded(_AT_LEAST + _PER_TENSOR * n_tensors), torch.device("meta"):
+        return model.make_module(encoder).to(model._torch_dtype)
+
+
+def _sizes(module: nn.Module) -> dict[str, tuple[tuple[int, ...], str]]:
+    return {
+        name: (tuple(part.shape), str(part.dtype).removeprefix("torch."))
+        for name, part in module.state_dict().items()
+    }
+
+
+def _described(module: nn.Module) -> list[Any]:
+    """Return the sizes and all plain attributes of a module and those in it."""
+    parts = [
+        (name, type(part).__qualname__, {k: v for k, v in vars(part).items() if _is_plain(k, v)})
+        for name, part in module.named_modules()
+    ]
+    return [_sizes(module), parts]
+
+
+def _is_plain(name: str, value: Any) -> bool:
+    if isinstance(value, (list, tuple)):
+        return all(_is_plain(name, entry) for entry in value)
+    return name != "training" and isinstance(value, (bool, int, float, str, type(None)))
+
+
+def _changed(model: Any) -> str:
+    """Name the parameters that differ from those of fit."""
+    own = {name: repr(value) for name, value in model.get_params(deep=False).items()}
+    return ", ".join(
+        f"{name}={own[name]} ({before} in fit)"
+        for name, before in model._params_of_fit.items()
+        if own[name] != before
+    )
+
+
+_DTYPES = {torch.bool, torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64}
+_DTYPES |= {torch.float16, torch.float32, torch.float64}

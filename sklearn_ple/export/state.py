@@ -1,0 +1,221 @@
+"""What a fitted estimator consists of, apart from its network: to values, and from them."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from sklearn.isotonic import IsotonicRegression
+
+from .. import estimators
+from ..balancing import BALANCERS
+from ..base import MultiTaskEstimator
+from ..encoding import NUMERIC_EMBEDDINGS, EmbeddingMaker, TableEncoder, TargetEncoder, TargetForm
+from ..encoding.categories import CategoryEncoder
+from ..encoding.dependence import Dependence
+from ..encoding.features import FeatureEncoder
+from ..encoding.scaling import NumberScaler
+from ..predictions import Deviations
+from ..predictions.calibration import Calibration, IsotonicCalibration, TemperatureScaling
+from ..tasks import TASK_KINDS, Task
+from ..training import Plan, resolve_device
+from . import tables, values
+from .values import Codec
+
+#: The classes that a file may name.
+KNOWN: dict[str, type] = {
+    **{name: getattr(estimators, name) for name in estimators.__all__},
+    **{cls.__name__: cls for cls in TASK_KINDS.values()},
+    **{type(maker).__name__: type(maker) for maker in NUMERIC_EMBEDDINGS.values()},
+    **{cls.__name__: cls for cls in BALANCERS.values()},
+    **{cls.__name__: cls for cls in (TemperatureScaling, IsotonicCalibration)},
+    **{
+        f"torch.optim.{name}": cls
+        for name, cls in vars(torch.optim).items()
+        if isinstance(cls, type) and issubclass(cls, torch.optim.Optimizer)
+    },
+}
+
+#: How values are written that JSON has no word for.
+CODECS = [
+    *values.CODECS,
+    *tables.CODECS,
+    # Fitted to its own steps, it is the same again.
+    Codec(
+        "$isotonic",
+        lambda value: type(value) is IsotonicRegression,
+        lambda value, _: [value.X_thresholds_, value.y_thresholds_],
+        lambda steps, _: IsotonicRegression(out_of_bounds="clip").fit(*steps),
+    ),
+]
+
+# Attributes by the names that they have in a file.
+_OF_FORM = {name: name for name in ("library", "ndim", "names", "columns", "dtypes")}
+_OF_SCALER = {name: f"{name}_" for name in ("mean", "scale", "missing")}
+_OF_CATEGORIES = {"categories": "categories", "kind": "_kind", "rare_share": "_rare_share"}
+_OF_DEVIATIONS = {name: name for name in ("member_weights", "factors", "units")}
+_OF_NET = {"learning_rate": "lr", "batch_size": "batch_size", "max_epochs": "max_epochs"}
+
+
+def state_of(model: Any) -> dict[str, Any]:
+    """Return the values that a fitted estimator can be made of again, beside its network's."""
+    encoder, net = model._encoder, model.net_
+    return {
+        "n_features": model.n_features_in_,
+        "feature_names": getattr(model, "feature_names_in_", None),
+        "features": _features_state(encoder.features),
+        "form": _read(encoder.targets.form, _OF_FORM),
+        "tasks": encoder.tasks,
+        "n_bins": encoder.n_bins,
+        "embedding": encoder.maker,
+        "training": {**_read(net, _OF_NET), "device": model.device_},
+        "history": [
+            {name: value for name, value in epoch.items() if isinstance(value, (float, int, list))}
+            | {"batches": []}
+            for epoch in net.history
+        ],
+        "random_state": model._rng,
+        "deviations": model._deviations and _read(model._deviations, _OF_DEVIATIONS),
+        "calibrators": model._calibration.calibrators,
+        "output": getattr(model, "_sklearn_output_config", {}),
+    }
+
+
+def restore(model: Any, state: dict[str, Any]) -> TableEncoder:
+    """Give an unfitted estimator what does not take its network, and return its encoder."""
+    _check(state, dict)
+    model.n_features_in_ = _check(state["n_features"], int)
+    if state["feature_names"] is not None:
+        model.feature_names_in_ = _check(state["feature_names"], np.ndarray)
+    if state["output"]:
+        model.set_output(**state["output"])
+    model._rng = _check(state["random_state"], np.random.RandomState)
+    device = _check(state["training"]["device"], str)
+    try:
+        model.device_ = resolve_device(device, model._torch_dtype)
+    except ValueError:
+        # It was fitted where there are others.
+        model.device_ = "cpu"
+    encoder = TableEncoder.of(model, n_bins=_check(state["n_bins"], int))
+    encoder.targets = TargetEncoder(encoder.task_types, encoder.family)
+    encoder.targets.form = _form_of(state["form"])
+    encoder.targets.tasks = [_check_task(task) for task in _check(state["tasks"], list)]
+    if [task.name for task in encoder.tasks] != encoder.targets.names:
+        raise ValueError("its tasks are not the columns of y")
+    encoder.dependence = Dependence(model.depends_on, encoder.tasks)
+    encoder.features = _features_of(encoder, state["features"])
+    encoder.maker = _check(state["embedding"], EmbeddingMaker, type(None))
+    # Where training started matters no more.
+    encoder.linear_start = None
+    n_columns = len(encoder.features.columns_) + len(encoder.features.number_positions_)
+    names = getattr(model, "feature_names_in_", np.empty(n_columns))
+    if not model.n_features_in_ == n_columns == len(names):
+        raise ValueError("it has other columns than it encodes")
+    return encoder
+
+
+def settle(model: Any, net: Any, encoder: TableEncoder, state: dict[str, Any]) -> None:
+    """Let an estimator be fitted, once its net is there."""
+    net.max_epochs = _check(state["training"]["max_epochs"], int)
+    for epoch in _check(state["history"], list):
+        net.history.append(_check(epoch, dict))
+    deviations = None
+    if (learnt := state["deviations"]) is not None:
+        deviations = Deviations(encoder.targets, _check(learnt["member_weights"], np.ndarray))
+        deviations.factors = _check(learnt["factors"], np.ndarray)
+        deviations.units = _check(learnt["units"], np.ndarray)
+    model._settle(net, encoder, deviations)
+    model._calibration = Calibration()
+    for name, calibrator in _check(state["calibrators"], dict).items():
+        calibrator = _check(calibrator, TemperatureScaling, IsotonicCalibration)
+        model._calibration.calibrators[_check(name, str)] = calibrator
+
+
+def plan_of(model: MultiTaskEstimator, state: dict[str, Any]) -> Plan:
+    """Return the plan of the training that a file tells of, as far as a net needs it."""
+    training = state["training"]
+    return replace(
+        Plan.of(model, n_rows=1),
+        batch_size=_check(training["batch_size"], int),
+        learning_rate=_check(training["learning_rate"], float, int),
+    )
+
+
+def _features_state(features: FeatureEncoder) -> dict[str, Any]:
+    return {
+        "categorical_positions": features.categorical_positions_,
+        "number_positions": features.number_positions_,
+        "columns": [
+            {**_read(column, _OF_CATEGORIES), "declared": column._known and column._known[0]}
+            for column in features.columns_
+        ],
+        "scaler": _read(features.scaler_, _OF_SCALER),
+    }
+
+
+def _features_of(encoder: TableEncoder, state: dict[str, Any]) -> FeatureEncoder:
+    features = FeatureEncoder(
+        encoder.categorical_features, encoder.max_categories, encoder.min_frequency, encoder.dtype
+    )
+    features.categorical_positions_ = _check(state["categorical_positions"], np.ndarray)
+    features.number_positions_ = _check(state["number_positions"], np.ndarray)
+    features.columns_ = [_column_of(features, column) for column in state["columns"]]
+    features.cardinalities_ = [column.n_codes for column in features.columns_]
+    scaler = NumberScaler(features.number_positions_, encoder.dtype)
+    for name, attribute in _OF_SCALER.items():
+        value = _check(state["scaler"][name], np.ndarray)
+        if value.shape != features.number_positions_.shape:
+            raise ValueError(f"it has not one {name} for each column of numbers")
+        setattr(scaler, attribute, value)
+    scaler.n_numbers_ = len(scaler.missing_) + int(scaler.missing_.sum())
+    features.scaler_ = scaler
+    features.n_numbers_, features.n_columns_ = scaler.n_numbers_, len(scaler.missing_)
+    return features
+
+
+def _column_of(features: FeatureEncoder, state: dict[str, Any]) -> CategoryEncoder:
+    column = CategoryEncoder(features.max_categories, features.min_frequency)
+    column.categories = _check(state["categories"], pd.Index)
+    column.n_codes = len(column.categories) + 2
+    column._kind = _check(state["kind"], str, type(None))
+    column._rare_share = _check(state["rare_share"], float, int, np.floating)
+    declared = _check(state["declared"], pd.Index, type(None))
+    column._known = None if declared is None else (declared, column._look_up(declared))
+    return column
+
+
+def _form_of(state: dict[str, Any]) -> TargetForm:
+    form = TargetForm(**_check(state, dict))
+    if form.library not in ("numpy", "pandas", "polars") or form.ndim not in (1, 2):
+        raise ValueError("y came in no form that is known")
+    for part in (form.names, form.columns, form.dtypes):
+        _check(part, list)
+    return form
+
+
+def _check_task(task: Any) -> Task:
+    """Check the attributes that all tasks have."""
+    _check(_check(task, Task).name, str)
+    _check(task.classes, np.ndarray, type(None))
+    if task.has_classes == (task.classes is None) or _check(task.n_outputs, int) < 1:
+        raise ValueError(f"task {task.name!r} has not the classes or outputs of its kind")
+    for name in ("mean", "scale"):
+        if type(task) in KNOWN.values() and not math.isfinite(getattr(task, name, 0.0)):
+            raise ValueError(f"task {task.name!r} has {name} {getattr(task, name)!r}")
+    return task
+
+
+def _read(value: Any, attributes: dict[str, str]) -> dict[str, Any]:
+    return {name: getattr(value, attribute) for name, attribute in attributes.items()}
+
+
+def _check(value: Any, *types: type) -> Any:
+    """Return a value if it is of one of some types; True is no number."""
+    if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
+        names = ", ".join(cls.__name__ for cls in types)
+        raise ValueError(f"it holds a {type(value).__name__} where {names} is expected")
+    return value

@@ -1,0 +1,160 @@
+"""What pandas and polars have in a model: indices of categories, dtypes, points in time."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from .values import Codec, Reader, Writer, load_dtype
+
+# A time zone of this library may be any file of the reader's.
+_NAMES_A_FILE = "dateutil"
+
+
+def _dump_index(index: pd.Index, writer: Writer) -> Any:
+    if isinstance(index, pd.MultiIndex):
+        raise TypeError(f"{writer.place()} holds an index of several levels: make it one.")
+    dtype = index.dtype
+    if isinstance(dtype, pd.DatetimeTZDtype) or dtype.kind in "mM":
+        return [dtype, index.asi8]
+    if isinstance(dtype, np.dtype) and dtype.kind in "biuf":
+        return [dtype, index.to_numpy()]
+    return [dtype, index.tolist()]
+
+
+def _load_index(content: Any, _: Reader) -> pd.Index:
+    dtype, values = content
+    if isinstance(dtype, pd.DatetimeTZDtype):
+        times = pd.DatetimeIndex(values.view(f"M8[{dtype.unit}]"))
+        return times.tz_localize("UTC").tz_convert(dtype.tz)
+    if isinstance(dtype, np.dtype) and dtype.kind in "mM":
+        return pd.Index(values.view(dtype))
+    return pd.Index(values, dtype=dtype)
+
+
+def _dump_dtype(dtype: Any, writer: Writer) -> Any:
+    if isinstance(dtype, np.dtype):
+        name = dtype.str[1:]
+        is_known = dtype.kind in "biufOUmM" and load_dtype(name) == dtype.newbyteorder("=")
+    elif isinstance(dtype, pd.CategoricalDtype):
+        return ["category", dtype.categories, dtype.ordered]
+    elif isinstance(dtype, pd.StringDtype):
+        # The word for it does not say where its values are, nor what is missing.
+        missing = "nan" if dtype.na_value is np.nan else "NA"
+        return ["string", dtype.storage, missing]
+    else:
+        name = f"pandas: {dtype}"
+        is_known = _pandas_dtype(name) == dtype
+    if not is_known:
+        raise TypeError(f"{writer.place()} holds the dtype {dtype}, which no file can hold.")
+    return name
+
+
+def _load_dtype(content: Any, _: Reader) -> Any:
+    if isinstance(content, str):
+        dtype = _pandas_dtype(content) if content.startswith("pandas: ") else load_dtype(content)
+        if dtype is None:
+            raise ValueError(f"it names the dtype {content!r}, which is unknown")
+        return dtype
+    kind, first, second = content
+    if kind == "category":
+        return pd.CategoricalDtype(first, second)
+    missing = {} if second == "NA" else {"na_value": np.nan}
+    try:
+        return pd.StringDtype(first, **missing)
+    except ImportError:
+        # Without pyarrow, columns of text are of the other kind.
+        return pd.StringDtype("python", **missing)
+
+
+def _pandas_dtype(name: str) -> Any:
+    """Return a dtype of pandas' own by its name; None where there is none."""
+    if _NAMES_A_FILE in name:
+        return None
+    try:
+        dtype = pd.api.types.pandas_dtype(name.removeprefix("pandas: "))
+    except (TypeError, ValueError, NotImplementedError):
+        return None
+    return dtype if isinstance(dtype, pd.api.extensions.ExtensionDtype) else None
+
+
+def _dump_time(value: pd.Timestamp, _: Writer) -> Any:
+    zone = None if value.tz is None else str(value.tz)
+    return [value.unit, value.asm8.astype(np.int64).item(), zone]
+
+
+def _load_time(content: Any, _: Reader) -> pd.Timestamp:
+    unit, value, zone = content
+    time = pd.Timestamp(np.datetime64(value, unit))
+    if zone is not None and _NAMES_A_FILE in zone:
+        raise ValueError(f"it names the time zone {zone!r}, which is unknown")
+    return time if zone is None else time.tz_localize("UTC").tz_convert(zone)
+
+
+def _is_polars(value: Any) -> bool:
+    polars = sys.modules.get("polars")
+    if polars is None:
+        return False
+    return isinstance(value, polars.DataType) or (
+        isinstance(value, type) and issubclass(value, polars.DataType)
+    )
+
+
+def _dump_polars(value: Any, writer: Writer) -> Any:
+    import polars
+
+    if isinstance(value, polars.Enum):
+        return ["Enum", value.categories.to_list()]
+    name = value.__name__ if isinstance(value, type) else type(value).__name__
+    if name not in _POLARS:
+        raise TypeError(f"{writer.place()} holds the dtype {value}, which no file can hold.")
+    return [name, None]
+
+
+def _load_polars(content: Any, _: Reader) -> Any:
+    import polars
+
+    name, categories = content
+    if name == "Enum":
+        return polars.Enum(categories)
+    if name not in _POLARS:
+        raise ValueError(f"it names the dtype {name!r} of polars, which is unknown")
+    return getattr(polars, name)()
+
+
+_POLARS = {f"{kind}{bits}" for kind in ("Int", "UInt") for bits in (8, 16, 32, 64, 128)}
+_POLARS |= {"Float16", "Float32", "Float64", "Boolean", "String", "Categorical", "Object"}
+
+#: Values of pandas and polars.
+CODECS = [
+    Codec("$index", lambda v: isinstance(v, pd.Index), _dump_index, _load_index),
+    Codec(
+        "$dtype",
+        lambda v: isinstance(v, (np.dtype, pd.api.extensions.ExtensionDtype)),
+        _dump_dtype,
+        _load_dtype,
+    ),
+    Codec("$timestamp", lambda v: isinstance(v, pd.Timestamp), _dump_time, _load_time),
+    Codec(
+        "$pandas_timedelta",
+        lambda v: isinstance(v, pd.Timedelta),
+        lambda v, _: [v.unit, v.asm8.astype(np.int64).item()],
+        lambda c, _: pd.Timedelta(np.timedelta64(c[1], c[0])),
+    ),
+    Codec(
+        "$period",
+        lambda v: isinstance(v, pd.Period),
+        lambda v, _: [v.ordinal, v.freqstr],
+        lambda c, _: pd.Period(ordinal=c[0], freq=c[1]),
+    ),
+    Codec(
+        "$interval",
+        lambda v: isinstance(v, pd.Interval),
+        lambda v, _: [v.left, v.right, v.closed],
+        lambda c, _: pd.Interval(*c),
+    ),
+    Codec("$polars", _is_polars, _dump_polars, _load_polars),
+]

@@ -1,0 +1,476 @@
+"""Files of models: what is loaded predicts what was saved, to the last bit."""
+
+import datetime
+import os
+import re
+import warnings
+from decimal import Decimal
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+import torch
+from scipy import sparse
+from sklearn.base import clone
+from sklearn.exceptions import InconsistentVersionWarning, NotFittedError
+from sklearn.linear_model import LinearRegression
+
+import sklearn_ple
+from sklearn_ple import (
+    ESMMClassifier,
+    PLEClassifier,
+    PLEClassifierRegressor,
+    PLERegressor,
+    SharedBottomClassifierRegressor,
+    export,
+)
+from sklearn_ple.encoding import NUMERIC_EMBEDDINGS, EmbeddingMaker
+from sklearn_ple.export import model as of_model
+from sklearn_ple.tasks import Quantile, Regression
+
+N = 60
+ESTIMATORS = [getattr(sklearn_ple, name) for name in sklearn_ple.__all__ if name[0].isupper()]
+METHODS = [
+    *("predict", "predict_proba", "decision_function", "predict_quantiles"),
+    *("predict_conditional_proba", "transform", "gate_weights"),
+]
+RNG = np.random.default_rng(0)
+FRAME = pd.DataFrame(
+    {
+        "number": RNG.normal(size=N),
+        "gappy": np.where(RNG.random(N) < 0.2, np.nan, RNG.integers(0, 9, N)),
+        "text": RNG.choice(["a", "b", None], N),
+        "flag": RNG.random(N) < 0.5,
+    }
+)
+LABELS = pd.DataFrame(
+    {
+        "binary": pd.Categorical(RNG.choice(["no", "yes"], N)),
+        "multiclass": RNG.choice(["x", "y", "z"], N),
+        "ordinal": pd.Categorical(RNG.choice(["low", "mid", "high"], N), ordered=True),
+        "regression": RNG.normal(size=N) * 1e-7,
+        "quantile": RNG.normal(size=N).astype(np.float32),
+        "count": RNG.poisson(3, N),
+    }
+)
+LABELS.loc[:4, "regression"] = np.nan
+KINDS = {"quantile": ("quantile", [0.1, 0.9]), "count": "count"}
+
+
+def made(cls=PLEClassifierRegressor, **parameters):
+    few = {"n_members": 2, "max_epochs": 1, "batch_size": 16, "random_state": 0}
+    return cls(**(few | parameters))
+
+
+def fitted(X=FRAME, y=LABELS, cls=PLEClassifierRegressor, **parameters):
+    return made(cls, **parameters).fit(X, y)
+
+
+def labels_for(cls):
+    if cls is ESMMClassifier:
+        click = np.arange(N) % 2 == 0
+        return pd.DataFrame({"click": click, "purchase": click & (np.arange(N) % 3 == 0)})
+    return {
+        PLEClassifier: LABELS[["binary", "multiclass", "ordinal"]],
+        PLERegressor: LABELS[["regression", "quantile"]],
+    }.get(cls, LABELS)
+
+
+def twin_of(model, tmp_path, **trusted):
+    path = tmp_path / "model.safetensors"
+    export.save(model, path, **trusted)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        return export.load(path, **trusted)
+
+
+def assert_equal(one, other):
+    assert type(one) is type(other)
+    if isinstance(one, dict):
+        assert list(one) == list(other)
+        one, other = list(one.values()), list(other.values())
+    if isinstance(one, (list, tuple)):
+        assert len(one) == len(other)
+        for part, twin in zip(one, other, strict=True):
+            assert_equal(part, twin)
+    elif isinstance(one, pd.DataFrame):
+        pd.testing.assert_frame_equal(one, other, check_exact=True)
+    elif isinstance(one, pl.DataFrame):
+        assert one.schema == other.schema and one.equals(other)
+    else:
+        np.testing.assert_array_equal(one, other)
+        assert getattr(one, "dtype", None) == getattr(other, "dtype", None)
+
+
+def shown(parameters):
+    """Show parameters without addresses in memory; a range is loaded as a tuple."""
+    plain = {k: tuple(v) if isinstance(v, range) else v for k, v in parameters.items()}
+    return re.sub("0[xX][0-9a-fA-F]+", "", repr(plain))
+
+
+def assert_same(model, twin, X=FRAME, y=LABELS):
+    """All that can be read off a fitted estimator is the same, to the last bit."""
+    assert type(twin) is type(model)
+    assert shown(twin.get_params()) == shown(model.get_params())
+    assert vars(twin).keys() == vars(model).keys()
+    for method in METHODS:
+        assert hasattr(twin, method) == hasattr(model, method)
+        if hasattr(model, method):
+            assert_equal(getattr(model, method)(X), getattr(twin, method)(X))
+    if model._deviations is not None:
+        assert_equal(model.predict(X, return_std=True), twin.predict(X, return_std=True))
+    assert model.score(X, y) == twin.score(X, y)
+    for name in model.task_names_:
+        views = model.task_view(name), twin.task_view(name)
+        assert_equal(views[0].predict(X), views[1].predict(X))
+    for name in ("task_names_", "task_types_", "classes_", "n_iter_", "n_features_in_"):
+        assert_equal(getattr(model, name), getattr(twin, name))
+    assert model.history_ == twin.history_
+    assert_equal(model._rng.get_state(), twin._rng.get_state())
+    for name, part in model.module_.state_dict().items():
+        assert torch.equal(part, twin.module_.state_dict()[name])
+    clone(twin)
+
+
+@pytest.mark.parametrize("cls", ESTIMATORS)
+def test_every_estimator_predicts_the_same(cls, tmp_path):
+    y = labels_for(cls)
+    own = {"task_types": {name: KINDS[name] for name in KINDS if name in y}}
+    model = fitted(FRAME, y, cls, **own)
+    twin = twin_of(model, tmp_path)
+    assert_same(model, twin, y=y)
+    # It is as good as any fitted estimator.
+    assert twin.partial_fit(FRAME, y).n_iter_ == 2
+
+
+def test_training_goes_on_from_the_same_random_state(tmp_path):
+    model = fitted()
+    twins = [twin_of(model, tmp_path).partial_fit(FRAME, LABELS) for _ in range(2)]
+    assert_equal(*(twin.predict(FRAME) for twin in twins))
+    # Only the optimizer starts anew, and that of this kind has no state.
+    model = fitted(optimizer="sgd", lr_schedule="constant")
+    twin = twin_of(model, tmp_path).partial_fit(FRAME, LABELS)
+    assert_equal(twin.predict(FRAME), model.partial_fit(FRAME, LABELS).predict(FRAME))
+    assert twin.fit(FRAME, LABELS).n_iter_ == 1
+    assert_equal(twin.predict(FRAME), clone(model).fit(FRAME, LABELS).predict(FRAME))
+
+
+@pytest.mark.parametrize("method", ["temperature", "isotonic"])
+def test_calibrated(method, tmp_path):
+    model = fitted(task_types=KINDS).calibrate(FRAME, LABELS, method=method)
+    twin = twin_of(model, tmp_path)
+    assert_same(model, twin)
+    assert twin.calibrators_.keys() == {"binary", "multiclass", "ordinal"}
+
+
+@pytest.mark.parametrize("embedding", [None, *NUMERIC_EMBEDDINGS])
+@pytest.mark.parametrize("sparse_X", [False, True])
+def test_arrays_and_every_embedding_of_numbers(embedding, sparse_X, tmp_path):
+    X = RNG.normal(size=(N, 3)) * (RNG.random((N, 3)) < 0.5)
+    X[0, 0] = np.nan
+    X = sparse.csr_matrix(X) if sparse_X else X
+    y = LABELS["regression"].fillna(0.0).to_numpy()
+    model = fitted(X, y, PLERegressor, numeric_embedding=embedding)
+    assert_same(model, twin_of(model, tmp_path), X, y)
+
+
+def test_deviations_weights_of_members_and_history_after_validation(tmp_path):
+    X, y = RNG.normal(size=(600, 2)), RNG.normal(size=(600, 2))
+    model = fitted(X, y, PLERegressor, n_members=4, max_epochs=2)
+    assert model._deviations is not None and "valid_loss" in model.history_[0]
+    assert_same(model, twin_of(model, tmp_path), X, y)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        ["a", "b"],
+        [1, 2],
+        [0.5, 1.5],
+        [True, False],
+        ["a", 1],
+        [pd.Timestamp("2020-01-01"), pd.Timestamp("2021-06-01 12:00")],
+        [pd.Timestamp("2020-01-01", tz="Europe/Berlin"), pd.Timestamp("2021", tz="Europe/Berlin")],
+        [pd.Timedelta("1h"), pd.Timedelta("2s")],
+        [pd.Period("2020-01", "M"), pd.Period("2020-02", "M")],
+        [pd.Interval(0, 1), pd.Interval(1, 2.5)],
+        [datetime.date(2020, 1, 1), datetime.date(2021, 1, 1)],
+        [datetime.time(12), datetime.time(13, 30)],
+        [Decimal("1.10"), Decimal("2.20")],
+        ["a", pd.Timestamp("2020-01-01"), pd.Timedelta("1h"), datetime.timedelta(1)],
+    ],
+    ids=lambda values: f"{type(values[0]).__name__}-{type(values[-1]).__name__}",
+)
+def test_categories_of_every_type(values, tmp_path):
+    places = RNG.integers(0, len(values), N)
+    declared = pd.Categorical.from_codes(places, pd.Index(values))
+    series = pd.Series(values).iloc[places].reset_index(drop=True)
+    X = pd.DataFrame({"declared": declared, "number": RNG.normal(size=N)})
+    if not isinstance(values[0], str | Decimal | datetime.date | datetime.time):
+        X["named"] = series
+    categorical = [name for name in X if name != "number"]
+    y = places == 0
+    model = fitted(X, y, PLEClassifier, categorical_features=categorical)
+    twin = twin_of(model, tmp_path)
+    assert_same(model, twin, X, y)
+    for column, other in zip(
+        model._encoder.features.columns_, twin._encoder.features.columns_, strict=True
+    ):
+        pd.testing.assert_index_equal(column.categories, other.categories, exact=True)
+        assert column.n_codes == other.n_codes
+
+
+@pytest.mark.parametrize(
+    "dtype", ["string", "Int64", "boolean", "string[pyarrow]", "int64[pyarrow]"]
+)
+def test_columns_of_pandas_own_dtypes(dtype, tmp_path):
+    codes = RNG.integers(0, 2, N)
+    values = codes.astype(str) if "string" in dtype else codes
+    X = pd.DataFrame({"c": pd.array(values, dtype="boolean" if dtype == "boolean" else None)})
+    X["c"] = X["c"].astype(dtype)
+    y = pd.DataFrame({"task": X["c"], "other": RNG.normal(size=N)})
+    model = fitted(X, y, categorical_features=["c"])
+    assert_same(model, twin_of(model, tmp_path), X, y)
+
+
+def test_frames_of_polars(tmp_path):
+    X = pl.DataFrame({"n": FRAME["number"].to_numpy(), "t": RNG.choice(["a", "b"], N)})
+    y = pl.DataFrame(
+        {
+            "enum": pl.Series(RNG.choice(["u", "v"], N), dtype=pl.Enum(["u", "v"])),
+            "categorical": pl.Series(RNG.choice(["u", "v"], N), dtype=pl.Categorical),
+            "text": RNG.choice(["u", "v", "w"], N),
+            "number": pl.Series(RNG.normal(size=N), dtype=pl.Float32),
+            "flag": RNG.random(N) < 0.5,
+        }
+    )
+    model = fitted(X, y)
+    twin = twin_of(model, tmp_path)
+    assert_same(model, twin, X, y)
+    assert twin.predict(X).schema == model.predict(X).schema
+
+
+@pytest.mark.parametrize("of_text", [True, False])
+def test_one_task_of_one_dimension(of_text, tmp_path):
+    y = LABELS["multiclass" if of_text else "count"].to_numpy()
+    model = fitted(FRAME.drop(columns="text").to_numpy(float), y, PLEClassifier, n_members=1)
+    X = FRAME.drop(columns="text").to_numpy(float)
+    assert_same(model, twin_of(model, tmp_path), X, y)
+
+
+def test_columns_without_names_of_text(tmp_path):
+    y = pd.DataFrame({0: LABELS["regression"], ("a", 1): LABELS["count"] * 0.5})
+    model = fitted(FRAME, y)
+    assert_same(model, twin_of(model, tmp_path), FRAME, y)
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"task_types": {"quantile": Quantile([0.2]), "count": Regression}},
+        {"task_weights": {"count": 2.0}, "task_weight_decay": [0.9] * 6},
+        {"class_weight": {"multiclass": {"x": np.float64(2.0)}}},
+        {"categorical_features": np.array(["text", "flag"]), "max_categories": np.int64(3)},
+        {"categorical_features": FRAME.columns[2:], "min_frequency": 0.1},
+        {"expert_hidden_units": range(8, 10), "tower_hidden_units": np.array([4, 4])},
+        {"random_state": np.random.RandomState(3), "clip_numbers": None},
+        {"optimizer": torch.optim.NAdam, "net_params": {"optimizer__betas": (0.8, 0.9)}},
+        {"dtype": "float64", "embedding_dim": 3, "linear_path": False, "feature_dropout": 0.0},
+        {
+            "activation": "elu",
+            "n_levels": 2,
+            "residual": True,
+            "n_specific_experts": {"count": 3},
+        },
+    ],
+    ids=lambda parameters: next(iter(parameters)),
+)
+def test_parameters_of_every_type(parameters, tmp_path):
+    model = fitted(**parameters)
+    assert_same(model, twin_of(model, tmp_path))
+
+
+def test_set_output_is_kept(tmp_path):
+    model = fitted().set_output(transform="pandas")
+    assert_same(model, twin_of(model, tmp_path))
+
+
+def test_partial_fit_from_the_start(tmp_path):
+    X, y = RNG.normal(size=(N, 2)), np.arange(N) % 2
+    model = made(PLEClassifier).partial_fit(X, y, classes=np.array([0, 1, 2]))
+    twin = twin_of(model, tmp_path)
+    assert_same(model, twin, X, y)
+    assert twin.partial_fit(X, y + 1).predict_proba(X).shape == (N, 3)
+
+
+def test_a_model_of_a_gpu_loads_without_one(tmp_path, monkeypatch):
+    model = fitted(device="cpu", dtype="float64")
+    model.device_ = "cuda:1"
+    model.dtype = "float32"
+    model.net_.module_.float()
+    path = tmp_path / "model.safetensors"
+    export.save(model, path)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+    twin = export.load(path)
+    assert twin.device_ == twin.net_.device == "cpu"
+    assert {part.device.type for part in twin.module_.state_dict().values()} == {"cpu"}
+    model.net_.dtype = torch.float32
+    assert_equal(twin.predict(FRAME), model.predict(FRAME))
+
+
+def test_a_model_of_half_precision_loads_where_that_is_slow(tmp_path, monkeypatch):
+    model = fitted()
+    model.dtype = "bfloat16"
+    monkeypatch.setattr("sklearn_ple.training.device._has_bfloat16", lambda _: False)
+    twin = twin_of(model, tmp_path)
+    assert twin.module_.product_dtype == torch.bfloat16
+    assert_equal(twin.predict(FRAME), model.predict(FRAME))
+
+
+# -- classes of one's own -----------------------------------------------------------------------
+
+
+class Log(Regression):
+    """A number by its logarithm."""
+
+    kind = "log"
+
+    def fit(self, labels, weights, classes):
+        return super().fit(np.log1p(labels), weights, classes)
+
+    def encode(self, labels):
+        return super().encode(np.log1p(labels))
+
+    def predict(self, outputs):
+        return np.expm1(super().predict(outputs))
+
+
+class Square(torch.nn.Module):
+    def __init__(self, n_columns, n_views):
+        super().__init__()
+        self.out_features, self.n_views = n_columns, n_views
+
+    def forward(self, numbers):
+        return (numbers**2).expand(self.n_views, -1, -1)
+
+
+class Squares(EmbeddingMaker):
+    def make(self, n_columns, width, members, n_views):
+        return Square(n_columns, n_views)
+
+
+class Narrow(SharedBottomClassifierRegressor):
+    """An estimator of one's own."""
+
+
+class Scaled(sklearn_ple.balancing.Balancer):
+    """A balancer with a parameter, and one that it learns for each task."""
+
+    def __init__(self, start):
+        super().__init__()
+        self.factor = torch.nn.Parameter(torch.tensor(float(start)))
+
+    def start(self, n_tasks):
+        self.rates = torch.nn.Parameter(torch.ones(n_tasks))
+
+    def backward(self, task_losses, module):
+        (self.factor * self.rates * task_losses).sum().backward()
+
+
+OWN = [
+    ({"task_types": {"count": Log()}}, Log, "Parameter 'task_types'['count'] holds an object of "),
+    ({"task_types": {"count": Log}}, Log, "Parameter 'task_types'['count'] holds the class "),
+    ({"numeric_embedding": Squares()}, Squares, "Parameter 'numeric_embedding' holds an object "),
+    ({"balancing": Scaled(2)}, Scaled, "Parameter 'balancing' holds an object of "),
+    ({"cls": Narrow}, Narrow, "The model holds the class "),
+]
+
+
+@pytest.mark.parametrize(("parameters", "cls", "message"), OWN)
+def test_classes_of_ones_own_take_trust(parameters, cls, message, tmp_path):
+    path = tmp_path / "model.safetensors"
+    model = fitted(**parameters)
+    with pytest.raises(TypeError, match=re.escape(message) + rf".*trusted=\[{cls.__name__}\]"):
+        export.save(model, path)
+    assert not path.exists()
+    export.save(model, path, trusted=[cls])
+    with pytest.raises(ValueError, match=rf"{path.name}.*{cls.__name__}.*trusted=\["):
+        export.load(path)
+    twin = export.load(path, trusted={cls})
+    assert type(twin) is type(model)
+    assert_equal(model.predict(FRAME), twin.predict(FRAME))
+    assert_equal(
+        [part.tolist() for part in model.net_.criterion_.parameters()],
+        [part.tolist() for part in twin.net_.criterion_.parameters()],
+    )
+    twin.partial_fit(FRAME, LABELS)
+
+
+def test_trust_is_in_classes_of_different_names():
+    with pytest.raises(TypeError, match="trusted holds 'Log': it must hold classes"):
+        export.load("unread", trusted=["Log"])
+    with pytest.raises(ValueError, match="trusted holds two classes of the name 'Log'"):
+        export.load("unread", trusted=[Log, type("Log", (), {})])
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("callbacks", [lambda: None]),
+        ("net_params", {"iterator_train__worker_init_fn": print}),
+        ("net_params", {"x": {1, 2}}),
+        ("random_state", np.random.default_rng(0)),
+    ],
+)
+def test_what_no_file_holds_is_refused_by_its_name(name, value, tmp_path):
+    model = fitted(n_members=1)
+    setattr(model, name, value)
+    path = tmp_path / "model.safetensors"
+    path.write_text("earlier")
+    with pytest.raises((TypeError, ValueError), match=f"'{name}'"):
+        export.save(model, path)
+    assert path.read_text() == "earlier" and os.listdir(tmp_path) == [path.name]
+
+
+def test_what_holds_itself_is_refused(tmp_path):
+    model = fitted(n_members=1)
+    model.net_params = {"x": []}
+    model.net_params["x"].append(model.net_params)
+    with pytest.raises(TypeError, match="Parameter 'net_params'.* holds itself"):
+        export.save(model, tmp_path / "model.safetensors")
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"n_members": 3}, {"activation": "elu"}, {"clip_numbers": 2.0}, {"dtype": "float64"}],
+)
+def test_another_network_than_the_fitted_one_is_refused(changed, tmp_path):
+    model = fitted(n_members=2).set_params(**changed)
+    (name,) = changed
+    with pytest.raises(ValueError, match=f"changed since fit.*{name}=.* in fit"):
+        export.save(model, tmp_path / "model.safetensors")
+
+
+def test_parameters_of_training_may_have_changed(tmp_path):
+    model = fitted().set_params(max_epochs=7, learning_rate=1e-9, verbose=3)
+    assert_same(model, twin_of(model, tmp_path))
+
+
+def test_only_fitted_estimators_of_the_package(tmp_path):
+    path = tmp_path / "model.safetensors"
+    with pytest.raises(TypeError, match="type LinearRegression: only estimators of this package"):
+        export.save(LinearRegression(), path)
+    with pytest.raises(NotFittedError):
+        export.save(PLERegressor(), path)
+
+
+def test_another_version_is_named(tmp_path, monkeypatch):
+    path = tmp_path / "model.safetensors"
+    with monkeypatch.context() as patch:
+        patch.setattr(of_model, "versions", lambda: {"torch": "1.0"})
+        export.save(fitted(), path)
+    message = "PLEClassifierRegressor was saved with .*torch 1.0 \\(now"
+    with pytest.warns(InconsistentVersionWarning, match=message) as caught:
+        export.load(path)
+    assert caught[0].filename == __file__
