@@ -32,9 +32,9 @@ def write(path: str | os.PathLike[str], header: dict[str, Any], arrays: dict[str
     """
     safetensors = _import_safetensors()
     text = json.dumps(header, allow_nan=False)
-    metadata = {_HEADER: text, _HASH: _hash(text, arrays)}
+    data = safetensors.numpy.save(arrays, {_HEADER: text, _HASH: _hash(text, arrays)})
     with replacing(path) as partial:
-        safetensors.numpy.save_file(arrays, partial, metadata)
+        partial.write_bytes(data)
 
 
 def read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, np.ndarray]]:

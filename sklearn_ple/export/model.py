@@ -193,5 +193,8 @@ def _try(model: Any) -> None:
         X = pd.DataFrame(np.full(X.shape, np.nan), columns=names)
         for position in features.categorical_positions_:
             X.isetitem(position, pd.Series([None, None], dtype=object))
+    # No threads for two rows.
+    n_jobs, model.n_jobs = model.n_jobs, 1
     model.predict(X, return_std=model._deviations is not None)
     model.transform(X)
+    model.n_jobs = n_jobs

@@ -58,6 +58,8 @@ def network_of(model: Any, encoder: TableEncoder, arrays: dict[str, np.ndarray])
     n_weighed = len(state["mean.weights"]) if "mean.weights" in state else 0
     if n_weighed != model.n_members or n_views * model.n_features_in_ > _BESIDE * n_numbers:
         raise ValueError("it has not as many members as its network")
+    if getattr(model, "n_levels", 1) > len(state):
+        raise ValueError("it has not as many levels as its network")
     expected = _sizes(_outline(model, encoder, len(state)))
     found = {name: (array.shape, array.dtype.name) for name, array in state.items()}
     if found != expected:

@@ -111,10 +111,14 @@ def restore(model: Any, state: dict[str, Any]) -> TableEncoder:
     encoder.maker = _check(state["embedding"], EmbeddingMaker, type(None))
     # Where training started matters no more.
     encoder.linear_start = None
-    n_columns = len(encoder.features.columns_) + len(encoder.features.number_positions_)
-    names = getattr(model, "feature_names_in_", np.empty(n_columns))
-    if not model.n_features_in_ == n_columns == len(names):
+    features = encoder.features
+    positions = np.concatenate([features.categorical_positions_, features.number_positions_])
+    n_columns = len(positions)
+    names = getattr(model, "feature_names_in_", positions)
+    if not len(features.columns_) + features.n_columns_ == model.n_features_in_ == len(names):
         raise ValueError("it has other columns than it encodes")
+    if not np.array_equal(np.sort(positions), np.arange(n_columns)):
+        raise ValueError("it encodes a column twice, and another one not at all")
     return encoder
 
 
@@ -171,6 +175,8 @@ def _features_of(encoder: TableEncoder, state: dict[str, Any]) -> FeatureEncoder
         if value.shape != features.number_positions_.shape:
             raise ValueError(f"it has not one {name} for each column of numbers")
         setattr(scaler, attribute, value)
+    if np.isinf(scaler.mean_).any() or (scaler.scale_ <= 0).any():
+        raise ValueError("it does not scale numbers as a fitted scaler does")
     scaler.n_numbers_ = len(scaler.missing_) + int(scaler.missing_.sum())
     features.scaler_ = scaler
     features.n_numbers_, features.n_columns_ = scaler.n_numbers_, len(scaler.missing_)

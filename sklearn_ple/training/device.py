@@ -18,6 +18,9 @@ from ..nn.draws import drawing_from, generator_for
 # gain little from more, and where processors are busy wait for them ten times as long.
 _WORK_OF_ONE_THREAD = 2**27
 
+# Threads beyond all cores gain nothing, and OpenMP ends the process where they take all memory.
+_MOST_THREADS = 64
+
 # The largest block by which glibc learns how much freed memory to keep is one of 32 MB.
 _LARGEST_LEARNT_FROM = 2**25 - 2**14
 
@@ -169,7 +172,7 @@ def suitable_threads(
     parameters = list(module.parameters())
     if parameters[0].device.type != "cpu":
         return nullcontext()
-    n_threads = int(joblib.effective_n_jobs(n_jobs))
+    n_threads = min(int(joblib.effective_n_jobs(n_jobs)), max(_MOST_THREADS, joblib.cpu_count()))
     if n_jobs is None and n_threads == 1:
         work = n_rows * sum(p.numel() for p in parameters)
         if work > _WORK_OF_ONE_THREAD:
