@@ -66,8 +66,11 @@ def _load_dtype(content: Any, _: Reader) -> Any:
     try:
         return pd.StringDtype(first, **missing)
     except ImportError:
-        # Without pyarrow, columns of text are of the other kind.
+        # Without pyarrow, columns of text are of the other kind,
         return pd.StringDtype("python", **missing)
+    except TypeError:
+        # and in an older pandas of objects.
+        return np.dtype(object)
 
 
 def _pandas_dtype(name: str) -> Any:

@@ -276,7 +276,9 @@ def _load_random_state(content: Any, _: Reader) -> np.random.RandomState:
     return random_state
 
 
-def _dump_tensor(value: torch.Tensor, _: Writer) -> Any:
+def _dump_tensor(value: torch.Tensor, writer: Writer) -> Any:
+    if value.dtype == torch.bfloat16:
+        raise TypeError(f"{writer.place()} holds a tensor of bfloat16, which no file can hold.")
     is_parameter = isinstance(value, torch.nn.Parameter)
     return [value.detach().cpu().numpy(), is_parameter, value.requires_grad]
 

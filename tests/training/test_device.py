@@ -95,6 +95,11 @@ def test_n_jobs_is_the_number_of_threads_for_small_steps_too():
     assert n_threads() == before
 
 
+def test_threads_are_no_more_than_a_machine_has_use_for():
+    most = max(64, joblib.cpu_count())
+    assert threads_with(10**9) == most
+
+
 def test_without_n_jobs_the_context_of_joblib_counts():
     with joblib.parallel_config(n_jobs=2):
         assert threads_with(None) == 2

@@ -1,0 +1,156 @@
+"""Values as plain data, and back."""
+
+import datetime
+import json
+from decimal import Decimal
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from dateutil.tz import gettz
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as of_numpy
+
+from sklearn_ple.export.state import CODECS, KNOWN
+from sklearn_ple.export.values import Reader, Writer
+from sklearn_ple.tasks import Quantile
+
+
+def written(value):
+    writer = Writer(CODECS, KNOWN, {})
+    plain = writer.write(value, "It")
+    return json.dumps(plain, allow_nan=False), writer.arrays
+
+
+def twin(value):
+    text, arrays = written(value)
+    return Reader(CODECS, KNOWN, arrays, {}).read(json.loads(text))
+
+
+SCALARS = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text()
+    | st.dates()
+    # No text says which of two equal hours it is.
+    | st.times().map(lambda time: time.replace(fold=0))
+    | st.timedeltas()
+    | st.datetimes().map(lambda time: time.replace(fold=0))
+    | st.decimals(allow_nan=False)
+    | of_numpy.integer_dtypes(endianness="<").flatmap(of_numpy.from_dtype)
+    | of_numpy.floating_dtypes(endianness="<", sizes=(16, 32, 64)).flatmap(of_numpy.from_dtype)
+    | of_numpy.from_dtype(np.dtype("U5"))
+    | of_numpy.from_dtype(np.dtype(bool))
+)
+KEYS = st.text() | st.integers() | st.tuples(st.integers(), st.text()) | st.just("$tuple")
+TREES = st.recursive(
+    SCALARS,
+    lambda some: st.lists(some) | st.tuples(some, some) | st.dictionaries(KEYS, some),
+    max_leaves=12,
+)
+ARRAYS = of_numpy.arrays(
+    st.sampled_from(["?", "i1", "u8", ">i4", "<f2", "f4", ">f8", "U3", "m8[s]", "M8[ns]"]),
+    of_numpy.array_shapes(min_dims=0, min_side=0),
+)
+
+
+@given(TREES)
+def test_trees_of_values(value):
+    # Equal in representation: types, order of keys, NaN and -0.0 included.
+    assert repr(twin(value)) == repr(value)
+
+
+@given(ARRAYS)
+def test_arrays(array):
+    found = twin(array)
+    assert found.dtype == array.dtype.newbyteorder("=") and found.shape == array.shape
+    np.testing.assert_array_equal(found, array)
+    np.testing.assert_array_equal(twin(array.T), array.T)
+
+
+def test_arrays_of_objects():
+    array = np.empty((2, 2), dtype=object)
+    array[:] = [[(1, 2), "a"], [None, datetime.date(2020, 1, 1)]]
+    np.testing.assert_array_equal(twin(array), array)
+
+
+@pytest.mark.parametrize(
+    "dtype",
+    [
+        *(np.dtype("f4"), np.dtype("O"), pd.Int8Dtype(), pd.BooleanDtype(), pd.Float32Dtype()),
+        *(pd.StringDtype("python"), pd.StringDtype("pyarrow"), pd.Series(["a"]).dtype),
+        pd.CategoricalDtype(["b", "a"], ordered=True),
+        pd.CategoricalDtype(),
+        pd.DatetimeTZDtype("us", "Europe/Berlin"),
+        pd.PeriodDtype("M"),
+        pd.IntervalDtype("float64", "left"),
+    ],
+    ids=repr,
+)
+def test_dtypes(dtype):
+    assert twin(dtype) == dtype
+    assert repr(twin(dtype)) == repr(dtype)
+
+
+def test_objects_of_the_package_and_random_states():
+    task = Quantile([0.3])
+    task.name, task.mean = "y", np.float64(0.1)
+    found = twin({"one": task, "other": Quantile, "optimizer": torch.optim.SGD})
+    assert vars(found["one"]) == vars(task)
+    assert found["other"] is Quantile and found["optimizer"] is torch.optim.SGD
+    state = np.random.RandomState(3)
+    state.normal()
+    np.testing.assert_array_equal(twin(state).normal(size=5), state.normal(size=5))
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        *(
+            {1, 2},
+            b"bytes",
+            1j,
+            object(),
+            len,
+            Decimal,
+            np.longdouble(0.1),
+            np.ma.masked_array([1]),
+        ),
+        *(np.array([1j]), np.array([b"a"]), torch.ones(1, dtype=torch.bfloat16), slice(1)),
+        pd.MultiIndex.from_tuples([(1, 2)]),
+        pd.Series([1]),
+        pd.DatetimeTZDtype("ns", gettz("Europe/Berlin")),
+        np.dtype([("a", "i4")]),
+    ],
+    ids=repr,
+)
+def test_what_no_file_can_hold_is_named(value):
+    with pytest.raises(TypeError, match=r"It\['a'\]\[1\]"):
+        written({"a": [0, value]})
+
+
+@pytest.mark.parametrize(
+    "plain",
+    [
+        {"$class": "os.system"},
+        {"$class": ["Binary"]},
+        {"$trusted": "Binary"},
+        {"$object": [{"$class": "builtins.eval"}, {}]},
+        {"$array": "none"},
+        {"$array": ["V8", [1], ["a"]]},
+        {"$array": ["O", [2], ["a"]]},
+        {"$dtype": "O,O"},
+        {"$dtype": "pandas: os.system"},
+        {"$dtype": "pandas: datetime64[ns, dateutil//dev/zero]"},
+        {"$timestamp": ["s", 0, "dateutil//dev/zero"]},
+        {"$import": "os"},
+    ],
+    ids=json.dumps,
+)
+def test_nothing_else_is_read(plain):
+    with pytest.raises(ValueError, match="it names|it lacks|it holds|an array's shape"):
+        Reader(CODECS, KNOWN, {}, {}).read(plain)
