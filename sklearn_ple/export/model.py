@@ -195,6 +195,9 @@ def _try(model: Any) -> None:
             X.isetitem(position, pd.Series([None, None], dtype=object))
     # No threads for two rows.
     n_jobs, model.n_jobs = model.n_jobs, 1
-    model.predict(X, return_std=model._deviations is not None)
+    model.predict(X)
     model.transform(X)
+    if model._deviations is not None:
+        model.predict(X, return_std=True)
+        model.predict_interval(X)
     model.n_jobs = n_jobs

@@ -21,6 +21,7 @@ from ..encoding.features import FeatureEncoder
 from ..encoding.scaling import NumberScaler
 from ..predictions import Deviations
 from ..predictions.calibration import Calibration, IsotonicCalibration, TemperatureScaling
+from ..predictions.intervals import StandardisedErrors
 from ..tasks import TASK_KINDS, Task
 from ..training import Plan, resolve_device
 from . import tables, values
@@ -32,7 +33,7 @@ KNOWN: dict[str, type] = {
     **{cls.__name__: cls for cls in TASK_KINDS.values()},
     **{type(maker).__name__: type(maker) for maker in NUMERIC_EMBEDDINGS.values()},
     **{cls.__name__: cls for cls in BALANCERS.values()},
-    **{cls.__name__: cls for cls in (TemperatureScaling, IsotonicCalibration)},
+    **{cls.__name__: cls for cls in (TemperatureScaling, IsotonicCalibration, StandardisedErrors)},
     **{
         f"torch.optim.{name}": cls
         for name, cls in vars(torch.optim).items()
@@ -57,7 +58,7 @@ CODECS = [
 _OF_FORM = {name: name for name in ("library", "ndim", "names", "columns", "dtypes")}
 _OF_SCALER = {name: f"{name}_" for name in ("mean", "scale", "missing")}
 _OF_CATEGORIES = {"categories": "categories", "kind": "_kind", "rare_share": "_rare_share"}
-_OF_DEVIATIONS = {name: name for name in ("member_weights", "factors", "units")}
+_OF_DEVIATIONS = {name: name for name in ("member_weights", "factors", "units", "errors")}
 _OF_NET = {"learning_rate": "lr", "batch_size": "batch_size", "max_epochs": "max_epochs"}
 
 
@@ -132,6 +133,10 @@ def settle(model: Any, net: Any, encoder: TableEncoder, state: dict[str, Any]) -
         deviations = Deviations(encoder.targets, _check(learnt["member_weights"], np.ndarray))
         deviations.factors = _check(learnt["factors"], np.ndarray)
         deviations.units = _check(learnt["units"], np.ndarray)
+        deviations.errors = [
+            _check(errors, StandardisedErrors, type(None))
+            for errors in _check(learnt["errors"], list)
+        ]
     model._settle(net, encoder, deviations)
     model._calibration = Calibration()
     for name, calibrator in _check(state["calibrators"], dict).items():

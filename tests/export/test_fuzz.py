@@ -27,7 +27,7 @@ from sklearn_ple.export import container
 
 N_EXAMPLES = int(os.environ.get("SKLEARN_PLE_FUZZ", "0"))
 EXAMPLES = settings(
-    max_examples=N_EXAMPLES or 25,
+    max_examples=N_EXAMPLES or 15,
     derandomize=not N_EXAMPLES,
     deadline=None,
     suppress_health_check=list(HealthCheck),

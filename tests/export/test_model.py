@@ -28,6 +28,7 @@ from sklearn_ple import (
 from sklearn_ple.encoding import NUMERIC_EMBEDDINGS, EmbeddingMaker
 from sklearn_ple.export import model as of_model
 from sklearn_ple.tasks import Quantile, Regression
+from sklearn_ple.training import MultiTaskNet
 
 N = 60
 ESTIMATORS = [getattr(sklearn_ple, name) for name in sklearn_ple.__all__ if name[0].isupper()]
@@ -59,7 +60,7 @@ KINDS = {"quantile": ("quantile", [0.1, 0.9]), "count": "count"}
 
 
 def made(cls=PLEClassifierRegressor, **parameters):
-    few = {"n_members": 2, "max_epochs": 1, "batch_size": 16, "random_state": 0}
+    few = {"n_members": 2, "max_epochs": 1, "batch_size": 64, "random_state": 0, "n_bins": 4}
     return cls(**(few | parameters))
 
 
@@ -103,6 +104,16 @@ def assert_equal(one, other):
         assert getattr(one, "dtype", None) == getattr(other, "dtype", None)
 
 
+def attributes(value, name="model"):
+    """Name all attributes of an estimator and of the objects of the package that it holds."""
+    if isinstance(value, (list, tuple)):
+        return {found for part in value for found in attributes(part, name)}
+    ours = type(value).__module__.startswith(("sklearn_ple", __name__))
+    if not ours or isinstance(value, (torch.nn.Module, MultiTaskNet)):
+        return {name}
+    return {name}.union(*(attributes(part, f"{name}.{own}") for own, part in vars(value).items()))
+
+
 def shown(parameters):
     """Show parameters without addresses in memory; a range is loaded as a tuple."""
     plain = {k: tuple(v) if isinstance(v, range) else v for k, v in parameters.items()}
@@ -113,17 +124,17 @@ def assert_same(model, twin, X=FRAME, y=LABELS):
     """All that can be read off a fitted estimator is the same, to the last bit."""
     assert type(twin) is type(model)
     assert shown(twin.get_params()) == shown(model.get_params())
-    assert vars(twin).keys() == vars(model).keys()
+    assert attributes(twin) == attributes(model)
     for method in METHODS:
         assert hasattr(twin, method) == hasattr(model, method)
         if hasattr(model, method):
             assert_equal(getattr(model, method)(X), getattr(twin, method)(X))
     if model._deviations is not None:
         assert_equal(model.predict(X, return_std=True), twin.predict(X, return_std=True))
+        assert_equal(model.predict_interval(X), twin.predict_interval(X))
     assert model.score(X, y) == twin.score(X, y)
-    for name in model.task_names_:
-        views = model.task_view(name), twin.task_view(name)
-        assert_equal(views[0].predict(X), views[1].predict(X))
+    views = [one.task_view(model.task_names_[-1]) for one in (model, twin)]
+    assert_equal(*(view.predict(X) for view in views))
     for name in ("task_names_", "task_types_", "classes_", "n_iter_", "n_features_in_"):
         assert_equal(getattr(model, name), getattr(twin, name))
     assert model.history_ == twin.history_
@@ -164,8 +175,9 @@ def test_calibrated(method, tmp_path):
     assert twin.calibrators_.keys() == {"binary", "multiclass", "ordinal"}
 
 
-@pytest.mark.parametrize("embedding", [None, *NUMERIC_EMBEDDINGS])
-@pytest.mark.parametrize("sparse_X", [False, True])
+@pytest.mark.parametrize(
+    ("embedding", "sparse_X"), [(None, True), *((kind, False) for kind in NUMERIC_EMBEDDINGS)]
+)
 def test_arrays_and_every_embedding_of_numbers(embedding, sparse_X, tmp_path):
     X = RNG.normal(size=(N, 3)) * (RNG.random((N, 3)) < 0.5)
     X[0, 0] = np.nan
@@ -182,36 +194,34 @@ def test_deviations_weights_of_members_and_history_after_validation(tmp_path):
     assert_same(model, twin_of(model, tmp_path), X, y)
 
 
-@pytest.mark.parametrize(
-    "values",
-    [
-        ["a", "b"],
-        [1, 2],
-        [0.5, 1.5],
-        [True, False],
-        ["a", 1],
-        [pd.Timestamp("2020-01-01"), pd.Timestamp("2021-06-01 12:00")],
-        [pd.Timestamp("2020-01-01", tz="Europe/Berlin"), pd.Timestamp("2021", tz="Europe/Berlin")],
-        [pd.Timedelta("1h"), pd.Timedelta("2s")],
-        [pd.Period("2020-01", "M"), pd.Period("2020-02", "M")],
-        [pd.Interval(0, 1), pd.Interval(1, 2.5)],
-        [datetime.date(2020, 1, 1), datetime.date(2021, 1, 1)],
-        [datetime.time(12), datetime.time(13, 30)],
-        [Decimal("1.10"), Decimal("2.20")],
-        ["a", pd.Timestamp("2020-01-01"), pd.Timedelta("1h"), datetime.timedelta(1)],
-    ],
-    ids=lambda values: f"{type(values[0]).__name__}-{type(values[-1]).__name__}",
-)
-def test_categories_of_every_type(values, tmp_path):
-    places = RNG.integers(0, len(values), N)
-    declared = pd.Categorical.from_codes(places, pd.Index(values))
-    series = pd.Series(values).iloc[places].reset_index(drop=True)
-    X = pd.DataFrame({"declared": declared, "number": RNG.normal(size=N)})
-    if not isinstance(values[0], str | Decimal | datetime.date | datetime.time):
-        X["named"] = series
-    categorical = [name for name in X if name != "number"]
-    y = places == 0
-    model = fitted(X, y, PLEClassifier, categorical_features=categorical)
+CATEGORIES = {
+    "text": ["a", "b"],
+    "integers": [1, 2],
+    "floats": [0.5, 1.5],
+    "bools": [True, False],
+    "types": ["a", 1],
+    "dates": [pd.Timestamp("2020-01-01"), pd.Timestamp("2021-06-01 12:00")],
+    "zone": [pd.Timestamp("2020", tz="Europe/Berlin"), pd.Timestamp("2021", tz="Europe/Berlin")],
+    "spans": [pd.Timedelta("1h"), pd.Timedelta("2s")],
+    "periods": [pd.Period("2020-01", "M"), pd.Period("2020-02", "M")],
+    "intervals": [pd.Interval(0, 1), pd.Interval(1, 2.5)],
+    "days": [datetime.date(2020, 1, 1), datetime.date(2021, 1, 1)],
+    "times": [datetime.time(12), datetime.time(13, 30)],
+    "decimals": [Decimal("1.10"), Decimal("2.20")],
+    "all": ["a", pd.Timestamp("2020-01-01"), pd.Timedelta("1h"), datetime.timedelta(1)],
+}
+
+
+def test_categories_of_every_type(tmp_path):
+    X = {}
+    for name, values in CATEGORIES.items():
+        codes = RNG.integers(0, len(values), N)
+        X[f"{name}, declared"] = pd.Categorical.from_codes(codes, pd.Index(values))
+        if pd.Series(values).dtype != object:
+            X[name] = pd.Series(values).iloc[codes].reset_index(drop=True)
+    X = pd.DataFrame(X)
+    y = RNG.random(N) < 0.5
+    model = fitted(X, y, PLEClassifier, categorical_features=list(X))
     twin = twin_of(model, tmp_path)
     assert_same(model, twin, X, y)
     for column, other in zip(
@@ -221,16 +231,16 @@ def test_categories_of_every_type(values, tmp_path):
         assert column.n_codes == other.n_codes
 
 
-@pytest.mark.parametrize(
-    "dtype", ["string", "Int64", "boolean", "string[pyarrow]", "int64[pyarrow]"]
-)
-def test_columns_of_pandas_own_dtypes(dtype, tmp_path):
-    codes = RNG.integers(0, 2, N)
-    values = codes.astype(str) if "string" in dtype else codes
-    X = pd.DataFrame({"c": pd.array(values, dtype="boolean" if dtype == "boolean" else None)})
-    X["c"] = X["c"].astype(dtype)
-    y = pd.DataFrame({"task": X["c"], "other": RNG.normal(size=N)})
-    model = fitted(X, y, categorical_features=["c"])
+def test_columns_of_pandas_own_dtypes(tmp_path):
+    codes = pd.Series(RNG.integers(0, 2, N))
+    X = pd.DataFrame(
+        {
+            **{name: codes.astype(str).astype(name) for name in ("string", "string[pyarrow]")},
+            **{name: codes.astype(name) for name in ("Int64", "boolean", "int64[pyarrow]")},
+        }
+    )
+    y = X.assign(other=RNG.normal(size=N))
+    model = fitted(X, y, categorical_features=list(X))
     assert_same(model, twin_of(model, tmp_path), X, y)
 
 

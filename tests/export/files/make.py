@@ -99,6 +99,8 @@ def predictions(name, model):
     if name == "mixed":
         deviations = model.predict(X, return_std=True)[1]
         found["deviations"] = deviations[["regression", "count"]].to_numpy()
+        low, high = model.predict_interval(X, tasks=["regression"])
+        found["interval"] = np.column_stack([low, high])
         found["quantiles"] = model.predict_quantiles(X)[4].to_numpy()
     return {what: np.asarray(numbers, dtype=float) for what, numbers in found.items()}
 
