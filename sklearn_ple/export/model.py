@@ -101,9 +101,9 @@ def save(model: Any, path: str | os.PathLike[str], *, trusted: Iterable[type] = 
 def load(path: str | os.PathLike[str], *, trusted: Iterable[type] = ()) -> Any:
     """Load an estimator that `save` wrote; it predicts the same, to the last bit on one machine.
 
-    Nothing in a file is run or imported, so that a file of unknown origin can do no more than
-    predict wrongly. Sizes are compared with the file's before memory is taken for them, a hash
-    shows damage, and the model predicts two rows before it is returned.
+    Nothing in a file is run or imported: one of unknown origin can at worst fail, or predict
+    wrongly. Sizes are compared with the file's before memory is taken for them, a hash shows
+    damage, and the model predicts two rows before it is returned.
 
     A model of a GPU that is not there is loaded for the CPU.
 

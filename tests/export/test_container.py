@@ -18,6 +18,7 @@ ARRAYS = {
     "one": np.array(3),
     "flags": np.array([True, False]),
 }
+ONE = {"a": np.ones(3)}
 HEADER = {"format_version": 1, "text": 'é "🙂\ud800', "number": 0.1}
 
 
@@ -61,11 +62,11 @@ def test_a_newer_format_is_named(path):
     [
         (b"", "export.save wrote no such file, or it is cut off"),
         (b"\x80\x04\x95", "export.save wrote no such file, or it is cut off"),
-        (safetensors.numpy.save({"a": np.ones(3)}), "of safetensors, but none that export.save"),
-        (safetensors.numpy.save({}, {"sklearn-ple": "[]"}), "no version of the format"),
-        (safetensors.numpy.save({}, {"sklearn-ple": "{}"}), "no version of the format"),
-        (safetensors.numpy.save({}, {"sklearn-ple": '{"format_version": 1}'}), "it is damaged"),
-        (safetensors.numpy.save({}, {"sklearn-ple": "x"}), "Expecting value"),
+        (safetensors.numpy.save(ONE), "of safetensors, but none that export.save"),
+        (safetensors.numpy.save(ONE, {"sklearn-ple": "[]"}), "no version of the format"),
+        (safetensors.numpy.save(ONE, {"sklearn-ple": "{}"}), "no version of the format"),
+        (safetensors.numpy.save(ONE, {"sklearn-ple": '{"format_version": 1}'}), "it is damaged"),
+        (safetensors.numpy.save(ONE, {"sklearn-ple": "x"}), "Expecting value"),
     ],
 )
 def test_files_of_others(path, data, message):
