@@ -19,7 +19,7 @@ from .nn.gates import recorded, weights_of
 from .parameters import Parameters
 from .predictions import Calibration, Deviations, TaskClassifierView, TaskRegressorView, task_view
 from .tasks import warn_without_score
-from .training import MultiTaskNet, TableRows, suitable_threads
+from .training import MultiTaskNet, TableRows, public_history, suitable_threads
 from .versions import check_versions, versions
 
 
@@ -78,7 +78,7 @@ class Predictor(TransformerMixin, Parameters):
         self.task_names_ = encoder.targets.names
         self.task_types_ = {task.name: task.kind for task in encoder.tasks}
         self.classes_ = classes[0] if encoder.targets.form.ndim == 1 else classes
-        self.history_ = net.public_history()
+        self.history_ = public_history(net.history)
         self.n_iter_ = len(self.history_)
         # By which a warm start says what has changed; what shows an address is left out.
         shown = {name: repr(value) for name, value in self.get_params(deep=False).items()}

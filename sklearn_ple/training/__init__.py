@@ -4,6 +4,7 @@ from .callbacks import ProgressBar, copies
 from .data import TableRows, place, split_rows
 from .device import product_dtype, resolve_device, seeded, suitable_threads, with_gradients
 from .fit_callbacks import fit_task
+from .history import public_history
 from .net import MultiTaskNet, make_net
 from .plan import BY_ROWS, Plan
 from .schedule import LR_SCHEDULES, OPTIMIZERS, schedule
@@ -26,6 +27,7 @@ __all__ = [
     "make_net",
     "place",
     "product_dtype",
+    "public_history",
     "resolve_device",
     "schedule",
     "seeded",

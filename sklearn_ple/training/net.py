@@ -32,19 +32,6 @@ from .validation import Labelled, Validation, mean_weights, without_left_out
 _PREDICTION_BATCH = 1024
 _BLOCK = 16
 
-_PUBLIC_HISTORY = {
-    "epoch": "epoch",
-    "train_loss": "loss",
-    "train_task_losses": "task_losses",
-    "task_weights": "task_weights",
-    "learning_rate": "learning_rate",
-    "valid_loss": "valid_loss",
-    "valid_task_losses": "valid_task_losses",
-    "valid_score": "valid_score",
-    "valid_task_scores": "valid_task_scores",
-    "seconds": "seconds",
-}
-
 
 class Trained(NamedTuple):
     """How a training ended.
@@ -370,13 +357,6 @@ class MultiTaskNet(NeuralNet):
                 for batch in order.split(_PREDICTION_BATCH)
             ]
         return [torch.cat(parts, dim=1)[:, : len(rows)] for parts in zip(*batches, strict=True)]
-
-    def public_history(self) -> list[dict[str, Any]]:
-        """Return the history as the estimators show it: one dict an epoch."""
-        return [
-            {name: epoch[key] for key, name in _PUBLIC_HISTORY.items() if key in epoch}
-            for epoch in self.history
-        ]
 
     def continue_from(self, other: MultiTaskNet) -> None:
         """Take over another net's weights and history, to train on with a new optimizer."""
