@@ -25,6 +25,7 @@ from .predictions import Deviations
 from .predictor import Predictor
 from .tasks import Task, TaskLosses, TaskWeights
 from .training import (
+    Checkpoint,
     HeldOut,
     MultiTaskNet,
     OutOfFold,
@@ -156,13 +157,14 @@ class MultiTaskEstimator(CallbackSupportMixin, Predictor, ABC):
             table = Table.read(self, X, y, sample_weight, reset=not resume)
             whole = Plan.of(self, len(table))
             encoded = self._encode(table, whole, resume)
-            self._rng = check_random_state(self.random_state)
+            self.device_ = resolve_device(self.device, self._torch_dtype)
+            checkpoint = Checkpoint.of(self, table, start=self.module_ if resume else None)
+            self._rng = check_random_state(checkpoint.random_state)
             rows, train, validation = self._split(table, encoded, whole)
             self._encoder, of_all = self._starts(encoded, validation, whole, resume)
             # The rows hold what is needed of them.
             del table, encoded
             plan = Plan.of(self, len(train))
-            self.device_ = resolve_device(self.device, self._torch_dtype)
             with seeded(self._rng):
                 net = self._make_net(plan, self._encoder)
                 if resume:
@@ -175,6 +177,7 @@ class MultiTaskEstimator(CallbackSupportMixin, Predictor, ABC):
                     patience=plan.patience,
                     tol=self.tol,
                     callbacks=self._callbacks(plan, len(train), reporters),
+                    progress=checkpoint.training(1),
                 )
                 deviations = None
                 if validation is not None:
@@ -182,7 +185,7 @@ class MultiTaskEstimator(CallbackSupportMixin, Predictor, ABC):
                     if trained.complete and of_all is not None:
                         again = replace(whole, max_epochs=plan.max_epochs)
                         net, self._encoder = self._refit(
-                            net, trained.best_epoch, of_all, rows, again, reporters
+                            net, trained.best_epoch, of_all, rows, again, reporters, checkpoint
                         )
             self._settle(net, self._encoder, deviations)
         return self
@@ -192,7 +195,7 @@ class MultiTaskEstimator(CallbackSupportMixin, Predictor, ABC):
         """Learn for one more epoch, from these rows alone.
 
         The first call settles tasks, classes, scales and categories; all classes must be in it or
-        be declared. Neither a learning-rate schedule nor early stopping apply.
+        be declared. Neither a learning-rate schedule, early stopping nor ``checkpoint_dir`` apply.
 
         Parameters
         ----------
@@ -305,6 +308,7 @@ class MultiTaskEstimator(CallbackSupportMixin, Predictor, ABC):
         rows: TableRows,
         plan: Plan,
         reporters: Sequence[Callback],
+        checkpoint: Checkpoint,
     ) -> tuple[MultiTaskNet, TableEncoder]:
         """Train another net on all rows for as long as was best for a net, if nothing stops it.
 
@@ -313,8 +317,9 @@ class MultiTaskEstimator(CallbackSupportMixin, Predictor, ABC):
         again = self._make_net(plan, encoder)
         again.module_.mean.load_state_dict(net.module_.mean.state_dict())
         steps = self._callbacks(plan, len(rows), reporters)
+        progress = checkpoint.training(2)
         try:
-            trained = again.train(rows, n_epochs, callbacks=steps)
+            trained = again.train(rows, n_epochs, callbacks=steps, progress=progress)
         except KeyboardInterrupt:
             return net, self._encoder
         again.history = net.history

@@ -31,6 +31,7 @@ MAY_IMPORT = {
     room: set().union(*LAYERS[depth + 1 :]) for depth, layer in enumerate(LAYERS) for room in layer
 }
 # Beside the layers: users of the public estimators (the package itself, ""), and the data.
+MAY_IMPORT["training"] |= {"files"}
 MAY_IMPORT |= {
     # One task seen alone is the same for scores, reports and users.
     "inspection": {"", "estimators", "metrics", "predictions", "encoding", "nn", "tasks", "files"},

@@ -12,8 +12,9 @@ class Balancer(nn.Module, ABC):
 
     A new method is one subclass with `backward`; the estimators' ``balancing`` takes an object of
     it. Each training starts with a copy of that. Parameters that it has are learnt with those of
-    the network. Validation, the members' weights and ``history_`` do not go through it: they
-    always use the weighted sum of the losses.
+    the network. What it remembers from step to step are buffers, which an interrupted fit finds
+    again in its ``checkpoint_dir``. Validation, the members' weights and ``history_`` do not go
+    through it: they always use the weighted sum of the losses.
 
     Examples
     --------

@@ -234,6 +234,15 @@ class PLEClassifierRegressor(_Progressive):
     warm_start : bool, default=False
         Whether a further call of fit goes on from the weights learnt, with the classes, scales and
         categories of the first call.
+    checkpoint_dir : str, path-like or None, default=None
+        A folder, made if it is not there, in which ``fit`` keeps how far it has come, after every
+        epoch. Where it was interrupted or its process was killed, the next ``fit`` with the same
+        data and parameters goes on from there, and ends with the weights of a fit that nothing
+        interrupted: on a CPU bit for bit. The files stay when a fit has ended, and the same fit
+        again returns its result at once; delete them to start anew. A fit with other data,
+        parameters or versions, or from other weights by ``warm_start``, is refused: each needs a
+        folder of its own. ``n_jobs`` and ``verbose`` may differ. ``partial_fit`` neither reads
+        nor writes there. None keeps nothing.
     n_jobs : int or None, default=None
         How many cores of the CPU the network may use, in fit and in what predicts; -1 for all,
         -2 for all but one. None, outside of :class:`joblib.parallel_config`, is one while a step
@@ -296,7 +305,8 @@ class PLEClassifierRegressor(_Progressive):
     ValueError
         If a target has no label or, being classes, one class only; if X or y hold infinity; if a
         parameter names a task that is not there; if the device is not there, or ``n_jobs`` cannot
-        serve on it.
+        serve on it; if ``checkpoint_dir`` belongs to another fit, is damaged or cannot be written
+        to.
     TypeError
         If a column of X or y holds what is neither number nor label.
 

@@ -49,6 +49,22 @@ def generator_for(device: torch.device) -> torch.Generator | None:
     return generators[device.type]
 
 
+class Draws:
+    """The thread's generators: their states are kept and restored as those of modules are."""
+
+    def state_dict(self) -> dict[str, torch.Tensor]:
+        """Return the states, by the type of device."""
+        _, generators = _OWN.get() or (0, {})
+        return {kind: generator.get_state() for kind, generator in generators.items()}
+
+    def load_state_dict(self, states: dict[str, torch.Tensor]) -> None:
+        """Go on from such states."""
+        for kind, state in states.items():
+            generator = generator_for(torch.device(kind))
+            if generator is not None:
+                generator.set_state(state)
+
+
 def in_all_functions() -> AbstractContextManager:
     """Let every function of torch draw from the thread's generators, those of layers too.
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from numbers import Integral, Real
+from os import PathLike
 from typing import Any, Self
 
 import torch
@@ -124,6 +125,7 @@ class Parameters(BaseEstimator):
     tol: float = parameter(default=0.0, constraint=[_NOT_NEGATIVE])
     refit: bool | str = parameter(default="auto", constraint=[_AUTO, "boolean"])
     warm_start: bool = parameter(default=False, constraint=["boolean"])
+    checkpoint_dir: Any = parameter(default=None, constraint=[str, PathLike, None])
     n_jobs: int | None = parameter(
         default=None, constraint=[_COUNT, Number(Integral, None, -1, closed="right"), None]
     )

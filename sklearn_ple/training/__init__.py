@@ -1,6 +1,7 @@
 """Training by a private skorch net: a plan, data in batches, devices, callbacks and schedules."""
 
 from .callbacks import ProgressBar, copies
+from .checkpoint import Checkpoint
 from .data import TableRows, place, split_rows
 from .device import product_dtype, resolve_device, seeded, suitable_threads, with_gradients
 from .fit_callbacks import fit_task
@@ -14,6 +15,7 @@ __all__ = [
     "BY_ROWS",
     "LR_SCHEDULES",
     "OPTIMIZERS",
+    "Checkpoint",
     "HeldOut",
     "MultiTaskNet",
     "OutOfFold",

@@ -45,3 +45,12 @@ class WeightAverage:
         if buffers:
             torch._foreach_copy_(copies, buffers)
         self._n_steps += 1
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the average and how many steps it is over."""
+        return {"module": self.module.state_dict(), "n_steps": self._n_steps}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from an average."""
+        self.module.load_state_dict(state["module"])
+        self._n_steps = state["n_steps"]

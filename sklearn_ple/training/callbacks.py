@@ -16,6 +16,9 @@ from tqdm.auto import tqdm
 
 _MAX_TASKS_IN_BAR = 3
 
+# What changes in `KeepBestWeights` from epoch to epoch.
+_KEPT = ("best_", "latest_", "best_loss_", "epochs_since_", "best_epoch_")
+
 
 def copies(callbacks: Sequence[Any]) -> list[Any]:
     """Copy a user's callbacks, so that training leaves them alone, but not what they hold.
@@ -128,6 +131,15 @@ class KeepBestWeights(Callback):
                 net.module_.load_state_dict(self.best_)
         del self.best_, self.latest_, self.rows_
 
+    def state_dict(self) -> dict[str, Any]:
+        """Return the best weights and how long ago they were learnt."""
+        return {name: getattr(self, name) for name in _KEPT}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from the best weights of earlier epochs."""
+        for name in _KEPT:
+            setattr(self, name, state[name])
+
     def _warn_not_finite(self, finite: np.ndarray, epoch: int) -> None:
         names = [name for name, ok in zip(self.task_names, finite, strict=True) if not ok]
         warnings.warn(
@@ -160,6 +172,7 @@ class ProgressBar(Callback):
         """Open the bar; y are the rows of validation."""
         title = "Training on all rows" if y is None else "Training"
         self.bar_ = tqdm(total=net.max_epochs, desc=title, unit="epoch")
+        self.n_before_ = len(net.history)
 
     def on_epoch_end(self, net: Any, **_: Any) -> None:
         """Move on."""
@@ -168,7 +181,8 @@ class ProgressBar(Callback):
         shown = {name: f"{epoch[key]:.4f}" for name, key in names.items() if key in epoch}
         shown |= self._task_scores(epoch.get("valid_task_scores", []))
         self.bar_.set_postfix(shown, refresh=False)
-        self.bar_.update()
+        # Of a training that goes on, the first epochs are done at once.
+        self.bar_.update(len(net.history) - self.n_before_ - self.bar_.n)
 
     def _task_scores(self, scores: Sequence[float]) -> dict[str, str]:
         defined = [score for score in scores if not np.isnan(score)]

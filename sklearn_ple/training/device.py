@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cache
 from multiprocessing import parent_process
+from typing import Any
 
 import joblib
 import numpy as np
@@ -116,16 +117,38 @@ def seeded(rng: np.random.RandomState) -> Iterator[None]:
         yield
 
 
-@contextmanager
-def seeded_globally(device: str) -> Iterator[None]:
-    """Seed torch's global random state for a while, as the thread's own generators are.
+class GlobalDraws:
+    """Torch's global random state, as layers draw from it that draw from no other.
 
-    It is for layers that draw from no other. Threads that do this at once disturb each other.
+    Threads that do this at once disturb each other.
+
+    Parameters
+    ----------
+    device : str
+        The device to draw on.
     """
-    own = generator_for(torch.device("cpu")) or torch.default_generator
-    with torch.random.fork_rng([torch.device(device)] if device.startswith("cuda") else []):
-        torch.manual_seed(own.initial_seed())
-        yield
+
+    def __init__(self, device: str):
+        self.gpus = [torch.device(device)] if device.startswith("cuda") else []
+
+    @contextmanager
+    def seeded(self) -> Iterator[None]:
+        """Seed it for a while as the thread's own generators are."""
+        own = generator_for(torch.device("cpu")) or torch.default_generator
+        with torch.random.fork_rng(self.gpus):
+            torch.manual_seed(own.initial_seed())
+            yield
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the state on the CPU and on the device."""
+        gpus = [torch.cuda.get_rng_state(gpu) for gpu in self.gpus]
+        return {"cpu": torch.get_rng_state(), "gpus": gpus}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from such a state."""
+        torch.set_rng_state(state["cpu"])
+        for gpu, own in zip(self.gpus, state["gpus"], strict=True):
+            torch.cuda.set_rng_state(own, gpu)
 
 
 def check_n_jobs(n_jobs: int | None, device: str) -> None:

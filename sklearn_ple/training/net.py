@@ -19,11 +19,13 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from ..balancing import Balancer
+from ..nn.draws import Draws
 from ..tasks import TaskLosses, TaskWeights
 from .averaging import WeightAverage
 from .callbacks import KeepBestWeights, RecordEpoch
+from .checkpoint import Progress
 from .data import Batches, BatchIndices, TableRows, place
-from .device import check_n_jobs, keep_freed_memory, seeded_globally, suitable_threads
+from .device import GlobalDraws, check_n_jobs, keep_freed_memory, suitable_threads
 from .net_params import read_net_params
 from .schedule import OPTIMIZERS
 from .validation import Labelled, Validation, mean_weights, without_left_out
@@ -90,6 +92,7 @@ class MultiTaskNet(NeuralNet):
         self._average: WeightAverage | None = None
         self._validation: Validation | None = None
         self._mean_weights: Any = None
+        self._global_draws: GlobalDraws | None = None
         super().__init__(*args, **kwargs)
 
     def train(
@@ -101,11 +104,13 @@ class MultiTaskNet(NeuralNet):
         patience: int = 1,
         tol: float = 0.0,
         callbacks: Sequence[Callback] = (),
+        progress: Progress | None = None,
     ) -> Trained:
         """Train the initialised net for some epochs, or until a callback ends it.
 
         The order of the callbacks: first the epoch is recorded, then those that are passed have
-        their turn, and last come the best weights, which may end the training.
+        their turn, then come the best weights, which may end the training, and last its progress
+        is kept.
 
         Parameters
         ----------
@@ -121,6 +126,8 @@ class MultiTaskNet(NeuralNet):
             Least decrease of the loss that counts as an improvement.
         callbacks : sequence of Callback, default=()
             For this training only; the net does not keep them, nor the rows.
+        progress : Progress, optional
+            Where to keep how far the training has come, and to go on from what was kept.
 
         Returns
         -------
@@ -132,9 +139,13 @@ class MultiTaskNet(NeuralNet):
         KeyboardInterrupt
             If the user interrupts before the first epoch is over.
         """
-        best = KeepBestWeights(self.losses.names, validation is not None, patience, tol)
         self.max_epochs = n_epochs
-        self.callbacks: Any = [RecordEpoch(), *callbacks, best]
+        if progress is not None and progress.best_epoch is not None:
+            progress.restore(self)
+            return Trained(True, progress.best_epoch)
+        best = KeepBestWeights(self.losses.names, validation is not None, patience, tol)
+        last = [best] if progress is None else [best, progress]
+        self.callbacks: Any = [RecordEpoch(), *callbacks, *last]
         self.initialize_callbacks()
         self._validation = validation
         if self.weight_averaging:
@@ -148,7 +159,8 @@ class MultiTaskNet(NeuralNet):
                 self._mean_weights = of_rows.to(self.device)
                 if validation is not None:
                     place(validation.rows, self.device)
-                self.partial_fit(rows, validation)
+                n_behind = 0 if progress is None else progress.n_epochs
+                self.partial_fit(rows, validation, epochs=n_epochs - n_behind)
         finally:
             self.forget_training()
         # An interrupted epoch lacks what is recorded last.
@@ -165,20 +177,34 @@ class MultiTaskNet(NeuralNet):
                 stacklevel=2,
             )
         all_done = best.stop_reason_ is None and n_epochs_done == n_epochs
-        return Trained(all_done or best.stop_reason_ == "early stopping", best.best_epoch_)
+        stopped_early = best.stop_reason_ == "early stopping"
+        # A callback may have ended the last epoch before the best weights had their turn.
+        if progress is not None and (stopped_early or progress.n_epochs == n_epochs):
+            progress.end(self, best.best_epoch_)
+        return Trained(all_done or stopped_early, best.best_epoch_)
+
+    def parts(self) -> dict[str, Any]:
+        """Return what changes in a training, by name: each has torch's ``state_dict``."""
+        parts = {"module": self.module_, "balancer": self.criterion_, "optimizer": self.optimizer_}
+        in_training = {"average": self._average, "global draws": self._global_draws}
+        in_training |= {f"callback {name}": callback for name, callback in self.callbacks_}
+        kept = {name: part for name, part in in_training.items() if hasattr(part, "state_dict")}
+        return parts | {"draws": Draws()} | kept
 
     def _seeded(self) -> AbstractContextManager:
         """Seed the global random state for parts that are not of this package or of torch."""
         parts = [*self.module_.modules(), *self.criterion_.modules(), self.optimizer_]
         parts += [group.task for group in self.losses.groups]
-        known = all(type(part).__module__.startswith(("sklearn_ple.", "torch.")) for part in parts)
-        return nullcontext() if known else seeded_globally(self.device)
+        if all(type(part).__module__.startswith(("sklearn_ple.", "torch.")) for part in parts):
+            return nullcontext()
+        self._global_draws = GlobalDraws(self.device)
+        return self._global_draws.seeded()
 
     def forget_training(self) -> None:
         """Let go what only a training needs."""
         self.callbacks = None
         self.callbacks_: Any = []
-        self._average = self._validation = self._mean_weights = None
+        self._average = self._validation = self._mean_weights = self._global_draws = None
 
     @property
     def _default_callbacks(self) -> list:

@@ -76,6 +76,14 @@ class FollowSchedule(Callback):
         """Return to the highest rates, for a training without a schedule."""
         self._set(net, 1.0)
 
+    def state_dict(self) -> dict[str, Any]:
+        """Return how far the schedule is; the optimizer has the rates."""
+        return {"step": self.step_}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from a step."""
+        self.step_ = state["step"]
+
     def _set(self, net: Any, factor: float) -> None:
         for group, highest in zip(net.optimizer_.param_groups, self.highest_, strict=True):
             group["lr"] = factor * highest

@@ -227,7 +227,7 @@ def test_seeding_leaves_the_global_state(globally):
     draws = []
     for _ in range(2):
         with devices.seeded(np.random.RandomState(0)):
-            how = devices.seeded_globally("cpu") if globally else in_all_functions()
+            how = devices.GlobalDraws("cpu").seeded() if globally else in_all_functions()
             with how:
                 draws.append(torch.rand(3))
     assert torch.equal(draws[0], draws[1])

@@ -1,0 +1,276 @@
+"""A fit that may be killed at any moment: how far it has come is kept in a folder."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tempfile
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.utils import check_random_state
+from skorch.callbacks import Callback
+from skorch.history import History
+from torch import nn
+
+from ..encoding import Table
+from ..files import replacing
+from .fingerprint import fingerprint
+
+_PREFIX = "sklearn_ple_"
+_FORMAT = 1
+# A longer value, or a digest, says nothing to a user.
+_LONGEST_SHOWN = 40
+
+
+class Checkpoint:
+    """The folder in which a fit keeps how far it has come; with None in its place, nothing is.
+
+    One file says which fit it is, and one for each training how far that is. A new file replaces
+    the earlier one when it is whole. None of them holds code: one is JSON, the others are read as
+    tensors, numbers and text alone.
+
+    Parameters
+    ----------
+    folder : Path or None
+        The folder; it is made where there is none.
+    of_fit : mapping of str to str
+        What determines the result of the fit, see `fingerprint`.
+    random_state : int, RandomState or None
+        The estimator's.
+
+    Attributes
+    ----------
+    random_state : int, RandomState or None
+        What to draw from: for None a seed that is kept.
+    digest : str
+        By which the files of the trainings are known to be of this fit.
+
+    Raises
+    ------
+    ValueError
+        If the folder cannot be written to, holds another fit, or is damaged.
+    """
+
+    def __init__(self, folder: Path | None, of_fit: Mapping[str, str], random_state: Any):
+        self.folder: Any = folder
+        self.of_fit = dict(of_fit)
+        self.random_state = random_state
+        if folder is None:
+            return
+        _check_writable(folder)
+        self.path = folder / f"{_PREFIX}fit.json"
+        kept = self._kept()
+        if random_state is None:
+            self.random_state = kept["seed"] if kept else _draw_seed()
+        seed = self.random_state if random_state is None else None
+        self._text = json.dumps({"format": _FORMAT, "fit": self.of_fit, "seed": seed}, indent=1)
+        self.digest = hashlib.sha256(self._text.encode()).hexdigest()
+
+    @classmethod
+    def of(cls, estimator: Any, table: Table, start: nn.Module | None) -> Checkpoint:
+        """Open the folder of an estimator for a fit.
+
+        Parameters
+        ----------
+        estimator : estimator of this package
+            Its device is known.
+        table : Table
+            The rows to fit it to.
+        start : Module or None
+            The network whose weights a warm start goes on from.
+        """
+        folder = estimator.checkpoint_dir
+        if folder is None:
+            return cls(None, {}, estimator.random_state)
+        of_fit = fingerprint(estimator, table, start)
+        return cls(Path(folder), of_fit, estimator.random_state)
+
+    def training(self, number: int) -> Progress | None:
+        """Return the progress of one of the fit's trainings; None where nothing is kept."""
+        return None if self.folder is None else Progress(self, number)
+
+    def claim(self) -> None:
+        """Say in the folder which fit it belongs to from now on."""
+        if self._kept() is None:
+            with replacing(self.path) as partial:
+                partial.write_text(self._text, encoding="utf-8")
+
+    def _kept(self) -> dict[str, Any] | None:
+        """Read which fit the folder belongs to, None if to none; refuse if it is another one."""
+        if not self.path.exists():
+            return None
+        try:
+            kept = json.loads(self.path.read_text(encoding="utf-8"))
+            texts = all(isinstance(text, str) for text in kept["fit"].values())
+            if kept["format"] != _FORMAT or not texts or not isinstance(kept["seed"], int | None):
+                raise ValueError("its format is unknown")
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise _damaged(self.path, error) from error
+        self._check_same(kept["fit"])
+        return kept
+
+    def _check_same(self, other: dict[str, str]) -> None:
+        names = [name for name in self.of_fit | other if self.of_fit.get(name) != other.get(name)]
+        if not names:
+            return
+        raise ValueError(
+            f"checkpoint_dir={str(self.folder)!r} belongs to another fit, which differs in "
+            f"{', '.join(_shown(name, other, self.of_fit) for name in names)}. To go on with that "
+            "one, call fit as it was called then; for a new one set another checkpoint_dir, or "
+            f"delete this one's files {_PREFIX}*. Where an estimator is fitted several times, as "
+            "in a cross-validation, leave checkpoint_dir=None."
+        )
+
+
+class Progress(Callback):
+    """How far a training has come: kept after every epoch, and when it has ended.
+
+    Parameters
+    ----------
+    checkpoint : Checkpoint
+        The fit that the training is a part of.
+    number : int
+        Its number in the fit, from 1.
+
+    Attributes
+    ----------
+    n_epochs : int
+        Epochs of the training that are done.
+    best_epoch : int or None
+        Once it has ended, the epoch with the least loss of validation.
+
+    Raises
+    ------
+    ValueError
+        If the file is damaged, or of another fit.
+    """
+
+    def __init__(self, checkpoint: Checkpoint, number: int):
+        self.checkpoint = checkpoint
+        self.number = number
+        self.path: Path = checkpoint.folder / f"{_PREFIX}training_{number}.pt"
+        self.kept_: dict[str, Any] | None = None
+        if self.path.exists():
+            self.kept_ = self._read()
+        self.n_epochs = self.kept_["n_epochs"] if self.kept_ else 0
+        self.best_epoch = self.kept_["best_epoch"] if self.kept_ else None
+        self._has_written = False
+
+    def on_train_begin(self, net: Any, **_: Any) -> None:
+        """Go on from what was kept; all others have begun."""
+        if self.kept_ is not None:
+            self.restore(net)
+
+    def on_epoch_end(self, net: Any, **_: Any) -> None:
+        """Keep the state after an epoch that did not end the training."""
+        self.n_epochs += 1
+        self._write(net)
+
+    def end(self, net: Any, best_epoch: int) -> None:
+        """Keep the state after the training."""
+        self.best_epoch = best_epoch
+        self._write(net)
+
+    def restore(self, net: Any) -> None:
+        """Return a net to the state that was kept."""
+        kept: Any = self.kept_
+        for name, part in net.parts().items():
+            part.load_state_dict(kept["parts"][name])
+        net.history = History(json.loads(kept["history"]))
+        self.kept_ = None
+
+    def _write(self, net: Any) -> None:
+        state = {
+            "fit": self.checkpoint.digest,
+            "n_epochs": self.n_epochs,
+            "best_epoch": self.best_epoch,
+            "history": json.dumps(net.history, default=_plain),
+            "parts": {name: part.state_dict() for name, part in net.parts().items()},
+        }
+        if not self._has_written:
+            self.checkpoint.claim()
+        with replacing(self.path) as partial:
+            torch.save(state, partial)
+            # Parts of a user's own may hold what is not read again.
+            if not self._has_written:
+                _check_readable(partial)
+        self._has_written = True
+
+    def _read(self) -> dict[str, Any]:
+        try:
+            kept = _load(self.path)
+            is_of_fit = kept["fit"] == self.checkpoint.digest
+        # A damaged file can fail in any way.
+        except Exception as error:
+            raise _damaged(self.path, error) from error
+        if not is_of_fit:
+            raise ValueError(
+                f"{self.path} is of another fit than this one: delete it to start the training "
+                "anew, or set another checkpoint_dir."
+            )
+        return kept
+
+
+def _check_writable(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise ValueError(
+            f"checkpoint_dir={str(folder)!r} cannot be written to ({error}): set it to a folder "
+            "of your own."
+        ) from error
+
+
+def _draw_seed() -> int:
+    return int(check_random_state(None).randint(np.iinfo(np.int32).max))
+
+
+def _shown(name: str, there: Mapping[str, str], here: Mapping[str, str]) -> str:
+    """Show in what two fits differ."""
+    values = there.get(name, "unknown"), here.get(name, "unknown")
+    if max(map(len, values)) > _LONGEST_SHOWN:
+        return name
+    return f"{name} ({values[0]} there, {values[1]} here)"
+
+
+def _damaged(path: Path, error: Exception) -> ValueError:
+    return ValueError(
+        f"{path} is damaged, or no file of a checkpoint ({type(error).__name__}: {error}). Delete "
+        "it to start anew what it is about."
+    )
+
+
+def _plain(value: Any) -> Any:
+    """Turn a number of numpy that a callback recorded into one of Python."""
+    if isinstance(value, np.generic):
+        return value.item()
+    raise TypeError(
+        f"The history of training holds {value!r}, which a checkpoint cannot hold: let callbacks "
+        "record numbers and text, or set checkpoint_dir=None."
+    )
+
+
+def _load(path: Path) -> dict[str, Any]:
+    """Read a file of tensors, numbers and text after a look at its check sums."""
+    with zipfile.ZipFile(path) as archive:
+        if name := archive.testzip():
+            raise ValueError(f"the check sum of {name} is wrong")
+    return torch.load(path, map_location="cpu", weights_only=True)
+
+
+def _check_readable(path: Path) -> None:
+    try:
+        _load(path)
+    except Exception as error:
+        raise ValueError(
+            "What is trained holds what a checkpoint cannot: let the state_dict of optimizers, "
+            "balancers, networks and callbacks of your own have tensors, numbers, text, lists and "
+            f"dicts alone, or set checkpoint_dir=None. {error}"
+        ) from error

@@ -1,0 +1,125 @@
+"""What determines the result of a fit, as short texts that can be compared."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Mapping, Set
+from types import FunctionType
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from scipy import sparse
+from skorch.callbacks import Callback
+from torch import Tensor, nn
+
+from ..encoding import EmbeddingMaker, Labels, Table
+from ..tasks import Task
+from ..versions import versions
+
+# Parameters that leave the result as it is; what a warm start goes on from is looked at itself.
+_WITHOUT_EFFECT = {"checkpoint_dir", "device", "n_jobs", "verbose", "warm_start"}
+# A longer text is compared by its digest.
+_LONGEST = 80
+_SIMPLE = (type(None), bool, int, float, str)
+
+
+def fingerprint(estimator: Any, table: Table, module: nn.Module | None) -> dict[str, str]:
+    """Describe a fit by all that determines its result.
+
+    Parameters
+    ----------
+    estimator : estimator of this package
+        Its parameters count, but for those that leave the result as it is, and its device.
+    table : Table
+        The rows.
+    module : Module or None
+        The network whose weights a warm start goes on from.
+
+    Returns
+    -------
+    dict of str to str
+        By names that a user knows: the value, or its digest if that is long.
+    """
+    described = {
+        "the class of the estimator": type(estimator),
+        "the type of device": torch.device(estimator.device_).type,
+        "the fitted model to go on from": None if module is None else module.state_dict(),
+        **{f"the version of {name}": version for name, version in versions().items()},
+        **estimator.get_params(deep=False),
+    }
+    data = {
+        "X": _of_features(table.features),
+        "y": _digest(part for column in table.labels for part in _of_labels(column)),
+        "sample_weight": _digest(
+            weights[column.mask]
+            for column, weights in zip(table.labels, table.weights.T, strict=True)
+        ),
+    }
+    return data | {
+        name: _short(repr(_plain(value)))
+        for name, value in described.items()
+        if name not in _WITHOUT_EFFECT
+    }
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _LONGEST else _digest([text])
+
+
+def _digest(parts: Iterable[str | np.ndarray]) -> str:
+    """Compute a digest of texts and arrays."""
+    digest = hashlib.sha256()
+    for part in parts:
+        if isinstance(part, str):
+            digest.update(part.encode())
+        else:
+            digest.update(f"{part.dtype} {part.shape}".encode())
+            digest.update(np.ascontiguousarray(part).data)
+    return digest.hexdigest()
+
+
+def _of_features(features: Any) -> str:
+    """Describe X, a data frame or a CSR matrix."""
+    if sparse.issparse(features):
+        return _digest([features.indptr, features.indices, features.data])
+    names = repr((features.columns.tolist(), [str(dtype) for dtype in features.dtypes]))
+    return _digest([names, pd.util.hash_pandas_object(features, index=False).to_numpy()])
+
+
+def _of_labels(column: Labels) -> list[str | np.ndarray]:
+    """Describe a column of y."""
+    declared = None if column.declared is None else column.declared.tolist()
+    names = repr((column.name, declared, column.ordered, str(column.observed.dtype)))
+    return [names, column.mask, pd.util.hash_array(column.observed)]
+
+
+def _plain(value: Any) -> Any:
+    """Describe a value by lists, numbers and text, alike in every process."""
+    if isinstance(value, np.generic) and isinstance(value.item(), _SIMPLE):
+        return value.item()
+    if isinstance(value, _SIMPLE):
+        return value
+    if isinstance(value, np.random.RandomState):
+        return _plain(value.get_state())
+    if isinstance(value, Tensor):
+        bits = value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy()
+        return [str(value.dtype), list(value.shape), _digest([bits])]
+    if isinstance(value, (type, FunctionType)):
+        return f"{value.__module__}.{value.__qualname__}"
+    if isinstance(value, Callback):
+        # What else it holds, such as a log, may change from fit to fit.
+        own = {n: v for n, v in vars(value).items() if isinstance(v, (*_SIMPLE, FunctionType))}
+        return [_plain(type(value)), _plain(own)]
+    if isinstance(value, (Task, EmbeddingMaker, nn.Module)):
+        return [_plain(type(value)), _plain(vars(value))]
+    if isinstance(value, Mapping):
+        return sorted(([_plain(name), _plain(own)] for name, own in value.items()), key=repr)
+    if isinstance(value, Set):
+        return sorted(map(_plain, value), key=repr)
+    if isinstance(value, Iterable) and getattr(value, "ndim", None) != 0:
+        return [_plain(entry) for entry in value]
+    # An address would be another one in another process.
+    return re.sub(" at 0x[0-9a-fA-F]+", "", repr(value))
