@@ -30,7 +30,8 @@ def make_data():
 
 def make_model(checkpoint_dir):
     return PLEClassifierRegressor(
-        n_members=3,
+        n_members=2,
+        numeric_embedding=None,
         max_epochs=6,
         batch_size=64,
         early_stopping=True,

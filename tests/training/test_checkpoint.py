@@ -33,14 +33,15 @@ N_KILLS = int(os.environ.get("SKLEARN_PLE_KILLS", "2"))
 N = 240
 OPTIONS = {
     "n_members": 1,
-    "max_epochs": 4,
-    "batch_size": 80,
+    "max_epochs": 3,
+    "batch_size": 120,
+    "numeric_embedding": None,
     "expert_hidden_units": (8,),
     "tower_hidden_units": (4,),
     "random_state": 0,
     "device": "cpu",
 }
-VALIDATED = {"early_stopping": True, "n_iter_no_change": 4}
+VALIDATED = {"early_stopping": True, "n_iter_no_change": 3}
 
 
 class StopFitError(Exception):
@@ -116,8 +117,8 @@ MODELS = {
     "last weights": flagship(early_stopping=False, weight_averaging=0.0),
     "held out": flagship(**VALIDATED, n_members=2, refit=False, weight_averaging=0.0),
     "trained anew": flagship(**VALIDATED, refit=True),
-    "crossed": flagship(**VALIDATED, n_members=4),
-    "two cores": flagship(**VALIDATED, n_members=4, n_jobs=2, max_epochs=2),
+    "crossed": flagship(**VALIDATED, n_members=4, numeric_embedding="piecewise_linear+bins"),
+    "two cores": flagship(**VALIDATED, n_members=4, n_jobs=2, max_epochs=2, batch_size=N),
     "stops early": flagship(
         early_stopping=True, n_iter_no_change=1, learning_rate=0.3, refit=True
     ),
@@ -188,7 +189,7 @@ def test_a_fit_that_is_interrupted_after_every_epoch_ends_the_same(model, data, 
     [
         ("on_train_begin", 1),
         ("on_epoch_end", 2),
-        ("on_batch_end", 10),
+        ("on_batch_end", 9),
         ("on_train_end", 0),
         ("on_train_end", 1),
     ],
@@ -239,13 +240,13 @@ def test_a_training_whose_file_is_deleted_is_repeated(left, data, tmp_path):
 def test_progress_is_shown_from_where_it_stopped(data, tmp_path, capsys):
     interrupt = Interrupt()
     model = with_interrupt(MODELS["one training"], interrupt, tmp_path).set_params(verbose=1)
-    interrupt.left[0] = 3
+    interrupt.left[0] = 2
     with pytest.raises(StopFitError):
         model.fit(*data)
     capsys.readouterr()
     interrupt.left[0] = np.inf
     model.fit(*data)
-    assert "| 4/4 " in capsys.readouterr().err
+    assert "| 3/3 " in capsys.readouterr().err
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL")
@@ -353,7 +354,7 @@ def test_rows_that_differ_are_all_that_is_refused(data, ended):
 @pytest.mark.parametrize(
     ("params", "shown"),
     [
-        ({"max_epochs": 5}, r"max_epochs \(4 there, 5 here\)"),
+        ({"max_epochs": 5}, r"max_epochs \(3 there, 5 here\)"),
         ({"random_state": 1}, r"random_state \(0 there, 1 here\)"),
         ({"random_state": None}, r"random_state \(0 there, None here\)"),
         ({"dropout": 0.25}, r"dropout \(0.3 there, 0.25 here\)"),
@@ -586,7 +587,7 @@ def test_a_callback_with_a_state_goes_on(data, tmp_path):
         model.fit(*data)
     interrupt.left[0] = np.inf
     model.fit(*data)
-    assert count.seen == [1, 2, 3, 4]
+    assert count.seen == [1, 2, 3]
 
 
 class Remembering(RandomWeights):
