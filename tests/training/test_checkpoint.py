@@ -120,7 +120,12 @@ MODELS = {
     "crossed": flagship(**VALIDATED, n_members=4, numeric_embedding="piecewise_linear+bins"),
     "two cores": flagship(**VALIDATED, n_members=4, n_jobs=2, max_epochs=2, batch_size=N),
     "stops early": flagship(
-        early_stopping=True, n_iter_no_change=1, learning_rate=0.3, refit=True
+        early_stopping=True,
+        n_iter_no_change=2,
+        tol=0.1,
+        learning_rate=0.1,
+        max_epochs=6,
+        refit=True,
     ),
     "sgd": flagship(
         **VALIDATED, optimizer="sgd", lr_schedule="cosine", net_params={"optimizer__momentum": 0.9}
@@ -180,6 +185,7 @@ def test_a_fit_that_is_interrupted_after_every_epoch_ends_the_same(model, data, 
     before = torch.get_rng_state()
     fitted, n_interrupted = fit_to_the_end(model, interrupt, tmp_path / "folder", data)
     assert n_interrupted >= alone.n_iter_ - 1
+    assert (alone.n_iter_ < model.max_epochs) == (model.tol > 0)
     assert_same(fitted, alone, data)
     assert torch.equal(torch.get_rng_state(), before)
 
