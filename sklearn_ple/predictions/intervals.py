@@ -87,7 +87,8 @@ class Deviations:
                 noise = task.variance(mean * self.units[k])
                 lacking = np.average(errors**2 - variance, weights=weight)
                 self.factors[k] = max(lacking, 0.0) / np.average(noise, weights=weight)
-                deviations = np.sqrt(variance + self.factors[k] * noise)
+                # Where one member counts for nearly all, its own variance is subtracted.
+                deviations = np.sqrt(np.maximum(variance + self.factors[k] * noise, 0.0))
                 self.errors[k] = StandardisedErrors.of(errors, deviations, weight)
         return self
 

@@ -267,6 +267,21 @@ def test_intervals_have_the_form_of_y(data, model):
     assert (wider[0]["visits"] >= 0).all()
 
 
+def test_a_member_that_counts_for_nearly_all():
+    labels, form = read_targets([1.0, 2.0, 6.0, 3.0])
+    weights = np.ones((4, 1))
+    targets = TargetEncoder("regression", None).fit(labels, form, weights)
+    encoded = targets.encode(labels)
+    # Each member's outputs are right but for those of the other in one row.
+    members = np.stack([encoded, encoded, encoded + 9 * (encoded > 1)])
+    deviations = Deviations(targets, np.array([[0.98], [0.01], [0.01]]))
+    out_of_fold = np.array([[0, 1, 0, 1], [1, 0, 1, 0]])
+    with np.errstate(all="raise"):
+        deviations.learn(members, labels, weights, out_of_fold)
+        ends = deviations.intervals(members, 0.9)
+    assert np.isfinite(ends).all()
+
+
 @pytest.mark.parametrize("unit", [2.0**-700, 2.0**700])
 def test_intervals_are_in_the_unit_of_the_labels(data, unit):
     X, y = data
