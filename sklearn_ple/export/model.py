@@ -20,6 +20,9 @@ from .network import arrays_of, check_same, load_state, network_of
 from .state import CODECS, KNOWN, plan_of, restore, settle, state_of
 from .values import Reader, Writer, named
 
+#: Folders of one machine, to which no file from elsewhere should direct another.
+_NOT_SAVED = {"checkpoint_dir"}
+
 
 def save(model: Any, path: str | os.PathLike[str], *, trusted: Iterable[type] = ()) -> None:
     """Save a fitted estimator as a file of data alone, which runs no code when it is loaded.
@@ -28,8 +31,9 @@ def save(model: Any, path: str | os.PathLike[str], *, trusted: Iterable[type] = 
     JSON, the versions, parameters, categories, scales, classes, history and what ``calibrate``
     learnt. Unlike a pickle it holds no code, and is written whole or not at all.
 
-    Not in it are the state of the optimizer, so that ``partial_fit`` goes on with a new one, and
-    what is set for other tools: requests for metadata, and scikit-learn's callbacks.
+    Not in it are the state of the optimizer, so that ``partial_fit`` goes on with a new one;
+    ``checkpoint_dir``, a folder of this machine; and what is set for other tools: requests for
+    metadata, and scikit-learn's callbacks.
 
     Parameters
     ----------
@@ -87,6 +91,7 @@ def save(model: Any, path: str | os.PathLike[str], *, trusted: Iterable[type] = 
         "parameters": {
             name: writer.write(value, f"Parameter {name!r}")
             for name, value in model.get_params(deep=False).items()
+            if name not in _NOT_SAVED
         },
         "state": {
             name: writer.write(value, f"The state's {name!r}")
@@ -170,7 +175,10 @@ def _model_of(header: dict[str, Any], reader: Reader, arrays: dict[str, np.ndarr
     cls = reader.read(header["estimator"])
     if not (isinstance(cls, type) and issubclass(cls, MultiTaskEstimator)):
         raise ValueError(f"it holds {cls!r}, which is no estimator of this package")
-    model = cls(**reader.read(header["parameters"]))
+    parameters = reader.read(header["parameters"])
+    if refused := sorted(set(parameters) & _NOT_SAVED):
+        raise ValueError(f"it sets {refused}, which no file may")
+    model = cls(**parameters)
     model._validate_params()
     state = reader.read(header["state"])
     encoder = restore(model, state)

@@ -143,6 +143,12 @@ def test_the_file_itself_loads():
     assert loads_or_says_why(signed(*parts()))
 
 
+def test_no_file_says_where_to_write():
+    header, arrays = parts()
+    header = header | {"parameters": header["parameters"] | {"checkpoint_dir": "/etc"}}
+    assert not loads_or_says_why(signed(header, arrays))
+
+
 @EXAMPLES
 @given(st.data())
 def test_damaged_files(data):

@@ -306,6 +306,13 @@ def test_set_output_is_kept(tmp_path):
     assert_same(model, twin_of(model, tmp_path))
 
 
+def test_the_folder_of_checkpoints_stays_on_its_machine(tmp_path):
+    model = fitted(checkpoint_dir=tmp_path / "fit")
+    twin = twin_of(model, tmp_path)
+    assert twin.checkpoint_dir is None
+    pd.testing.assert_frame_equal(twin.predict(FRAME), model.predict(FRAME))
+
+
 def test_partial_fit_from_the_start(tmp_path):
     X, y = RNG.normal(size=(N, 2)), np.arange(N) % 2
     model = made(PLEClassifier).partial_fit(X, y, classes=np.array([0, 1, 2]))
