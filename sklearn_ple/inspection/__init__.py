@@ -4,6 +4,7 @@ from .gain import MTLGain, mtl_gain
 from .gain_display import MTLGainDisplay
 from .gates import GateUtilizationDisplay
 from .history import TrainingHistoryDisplay
+from .importance import MultiTaskImportance, multitask_importance
 from .network import NetworkDiagram
 from .report import MultiTaskReport
 
@@ -11,8 +12,10 @@ __all__ = [
     "GateUtilizationDisplay",
     "MTLGain",
     "MTLGainDisplay",
+    "MultiTaskImportance",
     "MultiTaskReport",
     "NetworkDiagram",
     "TrainingHistoryDisplay",
     "mtl_gain",
+    "multitask_importance",
 ]

@@ -1,0 +1,116 @@
+"""Columns of a table of any form: their names, groups of them, and their values shuffled."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from ..encoding import is_polars
+from ..encoding.frames import shown
+
+
+def as_table(X: Any) -> Any:
+    """Return what has columns as it is, and all else as an array; check that there are columns."""
+    if not (is_polars(X) or sparse.issparse(X) or isinstance(X, (pd.DataFrame, np.ndarray))):
+        X = np.asarray(X)
+    if len(X.shape) != 2:
+        raise ValueError(
+            f"X has no columns to shuffle: it must be 2-dimensional, but has the shape {X.shape}."
+        )
+    return X
+
+
+def column_names(X: Any) -> list[Any]:
+    """Return the names of a table's columns; those of an array are x0, x1 and so on."""
+    return list(X.columns) if hasattr(X, "columns") else [f"x{k}" for k in range(X.shape[1])]
+
+
+def group_positions(groups: Any, names: list[Any]) -> dict[Any, list[int]]:
+    """Return the positions of each group's columns.
+
+    Parameters
+    ----------
+    groups : dict
+        For each group's name its columns, by name or position, or a single one.
+    names : list
+        The names of all columns.
+
+    Returns
+    -------
+    positions : dict of str to list of int
+        By the group's name.
+    """
+    if not isinstance(groups, Mapping):
+        raise TypeError(
+            "groups_of_columns must be a dict from the name of a group to its columns, not "
+            f"{type(groups).__name__}."
+        )
+    if not groups:
+        raise ValueError("groups_of_columns is empty: name a group, or pass None for each column.")
+    places = {name: position for position, name in enumerate(names)}
+    return {name: _positions(name, given, places) for name, given in groups.items()}
+
+
+def _positions(group: Any, given: Any, places: dict[Any, int]) -> list[int]:
+    columns = [given] if isinstance(given, (str, int, np.integer)) else list(given)
+    if not columns:
+        raise ValueError(f"Group {shown(group)} of groups_of_columns has no column: name one.")
+    found = []
+    for column in columns:
+        if column in places:
+            found.append(places[column])
+        elif isinstance(column, (int, np.integer)) and 0 <= column < len(places):
+            found.append(int(column))
+        else:
+            raise ValueError(
+                f"Group {shown(group)} of groups_of_columns has the column {shown(column)}, which "
+                f"is none of X; it has {list(places)}."
+            )
+    if len(set(found)) < len(found):
+        raise ValueError(
+            f"Group {shown(group)} of groups_of_columns names a column twice: {columns}."
+        )
+    return found
+
+
+def shuffled(X: Any, columns: list[int], order: np.ndarray) -> Any:
+    """Return a table whose rows are in another order in some columns; X stays as it is.
+
+    Parameters
+    ----------
+    X : ndarray, sparse matrix or DataFrame of shape (n_rows, n_columns)
+        The table.
+    columns : list of int
+        Positions of the columns that move, together.
+    order : ndarray of shape (n_rows,)
+        For each row, the row that the values of these columns come from.
+
+    Returns
+    -------
+    object
+        A table of X's type.
+    """
+    if is_polars(X):
+        return X.with_columns(X[:, columns][order])
+    if sparse.issparse(X):
+        return _shuffled_sparse(X, columns, order)
+    moved = X.copy() if isinstance(X, np.ndarray) else X.copy(deep=False)
+    if isinstance(moved, np.ndarray):
+        moved[:, columns] = X[:, columns][order]
+        return moved
+    for position in columns:
+        # A column keeps its dtype, and its place among others of the same name.
+        moved.isetitem(position, X.iloc[:, position].array.take(order))
+    return moved
+
+
+def _shuffled_sparse(X: Any, columns: list[int], order: np.ndarray) -> Any:
+    by_column = X.tocsc()
+    others = np.setdiff1d(np.arange(X.shape[1]), columns)
+    parts = [by_column[:, others], by_column[:, columns][order]]
+    back = np.argsort(np.concatenate([others, columns]))
+    return sparse.hstack(parts, format="csc")[:, back].asformat(X.format)

@@ -1,0 +1,310 @@
+"""Which columns matter to which task: permutation importance of all tasks at once."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import warnings
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+from sklearn.exceptions import UndefinedMetricWarning
+from sklearn.utils import check_random_state
+from sklearn.utils.parallel import Parallel, delayed
+from tqdm.auto import tqdm
+
+from ..metrics import multitask_scores
+from .columns import as_table, column_names, group_positions, shuffled
+
+#: What the mean over the tasks is called among them.
+MEAN = "mean of tasks"
+
+
+@dataclass(frozen=True, eq=False)
+class MultiTaskImportance:
+    """What :func:`multitask_importance` found: how much each task's score needs each feature.
+
+    Parameters
+    ----------
+    features : list
+        Names of the columns or of the groups of columns, in the order of X or of the groups.
+    tasks : list of str
+        Names of the tasks.
+    importances : ndarray of shape (n_features, n_tasks, n_repeats)
+        By how much the task's score fell when the feature was shuffled; NaN where the task has no
+        score.
+    scores : dict
+        The score of every task by its name, with nothing shuffled.
+    confidence : float, default=0.95
+        The confidence of the intervals.
+
+    See Also
+    --------
+    multitask_importance : Shuffles and scores.
+    ImportanceDisplay : Draws the importances.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_ple.inspection import MultiTaskImportance
+    >>> drops = np.array([[[0.3, 0.2], [0.0, 0.0]], [[0.0, 0.0], [0.1, 0.1]]])
+    >>> scores = {"paid": 0.9, "price": 0.5}
+    >>> found = MultiTaskImportance(["age", "sex"], ["paid", "price"], drops, scores)
+    >>> found.importances_mean
+         paid  price  mean of tasks
+    age  0.25    0.0          0.125
+    sex  0.00    0.1          0.050
+    """
+
+    features: list[Any]
+    tasks: list[str]
+    importances: np.ndarray = field(repr=False)
+    scores: dict[str, float] = field(repr=False)
+    confidence: float = 0.95
+
+    @property
+    def importances_mean(self) -> pd.DataFrame:
+        """Means over the repeats: a row a feature, a column a task and one for their mean."""
+        return self._table(self._with_mean().mean(axis=2))
+
+    @property
+    def importances_std(self) -> pd.DataFrame:
+        """Standard deviations over the repeats, in the form of the means."""
+        return self._table(self._with_mean().std(axis=2))
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """All that was found as a tidy table.
+
+        A row for every feature and task, and for every feature and the mean of the tasks, with
+        the columns ``feature``, ``task``, ``mean``, ``std``, ``low`` and ``high``: mean and
+        standard deviation over the repeats, and the bounds of the mean's confidence interval.
+        """
+        drops = self._with_mean()
+        n_features, n_tasks, _ = drops.shape
+        mean = drops.mean(axis=2)
+        half = self._half_widths(drops)
+        columns = {"mean": mean, "std": drops.std(axis=2), "low": mean - half, "high": mean + half}
+        about = {
+            "feature": [name for name in self.features for _ in range(n_tasks)],
+            "task": [*self.tasks, MEAN] * n_features,
+        }
+        return pd.DataFrame(about | {name: values.ravel() for name, values in columns.items()})
+
+    @property
+    def order(self) -> np.ndarray:
+        """Positions of the features, those first that matter most on the mean of the tasks."""
+        return np.argsort(-self.importances_mean.to_numpy()[:, -1], kind="stable")
+
+    def _table(self, values: np.ndarray) -> pd.DataFrame:
+        return pd.DataFrame(values, index=self.features, columns=[*self.tasks, MEAN])
+
+    def _with_mean(self) -> np.ndarray:
+        """Add the mean over the tasks that have a score, after the last task."""
+        defined = ~np.isnan(self.importances)
+        total = np.where(defined, self.importances, 0.0).sum(axis=1, keepdims=True)
+        count = defined.sum(axis=1, keepdims=True)
+        mean = np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
+        return np.concatenate([self.importances, mean], axis=1)
+
+    def _half_widths(self, drops: np.ndarray) -> np.ndarray:
+        """Compute half the widths of Student's intervals of the means over the repeats."""
+        n_repeats = drops.shape[2]
+        if n_repeats < 2:
+            return np.full(drops.shape[:2], np.nan)
+        error = drops.std(axis=2, ddof=1) / np.sqrt(n_repeats)
+        return error * stats.t.ppf((1 + self.confidence) / 2, n_repeats - 1)
+
+
+def multitask_importance(
+    estimator: Any,
+    X: Any,
+    y: Any,
+    *,
+    metrics: Any = None,
+    n_repeats: int = 5,
+    groups_of_columns: Any = None,
+    sample_weight: Any = None,
+    confidence: float = 0.95,
+    n_jobs: int | None = None,
+    random_state: Any = None,
+    verbose: int = 0,
+) -> MultiTaskImportance:
+    """Measure by how much each task's score falls when a column's values are shuffled.
+
+    This is permutation importance (Breiman) for every task at once: each shuffled table is
+    predicted once, and all tasks are scored on it.
+
+    Parameters
+    ----------
+    estimator : object
+        A fitted estimator of this package, alone, as a pipeline's last step or in a search. The
+        columns of a pipeline are those that it is given, before its first step.
+    X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+        The features, best of rows that the estimator was not fitted on.
+    y : {array-like, DataFrame} of shape (n_samples, n_tasks) or (n_samples,)
+        The labels. NaN, None or NA where a task has no label.
+    metrics : str, callable, dict or None, default=None
+        What to score by, as in :func:`sklearn_ple.metrics.multitask_scores`.
+    n_repeats : int, default=5
+        How often each feature is shuffled; at least 1.
+    groups_of_columns : dict or None, default=None
+        Columns whose rows are shuffled together: for each group's name its columns, by name or
+        position, or a single column. Only these are measured, and a column may be in several of
+        them. None for each column by itself.
+    sample_weight : array-like of shape (n_samples,) or (n_samples, n_tasks), default=None
+        Weights of the rows, or of every single label, in the scores.
+    confidence : float, default=0.95
+        Confidence of the intervals, between 0 and 1.
+    n_jobs : int or None, default=None
+        Number of features at a time, in threads, as in :class:`joblib.Parallel`.
+    random_state : int, RandomState instance or None, default=None
+        Determines how rows are shuffled.
+    verbose : int, default=0
+        Whether to show a progress bar.
+
+    Returns
+    -------
+    importance : MultiTaskImportance
+        The drops of the scores by feature, task and repeat, with means and intervals.
+
+    Raises
+    ------
+    ValueError
+        If n_repeats or confidence is out of range, if a group is empty or names a column that X
+        does not have, or as :func:`sklearn_ple.metrics.multitask_scores`.
+    TypeError
+        If predictions are given in place of an estimator, or groups_of_columns is no dict.
+    NotFittedError
+        If the estimator is not fitted.
+
+    Warns
+    -----
+    UndefinedMetricWarning
+        If a task has too few labels for its metric. Its importances are NaN, and the mean of the
+        tasks is that of the others.
+
+    See Also
+    --------
+    ImportanceDisplay : Draws the importances.
+    sklearn.inspection.permutation_importance : For one score.
+
+    Notes
+    -----
+    The importance of a feature for a task is the task's score less its score with the feature's
+    values shuffled among the rows. That for the mean of the tasks is the mean of these drops. With
+    the same ``random_state``, an int, rows are shuffled as by
+    :func:`sklearn.inspection.permutation_importance`, the same way for all features.
+
+    The intervals are Student's, of the mean over the repeats. They cover what is due to how the
+    rows were shuffled, so that they shrink with ``n_repeats``. They do not cover what other rows
+    or another training would change.
+
+    A small importance is no proof that the column holds nothing: where another column says nearly
+    the same, the model may do without either. Groups of such columns show what they are worth
+    together. A table is predicted ``n_features * n_repeats`` times; where some tasks have classes
+    and others are numbers, this takes both ``predict_proba`` and ``predict``.
+
+    References
+    ----------
+    L. Breiman. "Random Forests". Machine Learning 45, 2001.
+
+    Examples
+    --------
+    >>> from sklearn_ple import PLEClassifierRegressor
+    >>> from sklearn_ple.datasets import load_nhefs
+    >>> from sklearn_ple.inspection import multitask_importance
+    >>> X, y = load_nhefs(tasks=["death", "wt82_71"], return_X_y=True)
+    >>> model = PLEClassifierRegressor(n_members=1, max_epochs=5, random_state=0).fit(X, y)
+    >>> groups = {"age": "age", "smoking": ["smokeintensity", "smokeyrs"], "sex": "sex"}
+    >>> found = multitask_importance(
+    ...     model, X, y, groups_of_columns=groups, n_repeats=2, random_state=0
+    ... )
+    >>> found.importances_mean["death"].idxmax()
+    'age'
+    """
+    if n_repeats < 1 or n_repeats != int(n_repeats):
+        raise ValueError(f"n_repeats must be a whole number of 1 or more, not {n_repeats!r}.")
+    if not 0 < confidence < 1:
+        raise ValueError(f"confidence must be between 0 and 1, not {confidence}.")
+    if not hasattr(estimator, "predict"):
+        raise TypeError(
+            "estimator must be a fitted estimator, which predicts the shuffled tables; got "
+            f"{type(estimator).__name__}."
+        )
+    X = as_table(X)
+    names = column_names(X)
+    if groups_of_columns is None:
+        features = [(name, [position]) for position, name in enumerate(names)]
+    else:
+        features = list(group_positions(groups_of_columns, names).items())
+    scores = multitask_scores(estimator, X, y, metrics, sample_weight)
+    orders = _orders(X.shape[0], n_repeats, random_state)
+
+    with warnings.catch_warnings():
+        # Said once already, of the table as it is.
+        warnings.simplefilter("ignore", UndefinedMetricWarning)
+        # Most of the time is spent in torch, without Python's lock, and a table need not be copied
+        # to other processes.
+        drops = Parallel(n_jobs=n_jobs, prefer="threads", return_as="generator")(
+            delayed(_drops)(
+                estimator, X, y, metrics, sample_weight, feature, columns, orders, scores
+            )
+            for feature, columns in features
+        )
+        importances = np.array(list(_with_bar(drops, len(features), verbose)))
+    measured = [feature for feature, _ in features]
+    return MultiTaskImportance(measured, list(scores), importances, scores, confidence)
+
+
+def _with_bar(drops: Iterable[np.ndarray], n_features: int, verbose: int) -> Iterable[np.ndarray]:
+    """Show a progress bar; on a terminal it is no wider than reads well."""
+    width = min(100, shutil.get_terminal_size().columns) if sys.stderr.isatty() else None
+    return tqdm(
+        drops,
+        desc="Permuting",
+        unit="feature",
+        total=n_features,
+        ncols=width,
+        disable=not verbose,
+    )
+
+
+def _orders(n_rows: int, n_repeats: int, random_state: Any) -> list[np.ndarray]:
+    """Return an order of the rows for each repeat: those of scikit-learn's function."""
+    seed = check_random_state(random_state).randint(np.iinfo(np.int32).max + 1)
+    rng = np.random.RandomState(seed)
+    shuffle, order, orders = np.arange(n_rows), np.arange(n_rows), []
+    for _ in range(n_repeats):
+        # It shuffles anew what it has shuffled before.
+        rng.shuffle(shuffle)
+        order = order[shuffle]
+        orders.append(order)
+    return orders
+
+
+def _drops(
+    estimator: Any,
+    X: Any,
+    y: Any,
+    metrics: Any,
+    sample_weight: Any,
+    feature: Any,
+    columns: list[int],
+    orders: list[np.ndarray],
+    scores: dict[str, float],
+) -> np.ndarray:
+    """Compute by how much scores drop with a feature shuffled, of shape (n_tasks, n_repeats)."""
+    try:
+        found = [
+            multitask_scores(estimator, shuffled(X, columns, order), y, metrics, sample_weight)
+            for order in orders
+        ]
+    except Exception as error:
+        error.add_note(f"This was with the feature {feature!r} shuffled.")
+        raise
+    return np.array([[score - repeat[task] for repeat in found] for task, score in scores.items()])

@@ -1,0 +1,306 @@
+"""Importances are those of scikit-learn's function, task by task, and of a naive loop."""
+
+import io
+import os
+import shutil
+import sys
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import sparse, stats
+from sklearn.base import BaseEstimator
+from sklearn.compose import make_column_transformer
+from sklearn.exceptions import NotFittedError, UndefinedMetricWarning
+from sklearn.inspection import permutation_importance
+from sklearn.metrics import r2_score
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+from sklearn_ple import PLEClassifierRegressor, PLERegressor
+from sklearn_ple.inspection import MultiTaskImportance, multitask_importance
+from sklearn_ple.metrics import make_multitask_scorer, multitask_scores, task_scorer
+from sklearn_ple.tasks import Regression
+
+TINY = {"n_members": 1, "max_epochs": 3, "random_state": 0}
+MEAN = "mean of tasks"
+
+
+def make_data(n=90, seed=0):
+    rng = np.random.RandomState(seed)
+    X = pd.DataFrame(rng.normal(size=(n, 3)), columns=["a", "b", "c"])
+    X["d"] = pd.Categorical(rng.choice(["x", "y"], n))
+    y = pd.DataFrame(
+        {
+            "late": np.where(X["b"] + rng.normal(size=n) > 0, "yes", "no"),
+            "price": 10 * X["c"] + rng.normal(size=n),
+        }
+    )
+    y.loc[::4, "late"] = None
+    y.loc[::3, "price"] = np.nan
+    return X, y
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    X, y = make_data()
+    return PLEClassifierRegressor(**TINY).fit(X, y), *make_data(seed=1)
+
+
+class Linear(BaseEstimator):
+    """Predicts two numbers by known weights of three columns, the last of which is not read."""
+
+    weights = np.array([[1.0, 2.0], [3.0, 0.0], [0.0, 0.0]])
+    task_names_, classes_ = ["one", "two"], [None, None]
+    tasks_ = [Regression(), Regression()]
+    n_calls = 0
+
+    def fit(self, X, y):
+        return self
+
+    def predict(self, X):
+        self.n_calls += 1
+        return X @ self.weights
+
+    def __sklearn_is_fitted__(self):
+        return True
+
+
+@pytest.fixture
+def linear():
+    rng = np.random.RandomState(0)
+    X = rng.normal(size=(60, 3))
+    y = X @ Linear.weights + rng.normal(size=(60, 2))
+    y[rng.uniform(size=y.shape) < 0.3] = np.nan
+    return Linear(), X, y
+
+
+# -- the numbers ----------------------------------------------------------------------------------
+
+
+def test_each_task_has_the_importances_of_scikit_learns_function(fitted):
+    model, X, y = fitted
+    found = multitask_importance(model, X, y, n_repeats=3, random_state=4)
+    assert found.features == ["a", "b", "c", "d"] and found.tasks == ["late", "price"]
+    assert found.scores == multitask_scores(model, X, y)
+    for k, task in enumerate(found.tasks):
+        wanted = permutation_importance(
+            model, X, y, scoring=task_scorer(task), n_repeats=3, random_state=4
+        )
+        np.testing.assert_allclose(found.importances[:, k], wanted.importances, atol=1e-12)
+        np.testing.assert_allclose(found.importances_mean[task], wanted.importances_mean)
+        np.testing.assert_allclose(found.importances_std[task], wanted.importances_std)
+
+
+def test_the_mean_is_the_importance_of_the_mean_score(fitted):
+    model, X, y = fitted
+    options = {"n_repeats": 2, "random_state": 0}
+    found = multitask_importance(model, X, y, **options)
+    wanted = permutation_importance(model, X, y, scoring=make_multitask_scorer(), **options)
+    np.testing.assert_allclose(found.importances_mean[MEAN], wanted.importances_mean, atol=1e-12)
+    np.testing.assert_allclose(found.importances_std[MEAN], wanted.importances_std, atol=1e-12)
+    assert found.order.tolist() == np.argsort(-wanted.importances_mean).tolist()
+
+
+def test_groups_are_shuffled_together_as_in_a_naive_loop(linear):
+    model, X, y = linear
+    groups = {"both": [0, 1], "second": 1, "rest": [1, 2]}
+    found = multitask_importance(
+        model, X, y, groups_of_columns=groups, n_repeats=3, random_state=0
+    )
+    assert found.features == list(groups)
+    for g, columns in enumerate([[0, 1], [1], [1, 2]]):
+        # As scikit-learn's function does: from one seed for each, what is shuffled already.
+        rng = np.random.RandomState(np.random.RandomState(0).randint(np.iinfo(np.int32).max + 1))
+        moved, order = X.copy(), np.arange(60)
+        for repeat in range(3):
+            rng.shuffle(order)
+            moved[:, columns] = moved[order][:, columns]
+            for k in range(2):
+                there = ~np.isnan(y[:, k])
+                scores = [r2_score(y[there, k], model.predict(Z)[there, k]) for Z in (X, moved)]
+                drop = found.importances[g, k, repeat]
+                assert drop == pytest.approx(scores[0] - scores[1], abs=1e-12)
+
+
+def test_a_column_that_is_not_read_has_no_importance(linear):
+    model, X, y = linear
+    found = multitask_importance(model, X, y, random_state=0)
+    assert (found.importances[2] == 0).all() and (found.importances[1, 1] == 0).all()
+    assert (found.importances[0] > 0).all()
+    rows = found.frame.query("feature == 'x2'")
+    assert (rows[["mean", "std", "low", "high"]] == 0).all(axis=None)
+
+
+def test_intervals_are_students_over_the_repeats(linear):
+    found = multitask_importance(*linear, n_repeats=6, confidence=0.8, random_state=0)
+    assert list(found.frame.columns) == ["feature", "task", "mean", "std", "low", "high"]
+    assert found.frame["task"].tolist() == ["one", "two", MEAN] * 3
+    drops = found.importances[0]
+    for task, values in {"one": drops[0], "two": drops[1], MEAN: drops.mean(axis=0)}.items():
+        rows = found.frame.set_index(["feature", "task"])
+        row = rows.loc[("x0", task)]
+        bounds = stats.ttest_1samp(values, 0).confidence_interval(0.8)
+        assert row[["mean", "low", "high"]].tolist() == pytest.approx([values.mean(), *bounds])
+        assert row["std"] == pytest.approx(values.std())
+
+
+def test_one_repeat_has_no_interval(linear):
+    frame = multitask_importance(*linear, n_repeats=1, random_state=0).frame
+    assert frame["mean"].notna().all() and frame[["low", "high"]].isna().all(axis=None)
+
+
+def test_one_prediction_serves_all_tasks(linear):
+    model, X, y = linear
+    multitask_importance(model, X, y, n_repeats=4)
+    assert model.n_calls == 1 + 3 * 4
+
+
+def test_a_task_without_labels_is_nan_and_said_once(fitted):
+    model, X, y = fitted
+    with pytest.warns(UndefinedMetricWarning, match="Task 'late' has no score") as caught:
+        found = multitask_importance(model, X, y.assign(late=None), n_repeats=2, random_state=0)
+    assert len(caught) == 1
+    means = found.importances_mean
+    assert means["late"].isna().all() and np.isnan(found.scores["late"])
+    pd.testing.assert_series_equal(means[MEAN], means["price"], check_names=False)
+
+
+def test_without_any_label_all_is_nan(linear):
+    model, X, y = linear
+    with pytest.warns(UndefinedMetricWarning):
+        found = multitask_importance(model, X, np.full_like(y, np.nan))
+    assert found.importances_mean.isna().all(axis=None) and found.order.tolist() == [0, 1, 2]
+
+
+def test_metrics_and_weights_are_those_of_the_scores(linear):
+    model, X, y = linear
+    weight = np.where(np.arange(60) < 20, 0.0, 1.0 + np.arange(60))
+    options = {"metrics": {"one": "neg_mean_absolute_error"}, "sample_weight": weight}
+    found = multitask_importance(model, X, y, **options, n_repeats=1, random_state=0)
+    assert found.scores == multitask_scores(model, X, y, **options)
+    moved = X.copy()
+    seed = np.random.RandomState(0).randint(np.iinfo(np.int32).max + 1)
+    order = np.arange(60)
+    np.random.RandomState(seed).shuffle(order)
+    moved[:, 0] = X[order, 0]
+    scores = multitask_scores(model, moved, y, **options)
+    assert found.importances[0, :, 0].tolist() == [found.scores[k] - scores[k] for k in scores]
+
+
+# -- forms ----------------------------------------------------------------------------------------
+
+
+def test_raw_columns_of_a_pipeline_are_shuffled():
+    X, y = make_data()
+    encode = make_column_transformer((OneHotEncoder(), ["d"]), remainder=StandardScaler())
+    model = make_pipeline(encode, PLEClassifierRegressor(**TINY)).fit(X, y)
+    found = multitask_importance(model, X, y, n_repeats=2, random_state=0)
+    assert found.features == ["a", "b", "c", "d"]
+    wanted = permutation_importance(
+        model, X, y, scoring=task_scorer("price"), n_repeats=2, random_state=0
+    )
+    np.testing.assert_allclose(found.importances[:, 1], wanted.importances, atol=1e-12)
+
+
+@pytest.mark.parametrize("form", ["array", "list", "sparse", "polars", "search"])
+def test_forms_of_data(form):
+    X, y = make_data()
+    X, y, features = X[["a", "b", "c"]], y["price"].fillna(0), ["a", "b", "c"]
+    model = PLERegressor(**TINY)
+    if form == "search":
+        model = GridSearchCV(model, {"n_levels": [1]}, cv=2)
+    elif form == "polars":
+        X = pytest.importorskip("polars").DataFrame(X.to_dict("list"))
+    else:
+        X, features = X.to_numpy(), ["x0", "x1", "x2"]
+        X = {"list": X.tolist(), "sparse": sparse.csr_matrix(X), "array": X}[form]
+    found = multitask_importance(model.fit(X, y), X, y, n_repeats=2, random_state=0)
+    assert found.features == features and found.tasks == ["price"]
+    assert found.importances_mean["price"].idxmax() == features[2]
+    assert found.importances_mean["price"].equals(found.importances_mean[MEAN].rename("price"))
+
+
+def test_jobs_change_nothing(fitted):
+    found = multitask_importance(*fitted, n_repeats=2, random_state=0)
+    again = multitask_importance(*fitted, n_repeats=2, random_state=0, n_jobs=2)
+    np.testing.assert_array_equal(again.importances, found.importances)
+    other = multitask_importance(*fitted, n_repeats=2, random_state=1)
+    assert (other.importances != found.importances).any()
+
+
+def test_what_is_given_stays_as_it_is(fitted):
+    model, X, y = fitted
+    before = X.copy(), y.copy()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        multitask_importance(model, X, y, n_repeats=1)
+    pd.testing.assert_frame_equal(X, before[0])
+    pd.testing.assert_frame_equal(y, before[1])
+
+
+def test_progress_is_shown_if_asked_for(linear, capsys):
+    multitask_importance(*linear)
+    assert capsys.readouterr().err == ""
+    multitask_importance(*linear, verbose=1)
+    assert "Permuting: 100%" in (shown := capsys.readouterr().err) and "3/3" in shown
+
+
+def test_the_bar_is_at_most_a_hundred_columns_wide(linear, monkeypatch):
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    monkeypatch.setattr(shutil, "get_terminal_size", lambda: os.terminal_size((200, 40)))
+    multitask_importance(*linear, verbose=1)
+    lines = sys.stderr.getvalue().replace("\n", "\r").split("\r")
+    assert max(map(len, lines)) == 100
+
+
+def test_result_is_shown_in_short():
+    found = MultiTaskImportance(["a"], ["t"], np.zeros((1, 1, 1)), {"t": 0.5})
+    assert repr(found) == "MultiTaskImportance(features=['a'], tasks=['t'], confidence=0.95)"
+
+
+# -- errors ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"n_repeats": 0}, "n_repeats must be a whole number of 1 or more, not 0"),
+        ({"n_repeats": 2.5}, "n_repeats must be a whole number of 1 or more, not 2.5"),
+        ({"confidence": 95}, "confidence must be between 0 and 1, not 95"),
+        ({"groups_of_columns": {"g": ["z"]}}, "Group 'g' .* 'z', which is none of X"),
+        ({"metrics": {"three": "r2"}}, "metrics names .'three'., but the tasks are"),
+    ],
+)
+def test_errors(linear, arguments, message):
+    with pytest.raises(ValueError, match=message):
+        multitask_importance(*linear, **arguments)
+
+
+def test_predictions_are_refused(linear):
+    _, X, y = linear
+    with pytest.raises(TypeError, match="must be a fitted estimator, .* got ndarray"):
+        multitask_importance(y, X, y)
+
+
+def test_not_fitted(linear):
+    with pytest.raises(NotFittedError):
+        multitask_importance(PLERegressor(), *linear[1:])
+
+
+def test_failure_names_the_feature(linear):
+    class Broken(Linear):
+        def predict(self, X):
+            if self.n_calls:
+                raise RuntimeError("no more")
+            return super().predict(X)
+
+    with pytest.raises(RuntimeError, match="no more") as caught:
+        multitask_importance(Broken(), *linear[1:])
+    assert caught.value.__notes__ == ["This was with the feature 'x0' shuffled."]
