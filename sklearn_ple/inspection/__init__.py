@@ -5,11 +5,13 @@ from .gain_display import MTLGainDisplay
 from .gates import GateUtilizationDisplay
 from .history import TrainingHistoryDisplay
 from .importance import MultiTaskImportance, multitask_importance
+from .importance_display import ImportanceDisplay
 from .network import NetworkDiagram
 from .report import MultiTaskReport
 
 __all__ = [
     "GateUtilizationDisplay",
+    "ImportanceDisplay",
     "MTLGain",
     "MTLGainDisplay",
     "MultiTaskImportance",

@@ -1,0 +1,231 @@
+"""Which columns matter to which task, as a heat map."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from .importance import MultiTaskImportance, multitask_importance
+from .style import DARK_GREY, import_pyplot
+
+# Readable on white and on the lighter colours.
+_FAINT = "#7a7a7a"
+
+
+class ImportanceDisplay:
+    """How much each task needs each feature: a heat map, the most important features on top.
+
+    A row is a column of X or a group of columns, a column a task, and the last one the mean of
+    the tasks. A number is by how much the task's score falls when the feature is shuffled; it is
+    grey where its confidence interval includes zero.
+
+    It is recommended to use `from_estimator` or `from_importance` to create a display. All
+    parameters are stored as attributes.
+
+    Parameters
+    ----------
+    importance : MultiTaskImportance
+        What :func:`multitask_importance` returned.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+        The axes with the picture.
+    figure_ : matplotlib Figure
+        The figure that holds them.
+    image_ : matplotlib AxesImage
+        The heat map.
+    texts_ : ndarray of matplotlib Text of shape (n_shown, n_tasks + 1)
+        The numbers in its cells. A single task has no column for the mean.
+
+    See Also
+    --------
+    multitask_importance : Computes the importances.
+
+    Notes
+    -----
+    Colours are by the square root of the importance, so that small ones can be distinguished.
+    Importances below zero, which are due to chance, are white.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_ple.inspection import ImportanceDisplay, MultiTaskImportance
+    >>> drops = np.array([[[0.3, 0.2], [0.0, 0.0]], [[0.0, 0.0], [0.1, 0.1]]])
+    >>> scores = {"paid": 0.9, "price": 0.5}
+    >>> found = MultiTaskImportance(["age", "sex"], ["paid", "price"], drops, scores)
+    >>> display = ImportanceDisplay(found).plot()
+    >>> display.texts_[0, 0].get_text()
+    '0.250'
+    """
+
+    def __init__(self, importance: MultiTaskImportance):
+        self.importance = importance
+
+    @classmethod
+    def from_importance(
+        cls,
+        importance: MultiTaskImportance,
+        *,
+        max_features: int | None = 20,
+        ax: Any = None,
+        **kwargs: Any,
+    ) -> ImportanceDisplay:
+        """Draw importances that were measured.
+
+        Parameters
+        ----------
+        importance : MultiTaskImportance
+            What :func:`multitask_importance` returned.
+        max_features : int or None, default=20
+            How many features to draw at most; None for all.
+        ax : matplotlib Axes or None, default=None
+            The axes to draw into; None for a new figure.
+        **kwargs : dict
+            Passed to :meth:`matplotlib.axes.Axes.imshow`.
+
+        Returns
+        -------
+        display : ImportanceDisplay
+            The display, drawn.
+
+        Raises
+        ------
+        ValueError
+            If max_features is less than 1.
+        ImportError
+            If matplotlib is not installed.
+        """
+        return cls(importance).plot(ax, max_features=max_features, **kwargs)
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator: Any,
+        X: Any,
+        y: Any,
+        *,
+        max_features: int | None = 20,
+        ax: Any = None,
+        **kwargs: Any,
+    ) -> ImportanceDisplay:
+        """Measure the importances for a fitted estimator and draw them.
+
+        Parameters
+        ----------
+        estimator : object
+            A fitted estimator of this package, alone, as a pipeline's last step or in a search.
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+            The features, best of rows that the estimator was not fitted on.
+        y : {array-like, DataFrame} of shape (n_samples, n_tasks) or (n_samples,)
+            The labels. NaN, None or NA where a task has no label.
+        max_features : int or None, default=20
+            How many features to draw at most; None for all.
+        ax : matplotlib Axes or None, default=None
+            The axes to draw into; None for a new figure.
+        **kwargs : dict
+            Passed to :func:`multitask_importance`.
+
+        Returns
+        -------
+        display : ImportanceDisplay
+            The display, drawn.
+
+        Raises
+        ------
+        ValueError
+            As :func:`multitask_importance`.
+        ImportError
+            If matplotlib is not installed.
+        """
+        import_pyplot()
+        importance = multitask_importance(estimator, X, y, **kwargs)
+        return cls.from_importance(importance, max_features=max_features, ax=ax)
+
+    def plot(
+        self, ax: Any = None, *, max_features: int | None = 20, **kwargs: Any
+    ) -> ImportanceDisplay:
+        """Draw the importances.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes or None, default=None
+            The axes to draw into; None for a new figure.
+        max_features : int or None, default=20
+            How many features to draw at most, those that matter most on the mean of the tasks;
+            None for all. A line below says how many more there are.
+        **kwargs : dict
+            Passed to :meth:`matplotlib.axes.Axes.imshow`.
+
+        Returns
+        -------
+        display : ImportanceDisplay
+            The display itself.
+
+        Raises
+        ------
+        ValueError
+            If max_features is less than 1.
+        ImportError
+            If matplotlib is not installed.
+        """
+        if max_features is not None and max_features < 1:
+            raise ValueError(f"max_features must be None, or 1 or more, not {max_features}.")
+        plt = import_pyplot()
+        from matplotlib.colors import PowerNorm
+
+        shown = self.importance.order[:max_features]
+        n_columns = len(self.importance.tasks) + (len(self.importance.tasks) > 1)
+        means = self.importance.importances_mean.iloc[shown, :n_columns]
+        if ax is None:
+            longest = max(len(str(name)) for name in means.index)
+            wide, high = 1.9 + 0.085 * longest + 0.72 * n_columns, 1.5 + 0.27 * len(means)
+            _, ax = plt.subplots(figsize=(max(wide, 5.0), max(high, 3.2)), layout="constrained")
+        self.ax_, self.figure_ = ax, ax.figure
+        reach = np.nanmax(means.to_numpy(), initial=0.0) or 1.0
+        style = {"cmap": "Blues", "aspect": "auto", "norm": PowerNorm(0.5, vmin=0, vmax=reach)}
+        self.image_ = ax.imshow(np.maximum(means, 0), **(style | kwargs))
+        self.texts_ = self._write_numbers(means.to_numpy(), shown, reach)
+        self._label(means)
+        return self
+
+    def _write_numbers(self, means: np.ndarray, shown: np.ndarray, reach: float) -> np.ndarray:
+        low = self.importance.frame["low"].to_numpy().reshape(len(self.importance.features), -1)
+        # Three digits of the greatest importance; adding zero turns a rounded -0.0 into 0.0.
+        n_decimals = max(0, 2 - int(np.floor(np.log10(reach))))
+        rounded = means.round(n_decimals) + 0.0
+        texts = np.empty(means.shape, dtype=object)
+        for row, column in np.ndindex(means.shape):
+            value, unsure = rounded[row, column], not low[shown[row], column] > 0
+            dark = means[row, column] > 0.4 * reach
+            texts[row, column] = self.ax_.text(
+                column,
+                row,
+                "–" if np.isnan(value) else f"{value:.{n_decimals}f}".replace("-", "−"),
+                ha="center",
+                va="center",
+                fontsize="small",
+                color="white" if dark else _FAINT if unsure else "black",
+            )
+        return texts
+
+    def _label(self, means: pd.DataFrame) -> None:
+        ax, (n_rows, n_columns) = self.ax_, means.shape
+        ax.set_xticks(range(n_columns), means.columns, rotation=35, ha="right", parse_math=False)
+        ax.set_yticks(range(n_rows), means.index, parse_math=False)
+        ax.set_xticks(np.arange(1, n_columns) - 0.5, minor=True)
+        ax.set_yticks(np.arange(1, n_rows) - 0.5, minor=True)
+        ax.tick_params(which="minor", length=0)
+        ax.grid(which="minor", color="white", linewidth=1.5)
+        ax.spines[:].set_visible(False)
+        if n_columns > 1:
+            # The mean stands apart.
+            ax.axvline(n_columns - 1.5, color="white", linewidth=5)
+        rest = len(self.importance.features) - n_rows
+        if rest:
+            ax.set_xlabel(f"not shown: {rest} that matter less on the mean", color=DARK_GREY)
+        percent = f"{100 * self.importance.confidence:g} %"
+        ax.set_title(f"grey: {percent} interval includes zero", fontsize="small", color=DARK_GREY)
+        self.figure_.colorbar(self.image_, ax=ax, label="drop of the score")

@@ -1,0 +1,139 @@
+"""The picture holds the importances, the greatest on top, and can be read with many features."""
+
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib import pyplot as plt
+from matplotlib.colors import to_hex
+
+from sklearn_ple import PLERegressor
+from sklearn_ple.inspection import ImportanceDisplay, MultiTaskImportance, multitask_importance
+
+GREY = "#7a7a7a"
+
+
+def make_importance(n_features=6, n_tasks=3, scale=0.1, seed=0):
+    rng = np.random.RandomState(seed)
+    drops = rng.exponential(scale, size=(n_features, n_tasks, 1))
+    drops = drops + rng.normal(0, scale / 2, size=(n_features, n_tasks, 4))
+    tasks = [f"longer_task_{k}" for k in range(n_tasks)]
+    features = [f"a_longer_column_{k}" for k in range(n_features)]
+    return MultiTaskImportance(features, tasks, drops, dict.fromkeys(tasks, 0.5))
+
+
+def number(text):
+    return float(text.get_text().replace("−", "-"))
+
+
+@pytest.mark.parametrize("n_tasks", [2, 3, 12])
+def test_cells_hold_the_means_by_their_order(n_tasks):
+    importance = make_importance(n_tasks=n_tasks)
+    display = ImportanceDisplay(importance).plot()
+    table = importance.importances_mean
+    means = table.iloc[np.argsort(-table["mean of tasks"].to_numpy())]
+    np.testing.assert_array_equal(display.image_.get_array(), means.clip(lower=0))
+    numbers = np.vectorize(number)(display.texts_)
+    np.testing.assert_allclose(numbers, means, atol=0.0005001)
+    ax = display.ax_
+    assert [label.get_text() for label in ax.get_yticklabels()] == list(means.index)
+    assert [label.get_text() for label in ax.get_xticklabels()] == list(table.columns)
+    assert ax.get_xlabel() == ""
+
+
+def test_what_may_be_chance_is_grey():
+    importance = make_importance(n_features=30)
+    display = ImportanceDisplay(importance).plot(max_features=None)
+    low = importance.frame["low"].to_numpy().reshape(30, 4)[importance.order]
+    colours = np.vectorize(lambda text: to_hex(text.get_color()))(display.texts_)
+    assert set(colours[low <= 0]) <= {GREY, "#ffffff"} and GREY in colours
+    assert set(colours[low > 0]) == {"#000000", "#ffffff"}
+    assert display.ax_.get_title() == "grey: 95 % interval includes zero"
+
+
+def test_of_many_features_the_first_are_drawn_and_the_rest_counted():
+    importance = make_importance(n_features=50)
+    display = ImportanceDisplay.from_importance(importance)
+    assert display.texts_.shape == (20, 4)
+    assert display.ax_.get_xlabel() == "not shown: 30 that matter less on the mean"
+    means = importance.importances_mean["mean of tasks"]
+    shown = [label.get_text() for label in display.ax_.get_yticklabels()]
+    assert shown == means.nlargest(20).index.tolist()
+    assert ImportanceDisplay(importance).plot(max_features=None).texts_.shape == (50, 4)
+
+
+def test_a_single_task_has_no_mean_beside_it():
+    display = ImportanceDisplay(make_importance(n_tasks=1)).plot()
+    assert [label.get_text() for label in display.ax_.get_xticklabels()] == ["longer_task_0"]
+
+
+@pytest.mark.parametrize(("scale", "text"), [(1000.0, "1000"), (1e-4, "0.000100"), (0, "0.00")])
+def test_numbers_have_three_digits_at_least(scale, text):
+    importance = MultiTaskImportance(["f"], ["t"], np.full((1, 1, 2), scale), {"t": 0.5})
+    assert ImportanceDisplay(importance).plot().texts_[0, 0].get_text() == text
+
+
+def test_undefined_importances_are_left_blank():
+    importance = make_importance()
+    importance.importances[:, 1] = np.nan
+    display = ImportanceDisplay(importance).plot()
+    display.figure_.draw_without_rendering()
+    assert {text.get_text() for text in display.texts_[:, 1]} == {"–"}
+    assert all(np.isfinite(number(text)) for text in display.texts_[:, [0, 2, 3]].flat)
+    importance.importances[:] = np.nan
+    ImportanceDisplay(importance).plot().figure_.draw_without_rendering()
+
+
+@pytest.mark.parametrize(("n_features", "n_tasks"), [(2, 1), (2, 3), (50, 6), (50, 12)])
+def test_texts_neither_overlap_nor_leave_the_picture(n_features, n_tasks):
+    display = ImportanceDisplay(make_importance(n_features, n_tasks)).plot()
+    display.figure_.draw_without_rendering()
+    ax, room = display.ax_, display.figure_.bbox
+    bar = display.image_.colorbar.ax
+    texts = [*display.texts_.flat, ax.title, ax.xaxis.label, bar.yaxis.label]
+    texts += [*ax.get_yticklabels(), *ax.get_xticklabels()]
+    boxes = [text.get_window_extent() for text in texts if text.get_text()]
+    for box in boxes:
+        assert room.x0 <= box.x0 and box.x1 <= room.x1
+        assert room.y0 <= box.y0 and box.y1 <= room.y1
+    # Labels that are turned have boxes that overlap, though they do not.
+    level = boxes[: len(boxes) - len(ax.get_xticklabels())]
+    for position, box in enumerate(level):
+        assert box.count_overlaps(level[position + 1 :]) == 0
+
+
+def test_names_are_taken_literally():
+    names = [r"a$\frac$", "$x$"]
+    importance = MultiTaskImportance(names, ["$t$"], np.ones((2, 1, 2)), {"$t$": 0.5})
+    ImportanceDisplay(importance).plot().figure_.draw_without_rendering()
+
+
+def test_given_axes_and_keywords():
+    figure, (left, right) = plt.subplots(1, 2)
+    display = ImportanceDisplay.from_importance(make_importance(), ax=right, cmap="Greens")
+    assert display.ax_ is right and display.figure_ is figure and not left.images
+    assert display.image_.get_cmap().name == "Greens"
+
+
+def test_from_estimator_measures_and_draws():
+    rng = np.random.RandomState(0)
+    X = pd.DataFrame(rng.normal(size=(40, 3)), columns=list("abc"))
+    model = PLERegressor(max_epochs=2, n_members=1, random_state=0).fit(X, X[["a", "b"]] * 2)
+    options = {"n_repeats": 2, "random_state": 0, "groups_of_columns": {"ab": ["a", "b"]}}
+    display = ImportanceDisplay.from_estimator(model, X, X[["a", "b"]], **options)
+    wanted = multitask_importance(model, X, X[["a", "b"]], **options)
+    np.testing.assert_array_equal(display.importance.importances, wanted.importances)
+    assert display.texts_.shape == (1, 3)
+
+
+def test_no_feature_to_draw_is_an_error():
+    with pytest.raises(ValueError, match="max_features must be None, or 1 or more, not 0"):
+        ImportanceDisplay(make_importance()).plot(max_features=0)
+
+
+def test_without_matplotlib_the_error_says_how_to_install_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(ImportError, match=r"pip install 'sklearn-ple\[plots\]'"):
+        ImportanceDisplay(make_importance()).plot()
