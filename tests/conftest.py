@@ -1,5 +1,7 @@
 """Settings of the whole run. Nothing global is seeded: an estimator's seed is its own affair."""
 
+import os
+
 import matplotlib
 import pytest
 import torch
@@ -7,6 +9,9 @@ from hypothesis import settings
 from matplotlib import pyplot as plt
 
 matplotlib.use("Agg")
+
+# To compile what shap computes with takes longer than to compute the little that it does here.
+os.environ.setdefault("NUMBA_DISABLE_JIT", "1")
 
 # The run has one process per core already.
 torch.set_num_threads(1)
