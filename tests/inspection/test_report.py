@@ -13,7 +13,7 @@ from html.parser import HTMLParser
 import numpy as np
 import pandas as pd
 import pytest
-from scipy import sparse
+from scipy import sparse, stats
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import NotFittedError, UndefinedMetricWarning
 from sklearn.metrics import accuracy_score, mean_absolute_error, r2_score, roc_auc_score, roc_curve
@@ -28,7 +28,12 @@ from sklearn_ple import (
     SharedBottomClassifierRegressor,
     SingleTaskClassifierRegressor,
 )
-from sklearn_ple.inspection import MTLGain, MultiTaskReport
+from sklearn_ple.inspection import (
+    MTLGain,
+    MultiTaskImportance,
+    MultiTaskReport,
+    multitask_importance,
+)
 from sklearn_ple.tasks import Binary, Regression
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -153,7 +158,7 @@ def test_intervals_cover_the_score_of_many_rows_as_often_as_they_should():
     for _ in range(60):
         X, y = rng.uniform(size=(60, 1)), rng.randint(0, 2, 60)
         report = MultiTaskReport.from_estimator(
-            Guess(), X, y, n_bootstrap=60, confidence=0.8, random_state=rng
+            Guess(), X, y, n_bootstrap=60, confidence=0.8, random_state=rng, importance=False
         )
         ((low, high),) = report.scores[["low", "high"]].values
         covered.append(low <= 0.5 <= high)
@@ -208,6 +213,7 @@ def test_a_measured_gain_is_kept(fitted):
     [
         ({"n_bootstrap": 0}, "n_bootstrap must be 1 or more, not 0"),
         ({"confidence": 95}, "confidence must be between 0 and 1, not 95"),
+        ({"importance": "yes"}, "importance must be 'auto', True, False or .* not 'yes'"),
         ({"metrics": {"early": "r2"}}, "metrics names .'early'., but the tasks are"),
     ],
 )
@@ -228,6 +234,52 @@ def test_not_fitted(fitted):
         MultiTaskReport.from_estimator(PLEClassifierRegressor(), *fitted[1:])
     with pytest.raises(NotFittedError):
         MultiTaskReport.from_estimator(*fitted, single_task=SingleTaskClassifierRegressor())
+
+
+def test_the_columns_that_matter_are_measured(report, fitted):
+    rng = np.random.RandomState(0)
+    for _, labels, *_ in observed(*fitted):
+        # The report has drawn its resamples first.
+        for _ in range(20):
+            rng.randint(0, len(labels), size=len(labels))
+    wanted = multitask_importance(*fitted, n_repeats=3, random_state=rng)
+    np.testing.assert_array_equal(report.importance.importances, wanted.importances)
+
+
+@pytest.mark.parametrize("form", ["frame", "coo"])
+def test_a_thousand_rows_do_for_the_columns(form):
+    rng = np.random.RandomState(0)
+    X = pd.DataFrame(rng.normal(size=(1500, 2)), columns=["a", "b"])
+    model = PLERegressor(**TINY).fit(X[:200], X[:200] @ [[1, 0], [0, 2]])
+    seen = []
+    predict = model.predict
+    model.predict = lambda X: seen.append(X.shape[0]) or predict(X)
+    X = sparse.coo_array(X.to_numpy()) if form == "coo" else X
+    y = np.asarray(X.toarray() if form == "coo" else X)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        report = MultiTaskReport.from_estimator(model, X, y, n_bootstrap=1, random_state=0)
+    assert seen == [1500] + [1000] * (1 + 2 * 3)
+    assert report.importance.importances.shape == (2, 2, 3)
+
+
+def test_columns_are_measured_where_asked_for(fitted):
+    rng = np.random.RandomState(0)
+    X = pd.DataFrame(rng.normal(size=(30, 101)))
+    X.columns = [f"c{k}" for k in range(101)]
+    model = PLERegressor(**TINY).fit(X, X["c0"])
+    assert MultiTaskReport.from_estimator(model, X, X["c0"], n_bootstrap=1).importance is None
+    report = MultiTaskReport.from_estimator(*fitted, n_bootstrap=1, importance=False)
+    assert report.importance is None
+    found = multitask_importance(*fitted, n_repeats=1, groups_of_columns={"g": ["a", "b"]})
+    report = MultiTaskReport.from_estimator(*fitted, n_bootstrap=1, importance=found)
+    assert report.importance is found
+
+
+def test_importances_of_other_tasks_are_an_error(fitted):
+    found = MultiTaskImportance(["a"], ["early"], np.zeros((1, 1, 1)), {"early": 0.5})
+    with pytest.raises(ValueError, match="importance names .'early'."):
+        MultiTaskReport.from_estimator(*fitted, importance=found)
 
 
 # -- pictures -------------------------------------------------------------------------------------
@@ -332,7 +384,7 @@ def test_the_page_holds_everything(html):
     assert "@import" not in html and "url(" not in html and "http" not in html
     assert len(set(page.ids)) == len(page.ids)
     assert {link[1:] for link in page.links} <= set(page.ids)
-    assert all(page.alts) and len(page.alts) == 6 + 4 + 1
+    assert all(page.alts) and len(page.alts) == 6 + 1 + 4 + 1
     assert page.tags["h1"] == page.tags["title"] == page.tags["main"] == 1
 
 
@@ -375,6 +427,25 @@ def test_tasks_that_lose_are_named(fitted, tmp_path):
     assert "Negative transfer: price." in text and "a 90 % interval from 5 seeds" in text
     assert "late +0.100 gains +0.050 to +0.200" in text
     assert "price −0.100 loses −0.200 to −0.050" in text
+
+
+def test_columns_that_matter_are_named(fitted, tmp_path):
+    drops = np.zeros((3, 3, 2))
+    drops[0, 0], drops[1, 0], drops[2, 0] = [0.10, 0.11], [0.2, 0.21], [0.0, 0.5]
+    tasks = ["late", "price", "grade"]
+    scores = {"late": 0.8, "price": 0.5, "grade": np.nan}
+    found = MultiTaskImportance(["<b>", "smoking", "age"], tasks, drops, scores)
+    report = MultiTaskReport.from_estimator(*fitted, n_bootstrap=2, importance=found)
+    html = write(report, tmp_path)
+    text = Page(html).text
+    # Half a width by scipy: the greatest first, and not what may be chance.
+    half = stats.t.ppf(0.975, 1) * 0.005
+    assert half == pytest.approx(0.0635, abs=1e-4)
+    assert "late smoking: 0.205 (0.141 to 0.269), <b>: 0.105 (0.041 to 0.169) price" in text
+    assert "price none for certain grade not defined" in text
+    assert "2 times for each column" in text and 'id="columns"' in html
+    report.importance = None
+    assert "Which columns matter" not in write(report, tmp_path)
 
 
 def test_names_are_escaped(tmp_path):
@@ -526,6 +597,6 @@ def test_in_a_browser(html, tmp_path, width, dark):
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
     seen = json.loads(unescape(re.search('data-seen="([^"]*)"', done.stdout)[1]))
     assert seen["width"] == width and seen["scroll"] <= seen["room"] <= width
-    assert seen["images"] == 11 and seen["broken"] == 0 and seen["loaded"] == []
+    assert seen["images"] == 12 and seen["broken"] == 0 and seen["loaded"] == []
     assert seen["card"] == "rgb(255, 255, 255)"
     assert (seen["ground"] == "rgb(255, 255, 255)") is not dark

@@ -19,6 +19,7 @@ from ...metrics import expected_calibration_error
 from ...metrics.views import scored_tasks
 from ...predictions import tasks_of
 from ..gain import MTLGain
+from .importance import importance_section
 from .model import gate_sections, making_section, training_section
 from .page import (
     Section,
@@ -53,6 +54,7 @@ def report_html(report: Any, title: str) -> str:
             _data(report.X, observed),
             _tasks(observed),
             *_calibration(observed),
+            *([] if report.importance is None else [importance_section(report.importance)]),
             *([] if report.gain is None else [_gain(report.gain)]),
             training_section(tasks_of(report.estimator)),
             *gate_sections(report.estimator, report.X),

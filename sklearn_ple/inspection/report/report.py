@@ -13,7 +13,9 @@ from ...files import replacing
 from ...metrics.scores import check_task_names
 from ...metrics.views import scored_tasks
 from ..gain import MTLGain
+from ..importance import MultiTaskImportance
 from ..style import import_pyplot
+from .importance import check_importance, measured_importance
 from .panels import Observed, panels_of
 from .scores import ALONE, TOGETHER, score_by_bootstrap
 
@@ -39,6 +41,8 @@ class MultiTaskReport:
         What the tasks gain or lose over being learnt alone.
     confidence : float, default=0.95
         The confidence of the intervals.
+    importance : MultiTaskImportance or None, default=None
+        Which columns matter to which task.
 
     Attributes
     ----------
@@ -51,6 +55,7 @@ class MultiTaskReport:
     --------
     sklearn_ple.metrics.multitask_scores : The scores alone.
     mtl_gain : Gains over repeated fits.
+    multitask_importance : Which columns matter.
 
     Examples
     --------
@@ -80,6 +85,7 @@ class MultiTaskReport:
         scores: pd.DataFrame,
         gain: MTLGain | None = None,
         confidence: float = 0.95,
+        importance: MultiTaskImportance | None = None,
     ):
         self.estimator = estimator
         self.X = X
@@ -87,6 +93,7 @@ class MultiTaskReport:
         self.scores = scores
         self.gain = gain
         self.confidence = confidence
+        self.importance = importance
 
     @classmethod
     def from_estimator(
@@ -97,6 +104,7 @@ class MultiTaskReport:
         *,
         metrics: Any = None,
         single_task: Any = None,
+        importance: Any = "auto",
         n_bootstrap: int = 200,
         confidence: float = 0.95,
         random_state: Any = None,
@@ -117,12 +125,16 @@ class MultiTaskReport:
             What shows which tasks lose by being learnt together: a fitted estimator that shares
             nothing, such as :class:`sklearn_ple.SingleTaskClassifierRegressor`, which is scored on
             the same rows, or what :func:`mtl_gain` returned.
+        importance : "auto", bool or MultiTaskImportance, default="auto"
+            Which columns matter: what :func:`multitask_importance` returned, or whether to measure
+            it, with three repeats on a thousand of the rows at most. "auto" measures it for up to
+            a hundred columns.
         n_bootstrap : int, default=200
             How often the rows are drawn anew for an interval.
         confidence : float, default=0.95
             Confidence of the intervals, between 0 and 1.
         random_state : int, RandomState instance or None, default=None
-            Determines which rows are drawn.
+            Determines which rows are drawn, and how columns are shuffled.
 
         Returns
         -------
@@ -132,7 +144,8 @@ class MultiTaskReport:
         Raises
         ------
         ValueError
-            If a parameter has another value, if the tasks of single_task are others, or as
+            If a parameter has another value, if the tasks of single_task or of importance are
+            others, or as
             :func:`sklearn_ple.metrics.multitask_scores`.
         NotFittedError
             If an estimator is not fitted.
@@ -157,6 +170,7 @@ class MultiTaskReport:
             raise ValueError(f"confidence must be between 0 and 1, not {confidence}.")
         systems = {TOGETHER: scored_tasks(estimator, X, y)}
         names = [task.name for task in systems[TOGETHER]]
+        check_importance(importance, names)
         measured = isinstance(single_task, MTLGain)
         if measured:
             check_task_names("single_task", single_task.gains["task"], names)
@@ -165,7 +179,8 @@ class MultiTaskReport:
             check_task_names("single_task", [task.name for task in systems[ALONE]], names)
         rng = check_random_state(random_state)
         scores, gain = score_by_bootstrap(systems, metrics, n_bootstrap, confidence, rng)
-        return cls(estimator, X, y, scores, single_task if measured else gain, confidence)
+        found = measured_importance(importance, estimator, X, y, metrics, confidence, rng)
+        return cls(estimator, X, y, scores, single_task if measured else gain, confidence, found)
 
     def plot(self) -> MultiTaskReport:
         """Draw two pictures for each task.
@@ -207,8 +222,8 @@ class MultiTaskReport:
 
         The file holds everything: pictures and style are in it, there is no script, and nothing is
         loaded from elsewhere. Beside the scores and pictures it describes the data, missing
-        labels, calibration, training, gates, gains, parameters and versions. It has no row of the
-        table in it, but points of single rows where numbers are drawn.
+        labels, calibration, which columns matter, training, gates, gains, parameters and versions.
+        It has no row of the table in it, but points of single rows where numbers are drawn.
 
         Parameters
         ----------

@@ -1,0 +1,105 @@
+"""What a report says of the columns: which ones matter to which task."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+from sklearn.exceptions import UndefinedMetricWarning
+
+from ..._sklearn import _safe_indexing
+from ...metrics.scores import check_task_names
+from ..importance import MultiTaskImportance, multitask_importance
+from ..importance_display import ImportanceDisplay
+from ..style import import_pyplot
+from .page import Section, paragraph, picture, table
+from .words import interval_text, percent_text, score_text
+
+#: What is measured unasked, so that it takes seconds: rows and columns at most, and the repeats.
+MAX_ROWS, MAX_COLUMNS, N_REPEATS = 1000, 100, 3
+_N_NAMED = 5
+
+
+def check_importance(importance: Any, names: list[str]) -> None:
+    """Check a report's parameter `importance`, for an estimator of some tasks."""
+    if isinstance(importance, MultiTaskImportance):
+        check_task_names("importance", importance.tasks, names)
+    elif not isinstance(importance, bool) and importance != "auto":
+        raise ValueError(
+            "importance must be 'auto', True, False or what multitask_importance returned, not "
+            f"{importance!r}."
+        )
+
+
+def measured_importance(
+    importance: Any,
+    estimator: Any,
+    X: Any,
+    y: Any,
+    metrics: Any,
+    confidence: float,
+    rng: np.random.RandomState,
+) -> MultiTaskImportance | None:
+    """Measure which columns matter, if a report's parameter `importance` asks for it."""
+    if isinstance(importance, MultiTaskImportance):
+        return importance
+    shape = np.shape(X)
+    if importance == "auto":
+        importance = len(shape) == 2 and shape[1] <= MAX_COLUMNS
+    if not importance:
+        return None
+    if shape[0] > MAX_ROWS:
+        rows = np.sort(rng.choice(shape[0], MAX_ROWS, replace=False))
+        X = _safe_indexing(X.tocsr() if sparse.issparse(X) else X, rows)
+        y = _safe_indexing(y, rows)
+    with warnings.catch_warnings():
+        # The scores have said so, and the page says it too.
+        warnings.simplefilter("ignore", UndefinedMetricWarning)
+        return multitask_importance(
+            estimator,
+            X,
+            y,
+            metrics=metrics,
+            n_repeats=N_REPEATS,
+            confidence=confidence,
+            random_state=rng,
+        )
+
+
+def importance_section(importance: MultiTaskImportance) -> Section:
+    """Return the section on which columns matter."""
+    n_repeats = importance.importances.shape[2]
+    times = "once" if n_repeats == 1 else f"{n_repeats} times"
+    notes = [
+        "A column's values were shuffled among the rows, so that they say nothing of their row "
+        f"any more, and the model predicted again; {times} for each column. The number is by how "
+        "much a task's score dropped: the more, the more the model relies on the column. Numbers "
+        "in grey may be due to chance.",
+        "This is what the model uses, not what causes what. Where two columns say nearly the "
+        "same, the model may do without either, and both seem to matter little.",
+    ]
+    display = ImportanceDisplay.from_importance(importance)
+    rows = [[task, _named(importance, task)] for task in importance.tasks]
+    alt = "; ".join(f"{task}: {columns}" for task, columns in rows)
+    drawing = picture(display.figure_, f"Drop of each task's score by column. {alt}.", wide=True)
+    import_pyplot().close(display.figure_)
+    head = ["Task", f"Columns that matter most ({percent_text(importance.confidence)} interval)"]
+    return Section(
+        "columns", "Which columns matter", [*map(paragraph, notes), drawing, table(head, rows)]
+    )
+
+
+def _named(importance: MultiTaskImportance, task: str) -> str:
+    """List the columns that matter most to a task, of those whose interval is above zero."""
+    if np.isnan(importance.scores[task]):
+        return "not defined"
+    frame = importance.frame
+    own = frame[frame["task"] == task].sort_values("mean", ascending=False, kind="stable")
+    clear = own[own["low"] > 0].head(_N_NAMED)
+    named = [
+        f"{row.feature}: {score_text(row.mean)} ({interval_text(row.low, row.high, score_text)})"
+        for row in clear.itertuples(index=False)
+    ]
+    return ", ".join(named) or "none for certain"
