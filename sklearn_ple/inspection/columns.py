@@ -56,7 +56,7 @@ def group_positions(groups: Any, names: list[Any]) -> dict[Any, list[int]]:
 
 
 def _positions(group: Any, given: Any, places: dict[Any, int]) -> list[int]:
-    columns = [given] if isinstance(given, (str, int, np.integer)) else list(given)
+    columns = list(given) if np.iterable(given) and not isinstance(given, str) else [given]
     if not columns:
         raise ValueError(f"Group {shown(group)} of groups_of_columns has no column: name one.")
     found = []

@@ -96,6 +96,7 @@ def test_groups_by_name_and_by_position():
         ({"g": ["a", "z"]}, ValueError, "Group 'g' .* 'z', which is none of X; it has .'a', 'b'"),
         ({"g": 2}, ValueError, "Group 'g' .* column 2, which is none of X"),
         ({"g": [-1]}, ValueError, "Group 'g' .* column -1, which is none of X"),
+        ({"g": None}, ValueError, "Group 'g' .* column None, which is none of X"),
         ({"g": ["a", 0]}, ValueError, "Group 'g' .* names a column twice"),
     ],
 )
