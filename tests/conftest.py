@@ -1,6 +1,7 @@
 """Settings of the whole run. Nothing global is seeded: an estimator's seed is its own affair."""
 
 import os
+import secrets
 
 import matplotlib
 import pytest
@@ -19,6 +20,29 @@ torch.set_num_threads(1)
 # Derandomized, a run that was green stays green; fitting takes longer than Hypothesis' deadline.
 settings.register_profile("sklearn_ple", deadline=None, derandomize=True, max_examples=50)
 settings.load_profile("sklearn_ple")
+
+
+def seeds_asked_for(words):
+    """Read SKLEARN_PLE_SEED: a number, a range such as 0-19, or `any` for one that is drawn."""
+    if words == "any":
+        return [secrets.randbelow(10_000)]
+    first, _, last = words.partition("-")
+    return list(range(int(first), int(last or first) + 1))
+
+
+SEEDS = seeds_asked_for(os.environ.get("SKLEARN_PLE_SEED", "0"))
+# The processes of the run take over the seed that was drawn in the first one.
+os.environ["SKLEARN_PLE_SEED"] = f"{SEEDS[0]}-{SEEDS[-1]}"
+
+
+def pytest_report_header():
+    return f"SKLEARN_PLE_SEED={os.environ['SKLEARN_PLE_SEED']}"
+
+
+@pytest.fixture(scope="session", params=SEEDS, ids=lambda seed: f"seed{seed}")
+def seed(request):
+    """The seed of what a statistical test draws: it passes for every one. 0 unless asked for."""
+    return request.param
 
 
 @pytest.fixture(autouse=True)

@@ -61,8 +61,9 @@ def fitted(table):
     return make_model().fit(*table)
 
 
-def test_learns_every_kind_of_task(fitted, table):
-    X, y = table
+def test_learns_every_kind_of_task(seed):
+    X, y = make_table(seed)
+    fitted = make_model(random_state=seed).fit(X, y)
     assert fitted.task_names_ == ["alive", "stage", "grade", "weight", "visits"]
     assert fitted.task_types_ == {
         "alive": "binary",
@@ -171,15 +172,15 @@ def test_score_skips_a_task_without_labels_and_needs_one(fitted, table):
         fitted.score(X, y)
 
 
-def test_learns_from_half_of_the_labels(table):
-    X, y = table
+def test_learns_from_half_of_the_labels(seed):
+    X, y = make_table(seed)
+    truth = y
     y = y[["alive", "weight"]].astype(float)
-    rng = np.random.RandomState(1)
+    rng = np.random.RandomState(1 + seed)
     y = y.mask(rng.rand(*y.shape) < 0.5)
     y.iloc[:5] = np.nan
-    model = make_model(task_types="auto", max_epochs=60).fit(X, y)
+    model = make_model(task_types="auto", max_epochs=60, random_state=seed).fit(X, y)
     prediction = model.predict(X)
-    _, truth = table
     assert accuracy_score(truth["alive"], prediction["alive"] == 1) > 0.85
     assert r2_score(truth["weight"], prediction["weight"]) > 0.8
 
@@ -207,16 +208,18 @@ def test_zero_weight_of_a_label_is_a_missing_label(table):
     assert_array_equal(a.predict(X), b.predict(X))
 
 
-def test_class_weight_shifts_the_classes(table):
-    X, _y = table
-    rare = (X["a"] + np.random.RandomState(0).randn(N) > 1.5).astype(int)
-    plain = PLEClassifier(max_epochs=30, random_state=0).fit(X, rare)
-    balanced = PLEClassifier(class_weight="balanced", max_epochs=30, random_state=0).fit(X, rare)
+def test_class_weight_shifts_the_classes(seed):
+    X, _ = make_table(seed)
+    rare = (X["a"] + np.random.RandomState(seed).randn(N) > 1.5).astype(int)
+    plain = PLEClassifier(max_epochs=30, random_state=seed).fit(X, rare)
+    balanced = PLEClassifier(class_weight="balanced", max_epochs=30, random_state=seed).fit(
+        X, rare
+    )
     assert balanced.predict(X).mean() > plain.predict(X).mean()
     by_label = PLEClassifier(
         class_weight={0: 1.0, 1: (rare == 0).sum() / (rare == 1).sum()},
         max_epochs=30,
-        random_state=0,
+        random_state=seed,
     ).fit(X, rare)
     # The same up to a factor, which cancels in the normalised loss.
     assert_allclose(by_label.predict_proba(X), balanced.predict_proba(X), atol=1e-4)
@@ -449,9 +452,9 @@ def test_the_pickle_holds_no_rows():
 # -- going on -------------------------------------------------------------------------------------
 
 
-def test_warm_start_goes_on_and_cold_start_begins_anew(table):
-    X, y = table
-    model = make_model(warm_start=True, max_epochs=3).fit(X, y)
+def test_warm_start_goes_on_and_cold_start_begins_anew(seed):
+    X, y = make_table(seed)
+    model = make_model(warm_start=True, max_epochs=3, random_state=seed).fit(X, y)
     before = model.history_[-1]["loss"]
     model.fit(X, y)
     assert model.n_iter_ == 6 and [h["epoch"] for h in model.history_] == [1, 2, 3, 4, 5, 6]
@@ -481,10 +484,10 @@ def test_a_warm_start_of_another_network_is_an_error(table, before, changes):
     assert model.net_ is net and model.n_iter_ == 1
 
 
-def test_a_warm_start_reads_class_weights_anew(table):
-    X, _ = table
-    rare = (X["a"] + np.random.RandomState(0).randn(N) > 1.5).astype(int)
-    model = PLEClassifier(warm_start=True, max_epochs=20, random_state=0).fit(X, rare)
+def test_a_warm_start_reads_class_weights_anew(seed):
+    X, _ = make_table(seed)
+    rare = (X["a"] + np.random.RandomState(seed).randn(N) > 1.5).astype(int)
+    model = PLEClassifier(warm_start=True, max_epochs=20, random_state=seed).fit(X, rare)
     plain = clone(model).fit(X, rare).fit(X, rare)
     weighted = model.set_params(class_weight="balanced").fit(X, rare)
     assert weighted.predict_proba(X)[:, 1].mean() > 1.5 * plain.predict_proba(X)[:, 1].mean()
@@ -500,15 +503,15 @@ def test_warm_start_keeps_classes_and_scales(table):
     assert model._encoder.targets.tasks[3].mean == mean
 
 
-def test_partial_fit_equals_its_epochs(table):
-    X, y = table
-    model = make_model()
+def test_partial_fit_equals_its_epochs(seed):
+    X, y = make_table(seed)
+    model = make_model(random_state=seed)
     for _ in range(20):
         model.partial_fit(X, y)
     assert model.n_iter_ == 20
     losses = [h["loss"] for h in model.history_]
     assert losses[-1] < 0.6 * losses[0]
-    again = make_model()
+    again = make_model(random_state=seed)
     for _ in range(20):
         again.partial_fit(X, y)
     assert_array_equal(again.predict(X)["weight"], model.predict(X)["weight"])

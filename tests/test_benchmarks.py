@@ -99,11 +99,11 @@ def paper(modules, tmp_path, monkeypatch):
 
 
 @pytest.fixture(scope="module")
-def made(modules, tmp_path_factory):
+def made(modules, tmp_path_factory, seed):
     """Generated files of Ali-CCP."""
     pytest.importorskip("pyarrow", reason="needs pyarrow")
     home = tmp_path_factory.mktemp("made")
-    modules("impressions").write(home / "ali_ccp", 40_000)
+    modules("impressions").write(home / "ali_ccp", 40_000, seed)
     return home
 
 
@@ -177,11 +177,13 @@ def test_runs_go_on_where_they_were_broken_off(paper, tmp_path, monkeypatch):
     assert [row["seed"] for row in rows["results"]] == [0, 0, 1, 1]
 
 
-def test_known_probabilities_are_what_no_network_exceeds(made, paper):
+def test_known_probabilities_are_what_no_network_exceeds(made, paper, seed):
     experiment = paper("ali_ccp")
     X, y, X_test, y_test, truth = experiment.load(made, n_rows=20_000)
     assert y["purchase"].isna().equals(y["click"] == 0)
-    system = experiment.make_systems(X, y, "as published")["ESMM"].set_params(max_epochs=1)
+    system = experiment.make_systems(X, y, "as published")["ESMM"].set_params(
+        max_epochs=1, random_state=seed
+    )
     row = experiment.evaluate(system.fit(X, y), (X, y, X_test, y_test, truth))
     assert list(row["scores"]) == list(row["ceiling"]) == ["CTR", "CVR", "CTCVR"]
     assert row["scores"]["CTCVR"] < row["ceiling"]["CTCVR"]

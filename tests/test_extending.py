@@ -43,10 +43,9 @@ def outside(tmp_path_factory):
         sys.modules.pop(file.stem, None)
 
 
-@pytest.fixture(scope="module")
-def data():
+def make_data(seed=0):
     """A class, a number and a number with many zeros; three of ten labels are missing."""
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(seed)
     X = pd.DataFrame(rng.normal(size=(N, 3)), columns=list("abc"))
     X["d"] = pd.Categorical(rng.choice(list("uvw"), N))
     spends = X["a"] + 0.5 * rng.normal(size=N) > 0
@@ -58,6 +57,11 @@ def data():
         }
     ).astype({"late": "category"})
     return X, y.mask(rng.random(y.shape) < 0.3)
+
+
+@pytest.fixture(scope="module")
+def data():
+    return make_data()
 
 
 def load(module, name):
@@ -98,9 +102,9 @@ def test_the_network_is_that_of_the_equations():
     torch.testing.assert_close(network.representations(x), torch.stack(known))
 
 
-def test_the_network_has_all_that_the_package_has(data, tmp_path):
-    X, y = data
-    model = aitm().fit(X, y)
+def test_the_network_has_all_that_the_package_has(tmp_path, seed):
+    X, y = make_data(seed)
+    model = aitm(random_state=seed).fit(X, y)
     predictions = model.predict(X)
     assert list(predictions) == list(y) and model.task_types_["late"] == "binary"
     assert multitask_scores(model, X, y)["weight"] > 0.2
@@ -195,9 +199,9 @@ def hurdle():
     return load("hurdle", "Hurdle")
 
 
-def test_the_hurdle_predicts_what_is_spent_on_average(data):
-    X, y = data
-    options = {"n_members": 2, "max_epochs": 30, "random_state": 0}
+def test_the_hurdle_predicts_what_is_spent_on_average(seed):
+    X, y = make_data(seed)
+    options = {"n_members": 2, "max_epochs": 30, "random_state": seed}
     for kind in (hurdle(), hurdle()()):
         model = PLEClassifierRegressor(task_types={"spent": kind}, **options).fit(X, y)
     spent = y["spent"].dropna()
@@ -260,12 +264,12 @@ def test_the_balancer_learns_its_variances(data):
     assert "log_variances" not in dict(model.module_.named_parameters())
 
 
-def test_the_embedding_learns_waves():
-    rng = np.random.default_rng(0)
+def test_the_embedding_learns_waves(seed):
+    rng = np.random.default_rng(seed)
     X = rng.uniform(-3, 3, size=(600, 1))
     y = np.sin(4 * X[:, 0])
     fourier = load("fourier", "FourierFeatures")
-    options = {"n_members": 2, "max_epochs": 60, "random_state": 0}
+    options = {"n_members": 2, "max_epochs": 60, "random_state": seed}
     scores = {
         name: PLERegressor(numeric_embedding=embedding, **options).fit(X, y).score(X, y)
         for name, embedding in (("waves", fourier(scale=5.0)), ("none", None))

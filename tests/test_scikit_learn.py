@@ -36,9 +36,8 @@ from sklearn_ple.model_selection import MultiTaskKFold
 N = 150
 
 
-@pytest.fixture(scope="module")
-def table():
-    rng = np.random.RandomState(0)
+def make_table(seed=0):
+    rng = np.random.RandomState(seed)
     X = pd.DataFrame(rng.randn(N, 3), columns=["a", "b", "c"])
     X["colour"] = rng.choice(["red", "green", "blue"], N)
     X.loc[::9, "b"] = np.nan
@@ -53,6 +52,11 @@ def table():
     y.loc[::4, "weight"] = np.nan
     y.loc[::3, "sold"] = np.nan
     return X, y
+
+
+@pytest.fixture(scope="module")
+def table():
+    return make_table()
 
 
 def model(**params):
@@ -76,15 +80,17 @@ def colours():
     return ColumnTransformer([("c", OneHotEncoder(), ["colour"])], remainder="passthrough")
 
 
-def test_grid_search_over_experts_and_levels_in_a_pipeline(table):
-    X, y = table
+def test_grid_search_over_experts_and_levels_in_a_pipeline(seed):
+    X, y = make_table(seed)
     name = "pleclassifierregressor__"
     grid = {
         name + "n_levels": [1, 2],
         name + "n_shared_experts": [0, 2],
         name + "n_specific_experts": [1, 2],
     }
-    search = GridSearchCV(in_pipeline(model()), grid, cv=3, n_jobs=2, error_score="raise")
+    search = GridSearchCV(
+        in_pipeline(model(random_state=seed)), grid, cv=3, n_jobs=2, error_score="raise"
+    )
     search.fit(X, y)
     assert len(search.cv_results_["params"]) == 8
     assert np.isfinite(search.cv_results_["mean_test_score"]).all()
@@ -117,11 +123,11 @@ def test_halving_search_over_epochs(table):
     assert search.best_estimator_.n_iter_ == search.n_resources_[-1]
 
 
-def test_cross_validation(table):
-    X, y = table
-    scores = cross_val_score(model(max_epochs=20), X, y, cv=3)
+def test_cross_validation(seed):
+    X, y = make_table(seed)
+    scores = cross_val_score(model(max_epochs=20, random_state=seed), X, y, cv=3)
     assert scores.shape == (3,) and scores.min() > 0.5
-    results = cross_validate(model(), X, y, cv=2, return_estimator=True)
+    results = cross_validate(model(random_state=seed), X, y, cv=2, return_estimator=True)
     assert all(e.task_names_ == list(y.columns) for e in results["estimator"])
 
 
@@ -235,11 +241,11 @@ def test_learning_curve(table):
     np.testing.assert_allclose(test[0, 0], by_hand.score(X.iloc[first[1]], y.iloc[first[1]]))
 
 
-def test_validation_curve(table):
-    X, y = table
+def test_validation_curve(seed):
+    X, y = make_table(seed)
     options = {"param_name": "max_epochs", "param_range": [1, 12], "cv": MultiTaskKFold(2)}
     scoring = make_multitask_scorer()
-    train, test = validation_curve(tiny(), X, y, scoring=scoring, **options)
+    train, test = validation_curve(tiny(random_state=seed), X, y, scoring=scoring, **options)
     assert train.shape == test.shape == (2, 2)
     assert (test[1] > test[0]).all()
 

@@ -25,13 +25,13 @@ def correlations(seed, n_tasks):
     return matrix
 
 
-def test_defaults_are_those_of_the_paper():
-    X, y = make_multitask(random_state=0)
+def test_defaults_are_those_of_the_paper(seed):
+    X, y = make_multitask(random_state=seed)
     assert X.shape == (1000, 512) and y.shape == (1000, 2)
     assert X.dtype == y.dtype == np.float64
     assert np.isfinite(y).all()
     assert abs(X.mean()) < 0.01 and abs(X.std() - 1) < 0.01
-    bunch = make_multitask(random_state=0, return_X_y=False)
+    bunch = make_multitask(random_state=seed, return_X_y=False)
     assert bunch.frequencies.shape == bunch.phases.shape == (10,)
     np.testing.assert_allclose(np.linalg.norm(bunch.coef, axis=0), 1)
 
@@ -49,8 +49,8 @@ def test_formula_entry_by_entry():
             assert label == pytest.approx(expected, abs=1e-12)
 
 
-def test_noise_is_a_standard_deviation():
-    params = {"n_samples": 4000, "n_features": 5, "n_tasks": 3, "random_state": 2}
+def test_noise_is_a_standard_deviation(seed):
+    params = {"n_samples": 4000, "n_features": 5, "n_tasks": 3, "random_state": 2 + seed}
     _, clean = make_multitask(**params, noise=0)
     _, noisy = make_multitask(**params)
     errors = noisy - clean
@@ -118,10 +118,10 @@ def test_singular_matrix():
     np.testing.assert_allclose(y[:, 0], y[:, 1], atol=1e-12)
 
 
-def test_labels_correlate_more_for_closer_tasks():
+def test_labels_correlate_more_for_closer_tasks(seed):
     found = []
     for p in (0, 0.5, 0.9, 1):
-        _, y = make_multitask(5000, 20, correlation=p, n_sinusoids=3, random_state=0)
+        _, y = make_multitask(5000, 20, correlation=p, n_sinusoids=3, random_state=seed)
         found.append(np.corrcoef(y.T)[0, 1])
     assert found == sorted(found)
     assert abs(found[0]) < 0.1 and found[-1] > 0.98
@@ -180,8 +180,8 @@ def test_shares_of_missing_labels(shares, n_samples, seed):
     np.testing.assert_array_equal(y[~missing], whole[~missing])
 
 
-def test_one_share_for_all_tasks_and_rows_without_labels():
-    _, y = make_multitask(2000, 5, missing=0.5, random_state=0)
+def test_one_share_for_all_tasks_and_rows_without_labels(seed):
+    _, y = make_multitask(2000, 5, missing=0.5, random_state=seed)
     missing = np.isnan(y)
     assert missing.sum(axis=0).tolist() == [1000, 1000]
     # chosen for each task on its own: a quarter of the rows has no label left

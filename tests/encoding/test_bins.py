@@ -124,8 +124,8 @@ def test_a_constant_column_has_one_bin_of_width_one_where_float32_allows(value):
 
 
 @pytest.mark.parametrize("share", [0.5, 0.9, 0.99])
-def test_the_tail_of_a_zero_inflated_column_is_cut_finely(share):
-    rng = np.random.default_rng(0)
+def test_the_tail_of_a_zero_inflated_column_is_cut_finely(share, seed):
+    rng = np.random.default_rng(seed)
     numbers = np.where(rng.random(5000) < share, 0.0, rng.lognormal(size=5000))[:, None]
     targets = np.where(numbers > 0, numbers > 1, 0.5)
     (edges,) = learn_edges(numbers, targets, np.ones((5000, 1)), [0], 16)
@@ -139,8 +139,8 @@ def test_the_tail_of_a_zero_inflated_column_is_cut_finely(share):
 
 
 @pytest.mark.parametrize("n_classes", [0, 2])
-def test_the_cut_of_a_step_is_found_beside_another_target_and_missing_labels(n_classes):
-    rng = np.random.default_rng(0)
+def test_the_cut_of_a_step_is_found_beside_another_target_and_missing_labels(n_classes, seed):
+    rng = np.random.default_rng(seed)
     numbers = rng.random((4000, 2))
     step = (numbers[:, 0] > 0.3) * (1.0 if n_classes else 7.0)
     targets = np.column_stack([step, 100 * rng.normal(size=4000)])
@@ -151,8 +151,8 @@ def test_the_cut_of_a_step_is_found_beside_another_target_and_missing_labels(n_c
     assert np.abs(first - 0.3).min() < 0.005
 
 
-def test_every_class_but_the_first_is_told_apart():
-    rng = np.random.default_rng(0)
+def test_every_class_but_the_first_is_told_apart(seed):
+    rng = np.random.default_rng(seed)
     numbers = rng.random((4000, 1))
     # A class between two others, which a regression on positions would not set apart from 0.
     targets = np.select([numbers < 0.23, numbers < 0.41], [2.0, 1.0], default=2.0)
@@ -175,8 +175,10 @@ def test_the_order_of_rows_makes_no_difference():
 
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("limit", ["_MAX_ROWS", "_MAX_TARGETS"])
-def test_of_many_rows_a_sample_is_cut_from_the_least_to_the_greatest_of_all(limit, monkeypatch):
-    rng = np.random.default_rng(0)
+def test_of_many_rows_a_sample_is_cut_from_the_least_to_the_greatest_of_all(
+    limit, monkeypatch, seed
+):
+    rng = np.random.default_rng(seed)
     numbers = rng.normal(size=(3000, 2))
     targets = np.column_stack([numbers[:, 0] > 0.3, rng.random(3000)]).astype(float)
     weights = np.ones((3000, 2))

@@ -245,11 +245,11 @@ def test_pickling_and_cloning(model):
     assert clone(fitted).get_params() == model.get_params()
 
 
-def test_conditional_probabilities_are_those_of_all_rows():
-    X, y, ctr, cvr = events(3000)
+def test_conditional_probabilities_are_those_of_all_rows(seed):
+    X, y, ctr, cvr = events(3000, seed=seed)
     y.loc[y["click"] == "no", "buy"] = None
-    fitted = ESMMClassifier(n_members=2, max_epochs=12, dropout=0.0, random_state=0).fit(X, y)
-    X, y, ctr, cvr = events(1000, seed=1)
+    fitted = ESMMClassifier(n_members=2, max_epochs=12, dropout=0.0, random_state=seed).fit(X, y)
+    X, y, ctr, cvr = events(1000, seed=1 + seed)
     (click, joint), (_, conditional) = fitted.predict_proba(X), fitted.predict_conditional_proba(X)
     assert np.corrcoef(click[:, 1], ctr)[0, 1] > 0.9
     assert np.corrcoef(joint[:, 1], ctr * cvr)[0, 1] > 0.85
@@ -334,12 +334,12 @@ def test_bad_values_leave_nothing_half_fitted(depends_on, message):
     assert not [name for name in vars(model) if name.endswith("_")]
 
 
-def test_joint_probabilities_stay_below_however_members_count():
-    rng = np.random.RandomState(0)
+def test_joint_probabilities_stay_below_however_members_count(seed):
+    rng = np.random.RandomState(seed)
     X = rng.randn(700, 3)
     first = X[:, 0] + rng.randn(700) > 0
     y = np.column_stack([first, first & (X[:, 1] > -2)])
-    model = ESMMClassifier(n_members=8, dropout=0.45, max_epochs=4, random_state=0).fit(X, y)
+    model = ESMMClassifier(n_members=8, dropout=0.45, max_epochs=4, random_state=seed).fit(X, y)
     weights = model.module_.mean.weights
     assert torch.equal(weights[:, 0], weights[:, 1]) and weights.std() > 0
     parent, joint = (p[:, 1] for p in model.predict_proba(100 * X))

@@ -13,9 +13,9 @@ N = 600
 
 
 @pytest.fixture(scope="module")
-def table():
+def table(seed):
     """A number with a jump that no line follows, and one whose half is zero."""
-    rng = np.random.RandomState(0)
+    rng = np.random.RandomState(seed)
     X = rng.randn(N, 2)
     X[: N // 2, 1] = 0.0
     y = np.column_stack([np.where(np.abs(X[:, 0]) < 0.5, 3.0, 0.0), X[:, 1]])
@@ -28,16 +28,16 @@ def model(**params):
 
 
 @pytest.mark.parametrize("kind", [None, *NUMERIC_EMBEDDINGS])
-def test_every_embedding_learns_a_jump(kind, table):
-    fitted = model(numeric_embedding=kind).fit(*table)
+def test_every_embedding_learns_a_jump(kind, table, seed):
+    fitted = model(numeric_embedding=kind, random_state=seed).fit(*table)
     embedding = fitted.module_.numeric_embedding
     assert (embedding is None) == (kind is None)
     # A normal score of what is normal already says nothing new.
     assert fitted.score(*table) > (0.7 if kind in (None, "quantile") else 0.8)
 
 
-def test_bins_follow_the_jump(table):
-    fitted = model(max_epochs=1, n_bins=6).fit(*table)
+def test_bins_follow_the_jump(table, seed):
+    fitted = model(max_epochs=1, n_bins=6, random_state=seed).fit(*table)
     inner = fitted.module_.numeric_embedding.inner[0].numpy()
     inner = inner * table[0][:, 0].std() + table[0][:, 0].mean()
     assert np.abs(inner + 0.5).min() < 0.05 and np.abs(inner - 0.5).min() < 0.05

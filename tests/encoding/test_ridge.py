@@ -45,8 +45,8 @@ def gcv_error(x, y, penalty):
 
 
 @pytest.fixture
-def random():
-    return np.random.RandomState(0)
+def random(seed):
+    return np.random.RandomState(seed)
 
 
 @pytest.mark.parametrize(("noise", "limit"), [(0.1, 3.0), (3.0, None), (30.0, 0.5)])
@@ -183,12 +183,12 @@ def test_members_start_with_less_and_less_of_it(random):
     assert not weights[:, 1].any()
 
 
-def test_beyond_the_range_of_training_what_is_linear_goes_on(random):
+def test_beyond_the_range_of_training_what_is_linear_goes_on(random, seed):
     x = random.normal(size=(400, 4))
     slopes = np.array([1.0, -1.0, 2.0, 0.5])
     y = x @ slopes
     inside = y < np.quantile(y, 0.8)
-    options = {"random_state": 0, "max_epochs": 15, "early_stopping": False}
+    options = {"random_state": seed, "max_epochs": 15, "early_stopping": False}
     error = {}
     for linear_path in (True, False):
         estimator = PLERegressor(linear_path=linear_path, **options).fit(x[inside], y[inside])
@@ -196,21 +196,21 @@ def test_beyond_the_range_of_training_what_is_linear_goes_on(random):
     assert error[True] < 0.7 * error[False]
 
 
-def test_far_beyond_the_range_of_training_only_unclipped_numbers_go_on(random):
+def test_far_beyond_the_range_of_training_only_unclipped_numbers_go_on(random, seed):
     x, far = random.uniform(-2, 2, size=(600, 1)), np.array([[5.0], [10.0], [30.0]])
     predicted = {
-        limit: PLERegressor(clip_numbers=limit, random_state=0).fit(x, 2 * x[:, 0]).predict(far)
+        limit: PLERegressor(clip_numbers=limit, random_state=seed).fit(x, 2 * x[:, 0]).predict(far)
         for limit in (None, 3.0)
     }
     np.testing.assert_allclose(predicted[None], 2 * far[:, 0], rtol=0.1)
     assert (predicted[3.0] < [7.5, 8.5, 9.0]).all()
 
 
-def test_far_beyond_the_range_of_training_the_slope_is_nearly_the_same(random):
+def test_far_beyond_the_range_of_training_the_slope_is_nearly_the_same(random, seed):
     x, slopes = random.normal(size=(600, 4)), np.array([1.0, -1.0, 2.0, 0.5])
     y = x @ slopes + 0.3 * random.normal(size=600)
     far = 10 * random.normal(size=(500, 4))
-    model = PLERegressor(clip_numbers=None, random_state=0).fit(x, y)
+    model = PLERegressor(clip_numbers=None, random_state=seed).fit(x, y)
     slope, _ = np.polyfit(far @ slopes, model.predict(far), deg=1)
     assert 0.8 < slope < 1.0
 

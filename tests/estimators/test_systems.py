@@ -116,9 +116,9 @@ def table():
 
 
 @pytest.fixture(scope="module")
-def numbers():
+def numbers(seed):
     """Two tasks that are linear in the features, to train on and to test on."""
-    rng = np.random.RandomState(0)
+    rng = np.random.RandomState(seed)
     X = rng.randn(500, 4)
     y = X @ np.array([[1.0, 2.0], [1.0, 0.0], [0.0, -1.0], [0.5, 0.5]]) + 0.3 * rng.randn(500, 2)
     return X[:400], y[:400], X[400:], y[400:]
@@ -209,17 +209,21 @@ def test_the_same_seed_gives_the_same_predictions(cls, table):
 
 
 @every_system
-def test_learns_a_linear_problem(cls, numbers):
+def test_learns_a_linear_problem(cls, numbers, seed):
     X, y, X_test, y_test = numbers
-    fitted = model(cls, max_epochs=15, learning_rate=0.01, dropout=0.1).fit(X, y)
+    fitted = model(cls, max_epochs=15, learning_rate=0.01, dropout=0.1, random_state=seed).fit(
+        X, y
+    )
     scores = r2_score(y_test, fitted.predict(X_test), multioutput="raw_values")
     assert scores.min() > 0.5
 
 
 @every_system
-def test_warm_start_goes_on(cls, numbers):
+def test_warm_start_goes_on(cls, numbers, seed):
     X, y, *_ = numbers
-    fitted = model(cls, max_epochs=4, warm_start=True, learning_rate=0.01).fit(X, y)
+    fitted = model(cls, max_epochs=4, warm_start=True, learning_rate=0.01, random_state=seed).fit(
+        X, y
+    )
     fitted.fit(X, y)
     losses = [epoch["loss"] for epoch in fitted.history_]
     assert len(losses) == 8 and max(losses[4:]) < losses[0]
@@ -419,7 +423,7 @@ def test_stitches_move_as_fast_as_asked_for(factor, moves, numbers):
 
 
 @pytest.mark.parametrize(("orthogonality", "is_orthogonal"), [(0.0, False), (100.0, True)])
-def test_the_penalty_keeps_subspaces_apart(orthogonality, is_orthogonal, numbers):
+def test_the_penalty_keeps_subspaces_apart(orthogonality, is_orthogonal, numbers, seed):
     X, y, *_ = numbers
     fitted = model(
         SluiceClassifierRegressor,
@@ -428,6 +432,7 @@ def test_the_penalty_keeps_subspaces_apart(orthogonality, is_orthogonal, numbers
         max_epochs=15,
         learning_rate=0.02,
         weight_decay=0.0,
+        random_state=seed,
     ).fit(X, y)
     weights = fitted.module_.body.layers[0].layers[0].weight.detach()
     first, second = torch.nn.functional.normalize(weights, dim=2).split(2, dim=1)

@@ -98,22 +98,22 @@ def data():
 
 @pytest.mark.parametrize("shuffle", [False, True])
 @pytest.mark.parametrize("n_splits", [2, 5, 7])
-def test_folds_are_balanced_for_all_tasks(data, n_splits, shuffle):
-    X, y = data
-    cv = MultiTaskKFold(n_splits, shuffle=shuffle, random_state=0 if shuffle else None)
+def test_folds_are_balanced_for_all_tasks(n_splits, shuffle, seed):
+    X, y = make_data(seed=seed)
+    cv = MultiTaskKFold(n_splits, shuffle=shuffle, random_state=seed if shuffle else None)
     splits = list(cv.split(X, y))
     assert cv.get_n_splits(X, y) == len(splits) == n_splits
-    plain = imbalance(y, KFold(n_splits, shuffle=True, random_state=0).split(X))
+    plain = imbalance(y, KFold(n_splits, shuffle=True, random_state=seed).split(X))
     assert imbalance(y, splits) < min(4, plain / 2)
 
 
-def test_folds_of_many_tasks():
-    rng = np.random.RandomState(0)
+def test_folds_of_many_tasks(seed):
+    rng = np.random.RandomState(seed)
     y = pd.DataFrame(rng.choice(list("abcd"), size=(5000, 10), p=[0.6, 0.3, 0.09, 0.01]))
     y[[1, 3, 5, 7, 9]] = rng.normal(size=(5000, 5))
     y = y.mask(rng.uniform(size=y.shape) < np.linspace(0.01, 0.9, 10))
     assert imbalance(y, MultiTaskKFold(5).split(y, y)) < 5
-    assert imbalance(y, KFold(5, shuffle=True, random_state=0).split(y)) > 20
+    assert imbalance(y, KFold(5, shuffle=True, random_state=seed).split(y)) > 20
 
 
 @settings(deadline=None, max_examples=60)
@@ -175,14 +175,14 @@ def test_few_labels_reach_every_fold():
     assert sorted(y["seldom"].iloc[test].notna().sum() for _, test in splits) == [1, 1, 1, 1, 2]
 
 
-def test_bins_of_numbers():
+def test_bins_of_numbers(seed):
     y = np.arange(1000.0) ** 3 + 0.5
     for n_bins in (1, 4, 10):
-        cv = MultiTaskKFold(5, shuffle=True, random_state=0, n_bins=n_bins)
+        cv = MultiTaskKFold(5, shuffle=True, random_state=seed, n_bins=n_bins)
         for _, test in cv.split(y, y):
             counts = np.bincount(test * n_bins // 1000, minlength=n_bins)
             assert np.abs(counts - 200 / n_bins).max() <= 1
-    by_halves = MultiTaskKFold(5, shuffle=True, random_state=0, n_bins=2).split(y, y)
+    by_halves = MultiTaskKFold(5, shuffle=True, random_state=seed, n_bins=2).split(y, y)
     assert max(np.abs(np.bincount(test // 100) - 20).max() for _, test in by_halves) > 1
 
 
@@ -270,21 +270,21 @@ def test_splitters_are_as_those_of_scikit_learn():
 
 
 @pytest.mark.parametrize("n_groups", [40, 200])
-def test_groups_stay_whole_and_folds_balanced(n_groups):
-    X, y = make_data(2000)
-    rng = np.random.RandomState(1)
+def test_groups_stay_whole_and_folds_balanced(n_groups, seed):
+    X, y = make_data(2000, seed=seed)
+    rng = np.random.RandomState(1 + seed)
     groups = np.array([f"g{number}" for number in rng.randint(n_groups, size=len(X))])
     splits = list(MultiTaskKFold(5).split(X, y, groups))
     assert sorted(np.concatenate([test for _, test in splits])) == list(range(len(X)))
     for train, test in splits:
         assert not set(groups[train]) & set(groups[test])
-    whole = StratifiedGroupKFold(5, shuffle=True, random_state=0)
+    whole = StratifiedGroupKFold(5, shuffle=True, random_state=seed)
     by_one_task = whole.split(X, y["paid"].fillna("none"), groups)
     assert imbalance(y, splits) < 0.8 * imbalance(y, by_one_task)
 
 
-def test_groups_of_one_task_do_as_well_as_scikit_learn():
-    rng = np.random.RandomState(0)
+def test_groups_of_one_task_do_as_well_as_scikit_learn(seed):
+    rng = np.random.RandomState(seed)
     y = rng.choice(["a", "b", "c"], 1500, p=[0.7, 0.25, 0.05])
     groups = (150 * rng.uniform(size=1500) ** 2).astype(int)
     frame = pd.DataFrame({"y": y})
@@ -292,8 +292,8 @@ def test_groups_of_one_task_do_as_well_as_scikit_learn():
     assert ours <= imbalance(frame, StratifiedGroupKFold(5).split(y, y, groups)) + 1
 
 
-def test_groups_of_single_rows_are_rows(data):
-    X, y = data
+def test_groups_of_single_rows_are_rows(seed):
+    X, y = make_data(seed=seed)
     splits = list(MultiTaskKFold(3).split(X, y, np.arange(len(X))))
     assert [len(test) for _, test in splits] == [200, 200, 200]
     assert imbalance(y, splits) < 4
@@ -385,9 +385,9 @@ def test_errors(data, make, message):
         ({"test_size": 101, "train_size": 0.5}, 300, 101),
     ],
 )
-def test_random_splits_have_their_sizes_and_are_balanced(data, sizes, n_train, n_test):
-    X, y = data
-    cv = MultiTaskShuffleSplit(3, random_state=0, **sizes)
+def test_random_splits_have_their_sizes_and_are_balanced(sizes, n_train, n_test, seed):
+    X, y = make_data(seed=seed)
+    cv = MultiTaskShuffleSplit(3, random_state=seed, **sizes)
     splits = list(cv.split(X, y))
     assert cv.get_n_splits() == len(splits) == 3
     for train, test in splits:
@@ -407,19 +407,21 @@ def test_what_is_on_neither_side_needs_no_labels():
     assert [y["rare"].iloc[rows].count() for rows in split] == [1, 1]
 
 
-def test_random_splits_by_group(data):
-    X, y = data
+def test_random_splits_by_group(seed):
+    X, y = make_data(seed=seed)
     groups = np.arange(len(X)) // 6
-    for train, test in MultiTaskShuffleSplit(3, test_size=0.3, random_state=0).split(X, y, groups):
+    for train, test in MultiTaskShuffleSplit(3, test_size=0.3, random_state=seed).split(
+        X, y, groups
+    ):
         assert not set(groups[train]) & set(groups[test])
         assert len(train) + len(test) == len(X)
         assert len(test) == pytest.approx(180, abs=12)
 
 
-def test_train_test_split(data):
-    X, y = data
+def test_train_test_split(seed):
+    X, y = make_data(seed=seed)
     weights, names = np.arange(len(X)), [str(k) for k in range(len(X))]
-    split = train_test_split(X, y, weights, names, random_state=0)
+    split = train_test_split(X, y, weights, names, random_state=seed)
     X_train, X_test, _, y_test, w_train, w_test, names_train, names_test = split
     assert (len(X_train), len(X_test)) == (450, 150)
     pd.testing.assert_frame_equal(X.iloc[w_train], X_train)
@@ -428,9 +430,9 @@ def test_train_test_split(data):
     assert names_train == [str(w) for w in w_train] and names_test == [str(w) for w in w_test]
     assert sorted([*w_train, *w_test]) == list(range(len(X)))
     assert imbalance(y, [(w_train, w_test)]) < 4
-    again = train_test_split(X, y, train_size=0.75, random_state=0)
+    again = train_test_split(X, y, train_size=0.75, random_state=seed)
     pd.testing.assert_frame_equal(again[1], X_test)
-    assert train_test_split(X, y, random_state=1)[1].index.tolist() != X_test.index.tolist()
+    assert train_test_split(X, y, random_state=1 + seed)[1].index.tolist() != X_test.index.tolist()
 
 
 def test_train_test_split_of_other_forms(data):

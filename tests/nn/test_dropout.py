@@ -7,8 +7,8 @@ import torch
 from sklearn_ple.nn import BatchedMLP, MemberDropout
 
 
-def test_members_drop_their_own_share_and_keep_their_mean():
-    torch.manual_seed(0)
+def test_members_drop_their_own_share_and_keep_their_mean(seed):
+    torch.manual_seed(seed)
     rates = [0.0, 0.25, 0.75]
     # Two blocks a member, one after the other.
     outputs = MemberDropout(rates)(torch.ones(6, 300, 100))
@@ -23,8 +23,8 @@ def test_nothing_is_dropped_in_evaluation_or_at_rate_zero():
     assert MemberDropout(0.0)(inputs) is inputs
 
 
-def test_banks_of_experts_drop_out_by_member():
-    torch.manual_seed(0)
+def test_banks_of_experts_drop_out_by_member(seed):
+    torch.manual_seed(seed)
     bank = BatchedMLP(2, 3, 5, (40,), activation="tanh", dropout=[0.0, 0.5])
     dropped = (bank(torch.randn(2, 200, 5)) == 0).double().mean(dim=(1, 2))
     np.testing.assert_allclose(dropped, [0.0] * 3 + [0.5] * 3, atol=0.02)
@@ -63,8 +63,8 @@ def test_one_member_may_drop_nothing():
     assert not torch.equal(outputs[1], inputs[1])
 
 
-def test_bytes_are_even_and_independent():
-    torch.manual_seed(0)
+def test_bytes_are_even_and_independent(seed):
+    torch.manual_seed(seed)
     outputs = MemberDropout(0.5)(torch.ones(1, 1000, 1000))[0] / 2
     # Each of the eight bytes of a word is as random as the others.
     np.testing.assert_allclose(outputs.view(-1, 8).mean(0), 0.5, atol=0.006)

@@ -65,8 +65,8 @@ def test_layers_without_bias_have_none():
     assert [name for name, _ in layers.named_parameters()] == ["weight"]
 
 
-def test_parameters_start_as_those_of_torch_linear():
-    torch.manual_seed(0)
+def test_parameters_start_as_those_of_torch_linear(seed):
+    torch.manual_seed(seed)
     layers, linear = BatchedLinear(4, 5, 25, 50), nn.Linear(25, 1000)
     bound = 1 / math.sqrt(25)
     for name in ("weight", "bias"):
@@ -77,12 +77,12 @@ def test_parameters_start_as_those_of_torch_linear():
         assert ours.std().item() == pytest.approx(bound / math.sqrt(3), rel=0.05)
 
 
-def test_layers_start_apart_and_the_seed_settles_them():
-    torch.manual_seed(0)
+def test_layers_start_apart_and_the_seed_settles_them(seed):
+    torch.manual_seed(seed)
     first = BatchedLinear(2, 3, 5, 4)
     flat = first.weight.detach().flatten(1)
     assert (torch.cdist(flat, flat) + 9 * torch.eye(6)).min() > 0.1
-    torch.manual_seed(0)
+    torch.manual_seed(seed)
     second = BatchedLinear(2, 3, 5, 4)
     assert torch.equal(first.weight, second.weight)
     second.reset_parameters()
@@ -130,12 +130,12 @@ def test_mlps_without_layers_are_the_identity(n_per_group):
 
 
 @pytest.mark.parametrize("linear_output", [True, False])
-def test_dropout_drops_its_share_of_all_layers_in_training_only(linear_output):
-    torch.manual_seed(0)
+def test_dropout_drops_its_share_of_all_layers_in_training_only(linear_output, seed):
+    torch.manual_seed(seed)
     bank = BatchedMLP(
         1, 2, 5, (30,), activation="tanh", dropout=0.25, linear_output=linear_output
     ).double()
-    inputs = draw(1, 500, 5)
+    inputs = draw(1, 500, 5, seed=1 + seed)
     expected = bank.eval()(inputs)
     assert torch.equal(bank(inputs), expected)
     outputs = bank.train()(inputs)

@@ -345,8 +345,9 @@ def test_gates_have_no_bias():
     assert not [n for n, _ in network.named_parameters() if n.endswith("logits.bias")]
 
 
-def test_no_two_experts_gates_or_towers_start_equal():
+def test_no_two_experts_gates_or_towers_start_equal(seed):
     network, _ = make(
+        seed,
         n_levels=3,
         n_outputs=[1] * 5,
         n_shared_experts=3,
@@ -365,9 +366,9 @@ def test_no_two_experts_gates_or_towers_start_equal():
     assert distances.min() > 1e-6
 
 
-def test_a_tasks_experts_start_apart_in_every_level():
-    network, _ = make(n_levels=2, in_features=3)
-    inputs = draw(20, 3)
+def test_a_tasks_experts_start_apart_in_every_level(seed):
+    network, _ = make(seed, n_levels=2, in_features=3)
+    inputs = draw(20, 3, 1 + seed)
     level = network.levels[0]
     outputs = torch.cat(
         [level.specific_experts(inputs[None]), level.shared_experts(inputs[None])]

@@ -78,8 +78,8 @@ def test_members_read_the_same_numbers():
     assert torch.equal(outputs[..., :2], numbers.expand(3, -1, -1))
 
 
-def test_feature_dropout_drops_its_share_in_training_only():
-    torch.manual_seed(0)
+def test_feature_dropout_drops_its_share_in_training_only(seed):
+    torch.manual_seed(seed)
     network = TabularNetwork(40, [], Echo, feature_dropout=0.25)
     numbers, codes = torch.ones(500, 40), torch.empty(500, 0, dtype=torch.int64)
     outputs = network.member_outputs(numbers, codes)
@@ -148,8 +148,8 @@ def test_the_linear_path_adds_to_each_members_outputs(n_views):
         torch.testing.assert_close(outputs, expected, rtol=1e-4, atol=1e-5)
 
 
-def test_the_linear_path_reads_what_feature_dropout_leaves():
-    torch.manual_seed(0)
+def test_the_linear_path_reads_what_feature_dropout_leaves(seed):
+    torch.manual_seed(seed)
     network = TabularNetwork(40, [], partial(PLE, n_outputs=[1]), feature_dropout=0.5, n_linear=1)
     network.body = Constant()
     nn.init.ones_(network.linear.weight)

@@ -83,9 +83,9 @@ def test_every_point_is_valid_for_optuna(cls):
 
 
 @pytest.mark.parametrize("cls", CLASSES)
-def test_both_search_the_same_values(cls):
+def test_both_search_the_same_values(cls, seed):
     suggest, space = cls.search_space("optuna"), cls.search_space()
-    suggested = [suggest(FakeTrial(seed)) for seed in range(300)]
+    suggested = [suggest(FakeTrial([number, seed])) for number in range(300)]
     for name, values in space.items():
         ours = [point[name] for point in suggested]
         if isinstance(values, list):
@@ -93,7 +93,7 @@ def test_both_search_the_same_values(cls):
         else:
             low, high = values.support()
             assert low <= min(ours) and max(ours) <= high
-            drawn = values.rvs(300, random_state=0)
+            drawn = values.rvs(300, random_state=seed)
             assert stats.ks_2samp(ours, drawn).pvalue > 1e-3
 
 
@@ -108,14 +108,14 @@ def test_parameters_are_those_that_the_class_has():
     assert SHARED | sluice == set(SluiceClassifierRegressor.search_space())
 
 
-def test_ends_and_scales():
+def test_ends_and_scales(seed):
     space = PLEClassifierRegressor.search_space()
-    rates = space["learning_rate"].rvs(2000, random_state=0)
+    rates = space["learning_rate"].rvs(2000, random_state=seed)
     assert 3e-4 <= rates.min() < 3.3e-4 and 9e-3 < rates.max() <= 1e-2
     # Evenly on the logarithm's scale.
     np.testing.assert_allclose(np.median(rates), np.sqrt(3e-4 * 1e-2), rtol=0.1)
-    assert set(space["n_levels"].rvs(200, random_state=0)) == {1, 2, 3}
-    dropout = space["dropout"].rvs(2000, random_state=0)
+    assert set(space["n_levels"].rvs(200, random_state=seed)) == {1, 2, 3}
+    dropout = space["dropout"].rvs(2000, random_state=seed)
     np.testing.assert_allclose([dropout.min(), dropout.max()], [0, 0.5], atol=0.01)
 
 

@@ -112,8 +112,8 @@ def test_temperature_has_the_least_log_loss(held_out, model, k):
     assert log_loss(y[name][there], softmax(logits / temperature, axis=1)) <= min(losses.values())
 
 
-def test_temperature_of_overconfident_logits_is_found_again():
-    rng = np.random.RandomState(0)
+def test_temperature_of_overconfident_logits_is_found_again(seed):
+    rng = np.random.RandomState(seed)
     logits = rng.normal(size=(20_000, 4))
     codes = (logits + rng.gumbel(size=logits.shape)).argmax(axis=1)
     found = TemperatureScaling().fit(3 * logits, codes, np.ones(len(logits)))
@@ -278,12 +278,12 @@ def test_one_dimensional_y_of_either_kind(method, task_types):
         if inspect.isclass(obj := getattr(sklearn_ple, name)) and obj is not PLERegressor
     ],
 )
-def test_every_estimator_with_classes_is_calibrated(data, cls):
-    X, _ = data
-    rng = np.random.RandomState(0)
+def test_every_estimator_with_classes_is_calibrated(cls, seed):
+    X, _ = make_data(200, seed)
+    rng = np.random.RandomState(seed)
     first = X["a"] + rng.normal(size=len(X)) > 0
     y = np.column_stack([first, first & (X["b"] > 0)])
-    model = cls(**TINY | {"max_epochs": 1}).fit(X, y)
+    model = cls(**TINY | {"max_epochs": 1, "random_state": seed}).fit(X, y)
     before = log_loss(y[:, 0], model.predict_proba(X)[0])
     assert model.calibrate(X, y) is model
     assert log_loss(y[:, 0], model.predict_proba(X)[0]) <= before

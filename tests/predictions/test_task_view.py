@@ -50,8 +50,8 @@ TINY = {"n_members": 1, "max_epochs": 2, "numeric_embedding": None, "random_stat
 KINDS = {"paid": "binary", "colour": "multiclass", "price": "regression", "visits": "count"}
 
 
-def make_data(n_rows=150):
-    rng = np.random.RandomState(0)
+def make_data(n_rows=150, seed=0):
+    rng = np.random.RandomState(seed)
     X = pd.DataFrame(rng.normal(size=(n_rows, 2)), columns=["a", "b"])
     y = pd.DataFrame(
         {
@@ -245,9 +245,9 @@ def test_frozen_view_is_cloned_and_pickled(data, model):
         assert_array_equal(twin.predict_proba(X), view.predict_proba(X))
 
 
-def test_view_follows_its_estimator(data):
-    X, y = data
-    model = PLEClassifierRegressor(**TINY).fit(X, y[["paid", "price"]])
+def test_view_follows_its_estimator(seed):
+    X, y = make_data(seed=seed)
+    model = PLEClassifierRegressor(**TINY | {"random_state": seed}).fit(X, y[["paid", "price"]])
     view = model.task_view("price")
     before = view.predict(X)
     model.fit(X, y[["paid", "price"]].assign(price=10 * y["price"]))

@@ -128,8 +128,8 @@ def test_probabilities_are_valid_and_average_over_members(seed, scale):
 
 
 @pytest.fixture(scope="module")
-def graded():
-    rng = np.random.default_rng(0)
+def graded(seed):
+    rng = np.random.default_rng(seed)
     X = rng.normal(size=(600, 2))
     ranks = np.digitize(2 * X[:, 0] + rng.logistic(size=600), [-2, 0, 2])
     dtype = pd.CategoricalDtype(GRADES, ordered=True)
@@ -138,9 +138,9 @@ def graded():
     return X, y
 
 
-def test_an_ordered_categorical_column_is_learnt_as_ordinal(graded):
+def test_an_ordered_categorical_column_is_learnt_as_ordinal(graded, seed):
     X, y = graded
-    model = PLEClassifier(n_members=1, max_epochs=20, early_stopping=False, random_state=0)
+    model = PLEClassifier(n_members=1, max_epochs=20, early_stopping=False, random_state=seed)
     model.fit(X, y)
     assert model.task_types_ == {"grade": "ordinal"}
     assert model.classes_[0].tolist() == sorted(GRADES)
@@ -164,9 +164,9 @@ def test_an_ordered_categorical_column_is_learnt_as_ordinal(graded):
     assert losses[0] == pytest.approx(losses[1], abs=0.05)
 
 
-def test_class_weights_move_the_probabilities(graded):
+def test_class_weights_move_the_probabilities(graded, seed):
     X, y = graded
-    params = {"n_members": 1, "max_epochs": 5, "early_stopping": False, "random_state": 0}
+    params = {"n_members": 1, "max_epochs": 5, "early_stopping": False, "random_state": seed}
     plain = PLEClassifier(**params).fit(X, y).predict_proba(X)[0]
     weighted = PLEClassifier(class_weight={"grade": {"best": 10.0}}, **params).fit(X, y)
     best = weighted.classes_[0].tolist().index("best")

@@ -19,12 +19,16 @@ from sklearn_ple.training import MultiTaskNet
 N = 200
 
 
-@pytest.fixture(scope="module")
-def table():
-    rng = np.random.RandomState(0)
+def make_table(seed=0):
+    rng = np.random.RandomState(seed)
     X = rng.randn(N, 4)
     y = np.column_stack([X[:, 0] + 0.5 * rng.randn(N), X[:, 1] * 3 + rng.randn(N)])
     return X, y
+
+
+@pytest.fixture(scope="module")
+def table():
+    return make_table()
 
 
 def model(**params):
@@ -161,17 +165,28 @@ def test_task_weights_decay_in_closed_form(table, seen):
         assert_allclose(epoch["valid_loss"], expected, rtol=1e-5)
 
 
-def test_task_without_weight_learns_nothing(table):
-    X, y = table
-    fitted = model(task_weights=[1, 0], max_epochs=40, n_shared_experts=0, learning_rate=0.01)
+def test_task_without_weight_learns_nothing(seed):
+    X, y = make_table(seed)
+    fitted = model(
+        task_weights=[1, 0],
+        max_epochs=40,
+        n_shared_experts=0,
+        learning_rate=0.01,
+        random_state=seed,
+    )
     score = [np.corrcoef(fitted.fit(X, y).predict(X)[:, k], y[:, k])[0, 1] for k in range(2)]
     assert score[0] > 0.8 and abs(score[1]) < 0.8
 
 
-def test_early_stopping_returns_to_the_best_weights(table):
-    X, y = table
+def test_early_stopping_returns_to_the_best_weights(seed):
+    X, y = make_table(seed)
     fitted = model(
-        early_stopping=True, max_epochs=200, n_iter_no_change=4, learning_rate=0.02, batch_size=16
+        early_stopping=True,
+        max_epochs=200,
+        n_iter_no_change=4,
+        learning_rate=0.02,
+        batch_size=16,
+        random_state=seed,
     ).fit(X, y)
     losses = [epoch["valid_loss"] for epoch in fitted.history_]
     best = int(np.argmin(losses))
@@ -183,6 +198,7 @@ def test_early_stopping_returns_to_the_best_weights(table):
         n_iter_no_change=1000,
         learning_rate=0.02,
         batch_size=16,
+        random_state=seed,
     ).fit(X, y)
     assert_allclose(twin.predict(X), fitted.predict(X))
 
@@ -307,9 +323,11 @@ def test_schedules_begin_anew_with_a_warm_start(table, seen):
 
 
 @pytest.mark.parametrize("lr_schedule", ["constant", "cosine", "one_cycle"])
-def test_partial_fit_learns_after_a_schedule_has_ended(table, lr_schedule):
-    X, y = table
-    fitted = model(lr_schedule=lr_schedule, learning_rate=0.01, weight_averaging=0.0).fit(X, y)
+def test_partial_fit_learns_after_a_schedule_has_ended(lr_schedule, seed):
+    X, y = make_table(seed)
+    fitted = model(
+        lr_schedule=lr_schedule, learning_rate=0.01, weight_averaging=0.0, random_state=seed
+    ).fit(X, y)
     before = fitted.predict(X)
     fitted.partial_fit(X, y)
     assert fitted.history_[-1]["learning_rate"] == 0.01
@@ -326,14 +344,15 @@ def test_partial_fit_learns_after_a_schedule_has_ended(table, lr_schedule):
         (torch.optim.LBFGS, 0.1),
     ],
 )
-def test_optimizers_decrease_the_loss(table, optimizer, learning_rate):
+def test_optimizers_decrease_the_loss(optimizer, learning_rate, seed):
     fitted = model(
         optimizer=optimizer,
         learning_rate=learning_rate,
         max_epochs=15,
         batch_size=N,
         feature_dropout=0.0,
-    ).fit(*table)
+        random_state=seed,
+    ).fit(*make_table(seed))
     assert fitted.history_[-1]["loss"] < fitted.history_[0]["loss"]
 
 
@@ -509,9 +528,9 @@ def test_weight_decay_leaves_embeddings_and_biases_alone(table):
         assert decay[id(parameter)] == (0.0 if free else 1e-2), name
 
 
-def test_members_are_trained_apart_and_their_mean_is_predicted(table):
-    X, y = table
-    fitted = model(n_members=3).fit(X, y)
+def test_members_are_trained_apart_and_their_mean_is_predicted(seed):
+    X, y = make_table(seed)
+    fitted = model(n_members=3, random_state=seed).fit(X, y)
     rows = fitted._encoder.features.transform(pd.DataFrame(X, columns=[f"x{i}" for i in range(4)]))
     numbers, codes = (torch.as_tensor(part) for part in rows)
     with torch.no_grad():

@@ -41,7 +41,7 @@ def model(cls=PLERegressor, **params):
     return cls(**(defaults | params))
 
 
-def trained(y, monkeypatch, container=np.asarray):
+def trained(y, monkeypatch, seed=0, container=np.asarray):
     """Fit; return the estimator, its rows of validation and what each member makes of rows."""
     kept = {}
     learn = PLERegressor._learn_deviations
@@ -51,8 +51,8 @@ def trained(y, monkeypatch, container=np.asarray):
         return learn(self, net, validation)
 
     monkeypatch.setattr(PLERegressor, "_learn_deviations", spy)
-    X = container(data()[0])
-    fitted = model().fit(X, y)
+    X = container(data(seed)[0])
+    fitted = model(random_state=seed).fit(X, y)
     return fitted, kept["validation"], fitted._member_outputs(X).numpy()
 
 
@@ -64,15 +64,15 @@ def test_folds_are_disjoint(n_rows, n_members, n_left_out):
     assert folds.min() >= 0 and folds.max() < n_rows
 
 
-def test_a_member_learns_nothing_of_the_labels_that_it_leaves_out(monkeypatch):
-    _, y = data()
-    _, validation, before = trained(y, monkeypatch)
+def test_a_member_learns_nothing_of_the_labels_that_it_leaves_out(monkeypatch, seed):
+    _, y = data(seed)
+    _, validation, before = trained(y, monkeypatch, seed)
     fold = validation.numbers[1]
     # Swapped among these rows, labels keep their mean and deviation.
     other = y.copy()
     other[fold] = y[fold[::-1]]
     assert not np.array_equal(other, y)
-    _, again, after = trained(other, monkeypatch)
+    _, again, after = trained(other, monkeypatch, seed)
     assert_array_equal(again.numbers, validation.numbers)
     for member in (0, 1):
         assert_allclose(after[member], before[member], atol=1e-6)
@@ -257,9 +257,9 @@ def held_out(rows, table, targets):
     return HeldOut(rows, table, targets, np.arange(len(rows)))
 
 
-def test_the_estimated_loss_is_exact_on_average():
+def test_the_estimated_loss_is_exact_on_average(seed):
     """Members that know nothing: the loss of their mean, of which no row has more than two."""
-    noise = np.random.RandomState(2)
+    noise = np.random.RandomState(2 + seed)
     mean, loss, errors = validated(
         folds_of, lambda y: 0.7 * noise.standard_normal((N_MEMBERS, *y.shape))
     )
@@ -267,12 +267,12 @@ def test_the_estimated_loss_is_exact_on_average():
     assert_allclose(loss, (errors.mean(dim=0) ** 2).mean(dim=0), rtol=0.02)
 
 
-def test_members_that_are_worse_count_less():
+def test_members_that_are_worse_count_less(seed):
     """Weights from neighbours on the same rows are those from rows that all members share."""
     spread = np.array([0.5, 0.55, 0.65, 0.8])[:, None, None]
 
     def noisy(y):
-        return y + spread * np.random.RandomState(2).standard_normal((N_MEMBERS, *y.shape))
+        return y + spread * np.random.RandomState(2 + seed).standard_normal((N_MEMBERS, *y.shape))
 
     by_folds, by_all = (validated(make, noisy)[0].weights for make in (folds_of, held_out))
     assert_allclose(by_folds, by_all, atol=0.05)
@@ -313,9 +313,14 @@ def test_all_rows_are_trained_on_and_only_a_refit_starts_anew(monkeypatch, refit
     assert ["folds" in rows.arrays for rows in rows_of_trainings] == [True, False][: 1 + refit]
 
 
-def test_where_validation_ends_the_training_the_best_weights_are_kept():
-    X, y = data()
-    params = {"learning_rate": 0.3, "lr_schedule": "constant", "weight_averaging": 0.0}
+def test_where_validation_ends_the_training_the_best_weights_are_kept(seed):
+    X, y = data(seed)
+    params = {
+        "learning_rate": 0.3,
+        "lr_schedule": "constant",
+        "weight_averaging": 0.0,
+        "random_state": seed,
+    }
     stopped = model(max_epochs=50, n_iter_no_change=3, **params).fit(X, y)
     best = int(np.argmin([epoch["valid_loss"] for epoch in stopped.history_])) + 1
     assert best == stopped.n_iter_ - 3 < 47
@@ -323,9 +328,9 @@ def test_where_validation_ends_the_training_the_best_weights_are_kept():
     assert_allclose(short.predict(X), stopped.predict(X), rtol=1e-5, atol=1e-5)
 
 
-def test_deviations_of_members_that_leave_rows_out_are_those_of_the_mean():
+def test_deviations_of_members_that_leave_rows_out_are_those_of_the_mean(seed):
     """What a single member is off has the members' variance in it; that of the mean has not."""
-    rng = np.random.RandomState(0)
+    rng = np.random.RandomState(seed)
     n, spread, noise = 200_000, 0.6, 0.8
     y = noise * rng.randn(n)
     table = Table.read(PLERegressor(), rng.randn(n, 1), y, None)
