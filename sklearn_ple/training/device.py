@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from functools import cache
+from functools import cache, partial
 from multiprocessing import parent_process
 from typing import Any
 
@@ -192,6 +193,7 @@ def suitable_threads(
         How many threads, as joblib understands it; in a worker process of joblib no more than its
         share. None, outside of `joblib.parallel_config`: one while steps are small.
     """
+    _keep_forks_to_one_thread()
     parameters = list(module.parameters())
     if parameters[0].device.type != "cpu":
         return nullcontext()
@@ -203,6 +205,16 @@ def suitable_threads(
     if parent_process() is not None:
         n_threads = min(n_threads, torch.get_num_threads())
     return _thread_pools().limit(limits=n_threads, user_api="openmp")
+
+
+@cache
+def _keep_forks_to_one_thread() -> None:
+    """Let processes that are forked from now on compute in one thread.
+
+    OpenMP's threads do not come along, and what a fork shares out would wait for them for ever.
+    """
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=partial(torch.set_num_threads, 1))
 
 
 @cache

@@ -1,0 +1,136 @@
+"""Many fits at once or one after the other: each is as one alone, and nothing is left behind."""
+
+import gc
+import multiprocessing
+import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import joblib
+import numpy as np
+import pytest
+import torch
+from sklearn.base import clone
+from sklearn.model_selection import cross_val_predict
+
+from sklearn_ple import MMoEClassifierRegressor, PLEClassifier, PLERegressor
+
+SMALL = {"n_members": 2, "max_epochs": 2, "device": "cpu"}
+# The full soak is one of 500: it takes some minutes.
+N_FITS = int(os.environ.get("SKLEARN_PLE_SOAK", "12"))
+PROCESS = Path("/proc/self")
+
+
+@pytest.fixture(scope="module")
+def data():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(120, 3))
+    return X, X[:, :2] + 0.1 * rng.normal(size=(120, 2))
+
+
+def models():
+    """Eight models, no two the same."""
+    classes = [PLERegressor, MMoEClassifierRegressor]
+    return [classes[k % 2](**SMALL, random_state=k, early_stopping=k > 3) for k in range(8)]
+
+
+def fit_and_predict(model, X, y):
+    return np.asarray(clone(model).fit(X, y).predict(X))
+
+
+def test_eight_threads_do_what_one_does(data):
+    alone = [fit_and_predict(model, *data) for model in models()]
+    n_threads = torch.get_num_threads()
+    together = threading.Barrier(8)
+
+    def in_thread(model):
+        together.wait()
+        return fit_and_predict(model, *data)
+
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(in_thread, models()))
+    np.testing.assert_array_equal(found, alone)
+    assert len({predicted.tobytes() for predicted in alone}) == 8
+    assert torch.get_num_threads() == n_threads
+
+
+def test_one_model_predicts_in_eight_threads(data):
+    X, y = data
+    model = PLEClassifier(**SMALL, random_state=0).fit(X, y > 0)
+    parts = np.array_split(X, 8)
+    alone = [model.predict_proba(part) for part in parts]
+    with ThreadPoolExecutor(8) as pool:
+        for _ in range(5):
+            np.testing.assert_array_equal(list(pool.map(model.predict_proba, parts)), alone)
+
+
+@pytest.mark.parametrize("backend", ["loky", "threading", "multiprocessing"])
+def test_joblib_runs_folds_at_once(backend, data):
+    model = PLERegressor(**SMALL, random_state=0)
+    alone = cross_val_predict(model, *data, cv=3)
+    with joblib.parallel_config(backend, n_jobs=2):
+        np.testing.assert_array_equal(cross_val_predict(model, *data, cv=3), alone)
+
+
+def in_process(method, model, X, y):
+    """Fit in another process; return the model, and what another one predicts there."""
+    fitted = clone(model).fit(X, y)
+    with multiprocessing.get_context(method).Pool(1) as pool:
+        there = pool.apply_async(fitted.predict, (X,)).get(timeout=60)
+        return pool.apply_async(clone(model).fit, (X, y)).get(timeout=60), there
+
+
+def test_a_spawned_process_fits_and_predicts(data):
+    model = PLERegressor(**SMALL, random_state=0)
+    again, there = in_process("spawn", model, *data)
+    alone = fit_and_predict(model, *data)
+    np.testing.assert_array_equal(there, alone)
+    np.testing.assert_array_equal(again.predict(data[0]), alone)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_process_forked_after_a_fit_fits_and_predicts(data):
+    model = PLERegressor(**SMALL, random_state=0)
+    alone = fit_and_predict(model, *data)
+    n_threads = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        # Shared out among OpenMP's threads, which a forked process has not.
+        torch.ones(1000, 1000).exp().sum()
+        again, there = in_process("fork", model, *data)
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(n_threads)
+    np.testing.assert_array_equal(there, alone)
+    np.testing.assert_array_equal(again.predict(data[0]), alone)
+
+
+def left_over():
+    """Count what a process holds: tensors, threads, open files; and its memory in MB."""
+    gc.collect()
+    n_tensors = sum(issubclass(type(found), torch.Tensor) for found in gc.get_objects())
+    n_threads = len(list((PROCESS / "task").iterdir()))
+    pages = int((PROCESS / "statm").read_text().split()[1])
+    memory = pages * os.sysconf("SC_PAGESIZE") / 1e6
+    return (n_tensors, n_threads, len(list((PROCESS / "fd").iterdir()))), memory
+
+
+@pytest.mark.skipif(not PROCESS.exists(), reason="needs /proc")
+def test_many_fits_leave_nothing_behind(data):
+    def fits(n):
+        for k in range(n):
+            model = models()[k % 8]
+            model.fit(*data).predict(data[0])
+            if k % 4 == 0:
+                model.partial_fit(*data)
+
+    # What is loaded, compiled or set up once.
+    fits(max(8, N_FITS // 10))
+    before, memory = left_over()
+    fits(N_FITS)
+    after, grown = left_over()
+    assert after == before
+    print(f"{N_FITS} fits: {grown - memory:+.2f} MB, now {grown:.0f} MB")
+    # Freed memory may be scattered; what a fit leaves behind would grow with their number.
+    assert grown - memory < 8
