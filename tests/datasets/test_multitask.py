@@ -121,10 +121,12 @@ def test_singular_matrix():
 def test_labels_correlate_more_for_closer_tasks(seed):
     found = []
     for p in (0, 0.5, 0.9, 1):
-        _, y = make_multitask(5000, 20, correlation=p, n_sinusoids=3, random_state=seed)
+        params = {"correlation": p, "n_sinusoids": 3, "noise": 0, "random_state": seed}
+        _, y = make_multitask(5000, 20, **params)
         found.append(np.corrcoef(y.T)[0, 1])
     assert found == sorted(found)
-    assert abs(found[0]) < 0.1 and found[-1] > 0.98
+    # Without noise closest tasks are the same; of unrelated ones the deviation is about .014.
+    assert abs(found[0]) < 0.1 and found[-1] == pytest.approx(1)
 
 
 def test_linear_tasks():

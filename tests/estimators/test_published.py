@@ -314,9 +314,11 @@ def test_training_is_that_of_a_loop_over_the_papers_equations(optimizer, n_steps
 def test_the_plain_network_learns_the_synthetic_tasks(seed):
     X, y = make_multitask(8000, 24, correlation=0.5, random_state=seed)
     train, test = slice(6000), slice(6000, None)
-    model = PLERegressor.as_published(
-        learning_rate=5e-3, batch_size=256, max_epochs=12, early_stopping=False, random_state=seed
-    ).fit(X[train], y[train])
-    errors = mean_squared_error(y[test], model.predict(X[test]), multioutput="raw_values")
-    # They are .030 and .029; with numbers clipped at three deviations .078 and .082.
-    assert errors.max() < 0.055
+    params = {"learning_rate": 5e-3, "batch_size": 256, "max_epochs": 12, "early_stopping": False}
+    model = PLERegressor.as_published(**params, random_state=seed)
+    errors = []
+    for limit in (model.clip_numbers, 3.0):
+        model.set_params(clip_numbers=limit).fit(X[train], y[train])
+        errors.append(mean_squared_error(y[test], model.predict(X[test])))
+    # With the first seed they are .030 and, with numbers clipped at three deviations, .080.
+    assert errors[0] < 0.75 * errors[1] and errors[0] < 0.1 * y[test].var()

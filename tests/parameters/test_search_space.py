@@ -94,7 +94,8 @@ def test_both_search_the_same_values(cls, seed):
             low, high = values.support()
             assert low <= min(ours) and max(ours) <= high
             drawn = values.rvs(300, random_state=seed)
-            assert stats.ks_2samp(ours, drawn).pvalue > 1e-3
+            # There are some hundred comparisons, of which none may fail by chance.
+            assert stats.ks_2samp(ours, drawn).pvalue > 1e-7
 
 
 def test_parameters_are_those_that_the_class_has():
@@ -110,9 +111,9 @@ def test_parameters_are_those_that_the_class_has():
 
 def test_ends_and_scales(seed):
     space = PLEClassifierRegressor.search_space()
-    rates = space["learning_rate"].rvs(2000, random_state=seed)
+    rates = space["learning_rate"].rvs(20_000, random_state=seed)
     assert 3e-4 <= rates.min() < 3.3e-4 and 9e-3 < rates.max() <= 1e-2
-    # Evenly on the logarithm's scale.
+    # Evenly on the logarithm's scale, on which the median's deviation is .012.
     np.testing.assert_allclose(np.median(rates), np.sqrt(3e-4 * 1e-2), rtol=0.1)
     assert set(space["n_levels"].rvs(200, random_state=seed)) == {1, 2, 3}
     dropout = space["dropout"].rvs(2000, random_state=seed)
