@@ -4,6 +4,8 @@ import ast
 import importlib.metadata
 import importlib.resources
 import io
+import subprocess
+import sys
 import tokenize
 from pathlib import Path
 
@@ -224,3 +226,30 @@ def test_checks_run_the_command_of_the_readme():
     (command,) = [line.strip() for line in readme if line.strip().endswith("-m pytest")]
     assert command in (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()
     assert ".ci/run" in (ROOT / ".github" / "workflows" / "checks.yml").read_text(encoding="utf-8")
+
+
+def test_nothing_of_the_network_is_used():
+    code = """
+import sys
+
+def refuse(event, args):
+    if event in {"socket.connect", "socket.getaddrinfo", "socket.gethostbyname", "socket.sendto"}:
+        raise AssertionError(f"{event} {args}")
+
+sys.addaudithook(refuse)
+import socket
+try:
+    socket.create_connection(("192.0.2.1", 80), timeout=0.1)
+except AssertionError:
+    pass
+else:
+    raise SystemExit("connections are not refused")
+
+import numpy as np
+from sklearn_ple import PLERegressor, datasets, inspection, metrics, model_selection
+
+X, y = datasets.load_nhefs(return_X_y=True)
+X = np.arange(60.0).reshape(30, 2)
+PLERegressor(max_epochs=1, n_members=1).fit(X, X).predict(X)
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
