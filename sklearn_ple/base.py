@@ -20,7 +20,7 @@ from .encoding import Encoded, Table, TableEncoder
 from .members import MemberMean, Members
 from .nn import Body, TabularNetwork
 from .nn.draws import in_all_functions
-from .parameters import WIDTHS, class_weight, parameter, with_parameters
+from .parameters import WIDTHS, class_weight, of_network, parameter, with_parameters
 from .predictions import Deviations
 from .predictor import Predictor
 from .tasks import Task, TaskLosses, TaskWeights
@@ -154,6 +154,8 @@ class MultiTaskEstimator(CallbackSupportMixin, Predictor, ABC):
             all_or_nothing(self),
             with_gradients(),
         ):
+            if resume:
+                self._check_same_network()
             table = Table.read(self, X, y, sample_weight, reset=not resume)
             whole = Plan.of(self, len(table))
             encoded = self._encode(table, whole, resume)
@@ -216,6 +218,8 @@ class MultiTaskEstimator(CallbackSupportMixin, Predictor, ABC):
         """
         resume = hasattr(self, "net_")
         with all_or_nothing(self), with_gradients():
+            if resume:
+                self._check_same_network()
             table = Table.read(self, X, y, sample_weight, reset=not resume)
             plan = Plan.of(self, len(table))
             encoded = self._encode(table, plan, resume, classes)
@@ -270,24 +274,20 @@ class MultiTaskEstimator(CallbackSupportMixin, Predictor, ABC):
         of_all = self._encoder.start(encoded) if plan.refits else None
         return self._encoder.start(encoded, validation.trained_on()), of_all
 
-    def _check_same_network(self, net: MultiTaskNet) -> None:
-        """Check that a net can take over the weights of the last fit."""
-        old, new = (
-            {name: part.shape for name, part in one.module_.state_dict().items()}
-            for one in (self.net_, net)
-        )
-        if old == new:
-            return
-        own = {name: repr(value) for name, value in self.get_params(deep=False).items()}
+    def _check_same_network(self, net: MultiTaskNet | None = None) -> None:
+        """Check that what goes on from the last fit has its network, or that a net is like it."""
+        now, before = of_network(self), self._network_params
         changed = [
-            f"{name}={own[name]} ({before} in the last fit)"
-            for name, before in self._params_of_fit.items()
-            if own[name] != before
+            f"{name}={now[name]} ({before[name]} in the last fit)"
+            for name in now
+            if now[name] != before[name]
         ]
+        if not changed and (net is None or _shapes(net) == _shapes(self.net_)):
+            return
         raise ValueError(
-            "warm_start goes on with the weights of the last fit, but today's parameters make "
-            f"another network: {', '.join(changed)}. Set those of the network as they were, or "
-            "warm_start=False."
+            "warm_start and partial_fit go on with the network of the last fit, but today's "
+            f"parameters make another one: {', '.join(changed) or 'its weights differ in shape'}. "
+            "Set those of the network as they were, or start anew, by fit with warm_start=False."
         )
 
     def _learn_deviations(self, net: MultiTaskNet, validation: Validation) -> Deviations | None:
@@ -414,6 +414,11 @@ class MultiTaskEstimator(CallbackSupportMixin, Predictor, ABC):
             link=encoder.dependence.link(),
             mean=MemberMean(tasks, members.n, encoder.dependence.pairs),
         )
+
+
+def _shapes(net: MultiTaskNet) -> dict[str, Any]:
+    """Return the shapes of a net's weights, by name."""
+    return {name: part.shape for name, part in net.module_.state_dict().items()}
 
 
 @contextmanager

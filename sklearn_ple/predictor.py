@@ -16,7 +16,7 @@ from torch import Tensor
 from .encoding import TableEncoder, read_features, weigh
 from .nn.drawing import Outline, network_html
 from .nn.gates import recorded, weights_of
-from .parameters import Parameters
+from .parameters import Parameters, of_network
 from .predictions import Calibration, Deviations, TaskClassifierView, TaskRegressorView, task_view
 from .tasks import warn_without_score
 from .training import MultiTaskNet, TableRows, public_history, suitable_threads
@@ -80,9 +80,7 @@ class Predictor(TransformerMixin, Parameters):
         self.classes_ = classes[0] if encoder.targets.form.ndim == 1 else classes
         self.history_ = public_history(net.history)
         self.n_iter_ = len(self.history_)
-        # By which a warm start says what has changed; what shows an address is left out.
-        shown = {name: repr(value) for name, value in self.get_params(deep=False).items()}
-        self._params_of_fit = {n: value for n, value in shown.items() if " at 0x" not in value}
+        self._network_params = of_network(self)
 
     @property
     def module_(self) -> Any:

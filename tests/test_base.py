@@ -467,21 +467,47 @@ def test_warm_start_goes_on_and_cold_start_begins_anew(seed):
     [
         ({}, {"n_levels": 2}),
         ({}, {"n_members": 3}),
-        ({"tower_hidden_units": (4,)}, {"tower_hidden_units": [5], "max_epochs": 2}),
-        ({"linear_path": True}, {"linear_path": False}),
+        ({"tower_hidden_units": (4,)}, {"tower_hidden_units": (5,), "linear_path": False}),
+        # The weights' shapes stay the same.
+        ({}, {"activation": "tanh"}),
+        ({"numeric_embedding": "bins"}, {"numeric_embedding": "piecewise_linear"}),
+        ({"clip_numbers": 5.0}, {"clip_numbers": None}),
+        ({}, {"linear_experts": True}),
+        ({}, {"task_types": {"weight": "count"}}),
     ],
 )
-def test_a_warm_start_of_another_network_is_an_error(table, before, changes):
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+def test_another_network_cannot_go_on(table, before, changes, method):
     model = make_model(warm_start=True, max_epochs=1, **before).fit(*table)
     net, was = model.net_, model.get_params()
     model.set_params(**changes)
     for name, value in changes.items():
         message = re.escape(f"{name}={value!r} ({was[name]!r} in the last fit)")
         with pytest.raises(
-            ValueError, match=f"warm_start goes on .* another network: .*{message}"
+            ValueError, match=f"go on with the network .* another one: .*{message}"
         ):
-            model.fit(*table)
+            getattr(model, method)(*table)
     assert model.net_ is net and model.n_iter_ == 1
+
+
+def test_the_same_network_in_other_words_goes_on(table):
+    model = make_model(warm_start=True, max_epochs=1, tower_hidden_units=(4,)).fit(*table)
+    model.set_params(tower_hidden_units=[np.int64(4)], dropout=0.1, learning_rate=0.01)
+    assert model.fit(*table).partial_fit(*table).n_iter_ == 3
+
+
+def test_a_network_of_other_shapes_without_parameters_cannot_go_on(table):
+    class Wider(PLEClassifierRegressor):
+        width = 4
+
+        def make_network(self, in_features, tasks, **towers):
+            towers["tower_hidden_units"] = (type(self).width,)
+            return super().make_network(in_features, tasks, **towers)
+
+    model = Wider(warm_start=True, max_epochs=1, n_members=1, random_state=0).fit(*table)
+    Wider.width = 5
+    with pytest.raises(ValueError, match="another one: its weights differ in shape"):
+        model.fit(*table)
 
 
 def test_a_warm_start_reads_class_weights_anew(seed):

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from numbers import Real
 from typing import Any
 
 import numpy as np
 from sklearn.utils import check_array
 from sklearn.utils.class_weight import compute_sample_weight
 
-from ..tasks import ClassTask, Task, by_task
+from ..tasks import ClassTask, Task, by_task, is_weight
 
 
 def label_weights(sample_weight: Any, labels: Sequence[Any]) -> np.ndarray:
@@ -136,7 +135,7 @@ def _check_class_weight(task: Task, weight: Any) -> None:
     if unknown := [label for label in weight if label not in classes]:
         raise ValueError(f"{what} names {unknown}, but its classes are {classes}.")
     for label, number in weight.items():
-        if not (isinstance(number, Real) and 0 <= float(number) < np.inf):
+        if not is_weight(number):
             raise ValueError(
                 f"{what} is {number!r} for {label!r}: it must be a number, 0 or more."
             )

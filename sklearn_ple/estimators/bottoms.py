@@ -25,7 +25,9 @@ class _Bottoms(MultiTaskEstimator):
         Widths of the layers of every bottom.
     """
 
-    bottom_hidden_units: Any = parameter(default=(64,), constraint=[Widths()], search=WIDTHS)
+    bottom_hidden_units: Any = parameter(
+        default=(64,), constraint=[Widths()], search=WIDTHS, network=True
+    )
     class_weight: Any = class_weight()
 
     network: ClassVar[Callable[..., Body]]
@@ -127,8 +129,12 @@ class AsymmetricSharingClassifierRegressor(_Bottoms):
     ['death', 'wt82_71']
     """
 
-    reads: Any = parameter(default="previous", constraint=[StrOptions({"previous"}), dict])
-    fusion: str = parameter(default="concatenate", constraint=[StrOptions(set(FUSIONS))])
+    reads: Any = parameter(
+        default="previous", constraint=[StrOptions({"previous"}), dict], network=True
+    )
+    fusion: str = parameter(
+        default="concatenate", constraint=[StrOptions(set(FUSIONS))], network=True
+    )
 
     network = AsymmetricSharing
 

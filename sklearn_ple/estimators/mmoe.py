@@ -53,12 +53,14 @@ class MMoEClassifierRegressor(MultiTaskEstimator):
     ['death', 'wt82_71']
     """
 
-    n_levels: int = parameter(default=1, constraint=_SOME, search=(1, 3))
-    n_experts: int = parameter(default=3, constraint=_SOME, search=(2, 8))
-    expert_hidden_units: Any = parameter(default=(64,), constraint=_BY_LEVEL, search=WIDTHS)
-    linear_experts: bool = parameter(default=False, constraint=["boolean"])
-    gate_hidden_units: Any = parameter(default=(), constraint=[Widths()])
-    shared_gate: bool = parameter(default=False, constraint=["boolean"])
+    n_levels: int = parameter(default=1, constraint=_SOME, search=(1, 3), network=True)
+    n_experts: int = parameter(default=3, constraint=_SOME, search=(2, 8), network=True)
+    expert_hidden_units: Any = parameter(
+        default=(64,), constraint=_BY_LEVEL, search=WIDTHS, network=True
+    )
+    linear_experts: bool = parameter(default=False, constraint=["boolean"], network=True)
+    gate_hidden_units: Any = parameter(default=(), constraint=[Widths()], network=True)
+    shared_gate: bool = parameter(default=False, constraint=["boolean"], network=True)
     class_weight: Any = class_weight()
 
     def make_network(self, in_features: int, tasks: Sequence[Task], **towers: Any) -> MMoE:

@@ -22,13 +22,15 @@ _BY_LEVEL = [Widths(by_level=True)]
 class _Extraction(MultiTaskEstimator):
     """What one level and several have in common: experts of each task and shared ones."""
 
-    n_shared_experts: int = parameter(default=1, constraint=_SEVERAL, search=(1, 4))
+    n_shared_experts: int = parameter(default=1, constraint=_SEVERAL, search=(1, 4), network=True)
     n_specific_experts: Any = parameter(
-        default=1, constraint=[*_SEVERAL, Listed(), dict], search=(1, 4)
+        default=1, constraint=[*_SEVERAL, Listed(), dict], search=(1, 4), network=True
     )
-    expert_hidden_units: Any = parameter(default=(64,), constraint=_BY_LEVEL, search=WIDTHS)
-    linear_experts: bool = parameter(default=False, constraint=["boolean"])
-    gate_hidden_units: Any = parameter(default=(), constraint=[Widths()])
+    expert_hidden_units: Any = parameter(
+        default=(64,), constraint=_BY_LEVEL, search=WIDTHS, network=True
+    )
+    linear_experts: bool = parameter(default=False, constraint=["boolean"], network=True)
+    gate_hidden_units: Any = parameter(default=(), constraint=[Widths()], network=True)
 
     def make_network(self, in_features: int, tasks: Sequence[Task], **options: Any) -> PLE:
         return PLE(
@@ -68,8 +70,11 @@ class _Progressive(_Extraction):
         constraint=[Number(Integral, 1, None, closed="left")],
         search=(1, 3),
         published=2,
+        network=True,
     )
-    residual: bool = parameter(default=False, constraint=["boolean"], after="gate_hidden_units")
+    residual: bool = parameter(
+        default=False, constraint=["boolean"], after="gate_hidden_units", network=True
+    )
 
     def make_network(self, in_features: int, tasks: Sequence[Task], **towers: Any) -> PLE:
         options = {"n_levels": self.n_levels, "residual": self.residual}

@@ -53,9 +53,11 @@ class CrossStitchClassifierRegressor(MultiTaskEstimator):
     ['death', 'wt82_71']
     """
 
-    hidden_units: Any = parameter(default=(64,), constraint=[Widths()], search=WIDTHS)
+    hidden_units: Any = parameter(
+        default=(64,), constraint=[Widths()], search=WIDTHS, network=True
+    )
     by_channel: bool = parameter(
-        default=False, constraint=["boolean"], search=[False, True], published=True
+        default=False, constraint=["boolean"], search=[False, True], published=True, network=True
     )
     stitch_rate_factor: float = parameter(
         default=10.0, constraint=_FACTOR, search=(1.0, 100.0, "log")
@@ -117,9 +119,14 @@ class SluiceClassifierRegressor(MultiTaskEstimator):
     ['death', 'wt82_71']
     """
 
-    hidden_units: Any = parameter(default=(64, 64), constraint=[Widths()], search=WIDTHS)
+    hidden_units: Any = parameter(
+        default=(64, 64), constraint=[Widths()], search=WIDTHS, network=True
+    )
     n_subspaces: int = parameter(
-        default=2, constraint=[Number(Integral, 1, None, closed="left")], search=[1, 2, 4]
+        default=2,
+        constraint=[Number(Integral, 1, None, closed="left")],
+        search=[1, 2, 4],
+        network=True,
     )
     orthogonality: float = parameter(
         default=1e-3,

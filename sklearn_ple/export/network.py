@@ -12,6 +12,7 @@ from torch.overrides import TorchFunctionMode
 
 from ..encoding import TableEncoder
 from ..nn import TabularNetwork
+from ..parameters import of_network
 from ..training import seeded
 
 # Operations that make a tensor of a network, at most, and those of a small network in all.
@@ -128,11 +129,12 @@ def _is_plain(name: str, value: Any) -> bool:
 
 def _changed(model: Any) -> str:
     """Name the parameters that differ from those of fit."""
-    own = {name: repr(value) for name, value in model.get_params(deep=False).items()}
+    now, before = of_network(model), model._network_params
+    # Another fit may go on in another dtype, a file may not.
+    now |= {"dtype": repr(model.dtype)}
+    before = before | {"dtype": repr(str(model.net_.dtype).removeprefix("torch."))}
     return ", ".join(
-        f"{name}={own[name]} ({before} in fit)"
-        for name, before in model._params_of_fit.items()
-        if own[name] != before
+        f"{name}={now[name]} ({before[name]} in fit)" for name in now if now[name] != before[name]
     )
 
 

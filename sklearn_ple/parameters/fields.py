@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, TypeVar, dataclass_transform
 
+import numpy as np
 from scipy import stats
 
 from .docstrings import complete_docstring
@@ -23,6 +25,7 @@ def parameter(
     search: Any = None,
     published: Any = _AS_IT_IS,
     after: str | None = None,
+    network: bool = False,
 ) -> Any:
     """Declare a parameter of an estimator, in the body of its class.
 
@@ -39,6 +42,9 @@ def parameter(
         What the network's paper has in place of the default; ``as_published`` takes it.
     after : str, default=None
         The parameter that it comes after, where it is not one of the class's own.
+    network : bool, default=False
+        Whether it settles what the network computes of a table. What goes on from an earlier
+        training, as ``partial_fit`` does, then refuses another value.
 
     Returns
     -------
@@ -56,7 +62,8 @@ def parameter(
     >>> "n_experts" in Experts.search_space()
     True
     """
-    stated = {"constraint": list(constraint), "search": search, "after": after}
+    stated: dict[str, Any] = {"constraint": list(constraint), "search": search, "after": after}
+    stated["network"] = network
     metadata = {key: value for key, value in stated.items() if value}
     if published is not _AS_IT_IS:
         metadata["published"] = published
@@ -110,6 +117,28 @@ def published(cls: Any) -> dict[str, Any]:
     """Return the parameters that a class's paper has in place of the defaults."""
     rows = {name: _declared(cls, name) for name in _order(cls)}
     return {name: row["published"] for name, row in rows.items() if "published" in row}
+
+
+def of_network(estimator: Any) -> dict[str, str]:
+    """Return the parameters that settle what an estimator's network computes, as text.
+
+    Lists and tuples, numbers of numpy and of Python are the same; so are objects of one class that
+    are shown by their address.
+    """
+    names = [
+        name for name in _order(type(estimator)) if "network" in _declared(type(estimator), name)
+    ]
+    shown = {name: repr(_plain(getattr(estimator, name))) for name in names}
+    return {name: re.sub(" at 0x[0-9a-fA-F]+", "", text) for name, text in shown.items()}
+
+
+def _plain(value: Any) -> Any:
+    """Turn arrays and lists into tuples, and numbers of numpy into Python's."""
+    if isinstance(value, (np.ndarray, np.generic)):
+        value = value.tolist()
+    if isinstance(value, dict):
+        return {_plain(key): _plain(entry) for key, entry in value.items()}
+    return tuple(map(_plain, value)) if isinstance(value, (list, tuple)) else value
 
 
 def search_space(cls: Any, backend: str = "sklearn") -> Any:

@@ -63,38 +63,51 @@ class Parameters(BaseEstimator):
     """What is set before fit."""
 
     tower_hidden_units: Any = parameter(
-        default=(32,), constraint=[Widths()], search=[(), (32,), (64,), (64, 32)]
+        default=(32,), constraint=[Widths()], search=[(), (32,), (64,), (64, 32)], network=True
     )
-    activation: str = parameter(default="relu", constraint=[StrOptions(set(ACTIVATIONS))])
+    activation: str = parameter(
+        default="relu", constraint=[StrOptions(set(ACTIVATIONS))], network=True
+    )
     dropout: float = parameter(default=0.3, constraint=[_SHARE], search=(0.0, 0.5), published=0.0)
-    n_members: int = parameter(default=8, constraint=[_COUNT], published=1)
-    task_types: Any = parameter(default="auto", constraint=[str, list, tuple, dict, Task, type])
+    n_members: int = parameter(default=8, constraint=[_COUNT], published=1, network=True)
+    task_types: Any = parameter(
+        default="auto", constraint=[str, list, tuple, dict, Task, type], network=True
+    )
     depends_on: dict | str | None = parameter(
-        default=None, constraint=[StrOptions({"previous"}), dict, None]
+        default=None, constraint=[StrOptions({"previous"}), dict, None], network=True
     )
     categorical_features: Any = parameter(
-        default="from_dtype", constraint=[StrOptions({"from_dtype"}), Listed(), None]
+        default="from_dtype", constraint=[StrOptions({"from_dtype"}), Listed(), None], network=True
     )
-    max_categories: int | None = parameter(default=None, constraint=[_COUNT, None])
+    max_categories: int | None = parameter(default=None, constraint=[_COUNT, None], network=True)
     min_frequency: float | None = parameter(
-        default=None, constraint=[_COUNT, Number(RealNotInt, 0, 1, closed="neither"), None]
+        default=None,
+        constraint=[_COUNT, Number(RealNotInt, 0, 1, closed="neither"), None],
+        network=True,
     )
-    embedding_dim: int | str = parameter(default="auto", constraint=[_AUTO, _COUNT])
+    embedding_dim: int | str = parameter(default="auto", constraint=[_AUTO, _COUNT], network=True)
     numeric_embedding: Any = parameter(
         default="piecewise_linear+bins",
         constraint=[StrOptions(set(NUMERIC_EMBEDDINGS)), EmbeddingMaker, None],
         search=[None, *NUMERIC_EMBEDDINGS],
         published=None,
+        network=True,
     )
     n_bins: int | str = parameter(
-        default="auto", constraint=[_AUTO, Number(Integral, 2, None, closed="left")]
+        default="auto", constraint=[_AUTO, Number(Integral, 2, None, closed="left")], network=True
     )
-    linear_path: bool = parameter(default=True, constraint=["boolean"], published=False)
+    linear_path: bool = parameter(
+        default=True, constraint=["boolean"], published=False, network=True
+    )
     feature_dropout: float = parameter(
         default=0.1, constraint=[_SHARE], search=(0.0, 0.3), published=0.0
     )
     clip_numbers: float | None = parameter(
-        default=5.0, constraint=[_POSITIVE, None], search=[3.0, 5.0, 10.0, None], published=None
+        default=5.0,
+        constraint=[_POSITIVE, None],
+        search=[3.0, 5.0, 10.0, None],
+        published=None,
+        network=True,
     )
     task_weights: Any = parameter(default=None, constraint=[Listed(), dict, None])
     task_weight_decay: Any = parameter(default=1.0, constraint=[_POSITIVE, Listed(), dict])

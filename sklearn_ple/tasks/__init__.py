@@ -5,7 +5,7 @@ from .losses import TaskLosses, check_shape, grouped
 from .numbers import Count, NumberTask, Quantile, Regression, unit_of
 from .per_task import by_task
 from .task import Task, log_mean, warn_without_score
-from .task_weights import TaskWeights
+from .task_weights import TaskWeights, is_weight
 
 #: The kinds by the names that ``task_types`` takes.
 TASK_KINDS: dict[str, type[Task]] = {
@@ -29,6 +29,7 @@ __all__ = [
     "by_task",
     "check_shape",
     "grouped",
+    "is_weight",
     "log_mean",
     "unit_of",
     "warn_without_score",

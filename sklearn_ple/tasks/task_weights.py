@@ -41,8 +41,14 @@ class TaskWeights:
 def _numbers(names: Sequence[str], parameter: str, value: Any) -> np.ndarray:
     values = by_task(value, names, parameter, default=1.0)
     for name, number in values.items():
-        if not (isinstance(number, Real) and 0 <= float(number) < np.inf):
+        if not is_weight(number):
             raise ValueError(
                 f"{parameter} of task {name!r} is {number!r}: it must be a number, 0 or more."
             )
     return np.array(list(values.values()), dtype=np.float64)
+
+
+def is_weight(value: Any) -> bool:
+    """Whether a value is a finite number, 0 or more; bools, which Python counts as 1, are none."""
+    is_number = isinstance(value, Real) and not isinstance(value, bool)
+    return is_number and 0 <= float(value) < np.inf

@@ -53,7 +53,7 @@ def test_a_weight_of_zero_is_allowed():
     np.testing.assert_array_equal(TaskWeights(NAMES, [0, 1, 1], 1.0).at(7), [0, 1, 1])
 
 
-@pytest.mark.parametrize("bad", [-1, np.nan, np.inf, "1", None, 1j, [1.0]])
+@pytest.mark.parametrize("bad", [-1, np.nan, np.inf, True, "1", None, 1j, [1.0]])
 @pytest.mark.parametrize("parameter", ["task_weights", "task_weight_decay"])
 def test_an_error_names_the_parameter_and_the_task(parameter, bad):
     arguments = {"task_weights": None, "task_weight_decay": 1.0, parameter: {"age": bad}}
