@@ -1,4 +1,4 @@
-"""Data frames of pandas and polars, read without importing polars."""
+"""Data frames of pandas, polars and Arrow, read without importing polars or pyarrow."""
 
 from __future__ import annotations
 
@@ -46,9 +46,44 @@ def _series_to_pandas(data: Any) -> pd.Series:
     return pd.Series(values, name=data.name, copy=False)
 
 
+def is_arrow(data: Any) -> bool:
+    """Whether data is a table of Arrow, or one column of it."""
+    arrow: Any = sys.modules.get("pyarrow")
+    return arrow is not None and isinstance(
+        data, (arrow.Table, arrow.RecordBatch, arrow.Array, arrow.ChunkedArray)
+    )
+
+
 def to_pandas(data: Any) -> Any:
-    """Turn what is polars into pandas; all else comes back as it is."""
-    return polars_to_pandas(data) if is_polars(data) else data
+    """Turn what is of polars or Arrow into pandas, and Arrow's dictionaries into categories.
+
+    All else comes back as it is.
+    """
+    if is_polars(data):
+        return polars_to_pandas(data)
+    if is_arrow(data):
+        data = data.to_pandas(types_mapper=pd.ArrowDtype)
+    if isinstance(data, pd.Series):
+        return _as_category(data) if _is_dictionary(data.dtype) else data
+    if not isinstance(data, pd.DataFrame):
+        return data
+    coded = [place for place, dtype in enumerate(data.dtypes) if _is_dictionary(dtype)]
+    if coded:
+        data = data.copy(deep=False)
+    for place in coded:
+        data.isetitem(place, _as_category(data.iloc[:, place]))
+    return data
+
+
+def _is_dictionary(dtype: Any) -> bool:
+    if not isinstance(dtype, pd.ArrowDtype):
+        return False
+    return sys.modules["pyarrow"].types.is_dictionary(dtype.pyarrow_dtype)
+
+
+def _as_category(column: pd.Series) -> pd.Series:
+    values = sys.modules["pyarrow"].array(column.array).to_pandas()
+    return values.set_axis(column.index).rename(column.name)
 
 
 def shown(name: Any) -> str:

@@ -13,7 +13,7 @@ from pandas.api import types
 from scipy import sparse
 
 from ..tasks import Task
-from .frames import is_polars, to_pandas
+from .frames import is_arrow, is_polars, to_pandas
 from .masked import without_mask
 
 #: More distinct integers than this are taken as a quantity, not as classes.
@@ -291,7 +291,7 @@ def read_targets(y: Any) -> tuple[list[Labels], TargetForm]:
     if len(set(names)) < len(names):
         raise ValueError(f"The columns of y are not unique, {names}: rename them.")
     labels = [Labels.read(name, column) for name, column in frame.items()]
-    return labels, TargetForm.of(y, table.ndim, names)
+    return labels, TargetForm.of(table if is_arrow(y) else y, table.ndim, names)
 
 
 def as_frame(y: Any, input_name: str = "y") -> pd.DataFrame:

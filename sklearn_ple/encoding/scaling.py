@@ -30,7 +30,8 @@ class NumberScaler(TransformerMixin, BaseEstimator):
     """Standardises numbers; a missing one becomes 0, the mean.
 
     Columns with missing values in fit get an indicator beside them. Sparse X is scaled without
-    centring and stays sparse. Constant columns, and those without a value, become 0.
+    centring and stays sparse. Constant columns, and those without a value, become 0; constant
+    sparse ones become 1 or -1.
 
     Parameters
     ----------
@@ -138,7 +139,8 @@ class NumberScaler(TransformerMixin, BaseEstimator):
         scaled = _with_data(X, _divide_columns(X, largest))
         _, variance = mean_variance_axis(scaled, axis=0, weights=weights)
         self.mean_, self.scale_ = np.zeros(X.shape[1]), largest * np.sqrt(variance)
-        self.scale_[self.scale_ == 0] = 1.0
+        # Without centring, a constant stays what it is, in units of its size.
+        self.scale_[self.scale_ == 0] = largest[self.scale_ == 0]
         self.missing_ = np.bincount(X.indices[missing], minlength=X.shape[1]) > 0
 
     def _transform_sparse(self, X: sparse.csr_matrix) -> sparse.csr_matrix:

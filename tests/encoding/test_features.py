@@ -166,6 +166,13 @@ def test_sparse_numbers_are_scaled_without_centring_and_stay_sparse(weighted, mi
     np.testing.assert_allclose(numbers.toarray(), np.column_stack(expected), rtol=1e-9)
 
 
+@pytest.mark.parametrize("size", [1e300, 1e-300])
+def test_sparse_constants_of_any_size_become_one(size):
+    X = sparse.csr_matrix(np.full((3, 1), size) * [1, -1])
+    _, (numbers, _) = encode(X, dtype="float32")
+    np.testing.assert_array_equal(numbers.toarray(), [[1, -1]] * 3)
+
+
 @pytest.mark.parametrize("make", [sparse.csc_matrix, sparse.coo_matrix, sparse.csr_array])
 def test_sparse_x_of_any_format_is_read_as_csr(make):
     X = np.array([[0.0, 1.0], [2.0, 0.0]])
@@ -181,6 +188,11 @@ CATEGORIES = {
     "string": (pd.array(["b", "a", "b"], dtype="string"), "a", "z"),
     "object": (pd.Series(["b", "a", "b"], dtype=object), "a", "z"),
     "Arrow's string": (pd.array(["b", "a", "b"], dtype=pd.ArrowDtype(pa.string())), "a", "z"),
+    "Arrow's dictionary": (
+        pd.array(["b", "a", "b"], dtype=pd.ArrowDtype(pa.dictionary(pa.int8(), pa.string()))),
+        "a",
+        "z",
+    ),
     "category": (pd.Categorical(["b", "a", "b"]), "a", "z"),
     "ordered": (pd.Categorical(["b", "a", "b"], ["b", "a"], ordered=True), "a", "z"),
     "category of ints": (pd.Categorical([7, 3, 7]), 3, 4),
@@ -349,6 +361,19 @@ def test_polars_frames_are_read_like_pandas_ones():
     np.testing.assert_allclose(numbers, expected)
     np.testing.assert_array_equal(codes, expected_codes)
     assert codes.tolist() == [[2, 3, 2], [0, 2, 0], [3, 0, 3]]
+
+
+@pytest.mark.parametrize("make", [pa.table, pa.RecordBatch.from_pydict])
+def test_arrow_tables_are_read_like_pandas_frames(make):
+    words = pa.array(["a", None, "b"])
+    columns = {"n": pa.array([1, None, 4]), "s": words, "d": words.dictionary_encode()}
+    theirs = pd.DataFrame({"n": [1, None, 4], "s": ["a", None, "b"], "d": ["a", None, "b"]})
+    (_, (numbers, codes)), (_, (expected, expected_codes)) = encode(make(columns)), encode(theirs)
+    np.testing.assert_array_equal(numbers, expected)
+    np.testing.assert_array_equal(codes, expected_codes)
+    assert codes.tolist() == [[2, 2], [0, 0], [3, 3]]
+    with pytest.raises(TypeError, match="Column 's' of X"):
+        encode(make(columns | {"s": pa.array([[1], [2], [3]])}))
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from decimal import Decimal
 import numpy as np
 import pandas as pd
 import polars as pl
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -795,6 +796,29 @@ def test_polars_in_polars_out_with_columns_and_dtypes(column):
     assert predictions.schema == y.schema
     seen = column.is_not_null()
     assert predictions["y"].filter(seen).to_list() == pytest.approx(column.drop_nulls().to_list())
+
+
+@pytest.mark.parametrize("ordered", [False, True])
+def test_arrows_dictionaries_are_classes_and_come_back_as_they_were(ordered):
+    dtype = pd.ArrowDtype(pa.dictionary(pa.int8(), pa.string(), ordered))
+    values = pa.DictionaryArray.from_arrays(
+        [2, 0, None, 1], ["low", "mid", "top"], ordered=ordered
+    )
+    y = pd.DataFrame({"a": pd.Series(values, dtype=dtype), "b": [0, 1, 0, 1]})
+    predictions = round_trip(y)
+    assert predictions["a"].dtype == dtype
+    assert predictions["a"].tolist()[:2] == ["top", "low"]
+    fitted, _ = encoder(y)
+    assert fitted.tasks[0].kind == ("ordinal" if ordered else "multiclass")
+    assert fitted.tasks[0].classes.tolist() == ["low", "mid", "top"]
+
+
+def test_arrow_tables_are_read_as_data_frames():
+    y = pa.table({"words": pa.array(["u", "v", None]), "x": pa.array([0.5, None, 2.5])})
+    predictions = round_trip(y)
+    assert list(predictions.columns) == ["words", "x"]
+    assert predictions["words"].tolist()[:2] == ["u", "v"]
+    assert encoder(y["x"])[0].names == ["x"]
 
 
 def test_columns_of_several_levels_are_kept():
