@@ -14,6 +14,7 @@ from shutil import copyfileobj
 from typing import Any
 from urllib.request import urlopen
 
+import numpy as np
 import pandas as pd
 
 from ..files import replacing
@@ -348,7 +349,8 @@ def _read(path: Path, part: str) -> pd.DataFrame:
         )
     raw.columns = pd.Index(_COLUMNS)
     numbers = raw[list(_NUMBERS)].apply(pd.to_numeric, errors="coerce")
-    wrong = pd.DataFrame({"income": ~raw["income"].isin(_LABELS)} | dict(numbers.isna()))
+    unreal = ~np.isfinite(numbers.astype(float))
+    wrong = pd.DataFrame({"income": ~raw["income"].isin(_LABELS)} | dict(unreal))
     for name in wrong:
         if wrong[name].any():
             row = int(wrong[name].argmax())

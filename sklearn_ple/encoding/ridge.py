@@ -125,5 +125,6 @@ def _ridge(products: np.ndarray, n_distinct: int) -> np.ndarray:
     shares = 1 / (squares + np.array(_PENALTIES)[:, None])
     residuals = total - (shares * along * (2 * along - squares * shares * along)).sum(axis=1)
     n_free = n_distinct - 1 - (squares * shares).sum(axis=1)
-    errors = np.where(n_free > 0, residuals / n_free**2, np.inf)
+    errors = np.full_like(residuals, np.inf)
+    np.divide(residuals, n_free**2, out=errors, where=n_free > 0)
     return directions @ (shares * along)[np.argmin(errors)]

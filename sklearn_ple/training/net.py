@@ -26,8 +26,8 @@ from .callbacks import KeepBestWeights, RecordEpoch
 from .checkpoint import Progress
 from .data import Batches, BatchIndices, TableRows, place
 from .device import GlobalDraws, check_n_jobs, keep_freed_memory, suitable_threads
-from .net_params import read_net_params
-from .schedule import OPTIMIZERS
+from .net_params import naming, read_net_params
+from .schedule import optimizer_of
 from .validation import Labelled, Validation, mean_weights, without_left_out
 
 # Rows in a batch of prediction and validation, at least.
@@ -420,12 +420,13 @@ def make_net(
     Raises
     ------
     ValueError
-        If ``net_params`` names a parameter that is set elsewhere, or ``n_jobs`` cannot serve.
+        If ``net_params`` names a parameter that is set elsewhere, or ``n_jobs`` or ``optimizer``
+        cannot serve.
     """
     check_n_jobs(n_jobs, device)
     net_params = read_net_params(net_params)
     optimizer = net_params.get("optimizer", optimizer)
-    optimizer_class = OPTIMIZERS[optimizer] if isinstance(optimizer, str) else optimizer
+    optimizer_class = optimizer_of(optimizer)
     options |= {"optimizer": optimizer_class, "lr": learning_rate}
     free: dict[str, float] = {}
     if "weight_decay" in inspect.signature(optimizer_class).parameters:
@@ -441,7 +442,8 @@ def make_net(
     if isinstance(optimizer, str) and device != "mps":
         options["optimizer__fused"] = True
     options |= {"device": device, "n_jobs": n_jobs, "verbose": 0} | net_params
-    net = MultiTaskNet(network, criterion=balancer, **options).initialize()
+    with naming(net_params):
+        net = MultiTaskNet(network, criterion=balancer, **options).initialize()
     # It has them as module_ and criterion_, and would copy and pickle them twice.
     net.module, net.criterion = type(network), type(balancer)
     return net

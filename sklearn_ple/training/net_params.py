@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from math import inf
+from numbers import Integral, Real
 from typing import Any
 
 from .plan import plain
@@ -20,6 +24,8 @@ _OF_ESTIMATOR = {
 _OF_NET = {"module", "criterion", "losses", "dataset", "train_split", "predict_nonlinearity"}
 # Their options, as iterator_train__num_workers, can be overridden.
 _ITERATORS = {"iterator_train", "iterator_valid"}
+# What the schedule reads too.
+_NUMBERS: dict[str, Any] = {"lr": Real, "batch_size": Integral, "max_epochs": Integral}
 
 
 def read_net_params(net_params: dict[str, Any] | None) -> dict[str, Any]:
@@ -38,7 +44,7 @@ def read_net_params(net_params: dict[str, Any] | None) -> dict[str, Any]:
     Raises
     ------
     ValueError
-        If it names what is no name, or a parameter that is set elsewhere.
+        If it names what is no name, or a parameter that is set elsewhere; if a number is none.
     """
     net_params = {name: plain(value) for name, value in (net_params or {}).items()}
     for name in net_params:
@@ -48,4 +54,20 @@ def read_net_params(net_params: dict[str, Any] | None) -> dict[str, Any]:
         if whose in _OF_ESTIMATOR | _OF_NET or name in _ITERATORS:
             how = f"set the estimator's {whose}" if whose in _OF_ESTIMATOR else "leave it out"
             raise ValueError(f"net_params cannot override {name!r}: {how}.")
+    for name, kind in _NUMBERS.items():
+        value = net_params.get(name, 1)
+        if isinstance(value, bool) or not isinstance(value, kind) or not 0 < value < inf:
+            which = "a number" if kind is Real else "a whole number"
+            raise ValueError(f"net_params has {name}={value!r}: it must be {which} above 0.")
     return net_params
+
+
+@contextmanager
+def naming(net_params: dict[str, Any]) -> Iterator[None]:
+    """Name ``net_params``, if there are any, in what is raised as a net is made of them."""
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        if not net_params:
+            raise
+        raise ValueError(f"net_params {net_params} do not fit skorch's net: {error}") from error

@@ -16,6 +16,29 @@ OPTIMIZERS: dict[str, type[torch.optim.Optimizer]] = {
     "sgd": torch.optim.SGD,
 }
 
+
+def optimizer_of(optimizer: Any) -> type[torch.optim.Optimizer]:
+    """Return the class of an optimizer, by its name or as it is.
+
+    Parameters
+    ----------
+    optimizer : object
+        As in the estimators.
+
+    Raises
+    ------
+    ValueError
+        If it is none.
+    """
+    found = OPTIMIZERS.get(optimizer) if isinstance(optimizer, str) else optimizer
+    if isinstance(found, type) and issubclass(found, torch.optim.Optimizer):
+        return found
+    raise ValueError(
+        f"optimizer={optimizer!r} is no optimizer: it must be one of {sorted(OPTIMIZERS)}, or a "
+        "subclass of torch.optim.Optimizer."
+    )
+
+
 # One cycle: the share of the steps in which the rate rises, and by how much less than the highest
 # it starts and ends.
 _RISE = 0.3

@@ -242,6 +242,7 @@ def test_address():
         (text_of(n_rows=3) + "1, " + text_of(n_rows=1), "Expected 42 fields"),
         (text_of(income="yes"), "line 1: no label in 'income' but 'yes'"),
         (text_of().replace("22, ", "old, "), "line 3: no number in 'age' but 'old'"),
+        (text_of().replace("22, ", "1e999, "), "line 3: no number in 'age' but '1e999'"),
         (text_of(instance_weight=""), "line 1: no number in 'instance_weight' but ''"),
         ("", "No columns"),
     ],

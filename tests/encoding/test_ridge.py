@@ -103,6 +103,13 @@ def test_each_member_learns_from_its_own_rows_alone(random, n_numbers):
         np.testing.assert_allclose(start, alone, rtol=1e-6, atol=1e-9)
 
 
+def test_as_many_coefficients_as_rows_leave_no_error_to_compare(recwarn):
+    # A single distinct row leaves none free.
+    start = ridge_start(np.ones((4, 1)), np.zeros((4, 1)), np.ones((4, 1)), tasks_of("regression"))
+    np.testing.assert_array_equal(start, np.zeros((1, 1)))
+    assert not recwarn.list
+
+
 def test_other_tasks_start_at_zero(random):
     kinds = "multiclass", "regression", "quantile", "count"
     x, y = random.normal(size=(40, 3)), random.uniform(size=(40, 4))
