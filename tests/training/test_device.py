@@ -88,7 +88,8 @@ def threads_with(n_jobs, n_rows=10):
         return n_threads()
 
 
-def test_n_jobs_is_the_number_of_threads_for_small_steps_too():
+def test_n_jobs_is_the_number_of_threads_for_small_steps_too(monkeypatch):
+    monkeypatch.setattr(joblib, "cpu_count", lambda: 4)
     before = n_threads()
     assert [threads_with(n_jobs) for n_jobs in (1, 2, 3)] == [1, 2, 3]
     assert threads_with(-1) == joblib.effective_n_jobs(-1)
@@ -116,6 +117,11 @@ def test_in_a_worker_process_n_jobs_keeps_to_its_share():
     with joblib.parallel_config("loky", n_jobs=2, inner_max_num_threads=1):
         found = joblib.Parallel()(joblib.delayed(in_worker)(n) for n in (1, 2, -1, None))
     assert found == [1, 1, 1, 1]
+
+
+def test_threads_are_no_more_than_cores():
+    # So many threads cannot be started: the process would end.
+    assert threads_with(100_000) <= joblib.cpu_count()
 
 
 @pytest.mark.parametrize(

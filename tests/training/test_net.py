@@ -414,6 +414,28 @@ def test_an_optimizer_of_net_params_is_the_optimizer(table):
     assert isinstance(fitted.net_.optimizer_, torch.optim.LBFGS)
 
 
+@pytest.mark.parametrize("params", [{"optimizer": torch.nn.Linear}, {"optimizer": dict}])
+def test_what_is_no_optimizer_is_named(table, params):
+    for wrong in (params, {"net_params": params}, {"net_params": {"optimizer": "x"}}):
+        with pytest.raises(ValueError, match="^optimizer=.* is no optimizer: it must be one of"):
+            model(**wrong).fit(*table)
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"lr": "x"}, "net_params has lr='x': it must be a number above 0"),
+        ({"batch_size": -1}, "net_params has batch_size=-1: it must be a whole number above 0"),
+        ({"max_epochs": True}, "net_params has max_epochs=True"),
+        ({"lrr": 0.1}, "net_params {'lrr': 0.1} do not fit skorch's net: .*lrr"),
+        ({"optimizer__betas": "x"}, "net_params {'optimizer__betas': 'x'} do not fit"),
+    ],
+)
+def test_net_params_that_do_not_fit_are_named(table, params, message):
+    with pytest.raises(ValueError, match=message):
+        model(net_params=params).fit(*table)
+
+
 @pytest.mark.parametrize(
     ("name", "how"),
     [
