@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
-import warnings
 from collections.abc import Mapping
 from functools import cache
 
 import sklearn
 import torch
 from sklearn.exceptions import InconsistentVersionWarning
+
+from .warn import warn
 
 
 @cache
@@ -57,4 +58,4 @@ def check_versions(estimator_name: str, saved: Mapping[str, str]) -> None:
     """Warn if a model was saved with other versions than those that are installed."""
     now = versions()
     if saved != now:
-        warnings.warn(OtherVersionWarning(estimator_name, saved, now), stacklevel=3)
+        warn(OtherVersionWarning(estimator_name, saved, now))

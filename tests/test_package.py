@@ -28,6 +28,7 @@ LAYERS = [
     {"encoding"},
     {"members"},
     {"balancing", "nn", "tasks", "versions"},
+    {"warn"},
 ]
 MAY_IMPORT = {
     room: set().union(*LAYERS[depth + 1 :]) for depth, layer in enumerate(LAYERS) for room in layer
@@ -36,14 +37,17 @@ MAY_IMPORT = {
 MAY_IMPORT["training"] |= {"files"}
 MAY_IMPORT |= {
     # One task seen alone is the same for scores, reports and users.
-    "inspection": {"", "estimators", "metrics", "predictions", "encoding", "nn", "tasks", "files"},
+    "inspection": {"", "estimators", "metrics", "predictions", "encoding", "nn", "tasks"},
     "metrics": {"", "estimators", "predictions", "encoding", "tasks"},
     "model_selection": {"", "estimators", "metrics", "encoding"},
     # It takes a fitted estimator to pieces, and makes it of them again.
-    "export": {"estimators", "base", "files"}.union(*LAYERS[3:]),
-    "datasets": {"files"},
+    "export": {"estimators", "base"}.union(*LAYERS[3:]),
+    "datasets": set(),
     "files": set(),
 }
+# What all of them may use.
+for room in ("inspection", "metrics", "model_selection", "export", "datasets"):
+    MAY_IMPORT[room] |= {"files", "warn"}
 # Whatever scikit-learn does not make public may move with its next release: one module imports it.
 PRIVATE_SKLEARN = "_sklearn.py"
 # These put it all together.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
 from numbers import Integral
@@ -16,6 +15,7 @@ from sklearn.utils import check_scalar
 from tqdm.auto import tqdm
 
 from ..files import replacing
+from ..warn import warn
 from ._base import data_homes, frames_or_arrays, make_bunch, select_tasks
 
 _PAGE = "https://tianchi.aliyun.com/dataset/408"
@@ -277,7 +277,7 @@ def _convert(skeleton: Path, common: Path, path: Path) -> None:
             n_errors += len(own) - len(joined)
             writer.write_table(joined)
     if n_errors:
-        warnings.warn(f"Dropped {n_errors} purchases without a click in {skeleton}.", stacklevel=4)
+        warn(f"Dropped {n_errors} purchases without a click in {skeleton}.")
 
 
 def _damage(path: Path, reason: Any, line: int | None = None) -> ValueError:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import os
 import time
-import warnings
 import zlib
 from collections.abc import Sequence
 from http.client import HTTPException
@@ -18,6 +17,7 @@ import numpy as np
 import pandas as pd
 
 from ..files import replacing
+from ..warn import warn
 from ._base import data_homes, frames_or_arrays, make_bunch, select_tasks
 
 _BASE_URL = "https://archive.ics.uci.edu/ml/machine-learning-databases/census-income-mld/"
@@ -314,7 +314,7 @@ def _download(url: str, path: Path, part: str, n_retries: int, delay: float) -> 
                 if n_retries <= 0:
                     raise
                 n_retries -= 1
-                warnings.warn(f"Retry downloading {url}: {error}", stacklevel=4)
+                warn(f"Retry downloading {url}: {error}")
                 time.sleep(delay)
 
 

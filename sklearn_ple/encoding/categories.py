@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from numbers import Integral
 from typing import Any
 
@@ -10,6 +9,7 @@ import numpy as np
 import pandas as pd
 from pandas.api import types
 
+from ..warn import warn
 from .frames import shown
 
 #: Codes of a category that is missing, and of one that is rare or was never seen.
@@ -120,12 +120,10 @@ class CategoryEncoder:
         """Warn that no value has a code, unless so many rows may well be rare ones."""
         if self._rare_share ** len(rows) < _CHANCE:
             known = _some(self.categories) or "none"
-            warnings.warn(
+            warn(
                 f"No value of column {shown(column.name)} of X was a category in fit, which had "
                 f"{known}: {_some(column.iloc[rows].unique())} count as unknown. Check how they "
-                "are written.",
-                UserWarning,
-                stacklevel=2,
+                "are written."
             )
 
 

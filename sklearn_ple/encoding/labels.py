@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -13,6 +12,7 @@ from pandas.api import types
 from scipy import sparse
 
 from ..tasks import Task
+from ..warn import warn
 from .frames import is_arrow, is_polars, to_pandas
 from .masked import without_mask
 
@@ -93,12 +93,10 @@ class Labels:
     def _warn_of_doubt(self, n_distinct: int) -> None:
         """Warn that numbers, taken as a regression, may be classes."""
         dtype = "integers" if self.observed.dtype.kind in "iu" else "whole numbers as floats"
-        warnings.warn(
+        warn(
             f"Target {self.name!r} holds {n_distinct} distinct {dtype} and is taken as a "
             f"regression. To settle it, pass task_types={{{self.name!r}: 'regression'}}, or "
-            "'multiclass', 'ordinal', 'count' or 'quantile' instead.",
-            UserWarning,
-            stacklevel=2,
+            "'multiclass', 'ordinal', 'count' or 'quantile' instead."
         )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,6 +9,7 @@ import numpy as np
 import pandas as pd
 from sklearn.pipeline import Pipeline
 
+from ..warn import warn
 from .style import BLUE, GREEN, GREY, ORANGE, PURPLE, SKY_BLUE, VERMILION, figure_and_grid
 
 # Beyond as many gates as there are colours, hatches distinguish them.
@@ -137,7 +137,7 @@ class GateUtilizationDisplay:
         utilization = _summarise(weights)
         idle, collapsed = _find_idle(utilization), _find_collapsed(weights)
         for message in [*_describe_idle(idle, utilization), *_describe_collapsed(collapsed)]:
-            warnings.warn(message, UserWarning, stacklevel=2)
+            warn(message)
         return cls(utilization, idle, collapsed).plot(ax, **kwargs)
 
     def plot(self, ax: Any = None, **kwargs: Any) -> GateUtilizationDisplay:

@@ -14,6 +14,7 @@ from sklearn.metrics import get_scorer, make_scorer
 
 from .._sklearn import _BaseScorer, _check_response_method
 from ..encoding import read_weights
+from ..warn import warn
 from .views import ScoredTask, plain_array, scored_tasks
 
 
@@ -266,13 +267,12 @@ def score_task(task: ScoredTask, metric: Any, weights: np.ndarray | None = None)
             reason = str(error)
     if np.isnan(score):
         reason = next((str(warning.message) for warning in caught), reason)
-        warnings.warn(
+        warn(
             f"Task {task.name!r} has no score by {name} on its {n_labels}: {reason}",
             UndefinedMetricWarning,
-            stacklevel=3,
         )
     else:
         for warning in caught:
             message = f"Task {task.name!r}: {warning.message}"
-            warnings.warn(message, warning.category, stacklevel=3)
+            warn(message, warning.category)
     return float(score)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from numbers import Integral
 from typing import Any
@@ -14,6 +13,7 @@ from sklearn.utils import indexable
 
 from .._sklearn import _num_samples, _safe_indexing
 from ..encoding import as_frame, is_polars
+from ..warn import warn
 from .split import MultiTaskKFold
 
 _METHODS = ["predict", "predict_proba", "decision_function"]
@@ -200,11 +200,10 @@ def _with_all_classes(
             f"{name!r}, and scores of two classes cannot be compared with those of "
             f"{len(known)}: take method='predict_proba', or fewer folds."
         )
-    warnings.warn(
+    warn(
         f"In fold {fold} there are no training labels of the classes {lacking} of task {name!r}: "
         "its model cannot predict them. Stratified folds, as of MultiTaskKFold, may have them.",
         RuntimeWarning,
-        stacklevel=4,
     )
     fill = 0 if method == "predict_proba" else np.finfo(part.dtype).min
     full = np.full((len(part), len(known)), fill, dtype=part.dtype)

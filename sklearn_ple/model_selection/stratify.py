@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +12,7 @@ from scipy import sparse
 from sklearn.utils import check_array
 
 from ..encoding import as_frame, numbers_are_classes
+from ..warn import warn
 
 
 @dataclass(frozen=True)
@@ -206,9 +206,7 @@ def _check_parts(
         if task.classes is not None and len(absent):
             n_labels = np.bincount(task.codes[there])
             listed = [f"{task.classes[code]!r} ({n_labels[code]})" for code in absent[:10]]
-            warnings.warn(
+            warn(
                 f"Task {task.name!r} has too few labels of some classes for one in each of "
-                f"{parts}: {', '.join(listed)}{' and more' if len(absent) > 10 else ''}.",
-                UserWarning,
-                stacklevel=2,
+                f"{parts}: {', '.join(listed)}{' and more' if len(absent) > 10 else ''}."
             )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Any, ClassVar, Self
@@ -12,6 +11,7 @@ import torch
 from sklearn.metrics import d2_absolute_error_score, d2_tweedie_score, make_scorer, r2_score
 from torch import Tensor
 
+from ..warn import warn
 from .task import Task, log_mean
 
 
@@ -55,11 +55,9 @@ class NumberTask(Task):
         rounding = 4 * np.spacing(max(abs(low), abs(high)))
         constant = high - low <= max(rounding, np.finfo(np.float64).tiny)
         if constant:
-            warnings.warn(
+            warn(
                 f"Target {self.name!r} is constant: there is nothing to learn. Leave it out; if "
-                "its labels differ by less than rounding, subtract a constant from them first.",
-                UserWarning,
-                stacklevel=2,
+                "its labels differ by less than rounding, subtract a constant from them first."
             )
         return constant
 

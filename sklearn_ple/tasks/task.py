@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import warnings
 from abc import ABC, abstractmethod
 from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.exceptions import UndefinedMetricWarning
 from torch import Tensor
+
+from ..warn import warn
 
 
 class Task(ABC):
@@ -245,11 +246,7 @@ class Task(ABC):
 def warn_without_score(task: str, n_labels: int) -> None:
     """Warn that the score of a task is undefined on so many labels."""
     where = "its 1 label: score more rows at once" if n_labels == 1 else f"its {n_labels} labels"
-    warnings.warn(
-        f"Task {task!r} has no score on {where}.",
-        UndefinedMetricWarning,
-        stacklevel=3,
-    )
+    warn(f"Task {task!r} has no score on {where}.", UndefinedMetricWarning)
 
 
 def log_mean(logs: Tensor, weights: Tensor) -> Tensor:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import time
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,6 +12,8 @@ import torch
 from sklearn.exceptions import ConvergenceWarning
 from skorch.callbacks import Callback
 from tqdm.auto import tqdm
+
+from ..warn import warn
 
 _MAX_TASKS_IN_BAR = 3
 
@@ -142,12 +143,11 @@ class KeepBestWeights(Callback):
 
     def _warn_not_finite(self, finite: np.ndarray, epoch: int) -> None:
         names = [name for name, ok in zip(self.task_names, finite, strict=True) if not ok]
-        warnings.warn(
+        warn(
             f"The loss of {names} is not finite in epoch {epoch}: training stopped and the best "
             "weights so far are kept. Lower learning_rate, or look for extreme values in the "
             "targets and features.",
             ConvergenceWarning,
-            stacklevel=2,
         )
 
     def _stop(self, reason: str) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import inspect
-import warnings
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NamedTuple
@@ -21,6 +20,7 @@ from torch.utils.data import DataLoader
 from ..balancing import Balancer
 from ..nn.draws import Draws
 from ..tasks import TaskLosses, TaskWeights
+from ..warn import warn
 from .averaging import WeightAverage
 from .callbacks import KeepBestWeights, RecordEpoch
 from .checkpoint import Progress
@@ -170,11 +170,10 @@ class MultiTaskNet(NeuralNet):
         if n_epochs_done == 0:
             raise KeyboardInterrupt
         if best.stop_reason_ is None and n_epochs_done < n_epochs:
-            warnings.warn(
+            warn(
                 f"Training was ended after epoch {len(self.history)} by the user or by a "
                 "callback.",
                 ConvergenceWarning,
-                stacklevel=2,
             )
         all_done = best.stop_reason_ is None and n_epochs_done == n_epochs
         stopped_early = best.stop_reason_ == "early stopping"
