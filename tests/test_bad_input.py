@@ -7,6 +7,7 @@ from scipy import sparse
 from sklearn.exceptions import ConvergenceWarning
 
 from sklearn_ple import PLEClassifier, PLEClassifierRegressor, PLERegressor
+from sklearn_ple.tasks import Task
 
 N = 40
 
@@ -209,6 +210,11 @@ def test_categories_that_are_all_unknown_at_predict(X, y):
 )
 def test_parameter(X, y, params, message):
     refuses(model(**params), X, y, ValueError, message)
+
+
+def test_a_class_of_tasks_that_makes_no_task(X, y):
+    estimator = model(task_types={"area": Task})
+    refuses(estimator, X, y, TypeError, "task_types of target 'area': .*abstract.* Pass an object")
 
 
 @pytest.mark.parametrize(

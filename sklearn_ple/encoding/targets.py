@@ -82,7 +82,11 @@ class TargetEncoder:
             # A copy, so that the user's own task does not change.
             task = copy.deepcopy(task_type)
         elif isinstance(task_type, type) and issubclass(task_type, Task):
-            task = task_type()
+            try:
+                task = task_type()
+            except TypeError as error:
+                what = f"task_types of target {column.name!r}: {error}"
+                raise TypeError(f"{what}. Pass an object of it, with its arguments.") from error
         else:
             task = self._task_of_kind(task_type, column)
         task.name = column.name
