@@ -10,12 +10,30 @@ from typing import Any
 
 import numpy as np
 from sklearn.exceptions import UndefinedMetricWarning
-from sklearn.metrics import get_scorer, make_scorer
+from sklearn.metrics import (
+    d2_absolute_error_score,
+    d2_pinball_score,
+    d2_tweedie_score,
+    explained_variance_score,
+    get_scorer,
+    make_scorer,
+    r2_score,
+)
 
 from .._sklearn import _BaseScorer, _check_response_method
 from ..encoding import read_weights
+from ..tasks import of_any_unit
 from ..warn import warn
 from .views import ScoredTask, plain_array, scored_tasks
+
+# Metrics of numbers that do not depend on their unit.
+_OF_ANY_UNIT = {
+    r2_score,
+    explained_variance_score,
+    d2_absolute_error_score,
+    d2_pinball_score,
+    d2_tweedie_score,
+}
 
 
 def multitask_scores(
@@ -234,6 +252,8 @@ def scorer_of(task: ScoredTask, metric: Any) -> _BaseScorer:
                 "place of labels, or take a metric of labels such as 'accuracy'."
             )
         ) from None
+    if task.classes is None and scorer._score_func in _OF_ANY_UNIT:
+        scorer._score_func = of_any_unit(scorer._score_func)
     # Else the classes would be taken from the labels, which may lack one.
     if methods != "predict" and "labels" in signature(scorer._score_func).parameters:
         scorer._kwargs = {"labels": task.classes} | scorer._kwargs

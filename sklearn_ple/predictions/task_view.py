@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.exceptions import NotFittedError
+from sklearn.metrics import r2_score
 from sklearn.pipeline import Pipeline
 from sklearn.utils import Tags, check_consistent_length, get_tags
 from sklearn.utils.metaestimators import available_if
@@ -15,7 +16,9 @@ from sklearn.utils.validation import check_is_fitted
 
 from .._sklearn import _safe_indexing
 from ..encoding import check_type, read_targets, to_pandas
-from ..tasks import accuracy, warn_without_score
+from ..tasks import accuracy, of_any_unit, warn_without_score
+
+_R2 = of_any_unit(r2_score)
 
 
 def tasks_of(estimator: Any) -> Any:
@@ -304,4 +307,4 @@ class TaskRegressorView(RegressorMixin, _TaskView):
         if len(labels) < 2:
             warn_without_score(self.task, len(labels))
             return float("nan")
-        return super().score(X, labels, weights)
+        return float(_R2(labels, self.predict(X), sample_weight=weights))

@@ -2,7 +2,7 @@
 
 from .classes import Binary, ClassTask, Multiclass, Ordinal, accuracy
 from .losses import TaskLosses, check_shape, grouped
-from .numbers import Count, NumberTask, Quantile, Regression, unit_of
+from .numbers import Count, NumberTask, Quantile, Regression, of_any_unit, unit_of
 from .per_task import by_task
 from .task import Task, log_mean, warn_without_score
 from .task_weights import TaskWeights, is_weight
@@ -31,6 +31,7 @@ __all__ = [
     "grouped",
     "is_weight",
     "log_mean",
+    "of_any_unit",
     "unit_of",
     "warn_without_score",
 ]

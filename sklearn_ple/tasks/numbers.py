@@ -20,8 +20,19 @@ def unit_of(numbers: np.ndarray) -> float:
     return float(np.ldexp(0.5, np.frexp(np.abs(numbers).max())[1]))
 
 
-def _of_any_unit(score: Callable[..., float]) -> Callable[..., float]:
-    """Let a score that does not depend on the unit take numbers whose squares overflow."""
+def of_any_unit(score: Callable[..., float]) -> Callable[..., float]:
+    """Let a score that does not depend on the unit take numbers whose squares overflow or vanish.
+
+    Parameters
+    ----------
+    score : callable
+        A function of labels, predictions and, by name, more.
+
+    Returns
+    -------
+    callable
+        The same function, of numbers of any size.
+    """
 
     @wraps(score)
     def scaled(labels: Any, predictions: Any, **weights: Any) -> float:
@@ -41,7 +52,7 @@ class NumberTask(Task):
         What `score` calls with labels, predictions and ``sample_weight``.
     """
 
-    score_function: ClassVar[Any] = staticmethod(_of_any_unit(r2_score))
+    score_function: ClassVar[Any] = staticmethod(of_any_unit(r2_score))
 
     def score(self, labels: Any, predictions: Any, weights: Any = None) -> float:
         """Compute the score, which takes two labels at least."""
@@ -129,7 +140,7 @@ class Quantile(Regression):
     words = "a number, and its range"
     metric = "d2_absolute_error_score"
     linear_start = False
-    score_function = staticmethod(_of_any_unit(d2_absolute_error_score))
+    score_function = staticmethod(of_any_unit(d2_absolute_error_score))
 
     def __init__(self, levels: Sequence[float] = (0.05, 0.5, 0.95)):
         super().__init__()

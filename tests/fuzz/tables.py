@@ -348,9 +348,11 @@ def _has_classes(column):
 
 
 def _needs_pandas(frame):
-    """Whether a column holds classes that are fractions, which only a category can say."""
-    dtypes = [dtype for dtype in frame.dtypes if isinstance(dtype, pd.CategoricalDtype)]
-    return any(dtype.categories.dtype.kind == "f" for dtype in dtypes)
+    """Whether only a category of pandas can say which classes there are."""
+    declared = [frame[c] for c in frame if isinstance(frame[c].dtype, pd.CategoricalDtype)]
+    return any(
+        column.cat.categories.dtype.kind == "f" or column.nunique() < 2 for column in declared
+    )
 
 
 def _in_form(frame, labels, form):

@@ -615,3 +615,22 @@ def test_estimators_that_do_not_name_their_tasks(data):
 def test_average_is_checked_when_the_scorer_is_made():
     with pytest.raises(ValueError, match="average must be"):
         make_multitask_scorer(average="median")
+
+
+@pytest.mark.parametrize("unit", [1e-300, 1e-170, 1e155, 1e300])
+@pytest.mark.parametrize("metric", ["r2", "explained_variance", "d2_absolute_error_score", None])
+def test_scores_of_numbers_of_any_unit(unit, metric):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(40, 2))
+    y = X[:, 0] + 0.1 * rng.normal(size=40)
+    options = {"n_members": 1, "max_epochs": 1, "random_state": 0}
+    expected, found = (
+        (
+            multitask_scores(model, X, labels, metric)["y"],
+            model.task_view("y").score(X, labels),
+        )
+        for labels in (y, y * unit)
+        for model in [PLERegressor(**options).fit(X, labels)]
+    )
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+    assert expected[0] < 1
