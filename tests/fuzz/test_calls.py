@@ -5,7 +5,7 @@ import pickle
 import numpy as np
 import pandas as pd
 import pytest
-from checks import check_model, same
+from fuzz_checks import check_model, same
 from fuzzing import ESTIMATORS, OF_CLASSES, OF_EVENTS, OF_NUMBERS, budget, outcome, tiny
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pandas as pd
-from checks import check_model, same
+from fuzz_checks import check_model, same
+from fuzz_tables import Drawn, arrays, frames, targets, weights
 from fuzzing import ESTIMATORS, OF_CLASSES, OF_EVENTS, OF_NUMBERS, fuzz, outcome, tiny
 from hypothesis import strategies as st
-from tables import Drawn, arrays, frames, targets, weights
 
 ANY = [cls for cls in ESTIMATORS if cls not in (OF_CLASSES, OF_NUMBERS, OF_EVENTS)]
 N_ROWS = st.one_of(st.integers(1, 24), st.sampled_from([1, 2, 3, 40]))

@@ -1,7 +1,4 @@
-"""Every parameter of every estimator with right and wrong values: it works, or the error names it.
-
-What other estimators of networks do with theirs is counted in the same way, to compare.
-"""
+"""Every parameter of every estimator with right and wrong values: it works, or is named."""
 
 from decimal import Decimal
 from fractions import Fraction
@@ -10,7 +7,7 @@ from functools import cache
 import numpy as np
 import pandas as pd
 import torch
-from checks import check_model
+from fuzz_checks import check_model
 from fuzzing import ESTIMATORS, OF_CLASSES, OF_EVENTS, OF_NUMBERS, fuzz, outcome, tiny
 from hypothesis import strategies as st
 from sklearn.utils._param_validation import make_constraint

@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pyarrow as pa
-from checks import alike, columns_of, same
+from fuzz_checks import alike, columns_of, same
+from fuzz_tables import indexes
 from fuzzing import ESTIMATORS, OF_CLASSES, OF_EVENTS, OF_NUMBERS, fuzz, outcome, tiny
 from hypothesis import strategies as st
-from tables import indexes
 
 N = 32
 NAMES = ["number", "whole", "word", "category", "flag"]
