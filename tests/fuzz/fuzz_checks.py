@@ -32,13 +32,14 @@ def check_model(model, X, y, n):
     labels = columns_of(model, predicted)
     assert len(labels) == len(model.task_names_)
     check_form(model, X, y, predicted)
-    for task, column in zip(model.tasks_, labels, strict=True):
+    for task, column, given in zip(model.tasks_, labels, columns_of(model, y), strict=True):
         assert column.shape == (n,), task.name
         if task.has_classes:
             assert set(column.tolist()) <= set(task.classes.tolist()), task.name
         else:
             assert np.isfinite(column.astype(float)).all(), task.name
             assert task.kind != "count" or (column.astype(float) >= 0).all(), task.name
+            check_size(task, column.astype(float), given)
     if any(task.has_classes for task in model.tasks_):
         check_probabilities(model, X, labels, n)
     same(pickle.loads(pickle.dumps(model)).predict(X), predicted)
@@ -46,6 +47,13 @@ def check_model(model, X, y, n):
     last = columns_of(model, model.predict(rows_of(X, [n - 1])))
     for task, alone, column in zip(model.tasks_, last, labels, strict=True):
         alike(task, alone, column[-1:])
+
+
+def check_size(task, predicted, given):
+    """Check that predictions of the rows of fit are not far off, whatever the unit."""
+    largest = max(abs(float(label)) for label in given if not pd.isna(label)) or 1.0
+    if task.kind in ("regression", "quantile"):
+        assert (np.abs(predicted / largest) < 100).all(), task.name
 
 
 def check_form(model, X, y, predicted):
