@@ -53,7 +53,7 @@ def tell(fitted, kind):
     elif kind == "constant in cross-validation":
         cross_val_score(model(), X, np.ones(40), cv=2)
     elif kind == "whole numbers":
-        PLEClassifierRegressor(**TINY).fit(X, np.arange(40.0))
+        PLEClassifierRegressor(**TINY).fit(X, np.arange(40))
     elif kind == "divergence":
         model(learning_rate=1e30, optimizer="sgd").fit(X, Y)
     elif kind == "unknown categories":

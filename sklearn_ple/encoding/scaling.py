@@ -138,9 +138,10 @@ class NumberScaler(TransformerMixin, BaseEstimator):
         largest[largest == 0] = 1.0
         scaled = _with_data(X, _divide_columns(X, largest))
         _, variance = mean_variance_axis(scaled, axis=0, weights=weights)
+        # Without centring, a constant stays what it is, in units of its size. Of the scaled ones,
+        # rounding alone may make a variance, even a negative one.
+        variance[variance <= 4 * np.finfo(np.float64).eps] = 1.0
         self.mean_, self.scale_ = np.zeros(X.shape[1]), largest * np.sqrt(variance)
-        # Without centring, a constant stays what it is, in units of its size.
-        self.scale_[self.scale_ == 0] = largest[self.scale_ == 0]
         self.missing_ = np.bincount(X.indices[missing], minlength=X.shape[1]) > 0
 
     def _transform_sparse(self, X: sparse.csr_matrix) -> sparse.csr_matrix:

@@ -173,6 +173,15 @@ def test_sparse_constants_of_any_size_become_one(size):
     np.testing.assert_array_equal(numbers.toarray(), [[1, -1]] * 3)
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_sparse_constants_have_no_deviation_by_rounding(seed, recwarn):
+    rng = np.random.default_rng(seed)
+    X, weights = sparse.csr_matrix(np.full((20, 3), [0.1, 1 / 3, 1e300])), rng.random(20) + 0.01
+    _, (numbers, _) = encode(X, weights=weights / weights.mean())
+    np.testing.assert_array_equal(numbers.toarray(), np.ones((20, 3)))
+    assert not recwarn.list
+
+
 @pytest.mark.parametrize("make", [sparse.csc_matrix, sparse.coo_matrix, sparse.csr_array])
 def test_sparse_x_of_any_format_is_read_as_csr(make):
     X = np.array([[0.0, 1.0], [2.0, 0.0]])
