@@ -105,6 +105,16 @@ def test_numbers_are_clipped_as_by_realmlp(numbers, limit):
     assert ordered.abs().max() <= limit * (1 + 1e-6)
 
 
+def test_clipping_has_a_gradient_and_leaves_the_numbers_alone():
+    numbers = torch.linspace(-9, 9, 7, dtype=torch.float64)
+    before = numbers.clone()
+    clipped = smooth_clip(numbers, 3.0)
+    assert torch.equal(numbers, before)
+    numbers.requires_grad_()
+    assert torch.equal(smooth_clip(numbers, 3.0), clipped)
+    assert torch.autograd.gradcheck(lambda own: smooth_clip(own, 3.0), numbers)
+
+
 @given(st.lists(st.floats(width=32), min_size=1, max_size=9))
 def test_without_a_limit_numbers_are_not_clipped(numbers):
     numbers = torch.tensor(numbers)
@@ -122,7 +132,7 @@ def test_an_outlier_reaches_the_body_and_the_linear_path_clipped(limit, read):
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-@pytest.mark.parametrize("limit", [None, 3.0])
+@pytest.mark.parametrize("limit", [None, 3.0, 1e30])
 def test_no_number_makes_an_output_nan(dtype, limit):
     torch.manual_seed(0)
     body = partial(PLE, n_outputs=[1, 2], n_levels=2)
