@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
+from itertools import groupby
 from typing import Any, TypedDict
 
 import torch
@@ -103,7 +104,7 @@ class Towers(nn.Module):
             n_towers, 1, in_features, hidden_units, activation=activation, dropout=dropout
         )
         width = self.hidden.out_features
-        self.heads = nn.ModuleList(BatchedLinear(n_members, 1, width, n) for n in n_outputs)
+        self.heads: Any = nn.ModuleList(BatchedLinear(n_members, 1, width, n) for n in n_outputs)
 
     @property
     def n_parameters(self) -> list[int]:
@@ -132,9 +133,24 @@ class Towers(nn.Module):
             exact = torch.autocast(hidden.device.type, enabled=False)
             hidden = hidden.to(self.heads[0].weight.dtype)
         with exact:
+            if self.training:
+                return self._of_all_heads(hidden)
             read = zip(self.heads, hidden.unbind(1), strict=True)
             outputs = [head(own.mT) for head, own in read]
         return torch.cat(outputs, dim=-1)
+
+    def _of_all_heads(self, hidden: Tensor) -> Tensor:
+        """Evaluate neighbouring heads of one size as one product, as suits training."""
+        runs = [list(run) for _, run in groupby(self.heads, key=lambda head: head.out_features)]
+        # Taken apart only where it must be: the gradient would be a copy.
+        parts = [hidden] if len(runs) == 1 else hidden.split([len(run) for run in runs], dim=1)
+        outputs = []
+        for heads, own in zip(runs, parts, strict=True):
+            weight = torch.stack([head.weight for head in heads], dim=1).flatten(0, 1)
+            bias = torch.stack([head.bias for head in heads], dim=1).flatten(0, 1)
+            products = torch.baddbmm(bias.unsqueeze(-1), weight, own.flatten(0, 1))
+            outputs.append(products.unflatten(0, (self.n_members, -1)).flatten(1, 2).mT)
+        return outputs[0] if len(outputs) == 1 else torch.cat(outputs, dim=-1)
 
 
 class SeparateTowers(nn.ModuleList):

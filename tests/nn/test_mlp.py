@@ -159,6 +159,30 @@ def test_towers_are_separate_sequential_modules(n_outputs, units):
         assert_close(part, single(towers.heads[task], 0)(hidden))
 
 
+@pytest.mark.parametrize("n_members", [1, 3])
+@pytest.mark.parametrize("n_outputs", [[2], [1, 1, 3, 1], [4, 4]])
+def test_towers_of_all_members_have_outputs_and_gradients_of_separate_layers(n_outputs, n_members):
+    torch.manual_seed(0)
+    towers = Towers(5, n_outputs, (), n_members=n_members).double().train()
+    read = draw(n_members * len(n_outputs), 7, 5).requires_grad_()
+    upstream = draw(n_members, 7, sum(n_outputs), seed=2)
+    outputs = towers(read)
+    by_task = read.unflatten(0, (n_members, -1)).unbind(1)
+    expected = torch.cat(
+        [
+            torch.einsum("mri,moi->mro", own, head.weight) + head.bias.unsqueeze(1)
+            for own, head in zip(by_task, towers.heads, strict=True)
+        ],
+        dim=2,
+    )
+    assert_close(outputs, expected)
+    inputs = [read, *towers.parameters()]
+    ours, theirs = (torch.autograd.grad(own, inputs, upstream) for own in (outputs, expected))
+    for gradient, naive in zip(ours, theirs, strict=True):
+        assert_close(gradient, naive)
+    assert_close(towers.eval()(read), expected)
+
+
 def test_towers_heads_are_not_dropped_out():
     towers = Towers(5, [1, 2], (), dropout=0.9)
     inputs = draw(2, 7, 5).float()
