@@ -79,17 +79,24 @@ class TaskLosses:
         labelled = weights > 0
         targets = torch.where(labelled, targets, 0.0).expand(*outputs.shape[:-1], -1)
         losses = []
-        for task, positions, columns in self.groups:
-            parts = outputs[..., columns].unflatten(-1, (-1, task.n_outputs))
-            parts = torch.where(labelled[..., positions].unsqueeze(-1), parts, 0.0)
-            own = task.loss(parts, targets[..., positions])
-            check_shape(task, "loss", own, parts.shape[:-1])
-            losses.append(own)
-        every = torch.cat(losses, dim=-1)
-        if weights.dim() == 2:
-            every = every.reshape(-1, *weights.shape).mean(dim=0)
-        both = torch.stack([weights * every, weights.expand_as(every)])
-        return both.flatten(1, -2).sum(dim=1)
+        for (task, positions, _), own in zip(self.groups, self._by_group(outputs), strict=True):
+            read = own.unflatten(-1, (-1, task.n_outputs))
+            read = torch.where(labelled[..., positions].unsqueeze(-1), read, 0.0)
+            part = task.loss(read, targets[..., positions])
+            check_shape(task, "loss", part, read.shape[:-1])
+            losses.append(part)
+        every = losses[0] if len(losses) == 1 else torch.cat(losses, dim=-1)
+        of_losses = (weights * every).flatten(0, -2).sum(dim=0)
+        if every.dim() > weights.dim():
+            of_losses = of_losses / len(every)
+        return torch.stack([of_losses, weights.flatten(0, -2).sum(dim=0)])
+
+    def _by_group(self, outputs: Tensor) -> Sequence[Tensor]:
+        """Take the outputs apart; at once, so that their gradients are joined at once too."""
+        if len(self.groups) == 1:
+            return [outputs]
+        sizes = [columns.stop - columns.start for _, _, columns in self.groups]
+        return outputs.split(sizes, dim=-1)
 
     @staticmethod
     def means(sums: Tensor) -> Tensor:
