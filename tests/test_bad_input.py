@@ -89,7 +89,8 @@ def test_y_is_missing_or_of_another_shape(X, y):
 
 
 def test_negative_count(X, y):
-    refuses(model(task_types={"area": "count"}), X, y, ValueError, "'area' is a count but holds -")
+    message = "'area' is of kind 'count' but holds -"
+    refuses(model(task_types={"area": "count"}), X, y, ValueError, message)
 
 
 def test_classes_that_are_fractions(X):

@@ -16,6 +16,9 @@ LABELS = {
     "regression": [0.0, 2.0],
     "quantile": [0.0, 2.0],
     "count": [0.0, 2.0],
+    "tweedie": [0.0, 2.0],
+    "hurdle": [0.0, 2.0],
+    "huber": [0.0, 2.0],
 }
 
 

@@ -92,8 +92,8 @@ class PLEClassifierRegressor(_Progressive):
     The joint loss is the weighted sum over the tasks of the mean loss of the labels that are
     there: cross-entropy for classes (of "above this class?" for ordinal ones), squared error of
     the standardised label for regressions, its pinball loss for quantiles, half the Poisson
-    deviance for counts. Predictions come back as y came: class labels, and numbers in their own
-    units.
+    deviance for counts, and so on as the user guide lists. Predictions come back as y came: class
+    labels, and numbers in their own units.
 
     Parameters
     ----------
@@ -126,14 +126,17 @@ class PLEClassifierRegressor(_Progressive):
         that follow from their losses of validation. Time and memory grow with their number.
     task_types : str, list or dict, default="auto"
         Kind of every task: "binary", "multiclass", "ordinal" (classes in an order), "regression",
-        "quantile" or "count" (Poisson). One kind for all, a list in the order of y's columns, or a
-        dict by column name; a column that the dict does not name is "auto". In a list or dict,
-        ``("quantile", [0.1, 0.9])`` says which quantiles to learn beside the median; "quantile"
-        alone are those of 0.05 and 0.95. "auto" looks at the observed labels: strings, categories
-        and bools are classes, ordinal if there are more than two in an ordered categorical column;
-        integers are classes if there are at most 10 distinct ones, else a regression; floats are a
-        regression, but for two whole numbers, as 0.0 and 1.0. A warning names what is doubtful:
-        integers of more than 10 values, and whole floats of 3 to 10.
+        "huber" (numbers with outliers), "quantile", "count" (Poisson), "tweedie" (amounts that may
+        be zero) or "hurdle" (amounts, many of them zero). One kind for all, a list in the order of
+        y's columns, or a dict by column name; a column that the dict does not name is "auto". In a
+        list or dict, ``("quantile", [0.1, 0.9])`` says which quantiles to learn beside the median;
+        "quantile" alone are those of 0.05 and 0.95. Likewise ``("huber", 1.345)`` says from which
+        error on, in standard deviations, the loss is linear, and ``("tweedie", 1.5)`` the power of
+        the mean that the variance follows, between 1 and 2. "auto" looks at the observed labels:
+        strings, categories and bools are classes, ordinal if there are more than two in an ordered
+        categorical column; integers are classes if there are at most 10 distinct ones, else a
+        regression; floats are a regression, but for two whole numbers, as 0.0 and 1.0. A warning
+        names what is doubtful: integers of more than 10 values, and whole floats of 3 to 10.
     depends_on : "previous", dict or None, default=None
         For a binary task, the name of the one that it depends on, as ``{"purchase": "click"}``: it
         can hold (its second class) only where the other does. "previous": each task depends on the
@@ -444,7 +447,8 @@ class PLERegressor(RegressorMixin, _Progressive):
     """Progressive Layered Extraction for one or several tasks that are numbers.
 
     A scikit-learn regressor: y may be 1-D. A task is a "regression" unless ``task_types`` says
-    "quantile" or "count". See `PLEClassifierRegressor` for the model and its loss.
+    "huber", "quantile", "count", "tweedie" or "hurdle". See `PLEClassifierRegressor` for the
+    model and its loss.
 
     Raises
     ------

@@ -93,9 +93,10 @@ def multitask_scores(
     - two classes: the area under the ROC curve (ROC AUC);
     - more classes: the mean one-vs-rest ROC AUC of the classes that y holds;
     - regression: R²;
-    - quantile: D² of the medians, the share of the absolute error that is explained;
+    - quantile, huber: D², the share of the absolute error that is explained;
     - count: D², the share of the Poisson deviance that is explained. It is to the loss of a count
-      what R² is to the squared error, which the greatest counts would rule.
+      what R² is to the squared error, which the greatest counts would rule;
+    - tweedie: likewise, of the deviance of its power; hurdle: of that of power 1.5.
 
     Labels given as predictions are numbers where they or y hold fractions, unless y's column is
     categorical, and classes otherwise.

@@ -1,22 +1,39 @@
 """The kinds of task: how many outputs, which loss, how outputs become predictions, which score."""
 
 from .classes import Binary, ClassTask, Multiclass, Ordinal, accuracy
+from .huber import Huber
+from .hurdle import Hurdle
 from .losses import TaskLosses, check_shape, grouped
-from .numbers import Count, NumberTask, Quantile, Regression, of_any_unit, unit_of
+from .numbers import Amount, Count, NumberTask, Quantile, Regression, of_any_unit, unit_of
 from .per_task import by_task
 from .task import Task, log_mean, warn_without_score
 from .task_weights import TaskWeights, is_weight
+from .tweedie import Tweedie
 
 #: The kinds by the names that ``task_types`` takes.
 TASK_KINDS: dict[str, type[Task]] = {
-    cls.kind: cls for cls in (Binary, Multiclass, Ordinal, Regression, Quantile, Count)
+    cls.kind: cls
+    for cls in (
+        Binary,
+        Multiclass,
+        Ordinal,
+        Regression,
+        Huber,
+        Quantile,
+        Count,
+        Tweedie,
+        Hurdle,
+    )
 }
 
 __all__ = [
     "TASK_KINDS",
+    "Amount",
     "Binary",
     "ClassTask",
     "Count",
+    "Huber",
+    "Hurdle",
     "Multiclass",
     "NumberTask",
     "Ordinal",
@@ -25,6 +42,7 @@ __all__ = [
     "Task",
     "TaskLosses",
     "TaskWeights",
+    "Tweedie",
     "accuracy",
     "by_task",
     "check_shape",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import wraps
+from numbers import Real
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -18,6 +19,11 @@ from .task import Task, log_mean
 def unit_of(numbers: np.ndarray) -> float:
     """Return the greatest power of two up to the largest size: dividing by it loses no digit."""
     return float(np.ldexp(0.5, np.frexp(np.abs(numbers).max())[1]))
+
+
+def is_between(value: Any, low: float, high: float) -> bool:
+    """Whether an option is a number greater than one and less than another."""
+    return isinstance(value, Real) and low < float(value) < high
 
 
 def of_any_unit(score: Callable[..., float]) -> Callable[..., float]:
@@ -178,27 +184,32 @@ class Quantile(Regression):
         return np.sort(outputs, axis=1) * self.scale + self.mean
 
 
-class Count(NumberTask):
-    """A number that is not negative: Poisson, the output is the log of the rate over the mean."""
+class Amount(NumberTask):
+    """A number that is not negative: the output is the log of the mean, over all labels'."""
 
-    kind = "count"
-    words = "a count"
+    words = "an amount"
     lowest = 0.0
-    metric = make_scorer(d2_tweedie_score, power=1)
 
     def fit(self, labels: np.ndarray, weights: np.ndarray, classes: np.ndarray | None) -> Self:
         """Learn the mean."""
         self._check(labels)
         self._warn_if_constant(labels)
-        unit = unit_of(labels)
-        self.mean = float(np.average(labels / unit, weights=weights)) * unit or 1.0
+        self.mean = self._mean(labels, weights)
         return self
+
+    @staticmethod
+    def _mean(labels: np.ndarray, weights: np.ndarray) -> float:
+        """Compute a mean that does not overflow; 1 where there is none to compare with."""
+        if not labels.any():
+            return 1.0
+        unit = unit_of(labels)
+        return float(np.average(labels / unit, weights=weights)) * unit
 
     def _check(self, labels: np.ndarray) -> None:
         if labels.min(initial=0.0) < 0:
             raise ValueError(
-                f"Target {self.name!r} is a count but holds {labels.min():g}: counts are not "
-                "negative. Set task_types to 'regression' for it."
+                f"Target {self.name!r} is of kind {self.kind!r} but holds {labels.min():g}: its "
+                "labels are not negative. Set task_types to 'regression' for it."
             )
 
     def encode(self, labels: np.ndarray) -> np.ndarray:
@@ -206,18 +217,26 @@ class Count(NumberTask):
         self._check(labels)
         return labels / self.mean
 
+    def average(self, outputs: Tensor, weights: Tensor) -> Tensor:
+        """Return the log of the mean of the members' means."""
+        return log_mean(outputs, weights)
+
+    def predict(self, outputs: np.ndarray) -> np.ndarray:
+        """Return the mean."""
+        return np.exp(outputs[:, 0]) * self.mean
+
+
+class Count(Amount):
+    """A count: Poisson, the output is the log of the rate over the mean."""
+
+    kind = "count"
+    words = "a count"
+    metric = make_scorer(d2_tweedie_score, power=1)
+
     def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """Compute half the Poisson deviance: zero for a perfect rate."""
         log_rate = outputs[..., 0]
         return log_rate.exp() - targets * log_rate + targets.xlogy(targets) - targets
-
-    def average(self, outputs: Tensor, weights: Tensor) -> Tensor:
-        """Return the log of the mean rate."""
-        return log_mean(outputs, weights)
-
-    def predict(self, outputs: np.ndarray) -> np.ndarray:
-        """Return the rate."""
-        return np.exp(outputs[:, 0]) * self.mean
 
     def variance(self, means: np.ndarray) -> np.ndarray:
         """Return the mean: a Poisson's variance, a factor of which allows for overdispersion."""

@@ -5,17 +5,20 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.special import huber
 from sklearn.metrics import (
     log_loss,
+    mean_gamma_deviance,
     mean_pinball_loss,
     mean_poisson_deviance,
     mean_squared_error,
+    mean_tweedie_deviance,
 )
 
 from sklearn_ple.nn import PLE
 from sklearn_ple.tasks import TASK_KINDS, Ordinal, Quantile, Regression, TaskLosses
 
-KINDS = ["binary", "multiclass", "ordinal", "regression", "quantile", "count"]
+KINDS = list(TASK_KINDS)
 
 
 def make_task(kind, name="y", n_classes=3):
@@ -34,7 +37,7 @@ def draw_targets(rng, tasks, n_rows):
     for task in tasks:
         if task.has_classes:
             columns.append(rng.integers(0, len(task.classes), n_rows).astype(float))
-        elif task.kind == "count":
+        elif task.kind in ("count", "tweedie", "hurdle"):
             columns.append(rng.poisson(1.0, n_rows) / 2)
         else:
             columns.append(rng.normal(size=n_rows))
@@ -70,6 +73,15 @@ def naive_loss(kind, output, target):
         return 2 * np.mean(losses)
     if kind == "regression":
         return (output[0] - target) ** 2
+    if kind == "huber":
+        return 2 * huber(1.345, output[0] - target)
+    if kind == "tweedie":
+        return mean_tweedie_deviance([target], [np.exp(output[0])], power=1.5) / 2
+    if kind == "hurdle":
+        probability = 1 / (1 + np.exp(-output[0]))
+        if target == 0:
+            return -np.log(1 - probability)
+        return mean_gamma_deviance([target], [np.exp(output[1])]) / 2 - np.log(probability)
     rate = np.exp(output[0])
     return rate - target + (target * np.log(target / rate) if target > 0 else 0.0)
 
@@ -155,6 +167,19 @@ def test_each_loss_is_scikit_learns(kind):
             for level, column in zip(task.levels, outputs.T, strict=True)
         ]
         expected = 2 * np.mean(losses)
+    elif kind == "huber":
+        expected = np.average(2 * huber(1.345, targets - outputs), weights=weights)
+    elif kind == "tweedie":
+        deviance = mean_tweedie_deviance(
+            targets, np.exp(outputs), sample_weight=weights_1d, power=1.5
+        )
+        expected = deviance / 2
+    elif kind == "hurdle":
+        some = targets[:, 0] > 0
+        crosses = log_loss(some, 1 / (1 + np.exp(-outputs[:, 0])), sample_weight=weights_1d)
+        amounts = np.exp(outputs[some, 1])
+        deviance = mean_gamma_deviance(targets[some], amounts, sample_weight=weights_1d[some])
+        expected = crosses + deviance / 2 * weights_1d[some].sum() / weights_1d.sum()
     elif kind == "ordinal":
         above = task.predict_proba(outputs)[:, ::-1].cumsum(axis=1)[:, ::-1][:, 1:]
         losses = [
@@ -316,7 +341,8 @@ def test_a_loss_that_overflows_without_label_is_inert(kind, size, dtype):
     task_losses.sum().backward()
     at_zero = {"binary": np.log(2), "multiclass": np.log(3), "regression": 0.0, "count": 1.0}
     # Of three classes the first is above itself by 2/3, above the second by 1/3: both are wrong.
-    at_zero |= {"ordinal": np.log(3 / np.sqrt(2)), "quantile": 0.0}
+    at_zero |= {"ordinal": np.log(3 / np.sqrt(2)), "quantile": 0.0, "huber": 0.0}
+    at_zero |= {"tweedie": 2.0, "hurdle": np.log(2)}
     assert task_losses.tolist() == pytest.approx([at_zero[kind], np.log(2)], rel=1e-6)
     assert torch.isfinite(outputs.grad).all()
     assert not outputs.grad[0, :-1].any()

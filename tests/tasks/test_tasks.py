@@ -16,14 +16,18 @@ from sklearn_ple.tasks import (
     TASK_KINDS,
     Binary,
     Count,
+    Huber,
+    Hurdle,
     Multiclass,
     Ordinal,
     Quantile,
     Regression,
+    Tweedie,
 )
 from sklearn_ple.tasks.classes import mean_one_vs_rest_auc
 
 CLASS_KINDS = [Binary, Multiclass, Ordinal]
+NUMBER_KINDS = [Regression, Huber, Quantile, Count, Tweedie, Hurdle]
 
 #: Labels of two classes, by what they are.
 TWO_CLASSES = {
@@ -49,17 +53,16 @@ def perfect_outputs(task, targets):
         return np.where(targets > 0, 5.0, -5.0)[:, None]
     if task.kind in ("multiclass", "ordinal"):
         return np.eye(task.n_outputs)[targets.astype(int)]
-    if task.kind == "count":
+    if task.kind in ("count", "tweedie"):
         with np.errstate(divide="ignore"):
             return np.log(targets)[:, None]
     return targets[:, None]
 
 
 def test_kinds_are_known_by_their_names():
-    names = ["binary", "multiclass", "ordinal", "regression", "quantile", "count"]
-    kinds = [Binary, Multiclass, Ordinal, Regression, Quantile, Count]
-    assert list(TASK_KINDS.items()) == list(zip(names, kinds, strict=True))
-    assert [kind.has_classes for kind in kinds] == [True] * 3 + [False] * 3
+    kinds = [*CLASS_KINDS, *NUMBER_KINDS]
+    assert list(TASK_KINDS.items()) == [(kind.__name__.lower(), kind) for kind in kinds]
+    assert [kind.has_classes for kind in kinds] == [True] * 3 + [False] * 6
 
 
 def test_kinds_say_what_they_are_and_what_scores_them():
@@ -67,8 +70,10 @@ def test_kinds_say_what_they_are_and_what_scores_them():
     assert [binary.metric, multiclass.metric, ordinal.metric] == ["roc_auc"] * 3
     three = fitted(Multiclass, np.arange(3)).metric
     assert three._score_func is mean_one_vs_rest_auc
-    assert [kind().metric for kind in (Regression, Quantile)] == ["r2", "d2_absolute_error_score"]
-    assert Count().metric._kwargs == {"power": 1}
+    absolute = "d2_absolute_error_score"
+    assert [kind().metric for kind in (Regression, Quantile, Huber)] == ["r2", absolute, absolute]
+    amounts = Count(), Tweedie(1.2), Hurdle()
+    assert [task.metric._kwargs["power"] for task in amounts] == [1, 1.2, 1.5]
     assert len({kind.words for kind in TASK_KINDS.values()}) == len(TASK_KINDS)
     assert [kind for kind in TASK_KINDS.values() if kind.linear_start] == [Regression]
     assert {kind().name for kind in TASK_KINDS.values()} == {""}
@@ -108,10 +113,11 @@ def test_numbers_come_back(labels):
     np.testing.assert_allclose(predictions, labels, rtol=1e-9, atol=1e-9 * np.abs(labels).max())
 
 
+@pytest.mark.parametrize("kind", [Count, Tweedie])
 @given(st.lists(st.integers(0, 10**6), min_size=1, max_size=20))
-def test_counts_come_back(labels):
+def test_counts_come_back(kind, labels):
     labels = np.array(labels)
-    task = fitted(Count, labels)
+    task = fitted(kind, labels)
     predictions = task.predict(perfect_outputs(task, task.encode(labels)))
     np.testing.assert_allclose(predictions, labels, rtol=1e-9)
 
@@ -196,7 +202,7 @@ def test_scores_are_scikit_learns(weights):
         strings, guesses, sample_weight=weights
     )
     labels, predictions = np.array([0.5, 1.0, 3.0, 2.0]), np.array([0.6, 1.5, 2.0, 2.0])
-    for kind in (Regression, Count):
+    for kind in (Regression, Count, Tweedie, Hurdle):
         score = fitted(kind, labels).score(labels, predictions, weights)
         assert score == pytest.approx(r2_score(labels, predictions, sample_weight=weights))
         assert isinstance(score, float)
@@ -210,7 +216,7 @@ def test_classes_of_any_type_have_an_accuracy(name):
     assert task.score(labels.tolist(), labels[::-1].tolist()) == 1
 
 
-@pytest.mark.parametrize("kind", [Regression, Count])
+@pytest.mark.parametrize("kind", NUMBER_KINDS)
 def test_r2_of_one_label_is_nan_without_a_warning(kind):
     task = fitted(kind, np.array([1.0, 2.0]))
     with warnings.catch_warnings():
@@ -252,11 +258,12 @@ def test_three_classes_are_not_binary():
         fitted(Binary, np.arange(3))
 
 
-def test_negative_counts_are_an_error_in_fit_and_later():
-    message = r"Target 'age' is a count but holds -2: .*'regression'"
+@pytest.mark.parametrize("kind", [Count, Tweedie, Hurdle])
+def test_negative_amounts_are_an_error_in_fit_and_later(kind):
+    message = rf"Target 'age' is of kind '{kind.kind}' but holds -2: .*'regression'"
     with pytest.raises(ValueError, match=message):
-        fitted(Count, np.array([1.0, -2.0]))
-    task = fitted(Count, np.array([1.0, 2.0]))
+        fitted(kind, np.array([1.0, -2.0]))
+    task = fitted(kind, np.array([1.0, 2.0]))
     with pytest.raises(ValueError, match=message):
         task.encode(np.array([-2.0]))
 
@@ -278,7 +285,7 @@ def test_standardisation_is_scikit_learns_weighted_one(rows):
 
 
 @pytest.mark.parametrize("value", [0.0, 0.1, -7.0, 1e9 + 0.1, 1e-9, 1e-320, 1e300])
-@pytest.mark.parametrize("kind", [Regression, Quantile])
+@pytest.mark.parametrize("kind", [Regression, Huber, Quantile])
 def test_a_constant_number_is_predicted_as_it_is(kind, value):
     # The last differs by rounding.
     labels = np.append(np.full(7, value), np.nextafter(value, np.inf))
@@ -292,16 +299,17 @@ def test_a_constant_number_is_predicted_as_it_is(kind, value):
     assert np.abs(predictions - value).max() <= 2e-3 * min(abs(value) or 1.0, 1.0)
 
 
+@pytest.mark.parametrize("kind", [Count, Tweedie, Hurdle])
 @pytest.mark.parametrize("value", [0, 3.0])
-def test_a_constant_count_warns(value):
+def test_a_constant_amount_warns(value, kind):
     with pytest.warns(UserWarning, match="Target 'age' is constant: .*Leave it out"):
-        fitted(Count, np.full(5, value))
+        assert fitted(kind, np.full(5, value)).mean == (value or 1.0)
 
 
 SOME = np.random.default_rng(0).normal(size=50)
 
 
-@pytest.mark.parametrize("kind", [Regression, Quantile])
+@pytest.mark.parametrize("kind", [Regression, Huber, Quantile])
 @pytest.mark.parametrize("unit", [2.0**-900, 1e-12, 1e-3, 1e9, 2.0**600, 2.0**1000])
 def test_numbers_of_any_unit_have_the_same_targets_and_score(kind, unit):
     task, other = fitted(kind, SOME), fitted(kind, SOME * unit)
