@@ -291,8 +291,8 @@ class MultiTaskEstimator(CallbackSupportMixin, Predictor, ABC):
         )
 
     def _learn_deviations(self, net: MultiTaskNet, validation: Validation) -> Deviations | None:
-        """Learn how far off predicted numbers are; None where every task has classes."""
-        if all(task.has_classes for task in self._encoder.tasks):
+        """Learn how far off predicted numbers are; None where no task has errors."""
+        if not any(task.has_errors for task in self._encoder.tasks):
             return None
         weights = net.module_.mean.weights.cpu().double().numpy()
         deviations = Deviations(self._encoder.targets, weights)

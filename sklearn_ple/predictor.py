@@ -37,11 +37,15 @@ def _knows_numbers(estimator: Any) -> bool:
     return not all(task.has_classes for task in estimator.tasks_)
 
 
-def _knows_quantiles(estimator: Any) -> bool:
-    """Whether there are (or, before fit, could be) quantile tasks."""
-    if not hasattr(estimator, "net_"):
-        return estimator.family != "class"
-    return any(hasattr(task, "predict_quantiles") for task in estimator.tasks_)
+def _of_numbers(method: str) -> Callable[[Any], bool]:
+    """Return a check whether a task of numbers has (or, before fit, could have) a method."""
+
+    def check(estimator: Any) -> bool:
+        if not hasattr(estimator, "net_"):
+            return estimator.family != "class"
+        return any(hasattr(task, method) for task in estimator.tasks_)
+
+    return check
 
 
 def _depends(estimator: Any) -> bool:
@@ -147,16 +151,18 @@ class Predictor(TransformerMixin, Parameters):
             The labels, in the form that y had in fit: class labels, and numbers in their units.
             A data frame has y's columns and dtypes (but fractions are no integers) and X's index.
         std : ndarray or DataFrame of shape (n_samples, n_tasks) or (n_samples,)
-            With ``return_std``. In y's form, but all floats: NaN for a task with classes. The
-            square of a deviation is the variance of the members' predictions for the row, by their
-            weights, and a constant of the task, of a count one that is multiplied by the rate. It
-            is such that on the rows of validation the sum is on average the squared error.
+            With ``return_std``. In y's form, but all floats: NaN for a task with classes or of
+            kind "survival". The square of a deviation is the variance of the members' predictions
+            for the row, by their weights, and a constant of the task, which of some kinds is
+            multiplied: of a count by the rate, of "tweedie" and "hurdle" by a power of the mean.
+            It is such that on the rows of validation the sum is on average the squared error.
 
         Raises
         ------
         ValueError
-            If there is no such task. With ``return_std``, if no task is a number, or if the last
-            training had no rows of validation, as without early stopping and in ``partial_fit``.
+            If there is no such task. With ``return_std``, if no task is a number that is not
+            censored, or if the last training had no rows of validation, as without early stopping
+            and in ``partial_fit``.
         """
         members = self._member_outputs(X)
         targets = self._encoder.targets
@@ -194,14 +200,14 @@ class Predictor(TransformerMixin, Parameters):
         -------
         low, high : ndarray or DataFrame of shape (n_samples, n_tasks) or (n_samples,)
             The ends, in the labels' units and in the form of ``predict``'s deviations: all
-            floats, and NaN for a task with classes.
+            floats, and NaN for a task with classes or of kind "survival".
 
         Raises
         ------
         ValueError
-            If there is no such task, if no task is a number, if the level is not between 0 and 1,
-            or if the last training had no rows of validation, as without early stopping and in
-            ``partial_fit``.
+            If there is no such task, if none is a number that is not censored, if the level is
+            not between 0 and 1, or if the last training had no rows of validation, as without
+            early stopping and in ``partial_fit``.
 
         References
         ----------
@@ -223,8 +229,10 @@ class Predictor(TransformerMixin, Parameters):
 
     def _learnt_deviations(self, what: str, positions: Sequence[int]) -> Deviations:
         """Return how far off predictions are, if that is known of any of these tasks."""
-        if all(self.tasks_[k].has_classes for k in positions):
-            raise ValueError(f"{what} is for numbers, but every task has classes.")
+        if not any(self.tasks_[k].has_errors for k in positions):
+            raise ValueError(
+                f"{what} is for numbers, but every task has classes or censored times."
+            )
         if self._deviations is None:
             raise ValueError(
                 f"{what} needs rows of validation, to learn how far predictions are off, and "
@@ -232,7 +240,7 @@ class Predictor(TransformerMixin, Parameters):
             )
         return self._deviations
 
-    @available_if(_knows_quantiles)
+    @available_if(_of_numbers("predict_quantiles"))
     def predict_quantiles(self, X: Any) -> Any:
         """Predict the quantiles of the tasks of kind "quantile".
 
@@ -258,10 +266,49 @@ class Predictor(TransformerMixin, Parameters):
             ),
         )
 
+    @available_if(_of_numbers("predict_survival"))
+    def predict_survival(self, X: Any, times: Any) -> Any:
+        """Predict the probabilities that what tasks of kind "survival" wait for comes later.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+            The features.
+        times : array-like of shape (n_times,)
+            Times in the label's unit, 0 or more.
+
+        Returns
+        -------
+        survival : DataFrame of shape (n_samples, n_times), or list of these
+            A column for each time, named by it; a row's probabilities never rise with time. They
+            are means over the members. For a y of several columns a list in task order, None for a
+            task of another kind.
+
+        Raises
+        ------
+        ValueError
+            If times are not a list of finite numbers, 0 or more.
+        """
+        array = np.asarray(times)
+        is_list = array.ndim == 1 and array.size > 0 and array.dtype.kind in "iuf"
+        if not is_list or not (np.isfinite(array) & (array >= 0)).all():
+            raise ValueError(f"times must be a list of finite numbers, 0 or more, not {times!r}.")
+        array = array.astype(np.float64)
+        index = X.index if isinstance(X, pd.DataFrame) else None
+        return self._by_task(
+            self._outputs(self._member_outputs(X)),
+            lambda task, part: (
+                pd.DataFrame(task.predict_survival(part, array), index, array)
+                if hasattr(task, "predict_survival")
+                else None
+            ),
+        )
+
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Compute the mean over the tasks of accuracy (classes) or R² (numbers).
 
-        Of a quantile task, not R² but the share of the absolute error that is explained (D²).
+        Of kinds "quantile" and "huber", not R² but the share of the absolute error that is
+        explained (D²); of "survival" the concordance index.
 
         Parameters
         ----------

@@ -127,16 +127,19 @@ class PLEClassifierRegressor(_Progressive):
     task_types : str, list or dict, default="auto"
         Kind of every task: "binary", "multiclass", "ordinal" (classes in an order), "regression",
         "huber" (numbers with outliers), "quantile", "count" (Poisson), "tweedie" (amounts that may
-        be zero) or "hurdle" (amounts, many of them zero). One kind for all, a list in the order of
-        y's columns, or a dict by column name; a column that the dict does not name is "auto". In a
-        list or dict, ``("quantile", [0.1, 0.9])`` says which quantiles to learn beside the median;
-        "quantile" alone are those of 0.05 and 0.95. Likewise ``("huber", 1.345)`` says from which
-        error on, in standard deviations, the loss is linear, and ``("tweedie", 1.5)`` the power of
-        the mean that the variance follows, between 1 and 2. "auto" looks at the observed labels:
-        strings, categories and bools are classes, ordinal if there are more than two in an ordered
-        categorical column; integers are classes if there are at most 10 distinct ones, else a
-        regression; floats are a regression, but for two whole numbers, as 0.0 and 1.0. A warning
-        names what is doubtful: integers of more than 10 values, and whole floats of 3 to 10.
+        be zero), "hurdle" (amounts, many of them zero) or "survival" (times until an event, t
+        where it is seen at t, -t where nothing had happened until t). One kind for all, a list in
+        the order of y's columns, or a dict by column name; a column that the dict does not name is
+        "auto". In a list or dict, ``("quantile", [0.1, 0.9])`` says which quantiles to learn
+        beside the median; "quantile" alone are those of 0.05 and 0.95. Likewise
+        ``("huber", 1.345)`` says from which error on, in standard deviations, the loss is linear,
+        ``("tweedie", 1.5)`` which power of the mean the variance follows, between 1 and 2, and
+        ``("survival", 20)`` how many intervals of time have probabilities. "auto" looks at the
+        observed labels: strings, categories and bools are classes, ordinal if there are more than
+        two in an ordered categorical column; integers are classes if there are at most 10 distinct
+        ones, else a regression; floats are a regression, but for two whole numbers, as 0.0 and
+        1.0. A warning names what is doubtful: integers of more than 10 values, and whole floats of
+        3 to 10.
     depends_on : "previous", dict or None, default=None
         For a binary task, the name of the one that it depends on, as ``{"purchase": "click"}``: it
         can hold (its second class) only where the other does. "previous": each task depends on the
@@ -447,8 +450,8 @@ class PLERegressor(RegressorMixin, _Progressive):
     """Progressive Layered Extraction for one or several tasks that are numbers.
 
     A scikit-learn regressor: y may be 1-D. A task is a "regression" unless ``task_types`` says
-    "huber", "quantile", "count", "tweedie" or "hurdle". See `PLEClassifierRegressor` for the
-    model and its loss.
+    "huber", "quantile", "count", "tweedie", "hurdle" or "survival". See
+    `PLEClassifierRegressor` for the model and its loss.
 
     Raises
     ------

@@ -1,10 +1,12 @@
 """Scores of many tasks that skip missing labels: task by task, as one number, as scorers."""
 
+from ..tasks import concordance_index
 from .calibration import expected_calibration_error
 from .scorers import make_multitask_scorer, task_scorer
 from .scores import multitask_score, multitask_scores
 
 __all__ = [
+    "concordance_index",
     "expected_calibration_error",
     "make_multitask_scorer",
     "multitask_score",

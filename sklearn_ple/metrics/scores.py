@@ -96,7 +96,8 @@ def multitask_scores(
     - quantile, huber: D², the share of the absolute error that is explained;
     - count: D², the share of the Poisson deviance that is explained. It is to the loss of a count
       what R² is to the squared error, which the greatest counts would rule;
-    - tweedie: likewise, of the deviance of its power; hurdle: of that of power 1.5.
+    - tweedie: likewise, of the deviance of its power; hurdle: of that of power 1.5;
+    - survival: :func:`concordance_index`.
 
     Labels given as predictions are numbers where they or y hold fractions, unless y's column is
     categorical, and classes otherwise.

@@ -78,6 +78,8 @@ class ScoredTask:
         The labels, some of them missing.
     classes : ndarray or None
         The sorted classes; None where labels are numbers.
+    censored : bool
+        Whether negative labels are lower bounds.
     view : estimator
         The task's view, whose X are row numbers.
     """
@@ -88,6 +90,7 @@ class ScoredTask:
     metric: Any
     labels: pd.Series
     classes: np.ndarray | None
+    censored: bool
     view: Any
 
     @classmethod
@@ -101,7 +104,8 @@ class ScoredTask:
     ) -> ScoredTask:
         """Return a task with what was predicted for it among others."""
         view = task_view(responses, name)
-        return cls(name, task.kind, task.words, task.metric, labels, classes, view)
+        about = task.kind, task.words, task.metric
+        return cls(name, *about, labels, classes, task.censored, view)
 
     def coded(self) -> ScoredTask:
         """Put positions in the place of classes that scikit-learn's metrics take for numbers."""

@@ -33,9 +33,9 @@ class Deviations:
         What the labels of each task are divided by before they are squared.
     factors : ndarray of shape (n_tasks,)
         The factor of each task, in these units, zero at least; NaN without a label, and for
-        classes.
+        classes and censored numbers.
     errors : list of StandardisedErrors or None
-        Those of each task; None without a label, and for classes.
+        Those of each task; None where there is no factor.
     """
 
     def __init__(self, targets: TargetEncoder, member_weights: np.ndarray):
@@ -67,7 +67,7 @@ class Deviations:
         self.units = np.ones(len(tasks))
         self.errors: list[StandardisedErrors | None] = [None] * len(tasks)
         for k, (task, column) in enumerate(zip(tasks, labels, strict=True)):
-            if not task.has_classes and len(column.observed):
+            if task.has_errors and len(column.observed):
                 self.units[k] = unit_of(column.observed.astype(np.float64))
         means, variances = self._moments(members, self.member_weights)
         n_variances = np.ones(len(tasks))
@@ -78,7 +78,7 @@ class Deviations:
             of_all = (self.member_weights**2).sum(axis=0)
             n_variances += (1 / len(own) - of_all) / np.maximum(1 - of_all, 1e-9)
         for k, (task, column) in enumerate(zip(tasks, labels, strict=True)):
-            if not task.has_classes and len(column.observed):
+            if task.has_errors and len(column.observed):
                 mean, variance, weight = (
                     part[column.mask] for part in (means[k], variances[k], weights[:, k])
                 )
@@ -93,7 +93,7 @@ class Deviations:
         return self
 
     def of(self, members: np.ndarray) -> list[np.ndarray]:
-        """Compute the deviations of each task, of shape (n_rows,); NaN for a task with classes.
+        """Compute the deviations of each task, of shape (n_rows,); NaN where there are none.
 
         Parameters
         ----------
@@ -104,9 +104,9 @@ class Deviations:
         tasks, units = self.targets.tasks, self.units
         numbers = zip(tasks, means, variances, self.factors, units, strict=True)
         return [
-            np.full(len(mean), np.nan)
-            if task.has_classes
-            else unit * np.sqrt(variance + factor * task.variance(unit * mean))
+            unit * np.sqrt(variance + factor * task.variance(unit * mean))
+            if task.has_errors
+            else np.full(len(mean), np.nan)
             for task, mean, variance, factor, unit in numbers
         ]
 
@@ -130,13 +130,14 @@ class Deviations:
         Returns
         -------
         ndarray of shape (2, n_tasks, n_rows)
-            Means and variances, of numbers divided by ``units``; NaN for a task with classes.
+            Means and variances, of numbers divided by ``units``; NaN for classes and censored
+            numbers.
         """
         tasks = self.targets.tasks
         result = np.full((2, len(tasks), members.shape[1]), np.nan)
         parts = self.targets.split_outputs(members)
         for k, (task, own) in enumerate(zip(tasks, parts, strict=True)):
-            if not task.has_classes:
+            if task.has_errors:
                 predictions = np.stack([task.predict(outputs) for outputs in own]) / self.units[k]
                 result[0, k] = weights[:, k] @ predictions
                 result[1, k] = weights[:, k] @ (predictions - result[0, k]) ** 2

@@ -272,7 +272,7 @@ class TaskRegressorView(RegressorMixin, _TaskView):
     """
 
     def predict(self, X: Any) -> np.ndarray:
-        """Predict the numbers, of a count its rate.
+        """Predict the numbers, of a count its rate, of survival the median time.
 
         Parameters
         ----------
@@ -287,7 +287,7 @@ class TaskRegressorView(RegressorMixin, _TaskView):
         return self._predict(X, np.float64)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """Compute R² on the rows that have a label.
+        """Compute R² on the rows that have a label; of survival the concordance index.
 
         Parameters
         ----------
@@ -307,4 +307,7 @@ class TaskRegressorView(RegressorMixin, _TaskView):
         if len(labels) < 2:
             warn_without_score(self.task, len(labels))
             return float("nan")
+        task = tasks_of(self.estimator).tasks_[self._position]
+        if task.censored:
+            return task.score(labels, self.predict(X), weights)
         return float(_R2(labels, self.predict(X), sample_weight=weights))

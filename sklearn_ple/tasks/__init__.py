@@ -1,11 +1,13 @@
 """The kinds of task: how many outputs, which loss, how outputs become predictions, which score."""
 
 from .classes import Binary, ClassTask, Multiclass, Ordinal, accuracy
+from .concordance import concordance_index
 from .huber import Huber
 from .hurdle import Hurdle
 from .losses import TaskLosses, check_shape, grouped
 from .numbers import Amount, Count, NumberTask, Quantile, Regression, of_any_unit, unit_of
 from .per_task import by_task
+from .survival import Survival
 from .task import Task, log_mean, warn_without_score
 from .task_weights import TaskWeights, is_weight
 from .tweedie import Tweedie
@@ -23,6 +25,7 @@ TASK_KINDS: dict[str, type[Task]] = {
         Count,
         Tweedie,
         Hurdle,
+        Survival,
     )
 }
 
@@ -39,6 +42,7 @@ __all__ = [
     "Ordinal",
     "Quantile",
     "Regression",
+    "Survival",
     "Task",
     "TaskLosses",
     "TaskWeights",
@@ -46,6 +50,7 @@ __all__ = [
     "accuracy",
     "by_task",
     "check_shape",
+    "concordance_index",
     "grouped",
     "is_weight",
     "log_mean",

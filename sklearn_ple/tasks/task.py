@@ -28,6 +28,8 @@ class Task(ABC):
         What a report calls the kind.
     has_classes : bool, default=False
         Whether labels are classes; of a `ClassTask` they are.
+    censored : bool, default=False
+        Whether a negative label says that the number is greater than its absolute value.
     linear_start : bool, default=False
         Whether ridge regression of the targets starts the linear path of the network, which it
         should only where each output predicts the target itself, as by squared error.
@@ -57,12 +59,13 @@ class Task(ABC):
     - a subclass of a kind of this package has all that it does not write itself.
 
     A kind with ``levels`` and ``predict_quantiles``, which returns an array of shape (n_rows,
-    n_levels), has a part in the estimators' ``predict_quantiles``.
+    n_levels), has a part in the estimators' ``predict_quantiles``; one with ``predict_survival``,
+    which takes times too and returns an array of shape (n_rows, n_times), in theirs of that name.
 
-    `words`, `metric`, `linear_start` and, of numbers, `variance` and `lowest` are optional. So is
-    `group`, unless `loss` or `average` depend on more than the class and `n_outputs`, such as an
-    option: these two methods are called once for all neighbouring columns of one group, on the
-    first one's task.
+    `words`, `metric`, `censored`, `linear_start` and, of numbers, `variance` and `lowest` are
+    optional. So is `group`, unless `loss` or `average` depend on more than the class and
+    `n_outputs`, such as an option: these two methods are called once for all neighbouring columns
+    of one group, on the first one's task.
 
     Options are parameters of ``__init__``, which calls that of the base first.
 
@@ -102,6 +105,7 @@ class Task(ABC):
     kind: ClassVar[str]
     words: ClassVar[str] = "a number"
     has_classes: ClassVar[bool] = False
+    censored: ClassVar[bool] = False
     linear_start: ClassVar[bool] = False
     lowest: ClassVar[float] = -np.inf
 
@@ -118,6 +122,11 @@ class Task(ABC):
         returns. A class attribute will do. See :func:`sklearn_ple.metrics.multitask_scores`.
         """
         return "r2"
+
+    @property
+    def has_errors(self) -> bool:
+        """Whether a label less its prediction is an error: not for classes or censored numbers."""
+        return not (self.has_classes or self.censored)
 
     @property
     def group(self) -> tuple:

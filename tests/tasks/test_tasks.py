@@ -1,6 +1,7 @@
 """The kinds of task: targets, predictions, probabilities and scores against scikit-learn's."""
 
 import warnings
+from functools import partial
 
 import numpy as np
 import pytest
@@ -22,12 +23,13 @@ from sklearn_ple.tasks import (
     Ordinal,
     Quantile,
     Regression,
+    Survival,
     Tweedie,
 )
 from sklearn_ple.tasks.classes import mean_one_vs_rest_auc
 
 CLASS_KINDS = [Binary, Multiclass, Ordinal]
-NUMBER_KINDS = [Regression, Huber, Quantile, Count, Tweedie, Hurdle]
+NUMBER_KINDS = [Regression, Huber, Quantile, Count, Tweedie, Hurdle, Survival]
 
 #: Labels of two classes, by what they are.
 TWO_CLASSES = {
@@ -62,7 +64,8 @@ def perfect_outputs(task, targets):
 def test_kinds_are_known_by_their_names():
     kinds = [*CLASS_KINDS, *NUMBER_KINDS]
     assert list(TASK_KINDS.items()) == [(kind.__name__.lower(), kind) for kind in kinds]
-    assert [kind.has_classes for kind in kinds] == [True] * 3 + [False] * 6
+    assert [kind.has_classes for kind in kinds] == [True] * 3 + [False] * 7
+    assert [kind for kind in kinds if kind().has_errors] == NUMBER_KINDS[:-1]
 
 
 def test_kinds_say_what_they_are_and_what_scores_them():
@@ -364,8 +367,8 @@ def test_bools_can_be_taken_as_numbers(kind):
 
 def test_losses_keep_the_shape_of_the_targets():
     targets = torch.tensor([[0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
-    for kind in TASK_KINDS.values():
-        task = fitted(kind, np.array([0, 1]))
+    for name, kind in TASK_KINDS.items():
+        task = fitted(kind, np.array([-1, 1] if name == "survival" else [0, 1]))
         losses = task.loss(torch.zeros(3, 2, task.n_outputs), targets)
         assert losses.shape == (3, 2)
         assert (losses >= 0).all()
@@ -377,10 +380,13 @@ def draw_members(task, seed, n_members=4, n_rows=6):
 
 @given(st.sampled_from(list(TASK_KINDS)), st.integers(0, 1000))
 def test_the_average_of_networks_predicts_their_mean_prediction(kind, seed):
-    labels = np.array([0, 1, 2, 1]) if kind == "multiclass" else np.array([0, 1, 1, 0])
-    task = fitted(TASK_KINDS[kind], labels)
+    several = {"multiclass": np.array([0, 1, 2, 1]), "survival": np.array([3.0, 1.0, -2.0, 7.0])}
+    task = fitted(TASK_KINDS[kind], several.get(kind, np.array([0, 1, 1, 0])))
     members = draw_members(task, seed)
     predict = task.predict_proba if task.has_classes else task.predict
+    if kind == "survival":
+        # The mean of probabilities; at the edges, between which they are interpolated.
+        predict = partial(task.predict_survival, times=task.edges)
     weights = np.random.default_rng(seed).dirichlet(np.ones(len(members)))
     expected = np.average([predict(outputs) for outputs in members], axis=0, weights=weights)
     weights = torch.from_numpy(weights)[:, None, None]

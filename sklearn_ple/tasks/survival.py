@@ -1,0 +1,141 @@
+"""Times until an event, of which some are but lower bounds: nothing had happened until then."""
+
+from __future__ import annotations
+
+from numbers import Integral
+from typing import Any, Self
+
+import numpy as np
+import torch
+from scipy.special import log_softmax
+from sklearn.metrics import make_scorer
+from torch import Tensor
+from torch.nn import functional as F
+
+from .concordance import concordance, concordance_index
+from .numbers import NumberTask
+from .task import log_mean
+
+# Of a row that almost surely survives, the median time is finite.
+_LEAST_RISK = 1e-9
+
+
+class Survival(NumberTask):
+    """A time until an event, negative where censored: the probability of intervals of time.
+
+    A label t is an event at time t; -t says that nothing had happened until t. Time is cut at
+    quantiles of the events' times, and the network has a logit for each interval and one for
+    "later", of which a softmax makes probabilities. An event's loss is the negative log of its
+    interval's probability, that of a censored row the negative log of the probability to survive
+    until then. So no shape of the distribution is presupposed, nor that risks are proportional
+    (as in Lee et al., DeepHit, AAAI 2018, without its ranking loss).
+
+    Within an interval the hazard is constant. After the last event's time, it is the mean hazard
+    until then.
+
+    Parameters
+    ----------
+    n_intervals : int, default=20
+        Number of intervals, "later" apart; fewer where the events have fewer distinct times.
+
+    Attributes
+    ----------
+    edges : ndarray of shape (n_edges,)
+        Where intervals begin and end, from 0 to the last event's time.
+    """
+
+    kind = "survival"
+    words = "a time, censored where negative"
+    metric = make_scorer(concordance_index)
+    censored = True
+    score_function = staticmethod(concordance)
+
+    def __init__(self, n_intervals: int = 20):
+        super().__init__()
+        given: Any = n_intervals
+        if not (isinstance(given, Integral) and int(given) >= 1):
+            raise ValueError(f"n_intervals must be an integer, 1 or more, not {n_intervals!r}.")
+        self.n_intervals = int(n_intervals)
+
+    def fit(self, labels: np.ndarray, weights: np.ndarray, classes: np.ndarray | None) -> Self:
+        """Learn the intervals, which hold equally many events."""
+        self._check(labels)
+        events = labels > 0
+        if not events.any():
+            raise ValueError(
+                f"Target {self.name!r} is of kind {self.kind!r} but has no event: all of its "
+                "labels are negative, which means censored. Leave it out."
+            )
+        self._warn_if_constant(labels)
+        times = labels[events].astype(np.float64)
+        levels = np.arange(1, self.n_intervals) / self.n_intervals
+        cuts = np.quantile(times, levels, weights=weights[events], method="inverted_cdf")
+        self.edges = np.unique(np.concatenate([[0.0], cuts, [times.max()]]))
+        self.n_outputs = len(self.edges)
+        return self
+
+    def _check(self, labels: np.ndarray) -> None:
+        if not labels.all():
+            raise ValueError(
+                f"Target {self.name!r} is of kind {self.kind!r} but holds 0: label an event at "
+                "time t by t, and what is censored at t by -t. Add a small time to all, or leave "
+                "these labels out."
+            )
+
+    def encode(self, labels: np.ndarray) -> np.ndarray:
+        """Turn times into places on the scale of the intervals; censored ones come after all."""
+        self._check(labels)
+        n = self.n_outputs
+        places = self._places(np.abs(labels.astype(np.float64)))
+        return np.where(labels > 0, np.minimum(places, n - 0.5), n + np.minimum(places, n - 1))
+
+    def _places(self, times: np.ndarray) -> np.ndarray:
+        """Return on which number of edges times lie, with fractions; after the last, n_outputs."""
+        places = np.interp(times, self.edges, np.arange(self.n_outputs, dtype=np.float64))
+        return np.where(times > self.edges[-1], self.n_outputs, places)
+
+    def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """Compute the negative log-likelihood of intervals, and of surviving what is censored."""
+        logs, n = outputs.log_softmax(dim=-1), outputs.shape[-1]
+        censored = targets > n - 0.25
+        places = torch.where(censored, targets - n, targets)
+        interval = (places.ceil() - 1).clamp(min=0).long()
+        event = logs.gather(-1, interval.unsqueeze(-1)).squeeze(-1)
+        survival = F.pad(logs.flip(-1).logcumsumexp(dim=-1).flip(-1)[..., 1:], (1, 0))
+        begin = interval.clamp(max=n - 2)
+        ends = torch.stack([begin, begin + 1], dim=-1)
+        before, after = survival.gather(-1, ends).unbind(-1)
+        survived = before + (places - begin).clamp(0, 1) * (after - before)
+        return -torch.where(censored, survived, event)
+
+    def average(self, outputs: Tensor, weights: Tensor) -> Tensor:
+        """Return the logs of the mean probabilities, which are logits."""
+        return log_mean(outputs.log_softmax(dim=-1), weights)
+
+    def _log_survival(self, outputs: np.ndarray) -> np.ndarray:
+        """Compute the logs of the probabilities to survive until the edges."""
+        logs = log_softmax(outputs, axis=1)[:, :0:-1]
+        survival = np.logaddexp.accumulate(logs, axis=1)[:, ::-1]
+        return np.column_stack([np.zeros(len(outputs)), survival])
+
+    def predict(self, outputs: np.ndarray) -> np.ndarray:
+        """Return the median time."""
+        survival, half = self._log_survival(outputs), np.log(0.5)
+        end = (survival > half).sum(axis=1)
+        inside = np.minimum(end, self.n_outputs - 1)
+        before, after = (survival[np.arange(len(end)), k] for k in (inside - 1, inside))
+        begin, width = self.edges[inside - 1], np.diff(self.edges)[inside - 1]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            within = begin + width * (half - before) / (after - before)
+        later = self.edges[-1] * half / np.minimum(survival[:, -1], -_LEAST_RISK)
+        return np.where(end < self.n_outputs, within, later)
+
+    def predict_survival(self, outputs: np.ndarray, times: np.ndarray) -> np.ndarray:
+        """Return the probabilities to survive until times, of shape (n_rows, n_times)."""
+        survival, last = self._log_survival(outputs), self.n_outputs - 1
+        places = np.minimum(self._places(times), last)
+        begin = np.minimum(places.astype(int), last - 1)
+        share = places - begin
+        within = survival[:, begin] * (1 - share) + survival[:, begin + 1] * share
+        later = np.maximum(times / self.edges[-1], 1.0)
+        return np.exp(within * later)
