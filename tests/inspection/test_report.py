@@ -483,6 +483,47 @@ def test_undefined_scores_are_shown_as_such(fitted, tmp_path):
     assert shown[1:] == ["There are no labels to compare with."] * 2
 
 
+@pytest.fixture(scope="module")
+def timed():
+    """A model of times that b shortens; three of ten are censored."""
+    X, _ = make_data()
+    rng = np.random.RandomState(2)
+    times = np.ceil(100 * rng.exponential(size=len(X)) * np.exp(-X["b"]))
+    y = pd.DataFrame({"days": np.where(rng.uniform(size=len(X)) < 0.3, -times, times)})
+    kinds = {"days": "survival"}
+    return PLEClassifierRegressor(task_types=kinds, **TINY | {"max_epochs": 20}).fit(X, y), X, y
+
+
+def test_of_censored_times_curves_by_prediction_are_shown(timed, tmp_path):
+    model, X, y = timed
+    report = MultiTaskReport.from_estimator(model, X, y, n_bootstrap=2)
+    assert report.scores["metric"].tolist() == ["concordance_index"]
+    page = Page(write(report, tmp_path))
+    days = y["days"].to_numpy()
+    share = round(100 * np.mean(days < 0), 1)
+    assert f"{np.abs(days).max():,.0f}, {share:g} % censored" in page.text
+    assert f"It happened in {(days > 0).sum()} of 120 rows" in page.text
+    assert "Residuals" not in page.text and "off by" not in page.text.partition("Training")[0]
+    middle, shares = np.median(np.abs(days)), []
+    for rows in np.array_split(model.predict(X)["days"].to_numpy().argsort(kind="stable"), 3):
+        own, alive = days[rows], 1.0
+        for time in np.unique(own[(own > 0) & (own <= middle)]):
+            alive *= 1 - (own == time).sum() / (np.abs(own) >= time).sum()
+        shares.append(f"{alive:.0%}")
+    first, middle, last = shares
+    (alt,) = (alt for alt in page.alts if alt.startswith("Survival of days."))
+    assert f"{first} (shortest), {middle} (middle), {last} (longest)" in alt
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.UndefinedMetricWarning")
+@pytest.mark.parametrize("labels", [[-3.0, -2.0], [np.nan, np.nan], [4.0, np.nan]])
+def test_times_of_which_too_little_is_known_are_in_the_report(timed, tmp_path, labels):
+    model, X, _ = timed
+    y = pd.DataFrame({"days": labels})
+    report = MultiTaskReport.from_estimator(model, X.head(2), y, n_bootstrap=2)
+    assert "not defined" in Page(write(report, tmp_path)).text
+
+
 def test_resamples_without_a_class_do_not_count():
     X, y = make_data()
     model = PLEClassifier(**TINY).fit(X[y["late"].notna()], y["late"].dropna())

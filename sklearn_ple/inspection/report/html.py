@@ -150,6 +150,10 @@ def _column_kind(dtype: Any) -> str:
 def _in_brief(seen: Observed) -> str:
     if not len(seen.labels):
         return "–"
+    if seen.task.censored:
+        low, high = np.abs(seen.labels).min(), np.abs(seen.labels).max()
+        share = percent_text(float(np.mean(seen.labels < 0)))
+        return f"{number_text(low)} to {number_text(high)}, {share} censored"
     if seen.proba is None:
         low, middle, high = np.quantile(seen.labels, [0, 0.5, 1])
         return f"{number_text(low)} to {number_text(high)}, median {number_text(middle)}"
@@ -172,7 +176,15 @@ def _tasks(observed: list[Observed]) -> Section:
             "Where points are on the dotted line, probabilities can be taken at their word; where "
             "they are below it, it happens more rarely than predicted.",
         ]
-    if any(seen.proba is None for seen in observed):
+    if any(seen.task.censored for seen in observed):
+        notes.append(
+            "Survival: rows are put into thirds by their predicted time, and each curve is the "
+            "share of a third to which it had not happened yet (Kaplan and Meier's estimate, in "
+            "which censored rows count as long as they were seen). The further apart the curves, "
+            "the better. Beside it the times of events alone: those that take long are censored "
+            "more often, so that points tend to lie below the dashed line."
+        )
+    if any(seen.proba is None and not seen.task.censored for seen in observed):
         notes += [
             "Predicted and actual: the closer to the dashed line, the better. Of many rows, a "
             "thousand are drawn.",
@@ -197,6 +209,15 @@ def _task(address: str, seen: Observed) -> Section:
 def _in_words(seen: Observed) -> Iterator[str]:
     """Describe how good a prediction is, compared with a rule without any model."""
     if not len(seen.labels):
+        return
+    if seen.task.censored:
+        n_events = int((seen.labels > 0).sum())
+        yield (
+            f"It happened in {n_events:,} of {len(seen.labels):,} rows; of the others it is known "
+            "only that it took longer (they are censored). Predicted is the time until which it "
+            f"happens with a probability of one half: {number_text(np.median(seen.predicted))} in "
+            "the middle of all rows."
+        )
         return
     if seen.proba is None:
         error = mean_absolute_error(seen.labels, seen.predicted)

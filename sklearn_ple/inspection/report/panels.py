@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -78,12 +78,16 @@ def panels_of(observed: Observed) -> tuple[Panel, Panel]:
     if not len(observed.labels):
         nothing = "There are no labels to compare with."
         titles = ("ROC curve", "Calibration")
-        if observed.proba is None:
+        if observed.task.censored:
+            titles = ("Survival", "Predicted and actual, of events")
+        elif observed.proba is None:
             titles = ("Predicted and actual", "Residuals")
         left, right = (Panel(title, nothing, _text(nothing)) for title in titles)
         return left, right
     if observed.proba is not None:
         return _roc(observed), _calibration(observed)
+    if observed.task.censored:
+        return _survival(observed), _events(observed)
     return (
         _errors(observed, "Predicted and actual", "actual_vs_predicted"),
         _errors(observed, "Residuals", "residual_vs_predicted"),
@@ -166,6 +170,50 @@ def _errors(observed: Observed, title: str, kind: str) -> Panel:
             f"predictions from {observed.predicted.min():.4g} to {observed.predicted.max():.4g}."
         )
     return Panel(title, description, draw)
+
+
+def _survival(observed: Observed) -> Panel:
+    """Return the shares of rows without an event, of thirds by their predictions."""
+    thirds = np.array_split(observed.predicted.argsort(kind="stable"), 3)
+    named = zip(("shortest", "middle", "longest"), thirds, strict=True)
+    curves = {name: kaplan_meier(observed.labels[rows]) for name, rows in named if len(rows)}
+
+    def draw(ax: Any) -> None:
+        ax.set_prop_cycle(color=PALETTE)
+        for name, (times, shares) in curves.items():
+            ax.step(times, shares, where="post", label=f"{name} predictions")
+        ax.set(xlabel="Time", ylabel="Share without an event", ylim=(0, 1))
+        _add_legend(ax, "upper right")
+
+    middle = float(np.median(np.abs(observed.labels)))
+    shares = ", ".join(
+        f"{share[times <= middle][-1]:.0%} ({name})" for name, (times, share) in curves.items()
+    )
+    description = f"Without an event until {middle:.4g}, by predicted times: {shares}."
+    return Panel("Survival", description, draw)
+
+
+def kaplan_meier(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Estimate which share has no event until when, of labels that are negative where censored.
+
+    Returns
+    -------
+    times, shares : ndarray of shape (1 + n_times,)
+        Zero and the times of the events, and the share after each.
+    """
+    events, n_events = np.unique(labels[labels > 0], return_counts=True)
+    n_before = np.searchsorted(np.sort(np.abs(labels)), events)
+    shares = np.cumprod(1 - n_events / (len(labels) - n_before))
+    return np.append(0.0, events), np.append(1.0, shares)
+
+
+def _events(observed: Observed) -> Panel:
+    title, seen = "Predicted and actual, of events", observed.labels > 0
+    if not seen.any():
+        reason = "No label is an event: all are censored."
+        return Panel(title, reason, _text(reason))
+    events = replace(observed, labels=observed.labels[seen], predicted=observed.predicted[seen])
+    return _errors(events, title, "actual_vs_predicted")
 
 
 def _text(message: str) -> Callable[[Any], None]:

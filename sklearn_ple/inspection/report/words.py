@@ -25,8 +25,14 @@ _METRICS = {
     ),
     "d2_tweedie_score": (
         "D²",
-        "what R² is for other numbers, for counts (by their Poisson deviance). 1 is perfect, 0 is "
-        "no better than always predicting the mean, and below 0 is worse.",
+        "what R² is for other numbers, for counts and amounts (by the deviance of a Poisson or "
+        "Tweedie distribution). 1 is perfect, 0 is no better than always predicting the mean, and "
+        "below 0 is worse.",
+    ),
+    "concordance_index": (
+        "concordance",
+        "of two rows of which it is known whose event came first, the chance that its predicted "
+        "time is shorter. 1 is perfect, 0.5 is guessing.",
     ),
     "d2_absolute_error_score": (
         "D² (absolute)",
