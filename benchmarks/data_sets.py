@@ -78,6 +78,16 @@ def support2():
     return split(table.drop(columns=SUPPORT2_NO_FEATURES.split()), y, kinds, n_train=6373)
 
 
+def support2_days():
+    """SUPPORT2 with one more task, the days until death, negative where the patient lived."""
+    data = support2()
+    table = pd.read_csv(raw("support2/support2.csv"), usecols=["d.time", "death"])
+    days = table["d.time"].where(table["death"] == 1, -table["d.time"]).rename("days")
+    y_train, y_test = data.y_train.join(days), data.y_test.join(days)
+    kinds = data.kinds | {"days": "survival"}
+    return data._replace(y_train=y_train, y_test=y_test, kinds=kinds)
+
+
 def rf1():
     train, test = (pd.read_parquet(raw(f"rf1/rf1_{part}.parquet")) for part in ("train", "test"))
     tasks = [name for name in train if "_48H" in name]
