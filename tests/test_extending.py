@@ -44,16 +44,16 @@ def outside(tmp_path_factory):
 
 
 def make_data(seed=0):
-    """A class, a number and a number with many zeros; three of ten labels are missing."""
+    """A class, a number and an angle; three of ten labels are missing."""
     rng = np.random.default_rng(seed)
     X = pd.DataFrame(rng.normal(size=(N, 3)), columns=list("abc"))
     X["d"] = pd.Categorical(rng.choice(list("uvw"), N))
-    spends = X["a"] + 0.5 * rng.normal(size=N) > 0
+    wind = np.arctan2(X["a"], X["b"]) + 0.3 * rng.normal(size=N)
     y = pd.DataFrame(
         {
             "late": X["a"] + 0.3 * rng.normal(size=N) > 0,
             "weight": 70 + 5 * X["b"] + rng.normal(size=N),
-            "spent": np.where(spends, np.exp(X["b"] + 0.3 * rng.normal(size=N)), 0.0),
+            "wind": np.degrees(wind) % 360,
         }
     ).astype({"late": "category"})
     return X, y.mask(rng.random(y.shape) < 0.3)
@@ -195,58 +195,53 @@ def test_the_networks_gates_are_those_of_the_equations():
 # -- a kind of task ---------------------------------------------------------------------------
 
 
-def hurdle():
-    return load("hurdle", "Hurdle")
+def angle():
+    return load("angle", "Angle")
 
 
-def test_the_hurdle_predicts_what_is_spent_on_average(seed):
+def test_the_angle_is_predicted_across_its_seam(seed):
     X, y = make_data(seed)
-    options = {"n_members": 2, "max_epochs": 30, "random_state": seed}
-    for kind in (hurdle(), hurdle()()):
-        model = PLEClassifierRegressor(task_types={"spent": kind}, **options).fit(X, y)
-    spent = y["spent"].dropna()
-    predicted = model.predict(X)["spent"]
-    assert (predicted >= 0).all()
-    assert predicted[spent.index].mean() == pytest.approx(spent.mean(), rel=0.15)
-    assert model.task_types_ == {"late": "binary", "weight": "regression", "spent": "hurdle"}
-    assert multitask_scores(model, X, y)["spent"] > 0.3
-    assert not hurdle()().name
+    options = {"n_members": 2, "max_epochs": 30, "early_stopping": True, "random_state": seed}
+    for kind in (angle(), angle()()):
+        model = PLEClassifierRegressor(task_types={"wind": kind}, **options).fit(X, y)
+    there = y["wind"].notna()
+    predicted = model.predict(X)["wind"]
+    off = np.radians(predicted[there] - y["wind"][there])
+    assert model.task_types_ == {"late": "binary", "weight": "regression", "wind": "angle"}
+    assert multitask_scores(model, X, y)["wind"] == pytest.approx(np.cos(off).mean())
+    assert np.cos(off).mean() > 0.7
+    assert predicted.between(0, 360).all() and (predicted < 20).any() and (predicted > 340).any()
+    deviations = model.predict(X, return_std=True)[1]
+    assert deviations.isna().all().tolist() == [True, False, True]
+    assert not angle()().name
     twin = pickle.loads(pickle.dumps(model))
     pd.testing.assert_frame_equal(twin.predict(X), model.predict(X))
 
 
-def test_the_hurdles_loss_is_that_of_a_loop():
-    task = hurdle()().fit(np.array([0.0, 2.0]), np.ones(2), None)
-    rng = np.random.default_rng(0)
-    outputs, targets = rng.normal(size=(6, 2)), np.array([0.0, 1.5, 0.0, 0.2, 3.0, 1.0])
-    expected = []
-    for (logit, log_amount), target in zip(outputs, targets, strict=True):
-        p, amount = 1 / (1 + np.exp(-logit)), np.exp(log_amount)
-        gamma = target / amount - np.log(target / amount) - 1 if target else 0.0
-        expected.append(-np.log(p if target else 1 - p) + gamma)
-    loss = task.loss(torch.from_numpy(outputs), torch.from_numpy(targets))
-    np.testing.assert_allclose(loss, expected)
+def test_the_angles_loss_is_a_distance_in_the_plane():
+    task = angle()()
+    outputs, degrees = np.random.default_rng(0).normal(size=(6, 2)), np.linspace(-90, 700, 6)
+    points = np.exp(1j * np.radians(degrees))
+    expected = np.abs(outputs[:, 0] + 1j * outputs[:, 1] - points) ** 2
+    targets = torch.from_numpy(task.encode(degrees))
+    np.testing.assert_allclose(task.loss(torch.from_numpy(outputs), targets), expected)
 
 
-def test_the_hurdles_mean_is_the_mean_of_what_members_expect():
-    task = hurdle()().fit(np.array([0.0, 2.0]), np.ones(2), None)
-    members = np.random.default_rng(0).normal(size=(3, 5, 2))
-    mean = MemberMean([task], 3).double()
-    mean.weights.copy_(torch.tensor([[0.2], [0.3], [0.5]]))
-    expected = sum(
-        weight * task.predict(own) for weight, own in zip((0.2, 0.3, 0.5), members, strict=True)
-    )
-    outputs = mean(torch.from_numpy(members)).numpy()
-    np.testing.assert_allclose(task.predict(outputs), expected, rtol=1e-6)
+def test_the_angles_mean_is_that_of_what_members_point_to():
+    task = angle()()
+    degrees = np.radians([350.0, 30.0])
+    members = torch.from_numpy(np.stack([np.cos(degrees), np.sin(degrees)], axis=1)[:, None])
+    mean = MemberMean([task], 2).double()(members).numpy()
+    np.testing.assert_allclose(task.predict(mean), 10.0)
 
 
-def test_the_hurdle_is_in_the_report(data, tmp_path):
+def test_the_angle_is_in_the_report(data, tmp_path):
     X, y = data
-    model = aitm(task_types={"spent": hurdle()()}, n_members=1).fit(X, y)
+    model = aitm(task_types={"wind": angle()()}, n_members=1).fit(X, y)
     report = MultiTaskReport.from_estimator(model, X, y, n_bootstrap=5)
-    assert report.scores["kind"].tolist() == ["binary", "regression", "hurdle"]
+    assert report.scores["kind"].tolist() == ["binary", "regression", "angle"]
     report.to_html(tmp_path / "report.html")
-    assert "a number with many zeros" in (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "an angle" in (tmp_path / "report.html").read_text(encoding="utf-8")
 
 
 # -- a balancer, an embedding -----------------------------------------------------------------
@@ -284,7 +279,7 @@ def test_objects_are_searched_over_and_left_alone(data):
     grid = {
         "balancing": ["equal", uncertainty],
         "numeric_embedding": [None, fourier],
-        "task_types": [{"spent": hurdle()()}],
+        "task_types": [{"wind": angle()()}],
     }
     search = GridSearchCV(PLEClassifierRegressor(n_members=1, max_epochs=1), grid, cv=2).fit(X, y)
     assert len(search.cv_results_["params"]) == 4
@@ -298,15 +293,15 @@ FIT = """
 import pickle
 import numpy as np
 from aitm import AITMClassifierRegressor
+from angle import Angle
 from balancer import Uncertainty
 from fourier import FourierFeatures
-from hurdle import Hurdle
 
 rng = np.random.default_rng(0)
 X = rng.normal(size=(80, 3))
-y = np.column_stack([X[:, 0] > 0, np.maximum(X[:, 1], 0)])
+y = np.column_stack([X[:, 0] > 0, 90 * X[:, 1]])
 model = AITMClassifierRegressor(
-    task_types=["binary", Hurdle()],
+    task_types=["binary", Angle()],
     balancing=Uncertainty(),
     numeric_embedding=FourierFeatures(),
     n_members=2,
@@ -329,7 +324,7 @@ def test_all_of_it_is_fitted_in_one_process_and_loaded_in_another(outside):
         command = [sys.executable, "-c", script]
         done = subprocess.run(command, cwd=outside, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
-    assert done.stdout.strip() == "{'y0': 'binary', 'y1': 'hurdle'}"
+    assert done.stdout.strip() == "{'y0': 'binary', 'y1': 'angle'}"
 
 
 def test_the_page_shows_every_file():

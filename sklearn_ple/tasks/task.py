@@ -62,10 +62,10 @@ class Task(ABC):
     n_levels), has a part in the estimators' ``predict_quantiles``; one with ``predict_survival``,
     which takes times too and returns an array of shape (n_rows, n_times), in theirs of that name.
 
-    `words`, `metric`, `censored`, `linear_start` and, of numbers, `variance` and `lowest` are
-    optional. So is `group`, unless `loss` or `average` depend on more than the class and
-    `n_outputs`, such as an option: these two methods are called once for all neighbouring columns
-    of one group, on the first one's task.
+    `words`, `metric`, `censored`, `has_errors`, `linear_start` and, of numbers, `variance` and
+    `lowest` are optional. So is `group`, unless `loss` or `average` depend on more than the class
+    and `n_outputs`, such as an option: these two methods are called once for all neighbouring
+    columns of one group, on the first one's task.
 
     Options are parameters of ``__init__``, which calls that of the base first.
 
@@ -125,7 +125,10 @@ class Task(ABC):
 
     @property
     def has_errors(self) -> bool:
-        """Whether a label less its prediction is an error: not for classes or censored numbers."""
+        """Whether a label less its prediction is an error, as deviations take it.
+
+        A class attribute will do. By default it is where labels are numbers and not censored.
+        """
         return not (self.has_classes or self.censored)
 
     @property
