@@ -231,6 +231,23 @@ def coverage():
     return text + table(shown) + versions(record)
 
 
+def survival():
+    record = load("survival")
+    runs = pd.DataFrame(record["results"])
+    means = runs.groupby("model", sort=False)[["concordance", "brier", "cpu_seconds"]].mean()
+    text = {
+        "concordance": "{:.3f}".format,
+        "brier": "{:.4f}".format,
+        "cpu_seconds": "{:.2g}".format,
+    }
+    shown = pd.DataFrame({name: means[name].map(form) for name, form in text.items()})
+    shown = shown.where(means.notna(), "–").rename(
+        columns={"brier": "Brier score", "cpu_seconds": "CPU seconds"}
+    )
+    head = texts.SURVIVAL.format(n=runs["seed"].nunique())
+    return head + table(shown) + versions(record)
+
+
 def accuracy():
     record = load("accuracy")
     rows = pd.DataFrame(record["results"])
@@ -294,6 +311,7 @@ if __name__ == "__main__":
         grid_search,
         calibration,
         coverage,
+        survival,
     )
     there = [section for section in sections if (RESULTS / f"{section.__name__}.json").exists()]
     PAGE.write_text(texts.HEAD + "".join(section() for section in there))
