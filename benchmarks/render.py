@@ -227,7 +227,8 @@ def coverage():
         },
         index=pd.Index([titles[name] for name, _ in least.index], name="data"),
     )
-    text = texts.COVERAGE.format(n=runs["seed"].nunique())
+    splits = runs.groupby("data")["seed"].nunique()
+    text = texts.COVERAGE.format(least=splits.min(), most=splits.max())
     return text + table(shown) + versions(record)
 
 
