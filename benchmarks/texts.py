@@ -189,10 +189,11 @@ Which share of the labels lies in intervals that should hold 90 % of them, and h
 in standard deviations of the labels, by ``benchmarks/coverage.py``: conformal ones of
 ``predict_interval``, 1.645 standard deviations of ``return_std`` to both sides and, on two sets,
 between the .05 and .95 quantiles of tasks of kind "quantile". A quarter of each set's training
-rows is held out, {least} to {most} times, and no test row read. Means over a set's tasks, with the least and the
-greatest. The rows held out of the river flow are later ones, with floods that those to train on
-did not have; no method knows of these. On the smallest sets too few labels are inside: the best
-epoch and the members' weights are chosen by the rows that the errors are taken from.
+rows is held out, {least} to {most} times, and no test row read. Means over a set's tasks, with the
+least and the greatest. The rows held out of the river flow are later ones, with floods that those
+to train on did not have; no method knows of these. On small sets, of 25 to 155 rows to train on,
+too few labels are inside: the best epoch and the members' weights are chosen by the rows that the
+errors are taken from.
 """
 SURVIVAL = """
 Censored times

@@ -126,7 +126,8 @@ def test_objects_of_the_package_and_random_states():
         pd.DatetimeTZDtype("ns", gettz("Europe/Berlin")),
         np.dtype([("a", "i4")]),
     ],
-    ids=repr,
+    # The processes of a run must know a test by the same name.
+    ids=lambda value: type(value).__name__,
 )
 def test_what_no_file_can_hold_is_named(value):
     with pytest.raises(TypeError, match=r"It\['a'\]\[1\]"):
