@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
 from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.utils import check_array, check_consistent_length
+
+from ..warn import warn
 
 
 def concordance_index(y_true: Any, y_pred: Any, *, sample_weight: Any = None) -> float:
@@ -60,10 +61,9 @@ def concordance_index(y_true: Any, y_pred: Any, *, sample_weight: Any = None) ->
     """
     index = concordance(y_true, y_pred, sample_weight)
     if np.isnan(index):
-        warnings.warn(
+        warn(
             "No two rows can be compared: there is no event before another row's time.",
             UndefinedMetricWarning,
-            stacklevel=2,
         )
     return index
 
