@@ -194,6 +194,8 @@ def suitable_threads(
         share. None, outside of `joblib.parallel_config`: one while steps are small.
     """
     _keep_forks_to_one_thread()
+    # The first use of torch in a thread sets the number, and would undo what is set here.
+    torch.get_num_threads()
     parameters = list(module.parameters())
     if parameters[0].device.type != "cpu":
         return nullcontext()
