@@ -107,11 +107,11 @@ def table():
             "stage": np.where(X["s"] > 0, "late", "early"),
             "colour": rng.choice(["red", "green", "blue"], N),
             "price": X["u"] * 3 + 60,
-            "visits": rng.poisson(np.exp(X["s"])).astype(float),
+            "visits": pd.array(rng.poisson(np.exp(X["s"])).clip(max=5), dtype="Int64"),
         }
     )
     for step, column in enumerate(y, start=3):
-        y.loc[::step, column] = np.nan
+        y.loc[::step, column] = None
     return X, y
 
 

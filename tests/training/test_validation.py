@@ -221,7 +221,7 @@ def test_the_loss_of_validation_is_estimated_for_the_mean_of_all_members(monkeyp
 @pytest.mark.parametrize("container", [np.asarray, sparse.csr_matrix])
 def test_scores_of_validation_are_of_the_mean_of_two(monkeypatch, container):
     _, y = data()
-    fitted, validation, members = trained(y, monkeypatch, container)
+    fitted, validation, members = trained(y, monkeypatch, container=container)
     predicted = pairs(validation, members).mean(axis=0) * y.std(axis=0) + y.mean(axis=0)
     expected = r2_score(y[validation.numbers.ravel()], predicted, multioutput="raw_values")
     assert_allclose(fitted.history_[-1]["valid_task_scores"], expected, rtol=1e-4)
