@@ -31,17 +31,17 @@ from .training import (
     OutOfFold,
     Plan,
     ProgressBar,
+    Split,
     TableRows,
     Validation,
     copies,
-    draw_folds,
     fit_task,
     make_net,
+    naming_validation,
     product_dtype,
     resolve_device,
     schedule,
     seeded,
-    split_rows,
     with_gradients,
 )
 
@@ -131,7 +131,17 @@ class MultiTaskEstimator(CallbackSupportMixin, Predictor, ABC):
 
     @_fit_context(prefer_skip_nested_validation=True)
     @with_callbacks
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
+        groups: Any = None,
+    ) -> Self:
         """Learn all tasks together.
 
         Parameters
@@ -142,6 +152,21 @@ class MultiTaskEstimator(CallbackSupportMixin, Predictor, ABC):
             The labels. NaN, None, NA or masked where a task has no label.
         sample_weight : array-like of shape (n_samples,) or (n_samples, n_tasks), default=None
             Weights of the rows, or of every single label. Rows without weight are left out.
+        X_val : {array-like, sparse matrix, DataFrame} of shape (n_validation, n_features), \
+                default=None
+            Features of rows to validate on, which are never trained on. With them training stops
+            early, unless ``early_stopping=False``, which is an error; all rows of X are trained
+            on, and none is split off or trained on anew by ``refit``.
+        y_val : {array-like, DataFrame} of shape (n_validation, n_tasks) or (n_validation,), \
+                default=None
+            Their labels, with the columns and classes of y.
+        sample_weight_val : array-like of shape (n_validation,) or (n_validation, n_tasks), \
+                default=None
+            Their weights, or those of every single label.
+        groups : array-like of shape (n_samples,), default=None
+            The group of each row, as the patient that it is of. Rows of a group are validated on
+            together: no member trains on some and is validated on others of them. A splitter in
+            ``validation_split`` gets them.
 
         Returns
         -------
@@ -149,24 +174,31 @@ class MultiTaskEstimator(CallbackSupportMixin, Predictor, ABC):
             The fitted estimator.
         """
         resume = self.warm_start and hasattr(self, "net_")
+        asked = {
+            "X_val": X_val,
+            "y_val": y_val,
+            "sample_weight_val": sample_weight_val,
+            "groups": groups,
+        }
         with (
-            fit_task(self, X, y, sample_weight) as reporters,
+            fit_task(self, X, y, sample_weight=sample_weight, **asked) as reporters,
             all_or_nothing(self),
             with_gradients(),
         ):
             if resume:
                 self._check_same_network()
             table = Table.read(self, X, y, sample_weight, reset=not resume)
-            whole = Plan.of(self, len(table))
+            split = Split.read(self, X, y, table, **asked)
+            whole = Plan.of(self, len(table), split)
             encoded = self._encode(table, whole, resume)
             self.device_ = resolve_device(self.device, self._torch_dtype)
-            checkpoint = Checkpoint.of(self, table, start=self.module_ if resume else None)
+            checkpoint = Checkpoint.of(self, table, split, self.module_ if resume else None)
             self._rng = check_random_state(checkpoint.random_state)
-            rows, train, validation = self._split(table, encoded, whole)
+            rows, train, validation = self._split(table, encoded, whole, split)
             self._encoder, of_all = self._starts(encoded, validation, whole, resume)
+            plan = Plan.of(self, len(train), split)
             # The rows hold what is needed of them.
-            del table, encoded
-            plan = Plan.of(self, len(train))
+            del table, encoded, split
             with seeded(self._rng):
                 net = self._make_net(plan, self._encoder)
                 if resume:
@@ -250,18 +282,24 @@ class MultiTaskEstimator(CallbackSupportMixin, Predictor, ABC):
         return self._encoder.learn(table, class_weight)
 
     def _split(
-        self, table: Table, encoded: Encoded, plan: Plan
+        self, table: Table, encoded: Encoded, plan: Plan, split: Split
     ) -> tuple[TableRows, TableRows, Validation | None]:
         """Return all rows, those to train on, and the validation, if there is any."""
-        rows = TableRows(*encoded.arrays, dtype=self._torch_dtype)
+        targets, dtype = self._encoder.targets, self._torch_dtype
+        rows = TableRows(*encoded.arrays, dtype=dtype)
+        if split.table is not None:
+            with naming_validation():
+                apart = self._encode(split.table, plan, resume=True)
+            own = TableRows(*apart.arrays, dtype=dtype)
+            return rows, rows, HeldOut(own, split.table, targets, np.arange(len(own)))
         if plan.n_left_out:
-            folds = draw_folds(len(table), self.n_members, plan.n_left_out, self._rng)
-            crossed = OutOfFold(rows, table, self._encoder.targets, folds)
+            folds = split.folds(len(table), self.n_members, plan.n_left_out, self._rng)
+            crossed = OutOfFold(rows, table, targets, folds)
             return rows, crossed.rows, crossed
-        train, valid = split_rows(len(table), plan.validation_fraction, self._rng)
+        train, valid = split.rows(len(table), plan.validation_fraction, self._rng)
         if valid is None:
             return rows, rows.take(train), None
-        return rows, rows.take(train), HeldOut(rows, table, self._encoder.targets, valid)
+        return rows, rows.take(train), HeldOut(rows, table, targets, valid, train)
 
     def _starts(
         self, encoded: Encoded, validation: Validation | None, plan: Plan, resume: bool

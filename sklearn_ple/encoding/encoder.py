@@ -187,7 +187,7 @@ class TableEncoder:
         Encoded
             What the network reads of them.
         """
-        self.targets.check_same(table.form)
+        self.targets.check_same(table.labels, table.form)
         targets, weights, labels = self._complete_labels(table)
         numbers, codes = self.features.transform(table.features)
         loss_weights = weigh_classes(weights, labels, self.tasks, class_weight)

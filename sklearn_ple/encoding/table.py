@@ -28,12 +28,15 @@ class Table:
         The labels' sample weights, zero where there is none.
     form : TargetForm
         How y came.
+    numbers : ndarray of int of shape (n_rows,)
+        Numbers of the rows in X.
     """
 
     features: Any
     labels: list[Labels]
     weights: np.ndarray
     form: TargetForm
+    numbers: np.ndarray
 
     @classmethod
     def read(
@@ -58,7 +61,7 @@ class Table:
         if len(kept) < len(weights):
             labels, weights = [column.take(kept) for column in labels], weights[kept]
             features = features[kept] if sparse.issparse(features) else features.iloc[kept]
-        return cls(features, labels, weights, form)
+        return cls(features, labels, weights, form, kept)
 
     def __len__(self) -> int:
         """Return the number of rows."""

@@ -137,21 +137,21 @@ class TargetEncoder:
         """The tasks' names."""
         return list(self.form.names)
 
-    def check_same(self, form: TargetForm) -> None:
-        """Check that y has the columns it was fitted with."""
+    def check_same(self, labels: Sequence[Labels], form: TargetForm) -> None:
+        """Check that y has the columns it was fitted with, and labels of their types."""
         same_names = form.names == self.form.names or "numpy" in (form.library, self.form.library)
         if len(form.names) != len(self.form.names) or not same_names:
             raise ValueError(
                 f"y has the targets {form.names}, but the estimator was fitted with {self.names}."
             )
+        for task, column in zip(self.tasks, labels, strict=True):
+            check_type(task.name, task.kind, task.classes, column.observed)
 
     def read(self, y: Any, outputs: np.ndarray) -> list[Labels]:
         """Read the labels of a y like that of fit, for as many outputs."""
         labels, form = read_targets(y)
-        self.check_same(form)
+        self.check_same(labels, form)
         check_consistent_length(outputs, labels[0].mask)
-        for task, column in zip(self.tasks, labels, strict=True):
-            check_type(task.name, task.kind, task.classes, column.observed)
         return labels
 
     def positions(self, names: Sequence[str] | None) -> list[int]:

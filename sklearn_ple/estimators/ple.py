@@ -227,18 +227,27 @@ class PLEClassifierRegressor(_Progressive):
         early stopping it takes as many as make 120 steps, but 10 at least.
     early_stopping : bool or "auto", default="auto"
         Whether to stop when the joint loss of validation no longer decreases, and to return to
-        the best weights. "auto" does so from 500 rows on.
+        the best weights. "auto" does so from 500 rows on, and with ``X_val`` in ``fit``.
     validation_fraction : float or "auto", default="auto"
-        Share of the rows, drawn at random, that early stopping sets aside. With "auto", each of
-        four or more members leaves a twelfth of the rows out, 600 at most, which the others are
-        trained on: none are set aside. With fewer members a tenth are, but 3,000 at most.
+        Share of the rows that early stopping sets aside; with ``groups`` in ``fit``, of the
+        groups. With "auto", each of four or more members leaves a twelfth of the rows out, 600 at
+        most, which the others are trained on: none are set aside. With fewer members, and with
+        ``validation_split="last"``, a tenth are, but 3,000 rows at most.
+    validation_split : {"random", "last"} or splitter, default="random"
+        Which rows to validate on. "random" draws them, whole groups where ``fit`` is passed
+        ``groups``. "last" sets the last rows aside, for rows in the order of time. A splitter of
+        scikit-learn, as :class:`~sklearn.model_selection.GroupShuffleSplit`, sets aside what its
+        first split tests on, and is asked with ``groups``; what it neither trains nor tests on is
+        used by ``refit`` alone. Rows of their own are passed to ``fit`` as ``X_val`` and ``y_val``
+        instead.
     n_iter_no_change : int or "auto", default="auto"
         Epochs without an improvement after which early stopping ends the training. "auto" waits
         for a fifth of ``max_epochs``, but for 3 at least.
     tol : float, default=0.0
         Decrease of the joint loss of validation that counts as an improvement.
     refit : bool or "auto", default="auto"
-        Whether to train anew on all rows, for the number of epochs that validation found best.
+        Whether to train anew on all rows of X, for the number of epochs that validation found
+        best. With ``X_val`` in ``fit`` they are trained on already, and there is no second time.
         The members keep their weights of validation, and ``history_`` is that of the training with
         validation. Takes as long again. "auto" does so if rows were set aside, up to 30,000 rows,
         unless there are ``callbacks``, which may count on rows of validation.
@@ -317,7 +326,7 @@ class PLEClassifierRegressor(_Progressive):
         If a target has no label or, being classes, one class only; if X or y hold infinity; if a
         parameter names a task that is not there; if the device is not there, or ``n_jobs`` cannot
         serve on it; if ``checkpoint_dir`` belongs to another fit, is damaged or cannot be written
-        to.
+        to; if what says which rows to validate on is incomplete, contradictory or leaves none.
     TypeError
         If a column of X or y holds what is neither number nor label.
 
@@ -326,7 +335,8 @@ class PLEClassifierRegressor(_Progressive):
     ConvergenceWarning
         If a loss is no longer finite: training stops and the best weights so far are kept.
     UserWarning
-        If it is in doubt whether a column of y holds classes or numbers, or if one is constant.
+        If it is in doubt whether a column of y holds classes or numbers, or if one is constant; if
+        y_val has no label of a task.
 
     See Also
     --------

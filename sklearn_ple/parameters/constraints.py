@@ -35,6 +35,20 @@ class Listed(HasMethods):
         return "a list, a tuple or an array"
 
 
+class Splitter(HasMethods):
+    """A splitter of rows as scikit-learn has them: an object, not its class."""
+
+    def __init__(self) -> None:
+        super().__init__(["split", "get_n_splits"])
+
+    def is_satisfied_by(self, val: Any) -> bool:
+        """Return whether a value splits rows."""
+        return not isinstance(val, type) and super().is_satisfied_by(val)
+
+    def __str__(self) -> str:
+        return "a splitter of scikit-learn, as KFold()"
+
+
 class Widths(Listed):
     """The widths of layers: whole numbers, 1 or more, in an order.
 

@@ -20,7 +20,7 @@ from ..encoding import NUMERIC_EMBEDDINGS, EmbeddingMaker
 from ..nn import ACTIVATIONS
 from ..tasks import Task
 from ..training import LR_SCHEDULES, OPTIMIZERS
-from .constraints import Listed, Number, Widths
+from .constraints import Listed, Number, Splitter, Widths
 from .fields import parameter, published, search_space, with_parameters
 
 _AUTO = StrOptions({"auto"})
@@ -133,6 +133,9 @@ class Parameters(BaseEstimator):
     early_stopping: Any = parameter(default="auto", constraint=[_AUTO, "boolean"])
     validation_fraction: float | str = parameter(
         default="auto", constraint=[_AUTO, Number(Real, 0, 1, closed="neither")]
+    )
+    validation_split: Any = parameter(
+        default="random", constraint=[StrOptions({"random", "last"}), Splitter()]
     )
     n_iter_no_change: int | str = parameter(default="auto", constraint=[_AUTO, _COUNT])
     tol: float = parameter(default=0.0, constraint=[_NOT_NEGATIVE])

@@ -2,14 +2,15 @@
 
 from .callbacks import ProgressBar, copies
 from .checkpoint import Checkpoint
-from .data import TableRows, place, split_rows
+from .data import TableRows, place
 from .device import product_dtype, resolve_device, seeded, suitable_threads, with_gradients
 from .fit_callbacks import fit_task
 from .history import public_history
 from .net import MultiTaskNet, make_net
 from .plan import BY_ROWS, Plan
 from .schedule import LR_SCHEDULES, OPTIMIZERS, schedule
-from .validation import HeldOut, OutOfFold, Validation, draw_folds
+from .split import Split, draw_folds, naming_validation, split_rows
+from .validation import HeldOut, OutOfFold, Validation
 
 __all__ = [
     "BY_ROWS",
@@ -21,12 +22,14 @@ __all__ = [
     "OutOfFold",
     "Plan",
     "ProgressBar",
+    "Split",
     "TableRows",
     "Validation",
     "copies",
     "draw_folds",
     "fit_task",
     "make_net",
+    "naming_validation",
     "place",
     "product_dtype",
     "public_history",

@@ -20,6 +20,7 @@ from torch import nn
 from ..encoding import Table
 from ..files import replacing
 from .fingerprint import fingerprint
+from .split import Split
 
 _PREFIX = "sklearn_ple_"
 _FORMAT = 1
@@ -72,7 +73,7 @@ class Checkpoint:
         self.digest = hashlib.sha256(self._text.encode()).hexdigest()
 
     @classmethod
-    def of(cls, estimator: Any, table: Table, start: nn.Module | None) -> Checkpoint:
+    def of(cls, estimator: Any, table: Table, split: Split, start: nn.Module | None) -> Checkpoint:
         """Open the folder of an estimator for a fit.
 
         Parameters
@@ -81,13 +82,15 @@ class Checkpoint:
             Its device is known.
         table : Table
             The rows to fit it to.
+        split : Split
+            What to validate on.
         start : Module or None
             The network whose weights a warm start goes on from.
         """
         folder = estimator.checkpoint_dir
         if folder is None:
             return cls(None, {}, estimator.random_state)
-        of_fit = fingerprint(estimator, table, start)
+        of_fit = fingerprint(estimator, table, start, split)
         return cls(Path(folder), of_fit, estimator.random_state)
 
     def training(self, number: int) -> Progress | None:

@@ -148,22 +148,6 @@ def place(rows: TableRows, device: str) -> TableRows:
     return rows.to(device) if is_there or rows.nbytes < free_memory(device) / 2 else rows
 
 
-def split_rows(
-    n_rows: int, validation_fraction: float | None, rng: np.random.RandomState
-) -> tuple[np.ndarray, np.ndarray | None]:
-    """Choose the rows to train on and, unless the fraction is None, those to validate on."""
-    if validation_fraction is None:
-        return np.arange(n_rows), None
-    n_valid = int(np.ceil(validation_fraction * n_rows))
-    if n_valid >= n_rows:
-        raise ValueError(
-            f"validation_fraction={validation_fraction} leaves none of the {n_rows} rows to train "
-            "on: lower it or set early_stopping=False."
-        )
-    order = rng.permutation(n_rows)
-    return order[n_valid:], order[:n_valid]
-
-
 def free_memory(device: str) -> float:
     """Bytes free on a device; on Apple's, which shares the machine's memory, without limit."""
     if torch.device(device).type == "cuda":

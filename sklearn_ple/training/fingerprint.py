@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from ..encoding import EmbeddingMaker, Labels, Table
 from ..tasks import Task
 from ..versions import versions
+from .split import Split
 
 # Parameters that leave the result as it is; what a warm start goes on from is looked at itself.
 _WITHOUT_EFFECT = {"checkpoint_dir", "device", "n_jobs", "verbose", "warm_start"}
@@ -26,7 +27,9 @@ _LONGEST = 80
 _SIMPLE = (type(None), bool, int, float, str)
 
 
-def fingerprint(estimator: Any, table: Table, module: nn.Module | None) -> dict[str, str]:
+def fingerprint(
+    estimator: Any, table: Table, module: nn.Module | None, split: Split | None = None
+) -> dict[str, str]:
     """Describe a fit by all that determines its result.
 
     Parameters
@@ -37,6 +40,8 @@ def fingerprint(estimator: Any, table: Table, module: nn.Module | None) -> dict[
         The rows.
     module : Module or None
         The network whose weights a warm start goes on from.
+    split : Split, optional
+        What to validate on.
 
     Returns
     -------
@@ -50,19 +55,35 @@ def fingerprint(estimator: Any, table: Table, module: nn.Module | None) -> dict[
         **{f"the version of {name}": version for name, version in versions().items()},
         **estimator.get_params(deep=False),
     }
-    data = {
-        "X": _of_features(table.features),
-        "y": _digest(part for column in table.labels for part in _of_labels(column)),
-        "sample_weight": _digest(
-            weights[column.mask]
-            for column, weights in zip(table.labels, table.weights.T, strict=True)
-        ),
-    }
-    return data | {
+    texts = {
         name: _short(repr(_plain(value)))
         for name, value in described.items()
         if name not in _WITHOUT_EFFECT
     }
+    return _of_table(table) | texts | _of_split(split or Split())
+
+
+def _of_table(table: Table, ending: str = "") -> dict[str, str]:
+    """Describe rows, by the names of what is passed to fit."""
+    return {
+        f"X{ending}": _of_features(table.features),
+        f"y{ending}": _digest(part for column in table.labels for part in _of_labels(column)),
+        f"sample_weight{ending}": _digest(
+            weights[column.mask]
+            for column, weights in zip(table.labels, table.weights.T, strict=True)
+        ),
+    }
+
+
+def _of_split(split: Split) -> dict[str, str]:
+    """Describe what is validated on, as far as parameters do not."""
+    texts = {} if split.table is None else _of_table(split.table, "_val")
+    if split.groups is not None:
+        texts["groups"] = _digest([split.groups])
+    # A splitter may draw, and its own text need not say all.
+    if split.chosen is not None:
+        texts["validation_split"] = _digest(split.chosen)
+    return texts
 
 
 def _short(text: str) -> str:

@@ -13,8 +13,17 @@ from .net import MultiTaskNet
 
 
 @contextmanager
-def fit_task(estimator: Any, X: Any, y: Any, sample_weight: Any) -> Iterator[list[Callback]]:
+def fit_task(estimator: Any, X: Any, y: Any, **metadata: Any) -> Iterator[list[Callback]]:
     """Call scikit-learn's callbacks, if any, as a fit begins and ends.
+
+    Parameters
+    ----------
+    estimator : estimator
+        The estimator that is fitted.
+    X, y : object
+        What it is fitted to.
+    **metadata : dict
+        What else is passed to fit, None where it is not.
 
     Yields
     ------
@@ -24,8 +33,8 @@ def fit_task(estimator: Any, X: Any, y: Any, sample_weight: Any) -> Iterator[lis
     if not getattr(estimator, "_skl_callbacks", None):
         yield []
         return
-    metadata = None if sample_weight is None else {"sample_weight": sample_weight}
-    data = {"X": X, "y": y, "metadata": metadata}
+    passed = {name: value for name, value in metadata.items() if value is not None}
+    data = {"X": X, "y": y, "metadata": passed or None}
     context = estimator._init_callback_context(max_subtasks=2 if estimator.refit else 1)
     context.call_on_fit_task_begin(estimator=estimator, **data)
     yield [EpochTasks(estimator, context, data)]

@@ -9,18 +9,12 @@ from typing import Any
 
 import numpy as np
 
-# With fewer rows than this, too few are left out to show when to stop.
-_LEAST_ROWS_TO_STOP_EARLY = 500
+from .split import LEAST_ROWS_TO_STOP_EARLY, Split, stops_early
+
 # More rows of validation than this do not improve the choice of when to stop.
 _ROWS_OF_VALIDATION = 3000
-# Each member leaves one of so many parts out: of larger parts it would lack too many rows.
-_PARTS = 12
-# More rows left out by a member do not improve the choice of when to stop.
-_MOST_LEFT_OUT = 600
 # Without validation, small tables are trained for so many steps; more would overfit.
 _STEPS = 120
-# With fewer members, each would leave too many rows out for all rows to be validated.
-_LEAST_MEMBERS_TO_CROSS = 4
 # Up to this many rows, the validation rows are a large part and training anew takes little time.
 _MOST_ROWS_TO_REFIT = 30_000
 
@@ -48,7 +42,7 @@ class Plan:
         Rows that each member leaves out, to be validated on; 0 where rows are set aside for all
         members instead, or there is no validation.
     refits : bool
-        Whether to train anew on all rows, validation's included.
+        Whether to train anew on all rows, those that were split off for validation included.
     n_bins : int
         Bins of each number, at most.
     """
@@ -63,7 +57,7 @@ class Plan:
     n_bins: int
 
     @classmethod
-    def of(cls, estimator: Any, n_rows: int) -> Plan:
+    def of(cls, estimator: Any, n_rows: int, split: Split | None = None) -> Plan:
         """Lay a training out.
 
         Parameters
@@ -72,7 +66,10 @@ class Plan:
             Its parameters are read; ``net_params`` take precedence.
         n_rows : int
             Number of rows.
+        split : Split, optional
+            What to validate on.
         """
+        split = split or Split()
 
         def resolve(parameter: str, rule: Callable[[int], Any]) -> Any:
             own = getattr(estimator, parameter)
@@ -80,29 +77,25 @@ class Plan:
             # Without any row, the encoder raises the error later.
             return rule(max(n_rows, 1)) if isinstance(value, str) else plain(value)
 
-        stops_early = resolve("early_stopping", lambda n: n >= _LEAST_ROWS_TO_STOP_EARLY)
-        max_epochs = resolve("max_epochs", lambda n: default_epochs(n, stops_early))
+        validates = stops_early(estimator, n_rows, apart=split.table is not None)
+        max_epochs = resolve("max_epochs", lambda n: default_epochs(n, validates))
         batch_size = resolve("batch_size", BY_ROWS["batch_size"])
         fraction = resolve("validation_fraction", lambda n: min(0.1, _ROWS_OF_VALIDATION / n))
-        n_left_out = min(n_rows // max(estimator.n_members, _PARTS), _MOST_LEFT_OUT)
-        crosses = (
-            stops_early
-            and isinstance(estimator.validation_fraction, str)
-            and estimator.n_members >= _LEAST_MEMBERS_TO_CROSS
-            # A fold is half of what a member leaves out.
-            and n_left_out >= 2
-        )
+        n_left_out = 0
+        if validates and isinstance(estimator.validation_fraction, str):
+            n_left_out = split.n_left_out(n_rows, estimator.n_members)
         return cls(
             batch_size=batch_size,
             max_epochs=max_epochs,
             patience=resolve("n_iter_no_change", lambda _: default_patience(max_epochs)),
             learning_rate=resolve("learning_rate", lambda _: default_learning_rate(batch_size)),
-            validation_fraction=fraction if stops_early else None,
-            n_left_out=n_left_out if crosses else 0,
-            # Callbacks may count on rows of validation.
-            refits=resolve(
+            validation_fraction=fraction if validates else None,
+            n_left_out=n_left_out,
+            refits=split.table is None
+            and resolve(
                 "refit",
-                lambda n: n <= _MOST_ROWS_TO_REFIT and not estimator.callbacks and not crosses,
+                # Callbacks may count on rows of validation.
+                lambda n: n <= _MOST_ROWS_TO_REFIT and not estimator.callbacks and not n_left_out,
             ),
             n_bins=resolve("n_bins", default_n_bins),
         )
@@ -143,6 +136,6 @@ def default_n_bins(n_rows: int) -> int:
 #: What the parameters are by the number of rows to train on, where they are "auto".
 BY_ROWS: dict[str, Callable[[int], int]] = {
     "batch_size": default_batch_size,
-    "max_epochs": lambda n_rows: default_epochs(n_rows, n_rows >= _LEAST_ROWS_TO_STOP_EARLY),
+    "max_epochs": lambda n_rows: default_epochs(n_rows, n_rows >= LEAST_ROWS_TO_STOP_EARLY),
     "n_iter_no_change": lambda n_rows: default_patience(BY_ROWS["max_epochs"](n_rows)),
 }

@@ -83,12 +83,12 @@ class Validation(ABC):
     def indices(self) -> Tensor:
         """Return the numbers of the rows to evaluate, for all members or for each one its own."""
 
-    def trained_on(self) -> np.ndarray:
-        """Return which rows are trained on, by each member or all alike, (n_members, n_rows)."""
-        left_out = np.atleast_2d(self.indices().numpy())
-        result = np.ones((len(left_out), len(self.rows)), dtype=bool)
-        np.put_along_axis(result, left_out, False, axis=1)
-        return result
+    @abstractmethod
+    def trained_on(self) -> np.ndarray | None:
+        """Return which rows are trained on, by each member or all alike, (n_members, n_rows).
+
+        None for all of them.
+        """
 
     @abstractmethod
     def evaluate(
@@ -125,7 +125,34 @@ class Validation(ABC):
 
 
 class HeldOut(Validation):
-    """Rows that no member is trained on: on them the members are compared."""
+    """Rows that no member is trained on: on them the members are compared.
+
+    Parameters
+    ----------
+    rows, table, targets, numbers : object
+        As in `Validation`.
+    train : ndarray of int, optional
+        Numbers of the rows that are trained on; by default that are all rows of another table.
+    """
+
+    def __init__(
+        self,
+        rows: TableRows,
+        table: Table,
+        targets: TargetEncoder,
+        numbers: np.ndarray,
+        train: np.ndarray | None = None,
+    ):
+        super().__init__(rows, table, targets, numbers)
+        self.train = train
+
+    def trained_on(self) -> np.ndarray | None:
+        """Return which rows are trained on, (1, n_rows); None for all of another table."""
+        if self.train is None:
+            return None
+        result = np.zeros((1, len(self.rows)), dtype=bool)
+        result[0, self.train] = True
+        return result
 
     def indices(self) -> Tensor:
         """Return the rows, the same for all members."""
@@ -161,9 +188,9 @@ class OutOfFold(Validation):
     ----------
     rows, table, targets : object
         As in `Validation`.
-    folds : ndarray of int of shape (n_members, n_rows_of_a_fold)
+    folds : sequence of ndarray of int
         Numbers of the rows of as many folds as members. Each member leaves out the fold of its
-        own number and the next one.
+        own number and the next one. Of each, as many rows are evaluated as the smallest has.
 
     Attributes
     ----------
@@ -171,15 +198,29 @@ class OutOfFold(Validation):
         All rows with their folds, to train on.
     """
 
-    def __init__(self, rows: TableRows, table: Table, targets: TargetEncoder, folds: np.ndarray):
+    def __init__(
+        self,
+        rows: TableRows,
+        table: Table,
+        targets: TargetEncoder,
+        folds: Sequence[np.ndarray],
+    ):
         fold_of = np.full(len(rows), -1, dtype=np.int16)
-        fold_of[folds] = np.arange(len(folds))[:, None]
-        super().__init__(rows.with_folds(fold_of), table, targets, folds)
+        for number, fold in enumerate(folds):
+            fold_of[fold] = number
+        least = min(map(len, folds))
+        numbers = np.stack([fold[:least] for fold in folds])
+        super().__init__(rows.with_folds(fold_of), table, targets, numbers)
         self._pair = MemberMean(targets.tasks, n_members=2)
 
     def indices(self) -> Tensor:
         """Return the rows that each member leaves out, of shape (n_members, n_left_out)."""
         return torch.as_tensor(np.hstack([self.numbers, np.roll(self.numbers, -1, axis=0)]))
+
+    def trained_on(self) -> np.ndarray:
+        """Return which rows each member is trained on, (n_members, n_rows)."""
+        folds: Any = self.rows.array("folds")
+        return _kept(folds, len(self.numbers)).cpu().numpy()
 
     def evaluate(
         self, mean: MemberMean, losses: TaskLosses, rows: Labelled
@@ -218,14 +259,6 @@ class OutOfFold(Validation):
             self.weights[places] * shares,
             np.stack([members, (members - 1) % n_members]),
         )
-
-
-def draw_folds(
-    n_rows: int, n_members: int, n_left_out: int, rng: np.random.RandomState
-) -> np.ndarray:
-    """Draw a fold for each member, of which it leaves out two, of shape (n_members, n_rows)."""
-    n_of_fold = n_left_out // 2
-    return rng.permutation(n_rows)[: n_members * n_of_fold].reshape(n_members, n_of_fold)
 
 
 def without_left_out(weights: Tensor, folds: Tensor, n_members: int) -> Tensor:

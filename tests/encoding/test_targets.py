@@ -917,7 +917,7 @@ def test_scores_skip_missing_labels_and_tasks_without_any():
 def test_further_y_of_the_same_columns_is_taken(y):
     fitted, _ = encoder(Y)
     labels, form = read_targets(y)
-    fitted.check_same(form)
+    fitted.check_same(labels, form)
     np.testing.assert_allclose(fitted.encode(labels)[:, 0], [0, 1, 1])
 
 
@@ -925,4 +925,4 @@ def test_further_y_of_the_same_columns_is_taken(y):
 def test_further_y_of_other_columns_is_an_error(y):
     fitted, _ = encoder(Y)
     with pytest.raises(ValueError, match=r"y has the targets .* fitted with \['a', 'b', 'c'\]"):
-        fitted.check_same(read_targets(y)[1])
+        fitted.check_same(*read_targets(y))

@@ -10,6 +10,7 @@ import torch
 from fuzz_checks import check_model
 from fuzzing import ESTIMATORS, OF_CLASSES, OF_EVENTS, OF_NUMBERS, fuzz, outcome, tiny
 from hypothesis import strategies as st
+from sklearn.model_selection import GroupKFold, KFold, PredefinedSplit
 from sklearn.utils._param_validation import make_constraint
 from skorch.callbacks import EpochTimer
 
@@ -72,6 +73,9 @@ OWN_VALUES = {
         [torch.optim.SGD, torch.optim.RMSprop, torch.optim.Adagrad, int, Task, torch.nn.Linear]
     ),
     "numeric_embedding": st.sampled_from([EmbeddingMaker, Task, "bins", "quantile", "periodic"]),
+    "validation_split": st.sampled_from(
+        [KFold(3), KFold(99), KFold, GroupKFold(2), PredefinedSplit([0, -1]), "last"]
+    ),
     "balancing": st.sampled_from([Balancer, Task, "equal"]),
     "device": st.sampled_from(["cpu", "cuda", "cpu:0", "cuda:x", "mps", "meta", "xla", "cpu:7"]),
     "random_state": st.sampled_from([np.random.RandomState(0), np.random.default_rng(0), 2**32]),

@@ -137,9 +137,12 @@ def test_members_start_from_nothing_of_the_labels_that_they_leave_out(monkeypatc
     assert not np.array_equal(after, bins)
 
 
-@pytest.mark.parametrize("refit", [False, True])
-def test_rows_set_aside_have_no_part_in_what_training_starts_from(monkeypatch, refit):
+@pytest.mark.parametrize(
+    ("refit", "split"), [(False, "random"), (True, "random"), (False, "last"), (True, "last")]
+)
+def test_rows_set_aside_have_no_part_in_what_training_starts_from(monkeypatch, refit, split):
     params = {"n_members": 2, "validation_fraction": 0.3, "refit": refit}
+    params["validation_split"] = split
     _, y = data()
     before, trained_on = starting_points(y, monkeypatch, **params)
     assert trained_on.shape == (1, N) and trained_on.sum() == 0.7 * N

@@ -1,0 +1,307 @@
+"""Which rows are validated on: rows of their own, the last ones, a splitter's, or drawn ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from .._sklearn import _num_samples
+from ..encoding import Table
+from ..warn import warn
+
+# With fewer rows than this, too few are left out to show when to stop.
+LEAST_ROWS_TO_STOP_EARLY = 500
+# Each member leaves one of so many parts out: of larger parts it would lack too many rows.
+_PARTS = 12
+# More rows left out by a member do not improve the choice of when to stop.
+_MOST_LEFT_OUT = 600
+# With fewer members, each would leave too many rows out for all rows to be validated.
+_LEAST_MEMBERS_TO_CROSS = 4
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """What a fit is asked to validate on, if it does; by default on rows drawn at random.
+
+    Attributes
+    ----------
+    table : Table or None
+        Rows of their own, which are not trained on.
+    groups : ndarray of int of shape (n_rows,) or None
+        The group of each row, from 0: none is validated on in part.
+    chosen : tuple of ndarray of int or None
+        Numbers of the rows to train on and to validate on, as a splitter chose them.
+    last : bool
+        Whether to validate on the last rows.
+    """
+
+    table: Table | None = None
+    groups: np.ndarray | None = None
+    chosen: tuple[np.ndarray, np.ndarray] | None = None
+    last: bool = False
+
+    @classmethod
+    def read(
+        cls,
+        estimator: Any,
+        X: Any,
+        y: Any,
+        table: Table,
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
+        groups: Any = None,
+    ) -> Split:
+        """Read what is passed to an estimator's fit, and ask its splitter where it has one.
+
+        Parameters
+        ----------
+        estimator : estimator
+            Its parameters are read; it knows the columns of X.
+        X, y, X_val, y_val, sample_weight_val, groups : object
+            As in `MultiTaskEstimator.fit`.
+        table : Table
+            X and y, read.
+        """
+        rule = estimator.validation_split
+        if X_val is not None or y_val is not None or sample_weight_val is not None:
+            _check_apart(estimator, X_val, y_val, groups)
+            return cls(table=_read_apart(estimator, X_val, y_val, sample_weight_val))
+        n_rows = _num_samples(X)
+        codes = None if groups is None else _read_groups(groups, n_rows)[table.numbers]
+        if isinstance(rule, str):
+            if rule == "last" and groups is not None:
+                raise ValueError(
+                    'validation_split="last" holds out the last rows, of whichever group: leave '
+                    'groups out of fit, or set validation_split="random" or to a splitter.'
+                )
+            return cls(groups=codes, last=rule == "last")
+        if not stops_early(estimator, len(table)):
+            return cls(groups=codes)
+        return cls(groups=codes, chosen=_choose(rule, X, y, groups, n_rows, table.numbers))
+
+    def n_left_out(self, n_rows: int, n_members: int) -> int:
+        """Return about how many rows each member leaves out; 0 where there are no folds to draw.
+
+        Folds are drawn at random for four members or more, with groups if those that are no larger
+        than a member's part of the rows suffice for all folds.
+        """
+        part = _part(n_rows, n_members)
+        n_left_out = min(part, _MOST_LEFT_OUT)
+        is_random = self.table is None and self.chosen is None and not self.last
+        # A fold is half of what a member leaves out.
+        if not is_random or n_members < _LEAST_MEMBERS_TO_CROSS or n_left_out < 2:
+            return 0
+        if self.groups is not None:
+            sizes = np.bincount(self.groups)
+            sizes = sizes[sizes <= part]
+            if len(sizes) < n_members or sizes.sum() < n_members * (n_left_out // 2):
+                return 0
+        return n_left_out
+
+    def folds(
+        self, n_rows: int, n_members: int, n_left_out: int, rng: np.random.RandomState
+    ) -> Sequence[np.ndarray]:
+        """Draw a fold for each member, of which it leaves out two: whole groups if there are any.
+
+        Parameters
+        ----------
+        n_rows, n_members : int
+            How many there are.
+        n_left_out : int
+            As of `n_left_out`.
+        rng : RandomState
+            What to draw from.
+
+        Returns
+        -------
+        sequence of ndarray of int
+            Numbers of the rows of each fold, in any order.
+        """
+        if self.groups is None:
+            return list(draw_folds(n_rows, n_members, n_left_out, rng))
+        return _draw_folds_of_groups(self.groups, n_members, n_left_out, rng)
+
+    def rows(
+        self, n_rows: int, validation_fraction: float | None, rng: np.random.RandomState
+    ) -> tuple[np.ndarray, np.ndarray | None]:
+        """Choose the rows to train on and, unless the fraction is None, those to validate on."""
+        if validation_fraction is None or self.table is not None:
+            return np.arange(n_rows), None
+        if self.chosen is not None:
+            return self.chosen
+        if self.last:
+            n_train = n_rows - _n_set_aside(n_rows, validation_fraction, "rows")
+            return np.arange(n_train), np.arange(n_train, n_rows)
+        if self.groups is None:
+            return split_rows(n_rows, validation_fraction, rng)
+        n_groups = self.groups.max() + 1
+        n_aside = _n_set_aside(n_groups, validation_fraction, "groups")
+        aside = np.isin(self.groups, rng.permutation(n_groups)[:n_aside])
+        return np.flatnonzero(~aside), np.flatnonzero(aside)
+
+
+def stops_early(estimator: Any, n_rows: int, apart: bool = False) -> bool:
+    """Whether an estimator validates, by its parameter or, for "auto", where rows suffice for it.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Its ``early_stopping`` is read.
+    n_rows : int
+        Number of rows.
+    apart : bool, default=False
+        Whether there are rows of validation beside them.
+    """
+    if isinstance(estimator.early_stopping, str):
+        return apart or n_rows >= LEAST_ROWS_TO_STOP_EARLY
+    return bool(estimator.early_stopping)
+
+
+@contextmanager
+def naming_validation() -> Iterator[None]:
+    """Say of an error that it is about the rows of validation."""
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(f"The validation set, X_val and y_val: {error}") from error
+
+
+def _check_apart(estimator: Any, X_val: Any, y_val: Any, groups: Any) -> None:
+    """Check what is passed together with rows of validation."""
+    if X_val is None or y_val is None:
+        missing = "X_val" if X_val is None else "y_val"
+        raise ValueError(f"{missing} is missing: pass X_val and y_val together, or neither.")
+    if not stops_early(estimator, 0, apart=True):
+        raise ValueError(
+            "X_val and y_val are passed, but early_stopping=False validates on nothing: leave "
+            'them out, or set early_stopping to True or "auto".'
+        )
+    if not isinstance(estimator.validation_split, str) or estimator.validation_split != "random":
+        raise ValueError(
+            f"validation_split={estimator.validation_split!r} and X_val both say which rows to "
+            "validate on: pass no X_val and y_val, or leave validation_split at its default."
+        )
+    if groups is not None:
+        raise ValueError(
+            "groups say which rows are split off together, but with X_val and y_val none are: "
+            "pass one or the other."
+        )
+
+
+def _read_apart(estimator: Any, X_val: Any, y_val: Any, sample_weight_val: Any) -> Table:
+    """Read rows of validation, and warn of tasks that they do not validate."""
+    with naming_validation():
+        table = Table.read(estimator, X_val, y_val, sample_weight_val, reset=False)
+        if not len(table):
+            raise ValueError("there is no label in y_val.")
+    for column in table.labels:
+        if not len(column.observed):
+            warn(
+                f"Target {column.name!r} has no label in y_val: it has no part in when training "
+                "stops, and its members count alike."
+            )
+    return table
+
+
+def _read_groups(groups: Any, n_rows: int) -> np.ndarray:
+    """Check the groups of rows, and number them from 0."""
+    shape = np.shape(groups)
+    if shape != (n_rows,):
+        raise ValueError(f"groups has shape {shape}; it must be {(n_rows,)}, a group a row.")
+    codes, _ = pd.factorize(pd.Series(groups))
+    if n_missing := int((codes < 0).sum()):
+        raise ValueError(
+            f"groups is missing for {n_missing} rows: a row that belongs to no other needs a "
+            "group of its own."
+        )
+    return codes
+
+
+def _choose(
+    splitter: Any, X: Any, y: Any, groups: Any, n_rows: int, numbers: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return a splitter's first split, as places in a table whose rows have these numbers in X."""
+    what = f"validation_split={splitter!r}"
+    try:
+        split = next(iter(splitter.split(X, y, groups)), None)
+    except ValueError as error:
+        raise ValueError(f"{what}: {error}") from error
+    if split is None:
+        raise ValueError(f"{what} yields no split: one is needed.")
+    asked = np.zeros((2, n_rows), dtype=bool)
+    for rows, part in zip(asked, split, strict=True):
+        part = np.asarray(part)
+        if part.ndim != 1 or part.dtype.kind not in "iu":
+            raise ValueError(f"{what} yields {part!r}; expected numbers of rows.")
+        if len(part) and not (part.min() >= 0 and part.max() < n_rows):
+            raise ValueError(f"{what} yields numbers of rows beyond the {n_rows} rows of X.")
+        rows[part] = True
+    if n_both := int(asked.all(axis=0).sum()):
+        raise ValueError(f"{what} puts {n_both} rows both into training and into validation.")
+    train, valid = (np.flatnonzero(rows[numbers]) for rows in asked)
+    if not len(train) or not len(valid):
+        purpose = "validate on" if len(train) else "train on"
+        raise ValueError(f"{what} leaves no row with a label to {purpose}.")
+    return train, valid
+
+
+def _n_set_aside(n: int, validation_fraction: float, what: str) -> int:
+    """Return how many rows, or groups, are a share of them; at least one is left."""
+    n_aside = int(np.ceil(validation_fraction * n))
+    if n_aside >= n:
+        raise ValueError(
+            f"validation_fraction={validation_fraction} leaves none of the {n} {what} to train "
+            "on: lower it or set early_stopping=False."
+        )
+    return n_aside
+
+
+def split_rows(
+    n_rows: int, validation_fraction: float | None, rng: np.random.RandomState
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Draw the rows to train on and, unless the fraction is None, those to validate on."""
+    if validation_fraction is None:
+        return np.arange(n_rows), None
+    n_valid = _n_set_aside(n_rows, validation_fraction, "rows")
+    order = rng.permutation(n_rows)
+    return order[n_valid:], order[:n_valid]
+
+
+def draw_folds(
+    n_rows: int, n_members: int, n_left_out: int, rng: np.random.RandomState
+) -> np.ndarray:
+    """Draw a fold for each member, of which it leaves out two, of shape (n_members, n_rows)."""
+    n_of_fold = n_left_out // 2
+    return rng.permutation(n_rows)[: n_members * n_of_fold].reshape(n_members, n_of_fold)
+
+
+def _draw_folds_of_groups(
+    groups: np.ndarray, n_members: int, n_left_out: int, rng: np.random.RandomState
+) -> list[np.ndarray]:
+    """Draw folds of whole groups: each goes to the smallest fold, until all have enough rows.
+
+    Groups that are larger than a member's part of the rows are trained on by all.
+    """
+    sizes = np.bincount(groups)
+    fold_of, n_rows = np.full(len(sizes), -1), np.zeros(n_members, dtype=int)
+    for group in rng.permutation(np.flatnonzero(sizes <= _part(len(groups), n_members))):
+        smallest = n_rows.argmin()
+        if n_rows[smallest] >= n_left_out // 2:
+            break
+        fold_of[group] = smallest
+        n_rows[smallest] += sizes[group]
+    of_rows = fold_of[groups]
+    return [rng.permutation(np.flatnonzero(of_rows == fold)) for fold in range(n_members)]
+
+
+def _part(n_rows: int, n_members: int) -> int:
+    """Return how many rows a member leaves out at most, where all are in some fold."""
+    return n_rows // max(n_members, _PARTS)
