@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Any, Self
 
@@ -21,6 +22,9 @@ from .predictions import Calibration, Deviations, TaskClassifierView, TaskRegres
 from .tasks import warn_without_score
 from .training import MultiTaskNet, TableRows, public_history, suitable_threads
 from .versions import check_versions, versions
+
+# scikit-learn's count of the columns that transform returns, which are none of X.
+_N_FEATURES_OUT = re.compile(r"(<div>(?:100 of )?[\d,]+) feature(s?)</div>")
 
 
 def _knows_classes(estimator: Any) -> bool:
@@ -639,13 +643,17 @@ class Predictor(TransformerMixin, Parameters):
         return tags
 
     def _repr_html_inner(self) -> str:
-        return super()._repr_html_inner() + self._network_html()
+        return self._with_network(super()._repr_html_inner())
 
     def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, str]:
         bundle = super()._repr_mimebundle_(**kwargs)
         if "text/html" in bundle:
-            bundle["text/html"] += self._network_html()
+            bundle["text/html"] = self._with_network(bundle["text/html"])
         return bundle
+
+    def _with_network(self, page: str) -> str:
+        """Draw the network below scikit-learn's box, which counts what `transform` returns."""
+        return _N_FEATURES_OUT.sub(r"\1 column\2 of transform</div>", page) + self._network_html()
 
     def _network_html(self) -> str:
         # Before fit the tasks are not known.
