@@ -354,7 +354,7 @@ class MultiTaskEstimator(CallbackSupportMixin, Predictor, ABC):
         """
         again = self._make_net(plan, encoder)
         again.module_.mean.load_state_dict(net.module_.mean.state_dict())
-        steps = self._callbacks(plan, len(rows), reporters)
+        steps = self._callbacks(plan, len(rows), reporters, title="Training on all rows")
         progress = checkpoint.training(2)
         try:
             trained = again.train(rows, n_epochs, callbacks=steps, progress=progress)
@@ -363,14 +363,16 @@ class MultiTaskEstimator(CallbackSupportMixin, Predictor, ABC):
         again.history = net.history
         return (again, encoder) if trained.complete else (net, self._encoder)
 
-    def _callbacks(self, plan: Plan, n_rows: int, reporters: Sequence[Callback]) -> list[Callback]:
+    def _callbacks(
+        self, plan: Plan, n_rows: int, reporters: Sequence[Callback], title: str = "Training"
+    ) -> list[Callback]:
         """Order the callbacks: progress bar, the user's, the learning rate's, scikit-learn's."""
         n_batches = -(-n_rows // plan.batch_size)
         rates = schedule(self.lr_schedule, plan.max_epochs, n_batches)
-        return [*self._bar_and_users(), *rates, *reporters]
+        return [*self._bar_and_users(title), *rates, *reporters]
 
-    def _bar_and_users(self) -> list[Callback]:
-        bar = [ProgressBar(self._encoder.targets.names)] if self.verbose else []
+    def _bar_and_users(self, title: str = "Training") -> list[Callback]:
+        bar = [ProgressBar(self._encoder.targets.names, title)] if self.verbose else []
         return [*bar, *copies(self.callbacks or [])]
 
     def _make_net(self, plan: Plan, encoder: TableEncoder) -> MultiTaskNet:

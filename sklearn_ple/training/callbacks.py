@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import time
 from collections.abc import Sequence
+from shutil import get_terminal_size
 from typing import Any
 
 import numpy as np
@@ -12,10 +13,13 @@ import torch
 from sklearn.exceptions import ConvergenceWarning
 from skorch.callbacks import Callback
 from tqdm.auto import tqdm
+from tqdm.notebook import tqdm_notebook
 
 from ..warn import warn
 
-_MAX_TASKS_IN_BAR = 3
+_BAR = "{desc}: |{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}{postfix}]"
+_BAR_COLUMNS = 100
+_LONGEST_NAME = 8
 
 # What changes in `KeepBestWeights` from epoch to epoch.
 _KEPT = ("best_", "latest_", "best_loss_", "epochs_since_", "best_epoch_")
@@ -157,45 +161,61 @@ class KeepBestWeights(Callback):
 
 
 class ProgressBar(Callback):
-    """A bar over the epochs, with losses and the scores of validation.
+    """A bar over the epochs, with losses and the scores of validation, of 100 columns at most.
 
     Parameters
     ----------
     task_names : sequence of str
-        Names of the tasks. Up to three have their scores shown, of more the worst one does.
+        Names of the tasks. Of one or two all scores are shown, of more their mean and the worst.
+    title : str, default="Training"
+        What stands before the bar.
     """
 
-    def __init__(self, task_names: Sequence[str]):
+    def __init__(self, task_names: Sequence[str], title: str = "Training"):
         self.task_names = task_names
+        self.title = title
 
-    def on_train_begin(self, net: Any, X: Any = None, y: Any = None, **_: Any) -> None:
-        """Open the bar; y are the rows of validation."""
-        title = "Training on all rows" if y is None else "Training"
-        self.bar_ = tqdm(total=net.max_epochs, desc=title, unit="epoch")
+    def on_train_begin(self, net: Any, **_: Any) -> None:
+        """Open the bar."""
+        # A notebook's bar is as wide as it likes, and would take a number of pixels.
+        in_notebook = issubclass(tqdm, tqdm_notebook)
+        columns = min(_BAR_COLUMNS, get_terminal_size((_BAR_COLUMNS, 1)).columns)
+        self.bar_ = tqdm(
+            total=net.max_epochs,
+            desc=self.title,
+            bar_format=_BAR,
+            ncols=None if in_notebook else columns,
+        )
         self.n_before_ = len(net.history)
 
     def on_epoch_end(self, net: Any, **_: Any) -> None:
         """Move on."""
         epoch = net.history[-1]
-        names = {"loss": "train_loss", "valid_loss": "valid_loss", "valid_score": "valid_score"}
-        shown = {name: f"{epoch[key]:.4f}" for name, key in names.items() if key in epoch}
-        shown |= self._task_scores(epoch.get("valid_task_scores", []))
+        names = {"loss": "train_loss", "valid": "valid_loss"}
+        shown = {name: f"{epoch[key]:.4g}" for name, key in names.items() if key in epoch}
+        shown |= self._scores(epoch.get("valid_task_scores", []))
         self.bar_.set_postfix(shown, refresh=False)
         # Of a training that goes on, the first epochs are done at once.
         self.bar_.update(len(net.history) - self.n_before_ - self.bar_.n)
 
-    def _task_scores(self, scores: Sequence[float]) -> dict[str, str]:
+    def _scores(self, scores: Sequence[float]) -> dict[str, str]:
+        short = [_shortened(name) for name in self.task_names]
         defined = [score for score in scores if not np.isnan(score)]
-        if len(scores) < 2 or not defined:
+        if not defined:
             return {}
-        if len(scores) <= _MAX_TASKS_IN_BAR:
-            return {
-                name: f"{score:.3f}" for name, score in zip(self.task_names, scores, strict=True)
-            }
-        worst = self.task_names[scores.index(min(defined))]
-        return {"worst": f"{min(defined):.3f} ({worst})"}
+        if len(scores) == 1:
+            return {"score": f"{scores[0]:.3f}"}
+        if len(scores) == 2 and short[0] != short[1]:
+            return {name: f"{score:.3f}" for name, score in zip(short, scores, strict=True)}
+        worst = min(defined)
+        name = short[list(scores).index(worst)]
+        return {"score": f"{np.mean(defined):.3f}", "worst": f"{worst:.3f} ({name})"}
 
     def on_train_end(self, net: Any, **_: Any) -> None:
         """Close the bar."""
         self.bar_.close()
         del self.bar_
+
+
+def _shortened(name: str) -> str:
+    return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…"

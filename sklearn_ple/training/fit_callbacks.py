@@ -58,10 +58,12 @@ class EpochTasks(Callback):
         self.estimator = estimator
         self.context = context
         self.data = data
+        self.n_trainings_ = 0
 
-    def on_train_begin(self, net: MultiTaskNet, X: Any = None, y: Any = None, **_: Any) -> None:
-        """Begin a training; y are the rows of validation."""
-        name = "train on all rows" if y is None else "train"
+    def on_train_begin(self, net: MultiTaskNet, **_: Any) -> None:
+        """Begin a training; a second one learns all rows anew."""
+        self.n_trainings_ += 1
+        name = "train" if self.n_trainings_ == 1 else "train on all rows"
         self.training_ = self.context.subcontext(task_name=name, max_subtasks=net.max_epochs)
         self.training_.call_on_fit_task_begin(estimator=self.estimator, **self.data)
         self.stop_ = False

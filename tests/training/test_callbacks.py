@@ -10,6 +10,7 @@ from skorch.callbacks import Callback, MlflowLogger, TensorBoard
 from skorch.history import History
 
 from sklearn_ple import PLEClassifierRegressor
+from sklearn_ple.training import callbacks
 from sklearn_ple.training.callbacks import ProgressBar, copies
 
 N = 120
@@ -30,45 +31,84 @@ def model(**params):
 # -- progress -------------------------------------------------------------------------------------
 
 
-def shown_after(scores, task_names):
-    """What the bar shows after an epoch with these scores of validation."""
-    bar = ProgressBar(task_names)
+def trained_bar(scores, task_names, title="Training"):
+    """A bar after an epoch with these scores of validation, still open."""
+    bar = ProgressBar(task_names, title)
     history = History()
+    net = SimpleNamespace(max_epochs=120, history=history)
+    bar.on_train_begin(net)
     history.new_epoch()
-    for name, value in {"train_loss": 0.5, "valid_task_scores": scores}.items():
+    values = {"train_loss": 0.512345, "valid_loss": 0.6, "valid_task_scores": scores}
+    for name, value in values.items():
         history.record(name, value)
-    net = SimpleNamespace(max_epochs=1, history=history)
-    bar.on_train_begin(net, None, "rows of validation")
     bar.on_epoch_end(net)
-    shown = bar.bar_.postfix
-    bar.on_train_end(net)
-    return shown
+    return bar
 
 
 @pytest.mark.parametrize(
     ("scores", "shown"),
     [
-        ([0.75], "loss=0.5000"),
-        ([0.75, -0.1], "loss=0.5000, a=0.750, b=-0.100"),
-        ([0.75, np.nan, 0.5], "loss=0.5000, a=0.750, b=nan, c=0.500"),
-        ([0.75, np.nan, 0.5, 0.25], "loss=0.5000, worst=0.250 (d)"),
-        ([np.nan] * 4, "loss=0.5000"),
+        ([0.75], ", score=0.750"),
+        ([0.75, -0.1], ", a=0.750, b=-0.100"),
+        ([0.75, np.nan, 0.5], ", score=0.625, worst=0.500 (c)"),
+        ([0.75, np.nan, 0.5, 0.25], ", score=0.500, worst=0.250 (d)"),
+        ([np.nan] * 4, ""),
     ],
 )
 def test_bar_shows_a_few_tasks_or_the_worst_of_many(scores, shown):
-    assert shown_after(scores, list("abcd")[: len(scores)]) == shown
+    bar = trained_bar(scores, list("abcd")[: len(scores)])
+    assert bar.bar_.postfix == "loss=0.5123, valid=0.6" + shown
+    bar.on_train_end(None)
 
 
-def test_bar_of_twelve_tasks_is_no_longer_than_of_four():
-    names = [f"task {i}" for i in range(12)]
-    assert shown_after([0.5] * 12, names) == shown_after([0.5] * 4, names[:4])
+def test_bar_shortens_names_unless_they_become_the_same():
+    bar = trained_bar([0.5, 0.25], ["systolic", "diastolic"])
+    assert bar.bar_.postfix.endswith("systolic=0.500, diastol…=0.250")
+    bar = trained_bar([0.5, 0.25], ["pressure before", "pressure after"])
+    assert bar.bar_.postfix.endswith("score=0.375, worst=0.250 (pressur…)")
+
+
+@pytest.mark.parametrize("columns", ["60", "100", "300"])
+@pytest.mark.parametrize("n_tasks", [1, 2, 12])
+def test_bar_is_a_line_of_a_hundred_columns_at_most(n_tasks, columns, monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", columns)
+    names = [f"{i} is a task with a long name" for i in range(n_tasks)]
+    bar = trained_bar([-0.123456] * n_tasks, names, title="Training on all rows")
+    bar.on_train_end(None)
+    lines = capsys.readouterr().err.rstrip("\n").split("\r")
+    assert "\n" not in "".join(lines)
+    assert lines[-1].startswith("Training on all rows: |")
+    assert max(map(len, lines)) == min(100, int(columns))
+
+
+def test_notebooks_bar_has_no_width_of_its_own(monkeypatch):
+    made = []
+
+    class Notebook(callbacks.tqdm_notebook):
+        def __init__(self, **options):
+            made.append(options)
+
+        def close(self):
+            """Nothing is open."""
+
+    monkeypatch.setattr(callbacks, "tqdm", Notebook)
+    ProgressBar(["a"]).on_train_begin(SimpleNamespace(max_epochs=3, history=[]))
+    assert made[0]["ncols"] is None and made[0]["total"] == 3
+    # What the notebook's bar puts its widget in the place of.
+    assert "{bar}" in made[0]["bar_format"]
 
 
 def test_second_bar_says_that_it_learns_from_all_rows(table, capsys):
     model(verbose=1, refit=True).fit(*table)
     first, second = (line.rsplit("\r")[-1] for line in capsys.readouterr().err.split("\n")[:2])
-    assert first.startswith("Training: 100%") and "y1=" in first
-    assert second.startswith("Training on all rows: 100%") and "y1=" not in second
+    assert first.startswith("Training: |█") and "y1=" in first
+    assert second.startswith("Training on all rows: |█") and "y1=" not in second
+
+
+def test_the_only_bar_is_called_training(table, capsys):
+    model(verbose=1, early_stopping=False).fit(*table)
+    shown = capsys.readouterr().err
+    assert "Training: |█" in shown and "all rows" not in shown
 
 
 # -- users' callbacks -----------------------------------------------------------------------------
