@@ -12,9 +12,9 @@ from sklearn.pipeline import Pipeline
 from ..warn import warn
 from .style import BLUE, GREEN, GREY, ORANGE, PURPLE, SKY_BLUE, VERMILION, figure_and_grid
 
-# Beyond as many gates as there are colours, hatches distinguish them.
+# Beyond as many gates as there are colours, hatches distinguish them, up to 56 in all.
 _COLOURS = (BLUE, ORANGE, GREEN, PURPLE, SKY_BLUE, VERMILION, GREY)
-_HATCHES = ("", "////", "....", "xxxx")
+_HATCHES = ("", "////", "....", "xxxx", "----", "oo", "\\\\\\\\", "||||")
 _IDLE = 0.1
 _COLLAPSED = 0.95
 _EVEN = "even share"

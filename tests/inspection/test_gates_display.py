@@ -101,8 +101,9 @@ def test_bars_hold_the_utilization():
             assert [names[tick] for tick in nearest] == rows["expert"].tolist()
 
 
-def test_a_gate_has_one_look_at_all_levels_and_no_two_the_same():
-    display = draw(*random_ple(tasks=[f"task {i}" for i in range(11)]))
+@pytest.mark.parametrize("n_tasks", [11, 30])
+def test_a_gate_has_one_look_at_all_levels_and_no_two_the_same(n_tasks):
+    display = draw(*random_ple(tasks=[f"task {i}" for i in range(n_tasks)]))
     looks = [
         {
             (gate, bar.get_facecolor(), bar.get_hatch())
@@ -112,7 +113,7 @@ def test_a_gate_has_one_look_at_all_levels_and_no_two_the_same():
         for drawn in display.bars_
     ]
     assert looks[1] < looks[0]
-    assert len({look[1:] for look in looks[0]}) == len(looks[0]) == 12
+    assert len({look[1:] for look in looks[0]}) == len(looks[0]) == n_tasks + 1
 
 
 def test_even_shares_are_marked():
@@ -170,8 +171,9 @@ def test_a_gate_of_a_single_expert_does_not_collapse():
         random_ple([f"task {i}" for i in range(6)], n_levels=4, n_specific=8, n_shared=8),
         random_ple([f"a task with a long name {i}" for i in range(6)]),
         random_ple(["y"], n_levels=1),
+        random_ple([f"task {i}" for i in range(30)], n_levels=1),
     ],
-    ids=["two tasks", "one level", "many", "long names", "one gate"],
+    ids=["two tasks", "one level", "many", "long names", "one gate", "many tasks"],
 )
 def test_texts_do_not_overlap(levels):
     display = draw(*levels)
