@@ -107,6 +107,21 @@ def test_scores_are_those_of_scikit_learn(report, fitted):
         assert row.score == pytest.approx(naive_score(*parts))
 
 
+def test_representation_is_a_line(report, fitted):
+    assert repr(report) == (
+        "<MultiTaskReport of PLEClassifierRegressor on 120 rows: scores, gain, importance of 3 "
+        "tasks (late, price, grade)>"
+    )
+    model, X, y = fitted
+    alone = MultiTaskReport.from_estimator(
+        make_pipeline(None, model), X, y, n_bootstrap=2, importance=False
+    )
+    assert "of PLEClassifierRegressor on 120 rows: scores of 3 tasks" in repr(alone)
+    many = pd.concat([alone.scores] * 3, ignore_index=True)
+    named = "late, price, grade, late, price, grade, …"
+    assert repr(MultiTaskReport(model, X, y, many)).endswith(f"scores of 9 tasks ({named})>")
+
+
 def test_intervals_are_those_of_a_naive_bootstrap(report, fitted, twin):
     model, X, y = fitted
     rng = np.random.RandomState(0)

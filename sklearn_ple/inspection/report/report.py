@@ -12,12 +12,15 @@ from sklearn.utils import check_random_state
 from ...files import replacing
 from ...metrics.scores import check_task_names
 from ...metrics.views import scored_tasks
+from ...predictions import tasks_of
 from ..gain import MTLGain
 from ..importance import MultiTaskImportance
 from ..style import import_pyplot
 from .importance import check_importance, measured_importance
 from .panels import Observed, panels_of
 from .scores import ALONE, TOGETHER, score_by_bootstrap
+
+_MOST_NAMED = 6
 
 
 class MultiTaskReport:
@@ -69,6 +72,9 @@ class MultiTaskReport:
     >>> report = MultiTaskReport.from_estimator(
     ...     model.fit(X_train, y_train), X_test, y_test, n_bootstrap=50, random_state=0
     ... )
+    >>> report
+    <MultiTaskReport of PLEClassifierRegressor on 408 rows: scores, importance of 2 tasks
+    (death, wt82_71)>
     >>> report.scores[["task", "kind", "metric"]].values.tolist()
     [['death', 'binary', 'roc_auc'], ['wt82_71', 'regression', 'r2']]
     >>> report.to_html("report.html")  # doctest: +SKIP
@@ -181,6 +187,17 @@ class MultiTaskReport:
         scores, gain = score_by_bootstrap(systems, metrics, n_bootstrap, confidence, rng)
         found = measured_importance(importance, estimator, X, y, metrics, confidence, rng)
         return cls(estimator, X, y, scores, single_task if measured else gain, confidence, found)
+
+    def __repr__(self) -> str:
+        """Say in a line what it is a report of, and what it holds."""
+        tasks = self.scores["task"].tolist()
+        named = ", ".join(tasks[:_MOST_NAMED]) + (", …" if len(tasks) > _MOST_NAMED else "")
+        held = ["scores", *(part for part in ("gain", "importance") if getattr(self, part))]
+        return (
+            f"<{type(self).__name__} of {type(tasks_of(self.estimator)).__name__} on "
+            f"{len(self.y):,} rows: {', '.join(held)} of {len(tasks)} "
+            f"task{'s' if len(tasks) > 1 else ''} ({named})>"
+        )
 
     def plot(self) -> MultiTaskReport:
         """Draw two pictures for each task.
