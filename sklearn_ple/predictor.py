@@ -84,6 +84,7 @@ class Predictor(TransformerMixin, Parameters):
         self._calibration = Calibration()
         self.tasks_ = list(encoder.tasks)
         self.task_names_ = encoder.targets.names
+        self.ignored_targets_ = list(encoder.targets.form.ignored)
         self.task_types_ = {task.name: task.kind for task in encoder.tasks}
         self.classes_ = classes[0] if encoder.targets.form.ndim == 1 else classes
         self.history_ = public_history(net.history)

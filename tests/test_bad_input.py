@@ -45,7 +45,13 @@ def test_column_without_any_label(X, y):
 
 
 def test_class_task_with_one_class(X, y):
-    refuses(model(), X, y.assign(tall=True), ValueError, "'tall' has 1 class only, .*declare more")
+    refuses(
+        model(),
+        X,
+        y.assign(tall=True),
+        ValueError,
+        "'tall' has 1 class only, True: .*'tall': 'ignore'.*declare more",
+    )
     declared = pd.Categorical(["yes"] * N, categories=["no", "yes"])
     fitted = model().fit(X, y.assign(tall=declared))
     assert fitted.classes_[0].tolist() == ["no", "yes"]

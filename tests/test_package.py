@@ -39,7 +39,7 @@ MAY_IMPORT |= {
     # One task seen alone is the same for scores, reports and users.
     "inspection": {"", "estimators", "metrics", "predictions", "encoding", "nn", "tasks"},
     "metrics": {"", "estimators", "predictions", "encoding", "tasks"},
-    "model_selection": {"", "estimators", "metrics", "encoding"},
+    "model_selection": {"", "estimators", "metrics", "predictions", "encoding"},
     # It takes a fitted estimator to pieces, and makes it of them again.
     "export": {"estimators", "base"}.union(*LAYERS[3:]),
     "datasets": set(),

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -11,13 +11,16 @@ import pandas as pd
 from pandas.api import types
 from scipy import sparse
 
-from ..tasks import Task
+from ..tasks import Task, by_task
 from ..warn import warn
 from .frames import is_arrow, is_polars, to_pandas
 from .masked import without_mask
 
 #: More distinct integers than this are taken as a quantity, not as classes.
 MAX_INTEGER_CLASSES = 10
+
+#: What ``task_types`` says of a column of y that is no task.
+IGNORE = "ignore"
 
 
 @dataclass(frozen=True)
@@ -167,6 +170,8 @@ class TargetForm:
         The columns' own names; none where there are no data frames or series.
     dtypes : list
         The columns' dtypes; none likewise.
+    ignored : list of int, default=[]
+        Positions in y of columns that are no tasks, and in none of these lists.
     """
 
     library: str
@@ -174,6 +179,7 @@ class TargetForm:
     names: list[str]
     columns: list[Any]
     dtypes: list[Any]
+    ignored: list[int] = field(default_factory=list)
 
     @classmethod
     def of(cls, y: Any, ndim: int, names: list[str]) -> TargetForm:
@@ -184,6 +190,10 @@ class TargetForm:
                 return cls(library, ndim, names, [y.name], [y.dtype])
             return cls(library, ndim, names, list(y.columns), list(y.dtypes))
         return cls("numpy", ndim, names, [], [])
+
+    def ignored_among(self, names: Sequence[str]) -> list[int]:
+        """Return the positions to ignore in a y like this one, which may have left them out."""
+        return self.ignored if len(names) == len(self.names) + len(self.ignored) else []
 
     def take(self, positions: Sequence[int]) -> TargetForm:
         """Take some of the columns; a y of one dimension stays as it is."""
@@ -275,8 +285,44 @@ def _holds(column: Any, values: np.ndarray) -> bool:
     return bool((np.isfinite(kept) | ~np.isfinite(values)).all())
 
 
-def read_targets(y: Any) -> tuple[list[Labels], TargetForm]:
-    """Read y of any form: one `Labels` a column, and the form to return predictions in."""
+def ignored_by(task_types: Any, names: Sequence[str]) -> list[int]:
+    """Return the positions of the columns of y that ``task_types`` ignores."""
+    types = by_task(task_types, names, "task_types", default="auto")
+    return [k for k, name in enumerate(names) if _is_ignore(types[name])]
+
+
+def without_ignored(task_types: Any) -> Any:
+    """Return ``task_types`` without what it says of columns that it ignores."""
+    if isinstance(task_types, Mapping):
+        return {name: kind for name, kind in task_types.items() if not _is_ignore(kind)}
+    if isinstance(task_types, (list, tuple)):
+        return [kind for kind in task_types if not _is_ignore(kind)]
+    return task_types
+
+
+def _is_ignore(task_type: Any) -> bool:
+    return isinstance(task_type, str) and task_type == IGNORE
+
+
+def read_targets(
+    y: Any, ignored: Callable[[Sequence[str]], list[int]] | None = None
+) -> tuple[list[Labels], TargetForm]:
+    """Read y of any form: one `Labels` a task, and the form to return predictions in.
+
+    Parameters
+    ----------
+    y : object
+        As in `MultiTaskEstimator.fit`.
+    ignored : callable or None, default=None
+        Returns the positions of columns that are no tasks, from the names of all.
+
+    Returns
+    -------
+    labels : list of Labels
+        The columns that are tasks.
+    form : TargetForm
+        How y came.
+    """
     if y is None:
         raise ValueError("This estimator requires y to be passed, but the target y is None.")
     if sparse.issparse(y):
@@ -288,8 +334,15 @@ def read_targets(y: Any) -> tuple[list[Labels], TargetForm]:
         raise ValueError("y has no column: there is nothing to learn.")
     if len(set(names)) < len(names):
         raise ValueError(f"The columns of y are not unique, {names}: rename them.")
-    labels = [Labels.read(name, column) for name, column in frame.items()]
-    return labels, TargetForm.of(table if is_arrow(y) else y, table.ndim, names)
+    out = ignored(names) if ignored else []
+    kept = [k for k in range(len(names)) if k not in out]
+    if not kept:
+        raise ValueError(
+            f"task_types ignores all columns of y, {names}: nothing is left to learn."
+        )
+    labels = [Labels.read(names[k], frame.iloc[:, k]) for k in kept]
+    form = TargetForm.of(table if is_arrow(y) else y, table.ndim, names).take(kept)
+    return labels, replace(form, ignored=out)
 
 
 def as_frame(y: Any, input_name: str = "y") -> pd.DataFrame:

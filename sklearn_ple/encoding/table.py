@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from scipy import sparse
 from sklearn.utils import check_consistent_length
 
 from .features import read_features
-from .labels import Labels, TargetForm, read_targets
+from .labels import Labels, TargetForm, ignored_by, read_targets
 from .weights import weigh
 
 
@@ -54,7 +55,7 @@ class Table:
             Whether it is fitted for the first time.
         """
         features = read_features(estimator, X, reset=reset)
-        labels, form = read_targets(y)
+        labels, form = read_targets(y, partial(ignored_by, estimator.task_types))
         check_consistent_length(features, labels[0].mask)
         labels, weights = weigh(labels, sample_weight)
         kept = np.flatnonzero(weights.any(axis=1))

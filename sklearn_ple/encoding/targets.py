@@ -13,7 +13,7 @@ from sklearn.utils import check_consistent_length
 
 from ..tasks import TASK_KINDS, Task, by_task
 from .frames import shown
-from .labels import Labels, TargetForm, read_targets
+from .labels import IGNORE, Labels, TargetForm, read_targets, without_ignored
 
 
 class TargetEncoder:
@@ -54,7 +54,8 @@ class TargetEncoder:
         weights : ndarray of shape (n_rows, n_tasks)
             Sample weights, zero where there is no label.
         """
-        types = by_task(self.task_types, form.names, "task_types", default="auto")
+        kinds = without_ignored(self.task_types)
+        types = by_task(kinds, form.names, "task_types", default="auto")
         declared = dict.fromkeys(form.names)
         if self.classes is not None:
             single = len(form.names) == 1 and not isinstance(self.classes, Mapping)
@@ -67,7 +68,8 @@ class TargetEncoder:
         for position, column in enumerate(labels):
             if not len(column.observed):
                 raise ValueError(
-                    f"Target {column.name!r} has no label at all: leave the column out."
+                    f"Target {column.name!r} has no label at all: leave the column out, or pass "
+                    f"task_types={{{column.name!r}: 'ignore'}}."
                 )
             # Declared classes may be unordered; an ordered column has all of its classes already.
             if declared[column.name] is not None and not column.ordered:
@@ -111,7 +113,7 @@ class TargetEncoder:
         what = f"task_types of target {column.name!r}"
         if not isinstance(kind, str) or kind not in TASK_KINDS:
             raise ValueError(
-                f"{what} is {kind!r}; the kinds are {['auto', *TASK_KINDS]}, or a Task."
+                f"{what} is {kind!r}; the kinds are {['auto', *TASK_KINDS, IGNORE]}, or a Task."
             )
         known = list(signature(TASK_KINDS[kind]).parameters)
         if len(options) > len(known):
@@ -149,7 +151,7 @@ class TargetEncoder:
 
     def read(self, y: Any, outputs: np.ndarray) -> list[Labels]:
         """Read the labels of a y like that of fit, for as many outputs."""
-        labels, form = read_targets(y)
+        labels, form = read_targets(y, self.form.ignored_among)
         self.check_same(labels, form)
         check_consistent_length(outputs, labels[0].mask)
         return labels

@@ -139,7 +139,9 @@ class PLEClassifierRegressor(_Progressive):
         two in an ordered categorical column; integers are classes if there are at most 10 distinct
         ones, else a regression; floats are a regression, but for two whole numbers, as 0.0 and
         1.0. A warning names what is doubtful: integers of more than 10 values, and whole floats of
-        3 to 10.
+        3 to 10. "ignore", in a list or dict, leaves a column of y out: it is no task, has no
+        prediction and no entry in what else is given by task, and methods take a y with or
+        without it.
     depends_on : "previous", dict or None, default=None
         For a binary task, the name of the one that it depends on, as ``{"purchase": "click"}``: it
         can hold (its second class) only where the other does. "previous": each task depends on the
@@ -296,6 +298,8 @@ class PLEClassifierRegressor(_Progressive):
         Names of the tasks: y's columns, or "y0", "y1" and so on; "y" for a 1-D y without a name.
     task_types_ : dict
         Kind of every task by name.
+    ignored_targets_ : list of int
+        Positions in y of the columns that ``task_types`` ignores.
     tasks_ : list of Task
         The fitted tasks, in the order of ``task_names_``.
     classes_ : ndarray or list

@@ -55,7 +55,7 @@ CODECS = [
 ]
 
 # Attributes by the names that they have in a file.
-_OF_FORM = {name: name for name in ("library", "ndim", "names", "columns", "dtypes")}
+_OF_FORM = {name: name for name in ("library", "ndim", "names", "columns", "dtypes", "ignored")}
 _OF_SCALER = {name: f"{name}_" for name in ("mean", "scale", "missing")}
 _OF_CATEGORIES = {"categories": "categories", "kind": "_kind", "rare_share": "_rare_share"}
 _OF_DEVIATIONS = {name: name for name in ("member_weights", "factors", "units", "errors")}
@@ -203,7 +203,7 @@ def _form_of(state: dict[str, Any]) -> TargetForm:
     form = TargetForm(**_check(state, dict))
     if form.library not in ("numpy", "pandas", "polars") or form.ndim not in (1, 2):
         raise ValueError("y came in no form that is known")
-    for part in (form.names, form.columns, form.dtypes):
+    for part in (form.names, form.columns, form.dtypes, form.ignored):
         _check(part, list)
     return form
 

@@ -151,9 +151,13 @@ def _holds_fractions(labels: np.ndarray) -> bool:
 def _tasks_of_estimator(estimator: Any, X: Any, y: pd.DataFrame, named: bool) -> list[ScoredTask]:
     check_is_fitted(estimator)
     fitted = tasks_of(estimator)
-    names = fitted.task_names_
+    names, ignored = fitted.task_names_, getattr(fitted, "ignored_targets_", [])
+    n_columns = len(names) + len(ignored)
+    kept = [k for k in range(n_columns) if k not in ignored]
+    if y.shape[1] == n_columns:
+        y = y.iloc[:, kept]
     # An estimator fitted on an array has made up its names.
-    made_up = names in (["y"], [f"y{position}" for position in range(len(names))])
+    made_up = names in (["y"], [f"y{k}" for k in kept])
     if y.shape[1] != len(names) or (named and not made_up and list(y.columns) != names):
         raise ValueError(
             f"y has the tasks {list(y.columns)}, but the estimator was fitted with {names}: give "

@@ -13,6 +13,7 @@ from sklearn.utils import indexable
 
 from .._sklearn import _num_samples, _safe_indexing
 from ..encoding import as_frame, is_polars
+from ..predictions import tasks_of
 from ..warn import warn
 from .split import MultiTaskKFold
 
@@ -142,7 +143,7 @@ def cross_val_predict(
     joined = [
         _join_task(name, task_parts, task_classes, method)
         for name, task_parts, task_classes in zip(
-            as_frame(y).columns,
+            _task_names(models[0], y, len(parts[0])),
             zip(*parts, strict=True),
             zip(*classes, strict=True),
             strict=True,
@@ -150,6 +151,12 @@ def cross_val_predict(
     ]
     whole = [None if part is None else _in_order(part, rows) for part in joined]
     return whole[0] if single else whole
+
+
+def _task_names(model: Any, y: Any, n_tasks: int) -> list[str]:
+    """Name the tasks; a model may ignore columns of y."""
+    names = as_frame(y).columns.tolist()
+    return names if len(names) == n_tasks else tasks_of(model).task_names_
 
 
 def _no_score(estimator: Any, X: Any, y: Any) -> float:

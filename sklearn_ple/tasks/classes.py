@@ -51,8 +51,9 @@ class ClassTask(Task):
         self.classes = np.unique(labels if classes is None else classes)
         if len(self.classes) < 2:
             raise ValueError(
-                f"Target {self.name!r} has 1 class only, {self.classes[0]!r}: there is nothing to "
-                "learn. Leave it out, or declare more classes by a categorical column."
+                f"Target {self.name!r} has 1 class only, {self.classes.tolist()[0]!r}: there is "
+                f"nothing to learn. Pass task_types={{{self.name!r}: 'ignore'}} to leave it out, "
+                "or declare more classes by a categorical column."
             )
         return self
 

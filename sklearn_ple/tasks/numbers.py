@@ -73,8 +73,9 @@ class NumberTask(Task):
         constant = high - low <= max(rounding, np.finfo(np.float64).tiny)
         if constant:
             warn(
-                f"Target {self.name!r} is constant: there is nothing to learn. Leave it out; if "
-                "its labels differ by less than rounding, subtract a constant from them first."
+                f"Target {self.name!r} is constant: there is nothing to learn. Leave it out, "
+                f"by task_types={{{self.name!r}: 'ignore'}}; if its labels differ by less than "
+                "rounding, subtract a constant from them first."
             )
         return constant
 

@@ -451,7 +451,7 @@ def test_predictions_of_a_wrong_shape_are_an_error_that_names_the_task():
         ({"A": "count"}, r"task_types names \['A'\], but the tasks are \['a', 'b', 'c'\]"),
         (["count"], r"task_types has 1 entries, but there are 3 tasks"),
         ("poisson", r"task_types of target 'a' is 'poisson'; the kinds are \['auto', 'binary'"),
-        ({"b": None}, r"task_types of target 'b' is None; .*'survival'\], or a Task"),
+        ({"b": None}, r"task_types of target 'b' is None; .*'survival', 'ignore'\], or a Task"),
         ({"b": float}, r"task_types of target 'b' is <class 'float'>; the kinds are"),
         ({"c": Regression()}, r"Target 'c' is of kind 'regression' but holds strings, 'x'"),
         ({"c": Binary}, r"Target 'c' is binary but has 3 classes"),
