@@ -56,6 +56,8 @@ def tell(fitted, kind):
         PLEClassifierRegressor(**TINY).fit(X, np.arange(40))
     elif kind == "divergence":
         model(learning_rate=1e30, optimizer="sgd").fit(X, Y)
+    elif kind == "text":
+        PLERegressor(**TINY).fit(pd.DataFrame({"text": map(str, range(200))}), np.arange(200.0))
     elif kind == "unknown categories":
         fitted.predict(words("other"))
     elif kind == "unknown categories in a view":

@@ -27,6 +27,9 @@ _KINDS = {
 # A batch of categories without a code is reported if chance makes one so seldom, or never.
 _CHANCE = 1e-3
 
+# Strings of more rows, with more than this share of them distinct, are no categories.
+_MANY_ROWS, _DISTINCT = 100, 0.9
+
 
 class CategoryEncoder:
     """Learns the categories of a column; turns values into codes.
@@ -44,6 +47,8 @@ class CategoryEncoder:
         The categories that have a code of their own, from 2 on, sorted.
     n_codes : int
         Number of codes.
+    is_like_text : bool
+        Whether nearly all values are distinct strings, in a column that no dtype declares.
     """
 
     categories: pd.Index
@@ -62,10 +67,14 @@ class CategoryEncoder:
         self.categories = values[order[~rare]]
         self.n_codes = len(self.categories) + 2
         self._kind = _kind(values[seen])
-        self._rare_share = counts[order[rare]].sum() / max(counts.sum(), 1)
+        n_there = counts.sum()
+        self._rare_share = counts[order[rare]].sum() / max(n_there, 1)
+        is_many = n_there > _MANY_ROWS and len(seen) > _DISTINCT * n_there
+        is_declared = isinstance(column.dtype, pd.CategoricalDtype)
+        self.is_like_text = is_many and self._kind == "text" and not is_declared
         # Of a categorical dtype, which later tables share, the codes are looked up once.
         self._known: Any = None
-        if isinstance(column.dtype, pd.CategoricalDtype):
+        if is_declared:
             self._known = values, self._look_up(values)
         return self
 

@@ -11,6 +11,7 @@ from scipy import sparse
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import validate_data
 
+from ..warn import warn
 from .categories import CategoryEncoder
 from .frames import shown, to_pandas
 from .masked import without_mask
@@ -89,12 +90,26 @@ class FeatureEncoder(TransformerMixin, BaseEstimator):
             CategoryEncoder(self.max_categories, self.min_frequency).fit(X.iloc[:, position])
             for position in self.categorical_positions_
         ]
+        if _is_from_dtype(self.categorical_features):
+            self._warn_of_text(X)
         self.cardinalities_ = [column.n_codes for column in self.columns_]
         self.scaler_ = NumberScaler(self.number_positions_, self.dtype)
         self.scaler_.fit(X, sample_weight=sample_weight)
         self.n_numbers_ = self.scaler_.n_numbers_
         self.n_columns_ = len(self.scaler_.missing_)
         return self
+
+    def _warn_of_text(self, X: Any) -> None:
+        """Warn of columns of strings that nobody called categories and that are none."""
+        for position, column in zip(self.categorical_positions_, self.columns_, strict=True):
+            if column.is_like_text:
+                warn(
+                    f"Column {shown(X.columns[position])} of X holds strings that are nearly all "
+                    "different: each is read as an id, of which nothing can be learnt. If it is "
+                    "text, make numbers of it first, as by skrub's StringEncoder (user guide, "
+                    '"Text and dates"); if it is an id, drop it. A column of dtype category '
+                    "stays as it is, without this warning."
+                )
 
     def transform(self, X: Any) -> tuple[Any, np.ndarray]:
         """Encode a table.

@@ -299,6 +299,33 @@ def test_categorical_features_are_names_positions_or_a_mask(choice, positions):
     assert numbers.shape == (2, 3 - len(positions))
 
 
+@pytest.mark.parametrize(("n_there", "n_distinct"), [(101, 91), (150, 150), (1000, 901)])
+@pytest.mark.parametrize("dtype", ["object", "string", "polars"])
+def test_strings_that_are_nearly_all_different_warn(n_there, n_distinct, dtype):
+    values = [*(f"row {i % n_distinct}" for i in range(n_there)), None, None]
+    frame = pd.DataFrame({"ok": ["a", "b"] * (len(values) // 2) + ["a"] * (len(values) % 2)})
+    frame["text"] = pd.Series(values, dtype="object" if dtype == "polars" else dtype)
+    read = polars_to_pandas(pl.from_pandas(frame)) if dtype == "polars" else frame
+    with pytest.warns(UserWarning, match=r"Column 'text' of X holds strings .* skrub") as caught:
+        FeatureEncoder().fit(read)
+    assert len(caught) == 1
+
+
+@pytest.mark.parametrize(
+    ("column", "choice"),
+    [
+        ([f"row {i}" for i in range(100)], "from_dtype"),
+        ([f"row {i % 900}" for i in range(1000)], "from_dtype"),
+        (pd.Categorical([f"row {i}" for i in range(200)]), "from_dtype"),
+        ([f"row {i}" for i in range(200)], ["text"]),
+        (np.arange(200), ["text"]),
+    ],
+)
+def test_fewer_rows_more_repeats_and_what_is_called_a_category_do_not(column, choice, recwarn):
+    FeatureEncoder(choice).fit(pd.DataFrame({"text": column}))
+    assert not recwarn.list
+
+
 @pytest.mark.parametrize("choice", [None, [], np.array([], dtype=int), [False, False]])
 def test_no_column_is_a_category(choice):
     encoder, (numbers, codes) = encode(FRAME[["a", "c"]], categorical_features=choice)
