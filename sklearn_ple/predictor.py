@@ -19,7 +19,7 @@ from .nn.drawing import Outline, network_html
 from .nn.gates import recorded, weights_of
 from .parameters import Parameters, of_network
 from .predictions import Calibration, Deviations, TaskClassifierView, TaskRegressorView, task_view
-from .tasks import warn_without_score
+from .tasks import Ordinal, warn_without_score
 from .training import MultiTaskNet, TableRows, public_history, suitable_threads
 from .versions import check_versions, versions
 
@@ -385,7 +385,9 @@ class Predictor(TransformerMixin, Parameters):
         -------
         probabilities : DataFrame of shape (n_samples, sum of n_classes)
             A column for each class of each task. The columns have two levels, ``"task"`` and
-            ``"class"``: ``probabilities["income"]`` is the table of one task. It has X's index.
+            ``"class"``: ``probabilities["income"]`` is the table of one task. Classes are in the
+            order of ``classes_``, but those of an ordinal task from the least up. The table has
+            X's index.
 
         Raises
         ------
@@ -400,10 +402,11 @@ class Predictor(TransformerMixin, Parameters):
         if numbers := [self.task_names_[k] for k in positions if parts[k] is None]:
             raise ValueError(f"tasks names {numbers}, which are numbers and have no classes.")
         index = X.index if isinstance(X, pd.DataFrame) else None
-        frames = {
-            self.task_names_[k]: pd.DataFrame(parts[k], index, self.tasks_[k].classes)
-            for k in positions
-        }
+        frames = {}
+        for k in positions:
+            task = self.tasks_[k]
+            order = task.order if isinstance(task, Ordinal) else slice(None)
+            frames[task.name] = pd.DataFrame(parts[k][:, order], index, task.classes[order])
         return pd.concat(frames, axis=1, names=["task", "class"])
 
     @available_if(_knows_classes)

@@ -304,6 +304,8 @@ class PLEClassifierRegressor(_Progressive):
         The fitted tasks, in the order of ``task_names_``.
     classes_ : ndarray or list
         The sorted class labels of every task, None for a task without; a plain array for 1-D y.
+        They are sorted for ordinal tasks too, as scikit-learn wants them: the order of a task is
+        ``task.classes[task.order]``, and that of ``predict_proba_frame``'s columns.
     n_features_in_ : int
         Number of columns of X.
     feature_names_in_ : ndarray of str

@@ -144,6 +144,10 @@ def test_an_ordered_categorical_column_is_learnt_as_ordinal(graded, seed):
     model.fit(X, y)
     assert model.task_types_ == {"grade": "ordinal"}
     assert model.classes_[0].tolist() == sorted(GRADES)
+    table = model.predict_proba_frame(X)
+    assert list(table)[: len(GRADES)] == [(model.task_names_[0], grade) for grade in GRADES]
+    sorted_proba = pd.DataFrame(model.predict_proba(X)[0], columns=model.classes_[0])
+    np.testing.assert_array_equal(table.iloc[:, : len(GRADES)], sorted_proba[GRADES])
     predicted = model.predict(X)
     assert predicted["grade"].dtype == y["grade"].dtype
     (proba,) = model.predict_proba(X)
