@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import torch
 from sklearn.inspection import partial_dependence
-from sklearn.model_selection import cross_validate
+from sklearn.model_selection import GroupShuffleSplit, cross_validate
 from torch.nn import functional as F
 
 from sklearn_ple import PLEClassifierRegressor, SingleTaskClassifierRegressor, export
@@ -153,6 +153,24 @@ def test_early_stopping(data):
     assert stopped.n_iter_ < 40 and "valid_loss" in stopped.history_[0]
 
 
+def test_rows_to_validate_on(data):
+    """eval_set"""
+    X, y = data
+    own = model().fit(X[:60], y[:60], X_val=X[60:], y_val=y[60:])
+    assert "valid_loss" in own.history_[-1]
+
+
+def test_validation_in_time_and_by_groups(data):
+    """Validation later in time, or of other groups"""
+    X, y = data
+    last = model(validation_split="last", early_stopping=True).fit(X, y)
+    by_splitter = model(validation_split=GroupShuffleSplit(random_state=0), early_stopping=True)
+    towns = np.arange(N) // 4
+    for fitted in (last, by_splitter.fit(X, y, groups=towns)):
+        assert "valid_loss" in fitted.history_[-1]
+    model(early_stopping=True).fit(X, y, groups=towns)
+
+
 def test_history(data, fitted, capsys):
     """evals_result_, verbosity"""
     assert [epoch["epoch"] for epoch in fitted.history_] == [1, 2]
@@ -222,6 +240,14 @@ def test_files(data, fitted, tmp_path):
     export.save(fitted, tmp_path / "model.safetensors")
     loaded = export.load(tmp_path / "model.safetensors")
     pd.testing.assert_frame_equal(loaded.predict(data[0]), fitted.predict(data[0]))
+
+
+def test_checkpoints(data, tmp_path):
+    """snapshot_file"""
+    X, y = data
+    first = model(checkpoint_dir=tmp_path).fit(X, y)
+    again = model(checkpoint_dir=tmp_path).fit(X, y)
+    pd.testing.assert_frame_equal(again.predict(X), first.predict(X))
 
 
 def test_raw_scores(data, fitted):
