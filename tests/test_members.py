@@ -6,7 +6,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sklearn_ple.members import MemberMean, Members
+from sklearn_ple.members import MemberMean, Members, relative_losses
 from sklearn_ple.tasks import TASK_KINDS, Regression
 
 LABELS = {
@@ -109,3 +109,36 @@ def test_a_mean_of_another_shape_is_an_error():
     expected = r"Careless.average returned .* \(5, 1\); expected \(5, 1, 1\)"
     with pytest.raises(ValueError, match=expected):
         MemberMean([task], 2)(torch.zeros(2, 5, 1))
+
+
+def test_relative_losses_fit_the_comparisons_best_by_a_parabola():
+    rng = np.random.default_rng(0)
+    own, before = np.exp(rng.normal(size=(2, 5, 2)) / 2)
+    numbers = np.linspace(0, 1, 5)
+    # The parabola's steps from the member before, of the first one from the last.
+    steps = [[a - b, a**2 - b**2] for a, b in zip(numbers, numbers[[4, 0, 1, 2, 3]], strict=True)]
+    best = np.linalg.lstsq(np.array(steps), np.log(own / before), rcond=None)[0]
+    expected = np.exp(np.outer(numbers, best[0]) + np.outer(numbers**2, best[1]))
+    relative = relative_losses(torch.from_numpy(own), torch.from_numpy(before))
+    np.testing.assert_allclose(relative, expected, rtol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("own", "before", "ratio"),
+    [
+        (0.0, 2.0, 1.0),
+        (2.0, 0.0, 1.0),
+        (np.nan, 2.0, 1.0),
+        (np.inf, np.inf, 1.0),
+        (np.inf, 2.0, np.exp(3)),
+        (np.exp(5), 1.0, np.exp(3)),
+        (1.0, np.exp(5), np.exp(-3)),
+        (0.4, 0.1, 4.0),
+    ],
+)
+def test_a_comparison_counts_within_bounds_and_not_at_all_without_a_loss(own, before, ratio):
+    def relative(second, second_before):
+        others = torch.tensor([[1.0, second, 3.0, 2.0], [2.0, second_before, 1.5, 3.0]]).double()
+        return relative_losses(*others[..., None])
+
+    np.testing.assert_allclose(relative(own, before), relative(ratio, 1.0), rtol=1e-9)
