@@ -147,6 +147,14 @@ def test_weights_of_one_stay_as_they_are():
         np.testing.assert_array_equal(weights, MASK.astype(float))
 
 
+def test_labels_may_all_be_without_a_weight():
+    y = pd.DataFrame({"a": [1.0, np.nan], "b": [2.0, np.nan]})
+    with np.errstate(all="raise"):
+        labels, weights = weigh(read_targets(y)[0], [0.0, 3.0])
+    np.testing.assert_array_equal(weights, np.zeros((2, 2)))
+    assert [len(column.observed) for column in labels] == [0, 0]
+
+
 # -- class weights --------------------------------------------------------------------------------
 
 
@@ -224,6 +232,13 @@ def test_a_class_that_no_row_has_may_be_weighed():
     labels, tasks = labels_and_tasks(y)
     weights = class_weights(labels, tasks, {"sex": {"f": 2.0, "x": 9.0}})
     np.testing.assert_array_equal(weights[:, 0], [2, 1, 1])
+
+
+def test_a_class_may_be_left_out_by_a_weight_of_zero():
+    labels, tasks = labels_and_tasks()
+    # The other class counts as it does: 1.
+    weights = class_weights(labels, tasks, {"sex": {"f": 0.0}})
+    np.testing.assert_array_equal(weights[:, 0], [0, 1, 1, 0, 0])
 
 
 @pytest.mark.parametrize(

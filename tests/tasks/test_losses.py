@@ -413,6 +413,10 @@ def test_the_loss_of_several_networks_is_their_mean():
     own = [losses.sums(member, targets, weights) for member in members]
     expected = torch.stack(own).mean(dim=0)
     np.testing.assert_allclose(losses.sums(members, targets, weights), expected)
+    # With weights of each one's own, all of these are summed.
+    every = torch.stack([weights, weights.roll(1, dims=0)])
+    own = [losses.sums(*parts) for parts in zip(members, [targets] * 2, every, strict=True)]
+    np.testing.assert_allclose(losses.sums(members, targets, every), sum(own))
 
 
 class Careless(Regression):

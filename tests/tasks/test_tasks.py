@@ -25,6 +25,7 @@ from sklearn_ple.tasks import (
     Regression,
     Survival,
     Tweedie,
+    unit_of,
 )
 from sklearn_ple.tasks.classes import mean_one_vs_rest_auc
 
@@ -158,6 +159,8 @@ def test_predictions_are_the_most_probable_classes(kind, n_classes):
     outputs = np.random.default_rng(0).normal(size=(40, task.n_outputs))
     best = task.predict_proba(outputs).argmax(axis=1)
     np.testing.assert_array_equal(task.predict(outputs), np.sort(labels)[best])
+    # Of equally probable ones the first, as scikit-learn chooses.
+    assert task.predict(np.zeros((1, task.n_outputs))) == ["a"]
 
 
 @pytest.mark.parametrize("n_classes", [2, 3])
@@ -323,6 +326,26 @@ def test_numbers_of_any_unit_have_the_same_targets_and_score(kind, unit):
     np.testing.assert_allclose(predictions, task.predict(outputs) * unit, rtol=1e-9)
     expected = task.score(SOME, task.predict(outputs))
     assert 0.8 < other.score(SOME * unit, predictions) == pytest.approx(expected, rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "unit"),
+    [([1.0], 1.0), ([3.0, -5.0], 4.0), ([0.3, 0.0], 0.25), ([1e-320], 2.0**-1064)],
+)
+def test_a_unit_is_the_greatest_power_of_two_up_to_the_largest_number(numbers, unit):
+    assert unit_of(np.array(numbers)) == unit
+
+
+@pytest.mark.parametrize(("n_digits", "is_constant"), [(4, True), (5, False)])
+def test_a_few_last_digits_are_rounding(n_digits, is_constant, recwarn):
+    fitted(Regression, np.array([-1.0, -1.0 - n_digits * np.spacing(1.0)]))
+    assert bool(len(recwarn)) == is_constant
+
+
+def test_two_labels_have_a_score():
+    labels, predictions = np.array([1.0, 3.0]), np.array([1.5, 2.0])
+    task = fitted(Regression, labels)
+    assert task.score(labels, predictions) == r2_score(labels, predictions)
 
 
 def test_a_small_spread_beside_a_large_mean_is_no_constant(recwarn):
