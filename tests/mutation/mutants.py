@@ -185,7 +185,6 @@ def survivors(module, tests, options, line):
     start = time.perf_counter()
     assert passes(module, source, tests), f"{tests} fail without any change"
     duration = time.perf_counter() - start
-    print(f"{module}: tests take {duration:.1f} s", flush=True)
     assert not passes(module, "raise ImportError", tests), f"{tests} do not import {module}"
     n_changes = n_survivors = 0
     for text in changed_texts(source, options.seed, line):
@@ -214,14 +213,16 @@ def main():
     if unknown := [module for module, _ in chosen if module not in tests_of]:
         parser.error(f"{unknown} are not among {list(tests_of)}")
     import_dependencies(sorted({test for module, _ in chosen for test in tests_of[module]}))
-    counts = {}
+    print(f"{'changes':>7} {'killed':>7} {'survived':>8}")
+    counts = []
     for module, line in chosen:
-        counts[module, line] = survivors(module, tests_of[module], options, int(line or 0))
-    print(f"\n{'module':40} {'changes':>8} {'killed':>8} {'survived':>8}")
-    total = tuple(map(sum, zip(*counts.values(), strict=True)))
-    for (module, line), (n_changes, n_survivors) in [*counts.items(), (("all", ""), total)]:
-        name = f"{module}:{line}" if line else module
-        print(f"{name:40} {n_changes:8} {n_changes - n_survivors:8} {n_survivors:8}")
+        counts.append(survivors(module, tests_of[module], options, int(line or 0)))
+        print_row(*counts[-1], f"{module}:{line}" if line else module)
+    print_row(*map(sum, zip(*counts, strict=True)), "all")
+
+
+def print_row(n_changes, n_survivors, name):
+    print(f"{n_changes:7} {n_changes - n_survivors:7} {n_survivors:8}  {name}", flush=True)
 
 
 if __name__ == "__main__":
