@@ -147,6 +147,13 @@ def test_weights_of_one_stay_as_they_are():
         np.testing.assert_array_equal(weights, MASK.astype(float))
 
 
+def test_labels_without_a_weight_are_dropped():
+    sex, age, size = weigh(read_targets(Y)[0], [3.0, 3.0, 2.0, 0.0, 2.0])[0]
+    assert sex.observed.tolist() == ["f", "m", "f"]
+    assert age.observed.tolist() == [30.5, 41, 60]
+    assert size.mask.tolist() == [True, True, True, False, False]
+
+
 def test_labels_may_all_be_without_a_weight():
     y = pd.DataFrame({"a": [1.0, np.nan], "b": [2.0, np.nan]})
     with np.errstate(all="raise"):
