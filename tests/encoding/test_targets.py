@@ -874,6 +874,24 @@ def test_one_column_of_two_dimensions_stays_two_dimensional():
     assert round_trip(np.array([[0], [1], [1]])).tolist() == [[0], [1], [1]]
 
 
+def test_floats_of_tasks_come_in_the_form_of_y():
+    columns, index = [np.array([0.5, 1.5]), np.array([2.5, 3.5])], pd.Index(["r", "s"])
+    y = pd.DataFrame({"a": [1, 2], "b": ["u", "v"]})
+    expected = pd.DataFrame({"a": columns[0], "b": columns[1]}, index=index)
+    frame = read_targets(y)[1].assemble_floats(columns, index)
+    pd.testing.assert_frame_equal(frame, expected)
+    assert (
+        read_targets(pl.DataFrame(y.to_dict("list")))[1]
+        .assemble_floats(columns, None)
+        .equals(pl.DataFrame({"a": columns[0], "b": columns[1]}))
+    )
+    table = read_targets(np.eye(2))[1].assemble_floats(columns, None)
+    np.testing.assert_array_equal(table, np.transpose(columns))
+    for one in ([1, 2], pd.Series([1, 2], name="a")):
+        alone = read_targets(one)[1].assemble_floats(columns[:1], index)
+        assert isinstance(alone, np.ndarray) and alone.tolist() == [0.5, 1.5]
+
+
 # -- scores and further y -------------------------------------------------------------------------
 
 
