@@ -125,3 +125,11 @@ def test_a_balancer_that_does_not_differentiate_is_an_error(table):
 def test_what_is_no_balancer_is_an_error(balancing, table):
     with pytest.raises(ValueError, match="The 'balancing' parameter"):
         model(balancing=balancing).fit(*table)
+
+
+def test_a_balancer_without_a_step_cannot_be_made():
+    class Idle(Balancer):
+        pass
+
+    with pytest.raises(TypeError, match="abstract method '?backward"):
+        Idle()
