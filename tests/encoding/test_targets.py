@@ -632,6 +632,19 @@ def test_scales_are_learnt_from_the_weighted_labels():
     assert fitted.tasks[0].mean == pytest.approx(2.125)
 
 
+def test_tasks_are_found_by_their_names():
+    y = pd.DataFrame({"a": [0, 1], "b": [0.5, 1.5], "c": ["u", "v"]})
+    labels, form = read_targets(y)
+    fitted = TargetEncoder("auto", None).fit(labels, form, np.ones(y.shape))
+    assert fitted.positions(None) == [0, 1, 2]
+    assert fitted.positions(["c", "a"]) == [2, 0]
+    for names in ("a", []):
+        with pytest.raises(ValueError, match=r"it must be a list of names, such as \['a'\]"):
+            fitted.positions(names)
+    with pytest.raises(ValueError, match=r"tasks names \['d'\], but the tasks are \['a', 'b', 'c"):
+        fitted.positions(["a", "d"])
+
+
 def test_outputs_are_split_by_the_tasks_sizes():
     fitted, _ = encoder(Y)
     outputs = np.arange(15).reshape(3, 5)

@@ -16,7 +16,7 @@ from sklearn.metrics import (
 )
 
 from sklearn_ple.nn import PLE
-from sklearn_ple.tasks import TASK_KINDS, Ordinal, Quantile, Regression, TaskLosses
+from sklearn_ple.tasks import TASK_KINDS, Ordinal, Quantile, Regression, TaskLosses, grouped
 
 KINDS = list(TASK_KINDS)
 
@@ -417,6 +417,18 @@ def test_the_loss_of_several_networks_is_their_mean():
     every = torch.stack([weights, weights.roll(1, dims=0)])
     own = [losses.sums(*parts) for parts in zip(members, [targets] * 2, every, strict=True)]
     np.testing.assert_allclose(losses.sums(members, targets, every), sum(own))
+
+
+def test_means_are_of_losses_of_any_sign_and_zero_without_weight():
+    sums = torch.tensor([[-6.0, 0.0, 3.0, 0.0], [2.0, 4.0, 4.0, 0.0]])
+    assert TaskLosses.means(sums).tolist() == [-3.0, 0.0, 0.75, 0.0]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_neighbours_of_one_kind_and_size_are_computed_together(kind):
+    tasks = [make_task(kind), make_task(kind), make_task("binary", n_classes=2)]
+    sizes = [group.positions for group in grouped(tasks)]
+    assert sizes == ([slice(0, 3)] if kind == "binary" else [slice(0, 2), slice(2, 3)])
 
 
 class Careless(Regression):
