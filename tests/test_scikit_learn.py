@@ -175,7 +175,9 @@ def test_search_over_a_pipeline_routes_weights_and_groups(table):
     weights, groups = np.random.RandomState(0).rand(N), np.arange(N) // 3
     cv = MultiTaskKFold(2)
     with sklearn.config_context(enable_metadata_routing=True):
-        routed = tiny().set_fit_request(sample_weight=True).set_score_request(sample_weight=True)
+        # The groups are for the folds alone.
+        routed = tiny().set_fit_request(sample_weight=True, groups=False)
+        routed.set_score_request(sample_weight=True)
         search = GridSearchCV(
             make_pipeline(colours(), routed),
             {"pleclassifierregressor__n_levels": [1]},

@@ -47,8 +47,6 @@ class CategoryEncoder:
         The categories that have a code of their own, from 2 on, sorted.
     n_codes : int
         Number of codes.
-    is_like_text : bool
-        Whether nearly all values are distinct strings, in a column that no dtype declares.
     """
 
     categories: pd.Index
@@ -67,14 +65,10 @@ class CategoryEncoder:
         self.categories = values[order[~rare]]
         self.n_codes = len(self.categories) + 2
         self._kind = _kind(values[seen])
-        n_there = counts.sum()
-        self._rare_share = counts[order[rare]].sum() / max(n_there, 1)
-        is_many = n_there > _MANY_ROWS and len(seen) > _DISTINCT * n_there
-        is_declared = isinstance(column.dtype, pd.CategoricalDtype)
-        self.is_like_text = is_many and self._kind == "text" and not is_declared
+        self._rare_share = counts[order[rare]].sum() / max(counts.sum(), 1)
         # Of a categorical dtype, which later tables share, the codes are looked up once.
         self._known: Any = None
-        if is_declared:
+        if isinstance(column.dtype, pd.CategoricalDtype):
             self._known = values, self._look_up(values)
         return self
 
@@ -134,6 +128,15 @@ class CategoryEncoder:
                 f"{known}: {_some(column.iloc[rows].unique())} count as unknown. Check how they "
                 "are written."
             )
+
+
+def is_like_text(column: pd.Series) -> bool:
+    """Whether nearly all values, of many, are distinct strings; never of a categorical dtype."""
+    n_there = column.count()
+    if isinstance(column.dtype, pd.CategoricalDtype) or n_there <= _MANY_ROWS:
+        return False
+    distinct = pd.Index(column.dropna().unique())
+    return len(distinct) > _DISTINCT * n_there and _kind(distinct) == "text"
 
 
 def _factorize(column: pd.Series) -> tuple[np.ndarray, pd.Index]:

@@ -12,7 +12,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import validate_data
 
 from ..warn import warn
-from .categories import CategoryEncoder
+from .categories import CategoryEncoder, is_like_text
 from .frames import shown, to_pandas
 from .masked import without_mask
 from .scaling import NumberScaler, is_number, too_large
@@ -101,8 +101,8 @@ class FeatureEncoder(TransformerMixin, BaseEstimator):
 
     def _warn_of_text(self, X: Any) -> None:
         """Warn of columns of strings that nobody called categories and that are none."""
-        for position, column in zip(self.categorical_positions_, self.columns_, strict=True):
-            if column.is_like_text:
+        for position in self.categorical_positions_:
+            if is_like_text(X.iloc[:, position]):
                 warn(
                     f"Column {shown(X.columns[position])} of X holds strings that are nearly all "
                     "different: each is read as an id, of which nothing can be learnt. If it is "
