@@ -27,8 +27,8 @@ print({task: round(score, 2) for task, score in multitask_scores(model, X_test, 
 
 # %%
 # One pass over the columns serves all tasks. Without other ``metrics``, the numbers are drops of
-# the area under the ROC curve for classes, and of R² for numbers. Death is foretold by age and the
-# years of smoking; how much somebody exercises, by how active they are.
+# the area under the ROC curve for classes, and of R² for numbers. Age and the years of smoking
+# predict death, and how active somebody is predicts how much they exercise.
 importance = multitask_importance(model, X_test, y_test, n_repeats=3, random_state=0)
 ImportanceDisplay.from_importance(importance, max_features=15)
 plt.show()

@@ -87,7 +87,7 @@ def state_of(model: Any) -> dict[str, Any]:
 
 
 def restore(model: Any, state: dict[str, Any]) -> TableEncoder:
-    """Give an unfitted estimator what does not take its network, and return its encoder."""
+    """Restore what takes no network in an unfitted estimator, and return its encoder."""
     _check(state, dict)
     model.n_features_in_ = _check(state["n_features"], int)
     if state["feature_names"] is not None:
@@ -145,7 +145,7 @@ def settle(model: Any, net: Any, encoder: TableEncoder, state: dict[str, Any]) -
 
 
 def plan_of(model: MultiTaskEstimator, state: dict[str, Any]) -> Plan:
-    """Return the plan of the training that a file tells of, as far as a net needs it."""
+    """Return the plan of the training in a file, as far as a net needs it."""
     training = state["training"]
     return replace(
         Plan.of(model, n_rows=1),
