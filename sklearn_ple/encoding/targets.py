@@ -93,9 +93,10 @@ class TargetEncoder:
             task = self._task_of_kind(task_type, column)
         task.name = column.name
         if self.family is not None and task.has_classes != (self.family == "class"):
+            by = "" if isinstance(task_type, str) and task_type == "auto" else " by task_types"
             raise ValueError(
-                f"Target {column.name!r} is of kind {task.kind!r}, which this estimator does not "
-                "learn: use PLEClassifierRegressor for tasks of any kind."
+                f"Target {column.name!r} is of kind {task.kind!r}{by}, which this estimator does "
+                "not learn: use PLEClassifierRegressor for tasks of any kind."
             )
         if not task.has_classes and column.observed.dtype == object:
             raise ValueError(

@@ -277,8 +277,7 @@ def arrays(draw, n):
     if kind == "float32":
         with np.errstate(over="ignore"):
             values = values.astype(np.float32)
-        if not culprits and np.isinf(values).any():
-            culprits = [f"'x{np.isinf(values).any(axis=0).argmax()}'"]
+        culprits = [f"'x{column}'" for column in np.flatnonzero(np.isinf(values).any(axis=0))]
     made = {
         "float": lambda: values,
         "float32": lambda: values,
