@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -198,8 +200,16 @@ def _is_category(dtype: Any) -> bool:
 
 def _positions(choice: Any, X: pd.DataFrame) -> Any:
     """Turn names, positions or a mask into what indexes the columns."""
-    values = np.asarray([choice] if isinstance(choice, str) else choice)
-    if values.dtype.kind in "biu":
+    if isinstance(choice, str):
+        choice = [choice]
+    entries = choice.tolist() if hasattr(choice, "tolist") else list(choice)
+    if not all(isinstance(entry, Hashable) for entry in entries):
+        raise ValueError(
+            f"categorical_features is {choice!r}: it must be a list of names or positions, or a "
+            "mask."
+        )
+    if entries and all(isinstance(entry, (Integral, np.bool_)) for entry in entries):
+        values = np.asarray(entries)
         limit = len(values) if values.dtype.kind == "b" else int(values.max(initial=0)) + 1
         wrong_mask = values.dtype.kind == "b" and limit != X.shape[1]
         if wrong_mask or limit > X.shape[1] or values.min(initial=0) < 0:
@@ -208,12 +218,12 @@ def _positions(choice: Any, X: pd.DataFrame) -> Any:
                 "columns."
             )
         return values
-    if unknown := sorted(set(values.tolist()) - set(X.columns), key=str):
+    if unknown := sorted(set(entries) - set(X.columns), key=str):
         raise ValueError(
             f"categorical_features names {unknown}, which are no columns of X; it has "
             f"{list(X.columns)}."
         )
-    return X.columns.isin(values)
+    return X.columns.isin(entries)
 
 
 def read_features(estimator: BaseEstimator, X: Any, reset: bool) -> Any:

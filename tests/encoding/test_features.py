@@ -339,6 +339,9 @@ def test_no_column_is_a_category(choice):
     [
         (["b", "z"], r"categorical_features names \['z'\], which are no columns of X.*'a', 'b'"),
         ("z", r"categorical_features names \['z'\]"),
+        ([[], [0]], r"categorical_features is \[\[\], \[0\]\]: it must be a list of names"),
+        ([["a"]], "categorical_features is .*: it must be a list of names"),
+        (np.zeros((2, 2)), "(?s)categorical_features is .*: it must be a list of names"),
         ([3], r"categorical_features \[3\] does not fit X, which has 3 columns"),
         ([-1], r"categorical_features \[-1\] does not fit X"),
         ([True, False], r"categorical_features \[True, False\] does not fit X"),
