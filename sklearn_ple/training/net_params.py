@@ -8,7 +8,7 @@ from math import inf
 from numbers import Integral, Real
 from typing import Any
 
-from .plan import plain
+import numpy as np
 
 # What it cannot override, since the estimator reads these parameters itself.
 _OF_ESTIMATOR = {
@@ -60,6 +60,11 @@ def read_net_params(net_params: dict[str, Any] | None) -> dict[str, Any]:
             which = "a number" if kind is Real else "a whole number"
             raise ValueError(f"net_params has {name}={value!r}: it must be {which} above 0.")
     return net_params
+
+
+def plain(value: Any) -> Any:
+    """Turn a number of numpy into one of Python, which is what torch takes for a size."""
+    return value.item() if isinstance(value, np.generic) else value
 
 
 @contextmanager

@@ -7,8 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
+from .net_params import plain, read_net_params
 from .split import LEAST_ROWS_TO_STOP_EARLY, Split, stops_early
 
 # More rows of validation than this do not improve the choice of when to stop.
@@ -70,10 +69,11 @@ class Plan:
             What to validate on.
         """
         split = split or Split()
+        net_params = read_net_params(estimator.net_params)
 
         def resolve(parameter: str, rule: Callable[[int], Any]) -> Any:
             own = getattr(estimator, parameter)
-            value = (estimator.net_params or {}).get(_IN_NET_PARAMS.get(parameter), own)
+            value = net_params.get(_IN_NET_PARAMS.get(parameter, ""), own)
             # Without any row, the encoder raises the error later.
             return rule(max(n_rows, 1)) if isinstance(value, str) else plain(value)
 
@@ -99,11 +99,6 @@ class Plan:
             ),
             n_bins=resolve("n_bins", default_n_bins),
         )
-
-
-def plain(value: Any) -> Any:
-    """Turn a number of numpy into one of Python, which is what torch takes for a size."""
-    return value.item() if isinstance(value, np.generic) else value
 
 
 def default_batch_size(n_rows: int) -> int:
