@@ -117,6 +117,8 @@ class NumberScaler(TransformerMixin, BaseEstimator):
         numbers = np.empty((X.shape[0], self.n_numbers_), dtype=self.dtype)
         n_columns = len(self.missing_)
         for rows, block in self._blocks(X):
+            # In a column without any number in fit, infinity would become a missing one.
+            self._check_finite(X, ~np.isinf(block).any(axis=0))
             # What is too large for the dtype is an error below.
             with np.errstate(over="ignore"):
                 block = (block - self.mean_) / self.scale_

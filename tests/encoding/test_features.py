@@ -947,3 +947,9 @@ def test_no_float64_copy_of_the_table_is_made(make):
     blocks = 0.8 * size if sparse.issparse(X) else 8 * 8 * 2**18
     assert fit_peak < blocks + 1e6
     assert transform_peak < blocks + size / 2 + 1e6
+
+
+def test_infinity_where_all_numbers_were_missing_in_fit_is_an_error():
+    encoder = FeatureEncoder().fit(pd.DataFrame({"a": [np.nan, np.nan], "b": [1.0, 2.0]}))
+    with pytest.raises(ValueError, match="infinity .* in column 'a'"):
+        encoder.transform(pd.DataFrame({"a": [np.nan, -np.inf], "b": [1.0, 2.0]}))
