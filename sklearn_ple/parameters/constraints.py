@@ -6,18 +6,23 @@ from collections.abc import Mapping, Set
 from numbers import Integral
 from typing import Any
 
+import numpy as np
+
 from .._sklearn import HasMethods, Interval
 
 
 class Number(Interval):
-    """Numbers in an interval, without bools, which Python counts among them as 0 and 1.
+    """Numbers of Python or numpy in an interval.
+
+    Bools, which Python counts as 0 and 1, are none, nor are fractions, which numpy does not know.
 
     The parameters are those of scikit-learn's ``Interval``.
     """
 
     def is_satisfied_by(self, val: Any) -> bool:
         """Return whether a value is such a number."""
-        return not isinstance(val, bool) and super().is_satisfied_by(val)
+        is_number = isinstance(val, (int, float, np.number)) and not isinstance(val, bool)
+        return is_number and super().is_satisfied_by(val)
 
 
 class Listed(HasMethods):

@@ -1,6 +1,7 @@
 """Which values parameters may take: numpy's numbers as Python's, but no bools for numbers."""
 
 import inspect
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -57,6 +58,11 @@ def test_numpys_whole_numbers_are_as_good_as_pythons(data, dtype):
 def test_net_params_have_names(data):
     with pytest.raises(ValueError, match="net_params names 3, but"):
         fitted(data, net_params={3: 4})
+
+
+def test_fractions_are_no_numbers(data):
+    with pytest.raises(ValueError, match="The 'clip_numbers' parameter"):
+        fitted(data, clip_numbers=Fraction(1, 2))
 
 
 @pytest.mark.parametrize("cls", ESTIMATORS)
