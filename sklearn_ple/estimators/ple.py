@@ -195,7 +195,7 @@ class PLEClassifierRegressor(_Progressive):
         path read a standardised number x as ``x / sqrt(1 + (x / c)**2)``, which is near x for
         small ones and never beyond c, so that an outlier does not outweigh all else (Holzmüller,
         Grinsztajn and Steinwart, NeurIPS 2024). Embeddings of numbers read them unclipped. None
-        for no clipping, where targets go on growing with the numbers.
+        for no clipping, where targets go on growing with the numbers. 0.001 at least.
     task_weights : list of float or dict, default=None
         Weights of the tasks in the joint loss at epoch 0, in the order of y's columns or by name;
         1 for a task that is not named.

@@ -104,7 +104,8 @@ class Parameters(BaseEstimator):
     )
     clip_numbers: float | None = parameter(
         default=5.0,
-        constraint=[_POSITIVE, None],
+        # Far below, a number of the mean would be 0 / 0 in float32.
+        constraint=[Number(Real, 1e-3, None, closed="left"), None],
         search=[3.0, 5.0, 10.0, None],
         published=None,
         network=True,

@@ -86,7 +86,12 @@ OWN_VALUES = {
 #: Whole numbers that take no memory for being large.
 LARGE = {"max_categories", "min_frequency", "batch_size", "n_iter_no_change", "n_bins", "n_jobs"}
 #: What a message may call the culprit if not by the name of the parameter.
-ALIASES = {"early_stopping": ["validation"], "validation_fraction": ["validation"]}
+ALIASES = {
+    "early_stopping": ["validation"],
+    "validation_fraction": ["validation"],
+    # A kind that does not suit a column is named with the column.
+    "task_types": ["is of kind"],
+}
 
 
 @cache

@@ -60,9 +60,10 @@ def test_net_params_have_names(data):
         fitted(data, net_params={3: 4})
 
 
-def test_fractions_are_no_numbers(data):
+@pytest.mark.parametrize("value", [Fraction(1, 2), 1e-300])
+def test_fractions_and_hardly_any_number_are_no_limits(data, value):
     with pytest.raises(ValueError, match="The 'clip_numbers' parameter"):
-        fitted(data, clip_numbers=Fraction(1, 2))
+        fitted(data, clip_numbers=value)
 
 
 @pytest.mark.parametrize("cls", ESTIMATORS)
