@@ -298,7 +298,8 @@ class MultiTaskNet(NeuralNet):
         if len(self._sums) == 1:
             self._check_gradients()
         penalty = self.module_.body.penalty()
-        if isinstance(penalty, Tensor):
+        # Of a single subspace, for one, there is nothing to penalise.
+        if isinstance(penalty, Tensor) and penalty.requires_grad:
             penalty.backward()
         return {"loss": losses.detach().sum() + penalty, "y_pred": outputs}
 

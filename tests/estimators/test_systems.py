@@ -422,6 +422,11 @@ def test_stitches_move_as_fast_as_asked_for(factor, moves, numbers):
     assert (not np.allclose(stitch, start, atol=1e-4)) == moves
 
 
+def test_a_single_subspace_has_no_penalty(table):
+    fitted = model(SluiceClassifierRegressor, n_subspaces=1).fit(*table)
+    assert fitted.module_.body.penalty() == 0
+
+
 @pytest.mark.parametrize(("orthogonality", "is_orthogonal"), [(0.0, False), (100.0, True)])
 def test_the_penalty_keeps_subspaces_apart(orthogonality, is_orthogonal, numbers, seed):
     X, y, *_ = numbers
