@@ -28,7 +28,7 @@ LAYERS = [
     {"encoding"},
     {"members"},
     {"balancing", "nn", "tasks", "versions"},
-    {"warn"},
+    {"progress", "warn"},
 ]
 MAY_IMPORT = {
     room: set().union(*LAYERS[depth + 1 :]) for depth, layer in enumerate(LAYERS) for room in layer
@@ -47,7 +47,7 @@ MAY_IMPORT |= {
 }
 # What all of them may use.
 for room in ("inspection", "metrics", "model_selection", "export", "datasets"):
-    MAY_IMPORT[room] |= {"files", "warn"}
+    MAY_IMPORT[room] |= {"files", "progress", "warn"}
 # Whatever scikit-learn does not make public may move with its next release: one module imports it.
 PRIVATE_SKLEARN = "_sklearn.py"
 # These put it all together.

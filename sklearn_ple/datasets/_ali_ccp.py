@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from sklearn.utils import check_scalar
-from tqdm.auto import tqdm
 
 from ..files import replacing
+from ..progress import progress_bar
 from ..warn import warn
 from ._base import data_homes, frames_or_arrays, make_bunch, select_tasks
 
@@ -295,7 +295,7 @@ def _parse(path: Path, names: Sequence[str], fields: Sequence[str]) -> Iterator[
     n_lines, n_rows = 0, 0
     with (
         path.open("rb") as file,
-        tqdm(total=size, desc=path.name, unit="B", unit_scale=True, disable=None) as bar,
+        progress_bar(total=size, desc=path.name, unit="B", unit_scale=True, disable=None) as bar,
     ):
         # csv.open_csv would read dozens of blocks ahead
         while block := file.readlines(_BLOCK_SIZE):

@@ -15,10 +15,10 @@ from sklearn.base import clone
 from sklearn.model_selection import check_cv
 from sklearn.utils import check_random_state
 from sklearn.utils.parallel import Parallel, delayed
-from tqdm.auto import tqdm
 
 from .._sklearn import _safe_indexing
 from ..metrics import multitask_scores
+from ..progress import progress_bar
 
 
 @dataclass(frozen=True, eq=False)
@@ -260,7 +260,7 @@ def mtl_gain(
         delayed(_fit_and_score)(
             system, estimators[system], X, y, X_test, y_test, splits[r], seeds[r], metrics
         )
-        for r, system in tqdm(jobs, desc="Fitting", unit="fit", disable=not verbose)
+        for r, system in progress_bar(jobs, desc="Fitting", unit="fit", disable=not verbose)
     )
     rows = [
         [system, task, repeat, score, seconds]

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
-import sys
 import warnings
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,9 +12,9 @@ from scipy import stats
 from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.utils import check_random_state
 from sklearn.utils.parallel import Parallel, delayed
-from tqdm.auto import tqdm
 
 from ..metrics import multitask_scores
+from ..progress import progress_bar
 from .columns import as_table, column_names, group_positions, shuffled
 
 #: What the mean over the tasks is called among them.
@@ -256,22 +253,12 @@ def multitask_importance(
             )
             for feature, columns in features
         )
-        importances = np.array(list(_with_bar(drops, len(features), verbose)))
+        bar = progress_bar(
+            drops, desc="Permuting", unit="feature", total=len(features), disable=not verbose
+        )
+        importances = np.array(list(bar))
     measured = [feature for feature, _ in features]
     return MultiTaskImportance(measured, list(scores), importances, scores, confidence)
-
-
-def _with_bar(drops: Iterable[np.ndarray], n_features: int, verbose: int) -> Iterable[np.ndarray]:
-    """Show a progress bar; on a terminal it is no wider than reads well."""
-    width = min(100, shutil.get_terminal_size().columns) if sys.stderr.isatty() else None
-    return tqdm(
-        drops,
-        desc="Permuting",
-        unit="feature",
-        total=n_features,
-        ncols=width,
-        disable=not verbose,
-    )
 
 
 def _orders(n_rows: int, n_repeats: int, random_state: Any) -> list[np.ndarray]:

@@ -5,20 +5,17 @@ from __future__ import annotations
 import copy
 import time
 from collections.abc import Sequence
-from shutil import get_terminal_size
 from typing import Any
 
 import numpy as np
 import torch
 from sklearn.exceptions import ConvergenceWarning
 from skorch.callbacks import Callback
-from tqdm.auto import tqdm
-from tqdm.notebook import tqdm_notebook
 
+from ..progress import progress_bar
 from ..warn import warn
 
 _BAR = "{desc}: |{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}{postfix}]"
-_BAR_COLUMNS = 100
 _LONGEST_NAME = 8
 
 # What changes in `KeepBestWeights` from epoch to epoch.
@@ -177,15 +174,7 @@ class ProgressBar(Callback):
 
     def on_train_begin(self, net: Any, **_: Any) -> None:
         """Open the bar."""
-        # A notebook's bar is as wide as it likes, and would take a number of pixels.
-        in_notebook = issubclass(tqdm, tqdm_notebook)
-        columns = min(_BAR_COLUMNS, get_terminal_size((_BAR_COLUMNS, 1)).columns)
-        self.bar_ = tqdm(
-            total=net.max_epochs,
-            desc=self.title,
-            bar_format=_BAR,
-            ncols=None if in_notebook else columns,
-        )
+        self.bar_ = progress_bar(total=net.max_epochs, desc=self.title, bar_format=_BAR)
         self.n_before_ = len(net.history)
 
     def on_epoch_end(self, net: Any, **_: Any) -> None:

@@ -1,9 +1,5 @@
 """Importances are those of scikit-learn's function, task by task, and of a naive loop."""
 
-import io
-import os
-import shutil
-import sys
 import warnings
 
 import numpy as np
@@ -248,15 +244,10 @@ def test_progress_is_shown_if_asked_for(linear, capsys):
     assert "Permuting: 100%" in (shown := capsys.readouterr().err) and "3/3" in shown
 
 
-def test_the_bar_is_at_most_a_hundred_columns_wide(linear, monkeypatch):
-    class Terminal(io.StringIO):
-        def isatty(self):
-            return True
-
-    monkeypatch.setattr(sys, "stderr", Terminal())
-    monkeypatch.setattr(shutil, "get_terminal_size", lambda: os.terminal_size((200, 40)))
+def test_the_bar_is_at_most_a_hundred_columns_wide(linear, monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "200")
     multitask_importance(*linear, verbose=1)
-    lines = sys.stderr.getvalue().replace("\n", "\r").split("\r")
+    lines = capsys.readouterr().err.replace("\n", "\r").split("\r")
     assert max(map(len, lines)) == 100
 
 

@@ -9,8 +9,7 @@ import pytest
 from skorch.callbacks import Callback, MlflowLogger, TensorBoard
 from skorch.history import History
 
-from sklearn_ple import PLEClassifierRegressor
-from sklearn_ple.training import callbacks
+from sklearn_ple import PLEClassifierRegressor, progress
 from sklearn_ple.training.callbacks import ProgressBar, copies
 
 N = 120
@@ -84,14 +83,14 @@ def test_bar_is_a_line_of_a_hundred_columns_at_most(n_tasks, columns, monkeypatc
 def test_notebooks_bar_has_no_width_of_its_own(monkeypatch):
     made = []
 
-    class Notebook(callbacks.tqdm_notebook):
+    class Notebook(progress.tqdm_notebook):
         def __init__(self, **options):
             made.append(options)
 
         def close(self):
             """Nothing is open."""
 
-    monkeypatch.setattr(callbacks, "tqdm", Notebook)
+    monkeypatch.setattr(progress, "tqdm", Notebook)
     ProgressBar(["a"]).on_train_begin(SimpleNamespace(max_epochs=3, history=[]))
     assert made[0]["ncols"] is None and made[0]["total"] == 3
     # What the notebook's bar puts its widget in the place of.
