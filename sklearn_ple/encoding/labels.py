@@ -80,13 +80,13 @@ class Labels:
             return class_kind
         if family == "number":
             return "regression"
-        is_whole = np.array_equal(self.observed, np.round(self.observed))
+        is_whole = np.array_equal(classes, np.round(classes))
         if family == "class" and not is_whole:
             raise ValueError(
                 f"Unknown label type: continuous. Target {self.name!r} holds fractions; a "
                 "classifier needs classes. Use PLERegressor or PLEClassifierRegressor."
             )
-        if family == "class" or numbers_are_classes(self.observed):
+        if family == "class" or numbers_are_classes(classes):
             return class_kind
         is_integer = self.observed.dtype.kind in "iu"
         if is_integer or (is_whole and len(classes) <= MAX_INTEGER_CLASSES):
@@ -103,13 +103,12 @@ class Labels:
         )
 
 
-def numbers_are_classes(numbers: np.ndarray) -> bool:
-    """Whether numbers are taken as classes: two whole ones, or integers of few distinct values."""
-    values = np.unique(numbers)
-    if len(values) <= 2:
+def numbers_are_classes(distinct: np.ndarray) -> bool:
+    """Whether the distinct numbers of a column are classes: two whole ones, or few integers."""
+    if len(distinct) <= 2:
         # They are often floats: where labels are missing, or beside numbers in an array.
-        return np.array_equal(values, np.round(values))
-    return numbers.dtype.kind in "iu" and len(values) <= MAX_INTEGER_CLASSES
+        return np.array_equal(distinct, np.round(distinct))
+    return distinct.dtype.kind in "iu" and len(distinct) <= MAX_INTEGER_CLASSES
 
 
 def _as_array(name: str, column: pd.Series) -> np.ndarray:

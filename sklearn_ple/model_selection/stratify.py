@@ -43,7 +43,7 @@ class Strata:
             is_integer = types.is_integer_dtype(observed)
             numbers = observed.to_numpy(dtype=None if is_integer else np.float64)
             # As for task_types="auto".
-            if not numbers_are_classes(numbers):
+            if not numbers_are_classes(np.unique(numbers)):
                 # Smaller bins would be as pressing as rare classes.
                 n_bins = max(min(n_bins, int(len(numbers) * least_share / 2)), 1)
                 levels = np.arange(1, n_bins) / n_bins
