@@ -15,10 +15,10 @@ class Deviations:
     """Deviations and intervals of the tasks that are numbers, learnt on rows of validation.
 
     The square of a deviation is the variance of the members' predictions for the row, by their
-    weights, and what that lacks to the squared error of their mean: a factor of the task times its
+    weights, and the rest of the squared error of their mean: a factor of the task times its
     `Task.variance`. Intervals are split conformal ones of standardised errors (Lei, G'Sell,
-    Rinaldo, Tibshirani and Wasserman, JASA 2018): errors of validation, divided by the
-    deviations of their rows, are as many below an end as should be.
+    Rinaldo, Tibshirani and Wasserman, JASA 2018): their ends are quantiles of the errors of
+    validation, each divided by the deviation of its row.
 
     Parameters
     ----------
@@ -100,29 +100,29 @@ class Deviations:
         members : ndarray of shape (n_members, n_rows, sum of n_outputs)
             The members' outputs.
         """
-        means, variances = self._moments(members, self.member_weights)
-        tasks, units = self.targets.tasks, self.units
-        numbers = zip(tasks, means, variances, self.factors, units, strict=True)
-        return [
-            unit * np.sqrt(variance + factor * task.variance(unit * mean))
-            if task.has_errors
-            else np.full(len(mean), np.nan)
-            for task, mean, variance, factor, unit in numbers
-        ]
+        return [deviation for _, deviation in self._predicted(members)]
 
     def intervals(self, members: np.ndarray, level: float) -> tuple[list, list]:
         """Compute both ends of each task's intervals, as `of` computes the deviations."""
-        means, _ = self._moments(members, self.member_weights)
         lower, upper = [], []
-        for k, (task, deviations) in enumerate(
-            zip(self.targets.tasks, self.of(members), strict=True)
-        ):
-            errors = self.errors[k]
+        rows = zip(self.targets.tasks, self.errors, self._predicted(members), strict=True)
+        for task, errors, (mean, deviation) in rows:
             low, high = (np.nan, np.nan) if errors is None else errors.ends(level)
-            mean = self.units[k] * means[k]
-            lower.append(np.maximum(mean + low * deviations, task.lowest))
-            upper.append(mean + high * deviations)
+            lower.append(np.maximum(mean + low * deviation, task.lowest))
+            upper.append(mean + high * deviation)
         return lower, upper
+
+    def _predicted(self, members: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Compute each task's predicted numbers and their deviations, in the labels' units."""
+        means, variances = self._moments(members, self.member_weights)
+        predicted = []
+        for k, task in enumerate(self.targets.tasks):
+            mean, deviation = self.units[k] * means[k], np.full(len(means[k]), np.nan)
+            if task.has_errors:
+                variance = variances[k] + self.factors[k] * task.variance(mean)
+                deviation = self.units[k] * np.sqrt(variance)
+            predicted.append((mean, deviation))
+        return predicted
 
     def _moments(self, members: np.ndarray, weights: np.ndarray) -> np.ndarray:
         """Compute the mean of some members' predicted numbers, and their variance around it.
