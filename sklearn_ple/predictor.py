@@ -19,7 +19,7 @@ from .nn.drawing import Outline, network_html
 from .nn.gates import recorded, weights_of
 from .parameters import Parameters, of_network
 from .predictions import Calibration, Deviations, TaskClassifierView, TaskRegressorView, task_view
-from .tasks import Ordinal, warn_without_score
+from .tasks import warn_without_score
 from .training import MultiTaskNet, TableRows, public_history, suitable_threads
 from .versions import check_versions, versions
 
@@ -65,6 +65,11 @@ def _has_gates(estimator: Any) -> bool:
     named = make_network.__annotations__.get("return")
     network = make_network.__globals__.get(named, named) if isinstance(named, str) else named
     return hasattr(network, "gate_names")
+
+
+def _index(X: Any) -> pd.Index | None:
+    """Return the index that predictions of X take over."""
+    return X.index if isinstance(X, pd.DataFrame) else None
 
 
 class Predictor(TransformerMixin, Parameters):
@@ -173,7 +178,7 @@ class Predictor(TransformerMixin, Parameters):
         targets = self._encoder.targets
         positions = targets.positions(tasks)
         form = targets.form.take(positions)
-        index = X.index if isinstance(X, pd.DataFrame) else None
+        index = _index(X)
         labels = targets.decode(self._outputs(members))
         chosen = [self.tasks_[k] for k in positions]
         y = form.assemble(chosen, [labels[k] for k in positions], index)
@@ -224,7 +229,7 @@ class Predictor(TransformerMixin, Parameters):
         members = self._member_outputs(X)
         positions = self._encoder.targets.positions(tasks)
         form = self._encoder.targets.form.take(positions)
-        index = X.index if isinstance(X, pd.DataFrame) else None
+        index = _index(X)
         deviations = self._learnt_deviations("predict_interval", positions)
         low, high = (
             form.assemble_floats([ends[k] for k in positions], index)
@@ -261,15 +266,7 @@ class Predictor(TransformerMixin, Parameters):
             right. They are means over the members. For a y of several columns a list in task
             order, None for a task of another kind.
         """
-        index = X.index if isinstance(X, pd.DataFrame) else None
-        return self._by_task(
-            self._outputs(self._member_outputs(X)),
-            lambda task, part: (
-                pd.DataFrame(task.predict_quantiles(part), index, task.levels)
-                if hasattr(task, "predict_quantiles")
-                else None
-            ),
-        )
+        return self._frames(X, "predict_quantiles", lambda task: task.levels)
 
     @available_if(_of_numbers("predict_survival"))
     def predict_survival(self, X: Any, times: Any) -> Any:
@@ -299,15 +296,18 @@ class Predictor(TransformerMixin, Parameters):
         if not is_list or not (np.isfinite(array) & (array >= 0)).all():
             raise ValueError(f"times must be a list of finite numbers, 0 or more, not {times!r}.")
         array = array.astype(np.float64)
-        index = X.index if isinstance(X, pd.DataFrame) else None
-        return self._by_task(
-            self._outputs(self._member_outputs(X)),
-            lambda task, part: (
-                pd.DataFrame(task.predict_survival(part, array), index, array)
-                if hasattr(task, "predict_survival")
-                else None
-            ),
-        )
+        return self._frames(X, "predict_survival", lambda _: array, array)
+
+    def _frames(self, X: Any, method: str, columns: Callable[[Any], Any], *arguments: Any) -> Any:
+        """Make a frame, with these columns, of what a method of each task that has it returns."""
+
+        def frame(task: Any, part: np.ndarray) -> pd.DataFrame | None:
+            if not hasattr(task, method):
+                return None
+            values = getattr(task, method)(part, *arguments)
+            return pd.DataFrame(values, _index(X), columns(task))
+
+        return self._by_task(self._outputs(self._member_outputs(X)), frame)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Compute the mean over the tasks of accuracy (classes) or R² (numbers).
@@ -401,12 +401,11 @@ class Predictor(TransformerMixin, Parameters):
             positions = [k for k in positions if parts[k] is not None]
         if numbers := [self.task_names_[k] for k in positions if parts[k] is None]:
             raise ValueError(f"tasks names {numbers}, which are numbers and have no classes.")
-        index = X.index if isinstance(X, pd.DataFrame) else None
-        frames = {}
-        for k in positions:
-            task = self.tasks_[k]
-            order = task.order if isinstance(task, Ordinal) else slice(None)
-            frames[task.name] = pd.DataFrame(parts[k][:, order], index, task.classes[order])
+        shown: list[Any] = [(self.tasks_[k], parts[k]) for k in positions]
+        frames = {
+            task.name: pd.DataFrame(part[:, task.order], _index(X), task.classes[task.order])
+            for task, part in shown
+        }
         return pd.concat(frames, axis=1, names=["task", "class"])
 
     @available_if(_knows_classes)
@@ -575,7 +574,7 @@ class Predictor(TransformerMixin, Parameters):
         levels = body.gate_names(self.task_names_)
         with recorded([names.module for level in levels for names in level]) as batches:
             n_rows = self._member_outputs(X).shape[1]
-        index = X.index if isinstance(X, pd.DataFrame) else None
+        index = _index(X)
         weights = iter(batches)
         result = []
         for level in levels:

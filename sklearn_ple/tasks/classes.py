@@ -36,10 +36,17 @@ def accuracy(labels: Any, predictions: Any, weights: Any = None) -> float:
 
 
 class ClassTask(Task):
-    """A task whose labels are classes."""
+    """A task whose labels are classes.
+
+    Attributes
+    ----------
+    order : slice or ndarray of int of shape (n_classes,), default=slice(None)
+        Which of the sorted classes come first in tables of probabilities; by default as sorted.
+    """
 
     words = "classes"
     has_classes = True
+    order: Any = slice(None)
 
     @property
     def metric(self) -> Any:
