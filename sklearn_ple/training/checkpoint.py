@@ -58,7 +58,7 @@ class Checkpoint:
     """
 
     def __init__(self, folder: Path | None, of_fit: Mapping[str, str], random_state: Any):
-        self.folder: Any = folder
+        self.folder = folder
         self.of_fit = dict(of_fit)
         self.random_state = random_state
         if folder is None:
@@ -156,7 +156,7 @@ class Progress(Callback):
     def __init__(self, checkpoint: Checkpoint, number: int):
         self.checkpoint = checkpoint
         self.number = number
-        self.path: Path = checkpoint.folder / f"{_PREFIX}training_{number}.pt"
+        self.path = checkpoint.path.with_name(f"{_PREFIX}training_{number}.pt")
         self.kept_: dict[str, Any] | None = None
         if self.path.exists():
             self.kept_ = self._read()

@@ -28,7 +28,7 @@ _SIMPLE = (type(None), bool, int, float, str)
 
 
 def fingerprint(
-    estimator: Any, table: Table, module: nn.Module | None, split: Split | None = None
+    estimator: Any, table: Table, module: nn.Module | None, split: Split
 ) -> dict[str, str]:
     """Describe a fit by all that determines its result.
 
@@ -40,7 +40,7 @@ def fingerprint(
         The rows.
     module : Module or None
         The network whose weights a warm start goes on from.
-    split : Split, optional
+    split : Split
         What to validate on.
 
     Returns
@@ -60,7 +60,7 @@ def fingerprint(
         for name, value in described.items()
         if name not in _WITHOUT_EFFECT
     }
-    return _of_table(table) | texts | _of_split(split or Split())
+    return _of_table(table) | texts | _of_split(split)
 
 
 def _of_table(table: Table, ending: str = "") -> dict[str, str]:

@@ -132,7 +132,7 @@ class Split:
         self, n_rows: int, validation_fraction: float | None, rng: np.random.RandomState
     ) -> tuple[np.ndarray, np.ndarray | None]:
         """Choose the rows to train on and, unless the fraction is None, those to validate on."""
-        if validation_fraction is None or self.table is not None:
+        if validation_fraction is None:
             return np.arange(n_rows), None
         if self.chosen is not None:
             return self.chosen
@@ -265,11 +265,9 @@ def _n_set_aside(n: int, validation_fraction: float, what: str) -> int:
 
 
 def split_rows(
-    n_rows: int, validation_fraction: float | None, rng: np.random.RandomState
-) -> tuple[np.ndarray, np.ndarray | None]:
-    """Draw the rows to train on and, unless the fraction is None, those to validate on."""
-    if validation_fraction is None:
-        return np.arange(n_rows), None
+    n_rows: int, validation_fraction: float, rng: np.random.RandomState
+) -> tuple[np.ndarray, np.ndarray]:
+    """Draw the rows to train on and those to validate on."""
     n_valid = _n_set_aside(n_rows, validation_fraction, "rows")
     order = rng.permutation(n_rows)
     return order[n_valid:], order[:n_valid]

@@ -6,7 +6,7 @@ import torch
 from numpy.testing import assert_array_equal
 from scipy import sparse
 
-from sklearn_ple.training import TableRows, data, place, split_rows
+from sklearn_ple.training import Split, TableRows, data, place, split_rows
 from sklearn_ple.training.data import BatchIndices
 
 
@@ -110,7 +110,7 @@ def test_split_sets_a_share_aside_once():
     train, valid = split_rows(1000, 0.25, np.random.RandomState(0))
     assert len(valid) == 250
     assert sorted([*train, *valid]) == list(range(1000))
-    train, valid = split_rows(499, None, np.random.RandomState(0))
+    train, valid = Split().rows(499, None, np.random.RandomState(0))
     assert valid is None and train.tolist() == list(range(499))
 
 

@@ -9,6 +9,7 @@ import pytest
 from sklearn_ple import PLEClassifierRegressor
 from sklearn_ple.encoding import Table
 from sklearn_ple.tasks import Quantile
+from sklearn_ple.training import Split
 from sklearn_ple.training.fingerprint import fingerprint
 
 
@@ -18,7 +19,7 @@ def found(params=None, X=None, y=None):
     y = pd.DataFrame({"c": ["yes", "no", "yes"], "n": [0.5, np.nan, 2.0]}) if y is None else y
     model = PLEClassifierRegressor(**(params or {}))
     model.device_ = "cpu"
-    return fingerprint(model, Table.read(model, X, y), None)
+    return fingerprint(model, Table.read(model, X, y), None, Split())
 
 
 @pytest.mark.parametrize(
