@@ -22,8 +22,9 @@ _OF_ESTIMATOR = {
 }
 # What it cannot override, since the net would not work with anything else.
 _OF_NET = {"module", "criterion", "losses", "dataset", "train_split", "predict_nonlinearity"}
-# Their options, as iterator_train__num_workers, can be overridden.
+# Their options, as iterator_train__num_workers, can be overridden, but not what makes the batches.
 _ITERATORS = {"iterator_train", "iterator_valid"}
+_OF_BATCHES = {"batch_sampler", "collate_fn", "drop_last", "sampler", "shuffle"}
 # What the schedule reads too.
 _NUMBERS: dict[str, Any] = {"lr": Real, "batch_size": Integral, "max_epochs": Integral}
 
@@ -50,8 +51,9 @@ def read_net_params(net_params: dict[str, Any] | None) -> dict[str, Any]:
     for name in net_params:
         if not isinstance(name, str):
             raise ValueError(f"net_params names {name!r}, but parameters' names are strings.")
-        whose = name.split("__")[0]
-        if whose in _OF_ESTIMATOR | _OF_NET or name in _ITERATORS:
+        whose, _, option = name.partition("__")
+        is_fixed = name in _ITERATORS or (whose in _ITERATORS and option in _OF_BATCHES)
+        if whose in _OF_ESTIMATOR | _OF_NET or is_fixed:
             how = f"set the estimator's {whose}" if whose in _OF_ESTIMATOR else "leave it out"
             raise ValueError(f"net_params cannot override {name!r}: {how}.")
     for name, kind in _NUMBERS.items():

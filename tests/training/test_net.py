@@ -448,6 +448,8 @@ def test_net_params_that_do_not_fit_are_named(table, params, message):
         ("module__body", "leave it out"),
         ("train_split", "leave it out"),
         ("iterator_train", "leave it out"),
+        ("iterator_train__drop_last", "leave it out"),
+        ("iterator_valid__shuffle", "leave it out"),
         ("callbacks__print_log", "set the estimator's callbacks"),
     ],
 )
