@@ -20,7 +20,7 @@ from .encoding import Encoded, Table, TableEncoder
 from .members import MemberMean, Members
 from .nn import Body, TabularNetwork
 from .nn.draws import in_all_functions
-from .parameters import WIDTHS, class_weight, of_network, parameter, with_parameters
+from .parameters import WIDTHS, class_weight, differences, of_network, parameter, with_parameters
 from .predictions import Deviations
 from .predictor import Predictor
 from .tasks import Task, TaskLosses, TaskWeights
@@ -314,17 +314,12 @@ class MultiTaskEstimator(CallbackSupportMixin, Predictor, ABC):
 
     def _check_same_network(self, net: MultiTaskNet | None = None) -> None:
         """Check that what goes on from the last fit has its network, or that a net is like it."""
-        now, before = of_network(self), self._network_params
-        changed = [
-            f"{name}={now[name]} ({before[name]} in the last fit)"
-            for name in now
-            if now[name] != before[name]
-        ]
+        changed = differences(of_network(self), self._network_params, "in the last fit")
         if not changed and (net is None or _shapes(net) == _shapes(self.net_)):
             return
         raise ValueError(
             "warm_start and partial_fit go on with the network of the last fit, but today's "
-            f"parameters make another one: {', '.join(changed) or 'its weights differ in shape'}. "
+            f"parameters make another one: {changed or 'its weights differ in shape'}. "
             "Set those of the network as they were, or start anew, by fit with warm_start=False."
         )
 

@@ -12,7 +12,7 @@ from torch.overrides import TorchFunctionMode
 
 from ..encoding import TableEncoder
 from ..nn import TabularNetwork
-from ..parameters import of_network
+from ..parameters import differences, of_network
 from ..training import seeded
 
 # Operations that make a tensor of a network, at most, and those of a small network in all.
@@ -133,9 +133,7 @@ def _changed(model: Any) -> str:
     # Another fit may go on in another dtype, a file may not.
     now |= {"dtype": repr(model.dtype)}
     before = before | {"dtype": repr(str(model.net_.dtype).removeprefix("torch."))}
-    return ", ".join(
-        f"{name}={now[name]} ({before[name]} in fit)" for name in now if now[name] != before[name]
-    )
+    return differences(now, before, "in fit")
 
 
 _DTYPES = {torch.bool, torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64}

@@ -291,6 +291,16 @@ def _load_tensor(content: Any, _: Reader) -> torch.Tensor:
     return tensor.requires_grad_(requires_grad)
 
 
+def _of_iso(cls: Any) -> Codec:
+    """Write times and dates as their ISO text."""
+    return Codec(
+        f"${cls.__name__}",
+        _of_type(cls),
+        lambda value, _: value.isoformat(),
+        lambda text, _: cls.fromisoformat(text),
+    )
+
+
 #: Values of Python, numpy and torch.
 CODECS = [
     Codec("$tuple", _of_type(tuple, range), lambda v, _: list(v), lambda c, _: tuple(c)),
@@ -308,24 +318,7 @@ CODECS = [
         _load_random_state,
     ),
     Codec("$tensor", _of_type(torch.Tensor, torch.nn.Parameter), _dump_tensor, _load_tensor),
-    Codec(
-        "$datetime",
-        _of_type(datetime.datetime),
-        lambda v, _: v.isoformat(),
-        lambda c, _: datetime.datetime.fromisoformat(c),
-    ),
-    Codec(
-        "$date",
-        _of_type(datetime.date),
-        lambda v, _: v.isoformat(),
-        lambda c, _: datetime.date.fromisoformat(c),
-    ),
-    Codec(
-        "$time",
-        _of_type(datetime.time),
-        lambda v, _: v.isoformat(),
-        lambda c, _: datetime.time.fromisoformat(c),
-    ),
+    *map(_of_iso, (datetime.datetime, datetime.date, datetime.time)),
     Codec(
         "$timedelta",
         _of_type(datetime.timedelta),

@@ -1,7 +1,7 @@
 """The estimators' parameters: rows of the shared ones, and how a class declares its own."""
 
 from .constraints import Listed, Number, Widths
-from .fields import of_network, parameter, with_parameters
+from .fields import differences, of_network, parameter, with_parameters
 from .shared import WIDTHS, Parameters, class_weight
 
 __all__ = [
@@ -11,6 +11,7 @@ __all__ = [
     "Parameters",
     "Widths",
     "class_weight",
+    "differences",
     "of_network",
     "parameter",
     "with_parameters",

@@ -132,6 +132,13 @@ def of_network(estimator: Any) -> dict[str, str]:
     return {name: re.sub(" at 0x[0-9a-fA-F]+", "", text) for name, text in shown.items()}
 
 
+def differences(now: dict[str, str], before: dict[str, str], when: str) -> str:
+    """List the parameters that are others than before, with both values."""
+    return ", ".join(
+        f"{name}={now[name]} ({before[name]} {when})" for name in now if now[name] != before[name]
+    )
+
+
 def _plain(value: Any) -> Any:
     """Turn arrays and lists into tuples, and numbers of numpy into Python's."""
     if isinstance(value, (np.ndarray, np.generic)):
