@@ -13,17 +13,15 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from dropping import DroppingRegressor
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import cross_val_score
 from skorch.callbacks import Callback
-from torch import nn
 
 from sklearn_ple import PLEClassifierRegressor, PLERegressor
 from sklearn_ple.balancing import Balancer
-from sklearn_ple.base import MultiTaskEstimator, with_parameters
-from sklearn_ple.nn import Body
 from sklearn_ple.tasks import Quantile
 
 KILLED = Path(__file__).parent / "killed_fits.py"
@@ -74,24 +72,6 @@ class RandomWeights(Balancer):
     def backward(self, task_losses, module):
         self.weights = (self.weights + torch.rand_like(task_losses)) / 2
         (self.weights * task_losses).sum().backward()
-
-
-class Dropping(Body):
-    """A network of layers of torch's own, with its dropout."""
-
-    def __init__(self, in_features, n_outputs, **towers):
-        super().__init__(n_outputs, **towers)
-        self.layers = nn.Sequential(nn.Linear(in_features, 5), nn.Tanh(), nn.Dropout(0.5))
-        self.towers = self.make_towers(5)
-
-    def represent(self, inputs):
-        return self.for_each_task(self.layers(inputs))
-
-
-@with_parameters
-class DroppingRegressor(MultiTaskEstimator):
-    def make_network(self, in_features, tasks, **towers) -> Dropping:
-        return Dropping(in_features, [task.n_outputs for task in tasks], **towers)
 
 
 @pytest.fixture(scope="module")
