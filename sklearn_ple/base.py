@@ -329,7 +329,7 @@ class MultiTaskEstimator(CallbackSupportMixin, Predictor, ABC):
             return None
         weights = net.module_.mean.weights.cpu().double().numpy()
         deviations = Deviations(self._encoder.targets, weights)
-        rows, labels, own_weights, out_of_fold = validation.sample(net.module_.mean)
+        rows, labels, own_weights, out_of_fold = validation.sample()
         members = net.member_outputs(rows).numpy()
         return deviations.learn(members, labels, own_weights, out_of_fold)
 

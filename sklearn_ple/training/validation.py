@@ -114,8 +114,8 @@ class Validation(ABC):
         """
 
     @abstractmethod
-    def sample(self, mean: MemberMean) -> Sample:
-        """Return rows that all members can be evaluated on, weighed as these are."""
+    def sample(self) -> Sample:
+        """Return rows that all members can be evaluated on."""
 
     def score(self, outputs: np.ndarray) -> list[float]:
         """Score the network's outputs, of shape (n_rows, sum of n_outputs), task by task."""
@@ -167,7 +167,7 @@ class HeldOut(Validation):
         outputs = mean(rows.members)
         return outputs, losses.sums(outputs, *labels)
 
-    def sample(self, mean: MemberMean) -> Sample:
+    def sample(self) -> Sample:
         """Return all rows that were held out."""
         return Sample(self.rows.take(self.numbers), self.labels, self.weights, None)
 
@@ -246,17 +246,19 @@ class OutOfFold(Validation):
         """Compute how much a fold counts for each task: as the two members that leave it out."""
         return len(mean.weights) / 2 * (mean.weights + mean.weights.roll(1, dims=0))
 
-    def sample(self, mean: MemberMean) -> Sample:
-        """Return some rows of each fold, with the members that leave it out."""
+    def sample(self) -> Sample:
+        """Return some rows of each fold, with the members that leave it out.
+
+        All folds count alike: by the members' weights, few rows would count for nearly all.
+        """
         n_members, n_rows = self.numbers.shape
         n_taken = min(n_rows, -(-_SAMPLE // n_members))
         places = np.arange(self.numbers.size).reshape(n_members, n_rows)[:, :n_taken].ravel()
         members = np.arange(n_members).repeat(n_taken)
-        shares = self._shares(mean).cpu().double().numpy().repeat(n_taken, axis=0)
         return Sample(
             self.rows.take(self.numbers[:, :n_taken].ravel()),
             [column.take(places) for column in self.labels],
-            self.weights[places] * shares,
+            self.weights[places],
             np.stack([members, (members - 1) % n_members]),
         )
 
