@@ -93,8 +93,9 @@ class Ours:
     def steps(self):
         """Time a loop over batches that are cut before."""
         net = self.estimator.net_
-        table = Table.read(self.estimator, self.X, self.y, None, reset=False)
-        rows = TableRows(*self.estimator._encoder.apply(table).arrays, dtype=net.dtype)
+        encoder = self.estimator._encoder
+        table = Table.read(self.estimator, self.X, self.y, None, like=encoder.targets.form)
+        rows = TableRows(*encoder.apply(table).arrays, dtype=net.dtype)
         batches = [rows[part] for part in torch.arange(len(rows)).split(net.batch_size)]
         module, losses, optimizer = net.module_.train(), net.losses, net.optimizer_
         start = time.process_time()

@@ -3,31 +3,28 @@
 from __future__ import annotations
 
 import copy
-from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import partial
 from typing import Any, Self
 
 import numpy as np
 from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
 from skorch.callbacks import Callback
 
 from ._sklearn import CallbackSupportMixin, _fit_context, with_callbacks
-from .balancing import make_balancer
-from .encoding import Encoded, Table, TableEncoder
-from .members import MemberMean, Members
-from .nn import Body, TabularNetwork
-from .nn.draws import in_all_functions
-from .parameters import WIDTHS, class_weight, differences, of_network, parameter, with_parameters
+from .encoding import Encoded, Table, TableEncoder, TargetForm, grow
+from .network import NetworkMaker
+from .parameters import WIDTHS, class_weight, parameter, with_parameters
 from .predictions import Deviations
-from .predictor import Predictor
-from .tasks import Task, TaskLosses, TaskWeights
 from .training import (
     Checkpoint,
+    FewerTasks,
     HeldOut,
+    LastFit,
     MultiTaskNet,
+    Origin,
     OutOfFold,
     Plan,
     ProgressBar,
@@ -36,9 +33,7 @@ from .training import (
     Validation,
     copies,
     fit_task,
-    make_net,
     naming_validation,
-    product_dtype,
     resolve_device,
     schedule,
     seeded,
@@ -48,7 +43,7 @@ from .training import (
 __all__ = ["WIDTHS", "MultiTaskEstimator", "class_weight", "parameter", "with_parameters"]
 
 
-class MultiTaskEstimator(CallbackSupportMixin, Predictor, ABC):
+class MultiTaskEstimator(CallbackSupportMixin, NetworkMaker):
     """An estimator that learns many tasks at once by a network of any kind.
 
     A subclass names its network's parameters as fields, is decorated by `with_parameters`, and
@@ -79,53 +74,6 @@ class MultiTaskEstimator(CallbackSupportMixin, Predictor, ABC):
     _doc_link_template = (
         "https://sklearn-ple.readthedocs.io/en/latest/generated/sklearn_ple.{estimator_name}.html"
     )
-
-    # -- to be written by a subclass ------------------------------------------------------------
-
-    @abstractmethod
-    def make_network(self, in_features: int, tasks: Sequence[Task], **towers: Any) -> Body:
-        """Make the network behind the features.
-
-        Parameters
-        ----------
-        in_features : int
-            Number of features of each view that the network reads.
-        tasks : sequence of Task
-            The tasks, with their ``name`` and ``n_outputs``.
-        **towers : dict
-            What every `Body` takes: see `TowerOptions`.
-
-        Returns
-        -------
-        network : Body
-            The network. Where the annotation says which class it returns, it is known before fit
-            whether there are gates.
-        """
-
-    def n_views(self, n_tasks: int) -> int:
-        """Count the views of the features, each with embeddings of its own, that a member reads.
-
-        Parameters
-        ----------
-        n_tasks : int
-            Number of tasks.
-
-        Returns
-        -------
-        n_views : int
-            One, unless a subclass says otherwise.
-        """
-        return 1
-
-    def rate_factors(self) -> dict[str, float]:
-        """Return how many times as fast as the others some parameters of the network learn.
-
-        Returns
-        -------
-        factors : dict of str to float
-            By a pattern of the parameters' names, such as ``"*gates*"``; none by default.
-        """
-        return {}
 
     # -- fit ------------------------------------------------------------------------------------
 
@@ -187,41 +135,15 @@ class MultiTaskEstimator(CallbackSupportMixin, Predictor, ABC):
         ):
             if resume:
                 self._check_same_network()
-            table = Table.read(self, X, y, sample_weight, reset=not resume)
+            table = Table.read(self, X, y, sample_weight, like=self._form(resume))
             split = Split.read(self, X, y, table, **asked)
             whole = Plan.of(self, len(table), split)
             encoded = self._encode(table, whole, resume)
             self.device_ = resolve_device(self.device, self._torch_dtype)
             checkpoint = Checkpoint.of(self, table, split, self.module_ if resume else None)
             self._rng = check_random_state(checkpoint.random_state)
-            rows, train, validation = self._split(table, encoded, whole, split)
-            self._encoder, of_all = self._starts(encoded, validation, whole, resume)
-            plan = Plan.of(self, len(train), split)
-            # The rows hold what is needed of them.
-            del table, encoded, split
-            with seeded(self._rng):
-                net = self._make_net(plan, self._encoder)
-                if resume:
-                    self._check_same_network(net)
-                    net.continue_from(self.net_)
-                trained = net.train(
-                    train,
-                    plan.max_epochs,
-                    validation=validation,
-                    patience=plan.patience,
-                    tol=self.tol,
-                    callbacks=self._callbacks(plan, len(train), reporters),
-                    progress=checkpoint.training(1),
-                )
-                deviations = None
-                if validation is not None:
-                    deviations = self._learn_deviations(net, validation)
-                    if trained.complete and of_all is not None:
-                        again = replace(whole, max_epochs=plan.max_epochs)
-                        net, self._encoder = self._refit(
-                            net, trained.best_epoch, of_all, rows, again, reporters, checkpoint
-                        )
-            self._settle(net, self._encoder, deviations)
+            origin = LastFit(self.net_) if resume else Origin()
+            self._train(table, encoded, whole, split, origin, reporters, checkpoint)
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -252,7 +174,7 @@ class MultiTaskEstimator(CallbackSupportMixin, Predictor, ABC):
         with all_or_nothing(self), with_gradients():
             if resume:
                 self._check_same_network()
-            table = Table.read(self, X, y, sample_weight, reset=not resume)
+            table = Table.read(self, X, y, sample_weight, like=self._form(resume))
             plan = Plan.of(self, len(table))
             encoded = self._encode(table, plan, resume, classes)
             if not resume:
@@ -270,16 +192,162 @@ class MultiTaskEstimator(CallbackSupportMixin, Predictor, ABC):
             self._settle(net, self._encoder)
         return self
 
+    @_fit_context(prefer_skip_nested_validation=True)
+    def add_task(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        task_types: Any = None,
+        freeze: bool = True,
+        groups: Any = None,
+    ) -> Self:
+        """Add one or more tasks to a fitted estimator, and train them.
+
+        The tasks come after those that there are. X is read by the scales, categories and bins
+        that were learnt in fit. With ``freeze`` everything learnt before stays as it is, and what
+        it predicts, up to rounding; only what the new tasks have of their own is trained: experts,
+        gate, tower and linear path, on top of what is shared. That suits few rows, or when nobody
+        may touch the earlier tasks.
+
+        The labels need not be of the rows of fit: y has those of the new tasks alone. The training
+        is laid out as by fit, from the parameters and the number of these rows, on which it also
+        stops early. ``history_`` is that of this training, in which earlier tasks have no score.
+        ``checkpoint_dir`` does not apply.
+
+        An estimator to which a task was added goes on as any other, y then with a column for every
+        task: ``partial_fit``, or fit with ``warm_start=True``, tunes all of them. What is by task
+        in a parameter is by name, as ``task_weights={"new": 2.0}``, since a list has no entry for
+        the new task. The shared gates of several levels weigh no expert of a task that was added.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+            The features, with the columns of fit.
+        y : {array-like, Series, DataFrame} of shape (n_samples,) or (n_samples, n_columns)
+            The labels of the new tasks. NaN, None or NA where there is none. The names of the
+            columns are those of the tasks; without names the third task is "y2" and so on. With
+            ``freeze=False`` columns of earlier tasks may stand beside them.
+        sample_weight : array-like of shape (n_samples,) or (n_samples, n_columns), default=None
+            Weights of the rows, or of every single label.
+        task_types : str, list or dict, default=None
+            Kinds of the columns of y, as the estimator's ``task_types``. By default the kind that
+            these have for all tasks, else "auto".
+        freeze : bool, default=True
+            Whether all that was learnt before stays as it is. Else all weights are tuned, by the
+            labels in y alone: earlier tasks that have none here drift with what they share, and
+            may get worse. They also lose their calibration and deviations.
+        groups : array-like of shape (n_samples,), default=None
+            The group of each row, as in fit.
+
+        Returns
+        -------
+        self : object
+            The estimator, with the tasks added. If anything fails, it is left as it was.
+
+        Raises
+        ------
+        ValueError
+            If a task of that name is there already; if X or a kind of task does not suit the
+            estimator; if parameters of the network were changed since fit; if the network is one
+            of your own and cannot take a task while the rest is frozen.
+        sklearn.exceptions.NotFittedError
+            If the estimator is not fitted.
+
+        References
+        ----------
+        A. A. Rusu et al. "Progressive Neural Networks". arXiv:1606.04671, 2016. (New columns of
+        layers read frozen ones.)
+
+        Examples
+        --------
+        >>> from sklearn_ple import PLEClassifierRegressor
+        >>> from sklearn_ple.datasets import load_nhefs
+        >>> X, y = load_nhefs(return_X_y=True)
+        >>> model = PLEClassifierRegressor(n_members=1, max_epochs=3, random_state=0)
+        >>> before = model.fit(X, y[["death", "wt82_71"]]).predict(X)
+        >>> model.add_task(X, y["sbp"]).task_names_
+        ['death', 'wt82_71', 'sbp']
+        >>> model.predict(X)["death"].equals(before["death"])
+        True
+        """
+        check_is_fitted(self)
+        with all_or_nothing(self), with_gradients():
+            self._check_same_network()
+            deviations, calibration = self._deviations, self._calibration
+            grown = grow(self, X, y, sample_weight, task_types, new_alone=freeze)
+            table, self._encoder = grown.table, grown.encoder
+            split = Split.read(self, X, y, table, groups=groups)
+            encoded = grown.encode(self._class_weight)
+            self.device_ = resolve_device(self.device, self._torch_dtype)
+            self._rng = check_random_state(copy.deepcopy(self._rng))
+            origin = FewerTasks(self.net_, grown.unlabelled, freeze)
+            self._train(table, encoded, Plan.of(self, len(table), split), split, origin)
+            if freeze:
+                self._calibration = calibration
+                if deviations is not None:
+                    own = self._deviations or self._no_deviations(self.net_)
+                    self._deviations = own.keep(deviations)
+        return self
+
     # -- the steps of the story -----------------------------------------------------------------
+
+    def _form(self, resume: bool) -> TargetForm | None:
+        """Return how y came, where a training goes on with its tasks."""
+        return self._encoder.targets.form if resume else None
+
+    @property
+    def _class_weight(self) -> Any:
+        # Estimators of numbers alone have no such parameter.
+        return self.get_params(deep=False).get("class_weight")
 
     def _encode(self, table: Table, plan: Plan, resume: bool, classes: Any = None) -> Encoded:
         """Encode a table by what was learnt before or, for the first time, is learnt from it."""
-        # Estimators of numbers alone have no such parameter.
-        class_weight = self.get_params(deep=False).get("class_weight")
         if resume:
-            return self._encoder.apply(table, class_weight)
+            return self._encoder.apply(table, self._class_weight)
         self._encoder = TableEncoder.of(self, n_bins=plan.n_bins, classes=classes)
-        return self._encoder.learn(table, class_weight)
+        return self._encoder.learn(table, self._class_weight)
+
+    def _train(
+        self,
+        table: Table,
+        encoded: Encoded,
+        whole: Plan,
+        split: Split,
+        origin: Origin,
+        reporters: Sequence[Callback] = (),
+        checkpoint: Checkpoint | None = None,
+    ) -> None:
+        """Train a net on a table of known tasks, perhaps a second time on all rows; keep it."""
+        checkpoint = checkpoint or Checkpoint(None, {}, None)
+        rows, train, validation = self._split(table, encoded, whole, split)
+        self._encoder, of_all = self._starts(encoded, validation, whole, origin)
+        plan = Plan.of(self, len(train), split)
+        # The rows hold what is needed of them.
+        del table, encoded, split
+        with seeded(self._rng):
+            net = self._make_net(plan, self._encoder)
+            origin.begin(net)
+            with origin.held(net, train):
+                trained = net.train(
+                    train,
+                    plan.max_epochs,
+                    validation=validation,
+                    patience=plan.patience,
+                    tol=self.tol,
+                    callbacks=self._callbacks(plan, len(train), reporters),
+                    progress=checkpoint.training(1),
+                )
+            deviations = None
+            if validation is not None:
+                deviations = self._learn_deviations(net, validation)
+                if trained.complete and of_all is not None:
+                    again = replace(whole, max_epochs=plan.max_epochs)
+                    net, self._encoder = self._refit(
+                        net, trained.best_epoch, of_all, rows, again, origin, reporters, checkpoint
+                    )
+        self._settle(net, self._encoder, deviations)
 
     def _split(
         self, table: Table, encoded: Encoded, plan: Plan, split: Split
@@ -302,36 +370,27 @@ class MultiTaskEstimator(CallbackSupportMixin, Predictor, ABC):
         return rows, rows.take(train), HeldOut(rows, table, targets, valid, train)
 
     def _starts(
-        self, encoded: Encoded, validation: Validation | None, plan: Plan, resume: bool
+        self, encoded: Encoded, validation: Validation | None, plan: Plan, origin: Origin
     ) -> tuple[TableEncoder, TableEncoder | None]:
         """Learn what a network starts from without validation's labels and, for a refit, with."""
-        if resume:
+        if origin.goes_on:
             return self._encoder, None
         if validation is None:
             return self._encoder.start(encoded), None
         of_all = self._encoder.start(encoded) if plan.refits else None
         return self._encoder.start(encoded, validation.trained_on()), of_all
 
-    def _check_same_network(self, net: MultiTaskNet | None = None) -> None:
-        """Check that what goes on from the last fit has its network, or that a net is like it."""
-        changed = differences(of_network(self), self._network_params, "in the last fit")
-        if not changed and (net is None or _shapes(net) == _shapes(self.net_)):
-            return
-        raise ValueError(
-            "warm_start and partial_fit go on with the network of the last fit, but today's "
-            f"parameters make another one: {changed or 'its weights differ in shape'}. "
-            "Set those of the network as they were, or start anew, by fit with warm_start=False."
-        )
-
     def _learn_deviations(self, net: MultiTaskNet, validation: Validation) -> Deviations | None:
         """Learn how far off predicted numbers are; None where no task has errors."""
         if not any(task.has_errors for task in self._encoder.tasks):
             return None
-        weights = net.module_.mean.weights.cpu().double().numpy()
-        deviations = Deviations(self._encoder.targets, weights)
-        rows, labels, own_weights, out_of_fold = validation.sample()
+        rows, labels, weights, out_of_fold = validation.sample()
         members = net.member_outputs(rows).numpy()
-        return deviations.learn(members, labels, own_weights, out_of_fold)
+        return self._no_deviations(net).learn(members, labels, weights, out_of_fold)
+
+    def _no_deviations(self, net: MultiTaskNet) -> Deviations:
+        weights = net.module_.mean.weights.cpu().double().numpy()
+        return Deviations(self._encoder.targets, weights)
 
     def _refit(
         self,
@@ -340,6 +399,7 @@ class MultiTaskEstimator(CallbackSupportMixin, Predictor, ABC):
         encoder: TableEncoder,
         rows: TableRows,
         plan: Plan,
+        origin: Origin,
         reporters: Sequence[Callback],
         checkpoint: Checkpoint,
     ) -> tuple[MultiTaskNet, TableEncoder]:
@@ -348,11 +408,13 @@ class MultiTaskEstimator(CallbackSupportMixin, Predictor, ABC):
         It starts from what an encoder learnt from all rows. Return the net and encoder to keep.
         """
         again = self._make_net(plan, encoder)
+        origin.begin(again)
         again.module_.mean.load_state_dict(net.module_.mean.state_dict())
         steps = self._callbacks(plan, len(rows), reporters, title="Training on all rows")
         progress = checkpoint.training(2)
         try:
-            trained = again.train(rows, n_epochs, callbacks=steps, progress=progress)
+            with origin.held(again, rows):
+                trained = again.train(rows, n_epochs, callbacks=steps, progress=progress)
         except KeyboardInterrupt:
             return net, self._encoder
         again.history = net.history
@@ -369,91 +431,6 @@ class MultiTaskEstimator(CallbackSupportMixin, Predictor, ABC):
     def _bar_and_users(self, title: str = "Training") -> list[Callback]:
         bar = [ProgressBar(self._encoder.targets.names, title)] if self.verbose else []
         return [*bar, *copies(self.callbacks or [])]
-
-    def _make_net(self, plan: Plan, encoder: TableEncoder) -> MultiTaskNet:
-        with in_all_functions():
-            module = self.make_module(encoder)
-        module.product_dtype = product_dtype(self.dtype, self.device_)
-        return self._net_around(module, plan, encoder)
-
-    def _net_around(
-        self, module: TabularNetwork, plan: Plan, encoder: TableEncoder
-    ) -> MultiTaskNet:
-        """Make the net that trains a network."""
-        tasks, names = encoder.tasks, encoder.targets.names
-        with in_all_functions():
-            balancer = make_balancer(self.balancing, len(tasks))
-        return make_net(
-            module,
-            balancer,
-            losses=TaskLosses(tasks),
-            task_weights=TaskWeights(names, self.task_weights, self.task_weight_decay),
-            weight_averaging=self.weight_averaging,
-            optimizer=self.optimizer,
-            learning_rate=plan.learning_rate,
-            weight_decay=self.weight_decay,
-            batch_size=plan.batch_size,
-            device=self.device_,
-            n_jobs=self.n_jobs,
-            dtype=self._torch_dtype,
-            rate_factors=self.rate_factors(),
-            net_params=self.net_params,
-        )
-
-    def tower_options(self) -> dict[str, Any]:
-        """Return what all networks take beside their own parameters.
-
-        Returns
-        -------
-        options : dict
-            By name, as `TowerOptions` has them.
-        """
-        return {
-            "tower_hidden_units": tuple(self.tower_hidden_units),
-            "activation": self.activation,
-            "dropout": Members(self.n_members).rates(self.dropout),
-            "n_members": self.n_members,
-        }
-
-    def make_module(self, encoder: TableEncoder) -> TabularNetwork:
-        """Make the whole network, untrained: embeddings, body, linear path, mean over members.
-
-        Parameters
-        ----------
-        encoder : TableEncoder
-            What was learnt from a table.
-
-        Returns
-        -------
-        module : TabularNetwork
-            From encoded numbers and category codes to the outputs of all tasks.
-        """
-        tasks, members = encoder.tasks, Members(self.n_members)
-        n_views = members.n * self.n_views(len(tasks))
-        start = encoder.linear_start
-        if start is not None:
-            start = members.linear_shares[:, None, None] * start.astype(np.float32)
-        return TabularNetwork(
-            encoder.features.n_numbers_,
-            encoder.features.cardinalities_,
-            partial(self.make_network, tasks=tasks, **self.tower_options()),
-            embedding_dim=self.embedding_dim,
-            make_numeric_embedding=encoder.embedding_for(self.embedding_dim, members, n_views),
-            n_embedded=encoder.features.n_columns_,
-            clip_numbers=self.clip_numbers,
-            feature_dropout=members.rates(self.feature_dropout),
-            n_members=members.n,
-            n_views=n_views,
-            n_linear=sum(task.n_outputs for task in tasks) if self.linear_path else 0,
-            linear_start=start,
-            link=encoder.dependence.link(),
-            mean=MemberMean(tasks, members.n, encoder.dependence.pairs),
-        )
-
-
-def _shapes(net: MultiTaskNet) -> dict[str, Any]:
-    """Return the shapes of a net's weights, by name."""
-    return {name: part.shape for name, part in net.module_.state_dict().items()}
 
 
 @contextmanager

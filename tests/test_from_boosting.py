@@ -232,6 +232,7 @@ def test_going_on(data):
     assert not warm.fit(X, y).predict(X).equals(first)
     grown = model().partial_fit(X[:40], y[:40])
     assert grown.partial_fit(X[40:], y[40:]).predict(X).shape == (N, 2)
+    assert grown.add_task(X, X["b"].abs().rename("new")).predict(X).shape == (N, 3)
 
 
 def test_files(data, fitted, tmp_path):

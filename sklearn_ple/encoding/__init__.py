@@ -3,6 +3,7 @@
 from .encoder import Encoded, TableEncoder
 from .features import read_features
 from .frames import is_polars, to_pandas
+from .growth import grow
 from .labels import Labels, TargetForm, as_frame, numbers_are_classes, read_targets
 from .numeric import NUMERIC_EMBEDDINGS, EmbeddingMaker
 from .table import Table
@@ -20,6 +21,7 @@ __all__ = [
     "TargetForm",
     "as_frame",
     "check_type",
+    "grow",
     "is_polars",
     "label_weights",
     "numbers_are_classes",

@@ -204,7 +204,8 @@ class TableEncoder:
         """Learn what a network starts from: bins, and where the linear path starts.
 
         Nothing is learnt from the labels of rows that are not trained on. Bins, which all members
-        share, are learnt from all numbers, and from the labels of rows that all are trained on.
+        share, are learnt from all numbers, and from the labels of rows that all are trained on;
+        those that were learnt before stay.
 
         Parameters
         ----------
@@ -220,17 +221,18 @@ class TableEncoder:
             Another encoder of the same tasks, scales and categories.
         """
         started = copy.copy(self)
-        started.maker, started.linear_start = None, None
+        started.linear_start = None
         numbers, targets, weights = encoded.numbers, encoded.targets, encoded.sample_weights
         # Sparse numbers are read as they are.
-        if not sparse.issparse(numbers) and self.features.n_columns_:
-            started.maker = maker_of(self.numeric_embedding)
-        if started.maker is not None:
-            columns = numbers[:, : self.features.n_columns_]
-            read = weights.copy()
-            if trained_on is not None:
-                read[~trained_on.all(axis=0)] = 0.0
-            started.maker.learn(columns, targets, read, self.tasks, self.n_bins)
+        if not hasattr(self, "maker"):
+            embedded = not sparse.issparse(numbers) and self.features.n_columns_
+            started.maker = maker_of(self.numeric_embedding) if embedded else None
+            if started.maker is not None:
+                columns = numbers[:, : self.features.n_columns_]
+                read = weights.copy()
+                if trained_on is not None:
+                    read[~trained_on.all(axis=0)] = 0.0
+                started.maker.learn(columns, targets, read, self.tasks, self.n_bins)
         counts = TaskWeights(self.targets.names, self.task_weights, 1.0).initial
         if self.linear_path:
             started.linear_start = ridge_start(

@@ -41,21 +41,29 @@ class Table:
 
     @classmethod
     def read(
-        cls, estimator: Any, X: Any, y: Any, sample_weight: Any = None, *, reset: bool = True
+        cls,
+        estimator: Any,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        like: TargetForm | None = None,
     ) -> Table:
         """Read what is passed to an estimator's fit, and leave out rows without any weight.
 
         Parameters
         ----------
         estimator : estimator
-            The columns of X are checked against its own or, with ``reset``, become its own.
+            The columns of X are checked against its own or, without ``like``, become its own.
         X, y, sample_weight : object
             As in `MultiTaskEstimator.fit`.
-        reset : bool, default=True
-            Whether it is fitted for the first time.
+        like : TargetForm, optional
+            How the y of an earlier table came, to which columns that are no tasks are compared;
+            by default the estimator is fitted for the first time.
         """
-        features = read_features(estimator, X, reset=reset)
-        labels, form = read_targets(y, partial(ignored_by, estimator.task_types))
+        features = read_features(estimator, X, reset=like is None)
+        ignored = like.ignored_among if like else partial(ignored_by, estimator.task_types)
+        labels, form = read_targets(y, ignored)
         check_consistent_length(features, labels[0].mask)
         labels, weights = weigh(labels, sample_weight)
         kept = np.flatnonzero(weights.any(axis=1))

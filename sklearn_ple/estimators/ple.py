@@ -41,6 +41,7 @@ class _Extraction(MultiTaskEstimator):
             expert_hidden_units=tuple(self.expert_hidden_units),
             linear_experts=self.linear_experts,
             gate_hidden_units=tuple(self.gate_hidden_units),
+            n_added=sum(task.added for task in tasks),
             **options,
         )
 

@@ -52,6 +52,9 @@ class PLE(Body):
         all experts are, the second one and those above, and the first one if they are as wide as
         the features.
         The paper has no such connections.
+    n_added : int, default=0
+        Number of tasks, the last ones, whose experts the shared gates do not weigh: so tasks may
+        be added to a network and all else in it stays as it is.
     **towers : TowerOptions
         Hidden layers of the towers, activation, dropout and number of members, as `Body` takes
         them.
@@ -91,6 +94,7 @@ class PLE(Body):
         linear_experts: bool = False,
         gate_hidden_units: Sequence[int] = (),
         residual: bool = False,
+        n_added: int = 0,
         **towers: Unpack[TowerOptions],
     ):
         super().__init__(n_outputs, **towers)
@@ -120,6 +124,7 @@ class PLE(Body):
                     linear_experts=linear_experts,
                     gate_hidden_units=gate_hidden_units,
                     residual=residual,
+                    n_added=n_added,
                     branches_start=level == 0,
                     is_last=level == n_levels - 1,
                 )
@@ -174,7 +179,8 @@ class ExtractionLevel(nn.Module):
     """One level: banks of experts, a gate per task and, unless it is the last, a shared gate.
 
     At the first level all branches of a member are its features, given once (``branches_start``).
-    Where the tasks have different numbers of experts, each has a module of gates of its own.
+    Where the tasks have different numbers of experts, each has a module of gates of its own. The
+    shared gate weighs the experts of all tasks but the last ``n_added``, and the shared ones.
     """
 
     def __init__(
@@ -188,6 +194,7 @@ class ExtractionLevel(nn.Module):
         linear_experts: bool,
         gate_hidden_units: Sequence[int],
         residual: bool,
+        n_added: int,
         branches_start: bool,
         is_last: bool,
     ):
@@ -200,6 +207,7 @@ class ExtractionLevel(nn.Module):
         self.specific_experts = self.shared_experts = self.shared_gate = None
         self.is_even = len(set(n_specific)) == 1
         n_all = sum(n_specific)
+        self.n_weighed = sum(n_specific[: n_tasks - n_added])
 
         def make_experts(n_inputs: int, n_each: int) -> BatchedMLP:
             return network.make_mlps(
@@ -236,7 +244,7 @@ class ExtractionLevel(nn.Module):
             self.task_gates = nn.ModuleList(gates)
         # Nothing reads the shared branch after the last level, or without shared experts.
         if n_shared and not is_last:
-            self.shared_gate = make_gates(n_members, n_members, n_all + n_shared)
+            self.shared_gate = make_gates(n_members, n_members, self.n_weighed + n_shared)
         self.out_features = hidden_units[-1]
         self.residual = residual and self.out_features == in_features
 
@@ -274,7 +282,8 @@ class ExtractionLevel(nn.Module):
         if self.shared_gate is None:
             return task_outputs, shared_branch
 
-        shared_outputs = mix(self.shared_gate(shared_branch), *specific, *shared)
+        weighed = [bank[:, : self.n_weighed] for bank in specific if self.n_weighed]
+        shared_outputs = mix(self.shared_gate(shared_branch), *weighed, *shared)
         if self.residual:
             shared_outputs = shared_outputs + shared_branch
         return task_outputs, shared_outputs
@@ -316,7 +325,8 @@ class ExtractionLevel(nn.Module):
             by_task = zip(self.task_gates, tasks, experts, strict=True)
             names = [GateNames(gates, [task], [read]) for gates, task, read in by_task]
         if self.shared_gate is not None:
-            names.append(GateNames(self.shared_gate, ["shared gate"], [[*chain(*own), *shared]]))
+            weighed = [*chain(*own)][: self.n_weighed]
+            names.append(GateNames(self.shared_gate, ["shared gate"], [[*weighed, *shared]]))
         return names
 
     def _own_names(self, tasks: Sequence[str]) -> list[list[str]]:
@@ -349,11 +359,12 @@ class ExtractionLevel(nn.Module):
             Block("gate", task, k, n, own[k] + shared)
             for k, (task, n) in enumerate(zip(tasks, sizes, strict=True))
         ]
-        experts = [*chain(*own), *shared]
+        specific = [*chain(*own)]
         if self.shared_gate is not None:
             n = size(self.shared_gate.parameters(), n_members)
-            gates.append(Block("gate", "shared gate", None, n, experts))
-        return experts, gates
+            weighed = [*specific[: self.n_weighed], *shared]
+            gates.append(Block("gate", "shared gate", None, n, weighed))
+        return [*specific, *shared], gates
 
 
 def _stacked(parts: list[Tensor]) -> Tensor:

@@ -41,6 +41,18 @@ class Deviations:
     def __init__(self, targets: TargetEncoder, member_weights: np.ndarray):
         self.targets = targets
         self.member_weights = member_weights
+        self.factors = np.full(len(targets.tasks), np.nan)
+        self.units = np.ones(len(targets.tasks))
+        self.errors: list[StandardisedErrors | None] = [None] * len(targets.tasks)
+
+    def keep(self, earlier: Deviations) -> Deviations:
+        """Take over what was learnt earlier of the first tasks, if it has not been learnt anew."""
+        for k, (factor, unit, errors) in enumerate(
+            zip(earlier.factors, earlier.units, earlier.errors, strict=True)
+        ):
+            if np.isnan(self.factors[k]):
+                self.factors[k], self.units[k], self.errors[k] = factor, unit, errors
+        return self
 
     def learn(
         self,
@@ -63,9 +75,6 @@ class Deviations:
             For each row the members that were not trained on it; by default none was.
         """
         tasks = self.targets.tasks
-        self.factors = np.full(len(tasks), np.nan)
-        self.units = np.ones(len(tasks))
-        self.errors: list[StandardisedErrors | None] = [None] * len(tasks)
         for k, (task, column) in enumerate(zip(tasks, labels, strict=True)):
             if task.has_errors and len(column.observed):
                 self.units[k] = unit_of(column.observed.astype(np.float64))

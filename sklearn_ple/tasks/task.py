@@ -42,6 +42,8 @@ class Task(ABC):
     n_outputs : int
         Number of outputs that the network has for the task. It is 1 if neither ``__init__`` nor
         `fit` sets another.
+    added : bool, default=False
+        Whether ``add_task`` added it to a fitted estimator.
 
     See Also
     --------
@@ -108,6 +110,7 @@ class Task(ABC):
     censored: ClassVar[bool] = False
     linear_start: ClassVar[bool] = False
     lowest: ClassVar[float] = -np.inf
+    added: bool = False
 
     def __init__(self) -> None:
         self.name = ""

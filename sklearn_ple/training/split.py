@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from .._sklearn import _num_samples
-from ..encoding import Table
+from ..encoding import Table, TargetForm
 from ..warn import warn
 
 # With fewer rows than this, too few are left out to show when to stop.
@@ -72,7 +72,8 @@ class Split:
         rule = estimator.validation_split
         if X_val is not None or y_val is not None or sample_weight_val is not None:
             _check_apart(estimator, X_val, y_val, groups)
-            return cls(table=_read_apart(estimator, X_val, y_val, sample_weight_val))
+            apart = _read_apart(estimator, X_val, y_val, sample_weight_val, table.form)
+            return cls(table=apart)
         n_rows = _num_samples(X)
         codes = None if groups is None else _read_groups(groups, n_rows)[table.numbers]
         if isinstance(rule, str):
@@ -196,10 +197,12 @@ def _check_apart(estimator: Any, X_val: Any, y_val: Any, groups: Any) -> None:
         )
 
 
-def _read_apart(estimator: Any, X_val: Any, y_val: Any, sample_weight_val: Any) -> Table:
+def _read_apart(
+    estimator: Any, X_val: Any, y_val: Any, sample_weight_val: Any, form: TargetForm
+) -> Table:
     """Read rows of validation, and warn of tasks that they do not validate."""
     with naming_validation():
-        table = Table.read(estimator, X_val, y_val, sample_weight_val, reset=False)
+        table = Table.read(estimator, X_val, y_val, sample_weight_val, like=form)
         if not len(table):
             raise ValueError("there is no label in y_val.")
     for column in table.labels:

@@ -1,0 +1,147 @@
+"""Further tasks for an encoder that has learnt some: their labels beside those of before."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy import sparse
+from sklearn.utils import check_consistent_length
+
+from .dependence import Dependence
+from .encoder import Encoded, TableEncoder
+from .features import read_features
+from .labels import Labels, TargetForm, ignored_by, read_targets
+from .table import Table
+from .targets import TargetEncoder
+from .weights import weigh
+
+
+class Grown(NamedTuple):
+    """What is known once tasks have been added, before anything is trained.
+
+    Attributes
+    ----------
+    encoder : TableEncoder
+        Of all tasks, the added ones last, with the scales, categories and bins of before.
+    table : Table
+        The rows, with the labels of all tasks.
+    unlabelled : ndarray of bool of shape (n_tasks,)
+        Which tasks have no label in them.
+    """
+
+    encoder: TableEncoder
+    table: Table
+    unlabelled: np.ndarray
+
+    def encode(self, class_weight: Any) -> Encoded:
+        """Encode the rows."""
+        encoded = self.encoder.apply(self.table, class_weight)
+        # A label that follows from one of a new task would be of a single class.
+        kept = ~self.unlabelled
+        weights, sample_weights = encoded.weights * kept, encoded.sample_weights * kept
+        return encoded._replace(weights=weights, sample_weights=sample_weights)
+
+
+def grow(
+    estimator: Any, X: Any, y: Any, sample_weight: Any, task_types: Any, *, new_alone: bool
+) -> Grown:
+    """Read rows of tasks that are added to a fitted estimator, and learn those tasks.
+
+    Parameters
+    ----------
+    estimator : estimator of this package
+        Fitted; it is not changed.
+    X, y, sample_weight, task_types : object
+        As in `MultiTaskEstimator.add_task`.
+    new_alone : bool
+        Whether columns of y may be of new tasks alone.
+
+    Returns
+    -------
+    Grown
+        What was read and learnt.
+    """
+    encoder: TableEncoder = estimator._encoder
+    before, names = encoder.targets, encoder.targets.names
+    features = read_features(estimator, X, reset=False)
+    if task_types is None:
+        task_types = _kind_for_all(encoder.task_types)
+    labels, form = read_targets(y, partial(ignored_by, task_types))
+    check_consistent_length(features, labels[0].mask)
+    if form.library == "numpy" or form.columns == [None]:
+        form = replace(form, names=[f"y{len(names) + place}" for place in range(len(labels))])
+        labels = [replace(own, name=name) for own, name in zip(labels, form.names, strict=True)]
+    new = [place for place, name in enumerate(form.names) if name not in names]
+    if not new or (new_alone and len(new) < len(labels)):
+        known = [name for name in form.names if name in names]
+        raise ValueError(
+            f"y has the columns {form.names}, but {known} are tasks already: leave them out, or "
+            "rename them. With freeze=False they may stand beside new ones."
+        )
+    labels, given = weigh(labels, sample_weight)
+    targets = TargetEncoder(task_types, encoder.family)
+    types = [column for place, column in enumerate(labels) if place in new]
+    targets.fit(types, form.take(new), given[:, new])
+    for task in targets.tasks:
+        task.added = True
+    grown = copy.copy(encoder)
+    grown.targets = copy.copy(before)
+    grown.targets.tasks = [*before.tasks, *targets.tasks]
+    grown.targets.form = _joined(before.form, targets.form, types)
+    grown.dependence = Dependence(encoder.depends_on, grown.tasks)
+    columns = dict(zip(form.names, labels, strict=True))
+    n_rows = len(given)
+    of_all = [columns.get(task.name) or _unlabelled(task, n_rows) for task in grown.tasks]
+    grown.targets.check_same(of_all, grown.targets.form)
+    weights = np.zeros((n_rows, len(of_all)))
+    weights[:, [grown.targets.names.index(name) for name in form.names]] = given
+    kept = np.flatnonzero(weights.any(axis=1))
+    features = features[kept] if sparse.issparse(features) else features.iloc[kept]
+    table = Table(
+        features,
+        [column.take(kept) for column in of_all],
+        weights[kept],
+        grown.targets.form,
+        kept,
+    )
+    return Grown(grown, table, np.logical_not(weights.any(axis=0)))
+
+
+def _kind_for_all(task_types: Any) -> Any:
+    """Return the kind that an estimator's ``task_types`` have for all tasks; else "auto"."""
+    return "auto" if isinstance(task_types, (Mapping, list)) else task_types
+
+
+def _unlabelled(task: Any, n_rows: int) -> Labels:
+    """Make a column without any label."""
+    dtype = np.float64 if task.classes is None else task.classes.dtype
+    return Labels(task.name, np.empty(0, dtype), np.zeros(n_rows, dtype=bool), None)
+
+
+def _joined(before: TargetForm, added: TargetForm, labels: list[Labels]) -> TargetForm:
+    """Put columns of y behind those of before, in the form of these."""
+    names = [*before.names, *added.names]
+    if before.library == "numpy":
+        return replace(before, ndim=2, names=names)
+    columns, dtypes = added.columns, added.dtypes
+    if added.library != before.library:
+        columns, dtypes = added.names, [_dtype(before.library, column) for column in labels]
+    columns = [
+        name if column is None else column
+        for name, column in zip(names, [*before.columns, *columns], strict=True)
+    ]
+    return replace(before, ndim=2, names=names, columns=columns, dtypes=[*before.dtypes, *dtypes])
+
+
+def _dtype(library: str, column: Labels) -> Any:
+    """Return a library's dtype of labels that came from elsewhere."""
+    if library == "pandas":
+        return column.observed.dtype
+    import polars as pl
+
+    return pl.Series(column.observed.tolist()).dtype

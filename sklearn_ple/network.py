@@ -1,0 +1,157 @@
+"""The network of an estimator: made by hooks, from parameters and what a table taught."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from .balancing import make_balancer
+from .encoding import TableEncoder
+from .members import MemberMean, Members
+from .nn import Body, TabularNetwork
+from .nn.draws import in_all_functions
+from .parameters import differences, of_network
+from .predictor import Predictor
+from .tasks import Task, TaskLosses, TaskWeights
+from .training import MultiTaskNet, Plan, check_unchanged, make_net, product_dtype
+
+
+class NetworkMaker(Predictor, ABC):
+    """An estimator that makes its network and that one's net; see `MultiTaskEstimator`."""
+
+    # -- to be written by a subclass ------------------------------------------------------------
+
+    @abstractmethod
+    def make_network(self, in_features: int, tasks: Sequence[Task], **towers: Any) -> Body:
+        """Make the network behind the features.
+
+        Parameters
+        ----------
+        in_features : int
+            Number of features of each view that the network reads.
+        tasks : sequence of Task
+            The tasks, with their ``name`` and ``n_outputs``.
+        **towers : dict
+            What every `Body` takes: see `TowerOptions`.
+
+        Returns
+        -------
+        network : Body
+            The network. Where the annotation says which class it returns, it is known before fit
+            whether there are gates.
+        """
+
+    def n_views(self, n_tasks: int) -> int:
+        """Count the views of the features, each with embeddings of its own, that a member reads.
+
+        Parameters
+        ----------
+        n_tasks : int
+            Number of tasks.
+
+        Returns
+        -------
+        n_views : int
+            One, unless a subclass says otherwise.
+        """
+        return 1
+
+    def rate_factors(self) -> dict[str, float]:
+        """Return how many times as fast as the others some parameters of the network learn.
+
+        Returns
+        -------
+        factors : dict of str to float
+            By a pattern of the parameters' names, such as ``"*gates*"``; none by default.
+        """
+        return {}
+
+    # -- from these to a net ----------------------------------------------------------------------
+
+    def _check_same_network(self) -> None:
+        """Check that what goes on from the last fit has its network."""
+        check_unchanged(differences(of_network(self), self._network_params, "in the last fit"))
+
+    def _make_net(self, plan: Plan, encoder: TableEncoder) -> MultiTaskNet:
+        with in_all_functions():
+            module = self.make_module(encoder)
+        module.product_dtype = product_dtype(self.dtype, self.device_)
+        return self._net_around(module, plan, encoder)
+
+    def _net_around(
+        self, module: TabularNetwork, plan: Plan, encoder: TableEncoder
+    ) -> MultiTaskNet:
+        """Make the net that trains a network."""
+        tasks, names = encoder.tasks, encoder.targets.names
+        with in_all_functions():
+            balancer = make_balancer(self.balancing, len(tasks))
+        return make_net(
+            module,
+            balancer,
+            losses=TaskLosses(tasks),
+            task_weights=TaskWeights(names, self.task_weights, self.task_weight_decay),
+            weight_averaging=self.weight_averaging,
+            optimizer=self.optimizer,
+            learning_rate=plan.learning_rate,
+            weight_decay=self.weight_decay,
+            batch_size=plan.batch_size,
+            device=self.device_,
+            n_jobs=self.n_jobs,
+            dtype=self._torch_dtype,
+            rate_factors=self.rate_factors(),
+            net_params=self.net_params,
+        )
+
+    def tower_options(self) -> dict[str, Any]:
+        """Return what all networks take beside their own parameters.
+
+        Returns
+        -------
+        options : dict
+            By name, as `TowerOptions` has them.
+        """
+        return {
+            "tower_hidden_units": tuple(self.tower_hidden_units),
+            "activation": self.activation,
+            "dropout": Members(self.n_members).rates(self.dropout),
+            "n_members": self.n_members,
+        }
+
+    def make_module(self, encoder: TableEncoder) -> TabularNetwork:
+        """Make the whole network, untrained: embeddings, body, linear path, mean over members.
+
+        Parameters
+        ----------
+        encoder : TableEncoder
+            What was learnt from a table.
+
+        Returns
+        -------
+        module : TabularNetwork
+            From encoded numbers and category codes to the outputs of all tasks.
+        """
+        tasks, members = encoder.tasks, Members(self.n_members)
+        n_views = members.n * self.n_views(len(tasks))
+        start = encoder.linear_start
+        if start is not None:
+            start = members.linear_shares[:, None, None] * start.astype(np.float32)
+        return TabularNetwork(
+            encoder.features.n_numbers_,
+            encoder.features.cardinalities_,
+            partial(self.make_network, tasks=tasks, **self.tower_options()),
+            embedding_dim=self.embedding_dim,
+            make_numeric_embedding=encoder.embedding_for(self.embedding_dim, members, n_views),
+            n_embedded=encoder.features.n_columns_,
+            clip_numbers=self.clip_numbers,
+            feature_dropout=members.rates(self.feature_dropout),
+            n_members=members.n,
+            n_views=n_views,
+            n_linear=sum(task.n_outputs for task in tasks) if self.linear_path else 0,
+            linear_start=start,
+            link=encoder.dependence.link(),
+            mean=MemberMean(tasks, members.n, encoder.dependence.pairs),
+        )
