@@ -142,7 +142,7 @@ class MultiTaskEstimator(CallbackSupportMixin, NetworkMaker):
             self.device_ = resolve_device(self.device, self._torch_dtype)
             checkpoint = Checkpoint.of(self, table, split, self.module_ if resume else None)
             self._rng = check_random_state(checkpoint.random_state)
-            origin = LastFit(self.net_) if resume else Origin()
+            origin = LastFit(self.net_) if resume else self._origin(self._encoder)
             self._train(table, encoded, whole, split, origin, reporters, checkpoint)
         return self
 
@@ -186,7 +186,11 @@ class MultiTaskEstimator(CallbackSupportMixin, NetworkMaker):
             rows = TableRows(*encoded.arrays, dtype=dtype)
             self.device_ = resolve_device(self.device, self._torch_dtype)
             with seeded(self._rng):
-                net = copy.deepcopy(self.net_) if resume else self._make_net(plan, self._encoder)
+                if resume:
+                    net = copy.deepcopy(self.net_)
+                else:
+                    net = self._make_net(plan, self._encoder)
+                    self._origin(self._encoder).begin(net)
                 net.n_jobs = self.n_jobs
                 net.train(rows, n_epochs=1, callbacks=self._bar_and_users())
             self._settle(net, self._encoder)
@@ -307,6 +311,8 @@ class MultiTaskEstimator(CallbackSupportMixin, NetworkMaker):
         if resume:
             return self._encoder.apply(table, self._class_weight)
         self._encoder = TableEncoder.of(self, n_bins=plan.n_bins, classes=classes)
+        if (other := self._other_model()) is not None:
+            self._encoder.read_as(other._encoder)
         return self._encoder.learn(table, self._class_weight)
 
     def _train(

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
 import numpy as np
+import torch
+from sklearn.frozen import FrozenEstimator
 
 from .balancing import make_balancer
 from .encoding import TableEncoder
@@ -17,7 +20,18 @@ from .nn.draws import in_all_functions
 from .parameters import differences, of_network
 from .predictor import Predictor
 from .tasks import Task, TaskLosses, TaskWeights
-from .training import MultiTaskNet, Plan, check_unchanged, make_net, product_dtype
+from .training import (
+    MultiTaskNet,
+    Origin,
+    OtherModel,
+    Plan,
+    check_unchanged,
+    make_net,
+    product_dtype,
+)
+
+# What parameters of a network say of tasks by name, which need not be the same.
+_OF_TASKS = {"task_types", "depends_on"}
 
 
 class NetworkMaker(Predictor, ABC):
@@ -34,7 +48,7 @@ class NetworkMaker(Predictor, ABC):
         in_features : int
             Number of features of each view that the network reads.
         tasks : sequence of Task
-            The tasks, with their ``name`` and ``n_outputs``.
+            The tasks, with their ``name`` and ``n_outputs``; ``added`` are those of ``add_task``.
         **towers : dict
             What every `Body` takes: see `TowerOptions`.
 
@@ -71,6 +85,60 @@ class NetworkMaker(Predictor, ABC):
         return {}
 
     # -- from these to a net ----------------------------------------------------------------------
+
+    def _other_model(self) -> Any:
+        """Return the estimator of ``warm_start_from``, checked; None for none."""
+        given = self.warm_start_from
+        other = given.estimator if isinstance(given, FrozenEstimator) else given
+        if other is None:
+            return None
+        if not isinstance(other, NetworkMaker):
+            raise TypeError(
+                f"warm_start_from is of type {type(other).__name__}: it must be an estimator of "
+                "this package, by itself or in a FrozenEstimator."
+            )
+        if not hasattr(other, "net_"):
+            raise ValueError(
+                "warm_start_from is not fitted. If it was, clone, as of a grid search, has copied "
+                "it without what was learnt: wrap it in sklearn.frozen, by "
+                "warm_start_from=FrozenEstimator(model)."
+            )
+        own, before = of_network(self), other._network_params
+        if own.keys() != before.keys():
+            raise ValueError(
+                f"warm_start_from is a {type(other).__name__}, whose network is not that of a "
+                f"{type(self).__name__}: pass a model of the same network."
+            )
+        # Tasks are compared by name.
+        own = {name: text for name, text in own.items() if name not in _OF_TASKS}
+        if changed := differences(own, before, "in warm_start_from"):
+            raise ValueError(
+                "The network cannot start from that of warm_start_from, which is another one: "
+                f"{changed}. Set these parameters as that model has them, or fit without it."
+            )
+        for attribute in ("n_features_in_", "feature_names_in_"):
+            now, then = (getattr(model, attribute, ()) for model in (self, other))
+            if not np.array_equal(now, then):
+                raise ValueError(
+                    "X has other columns than the model of warm_start_from was fitted with: "
+                    f"{attribute} would be {now}, but is {then} there."
+                )
+        return other
+
+    def _origin(self, encoder: TableEncoder) -> Origin:
+        """Return where the weights of a first fit come from."""
+        other = self._other_model()
+        if other is None:
+            return Origin()
+        more = copy.copy(encoder)
+        more.targets, more.linear_start = copy.copy(encoder.targets), None
+        further = copy.copy(encoder.tasks[-1])
+        further.name = " ".join(["one more", *encoder.targets.names])
+        more.targets.tasks = [*encoder.tasks, further]
+        with torch.device("meta"):
+            longer = self.make_module(more).state_dict()
+        shapes = {name: part.shape for name, part in longer.items()}
+        return OtherModel(other.module_, other.task_names_, shapes)
 
     def _check_same_network(self) -> None:
         """Check that what goes on from the last fit has its network."""

@@ -51,7 +51,10 @@ def test_what_is_counted_is_trained(table, name):
 
 def activations_below_the_towers(estimator):
     """Count the activations on the longest way from the features to what the towers read."""
-    tasks = [SimpleNamespace(name=name, n_outputs=n) for name, n in (("number", 1), ("class", 3))]
+    tasks = [
+        SimpleNamespace(name=name, n_outputs=n, added=False)
+        for name, n in (("number", 1), ("class", 3))
+    ]
     body = estimator.make_network(7, tasks, **estimator.tower_options())
     inputs = torch.randn(body.n_views, 5, 7, requires_grad=True)
     read = body.representations(inputs)

@@ -232,6 +232,7 @@ def test_going_on(data):
     assert not warm.fit(X, y).predict(X).equals(first)
     grown = model().partial_fit(X[:40], y[:40])
     assert grown.partial_fit(X[40:], y[40:]).predict(X).shape == (N, 2)
+    assert model(warm_start_from=warm).fit(X, y["hours"]).predict(X).shape == (N,)
     assert grown.add_task(X, X["b"].abs().rename("new")).predict(X).shape == (N, 3)
 
 

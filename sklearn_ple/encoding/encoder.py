@@ -146,8 +146,12 @@ class TableEncoder:
         """The fitted tasks, in the order of y's columns."""
         return self.targets.tasks
 
+    def read_as(self, other: TableEncoder) -> None:
+        """Take over the scales, categories and bins of another encoder, before `learn`."""
+        self.features, self.maker = other.features, other.maker
+
     def learn(self, table: Table, class_weight: Any = None) -> Encoded:
-        """Learn tasks, scales and categories from a table.
+        """Learn tasks, scales and categories from a table, but for what was taken over.
 
         Parameters
         ----------
@@ -165,9 +169,10 @@ class TableEncoder:
         self.targets.fit(table.labels, table.form, table.weights)
         self.dependence = Dependence(self.depends_on, self.tasks)
         targets, weights, labels = self._complete_labels(table)
-        self.features = FeatureEncoder(
-            self.categorical_features, self.max_categories, self.min_frequency, self.dtype
-        ).fit(table.features, sample_weight=weights.mean(axis=1))
+        if not hasattr(self, "features"):
+            self.features = FeatureEncoder(
+                self.categorical_features, self.max_categories, self.min_frequency, self.dtype
+            ).fit(table.features, sample_weight=weights.mean(axis=1))
         numbers, codes = self.features.transform(table.features)
         loss_weights = weigh_classes(weights, labels, self.tasks, class_weight)
         return Encoded(numbers, codes, targets, loss_weights, weights)

@@ -257,6 +257,12 @@ class PLEClassifierRegressor(_Progressive):
     warm_start : bool, default=False
         Whether a further call of fit goes on from the weights learnt, with the classes, scales and
         categories of the first call.
+    warm_start_from : FrozenEstimator, estimator or None, default=None
+        A fitted estimator of the same network, from whose weights a fit starts anew: embeddings,
+        what tasks share, and what is of a task of the same name. Its scales, categories and bins
+        are taken over, so that X must have its columns; the linear path starts anew. Wrap it in
+        :class:`sklearn.frozen.FrozenEstimator`, since ``clone``, as of a grid search, would make
+        another estimator unfitted. The network's parameters must be those that it was fitted with.
     checkpoint_dir : str, path-like or None, default=None
         A folder, made if it is not there, in which ``fit`` keeps how far it has come, after every
         epoch. Where it was interrupted or its process was killed, the next ``fit`` with the same

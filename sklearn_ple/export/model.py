@@ -20,8 +20,9 @@ from .network import arrays_of, check_same, load_state, network_of
 from .state import CODECS, KNOWN, plan_of, restore, settle, state_of
 from .values import Reader, Writer, named
 
-#: Folders of one machine, to which no file from elsewhere should direct another.
-_NOT_SAVED = {"checkpoint_dir"}
+#: A folder of one machine, to which no file from elsewhere should direct another; and another
+#: model, which fit alone reads.
+_NOT_SAVED = {"checkpoint_dir", "warm_start_from"}
 
 
 def save(model: Any, path: str | os.PathLike[str], *, trusted: Iterable[type] = ()) -> None:
@@ -32,8 +33,8 @@ def save(model: Any, path: str | os.PathLike[str], *, trusted: Iterable[type] = 
     learnt. Unlike a pickle it holds no code, and is written whole or not at all.
 
     Not in it are the state of the optimizer, so that ``partial_fit`` goes on with a new one;
-    ``checkpoint_dir``, a folder of this machine; and what is set for other tools: requests for
-    metadata, and scikit-learn's callbacks.
+    ``checkpoint_dir``, a folder of this machine; ``warm_start_from``, another model; and what is
+    set for other tools: requests for metadata, and scikit-learn's callbacks.
 
     Parameters
     ----------

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 # Views of the features lie side by side in the rows of these, member by member.
-_EMBEDDINGS = ("embedding.", "numeric_embedding.")
+EMBEDDINGS = ("embedding.", "numeric_embedding.")
 
 
 @torch.no_grad()
@@ -62,7 +62,7 @@ def take_over(network: nn.Module, earlier: nn.Module, n_members: int) -> dict[st
                 f"With more tasks {name} is of shape {tuple(new.shape)}, which cannot hold that "
                 f"of before, {tuple(old.shape)}."
             )
-        by_member = name.startswith(_EMBEDDINGS)
+        by_member = name.startswith(EMBEDDINGS)
         places = [
             _places(n_old, n_new, n_members if by_member or axis == 0 else 1)
             for axis, (n_old, n_new) in enumerate(zip(old.shape, new.shape, strict=True))

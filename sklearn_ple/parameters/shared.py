@@ -14,7 +14,7 @@ from typing import Any, Self
 import torch
 from sklearn.base import BaseEstimator
 
-from .._sklearn import RealNotInt, StrOptions
+from .._sklearn import HasMethods, RealNotInt, StrOptions
 from ..balancing import BALANCERS, Balancer
 from ..encoding import NUMERIC_EMBEDDINGS, EmbeddingMaker
 from ..nn import ACTIVATIONS
@@ -142,6 +142,9 @@ class Parameters(BaseEstimator):
     tol: float = parameter(default=0.0, constraint=[_NOT_NEGATIVE])
     refit: bool | str = parameter(default="auto", constraint=[_AUTO, "boolean"])
     warm_start: bool = parameter(default=False, constraint=["boolean"])
+    warm_start_from: Any = parameter(
+        default=None, constraint=[HasMethods(["fit", "predict"]), None]
+    )
     checkpoint_dir: Any = parameter(default=None, constraint=[str, PathLike, None])
     n_jobs: int | None = parameter(
         default=None, constraint=[_COUNT, Number(Integral, None, -1, closed="right"), None]

@@ -7,7 +7,7 @@ from .device import product_dtype, resolve_device, seeded, suitable_threads, wit
 from .fit_callbacks import fit_task
 from .history import public_history
 from .net import MultiTaskNet, make_net
-from .origin import FewerTasks, LastFit, Origin, check_unchanged
+from .origin import FewerTasks, LastFit, Origin, OtherModel, check_unchanged
 from .plan import BY_ROWS, Plan
 from .schedule import LR_SCHEDULES, OPTIMIZERS, schedule
 from .split import Split, draw_folds, naming_validation, split_rows
@@ -23,6 +23,7 @@ __all__ = [
     "LastFit",
     "MultiTaskNet",
     "Origin",
+    "OtherModel",
     "OutOfFold",
     "Plan",
     "ProgressBar",

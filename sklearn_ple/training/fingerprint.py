@@ -22,6 +22,7 @@ from .split import Split
 
 # Parameters that leave the result as it is; what a warm start goes on from is looked at itself.
 _WITHOUT_EFFECT = {"checkpoint_dir", "device", "n_jobs", "verbose", "warm_start"}
+_WITHOUT_EFFECT |= {"warm_start_from"}
 # A longer text is compared by its digest.
 _LONGEST = 80
 _SIMPLE = (type(None), bool, int, float, str)
@@ -51,6 +52,7 @@ def fingerprint(
     described = {
         "the class of the estimator": type(estimator),
         "the type of device": torch.device(estimator.device_).type,
+        "the weights of warm_start_from": _weights_of(estimator.warm_start_from),
         "the fitted model to go on from": None if module is None else module.state_dict(),
         **{f"the version of {name}": version for name, version in versions().items()},
         **estimator.get_params(deep=False),
@@ -61,6 +63,11 @@ def fingerprint(
         if name not in _WITHOUT_EFFECT
     }
     return _of_table(table) | texts | _of_split(split)
+
+
+def _weights_of(model: Any) -> Any:
+    """Return the weights of a fitted estimator, which may be a frozen one."""
+    return None if model is None else getattr(model, "estimator", model).module_.state_dict()
 
 
 def _of_table(table: Table, ending: str = "") -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, ClassVar
 
@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from ..nn.growth import take_over
+from ..nn.transfer import transfer
 from .data import TableRows
 from .net import MultiTaskNet
 
@@ -53,6 +54,36 @@ class LastFit(Origin):
         same = _shapes(net) == _shapes(self.net)
         check_unchanged("" if same else "its weights differ in shape")
         net.continue_from(self.net)
+
+
+class OtherModel(Origin):
+    """A network of another estimator, perhaps for other tasks.
+
+    Parameters
+    ----------
+    module : Module
+        The network.
+    names : sequence of str
+        Names of its tasks.
+    longer : mapping of str to Size
+        The shapes that the weights would have with one task more.
+    """
+
+    def __init__(self, module: Any, names: Sequence[str], longer: Mapping[str, torch.Size]):
+        self.module = module
+        self.names = names
+        self.longer = longer
+
+    def begin(self, net: MultiTaskNet) -> None:
+        """Take over what the two have in common."""
+        module = net.module_
+        if type(module.body) is not type(self.module.body):
+            raise ValueError(
+                f"The network is a {type(module.body).__name__}, but that of warm_start_from a "
+                f"{type(self.module.body).__name__}: pass a model of the same network."
+            )
+        n_members = module.body.n_members
+        transfer(module, self.module, net.losses.names, self.names, self.longer, n_members)
 
 
 class FewerTasks(Origin):

@@ -60,7 +60,9 @@ def check(cls, point):
     """Validate parameters as fit does, and make the network without its numbers."""
     estimator = clone(cls(n_members=1, **point))
     estimator._validate_params()
-    tasks = [SimpleNamespace(name=name, n_outputs=n) for name, n in (("a", 1), ("b", 3))]
+    tasks = [
+        SimpleNamespace(name=name, n_outputs=n, added=False) for name, n in (("a", 1), ("b", 3))
+    ]
     with torch.device("meta"):
         network = estimator.make_network(7, tasks, **estimator.tower_options())
         assert network(torch.zeros(2, 7)).shape == (2, 4)

@@ -1,0 +1,220 @@
+"""A fit that starts from the weights of another estimator."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from numpy.testing import assert_allclose
+from sklearn.base import clone
+from sklearn.frozen import FrozenEstimator
+from sklearn.linear_model import LinearRegression
+from sklearn.model_selection import GridSearchCV
+
+import sklearn_ple
+from sklearn_ple import (
+    PLEClassifierRegressor,
+    PLERegressor,
+    SharedBottomClassifierRegressor,
+    SingleTaskClassifierRegressor,
+    export,
+)
+
+N = 100
+OPTIONS = {"max_epochs": 1, "n_members": 2, "random_state": 0, "linear_path": False}
+# So small a step that training ends where it starts.
+STILL = OPTIONS | {"learning_rate": 1e-12, "weight_decay": 0.0, "early_stopping": False}
+
+SYSTEMS = [
+    *(getattr(sklearn_ple, name)(**STILL) for name in sklearn_ple.__all__ if "Regressor" in name),
+    PLEClassifierRegressor(n_levels=2, gate_hidden_units=(5,), n_specific_experts=2, **STILL),
+    PLEClassifierRegressor(n_specific_experts={"a": 2}, **STILL),
+]
+
+
+def make_table(columns="abc", seed=0):
+    rng = np.random.RandomState(seed)
+    X = pd.DataFrame(rng.randn(N, 2), columns=["u", "v"]).assign(town=rng.choice(["x", "y"], N))
+    y = pd.DataFrame({name: X["u"] + rng.randn(N) for name in columns})
+    return X, y
+
+
+@pytest.fixture(scope="module")
+def table():
+    return make_table()
+
+
+@pytest.fixture(scope="module")
+def source(table):
+    return PLERegressor(**OPTIONS).fit(*table)
+
+
+def represented(model, X, task):
+    """What the members' towers of a task read."""
+    frame = pd.DataFrame(model.transform(X), columns=model.get_feature_names_out())
+    return frame[[name for name in frame if name.startswith(f"{task}: ")]].to_numpy()
+
+
+@pytest.mark.parametrize("system", SYSTEMS, ids=lambda system: repr(system)[:45])
+def test_the_same_tasks_start_where_the_other_ended(table, system):
+    X, y = table
+    other = clone(system).set_params(random_state=1).fit(X, y)
+    start = clone(system).set_params(warm_start_from=other).fit(X, y)
+    assert_allclose(start.predict(X), other.predict(X), rtol=1e-4, atol=1e-5)
+    assert not np.allclose(clone(system).fit(X, y).predict(X), other.predict(X), atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    "system",
+    [s for s in SYSTEMS if not set(dir(s)) & {"by_channel", "n_subspaces", "reads"}][:-2],
+    ids=lambda system: repr(system)[:45],
+)
+def test_tasks_are_told_apart_by_name(table, system):
+    # The tasks of cross-stitch and sluice networks read each other, so that they are left out.
+    X, y = table
+    other = clone(system).set_params(random_state=1).fit(X, y)
+    start = clone(system).set_params(warm_start_from=other).fit(X, y[["c", "a"]].assign(d=X["v"]))
+    for task in "ac":
+        assert_allclose(start.predict(X)[task], other.predict(X)[task], rtol=1e-4, atol=1e-5)
+    afresh = clone(system).fit(X, y[["c", "a"]].assign(d=X["v"]))
+    if system.family is None and type(system).__name__[:3] in ("PLE", "CGC", "MMo"):
+        assert not np.allclose(start.predict(X)["d"], afresh.predict(X)["d"])
+
+
+def test_a_gate_over_all_experts_is_copied_for_the_same_tasks_alone(table):
+    X, y = table
+    model = PLERegressor(n_levels=2, **STILL)
+    other = clone(model).set_params(random_state=1).fit(X, y)
+    gate = "body.levels.0.shared_gate.logits.weight"
+    same, fewer = (
+        clone(model).set_params(warm_start_from=other).fit(X, labels)
+        for labels in (y, y[["a", "b"]])
+    )
+    assert_allclose(same.module_.state_dict()[gate], other.module_.state_dict()[gate], atol=1e-6)
+    shared = "body.levels.0.shared_experts.layers.0.weight"
+    states = fewer.module_.state_dict(), other.module_.state_dict()
+    assert_allclose(*(state[shared] for state in states), atol=1e-6)
+    assert states[0][gate].shape != states[1][gate].shape
+
+
+def test_scales_categories_and_bins_are_those_of_the_other(table, source):
+    X, y = table
+    X = X.assign(u=10 * X["u"], town="z")
+    with pytest.warns(UserWarning, match="No value of column 'town'"):
+        model = PLERegressor(warm_start_from=source, **OPTIONS).fit(X, y)
+    ours, theirs = model._encoder, source._encoder
+    assert ours.features is theirs.features and ours.maker is theirs.maker
+
+
+def test_searches_keep_a_frozen_estimator(table, source):
+    X, y = table
+    start = FrozenEstimator(source)
+    search = GridSearchCV(
+        PLERegressor(**STILL), {"warm_start_from": [None, start]}, cv=2, error_score="raise"
+    )
+    best = search.fit(X, y).best_estimator_
+    assert clone(PLERegressor(warm_start_from=start)).warm_start_from is start
+    assert best.warm_start_from in (None, start)
+    with pytest.raises(ValueError, match="not fitted. If it was, clone, as of a grid search"):
+        clone(PLERegressor(warm_start_from=source)).fit(X, y)
+
+
+def test_partial_fit_starts_there_too(table, source):
+    X, y = table
+    rates = {"learning_rate": 1e-12, "weight_decay": 0.0, "weight_averaging": 0.0}
+    model = PLERegressor(warm_start_from=source, **(OPTIONS | rates)).partial_fit(X, y)
+    assert_allclose(represented(model, X, "a"), represented(source, X, "a"), atol=1e-4)
+
+
+def test_what_a_refit_starts_from(table, source):
+    X, y = table
+    model = PLERegressor(
+        warm_start_from=source, **(STILL | {"early_stopping": True, "refit": True})
+    ).fit(X, y)
+    assert_allclose(represented(model, X, "a"), represented(source, X, "a"), atol=1e-4)
+
+
+def test_a_checkpoint_is_of_what_it_started_from(table, source, tmp_path):
+    X, y = table
+    model = PLERegressor(warm_start_from=source, checkpoint_dir=tmp_path, **OPTIONS).fit(X, y)
+    again = clone(model).set_params(warm_start_from=FrozenEstimator(source)).fit(X, y)
+    assert again.predict(X).equals(model.predict(X))
+    other = PLERegressor(**OPTIONS).set_params(random_state=1).fit(X, y)
+    with pytest.raises(ValueError, match="differs in the weights of warm_start_from"):
+        clone(model).set_params(warm_start_from=other).fit(X, y)
+
+
+def test_a_file_leaves_the_other_model_out(table, source, tmp_path):
+    pytest.importorskip("safetensors")
+    X, y = table
+    model = PLERegressor(warm_start_from=source, **OPTIONS).fit(X, y)
+    export.save(model, tmp_path / "model.safetensors")
+    loaded = export.load(tmp_path / "model.safetensors")
+    assert loaded.warm_start_from is None
+    assert loaded.predict(X).equals(model.predict(X))
+
+
+def test_a_few_rows_gain_by_the_experts_of_many(seed):
+    rng = np.random.RandomState(seed)
+    X = rng.randn(2600, 6)
+    signal = np.abs(X[:, 0]) * np.sign(X[:, 1])
+    y = np.column_stack([signal, signal + X[:, 2]]) + 0.1 * rng.randn(2600, 2)
+    new = 2 * signal - X[:, 2]
+    options = {"learning_rate": 0.005, "dropout": 0.1, "early_stopping": False, "n_members": 1}
+    model = SharedBottomClassifierRegressor(
+        max_epochs=25, numeric_embedding=None, random_state=seed, **options
+    ).fit(X[:1800], y[:1800])
+    few, test = slice(1800, 1900), slice(1900, None)
+    from_many, alone = (
+        clone(model).set_params(warm_start_from=start, max_epochs=60).fit(X[few], new[few])
+        for start in (FrozenEstimator(model), None)
+    )
+    error, from_scratch = (
+        np.mean((new[test] - m.predict(X[test])) ** 2) for m in (from_many, alone)
+    )
+    assert error < 0.75 * from_scratch
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        (
+            {"expert_hidden_units": (7,)},
+            r"expert_hidden_units=\(7,\) \(\(64,\) in warm_start_from",
+        ),
+        ({"n_members": 3}, r"n_members=3 \(2 in warm_start_from"),
+        ({"n_levels": 2}, r"n_levels=2 \(1 in warm_start_from"),
+        ({"warm_start_from": PLERegressor()}, "warm_start_from is not fitted"),
+        ({"warm_start_from": FrozenEstimator(PLERegressor())}, "warm_start_from is not fitted"),
+    ],
+)
+def test_what_cannot_start_from_another(table, source, params, message):
+    model = PLERegressor(**(OPTIONS | {"warm_start_from": source} | params))
+    with pytest.raises(ValueError, match=message):
+        model.fit(*table)
+    assert not hasattr(model, "net_")
+
+
+def test_other_networks_and_columns(table, source):
+    X, y = table
+    with pytest.raises(TypeError, match="of type LinearRegression: it must be an estimator of"):
+        PLERegressor(warm_start_from=LinearRegression()).fit(X, y)
+    with pytest.raises(ValueError, match="is a PLERegressor, whose network is not that of a"):
+        SharedBottomClassifierRegressor(warm_start_from=source).fit(X, y)
+    alone = SingleTaskClassifierRegressor(**OPTIONS).fit(X, y)
+    with pytest.raises(
+        ValueError, match="is a SharedBottom, but that of warm_start_from a Single"
+    ):
+        SharedBottomClassifierRegressor(warm_start_from=alone, **OPTIONS).fit(X, y)
+    with pytest.raises(ValueError, match="X has other columns .* n_features_in_ would be 2"):
+        PLERegressor(warm_start_from=source, **OPTIONS).fit(X[["u", "v"]], y)
+    with pytest.raises(ValueError, match="X has other columns .* feature_names_in_"):
+        PLERegressor(warm_start_from=source, **OPTIONS).fit(X.rename(columns={"u": "w"}), y)
+    with pytest.raises(ValueError, match="'warm_start_from' parameter of PLERegressor"):
+        PLERegressor(warm_start_from="model").fit(X, y)
+
+
+def test_a_classifier_starts_from_tasks_of_any_kind(table, source):
+    X, y = table
+    assert isinstance(source.module_.body.towers, torch.nn.Module)
+    model = PLEClassifierRegressor(warm_start_from=source, **STILL).fit(X, y > 0)
+    assert_allclose(represented(model, X, "b"), represented(source, X, "b"), atol=1e-4)
