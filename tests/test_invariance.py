@@ -43,10 +43,12 @@ class FromNoOrder(PLEClassifierRegressor):
         for name, parameter in module.named_parameters():
             # The linear path starts from what was learnt, which no order changes.
             if not name.startswith("linear."):
-                # What they put out is the last axis of embeddings, and of layers the one before.
+                # What they put out is the last axis; of layers, the one before.
                 of_layer = name.startswith("body.") and parameter.dim() == 3
                 values = torch.linspace(-0.5, 0.6, parameter.shape[-2 if of_layer else -1])
                 parameter.data.copy_(values[:, None] if of_layer else values)
+        for table in module.embedding.tables():
+            table.data.copy_(torch.linspace(-0.5, 0.6, table.shape[-1]))
         return module
 
 
