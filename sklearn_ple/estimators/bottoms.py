@@ -148,7 +148,7 @@ class AsymmetricSharingClassifierRegressor(_Bottoms):
             return [list(range(position)) for position in range(len(names))]
         reads = by_task(self.reads, names, "reads", default=[])
         for name, others in reads.items():
-            listed = isinstance(others, (list, tuple))
+            listed = isinstance(others, (list, tuple)) and all(isinstance(o, str) for o in others)
             if not listed or not set(others) <= set(names) - {name}:
                 raise ValueError(
                     f"reads of task {name!r} is {others!r}: it must be a list of other tasks, out "

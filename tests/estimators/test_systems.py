@@ -275,6 +275,7 @@ def test_warm_start_goes_on(cls, numbers, seed):
                 ({"price": ["price"]}, "reads of task 'price' is .* a list of other tasks"),
                 ({"price": "stage"}, "reads of task 'price' is 'stage'"),
                 ({"price": 0}, "reads of task 'price' is 0"),
+                ({"price": [{}]}, r"reads of task 'price' is \[{}\]"),
             ]
         ),
     ],
