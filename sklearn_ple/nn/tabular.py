@@ -17,6 +17,8 @@ from .mlp import BatchedLinear
 _LINEAR_FACTOR = 0.3
 # Standard deviations that a number can be from its mean; what is farther out is read as this.
 _FARTHEST = 1e18
+# Limits beyond make no difference, but may be zero or infinite in float32.
+_LEAST_LIMIT, _GREATEST_LIMIT = 1e-24, 1e24
 
 
 def smooth_clip(numbers: Tensor, limit: float | None) -> Tensor:
@@ -148,6 +150,8 @@ class TabularNetwork(nn.Module):
             n_features += self.numeric_embedding.out_features
         self.n_features = n_features
         self.clip_numbers = clip_numbers
+        if clip_numbers is not None:
+            self.clip_numbers = min(max(clip_numbers, _LEAST_LIMIT), _GREATEST_LIMIT)
         self.feature_dropout = MemberDropout(feature_dropout)
         self.body: Any = make_body(n_features)
         self.linear = None
