@@ -91,7 +91,8 @@ class MultiTaskEstimator(CallbackSupportMixin, Predictor, ABC):
         in_features : int
             Number of features of each view that the network reads.
         tasks : sequence of Task
-            The tasks, with their ``name`` and ``n_outputs``.
+            The tasks, with their ``name`` and ``n_outputs``, in the order of y's columns; in that
+            of their names where `treats_tasks_alike`.
         **towers : dict
             What every `Body` takes: see `TowerOptions`.
 
@@ -116,6 +117,19 @@ class MultiTaskEstimator(CallbackSupportMixin, Predictor, ABC):
             One, unless a subclass says otherwise.
         """
         return 1
+
+    def treats_tasks_alike(self) -> bool:
+        """Whether nothing in the network depends on the order of the tasks.
+
+        If so, `make_network` gets them in the order of their names, whatever that of y's columns:
+        then this changes nothing in what is learnt.
+
+        Returns
+        -------
+        alike : bool
+            False, unless a subclass says otherwise.
+        """
+        return False
 
     def rate_factors(self) -> dict[str, float]:
         """Return how many times as fast as the others some parameters of the network learn.
@@ -436,7 +450,9 @@ class MultiTaskEstimator(CallbackSupportMixin, Predictor, ABC):
         return TabularNetwork(
             encoder.features.n_numbers_,
             encoder.features.cardinalities_,
-            partial(self.make_network, tasks=tasks, **self.tower_options()),
+            partial(
+                self.make_network, tasks=[tasks[k] for k in encoder.order], **self.tower_options()
+            ),
             embedding_dim=self.embedding_dim,
             make_numeric_embedding=encoder.embedding_for(self.embedding_dim, members, n_views),
             n_embedded=encoder.features.n_columns_,
@@ -448,6 +464,7 @@ class MultiTaskEstimator(CallbackSupportMixin, Predictor, ABC):
             linear_start=start,
             link=encoder.dependence.link(),
             mean=MemberMean(tasks, members.n, encoder.dependence.pairs),
+            task_order=encoder.order,
         )
 
 

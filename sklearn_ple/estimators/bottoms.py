@@ -32,6 +32,9 @@ class _Bottoms(MultiTaskEstimator):
 
     network: ClassVar[Callable[..., Body]]
 
+    def treats_tasks_alike(self) -> bool:
+        return True
+
     def make_network(self, in_features: int, tasks: Sequence[Task], **options: Any) -> Body:
         return self.network(
             in_features,
@@ -137,6 +140,9 @@ class AsymmetricSharingClassifierRegressor(_Bottoms):
     )
 
     network = AsymmetricSharing
+
+    def treats_tasks_alike(self) -> bool:
+        return isinstance(self.reads, dict)
 
     def make_network(self, in_features: int, tasks: Sequence[Task], **towers: Any) -> Body:
         reads = self._positions_read([task.name for task in tasks])
