@@ -191,9 +191,8 @@ in standard deviations of the labels, by ``benchmarks/coverage.py``: conformal o
 between the .05 and .95 quantiles of tasks of kind "quantile". A quarter of each set's training
 rows is held out, {least} to {most} times, and no test row read. Means over a set's tasks, with the
 least and the greatest. The rows held out of the river flow are later ones, with floods that those
-to train on did not have; no method knows of these. On small sets, of 25 to 155 rows to train on,
-too few labels are inside: the best epoch and the members' weights are chosen by the rows that the
-errors are taken from.
+to train on did not have; no method knows of these. On the smallest set, of 25 rows to train on,
+too few labels are inside.
 """
 SURVIVAL = """
 Censored times

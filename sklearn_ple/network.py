@@ -48,7 +48,9 @@ class NetworkMaker(Predictor, ABC):
         in_features : int
             Number of features of each view that the network reads.
         tasks : sequence of Task
-            The tasks, with their ``name`` and ``n_outputs``; ``added`` are those of ``add_task``.
+            The tasks, with their ``name`` and ``n_outputs``, in the order of y's columns; in that
+            of their names where `treats_tasks_alike`. Those that ``add_task`` added, whose
+            ``added`` is True, come last.
         **towers : dict
             What every `Body` takes: see `TowerOptions`.
 
@@ -73,6 +75,19 @@ class NetworkMaker(Predictor, ABC):
             One, unless a subclass says otherwise.
         """
         return 1
+
+    def treats_tasks_alike(self) -> bool:
+        """Whether nothing in the network depends on the order of the tasks.
+
+        If so, `make_network` gets them in the order of their names, whatever that of y's columns:
+        then this changes nothing in what is learnt.
+
+        Returns
+        -------
+        alike : bool
+            False, unless a subclass says otherwise.
+        """
+        return False
 
     def rate_factors(self) -> dict[str, float]:
         """Return how many times as fast as the others some parameters of the network learn.
@@ -135,10 +150,14 @@ class NetworkMaker(Predictor, ABC):
         further = copy.copy(encoder.tasks[-1])
         further.name = " ".join(["one more", *encoder.targets.names])
         more.targets.tasks = [*encoder.tasks, further]
+        more.order = [*encoder.order, len(encoder.order)]
         with torch.device("meta"):
             longer = self.make_module(more).state_dict()
         shapes = {name: part.shape for name, part in longer.items()}
-        return OtherModel(other.module_, other.task_names_, shapes)
+        names, names_there = (
+            [own.targets.names[k] for k in own.order] for own in (encoder, other._encoder)
+        )
+        return OtherModel(other.module_, names, names_there, shapes)
 
     def _check_same_network(self) -> None:
         """Check that what goes on from the last fit has its network."""
@@ -210,7 +229,9 @@ class NetworkMaker(Predictor, ABC):
         return TabularNetwork(
             encoder.features.n_numbers_,
             encoder.features.cardinalities_,
-            partial(self.make_network, tasks=tasks, **self.tower_options()),
+            partial(
+                self.make_network, tasks=[tasks[k] for k in encoder.order], **self.tower_options()
+            ),
             embedding_dim=self.embedding_dim,
             make_numeric_embedding=encoder.embedding_for(self.embedding_dim, members, n_views),
             n_embedded=encoder.features.n_columns_,
@@ -222,4 +243,5 @@ class NetworkMaker(Predictor, ABC):
             linear_start=start,
             link=encoder.dependence.link(),
             mean=MemberMean(tasks, members.n, encoder.dependence.pairs),
+            task_order=encoder.order,
         )

@@ -545,8 +545,8 @@ class Predictor(TransformerMixin, Parameters):
         names : ndarray of str objects
             The task's name and a number, for each column.
         """
-        body = self.module_.body
-        sizes = [body.n_members * width for width in body.towers.widths]
+        n_members = self.module_.body.n_members
+        sizes = [n_members * width for width in self.module_.representation_widths]
         names = [
             f"{task}: {column}"
             for task, size in zip(self.task_names_, sizes, strict=True)
@@ -570,8 +570,8 @@ class Predictor(TransformerMixin, Parameters):
             column for each expert that the gate reads. A row sums to one. They are means over the
             members.
         """
-        body = self.module_.body
-        levels = body.gate_names(self.task_names_)
+        n_members = self.module_.body.n_members
+        levels = self.module_.gate_names(self.task_names_)
         with recorded([names.module for level in levels for names in level]) as batches:
             n_rows = self._member_outputs(X).shape[1]
         index = _index(X)
@@ -580,11 +580,13 @@ class Predictor(TransformerMixin, Parameters):
         for level in levels:
             frames = {}
             for names in level:
-                means = weights_of(next(weights), body.n_members).mean(dim=0)[:, :n_rows]
+                means = weights_of(next(weights), n_members).mean(dim=0)[:, :n_rows]
                 for gate, experts, values in zip(names.gates, names.experts, means, strict=True):
                     data = np.asarray(values, dtype=np.float64)
                     frames[gate] = pd.DataFrame(data, index, experts)
-            result.append(frames)
+            # A network may have the tasks in an order of its own.
+            of_tasks = [name for name in self.task_names_ if name in frames]
+            result.append({gate: frames[gate] for gate in dict.fromkeys([*of_tasks, *frames])})
         return result
 
     def task_view(self, name: str) -> TaskClassifierView | TaskRegressorView:

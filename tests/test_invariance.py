@@ -6,7 +6,17 @@ import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
 
-from sklearn_ple import PLEClassifierRegressor, PLERegressor
+from sklearn_ple import (
+    AsymmetricSharingClassifierRegressor,
+    CGCClassifierRegressor,
+    CrossStitchClassifierRegressor,
+    CustomizedSharingClassifierRegressor,
+    MMoEClassifierRegressor,
+    PLEClassifierRegressor,
+    PLERegressor,
+    SingleTaskClassifierRegressor,
+    SluiceClassifierRegressor,
+)
 
 N = 120
 OPTIONS = {"n_members": 2, "max_epochs": 3, "random_state": 0, "device": "cpu"}
@@ -28,11 +38,16 @@ def table():
     return X, y.mask(rng.random(y.shape) < 0.1), rng.uniform(0.5, 2.0, N)
 
 
-def predicted(X, y, weights=None, cls=PLEClassifierRegressor, **params):
-    """Fit; return a column of predictions for every task, of the class a probability."""
+def predicted(X, y, weights=None, cls=PLEClassifierRegressor, names=None, **params):
+    """Fit; return a column of predictions for every task, of the class a probability.
+
+    The tasks' names may be others.
+    """
+    names = names or {name: name for name in y}
     model = cls(**(OPTIONS | params)).fit(X, y, weights)
-    proba = model.predict_proba(X)[model.task_names_.index("late")]
-    return model.predict(X)[["price", "size"]].assign(late=proba[:, 1])
+    proba = model.predict_proba(X)[model.task_names_.index(names["late"])]
+    numbers = [names["price"], names["size"]]
+    return model.predict(X)[numbers].set_axis(["price", "size"], axis=1).assign(late=proba[:, 1])
 
 
 class FromNoOrder(PLEClassifierRegressor):
@@ -43,57 +58,137 @@ class FromNoOrder(PLEClassifierRegressor):
         for name, parameter in module.named_parameters():
             # The linear path starts from what was learnt, which no order changes.
             if not name.startswith("linear."):
-                # What they put out is the last axis of embeddings, and of layers the one before.
+                # What they put out is the last axis; of layers, the one before.
                 of_layer = name.startswith("body.") and parameter.dim() == 3
                 values = torch.linspace(-0.5, 0.6, parameter.shape[-2 if of_layer else -1])
                 parameter.data.copy_(values[:, None] if of_layer else values)
+        for table in module.embedding.tables():
+            table.data.copy_(torch.linspace(-0.5, 0.6, table.shape[-1]))
         return module
 
 
-def from_no_order(X, y, weights):
+def from_no_order(X, y, weights, names=None):
     params = {"dropout": 0.0, "feature_dropout": 0.0, "dtype": "float64", "max_epochs": 5}
-    return predicted(X, y, weights, cls=FromNoOrder, **params)
+    return predicted(X, y, weights, cls=FromNoOrder, names=names, **params)
 
 
-def test_names_do_not_count(table):
+def test_names_do_not_count_but_for_their_order(table):
     X, y, weights = table
     expected = predicted(X, y, weights)
-    renamed = X.rename(columns={"a": "zeta", "d": "alpha"})
+    renamed = X.rename(columns={"a": "B 9", "b": "B 10", "e": "f"})
     assert_array_equal(predicted(renamed, y, weights), expected)
-    # Classes and categories are sorted: other names in the same order are the same.
-    renamed = X.assign(d=X["d"].cat.rename_categories({"u": "k", "v": "l", "w": "m"}))
+    # Classes are sorted, as scikit-learn wants them.
     classes = y.assign(late=y["late"].map({"no": "never", "yes": "now"}))
-    assert_array_equal(predicted(renamed, classes, weights), expected)
+    names = {"late": "late", "price": "prices", "size": "sizes"}
+    found = predicted(X, classes.rename(columns=names), weights, names=names)
+    assert_array_equal(found, expected)
 
 
-def test_the_declared_order_of_categories_and_the_place_between_kinds_do_not_count(table):
+def test_names_of_categories_do_not_count(table):
+    X, y, weights = table
+    expected = predicted(X, y, weights)
+    names = {"u": "z", "v": "y", "w": "x"}
+    for d in (X["d"].cat.rename_categories(names), X["d"].astype(object).map(names)):
+        assert_array_equal(predicted(X.assign(d=d), y, weights), expected)
+
+
+def test_the_declared_order_of_categories_does_not_count(table):
     X, y, weights = table
     expected = predicted(X, y, weights)
     other = X.assign(d=X["d"].cat.reorder_categories(["w", "u", "v"]))
     assert_array_equal(predicted(other, y, weights), expected)
     assert_array_equal(predicted(X.astype({"d": object}), y, weights), expected)
-    assert_array_equal(predicted(X[["d", "a", "e", "b", "c"]], y, weights), expected)
 
 
 @pytest.mark.parametrize("columns", ["cabde", "abced", "ecbda"])
-def test_the_order_of_columns_counts_by_the_initial_weights_alone(table, columns):
+def test_the_order_of_columns_does_not_count(table, columns):
+    X, y, weights = table
+    X = X.assign(b=X["b"].mask(X["b"] > 1), c=X["c"].astype("float32"))
+    expected = predicted(X, y, weights)
+    assert_array_equal(predicted(X[list(columns)], y, weights), expected)
+
+
+@pytest.mark.parametrize("names", ["cabde", "abced", "ecbda"])
+def test_the_order_of_names_counts_by_the_initial_weights_alone(table, names):
     X, y, weights = table
     expected = from_no_order(X, y, weights)
     assert expected["price"].std() > 0.5
-    assert_allclose(from_no_order(X[list(columns)], y, weights), expected, atol=1e-6)
+    renamed = X.set_axis(list(names), axis=1)
+    assert_allclose(from_no_order(renamed, y, weights), expected, atol=1e-6)
 
 
-def test_the_order_of_categories_counts_by_the_initial_weights_alone(table):
+ALIKE = {
+    PLEClassifierRegressor: {"n_levels": 2, "n_specific_experts": {"price": 2, "size": 0}},
+    CGCClassifierRegressor: {"linear_path": False},
+    MMoEClassifierRegressor: {"n_levels": 2},
+    SingleTaskClassifierRegressor: {"tower_hidden_units": ()},
+    AsymmetricSharingClassifierRegressor: {"reads": {"late": ["price"], "price": ["size"]}},
+    CustomizedSharingClassifierRegressor: {"dtype": "float32"},
+    CrossStitchClassifierRegressor: {"dropout": 0.5},
+    SluiceClassifierRegressor: {"feature_dropout": 0.5},
+}
+
+
+@pytest.mark.parametrize("cls", ALIKE)
+def test_the_order_of_tasks_does_not_count(cls, table):
     X, y, weights = table
-    other = X.assign(d=X["d"].cat.rename_categories({"u": "z", "v": "y", "w": "x"}))
-    expected = from_no_order(X, y, weights)
-    assert_allclose(from_no_order(other, y, weights), expected, atol=1e-6)
+    params = {"dtype": "float64"} | ALIKE[cls]
+    expected = predicted(X, y, weights, cls=cls, **params)
+    atol = 1e-3 if params["dtype"] == "float32" else 1e-6
+    for tasks in (["price", "late", "size"], ["size", "price", "late"]):
+        found = predicted(X, y[tasks], weights, cls=cls, **params)
+        assert_allclose(found, expected, atol=atol)
+
+
+@pytest.mark.parametrize(
+    ("cls", "params"),
+    [
+        (AsymmetricSharingClassifierRegressor, {}),
+        (PLEClassifierRegressor, {"n_specific_experts": [1, 2, 1]}),
+    ],
+)
+def test_the_order_of_tasks_counts_where_it_means_something(cls, params, table):
+    X, y, weights = table
+    tasks = ["size", "price", "late"]
+    model = cls(**(OPTIONS | {"max_epochs": 1} | params)).fit(X, y[tasks], weights)
+    names = [block.name for block in model.module_.body.blocks(model.task_names_)[-1]]
+    assert model.module_.task_order is None
+    assert names == tasks == model.task_names_
+
+
+def test_what_is_shown_of_tasks_is_in_the_order_of_the_columns(table):
+    X, y, weights = table
+    tasks = ["size", "price", "late"]
+    params = {"n_specific_experts": {"price": 2}, "random_state": 0, "n_members": 1}
+    params |= {"max_epochs": 1, "dtype": "float64", "device": "cpu"}
+    ordered, other = (
+        PLEClassifierRegressor(**params).fit(X, y[own], weights) for own in (sorted(tasks), tasks)
+    )
+    assert other.module_.task_order == [2, 1, 0]
+    towers = other.module_.blocks(tasks)[-1]
+    assert [tower.name for tower in towers] == tasks
+    assert [tower.task for tower in towers] == [0, 1, 2]
+    experts = [(block.name, block.task) for block in other.module_.blocks(tasks)[0]]
+    names = ["size 1", "price 1", "price 2", "late 1", "shared 1"]
+    assert experts == list(zip(names, [0, 1, 1, 2, None], strict=True))
+    expected, found = (model.gate_weights(X)[0] for model in (ordered, other))
+    assert list(found) == tasks
+    for task in tasks:
+        pd.testing.assert_frame_equal(found[task], expected[task], check_exact=False, rtol=1e-6)
+    ours, theirs = (
+        pd.DataFrame(model.transform(X), columns=model.get_feature_names_out())
+        for model in (ordered, other)
+    )
+    assert list(theirs) == sorted(ours, key=lambda name: tasks.index(name.partition(":")[0]))
+    assert_allclose(theirs[ours.columns], ours, atol=1e-6)
 
 
 @pytest.mark.parametrize("tasks", [["price", "late", "size"], ["size", "price", "late"]])
-def test_the_order_of_tasks_counts_by_the_initial_weights_alone(table, tasks):
+def test_the_order_of_tasks_names_counts_by_the_initial_weights_alone(table, tasks):
     X, y, weights = table
-    assert_allclose(from_no_order(X, y[tasks], weights), from_no_order(X, y, weights), atol=1e-6)
+    new = dict(zip(y.columns, tasks, strict=True))
+    found = from_no_order(X, y.rename(columns=new), weights, names=new)
+    assert_allclose(found, from_no_order(X, y, weights), atol=1e-6)
 
 
 @pytest.mark.parametrize(

@@ -44,7 +44,8 @@ class CategoryEncoder:
     Attributes
     ----------
     categories : pandas.Index
-        The categories that have a code of their own, from 2 on, sorted.
+        The categories that have a code of their own, from 2 on, as they first appear: so what they
+        are called has no part in what is learnt.
     n_codes : int
         Number of codes.
     """
@@ -62,7 +63,8 @@ class CategoryEncoder:
         seen = np.flatnonzero(counts)
         order = seen[_sorting(values[seen])]
         rare = self._is_rare(counts[order], len(column))
-        self.categories = values[order[~rare]]
+        kept = order[~rare]
+        self.categories = values[kept[np.argsort(_first_rows(places, len(values))[kept])]]
         self.n_codes = len(self.categories) + 2
         self._kind = _kind(values[seen])
         self._rare_share = counts[order[rare]].sum() / max(counts.sum(), 1)
@@ -145,6 +147,15 @@ def _factorize(column: pd.Series) -> tuple[np.ndarray, pd.Index]:
         return column.array.codes, column.array.categories
     places, values = pd.factorize(column)
     return places, pd.Index(values)
+
+
+def _first_rows(places: np.ndarray, n_values: int) -> np.ndarray:
+    """Return the row in which each value first appears, 0 if it does not."""
+    rows = np.flatnonzero(places >= 0)[::-1]
+    first = np.zeros(n_values, dtype=np.intp)
+    # Of several rows of a value the last one assigned stays.
+    first[places[rows]] = rows
+    return first
 
 
 def _kind(values: pd.Index) -> str | None:

@@ -48,7 +48,8 @@ class Dependence:
         depends_on = depends_on or {}
         position = {task.name: place for place, task in enumerate(tasks)}
         for name in [*depends_on, *depends_on.values()]:
-            if name not in position:
+            # What is no string may have no hash.
+            if not isinstance(name, str) or name not in position:
                 raise ValueError(f"depends_on names {name!r}, but the tasks are {list(position)}.")
             if not isinstance(task := tasks[position[name]], Binary):
                 raise ValueError(

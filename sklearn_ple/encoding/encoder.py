@@ -15,6 +15,7 @@ from ..members import Members
 from ..tasks import Task, TaskWeights
 from .dependence import Dependence
 from .features import FeatureEncoder
+from .frames import name_order
 from .labels import Labels
 from .numeric import EmbeddingMaker, default_width, maker_of
 from .ridge import ridge_start
@@ -65,6 +66,8 @@ class TableEncoder:
         Declared classes, as in `MultiTaskEstimator.partial_fit`.
     n_bins : int, default=16
         Bins of each number, at most.
+    by_name : bool, default=False
+        Whether a network has the tasks in the order of their names, not in that of y's columns.
 
     Attributes
     ----------
@@ -72,6 +75,8 @@ class TableEncoder:
         The tasks.
     dependence : Dependence
         Which task presupposes which.
+    order : list of int
+        Position among y's columns of each task of a network.
     features : FeatureEncoder
         Scales and categories.
     maker : EmbeddingMaker or None
@@ -82,6 +87,7 @@ class TableEncoder:
 
     targets: TargetEncoder
     dependence: Dependence
+    order: list[int]
     features: FeatureEncoder
     maker: EmbeddingMaker | None
     linear_start: np.ndarray | None
@@ -102,6 +108,7 @@ class TableEncoder:
         linear_path: bool = False,
         clip_numbers: float | None = None,
         dtype: str = "float32",
+        by_name: bool = False,
     ):
         self.task_types = task_types
         self.family = family
@@ -116,6 +123,7 @@ class TableEncoder:
         self.linear_path = linear_path
         self.clip_numbers = clip_numbers
         self.dtype = dtype
+        self.by_name = by_name
 
     @classmethod
     def of(cls, estimator: Any, *, n_bins: int, classes: Any = None) -> TableEncoder:
@@ -138,6 +146,7 @@ class TableEncoder:
             "classes": classes,
             "family": estimator.family,
             "dtype": "float64" if own["dtype"] == "float64" else "float32",
+            "by_name": estimator.treats_tasks_alike(),
         }
         return cls(**(taken | settled))
 
@@ -168,6 +177,8 @@ class TableEncoder:
         self.targets = TargetEncoder(self.task_types, self.family, self.classes)
         self.targets.fit(table.labels, table.form, table.weights)
         self.dependence = Dependence(self.depends_on, self.tasks)
+        names = self.targets.names
+        self.order = (name_order(names) if self.by_name else np.arange(len(names))).tolist()
         targets, weights, labels = self._complete_labels(table)
         if not hasattr(self, "features"):
             self.features = FeatureEncoder(

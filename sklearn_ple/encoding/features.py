@@ -15,7 +15,7 @@ from sklearn.utils.validation import validate_data
 
 from ..warn import warn
 from .categories import CategoryEncoder, is_like_text
-from .frames import shown, to_pandas
+from .frames import name_order, shown, to_pandas
 from .masked import without_mask
 from .scaling import NumberScaler, is_number, too_large
 
@@ -29,8 +29,9 @@ class FeatureEncoder(TransformerMixin, BaseEstimator):
 
     Categories become codes: 0 for a missing one, 1 for one that is rare or was never seen in fit,
     so that a new category gets what was learnt from the rare ones, and then one for each other,
-    in their sorted order. Which are rare is settled as in scikit-learn's
-    :class:`~sklearn.preprocessing.OrdinalEncoder`; of equally frequent ones the first are.
+    as they first appear. Which are rare is settled as in scikit-learn's
+    :class:`~sklearn.preprocessing.OrdinalEncoder`; of equally frequent ones the first in sorted
+    order are.
 
     Parameters
     ----------
@@ -46,7 +47,8 @@ class FeatureEncoder(TransformerMixin, BaseEstimator):
     Attributes
     ----------
     categorical_positions_, number_positions_ : ndarray of int
-        Which columns are categories and which are numbers.
+        Which columns are categories and which are numbers, in the order of their names: so a
+        network does not depend on the order in which columns come.
     columns_ : list of CategoryEncoder
         What turns each categorical column into codes.
     cardinalities_ : list of int
@@ -86,8 +88,9 @@ class FeatureEncoder(TransformerMixin, BaseEstimator):
             Weights of the rows in the means and deviations of the numbers.
         """
         is_categorical = self._find_categorical(X)
-        self.categorical_positions_ = np.flatnonzero(is_categorical)
-        self.number_positions_ = np.flatnonzero(~is_categorical)
+        order = np.arange(X.shape[1]) if sparse.issparse(X) else name_order(X.columns)
+        self.categorical_positions_ = order[is_categorical[order]]
+        self.number_positions_ = order[~is_categorical[order]]
         self.columns_ = [
             CategoryEncoder(self.max_categories, self.min_frequency).fit(X.iloc[:, position])
             for position in self.categorical_positions_

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import sys
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -89,3 +91,16 @@ def _as_category(column: pd.Series) -> pd.Series:
 def shown(name: Any) -> str:
     """Show a column's name or a label in a message: without what numpy adds to numbers."""
     return repr(name.item() if isinstance(name, np.generic) else name)
+
+
+def name_order(names: Iterable[Any]) -> np.ndarray:
+    """Return the positions that sort names, with numbers in them by their size: x2 before x10.
+
+    So the columns of an array, which are called x0, x1 and so on, stay as they are. Names that are
+    not all strings do too.
+    """
+    listed = list(names)
+    if not all(isinstance(name, str) for name in listed):
+        return np.arange(len(listed))
+    keys = [(re.sub(r"\d+", lambda run: run[0].zfill(9), name), name) for name in listed]
+    return np.array(sorted(range(len(keys)), key=keys.__getitem__), dtype=np.intp)

@@ -93,6 +93,7 @@ def grow(
     grown.targets = copy.copy(before)
     grown.targets.tasks = [*before.tasks, *targets.tasks]
     grown.targets.form = _joined(before.form, targets.form, types)
+    grown.order = [*encoder.order, *range(len(names), len(grown.tasks))]
     grown.dependence = Dependence(encoder.depends_on, grown.tasks)
     columns = dict(zip(form.names, labels, strict=True))
     n_rows = len(given)

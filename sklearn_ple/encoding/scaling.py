@@ -36,7 +36,7 @@ class NumberScaler(TransformerMixin, BaseEstimator):
     Parameters
     ----------
     positions : ndarray of int
-        Which columns of the table to read; for sparse X these are all.
+        Which columns of the table to read, in this order; for sparse X these are all.
     dtype : {"float32", "float64"}, default="float32"
         Dtype of the numbers that come out; they are computed in float64, some rows at a time.
 
@@ -162,9 +162,9 @@ class NumberScaler(TransformerMixin, BaseEstimator):
         return numbers
 
     def _blocks(self, X: Any) -> Iterator[tuple[slice, np.ndarray]]:
-        """Read the numbers as float64, some rows at a time."""
+        """Read the numbers as float64, some rows at a time, in one layout: sums round alike."""
         n_rows = max(1, _BLOCK_SIZE // max(1, len(self.positions)))
-        every = len(self.positions) == X.shape[1]
+        every = np.array_equal(self.positions, np.arange(X.shape[1]))
         for start in range(0, X.shape[0], n_rows):
             rows = slice(start, start + n_rows)
             if sparse.issparse(X):
@@ -172,7 +172,8 @@ class NumberScaler(TransformerMixin, BaseEstimator):
             else:  # Rows first: they are a view, columns would be a copy.
                 block = X if n_rows >= len(X) else X.iloc[rows]
                 block = block if every else block.iloc[:, self.positions]
-                yield rows, block.to_numpy(dtype=np.float64, na_value=np.nan)
+                values = block.to_numpy(dtype=np.float64, na_value=np.nan)
+                yield rows, np.asfortranarray(values)
 
     def _mean(
         self,
@@ -192,7 +193,7 @@ class NumberScaler(TransformerMixin, BaseEstimator):
 
     def _check_finite(self, X: Any, finite: Any) -> None:
         if not finite.all():
-            position = self.positions[~finite][0]
+            position = self.positions[~finite].min()
             name = f"x{position}" if sparse.issparse(X) else X.columns[position]
             raise too_large(name, self.dtype)
 

@@ -32,6 +32,9 @@ class _Bottoms(MultiTaskEstimator):
 
     network: ClassVar[Callable[..., Body]]
 
+    def treats_tasks_alike(self) -> bool:
+        return True
+
     def make_network(self, in_features: int, tasks: Sequence[Task], **options: Any) -> Body:
         return self.network(
             in_features,
@@ -138,6 +141,9 @@ class AsymmetricSharingClassifierRegressor(_Bottoms):
 
     network = AsymmetricSharing
 
+    def treats_tasks_alike(self) -> bool:
+        return isinstance(self.reads, dict)
+
     def make_network(self, in_features: int, tasks: Sequence[Task], **towers: Any) -> Body:
         reads = self._positions_read([task.name for task in tasks])
         return super().make_network(in_features, tasks, reads=reads, fusion=self.fusion, **towers)
@@ -148,7 +154,7 @@ class AsymmetricSharingClassifierRegressor(_Bottoms):
             return [list(range(position)) for position in range(len(names))]
         reads = by_task(self.reads, names, "reads", default=[])
         for name, others in reads.items():
-            listed = isinstance(others, (list, tuple))
+            listed = isinstance(others, (list, tuple)) and all(isinstance(o, str) for o in others)
             if not listed or not set(others) <= set(names) - {name}:
                 raise ValueError(
                     f"reads of task {name!r} is {others!r}: it must be a list of other tasks, out "

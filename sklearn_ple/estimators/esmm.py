@@ -68,6 +68,9 @@ class ESMMClassifier(MultiTaskEstimator):
     class_weight: Any = class_weight()
     embedding_dim: Any = parameter(default="auto", published=18, after="min_frequency")
 
+    def treats_tasks_alike(self) -> bool:
+        return True
+
     def make_network(self, in_features: int, tasks: Sequence[Task], **towers: Any) -> SharedBottom:
         n_outputs = [task.n_outputs for task in tasks]
         return SharedBottom(in_features, n_outputs, bottom_hidden_units=(), **towers)

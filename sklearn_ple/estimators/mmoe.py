@@ -63,6 +63,9 @@ class MMoEClassifierRegressor(MultiTaskEstimator):
     shared_gate: bool = parameter(default=False, constraint=["boolean"], network=True)
     class_weight: Any = class_weight()
 
+    def treats_tasks_alike(self) -> bool:
+        return True
+
     def make_network(self, in_features: int, tasks: Sequence[Task], **towers: Any) -> MMoE:
         return MMoE(
             in_features,

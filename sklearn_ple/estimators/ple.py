@@ -32,6 +32,10 @@ class _Extraction(MultiTaskEstimator):
     linear_experts: bool = parameter(default=False, constraint=["boolean"], network=True)
     gate_hidden_units: Any = parameter(default=(), constraint=[Widths()], network=True)
 
+    def treats_tasks_alike(self) -> bool:
+        # A list of numbers is in the order of y's columns.
+        return isinstance(self.n_specific_experts, (Integral, dict))
+
     def make_network(self, in_features: int, tasks: Sequence[Task], **options: Any) -> PLE:
         return PLE(
             in_features,

@@ -67,6 +67,9 @@ class CrossStitchClassifierRegressor(MultiTaskEstimator):
     def rate_factors(self) -> dict[str, float]:
         return {"*stitches*": self.stitch_rate_factor}
 
+    def treats_tasks_alike(self) -> bool:
+        return True
+
     def make_network(self, in_features: int, tasks: Sequence[Task], **towers: Any) -> CrossStitch:
         return CrossStitch(
             in_features,
@@ -140,6 +143,9 @@ class SluiceClassifierRegressor(MultiTaskEstimator):
 
     def rate_factors(self) -> dict[str, float]:
         return dict.fromkeys(("*alphas*", "*betas"), self.mixing_rate_factor)
+
+    def treats_tasks_alike(self) -> bool:
+        return True
 
     def make_network(self, in_features: int, tasks: Sequence[Task], **towers: Any) -> Sluice:
         return Sluice(

@@ -12,7 +12,7 @@ import numpy as np
 from ..files import replacing
 
 #: Version of the format that is written; all up to it are read.
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 # What the file's own metadata hold: the header, and a hash of all that follows from the file.
 _HEADER, _HASH = "sklearn-ple", "sha256"

@@ -16,6 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 from ..base import MultiTaskEstimator
 from ..versions import check_versions, versions
 from .container import FORMAT_VERSION, read, write
+from .formats import upgraded
 from .network import arrays_of, check_same, load_state, network_of
 from .state import CODECS, KNOWN, plan_of, restore, settle, state_of
 from .values import Reader, Writer, named
@@ -183,6 +184,9 @@ def _model_of(header: dict[str, Any], reader: Reader, arrays: dict[str, np.ndarr
     model._validate_params()
     state = reader.read(header["state"])
     encoder = restore(model, state)
+    arrays = upgraded(
+        header["format_version"], arrays, encoder.features.cardinalities_, model.embedding_dim
+    )
     module = network_of(model, encoder, arrays)
     # Whether this machine is fast at it matters to training alone.
     module.product_dtype = torch.bfloat16 if model.dtype == "bfloat16" else None

@@ -71,6 +71,7 @@ def state_of(model: Any) -> dict[str, Any]:
         "features": _features_state(encoder.features),
         "form": _read(encoder.targets.form, _OF_FORM),
         "tasks": encoder.tasks,
+        "task_order": encoder.order,
         "n_bins": encoder.n_bins,
         "embedding": encoder.maker,
         "training": {**_read(net, _OF_NET), "device": model.device_},
@@ -107,6 +108,11 @@ def restore(model: Any, state: dict[str, Any]) -> TableEncoder:
     encoder.targets.tasks = [_check_task(task) for task in _check(state["tasks"], list)]
     if [task.name for task in encoder.tasks] != encoder.targets.names:
         raise ValueError("its tasks are not the columns of y")
+    in_order = list(range(len(encoder.tasks)))
+    # Files from before networks had an order of their own do not say.
+    encoder.order = _check(state.get("task_order", in_order), list)
+    if sorted(_check(place, int) for place in encoder.order) != in_order:
+        raise ValueError("its network has other tasks than y")
     encoder.dependence = Dependence(model.depends_on, encoder.tasks)
     encoder.features = _features_of(encoder, state["features"])
     encoder.maker = _check(state["embedding"], EmbeddingMaker, type(None))

@@ -234,7 +234,7 @@ def mtl_gain(
     ...     "single_task": SingleTaskClassifierRegressor(n_members=1, max_epochs=2),
     ...     "ple": PLEClassifierRegressor(n_members=1, max_epochs=2),
     ... }
-    >>> gain = mtl_gain(systems, X, y, cv=2, random_state=0)
+    >>> gain = mtl_gain(systems, X, y, cv=2, random_state=1)
     >>> gain.gains[["system", "task"]].values.tolist()
     [['ple', 'death'], ['ple', 'wt82_71']]
     >>> print(gain)

@@ -97,7 +97,7 @@ class Outline:
             *([f"One of {members} members"] if members > 1 else []),
             f"{n:,} parameters in all, with embeddings{linear}",
         ]
-        return cls(title, module.body.blocks(list(tasks)), tasks, n_features, totals)
+        return cls(title, module.blocks(list(tasks)), tasks, n_features, totals)
 
 
 def network_svg(outline: Outline, weights: Weights | None = None, *, on_page: bool = False) -> str:

@@ -9,14 +9,18 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from .diagram import Block
 from .dropout import MemberDropout
 from .embeddings import CategoricalEmbedding
+from .gates import GateNames
 from .mlp import BatchedLinear
 
 # Adam moves all parameters alike: by this factor the linear path learns less of a small table.
 _LINEAR_FACTOR = 0.3
 # Standard deviations that a number can be from its mean; what is farther out is read as this.
 _FARTHEST = 1e18
+# Limits beyond make no difference, but may be zero or infinite in float32.
+_LEAST_LIMIT, _GREATEST_LIMIT = 1e-24, 1e24
 
 
 def smooth_clip(numbers: Tensor, limit: float | None) -> Tensor:
@@ -93,6 +97,9 @@ class TabularNetwork(nn.Module):
     mean : callable, optional
         Maps the members' outputs, of shape (n_members, n_rows, n_outputs), to those of their mean
         prediction, of shape (n_rows, n_outputs). By default the mean of the outputs themselves.
+    task_order : sequence of int, optional
+        Which of the tasks, by their order in the outputs, each task of the body is; by default
+        they are in the same order.
 
     Attributes
     ----------
@@ -132,6 +139,7 @@ class TabularNetwork(nn.Module):
         linear_start: Any = None,
         link: Callable[[Tensor], Tensor] | None = None,
         mean: Any = None,
+        task_order: Sequence[int] | None = None,
     ):
         super().__init__()
         self.n_views = n_members if n_views is None else n_views
@@ -148,8 +156,17 @@ class TabularNetwork(nn.Module):
             n_features += self.numeric_embedding.out_features
         self.n_features = n_features
         self.clip_numbers = clip_numbers
+        if clip_numbers is not None:
+            self.clip_numbers = min(max(clip_numbers, _LEAST_LIMIT), _GREATEST_LIMIT)
         self.feature_dropout = MemberDropout(feature_dropout)
         self.body: Any = make_body(n_features)
+        self.task_order: list[int] | None = None
+        if task_order is not None and list(task_order) != sorted(task_order):
+            self.task_order = list(task_order)
+            n_outputs: Any = self.body.n_outputs
+            columns = torch.arange(sum(n_outputs)).split(n_outputs)
+            places = torch.cat(self._in_order(columns))
+            self.register_buffer("_places", places, persistent=False)
         self.linear = None
         if n_linear and n_numbers:
             self.linear = BatchedLinear(n_members, 1, n_numbers, n_linear, bias=False)
@@ -194,6 +211,8 @@ class TabularNetwork(nn.Module):
         features = self._features(numbers, codes)
         with self._product_context(features):
             outputs = self.body(features)
+        if self.task_order is not None:
+            outputs = outputs.index_select(-1, self._places)
         if self.linear is not None:
             # The first of a member's views: they differ in embeddings and dropout.
             first = features[:: self.n_views // self.linear.n_groups]
@@ -219,9 +238,41 @@ class TabularNetwork(nn.Module):
             One for each task.
         """
         read = self.body.representations(self._features(numbers, codes))
-        if isinstance(read, list):
-            return read
-        return list(read.unflatten(0, (self.body.n_members, -1)).unbind(1))
+        if not isinstance(read, list):
+            read = read.unflatten(0, (self.body.n_members, -1)).unbind(1)
+        return self._in_order(read)
+
+    @property
+    def representation_widths(self) -> list[int]:
+        """Width of what each task's towers read."""
+        return self._in_order(self.body.towers.widths)
+
+    def gate_names(self, tasks: Sequence[str]) -> list[list[GateNames]]:
+        """Name the body's gates and their experts, by the tasks' names; see `PLE.gate_names`."""
+        return self.body.gate_names(self._as_in_body(tasks))
+
+    def blocks(self, tasks: Sequence[str]) -> list[list[Block]]:
+        """Describe what one member's body consists of, by the tasks' names; see `Body.blocks`."""
+        rows = self.body.blocks(self._as_in_body(tasks))
+        if self.task_order is None:
+            return rows
+        for block in {block for row in rows for block in row if block.task is not None}:
+            block.task = self.task_order[block.task]
+        # What is shared comes behind what tasks have of their own.
+        last = len(tasks)
+        return [sorted(row, key=lambda b: last if b.task is None else b.task) for row in rows]
+
+    def _as_in_body(self, of_tasks: Sequence[Any]) -> list[Any]:
+        """Order what each task has as the body orders the tasks."""
+        order = self.task_order
+        return list(of_tasks) if order is None else [of_tasks[k] for k in order]
+
+    def _in_order(self, of_body: Sequence[Any]) -> list[Any]:
+        """Order what each task has in the body as the outputs do."""
+        if self.task_order is None:
+            return list(of_body)
+        order = self.task_order
+        return [of_body[place] for place in sorted(range(len(order)), key=order.__getitem__)]
 
     def _product_context(self, features: Tensor) -> AbstractContextManager:
         """Let matrices be multiplied in another dtype while the context lasts."""

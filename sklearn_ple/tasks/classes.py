@@ -186,8 +186,8 @@ class Ordinal(Multiclass):
         """Learn the classes and their order: that in which they are declared, else of numbers."""
         if classes is None and labels.dtype == object:
             raise ValueError(
-                f"Target {self.name!r} is ordinal but holds strings, {labels[0]!r} for one, "
-                "without an order: make its column an ordered categorical, or take numbers."
+                f"Target {self.name!r} is of kind 'ordinal' but holds strings, {labels[0]!r} for "
+                "one, without an order: make its column an ordered categorical, or take numbers."
             )
         super().fit(labels, weights, classes)
         ascending = self.classes if classes is None else pd.Index(classes).unique()

@@ -425,8 +425,9 @@ def make_net(
     """
     check_n_jobs(n_jobs, device)
     net_params = read_net_params(net_params)
-    optimizer = net_params.get("optimizer", optimizer)
-    optimizer_class = optimizer_of(optimizer)
+    with naming({name: net_params[name] for name in net_params if name == "optimizer"}):
+        optimizer = net_params.get("optimizer", optimizer)
+        optimizer_class = optimizer_of(optimizer)
     options |= {"optimizer": optimizer_class, "lr": learning_rate}
     free: dict[str, float] = {}
     if "weight_decay" in inspect.signature(optimizer_class).parameters:

@@ -63,15 +63,22 @@ class OtherModel(Origin):
     ----------
     module : Module
         The network.
-    names : sequence of str
-        Names of its tasks.
+    names, names_there : sequence of str
+        Names of the tasks here and there, as the networks order them.
     longer : mapping of str to Size
         The shapes that the weights would have with one task more.
     """
 
-    def __init__(self, module: Any, names: Sequence[str], longer: Mapping[str, torch.Size]):
+    def __init__(
+        self,
+        module: Any,
+        names: Sequence[str],
+        names_there: Sequence[str],
+        longer: Mapping[str, torch.Size],
+    ):
         self.module = module
         self.names = names
+        self.names_there = names_there
         self.longer = longer
 
     def begin(self, net: MultiTaskNet) -> None:
@@ -83,7 +90,7 @@ class OtherModel(Origin):
                 f"{type(self.module.body).__name__}: pass a model of the same network."
             )
         n_members = module.body.n_members
-        transfer(module, self.module, net.losses.names, self.names, self.longer, n_members)
+        transfer(module, self.module, self.names, self.names_there, self.longer, n_members)
 
 
 class FewerTasks(Origin):

@@ -46,10 +46,10 @@ def test_values_of_another_kind_than_in_fit_are_an_error(fitted, was, values, no
     ("fitted", "values", "codes"),
     [
         ([1, 2], [2.0, np.nan], [3, MISSING]),
-        ([True, False], [1, 0], [3, 2]),
+        ([True, False], [0, 1], [3, 2]),
         # What a dtype lists but the column does not hold is of no kind.
         (TEXT, pd.Categorical([None, "a"], categories=["a", 7]), [MISSING, 2]),
-        (pd.Categorical(["a", 1]), [1, 1], [2, 2]),
+        (pd.Categorical(["a", 1]), [1, 1], [3, 3]),
     ],
 )
 def test_values_of_the_kind_of_fit_are_looked_up_whatever_their_dtype(fitted, values, codes):

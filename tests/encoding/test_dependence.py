@@ -162,6 +162,7 @@ def test_a_single_task_has_no_previous_one():
     [
         ({"d": "a"}, r"depends_on names 'd', but the tasks are \['a', 'b', 'c', 'n', 'm'\]"),
         ({"a": "d"}, "depends_on names 'd'"),
+        ({"a": {}}, "depends_on names {}, but the tasks"),
         ({"n": "a"}, "depends_on names 'n', which is of kind 'regression': only binary"),
         ({"a": "m"}, "depends_on names 'm', which is of kind 'multiclass'"),
         ("previous", "depends_on names 'n'"),

@@ -450,7 +450,10 @@ def test_predictions_of_a_wrong_shape_are_an_error_that_names_the_task():
         ({"b": ("survival", 0)}, r"target 'b': n_intervals must be an integer, 1 or more, not 0"),
         ({"b": ("hurdle", 1)}, r"target 'b' is \('hurdle', 1\), but .* no options: say 'hurdle'"),
         ({"c": "quantile"}, r"Target 'c' is of kind 'quantile' but holds strings, 'x'"),
-        ({"c": "ordinal"}, r"Target 'c' is ordinal but holds strings, 'x'.*ordered categorical"),
+        (
+            {"c": "ordinal"},
+            r"'c' is of kind 'ordinal' but holds strings.*ordered categorical",
+        ),
         ({"A": "count"}, r"task_types names \['A'\], but the tasks are \['a', 'b', 'c'\]"),
         (["count"], r"task_types has 1 entries, but there are 3 tasks"),
         ("poisson", r"task_types of target 'a' is 'poisson'; the kinds are \['auto', 'binary'"),

@@ -52,8 +52,10 @@ def test_another_byte_anywhere_is_noticed(path):
 
 
 def test_a_newer_format_is_named(path):
-    container.write(path, HEADER | {"format_version": 2}, ARRAYS)
-    with pytest.raises(ValueError, match="version 2 of the format.* up to 1: install a newer"):
+    newest = container.FORMAT_VERSION
+    container.write(path, HEADER | {"format_version": newest + 1}, ARRAYS)
+    message = f"version {newest + 1} of the format.* up to {newest}: install a newer"
+    with pytest.raises(ValueError, match=message):
         container.read(path)
 
 

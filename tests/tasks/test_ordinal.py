@@ -107,7 +107,7 @@ def test_classes_are_sorted_and_their_order_is_kept_beside_them():
 def test_strings_without_an_order_are_an_error():
     task = Ordinal()
     task.name = "grade"
-    with pytest.raises(ValueError, match=r"Target 'grade' is ordinal but holds strings, 'poor'"):
+    with pytest.raises(ValueError, match=r"'grade' is of kind 'ordinal' but holds .*, 'poor'"):
         task.fit(np.array(GRADES, dtype=object), np.ones(4), None)
 
 
