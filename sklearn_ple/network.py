@@ -175,7 +175,7 @@ class NetworkMaker(Predictor, ABC):
         """Make the net that trains a network."""
         tasks, names = encoder.tasks, encoder.targets.names
         with in_all_functions():
-            balancer = make_balancer(self.balancing, len(tasks))
+            balancer = make_balancer(self.balancing, tasks, self.n_members)
         return make_net(
             module,
             balancer,

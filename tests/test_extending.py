@@ -251,7 +251,7 @@ def test_the_balancer_learns_its_variances(data):
     X, y = data
     model = aitm(balancing=load("balancer", "Uncertainty")(), early_stopping=True).fit(X, y)
     learnt = model.net_.criterion_.log_variances
-    assert learnt.shape == (3,) and (learnt != 0).all()
+    assert learnt.shape == (model.n_members, 3) and (learnt != 0).all()
     groups = model.net_.optimizer_.param_groups
     (decay,) = [g["weight_decay"] for g in groups if any(p is learnt for p in g["params"])]
     assert decay == 0.0

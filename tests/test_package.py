@@ -27,8 +27,8 @@ LAYERS = [
     {"predictions"},
     {"training"},
     {"encoding"},
-    {"members"},
-    {"balancing", "nn", "tasks", "versions"},
+    {"balancing", "members"},
+    {"nn", "tasks", "versions"},
     {"progress", "warn"},
 ]
 MAY_IMPORT = {

@@ -1,4 +1,4 @@
-"""Uncertainty weighting (Kendall, Gal and Cipolla, CVPR 2018): the weights are learnt."""
+"""Uncertainty weighting (Kendall, Gal and Cipolla, CVPR 2018), in its simplest form."""
 
 import torch
 from torch import nn
@@ -9,10 +9,15 @@ from sklearn_ple.balancing import Balancer
 class Uncertainty(Balancer):
     """Divides each loss by a variance that is learnt, and adds the variance's logarithm."""
 
-    def start(self, n_tasks):
-        self.log_variances = nn.Parameter(torch.zeros(n_tasks))
+    def start(self, tasks, n_members):
+        self.log_variances = nn.Parameter(torch.zeros(n_members, len(tasks)))
 
-    def backward(self, task_losses, module):
-        there = task_losses > 0  # a task without a label in the batch keeps its variance
-        weighted = task_losses * (-self.log_variances).exp() + self.log_variances
-        weighted[there].sum().backward()
+    def weigh(self, batch):
+        return (-self.log_variances).exp()
+
+    def backward(self, batch):
+        weights = self.weigh(batch)
+        # A task counts by its labels in the batch: without any it keeps its variance.
+        terms = weights * batch.losses + batch.shares * self.log_variances
+        terms.sum(dim=1).mean().backward()
+        return weights.detach()

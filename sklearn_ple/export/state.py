@@ -32,7 +32,7 @@ KNOWN: dict[str, type] = {
     **{name: getattr(estimators, name) for name in estimators.__all__},
     **{cls.__name__: cls for cls in TASK_KINDS.values()},
     **{type(maker).__name__: type(maker) for maker in NUMERIC_EMBEDDINGS.values()},
-    **{cls.__name__: cls for cls in BALANCERS.values()},
+    **{type(made).__name__: type(made) for made in (make() for make in BALANCERS.values())},
     **{cls.__name__: cls for cls in (TemperatureScaling, IsotonicCalibration, StandardisedErrors)},
     **{
         f"torch.optim.{name}": cls

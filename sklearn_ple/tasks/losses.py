@@ -74,6 +74,26 @@ class TaskLosses:
         Tensor of shape (2, n_tasks)
             Sums of weighted losses, and sums of weights.
         """
+        own = self.member_sums(outputs, targets, weights)
+        if own.dim() == 2:
+            return own
+        every = own.sum(dim=1)
+        return every if weights.dim() == outputs.dim() else every / len(outputs)
+
+    def member_sums(self, outputs: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
+        """Sum every task's weighted losses, and its weights, network by network.
+
+        Parameters
+        ----------
+        outputs, targets, weights : Tensor
+            As in `sums`.
+
+        Returns
+        -------
+        Tensor of shape (2, n_members, n_tasks)
+            Sums of weighted losses, and sums of weights; without the axis of the members if the
+            outputs have none.
+        """
         # A loss without a label may overflow, or its gradient, and 0 * inf is NaN: fill what the
         # loss reads, before computing it.
         labelled = weights > 0
@@ -86,10 +106,8 @@ class TaskLosses:
             check_shape(task, "loss", part, read.shape[:-1])
             losses.append(part)
         every = losses[0] if len(losses) == 1 else torch.cat(losses, dim=-1)
-        of_losses = (weights * every).flatten(0, -2).sum(dim=0)
-        if every.dim() > weights.dim():
-            of_losses = of_losses / len(every)
-        return torch.stack([of_losses, weights.flatten(0, -2).sum(dim=0)])
+        of_losses = (weights * every).sum(dim=-2)
+        return torch.stack([of_losses, weights.sum(dim=-2).expand_as(of_losses)])
 
     def _by_group(self, outputs: Tensor) -> Sequence[Tensor]:
         """Take the outputs apart; at once, so that their gradients are joined at once too."""

@@ -6,7 +6,8 @@ from .data import TableRows, place
 from .device import product_dtype, resolve_device, seeded, suitable_threads, with_gradients
 from .fit_callbacks import fit_task
 from .history import public_history
-from .net import MultiTaskNet, make_net
+from .make import make_net
+from .net import MultiTaskNet
 from .origin import FewerTasks, LastFit, Origin, OtherModel, check_unchanged
 from .plan import BY_ROWS, Plan
 from .schedule import LR_SCHEDULES, OPTIMIZERS, schedule

@@ -11,6 +11,7 @@ _NAMES = {
     "train_loss": "loss",
     "train_task_losses": "task_losses",
     "task_weights": "task_weights",
+    "balancing_weights": "balancing_weights",
     "learning_rate": "learning_rate",
     "valid_loss": "valid_loss",
     "valid_task_losses": "valid_task_losses",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import inspect
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NamedTuple
@@ -17,17 +16,15 @@ from skorch.utils import to_tensor
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from ..balancing import Balancer
-from ..nn.draws import Draws
+from ..balancing import Batch, Representation, cut_below
+from ..nn.draws import Draws, generator_for
 from ..tasks import TaskLosses, TaskWeights
 from ..warn import warn
 from .averaging import WeightAverage
 from .callbacks import KeepBestWeights, RecordEpoch
 from .checkpoint import Progress
 from .data import Batches, BatchIndices, TableRows, place
-from .device import GlobalDraws, check_n_jobs, keep_freed_memory, suitable_threads
-from .net_params import naming, read_net_params
-from .schedule import optimizer_of
+from .device import GlobalDraws, keep_freed_memory, suitable_threads
 from .validation import Labelled, Validation, mean_weights, without_left_out
 
 # Rows in a batch of prediction and validation, at least.
@@ -93,6 +90,7 @@ class MultiTaskNet(NeuralNet):
         self._validation: Validation | None = None
         self._mean_weights: Any = None
         self._global_draws: GlobalDraws | None = None
+        self._batch: Batch | None = None
         super().__init__(*args, **kwargs)
 
     def train(
@@ -204,6 +202,7 @@ class MultiTaskNet(NeuralNet):
         self.callbacks = None
         self.callbacks_: Any = []
         self._average = self._validation = self._mean_weights = self._global_draws = None
+        self._batch = None
 
     @property
     def _default_callbacks(self) -> list:
@@ -270,14 +269,21 @@ class MultiTaskNet(NeuralNet):
         """Train on every batch; return the sums of losses and weights over the epoch."""
         self._set_training(True)
         self._sums: list[Tensor] = []
+        self._balance: list[tuple[Tensor, Tensor]] = []
+        self.criterion_.begin_epoch()
         for batch in iterator:
             self.notify("on_batch_begin", batch=batch, training=True)
             step = step_fn(batch, **fit_params)
+            self.criterion_.after_step(self._batch)
             if self._average is not None:
                 self._average.update()
             self.notify("on_batch_end", batch=batch, training=True, **step)
-        sums = torch.stack(self._sums).sum(dim=0)
-        del self._sums
+        sums = torch.stack(self._sums).sum(dim=(0, 2))
+        if self._balance:
+            weights, there = map(torch.stack, zip(*self._balance, strict=True))
+            total = (weights * there).sum(dim=(0, 1)) / there.sum(dim=(0, 1))
+            self.history.record("balancing_weights", total.tolist())
+        del self._sums, self._balance
         return sums
 
     def train_step_single(self, batch: Any, **_: Any) -> dict[str, Any]:
@@ -285,23 +291,59 @@ class MultiTaskNet(NeuralNet):
         # A callback may have evaluated the network.
         if not self.module_.training:
             self._set_training(True)
-        inputs, (targets, weights, *folds) = self._placed(batch)
-        outputs = self.module_.member_outputs(**inputs)
-        if folds:
-            weights = without_left_out(weights, folds[0], len(outputs))
-        sums = self.losses.sums(outputs, targets, weights / self._mean_weights)
+        rows = self._placed(batch)
+        draws = Draws()
+        # It is there before the first draw, to be kept as it is then.
+        generator_for(torch.device(self.device))
+        drawn = draws.state_dict()
+        with self._cut_below_towers() as cuts:
+            outputs, sums = self._evaluate(*rows)
+
+        def again() -> Tensor:
+            now = draws.state_dict()
+            draws.load_state_dict(drawn)
+            with torch.no_grad():
+                _, sums = self._evaluate(*rows)
+            draws.load_state_dict(now)
+            return self._joint(sums, rows)[0]
+
         self._sums.append(sums.detach())
-        # By the weight that as many rows have on average, not by that of the labels in the batch:
-        # so every label counts alike, whichever batch it comes in.
-        losses = self._weights * sums[0] / weights[..., 0].numel()
-        self.criterion_.backward(losses, self.module_)
+        step = self._batch = Batch(*self._joint(sums, rows), again, *cuts)
+        weights = self.criterion_.backward(step)
+        if weights is not None:
+            self._balance.append((weights, step.shares > 0))
         if len(self._sums) == 1:
             self._check_gradients()
         penalty = self.module_.body.penalty()
         # Of a single subspace, for one, there is nothing to penalise.
         if isinstance(penalty, Tensor) and penalty.requires_grad:
             penalty.backward()
-        return {"loss": losses.detach().sum() + penalty, "y_pred": outputs}
+        return {"loss": step.losses.detach().sum(dim=1).mean() + penalty, "y_pred": outputs}
+
+    def _cut_below_towers(self) -> AbstractContextManager[Sequence[Representation]]:
+        """Cut off what the towers read, where the balancer works there."""
+        if not self.criterion_.reads_representation:
+            return nullcontext([])
+        body = self.module_.body
+        return cut_below(body.towers, body.n_members, dependent=self.module_.link is not None)
+
+    def _evaluate(self, inputs: Any, labels: Any) -> tuple[Tensor, Tensor]:
+        """Compute the members' outputs for a batch, and the sums of their losses and weights."""
+        targets, weights, *folds = labels
+        outputs = self.module_.member_outputs(**inputs)
+        if folds:
+            weights = without_left_out(weights, folds[0], len(outputs))
+        return outputs, self.losses.member_sums(outputs, targets, weights / self._mean_weights)
+
+    def _joint(self, sums: Tensor, rows: Any) -> tuple[Tensor, Tensor]:
+        """Turn sums into terms of the joint loss, and shares of the labels.
+
+        They are divided by the weight that as many rows have on average, not by that of the labels
+        in the batch: so every label counts alike, whichever batch it comes in.
+        """
+        n_rows = len(rows[1][0])
+        losses, shares = sums / n_rows
+        return self._weights * losses, (self._weights > 0) * shares.detach()
 
     def _placed(self, batch: Any) -> Any:
         """Move a batch to the device; of one that is there nothing is copied."""
@@ -385,8 +427,13 @@ class MultiTaskNet(NeuralNet):
         return [torch.cat(parts, dim=1)[:, : len(rows)] for parts in zip(*batches, strict=True)]
 
     def continue_from(self, other: MultiTaskNet) -> None:
-        """Take over another net's weights and history, to train on with a new optimizer."""
+        """Take over another net's weights and history, to train on with a new optimizer.
+
+        So with what its balancer learnt, unless this one is another.
+        """
         self.module_.load_state_dict(other.module_.state_dict())
+        if type(self.criterion_) is type(other.criterion_):
+            self.criterion_.load_state_dict(other.criterion_.state_dict(), strict=False)
         self.history: Any = copy.deepcopy(other.history)
 
     def snapshot(self) -> dict[str, Tensor]:
@@ -397,54 +444,3 @@ class MultiTaskNet(NeuralNet):
 
 def _identity(batch: Any) -> Any:
     return batch
-
-
-def make_net(
-    network: torch.nn.Module,
-    balancer: Balancer,
-    *,
-    optimizer: str | type[torch.optim.Optimizer],
-    learning_rate: float,
-    weight_decay: float,
-    rate_factors: dict[str, float],
-    device: str,
-    n_jobs: int | None,
-    net_params: dict[str, Any] | None,
-    **options: Any,
-) -> MultiTaskNet:
-    """Make a net of a network and initialise it; the parameters are the estimators' and the net's.
-
-    ``rate_factors`` holds how many times as fast some parameters learn, by a pattern of their
-    names; these do not decay.
-
-    Raises
-    ------
-    ValueError
-        If ``net_params`` names a parameter that is set elsewhere, or ``n_jobs`` or ``optimizer``
-        cannot serve.
-    """
-    check_n_jobs(n_jobs, device)
-    net_params = read_net_params(net_params)
-    with naming({name: net_params[name] for name in net_params if name == "optimizer"}):
-        optimizer = net_params.get("optimizer", optimizer)
-        optimizer_class = optimizer_of(optimizer)
-    options |= {"optimizer": optimizer_class, "lr": learning_rate}
-    free: dict[str, float] = {}
-    if "weight_decay" in inspect.signature(optimizer_class).parameters:
-        options["optimizer__weight_decay"] = weight_decay
-        # What is looked up, added or balances has no scale that decay would hold in check.
-        free = {"weight_decay": 0.0}
-    without_decay = ["*embedding*", "*bias", *dict(balancer.named_parameters())]
-    options["optimizer__param_groups"] = [
-        *((name, free | {"lr": factor * learning_rate}) for name, factor in rate_factors.items()),
-        *((name, free) for name in without_decay if free),
-    ]
-    # One kernel for all parameters: the step is a good part of the time of small networks.
-    if isinstance(optimizer, str) and device != "mps":
-        options["optimizer__fused"] = True
-    options |= {"device": device, "n_jobs": n_jobs, "verbose": 0} | net_params
-    with naming(net_params):
-        net = MultiTaskNet(network, criterion=balancer, **options).initialize()
-    # It has them as module_ and criterion_, and would copy and pickle them twice.
-    net.module, net.criterion = type(network), type(balancer)
-    return net

@@ -35,34 +35,42 @@ def model(cls=PLEClassifierRegressor, **params):
 class Spy(WeightedSum):
     """The weighted sum, written down."""
 
-    def start(self, n_tasks):
-        self.n_tasks = n_tasks
+    def start(self, tasks, n_members):
+        assert [task.kind for task in tasks] == ["binary", "regression"]
+        self.n_members = n_members
 
-    def backward(self, task_losses, module):
-        assert all(parameter.grad is None for parameter in module.parameters())
-        SEEN.append(task_losses.detach().clone())
-        super().backward(task_losses, module)
+    def backward(self, batch):
+        assert len(batch.losses) == self.n_members
+        SEEN.append((batch.losses.detach().clone(), batch.shares.clone(), batch.again()))
+        super().backward(batch)
 
 
 class Learnt(Balancer):
     """Uncertainty weighting with a learnt number for each task."""
 
-    def start(self, n_tasks):
-        self.log_variances = nn.Parameter(torch.zeros(n_tasks))
+    def start(self, tasks, n_members):
+        self.log_variances = nn.Parameter(torch.zeros(len(tasks)))
 
-    def backward(self, task_losses, module):
-        weighted = task_losses * (-self.log_variances).exp() + self.log_variances
-        weighted.sum().backward()
+    def weigh(self, batch):
+        return (-self.log_variances).exp().expand_as(batch.losses)
+
+    def backward(self, batch):
+        weights = self.weigh(batch)
+        (batch.losses * weights + self.log_variances).sum(dim=1).mean().backward()
+        return weights.detach()
 
 
 class FirstTaskAlone(Balancer):
-    def backward(self, task_losses, module):
-        task_losses[0].backward()
+    def weigh(self, batch):
+        return torch.tensor([1.0, 0.0]).expand_as(batch.losses)
 
 
 class Forgetful(Balancer):
-    def backward(self, task_losses, module):
-        task_losses.sum()
+    def weigh(self, batch):
+        return torch.ones_like(batch.losses)
+
+    def backward(self, batch):
+        batch.losses.sum()
 
 
 def test_the_default_is_the_weighted_sum(table):
@@ -70,7 +78,8 @@ def test_the_default_is_the_weighted_sum(table):
     for balancing in ("equal", WeightedSum(), Spy()):
         other = model(balancing=balancing).fit(*table)
         np.testing.assert_array_equal(other.predict(table[0]), default.predict(table[0]))
-    assert isinstance(make_balancer("equal", 2), WeightedSum)
+    assert isinstance(make_balancer("equal", [], 2), WeightedSum)
+    assert "balancing_weights" not in default.history_[0]
 
 
 def test_a_balancer_is_given_weighted_losses_and_zero_without_a_label(table):
@@ -79,11 +88,32 @@ def test_a_balancer_is_given_weighted_losses_and_zero_without_a_label(table):
     y[:, 0] = np.where(np.arange(N) < 114, np.nan, X[:, 0] > 0)
     weights = {"task_weights": [1.0, 3.0], "task_weight_decay": [1.0, 0.5]}
     fitted = model(balancing=Spy(), early_stopping=False, **weights).fit(X, y)
-    losses = torch.stack(SEEN).view(3, -1, 2)
+    losses, shares, again = (
+        torch.stack(part).unflatten(0, (3, -1)) for part in zip(*SEEN, strict=True)
+    )
+    assert losses.shape[2:] == (2, 2)
+    torch.testing.assert_close((losses > 0), shares > 0)
     assert (losses[..., 0] == 0).any() and (losses[..., 0] > 0).any()
+    # Labels of the mean weight: every batch has all of the second task's, and over the epoch all.
+    torch.testing.assert_close(shares.mean(dim=1), torch.ones(3, 2, 2))
+    # Of the same rows, with the same units dropped.
+    torch.testing.assert_close(again, losses)
     for epoch, own in zip(fitted.history_, losses, strict=True):
         expected = epoch["task_losses"][1] * 3.0 * 0.5 ** (epoch["epoch"] - 1)
-        assert own[:, 1].mean().item() == pytest.approx(expected, rel=1e-5)
+        assert own[..., 1].mean().item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_members_without_their_folds_have_shares_of_their_own(table):
+    model(balancing=Spy(), n_members=4, early_stopping=True).fit(*table)
+    losses, shares, _ = map(torch.stack, zip(*SEEN, strict=True))
+    assert (shares[:, 0] != shares[:, 1]).any()
+    assert torch.equal(losses > 0, shares > 0)
+
+
+def test_weights_that_a_balancer_returns_are_in_the_history(table):
+    fitted = model(balancing=FirstTaskAlone()).fit(*table)
+    assert [epoch["balancing_weights"] for epoch in fitted.history_] == [[1.0, 0.0]] * 3
+    assert all("balancing_weights" not in epoch for epoch in model().fit(*table).history_)
 
 
 def test_a_users_own_trains_a_copy_of_itself(table):
@@ -131,5 +161,5 @@ def test_a_balancer_without_a_step_cannot_be_made():
     class Idle(Balancer):
         pass
 
-    with pytest.raises(TypeError, match="abstract method '?backward"):
+    with pytest.raises(TypeError, match="abstract method '?weigh"):
         Idle()

@@ -388,11 +388,14 @@ class Scaled(sklearn_ple.balancing.Balancer):
         super().__init__()
         self.factor = torch.nn.Parameter(torch.tensor(float(start)))
 
-    def start(self, n_tasks):
-        self.rates = torch.nn.Parameter(torch.ones(n_tasks))
+    def start(self, tasks, n_members):
+        self.rates = torch.nn.Parameter(torch.ones(n_members, len(tasks)))
 
-    def backward(self, task_losses, module):
-        (self.factor * self.rates * task_losses).sum().backward()
+    def weigh(self, batch):
+        return self.factor * self.rates
+
+    def backward(self, batch):
+        (self.weigh(batch) * batch.losses).sum().backward()
 
 
 OWN = [

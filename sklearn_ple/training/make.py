@@ -1,0 +1,65 @@
+"""From a network, a balancer and an estimator's parameters to the net that trains them."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import torch
+
+from ..balancing import Balancer
+from .device import check_n_jobs
+from .net import MultiTaskNet
+from .net_params import naming, read_net_params
+from .schedule import optimizer_of
+
+
+def make_net(
+    network: torch.nn.Module,
+    balancer: Balancer,
+    *,
+    optimizer: str | type[torch.optim.Optimizer],
+    learning_rate: float,
+    weight_decay: float,
+    rate_factors: dict[str, float],
+    device: str,
+    n_jobs: int | None,
+    net_params: dict[str, Any] | None,
+    **options: Any,
+) -> MultiTaskNet:
+    """Make a net of a network and initialise it; the parameters are the estimators' and the net's.
+
+    ``rate_factors`` holds how many times as fast some parameters learn, by a pattern of their
+    names; these do not decay.
+
+    Raises
+    ------
+    ValueError
+        If ``net_params`` names a parameter that is set elsewhere, or ``n_jobs`` or ``optimizer``
+        cannot serve.
+    """
+    check_n_jobs(n_jobs, device)
+    net_params = read_net_params(net_params)
+    with naming({name: net_params[name] for name in net_params if name == "optimizer"}):
+        optimizer = net_params.get("optimizer", optimizer)
+        optimizer_class = optimizer_of(optimizer)
+    options |= {"optimizer": optimizer_class, "lr": learning_rate}
+    free: dict[str, float] = {}
+    if "weight_decay" in inspect.signature(optimizer_class).parameters:
+        options["optimizer__weight_decay"] = weight_decay
+        # What is looked up, added or balances has no scale that decay would hold in check.
+        free = {"weight_decay": 0.0}
+    without_decay = ["*embedding*", "*bias", *dict(balancer.named_parameters())]
+    options["optimizer__param_groups"] = [
+        *((name, free | {"lr": factor * learning_rate}) for name, factor in rate_factors.items()),
+        *((name, free) for name in without_decay if free),
+    ]
+    # One kernel for all parameters: the step is a good part of the time of small networks.
+    if isinstance(optimizer, str) and device != "mps":
+        options["optimizer__fused"] = True
+    options |= {"device": device, "n_jobs": n_jobs, "verbose": 0} | net_params
+    with naming(net_params):
+        net = MultiTaskNet(network, criterion=balancer, **options).initialize()
+    # It has them as module_ and criterion_, and would copy and pickle them twice.
+    net.module, net.criterion = type(network), type(balancer)
+    return net
