@@ -208,10 +208,14 @@ class PLEClassifierRegressor(_Progressive):
         Factor gamma by which a task's weight changes with every epoch t:
         ``w(t) = w(0) * gamma**t``. One for all tasks, or in the order of y's columns, or by name
         (1 for a task not named).
-    balancing : "equal" or Balancer, default="equal"
-        How the tasks' losses become one step of training. "equal": by their weighted sum. Or an
-        object of a subclass of :class:`~sklearn_ple.balancing.Balancer`; every training uses a
-        copy of it.
+    balancing : str or Balancer, default="equal"
+        How the tasks' losses become one step of training. "equal": by their weighted sum. By the
+        losses: "uncertainty", "dwa" (dynamic weight averaging), "famo", "geometric" (their
+        geometric mean), "random". By the gradients at what the towers read: "upgrad",
+        "aligned_mtl", "pcgrad", "cagrad", "imtl_g", "nash_mtl"; all but "cagrad" and "nash_mtl"
+        take the extra ``balancing``. Or an object of a subclass of
+        :class:`~sklearn_ple.balancing.Balancer`, or an aggregator of TorchJD that weighs
+        gradients; every training uses a copy of it.
     optimizer : {"adamw", "adam", "sgd"} or class, default="adamw"
         The optimizer, or a subclass of :class:`torch.optim.Optimizer`.
     learning_rate : float or "auto", default="auto"

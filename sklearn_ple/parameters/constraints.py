@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from .._sklearn import HasMethods, Interval
+from ..balancing import weighs_gradients
 
 
 class Number(Interval):
@@ -52,6 +53,20 @@ class Splitter(HasMethods):
 
     def __str__(self) -> str:
         return "a splitter of scikit-learn, as KFold()"
+
+
+class Aggregator(HasMethods):
+    """An aggregator of TorchJD that weighs gradients."""
+
+    def __init__(self) -> None:
+        super().__init__(["forward"])
+
+    def is_satisfied_by(self, val: Any) -> bool:
+        """Return whether a value is one."""
+        return weighs_gradients(val)
+
+    def __str__(self) -> str:
+        return "an aggregator of TorchJD that weighs gradients, as UPGrad()"
 
 
 class Widths(Listed):

@@ -20,7 +20,7 @@ from ..encoding import NUMERIC_EMBEDDINGS, EmbeddingMaker
 from ..nn import ACTIVATIONS
 from ..tasks import Task
 from ..training import LR_SCHEDULES, OPTIMIZERS
-from .constraints import Listed, Number, Splitter, Widths
+from .constraints import Aggregator, Listed, Number, Splitter, Widths
 from .fields import parameter, published, search_space, with_parameters
 
 _AUTO = StrOptions({"auto"})
@@ -112,7 +112,9 @@ class Parameters(BaseEstimator):
     )
     task_weights: Any = parameter(default=None, constraint=[Listed(), dict, None])
     task_weight_decay: Any = parameter(default=1.0, constraint=[_POSITIVE, Listed(), dict])
-    balancing: Any = parameter(default="equal", constraint=[StrOptions(set(BALANCERS)), Balancer])
+    balancing: Any = parameter(
+        default="equal", constraint=[StrOptions(set(BALANCERS)), Balancer, Aggregator()]
+    )
     optimizer: Any = parameter(
         default="adamw", constraint=[StrOptions(set(OPTIMIZERS)), type], published="adam"
     )

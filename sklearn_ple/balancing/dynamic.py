@@ -1,0 +1,96 @@
+"""Dynamic weight averaging (Liu, Johns and Davison: CVPR 2019)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from ..tasks import Task
+from .balancer import Balancer
+from .batch import Batch
+
+# The softmax of an infinite ratio would be NaN.
+_GREATEST_RATIO = 1e30
+
+
+class DynamicWeightAveraging(Balancer):
+    """Dynamic weight averaging: a task whose loss falls more slowly counts more.
+
+    With ``L_k(t)`` the mean loss of epoch t and ``r_k = L_k(t - 1) / L_k(t - 2)``, the weights of
+    epoch t are ``n_tasks * softmax(r / temperature)``. In the first two epochs all tasks count
+    alike.
+
+    Parameters
+    ----------
+    temperature : float, default=2.0
+        The greater, the more alike are the weights. The default is the paper's.
+
+    References
+    ----------
+    S. Liu, E. Johns, A. J. Davison. "End-to-End Multi-Task Learning with Attention". CVPR 2019.
+
+    Examples
+    --------
+    >>> from sklearn_ple import PLERegressor
+    >>> from sklearn_ple.balancing import DynamicWeightAveraging
+    >>> model = PLERegressor(balancing=DynamicWeightAveraging(), max_epochs=3, random_state=0)
+    >>> model.fit([[0.0], [1.0], [2.0]], [[0.1, 3.0], [0.9, 2.0], [2.1, 1.0]]).n_iter_
+    3
+    """
+
+    sums: Tensor
+    shares: Tensor
+    means: Tensor
+    weights: Tensor
+
+    def __init__(self, temperature: float = 2.0):
+        super().__init__()
+        self.temperature = temperature
+
+    def start(self, tasks: Sequence[Task], n_members: int) -> None:
+        """Start with equal weights and no losses.
+
+        Parameters
+        ----------
+        tasks : sequence of Task
+            The tasks.
+        n_members : int
+            Number of members.
+        """
+        shape = n_members, len(tasks)
+        # Sums of losses and shares in this epoch, mean losses of the last two.
+        self.register_buffer("sums", torch.zeros(shape))
+        self.register_buffer("shares", torch.zeros(shape))
+        self.register_buffer("means", torch.zeros(2, *shape))
+        self.register_buffer("weights", torch.ones(shape))
+
+    def begin_epoch(self) -> None:
+        """Compute the weights from the losses of the last two epochs."""
+        latest = torch.where(self.shares > 0, self.sums / self.shares, self.means[1])
+        self.means.copy_(torch.stack([self.means[1], latest]))
+        before, after = self.means
+        ratios = torch.where((before > 0) & (after > 0), after / before, 1.0)
+        ratios = ratios.clamp(max=_GREATEST_RATIO)
+        n_tasks = ratios.shape[1]
+        self.weights.copy_(n_tasks * (ratios / self.temperature).softmax(dim=1))
+        self.sums.zero_()
+        self.shares.zero_()
+
+    def weigh(self, batch: Batch) -> Tensor:
+        """Return the weights of the epoch, and add the losses up.
+
+        Parameters
+        ----------
+        batch : Batch
+            The losses of a batch.
+
+        Returns
+        -------
+        Tensor of shape (n_members, n_tasks)
+            The weights.
+        """
+        self.sums += batch.losses.detach()
+        self.shares += batch.shares
+        return self.weights.clone()

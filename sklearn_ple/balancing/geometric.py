@@ -1,0 +1,52 @@
+"""The geometric mean of the losses (Chennupati, Sistu, Yogamani and Rawashdeh: CVPRW 2019)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from .balancer import Balancer
+from .batch import Batch
+
+
+class GeometricMean(Balancer):
+    """The geometric loss strategy: the geometric mean of the tasks' losses.
+
+    The joint loss is ``n * prod_k L_k ** (1 / n)`` over the n tasks with a label in the batch, so
+    that a task's weight is the mean divided by the task's loss. Whatever a loss is multiplied by,
+    the step has the same direction. The losses must not be negative.
+
+    References
+    ----------
+    S. Chennupati, G. Sistu, S. Yogamani, S. A. Rawashdeh. "MultiNet++: Multi-Stream Feature
+    Aggregation and Geometric Loss Strategy for Multi-Task Learning". CVPR Workshops 2019.
+
+    Examples
+    --------
+    >>> from sklearn_ple import PLERegressor
+    >>> from sklearn_ple.balancing import GeometricMean
+    >>> model = PLERegressor(balancing=GeometricMean(), max_epochs=2, random_state=0)
+    >>> model.fit([[0.0], [1.0], [2.0]], [[0.1, 3.0], [0.9, 2.0], [2.1, 1.0]]).n_iter_
+    2
+    """
+
+    def weigh(self, batch: Batch) -> Tensor:
+        """Differentiate the geometric mean by the losses.
+
+        Parameters
+        ----------
+        batch : Batch
+            The losses of a batch.
+
+        Returns
+        -------
+        Tensor of shape (n_members, n_tasks)
+            The weights.
+        """
+        labelled = batch.shares > 0
+        losses = batch.losses.detach()
+        info = torch.finfo(losses.dtype)
+        logs = losses.clamp(info.tiny, info.max).log()
+        n_labelled = labelled.sum(dim=1, keepdim=True).clamp(min=1)
+        mean = torch.where(labelled, logs, 0.0).sum(dim=1, keepdim=True) / n_labelled
+        return (mean - logs).exp()
