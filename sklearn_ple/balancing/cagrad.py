@@ -60,7 +60,10 @@ def cagrad_weights(gramians: Tensor, c: float = _C) -> Tensor:
         outer = along.unsqueeze(1) * along.unsqueeze(2) / length.unsqueeze(2) ** 2
         bend = (radius / length).unsqueeze(2) * (products - outer)
         bend = bend + torch.diag_embed(slacks / weights)
-        gap = _CENTRED * (weights * slacks).mean(dim=1, keepdim=True).clamp(min=_LEAST)
+        left = (weights * slacks).mean(dim=1, keepdim=True)
+        if (left < 10 * _LEAST).all():
+            break
+        gap = (_CENTRED * left).clamp(min=_LEAST)
         down = gap / weights - of_mean - radius * along / length
         slope = -down
         both = torch.stack([down, torch.ones_like(down)], dim=2)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import importlib
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from typing import Any, ClassVar
 
 import torch
@@ -204,7 +205,8 @@ def _method_of(name: str) -> Callable[[Tensor], Tensor]:
         ) from error
 
     def weigh(gramians: Tensor) -> Tensor:
-        with in_all_functions():
+        # Only this one draws.
+        with in_all_functions() if name == "pcgrad" else nullcontext():
             weights = torch.stack([weighting(gramian) for gramian in gramians])
         return len(gramians[0]) * weights if is_of_mean else weights
 

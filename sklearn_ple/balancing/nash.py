@@ -8,6 +8,7 @@ from torch import Tensor
 # Opposite gradients have no solution; with this, one that hardly moves.
 _RIDGE = 1e-6
 _N_STEPS = 30
+_EXACT = 1e-9
 
 
 def nash_weights(gramians: Tensor) -> Tensor:
@@ -40,6 +41,8 @@ def nash_weights(gramians: Tensor) -> Tensor:
         bend = cosines + torch.diag_embed(weights**-2)
         step = torch.linalg.solve(bend, slope)
         decrement = (slope * step).sum(dim=1, keepdim=True).clamp(min=0).sqrt()
+        if (decrement < _EXACT).all():
+            break
         weights = weights - step * torch.where(decrement < 0.25, 1.0, 1 / (1 + decrement))
     weights = weights / lengths
     return n_tasks * weights / weights.sum(dim=1, keepdim=True)
