@@ -14,7 +14,7 @@ from .representation import Representation
 class Batch:
     """The losses of a batch, member by member.
 
-    Attributes
+    Parameters
     ----------
     losses : Tensor of shape (n_members, n_tasks)
         Each member's losses, each times the task's weight in the joint loss: the sum over the
@@ -27,8 +27,19 @@ class Batch:
     again : callable
         Computes the same losses under the network's weights of now, of the same rows and with the
         same units dropped, without gradients.
-    representation : Representation or None
+    representation : Representation, optional
         What the towers read, for a balancer that has ``reads_representation``.
+
+    Examples
+    --------
+    A member's losses of two tasks, of which the second one has no label:
+
+    >>> import torch
+    >>> from sklearn_ple.balancing import Batch, GeometricMean
+    >>> losses = torch.tensor([[0.5, 0.0]])
+    >>> batch = Batch(losses, shares=torch.tensor([[1.0, 0.0]]), again=lambda: losses)
+    >>> GeometricMean().weigh(batch)[0, 0]
+    tensor(1.)
     """
 
     losses: Tensor

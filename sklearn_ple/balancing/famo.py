@@ -35,7 +35,7 @@ class FAMO(Balancer):
         Learning rate of ``xi``.
     decay : float, default=1e-3
         How much ``xi`` is drawn to equal weights, gamma in the paper.
-    every : int, default=4
+    every : int, default=8
         In which steps ``xi`` is updated. The paper's method is 1.
 
     References
@@ -55,7 +55,7 @@ class FAMO(Balancer):
     moments: Tensor
     n_updates: Tensor
 
-    def __init__(self, learning_rate: float = 0.025, decay: float = 1e-3, every: int = 4):
+    def __init__(self, learning_rate: float = 0.025, decay: float = 1e-3, every: int = 8):
         super().__init__()
         self.learning_rate = learning_rate
         self.decay = decay

@@ -66,12 +66,12 @@ class Interrupt(Callback):
 class RandomWeights(Balancer):
     """Draws from torch's global state, and remembers its last weights."""
 
-    def start(self, n_tasks):
-        self.register_buffer("weights", torch.ones(n_tasks))
+    def start(self, tasks, n_members):
+        self.register_buffer("weights", torch.ones(n_members, len(tasks)))
 
-    def backward(self, task_losses, module):
-        self.weights = (self.weights + torch.rand_like(task_losses)) / 2
-        (self.weights * task_losses).sum().backward()
+    def weigh(self, batch):
+        self.weights = (self.weights + torch.rand_like(batch.losses)) / 2
+        return self.weights
 
 
 @pytest.fixture(scope="module")

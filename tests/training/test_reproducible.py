@@ -16,8 +16,8 @@ OPTIONS = {"n_members": 2, "max_epochs": 2, "random_state": 0, "device": "cpu"}
 
 
 class RandomWeights(Balancer):
-    def backward(self, task_losses, module):
-        (torch.rand_like(task_losses) * task_losses).sum().backward()
+    def weigh(self, batch):
+        return torch.rand_like(batch.losses)
 
 
 MODELS = {
