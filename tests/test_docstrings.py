@@ -26,7 +26,17 @@ PUBLIC_MODULES = [
 # Of rooms that are not public as a whole, what one builds upon.
 BUILT_UPON = {
     "sklearn_ple.base": ["MultiTaskEstimator", "class_weight", "parameter", "with_parameters"],
-    "sklearn_ple.balancing": ["Balancer"],
+    "sklearn_ple.balancing": [
+        "Balancer",
+        "Batch",
+        "DynamicWeightAveraging",
+        "FAMO",
+        "GeometricMean",
+        "GradientBalancer",
+        "RandomWeighting",
+        "UncertaintyWeighting",
+        "WeightedSum",
+    ],
     "sklearn_ple.encoding": ["EmbeddingMaker"],
     "sklearn_ple.tasks": ["Task"],
 }
