@@ -62,6 +62,16 @@ TESTS = {
     "metrics/scores.py": ["metrics/test_scores.py"],
     "metrics/views.py": ["metrics/test_scores.py"],
     "balancing/balancer.py": ["balancing/test_balancer.py"],
+    "balancing/batch.py": ["balancing/test_methods.py"],
+    "balancing/cagrad.py": ["balancing/test_methods.py"],
+    "balancing/dynamic.py": ["balancing/test_methods.py"],
+    "balancing/famo.py": ["balancing/test_methods.py"],
+    "balancing/geometric.py": ["balancing/test_methods.py"],
+    "balancing/gradients.py": ["balancing/test_methods.py"],
+    "balancing/nash.py": ["balancing/test_methods.py"],
+    "balancing/random.py": ["balancing/test_methods.py"],
+    "balancing/representation.py": ["balancing/test_methods.py"],
+    "balancing/uncertainty.py": ["balancing/test_methods.py"],
 }
 
 
