@@ -76,9 +76,10 @@ def test_a_weight_is_as_many_rows(random, n_numbers):
 def test_only_how_rows_weigh_beside_each_other_counts(random, factor):
     x, y, weights = random.normal(size=(20, 30)), random.normal(size=(20, 1)), random.rand(20, 1)
     start = ridge_start(x, y, weights, tasks_of("regression"))
-    assert abs(start).max() > 1e-3
+    # Where the highest penalty is the best, all are small.
+    assert start.all()
     scaled = ridge_start(x, y, factor * weights, tasks_of("regression"))
-    np.testing.assert_allclose(scaled, start, atol=1e-9)
+    np.testing.assert_allclose(scaled, start, atol=1e-6 * abs(start).max())
 
 
 def test_rows_without_a_label_take_no_part(random):
@@ -99,8 +100,8 @@ def test_each_member_learns_from_its_own_rows_alone(random, n_numbers):
     starts = ridge.ridge_start(x, y, weights, tasks, np.ones(2), 3.0, trained_on)
     for start, rows in zip(starts, trained_on, strict=True):
         alone = ridge_start(x[rows], y[rows], weights[rows], tasks)
-        assert abs(alone).max() > 0.01
-        np.testing.assert_allclose(start, alone, rtol=1e-6, atol=1e-9)
+        assert alone.any()
+        np.testing.assert_allclose(start, alone, rtol=1e-6, atol=1e-6 * abs(alone).max())
 
 
 def test_as_many_coefficients_as_rows_leave_no_error_to_compare(recwarn):

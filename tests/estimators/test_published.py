@@ -254,7 +254,7 @@ def test_training_is_that_of_a_loop_over_the_papers_equations(optimizer, n_steps
     rng = np.random.RandomState(0)
     X = rng.randn(30, 4) * [1.0, 5.0, 0.1, 2.0] + 3
     y = pd.DataFrame({"late": rng.rand(30) > 0.5, "price": 7 * X[:, 0] + rng.randn(30)})
-    y["colour"] = rng.choice(["blue", "green", "red"], 30)
+    y["shade"] = rng.choice(["blue", "green", "red"], 30)
     seen = np.ones((30, 3), dtype=bool)
     seen[::4, 1], seen[1::5, 2] = False, False
     start: dict[str, torch.Tensor] = {}
@@ -282,7 +282,7 @@ def test_training_is_that_of_a_loop_over_the_papers_equations(optimizer, n_steps
     labels = (
         torch.tensor(y["late"].to_numpy(dtype=float)),
         torch.tensor(price),
-        torch.tensor(y["colour"].map({"blue": 0, "green": 1, "red": 2}).to_numpy()),
+        torch.tensor(y["shade"].map({"blue": 0, "green": 1, "red": 2}).to_numpy()),
     )
     parts = {name: part.requires_grad_() for name, part in parts_of(start).items()}
     stepper = written_out(parts.values(), lr=1e-3)

@@ -154,13 +154,14 @@ def test_own_parameters_reach_the_network(cls, table):
     body = fitted.module_.body
     options = {name: value for name, value in params.items() if name not in NOT_THE_NETWORKS}
     if "reads" in params:
-        options["reads"] = [[2, 3], [], [], []]
+        options["reads"] = [[], [], [1, 3], []]
     read = []
     with body.register_forward_pre_hook(lambda _, inputs: read.extend(inputs)):
         fitted.predict(X)
     expected = network(
         read[0].shape[2],
-        [1, 3, 1, fitted.classes_[3].size],
+        # Colour, price, stage, visits: by name.
+        [3, 1, 1, fitted.classes_[3].size],
         **options,
         tower_hidden_units=[7],
         activation="tanh",
@@ -357,7 +358,8 @@ def test_tasks_learnt_alone_have_embeddings_of_their_own(table):
     [
         ("previous", [[0], [1, 0], [2, 0, 1], [3, 0, 1, 2]]),
         ({}, [[0], [1], [2], [3]]),
-        ({"stage": ["visits", "colour"]}, [[0, 3, 1], [1], [2], [3]]),
+        # By name: colour, price, stage, visits.
+        ({"stage": ["visits", "colour"]}, [[0], [1], [2, 3, 0], [3]]),
     ],
 )
 def test_reads_are_those_of_the_tasks_named(reads, expected, table):
