@@ -127,4 +127,8 @@ def _ridge(products: np.ndarray, n_distinct: int) -> np.ndarray:
     n_free = n_distinct - 1 - (squares * shares).sum(axis=1)
     errors = np.full_like(residuals, np.inf)
     np.divide(residuals, n_free**2, out=errors, where=n_free > 0)
-    return directions @ (shares * along)[np.argmin(errors)]
+    # Of two distinct rows all errors are equal but for rounding, which must not choose: of equal
+    # ones the highest penalty is taken.
+    least = errors.min()
+    best = np.flatnonzero(errors <= least + 1e-9 * abs(least))[-1]
+    return directions @ (shares * along)[best]
