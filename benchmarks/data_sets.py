@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+import users_items
 from common import census
 from scipy.io import arff
 from sklearn.datasets import get_data_home, make_friedman1
@@ -172,6 +173,12 @@ def synthetic_mixed(n_train=10_000, n_test=5_000):
     return split(X, y, kinds | {"class": "multiclass"}, n_train)
 
 
+def ids_of_users_and_items(n_train=40_000, n_test=20_000):
+    """Clicks, purchases and ratings, by ids drawn by Zipf's law: see users_items.py."""
+    X, y, _ = users_items.draw(n_train + n_test)
+    return split(X, y, users_items.KINDS, n_train)
+
+
 DATA_SETS = {
     "nhefs": nhefs,
     "support2": support2,
@@ -181,6 +188,7 @@ DATA_SETS = {
     "tox21": tox21,
     "census": census_income,
     "census_no_education": census_income_without_education,
+    "users_items": ids_of_users_and_items,
 }
 
 
