@@ -177,13 +177,15 @@ class MultiTaskEstimator(CallbackSupportMixin, NetworkMaker):
             table = Table.read(self, X, y, sample_weight, like=self._form(resume))
             plan = Plan.of(self, len(table))
             encoded = self._encode(table, plan, resume, classes)
-            if not resume:
-                self._encoder = self._encoder.start(encoded)
+            if resume:
+                numbers = self._encoder.resume(encoded)
+            else:
+                self._encoder, numbers = self._encoder.start(encoded)
             # Copies, so that a failure leaves the estimator as it was.
             random_state = copy.deepcopy(self._rng) if resume else self.random_state
             self._rng = check_random_state(random_state)
             dtype = self.net_.dtype if resume else self._torch_dtype
-            rows = TableRows(*encoded.arrays, dtype=dtype)
+            rows = TableRows(numbers, *encoded.arrays[1:], dtype=dtype)
             self.device_ = resolve_device(self.device, self._torch_dtype)
             with seeded(self._rng):
                 if resume:
@@ -328,7 +330,12 @@ class MultiTaskEstimator(CallbackSupportMixin, NetworkMaker):
         """Train a net on a table of known tasks, perhaps a second time on all rows; keep it."""
         checkpoint = checkpoint or Checkpoint(None, {}, None)
         rows, train, validation = self._split(table, encoded, whole, split)
-        self._encoder, of_all = self._starts(encoded, validation, whole, origin)
+        # A refit starts from what is learnt from the labels of validation too.
+        of_all = None
+        if validation is not None and whole.refits and not origin.goes_on:
+            of_all, numbers = self._encoder.start(encoded)
+            rows = rows if of_all.statistics is None else rows.with_numbers(numbers)
+        self._encoder, train = self._start(encoded, train, validation, origin.goes_on)
         plan = Plan.of(self, len(train), split)
         # The rows hold what is needed of them.
         del table, encoded, split
@@ -375,16 +382,24 @@ class MultiTaskEstimator(CallbackSupportMixin, NetworkMaker):
             return rows, rows.take(train), None
         return rows, rows.take(train), HeldOut(rows, table, targets, valid, train)
 
-    def _starts(
-        self, encoded: Encoded, validation: Validation | None, plan: Plan, origin: Origin
-    ) -> tuple[TableEncoder, TableEncoder | None]:
-        """Learn what a network starts from without validation's labels and, for a refit, with."""
-        if origin.goes_on:
-            return self._encoder, None
+    def _start(
+        self, encoded: Encoded, train: TableRows, validation: Validation | None, goes_on: bool
+    ) -> tuple[TableEncoder, TableRows]:
+        """Learn what a network starts from without validation's labels.
+
+        Return the encoder, and the rows to train on with the numbers that it makes of them, which
+        those of validation get too.
+        """
+        if goes_on:
+            encoder, numbers = self._encoder, self._encoder.resume(encoded)
+        else:
+            trained_on = None if validation is None else validation.trained_on()
+            encoder, numbers = self._encoder.start(encoded, trained_on)
+        if encoder.statistics is None:
+            return encoder, train
         if validation is None:
-            return self._encoder.start(encoded), None
-        of_all = self._encoder.start(encoded) if plan.refits else None
-        return self._encoder.start(encoded, validation.trained_on()), of_all
+            return encoder, train.with_numbers(numbers)
+        return encoder, validation.renumber(encoder.statistics, train, numbers)
 
     def _learn_deviations(self, net: MultiTaskNet, validation: Validation) -> Deviations | None:
         """Learn how far off predicted numbers are; None where no task has errors."""

@@ -198,7 +198,7 @@ class _Sizes:
         table = Table.read(clone(estimator), X, y)
         # However many bins there are, embeddings are as wide.
         encoder = TableEncoder.of(estimator, n_bins=2)
-        encoder = encoder.start(encoder.learn(table))
+        encoder, _ = encoder.start(encoder.learn(table))
         self.tasks = encoder.tasks
         self.n_features = estimator.make_module(encoder).n_features
 

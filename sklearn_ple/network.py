@@ -227,7 +227,7 @@ class NetworkMaker(Predictor, ABC):
         if start is not None:
             start = members.linear_shares[:, None, None] * start.astype(np.float32)
         return TabularNetwork(
-            encoder.features.n_numbers_,
+            encoder.n_numbers,
             encoder.features.cardinalities_,
             partial(
                 self.make_network, tasks=[tasks[k] for k in encoder.order], **self.tower_options()

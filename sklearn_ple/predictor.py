@@ -113,7 +113,7 @@ class Predictor(TransformerMixin, Parameters):
     def _rows(self, X: Any) -> TableRows:
         check_is_fitted(self)
         features = read_features(self, X, reset=False)
-        return TableRows(*self._encoder.features.transform(features), dtype=self.net_.dtype)
+        return TableRows(*self._encoder.read(features), dtype=self.net_.dtype)
 
     def _member_outputs(self, X: Any) -> Tensor:
         """Compute the members' outputs, of shape (n_members, n_rows, sum of n_outputs)."""

@@ -6,6 +6,7 @@ from .frames import is_polars, to_pandas
 from .growth import grow
 from .labels import Labels, TargetForm, as_frame, numbers_are_classes, read_targets
 from .numeric import NUMERIC_EMBEDDINGS, EmbeddingMaker
+from .statistics import TargetStatistics, beside
 from .table import Table
 from .targets import TargetEncoder, check_type
 from .weights import label_weights, read_weights, weigh
@@ -19,7 +20,9 @@ __all__ = [
     "TableEncoder",
     "TargetEncoder",
     "TargetForm",
+    "TargetStatistics",
     "as_frame",
+    "beside",
     "check_type",
     "grow",
     "is_polars",

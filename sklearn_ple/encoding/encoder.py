@@ -19,6 +19,7 @@ from .frames import name_order
 from .labels import Labels
 from .numeric import EmbeddingMaker, default_width, maker_of
 from .ridge import ridge_start
+from .statistics import TargetStatistics, beside, many_categories
 from .table import Table
 from .targets import TargetEncoder
 from .weights import weigh_classes
@@ -30,7 +31,7 @@ class Encoded(NamedTuple):
     Attributes
     ----------
     numbers : ndarray or CSR matrix of shape (n_rows, n_numbers)
-        Standardised numbers, and indicators of missing ones.
+        Standardised numbers, and indicators of missing ones, but not yet target statistics.
     codes : ndarray of int of shape (n_rows, n_categorical)
         Category codes.
     targets : ndarray of shape (n_rows, n_tasks)
@@ -81,6 +82,8 @@ class TableEncoder:
         Scales and categories.
     maker : EmbeddingMaker or None
         What makes the embedding of the numbers; None where they have none.
+    statistics : TargetStatistics or None
+        What the labels of each category are on average; None where no column has such numbers.
     linear_start : ndarray of shape (n_members, sum of n_outputs, n_numbers) or None
         Where the linear path starts, for each member or, with a first axis of one, for all.
     """
@@ -90,6 +93,7 @@ class TableEncoder:
     order: list[int]
     features: FeatureEncoder
     maker: EmbeddingMaker | None
+    statistics: TargetStatistics | None
     linear_start: np.ndarray | None
 
     def __init__(
@@ -103,6 +107,7 @@ class TableEncoder:
         categorical_features: Any = "from_dtype",
         max_categories: int | None = None,
         min_frequency: float | None = None,
+        target_statistics: Any = False,
         numeric_embedding: Any = None,
         n_bins: int = 16,
         linear_path: bool = False,
@@ -118,6 +123,7 @@ class TableEncoder:
         self.categorical_features = categorical_features
         self.max_categories = max_categories
         self.min_frequency = min_frequency
+        self.target_statistics = target_statistics
         self.numeric_embedding = numeric_embedding
         self.n_bins = n_bins
         self.linear_path = linear_path
@@ -156,8 +162,8 @@ class TableEncoder:
         return self.targets.tasks
 
     def read_as(self, other: TableEncoder) -> None:
-        """Take over the scales, categories and bins of another encoder, before `learn`."""
-        self.features, self.maker = other.features, other.maker
+        """Take over how another encoder reads features, before `learn`: all but the tasks."""
+        self.features, self.maker, self.statistics = other.features, other.maker, other.statistics
 
     def learn(self, table: Table, class_weight: Any = None) -> Encoded:
         """Learn tasks, scales and categories from a table, but for what was taken over.
@@ -185,6 +191,9 @@ class TableEncoder:
                 self.categorical_features, self.max_categories, self.min_frequency, self.dtype
             ).fit(table.features, sample_weight=weights.mean(axis=1))
         numbers, codes = self.features.transform(table.features)
+        if not hasattr(self, "statistics"):
+            columns = self._choose_columns(table.features, codes)
+            self.statistics = TargetStatistics(columns) if len(columns) else None
         loss_weights = weigh_classes(weights, labels, self.tasks, class_weight)
         return Encoded(numbers, codes, targets, loss_weights, weights)
 
@@ -209,6 +218,15 @@ class TableEncoder:
         loss_weights = weigh_classes(weights, labels, self.tasks, class_weight)
         return Encoded(numbers, codes, targets, loss_weights, weights)
 
+    def _choose_columns(self, X: Any, codes: np.ndarray) -> Any:
+        """Choose which of the columns of codes have target statistics."""
+        choice = self.target_statistics
+        if isinstance(choice, bool):
+            return range(codes.shape[1] if choice else 0)
+        if isinstance(choice, str):
+            return many_categories(codes, self.features.cardinalities_)
+        return self.features.find_codes(X, choice, "target_statistics")
+
     def _complete_labels(self, table: Table) -> tuple[np.ndarray, np.ndarray, list[Labels]]:
         """Encode the labels, and fill in those that follow from others, with their weights."""
         targets = self.targets.encode(table.labels)
@@ -216,12 +234,14 @@ class TableEncoder:
         weights = table.weights.copy() if self.dependence.pairs else table.weights
         return targets, weights, self.dependence.complete(table.labels, targets, weights)
 
-    def start(self, encoded: Encoded, trained_on: np.ndarray | None = None) -> TableEncoder:
-        """Learn what a network starts from: bins, and where the linear path starts.
+    def start(
+        self, encoded: Encoded, trained_on: np.ndarray | None = None
+    ) -> tuple[TableEncoder, Any]:
+        """Learn what a network starts from: target statistics, bins, the linear path's start.
 
-        Nothing is learnt from the labels of rows that are not trained on. Bins, which all members
-        share, are learnt from all numbers, and from the labels of rows that all are trained on;
-        those that were learnt before stay.
+        Nothing is learnt from the labels of rows that are not trained on. Statistics and bins,
+        which all members share, are learnt from the labels of rows that all are trained on, and
+        bins from all numbers. Those that were learnt before stay.
 
         Parameters
         ----------
@@ -233,12 +253,15 @@ class TableEncoder:
 
         Returns
         -------
-        TableEncoder
+        encoder : TableEncoder
             Another encoder of the same tasks, scales and categories.
+        numbers : ndarray or CSR matrix of shape (n_rows, n_numbers)
+            What it makes of the rows' numbers for a network that is trained on them.
         """
         started = copy.copy(self)
         started.linear_start = None
-        numbers, targets, weights = encoded.numbers, encoded.targets, encoded.sample_weights
+        numbers, codes, targets, _, weights = encoded
+        by_all: Any = None if trained_on is None else trained_on.all(axis=0)
         # Sparse numbers are read as they are.
         if not hasattr(self, "maker"):
             embedded = not sparse.issparse(numbers) and self.features.n_columns_
@@ -246,15 +269,45 @@ class TableEncoder:
             if started.maker is not None:
                 columns = numbers[:, : self.features.n_columns_]
                 read = weights.copy()
-                if trained_on is not None:
-                    read[~trained_on.all(axis=0)] = 0.0
+                if by_all is not None:
+                    read[~by_all] = 0.0
                 started.maker.learn(columns, targets, read, self.tasks, self.n_bins)
+        if self.statistics is not None and self.statistics.learnt:
+            numbers = self.resume(encoded)
+        elif self.statistics is not None:
+            started.statistics = TargetStatistics(self.statistics.columns)
+            of_codes = started.statistics.learn(
+                codes, targets, weights, self.tasks, self.features.cardinalities_, by_all
+            )
+            numbers = beside(numbers, of_codes)
         counts = TaskWeights(self.targets.names, self.task_weights, 1.0).initial
         if self.linear_path:
             started.linear_start = ridge_start(
                 numbers, targets, weights, self.tasks, counts, self.clip_numbers, trained_on
             )
-        return started
+        return started, numbers
+
+    def resume(self, encoded: Encoded) -> Any:
+        """Return what this encoder makes of the numbers of rows that training goes on with."""
+        if self.statistics is None:
+            return encoded.numbers
+        of_codes = self.statistics.resume(
+            encoded.codes, encoded.targets, encoded.sample_weights, self.tasks
+        )
+        return beside(encoded.numbers, of_codes)
+
+    def read(self, X: Any) -> tuple[Any, np.ndarray]:
+        """Encode features, as `read_features` returns them, for a network to predict from."""
+        numbers, codes = self.features.transform(X)
+        if self.statistics is not None:
+            numbers = beside(numbers, self.statistics.transform(codes))
+        return numbers, codes
+
+    @property
+    def n_numbers(self) -> int:
+        """How many numbers of a row the network reads, with indicators and statistics."""
+        n_statistics = 0 if self.statistics is None else self.statistics.n_numbers
+        return self.features.n_numbers_ + n_statistics
 
     def embedding_for(
         self, embedding_dim: int | str, members: Members, n_views: int

@@ -155,6 +155,20 @@ class FeatureEncoder(TransformerMixin, BaseEstimator):
                     f"dtype {dtypes[position]} now."
                 )
 
+    def find_codes(self, X: Any, choice: Any, parameter: str) -> np.ndarray:
+        """Find which columns of codes some columns of X are, by names, positions or a mask."""
+        chosen = np.zeros(X.shape[1], dtype=bool)
+        if sparse.issparse(X):
+            raise ValueError(f"{parameter} needs categories, but sparse X holds numbers.")
+        chosen[_positions(choice, X, parameter)] = True
+        chosen = np.flatnonzero(chosen)
+        for position in np.setdiff1d(chosen, self.categorical_positions_):
+            raise ValueError(
+                f"{parameter} names column {shown(X.columns[position])} of X, which holds no "
+                "categories: name it in categorical_features too, or leave it out."
+            )
+        return np.flatnonzero(np.isin(self.categorical_positions_, chosen))
+
     def _find_categorical(self, X: Any) -> np.ndarray:
         """Find the columns that are categories, and check that the others are numbers."""
         choice = self.categorical_features
@@ -201,15 +215,14 @@ def _is_category(dtype: Any) -> bool:
     )
 
 
-def _positions(choice: Any, X: pd.DataFrame) -> Any:
+def _positions(choice: Any, X: pd.DataFrame, parameter: str = "categorical_features") -> Any:
     """Turn names, positions or a mask into what indexes the columns."""
     if isinstance(choice, str):
         choice = [choice]
     entries = choice.tolist() if hasattr(choice, "tolist") else list(choice)
     if not all(isinstance(entry, Hashable) for entry in entries):
         raise ValueError(
-            f"categorical_features is {choice!r}: it must be a list of names or positions, or a "
-            "mask."
+            f"{parameter} is {choice!r}: it must be a list of names or positions, or a mask."
         )
     if entries and all(isinstance(entry, (Integral, np.bool_)) for entry in entries):
         values = np.asarray(entries)
@@ -217,14 +230,12 @@ def _positions(choice: Any, X: pd.DataFrame) -> Any:
         wrong_mask = values.dtype.kind == "b" and limit != X.shape[1]
         if wrong_mask or limit > X.shape[1] or values.min(initial=0) < 0:
             raise ValueError(
-                f"categorical_features {values.tolist()} does not fit X, which has {X.shape[1]} "
-                "columns."
+                f"{parameter} {values.tolist()} does not fit X, which has {X.shape[1]} columns."
             )
         return values
     if unknown := sorted(set(entries) - set(X.columns), key=str):
         raise ValueError(
-            f"categorical_features names {unknown}, which are no columns of X; it has "
-            f"{list(X.columns)}."
+            f"{parameter} names {unknown}, which are no columns of X; it has {list(X.columns)}."
         )
     return X.columns.isin(entries)
 

@@ -166,6 +166,14 @@ class PLEClassifierRegressor(_Progressive):
     min_frequency : int or float, default=None
         A category with fewer rows than this, or with a smaller share of the rows if it is a float,
         is rare.
+    target_statistics : "auto", bool or array-like, default="auto"
+        Which categorical columns the network reads target statistics of, beside their embeddings:
+        how far the mean label of the row's category is from that of all, for each task of numbers
+        or two classes, and for each class of one with more. It is shrunken towards 0, the more,
+        the fewer labels there are (Bühlmann and Straub 1970), and a row's own label is never in
+        its own (ordered statistics, Prokhorenkova et al., NeurIPS 2018). "auto": those of 256
+        categories or more that have two rows each on average, as ids of users or items. True: all
+        categorical columns; False: none; or names, positions or a mask.
     embedding_dim : int or "auto", default="auto"
         Width of the learnt embedding of every categorical column. "auto" lets it grow with the
         number of codes n, the column's categories and two more: ``1.6 * n**0.56`` to the nearest

@@ -14,7 +14,14 @@ from sklearn.isotonic import IsotonicRegression
 from .. import estimators
 from ..balancing import BALANCERS
 from ..base import MultiTaskEstimator
-from ..encoding import NUMERIC_EMBEDDINGS, EmbeddingMaker, TableEncoder, TargetEncoder, TargetForm
+from ..encoding import (
+    NUMERIC_EMBEDDINGS,
+    EmbeddingMaker,
+    TableEncoder,
+    TargetEncoder,
+    TargetForm,
+    TargetStatistics,
+)
 from ..encoding.categories import CategoryEncoder
 from ..encoding.dependence import Dependence
 from ..encoding.features import FeatureEncoder
@@ -57,6 +64,7 @@ CODECS = [
 # Attributes by the names that they have in a file.
 _OF_FORM = {name: name for name in ("library", "ndim", "names", "columns", "dtypes", "ignored")}
 _OF_SCALER = {name: f"{name}_" for name in ("mean", "scale", "missing")}
+_OF_STATISTICS = {name: name for name in ("columns", "tables", "learnt_from")}
 _OF_CATEGORIES = {"categories": "categories", "kind": "_kind", "rare_share": "_rare_share"}
 _OF_DEVIATIONS = {name: name for name in ("member_weights", "factors", "units", "errors")}
 _OF_NET = {"learning_rate": "lr", "batch_size": "batch_size", "max_epochs": "max_epochs"}
@@ -69,6 +77,7 @@ def state_of(model: Any) -> dict[str, Any]:
         "n_features": model.n_features_in_,
         "feature_names": getattr(model, "feature_names_in_", None),
         "features": _features_state(encoder.features),
+        "statistics": encoder.statistics and _read(encoder.statistics, _OF_STATISTICS),
         "form": _read(encoder.targets.form, _OF_FORM),
         "tasks": encoder.tasks,
         "task_order": encoder.order,
@@ -115,6 +124,8 @@ def restore(model: Any, state: dict[str, Any]) -> TableEncoder:
         raise ValueError("its network has other tasks than y")
     encoder.dependence = Dependence(model.depends_on, encoder.tasks)
     encoder.features = _features_of(encoder, state["features"])
+    # Files from before there were statistics have none.
+    encoder.statistics = _statistics_of(encoder, state.get("statistics"))
     encoder.maker = _check(state["embedding"], EmbeddingMaker, type(None))
     # Where training started matters no more.
     encoder.linear_start = None
@@ -192,6 +203,26 @@ def _features_of(encoder: TableEncoder, state: dict[str, Any]) -> FeatureEncoder
     features.scaler_ = scaler
     features.n_numbers_, features.n_columns_ = scaler.n_numbers_, len(scaler.missing_)
     return features
+
+
+def _statistics_of(encoder: TableEncoder, state: dict[str, Any] | None) -> TargetStatistics | None:
+    if state is None:
+        return None
+    columns = _check(_check(state, dict)["columns"], np.ndarray)
+    statistics = TargetStatistics(columns)
+    statistics.tables = [_check(table, np.ndarray) for table in _check(state["tables"], list)]
+    statistics.learnt_from = _check(state["learnt_from"], str)
+    n_codes = encoder.features.cardinalities_
+    known = set(range(len(n_codes)))
+    if columns.ndim != 1 or not set(columns.tolist()) <= known or not len(columns):
+        raise ValueError("it has statistics of columns that hold no categories")
+    # Of tasks that were added later there are none.
+    expected = [(n_codes[column], statistics.tables[0].shape[-1]) for column in columns]
+    if [table.shape for table in statistics.tables] != expected:
+        raise ValueError("it has not one statistic for each category and task")
+    if not all(np.isfinite(table).all() for table in statistics.tables):
+        raise ValueError("it has statistics that are not finite")
+    return statistics
 
 
 def _column_of(features: FeatureEncoder, state: dict[str, Any]) -> CategoryEncoder:

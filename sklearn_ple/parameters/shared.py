@@ -85,6 +85,12 @@ class Parameters(BaseEstimator):
         constraint=[_COUNT, Number(RealNotInt, 0, 1, closed="neither"), None],
         network=True,
     )
+    target_statistics: Any = parameter(
+        default="auto",
+        constraint=[_AUTO, "boolean", Listed()],
+        published=False,
+        network=True,
+    )
     embedding_dim: int | str = parameter(default="auto", constraint=[_AUTO, _COUNT], network=True)
     numeric_embedding: Any = parameter(
         default="piecewise_linear+bins",

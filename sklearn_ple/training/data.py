@@ -71,9 +71,7 @@ class TableRows(Dataset):
         dtype: torch.dtype,
     ):
         self.arrays: dict[str, Any] = {
-            "numbers": SparseNumbers(numbers, dtype)
-            if sparse.issparse(numbers)
-            else torch.as_tensor(numbers, dtype=dtype),
+            "numbers": _selectable(numbers, dtype),
             "codes": torch.as_tensor(codes),
         }
         for name, part in (("targets", targets), ("weights", weights)):
@@ -102,6 +100,12 @@ class TableRows(Dataset):
         view = copy.copy(self)
         numbers = torch.as_tensor(rows, device=self.device)
         view._rows = numbers if self._rows is None else self._rows[numbers]
+        return view
+
+    def with_numbers(self, numbers: Any) -> TableRows:
+        """View the same rows with other numbers, of all that this may be a view of."""
+        view = copy.copy(self)
+        view.arrays = self.arrays | {"numbers": _selectable(numbers, self.arrays["targets"].dtype)}
         return view
 
     def with_folds(self, folds: np.ndarray) -> TableRows:
@@ -134,6 +138,13 @@ class TableRows(Dataset):
         if self._rows is not None:
             self._rows = self._rows.to(device)
         return self
+
+
+def _selectable(numbers: Any, dtype: torch.dtype) -> Any:
+    """Turn numbers into what selects rows as a tensor does."""
+    if sparse.issparse(numbers):
+        return SparseNumbers(numbers, dtype)
+    return torch.as_tensor(numbers, dtype=dtype)
 
 
 def place(rows: TableRows, device: str) -> TableRows:

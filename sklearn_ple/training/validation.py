@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..encoding import Labels, Table, TargetEncoder
+from ..encoding import Labels, Table, TargetEncoder, TargetStatistics, beside
 from ..members import MemberMean, relative_losses
 from ..tasks import TaskLosses
 from .data import TableRows
@@ -90,6 +90,28 @@ class Validation(ABC):
         None for all of them.
         """
 
+    def renumber(
+        self, statistics: TargetStatistics, train: TableRows, numbers: np.ndarray
+    ) -> TableRows:
+        """Read target statistics beside the numbers, as the rows that are trained on do.
+
+        Parameters
+        ----------
+        statistics : TargetStatistics
+            What was learnt from these.
+        train : TableRows
+            The rows that are trained on.
+        numbers : ndarray of shape (n_rows, n_numbers)
+            The numbers and statistics of all rows of the table that they are of.
+
+        Returns
+        -------
+        train : TableRows
+            The same rows, with their part of these.
+        """
+        self.rows = self.rows.with_numbers(numbers)
+        return self.rows
+
     @abstractmethod
     def evaluate(
         self, mean: MemberMean, losses: TaskLosses, rows: Labelled
@@ -153,6 +175,16 @@ class HeldOut(Validation):
         result = np.zeros((1, len(self.rows)), dtype=bool)
         result[0, self.train] = True
         return result
+
+    def renumber(
+        self, statistics: TargetStatistics, train: TableRows, numbers: np.ndarray
+    ) -> TableRows:
+        """Read target statistics beside the numbers; of another table, by the codes of its own."""
+        if self.train is not None:
+            return super().renumber(statistics, train, numbers).take(self.train)
+        own, codes = (self.rows.arrays[name].numpy() for name in ("numbers", "codes"))
+        self.rows = self.rows.with_numbers(beside(own, statistics.transform(codes)))
+        return train.with_numbers(numbers)
 
     def indices(self) -> Tensor:
         """Return the rows, the same for all members."""

@@ -35,6 +35,7 @@ OFF = {
     "dropout": 0.0,
     "feature_dropout": 0.0,
     "numeric_embedding": None,
+    "target_statistics": False,
     "clip_numbers": None,
     "linear_path": False,
     "weight_averaging": 0.0,

@@ -22,6 +22,7 @@ OPTIONS = st.fixed_dictionaries(
         "dtype": st.sampled_from(["float32", "float64"]),
         "max_categories": st.sampled_from([None, 2]),
         "min_frequency": st.sampled_from([None, 2, 0.3]),
+        "target_statistics": st.booleans(),
         "batch_size": st.sampled_from([1, 3, 64]),
     },
 )

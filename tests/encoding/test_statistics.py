@@ -1,0 +1,316 @@
+"""Target statistics, against loops over categories and rows."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from sklearn_ple import ESMMClassifier, PLEClassifierRegressor, export
+from sklearn_ple.encoding import Table, statistics
+from sklearn_ple.encoding.statistics import TargetStatistics, many_categories
+from sklearn_ple.tasks import TASK_KINDS
+
+TINY = {"n_members": 1, "max_epochs": 2, "random_state": 0}
+N_CODES = 12
+
+
+def tasks_of(*kinds):
+    labels = {"binary": [0, 1], "multiclass": list("abc"), "survival": [1.0, -2.0, 3.0]}
+    tasks = []
+    for kind in kinds:
+        own = np.array(labels.get(kind, [0.5, 1.5, 4.0]))
+        own = own.astype(object) if own.dtype.kind == "U" else own
+        tasks.append(TASK_KINDS[kind]().fit(own, np.ones(len(own)), None))
+    return tasks
+
+
+@pytest.fixture
+def rows(seed):
+    """Codes of two columns, targets of three tasks of which some are missing, and weights."""
+    random = np.random.RandomState(seed)
+    codes = random.randint(N_CODES, size=(300, 2))
+    effects = random.normal(size=N_CODES)[codes[:, 1]]
+    targets = np.column_stack(
+        [
+            random.normal(size=300) < effects,
+            random.randint(3, size=300),
+            effects + random.normal(size=300),
+        ]
+    )
+    weights = random.choice([0.0, 0.5, 2.0], size=targets.shape)
+    return codes, np.where(weights > 0, targets, 7.0), weights
+
+
+KINDS = ("binary", "multiclass", "regression")
+
+
+def credible(codes, labels, weights):
+    """Bühlmann and Straub's estimate of each code's difference, category by category."""
+    there = weights > 0
+    codes, labels, weights = codes[there], labels[there], weights[there]
+    groups = {c: (labels[codes == c], weights[codes == c]) for c in np.unique(codes)}
+    result = np.zeros(N_CODES)
+    if len(groups) < 2 or len(labels) <= len(groups):
+        return result
+    mean, total = np.average(labels, weights=weights), weights.sum()
+    means = {c: np.average(y, weights=w) for c, (y, w) in groups.items()}
+    within = sum((w * (y - means[c]) ** 2).sum() for c, (y, w) in groups.items())
+    within /= len(labels) - len(groups)
+    spread = sum(w.sum() * (means[c] - mean) ** 2 for c, (_, w) in groups.items())
+    between = spread - (len(groups) - 1) * within
+    between /= total - sum(w.sum() ** 2 for _, w in groups.values()) / total
+    if between <= 0:
+        return result
+    credibility = max(within / between, weights.mean())
+    for c, (_, w) in groups.items():
+        result[c] = w.sum() / (w.sum() + credibility) * (means[c] - mean)
+    return result / np.sqrt(np.average(result[codes] ** 2, weights=weights))
+
+
+def questions(targets, weights):
+    """What means are taken of: the second of two classes, each of three, a number."""
+    first, second, third = targets.T
+    yield first == 1, weights[:, 0]
+    for code in range(3):
+        yield second == code, weights[:, 1]
+    yield third, weights[:, 2]
+
+
+def test_numbers_are_those_of_a_loop_over_categories(rows):
+    codes, targets, weights = rows
+    read = np.arange(300) % 5 > 0
+    learnt = TargetStatistics([1])
+    own = learnt.learn(codes, targets, weights, tasks_of(*KINDS), [N_CODES] * 2, read)
+    part_of = statistics._parts(300)
+    assert learnt.n_numbers == own.shape[1] == 5
+    for column, (labels, w) in enumerate(questions(targets, weights)):
+        labels = labels.astype(float)
+        expected = credible(codes[read, 1], labels[read], w[read])
+        np.testing.assert_allclose(learnt.tables[0][:, column], expected, atol=1e-9)
+        for row in range(0, 300, 4):
+            source = read & (part_of < part_of[row]) if read[row] else read
+            expected = credible(codes[source, 1], labels[source], w[source])[codes[row, 1]]
+            assert own[row, column] == pytest.approx(expected, abs=1e-9)
+    np.testing.assert_array_equal(learnt.transform(codes)[~read], own[~read])
+
+
+def test_a_rows_own_labels_never_change_its_numbers(rows, seed):
+    codes, targets, weights = rows
+    tasks = tasks_of(*KINDS)
+    sizes = [N_CODES] * 2
+    read = np.random.RandomState(seed).uniform(size=300) < 0.8
+    before = TargetStatistics([0, 1]).learn(codes, targets, weights, tasks, sizes, read)
+    changed = 0
+    for row in range(0, 300, 7):
+        other, its_weights = targets.copy(), weights.copy()
+        other[row] = [1 - other[row, 0], (other[row, 1] + 1) % 3, other[row, 2] + 9]
+        its_weights[row] = 1.0
+        after = TargetStatistics([0, 1]).learn(codes, other, its_weights, tasks, sizes, read)
+        np.testing.assert_array_equal(after[row], before[row])
+        changed += (after != before).any()
+        assert read[row] or (after == before).all()
+    assert changed > 20
+
+
+def test_means_within_a_category_do_not_fall_with_a_rows_own_label(seed):
+    # Those of all other rows do, and a network with embeddings would find the label out.
+    random = np.random.RandomState(seed)
+    codes = random.randint(50, size=(20_000, 1))
+    labels = random.normal(size=50)[codes[:, 0]] + random.normal(size=20_000)
+    own = TargetStatistics([0]).learn(
+        codes, labels[:, None], np.ones((20_000, 1)), tasks_of("regression"), [50]
+    )
+    frame = pd.DataFrame({"code": codes[:, 0], "own": own[:, 0], "label": labels})
+    within = frame[["own", "label"]] - frame.groupby("code")[["own", "label"]].transform("mean")
+    slope = (within["own"] * within["label"]).mean() / within["own"].var()
+    deviation = within["label"].std() / within["own"].std() / np.sqrt(20_000)
+    assert abs(slope) < 4.5 * deviation
+
+
+def test_weights_count_by_their_shares(rows):
+    codes, targets, weights = rows
+    args = tasks_of(*KINDS), [N_CODES] * 2
+    one = TargetStatistics([0, 1]).learn(codes, targets, weights, *args)
+    two = TargetStatistics([0, 1]).learn(codes, targets, 1e-3 * weights, *args)
+    np.testing.assert_allclose(one, two, atol=1e-9)
+
+
+def test_where_categories_do_not_differ_there_is_nothing_to_tell(seed):
+    random = np.random.RandomState(seed)
+    codes = np.arange(400)[:, None]
+    labels, weights = random.randint(2, size=(400, 1)), np.ones((400, 1))
+    learnt = TargetStatistics([0])
+    # Each category has a label or two: none is more than chance.
+    assert not learnt.learn(codes, labels, weights, tasks_of("binary"), [400]).any()
+    assert not learnt.tables[0].any()
+    # All alike: by rounding alone are means different.
+    same = np.full((400, 1), 0.1)
+    learnt.learn(codes % 7, same, weights, tasks_of("regression"), [7])
+    assert not learnt.tables[0].any()
+
+
+def test_censored_times_have_none(rows):
+    codes, targets, weights = rows
+    learnt = TargetStatistics([0])
+    own = learnt.learn(codes, targets[:, 2:], weights[:, 2:], tasks_of("survival"), [N_CODES] * 2)
+    assert own.shape == (300, 0)
+    assert learnt.n_numbers == 0
+
+
+def test_columns_like_ids_are_found():
+    many = np.repeat(np.arange(2, 258), 2)
+    codes = np.column_stack([many, np.minimum(many, 256), np.where(many == 2, 0, many)])
+    assert many_categories(codes, [258, 257, 258]) == [0]
+
+
+# -- in an estimator ----------------------------------------------------------------------------
+
+
+def visits(n_rows, n_users, seed=0):
+    random = np.random.RandomState(seed)
+    user = random.randint(n_users, size=n_rows)
+    X = pd.DataFrame({"age": random.normal(size=n_rows), "user": [f"u{u}" for u in user]})
+    bought = random.normal(size=n_rows) < random.normal(size=n_users)[user]
+    spent = random.normal(size=n_users)[user] + random.normal(size=n_rows)
+    y = pd.DataFrame({"bought": bought * 1.0, "spent": spent})
+    y.iloc[::3, 1] = np.nan
+    return X, y
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    X, y = visits(1200, 280)
+    model = PLEClassifierRegressor(**TINY, early_stopping=True, refit=True)
+    return model.fit(X, y)
+
+
+def test_ids_have_statistics_by_default_and_few_categories_have_none(fitted):
+    assert fitted._encoder.n_numbers == fitted._encoder.features.n_numbers_ + 2
+    X, y = visits(600, 40)
+    model = PLEClassifierRegressor(**TINY)
+    few = model.fit(X, y)
+    assert few._encoder.statistics is None
+    without = PLEClassifierRegressor(**TINY, target_statistics=False).fit(X, y)
+    for one, two in zip(few.module_.parameters(), without.module_.parameters(), strict=True):
+        assert (one == two).all()
+
+
+def test_columns_may_be_chosen():
+    X, y = visits(100, 30)
+    X["kind"], X["town"] = (pd.Categorical(list("ab") * 50), pd.Categorical(list("aabb") * 25))
+    chosen = {
+        "True": True,
+        "names": ["user", "town"],
+        "positions": [3, 1],
+        "mask": X.columns.isin(["user", "town"]),
+    }
+    columns = {
+        name: PLEClassifierRegressor(**TINY, target_statistics=choice)
+        .partial_fit(X, y)
+        ._encoder.statistics.columns.tolist()
+        for name, choice in chosen.items()
+    }
+    assert columns.pop("True") == [0, 1, 2]
+    # Of kind, town and user: codes are in the order of names.
+    assert all(found == [1, 2] for found in columns.values())
+    for choice, message in {
+        "age": "target_statistics names column 'age' of X, which holds no categories",
+        "shop": r"target_statistics names \['shop'\], which are no columns",
+    }.items():
+        with pytest.raises(ValueError, match=message):
+            PLEClassifierRegressor(**TINY, target_statistics=[choice]).fit(X, y)
+
+
+@pytest.mark.filterwarnings("ignore:No value of column 'user'")
+def test_unseen_categories_are_as_all_are_on_average(fitted):
+    X, _ = visits(3, 280)
+    numbers, codes = fitted._encoder.read(X.assign(user="nobody"))
+    assert codes.tolist() == [[1]] * 3
+    assert not numbers[:, -2:].any()
+    assert fitted._encoder.read(X)[0][:, -2:].all()
+
+
+def test_what_is_learnt_is_saved_bit_for_bit(fitted, tmp_path):
+    X, y = visits(1200, 280)
+    export.save(fitted, tmp_path / "model.safetensors")
+    loaded = export.load(tmp_path / "model.safetensors")
+    assert loaded.predict(X).equals(fitted.predict(X))
+    # And goes on alike: it knows the rows again.
+    assert loaded._encoder.statistics.learnt_from == fitted._encoder.statistics.learnt_from
+    loaded.partial_fit(X, y)
+
+
+def test_labels_of_validation_are_not_learnt_from():
+    X, y = visits(1200, 280)
+    held = np.arange(1200) % 4 == 0
+    split = [(np.flatnonzero(~held), np.flatnonzero(held))]
+
+    class Split:
+        def split(self, X, y=None, groups=None):
+            yield from split
+
+        def get_n_splits(self, X=None, y=None, groups=None):
+            return 1
+
+    model = PLEClassifierRegressor(**TINY, validation_split=Split(), refit=False)
+    one = model.fit(X, y)._encoder.statistics.tables[0]
+    other = y.copy()
+    other[held] = 1 - y[held]
+    # But for rounding: numbers are scaled by all labels first.
+    np.testing.assert_allclose(model.fit(X, other)._encoder.statistics.tables[0], one, atol=1e-9)
+    refitted = model.set_params(refit=True).fit(X, y)._encoder.statistics.tables[0]
+    assert np.abs(refitted - one).max() > 0.01
+    apart = PLEClassifierRegressor(**TINY, target_statistics=True).fit(
+        X[~held], y[~held], X_val=X[held], y_val=other[held]
+    )
+    of_train = {}
+    for fitted in (apart, model.set_params(refit=False).fit(X, y)):
+        codes, table = fitted._encoder.features.columns_[0], fitted._encoder.statistics.tables[0]
+        of_train[fitted] = dict(zip(codes.categories, table[2:, 0].tolist(), strict=True))
+    expected = {name: of_train[model][name] for name in of_train[apart]}
+    assert of_train[apart] == pytest.approx(expected)
+
+
+def test_training_goes_on_with_what_was_learnt_at_first():
+    X, y = visits(1200, 280)
+    model = PLEClassifierRegressor(**TINY, warm_start=True).partial_fit(X, y)
+    encoder = model._encoder
+    learnt = encoder.statistics.tables[0]
+    encoded = encoder.apply(Table.read(model, X, y, like=model._encoder.targets.form))
+    started, numbers = encoder.start(encoded)
+    np.testing.assert_array_equal(started.statistics.tables[0], learnt)
+    # The same rows are read without their own labels again, others by all that was learnt.
+    np.testing.assert_array_equal(encoder.resume(encoded), numbers)
+    assert (numbers != encoder.read(X)[0]).any()
+    more = visits(300, 280, seed=1)
+    encoded = encoder.apply(Table.read(model, *more, like=model._encoder.targets.form))
+    np.testing.assert_array_equal(encoder.resume(encoded), encoder.read(more[0])[0])
+    for rows in ((X, y), more):
+        assert model.partial_fit(*rows)._encoder.statistics.tables[0] is learnt
+    assert model.fit(*more)._encoder.statistics.tables[0] is learnt
+
+
+def test_random_labels_are_not_found_out():
+    random = np.random.RandomState(0)
+    X = pd.DataFrame({"user": [f"u{u}" for u in random.randint(700, size=1500)]})
+    y = pd.DataFrame({"bought": random.randint(2, size=1500) * 1.0})
+    model = PLEClassifierRegressor(**TINY, target_statistics=True, early_stopping=True)
+    model.set_params(max_epochs=8).fit(X[:1000], y[:1000])
+    # 500 rows are right by chance, 22 more or fewer two thirds of the time.
+    assert abs(model.score(X[1000:], y[1000:]) - 0.5) < 0.1
+
+
+def test_every_kind_of_task_and_dependence(seed):
+    X, y = visits(200, 30, seed)
+    y = pd.DataFrame({"click": y["bought"], "buy": y["bought"] * (X["age"] > 0)})
+    model = ESMMClassifier(**TINY, target_statistics=["user"]).fit(X, y)
+    assert np.isfinite(model.predict_proba(X)[1]).all()
+    random = np.random.RandomState(seed)
+    y = {kind: random.uniform(0.5, 4, size=200) for kind in TASK_KINDS}
+    classes = random.randint(3, size=200)
+    y |= {"binary": classes > 0, "multiclass": classes, "ordinal": classes, "count": classes}
+    model = PLEClassifierRegressor(
+        n_members=1, task_types={kind: kind for kind in y}, target_statistics=True
+    )
+    model.set_params(expert_hidden_units=(2,), tower_hidden_units=(), numeric_embedding=None)
+    model.partial_fit(X, pd.DataFrame(y))
+    assert np.isfinite(model._encoder.read(X)[0]).all()
