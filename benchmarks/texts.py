@@ -315,4 +315,10 @@ DATA_SETS = {
         4,
         "As above, without education among the features, as the papers have it.",
     ),
+    "users_items": (
+        "Users and items",
+        3,
+        "40,000 generated impressions to train on, 20,000 to test; 8 features, among them ids of "
+        "users and items.",
+    ),
 }

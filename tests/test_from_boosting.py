@@ -83,6 +83,16 @@ def test_categories(data):
     assert named._encoder.features.categorical_positions_.tolist() == [2]
 
 
+def test_target_statistics(data):
+    """CatBoost's target statistics"""
+    X, y = data
+    assert model().fit(X, y)._encoder.statistics is None
+    named = model(target_statistics=["town"]).fit(X, y)
+    of_towns = named._encoder.statistics.tables[0]
+    assert of_towns.shape == (4, 2)
+    assert named._encoder.n_numbers == model().fit(X, y)._encoder.n_numbers + 2
+
+
 def test_text(data):
     """Text and embedding features"""
     skrub = pytest.importorskip("skrub")

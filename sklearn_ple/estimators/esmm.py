@@ -66,7 +66,7 @@ class ESMMClassifier(MultiTaskEstimator):
     tower_hidden_units: Any = parameter(default=(64, 32), published=(200, 80))
     depends_on: Any = "previous"
     class_weight: Any = class_weight()
-    embedding_dim: Any = parameter(default="auto", published=18, after="min_frequency")
+    embedding_dim: Any = parameter(default="auto", published=18, after="target_statistics")
 
     def treats_tasks_alike(self) -> bool:
         return True
