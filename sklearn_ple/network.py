@@ -15,7 +15,7 @@ from sklearn.frozen import FrozenEstimator
 from .balancing import make_balancer
 from .encoding import TableEncoder
 from .members import MemberMean, Members
-from .nn import Body, TabularNetwork
+from .nn import Body, EventLink, JointLogits, TabularNetwork
 from .nn.draws import in_all_functions
 from .parameters import differences, of_network
 from .predictor import Predictor
@@ -98,6 +98,25 @@ class NetworkMaker(Predictor, ABC):
             By a pattern of the parameters' names, such as ``"*gates*"``; none by default.
         """
         return {}
+
+    def make_link(
+        self, columns: Sequence[tuple[int, int]], positions: Sequence[tuple[int, int]]
+    ) -> EventLink:
+        """Make what links the outputs of events that depend on others, by ``depends_on``.
+
+        Parameters
+        ----------
+        columns : sequence of (int, int)
+            Columns of the outputs, (task, task that it depends on), parents before their children.
+        positions : sequence of (int, int)
+            The same tasks' positions.
+
+        Returns
+        -------
+        link : EventLink
+            By default the probabilities' product along the chain, `JointLogits`.
+        """
+        return JointLogits(columns, positions)
 
     # -- from these to a net ----------------------------------------------------------------------
 
@@ -241,7 +260,7 @@ class NetworkMaker(Predictor, ABC):
             n_views=n_views,
             n_linear=sum(task.n_outputs for task in tasks) if self.linear_path else 0,
             linear_start=start,
-            link=encoder.dependence.link(),
+            link=encoder.dependence.link(self.make_link),
             mean=MemberMean(tasks, members.n, encoder.dependence.pairs),
             task_order=encoder.order,
         )

@@ -1,5 +1,6 @@
 """From X, y and weights to the arrays that a network reads, and back to labels."""
 
+from .dependence import dependent_pairs
 from .encoder import Encoded, TableEncoder
 from .features import read_features
 from .frames import is_polars, to_pandas
@@ -24,6 +25,7 @@ __all__ = [
     "as_frame",
     "beside",
     "check_type",
+    "dependent_pairs",
     "grow",
     "is_polars",
     "label_weights",

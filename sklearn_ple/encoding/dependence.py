@@ -2,16 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 import numpy as np
 
-from ..nn import JointLogits
+from ..nn import EventLink, JointLogits
 from ..tasks import Binary, Task
 from .labels import Labels
+
+Pair = tuple[int, int]
+
+
+def dependent_pairs(
+    depends_on: Mapping[str, str] | str | None, names: Sequence[str]
+) -> list[tuple[int, int]]:
+    """Return which task depends on which.
+
+    Parameters
+    ----------
+    depends_on : dict, "previous" or None
+        The name of the task that a task depends on, by the task's name; "previous" for that of the
+        one before.
+    names : sequence of str
+        Names of the tasks.
+
+    Returns
+    -------
+    list of (int, int)
+        Positions of (task, the one that it depends on), such that what a task depends on has its
+        own pair before.
+
+    Raises
+    ------
+    ValueError
+        If a name is no task, or tasks depend on each other in a circle.
+    """
+    if isinstance(depends_on, str):
+        depends_on = dict(zip(names[1:], names, strict=False))
+    depends_on = depends_on or {}
+    position = {name: place for place, name in enumerate(names)}
+    for name in [*depends_on, *depends_on.values()]:
+        # What is no string may have no hash.
+        if not isinstance(name, str) or name not in position:
+            raise ValueError(f"depends_on names {name!r}, but the tasks are {list(position)}.")
+    try:
+        order = [
+            *TopologicalSorter({name: [on] for name, on in depends_on.items()}).static_order()
+        ]
+    except CycleError as error:
+        raise ValueError(f"depends_on goes round in a circle: {error.args[1]}.") from None
+    return [(position[name], position[depends_on[name]]) for name in order if name in depends_on]
 
 
 class Dependence:
@@ -42,29 +85,13 @@ class Dependence:
 
     def __init__(self, depends_on: Mapping[str, str] | str | None, tasks: Sequence[Task]):
         self.tasks = list(tasks)
-        if isinstance(depends_on, str):
-            names = [task.name for task in tasks]
-            depends_on = dict(zip(names[1:], names, strict=False))
-        depends_on = depends_on or {}
-        position = {task.name: place for place, task in enumerate(tasks)}
-        for name in [*depends_on, *depends_on.values()]:
-            # What is no string may have no hash.
-            if not isinstance(name, str) or name not in position:
-                raise ValueError(f"depends_on names {name!r}, but the tasks are {list(position)}.")
-            if not isinstance(task := tasks[position[name]], Binary):
+        self.pairs = dependent_pairs(depends_on, [task.name for task in tasks])
+        for position in sorted({position for pair in self.pairs for position in pair}):
+            if not isinstance(task := self.tasks[position], Binary):
                 raise ValueError(
-                    f"depends_on names {name!r}, which is of kind {task.kind!r}: only binary "
+                    f"depends_on names {task.name!r}, which is of kind {task.kind!r}: only binary "
                     "tasks can depend on each other."
                 )
-        try:
-            order = [
-                *TopologicalSorter({name: [on] for name, on in depends_on.items()}).static_order()
-            ]
-        except CycleError as error:
-            raise ValueError(f"depends_on goes round in a circle: {error.args[1]}.") from None
-        self.pairs = [
-            (position[name], position[depends_on[name]]) for name in order if name in depends_on
-        ]
 
     def complete(
         self, labels: Sequence[Labels], targets: np.ndarray, weights: np.ndarray
@@ -127,11 +154,22 @@ class Dependence:
         rows = (weights[:, source] > 0) & (targets[:, source] == value) & (weights[:, target] == 0)
         targets[rows, target], weights[rows, target] = value, weights[rows, source]
 
-    def link(self) -> JointLogits | None:
-        """Return the module that turns outputs into logits of joint events; None without pairs."""
+    def link(self, make: Callable[[list[Pair], list[Pair]], EventLink] = JointLogits) -> Any:
+        """Make the module that links the outputs of events; None without pairs.
+
+        Parameters
+        ----------
+        make : callable, default=JointLogits
+            Called with the pairs' columns of the outputs and with their positions.
+
+        Returns
+        -------
+        EventLink or None
+            What it made.
+        """
         columns = np.cumsum([0, *(task.n_outputs for task in self.tasks)])
         pairs = [(int(columns[task]), int(columns[other])) for task, other in self.pairs]
-        return JointLogits(pairs) if pairs else None
+        return make(pairs, self.pairs) if pairs else None
 
     def ordered(self, outputs: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Lower the logits of dependent tasks, where greater, to those of what they depend on."""

@@ -5,10 +5,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from numbers import Real
 from typing import Any
 
+from .._sklearn import StrOptions
 from ..base import MultiTaskEstimator, class_weight, parameter, with_parameters
-from ..nn import SharedBottom
+from ..nn import DebiasedLogits, JointLogits, SharedBottom
+from ..parameters import Number
 from ..tasks import Task
 
 
@@ -25,6 +28,10 @@ class ESMMClassifier(MultiTaskEstimator):
     ``predict_proba`` returns the probability of an event together with all that it follows on
     (pCTR, pCTCVR), and ``predict_conditional_proba`` that given the event before (pCTR, pCVR).
 
+    pCVR learns from its product with pCTR alone, and is biased where clicks are selective. With
+    ``debias="ips"`` it also learns from the clicked rows, each counted by the inverse of its pCTR:
+    on average the loss that all rows would have, had all been clicked.
+
     Parameters
     ----------
     tower_hidden_units : sequence of int, default=(64, 32)
@@ -33,6 +40,16 @@ class ESMMClassifier(MultiTaskEstimator):
         For a task, the name of the one that it depends on, as ``{"purchase": "click"}``;
         "previous": each task depends on the one before it in y. A task can hold (its second class)
         only where the one that it depends on does. Labels that follow from others are filled in.
+    debias : {"ips"} or None, default=None
+        What is added to the loss of a task that depends on another: "ips", as in ESCM2-IPS, its
+        loss over the rows of the other event, weighted by the inverse of that event's predicted
+        probability, through which no gradient goes, and divided by the number of all rows; None,
+        as in the original, nothing.
+    debias_weight : float, default=1.0
+        Factor of what ``debias`` adds.
+    least_propensity : float, default=0.01
+        With ``debias``, the probability that smaller ones are replaced by: the greater, the fewer
+        rows outweigh all others, and the more bias is left.
 
     Raises
     ------
@@ -47,6 +64,9 @@ class ESMMClassifier(MultiTaskEstimator):
     ----------
     X. Ma, L. Zhao, G. Huang, Z. Wang, Z. Hu, X. Zhu, K. Gai. "Entire Space Multi-Task Model: An
     Effective Approach for Estimating Post-Click Conversion Rate". SIGIR 2018.
+
+    H. Wang, T.-W. Chang, T. Liu, J. Huang, Z. Chen, C. Yu, R. Li, W. Chu. "ESCM2: Entire Space
+    Counterfactual Multi-Task Model for Post-Click Conversion Rate Estimation". SIGIR 2022.
 
     Examples
     --------
@@ -65,6 +85,13 @@ class ESMMClassifier(MultiTaskEstimator):
 
     tower_hidden_units: Any = parameter(default=(64, 32), published=(200, 80))
     depends_on: Any = "previous"
+    debias: str | None = parameter(default=None, constraint=[StrOptions({"ips"}), None])
+    debias_weight: float = parameter(
+        default=1.0, constraint=[Number(Real, 0, None, closed="left")]
+    )
+    least_propensity: float = parameter(
+        default=0.01, constraint=[Number(Real, 0, 1, closed="right")]
+    )
     class_weight: Any = class_weight()
     embedding_dim: Any = parameter(default="auto", published=18, after="target_statistics")
 
@@ -74,3 +101,12 @@ class ESMMClassifier(MultiTaskEstimator):
     def make_network(self, in_features: int, tasks: Sequence[Task], **towers: Any) -> SharedBottom:
         n_outputs = [task.n_outputs for task in tasks]
         return SharedBottom(in_features, n_outputs, bottom_hidden_units=(), **towers)
+
+    def make_link(
+        self, columns: Sequence[tuple[int, int]], positions: Sequence[tuple[int, int]]
+    ) -> JointLogits:
+        if self.debias is None:
+            return JointLogits(columns, positions)
+        return DebiasedLogits(
+            columns, positions, weight=self.debias_weight, least_propensity=self.least_propensity
+        )

@@ -2,7 +2,7 @@
 
 from .asymmetric_sharing import AsymmetricSharing
 from .body import Body
-from .chain import JointLogits
+from .chain import CalibratedLogits, DebiasedLogits, EventLink, JointLogits
 from .cross_stitch import CrossStitch
 from .customized_sharing import CustomizedSharing
 from .diagram import Block
@@ -31,9 +31,12 @@ __all__ = [
     "BatchedMLP",
     "Block",
     "Body",
+    "CalibratedLogits",
     "CategoricalEmbedding",
     "CrossStitch",
     "CustomizedSharing",
+    "DebiasedLogits",
+    "EventLink",
     "GateNames",
     "Gates",
     "JointLogits",

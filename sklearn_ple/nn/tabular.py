@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from .chain import EventLink
 from .diagram import Block
 from .dropout import MemberDropout
 from .embeddings import CategoricalEmbedding
@@ -92,7 +93,7 @@ class TabularNetwork(nn.Module):
     linear_start : array-like of shape (n_members, n_linear, n_numbers), optional
         What the linear path of each member adds to the outputs at the start, for each number; zero
         by default.
-    link : callable, optional
+    link : EventLink, optional
         Maps the outputs of all members to outputs of the same shape.
     mean : callable, optional
         Maps the members' outputs, of shape (n_members, n_rows, n_outputs), to those of their mean
@@ -137,7 +138,7 @@ class TabularNetwork(nn.Module):
         n_views: int | None = None,
         n_linear: int = 0,
         linear_start: Any = None,
-        link: Callable[[Tensor], Tensor] | None = None,
+        link: EventLink | None = None,
         mean: Any = None,
         task_order: Sequence[int] | None = None,
     ):
@@ -208,6 +209,35 @@ class TabularNetwork(nn.Module):
         Tensor of shape (n_members, n_rows, sum of n_outputs)
             The tasks' outputs side by side.
         """
+        outputs = self._unlinked(numbers, codes)
+        return outputs if self.link is None else self.link(outputs)
+
+    def training_outputs(
+        self, numbers: Tensor, codes: Tensor, targets: Tensor, weights: Tensor
+    ) -> tuple[Tensor, Tensor | None]:
+        """Compute the outputs, and what the link adds to the loss of each label.
+
+        Parameters
+        ----------
+        numbers, codes : Tensor
+            As in `member_outputs`.
+        targets, weights : Tensor
+            As in `EventLink.added_losses`.
+
+        Returns
+        -------
+        outputs : Tensor of shape (n_members, n_rows, sum of n_outputs)
+            Those of `member_outputs`.
+        added : Tensor of shape (n_members, n_rows, n_tasks) or None
+            What is added to the losses; None for nothing.
+        """
+        outputs = self._unlinked(numbers, codes)
+        if self.link is None:
+            return outputs, None
+        return self.link(outputs), self.link.added_losses(outputs, targets, weights)
+
+    def _unlinked(self, numbers: Tensor, codes: Tensor) -> Tensor:
+        """Compute the members' outputs before the link."""
         features = self._features(numbers, codes)
         with self._product_context(features):
             outputs = self.body(features)
@@ -220,7 +250,7 @@ class TabularNetwork(nn.Module):
             # What was learnt is not among them: no gradient is lost.
             read = first if numbers.requires_grad else first.detach()
             outputs = outputs + _LINEAR_FACTOR * self.linear(read)
-        return outputs if self.link is None else self.link(outputs)
+        return outputs
 
     def representations(self, numbers: Tensor, codes: Tensor) -> list[Tensor]:
         """Compute what the tasks' towers read.

@@ -297,18 +297,18 @@ class MultiTaskNet(NeuralNet):
         generator_for(torch.device(self.device))
         drawn = draws.state_dict()
         with self._cut_below_towers() as cuts:
-            outputs, sums = self._evaluate(*rows)
+            outputs, sums, trained = self._evaluate(*rows)
 
         def again() -> Tensor:
             now = draws.state_dict()
             draws.load_state_dict(drawn)
             with torch.no_grad():
-                _, sums = self._evaluate(*rows)
+                trained = self._evaluate(*rows)[-1]
             draws.load_state_dict(now)
-            return self._joint(sums, rows)[0]
+            return self._joint(trained, rows)[0]
 
         self._sums.append(sums.detach())
-        step = self._batch = Batch(*self._joint(sums, rows), again, *cuts)
+        step = self._batch = Batch(*self._joint(trained, rows), again, *cuts)
         weights = self.criterion_.backward(step)
         if weights is not None:
             self._balance.append((weights, step.shares > 0))
@@ -327,13 +327,20 @@ class MultiTaskNet(NeuralNet):
         body = self.module_.body
         return cut_below(body.towers, body.n_members, dependent=self.module_.link is not None)
 
-    def _evaluate(self, inputs: Any, labels: Any) -> tuple[Tensor, Tensor]:
-        """Compute the members' outputs for a batch, and the sums of their losses and weights."""
+    def _evaluate(self, inputs: Any, labels: Any) -> tuple[Tensor, Tensor, Tensor]:
+        """Compute the members' outputs for a batch, and the sums of their losses and weights.
+
+        The last are those sums with what the outputs' link adds to the losses in training.
+        """
         targets, weights, *folds = labels
-        outputs = self.module_.member_outputs(**inputs)
         if folds:
-            weights = without_left_out(weights, folds[0], len(outputs))
-        return outputs, self.losses.member_sums(outputs, targets, weights / self._mean_weights)
+            weights = without_left_out(weights, folds[0], self.module_.body.n_members)
+        counts = weights / self._mean_weights
+        outputs, added = self.module_.training_outputs(**inputs, targets=targets, weights=counts)
+        sums = self.losses.member_sums(outputs, targets, counts)
+        if added is None:
+            return outputs, sums, sums
+        return outputs, sums, torch.stack([sums[0] + (counts * added).sum(dim=-2), sums[1]])
 
     def _joint(self, sums: Tensor, rows: Any) -> tuple[Tensor, Tensor]:
         """Turn sums into terms of the joint loss, and shares of the labels.
@@ -352,7 +359,7 @@ class MultiTaskNet(NeuralNet):
         return inputs, [part.to(self.device) for part in labels]
 
     def _check_gradients(self) -> None:
-        if all(parameter.grad is None for parameter in self.module_.parameters()):
+        if len(self._sums) == 1 and all(p.grad is None for p in self.module_.parameters()):
             raise ValueError(
                 f"{type(self.criterion_).__name__}.backward left the network without gradients: "
                 "it must call backward on what it makes of the task losses."

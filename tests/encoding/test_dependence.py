@@ -208,6 +208,7 @@ MODELS = {
     "ESMM": ESMMClassifier(**SMALL),
     "PLE": PLEClassifierRegressor(depends_on={"buy": "click"}, **SMALL),
     "PLE of classes": PLEClassifier(depends_on="previous", **SMALL),
+    "debiased ESMM": ESMMClassifier(debias="ips", **SMALL),
     "validated": ESMMClassifier(early_stopping=True, **SMALL),
 }
 every_model = pytest.mark.parametrize("model", MODELS.values(), ids=MODELS.keys())

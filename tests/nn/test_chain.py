@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from scipy.special import expit
 
-from sklearn_ple.nn import JointLogits
+from sklearn_ple.nn import CalibratedLogits, DebiasedLogits, JointLogits
 
 LOGITS = st.floats(-15.0, 15.0)
 
@@ -64,3 +64,126 @@ def test_other_columns_are_left_alone():
     assert torch.equal(joint[..., :3], outputs[..., :3])
     assert (joint[..., 3] < outputs[..., 3]).all()
     assert torch.equal(outputs, before)
+
+
+# -- what is added to the losses ------------------------------------------------------------------
+
+#: Columns and positions of a chain 0, 2, 1 and a fork from 0 to 3, beside a task of two outputs.
+COLUMNS = [(3, 0), (1, 3), (4, 0)]
+POSITIONS = [(2, 0), (1, 2), (3, 0)]
+N_ROWS = 40
+
+
+def drawn(n_members, by_member, seed=0):
+    """Draw outputs of six columns, and labels of five tasks of which three of ten are missing."""
+    rng = np.random.RandomState(seed)
+    outputs = torch.from_numpy(3 * rng.randn(n_members, N_ROWS, 6)).requires_grad_()
+    targets = rng.randint(2, size=(N_ROWS, 5)).astype(float)
+    weights = rng.rand(*[n_members] * by_member, N_ROWS, 5) + 0.5
+    missing = rng.rand(*weights.shape) < 0.3
+    weights[missing] = 0.0
+    if not by_member:
+        # Whatever stands where there is no label.
+        targets[missing] = np.nan
+    return outputs, torch.from_numpy(targets), torch.from_numpy(weights)
+
+
+def cross_entropy(logit, label):
+    return -np.log(expit(logit if label else -logit))
+
+
+@pytest.mark.parametrize("by_member", [False, True])
+@pytest.mark.parametrize("n_members", [1, 3])
+def test_debiased_losses_are_those_of_a_loop(n_members, by_member):
+    outputs, targets, weights = drawn(n_members, by_member)
+    link = DebiasedLogits(COLUMNS, POSITIONS, weight=0.7, least_propensity=0.1)
+    added = link.added_losses(outputs, targets, weights)
+    logits, labels = outputs.detach().numpy(), targets.numpy()
+    given_weights = np.broadcast_to(weights.numpy(), (n_members, N_ROWS, 5))
+    expected, n_clipped = np.zeros((n_members, N_ROWS, 5)), 0
+    for m in range(n_members):
+        for i in range(N_ROWS):
+            p = expit(logits[m, i])
+            # The probabilities of all events before.
+            propensities = {2: p[0], 1: p[0] * p[3], 3: p[0]}
+            for (column, _), (task, other) in zip(COLUMNS, POSITIONS, strict=True):
+                if not given_weights[m, i, task] or not given_weights[m, i, other]:
+                    continue
+                if labels[i, other] == 1:
+                    loss = cross_entropy(logits[m, i, column], labels[i, task])
+                    expected[m, i, task] = 0.7 * loss / max(propensities[task], 0.1)
+                    n_clipped += propensities[task] < 0.1
+    assert n_clipped
+    assert_allclose(added.detach(), expected, rtol=1e-10)
+    assert_allclose(link(outputs).detach(), JointLogits(COLUMNS)(outputs).detach())
+
+    # Nothing moves the propensities.
+    (added.sum(dim=(0, 1))[1]).backward()
+    reached = outputs.grad.abs().sum(dim=(0, 1)) > 0
+    assert reached.tolist() == [False, True, False, False, False, False]
+
+
+def test_with_true_propensities_the_expected_loss_is_that_of_all_rows(seed):
+    """Clicks depend on what purchases depend on: their expectation, written out, is unbiased."""
+    rng = np.random.RandomState(seed)
+    x = rng.randn(N_ROWS)
+    click, buy = expit(1.5 * x - 1), expit(1 - 2 * x)
+    # Of any model of purchases, here a wrong one.
+    logits = 0.5 * rng.randn(N_ROWS)
+    full = np.mean(buy * cross_entropy(logits, True) + (1 - buy) * cross_entropy(logits, False))
+    outputs = torch.from_numpy(np.column_stack([np.log(click / (1 - click)), logits]))[None]
+    link = DebiasedLogits([(1, 0)], least_propensity=1e-9)
+    everywhere, clicked, total = 0.0, 0.0, 0.0
+    # All that can happen to a row, each by its probability.
+    for o, r in [(0, 0), (1, 0), (1, 1)]:
+        happens = (click if o else 1 - click) * ((buy if r else 1 - buy) if o else 1)
+        labels = torch.tensor([[o, r]], dtype=torch.float64).expand(N_ROWS, -1)
+        added = link.added_losses(outputs, labels, torch.ones_like(labels))[0].numpy()
+        assert not added[:, 0].any()
+        everywhere += np.mean(happens * added[:, 1])
+        # As it would be over clicked rows that all count alike.
+        clicked += np.sum(happens * added[:, 1] * click)
+        total += np.sum(happens) if o else 0.0
+    assert_allclose(everywhere, full, rtol=1e-10)
+    assert abs(clicked / total - full) > 0.02
+
+
+def test_all_purchases_after_certain_clicks_count_once():
+    outputs = torch.tensor([[[50.0, 0.3], [50.0, -0.2]]], dtype=torch.float64)
+    labels = torch.tensor([[1.0, 1.0], [1.0, 0.0]], dtype=torch.float64)
+    added = DebiasedLogits([(1, 0)]).added_losses(outputs, labels, torch.ones_like(labels))
+    expected = [cross_entropy(0.3, True), cross_entropy(-0.2, False)]
+    assert_allclose(added[0, :, 1], expected, rtol=1e-10)
+
+
+@pytest.mark.parametrize("n_members", [1, 3])
+def test_the_calibrator_is_that_of_a_loop(n_members):
+    outputs, targets, weights = drawn(n_members, by_member=False)
+    link = CalibratedLogits(COLUMNS, POSITIONS, weight=0.4)
+    added = link.added_losses(outputs, targets, weights)
+    logits = outputs.detach().numpy()
+    expected = np.zeros((n_members, N_ROWS, 5))
+    for (column, parent), (task, _) in zip(COLUMNS, POSITIONS, strict=True):
+        for m in range(n_members):
+            for i in range(N_ROWS):
+                excess = expit(logits[m, i, column]) - expit(logits[m, i, parent])
+                expected[m, i, task] = 0.4 * max(excess, 0.0)
+    assert_allclose(added.detach(), expected, rtol=1e-10, atol=1e-12)
+    assert expected[..., [1, 2, 3]].any(axis=(0, 1)).all()
+
+
+def test_calibrated_logits_are_in_their_order_in_evaluation_alone():
+    outputs, *_ = drawn(1, by_member=False)
+    link = CalibratedLogits(COLUMNS, POSITIONS)
+    assert link(outputs) is outputs
+    ordered = link.eval()(outputs).detach().numpy()[0]
+    logits = outputs.detach().numpy()[0]
+    assert_allclose(ordered[:, 3], np.minimum(logits[:, 3], logits[:, 0]))
+    assert_allclose(ordered[:, 1], logits[:, [0, 1, 3]].min(axis=1))
+    assert_allclose(ordered[:, 4], np.minimum(logits[:, 4], logits[:, 0]))
+    assert_allclose(ordered[:, [0, 2, 5]], logits[:, [0, 2, 5]])
+
+
+def test_products_of_probabilities_add_nothing():
+    outputs, targets, weights = drawn(1, by_member=False)
+    assert JointLogits(COLUMNS, POSITIONS).added_losses(outputs, targets, weights) is None
