@@ -1,6 +1,8 @@
 """scikit-learn estimators that learn many targets at once, by Progressive Layered Extraction."""
 
 from .estimators import (
+    AdaTTClassifierRegressor,
+    AITMClassifierRegressor,
     AsymmetricSharingClassifierRegressor,
     CGCClassifierRegressor,
     CrossStitchClassifierRegressor,
@@ -19,6 +21,8 @@ from .predictions import task_view
 __version__ = "0.1.0.dev0"
 
 __all__ = [
+    "AITMClassifierRegressor",
+    "AdaTTClassifierRegressor",
     "AsymmetricSharingClassifierRegressor",
     "CGCClassifierRegressor",
     "CrossStitchClassifierRegressor",

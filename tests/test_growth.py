@@ -14,6 +14,7 @@ from torch.nn import functional as F
 
 import sklearn_ple
 from sklearn_ple import (
+    AdaTTClassifierRegressor,
     CrossStitchClassifierRegressor,
     ESMMClassifier,
     PLEClassifier,
@@ -33,6 +34,7 @@ SYSTEMS = [
     *(getattr(sklearn_ple, name)(**TINY) for name in sklearn_ple.__all__ if "Regressor" in name),
     PLEClassifierRegressor(n_levels=3, expert_hidden_units=(8,), residual=True, **TINY),
     PLEClassifierRegressor(n_levels=2, n_specific_experts={"kind": 2}, **TINY),
+    AdaTTClassifierRegressor(n_levels=2, n_shared_experts=1, n_specific_experts=2, **TINY),
     PLEClassifierRegressor(numeric_embedding="periodic", balancing="equal", **TINY),
 ]
 

@@ -7,6 +7,8 @@ import torch
 from numpy.testing import assert_allclose, assert_array_equal
 
 from sklearn_ple import (
+    AdaTTClassifierRegressor,
+    AITMClassifierRegressor,
     AsymmetricSharingClassifierRegressor,
     CGCClassifierRegressor,
     CrossStitchClassifierRegressor,
@@ -125,6 +127,7 @@ ALIKE = {
     AsymmetricSharingClassifierRegressor: {"reads": {"late": ["price"], "price": ["size"]}},
     CustomizedSharingClassifierRegressor: {"dtype": "float32"},
     CrossStitchClassifierRegressor: {"dropout": 0.5},
+    AdaTTClassifierRegressor: {"n_levels": 2, "n_specific_experts": 2},
     SluiceClassifierRegressor: {"feature_dropout": 0.5},
 }
 
@@ -143,6 +146,7 @@ def test_the_order_of_tasks_does_not_count(cls, table):
 @pytest.mark.parametrize(
     ("cls", "params"),
     [
+        (AITMClassifierRegressor, {}),
         (AsymmetricSharingClassifierRegressor, {}),
         (PLEClassifierRegressor, {"n_specific_experts": [1, 2, 1]}),
     ],

@@ -4,6 +4,8 @@
 from .ple import CGCClassifierRegressor, PLEClassifier, PLEClassifierRegressor, PLERegressor
 
 # isort: split
+from .adatt import AdaTTClassifierRegressor
+from .aitm import AITMClassifierRegressor
 from .bottoms import (
     AsymmetricSharingClassifierRegressor,
     CustomizedSharingClassifierRegressor,
@@ -15,6 +17,8 @@ from .mmoe import MMoEClassifierRegressor
 from .stitched import CrossStitchClassifierRegressor, SluiceClassifierRegressor
 
 __all__ = [
+    "AITMClassifierRegressor",
+    "AdaTTClassifierRegressor",
     "AsymmetricSharingClassifierRegressor",
     "CGCClassifierRegressor",
     "CrossStitchClassifierRegressor",

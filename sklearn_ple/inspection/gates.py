@@ -232,7 +232,7 @@ def gate_weights(estimator: Any, X: Any) -> list[dict[str, pd.DataFrame]]:
             estimator = estimator.best_estimator_
         else:
             raise TypeError(
-                f"{type(estimator).__name__} has no gates: PLE, CGC and MMoE estimators have."
+                f"{type(estimator).__name__} has no gates: PLE, CGC, MMoE and others have."
             )
     return estimator.gate_weights(X)
 

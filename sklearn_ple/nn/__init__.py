@@ -1,5 +1,7 @@
 """The networks, in pure torch: they do not deal with missing labels, data frames or names."""
 
+from .adatt import AdaTT
+from .aitm import AITM
 from .asymmetric_sharing import AsymmetricSharing
 from .body import Body
 from .chain import CalibratedLogits, DebiasedLogits, EventLink, JointLogits
@@ -25,7 +27,9 @@ from .towers import TowerOptions, Towers
 
 __all__ = [
     "ACTIVATIONS",
+    "AITM",
     "PLE",
+    "AdaTT",
     "AsymmetricSharing",
     "BatchedLinear",
     "BatchedMLP",

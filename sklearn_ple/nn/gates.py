@@ -129,7 +129,7 @@ class GateNames(NamedTuple):
     Parameters
     ----------
     module : Gates
-        The gates.
+        The gates, or another module that puts out such weights.
     gates : list of str
         A name for each gate; a task's gate has the task's.
     experts : list of list of str
@@ -144,13 +144,13 @@ class GateNames(NamedTuple):
     ['death', 'weight']
     """
 
-    module: Gates
+    module: nn.Module
     gates: list[str]
     experts: list[list[str]]
 
 
 @contextmanager
-def recorded(modules: Sequence[Gates]) -> Iterator[list[list[Tensor]]]:
+def recorded(modules: Sequence[nn.Module]) -> Iterator[list[list[Tensor]]]:
     """Keep what each module of gates puts out, batch by batch, while the context lasts."""
     weights: list[list[Tensor]] = [[] for _ in modules]
 

@@ -10,7 +10,12 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import expit
 from sklearn.base import clone
 
-from sklearn_ple import ESMMClassifier, PLEClassifier, PLEClassifierRegressor
+from sklearn_ple import (
+    AITMClassifierRegressor,
+    ESMMClassifier,
+    PLEClassifier,
+    PLEClassifierRegressor,
+)
 from sklearn_ple.encoding.dependence import Dependence
 from sklearn_ple.encoding.labels import read_targets
 from sklearn_ple.encoding.targets import TargetEncoder
@@ -209,6 +214,7 @@ MODELS = {
     "PLE": PLEClassifierRegressor(depends_on={"buy": "click"}, **SMALL),
     "PLE of classes": PLEClassifier(depends_on="previous", **SMALL),
     "debiased ESMM": ESMMClassifier(debias="ips", **SMALL),
+    "AITM": AITMClassifierRegressor(depends_on="previous", **SMALL),
     "validated": ESMMClassifier(early_stopping=True, **SMALL),
 }
 every_model = pytest.mark.parametrize("model", MODELS.values(), ids=MODELS.keys())

@@ -15,6 +15,8 @@ from torch.nn import functional as F
 
 import sklearn_ple
 from sklearn_ple import (
+    AdaTTClassifierRegressor,
+    AITMClassifierRegressor,
     CGCClassifierRegressor,
     CrossStitchClassifierRegressor,
     ESMMClassifier,
@@ -45,6 +47,12 @@ OFF = {
     "lr_schedule": "constant",
 }
 OWN: dict[type, dict[str, Any]] = {
+    AITMClassifierRegressor: {
+        "bottom_hidden_units": (128, 64, 32),
+        "tower_hidden_units": (),
+        "embedding_dim": 5,
+    },
+    AdaTTClassifierRegressor: {"n_levels": 2, "n_specific_experts": 2},
     CrossStitchClassifierRegressor: {"by_channel": True},
     ESMMClassifier: {"tower_hidden_units": (200, 80), "embedding_dim": 18},
     PLEClassifier: {"n_levels": 2},

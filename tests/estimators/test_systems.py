@@ -12,6 +12,8 @@ from skorch.callbacks import Callback
 
 import sklearn_ple
 from sklearn_ple import (
+    AdaTTClassifierRegressor,
+    AITMClassifierRegressor,
     AsymmetricSharingClassifierRegressor,
     CGCClassifierRegressor,
     CrossStitchClassifierRegressor,
@@ -27,6 +29,20 @@ from sklearn_ple import (
 
 #: Of every estimator the network, and values of its own parameters that are not the defaults.
 SYSTEMS = {
+    AITMClassifierRegressor: (
+        nn.AITM,
+        {"calibrator_weight": 0.3, "bottom_hidden_units": [6, 5]},
+    ),
+    AdaTTClassifierRegressor: (
+        nn.AdaTT,
+        {
+            "n_levels": 2,
+            "n_shared_experts": 1,
+            "n_specific_experts": 2,
+            "expert_hidden_units": [6, 5],
+            "gate_hidden_units": [4],
+        },
+    ),
     AsymmetricSharingClassifierRegressor: (
         nn.AsymmetricSharing,
         {
@@ -86,7 +102,7 @@ SYSTEMS = {
     ),
 }
 #: Parameters that the network does not take as they are.
-NOT_THE_NETWORKS = {"reads", "stitch_rate_factor", "mixing_rate_factor"}
+NOT_THE_NETWORKS = {"reads", "calibrator_weight", "stitch_rate_factor", "mixing_rate_factor"}
 N = 120
 
 every_system = pytest.mark.parametrize("cls", SYSTEMS)
@@ -154,14 +170,16 @@ def test_own_parameters_reach_the_network(cls, table):
     body = fitted.module_.body
     options = {name: value for name, value in params.items() if name not in NOT_THE_NETWORKS}
     if "reads" in params:
+        # The network has the tasks in the order of their names.
         options["reads"] = [[], [], [1, 3], []]
+    if network is nn.AITM:
+        options["previous"] = [None, 0, 1, 2]
     read = []
     with body.register_forward_pre_hook(lambda _, inputs: read.extend(inputs)):
         fitted.predict(X)
     expected = network(
         read[0].shape[2],
-        # Colour, price, stage, visits: by name.
-        [3, 1, 1, fitted.classes_[3].size],
+        [fitted.tasks_[k].n_outputs for k in fitted._encoder.order],
         **options,
         tower_hidden_units=[7],
         activation="tanh",

@@ -4,7 +4,9 @@ import pytest
 import torch
 
 from sklearn_ple.nn import (
+    AITM,
     PLE,
+    AdaTT,
     AsymmetricSharing,
     CrossStitch,
     CustomizedSharing,
@@ -35,6 +37,10 @@ NETWORKS = [
     (CrossStitch, {"hidden_units": (6, 4), "by_channel": True}),
     (Sluice, {"hidden_units": (6, 6, 6)}),
     (Sluice, {"hidden_units": (6,)}),
+    (AITM, {"previous": [None, 0, 1]}),
+    (AITM, {"previous": [2, None, None]}),
+    (AdaTT, {"n_levels": 2, "n_specific_experts": 2, "gate_hidden_units": (5,)}),
+    (AdaTT, {"n_levels": 3, "n_shared_experts": 2}),
 ]
 
 

@@ -8,7 +8,9 @@ import torch
 
 import sklearn_ple
 from sklearn_ple.nn import (
+    AITM,
     PLE,
+    AdaTT,
     AsymmetricSharing,
     CrossStitch,
     CustomizedSharing,
@@ -154,6 +156,77 @@ def naive_mmoe(params, member, x, options):
     return towers(params, member, inputs * n_tasks if options["shared_gate"] else inputs, options)
 
 
+def softmax(scores):
+    """Return numbers that are in the proportion of the scores' exponentials, and sum to one."""
+    exponentials = [score.exp() for score in scores]
+    return [e / sum(exponentials) for e in exponentials]
+
+
+def naive_aitm(params, member, x, options):
+    n_tasks, known = len(options["n_outputs"]), {}
+    own = bottoms(params, "bottoms", member, [x] * n_tasks, options)
+    while len(known) < n_tasks:
+        for task, before in enumerate(options["previous"]):
+            if task in known or (before is not None and before not in known):
+                continue
+            if before is None:
+                known[task] = own[task]
+                continue
+            prefix = f"transfers.{task}"
+            p = mlp(params, f"{prefix}.passed", member, known[before], 1)
+            h1, h2 = params[f"{prefix}.gate.projections.weight"][2 * member : 2 * member + 2]
+            h3 = params[f"{prefix}.values.weight"][member]
+            scores = [((h1 @ u) @ (h2 @ u)) / len(u) ** 0.5 for u in (p, own[task])]
+            weights = softmax(scores)
+            known[task] = weights[0] * (h3 @ p) + weights[1] * (h3 @ own[task])
+    return towers(params, member, [known[task] for task in range(n_tasks)], options)
+
+
+def naive_adatt(params, member, x, options):
+    n_tasks, n_levels = len(options["n_outputs"]), options["n_levels"]
+    n_own, n_shared = options["n_specific_experts"], options["n_shared_experts"]
+    widths = options["expert_hidden_units"]
+    n_units = n_tasks + bool(n_shared)
+    read = [x] * n_units
+    for level in range(n_levels):
+        prefix = f"levels.{level}"
+        n_layers = len(widths[level] if np.ndim(widths[0]) else widths)
+        experts, owners = [], []
+        for unit in [n_tasks] * bool(n_shared) + list(range(n_tasks)):
+            is_shared = unit == n_tasks
+            kind, first = (
+                ("shared", member * n_shared)
+                if is_shared
+                else ("specific", (member * n_tasks + unit) * n_own)
+            )
+            for e in range(n_shared if is_shared else n_own):
+                bank = f"{prefix}.{kind}_experts"
+                experts.append(mlp(params, bank, first + e, read[unit], n_layers))
+                owners.append(unit)
+        outputs = []
+        for unit in range(n_tasks if level == n_levels - 1 else n_units):
+            kind, index = ("task", member * n_tasks + unit)
+            if unit == n_tasks:
+                kind, index = ("shared", member)
+            gate = f"{prefix}.{kind}_gate" + ("s" if kind == "task" else "")
+            n_hidden = len(options["gate_hidden_units"])
+            hidden = mlp(params, f"{gate}.hidden", index, read[unit], n_hidden)
+            weights = [1.0]
+            if len(experts) > 1:
+                weights = softmax(params[f"{gate}.logits.weight"][index] @ hidden)
+            v = params.get(f"{prefix}.{kind}_residual")
+            v = [1.0] if v is None else v[member, 0 if kind == "shared" else unit]
+            place, total = 0, 0.0
+            for weight, expert, owner in zip(weights, experts, owners, strict=True):
+                total = total + weight * expert
+                if owner == unit:
+                    total, place = total + v[place] * expert, place + 1
+            assert place == len(v)
+            outputs.append(total)
+        read = outputs
+    return towers(params, member, read, options)
+
+
 BOTTOMS = {"bottom_hidden_units": (5, 3)}
 LAYERS = {"hidden_units": (4,)}
 EXPERTS = {
@@ -163,6 +236,13 @@ EXPERTS = {
     "linear_experts": False,
     "gate_hidden_units": (),
     "shared_gate": False,
+}
+FUSION = {
+    "n_levels": 1,
+    "n_shared_experts": 0,
+    "n_specific_experts": 1,
+    "expert_hidden_units": (5, 3),
+    "gate_hidden_units": (),
 }
 ALL_READ = {"reads": [[1, 2], [2, 0], [0, 1]]}
 
@@ -252,6 +332,26 @@ NETWORKS = {
     ),
     "MMoE, 1 expert": (MMoE, naive_mmoe, EXPERTS | {"n_experts": 1, "n_levels": 2}),
     "MMoE, 1 task": (MMoE, naive_mmoe, EXPERTS | {"n_outputs": [3]}),
+    "AITM, chain": (AITM, naive_aitm, BOTTOMS | {"previous": [None, 0, 1]}),
+    "AITM, fork": (AITM, naive_aitm, BOTTOMS | {"previous": [2, 2, None]}),
+    "AITM, backward": (AITM, naive_aitm, BOTTOMS | {"previous": [1, 2, None]}),
+    "AITM, one apart": (AITM, naive_aitm, BOTTOMS | {"previous": [None, None, 1]}),
+    "AITM, 1 task": (AITM, naive_aitm, BOTTOMS | {"previous": [None], "n_outputs": [2]}),
+    "AdaTT": (AdaTT, naive_adatt, FUSION),
+    "AdaTT, 3 levels": (AdaTT, naive_adatt, FUSION | {"n_levels": 3, "n_specific_experts": 2}),
+    "AdaTT, shared": (AdaTT, naive_adatt, FUSION | {"n_levels": 3, "n_shared_experts": 2}),
+    "AdaTT, 1 shared": (
+        AdaTT,
+        naive_adatt,
+        FUSION | {"n_levels": 2, "n_shared_experts": 1, "n_specific_experts": 2},
+    ),
+    "AdaTT, widths by level": (
+        AdaTT,
+        naive_adatt,
+        FUSION | {"expert_hidden_units": [[5], [4, 3]], "n_levels": 2},
+    ),
+    "AdaTT, hidden gates": (AdaTT, naive_adatt, FUSION | {"gate_hidden_units": (6, 2)}),
+    "AdaTT, 1 task": (AdaTT, naive_adatt, FUSION | {"n_outputs": [3], "n_levels": 2}),
 }
 every_network = pytest.mark.parametrize(
     ("cls", "naive", "options"), NETWORKS.values(), ids=NETWORKS.keys()
@@ -420,6 +520,16 @@ def test_own_parts_are_those_of_the_task_unless_they_are_stitched(cls, options):
     assert all(reached == (everyone if cls is CrossStitch else {1}) for reached in layers)
 
 
+@pytest.mark.parametrize(("task", "reached"), [(0, {0}), (1, {0, 1}), (2, {0, 1, 2})])
+def test_what_is_transferred_goes_one_way(task, reached):
+    found = tasks_reached(make(AITM, BOTTOMS | {"previous": [None, 0, 1]}), task)
+    assert {name: own for name, own in found.items() if "towers" not in name} == {
+        f"bottoms.layers.{depth}.{kind}": reached
+        for depth in (0, 1)
+        for kind in ("weight", "bias")
+    }
+
+
 # -- relations between the networks ---------------------------------------------------------------
 
 
@@ -443,6 +553,28 @@ def test_mmoe_is_ple_without_experts_of_the_tasks_own():
     )
     inputs = draw(2, 7, IN_FEATURES)
     assert_close(ple(inputs), mmoe(inputs))
+
+
+def test_adatt_of_shared_experts_alone_but_for_the_residual_is_mmoe():
+    """Where a task's own experts put out zero, what is left are gates over the shared ones."""
+    adatt = make(AdaTT, FUSION | {"n_shared_experts": 2}, n_members=2)
+    mmoe = make(MMoE, EXPERTS | {"n_experts": 5}, n_members=2)
+    with torch.no_grad():
+        for name, parameter in adatt.named_parameters():
+            if "specific_experts" in name:
+                parameter.zero_()
+    state, theirs = mmoe.state_dict(), adatt.state_dict()
+    for depth in (0, 1):
+        for kind in ("weight", "bias"):
+            name = f"levels.0.{{}}_experts.layers.{depth}.{kind}"
+            own, shared = (theirs[name.format(part)] for part in ("specific", "shared"))
+            both = [part.unflatten(0, (2, -1)) for part in (shared, own)]
+            state[f"experts.0.layers.{depth}.{kind}"] = torch.cat(both, dim=1).flatten(0, 1)
+    state["gates.0.logits.weight"] = theirs["levels.0.task_gates.logits.weight"]
+    state |= {name: value for name, value in theirs.items() if name.startswith("towers")}
+    mmoe.load_state_dict(state)
+    inputs = draw(2, 7, IN_FEATURES)
+    assert_close(adatt(inputs), mmoe(inputs))
 
 
 def test_cross_stitch_without_stitches_is_every_task_alone():
@@ -553,6 +685,11 @@ def test_other_networks_have_no_penalty(cls):
         (Sluice, {"hidden_units": (5,)}, "multiple of n_subspaces=2"),
         (MMoE, {"expert_hidden_units": ()}, "expert_hidden_units is empty"),
         (AsymmetricSharing, {"reads": [[], [0]], "fusion": "mean"}, "fusion='mean' is none of"),
+        (AITM, {"previous": [None]}, r"previous=\[None\] are not one for each of 2 tasks"),
+        (AITM, {"previous": [1, 0]}, "previous goes round in a circle"),
+        (AITM, {"previous": [None, 0], "bottom_hidden_units": ()}, "nothing to pass on"),
+        (AdaTT, {"n_specific_experts": 0}, "n_specific_experts is 0"),
+        (AdaTT, {"expert_hidden_units": ()}, "expert_hidden_units is empty"),
     ],
 )
 def test_options_that_make_no_network(cls, options, message):
@@ -560,7 +697,9 @@ def test_options_that_make_no_network(cls, options, message):
         cls(IN_FEATURES, [1, 1], **options)
 
 
-@pytest.mark.parametrize("cls", [SharedBottom, SingleTask, CustomizedSharing, CrossStitch, MMoE])
+@pytest.mark.parametrize(
+    "cls", [SharedBottom, SingleTask, CustomizedSharing, CrossStitch, MMoE, AdaTT]
+)
 def test_dropout_acts_in_training_only(cls):
     torch.manual_seed(0)
     network = cls(IN_FEATURES, [1, 1], dropout=0.5)
@@ -575,4 +714,6 @@ def test_defaults_are_those_of_the_estimator(cls):
     estimator = getattr(sklearn_ple, f"{cls.__name__}ClassifierRegressor")
     parameters = inspect.signature(cls).parameters.values()
     defaults = {p.name: p.default for p in parameters if p.default is not p.empty}
+    # The tasks say so.
+    defaults.pop("n_added", None)
     assert defaults == {name: getattr(estimator, name) for name in defaults}

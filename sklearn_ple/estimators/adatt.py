@@ -1,0 +1,89 @@
+"""Adaptive Task-to-Task Fusion as a scikit-learn estimator."""
+# The hooks are documented in MultiTaskEstimator.
+# ruff: noqa: D102
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from numbers import Integral
+from typing import Any
+
+from ..base import WIDTHS, MultiTaskEstimator, class_weight, parameter, with_parameters
+from ..nn import AdaTT
+from ..parameters import Number, Widths
+from ..tasks import Task
+
+_SOME = [Number(Integral, 1, None, closed="left")]
+_SEVERAL = [Number(Integral, 0, None, closed="left")]
+
+
+@with_parameters
+class AdaTTClassifierRegressor(MultiTaskEstimator):
+    """Adaptive Task-to-Task Fusion: gates over all tasks' experts, and one's own beside them.
+
+    Each task has experts of its own. At every level a task reads ``(G_t + pad(v_t))^T E``: a
+    softmax gate weighs the experts of all tasks, row by row, and a linear residual adds the task's
+    own. So a task can take from one other task and leave the rest, where PLE's tasks meet in
+    shared experts alone; and its own experts always count.
+
+    ``as_published`` has two levels, as the paper's figure, and two experts for each task, as the
+    example in the authors' code; no shared ones, which is AdaTT-sp.
+
+    Parameters
+    ----------
+    n_levels : int, default=1
+        Levels of experts.
+    n_shared_experts : int, default=0
+        Experts of no task, which all read, at each level.
+    n_specific_experts : int, default=1
+        Experts of each task, which the others read too, at each level.
+    expert_hidden_units : sequence of int or of sequences of int, default=(64,)
+        Widths of the layers of every expert. ``((128, 64), (32,))`` has those of each level.
+
+    See Also
+    --------
+    PLEClassifierRegressor : The flagship; lists the errors and warnings of all estimators.
+
+    References
+    ----------
+    D. Li, Z. Zhang, S. Yuan, M. Gao, W. Zhang, C. Yang, X. Liu, J. Yang. "AdaTT: Adaptive
+    Task-to-Task Fusion Network for Multitask Learning in Recommendations". KDD 2023.
+
+    Examples
+    --------
+    >>> from sklearn_ple import AdaTTClassifierRegressor
+    >>> from sklearn_ple.datasets import load_nhefs
+    >>> X, y = load_nhefs(tasks=["death", "wt82_71"], return_X_y=True)
+    >>> model = AdaTTClassifierRegressor(max_epochs=5, random_state=0).fit(X, y)
+    >>> model.gate_weights(X)[0]["death"].columns.tolist()
+    ['death 1', 'wt82_71 1']
+    """
+
+    n_levels: int = parameter(
+        default=1, constraint=_SOME, search=(1, 3), published=2, network=True
+    )
+    n_shared_experts: int = parameter(default=0, constraint=_SEVERAL, search=(0, 2), network=True)
+    n_specific_experts: int = parameter(
+        default=1, constraint=_SOME, search=(1, 4), published=2, network=True
+    )
+    expert_hidden_units: Any = parameter(
+        default=(64,), constraint=[Widths(by_level=True)], search=WIDTHS, network=True
+    )
+    gate_hidden_units: Any = parameter(default=(), constraint=[Widths()], network=True)
+    class_weight: Any = class_weight()
+
+    def treats_tasks_alike(self) -> bool:
+        return True
+
+    def make_network(self, in_features: int, tasks: Sequence[Task], **towers: Any) -> AdaTT:
+        return AdaTT(
+            in_features,
+            [task.n_outputs for task in tasks],
+            n_levels=self.n_levels,
+            n_shared_experts=self.n_shared_experts,
+            n_specific_experts=self.n_specific_experts,
+            expert_hidden_units=tuple(self.expert_hidden_units),
+            gate_hidden_units=tuple(self.gate_hidden_units),
+            n_added=sum(task.added for task in tasks),
+            **towers,
+        )

@@ -1,0 +1,310 @@
+"""Adaptive Task-to-Task Fusion (Li et al., KDD 2023): every task may read every task's experts."""
+# The hooks are documented in Body.
+# ruff: noqa: D102
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from itertools import chain
+from typing import Any, Unpack
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from .body import Body
+from .diagram import Block, Diagram, size
+from .gates import GateNames, Gates, mix, numbered
+from .towers import TowerOptions
+from .widths import widths_by_level
+
+
+class AdaTT(Body):
+    """Adaptive Task-to-Task Fusion: gates over all tasks' experts, and one's own beside them.
+
+    At each level a task has ``n_specific_experts`` experts E_t, which read what its fusion unit at
+    the level below put out. Its unit puts out ``(G_t + pad(v_t))^T E``: a softmax gate G_t, which
+    reads what its experts do, weighs the experts E of all tasks, and a linear residual adds the
+    task's own, weighed by learnt numbers v_t that are the same for all rows. Shared experts, if
+    there are any, have a unit of the same kind, but for the last level.
+
+    As in the authors' code (github.com/facebookresearch/AdaTT) v_t starts evenly between
+    ``-1 / sqrt(n)`` and ``1 / sqrt(n)`` for n experts, and is one where there is a single one.
+
+    Parameters
+    ----------
+    in_features : int
+        Number of input features.
+    n_outputs : sequence of int
+        Number of outputs of each task.
+    n_levels : int, default=1
+        Number of levels of experts and fusion units.
+    n_shared_experts : int, default=0
+        Number of shared experts at each level; none as in the paper's AdaTT-sp.
+    n_specific_experts : int, default=1
+        Number of experts of each task at each level.
+    expert_hidden_units : sequence of int or of sequences of int, default=(64,)
+        Widths of the layers of every expert; or a sequence of them for each level.
+    gate_hidden_units : sequence of int, default=()
+        Widths of hidden layers of every gate; empty for the paper's linear gates.
+    n_added : int, default=0
+        How many tasks, the last ones, no gate but their own and those after them read: so that a
+        task can be added to a network and all else in it stays as it is.
+    **towers : TowerOptions
+        Hidden layers of the towers, activation, dropout and number of members, as `Body` takes
+        them.
+
+    Raises
+    ------
+    ValueError
+        If a task would have no expert, or an expert no layer; if there are not as many sequences
+        of widths as levels.
+
+    References
+    ----------
+    D. Li, Z. Zhang, S. Yuan, M. Gao, W. Zhang, C. Yang, X. Liu, J. Yang. "AdaTT: Adaptive
+    Task-to-Task Fusion Network for Multitask Learning in Recommendations". KDD 2023.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn_ple.nn import AdaTT
+    >>> network = AdaTT(in_features=7, n_outputs=[1, 3], n_levels=2)
+    >>> network(torch.zeros(10, 7)).shape
+    torch.Size([10, 4])
+    """
+
+    def __init__(
+        self,
+        in_features: int,
+        n_outputs: Sequence[int],
+        *,
+        n_levels: int = 1,
+        n_shared_experts: int = 0,
+        n_specific_experts: int = 1,
+        expert_hidden_units: Sequence[int] | Sequence[Sequence[int]] = (64,),
+        gate_hidden_units: Sequence[int] = (),
+        n_added: int = 0,
+        **towers: Unpack[TowerOptions],
+    ):
+        super().__init__(n_outputs, **towers)
+        if not n_specific_experts:
+            raise ValueError("n_specific_experts is 0: a fusion unit reads experts of its own.")
+        widths = widths_by_level(expert_hidden_units, n_levels)
+        if not all(widths):
+            raise ValueError("expert_hidden_units is empty: an expert needs a layer.")
+        width, levels = in_features, []
+        for level, hidden_units in enumerate(widths):
+            levels.append(
+                FusionLevel(
+                    self,
+                    width,
+                    n_shared_experts,
+                    n_specific_experts,
+                    hidden_units,
+                    gate_hidden_units,
+                    n_added=n_added,
+                    is_first=level == 0,
+                    is_last=level == n_levels - 1,
+                )
+            )
+            width = hidden_units[-1]
+        self.levels: Any = nn.ModuleList(levels)
+        self.towers = self.make_towers(width)
+
+    def represent(self, inputs: Tensor) -> Tensor:
+        tasks = shared = inputs
+        for level in self.levels:
+            tasks, shared = level(tasks, shared)
+        return tasks
+
+    def diagram(self, tasks: Sequence[str]) -> Diagram:
+        rows: list[list[Block]] = []
+        read: list[list[Block]] = [[]] * (self.n_tasks + 1)
+        for level in self.levels:
+            experts, units = level.diagram(tasks, read)
+            rows += [experts, units]
+            read = [[unit] for unit in units]
+        return rows, read
+
+    def gate_names(self, tasks: Sequence[str]) -> list[list[GateNames]]:
+        """Name the gates and their experts.
+
+        Parameters
+        ----------
+        tasks : sequence of str
+            Names of the tasks.
+
+        Returns
+        -------
+        list of list of GateNames
+            For each level its modules of gates, each with the names of its gates and of the
+            experts that these weigh.
+        """
+        return [level.gate_names(tasks) for level in self.levels]
+
+
+class FusionLevel(nn.Module):
+    """One level: the experts of each task and shared ones, and the units that fuse them.
+
+    At the first level all units of a member read its features, given once (``is_first``). The last
+    one has no unit for the shared experts, since nothing would read it.
+    """
+
+    def __init__(
+        self,
+        network: Body,
+        in_features: int,
+        n_shared: int,
+        n_specific: int,
+        hidden_units: Sequence[int],
+        gate_hidden_units: Sequence[int],
+        *,
+        n_added: int,
+        is_first: bool,
+        is_last: bool,
+    ):
+        super().__init__()
+        self.n_members = n_members = network.n_members
+        self.n_tasks = n_tasks = network.n_tasks
+        self.n_shared, self.n_specific = n_shared, n_specific
+        # Which units read which experts: first the shared ones, then each task's.
+        n_first = n_tasks - n_added
+        by_task = torch.ones(n_tasks + 1, n_tasks, dtype=torch.bool).tril()
+        by_task[:, :n_first] = True
+        by_task[-1, n_first:] = False
+        read = F.pad(by_task.repeat_interleave(n_specific, dim=1), (n_shared, 0), value=True)
+        n_groups = n_members if is_first else n_members * n_tasks
+        n_each = n_specific * n_members * n_tasks // n_groups
+
+        def make_gates(groups: int, read: Tensor) -> FusionGates:
+            return FusionGates(
+                groups,
+                n_members,
+                in_features,
+                read,
+                is_partial=n_added > 0,
+                hidden_units=gate_hidden_units,
+                activation=network.activation,
+            )
+
+        self.specific_experts = network.make_mlps(n_groups, n_each, in_features, hidden_units)
+        self.task_gates = make_gates(n_groups, read[:-1])
+        self.task_residual = _residual(n_members, n_tasks, n_specific)
+        self.shared_experts = self.shared_gate = self.shared_residual = None
+        if n_shared:
+            self.shared_experts = network.make_mlps(n_members, n_shared, in_features, hidden_units)
+            if not is_last:
+                self.shared_gate = make_gates(n_members, read[-1:])
+                self.shared_residual = _residual(n_members, 1, n_shared)
+
+    def forward(self, tasks: Tensor, shared: Tensor) -> tuple[Tensor, Tensor]:
+        """Map what the units read to what they put out.
+
+        Parameters
+        ----------
+        tasks : Tensor of shape (n_members * n_tasks, n_rows, in_features)
+            What each task's unit reads; a first axis of n_members at the first level.
+        shared : Tensor of shape (n_members, n_rows, in_features)
+            What the shared experts read.
+
+        Returns
+        -------
+        tuple of Tensors of shapes (n_members * n_tasks, n_rows, width), (n_members, n_rows, width)
+            The units' outputs. Where there is no shared unit, its input comes back as it went in.
+        """
+        # (n_members, 1, n_experts, n_rows, width), which all units read
+        banks = [self.specific_experts(tasks).unflatten(0, (self.n_members, 1, -1))]
+        if self.shared_experts is not None:
+            banks.insert(0, self.shared_experts(shared).unflatten(0, (self.n_members, 1, -1)))
+        gates = self.task_gates(tasks).unflatten(0, (self.n_members, -1))
+        # pad(v): a task's own experts are those in the place of its own.
+        residual = _in_place(self.task_residual, self.n_tasks, self.n_specific, gates)
+        residual = F.pad(residual, (self.n_shared, 0)).unsqueeze(-1)
+        outputs = mix(gates + residual, *banks).flatten(0, 1)
+        if self.shared_gate is None:
+            return outputs, shared
+        gates = self.shared_gate(shared).unsqueeze(1)
+        residual = _in_place(self.shared_residual, 1, self.n_shared, gates)
+        residual = F.pad(residual, (0, self.n_tasks * self.n_specific)).unsqueeze(-1)
+        return outputs, mix(gates + residual, *banks).squeeze(1)
+
+    def gate_names(self, tasks: Sequence[str]) -> list[GateNames]:
+        """Name the gates and their experts."""
+        own = [numbered(task, self.n_specific) for task in tasks]
+        experts = [*numbered("shared", self.n_shared), *chain(*own)]
+        names = [GateNames(self.task_gates, list(tasks), [experts] * self.n_tasks)]
+        if self.shared_gate is not None:
+            names.append(GateNames(self.shared_gate, ["shared gate"], [experts]))
+        return names
+
+    def diagram(
+        self, tasks: Sequence[str], read: Sequence[list[Block]]
+    ) -> tuple[list[Block], list[Block]]:
+        """Describe the experts and the units, given the blocks that tasks and the shared read."""
+        (names, *_) = self.gate_names(tasks)
+        owners: list[int | None] = [
+            *[None] * self.n_shared,
+            *(k for k in range(self.n_tasks) for _ in range(self.n_specific)),
+        ]
+        # All experts of a level are of one size.
+        banks = [bank for bank in (self.specific_experts, self.shared_experts) if bank is not None]
+        parameters = [parameter for bank in banks for parameter in bank.parameters()]
+        n = size(parameters, self.n_members * len(owners))
+        experts = [
+            Block("expert", name, owner, n, read[-1 if owner is None else owner])
+            for name, owner in zip(names.experts[0], owners, strict=True)
+        ]
+        residual = 0 if self.task_residual is None else self.n_specific
+        n = size(self.task_gates.parameters(), self.n_members * self.n_tasks) + residual
+        units = [Block("gate", task, k, n, experts) for k, task in enumerate(tasks)]
+        if self.shared_gate is not None:
+            residual = 0 if self.shared_residual is None else self.n_shared
+            n = size(self.shared_gate.parameters(), self.n_members) + residual
+            units.append(Block("gate", "shared gate", None, n, experts))
+        return experts, units
+
+
+class FusionGates(Gates):
+    """Gates that read a part of the experts alone, if ``is_partial``: for one member ``read``."""
+
+    read: Tensor
+
+    def __init__(
+        self,
+        n_groups: int,
+        n_members: int,
+        in_features: int,
+        read: Tensor,
+        *,
+        is_partial: bool,
+        **options: Any,
+    ):
+        n_gates, n_experts = read.shape
+        super().__init__(n_groups, n_members * n_gates, in_features, n_experts, **options)
+        self.register_buffer("read", read.repeat(n_members, 1).unsqueeze(-1), persistent=False)
+        self.is_partial = is_partial
+
+    def forward(self, branches: Tensor) -> Tensor:
+        """Compute the experts' weights, (n_gates, n_experts, n_rows), zero for those not read."""
+        if self.logits is None or not self.is_partial:
+            return super().forward(branches)
+        hidden = branches if self.hidden is None else self.hidden(branches)
+        scores = self.logits(hidden).mT.masked_fill(~self.read, -torch.inf)
+        return scores.softmax(dim=1)
+
+
+def _residual(n_members: int, n_units: int, n_each: int) -> nn.Parameter | None:
+    """Draw the units' weights of their own experts; None for a single one, whose weight is one."""
+    if n_each == 1:
+        return None
+    bound = 1 / math.sqrt(n_each)
+    return nn.Parameter(torch.empty(n_members, n_units, n_each).uniform_(-bound, bound))
+
+
+def _in_place(residual: Tensor | None, n_units: int, n_each: int, like: Tensor) -> Tensor:
+    """Place units' weights among those of all units' experts: (n_members, n_units, n_experts)."""
+    places = torch.eye(n_units, dtype=like.dtype, device=like.device)
+    own = places.new_ones(1, n_units, n_each) if residual is None else residual
+    return (places.unsqueeze(-1) * own.unsqueeze(2)).flatten(2)

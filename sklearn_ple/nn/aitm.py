@@ -1,0 +1,181 @@
+"""Adaptive Information Transfer Multi-task (Xi et al., KDD 2021), for tasks in an order."""
+# The hooks are documented in Body.
+# ruff: noqa: D102
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from graphlib import CycleError, TopologicalSorter
+from typing import Any, Unpack
+
+import torch
+from torch import Tensor, nn
+
+from .body import Body
+from .diagram import Block, Diagram, size
+from .gates import GateNames, mix
+from .mlp import BatchedLinear
+from .towers import TowerOptions
+
+
+class AITM(Body):
+    """Adaptive Information Transfer: each task reads its own bottom and what a task before knows.
+
+    With ``f_t`` the bottom of task t, its tower reads ``z_t``. The first task's is its bottom's
+    output, ``z_1 = f_1(x)``. Of a later one, ``p = g_t(z_{t-1})`` is what comes from the task
+    before, through a layer of its own, and ``q = f_t(x)``:
+    ``z_t = sum_{u in {p, q}} softmax_u(<h1 u, h2 u> / sqrt(d)) h3 u``, with matrices h1, h2 and h3
+    of each task and d the width. Beside a chain, several tasks may follow on one.
+
+    Parameters
+    ----------
+    in_features : int
+        Number of input features.
+    n_outputs : sequence of int
+        Number of outputs of each task.
+    previous : sequence of int or None
+        For each task the position of the task before it; None for one that starts from its bottom.
+    bottom_hidden_units : sequence of int, default=(64,)
+        Widths of the layers of every task's bottom.
+    **towers : TowerOptions
+        Hidden layers of the towers, activation, dropout and number of members, as `Body` takes
+        them.
+
+    Raises
+    ------
+    ValueError
+        If there is not one task before, or None, for each task, or they go round in a circle; if
+        a bottom would have no layer.
+
+    See Also
+    --------
+    CalibratedLogits : The paper's penalty on probabilities that contradict the order.
+
+    References
+    ----------
+    D. Xi, Z. Chen, P. Yan, Y. Zhang, Y. Zhu, F. Zhuang, Y. Chen. "Modeling the Sequential
+    Dependence among Audience Multi-step Conversions with Multi-task Learning in Targeted Display
+    Advertising". KDD 2021.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn_ple.nn import AITM
+    >>> network = AITM(in_features=7, n_outputs=[1, 3], previous=[None, 0])
+    >>> network(torch.zeros(10, 7)).shape
+    torch.Size([10, 4])
+    """
+
+    def __init__(
+        self,
+        in_features: int,
+        n_outputs: Sequence[int],
+        *,
+        previous: Sequence[int | None],
+        bottom_hidden_units: Sequence[int] = (64,),
+        **towers: Unpack[TowerOptions],
+    ):
+        super().__init__(n_outputs, **towers)
+        if not bottom_hidden_units:
+            raise ValueError("bottom_hidden_units is empty: there would be nothing to pass on.")
+        if len(previous) != self.n_tasks:
+            raise ValueError(
+                f"previous={list(previous)} are not one for each of {self.n_tasks} tasks."
+            )
+        self.bottoms = self.make_mlps(
+            self.n_members, self.n_tasks, in_features, bottom_hidden_units
+        )
+        width = self.bottoms.out_features
+        #: (task, the one before it), in the order in which they are computed.
+        self.steps = _in_order(previous)
+        self.transfers: Any = nn.ModuleDict(
+            {str(task): Transfer(self, width) for task, _ in sorted(self.steps)}
+        )
+        self.towers = self.make_towers(width)
+
+    def represent(self, inputs: Tensor) -> Tensor:
+        known = list(self.bottoms(inputs).unflatten(0, (self.n_members, -1)).unbind(1))
+        for task, before in self.steps:
+            known[task] = self.transfers[str(task)](known[before], known[task])
+        return torch.stack(known, dim=1).flatten(0, 1)
+
+    def diagram(self, tasks: Sequence[str]) -> Diagram:
+        n = size(self.bottoms.parameters(), self.n_members * self.n_tasks)
+        known = [Block("bottom", task, position, n) for position, task in enumerate(tasks)]
+        rows = [list(known)]
+        for task, before in self.steps:
+            transfer = self.transfers[str(task)]
+            n = size(transfer.passed.parameters(), self.n_members)
+            passed = Block("transfer", tasks[task], task, n, [known[before]])
+            n = size(transfer.parameters(), self.n_members) - n
+            known[task] = Block("gate", tasks[task], task, n, [passed, known[task]])
+            rows += [[passed], [known[task]]]
+        return rows, [[block] for block in known]
+
+    def gate_names(self, tasks: Sequence[str]) -> list[list[GateNames]]:
+        """Name the gates, which weigh what comes from the task before and the task's own.
+
+        Parameters
+        ----------
+        tasks : sequence of str
+            Names of the tasks.
+
+        Returns
+        -------
+        list of list of GateNames
+            A level for each task that has one before it.
+        """
+        return [
+            [
+                GateNames(
+                    self.transfers[str(task)].gate,
+                    [tasks[task]],
+                    [[f"from {tasks[before]}", "own"]],
+                )
+            ]
+            for task, before in self.steps
+        ]
+
+
+class Transfer(nn.Module):
+    """What a task makes of its own bottom's output and of what the task before knows."""
+
+    def __init__(self, network: Body, width: int):
+        super().__init__()
+        n_members = network.n_members
+        self.passed = network.make_mlps(n_members, 1, width, (width,))
+        self.gate = TransferGate(n_members, width)
+        self.values = BatchedLinear(n_members, 1, width, width, bias=False)
+
+    def forward(self, before: Tensor, own: Tensor) -> Tensor:
+        """Mix both, each of shape (n_members, n_rows, width)."""
+        both = torch.cat([self.passed(before), own], dim=1)
+        return mix(self.gate(both), self.values(both).unflatten(1, (2, -1)))
+
+
+class TransferGate(nn.Module):
+    """Weighs what comes from the task before and the task's own by attention to themselves."""
+
+    def __init__(self, n_members: int, width: int):
+        super().__init__()
+        self.n_members = n_members
+        self.projections = BatchedLinear(n_members, 2, width, width, bias=False)
+
+    def forward(self, both: Tensor) -> Tensor:
+        """Compute the weights, (n_members, 2, n_rows), from (n_members, 2 * n_rows, width)."""
+        first, second = self.projections(both).unflatten(0, (self.n_members, 2)).unbind(1)
+        scores = (first * second).sum(dim=-1) / math.sqrt(both.shape[-1])
+        return scores.unflatten(1, (2, -1)).softmax(dim=1)
+
+
+def _in_order(previous: Sequence[int | None]) -> list[tuple[int, int]]:
+    """Return the tasks that have one before them, with this, in an order of computation."""
+    before = {task: other for task, other in enumerate(previous) if other is not None}
+    try:
+        order = [
+            *TopologicalSorter({task: [other] for task, other in before.items()}).static_order()
+        ]
+    except CycleError as error:
+        raise ValueError(f"previous goes round in a circle: {error.args[1]}.") from None
+    return [(task, before[task]) for task in order if task in before]
