@@ -15,6 +15,7 @@ from .estimators import (
     SharedBottomClassifierRegressor,
     SingleTaskClassifierRegressor,
     SluiceClassifierRegressor,
+    STEMClassifierRegressor,
 )
 from .predictions import task_view
 
@@ -32,6 +33,7 @@ __all__ = [
     "PLEClassifier",
     "PLEClassifierRegressor",
     "PLERegressor",
+    "STEMClassifierRegressor",
     "SharedBottomClassifierRegressor",
     "SingleTaskClassifierRegressor",
     "SluiceClassifierRegressor",

@@ -73,7 +73,12 @@ def activations_below_the_towers(estimator):
     return depths[read.grad_fn]
 
 
-LEVELS = {"PLEClassifierRegressor", "MMoEClassifierRegressor", "AdaTTClassifierRegressor"}
+LEVELS = {
+    "AdaTTClassifierRegressor",
+    "MMoEClassifierRegressor",
+    "PLEClassifierRegressor",
+    "STEMClassifierRegressor",
+}
 #: Activations of what one task passes on to the next, which are not counted, as gates are not.
 PASSED = {"AITMClassifierRegressor": 1}
 

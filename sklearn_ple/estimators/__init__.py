@@ -14,6 +14,7 @@ from .bottoms import (
 )
 from .esmm import ESMMClassifier
 from .mmoe import MMoEClassifierRegressor
+from .stem import STEMClassifierRegressor
 from .stitched import CrossStitchClassifierRegressor, SluiceClassifierRegressor
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "PLEClassifier",
     "PLEClassifierRegressor",
     "PLERegressor",
+    "STEMClassifierRegressor",
     "SharedBottomClassifierRegressor",
     "SingleTaskClassifierRegressor",
     "SluiceClassifierRegressor",

@@ -1,16 +1,19 @@
 """Progressive Layered Extraction as scikit-learn estimators."""
+# The hooks are documented in MultiTaskEstimator.
+# ruff: noqa: D102
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from numbers import Integral
-from typing import Any
+from typing import Any, ClassVar
 
 from sklearn.base import ClassifierMixin, RegressorMixin
 from sklearn.utils.metaestimators import available_if
 
 from ..base import WIDTHS, MultiTaskEstimator, class_weight, parameter, with_parameters
 from ..nn import PLE
+from ..nn.ple import ExtractionNetwork
 from ..parameters import Listed, Number, Widths
 from ..tasks import Task, by_task
 
@@ -19,8 +22,8 @@ _BY_LEVEL = [Widths(by_level=True)]
 
 
 @with_parameters
-class _Extraction(MultiTaskEstimator):
-    """What one level and several have in common: experts of each task and shared ones."""
+class Extraction(MultiTaskEstimator):
+    """What PLE, CGC and STEM have in common: experts of each task and shared ones."""
 
     n_shared_experts: int = parameter(default=1, constraint=_SEVERAL, search=(1, 4), network=True)
     n_specific_experts: Any = parameter(
@@ -31,13 +34,18 @@ class _Extraction(MultiTaskEstimator):
     )
     linear_experts: bool = parameter(default=False, constraint=["boolean"], network=True)
     gate_hidden_units: Any = parameter(default=(), constraint=[Widths()], network=True)
+    stop_gradient: bool = parameter(default=False, constraint=["boolean"], network=True)
+
+    network: ClassVar[Callable[..., ExtractionNetwork]] = PLE
 
     def treats_tasks_alike(self) -> bool:
         # A list of numbers is in the order of y's columns.
         return isinstance(self.n_specific_experts, (Integral, dict))
 
-    def make_network(self, in_features: int, tasks: Sequence[Task], **options: Any) -> PLE:
-        return PLE(
+    def make_network(
+        self, in_features: int, tasks: Sequence[Task], **options: Any
+    ) -> ExtractionNetwork:
+        return self.network(
             in_features,
             [task.n_outputs for task in tasks],
             n_shared_experts=self.n_shared_experts,
@@ -46,6 +54,7 @@ class _Extraction(MultiTaskEstimator):
             linear_experts=self.linear_experts,
             gate_hidden_units=tuple(self.gate_hidden_units),
             n_added=sum(task.added for task in tasks),
+            stop_gradient=self.stop_gradient,
             **options,
         )
 
@@ -67,7 +76,7 @@ class _Extraction(MultiTaskEstimator):
 
 
 @with_parameters
-class _Progressive(_Extraction):
+class _Progressive(Extraction):
     """Several levels."""
 
     n_levels: int = parameter(
@@ -81,7 +90,9 @@ class _Progressive(_Extraction):
         default=False, constraint=["boolean"], after="gate_hidden_units", network=True
     )
 
-    def make_network(self, in_features: int, tasks: Sequence[Task], **towers: Any) -> PLE:
+    def make_network(
+        self, in_features: int, tasks: Sequence[Task], **towers: Any
+    ) -> ExtractionNetwork:
         options = {"n_levels": self.n_levels, "residual": self.residual}
         return super().make_network(in_features, tasks, **options, **towers)
 
@@ -118,6 +129,10 @@ class PLEClassifierRegressor(_Progressive):
         Widths of the hidden layers of every gate; empty for the paper's linear gates.
     residual : bool, default=False
         Whether a level adds its input to its output, where both are as wide. Not in the paper.
+    stop_gradient : bool, default=False
+        Whether a task's gate weighs the experts of all tasks, but without a gradient to those of
+        other tasks, as in `STEMClassifierRegressor`: a task makes use of what others learn, and
+        trains its own and the shared experts alone. Not in the paper.
     tower_hidden_units : sequence of int, default=(32,)
         Widths of the hidden layers of every task's tower; empty for linear towers.
     activation : {"relu", "gelu", "silu", "elu", "tanh"}, default="relu"
@@ -395,7 +410,7 @@ class PLEClassifierRegressor(_Progressive):
 
 
 @with_parameters
-class CGCClassifierRegressor(_Extraction):
+class CGCClassifierRegressor(Extraction):
     """Customized Gate Control: one level of Progressive Layered Extraction.
 
     A task's gate weighs the task's own experts and the shared ones; its tower reads their sum.

@@ -22,6 +22,7 @@ from .ple import PLE
 from .shared_bottom import SharedBottom
 from .single_task import SingleTask
 from .sluice import Sluice
+from .stem import STEM
 from .tabular import TabularNetwork
 from .towers import TowerOptions, Towers
 
@@ -29,6 +30,7 @@ __all__ = [
     "ACTIVATIONS",
     "AITM",
     "PLE",
+    "STEM",
     "AdaTT",
     "AsymmetricSharing",
     "BatchedLinear",

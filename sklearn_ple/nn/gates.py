@@ -118,6 +118,36 @@ def mix(weights: Tensor, *banks: Tensor) -> Tensor:
     return mixed.mT
 
 
+def mix_all(
+    weights: Tensor, specific: Sequence[Tensor], shared: Sequence[Tensor], own: Tensor | None
+) -> Tensor:
+    """Sum all experts of a level by the weights of the tasks' gates.
+
+    Parameters
+    ----------
+    weights : Tensor of shape (n_members, n_tasks, n_experts, n_rows)
+        The gates' outputs.
+    specific : sequence of Tensor of shape (n_members, n_specific, n_rows, width)
+        The outputs of the tasks' own experts: a bank, or none.
+    shared : sequence of Tensor of shape (n_members, n_shared, n_rows, width)
+        Those of the shared experts: a bank, or none.
+    own : Tensor of shape (n_tasks, n_specific, 1) or None
+        One where an expert is the task's, zero elsewhere: then a task's gradient does not reach
+        other tasks' experts. None lets it reach all.
+
+    Returns
+    -------
+    Tensor of shape (n_members, n_tasks, n_rows, width)
+        The weighted sums.
+    """
+    banks = [bank.unsqueeze(1) for bank in (*specific, *shared)]
+    if own is None or not specific:
+        return mix(weights, *banks)
+    of_specific, of_shared = weights.tensor_split([own.shape[1]], dim=2)
+    trained = torch.cat([of_specific * own, of_shared], dim=2)
+    return mix(trained, *banks) + mix(of_specific * (1 - own), banks[0].detach())
+
+
 def _experts(bank: Tensor) -> Sequence[Tensor]:
     """Take a bank apart; the gradient of an expert alone needs no copy."""
     return [bank.squeeze(-3)] if bank.shape[-3] == 1 else bank.unbind(-3)

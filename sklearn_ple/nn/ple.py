@@ -13,13 +13,103 @@ from torch import Tensor, nn
 
 from .body import Body
 from .diagram import Block, Diagram, size
-from .gates import GateNames, Gates, mix, numbered
+from .gates import GateNames, Gates, mix, mix_all, numbered
 from .mlp import BatchedMLP
 from .towers import TowerOptions
 from .widths import widths_by_level
 
 
-class PLE(Body):
+class ExtractionNetwork(Body):
+    """Levels of shared and task-specific experts under towers: what such networks have in common.
+
+    A subclass makes its ``levels`` in ``__init__``, by `_make_levels`. Its ``_branches`` are
+    what the tasks' and the shared branches of the first level read.
+    """
+
+    levels: Any
+
+    def _make_levels(
+        self,
+        in_features: int,
+        n_levels: int,
+        n_shared: int,
+        n_specific: int | Sequence[int],
+        expert_hidden_units: Sequence[int] | Sequence[Sequence[int]],
+        *,
+        branches_start: bool,
+        **options: Any,
+    ) -> list[ExtractionLevel]:
+        """Make the levels, and the towers on them; ``branches_start`` is about the first one."""
+        if not isinstance(n_specific, Sequence):
+            n_specific = [n_specific] * self.n_tasks
+        if len(n_specific) != self.n_tasks:
+            raise ValueError(
+                f"n_specific_experts={n_specific} are not one for each of {self.n_tasks} tasks."
+            )
+        if n_shared + min(n_specific) == 0:
+            raise ValueError(
+                "n_shared_experts and n_specific_experts are both 0: a task needs an expert."
+            )
+        widths = widths_by_level(expert_hidden_units, n_levels)
+        if not all(widths):
+            raise ValueError("expert_hidden_units is empty: an expert needs a layer.")
+        width, levels = in_features, []
+        for level, hidden_units in enumerate(widths):
+            levels.append(
+                ExtractionLevel(
+                    self,
+                    width,
+                    n_shared,
+                    n_specific,
+                    hidden_units,
+                    branches_start=branches_start and level == 0,
+                    is_last=level == n_levels - 1,
+                    **options,
+                )
+            )
+            width = levels[-1].out_features
+        self.towers = self.make_towers(width)
+        return levels
+
+    def _branches(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
+        """Return what the tasks' branches and the shared one of the first level read."""
+        return inputs, inputs
+
+    def represent(self, inputs: Tensor) -> Tensor:
+        task_branches, shared_branch = self._branches(inputs)
+        for level in self.levels:
+            task_branches, shared_branch = level(task_branches, shared_branch)
+        return task_branches
+
+    def diagram(self, tasks: Sequence[str]) -> Diagram:
+        rows: list[list[Block]] = []
+        task_branches: list[list[Block]] = [[] for _ in tasks]
+        shared_branch: list[Block] = []
+        for level in self.levels:
+            experts, gates = level.diagram(tasks, task_branches, shared_branch)
+            rows += [experts, gates]
+            task_branches = [[gate] for gate in gates[: len(tasks)]]
+            shared_branch = gates[len(tasks) :]
+        return rows, task_branches
+
+    def gate_names(self, tasks: Sequence[str]) -> list[list[GateNames]]:
+        """Name the gates and their experts.
+
+        Parameters
+        ----------
+        tasks : sequence of str
+            Names of the tasks.
+
+        Returns
+        -------
+        list of list of GateNames
+            For each level its modules of gates, each with the names of its gates and of the
+            experts that these weigh.
+        """
+        return [level.gate_names(tasks) for level in self.levels]
+
+
+class PLE(ExtractionNetwork):
     """Progressive Layered Extraction: levels of shared and task-specific experts, then towers.
 
     Every level holds ``n_specific_experts`` experts for each task and ``n_shared_experts`` shared
@@ -55,6 +145,10 @@ class PLE(Body):
     n_added : int, default=0
         Number of tasks, the last ones, whose experts the shared gates do not weigh: so tasks may
         be added to a network and all else in it stays as it is.
+    stop_gradient : bool, default=False
+        Whether a task's gate weighs the experts of all tasks beside the shared ones, but trains
+        no other task's: their outputs are read without a gradient, as STEM has it. The shared
+        gate's gradient reaches all experts, as ever. Not in the paper.
     **towers : TowerOptions
         Hidden layers of the towers, activation, dropout and number of members, as `Body` takes
         them.
@@ -95,93 +189,47 @@ class PLE(Body):
         gate_hidden_units: Sequence[int] = (),
         residual: bool = False,
         n_added: int = 0,
+        stop_gradient: bool = False,
         **towers: Unpack[TowerOptions],
     ):
         super().__init__(n_outputs, **towers)
-        n_specific = n_specific_experts
-        if not isinstance(n_specific, Sequence):
-            n_specific = [n_specific] * self.n_tasks
-        if len(n_specific) != self.n_tasks:
-            raise ValueError(
-                f"n_specific_experts={n_specific} are not one for each of {self.n_tasks} tasks."
-            )
-        if n_shared_experts + min(n_specific) == 0:
-            raise ValueError(
-                "n_shared_experts and n_specific_experts are both 0: a task needs an expert."
-            )
-        widths = widths_by_level(expert_hidden_units, n_levels)
-        if not all(widths):
-            raise ValueError("expert_hidden_units is empty: an expert needs a layer.")
-        width, levels = in_features, []
-        for level, hidden_units in enumerate(widths):
-            levels.append(
-                ExtractionLevel(
-                    self,
-                    width,
-                    n_shared_experts,
-                    n_specific,
-                    hidden_units,
-                    linear_experts=linear_experts,
-                    gate_hidden_units=gate_hidden_units,
-                    residual=residual,
-                    n_added=n_added,
-                    branches_start=level == 0,
-                    is_last=level == n_levels - 1,
-                )
-            )
-            width = levels[-1].out_features
+        levels = self._make_levels(
+            in_features,
+            n_levels,
+            n_shared_experts,
+            n_specific_experts,
+            expert_hidden_units,
+            linear_experts=linear_experts,
+            gate_hidden_units=gate_hidden_units,
+            residual=residual,
+            n_added=n_added,
+            sees_all=stop_gradient,
+            stop_gradient=stop_gradient,
+            branches_start=True,
+        )
         if residual and not any(level.residual for level in levels):
             raise ValueError(
                 "residual=True has no effect, as no level puts out as many numbers as it reads: "
                 f"the first one reads {in_features} features, and the experts put out "
-                f"{' and '.join(str(own[-1]) for own in widths)} numbers. Take n_levels=2 or "
-                f"more with experts of one width; or end expert_hidden_units by {in_features}; or "
-                "leave residual out."
+                f"{' and '.join(str(level.out_features) for level in levels)} numbers. Take "
+                "n_levels=2 or more with experts of one width; or end expert_hidden_units by "
+                f"{in_features}; or leave residual out."
             )
-        self.levels: Any = nn.ModuleList(levels)
-        self.towers = self.make_towers(width)
-
-    def represent(self, inputs: Tensor) -> Tensor:
-        task_branches = shared_branch = inputs
-        for level in self.levels:
-            task_branches, shared_branch = level(task_branches, shared_branch)
-        return task_branches
-
-    def diagram(self, tasks: Sequence[str]) -> Diagram:
-        rows: list[list[Block]] = []
-        task_branches: list[list[Block]] = [[] for _ in tasks]
-        shared_branch: list[Block] = []
-        for level in self.levels:
-            experts, gates = level.diagram(tasks, task_branches, shared_branch)
-            rows += [experts, gates]
-            task_branches = [[gate] for gate in gates[: len(tasks)]]
-            shared_branch = gates[len(tasks) :]
-        return rows, task_branches
-
-    def gate_names(self, tasks: Sequence[str]) -> list[list[GateNames]]:
-        """Name the gates and their experts.
-
-        Parameters
-        ----------
-        tasks : sequence of str
-            Names of the tasks.
-
-        Returns
-        -------
-        list of list of GateNames
-            For each level its modules of gates, each with the names of its gates and of the
-            experts that these weigh.
-        """
-        return [level.gate_names(tasks) for level in self.levels]
+        self.levels = nn.ModuleList(levels)
 
 
 class ExtractionLevel(nn.Module):
     """One level: banks of experts, a gate per task and, unless it is the last, a shared gate.
 
     At the first level all branches of a member are its features, given once (``branches_start``).
-    Where the tasks have different numbers of experts, each has a module of gates of its own. The
-    shared gate weighs the experts of all tasks but the last ``n_added``, and the shared ones.
+    Where the tasks have different numbers of experts, each has a module of gates of its own; not
+    so where each gate ``sees_all`` experts, those of other tasks with ``stop_gradient`` or
+    without. With ``gates_add_shared`` a task's gate reads the sum of its branch and the shared
+    one. The shared gate weighs the experts of all tasks but the last ``n_added``, and the shared
+    ones.
     """
+
+    own: Tensor | None
 
     def __init__(
         self,
@@ -193,10 +241,13 @@ class ExtractionLevel(nn.Module):
         *,
         linear_experts: bool,
         gate_hidden_units: Sequence[int],
-        residual: bool,
-        n_added: int,
         branches_start: bool,
         is_last: bool,
+        residual: bool = False,
+        n_added: int = 0,
+        sees_all: bool = False,
+        stop_gradient: bool = False,
+        gates_add_shared: bool = False,
     ):
         super().__init__()
         self.n_members = n_members = network.n_members
@@ -204,6 +255,8 @@ class ExtractionLevel(nn.Module):
         self.n_shared = n_shared
         self.n_specific = list(n_specific)
         self.branches_start = branches_start
+        self.sees_all = sees_all
+        self.gates_add_shared = gates_add_shared
         self.specific_experts = self.shared_experts = self.shared_gate = None
         self.is_even = len(set(n_specific)) == 1
         n_all = sum(n_specific)
@@ -236,9 +289,11 @@ class ExtractionLevel(nn.Module):
             )
 
         self.task_gates: Any
-        if self.is_even:
+        self.gates_alike = self.is_even or sees_all
+        if self.gates_alike:
             groups = n_members if branches_start else n_members * n_tasks
-            self.task_gates = make_gates(groups, n_members * n_tasks, n_specific[0] + n_shared)
+            n_seen = n_all if sees_all else n_specific[0]
+            self.task_gates = make_gates(groups, n_members * n_tasks, n_seen + n_shared)
         else:
             gates = (make_gates(n_members, n_members, n + n_shared) for n in n_specific)
             self.task_gates = nn.ModuleList(gates)
@@ -247,6 +302,12 @@ class ExtractionLevel(nn.Module):
             self.shared_gate = make_gates(n_members, n_members, self.n_weighed + n_shared)
         self.out_features = hidden_units[-1]
         self.residual = residual and self.out_features == in_features
+        own = None
+        if stop_gradient:
+            # A row for each task: which experts are its own.
+            owners = [k for k, n in enumerate(n_specific) for _ in range(n)]
+            own = torch.tensor([[[float(k == owner)] for owner in owners] for k in range(n_tasks)])
+        self.register_buffer("own", own, persistent=False)
 
     def forward(self, task_branches: Tensor, shared_branch: Tensor) -> tuple[Tensor, Tensor]:
         """Map the branches' inputs to their outputs.
@@ -265,7 +326,10 @@ class ExtractionLevel(nn.Module):
             it went in.
         """
         n_members = self.n_members
-        weights = self._task_weights(task_branches)
+        read = task_branches
+        if self.gates_add_shared:
+            read = read + shared_branch.repeat_interleave(self.n_tasks, dim=0)
+        weights = self._task_weights(read)
         # (n_members, n_experts, n_rows, width), in the order of the gates' weights
         specific, shared = [], []
         if self.specific_experts is not None:
@@ -290,7 +354,7 @@ class ExtractionLevel(nn.Module):
 
     def _task_weights(self, task_branches: Tensor) -> list[Tensor]:
         """Compute the weights of the tasks' gates: all at once, or a tensor for each task."""
-        if self.is_even:
+        if self.gates_alike:
             return [self.task_gates(task_branches).unflatten(0, (self.n_members, -1))]
         by_task = task_branches.unflatten(0, (self.n_members, -1))
         by_task = by_task.expand(-1, self.n_tasks, -1, -1).unbind(1)
@@ -308,6 +372,8 @@ class ExtractionLevel(nn.Module):
         self, weights: list[Tensor], specific: list[Tensor], shared: list[Tensor]
     ) -> Tensor:
         """Mix what each task's gate weighs: (n_members, n_tasks, n_rows, width)."""
+        if self.sees_all:
+            return mix_all(weights[0], specific, shared, self.own)
         if self.is_even:
             own = [bank.unflatten(1, (self.n_tasks, -1)) for bank in specific]
             return mix(weights[0], *own, *(bank.unsqueeze(1) for bank in shared))
@@ -318,8 +384,8 @@ class ExtractionLevel(nn.Module):
         """Name the gates and their experts."""
         own = self._own_names(tasks)
         shared = numbered("shared", self.n_shared)
-        experts = [names + shared for names in own]
-        if self.is_even:
+        experts = [[*chain(*own), *shared] if self.sees_all else names + shared for names in own]
+        if self.gates_alike:
             names = [GateNames(self.task_gates, list(tasks), experts)]
         else:
             by_task = zip(self.task_gates, tasks, experts, strict=True)
@@ -353,18 +419,19 @@ class ExtractionLevel(nn.Module):
             names = numbered("shared", self.n_shared)
             shared = [Block("expert", name, None, n, shared_branch) for name in names]
         sizes = [size(self.task_gates.parameters(), n_members * n_tasks)] * n_tasks
-        if not self.is_even:
+        if not self.gates_alike:
             sizes = [size(gates.parameters(), n_members) for gates in self.task_gates]
+        specific = [*chain(*own)]
+        experts = [*specific, *shared]
         gates = [
-            Block("gate", task, k, n, own[k] + shared)
+            Block("gate", task, k, n, experts if self.sees_all else own[k] + shared)
             for k, (task, n) in enumerate(zip(tasks, sizes, strict=True))
         ]
-        specific = [*chain(*own)]
         if self.shared_gate is not None:
             n = size(self.shared_gate.parameters(), n_members)
             weighed = [*specific[: self.n_weighed], *shared]
             gates.append(Block("gate", "shared gate", None, n, weighed))
-        return [*specific, *shared], gates
+        return experts, gates
 
 
 def _stacked(parts: list[Tensor]) -> Tensor:

@@ -173,7 +173,8 @@ class Parameters(BaseEstimator):
         One network (``n_members=1``) reads standardised numbers and embeddings of categories, and
         no more: ``linear_path``, ``numeric_embedding``, ``clip_numbers``, ``dropout`` and
         ``feature_dropout`` are off. Progressive Layered Extraction has two levels; ESMM has
-        embeddings of width 18 and towers of (200, 80); cross-stitch networks mix each activation
+        embeddings of width 18 and towers of (200, 80); STEM has the widths of its authors' code;
+        cross-stitch networks mix each activation
         of a layer by numbers of its own. Training is by Adam at a constant ``learning_rate`` of
         1e-3, with ``weight_decay`` and ``weight_averaging`` off.
 

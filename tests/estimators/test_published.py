@@ -25,6 +25,7 @@ from sklearn_ple import (
     PLEClassifierRegressor,
     PLERegressor,
     SharedBottomClassifierRegressor,
+    STEMClassifierRegressor,
 )
 from sklearn_ple.base import MultiTaskEstimator, parameter, with_parameters
 from sklearn_ple.capacity import count_parameters
@@ -58,6 +59,12 @@ OWN: dict[type, dict[str, Any]] = {
     PLEClassifier: {"n_levels": 2},
     PLEClassifierRegressor: {"n_levels": 2},
     PLERegressor: {"n_levels": 2},
+    STEMClassifierRegressor: {
+        "expert_hidden_units": (512, 256, 128),
+        "gate_hidden_units": (128, 64),
+        "tower_hidden_units": (128, 64),
+        "embedding_dim": 10,
+    },
 }
 N = 60
 

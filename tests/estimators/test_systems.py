@@ -24,6 +24,7 @@ from sklearn_ple import (
     SharedBottomClassifierRegressor,
     SingleTaskClassifierRegressor,
     SluiceClassifierRegressor,
+    STEMClassifierRegressor,
     nn,
 )
 
@@ -59,6 +60,7 @@ SYSTEMS = {
             "expert_hidden_units": [6, 5],
             "linear_experts": True,
             "gate_hidden_units": [4],
+            "stop_gradient": True,
         },
     ),
     CrossStitchClassifierRegressor: (
@@ -87,10 +89,23 @@ SYSTEMS = {
             "linear_experts": True,
             "residual": True,
             "gate_hidden_units": [4],
+            "stop_gradient": True,
         },
     ),
     SharedBottomClassifierRegressor: (nn.SharedBottom, {"bottom_hidden_units": [6, 5]}),
     SingleTaskClassifierRegressor: (nn.SingleTask, {"bottom_hidden_units": [6, 5]}),
+    STEMClassifierRegressor: (
+        nn.STEM,
+        {
+            "n_levels": 2,
+            "n_shared_experts": 2,
+            "n_specific_experts": [1, 2, 0, 1],
+            "expert_hidden_units": [6, 5],
+            "linear_experts": True,
+            "gate_hidden_units": [4],
+            "stop_gradient": False,
+        },
+    ),
     SluiceClassifierRegressor: (
         nn.Sluice,
         {

@@ -6,6 +6,7 @@ import torch
 from sklearn_ple.nn import (
     AITM,
     PLE,
+    STEM,
     AdaTT,
     AsymmetricSharing,
     CrossStitch,
@@ -27,6 +28,9 @@ NETWORKS = [
     (PLE, {"n_levels": 2, "n_specific_experts": [1, 2, 2], "n_shared_experts": 0}),
     (MMoE, {"n_levels": 3, "n_experts": 2}),
     (MMoE, {"shared_gate": True, "gate_hidden_units": (5,)}),
+    (PLE, {"n_levels": 2, "n_specific_experts": [1, 0, 3], "stop_gradient": True}),
+    (STEM, {"n_levels": 2, "n_specific_experts": 2}),
+    (STEM, {"n_specific_experts": [1, 0, 3], "stop_gradient": False}),
     (SharedBottom, {}),
     (SharedBottom, {"bottom_hidden_units": ()}),
     (SingleTask, {}),
@@ -79,7 +83,11 @@ def test_blocks_read_blocks_below_and_the_towers_are_on_top(cls, params):
     ]
 
 
-@pytest.mark.parametrize(("cls", "params"), NETWORKS)
+# What is read without a gradient is read all the same.
+@pytest.mark.parametrize(
+    ("cls", "params"),
+    [case for case in NETWORKS if not case[1].get("stop_gradient", case[0] is STEM)],
+)
 def test_a_task_depends_on_what_its_tower_is_said_to_read(cls, params):
     """The gradient of a task's outputs says which other tasks' own blocks it depends on."""
     network = make(cls, **params)
@@ -129,7 +137,9 @@ def test_two_levels_of_ple_by_hand():
     assert upper[shared] == [shared_gate]
 
 
-@pytest.mark.parametrize(("cls", "params"), [case for case in NETWORKS if case[0] in (PLE, MMoE)])
+@pytest.mark.parametrize(
+    ("cls", "params"), [case for case in NETWORKS if case[0] in (PLE, MMoE, STEM)]
+)
 def test_gates_and_experts_have_the_names_of_their_weights(cls, params):
     network = make(cls, **params)
     gates = [row for row in network.blocks(TASKS) if row[0].kind == "gate"]

@@ -10,6 +10,7 @@ import sklearn_ple
 from sklearn_ple.nn import (
     AITM,
     PLE,
+    STEM,
     AdaTT,
     AsymmetricSharing,
     CrossStitch,
@@ -227,6 +228,47 @@ def naive_adatt(params, member, x, options):
     return towers(params, member, read, options)
 
 
+def naive_stem(params, member, views, options):
+    """Evaluate the equations on one row; the last view is the shared one."""
+    n_tasks, n_layers = len(options["n_outputs"]), len(options["expert_hidden_units"])
+    n_specific, n_shared = options["n_specific_experts"], options["n_shared_experts"]
+    *branches, shared_branch = views
+
+    def gate(name, index, x, experts):
+        hidden = mlp(params, f"{name}.hidden", index, x, len(options["gate_hidden_units"]))
+        scores = (params[f"{name}.logits.weight"][index] @ hidden).exp()
+        return sum(w * e for w, e in zip(scores / scores.sum(), experts, strict=True))
+
+    for level in range(options["n_levels"]):
+        prefix = f"levels.{level}"
+        first = member * sum(n_specific)
+        owners = [k for k, n in enumerate(n_specific) for _ in range(n)]
+        own = [
+            mlp(params, f"{prefix}.specific_experts", first + e, branches[k], n_layers)
+            for e, k in enumerate(owners)
+        ]
+        shared = [
+            mlp(
+                params,
+                f"{prefix}.shared_experts",
+                member * n_shared + e,
+                shared_branch,
+                n_layers,
+            )
+            for e in range(n_shared)
+        ]
+        mixed = []
+        for k in range(n_tasks):
+            stops = [options["stop_gradient"] and owner != k for owner in owners]
+            read = [e.detach() if stop else e for e, stop in zip(own, stops, strict=True)]
+            x = branches[k] + shared_branch
+            mixed.append(gate(f"{prefix}.task_gates", member * n_tasks + k, x, read + shared))
+        if level < options["n_levels"] - 1:
+            shared_branch = gate(f"{prefix}.shared_gate", member, shared_branch, own + shared)
+        branches = mixed
+    return towers(params, member, branches, options)
+
+
 BOTTOMS = {"bottom_hidden_units": (5, 3)}
 LAYERS = {"hidden_units": (4,)}
 EXPERTS = {
@@ -243,6 +285,14 @@ FUSION = {
     "n_specific_experts": 1,
     "expert_hidden_units": (5, 3),
     "gate_hidden_units": (),
+}
+STEMS = {
+    "n_levels": 1,
+    "n_shared_experts": 2,
+    "n_specific_experts": [1, 1, 1],
+    "expert_hidden_units": (5, 3),
+    "gate_hidden_units": (),
+    "stop_gradient": True,
 }
 ALL_READ = {"reads": [[1, 2], [2, 0], [0, 1]]}
 
@@ -352,7 +402,16 @@ NETWORKS = {
     ),
     "AdaTT, hidden gates": (AdaTT, naive_adatt, FUSION | {"gate_hidden_units": (6, 2)}),
     "AdaTT, 1 task": (AdaTT, naive_adatt, FUSION | {"n_outputs": [3], "n_levels": 2}),
+    "STEM": (STEM, naive_stem, STEMS),
+    "STEM, 2 levels": (
+        STEM,
+        naive_stem,
+        STEMS | {"n_levels": 2, "n_specific_experts": [2, 1, 3], "gate_hidden_units": (6,)},
+    ),
+    "STEM, gradients of all": (STEM, naive_stem, STEMS | {"stop_gradient": False}),
 }
+#: Those that read several views of the features.
+OF_VIEWS = {SingleTask, STEM}
 every_network = pytest.mark.parametrize(
     ("cls", "naive", "options"), NETWORKS.values(), ids=NETWORKS.keys()
 )
@@ -394,7 +453,7 @@ def test_outputs_and_gradients_are_those_of_the_equations(cls, naive, options, n
     inputs = draw(network.n_views, n_rows, IN_FEATURES)
 
     outputs = network(inputs)
-    if cls is SingleTask:
+    if cls in OF_VIEWS:
         views = inputs.unflatten(0, (n_members, -1)).unbind(0)
     else:
         views = [inputs[m : m + 1] for m in range(n_members)]
@@ -402,7 +461,7 @@ def test_outputs_and_gradients_are_those_of_the_equations(cls, naive, options, n
         [
             torch.stack(
                 [
-                    naive(params, m, list(row) if cls is SingleTask else row[0], options)
+                    naive(params, m, list(row) if cls in OF_VIEWS else row[0], options)
                     for row in views[m].unbind(1)
                 ]
             )

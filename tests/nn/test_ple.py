@@ -22,6 +22,7 @@ DEFAULTS = {
     "activation": "tanh",
     "linear_experts": False,
     "residual": False,
+    "stop_gradient": False,
 }
 
 #: What every network of the comparison changes in the defaults.
@@ -82,6 +83,15 @@ NETWORKS = {
         "n_shared_experts": 0,
         "n_levels": 2,
     },
+    "all experts": {"stop_gradient": True},
+    "all experts, 2 levels": {
+        "stop_gradient": True,
+        "n_specific_experts": [2, 0, 1],
+        "n_levels": 2,
+        "residual": True,
+    },
+    "all experts, none shared": {"stop_gradient": True, "n_shared_experts": 0},
+    "all experts, none specific": {"stop_gradient": True, "n_specific_experts": 0},
     "linear towers": {"tower_hidden_units": (), "n_levels": 2},
     "deep towers": {"tower_hidden_units": (4, 2)},
     "one feature": {"in_features": 1, "n_levels": 2},
@@ -146,7 +156,7 @@ def naive_ple(params, x, options):
     first = [sum(n_specific[:k]) for k in range(n_tasks)]
     # Gates of tasks that have different numbers of experts are modules of their own.
     gates = [("", k) for k in range(n_tasks)]
-    if len(set(n_specific)) > 1:
+    if len(set(n_specific)) > 1 and not options["stop_gradient"]:
         gates = [(f".{k}", 0) for k in range(n_tasks)]
 
     def expert(prefix, index, x):
@@ -171,15 +181,19 @@ def naive_ple(params, x, options):
             for k in range(n_tasks)
         ]
         shared = [expert(f"{prefix}.shared_experts", e, shared_branch) for e in range(n_shared)]
+        read = [[*specific[k], *shared] for k in range(n_tasks)]
+        if options["stop_gradient"]:
+            read = [
+                [
+                    e if k == owner else e.detach()
+                    for owner, own in enumerate(specific)
+                    for e in own
+                ]
+                + shared
+                for k in range(n_tasks)
+            ]
         gated = [
-            naive_gate(
-                params,
-                f"{prefix}.task_gates{gate}",
-                index,
-                branches[k],
-                [*specific[k], *shared],
-                options,
-            )
+            naive_gate(params, f"{prefix}.task_gates{gate}", index, branches[k], read[k], options)
             for k, (gate, index) in enumerate(gates)
         ]
         if level < n_levels - 1 and n_shared:

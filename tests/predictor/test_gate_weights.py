@@ -15,6 +15,7 @@ from sklearn_ple import (
     PLEClassifierRegressor,
     PLERegressor,
     SharedBottomClassifierRegressor,
+    STEMClassifierRegressor,
 )
 
 N = 60
@@ -67,6 +68,16 @@ GATED = {
         CGCClassifierRegressor,
         {},
         [{"late": ["late 1", "shared 1"], "price": ["price 1", "shared 1"]}],
+    ),
+    "PLE with all experts": (
+        CGCClassifierRegressor,
+        {"n_specific_experts": [2, 1], "stop_gradient": True},
+        [{task: ["late 1", "late 2", "price 1", "shared 1"] for task in ("late", "price")}],
+    ),
+    "STEM": (
+        STEMClassifierRegressor,
+        {},
+        [{task: ["late 1", "price 1", "shared 1"] for task in ("late", "price")}],
     ),
     "MMoE": (
         MMoEClassifierRegressor,
