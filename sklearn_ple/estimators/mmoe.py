@@ -8,17 +8,18 @@ from collections.abc import Sequence
 from numbers import Integral
 from typing import Any
 
-from ..base import WIDTHS, MultiTaskEstimator, class_weight, parameter, with_parameters
+from ..base import WIDTHS, class_weight, parameter, with_parameters
 from ..nn import MMoE
 from ..parameters import Number, Widths
 from ..tasks import Task
+from .gated import Gated
 
 _SOME = [Number(Integral, 1, None, closed="left")]
 _BY_LEVEL = [Widths(by_level=True)]
 
 
 @with_parameters
-class MMoEClassifierRegressor(MultiTaskEstimator):
+class MMoEClassifierRegressor(Gated):
     """Multi-gate Mixture-of-Experts: shared experts, weighed by a gate for each task.
 
     ``y_k = h_k(sum_i softmax(W_k x)_i f_i(x))`` with experts ``f_i`` that all tasks share. With
@@ -59,7 +60,6 @@ class MMoEClassifierRegressor(MultiTaskEstimator):
         default=(64,), constraint=_BY_LEVEL, search=WIDTHS, network=True
     )
     linear_experts: bool = parameter(default=False, constraint=["boolean"], network=True)
-    gate_hidden_units: Any = parameter(default=(), constraint=[Widths()], network=True)
     shared_gate: bool = parameter(default=False, constraint=["boolean"], network=True)
     class_weight: Any = class_weight()
 
@@ -74,7 +74,7 @@ class MMoEClassifierRegressor(MultiTaskEstimator):
             n_experts=self.n_experts,
             expert_hidden_units=tuple(self.expert_hidden_units),
             linear_experts=self.linear_experts,
-            gate_hidden_units=tuple(self.gate_hidden_units),
             shared_gate=self.shared_gate,
+            **self._gate_options(),
             **towers,
         )

@@ -16,13 +16,14 @@ from ..nn import PLE
 from ..nn.ple import ExtractionNetwork
 from ..parameters import Listed, Number, Widths
 from ..tasks import Task, by_task
+from .gated import Gated
 
 _SEVERAL = [Number(Integral, 0, None, closed="left")]
 _BY_LEVEL = [Widths(by_level=True)]
 
 
 @with_parameters
-class Extraction(MultiTaskEstimator):
+class Extraction(Gated):
     """What PLE, CGC and STEM have in common: experts of each task and shared ones."""
 
     n_shared_experts: int = parameter(default=1, constraint=_SEVERAL, search=(1, 4), network=True)
@@ -33,7 +34,6 @@ class Extraction(MultiTaskEstimator):
         default=(64,), constraint=_BY_LEVEL, search=WIDTHS, network=True
     )
     linear_experts: bool = parameter(default=False, constraint=["boolean"], network=True)
-    gate_hidden_units: Any = parameter(default=(), constraint=[Widths()], network=True)
     stop_gradient: bool = parameter(default=False, constraint=["boolean"], network=True)
 
     network: ClassVar[Callable[..., ExtractionNetwork]] = PLE
@@ -52,9 +52,9 @@ class Extraction(MultiTaskEstimator):
             n_specific_experts=self._n_specific([task.name for task in tasks]),
             expert_hidden_units=tuple(self.expert_hidden_units),
             linear_experts=self.linear_experts,
-            gate_hidden_units=tuple(self.gate_hidden_units),
             n_added=sum(task.added for task in tasks),
             stop_gradient=self.stop_gradient,
+            **self._gate_options(),
             **options,
         )
 
@@ -127,6 +127,19 @@ class PLEClassifierRegressor(_Progressive):
         linear, and so is every level but for its gates.
     gate_hidden_units : sequence of int, default=()
         Widths of the hidden layers of every gate; empty for the paper's linear gates.
+    gate : {"softmax", "dselect_k"}, default="softmax"
+        How a gate weighs experts: by a softmax, or by DSelect-k, which chooses ``gate_k`` of them
+        for every row and yet is smooth, so that it is trained like all else; see
+        `sklearn_ple.nn.DSelectKGates`. Not in the paper.
+    gate_k : int, default=2
+        How many experts a DSelect-k gate chooses.
+    gate_entropy : float, default=1e-3
+        Factor of a penalty on the entropy of the choices of DSelect-k gates: the greater, the
+        sooner a gate settles on ``gate_k`` experts.
+    load_balancing : float, default=0.0
+        Factor of a penalty on gates that use their experts unevenly: the squared coefficient of
+        variation of the experts' summed weights, in every batch, as in Shazeer et al. (ICLR 2017).
+        It trains the gates alone. About 0.01 to 0.1 where experts lie idle.
     residual : bool, default=False
         Whether a level adds its input to its output, where both are as wide. Not in the paper.
     stop_gradient : bool, default=False

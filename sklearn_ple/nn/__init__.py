@@ -9,6 +9,7 @@ from .cross_stitch import CrossStitch
 from .customized_sharing import CustomizedSharing
 from .diagram import Block
 from .dropout import MemberDropout
+from .dselect_k import DSelectKGates
 from .embeddings import (
     CategoricalEmbedding,
     NumericEmbedding,
@@ -16,6 +17,7 @@ from .embeddings import (
     QuantileEmbedding,
 )
 from .gates import GateNames, Gates, mix
+from .gating import Gating
 from .mlp import ACTIVATIONS, BatchedLinear, BatchedMLP
 from .mmoe import MMoE
 from .ple import PLE
@@ -41,10 +43,12 @@ __all__ = [
     "CategoricalEmbedding",
     "CrossStitch",
     "CustomizedSharing",
+    "DSelectKGates",
     "DebiasedLogits",
     "EventLink",
     "GateNames",
     "Gates",
+    "Gating",
     "JointLogits",
     "MMoE",
     "MemberDropout",

@@ -32,6 +32,13 @@ class Gates(nn.Module):
     activation : str, default="relu"
         A key of `ACTIVATIONS`, for the hidden layers.
 
+    Attributes
+    ----------
+    keeps_read : bool
+        Whether what it reads in training is kept, for a penalty on its weights; False at first.
+    read : Tensor or None
+        What it has read last, if it is kept; without a gradient.
+
     Examples
     --------
     >>> import torch
@@ -56,6 +63,9 @@ class Gates(nn.Module):
     ):
         super().__init__()
         self.n_gates = n_gates
+        self.n_experts = n_experts
+        self.keeps_read = False
+        self.read: Tensor | None = None
         self.hidden = self.logits = None
         if n_experts > 1:
             per_group = n_gates // n_groups
@@ -64,7 +74,11 @@ class Gates(nn.Module):
                     n_groups, per_group, in_features, hidden_units, activation=activation
                 )
                 n_groups, per_group, in_features = n_gates, 1, hidden_units[-1]
-            self.logits = BatchedLinear(n_groups, per_group, in_features, n_experts, bias=False)
+            self.logits = self._make_logits(n_groups, per_group, in_features)
+
+    def _make_logits(self, n_groups: int, per_group: int, in_features: int) -> BatchedLinear:
+        """Make the last layers."""
+        return BatchedLinear(n_groups, per_group, in_features, self.n_experts, bias=False)
 
     def forward(self, branches: Tensor) -> Tensor:
         """Compute the experts' weights.
@@ -79,10 +93,42 @@ class Gates(nn.Module):
         Tensor of shape (n_gates, n_experts, n_rows)
             The weights, which sum to one over the experts; the gates of a group side by side.
         """
+        if self.keeps_read and self.training:
+            self.read = branches.detach()
         if self.logits is None:
             return branches.new_ones(self.n_gates, 1, branches.shape[1])
+        return self._weights(self._logits(branches))
+
+    def _logits(self, branches: Tensor) -> Tensor:
+        """Evaluate all layers: (n_gates, n_logits, n_rows)."""
+        assert self.logits is not None
         hidden = branches if self.hidden is None else self.hidden(branches)
-        return self.logits(hidden).mT.softmax(dim=1)
+        return self.logits(hidden).mT
+
+    def _weights(self, logits: Tensor) -> Tensor:
+        """Turn what the last layers put out into weights."""
+        return logits.softmax(dim=1)
+
+    def weights_and_entropy(self) -> tuple[Tensor, Tensor | float]:
+        """Compute the weights of the rows read last anew, so that they train the gates alone.
+
+        What was kept is given up.
+
+        Returns
+        -------
+        weights : Tensor of shape (n_gates, n_experts, n_rows)
+            The weights.
+        entropy : Tensor or float
+            By how much gates that are to choose do not: a scalar; 0 for a softmax.
+        """
+        assert self.logits is not None
+        assert self.read is not None
+        logits = self._logits(self.read.to(self.logits.weight.dtype))
+        self.read = None
+        return self._weights(logits), self._entropy(logits)
+
+    def _entropy(self, logits: Tensor) -> Tensor | float:
+        return 0.0
 
 
 def mix(weights: Tensor, *banks: Tensor) -> Tensor:

@@ -11,7 +11,8 @@ from torch import Tensor, nn
 
 from .body import Body
 from .diagram import Block, Diagram, size
-from .gates import GateNames, Gates, mix, numbered
+from .gates import GateNames, mix, numbered
+from .gating import Gating
 from .towers import TowerOptions
 from .widths import widths_by_level
 
@@ -42,6 +43,14 @@ class MMoE(Body):
         linear, and so is every level but for its gates.
     gate_hidden_units : sequence of int, default=()
         Widths of hidden layers of every gate; empty for the paper's linear gates.
+    gate : {"softmax", "dselect_k"}, default="softmax"
+        Kind of the gates: `Gates`, or gates that choose experts, `DSelectKGates`.
+    gate_k : int, default=2
+        Number of experts that a DSelect-k gate chooses.
+    gate_entropy : float, default=1e-3
+        Factor of the penalty on the entropy of such a gate's choice, see `Gating`.
+    load_balancing : float, default=0.0
+        Factor of the penalty on gates that use the experts unevenly, see `Gating`.
     shared_gate : bool, default=False
         Whether the tasks share one gate.
     **towers : TowerOptions
@@ -79,6 +88,10 @@ class MMoE(Body):
         expert_hidden_units: Sequence[int] | Sequence[Sequence[int]] = (64,),
         linear_experts: bool = False,
         gate_hidden_units: Sequence[int] = (),
+        gate: str = "softmax",
+        gate_k: int = 2,
+        gate_entropy: float = 1e-3,
+        load_balancing: float = 0.0,
         shared_gate: bool = False,
         **towers: Unpack[TowerOptions],
     ):
@@ -86,6 +99,7 @@ class MMoE(Body):
         widths = widths_by_level(expert_hidden_units, n_levels)
         if not all(widths):
             raise ValueError("expert_hidden_units is empty: an expert needs a layer.")
+        self.gating = Gating(gate_hidden_units, gate, gate_k, gate_entropy, load_balancing)
         self.shared_gate = shared_gate
         self.n_experts = n_experts
         n_members = self.n_members
@@ -98,16 +112,8 @@ class MMoE(Body):
                     groups, per_group, width, hidden_units, linear_output=linear_experts
                 )
             )
-            gates.append(
-                Gates(
-                    n_members,
-                    n_members * n_gates[level],
-                    in_features,
-                    n_experts,
-                    hidden_units=gate_hidden_units,
-                    activation=self.activation,
-                )
-            )
+            n = n_members * n_gates[level]
+            gates.append(self.gating.make(n_members, n, in_features, n_experts, self.activation))
             width = hidden_units[-1]
         self.experts = nn.ModuleList(experts)
         self.gates: Any = nn.ModuleList(gates)
@@ -120,6 +126,9 @@ class MMoE(Body):
             bank = experts(mixed).unflatten(0, (self.n_members, 1, -1))
             mixed = mix(weights, bank).flatten(0, 1)
         return self.for_each_task(mixed) if self.shared_gate else mixed
+
+    def penalty(self) -> Tensor | float:
+        return self.gating.penalty(self, self.n_members)
 
     def diagram(self, tasks: Sequence[str]) -> Diagram:
         rows: list[list[Block]] = []

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from .body import Body
 from .diagram import Block, Diagram, size
 from .gates import GateNames, Gates, mix, mix_all, numbered
+from .gating import Gating
 from .mlp import BatchedMLP
 from .towers import TowerOptions
 from .widths import widths_by_level
@@ -36,6 +37,7 @@ class ExtractionNetwork(Body):
         n_specific: int | Sequence[int],
         expert_hidden_units: Sequence[int] | Sequence[Sequence[int]],
         *,
+        gating: Gating,
         branches_start: bool,
         **options: Any,
     ) -> list[ExtractionLevel]:
@@ -53,6 +55,7 @@ class ExtractionNetwork(Body):
         widths = widths_by_level(expert_hidden_units, n_levels)
         if not all(widths):
             raise ValueError("expert_hidden_units is empty: an expert needs a layer.")
+        self.gating = gating
         width, levels = in_features, []
         for level, hidden_units in enumerate(widths):
             levels.append(
@@ -62,6 +65,7 @@ class ExtractionNetwork(Body):
                     n_shared,
                     n_specific,
                     hidden_units,
+                    gating=gating,
                     branches_start=branches_start and level == 0,
                     is_last=level == n_levels - 1,
                     **options,
@@ -80,6 +84,9 @@ class ExtractionNetwork(Body):
         for level in self.levels:
             task_branches, shared_branch = level(task_branches, shared_branch)
         return task_branches
+
+    def penalty(self) -> Tensor | float:
+        return self.gating.penalty(self, self.n_members)
 
     def diagram(self, tasks: Sequence[str]) -> Diagram:
         rows: list[list[Block]] = []
@@ -137,6 +144,14 @@ class PLE(ExtractionNetwork):
         linear, and so is every level but for its gates.
     gate_hidden_units : sequence of int, default=()
         Widths of hidden layers of every gate; empty for the paper's linear gates.
+    gate : {"softmax", "dselect_k"}, default="softmax"
+        Kind of the gates: `Gates`, or gates that choose experts, `DSelectKGates`.
+    gate_k : int, default=2
+        Number of experts that a DSelect-k gate chooses.
+    gate_entropy : float, default=1e-3
+        Factor of the penalty on the entropy of such a gate's choice, see `Gating`.
+    load_balancing : float, default=0.0
+        Factor of the penalty on gates that use the experts unevenly, see `Gating`.
     residual : bool, default=False
         Whether a branch's input is added to its output, at the levels where both are as wide: if
         all experts are, the second one and those above, and the first one if they are as wide as
@@ -187,6 +202,10 @@ class PLE(ExtractionNetwork):
         expert_hidden_units: Sequence[int] | Sequence[Sequence[int]] = (64,),
         linear_experts: bool = False,
         gate_hidden_units: Sequence[int] = (),
+        gate: str = "softmax",
+        gate_k: int = 2,
+        gate_entropy: float = 1e-3,
+        load_balancing: float = 0.0,
         residual: bool = False,
         n_added: int = 0,
         stop_gradient: bool = False,
@@ -200,7 +219,7 @@ class PLE(ExtractionNetwork):
             n_specific_experts,
             expert_hidden_units,
             linear_experts=linear_experts,
-            gate_hidden_units=gate_hidden_units,
+            gating=Gating(gate_hidden_units, gate, gate_k, gate_entropy, load_balancing),
             residual=residual,
             n_added=n_added,
             sees_all=stop_gradient,
@@ -240,7 +259,7 @@ class ExtractionLevel(nn.Module):
         hidden_units: Sequence[int],
         *,
         linear_experts: bool,
-        gate_hidden_units: Sequence[int],
+        gating: Gating,
         branches_start: bool,
         is_last: bool,
         residual: bool = False,
@@ -279,14 +298,7 @@ class ExtractionLevel(nn.Module):
             self.shared_experts = make_experts(1, n_shared)
 
         def make_gates(groups: int, n_gates: int, n_experts: int) -> Gates:
-            return Gates(
-                groups,
-                n_gates,
-                in_features,
-                n_experts,
-                hidden_units=gate_hidden_units,
-                activation=network.activation,
-            )
+            return gating.make(groups, n_gates, in_features, n_experts, network.activation)
 
         self.task_gates: Any
         self.gates_alike = self.is_even or sees_all

@@ -1,5 +1,4 @@
 """STEM networks (Su, Pan, Wang, Xiao, Quan, Chen, Jiang: AAAI 2024)."""
-# The hooks are documented in Body.
 
 from __future__ import annotations
 
@@ -8,6 +7,7 @@ from typing import Unpack
 
 from torch import Tensor, nn
 
+from .gating import Gating
 from .ple import ExtractionNetwork
 from .towers import TOWER_DEFAULTS, TowerOptions
 
@@ -41,6 +41,14 @@ class STEM(ExtractionNetwork):
         Whether the experts' last layer is linear, not activated.
     gate_hidden_units : sequence of int, default=()
         Widths of hidden layers of every gate; empty for linear gates.
+    gate : {"softmax", "dselect_k"}, default="softmax"
+        Kind of the gates: `Gates`, or gates that choose experts, `DSelectKGates`.
+    gate_k : int, default=2
+        Number of experts that a DSelect-k gate chooses.
+    gate_entropy : float, default=1e-3
+        Factor of the penalty on the entropy of such a gate's choice, see `Gating`.
+    load_balancing : float, default=0.0
+        Factor of the penalty on gates that use the experts unevenly, see `Gating`.
     stop_gradient : bool, default=True
         Whether the gradients of a task do not reach other tasks' experts through its own gate.
     n_added : int, default=0
@@ -81,6 +89,10 @@ class STEM(ExtractionNetwork):
         expert_hidden_units: Sequence[int] | Sequence[Sequence[int]] = (64,),
         linear_experts: bool = False,
         gate_hidden_units: Sequence[int] = (),
+        gate: str = "softmax",
+        gate_k: int = 2,
+        gate_entropy: float = 1e-3,
+        load_balancing: float = 0.0,
         stop_gradient: bool = True,
         n_added: int = 0,
         **towers: Unpack[TowerOptions],
@@ -94,8 +106,8 @@ class STEM(ExtractionNetwork):
             n_specific_experts,
             expert_hidden_units,
             linear_experts=linear_experts,
-            gate_hidden_units=gate_hidden_units,
             n_added=n_added,
+            gating=Gating(gate_hidden_units, gate, gate_k, gate_entropy, load_balancing),
             sees_all=True,
             stop_gradient=stop_gradient,
             gates_add_shared=True,

@@ -28,6 +28,13 @@ from sklearn_ple import (
     nn,
 )
 
+GATES = {
+    "gate_hidden_units": [4],
+    "gate": "dselect_k",
+    "gate_k": 1,
+    "gate_entropy": 0.1,
+    "load_balancing": 0.05,
+}
 #: Of every estimator the network, and values of its own parameters that are not the defaults.
 SYSTEMS = {
     AITMClassifierRegressor: (
@@ -59,8 +66,8 @@ SYSTEMS = {
             "n_specific_experts": 3,
             "expert_hidden_units": [6, 5],
             "linear_experts": True,
-            "gate_hidden_units": [4],
             "stop_gradient": True,
+            **GATES,
         },
     ),
     CrossStitchClassifierRegressor: (
@@ -75,7 +82,7 @@ SYSTEMS = {
             "n_experts": 2,
             "expert_hidden_units": [6, 5],
             "linear_experts": True,
-            "gate_hidden_units": [4],
+            **GATES,
             "shared_gate": True,
         },
     ),
@@ -88,7 +95,7 @@ SYSTEMS = {
             "expert_hidden_units": [6, 5],
             "linear_experts": True,
             "residual": True,
-            "gate_hidden_units": [4],
+            **GATES,
             "stop_gradient": True,
         },
     ),
@@ -102,7 +109,7 @@ SYSTEMS = {
             "n_specific_experts": [1, 2, 0, 1],
             "expert_hidden_units": [6, 5],
             "linear_experts": True,
-            "gate_hidden_units": [4],
+            **GATES,
             "stop_gradient": False,
         },
     ),
@@ -201,7 +208,7 @@ def test_own_parameters_reach_the_network(cls, table):
         n_members=2,
     )
     # Refuses parameters of other names or shapes.
-    expected.load_state_dict(body.state_dict())
+    expected.eval().load_state_dict(body.state_dict())
     assert_allclose(body(read[0]).detach(), expected(read[0]).detach(), rtol=1e-5, atol=1e-6)
     assert body.penalty() == expected.penalty()
 
@@ -480,3 +487,46 @@ def test_the_penalty_keeps_subspaces_apart(orthogonality, is_orthogonal, numbers
     # Cosines of the angles between what activations of the two subspaces read.
     cosines = (first @ second.mT).abs()
     assert (cosines.max() < 0.05) == is_orthogonal
+
+
+# -- gates ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_gates_choose_as_many_experts_as_asked_for(dtype, numbers, seed):
+    X, y, *_ = numbers
+    try:
+        fitted = model(
+            MMoEClassifierRegressor,
+            n_experts=4,
+            gate="dselect_k",
+            gate_entropy=1.0,
+            n_members=1,
+            learning_rate=0.02,
+            max_epochs=8,
+            dtype=dtype,
+            random_state=seed,
+        ).fit(X, y)
+    except ValueError as error:
+        pytest.skip(str(error))
+    # A softmax uses all four; of 24 gates, the greatest mean was 2.73.
+    for weights in fitted.gate_weights(X)[0].values():
+        assert (weights > 0.01).sum(axis=1).mean() < 3.3
+
+
+def test_load_balancing_evens_the_experts_out(numbers, seed):
+    X, y, *_ = numbers
+    spread = {}
+    for factor in (0.0, 3.0):
+        fitted = model(
+            CGCClassifierRegressor,
+            n_shared_experts=3,
+            load_balancing=factor,
+            n_members=1,
+            learning_rate=0.02,
+            max_epochs=8,
+            random_state=seed,
+        ).fit(X, y)
+        means = [weights.mean() for weights in fitted.gate_weights(X)[0].values()]
+        spread[factor] = max(own.std() / own.mean() for own in means)
+    assert spread[3.0] < 0.1 and spread[3.0] < 0.5 * spread[0.0]

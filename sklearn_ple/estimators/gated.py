@@ -1,0 +1,36 @@
+"""Parameters of all estimators with gates."""
+
+from __future__ import annotations
+
+from numbers import Integral, Real
+from typing import Any
+
+from .._sklearn import StrOptions
+from ..base import MultiTaskEstimator, parameter, with_parameters
+from ..nn.gating import GATES
+from ..parameters import Number, Widths
+
+_FACTOR = [Number(Real, 0, None, closed="left")]
+
+
+@with_parameters
+class Gated(MultiTaskEstimator):
+    """What the estimators have in common whose gates are of a kind to choose."""
+
+    gate_hidden_units: Any = parameter(default=(), constraint=[Widths()], network=True)
+    gate: str = parameter(default="softmax", constraint=[StrOptions(set(GATES))], network=True)
+    gate_k: int = parameter(
+        default=2, constraint=[Number(Integral, 1, None, closed="left")], network=True
+    )
+    gate_entropy: float = parameter(default=1e-3, constraint=_FACTOR)
+    load_balancing: float = parameter(default=0.0, constraint=_FACTOR)
+
+    def _gate_options(self) -> dict[str, Any]:
+        """Return what a network with gates takes of these parameters."""
+        return {
+            "gate_hidden_units": tuple(self.gate_hidden_units),
+            "gate": self.gate,
+            "gate_k": self.gate_k,
+            "gate_entropy": self.gate_entropy,
+            "load_balancing": self.load_balancing,
+        }
