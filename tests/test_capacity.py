@@ -52,7 +52,7 @@ def test_what_is_counted_is_trained(table, name):
 def activations_below_the_towers(estimator):
     """Count the activations on the longest way from the features to what the towers read."""
     tasks = [
-        SimpleNamespace(name=name, n_outputs=n, added=False)
+        SimpleNamespace(name=name, n_outputs=n, has_classes=n > 1, added=False)
         for name, n in (("number", 1), ("class", 3))
     ]
     body = estimator.make_network(7, tasks, **estimator.tower_options())
@@ -67,7 +67,7 @@ def activations_below_the_towers(estimator):
         if waiting := [function for function in below if function not in depths]:
             todo += waiting
             continue
-        depths[todo.pop()] = (node.name() == "ReluBackward0") + max(
+        depths[todo.pop()] = (node.name() in ("ReluBackward0", "SiluBackward0")) + max(
             (depths[function] for function in below), default=0
         )
     return depths[read.grad_fn]
@@ -90,6 +90,7 @@ def test_layers_are_counted_from_the_features_to_the_towers(name, n_layers):
         estimator = make(name, **{layers_of(name): (6,) * n_layers})
         if n_levels > 1:
             estimator.set_params(n_levels=n_levels)
+        n_levels = getattr(estimator, "n_levels", 1)
         assert count_layers(estimator) == n_levels * n_layers
         n_activations = n_levels * n_layers + PASSED.get(name, 0)
         assert activations_below_the_towers(estimator) == n_activations
@@ -112,6 +113,10 @@ def test_networks_of_equal_depth(table, name, reference):
     n_levels, widths = reference
     ple = make("PLEClassifierRegressor", n_levels=n_levels, expert_hidden_units=widths)
     own = make(name, **{layers_of(name): (20, 20, 20)})
+    if n_levels * len(widths) % getattr(own, "n_levels", 1):
+        with pytest.raises(ValueError, match="as many at each level"):
+            equal_capacity({"PLE": ple, "own": own}, *table, equal_depth=True)
+        return
     sized = equal_capacity({"PLE": ple, "own": own}, *table, equal_depth=True)
     assert sized["PLE"].get_params() == ple.get_params()
     n_activations = n_levels * len(widths) + PASSED.get(name, 0)

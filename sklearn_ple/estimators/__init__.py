@@ -13,6 +13,7 @@ from .bottoms import (
     SingleTaskClassifierRegressor,
 )
 from .esmm import ESMMClassifier
+from .home import HoMEClassifierRegressor
 from .mmoe import MMoEClassifierRegressor
 from .stem import STEMClassifierRegressor
 from .stitched import CrossStitchClassifierRegressor, SluiceClassifierRegressor
@@ -25,6 +26,7 @@ __all__ = [
     "CrossStitchClassifierRegressor",
     "CustomizedSharingClassifierRegressor",
     "ESMMClassifier",
+    "HoMEClassifierRegressor",
     "MMoEClassifierRegressor",
     "PLEClassifier",
     "PLEClassifierRegressor",

@@ -18,6 +18,7 @@ from .embeddings import (
 )
 from .gates import GateNames, Gates, mix
 from .gating import Gating
+from .home import HoME
 from .mlp import ACTIVATIONS, BatchedLinear, BatchedMLP
 from .mmoe import MMoE
 from .ple import PLE
@@ -49,6 +50,7 @@ __all__ = [
     "GateNames",
     "Gates",
     "Gating",
+    "HoME",
     "JointLogits",
     "MMoE",
     "MemberDropout",

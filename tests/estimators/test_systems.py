@@ -19,6 +19,7 @@ from sklearn_ple import (
     CrossStitchClassifierRegressor,
     CustomizedSharingClassifierRegressor,
     ESMMClassifier,
+    HoMEClassifierRegressor,
     MMoEClassifierRegressor,
     PLEClassifierRegressor,
     SharedBottomClassifierRegressor,
@@ -75,6 +76,18 @@ SYSTEMS = {
         {"hidden_units": [6, 5], "by_channel": True, "stitch_rate_factor": 3.0},
     ),
     CustomizedSharingClassifierRegressor: (nn.CustomizedSharing, {"bottom_hidden_units": [6, 5]}),
+    HoMEClassifierRegressor: (
+        nn.HoME,
+        {
+            "task_groups": {"first": ["visits", "stage"], "second": ["colour", "price"]},
+            "n_shared_experts": 2,
+            "n_group_experts": 3,
+            "n_specific_experts": 2,
+            "expert_hidden_units": [6, 5],
+            "gate_hidden_units": [4],
+            "feature_gate_rank": 2,
+        },
+    ),
     MMoEClassifierRegressor: (
         nn.MMoE,
         {
@@ -196,6 +209,8 @@ def test_own_parameters_reach_the_network(cls, table):
         options["reads"] = [[], [], [1, 3], []]
     if network is nn.AITM:
         options["previous"] = [None, 0, 1, 2]
+    if "task_groups" in params:
+        options["task_groups"] = {"first": [3, 2], "second": [0, 1]}
     read = []
     with body.register_forward_pre_hook(lambda _, inputs: read.extend(inputs)):
         fitted.predict(X)
@@ -302,6 +317,16 @@ def test_warm_start_goes_on(cls, numbers, seed):
             for cls in (MMoEClassifierRegressor, PLEClassifierRegressor)
         ),
         (MMoEClassifierRegressor, {"expert_hidden_units": ()}, "expert_hidden_units is empty"),
+        *(
+            (HoMEClassifierRegressor, {"task_groups": groups}, message)
+            for groups, message in [
+                ([["stage"], ["price"]], "with every task in one of them: .*'colour'"),
+                ([["stage", "colour"], ["price", "visits", "stage"]], "every task in one of them"),
+                ({"x": "stage"}, "must be lists of names of tasks"),
+                ({"x": ["stage", "colour", "price", "cost"]}, "every task in one of them"),
+                ({"price": ["stage", "colour", "price", "visits"]}, r"are called: \['price'\]"),
+            ]
+        ),
         (MMoEClassifierRegressor, {"n_experts": 0}, "'n_experts' parameter"),
         (CrossStitchClassifierRegressor, {"hidden_units": ()}, "hidden_units is empty"),
         (SluiceClassifierRegressor, {"hidden_units": (4, 6)}, r"hidden_units=\(4, 6\) do not"),
@@ -487,6 +512,23 @@ def test_the_penalty_keeps_subspaces_apart(orthogonality, is_orthogonal, numbers
     # Cosines of the angles between what activations of the two subspaces read.
     cosines = (first @ second.mT).abs()
     assert (cosines.max() < 0.05) == is_orthogonal
+
+
+@pytest.mark.parametrize(
+    ("task_groups", "expected"),
+    [
+        (None, {"class tasks": [0, 1], "number tasks": [2, 3]}),
+        ([["price", "stage"], ("colour", "visits")], {"group 1": [2, 0], "group 2": [1, 3]}),
+    ],
+)
+def test_groups_are_those_named_or_of_a_kind(task_groups, expected, table):
+    X, y = table
+    types = {"visits": "count"}
+    estimator = model(HoMEClassifierRegressor, task_groups=task_groups, task_types=types)
+    fitted = estimator.fit(X, y)
+    assert list(fitted.gate_weights(X)[0]) == [*expected, "shared gate"]
+    group_of = {k: g for g, own in enumerate(expected.values()) for k in own}
+    assert fitted.module_.body.group_of == [group_of[k] for k in range(4)]
 
 
 # -- gates ----------------------------------------------------------------------------------------

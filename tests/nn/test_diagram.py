@@ -11,6 +11,7 @@ from sklearn_ple.nn import (
     AsymmetricSharing,
     CrossStitch,
     CustomizedSharing,
+    HoME,
     MMoE,
     SharedBottom,
     SingleTask,
@@ -31,6 +32,11 @@ NETWORKS = [
     (PLE, {"n_levels": 2, "n_specific_experts": [1, 0, 3], "stop_gradient": True}),
     (STEM, {"n_levels": 2, "n_specific_experts": 2}),
     (STEM, {"n_specific_experts": [1, 0, 3], "stop_gradient": False}),
+    (HoME, {}),
+    (
+        HoME,
+        {"task_groups": {"x": [2, 0], "y": [1]}, "n_group_experts": 2, "n_specific_experts": 2},
+    ),
     (SharedBottom, {}),
     (SharedBottom, {"bottom_hidden_units": ()}),
     (SingleTask, {}),
@@ -138,7 +144,7 @@ def test_two_levels_of_ple_by_hand():
 
 
 @pytest.mark.parametrize(
-    ("cls", "params"), [case for case in NETWORKS if case[0] in (PLE, MMoE, STEM)]
+    ("cls", "params"), [case for case in NETWORKS if case[0] in (PLE, MMoE, STEM, HoME)]
 )
 def test_gates_and_experts_have_the_names_of_their_weights(cls, params):
     network = make(cls, **params)

@@ -15,6 +15,7 @@ from sklearn_ple.nn import (
     AsymmetricSharing,
     CrossStitch,
     CustomizedSharing,
+    HoME,
     MMoE,
     SharedBottom,
     SingleTask,
@@ -295,6 +296,57 @@ def naive_stem(params, member, views, options):
     return towers(params, member, branches, options)
 
 
+def naive_home(params, member, x, options):
+    """Evaluate the equations on one row."""
+    n_tasks, groups = len(options["n_outputs"]), list(options["task_groups"].values())
+    n_shared, n_group = options["n_shared_experts"], options["n_group_experts"]
+    n_own, n_layers = options["n_specific_experts"], len(options["expert_hidden_units"])
+
+    def experts(name, place, n, x):
+        """Evaluate a part's n experts; the part has this place among those of its kind."""
+        outputs = []
+        for index in range(place * n, place * n + n):
+            low = params[f"{name}.up.weight"][index] @ params[f"{name}.down.weight"][index]
+            hidden = x * 2 / (1 + (-low @ x).exp())
+            for depth in range(n_layers):
+                hidden = linear(params, f"{name}.layers.{depth}", index, hidden)
+                centred = hidden - hidden.mean()
+                hidden = centred / (centred.square().mean() + 1e-5).sqrt()
+                hidden = hidden * params[f"{name}.norm_scales.{depth}"][index, 0]
+                hidden = torch.tanh(hidden + params[f"{name}.norm_shifts.{depth}"][index, 0])
+            outputs.append(hidden)
+        return outputs
+
+    def gated(name, self_name, place, x, seen, own):
+        hidden = mlp(params, f"{name}.hidden", place, x, len(options["gate_hidden_units"]))
+        scores = (params[f"{name}.logits.weight"][place] @ hidden).exp()
+        again = params[f"{self_name}.logits.weight"][place] @ x
+        again = again.exp() / again.exp().sum() if len(own) > 1 else 1 / (1 + (-again).exp())
+        mixed = sum(w * e for w, e in zip(scores / scores.sum(), seen, strict=True))
+        return mixed + sum(w * e for w, e in zip(again, own, strict=True))
+
+    first = member * len(groups)
+    n_all = len(groups) * n_group
+    every = experts("meta_experts", member, n_all + n_shared, x)
+    own = [every[g * n_group : (g + 1) * n_group] for g in range(len(groups))]
+    shared = every[n_all:]
+    z = [
+        gated("group_gates", "group_self_gates", first + g, x, own[g] + shared, own[g])
+        for g in range(len(groups))
+    ]
+    z_shared = gated("shared_gate", "shared_self_gate", member, x, every, shared)
+    shared = experts("shared_experts", member, n_shared, z_shared)
+    read = []
+    for k in range(n_tasks):
+        (g,) = (g for g, of_group in enumerate(groups) if k in of_group)
+        place = member * n_tasks + k
+        own = experts("specific_experts", place, n_own, z[g])
+        seen = own + experts("group_experts", first + g, n_group, z[g]) + shared
+        both = torch.cat([z[g], z_shared])
+        read.append(gated("task_gates", "task_self_gates", place, both, seen, own))
+    return towers(params, member, read, options)
+
+
 BOTTOMS = {"bottom_hidden_units": (5, 3)}
 LAYERS = {"hidden_units": (4,)}
 EXPERTS = {
@@ -319,6 +371,15 @@ STEMS = {
     "expert_hidden_units": (5, 3),
     "gate_hidden_units": (),
     "stop_gradient": True,
+}
+HOMES = {
+    "task_groups": {"x": [2, 0], "y": [1]},
+    "n_shared_experts": 1,
+    "n_group_experts": 1,
+    "n_specific_experts": 1,
+    "expert_hidden_units": (5,),
+    "gate_hidden_units": (),
+    "feature_gate_rank": 2,
 }
 ALL_READ = {"reads": [[1, 2], [2, 0], [0, 1]]}
 
@@ -436,6 +497,15 @@ NETWORKS = {
     ),
     "AdaTT, hidden gates": (AdaTT, naive_adatt, FUSION | {"gate_hidden_units": (6, 2)}),
     "AdaTT, 1 task": (AdaTT, naive_adatt, FUSION | {"n_outputs": [3], "n_levels": 2}),
+    "HoME": (HoME, naive_home, HOMES),
+    "HoME, more experts": (
+        HoME,
+        naive_home,
+        HOMES
+        | {"n_shared_experts": 2, "n_group_experts": 3, "n_specific_experts": 2}
+        | {"expert_hidden_units": (5, 3), "gate_hidden_units": (6,)},
+    ),
+    "HoME, 1 group": (HoME, naive_home, HOMES | {"task_groups": {"all": [0, 1, 2]}}),
     "STEM": (STEM, naive_stem, STEMS),
     "STEM, 2 levels": (
         STEM,
@@ -559,7 +629,7 @@ def test_parts_start_from_numbers_of_their_own(cls, naive, options):
     torch.manual_seed(0)
     network = cls(IN_FEATURES, **(DEFAULTS | options), n_members=2)
     for name, parameter in network.named_parameters():
-        if "stitches" not in name and "alphas" not in name and name != "betas":
+        if not any(part in name for part in ("stitches", "alphas", "betas", "norm_")):
             assert len(parameter.unique()) == parameter.numel(), name
 
 
@@ -777,6 +847,10 @@ def test_other_networks_have_no_penalty(cls):
         (Sluice, {"hidden_units": (4, 6)}, r"hidden_units=\(4, 6\) do not suit a sluice network"),
         (Sluice, {"hidden_units": (5,)}, "multiple of n_subspaces=2"),
         (MMoE, {"expert_hidden_units": ()}, "expert_hidden_units is empty"),
+        (HoME, {"expert_hidden_units": ()}, "expert_hidden_units is empty"),
+        (HoME, {"expert_hidden_units": ((4,), (4,), (4,))}, "but n_levels is 2"),
+        (HoME, {"task_groups": {"x": [0]}}, "must hold every one of 2 tasks once"),
+        (HoME, {"task_groups": {"x": [0, 1], "y": [1]}}, "must hold every one of 2 tasks once"),
         (AsymmetricSharing, {"reads": [[], [0]], "fusion": "mean"}, "fusion='mean' is none of"),
         (AITM, {"previous": [None]}, r"previous=\[None\] are not one for each of 2 tasks"),
         (AITM, {"previous": [1, 0]}, "previous goes round in a circle"),
@@ -800,6 +874,19 @@ def test_dropout_acts_in_training_only(cls):
     assert (network(inputs) - network(inputs)).abs().max() > 1e-3
     network.eval()
     assert torch.equal(network(inputs), network(inputs))
+
+
+def test_groups_of_tasks_have_only_shared_experts_in_common():
+    network = make(HoME, HOMES)
+    ends = np.cumsum(DEFAULTS["n_outputs"])
+    outputs = network(draw(6, IN_FEATURES))
+    network.zero_grad()
+    outputs[:, ends[0] : ends[1]].sum().backward()
+    # Task 1 is alone in group y; of the other group's experts it reads those of the first level.
+    assert not network.specific_experts.up.weight.grad[[0, 2]].any()
+    assert not network.group_experts.up.weight.grad[0].any()
+    assert network.group_experts.up.weight.grad[1].any()
+    assert network.meta_experts.up.weight.grad.flatten(1).any(dim=1).all()
 
 
 @pytest.mark.parametrize("cls", sorted({cls for cls, _, _ in NETWORKS.values()} | {PLE}, key=str))

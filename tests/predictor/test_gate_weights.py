@@ -11,6 +11,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn_ple import (
     CGCClassifierRegressor,
     ESMMClassifier,
+    HoMEClassifierRegressor,
     MMoEClassifierRegressor,
     PLEClassifierRegressor,
     PLERegressor,
@@ -78,6 +79,24 @@ GATED = {
         STEMClassifierRegressor,
         {},
         [{task: ["late 1", "price 1", "shared 1"] for task in ("late", "price")}],
+    ),
+    "HoME": (
+        HoMEClassifierRegressor,
+        {"n_group_experts": 2},
+        [
+            {
+                "class tasks": ["class tasks 1", "class tasks 2", "shared 1"],
+                "number tasks": ["number tasks 1", "number tasks 2", "shared 1"],
+                "shared gate": [
+                    *(f"{kind} tasks {i}" for kind in ("class", "number") for i in (1, 2)),
+                    "shared 1",
+                ],
+            },
+            {
+                "late": ["late 1", "class tasks 1", "class tasks 2", "shared 1"],
+                "price": ["price 1", "number tasks 1", "number tasks 2", "shared 1"],
+            },
+        ],
     ),
     "MMoE": (
         MMoEClassifierRegressor,

@@ -1,0 +1,128 @@
+"""HoME as a scikit-learn estimator."""
+# The hooks are documented in MultiTaskEstimator.
+# ruff: noqa: D102
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from numbers import Integral
+from typing import Any, ClassVar
+
+from ..base import WIDTHS, MultiTaskEstimator, class_weight, parameter, with_parameters
+from ..nn import HoME
+from ..parameters import Listed, Number, Widths
+from ..tasks import Task
+
+_SOME = [Number(Integral, 1, None, closed="left")]
+
+
+@with_parameters
+class HoMEClassifierRegressor(MultiTaskEstimator):
+    """Hierarchy of Multi-gate Experts: experts of groups of tasks, then of each task.
+
+    At the first level every group of tasks has experts, and all share some; a gate of each group
+    mixes its own and the shared ones to ``z_g``, and a shared gate mixes all to ``z_s``. At the
+    second level a task's gate mixes its own experts and its group's, which read ``z_g``, and
+    shared ones, which read ``z_s``. At both, a self gate adds a group's or task's own experts once
+    more, so that they are not neglected. Experts read what they do through a gate on the features,
+    ``x * 2 sigmoid(B A x)`` of low rank, and their layers are normalised before they are
+    activated: so the experts' outputs are of one size, and none dies.
+
+    The layers of each row are normalised by themselves, where the paper takes the batch: a row's
+    prediction must not depend on others. `sklearn_ple.nn.HoME` has the equations. ``as_published``
+    has no widths of the paper's.
+
+    Parameters
+    ----------
+    task_groups : dict, list of lists or None, default=None
+        The names of each group's tasks, by a name for the group or in a list; every task is in one
+        group. None: tasks with classes are a group, and those that are numbers.
+    n_shared_experts : int, default=1
+        Experts that all tasks share, at each of the two levels.
+    n_group_experts : int, default=1
+        Experts of each group, at each of the two levels.
+    n_specific_experts : int, default=1
+        Experts of each task alone, at the second level.
+    feature_gate_rank : int, default=8
+        Rank of the gates on the features.
+    expert_hidden_units : sequence of int or of sequences of int, default=(64,)
+        Widths of the layers of every expert. ``((128, 64), (32,))`` has those of each level.
+    activation : {"relu", "gelu", "silu", "elu", "tanh"}, default="silu"
+        Activation of experts, towers and hidden layers of gates.
+
+    See Also
+    --------
+    PLEClassifierRegressor : The flagship; lists the errors and warnings of all estimators.
+
+    References
+    ----------
+    X. Wang, J. Cao, Z. Fu, K. Gai, G. Zhou. "HoME: Hierarchy of Multi-Gate Experts for Multi-Task
+    Learning at Kuaishou". arXiv 2408.05430, 2024.
+
+    Examples
+    --------
+    >>> from sklearn_ple import HoMEClassifierRegressor
+    >>> from sklearn_ple.datasets import load_nhefs
+    >>> X, y = load_nhefs(tasks=["death", "wt82_71"], return_X_y=True)
+    >>> model = HoMEClassifierRegressor(max_epochs=5, n_members=2, random_state=0).fit(X, y)
+    >>> groups, tasks = model.gate_weights(X)
+    >>> list(groups)
+    ['class tasks', 'number tasks', 'shared gate']
+    >>> list(tasks["death"])
+    ['death 1', 'class tasks 1', 'shared 1']
+    """
+
+    # What counts layers asks for it: there are always two.
+    n_levels: ClassVar[int] = 2
+
+    task_groups: Any = parameter(default=None, constraint=[dict, Listed(), None], network=True)
+    n_shared_experts: int = parameter(default=1, constraint=_SOME, search=(1, 4), network=True)
+    n_group_experts: int = parameter(default=1, constraint=_SOME, search=(1, 4), network=True)
+    n_specific_experts: int = parameter(default=1, constraint=_SOME, search=(1, 4), network=True)
+    expert_hidden_units: Any = parameter(
+        default=(64,), constraint=[Widths(by_level=True)], search=WIDTHS, network=True
+    )
+    gate_hidden_units: Any = parameter(default=(), constraint=[Widths()], network=True)
+    feature_gate_rank: int = parameter(default=8, constraint=_SOME, network=True)
+    activation: str = parameter(default="silu")
+    class_weight: Any = class_weight()
+
+    def treats_tasks_alike(self) -> bool:
+        return True
+
+    def make_network(self, in_features: int, tasks: Sequence[Task], **towers: Any) -> HoME:
+        return HoME(
+            in_features,
+            [task.n_outputs for task in tasks],
+            task_groups=self._positions(tasks),
+            n_shared_experts=self.n_shared_experts,
+            n_group_experts=self.n_group_experts,
+            n_specific_experts=self.n_specific_experts,
+            expert_hidden_units=tuple(self.expert_hidden_units),
+            gate_hidden_units=tuple(self.gate_hidden_units),
+            feature_gate_rank=self.feature_gate_rank,
+            **towers,
+        )
+
+    def _positions(self, tasks: Sequence[Task]) -> dict[str, list[int]]:
+        """Return the positions of each group's tasks."""
+        if self.task_groups is None:
+            kinds = {
+                "class tasks": [k for k, task in enumerate(tasks) if task.has_classes],
+                "number tasks": [k for k, task in enumerate(tasks) if not task.has_classes],
+            }
+            return {name: own for name, own in kinds.items() if own}
+        groups = self.task_groups
+        if not isinstance(groups, Mapping):
+            groups = {f"group {g}": own for g, own in enumerate(groups, start=1)}
+        names = [task.name for task in tasks]
+        listed = all(Listed().is_satisfied_by(own) and len(own) for own in groups.values())
+        grouped = [str(name) for own in groups.values() for name in own] if listed else []
+        if sorted(grouped) != sorted(map(str, names)):
+            raise ValueError(
+                f"task_groups={self.task_groups!r} must be lists of names of tasks, with every "
+                f"task in one of them: {names}."
+            )
+        if taken := sorted(set(groups) & set(names)):
+            raise ValueError(f"task_groups names groups as tasks are called: {taken}.")
+        return {group: [names.index(name) for name in own] for group, own in groups.items()}

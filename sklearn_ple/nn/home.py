@@ -1,0 +1,294 @@
+"""HoME: Hierarchy of Multi-gate Experts (Wang, Cao, Fu, Gai, Zhou: 2024)."""
+# The hooks are documented in Body.
+# ruff: noqa: D102
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import chain, pairwise
+from typing import Any, Unpack
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from .body import Body
+from .diagram import Block, Diagram, size
+from .dropout import MemberDropout
+from .gates import GateNames, Gates, mix, numbered
+from .mlp import ACTIVATIONS, BatchedLinear
+from .towers import TowerOptions
+from .widths import widths_by_level
+
+
+class HoME(Body):
+    """Hierarchy of Multi-gate Experts: experts of groups of tasks, then of each task.
+
+    An expert f reads its input through a feature gate and normalises every layer:
+    ``f(x) = silu(norm(W (x * 2 sigmoid(B A x)) + b))``, with ``A`` and ``B`` of low rank.
+
+    At the first level a group g of tasks has experts ``f_g``, and all share experts ``f_s``. A
+    group's gate weighs its own and the shared experts, and its self gate adds its own once more:
+    ``z_g = sum_i softmax(W_g x)_i [f_g, f_s]_i(x) + sum_i self_g(x)_i f_gi(x)``. The shared
+    ``z_s`` is made alike of the experts of all groups and the shared ones, with a self gate on the
+    latter. A self gate is a softmax, or of a single expert a sigmoid. Gates are linear, unless
+    they have hidden layers.
+
+    At the second level task k of group g weighs its own experts of ``z_g``, those of the group, of
+    ``z_g`` as well, and shared ones of ``z_s``; gate and self gate read both, side by side. The
+    self gate adds the task's own experts.
+
+    The paper normalises by the batch. Here each row is normalised by itself, over the units of a
+    layer: a row's prediction must not depend on what else is in its batch. And a feature gate here
+    is one product of low rank, where the paper mixes several.
+
+    Parameters
+    ----------
+    in_features : int
+        Number of input features.
+    n_outputs : sequence of int
+        Number of outputs of each task.
+    task_groups : mapping of str to sequence of int, optional
+        The positions of each group's tasks, by a name for the group; every task is in one group.
+        By default all are in one.
+    n_shared_experts, n_group_experts, n_specific_experts : int, default=1
+        Number of experts that all tasks share, of each group and of each task: the first two at
+        both levels.
+    expert_hidden_units : sequence of int or of sequences of int, default=(64,)
+        Widths of the layers of every expert; or a sequence of them for each of the two levels.
+    gate_hidden_units : sequence of int, default=()
+        Widths of hidden layers of every gate, self gates apart; empty for linear gates.
+    feature_gate_rank : int, default=8
+        Rank of the feature gates.
+    **towers : TowerOptions
+        Hidden layers of the towers, activation, dropout and number of members, as `Body` takes
+        them; the activation is "silu" by default.
+
+    Raises
+    ------
+    ValueError
+        If a task is in no group or in several; if an expert would have no layer, or there are not
+        two sequences of widths.
+
+    References
+    ----------
+    X. Wang, J. Cao, Z. Fu, K. Gai, G. Zhou. "HoME: Hierarchy of Multi-Gate Experts for Multi-Task
+    Learning at Kuaishou". arXiv 2408.05430, 2024.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn_ple.nn import HoME
+    >>> groups = {"classes": [1], "numbers": [0, 2]}
+    >>> HoME(in_features=7, n_outputs=[1, 3, 1], task_groups=groups)(torch.zeros(10, 7)).shape
+    torch.Size([10, 5])
+    """
+
+    def __init__(
+        self,
+        in_features: int,
+        n_outputs: Sequence[int],
+        *,
+        task_groups: Mapping[str, Sequence[int]] | None = None,
+        n_shared_experts: int = 1,
+        n_group_experts: int = 1,
+        n_specific_experts: int = 1,
+        expert_hidden_units: Sequence[int] | Sequence[Sequence[int]] = (64,),
+        gate_hidden_units: Sequence[int] = (),
+        feature_gate_rank: int = 8,
+        **towers: Unpack[TowerOptions],
+    ):
+        super().__init__(n_outputs, **({"activation": "silu"} | towers))
+        groups = task_groups or {"all tasks": range(self.n_tasks)}
+        if sorted(chain(*groups.values())) != list(range(self.n_tasks)):
+            raise ValueError(
+                f"task_groups={groups} must hold every one of {self.n_tasks} tasks once."
+            )
+        self.group_names = list(groups)
+        # The group of each task.
+        self.group_of = [
+            next(g for g, own in enumerate(groups.values()) if k in own)
+            for k in range(self.n_tasks)
+        ]
+        widths = widths_by_level(expert_hidden_units, 2)
+        if not all(widths):
+            raise ValueError("expert_hidden_units is empty: an expert needs a layer.")
+        self.n_shared, self.n_of_group = n_shared_experts, n_group_experts
+        self.n_specific = n_specific_experts
+        n_members, n_groups, n_tasks = self.n_members, len(groups), self.n_tasks
+        width = widths[0][-1]
+
+        def make_experts(n_inputs: int, n_each: int, level: int) -> GatedExperts:
+            n_in = width if level else in_features
+            n_inputs = n_members * n_inputs
+            return GatedExperts(self, n_inputs, n_each, n_in, widths[level], feature_gate_rank)
+
+        def make_gates(n_groups: int, n_gates: int, n_in: int, n_experts: int) -> Gates:
+            groups, n = n_members * n_groups, n_members * n_gates
+            hidden: dict[str, Any] = {"hidden_units": gate_hidden_units}
+            return Gates(groups, n, n_in, n_experts, activation=self.activation, **hidden)
+
+        def make_self_gates(n_inputs: int, n_gates: int, n_in: int, n_experts: int) -> SelfGates:
+            return SelfGates(n_members * n_inputs, n_members * n_gates, n_in, n_experts)
+
+        n_all, n_seen = n_groups * n_group_experts, n_group_experts + n_shared_experts
+        # Those of the groups, then the shared ones: all read the features.
+        self.meta_experts = make_experts(1, n_all + n_shared_experts, 0)
+        self.group_gates = make_gates(1, n_groups, in_features, n_seen)
+        self.shared_gate = make_gates(1, 1, in_features, n_all + n_shared_experts)
+        self.group_self_gates = make_self_gates(1, n_groups, in_features, n_group_experts)
+        self.shared_self_gate = make_self_gates(1, 1, in_features, n_shared_experts)
+
+        self.specific_experts = make_experts(n_tasks, n_specific_experts, 1)
+        self.group_experts = make_experts(n_groups, n_group_experts, 1)
+        self.shared_experts = make_experts(1, n_shared_experts, 1)
+        self.task_gates = make_gates(n_tasks, n_tasks, 2 * width, n_specific_experts + n_seen)
+        self.task_self_gates = make_self_gates(n_tasks, n_tasks, 2 * width, n_specific_experts)
+        self.towers = self.make_towers(widths[1][-1])
+
+    def represent(self, inputs: Tensor) -> Tensor:
+        n_members, n_groups, n_tasks = self.n_members, len(self.group_names), self.n_tasks
+
+        def by(tensor: Tensor, *axes: int) -> Tensor:
+            return tensor.unflatten(0, (n_members, *axes, -1))
+
+        every = by(self.meta_experts(inputs))
+        own, shared = every.tensor_split([n_groups * self.n_of_group], dim=1)
+        own = own.unflatten(1, (n_groups, -1))
+        # (n_members, n_groups, n_rows, width), and without the second axis
+        of_groups = mix(by(self.group_gates(inputs)), own, shared.unsqueeze(1))
+        of_groups = of_groups + mix(by(self.group_self_gates(inputs)), own)
+        of_all = mix(self.shared_gate(inputs), every)
+        of_all = of_all + mix(self.shared_self_gate(inputs), shared)
+
+        of_tasks = of_groups[:, self.group_of]
+        own = by(self.specific_experts(of_tasks.flatten(0, 1)), n_tasks)
+        group = by(self.group_experts(of_groups.flatten(0, 1)), n_groups)[:, self.group_of]
+        shared = by(self.shared_experts(of_all), 1)
+        read = self.side_by_side(of_tasks.flatten(0, 1), of_all)
+        mixed = mix(by(self.task_gates(read)), own, group, shared)
+        return (mixed + mix(by(self.task_self_gates(read)), own)).flatten(0, 1)
+
+    def gate_names(self, tasks: Sequence[str]) -> list[list[GateNames]]:
+        """Name the gates and their experts; self gates are left out.
+
+        Parameters
+        ----------
+        tasks : sequence of str
+            Names of the tasks.
+
+        Returns
+        -------
+        list of list of GateNames
+            For each level its modules of gates, each with the names of its gates and of the
+            experts that these weigh.
+        """
+        shared = numbered("shared", self.n_shared)
+        groups = [numbered(name, self.n_of_group) for name in self.group_names]
+        own = [
+            [*numbered(task, self.n_specific), *groups[group], *shared]
+            for task, group in zip(tasks, self.group_of, strict=True)
+        ]
+        return [
+            [
+                GateNames(self.group_gates, self.group_names, [[*own, *shared] for own in groups]),
+                GateNames(self.shared_gate, ["shared gate"], [[*chain(*groups), *shared]]),
+            ],
+            [GateNames(self.task_gates, list(tasks), own)],
+        ]
+
+    def diagram(self, tasks: Sequence[str]) -> Diagram:
+        (of_groups, of_shared), (of_tasks,) = self.gate_names(tasks)
+        n_members, n_groups = self.n_members, len(self.group_names)
+
+        def experts(
+            bank: nn.Module, names: list[str], task: int | None, read: Sequence[Block], n: int
+        ) -> list[Block]:
+            n_each = size(bank.parameters(), n_members * n)
+            return [Block("expert", name, task, n_each, read) for name in names]
+
+        def gates(
+            names: GateNames, self_gates: nn.Module, seen: list[Block], by_task: bool = False
+        ) -> list[Block]:
+            n = len(names.gates)
+            parameters = chain(names.module.parameters(), self_gates.parameters())
+            n_each = size(parameters, n_members * n)
+            found = {block.name: block for block in seen}
+            return [
+                Block("gate", gate, k if by_task else None, n_each, [found[e] for e in own])
+                for k, (gate, own) in enumerate(zip(names.gates, names.experts, strict=True))
+            ]
+
+        shared, n_all = numbered("shared", self.n_shared), n_groups * self.n_of_group
+        by_group = [numbered(name, self.n_of_group) for name in self.group_names]
+        every = [*chain(*by_group), *shared]
+        lower = experts(self.meta_experts, every, None, (), len(every))
+        group_gates = gates(of_groups, self.group_self_gates, lower)
+        shared_gate = gates(of_shared, self.shared_self_gate, lower)
+
+        upper: list[Block] = []
+        n_own = self.n_tasks * self.n_specific
+        for k, (task, group) in enumerate(zip(tasks, self.group_of, strict=True)):
+            names, read = numbered(task, self.n_specific), [group_gates[group]]
+            upper += experts(self.specific_experts, names, k, read, n_own)
+        for names, gate in zip(by_group, group_gates, strict=True):
+            upper += experts(self.group_experts, names, None, [gate], n_all)
+        upper += experts(self.shared_experts, shared, None, shared_gate, self.n_shared)
+        task_gates = gates(of_tasks, self.task_self_gates, upper, by_task=True)
+        rows = [lower, group_gates + shared_gate, upper, task_gates]
+        return rows, [[gate] for gate in task_gates]
+
+
+class GatedExperts(nn.Module):
+    """Experts of one shape, each behind a gate on its features, with normalised layers.
+
+    ``n_inputs`` inputs are each read by ``n_each`` experts, those of an input side by side.
+    """
+
+    def __init__(
+        self,
+        network: Body,
+        n_inputs: int,
+        n_each: int,
+        in_features: int,
+        hidden_units: Sequence[int],
+        rank: int,
+    ):
+        super().__init__()
+        n = n_inputs * n_each
+        self.n_each = n_each
+        self.down = BatchedLinear(n_inputs, n_each, in_features, rank, bias=False)
+        self.up = BatchedLinear(n, 1, rank, in_features, bias=False)
+        widths = pairwise([in_features, *hidden_units])
+        self.layers: Any = nn.ModuleList(BatchedLinear(n, 1, *both) for both in widths)
+        scales, shifts = (
+            [nn.Parameter(torch.full((n, 1, width), start)) for width in hidden_units]
+            for start in (1.0, 0.0)
+        )
+        self.norm_scales, self.norm_shifts = nn.ParameterList(scales), nn.ParameterList(shifts)
+        self.activation = ACTIVATIONS[network.activation]()
+        self.dropout = MemberDropout(network.dropout)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Map inputs (n_inputs, n_rows, in_features) to (n_inputs * n_each, n_rows, width)."""
+        factors = 2 * self.up(self.down(inputs)).sigmoid()
+        hidden = inputs.repeat_interleave(self.n_each, dim=0) * factors
+        steps = zip(self.layers, self.norm_scales, self.norm_shifts, strict=True)
+        for layer, scale, shift in steps:
+            normal = F.layer_norm(layer(hidden), (layer.out_features,))
+            hidden = self.dropout(self.activation(torch.addcmul(shift, normal, scale)))
+        return hidden
+
+
+class SelfGates(nn.Module):
+    """Gates on a part's own experts: a softmax, or a sigmoid on a single one."""
+
+    def __init__(self, n_inputs: int, n_gates: int, in_features: int, n_experts: int):
+        super().__init__()
+        per_input = n_gates // n_inputs
+        self.logits = BatchedLinear(n_inputs, per_input, in_features, n_experts, bias=False)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Compute the weights, of shape (n_gates, n_experts, n_rows)."""
+        logits = self.logits(inputs).mT
+        return logits.sigmoid() if logits.shape[1] == 1 else logits.softmax(dim=1)
