@@ -3,6 +3,7 @@
 from .gain import MTLGain, mtl_gain
 from .gain_display import MTLGainDisplay
 from .gates import GateUtilizationDisplay
+from .health import expert_health
 from .history import TrainingHistoryDisplay
 from .importance import MultiTaskImportance, multitask_importance
 from .importance_display import ImportanceDisplay
@@ -18,6 +19,7 @@ __all__ = [
     "MultiTaskReport",
     "NetworkDiagram",
     "TrainingHistoryDisplay",
+    "expert_health",
     "mtl_gain",
     "multitask_importance",
 ]

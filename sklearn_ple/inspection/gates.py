@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.pipeline import Pipeline
 
 from ..warn import warn
+from .health import ailing, weights_and_health, with_gates
 from .style import BLUE, GREEN, GREY, ORANGE, PURPLE, SKY_BLUE, VERMILION, figure_and_grid
 
 # Beyond as many gates as there are colours, hatches distinguish them, up to 56 in all.
@@ -42,6 +43,9 @@ class GateUtilizationDisplay:
     collapsed : DataFrame or None, default=None
         Gates that read a single expert in most rows: ``level``, ``gate``, the ``expert`` that most
         rows prefer, and ``largest``, the mean over the rows of the largest weight.
+    health : DataFrame or None, default=None
+        Whether the experts are healthy, as `expert_health` returns it. A level's title names
+        those that are dead, captured by one task or ignored by their own.
 
     Attributes
     ----------
@@ -55,6 +59,7 @@ class GateUtilizationDisplay:
     See Also
     --------
     sklearn_ple.PLEClassifierRegressor.gate_weights : The weights of every row.
+    expert_health : What ails the experts, as a table.
 
     Notes
     -----
@@ -92,10 +97,12 @@ class GateUtilizationDisplay:
         utilization: pd.DataFrame,
         idle: pd.DataFrame | None = None,
         collapsed: pd.DataFrame | None = None,
+        health: pd.DataFrame | None = None,
     ):
         self.utilization = utilization
         self.idle = idle
         self.collapsed = collapsed
+        self.health = health
 
     @classmethod
     def from_estimator(
@@ -131,14 +138,19 @@ class GateUtilizationDisplay:
         Warns
         -----
         UserWarning
-            If an expert is hardly used, or a gate collapses.
+            If an expert is hardly used, nearly dead or captured by one task, a task ignores its
+            own experts, or a gate collapses.
         """
-        weights = gate_weights(estimator, X)
+        weights, health = weights_and_health(*with_gates(estimator, X))
         utilization = _summarise(weights)
         idle, collapsed = _find_idle(utilization), _find_collapsed(weights)
-        for message in [*_describe_idle(idle, utilization), *_describe_collapsed(collapsed)]:
+        for message in [
+            *_describe_idle(idle, utilization),
+            *_describe_collapsed(collapsed),
+            *ailing(health),
+        ]:
             warn(message)
-        return cls(utilization, idle, collapsed).plot(ax, **kwargs)
+        return cls(utilization, idle, collapsed, health).plot(ax, **kwargs)
 
     def plot(self, ax: Any = None, **kwargs: Any) -> GateUtilizationDisplay:
         """Draw the utilization.
@@ -180,6 +192,7 @@ class GateUtilizationDisplay:
             panel = self.figure_.add_subplot(grid[position], sharex=first, sharey=first)
             panel.tick_params(axis="x", length=0, labelbottom=position == len(levels) - 1)
             self.bars_.append(_draw(panel, rows, styles, kwargs))
+            panel.set_title(self._title(rows["level"].iloc[0], wide), fontsize="medium")
             axes.append(panel)
         self.axes_ = np.array(axes)
         axes[-1].set_xticks(experts, experts.index, rotation=90 * crowded)
@@ -188,6 +201,17 @@ class GateUtilizationDisplay:
         axes[0].set_ylim(0, 1.05 * (bars["mean"] + bars["std"]).max())
         self._add_legend(on_figure=ax is None)
         return self
+
+    def _title(self, level: int, width: float) -> str:
+        """Return a level's title, with what ails its experts, for a figure of so many inches."""
+        title = f"level {level}"
+        if self.health is None:
+            return title
+        own = self.health[self.health["level"] == level]
+        for state in ("dead", "captured", "ignored"):
+            names = own["expert"][own["state"].str.contains(state)]
+            title += f"; {state}: {', '.join(names)}" if len(names) else ""
+        return textwrap.fill(title, int(10 * width))
 
     def _lay_out(self) -> pd.DataFrame:
         """Compute the place x of each bar, and the centre and the end of its expert's group.
@@ -224,17 +248,8 @@ class GateUtilizationDisplay:
 
 def gate_weights(estimator: Any, X: Any) -> list[dict[str, pd.DataFrame]]:
     """Compute the weights of an estimator's gates, be it alone, in a pipeline or in a search."""
-    while not hasattr(estimator, "gate_weights"):
-        if isinstance(estimator, Pipeline):
-            X = estimator[:-1].transform(X) if len(estimator) > 1 else X
-            estimator = estimator[-1]
-        elif hasattr(estimator, "best_estimator_"):
-            estimator = estimator.best_estimator_
-        else:
-            raise TypeError(
-                f"{type(estimator).__name__} has no gates: PLE, CGC, MMoE and others have."
-            )
-    return estimator.gate_weights(X)
+    last, X = with_gates(estimator, X)
+    return last.gate_weights(X)
 
 
 def _style(position: int) -> dict[str, Any]:
@@ -254,7 +269,6 @@ def _draw(
         bars[gate] = panel.bar(own["x"], own["mean"], yerr=own["std"], **(style | kwargs))
         even = [1 / len(own)] * len(own)
         panel.hlines(even, own["x"] - 0.5, own["x"] + 0.5, colors="black", label=_EVEN)
-    panel.set_title(f"level {rows['level'].iloc[0]}", fontsize="medium")
     panel.set_ylabel("weight")
     panel.spines[["top", "right"]].set_visible(False)
     return bars

@@ -16,7 +16,7 @@ from .embeddings import (
     PeriodicEmbedding,
     QuantileEmbedding,
 )
-from .gates import GateNames, Gates, mix
+from .gates import ExpertNames, GateNames, Gates, mix
 from .gating import Gating
 from .home import HoME
 from .mlp import ACTIVATIONS, BatchedLinear, BatchedMLP
@@ -47,6 +47,7 @@ __all__ = [
     "DSelectKGates",
     "DebiasedLogits",
     "EventLink",
+    "ExpertNames",
     "GateNames",
     "Gates",
     "Gating",

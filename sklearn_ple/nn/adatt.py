@@ -267,32 +267,31 @@ class FusionLevel(nn.Module):
 
 
 class FusionGates(Gates):
-    """Gates that read a part of the experts alone, if ``is_partial``: for one member ``read``."""
+    """Gates that weigh a part of the experts alone, if ``is_partial``: of one member ``weighed``."""
 
-    read: Tensor
+    weighed: Tensor
 
     def __init__(
         self,
         n_groups: int,
         n_members: int,
         in_features: int,
-        read: Tensor,
+        weighed: Tensor,
         *,
         is_partial: bool,
         **options: Any,
     ):
-        n_gates, n_experts = read.shape
+        n_gates, n_experts = weighed.shape
         super().__init__(n_groups, n_members * n_gates, in_features, n_experts, **options)
-        self.register_buffer("read", read.repeat(n_members, 1).unsqueeze(-1), persistent=False)
+        every = weighed.repeat(n_members, 1).unsqueeze(-1)
+        self.register_buffer("weighed", every, persistent=False)
         self.is_partial = is_partial
 
-    def forward(self, branches: Tensor) -> Tensor:
-        """Compute the experts' weights, (n_gates, n_experts, n_rows), zero for those not read."""
-        if self.logits is None or not self.is_partial:
-            return super().forward(branches)
-        hidden = branches if self.hidden is None else self.hidden(branches)
-        scores = self.logits(hidden).mT.masked_fill(~self.read, -torch.inf)
-        return scores.softmax(dim=1)
+    def _weights(self, logits: Tensor) -> Tensor:
+        """Turn what the last layers put out into weights, zero for experts not weighed."""
+        if self.is_partial:
+            logits = logits.masked_fill(~self.weighed, -torch.inf)
+        return super()._weights(logits)
 
 
 def _residual(n_members: int, n_units: int, n_each: int) -> nn.Parameter | None:

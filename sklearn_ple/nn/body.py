@@ -18,13 +18,15 @@ class Body(nn.Module, ABC):
     """A multi-task network: what all have in common, and what one's own is built upon.
 
     A subclass makes its layers and its ``towers`` in ``__init__``, by `make_mlps` and
-    `make_towers`, and computes what each task's tower reads in `represent`. By three further
+    `make_towers`, and computes what each task's tower reads in `represent`. By some further
     hooks it may describe more of itself:
 
     - `penalty`, which is added to the loss in training;
     - `diagram`, what it consists of, which pictures of it show;
     - ``gate_names``, for a network with `Gates`, their names and those of the experts that they
-      weigh, as `PLE.gate_names` returns them; ``gate_weights`` of an estimator needs it.
+      weigh, as `PLE.gate_names` returns them; ``gate_weights`` of an estimator needs it;
+    - ``expert_names``, the names of the experts in each bank, as `PLE.expert_names` returns them;
+      `~sklearn_ple.inspection.expert_health` looks by it at what they put out.
 
     All members, independent networks of one shape, are evaluated together. Tensors have them on
     the first axis: one input for each, and one representation for each task of the first member,

@@ -225,6 +225,29 @@ class GateNames(NamedTuple):
     experts: list[list[str]]
 
 
+class ExpertNames(NamedTuple):
+    """The names of the experts in one bank, which puts out one tensor for all.
+
+    Parameters
+    ----------
+    module : nn.Module
+        The bank. Its output is of shape (n_members * n_experts, n_rows, width), the experts of a
+        member side by side.
+    names : list of str
+        A name for each of a member's experts, as the gates' weights have it.
+
+    Examples
+    --------
+    >>> from sklearn_ple.nn import MMoE
+    >>> ((experts,),) = MMoE(in_features=7, n_outputs=[1, 3]).expert_names(["death", "weight"])
+    >>> experts.names
+    ['expert 1', 'expert 2', 'expert 3']
+    """
+
+    module: nn.Module
+    names: list[str]
+
+
 @contextmanager
 def recorded(modules: Sequence[nn.Module]) -> Iterator[list[list[Tensor]]]:
     """Keep what each module of gates puts out, batch by batch, while the context lasts."""

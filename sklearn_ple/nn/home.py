@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from .body import Body
 from .diagram import Block, Diagram, size
 from .dropout import MemberDropout
-from .gates import GateNames, Gates, mix, numbered
+from .gates import ExpertNames, GateNames, Gates, mix, numbered
 from .mlp import ACTIVATIONS, BatchedLinear
 from .towers import TowerOptions
 from .widths import widths_by_level
@@ -168,6 +168,31 @@ class HoME(Body):
         read = self.side_by_side(of_tasks.flatten(0, 1), of_all)
         mixed = mix(by(self.task_gates(read)), own, group, shared)
         return (mixed + mix(by(self.task_self_gates(read)), own)).flatten(0, 1)
+
+    def expert_names(self, tasks: Sequence[str]) -> list[list[ExpertNames]]:
+        """Name the experts.
+
+        Parameters
+        ----------
+        tasks : sequence of str
+            Names of the tasks.
+
+        Returns
+        -------
+        list of list of ExpertNames
+            For each level its banks of experts, each with the names of a member's.
+        """
+        shared = numbered("shared", self.n_shared)
+        of_groups = [e for name in self.group_names for e in numbered(name, self.n_of_group)]
+        own = [e for task in tasks for e in numbered(task, self.n_specific)]
+        return [
+            [ExpertNames(self.meta_experts, of_groups + shared)],
+            [
+                ExpertNames(self.specific_experts, own),
+                ExpertNames(self.group_experts, of_groups),
+                ExpertNames(self.shared_experts, shared),
+            ],
+        ]
 
     def gate_names(self, tasks: Sequence[str]) -> list[list[GateNames]]:
         """Name the gates and their experts; self gates are left out.

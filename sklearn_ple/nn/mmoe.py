@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from .body import Body
 from .diagram import Block, Diagram, size
-from .gates import GateNames, mix, numbered
+from .gates import ExpertNames, GateNames, mix, numbered
 from .gating import Gating
 from .towers import TowerOptions
 from .widths import widths_by_level
@@ -149,6 +149,22 @@ class MMoE(Body):
             rows += [experts, weighers]
             read = [[gate] for gate in weighers]
         return rows, read * self.n_tasks if self.shared_gate else read
+
+    def expert_names(self, tasks: Sequence[str]) -> list[list[ExpertNames]]:
+        """Name the experts.
+
+        Parameters
+        ----------
+        tasks : sequence of str
+            Names of the tasks.
+
+        Returns
+        -------
+        list of list of ExpertNames
+            For each level its banks of experts, each with the names of a member's.
+        """
+        names = numbered("expert", self.n_experts)
+        return [[ExpertNames(bank, names)] for bank in self.experts]
 
     def gate_names(self, tasks: Sequence[str]) -> list[list[GateNames]]:
         """Name the gates and their experts.

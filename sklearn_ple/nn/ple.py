@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from .body import Body
 from .diagram import Block, Diagram, size
-from .gates import GateNames, Gates, mix, mix_all, numbered
+from .gates import ExpertNames, GateNames, Gates, mix, mix_all, numbered
 from .gating import Gating
 from .mlp import BatchedMLP
 from .towers import TowerOptions
@@ -98,6 +98,21 @@ class ExtractionNetwork(Body):
             task_branches = [[gate] for gate in gates[: len(tasks)]]
             shared_branch = gates[len(tasks) :]
         return rows, task_branches
+
+    def expert_names(self, tasks: Sequence[str]) -> list[list[ExpertNames]]:
+        """Name the experts.
+
+        Parameters
+        ----------
+        tasks : sequence of str
+            Names of the tasks.
+
+        Returns
+        -------
+        list of list of ExpertNames
+            For each level its banks of experts, each with the names of a member's.
+        """
+        return [level.expert_names(tasks) for level in self.levels]
 
     def gate_names(self, tasks: Sequence[str]) -> list[list[GateNames]]:
         """Name the gates and their experts.
@@ -391,6 +406,12 @@ class ExtractionLevel(nn.Module):
             return mix(weights[0], *own, *(bank.unsqueeze(1) for bank in shared))
         by_task = zip(weights, specific[0].split(self.n_specific, dim=1), strict=True)
         return _stacked([mix(factors, own, *shared) for factors, own in by_task])
+
+    def expert_names(self, tasks: Sequence[str]) -> list[ExpertNames]:
+        """Name the experts of both banks."""
+        own, shared = list(chain(*self._own_names(tasks))), numbered("shared", self.n_shared)
+        banks = [(self.specific_experts, own), (self.shared_experts, shared)]
+        return [ExpertNames(bank, names) for bank, names in banks if bank is not None]
 
     def gate_names(self, tasks: Sequence[str]) -> list[GateNames]:
         """Name the gates and their experts."""

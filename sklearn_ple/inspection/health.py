@@ -1,0 +1,243 @@
+"""Whether experts are alive, shared by tasks, and used by those that own them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from sklearn.pipeline import Pipeline
+from torch import Tensor
+
+_IDLE = 0.1
+_DEAD = 0.9
+_CAPTURED = 0.9
+_COLUMNS = (
+    *("level", "expert", "task", "zeros", "constant"),
+    *("share", "main_task", "main_share", "own_share"),
+)
+
+
+def expert_health(estimator: Any, X: Any) -> pd.DataFrame:
+    """Tabulate what ails the experts of a fitted estimator, as seen on some rows.
+
+    Mixtures of experts fail in ways that the loss does not show: experts whose activations are all
+    zero, experts that nobody uses, shared experts that serve a single task, and tasks that make no
+    use of their own experts. These are what Wang et al. found in production.
+
+    Parameters
+    ----------
+    estimator : object
+        A fitted estimator of this package that has gates, or a pipeline that ends in one.
+    X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+        The features.
+
+    Returns
+    -------
+    health : DataFrame
+        A row for each expert of each level, with the columns
+
+        - ``level``, counted from 1, from the features up, and ``expert``, its name;
+        - ``task``, whose own it is; missing for a shared one;
+        - ``zeros``, the share of its activations that are zero, and ``constant``, the share of its
+          units that put out the same for every row;
+        - ``share``, its mean weight in the tasks' gates that read it, as a multiple of the even
+          share;
+        - ``main_task``, in whose gate it has most weight, and ``main_share``, that gate's part of
+          the weight that it has in all tasks' gates, where several read it;
+        - ``own_share``, of an own expert: the weight that its task gives all its own experts, as a
+          multiple of their even share;
+        - ``state``: "healthy", or what holds of "dead" (more than 90 % zeros), "idle" (share below
+          0.1), "captured" (a shared one that is not idle, with a main share above 0.9) and
+          "ignored" (an own share below 0.1).
+
+        What a network does not tell is missing.
+
+    Raises
+    ------
+    TypeError
+        If the estimator has no gates.
+    NotFittedError
+        If the estimator is not fitted.
+
+    See Also
+    --------
+    GateUtilizationDisplay : Draws the gates' weights, and names experts that are not healthy.
+
+    Notes
+    -----
+    Weights and activations are means over the members of an estimator, whose experts have nothing
+    in common: for a look at one network take ``n_members=1``.
+
+    A remedy for dead experts is another ``activation``, for idle ones ``load_balancing`` or fewer
+    experts; for captured and ignored ones, `HoMEClassifierRegressor` was made.
+
+    References
+    ----------
+    X. Wang, J. Cao, Z. Fu, K. Gai, G. Zhou. "HoME: Hierarchy of Multi-Gate Experts for Multi-Task
+    Learning at Kuaishou". arXiv 2408.05430, 2024.
+
+    Examples
+    --------
+    >>> from sklearn_ple import PLEClassifierRegressor
+    >>> from sklearn_ple.datasets import load_nhefs
+    >>> from sklearn_ple.inspection import expert_health
+    >>> X, y = load_nhefs(tasks=["death", "wt82_71"], return_X_y=True)
+    >>> model = PLEClassifierRegressor(n_members=1, max_epochs=5, random_state=0).fit(X, y)
+    >>> expert_health(model, X)[["expert", "task", "state"]]
+          expert     task    state
+    0    death 1    death  healthy
+    1  wt82_71 1  wt82_71  healthy
+    2   shared 1      NaN  healthy
+    """
+    return weights_and_health(*with_gates(estimator, X))[1]
+
+
+def with_gates(estimator: Any, X: Any) -> tuple[Any, Any]:
+    """Return the estimator with gates of a pipeline or search, and what it reads for X."""
+    while not hasattr(estimator, "gate_weights"):
+        if isinstance(estimator, Pipeline):
+            X = estimator[:-1].transform(X) if len(estimator) > 1 else X
+            estimator = estimator[-1]
+        elif hasattr(estimator, "best_estimator_"):
+            estimator = estimator.best_estimator_
+        else:
+            raise TypeError(
+                f"{type(estimator).__name__} has no gates: PLE, CGC and MMoE estimators have."
+            )
+    return estimator, X
+
+
+def weights_and_health(
+    estimator: Any, X: Any
+) -> tuple[list[dict[str, pd.DataFrame]], pd.DataFrame]:
+    """Compute the weights of all gates and, by the same pass, the experts' health."""
+    body = getattr(getattr(estimator, "module_", None), "body", None)
+    tasks = getattr(estimator, "task_names_", [])
+    name_experts = getattr(body, "expert_names", None)
+    banks = [] if name_experts is None else name_experts(tasks)
+    with ExitStack() as stack:
+        activities = [
+            [(bank.names, stack.enter_context(_Activity(bank.module))) for bank in level]
+            for level in banks
+        ]
+        weights = estimator.gate_weights(X)
+    owners = [] if body is None else list(_owners(body, tasks))
+    rows = []
+    for level, gates in enumerate(weights):
+        n_rows = len(next(iter(gates.values())))
+        active: dict[str, dict[str, float]] = {}
+        for names, activity in activities[level] if level < len(activities) else []:
+            active |= zip(names, activity.summary(len(names), n_rows), strict=True)
+        own = owners[level] if level < len(owners) else {}
+        used = _use(gates, own, tasks)
+        # In the order of the banks, if that is known.
+        for expert in dict.fromkeys([*active, *used]):
+            known = active.get(expert, {}) | used.get(expert, {})
+            rows.append({"level": level + 1, "expert": expert, **known})
+    health = pd.DataFrame(rows, columns=list(_COLUMNS))
+    health["state"] = [", ".join(_states(row)) or "healthy" for row in health.itertuples()]
+    return weights, health
+
+
+class _Activity:
+    """What a bank of experts puts out while the context lasts: how much of it is zero."""
+
+    def __init__(self, module: Any):
+        self.module = module
+        self.zeros: list[Tensor] = []
+        self.lowest: Any = None
+        self.highest: Any = None
+
+    def __enter__(self) -> _Activity:
+        self._hook = self.module.register_forward_hook(lambda _, read, out: self._keep(out))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._hook.remove()
+
+    def _keep(self, outputs: Tensor) -> None:
+        """Keep what is needed of a batch, (n_members * n_experts, n_rows, width)."""
+        self.zeros.append((outputs == 0).double().mean(dim=2).cpu())
+        # Rows that fill a batch up are repeated ones: they change neither end.
+        ends = outputs.aminmax(dim=1)
+        low, high = ends.min.cpu(), ends.max.cpu()
+        self.lowest = low if self.lowest is None else torch.minimum(self.lowest, low)
+        self.highest = high if self.highest is None else torch.maximum(self.highest, high)
+
+    def summary(self, n_experts: int, n_rows: int) -> list[dict[str, float]]:
+        """Return the shares of zeros and of constant units of each expert, over all members."""
+        zeros = torch.cat(self.zeros, dim=1)[:, :n_rows].mean(dim=1)
+        constant = torch.eq(self.lowest, self.highest).double().mean(dim=1)
+        shares = torch.stack([zeros, constant]).unflatten(1, (-1, n_experts)).mean(dim=1)
+        return [dict(zip(("zeros", "constant"), own, strict=True)) for own in shares.T.tolist()]
+
+
+def _owners(body: Any, tasks: Sequence[str]) -> Iterator[dict[str, str]]:
+    """Yield for each level of experts whose own they are, those of a task alone."""
+    for row in body.blocks(tasks):
+        if row and row[0].kind == "expert":
+            yield {block.name: tasks[block.task] for block in row if block.task is not None}
+
+
+def _use(
+    gates: Mapping[str, pd.DataFrame], owners: Mapping[str, str], tasks: Sequence[str]
+) -> dict[str, dict[str, Any]]:
+    """Return for every expert of a level how the tasks' gates use it."""
+    uses: dict[str, dict[str, Any]] = {}
+    means = {gate: frame.mean() for gate, frame in gates.items()}
+    of_tasks = {gate: own for gate, own in means.items() if gate in tasks}
+    for expert in dict.fromkeys(name for own in means.values() for name in own.index):
+        owner = owners.get(expert)
+        use = uses[expert] = {"task": owner}
+        read = {gate: own for gate, own in of_tasks.items() if expert in own.index}
+        if read:
+            parts = pd.Series({gate: own[expert] for gate, own in read.items()})
+            use["share"] = np.mean([own[expert] * len(own) for own in read.values()])
+            use["main_task"] = parts.idxmax()
+            # A task alone captures nothing.
+            if len(parts) > 1 and parts.sum() > 0:
+                use["main_share"] = parts.max() / parts.sum()
+        if owner in of_tasks:
+            weights = of_tasks[owner]
+            own = [name for name in weights.index if owners.get(name) == owner]
+            use["own_share"] = weights[own].sum() * len(weights) / len(own)
+    return uses
+
+
+def _states(row: Any) -> Iterator[str]:
+    """Yield what ails an expert; what is missing ails none."""
+    if row.zeros > _DEAD:
+        yield "dead"
+    if row.share < _IDLE:
+        yield "idle"
+    elif pd.isna(row.task) and row.main_share > _CAPTURED:
+        yield "captured"
+    if row.own_share < _IDLE:
+        yield "ignored"
+
+
+def ailing(health: pd.DataFrame) -> Iterator[str]:
+    """Describe what is worth a warning, beside idle experts."""
+    for row in health.itertuples():
+        states = row.state.split(", ")
+        if "dead" in states:
+            yield (
+                f"Expert {row.expert!r} of level {row.level} is nearly dead: {row.zeros:.1%} of "
+                "its activations are zero. Another activation, as silu, may help."
+            )
+        if "captured" in states:
+            yield (
+                f"Shared expert {row.expert!r} of level {row.level} is captured by task "
+                f"{row.main_task!r}, in whose gate it has {row.main_share:.1%} of the weight that "
+                "it has in all tasks' gates."
+            )
+    ignored = health[health["state"].str.contains("ignored")]
+    for row in ignored.drop_duplicates(["level", "task"]).itertuples():
+        yield (
+            f"Task {row.task!r} ignores its own experts of level {row.level}: their weight in its "
+            f"gate is {row.own_share:.2g} of the even share."
+        )

@@ -1,0 +1,211 @@
+"""The health of experts, in networks whose state is known since their weights are set by hand."""
+
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from sklearn.exceptions import NotFittedError
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
+
+from sklearn_ple import (
+    CGCClassifierRegressor,
+    HoMEClassifierRegressor,
+    MMoEClassifierRegressor,
+    PLEClassifierRegressor,
+    SharedBottomClassifierRegressor,
+    STEMClassifierRegressor,
+    nn,
+)
+from sklearn_ple.inspection import GateUtilizationDisplay, expert_health
+from sklearn_ple.inspection.report.model import gate_sections
+
+# No multiple of the blocks that rows are predicted in.
+N = 37
+
+
+@pytest.fixture(scope="module")
+def data():
+    X = pd.DataFrame(np.random.RandomState(0).randn(N, 3), columns=["u", "v", "w"])
+    return X, pd.DataFrame({"late": X["u"] > 0, "price": X["v"] + X["w"]})
+
+
+def fit(cls, data, **params):
+    defaults = {"n_members": 1, "max_epochs": 1, "numeric_embedding": None, "random_state": 0}
+    return cls(**(defaults | params)).fit(*data)
+
+
+def choosing(data, **choices):
+    """Return CGC of one own and one shared expert, whose gates choose as they are told."""
+    model = fit(CGCClassifierRegressor, data, gate="dselect_k", gate_k=1)
+    logits = model.module_.body.levels[0].task_gates.logits
+    with torch.no_grad():
+        logits.weight.zero_()
+        for k, task in enumerate(("late", "price")):
+            logits.bias[k] = {"own": -1.0, "both": 0.0, "shared": 1.0}[choices[task]]
+    return model
+
+
+def states(model, data):
+    health = expert_health(model, data[0])
+    return dict(zip(health["expert"], health["state"], strict=True))
+
+
+@pytest.mark.parametrize(
+    ("late", "price", "expected"),
+    [
+        ("both", "both", ["healthy", "healthy", "healthy"]),
+        ("shared", "both", ["idle, ignored", "healthy", "healthy"]),
+        ("shared", "own", ["idle, ignored", "healthy", "captured"]),
+        ("both", "own", ["healthy", "healthy", "captured"]),
+        ("own", "own", ["healthy", "healthy", "idle"]),
+        ("shared", "shared", ["idle, ignored", "idle, ignored", "healthy"]),
+    ],
+)
+def test_states_follow_from_what_gates_choose(data, late, price, expected):
+    model = choosing(data, late=late, price=price)
+    assert states(model, data) == dict(
+        zip(["late 1", "price 1", "shared 1"], expected, strict=True)
+    )
+
+
+def test_shares_are_those_of_the_gates(data):
+    health = expert_health(choosing(data, late="shared", price="both"), data[0])
+    health = health.set_index("expert")
+    assert health["task"].dropna().to_dict() == {"late 1": "late", "price 1": "price"}
+    np.testing.assert_allclose(health["share"], [0.0, 1.0, 1.5])
+    np.testing.assert_allclose(health["own_share"], [0.0, 1.0, np.nan])
+    np.testing.assert_allclose(health["main_share"], [np.nan, np.nan, 2 / 3])
+    assert health["main_task"].tolist() == ["late", "price", "late"]
+
+
+def test_zeros_are_those_of_the_activations(data):
+    model = fit(CGCClassifierRegressor, data, clip_numbers=None, dtype="float64", n_members=2)
+    level = model.module_.body.levels[0]
+    numbers = model._encoder.features.transform(data[0])[0]
+    expected = []
+    for bank, index in (
+        (level.specific_experts, 0),
+        (level.specific_experts, 1),
+        (level.shared_experts, 0),
+    ):
+        weight, bias = bank.layers[0].weight.detach().numpy(), bank.layers[0].bias.detach().numpy()
+        places = range(index, len(weight), len(weight) // 2)
+        active = [np.maximum(numbers @ weight[p].T + bias[p], 0) for p in places]
+        dead = [(own == own[0]).all(axis=0).mean() for own in active]
+        expected.append([np.mean([(own == 0).mean() for own in active]), np.mean(dead)])
+    health = expert_health(model, data[0])
+    np.testing.assert_allclose(health[["zeros", "constant"]], expected)
+    assert health["zeros"].min() > 0 and health["zeros"].max() < 1
+
+
+def of_ple(body, level, bank, index):
+    layer = getattr(body.levels[level], bank).layers[-1]
+    return layer.weight[index], layer.bias[index]
+
+
+def of_mmoe(body, level, bank, index):
+    layer = body.experts[level].layers[-1]
+    return layer.weight[index], layer.bias[index]
+
+
+def of_home(body, level, bank, index):
+    experts = getattr(body, bank)
+    return experts.norm_scales[-1][index], experts.norm_shifts[-1][index]
+
+
+EVEN = {"n_levels": 2, "n_specific_experts": 2, "n_shared_experts": 2}
+UNEVEN = {"n_levels": 2, "n_specific_experts": [1, 2]}
+HOME = {"activation": "relu", "n_shared_experts": 2, "n_group_experts": 2}
+
+
+@pytest.mark.parametrize(
+    ("cls", "params", "part", "level", "bank", "index", "name"),
+    [
+        (PLEClassifierRegressor, EVEN, of_ple, 0, "specific_experts", 2, "price 1"),
+        (PLEClassifierRegressor, EVEN, of_ple, 1, "shared_experts", 1, "shared 2"),
+        (PLEClassifierRegressor, UNEVEN, of_ple, 1, "specific_experts", 2, "price 2"),
+        (STEMClassifierRegressor, {}, of_ple, 0, "specific_experts", 0, "late 1"),
+        (MMoEClassifierRegressor, {"n_levels": 2}, of_mmoe, 1, None, 2, "expert 3"),
+        (HoMEClassifierRegressor, HOME, of_home, 0, "meta_experts", 2, "number tasks 1"),
+        (HoMEClassifierRegressor, HOME, of_home, 0, "meta_experts", 5, "shared 2"),
+        (HoMEClassifierRegressor, HOME, of_home, 1, "group_experts", 1, "class tasks 2"),
+        (HoMEClassifierRegressor, HOME, of_home, 1, "specific_experts", 1, "price 1"),
+        (HoMEClassifierRegressor, HOME, of_home, 1, "shared_experts", 0, "shared 1"),
+    ],
+)
+def test_a_dead_expert_is_named(data, cls, params, part, level, bank, index, name):
+    model = fit(cls, data, **params)
+    with torch.no_grad():
+        weight, bias = part(model.module_.body, level, bank, index)
+        weight.zero_()
+        bias.fill_(-1.0)
+    health = expert_health(model, data[0])
+    dead = health[health["state"].str.contains("dead")]
+    assert dead[["level", "expert"]].to_numpy().tolist() == [[level + 1, name]]
+    assert dead[["zeros", "constant"]].to_numpy().tolist() == [[1.0, 1.0]]
+    named = [
+        [depth, expert]
+        for depth, gates in enumerate(model.gate_weights(data[0]), start=1)
+        for expert in dict.fromkeys(e for frame in gates.values() for e in frame)
+    ]
+    assert sorted(health[["level", "expert"]].to_numpy().tolist()) == sorted(named)
+
+
+def test_what_a_network_does_not_tell_is_missing(data, monkeypatch):
+    model = fit(MMoEClassifierRegressor, data, n_levels=2)
+    assert expert_health(model, data[0])["share"].isna().tolist() == [True] * 3 + [False] * 3
+    monkeypatch.delattr(nn.MMoE, "expert_names")
+    health = expert_health(model, data[0])
+    assert health["zeros"].isna().all() and set(health["state"]) == {"healthy"}
+
+
+def test_warnings_and_titles_name_what_ails(data):
+    model = choosing(data, late="shared", price="own")
+    with torch.no_grad():
+        layer = model.module_.body.levels[0].specific_experts.layers[0]
+        layer.weight[1], layer.bias[1] = 0.0, -1.0
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        display = GateUtilizationDisplay.from_estimator(model, data[0])
+    said = " ".join(str(warning.message) for warning in caught)
+    assert "'price 1' of level 1 is nearly dead: 100.0% of its activations are zero" in said
+    assert "Shared expert 'shared 1' of level 1 is captured by task 'late'" in said
+    assert "Task 'late' ignores its own experts of level 1: their weight in its gate is 0" in said
+    title = display.axes_[0].get_title().replace("\n", " ")
+    assert title == "level 1; dead: price 1; captured: shared 1; ignored: late 1"
+    pd.testing.assert_frame_equal(display.health, expert_health(model, data[0]))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        healthy = GateUtilizationDisplay.from_estimator(
+            choosing(data, late="both", price="both"), data[0]
+        )
+    assert healthy.axes_[0].get_title() == "level 1"
+
+
+def test_the_report_says_so(data):
+    (section,) = gate_sections(choosing(data, late="both", price="own"), data[0])
+    assert "is captured by task" in "".join(map(str, section.blocks))
+
+
+def test_pipelines_transform_first(data):
+    model = fit(CGCClassifierRegressor, data)
+    chained = make_pipeline(FunctionTransformer().fit(data[0]), model)
+    pd.testing.assert_frame_equal(expert_health(chained, data[0]), expert_health(model, data[0]))
+
+
+def test_looking_leaves_no_hooks(data):
+    model = fit(CGCClassifierRegressor, data)
+    expert_health(model, data[0])
+    with pytest.raises(ValueError, match="feature names"):
+        expert_health(model, data[0][["u", "v"]])
+    assert not any(module._forward_hooks for module in model.module_.modules())
+
+
+def test_estimators_without_gates_are_refused(data):
+    with pytest.raises(TypeError, match="SharedBottomClassifierRegressor has no gates"):
+        expert_health(SharedBottomClassifierRegressor(), data[0])
+    with pytest.raises(NotFittedError):
+        expert_health(CGCClassifierRegressor(), data[0])
