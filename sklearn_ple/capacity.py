@@ -11,12 +11,14 @@ from sklearn.base import clone
 from .base import MultiTaskEstimator
 from .encoding import Table, TableEncoder
 from .nn.widths import widths_by_level
+from .warn import warn
 
 __all__ = ["count_layers", "count_parameters", "equal_capacity"]
 
 # The layers that differ between the systems; towers and gates are the same for all.
 _SCALED = ("expert_hidden_units", "bottom_hidden_units", "hidden_units")
 _WIDEST = 2**14
+_TOO_LARGE = 1.05
 
 
 def count_parameters(estimator: MultiTaskEstimator, X: Any, y: Any) -> int:
@@ -119,6 +121,12 @@ def equal_capacity(
         If the reference is none of the estimators, or an estimator has no layers to scale; if the
         levels of an estimator can't share the layers evenly.
 
+    Warns
+    -----
+    UserWarning
+        If an estimator has more parameters than the reference by a twentieth however narrow its
+        layers are: the rest of it is too large.
+
     Examples
     --------
     >>> from sklearn_ple import PLEClassifierRegressor, SharedBottomClassifierRegressor
@@ -144,7 +152,14 @@ def equal_capacity(
             continue
         _check_layers(estimator)
         deepened = _with_layers(estimator, n_layers, own) if equal_depth else estimator
-        sized[own] = _Sizes(deepened, X, y).scaled_to(target)
+        sizes = _Sizes(deepened, X, y)
+        sized[own] = sizes.scaled_to(target)
+        if (least := sizes.least()) > _TOO_LARGE * target:
+            warn(
+                f"{own!r}, {type(estimator).__name__}, can't be as small as the reference: with "
+                f"layers of the least width it has {least:,} parameters, not {target:,}. Take "
+                "smaller gates and towers, or a larger reference."
+            )
     return sized
 
 
@@ -208,6 +223,10 @@ class _Sizes:
         with torch.device("meta"):
             body = estimator.make_network(self.n_features, self.tasks, **estimator.tower_options())
         return sum(parameter.numel() for parameter in body.parameters())
+
+    def least(self) -> int:
+        """Count the parameters with the narrowest layers."""
+        return self.count(self._with_width(1))
 
     def scaled_to(self, n_parameters: int) -> Any:
         """Scale the layers until the number of parameters is as near as can be."""

@@ -131,6 +131,16 @@ def test_networks_of_equal_depth(table, name, reference):
     assert min(nearby, key=lambda n: abs(n - target)) == count_parameters(sized["own"], *table)
 
 
+def test_a_network_that_cannot_be_as_small_is_warned_of(table):
+    systems = {
+        "small": make("SharedBottomClassifierRegressor", bottom_hidden_units=(2,)),
+        "wide gates": make("STEMClassifierRegressor", gate_hidden_units=(128, 64)),
+    }
+    with pytest.warns(UserWarning, match="'wide gates', STEM.*, can't be as small"):
+        sized = equal_capacity(systems, *table)
+    assert sized["wide gates"].expert_hidden_units == (1,)
+
+
 def test_levels_stay_and_share_the_layers(table):
     systems = {
         "PLE": make("PLEClassifierRegressor", n_levels=2),
