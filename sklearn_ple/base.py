@@ -256,8 +256,9 @@ class MultiTaskEstimator(CallbackSupportMixin, NetworkMaker):
         ------
         ValueError
             If a task of that name is there already; if X or a kind of task does not suit the
-            estimator; if parameters of the network were changed since fit; if the network is one
-            of your own and cannot take a task while the rest is frozen.
+            estimator; if parameters of the network were changed since fit; if the network cannot
+            take a task while the rest is frozen, as STEM, PLE with ``stop_gradient`` and perhaps
+            one of your own, whose earlier tasks would weigh the experts of the new one.
         sklearn.exceptions.NotFittedError
             If the estimator is not fitted.
 

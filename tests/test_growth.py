@@ -21,6 +21,7 @@ from sklearn_ple import (
     PLEClassifierRegressor,
     PLERegressor,
     SharedBottomClassifierRegressor,
+    STEMClassifierRegressor,
     export,
 )
 from sklearn_ple.base import MultiTaskEstimator, with_parameters
@@ -30,8 +31,17 @@ from sklearn_ple.nn.growth import take_over
 N = 120
 TINY = {"max_epochs": 2, "n_members": 2, "random_state": 0, "early_stopping": True}
 
+#: Gates of earlier tasks would weigh the experts of a new one.
+WEIGH_ALL = [
+    STEMClassifierRegressor(**TINY),
+    PLEClassifierRegressor(stop_gradient=True, **TINY),
+]
 SYSTEMS = [
-    *(getattr(sklearn_ple, name)(**TINY) for name in sklearn_ple.__all__ if "Regressor" in name),
+    *(
+        getattr(sklearn_ple, name)(**TINY)
+        for name in sklearn_ple.__all__
+        if "Regressor" in name and "STEM" not in name
+    ),
     PLEClassifierRegressor(n_levels=3, expert_hidden_units=(8,), residual=True, **TINY),
     PLEClassifierRegressor(n_levels=2, n_specific_experts={"kind": 2}, **TINY),
     AdaTTClassifierRegressor(n_levels=2, n_shared_experts=1, n_specific_experts=2, **TINY),
@@ -89,6 +99,17 @@ def test_earlier_tasks_are_predicted_as_before(table, system):
     after = model.module_.state_dict()
     same = [name for name, old in before.items() if after[name].shape == old.shape]
     assert same and all(torch.equal(after[name], before[name]) for name in same)
+
+
+@pytest.mark.parametrize("system", WEIGH_ALL, ids=lambda system: repr(system)[:40])
+def test_networks_whose_earlier_tasks_would_change_are_refused(table, system):
+    X, y, new = table
+    model = clone(system).fit(X, y)
+    before = model.predict(X)
+    with pytest.raises(ValueError, match=r"cannot take another task with the rest frozen"):
+        model.add_task(X, new)
+    pd.testing.assert_frame_equal(model.predict(X), before)
+    assert model.add_task(X, new, freeze=False).task_names_ == [*y.columns, "new"]
 
 
 def test_probabilities_and_their_calibration_stay(table, fitted, grown):

@@ -267,7 +267,7 @@ class FusionLevel(nn.Module):
 
 
 class FusionGates(Gates):
-    """Gates that weigh a part of the experts alone, if ``is_partial``: of one member ``weighed``."""
+    """Gates that weigh a part of the experts, if ``is_partial``: of one member ``weighed``."""
 
     weighed: Tensor
 

@@ -278,11 +278,33 @@ class TabularNetwork(nn.Module):
         return self._in_order(self.body.towers.widths)
 
     def gate_names(self, tasks: Sequence[str]) -> list[list[GateNames]]:
-        """Name the body's gates and their experts, by the tasks' names; see `PLE.gate_names`."""
+        """Name the body's gates and their experts.
+
+        Parameters
+        ----------
+        tasks : sequence of str
+            Names of the tasks, in the order of the outputs.
+
+        Returns
+        -------
+        list of list of GateNames
+            As of `PLE.gate_names`.
+        """
         return self.body.gate_names(self._as_in_body(tasks))
 
     def blocks(self, tasks: Sequence[str]) -> list[list[Block]]:
-        """Describe what one member's body consists of, by the tasks' names; see `Body.blocks`."""
+        """Describe what one member's body consists of.
+
+        Parameters
+        ----------
+        tasks : sequence of str
+            Names of the tasks, in the order of the outputs.
+
+        Returns
+        -------
+        list of list of Block
+            As of `Body.blocks`.
+        """
         rows = self.body.blocks(self._as_in_body(tasks))
         if self.task_order is None:
             return rows

@@ -312,8 +312,7 @@ class MultiTaskNet(NeuralNet):
         weights = self.criterion_.backward(step)
         if weights is not None:
             self._balance.append((weights, step.shares > 0))
-        if len(self._sums) == 1:
-            self._check_gradients()
+        self._check_gradients()
         penalty = self.module_.body.penalty()
         # Of a single subspace, for one, there is nothing to penalise.
         if isinstance(penalty, Tensor) and penalty.requires_grad:

@@ -517,8 +517,9 @@ def test_the_penalty_keeps_subspaces_apart(orthogonality, is_orthogonal, numbers
 @pytest.mark.parametrize(
     ("task_groups", "expected"),
     [
-        (None, {"class tasks": [0, 1], "number tasks": [2, 3]}),
-        ([["price", "stage"], ("colour", "visits")], {"group 1": [2, 0], "group 2": [1, 3]}),
+        # Of colour, price, stage and visits: a network has them in the order of their names.
+        (None, {"class tasks": [0, 2], "number tasks": [1, 3]}),
+        ([["price", "stage"], ("colour", "visits")], {"group 1": [1, 2], "group 2": [0, 3]}),
     ],
 )
 def test_groups_are_those_named_or_of_a_kind(task_groups, expected, table):

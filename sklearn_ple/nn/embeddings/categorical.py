@@ -84,7 +84,13 @@ class CategoricalEmbedding(nn.Module):
         self.reset_parameters()
 
     def tables(self) -> list[Tensor]:
-        """Return each column's table, of shape (n_members, n_codes, width): a view of all."""
+        """Return each column's table, as a view of the weights.
+
+        Returns
+        -------
+        list of Tensor of shape (n_members, n_codes, width)
+            One for each column.
+        """
         parts = self.weight.split(self.sizes, dim=1)
         return [
             part.unflatten(1, (-1, width)) for part, width in zip(parts, self.widths, strict=True)
