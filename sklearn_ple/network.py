@@ -45,8 +45,9 @@ class NetworkMaker(Predictor, ABC):
 
         Parameters
         ----------
-        in_features : int
-            Number of features of each view that the network reads.
+        in_features : Features
+            Number of features of each view that the network reads, an int; its ``columns`` say
+            which of them belong to which column of X.
         tasks : sequence of Task
             The tasks, with their ``name`` and ``n_outputs``, in the order of y's columns; in that
             of their names where `treats_tasks_alike`. Those that ``add_task`` added, whose
@@ -263,4 +264,6 @@ class NetworkMaker(Predictor, ABC):
             link=encoder.dependence.link(self.make_link),
             mean=MemberMean(tasks, members.n, encoder.dependence.pairs),
             task_order=encoder.order,
+            indicators=encoder.indicators,
+            column_names=encoder.features.named(getattr(self, "feature_names_in_", None)),
         )

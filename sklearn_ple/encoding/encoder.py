@@ -309,6 +309,16 @@ class TableEncoder:
         n_statistics = 0 if self.statistics is None else self.statistics.n_numbers
         return self.features.n_numbers_ + n_statistics
 
+    @property
+    def indicators(self) -> list[int]:
+        """Of each number that is no column's own, its column: numeric ones come first."""
+        owners = self.features.indicators_
+        if self.statistics is None:
+            return owners
+        counted = zip(self.statistics.columns.tolist(), self.statistics.tables, strict=True)
+        n_numeric = self.features.n_columns_
+        return owners + [n_numeric + own for own, table in counted for _ in range(table.shape[1])]
+
     def embedding_for(
         self, embedding_dim: int | str, members: Members, n_views: int
     ) -> Callable[[], Any] | None:

@@ -104,6 +104,24 @@ class FeatureEncoder(TransformerMixin, BaseEstimator):
         self.n_columns_ = len(self.scaler_.missing_)
         return self
 
+    @property
+    def indicators_(self) -> list[int]:
+        """For each number that indicates missing ones, the position of its column's number."""
+        return np.flatnonzero(self.scaler_.missing_).tolist()
+
+    def named(self, names: Any = None) -> list[str]:
+        """Return names for the columns of numbers and then those of categories.
+
+        Parameters
+        ----------
+        names : sequence of str, default=None
+            The names of all columns of X; None for x0, x1 and so on.
+        """
+        positions = [*self.number_positions_, *self.categorical_positions_]
+        return [
+            f"x{position}" if names is None else str(names[position]) for position in positions
+        ]
+
     def _warn_of_text(self, X: Any) -> None:
         """Warn of columns of strings that nobody called categories and that are none."""
         for position in self.categorical_positions_:

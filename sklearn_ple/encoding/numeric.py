@@ -87,7 +87,8 @@ class EmbeddingMaker(ABC):
         Returns
         -------
         Module
-            From numbers of shape (n_rows, n_columns) to (n_views, n_rows, out_features), with an
+            From numbers of shape (n_rows, n_columns) to (n_views, n_rows, out_features), as many
+            for each column side by side where a network reads column by column, with an
             attribute ``out_features``.
         """
 

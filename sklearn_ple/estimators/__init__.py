@@ -15,6 +15,7 @@ from .bottoms import (
 from .esmm import ESMMClassifier
 from .home import HoMEClassifierRegressor
 from .mmoe import MMoEClassifierRegressor
+from .multitab import MultiTabNetClassifierRegressor
 from .stem import STEMClassifierRegressor
 from .stitched import CrossStitchClassifierRegressor, SluiceClassifierRegressor
 
@@ -28,6 +29,7 @@ __all__ = [
     "ESMMClassifier",
     "HoMEClassifierRegressor",
     "MMoEClassifierRegressor",
+    "MultiTabNetClassifierRegressor",
     "PLEClassifier",
     "PLEClassifierRegressor",
     "PLERegressor",

@@ -16,11 +16,13 @@ from .embeddings import (
     PeriodicEmbedding,
     QuantileEmbedding,
 )
+from .features import Column, Features
 from .gates import ExpertNames, GateNames, Gates, mix
 from .gating import Gating
 from .home import HoME
 from .mlp import ACTIVATIONS, BatchedLinear, BatchedMLP
 from .mmoe import MMoE
+from .multitab import MultiTabNet
 from .ple import PLE
 from .shared_bottom import SharedBottom
 from .single_task import SingleTask
@@ -42,12 +44,14 @@ __all__ = [
     "Body",
     "CalibratedLogits",
     "CategoricalEmbedding",
+    "Column",
     "CrossStitch",
     "CustomizedSharing",
     "DSelectKGates",
     "DebiasedLogits",
     "EventLink",
     "ExpertNames",
+    "Features",
     "GateNames",
     "Gates",
     "Gating",
@@ -55,6 +59,7 @@ __all__ = [
     "JointLogits",
     "MMoE",
     "MemberDropout",
+    "MultiTabNet",
     "NumericEmbedding",
     "PeriodicEmbedding",
     "QuantileEmbedding",

@@ -13,6 +13,7 @@ from .chain import EventLink
 from .diagram import Block
 from .dropout import MemberDropout
 from .embeddings import CategoricalEmbedding
+from .features import Features
 from .gates import GateNames
 from .mlp import BatchedLinear
 
@@ -68,7 +69,8 @@ class TabularNetwork(nn.Module):
     cardinalities : sequence of int
         Number of codes of each categorical column; may be empty.
     make_body : callable
-        Called with the number of features, returns the networks behind them, a `Body`.
+        Called with the number of features, a `Features`, returns the networks behind them, a
+        `Body`.
     embedding_dim : int or "auto", default="auto"
         As in `CategoricalEmbedding`.
     make_numeric_embedding : callable, optional
@@ -101,6 +103,12 @@ class TabularNetwork(nn.Module):
     task_order : sequence of int, optional
         Which of the tasks, by their order in the outputs, each task of the body is; by default
         they are in the same order.
+    indicators : sequence of int, default=()
+        Of each of the last numbers, which indicate that one is missing or are statistics of a
+        category, which column it is about: the numeric ones come first, then the categorical.
+    column_names : sequence of str, optional
+        Names of the columns of numbers and then of the categorical ones, for networks that read
+        them one by one; x0, x1 and so on by default.
 
     Attributes
     ----------
@@ -127,7 +135,7 @@ class TabularNetwork(nn.Module):
         self,
         n_numbers: int,
         cardinalities: Sequence[int],
-        make_body: Callable[[int], nn.Module],
+        make_body: Callable[[Features], nn.Module],
         *,
         embedding_dim: int | str = "auto",
         make_numeric_embedding: Callable[[], Any] | None = None,
@@ -141,26 +149,30 @@ class TabularNetwork(nn.Module):
         link: EventLink | None = None,
         mean: Any = None,
         task_order: Sequence[int] | None = None,
+        indicators: Sequence[int] = (),
+        column_names: Sequence[str] | None = None,
     ):
         super().__init__()
         self.n_views = n_members if n_views is None else n_views
         self.link = link
         self.mean = mean
         self.product_dtype: torch.dtype | None = None
-        self.embedding, n_features = None, n_numbers
+        self.embedding, widths = None, []
         if len(cardinalities):
             self.embedding = CategoricalEmbedding(cardinalities, embedding_dim, self.n_views)
-            n_features += sum(self.embedding.widths)
+            widths = self.embedding.widths
         self.numeric_embedding, self.n_embedded = None, n_embedded
+        embedded = (0, 0)
         if make_numeric_embedding is not None:
             self.numeric_embedding = make_numeric_embedding()
-            n_features += self.numeric_embedding.out_features
-        self.n_features = n_features
+            n_columns = n_numbers if n_embedded is None else n_embedded
+            embedded = (self.numeric_embedding.out_features, n_columns)
+        self.n_features = Features.of_table(n_numbers, indicators, *embedded, widths, column_names)
         self.clip_numbers = clip_numbers
         if clip_numbers is not None:
             self.clip_numbers = min(max(clip_numbers, _LEAST_LIMIT), _GREATEST_LIMIT)
         self.feature_dropout = MemberDropout(feature_dropout)
-        self.body: Any = make_body(n_features)
+        self.body: Any = make_body(self.n_features)
         self.task_order: list[int] | None = None
         if task_order is not None and list(task_order) != sorted(task_order):
             self.task_order = list(task_order)

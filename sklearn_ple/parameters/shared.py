@@ -174,8 +174,9 @@ class Parameters(BaseEstimator):
         no more: ``linear_path``, ``numeric_embedding``, ``clip_numbers``, ``dropout`` and
         ``feature_dropout`` are off. Progressive Layered Extraction has two levels; ESMM has
         embeddings of width 18 and towers of (200, 80); STEM has the widths of its authors' code;
-        cross-stitch networks mix each activation
-        of a layer by numbers of its own. Training is by Adam at a constant ``learning_rate`` of
+        cross-stitch networks mix each activation of a layer by numbers of its own; MultiTab-Net
+        has embeddings of width 16, towers of (64,) and GELU. Training is by Adam at a constant
+        ``learning_rate`` of
         1e-3, with ``weight_decay`` and ``weight_averaging`` off.
 
         All else is by default: widths and numbers of experts, which papers choose by the data, and

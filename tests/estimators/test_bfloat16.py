@@ -9,7 +9,11 @@ import torch
 from numpy.testing import assert_array_equal
 from sklearn.base import clone
 
-from sklearn_ple import MMoEClassifierRegressor, PLEClassifierRegressor
+from sklearn_ple import (
+    MMoEClassifierRegressor,
+    MultiTabNetClassifierRegressor,
+    PLEClassifierRegressor,
+)
 from sklearn_ple.balancing import BALANCERS
 from sklearn_ple.datasets import load_nhefs
 from sklearn_ple.nn import PLE, TabularNetwork
@@ -102,10 +106,11 @@ def test_all_ways_to_balance_work(balancing, instructions, nhefs):
     assert np.isfinite(model.history_[-1]["loss"])
 
 
-def test_other_systems_and_partial_fit_take_it(instructions, nhefs):
+@pytest.mark.parametrize("cls", [MMoEClassifierRegressor, MultiTabNetClassifierRegressor])
+def test_other_systems_and_partial_fit_take_it(cls, instructions, nhefs):
     X, y = nhefs
-    model = MMoEClassifierRegressor(dtype="bfloat16", n_members=1, random_state=0, device="cpu")
-    model.partial_fit(X, y).partial_fit(X, y)
+    model = cls(dtype="bfloat16", n_members=1, random_state=0, device="cpu")
+    model.partial_fit(X[:300], y[:300]).partial_fit(X[:300], y[:300])
     assert model.module_.product_dtype is torch.bfloat16
 
 

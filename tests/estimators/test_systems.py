@@ -21,6 +21,7 @@ from sklearn_ple import (
     ESMMClassifier,
     HoMEClassifierRegressor,
     MMoEClassifierRegressor,
+    MultiTabNetClassifierRegressor,
     PLEClassifierRegressor,
     SharedBottomClassifierRegressor,
     SingleTaskClassifierRegressor,
@@ -98,6 +99,10 @@ SYSTEMS = {
             **GATES,
             "shared_gate": True,
         },
+    ),
+    MultiTabNetClassifierRegressor: (
+        nn.MultiTabNet,
+        {"hidden_units": [6, 5], "token_dim": 6, "n_heads": 3, "task_mask": "both"},
     ),
     PLEClassifierRegressor: (
         nn.PLE,
@@ -215,7 +220,7 @@ def test_own_parameters_reach_the_network(cls, table):
     with body.register_forward_pre_hook(lambda _, inputs: read.extend(inputs)):
         fitted.predict(X)
     expected = network(
-        read[0].shape[2],
+        fitted.module_.n_features,
         [fitted.tasks_[k].n_outputs for k in fitted._encoder.order],
         **options,
         tower_hidden_units=[7],
@@ -329,6 +334,9 @@ def test_warm_start_goes_on(cls, numbers, seed):
         ),
         (MMoEClassifierRegressor, {"n_experts": 0}, "'n_experts' parameter"),
         (CrossStitchClassifierRegressor, {"hidden_units": ()}, "hidden_units is empty"),
+        (MultiTabNetClassifierRegressor, {"hidden_units": ()}, "hidden_units is empty"),
+        (MultiTabNetClassifierRegressor, {"n_heads": 3}, "token_dim=16 is not a multiple of n_he"),
+        (MultiTabNetClassifierRegressor, {"task_mask": "all"}, "'task_mask' parameter"),
         (SluiceClassifierRegressor, {"hidden_units": (4, 6)}, r"hidden_units=\(4, 6\) do not"),
         (SluiceClassifierRegressor, {"n_subspaces": 5}, "a multiple of n_subspaces=5"),
         (AsymmetricSharingClassifierRegressor, {"reads": "next"}, "'reads' parameter"),

@@ -17,6 +17,7 @@ from sklearn_ple.nn import (
     CustomizedSharing,
     HoME,
     MMoE,
+    MultiTabNet,
     SharedBottom,
     SingleTask,
     Sluice,
@@ -347,6 +348,56 @@ def naive_home(params, member, x, options):
     return towers(params, member, read, options)
 
 
+def normalised(x):
+    return (x - x.mean()) / (x.var(correction=0) + 1e-5).sqrt()
+
+
+def sees(query, key, n_tasks, task_mask):
+    """Whether one token attends to another; the tasks' tokens are the first ones."""
+    if query == key or key >= n_tasks:
+        return True
+    return task_mask not in (["tasks", "both"] if query < n_tasks else ["features", "both"])
+
+
+def naive_attention(params, prefix, member, tokens, mask, options):
+    """Attend token by token, head by head."""
+    n_heads, n_tasks = options["n_heads"], len(options["n_outputs"])
+    width = len(tokens[0]) // n_heads
+    normed = [normalised(token) for token in tokens]
+    queries = [linear(params, f"{prefix}.queries", member, x) for x in normed]
+    both = [params[f"{prefix}.keys_and_values.weight"][member] @ x for x in normed]
+    results = []
+    for i, query in enumerate(queries):
+        read = []
+        for head in range(n_heads):
+            part = slice(head * width, (head + 1) * width)
+            seen = [j for j in range(len(tokens)) if sees(i, j, n_tasks, mask)]
+            scores = [query[part] @ both[j].chunk(2)[0][part] / width**0.5 for j in seen]
+            total = sum(score.exp() for score in scores)
+            values = [both[j].chunk(2)[1][part] for j in seen]
+            read.append(sum(s.exp() / total * v for s, v in zip(scores, values, strict=True)))
+        results.append(linear(params, f"{prefix}.out", member, torch.cat(read)))
+    return results
+
+
+def naive_multitab(params, member, x, options):
+    n_tasks, n_columns = len(options["n_outputs"]), len(x)
+    tokens = list(params["task_tokens"][member])
+    for j in range(n_columns):
+        index = member * n_columns + j
+        tokens.append(linear(params, "column_tokens.layers.0", index, x[j : j + 1]))
+    for block in range(len(options["hidden_units"])):
+        prefix = f"attention_blocks.{block}"
+        read = naive_attention(
+            params, f"{prefix}.attention", member, tokens, options["task_mask"], options
+        )
+        tokens = [h + a for h, a in zip(tokens, read, strict=True)]
+        for i, token in enumerate(tokens):
+            hidden = mlp(params, f"{prefix}.hidden", member, normalised(token), 1)
+            tokens[i] = token + linear(params, f"{prefix}.out", member, hidden)
+    return towers(params, member, tokens[:n_tasks], options)
+
+
 BOTTOMS = {"bottom_hidden_units": (5, 3)}
 LAYERS = {"hidden_units": (4,)}
 EXPERTS = {
@@ -381,6 +432,7 @@ HOMES = {
     "gate_hidden_units": (),
     "feature_gate_rank": 2,
 }
+TOKENS = {"hidden_units": (5,), "token_dim": 4, "n_heads": 2, "task_mask": "tasks"}
 ALL_READ = {"reads": [[1, 2], [2, 0], [0, 1]]}
 
 #: What is compared: a network, its equations and its options.
@@ -513,6 +565,16 @@ NETWORKS = {
         STEMS | {"n_levels": 2, "n_specific_experts": [2, 1, 3], "gate_hidden_units": (6,)},
     ),
     "STEM, gradients of all": (STEM, naive_stem, STEMS | {"stop_gradient": False}),
+    "MultiTab-Net": (MultiTabNet, naive_multitab, TOKENS),
+    **{
+        f"MultiTab-Net, 2 blocks, mask {mask}": (
+            MultiTabNet,
+            naive_multitab,
+            TOKENS | {"hidden_units": (5, 3), "task_mask": mask},
+        )
+        for mask in ("tasks", "features", "both", None)
+    },
+    "MultiTab-Net, 1 task": (MultiTabNet, naive_multitab, TOKENS | {"n_outputs": [2]}),
 }
 #: Those that read several views of the features.
 OF_VIEWS = {SingleTask, STEM}
