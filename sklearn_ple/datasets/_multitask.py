@@ -1,4 +1,4 @@
-"""Synthetic tasks whose relatedness is chosen, after the paper on MMoE."""
+"""Synthetic tasks whose relatedness is chosen, after the papers on MMoE and MultiTab."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from sklearn.utils import Bunch, check_random_state
 
 from .._sklearn import Interval, StrOptions, validate_params
 
+_FORMS = ("sinusoids", "polynomial")
 _KINDS = ("regression", "binary", "multiclass")
 
 _POSITIVE_INT = Interval(Integral, 1, None, closed="left")
@@ -20,11 +21,12 @@ _POSITIVE_INT = Interval(Integral, 1, None, closed="left")
 _DESCR = """\
 Synthetic tasks
 
-Regressions on sines of linear functions, whose weights have a chosen correlation between any two
-tasks; optionally cut into classes, optionally with missing labels.
+Regressions on sines or polynomials of linear functions, whose weights have a chosen correlation
+between any two tasks; optionally cut into classes, optionally with missing labels.
 
-Source: J. Ma et al., "Modeling Task Relationships in Multi-task Learning with Multi-gate
-Mixture-of-Experts", KDD 2018, section 3.2
+Sources: J. Ma et al., "Modeling Task Relationships in Multi-task Learning with Multi-gate
+Mixture-of-Experts", KDD 2018, section 3.2 (sines); D. Sinodinos, J. Y. Wei, N. Armanfard,
+"MultiTab: A Scalable Foundation for Multitask Learning on Tabular Data", AAAI 2026 (polynomials)
 """
 
 
@@ -34,9 +36,11 @@ Mixture-of-Experts", KDD 2018, section 3.2
         "n_features": [_POSITIVE_INT],
         "n_tasks": [_POSITIVE_INT],
         "correlation": [Real, "array-like"],
+        "form": [StrOptions(set(_FORMS))],
+        "degree": [_POSITIVE_INT, "array-like"],
         "n_sinusoids": [Interval(Integral, 0, None, closed="left")],
         "scale": [Interval(Real, 0, None, closed="neither")],
-        "noise": [Interval(Real, 0, None, closed="left")],
+        "noise": [Interval(Real, 0, None, closed="left"), "array-like"],
         "task_types": [StrOptions(set(_KINDS)), "array-like"],
         "n_classes": [Interval(Integral, 3, None, closed="left")],
         "missing": [Real, "array-like"],
@@ -53,9 +57,11 @@ def make_multitask(
     *,
     n_tasks: int = 2,
     correlation: ArrayLike = 0.5,
+    form: str = "sinusoids",
+    degree: int | Sequence[int] = 2,
     n_sinusoids: int = 10,
     scale: float = 1.0,
-    noise: float = 0.1,
+    noise: float | Sequence[float] = 0.1,
     task_types: str | Sequence[str] = "regression",
     n_classes: int = 3,
     missing: float | Sequence[float] = 0.0,
@@ -66,8 +72,9 @@ def make_multitask(
 ) -> Any:
     r"""Generate tasks that are related as closely as asked for.
 
-    Every task is a sum of sines of a linear function of the features. The sines are the same for
-    all tasks; how closely two tasks are related is the cosine between their weights [1]_.
+    Every task is a sum of sines of a linear function of the features, the same sines for all
+    tasks [1]_, or a polynomial of it [2]_. How closely two tasks are related is the cosine between
+    their weights.
 
     Parameters
     ----------
@@ -80,13 +87,17 @@ def make_multitask(
     correlation : float or array-like of shape (n_tasks, n_tasks), default=0.5
         The cosine between the weights of any two tasks, from -1 to 1, or a matrix of them.
         1 makes the same task of all (but for the noise), 0 unrelated ones.
+    form : {"sinusoids", "polynomial"}, default="sinusoids"
+        What a task is of its linear function.
+    degree : int or sequence of int of shape (n_tasks,), default=2
+        The degree of all polynomials, or that of each task: how hard it is.
     n_sinusoids : int, default=10
         The number of sines; 0 makes linear tasks.
     scale : float, default=1.0
         The length of a task's weights.
-    noise : float, default=0.1
-        The standard deviation of the noise, drawn for every label. The default is that of the
-        paper, its N(0, 0.01) read as a variance of 0.01.
+    noise : float or sequence of float of shape (n_tasks,), default=0.1
+        The standard deviation of the noise, drawn for every label; one for all tasks or one for
+        each. The default is that of the paper on MMoE, its N(0, 0.01) read as a variance of 0.01.
     task_types : {"regression", "binary", "multiclass"} or sequence of them, default="regression"
         The kind of all tasks, or of each. Thresholds at quantiles of what would be the
         regression cut it into classes of the same size, 0 the lowest.
@@ -133,9 +144,11 @@ def make_multitask(
         coef : ndarray of shape (n_features, n_tasks)
             The weights of the linear functions.
         frequencies : ndarray of shape (n_sinusoids,)
-            The factors inside the sines.
+            The factors inside the sines; empty for polynomials.
         phases : ndarray of shape (n_sinusoids,)
-            The summands inside the sines.
+            The summands inside the sines; empty for polynomials.
+        degrees : dict of str to int
+            The degree of each task's polynomial; empty for sines.
         DESCR : str
             The description of the data set.
 
@@ -143,9 +156,10 @@ def make_multitask(
     ------
     ValueError
         If a parameter is out of its range, if there are fewer features than tasks or fewer rows
-        than classes, if `task_types` or `missing` has not one entry for each task, or if no
-        weights have the correlations: these must form a symmetric, positive semidefinite matrix
-        with ones on the diagonal, and a float be at least `-1 / (n_tasks - 1)`.
+        than classes, if `task_types`, `degree`, `noise` or `missing` has not one entry for each
+        task, or if no weights have the correlations: these must form a symmetric, positive
+        semidefinite matrix with ones on the diagonal, and a float be at least
+        `-1 / (n_tasks - 1)`.
 
     Notes
     -----
@@ -161,10 +175,22 @@ def make_multitask(
     :math:`w_2 = c\,(p\,u_1 + \sqrt{1 - p^2}\,u_2)`. The paper leaves the frequencies
     :math:`\alpha` and phases :math:`\beta` open; here they are drawn from N(0, 1).
 
+    With `form="polynomial"` it is, with :math:`d_k` the task's `degree`,
+
+    .. math::
+
+       y_k = \sum_{i=1}^{d_k} (w_k^\top x)^i + \epsilon_k .
+
+    The paper on MultiTab makes weights of the same cosines from eigenvectors in place of the
+    Cholesky factor; it has from 2 to 16 tasks.
+
     References
     ----------
     .. [1] J. Ma et al., "Modeling Task Relationships in Multi-task Learning with Multi-gate
        Mixture-of-Experts", KDD 2018.
+
+    .. [2] D. Sinodinos, J. Y. Wei, N. Armanfard, "MultiTab: A Scalable Foundation for Multitask
+       Learning on Tabular Data", AAAI 2026.
 
     Examples
     --------
@@ -201,6 +227,12 @@ def make_multitask(
     shares = np.array(_each_task("missing", missing, n_tasks), dtype=float)
     if not ((shares >= 0) & (shares < 1)).all():
         raise ValueError(f"missing must be shares in [0, 1), got {missing!r}.")
+    deviations = np.array(_each_task("noise", noise, n_tasks), dtype=float)
+    if not (deviations >= 0).all():
+        raise ValueError(f"noise must be standard deviations, 0 or more, got {noise!r}.")
+    degrees = _each_task("degree", degree, n_tasks)
+    if not all(isinstance(own, Integral) and int(own) >= 1 for own in degrees):
+        raise ValueError(f"degree must be of whole numbers, 1 or more, got {degree!r}.")
     if n_features < n_tasks:
         raise ValueError(f"n_features must be at least n_tasks={n_tasks}, got {n_features}.")
     factor = _cholesky(_correlations(correlation, n_tasks))
@@ -208,12 +240,16 @@ def make_multitask(
     rng = check_random_state(random_state)
     orthonormal, _ = np.linalg.qr(rng.standard_normal((n_features, n_tasks)))
     coef = scale * orthonormal @ factor.T
-    frequencies, phases = rng.standard_normal((2, n_sinusoids))
+    is_polynomial = form == "polynomial"
+    frequencies, phases = rng.standard_normal((2, 0 if is_polynomial else n_sinusoids))
     X = rng.standard_normal((n_samples, n_features))
     linear = X @ coef
-    y = linear + noise * rng.standard_normal(linear.shape)
+    y = linear + deviations * rng.standard_normal(linear.shape)
     for frequency, phase in zip(frequencies, phases, strict=True):
         y += np.sin(frequency * linear + phase)
+    if is_polynomial:
+        for power in range(2, max(degrees) + 1):
+            y += linear**power * (power <= np.array(degrees))
 
     for column, n_cuts in zip(y.T, cuts, strict=True):
         if n_cuts > 1:
@@ -247,6 +283,7 @@ def make_multitask(
         coef=coef,
         frequencies=frequencies,
         phases=phases,
+        degrees=dict(zip(target_names, degrees, strict=True)) if is_polynomial else {},
         DESCR=_DESCR,
     )
 

@@ -49,6 +49,44 @@ def test_formula_entry_by_entry():
             assert label == pytest.approx(expected, abs=1e-12)
 
 
+@pytest.mark.parametrize(("degree", "degrees"), [(3, [3, 3, 3]), ([1, 4, 2], [1, 4, 2])])
+def test_polynomials_entry_by_entry(degree, degrees):
+    params = {"n_tasks": 3, "noise": 0, "scale": 1.3, "random_state": 1, "return_X_y": False}
+    bunch = make_multitask(20, 7, form="polynomial", degree=degree, **params)
+    assert bunch.degrees == dict(zip(bunch.target_names, degrees, strict=True))
+    assert bunch.frequencies.size == bunch.phases.size == 0
+    for x, labels in zip(bunch.data, bunch.target, strict=True):
+        for w, label, own in zip(bunch.coef.T, labels, degrees, strict=True):
+            z = sum(a * b for a, b in zip(w, x, strict=True))
+            assert label == pytest.approx(sum(z**k for k in range(1, own + 1)), abs=1e-12)
+    assert make_multitask(20, 7, **params).degrees == {}
+
+
+@pytest.mark.parametrize("n_tasks", [2, 16])
+def test_polynomials_of_weights_with_the_correlations(n_tasks, seed):
+    wanted = correlations(seed, n_tasks)
+    *_, coef = make_multitask(
+        5, 30, n_tasks=n_tasks, form="polynomial", correlation=wanted, return_coef=True
+    )
+    np.testing.assert_allclose(coef.T @ coef, wanted, atol=1e-10)
+
+
+def test_moments_of_polynomials(seed):
+    """For z of N(0, 1), z + z² has the mean 1 and the variance 3, and z + z² + z³ 1 and 24."""
+    n = 40_000
+    params = {"n_tasks": 2, "form": "polynomial", "noise": 0, "random_state": seed}
+    _, y = make_multitask(n, 3, degree=[2, 3], **params)
+    # Six deviations of the means, and as many of the variances, by simulation.
+    np.testing.assert_allclose(y.mean(axis=0), 1, atol=0.15)
+    np.testing.assert_allclose(y.var(axis=0), [3, 24], rtol=0.25)
+
+
+def test_each_task_has_its_noise(seed):
+    params = {"n_samples": 4000, "n_features": 5, "n_tasks": 3, "random_state": 2 + seed}
+    clean, noisy = (make_multitask(**params, noise=noise)[1] for noise in (0, [0, 0.5, 2]))
+    np.testing.assert_allclose((noisy - clean).std(axis=0), [0, 0.5, 2], rtol=0.06)
+
+
 def test_noise_is_a_standard_deviation(seed):
     params = {"n_samples": 4000, "n_features": 5, "n_tasks": 3, "random_state": 2 + seed}
     _, clean = make_multitask(**params, noise=0)
@@ -254,6 +292,12 @@ def test_same_seed_same_data():
         ({"n_sinusoids": -1}, "'n_sinusoids' parameter"),
         ({"scale": 0}, "'scale' parameter"),
         ({"noise": -0.1}, "'noise' parameter"),
+        ({"noise": [0.1, -0.1]}, r"noise must be standard deviations, .* got \[0.1, -0.1\]"),
+        ({"noise": [0.1]}, "noise must be one value or one for each of the n_tasks=2"),
+        ({"form": "cubic"}, "'form' parameter"),
+        ({"degree": 0}, "'degree' parameter"),
+        ({"degree": [1, 0]}, r"degree must be of whole numbers, .* got \[1, 0\]"),
+        ({"degree": [1, 2, 3]}, "degree must be one value or one for each of the n_tasks=2"),
         ({"n_classes": 2}, "'n_classes' parameter"),
         ({"random_state": "x"}, "'random_state' parameter"),
         ({"n_features": 2, "n_tasks": 3}, "n_features must be at least n_tasks=3, got 2"),
