@@ -88,6 +88,9 @@ class MultiTabNetClassifierRegressor(MultiTaskEstimator):
     activation: str = parameter(default="relu", published="gelu")
     embedding_dim: int | str = parameter(default="auto", published=16, after="min_frequency")
 
+    def treats_tasks_alike(self) -> bool:
+        return True
+
     def make_network(self, in_features: int, tasks: Sequence[Task], **towers: Any) -> MultiTabNet:
         return MultiTabNet(
             in_features,
