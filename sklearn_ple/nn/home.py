@@ -38,9 +38,10 @@ class HoME(Body):
     ``z_g`` as well, and shared ones of ``z_s``; gate and self gate read both, side by side. The
     self gate adds the task's own experts.
 
-    The paper normalises by the batch. Here each row is normalised by itself, over the units of a
-    layer: a row's prediction must not depend on what else is in its batch. And a feature gate here
-    is one product of low rank, where the paper mixes several.
+    The equations follow public re-implementations. The paper normalises by the batch. Here each
+    row is normalised by itself, over the units of a layer: a row's prediction must not depend on
+    what else is in its batch. And a feature gate here is one product of low rank, where the paper
+    mixes several.
 
     Parameters
     ----------
