@@ -17,6 +17,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn_ple import (
     CrossStitchClassifierRegressor,
     MMoEClassifierRegressor,
+    MultiTabNetClassifierRegressor,
     PLEClassifierRegressor,
     SharedBottomClassifierRegressor,
     SluiceClassifierRegressor,
@@ -111,6 +112,8 @@ def test_other_networks_are_drawn(X):
     assert kinds(drawing(fitted(X, 3, SluiceClassifierRegressor, hidden_units=(4, 4)))) == mixed
     bottom = {"bottom": 1, "tower": 3}
     assert kinds(drawing(fitted(X, 3, SharedBottomClassifierRegressor))) == bottom
+    blocks = fitted(X, 3, MultiTabNetClassifierRegressor, hidden_units=(4, 4))
+    assert kinds(drawing(blocks)) == {"tokens": 1, "attention": 2, "tower": 3}
 
 
 @pytest.mark.parametrize(
