@@ -70,7 +70,11 @@ def models():
     yield (
         "isotonic",
         MMoEClassifierRegressor(
-            numeric_embedding="periodic", embedding_dim=2, expert_hidden_units=(4,), **SMALL
+            numeric_embedding="periodic",
+            embedding_dim=2,
+            target_statistics=["text"],
+            expert_hidden_units=(4,),
+            **SMALL,
         )
         .fit(X[["number", "text"]], y[["multiclass", "regression"]])
         .calibrate(X[["number", "text"]], y[["multiclass", "regression"]], method="isotonic"),
