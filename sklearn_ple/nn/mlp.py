@@ -110,9 +110,11 @@ class BatchedLinear(nn.Module):
             outputs = then(_product(weight, inputs.mT, self.bias, (-1, 1)))
             return outputs.view(n_layers, width, -1).mT
         # A row's products in this order do not depend on how many rows there are, nor those of
-        # few columns on its place if they sum over a multiple of four.
-        if self.in_features % 4 and weight.shape[1] <= _FEW_COLUMNS:
-            inputs, weight = (F.pad(part, (0, -self.in_features % 4)) for part in (inputs, weight))
+        # few columns on its place if they sum over a multiple of four of numbers side by side.
+        if weight.shape[1] <= _FEW_COLUMNS:
+            inputs, weight = (
+                F.pad(part, (0, -self.in_features % 4)).contiguous() for part in (inputs, weight)
+            )
         outputs = then(_product(inputs, weight.mT, self.bias, (1, -1)))
         if self.n_per_group == 1:
             return outputs

@@ -200,3 +200,18 @@ def test_a_narrow_layer_evaluates_a_row_alike_in_any_place(in_features, n_output
     order = torch.randperm(32)
     with torch.no_grad():
         assert torch.equal(layer(inputs)[:, order], layer(inputs[:, order]))
+
+
+@pytest.mark.parametrize("out_features", [1, 2, 17])
+@pytest.mark.parametrize("in_features", [4, 47, 48])
+def test_a_row_is_alike_in_every_place_also_of_a_view(in_features, out_features):
+    """As the linear path reads numbers, which are a part of all features."""
+    torch.manual_seed(0)
+    layers = BatchedLinear(2, 1, in_features, out_features, bias=False).eval()
+    inputs = torch.randn(2, 16, 246)
+    with torch.no_grad():
+        together = layers(inputs[..., :in_features])
+        for row in range(16):
+            repeated = inputs[:, row : row + 1].repeat(1, 16, 1)
+            alone = layers(repeated[..., :in_features])
+            assert torch.equal(alone, together[:, row : row + 1].expand_as(alone))
