@@ -37,8 +37,8 @@ class Features(int):
     ----------
     value : int
         The number of features.
-    columns : sequence of Column, optional
-        The columns. By default every feature is a column of its own.
+    layout : object, optional
+        As `of_table` makes it. By default every feature is a column of its own.
 
     Examples
     --------
@@ -50,14 +50,12 @@ class Features(int):
     (True, [[0, 1, 2], [3, 4, 5]])
     """
 
-    _columns: list[Column] | None
+    _layout: _Layout | None
 
-    def __new__(cls, value: int, columns: Sequence[Column] | None = None) -> Self:
+    def __new__(cls, value: int, layout: _Layout | None = None) -> Self:
         """Make the number."""
         made = super().__new__(cls, value)
-        if columns is None:
-            columns = [Column(f"x{place}", [place]) for place in range(value)]
-        made._columns = list(columns)
+        made._layout = layout
         return made
 
     @classmethod
@@ -92,24 +90,8 @@ class Features(int):
         Features
             The number of features, and their columns.
         """
-        n_columns = n_numbers - len(indicators)
-        places = [[place] for place in range(n_columns)] + [[] for _ in widths]
-        for place, column in enumerate(indicators, start=n_columns):
-            places[column].append(place)
-        made = cls(n_numbers + n_of_embedding + sum(widths), [])
-        if n_of_embedding % max(n_embedded, 1) or n_embedded > n_columns:
-            made._columns = None
-            return made
-        start, width = n_numbers, n_of_embedding // max(n_embedded, 1)
-        for own in places[:n_embedded]:
-            own += range(start, start + width)
-            start += width
-        for own, width in zip(places[n_columns:], widths, strict=True):
-            own += range(start, start + width)
-            start += width
-        names = [f"x{position}" for position in range(len(places))] if names is None else names
-        made._columns = [Column(name, own) for name, own in zip(names, places, strict=True)]
-        return made
+        layout = _Layout(n_numbers, indicators, n_of_embedding, n_embedded, widths, names)
+        return cls(n_numbers + n_of_embedding + sum(widths), layout)
 
     @property
     def columns(self) -> list[Column]:
@@ -120,9 +102,39 @@ class Features(int):
         ValueError
             If an embedding of numbers does not put out as many for each column.
         """
-        if self._columns is None:
+        if self._layout is None:
+            return [Column(f"x{place}", [place]) for place in range(self)]
+        return self._layout.columns()
+
+
+class _Layout(NamedTuple):
+    """What `Features.of_table` is given. Lists are made when asked for: they may be long."""
+
+    n_numbers: int
+    indicators: Sequence[int]
+    n_of_embedding: int
+    n_embedded: int
+    widths: Sequence[int]
+    names: Sequence[str] | None
+
+    def columns(self) -> list[Column]:
+        """Return the columns."""
+        n_columns = self.n_numbers - len(self.indicators)
+        width, rest = divmod(self.n_of_embedding, max(self.n_embedded, 1))
+        if rest or self.n_embedded > n_columns:
             raise ValueError(
                 "The network reads column by column, but numeric_embedding puts out a number of "
                 "features that is no multiple of the columns: take another one, or None."
             )
-        return self._columns
+        places: list[list[int]] = [[place] for place in range(n_columns)]
+        places += [[] for _ in self.widths]
+        for place, column in enumerate(self.indicators, start=n_columns):
+            places[column].append(place)
+        start = self.n_numbers
+        parts = [(own, width) for own in places[: self.n_embedded]]
+        parts += zip(places[n_columns:], self.widths, strict=True)
+        for own, n in parts:
+            own += range(start, start + n)
+            start += n
+        names = self.names or [f"x{position}" for position in range(len(places))]
+        return [Column(name, own) for name, own in zip(names, places, strict=True)]

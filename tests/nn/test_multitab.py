@@ -9,7 +9,7 @@ from scipy import sparse
 from torch.nn import functional as F
 
 from sklearn_ple import MultiTabNetClassifierRegressor, export
-from sklearn_ple.nn import Column, Features, MultiTabNet
+from sklearn_ple.nn import Features, MultiTabNet
 from sklearn_ple.nn.gates import recorded, weights_of
 
 N_TASKS, N = 3, 40
@@ -59,8 +59,9 @@ def test_a_tasks_output_depends_on_another_tasks_token_unless_masked(task_mask, 
 
 
 def test_tokens_are_linear_in_all_features_of_a_column():
-    columns = [Column("a", [0, 3]), Column("b", [1]), Column("c", [2, 4])]
-    network = make(Features(5, columns), n_members=2)
+    features = Features.of_table(5, [0, 2], 0, 0, [], ["a", "b", "c"])
+    assert features.columns == [("a", [0, 3]), ("b", [1]), ("c", [2, 4])]
+    network = make(features, n_members=2)
     inputs = torch.randn(2, 6, 5, dtype=torch.float64)
     tokens = network.column_tokens(inputs)
     # Columns of one size are side by side.

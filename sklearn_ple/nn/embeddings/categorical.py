@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -67,19 +66,21 @@ class CategoricalEmbedding(nn.Module):
     def __init__(self, cardinalities: Sequence[int], embedding_dim: int | str, n_members: int = 1):
         super().__init__()
         self.widths = embedding_widths(cardinalities, embedding_dim)
-        widths = np.array(self.widths)
-        self.sizes = (widths * np.array(cardinalities)).tolist()
+        pairs = zip(cardinalities, self.widths, strict=True)
+        self.sizes = [int(n) * width for n, width in pairs]
+        n_columns, n_out = len(self.widths), sum(self.widths)
+        widths, sizes = torch.tensor([self.widths, self.sizes])
         # Of each number that comes out: its column, how far the embeddings of two codes lie apart,
         # and where its number of code 0 lies.
-        columns = np.repeat(np.arange(len(widths)), widths)
-        firsts = np.cumsum([0, *self.sizes[:-1]]) - np.cumsum([0, *widths[:-1]])
+        columns = torch.repeat_interleave(torch.arange(n_columns), widths, output_size=n_out)
+        firsts = (sizes - widths).cumsum(0) - (sizes - widths)
         places = {
             "columns": columns,
             "strides": widths[columns, None],
-            "starts": (firsts[columns] + np.arange(len(columns)))[:, None],
+            "starts": (firsts[columns] + torch.arange(n_out))[:, None],
         }
         for name, numbers in places.items():
-            self.register_buffer(name, torch.tensor(numbers), persistent=False)
+            self.register_buffer(name, numbers, persistent=False)
         self.weight = nn.Parameter(torch.empty(n_members, sum(self.sizes)))
         self.reset_parameters()
 
