@@ -160,9 +160,9 @@ def note(figure, cell, text):
     """Fill a panel with words."""
     ax = figure.add_subplot(cell)
     ax.set_axis_off()
-    ax.text(
-        0, 1, text, transform=ax.transAxes, color="0.35", va="top", linespacing=1.5, fontsize=8
-    )
+    style = {"color": "0.35", "va": "top", "linespacing": 1.5, "fontsize": 8}
+    # It is no wider than its cells, and must not narrow the panels.
+    ax.text(0, 1, text, transform=ax.transAxes, **style).set_in_layout(False)
 
 
 def write(figure, path, labels):
@@ -183,14 +183,16 @@ def draw_frontier(means, titles, members, path, ranks=None, n_columns=4):
     and cost, a row a model.
     """
     sets = [name for name in titles if name in means.index.get_level_values("data")]
-    n_rows = -(-(len(sets) + (5 if ranks is not None else 1)) // n_columns)
-    cells = [(i, j) for i in range(n_rows) for j in range(n_columns)]
+    # Without a free cell the note has a low row of its own.
+    n_rows, n_in_last = divmod(len(sets) + (4 if ranks is not None else 0), n_columns)
+    heights = [1.0] * n_rows + [1.0 if n_in_last else 0.4]
+    cells = [(i, j) for i in range(len(heights)) for j in range(n_columns)]
     labels = []
     with plt.rc_context(STYLE):
-        size = (2.5 * n_columns, 2.3 * n_rows)
+        size = (2.5 * n_columns, 2.3 * sum(heights))
         figure = plt.figure(figsize=size, layout="constrained")
         figure.get_layout_engine().set(w_pad=0.06, h_pad=0.06)
-        grid = figure.add_gridspec(n_rows, n_columns)
+        grid = figure.add_gridspec(len(heights), n_columns, height_ratios=heights)
         if ranks is not None:
             cells = [cell for cell in cells if max(cell) > 1]
             subtitle = "mean rank of the scores (1 is best); CPU time as a multiple of LightGBM's"
@@ -208,7 +210,11 @@ def draw_frontier(means, titles, members, path, ranks=None, n_columns=4):
             labels.append(draw_models(ax, x, y, members, 6.5, "PLE, {}", floor(y, [*members])))
             ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g} s"))
             ax.yaxis.set_major_locator(MaxNLocator(4))
-        note(figure, grid[cells[len(sets)]], NOTE)
+        if n_in_last:
+            note(figure, grid[cells[len(sets)]], NOTE)
+        else:
+            paragraphs = (" ".join(part.split()) for part in NOTE.split("\n\n"))
+            note(figure, grid[-1, :], "\n".join(paragraphs))
         write(figure, path, labels)
 
 
