@@ -17,7 +17,7 @@ from .body import Body
 from .diagram import Block, Diagram, size
 from .gates import GateNames, Gates, mix, numbered
 from .towers import TowerOptions
-from .widths import widths_by_level
+from .widths import expert_widths
 
 
 class AdaTT(Body):
@@ -91,9 +91,7 @@ class AdaTT(Body):
         super().__init__(n_outputs, **towers)
         if not n_specific_experts:
             raise ValueError("n_specific_experts is 0: a fusion unit reads experts of its own.")
-        widths = widths_by_level(expert_hidden_units, n_levels)
-        if not all(widths):
-            raise ValueError("expert_hidden_units is empty: an expert needs a layer.")
+        widths = expert_widths(expert_hidden_units, n_levels)
         width, levels = in_features, []
         for level, hidden_units in enumerate(widths):
             levels.append(

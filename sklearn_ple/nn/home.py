@@ -18,7 +18,7 @@ from .dropout import MemberDropout
 from .gates import ExpertNames, GateNames, Gates, mix, numbered
 from .mlp import ACTIVATIONS, BatchedLinear
 from .towers import TowerOptions
-from .widths import widths_by_level
+from .widths import expert_widths
 
 
 class HoME(Body):
@@ -111,9 +111,7 @@ class HoME(Body):
             next(g for g, own in enumerate(groups.values()) if k in own)
             for k in range(self.n_tasks)
         ]
-        widths = widths_by_level(expert_hidden_units, 2)
-        if not all(widths):
-            raise ValueError("expert_hidden_units is empty: an expert needs a layer.")
+        widths = expert_widths(expert_hidden_units, 2)
         self.n_shared, self.n_of_group = n_shared_experts, n_group_experts
         self.n_specific = n_specific_experts
         n_members, n_groups, n_tasks = self.n_members, len(groups), self.n_tasks

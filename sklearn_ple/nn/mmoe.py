@@ -14,7 +14,7 @@ from .diagram import Block, Diagram, size
 from .gates import ExpertNames, GateNames, mix, numbered
 from .gating import Gating
 from .towers import TowerOptions
-from .widths import widths_by_level
+from .widths import expert_widths
 
 
 class MMoE(Body):
@@ -96,9 +96,7 @@ class MMoE(Body):
         **towers: Unpack[TowerOptions],
     ):
         super().__init__(n_outputs, **towers)
-        widths = widths_by_level(expert_hidden_units, n_levels)
-        if not all(widths):
-            raise ValueError("expert_hidden_units is empty: an expert needs a layer.")
+        widths = expert_widths(expert_hidden_units, n_levels)
         self.gating = Gating(gate_hidden_units, gate, gate_k, gate_entropy, load_balancing)
         self.shared_gate = shared_gate
         self.n_experts = n_experts

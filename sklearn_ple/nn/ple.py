@@ -17,7 +17,7 @@ from .gates import ExpertNames, GateNames, Gates, mix, mix_all, numbered
 from .gating import Gating
 from .mlp import BatchedMLP
 from .towers import TowerOptions
-from .widths import widths_by_level
+from .widths import expert_widths
 
 
 class ExtractionNetwork(Body):
@@ -52,9 +52,7 @@ class ExtractionNetwork(Body):
             raise ValueError(
                 "n_shared_experts and n_specific_experts are both 0: a task needs an expert."
             )
-        widths = widths_by_level(expert_hidden_units, n_levels)
-        if not all(widths):
-            raise ValueError("expert_hidden_units is empty: an expert needs a layer.")
+        widths = expert_widths(expert_hidden_units, n_levels)
         self.gating = gating
         width, levels = in_features, []
         for level, hidden_units in enumerate(widths):

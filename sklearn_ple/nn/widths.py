@@ -40,3 +40,17 @@ def widths_by_level(hidden_units: Sequence[Any], n_levels: int) -> list[tuple[in
             f"but n_levels is {n_levels}."
         )
     return by_level
+
+
+def expert_widths(hidden_units: Sequence[Any], n_levels: int) -> list[tuple[int, ...]]:
+    """Return the widths of every level's experts, as `widths_by_level`; each has a layer.
+
+    Raises
+    ------
+    ValueError
+        If an expert would have no layer, and as `widths_by_level`.
+    """
+    widths = widths_by_level(hidden_units, n_levels)
+    if not all(widths):
+        raise ValueError("expert_hidden_units is empty: an expert needs a layer.")
+    return widths
