@@ -123,9 +123,14 @@ class HoME(Body):
             return GatedExperts(self, n_inputs, n_each, n_in, widths[level], feature_gate_rank)
 
         def make_gates(n_groups: int, n_gates: int, n_in: int, n_experts: int) -> Gates:
-            groups, n = n_members * n_groups, n_members * n_gates
-            hidden: dict[str, Any] = {"hidden_units": gate_hidden_units}
-            return Gates(groups, n, n_in, n_experts, activation=self.activation, **hidden)
+            return Gates(
+                n_members * n_groups,
+                n_members * n_gates,
+                n_in,
+                n_experts,
+                hidden_units=gate_hidden_units,
+                activation=self.activation,
+            )
 
         def make_self_gates(n_inputs: int, n_gates: int, n_in: int, n_experts: int) -> SelfGates:
             return SelfGates(n_members * n_inputs, n_members * n_gates, n_in, n_experts)
