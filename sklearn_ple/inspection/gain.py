@@ -288,7 +288,7 @@ def _plan(
         The repeats in words.
     """
     if (cv is None) == (X_test is None) or (X_test is None) != (y_test is None):
-        raise ValueError("Give either cv, or X_test and y_test: the gains are measured on these.")
+        raise ValueError("Pass either cv, or X_test and y_test: the gains are measured on these.")
     if cv is None:
         if n_seeds < 2:
             raise ValueError(f"An interval takes 2 repeats at least, but n_seeds={n_seeds}.")

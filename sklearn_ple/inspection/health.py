@@ -54,7 +54,7 @@ def expert_health(estimator: Any, X: Any) -> pd.DataFrame:
           0.1), "captured" (a shared one that is not idle, with a main share above 0.9) and
           "ignored" (an own share below 0.1).
 
-        What a network does not tell is missing.
+        What a network does not show is missing.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Which gates a network has, and what its loss is told about their weights."""
+"""Which gates a network has, and the penalty on their weights."""
 
 from __future__ import annotations
 

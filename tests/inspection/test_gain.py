@@ -228,10 +228,10 @@ def test_progress_is_shown_if_asked_for(data, capsys):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({}, "Give either cv, or X_test and y_test"),
-        ({"cv": 3, "X_test": [[1]], "y_test": [[1]]}, "Give either cv, or X_test and y_test"),
-        ({"X_test": [[1]]}, "Give either cv, or X_test and y_test"),
-        ({"cv": 3, "y_test": [[1]]}, "Give either cv, or X_test and y_test"),
+        ({}, "Pass either cv, or X_test and y_test"),
+        ({"cv": 3, "X_test": [[1]], "y_test": [[1]]}, "Pass either cv, or X_test and y_test"),
+        ({"X_test": [[1]]}, "Pass either cv, or X_test and y_test"),
+        ({"cv": 3, "y_test": [[1]]}, "Pass either cv, or X_test and y_test"),
         ({"cv": 3, "reference": "none"}, "reference 'none' is none of the estimators"),
         ({"X_test": [[1]], "y_test": [[1]], "n_seeds": 1}, "2 repeats at least, but n_seeds=1"),
         ({"cv": [([0, 1], [2, 3])]}, "2 repeats at least, but cv gives 1"),
