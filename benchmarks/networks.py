@@ -1,0 +1,90 @@
+"""All networks of one size, on validation rows: what sharing is worth, and which way of it.
+
+MultiTab-Net alone keeps its own, which is smaller. As published, all have as many layers too, as
+far as their levels can share them; by default each has the layers and levels that a user gets, but
+four members. A quarter of each set's training rows is held out, other ones in every split, and
+scored; test rows take no part.
+
+What is in results/networks.json is not run again, so that a run can be broken off and go on later.
+"""
+
+from functools import partial
+
+from common import parser_of
+from data_sets import SETS, without_test_rows
+from paper.comparison import OPTIONS, evaluate
+from paper.runs import run
+from paper.systems import BASES, SYSTEMS
+
+import sklearn_ple
+from sklearn_ple.capacity import count_layers, equal_capacity
+
+#: Beside the paper's ten systems; with DSelect-k the gates of PLE choose few experts.
+SINCE = {
+    "PLE, DSelect-k": ("PLEClassifierRegressor", {"gate": "dselect_k"}),
+    "AITM": ("AITMClassifierRegressor", {}),
+    "AdaTT": ("AdaTTClassifierRegressor", {}),
+    # As published, its gates and towers alone are twice as large as PLE.
+    "STEM": ("STEMClassifierRegressor", {"gate_hidden_units": (), "tower_hidden_units": (32,)}),
+    "HoME": ("HoMEClassifierRegressor", {}),
+    "MultiTab-Net": ("MultiTabNetClassifierRegressor", {}),
+}
+NETWORKS = SYSTEMS | SINCE
+REFERENCE = "PLE"
+#: By default these would be one network twice.
+SAME_BY_DEFAULT = {"CGC"}
+#: Its tokens' layers are small: widened to the size of PLE, a fit would take ten times as long.
+OF_OWN_SIZE = {"MultiTab-Net"}
+DEFAULT_SETS = ("nhefs", "support2", "star", "randhie", "many_labels", "polynomials")
+
+
+def networks(X, y, names, base, **params):
+    """Make the networks, with as many parameters as PLE has."""
+    made = {}
+    for name in dict.fromkeys([REFERENCE, *names]):
+        kind, own = NETWORKS[name]
+        if base == "by default":
+            if name in SAME_BY_DEFAULT:
+                continue
+            own = {} if name == REFERENCE else own
+        maker = getattr(sklearn_ple, kind)
+        made[name] = (maker.as_published if BASES[base] else maker)(**own, **params)
+    sized = {}
+    for name, network in made.items():
+        if name in OF_OWN_SIZE:
+            sized[name] = network
+            continue
+        pair = {REFERENCE: made[REFERENCE], name: network}
+        deep = BASES[base] and _can_be_deep(network, count_layers(made[REFERENCE]))
+        sized[name] = equal_capacity(pair, X, y, reference=REFERENCE, equal_depth=deep)[name]
+    return {name: sized[name] for name in names if name in sized}
+
+
+def _can_be_deep(network, n_layers):
+    return n_layers % getattr(network, "n_levels", 1) == 0
+
+
+def prepare(setting, names):
+    name, base, split = setting.split(", ")
+    data = without_test_rows(name, int(split.removeprefix("split ")))
+    parts = (data.X_train, data.y_train, data.X_test, data.y_test, data.kinds)
+    return parts, networks(*parts[:2], names, base, **OPTIONS[base] | {"task_types": data.kinds})
+
+
+def main():
+    parser = parser_of(__doc__, n_seeds=5)
+    parser.add_argument("--sets", nargs="+", choices=SETS, default=DEFAULT_SETS, metavar="SET")
+    parser.add_argument("--bases", nargs="+", choices=BASES, default=BASES)
+    parser.add_argument("--networks", nargs="+", choices=NETWORKS, default=list(NETWORKS))
+    options = parser.parse_args()
+    settings = [
+        f"{name}, {base}, split {split}"
+        for base in options.bases
+        for split in range(options.seeds)
+        for name in options.sets
+    ]
+    run("networks", settings, 1, partial(prepare, names=options.networks), evaluate)
+
+
+if __name__ == "__main__":
+    main()
