@@ -11,7 +11,7 @@ from functools import partial
 import numpy as np
 import torch
 from common import LIBRARIES, RESULTS, kept, parser_of, save
-from data_sets import DATA_SETS, score
+from data_sets import SETS, score
 from peers import PEERS, applies, ple
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
@@ -69,7 +69,7 @@ def setting_of(name, data, again):
 def main():
     parser = parser_of(__doc__, n_seeds=5)
     parser.add_argument("--models", nargs="+", choices=MODELS, default=MODELS, metavar="MODEL")
-    parser.add_argument("--data", nargs="+", choices=DATA_SETS, default=list(DATA_SETS))
+    parser.add_argument("--data", nargs="+", choices=SETS, default=list(SETS), metavar="SET")
     parser.add_argument("--again", action="store_true", help="replace what is there")
     options = parser.parse_args()
     torch.set_num_threads(1)
@@ -80,8 +80,8 @@ def main():
     name_of_loaded, chosen = None, {}
     for name, model, seed in bar:
         if name != name_of_loaded:
-            data, name_of_loaded = DATA_SETS[name](), name
-        if not applies(model, data.kinds):
+            data, name_of_loaded = SETS[name](), name
+        if not applies(model, data):
             continue
         bar.set_description(f"{name}, {model}")
         with threadpool_limits(1):

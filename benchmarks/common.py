@@ -13,7 +13,8 @@ import joblib
 import numpy as np
 
 ROOT = Path(__file__).parents[1]
-RESULTS = Path(__file__).parent / "results"
+#: Another folder is for a run of all tables at one commit: see all.py.
+RESULTS = Path(os.environ.get("SKLEARN_PLE_RESULTS") or Path(__file__).parent / "results")
 LIBRARIES = ("numpy", "pandas", "scikit-learn", "skorch", "torch", "lightgbm")
 UNKNOWN = "unknown"
 #: Parameters of one network that reads standardised numbers and is trained at a constant rate, to
@@ -96,13 +97,16 @@ def save(name, results, libraries=LIBRARIES, **others):
 def kept(name):
     """Return the results that are kept by now, every row with its commit.
 
-    Files made before rows had commits name the one that last changed the file.
+    Files made before rows had commits name the one that last changed the file. In a folder of its
+    own, a run of all tables keeps no row of another commit.
     """
     path = RESULTS / f"{name}.json"
     if not path.exists():
         return []
     record = json.loads(path.read_text())
-    return [{"commit": f"{record['commit']} or before"} | row for row in record["results"]]
+    rows = [{"commit": f"{record['commit']} or before"} | row for row in record["results"]]
+    of_one_commit = "SKLEARN_PLE_RESULTS" in os.environ
+    return [row for row in rows if not of_one_commit or row["commit"] == COMMIT]
 
 
 def in_own_process(script, *arguments, environment=None):

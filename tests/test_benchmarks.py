@@ -4,8 +4,10 @@ import importlib
 import importlib.util
 import json
 import math
+import os
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -82,6 +84,50 @@ def test_a_script_is_run_with_other_environment_variables(common, tmp_path):
         file.write("print(json.dumps([os.environ['ONE'], 'PATH' in os.environ, *sys.argv[1:]]))")
     printed = common.in_own_process(script, 2, environment={"ONE": "1"})
     assert printed == ["1", True, "2"]
+
+
+def test_a_run_of_all_tables_keeps_no_row_of_another_commit(common, monkeypatch):
+    monkeypatch.setattr(common, "COMMIT", "aaaaaaa")
+    common.save("trial", [{"score": 1.0}])
+    monkeypatch.setattr(common, "COMMIT", "bbbbbbb")
+    assert len(common.kept("trial")) == 1
+    monkeypatch.setenv("SKLEARN_PLE_RESULTS", str(common.RESULTS))
+    assert common.kept("trial") == []
+
+
+def test_all_tables_go_on_where_they_stopped(tmp_path):
+    scripts = ROOT / "benchmarks"
+    command = [sys.executable, scripts / "all.py", "--list"]
+    listed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    names = {line.split()[0] for line in listed.splitlines()}
+    paths = {scripts / f"{name.replace('.', '/')}.py" for name in names}
+    assert paths
+    assert all(path.exists() for path in paths)
+    # What makes JSON is run, or is no table of its own.
+    writers = {p for p in scripts.rglob("*.py") if re.search(r"\b(save|run)\(\"", p.read_text())}
+    assert writers - {scripts / "common.py"} <= paths
+
+    program = tmp_path / "program.py"
+    program.write_text(
+        "import sys, all as tables\n"
+        "from pathlib import Path\n"
+        "folder, fails = Path(sys.argv[1]), sys.argv[2]\n"
+        "tables.COMMIT = 'aaaaaaa'\n"
+        "tables.subprocess.run = lambda command, **_: (\n"
+        "    print(command[2]), type('Ended', (), {'returncode': int(command[2] == fails)}))[1]\n"
+        "steps = tables.STEPS[-3:]\n"
+        "print('failed', *[step.name for step in tables.run(steps, folder)])\n"
+    )
+    command = [sys.executable, program, tmp_path]
+    environment = os.environ | {"PYTHONPATH": str(scripts)}
+    printed = [
+        subprocess.run(
+            [*command, fails], check=True, capture_output=True, text=True, env=environment
+        ).stdout.split()
+        for fails in ("paper.experts", "none")
+    ]
+    last = ["paper.ali_ccp", "paper.experts", "paper.shared_experts"]
+    assert printed == [[*last, "failed", "paper.experts"], ["paper.experts", "failed"]]
 
 
 @pytest.fixture(scope="module")

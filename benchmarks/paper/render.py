@@ -2,7 +2,7 @@
 
 import numpy as np
 import pandas as pd
-from common import RESULTS
+from common import ROOT
 from render import load, table, versions
 from texts import DATA_SETS, MULAN_SETS
 
@@ -12,7 +12,7 @@ from paper.pictures import draw_experts, draw_gains, draw_synthetic
 from paper.shared_experts import EXPERTS
 from paper.systems import BASES, REFERENCE, SYSTEMS
 
-PAGE = RESULTS.parents[1] / "docs" / "paper.rst"
+PAGE = ROOT / "docs" / "paper.rst"
 IMAGES = PAGE.parent / "images"
 
 

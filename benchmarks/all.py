@@ -1,0 +1,140 @@
+"""Run all tables on the code as it is, one after the other, and make the pages from them.
+
+Results go to a folder of their own, `--to`, in which every row is of one commit. A run that was
+broken off goes on where it stopped; after a change of the code it starts anew. When all is done,
+`--keep` puts the results in the place of the earlier ones and renders the pages.
+
+    python all.py --list
+    python all.py --to ../../results
+    python all.py --to ../../results --keep
+"""
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+from common import COMMIT, RESULTS
+from data_sets import DATA_SETS, FURTHER_SETS, MULAN_SETS
+from peers import TUNED_PEERS
+from tqdm import tqdm
+
+HERE = Path(__file__).parent
+DONE = "done.json"
+
+
+class Step(NamedTuple):
+    """A script with its arguments; its results are `NAME.json`, by the script's own name."""
+
+    name: str
+    arguments: tuple[str, ...] = ()
+
+    @property
+    def command(self):
+        return [sys.executable, "-m", self.name, *self.arguments]
+
+
+#: Rivals of which a fit takes minutes or hours have fewer seeds, or small sets alone.
+QUICK = ("PLE", "PLE, tuned", "LightGBM", "LightGBM, early stopping", "XGBoost")
+QUICK += ("HistGradientBoosting", "Random forest", "MLP")
+SLOW = ("CatBoost", "CatBoost MultiRMSEWithMissingValues", "CatBoost MultiLogloss", "RealMLP")
+SMALL_SETS = ("nhefs", "linnerud", "nmes1988", *MULAN_SETS)
+
+
+def accuracy(models, sets, seeds):
+    return Step("accuracy", ("--models", *models, "--data", *sets, "--seeds", str(seeds)))
+
+
+STEPS = (
+    accuracy(QUICK, (*DATA_SETS, *MULAN_SETS, *FURTHER_SETS), 5),
+    accuracy(SLOW, (*MULAN_SETS, *FURTHER_SETS, "nhefs", "support2"), 3),
+    accuracy(SLOW, DATA_SETS, 1),
+    accuracy(("TabM",), SMALL_SETS, 1),
+    accuracy(TUNED_PEERS, SMALL_SETS, 1),
+    Step("frontier"),
+    Step("networks"),
+    Step("balancing", ("--cost",)),
+    Step("balancing"),
+    Step("ablation"),
+    Step("growth"),
+    Step("memory"),
+    Step("speed"),
+    Step("grid_search"),
+    Step("calibration"),
+    Step("coverage"),
+    Step("survival"),
+    Step("tools"),
+    Step("paper.synthetic"),
+    Step("paper.comparison"),
+    Step("paper.ali_ccp"),
+    Step("paper.experts"),
+    Step("paper.shared_experts"),
+)
+
+
+def done(folder):
+    """Return the steps that have ended at this commit."""
+    path = folder / DONE
+    steps = json.loads(path.read_text()) if path.exists() else []
+    return [step for step in steps if step["commit"] == COMMIT]
+
+
+def run(steps, folder):
+    """Run what has not ended yet; go on after a step that fails, and return those."""
+    environment = os.environ | {"SKLEARN_PLE_RESULTS": str(folder.resolve())}
+    failed = []
+    ended = {tuple(step["command"]) for step in done(folder)}
+    bar = tqdm([step for step in steps if (step.name, *step.arguments) not in ended])
+    for step in bar:
+        bar.set_description(step.name)
+        start = time.perf_counter()
+        if subprocess.run(step.command, cwd=HERE, env=environment, check=False).returncode:
+            failed.append(step)
+            continue
+        row = {"commit": COMMIT, "command": (step.name, *step.arguments)}
+        row["hours"] = round((time.perf_counter() - start) / 3600, 2)
+        (folder / DONE).write_text(json.dumps([*done(folder), row], indent=1))
+    return failed
+
+
+def keep(folder):
+    """Put the results of a run in the place of the earlier ones, and render the pages."""
+    for path in sorted(folder.glob("*.json")):
+        if path.name != DONE:
+            shutil.copy(path, RESULTS / path.name)
+    for page in ("render", "paper.render", "which"):
+        subprocess.run([sys.executable, "-m", page], cwd=HERE, check=True)
+
+
+def main():
+    names = sorted({step.name for step in STEPS})
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--to", type=Path, help="folder of the results")
+    parser.add_argument("--only", nargs="+", choices=names, default=names, metavar="NAME")
+    parser.add_argument("--list", action="store_true", help="show the steps, and run nothing")
+    parser.add_argument("--keep", action="store_true", help="keep what has been run")
+    options = parser.parse_args()
+    steps = [step for step in STEPS if step.name in options.only]
+    if options.list:
+        print("\n".join(" ".join((step.name, *step.arguments)) for step in steps))
+        return
+    if options.to is None:
+        parser.error("--to is missing: the folder of the results")
+    if COMMIT.endswith("+changes"):
+        parser.error("the code differs from its commit, which results would name: commit first")
+    if options.keep:
+        keep(options.to)
+        return
+    options.to.mkdir(parents=True, exist_ok=True)
+    if failed := run(steps, options.to):
+        lines = "\n".join(" ".join((step.name, *step.arguments)) for step in failed)
+        sys.exit(f"These failed; the same command runs them again:\n{lines}")
+
+
+if __name__ == "__main__":
+    main()
