@@ -1,9 +1,11 @@
 """The package as a whole: what is shipped, who may import whom, how it is tested."""
 
 import ast
+import configparser
 import importlib.metadata
 import importlib.resources
 import io
+import re
 import subprocess
 import sys
 import tokenize
@@ -219,6 +221,24 @@ def test_module_is_short(module):
 
 def test_version_is_that_of_the_distribution():
     assert sklearn_ple.__version__ == importlib.metadata.version("sklearn-ple")
+
+
+def test_version_is_that_of_the_citation():
+    citation = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    assert f"\nversion: {sklearn_ple.__version__}\n" in citation
+
+
+def test_environments_that_are_named_are_there():
+    parser = configparser.ConfigParser()
+    parser.read(ROOT / "tox.ini")
+    there = {name.removeprefix("testenv:") for name in parser.sections()} | {"py"}
+    texts = [ROOT / "CONTRIBUTING.md", *(ROOT / ".github" / "workflows").glob("*.yml")]
+    named = {
+        name
+        for path in texts
+        for name in re.findall(r"(?:tox -e|env:) ([a-z]+)", path.read_text(encoding="utf-8"))
+    }
+    assert {"py", "dist", "wheel"} <= named <= there
 
 
 def test_data_and_type_marker_are_shipped():
