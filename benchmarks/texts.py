@@ -39,7 +39,7 @@ Accuracy
 :class:`~sklearn_ple.PLEClassifierRegressor` beside boosting and other networks on {n} data sets
 with {tasks} tasks, by ``benchmarks/accuracy.py``. Only "PLE" and "CatBoost
 MultiRMSEWithMissingValues" learn a data set's tasks together; all others fit a model for each
-task, on the rows that have its label. Models have their libraries' defaults, but for "LightGBM,
+task, on the rows that have its label. Models have their libraries' defaults, except "LightGBM,
 early stopping" (learning rate 0.05, at most 2,000 rounds, patience 50 on a tenth of the training
 rows), "PLE, tuned" (the best of 8 random settings on a fifth of the training rows) and RealMLP,
 which chooses the epoch by cross-entropy, without label smoothing, as its documentation advises
@@ -273,8 +273,8 @@ DATA_SETS = {
     "nhefs": (
         "NHEFS",
         3,
-        "1,140 persons to train on, 489 to test; 46 features. Little can be foretold here: what "
-        "counts is not to overfit.",
+        "1,140 persons to train on, 489 to test; 46 features. These tasks are hard to predict: "
+        "the point is not to overfit.",
     ),
     "support2": (
         "SUPPORT2",

@@ -1,10 +1,10 @@
 """
-A report to hand on
-===================
+A report to share
+=================
 
-How well is each task predicted, how sure is that, which tasks pay for the company of the others,
-and how was the model made? A report answers in one page, for readers who know neither scikit-learn
-nor multi-task learning.
+How well is each task predicted, how sure is that, which tasks lose because they are learnt with
+others, and how was the model made? A report answers in one page, for readers who know neither
+scikit-learn nor multi-task learning.
 """
 
 # %%

@@ -30,7 +30,7 @@ past, future = X["day"] < 400, X["day"] >= 400
 
 # %%
 # The same model twice. ``validation_split="last"`` sets the latest rows aside; "random" draws as
-# many. Early stopping, the weights of the members and the intervals all go by these rows.
+# many. Early stopping, the weights of the members and the intervals all depend on these rows.
 models = {
     split: PLEClassifierRegressor(
         n_members=2, validation_split=split, validation_fraction=0.2, random_state=0
@@ -39,7 +39,7 @@ models = {
 }
 
 # %%
-# What validation promises beside what the future brings: R² of sales, accuracy of the other task.
+# The score in validation beside the score in the future: R² of sales, accuracy of the other task.
 # Of a day with rows of training, the model knows the demand; of later days it does not. Random
 # rows hide that. The last rows show it, though not in full: the future lies further ahead.
 rows = {}
@@ -53,7 +53,7 @@ scores = pd.DataFrame.from_dict(rows, orient="index").sort_index()
 scores.round(2)
 
 # %%
-# The longer the line, the more validation flatters.
+# The longer the line, the more validation overstates the score.
 fig, ax = plt.subplots(figsize=(7, 3), layout="constrained")
 ax.hlines(scores.index, scores["validation"], scores["future"], color="0.6")
 ax.plot(scores["validation"], scores.index, "o", label="validation")
@@ -64,7 +64,8 @@ ax.legend(loc="lower left")
 plt.show()
 
 # %%
-# Intervals are too narrow where validation flatters. Of the future's sales, those of 90 % hold:
+# Intervals are too narrow where validation overstates the score. Of the future's sales, those of
+# 90 % hold:
 for split, model in models.items():
     low, high = model.predict_interval(X[future], level=0.9)
     inside = y.loc[future, "sales"].between(low["sales"], high["sales"])

@@ -86,7 +86,7 @@ def make_multitask(
         The number of tasks.
     correlation : float or array-like of shape (n_tasks, n_tasks), default=0.5
         The cosine between the weights of any two tasks, from -1 to 1, or a matrix of them.
-        1 makes the same task of all (but for the noise), 0 unrelated ones.
+        1 makes the same task of all (except for the noise), 0 unrelated ones.
     form : {"sinusoids", "polynomial"}, default="sinusoids"
         What a task is of its linear function.
     degree : int or sequence of int of shape (n_tasks,), default=2

@@ -124,7 +124,7 @@ class PLEClassifierRegressor(_Progressive):
         Widths of the layers of every expert. ``((128, 64), (32,))`` has those of each level.
     linear_experts : bool, default=False
         Whether the experts' last layer is linear, not activated. Experts of one layer are then
-        linear, and so is every level but for its gates.
+        linear, and so is every level except its gates.
     gate_hidden_units : sequence of int, default=()
         Widths of the hidden layers of every gate; empty for the paper's linear gates.
     gate : {"softmax", "dselect_k"}, default="softmax"
@@ -289,7 +289,7 @@ class PLEClassifierRegressor(_Progressive):
         instead.
     n_iter_no_change : int or "auto", default="auto"
         Epochs without an improvement after which early stopping ends the training. "auto" waits
-        for a fifth of ``max_epochs``, but for 3 at least.
+        for a fifth of ``max_epochs``, at least for 3.
     tol : float, default=0.0
         Decrease of the joint loss of validation that counts as an improvement.
     refit : bool or "auto", default="auto"
@@ -320,7 +320,7 @@ class PLEClassifierRegressor(_Progressive):
         How many cores of the CPU the network may use, in fit and in what predicts; -1 for all,
         -2 for all but one. None, outside of :class:`joblib.parallel_config`, is one while a step
         is small, which several would hardly make faster, and torch's own number for large ones.
-        The fitted estimator is the same for any number but for rounding, as on another
+        The fitted estimator is the same for any number except for rounding, as on another
         processor. In a worker process, as those of
         :class:`~sklearn.model_selection.GridSearchCV` with its own ``n_jobs``, no more than its
         share of the cores is used.

@@ -40,7 +40,7 @@ class MMoE(Body):
         Widths of the layers of every expert; or a sequence of them for each level.
     linear_experts : bool, default=False
         Whether the experts' last layer is linear, not activated. Experts of one layer are then
-        linear, and so is every level but for its gates.
+        linear, and so is every level except its gates.
     gate_hidden_units : sequence of int, default=()
         Widths of hidden layers of every gate; empty for the paper's linear gates.
     gate : {"softmax", "dselect_k"}, default="softmax"

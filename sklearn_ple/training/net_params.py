@@ -1,4 +1,4 @@
-"""``net_params``, the way through to skorch's net: what it may hold."""
+"""``net_params``, parameters that are passed on to skorch's net: what it may hold."""
 
 from __future__ import annotations
 

@@ -557,7 +557,7 @@ def test_twelve_tasks(tmp_path):
     assert {f"task-{k}" for k in range(1, 13)} <= set(page.ids)
     assert all(f"y{k}" in page.text for k in range(12))
     assert len(set(page.ids)) == len(page.ids)
-    assert "ROC" not in page.text and "Can probabilities" not in page.text
+    assert "ROC" not in page.text and "Are the probabilities right" not in page.text
 
 
 @pytest.mark.parametrize("form", ["1-D", "sparse", "objects", "polars", "list"])

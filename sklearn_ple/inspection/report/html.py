@@ -173,8 +173,8 @@ def _tasks(observed: list[Observed]) -> Section:
             "share of the class's rows is found (true positives) at the price of which share of "
             "the others (false positives). The closer to the upper left, the better.",
             f"Calibration: rows are put into {N_BINS} groups of equal size by their probability. "
-            "Where points are on the dotted line, probabilities can be taken at their word; where "
-            "they are below it, it happens more rarely than predicted.",
+            "Where points are on the dotted line, the probabilities are right. Where they are "
+            "below it, the class is rarer than predicted.",
         ]
     if any(seen.task.censored for seen in observed):
         notes.append(
@@ -188,8 +188,8 @@ def _tasks(observed: list[Observed]) -> Section:
         notes += [
             "Predicted and actual: the closer to the dashed line, the better. Of many rows, a "
             "thousand are drawn.",
-            "Residuals: what the actual number is above the prediction. They should lie around "
-            "zero, equally far everywhere.",
+            "Residuals: the actual number less the prediction. They should lie around zero, "
+            "equally far everywhere.",
         ]
     parts = [_task(f"task-{place}", seen) for place, seen in enumerate(observed, start=1)]
     return Section("tasks", "Task by task", [listing(notes)], parts)
@@ -251,7 +251,7 @@ def _calibration(observed: list[Observed]) -> Iterator[Section]:
     ]
     head = ["Task", "Off by, in percentage points", "Labels"]
     blocks = [*map(paragraph, notes), table(head, rows)]
-    yield Section("calibration", "Can probabilities be taken at their word?", blocks)
+    yield Section("calibration", "Are the probabilities right?", blocks)
 
 
 def _calibration_error(seen: Observed) -> str:
@@ -277,10 +277,10 @@ def _gain(gain: MTLGain) -> Section:
     ]
     losers = gain.gains["task"][gain.gains["high"] < 0].unique()
     notes = [
-        "The tasks could also be learnt each by itself. The difference is the score of learning "
-        f"them together less that of learning each alone, with a {percent_text(gain.confidence)} "
-        f"interval from {gain.repeats}. Below zero, a task loses by the company of the others: "
-        "that is called negative transfer.",
+        "Each task could also be learnt alone. The difference is the score of learning the tasks "
+        f"together less that of learning each alone, with a {percent_text(gain.confidence)} "
+        f"interval from {gain.repeats}. Below zero, a task is predicted worse because it is "
+        "learnt with the others: that is called negative transfer.",
         f"Negative transfer: {', '.join(losers)}." if len(losers) else "No task clearly loses.",
     ]
     head = ["Task", "Difference", f"{percent_text(gain.confidence)} interval"]

@@ -1,4 +1,4 @@
-"""How well a model of many tasks predicts, as a page to hand on."""
+"""How well a model of many tasks predicts, as a page to share."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _MOST_NAMED = 6
 
 
 class MultiTaskReport:
-    """How well a fitted estimator predicts each task: scores, pictures, and a page to hand on.
+    """How well a fitted estimator predicts each task: scores, pictures, and a page to share.
 
     It is recommended to use `from_estimator` to create a report. All parameters are stored as
     attributes.
