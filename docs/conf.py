@@ -2,8 +2,16 @@
 
 import importlib.metadata
 import os
+import sys
+from pathlib import Path
 
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE))
 os.environ["MPLBACKEND"] = "Agg"
+
+# The gallery looks up what examples name, which without running them this import makes known.
+from sklearn.experimental import enable_halving_search_cv  # noqa: E402, F401
+from website import inventories  # noqa: E402
 
 project = "sklearn-ple"
 author = "The sklearn-ple developers"
@@ -13,11 +21,15 @@ release = version = importlib.metadata.version("sklearn-ple")
 extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
-    "sphinx.ext.mathjax",
+    "sphinx.ext.intersphinx",
     "myst_parser",
+    "notfound.extension",
     "numpydoc",
     "sphinx_gallery.gen_gallery",
+    "website",
 ]
+intersphinx_mapping = inventories(HERE / "_build" / "inventories")
+html_math_renderer = "mathml"
 templates_path = ["_templates"]
 exclude_patterns = ["_build"]
 
@@ -35,6 +47,10 @@ sphinx_gallery_conf = {
 
 html_theme = "pydata_sphinx_theme"
 html_title = f"sklearn-ple {version}"
+html_short_title = importlib.metadata.metadata("sklearn-ple")["Summary"]
+# The address of the pages, for links that need it in full: set where they are published.
+html_baseurl = os.environ.get("READTHEDOCS_CANONICAL_URL", "")
+notfound_urls_prefix = None if html_baseurl else "/"
 html_show_sourcelink = False
 
 

@@ -103,7 +103,7 @@ def test_docstring_has_an_example(name):
 def test_guide_tells_what_auto_takes_by_rows():
     rows = re.findall(
         r"^([\d,]+) +([\d,]+) +([\d,]+) +([\d,]+) ",
-        (ROOT / "docs" / "user_guide.rst").read_text(encoding="utf-8"),
+        (ROOT / "docs" / "guide" / "training.rst").read_text(encoding="utf-8"),
         re.MULTILINE,
     )
     assert rows

@@ -11,7 +11,7 @@ import pytest
 
 from sklearn_ple import PLEClassifierRegressor
 
-GUIDE = Path(__file__).parents[2] / "docs" / "user_guide.rst"
+GUIDE = Path(__file__).parents[2] / "docs" / "guide" / "explaining.rst"
 
 
 def make_data(n=80):

@@ -1,0 +1,273 @@
+"""Draw the pictures of the guide: `python docs/pictures.py [NAME ...]` writes them to docs/images.
+
+They are SVG without a background, in greys and colours that are legible on light and dark pages.
+Those of the package's own displays, which have black lines, have a white background.
+"""
+
+import sys
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.patches import Patch, Rectangle
+from sklearn.calibration import calibration_curve
+
+import sklearn_ple
+from sklearn_ple import PLEClassifierRegressor
+from sklearn_ple.datasets import load_nhefs
+from sklearn_ple.inspection import (
+    GateUtilizationDisplay,
+    ImportanceDisplay,
+    NetworkDiagram,
+    multitask_importance,
+)
+
+IMAGES = Path(__file__).parent / "images"
+BLUE, ORANGE, GREEN, GREY = "#2f7ec0", "#d2731a", "#2a9d6f", "#808080"
+STYLE = {
+    "font.family": "sans-serif",
+    "font.size": 10,
+    "svg.fonttype": "none",
+    # Identifiers within the file are the same in every run.
+    "svg.hashsalt": "sklearn-ple",
+    "savefig.transparent": True,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titlelocation": "left",
+    "axes.titlesize": 10,
+    "legend.frameon": False,
+} | dict.fromkeys(
+    ["text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color"], GREY
+)
+NETWORKS = {
+    "single_task": "SingleTask",
+    "shared_bottom": "SharedBottom",
+    "asymmetric_sharing": "AsymmetricSharing",
+    "customized_sharing": "CustomizedSharing",
+    "cross_stitch": "CrossStitch",
+    "sluice": "Sluice",
+    "mmoe": "MMoE",
+    "cgc": "CGC",
+    "ple": "PLE",
+    "aitm": "AITM",
+    "adatt": "AdaTT",
+    "home": "HoME",
+    "stem": "STEM",
+    "multitab": "MultiTabNet",
+}
+
+
+def networks():
+    """Draw every network for two tasks, by its own diagram."""
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame(rng.normal(size=(60, 4)), columns=list("abcd"))
+    y = pd.DataFrame({"A": X["a"] > 0, "B": 1.5 * X["b"]})
+    (IMAGES / "networks").mkdir(exist_ok=True)
+    for name, prefix in NETWORKS.items():
+        options = {"n_levels": 2} if prefix == "PLE" else {}
+        cls = getattr(sklearn_ple, f"{prefix}ClassifierRegressor")
+        model = cls(n_members=1, max_epochs=1, random_state=0, **options).fit(X, y)
+        path = IMAGES / "networks" / f"{name}.svg"
+        NetworkDiagram.from_estimator(model).save(path)
+        tidy(path)
+
+
+def tidy(path):
+    """End lines without blanks, and the file with one line's end: the checks ask for it."""
+    lines = [line.rstrip() for line in path.read_text(encoding="utf-8").splitlines()]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def save(name, fig, **options):
+    path = IMAGES / f"{name}.svg"
+    fig.savefig(path, metadata={"Date": None}, bbox_inches="tight", **options)
+    plt.close(fig)
+    tidy(path)
+
+
+def losses():
+    """The loss of a number against its error."""
+    error = np.linspace(-4, 4, 201)
+    huber = np.where(abs(error) < 1.345, error**2 / 2, 1.345 * (abs(error) - 1.345 / 2))
+    fig, ax = plt.subplots(figsize=(4.4, 2.8))
+    ax.plot(error, error**2 / 2, color=GREY, label="regression: squared error")
+    ax.plot(error, huber, color=BLUE, label="huber")
+    for q, style in ((0.5, "-"), (0.9, "--")):
+        pinball = np.maximum(-q * error, (1 - q) * error)
+        ax.plot(error, pinball, style, color=ORANGE, label=f"quantile {q}: pinball loss")
+    ax.set(xlabel="prediction less label, in deviations", ylabel="loss", ylim=(0, 5))
+    ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
+    save("losses", fig)
+
+
+def mask():
+    """A table with missing labels, and what each task learns from."""
+    rng = np.random.default_rng(4)
+    there = rng.random((9, 3)) > [0.0, 0.35, 0.5]
+    fig, ax = plt.subplots(figsize=(5.2, 2.6))
+    for row in range(9):
+        ax.add_patch(Rectangle((0, -row), 3.6, 0.8, color=GREY, alpha=0.35, lw=0))
+        for task, colour in enumerate((BLUE, ORANGE, GREEN)):
+            box = (4.2 + 1.3 * task, -row)
+            if there[row, task]:
+                ax.add_patch(Rectangle(box, 1.1, 0.8, color=colour, lw=0))
+            else:
+                ax.add_patch(Rectangle(box, 1.1, 0.8, fill=False, ec=GREY, lw=0.8, ls=":"))
+    ax.text(1.8, 1.2, "X", ha="center")
+    for task, name in enumerate("ABC"):
+        ax.text(4.75 + 1.3 * task, 1.2, name, ha="center")
+        words = f"{there[:, task].sum()} labels"
+        ax.text(4.75 + 1.3 * task, -9.0, words, ha="center", fontsize=9)
+    ax.text(1.8, -9.0, "all 9 rows", ha="center", fontsize=9)
+    ax.set(xlim=(0, 8), ylim=(-9.4, 2))
+    ax.axis("off")
+    save("mask", fig)
+
+
+def clipping():
+    """What the network reads of a number, by the limit of clipping."""
+    x = np.linspace(-12, 12, 201)
+    fig, ax = plt.subplots(figsize=(4.4, 2.8))
+    ax.plot(x, x, ":", color=GREY, label="None")
+    for c, colour in ((10, GREEN), (5, BLUE), (3, ORANGE)):
+        ax.plot(x, x / np.sqrt(1 + (x / c) ** 2), color=colour, label=str(c))
+    ax.set(xlabel="standardised number", ylabel="what is read", ylim=(-12, 12))
+    ax.legend(title="clip_numbers", loc="upper left", bbox_to_anchor=(1, 1))
+    save("clipping", fig)
+
+
+def embeddings():
+    """One curve with a jump and a bend, learnt with each embedding of numbers."""
+    rng = np.random.default_rng(0)
+    x = rng.uniform(-2, 2, (600, 1))
+    grid = np.linspace(-2, 2, 201).reshape(-1, 1)
+
+    def curve(x):
+        return np.where(x < 0, 0.6 * np.sin(4 * x), 1.5 - 0.3 * x)[:, 0]
+
+    y = curve(x) + 0.15 * rng.normal(size=600)
+    kinds = [None, "bins", "piecewise_linear", "piecewise_linear+bins", "periodic", "quantile"]
+    fig, axes = plt.subplots(2, 3, figsize=(7.4, 3.8), sharex=True, sharey=True)
+    for kind, ax in zip(kinds, axes.flat, strict=True):
+        options = {"n_members": 4, "max_epochs": 60, "random_state": 0}
+        model = sklearn_ple.PLERegressor(numeric_embedding=kind, **options).fit(x, y)
+        ax.plot(x, y, ".", color=GREY, ms=1.5, alpha=0.6, rasterized=True)
+        ax.plot(grid, model.predict(grid), color=BLUE)
+        ax.set_title(str(kind))
+    fig.tight_layout()
+    save("embeddings", fig)
+
+
+def ensemble():
+    """Members side by side, and their mean."""
+    fig, ax = plt.subplots(figsize=(5.8, 2.6))
+    for k in range(8):
+        share = 2 * k / 7
+        ax.add_patch(Rectangle((k, 0), 0.8, 1, color=BLUE, alpha=0.3 + 0.6 * (1 - k / 7), lw=0))
+        ax.text(k + 0.4, -0.3, f"{share:.1f}×", ha="center", fontsize=9)
+        ax.annotate(
+            "",
+            (3.9, 2.1),
+            (k + 0.4, 1.05),
+            arrowprops={"arrowstyle": "-", "color": GREY, "lw": 0.8},
+        )
+    ax.add_patch(Rectangle((2.6, 2.1), 2.6, 0.6, color=ORANGE, lw=0))
+    ax.text(3.9, 2.4, "weighted mean", ha="center", va="center", color="white")
+    ax.text(-0.2, 0.5, "members", ha="right", va="center")
+    ax.text(-0.2, -0.22, "dropout", ha="right", va="center", fontsize=9)
+    ax.set(xlim=(-1.6, 8), ylim=(-0.5, 2.8))
+    ax.axis("off")
+    save("ensemble", fig)
+
+
+def folds():
+    """Which rows eight members leave out: each fold is left out by two neighbours."""
+    fig, ax = plt.subplots(figsize=(5.8, 2.6))
+    width = 1 / 24  # two folds are a twelfth of the rows
+    for member in range(8):
+        ax.add_patch(Rectangle((0, -member), 1, 0.8, color=BLUE, alpha=0.55, lw=0))
+        for fold in (member, (member + 1) % 8):
+            ax.add_patch(Rectangle((fold * width, -member), width, 0.8, color=ORANGE, lw=0))
+        ax.text(-0.02, 0.4 - member, f"member {member + 1}", ha="right", va="center", fontsize=9)
+    ax.text(0.5, 1.1, "rows", ha="center")
+    trained, left_out = Patch(color=BLUE, alpha=0.55), Patch(color=ORANGE)
+    ax.legend(
+        [trained, left_out],
+        ["trained on", "validated on"],
+        ncols=2,
+        loc="upper center",
+        bbox_to_anchor=(0.55, 0.04),
+    )
+    ax.set(xlim=(-0.2, 1), ylim=(-7.2, 1.6))
+    ax.axis("off")
+    save("folds", fig)
+
+
+def schedules():
+    """The learning rate over the steps."""
+    step = np.linspace(0, 1, 201)
+    rising = (1 - np.cos(np.pi * step / 0.3)) / 2
+    falling = (1 + np.cos(np.pi * (step - 0.3) / 0.7)) / 2
+    fig, ax = plt.subplots(figsize=(4.4, 2.4))
+    ax.plot(step, np.where(step < 0.3, rising, falling), color=BLUE, label="one_cycle")
+    ax.plot(step, (1 + np.cos(np.pi * step)) / 2, color=ORANGE, label="cosine")
+    ax.plot(step, np.ones_like(step), color=GREY, label="constant")
+    ax.set(xlabel="share of the steps of max_epochs", yticks=[0, 1], ylim=(0, 1.1))
+    ax.set_yticklabels(["0", "learning_rate"])
+    ax.legend(title="lr_schedule", loc="upper left", bbox_to_anchor=(1, 1))
+    save("schedules", fig)
+
+
+def calibration():
+    """A network that is too sure, before and after calibrate."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(5000, 8))
+    y = X[:, 0] + X[:, 1] * X[:, 2] + 1.5 * rng.normal(size=5000) > 0
+    options = {"n_members": 1, "dropout": 0, "feature_dropout": 0, "weight_decay": 0}
+    model = sklearn_ple.PLEClassifier(
+        **options, early_stopping=False, max_epochs=60, random_state=0
+    ).fit(X[:500], y[:500])
+    fig, ax = plt.subplots(figsize=(3.6, 3.2))
+    ax.plot([0, 1], [0, 1], ":", color=GREY)
+    for label, colour in (("before", ORANGE), ("after", BLUE)):
+        if label == "after":
+            model.calibrate(X[500:1000], y[500:1000])
+        true, predicted = calibration_curve(y[1000:], model.predict_proba(X[1000:])[:, 1])
+        ax.plot(predicted, true, "o-", color=colour, ms=4, label=label)
+    ax.set(xlabel="predicted probability", ylabel="share that came true", aspect="equal")
+    ax.legend()
+    save("calibration", fig)
+
+
+def survey():
+    """Return the guide's data and model."""
+    X, y = load_nhefs(tasks=["death", "wt82_71", "exercise"], return_X_y=True)
+    return X, y, PLEClassifierRegressor(random_state=0).fit(X[:1200], y[:1200])
+
+
+def gates():
+    """The mean weights of the gates."""
+    X, _, model = survey()
+    display = GateUtilizationDisplay.from_estimator(model, X[1200:])
+    save("gates", display.figure_, transparent=False)
+
+
+def importance():
+    """The importance of the survey's columns."""
+    X, y, model = survey()
+    found = multitask_importance(model, X[1200:], y[1200:], n_repeats=10, random_state=0)
+    display = ImportanceDisplay(found).plot(max_features=10)
+    save("importance", display.figure_, transparent=False)
+
+
+PICTURES = (
+    *(networks, losses, mask, clipping, embeddings, ensemble, folds, schedules),
+    *(calibration, gates, importance),
+)
+
+if __name__ == "__main__":
+    with plt.rc_context(STYLE):
+        for picture in PICTURES:
+            if not sys.argv[1:] or picture.__name__ in sys.argv[1:]:
+                picture()

@@ -1,0 +1,93 @@
+"""What the pages need beside Sphinx's own extensions, without a network to build or to read them.
+
+Mathematics as MathML, which browsers draw themselves. Links to other projects' references, whose
+inventories are made of `docs/references.txt`. Signatures that fit a line. `llms.txt`, a list of
+the pages for language models, and `sitemap.xml`, where the pages' address is known.
+"""
+
+import re
+import zlib
+from pathlib import Path
+from xml.sax.saxutils import escape
+
+from docutils import nodes
+from latex2mathml.converter import convert
+
+HERE = Path(__file__).parent
+#: Where the references of other projects are, and a name's page there.
+REFERENCES = {
+    "sklearn": ("https://scikit-learn.org/stable/", "modules/generated/{name}.html#{name}"),
+    "torch": ("https://docs.pytorch.org/docs/stable/", "generated/{name}.html#{name}"),
+    "matplotlib": ("https://matplotlib.org/stable/", "api/_as_gen/{name}.html#{name}"),
+    "joblib": ("https://joblib.readthedocs.io/en/stable/", "generated/{name}.html#{name}"),
+    "skorch": ("https://skorch.readthedocs.io/en/stable/", "{module}.html#{name}"),
+}
+
+
+def inventories(folder):
+    """Write an inventory of each project's names, and return Sphinx's `intersphinx_mapping`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    lines = {project: [] for project in REFERENCES}
+    for line in (HERE / "references.txt").read_text(encoding="utf-8").splitlines():
+        role, name = line.split()
+        project, _, path = name.partition(".")
+        page = REFERENCES[project][1].format(name=name, module=path.partition(".")[0])
+        if role == "module":
+            page = f"api/{name}.html#module-{name}"
+        lines[project].append(f"{name} py:{role} 1 {page} -\n")
+    mapping = {}
+    for project, (address, _) in REFERENCES.items():
+        head = f"# Sphinx inventory version 2\n# Project: {project}\n# Version: \n"
+        head += "# The remainder of this file is compressed using zlib.\n"
+        file = folder / f"{project}.inv"
+        file.write_bytes(head.encode() + zlib.compress("".join(lines[project]).encode()))
+        mapping[project] = (address, str(file))
+    return mapping
+
+
+def write_math(writer, node):
+    writer.body.append(convert(node.astext()))
+    raise nodes.SkipNode
+
+
+def write_displayed_math(writer, node):
+    formula = convert(node.astext(), display="block")
+    writer.body.append(
+        f'<div class="math" style="overflow-x: auto; margin: 1em 0">{formula}</div>'
+    )
+    raise nodes.SkipNode
+
+
+def shorten_signature(app, what, name, obj, options, signature, returned):
+    """Keep three parameters of a long signature: all of them are described below it."""
+    parameters = re.split(r", (?=\*?\w+(?:[=:]|$|\)))", (signature or "")[1:-1])
+    if len(parameters) > 8:
+        signature = f"({', '.join(parameters[:4])}, ...)"
+    return signature, returned
+
+
+def describe(app, exception):
+    """Write `llms.txt` and, if the address is known, `sitemap.xml`."""
+    if exception or app.builder.name != "html":
+        return
+    pages = sorted(name for name in app.env.found_docs if not name.endswith("404"))
+    base = app.config.html_baseurl
+    listed = [f"# {app.config.project}\n\n> {app.config.html_short_title}\n\n## Pages\n\n"]
+    for name in pages:
+        if not name.startswith(("generated/", "auto_examples/", "changelog")):
+            title = app.env.titles[name].astext()
+            listed.append(f"- [{title}]({base}_sources/{name}.rst.txt)\n")
+    out = Path(app.outdir)
+    (out / "llms.txt").write_text("".join(listed), encoding="utf-8")
+    if base:
+        rows = "".join(f"<url><loc>{escape(base + name)}.html</loc></url>\n" for name in pages)
+        kind = 'xmlns="http://www.sitemaps.org/schemas/sitemap/0.9"'
+        text = f'<?xml version="1.0" encoding="utf-8"?>\n<urlset {kind}>\n{rows}</urlset>\n'
+        (out / "sitemap.xml").write_text(text, encoding="utf-8")
+
+
+def setup(app):
+    app.add_html_math_renderer("mathml", (write_math, None), (write_displayed_math, None))
+    app.connect("autodoc-process-signature", shorten_signature)
+    app.connect("build-finished", describe)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
