@@ -30,6 +30,9 @@ _CHANCE = 1e-3
 # Strings of more rows, with more than this share of them distinct, are no categories.
 _MANY_ROWS, _DISTINCT = 100, 0.9
 
+# Distinct values of blocks that are worth merging.
+_LEAST_TO_MERGE = 2**16
+
 
 class CategoryEncoder:
     """Learns the categories of a column; turns values into codes.
@@ -58,27 +61,32 @@ class CategoryEncoder:
 
     def fit(self, column: pd.Series) -> CategoryEncoder:
         """Learn which categories there are and which are rare."""
-        places, values = _factorize(column)
-        counts = np.bincount(places[places >= 0], minlength=len(values))
-        seen = np.flatnonzero(counts)
-        order = seen[_sorting(values[seen])]
-        rare = self._is_rare(counts[order], len(column))
+        return self.learn(Counts().add(column))
+
+    def learn(self, counts: Counts) -> CategoryEncoder:
+        """Learn from what was counted of a column, perhaps of more rows than memory holds."""
+        values, numbers, first = counts.merged()
+        order = _sorting(values)
+        rare = self._is_rare(numbers[order], counts.n_rows)
         kept = order[~rare]
-        self.categories = values[kept[np.argsort(_first_rows(places, len(values))[kept])]]
+        self.categories = values[kept[np.argsort(first[kept])]]
         self.n_codes = len(self.categories) + 2
-        self._kind = _kind(values[seen])
-        self._rare_share = counts[order[rare]].sum() / max(counts.sum(), 1)
+        self._kind = _kind(values)
+        self._rare_share = numbers[order[rare]].sum() / max(numbers.sum(), 1)
         # Of a categorical dtype, which later tables share, the codes are looked up once.
         self._known: Any = None
-        if isinstance(column.dtype, pd.CategoricalDtype):
-            self._known = values, self._look_up(values)
+        if counts.declared is not None:
+            self._known = counts.declared, self._look_up(counts.declared)
         return self
 
-    def transform(self, column: pd.Series, dtype: Any = np.int64) -> np.ndarray:
+    def transform(
+        self, column: pd.Series, dtype: Any = np.int64, *, warns: bool = True
+    ) -> np.ndarray:
         """Turn values into codes of some dtype.
 
         A column of another kind of values than that of fit, as of numbers in place of text, is an
-        error. If no value has a code of its own, which chance cannot explain, a warning says so.
+        error. If no value has a code of its own, which chance cannot explain, a warning says so,
+        unless ``warns`` is False, as for rows next to each other in a file.
         """
         places, values = _factorize(column)
         if self._known is not None and values.equals(self._known[0]):
@@ -90,7 +98,7 @@ class CategoryEncoder:
             lookup = self._look_up(values)
         # The place of a missing value is the last, -1.
         codes = lookup.astype(dtype)[places]
-        if codes.max(initial=MISSING) == UNKNOWN:
+        if warns and codes.max(initial=MISSING) == UNKNOWN:
             self._report_unknown(column, np.flatnonzero(codes))
         return codes
 
@@ -132,13 +140,57 @@ class CategoryEncoder:
             )
 
 
-def is_like_text(column: pd.Series) -> bool:
+class Counts:
+    """Counts how often each value of a column comes, of one block of rows after the other.
+
+    Attributes
+    ----------
+    n_rows : int
+        Number of rows so far.
+    declared : pandas.Index or None
+        The categories that the last block's dtype declares, if it is a categorical one.
+    """
+
+    def __init__(self) -> None:
+        self.n_rows = 0
+        self.declared: pd.Index | None = None
+        # Distinct values with their counts and first rows: one part for all blocks that are
+        # merged, and one for each since.
+        self._parts: list[tuple[pd.Index, np.ndarray, np.ndarray]] = []
+
+    def add(self, column: pd.Series) -> Counts:
+        """Count the values of the next rows."""
+        places, values = _factorize(column)
+        self.declared = values if isinstance(column.dtype, pd.CategoricalDtype) else None
+        counts = np.bincount(places[places >= 0], minlength=len(values))
+        seen = np.flatnonzero(counts)
+        first = self.n_rows + _first_rows(places, len(values))[seen]
+        self._parts.append((values[seen], counts[seen], first))
+        self.n_rows += len(column)
+        # Each merging doubles what is merged, at least: so all take no longer than the last one.
+        merged, *others = (len(part[0]) for part in self._parts)
+        if sum(others) > max(merged, _LEAST_TO_MERGE):
+            self.merged()
+        return self
+
+    def merged(self) -> tuple[pd.Index, np.ndarray, np.ndarray]:
+        """Return the distinct values, how often each comes, and in which row first."""
+        if len(self._parts) > 1:
+            values, counts, first = zip(*self._parts, strict=True)
+            places, distinct = pd.factorize(values[0].append(list(values[1:])))
+            numbers = np.bincount(places, np.concatenate(counts)).astype(np.int64)
+            rows = np.concatenate(first)[_first_rows(places, len(distinct))]
+            self._parts = [(pd.Index(distinct), numbers, rows)]
+        return self._parts[0]
+
+
+def is_like_text(counts: Counts) -> bool:
     """Whether nearly all values, of many, are distinct strings; never of a categorical dtype."""
-    n_there = column.count()
-    if isinstance(column.dtype, pd.CategoricalDtype) or n_there <= _MANY_ROWS:
+    values, numbers, _ = counts.merged()
+    n_there = numbers.sum()
+    if counts.declared is not None or n_there <= _MANY_ROWS:
         return False
-    distinct = pd.Index(column.dropna().unique())
-    return len(distinct) > _DISTINCT * n_there and _kind(distinct) == "text"
+    return len(values) > _DISTINCT * n_there and _kind(values) == "text"
 
 
 def _factorize(column: pd.Series) -> tuple[np.ndarray, pd.Index]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from inspect import signature
 from typing import Any, NamedTuple
@@ -19,6 +19,7 @@ from .frames import name_order
 from .labels import Labels
 from .numeric import EmbeddingMaker, default_width, maker_of
 from .ridge import ridge_start
+from .scaling import Block
 from .statistics import TargetStatistics, beside, many_categories
 from .table import Table
 from .targets import TargetEncoder
@@ -165,12 +166,12 @@ class TableEncoder:
         """Take over how another encoder reads features, before `learn`: all but the tasks."""
         self.features, self.maker, self.statistics = other.features, other.maker, other.statistics
 
-    def learn(self, table: Table, class_weight: Any = None) -> Encoded:
+    def learn(self, table: Any, class_weight: Any = None) -> Encoded:
         """Learn tasks, scales and categories from a table, but for what was taken over.
 
         Parameters
         ----------
-        table : Table
+        table : Table or StreamedTable
             The rows to learn from.
         class_weight : object, default=None
             As in the estimators; it is no part of what is learnt.
@@ -178,26 +179,36 @@ class TableEncoder:
         Returns
         -------
         Encoded
-            The same rows, encoded as `apply` would.
+            The same rows, or of a streamed table those of its sample, encoded as `apply` would.
         """
+        sample = table.sample
         self.targets = TargetEncoder(self.task_types, self.family, self.classes)
         self.targets.fit(table.labels, table.form, table.weights)
         self.dependence = Dependence(self.depends_on, self.tasks)
         names = self.targets.names
         self.order = (name_order(names) if self.by_name else np.arange(len(names))).tolist()
-        targets, weights, labels = self._complete_labels(table)
+        targets, weights, labels = self._complete_labels(sample)
         if not hasattr(self, "features"):
             self.features = FeatureEncoder(
                 self.categorical_features, self.max_categories, self.min_frequency, self.dtype
-            ).fit(table.features, sample_weight=weights.mean(axis=1))
-        numbers, codes = self.features.transform(table.features)
+            )
+            if len(sample) == len(table):
+                self.features.fit(sample.features, sample_weight=weights.mean(axis=1))
+            else:
+                self.features.learn(sample.features, partial(self._weighted, table))
+        numbers, codes = self.features.transform(sample.features)
         if not hasattr(self, "statistics"):
-            columns = self._choose_columns(table.features, codes)
+            columns = self._choose_columns(sample.features, codes)
             self.statistics = TargetStatistics(columns) if len(columns) else None
         loss_weights = weigh_classes(weights, labels, self.tasks, class_weight)
         return Encoded(numbers, codes, targets, loss_weights, weights)
 
-    def apply(self, table: Table, class_weight: Any = None) -> Encoded:
+    def _weighted(self, table: Any) -> Iterator[Block]:
+        """Yield the features of a streamed table's rows, some at a time, with their weights."""
+        for block in table.blocks():
+            yield block.features, self._complete_labels(block)[1].mean(axis=1)
+
+    def apply(self, table: Table, class_weight: Any = None, *, warns: bool = True) -> Encoded:
         """Encode a table.
 
         Parameters
@@ -206,6 +217,8 @@ class TableEncoder:
             Rows with the columns and tasks of those that were learnt from.
         class_weight : object, default=None
             As in the estimators.
+        warns : bool, default=True
+            Whether to warn of a column whose categories are all unknown.
 
         Returns
         -------
@@ -214,7 +227,7 @@ class TableEncoder:
         """
         self.targets.check_same(table.labels, table.form)
         targets, weights, labels = self._complete_labels(table)
-        numbers, codes = self.features.transform(table.features)
+        numbers, codes = self.features.transform(table.features, warns=warns)
         loss_weights = weigh_classes(weights, labels, self.tasks, class_weight)
         return Encoded(numbers, codes, targets, loss_weights, weights)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable, Iterable
 from numbers import Integral
 from typing import Any
 
@@ -14,10 +14,10 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import validate_data
 
 from ..warn import warn
-from .categories import CategoryEncoder, is_like_text
+from .categories import CategoryEncoder, Counts, is_like_text
 from .frames import name_order, shown, to_pandas
 from .masked import without_mask
-from .scaling import NumberScaler, is_number, too_large
+from .scaling import Block, NumberScaler, Ranges, is_number, too_large
 
 
 class FeatureEncoder(TransformerMixin, BaseEstimator):
@@ -87,19 +87,55 @@ class FeatureEncoder(TransformerMixin, BaseEstimator):
         sample_weight : ndarray of shape (n_rows,), default=None
             Weights of the rows in the means and deviations of the numbers.
         """
+        counts = self._choose_columns(X)
+        self._count(X, counts)
+        self._learn_categories(X, counts)
+        self.scaler_.fit(X, sample_weight=sample_weight)
+        return self._settle()
+
+    def learn(self, sample: pd.DataFrame, blocks: Callable[[], Iterable[Block]]) -> FeatureEncoder:
+        """Learn scales and categories from more rows than memory holds, in two passes.
+
+        Categories are counted one by one, and are those that `fit` would learn; so are scales, but
+        for rounding.
+
+        Parameters
+        ----------
+        sample : DataFrame of shape (n_sampled, n_columns)
+            Some of the rows.
+        blocks : callable
+            Returns an iterator over all rows in their order, some at a time, with their weights.
+        """
+        counts, ranges = self._choose_columns(sample), Ranges(len(self.number_positions_))
+        for X, _ in blocks():
+            self._count(X, counts)
+            self.scaler_.see(X, ranges)
+        self._learn_categories(sample, counts)
+        self.scaler_.learn(ranges, blocks(), sample)
+        return self._settle()
+
+    def _choose_columns(self, X: Any) -> list[Counts]:
+        """Settle which columns hold what; return what to count the categories with."""
         is_categorical = self._find_categorical(X)
         order = np.arange(X.shape[1]) if sparse.issparse(X) else name_order(X.columns)
         self.categorical_positions_ = order[is_categorical[order]]
         self.number_positions_ = order[~is_categorical[order]]
+        self.scaler_ = NumberScaler(self.number_positions_, self.dtype)
+        return [Counts() for _ in self.categorical_positions_]
+
+    def _count(self, X: Any, counts: list[Counts]) -> None:
+        for position, own in zip(self.categorical_positions_, counts, strict=True):
+            own.add(X.iloc[:, position])
+
+    def _learn_categories(self, X: Any, counts: list[Counts]) -> None:
         self.columns_ = [
-            CategoryEncoder(self.max_categories, self.min_frequency).fit(X.iloc[:, position])
-            for position in self.categorical_positions_
+            CategoryEncoder(self.max_categories, self.min_frequency).learn(own) for own in counts
         ]
         if _is_from_dtype(self.categorical_features):
-            self._warn_of_text(X)
+            self._warn_of_text(X, counts)
         self.cardinalities_ = [column.n_codes for column in self.columns_]
-        self.scaler_ = NumberScaler(self.number_positions_, self.dtype)
-        self.scaler_.fit(X, sample_weight=sample_weight)
+
+    def _settle(self) -> FeatureEncoder:
         self.n_numbers_ = self.scaler_.n_numbers_
         self.n_columns_ = len(self.scaler_.missing_)
         return self
@@ -122,10 +158,10 @@ class FeatureEncoder(TransformerMixin, BaseEstimator):
             f"x{position}" if names is None else str(names[position]) for position in positions
         ]
 
-    def _warn_of_text(self, X: Any) -> None:
+    def _warn_of_text(self, X: Any, counts: list[Counts]) -> None:
         """Warn of columns of strings that nobody called categories and that are none."""
-        for position in self.categorical_positions_:
-            if is_like_text(X.iloc[:, position]):
+        for position, own in zip(self.categorical_positions_, counts, strict=True):
+            if is_like_text(own):
                 warn(
                     f"Column {shown(X.columns[position])} of X holds strings that are nearly all "
                     "different: each is read as an id, of which nothing can be learnt. If it is "
@@ -134,13 +170,15 @@ class FeatureEncoder(TransformerMixin, BaseEstimator):
                     "stays as it is, without this warning."
                 )
 
-    def transform(self, X: Any) -> tuple[Any, np.ndarray]:
+    def transform(self, X: Any, *, warns: bool = True) -> tuple[Any, np.ndarray]:
         """Encode a table.
 
         Parameters
         ----------
         X : DataFrame or CSR matrix of shape (n_rows, n_columns)
             The table, with the columns of fit.
+        warns : bool, default=True
+            Whether to warn of a column whose categories are all unknown.
 
         Returns
         -------
@@ -155,7 +193,7 @@ class FeatureEncoder(TransformerMixin, BaseEstimator):
         dtype = np.uint8 if largest <= 2**8 else np.int16 if largest <= 2**15 else np.int32
         codes = np.empty((X.shape[0], len(self.columns_)), dtype=dtype)
         for out, position in enumerate(self.categorical_positions_):
-            codes[:, out] = self.columns_[out].transform(X.iloc[:, position], dtype)
+            codes[:, out] = self.columns_[out].transform(X.iloc[:, position], dtype, warns=warns)
         return numbers, codes
 
     def _check_kinds(self, X: Any) -> None:

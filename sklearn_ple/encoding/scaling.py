@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,9 @@ from sklearn.utils.sparsefuncs import mean_variance_axis
 
 from .frames import shown
 
+#: Rows of a table and their weights.
+Block = tuple[pd.DataFrame, np.ndarray]
+
 # Numbers in a block of rows; only one block at a time is copied to float64.
 _BLOCK_SIZE = 2**18
 
@@ -24,6 +27,26 @@ def is_number(dtype: Any) -> bool:
         return False
     # Arrow's bools are no numbers to pandas.
     return types.is_numeric_dtype(dtype) or types.is_bool_dtype(dtype)
+
+
+class Ranges:
+    """The least and the greatest number of each column, and in which columns some are missing.
+
+    Parameters
+    ----------
+    n_columns : int
+        Number of columns.
+    """
+
+    def __init__(self, n_columns: int):
+        self.low, self.high = np.full((2, n_columns), np.nan)
+        self.missing = np.zeros(n_columns, dtype=bool)
+
+    def add(self, block: np.ndarray) -> None:
+        """Take more rows into account, of shape (n_rows, n_columns)."""
+        self.low = np.fmin(self.low, np.fmin.reduce(block, axis=0))
+        self.high = np.fmax(self.high, np.fmax.reduce(block, axis=0))
+        self.missing |= np.isnan(block).any(axis=0)
 
 
 class NumberScaler(TransformerMixin, BaseEstimator):
@@ -74,7 +97,6 @@ class NumberScaler(TransformerMixin, BaseEstimator):
             self._fit_sparse(X, weights)
         else:
             self._fit_dense(X, weights)
-        self.n_numbers_ = len(self.missing_) + int(self.missing_.sum())
         return self
 
     def transform(self, X: Any) -> Any:
@@ -94,13 +116,48 @@ class NumberScaler(TransformerMixin, BaseEstimator):
             return self._transform_sparse(X)
         return self._transform_dense(X)
 
-    def _fit_dense(self, X: pd.DataFrame, weights: np.ndarray) -> None:
-        low, high = np.full((2, len(self.positions)), np.nan)
-        self.missing_ = np.zeros(len(self.positions), dtype=bool)
+    def learn(self, ranges: Ranges, blocks: Iterable[Block], sample: pd.DataFrame) -> NumberScaler:
+        """Learn means and deviations from more rows than memory holds, in one pass.
+
+        Parameters
+        ----------
+        ranges : Ranges
+            Those of all rows.
+        blocks : iterable of (DataFrame, ndarray)
+            All rows, some at a time, with their weights.
+        sample : DataFrame
+            Some of them. Squares are summed about its means, which are close to those of all, so
+            that no digits are lost.
+        """
+        low, extent, constant = self._units(ranges, sample)
+        about = NumberScaler(self.positions).fit(sample).mean_
+        shift = np.nan_to_num((about - low) / extent)
+
+        def powers(block: np.ndarray) -> np.ndarray:
+            shares = (block - low) / extent - shift
+            return np.hstack([shares, shares**2])
+
+        off, squares = np.split(self._mean(blocks, powers), 2)
+        variance = np.maximum(squares - off**2, 0.0)
+        return self._settle(ranges, shift + off, variance, constant, low, extent)
+
+    def see(self, X: pd.DataFrame, ranges: Ranges) -> None:
+        """Add rows to ranges."""
         for _, block in self._blocks(X):
-            low = np.fmin(low, np.fmin.reduce(block, axis=0))
-            high = np.fmax(high, np.fmax.reduce(block, axis=0))
-            self.missing_ |= np.isnan(block).any(axis=0)
+            ranges.add(block)
+
+    def _fit_dense(self, X: pd.DataFrame, weights: np.ndarray) -> None:
+        ranges = Ranges(len(self.positions))
+        self.see(X, ranges)
+        low, extent, constant = self._units(ranges, X)
+        blocks = [(X, weights)]
+        mean = self._mean(blocks, lambda block: (block - low) / extent)
+        variance = self._mean(blocks, lambda block: ((block - low) / extent - mean) ** 2)
+        self._settle(ranges, mean, variance, constant, low, extent)
+
+    def _units(self, ranges: Ranges, X: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return where the numbers start, how far they extend, and which columns are constant."""
+        low, high = ranges.low, ranges.high
         with np.errstate(over="ignore", invalid="ignore"):
             extent = high - low
         self._check_finite(X, np.where(np.isnan(low), True, np.isfinite(extent)))
@@ -108,10 +165,23 @@ class NumberScaler(TransformerMixin, BaseEstimator):
         largest = np.fmax(np.abs(low), np.abs(high))
         constant = extent <= 4 * np.spacing(largest)
         extent[constant] = np.fmax(largest, 1.0)[constant]
-        mean = self._mean(X, weights, lambda block: (block - low) / extent)
-        variance = self._mean(X, weights, lambda block: ((block - low) / extent - mean) ** 2)
+        return low, extent, constant
+
+    def _settle(
+        self,
+        ranges: Ranges,
+        mean: np.ndarray,
+        variance: np.ndarray,
+        constant: np.ndarray,
+        low: np.ndarray,
+        extent: np.ndarray,
+    ) -> NumberScaler:
+        """Keep what was learnt in shares of the extents."""
+        self.missing_ = ranges.missing
         self.mean_ = low + extent * mean
         self.scale_ = extent * np.sqrt(np.where(constant | (variance == 0), 1.0, variance))
+        self.n_numbers_ = len(self.missing_) + int(self.missing_.sum())
+        return self
 
     def _transform_dense(self, X: Any) -> np.ndarray:
         numbers = np.empty((X.shape[0], self.n_numbers_), dtype=self.dtype)
@@ -145,6 +215,7 @@ class NumberScaler(TransformerMixin, BaseEstimator):
         variance[variance <= 4 * np.finfo(np.float64).eps] = 1.0
         self.mean_, self.scale_ = np.zeros(X.shape[1]), largest * np.sqrt(variance)
         self.missing_ = np.bincount(X.indices[missing], minlength=X.shape[1]) > 0
+        self.n_numbers_ = X.shape[1] + int(self.missing_.sum())
 
     def _transform_sparse(self, X: sparse.csr_matrix) -> sparse.csr_matrix:
         data = _divide_columns(X, self.scale_)
@@ -176,19 +247,17 @@ class NumberScaler(TransformerMixin, BaseEstimator):
                 yield rows, np.asfortranarray(values)
 
     def _mean(
-        self,
-        X: pd.DataFrame,
-        weights: np.ndarray,
-        function: Callable[[np.ndarray], np.ndarray],
+        self, blocks: Iterable[Block], function: Callable[[np.ndarray], np.ndarray]
     ) -> np.ndarray:
-        """Compute the columns' weighted means of a function of what is not missing."""
-        total, weighted = np.zeros((2, len(self.positions)))
-        for rows, block in self._blocks(X):
-            values = function(block)
-            seen = ~np.isnan(values)
-            values[~seen] = 0.0
-            total += weights[rows] @ seen
-            weighted += weights[rows] @ values
+        """Compute the weighted means of the columns of a function of what is not missing."""
+        total, weighted = np.zeros((2, 1))
+        for X, weights in blocks:
+            for rows, block in self._blocks(X):
+                values = function(block)
+                seen = ~np.isnan(values)
+                values[~seen] = 0.0
+                total = total + weights[rows] @ seen
+                weighted = weighted + weights[rows] @ values
         return weighted / np.where(total > 0, total, 1.0)
 
     def _check_finite(self, X: Any, finite: Any) -> None:

@@ -48,6 +48,7 @@ class Table:
         sample_weight: Any = None,
         *,
         like: TargetForm | None = None,
+        unit: float | None = None,
     ) -> Table:
         """Read what is passed to an estimator's fit, and leave out rows without any weight.
 
@@ -60,17 +61,25 @@ class Table:
         like : TargetForm, optional
             How the y of an earlier table came, to which columns that are no tasks are compared;
             by default the estimator is fitted for the first time.
+        unit : float, optional
+            What weights are divided by, where these are some rows of a larger table; by default
+            their mean.
         """
         features = read_features(estimator, X, reset=like is None)
         ignored = like.ignored_among if like else partial(ignored_by, estimator.task_types)
         labels, form = read_targets(y, ignored)
         check_consistent_length(features, labels[0].mask)
-        labels, weights = weigh(labels, sample_weight)
+        labels, weights = weigh(labels, sample_weight, unit)
         kept = np.flatnonzero(weights.any(axis=1))
         if len(kept) < len(weights):
             labels, weights = [column.take(kept) for column in labels], weights[kept]
             features = features[kept] if sparse.issparse(features) else features.iloc[kept]
         return cls(features, labels, weights, form, kept)
+
+    @property
+    def sample(self) -> Table:
+        """Rows to learn from what some rows teach as well as all: here all of them."""
+        return self
 
     def __len__(self) -> int:
         """Return the number of rows."""

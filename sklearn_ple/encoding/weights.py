@@ -12,7 +12,9 @@ from sklearn.utils.class_weight import compute_sample_weight
 from ..tasks import ClassTask, Task, by_task, is_weight
 
 
-def label_weights(sample_weight: Any, labels: Sequence[Any]) -> np.ndarray:
+def label_weights(
+    sample_weight: Any, labels: Sequence[Any], *, may_be_zero: bool = False
+) -> np.ndarray:
     """Broadcast sample weights to the labels.
 
     Parameters
@@ -21,6 +23,8 @@ def label_weights(sample_weight: Any, labels: Sequence[Any]) -> np.ndarray:
         Weights of rows, or of labels.
     labels : sequence of Labels
         The columns of y.
+    may_be_zero : bool, default=False
+        Whether all of them may be zero, as in some of a table's rows.
 
     Returns
     -------
@@ -31,7 +35,7 @@ def label_weights(sample_weight: Any, labels: Sequence[Any]) -> np.ndarray:
     if sample_weight is None:
         return mask
     weights = read_weights(sample_weight, *mask.shape)
-    if not weights.any():
+    if not may_be_zero and not weights.any():
         raise ValueError("All of sample_weight is zero: at least one weight must be greater.")
     return mask * weights
 
@@ -72,14 +76,18 @@ def read_weights(sample_weight: Any, n_rows: int, n_tasks: int) -> np.ndarray:
     return np.broadcast_to(weights if weights.ndim == 2 else weights[:, None], of_labels)
 
 
-def weigh(labels: Sequence[Any], sample_weight: Any) -> tuple[list[Any], np.ndarray]:
+def weigh(
+    labels: Sequence[Any], sample_weight: Any, unit: float | None = None
+) -> tuple[list[Any], np.ndarray]:
     """Return the labels that have a weight, and the weights of all, whose mean is 1 without zeros.
 
     Only how much labels weigh beside each other counts: weights of any size are divided by their
-    mean before anything reads them.
+    mean before anything reads them. Of some of a table's rows that mean, the unit, is passed.
     """
-    weights = label_weights(sample_weight, labels)
-    if sample_weight is not None and weights.any():
+    weights = label_weights(sample_weight, labels, may_be_zero=unit is not None)
+    if unit is not None:
+        weights = weights / unit
+    elif sample_weight is not None and weights.any():
         # By the largest first, so that no sum overflows, or loses digits by being small.
         weights = weights / weights.max()
         weights /= weights.sum() / np.count_nonzero(weights)
@@ -97,6 +105,48 @@ def weigh_classes(
 
 def class_weights(labels: Sequence[Any], tasks: Sequence[Task], class_weight: Any) -> np.ndarray:
     """Compute the labels' weights by ``class_weight``, (n_rows, n_tasks); 1 without a class."""
+    per_task = _per_task(tasks, class_weight)
+    result = np.ones((len(labels[0].mask), len(labels)))
+    for position, (task, column) in enumerate(zip(tasks, labels, strict=True)):
+        weight = per_task[task.name]
+        if weight is None:
+            continue
+        if isinstance(weight, Mapping):
+            by_class = np.array([weight.get(label, 1.0) for label in task.classes.tolist()])
+            result[column.mask, position] = by_class[task.encode(column.observed).astype(int)]
+        elif len(column.observed):
+            result[column.mask, position] = compute_sample_weight(weight, column.observed)
+    return result
+
+
+def balanced_by(
+    counts: Sequence[np.ndarray], tasks: Sequence[Task], class_weight: Any
+) -> dict[str, Any] | None:
+    """Replace "balanced" by the weights that follow from how many labels each class has.
+
+    Parameters
+    ----------
+    counts : sequence of ndarray of shape (n_classes,)
+        Numbers of labels, for each task.
+    tasks : sequence of Task
+        The fitted tasks.
+    class_weight : object
+        As in the estimators.
+    """
+    if class_weight is None:
+        return None
+    per_task = _per_task(tasks, class_weight)
+    for task, own in zip(tasks, counts, strict=True):
+        if isinstance(per_task[task.name], str):
+            there = np.flatnonzero(own)
+            weights = own.sum() / (len(there) * own[there])
+            pairs = zip(task.classes[there].tolist(), weights.tolist(), strict=True)
+            per_task[task.name] = dict(pairs)
+    return per_task
+
+
+def _per_task(tasks: Sequence[Task], class_weight: Any) -> dict[str, Any]:
+    """Return what weighs the classes of each task, checked; None for nothing."""
     names = [task.name for task in tasks]
     if (
         isinstance(class_weight, Mapping)
@@ -104,20 +154,14 @@ def class_weights(labels: Sequence[Any], tasks: Sequence[Task], class_weight: An
         and not set(class_weight) <= set(names)
     ):
         class_weight = [class_weight]
-    per_task = by_task(class_weight, names, "class_weight", default=None)
-    result = np.ones((len(labels[0].mask), len(labels)))
-    for position, (task, column) in enumerate(zip(tasks, labels, strict=True)):
-        weight = per_task[task.name]
+    per_task = dict(by_task(class_weight, names, "class_weight", default=None))
+    for task in tasks:
         # Alone, "balanced" is for the tasks with classes among all.
-        if weight is None or (not isinstance(task, ClassTask) and isinstance(class_weight, str)):
-            continue
-        _check_class_weight(task, weight)
-        if isinstance(weight, Mapping):
-            by_class = np.array([weight.get(label, 1.0) for label in task.classes.tolist()])
-            result[column.mask, position] = by_class[task.encode(column.observed).astype(int)]
-        elif len(column.observed):
-            result[column.mask, position] = compute_sample_weight(weight, column.observed)
-    return result
+        if not isinstance(task, ClassTask) and isinstance(class_weight, str):
+            per_task[task.name] = None
+        if per_task[task.name] is not None:
+            _check_class_weight(task, per_task[task.name])
+    return per_task
 
 
 def _check_class_weight(task: Task, weight: Any) -> None:

@@ -1,6 +1,7 @@
 """From X to standardised numbers and category codes, against scikit-learn and plain formulas."""
 
 import datetime
+import itertools
 import tracemalloc
 import warnings
 from decimal import Decimal
@@ -986,3 +987,48 @@ def test_infinity_where_all_numbers_were_missing_in_fit_is_an_error():
     encoder = FeatureEncoder().fit(pd.DataFrame({"a": [np.nan, np.nan], "b": [1.0, 2.0]}))
     with pytest.raises(ValueError, match="infinity .* in column 'a'"):
         encoder.transform(pd.DataFrame({"a": [np.nan, -np.inf], "b": [1.0, 2.0]}))
+
+
+@pytest.mark.parametrize("options", [{}, {"max_categories": 6}, {"min_frequency": 0.05}])
+def test_blocks_of_rows_teach_what_all_rows_teach(options):
+    rng = np.random.default_rng(0)
+    n = 3000
+    ids = np.sort(rng.geometric(0.1, n)).astype(str)
+    X = pd.DataFrame(
+        {
+            "far": 1e9 + rng.normal(size=n),
+            "wide": rng.normal(size=n) ** 7,
+            "gaps": np.where(rng.random(n) < 0.1, np.nan, rng.normal(size=n)),
+            "same": 3.0,
+            "late": np.where(np.arange(n) > 2000, rng.random(n), np.nan),
+            "id": ids,
+            "kind": pd.Categorical(rng.integers(0, 9, n), categories=range(12)),
+        }
+    )
+    weights = rng.random(n)
+    bounds = [0, 5, 800, 801, 2400, n]
+
+    def blocks():
+        for start, end in itertools.pairwise(bounds):
+            yield X.iloc[start:end], weights[start:end]
+
+    whole = FeatureEncoder(**options).fit(X, sample_weight=weights)
+    learnt = FeatureEncoder(**options).learn(X.iloc[::7], blocks)
+    assert learnt.cardinalities_ == whole.cardinalities_
+    for one, other in zip(learnt.columns_, whole.columns_, strict=True):
+        assert one.categories.equals(other.categories)
+    np.testing.assert_array_equal(learnt.scaler_.missing_, whole.scaler_.missing_)
+    off = (learnt.scaler_.mean_ - whole.scaler_.mean_) / whole.scaler_.scale_
+    # Beside 1e9, a float64 holds no more than 1e-7.
+    assert np.abs(off / [1e7, 1, 1, 1, 1]).max() < 1e-12
+    np.testing.assert_allclose(learnt.scaler_.scale_, whole.scaler_.scale_, rtol=1e-12)
+
+
+def test_text_is_told_from_ids_by_all_rows():
+    # Of a tenth of the rows nearly all are different, of all of them every id comes ten times.
+    X = pd.DataFrame({"id": np.arange(5000).repeat(10).astype(str)})
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        FeatureEncoder().learn(X.iloc[::10], lambda: [(X, np.ones(len(X)))])
+    with pytest.warns(UserWarning, match="nearly all different"):
+        FeatureEncoder().fit(X.iloc[::10])
