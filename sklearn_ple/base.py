@@ -9,15 +9,17 @@ from dataclasses import replace
 from typing import Any, Self
 
 import numpy as np
+import torch
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 from skorch.callbacks import Callback
 
 from ._sklearn import CallbackSupportMixin, _fit_context, with_callbacks
-from .encoding import Encoded, Table, TableEncoder, TargetForm, grow
+from .encoding import Encoded, Table, TableEncoder, TargetForm, grow, is_dataset
 from .network import NetworkMaker
 from .parameters import WIDTHS, class_weight, parameter, with_parameters
 from .predictions import Deviations
+from .streaming import StreamedTable, read_files, read_table
 from .training import (
     Checkpoint,
     FewerTasks,
@@ -28,6 +30,7 @@ from .training import (
     OutOfFold,
     Plan,
     ProgressBar,
+    ShuffledRows,
     Split,
     TableRows,
     Validation,
@@ -92,14 +95,21 @@ class MultiTaskEstimator(CallbackSupportMixin, NetworkMaker):
     ) -> Self:
         """Learn all tasks together.
 
+        A table larger than memory stays in its files: X is then a `pyarrow.dataset.Dataset` of
+        Parquet or Arrow IPC files, or the path of such a file or folder, and y, sample_weight and
+        those of validation are names of its columns; all others are features. See the user guide,
+        "Tables larger than memory".
+
         Parameters
         ----------
-        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features), or dataset
             The features. A missing value is NaN, None, the library's own NA, or masked.
         y : {array-like, DataFrame} of shape (n_samples, n_tasks) or (n_samples,)
-            The labels. NaN, None, NA or masked where a task has no label.
+            The labels. NaN, None, NA or masked where a task has no label. Of a dataset a list of
+            names, or a single one for y of one dimension.
         sample_weight : array-like of shape (n_samples,) or (n_samples, n_tasks), default=None
-            Weights of the rows, or of every single label. Rows without weight are left out.
+            Weights of the rows, or of every single label. Rows without weight are left out. Of a
+            dataset the name of a column.
         X_val : {array-like, sparse matrix, DataFrame} of shape (n_validation, n_features), \
                 default=None
             Features of rows to validate on, which are never trained on. With them training stops
@@ -135,8 +145,7 @@ class MultiTaskEstimator(CallbackSupportMixin, NetworkMaker):
         ):
             if resume:
                 self._check_same_network()
-            table = Table.read(self, X, y, sample_weight, like=self._form(resume))
-            split = Split.read(self, X, y, table, **asked)
+            table, split = self._read(X, y, sample_weight, resume, asked)
             whole = Plan.of(self, len(table), split)
             encoded = self._encode(table, whole, resume)
             self.device_ = resolve_device(self.device, self._torch_dtype)
@@ -155,8 +164,8 @@ class MultiTaskEstimator(CallbackSupportMixin, NetworkMaker):
 
         Parameters
         ----------
-        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
-            The features.
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features), or dataset
+            The features; of a dataset y and sample_weight are names of columns, as in fit.
         y : {array-like, DataFrame} of shape (n_samples, n_tasks) or (n_samples,)
             The labels. NaN, None or NA where a task has no label.
         sample_weight : array-like of shape (n_samples,) or (n_samples, n_tasks), default=None
@@ -174,7 +183,8 @@ class MultiTaskEstimator(CallbackSupportMixin, NetworkMaker):
         with all_or_nothing(self), with_gradients():
             if resume:
                 self._check_same_network()
-            table = Table.read(self, X, y, sample_weight, like=self._form(resume))
+            read = read_table if is_dataset(X) else Table.read
+            table = read(self, X, y, sample_weight, like=self._form(resume))
             plan = Plan.of(self, len(table))
             encoded = self._encode(table, plan, resume, classes)
             if resume:
@@ -185,7 +195,7 @@ class MultiTaskEstimator(CallbackSupportMixin, NetworkMaker):
             random_state = copy.deepcopy(self._rng) if resume else self.random_state
             self._rng = check_random_state(random_state)
             dtype = self.net_.dtype if resume else self._torch_dtype
-            rows = TableRows(numbers, *encoded.arrays[1:], dtype=dtype)
+            rows = self._rows_of(table, encoded._replace(numbers=numbers), dtype)
             self.device_ = resolve_device(self.device, self._torch_dtype)
             with seeded(self._rng):
                 if resume:
@@ -300,6 +310,16 @@ class MultiTaskEstimator(CallbackSupportMixin, NetworkMaker):
 
     # -- the steps of the story -----------------------------------------------------------------
 
+    def _read(
+        self, X: Any, y: Any, sample_weight: Any, resume: bool, asked: dict[str, Any]
+    ) -> tuple[Table | StreamedTable, Split]:
+        """Read what is passed to fit: the rows, and what is asked for beside them."""
+        form = self._form(resume)
+        if is_dataset(X):
+            return read_files(self, X, y, sample_weight, form, **asked)
+        table = Table.read(self, X, y, sample_weight, like=form)
+        return table, Split.read(self, X, y, table, **asked)
+
     def _form(self, resume: bool) -> TargetForm | None:
         """Return how y came, where a training goes on with its tasks."""
         return self._encoder.targets.form if resume else None
@@ -309,18 +329,34 @@ class MultiTaskEstimator(CallbackSupportMixin, NetworkMaker):
         # Estimators of numbers alone have no such parameter.
         return self.get_params(deep=False).get("class_weight")
 
-    def _encode(self, table: Table, plan: Plan, resume: bool, classes: Any = None) -> Encoded:
-        """Encode a table by what was learnt before or, for the first time, is learnt from it."""
+    def _encode(
+        self, table: Table | StreamedTable, plan: Plan, resume: bool, classes: Any = None
+    ) -> Encoded:
+        """Encode a table by what was learnt before or, for the first time, is learnt from it.
+
+        Of a table in files that is its sample.
+        """
         if resume:
-            return self._encoder.apply(table, self._class_weight)
+            return self._encoder.apply(table.sample, self._class_weight)
         self._encoder = TableEncoder.of(self, n_bins=plan.n_bins, classes=classes)
+        if isinstance(table, StreamedTable):
+            # The rows that are trained on would see their own labels.
+            self._encoder.target_statistics = False
         if (other := self._other_model()) is not None:
             self._encoder.read_as(other._encoder)
         return self._encoder.learn(table, self._class_weight)
 
+    def _rows_of(
+        self, table: Table | StreamedTable, encoded: Encoded, dtype: torch.dtype
+    ) -> TableRows | ShuffledRows:
+        """Return the rows to train on: those that are encoded, or all that are in files."""
+        if isinstance(table, StreamedTable):
+            return table.rows(self._encoder, self._class_weight, dtype)
+        return TableRows(*encoded.arrays, dtype=dtype)
+
     def _train(
         self,
-        table: Table,
+        table: Table | StreamedTable,
         encoded: Encoded,
         whole: Plan,
         split: Split,
@@ -364,16 +400,18 @@ class MultiTaskEstimator(CallbackSupportMixin, NetworkMaker):
         self._settle(net, self._encoder, deviations)
 
     def _split(
-        self, table: Table, encoded: Encoded, plan: Plan, split: Split
-    ) -> tuple[TableRows, TableRows, Validation | None]:
+        self, table: Table | StreamedTable, encoded: Encoded, plan: Plan, split: Split
+    ) -> tuple[Any, Any, Validation | None]:
         """Return all rows, those to train on, and the validation, if there is any."""
         targets, dtype = self._encoder.targets, self._torch_dtype
-        rows = TableRows(*encoded.arrays, dtype=dtype)
+        rows: Any = self._rows_of(table, encoded, dtype)
         if split.table is not None:
             with naming_validation():
                 apart = self._encode(split.table, plan, resume=True)
             own = TableRows(*apart.arrays, dtype=dtype)
             return rows, rows, HeldOut(own, split.table, targets, np.arange(len(own)))
+        if isinstance(table, StreamedTable):
+            return rows, rows, None
         if plan.n_left_out:
             folds = split.folds(len(table), self.n_members, plan.n_left_out, self._rng)
             crossed = OutOfFold(rows, table, targets, folds)
@@ -384,8 +422,8 @@ class MultiTaskEstimator(CallbackSupportMixin, NetworkMaker):
         return rows, rows.take(train), HeldOut(rows, table, targets, valid, train)
 
     def _start(
-        self, encoded: Encoded, train: TableRows, validation: Validation | None, goes_on: bool
-    ) -> tuple[TableEncoder, TableRows]:
+        self, encoded: Encoded, train: Any, validation: Validation | None, goes_on: bool
+    ) -> tuple[TableEncoder, Any]:
         """Learn what a network starts from without validation's labels.
 
         Return the encoder, and the rows to train on with the numbers that it makes of them, which

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Self
 
 import numpy as np
@@ -14,11 +15,12 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
-from .encoding import TableEncoder, read_features, weigh
+from .encoding import TableEncoder, is_dataset, read_features, weigh
 from .nn.drawing import Outline, network_html
 from .nn.gates import recorded, weights_of
 from .parameters import Parameters, of_network
 from .predictions import Calibration, Deviations, TaskClassifierView, TaskRegressorView, task_view
+from .streaming import outputs_and_labels, predicted_blocks
 from .tasks import warn_without_score
 from .training import MultiTaskNet, TableRows, public_history, suitable_threads
 from .versions import check_versions, versions
@@ -148,8 +150,9 @@ class Predictor(TransformerMixin, Parameters):
 
         Parameters
         ----------
-        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
-            The features.
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features), or dataset
+            The features. Of a dataset, or a path, as `fit` takes them, the columns of fit alone
+            are read, a block of rows at a time.
         return_std : bool, default=False
             Whether to return the standard deviations of the numbers' labels too.
         tasks : sequence of str, default=None
@@ -167,6 +170,9 @@ class Predictor(TransformerMixin, Parameters):
             multiplied: of a count by the rate, of "tweedie" and "hurdle" by a power of the mean.
             It is such that on the rows of validation the sum is on average the squared error.
 
+        Of a dataset a generator of these, block by block in the rows' order; the index of a data
+        frame numbers the rows of all files. `sklearn_ple.export.predict_to_parquet` writes them.
+
         Raises
         ------
         ValueError
@@ -174,6 +180,9 @@ class Predictor(TransformerMixin, Parameters):
             censored, or if the last training had no rows of validation, as without early stopping
             and in ``partial_fit``.
         """
+        if is_dataset(X):
+            predict = partial(self.predict, return_std=return_std, tasks=tasks)
+            return predicted_blocks(self, X, predict)
         members = self._member_outputs(X)
         targets = self._encoder.targets
         positions = targets.positions(tasks)
@@ -317,12 +326,13 @@ class Predictor(TransformerMixin, Parameters):
 
         Parameters
         ----------
-        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features), or dataset
             The features.
         y : {array-like, DataFrame} of shape (n_samples, n_tasks) or (n_samples,)
-            The labels; missing ones are skipped, and so is a task whose score is undefined.
+            The labels; missing ones are skipped, and so is a task whose score is undefined. Of a
+            dataset the names of its columns: labels and outputs of all rows are then in memory.
         sample_weight : array-like of shape (n_samples,) or (n_samples, n_tasks), default=None
-            Weights of the rows, or of every single label.
+            Weights of the rows, or of every single label. Of a dataset the name of a column.
 
         Returns
         -------
@@ -339,8 +349,17 @@ class Predictor(TransformerMixin, Parameters):
         UndefinedMetricWarning
             If a task has too few labels for its score, as a number that has a single one.
         """
-        outputs, targets = self._outputs(self._member_outputs(X)), self._encoder.targets
-        labels, weights = weigh(targets.read(y, outputs[0]), sample_weight)
+
+        def compute(rows: Any) -> list[np.ndarray]:
+            return self._outputs(self._member_outputs(rows))
+
+        if is_dataset(X):
+            outputs, labels, sample_weight = outputs_and_labels(self, X, y, sample_weight, compute)
+        else:
+            outputs = compute(X)
+            labels = self._encoder.targets.read(y, outputs[0])
+        targets = self._encoder.targets
+        labels, weights = weigh(labels, sample_weight)
         if not any(len(column.observed) for column in labels):
             raise ValueError("y has no label at all: there is nothing to score.")
         scores = targets.score(outputs, labels, weights)
@@ -359,15 +378,18 @@ class Predictor(TransformerMixin, Parameters):
 
         Parameters
         ----------
-        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features), or dataset
             The features.
 
         Returns
         -------
         probabilities : ndarray of shape (n_samples, n_classes), or list of these
             Columns are in the order of ``classes_``. For a y of several columns a list in task
-            order, None for a task without classes.
+            order, None for a task without classes. Of a dataset a generator of these, block by
+            block in the rows' order.
         """
+        if is_dataset(X):
+            return predicted_blocks(self, X, self.predict_proba)
         return self._per_class_task(X, "predict_proba")
 
     @available_if(_knows_classes)

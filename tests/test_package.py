@@ -27,6 +27,7 @@ LAYERS = [
     {"predictor"},
     {"parameters"},
     {"predictions"},
+    {"streaming"},
     {"training"},
     {"encoding"},
     {"balancing", "members"},

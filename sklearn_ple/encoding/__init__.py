@@ -3,14 +3,21 @@
 from .dependence import dependent_pairs
 from .encoder import Encoded, TableEncoder
 from .features import read_features
-from .frames import is_polars, to_pandas
+from .frames import is_dataset, is_polars, to_pandas
 from .growth import grow
-from .labels import Labels, TargetForm, as_frame, numbers_are_classes, read_targets
+from .labels import (
+    Labels,
+    TargetForm,
+    as_frame,
+    ignored_by,
+    numbers_are_classes,
+    read_targets,
+)
 from .numeric import NUMERIC_EMBEDDINGS, EmbeddingMaker
 from .statistics import TargetStatistics, beside
 from .table import Table
 from .targets import TargetEncoder, check_type
-from .weights import label_weights, read_weights, weigh
+from .weights import balanced_by, label_weights, read_weights, weigh
 
 __all__ = [
     "NUMERIC_EMBEDDINGS",
@@ -23,10 +30,13 @@ __all__ = [
     "TargetForm",
     "TargetStatistics",
     "as_frame",
+    "balanced_by",
     "beside",
     "check_type",
     "dependent_pairs",
     "grow",
+    "ignored_by",
+    "is_dataset",
     "is_polars",
     "label_weights",
     "numbers_are_classes",

@@ -187,7 +187,7 @@ class TableEncoder:
         self.dependence = Dependence(self.depends_on, self.tasks)
         names = self.targets.names
         self.order = (name_order(names) if self.by_name else np.arange(len(names))).tolist()
-        targets, weights, labels = self._complete_labels(sample)
+        targets, weights, labels = self.encode_labels(sample)
         if not hasattr(self, "features"):
             self.features = FeatureEncoder(
                 self.categorical_features, self.max_categories, self.min_frequency, self.dtype
@@ -206,7 +206,7 @@ class TableEncoder:
     def _weighted(self, table: Any) -> Iterator[Block]:
         """Yield the features of a streamed table's rows, some at a time, with their weights."""
         for block in table.blocks():
-            yield block.features, self._complete_labels(block)[1].mean(axis=1)
+            yield block.features, self.encode_labels(block)[1].mean(axis=1)
 
     def apply(self, table: Table, class_weight: Any = None, *, warns: bool = True) -> Encoded:
         """Encode a table.
@@ -226,7 +226,7 @@ class TableEncoder:
             What the network reads of them.
         """
         self.targets.check_same(table.labels, table.form)
-        targets, weights, labels = self._complete_labels(table)
+        targets, weights, labels = self.encode_labels(table)
         numbers, codes = self.features.transform(table.features, warns=warns)
         loss_weights = weigh_classes(weights, labels, self.tasks, class_weight)
         return Encoded(numbers, codes, targets, loss_weights, weights)
@@ -240,7 +240,7 @@ class TableEncoder:
             return many_categories(codes, self.features.cardinalities_)
         return self.features.find_codes(X, choice, "target_statistics")
 
-    def _complete_labels(self, table: Table) -> tuple[np.ndarray, np.ndarray, list[Labels]]:
+    def encode_labels(self, table: Table) -> tuple[np.ndarray, np.ndarray, list[Labels]]:
         """Encode the labels, and fill in those that follow from others, with their weights."""
         targets = self.targets.encode(table.labels)
         # Filling in changes the weights, which are the table's.

@@ -15,7 +15,7 @@ from sklearn.utils.validation import validate_data
 
 from ..warn import warn
 from .categories import CategoryEncoder, Counts, is_like_text
-from .frames import name_order, shown, to_pandas
+from .frames import is_dataset, name_order, shown, to_pandas
 from .masked import without_mask
 from .scaling import Block, NumberScaler, Ranges, is_number, too_large
 
@@ -301,6 +301,11 @@ def read_features(estimator: BaseEstimator, X: Any, reset: bool) -> Any:
 
     Columns of objects become numbers where they hold numbers, else they must hold categories.
     """
+    if is_dataset(X):
+        raise TypeError(
+            "X is a dataset or a path, which fit, partial_fit, predict, predict_proba and score "
+            "take, but here rows have to be in memory: pass some of them as a table."
+        )
     X = to_pandas(without_mask(X))
     if isinstance(X, pd.DataFrame):
         validate_data(estimator, X, reset=reset, skip_check_array=True)

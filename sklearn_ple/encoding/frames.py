@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from collections.abc import Iterable
@@ -53,6 +54,14 @@ def is_arrow(data: Any) -> bool:
     arrow: Any = sys.modules.get("pyarrow")
     return arrow is not None and isinstance(
         data, (arrow.Table, arrow.RecordBatch, arrow.Array, arrow.ChunkedArray)
+    )
+
+
+def is_dataset(X: Any) -> bool:
+    """Whether X is a dataset of pyarrow, or a path, and no table in memory."""
+    module: Any = sys.modules.get("pyarrow.dataset")
+    return isinstance(X, (str, os.PathLike)) or (
+        module is not None and isinstance(X, module.Dataset)
     )
 
 

@@ -1,5 +1,6 @@
-"""Models as files for elsewhere: a safe file of a fitted estimator."""
+"""Models and predictions as files: a safe file of an estimator, predictions of a dataset."""
 
 from .model import load, save
+from .predictions import predict_to_parquet
 
-__all__ = ["load", "save"]
+__all__ = ["load", "predict_to_parquet", "save"]

@@ -4,6 +4,7 @@ from .callbacks import ProgressBar, copies
 from .checkpoint import Checkpoint
 from .data import TableRows, place
 from .device import product_dtype, resolve_device, seeded, suitable_threads, with_gradients
+from .fingerprint import digest
 from .fit_callbacks import fit_task
 from .history import public_history
 from .make import make_net
@@ -11,13 +12,23 @@ from .net import MultiTaskNet
 from .origin import FewerTasks, LastFit, Origin, OtherModel, check_unchanged
 from .plan import BY_ROWS, Plan
 from .schedule import LR_SCHEDULES, OPTIMIZERS, schedule
-from .split import Split, draw_folds, naming_validation, split_rows
+from .shuffled import Arrays, ShuffledBatches, ShuffledRows
+from .split import (
+    Split,
+    check_apart,
+    draw_folds,
+    n_set_aside,
+    naming_validation,
+    read_apart,
+    split_rows,
+)
 from .validation import HeldOut, OutOfFold, Validation
 
 __all__ = [
     "BY_ROWS",
     "LR_SCHEDULES",
     "OPTIMIZERS",
+    "Arrays",
     "Checkpoint",
     "FewerTasks",
     "HeldOut",
@@ -28,18 +39,24 @@ __all__ = [
     "OutOfFold",
     "Plan",
     "ProgressBar",
+    "ShuffledBatches",
+    "ShuffledRows",
     "Split",
     "TableRows",
     "Validation",
+    "check_apart",
     "check_unchanged",
     "copies",
+    "digest",
     "draw_folds",
     "fit_task",
     "make_net",
+    "n_set_aside",
     "naming_validation",
     "place",
     "product_dtype",
     "public_history",
+    "read_apart",
     "resolve_device",
     "schedule",
     "seeded",

@@ -17,7 +17,6 @@ from skorch.callbacks import Callback
 from skorch.history import History
 from torch import nn
 
-from ..encoding import Table
 from ..files import replacing
 from .fingerprint import fingerprint
 from .split import Split
@@ -73,14 +72,14 @@ class Checkpoint:
         self.digest = hashlib.sha256(self._text.encode()).hexdigest()
 
     @classmethod
-    def of(cls, estimator: Any, table: Table, split: Split, start: nn.Module | None) -> Checkpoint:
+    def of(cls, estimator: Any, table: Any, split: Split, start: nn.Module | None) -> Checkpoint:
         """Open the folder of an estimator for a fit.
 
         Parameters
         ----------
         estimator : estimator of this package
             Its device is known.
-        table : Table
+        table : Table or StreamedTable
             The rows to fit it to.
         split : Split
             What to validate on.

@@ -152,7 +152,8 @@ def place(rows: TableRows, device: str) -> TableRows:
 
     Rows that stay behind are moved batch by batch, by the net.
     """
-    if device == "cpu" or isinstance(rows.arrays["numbers"], SparseNumbers):
+    in_memory = isinstance(rows, TableRows)
+    if device == "cpu" or not in_memory or isinstance(rows.arrays["numbers"], SparseNumbers):
         return rows
     # If the arrays were moved by way of another view, the row numbers still have to follow.
     is_there = rows.device.type != "cpu"

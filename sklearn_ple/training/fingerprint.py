@@ -29,7 +29,7 @@ _SIMPLE = (type(None), bool, int, float, str)
 
 
 def fingerprint(
-    estimator: Any, table: Table, module: nn.Module | None, split: Split
+    estimator: Any, table: Any, module: nn.Module | None, split: Split
 ) -> dict[str, str]:
     """Describe a fit by all that determines its result.
 
@@ -37,7 +37,7 @@ def fingerprint(
     ----------
     estimator : estimator of this package
         Its parameters count, but for those that leave the result as it is, and its device.
-    table : Table
+    table : Table or StreamedTable
         The rows.
     module : Module or None
         The network whose weights a warm start goes on from.
@@ -70,12 +70,14 @@ def _weights_of(model: Any) -> Any:
     return None if model is None else getattr(model, "estimator", model).module_.state_dict()
 
 
-def _of_table(table: Table, ending: str = "") -> dict[str, str]:
+def _of_table(table: Any, ending: str = "") -> dict[str, str]:
     """Describe rows, by the names of what is passed to fit."""
+    if not isinstance(table, Table):
+        return table.described()
     return {
         f"X{ending}": _of_features(table.features),
-        f"y{ending}": _digest(part for column in table.labels for part in _of_labels(column)),
-        f"sample_weight{ending}": _digest(
+        f"y{ending}": digest(part for column in table.labels for part in _of_labels(column)),
+        f"sample_weight{ending}": digest(
             weights[column.mask]
             for column, weights in zip(table.labels, table.weights.T, strict=True)
         ),
@@ -86,18 +88,18 @@ def _of_split(split: Split) -> dict[str, str]:
     """Describe what is validated on, as far as parameters do not."""
     texts = {} if split.table is None else _of_table(split.table, "_val")
     if split.groups is not None:
-        texts["groups"] = _digest([split.groups])
+        texts["groups"] = digest([split.groups])
     # A splitter may draw, and its own text need not say all.
     if split.chosen is not None:
-        texts["validation_split"] = _digest(split.chosen)
+        texts["validation_split"] = digest(split.chosen)
     return texts
 
 
 def _short(text: str) -> str:
-    return text if len(text) <= _LONGEST else _digest([text])
+    return text if len(text) <= _LONGEST else digest([text])
 
 
-def _digest(parts: Iterable[str | np.ndarray]) -> str:
+def digest(parts: Iterable[str | np.ndarray]) -> str:
     """Compute a digest of texts and arrays."""
     digest = hashlib.sha256()
     for part in parts:
@@ -112,9 +114,9 @@ def _digest(parts: Iterable[str | np.ndarray]) -> str:
 def _of_features(features: Any) -> str:
     """Describe X, a data frame or a CSR matrix."""
     if sparse.issparse(features):
-        return _digest([features.indptr, features.indices, features.data])
+        return digest([features.indptr, features.indices, features.data])
     names = repr((features.columns.tolist(), [str(dtype) for dtype in features.dtypes]))
-    return _digest([names, pd.util.hash_pandas_object(features, index=False).to_numpy()])
+    return digest([names, pd.util.hash_pandas_object(features, index=False).to_numpy()])
 
 
 def _of_labels(column: Labels) -> list[str | np.ndarray]:
@@ -134,7 +136,7 @@ def _plain(value: Any) -> Any:
         return _plain(value.get_state())
     if isinstance(value, Tensor):
         bits = value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy()
-        return [str(value.dtype), list(value.shape), _digest([bits])]
+        return [str(value.dtype), list(value.shape), digest([bits])]
     if isinstance(value, (type, FunctionType)):
         return f"{value.__module__}.{value.__qualname__}"
     if isinstance(value, Callback):

@@ -25,6 +25,7 @@ from .callbacks import KeepBestWeights, RecordEpoch
 from .checkpoint import Progress
 from .data import Batches, BatchIndices, TableRows, place
 from .device import GlobalDraws, keep_freed_memory, suitable_threads
+from .shuffled import ShuffledRows
 from .validation import Labelled, Validation, mean_weights, without_left_out
 
 # Rows in a batch of prediction and validation, at least.
@@ -95,7 +96,7 @@ class MultiTaskNet(NeuralNet):
 
     def train(
         self,
-        rows: TableRows,
+        rows: Any,
         n_epochs: int,
         *,
         validation: Validation | None = None,
@@ -112,7 +113,7 @@ class MultiTaskNet(NeuralNet):
 
         Parameters
         ----------
-        rows : TableRows
+        rows : TableRows or ShuffledRows
             What to train on.
         n_epochs : int
             Epochs at most.
@@ -226,13 +227,12 @@ class MultiTaskNet(NeuralNet):
         """Take the two sets of rows as they are."""
         return X, y
 
-    def get_iterator(self, dataset: Any, training: bool = False) -> Batches | DataLoader:
+    def get_iterator(self, dataset: Any, training: bool = False) -> Any:
         """Load batches by index, as they are: nothing to collate."""
         options = self.get_params_for("iterator_train" if training else "iterator_valid")
-        if training:
-            rows, indices = dataset, None
-        else:
-            rows, indices = dataset.rows, dataset.indices()
+        if isinstance(dataset, ShuffledRows):
+            return dataset.batches(**({"batch_size": self.batch_size} | options))
+        rows, indices = (dataset, None) if training else (dataset.rows, dataset.indices())
         batch_size = self.batch_size if training else max(self.batch_size, _PREDICTION_BATCH)
         batches = BatchIndices(rows, options.pop("batch_size", batch_size), indices)
         if not options:
@@ -397,7 +397,7 @@ class MultiTaskNet(NeuralNet):
         )
         return outputs.double()
 
-    def finite_tasks(self, rows: TableRows) -> np.ndarray:
+    def finite_tasks(self, rows: TableRows | ShuffledRows) -> np.ndarray:
         """Return for which tasks the outputs of a batch are finite, of shape (n_tasks,)."""
         first = rows.take(np.arange(min(len(rows), _PREDICTION_BATCH)))
         finite = self.member_outputs(first, self.n_jobs).isfinite().all(dim=1).all(dim=0)

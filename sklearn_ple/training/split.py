@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from .._sklearn import _num_samples
-from ..encoding import Table, TargetForm
+from ..encoding import Table
 from ..warn import warn
 
 # With fewer rows than this, too few are left out to show when to stop.
@@ -71,9 +71,9 @@ class Split:
         """
         rule = estimator.validation_split
         if X_val is not None or y_val is not None or sample_weight_val is not None:
-            _check_apart(estimator, X_val, y_val, groups)
-            apart = _read_apart(estimator, X_val, y_val, sample_weight_val, table.form)
-            return cls(table=apart)
+            check_apart(estimator, X_val, y_val, groups)
+            rows = X_val, y_val, sample_weight_val
+            return cls(table=read_apart(lambda: Table.read(estimator, *rows, like=table.form)))
         n_rows = _num_samples(X)
         codes = None if groups is None else _read_groups(groups, n_rows)[table.numbers]
         if isinstance(rule, str):
@@ -138,12 +138,12 @@ class Split:
         if self.chosen is not None:
             return self.chosen
         if self.last:
-            n_train = n_rows - _n_set_aside(n_rows, validation_fraction, "rows")
+            n_train = n_rows - n_set_aside(n_rows, validation_fraction, "rows")
             return np.arange(n_train), np.arange(n_train, n_rows)
         if self.groups is None:
             return split_rows(n_rows, validation_fraction, rng)
         n_groups = self.groups.max() + 1
-        n_aside = _n_set_aside(n_groups, validation_fraction, "groups")
+        n_aside = n_set_aside(n_groups, validation_fraction, "groups")
         aside = np.isin(self.groups, rng.permutation(n_groups)[:n_aside])
         return np.flatnonzero(~aside), np.flatnonzero(aside)
 
@@ -175,7 +175,7 @@ def naming_validation() -> Iterator[None]:
         raise kind(f"The validation set, X_val and y_val: {error}") from error
 
 
-def _check_apart(estimator: Any, X_val: Any, y_val: Any, groups: Any) -> None:
+def check_apart(estimator: Any, X_val: Any, y_val: Any, groups: Any) -> None:
     """Check what is passed together with rows of validation."""
     if X_val is None or y_val is None:
         missing = "X_val" if X_val is None else "y_val"
@@ -197,12 +197,10 @@ def _check_apart(estimator: Any, X_val: Any, y_val: Any, groups: Any) -> None:
         )
 
 
-def _read_apart(
-    estimator: Any, X_val: Any, y_val: Any, sample_weight_val: Any, form: TargetForm
-) -> Table:
+def read_apart(read: Callable[[], Table]) -> Table:
     """Read rows of validation, and warn of tasks that they do not validate."""
     with naming_validation():
-        table = Table.read(estimator, X_val, y_val, sample_weight_val, like=form)
+        table = read()
         if not len(table):
             raise ValueError("there is no label in y_val.")
     for column in table.labels:
@@ -256,7 +254,7 @@ def _choose(
     return train, valid
 
 
-def _n_set_aside(n: int, validation_fraction: float, what: str) -> int:
+def n_set_aside(n: int, validation_fraction: float, what: str) -> int:
     """Return how many rows, or groups, are a share of them; at least one is left."""
     n_aside = int(np.ceil(validation_fraction * n))
     if n_aside >= n:
@@ -271,7 +269,7 @@ def split_rows(
     n_rows: int, validation_fraction: float, rng: np.random.RandomState
 ) -> tuple[np.ndarray, np.ndarray]:
     """Draw the rows to train on and those to validate on."""
-    n_valid = _n_set_aside(n_rows, validation_fraction, "rows")
+    n_valid = n_set_aside(n_rows, validation_fraction, "rows")
     order = rng.permutation(n_rows)
     return order[n_valid:], order[:n_valid]
 

@@ -14,6 +14,7 @@ from ..encoding import Labels, Table, TargetEncoder, TargetStatistics, beside
 from ..members import MemberMean, relative_losses
 from ..tasks import TaskLosses
 from .data import TableRows
+from .shuffled import ShuffledRows
 
 # Rows that deviations are learnt on, where all members have to be evaluated for it.
 _SAMPLE = 3000
@@ -90,23 +91,21 @@ class Validation(ABC):
         None for all of them.
         """
 
-    def renumber(
-        self, statistics: TargetStatistics, train: TableRows, numbers: np.ndarray
-    ) -> TableRows:
+    def renumber(self, statistics: TargetStatistics, train: Any, numbers: np.ndarray) -> Any:
         """Read target statistics beside the numbers, as the rows that are trained on do.
 
         Parameters
         ----------
         statistics : TargetStatistics
             What was learnt from these.
-        train : TableRows
+        train : TableRows or ShuffledRows
             The rows that are trained on.
         numbers : ndarray of shape (n_rows, n_numbers)
             The numbers and statistics of all rows of the table that they are of.
 
         Returns
         -------
-        train : TableRows
+        train : TableRows or ShuffledRows
             The same rows, with their part of these.
         """
         self.rows = self.rows.with_numbers(numbers)
@@ -176,9 +175,7 @@ class HeldOut(Validation):
         result[0, self.train] = True
         return result
 
-    def renumber(
-        self, statistics: TargetStatistics, train: TableRows, numbers: np.ndarray
-    ) -> TableRows:
+    def renumber(self, statistics: TargetStatistics, train: Any, numbers: np.ndarray) -> Any:
         """Read target statistics beside the numbers; of another table, by the codes of its own."""
         if self.train is not None:
             return super().renumber(statistics, train, numbers).take(self.train)
@@ -315,12 +312,12 @@ def without_left_out(weights: Tensor, folds: Tensor, n_members: int) -> Tensor:
     return weights * _kept(folds, n_members).unsqueeze(-1)
 
 
-def mean_weights(rows: TableRows, n_members: int) -> Tensor:
+def mean_weights(rows: TableRows | ShuffledRows, n_members: int) -> Tensor:
     """Compute how much a row weighs in training on average, rows without a label included.
 
     Parameters
     ----------
-    rows : TableRows
+    rows : TableRows or ShuffledRows
         All rows that are trained on, with their weights.
     n_members : int
         Number of members.
@@ -330,6 +327,8 @@ def mean_weights(rows: TableRows, n_members: int) -> Tensor:
     Tensor of shape (n_tasks,) or (n_members, 1, n_tasks)
         The weights, where there are folds for each member; 1 for a task without any label.
     """
+    if isinstance(rows, ShuffledRows):
+        return rows.mean_weights
     weights: Any = rows.array("weights")
     folds = rows.array("folds")
     if folds is None:

@@ -1,0 +1,106 @@
+"""Predictions of a dataset, written to a file as they come."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import pandas as pd
+
+from ..encoding import is_dataset, to_pandas
+from ..files import replacing
+from ..streaming import predicted_blocks
+
+_METHODS = ("predict", "predict_proba")
+
+
+def predict_to_parquet(
+    model: Any, X: Any, path: str | os.PathLike[str], *, method: str = "predict"
+) -> None:
+    """Predict the rows of a dataset, and write the predictions to a Parquet file.
+
+    Rows are read, predicted and written a block at a time, in their order: memory does not grow
+    with their number. The file is written whole or not at all.
+
+    Parameters
+    ----------
+    model : estimator of this package
+        Fitted to a data frame or a dataset, whose columns have names.
+    X : pyarrow.dataset.Dataset, str or path-like
+        Parquet or Arrow IPC files, or the path of such a file or folder. The columns of fit alone
+        are read.
+    path : str or path-like
+        The file to write, as "predictions.parquet". One that is there is replaced.
+    method : {"predict", "predict_proba"}, default="predict"
+        "predict" writes a column for each task, as ``predict`` returns it. "predict_proba" writes
+        one for each class of each task, called as "click=1".
+
+    Raises
+    ------
+    TypeError
+        If X is no dataset.
+    ValueError
+        If there is no such method; if the dataset lacks columns, has no rows or cannot be read; if
+        names of columns to write are not unique.
+    sklearn.exceptions.NotFittedError
+        If the model is not fitted.
+    ImportError
+        If pyarrow is not installed.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import pandas as pd
+    >>> from sklearn_ple import PLEClassifierRegressor, export
+    >>> from sklearn_ple.datasets import load_nhefs
+    >>> X, y = load_nhefs(tasks=["death", "wt82_71"], return_X_y=True)
+    >>> model = PLEClassifierRegressor(n_members=1, max_epochs=2, random_state=0).fit(X, y)
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> X.to_parquet(folder / "new.parquet")
+    >>> export.predict_to_parquet(model, folder / "new.parquet", folder / "predicted.parquet")
+    >>> list(pd.read_parquet(folder / "predicted.parquet"))
+    ['death', 'wt82_71']
+    """
+    if method not in _METHODS:
+        raise ValueError(f"method is {method!r}; it must be one of {list(_METHODS)}.")
+    if not is_dataset(X):
+        raise TypeError(
+            f"X is of type {type(X).__name__}: it must be a dataset or the path of one. Rows in "
+            f"memory are predicted by {method} itself."
+        )
+    blocks = predicted_blocks(model, X, getattr(_Frames(model), method))
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    first = next(blocks)
+    if not first.columns.is_unique:
+        raise ValueError(f"The columns to write are not unique, {list(first)}: rename the tasks.")
+    schema = pa.Schema.from_pandas(first, preserve_index=False)
+    with replacing(path) as partial, parquet.ParquetWriter(partial, schema) as writer:
+        for frame in _and_others(first, blocks):
+            writer.write_table(pa.Table.from_pandas(frame, schema, preserve_index=False))
+
+
+class _Frames:
+    """Predicts rows as data frames whose columns are named by strings."""
+
+    def __init__(self, model: Any):
+        self.model = model
+
+    def predict(self, X: pd.DataFrame) -> pd.DataFrame:
+        """Return a column for each task."""
+        frame = pd.DataFrame(to_pandas(self.model.predict(X)))
+        return frame.set_axis(self.model.task_names_, axis=1).reset_index(drop=True)
+
+    def predict_proba(self, X: pd.DataFrame) -> pd.DataFrame:
+        """Return a column for each class of each task."""
+        frame = self.model.predict_proba_frame(X)
+        names = [f"{task}={own}" for task, own in frame.columns]
+        return frame.set_axis(names, axis=1).reset_index(drop=True)
+
+
+def _and_others(first: pd.DataFrame, others: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+    yield first
+    yield from others

@@ -1,0 +1,7 @@
+"""Tables larger than memory: files that are read a block of rows at a time."""
+
+from .fit import read_files, read_table
+from .predict import outputs_and_labels, predicted_blocks
+from .table import StreamedTable
+
+__all__ = ["StreamedTable", "outputs_and_labels", "predicted_blocks", "read_files", "read_table"]

@@ -1,0 +1,102 @@
+"""Predictions of a dataset, a block of rows at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.utils.validation import check_is_fitted
+
+from ..encoding import Labels
+from .columns import Columns
+from .source import Source
+
+
+def predicted_blocks(model: Any, X: Any, predict: Callable[[pd.DataFrame], Any]) -> Iterator[Any]:
+    """Predict the rows of a dataset in their order.
+
+    Parameters
+    ----------
+    model : estimator
+        Fitted, with names of its columns: of the dataset they alone are read.
+    X : dataset or path
+        The rows.
+    predict : callable
+        Called with the features of a block of rows, whose index is the rows' numbers.
+
+    Returns
+    -------
+    iterator
+        Over what it returns.
+    """
+    source, features = _open(model, X)
+
+    def blocks() -> Iterator[Any]:
+        for block in source.blocks(features):
+            with block.unit.named():
+                predicted = predict(_frame(block.rows, features, block.first))
+            yield predicted
+
+    return blocks()
+
+
+def outputs_and_labels(
+    model: Any,
+    X: Any,
+    y: Any,
+    sample_weight: Any,
+    compute: Callable[[pd.DataFrame], list[np.ndarray]],
+) -> tuple[list[np.ndarray], list[Labels], np.ndarray | None]:
+    """Compute the tasks' outputs for the rows of a dataset, and read their labels and weights.
+
+    Parameters
+    ----------
+    model, X : object
+        As in `predicted_blocks`.
+    y, sample_weight : object
+        Names of columns of the dataset.
+    compute : callable
+        From features to the outputs of each task.
+    """
+    source, features = _open(model, X)
+    columns = Columns.choose(source, y, sample_weight, features)
+    outputs, labels = [], []
+    weights: list[Any] = []
+    for block in source.blocks(columns.names):
+        with block.unit.named():
+            outputs.append(compute(_frame(block.rows, features, block.first)))
+            labels.append(model._encoder.targets.read(columns.y(block.rows), outputs[-1][0]))
+            weights.append(columns.sample_weight(block.rows))
+    return (
+        [np.concatenate(own) for own in zip(*outputs, strict=True)],
+        [_joined(own) for own in zip(*labels, strict=True)],
+        None if columns.weight is None else np.concatenate(weights),
+    )
+
+
+def _open(model: Any, X: Any) -> tuple[Source, list[str]]:
+    check_is_fitted(model)
+    if not hasattr(model, "feature_names_in_"):
+        raise ValueError(
+            "The model was fitted to columns without names, so that those of a dataset cannot be "
+            "found: fit it to a data frame or to a dataset."
+        )
+    source = Source.of(X)
+    features = model.feature_names_in_.tolist()
+    source.check_columns(features, "The fit of the model")
+    return source, features
+
+
+def _frame(rows: Any, features: list[str], first: int) -> pd.DataFrame:
+    """Return the features of rows, with the rows' numbers as index."""
+    frame = Columns(features, [], None, 2).X(rows)
+    return frame.set_axis(pd.RangeIndex(first, first + len(frame)), axis=0)
+
+
+def _joined(parts: tuple[Labels, ...]) -> Labels:
+    """Put the labels of blocks of rows together."""
+    observed = np.concatenate([part.observed for part in parts])
+    return replace(parts[0], observed=observed, mask=np.concatenate([p.mask for p in parts]))

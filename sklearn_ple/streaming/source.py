@@ -1,0 +1,361 @@
+"""Files of Parquet or Arrow IPC: what they hold, and their rows a block at a time."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .reading import interleaved
+
+# A block has at most so many rows and numbers: several are in memory at once.
+_MOST_ROWS, _MOST_NUMBERS = 2**15, 2**20
+# Bytes of a column of a row group that are read at once.
+_READ_AT_ONCE = 2**18
+# Files of Arrow IPC by their endings; all else is taken for Parquet.
+_IPC_ENDINGS = {".arrow", ".feather", ".ipc"}
+# How the two formats end: the length of the footer, and a magic word.
+_LENGTH, _MAGIC = 4, {"parquet": b"PAR1", "ipc": b"ARROW1"}
+
+
+class Block(NamedTuple):
+    """Some rows of a file.
+
+    Attributes
+    ----------
+    unit : Unit
+        What they are read from.
+    first : int
+        Number of the first one, among the rows of all files.
+    rows : pyarrow.Table
+        The rows, with the columns that were asked for.
+    """
+
+    unit: Unit
+    first: int
+    rows: Any
+
+    @property
+    def numbers(self) -> np.ndarray:
+        """The rows' numbers among those of all files."""
+        return np.arange(self.first, self.first + len(self.rows))
+
+
+@dataclass(frozen=True, eq=False)
+class File:
+    """A file of a dataset.
+
+    Attributes
+    ----------
+    path : str
+        Where it is.
+    format : {"parquet", "ipc"}
+        What it holds.
+    fragment : pyarrow.dataset.Fragment
+        What opens it.
+    state : tuple
+        Size and time of its last change, when the dataset was opened.
+    constants : dict
+        Columns that its path stands for.
+    """
+
+    path: str
+    format: str
+    fragment: Any
+    state: tuple
+    constants: dict[str, Any]
+
+    def open(self) -> Any:
+        """Open the file, to read units of it."""
+        import pyarrow as pa
+        from pyarrow import parquet
+
+        handle = self.fragment.open()
+        if self.format == "ipc":
+            return pa.ipc.open_file(handle)
+        options = {"buffer_size": _READ_AT_ONCE, "page_checksum_verification": True}
+        return parquet.ParquetFile(handle, metadata=self.fragment.metadata, **options)
+
+    def footer(self) -> str:
+        """Compute a digest of the footer, which changes with what a file holds."""
+        magic = _MAGIC[self.format]
+        with self.fragment.open() as handle:
+            size = handle.size()
+            tail = _LENGTH + len(magic)
+            handle.seek(size - tail)
+            length = int.from_bytes(handle.read(_LENGTH), "little")
+            handle.seek(max(size - tail - length, 0))
+            return hashlib.sha256(handle.read()).hexdigest()
+
+    def now(self) -> tuple:
+        """Return size and time of the last change."""
+        info = self.fragment.filesystem.get_file_info(self.path)
+        return info.size, info.mtime_ns
+
+
+@dataclass(frozen=True, eq=False)
+class Unit:
+    """Rows that are stored together: a row group of Parquet, a record batch of Arrow IPC.
+
+    Attributes
+    ----------
+    file : File
+        Where it is.
+    number : int
+        Its number in the file, from 0.
+    n_rows : int
+        How many rows it has.
+    first : int
+        Number of its first row, among the rows of all files.
+    """
+
+    file: File
+    number: int
+    n_rows: int
+    first: int
+
+    def __str__(self) -> str:
+        """Name it, for messages."""
+        kind = "row group" if self.file.format == "parquet" else "record batch"
+        return f"{self.file.path}, {kind} {self.number}"
+
+    @contextmanager
+    def named(self) -> Iterator[None]:
+        """Name the unit in an error of what it holds."""
+        try:
+            yield
+        except (TypeError, ValueError) as error:
+            kind = TypeError if isinstance(error, TypeError) else ValueError
+            raise kind(f"{self}: {error}") from error
+
+    def batches(self, columns: Sequence[str], n_at_once: int) -> Iterator[Any]:
+        """Read the columns of some rows after the other, and check that the file is as it was."""
+        import pyarrow as pa
+
+        n_read = 0
+        try:
+            self._check_unchanged()
+            handle = self.file.open()
+            own = [name for name in columns if name not in self.file.constants]
+            if self.file.format == "parquet":
+                groups = {"row_groups": [self.number], "columns": own, "use_threads": False}
+                batches = handle.iter_batches(n_at_once, **groups)
+            else:
+                whole = handle.get_batch(self.number).select(own)
+                starts = range(0, len(whole), n_at_once)
+                batches = (whole.slice(start, n_at_once) for start in starts)
+            for batch in batches:
+                n_read += len(batch)
+                yield batch
+            if n_read != self.n_rows:
+                raise pa.ArrowInvalid(f"{n_read} rows in place of {self.n_rows}")
+            self._check_unchanged()
+        except (pa.ArrowException, OSError, EOFError) as error:
+            raise _unreadable(str(self), error) from error
+
+    def _check_unchanged(self) -> None:
+        if self.file.now() != self.file.state:
+            raise OSError("it was changed after the dataset was opened")
+
+
+class Source:
+    """A dataset of files that are read a block of rows at a time.
+
+    Parameters
+    ----------
+    dataset : pyarrow.dataset.Dataset
+        Of Parquet or Arrow IPC files.
+
+    Attributes
+    ----------
+    schema : pyarrow.Schema
+        The columns.
+    names : list of str
+        Their names, without those of an index of pandas.
+    files : list of File
+        The files, in their order.
+    units : list of Unit
+        What they consist of, without what has no rows.
+    """
+
+    def __init__(self, dataset: Any):
+        self.schema = dataset.schema
+        index = (self.schema.pandas_metadata or {}).get("index_columns", [])
+        self.names = [name for name in self.schema.names if name not in index]
+        try:
+            fragments = list(dataset.get_fragments())
+        except ValueError as error:
+            raise ValueError(
+                f"The dataset has a filter or computed columns ({error}): write what they leave "
+                "to files first, by pyarrow.dataset.write_dataset."
+            ) from error
+        self.files = [_file(fragment) for fragment in fragments]
+        self.units: list[Unit] = []
+        first = 0
+        for file in self.files:
+            for number, n_rows in enumerate(self._look_into(file)):
+                if n_rows:
+                    self.units.append(Unit(file, number, n_rows, first))
+                first += n_rows
+        self.n_rows = first
+        if not self.n_rows:
+            raise ValueError(f"{self} has no rows: there is nothing to read.")
+
+    @classmethod
+    def of(cls, X: Any) -> Source:
+        """Open a dataset, or the files at a path."""
+        return cls(X if not isinstance(X, (str, os.PathLike)) else _dataset_at(Path(X)))
+
+    def __str__(self) -> str:
+        """Name the first file, for messages."""
+        if not self.files:
+            return "The dataset"
+        n_others = len(self.files) - 1
+        return self.files[0].path + (f" (and {n_others} other files)" if n_others else "")
+
+    def check_columns(self, names: Sequence[str], what: str) -> None:
+        """Check that there are columns of these names, for what they are asked for."""
+        if missing := [name for name in names if name not in self.schema.names]:
+            raise ValueError(f"{what} names {missing}, but {self} has the columns {self.names}.")
+
+    def blocks(
+        self, columns: Sequence[str], order: Sequence[int] | None = None, n_open: int = 1
+    ) -> Iterator[Block]:
+        """Read blocks of rows, ahead of what is done with them.
+
+        Parameters
+        ----------
+        columns : sequence of str
+            The columns to read.
+        order : sequence of int, optional
+            The units' numbers, in the order to read them; by default their own.
+        n_open : int, default=1
+            How many units are read at the same time, a block of each in turn.
+        """
+        return interleaved(self.readers(columns, order), n_open)
+
+    def readers(
+        self, columns: Sequence[str], order: Sequence[int] | None = None
+    ) -> Iterator[Iterator[Block]]:
+        """Return what reads the blocks of each unit."""
+        numbers = range(len(self.units)) if order is None else order
+        return (self._read(self.units[number], columns) for number in numbers)
+
+    def _read(self, unit: Unit, columns: Sequence[str]) -> Iterator[Block]:
+        n_at_once = max(16, min(_MOST_ROWS, _MOST_NUMBERS // max(len(columns), 1)))
+        first = unit.first
+        for batch in unit.batches(columns, n_at_once):
+            with unit.named():
+                rows = self._in_schema(batch, unit.file, columns)
+            yield Block(unit, first, rows)
+            first += len(rows)
+
+    def _in_schema(self, batch: Any, file: File, columns: Sequence[str]) -> Any:
+        """Bring rows to the types of the dataset, with the columns that their path stands for."""
+        import pyarrow as pa
+
+        arrays = []
+        for name in columns:
+            dtype = _storable(self.schema.field(name).type)
+            if name in file.constants:
+                arrays.append(pa.repeat(pa.scalar(file.constants[name], dtype), len(batch)))
+            else:
+                own = batch.column(name)
+                arrays.append(own if own.type == dtype else own.cast(dtype))
+        return pa.Table.from_arrays(arrays, list(columns))
+
+    def _look_into(self, file: File) -> list[int]:
+        """Check a file's columns; return how many rows each of its units has."""
+        import pyarrow as pa
+
+        try:
+            schema = file.fragment.physical_schema
+            if file.format == "parquet":
+                sizes = [group.num_rows for group in file.fragment.row_groups]
+            else:
+                # One column says how many rows there are.
+                options = pa.ipc.IpcReadOptions(included_fields=[0])
+                with pa.ipc.open_file(file.fragment.open(), options=options) as reader:
+                    numbers = range(reader.num_record_batches)
+                    sizes = [reader.get_batch(number).num_rows for number in numbers]
+        except (pa.ArrowException, OSError, EOFError) as error:
+            raise _unreadable(file.path, error) from error
+        if len(set(schema.names)) < len(schema.names):
+            raise ValueError(f"{file.path} has several columns of one name: rename them.")
+        for field in self.schema:
+            if field.name not in file.constants:
+                self._check_field(file, schema, field)
+        return sizes
+
+    def _check_field(self, file: File, schema: Any, field: Any) -> None:
+        import pyarrow as pa
+
+        if field.name not in schema.names:
+            raise ValueError(
+                f"{file.path} has no column {field.name!r}, which {self} has: all files need the "
+                "same columns."
+            )
+        there, expected = (_storable(own.type) for own in (schema.field(field.name), field))
+        if there not in (expected, pa.null()):
+            raise ValueError(
+                f"Column {field.name!r} is of type {there} in {file.path}, but of type {expected} "
+                f"in {self}: write all files with the same types."
+            )
+
+
+def _dataset_at(path: Path) -> Any:
+    """Open the file or the folder at a path."""
+    try:
+        from pyarrow import ArrowException
+        from pyarrow.dataset import dataset
+    except ImportError as error:
+        raise ImportError(
+            "Files of Parquet or Arrow need pyarrow: pip install 'sklearn-ple[parquet]'."
+        ) from error
+    if not path.exists():
+        raise FileNotFoundError(f"X is {str(path)!r}, but there is no such file or folder.")
+    files = [path] if path.is_file() else [own for own in path.rglob("*") if own.is_file()]
+    is_ipc = any(own.suffix in _IPC_ENDINGS for own in files)
+    try:
+        return dataset(path, format="ipc" if is_ipc else "parquet", partitioning="hive")
+    except (ArrowException, OSError) as error:
+        raise _unreadable(str(path), error) from error
+
+
+def _file(fragment: Any) -> File:
+    from pyarrow import dataset as ds
+
+    formats = {ds.ParquetFileFormat: "parquet", ds.IpcFileFormat: "ipc"}
+    own = getattr(fragment, "format", None)
+    known = next((name for cls, name in formats.items() if isinstance(own, cls)), None)
+    if known is None:
+        kind = "rows in memory" if own is None else f"files of {own.default_extname}"
+        raise TypeError(
+            f"X is a dataset of {kind}: it must be of Parquet or Arrow IPC files. Pass what is in "
+            "memory as a table; write other files anew by pyarrow.dataset.write_dataset."
+        )
+    info = fragment.filesystem.get_file_info(fragment.path)
+    constants = ds.get_partition_keys(fragment.partition_expression)
+    return File(fragment.path, known, fragment, (info.size, info.mtime_ns), constants)
+
+
+def _storable(dtype: Any) -> Any:
+    """Return a type, of a dictionary with the codes that hold all of them."""
+    import pyarrow as pa
+
+    if not pa.types.is_dictionary(dtype):
+        return dtype
+    return pa.dictionary(pa.int32(), dtype.value_type, dtype.ordered)
+
+
+def _unreadable(where: str, error: Exception) -> Exception:
+    """Make the error of what cannot be read."""
+    is_of_system = isinstance(error, OSError) and error.errno is not None
+    kind = OSError if is_of_system else ValueError
+    return kind(f"{where} cannot be read: {error}. Put the file there as it was, or anew.")

@@ -1,0 +1,200 @@
+"""A table that stays in its files: a sample of its rows, and all of them a block at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+
+from ..encoding import Table, TableEncoder, TargetForm, ignored_by, read_targets, weigh
+from ..training import Arrays, ShuffledRows, TableRows, digest
+from .columns import Columns
+from .reading import interleaved
+from .source import Block, Source
+from .survey import Survey
+from .tally import Tally
+
+# Units that training reads at the same time.
+_N_OPEN = 4
+
+
+class StreamedTable:
+    """The rows of a dataset that count: each has a label with a weight.
+
+    One pass over the labels and a sample of the rows says what is needed before training; the
+    encoder takes two more over the features if there are more rows than in the sample. All rows
+    decide how many count, which labels there are, categories and scales. The sample, of 200,000
+    rows or 256 MB at most, decides the rest: the means and scales of labels that are numbers, bins
+    and where a linear path starts. So bins are those of a random sample: the share of all rows
+    below an edge is off by the standard error of a share, 0.001 or less of 200,000 rows.
+
+    Parameters
+    ----------
+    estimator : estimator
+        The columns of X are checked against its own.
+    source : Source
+        The files.
+    columns : Columns
+        Which of their columns are read.
+    survey : Survey
+        What the first pass has found.
+    like : TargetForm, optional
+        How the y of an earlier table came.
+
+    Attributes
+    ----------
+    sample : Table
+        Rows to train on, drawn by a hash of their numbers.
+    aside : Table or None
+        The rows of validation, if there are any.
+    is_aside : callable
+        From numbers of rows to whether they are among these.
+    labels : list of Labels
+        Those of the sample, and behind them, without weight, others that are in the table.
+    weights : ndarray of shape (n_labels, n_tasks)
+        Their weights.
+    form : TargetForm
+        How y comes.
+    """
+
+    def __init__(
+        self,
+        estimator: Any,
+        source: Source,
+        columns: Columns,
+        survey: Survey,
+        like: TargetForm | None = None,
+    ):
+        self.estimator = estimator
+        self.source = source
+        self.columns = columns
+        self.is_aside = survey.is_aside
+        self._unit, self._n_rows = survey.unit, survey.n_rows
+        # Where all rows are in memory, they are weighed as a table in memory is.
+        unit = None if survey.n_sampled == survey.n_rows else survey.unit
+        self.sample = self._table(survey.sample(), like, unit)
+        self.form = self.sample.form
+        aside = survey.aside()
+        self.aside = None if aside is None else self._table(aside, self.form, survey.unit)
+        self.labels, self.weights = survey.with_rare_labels(self.sample)
+
+    @classmethod
+    def read(
+        cls,
+        estimator: Any,
+        source: Source,
+        columns: Columns,
+        *,
+        like: TargetForm | None = None,
+        n_aside: Callable[[int], int] = lambda n_rows: 0,
+        last: bool = False,
+    ) -> StreamedTable:
+        """Look through the labels of a dataset, and draw rows from it.
+
+        Parameters
+        ----------
+        estimator, source, columns, like : object
+            As in `StreamedTable`.
+        n_aside : callable, optional
+            How many rows to set aside for validation, of as many rows; by default none.
+        last : bool, default=False
+            Whether these are the last ones; by default a hash of their numbers chooses them.
+        """
+        ignored = like.ignored_among if like else partial(ignored_by, estimator.task_types)
+        survey = Survey(source, columns, ignored, n_aside(source.n_rows), last)
+        for block in source.blocks(columns.names):
+            with block.unit.named():
+                survey.add(block)
+        survey.end(n_aside)
+        return cls(estimator, source, columns, survey, like)
+
+    def __len__(self) -> int:
+        """Return the number of rows that count, those of validation included."""
+        return self._n_rows
+
+    def blocks(self) -> Iterator[Table]:
+        """Read all rows in their order, some at a time."""
+        readers = self.source.readers(self.columns.names)
+        return interleaved(map(self._tables, readers), n_open=1)
+
+    def rows(self, encoder: TableEncoder, class_weight: Any, dtype: torch.dtype) -> ShuffledRows:
+        """Return the rows to train on, read anew in each epoch.
+
+        Parameters
+        ----------
+        encoder : TableEncoder
+            What encodes them.
+        class_weight : object
+            As in the estimators.
+        dtype : torch.dtype
+            Of numbers, targets and weights.
+        """
+        tally = Tally(encoder)
+        for labels in self._labels():
+            tally.add(labels, ~self.is_aside(labels.numbers))
+        class_weight = tally.balanced(class_weight)
+
+        def encoded(table: Table) -> Arrays:
+            part = encoder.apply(table, class_weight, warns=False)
+            arrays = encoder.resume(part), *part.arrays[1:]
+            return tuple(
+                np.asarray(own, encoder.dtype) if own.dtype.kind == "f" else own for own in arrays
+            )
+
+        def of_unit(blocks: Iterator[Block]) -> Iterator[Arrays]:
+            for block in blocks:
+                rows = block.rows.filter(~self.is_aside(block.numbers))
+                if not len(rows):
+                    continue
+                with block.unit.named():
+                    table = self._table(rows, self.form, self._unit)
+                    arrays = encoded(table) if len(table) else None
+                if arrays is not None:
+                    yield arrays
+
+        def read(order: Sequence[int]) -> Iterator[Arrays]:
+            readers = self.source.readers(self.columns.names, order)
+            return interleaved(map(of_unit, readers), _N_OPEN)
+
+        numbers, codes, *labels_ = encoded(self.sample)
+        first = TableRows(numbers, codes, *labels_, dtype=dtype)
+        means = torch.as_tensor(tally.mean_weights(class_weight), dtype=dtype)
+        return ShuffledRows(tally.n_trained_on, len(self.source.units), read, first, means)
+
+    def described(self) -> dict[str, str]:
+        """Describe the rows by their files, for the fingerprint of a fit."""
+        files = [(f.path, f.state[0], f.footer()) for f in self.source.files]
+        units = [(unit.number, unit.n_rows) for unit in self.source.units]
+        return {
+            "the files of X": digest([repr(files), repr(units)]),
+            "the columns of X": digest([str(self.source.schema.remove_metadata())]),
+            "y": repr((self.columns.targets, self.columns.ndim)),
+            "sample_weight": repr(self.columns.weight),
+        }
+
+    def _tables(self, blocks: Iterator[Block]) -> Iterator[Table]:
+        """Turn blocks of rows into tables, without rows that do not count."""
+        for block in blocks:
+            with block.unit.named():
+                table = self._table(block.rows, self.form, self._unit)
+            if len(table):
+                yield table
+
+    def _labels(self) -> Iterator[Table]:
+        """Read the labels of all rows, some at a time: tables without features."""
+        for block in self.source.blocks(self.columns.of_labels):
+            own = self.columns
+            with block.unit.named():
+                labels, _ = read_targets(own.y(block.rows), self.form.ignored_among)
+                labels, weights = weigh(labels, own.sample_weight(block.rows), self._unit)
+            kept = np.flatnonzero(weights.any(axis=1))
+            labels = [column.take(kept) for column in labels]
+            yield Table(None, labels, weights[kept], self.form, block.numbers[kept])
+
+    def _table(self, rows: Any, like: TargetForm | None, unit: float | None) -> Table:
+        own = self.columns
+        parts = own.X(rows), own.y(rows), own.sample_weight(rows)
+        return Table.read(self.estimator, *parts, like=like, unit=unit)

@@ -1,0 +1,337 @@
+"""Bad datasets and files that break: an error that names them, and the model stays as it was."""
+
+import copy
+import os
+import shutil
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+from pyarrow import csv, feather, parquet
+from pyarrow import dataset as ds
+from skorch.callbacks import Callback
+from streamed import OPTIONS, TASKS, arrow, assert_same, make_table, state, write
+
+from sklearn_ple import PLEClassifierRegressor, export
+from sklearn_ple.streaming.source import Source
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return write(tmp_path / "files", make_table(600))
+
+
+def model(**params):
+    return PLEClassifierRegressor(**(OPTIONS | params))
+
+
+def refuses(X, y=TASKS, message="", error=ValueError, sample_weight="w", fit=None, **params):
+    unfitted = model(**params)
+    with pytest.raises(error, match=message):
+        unfitted.fit(X, y, sample_weight, **(fit or {}))
+    assert not [name for name in vars(unfitted) if name.endswith("_")]
+
+
+# -- what is passed -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("y", "error", "message"),
+    [
+        (["click", "sale"], ValueError, r"y names \['sale'\], but .*part0.parquet .*'gaps'"),
+        (["click", "click"], ValueError, "y names a column twice"),
+        ([], TypeError, "y is of type list, but X is a dataset: name the columns"),
+        (None, TypeError, "y is of type NoneType"),
+        ([0, 1], TypeError, "y is of type list"),
+        (np.zeros(600), TypeError, "y is of type ndarray"),
+        (["a", "gaps", "town", "kind", *TASKS], ValueError, "has no column beside"),
+    ],
+)
+def test_y_that_names_no_columns(folder, y, error, message):
+    refuses(folder, y, message, error)
+
+
+@pytest.mark.parametrize(
+    ("weight", "error", "message"),
+    [
+        ("v", ValueError, r"sample_weight names \['v'\], but"),
+        (np.ones(600), TypeError, "sample_weight is of type ndarray, but X is a dataset"),
+        ("click", ValueError, "sample_weight and y both name the column 'click'"),
+        ("town", TypeError, "part0.parquet, row group 0: sample_weight names .*'town'"),
+    ],
+)
+def test_weights_that_name_no_column_of_numbers(folder, weight, error, message):
+    refuses(folder, TASKS, message, error, weight)
+
+
+def test_what_is_passed_beside_files(folder):
+    refuses(folder, message="groups say which", fit={"groups": np.zeros(600)})
+    refuses(folder, message="y_val is missing", fit={"X_val": folder})
+    both = {"X_val": folder, "y_val": ["click", "sale"]}
+    refuses(folder, message=r"y_val names \['sale'\]", fit=both)
+    refuses(folder, message="y has the targets", fit=both | {"y_val": ["click"]})
+    refuses(folder, message="early_stopping=False validates", fit=both, early_stopping=False)
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"refit": True}, "refit=True learns all rows anew"),
+        ({"target_statistics": True}, "target_statistics=True takes all rows in memory"),
+        ({"target_statistics": ["town"]}, r"target_statistics=\['town'\] takes"),
+        ({"net_params": {"iterator_train__num_workers": 2}}, "iterator_train__num_workers, but"),
+    ],
+)
+def test_parameters_that_take_all_rows_at_once(folder, params, message):
+    refuses(folder, message=message, **params)
+
+
+def test_splitters_are_refused(folder):
+    from sklearn.model_selection import ShuffleSplit
+
+    refuses(folder, message="ShuffleSplit.* cannot split", validation_split=ShuffleSplit(1))
+
+
+def test_what_is_no_dataset_of_files(tmp_path, folder):
+    refuses(tmp_path / "none", message="no such file or folder", error=FileNotFoundError)
+    memory = ds.dataset(arrow(make_table(60)))
+    refuses(memory, message="dataset of rows in memory: it must be of P", error=TypeError)
+    csv.write_csv(pa.table({"a": [1.0], "b": [2]}), tmp_path / "a.csv")
+    text = ds.dataset(tmp_path / "a.csv", format="csv")
+    refuses(text, ["b"], "dataset of files of csv", TypeError, None)
+    refuses(tmp_path / "a.csv", ["b"], "a.csv cannot be read", sample_weight=None)
+    filtered = ds.dataset(folder).filter(ds.field("a") > 0)
+    refuses(filtered, message="has a filter or computed columns")
+    (tmp_path / "empty").mkdir()
+    refuses(tmp_path / "empty", message="has no rows|names")
+
+
+def test_methods_that_take_rows_in_memory(folder):
+    fitted = model().fit(folder, TASKS, "w")
+    for method in ("transform", "predict_proba_frame", "decision_function", "gate_weights"):
+        with pytest.raises(TypeError, match="X is a dataset or a path"):
+            getattr(fitted, method)(folder)
+    with pytest.raises(TypeError, match="X is a dataset or a path"):
+        fitted.add_task(str(folder), ["amount"])
+
+
+# -- what files hold ------------------------------------------------------------------------------
+
+
+def replaced(folder, change, number=1):
+    """Write one of the files anew, changed."""
+    path = folder / f"part{number}.parquet"
+    parquet.write_table(change(parquet.read_table(path)), path, row_group_size=100)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda t: t.drop_columns(["gaps"]), "part1.parquet has no column 'gaps', which .*part0"),
+        (
+            lambda t: t.set_column(0, "a", t["a"].cast(pa.string())),
+            "'a' is of type string in .*part1.parquet, but of type double in .*part0.parquet",
+        ),
+        (lambda t: t.append_column("a", t["a"]), "part1.parquet has several columns of one name"),
+    ],
+)
+def test_later_files_of_other_columns(folder, change, message):
+    refuses(replaced(folder, change), message=message)
+
+
+def test_a_later_file_may_lack_all_values(folder):
+    missing = replaced(folder, lambda t: t.set_column(1, "gaps", pa.nulls(len(t))))
+    assert model(max_epochs=1).fit(missing, TASKS, "w").n_features_in_ == 4
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "error", "message"),
+    [
+        ("amount", np.inf, ValueError, "part1.parquet, row group 2: .*infinity.* 'amount'"),
+        ("a", np.inf, ValueError, "infinity .* column 'a'"),
+        ("w", -1.0, ValueError, "part1.parquet, row group 2: Negative values .*sample_weight"),
+        ("w", None, ValueError, "part1.parquet, row group 2: .*sample_weight contains NaN"),
+    ],
+)
+def test_values_that_cannot_be_learnt_from(folder, column, value, error, message):
+    def change(table):
+        frame = table.to_pandas()
+        frame.loc[250, column] = value
+        return arrow(frame)
+
+    refuses(replaced(folder, change), message=message, error=error)
+
+
+def test_no_rows_or_labels(tmp_path):
+    frame = make_table(100)
+    refuses(write(tmp_path / "none", frame[:0], n_files=1), message="has no rows: there is nothi")
+    bare = frame.assign(click=pd.array([pd.NA] * 100, dtype="Int64"), amount=np.nan)
+    refuses(write(tmp_path / "bare", bare), message="no row with a label with a weight in")
+    one = frame.assign(amount=np.nan)
+    refuses(write(tmp_path / "one", one), message="'amount' has no label at all")
+    weightless = write(tmp_path / "weightless", frame.assign(w=0.0))
+    refuses(weightless, message="no row with a label with a weight in")
+
+
+def test_dates_are_refused_as_in_memory(tmp_path):
+    frame = make_table(100).assign(day=pd.Timestamp("2026-01-01"))
+    refuses(write(tmp_path / "f", frame), message="'day' of X is of dtype .*", error=TypeError)
+
+
+# -- files that break -----------------------------------------------------------------------------
+
+
+class Damage(Callback):
+    """Calls a function as an epoch begins; what a list holds is read by no fingerprint."""
+
+    def __init__(self, how, epoch=2):
+        self.when = [epoch, how]
+
+    def on_epoch_begin(self, net, **_):
+        epoch, how = self.when
+        if len(net.history) >= epoch:
+            how()
+
+
+def flip(path):
+    """Flip bits in the middle of a file, which keeps its size and its time."""
+    times = path.stat()
+    content = bytearray(path.read_bytes())
+    middle = len(content) // 2
+    content[middle : middle + 200] = bytes(255 - byte for byte in content[middle : middle + 200])
+    path.write_bytes(content)
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+
+
+def cut(path):
+    with path.open("r+b") as file:
+        file.truncate(path.stat().st_size // 2)
+
+
+DAMAGES = {
+    "flipped": (flip, r"part1.parquet, row group \d cannot be read: "),
+    "cut": (cut, r"part1.parquet, row group \d cannot be read: it was changed after"),
+    "gone": (os.remove, r"part1.parquet, row group \d cannot be read: it was changed after"),
+    "rewritten": (
+        lambda path: parquet.write_table(parquet.read_table(path), path),
+        r"part1.parquet, row group \d cannot be read: it was changed after",
+    ),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_file_that_breaks_leaves_the_model_as_it_was(folder, damage):
+    how, message = DAMAGES[damage]
+    fitted = model().fit(folder, TASKS, "w")
+    before = copy.deepcopy(state(fitted))
+    attributes = sorted(vars(fitted))
+    fitted.set_params(callbacks=[Damage(lambda: how(folder / "part1.parquet"))])
+    with pytest.raises(ValueError, match=message):
+        fitted.fit(folder, TASKS, "w")
+    assert sorted(vars(fitted)) == attributes
+    for name, part in state(fitted).items():
+        np.testing.assert_array_equal(part, before[name])
+
+
+@pytest.mark.parametrize("how", [flip, cut])
+def test_damaged_files_are_found_at_once(tmp_path, how):
+    for kind, ending in (("parquet", "parquet"), ("ipc", "arrow")):
+        folder = write(tmp_path / kind, make_table(600), kind=kind)
+        path = folder / f"part1.{ending}"
+        how(path)
+        where = f"part1.{ending}(, (row group|record batch) \\d)?"
+        if kind == "ipc" and how is flip:
+            # It has no checksums: what is flipped may look like data.
+            continue
+        refuses(folder, message=f"{where} cannot be read: ")
+
+
+def test_a_batch_of_arrow_that_changes(tmp_path):
+    folder = write(tmp_path / "files", make_table(600), kind="ipc")
+    path = folder / "part1.arrow"
+    damage = Damage(lambda: feather.write_feather(feather.read_table(path), path))
+    fitted = model(callbacks=[damage])
+    with pytest.raises(ValueError, match=r"part1.arrow, record batch \d cannot be read: it was"):
+        fitted.fit(folder, TASKS, "w")
+    assert not hasattr(fitted, "net_")
+
+
+def test_predictions_stop_at_what_is_damaged(folder, tmp_path):
+    fitted = model().fit(folder, TASKS, "w")
+    output = tmp_path / "out.parquet"
+    export.predict_to_parquet(fitted, folder, output)
+    before = output.read_bytes()
+    flip(folder / "part1.parquet")
+    with pytest.raises(ValueError, match=r"part1.parquet, row group \d cannot be read"):
+        export.predict_to_parquet(fitted, folder, output)
+    assert output.read_bytes() == before
+    assert sorted(os.listdir(tmp_path)) == ["files", "out.parquet"]
+
+
+# -- going on where a fit stopped -----------------------------------------------------------------
+
+
+def learn(folder, checkpoint_dir, **params):
+    options = {"max_epochs": 4, "early_stopping": True, "n_iter_no_change": 4}
+    return model(**options, checkpoint_dir=checkpoint_dir, **params).fit(folder, TASKS, "w")
+
+
+def test_a_fit_that_broke_goes_on_when_the_file_is_mended(folder, tmp_path):
+    alone = learn(folder, None)
+    kept = tmp_path / "kept"
+    shutil.copytree(folder, tmp_path / "copy")
+    damage = Damage(lambda: flip(folder / "part1.parquet"), epoch=3)
+    with pytest.raises(ValueError, match="part1.parquet, row group"):
+        learn(folder, kept, callbacks=[damage])
+    shutil.copy(tmp_path / "copy" / "part1.parquet", folder)
+    epochs = []
+    fitted = learn(folder, kept, callbacks=[Damage(lambda: epochs.append(1), epoch=0)])
+    # Two epochs had been done, and two were left.
+    assert len(epochs) == 2
+    assert_same(fitted, alone)
+    assert len(fitted.history_) == 4
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda folder: replaced(folder, lambda t: t.slice(1)), "the files of X"),
+        (
+            lambda folder: (
+                replaced(folder, lambda t: t.append_column("more", t["a"]), 0)
+                and replaced(folder, lambda t: t.append_column("more", t["a"]))
+            ),
+            "the columns of X",
+        ),
+        (lambda folder: shutil.copy(folder / "part0.parquet", folder / "p.parquet"), "the files"),
+    ],
+)
+def test_other_files_are_another_fit(folder, tmp_path, change, message):
+    learn(folder, tmp_path / "kept")
+    change(folder)
+    with pytest.raises(ValueError, match=f"belongs to another fit, which differs in .*{message}"):
+        learn(folder, tmp_path / "kept")
+
+
+def test_other_names_are_another_fit(folder, tmp_path):
+    learn(folder, tmp_path / "kept")
+    again = model(max_epochs=4, early_stopping=True, n_iter_no_change=4)
+    again.set_params(checkpoint_dir=tmp_path / "kept")
+    with pytest.raises(ValueError, match=r"differs in .*y \(\(\['click', 'amount'\], 2\) there"):
+        again.fit(folder, ["click"], "w")
+    with pytest.raises(ValueError, match="differs in .*sample_weight"):
+        again.fit(folder, TASKS)
+
+
+def test_what_a_source_says_of_its_rows(tmp_path):
+    for kind in ("parquet", "ipc"):
+        source = Source.of(write(tmp_path / kind, make_table(500), kind=kind))
+        assert [unit.n_rows for unit in source.units] == [100, 100, 50, 100, 100, 50]
+        assert [unit.first for unit in source.units] == [0, 100, 200, 250, 350, 450]
+        numbers = [block.numbers for block in source.blocks(["a"], n_open=3)]
+        assert np.concatenate(numbers)[[0, 100, 200, 250]].tolist() == [0, 100, 200, 250]
+        rows = pa.concat_tables([block.rows for block in source.blocks(["amount", "a"])])
+        assert rows.column_names == ["amount", "a"]
+        assert rows["a"].to_pylist() == make_table(500)["a"].tolist()

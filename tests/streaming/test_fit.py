@@ -1,0 +1,368 @@
+"""Fits to datasets: the same as to rows in memory, whatever the files, and bit by bit again."""
+
+import time
+import warnings
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+from pyarrow import dataset as ds
+from pyarrow import feather, parquet
+from streamed import OPTIONS, TASKS, arrow, assert_same, make_table, state, write
+
+from sklearn_ple import (
+    ESMMClassifier,
+    MMoEClassifierRegressor,
+    PLEClassifier,
+    PLEClassifierRegressor,
+    PLERegressor,
+)
+from sklearn_ple.encoding import Table
+from sklearn_ple.streaming import survey, table
+
+FEATURES = ["a", "gaps", "town", "kind"]
+
+
+@pytest.fixture(autouse=True)
+def no_warning():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        yield
+
+
+def model(**params):
+    return PLEClassifierRegressor(**(OPTIONS | params))
+
+
+def fit_in_memory(frame, **params):
+    rows = arrow(frame)
+    return model(**params).fit(
+        rows.select(FEATURES), rows.select(TASKS), sample_weight=frame["w"].to_numpy()
+    )
+
+
+def encoded_alike(one, other, exact):
+    """What two fits learnt of the features is the same."""
+    one, other = one._encoder.features, other._encoder.features
+    for own, its in zip(one.columns_, other.columns_, strict=True):
+        assert own.categories.tolist() == its.categories.tolist()
+    np.testing.assert_array_equal(one.scaler_.missing_, other.scaler_.missing_)
+    rtol = 0 if exact else 1e-12
+    scale = other.scaler_.scale_
+    np.testing.assert_allclose(one.scaler_.scale_, scale, rtol=rtol)
+    assert np.abs((one.scaler_.mean_ - other.scaler_.mean_) / scale).max() <= rtol
+
+
+@pytest.mark.parametrize("kind", ["parquet", "ipc"])
+def test_a_table_no_larger_than_the_sample_is_learnt_as_in_memory(tmp_path, kind):
+    frame = make_table()
+    frame.loc[::9, "w"] = 0.0
+    folder = write(tmp_path / "files", frame, kind=kind)
+    params = {"early_stopping": False, "max_categories": 5, "numeric_embedding": "bins"}
+    streamed = model(**params).fit(folder, TASKS, sample_weight="w")
+    memory = fit_in_memory(frame, **params)
+    encoded_alike(streamed, memory, exact=True)
+    for one, other in zip(streamed._encoder.maker.edges, memory._encoder.maker.edges, strict=True):
+        np.testing.assert_array_equal(one, other)
+    np.testing.assert_array_equal(streamed._encoder.linear_start, memory._encoder.linear_start)
+    assert [own.tolist() for own in streamed.classes_[:1]] == [[0, 1]]
+    assert streamed.task_types_ == memory.task_types_
+    assert streamed.feature_names_in_.tolist() == FEATURES
+    assert streamed.n_features_in_ == 4
+    encoders = streamed._encoder, memory._encoder
+    one, other = ([vars(task) for task in own.tasks] for own in encoders)
+    assert str(one) == str(other)
+    # Which is why both networks start alike, and learn about the same.
+    rows = arrow(frame).select(FEATURES)
+    score, expected = (own.score(rows, frame[TASKS]) for own in (streamed, memory))
+    assert abs(score - expected) < 0.05
+
+
+@pytest.mark.parametrize("weighed", [False, True])
+def test_of_a_larger_table_all_rows_teach_categories_and_scales(tmp_path, monkeypatch, weighed):
+    monkeypatch.setattr(survey, "SAMPLED_ROWS", 150)
+    frame = make_table(3000)
+    # What no row of a sample need have.
+    frame.loc[2500, "town"] = "rare"
+    frame.loc[7, "gaps"] = 1e6
+    frame["far"] = 1e6 + frame["a"]
+    weight = "w" if weighed else None
+    folder = write(tmp_path / "files", frame if weighed else frame.drop(columns="w"), n_each=400)
+    params = {"early_stopping": False, "min_frequency": 3}
+    streamed = model(**params).fit(folder, TASKS, sample_weight=weight)
+    rows = arrow(frame)
+    memory = model(**params).fit(
+        rows.select(["a", "gaps", "town", "kind", "far"]),
+        rows.select(TASKS),
+        sample_weight=frame["w"].to_numpy() if weighed else None,
+    )
+    one, other = (own._encoder.features for own in (streamed, memory))
+    assert one.cardinalities_ == other.cardinalities_
+    scale = other.scaler_.scale_
+    np.testing.assert_allclose(one.scaler_.scale_, scale, rtol=1e-9)
+    # Beside a million, float64 has fewer digits left.
+    far = np.array([name == "far" for name in one.named(streamed.feature_names_in_)][: len(scale)])
+    off = np.abs((one.scaler_.mean_ - other.scaler_.mean_) / scale)
+    assert off[~far].max() < 1e-12 and off[far].max() < 1e-9
+    np.testing.assert_allclose(one.scaler_.scale_[~far], scale[~far], rtol=1e-12)
+
+
+def test_bins_of_a_larger_table_are_those_of_a_sample(tmp_path, monkeypatch):
+    monkeypatch.setattr(survey, "SAMPLED_ROWS", 2000)
+    frame = make_table(20_000)
+    folder = write(tmp_path / "files", frame.drop(columns="w"), n_each=2500)
+    params = {"early_stopping": False, "max_epochs": 1, "numeric_embedding": "quantile"}
+    streamed = model(**params, batch_size=4096).fit(folder, TASKS)
+    scaler = streamed._encoder.features.scaler_
+    own = np.sort((frame["a"] - scaler.mean_[0]) / scaler.scale_[0])
+    quantiles = streamed._encoder.maker.quantiles[0]
+    shares = np.searchsorted(own, quantiles) / len(own)
+    expected = np.linspace(0, 1, len(quantiles))
+    # Four standard errors of a share among 2000 rows.
+    assert np.abs(shares - expected).max() < 4 * 0.5 / np.sqrt(2000)
+
+
+def test_labels_that_the_sample_lacks_are_classes(tmp_path, monkeypatch):
+    monkeypatch.setattr(survey, "SAMPLED_ROWS", 50)
+    frame = make_table(2000)
+    color = np.where(frame["a"] > 0, "red", "blue").astype(object)
+    color[1234] = "mauve"
+    size = pd.Categorical(np.where(frame["a"] > 0, "S", "M"), ["S", "M", "XL"], ordered=True)
+    # Whole numbers, but for one row.
+    count = np.round(frame["a"]).clip(0, 1)
+    count[777] = 0.5
+    frame = frame[FEATURES].assign(color=color, size=size, count=count)
+    folder = write(tmp_path / "files", frame, n_each=300)
+    fitted = model(max_epochs=1).fit(folder, ["color", "size", "count"])
+    assert fitted.classes_[0].tolist() == ["blue", "mauve", "red"]
+    assert fitted.task_types_ == {"color": "multiclass", "size": "ordinal", "count": "regression"}
+    assert sorted(fitted.classes_[1]) == ["M", "S", "XL"]
+
+
+def test_a_task_that_the_sample_has_no_label_of_is_learnt(tmp_path, monkeypatch):
+    monkeypatch.setattr(survey, "SAMPLED_ROWS", 20)
+    frame = make_table(2000)
+    rare = np.full(2000, np.nan)
+    rare[[400, 1500, 1999]] = [1.0, 2.5, 7.0]
+    folder = write(tmp_path / "files", frame[FEATURES].assign(click=frame["a"] > 0, rare=rare))
+    fitted = model(max_epochs=1, early_stopping=False).fit(folder, ["click", "rare"])
+    task = fitted.tasks_[1]
+    assert task.kind == "regression" and 1.0 < task.mean < 7.0
+
+
+def test_two_fits_are_the_same_bit_by_bit(tmp_path, monkeypatch):
+    frame = make_table()
+    folder = write(tmp_path / "files", frame, n_each=70)
+    one = model().fit(folder, TASKS, sample_weight="w")
+    read = table.StreamedTable._table
+
+    def slow(self, *args):
+        # Threads get ahead of each other by chance.
+        time.sleep(np.random.default_rng().random() * 0.005)
+        return read(self, *args)
+
+    monkeypatch.setattr(table.StreamedTable, "_table", slow)
+    before = np.random.get_state()[1].copy()
+    other = model().fit(ds.dataset(folder), TASKS, sample_weight="w")
+    assert_same(one, other)
+    np.testing.assert_array_equal(np.random.get_state()[1], before)
+    different = model(random_state=1).fit(folder, TASKS, sample_weight="w")
+    assert any((state(one)[name] != part).any() for name, part in state(different).items())
+
+
+@pytest.mark.parametrize(
+    ("estimator", "y"),
+    [
+        (PLEClassifier, "click"),
+        (PLERegressor, "amount"),
+        (PLERegressor, ["amount"]),
+        (MMoEClassifierRegressor, TASKS),
+    ],
+)
+def test_estimators_take_files_and_one_task(tmp_path, estimator, y):
+    folder = write(tmp_path / "files", make_table().drop(columns="w"))
+    fitted = estimator(**OPTIONS).fit(str(folder), y)
+    rows = parquet.read_table(folder / "part1.parquet")
+    left_out = set(rows.column_names) - ({y} if isinstance(y, str) else set(y))
+    assert set(fitted.feature_names_in_) == left_out
+    predicted = fitted.predict(rows.select(fitted.feature_names_in_.tolist()))
+    assert np.shape(predicted) == ((450,) if isinstance(y, str) else (450, len(y)))
+
+
+def test_tasks_that_depend_on_others_and_weights_of_classes(tmp_path, monkeypatch):
+    rng = np.random.default_rng(0)
+    frame = make_table(1500)[["a", "gaps"]]
+    click = frame["a"] + rng.normal(size=1500) > 1
+    buy = (click & (rng.random(1500) < 0.3)).astype(object)
+    # Without a click there was no purchase: labels to be filled in.
+    buy[~click & (rng.random(1500) < 0.5)] = None
+    frame = frame.assign(click=click, buy=pd.array(buy, dtype="boolean"))
+    folder = write(tmp_path / "files", frame, n_each=200)
+    params = OPTIONS | {"class_weight": "balanced", "early_stopping": False, "max_epochs": 1}
+    del params["expert_hidden_units"]
+    seen = {}
+    rows = table.StreamedTable.rows
+
+    def spy(self, *args):
+        seen["rows"] = rows(self, *args)
+        return seen["rows"]
+
+    monkeypatch.setattr(table.StreamedTable, "rows", spy)
+    streamed = ESMMClassifier(**params).fit(folder, ["click", "buy"])
+    whole = streamed._encoder
+    in_memory = arrow(frame)
+    memory = ESMMClassifier(**params).fit(
+        in_memory.select(["a", "gaps"]), in_memory.select(["click", "buy"])
+    )
+    # The weights in memory are those of the whole table, with what was filled in.
+    read = Table.read(
+        memory,
+        in_memory.select(["a", "gaps"]),
+        in_memory.select(["click", "buy"]),
+        like=memory._encoder.targets.form,
+    )
+    encoded = whole.apply(read, "balanced")
+    np.testing.assert_allclose(seen["rows"].mean_weights, encoded.weights.mean(axis=0), rtol=1e-6)
+    blocks = list(seen["rows"].read(range(8)))
+    totals = sum(block[3].sum(axis=0, dtype=float) for block in blocks)
+    np.testing.assert_allclose(totals, encoded.weights.sum(axis=0), rtol=1e-5)
+
+
+# -- rows of validation ---------------------------------------------------------------------------
+
+
+def spied(monkeypatch):
+    """Keep the rows that a fit trains on, and the table they are of."""
+    kept = []
+    rows = table.StreamedTable.rows
+
+    def spy(self, *args):
+        kept.append((self, rows(self, *args)))
+        return kept[-1][1]
+
+    monkeypatch.setattr(table.StreamedTable, "rows", spy)
+    return kept
+
+
+@pytest.mark.parametrize("rule", ["random", "last"])
+def test_rows_of_validation_are_not_trained_on(tmp_path, monkeypatch, rule):
+    kept = spied(monkeypatch)
+    frame = make_table(1000).drop(columns="w").assign(a=np.arange(1000.0))
+    # Of the last hundred rows, nothing is to be had from fifty.
+    frame.loc[900:949, TASKS] = None
+    folder = write(tmp_path / "files", frame, n_each=90)
+    fitted = model(validation_split=rule, validation_fraction=0.1, max_epochs=1)
+    fitted.fit(folder, TASKS)
+    read, rows = kept[0]
+    aside = read.aside.features["a"].to_numpy().astype(int)
+    assert len(aside) == 95 and len(rows) == 855
+    assert "valid_loss" in fitted.history_[0]
+    if rule == "last":
+        assert aside.tolist() == [*range(855, 900), *range(950, 1000)]
+    else:
+        # As from a hat: about as many of the first half as of the second.
+        assert 30 < (aside < 500).sum() < 65
+    scaler = fitted._encoder.features.scaler_
+    numbers = np.concatenate([block[0] for block in rows.read(range(12))])
+    column = fitted._encoder.features.named(fitted.feature_names_in_).index("a")
+    trained = np.round(numbers[:, column] * scaler.scale_[column] + scaler.mean_[column])
+    assert sorted([*trained.astype(int), *aside]) == [*range(900), *range(950, 1000)]
+    assert set(read.sample.features["a"].astype(int)) == set(trained.astype(int))
+
+
+def test_rows_of_validation_of_ones_own(tmp_path):
+    frame = make_table()
+    folder = write(tmp_path / "files", frame)
+    other = write(tmp_path / "others", make_table(400, seed=1).rename(columns={"w": "v"}))
+    options = {"X_val": other, "y_val": TASKS, "sample_weight_val": "v"}
+    streamed = model().fit(folder, TASKS, "w", **options)
+    rows = arrow(make_table(400, seed=1))
+    memory = {
+        "X_val": rows.select(FEATURES),
+        "y_val": rows.select(TASKS),
+        "sample_weight_val": rows["w"].to_numpy(),
+    }
+    assert_same(streamed, model().fit(folder, TASKS, "w", **memory))
+
+
+def test_labels_alone_decide_which_rows_count(tmp_path):
+    frame = make_table(600).drop(columns="w")
+    frame.loc[:399, TASKS] = None
+    frame.loc[100:199, ["a", "gaps"]] = np.nan
+    folder = write(tmp_path / "files", frame, n_files=1, n_each=100)
+    fitted = model(early_stopping=False).fit(folder, TASKS)
+    memory = model(early_stopping=False).fit(
+        arrow(frame[400:]).select(FEATURES), arrow(frame[400:]).select(TASKS)
+    )
+    encoded_alike(fitted, memory, exact=True)
+
+
+# -- going on -------------------------------------------------------------------------------------
+
+
+def test_partial_fit_takes_files(tmp_path):
+    frame = make_table()
+    folder = write(tmp_path / "files", frame)
+    one = model().partial_fit(folder, TASKS, "w")
+    assert len(one.history_) == 1
+    one.partial_fit(folder, TASKS, "w")
+    assert len(one.history_) == 2
+    # After a fit in memory, and with its target statistics, too.
+    memory = fit_in_memory(frame, target_statistics=["town"])
+    n_before = len(memory.history_)
+    memory.partial_fit(folder, TASKS, "w")
+    assert len(memory.history_) == n_before + 1
+    memory.set_params(warm_start=True).fit(folder, TASKS, "w")
+    assert len(memory.history_) > n_before + 1
+
+
+def test_other_files_need_no_columns_that_were_no_features(tmp_path):
+    folder = write(tmp_path / "files", make_table())
+    fitted = model().fit(folder, TASKS, "w")
+    rows = write(tmp_path / "rows", make_table()[["kind", "a", "gaps", "town"]].assign(more=1))
+    batches = list(fitted.predict(rows))
+    assert sum(map(len, batches)) == 900
+
+
+def test_columns_of_paths_and_of_pandas_index(tmp_path):
+    frame = make_table(600).set_index(pd.Index(np.arange(600) * 7, name="key"))
+    for year in (2020, 2021):
+        folder = tmp_path / "files" / f"year={year}"
+        folder.mkdir(parents=True)
+        frame[frame["w"] < 0.6 if year == 2020 else frame["w"] >= 0.6].to_parquet(
+            folder / "part.parquet"
+        )
+    fitted = model(max_epochs=1).fit(tmp_path / "files", TASKS, "w")
+    assert fitted.feature_names_in_.tolist() == [*FEATURES, "year"]
+    scaler = fitted._encoder.features
+    place = scaler.named(fitted.feature_names_in_).index("year")
+    assert scaler.scaler_.mean_[place] == pytest.approx(
+        np.average(2020 + (frame["w"] >= 0.6), weights=_row_weights(frame)), rel=1e-12
+    )
+
+
+def _row_weights(frame):
+    labels = frame[TASKS].notna().to_numpy()
+    return (labels * frame[["w"]].to_numpy()).mean(axis=1)
+
+
+def test_sorted_files_of_rare_categories_do_not_warn(tmp_path):
+    frame = make_table(1200).sort_values("town").assign(click=lambda rows: rows["a"] > 0)
+    folder = write(tmp_path / "files", frame.drop(columns="w"), n_each=50)
+    model(min_frequency=120).fit(folder, TASKS)
+
+
+def test_dictionaries_of_files_may_differ(tmp_path):
+    folder = tmp_path / "files"
+    folder.mkdir()
+    frame = make_table(600).drop(columns="w")
+    for number, part in enumerate([frame[:300], frame[300:]]):
+        values = [f"{number}{value}" for value in part["kind"]]
+        codes = pa.array(values).dictionary_encode()
+        codes = codes.cast(pa.dictionary([pa.int8(), pa.int32()][number], pa.string()))
+        rows = arrow(part.drop(columns="kind")).append_column("kind", codes)
+        feather.write_feather(rows, folder / f"{number}.arrow", chunksize=80)
+    fitted = model(max_epochs=1, early_stopping=False).fit(folder, TASKS)
+    categories = fitted._encoder.features.columns_[0].categories
+    assert sorted(categories) == [f"{i}{k}" for i in range(2) for k in range(4)]
