@@ -148,6 +148,10 @@ class Predictor(TransformerMixin, Parameters):
     ) -> Any:
         """Predict every task's label.
 
+        Of a dataset this is a generator of what is returned otherwise, block by block in the rows'
+        order, with the rows' numbers as index. :func:`sklearn_ple.export.predict_to_parquet`
+        writes it to a file.
+
         Parameters
         ----------
         X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features), or dataset
@@ -169,9 +173,6 @@ class Predictor(TransformerMixin, Parameters):
             for the row, by their weights, and a constant of the task, which of some kinds is
             multiplied: of a count by the rate, of "tweedie" and "hurdle" by a power of the mean.
             It is such that on the rows of validation the sum is on average the squared error.
-
-        Of a dataset a generator of these, block by block in the rows' order; the index of a data
-        frame numbers the rows of all files. `sklearn_ple.export.predict_to_parquet` writes them.
 
         Raises
         ------
@@ -385,8 +386,8 @@ class Predictor(TransformerMixin, Parameters):
         -------
         probabilities : ndarray of shape (n_samples, n_classes), or list of these
             Columns are in the order of ``classes_``. For a y of several columns a list in task
-            order, None for a task without classes. Of a dataset a generator of these, block by
-            block in the rows' order.
+            order, None for a task without classes. Of a dataset, as the one of ``predict``, a
+            generator of these.
         """
         if is_dataset(X):
             return predicted_blocks(self, X, self.predict_proba)

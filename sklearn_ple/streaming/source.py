@@ -71,16 +71,18 @@ class File:
     state: tuple
     constants: dict[str, Any]
 
-    def open(self) -> Any:
+    @contextmanager
+    def opened(self) -> Iterator[Any]:
         """Open the file, to read units of it."""
         import pyarrow as pa
         from pyarrow import parquet
 
-        handle = self.fragment.open()
-        if self.format == "ipc":
-            return pa.ipc.open_file(handle)
         options = {"buffer_size": _READ_AT_ONCE, "page_checksum_verification": True}
-        return parquet.ParquetFile(handle, metadata=self.fragment.metadata, **options)
+        with self.fragment.open() as handle:
+            if self.format == "ipc":
+                yield pa.ipc.open_file(handle)
+            else:
+                yield parquet.ParquetFile(handle, metadata=self.fragment.metadata, **options)
 
     def footer(self) -> str:
         """Compute a digest of the footer, which changes with what a file holds."""
@@ -139,25 +141,27 @@ class Unit:
         import pyarrow as pa
 
         n_read = 0
+        own = [name for name in columns if name not in self.file.constants]
         try:
             self._check_unchanged()
-            handle = self.file.open()
-            own = [name for name in columns if name not in self.file.constants]
-            if self.file.format == "parquet":
-                groups = {"row_groups": [self.number], "columns": own, "use_threads": False}
-                batches = handle.iter_batches(n_at_once, **groups)
-            else:
-                whole = handle.get_batch(self.number).select(own)
-                starts = range(0, len(whole), n_at_once)
-                batches = (whole.slice(start, n_at_once) for start in starts)
-            for batch in batches:
-                n_read += len(batch)
-                yield batch
+            with self.file.opened() as file:
+                for batch in self._batches(file, own, n_at_once):
+                    n_read += len(batch)
+                    yield batch
             if n_read != self.n_rows:
                 raise pa.ArrowInvalid(f"{n_read} rows in place of {self.n_rows}")
             self._check_unchanged()
         except (pa.ArrowException, OSError, EOFError) as error:
             raise _unreadable(str(self), error) from error
+
+    def _batches(self, file: Any, columns: list[str], n_at_once: int) -> Iterator[Any]:
+        if self.file.format == "parquet":
+            options = {"row_groups": [self.number], "columns": columns, "use_threads": False}
+            yield from file.iter_batches(n_at_once, **options)
+        else:
+            whole = file.get_batch(self.number).select(columns)
+            for start in range(0, len(whole), n_at_once):
+                yield whole.slice(start, n_at_once)
 
     def _check_unchanged(self) -> None:
         if self.file.now() != self.file.state:
@@ -281,7 +285,8 @@ class Source:
             else:
                 # One column says how many rows there are.
                 options = pa.ipc.IpcReadOptions(included_fields=[0])
-                with pa.ipc.open_file(file.fragment.open(), options=options) as reader:
+                with file.fragment.open() as handle:
+                    reader = pa.ipc.open_file(handle, options=options)
                     numbers = range(reader.num_record_batches)
                     sizes = [reader.get_batch(number).num_rows for number in numbers]
         except (pa.ArrowException, OSError, EOFError) as error:

@@ -107,7 +107,7 @@ class ShuffledBatches:
                 n_out = max(n_held // 2 // self.batch_size, 1) * self.batch_size
                 yield from self._batches([part[:n_out] for part in shuffled])
                 held = [tuple(part[n_out:] for part in shuffled)]
-        if held:
+        if sum(len(part[1]) for part in held):
             yield from self._batches(_shuffled(held))
 
     def _most(self, block: Arrays) -> int:

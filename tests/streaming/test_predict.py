@@ -1,0 +1,183 @@
+"""Predictions and scores of datasets are those of the same rows in memory."""
+
+import os
+import threading
+
+import numpy as np
+import pandas as pd
+import psutil
+import pyarrow as pa
+import pytest
+from pyarrow import parquet
+from skorch.callbacks import Callback
+from streamed import OPTIONS, TASKS, arrow, make_table, write
+
+from sklearn_ple import PLEClassifier, PLEClassifierRegressor, export
+from sklearn_ple.streaming import source
+
+FEATURES = ["a", "gaps", "town", "kind"]
+
+
+def model(**params):
+    return PLEClassifierRegressor(**(OPTIONS | params))
+
+
+@pytest.fixture(scope="module")
+def frame():
+    frame = make_table(500)
+    frame["color"] = np.where(frame["a"] > 0, "red", "blue")
+    return frame
+
+
+@pytest.fixture(scope="module")
+def folder(frame, tmp_path_factory):
+    return write(tmp_path_factory.mktemp("predict") / "files", frame)
+
+
+@pytest.fixture(scope="module")
+def fitted(frame, folder):
+    rows = arrow(frame)
+    return model(early_stopping=True).fit(rows.select(FEATURES), rows.select([*TASKS, "color"]))
+
+
+def test_batches_are_what_memory_predicts(fitted, frame, folder):
+    rows = arrow(frame).select(FEATURES)
+    batches = list(fitted.predict(folder))
+    assert [len(batch) for batch in batches] == [100, 100, 50] * 2
+    pd.testing.assert_frame_equal(pd.concat(batches), fitted.predict(rows))
+    some = pd.concat(fitted.predict(str(folder), tasks=["color"]))
+    pd.testing.assert_frame_equal(some, fitted.predict(rows, tasks=["color"]))
+    deviations = pd.concat([std for _, std in fitted.predict(folder, return_std=True)])
+    pd.testing.assert_frame_equal(deviations, fitted.predict(rows, return_std=True)[1])
+    parts = zip(*fitted.predict_proba(folder), strict=True)
+    for part, expected in zip(parts, fitted.predict_proba(rows), strict=True):
+        if expected is None:
+            assert part == (None,) * 6
+        else:
+            np.testing.assert_array_equal(np.concatenate(part), expected)
+
+
+@pytest.mark.parametrize("weight", [None, "w"])
+def test_scores_are_those_of_memory(fitted, frame, folder, weight):
+    rows = arrow(frame)
+    score = fitted.score(folder, [*TASKS, "color"], sample_weight=weight)
+    weights = None if weight is None else frame[weight].to_numpy()
+    expected = fitted.score(rows.select(FEATURES), rows.select([*TASKS, "color"]), weights)
+    assert score == pytest.approx(expected, rel=1e-12)
+
+
+def test_one_task_is_predicted_as_arrays(frame, folder):
+    fitted = PLEClassifier(**OPTIONS).fit(frame[["a", "gaps"]], frame["color"])
+    rows = frame[["a", "gaps"]]
+    np.testing.assert_array_equal(
+        np.concatenate(list(fitted.predict(folder))), fitted.predict(rows)
+    )
+    proba = np.concatenate(list(fitted.predict_proba(folder)))
+    np.testing.assert_array_equal(proba, fitted.predict_proba(rows))
+    assert fitted.score(folder, "color") == fitted.score(rows, frame["color"])
+
+
+def test_what_cannot_be_predicted_is_said_at_once(fitted, folder, tmp_path):
+    with pytest.raises(ValueError, match=r"The fit of the model names \['gaps', 'kind'\], but"):
+        fitted.predict(write(tmp_path / "other", make_table(50)[["a", "town"]]))
+    with pytest.raises(ValueError, match=r"y names \['sale'\], but"):
+        fitted.score(folder, ["sale"])
+    with pytest.raises(ValueError, match="y has the targets"):
+        fitted.score(folder, ["click"])
+    with pytest.raises(TypeError, match="sample_weight is of type"):
+        fitted.score(folder, [*TASKS, "color"], np.ones(500))
+    with pytest.raises(FileNotFoundError, match="no such file"):
+        fitted.predict(tmp_path / "none.parquet")
+    nameless = model().fit(np.random.default_rng(0).normal(size=(60, 2)), np.arange(60) % 2)
+    with pytest.raises(ValueError, match="columns without names"):
+        nameless.predict(folder)
+
+
+def test_features_alone_are_read(fitted, folder, monkeypatch):
+    asked = []
+    batches = source.Unit.batches
+
+    def spy(self, columns, *args):
+        asked.append(list(columns))
+        return batches(self, columns, *args)
+
+    monkeypatch.setattr(source.Unit, "batches", spy)
+    next(fitted.predict(folder))
+    assert asked and all(columns == FEATURES for columns in asked)
+
+
+@pytest.mark.parametrize("method", ["predict", "predict_proba"])
+def test_predictions_are_written(fitted, frame, folder, tmp_path, method):
+    path = tmp_path / "out.parquet"
+    path.write_text("what was there before")
+    assert export.predict_to_parquet(fitted, folder, path, method=method) is None
+    written = parquet.read_table(path)
+    assert os.listdir(tmp_path) == ["out.parquet"]
+    rows = arrow(frame).select(FEATURES)
+    if method == "predict":
+        assert written.column_names == [*TASKS, "color"]
+        pd.testing.assert_frame_equal(written.to_pandas(), fitted.predict(rows), check_dtype=False)
+    else:
+        names = ["click=0", "click=1", "color=blue", "color=red"]
+        assert written.column_names == names
+        expected = fitted.predict_proba_frame(rows).to_numpy()
+        np.testing.assert_array_equal(written.to_pandas().to_numpy(), expected)
+
+
+def test_what_cannot_be_written(fitted, frame, folder, tmp_path):
+    path = tmp_path / "out.parquet"
+    with pytest.raises(ValueError, match="method is 'transform'; it must be one of"):
+        export.predict_to_parquet(fitted, folder, path, method="transform")
+    with pytest.raises(TypeError, match="X is of type DataFrame: it must be a dataset"):
+        export.predict_to_parquet(fitted, frame[FEATURES], path)
+    assert not path.exists()
+
+
+def test_models_of_one_task_and_of_polars_are_written(frame, folder, tmp_path):
+    pl = pytest.importorskip("polars")
+    path = tmp_path / "out.parquet"
+    one = PLEClassifier(**OPTIONS).fit(frame[["a", "gaps"]], frame["color"])
+    export.predict_to_parquet(one, folder, path)
+    assert (
+        parquet.read_table(path)["color"].to_pylist() == one.predict(frame[["a", "gaps"]]).tolist()
+    )
+    X = pl.DataFrame(frame[["a", "gaps"]].to_dict("list"))
+    y = pl.DataFrame(frame[["amount", "color"]].to_dict("list"))
+    export.predict_to_parquet(model().fit(X, y), folder, path)
+    assert parquet.read_table(path).column_names == ["amount", "color"]
+
+
+class Stop(Callback):
+    """Ends a training in the middle of an epoch."""
+
+    def on_batch_end(self, net, **_):
+        raise RuntimeError("stop")
+
+
+def test_no_thread_or_open_file_is_left_behind(fitted, folder):
+    process = psutil.Process()
+
+    def held():
+        threads = {own.name for own in threading.enumerate() if own.name.startswith("sklearn")}
+        return threads, [own.path for own in process.open_files() if "part" in own.path]
+
+    model().fit(folder, TASKS, "w")
+    assert held() == (set(), [])
+    with pytest.raises(RuntimeError, match="stop"):
+        model(callbacks=[Stop()]).fit(folder, TASKS, "w")
+    assert held() == (set(), [])
+    batches = fitted.predict(folder)
+    next(batches)
+    batches.close()
+    assert held() == (set(), [])
+
+
+def test_memory_does_not_grow_with_the_rows(fitted, tmp_path):
+    frame = make_table(2000)[FEATURES]
+    rows = pa.concat_tables([arrow(frame)] * 50)
+    parquet.write_table(rows, tmp_path / "many.parquet", row_group_size=10_000)
+    most = 0
+    for batch in fitted.predict(tmp_path / "many.parquet"):
+        most = max(most, pa.total_allocated_bytes())
+        assert len(batch) <= 2**15
+    assert most < pa.total_allocated_bytes() + rows.nbytes / 3
