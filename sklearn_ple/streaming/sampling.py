@@ -7,6 +7,9 @@ from typing import Any
 
 import numpy as np
 
+# As many times as many rows as are wanted are gathered before some are dropped.
+_SURPLUS = 1.25
+
 
 def row_hashes(numbers: np.ndarray) -> np.ndarray:
     """Hash the numbers of rows, each to another number of 64 bits.
@@ -55,30 +58,31 @@ class Lowest:
         self.n_bytes = n_bytes
         self._limit = np.uint64(2**64 - 1)
         self._parts: list[tuple[np.ndarray, Any]] = []
+        self._n = self._size = 0
 
     def add(self, numbers: np.ndarray, rows: Any) -> None:
         """Add rows of Arrow with their numbers, which ascend from call to call."""
         kept = self.key(numbers) <= self._limit
         if self.n_most and kept.any():
-            self._parts.append((numbers[kept], _decoded(rows.filter(kept))))
-        if len(self) > 2 * self.n_most or self._size() > 2 * self.n_bytes:
+            part = _decoded(rows.filter(kept))
+            self._parts.append((numbers[kept], part))
+            self._n += len(part)
+            self._size += part.nbytes
+        if self._n > _SURPLUS * self.n_most or self._size > _SURPLUS * self.n_bytes:
             self.cut(self.n_most)
 
     def __len__(self) -> int:
         """Return how many rows are kept now, perhaps more than are wanted."""
-        return sum(len(numbers) for numbers, _ in self._parts)
-
-    def _size(self) -> int:
-        return sum(rows.nbytes for _, rows in self._parts)
+        return self._n
 
     def cut(self, n_most: int) -> Lowest:
         """Keep no more rows than these, nor than the bytes allow."""
-        if (size := self._size()) > self.n_bytes:
-            n_most = min(n_most, max(len(self) * self.n_bytes // size, 1))
+        if self._size > self.n_bytes:
+            n_most = min(n_most, max(self._n * self.n_bytes // self._size, 1))
         self.n_most = n_most
         if not n_most:
-            self._parts = []
-        elif len(self) > n_most:
+            self.keep(np.zeros_like)
+        elif self._n > n_most:
             keys = np.concatenate([self.key(numbers) for numbers, _ in self._parts])
             self._limit = np.partition(keys, n_most - 1)[n_most - 1]
             self.keep(lambda numbers: self.key(numbers) <= self._limit)
@@ -86,12 +90,14 @@ class Lowest:
 
     def keep(self, chosen: Callable[[np.ndarray], np.ndarray]) -> Lowest:
         """Keep the rows whose numbers are chosen."""
-        masks = [chosen(numbers) for numbers, _ in self._parts]
+        masks = [chosen(numbers).astype(bool) for numbers, _ in self._parts]
         self._parts = [
             (numbers[mask], rows.filter(mask))
             for (numbers, rows), mask in zip(self._parts, masks, strict=True)
             if mask.any()
         ]
+        self._n = sum(len(numbers) for numbers, _ in self._parts)
+        self._size = sum(rows.nbytes for _, rows in self._parts)
         return self
 
     @property

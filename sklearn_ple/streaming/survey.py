@@ -63,7 +63,7 @@ class Survey:
         self._declared: dict[str, Any] = {}
         self._key = partial(_from_the_end, source.n_rows) if last else row_hashes
         # Of the sample, rows that are set aside are left out at the end.
-        self._sample = Lowest(row_hashes, SAMPLED_ROWS + most_aside, 2 * SAMPLED_BYTES)
+        self._sample = Lowest(row_hashes, SAMPLED_ROWS + most_aside, SAMPLED_BYTES)
         self._aside = Lowest(self._key, most_aside, SAMPLED_BYTES)
         self.is_aside: Callable[[np.ndarray], np.ndarray] = _is_none
 

@@ -17,8 +17,9 @@ from .source import Block, Source
 from .survey import Survey
 from .tally import Tally
 
-# Units that training reads at the same time.
-_N_OPEN = 4
+# Units that training reads at the same time, and their columns: in Parquet a column takes some MB,
+# a page of it as it is stored and as it is read.
+_MOST_OPEN, _OPEN_COLUMNS = 4, 100
 
 
 class StreamedTable:
@@ -155,9 +156,11 @@ class StreamedTable:
                 if arrays is not None:
                     yield arrays
 
+        n_open = max(1, min(_MOST_OPEN, _OPEN_COLUMNS // len(self.columns.names)))
+
         def read(order: Sequence[int]) -> Iterator[Arrays]:
             readers = self.source.readers(self.columns.names, order)
-            return interleaved(map(of_unit, readers), _N_OPEN)
+            return interleaved(map(of_unit, readers), n_open)
 
         numbers, codes, *labels_ = encoded(self.sample)
         first = TableRows(numbers, codes, *labels_, dtype=dtype)
