@@ -15,8 +15,10 @@ import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
 
+from sklearn_ple import ESMMClassifier, PLEClassifierRegressor
 from sklearn_ple.capacity import count_layers, count_parameters
 from sklearn_ple.datasets import fetch_ali_ccp, load_nhefs
+from sklearn_ple.export import predict_to_parquet
 
 ROOT = Path(__file__).parents[1]
 FILES = sorted((ROOT / "benchmarks" / "results").glob("*.json"))
@@ -173,6 +175,31 @@ def test_made_impressions_follow_their_probabilities(made):
         # Labels belong to their own rows: those of any others would have .5.
         assert roc_auc_score(labels, p) > 0.7
     assert click.mean() == pytest.approx(0.04, rel=0.05)
+
+
+@pytest.mark.parametrize("estimator", [ESMMClassifier, PLEClassifierRegressor])
+def test_made_impressions_are_learnt_from_their_file(made, tmp_path, estimator):
+    X, y = fetch_ali_ccp(subset="train", data_home=made, return_X_y=True)
+    fields = [name for name in X if not name.startswith("D")]
+    size = {"n_members": 1, "embedding_dim": 4, "tower_hidden_units": (8,)}
+    training = {"max_epochs": 3, "batch_size": 256, "learning_rate": 0.01, "random_state": 0}
+    model = estimator(
+        categorical_features=fields,
+        numeric_embedding=None,
+        early_stopping=False,
+        device="cpu",
+        **size,
+        **training,
+    )
+    rows, path = made / "ali_ccp" / "ali_ccp_train.parquet", tmp_path / "predicted.parquet"
+    model.fit(rows, ["click", "purchase"])
+    predict_to_parquet(model, rows, path, method="predict_proba")
+    predicted = pd.read_parquet(path)
+    assert list(predicted) == ["click=0", "click=1", "purchase=0", "purchase=1"]
+    # Too few to foresee others' clicks, these rows are learnt: of others it is .55.
+    assert roc_auc_score(y["click"], predicted["click=1"]) > 0.65
+    if estimator is ESMMClassifier:
+        assert (predicted["purchase=1"] <= predicted["click=1"]).all()
 
 
 def test_made_matches_are_in_the_users_history(made):
