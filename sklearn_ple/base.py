@@ -19,6 +19,7 @@ from .encoding import Encoded, Table, TableEncoder, TargetForm, grow, is_dataset
 from .network import NetworkMaker
 from .parameters import WIDTHS, class_weight, parameter, with_parameters
 from .predictions import Deviations
+from .processes import current
 from .streaming import StreamedTable, read_files, read_table
 from .training import (
     Checkpoint,
@@ -34,6 +35,8 @@ from .training import (
     Split,
     TableRows,
     Validation,
+    alike,
+    check_alike,
     copies,
     fit_task,
     naming_validation,
@@ -149,8 +152,10 @@ class MultiTaskEstimator(CallbackSupportMixin, NetworkMaker):
             whole = Plan.of(self, len(table), split)
             encoded = self._encode(table, whole, resume)
             self.device_ = resolve_device(self.device, self._torch_dtype)
-            checkpoint = Checkpoint.of(self, table, split, self.module_ if resume else None)
-            self._rng = check_random_state(checkpoint.random_state)
+            start = self.module_ if resume else None
+            check_alike(self, table, split, start)
+            checkpoint = Checkpoint.of(self, table, split, start)
+            self._rng = alike(check_random_state(checkpoint.random_state))
             origin = LastFit(self.net_) if resume else self._origin(self._encoder)
             self._train(table, encoded, whole, split, origin, reporters, checkpoint)
         return self
@@ -193,10 +198,11 @@ class MultiTaskEstimator(CallbackSupportMixin, NetworkMaker):
                 self._encoder, numbers = self._encoder.start(encoded)
             # Copies, so that a failure leaves the estimator as it was.
             random_state = copy.deepcopy(self._rng) if resume else self.random_state
-            self._rng = check_random_state(random_state)
+            self._rng = alike(check_random_state(random_state))
             dtype = self.net_.dtype if resume else self._torch_dtype
             rows = self._rows_of(table, encoded._replace(numbers=numbers), dtype)
             self.device_ = resolve_device(self.device, self._torch_dtype)
+            check_alike(self, table, Split(), self.module_ if resume else None)
             with seeded(self._rng):
                 if resume:
                     net = copy.deepcopy(self.net_)
@@ -298,6 +304,7 @@ class MultiTaskEstimator(CallbackSupportMixin, NetworkMaker):
             split = Split.read(self, X, y, table, groups=groups)
             encoded = grown.encode(self._class_weight)
             self.device_ = resolve_device(self.device, self._torch_dtype)
+            check_alike(self, table, split, self.module_)
             self._rng = check_random_state(copy.deepcopy(self._rng))
             origin = FewerTasks(self.net_, grown.unlabelled, freeze)
             self._train(table, encoded, Plan.of(self, len(table), split), split, origin)
@@ -489,7 +496,8 @@ class MultiTaskEstimator(CallbackSupportMixin, NetworkMaker):
         return [*self._bar_and_users(title), *rates, *reporters]
 
     def _bar_and_users(self, title: str = "Training") -> list[Callback]:
-        bar = [ProgressBar(self._encoder.targets.names, title)] if self.verbose else []
+        shows = self.verbose and current().is_first
+        bar = [ProgressBar(self._encoder.targets.names, title)] if shows else []
         return [*bar, *copies(self.callbacks or [])]
 
 

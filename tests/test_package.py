@@ -32,7 +32,7 @@ LAYERS = [
     {"encoding"},
     {"balancing", "members"},
     {"nn", "tasks", "versions"},
-    {"progress", "warn"},
+    {"processes", "progress", "warn"},
 ]
 MAY_IMPORT = {
     room: set().union(*LAYERS[depth + 1 :]) for depth, layer in enumerate(LAYERS) for room in layer
@@ -46,6 +46,7 @@ MAY_IMPORT |= {
     "model_selection": {"", "estimators", "metrics", "predictions", "encoding"},
     # It takes a fitted estimator to pieces, and makes it of them again.
     "export": {"estimators", "base"}.union(*LAYERS[4:]),
+    "distributed": {"processes"},
     "datasets": set(),
     "files": set(),
 }

@@ -9,6 +9,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
+from ..processes import current
 from ..tasks import Task
 from .batch import Batch
 
@@ -103,7 +104,9 @@ class Balancer(nn.Module, ABC):
         Tensor of shape (n_members, n_tasks) or None
             The weights, for ``history_``; None if there is nothing to show.
         """
-        weights = torch.where(batch.shares > 0, self.weigh(batch), 0.0).detach()
+        weights = torch.where(batch.shares > 0, self.weigh(batch), 0.0)
+        # Of what is drawn, several processes take the same.
+        weights = current().same(weights.detach())
         (weights * batch.losses).sum(dim=1).mean().backward()
         return weights
 

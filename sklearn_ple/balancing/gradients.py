@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from ..nn.draws import in_all_functions
+from ..processes import current
 from ..tasks import Task
 from .balancer import Balancer
 from .batch import Batch
@@ -136,10 +137,12 @@ class GradientBalancer(Balancer):
         representation: Any = batch.representation
         gradients = representation.gradients(batch.losses).float()
         # Squares neither overflow nor vanish where gradients of one task are by far the largest.
-        sizes = gradients.abs().amax(dim=2)
+        # A process may have no row of a batch.
+        sizes = gradients.abs().amax(dim=2) if gradients.numel() else gradients.sum(dim=2)
+        sizes = current().greatest(sizes)
         there = (batch.shares > 0) & (sizes > 0)
         gradients = gradients / torch.where(there, sizes, 1.0).unsqueeze(2)
-        products = torch.bmm(gradients, gradients.mT).double().cpu()
+        products = current().total(torch.bmm(gradients, gradients.mT)).double().cpu()
         sizes, there = sizes.double().cpu(), there.cpu()
         sizes = sizes / sizes.amax(dim=1, keepdim=True)
         gramians = products * sizes.unsqueeze(1) * sizes.unsqueeze(2)
@@ -152,7 +155,7 @@ class GradientBalancer(Balancer):
             if len(tasks):
                 part = gramians[members][:, tasks][:, :, tasks]
                 weights[members.unsqueeze(1), tasks] = self._weights_of(part, members.tolist())
-        return weights.to(batch.losses)
+        return current().same(weights.to(batch.losses))
 
     def backward(self, batch: Batch) -> Tensor:
         """Let the weighted gradients go on through the network below the towers.

@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from typing import Any
 
+import numpy as np
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
@@ -47,6 +48,24 @@ def generator_for(device: torch.device) -> torch.Generator | None:
     if device.type not in generators:
         generators[device.type] = torch.Generator(device).manual_seed(seed)
     return generators[device.type]
+
+
+def reseed(device: torch.device, *numbers: int) -> int:
+    """Let the thread's generators go on from a seed that numbers make of theirs; return it.
+
+    Parameters
+    ----------
+    device : torch.device
+        Whose generator it is about, beside that of the CPU.
+    *numbers : int
+        The same seed and the same numbers make the same seed again.
+    """
+    seed = 0 if (own := _OWN.get()) is None else own[0]
+    (new,) = np.random.SeedSequence([seed, *numbers]).generate_state(1).tolist()
+    for each in {device.type: device, "cpu": torch.device("cpu")}.values():
+        if (generator := generator_for(each)) is not None:
+            generator.manual_seed(new)
+    return new
 
 
 class Draws:

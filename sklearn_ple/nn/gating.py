@@ -8,6 +8,7 @@ from functools import partial
 
 from torch import Tensor, nn
 
+from ..processes import current
 from .dselect_k import DSelectKGates
 from .gates import Gates
 
@@ -139,6 +140,6 @@ def unevenness(weights: Tensor) -> Tensor:
     Tensor of shape (n_gates,)
         Zero where all experts count alike, one less than their number where one alone counts.
     """
-    importance = weights.sum(dim=2)
+    importance = current().shared_total(weights.sum(dim=2))
     mean = importance.mean(dim=1, keepdim=True)
     return ((importance - mean) / mean).square().mean(dim=1)

@@ -22,6 +22,7 @@ from .split import (
     read_apart,
     split_rows,
 )
+from .together import alike, check_alike
 from .validation import HeldOut, OutOfFold, Validation
 
 __all__ = [
@@ -44,6 +45,8 @@ __all__ = [
     "Split",
     "TableRows",
     "Validation",
+    "alike",
+    "check_alike",
     "check_apart",
     "check_unchanged",
     "copies",

@@ -18,6 +18,7 @@ from skorch.history import History
 from torch import nn
 
 from ..files import replacing
+from ..processes import current
 from .fingerprint import fingerprint
 from .split import Split
 
@@ -62,11 +63,10 @@ class Checkpoint:
         self.random_state = random_state
         if folder is None:
             return
-        _check_writable(folder)
         self.path = folder / f"{_PREFIX}fit.json"
-        kept = self._kept()
+        kept_seed = current().from_first(self._open)
         if random_state is None:
-            self.random_state = kept["seed"] if kept else _draw_seed()
+            self.random_state = kept_seed
         seed = self.random_state if random_state is None else None
         self._text = json.dumps({"format": _FORMAT, "fit": self.of_fit, "seed": seed}, indent=1)
         self.digest = hashlib.sha256(self._text.encode()).hexdigest()
@@ -90,6 +90,9 @@ class Checkpoint:
         if folder is None:
             return cls(None, {}, estimator.random_state)
         of_fit = fingerprint(estimator, table, start, split)
+        # What others than the first process draw is not kept, but drawn anew in each epoch.
+        if current().n > 1:
+            of_fit["the number of processes"] = str(current().n)
         return cls(Path(folder), of_fit, estimator.random_state)
 
     def training(self, number: int) -> Progress | None:
@@ -101,6 +104,12 @@ class Checkpoint:
         if self._kept() is None:
             with replacing(self.path) as partial:
                 partial.write_text(self._text, encoding="utf-8")
+
+    def _open(self) -> int | None:
+        """Check the folder; return the seed that is kept or, where none is, a new one."""
+        _check_writable(self.path.parent)
+        kept = self._kept()
+        return kept["seed"] if kept else _draw_seed()
 
     def _kept(self) -> dict[str, Any] | None:
         """Read which fit the folder belongs to, None if to none; refuse if it is another one."""
@@ -156,9 +165,7 @@ class Progress(Callback):
         self.checkpoint = checkpoint
         self.number = number
         self.path = checkpoint.path.with_name(f"{_PREFIX}training_{number}.pt")
-        self.kept_: dict[str, Any] | None = None
-        if self.path.exists():
-            self.kept_ = self._read()
+        self.kept_: dict[str, Any] | None = current().from_first(self._read)
         self.n_epochs = self.kept_["n_epochs"] if self.kept_ else 0
         self.best_epoch = self.kept_["best_epoch"] if self.kept_ else None
         self._has_written = False
@@ -187,6 +194,8 @@ class Progress(Callback):
         self.kept_ = None
 
     def _write(self, net: Any) -> None:
+        if not current().is_first:
+            return
         state = {
             "fit": self.checkpoint.digest,
             "n_epochs": self.n_epochs,
@@ -203,7 +212,9 @@ class Progress(Callback):
                 _check_readable(partial)
         self._has_written = True
 
-    def _read(self) -> dict[str, Any]:
+    def _read(self) -> dict[str, Any] | None:
+        if not self.path.exists():
+            return None
         try:
             kept = _load(self.path)
             is_of_fit = kept["fit"] == self.checkpoint.digest

@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
 from ..nn.draws import generator_for
+from ..processes import Processes, current
 
 # Arrays of labels, in the order of a batch.
 _LABELS = ("targets", "weights", "folds")
@@ -189,12 +190,14 @@ class BatchIndices(Sampler):
         self.batch_size = max(batch_size // n_members, 1)
 
     def __iter__(self) -> Iterator[Tensor]:
-        """Yield tensors of row numbers."""
-        order = self.indices
+        """Yield tensors of row numbers; where processes train together, of this one's rows."""
+        order, processes = self.indices, Processes()
         if order is None:
-            cpu = torch.device("cpu")
+            cpu, processes = torch.device("cpu"), current()
             order = torch.randperm(len(self.rows), device=cpu, generator=generator_for(cpu))
-        yield from order.to(self.rows.device).split(self.batch_size, dim=-1)
+            order = processes.same(order)
+        batches = order.to(self.rows.device).split(self.batch_size, dim=-1)
+        yield from map(processes.part, batches)
 
     def __len__(self) -> int:
         """Return the number of batches."""

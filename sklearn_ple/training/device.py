@@ -15,6 +15,7 @@ import torch
 from threadpoolctl import ThreadpoolController
 
 from ..nn.draws import drawing_from, generator_for
+from ..processes import current
 
 # Products of network parameters and rows up to which one thread does a step: small operations
 # gain little from more, and where processors are busy wait for them ten times as long.
@@ -40,8 +41,12 @@ def resolve_device(device: str, dtype: torch.dtype) -> str:
     Raises
     ------
     ValueError
-        If the device is not there, or cannot hold the dtype.
+        If the device is not there, cannot hold the dtype, or is not that of a process among
+        several.
     """
+    own = current().device
+    if own is not None:
+        return _own_device(device, own)
     there = available_devices()
     if device == "auto":
         usable = [name for name in there if not (name == "mps" and dtype == torch.float64)]
@@ -56,6 +61,16 @@ def resolve_device(device: str, dtype: torch.dtype) -> str:
     if device == "mps" and dtype == torch.float64:
         raise ValueError("device='mps' holds no float64: set dtype='float32' or device='cpu'.")
     return device
+
+
+def _own_device(device: str, own: str) -> str:
+    """Return the device of a process that trains together with others."""
+    if device not in ("auto", own, torch.device(own).type):
+        raise ValueError(
+            f"device={device!r} is not that of this process, which computes on {own!r}: within "
+            "data_parallel leave device='auto'. data_parallel(cpu=True) computes on CPUs."
+        )
+    return own
 
 
 def product_dtype(dtype: str, device: str) -> torch.dtype | None:

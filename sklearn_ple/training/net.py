@@ -18,6 +18,7 @@ from torch.utils.data import DataLoader
 
 from ..balancing import Batch, Representation, cut_below
 from ..nn.draws import Draws, generator_for
+from ..processes import current
 from ..tasks import TaskLosses, TaskWeights
 from ..warn import warn
 from .averaging import WeightAverage
@@ -26,6 +27,7 @@ from .checkpoint import Progress
 from .data import Batches, BatchIndices, TableRows, place
 from .device import GlobalDraws, keep_freed_memory, suitable_threads
 from .shuffled import ShuffledRows
+from .together import add_penalty, end_alike, evaluate_in_turn, take_over_state, together
 from .validation import Labelled, Validation, mean_weights, without_left_out
 
 # Rows in a batch of prediction and validation, at least.
@@ -144,7 +146,7 @@ class MultiTaskNet(NeuralNet):
             return Trained(True, progress.best_epoch)
         best = KeepBestWeights(self.losses.names, validation is not None, patience, tol)
         last = [best] if progress is None else [best, progress]
-        self.callbacks: Any = [RecordEpoch(), *callbacks, *last]
+        self.callbacks: Any = [*together(), RecordEpoch(), *callbacks, *last]
         self.initialize_callbacks()
         self._validation = validation
         if self.weight_averaging:
@@ -179,7 +181,7 @@ class MultiTaskNet(NeuralNet):
         # A callback may have ended the last epoch before the best weights had their turn.
         if progress is not None and (stopped_early or progress.n_epochs == n_epochs):
             progress.end(self, best.best_epoch_)
-        return Trained(all_done or stopped_early, best.best_epoch_)
+        return end_alike(self, Trained(all_done or stopped_early, best.best_epoch_))
 
     def parts(self) -> dict[str, Any]:
         """Return what changes in a training, by name: each has torch's ``state_dict``."""
@@ -278,7 +280,7 @@ class MultiTaskNet(NeuralNet):
             if self._average is not None:
                 self._average.update()
             self.notify("on_batch_end", batch=batch, training=True, **step)
-        sums = torch.stack(self._sums).sum(dim=(0, 2))
+        sums = current().total(torch.stack(self._sums).sum(dim=(0, 2)))
         if self._balance:
             weights, there = map(torch.stack, zip(*self._balance, strict=True))
             total = (weights * there).sum(dim=(0, 1)) / there.sum(dim=(0, 1))
@@ -308,15 +310,13 @@ class MultiTaskNet(NeuralNet):
             return self._joint(trained, rows)[0]
 
         self._sums.append(sums.detach())
-        step = self._batch = Batch(*self._joint(trained, rows), again, *cuts)
+        losses, shares, part = self._joint(trained, rows)
+        step = self._batch = Batch(losses, shares, again, *cuts)
         weights = self.criterion_.backward(step)
         if weights is not None:
             self._balance.append((weights, step.shares > 0))
         self._check_gradients()
-        penalty = self.module_.body.penalty()
-        # Of a single subspace, for one, there is nothing to penalise.
-        if isinstance(penalty, Tensor) and penalty.requires_grad:
-            penalty.backward()
+        penalty = add_penalty(self.module_.body, part)
         return {"loss": step.losses.detach().sum(dim=1).mean() + penalty, "y_pred": outputs}
 
     def _cut_below_towers(self) -> AbstractContextManager[Sequence[Representation]]:
@@ -341,15 +341,17 @@ class MultiTaskNet(NeuralNet):
             return outputs, sums, sums
         return outputs, sums, torch.stack([sums[0] + (counts * added).sum(dim=-2), sums[1]])
 
-    def _joint(self, sums: Tensor, rows: Any) -> tuple[Tensor, Tensor]:
-        """Turn sums into terms of the joint loss, and shares of the labels.
+    def _joint(self, sums: Tensor, rows: Any) -> tuple[Tensor, Tensor, Any]:
+        """Turn sums into terms of the joint loss, shares of the labels, and that of these rows.
 
         They are divided by the weight that as many rows have on average, not by that of the labels
         in the batch: so every label counts alike, whichever batch it comes in.
         """
-        n_rows = len(rows[1][0])
+        n_own = len(rows[1][0])
+        sums, n_rows = current().join(sums, n_own)
         losses, shares = sums / n_rows
-        return self._weights * losses, (self._weights > 0) * shares.detach()
+        weights = self._weights
+        return weights * losses, (weights > 0) * shares.detach(), n_own / n_rows
 
     def _placed(self, batch: Any) -> Any:
         """Move a batch to the device; of one that is there nothing is copied."""
@@ -368,27 +370,21 @@ class MultiTaskNet(NeuralNet):
     def _validate(self, iterator: Any) -> Tensor:
         """Score the outputs on the rows of validation, and return the sums of their losses."""
         self._set_training(False)
-        module, parts = self.evaluated_module, []
+        module: Any = self.evaluated_module
+        parts: list[Any] = []
         for batch in iterator:
             self.notify("on_batch_begin", batch=batch, training=False)
             inputs, labels = to_tensor(batch, device=self.device)
             # Folds, if there are any, are read in training alone.
-            parts.append((module.member_outputs(**inputs), *labels[:2]))
+            parts.append((evaluate_in_turn(module, inputs, len(parts)), *labels[:2]))
             self.notify("on_batch_end", batch=batch, training=False)
         validation: Any = self._validation
         rows = Labelled(*(torch.cat(part, dim=-2) for part in zip(*parts, strict=True)))
-        outputs, sums = validation.evaluate(module.mean, self.losses, rows)
-        self._record_scores(validation, outputs.cpu().numpy())
+        rows = rows._replace(members=current().total(rows.members))
+        outputs, sums = map(current().same, validation.evaluate(module.mean, self.losses, rows))
+        take_over_state(module.mean)
+        validation.record_scores(self.history, outputs.cpu().numpy())
         return sums
-
-    def _record_scores(self, validation: Validation, outputs: np.ndarray) -> None:
-        """Record the tasks' scores on the rows of validation, and their mean."""
-        if not np.isfinite(outputs).all():
-            return
-        scores = validation.score(outputs)
-        self.history.record("valid_task_scores", scores)
-        there = [score for score in scores if not np.isnan(score)]
-        self.history.record("valid_score", float(np.mean(there)) if there else float("nan"))
 
     def member_outputs(self, rows: TableRows, n_jobs: int | None = None) -> Tensor:
         """Compute each member's outputs, as float64, of shape (n_members, n_rows, n_outputs)."""

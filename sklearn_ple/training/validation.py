@@ -144,6 +144,15 @@ class Validation(ABC):
         parts = self.targets.split_outputs(outputs.astype(np.float64))
         return self.targets.score(parts, self.labels, self.weights)
 
+    def record_scores(self, history: Any, outputs: np.ndarray) -> None:
+        """Record the tasks' scores and their mean, if the outputs are finite."""
+        if not np.isfinite(outputs).all():
+            return
+        scores = self.score(outputs)
+        history.record("valid_task_scores", scores)
+        there = [score for score in scores if not np.isnan(score)]
+        history.record("valid_score", float(np.mean(there)) if there else float("nan"))
+
 
 class HeldOut(Validation):
     """Rows that no member is trained on: on them the members are compared.
