@@ -111,6 +111,7 @@ class HoME(Body):
             next(g for g, own in enumerate(groups.values()) if k in own)
             for k in range(self.n_tasks)
         ]
+        self.register_buffer("_group_of", torch.tensor(self.group_of), persistent=False)
         widths = expert_widths(expert_hidden_units, 2)
         self.n_shared, self.n_of_group = n_shared_experts, n_group_experts
         self.n_specific = n_specific_experts
@@ -165,9 +166,10 @@ class HoME(Body):
         of_all = mix(self.shared_gate(inputs), every)
         of_all = of_all + mix(self.shared_self_gate(inputs), shared)
 
-        of_tasks = of_groups[:, self.group_of]
+        group_of: Any = self._group_of
+        of_tasks = of_groups[:, group_of]
         own = by(self.specific_experts(of_tasks.flatten(0, 1)), n_tasks)
-        group = by(self.group_experts(of_groups.flatten(0, 1)), n_groups)[:, self.group_of]
+        group = by(self.group_experts(of_groups.flatten(0, 1)), n_groups)[:, group_of]
         shared = by(self.shared_experts(of_all), 1)
         read = self.side_by_side(of_tasks.flatten(0, 1), of_all)
         mixed = mix(by(self.task_gates(read)), own, group, shared)

@@ -14,6 +14,7 @@ from sklearn.preprocessing import label_binarize
 from torch import Tensor
 from torch.nn import functional as F
 
+from .constant import constant
 from .task import Task, log_mean
 
 
@@ -196,10 +197,12 @@ class Ordinal(Multiclass):
 
     def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """Compute the mean of the binary cross-entropies."""
-        logs = outputs.log_softmax(dim=-1)[..., self.order]
+        where = torch.int64, outputs.device
+        order = constant(tuple(self.order.tolist()), *where)
+        ranks = constant(tuple(np.argsort(self.order).tolist()), *where)
+        logs = outputs.log_softmax(dim=-1).index_select(-1, order)
         not_above = logs.logcumsumexp(dim=-1)[..., :-1]
         above = logs.flip(-1).logcumsumexp(dim=-1).flip(-1)[..., 1:]
-        ranks = torch.as_tensor(np.argsort(self.order), device=outputs.device)
         below_last = torch.arange(len(ranks) - 1, device=outputs.device)
         is_above = ranks[targets.long()].unsqueeze(-1) > below_last
         return -torch.where(is_above, above, not_above).mean(dim=-1)

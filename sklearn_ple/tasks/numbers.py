@@ -13,6 +13,7 @@ from sklearn.metrics import d2_absolute_error_score, d2_tweedie_score, make_scor
 from torch import Tensor
 
 from ..warn import warn
+from .constant import constant
 from .task import Task, log_mean
 
 
@@ -168,7 +169,7 @@ class Quantile(Regression):
 
     def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """Compute twice the mean pinball loss."""
-        levels = outputs.new_tensor(self.levels)
+        levels = constant(tuple(self.levels), outputs.dtype, outputs.device)
         excess = targets.unsqueeze(-1) - outputs
         return 2 * torch.maximum(levels * excess, (levels - 1) * excess).mean(dim=-1)
 
