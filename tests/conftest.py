@@ -39,6 +39,14 @@ def pytest_report_header():
     return f"SKLEARN_PLE_SEED={os.environ['SKLEARN_PLE_SEED']}"
 
 
+def pytest_collection_modifyitems(items):
+    if torch.cuda.is_available():
+        return
+    for item in items:
+        if item.get_closest_marker("gpu"):
+            item.add_marker(pytest.mark.skip(reason="no CUDA device here"))
+
+
 @pytest.fixture(scope="session", params=SEEDS, ids=lambda seed: f"seed{seed}")
 def seed(request):
     """The seed of what a statistical test draws: it passes for every one. 0 unless asked for."""

@@ -263,6 +263,29 @@ def test_known_probabilities_are_what_no_network_exceeds(made, paper, seed):
     assert row["scores"]["CTCVR"] < row["ceiling"]["CTCVR"]
 
 
+# -- a GPU ----------------------------------------------------------------------------------------
+
+
+def test_a_device_is_compared_with_the_cpu(modules):
+    gpu = importlib.import_module("gpu")
+    (row,) = gpu.compare("cpu", [(300, 1, (8,))], repeats=1, n_jobs=1)
+    for name in ("fit", "predict"):
+        ratio = row[f"{name}, CPU"] / row[f"{name}, device"]
+        assert row[f"{name}, times"] == pytest.approx(ratio)
+    assert row["score, device"] == row["score, CPU"]
+    assert row["finite, device"]
+    # A step has many operations, but not thousands.
+    assert 50 < row["operations"] < 5000
+
+
+def test_without_a_gpu_its_benchmark_says_so(modules, monkeypatch):
+    gpu = importlib.import_module("gpu")
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    monkeypatch.setattr("sys.argv", ["gpu.py"])
+    with pytest.raises(SystemExit, match="needs a CUDA device"):
+        gpu.main()
+
+
 # -- data sets ------------------------------------------------------------------------------------
 
 #: Of each set the rows, and of its tasks the least and greatest share of labels.

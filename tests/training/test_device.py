@@ -272,7 +272,7 @@ def test_no_tensor_is_pickled_but_those_that_skorch_maps_to_a_device():
     assert not found
 
 
-@pytest.mark.skipif(not HAS_GPU, reason="no CUDA device here")
+@pytest.mark.gpu
 def test_trains_and_predicts_on_a_gpu():
     rng = np.random.RandomState(0)
     X = rng.randn(2000, 3)
