@@ -22,6 +22,8 @@ _OF_ESTIMATOR = {
 }
 # What it cannot override, since the net would not work with anything else.
 _OF_NET = {"module", "criterion", "losses", "dataset", "train_split", "predict_nonlinearity"}
+# It would compile `forward` alone, which no step of training calls.
+_OF_NET |= {"compile"}
 # Their options, as iterator_train__num_workers, can be overridden, but not what makes the batches.
 _ITERATORS = {"iterator_train", "iterator_valid"}
 _OF_BATCHES = {"batch_sampler", "collate_fn", "drop_last", "sampler", "shuffle"}

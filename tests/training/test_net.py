@@ -452,6 +452,7 @@ def test_net_params_that_do_not_fit_are_named(table, params, message):
         ("iterator_train__drop_last", "leave it out"),
         ("iterator_valid__shuffle", "leave it out"),
         ("callbacks__print_log", "set the estimator's callbacks"),
+        ("compile", "leave it out"),
     ],
 )
 def test_what_net_params_cannot_override_is_named(table, name, how):

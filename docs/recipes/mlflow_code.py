@@ -1,0 +1,21 @@
+"""How MLflow loads a model and predicts with it: a file of code, and one of data alone."""
+
+from mlflow.models import set_model
+from mlflow.pyfunc import PythonModel
+
+from sklearn_ple.export import load
+
+
+class PLEModel(PythonModel):
+    """A model that `sklearn_ple.export.save` wrote."""
+
+    def load_context(self, context):
+        self.model = load(context.artifacts["model"])
+
+    def predict(self, context, model_input, params=None):
+        # A list of tasks, or None for all.
+        tasks = (params or {}).get("tasks") or None
+        return self.model.predict(model_input, tasks=tasks)
+
+
+set_model(PLEModel())

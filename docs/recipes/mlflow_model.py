@@ -1,0 +1,51 @@
+"""Log a fitted model to MLflow, with its history, and load it anywhere as a pyfunc model."""
+
+import tempfile
+from pathlib import Path
+
+import mlflow
+import pandas as pd
+from mlflow.models import ModelSignature, infer_signature
+from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema
+
+from sklearn_ple.export import save
+
+CODE = Path(__file__).with_name("mlflow_code.py")
+
+
+def is_number(column):
+    return pd.api.types.is_numeric_dtype(column.dtype)
+
+
+def plain(X):
+    """Make floats of numbers and text of categories, as MLflow and JSON know them."""
+    parts = {name: X[name].astype(float if is_number(X[name]) else object) for name in X}
+    return pd.DataFrame({name: part.where(part.notna(), None) for name, part in parts.items()})
+
+
+def signature_of(X, predicted):
+    """Describe what the model reads and returns. Every column may have missing values."""
+    types = {name: DataType.double if is_number(X[name]) else DataType.string for name in X}
+    inputs = [ColSpec(kind, name, required=False) for name, kind in types.items()]
+    params = ParamSchema([ParamSpec("tasks", DataType.string, [], shape=(-1,))])
+    outputs = infer_signature(model_output=predicted).outputs
+    return ModelSignature(Schema(inputs), outputs, params)
+
+
+def log_model(model, X, name="model"):
+    """Log a fitted model in the active run; return what `mlflow.pyfunc.load_model` takes."""
+    mlflow.log_params({key: str(value) for key, value in model.get_params(deep=False).items()})
+    for epoch in model.history_:
+        numbers = {k: v for k, v in epoch.items() if isinstance(v, float) and k != "seconds"}
+        mlflow.log_metrics(numbers, step=epoch["epoch"])
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.safetensors"
+        save(model, path)
+        logged = mlflow.pyfunc.log_model(
+            name=name,
+            python_model=str(CODE),
+            artifacts={"model": str(path)},
+            signature=signature_of(X, model.predict(X[:5])),
+            pip_requirements=["sklearn-ple[export]"],
+        )
+    return logged.model_uri

@@ -1,0 +1,134 @@
+"""The page of recipes: its files work where the packages that they take are installed."""
+
+import importlib
+import json
+import re
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from joblib import parallel_config
+from sklearn.model_selection import cross_val_score
+
+from sklearn_ple import PLEClassifierRegressor, SharedBottomClassifierRegressor
+from sklearn_ple.export import load, save
+from sklearn_ple.metrics import multitask_scores
+
+PAGE = Path(__file__).parents[1] / "docs" / "recipes.rst"
+FILES = PAGE.with_suffix("")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def importable():
+    """Make the page's files modules."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(FILES))
+        yield
+    for file in FILES.glob("*.py"):
+        sys.modules.pop(file.stem, None)
+
+
+@pytest.fixture(scope="module")
+def table():
+    """Numbers, a category and a flag, with values missing; a class and a number."""
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame(rng.normal(size=(90, 2)), columns=["a", "b"])
+    X["place"] = pd.Categorical(rng.choice(["north", "south"], 90))
+    X["flag"] = rng.random(90) > 0.5
+    X.loc[::7, ["a", "place"]] = None
+    y = pd.DataFrame({"class": np.where(X["b"] > 0, "yes", "no"), "number": X["b"] * 2})
+    y.loc[::5, "number"] = np.nan
+    return X, y
+
+
+@pytest.fixture(scope="module")
+def model(table):
+    return PLEClassifierRegressor(n_members=1, max_epochs=2, random_state=0).fit(*table)
+
+
+def test_the_page_shows_every_file():
+    shown = re.findall(r"literalinclude:: recipes/(\w+)\.py", PAGE.read_text(encoding="utf-8"))
+    assert sorted(shown) == sorted(file.stem for file in FILES.glob("*.py"))
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_mlflow_logs_and_loads_a_model(table, model, tmp_path, monkeypatch):
+    for name in ("MLFLOW_ALLOW_FILE_STORE", "MLFLOW_DISABLE_TELEMETRY"):
+        monkeypatch.setenv(name, "true")
+    mlflow = pytest.importorskip("mlflow")
+    recipe = importlib.import_module("mlflow_model")
+    X, _ = table
+    mlflow.set_tracking_uri((tmp_path / "runs").as_uri())
+    with mlflow.start_run() as run:
+        uri = recipe.log_model(model, X)
+    logged = mlflow.get_run(run.info.run_id).data
+    assert logged.params["n_members"] == "1"
+    assert logged.metrics["loss"] == pytest.approx(model.history_[-1]["loss"])
+    served = mlflow.pyfunc.load_model(uri)
+    expected = model.predict(X)
+    pd.testing.assert_frame_equal(served.predict(recipe.plain(X)), expected, check_dtype=False)
+    one = served.predict(recipe.plain(X), params={"tasks": ["number"]})
+    assert list(one.columns) == ["number"]
+    # As a server does: rows of JSON, in which a missing value is null.
+    rows = json.loads(recipe.plain(X).to_json(orient="records"))
+    sent = pd.DataFrame(rows).astype({"a": float})
+    pd.testing.assert_frame_equal(served.predict(sent), expected, check_dtype=False)
+    assert not list((tmp_path / "runs").rglob("*.pkl"))
+
+
+def test_skops_writes_a_card(table, model, tmp_path):
+    pytest.importorskip("skops")
+    write_card = importlib.import_module("model_card").write_card
+    save(model, tmp_path / "model.safetensors")
+    write_card(
+        model, *table, tmp_path, description="What it is.", limitations="What it is not for."
+    )
+    card = (tmp_path / "README.md").read_text(encoding="utf-8")
+    assert card.startswith("---\nlibrary_name: sklearn-ple\n")
+    for text in ("What it is.", "What it is not for.", "n_members", "sk-top-container"):
+        assert text in card
+    for task, score in multitask_scores(model, *table).items():
+        assert re.search(rf"{task}: \w+ +\| +{round(score, 4)} ", card)
+    (picture,) = re.findall(r"!\[.*\]\((.*)\)", card)
+    assert (tmp_path / picture).read_bytes().startswith(b"\x89PNG")
+    code = re.search(r"```python\n(.*?)```", card, re.DOTALL)[1]
+    names = {}
+    exec(code.replace("model.safetensors", str(tmp_path / "model.safetensors")), names)
+    assert names["model"].predict(table[0]).equals(model.predict(table[0]))
+    assert load(tmp_path / "model.safetensors").get_params() == model.get_params()
+
+
+@pytest.mark.parametrize("backend", ["threading", "dask"])
+def test_optuna_searches_side_by_side(table, backend):
+    pytest.importorskip("optuna").logging.set_verbosity("WARNING")
+    search = importlib.import_module("parallel_study").search
+    X, y = table
+    base = SharedBottomClassifierRegressor(
+        n_members=1, max_epochs=1, early_stopping=False, random_state=0
+    )
+    options = {"n_trials": 4, "at_once": 2, "cv": 2}
+    if backend == "threading":
+        with parallel_config(backend, n_jobs=2):
+            study, best = search(base, X, y, **options)
+    else:
+        distributed = pytest.importorskip("distributed")
+        cluster = {"n_workers": 1, "threads_per_worker": 2, "processes": False}
+        with distributed.Client(**cluster, dashboard_address=None), parallel_config(backend):
+            study, best = search(base, X, y, **options)
+    assert [trial.state.name for trial in study.trials] == ["COMPLETE"] * 4
+    assert study.best_value == max(trial.value for trial in study.trials)
+    # The trials' scores are those of their parameters, wherever they ran.
+    assert cross_val_score(best, X, y, cv=2).mean() == pytest.approx(study.best_value, abs=1e-6)
+    assert best.get_params()["max_epochs"] == 1
+
+
+def test_a_trial_that_fails_is_told_to_the_study(table):
+    optuna = pytest.importorskip("optuna")
+    search = importlib.import_module("parallel_study").search
+    X, y = table
+    base = SharedBottomClassifierRegressor(max_epochs=1, device="cuda:99")
+    with pytest.raises(ValueError, match="No trials are completed"):
+        search(base, X, y, n_trials=2, cv=2)
+    assert optuna
