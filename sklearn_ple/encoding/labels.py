@@ -57,6 +57,9 @@ class Labels:
             ordered = column.dtype.ordered
             column = column.astype(object)
         mask = column.notna().to_numpy()
+        if types.is_float_dtype(column.dtype):
+            # In Arrow's columns, NaN is not what is missing.
+            mask = ~np.isnan(column.to_numpy(dtype=np.float64, na_value=np.nan))
         return cls(name, _as_array(name, column[mask]), mask, declared, ordered)
 
     def take(self, rows: np.ndarray) -> Labels:

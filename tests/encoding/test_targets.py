@@ -839,6 +839,19 @@ def test_arrows_dictionaries_are_classes_and_come_back_as_they_were(ordered):
     assert fitted.tasks[0].classes.tolist() == ["low", "mid", "top"]
 
 
+@pytest.mark.parametrize("dtype", [float, "double[pyarrow]", "float[pyarrow]", "Float64"])
+def test_nan_is_a_missing_label_in_any_dtype_of_floats(dtype):
+    column = pd.Series([1.5, np.nan, 2.5], dtype=dtype)
+    labels, _ = read_targets(column.rename("a"))
+    assert labels[0].mask.tolist() == [True, False, True]
+    assert labels[0].observed.tolist() == [1.5, 2.5]
+
+
+def test_nan_of_an_arrow_table_is_a_missing_label():
+    labels, _ = read_targets(pa.table({"a": np.array([np.nan, 3.5])}))
+    assert labels[0].mask.tolist() == [False, True]
+
+
 def test_arrow_tables_are_read_as_data_frames():
     y = pa.table({"words": pa.array(["u", "v", None]), "x": pa.array([0.5, None, 2.5])})
     predictions = round_trip(y)
