@@ -38,6 +38,10 @@ class Processes:
         """Take this process's part of a batch, of shape (n_rows,); it may be empty."""
         return rows
 
+    def in_step(self, own: Iterator[Any], nothing: Any) -> Iterator[Any]:
+        """Yield this process's own batches; after them nothing, as long as others have some."""
+        return own
+
     def total(self, tensor: Tensor) -> Tensor:
         """Sum a tensor over the processes, with the same result for all."""
         return tensor
@@ -96,6 +100,14 @@ class Group(Processes):
     def part(self, rows: Tensor) -> Tensor:
         """Take as many rows as the others do, or one more."""
         return rows.tensor_split(self.n)[self.rank]
+
+    def in_step(self, own: Iterator[Any], nothing: Any) -> Iterator[Any]:
+        """Yield batches until all processes have had theirs."""
+        while True:
+            batch = next(own, None)
+            if not self.greatest(torch.tensor(float(batch is not None))):
+                return
+            yield nothing if batch is None else batch
 
     def total(self, tensor: Tensor) -> Tensor:
         """Sum a tensor over the processes."""

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from ..nn.draws import generator_for
+from ..processes import current
 from .data import TableRows
 
 # Rows of the buffer, and about how many bytes they may take.
@@ -25,7 +26,7 @@ class ShuffledRows:
     What is stored together, a unit, is read together, in an order of the units that is drawn.
     Blocks of their rows fill a buffer; of a full one half of the rows, drawn at random, come out
     and the others stay for the next turn. So rows are mixed the better, the more the units are
-    alike.
+    alike. Of several processes that train together each reads units of its own.
 
     Parameters
     ----------
@@ -95,30 +96,40 @@ class ShuffledBatches:
         return -(-len(self.rows) // self.batch_size)
 
     def __iter__(self) -> Iterator[Any]:
-        """Yield the network's inputs, and (targets, weights)."""
-        order = _permutation(self.rows.n_units)
+        """Yield the network's inputs, and (targets, weights); of several processes this one's."""
+        processes = current()
+        order = processes.same(_permutation(self.rows.n_units)).tolist()
+        own = self._of_units(order[processes.rank :: processes.n])
+        yield from processes.in_step(own, self.rows.first[torch.arange(0)])
+
+    def _of_units(self, order: list[int]) -> Iterator[Any]:
+        """Yield the rows of some units, shuffled, in this process's share of a batch each time."""
+        size = self._share()
         held: list[Arrays] = []
-        for block in self.rows.read(order.tolist()):
+        for block in self.rows.read(order):
             held.append(block)
             n_held = sum(len(part[1]) for part in held)
             if n_held >= self._most(block):
                 shuffled = _shuffled(held)
                 # Whole batches alone, so that only the last one of all has fewer rows.
-                n_out = max(n_held // 2 // self.batch_size, 1) * self.batch_size
-                yield from self._batches([part[:n_out] for part in shuffled])
+                n_out = max(n_held // 2 // size, 1) * size
+                yield from self._batches([part[:n_out] for part in shuffled], size)
                 held = [tuple(part[n_out:] for part in shuffled)]
         if sum(len(part[1]) for part in held):
-            yield from self._batches(_shuffled(held))
+            yield from self._batches(_shuffled(held), size)
+
+    def _share(self) -> int:
+        """Return how many rows of a batch are this process's, one at least."""
+        processes = current()
+        return max(len(range(processes.rank, self.batch_size, processes.n)), 1)
 
     def _most(self, block: Arrays) -> int:
         """Return how many rows the buffer holds."""
         size = sum(part.nbytes for part in block) / len(block[1])
         return max(min(_BUFFERED_ROWS, int(_BUFFERED_BYTES / max(size, 1))), self.batch_size)
 
-    def _batches(self, arrays: Sequence[np.ndarray]) -> Iterator[Any]:
-        numbers, codes, targets, weights = (
-            torch.from_numpy(part).split(self.batch_size) for part in arrays
-        )
+    def _batches(self, arrays: Sequence[np.ndarray], size: int) -> Iterator[Any]:
+        numbers, codes, targets, weights = (torch.from_numpy(part).split(size) for part in arrays)
         for batch in zip(numbers, codes, targets, weights, strict=True):
             yield {"numbers": batch[0], "codes": batch[1]}, (batch[2], batch[3])
 

@@ -10,7 +10,6 @@ import torch
 from skorch.callbacks import Callback
 from torch import Tensor, nn
 
-from ..encoding import Table
 from ..nn.draws import reseed
 from ..processes import current
 from .fingerprint import fingerprint
@@ -136,7 +135,7 @@ def add_penalty(body: Any, share: Any) -> Tensor | float:
     return current().total(own.detach())
 
 
-def check_alike(estimator: Any, table: Table, split: Split, start: nn.Module | None) -> None:
+def check_alike(estimator: Any, table: Any, split: Split, start: nn.Module | None) -> None:
     """Check that the processes of a training were given the same, by what `fingerprint` reads.
 
     Raises

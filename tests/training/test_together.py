@@ -133,6 +133,21 @@ def test_a_training_that_one_process_ends_is_ended_by_all(both):
         assert any("ended after epoch 2" in message for message in result["warnings"])
 
 
+def test_of_files_each_process_reads_units_of_its_own(folder, both):
+    learnt_alone, of_one = torch.load(folder / "streamed.pt", weights_only=False)
+    first, second = (result["streamed"] for result in both)
+    assert_same(first[0], second[0])
+    # They are read in another order than by one process, but every row once.
+    every = torch.cat([*first[1], *second[1]])
+    assert len(every) == len(torch.cat(of_one)) == 121
+    assert torch.equal(every.unique(dim=0), torch.cat(of_one).unique(dim=0))
+    steps = [[len(batch) for batch in part[1]] for part in (first, second)]
+    assert len(steps[0]) == len(steps[1])
+    assert max(map(max, steps)) == 8
+    losses = [run["history"][-1]["loss"] for run in (first[0], learnt_alone)]
+    assert losses[0] == pytest.approx(losses[1], rel=0.1)
+
+
 def test_the_first_process_alone_shows_progress(both):
     assert "Training" in both[0]["bars"]
     assert both[1]["bars"] == ""

@@ -237,6 +237,34 @@ def gone_on():
     return [piecewise, warm, learnt(model.add_task(X, y[:, 2] ** 2))]
 
 
+def write_files(folder):
+    """Write rows as units of many sizes; return the folder and the names of the tasks."""
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    X, y = make_data()
+    columns = dict(zip("abcdxyz", [*X.T, *y.T], strict=True))
+    table = pa.table(columns)
+    folder.mkdir(exist_ok=True)
+    for number, (first, n) in enumerate([(0, 70), (70, 51)]):
+        part = table.slice(first, n)
+        parquet.write_table(part, folder / f"{number}.parquet", row_group_size=30)
+    return folder, ["x", "y", "z"]
+
+
+def streamed(files):
+    """Fit rows in files; return what was learnt, and the rows of each step of the first epoch."""
+    seen = []
+
+    class Sees(Callback):
+        def on_batch_begin(self, net, batch=None, training=False, **_):
+            if training and len(net.history) == 1:
+                seen.append(batch[0]["numbers"])
+
+    parameters = SMALL | EXPERTS | {"batch_size": 16, "callbacks": [Sees()]}
+    return learnt(PLEClassifierRegressor(**parameters).fit(*files)), seen
+
+
 def all_together(folder):
     rank = int(os.environ["RANK"])
     with data_parallel(timeout=60) as state:
@@ -254,6 +282,7 @@ def all_together(folder):
             "ended": ended_by_one(rank),
             "bars": bars(),
             "gone on": gone_on(),
+            "streamed": streamed((folder / "files", ["x", "y", "z"])),
             "other rows": refused(lambda: PLEClassifierRegressor(**SMALL).fit(X + rank, y)),
             "other device": refused(lambda: PLEClassifierRegressor(device="meta").fit(X, y)),
             "batch norm": refused(lambda: Normalised(**SMALL).fit(X, y)),
@@ -305,6 +334,7 @@ def main(folder):
     import accelerate  # noqa: F401
 
     torch.save({name: learnt(fit(name)) for name in CASES}, folder / "alone.pt")
+    torch.save(streamed(write_files(folder / "files")), folder / "streamed.pt")
     torch.save(gone_on(), folder / "gone_on.pt")
     run = lambda: all_together(folder)  # noqa: E731
     for pid in in_two_processes(run, run):
