@@ -134,9 +134,9 @@ score on held-out training rows. What they showed:
 - **Many numbers.** On Tox21, which has 217, embeddings of 3 have .828, of 8 .825, in two thirds of
   the time. The 100 sinusoids lose by narrower ones (6: .888, 8: .891). So they are 8 up to 100
   numbers, and 800 in all beyond: 4 on Tox21, a width that was not tried apart.
-- **Bins.** Large tables bear many: income .9553 with 64 and .9563 with 128 on one split, .9508 and
-  .9515 on another. Small ones do not: SUPPORT2 .649 with 32 or 64, .636 with 128. So their number
-  follows the root of the rows.
+- **Bins.** Large tables gain by many: income .9553 with 64 and .9563 with 128 on one split,
+  .9508 and .9515 on another. Small tables do not: SUPPORT2 .649 with 32 or 64, .636 with 128. So
+  their number follows the root of the rows.
 - **Dropout.** River flow wants none (mean R² .997, with .3 for all members .993), patients and
   respondents want some. Members with rates from none to twice the mean, weighed by their
   validation, had .996.

@@ -34,6 +34,8 @@ templates_path = ["_templates"]
 exclude_patterns = ["_build"]
 
 autosummary_generate = True
+# The types are in the docstrings, so that signatures stay short.
+autodoc_typehints = "none"
 # The page of a class lists its members itself, less those inherited from elsewhere.
 numpydoc_show_class_members = False
 
@@ -52,6 +54,8 @@ html_short_title = importlib.metadata.metadata("sklearn-ple")["Summary"]
 html_baseurl = os.environ.get("READTHEDOCS_CANONICAL_URL", "")
 notfound_urls_prefix = None if html_baseurl else "/"
 html_show_sourcelink = False
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
 
 
 def skip_foreign_member(app, what, name, obj, skip, options):

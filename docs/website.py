@@ -52,14 +52,12 @@ def write_math(writer, node):
 
 def write_displayed_math(writer, node):
     formula = convert(node.astext(), display="block")
-    writer.body.append(
-        f'<div class="math" style="overflow-x: auto; margin: 1em 0">{formula}</div>'
-    )
+    writer.body.append(f'<div class="math">{formula}</div>')
     raise nodes.SkipNode
 
 
 def shorten_signature(app, what, name, obj, options, signature, returned):
-    """Keep three parameters of a long signature: all of them are described below it."""
+    """Keep the first parameters of a long signature: all of them are described below it."""
     parameters = re.split(r", (?=\*?\w+(?:[=:]|$|\)))", (signature or "")[1:-1])
     if len(parameters) > 8:
         signature = f"({', '.join(parameters[:4])}, ...)"

@@ -15,6 +15,7 @@ A block that imports a package of `OPTIONAL` which is not installed is left out.
 """
 
 import ast
+import dataclasses
 import importlib.util
 import os
 import re
@@ -26,6 +27,7 @@ import pytest
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 
 from sklearn_ple import datasets
+from sklearn_ple.inspection import MultiTaskReport
 from sklearn_ple.training import plan, split
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -77,9 +79,16 @@ def quick(monkeypatch):
     """Make trainings short, and the survey small."""
     if FULL:
         return
-    monkeypatch.setattr(plan, "default_epochs", lambda n_rows, validates: 1)
+    lay_out = plan.Plan.of
+
+    def lay_out_one_epoch(*args, **options):
+        return dataclasses.replace(lay_out(*args, **options), max_epochs=1)
+
+    monkeypatch.setattr(plan.Plan, "of", lay_out_one_epoch)
     for module in (plan, split):
         monkeypatch.setattr(module, "LEAST_ROWS_TO_STOP_EARLY", 100)
+    defaults = MultiTaskReport.from_estimator.__func__.__kwdefaults__
+    monkeypatch.setitem(defaults, "n_bootstrap", 20)
     load = datasets.load_nhefs
 
     def load_few(**options):
