@@ -52,7 +52,8 @@ html_title = f"sklearn-ple {version}"
 html_short_title = importlib.metadata.metadata("sklearn-ple")["Summary"]
 # The address of the pages, for links that need it in full: set where they are published.
 html_baseurl = os.environ.get("READTHEDOCS_CANONICAL_URL", "")
-notfound_urls_prefix = None if html_baseurl else "/"
+if not html_baseurl:
+    notfound_urls_prefix = "/"
 html_show_sourcelink = False
 html_static_path = ["_static"]
 html_css_files = ["site.css"]

@@ -339,7 +339,7 @@ class PLEClassifierRegressor(_Progressive):
         ``lr``, ``batch_size`` and ``max_epochs`` in the schedule too.
     random_state : int, RandomState instance or None, default=None
         Determines initial weights, the order of the rows, dropout and the rows of validation. An
-        int gives the same result every time on a CPU. Global random states are left alone.
+        int makes the same result every time on a CPU. Global random states are left alone.
     verbose : int, default=0
         Whether to show a progress bar, with the losses and scores of validation.
 

@@ -80,7 +80,7 @@ def expected_calibration_error(
         raise ValueError(f"strategy must be 'uniform' or 'quantile', not {strategy!r}.")
     prob = check_array(y_prob, ensure_2d=False, dtype=np.float64, input_name="y_prob")
     if prob.min() < 0 or prob.max() > 1:
-        raise ValueError("y_prob holds values below 0 or above 1: give probabilities.")
+        raise ValueError("y_prob holds values below 0 or above 1: pass probabilities.")
     column, weights = _column(y_true), _check_sample_weight(sample_weight, prob)
     check_consistent_length(column, prob)
     rows = np.flatnonzero(column.notna() & (weights > 0))
@@ -98,7 +98,7 @@ def expected_calibration_error(
 def _column(y_true: Any) -> pd.Series:
     table = as_frame(y_true, "y_true")
     if table.shape[1] > 1:
-        raise ValueError(f"y_true has {table.shape[1]} columns: give the labels of one task.")
+        raise ValueError(f"y_true has {table.shape[1]} columns: pass the labels of one task.")
     return table.iloc[:, 0]
 
 
@@ -113,7 +113,7 @@ def _most_probable(
         raise ValueError(
             f"There are probabilities of {prob.shape[1]} classes, y_true holds "
             f"{np.unique(observed).tolist()[:20]}, and the classes are {classes.tolist()[:20]}: "
-            "give the classes of the probabilities, sorted, as labels."
+            "pass the classes of the probabilities, sorted, as labels."
         )
     best = prob.argmax(axis=1) if len(classes) > 2 else np.ones(len(prob), dtype=int)
     return prob[np.arange(len(prob)), best], observed == classes[best]

@@ -160,8 +160,8 @@ def _tasks_of_estimator(estimator: Any, X: Any, y: pd.DataFrame, named: bool) ->
     made_up = names in (["y"], [f"y{k}" for k in kept])
     if y.shape[1] != len(names) or (named and not made_up and list(y.columns) != names):
         raise ValueError(
-            f"y has the tasks {list(y.columns)}, but the estimator was fitted with {names}: give "
-            "y these columns, in this order."
+            f"y has the tasks {list(y.columns)}, but the estimator was fitted with {names}: y "
+            "needs these columns, in this order."
         )
     check_consistent_length(X, y)
 
@@ -222,7 +222,7 @@ def _task_of_probabilities(name: str, labels: pd.Series, proba: np.ndarray) -> S
         if not known:
             raise ValueError(
                 f"there are probabilities of {n_classes} classes, but y holds {len(held)}: "
-                f"{held.tolist()[:20]}. Make its column categorical, with all classes, or give "
+                f"{held.tolist()[:20]}. Make its column categorical, with all classes, or pass "
                 "the estimator in place of the probabilities."
             )
         return response()

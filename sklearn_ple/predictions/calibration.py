@@ -75,12 +75,12 @@ def _check_classes(task: ClassTask, codes: np.ndarray, method: str) -> None:
     if there.sum() == 1:
         raise ValueError(
             f"Task {task.name!r} has labels of one class only here, {task.classes[there][0]!r}: "
-            "give rows of other classes too or, to leave the task as it is, none of its labels."
+            "pass rows of other classes too or, to leave the task as it is, none of its labels."
         )
     if method == "isotonic" and not there.all():
         raise ValueError(
             f"Task {task.name!r} has no label {task.classes[~there].tolist()[0]!r} here, whose "
-            "probability would always be zero: give rows of all classes, or use "
+            "probability would always be zero: pass rows of all classes, or use "
             "method='temperature'."
         )
 

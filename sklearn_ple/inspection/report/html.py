@@ -70,7 +70,7 @@ def _header(report: Any, observed: list[Observed]) -> Iterator[str]:
     targets = "one target" if n_tasks == 1 else f"{n_tasks} targets at once"
     yield paragraph(
         f"One model predicts {targets}, here called tasks, from the columns of a table. This page "
-        f"tells how well it does on {n_rows:,} rows, and how it was made. If the model has not "
+        f"says how well it does on {n_rows:,} rows, and how it was made. If the model has not "
         "seen these rows in training, it should do as well on new ones like them; if it has, the "
         "scores are too good."
     )
