@@ -52,7 +52,7 @@ def write_math(writer, node):
 
 def write_displayed_math(writer, node):
     formula = convert(node.astext(), display="block")
-    writer.body.append(f'<div class="math">{formula}</div>')
+    writer.body.append(f'<div class="formula">{formula}</div>')
     raise nodes.SkipNode
 
 
