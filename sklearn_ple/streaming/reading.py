@@ -5,9 +5,21 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeVar
+from typing import Any, TypeVar
 
-_Item = TypeVar("_Item")
+from ..progress import progress_bar
+
+_Item = TypeVar("_Item", bound=Any)
+
+
+def watched(items: Iterator[_Item], n_rows: int, title: str, verbose: int) -> Iterator[_Item]:
+    """Yield items, of as many rows as they are long, with a bar over the rows if verbose."""
+    with progress_bar(
+        total=n_rows, desc=title, unit=" rows", unit_scale=True, leave=False, disable=not verbose
+    ) as bar:
+        for item in items:
+            yield item
+            bar.update(len(item))
 
 
 def interleaved(readers: Iterator[Iterator[_Item]], n_open: int) -> Iterator[_Item]:

@@ -92,7 +92,7 @@ class Lowest:
         """Keep the rows whose numbers are chosen."""
         masks = [chosen(numbers).astype(bool) for numbers, _ in self._parts]
         self._parts = [
-            (numbers[mask], rows.filter(mask))
+            (numbers[mask], rows if mask.all() else rows.filter(mask))
             for (numbers, rows), mask in zip(self._parts, masks, strict=True)
             if mask.any()
         ]

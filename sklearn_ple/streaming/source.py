@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -16,6 +16,8 @@ from .reading import interleaved
 
 # A block has at most so many rows and numbers: several are in memory at once.
 _MOST_ROWS, _MOST_NUMBERS = 2**15, 2**20
+# A dictionary of more values is cut to those of a block's rows. Smaller ones may declare classes.
+_LARGE_DICTIONARY = 1000
 # Bytes of a column of a row group that are read at once.
 _READ_AT_ONCE = 2**18
 # Files of Arrow IPC by their endings; all else is taken for Parquet.
@@ -24,7 +26,8 @@ _IPC_ENDINGS = {".arrow", ".feather", ".ipc"}
 _LENGTH, _MAGIC = 4, {"parquet": b"PAR1", "ipc": b"ARROW1"}
 
 
-class Block(NamedTuple):
+@dataclass(frozen=True)
+class Block:
     """Some rows of a file.
 
     Attributes
@@ -40,6 +43,10 @@ class Block(NamedTuple):
     unit: Unit
     first: int
     rows: Any
+
+    def __len__(self) -> int:
+        """Return the number of rows."""
+        return len(self.rows)
 
     @property
     def numbers(self) -> np.ndarray:
@@ -175,6 +182,9 @@ class Source:
     ----------
     dataset : pyarrow.dataset.Dataset
         Of Parquet or Arrow IPC files.
+    all_columns : bool, default=False
+        Whether files must not have other columns than the dataset, whose schema is that of the
+        first file if nobody chose another.
 
     Attributes
     ----------
@@ -188,7 +198,8 @@ class Source:
         What they consist of, without what has no rows.
     """
 
-    def __init__(self, dataset: Any):
+    def __init__(self, dataset: Any, all_columns: bool = False):
+        self.all_columns = all_columns
         self.schema = dataset.schema
         index = (self.schema.pandas_metadata or {}).get("index_columns", [])
         self.names = [name for name in self.schema.names if name not in index]
@@ -214,7 +225,9 @@ class Source:
     @classmethod
     def of(cls, X: Any) -> Source:
         """Open a dataset, or the files at a path."""
-        return cls(X if not isinstance(X, (str, os.PathLike)) else _dataset_at(Path(X)))
+        if isinstance(X, (str, os.PathLike)):
+            return cls(_dataset_at(Path(X)), all_columns=True)
+        return cls(X)
 
     def __str__(self) -> str:
         """Name the first file, for messages."""
@@ -270,7 +283,7 @@ class Source:
             if name in file.constants:
                 arrays.append(pa.repeat(pa.scalar(file.constants[name], dtype), len(batch)))
             else:
-                own = batch.column(name)
+                own = _compact(batch.column(name))
                 arrays.append(own if own.type == dtype else own.cast(dtype))
         return pa.Table.from_arrays(arrays, list(columns))
 
@@ -293,6 +306,12 @@ class Source:
             raise _unreadable(file.path, error) from error
         if len(set(schema.names)) < len(schema.names):
             raise ValueError(f"{file.path} has several columns of one name: rename them.")
+        more = [name for name in schema.names if name not in self.schema.names]
+        if self.all_columns and more:
+            raise ValueError(
+                f"{file.path} has the columns {more}, which {self} lacks: all files need the same "
+                "columns. To leave some out, pass a dataset whose schema has the others."
+            )
         for field in self.schema:
             if field.name not in file.constants:
                 self._check_field(file, schema, field)
@@ -348,6 +367,17 @@ def _file(fragment: Any) -> File:
     info = fragment.filesystem.get_file_info(fragment.path)
     constants = ds.get_partition_keys(fragment.partition_expression)
     return File(fragment.path, known, fragment, (info.size, info.mtime_ns), constants)
+
+
+def _compact(column: Any) -> Any:
+    """Drop what a large dictionary holds beside the values of some rows."""
+    import pyarrow as pa
+
+    if not pa.types.is_dictionary(column.type) or column.type.ordered:
+        return column
+    if len(column.dictionary) <= max(len(column), _LARGE_DICTIONARY):
+        return column
+    return column.dictionary_decode().dictionary_encode()
 
 
 def _storable(dtype: Any) -> Any:

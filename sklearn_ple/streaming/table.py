@@ -12,7 +12,7 @@ import torch
 from ..encoding import Table, TableEncoder, TargetForm, ignored_by, read_targets, weigh
 from ..training import Arrays, ShuffledRows, TableRows, digest
 from .columns import Columns
-from .reading import interleaved
+from .reading import interleaved, watched
 from .source import Block, Source
 from .survey import Survey
 from .tally import Tally
@@ -106,7 +106,8 @@ class StreamedTable:
         """
         ignored = like.ignored_among if like else partial(ignored_by, estimator.task_types)
         survey = Survey(source, columns, ignored, n_aside(source.n_rows), last)
-        for block in source.blocks(columns.names):
+        blocks = source.blocks(columns.names)
+        for block in watched(blocks, source.n_rows, "Reading labels", estimator.verbose):
             with block.unit.named():
                 survey.add(block)
         survey.end(n_aside)
@@ -119,7 +120,8 @@ class StreamedTable:
     def blocks(self) -> Iterator[Table]:
         """Read all rows in their order, some at a time."""
         readers = self.source.readers(self.columns.names)
-        return interleaved(map(self._tables, readers), n_open=1)
+        tables = interleaved(map(self._tables, readers), n_open=1)
+        return watched(tables, len(self), "Reading features", self.estimator.verbose)
 
     def rows(self, encoder: TableEncoder, class_weight: Any, dtype: torch.dtype) -> ShuffledRows:
         """Return the rows to train on, read anew in each epoch.

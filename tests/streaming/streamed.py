@@ -12,6 +12,7 @@ OPTIONS = {
     "batch_size": 64,
     "expert_hidden_units": (8,),
     "tower_hidden_units": (4,),
+    "numeric_embedding": None,
     "random_state": 0,
     "device": "cpu",
 }

@@ -135,6 +135,7 @@ def replaced(folder, change, number=1):
             "'a' is of type string in .*part1.parquet, but of type double in .*part0.parquet",
         ),
         (lambda t: t.append_column("a", t["a"]), "part1.parquet has several columns of one name"),
+        (lambda t: t.append_column("z", t["a"]), r"part1.parquet has the columns \['z'\], which"),
     ],
 )
 def test_later_files_of_other_columns(folder, change, message):

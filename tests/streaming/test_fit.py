@@ -1,5 +1,7 @@
 """Fits to datasets: the same as to rows in memory, whatever the files, and bit by bit again."""
 
+import pickle
+import shutil
 import time
 import warnings
 
@@ -17,9 +19,11 @@ from sklearn_ple import (
     PLEClassifier,
     PLEClassifierRegressor,
     PLERegressor,
+    export,
 )
 from sklearn_ple.encoding import Table
 from sklearn_ple.streaming import survey, table
+from sklearn_ple.streaming.source import Source
 
 FEATURES = ["a", "gaps", "town", "kind"]
 
@@ -345,6 +349,39 @@ def test_columns_of_paths_and_of_pandas_index(tmp_path):
 def _row_weights(frame):
     labels = frame[TASKS].notna().to_numpy()
     return (labels * frame[["w"]].to_numpy()).mean(axis=1)
+
+
+def test_a_schema_chooses_the_columns(tmp_path):
+    folder = write(tmp_path / "files", make_table())
+    schema = ds.dataset(folder).schema
+    chosen = pa.schema([schema.field(name) for name in ("town", "a", *TASKS)])
+    fitted = model(max_epochs=1).fit(ds.dataset(folder, schema=chosen), TASKS)
+    assert fitted.feature_names_in_.tolist() == ["town", "a"]
+
+
+def test_a_fitted_model_holds_no_files(tmp_path):
+    folder = write(tmp_path / "files", make_table())
+    fitted = model().fit(folder, TASKS, "w")
+    rows = arrow(make_table(50, seed=3)).select(FEATURES)
+    expected = fitted.predict(rows)
+    shutil.rmtree(folder)
+    export.save(fitted, tmp_path / "model.safetensors")
+    for again in (
+        pickle.loads(pickle.dumps(fitted)),
+        export.load(tmp_path / "model.safetensors"),
+    ):
+        pd.testing.assert_frame_equal(again.predict(rows), expected)
+
+
+def test_large_dictionaries_are_cut_to_what_rows_hold(tmp_path):
+    ids = pd.Categorical.from_codes(np.arange(600) * 9, [f"id{i}" for i in range(6000)])
+    frame = make_table(600).drop(columns=["w", "kind"]).assign(id=ids)
+    folder = write(tmp_path / "files", frame, n_files=1, n_each=200)
+    source = Source.of(folder)
+    sizes = [block.rows["id"].chunk(0).dictionary for block in source.blocks(["id"])]
+    assert [len(values) for values in sizes] == [200, 200, 200]
+    fitted = model(max_epochs=1, early_stopping=False).fit(folder, TASKS)
+    assert fitted._encoder.features.columns_[0].categories.tolist() == ids.astype(str).tolist()
 
 
 def test_sorted_files_of_rare_categories_do_not_warn(tmp_path):
