@@ -111,6 +111,12 @@ def test_dropout_differs_by_row_and_not_what_is_learnt(both):
     assert 0.3 < same < 0.7
 
 
+def test_so_does_dropout_of_torch_s_global_random_state(both):
+    (first, drawn), (second, of_second) = (result["torch's dropout"] for result in both)
+    assert_same(first, second)
+    assert 0.3 < (drawn == of_second).float().mean() < 0.7
+
+
 def test_a_fit_that_failed_goes_on_to_the_same_weights(both):
     for result in both:
         assert_same(result["checkpoint"]["in parts"], result["checkpoint"]["at once"])

@@ -22,6 +22,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from dropping import DroppingRegressor
 from skorch.callbacks import Callback
 from torch import nn
 
@@ -192,6 +193,18 @@ def dropped_in_first_step():
     return learnt(model), next(factor for factor in drawn if factor is not None)
 
 
+def dropped_by_torch():
+    """Return the same of a network with torch's own dropout, which draws from its global state."""
+    drawn, dropout = [], torch.nn.functional.dropout
+    ones = torch.ones(100)
+    torch.nn.functional.dropout = lambda *args: drawn.append(dropout(ones)) or dropout(*args)
+    try:
+        model = DroppingRegressor(**SMALL | {"n_members": 1}).fit(*make_data())
+    finally:
+        torch.nn.functional.dropout = dropout
+    return learnt(model), drawn[0]
+
+
 def goes_on(folder):
     """Fit with dropout: at once, and in two parts of which the first one fails."""
     X, y = make_data()
@@ -278,6 +291,7 @@ def all_together(folder):
             "predicted": pickle.loads(pickle.dumps(models["adamw"])).predict(X),
             "seedless": learnt(seedless),
             "dropout": dropped_in_first_step(),
+            "torch's dropout": dropped_by_torch(),
             "checkpoint": goes_on(folder),
             "ended": ended_by_one(rank),
             "bars": bars(),
