@@ -24,7 +24,9 @@ import warnings
 from pathlib import Path
 
 import pytest
+import torch
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
+from torch.torch_version import TorchVersion
 
 from sklearn_ple import datasets
 from sklearn_ple.inspection import MultiTaskReport
@@ -44,7 +46,7 @@ PAGES = sorted(
     if ".. code-block:: python" in page.read_text(encoding="utf-8")
 )
 OPTIONAL = {"deepctr_torch", "mlflow", "optuna", "shap", "skrub", "tensorboard", "torch_rechub"}
-OPTIONAL |= {"pyarrow", "safetensors", "torchjd"}
+OPTIONAL |= {"onnxruntime", "pyarrow", "safetensors", "torchjd"}
 # What the code of a page needs beside its module's own name.
 NEEDS = {"export": "safetensors", "torch.utils.tensorboard": "tensorboard", "sklearn.callback": ""}
 
@@ -69,9 +71,16 @@ def missing(code):
         for name in names:
             name = NEEDS.get(name, name)
             root = name.partition(".")[0]
-            if root in OPTIONAL and importlib.util.find_spec(root) is None:
+            if root in OPTIONAL and not is_there(root):
                 return root
     return None
+
+
+def is_there(module):
+    """Whether a module is there, and with it what the package's use of it needs."""
+    if module == "onnxruntime" and TorchVersion(torch.__version__) < "2.6":
+        return False
+    return importlib.util.find_spec(module) is not None
 
 
 @pytest.fixture

@@ -312,9 +312,13 @@ class TableEncoder:
     def read(self, X: Any) -> tuple[Any, np.ndarray]:
         """Encode features, as `read_features` returns them, for a network to predict from."""
         numbers, codes = self.features.transform(X)
-        if self.statistics is not None:
-            numbers = beside(numbers, self.statistics.transform(codes))
-        return numbers, codes
+        return self.with_statistics(numbers, codes), codes
+
+    def with_statistics(self, numbers: Any, codes: np.ndarray) -> Any:
+        """Put the statistics of codes, if there are any, beside the numbers of the same rows."""
+        if self.statistics is None:
+            return numbers
+        return beside(numbers, self.statistics.transform(codes))
 
     @property
     def n_numbers(self) -> int:

@@ -355,7 +355,7 @@ class TabularNetwork(nn.Module):
         features = [smooth_clip(numbers, limit).expand(self.n_views, -1, -1)]
         if self.numeric_embedding is not None:
             embedded = self.numeric_embedding(numbers[:, : self.n_embedded])
-            expected = (self.n_views, len(numbers), self.numeric_embedding.out_features)
+            expected = (self.n_views, numbers.shape[0], self.numeric_embedding.out_features)
             if tuple(embedded.shape) != expected:
                 raise ValueError(
                     f"{type(self.numeric_embedding).__name__} returned a tensor of shape "

@@ -88,6 +88,10 @@ class ClassTask(Task):
     def decision_function(self, outputs: np.ndarray) -> np.ndarray:
         """Turn outputs into scikit-learn's scores: (n_rows,) if binary, else per class."""
 
+    def traced_predict_proba(self, outputs: Tensor) -> Tensor:
+        """Turn outputs into what `predict_proba` returns, by operations of torch."""
+        raise NotImplementedError(f"{type(self).__name__} has no traced_predict_proba.")
+
 
 class Binary(ClassTask):
     """Two classes: one logit, binary cross-entropy."""
@@ -126,6 +130,14 @@ class Binary(ClassTask):
         """Return the logit of the second class."""
         return outputs[:, 0]
 
+    def traced_predict(self, outputs: Tensor) -> Tensor:
+        """Choose the second class where its logit is positive."""
+        return (outputs[:, 0] > 0).long()
+
+    def traced_predict_proba(self, outputs: Tensor) -> Tensor:
+        """Turn logits into the probabilities of both classes."""
+        return torch.cat([-outputs, outputs], dim=1).sigmoid()
+
 
 class Multiclass(ClassTask):
     """Two classes or more: a logit each, cross-entropy."""
@@ -159,6 +171,14 @@ class Multiclass(ClassTask):
     def decision_function(self, outputs: np.ndarray) -> np.ndarray:
         """Return the logits; their difference where there are two classes."""
         return outputs[:, 1] - outputs[:, 0] if self.n_outputs == 2 else outputs
+
+    def traced_predict(self, outputs: Tensor) -> Tensor:
+        """Choose the class with the greatest logit."""
+        return outputs.argmax(dim=1)
+
+    def traced_predict_proba(self, outputs: Tensor) -> Tensor:
+        """Turn logits into the probabilities of the classes."""
+        return outputs.softmax(dim=1)
 
 
 class Ordinal(Multiclass):

@@ -59,6 +59,10 @@ class Hurdle(Amount):
         """Return the probability of "not zero" times the mean of what is not."""
         return np.exp(log_expit(outputs[:, 0]) + outputs[:, 1]) * self.mean
 
+    def traced_predict(self, outputs: Tensor) -> Tensor:
+        """Return the same product."""
+        return (F.logsigmoid(outputs[:, 0]) + outputs[:, 1]).exp() * self.mean
+
     def variance(self, means: np.ndarray) -> np.ndarray:
         """Return a power of the mean, 1.5: between a count's and an amount's without zeros."""
         return (means / self.mean) ** 1.5

@@ -123,6 +123,10 @@ class Regression(NumberTask):
         """Undo the standardisation."""
         return outputs[:, 0] * self.scale + self.mean
 
+    def traced_predict(self, outputs: Tensor) -> Tensor:
+        """Undo the standardisation."""
+        return outputs[:, 0] * self.scale + self.mean
+
 
 class Quantile(Regression):
     """Any number: quantiles of the standardised label, an output each, by their pinball losses.
@@ -181,6 +185,11 @@ class Quantile(Regression):
         """Return the median."""
         return self.predict_quantiles(outputs)[:, self.levels.index(0.5)]
 
+    def traced_predict(self, outputs: Tensor) -> Tensor:
+        """Return the median."""
+        median = outputs.sort(dim=1).values[:, self.levels.index(0.5)]
+        return median * self.scale + self.mean
+
     def predict_quantiles(self, outputs: np.ndarray) -> np.ndarray:
         """Return all quantiles, of shape (n_rows, n_levels), in the label's own units."""
         return np.sort(outputs, axis=1) * self.scale + self.mean
@@ -226,6 +235,10 @@ class Amount(NumberTask):
     def predict(self, outputs: np.ndarray) -> np.ndarray:
         """Return the mean."""
         return np.exp(outputs[:, 0]) * self.mean
+
+    def traced_predict(self, outputs: Tensor) -> Tensor:
+        """Return the mean."""
+        return outputs[:, 0].exp() * self.mean
 
 
 class Count(Amount):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from numbers import Integral
 from typing import Any, Self
 
@@ -129,6 +130,20 @@ class Survival(NumberTask):
             within = begin + width * (half - before) / (after - before)
         later = self.edges[-1] * half / np.minimum(survival[:, -1], -_LEAST_RISK)
         return np.where(end < self.n_outputs, within, later)
+
+    def traced_predict(self, outputs: Tensor) -> Tensor:
+        """Return the median time, by sums over all later intervals in place of running ones."""
+        n, edges = self.n_outputs, torch.as_tensor(self.edges)
+        later = torch.ones(n, n, dtype=torch.bool).triu()[1:]
+        logs = outputs.log_softmax(dim=1).unsqueeze(1)
+        survival = torch.where(later, logs, -torch.inf).logsumexp(dim=2)
+        survival, half = F.pad(survival, (1, 0)), math.log(0.5)
+        end = (survival > half).sum(dim=1)
+        inside = end.clamp(max=n - 1)
+        before, after = survival.gather(1, torch.stack([inside - 1, inside], dim=1)).unbind(1)
+        within = edges[inside - 1] + edges.diff()[inside - 1] * (half - before) / (after - before)
+        beyond = edges[-1] * half / survival[:, -1].clamp(max=-_LEAST_RISK)
+        return torch.where(end < n, within, beyond)
 
     def predict_survival(self, outputs: np.ndarray, times: np.ndarray) -> np.ndarray:
         """Return the probabilities to survive until times, of shape (n_rows, n_times)."""

@@ -69,6 +69,9 @@ class Task(ABC):
     and `n_outputs`, such as an option: these two methods are called once for all neighbouring
     columns of one group, on the first one's task.
 
+    `traced_predict` and, of classes, ``traced_predict_proba`` are optional too: files of ONNX hold
+    the kinds that have them.
+
     Options are parameters of ``__init__``, which calls that of the base first.
 
     Examples
@@ -222,6 +225,21 @@ class Task(ABC):
         labels : ndarray of shape (n_rows,)
             The predicted labels: classes, or numbers in their own units.
         """
+
+    def traced_predict(self, outputs: Tensor) -> Tensor:
+        """Turn outputs into labels by operations of torch, as files of ONNX hold them.
+
+        Parameters
+        ----------
+        outputs : Tensor of float64 of shape (n_rows, n_outputs)
+            The network's outputs.
+
+        Returns
+        -------
+        labels : Tensor of shape (n_rows,)
+            What `predict` returns; of classes their positions among ``classes``, as int64.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no traced_predict.")
 
     @abstractmethod
     def score(self, labels: Any, predictions: Any, weights: Any = None) -> float:

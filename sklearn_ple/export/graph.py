@@ -1,0 +1,380 @@
+"""A fitted estimator as one torch module, from numbers and codes of rows to predictions."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from itertools import groupby
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ..nn import BatchedLinear, NumericEmbedding, Towers
+from ..predictions.calibration import IsotonicCalibration, TemperatureScaling
+
+#: The classes whose calibrators can be exported.
+CALIBRATIONS = (TemperatureScaling, IsotonicCalibration)
+
+
+class PredictionGraph(nn.Module):
+    """Everything between the cells of a table and its predictions, in operations of torch.
+
+    Parameters
+    ----------
+    model : estimator of this package
+        Fitted.
+
+    Attributes
+    ----------
+    number_columns, category_columns : ndarray of int
+        Which columns of X are in ``numbers`` and in ``codes``, in their order in X.
+    """
+
+    def __init__(self, model: Any):
+        super().__init__()
+        encoder = model._encoder
+        features = encoder.features
+        self.dtype = model.net_.dtype
+        self.number_columns, number_order = _in_order(features.number_positions_)
+        self.category_columns, code_order = _in_order(features.categorical_positions_)
+        self.scaler = _Scaler(features.scaler_, number_order, self.dtype)
+        self.codes = _Codes(features.cardinalities_, code_order)
+        self.statistics: Any = None
+        if encoder.statistics is not None:
+            self.statistics = _Statistics(encoder.statistics, self.dtype)
+        self.network: Any = exportable(copy.deepcopy(model.module_).cpu())
+        self.tasks = list(encoder.tasks)
+        self.dependent = list(encoder.dependence.pairs)
+        found = model.calibrators_
+        self.calibrators = nn.ModuleDict(
+            {
+                str(k): _calibrator(found[task.name])
+                for k, task in enumerate(self.tasks)
+                if task.name in found
+            }
+        )
+        self.eval().requires_grad_(False)
+
+    def forward(self, numbers: Tensor | None, codes: Tensor | None) -> list[Tensor]:
+        """Predict the labels of all tasks, and the probabilities of those that have classes.
+
+        Parameters
+        ----------
+        numbers : Tensor of float64 of shape (n_rows, n_numbers) or None
+            The numbers, NaN where one is missing; None without such columns.
+        codes : Tensor of int64 of shape (n_rows, n_categories) or None
+            The codes of the categories; None without such columns.
+
+        Returns
+        -------
+        list of Tensor
+            The labels task by task, of shape (n_rows,), then the probabilities, of shape (n_rows,
+            n_classes).
+        """
+        given: Any = codes if numbers is None else numbers
+        n_rows = given.shape[0]
+        if numbers is None:
+            numbers = torch.empty(n_rows, 0, dtype=torch.float64)
+        read = self.scaler(numbers)
+        codes = torch.empty(n_rows, 0, dtype=torch.int64) if codes is None else self.codes(codes)
+        if self.statistics is not None:
+            read = torch.cat([read, self.statistics(codes)], dim=1)
+        # As in the estimators: members are averaged, calibrated and decoded as float64.
+        members = self.network.member_outputs(read, codes).double()
+        parts = self._calibrated(self.network.mean(members))
+        labels = [task.traced_predict(own) for task, own in zip(self.tasks, parts, strict=True)]
+        of_classes = [pair for pair in zip(self.tasks, parts, strict=True) if pair[0].has_classes]
+        return labels + [task.traced_predict_proba(own) for task, own in of_classes]
+
+    def _calibrated(self, outputs: Tensor) -> list[Tensor]:
+        """Take the tasks' outputs apart, and calibrate them as `Calibration` does."""
+        parts = list(outputs.split([task.n_outputs for task in self.tasks], dim=1))
+        if not self.calibrators:
+            return parts
+        for place, calibrator in self.calibrators.items():
+            parts[int(place)] = calibrator(parts[int(place)])
+        for task, other in self.dependent:
+            parts[task] = torch.minimum(parts[task], parts[other])
+        return parts
+
+
+def _in_order(positions: np.ndarray) -> tuple[np.ndarray, list[int] | None]:
+    """Return the columns in their order in X, and where each of the encoder's is among them."""
+    columns = np.sort(positions)
+    order = np.searchsorted(columns, positions)
+    return columns, None if np.array_equal(columns, positions) else order.tolist()
+
+
+class _Reordered(nn.Module):
+    """Columns in the order of the encoder, which is that of their names."""
+
+    order: Tensor | None
+
+    def __init__(self, order: list[int] | None):
+        super().__init__()
+        self.register_buffer("order", None if order is None else torch.tensor(order))
+
+    def reordered(self, table: Tensor) -> Tensor:
+        return table if self.order is None else table.index_select(1, self.order)
+
+
+class _Scaler(_Reordered):
+    """Numbers to standardised ones and indicators of those that are missing."""
+
+    mean: Tensor
+    scale: Tensor
+    indicated: Tensor
+
+    def __init__(self, scaler: Any, order: list[int] | None, dtype: torch.dtype):
+        super().__init__(order)
+        self.dtype = dtype
+        # Where fit saw no number at all, every one counts as missing.
+        self.register_buffer("mean", torch.as_tensor(scaler.mean_, dtype=torch.float64))
+        self.register_buffer("scale", torch.as_tensor(scaler.scale_, dtype=torch.float64))
+        self.register_buffer("indicated", torch.as_tensor(np.flatnonzero(scaler.missing_)))
+
+    def forward(self, numbers: Tensor) -> Tensor:
+        scaled = (self.reordered(numbers) - self.mean) / self.scale
+        missing = scaled.isnan()
+        # As float64 all the way: beside a large mean, a float32 would have lost its digits.
+        read = torch.where(missing, 0.0, scaled).to(self.dtype)
+        if not len(self.indicated):
+            return read
+        indicators = missing.index_select(1, self.indicated).to(self.dtype)
+        return torch.cat([read, indicators], dim=1)
+
+
+class _Codes(_Reordered):
+    """Codes of categories, of which those out of range are unknown."""
+
+    n_codes: Tensor
+
+    def __init__(self, n_codes: Sequence[int], order: list[int] | None):
+        super().__init__(order)
+        self.register_buffer("n_codes", torch.tensor(n_codes, dtype=torch.int64))
+
+    def forward(self, codes: Tensor) -> Tensor:
+        codes = self.reordered(codes)
+        return torch.where((codes >= 0) & (codes < self.n_codes), codes, 1)
+
+
+class _Statistics(nn.Module):
+    """The mean labels of categories, looked up by their codes."""
+
+    def __init__(self, statistics: Any, dtype: torch.dtype):
+        super().__init__()
+        self.columns = statistics.columns.tolist()
+        for place, table in enumerate(statistics.tables):
+            self.register_buffer(f"table_{place}", torch.as_tensor(table, dtype=dtype))
+
+    def forward(self, codes: Tensor) -> Tensor:
+        tables = [getattr(self, f"table_{place}") for place in range(len(self.columns))]
+        pairs = zip(self.columns, tables, strict=True)
+        return torch.cat([table.index_select(0, codes[:, k]) for k, table in pairs], dim=1)
+
+
+def _calibrator(learnt: Any) -> nn.Module:
+    """Make the module that calibrates as what was learnt does."""
+    if isinstance(learnt, IsotonicCalibration):
+        return _Isotonic(learnt)
+    return _Temperature(learnt)
+
+
+class _Temperature(nn.Module):
+    def __init__(self, learnt: TemperatureScaling):
+        super().__init__()
+        self.temperature = learnt.temperature_
+
+    def forward(self, outputs: Tensor) -> Tensor:
+        scaled = outputs / self.temperature
+        return scaled if outputs.shape[1] == 1 else scaled.log_softmax(dim=1)
+
+
+class _Isotonic(nn.Module):
+    def __init__(self, learnt: IsotonicCalibration):
+        super().__init__()
+        self.steps = nn.ModuleList(_Line(step) for step in learnt.regressions_)
+
+    def forward(self, outputs: Tensor) -> Tensor:
+        if outputs.shape[1] == 1:
+            scores = outputs
+        elif outputs.shape[1] == 2:
+            scores = outputs[:, 1:] - outputs[:, :1]
+        else:
+            scores = outputs.log_softmax(dim=1)
+        columns = zip(self.steps, scores.split(1, dim=1), strict=True)
+        proba = torch.cat([step(column) for step, column in columns], dim=1)
+        if proba.shape[1] == 1:
+            proba = torch.cat([1 - proba, proba], dim=1)
+        total = proba.sum(dim=1, keepdim=True)
+        none = total <= 0
+        shares = torch.where(none, 1 / proba.shape[1], proba / torch.where(none, 1.0, total))
+        logs = shares.clamp(min=np.finfo(np.float64).tiny).log()
+        return logs[:, 1:] - logs[:, :1] if outputs.shape[1] == 1 else logs
+
+
+class _Line(nn.Module):
+    """The line through the points of an isotonic regression, and level beyond its ends."""
+
+    x: Tensor
+    y: Tensor
+    slopes: Tensor
+
+    def __init__(self, step: Any):
+        super().__init__()
+        x, y = (np.asarray(part, np.float64) for part in (step.X_thresholds_, step.y_thresholds_))
+        self.register_buffer("x", torch.as_tensor(x))
+        self.register_buffer("y", torch.as_tensor(y))
+        slopes = np.diff(y) / np.diff(x)
+        self.register_buffer("slopes", torch.as_tensor(slopes))
+
+    def forward(self, values: Tensor) -> Tensor:
+        if len(self.x) == 1:
+            return self.y.expand_as(values)
+        inside = values.clamp(self.x[0], self.x[-1])
+        place = _n_reached(self.x[1:-1], inside)
+        flat = place.flatten()
+        start, low, slope = (
+            part.index_select(0, flat).view_as(values) for part in (self.x, self.y, self.slopes)
+        )
+        return low + (inside - start) * slope
+
+
+def _n_reached(edges: Tensor, values: Tensor) -> Tensor:
+    """Count the edges, ascending along the last axis, that values reach: ONNX has no search."""
+    return (values.unsqueeze(-1) >= edges).sum(dim=-1)
+
+
+def exportable(module: nn.Module) -> nn.Module:
+    """Put equal layers in the place of those that ONNX does not have, or computes slowly.
+
+    Parameters
+    ----------
+    module : Module
+        A network, which is changed.
+
+    Returns
+    -------
+    Module
+        It, or what stands in its place.
+    """
+    if type(module) in _REWRITTEN:
+        return _REWRITTEN[type(module)](module)
+    for name, child in module.named_children():
+        setattr(module, name, exportable(child))
+    return module
+
+
+class _Linear(nn.Module):
+    """`BatchedLinear` as products alone."""
+
+    weight: Tensor
+    bias: Tensor | None
+
+    def __init__(self, layer: BatchedLinear):
+        super().__init__()
+        n_groups, self.n_per_group = layer.n_groups, layer.n_per_group
+        self.n_groups = n_groups
+        self.in_features, self.out_features = layer.in_features, layer.out_features
+        weight = layer.weight.detach().view(n_groups, -1, layer.in_features).mT.contiguous()
+        self.register_buffer("weight", weight)
+        bias = None if layer.bias is None else layer.bias.detach().view(n_groups, 1, -1)
+        self.register_buffer("bias", bias)
+
+    def forward(self, inputs: Tensor, then: Any = None) -> Tensor:
+        outputs = torch.matmul(inputs, self.weight)
+        if self.bias is not None:
+            outputs = outputs + self.bias
+        if then is not None:
+            outputs = then(outputs)
+        if self.n_per_group == 1:
+            return outputs
+        n_layers = self.n_groups * self.n_per_group
+        outputs = outputs.unflatten(2, (self.n_per_group, self.out_features)).transpose(1, 2)
+        return outputs.reshape(n_layers, -1, self.out_features)
+
+
+class _BinEmbedding(nn.Module):
+    """`NumericEmbedding` whose sums over earlier bins are tables."""
+
+    inner: Tensor
+    offsets: Tensor
+    lower: Tensor
+    width: Tensor
+    starts: Tensor
+    steepness: Tensor | None
+
+    def __init__(self, embedding: NumericEmbedding):
+        super().__init__()
+        self.n_members, self.out_features = embedding.n_members, embedding.out_features
+        self.embedding_dim = embedding.embedding_dim
+        self.register_buffer("inner", embedding.inner)
+        self.register_buffer("offsets", embedding.offsets)
+        self.register_buffer("lower", embedding.lower)
+        self.register_buffer("width", embedding.width)
+        self.register_buffer("starts", embedding._starts().detach())
+        steepness = embedding.linear_weight
+        self.register_buffer("steepness", None if steepness is None else steepness.detach())
+
+    def forward(self, numbers: Tensor) -> Tensor:
+        n_rows, n_columns = numbers.shape
+        bins = (_n_reached(self.inner, numbers) + self.offsets).flatten()
+        embeddings = self.starts.index_select(0, bins)
+        if self.steepness is not None:
+            distances = numbers.flatten() - self.lower.index_select(0, bins)
+            fractions = (distances / self.width.index_select(0, bins)).clamp(0.0, 1.0)
+            embeddings = embeddings + fractions[:, None] * self.steepness.index_select(0, bins)
+        embeddings = embeddings.view(n_rows, n_columns, self.n_members, self.embedding_dim)
+        return embeddings.permute(2, 0, 1, 3).flatten(2)
+
+
+class _Towers(nn.Module):
+    """`Towers` whose neighbouring heads of one size are one product, as in training."""
+
+    def __init__(self, towers: Towers):
+        super().__init__()
+        self.n_members, self.widths = towers.n_members, towers.widths
+        self.hidden = exportable(towers.hidden)
+        runs = [list(run) for _, run in groupby(towers.heads, key=lambda head: head.out_features)]
+        self.sizes = [len(run) for run in runs]
+        self.heads = nn.ModuleList(map(_Heads, runs))
+
+    def forward(self, representations: Tensor) -> Tensor:
+        hidden = self.hidden(representations)
+        if len(self.sizes) == 1:
+            return self.heads[0](hidden)
+        parts = hidden.unflatten(0, (self.n_members, -1)).split(self.sizes, dim=1)
+        outputs = [head(own.flatten(0, 1)) for head, own in zip(self.heads, parts, strict=True)]
+        return torch.cat(outputs, dim=2)
+
+
+class _Heads(nn.Module):
+    """Heads of one size: a product, and then the tasks of a member side by side."""
+
+    weight: Tensor
+    bias: Tensor
+
+    def __init__(self, heads: Sequence[BatchedLinear]):
+        super().__init__()
+        self.n_tasks = len(heads)
+        weight, bias = (
+            torch.stack([getattr(head, name).detach() for head in heads], dim=1).flatten(0, 1)
+            for name in ("weight", "bias")
+        )
+        self.register_buffer("weight", weight.mT.contiguous())
+        self.register_buffer("bias", bias.unsqueeze(1))
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        outputs = torch.matmul(hidden, self.weight) + self.bias
+        if self.n_tasks == 1:
+            return outputs
+        return outputs.unflatten(0, (-1, self.n_tasks)).transpose(1, 2).flatten(2)
+
+
+_REWRITTEN: dict[type, Any] = {
+    BatchedLinear: _Linear,
+    NumericEmbedding: _BinEmbedding,
+    Towers: _Towers,
+}

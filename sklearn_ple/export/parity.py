@@ -1,0 +1,140 @@
+"""Whether a file of ONNX predicts what the estimator does, on rows drawn at random."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ..predictions.calibration import IsotonicCalibration
+from ..training import TableRows
+from .graph import PredictionGraph
+
+_N_ROWS = 32
+# Differences beyond rounding, in units of the labels' spread, or of probabilities.
+_TOLERANCE = 1e-4
+
+
+def check_parity(
+    model: Any,
+    graph: PredictionGraph,
+    description: dict[str, Any],
+    path: str | os.PathLike[str],
+    n_rows: int | None,
+    runtime: Any,
+) -> None:
+    """Compare what ONNX Runtime predicts from a file with what the estimator predicts.
+
+    Parameters
+    ----------
+    model : estimator of this package
+        Fitted.
+    graph : PredictionGraph
+        What was exported.
+    description : dict
+        Names of the outputs.
+    path : path-like
+        The file.
+    n_rows : int or None
+        How many rows it reads at once; None for any number.
+    runtime : module
+        onnxruntime.
+
+    Raises
+    ------
+    ValueError
+        If a task's predictions differ.
+    """
+    sizes = [1, _N_ROWS - 1] if n_rows is None else [n_rows] * -(-_N_ROWS // n_rows)
+    numbers, codes = _draw(model, sum(sizes))
+    found = _run(runtime, path, _inputs(model, graph, numbers, codes), sizes)
+    outputs = _outputs(model, numbers, codes)
+    for task, names, own in zip(model.tasks_, description["tasks"], outputs, strict=True):
+        labels = found[names["label"]]
+        if task.has_classes:
+            steep = isinstance(model.calibrators_.get(task.name), IsotonicCalibration)
+            alike = _same_classes(task, own, labels, found[names["probabilities"]], steep)
+        else:
+            alike = _same_numbers(task, own, labels)
+        if not alike:
+            raise ValueError(
+                f"The ONNX graph does not predict task {task.name!r} as the estimator does, and "
+                "no file was written. Does a network, embedding or kind of task of your own "
+                "compute what depends on the rows that it is traced with?"
+            )
+
+
+def _draw(model: Any, n_rows: int) -> tuple[np.ndarray, np.ndarray]:
+    """Draw cells of X, with some far out or missing, and codes in the encoder's order."""
+    rng, features = np.random.default_rng(0), model._encoder.features
+    scaler = features.scaler_
+    numbers = np.full((n_rows, model.n_features_in_), np.nan)
+    drawn = scaler.mean_ + scaler.scale_ * rng.standard_t(3, size=(n_rows, len(scaler.mean_)))
+    drawn[rng.random(drawn.shape) < 0.1] = np.nan
+    numbers[:, features.number_positions_] = drawn
+    n_codes = np.array(features.cardinalities_, dtype=np.int64)
+    return numbers, rng.integers(0, n_codes, size=(n_rows, len(n_codes)))
+
+
+def _outputs(model: Any, numbers: np.ndarray, codes: np.ndarray) -> list[np.ndarray]:
+    """Compute the tasks' calibrated outputs by the estimator."""
+    encoder = model._encoder
+    scaled = encoder.features.scaler_.transform(pd.DataFrame(numbers))
+    read = encoder.with_statistics(scaled, codes)
+    rows = TableRows(read, codes, dtype=model.net_.dtype)
+    return model._outputs(model.net_.member_outputs(rows, model.n_jobs))
+
+
+def _inputs(
+    model: Any, graph: PredictionGraph, numbers: np.ndarray, codes: np.ndarray
+) -> dict[str, np.ndarray]:
+    """Return the graph's inputs, whose columns are in X's order."""
+    order = np.argsort(model._encoder.features.categorical_positions_)
+    given = {"numbers": numbers[:, graph.number_columns], "categories": codes[:, order]}
+    return {name: np.ascontiguousarray(part) for name, part in given.items() if part.shape[1]}
+
+
+def _run(
+    runtime: Any, path: str | os.PathLike[str], given: dict[str, np.ndarray], sizes: list[int]
+) -> dict[str, np.ndarray]:
+    """Predict by ONNX Runtime, in batches of some sizes; return all outputs by name."""
+    options = runtime.SessionOptions()
+    options.intra_op_num_threads = 1
+    session = runtime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    bounds = np.cumsum(sizes)[:-1]
+    batches = [np.split(part, bounds) for part in given.values()]
+    found = [
+        session.run(None, dict(zip(given, parts, strict=True)))
+        for parts in zip(*batches, strict=True)
+    ]
+    names = [output.name for output in session.get_outputs()]
+    return {
+        name: np.concatenate(own)
+        for name, own in zip(names, zip(*found, strict=True), strict=True)
+    }
+
+
+def _same_numbers(task: Any, outputs: np.ndarray, labels: np.ndarray) -> bool:
+    expected = task.predict(outputs)
+    # A kind of one's own may have neither.
+    unit = abs(getattr(task, "scale", 0.0) or getattr(task, "mean", 0.0)) or np.ptp(expected)
+    return np.allclose(labels, expected, rtol=_TOLERANCE, atol=_TOLERANCE * unit, equal_nan=True)
+
+
+def _same_classes(
+    task: Any, outputs: np.ndarray, labels: np.ndarray, probabilities: np.ndarray, steep: bool
+) -> bool:
+    """Compare probabilities, and labels where these do not leave them in doubt.
+
+    Where probabilities are steep functions of the outputs, rounding may change some, not most.
+    """
+    expected = task.predict_proba(outputs)
+    differences = np.abs(probabilities - expected).max(axis=1)
+    rows = differences <= _TOLERANCE
+    if not (np.mean(rows) > 0.5 if steep else rows.all()):
+        return False
+    best_two = np.sort(expected, axis=1)[:, -2:]
+    settled = rows & (np.diff(best_two, axis=1)[:, 0] > 2 * _TOLERANCE)
+    return np.array_equal(task.classes[labels[settled]], task.predict(outputs)[settled])

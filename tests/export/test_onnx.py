@@ -1,0 +1,474 @@
+"""ONNX files: what a server predicts from one is what the estimator predicts."""
+
+import doctest
+import json
+import os
+import sys
+
+import numpy as np
+import onnx
+import onnxruntime
+import pandas as pd
+import pytest
+import torch
+from scipy import sparse
+from sklearn.exceptions import NotFittedError
+from sklearn.linear_model import LinearRegression
+
+import sklearn_ple
+from sklearn_ple import (
+    AITMClassifierRegressor,
+    ESMMClassifier,
+    PLEClassifier,
+    PLEClassifierRegressor,
+    PLERegressor,
+    SharedBottomClassifierRegressor,
+    export,
+)
+from sklearn_ple.encoding import NUMERIC_EMBEDDINGS
+from sklearn_ple.export import onnx as of_onnx
+from sklearn_ple.export.graph import PredictionGraph
+from sklearn_ple.nn import BatchedLinear, Body
+from sklearn_ple.tasks import TASK_KINDS, Binary, Regression
+
+if torch.torch_version.TorchVersion(torch.__version__) < of_onnx._OLDEST_TORCH:
+    pytest.skip("torch is too old for ONNX files", allow_module_level=True)
+
+# Whether all estimators and embeddings go through ONNX Runtime too, for some minutes.
+EVERY = bool(int(os.environ.get("SKLEARN_PLE_ONNX", "0")))
+
+N = 120
+ESTIMATORS = [getattr(sklearn_ple, name) for name in sklearn_ple.__all__ if name[0].isupper()]
+RNG = np.random.default_rng(0)
+FRAME = pd.DataFrame(
+    {
+        "wide": RNG.normal(size=N) + 1e9,
+        "gappy": np.where(RNG.random(N) < 0.2, np.nan, RNG.integers(0, 9, N)),
+        "town": RNG.choice(["a", "b", "c", None], N),
+        "b10": RNG.exponential(size=N),
+        "b9": RNG.random(N) < 0.5,
+        "zone": pd.Categorical(RNG.choice([3, 1, 2], N)),
+        "empty": np.nan,
+    }
+)
+SIZES = ["low", "mid", "high"]
+SIGNAL = FRAME["b10"] - FRAME["gappy"].fillna(4) / 4 + RNG.normal(size=N)
+LABELS = pd.DataFrame(
+    {
+        "binary": pd.Categorical(np.where(SIGNAL > 0, "yes", "no")),
+        "multiclass": RNG.choice([30, 10, 20], N),
+        "ordinal": pd.Categorical(
+            RNG.choice(["low", "mid", "high"], N), ["low", "mid", "high"], ordered=True
+        ),
+        "two": RNG.choice([0.0, 1.0], N),
+        "regression": SIGNAL * 1e-7,
+        "huber": 1e6 + SIGNAL,
+        "quantile": SIGNAL.astype(np.float32),
+        "count": RNG.poisson(3, N),
+        "tweedie": np.maximum(SIGNAL, 0),
+        "hurdle": np.maximum(SIGNAL, 0) * 1e3,
+        "survival": np.exp(SIGNAL) * RNG.choice([-1, 1, 1], N),
+    }
+)
+KINDS = {kind: kind for kind in LABELS if kind != "two"} | {"two": "multiclass"}
+# As in fit, then with what fit has not seen.
+ROWS = pd.concat(
+    [FRAME.head(20), FRAME.head(4).assign(wide=np.nan, gappy=-1e30, town="new", b10=np.nan)],
+    ignore_index=True,
+)
+
+
+def fitted(X=FRAME, y=None, cls=PLEClassifierRegressor, **parameters):
+    if y is None:
+        y = labels_for(cls)
+    few = {"n_members": 2, "max_epochs": 1, "batch_size": 128, "random_state": 0, "n_bins": 4}
+    few["task_types"] = "auto"
+    if cls is not ESMMClassifier:
+        few["task_types"] = {name: KINDS.get(name, "auto") for name in y}
+    model = cls(**(few | parameters)).fit(X, y)
+    # Members that count alike would hide a mean without weights.
+    with torch.no_grad():
+        weights = model.module_.mean.weights
+        weights.copy_(torch.linspace(1, 2, weights.numel()).view_as(weights))
+        weights.div_(weights.sum(dim=0))
+    return model
+
+
+def simple_model():
+    """A network whose graph is made fast."""
+    simple = {"n_members": 1, "numeric_embedding": None, "linear_path": False, "max_epochs": 1}
+    model = SharedBottomClassifierRegressor(random_state=0, **simple)
+    return model.fit(FRAME[["b10"]], LABELS["regression"].rename("y"))
+
+
+def labels_for(cls):
+    if cls is ESMMClassifier:
+        return events()
+    by_family = {
+        PLEClassifier: ["binary", "multiclass", "ordinal"],
+        PLERegressor: ["regression", "quantile", "count"],
+    }
+    return LABELS[by_family.get(cls, ["binary", "multiclass", "regression"])]
+
+
+def events():
+    click = SIGNAL > 0
+    return pd.DataFrame({"buy": click & (RNG.random(N) < 0.5), "click": click})[["click", "buy"]]
+
+
+def inputs(description, X):
+    """Make a graph's inputs of rows, by what its metadata say and nothing else."""
+    X = pd.DataFrame(X)
+    of_input = [column["input"] for column in description["columns"]]
+    numbers = np.empty((len(X), of_input.count("numbers")))
+    categories = np.empty((len(X), of_input.count("categories")), dtype=np.int64)
+    codes = description["codes"]
+    for column, (_, cells) in zip(description["columns"], X.items(), strict=True):
+        if column["input"] == "numbers":
+            numbers[:, column["place"]] = cells.astype(float)
+            continue
+        known = {value: code for code, value in enumerate(column["categories"], codes["first"])}
+        categories[:, column["place"]] = [
+            codes["missing"] if pd.isna(cell) else known.get(cell, codes["unknown"])
+            for cell in cells
+        ]
+    given = {"numbers": numbers, "categories": categories}
+    return {name: part for name, part in given.items() if part.shape[1]}
+
+
+def by_graph(model, X):
+    """Predict rows by the module that is exported, without a file."""
+    graph = PredictionGraph(model)
+    description = json.loads(json.dumps(of_onnx._description(model, graph)))
+    given = inputs(description, X)
+    parts = [torch.as_tensor(given[k]) if k in given else None for k in ("numbers", "categories")]
+    with torch.no_grad():
+        outputs = [part.numpy() for part in graph(*parts)]
+    return description, dict(zip(of_onnx._outputs(description), outputs, strict=True))
+
+
+def by_file(path, X):
+    """Predict rows by ONNX Runtime."""
+    proto = onnx.load(path)
+    onnx.checker.check_model(proto, full_check=True)
+    (entry,) = proto.metadata_props
+    assert entry.key == "sklearn-ple"
+    description = json.loads(entry.value)
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    names = [output.name for output in session.get_outputs()]
+    return description, dict(zip(names, session.run(None, inputs(description, X)), strict=True))
+
+
+def unit_of(task):
+    """The spread of a task's labels, or for amounts and times their size."""
+    return getattr(task, "scale", None) or getattr(task, "mean", None) or task.edges[-1]
+
+
+def assert_same(model, X, served, tolerance=1e-5):
+    """Compare with ``predict`` and ``predict_proba``: numbers in units of the label's spread."""
+    description, outputs = served
+    expected = np.asarray(model.predict(X), dtype=object).reshape(len(X), -1)
+    has_classes = hasattr(model, "predict_proba")
+    proba = model.predict_proba(X) if has_classes else [None] * len(model.tasks_)
+    proba = proba if isinstance(proba, list) else [proba]
+    assert [task["name"] for task in description["tasks"]] == model.task_names_
+    for k, task in enumerate(description["tasks"]):
+        labels = outputs.pop(task["label"])
+        if "classes" in task:
+            found = outputs.pop(task["probabilities"])
+            np.testing.assert_allclose(found, proba[k], rtol=0, atol=tolerance)
+            assert [task["classes"][place] for place in labels] == expected[:, k].tolist()
+        else:
+            own = model.tasks_[k]
+            spread = unit_of(own)
+            assert labels.dtype == np.float64
+            np.testing.assert_allclose(
+                labels, expected[:, k].astype(float), rtol=tolerance, atol=tolerance * spread
+            )
+    assert not outputs
+
+
+@pytest.mark.parametrize("cls", ESTIMATORS, ids=lambda cls: cls.__name__)
+def test_every_estimator(cls):
+    model = fitted(cls=cls)
+    assert_same(model, ROWS, by_graph(model, ROWS))
+    assert_same(model, ROWS[:1], by_graph(model, ROWS[:1]))
+
+
+def test_every_kind_of_task():
+    model = fitted(y=LABELS, n_members=3)
+    assert set(model.task_types_.values()) == set(TASK_KINDS)
+    assert_same(model, ROWS, by_graph(model, ROWS))
+
+
+@pytest.mark.parametrize("embedding", [*NUMERIC_EMBEDDINGS, None])
+def test_every_embedding_of_numbers(embedding):
+    model = fitted(numeric_embedding=embedding, clip_numbers=None, linear_path=embedding is None)
+    assert_same(model, ROWS, by_graph(model, ROWS))
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"n_levels": 2, "expert_hidden_units": (8,), "residual": True, "gate": "dselect_k"},
+        {"n_specific_experts": [1, 2, 3], "stop_gradient": False, "gate_hidden_units": (4,)},
+        {"stop_gradient": True, "linear_experts": True, "activation": "gelu"},
+        {"n_members": 1, "dtype": "float64", "tower_hidden_units": ()},
+        {"activation": "silu", "max_categories": 2, "clip_numbers": 1.0},
+        {"target_statistics": True, "embedding_dim": 3},
+    ],
+    ids=lambda parameters: next(iter(parameters)),
+)
+def test_parameters_of_the_network(parameters):
+    model = fitted(**parameters)
+    assert_same(model, ROWS, by_graph(model, ROWS))
+
+
+@pytest.mark.parametrize(
+    ("cls", "depends_on"),
+    [
+        (PLEClassifierRegressor, {"buy": "click"}),
+        (ESMMClassifier, "previous"),
+        (AITMClassifierRegressor, {"buy": "click"}),
+    ],
+)
+@pytest.mark.parametrize("calibrated", [False, True])
+def test_events_that_depend_on_others(cls, depends_on, calibrated):
+    y = events()
+    model = fitted(y=y, cls=cls, depends_on=depends_on)
+    if calibrated:
+        model.calibrate(FRAME, y)
+    assert_same(model, ROWS, by_graph(model, ROWS))
+
+
+@pytest.mark.parametrize("method", ["temperature", "isotonic"])
+def test_calibration(method):
+    y = LABELS[["binary", "multiclass", "ordinal", "two", "regression"]]
+    # In float32, rounding moves rows on the steps of isotonic regressions.
+    model = fitted(y=y, dtype="float64").calibrate(FRAME, y, method=method)
+    assert_same(model, ROWS, by_graph(model, ROWS))
+
+
+def test_extreme_outputs():
+    """Far from where exponentials and their logarithms are in float64."""
+    y = LABELS[["binary", "ordinal", "hurdle", "survival", "quantile"]]
+    model = fitted(y=y)
+    with torch.no_grad():
+        for head in model.module_.body.towers.heads:
+            head.weight.mul_(1e3)
+    with np.errstate(over="ignore"):
+        assert_same(model, ROWS, by_graph(model, ROWS), tolerance=1e-4)
+
+
+def test_sparse_and_one_column():
+    X = sparse.random_array((N, 5), density=0.5, rng=np.random.default_rng(0), format="csr")
+    model = fitted(X, LABELS["regression"].to_numpy(), cls=PLERegressor, task_types="auto")
+    assert_same(model, X[:9].toarray(), by_graph(model, X[:9].toarray()))
+    one = FRAME[["town"]]
+    model = fitted(one, LABELS["binary"], cls=PLEClassifier, task_types="auto")
+    assert_same(model, one, by_graph(model, one))
+
+
+@pytest.fixture(scope="module")
+def file_of_rich(tmp_path_factory):
+    """A model with most of what a graph can hold, and its file."""
+    path = tmp_path_factory.mktemp("onnx") / "model.onnx"
+    y = LABELS[["multiclass", "regression", "survival"]].join(events())
+    model = fitted(y=y, depends_on={"buy": "click"}, target_statistics=["town"])
+    model.calibrate(FRAME, y)
+    export.to_onnx(model, path)
+    return model, path
+
+
+@pytest.mark.parametrize("n_rows", [1, len(ROWS)])
+def test_file(file_of_rich, n_rows):
+    model, path = file_of_rich
+    assert_same(model, ROWS[:n_rows], by_file(path, ROWS[:n_rows]))
+
+
+def test_file_is_described(file_of_rich):
+    _, path = file_of_rich
+    proto = onnx.load(path)
+    assert [opset.version for opset in proto.opset_import] == [of_onnx.OPSET]
+    description = json.loads(proto.metadata_props[0].value)
+    assert description["estimator"] == "PLEClassifierRegressor"
+    assert set(description["versions"]) == {"sklearn-ple", "scikit-learn", "torch"}
+    assert [column["name"] for column in description["columns"]] == FRAME.columns.tolist()
+    by_name = {column["name"]: column for column in description["columns"]}
+    assert by_name["b10"] == {"name": "b10", "input": "numbers", "place": 2}
+    assert sorted(by_name["zone"]["categories"]) == [1, 2, 3]
+    tasks = {task["name"]: task for task in description["tasks"]}
+    assert tasks["multiclass"]["classes"] == [10, 20, 30]
+    number = {"name": "survival", "kind": "survival", "label": "label.survival"}
+    assert tasks["survival"] == number
+    # Nothing about the machine that it was made on.
+    data = path.read_bytes()
+    assert b"site-packages" not in data and str(path.parent).encode() not in data
+
+
+def test_a_code_out_of_range_is_unknown(file_of_rich):
+    _, path = file_of_rich
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    numbers, categories = np.zeros((4, 5)), np.array([[1, 1], [-1, 1], [99, 1], [2, 1]])
+    (labels,) = session.run(["label.regression"], {"numbers": numbers, "categories": categories})
+    assert labels[0] == labels[1] == labels[2] != labels[3]
+
+
+def test_the_documented_example_runs():
+    """Where torch is too old for it, this file is skipped, and a docstring cannot be."""
+    text = export.to_onnx.__doc__.replace("  # doctest: +SKIP", "")
+    example = doctest.DocTestParser().get_doctest(text, {}, "to_onnx", None, None)
+    assert len(example.examples) == 11
+    assert doctest.DocTestRunner().run(example).failed == 0
+
+
+def test_a_graph_of_one_row(tmp_path):
+    model = simple_model()
+    export.to_onnx(model, tmp_path / "one.onnx", batch=1)
+    assert_same(model, FRAME[["b10"]][:1], by_file(tmp_path / "one.onnx", FRAME[["b10"]][:1]))
+    session = onnxruntime.InferenceSession(tmp_path / "one.onnx")
+    assert all(entry.shape[0] == 1 for entry in [*session.get_inputs(), *session.get_outputs()])
+
+
+@pytest.mark.skipif(not EVERY, reason="takes some minutes: SKLEARN_PLE_ONNX=1 runs it")
+@pytest.mark.parametrize(
+    ("cls", "embedding"),
+    [(cls, "piecewise_linear+bins") for cls in ESTIMATORS]
+    + [(PLEClassifierRegressor, name) for name in (*NUMERIC_EMBEDDINGS, None)],
+)
+def test_every_file(cls, embedding, tmp_path):
+    model = fitted(cls=cls, numeric_embedding=embedding)
+    export.to_onnx(model, tmp_path / "model.onnx")
+    for n_rows in (1, len(ROWS)):
+        assert_same(model, ROWS[:n_rows], by_file(tmp_path / "model.onnx", ROWS[:n_rows]))
+
+
+@pytest.mark.skipif(not EVERY, reason="takes some minutes: SKLEARN_PLE_ONNX=1 runs it")
+def test_file_of_every_kind(tmp_path):
+    model = fitted(y=LABELS, n_members=3)
+    export.to_onnx(model, tmp_path / "model.onnx")
+    assert_same(model, ROWS, by_file(tmp_path / "model.onnx", ROWS))
+
+
+# -- what is refused ----------------------------------------------------------------------------
+
+
+class Doubled(Regression):
+    """Predicts twice what it inherits, but would export what it inherits."""
+
+    kind = "doubled"
+
+    def predict(self, outputs):
+        return 2 * super().predict(outputs)
+
+
+class TracedDoubled(Doubled):
+    def traced_predict(self, outputs):
+        return 2 * super().traced_predict(outputs)
+
+
+class Sceptical(Binary):
+    kind = "sceptical"
+
+    def predict_proba(self, outputs):
+        return super().predict_proba(outputs) * 0.9 + 0.05
+
+
+def model_of(task, y):
+    return PLEClassifierRegressor(
+        task_types={"y": task}, n_members=1, max_epochs=1, numeric_embedding=None, random_state=0
+    ).fit(FRAME[["wide", "town"]], y.rename("y"))
+
+
+@pytest.mark.parametrize(
+    ("task", "label", "method"),
+    [(Doubled(), "regression", "traced_predict"), (Sceptical(), "binary", "traced_predict_proba")],
+)
+def test_a_kind_that_predicts_otherwise_is_refused(tmp_path, task, label, method):
+    model = model_of(task, LABELS[label])
+    with pytest.raises(TypeError, match=f"Task 'y' .* {type(task).__name__}.*write {method}"):
+        export.to_onnx(model, tmp_path / "model.onnx")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_kind_of_ones_own_that_is_traced():
+    model = model_of(TracedDoubled(), LABELS["regression"])
+    of_onnx._check_traced(model.tasks_[0])
+    X = FRAME[["wide", "town"]]
+    assert_same(model, X, by_graph(model, X))
+
+
+class Branching(Body):
+    """Computes by the rows that it is given."""
+
+    def __init__(self, in_features, n_outputs, **towers):
+        super().__init__(n_outputs, **towers)
+        self.layer = BatchedLinear(self.n_members, 1, in_features, 4)
+        self.towers = self.make_towers(4)
+
+    def represent(self, inputs):
+        hidden = self.layer(inputs)
+        return -hidden if hidden.sum() > 0 else hidden
+
+
+class Frozen(Branching):
+    """Computes another thing while it is traced, which no error shows."""
+
+    def represent(self, inputs):
+        return self.layer(inputs) * (1.0 if torch.compiler.is_compiling() else 2.0)
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (
+            Branching,
+            "SharedBottom.* with your own Branching cannot be exported, since torch cannot",
+        ),
+        (Frozen, "does not predict task 'y' as the estimator does, and no file was written"),
+    ],
+)
+def test_a_network_that_cannot_be_traced_is_refused(tmp_path, monkeypatch, body, message):
+    path = tmp_path / "model.onnx"
+    path.write_text("as it was")
+    model = simple_model()
+    monkeypatch.setattr(model.module_, "body", body(1, [1]))
+    with pytest.raises(ValueError, match=message):
+        export.to_onnx(model, path, batch=1)
+    assert [entry.name for entry in tmp_path.iterdir()] == ["model.onnx"]
+    assert path.read_text() == "as it was"
+
+
+def test_what_is_no_model_is_refused(tmp_path):
+    path = tmp_path / "model.onnx"
+    with pytest.raises(TypeError, match="LinearRegression: only estimators of this package"):
+        export.to_onnx(LinearRegression(), path)
+    with pytest.raises(NotFittedError):
+        export.to_onnx(PLERegressor(), path)
+    model = model_of("regression", LABELS["regression"])
+    for batch in (0, -1, 1.5, True, "all"):
+        with pytest.raises(ValueError, match="batch must be a number of rows or 'dynamic'"):
+            export.to_onnx(model, path, batch=batch)
+
+
+def test_categories_that_json_has_not_are_refused(tmp_path):
+    days = pd.date_range("2020-01-01", periods=3).to_numpy()
+    X = pd.DataFrame({"day": pd.Categorical(np.tile(days, N // 3))})
+    model = PLERegressor(n_members=1, max_epochs=1).fit(X, LABELS["regression"])
+    with pytest.raises(TypeError, match="Column 'day'.*text and numbers only"):
+        export.to_onnx(model, tmp_path / "model.onnx")
+
+
+def test_with_an_old_torch(tmp_path, monkeypatch):
+    model = model_of("regression", LABELS["regression"])
+    monkeypatch.setattr(torch, "__version__", "2.5.1+cpu")
+    with pytest.raises(ImportError, match=r"torch 2\.6 or later, but 2\.5\.1\+cpu"):
+        export.to_onnx(model, tmp_path / "model.onnx")
+
+
+@pytest.mark.parametrize("missing", ["onnx", "onnxscript", "onnxruntime"])
+def test_without_the_extra(tmp_path, monkeypatch, missing):
+    monkeypatch.setitem(sys.modules, missing, None)
+    model = model_of("regression", LABELS["regression"])
+    with pytest.raises(ImportError, match=r"pip install 'sklearn-ple\[onnx\]'"):
+        export.to_onnx(model, tmp_path / "model.onnx")
