@@ -1,9 +1,16 @@
 """ONNX files: what a server predicts from one is what the estimator predicts."""
 
+import ast
 import doctest
 import json
 import os
+import socket
+import subprocess
 import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
 
 import numpy as np
 import onnx
@@ -472,3 +479,92 @@ def test_without_the_extra(tmp_path, monkeypatch, missing):
     model = model_of("regression", LABELS["regression"])
     with pytest.raises(ImportError, match=r"pip install 'sklearn-ple\[onnx\]'"):
         export.to_onnx(model, tmp_path / "model.onnx")
+
+
+# -- the example of a server --------------------------------------------------------------------
+
+SERVING = Path(__file__).parents[2] / "examples" / "serving"
+
+
+@pytest.fixture(scope="module")
+def server(file_of_rich):
+    """The example, started as its users start it; stopped at the end."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "uvicorn", "serve:app", "--port", str(port)]
+    environment = os.environ | {"MODEL": str(file_of_rich[1])}
+    process = subprocess.Popen(command, cwd=SERVING, env=environment)
+    address = f"http://127.0.0.1:{port}"
+    deadline = time.monotonic() + 60
+    try:
+        while True:
+            try:
+                ask(f"{address}/model")
+                break
+            except urllib.error.URLError:
+                assert process.poll() is None and time.monotonic() < deadline
+                time.sleep(0.1)
+        yield address
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+
+
+def ask(address, content=None):
+    """Get what an address answers, or post JSON to it."""
+    data = None if content is None else json.dumps(content).encode()
+    request = urllib.request.Request(address, data, {"content-type": "application/json"})
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        return json.load(answer)
+
+
+def test_a_server_answers_what_is_predicted(server, file_of_rich):
+    model, _ = file_of_rich
+    rows = json.loads(ROWS.to_json(orient="records", double_precision=15))
+    answers = ask(f"{server}/predict", {"rows": rows})
+    y, proba = model.predict(ROWS), model.predict_proba(ROWS)
+    for row, answer in enumerate(answers):
+        assert list(answer) == model.task_names_
+        for task, shares in zip(model.tasks_, proba, strict=True):
+            found, label = answer[task.name], y[task.name].iloc[row]
+            if task.has_classes:
+                assert found["label"] == label
+                by_class = dict(zip(map(str, task.classes.tolist()), shares[row], strict=True))
+                assert found["probabilities"] == pytest.approx(by_class, abs=1e-5)
+            else:
+                assert found["label"] == pytest.approx(label, rel=1e-5, abs=1e-5 * unit_of(task))
+    assert ask(f"{server}/predict", {"rows": []}) == []
+
+
+def test_a_server_takes_what_is_left_out_for_missing(server):
+    null = dict.fromkeys(FRAME.columns)
+    left_out, given = ask(f"{server}/predict", {"rows": [{}, null]})
+    assert left_out == given
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ({"towns": "a"}, "Row 0: there is no column 'towns'."),
+        ({"wide": "much"}, "Row 0: 'wide' is 'much', no finite number."),
+        ({"wide": float("inf")}, "Row 0: 'wide' is inf, no finite number."),
+        ({"town": ["a"]}, "Input should be"),
+    ],
+)
+def test_a_server_refuses_rows_that_are_none(server, row, message):
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        ask(f"{server}/predict", {"rows": [row]})
+    assert caught.value.code == 422
+    assert message in str(json.load(caught.value)["detail"])
+
+
+def test_a_server_needs_neither_torch_nor_this_package():
+    source = ast.parse((SERVING / "serve.py").read_text(encoding="utf-8"))
+    imports = [node for node in ast.walk(source) if isinstance(node, ast.Import)]
+    names = {alias.name for node in imports for alias in node.names}
+    names |= {node.module for node in ast.walk(source) if isinstance(node, ast.ImportFrom)}
+    standard = {"json", "math", "os", "typing"}
+    assert names == standard | {"fastapi", "numpy", "onnxruntime", "pydantic"}
+    docker = (SERVING / "Dockerfile").read_text(encoding="utf-8")
+    assert all(f'"{name}' in docker for name in ("fastapi", "numpy", "onnxruntime", "uvicorn"))
