@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable
+from functools import lru_cache
 from numbers import Integral
 from typing import Any
 
@@ -330,8 +331,7 @@ def read_features(estimator: BaseEstimator, X: Any, reset: bool) -> Any:
                 X = X.copy()
                 X.sum_duplicates()
             return X
-        names = [f"x{position}" for position in range(X.shape[1])]
-        frame = pd.DataFrame(X, columns=names, copy=False)
+        frame = pd.DataFrame(X, columns=_names_of_array(X.shape[1]), copy=False)
     objects = [
         position for position, dtype in enumerate(frame.dtypes) if types.is_object_dtype(dtype)
     ]
@@ -340,6 +340,12 @@ def read_features(estimator: BaseEstimator, X: Any, reset: bool) -> Any:
     for position in objects:
         frame.isetitem(position, _read_objects(frame.iloc[:, position], frame.columns[position]))
     return frame
+
+
+@lru_cache(maxsize=16)
+def _names_of_array(n_columns: int) -> pd.Index:
+    """Name the columns of an array; made once, as it takes longer than all else of a row."""
+    return pd.Index([f"x{position}" for position in range(n_columns)])
 
 
 def _read_objects(column: pd.Series, name: Any) -> pd.Series:

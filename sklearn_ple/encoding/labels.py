@@ -234,7 +234,9 @@ class TargetForm:
             position: self._in_dtype(position, task, values, index)
             for position, (task, values) in enumerate(zip(tasks, predictions, strict=True))
         }
-        return pd.DataFrame(columns, index=index).set_axis(self.columns, axis=1)
+        frame = pd.DataFrame(columns, index=index)
+        frame.columns = self.columns
+        return frame
 
     def _in_dtype(
         self, position: int, task: Task, values: np.ndarray, index: pd.Index | None
@@ -245,8 +247,13 @@ class TargetForm:
             return values
         if dtype == values.dtype and dtype.kind in "biuf":
             return values
-        with np.errstate(over="ignore"):
-            kept = pd.Series(values, index).astype(dtype)
+        kept: Any
+        if isinstance(dtype, pd.CategoricalDtype):
+            # As astype makes them, in half of the time.
+            kept = pd.Categorical(values, dtype=dtype)
+        else:
+            with np.errstate(over="ignore"):
+                kept = pd.Series(values, index).astype(dtype)
         return kept if _holds(kept, values) else values
 
     def assemble_floats(self, columns: Sequence[np.ndarray], index: pd.Index | None) -> Any:

@@ -112,8 +112,10 @@ class BatchedLinear(nn.Module):
         # A row's products in this order do not depend on how many rows there are, nor those of
         # few columns on its place if they sum over a multiple of four of numbers side by side.
         if weight.shape[1] <= _FEW_COLUMNS:
+            missing = -self.in_features % 4
             inputs, weight = (
-                F.pad(part, (0, -self.in_features % 4)).contiguous() for part in (inputs, weight)
+                (F.pad(part, (0, missing)) if missing else part).contiguous()
+                for part in (inputs, weight)
             )
         outputs = then(_product(inputs, weight.mT, self.bias, (1, -1)))
         if self.n_per_group == 1:

@@ -214,7 +214,10 @@ def suitable_threads(
     parameters = list(module.parameters())
     if parameters[0].device.type != "cpu":
         return nullcontext()
-    n_threads = min(int(joblib.effective_n_jobs(n_jobs)), max(_MOST_THREADS, joblib.cpu_count()))
+    n_threads = int(joblib.effective_n_jobs(n_jobs))
+    # Counting the cores takes a good part of the time of a single row.
+    if n_threads > _MOST_THREADS:
+        n_threads = min(n_threads, max(_MOST_THREADS, joblib.cpu_count()))
     if n_jobs is None and n_threads == 1:
         work = n_rows * sum(p.numel() for p in parameters)
         if work > _WORK_OF_ONE_THREAD:
