@@ -19,7 +19,6 @@ from .encoding import Encoded, Table, TableEncoder, TargetForm, grow, is_dataset
 from .network import NetworkMaker
 from .parameters import WIDTHS, class_weight, parameter, with_parameters
 from .predictions import Deviations
-from .processes import current
 from .streaming import StreamedTable, read_files, read_table
 from .training import (
     Checkpoint,
@@ -496,8 +495,7 @@ class MultiTaskEstimator(CallbackSupportMixin, NetworkMaker):
         return [*self._bar_and_users(title), *rates, *reporters]
 
     def _bar_and_users(self, title: str = "Training") -> list[Callback]:
-        shows = self.verbose and current().is_first
-        bar = [ProgressBar(self._encoder.targets.names, title)] if shows else []
+        bar = [ProgressBar(self._encoder.targets.names, title)] if self.verbose else []
         return [*bar, *copies(self.callbacks or [])]
 
 

@@ -12,6 +12,7 @@ import torch
 from sklearn.exceptions import ConvergenceWarning
 from skorch.callbacks import Callback
 
+from ..processes import current
 from ..progress import progress_bar
 from ..warn import warn
 
@@ -174,7 +175,9 @@ class ProgressBar(Callback):
 
     def on_train_begin(self, net: Any, **_: Any) -> None:
         """Open the bar."""
-        self.bar_ = progress_bar(total=net.max_epochs, desc=self.title, bar_format=_BAR)
+        # Of several processes that train together the first one shows it.
+        options = {"desc": self.title, "bar_format": _BAR, "disable": not current().is_first}
+        self.bar_ = progress_bar(total=net.max_epochs, **options)
         self.n_before_ = len(net.history)
 
     def on_epoch_end(self, net: Any, **_: Any) -> None:
