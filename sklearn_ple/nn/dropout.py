@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from .draws import generator_for
+from .part import Part, computed_part
 
 # A random byte decides on each activation.
 _N_LEVELS = 256
@@ -85,11 +86,21 @@ class MemberDropout(nn.Module):
         if not self.training or not any(self.rates) or not like.numel():
             return None
         factors = torch.empty_like(like, memory_format=torch.contiguous_format)
-        spared, drawn = factors.view(len(self.rates), -1).tensor_split([self._n_spared])
+        part = computed_part() or Part(0, len(self.rates), len(self.rates))
+        by_member = factors.view(len(part), -1)
+        # Each member drops out what it does among all of them.
+        every = _random_bytes(part.n_all - self._n_spared, by_member)
+        first = max(part.first, self._n_spared)
+        spared, drawn = by_member.tensor_split([first - part.first])
         spared.fill_(1.0)
-        levels = self.levels[self._n_spared :, None].to(like.dtype)
-        drawn.copy_(_random_bytes(drawn)).ge_(levels).mul_(_N_LEVELS / (_N_LEVELS - levels))
+        levels = self.levels[first : part.last, None].to(like.dtype)
+        drawn.copy_(every[first - self._n_spared :][: len(drawn)])
+        drawn.ge_(levels).mul_(_N_LEVELS / (_N_LEVELS - levels))
         return factors
+
+    def draw_as(self, of_all: MemberDropout) -> None:
+        """Draw for some members as among all, those of another one."""
+        self.rates, self.levels, self._n_spared = of_all.rates, of_all.levels, of_all._n_spared
 
 
 def _level(rate: float) -> int:
@@ -97,13 +108,15 @@ def _level(rate: float) -> int:
     return min(max(round(rate * _N_LEVELS), 1), _N_LEVELS - 1) if rate else 0
 
 
-def _random_bytes(like: Tensor) -> Tensor:
-    """Draw a random byte for each number."""
+def _random_bytes(n_members: int, like: Tensor) -> Tensor:
+    """Draw a random byte for each number of members that have as many as the rows of a tensor."""
     generator = generator_for(like.device)
+    shape = n_members, like.shape[1]
     if like.device.type != "cpu":
         options: dict = {"dtype": torch.uint8, "device": like.device, "generator": generator}
-        return torch.randint(_N_LEVELS, like.shape, **options)
+        return torch.randint(_N_LEVELS, shape, **options)
     # A processor draws eight bytes as fast as one.
-    n_words = math.ceil(like.numel() / 8)
+    n_bytes = math.prod(shape)
+    n_words = math.ceil(n_bytes / 8)
     words = torch.empty(n_words, dtype=torch.int64).random_(-(2**63), None, generator=generator)
-    return words.view(torch.uint8)[: like.numel()].view(like.shape)
+    return words.view(torch.uint8)[:n_bytes].view(shape)

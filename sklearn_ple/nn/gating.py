@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from ..processes import current
 from .dselect_k import DSelectKGates
 from .gates import Gates
+from .part import n_of_all
 
 #: Kinds of gates by the names that the estimators take; called with k.
 GATES: dict[str, Callable[[int], Callable[..., Gates]]] = {
@@ -124,7 +125,7 @@ class Gating:
                 total = total + self.entropy * entropy
                 if self.load_balancing:
                     total = total + self.load_balancing * unevenness(weights).sum()
-        return total / n_members
+        return total / n_of_all(n_members)
 
 
 def unevenness(weights: Tensor) -> Tensor:

@@ -17,6 +17,7 @@ from .diagram import Block, Diagram, size
 from .dropout import MemberDropout
 from .gates import ExpertNames, GateNames, Gates, mix, numbered
 from .mlp import ACTIVATIONS, BatchedLinear
+from .part import by_element
 from .towers import TowerOptions
 from .widths import expert_widths
 
@@ -302,12 +303,13 @@ class GatedExperts(nn.Module):
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Map inputs (n_inputs, n_rows, in_features) to (n_inputs * n_each, n_rows, width)."""
-        factors = 2 * self.up(self.down(inputs)).sigmoid()
+        factors = 2 * by_element(torch.sigmoid, self.up(self.down(inputs)))
         hidden = inputs.repeat_interleave(self.n_each, dim=0) * factors
         steps = zip(self.layers, self.norm_scales, self.norm_shifts, strict=True)
         for layer, scale, shift in steps:
             normal = F.layer_norm(layer(hidden), (layer.out_features,))
-            hidden = self.dropout(self.activation(torch.addcmul(shift, normal, scale)))
+            hidden = by_element(self.activation, torch.addcmul(shift, normal, scale))
+            hidden = self.dropout(hidden)
         return hidden
 
 
@@ -322,4 +324,6 @@ class SelfGates(nn.Module):
     def forward(self, inputs: Tensor) -> Tensor:
         """Compute the weights, of shape (n_gates, n_experts, n_rows)."""
         logits = self.logits(inputs).mT
-        return logits.sigmoid() if logits.shape[1] == 1 else logits.softmax(dim=1)
+        if logits.shape[1] > 1:
+            return logits.softmax(dim=1)
+        return by_element(torch.sigmoid, logits)

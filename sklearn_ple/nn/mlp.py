@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .dropout import MemberDropout
+from .part import by_element, product
 
 #: The activations by the names that the estimators take.
 ACTIVATIONS: dict[str, type[nn.Module]] = {
@@ -126,9 +127,7 @@ class BatchedLinear(nn.Module):
 
 def _product(left: Tensor, right: Tensor, bias: Tensor | None, shape: tuple[int, int]) -> Tensor:
     """Multiply batches of matrices, and add a bias of this shape if there is one."""
-    if bias is None:
-        return torch.bmm(left, right)
-    return torch.baddbmm(bias.view(len(left), *shape), left, right)
+    return product(left, right, None if bias is None else bias.view(len(left), *shape))
 
 
 class BatchedMLP(nn.Module):
@@ -220,5 +219,5 @@ class BatchedMLP(nn.Module):
         if isinstance(self.activation, nn.ReLU):
             # In this order neither step needs what the other one overwrites.
             return (outputs if factors is None else outputs.mul_(factors)).relu_()
-        outputs = self.activation(outputs)
+        outputs = by_element(self.activation, outputs)
         return outputs if factors is None else outputs * factors

@@ -16,6 +16,7 @@ from .embeddings import CategoricalEmbedding
 from .features import Features
 from .gates import GateNames
 from .mlp import BatchedLinear
+from .part import among_all
 
 # Adam moves all parameters alike: by this factor the linear path learns less of a small table.
 _LINEAR_FACTOR = 0.3
@@ -262,7 +263,7 @@ class TabularNetwork(nn.Module):
             # What was learnt is not among them: no gradient is lost.
             read = first if numbers.requires_grad else first.detach()
             outputs = outputs + _LINEAR_FACTOR * self.linear(read)
-        return outputs
+        return among_all(outputs)
 
     def representations(self, numbers: Tensor, codes: Tensor) -> list[Tensor]:
         """Compute what the tasks' towers read.

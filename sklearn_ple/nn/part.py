@@ -1,0 +1,276 @@
+"""Some of an ensemble's members, computed apart as they are among all, to the last bit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+from torch.nn import functional as F
+
+# Bytes in a line of memory: where in its line a matrix starts determines how it is multiplied.
+_LINE = 64
+# A multiple of the numbers that are computed at once.
+_REGISTERS = 32
+
+
+@dataclass(frozen=True)
+class Part:
+    """Neighbouring members of an ensemble, two at least.
+
+    A single one's tensors may lie in memory as those of several cannot.
+
+    Parameters
+    ----------
+    first, last : int
+        The first of them, and the first one behind them.
+    n_all : int
+        Number of members of the ensemble.
+    """
+
+    first: int
+    last: int
+    n_all: int
+
+    def __len__(self) -> int:
+        """Return the number of members."""
+        return self.last - self.first
+
+
+_COMPUTED: ContextVar[Part | None] = ContextVar("computed", default=None)
+
+
+@contextmanager
+def computing(part: Part) -> Iterator[None]:
+    """Let networks of the running thread be those of some members for a while."""
+    token = _COMPUTED.set(part)
+    try:
+        yield
+    finally:
+        _COMPUTED.reset(token)
+
+
+def computed_part() -> Part | None:
+    """Return which members the running thread computes; None for all."""
+    return _COMPUTED.get()
+
+
+def n_of_all(n_members: int) -> int:
+    """Return of how many members a mean is, where a network has so many."""
+    part = _COMPUTED.get()
+    return n_members if part is None else part.n_all
+
+
+def among_all(outputs: Tensor) -> Tensor:
+    """Place the outputs of some members among those of all; the others' are zero.
+
+    Parameters
+    ----------
+    outputs : Tensor of shape (n_members, ...)
+        The outputs.
+
+    Returns
+    -------
+    Tensor of shape (n_all, ...)
+        The same, in memory in the same order.
+    """
+    part = _COMPUTED.get()
+    if part is None:
+        return outputs
+    # What sums them up goes through them as they lie in memory.
+    order = _order(outputs)
+    padding = [0, 0] * (outputs.dim() - 1) + [part.first, part.n_all - part.last]
+    return F.pad(outputs.permute(order), padding).permute(_inverse(order))
+
+
+def own_rows(inputs: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Return the rows of the members that are computed, where each reads rows of its own.
+
+    Parameters
+    ----------
+    inputs : dict of str to Tensor of shape (n_rows, n) or (n_all, n_rows, n)
+        What all members read.
+    """
+    part = _COMPUTED.get()
+    if part is None:
+        return inputs
+    return {
+        name: rows[part.first : part.last] if rows.dim() == 3 else rows
+        for name, rows in inputs.items()
+    }
+
+
+def product(left: Tensor, right: Tensor, bias: Tensor | None = None) -> Tensor:
+    """Multiply batches of matrices, and add a bias if there is one.
+
+    Parameters
+    ----------
+    left : Tensor of shape (n, n_rows, n_inner)
+        Matrices, as many for each member.
+    right : Tensor of shape (n, n_inner, n_columns)
+        What they are multiplied by.
+    bias : Tensor of a shape that extends to that of the product, optional
+        What is added.
+
+    Returns
+    -------
+    Tensor of shape (n, n_rows, n_columns)
+        The products.
+    """
+    part = _COMPUTED.get()
+    if part is not None:
+        result: Any = _ProductAmongAll.apply(left, right, bias, part)
+        return result
+    return torch.bmm(left, right) if bias is None else torch.baddbmm(bias, left, right)
+
+
+class _ProductAmongAll(torch.autograd.Function):
+    """The products that some members have among those of all."""
+
+    @staticmethod
+    def forward(ctx: Any, left: Tensor, right: Tensor, bias: Tensor | None, part: Part) -> Tensor:
+        ctx.save_for_backward(left, right)
+        ctx.part = part
+        ctx.bias_shape = None if bias is None else bias.shape
+        return _multiply(left, right, bias, part)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        left, right = ctx.saved_tensors
+        needs_left, needs_right, needs_bias, _ = ctx.needs_input_grad
+        of_left = _multiply(gradient, right.mT, None, ctx.part) if needs_left else None
+        of_right = _multiply(left.mT, gradient, None, ctx.part) if needs_right else None
+        return (
+            of_left,
+            of_right,
+            gradient.sum_to_size(ctx.bias_shape) if needs_bias else None,
+            None,
+        )
+
+
+def _multiply(left: Tensor, right: Tensor, bias: Tensor | None, part: Part) -> Tensor:
+    """Multiply matrices that start where they do among those of all members."""
+    n, (n_rows, n_columns) = len(left), (left.shape[1], right.shape[2])
+    before = n // len(part) * part.first
+    left, right = (_in_line(factor, before) for factor in (left, right))
+    shape = n, n_rows, n_columns
+    strides = n_rows * n_columns, n_columns, 1
+    result = _empty_in_line(shape, strides, before, left)
+    if bias is None:
+        torch.bmm(left, right, out=result)
+    else:
+        torch.baddbmm(bias, left, right, out=result)
+    return result.clone() if result.storage_offset() else result
+
+
+def _in_line(matrices: Tensor, before: int) -> Tensor:
+    """Return matrices that start where they do in memory behind so many others."""
+    if not before * matrices.stride(0) * matrices.element_size() % _LINE:
+        return matrices
+    # Of rows that are one in memory, one is copied.
+    alike = [dim for dim in (1, 2) if matrices.stride(dim) == 0 and matrices.shape[dim]]
+    own = matrices
+    for dim in alike:
+        own = own.narrow(dim, 0, 1)
+    offset = matrices.storage_offset()
+    copied = _empty_in_line(own.shape, own.stride(), before, own, offset).copy_(own)
+    return copied.expand(matrices.shape)
+
+
+def _empty_in_line(shape: Any, strides: Any, before: int, like: Tensor, offset: Any = 0) -> Tensor:
+    """Make matrices that start where they would in memory behind so many others."""
+    start = (offset + before * strides[0]) % (_LINE // like.element_size())
+    size = sum((n - 1) * stride for n, stride in zip(shape, strides, strict=True)) + 1
+    memory = like.new_empty(start + max(size, 0))
+    # No view, which activations could not overwrite.
+    return memory.new_empty(0).set_(memory.untyped_storage(), start, shape, strides)
+
+
+def by_element(function: Callable[[Tensor], Tensor], inputs: Tensor) -> Tensor:
+    """Apply a function to every number.
+
+    The last numbers of a tensor, which do not fill a register, may be rounded in another way than
+    the others: those that are last among all members stay last, and no others are.
+
+    Parameters
+    ----------
+    function : callable
+        From a tensor to one of the same shape, number by number; it has a value at zero.
+    inputs : Tensor of shape (n, ...)
+        The numbers of as many blocks for each member, in memory one after the other.
+
+    Returns
+    -------
+    Tensor of the shape of inputs
+        The function's values.
+    """
+    part = _COMPUTED.get()
+    if part is None or not any(_places(inputs.numel(), part)):
+        return function(inputs)
+    values: Any = _FunctionAmongAll.apply(inputs, function, part)
+    return values
+
+
+class _FunctionAmongAll(torch.autograd.Function):
+    """What a function makes of some members' numbers among those of all."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, inputs: Tensor, function: Callable[[Tensor], Tensor], part: Part
+    ) -> Tensor:
+        ctx.save_for_backward(inputs)
+        ctx.function, ctx.part = function, part
+        return _of_flat(function(_flat(inputs, part)), inputs, part)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        (inputs,) = ctx.saved_tensors
+        # Numbers that lie differently are gone through member by member.
+        if _order(gradient) == _order(inputs):
+            own, part = inputs, ctx.part
+            inputs, gradient = _flat(inputs, part), _flat(gradient, part)
+            return _of_flat(_gradient(ctx.function, inputs, gradient), own, part), None, None
+        return _gradient(ctx.function, inputs, gradient), None, None
+
+
+def _gradient(function: Callable[[Tensor], Tensor], inputs: Tensor, gradient: Tensor) -> Tensor:
+    with torch.enable_grad():
+        read = inputs.detach().requires_grad_()
+        (result,) = torch.autograd.grad(function(read), read, gradient)
+    return result
+
+
+def _flat(tensor: Tensor, part: Part) -> Tensor:
+    """Lay some members' numbers in a row, in registers as among all."""
+    return F.pad(tensor.permute(_order(tensor)).flatten(), _places(tensor.numel(), part))
+
+
+def _of_flat(flat: Tensor, like: Tensor, part: Part) -> Tensor:
+    """Take numbers from where they lie in registers."""
+    order, (ahead, _) = _order(like), _places(like.numel(), part)
+    own = flat[ahead : ahead + like.numel()].view(like.permute(order).shape)
+    return own.permute(_inverse(order)).clone()
+
+
+def _places(n_numbers: int, part: Part) -> tuple[int, int]:
+    """Return how many numbers lie before some members' in their registers, and behind."""
+    n_each = n_numbers // len(part)
+    start, end, n_all = (n_each * n for n in (part.first, part.last, part.n_all))
+    return start % _REGISTERS, min(-(-end // _REGISTERS) * _REGISTERS, n_all) - end
+
+
+def _order(tensor: Tensor) -> list[int]:
+    """Order the axes as they lie in memory, that of the members first."""
+    strides: Any = tensor.stride()
+    return [0, *sorted(range(1, tensor.dim()), key=lambda dim: -strides[dim])]
+
+
+def _inverse(order: list[int]) -> list[int]:
+    return sorted(range(len(order)), key=order.__getitem__)
