@@ -394,6 +394,7 @@ class MultiTaskEstimator(CallbackSupportMixin, NetworkMaker):
                     tol=self.tol,
                     callbacks=self._callbacks(plan, len(train), reporters),
                     progress=checkpoint.training(1),
+                    groups=self._groups(net, train, plan, self._encoder, origin),
                 )
             deviations = None
             if validation is not None:
@@ -450,9 +451,8 @@ class MultiTaskEstimator(CallbackSupportMixin, NetworkMaker):
         """Learn how far off predicted numbers are; None where no task has errors."""
         if not any(task.has_errors for task in self._encoder.tasks):
             return None
-        rows, labels, weights, out_of_fold = validation.sample()
-        members = net.member_outputs(rows).numpy()
-        return self._no_deviations(net).learn(members, labels, weights, out_of_fold)
+        rows, *sample = validation.sample()
+        return self._no_deviations(net).learn(net.member_outputs(rows).numpy(), *sample)
 
     def _no_deviations(self, net: MultiTaskNet) -> Deviations:
         weights = net.module_.mean.weights.cpu().double().numpy()
@@ -477,10 +477,11 @@ class MultiTaskEstimator(CallbackSupportMixin, NetworkMaker):
         origin.begin(again)
         again.module_.mean.load_state_dict(net.module_.mean.state_dict())
         steps = self._callbacks(plan, len(rows), reporters, title="Training on all rows")
-        progress = checkpoint.training(2)
+        groups = self._groups(again, rows, plan, encoder, origin)
+        options: dict[str, Any] = {"progress": checkpoint.training(2), "groups": groups}
         try:
             with origin.held(again, rows):
-                trained = again.train(rows, n_epochs, callbacks=steps, progress=progress)
+                trained = again.train(rows, n_epochs, callbacks=steps, **options)
         except KeyboardInterrupt:
             return net, self._encoder
         again.history = net.history
@@ -490,8 +491,7 @@ class MultiTaskEstimator(CallbackSupportMixin, NetworkMaker):
         self, plan: Plan, n_rows: int, reporters: Sequence[Callback], title: str = "Training"
     ) -> list[Callback]:
         """Order the callbacks: progress bar, the user's, the learning rate's, scikit-learn's."""
-        n_batches = -(-n_rows // plan.batch_size)
-        rates = schedule(self.lr_schedule, plan.max_epochs, n_batches)
+        rates = schedule(self.lr_schedule, plan.max_epochs, -(-n_rows // plan.batch_size))
         return [*self._bar_and_users(title), *rates, *reporters]
 
     def _bar_and_users(self, title: str = "Training") -> list[Callback]:

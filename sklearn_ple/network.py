@@ -21,12 +21,16 @@ from .parameters import differences, of_network
 from .predictor import Predictor
 from .tasks import Task, TaskLosses, TaskWeights
 from .training import (
+    Groups,
     MultiTaskNet,
     Origin,
     OtherModel,
     Plan,
+    can_part,
     check_unchanged,
+    make_groups,
     make_net,
+    parts_apart,
     product_dtype,
 )
 
@@ -188,6 +192,26 @@ class NetworkMaker(Predictor, ABC):
             module = self.make_module(encoder)
         module.product_dtype = product_dtype(self.dtype, self.device_)
         return self._net_around(module, plan, encoder)
+
+    def _groups(
+        self, net: MultiTaskNet, rows: Any, plan: Plan, encoder: TableEncoder, origin: Origin
+    ) -> Groups | None:
+        """Part the members for a net's training; None where they are trained together."""
+        if self.callbacks or origin.holds or not can_part(net, rows, self.net_params):
+            return None
+        parts = parts_apart(self.n_members, self.n_jobs)
+        if len(parts) == 1:
+            return None
+
+        def make_net(n_members: int) -> MultiTaskNet:
+            smaller, start = copy.copy(self), copy.copy(encoder)
+            # The weights will be those of the whole.
+            smaller.n_members, start.linear_start = n_members, None
+            with in_all_functions():
+                module = smaller.make_module(start)
+            return self._net_around(module, plan, encoder)
+
+        return make_groups(net, parts, make_net)
 
     def _net_around(
         self, module: TabularNetwork, plan: Plan, encoder: TableEncoder

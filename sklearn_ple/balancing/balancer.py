@@ -35,6 +35,11 @@ class Balancer(nn.Module, ABC):
     ----------
     reads_representation : bool, default=False
         Whether `backward` works at ``batch.representation``.
+    members_apart : bool, default=False
+        Whether what it makes of a member's losses depends on no other member's, and its parameters
+        and buffers are of shape (..., n_members, n_tasks), as those of this package are that do
+        not weigh gradients. Then members can be trained in groups, see ``n_jobs`` of the
+        estimators; other groups' members have losses there, too, which do not count.
 
     See Also
     --------
@@ -55,6 +60,7 @@ class Balancer(nn.Module, ABC):
     """
 
     reads_representation: ClassVar[bool] = False
+    members_apart: ClassVar[bool] = False
 
     def __init__(self) -> None:
         super().__init__()
@@ -132,6 +138,8 @@ class WeightedSum(Balancer):
     >>> PLERegressor(balancing=WeightedSum())
     PLERegressor(balancing=WeightedSum())
     """
+
+    members_apart: ClassVar[bool] = True
 
     def weigh(self, batch: Batch) -> Tensor:
         """Weigh all tasks alike.

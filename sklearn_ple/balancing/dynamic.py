@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -40,6 +41,7 @@ class DynamicWeightAveraging(Balancer):
     3
     """
 
+    members_apart: ClassVar[bool] = True
     sums: Tensor
     shares: Tensor
     means: Tensor

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -51,6 +52,7 @@ class FAMO(Balancer):
     2
     """
 
+    members_apart: ClassVar[bool] = True
     xi: Tensor
     moments: Tensor
     n_updates: Tensor

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor
 
@@ -29,6 +31,8 @@ class GeometricMean(Balancer):
     >>> model.fit([[0.0], [1.0], [2.0]], [[0.1, 3.0], [0.9, 2.0], [2.1, 1.0]]).n_iter_
     2
     """
+
+    members_apart: ClassVar[bool] = True
 
     def weigh(self, batch: Batch) -> Tensor:
         """Differentiate the geometric mean by the losses.

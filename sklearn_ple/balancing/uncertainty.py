@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -35,6 +36,7 @@ class UncertaintyWeighting(Balancer):
     2
     """
 
+    members_apart: ClassVar[bool] = True
     factors: Tensor
     kept: Tensor
     labelled: Tensor

@@ -317,11 +317,16 @@ class PLEClassifierRegressor(_Progressive):
         folder of its own. ``n_jobs`` and ``verbose`` may differ. ``partial_fit`` neither reads
         nor writes there. None keeps nothing.
     n_jobs : int or None, default=None
-        How many cores of the CPU the network may use, in fit and in what predicts; -1 for all,
-        -2 for all but one. None, outside of :class:`joblib.parallel_config`, is one while a step
-        is small, which several would hardly make faster, and torch's own number for large ones.
-        The fitted estimator is the same for any number except for rounding, as on another
-        processor. In a worker process, as those of
+        How many cores of the CPU, or workers of joblib's backend, may be used; -1 for all, -2 for
+        all but one. None, outside of :class:`joblib.parallel_config`, is one while a step is
+        small, which several would hardly make faster, and torch's own number for large ones.
+        In fit the members are trained in as many groups, of two members at least, by joblib: in
+        processes, or on several machines by ``joblib.parallel_config(backend="dask")``. The
+        fitted estimator is that of ``n_jobs=1``, bit for bit. What predicts uses as many
+        threads, and so does fit where it trains all members together: with fewer than four
+        members, ``callbacks``, ``dtype="bfloat16"``, ``balancing`` by gradients, parts of your
+        own or ``numeric_embedding="periodic"``, in ``partial_fit`` and ``add_task``. Then
+        rounding differs, as on another processor. In a worker process, as those of
         :class:`~sklearn.model_selection.GridSearchCV` with its own ``n_jobs``, no more than its
         share of the cores is used.
     device : str, default="auto"

@@ -6,6 +6,7 @@ from .data import TableRows, place
 from .device import product_dtype, resolve_device, seeded, suitable_threads, with_gradients
 from .fingerprint import digest
 from .fit_callbacks import fit_task
+from .groups import Groups, can_part, make_groups, parts_apart
 from .history import public_history
 from .make import make_net
 from .net import MultiTaskNet
@@ -32,6 +33,7 @@ __all__ = [
     "Arrays",
     "Checkpoint",
     "FewerTasks",
+    "Groups",
     "HeldOut",
     "LastFit",
     "MultiTaskNet",
@@ -46,6 +48,7 @@ __all__ = [
     "TableRows",
     "Validation",
     "alike",
+    "can_part",
     "check_alike",
     "check_apart",
     "check_unchanged",
@@ -53,9 +56,11 @@ __all__ = [
     "digest",
     "draw_folds",
     "fit_task",
+    "make_groups",
     "make_net",
     "n_set_aside",
     "naming_validation",
+    "parts_apart",
     "place",
     "product_dtype",
     "public_history",

@@ -103,6 +103,18 @@ class TableRows(Dataset):
         view._rows = numbers if self._rows is None else self._rows[numbers]
         return view
 
+    def parts(self) -> dict[str, Any]:
+        """Return what this consists of, by name: arrays, and which rows of them these are."""
+        return self.arrays if self._rows is None else self.arrays | {"": self._rows}
+
+    @classmethod
+    def of_parts(cls, parts: dict[str, Any]) -> TableRows:
+        """Put rows together of their `parts`."""
+        made = cls.__new__(cls)
+        made.arrays = dict(parts)
+        made._rows = made.arrays.pop("", None)
+        return made
+
     def with_numbers(self, numbers: Any) -> TableRows:
         """View the same rows with other numbers, of all that this may be a view of."""
         view = copy.copy(self)

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import copy
+import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
 from sklearn.exceptions import ConvergenceWarning
-from skorch import NeuralNet
 from skorch.callbacks import Callback
 from skorch.utils import to_tensor
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from ..balancing import Batch, Representation, cut_below
-from ..nn.draws import Draws, generator_for
+from ..nn.draws import Draws
+from ..nn.part import own_rows
 from ..processes import current
 from ..tasks import TaskLosses, TaskWeights
 from ..warn import warn
@@ -27,8 +27,12 @@ from .checkpoint import Progress
 from .data import Batches, BatchIndices, TableRows, place
 from .device import GlobalDraws, keep_freed_memory, suitable_threads
 from .shuffled import ShuffledRows
-from .together import add_penalty, end_alike, evaluate_in_turn, take_over_state, together
-from .validation import Labelled, Validation, mean_weights, without_left_out
+from .steps import SteppingNet, Steps
+from .together import end_alike, evaluate_in_turn, take_over_state, together
+from .validation import Labelled, Validation
+
+if TYPE_CHECKING:
+    from .groups import Groups
 
 # Rows in a batch of prediction and validation, at least.
 _PREDICTION_BATCH = 1024
@@ -50,7 +54,7 @@ class Trained(NamedTuple):
     best_epoch: int
 
 
-class MultiTaskNet(NeuralNet):
+class MultiTaskNet(SteppingNet):
     """A net over `TableRows` that sums the tasks' losses on the device, epoch by epoch.
 
     The criterion is the `Balancer`. The history gets, per epoch, ``train_loss``, ``valid_loss``
@@ -89,11 +93,12 @@ class MultiTaskNet(NeuralNet):
         self.dtype = dtype
         self.n_jobs = n_jobs
         # All are there in training only.
-        self._average: WeightAverage | None = None
+        self._average = None
         self._validation: Validation | None = None
-        self._mean_weights: Any = None
+        self._mean_weights = None
         self._global_draws: GlobalDraws | None = None
-        self._batch: Batch | None = None
+        self._batch = None
+        self._groups: Groups | None = None
         super().__init__(*args, **kwargs)
 
     def train(
@@ -106,6 +111,7 @@ class MultiTaskNet(NeuralNet):
         tol: float = 0.0,
         callbacks: Sequence[Callback] = (),
         progress: Progress | None = None,
+        groups: Groups | None = None,
     ) -> Trained:
         """Train the initialised net for some epochs, or until a callback ends it.
 
@@ -129,6 +135,8 @@ class MultiTaskNet(NeuralNet):
             For this training only; the net does not keep them, nor the rows.
         progress : Progress, optional
             Where to keep how far the training has come, and to go on from what was kept.
+        groups : Groups, optional
+            What trains the members in groups; by default they are trained together, here.
 
         Returns
         -------
@@ -148,20 +156,21 @@ class MultiTaskNet(NeuralNet):
         last = [best] if progress is None else [best, progress]
         self.callbacks: Any = [*together(), RecordEpoch(), *callbacks, *last]
         self.initialize_callbacks()
-        self._validation = validation
+        self._validation, self._groups = validation, groups
         if self.weight_averaging:
             self._average = WeightAverage(self.module_, self.weight_averaging)
         n_before = len(self.history)
+        n_jobs = self.n_jobs if groups is None else 1
         keep_freed_memory()
         try:
-            with suitable_threads(self.module_, self.batch_size, self.n_jobs), self._seeded():
+            with suitable_threads(self.module_, self.batch_size, n_jobs), self._seeded():
                 place(rows, self.device)
-                of_rows = mean_weights(rows, self.module_.body.n_members)
-                self._mean_weights = of_rows.to(self.device)
                 if validation is not None:
                     place(validation.rows, self.device)
                 n_behind = 0 if progress is None else progress.n_epochs
-                self.partial_fit(rows, validation, epochs=n_epochs - n_behind)
+                self.weigh_rows(rows)
+                with nullcontext() if groups is None else groups.training(self, rows, best):
+                    self.partial_fit(rows, validation, epochs=n_epochs - n_behind)
         finally:
             self.forget_training()
         # An interrupted epoch lacks what is recorded last.
@@ -183,6 +192,10 @@ class MultiTaskNet(NeuralNet):
             progress.end(self, best.best_epoch_)
         return end_alike(self, Trained(all_done or stopped_early, best.best_epoch_))
 
+    def seconds_since(self, start: float) -> float:
+        """Return how long the epoch took that began then, which may be trained elsewhere."""
+        return time.perf_counter() - start if self._groups is None else self._groups.seconds
+
     def parts(self) -> dict[str, Any]:
         """Return what changes in a training, by name: each has torch's ``state_dict``."""
         parts = {"module": self.module_, "balancer": self.criterion_, "optimizer": self.optimizer_}
@@ -193,19 +206,24 @@ class MultiTaskNet(NeuralNet):
 
     def _seeded(self) -> AbstractContextManager:
         """Seed the global random state for parts that are not of this package or of torch."""
-        parts = [*self.module_.modules(), *self.criterion_.modules(), self.optimizer_]
-        parts += [group.task for group in self.losses.groups]
-        if all(type(part).__module__.startswith(("sklearn_ple.", "torch.")) for part in parts):
+        if not self.foreign_parts():
             return nullcontext()
         self._global_draws = GlobalDraws(self.device)
         return self._global_draws.seeded()
+
+    def foreign_parts(self) -> list[Any]:
+        """Return what takes part in training and is neither of this package nor of torch."""
+        parts = [*self.module_.modules(), *self.criterion_.modules(), self.optimizer_]
+        parts += [group.task for group in self.losses.groups]
+        known = "sklearn_ple.", "torch."
+        return [part for part in parts if not type(part).__module__.startswith(known)]
 
     def forget_training(self) -> None:
         """Let go what only a training needs."""
         self.callbacks = None
         self.callbacks_: Any = []
         self._average = self._validation = self._mean_weights = self._global_draws = None
-        self._batch = None
+        self._batch = self._groups = None
 
     @property
     def _default_callbacks(self) -> list:
@@ -259,7 +277,8 @@ class MultiTaskNet(NeuralNet):
         self._weights = torch.as_tensor(weights, dtype=self.dtype, device=self.device)
         if training:
             self.history.record("task_weights", weights.tolist())
-            sums = self._train_epoch(iterator, step_fn, fit_params)
+            apart = None if self._groups is None else self._groups.next_epoch(self)
+            sums = self._record_steps(apart or self._train_epoch(iterator, step_fn, fit_params))
         else:
             sums = self._validate(iterator)
         task_losses = self.losses.means(sums)
@@ -267,108 +286,44 @@ class MultiTaskNet(NeuralNet):
         self.history.record(f"{prefix}_task_losses", task_losses.tolist())
         del self._weights
 
-    def _train_epoch(self, iterator: Any, step_fn: Any, fit_params: dict[str, Any]) -> Tensor:
-        """Train on every batch; return the sums of losses and weights over the epoch."""
-        self._set_training(True)
-        self._sums: list[Tensor] = []
-        self._balance: list[tuple[Tensor, Tensor]] = []
-        self.criterion_.begin_epoch()
-        for batch in iterator:
-            self.notify("on_batch_begin", batch=batch, training=True)
-            step = step_fn(batch, **fit_params)
-            self.criterion_.after_step(self._batch)
-            if self._average is not None:
-                self._average.update()
-            self.notify("on_batch_end", batch=batch, training=True, **step)
-        sums = current().total(torch.stack(self._sums).sum(dim=(0, 2)))
-        if self._balance:
-            weights, there = map(torch.stack, zip(*self._balance, strict=True))
+    def train_apart(
+        self, rows: TableRows, left_out: Any, number: int
+    ) -> tuple[Steps, Tensor | None]:
+        """Train for an epoch of this number, from 0, as a part of the members.
+
+        Return what its steps came to, and the members' outputs for the rows that are left out.
+        """
+        # skorch notes batches here.
+        self.history.new_epoch()
+        self._weights = torch.as_tensor(self.task_weights.at(number), dtype=self.dtype)
+        batches = self.get_iterator(rows, training=True)
+        steps = self._train_epoch(batches, self.train_step, {})
+        if left_out is None:
+            return steps, None
+        return steps, self._outputs(self.get_iterator(left_out)).members
+
+    def _record_steps(self, steps: Steps) -> Tensor:
+        """Record how much the tasks counted; return the sums over the epoch."""
+        if steps.balance:
+            weights, there = steps.balance
             total = (weights * there).sum(dim=(0, 1)) / there.sum(dim=(0, 1))
             self.history.record("balancing_weights", total.tolist())
-        del self._sums, self._balance
-        return sums
-
-    def train_step_single(self, batch: Any, **_: Any) -> dict[str, Any]:
-        """Compute a batch's losses, keep their sums, and let the balancer differentiate them."""
-        # A callback may have evaluated the network.
-        if not self.module_.training:
-            self._set_training(True)
-        rows = self._placed(batch)
-        draws = Draws()
-        # It is there before the first draw, to be kept as it is then.
-        generator_for(torch.device(self.device))
-        drawn = draws.state_dict()
-        with self._cut_below_towers() as cuts:
-            outputs, sums, trained = self._evaluate(*rows)
-
-        def again() -> Tensor:
-            now = draws.state_dict()
-            draws.load_state_dict(drawn)
-            with torch.no_grad():
-                trained = self._evaluate(*rows)[-1]
-            draws.load_state_dict(now)
-            return self._joint(trained, rows)[0]
-
-        self._sums.append(sums.detach())
-        losses, shares, part = self._joint(trained, rows)
-        step = self._batch = Batch(losses, shares, again, *cuts)
-        weights = self.criterion_.backward(step)
-        if weights is not None:
-            self._balance.append((weights, step.shares > 0))
-        self._check_gradients()
-        penalty = add_penalty(self.module_.body, part)
-        return {"loss": step.losses.detach().sum(dim=1).mean() + penalty, "y_pred": outputs}
-
-    def _cut_below_towers(self) -> AbstractContextManager[Sequence[Representation]]:
-        """Cut off what the towers read, where the balancer works there."""
-        if not self.criterion_.reads_representation:
-            return nullcontext([])
-        body = self.module_.body
-        return cut_below(body.towers, body.n_members, dependent=self.module_.link is not None)
-
-    def _evaluate(self, inputs: Any, labels: Any) -> tuple[Tensor, Tensor, Tensor]:
-        """Compute the members' outputs for a batch, and the sums of their losses and weights.
-
-        The last are those sums with what the outputs' link adds to the losses in training.
-        """
-        targets, weights, *folds = labels
-        if folds:
-            weights = without_left_out(weights, folds[0], self.module_.body.n_members)
-        counts = weights / self._mean_weights
-        outputs, added = self.module_.training_outputs(**inputs, targets=targets, weights=counts)
-        sums = self.losses.member_sums(outputs, targets, counts)
-        if added is None:
-            return outputs, sums, sums
-        return outputs, sums, torch.stack([sums[0] + (counts * added).sum(dim=-2), sums[1]])
-
-    def _joint(self, sums: Tensor, rows: Any) -> tuple[Tensor, Tensor, Any]:
-        """Turn sums into terms of the joint loss, shares of the labels, and that of these rows.
-
-        They are divided by the weight that as many rows have on average, not by that of the labels
-        in the batch: so every label counts alike, whichever batch it comes in.
-        """
-        n_own = len(rows[1][0])
-        sums, n_rows = current().join(sums, n_own)
-        losses, shares = sums / n_rows
-        weights = self._weights
-        return weights * losses, (weights > 0) * shares.detach(), n_own / n_rows
-
-    def _placed(self, batch: Any) -> Any:
-        """Move a batch to the device; of one that is there nothing is copied."""
-        inputs, labels = batch
-        inputs = {name: part.to(self.device) for name, part in inputs.items()}
-        return inputs, [part.to(self.device) for part in labels]
-
-    def _check_gradients(self) -> None:
-        if len(self._sums) == 1 and all(p.grad is None for p in self.module_.parameters()):
-            raise ValueError(
-                f"{type(self.criterion_).__name__}.backward left the network without gradients: "
-                "it must call backward on what it makes of the task losses."
-            )
+        return current().total(steps.sums.sum(dim=(0, 2)))
 
     @torch.no_grad()
     def _validate(self, iterator: Any) -> Tensor:
         """Score the outputs on the rows of validation, and return the sums of their losses."""
+        validation: Any = self._validation
+        rows = self._outputs(iterator) if self._groups is None else self._groups.outputs(iterator)
+        mean = self.evaluated_module.mean
+        outputs, sums = map(current().same, validation.evaluate(mean, self.losses, rows))
+        take_over_state(mean)
+        validation.record_scores(self.history, outputs.cpu().numpy())
+        return sums
+
+    @torch.no_grad()
+    def _outputs(self, iterator: Any) -> Labelled:
+        """Compute the members' outputs, beside the labels."""
         self._set_training(False)
         module: Any = self.evaluated_module
         parts: list[Any] = []
@@ -376,15 +331,11 @@ class MultiTaskNet(NeuralNet):
             self.notify("on_batch_begin", batch=batch, training=False)
             inputs, labels = to_tensor(batch, device=self.device)
             # Folds, if there are any, are read in training alone.
-            parts.append((evaluate_in_turn(module, inputs, len(parts)), *labels[:2]))
+            outputs = evaluate_in_turn(module, own_rows(inputs), len(parts))
+            parts.append((outputs, *labels[:2]))
             self.notify("on_batch_end", batch=batch, training=False)
-        validation: Any = self._validation
         rows = Labelled(*(torch.cat(part, dim=-2) for part in zip(*parts, strict=True)))
-        rows = rows._replace(members=current().total(rows.members))
-        outputs, sums = map(current().same, validation.evaluate(module.mean, self.losses, rows))
-        take_over_state(module.mean)
-        validation.record_scores(self.history, outputs.cpu().numpy())
-        return sums
+        return rows._replace(members=current().total(rows.members))
 
     def member_outputs(self, rows: TableRows, n_jobs: int | None = None) -> Tensor:
         """Compute each member's outputs, as float64, of shape (n_members, n_rows, n_outputs)."""

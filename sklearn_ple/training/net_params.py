@@ -28,7 +28,7 @@ _OF_NET |= {"compile"}
 _ITERATORS = {"iterator_train", "iterator_valid"}
 _OF_BATCHES = {"batch_sampler", "collate_fn", "drop_last", "sampler", "shuffle"}
 # What the schedule reads too.
-_NUMBERS: dict[str, Any] = {"lr": Real, "batch_size": Integral, "max_epochs": Integral}
+NUMBERS: dict[str, Any] = {"lr": Real, "batch_size": Integral, "max_epochs": Integral}
 
 
 def read_net_params(net_params: dict[str, Any] | None) -> dict[str, Any]:
@@ -58,7 +58,7 @@ def read_net_params(net_params: dict[str, Any] | None) -> dict[str, Any]:
         if whose in _OF_ESTIMATOR | _OF_NET or is_fixed:
             how = f"set the estimator's {whose}" if whose in _OF_ESTIMATOR else "leave it out"
             raise ValueError(f"net_params cannot override {name!r}: {how}.")
-    for name, kind in _NUMBERS.items():
+    for name, kind in NUMBERS.items():
         value = net_params.get(name, 1)
         if isinstance(value, bool) or not isinstance(value, kind) or not 0 < value < inf:
             which = "a number" if kind is Real else "a whole number"

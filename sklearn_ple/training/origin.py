@@ -25,6 +25,8 @@ class Origin:
 
     #: Whether the network goes on from one that was trained for the same tasks.
     goes_on: ClassVar[bool] = False
+    #: Whether the training must not change some of the weights.
+    holds: ClassVar[bool] = False
 
     def begin(self, net: MultiTaskNet) -> None:
         """Set the weights that the training of a net starts from."""
@@ -105,6 +107,8 @@ class FewerTasks(Origin):
     freeze : bool
         Whether all that is of the first tasks, or shared by them, is held too.
     """
+
+    holds = True
 
     def __init__(self, net: MultiTaskNet, unlabelled: np.ndarray, freeze: bool):
         self.net = net

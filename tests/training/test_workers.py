@@ -1,0 +1,129 @@
+"""Groups of members are trained by worker processes of joblib's backends.
+
+Starting processes takes seconds. All backends are tested where SKLEARN_PLE_WORKERS is set.
+"""
+
+import os
+
+import joblib
+import numpy as np
+import pytest
+import torch
+from sklearn.model_selection import GridSearchCV
+
+from sklearn_ple import PLEClassifierRegressor
+from sklearn_ple.training import groups
+
+SMALL = {
+    "n_members": 4,
+    "max_epochs": 4,
+    "n_iter_no_change": 2,
+    "batch_size": 21,
+    "early_stopping": True,
+    "refit": False,
+    "random_state": 0,
+    "device": "cpu",
+}
+RNG = np.random.RandomState(0)
+X = RNG.randn(110, 5)
+Y = np.column_stack([X[:, 0] + X[:, 1], X[:, 2] > 0])
+TASK_TYPES = ["regression", "binary"]
+
+all_backends = pytest.mark.skipif(
+    "SKLEARN_PLE_WORKERS" not in os.environ, reason="SKLEARN_PLE_WORKERS is not set"
+)
+
+
+def fit(n_jobs, **params):
+    params = SMALL | {"task_types": TASK_TYPES} | params
+    return PLEClassifierRegressor(**params, n_jobs=n_jobs).fit(X, Y)
+
+
+def assert_same(model, other):
+    own, others = (m.module_.state_dict() for m in (model, other))
+    for name, tensor in own.items():
+        assert torch.equal(tensor, others[name]), name
+    for epoch, its in zip(model.history_, other.history_, strict=True):
+        assert {name for name in epoch if epoch[name] != its[name]} <= {"seconds"}
+
+
+def killed(where, flag=None):
+    """Return what ends the process of the second group, once if there is a flag's path."""
+    attempt = groups._attempt
+
+    def attempted(group, *args):
+        if group.part.first and os.getpid() != where and (flag is None or not flag.exists()):
+            if flag is not None:
+                flag.touch()
+            os._exit(1)
+        return attempt(group, *args)
+
+    return attempted
+
+
+def test_a_group_that_loses_its_process_is_trained_again(tmp_path, monkeypatch):
+    flag = tmp_path / "was there"
+    monkeypatch.setattr(groups, "_attempt", killed(os.getpid(), flag))
+    with joblib.parallel_config("loky"):
+        assert_same(fit(2), fit(1))
+    assert flag.exists()
+
+
+@all_backends
+def test_members_whose_process_is_lost_twice_are_named(monkeypatch):
+    monkeypatch.setattr(groups, "_attempt", killed(os.getpid()))
+    model = PLEClassifierRegressor(**SMALL, n_jobs=2)
+    lost = pytest.raises(RuntimeError, match="members 2 to 3 of 4")
+    with joblib.parallel_config("loky"), lost:
+        model.fit(X, Y)
+    assert not hasattr(model, "net_")
+
+
+@pytest.fixture
+def client():
+    """Return the client of a cluster of two processes."""
+    distributed = pytest.importorskip("distributed")
+    processes = {"n_workers": 2, "threads_per_worker": 1, "processes": True}
+    with (
+        distributed.LocalCluster(**processes, dashboard_address=None) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        yield client
+
+
+@all_backends
+def test_a_cluster_of_dask(client, tmp_path, monkeypatch):
+    with joblib.parallel_config("dask"):
+        together = fit(1)
+        assert_same(fit(-1), together)
+        # Nor does it need n_jobs, as scikit-learn's forests do not.
+        assert_same(fit(None, validation_fraction=0.2), fit(1, validation_fraction=0.2))
+        flag = tmp_path / "was there"
+        monkeypatch.setattr(groups, "_attempt", killed(os.getpid(), flag))
+        assert_same(fit(2), together)
+    assert flag.exists()
+
+
+@all_backends
+def test_a_grid_search_over_a_cluster_of_dask(client):
+    model = PLEClassifierRegressor(**SMALL, task_types=TASK_TYPES)
+    searches = [GridSearchCV(model, {"dropout": [0.1, 0.2]}, cv=2) for _ in range(2)]
+    searches[0].fit(X, Y)
+    with joblib.parallel_config("dask"):
+        searches[1].fit(X, Y)
+    scores = [search.cv_results_["mean_test_score"] for search in searches]
+    np.testing.assert_allclose(*scores, rtol=1e-6)
+
+
+@all_backends
+def test_ray():
+    ray = pytest.importorskip("ray")
+    from ray.util.joblib import register_ray
+
+    ray.init(num_cpus=2, include_dashboard=False)
+    try:
+        register_ray()
+        with joblib.parallel_config("ray"):
+            assert_same(fit(2), fit(1))
+    finally:
+        ray.shutdown()
