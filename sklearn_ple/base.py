@@ -451,8 +451,9 @@ class MultiTaskEstimator(CallbackSupportMixin, NetworkMaker):
         """Learn how far off predicted numbers are; None where no task has errors."""
         if not any(task.has_errors for task in self._encoder.tasks):
             return None
-        rows, *sample = validation.sample()
-        return self._no_deviations(net).learn(net.member_outputs(rows).numpy(), *sample)
+        rows, labels, weights, out_of_fold = validation.sample()
+        members = net.member_outputs(rows).numpy()
+        return self._no_deviations(net).learn(members, labels, weights, out_of_fold)
 
     def _no_deviations(self, net: MultiTaskNet) -> Deviations:
         weights = net.module_.mean.weights.cpu().double().numpy()

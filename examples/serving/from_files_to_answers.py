@@ -4,8 +4,8 @@
 
 A table is written a file at a time. From there on the process may take no more memory than it is
 allowed, which is less than the table has: to read it at once fails. A model is fitted to the
-folder, its predictions are written beside it, and it is exported to ONNX. Then ``serve.py`` answers
-requests by it, without this package. The limit is one of Linux.
+folder, its predictions are written beside it, and it is exported to ONNX. Then ``serve.py``
+answers requests by it, without this package. The limit is one of Linux.
 """
 
 import argparse

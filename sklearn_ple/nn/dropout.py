@@ -99,7 +99,13 @@ class MemberDropout(nn.Module):
         return factors
 
     def draw_as(self, of_all: MemberDropout) -> None:
-        """Draw for some members as among all, those of another one."""
+        """Draw for some members as among all.
+
+        Parameters
+        ----------
+        of_all : MemberDropout
+            That of all members.
+        """
         self.rates, self.levels, self._n_spared = of_all.rates, of_all.levels, of_all._n_spared
 
 
