@@ -76,7 +76,7 @@ def latencies(ways):
                 start = time.process_time_ns()
                 call()
                 times.append((time.process_time_ns() - start) / 1e6)
-            found = tuple(np.percentile(times, [50, 99]))
+            found = tuple(np.percentile(times, [50, 99]).tolist())
             best[name] = min(best.get(name, found), found)
     return best
 

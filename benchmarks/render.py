@@ -189,6 +189,30 @@ def memory():
     return texts.MEMORY + table(shown) + versions(record)
 
 
+def latency():
+    record = load("latency")
+    every = pd.DataFrame(record["results"])
+    one = every[every["p50_ms"].notna()].set_index("what")
+    shown = pd.DataFrame(
+        {
+            "p50, ms": one["p50_ms"].map("{:.2f}".format),
+            "p99, ms": one["p99_ms"].map("{:.2f}".format),
+            "p50 / LightGBM's": one["times_lightgbm"].map("{:.2f}".format),
+        }
+    )
+    shown.index.name = "one row"
+    many = every[every["p50_ms"].isna()]
+    rates = pd.DataFrame(
+        {
+            "threads": many["threads"].map("{:.0f}".format),
+            "million rows a second": (many["rows_per_second"] / 1e6).map("{:.2f}".format),
+            "a CPU second": (many["rows_per_cpu_second"] / 1e6).map("{:.2f}".format),
+        }
+    )
+    rates.index = pd.Index(many["numeric_embedding"], name="numeric_embedding")
+    return texts.LATENCY + table(shown) + texts.THROUGHPUT + table(rates) + versions(record)
+
+
 def calibration():
     record = load("calibration")
     runs = pd.DataFrame(record["results"]).replace({"method": {"none": "as fitted"}})
@@ -309,6 +333,7 @@ if __name__ == "__main__":
         growth,
         memory,
         speed,
+        latency,
         grid_search,
         calibration,
         coverage,
