@@ -19,7 +19,7 @@ from .encoding import Encoded, Table, TableEncoder, TargetForm, grow, is_dataset
 from .network import NetworkMaker
 from .parameters import WIDTHS, class_weight, parameter, with_parameters
 from .predictions import Deviations
-from .streaming import StreamedTable, read_files, read_table
+from .streaming import AnyTable, StreamedTable, read_files, read_table
 from .training import (
     Checkpoint,
     FewerTasks,
@@ -318,7 +318,7 @@ class MultiTaskEstimator(CallbackSupportMixin, NetworkMaker):
 
     def _read(
         self, X: Any, y: Any, sample_weight: Any, resume: bool, asked: dict[str, Any]
-    ) -> tuple[Table | StreamedTable, Split]:
+    ) -> tuple[AnyTable, Split]:
         """Read what is passed to fit: the rows, and what is asked for beside them."""
         form = self._form(resume)
         if is_dataset(X):
@@ -335,9 +335,7 @@ class MultiTaskEstimator(CallbackSupportMixin, NetworkMaker):
         # Estimators of numbers alone have no such parameter.
         return self.get_params(deep=False).get("class_weight")
 
-    def _encode(
-        self, table: Table | StreamedTable, plan: Plan, resume: bool, classes: Any = None
-    ) -> Encoded:
+    def _encode(self, table: AnyTable, plan: Plan, resume: bool, classes: Any = None) -> Encoded:
         """Encode a table by what was learnt before or, for the first time, is learnt from it.
 
         Of a table in files that is its sample.
@@ -353,7 +351,7 @@ class MultiTaskEstimator(CallbackSupportMixin, NetworkMaker):
         return self._encoder.learn(table, self._class_weight)
 
     def _rows_of(
-        self, table: Table | StreamedTable, encoded: Encoded, dtype: torch.dtype
+        self, table: AnyTable, encoded: Encoded, dtype: torch.dtype
     ) -> TableRows | ShuffledRows:
         """Return the rows to train on: those that are encoded, or all that are in files."""
         if isinstance(table, StreamedTable):
@@ -362,7 +360,7 @@ class MultiTaskEstimator(CallbackSupportMixin, NetworkMaker):
 
     def _train(
         self,
-        table: Table | StreamedTable,
+        table: AnyTable,
         encoded: Encoded,
         whole: Plan,
         split: Split,
@@ -407,7 +405,7 @@ class MultiTaskEstimator(CallbackSupportMixin, NetworkMaker):
         self._settle(net, self._encoder, deviations)
 
     def _split(
-        self, table: Table | StreamedTable, encoded: Encoded, plan: Plan, split: Split
+        self, table: AnyTable, encoded: Encoded, plan: Plan, split: Split
     ) -> tuple[Any, Any, Validation | None]:
         """Return all rows, those to train on, and the validation, if there is any."""
         targets, dtype = self._encoder.targets, self._torch_dtype

@@ -2,6 +2,13 @@
 
 from .fit import read_files, read_table
 from .predict import outputs_and_labels, predicted_blocks
-from .table import StreamedTable
+from .table import AnyTable, StreamedTable
 
-__all__ = ["StreamedTable", "outputs_and_labels", "predicted_blocks", "read_files", "read_table"]
+__all__ = [
+    "AnyTable",
+    "StreamedTable",
+    "outputs_and_labels",
+    "predicted_blocks",
+    "read_files",
+    "read_table",
+]

@@ -203,3 +203,7 @@ class StreamedTable:
         own = self.columns
         parts = own.X(rows), own.y(rows), own.sample_weight(rows)
         return Table.read(self.estimator, *parts, like=like, unit=unit)
+
+
+#: Rows in memory, or in files.
+AnyTable = Table | StreamedTable
