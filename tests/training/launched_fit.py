@@ -18,17 +18,26 @@ from sklearn_ple.distributed import data_parallel
 class Kill(Callback):
     """Sends this process a signal, if it is the second one and has been started once."""
 
+    def __init__(self, is_first_start, number):
+        # A list is no part of what says whether a checkpoint is of the same fit.
+        self.own_ = [is_first_start, number]
+
     def on_batch_begin(self, net, training=False, **_):
-        if training and len(net.history) == 3 and os.environ.get("RANK") == "1" and is_first_start:
-            os.kill(os.getpid(), int(sys.argv[3]))
+        is_first_start, number = self.own_
+        is_second = os.environ.get("RANK") == "1"
+        if training and len(net.history) == 3 and is_second and is_first_start:
+            os.kill(os.getpid(), number)
 
 
-folder = Path(sys.argv[1])
-is_first_start = not (folder / "sklearn_ple_fit.json").exists()
-with data_parallel(timeout=60) as state:
-    model = PLEClassifierRegressor(
-        **SMALL | EXPERTS | {"dropout": 0.5, "max_epochs": 5, "callbacks": [Kill()]},
-        checkpoint_dir=folder,
-    ).fit(*make_data())
-    if state.is_main_process:
-        torch.save(learnt(model) | {"starts": 1 if is_first_start else 2}, sys.argv[2])
+def main(folder, result, number):
+    is_first_start = not (folder / "sklearn_ple_fit.json").exists()
+    own = {"dropout": 0.5, "max_epochs": 5, "callbacks": [Kill(is_first_start, number)]}
+    with data_parallel(timeout=60) as state:
+        model = PLEClassifierRegressor(**SMALL | EXPERTS | own, checkpoint_dir=folder)
+        model.fit(*make_data())
+        if state.is_main_process:
+            torch.save(learnt(model) | {"starts": 1 if is_first_start else 2}, result)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]))

@@ -227,7 +227,7 @@ class OwnGeometricMean(GeometricMean):
         {"n_jobs": 1},
         {"n_jobs": None},
     ],
-    ids=str,
+    ids=lambda params: next(iter(params)),
 )
 def test_what_cannot_be_parted_is_trained_together(params, rounds):
     Counter.n_batches = 0

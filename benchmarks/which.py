@@ -1,0 +1,220 @@
+"""Render networks.json and balancing.json as docs/which_network.rst."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from common import ROOT
+from networks import NETWORKS
+from paper.gains import gains, number, results
+from paper.systems import BASES, REFERENCE
+from render import load, table, versions
+from texts import DATA_SETS
+
+PAGE = ROOT / "docs" / "which_network.rst"
+PICTURE = PAGE.parent / "images" / "networks.png"
+TITLES = {name: title for name, (title, *_) in DATA_SETS.items()}
+TITLES |= {
+    "star": "STAR",
+    "randhie": "RandHIE",
+    "many_labels": "Many labels",
+    "polynomials": "Polynomials",
+    "minneapolis_stops": "Stops",
+    "nmes1988": "NMES1988",
+    "loans": "Loans",
+}
+#: A colour and a marker of its own for every set.
+STYLES = [
+    ("#0072B2", "o"),
+    ("#D55E00", "s"),
+    ("#009E73", "^"),
+    ("#CC79A7", "D"),
+    ("#E69F00", "v"),
+    ("#56B4E9", "P"),
+    ("#882255", "X"),
+    ("#4D4D4D", "*"),
+]
+HEAD = """Which network, which balancing?
+===============================
+
+"""
+NETWORKS_TEXT = """
+Networks
+--------
+
+The ten systems of the PLE paper and six networks since, by ``benchmarks/networks.py``: {n} splits
+of each set's training rows, of which a quarter is held out and scored. The sets' test rows take no
+part. All networks have as many parameters as PLE, embeddings apart, but for MultiTab-Net, whose
+layers are narrower. *By default* they have all that the package adds, with four members instead of
+eight. *As published* they have nothing added, and as many layers as PLE with two levels.
+
+The mean rank over the sets is that of the mean score over a set's tasks (AUC of classes, R² of
+numbers). A gain is the score less that of the single-task network on the same split; a network
+gains or loses on a set where the 95 % interval of its gain over the splits excludes zero. Costs
+are CPU seconds of a fit, beside PLE's, in the geometric mean.
+
+.. image:: images/networks.png
+   :alt: Gain of every network on each set, by default and as published
+"""
+SCORES = """
+Mean scores over the tasks; + or − where the gain over the single-task network is beyond chance.
+"""
+BALANCING = """
+Balancing
+---------
+
+Every way to balance, with PLE and with a shared bottom, by ``benchmarks/balancing.py``: mean
+scores over the tasks on a held-out quarter of the training rows; + or − where the difference to
+the weighted sum, "equal", is beyond chance over the splits. In the sets called "conflict" two
+numbers follow opposite functions of the same features; in one of them a loss is multiplied by 100.
+"Fixed weights, tuned" are the best of as many draws as there are other ways, so that to tune them
+costs as much as to try all these.
+"""
+COST = """
+What a step costs beside one of the weighted sum:
+"""
+
+
+def by_setting():
+    """Return the runs of networks.py: mean scores over the tasks, by set, base and split."""
+    rows = results("networks")
+    if rows.empty:
+        return rows
+    parts = rows["setting"].str.split(", ", expand=True)
+    rows["data"], rows["base"] = parts[0], parts[1]
+    rows["seed"] = parts[2].str.removeprefix("split ").astype(int)
+    rows["scores"] = [{"mean": np.mean(list(scores.values()))} for scores in rows["scores"]]
+    return rows
+
+
+def summary(rows):
+    """Summarise the runs of a base, on sets that all networks were run on.
+
+    Returns
+    -------
+    DataFrame
+        A row a network: mean rank and gain over the sets, on how many it gains and loses beyond
+        chance, and its cost beside PLE's.
+    dict of str to MTLGain
+        The gains on every set.
+    """
+    n_networks = rows.groupby("data")["system"].nunique()
+    rows = rows[rows["data"].isin(n_networks.index[n_networks == n_networks.max()])]
+    of_set = {name: gains(own) for name, own in rows.groupby("data", sort=False)}
+    means = pd.DataFrame(
+        {name: own.scores.groupby("system")["score"].mean() for name, own in of_set.items()}
+    )
+    parts = pd.concat({name: own.gains.set_index("system") for name, own in of_set.items()})
+    seconds = np.log(rows.groupby(["system", "data"])["fit_cpu_seconds"].mean().unstack())
+    shown = pd.DataFrame(
+        {
+            "rank": means.rank(ascending=False).mean(axis=1),
+            "gain": parts["mean"].groupby(level=1).mean(),
+            "gains": (parts["low"] > 0).groupby(level=1).sum(),
+            "loses": (parts["high"] < 0).groupby(level=1).sum(),
+            "cost": np.exp((seconds - seconds.loc["PLE"]).mean(axis=1)),
+        }
+    )
+    order = [name for name in NETWORKS if name in shown.index]
+    return shown.loc[order].rename_axis("network"), of_set
+
+
+def summary_table(shown):
+    cells = pd.DataFrame({"mean rank": shown["rank"].map("{:.1f}".format)})
+    cells["mean gain"] = shown["gain"].map(number, na_action="ignore").fillna("–")
+    for name in ("gains", "loses"):
+        cells[f"{name} on"] = shown[name].map("{:.0f}".format, na_action="ignore").fillna("–")
+    cells["cost, PLE = 1"] = shown["cost"].map("{:.2f}".format)
+    return table(cells)
+
+
+def scores_table(of_set):
+    """Make a table of mean scores, with a star where the gain's interval excludes zero."""
+    shown = pd.DataFrame({TITLES[name]: score_cells(own) for name, own in of_set.items()})
+    return table(shown.loc[[n for n in NETWORKS if n in shown.index]].rename_axis("network"))
+
+
+def score_cells(gain):
+    cells = gain.scores.groupby("system")["score"].mean().map("{:.4f}".format)
+    for row in gain.gains.itertuples():
+        cells[row.system] += " +" if row.low > 0 else " −" if row.high < 0 else ""
+    return cells
+
+
+def draw(by_base):
+    """Draw the gains on every set: a row a network, a column of axes a base."""
+    figure, axes = plt.subplots(
+        1, len(by_base), figsize=(10, 6), sharey=True, layout="constrained", squeeze=False
+    )
+    for ax, (base, (shown, of_set)) in zip(axes[0], by_base.items(), strict=True):
+        order = shown.drop(index=REFERENCE).sort_values("rank").index
+        if ax is axes[0, 0]:
+            places = {name: place for place, name in enumerate(order)}
+            ax.set_yticks(range(len(order)), order)
+            ax.invert_yaxis()
+        ax.axvline(0, color="0.5", lw=1)
+        n_sets = len(of_set)
+        for k, (name, own) in enumerate(of_set.items()):
+            colour, marker = STYLES[list(TITLES).index(name) % len(STYLES)]
+            rows = own.gains[own.gains["system"].isin(places)]
+            at = rows["system"].map(places) + 0.6 * ((k + 0.5) / n_sets - 0.5)
+            half = (rows["mean"] - rows["low"]).clip(upper=1)
+            ax.errorbar(
+                rows["mean"],
+                at,
+                xerr=half,
+                fmt=marker,
+                ms=5,
+                color=colour,
+                elinewidth=0.8,
+                label=TITLES[name],
+            )
+        ax.set_xscale("symlog", linthresh=0.01)
+        ax.set_title(f"{base}")
+        ax.set_xlabel(f"gain over {REFERENCE} (mean score over the tasks)")
+        ax.spines[["top", "right"]].set_visible(False)
+        ax.grid(axis="y", color="0.93")
+        ax.set_axisbelow(True)
+    handles, labels = axes[0, 0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False)
+    figure.savefig(PICTURE, dpi=150)
+    plt.close(figure)
+
+
+def networks():
+    rows = by_setting()
+    by_base = {
+        base: summary(rows[rows["base"] == base]) for base in BASES if base in set(rows["base"])
+    }
+    by_base = dict(reversed(by_base.items()))
+    draw(by_base)
+    text = NETWORKS_TEXT.format(n=rows.groupby("data")["seed"].nunique().min())
+    for base, (shown, of_set) in by_base.items():
+        title = base.capitalize()
+        text += f"\n{title}\n{'~' * len(title)}\n{summary_table(shown)}\n"
+        text += f"{SCORES}{scores_table(of_set)}"
+    return text + versions(load("networks"))
+
+
+def balancing():
+    """Make a table for each network: what every way gains over the weighted sum of losses."""
+    rows = results("balancing").rename(columns={"balancing": "system"})
+    runs = rows[rows["seed"].notna()]
+    text = BALANCING
+    for network, own in runs.groupby("network", sort=False):
+        own = own.assign(scores=[{"mean": score} for score in own["score"]])
+        of_set = {name: gains(part, "equal") for name, part in own.groupby("data", sort=False)}
+        shown = pd.DataFrame(
+            {TITLES.get(name, name): score_cells(gain) for name, gain in of_set.items()}
+        )
+        order = list(dict.fromkeys(own["system"]))
+        shown = shown.reindex(order).fillna("–").rename_axis("balancing")
+        text += f"\n**{network}**\n{table(shown)}"
+    cost = rows[rows["seed"].isna()].assign(
+        data=lambda own: own["data"].str.removeprefix("cost: ")
+    )
+    shown = cost.pivot_table("ratio", "system", "data", sort=False).map("{:.2f}".format)
+    return f"{text}{COST}{table(shown.rename_axis('balancing'))}" + versions(load("balancing"))
+
+
+if __name__ == "__main__":
+    PAGE.write_text(HEAD + networks() + balancing())
