@@ -34,6 +34,7 @@ TESTS = {
     "members.py": ["test_members.py"],
     "tasks/classes.py": ["tasks/test_tasks.py", "tasks/test_losses.py", "tasks/test_ordinal.py"],
     "tasks/concordance.py": ["tasks/test_concordance.py"],
+    "tasks/constant.py": ["tasks/test_losses.py", "tasks/test_ordinal.py"],
     "tasks/huber.py": ["tasks/test_huber.py"],
     "tasks/hurdle.py": ["tasks/test_hurdle.py"],
     "tasks/losses.py": ["tasks/test_losses.py"],

@@ -16,6 +16,7 @@ from sklearn_ple import PLEClassifierRegressor, SharedBottomClassifierRegressor
 from sklearn_ple.balancing import Balancer
 from sklearn_ple.datasets import load_nhefs
 from sklearn_ple.nn import dropout
+from sklearn_ple.training import steps
 
 NETWORKS = [name for name in sklearn_ple.__all__ if name.endswith("ClassifierRegressor")]
 SMALL = {"n_members": 2, "max_epochs": 1, "batch_size": 16, "random_state": 0, "dropout": 0.2}
@@ -182,7 +183,7 @@ def test_a_step_that_reads_from_another_device_is_found(monkeypatch):
 
 def step_on_device(net, monkeypatch):
     """Take the gradients of a step on torch's device without numbers, in place of a GPU."""
-    for room in (dropout, sklearn_ple.training.net):
+    for room in (dropout, steps):
         monkeypatch.setattr(room, "generator_for", lambda device: None)
     for module in (net.module_, net.criterion_):
         module.to("meta")
