@@ -156,6 +156,8 @@ def fitted_with_cores(params):
     y = np.column_stack([X[:, 0] + X[:, 1] * X[:, 2], X[:, 3] > 0, rng.poisson(2, 600)])
     options = {"categorical_features": [6, 7], "max_epochs": 2, "random_state": 0, "device": "cpu"}
     options |= {"task_types": ["regression", "binary", "count"], "expert_hidden_units": (256, 128)}
+    # So few that cores are for threads, not for groups of members.
+    options |= {"n_members": 3}
     models = []
     for n_jobs in (1, 2, 3):
         # For the products' library too, which the tests' settings keep to one.
