@@ -213,6 +213,27 @@ def latency():
     return texts.LATENCY + table(shown) + texts.THROUGHPUT + table(rates) + versions(record)
 
 
+def streaming():
+    record = load("streaming")
+    rows = pd.DataFrame(record["results"])
+    rows = rows[rows["rows"].notna()]
+    places = {"files": "files", "memory": "in memory"}
+    shown = pd.DataFrame(
+        {
+            "read from": rows["where"].map(places),
+            "peak of fit, MB": rows["peak of fit"].map("{:.0f}".format),
+            "before training, s": rows["seconds before training"].map("{:.0f}".format),
+            "rows/s, training": rows["rows a second, training"].map("{:,.0f}".format),
+            "rows/s, prediction": rows["rows a second, prediction"].map("{:,.0f}".format),
+            "score": rows["score"].map("{:.4f}".format),
+        }
+    )
+    shown = shown.replace("nan", "–")
+    shown.index = pd.Index(rows["rows"].map("{:,.0f}".format), name="rows")
+    scan = rows["rows a second, bare scan"].median()
+    return texts.STREAMING.format(scan=scan) + table(shown) + versions(record)
+
+
 def calibration():
     record = load("calibration")
     runs = pd.DataFrame(record["results"]).replace({"method": {"none": "as fitted"}})
@@ -332,6 +353,7 @@ if __name__ == "__main__":
         ablation,
         growth,
         memory,
+        streaming,
         speed,
         latency,
         grid_search,

@@ -173,6 +173,17 @@ The mixed frame takes 1.53 times X, which is small since Arrow holds its strings
 was 346 MB), and 1.45 times X and y. Half of it is the encoded table, a quarter training:
 embeddings of 100,000 ids, with their gradients, moments and averages.
 """
+STREAMING = """
+Tables larger than memory
+-------------------------
+
+Fits to a Parquet file of 40 columns, numbers and categories, and two tasks, by
+``benchmarks/streaming.py``: one member, batches of 4,096, two epochs, on one thread for the
+network and others for reading. Peaks are of resident memory over what is held when the libraries
+are warm; in memory they include the table. Before training the labels and features are looked
+through three times. pyarrow alone reads {scan:,.0f} rows a second. The score is that of
+validation, of other rows in files than in memory. The machine had other work in the meantime.
+"""
 LATENCY = """
 Latency
 -------
