@@ -65,6 +65,18 @@ def at_most(megabytes):
         resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
 
 
+def fits_into_memory(folder):
+    """Whether the table can be read at once, tried in a process that keeps nothing of it."""
+    pid = os.fork()
+    if not pid:
+        try:
+            dataset.dataset(folder).to_table().to_pandas()
+        except (MemoryError, pa.ArrowException):
+            os._exit(1)
+        os._exit(0)
+    return os.waitpid(pid, 0)[1] == 0
+
+
 def fit(rows, onnx, predictions):
     """Fit to files, write predictions and the graph of ONNX."""
     model = PLEClassifierRegressor(n_members=2, batch_size=4096, max_epochs=1, random_state=0)
@@ -120,12 +132,9 @@ def main():
         print(f"{options.rows:,} rows in {len(list(folder.iterdir()))} files: {size:,.0f} MB")
         if options.megabytes:
             with at_most(options.megabytes):
-                try:
-                    dataset.dataset(folder).to_table().to_pandas()
-                except (MemoryError, pa.ArrowMemoryError):
-                    print(f"They do not fit into {options.megabytes} MB more.")
-                else:
+                if fits_into_memory(folder):
                     sys.exit("The table fits into memory: take more rows, or fewer megabytes.")
+                print(f"They do not fit into {options.megabytes} MB more.")
                 start = time.perf_counter()
                 model = fit(folder, onnx, Path(temporary, "predictions.parquet"))
         else:

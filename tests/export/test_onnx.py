@@ -568,3 +568,12 @@ def test_a_server_needs_neither_torch_nor_this_package():
     assert names == standard | {"fastapi", "numpy", "onnxruntime", "pydantic"}
     docker = (SERVING / "Dockerfile").read_text(encoding="utf-8")
     assert all(f'"{name}' in docker for name in ("fastapi", "numpy", "onnxruntime", "uvicorn"))
+
+
+@pytest.mark.skipif(not EVERY, reason="takes some minutes: SKLEARN_PLE_ONNX=1 runs it")
+def test_the_way_from_files_to_a_server():
+    pytest.importorskip("pyarrow")
+    script = SERVING / "from_files_to_answers.py"
+    command = [sys.executable, script, "--rows", "3000", "--megabytes", "0"]
+    ended = subprocess.run(command, check=True, capture_output=True, text=True, timeout=300)
+    assert ended.stdout.endswith("The server answers what the model predicts.\n")
