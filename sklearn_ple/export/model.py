@@ -11,14 +11,13 @@ import numpy as np
 import pandas as pd
 import torch
 from scipy import sparse
-from sklearn.utils.validation import check_is_fitted
 
 from ..base import MultiTaskEstimator
 from ..versions import check_versions, versions
 from .container import FORMAT_VERSION, read, write
 from .formats import upgraded
 from .network import arrays_of, check_same, load_state, network_of
-from .state import CODECS, KNOWN, plan_of, restore, settle, state_of
+from .state import CODECS, KNOWN, check_model, plan_of, restore, settle, state_of
 from .values import Reader, Writer, named
 
 #: A folder of one machine, to which no file from elsewhere should direct another; and another
@@ -78,12 +77,7 @@ def save(model: Any, path: str | os.PathLike[str], *, trusted: Iterable[type] = 
     True
     """
     classes = named(trusted)
-    if not isinstance(model, MultiTaskEstimator):
-        raise TypeError(
-            f"model is of type {type(model).__name__}: only estimators of this package can be "
-            "saved, each by itself."
-        )
-    check_is_fitted(model)
+    check_model(model, "saved")
     model._validate_params()
     writer = Writer(CODECS, KNOWN, classes)
     header = {

@@ -14,9 +14,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from sklearn.utils.validation import check_is_fitted
 
-from ..base import MultiTaskEstimator
 from ..encoding.categories import MISSING, UNKNOWN
 from ..encoding.frames import shown
 from ..files import replacing
@@ -24,6 +22,7 @@ from ..tasks import ClassTask, Task
 from ..versions import versions
 from .graph import PredictionGraph
 from .parity import check_parity
+from .state import check_model
 
 #: What the graph is written in: the oldest set of operators that torch's exporter knows.
 OPSET = 18
@@ -121,12 +120,7 @@ def to_onnx(model: Any, path: str | os.PathLike[str], batch: int | str = "dynami
     >>> abs(label.item() - model.predict([[1.0]]).item()) < 1e-5  # doctest: +SKIP
     True
     """
-    if not isinstance(model, MultiTaskEstimator):
-        raise TypeError(
-            f"model is of type {type(model).__name__}: only estimators of this package can be "
-            "exported, each by itself."
-        )
-    check_is_fitted(model)
+    check_model(model, "exported")
     given: Any = batch
     is_number = isinstance(given, Integral) and not isinstance(given, bool)
     if given != "dynamic" and not (is_number and int(given) >= 1):

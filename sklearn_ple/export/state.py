@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import torch
 from sklearn.isotonic import IsotonicRegression
+from sklearn.utils.validation import check_is_fitted
 
 from .. import estimators
 from ..balancing import BALANCERS
@@ -68,6 +69,16 @@ _OF_STATISTICS = {name: name for name in ("columns", "tables", "learnt_from")}
 _OF_CATEGORIES = {"categories": "categories", "kind": "_kind", "rare_share": "_rare_share"}
 _OF_DEVIATIONS = {name: name for name in ("member_weights", "factors", "units", "errors")}
 _OF_NET = {"learning_rate": "lr", "batch_size": "batch_size", "max_epochs": "max_epochs"}
+
+
+def check_model(model: Any, done: str) -> None:
+    """Check that a model is a fitted estimator of this package; say what cannot be done to it."""
+    if not isinstance(model, MultiTaskEstimator):
+        raise TypeError(
+            f"model is of type {type(model).__name__}: only estimators of this package can be "
+            f"{done}, each by itself."
+        )
+    check_is_fitted(model)
 
 
 def state_of(model: Any) -> dict[str, Any]:
