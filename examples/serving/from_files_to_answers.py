@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from urllib.request import Request, urlopen
 
@@ -130,14 +130,12 @@ def main():
         folder.mkdir()
         size = write_folder(folder, options.rows)
         print(f"{options.rows:,} rows in {len(list(folder.iterdir()))} files: {size:,.0f} MB")
-        if options.megabytes:
-            with at_most(options.megabytes):
-                if fits_into_memory(folder):
-                    sys.exit("The table fits into memory: take more rows, or fewer megabytes.")
+        limit = at_most(options.megabytes) if options.megabytes else nullcontext()
+        with limit:
+            if options.megabytes and fits_into_memory(folder):
+                sys.exit("The table fits into memory: take more rows, or fewer megabytes.")
+            if options.megabytes:
                 print(f"They do not fit into {options.megabytes} MB more.")
-                start = time.perf_counter()
-                model = fit(folder, onnx, Path(temporary, "predictions.parquet"))
-        else:
             start = time.perf_counter()
             model = fit(folder, onnx, Path(temporary, "predictions.parquet"))
         print(f"Fitted, predicted and exported in {time.perf_counter() - start:.0f} s")

@@ -30,7 +30,7 @@ class Tally:
         targets, weights, _ = self.encoder.encode_labels(table)
         self.n_trained_on += int(trained_on.sum())
         for k, task in enumerate(self.encoder.tasks):
-            codes = targets[:, k].astype(np.int64) if task.has_classes else np.zeros(len(targets))
+            codes = targets[:, k] if task.has_classes else np.zeros(len(targets))
             codes, there = codes.astype(np.int64), weights[:, k] > 0
             read = there & trained_on
             size = len(self.counts[k])
