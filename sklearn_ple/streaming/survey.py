@@ -17,7 +17,7 @@ from .source import Block, Source
 
 #: Rows of the sample, at most, and about how many bytes they may take.
 SAMPLED_ROWS, SAMPLED_BYTES = 200_000, 2**28
-# Labels of a column that are told apart; with more it holds numbers.
+# Distinct labels that are listed; a column of more holds numbers.
 _MOST_DISTINCT = 2**16
 
 

@@ -428,7 +428,7 @@ def can_part(net: MultiTaskNet, rows: Any, net_params: dict[str, Any] | None) ->
 def make_groups(
     net: MultiTaskNet, parts: Sequence[Part], make_net: Callable[[int], MultiTaskNet]
 ) -> Groups | None:
-    """Make what trains a net's members in groups; None where members cannot be told apart.
+    """Make what trains a net's members in groups; None where their weights cannot be parted.
 
     Parameters
     ----------

@@ -29,7 +29,7 @@ class Pieces:
     Raises
     ------
     ValueError
-        If the members cannot be told apart.
+        If it cannot be seen which entries are whose.
     """
 
     def __init__(self, whole: Any, apart: Any, part: Part):

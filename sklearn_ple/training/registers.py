@@ -76,7 +76,7 @@ class InRegisters(Callback):
         self.laid = [own for own in laid if own is not None]
 
     def __enter__(self) -> InRegisters:
-        """Give the optimizer other parameters."""
+        """Exchange the optimizer's parameters."""
         self._exchange({own.parameter: own.flat for own in self.laid})
         for own in self.laid:
             moments = self.optimizer.state.pop(own.parameter, {})

@@ -82,7 +82,7 @@ def together() -> list[Callback]:
 
 
 def take_over_state(*modules: nn.Module) -> None:
-    """Give modules the weights and buffers of the first process."""
+    """Copy the weights and buffers of the first process to modules."""
     for module in modules if current().n > 1 else ():
         for tensor in [*module.parameters(), *module.buffers()]:
             tensor.data.copy_(current().same(tensor))
