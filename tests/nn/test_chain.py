@@ -125,11 +125,11 @@ def test_debiased_losses_are_those_of_a_loop(n_members, by_member):
 
 def test_with_true_propensities_the_expected_loss_is_that_of_all_rows(seed):
     """Clicks depend on what purchases depend on: their expectation, written out, is unbiased."""
-    rng = np.random.RandomState(seed)
-    x = rng.randn(N_ROWS)
+    rng, n_rows = np.random.RandomState(seed), 400
+    x = rng.randn(n_rows)
     click, buy = expit(1.5 * x - 1), expit(1 - 2 * x)
     # Of any model of purchases, here a wrong one.
-    logits = 0.5 * rng.randn(N_ROWS)
+    logits = 1 + 0.5 * rng.randn(n_rows)
     full = np.mean(buy * cross_entropy(logits, True) + (1 - buy) * cross_entropy(logits, False))
     outputs = torch.from_numpy(np.column_stack([np.log(click / (1 - click)), logits]))[None]
     link = DebiasedLogits([(1, 0)], least_propensity=1e-9)
@@ -137,7 +137,7 @@ def test_with_true_propensities_the_expected_loss_is_that_of_all_rows(seed):
     # All that can happen to a row, each by its probability.
     for o, r in [(0, 0), (1, 0), (1, 1)]:
         happens = (click if o else 1 - click) * ((buy if r else 1 - buy) if o else 1)
-        labels = torch.tensor([[o, r]], dtype=torch.float64).expand(N_ROWS, -1)
+        labels = torch.tensor([[o, r]], dtype=torch.float64).expand(n_rows, -1)
         added = link.added_losses(outputs, labels, torch.ones_like(labels))[0].numpy()
         assert not added[:, 0].any()
         everywhere += np.mean(happens * added[:, 1])
@@ -145,7 +145,7 @@ def test_with_true_propensities_the_expected_loss_is_that_of_all_rows(seed):
         clicked += np.sum(happens * added[:, 1] * click)
         total += np.sum(happens) if o else 0.0
     assert_allclose(everywhere, full, rtol=1e-10)
-    assert abs(clicked / total - full) > 0.02
+    assert abs(clicked / total - full) > 0.1
 
 
 def test_all_purchases_after_certain_clicks_count_once():
