@@ -25,6 +25,7 @@ LAYERS = [
     {"base"},
     {"network"},
     {"predictor"},
+    {"serialization"},
     {"parameters"},
     {"predictions"},
     {"streaming"},

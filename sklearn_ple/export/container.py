@@ -10,9 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..files import replacing
-
-#: Version of the format that is written; all up to it are read.
-FORMAT_VERSION = 2
+from ..serialization import check_format
 
 # What the file's own metadata hold: the header, and a hash of all that follows from the file.
 _HEADER, _HASH = "sklearn-ple", "sha256"
@@ -64,14 +62,7 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, np.nda
 def _parse(text: str) -> dict[str, Any]:
     """Parse the header, as far as this version of the format knows it."""
     header = json.loads(text)
-    version = header.get("format_version") if isinstance(header, dict) else None
-    if not isinstance(version, int) or version < 1:
-        raise ValueError("its header has no version of the format")
-    if version > FORMAT_VERSION:
-        raise ValueError(
-            f"it has version {version} of the format, and this sklearn-ple reads versions up to "
-            f"{FORMAT_VERSION}: install a newer one"
-        )
+    check_format(header.get("format_version") if isinstance(header, dict) else None)
     return header
 
 

@@ -9,20 +9,18 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import torch
 from scipy import sparse
 
+from .. import estimators
 from ..base import MultiTaskEstimator
+from ..serialization import CODECS, KNOWN, NOT_SAVED, Reader, Writer, from_plain, named, to_plain
 from ..versions import check_versions, versions
-from .container import FORMAT_VERSION, read, write
-from .formats import upgraded
-from .network import arrays_of, check_same, load_state, network_of
-from .state import CODECS, KNOWN, check_model, plan_of, restore, settle, state_of
-from .values import Reader, Writer, named
+from .checks import check_model
+from .container import read, write
 
-#: A folder of one machine, to which no file from elsewhere should direct another; and another
-#: model, which fit alone reads.
-_NOT_SAVED = {"checkpoint_dir", "warm_start_from"}
+_KNOWN = KNOWN | {name: getattr(estimators, name) for name in estimators.__all__}
+# The other one is another model, which fit alone reads.
+_NOT_SAVED = NOT_SAVED | {"warm_start_from"}
 
 
 def save(model: Any, path: str | os.PathLike[str], *, trusted: Iterable[type] = ()) -> None:
@@ -78,25 +76,10 @@ def save(model: Any, path: str | os.PathLike[str], *, trusted: Iterable[type] = 
     """
     classes = named(trusted)
     check_model(model, "saved")
-    model._validate_params()
-    writer = Writer(CODECS, KNOWN, classes)
-    header = {
-        "format_version": FORMAT_VERSION,
-        "versions": versions(),
-        "estimator": writer.write(type(model), "The model"),
-        "parameters": {
-            name: writer.write(value, f"Parameter {name!r}")
-            for name, value in model.get_params(deep=False).items()
-            if name not in _NOT_SAVED
-        },
-        "state": {
-            name: writer.write(value, f"The state's {name!r}")
-            for name, value in state_of(model).items()
-        },
-    }
-    check_same(model)
-    arrays = arrays_of(model.module_, "network") | arrays_of(model.net_.criterion_, "balancer")
-    write(path, header, arrays | writer.arrays)
+    writer = Writer(CODECS, _KNOWN, classes)
+    estimator = writer.write(type(model), "The model")
+    plain, arrays = to_plain(model, writer, _NOT_SAVED)
+    write(path, {"versions": versions(), "estimator": estimator, **plain}, arrays)
 
 
 def load(path: str | os.PathLike[str], *, trusted: Iterable[type] = ()) -> Any:
@@ -156,7 +139,7 @@ def load(path: str | os.PathLike[str], *, trusted: Iterable[type] = ()) -> Any:
     Path(path).open("rb").close()
     try:
         header, arrays = read(path)
-        model = _model_of(header, Reader(CODECS, KNOWN, arrays, classes), arrays)
+        model = _model_of(header, Reader(CODECS, _KNOWN, arrays, classes))
         saved = dict(header["versions"])
         _try(model)
     except ImportError:
@@ -167,29 +150,11 @@ def load(path: str | os.PathLike[str], *, trusted: Iterable[type] = ()) -> Any:
     return model
 
 
-def _model_of(header: dict[str, Any], reader: Reader, arrays: dict[str, np.ndarray]) -> Any:
+def _model_of(header: dict[str, Any], reader: Reader) -> Any:
     cls = reader.read(header["estimator"])
     if not (isinstance(cls, type) and issubclass(cls, MultiTaskEstimator)):
         raise ValueError(f"it holds {cls!r}, which is no estimator of this package")
-    parameters = reader.read(header["parameters"])
-    if refused := sorted(set(parameters) & _NOT_SAVED):
-        raise ValueError(f"it sets {refused}, which no file may")
-    model = cls(**parameters)
-    model._validate_params()
-    state = reader.read(header["state"])
-    encoder = restore(model, state)
-    arrays = upgraded(
-        header["format_version"], arrays, encoder.features.cardinalities_, model.embedding_dim
-    )
-    module = network_of(model, encoder, arrays)
-    # Whether this machine is fast at it matters to training alone.
-    module.product_dtype = torch.bfloat16 if model.dtype == "bfloat16" else None
-    net = model._net_around(module, plan_of(model, state), encoder)
-    prefix = "balancer."
-    balancer = {name: array for name, array in arrays.items() if name.startswith(prefix)}
-    load_state(net.criterion_, {name.removeprefix(prefix): a for name, a in balancer.items()})
-    settle(model, net, encoder, state)
-    return model
+    return from_plain(cls, header, reader, _NOT_SAVED)
 
 
 def _try(model: Any) -> None:

@@ -20,9 +20,9 @@ from ..encoding.frames import shown
 from ..files import replacing
 from ..tasks import ClassTask, Task
 from ..versions import versions
+from .checks import check_model
 from .graph import PredictionGraph
 from .parity import check_parity
-from .state import check_model
 
 #: What the graph is written in: the oldest set of operators that torch's exporter knows.
 OPSET = 18

@@ -11,6 +11,7 @@ import safetensors.numpy
 
 from sklearn_ple import PLERegressor, export
 from sklearn_ple.export import container
+from sklearn_ple.serialization import FORMAT_VERSION
 
 ARRAYS = {
     "float": np.arange(6.0).reshape(2, 3),
@@ -52,7 +53,7 @@ def test_another_byte_anywhere_is_noticed(path):
 
 
 def test_a_newer_format_is_named(path):
-    newest = container.FORMAT_VERSION
+    newest = FORMAT_VERSION
     container.write(path, HEADER | {"format_version": newest + 1}, ARRAYS)
     message = f"version {newest + 1} of the format.* up to {newest}: install a newer"
     with pytest.raises(ValueError, match=message):

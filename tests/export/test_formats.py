@@ -10,7 +10,7 @@ import pytest
 from sklearn.exceptions import InconsistentVersionWarning
 
 from sklearn_ple import export
-from sklearn_ple.export.container import FORMAT_VERSION
+from sklearn_ple.serialization import FORMAT_VERSION
 
 FILES = Path(__file__).parent / "files"
 PATHS = sorted(FILES.glob("*.safetensors"))

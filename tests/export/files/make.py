@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from sklearn_ple import ESMMClassifier, MMoEClassifierRegressor, PLEClassifierRegressor, export
-from sklearn_ple.export.container import FORMAT_VERSION
+from sklearn_ple.serialization import FORMAT_VERSION
 from sklearn_ple.tasks import Quantile
 
 FOLDER = Path(__file__).parent

@@ -1,12 +1,28 @@
-"""Files of earlier versions of the format: their arrays, as the newest version has them."""
+"""Versions of the format: which are read; the arrays of earlier ones as the newest has them."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 
 from ..nn.embeddings.categorical import embedding_widths
 
+#: Version of the format that is written; all up to it are read.
+FORMAT_VERSION = 2
+
 _TABLES = "network.embedding."
+
+
+def check_format(version: Any) -> None:
+    """Check that this is a version of the format that can be read."""
+    if not isinstance(version, int) or version < 1:
+        raise ValueError("its header has no version of the format")
+    if version > FORMAT_VERSION:
+        raise ValueError(
+            f"it has version {version} of the format, and this sklearn-ple reads versions up to "
+            f"{FORMAT_VERSION}: install a newer one"
+        )
 
 
 def upgraded(

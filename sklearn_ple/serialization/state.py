@@ -10,11 +10,8 @@ import numpy as np
 import pandas as pd
 import torch
 from sklearn.isotonic import IsotonicRegression
-from sklearn.utils.validation import check_is_fitted
 
-from .. import estimators
 from ..balancing import BALANCERS
-from ..base import MultiTaskEstimator
 from ..encoding import (
     NUMERIC_EMBEDDINGS,
     EmbeddingMaker,
@@ -35,9 +32,8 @@ from ..training import Plan, resolve_device
 from . import tables, values
 from .values import Codec
 
-#: The classes that a file may name.
+#: The classes whose objects may be made without being trusted.
 KNOWN: dict[str, type] = {
-    **{name: getattr(estimators, name) for name in estimators.__all__},
     **{cls.__name__: cls for cls in TASK_KINDS.values()},
     **{type(maker).__name__: type(maker) for maker in NUMERIC_EMBEDDINGS.values()},
     **{type(made).__name__: type(made) for made in (make() for make in BALANCERS.values())},
@@ -69,16 +65,6 @@ _OF_STATISTICS = {name: name for name in ("columns", "tables", "learnt_from")}
 _OF_CATEGORIES = {"categories": "categories", "kind": "_kind", "rare_share": "_rare_share"}
 _OF_DEVIATIONS = {name: name for name in ("member_weights", "factors", "units", "errors")}
 _OF_NET = {"learning_rate": "lr", "batch_size": "batch_size", "max_epochs": "max_epochs"}
-
-
-def check_model(model: Any, done: str) -> None:
-    """Check that a model is a fitted estimator of this package; say what cannot be done to it."""
-    if not isinstance(model, MultiTaskEstimator):
-        raise TypeError(
-            f"model is of type {type(model).__name__}: only estimators of this package can be "
-            f"{done}, each by itself."
-        )
-    check_is_fitted(model)
 
 
 def state_of(model: Any) -> dict[str, Any]:
@@ -172,7 +158,7 @@ def settle(model: Any, net: Any, encoder: TableEncoder, state: dict[str, Any]) -
         model._calibration.calibrators[_check(name, str)] = calibrator
 
 
-def plan_of(model: MultiTaskEstimator, state: dict[str, Any]) -> Plan:
+def plan_of(model: Any, state: dict[str, Any]) -> Plan:
     """Return the plan of the training in a file, as far as a net needs it."""
     training = state["training"]
     return replace(
