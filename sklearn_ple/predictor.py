@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, Self
+from typing import Any, Self, SupportsIndex
 
 import numpy as np
 import pandas as pd
@@ -20,6 +20,7 @@ from .nn.drawing import Outline, network_html
 from .nn.gates import recorded, weights_of
 from .parameters import Parameters, of_network
 from .predictions import Calibration, Deviations, TaskClassifierView, TaskRegressorView, task_view
+from .serialization import as_attributes, attributes_of_state, state_of_attributes
 from .streaming import outputs_and_labels, predicted_blocks
 from .tasks import warn_without_score
 from .training import MultiTaskNet, TableRows, public_history, suitable_threads
@@ -642,15 +643,21 @@ class Predictor(TransformerMixin, Parameters):
         check_is_fitted(self)
         return task_view(self, name)
 
-    # -- pickles --------------------------------------------------------------------------------
+    # -- pickles, copies and files of skops -----------------------------------------------------
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> Any:
+        """Let pickles and copies hold the attributes as they are."""
+        with as_attributes():
+            return super().__reduce_ex__(protocol)
 
     def __getstate__(self) -> dict[str, Any]:
-        """Return what a pickle holds: the attributes, and the versions that it depends on."""
-        return {**super().__getstate__(), "_versions": versions()}
+        """Return the state, as plain data for others than pickles, and what versions it is of."""
+        state = state_of_attributes(self, super().__getstate__())
+        return {**state, "_versions": versions()}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        attributes = {name: value for name, value in state.items() if name != "_versions"}
-        super().__setstate__(attributes)
+        own = {name: value for name, value in state.items() if name != "_versions"}
+        super().__setstate__(attributes_of_state(type(self), own))
         check_versions(type(self).__name__, state.get("_versions", {}))
 
     # -- how scikit-learn and notebooks see it --------------------------------------------------

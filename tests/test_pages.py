@@ -46,7 +46,7 @@ PAGES = sorted(
     if ".. code-block:: python" in page.read_text(encoding="utf-8")
 )
 OPTIONAL = {"deepctr_torch", "mlflow", "optuna", "shap", "skrub", "tensorboard", "torch_rechub"}
-OPTIONAL |= {"onnxruntime", "pyarrow", "safetensors", "torchjd"}
+OPTIONAL |= {"onnxruntime", "pyarrow", "safetensors", "skops", "torchjd"}
 # What the code of a page needs beside its module's own name.
 NEEDS = {"export": "safetensors", "torch.utils.tensorboard": "tensorboard", "sklearn.callback": ""}
 

@@ -1,5 +1,6 @@
-"""A fitted estimator as plain data and arrays, and back."""
+"""An estimator as plain data and arrays, and back: of a safe file, and of what skops writes."""
 
+from .audited import as_attributes, attributes_of_state, state_of_attributes
 from .formats import FORMAT_VERSION, check_format
 from .model import CODECS, KNOWN, NOT_SAVED, from_plain, to_plain
 from .values import Reader, Writer, named
@@ -11,8 +12,11 @@ __all__ = [
     "NOT_SAVED",
     "Reader",
     "Writer",
+    "as_attributes",
+    "attributes_of_state",
     "check_format",
     "from_plain",
     "named",
+    "state_of_attributes",
     "to_plain",
 ]

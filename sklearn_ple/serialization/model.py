@@ -1,4 +1,4 @@
-"""A fitted estimator: to plain data and arrays, and from them."""
+"""An estimator, fitted or not: to plain data and arrays, and from them."""
 
 from __future__ import annotations
 
@@ -22,18 +22,20 @@ NOT_SAVED = frozenset({"checkpoint_dir"})
 def to_plain(
     model: Any, writer: Writer, not_saved: frozenset[str] = NOT_SAVED
 ) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """Turn a fitted estimator into plain data and arrays.
+    """Turn an estimator into plain data and arrays.
 
     Parameters
     ----------
     model : estimator of this package
-        Fitted. Its parameters must still make the network that was fitted.
+        Fitted or not. If it is, its parameters must still make the network that was fitted.
     writer : Writer
         What writes the values in it.
     not_saved : frozenset of str
         Parameters that are left out.
     """
-    model._validate_params()
+    is_fitted = hasattr(model, "net_")
+    if is_fitted:
+        model._validate_params()
     plain: dict[str, Any] = {
         "format_version": FORMAT_VERSION,
         "parameters": {
@@ -42,6 +44,8 @@ def to_plain(
             if name not in not_saved
         },
     }
+    if not is_fitted:
+        return plain, writer.arrays
     plain["state"] = {
         name: writer.write(value, f"The state's {name!r}")
         for name, value in state_of(model).items()
@@ -77,6 +81,8 @@ def from_plain(
     if refused := sorted(set(parameters) & not_saved):
         raise ValueError(f"it sets {refused}, which no file may")
     model: Any = cls(**parameters)
+    if "state" not in plain:
+        return model
     model._validate_params()
     state = reader.read(plain["state"])
     encoder = restore(model, state)

@@ -96,7 +96,7 @@ class Writer:
                 return {codec.tag: self.write(codec.dump(value, self))}
         if type(value) in self.names:
             return self._object(value)
-        raise TypeError(self._complaint(value))
+        return self.unknown(value)
 
     def _mapping(self, value: dict) -> Any:
         if all(type(key) is str and not key.startswith("$") for key in value):
@@ -111,7 +111,11 @@ class Writer:
             usual = vars(torch.nn.Module()).keys() - {"_parameters", "_buffers", "_modules"}
             own = {name: part for name, part in own.items() if name not in usual}
         attributes = {name: self.write(part, f".{name}") for name, part in own.items()}
-        return {"$object": [self.names[type(value)], attributes]}
+        return {"$object": [self.names.get(type(value), type(value)), attributes]}
+
+    def unknown(self, value: Any) -> Any:
+        """Turn a value into plain data that none of the codecs knows: a file cannot hold it."""
+        raise TypeError(self._complaint(value))
 
     def array(self, value: np.ndarray, name: str | None = None) -> str:
         """Keep an array of numbers or bools, and return its name."""
