@@ -368,6 +368,9 @@ def test_gradient_methods_are_those_of_their_papers(name, conflict):
     expected = np.stack([naive(J) for J in conflict])
     # TorchJD's projection and our Nash-MTL are regularised; SLSQP is not exact.
     tolerance = {"upgrad": 2e-3, "cagrad": 1e-3, "nash_mtl": 1e-4}.get(name, 1e-6)
+    if name == "aligned_mtl":
+        # It decomposes J Jᵀ, whose condition number is the square of J's.
+        tolerance += np.finfo(np.float32).eps * np.linalg.cond(conflict).max() ** 2
     scale = np.abs(expected).max()
     np.testing.assert_allclose(found / scale, expected / scale, atol=tolerance)
 
