@@ -22,6 +22,8 @@ TITLES |= {
     "nmes1988": "NMES1988",
     "loans": "Loans",
 }
+#: Sets beside each other in a table, at most, so that it fits a page.
+MOST_SETS = 5
 #: A colour and a marker of its own for every set.
 STYLES = [
     ("#0072B2", "o"),
@@ -93,7 +95,7 @@ def summary(rows):
     -------
     DataFrame
         A row a network: mean rank and gain over the sets, on how many it gains and loses beyond
-        chance, and its cost beside PLE's.
+        chance, and its cost and size beside PLE's.
     dict of str to MTLGain
         The gains on every set.
     """
@@ -104,14 +106,18 @@ def summary(rows):
         {name: own.scores.groupby("system")["score"].mean() for name, own in of_set.items()}
     )
     parts = pd.concat({name: own.gains.set_index("system") for name, own in of_set.items()})
-    seconds = np.log(rows.groupby(["system", "data"])["fit_cpu_seconds"].mean().unstack())
+    costs, sizes = (
+        np.log(rows.groupby(["system", "data"])[column].mean().unstack())
+        for column in ("fit_cpu_seconds", "n_parameters")
+    )
     shown = pd.DataFrame(
         {
             "rank": means.rank(ascending=False).mean(axis=1),
             "gain": parts["mean"].groupby(level=1).mean(),
             "gains": (parts["low"] > 0).groupby(level=1).sum(),
             "loses": (parts["high"] < 0).groupby(level=1).sum(),
-            "cost": np.exp((seconds - seconds.loc["PLE"]).mean(axis=1)),
+            "cost": np.exp((costs - costs.loc["PLE"]).mean(axis=1)),
+            "size": np.exp((sizes - sizes.loc["PLE"]).mean(axis=1)),
         }
     )
     order = [name for name in NETWORKS if name in shown.index]
@@ -124,13 +130,17 @@ def summary_table(shown):
     for name in ("gains", "loses"):
         cells[f"{name} on"] = shown[name].map("{:.0f}".format, na_action="ignore").fillna("–")
     cells["cost, PLE = 1"] = shown["cost"].map("{:.2f}".format)
+    cells["parameters, PLE = 1"] = shown["size"].map("{:.2f}".format)
     return table(cells)
 
 
 def scores_table(of_set):
-    """Make a table of mean scores, with a star where the gain's interval excludes zero."""
+    """Make tables of mean scores, of few sets each, with a sign where a gain is beyond chance."""
     shown = pd.DataFrame({TITLES[name]: score_cells(own) for name, own in of_set.items()})
-    return table(shown.loc[[n for n in NETWORKS if n in shown.index]].rename_axis("network"))
+    shown = shown.loc[[n for n in NETWORKS if n in shown.index]].rename_axis("network")
+    n_tables = -(-shown.shape[1] // MOST_SETS)
+    parts = np.array_split(np.arange(shown.shape[1]), n_tables)
+    return "".join(table(shown.iloc[:, part]) for part in parts)
 
 
 def score_cells(gain):
