@@ -175,9 +175,7 @@ class Group(NamedTuple):
             # It is there before its state is.
             generator_for(torch.device("cpu"))
             to_train, left_out = rows.open()
-            net.weigh_rows(to_train)
-            if "average" in state:
-                net._average = WeightAverage(net.module_, net.weight_averaging)
+            net.begin_training(to_train)
             net.callbacks_ = []
             for name, own in net.parts().items():
                 own.load_state_dict(state[name])
@@ -197,8 +195,8 @@ class Group(NamedTuple):
         start = time.perf_counter()
         steps, outputs = net.train_apart(rows, left_out, number)
         modules = {"module": net.module_.state_dict()}
-        if net._average is not None:
-            modules["average"] = net._average.module.state_dict()
+        if net.average is not None:
+            modules["average"] = net.average.module.state_dict()
         modules = {
             name: {key: value.clone() for key, value in own.items()}
             for name, own in modules.items()
@@ -265,7 +263,7 @@ class Groups:
             self._train_round(net)
         epochs = self._ahead.pop(0)
         self._n_done += 1
-        for name, part in (("module", net.module_), ("average", net._average)):
+        for name, part in (("module", net.module_), ("average", net.average)):
             if part is not None:
                 module = part.module if isinstance(part, WeightAverage) else part
                 joined = self.pieces.join_modules([epoch.modules[name] for epoch in epochs])
@@ -275,8 +273,8 @@ class Groups:
             net.notify("on_batch_end", batch=None, training=True)
         if not self._ahead:
             _load(net, self._state)
-            if net._average is not None:
-                net._average.load_state_dict(self._state["average"])
+            if net.average is not None:
+                net.average.load_state_dict(self._state["average"])
         self.seconds = max(epoch.seconds for epoch in epochs)
         self._epoch = epochs
         return self._joined_steps([epoch.steps for epoch in epochs])

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import torch
 from sklearn.exceptions import ConvergenceWarning
+from skorch import NeuralNet
 from skorch.callbacks import Callback
 from skorch.utils import to_tensor
 from torch import Tensor
@@ -27,9 +28,9 @@ from .checkpoint import Progress
 from .data import Batches, BatchIndices, TableRows, place
 from .device import GlobalDraws, keep_freed_memory, suitable_threads
 from .shuffled import ShuffledRows
-from .steps import SteppingNet, Steps
+from .steps import Stepper, Steps
 from .together import end_alike, evaluate_in_turn, take_over_state, together
-from .validation import Labelled, Validation
+from .validation import Labelled, Validation, mean_weights
 
 if TYPE_CHECKING:
     from .groups import Groups
@@ -54,7 +55,7 @@ class Trained(NamedTuple):
     best_epoch: int
 
 
-class MultiTaskNet(SteppingNet):
+class MultiTaskNet(NeuralNet):
     """A net over `TableRows` that sums the tasks' losses on the device, epoch by epoch.
 
     The criterion is the `Balancer`. The history gets, per epoch, ``train_loss``, ``valid_loss``
@@ -93,11 +94,9 @@ class MultiTaskNet(SteppingNet):
         self.dtype = dtype
         self.n_jobs = n_jobs
         # All are there in training only.
-        self._average = None
+        self._stepper: Stepper | None = None
         self._validation: Validation | None = None
-        self._mean_weights = None
         self._global_draws: GlobalDraws | None = None
-        self._batch = None
         self._groups: Groups | None = None
         super().__init__(*args, **kwargs)
 
@@ -157,8 +156,6 @@ class MultiTaskNet(SteppingNet):
         self.callbacks: Any = [*together(), RecordEpoch(), *callbacks, *last]
         self.initialize_callbacks()
         self._validation, self._groups = validation, groups
-        if self.weight_averaging:
-            self._average = WeightAverage(self.module_, self.weight_averaging)
         n_before = len(self.history)
         n_jobs = self.n_jobs if groups is None else 1
         keep_freed_memory()
@@ -168,7 +165,7 @@ class MultiTaskNet(SteppingNet):
                 if validation is not None:
                     place(validation.rows, self.device)
                 n_behind = 0 if progress is None else progress.n_epochs
-                self.weigh_rows(rows)
+                self.begin_training(rows)
                 with nullcontext() if groups is None else groups.training(self, rows, best):
                     self.partial_fit(rows, validation, epochs=n_epochs - n_behind)
         finally:
@@ -199,7 +196,7 @@ class MultiTaskNet(SteppingNet):
     def parts(self) -> dict[str, Any]:
         """Return what changes in a training, by name: each has torch's ``state_dict``."""
         parts = {"module": self.module_, "balancer": self.criterion_, "optimizer": self.optimizer_}
-        in_training = {"average": self._average, "global draws": self._global_draws}
+        in_training = {"average": self.average, "global draws": self._global_draws}
         in_training |= {f"callback {name}": callback for name, callback in self.callbacks_}
         kept = {name: part for name, part in in_training.items() if hasattr(part, "state_dict")}
         return parts | {"draws": Draws()} | kept
@@ -222,8 +219,7 @@ class MultiTaskNet(SteppingNet):
         """Let go what only a training needs."""
         self.callbacks = None
         self.callbacks_: Any = []
-        self._average = self._validation = self._mean_weights = self._global_draws = None
-        self._batch = self._groups = None
+        self._stepper = self._validation = self._global_draws = self._groups = None
 
     @property
     def _default_callbacks(self) -> list:
@@ -264,7 +260,12 @@ class MultiTaskNet(SteppingNet):
     @property
     def evaluated_module(self) -> Any:
         """The network of averaged weights if there is one, else the one that is trained."""
-        return self.module_ if self._average is None else self._average.module
+        return self.module_ if self.average is None else self.average.module
+
+    @property
+    def average(self) -> WeightAverage | None:
+        """The average of the weights that are trained, if there is one."""
+        return None if self._stepper is None else self._stepper.average
 
     def run_single_epoch(
         self, iterator: Any, training: bool, prefix: str, step_fn: Any, **fit_params: Any
@@ -273,18 +274,54 @@ class MultiTaskNet(SteppingNet):
         if iterator is None:
             return
         # Losses of validation are compared over the epochs, so their weights must not change.
-        weights = self.task_weights.at(len(self.history) - 1 if training else 0)
-        self._weights = torch.as_tensor(weights, dtype=self.dtype, device=self.device)
+        weights = self._task_weights(len(self.history) - 1 if training else 0)
         if training:
             self.history.record("task_weights", weights.tolist())
             apart = None if self._groups is None else self._groups.next_epoch(self)
-            sums = self._record_steps(apart or self._train_epoch(iterator, step_fn, fit_params))
+            steps = apart or self._train_epoch(iterator, step_fn, weights, **fit_params)
+            sums = self._record_steps(steps)
         else:
             sums = self._validate(iterator)
         task_losses = self.losses.means(sums)
-        self.history.record(f"{prefix}_loss", (self._weights * task_losses).sum().item())
+        self.history.record(f"{prefix}_loss", (weights * task_losses).sum().item())
         self.history.record(f"{prefix}_task_losses", task_losses.tolist())
-        del self._weights
+
+    def _task_weights(self, number: int) -> Tensor:
+        """Return the tasks' weights in the epoch of this number, from 0."""
+        weights = self.task_weights.at(number)
+        return torch.as_tensor(weights, dtype=self.dtype, device=self.device)
+
+    def begin_training(self, rows: Any) -> None:
+        """Make ready for steps on these rows."""
+        average = None
+        if self.weight_averaging:
+            average = WeightAverage(self.module_, self.weight_averaging)
+        means = mean_weights(rows, len(self.module_.mean.weights)).to(self.device)
+        self._stepper = Stepper(
+            self.module_, self.losses, self.criterion_, means, self.device, average
+        )
+
+    def _train_epoch(
+        self, iterator: Any, step_fn: Any, task_weights: Tensor, **fit_params: Any
+    ) -> Steps:
+        """Train on every batch."""
+        stepper: Any = self._stepper
+        self._set_training(True)
+        stepper.begin_epoch(task_weights)
+        for batch in iterator:
+            self.notify("on_batch_begin", batch=batch, training=True)
+            step = step_fn(batch, **fit_params)
+            stepper.after_step()
+            self.notify("on_batch_end", batch=batch, training=True, **step)
+        return stepper.end_epoch()
+
+    def train_step_single(self, batch: Any, **_: Any) -> dict[str, Any]:
+        """Compute a batch's losses and their gradients."""
+        # A callback may have evaluated the network.
+        if not self.module_.training:
+            self._set_training(True)
+        stepper: Any = self._stepper
+        return stepper.differentiate(batch)
 
     def train_apart(
         self, rows: TableRows, left_out: Any, number: int
@@ -295,9 +332,8 @@ class MultiTaskNet(SteppingNet):
         """
         # skorch notes batches here.
         self.history.new_epoch()
-        self._weights = torch.as_tensor(self.task_weights.at(number), dtype=self.dtype)
         batches = self.get_iterator(rows, training=True)
-        steps = self._train_epoch(batches, self.train_step, {})
+        steps = self._train_epoch(batches, self.train_step, self._task_weights(number))
         if left_out is None:
             return steps, None
         return steps, self._outputs(self.get_iterator(left_out)).members

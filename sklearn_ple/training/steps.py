@@ -1,4 +1,4 @@
-"""The steps of a net: a batch's losses, and their gradients."""
+"""The steps of a training: a batch's losses, and their gradients."""
 
 from __future__ import annotations
 
@@ -7,16 +7,15 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NamedTuple
 
 import torch
-from skorch import NeuralNet
 from torch import Tensor
 
-from ..balancing import Batch, Representation, cut_below
+from ..balancing import Balancer, Batch, Representation, cut_below
 from ..nn.draws import Draws, generator_for
 from ..processes import current
 from ..tasks import TaskLosses
 from .averaging import WeightAverage
 from .together import add_penalty
-from .validation import mean_weights, without_left_out
+from .validation import without_left_out
 
 
 class Steps(NamedTuple):
@@ -34,48 +33,62 @@ class Steps(NamedTuple):
     balance: tuple[Tensor, ...]
 
 
-class SteppingNet(NeuralNet):
-    """A net whose steps are those of several tasks' losses, as a balancer differentiates them."""
+class Stepper:
+    """Computes the steps of a training: a batch's losses, and their gradients by a balancer.
 
-    losses: TaskLosses
-    # All are there in training only.
-    _average: WeightAverage | None
-    _mean_weights: Tensor | None
-    _weights: Tensor
-    _batch: Any
+    Parameters
+    ----------
+    module : Module
+        The network that is trained.
+    losses : TaskLosses
+        The losses of the tasks.
+    balancer : Balancer
+        How they become one step.
+    mean_weights : Tensor of shape (n_tasks,) or (n_members, 1, n_tasks)
+        How much a row weighs on average of those that are trained on.
+    device : str or torch.device
+        Where the network is.
+    average : WeightAverage, optional
+        The average of the network's weights, to take each step in.
+    """
 
-    def weigh_rows(self, rows: Any) -> None:
-        """Learn how much the rows weigh that are trained on."""
-        self._mean_weights = mean_weights(rows, self.n_members).to(self.device)
+    def __init__(
+        self,
+        module: Any,
+        losses: TaskLosses,
+        balancer: Balancer,
+        mean_weights: Tensor,
+        device: Any,
+        average: WeightAverage | None = None,
+    ):
+        self.module = module
+        self.losses = losses
+        self.balancer = balancer
+        self.mean_weights = mean_weights
+        self.device = device
+        self.average = average
 
     @property
     def n_members(self) -> int:
         """Number of the ensemble's members, where the network may be that of some of them."""
-        return len(self.module_.mean.weights)
+        return len(self.module.mean.weights)
 
-    def _train_epoch(self, iterator: Any, step_fn: Any, fit_params: dict[str, Any]) -> Steps:
-        """Train on every batch."""
-        self._set_training(True)
+    def begin_epoch(self, task_weights: Tensor) -> None:
+        """Begin an epoch in which the tasks have these weights, of shape (n_tasks,)."""
+        self._task_weights = task_weights
         self._sums: list[Tensor] = []
         self._balance: list[tuple[Tensor, Tensor]] = []
-        self.criterion_.begin_epoch()
-        for batch in iterator:
-            self.notify("on_batch_begin", batch=batch, training=True)
-            step = step_fn(batch, **fit_params)
-            self.criterion_.after_step(self._batch)
-            if self._average is not None:
-                self._average.update()
-            self.notify("on_batch_end", batch=batch, training=True, **step)
+        self.balancer.begin_epoch()
+
+    def end_epoch(self) -> Steps:
+        """Return what the steps since the beginning of the epoch came to."""
         balance = tuple(map(torch.stack, zip(*self._balance, strict=True)))
         steps = Steps(torch.stack(self._sums), balance)
-        del self._sums, self._balance
+        del self._task_weights, self._sums, self._balance
         return steps
 
-    def train_step_single(self, batch: Any, **_: Any) -> dict[str, Any]:
+    def differentiate(self, batch: Any) -> dict[str, Any]:
         """Compute a batch's losses, keep their sums, and let the balancer differentiate them."""
-        # A callback may have evaluated the network.
-        if not self.module_.training:
-            self._set_training(True)
         rows = self._placed(batch)
         draws = Draws()
         # It is there before the first draw, to be kept as it is then.
@@ -94,20 +107,26 @@ class SteppingNet(NeuralNet):
 
         self._sums.append(sums.detach())
         losses, shares, part = self._joint(trained, rows)
-        step = self._batch = Batch(losses, shares, again, *cuts)
-        weights = self.criterion_.backward(step)
+        step = self._step = Batch(losses, shares, again, *cuts)
+        weights = self.balancer.backward(step)
         if weights is not None:
             self._balance.append((weights, step.shares > 0))
         self._check_gradients()
-        penalty = add_penalty(self.module_.body, part)
+        penalty = add_penalty(self.module.body, part)
         return {"loss": step.losses.detach().sum(dim=1).mean() + penalty, "y_pred": outputs}
+
+    def after_step(self) -> None:
+        """Let the balancer and the average take in what the optimizer did."""
+        self.balancer.after_step(self._step)
+        if self.average is not None:
+            self.average.update()
 
     def _cut_below_towers(self) -> AbstractContextManager[Sequence[Representation]]:
         """Cut off what the towers read, where the balancer works there."""
-        if not self.criterion_.reads_representation:
+        if not self.balancer.reads_representation:
             return nullcontext([])
-        body = self.module_.body
-        return cut_below(body.towers, body.n_members, dependent=self.module_.link is not None)
+        body = self.module.body
+        return cut_below(body.towers, body.n_members, dependent=self.module.link is not None)
 
     def _evaluate(self, inputs: Any, labels: Any) -> tuple[Tensor, Tensor, Tensor]:
         """Compute the members' outputs for a batch, and the sums of their losses and weights.
@@ -117,8 +136,8 @@ class SteppingNet(NeuralNet):
         targets, weights, *folds = labels
         if folds:
             weights = without_left_out(weights, folds[0], self.n_members)
-        counts = weights / self._mean_weights
-        outputs, added = self.module_.training_outputs(**inputs, targets=targets, weights=counts)
+        counts = weights / self.mean_weights
+        outputs, added = self.module.training_outputs(**inputs, targets=targets, weights=counts)
         sums = self.losses.member_sums(outputs, targets, counts)
         if added is None:
             return outputs, sums, sums
@@ -133,7 +152,7 @@ class SteppingNet(NeuralNet):
         n_own = len(rows[1][0])
         sums, n_rows = current().join(sums, n_own)
         losses, shares = sums / n_rows
-        weights = self._weights
+        weights = self._task_weights
         return weights * losses, (weights > 0) * shares.detach(), n_own / n_rows
 
     def _placed(self, batch: Any) -> Any:
@@ -143,8 +162,8 @@ class SteppingNet(NeuralNet):
         return inputs, [part.to(self.device) for part in labels]
 
     def _check_gradients(self) -> None:
-        if len(self._sums) == 1 and all(p.grad is None for p in self.module_.parameters()):
+        if len(self._sums) == 1 and all(p.grad is None for p in self.module.parameters()):
             raise ValueError(
-                f"{type(self.criterion_).__name__}.backward left the network without gradients: "
+                f"{type(self.balancer).__name__}.backward left the network without gradients: "
                 "it must call backward on what it makes of the task losses."
             )

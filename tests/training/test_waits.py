@@ -193,9 +193,10 @@ def step_on_device(net, monkeypatch):
     codes = torch.zeros(n_rows, 1, dtype=torch.uint8, device="meta")
     inputs = {"numbers": torch.zeros(n_rows, 3, **options), "codes": codes}
     labels = [torch.zeros(n_rows, n_tasks, **options) for _ in range(2)]
-    net._mean_weights = net._weights = torch.ones(n_tasks, **options)
-    net._sums, net._balance = [], []
+    ones = torch.ones(n_tasks, **options)
+    stepper = steps.Stepper(net.module_, net.losses, net.criterion_, ones, "meta")
+    stepper.begin_epoch(ones)
     net.optimizer_.zero_grad()
     net.module_.train()
     with OnOneDevice():
-        net.train_step_single((inputs, labels))
+        stepper.differentiate((inputs, labels))
