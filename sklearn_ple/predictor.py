@@ -23,7 +23,7 @@ from .predictions import Calibration, Deviations, TaskClassifierView, TaskRegres
 from .serialization import as_attributes, attributes_of_state, state_of_attributes
 from .streaming import outputs_and_labels, predicted_blocks
 from .tasks import warn_without_score
-from .training import MultiTaskNet, TableRows, public_history, suitable_threads
+from .training import MultiTaskNet, TableRows, public_history
 from .versions import check_versions, versions
 
 # scikit-learn's count of the columns that transform returns, which are none of X.
@@ -125,8 +125,8 @@ class Predictor(TransformerMixin, Parameters):
 
     def _mean_outputs(self, members: Tensor) -> list[np.ndarray]:
         """Average the members; return each task's outputs, of shape (n_rows, n_outputs)."""
-        with suitable_threads(self.module_, members.shape[1], self.n_jobs):
-            mean = self.module_.mean(members)
+        with self.net_.threads(members.shape[1], self.n_jobs):
+            mean = self.net_.module_.mean(members)
         return self._encoder.targets.split_outputs(mean.numpy())
 
     def _outputs(self, members: Tensor) -> list[np.ndarray]:

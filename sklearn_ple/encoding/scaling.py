@@ -23,6 +23,8 @@ _BLOCK_SIZE = 2**18
 
 def is_number(dtype: Any) -> bool:
     """Whether a column of a dtype holds numbers, or bools."""
+    if isinstance(dtype, np.dtype):
+        return dtype.kind in "biuf"
     if isinstance(dtype, pd.CategoricalDtype) or types.is_complex_dtype(dtype):
         return False
     # Arrow's bools are no numbers to pandas.
@@ -242,7 +244,7 @@ class NumberScaler(TransformerMixin, BaseEstimator):
                 yield rows, X[rows].toarray().astype(np.float64)
             else:  # Rows first: they are a view, columns would be a copy.
                 block = X if n_rows >= len(X) else X.iloc[rows]
-                block = block if every else block.iloc[:, self.positions]
+                block = block if every else block.take(self.positions, axis=1)
                 values = block.to_numpy(dtype=np.float64, na_value=np.nan)
                 yield rows, np.asfortranarray(values)
 

@@ -3,7 +3,7 @@
 from .callbacks import ProgressBar, copies
 from .checkpoint import Checkpoint
 from .data import TableRows, place
-from .device import product_dtype, resolve_device, seeded, suitable_threads, with_gradients
+from .device import product_dtype, resolve_device, seeded, with_gradients
 from .fingerprint import digest
 from .fit_callbacks import fit_task
 from .groups import Groups, can_part, make_groups, parts_apart
@@ -69,6 +69,5 @@ __all__ = [
     "schedule",
     "seeded",
     "split_rows",
-    "suitable_threads",
     "with_gradients",
 ]

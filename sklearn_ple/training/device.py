@@ -189,9 +189,7 @@ def check_n_jobs(n_jobs: int | None, device: str) -> None:
         )
 
 
-def suitable_threads(
-    module: torch.nn.Module, n_rows: int, n_jobs: int | None = None
-) -> AbstractContextManager:
+def suitable_threads(device: str, work: int, n_jobs: int | None = None) -> AbstractContextManager:
     """Keep the caller's OpenMP operations to as many threads as asked for, or as suit them.
 
     Batches of two products and more are the same, to the last bit, for any number of them: each
@@ -200,10 +198,10 @@ def suitable_threads(
 
     Parameters
     ----------
-    module : Module
-        The network.
-    n_rows : int
-        Rows in a batch.
+    device : str
+        Where the network is.
+    work : int
+        The product of its parameters and of the rows in a batch.
     n_jobs : int, optional
         How many threads, as joblib understands it; in a worker process of joblib no more than its
         share. None, outside of `joblib.parallel_config`: one while steps are small.
@@ -211,17 +209,14 @@ def suitable_threads(
     _keep_forks_to_one_thread()
     # The first use of torch in a thread sets the number, and would undo what is set here.
     torch.get_num_threads()
-    parameters = list(module.parameters())
-    if parameters[0].device.type != "cpu":
+    if torch.device(device).type != "cpu":
         return nullcontext()
     n_threads = int(joblib.effective_n_jobs(n_jobs))
     # Counting the cores takes a good part of the time of a single row.
     if n_threads > _MOST_THREADS:
         n_threads = min(n_threads, max(_MOST_THREADS, joblib.cpu_count()))
-    if n_jobs is None and n_threads == 1:
-        work = n_rows * sum(p.numel() for p in parameters)
-        if work > _WORK_OF_ONE_THREAD:
-            return nullcontext()
+    if n_jobs is None and n_threads == 1 and work > _WORK_OF_ONE_THREAD:
+        return nullcontext()
     if parent_process() is not None:
         n_threads = min(n_threads, torch.get_num_threads())
     return _thread_pools().limit(limits=n_threads, user_api="openmp")

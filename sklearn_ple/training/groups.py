@@ -23,7 +23,7 @@ from .averaging import WeightAverage
 from .callbacks import KeepBestWeights
 from .checkpoint import Progress
 from .data import TableRows
-from .device import keep_freed_memory, suitable_threads, with_gradients
+from .device import keep_freed_memory, with_gradients
 from .net import MultiTaskNet
 from .net_params import NUMBERS
 from .pieces import Pieces
@@ -169,7 +169,7 @@ class Group(NamedTuple):
             What is trained, as it is after them.
         """
         net, part = self
-        one_thread = suitable_threads(net.module_, net.batch_size, n_jobs=1)
+        one_thread = net.threads(net.batch_size, n_jobs=1)
         with drawing_from(0), computing(part), with_gradients(), one_thread:
             keep_freed_memory()
             # It is there before its state is.

@@ -160,7 +160,7 @@ class MultiTaskNet(NeuralNet):
         n_jobs = self.n_jobs if groups is None else 1
         keep_freed_memory()
         try:
-            with suitable_threads(self.module_, self.batch_size, n_jobs), self._seeded():
+            with self.threads(self.batch_size, n_jobs), self._seeded():
                 place(rows, self.device)
                 if validation is not None:
                     place(validation.rows, self.device)
@@ -225,10 +225,16 @@ class MultiTaskNet(NeuralNet):
     def _default_callbacks(self) -> list:
         return []
 
+    def threads(self, n_rows: int, n_jobs: int | None) -> AbstractContextManager:
+        """Keep operations on so many rows to as many threads as asked for, or as suit them."""
+        return suitable_threads(self.device, n_rows * self.n_parameters_, n_jobs)
+
     def initialize_module(self) -> MultiTaskNet:
         """Create the network in the dtype asked for."""
         super().initialize_module()
         self.module_.to(self.dtype)
+        # Counted once: going through the network takes a good part of the time of a single row.
+        self.n_parameters_ = sum(own.numel() for own in self.module_.parameters())
         return self
 
     def initialize_criterion(self) -> MultiTaskNet:
@@ -408,7 +414,7 @@ class MultiTaskNet(NeuralNet):
             self._set_training(False)
         keep_freed_memory()
         n_at_once = min(len(order), _PREDICTION_BATCH)
-        with torch.no_grad(), suitable_threads(self.module_, n_at_once, n_jobs):
+        with torch.no_grad(), self.threads(n_at_once, n_jobs):
             batches = [
                 [part.cpu() for part in compute(**to_tensor(rows[batch][0], device=self.device))]
                 for batch in order.split(_PREDICTION_BATCH)

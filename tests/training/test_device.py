@@ -60,20 +60,18 @@ def test_what_is_not_there_is_named_beside_what_is(machine):
 
 
 def test_small_steps_take_one_thread_and_large_ones_all(monkeypatch):
-    def threads_inside(n_rows):
-        with devices.suitable_threads(module, n_rows):
+    def threads_inside(n_rows, device="cpu"):
+        with devices.suitable_threads(device, 100 * n_rows):
             pools = ThreadpoolController().select(user_api="openmp").info()
             return {pool["num_threads"] for pool in pools}
 
-    module = torch.nn.Linear(9, 10)  # 100 parameters
     everywhere = {
         pool["num_threads"] for pool in ThreadpoolController().select(user_api="openmp").info()
     }
     monkeypatch.setattr(devices, "_WORK_OF_ONE_THREAD", 1000)
     assert threads_inside(10) == {1}
     assert threads_inside(11) == everywhere
-    module.to("meta")
-    assert threads_inside(10) == everywhere
+    assert threads_inside(10, device="meta") == everywhere
 
 
 # -- cores ----------------------------------------------------------------------------------------
@@ -85,7 +83,7 @@ def n_threads():
 
 
 def threads_with(n_jobs, n_rows=10):
-    with devices.suitable_threads(torch.nn.Linear(9, 10), n_rows, n_jobs):
+    with devices.suitable_threads("cpu", 100 * n_rows, n_jobs):
         return n_threads()
 
 
@@ -110,7 +108,7 @@ def test_without_n_jobs_the_context_of_joblib_counts():
 
 
 def in_worker(n_jobs):
-    with devices.suitable_threads(torch.nn.Linear(9, 10), 10, n_jobs):
+    with devices.suitable_threads("cpu", 1000, n_jobs):
         return n_threads()
 
 
@@ -172,16 +170,16 @@ def test_training_and_prediction_use_as_many_cores(monkeypatch):
     monkeypatch.setattr(
         net,
         "suitable_threads",
-        lambda module, n_rows, n_jobs: (
-            asked.append(n_jobs) or suitable_threads(module, n_rows, n_jobs)
+        lambda device, work, n_jobs: (
+            asked.append(n_jobs) or suitable_threads(device, work, n_jobs)
         ),
     )
     X, y = np.arange(20.0)[:, None], np.arange(20.0)
     model = PLERegressor(n_jobs=2, max_epochs=1, n_members=1, device="cpu").fit(X, y)
     model.set_params(n_jobs=3).partial_fit(X, y).set_params(n_jobs=1).predict(X)
     model.transform(X)
-    # After a training the outputs are checked.
-    assert asked == [2, 2, 3, 3, 1, 1]
+    # After a training the outputs are checked; a prediction also has a mean over the members.
+    assert asked == [2, 2, 3, 3, 1, 1, 1]
 
 
 def test_cores_of_a_gpu_are_refused(machine):
