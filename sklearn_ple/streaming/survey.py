@@ -12,13 +12,12 @@ import pandas as pd
 
 from ..encoding import Labels, Table, label_weights, read_targets
 from .columns import Columns
+from .distinct import DistinctLabels
 from .sampling import Lowest, row_hashes
 from .source import Block, Source
 
 #: Rows of the sample, at most, and about how many bytes they may take.
 SAMPLED_ROWS, SAMPLED_BYTES = 200_000, 2**28
-# Distinct labels that are listed; a column of more holds numbers.
-_MOST_DISTINCT = 2**16
 
 
 class Survey:
@@ -36,9 +35,13 @@ class Survey:
         How many rows are set aside for validation, at most.
     last : bool
         Whether these are the last ones; else those with the lowest hashes.
+    depends_on : object
+        As in the estimators.
 
     Attributes
     ----------
+    distinct : DistinctLabels
+        The distinct labels, with how many there are.
     n_rows : int
         How many rows count: they have a label with a weight.
     is_aside : callable
@@ -52,13 +55,14 @@ class Survey:
         ignored: Callable[[Sequence[str]], list[int]],
         most_aside: int,
         last: bool,
+        depends_on: Any,
     ):
         self.source = source
         self.columns = columns
         self.ignored = ignored
         self.n_rows = 0
         self._sum, self._n_labels = 0.0, 0
-        self._distinct: list[np.ndarray | None] = []
+        self.distinct = DistinctLabels(depends_on)
         # Dictionaries of columns of y, with labels that no row need have.
         self._declared: dict[str, Any] = {}
         self._key = partial(_from_the_end, source.n_rows) if last else row_hashes
@@ -77,11 +81,7 @@ class Survey:
         self.n_rows += int(counts.sum())
         self._sum += weights.sum()
         self._n_labels += int(np.count_nonzero(weights))
-        own = [column.drop(w == 0).observed for column, w in zip(labels, weights.T, strict=True)]
-        self._distinct = [
-            _union(before, new)
-            for before, new in zip(self._distinct or [new[:0] for new in own], own, strict=True)
-        ]
+        self.distinct.add(labels, weights)
         numbers, rows = block.numbers[counts], block.rows.filter(counts)
         self._sample.add(numbers, rows)
         self._aside.add(numbers, rows)
@@ -123,8 +123,8 @@ class Survey:
         They have no weight, unless the sample has no label of their column at all.
         """
         missing = [
-            np.empty(0, column.observed.dtype) if all_ is None else _difference(all_, column)
-            for all_, column in zip(self._distinct, sample.labels, strict=True)
+            column.observed[:0] if all_.too_many else _difference(all_.values, column)
+            for all_, column in zip(self.distinct.columns, sample.labels, strict=True)
         ]
         n_more = max(map(len, missing))
         weights = np.vstack([sample.weights, np.zeros((n_more, len(missing)))])
@@ -180,14 +180,6 @@ def _is_at_most(
     key: Callable[[np.ndarray], np.ndarray], highest: np.uint64, numbers: np.ndarray
 ) -> np.ndarray:
     return key(numbers) <= highest
-
-
-def _union(before: np.ndarray | None, new: np.ndarray) -> np.ndarray | None:
-    """Return the distinct labels of both; None if they are too many to be classes."""
-    if before is None:
-        return None
-    found = pd.unique(np.concatenate([before, pd.unique(new)]) if len(new) else before)
-    return found if len(found) <= _MOST_DISTINCT else None
 
 
 def _difference(labels: np.ndarray, column: Labels) -> np.ndarray:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..encoding import Table, TableEncoder, TargetForm, ignored_by, read_targets, weigh
+from ..encoding import Table, TableEncoder, TargetForm, ignored_by
 from ..training import Arrays, ShuffledRows, TableRows, digest
 from .columns import Columns
 from .reading import interleaved, watched
@@ -81,6 +81,8 @@ class StreamedTable:
         aside = survey.aside()
         self.aside = None if aside is None else self._table(aside, self.form, survey.unit)
         self.labels, self.weights = survey.with_rare_labels(self.sample)
+        self._distinct, self._counts, weights = survey.distinct.table(self.sample)
+        self._weights = weights / survey.unit
 
     @classmethod
     def read(
@@ -105,7 +107,9 @@ class StreamedTable:
             Whether these are the last ones; by default a hash of their numbers chooses them.
         """
         ignored = like.ignored_among if like else partial(ignored_by, estimator.task_types)
-        survey = Survey(source, columns, ignored, n_aside(source.n_rows), last)
+        depends_on = estimator.get_params(deep=False).get("depends_on")
+        most_aside = n_aside(source.n_rows)
+        survey = Survey(source, columns, ignored, most_aside, last, depends_on)
         blocks = source.blocks(columns.names)
         for block in watched(blocks, source.n_rows, "Reading labels", estimator.verbose):
             with block.unit.named():
@@ -136,8 +140,11 @@ class StreamedTable:
             Of numbers, targets and weights.
         """
         tally = Tally(encoder)
-        for labels in self._labels():
-            tally.add(labels, ~self.is_aside(labels.numbers))
+        tally.add(self._distinct, self._counts, self._weights)
+        n_trained_on = len(self)
+        if self.aside is not None:
+            tally.leave_out(self.aside)
+            n_trained_on -= len(self.aside)
         class_weight = tally.balanced(class_weight)
 
         def encoded(table: Table) -> Arrays:
@@ -166,8 +173,8 @@ class StreamedTable:
 
         numbers, codes, *labels_ = encoded(self.sample)
         first = TableRows(numbers, codes, *labels_, dtype=dtype)
-        means = torch.as_tensor(tally.mean_weights(class_weight), dtype=dtype)
-        return ShuffledRows(tally.n_trained_on, len(self.source.units), read, first, means)
+        means = torch.as_tensor(tally.mean_weights(class_weight, n_trained_on), dtype=dtype)
+        return ShuffledRows(n_trained_on, len(self.source.units), read, first, means)
 
     def described(self) -> dict[str, str]:
         """Describe the rows by their files, for the fingerprint of a fit."""
@@ -187,17 +194,6 @@ class StreamedTable:
                 table = self._table(block.rows, self.form, self._unit)
             if len(table):
                 yield table
-
-    def _labels(self) -> Iterator[Table]:
-        """Read the labels of all rows, some at a time: tables without features."""
-        for block in self.source.blocks(self.columns.of_labels):
-            own = self.columns
-            with block.unit.named():
-                labels, _ = read_targets(own.y(block.rows), self.form.ignored_among)
-                labels, weights = weigh(labels, own.sample_weight(block.rows), self._unit)
-            kept = np.flatnonzero(weights.any(axis=1))
-            labels = [column.take(kept) for column in labels]
-            yield Table(None, labels, weights[kept], self.form, block.numbers[kept])
 
     def _table(self, rows: Any, like: TargetForm | None, unit: float | None) -> Table:
         own = self.columns

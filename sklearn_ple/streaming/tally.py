@@ -10,7 +10,7 @@ from ..encoding import Table, TableEncoder, balanced_by
 
 
 class Tally:
-    """Counts labels, some rows of a table at a time.
+    """The labels of each class, and how much those weigh that are trained on.
 
     Parameters
     ----------
@@ -21,33 +21,44 @@ class Tally:
     def __init__(self, encoder: TableEncoder):
         self.encoder = encoder
         sizes = [len(task.classes) if task.has_classes else 1 for task in encoder.tasks]
-        self.counts = [np.zeros(size, dtype=np.int64) for size in sizes]
+        self.counts = [np.zeros(size) for size in sizes]
         self.weights = [np.zeros(size) for size in sizes]
-        self.n_trained_on = 0
 
-    def add(self, table: Table, trained_on: np.ndarray) -> None:
-        """Count the labels of rows, of which some are trained on."""
-        targets, weights, _ = self.encoder.encode_labels(table)
-        self.n_trained_on += int(trained_on.sum())
-        for k, task in enumerate(self.encoder.tasks):
-            codes = targets[:, k] if task.has_classes else np.zeros(len(targets))
-            codes, there = codes.astype(np.int64), weights[:, k] > 0
-            read = there & trained_on
+    def add(self, table: Table, counts: np.ndarray, weights: np.ndarray) -> None:
+        """Add rows, each of which stands for a number of rows of some weight in all."""
+        for k, codes, rows, _ in self._coded(table):
             size = len(self.counts[k])
-            self.counts[k] += np.bincount(codes[there], minlength=size)
-            self.weights[k] += np.bincount(codes[read], weights[read, k], minlength=size)
+            self.counts[k] += np.bincount(codes, counts[rows], size)
+            self.weights[k] += np.bincount(codes, weights[rows], size)
+
+    def leave_out(self, table: Table) -> None:
+        """Take rows out that are not trained on; they still count."""
+        for k, codes, _, weights in self._coded(table):
+            left = self.weights[k] - np.bincount(codes, weights, len(self.counts[k]))
+            # What is left by rounding is nothing.
+            self.weights[k] = np.where(left > 1e-9 * self.weights[k], left, 0.0)
+
+    def _coded(self, table: Table) -> list[tuple[int, np.ndarray, np.ndarray, np.ndarray]]:
+        """Return each task's number, the codes of its labels, their rows and their weights."""
+        targets, weights, _ = self.encoder.encode_labels(table)
+        coded = []
+        for k, task in enumerate(self.encoder.tasks):
+            rows = np.flatnonzero(weights[:, k])
+            codes = targets[rows, k] if task.has_classes else np.zeros(len(rows))
+            coded.append((k, codes.astype(np.int64), rows, weights[rows, k]))
+        return coded
 
     def balanced(self, class_weight: Any) -> dict[str, Any] | None:
         """Replace "balanced" by the weights that follow from the counts."""
         return balanced_by(self.counts, self.encoder.tasks, class_weight)
 
-    def mean_weights(self, class_weight: dict[str, Any] | None) -> np.ndarray:
-        """Compute what a row that is trained on weighs on average, for each task."""
+    def mean_weights(self, class_weight: dict[str, Any] | None, n_rows: int) -> np.ndarray:
+        """Compute what a row weighs on average, of so many that are trained on, for each task."""
         sums = []
         for task, own in zip(self.encoder.tasks, self.weights, strict=True):
             by_class = (class_weight or {}).get(task.name)
             if by_class is not None:
                 own = own * [by_class.get(label, 1.0) for label in task.classes.tolist()]
             sums.append(own.sum())
-        means = np.array(sums) / max(self.n_trained_on, 1)
+        means = np.array(sums) / max(n_rows, 1)
         return np.where(means > 0, means, 1.0)

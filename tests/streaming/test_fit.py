@@ -4,6 +4,7 @@ import pickle
 import shutil
 import time
 import warnings
+from collections import Counter
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import dataset as ds
 from pyarrow import feather, parquet
+from sklearn.utils import compute_sample_weight
 from streamed import OPTIONS, TASKS, arrow, assert_same, make_table, state, write
 
 from sklearn_ple import (
@@ -22,7 +24,7 @@ from sklearn_ple import (
     export,
 )
 from sklearn_ple.encoding import Table
-from sklearn_ple.streaming import survey, table
+from sklearn_ple.streaming import distinct, survey, table
 from sklearn_ple.streaming.source import Source
 
 FEATURES = ["a", "gaps", "town", "kind"]
@@ -231,6 +233,55 @@ def test_tasks_that_depend_on_others_and_weights_of_classes(tmp_path, monkeypatc
     blocks = list(seen["rows"].read(range(8)))
     totals = sum(block[3].sum(axis=0, dtype=float) for block in blocks)
     np.testing.assert_allclose(totals, encoded.weights.sum(axis=0), rtol=1e-5)
+
+
+@pytest.mark.parametrize("early_stopping", [False, True])
+def test_labels_are_counted_as_the_first_pass_reads_them(tmp_path, monkeypatch, early_stopping):
+    monkeypatch.setattr(survey, "SAMPLED_ROWS", 300)
+    passes, read = Counter(), Source._read
+
+    def counted(self, unit, columns):
+        passes[unit.first] += 1
+        assert list(columns) == [*FEATURES, *TASKS, "w"]
+        return read(self, unit, columns)
+
+    monkeypatch.setattr(Source, "_read", counted)
+    kept = spied(monkeypatch)
+    frame = make_table(1000)
+    frame.loc[::7, "w"] = 0.0
+    folder = write(tmp_path / "files", frame, n_each=100)
+    fitted = model(class_weight="balanced", early_stopping=early_stopping, max_epochs=2)
+    fitted.fit(folder, TASKS, "w")
+    # One pass over labels, two over features, and the epochs.
+    assert set(passes.values()) == {3 + fitted.n_iter_} and len(passes) == 10
+    streamed, rows = kept[0]
+    counted_on = frame.assign(**{name: frame[name].mask(frame["w"] == 0) for name in TASKS})
+    weights = counted_on[TASKS].notna().to_numpy() * frame["w"].to_numpy()[:, None]
+    weights /= weights[weights > 0].mean()
+    for k, name in enumerate(TASKS):
+        if fitted.tasks_[k].has_classes:
+            there = counted_on[name].notna().to_numpy()
+            own = counted_on[name][there].astype(str)
+            weights[there, k] *= compute_sample_weight("balanced", own)
+    trained = weights[weights.any(axis=1)]
+    assert len(rows) == len(trained) - (len(streamed.aside) if early_stopping else 0)
+    found = np.concatenate([block[3] for block in rows.read(range(10))]).astype(float)
+    if not early_stopping:
+        np.testing.assert_allclose(found.sum(axis=0), trained.sum(axis=0), rtol=1e-5)
+    np.testing.assert_allclose(rows.mean_weights, found.mean(axis=0), rtol=1e-5)
+
+
+def test_more_labels_than_are_listed_count(monkeypatch):
+    monkeypatch.setattr(distinct, "_MOST_DISTINCT", 3)
+    counts = distinct.LabelCounts(np.empty(0))
+    assert counts.add(np.array([2.0, 1.0, 2.0]), np.array([1.0, 2.0, 4.0])).tolist() == [0, 1, 0]
+    assert counts.add(np.empty(0, object), np.empty(0)).tolist() == []
+    assert counts.add(np.array([3.0, 1.0]), np.array([8.0, 16.0])).tolist() == [2, 1]
+    assert counts.values.tolist() == [2, 1, 3] and counts.sums.tolist() == [[2, 2, 1], [5, 18, 8]]
+    counts.add(np.array([4.0]), np.array([32.0]))
+    counts.add(np.array([1.0, 5.0]), np.array([64.0, 128.0]))
+    assert counts.too_many and len(counts.values) == 1
+    assert counts.sums.tolist() == [[8], [255]]
 
 
 # -- rows of validation ---------------------------------------------------------------------------
