@@ -18,6 +18,10 @@ from ..predictions.calibration import IsotonicCalibration, TemperatureScaling
 CALIBRATIONS = (TemperatureScaling, IsotonicCalibration)
 
 
+# In narrower bins there is no slope: that of some would be infinite.
+_NARROWEST = 1e-30
+
+
 class PredictionGraph(nn.Module):
     """Everything between the cells of a table and its predictions, in operations of torch.
 
@@ -234,7 +238,7 @@ class _Line(nn.Module):
         if len(self.x) == 1:
             return self.y.expand_as(values)
         inside = values.clamp(self.x[0], self.x[-1])
-        place = _n_reached(self.x[1:-1], inside)
+        place = _n_reached(self.x[1:-1], inside.unsqueeze(-1), dim=-1)
         flat = place.flatten()
         start, low, slope = (
             part.index_select(0, flat).view_as(values) for part in (self.x, self.y, self.slopes)
@@ -242,11 +246,11 @@ class _Line(nn.Module):
         return low + (inside - start) * slope
 
 
-def _n_reached(edges: Tensor, values: Tensor) -> Tensor:
-    """Count the edges, ascending along the last axis, that values reach: ONNX has no search."""
-    reached = values.unsqueeze(-1) >= edges
+def _n_reached(edges: Tensor, values: Tensor, dim: int) -> Tensor:
+    """Count the edges, ascending along an axis, that values reach: ONNX has no search."""
+    reached = values >= edges
     # ONNX Runtime adds up floats several times as fast as whole numbers.
-    return reached.to(torch.float32).sum(dim=-1).long()
+    return reached.to(torch.float32).sum(dim=dim).long()
 
 
 def exportable(module: nn.Module) -> nn.Module:
@@ -299,37 +303,47 @@ class _Linear(nn.Module):
 
 
 class _BinEmbedding(nn.Module):
-    """`NumericEmbedding` whose sums over earlier bins are tables."""
+    """`NumericEmbedding` whose sums over earlier bins, and slopes in them, are tables."""
 
     inner: Tensor
+    ends: Tensor
+    ones: Tensor
     offsets: Tensor
     lower: Tensor
-    width: Tensor
     starts: Tensor
-    steepness: Tensor | None
+    slopes: Tensor | None
 
     def __init__(self, embedding: NumericEmbedding):
         super().__init__()
         self.n_members, self.out_features = embedding.n_members, embedding.out_features
         self.embedding_dim = embedding.embedding_dim
-        self.register_buffer("inner", embedding.inner)
-        self.register_buffer("offsets", embedding.offsets)
+        self.register_buffer("inner", embedding.inner.unsqueeze(-1))
+        self.register_buffer("offsets", embedding.offsets.unsqueeze(-1))
+        last = embedding.offsets + torch.tensor(embedding.n_bins) - 1
+        ends = embedding.lower[embedding.offsets], (embedding.lower + embedding.width)[last]
+        self.register_buffer("ends", torch.stack(ends).unsqueeze(-1))
         self.register_buffer("lower", embedding.lower)
-        self.register_buffer("width", embedding.width)
         self.register_buffer("starts", embedding._starts().detach())
-        steepness = embedding.linear_weight
-        self.register_buffer("steepness", None if steepness is None else steepness.detach())
+        weight, slopes = embedding.linear_weight, None
+        if weight is not None:
+            slopes = weight.detach() / embedding.width.clamp(min=_NARROWEST)[:, None]
+        self.register_buffer("slopes", slopes)
+        self.register_buffer("ones", embedding.lower.new_ones(1, self.starts.shape[1]))
 
     def forward(self, numbers: Tensor) -> Tensor:
         n_rows, n_columns = numbers.shape
-        bins = (_n_reached(self.inner, numbers) + self.offsets).flatten()
+        # Rows last in memory: they are compared with an edge many at a time.
+        values = numbers.mT
+        bins = (_n_reached(self.inner, values.unsqueeze(1), dim=1) + self.offsets).flatten()
         embeddings = self.starts.index_select(0, bins)
-        if self.steepness is not None:
-            distances = numbers.flatten() - self.lower.index_select(0, bins)
-            fractions = (distances / self.width.index_select(0, bins)).clamp(0.0, 1.0)
-            embeddings = embeddings + fractions[:, None] * self.steepness.index_select(0, bins)
-        embeddings = embeddings.view(n_rows, n_columns, self.n_members, self.embedding_dim)
-        return embeddings.permute(2, 0, 1, 3).flatten(2)
+        if self.slopes is not None:
+            inside = torch.minimum(torch.maximum(values, self.ends[0]), self.ends[1])
+            distances = inside.flatten() - self.lower.index_select(0, bins)
+            # A product repeats them in a third of the time that broadcasting takes.
+            repeated = torch.matmul(distances[:, None], self.ones)
+            embeddings = embeddings + repeated * self.slopes.index_select(0, bins)
+        embeddings = embeddings.view(n_columns, n_rows, self.n_members, self.embedding_dim)
+        return embeddings.permute(2, 1, 0, 3).flatten(2)
 
 
 class _Towers(nn.Module):
