@@ -9,53 +9,33 @@
 import json
 import math
 import os
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import onnxruntime
-from fastapi import FastAPI, HTTPException
-from pydantic import BaseModel
+from fastapi import Body, FastAPI, HTTPException
 
-options = onnxruntime.SessionOptions()
+path, options = os.environ.get("MODEL", "model.onnx"), onnxruntime.SessionOptions()
 options.intra_op_num_threads = int(os.environ.get("THREADS", "1"))
-session = onnxruntime.InferenceSession(
-    os.environ.get("MODEL", "model.onnx"), options, providers=["CPUExecutionProvider"]
-)
+session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
 model = json.loads(session.get_modelmeta().custom_metadata_map["sklearn-ple"])
 columns = {column["name"]: column for column in model["columns"]}
 missing, unknown, first = (model["codes"][name] for name in ("missing", "unknown", "first"))
 codes = {
-    name: {value: code for code, value in enumerate(column["categories"], start=first)}
+    name: {category: code for code, category in enumerate(column["categories"], first)}
     for name, column in columns.items()
     if "categories" in column
 }
 app = FastAPI(title=f"Predictions of a {model['estimator']}")
 
 
-class Rows(BaseModel):
-    """Rows of a table: cells by the names of columns. What is null or left out is missing."""
-
-    rows: list[dict[str, float | str | bool | None]]
-
-
-def inputs_of(rows: list[dict[str, Any]]) -> dict[str, np.ndarray]:
-    """Put the cells where the graph reads them."""
-    shapes = {entry.name: (len(rows), entry.shape[1]) for entry in session.get_inputs()}
-    fill = {"numbers": math.nan, "categories": missing}
-    dtypes = {"numbers": np.float64, "categories": np.int64}
-    inputs = {name: np.full(shape, fill[name], dtypes[name]) for name, shape in shapes.items()}
-    for place, row in enumerate(rows):
-        for name, cell in row.items():
-            if name not in columns:
-                raise HTTPException(422, f"Row {place}: there is no column {name!r}.")
-            if cell is None:
-                continue
-            if name in codes:
-                cell = codes[name].get(cell, unknown)
-            elif isinstance(cell, str) or math.isinf(cell):
-                raise HTTPException(422, f"Row {place}: {name!r} is {cell!r}, no finite number.")
-            inputs[columns[name]["input"]][place, columns[name]["place"]] = cell
-    return inputs
+def read(cell: Any, name: str, place: int) -> float:
+    """Return what the graph reads of a cell: the code of a category, or a number."""
+    if name in codes:
+        return missing if cell is None else codes[name].get(cell, unknown)
+    if isinstance(cell, str) or (cell is not None and math.isinf(cell)):
+        raise HTTPException(422, f"Row {place}: {name!r} is {cell!r}, no finite number.")
+    return math.nan if cell is None else cell
 
 
 @app.get("/model")
@@ -65,22 +45,29 @@ def describe() -> dict[str, Any]:
 
 
 @app.post("/predict")
-def predict(given: Rows) -> list[dict[str, Any]]:
-    """Predict each row's labels and, of tasks with classes, their probabilities by class."""
-    if not given.rows:
+def predict(
+    rows: Annotated[list[dict[str, float | str | bool | None]], Body(embed=True)],
+) -> list[dict[str, Any]]:
+    """Predict labels and probabilities by class. What is null or left out in a row is missing."""
+    if not rows:
         return []
+    for place, row in enumerate(rows):
+        for name in row.keys() - columns.keys():
+            raise HTTPException(422, f"Row {place}: there is no column {name!r}.")
+    inputs = {}
+    for entry in session.get_inputs():
+        own = [name for name, column in columns.items() if column["input"] == entry.name]
+        cells = [[read(row.get(name), name, k) for name in own] for k, row in enumerate(rows)]
+        inputs[entry.name] = np.array(cells, np.int64 if own[0] in codes else np.float64)
     names = [entry.name for entry in session.get_outputs()]
-    outputs = dict(zip(names, session.run(names, inputs_of(given.rows)), strict=True))
-    answers: list[dict[str, Any]] = [{} for _ in given.rows]
-    for task in model["tasks"]:
-        for place, answer in enumerate(answers):
-            label = outputs[task["label"]][place].item()
-            answer[task["name"]] = {"label": label}
-            if "classes" in task:
-                shares = outputs[task["probabilities"]][place].tolist()
-                by_class = dict(zip(map(str, task["classes"]), shares, strict=True))
-                answer[task["name"]] = {
-                    "label": task["classes"][label],
-                    "probabilities": by_class,
-                }
-    return answers
+    outputs = dict(zip(names, session.run(names, inputs), strict=True))
+
+    def answer(task: dict[str, Any], place: int) -> dict[str, Any]:
+        label = outputs[task["label"]][place].item()
+        if "classes" not in task:
+            return {"label": label}
+        shares = outputs[task["probabilities"]][place].tolist()
+        by_class = dict(zip(map(str, task["classes"]), shares, strict=True))
+        return {"label": task["classes"][label], "probabilities": by_class}
+
+    return [{task["name"]: answer(task, k) for task in model["tasks"]} for k in range(len(rows))]
