@@ -1,4 +1,4 @@
-"""Render the results as docs/benchmarks.rst."""
+"""Render the results as docs/benchmarks.rst, and the pictures of them."""
 
 import json
 
@@ -7,11 +7,14 @@ import pandas as pd
 import texts
 from common import RESULTS, ROOT
 from frontier import BESIDE, MODELS, N_MEMBERS
-from pictures import draw_frontier, draw_growth
+from pictures import draw_frontier, draw_growth, draw_summary
 from ranks import draw, mean_ranks
 
 PAGE = ROOT / "docs" / "benchmarks.rst"
 PICTURE = PAGE.parent / "images" / "accuracy.png"
+#: The models of the first page's picture, and the inks of its texts and lines on light and dark.
+SUMMARY = [*BESIDE, "PLE, 8 members (default)", "PLE, 4 members"]
+INKS = {"summary": ("#1f2328", "#8c959f"), "summary-dark": ("#e6edf3", "#7d8590")}
 
 
 def load(name):
@@ -107,6 +110,9 @@ def frontier():
         for name, (title, *_) in (texts.DATA_SETS | texts.MULAN_SETS).items()
         if len(one := runs[runs["data"] == name])
     }
+    ranks = frontier_ranks(runs[runs["model"].isin(SUMMARY)])
+    for picture, inks in INKS.items():
+        draw_summary(ranks, N_MEMBERS, PICTURE.with_name(f"{picture}.svg"), *inks)
     text = texts.FRONTIER.format(rows=texts.ROWS[kind])
     for sets, picture, about in (
         (texts.DATA_SETS, "frontier", texts.FRONTIER_RANKS),
