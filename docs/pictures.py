@@ -1,7 +1,8 @@
 """Draw the pictures of the guide: `python docs/pictures.py [NAME ...]` writes them to docs/images.
 
 They are SVG without a background, in greys and colours that are legible on light and dark pages.
-Those of the package's own displays, which have black lines, have a white background.
+Those of the package's own displays, which have black lines, have a white background. The idea, on
+the first page, has a picture for light pages and one for dark ones.
 """
 
 import sys
@@ -10,7 +11,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from matplotlib.patches import Patch, Rectangle
+from matplotlib.patches import FancyBboxPatch, Patch, Rectangle
 from sklearn.calibration import calibration_curve
 
 import sklearn_ple
@@ -56,6 +57,75 @@ NETWORKS = {
     "stem": "STEM",
     "multitab": "MultiTabNet",
 }
+
+
+#: What the idea's table holds, two rows of it with holes: a class, a number and one of three.
+LABELS = [
+    ["yes", "4.1", "A"],
+    ["no", "", "C"],
+    ["", "3.2", ""],
+    ["no", "", "B"],
+    ["yes", "5.0", ""],
+]
+PREDICTED = [["yes", "4.0", "A"], ["no", "2.7", "C"], ["no", "3.3", "B"]]
+#: Ink of text, of lines and of the shared expert on light pages and on dark ones.
+INKS = {"idea": ("#1f2328", "#59636e", "#8c959f"), "idea-dark": ("#e6edf3", "#9da7b3", "#7d8590")}
+
+
+def idea():
+    """A table with holes in y, one network for all its tasks, and predictions without holes."""
+    for name, (text, line, shared) in INKS.items():
+        fig, ax = plt.subplots(figsize=(9.6, 3.1))
+        with plt.rc_context({"text.color": text}):
+            draw_table(ax, 0, LABELS, "a table", "some labels are missing", line)
+            draw_network(ax, line, shared)
+            draw_table(ax, 10.4, PREDICTED, "new rows", "every task is predicted", line)
+        for x in (4.0, 9.3):
+            ax.annotate("", (x + 0.75, 0), (x, 0), arrowprops={"arrowstyle": "->", "color": line})
+        ax.set(xlim=(-0.1, 14.4), ylim=(-2.5, 2.6), aspect="equal")
+        ax.axis("off")
+        save(name, fig)
+
+
+def draw_table(ax, left, rows, title, caption, line):
+    """Draw a table: three features, and three targets with their labels."""
+    top = len(rows) * 0.62 / 2
+    ax.text(left + 1.95, 2.15, title, ha="center", weight="bold")
+    ax.text(left + 0.75, top + 0.12, "X", ha="center")
+    ax.text(left + 2.75, top + 0.12, "y", ha="center")
+    ax.text(left + 1.95, -top - 0.2, caption, ha="center", va="top", fontsize=9)
+    for i, row in enumerate(rows):
+        y = top - 0.62 * (i + 1)
+        for j in range(3):
+            ax.add_patch(
+                Rectangle((left + 0.5 * j, y + 0.06), 0.44, 0.5, color=line, alpha=0.3, lw=0)
+            )
+        for j, (label, colour) in enumerate(zip(row, (BLUE, ORANGE, GREEN), strict=True)):
+            box = (left + 1.66 + 0.75 * j, y + 0.06)
+            if label:
+                ax.add_patch(Rectangle(box, 0.69, 0.5, color=colour, lw=0))
+            else:
+                ax.add_patch(Rectangle(box, 0.69, 0.5, fill=False, ec=line, lw=0.9, ls=":"))
+            middle = (box[0] + 0.345, box[1] + 0.24)
+            ax.text(*middle, label, ha="center", va="center", color="white", fontsize=9)
+
+
+def draw_network(ax, line, shared):
+    """Draw experts of each task and a shared one, whose mixtures go to the tasks' towers."""
+    style = "round,pad=0,rounding_size=0.18"
+    ax.add_patch(FancyBboxPatch((4.9, -1.9), 4.3, 3.8, style, fill=False, ec=line, lw=1))
+    ax.text(7.05, 2.15, "one network", ha="center", weight="bold")
+    experts = {1.35: BLUE, 0.45: ORANGE, -0.45: GREEN, -1.35: shared}
+    for y, colour in zip((0.95, 0.0, -0.95), (BLUE, ORANGE, GREEN), strict=True):
+        for expert, own in experts.items():
+            if own in (colour, shared):
+                ax.plot([6.45, 7.75], [expert, y], color=own, lw=1.5, zorder=1)
+        ax.add_patch(FancyBboxPatch((7.75, y - 0.25), 1.2, 0.5, style, color=colour, lw=0))
+        ax.text(8.35, y - 0.01, "tower", ha="center", va="center", color="white", fontsize=9)
+    for expert, own in experts.items():
+        ax.add_patch(FancyBboxPatch((5.15, expert - 0.3), 1.3, 0.6, style, color=own, lw=0))
+        words = "shared" if own == shared else "expert"
+        ax.text(5.8, expert - 0.01, words, ha="center", va="center", color="white", fontsize=9)
 
 
 def networks():
@@ -262,7 +332,7 @@ def importance():
 
 
 PICTURES = (
-    *(networks, losses, mask, clipping, embeddings, ensemble, folds, schedules),
+    *(idea, networks, losses, mask, clipping, embeddings, ensemble, folds, schedules),
     *(calibration, gates, importance),
 )
 
