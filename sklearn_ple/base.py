@@ -226,21 +226,22 @@ class MultiTaskEstimator(CallbackSupportMixin, NetworkMaker):
     ) -> Self:
         """Add one or more tasks to a fitted estimator, and train them.
 
-        The tasks come after those that there are. X is read by the scales, categories and bins
+        The new tasks come after the existing ones. X is read by the scales, categories and bins
         that were learnt in fit. With ``freeze`` everything learnt before stays as it is, and what
         it predicts, up to rounding; only what the new tasks have of their own is trained: experts,
-        gate, tower and linear path, on top of what is shared. That suits few rows, or when nobody
-        may touch the earlier tasks.
+        gate, tower and linear path, on top of what is shared. This suits few rows, and earlier
+        tasks that must not change.
 
-        The labels need not be of the rows of fit: y has those of the new tasks alone. The training
-        is laid out as by fit, from the parameters and the number of these rows, on which it also
-        stops early. ``history_`` is that of this training, in which earlier tasks have no score.
+        The labels need not be of the rows of fit: y has those of the new tasks alone. Training
+        follows the same rules as in fit, for the number of these rows, and stops early on some of
+        them. ``history_`` is that of this training, in which earlier tasks have no score.
         ``checkpoint_dir`` does not apply.
 
         An estimator to which a task was added goes on as any other, y then with a column for every
-        task: ``partial_fit``, or fit with ``warm_start=True``, tunes all of them. What is by task
-        in a parameter is by name, as ``task_weights={"new": 2.0}``, since a list has no entry for
-        the new task. The shared gates of several levels weigh no expert of a task that was added.
+        task: ``partial_fit``, or fit with ``warm_start=True``, tunes all of them. Parameters with
+        a value for each task give it by name, as ``task_weights={"new": 2.0}``, since a list has
+        no entry for the new task. The shared gates of several levels weigh no expert of a task
+        that was added.
 
         Parameters
         ----------

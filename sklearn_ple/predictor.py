@@ -149,9 +149,8 @@ class Predictor(TransformerMixin, Parameters):
     ) -> Any:
         """Predict every task's label.
 
-        Of a dataset this is a generator of what is returned otherwise, block by block in the rows'
-        order, with the rows' numbers as index. :func:`sklearn_ple.export.predict_to_parquet`
-        writes it to a file.
+        For a dataset it returns a generator of these, block by block in the rows' order, with the
+        rows' numbers as index. :func:`sklearn_ple.export.predict_to_parquet` writes it to a file.
 
         Parameters
         ----------
@@ -166,8 +165,9 @@ class Predictor(TransformerMixin, Parameters):
         Returns
         -------
         y : ndarray or DataFrame of shape (n_samples, n_tasks) or (n_samples,)
-            The labels, in the form that y had in fit: class labels, and numbers in their units.
-            A data frame has y's columns and dtypes (but fractions are no integers) and X's index.
+            The labels, in the form that y had in fit: class labels, and numbers in their units. A
+            data frame has y's columns and dtypes (except that fractions stay floats) and X's
+            index.
         std : ndarray or DataFrame of shape (n_samples, n_tasks) or (n_samples,)
             With ``return_std``. In y's form, but all floats: NaN for a task with classes or of
             kind "survival". The square of a deviation is the variance of the members' predictions
@@ -202,7 +202,7 @@ class Predictor(TransformerMixin, Parameters):
     def predict_interval(
         self, X: Any, level: float = 0.9, *, tasks: Sequence[str] | None = None
     ) -> Any:
-        """Predict between which numbers a share of the labels lies.
+        """Predict intervals that should hold a given share of the labels.
 
         The errors on the rows of validation, in standard deviations of their rows, say how far
         the ends are from the prediction: as many labels should be below an interval as above it.
@@ -212,8 +212,8 @@ class Predictor(TransformerMixin, Parameters):
         X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
             The features.
         level : float, default=0.9
-            The share, between 0 and 1. Of n labels of validation, one above (n - 1) / (n + 1)
-            cannot be known; its intervals are those of this share.
+            The share, between 0 and 1. With n labels of validation the greatest share possible is
+            (n - 1) / (n + 1); a greater level returns the intervals of that share.
         tasks : sequence of str, default=None
             Names of the tasks to return, as many columns in their order; None for all.
 
@@ -281,7 +281,7 @@ class Predictor(TransformerMixin, Parameters):
 
     @available_if(_of_numbers("predict_survival"))
     def predict_survival(self, X: Any, times: Any) -> Any:
-        """Predict the probabilities that what tasks of kind "survival" wait for comes later.
+        """Predict the probabilities that events of "survival" tasks come after given times.
 
         Parameters
         ----------
@@ -500,7 +500,7 @@ class Predictor(TransformerMixin, Parameters):
             "temperature" divides a task's logits by one number, the one with the least log loss:
             predicted labels stay the same. "isotonic" replaces a class's probability by a step
             function of it that never falls, one for each class against the rest, whose values are
-            then made to sum to one: it can mend more, takes about a thousand labels a task, and
+            then made to sum to one: it can correct more, takes about a thousand labels a task, and
             may change labels and make probabilities equal, or zero.
         sample_weight : array-like of shape (n_samples,) or (n_samples, n_tasks), default=None
             Weights of the rows, or of every single label.
@@ -549,15 +549,15 @@ class Predictor(TransformerMixin, Parameters):
         representations : ndarray or DataFrame of shape (n_samples, n_columns)
             Task by task, and within a task member by member: ``n_members`` times the width of the
             representation columns for each task, in the network's dtype. Coordinates of different
-            members have nothing to do with each other, so that they stand side by side. A data
-            frame where ``set_output`` asks for it.
+            members are unrelated, so they stand side by side. A data frame where ``set_output``
+            asks for it.
         """
         rows = self._rows(X)
         tasks = self.net_.representations(rows, self.n_jobs)
         return np.column_stack([task.transpose(0, 1).flatten(1).numpy() for task in tasks])
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
-        """Name the columns of `transform`: "death: 0", "death: 1" and so on.
+        """Return the names of the columns of `transform`: "death: 0", "death: 1" and so on.
 
         Parameters
         ----------
@@ -580,7 +580,7 @@ class Predictor(TransformerMixin, Parameters):
 
     @available_if(_has_gates)
     def gate_weights(self, X: Any) -> list[dict[str, pd.DataFrame]]:
-        """Compute how much each gate counts each of its experts.
+        """Compute the weight of each expert in each gate.
 
         Parameters
         ----------

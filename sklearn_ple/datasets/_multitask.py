@@ -88,7 +88,7 @@ def make_multitask(
         The cosine between the weights of any two tasks, from -1 to 1, or a matrix of them.
         1 makes the same task of all (except for the noise), 0 unrelated ones.
     form : {"sinusoids", "polynomial"}, default="sinusoids"
-        What a task is of its linear function.
+        The function that makes a task of its linear function.
     degree : int or sequence of int of shape (n_tasks,), default=2
         The degree of all polynomials, or that of each task: how hard it is.
     n_sinusoids : int, default=10

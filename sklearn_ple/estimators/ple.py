@@ -139,20 +139,21 @@ class PLEClassifierRegressor(_Progressive):
     load_balancing : float, default=0.0
         Factor of a penalty on gates that use their experts unevenly: the squared coefficient of
         variation of the experts' summed weights, in every batch, as in Shazeer et al. (ICLR 2017).
-        It trains the gates alone. About 0.01 to 0.1 where experts lie idle.
+        It trains the gates alone. Try 0.01 to 0.1 where experts are not used.
     residual : bool, default=False
         Whether a level adds its input to its output, where both are as wide. Not in the paper.
     stop_gradient : bool, default=False
         Whether a task's gate weighs the experts of all tasks, but without a gradient to those of
-        other tasks, as in `STEMClassifierRegressor`: a task makes use of what others learn, and
-        trains its own and the shared experts alone. Not in the paper.
+        other tasks, as in `STEMClassifierRegressor`: a task uses what others learn, and trains
+        only its own and the shared experts. Not in the paper.
     tower_hidden_units : sequence of int, default=(32,)
         Widths of the hidden layers of every task's tower; empty for linear towers.
     activation : {"relu", "gelu", "silu", "elu", "tanh"}, default="relu"
         Activation of experts, towers and hidden layers of gates.
     dropout : float, default=0.3
         Share of the activations of experts and towers that are dropped in training, on average
-        over the members: from four on theirs lie evenly around it, from none to twice as much.
+        over the members. With four members or more, their shares lie evenly around it, from none
+        to twice as much.
     n_members : int, default=8
         Networks that are trained side by side, each with embeddings, experts and towers of its
         own, on the same batches. Their predictions are averaged, with early stopping by weights
@@ -187,10 +188,11 @@ class PLEClassifierRegressor(_Progressive):
         alone holds for all tasks with classes, a dict from label to weight for a single task.
     categorical_features : "from_dtype", array-like or None, default="from_dtype"
         Which columns of X are categories: names, positions or a boolean mask; None for no column.
-        "from_dtype" takes categorical and string columns. A missing category counts as one of its
-        own; all that are rare, or were never seen in fit, share one.
+        "from_dtype" takes categorical and string columns. A missing value counts as a category of
+        its own. Rare categories, and those never seen in fit, share one.
     max_categories : int, default=None
-        Categories of a column at most, with the one that the rare ones share; None for any number.
+        Largest number of categories of a column, including the one that rare categories share;
+        None for any number.
     min_frequency : int or float, default=None
         A category with fewer rows than this, or with a smaller share of the rows if it is a float,
         is rare.
@@ -308,25 +310,25 @@ class PLEClassifierRegressor(_Progressive):
         :class:`sklearn.frozen.FrozenEstimator`, since ``clone``, as of a grid search, would make
         another estimator unfitted. The network's parameters must be those that it was fitted with.
     checkpoint_dir : str, path-like or None, default=None
-        A folder, made if it is not there, in which ``fit`` keeps how far it has come, after every
-        epoch. Where it was interrupted or its process was killed, the next ``fit`` with the same
-        data and parameters goes on from there, and ends with the weights of a fit that nothing
-        interrupted: on a CPU bit for bit. The files stay when a fit has ended, and the same fit
-        again returns its result at once; delete them to start anew. A fit with other data,
-        parameters or versions, or from other weights by ``warm_start``, is refused: each needs a
-        folder of its own. ``n_jobs`` and ``verbose`` may differ. ``partial_fit`` neither reads
-        nor writes there. None keeps nothing.
+        A folder, made if it does not exist, in which ``fit`` saves its progress after every epoch.
+        Where it was interrupted or its process was killed, the next ``fit`` with the same data and
+        parameters goes on from there, and ends with the weights of a fit that nothing interrupted:
+        on a CPU bit for bit. The files stay when a fit has ended, and the same fit again returns
+        its result at once; delete them to start anew. A fit with other data, parameters or
+        versions, or from other weights by ``warm_start``, is refused: each needs a folder of its
+        own. ``n_jobs`` and ``verbose`` may differ. ``partial_fit`` neither reads nor writes there.
+        None keeps nothing.
     n_jobs : int or None, default=None
         How many cores of the CPU, or workers of joblib's backend, may be used; -1 for all, -2 for
         all but one. None, outside of :class:`joblib.parallel_config`, is one while a step is
-        small, which several would hardly make faster, and torch's own number for large ones.
-        In fit the members are trained in as many groups, of two members at least, by joblib: in
-        processes, or on several machines by ``joblib.parallel_config(backend="dask")``. The
-        fitted estimator is that of ``n_jobs=1``, bit for bit. What predicts uses as many
-        threads, and so does fit where it trains all members together: with fewer than four
-        members, ``callbacks``, ``dtype="bfloat16"``, ``balancing`` by gradients, parts of your
-        own or ``numeric_embedding="periodic"``, in ``partial_fit`` and ``add_task``. Then
-        rounding differs, as on another processor. In a worker process, as those of
+        small, which several would hardly make faster, and torch's own number for large ones. In
+        fit the members are trained in as many groups, of two members at least, by joblib: in
+        processes, or on several machines by ``joblib.parallel_config(backend="dask")``. The fitted
+        estimator is that of ``n_jobs=1``, bit for bit. Prediction uses as many threads, and so
+        does fit where it trains all members together: with fewer than four members, ``callbacks``,
+        ``dtype="bfloat16"``, ``balancing`` by gradients, parts of your own or
+        ``numeric_embedding="periodic"``, in ``partial_fit`` and ``add_task``. Then rounding
+        differs, as on another processor. In a worker process, as those of
         :class:`~sklearn.model_selection.GridSearchCV` with its own ``n_jobs``, no more than its
         share of the cores is used.
     device : str, default="auto"

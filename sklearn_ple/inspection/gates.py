@@ -59,7 +59,7 @@ class GateUtilizationDisplay:
     See Also
     --------
     sklearn_ple.PLEClassifierRegressor.gate_weights : The weights of every row.
-    expert_health : What ails the experts, as a table.
+    expert_health : Faults of the experts, as a table.
 
     Notes
     -----

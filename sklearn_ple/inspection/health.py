@@ -22,7 +22,7 @@ _COLUMNS = (
 
 
 def expert_health(estimator: Any, X: Any) -> pd.DataFrame:
-    """Tabulate what ails the experts of a fitted estimator, as seen on some rows.
+    """Tabulate the faults of the experts of a fitted estimator, as seen on some rows.
 
     Mixtures of experts fail in ways that the loss does not show: experts whose activations are all
     zero, experts that nobody uses, shared experts that serve a single task, and tasks that make no

@@ -89,8 +89,8 @@ class NetworkDiagram:
         Parameters
         ----------
         path : str or path-like
-            Where to; by custom the name ends in ".svg". A file that is there is replaced once the
-            drawing is written whole.
+            The file to write, by custom with the ending ".svg". An existing file is replaced once
+            the drawing is complete.
         """
         with replacing(path) as file:
             file.write_text(self._repr_svg_(), encoding="utf-8")

@@ -23,7 +23,7 @@ _N_BINS = 5
 
 
 class MultiTaskKFold(GroupsConsumerMixin, _BaseKFold):
-    """Folds in which every task's labels are spread alike, missing ones too.
+    """Folds that are stratified by every task's labels, missing ones included.
 
     Each fold gets its share of every class, of every task's labels at all and, for numbers, of
     every quantile bin, as far as there are enough. It is to many tasks what
@@ -38,8 +38,8 @@ class MultiTaskKFold(GroupsConsumerMixin, _BaseKFold):
     random_state : int, RandomState instance or None, default=None
         Determines how the rows are shuffled.
     n_bins : int, default=5
-        Bins of equally many labels for a task of numbers; 1 balances but whether there is a label.
-        With few labels there are fewer bins, so that each has two labels for every fold.
+        Bins of equally many labels for a task of numbers; 1 balances only whether there is a
+        label. With few labels there are fewer bins, so that each has two labels for every fold.
 
     Raises
     ------
@@ -136,7 +136,7 @@ class MultiTaskKFold(GroupsConsumerMixin, _BaseKFold):
 
 
 class MultiTaskShuffleSplit(GroupsConsumerMixin, BaseShuffleSplit):
-    """Random splits in which every task's labels are spread alike, missing ones too.
+    """Random splits that are stratified by every task's labels, missing ones included.
 
     It is to many tasks what :class:`sklearn.model_selection.StratifiedShuffleSplit` is to one.
 
@@ -246,7 +246,7 @@ def train_test_split(
     y : {array-like, DataFrame} of shape (n_samples, n_tasks) or (n_samples,)
         The labels. NaN, None or NA where a task has no label.
     *others : array-like of length n_samples
-        What is to be split alike, as sample weights.
+        Further arrays to split in the same way, such as sample weights.
     test_size : float or int, default=None
         Share or number of the rows to test on; by default what train_size leaves, or a quarter.
     train_size : float or int, default=None

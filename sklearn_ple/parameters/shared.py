@@ -168,7 +168,7 @@ class Parameters(BaseEstimator):
 
     @classmethod
     def as_published(cls, **parameters: Any) -> Self:
-        """Make an estimator of the network as its paper has it, with nothing added.
+        """Make an estimator of the network as published, with nothing added.
 
         One network (``n_members=1``) reads standardised numbers and embeddings of categories, and
         no more: ``linear_path``, ``numeric_embedding``, ``clip_numbers``, ``dropout`` and
@@ -225,7 +225,7 @@ class Parameters(BaseEstimator):
         Parameters
         ----------
         backend : {"sklearn", "optuna"}, default="sklearn"
-            For whom.
+            The library that searches.
 
         Returns
         -------

@@ -23,7 +23,7 @@ def concordance_index(y_true: Any, y_pred: Any, *, sample_weight: Any = None) ->
     y_true : array-like of shape (n_samples,)
         Times: t for an event at time t, -t where nothing had happened until t (censored).
     y_pred : array-like of shape (n_samples,)
-        Predicted times, or whatever is greater for a longer time.
+        Predicted times, or any numbers that are greater for longer times.
     sample_weight : array-like of shape (n_samples,), default=None
         Weights of the rows; a pair weighs the product of its rows' weights.
 

@@ -73,10 +73,10 @@ def importance_section(importance: MultiTaskImportance) -> Section:
     n_repeats = importance.importances.shape[2]
     times = "once" if n_repeats == 1 else f"{n_repeats} times"
     notes = [
-        "A column's values were shuffled among the rows, so that they say nothing of their row "
-        f"any more, and the model predicted again; {times} for each column. The number is by how "
-        "much a task's score dropped: the more, the more the model relies on the column. Numbers "
-        "in grey may be due to chance.",
+        "A column's values were shuffled among the rows, so that they no longer belong to their "
+        f"rows, and the model predicted again; {times} for each column. The number is by how much "
+        "a task's score dropped: the more, the more the model relies on the column. Numbers in "
+        "grey may be due to chance.",
         "This is what the model uses, not what causes what. Where two columns say nearly the "
         "same, the model may do without either, and both seem to matter little.",
     ]

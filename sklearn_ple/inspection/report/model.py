@@ -93,7 +93,7 @@ def gate_sections(estimator: Any, X: Any) -> Iterator[Section]:
     seen = [str(warning.message) for warning in caught if warning.category is UserWarning]
     if seen:
         notes.append(
-            "Of note for who trains the model (a gate collapses where it uses one expert nearly "
+            "For whoever trains the model (a gate collapses where it uses one expert nearly "
             "alone, which is right if the task has nothing to learn from the others):"
         )
     drawing = picture(display.figure_, f"Mean weights. {'; '.join(texts)}.", wide=True)

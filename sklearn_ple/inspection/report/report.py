@@ -235,7 +235,7 @@ class MultiTaskReport:
         return self
 
     def to_html(self, path: str | os.PathLike[str], *, title: str = "Model report") -> None:
-        """Write the report as a page of its own.
+        """Write the report as one HTML file.
 
         The file holds everything: pictures and style are in it, there is no script, and nothing is
         loaded from elsewhere. Beside the scores and pictures it describes the data, missing
@@ -245,8 +245,8 @@ class MultiTaskReport:
         Parameters
         ----------
         path : str or path-like
-            Where to; by custom the name ends in ".html". A file that is there is replaced once the
-            page is written whole.
+            The file to write, by custom with the ending ".html". An existing file is replaced once
+            the page is complete.
         title : str, default="Model report"
             The page's title.
 
