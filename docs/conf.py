@@ -25,17 +25,19 @@ extensions = [
     "myst_parser",
     "notfound.extension",
     "numpydoc",
+    "sphinx_design",
     "sphinx_gallery.gen_gallery",
     "website",
 ]
 intersphinx_mapping = inventories(HERE / "_build" / "inventories")
 html_math_renderer = "mathml"
 templates_path = ["_templates"]
-exclude_patterns = ["_build"]
+exclude_patterns = ["_build", "redirects"]
 
 autosummary_generate = True
 # The types are in the docstrings, so that signatures stay short.
 autodoc_typehints = "none"
+toc_object_entries_show_parents = "hide"
 # The page of a class lists its members itself, less those inherited from elsewhere.
 numpydoc_show_class_members = False
 
@@ -45,9 +47,13 @@ sphinx_gallery_conf = {
     "filename_pattern": r"\.py$",
     "download_all_examples": False,
     "show_memory": False,
+    "write_computation_times": False,
 }
 
 html_theme = "pydata_sphinx_theme"
+html_theme_options = {"logo": {"text": "sklearn-ple"}}
+# These pages have no others below them: without this their left side is an empty column.
+html_sidebars = {page: [] for page in ("benchmarks", "paper", "changelog", "404")}
 html_title = f"sklearn-ple {version}"
 html_short_title = importlib.metadata.metadata("sklearn-ple")["Summary"]
 # The address of the pages, for links that need it in full: set where they are published.
@@ -56,6 +62,8 @@ if not html_baseurl:
     notfound_urls_prefix = "/"
 html_show_sourcelink = False
 html_static_path = ["_static"]
+# Pages that have moved.
+html_extra_path = ["redirects"]
 html_css_files = ["site.css"]
 
 

@@ -75,14 +75,14 @@ INKS = {"idea": ("#1f2328", "#59636e", "#8c959f"), "idea-dark": ("#e6edf3", "#9d
 def idea():
     """A table with holes in y, one network for all its tasks, and predictions without holes."""
     for name, (text, line, shared) in INKS.items():
-        fig, ax = plt.subplots(figsize=(9.6, 3.1))
+        fig, ax = plt.subplots(figsize=(9.6, 3.05))
         with plt.rc_context({"text.color": text}):
             draw_table(ax, 0, LABELS, "a table", "some labels are missing", line)
             draw_network(ax, line, shared)
             draw_table(ax, 10.4, PREDICTED, "new rows", "every task is predicted", line)
         for x in (4.0, 9.3):
             ax.annotate("", (x + 0.75, 0), (x, 0), arrowprops={"arrowstyle": "->", "color": line})
-        ax.set(xlim=(-0.1, 14.4), ylim=(-2.5, 2.6), aspect="equal")
+        ax.set(xlim=(-0.1, 14.4), ylim=(-2.1, 2.5), aspect="equal")
         ax.axis("off")
         save(name, fig)
 

@@ -52,7 +52,8 @@ def write_math(writer, node):
 
 def write_displayed_math(writer, node):
     formula = convert(node.astext(), display="block")
-    writer.body.append(f'<div class="formula">{formula}</div>')
+    # Where it is wider than a phone, it scrolls: by the keyboard too.
+    writer.body.append(f'<div class="formula" tabindex="0">{formula}</div>')
     raise nodes.SkipNode
 
 
@@ -62,6 +63,12 @@ def shorten_signature(app, what, name, obj, options, signature, returned):
     if len(parameters) > 8:
         signature = f"({', '.join(parameters[:4])}, ...)"
     return signature, returned
+
+
+def mark_citations(app, page, template, context, doctree):
+    """Make references items of their list, which browsers read out; docutils' role is retired."""
+    body = context.get("body", "")
+    context["body"] = body.replace('role="doc-biblioentry"', 'role="listitem"')
 
 
 def describe(app, exception):
@@ -87,5 +94,6 @@ def describe(app, exception):
 def setup(app):
     app.add_html_math_renderer("mathml", (write_math, None), (write_displayed_math, None))
     app.connect("autodoc-process-signature", shorten_signature)
+    app.connect("html-page-context", mark_citations)
     app.connect("build-finished", describe)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
