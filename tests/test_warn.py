@@ -3,6 +3,7 @@
 import ast
 import inspect
 import pickle
+import re
 import warnings
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -116,3 +118,20 @@ def test_all_of_the_package_warns_in_this_way():
         if "warnings.warn(" in path.read_text(encoding="utf-8")
     ]
     assert others == ["warn.py"]
+
+
+def test_the_pattern_of_deprecation_warns_and_works():
+    text = (Path(__file__).parents[1] / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"^```python\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+    names = {"__name__": "__contributing__"}
+    exec(compile(block, sklearn_ple.__file__, "exec"), names)
+    earlier = clone(names["Bottom"](hidden=(3,), **TINY))
+    with pytest.warns(FutureWarning, match="Pass units instead of hidden") as caught:
+        earlier.fit(X, Y)
+    assert {Path(one.filename).name for one in caught} == {Path(__file__).name}
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", FutureWarning)
+        now = names["Bottom"](units=(3,), **TINY).fit(X, Y)
+    np.testing.assert_array_equal(earlier.predict(X), now.predict(X))
+    with pytest.warns(FutureWarning, match="Use `mtl_gain` instead"):
+        names["sharing_gain"]({})
