@@ -92,9 +92,9 @@ def equal_capacity(
     """Return estimators whose networks have as many parameters as that of a reference.
 
     The widths of experts, bottoms or a task's own layers are scaled together, as near to the
-    reference's number of parameters as whole widths allow; towers and gates stay as they are.
-    With ``equal_depth`` they first get as many layers, unless they have: the last one is repeated,
-    or the last ones are left out, until every level has its share.
+    reference's number of parameters as whole widths allow; towers and gates stay as they are. With
+    ``equal_depth`` they first get as many layers as the reference: the last one is repeated, or
+    the last ones are left out, until every level has its share.
 
     Parameters
     ----------

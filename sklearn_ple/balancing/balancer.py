@@ -24,7 +24,7 @@ class Balancer(nn.Module, ABC):
 
     - `start`, where what depends on the number of tasks is made;
     - `begin_epoch` and `after_step`, to learn from what training achieved;
-    - `backward`, for what is no weighted sum of the losses.
+    - `backward`, for a method that is not a weighted sum of the losses.
 
     Parameters that it has are learnt with those of the network, but do not decay. What it
     remembers from step to step are buffers: ``checkpoint_dir`` and ``warm_start`` keep both.

@@ -19,7 +19,7 @@ _EPS = 1e-8
 
 
 class FAMO(Balancer):
-    """Fast adaptive multitask optimization: the logarithms of the losses shall fall alike.
+    """Fast adaptive multitask optimization: the logarithms of the losses fall at one rate.
 
     With ``z = softmax(xi)`` the joint loss is ``c * sum_k z_k log L_k``, with c such that the
     losses' weights ``c * z_k / L_k`` have the mean one. After a step, ``xi`` follows the gradient

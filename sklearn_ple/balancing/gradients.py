@@ -48,7 +48,7 @@ class GradientBalancer(Balancer):
     Parameters
     ----------
     method : str or object, default="upgrad"
-        Of these, or an aggregator of TorchJD that weighs gradients
+        One of these, or an aggregator of TorchJD that weighs gradients
         (``torchjd.aggregation.WeightedAggregator``):
 
         - "upgrad" [1]_: each gradient is projected onto what harms no task, then they are added;
@@ -58,9 +58,9 @@ class GradientBalancer(Balancer):
         - "imtl_g" [5]_: the step whose projections on all gradients are alike;
         - "nash_mtl" [6]_: the bargaining solution, ``G a = 1 / a``.
 
-        Of names, the weights are those of a sum: tasks that do not conflict count 1. CAGrad and
-        Nash-MTL are solved for all members at once by Newton's method, not by TorchJD's solvers,
-        which take several milliseconds a member. All others take TorchJD, the extra
+        For these names, the weights are those of a sum: tasks that do not conflict count 1. CAGrad
+        and Nash-MTL are solved for all members at once by Newton's method, not by TorchJD's
+        solvers, which take several milliseconds a member. All others take TorchJD, the extra
         ``sklearn-ple[balancing]``.
 
     References

@@ -15,8 +15,8 @@ from .batch import Batch
 class RandomWeighting(Balancer):
     """Random loss weighting: the weights are drawn anew in every step.
 
-    They are ``n_tasks * softmax(z)`` with independent normal numbers z. What is no better than
-    this does not balance.
+    They are ``n_tasks * softmax(z)`` with independent normal numbers z. A method that is no better
+    than this does not balance.
 
     References
     ----------

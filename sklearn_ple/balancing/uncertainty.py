@@ -18,9 +18,9 @@ class UncertaintyWeighting(Balancer):
 
     The joint loss is ``sum_k L_k / (2 s_k**2) + log s_k`` over tasks whose labels are numbers, of
     which squared error is the likelihood, and ``sum_k L_k / s_k**2 + log s_k`` over those with
-    classes, whose outputs ``s_k**2`` divides as a temperature. What is learnt is
-    ``log s_k**2``, from 0 on. Each label has its own term, so that a task without a label in a
-    batch adds none.
+    classes, whose outputs ``s_k**2`` divides as a temperature. The parameters learnt are
+    ``log s_k**2``, which start at 0. Each label has its own term, so that a task without a
+    label in a batch adds none.
 
     References
     ----------

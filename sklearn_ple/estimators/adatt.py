@@ -19,7 +19,7 @@ _SEVERAL = [Number(Integral, 0, None, closed="left")]
 
 @with_parameters
 class AdaTTClassifierRegressor(MultiTaskEstimator):
-    """Adaptive Task-to-Task Fusion: gates over all tasks' experts, and one's own beside them.
+    """Adaptive Task-to-Task Fusion: gates weigh all tasks' experts; a task's own are added.
 
     Each task has experts of its own. At every level a task reads ``(G_t + pad(v_t))^T E``: a
     softmax gate weighs the experts of all tasks, row by row, and a linear residual adds the task's

@@ -17,7 +17,7 @@ from ..tasks import Task
 
 @with_parameters
 class AITMClassifierRegressor(MultiTaskEstimator):
-    """Adaptive Information Transfer: tasks in an order, each with what the one before knows.
+    """Adaptive Information Transfer: tasks in an order, each of which learns from the one before.
 
     Each task has a bottom. A later task attends to its own bottom's output and to what comes from
     the task before: ``z_t = sum_{u in {p, q}} softmax_u(<h1 u, h2 u> / sqrt(d)) h3 u`` with

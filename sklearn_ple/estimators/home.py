@@ -30,7 +30,7 @@ class HoMEClassifierRegressor(MultiTaskEstimator):
 
     The layers of each row are normalised by themselves, where the paper takes the batch: a row's
     prediction must not depend on others. `sklearn_ple.nn.HoME` has the equations. ``as_published``
-    has no widths of the paper's.
+    does not set the paper's widths.
 
     Parameters
     ----------

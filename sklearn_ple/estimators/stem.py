@@ -23,9 +23,9 @@ class STEMClassifierRegressor(Extraction):
     Each task has embeddings of its own, from which its experts read the features as ``x_k``; the
     shared experts read them as ``x_s``, from shared embeddings. A task's gate,
     ``softmax(W_k (x_k + x_s))``, weighs the experts of all tasks and the shared ones. The outputs
-    of other tasks' experts come without a gradient: a task makes use of what others learn, and
-    trains its own embeddings and experts and the shared ones alone. With several levels, a shared
-    gate mixes all experts for the next level's shared ones; its gradient reaches all.
+    of other tasks' experts come without a gradient: a task uses what others learn, and trains only
+    its own embeddings and experts and the shared ones. With several levels, a shared gate mixes
+    all experts for the next level's shared ones; its gradient reaches all.
 
     ``as_published`` has the widths of the authors' code (github.com/LiangcaiSu/STEM): embeddings
     of width 10, experts of (512, 256, 128), gates and towers of (128, 64).

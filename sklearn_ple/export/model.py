@@ -39,7 +39,7 @@ def save(model: Any, path: str | os.PathLike[str], *, trusted: Iterable[type] = 
     model : estimator of this package
         Fitted. Its parameters must still make the network that was fitted.
     path : str or path-like
-        The file to write, as "model.safetensors". One that is there is replaced.
+        The file to write, as "model.safetensors". An existing file is replaced.
     trusted : iterable of type, default=()
         Classes of your own whose objects the model holds: the estimator's own class, kinds of
         task, balancers, embeddings. Their attributes are saved, and whoever loads the file has to
@@ -89,7 +89,7 @@ def load(path: str | os.PathLike[str], *, trusted: Iterable[type] = ()) -> Any:
     wrongly. Sizes are compared with the file's before memory is taken for them, a hash shows
     damage, and the model predicts two rows before it is returned.
 
-    A model of a GPU that is not there is loaded for the CPU.
+    A model of a GPU is loaded for the CPU where there is no GPU.
 
     Parameters
     ----------

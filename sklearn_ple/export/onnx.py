@@ -75,7 +75,7 @@ def to_onnx(model: Any, path: str | os.PathLike[str], batch: int | str = "dynami
     model : estimator of this package
         Fitted. One that was fitted on sparse X reads dense numbers.
     path : str or path-like
-        The file to write, as "model.onnx". One that is there is replaced.
+        The file to write, as "model.onnx". An existing file is replaced.
     batch : int or "dynamic", default="dynamic"
         Number of rows that the graph reads at once; "dynamic" for any number.
 
@@ -101,7 +101,7 @@ def to_onnx(model: Any, path: str | os.PathLike[str], batch: int | str = "dynami
     -----
     The graph is of opset 18, made by torch's exporter, which takes some seconds.
 
-    It does not refuse what ``predict`` does: infinity in the numbers counts as very far out.
+    It does not reject what ``predict`` rejects: infinity in the numbers counts as very far out.
     Probabilities of a task that was calibrated by isotonic regression are steep functions of
     float32 numbers: near a step, rounding may change them by more than the other predictions.
 

@@ -28,10 +28,10 @@ def predict_to_parquet(
     model : estimator of this package
         Fitted to a data frame or a dataset, whose columns have names.
     X : pyarrow.dataset.Dataset, str or path-like
-        Parquet or Arrow IPC files, or the path of such a file or folder. The columns of fit alone
+        Parquet or Arrow IPC files, or the path of such a file or folder. Only the columns of fit
         are read.
     path : str or path-like
-        The file to write, as "predictions.parquet". One that is there is replaced.
+        The file to write, as "predictions.parquet". An existing file is replaced.
     method : {"predict", "predict_proba"}, default="predict"
         "predict" writes a column for each task, as ``predict`` returns it. "predict_proba" writes
         one for each class of each task, called as "click=1".

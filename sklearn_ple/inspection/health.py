@@ -50,8 +50,8 @@ def expert_health(estimator: Any, X: Any) -> pd.DataFrame:
           the weight that it has in all tasks' gates, where several read it;
         - ``own_share``, of an own expert: the weight that its task gives all its own experts, as a
           multiple of their even share;
-        - ``state``: "healthy", or what holds of "dead" (more than 90 % zeros), "idle" (share below
-          0.1), "captured" (a shared one that is not idle, with a main share above 0.9) and
+        - ``state``: "healthy", or those that apply of "dead" (more than 90 % zeros), "idle" (share
+          below 0.1), "captured" (a shared one that is not idle, with a main share above 0.9) and
           "ignored" (an own share below 0.1).
 
         What a network does not show is missing.

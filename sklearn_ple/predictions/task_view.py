@@ -40,8 +40,8 @@ def tasks_of(estimator: Any) -> Any:
 def task_view(estimator: Any, name: str) -> TaskClassifierView | TaskRegressorView:
     """View one task of a fitted estimator as a classifier or regressor of its own.
 
-    It is the method of that name of the estimators, for those that are in a pipeline or a search:
-    the view reads what the pipeline reads.
+    It does what the estimators' method of that name does, for an estimator in a pipeline or a
+    search: the view reads what the pipeline reads.
 
     Parameters
     ----------

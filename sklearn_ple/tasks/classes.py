@@ -186,8 +186,8 @@ class Ordinal(Multiclass):
 
     With K classes these are K - 1 binary questions, as in Niu et al. (CVPR 2016) and CORAL (Cao,
     Mirjalili and Raschka 2020), and a class further off answers more of them wrongly. Their
-    answers never contradict each other, since all are sums of one softmax. The loss is the mean
-    of theirs: with two classes the cross-entropy.
+    answers never contradict each other, since all are sums of one softmax. The loss is the mean of
+    their cross-entropies: with two classes the cross-entropy.
 
     Attributes
     ----------

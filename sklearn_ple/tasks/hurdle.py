@@ -16,11 +16,11 @@ from .task import log_mean
 
 
 class Hurdle(Amount):
-    """A number with many zeros: the logit of "not zero", and the log of the mean of what is not.
+    """A number with many zeros: the logit of "not zero", and the log of the mean of the others.
 
-    The loss is the cross-entropy of the one and half the gamma deviance of the other, of which
-    labels that are zero have none. Predicted is the product, the expected number. Both parts are
-    functions of their own of the features, after J. G. Cragg's hurdles (Econometrica 1971).
+    The loss is the cross-entropy of the first output and, for labels that are not zero, half the
+    gamma deviance of the second. The prediction is their product, the expected number. Each output
+    is its own function of the features, after J. G. Cragg's hurdles (Econometrica 1971).
     """
 
     kind = "hurdle"

@@ -131,7 +131,7 @@ class Regression(NumberTask):
 class Quantile(Regression):
     """Any number: quantiles of the standardised label, an output each, by their pinball losses.
 
-    The loss is twice the mean of theirs: of the median alone it is the absolute error, of many
+    The loss is twice their mean: of the median alone it is the absolute error, of many
     even quantiles the continuous ranked probability score. Predicted quantiles are the outputs in
     ascending order, so that they never cross. Sorting makes their loss no greater (Chernozhukov,
     Fernández-Val and Galichon, Econometrica 2010), so the loss is computed without
@@ -196,7 +196,7 @@ class Quantile(Regression):
 
 
 class Amount(NumberTask):
-    """A number that is not negative: the output is the log of the mean, over all labels'."""
+    """A number that is not negative: the output is the log of its mean over that of all labels."""
 
     words = "an amount"
     lowest = 0.0

@@ -28,8 +28,8 @@ class Survival(NumberTask):
     quantiles of the events' times, and the network has a logit for each interval and one for
     "later", of which a softmax makes probabilities. An event's loss is the negative log of its
     interval's probability, that of a censored row the negative log of the probability to survive
-    until then. So no shape of the distribution is presupposed, nor that risks are proportional
-    (as in Lee et al., DeepHit, AAAI 2018, without its ranking loss).
+    until then. So no shape of the distribution is assumed, nor that risks are proportional (as in
+    Lee et al., DeepHit, AAAI 2018, without its ranking loss).
 
     Within an interval the hazard is constant. After the last event's time, it is the mean hazard
     until then.
