@@ -38,16 +38,28 @@ STYLES = [
 HEAD = """Which network, which balancing?
 ===============================
 
+Start with what is simple, and compare on your own rows by
+:func:`~sklearn_ple.inspection.mtl_gain`:
+
+- **Networks.** Sharing gains over single-task networks, but by default the networks that share
+  are close. Hard sharing and MMoE have the best mean ranks, before PLE's defaults; no network is
+  best on all sets. As published MMoE, AITM and asymmetric sharing come first. With one to three
+  splits a set, most of these differences are within chance.
+- **Balancing.** Keep ``"equal"``, the weighted sum. Where no loss is much larger than others, no
+  way of balancing gains beyond chance on the real sets. Where one loss is 100 times as large and
+  all is shared, ``"geometric"`` and ``"famo"`` gain most, at no cost; PLE, whose tasks have
+  experts of their own, hardly needs them.
 """
 NETWORKS_TEXT = """
 Networks
 --------
 
-The ten systems of the PLE paper and six networks since, by ``benchmarks/networks.py``: {n} splits
-of each set's training rows, of which a quarter is held out and scored. The sets' test rows take no
-part. All networks have as many parameters as PLE, embeddings apart, but for MultiTab-Net, whose
-layers are narrower. *By default* they have all that the package adds, with four members instead of
-eight. *As published* they have nothing added, and as many layers as PLE with two levels.
+The ten systems of the PLE paper and six networks since, by ``benchmarks/networks.py``: one to
+three splits of each set's training rows, of which a quarter is held out and scored. Sets of one
+split have no interval. The sets' test rows take no part. All networks have as many parameters as
+PLE, embeddings apart, but for MultiTab-Net, whose layers are narrower. *By default* they have all
+that the package adds, with four members instead of eight. *As published* they have nothing added,
+and as many layers as PLE with two levels.
 
 The mean rank over the sets is that of the mean score over a set's tasks (AUC of classes, R² of
 numbers). A gain is the score less that of the single-task network on the same split; a network
@@ -155,6 +167,7 @@ def draw(by_base):
     figure, axes = plt.subplots(
         1, len(by_base), figsize=(10, 6), sharey=True, layout="constrained", squeeze=False
     )
+    sets = list(dict.fromkeys(name for _, of_set in by_base.values() for name in of_set))
     for ax, (base, (shown, of_set)) in zip(axes[0], by_base.items(), strict=True):
         order = shown.drop(index=REFERENCE).sort_values("rank").index
         if ax is axes[0, 0]:
@@ -164,7 +177,7 @@ def draw(by_base):
         ax.axvline(0, color="0.5", lw=1)
         n_sets = len(of_set)
         for k, (name, own) in enumerate(of_set.items()):
-            colour, marker = STYLES[list(TITLES).index(name) % len(STYLES)]
+            colour, marker = STYLES[sets.index(name) % len(STYLES)]
             rows = own.gains[own.gains["system"].isin(places)]
             at = rows["system"].map(places) + 0.6 * ((k + 0.5) / n_sets - 0.5)
             half = (rows["mean"] - rows["low"]).clip(upper=1)
@@ -184,8 +197,12 @@ def draw(by_base):
         ax.spines[["top", "right"]].set_visible(False)
         ax.grid(axis="y", color="0.93")
         ax.set_axisbelow(True)
-    handles, labels = axes[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False)
+    shown = {
+        label: h
+        for ax in axes[0]
+        for h, label in zip(*ax.get_legend_handles_labels(), strict=True)
+    }
+    figure.legend(shown.values(), shown.keys(), loc="outside lower center", ncols=4, frameon=False)
     figure.savefig(PICTURE, dpi=150)
     plt.close(figure)
 
@@ -197,7 +214,7 @@ def networks():
     }
     by_base = dict(reversed(by_base.items()))
     draw(by_base)
-    text = NETWORKS_TEXT.format(n=rows.groupby("data")["seed"].nunique().min())
+    text = NETWORKS_TEXT
     for base, (shown, of_set) in by_base.items():
         title = base.capitalize()
         text += f"\n{title}\n{'~' * len(title)}\n{summary_table(shown)}\n"
