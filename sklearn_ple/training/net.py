@@ -94,7 +94,7 @@ class MultiTaskNet(NeuralNet):
         self.dtype = dtype
         self.n_jobs = n_jobs
         # All are there in training only.
-        self._stepper: Stepper | None = None
+        self._stepper: Any = None
         self._validation: Validation | None = None
         self._global_draws: GlobalDraws | None = None
         self._groups: Groups | None = None
@@ -311,23 +311,21 @@ class MultiTaskNet(NeuralNet):
         self, iterator: Any, step_fn: Any, task_weights: Tensor, **fit_params: Any
     ) -> Steps:
         """Train on every batch."""
-        stepper: Any = self._stepper
         self._set_training(True)
-        stepper.begin_epoch(task_weights)
+        self._stepper.begin_epoch(task_weights)
         for batch in iterator:
             self.notify("on_batch_begin", batch=batch, training=True)
             step = step_fn(batch, **fit_params)
-            stepper.after_step()
+            self._stepper.after_step()
             self.notify("on_batch_end", batch=batch, training=True, **step)
-        return stepper.end_epoch()
+        return self._stepper.end_epoch()
 
     def train_step_single(self, batch: Any, **_: Any) -> dict[str, Any]:
         """Compute a batch's losses and their gradients."""
         # A callback may have evaluated the network.
         if not self.module_.training:
             self._set_training(True)
-        stepper: Any = self._stepper
-        return stepper.differentiate(batch)
+        return self._stepper.differentiate(batch)
 
     def train_apart(
         self, rows: TableRows, left_out: Any, number: int
