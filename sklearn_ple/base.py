@@ -342,11 +342,8 @@ class MultiTaskEstimator(CallbackSupportMixin, NetworkMaker):
         Of a table in files that is its sample.
         """
         if resume:
-            return self._encoder.apply(table.sample, self._class_weight)
+            return self._encoder.apply_again(table, self._class_weight)
         self._encoder = TableEncoder.of(self, n_bins=plan.n_bins, classes=classes)
-        if isinstance(table, StreamedTable):
-            # The rows that are trained on would see their own labels.
-            self._encoder.target_statistics = False
         if (other := self._other_model()) is not None:
             self._encoder.read_as(other._encoder)
         return self._encoder.learn(table, self._class_weight)
@@ -356,7 +353,7 @@ class MultiTaskEstimator(CallbackSupportMixin, NetworkMaker):
     ) -> TableRows | ShuffledRows:
         """Return the rows to train on: those that are encoded, or all that are in files."""
         if isinstance(table, StreamedTable):
-            return table.rows(self._encoder, self._class_weight, dtype)
+            return table.rows(self._encoder, encoded.ordered, self._class_weight, dtype)
         return TableRows(*encoded.arrays, dtype=dtype)
 
     def _train(

@@ -14,16 +14,18 @@ from .labels import (
     read_targets,
 )
 from .numeric import NUMERIC_EMBEDDINGS, EmbeddingMaker
-from .statistics import TargetStatistics, beside
+from .statistics import N_PARTS, OrderedStatistics, TargetStatistics, beside
 from .table import Table
 from .targets import TargetEncoder, check_type
 from .weights import balanced_by, label_weights, read_weights, weigh
 
 __all__ = [
     "NUMERIC_EMBEDDINGS",
+    "N_PARTS",
     "EmbeddingMaker",
     "Encoded",
     "Labels",
+    "OrderedStatistics",
     "Table",
     "TableEncoder",
     "TargetEncoder",

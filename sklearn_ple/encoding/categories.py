@@ -183,11 +183,15 @@ class Counts:
             self._parts = [(pd.Index(distinct), numbers, rows)]
         return self._parts[0]
 
+    @property
+    def n_known(self) -> int:
+        """In how many rows there was a value."""
+        return int(self.merged()[1].sum())
+
 
 def is_like_text(counts: Counts) -> bool:
     """Whether nearly all values, of many, are distinct strings; never of a categorical dtype."""
-    values, numbers, _ = counts.merged()
-    n_there = numbers.sum()
+    values, n_there = counts.merged()[0], counts.n_known
     if counts.declared is not None or n_there <= _MANY_ROWS:
         return False
     return len(values) > _DISTINCT * n_there and _kind(values) == "text"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from inspect import signature
 from typing import Any, NamedTuple
@@ -20,7 +20,13 @@ from .labels import Labels
 from .numeric import EmbeddingMaker, default_width, maker_of
 from .ridge import ridge_start
 from .scaling import Block
-from .statistics import TargetStatistics, beside, many_categories
+from .statistics import (
+    LabelSums,
+    OrderedStatistics,
+    TargetStatistics,
+    beside,
+    many_categories,
+)
 from .table import Table
 from .targets import TargetEncoder
 from .weights import weigh_classes
@@ -41,6 +47,10 @@ class Encoded(NamedTuple):
         The labels' weights in the loss, those of their classes included; 0 without a label.
     sample_weights : ndarray of shape (n_rows, n_tasks)
         Their weights without those of their classes.
+    parts : ndarray of int of shape (n_rows,) or None
+        As of `Table`.
+    ordered : OrderedStatistics or None
+        The target statistics of rows in files, by their parts, if they were learnt from.
     """
 
     numbers: Any
@@ -48,6 +58,8 @@ class Encoded(NamedTuple):
     targets: np.ndarray
     weights: np.ndarray
     sample_weights: np.ndarray
+    parts: np.ndarray | None = None
+    ordered: OrderedStatistics | None = None
 
     @property
     def arrays(self) -> tuple[Any, ...]:
@@ -188,6 +200,7 @@ class TableEncoder:
         names = self.targets.names
         self.order = (name_order(names) if self.by_name else np.arange(len(names))).tolist()
         targets, weights, labels = self.encode_labels(sample)
+        ordered = None
         if not hasattr(self, "features"):
             self.features = FeatureEncoder(
                 self.categorical_features, self.max_categories, self.min_frequency, self.dtype
@@ -195,18 +208,60 @@ class TableEncoder:
             if len(sample) == len(table):
                 self.features.fit(sample.features, sample_weight=weights.mean(axis=1))
             else:
-                self.features.learn(sample.features, partial(self._weighted, table))
+                ordered = self._learn_in_passes(table)
         numbers, codes = self.features.transform(sample.features)
         if not hasattr(self, "statistics"):
-            columns = self._choose_columns(sample.features, codes)
-            self.statistics = TargetStatistics(columns) if len(columns) else None
+            self._choose_statistics(sample.features, np.count_nonzero(codes, axis=0))
+        ordered = ordered or self._order(table)
         loss_weights = weigh_classes(weights, labels, self.tasks, class_weight)
-        return Encoded(numbers, codes, targets, loss_weights, weights)
+        return Encoded(numbers, codes, targets, loss_weights, weights, sample.parts, ordered)
 
-    def _weighted(self, table: Any) -> Iterator[Block]:
-        """Yield the features of a streamed table's rows, some at a time, with their weights."""
-        for block in table.blocks():
-            yield block.features, self.encode_labels(block)[1].mean(axis=1)
+    def _learn_in_passes(self, table: Any) -> OrderedStatistics | None:
+        """Learn scales, categories and target statistics in two passes over a table in files."""
+        sample, blocks = table.sample.features, self._weighted(table.blocks(), {})
+        counts, ranges = self.features.learn_categories(sample, blocks)
+        self._choose_statistics(sample, [own.n_known for own in counts])
+        sums = self._begin(self.statistics)
+        blocks = self._weighted(table.blocks(), sums)
+        self.features.learn_scales(ranges, sample, blocks)
+        if self.statistics is None:
+            return None
+        return self.statistics.settle(sums, table.identity, self.dtype)
+
+    def _begin(self, statistics: TargetStatistics | None) -> dict[int, LabelSums]:
+        if statistics is None:
+            return {}
+        return statistics.begin(self.tasks, self.features.cardinalities_)
+
+    def _order(self, table: Any) -> OrderedStatistics | None:
+        """Return the statistics that rows in files have in training; None for no such rows.
+
+        They are learnt, in a pass over the rows if there are more than in the sample. If there are
+        statistics already, that are learnt again in which the rows had a part.
+        """
+        statistics = self.statistics
+        if isinstance(table, Table) or statistics is None:
+            return None
+        if statistics.learnt:
+            if statistics.learnt_from != table.identity:
+                return None
+            statistics = TargetStatistics(statistics.columns)
+        sums = self._begin(statistics)
+        in_sample = len(table.sample) == len(table)
+        for _ in self._weighted([table.sample] if in_sample else table.blocks(), sums):
+            pass
+        return statistics.settle(sums, table.identity, self.dtype)
+
+    def _weighted(self, tables: Iterable[Table], sums: Mapping[int, LabelSums]) -> Iterator[Block]:
+        """Yield the features of tables with the rows' weights; sum the labels of each code."""
+        for table in tables:
+            targets, weights, _ = self.encode_labels(table)
+            if sums:
+                parts: Any = table.parts
+                codes = self.features.encode_categories(table.features, list(sums), warns=False)
+                for own, of_column in zip(sums.values(), codes.T, strict=True):
+                    own.add(of_column, targets, weights, parts)
+            yield table.features, weights.mean(axis=1)
 
     def apply(self, table: Table, class_weight: Any = None, *, warns: bool = True) -> Encoded:
         """Encode a table.
@@ -229,16 +284,27 @@ class TableEncoder:
         targets, weights, labels = self.encode_labels(table)
         numbers, codes = self.features.transform(table.features, warns=warns)
         loss_weights = weigh_classes(weights, labels, self.tasks, class_weight)
-        return Encoded(numbers, codes, targets, loss_weights, weights)
+        return Encoded(numbers, codes, targets, loss_weights, weights, table.parts)
 
-    def _choose_columns(self, X: Any, codes: np.ndarray) -> Any:
-        """Choose which of the columns of codes have target statistics."""
-        choice = self.target_statistics
+    def apply_again(self, table: Any, class_weight: Any = None) -> Encoded:
+        """Encode a table that training goes on with; of one in files its sample.
+
+        The parameters are those of `learn`, and what is returned. Nothing more is learnt.
+        """
+        encoded = self.apply(table.sample, class_weight)
+        return encoded._replace(ordered=self._order(table))
+
+    def _choose_statistics(self, X: Any, n_known: Sequence[int] | np.ndarray) -> None:
+        """Choose which columns have target statistics, by how many rows have a category."""
+        choice, n_codes = self.target_statistics, self.features.cardinalities_
+        columns: Any
         if isinstance(choice, bool):
-            return range(codes.shape[1] if choice else 0)
-        if isinstance(choice, str):
-            return many_categories(codes, self.features.cardinalities_)
-        return self.features.find_codes(X, choice, "target_statistics")
+            columns = range(len(n_codes) if choice else 0)
+        elif isinstance(choice, str):
+            columns = many_categories(n_known, n_codes)
+        else:
+            columns = self.features.find_codes(X, choice, "target_statistics")
+        self.statistics = TargetStatistics(columns) if len(columns) else None
 
     def encode_labels(self, table: Table) -> tuple[np.ndarray, np.ndarray, list[Labels]]:
         """Encode the labels, and fill in those that follow from others, with their weights."""
@@ -273,7 +339,7 @@ class TableEncoder:
         """
         started = copy.copy(self)
         started.linear_start = None
-        numbers, codes, targets, _, weights = encoded
+        numbers, codes, targets, weights = *encoded[:3], encoded.sample_weights
         by_all: Any = None if trained_on is None else trained_on.all(axis=0)
         # Sparse numbers are read as they are.
         if not hasattr(self, "maker"):
@@ -304,9 +370,14 @@ class TableEncoder:
         """Return what this encoder makes of the numbers of rows that training goes on with."""
         if self.statistics is None:
             return encoded.numbers
-        of_codes = self.statistics.resume(
-            encoded.codes, encoded.targets, encoded.sample_weights, self.tasks
-        )
+        if encoded.parts is None:
+            of_codes = self.statistics.resume(
+                encoded.codes, encoded.targets, encoded.sample_weights, self.tasks
+            )
+        elif encoded.ordered is None:
+            of_codes = self.statistics.transform(encoded.codes)
+        else:
+            of_codes = encoded.ordered.transform(encoded.codes, encoded.parts)
         return beside(encoded.numbers, of_codes)
 
     def read(self, X: Any) -> tuple[Any, np.ndarray]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Hashable, Iterable, Sequence
 from functools import lru_cache
 from numbers import Integral
 from typing import Any
@@ -94,25 +94,47 @@ class FeatureEncoder(TransformerMixin, BaseEstimator):
         self.scaler_.fit(X, sample_weight=sample_weight)
         return self._settle()
 
-    def learn(self, sample: pd.DataFrame, blocks: Callable[[], Iterable[Block]]) -> FeatureEncoder:
-        """Learn scales and categories from more rows than memory holds, in two passes.
+    def learn_categories(
+        self, sample: pd.DataFrame, blocks: Iterable[Block]
+    ) -> tuple[list[Counts], Ranges]:
+        """Learn the categories of more rows than memory holds, in the first of two passes.
 
-        Categories are counted one by one, and are those that `fit` would learn; so are scales, but
-        for rounding.
+        They are counted one by one, and are those that `fit` would learn.
 
         Parameters
         ----------
         sample : DataFrame of shape (n_sampled, n_columns)
             Some of the rows.
-        blocks : callable
-            Returns an iterator over all rows in their order, some at a time, with their weights.
+        blocks : iterable of (DataFrame, ndarray)
+            All rows in their order, some at a time, with their weights.
+
+        Returns
+        -------
+        counts : list of Counts
+            What was counted of each categorical column.
+        ranges : Ranges
+            Those of the numbers, for `learn_scales`.
         """
         counts, ranges = self._choose_columns(sample), Ranges(len(self.number_positions_))
-        for X, _ in blocks():
+        for X, _ in blocks:
             self._count(X, counts)
             self.scaler_.see(X, ranges)
         self._learn_categories(sample, counts)
-        self.scaler_.learn(ranges, blocks(), sample)
+        return counts, ranges
+
+    def learn_scales(
+        self, ranges: Ranges, sample: pd.DataFrame, blocks: Iterable[Block]
+    ) -> FeatureEncoder:
+        """Learn the scales of the same rows in a second pass: those of `fit`, but for rounding.
+
+        Parameters
+        ----------
+        ranges : Ranges
+            What `learn_categories` has returned.
+        sample, blocks : object
+            As of `learn_categories`.
+        """
+        self.scaler_.learn(ranges, blocks, sample)
         return self._settle()
 
     def _choose_columns(self, X: Any) -> list[Counts]:
@@ -189,13 +211,20 @@ class FeatureEncoder(TransformerMixin, BaseEstimator):
             The category codes, of the smallest integer type that torch knows and that holds them.
         """
         self._check_kinds(X)
-        numbers = self.scaler_.transform(X)
+        return self.scaler_.transform(X), self.encode_categories(X, warns=warns)
+
+    def encode_categories(
+        self, X: Any, columns: Sequence[int] | None = None, *, warns: bool = True
+    ) -> np.ndarray:
+        """Encode categories alone: the codes of `transform`, or some of their columns."""
+        chosen = range(len(self.columns_)) if columns is None else columns
         largest = max(self.cardinalities_, default=0)
         dtype = np.uint8 if largest <= 2**8 else np.int16 if largest <= 2**15 else np.int32
-        codes = np.empty((X.shape[0], len(self.columns_)), dtype=dtype)
-        for out, position in enumerate(self.categorical_positions_):
-            codes[:, out] = self.columns_[out].transform(X.iloc[:, position], dtype, warns=warns)
-        return numbers, codes
+        codes = np.empty((X.shape[0], len(chosen)), dtype=dtype)
+        for out, column in enumerate(chosen):
+            own = X.iloc[:, self.categorical_positions_[column]]
+            codes[:, out] = self.columns_[column].transform(own, dtype, warns=warns)
+        return codes
 
     def _check_kinds(self, X: Any) -> None:
         """Check that numbers are numbers still."""

@@ -12,8 +12,8 @@ from ..tasks import Task
 
 # By itself a column has statistics from so many categories on, if they have so many rows each.
 _MANY_CATEGORIES, _ROWS_EACH = 256, 2.0
-# Parts of the rows of training: the statistics of one are learnt from those before it.
-_PARTS = 10
+#: Parts of the rows of training: the statistics of one are learnt from those before it.
+N_PARTS = 10
 
 
 class TargetStatistics:
@@ -85,7 +85,7 @@ class TargetStatistics:
         n_codes: Sequence[int] | Mapping[int, int],
         read: np.ndarray | None = None,
     ) -> np.ndarray:
-        """Learn from rows, and return their own numbers, to train on.
+        """Learn from rows in memory, and return their own numbers, to train on.
 
         Parameters
         ----------
@@ -108,17 +108,56 @@ class TargetStatistics:
         """
         self.learnt_from = _digest(codes, targets, weights)
         read = np.ones(len(codes), dtype=bool) if read is None else read
-        part_of = np.where(read, _parts(len(codes)), _PARTS)
+        parts = np.where(read, _parts(len(codes)), N_PARTS)
         self.tables, numbers = [], []
         for column in self.columns.tolist():
-            learnt = [
-                _learn(codes[:, column], values, own, n_codes[column], part_of)
-                for values, own in _statistics(targets, weights, tasks)
-            ]
-            n_rows = len(codes)
-            self.tables.append(_side_by_side([table for table, _ in learnt], n_codes[column]))
-            numbers.append(_side_by_side([of_rows for _, of_rows in learnt], n_rows))
+            own = codes[:, column]
+            sums = LabelSums(tasks, n_codes[column])
+            sums.add(own, targets, weights, parts)
+            of_rows = np.empty((len(codes), sums.n_statistics))
+            for part, table in enumerate(sums.tables()):
+                rows = np.flatnonzero(parts == part)
+                of_rows[rows] = table[own[rows]]
+            self.tables.append(table)
+            numbers.append(of_rows)
         return np.hstack(numbers)
+
+    def begin(self, tasks: Sequence[Task], n_codes: Sequence[int]) -> dict[int, LabelSums]:
+        """Return, by columns, what sums the labels of rows that come some at a time.
+
+        The parameters are those of `learn`.
+        """
+        return {column: LabelSums(tasks, n_codes[column]) for column in self.columns.tolist()}
+
+    def settle(
+        self, sums: dict[int, LabelSums], learnt_from: str, dtype: str
+    ) -> OrderedStatistics:
+        """Learn from all rows that were summed.
+
+        Parameters
+        ----------
+        sums : dict of int to LabelSums
+            What `begin` has returned. As sums are large, it is emptied.
+        learnt_from : str
+            By which the rows are known again.
+        dtype : {"float32", "float64"}
+            Dtype of the numbers of the rows.
+
+        Returns
+        -------
+        OrderedStatistics
+            The numbers of the rows themselves, to train on.
+        """
+        self.learnt_from = learnt_from
+        self.tables, by_part = [], []
+        for column in self.columns.tolist():
+            own = sums.pop(column)
+            stacked = np.empty((N_PARTS + 1, own.n_codes, own.n_statistics), dtype)
+            for part, table in enumerate(own.tables()):
+                stacked[part] = table
+            self.tables.append(table)
+            by_part.append(stacked)
+        return OrderedStatistics(self.columns, by_part)
 
     def resume(
         self,
@@ -138,13 +177,42 @@ class TargetStatistics:
         return TargetStatistics(self.columns).learn(codes, targets, weights, tasks, n_codes)
 
 
-def many_categories(codes: np.ndarray, n_codes: Sequence[int]) -> list[int]:
-    """Return which columns of codes are like ids: of many categories with some rows each."""
+class OrderedStatistics:
+    """The numbers of rows that are trained on, by the part of the rows that each is of.
+
+    Parameters
+    ----------
+    columns : ndarray of int
+        Which of the columns of codes have statistics.
+    tables : list of ndarray of shape (N_PARTS + 1, n_codes, n_statistics)
+        The numbers of each column's codes, for rows of each part learnt from those before it.
+    """
+
+    def __init__(self, columns: np.ndarray, tables: list[np.ndarray]):
+        self.columns = columns
+        self.tables = tables
+
+    def transform(self, codes: np.ndarray, parts: np.ndarray) -> np.ndarray:
+        """Look the numbers of codes up, of rows of some parts, (n_rows, n_numbers)."""
+        pairs = zip(self.columns, self.tables, strict=True)
+        return np.hstack([table[parts, codes[:, column]] for column, table in pairs])
+
+
+def many_categories(n_known: Sequence[int] | np.ndarray, n_codes: Sequence[int]) -> list[int]:
+    """Return which columns of codes are like ids: of many categories with some rows each.
+
+    Parameters
+    ----------
+    n_known : sequence of int
+        In how many rows each column has a category.
+    n_codes : sequence of int
+        How many codes it has.
+    """
+    # Two codes are those of missing and unknown categories.
     return [
         column
-        for column, n in enumerate(n_codes)
-        # Two codes are those of missing and unknown categories.
-        if n - 2 >= _MANY_CATEGORIES and np.count_nonzero(codes[:, column]) >= _ROWS_EACH * (n - 2)
+        for column, (n_rows, n) in enumerate(zip(n_known, n_codes, strict=True))
+        if n - 2 >= _MANY_CATEGORIES and n_rows >= _ROWS_EACH * (n - 2)
     ]
 
 
@@ -161,29 +229,94 @@ class _Sums(NamedTuple):
     values: np.ndarray
     squares: np.ndarray
 
-    @classmethod
-    def of(cls, codes: np.ndarray, values: np.ndarray, weights: np.ndarray, n: int) -> _Sums:
-        weighted = weights * values
-        parts = [weights > 0, weights, weighted, weighted * values]
-        return cls(*(np.bincount(codes, part, minlength=n) for part in parts))
 
-    def plus(self, other: _Sums) -> _Sums:
-        return _Sums(*(one + two for one, two in zip(self, other, strict=True)))
+class LabelSums:
+    """Sums over the labels of each code of a column, for each part of the rows.
+
+    Parameters
+    ----------
+    tasks : sequence of Task
+        The fitted tasks.
+    n_codes : int
+        How many codes there are.
+    """
+
+    def __init__(self, tasks: Sequence[Task], n_codes: int):
+        self.n_codes = n_codes
+        self._of_tasks = [_TaskSums(task, N_PARTS * n_codes) for task in tasks]
+
+    @property
+    def n_statistics(self) -> int:
+        """How many numbers a code has."""
+        return sum(len(own.values) for own in self._of_tasks)
+
+    def add(
+        self, codes: np.ndarray, targets: np.ndarray, weights: np.ndarray, parts: np.ndarray
+    ) -> None:
+        """Add rows, of parts from 0; those of part `N_PARTS` are left out.
+
+        Parameters
+        ----------
+        codes, parts : ndarray of int of shape (n_rows,)
+            The code and the part of each row.
+        targets, weights : ndarray of shape (n_rows, n_tasks)
+            The encoded labels, and their weights, 0 where there is none.
+        """
+        cells = parts.astype(np.int64) * self.n_codes + codes
+        read = parts < N_PARTS
+        for own, labels, weighs in zip(self._of_tasks, targets.T, weights.T, strict=True):
+            rows = np.flatnonzero(read & (weighs > 0))
+            own.add(cells[rows], labels[rows], weighs[rows])
+
+    def tables(self) -> Iterator[np.ndarray]:
+        """Yield the numbers of the codes for each part, learnt from those before it.
+
+        The last ones, of shape (n_codes, n_statistics) as all are, are learnt from all parts.
+        """
+        by_part = [sums for own in self._of_tasks for sums in own.of_statistics()]
+        so_far = np.zeros((len(by_part), len(_Sums._fields), self.n_codes))
+        for part in range(N_PARTS + 1):
+            learnt = [_shrunken(_Sums(*own)) for own in so_far]
+            yield np.column_stack(learnt) if learnt else np.zeros((self.n_codes, 0))
+            if part < N_PARTS:
+                rows = slice(part * self.n_codes, (part + 1) * self.n_codes)
+                for total, sums in zip(so_far, by_part, strict=True):
+                    for sum_, own in zip(total, sums, strict=True):
+                        sum_ += own[rows]
 
 
-def _learn(
-    codes: np.ndarray, values: np.ndarray, weights: np.ndarray, n_codes: int, part_of: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return the number of each code, and of each row by the parts before its own."""
-    sums = _Sums(*np.zeros((4, n_codes)))
-    of_rows = np.zeros(len(codes))
-    for part in range(_PARTS + 1):
-        rows = np.flatnonzero(part_of == part)
-        table = _shrunken(sums)
-        of_rows[rows] = table[codes[rows]]
-        if part < _PARTS:
-            sums = sums.plus(_Sums.of(codes[rows], values[rows], weights[rows], n_codes))
-    return table, of_rows
+class _TaskSums:
+    """The sums of one task, whose statistics have numbers and weights of labels in common."""
+
+    def __init__(self, task: Task, n_cells: int):
+        self.classes = _classes_counted(task) if task.has_classes else None
+        n_values = 1 if self.classes is None else len(self.classes)
+        # Of censored times there is no mean.
+        n_values = 0 if task.censored else n_values
+        self.counts, self.weights = np.zeros((2, n_cells if n_values else 0))
+        self.values = np.zeros((n_values, n_cells))
+        # A share is of ones, which are their own squares.
+        self.squares = np.zeros((n_values, n_cells)) if self.classes is None else self.values
+
+    def add(self, cells: np.ndarray, labels: np.ndarray, weights: np.ndarray) -> None:
+        if not len(self.values):
+            return
+        # Rows are added in their order, as by bincount, but at no cost of codes without rows.
+        np.add.at(self.counts, cells, 1.0)
+        np.add.at(self.weights, cells, weights)
+        if self.classes is None:
+            weighted = weights * labels
+            np.add.at(self.values[0], cells, weighted)
+            np.add.at(self.squares[0], cells, weighted * labels)
+            return
+        for values, code in zip(self.values, self.classes, strict=True):
+            rows = labels == code
+            np.add.at(values, cells[rows], weights[rows])
+
+    def of_statistics(self) -> Iterator[_Sums]:
+        """Yield the sums of each statistic, by part and code."""
+        for values, squares in zip(self.values, self.squares, strict=True):
+            yield _Sums(self.counts, self.weights, values, squares)
 
 
 def _shrunken(sums: _Sums) -> np.ndarray:
@@ -207,19 +340,6 @@ def _shrunken(sums: _Sums) -> np.ndarray:
     return shrunken / np.sqrt((weights * shrunken**2).sum() / total)
 
 
-def _statistics(
-    targets: np.ndarray, weights: np.ndarray, tasks: Sequence[Task]
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yield what means are taken of, with its weights; 0 where there is no label."""
-    for task, labels, own in zip(tasks, targets.T, weights.T, strict=True):
-        if task.has_classes:
-            for code in _classes_counted(task):
-                yield ((own > 0) & (labels == code)).astype(np.float64), own
-        # Of censored times there is no mean.
-        elif not task.censored:
-            yield np.where(own > 0, labels, 0.0), own
-
-
 def _classes_counted(task: Task) -> range:
     """Return the codes of the classes whose shares are statistics: of two, one says it all."""
     n_classes = len(task.classes)
@@ -228,11 +348,7 @@ def _classes_counted(task: Task) -> range:
 
 def _parts(n_rows: int) -> np.ndarray:
     """Draw the part of each row, always alike."""
-    return np.random.RandomState(0).permutation(n_rows) % _PARTS
-
-
-def _side_by_side(columns: list[np.ndarray], n_rows: int) -> np.ndarray:
-    return np.column_stack(columns) if columns else np.zeros((n_rows, 0))
+    return np.random.RandomState(0).permutation(n_rows) % N_PARTS
 
 
 def _digest(*arrays: np.ndarray) -> str:

@@ -31,6 +31,9 @@ class Table:
         How y came.
     numbers : ndarray of int of shape (n_rows,)
         Numbers of the rows in X.
+    parts : ndarray of int of shape (n_rows,), default=None
+        Of rows in files, the part that each is of where target statistics are learnt; `N_PARTS`
+        for one that is not learnt from.
     """
 
     features: Any
@@ -38,6 +41,7 @@ class Table:
     weights: np.ndarray
     form: TargetForm
     numbers: np.ndarray
+    parts: np.ndarray | None = None
 
     @classmethod
     def read(

@@ -86,14 +86,9 @@ class Columns:
         return cls(list(features), targets, sample_weight, 1 if isinstance(y, str) else 2)
 
     @property
-    def of_labels(self) -> list[str]:
-        """The columns of labels and weights."""
-        return [*self.targets, *([] if self.weight is None else [self.weight])]
-
-    @property
     def names(self) -> list[str]:
         """All columns."""
-        return [*self.features, *self.of_labels]
+        return [*self.features, *self.targets, *([] if self.weight is None else [self.weight])]
 
     def X(self, rows: Any) -> pd.DataFrame:
         """Return the features of rows of Arrow, as a data frame."""

@@ -30,7 +30,7 @@ def read_table(
     **options : dict
         As of `StreamedTable.read`.
     """
-    _check_parameters(estimator, first=like is None)
+    _check_parameters(estimator)
     source = Source.of(X)
     columns = Columns.choose(source, y, sample_weight)
     return StreamedTable.read(estimator, source, columns, like=like, **options)
@@ -108,17 +108,10 @@ def _read_apart(
     return read_apart(read)
 
 
-def _check_parameters(estimator: Any, first: bool) -> None:
+def _check_parameters(estimator: Any) -> None:
     """Refuse parameters that ask for what takes all rows at once."""
     if estimator.refit is True:
         raise ValueError(
             "refit=True learns all rows anew, which is not done for a dataset: leave it 'auto', "
             "or set early_stopping=False to train on all rows."
-        )
-    choice = estimator.target_statistics
-    # What was learnt before stays as it is.
-    if first and choice is not False and not (isinstance(choice, str) and choice == "auto"):
-        raise ValueError(
-            f"target_statistics={choice!r} takes all rows in memory: of a "
-            "dataset leave it 'auto', which has none, or set it to False."
         )

@@ -105,6 +105,11 @@ class Lowest:
         """The highest of the keys that are kept."""
         return max(self.key(numbers).max() for numbers, _ in self._parts)
 
+    @property
+    def numbers(self) -> np.ndarray:
+        """The numbers of the rows, in their order."""
+        return np.concatenate([numbers for numbers, _ in self._parts])
+
     def rows(self) -> Any:
         """Return the rows in their order."""
         import pyarrow as pa

@@ -109,13 +109,15 @@ class Survey:
         """Number of rows in the sample."""
         return len(self._sample)
 
-    def sample(self) -> Any:
-        """Return rows of Arrow to train on, drawn at random."""
-        return self._with_dictionaries(self._sample.rows())
+    def sample(self) -> tuple[Any, np.ndarray]:
+        """Return rows of Arrow to train on, drawn at random, and their numbers."""
+        return self._with_dictionaries(self._sample.rows()), self._sample.numbers
 
-    def aside(self) -> Any:
-        """Return the rows of Arrow that are set aside; None if there are none."""
-        return self._with_dictionaries(self._aside.rows()) if len(self._aside) else None
+    def aside(self) -> tuple[Any, np.ndarray] | None:
+        """Return the rows of Arrow that are set aside, and their numbers; None if none are."""
+        if not len(self._aside):
+            return None
+        return self._with_dictionaries(self._aside.rows()), self._aside.numbers
 
     def with_rare_labels(self, sample: Table) -> tuple[list[Labels], np.ndarray]:
         """Add labels that the sample lacks behind its own, so that their classes are known.

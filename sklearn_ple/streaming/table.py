@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
 
-from ..encoding import Table, TableEncoder, TargetForm, ignored_by
+from ..encoding import (
+    N_PARTS,
+    OrderedStatistics,
+    Table,
+    TableEncoder,
+    TargetForm,
+    ignored_by,
+)
 from ..training import Arrays, ShuffledRows, TableRows, digest
 from .columns import Columns
 from .reading import interleaved, watched
+from .sampling import row_hashes
 from .source import Block, Source
 from .survey import Survey
 from .tally import Tally
@@ -27,10 +36,11 @@ class StreamedTable:
 
     One pass over the labels and a sample of the rows says what is needed before training; the
     encoder takes two more over the features if there are more rows than in the sample. All rows
-    decide how many count, which labels there are, categories and scales. The sample, of 200,000
-    rows or 256 MB at most, decides the rest: the means and scales of labels that are numbers, bins
-    and where a linear path starts. So bins are those of a random sample: the share of all rows
-    below an edge is off by the standard error of a share, 0.001 or less of 200,000 rows.
+    decide how many count, which labels there are, categories and scales; all but those that are
+    set aside decide target statistics. The sample, of 200,000 rows or 256 MB at most, decides the
+    rest: the means and scales of labels that are numbers, bins and where a linear path starts. So
+    bins are those of a random sample: the share of all rows below an edge is off by the standard
+    error of a share, 0.001 or less of 200,000 rows.
 
     Parameters
     ----------
@@ -76,10 +86,10 @@ class StreamedTable:
         self._unit, self._n_rows = survey.unit, survey.n_rows
         # Where all rows are in memory, they are weighed as a table in memory is.
         unit = None if survey.n_sampled == survey.n_rows else survey.unit
-        self.sample = self._table(survey.sample(), like, unit)
+        self.sample = self._table(*survey.sample(), like, unit)
         self.form = self.sample.form
         aside = survey.aside()
-        self.aside = None if aside is None else self._table(aside, self.form, survey.unit)
+        self.aside = None if aside is None else self._table(*aside, self.form, survey.unit)
         self.labels, self.weights = survey.with_rare_labels(self.sample)
         self._distinct, self._counts, weights = survey.distinct.table(self.sample)
         self._weights = weights / survey.unit
@@ -127,13 +137,21 @@ class StreamedTable:
         tables = interleaved(map(self._tables, readers), n_open=1)
         return watched(tables, len(self), "Reading features", self.estimator.verbose)
 
-    def rows(self, encoder: TableEncoder, class_weight: Any, dtype: torch.dtype) -> ShuffledRows:
+    def rows(
+        self,
+        encoder: TableEncoder,
+        ordered: OrderedStatistics | None,
+        class_weight: Any,
+        dtype: torch.dtype,
+    ) -> ShuffledRows:
         """Return the rows to train on, read anew in each epoch.
 
         Parameters
         ----------
         encoder : TableEncoder
             What encodes them.
+        ordered : OrderedStatistics or None
+            Their target statistics, if they were learnt from.
         class_weight : object
             As in the estimators.
         dtype : torch.dtype
@@ -148,7 +166,7 @@ class StreamedTable:
         class_weight = tally.balanced(class_weight)
 
         def encoded(table: Table) -> Arrays:
-            part = encoder.apply(table, class_weight, warns=False)
+            part = encoder.apply(table, class_weight, warns=False)._replace(ordered=ordered)
             arrays = encoder.resume(part), *part.arrays[1:]
             return tuple(
                 np.asarray(own, encoder.dtype) if own.dtype.kind == "f" else own for own in arrays
@@ -156,11 +174,12 @@ class StreamedTable:
 
         def of_unit(blocks: Iterator[Block]) -> Iterator[Arrays]:
             for block in blocks:
-                rows = block.rows.filter(~self.is_aside(block.numbers))
-                if not len(rows):
+                kept = ~self.is_aside(block.numbers)
+                if not kept.any():
                     continue
                 with block.unit.named():
-                    table = self._table(rows, self.form, self._unit)
+                    rows, numbers = block.rows.filter(kept), block.numbers[kept]
+                    table = self._table(rows, numbers, self.form, self._unit)
                     arrays = encoded(table) if len(table) else None
                 if arrays is not None:
                     yield arrays
@@ -187,18 +206,36 @@ class StreamedTable:
             "sample_weight": repr(self.columns.weight),
         }
 
+    @property
+    def identity(self) -> str:
+        """A digest by which the rows are known again, of Parquet wherever the files are."""
+        # The footer of Parquet has to do with all that a file holds.
+        files = [
+            ("" if f.format == "parquet" else f.path, f.state[0], f.footer())
+            for f in self.source.files
+        ]
+        labels = self.columns.targets, self.columns.weight
+        return digest([repr(files), str(self.source.schema.remove_metadata()), repr(labels)])
+
     def _tables(self, blocks: Iterator[Block]) -> Iterator[Table]:
         """Turn blocks of rows into tables, without rows that do not count."""
         for block in blocks:
             with block.unit.named():
-                table = self._table(block.rows, self.form, self._unit)
+                table = self._table(block.rows, block.numbers, self.form, self._unit)
             if len(table):
                 yield table
 
-    def _table(self, rows: Any, like: TargetForm | None, unit: float | None) -> Table:
+    def _table(
+        self, rows: Any, numbers: np.ndarray, like: TargetForm | None, unit: float | None
+    ) -> Table:
         own = self.columns
-        parts = own.X(rows), own.y(rows), own.sample_weight(rows)
-        return Table.read(self.estimator, *parts, like=like, unit=unit)
+        passed = own.X(rows), own.y(rows), own.sample_weight(rows)
+        table = Table.read(self.estimator, *passed, like=like, unit=unit)
+        numbers = numbers[table.numbers]
+        # The same ones in every pass, whatever the order in which rows are read.
+        parts = (row_hashes(numbers) % np.uint64(N_PARTS)).astype(np.int64)
+        parts[self.is_aside(numbers)] = N_PARTS
+        return replace(table, numbers=numbers, parts=parts)
 
 
 #: Rows in memory, or in files.

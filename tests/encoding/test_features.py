@@ -1013,7 +1013,9 @@ def test_blocks_of_rows_teach_what_all_rows_teach(options):
             yield X.iloc[start:end], weights[start:end]
 
     whole = FeatureEncoder(**options).fit(X, sample_weight=weights)
-    learnt = FeatureEncoder(**options).learn(X.iloc[::7], blocks)
+    learnt = FeatureEncoder(**options)
+    _, ranges = learnt.learn_categories(X.iloc[::7], blocks())
+    learnt.learn_scales(ranges, X.iloc[::7], blocks())
     assert learnt.cardinalities_ == whole.cardinalities_
     for one, other in zip(learnt.columns_, whole.columns_, strict=True):
         assert one.categories.equals(other.categories)
@@ -1029,6 +1031,6 @@ def test_text_is_told_from_ids_by_all_rows():
     X = pd.DataFrame({"id": np.arange(5000).repeat(10).astype(str)})
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        FeatureEncoder().learn(X.iloc[::10], lambda: [(X, np.ones(len(X)))])
+        FeatureEncoder().learn_categories(X.iloc[::10], [(X, np.ones(len(X)))])
     with pytest.warns(UserWarning, match="nearly all different"):
         FeatureEncoder().fit(X.iloc[::10])

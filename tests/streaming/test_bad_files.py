@@ -78,8 +78,6 @@ def test_what_is_passed_beside_files(folder):
     ("params", "message"),
     [
         ({"refit": True}, "refit=True learns all rows anew"),
-        ({"target_statistics": True}, "target_statistics=True takes all rows in memory"),
-        ({"target_statistics": ["town"]}, r"target_statistics=\['town'\] takes"),
         ({"net_params": {"iterator_train__num_workers": 2}}, "iterator_train__num_workers, but"),
     ],
 )

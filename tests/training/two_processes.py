@@ -257,7 +257,7 @@ def write_files(folder):
 
     X, y = make_data()
     columns = dict(zip("abcdxyz", [*X.T, *y.T], strict=True))
-    table = pa.table(columns)
+    table = pa.table(columns | {"town": [f"t{row * row % 13}" for row in range(N_ROWS)]})
     folder.mkdir(exist_ok=True)
     for number, (first, n) in enumerate([(0, 70), (70, 51)]):
         part = table.slice(first, n)
@@ -266,7 +266,10 @@ def write_files(folder):
 
 
 def streamed(files):
-    """Fit rows in files; return what was learnt, and the rows of each step of the first epoch."""
+    """Fit rows in files; return what was learnt, and the rows of each step of the first epoch.
+
+    Target statistics are among their numbers.
+    """
     seen = []
 
     class Sees(Callback):
@@ -275,6 +278,7 @@ def streamed(files):
                 seen.append(batch[0]["numbers"])
 
     parameters = SMALL | EXPERTS | {"batch_size": 16, "callbacks": [Sees()]}
+    parameters["target_statistics"] = ["town"]
     return learnt(PLEClassifierRegressor(**parameters).fit(*files)), seen
 
 
