@@ -1,5 +1,6 @@
-"""The pictures of frontier.py and growth.py."""
+"""The pictures of score against cost, and of growth."""
 
+import math
 from itertools import pairwise
 
 import matplotlib.pyplot as plt
@@ -7,26 +8,18 @@ import numpy as np
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
 
 #: Colours of Okabe and Ito, which the colour-blind can distinguish; every model has a shape too.
-BLUE, SKY, ORANGE, RED = "#0072B2", "#56B4E9", "#D08C00", "#D55E00"
+BLUE, ORANGE, RED = "#0072B2", "#D08C00", "#D55E00"
 GREEN, PINK, GREY = "#009E73", "#B5588F", "#4D4D4D"
 #: Text, marker and colour.
 STYLES = {
-    "PLE, defaults before": ("PLE before", "o", SKY),
     "LightGBM, early stopping": ("LightGBM", "s", ORANGE),
     "CatBoost": ("CatBoost", "D", RED),
-    "CatBoost MultiRMSEWithMissingValues": ("CatBoost, multi", "d", RED),
+    "CatBoost MultiRMSEWithMissingValues": ("CatBoost joint", "d", RED),
     "HistGradientBoosting": ("HistGB", "^", GREEN),
     "XGBoost": ("XGBoost", "v", PINK),
     "RealMLP": ("RealMLP", "X", GREY),
 }
-NOTE = """Up is better, left is cheaper.
-
-Scores are means over a set's tasks:
-AUC of classes, R² of numbers, on rows
-that were not trained on. Seconds are
-of CPU time on one thread, all tasks
-together.
-
+NOTE = """Up is better, left is cheaper. Scores are means over a set's tasks, seconds are CPU time.
 ↓ lies lower than it is drawn."""
 GROWTH_NOTE = """CPU seconds of a fit, one thread.
 
@@ -171,80 +164,51 @@ def write(figure, path, labels):
     figure.set_layout_engine("none")
     for one in labels:
         one.place()
-    if path.suffix == ".svg":
-        figure.savefig(path, metadata={"Date": None})
-        # The checks ask for lines that end without blanks.
-        lines = [line.rstrip() for line in path.read_text(encoding="utf-8").splitlines()]
-        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    else:
-        figure.savefig(path, dpi=150)
+    figure.savefig(path, dpi=150, facecolor="white")
     plt.close(figure)
 
 
-def draw_frontier(means, titles, members, path, ranks=None, n_columns=4):
-    """Draw a panel a set, scores against seconds, and the mean ranks in a larger one before them.
+def draw_overall(shown, members, n_sets, path):
+    """Draw a point a model: its score over all sets against its cost.
+
+    `shown` has the columns score and cost, a row a model; `members` our models and how many
+    members they have.
+    """
+    with plt.rc_context(STYLE | {"font.size": 10, "xtick.labelsize": 9, "ytick.labelsize": 9}):
+        figure = plt.figure(figsize=(7.2, 4.2), layout="constrained")
+        subtitle = "up is better, left is cheaper; one thread, all tasks together"
+        title = f"Score and cost over {n_sets} data sets"
+        ax = panel(figure, figure.add_gridspec(1, 1)[0], title, subtitle)
+        labels = draw_models(ax, shown["cost"], shown["score"], members, 9, "PLE, {} members")
+        ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}×"))
+        ax.set_xlabel("CPU time of a fit, as a multiple of LightGBM's")
+        ax.set_ylabel("score (0: lowest of a task, 1: highest)")
+        write(figure, path, [labels])
+
+
+def draw_frontier(means, titles, members, path, n_columns=3):
+    """Draw a panel a set, scores against seconds.
 
     `means` has the columns score and seconds, a row each (data, model); `titles` a title and a
-    subtitle a set, `members` our models and how many members they have, `ranks` the columns rank
-    and cost, a row a model.
+    subtitle a set, `members` our models and how many members they have.
     """
-    sets = [name for name in titles if name in means.index.get_level_values("data")]
-    # Without a free cell the note has a low row of its own.
-    n_rows, n_in_last = divmod(len(sets) + (4 if ranks is not None else 0), n_columns)
-    heights = [1.0] * n_rows + [1.0 if n_in_last else 0.4]
-    cells = [(i, j) for i in range(len(heights)) for j in range(n_columns)]
+    n_columns = min(n_columns, len(titles))
+    heights = [1.0] * math.ceil(len(titles) / n_columns) + [0.22]
     labels = []
     with plt.rc_context(STYLE):
         size = (2.5 * n_columns, 2.3 * sum(heights))
         figure = plt.figure(figsize=size, layout="constrained")
         figure.get_layout_engine().set(w_pad=0.06, h_pad=0.06)
         grid = figure.add_gridspec(len(heights), n_columns, height_ratios=heights)
-        if ranks is not None:
-            cells = [cell for cell in cells if max(cell) > 1]
-            subtitle = "mean rank of the scores (1 is best); CPU time as a multiple of LightGBM's"
-            ax = panel(figure, grid[:2, :2], "All sets", subtitle)
-            labels.append(
-                draw_models(ax, ranks["cost"], ranks["rank"], members, 8.5, "PLE, {} members")
-            )
-            ax.invert_yaxis()
-            ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}×"))
-            ax.yaxis.set_major_locator(MaxNLocator(integer=True))
-        for name, cell in zip(sets, cells, strict=False):
-            ax = panel(figure, grid[cell], *titles[name])
+        for place, name in enumerate(titles):
+            ax = panel(figure, grid[divmod(place, n_columns)], *titles[name])
             one = means.loc[name]
             x, y = one["seconds"], one["score"]
             labels.append(draw_models(ax, x, y, members, 6.5, "PLE, {}", floor(y, [*members])))
-            ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g} s"))
+            ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:,g} s"))
             ax.yaxis.set_major_locator(MaxNLocator(4))
-        if n_in_last:
-            note(figure, grid[cells[len(sets)]], NOTE)
-        else:
-            paragraphs = (" ".join(part.split()) for part in NOTE.split("\n\n"))
-            note(figure, grid[-1, :], "\n".join(paragraphs))
+        note(figure, grid[-1, :], NOTE)
         write(figure, path, labels)
-
-
-def draw_summary(ranks, members, path, text, line):
-    """Draw the mean ranks against the costs alone, for a page whose texts have a colour.
-
-    `ranks` has the columns rank and cost, a row a model.
-    """
-    quiet = {"text.color": text, "axes.labelcolor": text, "axes.edgecolor": line}
-    quiet |= {"xtick.color": line, "ytick.color": line, "grid.color": line, "grid.alpha": 0.25}
-    quiet |= {"xtick.labelcolor": text, "ytick.labelcolor": text}
-    quiet |= {"svg.fonttype": "none", "svg.hashsalt": "sklearn-ple", "savefig.transparent": True}
-    with plt.rc_context(STYLE | quiet):
-        figure, ax = plt.subplots(figsize=(7.6, 3.5), layout="constrained")
-        last = "PLE, {} members (default)"
-        labels = draw_models(ax, ranks["cost"], ranks["rank"], members, 8, last)
-        for label in labels.texts:
-            label.set_color(text)
-        ax.invert_yaxis()
-        ax.set_ylabel("mean rank of the scores (1 is best)")
-        ax.set_xlabel("CPU time of a fit, as a multiple of LightGBM's")
-        ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}×"))
-        ax.yaxis.set_major_locator(MaxNLocator(integer=True))
-        write(figure, path, [labels])
 
 
 def floor(scores, members):
@@ -261,11 +225,11 @@ def draw_models(ax, x, y, members, size, last, lowest=None):
     are lower are drawn.
     """
     ours = [name for name in sorted(members, key=members.get) if name in x.index]
-    others = [name for name in STYLES if name in x.index]
+    others = [name for name in x.index if name not in members]
     shown = y.clip(lower=lowest) if lowest is not None else y
     labels = Labels(ax)
     for name in others:
-        text, marker, color = STYLES[name]
+        text, marker, color = STYLES.get(name, (name, "P", GREY))
         ax.plot(x[name], shown[name], marker, color=color, ms=size, **EDGE)
         labels.keep_free([x[name]], [shown[name]], size)
     if ours:
@@ -276,7 +240,7 @@ def draw_models(ax, x, y, members, size, last, lowest=None):
         style = {"color": BLUE, "weight": "bold", "fontsize": size + 1}
         labels.add(x[name], shown[name], text, **style)
     for name in others:
-        text, marker, color = STYLES[name]
+        text, marker, color = STYLES.get(name, (name, "P", GREY))
         text += f" ({y[name]:.3f}) ↓" if y[name] < shown[name] else ""
         labels.add(x[name], shown[name], text, color=color, fontsize=size + 1)
     ax.set_xscale("log")

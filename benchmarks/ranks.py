@@ -1,7 +1,30 @@
-"""Mean ranks of the models of accuracy.py, as numbers and as a picture."""
+"""Mean ranks of the models of accuracy.py: as numbers, tested, and as a picture."""
 
+from textwrap import fill
+from typing import NamedTuple
+
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+
+#: The level of the tests.
+LEVEL = 0.05
+#: With more sets than these the numbers in the picture are smaller.
+MANY_SETS = 12
+
+
+class Differences(NamedTuple):
+    """What Friedman's and Nemenyi's tests find in a table of sets and models."""
+
+    ranks: pd.Series
+    p_value: float
+    p_values: pd.DataFrame
+    n_sets: int
+
+    def unlike(self, model):
+        """Return the models whose difference to one is beyond chance."""
+        own = self.p_values[model].drop(model)
+        return [name for name in own.index if own[name] < LEVEL]
 
 
 def mean_ranks(means):
@@ -30,35 +53,78 @@ def mean_ranks(means):
     return summary.loc[order], by_data.loc[order]
 
 
-def draw(summary, by_data, titles, path):
-    """Draw a row a model: its rank on every data set, and the mean of these.
+def differences(by_data):
+    """Test whether models differ, by their mean ranks on every data set.
 
-    Models that ran on a few tasks only are left out: their ranks do not compare.
+    Friedman's test, and Nemenyi's for all pairs (J. Demšar, "Statistical Comparisons of
+    Classifiers over Multiple Data Sets", JMLR 7, 2006). The sets are the blocks, each of which
+    counts once.
     """
-    import matplotlib.pyplot as plt
+    import scikit_posthocs
+    from scipy.stats import friedmanchisquare
 
-    summary = summary[summary["tasks"] > summary["tasks"].max() / 2]
-    by_data = by_data.loc[summary.index]
-    figure, ax = plt.subplots(figsize=(8, 2 + 0.42 * len(summary)), layout="constrained")
-    rows, most = np.arange(len(summary)), summary["tasks"].max()
-    ax.plot(summary["by data set"], rows, "|", color="black", ms=24, mew=3, label="mean")
-    for name, offset in zip(by_data, np.linspace(-0.2, 0.2, by_data.shape[1]), strict=True):
-        ax.plot(by_data[name], rows + offset, "o", ms=5, alpha=0.8, label=titles[name])
-    labels = [
-        name if tasks == most else f"{name}\n({tasks} of {most} tasks)"
-        for name, tasks in summary["tasks"].items()
-    ]
-    ax.set_yticks(rows, labels)
+    blocks = by_data.T
+    p_values = scikit_posthocs.posthoc_nemenyi_friedman(blocks.to_numpy())
+    p_values = pd.DataFrame(p_values.to_numpy(), index=by_data.index, columns=by_data.index)
+    p_value = friedmanchisquare(*by_data.to_numpy()).pvalue
+    return Differences(blocks.rank(axis=1).mean(), float(p_value), p_values, len(blocks))
+
+
+def draw(tested, by_data, titles, path):
+    """Draw the critical differences, and under them every model's rank on every data set."""
+    heights = [1.1 + 0.17 * len(tested.ranks), 1.7 + 0.33 * len(by_data)]
+    figure, (above, below) = plt.subplots(
+        2, 1, figsize=(9, sum(heights)), height_ratios=heights, layout="constrained"
+    )
+    figure.get_layout_engine().set(hspace=0.08)
+    draw_differences(above, tested)
+    draw_ranks(below, by_data, titles)
+    figure.savefig(path, dpi=150, facecolor="white")
+    plt.close(figure)
+
+
+def draw_differences(ax, tested):
+    import scikit_posthocs
+
+    drawn = scikit_posthocs.critical_difference_diagram(
+        tested.ranks,
+        tested.p_values,
+        ax=ax,
+        alpha=LEVEL,
+        label_fmt_left="{label} ({rank:.1f})  ",
+        label_fmt_right="  {label} ({rank:.1f})",
+        label_props={"fontsize": 10},
+        color_palette={
+            name: "#0072B2" if name.startswith("PLE") else "0.25" for name in tested.ranks.index
+        },
+        crossbar_props={"color": "#D55E00", "linewidth": 3},
+    )
+    for (bar,) in drawn["crossbars"]:
+        # Their points come from a set, in another order each time.
+        ends = np.min(bar.get_xdata()), np.max(bar.get_xdata())
+        bar.set_data(ends, bar.get_ydata()[:2])
+    title = f"Mean ranks over {tested.n_sets} data sets (1 is best); bars: may be chance"
+    ax.set_title(title, loc="left", weight="bold", fontsize=11, pad=12)
+
+
+def draw_ranks(ax, by_data, titles):
+    """Draw a cell a model and data set, with the mean rank of the model on the set's tasks."""
+    shown = by_data.to_numpy()
+    ax.imshow(np.ma.masked_invalid(shown), cmap="RdYlBu_r", aspect="auto", alpha=0.75)
+    size = 9 if len(titles) <= MANY_SETS else 7
+    for (row, column), rank in np.ndenumerate(shown):
+        if not np.isnan(rank):
+            ax.text(column, row, f"{rank:.1f}", ha="center", va="center", fontsize=size)
+    titles = [fill(title, 18) for title in titles]
+    style = {"rotation": 40, "ha": "right", "va": "top", "rotation_mode": "anchor"}
+    ax.set_xticks(range(len(titles)), titles, fontsize=size, **style)
+    ax.set_yticks(range(len(by_data)), by_data.index, fontsize=9)
     for label in ax.get_yticklabels():
         label.set_fontweight("bold" if label.get_text().startswith("PLE") else "normal")
-    ax.set_ylim(len(summary) - 0.5, -0.5)
-    ax.set_xlabel("mean rank of a model's scores (1 is best)")
-    ax.hlines(rows[1:] - 0.5, 0, 1, transform=ax.get_yaxis_transform(), color="0.9", lw=0.8)
-    ax.xaxis.set_major_locator(plt.MultipleLocator())
-    ax.grid(axis="x", color="0.9")
-    ax.spines[["top", "right", "left"]].set_visible(False)
-    ax.tick_params(axis="y", length=0)
-    legend = figure.legend(loc="outside lower center", ncols=3, frameon=False)
-    legend.legend_handles[0].set_markersize(10)
-    figure.savefig(path, dpi=150)
-    plt.close(figure)
+    ax.set_xticks(np.arange(1, shown.shape[1]) - 0.5, minor=True)
+    ax.set_yticks(np.arange(1, shown.shape[0]) - 0.5, minor=True)
+    ax.grid(which="minor", color="white", lw=2)
+    ax.tick_params(which="both", length=0)
+    ax.spines[:].set_visible(False)
+    title = "Rank on each data set, mean over its tasks"
+    ax.set_title(title, loc="left", weight="bold", fontsize=11, pad=8)

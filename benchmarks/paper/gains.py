@@ -2,7 +2,7 @@
 
 import pandas as pd
 from common import RESULTS
-from render import load
+from page.rst import load
 
 from paper.systems import REFERENCE
 from sklearn_ple.inspection import MTLGain

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 from common import ROOT
-from render import load, table, versions
+from page.rst import load, section, table, versions
 from texts import DATA_SETS, MULAN_SETS
 
 from paper import texts
@@ -18,11 +18,6 @@ IMAGES = PAGE.parent / "images"
 
 def ordered(rows, names=SYSTEMS):
     return rows.sort_values("system", key=lambda column: column.map(list(names).index))
-
-
-def section(title, text, label=None):
-    head = f"\n.. _{label}:\n" if label else ""
-    return f"{head}\n{title}\n{'-' * len(title)}\n\n{text}\n"
 
 
 def comparison(answers):

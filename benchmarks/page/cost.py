@@ -1,0 +1,182 @@
+"""Score against cost, from frontier.json: over all data sets, and set by set."""
+
+import numpy as np
+import pandas as pd
+import texts
+from frontier import BEFORE, BESIDE, N_MEMBERS
+from pictures import draw_frontier, draw_overall
+
+from page.rst import (
+    BLANK,
+    change,
+    image,
+    in_order,
+    load,
+    mean_scores,
+    seconds,
+    section,
+    short,
+    table,
+    title_of,
+)
+
+DEFAULT, *FEWER = N_MEMBERS
+CHEAPEST = BESIDE[0]
+
+
+def runs_of_frontier(before=False):
+    """Return the runs on test rows, or on validation rows if there are no others; and which."""
+    runs = pd.DataFrame(load("frontier")["results"])
+    kind = "test" if "test" in set(runs["rows"]) else "validation"
+    runs = runs[(runs["rows"] == kind) & (before | (runs["model"] != BEFORE))]
+    return runs.rename(columns={"fit_cpu_seconds": "seconds"}), kind
+
+
+def on_common_sets(runs):
+    """Keep the models that ran on at least half of the sets, and the sets they all ran on."""
+    sets = runs.groupby("model")["data"].nunique()
+    runs = runs[runs["model"].isin(sets.index[sets >= sets.max() / 2])]
+    models = runs.groupby("data")["model"].nunique()
+    return runs[runs["data"].isin(models.index[models == models.max()])]
+
+
+def overall(runs):
+    """Compute every model's score and cost over the sets on which all ran.
+
+    On every task the lowest score counts 0 and the highest 1; a set's score is the mean over its
+    tasks. Costs are multiples of LightGBM's, geometric means over the sets.
+    """
+    runs = on_common_sets(runs)
+    scores = mean_scores(runs)
+    low, high = scores.min(), scores.max()
+    scaled = ((scores - low) / (high - low)).fillna(1)
+    spent = np.log(runs.groupby(["model", "data"])["seconds"].mean().unstack())
+    return pd.DataFrame(
+        {
+            "score": scaled.T.groupby(level="data").mean().mean(),
+            "cost": np.exp((spent - spent.loc[CHEAPEST]).mean(axis=1)),
+        }
+    ).sort_values("score", ascending=False)
+
+
+def compare(runs, one, other):
+    """Compare two models on the sets on which both ran.
+
+    Returns
+    -------
+    Series
+        How much more the one scores, a value a set.
+    float
+        How many times as long its fits take, in the geometric mean.
+    """
+    means = runs.groupby(["model", "data"])[["score", "seconds"]].mean()
+    a, b = means.loc[one], means.loc[other]
+    both = a.index.intersection(b.index, sort=False)
+    a, b = a.loc[both], b.loc[both]
+    ratio = np.exp(np.log(a["seconds"] / b["seconds"]).mean())
+    return a["score"] - b["score"], float(ratio)
+
+
+def fewer_members(runs):
+    """Say what fewer members cost and lose, beside the default."""
+    parts = []
+    for name in in_order(set(FEWER) & set(runs["model"]), FEWER):
+        more, ratio = compare(runs, name, DEFAULT)
+        part = f"{100 * ratio:.0f} %", change(more.median())
+        n = N_MEMBERS[name]
+        if parts:
+            parts.append(f"with {n} it is {part[0]} and {part[1]}")
+        else:
+            parts.append(
+                f"With {n} members instead of {N_MEMBERS[DEFAULT]} a fit takes {part[0]} of the "
+                f"CPU time, and the median change of the score is {part[1]}"
+            )
+    return f"{'; '.join(parts)}." if parts else ""
+
+
+def score_and_cost(images):
+    runs, kind = runs_of_frontier()
+    means = runs.groupby(["data", "model"], sort=False)[["score", "seconds"]].mean()
+    sizes = runs.groupby("data", sort=False)[["n_rows", "n_columns", "n_tasks"]].first()
+    text = section("Score and cost", f"{fewer_members(runs)}\n{texts.FRONTIER[kind]}")
+    groups = [texts.DATA_SETS, texts.MULAN_SETS]
+    groups.append([name for name in sizes.index if not any(name in own for own in groups)])
+    for own, picture in zip(groups, ("frontier", "frontier_small", "frontier_more"), strict=True):
+        titles = {
+            name: (title_of(name), "{:,} × {:,}, {} tasks".format(*sizes.loc[name]))
+            for name in own
+            if name in sizes.index
+        }
+        if titles:
+            draw_frontier(means, titles, N_MEMBERS, images / f"{picture}.png")
+            text += image(picture, "Scores against CPU seconds, a panel a data set")
+    models = shown_models(runs)
+    text += texts.FRONTIER_TABLES + "\nMean score over a set's tasks:\n"
+    return (
+        text + table(scores_table(means, models)) + "\nCPU seconds:\n" + cost_table(means, models)
+    )
+
+
+def shown_models(runs):
+    """Return the six models of the page's table: two of ours, the best four of others."""
+    ours = [DEFAULT, *(name for name in FEWER if "4 " in name)]
+    others = [name for name in overall(runs).index if name not in N_MEMBERS]
+    return [name for name in (*ours, *others) if name in set(runs["model"])][:6]
+
+
+def scores_table(means, models):
+    scores = means["score"].unstack("model")
+    scores = scores.loc[in_order(scores.index, texts.SETS)].reindex(columns=models)
+    best = scores.round(3).eq(scores.round(3).max(axis=1), axis=0)
+    cells = scores.map("{:.3f}".format)
+    cells = cells.where(~best, "**" + cells + "**").where(scores.notna(), "–")
+    return named(cells)
+
+
+def cost_table(means, models):
+    cells = means["seconds"].unstack("model")
+    cells = cells.loc[in_order(cells.index, texts.SETS)].reindex(columns=models).map(seconds)
+    return table(named(cells))
+
+
+def named(cells):
+    """Write sets and models by their names on the page."""
+    return cells.rename(index=title_of, columns=short).rename_axis(index="data set")
+
+
+def all_models():
+    """Make the tables of all models, those of the earlier defaults with them."""
+    runs, _ = runs_of_frontier(before=True)
+    means = runs.groupby(["data", "model"], sort=False)[["score", "seconds"]].mean()
+    models = in_order(set(runs["model"]), [*N_MEMBERS, *BESIDE, BEFORE])
+    cells = means.apply(
+        lambda row: f"{row['score']:.3f}, {seconds(row['seconds'])}{BLANK}s", axis=1
+    )
+    cells = cells.unstack("model")
+    cells = cells.loc[in_order(cells.index, texts.SETS), models].fillna("–")
+    return section("Score and cost, all models", texts.ALL_MODELS) + table(named(cells))
+
+
+def defaults_before():
+    """Say what the earlier defaults scored and cost; nothing where they were not run."""
+    runs, _ = runs_of_frontier(before=True)
+    if BEFORE not in set(runs["model"]):
+        return ""
+    more, ratio = compare(runs, DEFAULT, BEFORE)
+    text = texts.BEFORE.format(
+        n=len(more), wins=int((more > 0).sum()), median=more.median(), ratio=1 / ratio
+    )
+    means = runs.groupby(["data", "model"], sort=False)[["score", "seconds"]].mean()
+    two = [DEFAULT, BEFORE]
+    scores = means["score"].unstack("model").loc[more.index, two].map("{:.3f}".format)
+    spent = means["seconds"].unstack("model").loc[more.index, two].map(seconds)
+    shown = named(scores).join(named(spent).add_suffix(", s"))
+    return section("The cheaper defaults", text) + table(shown)
+
+
+def draw_all_sets(images):
+    """Draw the picture that the page begins with; return what it shows."""
+    runs, _ = runs_of_frontier()
+    shown = overall(runs)
+    draw_overall(shown, N_MEMBERS, on_common_sets(runs)["data"].nunique(), images / "overall.png")
+    return shown

@@ -1,0 +1,195 @@
+"""What the page begins with: a picture, and what was found in about ten lines."""
+
+import subprocess
+
+import numpy as np
+import pandas as pd
+import texts
+from common import ROOT, git
+
+from page.cost import (
+    CHEAPEST,
+    DEFAULT,
+    compare,
+    draw_all_sets,
+    fewer_members,
+    on_common_sets,
+    runs_of_frontier,
+)
+from page.rst import (
+    change,
+    cost,
+    counted,
+    image,
+    is_there,
+    listed,
+    load,
+    short,
+    table,
+    times,
+    title_of,
+)
+from page.scores import accuracy_runs, ranks_in_words, some_tasks_in_words
+from page.training import growth_in_words
+from page.using import latency_in_words
+
+ACCURATE = "CatBoost"
+
+
+def headlines(images):
+    """Draw the picture and write the lines, from what results there are."""
+    text = ""
+    if is_there("frontier"):
+        shown = draw_all_sets(images)
+        text = image("overall", "Score against CPU time over all data sets, a point a model")
+        runs, kind = runs_of_frontier()
+        text += bullets(from_frontier(runs, shown, kind))
+    parts = (
+        ("accuracy", ranks_in_words),
+        ("accuracy", some_tasks_in_words),
+        ("growth", growth_in_words),
+        ("latency", latency_in_words),
+    )
+    return text + bullets(words() for name, words in parts if is_there(name))
+
+
+def bullets(lines):
+    """Make a list of the lines, without those that have nothing to say."""
+    return "".join(f"- {line}\n" for line in lines if line)
+
+
+def from_frontier(runs, shown, kind):
+    """Write the lines about the picture, `shown` having a row a model, the best first."""
+    rivals = shown.loc[[name for name in shown.index if not name.startswith("PLE")]]
+    n_tasks = int(runs.groupby("data")["n_tasks"].first().sum())
+    n_sets, n_common = runs["data"].nunique(), on_common_sets(runs)["data"].nunique()
+    yield (
+        "**Compared**: PLE, one estimator for all tasks of a data set, with "
+        f"{listed([short(name) for name in rivals.index])}, which fit a model for each task; on "
+        f"{n_sets} data sets with {n_tasks} tasks. {texts.SCORED[kind]}"
+        + (" `Accuracy`_ describes the models." if is_there("accuracy") else "")
+    )
+    order = shown.loc[[DEFAULT, *rivals.index], "score"].sort_values(ascending=False)
+    own = [f"{short(name)} {score:.2f}" for name, score in order.items()]
+    yield (
+        f"**Best score: {short(order.index[0])}.** If the lowest score on a task counts 0 and the "
+        f"highest 1, the means over the {n_common} sets on which all ran are {listed(own)}."
+    )
+    for name in (ACCURATE, CHEAPEST):
+        if name in set(runs["model"]):
+            more, ratio = compare(runs, DEFAULT, name)
+            yield (
+                f"**Beside {short(name)}** a fit of PLE takes {cost(ratio)}. It scores more on "
+                f"{(more > 0).sum()} of {len(more)} sets; the median difference is "
+                f"{change(more.median())}."
+            )
+    yield f"**Fewer members.** {fewer_members(runs)}"
+    yield losses(runs)
+
+
+def losses(runs):
+    """Say on which sets another model scores more than PLE by default, the worst first."""
+    means = runs.groupby(["data", "model"])["score"].mean().unstack()
+    ours = means[DEFAULT].dropna()
+    others = means.loc[ours.index, [name for name in means if not name.startswith("PLE")]]
+    lost = (others.max(axis=1) - ours).sort_values(ascending=False)
+    lost = lost[lost.round(3) > 0]
+    if lost.empty:
+        return f"**Where PLE loses**: on none of the {len(ours)} sets."
+    best = others.loc[lost.index].idxmax(axis=1)
+    cells = [
+        f"{title_of(name)} ({ours[name]:.3f}, {short(model)} {others.loc[name, model]:.3f})"
+        for name, model in best.items()
+    ]
+    return (
+        f"**Where PLE loses**: another model is ahead on {len(cells)} of {len(ours)} sets. With "
+        f"the scores of PLE and of the best model, the greatest difference first: {listed(cells)}."
+    )
+
+
+# -- commits --------------------------------------------------------------------------------------
+
+
+def commits(names):
+    """Return the commits of each file of results, in their order."""
+    found = {}
+    for name in names:
+        record = load(name)
+        rows = pd.DataFrame(record["results"])
+        own = rows["commit"].dropna() if "commit" in rows else []
+        found[name] = list(dict.fromkeys(own)) or record["commit"].split(", ")
+    return found
+
+
+def age(commit):
+    """Return how many commits lead to one; None where git does not know it."""
+    try:
+        return int(git(ROOT, "rev-list", "--count", commit.removesuffix(" or before")))
+    except (OSError, subprocess.CalledProcessError, ValueError):
+        return None
+
+
+def caveat(names):
+    """Say which results are older than the others; nothing where all are of one commit."""
+    of_file = commits(names)
+    if len({commit for own in of_file.values() for commit in own}) == 1:
+        return ""
+    text = "Not all numbers on this page are of one commit."
+    older = older_than_fits(of_file) if "frontier" in of_file else []
+    if older:
+        these = listed([f"*{texts.SECTIONS[name]}*" for name in older])
+        text += f" {these} {'is' if len(older) == 1 else 'are'} older than the first picture."
+        if "accuracy" in older:
+            text += f" {cheaper_fits()} {texts.OLDER_ACCURACY}"
+    return f"\n.. note::\n\n   {text} {texts.RUN_AGAIN}\n"
+
+
+def older_than_fits(of_file):
+    """Return the files that were made before every fit of the defaults in the frontier."""
+    rows = pd.DataFrame(load("frontier")["results"])
+    rows = rows[rows["model"] == DEFAULT]
+    fits = rows["commit"].unique() if "commit" in rows else of_file["frontier"]
+    ages = [age(commit) for commit in fits]
+    if None in ages or not ages:
+        return []
+    own = {name: [age(c) for c in cs] for name, cs in of_file.items()}
+    return [name for name, a in own.items() if None not in a and max(a) < min(ages)]
+
+
+def cheaper_fits():
+    """Say how much longer the fits of the accuracy's tables took, on the sets of both."""
+    runs, kind = runs_of_frontier()
+    now = runs[runs["model"] == DEFAULT].groupby("data")["seconds"].mean()
+    rows = accuracy_runs()
+    then = rows[rows["model"] == "PLE"].groupby("data")["fit_cpu_seconds"].mean()
+    both = now.index.intersection(then.index)
+    if both.empty:
+        return ""
+    ratio = np.exp(np.log(then[both] / now[both]).mean())
+    return (
+        f"In the tables of accuracy a fit of PLE took {times(ratio)} times as many CPU seconds as "
+        f"in that picture (geometric mean over {counted(len(both), 'set')}"
+        + ("; to a third more rows)." if kind == "validation" else ").")
+    )
+
+
+def sources(names):
+    """Make the last section: by what, where and when every number was measured."""
+    of_file = commits(names)
+    records = {name: load(name) for name in names}
+    every = {commit for own in of_file.values() for commit in own}
+    text = "All numbers are of one commit." if len(every) == 1 else texts.SOURCES
+    shown = pd.DataFrame(
+        {
+            "script": [f"``benchmarks/{name}.py``" for name in names],
+            "commits": [", ".join(own) for own in of_file.values()],
+            "processor": [records[name].get("processor", "not recorded") for name in names],
+        },
+        index=pd.Index([texts.SECTIONS[name] for name in names], name="section"),
+    )
+    libraries = {}
+    for record in records.values():
+        for library, number in ({"Python": record["python"]} | record["versions"]).items():
+            libraries.setdefault(library, {})[number] = None
+    installed = ", ".join(f"{name} {' and '.join(own)}" for name, own in libraries.items())
+    return f"{text}\n{table(shown)}\nInstalled were {installed}.\n"

@@ -1,0 +1,115 @@
+"""What the parts of a page share: results, sections, tables, and how numbers are written."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import texts
+from common import RESULTS
+
+#: What stays in a line: a number and its unit.
+BLANK = "\N{NO-BREAK SPACE}"
+#: More columns would not fit a window of 1,280 pixels.
+MOST_COLUMNS = 7
+TITLES = {name: title for name, (title, *_) in texts.SETS.items()}
+
+
+def is_there(name):
+    return (RESULTS / f"{name}.json").exists()
+
+
+def load(name):
+    return json.loads((RESULTS / f"{name}.json").read_text())
+
+
+def section(title, text, label=None, line="-"):
+    head = f"\n.. _{label}:\n" if label else ""
+    return f"{head}\n{title}\n{line * len(title)}\n\n{text.strip()}\n"
+
+
+def image(name, about):
+    return f"\n.. image:: images/{name}.png\n   :alt: {about}\n\n"
+
+
+def table(frame):
+    """Make a list-table; of a frame that is too wide, several, each with the index."""
+    step = MOST_COLUMNS - 1
+    starts = range(0, max(frame.shape[1], 1), step)
+    return "".join(one_table(frame.iloc[:, start : start + step]) for start in starts)
+
+
+def one_table(frame):
+    lines = [".. list-table::", "   :class: figures", "   :header-rows: 1", ""]
+    for row in [[frame.index.name, *frame.columns], *frame.reset_index().to_numpy().tolist()]:
+        lines += [f"   {'  ' if i else '* '}- {cell}".rstrip() for i, cell in enumerate(row)]
+    return "\n".join(["", *lines, ""])
+
+
+def versions(record):
+    names = ", ".join(f"{name} {number}" for name, number in record["versions"].items())
+    if "processor" in record:
+        text = f"Commit: {record['commit']}. Processor: {record['processor']}."
+    else:
+        text = f"Results last changed in commit {record['commit']}."
+    if ", " in record["commit"]:
+        text += " Versions and processor are those of the last run."
+    return f"\nPython {record['python']}, {names}.\n{text}\n"
+
+
+def title_of(name):
+    """Return a data set's title; its name where it has none yet."""
+    return TITLES.get(name, name)
+
+
+def short(model):
+    """Return a model's name in tables and pictures."""
+    return texts.MODELS.get(model, (model,))[0]
+
+
+def in_order(names, known):
+    """Put names in the order of those known, others after them."""
+    return [name for name in known if name in names] + [n for n in names if n not in known]
+
+
+def seconds(value):
+    """Write seconds with two or three digits."""
+    if np.isnan(value):
+        return "–"
+    return f"{value:,.0f}" if value >= 10 else f"{value:.2g}"
+
+
+def times(ratio):
+    """Write how many times as much one is as the other."""
+    return f"{ratio:.0f}" if ratio >= 10 else f"{ratio:.1f}" if ratio >= 1 else f"{ratio:.2f}"
+
+
+def cost(ratio):
+    """Write a cost beside another: a multiple, or a part of it."""
+    if ratio >= 1:
+        return f"{times(ratio)} times the CPU time"
+    return f"{100 * ratio:.0f} % of the CPU time"
+
+
+def change(value, digits=3):
+    """Write a change with its sign, but for a rounded zero."""
+    return f"{value:+.{digits}f}" if round(value, digits) else f"{0:.{digits}f}"
+
+
+def counted(number, name):
+    """Write a number of things: one of them, or many."""
+    return f"{number:,} {name}" if number == 1 else f"{number:,} {name}s"
+
+
+def listed(words):
+    """Join words by commas and, at the end, "and"."""
+    *first, last = words
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+def mean_scores(runs):
+    """Return a row a model, a column a (data, task): the means over the seeds."""
+    of_set = {
+        name: pd.DataFrame(run["scores"].tolist()).groupby(run["model"].to_numpy()).mean()
+        for name, run in runs.groupby("data", sort=False)
+    }
+    return pd.concat(of_set, axis=1, names=["data", "task"])

@@ -1,0 +1,168 @@
+"""Scores on test rows, from accuracy.json: ranks, their tests, and a table a data set."""
+
+import numpy as np
+import pandas as pd
+import texts
+from ranks import LEVEL, differences, draw, mean_ranks
+
+from page.rst import (
+    BLANK,
+    MOST_COLUMNS,
+    change,
+    cost,
+    counted,
+    image,
+    in_order,
+    listed,
+    load,
+    mean_scores,
+    seconds,
+    section,
+    short,
+    table,
+    title_of,
+)
+
+OURS, TUNED, ALIKE = "PLE", "PLE, tuned", "census_no_education"
+
+
+def accuracy_runs():
+    rows = pd.DataFrame(load("accuracy")["results"])
+    place = {name: i for i, name in enumerate(in_order(set(rows["data"]), texts.SETS))}
+    return rows.sort_values("data", key=lambda names: names.map(place), kind="stable")
+
+
+def ranked():
+    """Return the ranks, those of models that ran nearly everywhere first, and their tests."""
+    summary, by_data = mean_ranks(mean_scores(accuracy_runs()))
+    everywhere = summary["tasks"] == summary["tasks"].max()
+    # Two sets that are nearly the same would count twice.
+    blocks = by_data.loc[everywhere].drop(columns=ALIKE, errors="ignore").rename(short)
+    return summary, by_data, differences(blocks)
+
+
+def ranks_in_words():
+    """Say who ranks first on test rows, and from whom chance does not tell PLE."""
+    summary, by_data, tested = ranked()
+    every = summary[summary["tasks"] == summary["tasks"].max()]
+    own = listed([f"{short(name)} {rank:.2f}" for name, rank in every["by data set"].items()])
+    order = tested.ranks.sort_values()
+    unlike = tested.unlike(OURS)
+    better = [name for name in order.index if name in unlike and order[name] < order[OURS]]
+    worse = [name for name in order.index if name in unlike and order[name] > order[OURS]]
+    alike = [name for name in order.index if name not in (OURS, *unlike)]
+    parts = [f"better than {listed(worse)}"] if worse else []
+    parts += [f"worse than {listed(better)}"] if better else []
+    parts += [f"not to be told from {listed(alike)}"] if alike else []
+    return (
+        f"**Best rank on test rows: {short(every.index[0])}.** Over {by_data.shape[1]} sets with "
+        f"{int(every['tasks'].max())} tasks the mean ranks are {own}. By Nemenyi's test at level "
+        f"{LEVEL:g} PLE is {listed(parts)}."
+    )
+
+
+def accuracy(images):
+    rows = accuracy_runs()
+    summary, by_data, tested = ranked()
+    everywhere = summary["tasks"] == summary["tasks"].max()
+    order = [*summary.index[everywhere], *summary.index[~everywhere]]
+    titles = [title_of(name) for name in by_data]
+    draw(tested, by_data.loc[order].rename(short), titles, images / "accuracy.png")
+    digits = {name: summary[name].map("{:.2f}".format) for name in ("by task", "by data set")}
+    shown = summary.assign(**digits).rename(short)
+    everywhere = everywhere.to_numpy()
+    answer = ranks_in_words().replace("**", "")
+    text = section("Accuracy", f"{answer} {tuned_in_words()}\n{texts.ACCURACY}")
+    text += image("accuracy", "Critical differences of the mean ranks, and the rank on every set")
+    text += texts.RANKS.format(p=p_value(tested.p_value), n=tested.n_sets, level=LEVEL)
+    text += table(shown[everywhere])
+    if not everywhere.all():
+        text += f"\n{some_tasks_in_words().replace('**', '')}\n{texts.SOME_TASKS}"
+        text += table(shown[~everywhere])
+    best = [*summary.index[everywhere]][: MOST_COLUMNS - 1]
+    text += texts.SET_MEANS + table(set_means(rows, best))
+    models = in_order(set(rows["model"]), texts.MODELS)
+    about = pd.DataFrame(
+        {"what it is": [texts.MODELS.get(name, (name, "–"))[1] for name in models]},
+        index=pd.Index([short(name) for name in models], name="model"),
+    )
+    return f"{text}\nThe models:\n{table(about)}"
+
+
+def p_value(value):
+    return f"{value:.3f}" if value >= 0.001 else f"{value:.0e}"
+
+
+def some_tasks_in_words():
+    """Say how PLE compares, task by task, with models that ran on some of the tasks only."""
+    rows = accuracy_runs()
+    scores = mean_scores(rows)
+    spent = rows.groupby(["model", "data"])["fit_cpu_seconds"].mean().unstack()
+    parts = []
+    for name in scores.index[scores.notna().sum(axis=1) < scores.shape[1]]:
+        both = scores.loc[[OURS, name]].dropna(axis=1)
+        if name.startswith(OURS) or both.empty:
+            continue
+        wins = int((both.loc[name] > both.loc[OURS]).sum())
+        ratio = np.exp(np.log(spent.loc[name] / spent.loc[OURS]).mean())
+        parts.append(f"{short(name)} on {wins} of {both.shape[1]} tasks ({cost(ratio)})")
+    if not parts:
+        return ""
+    return (
+        "**Models that ran on some tasks only** are ahead of PLE on this many of them: "
+        f"{listed(parts)}."
+    )
+
+
+def set_means(rows, models):
+    """Make a table of mean scores over a set's tasks, a row a set, the best one bold."""
+    means = mean_scores(rows).loc[models].T.groupby(level="data", sort=False).mean()
+    cells = means.map("{:.3f}".format).where(means.notna(), "–")
+    best = means.round(3).eq(means.round(3).max(axis=1), axis=0)
+    cells = cells.where(~best, "**" + cells + "**")
+    return cells.rename(index=title_of, columns=short).rename_axis(index="data set")
+
+
+def set_by_set():
+    """Write a section a data set: tasks as rows, models as columns, best first."""
+    rows = accuracy_runs()
+    text = section("Scores on test rows", texts.SCORES)
+    for name, run in rows.groupby("data", sort=False):
+        title, n_digits, about = texts.SETS.get(name, (name, 3, ""))
+        text += section(title, about, line="~") + table(one_data_set(run, n_digits))
+    return text
+
+
+def one_data_set(runs, n_digits):
+    """Make a data set's table: scores, the best mean of each task being bold; costs and seeds."""
+    scores = pd.DataFrame(runs["scores"].tolist(), index=runs.index)
+    mean, deviation = (getattr(scores.groupby(runs["model"]), f)() for f in ("mean", "std"))
+    order = mean.rank(ascending=False).mean(axis=1).sort_values(kind="stable").index
+    shown = pd.DataFrame(index=pd.Index([], name="task"), columns=order)
+    for task in scores:
+        best = f"{mean[task].max():.{n_digits}f}"
+        for model in order:
+            text = f"{mean.loc[model, task]:.{n_digits}f}"
+            text = f"**{text}**" if text == best else text
+            if not np.isnan(spread := deviation.loc[model, task]):
+                text += f" ±{BLANK}{spread:.{n_digits}f}"
+            shown.loc[task.removesuffix("_48H__0"), model] = text
+    by_model = runs.groupby("model")
+    for step, words in (("fit", "fit"), ("predict", "prediction")):
+        spent = by_model[f"{step}_cpu_seconds"].mean()
+        shown.loc[f"{words}, CPU s"] = spent[order].map(seconds)
+    shown.loc["seeds"] = by_model.size()[order]
+    return shown.rename(columns=short).rename_axis(index="task", columns=None)
+
+
+def tuned_in_words():
+    """Say what tuning PLE brings, on the sets on which it was tuned."""
+    scores = mean_scores(accuracy_runs())
+    if TUNED not in scores.index:
+        return ""
+    both = scores.loc[[OURS, TUNED]].dropna(axis=1)
+    more = (both.loc[TUNED] - both.loc[OURS]).groupby(level="data", sort=False).mean()
+    return (
+        "Tuning PLE by eight random settings changes a set's mean score by "
+        f"{change(more.median())} in the median of {counted(len(more), 'set')}."
+    )

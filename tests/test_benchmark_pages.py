@@ -1,0 +1,213 @@
+"""The pages of the benchmarks say what the results say, whatever these are."""
+
+import importlib
+import json
+import math
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import studentized_range
+
+ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "benchmarks" / "results"
+PAGES = ("benchmarks", "scores", "trials", "paper")
+pytestmark = pytest.mark.skipif(
+    not (ROOT / ".git").exists(), reason="the project is no git checkout"
+)
+pytest.importorskip("matplotlib", reason="needs matplotlib")
+pytest.importorskip("scikit_posthocs", reason="needs scikit-posthocs")
+
+
+@pytest.fixture(scope="module")
+def module():
+    """Modules of benchmarks/ by name."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(ROOT / "benchmarks")
+        yield importlib.import_module
+
+
+def widths(text):
+    """Return the number of columns of every row of every table."""
+    return [
+        1 + row.count("\n     -")
+        for table in text.split(".. list-table::")[1:]
+        for row in re.split(r"\n   \* -", table)[1:]
+    ]
+
+
+def write(folder, name, rows, **record):
+    record = {"commit": "aaaaaaa", "python": "3.11", "versions": {"numpy": "2.0"}} | record
+    (folder / f"{name}.json").write_text(json.dumps(record | {"results": rows}))
+
+
+def runs(scores, seconds=None, **others):
+    """Make a run of each model and data set; `scores` has those of the tasks."""
+    return [
+        {
+            "data": name,
+            "model": model,
+            "seed": 0,
+            "scores": dict(zip("abcdefgh", own, strict=False)),
+            "score": float(np.mean(own)),
+            "fit_cpu_seconds": (seconds or {}).get(model, 1.0),
+            "predict_cpu_seconds": 0.1,
+            "n_rows": 10,
+            "n_columns": 2,
+            "n_tasks": len(own),
+            **others,
+        }
+        for name, by_model in scores.items()
+        for model, own in by_model.items()
+    ]
+
+
+@pytest.fixture(scope="module")
+def grown(module, tmp_path_factory):
+    """The text of the pages where there are more sets, models and seeds, all of one commit."""
+    results, docs = tmp_path_factory.mktemp("results"), tmp_path_factory.mktemp("docs")
+    random = np.random.default_rng(0)
+    for path in RESULTS.glob("*.json"):
+        record = json.loads(path.read_text())
+        rows = [row | {"commit": "aaaaaaa"} for row in record["results"]]
+        if path.stem in ("accuracy", "frontier"):
+            models = {row["model"] for row in rows if row["model"] != "PLE, defaults before"}
+            models |= {"CatBoost, tuned and ensembled", "Model of tomorrow"}
+            sets = ("star", "linnerud", "edm", "Set of tomorrow")
+            scores = {s: {m: random.uniform(0.6, 0.9, 8) for m in models} for s in sets}
+            seconds = dict(zip(sorted(models), np.geomspace(1, 100, len(models)), strict=True))
+            for seed in range(2):
+                rows += runs(scores, seconds, rows="validation", commit="aaaaaaa", seed=seed)
+        write(results, path.stem, rows, **{k: record[k] for k in ("python", "versions")})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module("page.rst"), "RESULTS", results)
+        module("render").main(docs)
+    return {page.stem: page.read_text(encoding="utf-8") for page in docs.glob("*.rst")}
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_no_table_has_more_than_seven_columns(name):
+    found = widths((ROOT / "docs" / f"{name}.rst").read_text(encoding="utf-8"))
+    assert found and max(found) <= 7
+
+
+def test_more_sets_models_and_seeds_are_on_the_pages(grown):
+    assert set(grown) == {"benchmarks", "scores", "trials"}
+    for text in grown.values():
+        assert max(widths(text)) <= 7
+        assert "nan" not in text.split()
+    for name in ("STAR", "Linnerud", "Set of tomorrow", "CatBoost tuned", "Model of tomorrow"):
+        assert name in grown["benchmarks"] and name in grown["scores"]
+
+
+def test_pages_are_those_of_the_results(module, tmp_path, monkeypatch):
+    # Pictures and the order of commits, which a shallow checkout lacks, are not compared.
+    for part, name in (
+        ("page.cost", "draw_frontier"),
+        ("page.cost", "draw_overall"),
+        ("page.scores", "draw"),
+        ("page.training", "draw_growth"),
+    ):
+        monkeypatch.setattr(module(part), name, lambda *_: None)
+    module("render").main(tmp_path)
+    for page in ("benchmarks", "scores", "trials"):
+        made, kept = (
+            re.sub(r"\n   Not all numbers.*", "", (folder / f"{page}.rst").read_text("utf-8"))
+            for folder in (tmp_path, ROOT / "docs")
+        )
+        assert made == kept, f"python benchmarks/render.py makes another {page}.rst"
+
+
+def test_a_wide_frame_becomes_tables_with_the_index_in_each(module):
+    columns = [f"column {i}" for i in range(15)]
+    frame = pd.DataFrame(np.arange(30).reshape(2, 15), ["one", "two"], columns)
+    text = module("page.rst").table(frame.rename_axis("row"))
+    assert widths(text) == 3 * [7] + 3 * [7] + 3 * [4]
+    cells = re.findall(r"- (.*)", text)
+    assert [cell for cell in cells if cell in columns] == columns
+    assert sorted(int(cell) for cell in cells if cell.isdigit()) == list(range(30))
+    assert cells.count("one") == cells.count("row") == 3
+
+
+# -- words ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def results(module, tmp_path, monkeypatch):
+    monkeypatch.setattr(module("page.rst"), "RESULTS", tmp_path)
+    return tmp_path
+
+
+def test_scores_and_costs_are_compared_over_the_sets_that_all_ran_on(module, results):
+    cost = module("page.cost")
+    ours, rival = cost.DEFAULT, cost.CHEAPEST
+    scores = {
+        "nhefs": {ours: [0.9, 0.5], "CatBoost": [0.8, 0.7], rival: [0.7, 0.6]},
+        "edm": {ours: [0.4], "CatBoost": [0.5], rival: [0.1]},
+        "rf1": {ours: [0.1], rival: [0.3]},
+    }
+    rows = runs(scores, {ours: 8.0, "CatBoost": 32.0, rival: 2.0}, rows="validation")
+    write(results, "frontier", rows)
+    made, kind = cost.runs_of_frontier()
+    assert kind == "validation"
+    shown = cost.overall(made)
+    expected = {
+        ours: ((1 + 0) / 2 + 0.75) / 2,
+        "CatBoost": ((0.5 + 1) / 2 + 1) / 2,
+        rival: ((0 + 0.5) / 2 + 0) / 2,
+    }
+    assert shown["score"].to_dict() == pytest.approx(expected)
+    assert shown["cost"].to_dict() == pytest.approx({ours: 4, "CatBoost": 16, rival: 1})
+    lines = list(module("page.headlines").from_frontier(made, shown, kind))
+    text = "\n".join(lines)
+    assert "Best score: CatBoost." in text and "PLE 0.62" in text
+    assert "takes 25 % of the CPU time. It scores more on 0 of 2 sets" in text
+    assert "takes 4.0 times the CPU time. It scores more on 2 of 3 sets" in text
+    lost = "3 of 3 sets. With the scores of PLE and of the best model, the greatest difference "
+    lost += "first: River flow (0.100, LightGBM 0.300), Spark erosion (0.400, CatBoost 0.500) and "
+    assert f"{lost}NHEFS (0.700, CatBoost 0.750)." in text
+
+
+def test_results_of_one_commit_have_no_caveat(module, results, grown):
+    caveat = module("page.headlines").caveat
+    rows = runs({"nhefs": {module("page.cost").DEFAULT: [0.9]}}, rows="test")
+    write(results, "frontier", [row | {"commit": "aaaaaaa"} for row in rows])
+    write(results, "memory", [{"commit": "aaaaaaa"}])
+    assert caveat(["frontier", "memory"]) == ""
+    write(results, "memory", [{"commit": "bbbbbbb"}])
+    assert "Not all numbers on this page are of one commit." in caveat(["frontier", "memory"])
+    assert "one commit." in grown["benchmarks"] and "Not all" not in grown["benchmarks"]
+
+
+def test_results_older_than_the_fits_are_named(module, results, monkeypatch):
+    headlines, ours = module("page.headlines"), module("page.cost").DEFAULT
+    ages = {"aaaaaaa": 1, "bbbbbbb": 2, "ccccccc": 3}
+    monkeypatch.setattr(headlines, "age", ages.get)
+    rows = runs({"nhefs": {ours: [0.9]}}, {ours: 2.0}, rows="validation")
+    write(results, "frontier", [row | {"commit": "bbbbbbb"} for row in rows])
+    rows = runs({"nhefs": {"PLE": [0.9]}}, {"PLE": 6.0})
+    write(results, "accuracy", [row | {"commit": "aaaaaaa"} for row in rows])
+    write(results, "memory", [{"form": "array"}], commit="aaaaaaa")
+    write(results, "speed", [{"commit": "aaaaaaa"}, {"commit": "ccccccc"}])
+    text = headlines.caveat(["frontier", "accuracy", "memory", "speed"])
+    assert "*Accuracy* and *Memory* are older than the first picture." in text
+    assert "took 3.0 times as many CPU seconds" in text and "Speed" not in text
+
+
+def test_differences_of_ranks_are_those_of_the_critical_difference(module, seed):
+    random = np.random.default_rng(seed)
+    n_models, n_sets = 6, 12
+    names = list("abcdef")
+    worse = np.arange(n_models)[:, None]
+    by_data = pd.DataFrame(worse + 2 * random.normal(size=(n_models, n_sets)), index=names)
+    tested = module("ranks").differences(by_data)
+    ranks = by_data.rank().mean(axis=1)
+    assert tested.ranks.to_dict() == pytest.approx(ranks.to_dict())
+    # Demšar (2006), equation for CD.
+    q = studentized_range.ppf(0.95, n_models, np.inf) / math.sqrt(2)
+    critical = q * math.sqrt(n_models * (n_models + 1) / (6 * n_sets))
+    found = {name: set(tested.unlike(name)) for name in names}
+    assert found == {a: {b for b in names if abs(ranks[a] - ranks[b]) > critical} for a in names}
+    assert any(found.values())
