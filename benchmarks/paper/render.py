@@ -31,7 +31,8 @@ def comparison(answers):
         by_base = {base: gains(runs) for base, runs in own.items()}
         picture = IMAGES / f"paper_{name}.png"
         draw_gains(by_base, picture)
-        text += section(title, about, f"paper-{name}")
+        beyond = " ".join(beyond_chance(base, gain) for base, gain in by_base.items())
+        text += section(title, f"{beyond}\n\n{about}", f"paper-{name}")
         text += f"\n.. image:: images/{picture.name}\n   :alt: Gain of every system on each task\n"
         for base, gain in by_base.items():
             text += f"\n**{base.capitalize()}**\n{table(gain_table(own[base], gain))}\n"
@@ -42,6 +43,18 @@ def comparison(answers):
         if name == "census_no_education":
             text += texts.CENSUS_IN_PAPERS
     return text + versions(load("paper_comparison")) if text else text
+
+
+def beyond_chance(base, gain):
+    """Say how many systems gain, and how many lose, on some task."""
+    own = gain.gains
+    beyond = own["low"] > 0, own["high"] < 0
+    better, worse = (own.loc[rows, "system"].nunique() for rows in beyond)
+    n_systems = own["system"].nunique()
+    return (
+        f"{base.capitalize()}, {better} of {n_systems} systems gain beyond chance on some task, "
+        f"and {worse} lose on some."
+    )
 
 
 def by_task(gain, system):
@@ -61,7 +74,7 @@ def synthetic(answers):
     rows = rows[rows["n_rows"] == rows["n_rows"].max()]
     by_depth = {depth: synthetic_gains(rows, depth) for depth in dict.fromkeys(rows["depth"])}
     draw_synthetic(by_depth, IMAGES / "paper_synthetic.png")
-    text = texts.SYNTHETIC.format(rows=rows["n_rows"].max(), n=rows["seed"].nunique())
+    text = ""
     for depth, by_task in by_depth.items():
         cells = [by_seed.groupby("correlation").mean() for by_seed in by_task.values()]
         pairs = [pd.concat([own, own.mean().to_frame("mean").T]) for own in cells]
@@ -75,7 +88,12 @@ def synthetic(answers):
     errors = -scores_of(rows[rows["system"] == REFERENCE]).groupby(rows["depth"]).mean()
     means = "; ".join(f"{depth}: {a:.4f} and {b:.4f}" for depth, a, b in errors.itertuples())
     text += f"\nThe single-task networks' errors on average, by depth of the network, {means}.\n"
-    return text + versions(load("paper_synthetic"))
+    head = texts.SYNTHETIC.format(
+        rows=rows["n_rows"].max(),
+        n=rows["seed"].nunique(),
+        answer=" ".join(answers["Figure 7: synthetic tasks"]),
+    )
+    return head + text + versions(load("paper_synthetic"))
 
 
 def synthetic_gains(rows, depth):
@@ -97,7 +115,7 @@ def ali_ccp(answers):
     rows = results("paper_ali_ccp")
     if rows.empty:
         return ""
-    text = texts.ALI_CCP
+    text = ""
     for setting in dict.fromkeys(rows["setting"]):
         own = ordered(rows[rows["setting"] == setting], [*SYSTEMS, "ESMM"])
         gain = gains(own)
@@ -106,7 +124,8 @@ def ali_ccp(answers):
         answers.setdefault("Table 5: Ali-CCP", []).append(
             f"{title}: gain of PLE {by_task(gain, 'PLE')}."
         )
-    return text + texts.ALI_CCP_IN_PAPER + versions(load("paper_ali_ccp"))
+    head = texts.ALI_CCP.format(answer=" ".join(answers["Table 5: Ali-CCP"]))
+    return head + text + texts.ALI_CCP_IN_PAPER + versions(load("paper_ali_ccp"))
 
 
 def ali_ccp_table(rows, gain):
@@ -132,14 +151,14 @@ def shared_experts():
         {name: g.gains.set_index("system")["mean"] for name, g in by_set.items()}
     )
     words = [
-        f"- {experts}: {number(own.median())} at the median of the sets, more than with none "
-        f"shared on {(own > 0).sum()} of {len(own)}.\n"
+        f"With {experts} the median gain over the sets is {number(own.median())}, and the score "
+        f"is higher on {(own > 0).sum()} of {len(own)}."
         for experts, own in change.loc[others].iterrows()
     ]
     shown = pd.DataFrame({name: score_cells(gain) for name, gain in by_set.items()}).T
-    text = texts.SHARED.format(n=rows["seed"].nunique())
+    text = texts.SHARED.format(n=rows["seed"].nunique(), answer=" ".join(words))
     shown = table(shown[list(EXPERTS)].rename_axis("set"))
-    return f"{text}{shown}\n{''.join(words)}{versions(load('paper_shared_experts'))}"
+    return f"{text}{shown}{versions(load('paper_shared_experts'))}"
 
 
 def score_cells(gain):
@@ -155,7 +174,7 @@ def experts(answers):
     rows = results("paper_experts")
     if rows.empty:
         return ""
-    text = texts.EXPERTS
+    text = ""
     for setting in dict.fromkeys(rows["setting"]):
         own = rows[rows["setting"] == setting]
         picture = IMAGES / f"paper_experts_{setting}.png"
@@ -168,6 +187,7 @@ def experts(answers):
             f"{title}: the gates of two of MMoE's tasks are {apart:.2f} apart; much alike in the "
             "paper."
         )
+    text = texts.EXPERTS.format(answer=" ".join(answers["Figure 8: use of experts"])) + text
     text += texts.LEVELS
     for setting in dict.fromkeys(rows["setting"]):
         own = rows[(rows["setting"] == setting) & rows["system"].str.contains("level")]
