@@ -173,8 +173,8 @@ defaults. Tasks are generated, numbers and classes in turn. A slope is that of a
 through the points, in logarithms of both: with slope 1 twice the size takes twice the time.
 """
 GROWTH_ROWS = """
-With more rows scores rise. The score is the mean over the tasks on 10,000 test rows. Extra memory
-is the peak of the fit beyond X, y and the imported libraries. Means of {seeds}:
+The score by the number of rows is the mean over the tasks on 10,000 test rows. Extra memory is the
+peak of the fit beyond X, y and the imported libraries. Means of {seeds}:
 """
 GROWTH_AXES = {
     "rows": "30 columns, 3 tasks",
