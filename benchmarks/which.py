@@ -22,8 +22,6 @@ TITLES |= {
     "nmes1988": "NMES1988",
     "loans": "Loans",
 }
-#: Sets beside each other in a table, at most, so that it fits a page.
-MOST_SETS = 5
 #: A colour and a marker of its own for every set.
 STYLES = [
     ("#0072B2", "o"),
@@ -38,7 +36,7 @@ STYLES = [
 HEAD = """Which network, which balancing?
 ===============================
 
-Start with what is simple, and compare on your own rows by
+Start simple, and compare on rows of your own by
 :func:`~sklearn_ple.inspection.mtl_gain`:
 
 - **Networks.** Sharing gains over single-task networks, but by default the networks that share
@@ -147,12 +145,9 @@ def summary_table(shown):
 
 
 def scores_table(of_set):
-    """Make tables of mean scores, of few sets each, with a sign where a gain is beyond chance."""
+    """Make a table of mean scores, with a sign where a gain is beyond chance."""
     shown = pd.DataFrame({TITLES[name]: score_cells(own) for name, own in of_set.items()})
-    shown = shown.loc[[n for n in NETWORKS if n in shown.index]].rename_axis("network")
-    n_tables = -(-shown.shape[1] // MOST_SETS)
-    parts = np.array_split(np.arange(shown.shape[1]), n_tables)
-    return "".join(table(shown.iloc[:, part]) for part in parts)
+    return table(shown.loc[[n for n in NETWORKS if n in shown.index]].rename_axis("network"))
 
 
 def score_cells(gain):
