@@ -75,14 +75,12 @@ def step(balancer, gradients, values=None, labelled=None, after=None):
 def conflict(seed):
     """Gradients of three tasks, of which two conflict, whatever the order; of two members."""
     rng = np.random.RandomState(seed)
-    plane = rng.randn(2, 2, 2)
-    plane[:, 1] = 0.5 * plane[:, 1] - plane[:, 0] * rng.uniform(0.5, 1.5, (2, 1))
-    flip = (plane[:, 0] * plane[:, 1]).sum(axis=1) > 0
-    plane[flip, 1] *= -1
+    # Where two are nearly opposite, methods that solve for weights lose digits.
+    angles = np.cumsum(np.deg2rad(rng.uniform([0, 100], [360, 140], (2, 2))), axis=1)
     gradients = np.zeros((2, 3, 5))
-    gradients[:, :2, :2] = plane
-    gradients[:, 2, 2:] = rng.randn(2, 3)
-    return gradients
+    gradients[:, :2, :2] = np.stack([np.cos(angles), np.sin(angles)], axis=-1)
+    gradients[:, 2, 2:] = direction(torch.from_numpy(rng.randn(2, 3)))
+    return gradients * rng.uniform(0.7, 1.4, (2, 3, 1))
 
 
 def direction(vectors):
@@ -131,9 +129,11 @@ def test_permuting_tasks_permutes_weights(name, conflict, seed):
             steps.append(step(balancer, *parts, after=after[:, places]))
             descend(balancer)
         (weights, found), (permuted, other) = steps
-        np.testing.assert_allclose(found, other, rtol=1e-6, atol=1e-9)
+        # CAGrad's steps end where the function is within 1e-9 of its least, in any order.
+        atol = 2e-5 if name == "cagrad" else 1e-9
+        np.testing.assert_allclose(found, other, rtol=1e-6, atol=atol)
         if weights is not None:
-            np.testing.assert_allclose(weights[:, order], permuted, rtol=1e-6)
+            np.testing.assert_allclose(weights[:, order], permuted, rtol=1e-6, atol=atol)
 
 
 def descend(balancer, rate=0.1):
@@ -368,9 +368,6 @@ def test_gradient_methods_are_those_of_their_papers(name, conflict):
     expected = np.stack([naive(J) for J in conflict])
     # TorchJD's projection and our Nash-MTL are regularised; SLSQP is not exact.
     tolerance = {"upgrad": 2e-3, "cagrad": 1e-3, "nash_mtl": 1e-4}.get(name, 1e-6)
-    if name == "aligned_mtl":
-        # It decomposes J Jᵀ, whose condition number is the square of J's.
-        tolerance += np.finfo(np.float32).eps * np.linalg.cond(conflict).max() ** 2
     scale = np.abs(expected).max()
     np.testing.assert_allclose(found / scale, expected / scale, atol=tolerance)
 
