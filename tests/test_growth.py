@@ -201,7 +201,7 @@ def test_a_related_task_of_few_rows_gains_by_what_is_frozen(seed):
         for predicted in (model.predict(X[test])[:, 2], alone.predict(X[test]))
     )
     assert error < 0.35
-    assert error < 0.6 * from_scratch
+    assert error < 0.7 * from_scratch
 
 
 def test_everything_is_tuned_without_freeze(table, fitted):
