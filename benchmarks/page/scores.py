@@ -53,7 +53,7 @@ def ranks_in_words():
     alike = [name for name in order.index if name not in (OURS, *unlike)]
     parts = [f"better than {listed(worse)}"] if worse else []
     parts += [f"worse than {listed(better)}"] if better else []
-    parts += [f"not to be told from {listed(alike)}"] if alike else []
+    parts += [f"not distinguishable from {listed(alike)}"] if alike else []
     return (
         f"**Best rank on test rows: {short(every.index[0])}.** Over {by_data.shape[1]} sets with "
         f"{int(every['tasks'].max())} tasks the mean ranks are {own}. By Nemenyi's test at level "
