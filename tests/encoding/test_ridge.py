@@ -7,7 +7,7 @@ import torch
 from scipy import sparse
 
 from sklearn_ple import PLEClassifierRegressor, PLERegressor
-from sklearn_ple.encoding import ridge
+from sklearn_ple.encoding import encoder, ridge
 from sklearn_ple.tasks import TASK_KINDS
 
 PENALTIES = (10.0, 100.0, 1000.0, 10000.0)
@@ -224,7 +224,7 @@ def test_far_beyond_the_range_of_training_the_slope_is_nearly_the_same(random, s
 
 
 def test_without_linear_path_no_regression_is_learnt(random, monkeypatch):
-    monkeypatch.setattr(ridge, "_ridge", None)
+    monkeypatch.setattr(encoder, "ridge_start", None)
     x, y = random.normal(size=(30, 2)), random.normal(size=30)
     PLERegressor(linear_path=False, max_epochs=1).fit(x, y)
     with pytest.raises(TypeError):
