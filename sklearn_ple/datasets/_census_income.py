@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import os
 import time
 import zlib
@@ -27,6 +28,12 @@ _FOLDER = "census_income"
 _FILES = {
     "train": ("census-income.data.gz", 199_523),
     "test": ("census-income.test.gz", 99_762),
+}
+
+# of the unpacked texts: packed anew, a file is as good
+_SHA256 = {
+    "train": "3676a81db7d3528f3f8b9f3c699d0f0aa28db45e6e994fa0b8ed38327539ee86",
+    "test": "98402b1ab879573d0a7f38a699a40258080e25e33d3401e7bf9c96d3fa0fab8c",
 }
 
 # the papers' pair comes first
@@ -208,7 +215,9 @@ def fetch_census_income(
     -----
     `census_income/census-income.data.gz` (train) and `census_income/census-income.test.gz` (test)
     are looked for in `data_home`, if given, in the folder that the environment variable
-    `SKLEARN_PLE_DATA` names, and in the data home of scikit-learn.
+    `SKLEARN_PLE_DATA` names, and in the data home of scikit-learn. A download must have the
+    SHA-256 of the published text. Of a file that was there before, the shape, labels and numbers
+    are checked.
 
     The columns of selected tasks are no features: `marital_stat` for `never_married`, `education`
     for `education` and `college`. `income`, the label of the published data set, never is one. So
@@ -308,7 +317,7 @@ def _download(url: str, path: Path, part: str, n_retries: int, delay: float) -> 
             try:
                 with urlopen(url, timeout=60) as response, partial.open("wb") as file:
                     copyfileobj(response, file)
-                _read(partial, part)
+                _check(partial, part)
                 break
             except _ERRORS as error:
                 if n_retries <= 0:
@@ -316,6 +325,15 @@ def _download(url: str, path: Path, part: str, n_retries: int, delay: float) -> 
                 n_retries -= 1
                 warn(f"Retry downloading {url}: {error}")
                 time.sleep(delay)
+
+
+def _check(path: Path, part: str) -> None:
+    """Raise ValueError unless a download is what was published, to the last byte."""
+    _read(path, part)
+    with gzip.open(path) as text:
+        found = hashlib.file_digest(text, "sha256").hexdigest()
+    if found != _SHA256[part]:
+        raise ValueError(f"its text has the SHA-256 {found}, not {_SHA256[part]}")
 
 
 def _read_kept(path: Path, part: str) -> pd.DataFrame:

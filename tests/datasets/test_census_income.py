@@ -1,6 +1,7 @@
 """Census-Income: where the files come from, what is refused, and the published figures."""
 
 import gzip
+import hashlib
 import os
 import time
 from pathlib import Path
@@ -56,6 +57,8 @@ def small(request, monkeypatch):
     """Files of four rows."""
     if "real" not in request.fixturenames:
         monkeypatch.setattr(_census_income, "_FILES", {"train": (TRAIN, 4), "test": (TEST, 4)})
+        own = hashlib.sha256(text_of().encode()).hexdigest()
+        monkeypatch.setattr(_census_income, "_SHA256", {"train": own, "test": own})
 
 
 @pytest.fixture
@@ -182,19 +185,27 @@ def test_download(archive, tmp_path, given):
     assert len(fetch_census_income(subset="test", data_home=home).data) == 4
 
 
-@pytest.mark.parametrize("damage", ["cut", "rows", "page", "absent"])
+@pytest.mark.parametrize("damage", ["cut", "rows", "page", "absent", "changed"])
 def test_bad_download_is_not_kept(archive, tmp_path, damage):
     whole = gzip.compress(text_of().encode())
     content = {
         "cut": whole[:-20],
         "rows": gzip.compress(text_of(n_rows=3).encode()),
         "page": b"<html>Sorry</html>",
+        "changed": gzip.compress(text_of(first_age=21).encode()),
     }
     if damage in content:
         (archive / TRAIN).write_bytes(content[damage])
     with pytest.raises(OSError, match=r"save file:.*archive.*The download failed"):
         fetch_census_income(data_home=tmp_path / "home", n_retries=0)
     assert os.listdir(tmp_path / "home" / "census_income") == []
+
+
+def test_a_changed_download_is_named_by_its_hash(archive, tmp_path):
+    changed = text_of(first_age=21).encode()
+    (archive / TRAIN).write_bytes(gzip.compress(changed))
+    with pytest.raises(OSError, match=hashlib.sha256(changed).hexdigest()):
+        fetch_census_income(data_home=tmp_path, n_retries=0)
 
 
 def test_retries(archive, monkeypatch, tmp_path):
@@ -294,6 +305,10 @@ def real():
     if home is None or not (Path(home) / "census_income" / TEST).is_file():
         pytest.skip(f"needs census_income/{TEST} in the folder that SKLEARN_PLE_DATA names")
     return fetch_census_income(subset="test", data_home=home, download_if_missing=False)
+
+
+def test_real_text_is_what_was_published(real):
+    _census_income._check(Path(real.filenames[0]), "test")
 
 
 def test_real_shares(real):
