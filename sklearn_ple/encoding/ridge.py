@@ -89,7 +89,7 @@ def _ridges(
     of_all = _products(table[common], weights[common])
     coefficients = np.zeros((len(trained_on), X.shape[1]))
     for member, rows in enumerate(trained_on):
-        if rows.sum() >= 2:
+        if rows.any():
             own = rows & ~common
             products = of_all + _products(table[own], weights[own])
             coefficients[member] = _ridge(products, len(np.unique(alike[rows])))

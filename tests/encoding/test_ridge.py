@@ -49,6 +49,18 @@ def random(seed):
     return np.random.RandomState(seed)
 
 
+@pytest.mark.parametrize(("n_rows", "scale"), [(6, 1), (4, 5)])
+def test_of_few_rows_the_penalty_has_the_least_error(random, n_rows, scale):
+    tasks, weights = tasks_of("regression"), np.ones((n_rows, 1))
+    for _ in range(40):
+        x = scale * random.normal(size=(n_rows, 4)).astype(np.float32)
+        y = x @ [1.0, -2.0, 0.0, 0.5] + 3 * random.normal(size=n_rows)
+        start = ridge_start(x, y[:, None], weights, tasks, clip_numbers=None)
+        best = min(PENALTIES, key=lambda penalty: gcv_error(x, y, penalty))
+        expected = written_out(x, y, weights[:, 0], best)
+        np.testing.assert_allclose(start[0], expected, rtol=1e-3, atol=1e-6)
+
+
 @pytest.mark.parametrize(("noise", "limit"), [(0.1, 3.0), (3.0, None), (30.0, 0.5)])
 def test_the_penalty_has_the_least_generalized_cross_validation_error(random, noise, limit):
     x = random.normal(size=(60, 4)).astype(np.float32)
