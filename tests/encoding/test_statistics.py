@@ -5,7 +5,12 @@ import pandas as pd
 import pytest
 from credibility import credible
 
-from sklearn_ple import ESMMClassifier, PLEClassifierRegressor, export
+from sklearn_ple import (
+    ESMMClassifier,
+    MultiTabNetClassifierRegressor,
+    PLEClassifierRegressor,
+    export,
+)
 from sklearn_ple.encoding import Table, statistics
 from sklearn_ple.encoding.statistics import TargetStatistics, many_categories
 from sklearn_ple.tasks import TASK_KINDS
@@ -170,6 +175,19 @@ def test_ids_have_statistics_by_default_and_few_categories_have_none(fitted):
     without = PLEClassifierRegressor(**TINY, target_statistics=False).fit(X, y)
     for one, two in zip(few.module_.parameters(), without.module_.parameters(), strict=True):
         assert (one == two).all()
+
+
+def test_statistics_belong_to_their_column_in_networks_that_read_by_columns(fitted):
+    # Two tasks of one statistic each; a column of numbers comes first.
+    assert fitted._encoder.indicators == [1, 1]
+    X, y = visits(100, 30)
+    X.loc[::9, "age"] = np.nan
+    model = MultiTabNetClassifierRegressor(**TINY, target_statistics=True).partial_fit(X, y)
+    age, user = model.module_.n_features.columns
+    assert (age.name, user.name) == ("age", "user")
+    # Of four numbers, "age" has itself and whether it is missing. Each embedding comes after them.
+    assert age.places[:2] == [0, 1]
+    assert user.places[:2] == [2, 3]
 
 
 def test_columns_may_be_chosen():
