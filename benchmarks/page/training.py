@@ -121,8 +121,8 @@ def memory(images):
 
 
 def streaming(images):
-    rows = pd.DataFrame(load("streaming")["results"])
-    rows = rows[rows["rows"].notna()]
+    results = pd.DataFrame(load("streaming")["results"])
+    rows = results[results["rows"].notna()]
     shown = pd.DataFrame(
         {
             "read from": rows["where"].map({"files": "files", "memory": "in memory"}),
@@ -142,7 +142,30 @@ def streaming(images):
     )
     scan = rows["rows a second, bare scan"].median()
     text = f"{answer}\n{texts.STREAMING.format(scan=scan)}"
-    return section("Tables larger than memory", text) + table(shown)
+    page = section("Tables larger than memory", text) + table(shown)
+    if "impressions" in results:
+        page += impressions(results[results["impressions"].notna()])
+    return page
+
+
+def impressions(runs):
+    """Show files in the format of Ali-CCP: the areas under the curves, and the time."""
+    scores, ceilings = (pd.DataFrame(list(runs[name])) for name in ("scores", "ceiling"))
+    shown = pd.DataFrame(
+        {
+            "read from": runs["where"].map({"files": "files", "memory": "in memory"}).to_numpy(),
+            "minutes of fit": (runs["seconds"] / 60).map("{:.1f}".format).to_numpy(),
+            "AUC of CTR": scores["CTR"].map("{:.4f}".format),
+            "AUC of CTCVR": scores["CTCVR"].map("{:.4f}".format),
+        }
+    )
+    shown.index = pd.Index(runs["system"], name="estimator")
+    text = texts.IMPRESSIONS.format(
+        n=f"{runs['impressions'].iloc[0]:,.0f}",
+        click=f"{ceilings['CTR'].iloc[0]:.4f}",
+        purchase=f"{ceilings['CTCVR'].iloc[0]:.4f}",
+    )
+    return f"\n{text.strip()}\n" + table(shown)
 
 
 def speed(images):
