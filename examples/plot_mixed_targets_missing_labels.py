@@ -2,17 +2,19 @@
 What sharing is worth when labels are missing
 =============================================
 
-Tasks that learn together can help each other, above all where labels are few. Here most labels of
-two tasks are removed from the training rows, and a network with shared experts is compared with
-one in which every task has its experts to itself.
+Tasks that learn together can help each other, above all where labels are few.
+Here most labels of two tasks are removed from the training rows, and a network
+with shared experts is compared with one in which every task has its experts to
+itself.
 """
 
 # %%
 # Four tasks with something in common
 # -----------------------------------
-# The targets are made up: all depend on the same two hidden factors, each in its own way. One is a
-# number, one a count, and two are classes. A network that has found the factors for one of them
-# has done most of the work for the others.
+# The targets are made up: all depend on the same two hidden factors, each in
+# its own way. One is a number, one a count, and two are classes. A network
+# that has found the factors for one of them has done most of the work for the
+# others.
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -29,7 +31,9 @@ def make_tasks(n_rows, rng):
         {
             "number": 100 + 20 * (np.tanh(2 * first) + second + noise[0]),
             "count": rng.poisson(np.exp(1 + 0.7 * (second - first))),
-            "two classes": np.where(first + second + noise[1] > 0, "yes", "no"),
+            "two classes": np.where(
+                first + second + noise[1] > 0, "yes", "no"
+            ),
             "three classes": pd.cut(
                 first - second + noise[2],
                 [-np.inf, -0.6, 0.6, np.inf],
@@ -46,7 +50,8 @@ y.head()
 # %%
 # Remove labels
 # -------------
-# The number and the count keep all their labels, the classes one in five or one in twenty.
+# The number and the count keep all their labels, the classes one in five or
+# one in twenty.
 SCARCE = ["two classes", "three classes"]
 
 
@@ -61,13 +66,14 @@ remove_labels(y, 0.05, np.random.default_rng(0)).notna().sum()
 # %%
 # Compare
 # -------
-# Every gate mixes three experts: two shared ones and one of the task's own, or three of its own.
-# Without shared experts the tasks are independent networks. Several draws of the data, each with
-# its own initial weights, show how far chance reaches.
+# Every gate mixes three experts: two shared ones and one of the task's own, or
+# three of its own. Without shared experts the tasks are independent networks.
+# Several draws of the data, each with its own initial weights, show how far
+# chance reaches.
 #
-# Some defaults do not suit these data. All features act a little and smoothly: the numbers need no
-# embedding, and none can be spared by ``feature_dropout``. And a single member shows what sharing
-# is worth, apart from averaging.
+# Some defaults do not suit these data. All features act a little and smoothly:
+# the numbers need no embedding, and none can be spared by ``feature_dropout``.
+# And a single member shows what sharing is worth, apart from averaging.
 NETWORKS = {
     "shared experts": {"n_shared_experts": 2, "n_specific_experts": 1},
     "independent": {"n_shared_experts": 0, "n_specific_experts": 3},
@@ -92,13 +98,16 @@ def score_tasks(share_kept, seed, parameters):
     model.fit(X_train, remove_labels(y_train, share_kept, rng))
     # Hide the other tasks' labels to score one.
     return {
-        task: model.score(X_test, y_test[[task]].reindex(columns=y_test.columns))
+        task: model.score(
+            X_test, y_test[[task]].reindex(columns=y_test.columns)
+        )
         for task in y_test
     }
 
 
 results = pd.DataFrame(
-    {"kept": kept, "seed": seed, "network": network} | score_tasks(kept, seed, parameters)
+    {"kept": kept, "seed": seed, "network": network}
+    | score_tasks(kept, seed, parameters)
     for kept in (0.05, 0.2, 1.0)
     for seed in range(4)
     for network, parameters in NETWORKS.items()
@@ -111,7 +120,9 @@ kept = np.sort(results["kept"].unique())
 figure, axes = plt.subplots(1, 4, figsize=(13, 3.6), layout="constrained")
 for ax, task in zip(axes, y, strict=True):
     for offset, (network, color) in zip(
-        (-0.08, 0.08), zip(NETWORKS, ("tab:blue", "tab:gray"), strict=True), strict=True
+        (-0.08, 0.08),
+        zip(NETWORKS, ("tab:blue", "tab:gray"), strict=True),
+        strict=True,
     ):
         scores = results[results["network"] == network].pivot(
             index="kept", columns="seed", values=task
@@ -123,21 +134,27 @@ for ax, task in zip(axes, y, strict=True):
     ax.set_xticks(range(len(kept)), [f"{share:.0%}" for share in kept])
     ax.set_ylabel("accuracy" if "classes" in task else "R²")
     ax.grid(alpha=0.3)
-figure.supxlabel("labels kept of the two tasks with classes", fontsize="medium")
+figure.supxlabel(
+    "labels kept of the two tasks with classes", fontsize="medium"
+)
 axes[-1].legend(loc="lower right")
 plt.show()
 
 # %%
-# How much does sharing add, and is it more than chance? The same data and seed on both sides:
-means = results.set_index(["kept", "seed", "network"])[list(y)].unstack("network")
+# How much does sharing add, and is it more than chance? The same data and seed
+# on both sides:
+means = results.set_index(["kept", "seed", "network"])[list(y)].unstack(
+    "network"
+)
 gain = means.xs("shared experts", axis=1, level="network") - means.xs(
     "independent", axis=1, level="network"
 )
 gain.groupby("kept").agg(["mean", "min", "max"]).round(3)
 
 # %%
-# On average sharing helps the classes most where their labels are few, and hardly where none is
-# missing. The number and the count, which have all their labels, gain as well. In a single draw
-# sharing may not help. This is the case that it is made for: the tasks do have a common ground.
-# Tasks without one gain nothing or lose, and real data lie in between. Make the comparison on your
-# own: ``n_shared_experts=0`` is all it takes.
+# On average sharing helps the classes most where their labels are few, and
+# hardly where none is missing. The number and the count, which have all their
+# labels, gain as well. In a single draw sharing may not help. This is the case
+# that it is made for: the tasks do have a common ground. Tasks without one
+# gain nothing or lose, and real data lie in between. Make the comparison on
+# your own: ``n_shared_experts=0`` is all it takes.

@@ -3,8 +3,8 @@ In a pipeline, tuned by grid search
 ===================================
 
 The estimator is one step of a :class:`~sklearn.pipeline.Pipeline`, and
-:class:`~sklearn.model_selection.GridSearchCV` searches its parameters, with labels of different
-kinds of which some are missing.
+:class:`~sklearn.model_selection.GridSearchCV` searches its parameters, with
+labels of different kinds of which some are missing.
 """
 
 # %%
@@ -29,10 +29,10 @@ y_train.isna().sum()
 # %%
 # The pipeline
 # ------------
-# The estimator takes X as it is; a step before it may still bring in what is known of the data.
-# Here skewed numbers are brought to a normal distribution. The other columns, categories among
-# them, pass as they are: with pandas output they keep their dtype, by which the estimator knows
-# them.
+# The estimator takes X as it is; a step before it may still bring in what is
+# known of the data. Here skewed numbers are brought to a normal distribution.
+# The other columns, categories among them, pass as they are: with pandas
+# output they keep their dtype, by which the estimator knows them.
 to_normal = QuantileTransformer(output_distribution="normal", n_quantiles=200)
 prepare = make_column_transformer(
     (to_normal, make_column_selector(dtype_include="number")),
@@ -43,22 +43,31 @@ prepare = make_column_transformer(
 pipeline = make_pipeline(
     prepare,
     PLEClassifierRegressor(
-        task_types={"sbp": "regression"}, n_members=2, max_epochs=20, random_state=0
+        task_types={"sbp": "regression"},
+        n_members=2,
+        max_epochs=20,
+        random_state=0,
     ),
 )
 
 # %%
 # The search
 # ----------
-# A parameter is reached by the name of its step. Two members and 20 epochs are less than the
-# defaults, to make 25 fits fast; the learning rate rises and falls within these 20. ``refit`` fits
-# the best network on all training rows; the score is the mean over the tasks of accuracy or R².
+# A parameter is reached by the name of its step. Two members and 20 epochs are
+# less than the defaults, to make 25 fits fast; the learning rate rises and
+# falls within these 20. ``refit`` fits the best network on all training rows;
+# the score is the mean over the tasks of accuracy or R².
 grid = {
     "pleclassifierregressor__n_levels": [1, 2],
     "pleclassifierregressor__n_shared_experts": [0, 1],
-    "pleclassifierregressor__numeric_embedding": [None, "piecewise_linear+bins"],
+    "pleclassifierregressor__numeric_embedding": [
+        None,
+        "piecewise_linear+bins",
+    ],
 }
-search = GridSearchCV(pipeline, grid, cv=KFold(3, shuffle=True, random_state=0))
+search = GridSearchCV(
+    pipeline, grid, cv=KFold(3, shuffle=True, random_state=0)
+)
 search.fit(X_train, y_train)
 search.best_params_
 
@@ -66,9 +75,12 @@ search.best_params_
 # The results
 # -----------
 # A dot is the mean over the folds; the small ones are the folds.
-results = pd.DataFrame(search.cv_results_).sort_values("mean_test_score", ignore_index=True)
+results = pd.DataFrame(search.cv_results_).sort_values(
+    "mean_test_score", ignore_index=True
+)
 names = [
-    f"{levels} level{'s'[: levels - 1]}, {shared} shared, {embedding or 'no embedding'}"
+    f"{levels} level{'s'[: levels - 1]}, {shared} shared, "
+    f"{embedding or 'no embedding'}"
     for levels, shared, embedding in map(dict.values, results["params"])
 ]
 folds = results[[f"split{fold}_test_score" for fold in range(3)]]
@@ -76,16 +88,19 @@ folds = results[[f"split{fold}_test_score" for fold in range(3)]]
 figure, ax = plt.subplots(figsize=(8, 3.6), layout="constrained")
 places = np.arange(len(results))
 ax.plot(folds, places, "o", color="tab:gray", alpha=0.4, markersize=4)
-ax.plot(results["mean_test_score"], places, "o", color="tab:blue", markersize=8)
+ax.plot(
+    results["mean_test_score"], places, "o", color="tab:blue", markersize=8
+)
 ax.set_yticks(places, names)
 ax.set_xlabel("mean over the tasks of accuracy or R², in cross-validation")
 ax.grid(alpha=0.3)
 plt.show()
 
 # %%
-# Embeddings of the numbers help here, whichever the network. Levels and shared experts matter less
-# than the folds: on a table this small the best of the grid is best in part by chance. The
-# smallest network would be as good if its score is within the range of the folds.
+# Embeddings of the numbers help here, whichever the network. Levels and shared
+# experts matter less than the folds: on a table this small the best of the
+# grid is best in part by chance. The smallest network would be as good if its
+# score is within the range of the folds.
 #
 # The test rows, which the search has not seen:
 round(search.score(X_test, y_test), 3)

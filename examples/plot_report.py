@@ -2,13 +2,14 @@
 A report to share
 =================
 
-How well is each task predicted, how sure is that, which tasks lose because they are learnt with
-others, and how was the model made? A report answers in one page, for readers who know neither
-scikit-learn nor multi-task learning.
+How well is each task predicted, how sure is that, which tasks lose because
+they are learnt with others, and how was the model made? A report answers in
+one page, for readers who know neither scikit-learn nor multi-task learning.
 """
 
 # %%
-# A model of six tasks, and its twin that learns each of them alone. Both are small here.
+# A model of six tasks, and its twin that learns each of them alone. Both are
+# small here.
 import tempfile
 from pathlib import Path
 
@@ -31,9 +32,11 @@ model = PLEClassifierRegressor(**parameters).fit(X_train, y_train)
 alone = SingleTaskClassifierRegressor(**parameters).fit(X_train, y_train)
 
 # %%
-# The scores are on rows that neither model has seen. Their intervals come from the bootstrap: the
-# rows are drawn anew, many times.
-report = MultiTaskReport.from_estimator(model, X_test, y_test, single_task=alone, random_state=0)
+# The scores are on rows that neither model has seen. Their intervals come from
+# the bootstrap: the rows are drawn anew, many times.
+report = MultiTaskReport.from_estimator(
+    model, X_test, y_test, single_task=alone, random_state=0
+)
 report.scores.round(3)
 
 # %%
@@ -41,14 +44,14 @@ report.scores.round(3)
 print(report.gain)
 
 # %%
-# Two pictures for each task: the ROC and the calibration curve of classes, the predicted values
-# and the residuals of numbers.
+# Two pictures for each task: the ROC and the calibration curve of classes, the
+# predicted values and the residuals of numbers.
 report.plot()
 plt.show()
 
 # %%
-# The page has all this and more: the data, missing labels, training, gates, parameters, versions.
-# It is one file that loads nothing from elsewhere.
+# The page has all this and more: the data, missing labels, training, gates,
+# parameters, versions. It is one file that loads nothing from elsewhere.
 page = Path(tempfile.mkdtemp()) / "report.html"
 report.to_html(page, title="Health after twenty years")
 print(f"{page.name}: {page.stat().st_size / 1e6:.1f} MB")

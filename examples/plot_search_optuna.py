@@ -2,9 +2,9 @@
 Searching for good parameters
 =============================
 
-Every estimator knows where to look for good parameters: ``search_space`` returns a space for
-scikit-learn's random searches and for Optuna. This example runs two searches that end bad
-candidates early, and scores a whole search.
+Every estimator knows where to look for good parameters: ``search_space``
+returns a space for scikit-learn's random searches and for Optuna. This example
+runs two searches that end bad candidates early, and scores a whole search.
 
 Without Optuna (``pip install optuna``) its part of this example is skipped.
 """
@@ -12,7 +12,8 @@ Without Optuna (``pip install optuna``) its part of this example is skipped.
 # %%
 # The data
 # --------
-# Two tasks of NHEFS, a class and a number. Some labels of the number are missing.
+# Two tasks of NHEFS, a class and a number. Some labels of the number are
+# missing.
 import matplotlib.pyplot as plt
 import pandas as pd
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
@@ -31,7 +32,9 @@ from sklearn_ple.datasets import load_nhefs
 try:
     import optuna
 except ImportError as error:
-    print(f"{error}. Install it and run this example again to see Optuna's part.")
+    print(
+        f"{error}. Install it and run this example again to see Optuna's part."
+    )
     optuna = None
 
 X, y = load_nhefs(tasks=["death", "wt82_71"], return_X_y=True)
@@ -40,8 +43,8 @@ X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0)
 # %%
 # The space
 # ---------
-# A dict like any other: take parameters out, or give them other values. One member and few epochs
-# make this example fast.
+# A dict like any other: take parameters out, or give them other values. One
+# member and few epochs make this example fast.
 space = PLEClassifierRegressor.search_space()
 base = PLEClassifierRegressor(n_members=1, random_state=0)
 list(space)
@@ -49,10 +52,11 @@ list(space)
 # %%
 # Optuna, with bad trials given up
 # --------------------------------
-# A callback of skorch reports the loss of validation after every epoch, and ends a trial that is
-# worse than the median of those before it. Every trial sets the same rows aside, by its
-# ``random_state``. With callbacks there is no second training on all rows, unless ``refit=True``
-# asks for it, so that all epochs that are reported are those of one training.
+# A callback of skorch reports the loss of validation after every epoch, and
+# ends a trial that is worse than the median of those before it. Every trial
+# sets the same rows aside, by its ``random_state``. With callbacks there is no
+# second training on all rows, unless ``refit=True`` asks for it, so that all
+# epochs that are reported are those of one training.
 
 
 class PruneByEpoch(Callback):
@@ -62,7 +66,7 @@ class PruneByEpoch(Callback):
         self.trial = trial
 
     def __deepcopy__(self, memo):
-        # Every training uses copies of the callbacks, but the trial belongs to the study.
+        # Every training copies the callbacks; the trial is the study's.
         return PruneByEpoch(self.trial)
 
     def on_epoch_end(self, net, **kwargs):
@@ -92,14 +96,18 @@ if optuna is not None:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(
         sampler=optuna.samplers.TPESampler(seed=0),
-        pruner=optuna.pruners.MedianPruner(n_startup_trials=4, n_warmup_steps=2),
+        pruner=optuna.pruners.MedianPruner(
+            n_startup_trials=4, n_warmup_steps=2
+        ),
     )
     study.optimize(objective, n_trials=20)
 
 # %%
 # The best trial has the best parameters; widths are tuples again.
 if optuna is not None:
-    best = PLEClassifierRegressor(n_members=2, random_state=0, **suggest(study.best_trial))
+    best = PLEClassifierRegressor(
+        n_members=2, random_state=0, **suggest(study.best_trial)
+    )
     best.fit(X_train, y_train)
     print(pd.Series(suggest(study.best_trial)).to_string())
     print(f"score in the test: {best.score(X_test, y_test):.3f}")
@@ -110,14 +118,21 @@ if optuna is not None:
     figure, ax = plt.subplots(figsize=(8, 4), layout="constrained")
     looks = {
         "PRUNED": {"color": "tab:gray", "alpha": 0.6, "label": "given up"},
-        "COMPLETE": {"color": "tab:blue", "alpha": 0.6, "label": "trained to the end"},
+        "COMPLETE": {
+            "color": "tab:blue",
+            "alpha": 0.6,
+            "label": "trained to the end",
+        },
     }
     for trial in study.trials:
         losses = pd.Series(trial.intermediate_values)
         ax.plot(losses, **looks[trial.state.name])
         ax.plot(losses.tail(1), "o", markersize=4, **looks[trial.state.name])
     ax.plot(
-        pd.Series(study.best_trial.intermediate_values), color="tab:orange", lw=3, label="best"
+        pd.Series(study.best_trial.intermediate_values),
+        color="tab:orange",
+        lw=3,
+        label="best",
     )
     entries = dict(zip(*reversed(ax.get_legend_handles_labels()), strict=True))
     ax.legend(entries.values(), entries.keys())
@@ -128,9 +143,10 @@ if optuna is not None:
 # %%
 # scikit-learn, with more epochs for the better ones
 # --------------------------------------------------
-# :class:`~sklearn.model_selection.HalvingRandomSearchCV` starts with many candidates and two
-# epochs, keeps the best third and trains these anew with three times as many. The learning rate
-# comes down within however many epochs there are, so that a short training is a fair preview.
+# :class:`~sklearn.model_selection.HalvingRandomSearchCV` starts with many
+# candidates and two epochs, keeps the best third and trains these anew with
+# three times as many. The learning rate comes down within however many epochs
+# there are, so that a short training is a fair preview.
 folds = KFold(3, shuffle=True, random_state=0)
 halving = HalvingRandomSearchCV(
     base.set_params(early_stopping=False),
@@ -149,11 +165,19 @@ halving.best_params_
 # %%
 # A line is a candidate, from round to round.
 results = pd.DataFrame(halving.cv_results_)
-candidates = results["params"].map(lambda params: str(params | {"max_epochs": None}))
+candidates = results["params"].map(
+    lambda params: str(params | {"max_epochs": None})
+)
 
 figure, ax = plt.subplots(figsize=(8, 4), layout="constrained")
 for _, rounds in results.groupby(candidates):
-    ax.plot(rounds["n_resources"], rounds["mean_test_score"], "o-", color="tab:blue", alpha=0.5)
+    ax.plot(
+        rounds["n_resources"],
+        rounds["mean_test_score"],
+        "o-",
+        color="tab:blue",
+        alpha=0.5,
+    )
 ax.set_xscale("log")
 ax.set_xticks(halving.n_resources_, halving.n_resources_)
 ax.minorticks_off()
@@ -164,11 +188,14 @@ plt.show()
 # %%
 # How good is a search?
 # ---------------------
-# The score by which a search picks is that of the luckiest of good candidates, which makes it too
-# good; and they learn from a part of the rows, which makes it too bad. Nested cross-validation
-# scores the search as a whole, on rows that it has not seen.
+# The score by which a search picks is that of the luckiest of good candidates,
+# which makes it too good; and they learn from a part of the rows, which makes
+# it too bad. Nested cross-validation scores the search as a whole, on rows
+# that it has not seen.
 search = RandomizedSearchCV(
-    PLEClassifierRegressor(n_members=1, max_epochs=6, early_stopping=False, random_state=0),
+    PLEClassifierRegressor(
+        n_members=1, max_epochs=6, early_stopping=False, random_state=0
+    ),
     space,
     n_iter=4,
     cv=KFold(2, shuffle=True, random_state=0),

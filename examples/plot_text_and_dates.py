@@ -2,13 +2,15 @@
 Text and dates
 ==============
 
-The estimators read numbers and categories. `skrub <https://skrub-data.org>`_ makes numbers of text
-and dates, in a pipeline before them: here for orders of a shop, with the review of each.
+The estimators read numbers and categories. `skrub <https://skrub-data.org>`_
+makes numbers of text and dates, in a pipeline before them: here for orders of
+a shop, with the review of each.
 """
 
 # %%
-# Orders that are made up: some words of a review say whether the box comes back, and orders late
-# in the year take longer. Who has not answered yet has no label.
+# Orders that are made up: some words of a review say whether the box comes
+# back, and orders late in the year take longer. Who has not answered yet has
+# no label.
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -24,11 +26,25 @@ n = 1500
 returned = rng.rand(n) < 0.4
 praise = ["great", "lovely", "superb", "as described"]
 blame = ["broken", "too small", "awful", "not as shown"]
-filler = ["the box", "came", "for my sister", "in blue", "with a bow", "again", "on", "today"]
+filler = [
+    "the box",
+    "came",
+    "for my sister",
+    "in blue",
+    "with a bow",
+    "again",
+    "on",
+    "today",
+]
 odd = rng.rand(n) < 0.1  # some praise what they return
 said = [rng.choice(blame if angry else praise) for angry in returned ^ odd]
-reviews = [" ".join(rng.permutation([*rng.choice(filler, 5), words])) for words in said]
-ordered = pd.Timestamp("2025-01-01") + pd.to_timedelta(rng.randint(0, 365, n), "D")
+reviews = [
+    " ".join(rng.permutation([*rng.choice(filler, 5), words]))
+    for words in said
+]
+ordered = pd.Timestamp("2025-01-01") + pd.to_timedelta(
+    rng.randint(0, 365, n), "D"
+)
 X = pd.DataFrame(
     {
         "review": reviews,
@@ -37,16 +53,19 @@ X = pd.DataFrame(
         "price": rng.gamma(2, 20, n),
     }
 )
-days = rng.gamma(4, 0.5, n) + 3 * (ordered.month >= 11) + (X["shop"] == "online")
+days = (
+    rng.gamma(4, 0.5, n) + 3 * (ordered.month >= 11) + (X["shop"] == "online")
+)
 y = pd.DataFrame({"returned": returned, "days": days})
 y["returned"] = y["returned"].astype("boolean").mask(rng.rand(n) < 0.2)
 X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0)
 X_train.head(3)
 
 # %%
-# ``TableVectorizer`` finds out which column is what. Strings of few values, the shop, pass: the
-# estimator embeds categories itself. Text becomes thirty numbers by its parts of words, a date its
-# year, month and day, and the seconds since 1970.
+# ``TableVectorizer`` finds out which column is what. Strings of few values,
+# the shop, pass: the estimator embeds categories itself. Text becomes thirty
+# numbers by its parts of words, a date its year, month and day, and the
+# seconds since 1970.
 model = make_pipeline(
     TableVectorizer(
         low_cardinality="passthrough",
@@ -60,17 +79,21 @@ scores = {"by skrub": multitask_scores(model, X_test, y_test)}
 model[0].get_feature_names_out()[-8:]
 
 # %%
-# Without skrub a date is an error, and every review an id of its own: a warning says so, which is
-# left out here.
+# Without skrub a date is an error, and every review an id of its own: a
+# warning says so, which is left out here.
 import warnings
 
 plain = PLEClassifierRegressor(n_members=2, random_state=0)
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     plain.fit(X_train.drop(columns="ordered"), y_train)
-    scores["as ids, no date"] = multitask_scores(plain, X_test.drop(columns="ordered"), y_test)
+    scores["as ids, no date"] = multitask_scores(
+        plain, X_test.drop(columns="ordered"), y_test
+    )
 
-table = pd.DataFrame(scores).rename({"returned": "returned (AUC)", "days": "days (R²)"})
+table = pd.DataFrame(scores).rename(
+    {"returned": "returned (AUC)", "days": "days (R²)"}
+)
 axes = table.plot.barh(figsize=(7, 2.6), xlim=(0, 1), legend=False)
 axes.invert_yaxis()
 axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, frameon=False)
