@@ -45,6 +45,7 @@ sphinx_gallery_conf = {
     "examples_dirs": "../examples",
     "gallery_dirs": "auto_examples",
     "filename_pattern": r"\.py$",
+    "within_subsection_order": "website.place",
     "remove_config_comments": True,
     "download_all_examples": False,
     "show_memory": False,

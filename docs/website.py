@@ -1,8 +1,9 @@
 """What the pages need beside Sphinx's own extensions, without a network to build or to read them.
 
 Mathematics as MathML, which browsers draw themselves. Links to other projects' references, whose
-inventories are made of `docs/references.txt`. Signatures that fit a line. `llms.txt`, a list of
-the pages for language models, and `sitemap.xml`, where the pages' address is known.
+inventories are made of `docs/references.txt`. Signatures that fit a line. The order of the
+gallery. `llms.txt`, a list of the pages for language models, and `sitemap.xml`, where the pages'
+address is known.
 """
 
 import re
@@ -22,6 +23,26 @@ REFERENCES = {
     "joblib": ("https://joblib.readthedocs.io/en/stable/", "generated/{name}.html#{name}"),
     "skorch": ("https://skorch.readthedocs.io/en/stable/", "{module}.html#{name}"),
 }
+
+#: The gallery, from what everybody needs to what few do.
+EXAMPLES = [
+    "quickstart",
+    "mixed_targets_missing_labels",
+    "importance",
+    "report",
+    "validation_in_time",
+    "pipeline_grid_search",
+    "search_optuna",
+    "text_and_dates",
+    "grid_search_dask",
+    "census_income",
+    "compare_systems",
+]
+
+
+def place(example):
+    """Return the place of a file in the gallery."""
+    return EXAMPLES.index(example.removeprefix("plot_").removesuffix(".py"))
 
 
 def inventories(folder):

@@ -98,6 +98,7 @@ predicted = model.predict(X_test)
 there = y_test["sbp"].notna()
 
 figure, axes = plt.subplots(1, 3, figsize=(13, 4), layout="constrained")
+# sphinx_gallery_thumbnail_number = 2
 RocCurveDisplay.from_predictions(
     y_test["death"],
     probabilities["death"][:, 1],

@@ -40,6 +40,18 @@ report = MultiTaskReport.from_estimator(
 report.scores.round(3)
 
 # %%
+# The four numbers are hard to foresee, but their intervals end above zero. A
+# bar is an interval.
+scores = report.scores.iloc[::-1]
+labels = scores["task"] + " (" + scores["metric"] + ")"
+figure, ax = plt.subplots(figsize=(6.4, 3.2), layout="constrained")
+ax.hlines(labels, scores["low"], scores["high"], lw=6, alpha=0.4)
+ax.plot(scores["score"], labels, "o")
+ax.set(xlabel="score on the test rows", xlim=(0, 1))
+ax.grid(axis="x", alpha=0.3)
+plt.show()
+
+# %%
 # With the twin the report also says which tasks gain and which lose.
 print(report.gain)
 
