@@ -34,6 +34,7 @@ EXAMPLES = [
     "pipeline_grid_search",
     "search_optuna",
     "text_and_dates",
+    "files",
     "grid_search_dask",
     "census_income",
     "compare_systems",
