@@ -35,6 +35,7 @@ EXAMPLES = [
     "search_optuna",
     "text_and_dates",
     "files",
+    "serving",
     "grid_search_dask",
     "census_income",
     "compare_systems",
