@@ -36,6 +36,7 @@ EXAMPLES = [
     "text_and_dates",
     "files",
     "serving",
+    "balancing",
     "grid_search_dask",
     "census_income",
     "compare_systems",
