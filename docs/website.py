@@ -37,6 +37,7 @@ EXAMPLES = [
     "files",
     "serving",
     "balancing",
+    "extending",
     "grid_search_dask",
     "census_income",
     "compare_systems",
