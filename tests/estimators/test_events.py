@@ -145,7 +145,8 @@ def test_the_calibrator_keeps_probabilities_in_their_order(seed):
         excesses.append(F.relu(p[:, 1:] - p[:, :-1]).mean().item())
         click, order, pay = (probabilities[:, 1] for probabilities in model.predict_proba(X))
         assert (order <= click).all() and (pay <= order).all()
-    assert excesses[1] < 0.5 * excesses[0]
+    # By chance there may be none without the calibrator either.
+    assert excesses[1] <= 0.5 * excesses[0]
 
 
 def test_tasks_follow_on_each_other_as_asked_for():
