@@ -1,7 +1,9 @@
 """Try scikit-learn's tools on mixed targets with missing labels; render docs/scikit_learn.rst."""
 
+import re
 import warnings
 
+import pandas as pd
 from attempts import N_ROWS, TOOLS
 from common import ROOT, save
 from render import load, versions
@@ -16,16 +18,25 @@ PAGE = ROOT / "docs" / "scikit_learn.rst"
 HEAD = """scikit-learn's tools
 ====================
 
-Which of scikit-learn's tools work where some targets are classes, some are numbers, and labels are
-missing. ``python benchmarks/tools.py`` tried them on {n_rows} persons of NHEFS: death (two
-classes), exercise (three) and the change of weight (a number), the last two with labels missing.
-Features are numbers without missing values, and classes are coded as numbers, so that nothing but
-the targets stands in the way.
+Which tools of scikit-learn work where some targets are classes, others are numbers, and labels are
+missing? ``python benchmarks/tools.py`` tried them on {n_rows} persons of NHEFS. The targets are
+death (two classes), exercise (three classes) and the change of weight (a number), the last two
+with missing labels. The features are numbers without missing values, and classes are coded as
+numbers, so that the targets are the only difficulty.
 
-"yes" says that the tool takes :class:`~sklearn_ple.PLEClassifierRegressor` as it is. Where it does
-not, the cell names our counterpart, or how to pass a task, which was tried too. The other columns
-are scikit-learn's own for several targets: of classes and of numbers, by ``HistGradientBoosting``
-models, and one network. They show the first line of the error: all of them need every label.
+"Yes" means that the tool takes :class:`~sklearn_ple.PLEClassifierRegressor` as it is. Otherwise
+the table names what to use instead, which was tried too. A ``task_view`` is one task as an
+estimator of its own: see :doc:`guide/predicting`.
+"""
+OTHERS = """
+Other estimators with several targets
+-------------------------------------
+
+The same was tried with scikit-learn's own estimators of several targets:
+:class:`~sklearn.multioutput.MultiOutputClassifier` and
+:class:`~sklearn.multioutput.MultiOutputRegressor`, of ``HistGradientBoosting`` models, and
+``MLPRegressor``. All of them need every label. {failed} of {n} attempts failed, {common} of them
+with the message "{message}" The others failed with these:
 """
 CONTENDERS = {
     "PLEClassifierRegressor": (
@@ -73,25 +84,44 @@ def run():
 
 def render():
     record = load("tools")
-    lines = [".. list-table::", "   :header-rows: 1", "", "   * - Tool"]
-    lines += [f"     - {contender}" for contender in CONTENDERS]
-    rows = {}
-    for result in record["results"]:
-        rows.setdefault(result["tool"], []).append(cell(result))
-    for name, cells in rows.items():
-        lines += [f"   * - {name}", *(f"     - {text}" for text in cells)]
-    page = [HEAD.format(n_rows=N_ROWS), *lines, versions(record)]
-    PAGE.write_text("\n".join(page))
+    results = pd.DataFrame(record["results"])
+    is_ours = results["contender"] == "PLEClassifierRegressor"
+    ours, others = results[is_ours], results[~is_ours]
+    failed = others.dropna(subset="error")
+    failed = failed.assign(error=failed["error"].map(message))
+    common = failed["error"].mode()[0]
+    rest = failed[failed["error"] != common]
+    tried = words(["Tool", "Does it work?"], ours["tool"], answers(ours))
+    counts = {"n": len(others), "failed": len(failed), "common": len(failed) - len(rest)}
+    rest = rest.groupby(["tool", "error"], sort=False)["contender"].agg(", ".join).reset_index()
+    errors = words(
+        ["Tool", "Estimators", "Message"], rest["tool"], rest["contender"], rest["error"]
+    )
+    text = HEAD.format(n_rows=N_ROWS) + tried + OTHERS.format(message=common, **counts) + errors
+    PAGE.write_text(text + versions(record))
 
 
-def cell(result):
-    if result["instead"]:
-        return result["instead"]
-    if result["error"] is None:
-        return "yes"
-    error = result["error"].split(": ", 1)[1]
-    short = error if len(error) <= 80 else error[:79].rsplit(" ", 1)[0] + " …"
-    return "no: " + short.translate(str.maketrans({"`": "", "*": r"\*", "_": r"\_", "|": r"\|"}))
+def answers(results):
+    """Return "yes", what to use instead, or the message of the error, a text a tool."""
+    answer = results["error"].map(lambda error: f"no: {message(error)}", na_action="ignore")
+    return results["instead"].where(results["instead"] != "", answer.fillna("yes"))
+
+
+def message(error):
+    """Return the message of an error without its type, cut, as a page can show it."""
+    text = error.split(": ", 1)[1]
+    text = text if len(text) <= 80 else text[:79].rsplit(" ", 1)[0] + " …"
+    # The estimator's name has a column of its own.
+    text = re.sub("^'\\w+' object", "object", text)
+    return text.translate(str.maketrans({"`": "", "*": r"\*", "_": r"\_", "|": r"\|"}))
+
+
+def words(head, *columns):
+    """Make a list-table of texts."""
+    lines = ["", ".. list-table::", "   :header-rows: 1", ""]
+    for row in [head, *zip(*columns, strict=True)]:
+        lines += [f"   {'  ' if i else '* '}- {cell}" for i, cell in enumerate(row)]
+    return "\n".join([*lines, ""])
 
 
 if __name__ == "__main__":

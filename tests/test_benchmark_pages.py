@@ -120,6 +120,16 @@ def test_pages_are_those_of_the_results(module, tmp_path, monkeypatch):
         assert made == kept, f"python benchmarks/render.py makes another {page}.rst"
 
 
+def test_the_page_of_tools_is_that_of_the_results(module, tmp_path, monkeypatch):
+    pytest.importorskip("sklearn.callback", reason="needs scikit-learn 1.9")
+    pytest.importorskip("polars", reason="needs polars")
+    tools = module("tools")
+    kept = tools.PAGE.read_text("utf-8")
+    monkeypatch.setattr(tools, "PAGE", tmp_path / "page.rst")
+    tools.render()
+    assert tools.PAGE.read_text("utf-8") == kept
+
+
 def test_a_wide_frame_becomes_tables_with_the_index_in_each(module):
     columns = [f"column {i}" for i in range(15)]
     frame = pd.DataFrame(np.arange(30).reshape(2, 15), ["one", "two"], columns)
