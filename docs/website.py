@@ -2,8 +2,8 @@
 
 Mathematics as MathML, which browsers draw themselves. Links to other projects' references, whose
 inventories are made of `docs/references.txt`. Signatures that fit a line. The order of the
-gallery. `llms.txt`, a list of the pages for language models, and `sitemap.xml`, where the pages'
-address is known.
+gallery. Per cent signs that stay with their number. `llms.txt`, a list of the pages for language
+models, and `sitemap.xml`, where the pages' address is known.
 """
 
 import re
@@ -90,6 +90,14 @@ def shorten_signature(app, what, name, obj, options, signature, returned):
     return signature, returned
 
 
+def keep_with_number(app, doctree):
+    """Keep a per cent sign in the line of its number."""
+    for text in list(doctree.findall(nodes.Text)):
+        if not isinstance(text.parent, nodes.literal | nodes.literal_block):
+            kept = re.sub(r"(?<=\d) %", "\N{NO-BREAK SPACE}%", text)
+            text.parent.replace(text, nodes.Text(kept))
+
+
 def mark_citations(app, page, template, context, doctree):
     """Make references items of their list, which browsers read out; docutils' role is retired."""
     body = context.get("body", "")
@@ -119,6 +127,7 @@ def describe(app, exception):
 def setup(app):
     app.add_html_math_renderer("mathml", (write_math, None), (write_displayed_math, None))
     app.connect("autodoc-process-signature", shorten_signature)
+    app.connect("doctree-read", keep_with_number)
     app.connect("html-page-context", mark_citations)
     app.connect("build-finished", describe)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
