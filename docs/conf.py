@@ -35,6 +35,8 @@ templates_path = ["_templates"]
 exclude_patterns = ["_build", "redirects"]
 
 autosummary_generate = True
+# Names in the docstrings' single backticks are links where they are on a page.
+default_role = "py:obj"
 # The types are in the docstrings, so that signatures stay short.
 autodoc_typehints = "none"
 toc_object_entries_show_parents = "hide"

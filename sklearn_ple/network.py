@@ -57,7 +57,7 @@ class NetworkMaker(Predictor, ABC):
             of their names where `treats_tasks_alike`. Those that ``add_task`` added, whose
             ``added`` is True, come last.
         **towers : dict
-            What every `Body` takes: see `TowerOptions`.
+            What every `~sklearn_ple.nn.Body` takes: see `~sklearn_ple.nn.TowerOptions`.
 
         Returns
         -------
@@ -119,7 +119,7 @@ class NetworkMaker(Predictor, ABC):
         Returns
         -------
         link : EventLink
-            By default the probabilities' product along the chain, `JointLogits`.
+            By default the probabilities' product along the chain, `~sklearn_ple.nn.JointLogits`.
         """
         return JointLogits(columns, positions)
 
@@ -243,7 +243,7 @@ class NetworkMaker(Predictor, ABC):
         Returns
         -------
         options : dict
-            By name, as `TowerOptions` has them.
+            By name, as in `~sklearn_ple.nn.TowerOptions`.
         """
         return {
             "tower_hidden_units": tuple(self.tower_hidden_units),

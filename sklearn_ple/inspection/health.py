@@ -73,7 +73,7 @@ def expert_health(estimator: Any, X: Any) -> pd.DataFrame:
     in common: for a look at one network take ``n_members=1``.
 
     A remedy for dead experts is another ``activation``, for idle ones ``load_balancing`` or fewer
-    experts; for captured and ignored ones, `HoMEClassifierRegressor` was made.
+    experts; for captured and ignored ones, `~sklearn_ple.HoMEClassifierRegressor` was made.
 
     References
     ----------
