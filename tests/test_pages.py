@@ -45,6 +45,8 @@ PAGES = sorted(
     for page in (DOCS / folder).glob("*.rst")
     if ".. code-block:: python" in page.read_text(encoding="utf-8")
 )
+#: So many characters fit beside both sidebars in a window of 1,280 pixels.
+WIDTH = 79
 OPTIONAL = {"deepctr_torch", "mlflow", "optuna", "shap", "skrub", "tensorboard", "torch_rechub"}
 OPTIONAL |= {"onnxruntime", "pyarrow", "safetensors", "skops", "torchjd"}
 # What the code of a page needs beside its module's own name.
@@ -151,6 +153,12 @@ def test_what_is_special_about_a_block_is_said_rightly(page):
     assert text.count(".. code-block:: python") == sum(
         match["language"] == "python" for match, _ in blocks(page)
     )
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_code_is_as_wide_as_the_page_at_most(page):
+    for match, _ in blocks(page):
+        assert [line for line in match["code"].splitlines() if len(line) > 3 + WIDTH] == []
 
 
 def test_the_names_of_other_projects_have_a_reference_and_exist():

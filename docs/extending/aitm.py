@@ -1,4 +1,4 @@
-"""Adaptive Information Transfer Multi-task (Xi et al., KDD 2021), for tasks in an order."""
+"""Adaptive Information Transfer Multi-task (Xi et al., KDD 2021)."""
 
 import math
 
@@ -10,30 +10,40 @@ from sklearn_ple.nn import BatchedLinear, Body
 
 
 class AITM(Body):
-    """Each task reads its own bottom and, by attention, what the task before it knows."""
+    """Each task attends to its own bottom and to the task before it."""
 
-    def __init__(self, in_features, n_outputs, *, hidden_units=(64,), **towers):
+    def __init__(
+        self, in_features, n_outputs, *, hidden_units=(64,), **towers
+    ):
         super().__init__(n_outputs, **towers)
         width, n_members = hidden_units[-1], self.n_members
-        self.bottoms = self.make_mlps(n_members, self.n_tasks, in_features, hidden_units)
+        self.bottoms = self.make_mlps(
+            n_members, self.n_tasks, in_features, hidden_units
+        )
         later = range(1, self.n_tasks)
         self.transfers = nn.ModuleList(
             self.make_mlps(n_members, 1, width, (width,)) for _ in later
         )
         # Query, key and value of each task's attention.
-        self.attentions = nn.ModuleList(BatchedLinear(n_members, 3, width, width) for _ in later)
+        self.attentions = nn.ModuleList(
+            BatchedLinear(n_members, 3, width, width) for _ in later
+        )
         self.towers = self.make_towers(width)
 
     def represent(self, inputs):
-        first, *bottoms = self.bottoms(inputs).unflatten(0, (self.n_members, -1)).unbind(1)
+        bottoms = self.bottoms(inputs).unflatten(0, (self.n_members, -1))
+        first, *others = bottoms.unbind(1)
         known = [first]
-        for own, transfer, attention in zip(bottoms, self.transfers, self.attentions, strict=True):
-            # (n_members, 2 * n_rows, width): what comes from the task before, and the task's own.
+        layers = zip(others, self.transfers, self.attentions, strict=True)
+        for own, transfer, attention in layers:
+            # What comes from the task before, and the task's own:
+            # (n_members, 2 * n_rows, width).
             both = torch.cat([transfer(known[-1]), own], dim=1)
-            parts = attention(both).unflatten(0, (self.n_members, 3)).unflatten(2, (2, -1))
-            query, key, value = parts.unbind(1)
-            weights = ((query * key).sum(dim=-1) / math.sqrt(own.shape[-1])).softmax(dim=1)
-            known.append((weights.unsqueeze(-1) * value).sum(dim=1))
+            parts = attention(both).unflatten(0, (self.n_members, 3))
+            query, key, value = parts.unflatten(2, (2, -1)).unbind(1)
+            scores = (query * key).sum(dim=-1) / math.sqrt(own.shape[-1])
+            weights = scores.softmax(dim=1).unsqueeze(-1)
+            known.append((weights * value).sum(dim=1))
         return torch.stack(known, dim=1).flatten(0, 1)
 
 
@@ -48,9 +58,13 @@ class AITMClassifierRegressor(MultiTaskEstimator):
     """
 
     hidden_units: tuple = parameter(
-        default=(64,), constraint=["array-like"], search=[(32,), (64,), (64, 64)]
+        default=(64,),
+        constraint=["array-like"],
+        search=[(32,), (64,), (64, 64)],
     )
 
     def make_network(self, in_features, tasks, **towers) -> AITM:
         n_outputs = [task.n_outputs for task in tasks]
-        return AITM(in_features, n_outputs, hidden_units=self.hidden_units, **towers)
+        return AITM(
+            in_features, n_outputs, hidden_units=self.hidden_units, **towers
+        )

@@ -8,15 +8,17 @@ from sklearn_ple.tasks import Task
 
 
 def mean_cosine(labels, predictions, sample_weight=None):
-    """Compute the mean cosine of the errors: 1 is perfect, -1 is the opposite direction."""
-    return np.average(np.cos(np.radians(np.subtract(labels, predictions))), weights=sample_weight)
+    """Compute the mean cosine of the errors: 1 is best, -1 is opposite."""
+    errors = np.radians(np.subtract(labels, predictions))
+    return np.average(np.cos(errors), weights=sample_weight)
 
 
 class Angle(Task):
     """Two outputs, a point in the plane, whose direction is predicted.
 
-    The loss is the squared distance from the point of length one in the label's direction. So the
-    best constant is the mean of these points, the shorter the more labels differ.
+    The loss is the squared distance from the point of length one in the
+    label's direction. So the best constant is the mean of these points, which
+    is the shorter, the more the labels differ.
     """
 
     kind = "angle"

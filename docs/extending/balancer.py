@@ -1,4 +1,4 @@
-"""Uncertainty weighting (Kendall, Gal and Cipolla, CVPR 2018), in its simplest form."""
+"""Uncertainty weighting (Kendall, Gal and Cipolla, CVPR 2018)."""
 
 import torch
 from torch import nn
@@ -7,7 +7,7 @@ from sklearn_ple.balancing import Balancer
 
 
 class Uncertainty(Balancer):
-    """Divides each loss by a variance that is learnt, and adds the variance's logarithm."""
+    """Divides each loss by a learnt variance, and adds its logarithm."""
 
     def start(self, tasks, n_members):
         self.log_variances = nn.Parameter(torch.zeros(n_members, len(tasks)))
@@ -17,7 +17,7 @@ class Uncertainty(Balancer):
 
     def backward(self, batch):
         weights = self.weigh(batch)
-        # A task counts by its labels in the batch: without any it keeps its variance.
+        # A task without a label in the batch keeps its variance.
         terms = weights * batch.losses + batch.shares * self.log_variances
         terms.sum(dim=1).mean().backward()
         return weights.detach()

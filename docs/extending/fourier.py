@@ -1,4 +1,4 @@
-"""Numbers as random Fourier features (Rahimi and Recht, NeurIPS 2007), which are not learnt."""
+"""Numbers as random Fourier features (Rahimi and Recht, NeurIPS 2007)."""
 
 import numpy as np
 import torch
@@ -12,8 +12,8 @@ class Fourier(nn.Module):
 
     def __init__(self, frequencies, phases, n_views):
         super().__init__()
-        self.register_buffer("frequencies", torch.as_tensor(frequencies, dtype=torch.float32))
-        self.register_buffer("phases", torch.as_tensor(phases, dtype=torch.float32))
+        for name, values in (("frequencies", frequencies), ("phases", phases)):
+            self.register_buffer(name, torch.as_tensor(values).float())
         self.n_views = n_views
         self.out_features = self.frequencies.numel()
 
@@ -34,5 +34,6 @@ class FourierFeatures(EmbeddingMaker):
     def make(self, n_columns, width, members, n_views):
         rng = np.random.default_rng(0)
         frequencies = self.scale * rng.normal(size=(n_columns, width))
+        frequencies /= self.deviations[:, None] + 1e-6
         phases = rng.uniform(0, 2 * np.pi, size=(n_columns, width))
-        return Fourier(frequencies / (self.deviations[:, None] + 1e-6), phases, n_views)
+        return Fourier(frequencies, phases, n_views)

@@ -1,24 +1,29 @@
-"""A mixture of experts whose gates read the task's own bottom, not the features."""
+"""A mixture of experts whose gates read a bottom of each task."""
 
 from sklearn_ple.base import MultiTaskEstimator, with_parameters
 from sklearn_ple.nn import Body, GateNames, Gates, mix
 
 
 class OwnGates(Body):
-    """Shared experts; a task's gate reads what the task's bottom made of the features."""
+    """Shared experts; a task's gate reads the task's own bottom."""
 
-    def __init__(self, in_features, n_outputs, *, n_experts=3, width=32, **towers):
+    def __init__(
+        self, in_features, n_outputs, *, n_experts=3, width=32, **towers
+    ):
         super().__init__(n_outputs, **towers)
         n_members, n_gates = self.n_members, self.n_members * self.n_tasks
+        sizes = in_features, (width,)
         self.n_experts = n_experts
-        self.experts = self.make_mlps(n_members, n_experts, in_features, (width,))
-        self.bottoms = self.make_mlps(n_members, self.n_tasks, in_features, (width,))
+        self.experts = self.make_mlps(n_members, n_experts, *sizes)
+        self.bottoms = self.make_mlps(n_members, self.n_tasks, *sizes)
         self.gates = Gates(n_gates, n_gates, width, n_experts)
         self.towers = self.make_towers(width)
 
     def represent(self, inputs):
-        weights = self.gates(self.bottoms(inputs)).unflatten(0, (self.n_members, self.n_tasks))
-        bank = self.experts(inputs).unflatten(0, (self.n_members, 1, self.n_experts))
+        n_members, n_experts = self.n_members, self.n_experts
+        weights = self.gates(self.bottoms(inputs))
+        weights = weights.unflatten(0, (n_members, self.n_tasks))
+        bank = self.experts(inputs).unflatten(0, (n_members, 1, n_experts))
         return mix(weights, bank).flatten(0, 1)
 
     def gate_names(self, tasks):
@@ -28,10 +33,12 @@ class OwnGates(Body):
 
 @with_parameters
 class OwnGatesClassifierRegressor(MultiTaskEstimator):
-    """A mixture of shared experts with gates that read the tasks' own bottoms."""
+    """Shared experts with gates that read the tasks' own bottoms."""
 
     n_experts: int = 3
 
     def make_network(self, in_features, tasks, **towers) -> OwnGates:
         n_outputs = [task.n_outputs for task in tasks]
-        return OwnGates(in_features, n_outputs, n_experts=self.n_experts, **towers)
+        return OwnGates(
+            in_features, n_outputs, n_experts=self.n_experts, **towers
+        )

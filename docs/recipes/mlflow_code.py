@@ -1,4 +1,4 @@
-"""How MLflow loads a model and predicts with it: a file of code, and one of data alone."""
+"""How MLflow loads a model from a file of data, and predicts with it."""
 
 from mlflow.models import set_model
 from mlflow.pyfunc import PythonModel

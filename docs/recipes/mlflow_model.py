@@ -1,4 +1,4 @@
-"""Log a fitted model to MLflow, with its history, and load it anywhere as a pyfunc model."""
+"""Log a fitted model and its history to MLflow, as a pyfunc model."""
 
 import tempfile
 from pathlib import Path
@@ -18,25 +18,32 @@ def is_number(column):
 
 
 def plain(X):
-    """Make floats of numbers and text of categories, as MLflow and JSON know them."""
-    parts = {name: X[name].astype(float if is_number(X[name]) else object) for name in X}
-    return pd.DataFrame({name: part.where(part.notna(), None) for name, part in parts.items()})
+    """Make floats of numbers and text of categories, as in JSON."""
+    kinds = {name: float if is_number(X[name]) else object for name in X}
+    X = X.astype(kinds)
+    return pd.DataFrame(
+        {name: X[name].where(X[name].notna(), None) for name in X}
+    )
 
 
 def signature_of(X, predicted):
-    """Describe what the model reads and returns. Every column may have missing values."""
-    types = {name: DataType.double if is_number(X[name]) else DataType.string for name in X}
-    inputs = [ColSpec(kind, name, required=False) for name, kind in types.items()]
-    params = ParamSchema([ParamSpec("tasks", DataType.string, [], shape=(-1,))])
+    """Describe what the model reads, missing values too, and returns."""
+    inputs = []
+    for name in X:
+        kind = DataType.double if is_number(X[name]) else DataType.string
+        inputs.append(ColSpec(kind, name, required=False))
+    tasks = ParamSpec("tasks", DataType.string, [], shape=(-1,))
     outputs = infer_signature(model_output=predicted).outputs
-    return ModelSignature(Schema(inputs), outputs, params)
+    return ModelSignature(Schema(inputs), outputs, ParamSchema([tasks]))
 
 
 def log_model(model, X, name="model"):
-    """Log a fitted model in the active run; return what `mlflow.pyfunc.load_model` takes."""
-    mlflow.log_params({key: str(value) for key, value in model.get_params(deep=False).items()})
+    """Log a fitted model in the active run; return its address."""
+    parameters = model.get_params(deep=False).items()
+    mlflow.log_params({key: str(value) for key, value in parameters})
     for epoch in model.history_:
-        numbers = {k: v for k, v in epoch.items() if isinstance(v, float) and k != "seconds"}
+        numbers = {k: v for k, v in epoch.items() if isinstance(v, float)}
+        numbers.pop("seconds", None)
         mlflow.log_metrics(numbers, step=epoch["epoch"])
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.safetensors"

@@ -21,7 +21,7 @@ model = load("model.safetensors")
 
 
 def write_card(model, X_test, y_test, folder, *, description, limitations):
-    """Write README.md and a picture of the training into a folder; return the card."""
+    """Write README.md and a picture into a folder; return the card."""
     card = Card(model)
     loading = LOADING.format(version=version("sklearn-ple"))
     card.add(
@@ -37,7 +37,8 @@ def write_card(model, X_test, y_test, folder, *, description, limitations):
         for task, score in multitask_scores(model, X_test, y_test).items()
     }
     card.add_metrics(**scores)
-    TrainingHistoryDisplay.from_estimator(model).figure_.savefig(folder / "history.png")
+    history = TrainingHistoryDisplay.from_estimator(model)
+    history.figure_.savefig(folder / "history.png")
     card.add_plot(**{"Model description/Training": "history.png"})
     text = HEAD + card.render()
     (folder / "README.md").write_text(text, encoding="utf-8")

@@ -1,4 +1,4 @@
-"""A study of Optuna whose trials run side by side, by joblib: on cores, or on a Dask cluster."""
+"""A study of Optuna whose trials run side by side, by joblib."""
 
 import optuna
 from joblib import Parallel, delayed
@@ -10,22 +10,26 @@ from sklearn.model_selection import cross_val_score
 def mean_score(estimator, X, y, cv):
     """Return the mean score over the folds; None where a fit fails."""
     try:
-        return cross_val_score(estimator, X, y, cv=cv, error_score="raise").mean()
+        scores = cross_val_score(estimator, X, y, cv=cv, error_score="raise")
     except ValueError:
         return None
+    return scores.mean()
 
 
-def search(estimator, X, y, *, n_trials=40, at_once=4, cv=3, n_jobs=None, seed=0):
-    """Ask for some trials at a time, run them side by side, and tell what came of them."""
+def search(
+    estimator, X, y, *, n_trials=40, at_once=4, cv=3, n_jobs=None, seed=0
+):
+    """Run some trials side by side, and suggest the next from their scores."""
     suggest = type(estimator).search_space("optuna")
-    # Trials that are still running count as bad ones, so that others look elsewhere.
+    # Running trials count as bad ones, so that others look elsewhere.
     sampler = optuna.samplers.TPESampler(seed=seed, constant_liar=True)
     study = optuna.create_study(direction="maximize", sampler=sampler)
     while len(study.trials) < n_trials:
-        trials = [study.ask() for _ in range(min(at_once, n_trials - len(study.trials)))]
+        n = min(at_once, n_trials - len(study.trials))
+        trials = [study.ask() for _ in range(n)]
+        models = [clone(estimator).set_params(**suggest(t)) for t in trials]
         scores = Parallel(n_jobs=n_jobs)(
-            delayed(mean_score)(clone(estimator).set_params(**suggest(trial)), X, y, cv)
-            for trial in trials
+            delayed(mean_score)(model, X, y, cv) for model in models
         )
         for trial, score in zip(trials, scores, strict=True):
             if score is None:
