@@ -21,6 +21,7 @@ from sklearn_ple.inspection import (
     GateUtilizationDisplay,
     ImportanceDisplay,
     NetworkDiagram,
+    TrainingHistoryDisplay,
     multitask_importance,
 )
 
@@ -316,6 +317,15 @@ def survey():
     return X, y, PLEClassifierRegressor(random_state=0).fit(X[:1200], y[:1200])
 
 
+def training_history():
+    """The losses of the survey's tasks over the epochs."""
+    *_, model = survey()
+    fig = TrainingHistoryDisplay.from_estimator(model).figure_
+    # Less wide, the words of its four panels are larger on the page.
+    fig.set_size_inches(9, 2.6)
+    save("training_history", fig)
+
+
 def gates():
     """The mean weights of the gates."""
     X, _, model = survey()
@@ -333,7 +343,7 @@ def importance():
 
 PICTURES = (
     *(idea, networks, losses, mask, clipping, embeddings, ensemble, folds, schedules),
-    *(calibration, gates, importance),
+    *(calibration, training_history, gates, importance),
 )
 
 if __name__ == "__main__":
