@@ -36,53 +36,55 @@ STYLES = [
 HEAD = """Which network, which balancing?
 ===============================
 
-Start simple, and compare on rows of your own by
+Start with the defaults, and compare on your own rows with
 :func:`~sklearn_ple.inspection.mtl_gain`:
 
 - **Networks.** Sharing gains over single-task networks, but by default the networks that share
-  are close. Hard sharing and MMoE have the best mean ranks, before PLE's defaults; no network is
-  best on all sets. As published MMoE, AITM and asymmetric sharing come first. With one to three
-  splits a set, most of these differences are within chance.
-- **Balancing.** Keep ``"equal"``, the weighted sum. Where no loss is much larger than others, no
-  way of balancing gains beyond chance on the real sets. Where one loss is 100 times as large and
-  all is shared, ``"geometric"`` and ``"famo"`` gain most, at no cost; PLE, whose tasks have
-  experts of their own, hardly needs them.
+  score nearly the same. Hard sharing and MMoE have the best mean ranks, ahead of PLE, and no
+  network is best on all sets. As published, MMoE, AITM and asymmetric sharing come first. There
+  are only one to three splits of each set, so most of these differences may be chance.
+- **Balancing.** Keep ``"equal"``, the weighted sum. If no loss is much larger than the others, no
+  way of balancing gains beyond chance on real sets. If one loss is 100 times as large and
+  everything is shared, ``"geometric"`` and ``"famo"`` gain most, and cost nothing. PLE, whose
+  tasks have experts of their own, hardly needs them.
 """
 NETWORKS_TEXT = """
 Networks
 --------
 
-The ten systems of the PLE paper and six networks since, by ``benchmarks/networks.py``: one to
-three splits of each set's training rows, of which a quarter is held out and scored. Sets of one
-split have no interval. The sets' test rows take no part. All networks have as many parameters as
-PLE, embeddings apart, but for MultiTab-Net, whose layers are narrower. *By default* they have all
-that the package adds, with four members instead of eight. *As published* they have nothing added,
-and as many layers as PLE with two levels.
+``benchmarks/networks.py`` compares the ten systems of the PLE paper and six other networks, on one
+to three splits of the training rows of each set. A quarter of the rows is held out and scored;
+test rows are not used. Sets with one split have no interval. All networks have as many parameters
+as PLE, not counting embeddings, except for MultiTab-Net, whose layers are narrower. *By default*
+they have everything that the package adds, with four members instead of eight. *As published* they
+have nothing added, and as many layers as PLE with two levels.
 
-The mean rank over the sets is that of the mean score over a set's tasks (AUC of classes, R² of
-numbers). A gain is the score less that of the single-task network on the same split; a network
-gains or loses on a set where the 95 % interval of its gain over the splits excludes zero. Costs
-are CPU seconds of a fit, beside PLE's, in the geometric mean.
+On each set, networks are ranked by the mean score over the tasks (AUC of classes, R² of numbers).
+A gain is the score minus that of the single-task network on the same split. A network gains or
+loses on a set if the 95 % interval of its gain over the splits excludes zero. Costs are CPU
+seconds of a fit, divided by those of PLE, in the geometric mean over the sets.
 
 .. image:: images/networks.png
    :alt: Gain of every network on each set, by default and as published
 """
 SCORES = """
-Mean scores over the tasks; + or − where the gain over the single-task network is beyond chance.
+These are the mean scores over the tasks. A + or − marks a gain or loss beyond chance, compared
+with the single-task network.
 """
 BALANCING = """
 Balancing
 ---------
 
-Every way to balance, with PLE and with a shared bottom, by ``benchmarks/balancing.py``: mean
-scores over the tasks on a held-out quarter of the training rows; + or − where the difference to
-the weighted sum, "equal", is beyond chance over the splits. In the sets called "conflict" two
-numbers follow opposite functions of the same features; in one of them a loss is multiplied by 100.
-"Fixed weights, tuned" are the best of as many draws as there are other ways, so that to tune them
-costs as much as to try all these.
+``benchmarks/balancing.py`` compares all ways of balancing, with PLE and with a shared bottom. The
+tables show mean scores over the tasks on a held-out quarter of the training rows. A + or − marks a
+difference from the weighted sum, "equal", that is beyond chance over the splits. In the sets
+called "conflict", two numbers follow opposite functions of the same features, and in one of them a
+loss is multiplied by 100. "Fixed weights, tuned" is the best of several random draws of task
+weights. There are as many draws as other ways, so that tuning the weights costs as much as trying
+all of these.
 """
 COST = """
-What a step costs beside one of the weighted sum:
+This is the cost of a training step, divided by that of the weighted sum:
 """
 
 

@@ -112,9 +112,8 @@ def score_and_cost(images):
             text += image(picture, "Scores against CPU seconds, a panel a data set")
     models = shown_models(runs)
     text += texts.FRONTIER_TABLES + "\nMean score over a set's tasks:\n"
-    return (
-        text + table(scores_table(means, models)) + "\nCPU seconds:\n" + cost_table(means, models)
-    )
+    text += table(scores_table(means, models))
+    return text + "\nCPU seconds of a fit:\n" + cost_table(means, models)
 
 
 def shown_models(runs):

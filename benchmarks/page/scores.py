@@ -42,7 +42,7 @@ def ranked():
 
 
 def ranks_in_words():
-    """Say who ranks first on test rows, and from whom chance does not tell PLE."""
+    """Say who ranks first on test rows, and which models differ from PLE beyond chance."""
     summary, by_data, tested = ranked()
     every = summary[summary["tasks"] == summary["tasks"].max()]
     own = listed([f"{short(name)} {rank:.2f}" for name, rank in every["by data set"].items()])
@@ -109,7 +109,7 @@ def some_tasks_in_words():
     if not parts:
         return ""
     return (
-        "**Models that ran on some tasks only** are ahead of PLE on this many of them: "
+        "**Models that ran on some tasks only** score more than PLE on some of them: "
         f"{listed(parts)}."
     )
 
@@ -156,13 +156,13 @@ def one_data_set(runs, n_digits):
 
 
 def tuned_in_words():
-    """Say what tuning PLE brings, on the sets on which it was tuned."""
+    """Say what tuning PLE gains, on the sets on which it was tuned."""
     scores = mean_scores(accuracy_runs())
     if TUNED not in scores.index:
         return ""
     both = scores.loc[[OURS, TUNED]].dropna(axis=1)
     more = (both.loc[TUNED] - both.loc[OURS]).groupby(level="data", sort=False).mean()
     return (
-        "Tuning PLE by eight random settings changes a set's mean score by "
+        "Tuning PLE with eight random settings changes the mean score of a set by "
         f"{change(more.median())} in the median of {counted(len(more), 'set')}."
     )

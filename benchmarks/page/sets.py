@@ -44,8 +44,8 @@ DATA_SETS = {
     "nhefs": (
         "NHEFS",
         3,
-        "1,140 persons to train on, 489 to test; 46 features. These tasks are hard to predict: "
-        "the point is not to overfit.",
+        "1,140 persons to train on, 489 to test; 46 features. These tasks are hard to predict, "
+        "and easy to overfit.",
     ),
     "support2": (
         "SUPPORT2",
@@ -84,7 +84,7 @@ DATA_SETS = {
     "census_no_education": (
         "Census-Income without education",
         4,
-        "As above, without education among the features, as the papers have it.",
+        "The same, without education as a feature, as in the papers.",
     ),
     "users_items": (
         "Users and items",

@@ -41,7 +41,7 @@ def changes_in_words(runs):
     ratio = np.exp(spent.sub(spent["defaults"], axis=0).mean())
     parts = change[~change.index.str.startswith("as published")]
     worst = listed([f"{name} ({gain:+.4f})" for name, gain in parts[:N_NAMED].items()])
-    text = f"Of all single changes these cost most, mean over the sets: {worst}."
+    text = f"These changes of a single default cost most, in the mean over the sets: {worst}."
     better = [
         f"{name} ({gain:+.4f}, {cost(ratio[name])})"
         for name, gain in parts[: -N_NAMED - 1 : -1].items()
@@ -52,7 +52,7 @@ def changes_in_words(runs):
     published = [name for name in change.index if name not in parts.index]
     if published:
         own = listed([f"{name} {change[name]:+.4f}" for name in published])
-        text += f" Without all that the package adds to the paper: {own}."
+        text += f" Networks without the additions of this package: {own}."
     return text
 
 
@@ -115,7 +115,8 @@ def memory(images):
     )
     low, high = rows["extra / X"].agg(["min", "max"])
     answer = (
-        f"At its peak a fit takes {low:.2f} to {high:.2f} times the memory of X beside X and y."
+        f"At its peak, a fit takes {low:.2f} to {high:.2f} times the memory of X in addition to "
+        "X and y."
     )
     return section("Memory", f"{answer}\n{texts.MEMORY}") + table(shown)
 
@@ -138,7 +139,7 @@ def streaming(images):
     most = rows.loc[rows["rows"][rows["where"] == "files"].idxmax()]
     answer = (
         f"A fit to {most['rows']:,.0f} rows in a file takes {most['peak of fit']:.0f} MB at its "
-        f"peak, and trains on {most['rows a second, training']:,.0f} rows a second."
+        f"peak, and processes {most['rows a second, training']:,.0f} rows a second in training."
     )
     scan = rows["rows a second, bare scan"].median()
     text = f"{answer}\n{texts.STREAMING.format(scan=scan)}"
@@ -187,7 +188,7 @@ def speed(images):
     shown = pd.DataFrame(shown).rename(columns=lambda name: name.split(",")[0])
     ratios = results.groupby(shape)["ratio"].median()
     answer = (
-        f"Training PLE is {ratios.min():.2f} to {ratios.max():.2f} times as fast as with the "
+        f"This package trains PLE {ratios.min():.2f} to {ratios.max():.2f} times as fast as the "
         f"faster of {listed(peers)}."
     )
     text = f"{answer}\n{texts.SPEED.format(n=results['repeat'].nunique())}"
@@ -199,5 +200,5 @@ def grid_search(images):
     median = runs[["seconds", "cpu_seconds"]].median().map("{:.1f}".format)
     shown = median.rename(columns={"cpu_seconds": "CPU seconds"})
     own = listed([f"{spent} CPU seconds ({grid})" for grid, spent in shown["CPU seconds"].items()])
-    text = f"The search takes {own}.\n{texts.GRID.format(n=int(runs.size().min()))}"
+    text = f"A search takes {own}.\n{texts.GRID.format(n=int(runs.size().min()))}"
     return section("A grid search", text) + table(shown)

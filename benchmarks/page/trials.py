@@ -8,20 +8,21 @@ from page.rst import is_there, section, table
 HEAD = """How the defaults were chosen
 ============================
 
-The log behind :doc:`benchmarks`: what was tried for each default, and what it scored. All trials
-were scored on held-out training rows, never on test rows. They were made one after the other, on
-the defaults of their time. So compare scores within a table or a sentence only, and take a
-difference of a few thousandths for noise. Unless something else is said, a score is the mean over
-a set's tasks (AUC of classes, R² of numbers), and more is better.
+This page lists what was tried for each default, and what it scored. All trials were scored on
+held-out training rows, never on test rows. They were made one after the other, with the defaults
+of their time. So compare scores only within a table or a sentence, and treat a difference of a few
+thousandths as noise. Unless stated otherwise, a score is the mean over the tasks of a set (AUC of
+classes, R² of numbers), and more is better.
 
-Test rows were seen, though, before the present defaults: six earlier ones had been scored on the
-test rows of the sets with accuracy. What was seen there led to trials on training rows:
+Test rows were seen, though, before the present defaults: six earlier versions were scored on the
+test rows of the sets in "Accuracy" of :doc:`benchmarks`. The results led to trials on training
+rows:
 
-- poor scores on the synthetic mixed set led to steps that start at zero, and later to members that
-  differ in their steps;
+- poor scores on the synthetic mixed set led to steps that start at zero, and later to members with
+  different steps;
 - poor scores on River flow and Tox21 led to the linear path, to the clipping of numbers and to
-  narrower embeddings where there are many numbers;
-- poor scores on River flow led once more to the start of the linear path.
+  narrower embeddings of many numbers;
+- poor scores on River flow led, once more, to the present start of the linear path.
 """
 #: The logarithm of 1 - R² instead of the mean R², which one bad gauge would rule.
 RIVER = "River flow, log(1 - R²)"
@@ -41,29 +42,30 @@ def members():
     return section(
         "Members",
         """
-Eight networks that share nothing score most. So members share nothing.
+Eight networks that share nothing have the best score. So members share nothing.
 
-On SUPPORT2 eight such networks had .642, and one network .629. Eight that shared their embeddings
-had .630. With adapters in the manner of BatchEnsemble and TabM, before or within the experts, or
-with gates and towers of their own alone, eight had .628 to .631, at up to the same cost on a CPU.
+On SUPPORT2 eight such networks scored .642, and one network .629. Eight that shared their
+embeddings scored .630. Eight that shared more scored .628 to .631 and cost up to as much on a CPU:
+networks with adapters like those of BatchEnsemble and TabM, before or within the experts, or with
+only their own gates and towers.
 """,
     )
 
 
 def numbers():
     text = """
-Numbers that are mostly zero need steps (bins) beside piecewise-linear embeddings: income on
-Census-Income had .9501 without steps and .9511 with them. Smooth numbers do not: the synthetic
-mixed set had .776 without, .754 with, and .764 with steps that start at zero.
+Numbers that are mostly zero need steps (bins) in addition to piecewise-linear embeddings: income
+on Census-Income scored .9501 without steps and .9511 with them. Smooth numbers do not: the
+synthetic mixed set scored .776 without, .754 with, and .764 with steps that start at zero.
 
-Periodic embeddings were better than the defaults on two small sets (:doc:`benchmarks` has the
-figures) but cost more. On all rows of Census-Income, on one split, they had .9715 where the
-defaults of the time had .9728.
+Periodic embeddings were better than the defaults on two small sets (see "What each default is
+worth" in :doc:`benchmarks`), but cost more. On one split of all rows of Census-Income they scored
+.9715, and the defaults of the time .9728.
 
-In "smooth" columns no value is shared by a tenth of the rows. There steps were tried for all
-members, for no member, at a quarter of the learning rate, and changing from the first member to
-the last. Less is better for River flow. The present defaults have none in the first member and all
-in the last.
+In "smooth" columns no value is shared by a tenth of the rows. There, steps were tried in all
+members, in none, with a quarter of the learning rate, and with a gradual change from the first
+member to the last. For River flow less is better. With the present defaults the first member has
+no steps, and the last all of them.
 """
     shown = rows_of(
         "set (splits, members)",
@@ -76,29 +78,29 @@ in the last.
         },
     )
     rest = """
-Without steps the sinusoids fell from .891 to .875 with two members alike; with four that differ
-they had .980, and .981 before. On Census-Income these ways made no difference (.9540 and .9947).
-With a fifth of the learning rate in all columns income had .9528.
+Without steps, the sinusoids fell from .891 to .875 with two equal members. With four members that
+differ they scored .980, and .981 before. On Census-Income it made no difference (.9540 and .9947).
+With a fifth of the learning rate in all columns, income scored .9528.
 """
     widths = """
-Tox21 has 217 numbers: embeddings of 3 units had .828 there and of 8 units .825, in two thirds of
-the time. The 100 sinusoids lose with narrower ones (6 units .888, 8 units .891). So embeddings
-have 8 units up to 100 numbers, and 800 units in all beyond. That makes 4 on Tox21, a width that
-was not tried itself.
+Tox21 has 217 numbers. There, embeddings of 3 units scored .828 in two thirds of the time of 8
+units, which scored .825. The 100 sinusoids lose with narrower ones (6 units .888, 8 units .891).
+So the defaults of that time had 8 units up to 100 numbers, and 800 units in all beyond. For Tox21
+this made 4, a width that was not tried itself.
 
-Large tables gain from many bins: income had .9553 with 64 and .9563 with 128 on one split, .9508
-and .9515 on another. Small tables do not: SUPPORT2 had .649 with 32 or 64, and .636 with 128. So
-the number of bins follows the root of the number of rows.
+Large tables gain from many bins: on one split income scored .9553 with 64 bins and .9563 with 128,
+on another .9508 and .9515. Small tables do not: SUPPORT2 scored .649 with 32 or 64, and .636 with
+128. So the number of bins is proportional to the square root of the number of rows.
 """
     return section("Embeddings of numbers", text) + shown + rest + widths
 
 
 def clipping():
     text = """
-The linear path and the clipping of numbers help where later rows go beyond those of training, and
-change little elsewhere. Three splits of River flow's training rows in the order of time, two
-members, in log(1 - R²), where less is better: .32 with neither, .26 with clipping, .23 with both;
-LightGBM .31, ridge regression .07.
+The linear path and the clipping of numbers help if later rows are beyond the range of the training
+rows, and change little otherwise. On three splits of River flow in the order of time, log(1 - R²),
+where less is better, was .32 with neither, .26 with clipping and .23 with both (two members).
+LightGBM had .31, and ridge regression .07.
 """
     three = rows_of(
         "set (splits, members)",
@@ -111,11 +113,11 @@ LightGBM .31, ridge regression .07.
         },
     )
     limit = """
-With a learning rate three times as high the linear path overfits: .305 on NHEFS, with another way
+With three times the learning rate, the linear path overfits: NHEFS scored .305, with another way
 of clipping.
 
-Numbers are clipped at five standard deviations. Three score a little more on most sets, ten much
-more on Employment; five lie between:
+Numbers are clipped at five standard deviations. Clipping at three scores a little more on most
+sets, and at ten much more on Employment. Five is between the two:
 """
     limits = rows_of(
         "set (splits)",
@@ -140,9 +142,9 @@ more on Employment; five lie between:
 def start():
     text = """
 The linear path starts from ridge regression in the first member and from zero in the last, because
-that is best on River flow and costs nothing elsewhere. Where all members start from ridge
-regression, a network does not find the direction of the sinusoids: what is linear has been taken
-away.
+that is best on River flow and does not cost anything on other sets. If all members start from
+ridge regression, a network does not find the direction of the sinusoids, because their linear part
+has been removed.
 """
     shown = rows_of(
         "set (splits, members)",
@@ -156,18 +158,18 @@ away.
         },
     )
     river = """
-On the synthetic mixed set ridge regression was tried on two splits, on which zero had .769 too. On
-River flow, in log(1 - R²): zero .33, ridge .10 (two members), half of it .05, ridge to zero -.05
-to -.12 (three runs), zero to ridge .23; ridge regression alone -.09 to -.19. Four members, where
-nothing else is said.
+On the synthetic mixed set, ridge regression was tried on two splits, on which zero also scored
+.769. On River flow log(1 - R²) was .33 from zero, .10 from ridge (two members), .05 from half of
+it, -.05 to -.12 from ridge to zero (three runs) and .23 from zero to ridge. Ridge regression alone
+had -.09 to -.19. There were four members unless stated otherwise.
 """
     return section("Start of the linear path", text) + shown + river
 
 
 def levels():
     text = """
-One level of experts scores as much as two on most sets, and a second one costs 1.1 to 1.7 times
-the time. So there is one. The splits are those of the table of clipping.
+One level of experts scores at least as much as two on most sets, and two take 1.1 to 1.7 times as
+long. So the default is one. The splits are those of the last table.
 """
     shown = rows_of(
         "set",
@@ -191,27 +193,29 @@ the time. So there is one. The splits are those of the table of clipping.
 
 def training():
     text = """
-- **Epochs.** There are 30 for small tables. With at most 15, 20, 28 and 40 epochs NHEFS had .288,
-  .286, .288 and .285, and SUPPORT2 .648 each time. One task of the synthetic mixed set wants more
-  than 20: its R² was .721 with 20, .730 with 30 and .733 with 40.
-- **Schedule.** One cycle of few epochs had .951 on Census-Income, and a constant rate with
-  averaged weights .950 at twice the cost. SUPPORT2 has smaller batches and wants a lower rate:
-  .646 with 3e-3, .649 with 1.5e-3 or 1e-3.
-- **Dropout.** River flow wants none: mean R² .997, and .993 with .3 for all members. Patients and
-  respondents want some. Members with rates from none to twice the mean, weighed by their
-  validation, had .996 on River flow. So members differ in it.
-- **Feature dropout** stays low. Alone (.3, and none in the experts) it raised SUPPORT2 from .6505
-  to .6551, but the sinusoids fell from .891 to .831, and River flow's log(1 - R²) was .32. Both of
-  these had two experts a task and a weight decay of .1.
+- **Epochs.** With at most 15, 20, 28 and 40 epochs NHEFS scored .288, .286, .288 and .285, and
+  SUPPORT2 .648 each time. One task of the synthetic mixed set needs more than 20: its R² was .721
+  with 20, .730 with 30 and .733 with 40.
+- **Schedule.** On Census-Income, one cycle of few epochs scored .951, and a constant rate with
+  averaged weights .950 at twice the cost. SUPPORT2, with smaller batches, needs a lower rate: .646
+  with 3e-3, .649 with 1.5e-3 or 1e-3.
+- **Dropout.** River flow needs none: its mean R² is .997, and .993 with a dropout of .3 in all
+  members. NHEFS and SUPPORT2 need some. Members with rates from zero to twice the mean, weighed by
+  their validation loss, scored .996 on River flow. So members differ in their dropout.
+- **Feature dropout** is low. By itself (.3, and none in the experts) it raised SUPPORT2 from .6505
+  to .6551, but the sinusoids fell from .891 to .831, and log(1 - R²) of River flow was .32. The
+  last two had two experts per task and a weight decay of .1.
 - **Refit.** A second training on all rows raised SUPPORT2 from .648 to .651 and NHEFS from .285 to
-  .288, and did nothing for the synthetic mixed set (.766 and .765). Now members leave out folds of
-  their own, and with four or more nothing is trained twice.
-- **Temperature from folds.** Learnt from the two members that leave a row out, it changes the log
-  loss of classes by -.005 to .003, by -.0004 on average, over 26 tasks and splits of NHEFS,
-  SUPPORT2, Tox21 and the synthetic mixed set. So probabilities are left as they are fitted.
+  .288, and did not help on the synthetic mixed set (.766 and .765). Now members leave out folds of
+  their own, and with four or more there is no second training.
+- **Temperature from folds.** A temperature learnt from the two members that leave a row out
+  changes the log loss of classes by -.005 to .003, and by -.0004 on average, over 26 tasks and
+  splits of NHEFS, SUPPORT2, Tox21 and the synthetic mixed set. So probabilities are not calibrated
+  by default.
 
-Averages of weights are level, after one cycle and at a constant rate. "About 100" and "500" are
-exponential averages over so many steps, and SWA is the mean over the last quarter:
+Different averages of the weights score about the same, after one cycle and with a constant rate.
+"About 100" and "about 500" are exponential averages over so many steps, and SWA is the mean over
+the last quarter:
 """
     shown = rows_of(
         "set (splits)",
@@ -222,18 +226,18 @@ exponential averages over so many steps, and SWA is the mean over the last quart
         },
     )
     rest = """
-Schedule-free AdamW had .286 to .288 on NHEFS, where one cycle had .288 (three splits).
+On NHEFS schedule-free AdamW scored .286 to .288, and one cycle .288 (three splits).
 """
     return section("Training", text) + shown + rest
 
 
 def no_gain():
     return section(
-        "What was no better",
+        "What was not better",
         """
-On Census-Income these brought no clear gain: more experts, wider experts (256 units: .9541 and
+On Census-Income there was no clear gain from more experts, wider experts (256 units: .9541 and
 .9947 instead of .9540 and .9947, at 2.7 times the cost), two levels, SiLU, wider towers, wider
-embeddings, label smoothing, pooling of rare categories, more weight decay, more epochs.
+embeddings, label smoothing, pooling of rare categories, more weight decay or more epochs.
 """,
     )
 

@@ -39,7 +39,7 @@ def latency(images):
         {
             "threads": many["threads"].map("{:.0f}".format),
             "million rows a second": (many["rows_per_second"] / 1e6).map("{:.2f}".format),
-            "a CPU second": (many["rows_per_cpu_second"] / 1e6).map("{:.2f}".format),
+            "million rows a CPU second": (many["rows_per_cpu_second"] / 1e6).map("{:.2f}".format),
         }
     )
     rates.index = pd.Index(many["numeric_embedding"], name="numeric_embedding")
@@ -68,8 +68,8 @@ def calibration(images):
     cells = [f"{100 * value:.2f} ({name})" for name, value in own["ece"].mean().items()]
     losses = [f"{value:.4f} ({name})" for name, value in own["log_loss"].mean().items()]
     text = (
-        f"By default the expected calibration error is {listed(cells)} percentage points and the "
-        f"log loss {listed(losses)}, mean over the tasks.\n"
+        f"PLE with its defaults has an expected calibration error of {listed(cells)} percentage "
+        f"points and a log loss of {listed(losses)}, in the mean over the tasks.\n"
         f"{texts.CALIBRATION.format(seeds=counted(runs['seed'].nunique(), 'seed'))}"
     )
     return section("Calibration", text) + table(shown)
@@ -95,7 +95,7 @@ def coverage(images):
     few = conformal[conformal < FEW]
     few = [f"{title_of(name)} ({100 * value:.0f} %)" for name, value in few.items()]
     answer = (
-        "Conformal intervals that should hold 90 % of the labels hold "
+        "Conformal intervals that should contain 90 % of the labels contain "
         f"{100 * conformal.median():.0f} % in the median of {len(conformal)} sets"
         + (f", but fewer than {100 * FEW:.0f} % on {listed(few)}." if few else ".")
     )
@@ -118,8 +118,8 @@ def survival(images):
     )
     others = means[~means.index.str.startswith("PLE")]["concordance"]
     answer = (
-        f"PLE's concordance is {means.loc['PLE', 'concordance']:.3f}, the best of the others has "
-        f"{others.max():.3f} ({others.idxmax()})."
+        f"PLE has a concordance of {means.loc['PLE', 'concordance']:.3f}, and the best of the "
+        f"other models {others.max():.3f} ({others.idxmax()})."
     )
     text = f"{answer}\n{texts.SURVIVAL.format(seeds=counted(runs['seed'].nunique(), 'seed'))}"
     return section("Censored times", text) + table(shown)

@@ -1,9 +1,11 @@
 """Render the results of the paper's experiments as docs/paper.rst."""
 
+import re
+
 import numpy as np
 import pandas as pd
 from common import ROOT
-from page.rst import load, section, table, versions
+from page.rst import counted, load, section, table, versions
 from texts import DATA_SETS, MULAN_SETS
 
 from paper import texts
@@ -52,8 +54,8 @@ def beyond_chance(base, gain):
     better, worse = (own.loc[rows, "system"].nunique() for rows in beyond)
     n_systems = own["system"].nunique()
     return (
-        f"{base.capitalize()}, {better} of {n_systems} systems gain beyond chance on some task, "
-        f"and {worse} lose on some."
+        f"{base.capitalize()}, {better} of {n_systems} systems gain beyond chance on at least one "
+        f"task, and {worse} lose on at least one."
     )
 
 
@@ -69,7 +71,8 @@ def synthetic(answers):
         return ""
     # Trials with fewer rows may be there too.
     parts = rows["setting"].str.split(", ", expand=True)
-    rows["correlation"], rows["depth"] = parts[0].astype(float), parts[1]
+    rows["correlation"] = parts[0].astype(float)
+    rows["depth"] = parts[1].replace("a layer a level", "one layer per level")
     rows["n_rows"] = parts[2].str.removesuffix(" rows").astype(int)
     rows = rows[rows["n_rows"] == rows["n_rows"].max()]
     by_depth = {depth: synthetic_gains(rows, depth) for depth in dict.fromkeys(rows["depth"])}
@@ -87,7 +90,7 @@ def synthetic(answers):
         )
     errors = -scores_of(rows[rows["system"] == REFERENCE]).groupby(rows["depth"]).mean()
     means = "; ".join(f"{depth}: {a:.4f} and {b:.4f}" for depth, a, b in errors.itertuples())
-    text += f"\nThe single-task networks' errors on average, by depth of the network, {means}.\n"
+    text += f"\nMean errors of the single-task networks on the two tasks: {means}.\n"
     head = texts.SYNTHETIC.format(
         rows=rows["n_rows"].max(),
         n=rows["seed"].nunique(),
@@ -120,6 +123,7 @@ def ali_ccp(answers):
         own = ordered(rows[rows["setting"] == setting], [*SYSTEMS, "ESMM"])
         gain = gains(own)
         title = setting[0].upper() + setting[1:]
+        title = re.sub(r"\d{4,}", lambda number: f"{int(number[0]):,}", title)
         text += f"\n**{title}**\n{table(ali_ccp_table(own, gain))}\n{in_words(gain)}"
         answers.setdefault("Table 5: Ali-CCP", []).append(
             f"{title}: gain of PLE {by_task(gain, 'PLE')}."
@@ -151,8 +155,8 @@ def shared_experts():
         {name: g.gains.set_index("system")["mean"] for name, g in by_set.items()}
     )
     words = [
-        f"With {experts} the median gain over the sets is {number(own.median())}, and the score "
-        f"is higher on {(own > 0).sum()} of {len(own)}."
+        f'With "{experts}" the median gain over the sets is {number(own.median())}, and the '
+        f"score is higher on {(own > 0).sum()} of {len(own)} sets."
         for experts, own in change.loc[others].iterrows()
     ]
     shown = pd.DataFrame({name: score_cells(gain) for name, gain in by_set.items()}).T
@@ -184,14 +188,15 @@ def experts(answers):
         text += f"\n**{title}**\n\n.. image:: images/{picture.name}\n"
         text += f"   :alt: Weights of the experts in every task's gate on {title}\n\n{said}"
         answers.setdefault("Figure 8: use of experts", []).append(
-            f"{title}: the gates of two of MMoE's tasks are {apart:.2f} apart; much alike in the "
-            "paper."
+            f"{title}: the distance between the gates of two of MMoE's tasks is {apart:.2f}; in "
+            "the paper they are much alike."
         )
     text = texts.EXPERTS.format(answer=" ".join(answers["Figure 8: use of experts"])) + text
     text += texts.LEVELS
     for setting in dict.fromkeys(rows["setting"]):
         own = rows[(rows["setting"] == setting) & rows["system"].str.contains("level")]
-        text += f"\n{texts.SETS[setting][0]}, {own['seed'].nunique()} seed(s):\n"
+        seeds = counted(own["seed"].nunique(), "seed")
+        text += f"\n{texts.SETS[setting][0]}, {seeds}:\n"
         text += table(levels(own))
     return text + versions(load("paper_experts"))
 
@@ -219,12 +224,11 @@ def utilisation(rows):
     alike = "as in the paper" if apart["MMoE"] < 0.33 else "which contradicts the paper"
     more = "as in the paper" if shared["PLE"] > shared["CGC"] else "which contradicts the paper"
     said = (
-        "In the paper MMoE's tasks use the experts much alike; here their gates are "
-        f"{apart['MMoE']:.2f} apart (0: alike, 1: nothing in common), {alike}, and the least mean "
-        f"weight of an expert is {least:.2f}. Those of CGC are {apart['CGC']:.2f} apart. In the "
-        "paper shared experts weigh more in PLE than in CGC; here they have "
-        f"{shared['PLE']:.2f} of the weight in PLE's last level and {shared['CGC']:.2f} in CGC, "
-        f"{more}.\n"
+        "In the paper MMoE's tasks use the experts much alike. Here the distance between their "
+        f"gates is {apart['MMoE']:.2f} (0: alike, 1: nothing in common), {alike}, and the least "
+        f"mean weight of an expert is {least:.2f}. For CGC the distance is {apart['CGC']:.2f}. In "
+        "the paper shared experts weigh more in PLE than in CGC. Here their share of the weight "
+        f"is {shared['PLE']:.2f} in PLE's last level and {shared['CGC']:.2f} in CGC, {more}.\n"
     )
     return apart["MMoE"], said
 
@@ -261,11 +265,16 @@ def levels(rows):
 def answers_table(answers):
     """Answer for each of the paper's tables and figures: run, with this result; or why not."""
     cells = {
-        item: why or (f"Run. {' '.join(answers[item])}" if item in answers else "Not run yet.")
+        item: why or (lines(answers[item]) if item in answers else "Not run yet.")
         for item, why in texts.ITEMS.items()
     }
-    shown = pd.DataFrame({"here": {k: " ".join(v.split()) for k, v in cells.items()}})
+    shown = pd.DataFrame({"here": cells})
     return texts.ANSWERS + table(shown.rename_axis("in the paper"))
+
+
+def lines(answers):
+    """Make a block of lines for a cell of a table."""
+    return "\n       ".join(f"| {answer}" for answer in ["Run.", *answers])
 
 
 def main():
