@@ -97,26 +97,26 @@ class MultiTaskEstimator(CallbackSupportMixin, NetworkMaker):
     ) -> Self:
         """Learn all tasks together.
 
-        A table larger than memory stays in its files: X is then a `pyarrow.dataset.Dataset` of
-        Parquet or Arrow IPC files, or the path of such a file or folder, and y, sample_weight and
-        those of validation are names of its columns; all others are features. See the user guide,
-        "Tables larger than memory".
+        A table larger than memory can stay in its files. X is then a `pyarrow.dataset.Dataset` of
+        Parquet or Arrow IPC files, or the path of such a file or folder. y, sample_weight, y_val
+        and sample_weight_val are names of its columns, and all other columns are features. See
+        "Tables larger than memory" in the user guide.
 
         Parameters
         ----------
         X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features), or dataset
-            The features. A missing value is NaN, None, the library's own NA, or masked.
+            The features. A missing value is NaN, None, pandas' NA, polars' null, or masked.
         y : {array-like, DataFrame} of shape (n_samples, n_tasks) or (n_samples,)
-            The labels. NaN, None, NA or masked where a task has no label. Of a dataset a list of
-            names, or a single one for y of one dimension.
+            The labels. NaN, None, NA or masked where a task has no label. For a dataset, a list of
+            names, or a single name for a 1-D y.
         sample_weight : array-like of shape (n_samples,) or (n_samples, n_tasks), default=None
-            Weights of the rows, or of every single label. Rows without weight are left out. Of a
-            dataset the name of a column.
+            Weights of the rows, or of every single label. Rows of weight 0 are left out. For a
+            dataset, the name of a column.
         X_val : {array-like, sparse matrix, DataFrame} of shape (n_validation, n_features), \
                 default=None
-            Features of rows to validate on, which are never trained on. With them training stops
-            early, unless ``early_stopping=False``, which is an error; all rows of X are trained
-            on, and none is split off or trained on anew by ``refit``.
+            Features of the validation rows, which are never trained on. Training then stops early
+            (``early_stopping=False`` is an error) and uses all rows of X: none are set aside, and
+            ``refit`` has no effect.
         y_val : {array-like, DataFrame} of shape (n_validation, n_tasks) or (n_validation,), \
                 default=None
             Their labels, with the columns and classes of y.
@@ -124,9 +124,9 @@ class MultiTaskEstimator(CallbackSupportMixin, NetworkMaker):
                 default=None
             Their weights, or those of every single label.
         groups : array-like of shape (n_samples,), default=None
-            The group of each row, as the patient that it is of. Rows of a group are validated on
-            together: no member trains on some and is validated on others of them. A splitter in
-            ``validation_split`` gets them.
+            The group of each row, for example its patient. A group is never split: no member is
+            trained on some of its rows and validated on others. A splitter in ``validation_split``
+            gets the groups.
 
         Returns
         -------
@@ -163,8 +163,9 @@ class MultiTaskEstimator(CallbackSupportMixin, NetworkMaker):
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None) -> Self:
         """Learn for one more epoch, from these rows alone.
 
-        The first call settles tasks, classes, scales and categories; all classes must be in it or
-        be declared. Neither a learning-rate schedule, early stopping nor ``checkpoint_dir`` apply.
+        The first call determines tasks, classes, scales and categories; all classes must be in its
+        labels or be declared. There is no learning-rate schedule, no early stopping and no use of
+        ``checkpoint_dir``.
 
         Parameters
         ----------
@@ -175,8 +176,9 @@ class MultiTaskEstimator(CallbackSupportMixin, NetworkMaker):
         sample_weight : array-like of shape (n_samples,) or (n_samples, n_tasks), default=None
             Weights of the rows, or of every single label.
         classes : array-like, list or dict, default=None
-            All classes: an array for a single task; for several a list of arrays in task order
-            (None where there are none) or a dict by name. Only the first call reads them.
+            All classes: an array for a single task; for several tasks a list of arrays in their
+            order (None for a task without classes) or a dict by name. Only the first call uses
+            them.
 
         Returns
         -------
@@ -226,22 +228,21 @@ class MultiTaskEstimator(CallbackSupportMixin, NetworkMaker):
     ) -> Self:
         """Add one or more tasks to a fitted estimator, and train them.
 
-        The new tasks come after the existing ones. X is read by the scales, categories and bins
-        that were learnt in fit. With ``freeze`` everything learnt before stays as it is, and what
-        it predicts, up to rounding; only what the new tasks have of their own is trained: experts,
-        gate, tower and linear path, on top of what is shared. This suits few rows, and earlier
-        tasks that must not change.
+        The new tasks come after the existing ones. X is read with the scales, categories and bins
+        that were learnt in ``fit``. With ``freeze``, everything learnt before stays as it is, and
+        so do its predictions, up to rounding. Only the new tasks' own experts, gate, tower and
+        linear path are trained, on top of what is shared. This suits few rows, and earlier tasks
+        that must not change.
 
-        The labels need not be of the rows of fit: y has those of the new tasks alone. Training
-        follows the same rules as in fit, for the number of these rows, and stops early on some of
-        them. ``history_`` is that of this training, in which earlier tasks have no score.
-        ``checkpoint_dir`` does not apply.
+        The rows need not be those of ``fit``, and y has only the labels of the new tasks. Training
+        follows the same rules as in ``fit``, for the number of these rows, and stops early on some
+        of them. ``history_`` is that of this training, in which earlier tasks have no score.
+        ``checkpoint_dir`` is not used.
 
-        An estimator to which a task was added goes on as any other, y then with a column for every
-        task: ``partial_fit``, or fit with ``warm_start=True``, tunes all of them. Parameters with
-        a value for each task give it by name, as ``task_weights={"new": 2.0}``, since a list has
-        no entry for the new task. The shared gates of several levels weigh no expert of a task
-        that was added.
+        Later, ``partial_fit``, or ``fit`` with ``warm_start=True``, tunes all tasks, with a y that
+        has a column for each. Pass parameters with a value for each task by name, such as
+        ``task_weights={"new": 2.0}``, because a list has no entry for the new task. The shared
+        gates of several levels do not weigh experts of a task that was added.
 
         Parameters
         ----------
@@ -250,16 +251,16 @@ class MultiTaskEstimator(CallbackSupportMixin, NetworkMaker):
         y : {array-like, Series, DataFrame} of shape (n_samples,) or (n_samples, n_columns)
             The labels of the new tasks. NaN, None or NA where there is none. The names of the
             columns are those of the tasks; without names the third task is "y2" and so on. With
-            ``freeze=False`` columns of earlier tasks may stand beside them.
+            ``freeze=False``, y may also have columns of earlier tasks.
         sample_weight : array-like of shape (n_samples,) or (n_samples, n_columns), default=None
             Weights of the rows, or of every single label.
         task_types : str, list or dict, default=None
-            Kinds of the columns of y, as the estimator's ``task_types``. By default the kind that
-            these have for all tasks, else "auto".
+            Kinds of the columns of y, as in the parameter ``task_types`` of the estimator. By
+            default the kind that this sets for all tasks, else "auto".
         freeze : bool, default=True
-            Whether all that was learnt before stays as it is. Else all weights are tuned, by the
-            labels in y alone: earlier tasks that have none here drift with what they share, and
-            may get worse. They also lose their calibration and deviations.
+            Whether everything learnt before stays as it is. Otherwise all weights are tuned, but
+            only by the labels in y: earlier tasks without labels there change with what they
+            share, and may get worse. They also lose their calibration and deviations.
         groups : array-like of shape (n_samples,), default=None
             The group of each row, as in fit.
 
@@ -272,9 +273,9 @@ class MultiTaskEstimator(CallbackSupportMixin, NetworkMaker):
         ------
         ValueError
             If a task of that name is there already; if X or a kind of task does not suit the
-            estimator; if parameters of the network were changed since fit; if the network cannot
-            take a task while the rest is frozen, as STEM, PLE with ``stop_gradient`` and perhaps
-            one of your own, whose earlier tasks would weigh the experts of the new one.
+            estimator; if parameters of the network were changed since fit; if earlier tasks would
+            weigh the experts of the new one, so that the rest cannot be frozen, as in STEM, in PLE
+            with ``stop_gradient`` and perhaps in a network of your own.
         sklearn.exceptions.NotFittedError
             If the estimator is not fitted.
 

@@ -149,14 +149,15 @@ class Predictor(TransformerMixin, Parameters):
     ) -> Any:
         """Predict every task's label.
 
-        For a dataset it returns a generator of these, block by block in the rows' order, with the
-        rows' numbers as index. :func:`sklearn_ple.export.predict_to_parquet` writes it to a file.
+        For a dataset it returns a generator of blocks of predictions, in the order of the rows,
+        with the numbers of the rows as index. :func:`sklearn_ple.export.predict_to_parquet` writes
+        it to a file.
 
         Parameters
         ----------
         X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features), or dataset
-            The features. Of a dataset, or a path, as `fit` takes them, the columns of fit alone
-            are read, a block of rows at a time.
+            The features. A dataset, or a path, is read as in `fit`: only the columns of ``fit``, a
+            block of rows at a time.
         return_std : bool, default=False
             Whether to return the standard deviations of the numbers' labels too.
         tasks : sequence of str, default=None
@@ -169,11 +170,12 @@ class Predictor(TransformerMixin, Parameters):
             data frame has y's columns and dtypes (except that fractions stay floats) and X's
             index.
         std : ndarray or DataFrame of shape (n_samples, n_tasks) or (n_samples,)
-            With ``return_std``. In y's form, but all floats: NaN for a task with classes or of
-            kind "survival". The square of a deviation is the variance of the members' predictions
-            for the row, by their weights, and a constant of the task, which of some kinds is
-            multiplied: of a count by the rate, of "tweedie" and "hurdle" by a power of the mean.
-            It is such that on the rows of validation the sum is on average the squared error.
+            With ``return_std``. In the form of y, but all floats, and NaN for a task with classes
+            or of kind "survival". The square of a deviation is the sum of two terms: the weighted
+            variance of the members' predictions for the row, and a constant of the task, which is
+            multiplied by the rate for a count, and by a power of the mean for "tweedie" and
+            "hurdle". The constant is chosen so that, on the validation rows, the mean of the sum
+            is the mean squared error.
 
         Raises
         ------
@@ -202,18 +204,19 @@ class Predictor(TransformerMixin, Parameters):
     def predict_interval(
         self, X: Any, level: float = 0.9, *, tasks: Sequence[str] | None = None
     ) -> Any:
-        """Predict intervals that should hold a given share of the labels.
+        """Predict intervals that should contain a given share of the labels.
 
-        The errors on the rows of validation, in standard deviations of their rows, say how far
-        the ends are from the prediction: as many labels should be below an interval as above it.
+        The distance of the ends from the prediction follows from the errors on the validation
+        rows, in standard deviations of these rows. As many labels should be below an interval as
+        above it.
 
         Parameters
         ----------
         X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
             The features.
         level : float, default=0.9
-            The share, between 0 and 1. With n labels of validation the greatest share possible is
-            (n - 1) / (n + 1); a greater level returns the intervals of that share.
+            The share, between 0 and 1. With n validation labels, the greatest possible share is (n
+            - 1) / (n + 1); for a greater level, the intervals of that share are returned.
         tasks : sequence of str, default=None
             Names of the tasks to return, as many columns in their order; None for all.
 
@@ -273,9 +276,9 @@ class Predictor(TransformerMixin, Parameters):
         Returns
         -------
         quantiles : DataFrame of shape (n_samples, n_quantiles), or list of these
-            A column for each quantile, named by it, as 0.05; a row's never fall from left to
-            right. They are means over the members. For a y of several columns a list in task
-            order, None for a task of another kind.
+            A column for each quantile, named by it, such as 0.05. Quantiles of a row never fall
+            from left to right. They are means over the members. For a y with several columns, a
+            list in the order of the tasks, with None for a task of another kind.
         """
         return self._frames(X, "predict_quantiles", lambda task: task.levels)
 
@@ -293,9 +296,9 @@ class Predictor(TransformerMixin, Parameters):
         Returns
         -------
         survival : DataFrame of shape (n_samples, n_times), or list of these
-            A column for each time, named by it; a row's probabilities never rise with time. They
-            are means over the members. For a y of several columns a list in task order, None for a
-            task of another kind.
+            A column for each time, named by it. Probabilities of a row never rise with time. They
+            are means over the members. For a y with several columns, a list in the order of the
+            tasks, with None for a task of another kind.
 
         Raises
         ------
@@ -323,8 +326,8 @@ class Predictor(TransformerMixin, Parameters):
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Compute the mean over the tasks of accuracy (classes) or R² (numbers).
 
-        Of kinds "quantile" and "huber", not R² but the share of the absolute error that is
-        explained (D²); of "survival" the concordance index.
+        For kinds "quantile" and "huber" it is not R² but the share of the absolute error that is
+        explained (D²), and for "survival" the concordance index.
 
         Parameters
         ----------
@@ -453,10 +456,10 @@ class Predictor(TransformerMixin, Parameters):
     def predict_conditional_proba(self, X: Any) -> Any:
         """Predict the probabilities of the classes, given that what a task depends on happens.
 
-        Of a task that ``depends_on`` another, ``predict_proba`` is the probability that both
-        happen, as a click and then a purchase; this is the probability after the other has
-        happened, as a purchase after a click. For all other tasks it is the same as
-        ``predict_proba``.
+        For a task that ``depends_on`` another, ``predict_proba`` returns the probability that both
+        events happen, such as a click and a purchase. This method returns the probability given
+        that the other has happened, such as a purchase after a click. For all other tasks it
+        returns the same as ``predict_proba``.
 
         Parameters
         ----------
@@ -482,13 +485,13 @@ class Predictor(TransformerMixin, Parameters):
     ) -> Self:
         """Calibrate the probabilities of every task with classes, on rows not used in fit.
 
-        It holds for all that follows from the probabilities, ``predict`` and ``score`` included,
-        until the estimator is fitted or calibrated anew. Tasks that are numbers stay as they are,
-        and so does a task without a label here.
+        Calibration affects everything that follows from the probabilities, including ``predict``
+        and ``score``, until the estimator is fitted or calibrated again. Tasks that are numbers
+        stay as they are, and so do tasks without a label in y.
 
-        Of a task that ``depends_on`` another, the probability that both happen is calibrated, with
-        the labels that follow from others filled in, and then lowered, where it is greater, to
-        that of the task that it depends on.
+        For a task that ``depends_on`` another, the probability that both events happen is
+        calibrated, after labels that follow from others have been filled in. If it is then greater
+        than the probability of the event that the task depends on, it is lowered to it.
 
         Parameters
         ----------
@@ -497,11 +500,11 @@ class Predictor(TransformerMixin, Parameters):
         y : {array-like, DataFrame} of shape (n_samples, n_tasks) or (n_samples,)
             The labels. NaN, None or NA where a task has no label.
         method : {"temperature", "isotonic"}, default="temperature"
-            "temperature" divides a task's logits by one number, the one with the least log loss:
-            predicted labels stay the same. "isotonic" replaces a class's probability by a step
-            function of it that never falls, one for each class against the rest, whose values are
-            then made to sum to one: it can correct more, takes about a thousand labels a task, and
-            may change labels and make probabilities equal, or zero.
+            "temperature" divides a task's logits by the number that minimises the log loss;
+            predicted labels stay the same. "isotonic" replaces the probability of each class by a
+            step function of it that never falls, one class against the rest, and then normalises
+            the values. It can correct more, needs about a thousand labels per task, and may change
+            labels and make probabilities equal, or zero.
         sample_weight : array-like of shape (n_samples,) or (n_samples, n_tasks), default=None
             Weights of the rows, or of every single label.
 
@@ -513,8 +516,8 @@ class Predictor(TransformerMixin, Parameters):
         Raises
         ------
         ValueError
-            If the labels of a task are all of one class or, for "isotonic", lack a class; if no
-            task has a label; if there is no such method.
+            If all labels of a task are of one class; if, for "isotonic", a class has no label; if
+            no task has a label; if the method is unknown.
 
         References
         ----------
@@ -537,7 +540,7 @@ class Predictor(TransformerMixin, Parameters):
     def transform(self, X: Any) -> np.ndarray:
         """Compute the tasks' representations: what their towers read.
 
-        What the linear path adds to the outputs is not in them.
+        They do not include what the linear path adds to the outputs.
 
         Parameters
         ----------
@@ -547,10 +550,10 @@ class Predictor(TransformerMixin, Parameters):
         Returns
         -------
         representations : ndarray or DataFrame of shape (n_samples, n_columns)
-            Task by task, and within a task member by member: ``n_members`` times the width of the
-            representation columns for each task, in the network's dtype. Coordinates of different
-            members are unrelated, so they stand side by side. A data frame where ``set_output``
-            asks for it.
+            Task by task, and within a task member by member: for each task, ``n_members`` times
+            the width of its representation, in the dtype of the network. Coordinates of different
+            members are unrelated, so they are not averaged. A data frame if ``set_output`` asks
+            for one.
         """
         rows = self._rows(X)
         tasks = self.net_.representations(rows, self.n_jobs)
@@ -590,9 +593,9 @@ class Predictor(TransformerMixin, Parameters):
         Returns
         -------
         weights : list of dict of str to DataFrame of shape (n_samples, n_experts)
-            For each level, from the features up, its gates by name, tasks' gates by the task's: a
-            column for each expert that the gate reads. A row sums to one. They are means over the
-            members.
+            For each level, from the features up, a dict from the name of a gate, which for a
+            task's gate is the name of the task, to a data frame with a column for each expert that
+            the gate reads. The sum of a row is one. The weights are means over the members.
         """
         n_members = self.module_.body.n_members
         levels = self.module_.gate_names(self.task_names_)
@@ -616,11 +619,11 @@ class Predictor(TransformerMixin, Parameters):
     def task_view(self, name: str) -> TaskClassifierView | TaskRegressorView:
         """View one task as a fitted classifier or regressor of its own.
 
-        What scikit-learn offers for estimators with a single target then takes the task:
-        calibration, thresholds, partial dependence, displays, importances, ensembles. Where such a
-        tool calls fit, wrap the view in :class:`sklearn.frozen.FrozenEstimator`. The view holds
-        this estimator, not a copy: once that is fitted anew, the view predicts anew. Of an
-        estimator in a pipeline or a search, :func:`sklearn_ple.task_view` makes the view.
+        Tools of scikit-learn for a single target then take the task: calibration, thresholds,
+        partial dependence, displays, importances and ensembles. If such a tool calls ``fit``, wrap
+        the view in :class:`sklearn.frozen.FrozenEstimator`. The view refers to this estimator and
+        does not copy it: if the estimator is fitted again, the view predicts with the new fit. For
+        an estimator in a pipeline or a search, :func:`sklearn_ple.task_view` returns the view.
 
         Parameters
         ----------
@@ -630,10 +633,10 @@ class Predictor(TransformerMixin, Parameters):
         Returns
         -------
         view : TaskClassifierView or TaskRegressorView
-            A classifier where the task has classes; else, for a count too, a regressor. It reads
-            the same X and has ``predict``, ``score`` (rows without a label are skipped) and, being
-            a classifier, ``classes_``, ``predict_proba`` and ``decision_function``: the log of the
-            odds of the second of two classes, or the log of every class's probability.
+            A classifier if the task has classes, else a regressor, also for a count. It takes the
+            same X and has ``predict`` and ``score``, which skips rows without a label. A
+            classifier also has ``classes_``, ``predict_proba`` and ``decision_function``: the log
+            odds of the second of two classes, or the log of the probability of each class.
 
         Raises
         ------

@@ -23,22 +23,22 @@ class AdaTTClassifierRegressor(MultiTaskEstimator):
 
     Each task has experts of its own. At every level a task reads ``(G_t + pad(v_t))^T E``: a
     softmax gate weighs the experts of all tasks, row by row, and a linear residual adds the task's
-    own. So a task can take from one other task and leave the rest, where PLE's tasks meet in
-    shared experts alone; and its own experts always count.
+    own. So a task can use the experts of one other task and ignore the rest, while the tasks of
+    PLE only meet in shared experts. A task's own experts always count.
 
-    ``as_published`` has two levels, as the paper's figure, and two experts for each task, as the
-    example in the authors' code; no shared ones, which is AdaTT-sp.
+    ``as_published`` has two levels, as in the figure of the paper, two experts for each task, as
+    in the example of the authors' code, and no shared experts, which is AdaTT-sp.
 
     Parameters
     ----------
     n_levels : int, default=1
         Levels of experts.
     n_shared_experts : int, default=0
-        Experts of no task, which all read, at each level.
+        Experts that belong to no task and that all tasks read, at each level.
     n_specific_experts : int, default=1
-        Experts of each task, which the others read too, at each level.
+        Experts of each task, which the others also read, at each level.
     expert_hidden_units : sequence of int or of sequences of int, default=(64,)
-        Widths of the layers of every expert. ``((128, 64), (32,))`` has those of each level.
+        Widths of the layers of every expert; ``((128, 64), (32,))`` sets them for each level.
 
     See Also
     --------

@@ -19,11 +19,11 @@ from ..tasks import Task
 class AITMClassifierRegressor(MultiTaskEstimator):
     """Adaptive Information Transfer: tasks in an order, each of which learns from the one before.
 
-    Each task has a bottom. A later task attends to its own bottom's output and to what comes from
-    the task before: ``z_t = sum_{u in {p, q}} softmax_u(<h1 u, h2 u> / sqrt(d)) h3 u`` with
-    ``p = g_t(z_{t-1})`` and ``q = f_t(x)``; its tower reads ``z_t``. ``gate_weights`` returns how
-    much each row takes over. It is meant for steps that follow on each other, early ones with more
-    labels than late ones, as clicks, carts and purchases.
+    Each task has a bottom. A later task attends to the output of its own bottom and to what the
+    task before it passes on: ``z_t = sum_{u in {p, q}} softmax_u(<h1 u, h2 u> / sqrt(d)) h3 u``
+    with ``p = g_t(z_{t-1})`` and ``q = f_t(x)``; its tower reads ``z_t``. ``gate_weights`` returns
+    how much each row takes over. It is meant for steps that follow each other, such as clicks,
+    carts and purchases, where the later ones have fewer labels.
 
     ``as_published`` has the authors' widths and embeddings, without their batch normalisation and
     dropout.
@@ -37,13 +37,14 @@ class AITMClassifierRegressor(MultiTaskEstimator):
         depends on, ``max(p_t - p_s, 0)`` for each label of t. Without ``depends_on`` there is
         none.
     depends_on : "previous", dict or None, default=None
-        The order. None: each task follows on the one before it in y, whatever their kinds.
-        Otherwise tasks are events, which are binary: a dict names the one that an event depends
-        on, as ``{"purchase": "click"}``, and tasks that it does not name start from their own
-        bottom alone; "previous": each depends on the one before it in y. An event can hold (its
-        second class) only where the other does. Unlike in other estimators its output stands for
-        its own probability, not for that given the other event: the penalty keeps it below the
-        other's, and so do predictions. Labels that follow from others are filled in.
+        The order of the tasks. With None, each task follows the one before it in y, and tasks may
+        be of any kind. Otherwise tasks are events, which are binary. A dict names the event that
+        an event depends on, such as ``{"purchase": "click"}``; tasks that it does not name start
+        from their own bottom. With "previous", each event depends on the one before it in y. An
+        event, the second class, can happen only if the other does. Unlike in other estimators, its
+        output is its own probability, not that given the other event. The penalty keeps this below
+        the probability of the other event, and predictions are lowered to it. Labels that follow
+        from others are filled in.
 
     See Also
     --------

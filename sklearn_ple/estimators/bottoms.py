@@ -48,8 +48,8 @@ class _Bottoms(MultiTaskEstimator):
 class SingleTaskClassifierRegressor(_Bottoms):
     """Every task learnt alone: the reference to measure what sharing is worth.
 
-    Each task has a network of its own, embeddings included: ``y_k = h_k(f_k(x))``. They are
-    trained in one go, on the same batches, but have nothing in common.
+    Each task has its own network, including embeddings: ``y_k = h_k(f_k(x))``. The networks are
+    trained at the same time, on the same batches, but share nothing.
 
     See Also
     --------
@@ -107,11 +107,12 @@ class AsymmetricSharingClassifierRegressor(_Bottoms):
     Parameters
     ----------
     reads : "previous" or dict, default="previous"
-        By a task's name, a list of the other tasks whose bottoms its tower reads; a task that is
-        not named reads its own alone. "previous": each task reads those of all before it in y.
+        A dict from the name of a task to a list of the other tasks whose bottoms its tower reads;
+        a task that is not named reads only its own. With "previous", each task reads the bottoms
+        of all tasks before it in y.
     fusion : {"concatenate", "sum", "average"}, default="concatenate"
-        How a tower's input is made of the bottoms that it reads: side by side, which widens the
-        tower's first layer, or by their sum or mean, which does not.
+        How the bottoms become the input of a tower: joined, which makes the first layer of the
+        tower wider, or as their sum or mean, which does not.
 
     See Also
     --------

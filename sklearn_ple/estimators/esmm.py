@@ -19,42 +19,43 @@ from ..tasks import Task
 class ESMMClassifier(MultiTaskEstimator):
     """Entire Space Multi-task Model: events that follow on each other, as purchases on clicks.
 
-    The tasks share embeddings and have a tower each. The tower of a purchase computes its
-    probability after a click, pCVR, and is trained on all rows, clicked or not, by the probability
-    of both: ``pCTCVR = pCTR * pCVR``. So it learns from the rows that it is used on, and has its
-    embeddings from the many clicks. y has a column for each event, in the order in which they
-    follow.
+    The tasks share embeddings, and each has a tower. The tower of a purchase computes its
+    probability after a click, pCVR. It is trained on all rows, clicked or not, by the probability
+    of both events: ``pCTCVR = pCTR * pCVR``. So it learns from rows like those that it is used on,
+    with embeddings that the many clicks have trained. y has a column for each event, in the order
+    of the events.
 
-    ``predict_proba`` returns the probability of an event together with all that it follows on
-    (pCTR, pCTCVR), and ``predict_conditional_proba`` that given the event before (pCTR, pCVR).
+    ``predict_proba`` returns the probability of an event together with all events before it (pCTR,
+    pCTCVR), and ``predict_conditional_proba`` the probability given the event before (pCTR, pCVR).
 
-    pCVR learns from its product with pCTR alone, and is biased where clicks are selective. With
-    ``debias="ips"`` it also learns from the clicked rows, each counted by the inverse of its pCTR:
-    on average the loss that all rows would have, had all been clicked.
+    pCVR learns only from its product with pCTR, and is biased if clicks are selective. With
+    ``debias="ips"`` it also learns from the clicked rows, each weighted by the inverse of its
+    pCTR. On average this is the loss over all rows, as if all had been clicked.
 
     Parameters
     ----------
     tower_hidden_units : sequence of int, default=(64, 32)
         Widths of the hidden layers of every task's tower.
     depends_on : "previous", dict or None, default="previous"
-        For a task, the name of the one that it depends on, as ``{"purchase": "click"}``;
-        "previous": each task depends on the one before it in y. A task can hold (its second class)
-        only where the one that it depends on does. Labels that follow from others are filled in.
+        For a task, the name of the task that it depends on, such as ``{"purchase": "click"}``.
+        With "previous", each task depends on the one before it in y. The event of a task, its
+        second class, can happen only if the event that it depends on does. Labels that follow from
+        others are filled in.
     debias : {"ips"} or None, default=None
-        What is added to the loss of a task that depends on another: "ips", as in ESCM2-IPS, its
-        loss over the rows of the other event, weighted by the inverse of that event's predicted
-        probability, through which no gradient goes, and divided by the number of all rows; None,
-        as in the original, nothing.
+        What is added to the loss of a task that depends on another. "ips", as in ESCM2-IPS, adds
+        its loss over the rows of the other event, weighted by the inverse of that event's
+        predicted probability, without a gradient through it, and divided by the number of all
+        rows. None adds nothing, as in the original.
     debias_weight : float, default=1.0
-        Factor of what ``debias`` adds.
+        Factor of the term that ``debias`` adds.
     least_propensity : float, default=0.01
-        With ``debias``, the probability that smaller ones are replaced by: the greater, the fewer
-        rows outweigh all others, and the more bias is left.
+        With ``debias``, smaller probabilities are replaced by this one. The greater it is, the
+        fewer rows outweigh all others, and the more bias remains.
 
     Raises
     ------
     ValueError
-        If tasks are not binary, or rows have an event without the one that it follows on.
+        If tasks are not binary, or a row has an event without the one before it.
 
     See Also
     --------

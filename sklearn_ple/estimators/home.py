@@ -20,23 +20,25 @@ _SOME = [Number(Integral, 1, None, closed="left")]
 class HoMEClassifierRegressor(MultiTaskEstimator):
     """Hierarchy of Multi-gate Experts: experts of groups of tasks, then of each task.
 
-    At the first level every group of tasks has experts, and all share some; a gate of each group
-    mixes its own and the shared ones to ``z_g``, and a shared gate mixes all to ``z_s``. At the
-    second level a task's gate mixes its own experts and its group's, which read ``z_g``, and
-    shared ones, which read ``z_s``. At both, a self gate adds a group's or task's own experts once
-    more, so that they are not neglected. Experts read what they do through a gate on the features,
-    ``x * 2 sigmoid(B A x)`` of low rank, and their layers are normalised before they are
-    activated: so the experts' outputs are of one size, and none dies.
+    At the first level every group of tasks has experts, and there are experts that all share. A
+    gate of each group mixes its own and the shared experts to ``z_g``, and a shared gate mixes all
+    experts to ``z_s``. At the second level a task's gate mixes its own experts and those of its
+    group, which read ``z_g``, with shared experts, which read ``z_s``. At both levels, a self gate
+    adds the own experts of a group or task once more, so that they are not neglected. Experts read
+    their input through a gate on the features, ``x * 2 sigmoid(B A x)`` of low rank. Their layers
+    are normalised before the activation, so that the outputs of all experts have the same size and
+    no expert dies.
 
-    The layers of each row are normalised by themselves, where the paper takes the batch: a row's
-    prediction must not depend on others. `sklearn_ple.nn.HoME` has the equations. ``as_published``
-    does not set the paper's widths.
+    Layers are normalised row by row, not over the batch as in the paper, because a row's
+    prediction must not depend on other rows. `sklearn_ple.nn.HoME` has the equations.
+    ``as_published`` does not set the paper's widths.
 
     Parameters
     ----------
     task_groups : dict, list of lists or None, default=None
-        The names of each group's tasks, by a name for the group or in a list; every task is in one
-        group. None: tasks with classes are a group, and those that are numbers.
+        The tasks of each group, as a dict from a name of the group to the names of its tasks, or
+        as a list of lists. Every task is in one group. With None, tasks with classes are one
+        group, and tasks that are numbers another.
     n_shared_experts : int, default=1
         Experts that all tasks share, at each of the two levels.
     n_group_experts : int, default=1
@@ -46,7 +48,7 @@ class HoMEClassifierRegressor(MultiTaskEstimator):
     feature_gate_rank : int, default=8
         Rank of the gates on the features.
     expert_hidden_units : sequence of int or of sequences of int, default=(64,)
-        Widths of the layers of every expert. ``((128, 64), (32,))`` has those of each level.
+        Widths of the layers of every expert; ``((128, 64), (32,))`` sets them for each level.
     activation : {"relu", "gelu", "silu", "elu", "tanh"}, default="silu"
         Activation of experts, towers and hidden layers of gates.
 

@@ -21,11 +21,11 @@ _SOME = [Number(Integral, 1, None, closed="left")]
 class MultiTabNetClassifierRegressor(MultiTaskEstimator):
     """MultiTab-Net: a token for each column and each task, attention, a tower on a task's token.
 
-    A column becomes a token by a linear map of what is read of it: its number, its embedding,
-    whether it is missing. Each task has a learnt token. In each block tokens attend to each other,
-    ``a = h + W_o softmax(Q K^T / sqrt(d) + M) V``, and feed-forward layers follow,
-    ``h' = a + W_2 act(W_1 a)``, with tokens normalised before both. ``M`` keeps tasks' tokens from
-    attending to each other. A task's tower reads its token.
+    A column becomes a token by a linear map of its number, its embedding and whether it is
+    missing. Each task has a learnt token. In each block tokens attend to each other, ``a = h + W_o
+    softmax(Q K^T / sqrt(d) + M) V``, and feed-forward layers follow, ``h' = a + W_2 act(W_1 a)``,
+    with tokens normalised before both. ``M`` keeps tasks' tokens from attending to each other. A
+    task's tower reads its token.
 
     The paper's attention between the rows of a batch is left out: with it a row's prediction would
     depend on which other rows are predicted. ``gate_weights`` are the weights with which each
@@ -34,15 +34,15 @@ class MultiTabNetClassifierRegressor(MultiTaskEstimator):
     Parameters
     ----------
     hidden_units : sequence of int, default=(256,)
-        Width of the feed-forward layer of each block: as many blocks as numbers.
+        Width of the feed-forward layer of each block. There are as many blocks as widths.
     token_dim : int, default=16
         Width of a token, a multiple of ``n_heads``.
     n_heads : int, default=4
         Heads of the attention.
     task_mask : {"tasks", "features", "both"} or None, default="tasks"
-        What must not attend: a task's token to other tasks' tokens ("tasks", best in the paper);
-        columns' tokens to tasks' tokens ("features"), which only matters with two blocks or more;
-        both; or nothing.
+        Which attention is not allowed: that of a task's token to the tokens of other tasks
+        ("tasks", best in the paper), that of the columns' tokens to the tasks' tokens ("features",
+        which only matters with two blocks or more), both, or none.
 
     See Also
     --------
@@ -50,9 +50,9 @@ class MultiTabNetClassifierRegressor(MultiTaskEstimator):
 
     Notes
     -----
-    Time and memory grow with the number of columns, of which there may be 1000 at most. With
-    ``embedding_dim`` as wide as a token, as ``as_published`` has it, a category's token is an
-    entry of a table.
+    Time and memory grow with the number of columns, which may be at most 1000. If
+    ``embedding_dim`` is the width of a token, as in ``as_published``, the token of a category is
+    an entry of a table.
 
     References
     ----------

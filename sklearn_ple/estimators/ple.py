@@ -101,15 +101,15 @@ class _Progressive(Extraction):
 class PLEClassifierRegressor(_Progressive):
     """Progressive Layered Extraction for tasks of any kind: classes, numbers, counts.
 
-    Learns all columns of y together: experts that the tasks share and experts of their own, mixed
-    by gates, level by level, then a tower for each task. A label may be missing (NaN): the row
-    still teaches the tasks whose labels it has.
+    All columns of y are learnt together. At each level, gates mix experts that the tasks share and
+    experts of their own, and at the end each task has a tower. A label may be missing (NaN): the
+    row still trains the tasks whose labels it has.
 
     The joint loss is the weighted sum over the tasks of the mean loss of the labels that are
-    there: cross-entropy for classes (of "above this class?" for ordinal ones), squared error of
-    the standardised label for regressions, its pinball loss for quantiles, half the Poisson
-    deviance for counts, and so on as the user guide lists. Predictions come back as y came: class
-    labels, and numbers in their own units.
+    there. The loss is cross-entropy for classes (of "above this class?" for ordinal ones), the
+    squared error of the standardised label for regressions, the pinball loss for quantiles and
+    half the Poisson deviance for counts; the user guide lists all. Predictions have the form of y:
+    class labels, and numbers in their own units.
 
     Parameters
     ----------
@@ -118,78 +118,88 @@ class PLEClassifierRegressor(_Progressive):
     n_shared_experts : int, default=1
         Experts that all tasks share, at each level. With none the tasks learn independently.
     n_specific_experts : int, list of int or dict, default=1
-        Experts of each task alone, at each level. One number for all tasks, or in the order of y's
-        columns, or by name (1 for a task not named).
+        Experts of each task, at each level: one number for all tasks, a list in the order of y's
+        columns, or a dict by name (1 for a task that is not named).
     expert_hidden_units : sequence of int or of sequences of int, default=(64,)
-        Widths of the layers of every expert. ``((128, 64), (32,))`` has those of each level.
+        Widths of the layers of every expert; ``((128, 64), (32,))`` sets them for each level.
     linear_experts : bool, default=False
-        Whether the experts' last layer is linear, not activated. Experts of one layer are then
-        linear, and so is every level except its gates.
+        Whether the last layer of the experts is linear, without activation. If experts have one
+        layer, every level is then linear except for its gates.
     gate_hidden_units : sequence of int, default=()
         Widths of the hidden layers of every gate; empty for the paper's linear gates.
     gate : {"softmax", "dselect_k"}, default="softmax"
         How a gate weighs experts: by a softmax, or by DSelect-k, which chooses ``gate_k`` of them
-        for every row and yet is smooth, so that it is trained like all else; see
-        `sklearn_ple.nn.DSelectKGates`. Not in the paper.
+        for every row. DSelect-k is smooth, so it is trained like the rest of the network; see
+        `sklearn_ple.nn.DSelectKGates`. It is not in the paper.
     gate_k : int, default=2
         How many experts a DSelect-k gate chooses.
     gate_entropy : float, default=1e-3
-        Factor of a penalty on the entropy of the choices of DSelect-k gates: the greater, the
-        sooner a gate settles on ``gate_k`` experts.
+        Factor of a penalty on the entropy of the choices of DSelect-k gates. The greater it is,
+        the sooner a gate settles on ``gate_k`` experts.
     load_balancing : float, default=0.0
         Factor of a penalty on gates that use their experts unevenly: the squared coefficient of
         variation of the experts' summed weights, in every batch, as in Shazeer et al. (ICLR 2017).
-        It trains the gates alone. Try 0.01 to 0.1 where experts are not used.
+        It trains only the gates. Try 0.01 to 0.1 if experts are not used.
     residual : bool, default=False
-        Whether a level adds its input to its output, where both are as wide. Not in the paper.
+        Whether a level adds its input to its output, if both have the same width. Not in the
+        paper.
     stop_gradient : bool, default=False
         Whether a task's gate weighs the experts of all tasks, but without a gradient to those of
-        other tasks, as in `STEMClassifierRegressor`: a task uses what others learn, and trains
-        only its own and the shared experts. Not in the paper.
+        other tasks, as in `STEMClassifierRegressor`. A task then uses what others learn, and
+        trains only its own experts and the shared ones. Not in the paper.
     tower_hidden_units : sequence of int, default=(32,)
         Widths of the hidden layers of every task's tower; empty for linear towers.
     activation : {"relu", "gelu", "silu", "elu", "tanh"}, default="relu"
         Activation of experts, towers and hidden layers of gates.
     dropout : float, default=0.3
-        Share of the activations of experts and towers that are dropped in training, on average
-        over the members. With four members or more, their shares lie evenly around it, from none
-        to twice as much.
+        Share of the activations of experts and towers that is dropped in training, on average over
+        the members. With four members or more, the shares of the members are spread evenly from
+        zero to twice the average.
     n_members : int, default=8
-        Networks that are trained side by side, each with embeddings, experts and towers of its
-        own, on the same batches. Their predictions are averaged, with early stopping by weights
-        that follow from their losses of validation. Time and memory grow with their number.
+        Number of networks that are trained on the same batches, each with its own embeddings,
+        experts and towers. Their predictions are averaged; with early stopping, their weights
+        follow from their validation losses. Time and memory grow with their number.
     task_types : str, list or dict, default="auto"
-        Kind of every task: "binary", "multiclass", "ordinal" (classes in an order), "regression",
-        "huber" (numbers with outliers), "quantile", "count" (Poisson), "tweedie" (amounts that may
-        be zero), "hurdle" (amounts, many of them zero) or "survival" (times until an event, t
-        where it is seen at t, -t where nothing had happened until t). One kind for all, a list in
-        the order of y's columns, or a dict by column name; a column that the dict does not name is
-        "auto". In a list or dict, ``("quantile", [0.1, 0.9])`` says which quantiles to learn
-        beside the median; "quantile" alone are those of 0.05 and 0.95. Likewise
-        ``("huber", 1.345)`` says from which error on, in standard deviations, the loss is linear,
-        ``("tweedie", 1.5)`` which power of the mean the variance follows, between 1 and 2, and
-        ``("survival", 20)`` how many intervals of time have probabilities. "auto" looks at the
-        observed labels: strings, categories and bools are classes, ordinal if there are more than
-        two in an ordered categorical column; integers are classes if there are at most 10 distinct
-        ones, else a regression; floats are a regression, but for two whole numbers, as 0.0 and
-        1.0. A warning names what is doubtful: integers of more than 10 values, and whole floats of
-        3 to 10. "ignore", in a list or dict, leaves a column of y out: it is no task, has no
-        prediction and no entry in what else is given by task, and methods take a y with or
-        without it.
+        The kind of every task: one for all, a list in the order of y's columns, or a dict by
+        column name. A column that the dict does not name is "auto".
+
+        - "binary" and "multiclass": classes;
+        - "ordinal": classes in an order;
+        - "regression": numbers;
+        - "huber": numbers with outliers. ``("huber", 1.345)`` sets the error, in standard
+          deviations, from which on the loss is linear;
+        - "quantile": numbers. ``("quantile", [0.1, 0.9])`` sets the quantiles to learn besides the
+          median, by default 0.05 and 0.95;
+        - "count": counts, by the Poisson deviance;
+        - "tweedie": amounts that may be zero. ``("tweedie", 1.5)`` sets the power of the mean that
+          the variance follows, between 1 and 2;
+        - "hurdle": amounts of which many are zero;
+        - "survival": times until an event, t for an event at t and -t if nothing had happened
+          until t. ``("survival", 20)`` sets the number of intervals of time;
+        - "ignore", in a list or dict: the column of y is left out. It is not a task, and has no
+          prediction and no entry in anything else that is passed by task. Methods take a y with or
+          without it;
+        - "auto": the kind follows from the labels that are there. Strings, categories and bools
+          are classes, which are ordinal if an ordered categorical column has more than two.
+          Integers are classes if at most 10 are distinct, else a regression. Floats are a
+          regression, except for two whole numbers, such as 0.0 and 1.0. A warning names doubtful
+          columns: integers of more than 10 values, and whole floats of 3 to 10.
     depends_on : "previous", dict or None, default=None
-        For a binary task, the name of the one that it depends on, as ``{"purchase": "click"}``: it
-        can hold (its second class) only where the other does. "previous": each task depends on the
-        one before it in y. Its output is then the probability given the other event, and its loss
-        that of the joint event on all rows, as in the entire-space model of Ma et al. (SIGIR
-        2018). Labels that follow from others are filled in.
+        For a binary task, the name of the task that it depends on, such as ``{"purchase":
+        "click"}``: its event, the second class, can happen only if the other does. With
+        "previous", each task depends on the one before it in y. The output of the task is then the
+        probability given the other event, and its loss is that of the joint event on all rows, as
+        in the entire-space model of Ma et al. (SIGIR 2018). Labels that follow from others are
+        filled in.
     class_weight : "balanced", dict, list or None, default=None
-        Weights of the classes in the loss. A list in the order of y's columns or a dict by column
-        name holds one entry per task: "balanced", a dict from label to weight, or None. "balanced"
-        alone holds for all tasks with classes, a dict from label to weight for a single task.
+        Weights of the classes in the loss. A list in the order of y's columns, or a dict by column
+        name, has one entry per task: "balanced", a dict from label to weight, or None. "balanced"
+        by itself applies to all tasks with classes, and a dict from label to weight to a single
+        task.
     categorical_features : "from_dtype", array-like or None, default="from_dtype"
         Which columns of X are categories: names, positions or a boolean mask; None for no column.
-        "from_dtype" takes categorical and string columns. A missing value counts as a category of
-        its own. Rare categories, and those never seen in fit, share one.
+        "from_dtype" takes categorical and string columns. A missing value is a category of its
+        own. Rare categories, and those that are not seen in fit, share one.
     max_categories : int, default=None
         Largest number of categories of a column, including the one that rare categories share;
         None for any number.
@@ -197,158 +207,170 @@ class PLEClassifierRegressor(_Progressive):
         A category with fewer rows than this, or with a smaller share of the rows if it is a float,
         is rare.
     target_statistics : "auto", bool or array-like, default="auto"
-        Which categorical columns the network reads target statistics of, beside their embeddings:
-        how far the mean label of the row's category is from that of all, for each task of numbers
-        or two classes, and for each class of one with more. It is shrunken towards 0, the more,
-        the fewer labels there are (Bühlmann and Straub 1970), and a row's own label is never in
-        its own (ordered statistics, Prokhorenkova et al., NeurIPS 2018). "auto": those of 256
-        categories or more that have two rows each on average, as ids of users or items. True: all
-        categorical columns; False: none; or names, positions or a mask.
+        Which categorical columns have target statistics in addition to their embeddings: how far
+        the mean label of the row's category is from the mean of all labels, for each task with
+        numbers or two classes, and for each class of a task with more. It is shrunk towards 0, and
+        more so if there are few labels (Bühlmann and Straub 1970). A row's own label is not part
+        of it (ordered statistics, Prokhorenkova et al., NeurIPS 2018). "auto" takes columns of 256
+        categories or more with two rows each on average, such as ids of users or items. True takes
+        all categorical columns, False none. Or pass names, positions or a mask.
     embedding_dim : int or "auto", default="auto"
         Width of the learnt embedding of every categorical column. "auto" lets it grow with the
         number of codes n, the column's categories and two more: ``1.6 * n**0.56`` to the nearest
-        whole number, at least 2 and at most 32. All columns are in one table of the greatest
-        width: n rows each, ``n_members`` times that width and, in training, 16 bytes a number (4
-        for the embedding, 12 for its gradient and AdamW's two moments) and 4 for each copy of the
-        weights, averaged or best, that is kept.
+        whole number, at least 2 and at most 32. All columns are in one table, as wide as the
+        widest embedding times ``n_members``, with n rows for each column. In training it takes 16
+        bytes per number (4 for the embedding, 12 for its gradient and AdamW's two moments), and 4
+        for each copy of the weights that is kept, averaged or best.
     numeric_embedding : str, EmbeddingMaker or None, default="piecewise_linear+bins"
-        What the network reads of each number beside its standardised value: "bins", an embedding
-        of the bin that it falls into; "piecewise_linear", an embedding that is linear in each bin
-        and continuous; "piecewise_linear+bins", their sum, in which the steps of columns without a
-        value that a tenth of the rows share count from not at all in the first member to fully in
-        the last; "periodic", an embedding of sines and cosines of learnt frequencies; "quantile",
-        its normal score; None for nothing. As wide as ``embedding_dim`` says; if that is "auto",
-        8, but less from 100 numbers on, 2 at the least. Sparse X has none. Piecewise-linear and
-        periodic embeddings are those of Gorishniy, Rubachev and Babenko (NeurIPS 2022).
+        What the network reads of each number besides its standardised value:
+
+        - "bins": an embedding of the bin that it is in;
+        - "piecewise_linear": an embedding that is linear in each bin, and continuous;
+        - "piecewise_linear+bins": the sum of both. In columns without a value that a tenth of the
+          rows share, the steps do not count in the first member, and count more in each further
+          one, fully in the last;
+        - "periodic": an embedding of sines and cosines of learnt frequencies;
+        - "quantile": its normal score;
+        - None: nothing.
+
+        Embeddings are as wide as ``embedding_dim``. If that is "auto", the width is 8 for up to 4
+        numbers, 4 from 8 numbers on, and less beyond 200, at least 2. Sparse X has no embeddings.
+        Piecewise-linear and periodic embeddings are those of Gorishniy, Rubachev and Babenko
+        (NeurIPS 2022).
     n_bins : int or "auto", default="auto"
-        Bins of each number, at most; "auto" takes half the root of the number of rows, from 16 to
-        256. Their edges are the cuts of a small decision tree that predicts all tasks, and
-        quantiles of the distinct values.
+        Largest number of bins of each number. "auto" is half the square root of the number of
+        rows, from 16 to 256. Their edges are the cuts of a small decision tree that predicts all
+        tasks, and quantiles of the distinct values.
     linear_path : bool, default=True
-        Whether to add a linear function of the numbers and the indicators of missing ones to each
-        task's outputs, learnt with the network, as the wide part of Cheng et al. (DLRS 2016) is.
-        For tasks of kind "regression" it starts from ridge regression, whose penalty generalized
-        cross-validation chooses: wholly in the first member, less and less in further ones, from
-        zero in the last. Elsewhere, and for sparse X, it starts at zero.
+        Whether to add a linear function of the numbers, and of the indicators of missing ones, to
+        the outputs of each task. It is learnt with the network, as the wide part of Cheng et al.
+        (DLRS 2016). For tasks of kind "regression" it starts from ridge regression, with a penalty
+        chosen by generalized cross-validation: fully in the first member, less in each further
+        one, and from zero in the last. For other tasks, and for sparse X, it starts from zero.
     feature_dropout : float, default=0.1
-        Share of the features, coordinates of embeddings included, that are dropped in training, on
+        Share of the features, including coordinates of embeddings, that is dropped in training, on
         average over the members as for ``dropout``.
     clip_numbers : float or None, default=5.0
-        Where the network's numbers end, in standard deviations c: experts, gates and the linear
-        path read a standardised number x as ``x / sqrt(1 + (x / c)**2)``, which is near x for
-        small ones and never beyond c, so that an outlier does not outweigh all else (Holzmüller,
-        Grinsztajn and Steinwart, NeurIPS 2024). Embeddings of numbers read them unclipped. None
-        for no clipping, where targets go on growing with the numbers. 0.001 at least.
+        The limit c of numbers, in standard deviations. Experts, gates and the linear path read a
+        standardised number x as ``x / sqrt(1 + (x / c)**2)``, which is close to x for small
+        numbers and never exceeds c. So an outlier cannot outweigh everything else (Holzmüller,
+        Grinsztajn and Steinwart, NeurIPS 2024). Embeddings of numbers are not clipped. Pass None
+        for no clipping, if targets go on growing with the numbers. c must be at least 0.001.
     task_weights : list of float or dict, default=None
         Weights of the tasks in the joint loss at epoch 0, in the order of y's columns or by name;
         1 for a task that is not named.
     task_weight_decay : float, list of float or dict, default=1.0
-        Factor gamma by which a task's weight changes with every epoch t:
-        ``w(t) = w(0) * gamma**t``. One for all tasks, or in the order of y's columns, or by name
-        (1 for a task not named).
+        Factor gamma by which the weight of a task changes with every epoch t: ``w(t) = w(0) *
+        gamma**t``. One for all tasks, a list in the order of y's columns, or a dict by name (1 for
+        a task that is not named).
     balancing : str or Balancer, default="equal"
-        How the tasks' losses become one step of training. "equal": by their weighted sum. By the
-        losses: "uncertainty", "dwa" (dynamic weight averaging), "famo", "geometric" (their
-        geometric mean), "random". By the gradients at what the towers read: "upgrad",
-        "aligned_mtl", "pcgrad", "cagrad", "imtl_g", "nash_mtl"; all but "cagrad" and "nash_mtl"
-        take the extra ``balancing``. Or an object of a subclass of
+        How the losses of the tasks become one step of training. "equal" is their weighted sum.
+        These use the losses: "uncertainty", "dwa" (dynamic weight averaging), "famo", "geometric"
+        (the geometric mean) and "random". These use the gradients at what the towers read:
+        "upgrad", "aligned_mtl", "pcgrad", "cagrad", "imtl_g" and "nash_mtl"; all but "cagrad" and
+        "nash_mtl" need the extra ``balancing``. Or pass an object of a subclass of
         :class:`~sklearn_ple.balancing.Balancer`, or an aggregator of TorchJD that weighs
-        gradients; every training uses a copy of it.
+        gradients, of which every training uses a copy.
     optimizer : {"adamw", "adam", "sgd"} or class, default="adamw"
         The optimizer, or a subclass of :class:`torch.optim.Optimizer`.
     learning_rate : float or "auto", default="auto"
-        The learning rate, the highest one where there is a schedule. "auto" is meant for AdamW:
-        6e-3 for batches of 512 rows or more, and for smaller ones by the root of their size.
+        The learning rate; with a schedule, the highest one. "auto" is meant for AdamW: 6e-3 for
+        batches of 512 rows or more, and for smaller ones proportional to the square root of their
+        size.
     lr_schedule : {"constant", "cosine", "one_cycle"}, default="one_cycle"
-        How the learning rate changes over ``max_epochs``: not at all, down to zero along half a
-        cosine, or up over the first 30 % of the steps and down to zero after them.
+        How the learning rate changes over ``max_epochs``: it is constant, or falls to zero along
+        half a cosine, or rises over the first 30 % of the steps and then falls to zero.
     weight_decay : float, default=1e-2
-        Weight decay of optimizers that have one. Embeddings and biases are left alone.
+        Weight decay, for optimizers that have one. Embeddings and biases do not decay.
     weight_averaging : float, default=0.1
-        About which share of the steps so far the weights are averaged over, for validation and
-        prediction; 0 for the last weights alone.
+        Validation and prediction use the mean of the weights over about this share of the steps so
+        far, the last ones; with 0, the last weights.
     batch_size : int or "auto", default="auto"
-        Rows in a step of training. "auto" takes 64 of a table of up to 2,000 rows, then a power
-        of two near three times their root, 2048 at most.
+        Rows in a step of training. "auto" is 64 for up to 2,000 rows, and then a power of two near
+        three times the square root of their number, at most 2048.
     max_epochs : int or "auto", default="auto"
-        Passes over the data, at most; the schedule of the learning rate is laid out for as many.
-        "auto" takes 25 up to 10,000 rows, 11 for 50,000 and 4 for half a million or more. Without
-        early stopping it takes as many as make 120 steps, but 10 at least.
+        Largest number of passes over the data, for which the schedule of the learning rate is
+        made. "auto" is 25 for up to 10,000 rows, 11 for 50,000 and 4 for half a million or more.
+        Without early stopping it is the number that makes 120 steps, but at least 10.
     early_stopping : bool or "auto", default="auto"
-        Whether to stop when the joint loss of validation no longer decreases, and to return to
-        the best weights. "auto" does so from 500 rows on, and with ``X_val`` in ``fit``.
+        Whether to stop when the joint validation loss no longer decreases, and to return to the
+        best weights. "auto" stops early from 500 rows on, and if ``fit`` is passed ``X_val``.
     validation_fraction : float or "auto", default="auto"
-        Share of the rows that early stopping sets aside; with ``groups`` in ``fit``, of the
-        groups. With "auto", each of four or more members leaves a twelfth of the rows out, 600 at
-        most, which the others are trained on: none are set aside. With fewer members, and with
-        ``validation_split="last"``, a tenth are, but 3,000 rows at most.
+        Share of the rows that early stopping sets aside, or of the groups if ``fit`` is passed
+        ``groups``. With "auto" and four members or more, no rows are set aside: each member leaves
+        out a twelfth of the rows, at most 600, on which others are trained. With fewer members, or
+        with ``validation_split="last"``, "auto" sets aside a tenth, but at most 3,000 rows.
     validation_split : {"random", "last"} or splitter, default="random"
-        Which rows to validate on. "random" draws them, whole groups where ``fit`` is passed
-        ``groups``. "last" sets the last rows aside, for rows in the order of time. A splitter of
-        scikit-learn, as :class:`~sklearn.model_selection.GroupShuffleSplit`, sets aside what its
-        first split tests on, and is asked with ``groups``; what it neither trains nor tests on is
-        used by ``refit`` alone. Rows of their own are passed to ``fit`` as ``X_val`` and ``y_val``
-        instead.
+        The validation rows. "random" draws them, or whole groups if ``fit`` is passed ``groups``.
+        "last" sets aside the last rows, for rows in the order of time. Of a splitter of
+        scikit-learn, such as :class:`~sklearn.model_selection.GroupShuffleSplit`, which gets the
+        ``groups``, the test rows of the first split are set aside; rows in neither part are used
+        by ``refit`` alone. To validate on rows that are not in X, pass them to ``fit`` as
+        ``X_val`` and ``y_val``.
     n_iter_no_change : int or "auto", default="auto"
-        Epochs without an improvement after which early stopping ends the training. "auto" waits
-        for a fifth of ``max_epochs``, at least for 3.
+        Number of epochs without improvement after which early stopping ends the training. "auto"
+        is a fifth of ``max_epochs``, but at least 3.
     tol : float, default=0.0
-        Decrease of the joint loss of validation that counts as an improvement.
+        Decrease of the joint validation loss that counts as an improvement.
     refit : bool or "auto", default="auto"
-        Whether to train anew on all rows of X, for the number of epochs that validation found
-        best. With ``X_val`` in ``fit`` they are trained on already, and there is no second time.
-        The members keep their weights of validation, and ``history_`` is that of the training with
-        validation. Takes as long again. "auto" does so if rows were set aside, up to 30,000 rows,
-        unless there are ``callbacks``, which may count on rows of validation.
+        Whether to train a second network on all rows of X, for the number of epochs that
+        validation found best. If ``fit`` is passed ``X_val``, all rows are trained on already, and
+        there is no second training. The weights of the members and ``history_`` stay those of the
+        first training. The second one doubles the time. "auto" refits up to 30,000 rows if rows
+        were set aside, unless there are ``callbacks``, which may rely on validation rows.
     warm_start : bool, default=False
-        Whether a further call of fit goes on from the weights learnt, with the classes, scales and
-        categories of the first call.
+        Whether another call of ``fit`` starts from the learnt weights, with the classes, scales
+        and categories of the first call.
     warm_start_from : FrozenEstimator, estimator or None, default=None
-        A fitted estimator of the same network, from whose weights a fit starts anew: embeddings,
-        what tasks share, and what is of a task of the same name. Its scales, categories and bins
-        are taken over, so that X must have its columns; the linear path starts anew. Wrap it in
-        :class:`sklearn.frozen.FrozenEstimator`, since ``clone``, as of a grid search, would make
-        another estimator unfitted. The network's parameters must be those that it was fitted with.
+        A fitted estimator with the same network, from whose weights a fit starts: embeddings, what
+        the tasks share, and the parts of a task of the same name. Its scales, categories and bins
+        are taken over, so X must have the same columns. The linear path starts anew. Wrap the
+        estimator in :class:`sklearn.frozen.FrozenEstimator`, because ``clone``, for example in a
+        grid search, would return it unfitted otherwise. The parameters of the network must be the
+        same.
     checkpoint_dir : str, path-like or None, default=None
         A folder, made if it does not exist, in which ``fit`` saves its progress after every epoch.
-        Where it was interrupted or its process was killed, the next ``fit`` with the same data and
-        parameters goes on from there, and ends with the weights of a fit that nothing interrupted:
-        on a CPU bit for bit. The files stay when a fit has ended, and the same fit again returns
-        its result at once; delete them to start anew. A fit with other data, parameters or
-        versions, or from other weights by ``warm_start``, is refused: each needs a folder of its
-        own. ``n_jobs`` and ``verbose`` may differ. ``partial_fit`` neither reads nor writes there.
-        None keeps nothing.
+        If it is interrupted or its process is killed, the next ``fit`` with the same data and
+        parameters continues from there, and ends with the same weights as a fit without
+        interruption, on a CPU bit for bit. The files remain when a fit has ended, and the same fit
+        then returns its result at once; delete them to start anew. A fit with other data,
+        parameters or versions, or from other weights by ``warm_start``, is refused: each needs its
+        own folder. ``n_jobs`` and ``verbose`` may differ. ``partial_fit`` does not use the folder.
+        With None nothing is saved.
     n_jobs : int or None, default=None
-        How many cores of the CPU, or workers of joblib's backend, may be used; -1 for all, -2 for
-        all but one. None, outside of :class:`joblib.parallel_config`, is one while a step is
-        small, which several would hardly make faster, and torch's own number for large ones. In
-        fit the members are trained in as many groups, of two members at least, by joblib: in
-        processes, or on several machines by ``joblib.parallel_config(backend="dask")``. The fitted
-        estimator is that of ``n_jobs=1``, bit for bit. Prediction uses as many threads, and so
-        does fit where it trains all members together: with fewer than four members, ``callbacks``,
-        ``dtype="bfloat16"``, ``balancing`` by gradients, parts of your own or
-        ``numeric_embedding="periodic"``, in ``partial_fit`` and ``add_task``. Then rounding
-        differs, as on another processor. In a worker process, as those of
-        :class:`~sklearn.model_selection.GridSearchCV` with its own ``n_jobs``, no more than its
-        share of the cores is used.
+        The number of cores, or of workers of joblib's backend; -1 for all, -2 for all but one.
+        None, outside of :class:`joblib.parallel_config`, is one core while steps are small, which
+        several cores would hardly make faster, and torch's own number for large steps.
+
+        In ``fit``, joblib trains the members in as many groups, of at least two members, in
+        processes, or on several machines with ``joblib.parallel_config(backend="dask")``. The
+        fitted estimator is the same as with ``n_jobs=1``, bit for bit.
+
+        Prediction uses as many threads. So does ``fit`` where it trains all members together: with
+        fewer than four members, ``callbacks``, ``dtype="bfloat16"``, ``balancing`` by gradients,
+        parts of your own or ``numeric_embedding="periodic"``, and so do ``partial_fit`` and
+        ``add_task``. Then results are rounded differently, as on another processor.
+
+        In a worker process, such as those of :class:`~sklearn.model_selection.GridSearchCV` with
+        its own ``n_jobs``, no more than its share of the cores is used.
     device : str, default="auto"
-        Where to train and predict: "cpu", "cuda", "cuda:1", "mps"; "auto" for a GPU if there is
-        one. The data lie on it when they fit.
+        Where to train and predict, such as "cpu", "cuda", "cuda:1" or "mps"; "auto" for a GPU if
+        there is one. The data are kept there if they fit.
     dtype : {"float32", "float64", "bfloat16"}, default="float32"
         Precision of the network. "bfloat16" is for speed: in training, matrices are multiplied in
-        it; weights, losses, the optimizer's state and predictions stay float32. An error where
-        there are no instructions for it.
+        it, while weights, losses, the optimizer's state and predictions stay float32. It is an
+        error if the processor has no instructions for it.
     callbacks : list of skorch callbacks, default=None
-        Further callbacks, see :class:`skorch.callbacks.Callback`. Every training uses copies
-        of them, though not of what they hold.
+        Additional callbacks, see :class:`skorch.callbacks.Callback`. Every training uses copies of
+        them, but not of the objects that they refer to.
     net_params : dict, default=None
-        Further parameters of :class:`skorch.net.NeuralNet`, which take precedence over those here:
-        ``lr``, ``batch_size`` and ``max_epochs`` in the schedule too.
+        Additional parameters of :class:`skorch.net.NeuralNet`, which take precedence over those
+        here. The schedule respects ``lr``, ``batch_size`` and ``max_epochs``, too.
     random_state : int, RandomState instance or None, default=None
-        Determines initial weights, the order of the rows, dropout and the rows of validation. An
-        int makes the same result every time on a CPU. Global random states are left alone.
+        Determines the initial weights, the order of the rows, dropout and the validation rows.
+        With an int, the result on a CPU is always the same. Global random states are not changed.
     verbose : int, default=0
-        Whether to show a progress bar, with the losses and scores of validation.
+        Whether to show a progress bar, with validation losses and scores.
 
     Attributes
     ----------
@@ -361,9 +383,10 @@ class PLEClassifierRegressor(_Progressive):
     tasks_ : list of Task
         The fitted tasks, in the order of ``task_names_``.
     classes_ : ndarray or list
-        The sorted class labels of every task, None for a task without; a plain array for 1-D y.
-        They are sorted for ordinal tasks too, as scikit-learn wants them: the order of a task is
-        ``task.classes[task.order]``, and that of ``predict_proba_frame``'s columns.
+        The sorted class labels of every task, or None for a task without classes; a single array
+        for a 1-D y. They are sorted for ordinal tasks, too, as scikit-learn expects. The order of
+        an ordinal task is ``task.classes[task.order]``, which is also that of the columns of
+        ``predict_proba_frame``.
     n_features_in_ : int
         Number of columns of X.
     feature_names_in_ : ndarray of str
@@ -371,7 +394,7 @@ class PLEClassifierRegressor(_Progressive):
     n_iter_ : int
         Number of epochs trained.
     history_ : list of dict
-        One dict an epoch: ``epoch``, ``loss``, ``task_losses``, ``task_weights``,
+        One dict for each epoch, with ``epoch``, ``loss``, ``task_losses``, ``task_weights``,
         ``learning_rate``, ``seconds`` and, with early stopping, ``valid_loss`` (weighted by the
         tasks' weights at epoch 0), ``valid_task_losses``, ``valid_score`` and
         ``valid_task_scores`` (those of ``score``).
@@ -380,27 +403,27 @@ class PLEClassifierRegressor(_Progressive):
     calibrators_ : dict
         What ``calibrate`` learnt, by task: ``temperature_``, or ``regressions_``; empty after fit.
     net_ : skorch.NeuralNet
-        The skorch net that holds it.
+        The skorch net that contains the network.
     device_ : str
         The device that training ran on.
 
     Raises
     ------
     ValueError
-        If a target has no label or, being classes, one class only; if X or y hold infinity; if a
-        parameter names a task that is not there; if the device is not there, or ``n_jobs`` cannot
-        serve on it; if ``checkpoint_dir`` belongs to another fit, is damaged or cannot be written
-        to; if what says which rows to validate on is incomplete, contradictory or leaves none.
+        If a target has no label, or a task with classes has only one; if X or y contain infinity;
+        if a parameter names an unknown task; if the device does not exist, or does not allow
+        ``n_jobs``; if ``checkpoint_dir`` belongs to another fit, is damaged or cannot be written
+        to; if the choice of validation rows is incomplete or contradictory, or leaves no rows.
     TypeError
-        If a column of X or y holds what is neither number nor label.
+        If a column of X or y contains objects that are neither numbers nor labels.
 
     Warns
     -----
     ConvergenceWarning
         If a loss is no longer finite: training stops and the best weights so far are kept.
     UserWarning
-        If it is in doubt whether a column of y holds classes or numbers, or if one is constant; if
-        y_val has no label of a task.
+        If it is unclear whether a column of y contains classes or numbers; if a target is
+        constant; if y_val has no label of a task.
 
     See Also
     --------

@@ -20,12 +20,12 @@ from .ple import Extraction
 class STEMClassifierRegressor(Extraction):
     """STEM: embeddings of each task's own beside shared ones, and experts of both kinds.
 
-    Each task has embeddings of its own, from which its experts read the features as ``x_k``; the
-    shared experts read them as ``x_s``, from shared embeddings. A task's gate,
-    ``softmax(W_k (x_k + x_s))``, weighs the experts of all tasks and the shared ones. The outputs
-    of other tasks' experts come without a gradient: a task uses what others learn, and trains only
-    its own embeddings and experts and the shared ones. With several levels, a shared gate mixes
-    all experts for the next level's shared ones; its gradient reaches all.
+    Each task has its own embeddings, through which its experts read the features as ``x_k``. The
+    shared experts read them as ``x_s``, through shared embeddings. A task's gate, ``softmax(W_k
+    (x_k + x_s))``, weighs the experts of all tasks and the shared ones. The outputs of other
+    tasks' experts have no gradient. So a task uses what others learn, and trains only its own
+    embeddings and experts and the shared ones. With several levels, a shared gate mixes all
+    experts for the shared experts of the next level, and its gradient reaches all.
 
     ``as_published`` has the widths of the authors' code (github.com/LiangcaiSu/STEM): embeddings
     of width 10, experts of (512, 256, 128), gates and towers of (128, 64).
@@ -35,12 +35,12 @@ class STEMClassifierRegressor(Extraction):
     n_levels : int, default=1
         Levels of experts.
     stop_gradient : bool, default=True
-        Whether a task's gradient does not reach other tasks' experts through its own gate.
+        Whether the gradient of a task stops at the experts of other tasks.
 
     See Also
     --------
-    PLEClassifierRegressor : Its gates weigh own and shared experts alone, unless it takes
-        ``stop_gradient`` too; lists the errors and warnings of all.
+    PLEClassifierRegressor : Its gates weigh only own and shared experts, unless
+        ``stop_gradient`` is True; lists the errors and warnings of all.
 
     References
     ----------

@@ -20,19 +20,19 @@ _FACTOR = [Number(Real, 0, None, closed="neither")]
 class CrossStitchClassifierRegressor(MultiTaskEstimator):
     """Cross-stitch networks: after each layer the tasks' activations are mixed linearly.
 
-    Every task has a network of its own. After layer l, task k goes on with
-    ``b_k = sum_j A_l[k, j] * a_j`` of the tasks' activations ``a_j``. The matrices ``A_l`` are
-    learnt; they start with .9 on the diagonal, and the rest of a row shares .1.
+    Every task has its own network. After layer l, task k continues with ``b_k = sum_j A_l[k, j] *
+    a_j``, a mixture of the activations ``a_j`` of all tasks. The matrices ``A_l`` are learnt; they
+    start with .9 on the diagonal, and the rest of a row shares .1.
 
     Parameters
     ----------
     hidden_units : sequence of int, default=(64,)
         Widths of the layers of every task's network, before its tower.
     by_channel : bool, default=False
-        Whether every activation of a layer has a mixing of its own, or a layer one for all.
+        Whether every activation of a layer has its own mixing, or the whole layer has one.
     stitch_rate_factor : float, default=10.0
-        How many times ``learning_rate`` the mixings learn with. The paper has from 100 to 1000,
-        for SGD.
+        Learning rate of the mixings, as a multiple of ``learning_rate``. The paper uses 100 to
+        1000, with SGD.
 
     See Also
     --------
@@ -101,7 +101,7 @@ class SluiceClassifierRegressor(MultiTaskEstimator):
     orthogonality : float, default=1e-3
         Factor of the penalty on subspaces that are not orthogonal.
     mixing_rate_factor : float, default=10.0
-        How many times ``learning_rate`` alpha and beta learn with.
+        Learning rate of alpha and beta, as a multiple of ``learning_rate``.
 
     See Also
     --------

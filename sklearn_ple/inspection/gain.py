@@ -90,10 +90,10 @@ class MTLGain:
         confidence : float, default=0.95
             Confidence of the intervals, between 0 and 1.
         overlap : float, default=0.0
-            The number of test rows over that of training rows, where the repeats are the folds of
-            a cross-validation, see the notes of :func:`mtl_gain`.
+            If the repeats are the folds of a cross-validation, the number of test rows divided by
+            that of training rows; see the notes of :func:`mtl_gain`.
         repeats : str, default=None
-            What was repeated, in words; by default so many repeats.
+            What was repeated, in words; by default the number of repeats.
 
         Returns
         -------
@@ -107,8 +107,8 @@ class MTLGain:
     def summary(self) -> str:
         """Describe in words which tasks gain and which lose.
 
-        A task gains or loses where its interval is wholly above or below zero, and is undecided
-        otherwise. A loss is negative transfer; a system with gains and losses is on a seesaw.
+        A task gains or loses if its interval is entirely above or below zero, and is undecided
+        otherwise. A loss is negative transfer; a system with both gains and losses is a seesaw.
 
         Returns
         -------
@@ -157,15 +157,15 @@ def mtl_gain(
     """Measure what each task gains, or loses, against a reference, by repeated paired fits.
 
     Every system is fitted with the same seeds: on X and y with a test set apart, or on the folds
-    of a cross-validation. A task's gain is the mean over these repeats of the system's score less
-    the reference's.
+    of a cross-validation. The gain of a task is the mean, over these repeats, of the score of the
+    system minus that of the reference.
 
     Parameters
     ----------
     estimators : dict
-        The systems by name: estimators of this package, pipelines that end in one, or whatever
-        :func:`sklearn_ple.metrics.multitask_scores` can score. Clones of them are fitted, in which
-        every parameter ``random_state`` has the repeat's seed.
+        The systems by name: estimators of this package, pipelines that end in one, or anything
+        else that :func:`sklearn_ple.metrics.multitask_scores` can score. Clones of them are
+        fitted, in which every parameter ``random_state`` is the seed of the repeat.
     X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
         The features to learn from.
     y : {array-like, DataFrame} of shape (n_samples, n_tasks) or (n_samples,)
@@ -209,11 +209,11 @@ def mtl_gain(
 
     Notes
     -----
-    The intervals are Student's, of the differences within each repeat. Folds share most of their
-    training rows, so that their differences vary less than those of fresh data would: the variance
-    is corrected by Nadeau and Bengio's factor, ``1 / n_folds + n_test / n_train`` in place of
-    ``1 / n_folds``. With a test set the intervals are about the seeds, not about which rows are in
-    it. Every task has its own interval, without a correction for many of them.
+    The intervals are Student's, for the differences within each repeat. Folds share most of their
+    training rows, so their differences vary less than those of new data would. The variance is
+    corrected by Nadeau and Bengio's factor, ``1 / n_folds + n_test / n_train`` instead of ``1 /
+    n_folds``. With a test set, the intervals show the effect of the seeds, but not that of the
+    choice of test rows. Every task has its own interval, without a correction for their number.
 
     A repeat in which a task's score is undefined does not count for that task.
 

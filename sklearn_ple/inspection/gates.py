@@ -63,17 +63,16 @@ class GateUtilizationDisplay:
 
     Notes
     -----
-    An expert is idle where its mean weight, over the rows and over the gates of its level that
-    read it, is below a tenth of the even share of each. A gate with more than one expert collapses
-    where its largest weight is above 0.95 on average. A warning names both. If the standard
-    deviation is great as well, such a gate sends rows to different experts; if it is small, it
-    might as well have one.
+    An expert is idle if its mean weight, over the rows and over the gates of its level that read
+    it, is below a tenth of the even share. A gate with more than one expert has collapsed if its
+    largest weight is above 0.95 on average. A warning names both. If the standard deviation is
+    large as well, such a gate sends rows to different experts; if it is small, a single expert
+    would do.
 
-    Weights are means over the members of an estimator. Each member has experts of its own, whose
-    preferences the mean evens out: for a look at one network take ``n_members=1``.
+    Weights are means over the members of an estimator. Each member has its own experts, whose
+    differences the mean hides: to look at a single network, set ``n_members=1``.
 
-    A great weight is not all of an expert's influence, which depends on the size of its outputs
-    too.
+    The influence of an expert depends not only on its weight, but also on the size of its outputs.
 
     References
     ----------

@@ -24,9 +24,9 @@ _COLUMNS = (
 def expert_health(estimator: Any, X: Any) -> pd.DataFrame:
     """Tabulate the faults of the experts of a fitted estimator, as seen on some rows.
 
-    Mixtures of experts fail in ways that the loss does not show: experts whose activations are all
-    zero, experts that nobody uses, shared experts that serve a single task, and tasks that make no
-    use of their own experts. These are what Wang et al. found in production.
+    Mixtures of experts can fail in ways that the loss does not show. Wang et al. found these in
+    production: experts whose activations are all zero, experts that are not used, shared experts
+    that serve a single task, and tasks that do not use their own experts.
 
     Parameters
     ----------
@@ -43,18 +43,18 @@ def expert_health(estimator: Any, X: Any) -> pd.DataFrame:
         - ``level``, counted from 1, from the features up, and ``expert``, its name;
         - ``task``, whose own it is; missing for a shared one;
         - ``zeros``, the share of its activations that are zero, and ``constant``, the share of its
-          units that put out the same for every row;
+          units with the same output for every row;
         - ``share``, its mean weight in the tasks' gates that read it, as a multiple of the even
           share;
-        - ``main_task``, in whose gate it has most weight, and ``main_share``, that gate's part of
-          the weight that it has in all tasks' gates, where several read it;
-        - ``own_share``, of an own expert: the weight that its task gives all its own experts, as a
-          multiple of their even share;
-        - ``state``: "healthy", or those that apply of "dead" (more than 90 % zeros), "idle" (share
-          below 0.1), "captured" (a shared one that is not idle, with a main share above 0.9) and
-          "ignored" (an own share below 0.1).
+        - ``main_task``, in whose gate it has most weight, and ``main_share``, the share of that
+          gate in its weight in the gates of all tasks, if several read it;
+        - ``own_share``, for a task's own expert: the weight of all experts of the task in its
+          gate, as a multiple of their even share;
+        - ``state``: "healthy", or which of these apply: "dead" (more than 90 % zeros), "idle"
+          (share below 0.1), "captured" (a shared expert that is not idle, with a main share above
+          0.9) and "ignored" (own share below 0.1).
 
-        What a network does not show is missing.
+        Values that a network does not have are missing.
 
     Raises
     ------
@@ -70,10 +70,10 @@ def expert_health(estimator: Any, X: Any) -> pd.DataFrame:
     Notes
     -----
     Weights and activations are means over the members of an estimator, whose experts have nothing
-    in common: for a look at one network take ``n_members=1``.
+    in common: to look at a single network, set ``n_members=1``.
 
-    A remedy for dead experts is another ``activation``, for idle ones ``load_balancing`` or fewer
-    experts; for captured and ignored ones, `~sklearn_ple.HoMEClassifierRegressor` was made.
+    Against dead experts, another ``activation`` helps; against idle ones, ``load_balancing`` or
+    fewer experts; against captured and ignored ones, `~sklearn_ple.HoMEClassifierRegressor`.
 
     References
     ----------

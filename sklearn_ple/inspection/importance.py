@@ -139,10 +139,10 @@ def multitask_importance(
     Parameters
     ----------
     estimator : object
-        A fitted estimator of this package, alone, as a pipeline's last step or in a search. The
-        columns of a pipeline are those that it is given, before its first step.
+        A fitted estimator of this package, by itself, as the last step of a pipeline or in a
+        search. The columns are those that a pipeline takes, before its first step.
     X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
-        The features, best of rows that the estimator was not fitted on.
+        The features, preferably of rows that the estimator was not fitted on.
     y : {array-like, DataFrame} of shape (n_samples, n_tasks) or (n_samples,)
         The labels. NaN, None or NA where a task has no label.
     metrics : str, callable, dict or None, default=None
@@ -150,15 +150,15 @@ def multitask_importance(
     n_repeats : int, default=5
         How often each feature is shuffled; at least 1.
     groups_of_columns : dict or None, default=None
-        Columns whose rows are shuffled together: for each group's name its columns, by name or
-        position, or a single column. Only these are measured, and a column may be in several of
-        them. None for each column by itself.
+        Columns that are shuffled together: a dict from the name of a group to its columns, by name
+        or position, or to a single column. Only these groups are measured, and a column may be in
+        several of them. With None, each column is measured by itself.
     sample_weight : array-like of shape (n_samples,) or (n_samples, n_tasks), default=None
         Weights of the rows, or of every single label, in the scores.
     confidence : float, default=0.95
         Confidence of the intervals, between 0 and 1.
     n_jobs : int or None, default=None
-        Number of features at a time, in threads, as in :class:`joblib.Parallel`.
+        Number of features that are measured at a time, in threads, as in :class:`joblib.Parallel`.
     random_state : int, RandomState instance or None, default=None
         Determines how rows are shuffled.
     verbose : int, default=0
@@ -175,7 +175,7 @@ def multitask_importance(
         If n_repeats or confidence is out of range, if a group is empty or names a column that X
         does not have, or as :func:`sklearn_ple.metrics.multitask_scores`.
     TypeError
-        If predictions are given in place of an estimator, or groups_of_columns is no dict.
+        If predictions are passed instead of an estimator, or groups_of_columns is not a dict.
     NotFittedError
         If the estimator is not fitted.
 
@@ -192,19 +192,20 @@ def multitask_importance(
 
     Notes
     -----
-    The importance of a feature for a task is the task's score less its score with the feature's
-    values shuffled among the rows. That for the mean of the tasks is the mean of these drops. With
-    the same ``random_state``, an int, rows are shuffled as by
-    :func:`sklearn.inspection.permutation_importance`, the same way for all features.
+    The importance of a feature for a task is the score of the task minus its score with the values
+    of the feature shuffled. The importance for the mean of the tasks is the mean of these drops.
+    With the same int as ``random_state``, rows are shuffled as by
+    :func:`sklearn.inspection.permutation_importance`, in the same way for all features.
 
-    The intervals are Student's, of the mean over the repeats. They cover what is due to how the
-    rows were shuffled, so that they shrink with ``n_repeats``. They do not cover what other rows
-    or another training would change.
+    The intervals are Student's, for the mean over the repeats. They cover only the chance of the
+    shuffling, and shrink with ``n_repeats``, but not what other rows or another training would
+    change.
 
-    A small importance is no proof that the column holds nothing: where another column says nearly
-    the same, the model may do without either. Groups of such columns show what they are worth
-    together. A table is predicted ``n_features * n_repeats`` times; where some tasks have classes
-    and others are numbers, this takes both ``predict_proba`` and ``predict``.
+    A small importance does not prove that the column contains no information: if another column
+    has nearly the same information, the model may do without either. Measured as a group, such
+    columns show what they are worth together. A table is predicted ``n_features * n_repeats``
+    times; where some tasks have classes and others are numbers, this takes both ``predict_proba``
+    and ``predict``.
 
     References
     ----------

@@ -17,9 +17,9 @@ _FAINT = "#7a7a7a"
 class ImportanceDisplay:
     """How much each task needs each feature: a heat map, the most important features on top.
 
-    A row is a column of X or a group of columns, a column a task, and the last one the mean of
-    the tasks. A number is by how much the task's score falls when the feature is shuffled; it is
-    grey where its confidence interval includes zero.
+    Each row is a column of X or a group of columns. Each column is a task, and the last column is
+    the mean of the tasks. A number is the drop of the task's score when the feature is shuffled.
+    It is grey if its confidence interval includes zero.
 
     It is recommended to use `from_estimator` or `from_importance` to create a display. All
     parameters are stored as attributes.
@@ -46,7 +46,7 @@ class ImportanceDisplay:
 
     Notes
     -----
-    Colours are by the square root of the importance, so that small ones can be distinguished.
+    Colours follow the square root of the importance, so that small values can be distinguished.
     Importances below zero, which are due to chance, are white.
 
     Examples

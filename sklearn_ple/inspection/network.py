@@ -16,10 +16,10 @@ from .gates import gate_weights
 class NetworkDiagram:
     """What a fitted estimator's network consists of, and how its gates weigh experts.
 
-    The features are below, then come, level by level, experts and gates, or bottoms or layers,
-    then the towers and on top the tasks. What a task has of its own has the task's colour, what is
-    shared is grey. Where the pointer rests on blocks, lines and tasks, details appear. More than
-    eight experts of a kind are drawn as one block.
+    From the bottom to the top, the drawing shows the features, then for each level its experts and
+    gates, or bottoms or layers, then the towers and the tasks. Parts of a single task have the
+    task's colour, and shared parts are grey. Blocks, lines and tasks show details when the pointer
+    is on them. More than eight experts of a kind are drawn as one block.
 
     A fitted estimator shows the same drawing in a notebook, without the gates' weights. It is
     recommended to use `from_estimator` to create a diagram. All parameters are stored as
@@ -73,7 +73,7 @@ class NetworkDiagram:
         Raises
         ------
         TypeError
-            If it is no estimator of this package, or X is given and it has no gates.
+            If it is not an estimator of this package, or if X is passed and it has no gates.
         NotFittedError
             If the estimator is not fitted.
         """

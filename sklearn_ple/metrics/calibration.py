@@ -33,16 +33,16 @@ def expected_calibration_error(
     y_true : array-like of shape (n_samples,)
         The labels; rows where it is NaN, None or NA are skipped.
     y_prob : array-like of shape (n_samples,) or (n_samples, n_classes)
-        The probability of the second class, or probabilities as ``predict_proba`` returns them: of
-        two classes that of the second counts; of more, in each row, that of the most probable
-        class, as in Guo et al. (ICML 2017).
+        The probability of the second class, or probabilities as ``predict_proba`` returns them.
+        With two classes the probability of the second is used; with more, in each row, that of the
+        most probable class, as in Guo et al. (ICML 2017).
     n_bins : int, default=10
         Number of bins.
     strategy : {"uniform", "quantile"}, default="uniform"
-        Whether bins are equally wide or, by quantiles of the probabilities, hold as many rows
-        each. The error depends on the bins: compare only those of the same.
+        Whether all bins have the same width or, by quantiles of the probabilities, the same number
+        of rows. The error depends on the bins: compare only errors with the same bins.
     labels : array-like of shape (n_classes,), default=None
-        The sorted classes, where y_true does not hold them all.
+        The sorted classes, if y_true does not contain all of them.
     sample_weight : array-like of shape (n_samples,), default=None
         Weights of the rows.
 
@@ -54,8 +54,8 @@ def expected_calibration_error(
     Raises
     ------
     ValueError
-        If the classes are not as many as the probabilities, if probabilities are not between 0
-        and 1, if no row has a label and a weight, or if a parameter has another value.
+        If the number of classes is not that of the probabilities, if probabilities are not between
+        0 and 1, if no row has a label and a weight, or if a parameter is invalid.
 
     See Also
     --------

@@ -48,18 +48,17 @@ def multitask_scores(
     Parameters
     ----------
     estimator_or_y_pred : object, array-like, DataFrame or list
-        A fitted estimator of this package, alone, as a pipeline's last step or in a search. Or
-        predictions: labels and numbers in the form of y, or probabilities as ``predict_proba``
-        returns them. Such a list has one entry per task; None leaves the task out.
+        A fitted estimator of this package, by itself, as the last step of a pipeline or in a
+        search. Or predictions: labels and numbers in the form of y, or a list of probabilities as
+        ``predict_proba`` returns it, with one entry per task. None leaves the task out.
     X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features) or None
         The features; not read where predictions are given.
     y : {array-like, DataFrame} of shape (n_samples, n_tasks) or (n_samples,)
         The labels. NaN, None or NA where a task has no label.
     metrics : str, callable, dict or None, default=None
-        What to score by: the name of one of scikit-learn's scorers, what
-        :func:`sklearn.metrics.make_scorer` returns, or a function ``metric(y_true, y_pred)`` of
-        labels, the greater the better. One for all tasks, or a dict by task. None, and for a task
-        that the dict does not name: see Notes.
+        The name of a scorer of scikit-learn, a result of :func:`sklearn.metrics.make_scorer`, or a
+        function ``metric(y_true, y_pred)`` of labels, where greater is better. One for all tasks,
+        or a dict by task. For None, and for a task that the dict does not name, see Notes.
     sample_weight : array-like of shape (n_samples,) or (n_samples, n_tasks), default=None
         Weights of the rows, or of every single label.
 
@@ -71,10 +70,10 @@ def multitask_scores(
     Raises
     ------
     ValueError
-        If y has other tasks than the estimator, if metrics names a task that is not there, or if
-        a task cannot be scored by its metric, as when probabilities are needed but not there.
+        If y has other tasks than the estimator, if metrics names an unknown task, or if a task
+        cannot be scored by its metric, for example because there are no probabilities.
     TypeError
-        If an estimator does not say which tasks it learnt.
+        If the estimator has no tasks, like those of this package.
 
     Warns
     -----
@@ -94,13 +93,13 @@ def multitask_scores(
     - more classes: the mean one-vs-rest ROC AUC of the classes that y holds;
     - regression: R²;
     - quantile, huber: D², the share of the absolute error that is explained;
-    - count: D², the share of the Poisson deviance that is explained. It is to the loss of a count
-      what R² is to the squared error, which the greatest counts would rule;
-    - tweedie: likewise, of the deviance of its power; hurdle: of that of power 1.5;
+    - count: D², the share of the Poisson deviance that is explained, which corresponds to R² for
+      the squared error, but is not dominated by the greatest counts;
+    - tweedie: D² of the deviance of its power; hurdle: D² of the deviance of power 1.5;
     - survival: :func:`concordance_index`.
 
-    Labels given as predictions are numbers where they or y hold fractions, unless y's column is
-    categorical, and classes otherwise.
+    If labels are passed as predictions, a task is a number if its predictions or labels have
+    fractions, unless the column of y is categorical; otherwise its labels are classes.
 
     Examples
     --------
@@ -143,8 +142,8 @@ def multitask_score(
     metrics : str, callable, dict or None, default=None
         What to score by, as in :func:`multitask_scores`.
     average : {"mean", "worst"} or dict, default="mean"
-        How the tasks' scores become one: their mean, the least of them, or the mean weighted by a
-        dict from task to weight, where a task that is not named does not count.
+        How the scores of the tasks become one: their mean, the worst of them, or a weighted mean,
+        with a dict from task to weight. A task that is not named does not count.
     sample_weight : array-like of shape (n_samples,) or (n_samples, n_tasks), default=None
         Weights of the rows, or of every single label.
 

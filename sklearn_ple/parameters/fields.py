@@ -34,17 +34,18 @@ def parameter(
     default : object
         The default.
     constraint : sequence, default=()
-        Which values it may take, as in scikit-learn's ``_parameter_constraints``; any if empty.
+        The values that are allowed, as in scikit-learn's ``_parameter_constraints``; any if empty.
     search : tuple, list or None, default=None
-        Where to search for good values: a list of choices, or the ends of a range, of floats or of
-        whole numbers. ``(low, high, "log")`` is even on the scale of logarithms. None: not at all.
+        Where to search for good values: a list of choices, or the ends of a range of floats or
+        whole numbers. ``(low, high, "log")`` is a range on a log scale. With None, the parameter
+        is not in the search space.
     published : object, optional
-        What the network's paper has in place of the default; ``as_published`` takes it.
+        The value in the network's paper, which ``as_published`` uses instead of the default.
     after : str, default=None
-        The parameter that it comes after, where it is not one of the class's own.
+        The parameter after which this one is listed, if it is not one of the class's own.
     network : bool, default=False
-        Whether it settles what the network computes of a table. What goes on from an earlier
-        training, as ``partial_fit`` does, then refuses another value.
+        Whether it determines what the network computes. Methods that continue an earlier training,
+        such as ``partial_fit``, then refuse another value.
 
     Returns
     -------
@@ -74,10 +75,10 @@ def parameter(
 def with_parameters(owner: type[_T]) -> type[_T]:
     """Make the ``__init__`` of an estimator from its fields, those of its bases included.
 
-    It sets every parameter as it is given, which is what scikit-learn asks of an ``__init__``;
-    representation and comparison stay scikit-learn's. All parameters are keywords; a class's own
-    ones come before the shared ones. What the docstring does not say of parameters and attributes
-    is completed from `PLEClassifierRegressor`'s.
+    ``__init__`` sets every parameter as it is passed, as scikit-learn requires; representation and
+    comparison stay those of scikit-learn. All parameters are keywords, and a class's own
+    parameters come before the shared ones. Parameters and attributes that the docstring does not
+    describe are added from that of `PLEClassifierRegressor`.
 
     Parameters
     ----------

@@ -170,19 +170,18 @@ class Parameters(BaseEstimator):
     def as_published(cls, **parameters: Any) -> Self:
         """Make an estimator of the network as published, with nothing added.
 
-        One network (``n_members=1``) reads standardised numbers and embeddings of categories, and
-        no more: ``linear_path``, ``numeric_embedding``, ``clip_numbers``, ``dropout`` and
+        A single network (``n_members=1``) reads only standardised numbers and embeddings of
+        categories: ``linear_path``, ``numeric_embedding``, ``clip_numbers``, ``dropout`` and
         ``feature_dropout`` are off. Progressive Layered Extraction has two levels; ESMM has
         embeddings of width 18 and towers of (200, 80); STEM has the widths of its authors' code;
         cross-stitch networks mix each activation of a layer by numbers of its own; MultiTab-Net
         has embeddings of width 16, towers of (64,) and GELU. Training is by Adam at a constant
-        ``learning_rate`` of
-        1e-3, with ``weight_decay`` and ``weight_averaging`` off.
+        ``learning_rate`` of 1e-3, with ``weight_decay`` and ``weight_averaging`` off.
 
-        All else is by default: widths and numbers of experts, which papers choose by the data, and
-        how long to train. From 500 rows on, early stopping sets rows aside and ``refit`` trains
-        the same network anew on all rows. With ``early_stopping=False`` and ``max_epochs`` it is
-        trained once, for so many epochs.
+        All other parameters have their defaults: the number and widths of experts, which papers
+        choose for the data, and the length of training. From 500 rows on, early stopping sets rows
+        aside, and ``refit`` trains the same network again on all rows. With
+        ``early_stopping=False`` and ``max_epochs`` it is trained once, for so many epochs.
 
         Parameters
         ----------
@@ -219,8 +218,9 @@ class Parameters(BaseEstimator):
     ) -> dict[str, Any] | Callable[[Any], dict[str, Any]]:
         """Return where to search for good parameters.
 
-        Those that matter most for accuracy, with values that are worth a try and valid in any
-        combination. Parameters that trade accuracy for time, as ``n_members``, are not among them.
+        These are the parameters that matter most for accuracy, with values that are worth trying
+        and valid in any combination. Parameters that trade accuracy for time, such as
+        ``n_members``, are not among them.
 
         Parameters
         ----------
@@ -238,7 +238,7 @@ class Parameters(BaseEstimator):
         Raises
         ------
         ValueError
-            If the backend is another.
+            If the backend is unknown.
         """
         return search_space(cls, backend)
 

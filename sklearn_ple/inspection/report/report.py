@@ -128,15 +128,15 @@ class MultiTaskReport:
         metrics : str, callable, dict or None, default=None
             What to score by, as in :func:`sklearn_ple.metrics.multitask_scores`.
         single_task : estimator, MTLGain or None, default=None
-            What shows which tasks lose by being learnt together: a fitted estimator that shares
-            nothing, such as :class:`sklearn_ple.SingleTaskClassifierRegressor`, which is scored on
-            the same rows, or what :func:`mtl_gain` returned.
+            To show which tasks lose because they are learnt together: a fitted estimator that
+            shares nothing, such as :class:`sklearn_ple.SingleTaskClassifierRegressor`, which is
+            scored on the same rows, or a result of :func:`mtl_gain`.
         importance : "auto", bool or MultiTaskImportance, default="auto"
-            Which columns matter: what :func:`multitask_importance` returned, or whether to measure
-            it, with three repeats on a thousand of the rows at most. "auto" measures it for up to
-            a hundred columns.
+            Which columns matter: a result of :func:`multitask_importance`, or whether to measure
+            it, with three repeats on at most a thousand rows. "auto" measures it for up to a
+            hundred columns.
         n_bootstrap : int, default=200
-            How often the rows are drawn anew for an interval.
+            Number of resamples for an interval.
         confidence : float, default=0.95
             Confidence of the intervals, between 0 and 1.
         random_state : int, RandomState instance or None, default=None
@@ -150,9 +150,8 @@ class MultiTaskReport:
         Raises
         ------
         ValueError
-            If a parameter has another value, if the tasks of single_task or of importance are
-            others, or as
-            :func:`sklearn_ple.metrics.multitask_scores`.
+            If a parameter is invalid, if single_task or importance has other tasks, or for the
+            reasons of :func:`sklearn_ple.metrics.multitask_scores`.
         NotFittedError
             If an estimator is not fitted.
 
@@ -164,11 +163,11 @@ class MultiTaskReport:
 
         Notes
         -----
-        The intervals are percentiles of the scores on resamples of a task's labelled rows, drawn
-        with replacement; resamples without a score, which lack a class, do not count. So are those
-        of the gains over an estimator, of the differences on the same resamples. They show what
-        is due to the rows, not what another training would change: for that, see
-        :func:`mtl_gain`.
+        The intervals are percentiles of the scores on resamples of the labelled rows of a task,
+        drawn with replacement. Resamples without a score, because a class is missing, do not
+        count. Intervals of the gains over an estimator are percentiles of the differences on the
+        same resamples. All show the effect of the choice of rows, but not that of another
+        training: for this, see :func:`mtl_gain`.
         """
         if n_bootstrap < 1:
             raise ValueError(f"n_bootstrap must be 1 or more, not {n_bootstrap}.")
