@@ -40,9 +40,10 @@ Start with the defaults, and compare on your own rows with
 :func:`~sklearn_ple.inspection.mtl_gain`:
 
 - **Networks.** Sharing gains over single-task networks, but by default the networks that share
-  score nearly the same. Hard sharing and MMoE have the best mean ranks, ahead of PLE, and no
-  network is best on all sets. As published, MMoE, AITM and asymmetric sharing come first. There
-  are only one to three splits of each set, so most of these differences may be chance.
+  score nearly the same. Hard sharing, sluice networks and MMoE have the best mean ranks, ahead of
+  PLE, and no network is best on all sets. As published, asymmetric sharing, AITM and MMoE come
+  first. Three sets have one split and the others at most five, so most of these differences may be
+  chance.
 - **Balancing.** Keep ``"equal"``, the weighted sum. If no loss is much larger than the others, no
   way of balancing gains beyond chance on real sets. If one loss is 100 times as large and
   everything is shared, ``"geometric"`` and ``"famo"`` gain most, and cost nothing. PLE, whose
@@ -53,7 +54,7 @@ Networks
 --------
 
 ``benchmarks/networks.py`` compares the ten systems of the PLE paper and six other networks, on one
-to three splits of the training rows of each set. A quarter of the rows is held out and scored;
+to five splits of the training rows of each set. A quarter of the rows is held out and scored;
 test rows are not used. Sets with one split have no interval. All networks have as many parameters
 as PLE, not counting embeddings, except for MultiTab-Net, whose layers are narrower. *By default*
 they have everything that the package adds, with four members instead of eight. *As published* they
