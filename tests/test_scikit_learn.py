@@ -89,7 +89,7 @@ def test_grid_search_over_experts_and_levels_in_a_pipeline(seed):
         name + "n_specific_experts": [1, 2],
     }
     search = GridSearchCV(
-        in_pipeline(model(random_state=seed)), grid, cv=3, n_jobs=2, error_score="raise"
+        in_pipeline(model(random_state=seed)), grid, cv=2, n_jobs=2, error_score="raise"
     )
     search.fit(X, y)
     assert len(search.cv_results_["params"]) == 8
