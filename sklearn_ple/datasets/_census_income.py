@@ -30,7 +30,7 @@ _FILES = {
     "test": ("census-income.test.gz", 99_762),
 }
 
-# of the unpacked texts: packed anew, a file is as good
+# of the uncompressed text, which does not depend on how a file is compressed
 _SHA256 = {
     "train": "3676a81db7d3528f3f8b9f3c699d0f0aa28db45e6e994fa0b8ed38327539ee86",
     "test": "98402b1ab879573d0a7f38a699a40258080e25e33d3401e7bf9c96d3fa0fab8c",
@@ -328,8 +328,7 @@ def _download(url: str, path: Path, part: str, n_retries: int, delay: float) -> 
 
 
 def _check(path: Path, part: str) -> None:
-    """Raise ValueError unless a download is what was published, to the last byte."""
-    _read(path, part)
+    """Raise an error unless a download is what was published, to the last byte."""
     with gzip.open(path) as text:
         found = hashlib.file_digest(text, "sha256").hexdigest()
     if found != _SHA256[part]:

@@ -236,8 +236,9 @@ class TableEncoder:
     def _order(self, table: Any) -> OrderedStatistics | None:
         """Return the statistics that rows in files have in training; None for no such rows.
 
-        They are learnt, in a pass over the rows if there are more than in the sample. If there are
-        statistics already, that are learnt again in which the rows had a part.
+        If there are more rows than in the sample, learning takes one more pass over them. If the
+        estimator has statistics already, they are learnt again from the rows that they came from;
+        other rows have none in training.
         """
         statistics = self.statistics
         if isinstance(table, Table) or statistics is None:

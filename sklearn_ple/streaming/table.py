@@ -209,7 +209,7 @@ class StreamedTable:
     @property
     def identity(self) -> str:
         """A digest by which the rows are known again, of Parquet wherever the files are."""
-        # The footer of Parquet has to do with all that a file holds.
+        # The footer of a Parquet file depends on everything that the file contains.
         files = [
             ("" if f.format == "parquet" else f.path, f.state[0], f.footer())
             for f in self.source.files
