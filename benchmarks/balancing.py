@@ -116,7 +116,9 @@ def synthetic(seed, n_rows=2000):
 
 
 SYNTHETIC = {"conflict": {}, "conflict, one loss times 100": {"y0": 100.0}}
-SETS = [*SYNTHETIC, *DATA_SETS]
+#: Further sets that networks are compared by, too.
+COMPARED = ("star", "randhie", "many_labels", "polynomials")
+SETS = [*SYNTHETIC, *DATA_SETS, *COMPARED]
 
 
 def read(name, seed):
