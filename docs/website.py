@@ -114,7 +114,8 @@ def describe(app, exception):
     for name in pages:
         if not name.startswith(("generated/", "auto_examples/", "changelog")):
             title = app.env.titles[name].astext()
-            listed.append(f"- [{title}]({base}_sources/{name}.rst.txt)\n")
+            source = Path(app.env.doc2path(name)).suffix
+            listed.append(f"- [{title}]({base}_sources/{name}{source}.txt)\n")
     out = Path(app.outdir)
     (out / "llms.txt").write_text("".join(listed), encoding="utf-8")
     if base:
