@@ -1,9 +1,37 @@
-"""The README's Python examples run as they stand."""
+"""The README's Python examples run as they stand, and its links lead somewhere."""
 
+import importlib.metadata
 import re
 from pathlib import Path
 
-README = Path(__file__).parents[1] / "README.md"
+ROOT = Path(__file__).parents[1]
+README = ROOT / "README.md"
+SITE = "https://sklearn-ple.readthedocs.io/en/latest/"
+
+
+def links(text):
+    return re.findall(r'(?<=\]\()[^)\s]+|(?<=src=")[^"]+|(?<=srcset=")[^"]+', text)
+
+
+def test_links_are_to_files():
+    relative = [link for link in links(README.read_text(encoding="utf-8")) if ":" not in link]
+    assert len(relative) > 20
+    assert [link for link in relative if not (ROOT / link).exists()] == []
+
+
+def test_links_hold_on_an_index_page_too():
+    """There they are links to the documentation, whose pages are made from files in docs."""
+    shown = links(importlib.metadata.metadata("sklearn-ple").get_payload())
+    assert len(shown) == len(links(README.read_text(encoding="utf-8")))
+    assert [link for link in shown if not link.startswith("https://")] == []
+    pages = [link.removeprefix(SITE) for link in shown if link.startswith(SITE)]
+    made = [page for page in pages if not page.startswith(("_images/", "generated/", "auto_ex"))]
+    for page in made:
+        sources = [(ROOT / "docs" / page).with_suffix(suffix) for suffix in (".rst", ".md")]
+        assert any(path.exists() for path in sources), page
+    for page in set(pages) - set(made):
+        if page.startswith("_images/"):
+            assert (ROOT / "docs" / page.removeprefix("_")).exists(), page
 
 
 def test_examples_run_and_print_what_the_readme_shows(tmp_path, monkeypatch, capsys):
