@@ -19,6 +19,7 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
+from balancing import LARGE, SYNTHETIC
 from common import COMMIT, RESULTS
 from data_sets import DATA_SETS, FURTHER_SETS, MULAN_SETS
 from peers import TUNED_PEERS
@@ -59,7 +60,8 @@ STEPS = (
     Step("frontier"),
     Step("networks"),
     Step("balancing", ("--cost",)),
-    Step("balancing"),
+    Step("balancing", ("--sets", *SYNTHETIC, "nhefs", "support2")),
+    Step("balancing", ("--members", "4", "--seeds", "2", "--sets", *LARGE)),
     Step("ablation"),
     Step("growth"),
     Step("memory"),
