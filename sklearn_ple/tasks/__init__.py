@@ -1,4 +1,4 @@
-"""The kinds of task: how many outputs, which loss, how outputs become predictions, which score."""
+"""The kinds of task: each defines its outputs, its loss, its predictions and its score."""
 
 from .classes import Binary, ClassTask, Multiclass, Ordinal, accuracy
 from .concordance import concordance_index
@@ -12,7 +12,7 @@ from .task import Task, log_mean, warn_without_score
 from .task_weights import TaskWeights, is_weight
 from .tweedie import Tweedie
 
-#: The kinds by the names that ``task_types`` takes.
+#: The classes of the kinds, by the names that ``task_types`` accepts.
 TASK_KINDS: dict[str, type[Task]] = {
     cls.kind: cls
     for cls in (

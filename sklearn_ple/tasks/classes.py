@@ -21,8 +21,8 @@ from .task import Task, log_mean
 def mean_one_vs_rest_auc(
     y_true: np.ndarray, y_score: np.ndarray, *, labels: np.ndarray, sample_weight: Any = None
 ) -> float:
-    """Compute the mean ROC AUC of the classes that y_true holds, each against the rest."""
-    # Scikit-learn's is undefined if but one class, perhaps a rare one, is absent.
+    """Compute the mean one-vs-rest ROC AUC of the classes that occur in y_true."""
+    # scikit-learn's is undefined as soon as one class, perhaps a rare one, is absent.
     present = np.isin(labels, y_true)
     indicators = label_binarize(y_true, classes=labels)[:, present]
     return roc_auc_score(indicators, y_score[:, present], sample_weight=sample_weight)
@@ -32,7 +32,7 @@ _ONE_VS_REST_AUC = make_scorer(mean_one_vs_rest_auc, response_method="predict_pr
 
 
 def accuracy(labels: Any, predictions: Any, weights: Any = None) -> float:
-    """Compute the accuracy of labels of any type: scikit-learn's takes fractions for numbers."""
+    """Compute the accuracy of labels of any type; scikit-learn's rejects floats with fractions."""
     return float(np.average(np.asarray(labels) == np.asarray(predictions), weights=weights))
 
 
@@ -42,7 +42,8 @@ class ClassTask(Task):
     Attributes
     ----------
     order : slice or ndarray of int of shape (n_classes,), default=slice(None)
-        Which of the sorted classes come first in tables of probabilities; by default as sorted.
+        Positions of the classes in the order in which tables of probabilities show them; by
+        default the sorted order.
     """
 
     words = "classes"
@@ -51,28 +52,28 @@ class ClassTask(Task):
 
     @property
     def metric(self) -> Any:
-        """ROC AUC; of more than two classes the mean of each against the rest."""
+        """ROC AUC; with more than two classes, the mean of the one-vs-rest ROC AUCs."""
         return "roc_auc" if len(self.classes) <= 2 else _ONE_VS_REST_AUC
 
     def fit(self, labels: np.ndarray, weights: np.ndarray, classes: np.ndarray | None) -> Self:
-        """Learn the classes: those declared, else those observed."""
+        """Learn the classes: the declared ones or, without any, the observed ones."""
         self.classes = np.unique(labels if classes is None else classes)
         if len(self.classes) < 2:
             raise ValueError(
                 f"Target {self.name!r} has 1 class only, {self.classes.tolist()[0]!r}: there is "
                 f"nothing to learn. Pass task_types={{{self.name!r}: 'ignore'}} to leave it out, "
-                "or declare more classes by a categorical column."
+                "or declare more classes with a categorical column."
             )
         return self
 
     def encode(self, labels: np.ndarray) -> np.ndarray:
-        """Turn labels into positions among the classes."""
+        """Turn labels into their positions in ``classes``."""
         positions = pd.Index(self.classes).get_indexer(labels)
         if (unknown := positions < 0).any():
             raise ValueError(
                 f"Target {self.name!r} holds the label {labels[unknown].tolist()[0]!r}, which "
                 f"is not among its classes {self.classes.tolist()}: declare all classes at the "
-                "start, by a categorical column or partial_fit's classes."
+                "start, with a categorical column or with the classes of partial_fit."
             )
         return positions.astype(np.float64)
 
@@ -86,15 +87,15 @@ class ClassTask(Task):
 
     @abstractmethod
     def decision_function(self, outputs: np.ndarray) -> np.ndarray:
-        """Turn outputs into scikit-learn's scores: (n_rows,) if binary, else per class."""
+        """Turn outputs into scores, of shape (n_rows,) if binary, else (n_rows, n_classes)."""
 
     def traced_predict_proba(self, outputs: Tensor) -> Tensor:
-        """Turn outputs into what `predict_proba` returns, by operations of torch."""
+        """Compute what `predict_proba` returns with torch operations only, for ONNX."""
         raise NotImplementedError(f"{type(self).__name__} has no traced_predict_proba.")
 
 
 class Binary(ClassTask):
-    """Two classes: one logit, binary cross-entropy."""
+    """Two classes: one logit, trained with binary cross-entropy."""
 
     kind = "binary"
     words = "two classes"
@@ -104,8 +105,8 @@ class Binary(ClassTask):
         super().fit(labels, weights, classes)
         if len(self.classes) > 2:
             raise ValueError(
-                f"Target {self.name!r} is binary but has {len(self.classes)} classes, "
-                f"{self.classes.tolist()[:5]} and so on: set task_types to 'multiclass' for it."
+                f"Target {self.name!r} is binary but has {len(self.classes)} classes, such as "
+                f"{self.classes.tolist()[:5]}: set task_types to 'multiclass' for it."
             )
         return self
 
@@ -119,7 +120,7 @@ class Binary(ClassTask):
         return odds[0] - odds[1]
 
     def predict(self, outputs: np.ndarray) -> np.ndarray:
-        """Choose the second class where its logit is positive."""
+        """Return the second class where its logit is positive, else the first."""
         return self.classes[(outputs[:, 0] > 0).astype(int)]
 
     def predict_proba(self, outputs: np.ndarray) -> np.ndarray:
@@ -131,7 +132,7 @@ class Binary(ClassTask):
         return outputs[:, 0]
 
     def traced_predict(self, outputs: Tensor) -> Tensor:
-        """Choose the second class where its logit is positive."""
+        """Return 1, the second class, where its logit is positive, else 0."""
         return (outputs[:, 0] > 0).long()
 
     def traced_predict_proba(self, outputs: Tensor) -> Tensor:
@@ -140,7 +141,7 @@ class Binary(ClassTask):
 
 
 class Multiclass(ClassTask):
-    """Two classes or more: a logit each, cross-entropy."""
+    """Two or more classes: one logit for each, trained with cross-entropy."""
 
     kind = "multiclass"
     words = "several classes"
@@ -157,11 +158,11 @@ class Multiclass(ClassTask):
         return -log_probabilities.gather(-1, targets.long().unsqueeze(-1)).squeeze(-1)
 
     def average(self, outputs: Tensor, weights: Tensor) -> Tensor:
-        """Return the logs of the mean probabilities, which are logits."""
+        """Return the logarithms of the mean probabilities, which are valid logits."""
         return log_mean(outputs.log_softmax(dim=-1), weights)
 
     def predict(self, outputs: np.ndarray) -> np.ndarray:
-        """Choose the class with the greatest logit."""
+        """Return the class with the greatest logit."""
         return self.classes[outputs.argmax(axis=1)]
 
     def predict_proba(self, outputs: np.ndarray) -> np.ndarray:
@@ -169,11 +170,11 @@ class Multiclass(ClassTask):
         return softmax(outputs, axis=1)
 
     def decision_function(self, outputs: np.ndarray) -> np.ndarray:
-        """Return the logits; their difference where there are two classes."""
+        """Return the logits or, with two classes, the second minus the first."""
         return outputs[:, 1] - outputs[:, 0] if self.n_outputs == 2 else outputs
 
     def traced_predict(self, outputs: Tensor) -> Tensor:
-        """Choose the class with the greatest logit."""
+        """Return the position of the class with the greatest logit."""
         return outputs.argmax(dim=1)
 
     def traced_predict_proba(self, outputs: Tensor) -> Tensor:
@@ -182,17 +183,25 @@ class Multiclass(ClassTask):
 
 
 class Ordinal(Multiclass):
-    """Classes in an order: a logit each, cross-entropy of whether the label is above each class.
+    """Classes with an order: one logit for each, trained on "is the label above this class?".
 
-    With K classes these are K - 1 binary questions, as in Niu et al. (CVPR 2016) and CORAL (Cao,
-    Mirjalili and Raschka 2020), and a class further off answers more of them wrongly. Their
-    answers never contradict each other, since all are sums of one softmax. The loss is the mean of
-    their cross-entropies: with two classes the cross-entropy.
+    With K classes there are K - 1 such questions, as in Niu et al. [1]_ and in CORAL [2]_. The
+    further a predicted class is from the label, the more of them are answered wrongly. The answers
+    never contradict each other, because all are sums of one softmax. The loss is the mean of their
+    binary cross-entropies. With two classes it is the ordinary cross-entropy.
 
     Attributes
     ----------
     order : ndarray of int of shape (n_classes,)
-        Positions of the classes, which are sorted as scikit-learn wants them, from the least up.
+        Positions of the classes in ``classes``, which are sorted as scikit-learn expects, from the
+        lowest class to the highest.
+
+    References
+    ----------
+    .. [1] Z. Niu, M. Zhou, L. Wang, X. Gao, G. Hua. "Ordinal Regression with Multiple Output CNN
+           for Age Estimation". CVPR 2016.
+    .. [2] W. Cao, V. Mirjalili, S. Raschka. "Rank Consistent Ordinal Regression for Neural
+           Networks with Application to Age Estimation". Pattern Recognition Letters 2020.
     """
 
     kind = "ordinal"
@@ -200,15 +209,16 @@ class Ordinal(Multiclass):
 
     @property
     def group(self) -> tuple:
-        """What tasks must have in common for their losses to be computed together."""
+        """Values that tasks must share for their losses to be computed together."""
         return (*super().group, *self.order)
 
     def fit(self, labels: np.ndarray, weights: np.ndarray, classes: np.ndarray | None) -> Self:
-        """Learn the classes and their order: that in which they are declared, else of numbers."""
+        """Learn the classes and their order: as declared or, for numbers, ascending."""
         if classes is None and labels.dtype == object:
             raise ValueError(
                 f"Target {self.name!r} is of kind 'ordinal' but holds strings, {labels[0]!r} for "
-                "one, without an order: make its column an ordered categorical, or take numbers."
+                "example, which have no order: make its column an ordered categorical, or use "
+                "numbers."
             )
         super().fit(labels, weights, classes)
         ascending = self.classes if classes is None else pd.Index(classes).unique()
@@ -216,7 +226,7 @@ class Ordinal(Multiclass):
         return self
 
     def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        """Compute the mean of the binary cross-entropies."""
+        """Compute the mean of the K - 1 binary cross-entropies."""
         where = torch.int64, outputs.device
         order = constant(tuple(self.order.tolist()), *where)
         ranks = constant(tuple(np.argsort(self.order).tolist()), *where)

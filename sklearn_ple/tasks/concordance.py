@@ -1,4 +1,4 @@
-"""How well predicted times put rows in order, where some times are but lower bounds."""
+"""The concordance index: how well predicted times order rows, some of which are censored."""
 
 from __future__ import annotations
 
@@ -12,25 +12,30 @@ from ..warn import warn
 
 
 def concordance_index(y_true: Any, y_pred: Any, *, sample_weight: Any = None) -> float:
-    """Compute the share of pairs of rows that predicted times put in the right order.
+    """Compute the concordance index of predicted times, Harrell's C.
 
-    Two rows are compared if it is known which of their times is shorter: the shorter one is an
-    event, and the other one is longer, or censored at the same time. A pair with equal
-    predictions counts half. This is Harrell's C.
+    It is the share of pairs of rows that the predictions put in the right order: the row with the
+    longer time has the greater prediction. A pair with equal predictions counts half.
+
+    A pair is compared only if it is known which of its times is shorter. That is so if the
+    shorter time is an event and the other time is longer, or is censored at the same time.
 
     Parameters
     ----------
     y_true : array-like of shape (n_samples,)
-        Times: t for an event at time t, -t where nothing had happened until t (censored).
+        Times, in any unit: t for an event at time t, and -t if no event had happened by time t
+        (censored).
     y_pred : array-like of shape (n_samples,)
         Predicted times, or any numbers that are greater for longer times.
     sample_weight : array-like of shape (n_samples,), default=None
-        Weights of the rows; a pair weighs the product of its rows' weights.
+        Weights of the rows. The weight of a pair is the product of its rows' weights. By default
+        all rows have the same weight.
 
     Returns
     -------
     index : float
-        1 is perfect, 0.5 is guessing; NaN if no two rows can be compared.
+        1 if every pair is in the right order, about 0.5 for random predictions, and NaN if no two
+        rows can be compared.
 
     Raises
     ------
@@ -44,7 +49,7 @@ def concordance_index(y_true: Any, y_pred: Any, *, sample_weight: Any = None) ->
 
     Notes
     -----
-    Computed in O(n log n).
+    The computation takes O(n log n) time for n rows.
 
     References
     ----------
@@ -53,7 +58,9 @@ def concordance_index(y_true: Any, y_pred: Any, *, sample_weight: Any = None) ->
 
     Examples
     --------
-    The row that is censored at 3 can be compared with that of 1 alone.
+    The second row has the longer time than the first, and the greater prediction. The third row,
+    censored at 3, can be compared only with the first, and its prediction is wrongly smaller. So
+    one pair of two is in the right order.
 
     >>> from sklearn_ple.metrics import concordance_index
     >>> concordance_index([1, 5, -3], [2.0, 4.0, 1.0])
@@ -62,14 +69,14 @@ def concordance_index(y_true: Any, y_pred: Any, *, sample_weight: Any = None) ->
     index = concordance(y_true, y_pred, sample_weight)
     if np.isnan(index):
         warn(
-            "No two rows can be compared: there is no event before another row's time.",
+            "No two rows can be compared: no row has an event before another row's time.",
             UndefinedMetricWarning,
         )
     return index
 
 
 def concordance(y_true: Any, y_pred: Any, sample_weight: Any = None) -> float:
-    """Compute the `concordance_index` without a warning where it is NaN."""
+    """Compute `concordance_index` without a warning if it is NaN."""
     labels, predicted = (
         check_array(values, ensure_2d=False, dtype=np.float64, input_name=name)
         for values, name in ((y_true, "y_true"), (y_pred, "y_pred"))
@@ -77,10 +84,12 @@ def concordance(y_true: Any, y_pred: Any, sample_weight: Any = None) -> float:
     weights = np.ones(len(labels)) if sample_weight is None else np.asarray(sample_weight, float)
     check_consistent_length(labels, predicted, weights)
     if not labels.all():
-        raise ValueError("y_true holds 0: times are greater or, where censored, their negatives.")
+        raise ValueError(
+            "y_true holds 0: a time must be positive or, if it is censored, negative."
+        )
     times, events = np.abs(labels), labels > 0
-    # By time and, of equal ones, events first: what an event is compared with is all that follows
-    # the events of its time.
+    # Rows are sorted by time, and events come before censored rows of the same time: an event is
+    # compared with all rows after the events of its time.
     order = np.lexsort((~events, times))
     times, events, weights = times[order], events[order], weights[order]
     ranks = np.unique(predicted[order], return_inverse=True)[1]
@@ -96,24 +105,25 @@ def concordance(y_true: Any, y_pred: Any, sample_weight: Any = None) -> float:
 def _weights_after(
     ranks: np.ndarray, weights: np.ndarray, starts: np.ndarray, than: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Sum the weights of the rows from a start on whose rank is above a given one, or equal.
+    """Sum the weights of later rows whose rank is above a given rank, and of those equal to it.
 
-    Bit by bit from the highest, rows are divided by it, which keeps their order: so those from a
-    start on stay neighbours among all that agree with the given rank so far (a wavelet matrix).
+    Each query covers the rows from a start to the end. The ranks are compared bit by bit, from the
+    highest bit. A stable partition by each bit keeps together the rows of a query that agree with
+    the given rank so far (a wavelet matrix).
 
     Parameters
     ----------
     ranks : ndarray of int of shape (n_rows,)
-        Whole numbers from 0 on.
+        Ranks of the rows, 0 or greater.
     weights : ndarray of shape (n_rows,)
-        The rows' weights.
+        Weights of the rows.
     starts, than : ndarray of int of shape (n_queries,)
-        Numbers of the first rows, and the ranks to compare with.
+        For each query, the position of the first row and the rank to compare with.
 
     Returns
     -------
     above, equal : ndarray of shape (n_queries,)
-        The sums.
+        Sums of the weights of rows with a greater rank, and with the same rank.
     """
     low, high = starts, np.full_like(starts, len(ranks))
     above = np.zeros(len(starts))

@@ -1,4 +1,4 @@
-"""Numbers of a task's own, where its loss is computed."""
+"""Constants of a task, on the device where its loss is computed."""
 
 from __future__ import annotations
 
@@ -10,19 +10,25 @@ from torch import Tensor
 
 @lru_cache(maxsize=256)
 def constant(values: tuple, dtype: torch.dtype, device: torch.device) -> Tensor:
-    """Return numbers as a tensor that must not be changed, moved to the device once.
+    """Return numbers as a tensor, which is copied to the device only once.
 
-    What is moved in every step makes the step wait for the device.
+    A copy in every step would make the step wait for the device. All callers share the tensor, so
+    it must not be changed in place.
 
     Parameters
     ----------
-    values : tuple
+    values : tuple of float or int
         The numbers.
     dtype : torch.dtype
-        Their type.
+        Data type of the tensor.
     device : torch.device
-        Where they are read.
+        Device of the tensor.
+
+    Returns
+    -------
+    Tensor of shape (n_values,)
+        The numbers.
     """
-    # One made in inference could not be read in training.
+    # Training could not use a tensor that was made in inference mode.
     with torch.inference_mode(False):
         return torch.tensor(values, dtype=dtype, device=device)

@@ -1,4 +1,4 @@
-"""Numbers with many zeros, such as amounts spent: whether it is zero, and else how much."""
+"""Amounts of which many are zero, such as spending: whether it is zero and, if not, how much."""
 
 from __future__ import annotations
 
@@ -16,11 +16,18 @@ from .task import log_mean
 
 
 class Hurdle(Amount):
-    """A number with many zeros: the logit of "not zero", and the log of the mean of the others.
+    """An amount that is often zero: the probability of "not zero" times the mean if not zero.
 
-    The loss is the cross-entropy of the first output and, for labels that are not zero, half the
-    gamma deviance of the second. The prediction is their product, the expected number. Each output
-    is its own function of the features, after J. G. Cragg's hurdles (Econometrica 1971).
+    The first output is the logit of "not zero". The second is the logarithm of the mean of the
+    amounts that are not zero, in units of their mean in training. The loss is the cross-entropy of
+    the first output and, for labels that are not zero, half the gamma deviance of the second. The
+    prediction is the expected amount. The two outputs are separate functions of the features, as
+    in a hurdle model [1]_.
+
+    References
+    ----------
+    .. [1] J. G. Cragg. "Some Statistical Models for Limited Dependent Variables with Application
+           to the Demand for Durable Goods". Econometrica 1971.
     """
 
     kind = "hurdle"
@@ -44,25 +51,25 @@ class Hurdle(Amount):
         logit, log_amount = outputs.unbind(-1)
         positive = targets > 0
         crosses = F.binary_cross_entropy_with_logits(logit, positive.to(logit), reduction="none")
-        # Where the label is zero there is no amount: any number keeps the gradient finite.
+        # Where the label is zero there is no amount: a 1 in its place keeps the gradient finite.
         log_ratio = torch.where(positive, targets, 1.0).log() - log_amount
         return crosses + torch.where(positive, log_ratio.exp() - log_ratio - 1, 0.0)
 
     def average(self, outputs: Tensor, weights: Tensor) -> Tensor:
-        """Return the logit of the mean probability, and the log of what makes the mean number."""
+        """Return the outputs that predict the mean probability and the mean amount."""
         logit, log_amount = outputs.split(1, dim=-1)
         yes, no = (log_mean(F.logsigmoid(sign * logit), weights) for sign in (1, -1))
         expected = log_mean(F.logsigmoid(logit) + log_amount, weights)
         return torch.cat([yes - no, expected - yes], dim=-1)
 
     def predict(self, outputs: np.ndarray) -> np.ndarray:
-        """Return the probability of "not zero" times the mean of what is not."""
+        """Return the expected amount: the probability of "not zero" times the mean if not zero."""
         return np.exp(log_expit(outputs[:, 0]) + outputs[:, 1]) * self.mean
 
     def traced_predict(self, outputs: Tensor) -> Tensor:
-        """Return the same product."""
+        """Compute what `predict` returns with torch operations only."""
         return (F.logsigmoid(outputs[:, 0]) + outputs[:, 1]).exp() * self.mean
 
     def variance(self, means: np.ndarray) -> np.ndarray:
-        """Return a power of the mean, 1.5: between a count's and an amount's without zeros."""
+        """Return the mean to the power of 1.5, between those of a Poisson (1) and a gamma (2)."""
         return (means / self.mean) ** 1.5

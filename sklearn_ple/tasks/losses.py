@@ -1,4 +1,4 @@
-"""The losses of all tasks, each over the labels that are there."""
+"""The losses of all tasks, each over the labels that are not missing."""
 
 from __future__ import annotations
 
@@ -13,7 +13,17 @@ from .task import Task
 
 
 class Group(NamedTuple):
-    """Neighbouring tasks of one kind and size, which are computed together; see `Task.group`."""
+    """Adjacent tasks whose losses are computed together: those of equal `Task.group`.
+
+    Attributes
+    ----------
+    task : Task
+        The first of the tasks, whose methods are called for all.
+    positions : slice
+        Positions of the tasks.
+    columns : slice
+        Columns of the network's outputs that belong to the tasks.
+    """
 
     task: Task
     positions: slice
@@ -21,7 +31,7 @@ class Group(NamedTuple):
 
 
 def grouped(tasks: Sequence[Task]) -> list[Group]:
-    """Group neighbouring tasks: the first of them, their positions and their outputs' columns."""
+    """Divide the tasks into groups of adjacent tasks whose losses are computed together."""
     groups = []
     position = column = 0
     for _, neighbours in groupby(tasks, key=lambda task: task.group):
@@ -34,12 +44,13 @@ def grouped(tasks: Sequence[Task]) -> list[Group]:
 
 
 class TaskLosses:
-    """The tasks' losses over labels that may be missing, as Progressive Layered Extraction's.
+    """The mean loss of each task over its labels, some of which may be missing [1]_.
 
-    ``L_k = sum_i s_ik * loss_k(i) / sum_i s_ik``, with ``s_ik`` the weight of row i's label for
-    task k, zero where it is missing. A task without a label adds zero.
+    The loss of task k is ``L_k = sum_i s_ik * loss_k(i) / sum_i s_ik``, where ``s_ik`` is the
+    weight of the label of row i for task k, and is zero if the label is missing. The loss of a
+    task without any label is zero.
 
-    With several networks, each has its own loss on the same labels, and the mean of them counts.
+    With several networks, the members of an ensemble, the mean of their losses counts.
 
     Parameters
     ----------
@@ -49,7 +60,12 @@ class TaskLosses:
     Attributes
     ----------
     names : list of str
-        The tasks' names.
+        Names of the tasks.
+
+    References
+    ----------
+    .. [1] H. Tang, J. Liu, M. Zhao, X. Gong. "Progressive Layered Extraction (PLE): A Novel
+           Multi-Task Learning (MTL) Model for Personalized Recommendations". RecSys 2020.
     """
 
     def __init__(self, tasks: Sequence[Task]):
@@ -57,22 +73,22 @@ class TaskLosses:
         self.groups = grouped(tasks)
 
     def sums(self, outputs: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
-        """Sum every task's weighted losses, and its weights.
+        """Sum the weighted losses and the weights of each task.
 
         Parameters
         ----------
         outputs : Tensor of shape (n_members, n_rows, sum of n_outputs)
-            The networks' outputs; without the first axis those of one.
+            The outputs of the networks; of one network, without the first axis.
         targets : Tensor of shape (n_rows, n_tasks)
             The encoded labels.
         weights : Tensor of shape (n_rows, n_tasks) or (n_members, n_rows, n_tasks)
-            Their weights, the same for all networks or each one's own: zero where there is no
-            label, and whatever target stands there is not read.
+            Weights of the labels, the same for all networks or different for each. A weight of
+            zero marks a missing label, whose target is not read.
 
         Returns
         -------
         Tensor of shape (2, n_tasks)
-            Sums of weighted losses, and sums of weights.
+            The sums of weighted losses, and the sums of weights.
         """
         own = self.member_sums(outputs, targets, weights)
         if own.dim() == 2:
@@ -81,7 +97,7 @@ class TaskLosses:
         return every if weights.dim() == outputs.dim() else every / len(outputs)
 
     def member_sums(self, outputs: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
-        """Sum every task's weighted losses, and its weights, network by network.
+        """Sum the weighted losses and the weights of each task, separately for each network.
 
         Parameters
         ----------
@@ -91,11 +107,11 @@ class TaskLosses:
         Returns
         -------
         Tensor of shape (2, n_members, n_tasks)
-            Sums of weighted losses, and sums of weights; without the axis of the members if the
-            outputs have none.
+            The sums of weighted losses, and the sums of weights; without the axis of the members
+            if the outputs have none.
         """
-        # A loss without a label may overflow, or its gradient, and 0 * inf is NaN: fill what the
-        # loss reads, before computing it.
+        # Where a label is missing, the loss or its gradient may overflow, and 0 * inf is NaN. So
+        # targets and outputs are replaced by zeros before the loss is computed.
         labelled = weights > 0
         targets = torch.where(labelled, targets, 0.0).expand(*outputs.shape[:-1], -1)
         losses = []
@@ -110,7 +126,7 @@ class TaskLosses:
         return torch.stack([of_losses, weights.sum(dim=-2).expand_as(of_losses)])
 
     def _by_group(self, outputs: Tensor) -> Sequence[Tensor]:
-        """Take the outputs apart; at once, so that their gradients are joined at once too."""
+        """Split the outputs by group, in one call so that gradients are joined in one call too."""
         if len(self.groups) == 1:
             return [outputs]
         sizes = [columns.stop - columns.start for _, _, columns in self.groups]
@@ -118,13 +134,13 @@ class TaskLosses:
 
     @staticmethod
     def means(sums: Tensor) -> Tensor:
-        """Turn sums of losses and of weights into the tasks' mean losses, of shape (n_tasks,)."""
+        """Turn the sums of losses and weights into the mean loss of each task, (n_tasks,)."""
         total = torch.where(sums[1] > 0, sums[1], 1.0)
         return sums[0] / total
 
 
 def check_shape(task: Task, method: str, result: Tensor, expected: Sequence[int]) -> None:
-    """Check the shape of what a method of a task, which may be a user's own, returned."""
+    """Check the shape that a method of a task, perhaps a user's class, returned."""
     if tuple(result.shape) != tuple(expected):
         raise ValueError(
             f"{type(task).__name__}.{method} returned a tensor of shape {tuple(result.shape)}; "

@@ -18,27 +18,28 @@ from .task import Task, log_mean
 
 
 def unit_of(numbers: np.ndarray) -> float:
-    """Return the greatest power of two up to the largest size: dividing by it loses no digit."""
+    """Return the greatest power of two up to the largest absolute value: it divides exactly."""
     return float(np.ldexp(0.5, np.frexp(np.abs(numbers).max())[1]))
 
 
 def is_between(value: Any, low: float, high: float) -> bool:
-    """Whether an option is a number greater than one and less than another."""
+    """Return whether a value is a number strictly between two others."""
     return isinstance(value, Real) and low < float(value) < high
 
 
 def of_any_unit(score: Callable[..., float]) -> Callable[..., float]:
-    """Let a score that does not depend on the unit take numbers whose squares overflow or vanish.
+    """Make a score work for numbers whose squares overflow or underflow.
 
     Parameters
     ----------
     score : callable
-        A function of labels, predictions and, by name, more.
+        A function of labels, predictions and keyword arguments. Its value must not depend on the
+        unit of the labels and predictions.
 
     Returns
     -------
     callable
-        The same function, of numbers of any size.
+        The same function, which divides labels and predictions by the size of the labels first.
     """
 
     @wraps(score)
@@ -56,50 +57,53 @@ class NumberTask(Task):
     Attributes
     ----------
     score_function : callable
-        What `score` calls with labels, predictions and ``sample_weight``.
+        The function that `score` calls with labels, predictions and ``sample_weight``.
     """
 
     score_function: ClassVar[Any] = staticmethod(of_any_unit(r2_score))
 
     def score(self, labels: Any, predictions: Any, weights: Any = None) -> float:
-        """Compute the score, which takes two labels at least."""
+        """Compute the score; NaN if there are fewer than two labels."""
         if len(labels) < 2:
             return float("nan")
         return float(self.score_function(labels, predictions, sample_weight=weights))
 
     def _warn_if_constant(self, labels: np.ndarray) -> bool:
-        """Return whether labels differ by rounding alone, and warn if so."""
+        """Return whether the labels differ only by rounding, and warn if so."""
         low, high = float(labels.min()), float(labels.max())
         rounding = 4 * np.spacing(max(abs(low), abs(high)))
         constant = high - low <= max(rounding, np.finfo(np.float64).tiny)
         if constant:
             warn(
-                f"Target {self.name!r} is constant: there is nothing to learn. Leave it out, "
-                f"by task_types={{{self.name!r}: 'ignore'}}; if its labels differ by less than "
-                "rounding, subtract a constant from them first."
+                f"Target {self.name!r} is constant: there is nothing to learn. Leave it out with "
+                f"task_types={{{self.name!r}: 'ignore'}}. If its labels do differ, but by no more "
+                "than rounding errors, subtract a constant from them first."
             )
         return constant
 
 
 class Regression(NumberTask):
-    """Any number: squared error of the label standardised by the (weighted) mean and deviation."""
+    """A number: the squared error of the standardised label.
+
+    The label is standardised by its weighted mean and standard deviation.
+    """
 
     kind = "regression"
     linear_start = True
 
     def fit(self, labels: np.ndarray, weights: np.ndarray, classes: np.ndarray | None) -> Self:
-        """Learn mean and standard deviation."""
+        """Learn the weighted mean and standard deviation."""
         low, high = float(labels.min()), float(labels.max())
         if np.isinf(high - low):
             raise ValueError(
-                f"Target {self.name!r} holds numbers from {low:g} to {high:g}, further apart than "
-                "a float64 can hold: divide them by a constant."
+                f"Target {self.name!r} holds numbers from {low:g} to {high:g}, whose difference "
+                "is too large for float64: divide them by a constant."
             )
         if self._warn_if_constant(labels):
             self.mean = low
             self.scale = max(min(abs(low), 1.0), high - low) or 1.0
             return self
-        # Between 0 and 1 squares neither overflow nor vanish, and keep digits beside a large mean.
+        # Squares of numbers from 0 to 1 do not overflow, and a large mean costs no digits.
         shares = (labels - low) / (high - low)
         mean = np.average(shares, weights=weights)
         variance = np.average((shares - mean) ** 2, weights=weights)
@@ -108,7 +112,7 @@ class Regression(NumberTask):
         return self
 
     def encode(self, labels: np.ndarray) -> np.ndarray:
-        """Standardise."""
+        """Standardise the labels."""
         return (labels - self.mean) / self.scale
 
     def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
@@ -116,7 +120,7 @@ class Regression(NumberTask):
         return (outputs[..., 0] - targets) ** 2
 
     def average(self, outputs: Tensor, weights: Tensor) -> Tensor:
-        """Return the mean."""
+        """Return the weighted mean of the outputs."""
         return (weights * outputs).sum(dim=0)
 
     def predict(self, outputs: np.ndarray) -> np.ndarray:
@@ -129,23 +133,35 @@ class Regression(NumberTask):
 
 
 class Quantile(Regression):
-    """Any number: quantiles of the standardised label, an output each, by their pinball losses.
+    """A number: quantiles of the standardised label, one output for each, with pinball losses.
 
-    The loss is twice their mean: of the median alone it is the absolute error, of many
-    even quantiles the continuous ranked probability score. Predicted quantiles are the outputs in
-    ascending order, so that they never cross. Sorting makes their loss no greater (Chernozhukov,
-    Fernández-Val and Galichon, Econometrica 2010), so the loss is computed without
-    sorting. Its gradient is bounded for any outputs.
+    The loss is twice the mean of the pinball losses. For the median alone it is the absolute
+    error; for many evenly spaced quantiles it approximates the continuous ranked probability
+    score. Its gradient is bounded for all outputs.
+
+    Predicted quantiles are the sorted outputs, so that they never cross. Sorting does not increase
+    the loss [1]_, so the loss is computed without it.
 
     Parameters
     ----------
     levels : sequence of float, default=(0.05, 0.5, 0.95)
-        Which quantiles, between 0 and 1. The median, which is predicted, is always among them.
+        The quantiles, each between 0 and 1, exclusive. The median, which `predict` returns, is
+        added if it is not among them.
 
     Attributes
     ----------
     levels : list of float
-        The quantiles, ascending.
+        The quantiles, in ascending order.
+
+    Raises
+    ------
+    ValueError
+        If ``levels`` is not a list of numbers between 0 and 1.
+
+    References
+    ----------
+    .. [1] V. Chernozhukov, I. Fernández-Val, A. Galichon. "Quantile and Probability Curves Without
+           Crossing". Econometrica 2010.
     """
 
     kind = "quantile"
@@ -160,7 +176,7 @@ class Quantile(Regression):
         inside = values.dtype.kind == "f" and bool(((values > 0) & (values < 1)).all())
         if values.ndim != 1 or not inside:
             raise ValueError(
-                "levels must be a list of numbers between 0 and 1, as in [0.1, 0.5, 0.9], not "
+                "levels must be a list of numbers between 0 and 1, such as [0.1, 0.5, 0.9], not "
                 f"{levels!r}."
             )
         self.levels = sorted({0.5, *values.tolist()})
@@ -168,7 +184,7 @@ class Quantile(Regression):
 
     @property
     def group(self) -> tuple:
-        """What tasks must have in common for their losses to be computed together."""
+        """Values that tasks must share for their losses to be computed together."""
         return (*super().group, *self.levels)
 
     def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
@@ -178,7 +194,7 @@ class Quantile(Regression):
         return 2 * torch.maximum(levels * excess, (levels - 1) * excess).mean(dim=-1)
 
     def average(self, outputs: Tensor, weights: Tensor) -> Tensor:
-        """Return the mean of each quantile."""
+        """Return the weighted mean of each quantile."""
         return super().average(outputs.sort(dim=-1).values, weights)
 
     def predict(self, outputs: np.ndarray) -> np.ndarray:
@@ -191,18 +207,21 @@ class Quantile(Regression):
         return median * self.scale + self.mean
 
     def predict_quantiles(self, outputs: np.ndarray) -> np.ndarray:
-        """Return all quantiles, of shape (n_rows, n_levels), in the label's own units."""
+        """Return all quantiles, of shape (n_rows, n_levels), in the units of the labels."""
         return np.sort(outputs, axis=1) * self.scale + self.mean
 
 
 class Amount(NumberTask):
-    """A number that is not negative: the output is the log of its mean over that of all labels."""
+    """A number that is not negative: the output is the logarithm of its mean.
+
+    The unit of that mean is the weighted mean of the training labels.
+    """
 
     words = "an amount"
     lowest = 0.0
 
     def fit(self, labels: np.ndarray, weights: np.ndarray, classes: np.ndarray | None) -> Self:
-        """Learn the mean."""
+        """Learn the weighted mean of the labels."""
         self._check(labels)
         self._warn_if_constant(labels)
         self.mean = self._mean(labels, weights)
@@ -210,7 +229,7 @@ class Amount(NumberTask):
 
     @staticmethod
     def _mean(labels: np.ndarray, weights: np.ndarray) -> float:
-        """Compute a mean that does not overflow; 1 where there is none to compare with."""
+        """Compute the weighted mean without overflow; 1 if there is no label other than 0."""
         if not labels.any():
             return 1.0
         unit = unit_of(labels)
@@ -220,39 +239,39 @@ class Amount(NumberTask):
         if labels.min(initial=0.0) < 0:
             raise ValueError(
                 f"Target {self.name!r} is of kind {self.kind!r} but holds {labels.min():g}: its "
-                "labels are not negative. Set task_types to 'regression' for it."
+                "labels must not be negative. Set task_types to 'regression' for it."
             )
 
     def encode(self, labels: np.ndarray) -> np.ndarray:
-        """Divide by the mean."""
+        """Divide the labels by their mean."""
         self._check(labels)
         return labels / self.mean
 
     def average(self, outputs: Tensor, weights: Tensor) -> Tensor:
-        """Return the log of the mean of the members' means."""
+        """Return the logarithm of the mean of the members' predictions."""
         return log_mean(outputs, weights)
 
     def predict(self, outputs: np.ndarray) -> np.ndarray:
-        """Return the mean."""
+        """Return the predicted mean, in the units of the labels."""
         return np.exp(outputs[:, 0]) * self.mean
 
     def traced_predict(self, outputs: Tensor) -> Tensor:
-        """Return the mean."""
+        """Return the predicted mean, in the units of the labels."""
         return outputs[:, 0].exp() * self.mean
 
 
 class Count(Amount):
-    """A count: Poisson, the output is the log of the rate over the mean."""
+    """A count: Poisson regression, whose output is the logarithm of the rate."""
 
     kind = "count"
     words = "a count"
     metric = make_scorer(d2_tweedie_score, power=1)
 
     def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        """Compute half the Poisson deviance: zero for a perfect rate."""
+        """Compute half the Poisson deviance, which is zero if the rate equals the label."""
         log_rate = outputs[..., 0]
         return log_rate.exp() - targets * log_rate + targets.xlogy(targets) - targets
 
     def variance(self, means: np.ndarray) -> np.ndarray:
-        """Return the mean: a Poisson's variance, a factor of which allows for overdispersion."""
+        """Return the mean: the variance of a Poisson, up to a factor for overdispersion."""
         return means

@@ -1,4 +1,4 @@
-"""Parameters with one value for all tasks, or one for each."""
+"""Parameters that have one value for all tasks, or one for each."""
 
 from __future__ import annotations
 
@@ -7,7 +7,30 @@ from typing import Any
 
 
 def by_task(value: Any, names: Sequence[str], parameter: str, default: Any) -> dict[str, Any]:
-    """Return a value for each task, from one for all, a list in order, or a dict by name."""
+    """Return the value of a parameter for each task.
+
+    Parameters
+    ----------
+    value : object, sequence or dict
+        One value for all tasks, a list in the order of the tasks, or a dict by name. None and a
+        task that the dict does not name stand for the default.
+    names : sequence of str
+        Names of the tasks.
+    parameter : str
+        Name of the parameter, for error messages.
+    default : object
+        The default value.
+
+    Returns
+    -------
+    dict
+        The values by name, in the order of the tasks.
+
+    Raises
+    ------
+    ValueError
+        If a dict names an unknown task, or if a list has the wrong length.
+    """
     if isinstance(value, Mapping):
         if unknown := sorted(set(value) - set(names), key=str):
             raise ValueError(f"{parameter} names {unknown}, but the tasks are {list(names)}.")

@@ -1,4 +1,4 @@
-"""Times until an event, of which some are but lower bounds: nothing had happened until then."""
+"""Times until an event, some of which are censored: no event had happened by then."""
 
 from __future__ import annotations
 
@@ -17,32 +17,45 @@ from .concordance import concordance, concordance_index
 from .numbers import NumberTask
 from .task import log_mean
 
-# Of a row that almost surely survives, the median time is finite.
+# Keeps the median time finite for a row that almost surely survives.
 _LEAST_RISK = 1e-9
 
 
 class Survival(NumberTask):
-    """A time until an event, negative where censored: the probability of intervals of time.
+    """A time until an event, negative if censored: probabilities of intervals of time.
 
-    A label t is an event at time t; -t says that nothing had happened until t. Time is cut at
-    quantiles of the events' times, and the network has a logit for each interval and one for
-    "later", of which a softmax makes probabilities. An event's loss is the negative log of its
-    interval's probability, that of a censored row the negative log of the probability to survive
-    until then. So no shape of the distribution is assumed, nor that risks are proportional (as in
-    Lee et al., DeepHit, AAAI 2018, without its ranking loss).
+    A label t is an event at time t. A label -t means that no event had happened by time t. Time is
+    cut into intervals at quantiles of the event times. The network has one logit for each interval
+    and one for "later"; a softmax turns them into probabilities.
 
-    Within an interval the hazard is constant. After the last event's time, it is the mean hazard
-    until then.
+    The loss of an event is the negative logarithm of the probability of its interval. The loss of
+    a censored row is the negative logarithm of the probability of surviving until then. Neither
+    the shape of the distribution nor proportional hazards are assumed. This is DeepHit [1]_
+    without its ranking loss.
+
+    Within an interval the hazard is constant. After the last event time it is the mean hazard up
+    to that time.
 
     Parameters
     ----------
     n_intervals : int, default=20
-        Number of intervals, "later" apart; fewer where the events have fewer distinct times.
+        Number of intervals, not counting "later". There are fewer if the events have fewer
+        distinct times.
 
     Attributes
     ----------
     edges : ndarray of shape (n_edges,)
-        Where intervals begin and end, from 0 to the last event's time.
+        Ends of the intervals, from 0 to the last event time, in the unit of the labels.
+
+    Raises
+    ------
+    ValueError
+        If ``n_intervals`` is not an integer, 1 or more.
+
+    References
+    ----------
+    .. [1] C. Lee, W. R. Zame, J. Yoon, M. van der Schaar. "DeepHit: A Deep Learning Approach to
+           Survival Analysis with Competing Risks". AAAI 2018.
     """
 
     kind = "survival"
@@ -59,13 +72,13 @@ class Survival(NumberTask):
         self.n_intervals = int(n_intervals)
 
     def fit(self, labels: np.ndarray, weights: np.ndarray, classes: np.ndarray | None) -> Self:
-        """Learn the intervals, which hold equally many events."""
+        """Learn the intervals, each with about the same weight of events."""
         self._check(labels)
         events = labels > 0
         if not events.any():
             raise ValueError(
                 f"Target {self.name!r} is of kind {self.kind!r} but has no event: all of its "
-                "labels are negative, which means censored. Leave it out."
+                "labels are negative, which means censored. Leave this target out."
             )
         self._warn_if_constant(labels)
         times = labels[events].astype(np.float64)
@@ -78,25 +91,25 @@ class Survival(NumberTask):
     def _check(self, labels: np.ndarray) -> None:
         if not labels.all():
             raise ValueError(
-                f"Target {self.name!r} is of kind {self.kind!r} but holds 0: label an event at "
-                "time t by t, and what is censored at t by -t. Add a small time to all, or leave "
-                "these labels out."
+                f"Target {self.name!r} is of kind {self.kind!r} but holds 0. The label of an "
+                "event at time t is t, and that of a row censored at t is -t. Add a small time to "
+                "all times, or leave out the labels that are 0."
             )
 
     def encode(self, labels: np.ndarray) -> np.ndarray:
-        """Turn times into places on the scale of the intervals; censored ones come after all."""
+        """Turn times into positions among the edges; censored times add ``n_outputs``."""
         self._check(labels)
         n = self.n_outputs
         places = self._places(np.abs(labels.astype(np.float64)))
         return np.where(labels > 0, np.minimum(places, n - 0.5), n + np.minimum(places, n - 1))
 
     def _places(self, times: np.ndarray) -> np.ndarray:
-        """Return on which number of edges times lie, with fractions; after the last, n_outputs."""
+        """Return the fractional positions of times among the edges; n_outputs after the last."""
         places = np.interp(times, self.edges, np.arange(self.n_outputs, dtype=np.float64))
         return np.where(times > self.edges[-1], self.n_outputs, places)
 
     def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        """Compute the negative log-likelihood of intervals, and of surviving what is censored."""
+        """Compute the negative log-likelihood: of an event's interval, or of survival so far."""
         logs, n = outputs.log_softmax(dim=-1), outputs.shape[-1]
         censored = targets > n - 0.25
         places = torch.where(censored, targets - n, targets)
@@ -110,11 +123,11 @@ class Survival(NumberTask):
         return -torch.where(censored, survived, event)
 
     def average(self, outputs: Tensor, weights: Tensor) -> Tensor:
-        """Return the logs of the mean probabilities, which are logits."""
+        """Return the logarithms of the mean probabilities, which are valid logits."""
         return log_mean(outputs.log_softmax(dim=-1), weights)
 
     def _log_survival(self, outputs: np.ndarray) -> np.ndarray:
-        """Compute the logs of the probabilities to survive until the edges."""
+        """Compute the log probabilities of surviving until each edge, (n_rows, n_edges)."""
         logs = log_softmax(outputs, axis=1)[:, :0:-1]
         survival = np.logaddexp.accumulate(logs, axis=1)[:, ::-1]
         return np.column_stack([np.zeros(len(outputs)), survival])
@@ -132,7 +145,7 @@ class Survival(NumberTask):
         return np.where(end < self.n_outputs, within, later)
 
     def traced_predict(self, outputs: Tensor) -> Tensor:
-        """Return the median time, by sums over all later intervals in place of running ones."""
+        """Return the median time; each survival probability is a sum over all later intervals."""
         n, edges = self.n_outputs, torch.as_tensor(self.edges)
         later = torch.ones(n, n, dtype=torch.bool).triu()[1:]
         logs = outputs.log_softmax(dim=1).unsqueeze(1)
@@ -146,7 +159,7 @@ class Survival(NumberTask):
         return torch.where(end < n, within, beyond)
 
     def predict_survival(self, outputs: np.ndarray, times: np.ndarray) -> np.ndarray:
-        """Return the probabilities to survive until times, of shape (n_rows, n_times)."""
+        """Return the probabilities of surviving until each time, of shape (n_rows, n_times)."""
         survival, last = self._log_survival(outputs), self.n_outputs - 1
         places = np.minimum(self._places(times), last)
         begin = np.minimum(places.astype(int), last - 1)

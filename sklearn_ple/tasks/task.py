@@ -1,4 +1,4 @@
-"""What every kind of task has."""
+"""The base class of the kinds of task."""
 
 from __future__ import annotations
 
@@ -15,33 +15,35 @@ from ..warn import warn
 class Task(ABC):
     """A kind of task: how one column of labels is learnt, predicted and scored.
 
-    `fit` learns classes or scale from a column's labels. After that, `encode` turns labels into
-    targets, on which the network's outputs have a `loss`, and `predict` turns outputs back into
-    labels. The ``task_types`` of an estimator name a kind, or hold an object of its class; every
-    fit makes a copy of the object and fits it anew.
+    `fit` learns the classes or the scale from the labels of a column. Then `encode` turns labels
+    into targets, `loss` compares the network's outputs with the targets, and `predict` turns
+    outputs back into labels.
+
+    The ``task_types`` of an estimator hold the name of a kind or an instance of its class. Every
+    fit of the estimator copies the instance and fits the copy.
 
     Attributes
     ----------
     kind : str
         Name of the kind.
     words : str, default="a number"
-        What a report calls the kind.
+        Description of the kind in reports.
     has_classes : bool, default=False
-        Whether labels are classes; of a `ClassTask` they are.
+        Whether labels are classes; True in `ClassTask`.
     censored : bool, default=False
-        Whether a negative label says that the number is greater than its absolute value.
+        Whether a negative label -t means that the number is greater than t.
     linear_start : bool, default=False
-        Whether ridge regression of the targets starts the linear path of the network, which it
-        should only where each output predicts the target itself, as by squared error.
+        Whether the linear path of the network starts from a ridge regression of the targets. Set
+        it only if each output predicts the target itself, as with squared error.
     lowest : float, default=-inf
-        The least number that there can be, at which intervals end.
+        Least possible number: prediction intervals do not go below it.
     name : str
         Name of the column; empty until an estimator is fitted.
     classes : ndarray or None
-        The sorted class labels; None where labels are numbers.
+        The sorted class labels; None if labels are numbers.
     n_outputs : int
-        Number of outputs that the network has for the task. It is 1 if neither ``__init__`` nor
-        `fit` sets another.
+        Number of outputs of the network for the task: 1, unless ``__init__`` or `fit` sets
+        another number.
     added : bool, default=False
         Whether ``add_task`` added it to a fitted estimator.
 
@@ -52,38 +54,40 @@ class Task(ABC):
 
     Notes
     -----
-    A new kind is a subclass with a name, `kind`. It must write `fit`, `encode`, `loss`, `average`,
-    `predict` and `score`, unless it takes them from another:
+    A new kind is a subclass that sets its name, `kind`, and implements `fit`, `encode`, `loss`,
+    `average`, `predict` and `score`. It may inherit some of these methods:
 
-    - a subclass of `NumberTask` has `score`;
-    - a subclass of `ClassTask` has `fit`, `encode` and `score`, and must also write
+    - `NumberTask` implements `score`;
+    - `ClassTask` implements `fit`, `encode` and `score`, and requires two more methods:
       ``predict_proba`` and ``decision_function``;
-    - a subclass of a kind of this package has all that it does not write itself.
+    - a kind of this package, such as ``Regression``, implements all of them.
 
-    A kind with ``levels`` and ``predict_quantiles``, which returns an array of shape (n_rows,
-    n_levels), has a part in the estimators' ``predict_quantiles``; one with ``predict_survival``,
-    which takes times too and returns an array of shape (n_rows, n_times), in theirs of that name.
+    The other attributes and methods are optional:
 
-    `words`, `metric`, `censored`, `has_errors`, `linear_start` and, of numbers, `variance` and
-    `lowest` are optional. So is `group`, unless `loss` or `average` depend on more than the class
-    and `n_outputs`, such as an option: these two methods are called once for all neighbouring
-    columns of one group, on the first one's task.
+    - `words`, `metric`, `censored`, `has_errors`, `linear_start` and, for numbers, `variance` and
+      `lowest` have defaults.
+    - `group` must be overridden if `loss` or `average` depend on more than the class and
+      `n_outputs`, for example on an option. These two methods are called once for all adjacent
+      columns of a group, on the task of the first column.
+    - ``predict_quantiles(outputs)``, which returns an array of shape (n_rows, n_levels), and the
+      attribute ``levels`` add the kind to the ``predict_quantiles`` of estimators.
+    - ``predict_survival(outputs, times)``, which returns an array of shape (n_rows, n_times), adds
+      it to the ``predict_survival`` of estimators.
+    - `traced_predict` and, for classes, ``traced_predict_proba`` are needed to export the kind to
+      ONNX.
 
-    `traced_predict` and, of classes, ``traced_predict_proba`` are optional too: files of ONNX hold
-    the kinds that have them.
-
-    Options are parameters of ``__init__``, which calls that of the base first.
+    Options of a kind are parameters of its ``__init__``, which calls ``super().__init__()`` first.
 
     Examples
     --------
-    A number whose logarithm is learnt, by squared error:
+    A kind of number whose logarithm is learnt, with squared error:
 
     >>> import numpy as np
     >>> from sklearn_ple import PLERegressor
     >>> from sklearn_ple.tasks import Regression
     >>> class Log(Regression):
     ...     kind = "log"
-    ...     words = "a number, by its logarithm"
+    ...     words = "a number on a logarithmic scale"
     ...
     ...     def fit(self, labels, weights, classes):
     ...         return super().fit(np.log1p(labels), weights, classes)
@@ -102,7 +106,9 @@ class Task(ABC):
     array([ 0.,  3., 15.])
 
     >>> X = np.array([[0.0], [1.0], [2.0]])
-    >>> model = PLERegressor(task_types={"y": Log()}, max_epochs=1, n_members=1).fit(X, cost)
+    >>> model = PLERegressor(
+    ...     task_types={"y": Log()}, max_epochs=1, n_members=1
+    ... ).fit(X, cost)
     >>> model.task_types_
     {'y': 'log'}
     """
@@ -122,38 +128,40 @@ class Task(ABC):
 
     @property
     def metric(self) -> Any:
-        """What scores the task where nothing else is named.
+        """Default metric of the task.
 
-        A name of one of scikit-learn's scorers, or what :func:`sklearn.metrics.make_scorer`
-        returns. A class attribute will do. See :func:`sklearn_ple.metrics.multitask_scores`.
+        It is the name of a scikit-learn scorer, or a scorer that
+        :func:`sklearn.metrics.make_scorer` returns. A subclass may set it as a class attribute.
+        See :func:`sklearn_ple.metrics.multitask_scores`.
         """
         return "r2"
 
     @property
     def has_errors(self) -> bool:
-        """Whether a label less its prediction is an error, as deviations take it.
+        """Whether label minus prediction is an error from which intervals can be estimated.
 
-        A class attribute will do. By default it is where labels are numbers and not censored.
+        True by default if labels are numbers and not censored. A subclass may set it as a class
+        attribute. If it is False, standard deviations and prediction intervals are NaN.
         """
         return not (self.has_classes or self.censored)
 
     @property
     def group(self) -> tuple:
-        """What tasks must have in common for their losses to be computed together."""
+        """Values that tasks must share for their losses to be computed together."""
         return type(self), self.n_outputs
 
     @abstractmethod
     def fit(self, labels: np.ndarray, weights: np.ndarray, classes: np.ndarray | None) -> Self:
-        """Learn classes or scale.
+        """Learn the classes or the scale of the labels.
 
         Parameters
         ----------
         labels : ndarray of shape (n_labels,)
-            The observed labels, of a number bool, int or float.
+            The labels that are not missing. Labels that are numbers are bool, int or float.
         weights : ndarray of shape (n_labels,)
-            Their sample weights.
+            Sample weights of the labels.
         classes : ndarray of shape (n_classes,) or None
-            The classes that are declared, by a categorical column or in ``partial_fit``.
+            The classes that a categorical column or ``partial_fit`` declares; None without any.
 
         Returns
         -------
@@ -168,12 +176,12 @@ class Task(ABC):
         Parameters
         ----------
         labels : ndarray of shape (n_labels,)
-            Observed labels.
+            The labels that are not missing.
 
         Returns
         -------
         targets : ndarray of float of shape (n_labels,)
-            What the network's outputs are compared with.
+            The values with which `loss` compares the network's outputs.
         """
 
     @abstractmethod
@@ -185,25 +193,25 @@ class Task(ABC):
         outputs : Tensor of shape (..., n_outputs)
             The network's outputs.
         targets : Tensor of shape (...)
-            The encoded labels; 0 where there is none, and the loss does not count.
+            The encoded labels; 0 where the label is missing, whose loss is not counted.
 
         Returns
         -------
         losses : Tensor of shape (...)
-            The losses.
+            The loss of each target.
         """
 
     @abstractmethod
     def average(self, outputs: Tensor, weights: Tensor) -> Tensor:
-        """Compute the outputs that stand for the mean prediction of several networks.
+        """Compute the outputs whose prediction is the mean prediction of several networks.
 
         Parameters
         ----------
         outputs : Tensor of shape (n_networks, ..., n_outputs)
-            The networks' outputs.
+            The outputs of the networks.
         weights : Tensor
-            How much each network counts, of as many axes as the outputs. They sum to one along
-            the first.
+            Weights of the networks, with as many axes as the outputs. They sum to 1 along the
+            first axis.
 
         Returns
         -------
@@ -223,11 +231,11 @@ class Task(ABC):
         Returns
         -------
         labels : ndarray of shape (n_rows,)
-            The predicted labels: classes, or numbers in their own units.
+            The predicted labels: classes, or numbers in the units of the labels.
         """
 
     def traced_predict(self, outputs: Tensor) -> Tensor:
-        """Turn outputs into labels by operations of torch, as files of ONNX hold them.
+        """Compute what `predict` returns with torch operations only, for export to ONNX.
 
         Parameters
         ----------
@@ -237,31 +245,38 @@ class Task(ABC):
         Returns
         -------
         labels : Tensor of shape (n_rows,)
-            What `predict` returns; of classes their positions among ``classes``, as int64.
+            What `predict` returns. For classes, their positions in ``classes``, as int64.
+
+        Raises
+        ------
+        NotImplementedError
+            If the kind does not implement it.
         """
         raise NotImplementedError(f"{type(self).__name__} has no traced_predict.")
 
     @abstractmethod
     def score(self, labels: Any, predictions: Any, weights: Any = None) -> float:
-        """Score predictions, for the estimators' ``score``.
+        """Score predictions, for the ``score`` method of estimators.
 
         Parameters
         ----------
         labels : array-like of shape (n_labels,)
-            Observed labels.
+            The labels that are not missing.
         predictions : array-like of shape (n_labels,)
-            The labels predicted in their place.
+            The predicted labels.
         weights : array-like of shape (n_labels,), default=None
-            Their sample weights.
+            Sample weights of the labels.
 
         Returns
         -------
         score : float
-            The greater the better; NaN where it is undefined.
+            The score: greater is better, and NaN means that it is undefined.
         """
 
     def variance(self, means: np.ndarray) -> np.ndarray:
-        """Return the variance of labels that are numbers, up to a factor, for deviations.
+        """Return how the variance of labels depends on their mean, up to a constant factor.
+
+        Standard deviations and prediction intervals are estimated from it.
 
         Parameters
         ----------
@@ -271,17 +286,17 @@ class Task(ABC):
         Returns
         -------
         variances : ndarray of shape (n_rows,)
-            By default the same for all.
+            Variances up to a factor; by default the same for all rows.
         """
         return np.ones_like(means)
 
 
 def warn_without_score(task: str, n_labels: int) -> None:
-    """Warn that the score of a task is undefined on so many labels."""
+    """Warn that the score of a task is undefined because there are too few labels."""
     where = "its 1 label: score more rows at once" if n_labels == 1 else f"its {n_labels} labels"
     warn(f"Task {task!r} has no score on {where}.", UndefinedMetricWarning)
 
 
 def log_mean(logs: Tensor, weights: Tensor) -> Tensor:
-    """Average along the first axis what is given by its logs."""
+    """Return the logarithm of the weighted mean, along the first axis, of exponentiated logs."""
     return (logs + weights.log()).logsumexp(dim=0)

@@ -1,4 +1,4 @@
-"""The weights of the tasks over the epochs."""
+"""The weights of the tasks' losses, which may change with the epoch."""
 
 from __future__ import annotations
 
@@ -12,16 +12,18 @@ from .per_task import by_task
 
 
 class TaskWeights:
-    """Weights that decay or grow with the epoch: ``w_k(t) = w_k0 * gamma_k ** t``.
+    """Weights of the tasks at each epoch t: ``w_k(t) = w_k0 * gamma_k ** t``.
 
     Parameters
     ----------
     names : sequence of str
-        The tasks' names.
+        Names of the tasks.
     task_weights : None, sequence of float or dict
-        The weights at epoch 0; 1 for a task that is not named.
+        The weights at epoch 0, ``w_k0``: 1 for all tasks if None, and for a task that the dict
+        does not name.
     task_weight_decay : float, sequence of float or dict
-        The gammas; 1, a constant weight, for a task that is not named.
+        The factor per epoch, ``gamma_k``: 1, a constant weight, for a task that the dict does not
+        name.
 
     Raises
     ------
@@ -34,7 +36,7 @@ class TaskWeights:
         self.decay = _numbers(names, "task_weight_decay", task_weight_decay)
 
     def at(self, epoch: int) -> np.ndarray:
-        """Return the weights of an epoch, counted from 0."""
+        """Return the weights at an epoch, counted from 0, of shape (n_tasks,)."""
         return self.initial * self.decay**epoch
 
 
@@ -43,12 +45,13 @@ def _numbers(names: Sequence[str], parameter: str, value: Any) -> np.ndarray:
     for name, number in values.items():
         if not is_weight(number):
             raise ValueError(
-                f"{parameter} of task {name!r} is {number!r}: it must be a number, 0 or more."
+                f"{parameter} of task {name!r} is {number!r}: it must be a finite number, "
+                "0 or more."
             )
     return np.array(list(values.values()), dtype=np.float64)
 
 
 def is_weight(value: Any) -> bool:
-    """Whether a value is a finite number, 0 or more; bools, which Python counts as 1, are none."""
+    """Return whether a value is a finite number, 0 or more, and not a bool."""
     is_number = isinstance(value, Real) and not isinstance(value, bool)
     return is_number and 0 <= float(value) < np.inf

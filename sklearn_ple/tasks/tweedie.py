@@ -1,4 +1,4 @@
-"""Amounts with many zeros, as sums of a random number of random amounts: claims, rain, sales."""
+"""Amounts that are sums of a random number of amounts, often none: claims, rain, sales."""
 
 from __future__ import annotations
 
@@ -12,16 +12,26 @@ from .numbers import Amount, is_between
 
 
 class Tweedie(Amount):
-    """An amount that may be zero: compound Poisson, the output is the log of the mean.
+    """An amount that may be zero: Tweedie regression, whose output is the logarithm of the mean.
 
-    Its variance is proportional to a power of the mean (Jorgensen, Exponential Dispersion Models,
-    JRSS B 1987): a sum of a Poisson number of gamma amounts. Near 1 it is close to a Poisson,
-    near 2 to a gamma. The loss is half the deviance, as of a generalised linear model.
+    The label is modelled as the sum of a Poisson number of gamma amounts, whose variance is
+    proportional to a power of the mean [1]_. With a power near 1 the distribution is close to a
+    Poisson, near 2 to a gamma. The loss is half the deviance, as in generalised linear models.
 
     Parameters
     ----------
     power : float, default=1.5
-        The power, between 1 and 2, neither included.
+        The power of the mean, between 1 and 2, exclusive.
+
+    Raises
+    ------
+    ValueError
+        If ``power`` is not a number between 1 and 2.
+
+    References
+    ----------
+    .. [1] B. Jørgensen. "Exponential Dispersion Models". Journal of the Royal Statistical Society,
+           Series B 1987.
     """
 
     kind = "tweedie"
@@ -30,26 +40,28 @@ class Tweedie(Amount):
     def __init__(self, power: float = 1.5):
         super().__init__()
         if not is_between(power, 1, 2):
-            raise ValueError(f"power must be a number between 1 and 2, as 1.5, not {power!r}.")
+            raise ValueError(
+                f"power must be a number between 1 and 2, such as 1.5, not {power!r}."
+            )
         self.power = float(power)
 
     @property
     def metric(self) -> Any:
-        """D²: the share of the deviance that is explained."""
+        """D²: the share of the Tweedie deviance that is explained."""
         return make_scorer(d2_tweedie_score, power=self.power)
 
     @property
     def group(self) -> tuple:
-        """What tasks must have in common for their losses to be computed together."""
+        """Values that tasks must share for their losses to be computed together."""
         return (*super().group, self.power)
 
     def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        """Compute half the deviance: zero for a perfect mean."""
+        """Compute half the Tweedie deviance, which is zero if the mean equals the label."""
         log_mean, p = outputs[..., 0], self.power
         of_mean = ((2 - p) * log_mean).exp() / (2 - p)
         of_both = targets * ((1 - p) * log_mean).exp() / (p - 1)
         return of_mean + of_both - targets ** (2 - p) / ((p - 1) * (2 - p))
 
     def variance(self, means: np.ndarray) -> np.ndarray:
-        """Return the power of the mean, in units of the labels' mean."""
+        """Return the mean to the given power, in units of the labels' mean."""
         return (means / self.mean) ** self.power

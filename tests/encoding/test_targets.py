@@ -444,7 +444,7 @@ def test_predictions_of_a_wrong_shape_are_an_error_that_names_the_task():
         ({"b": ("quantile", [5, 95])}, r"target 'b': levels must be .*0 and 1.*\[5, 95\]"),
         (
             {"b": ("tweedie", 2)},
-            r"target 'b': power must be a number between 1 and 2, as 1.5, not 2",
+            r"target 'b': power must be a number between 1 and 2, such as 1.5, not 2",
         ),
         ({"b": ("huber", "far")}, r"target 'b': delta must be a finite number above 0.*'far'"),
         ({"b": ("survival", 0)}, r"target 'b': n_intervals must be an integer, 1 or more, not 0"),
