@@ -1,4 +1,4 @@
-"""How the losses of several tasks become one step of training."""
+"""Balancers: they turn the losses of several tasks into one step of training."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ __all__ = [
     "weighs_gradients",
 ]
 
-#: The balancers by the names that ``balancing`` takes.
+#: The balancers, by the names that ``balancing`` accepts.
 BALANCERS: dict[str, Callable[[], Balancer]] = {
     "equal": WeightedSum,
     "uncertainty": UncertaintyWeighting,
@@ -49,21 +49,21 @@ BALANCERS: dict[str, Callable[[], Balancer]] = {
 
 
 def make_balancer(balancing: Any, tasks: Sequence[Task], n_members: int) -> Balancer:
-    """Make the balancer of a name or of an aggregator, or copy a user's own.
+    """Make the balancer of one training.
 
     Parameters
     ----------
     balancing : str, Balancer or WeightedAggregator of TorchJD
-        As the estimators take it.
+        The parameter of the estimators. A balancer is copied.
     tasks : sequence of Task
-        The tasks, fitted.
+        The fitted tasks.
     n_members : int
-        Number of members.
+        Number of members of the ensemble.
 
     Returns
     -------
     Balancer
-        One of its own for a training, started.
+        The balancer, whose `start` has been called.
     """
     if isinstance(balancing, str):
         balancer = BALANCERS[balancing]()

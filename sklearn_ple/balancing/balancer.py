@@ -1,4 +1,4 @@
-"""How the losses of several tasks become one step of training."""
+"""The base class of balancers, and the weighted sum of the losses."""
 
 from __future__ import annotations
 
@@ -15,35 +15,38 @@ from .batch import Batch
 
 
 class Balancer(nn.Module, ABC):
-    """Turns the losses of several tasks into the gradients of one step.
+    """Base class of the balancers, which turn the losses of several tasks into one step.
 
-    A new method is one subclass with `weigh`, which computes how much each task counts in a step;
-    the estimators' ``balancing`` takes an object of it. Each training starts with a copy of that.
-    All members, independent networks, are trained side by side, so that losses and weights have
-    one row for each. Four further hooks are optional:
+    A new method is a subclass with `weigh`, which computes the weight of each task's loss in a
+    step. Pass an instance as ``balancing`` to an estimator; each training starts with a copy of
+    it. The members of the ensemble, which are independent networks, are trained side by side, so
+    losses and weights have one row for each member. Four other methods are optional:
 
-    - `start`, where what depends on the number of tasks is made;
-    - `begin_epoch` and `after_step`, to learn from what training achieved;
-    - `backward`, for a method that is not a weighted sum of the losses.
+    - `start` creates what depends on the number of tasks;
+    - `begin_epoch` and `after_step` learn from the progress of training;
+    - `backward` is for methods that are not a weighted sum of the losses.
 
-    Parameters that it has are learnt with those of the network, but do not decay. What it
-    remembers from step to step are buffers: ``checkpoint_dir`` and ``warm_start`` keep both.
-    Validation, the members' weights and the losses in ``history_`` do not go through it: they
-    always use the weighted sum of the losses.
+    A balancer is a torch module. Its parameters are learnt together with those of the network,
+    without weight decay. What it remembers from one step to the next must be in buffers. Both are
+    saved by ``checkpoint_dir`` and kept by ``warm_start``.
+
+    Only training uses the balancer. Validation, the weights of the members and the losses in
+    ``history_`` always use the weighted sum of the losses.
 
     Attributes
     ----------
     reads_representation : bool, default=False
-        Whether `backward` works at ``batch.representation``.
+        Whether `backward` uses ``batch.representation``, the input of the towers.
     members_apart : bool, default=False
-        Whether what it makes of a member's losses depends on no other member's, and its parameters
-        and buffers are of shape (..., n_members, n_tasks), as those of this package are that do
-        not weigh gradients. Then members can be trained in groups, see ``n_jobs`` of the
-        estimators; other groups' members have losses there, too, which do not count.
+        Whether members are balanced independently: the weights of a member do not depend on the
+        losses of others, and parameters and buffers have the shape (..., n_members, n_tasks). This
+        is so for the balancers of this package that do not weigh gradients. Then members can be
+        trained in groups, see ``n_jobs`` of the estimators. Members of other groups have losses in
+        the batch too, which are not used.
 
     See Also
     --------
-    Batch : What it is given.
+    Batch : The losses of a batch, which the methods receive.
 
     Examples
     --------
@@ -54,8 +57,10 @@ class Balancer(nn.Module, ABC):
     >>> class EqualSizes(Balancer):
     ...     def weigh(self, batch):
     ...         return 1 / batch.losses.clamp(min=1e-6)
-    >>> model = PLERegressor(balancing=EqualSizes(), max_epochs=2, random_state=0)
-    >>> model.fit([[0.0], [1.0], [2.0]], [[0.1, 3.0], [0.9, 2.0], [2.1, 1.0]]).n_iter_
+    >>> balancer = EqualSizes()
+    >>> model = PLERegressor(balancing=balancer, max_epochs=2, random_state=0)
+    >>> X, y = [[0.0], [1.0], [2.0]], [[0.1, 3.0], [0.9, 2.0], [2.1, 1.0]]
+    >>> model.fit(X, y).n_iter_
     2
     """
 
@@ -66,22 +71,22 @@ class Balancer(nn.Module, ABC):
         super().__init__()
 
     def start(self, tasks: Sequence[Task], n_members: int) -> None:
-        """Prepare for a network's tasks; nothing by default.
+        """Create parameters and buffers; does nothing by default.
 
         Parameters
         ----------
         tasks : sequence of Task
-            The tasks, fitted. What a balancer learns for each of them is made here.
+            The fitted tasks.
         n_members : int
-            Number of members.
+            Number of members of the ensemble.
         """
 
     def begin_epoch(self) -> None:
-        """Prepare for the next epoch of training; nothing by default."""
+        """Prepare for the next epoch of training; does nothing by default."""
 
     @abstractmethod
     def weigh(self, batch: Batch) -> Tensor:
-        """Compute how much each task counts in a step.
+        """Compute the weight of each task in a step.
 
         Parameters
         ----------
@@ -91,14 +96,15 @@ class Balancer(nn.Module, ABC):
         Returns
         -------
         Tensor of shape (n_members, n_tasks)
-            The factors of the losses, which are not differentiated. That of a task without a label
-            is not read. If they are 1 in the mean, a learning rate suits as for the sum.
+            The factors of the losses, through which no gradient flows. The factor of a task
+            without a label in the batch is not read. If their mean is 1, the learning rate need
+            not differ from that for the plain sum.
         """
 
     def backward(self, batch: Batch) -> Tensor | None:
-        """Add a batch's gradients to those of the network's parameters.
+        """Compute the gradients of the network's parameters.
 
-        By default they are those of the weighted sum, with the weights of `weigh`.
+        By default they are the gradients of the sum of the losses, weighted by `weigh`.
 
         Parameters
         ----------
@@ -108,28 +114,33 @@ class Balancer(nn.Module, ABC):
         Returns
         -------
         Tensor of shape (n_members, n_tasks) or None
-            The weights, for ``history_``; None if there is nothing to show.
+            The weights, which ``history_`` records; None if there are none to record.
         """
         weights = torch.where(batch.shares > 0, self.weigh(batch), 0.0)
-        # Of what is drawn, several processes take the same.
+        # Weights may be random: several processes must use the same.
         weights = current().same(weights.detach())
         (weights * batch.losses).sum(dim=1).mean().backward()
         return weights
 
     def after_step(self, batch: Batch) -> None:
-        """Learn from a step that the network took; nothing by default.
+        """Learn from a step of the network; does nothing by default.
 
         Parameters
         ----------
         batch : Batch
-            The losses of the batch as they were before the step.
+            The losses of the batch before the step. Its ``again`` computes those after the step.
         """
 
 
 class WeightedSum(Balancer):
-    """The joint loss of Progressive Layered Extraction: the weighted sum of the tasks' losses.
+    """The weighted sum of the losses, which is the joint loss of Progressive Layered Extraction.
 
-    It is what ``balancing="equal"`` stands for.
+    This is ``balancing="equal"``, the default of the estimators.
+
+    References
+    ----------
+    H. Tang, J. Liu, M. Zhao, X. Gong. "Progressive Layered Extraction (PLE): A Novel Multi-Task
+    Learning (MTL) Model for Personalized Recommendations". RecSys 2020.
 
     Examples
     --------
@@ -142,7 +153,7 @@ class WeightedSum(Balancer):
     members_apart: ClassVar[bool] = True
 
     def weigh(self, batch: Batch) -> Tensor:
-        """Weigh all tasks alike.
+        """Return a weight of 1 for each task: the losses already include ``task_weights``.
 
         Parameters
         ----------
@@ -157,7 +168,7 @@ class WeightedSum(Balancer):
         return torch.ones_like(batch.losses)
 
     def backward(self, batch: Batch) -> None:
-        """Differentiate the sum.
+        """Compute the gradients of the sum of the losses.
 
         Parameters
         ----------

@@ -1,4 +1,4 @@
-"""What a balancer is given of a batch."""
+"""The losses of a batch, as a balancer receives them."""
 
 from __future__ import annotations
 
@@ -12,32 +12,33 @@ from .representation import Representation
 
 @dataclass(frozen=True)
 class Batch:
-    """The losses of a batch, member by member.
+    """The losses of a batch, of each member of the ensemble and each task.
 
     Parameters
     ----------
     losses : Tensor of shape (n_members, n_tasks)
-        Each member's losses, each times the task's weight in the joint loss: the sum over the
-        labels that are there, divided by the weight that a batch of so many rows has on average.
-        So the mean over the batches is the loss over all rows. That of a task without a label in
-        the batch is zero, and so is its gradient.
+        The sum of a task's losses over the labels in the batch, times the task's weight in the
+        joint loss, and divided by the total weight of the task's labels in an average batch of the
+        same size. The mean over all batches is thus the loss over all rows. If a task has no label
+        in the batch, its loss and the gradient of its loss are zero.
     shares : Tensor of shape (n_members, n_tasks)
-        How much the labels in the batch weigh, relative to a batch of so many rows on average:
-        zero for a task without a label, or of weight zero.
+        Total weight of a task's labels in the batch, relative to an average batch of the same
+        size: zero if the task has no label in the batch, or if its weight in the joint loss is
+        zero.
     again : callable
-        Computes the same losses under the network's weights of now, of the same rows and with the
-        same units dropped, without gradients.
+        A function without arguments that computes the same losses with the current weights of the
+        network. Rows and dropped units are the same; gradients are not computed.
     representation : Representation, optional
-        What the towers read, for a balancer that has ``reads_representation``.
+        The input of the towers, for balancers with ``reads_representation``.
 
     Examples
     --------
-    A member's losses of two tasks, of which the second one has no label:
+    The losses of one member for two tasks, of which the second has no label in the batch:
 
     >>> import torch
     >>> from sklearn_ple.balancing import Batch, GeometricMean
-    >>> losses = torch.tensor([[0.5, 0.0]])
-    >>> batch = Batch(losses, shares=torch.tensor([[1.0, 0.0]]), again=lambda: losses)
+    >>> losses, shares = torch.tensor([[0.5, 0.0]]), torch.tensor([[1.0, 0.0]])
+    >>> batch = Batch(losses, shares, again=lambda: losses)
     >>> GeometricMean().weigh(batch)[0, 0]
     tensor(1.)
     """

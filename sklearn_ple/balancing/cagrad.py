@@ -5,41 +5,50 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-# How far the step may be from the mean gradient, relative to its length: the authors' choice.
+# Greatest distance of the step from the mean gradient, relative to the length of that gradient:
+# the authors' value.
 _C = 0.4
-# A length is the root of its square plus this, relative to the longest gradient's: as in the
-# authors' code, the step is bounded where the tasks' gradients can cancel out.
+# Added to squared lengths, relative to the longest gradient. As in the authors' code, it bounds
+# the step where the tasks' gradients can cancel out.
 _ZERO = 1e-8
 _N_STEPS = 25
-# How far the barrier falls in a step, and how near a step comes to it.
+# Factor by which the barrier shrinks in each iteration, and how much of the distance to the
+# boundary a step may cover.
 _CENTRED, _REACH = 0.1, 0.99
-# Where many weights are as good, the barrier that remains takes equal ones.
+# The barrier never falls below this: among equally good weights it then selects equal ones.
 _LEAST = 1e-10
-# A step that does not lower the function enough is divided by this, so often at most.
+# A step that lowers the function by too little is divided by the first, at most so many times.
 _SHORTER, _N_SHORTER = 3.0, 8
+# A step must achieve this share of the decrease that the slope predicts.
 _ENOUGH = 1e-4
 
 
 def cagrad_weights(gramians: Tensor, c: float = _C) -> Tensor:
-    """Find the step near the mean gradient by which the worst task gains most.
+    """Compute the weights of the step, near the mean gradient, that helps the worst task most.
 
-    With ``g_0`` the mean gradient and ``g_w = sum_k w_k g_k``, the step is
-    ``g_0 + c |g_0| g_w / |g_w|``, where w on the simplex is such that
-    ``g_w . g_0 + c |g_0| |g_w|`` is least. A primal-dual interior-point method finds it for all
-    members at once. As in the authors' code the step is divided by 1 + c, so that a single task
-    has a plain step.
+    Let ``g_0`` be the mean gradient and ``g_w = sum_k w_k g_k``. The step is
+    ``g_0 + c |g_0| g_w / |g_w|``, where w minimises ``g_w . g_0 + c |g_0| |g_w|`` among weights
+    that are not negative and sum to 1. A primal-dual interior-point method finds it for all
+    members at once. As in the authors' code, the step is divided by 1 + c, so that a single task
+    has its plain gradient.
 
     Parameters
     ----------
     gramians : Tensor of shape (n, n_tasks, n_tasks)
-        Products of the gradients.
+        Inner products of the gradients, for each of n members.
     c : float, default=0.4
-        How far the step may be from the mean gradient, relative to its length.
+        Greatest distance of the step from the mean gradient, relative to the length of that
+        gradient.
 
     Returns
     -------
     Tensor of shape (n, n_tasks)
-        The weights, those of the sum: with c = 0 they are one.
+        The weights of the gradients in a sum; with c = 0 all are 1.
+
+    References
+    ----------
+    B. Liu, X. Liu, X. Jin, P. Stone, Q. Liu. "Conflict-Averse Gradient Descent for Multi-task
+    Learning". NeurIPS 2021.
     """
     n_tasks = gramians.shape[-1]
     unit = gramians.diagonal(dim1=1, dim2=2).amax(dim=1)[:, None, None]
@@ -48,12 +57,12 @@ def cagrad_weights(gramians: Tensor, c: float = _C) -> Tensor:
     radius = c * of_mean.mean(dim=1, keepdim=True).clamp(min=0).sqrt()
 
     def height(weights: Tensor, gap: Tensor) -> Tensor:
-        """Compute the function with its barrier."""
+        """Compute the function that is minimised, plus the barrier."""
         terms = of_mean * weights - gap * weights.log()
         return terms.sum(dim=1, keepdim=True) + radius * _along(products, weights)[1]
 
     weights = torch.full_like(of_mean, 1 / n_tasks)
-    # How much more the function would grow along each weight: zero where this is positive.
+    # Dual variables of the conditions that no weight is negative.
     slacks = torch.full_like(of_mean, 0.1)
     for _ in range(_N_STEPS):
         along, length = _along(products, weights)
@@ -68,7 +77,7 @@ def cagrad_weights(gramians: Tensor, c: float = _C) -> Tensor:
         slope = -down
         both = torch.stack([down, torch.ones_like(down)], dim=2)
         down, level = torch.linalg.solve(bend, both).unbind(2)
-        # Along the simplex: the step's entries sum to zero.
+        # The weights must still sum to 1: the entries of the step sum to zero.
         step = down - level * (down.sum(dim=1, keepdim=True) / level.sum(dim=1, keepdim=True))
         change = (gap - slacks * step) / weights - slacks
         reach, start = _reach(weights, step), height(weights, gap)
@@ -85,12 +94,12 @@ def cagrad_weights(gramians: Tensor, c: float = _C) -> Tensor:
 
 
 def _along(products: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
-    """Multiply the weighted gradient by all others, and compute its length."""
+    """Compute the inner products of the weighted gradient with all gradients, and its length."""
     along = (products @ weights.unsqueeze(-1)).squeeze(-1)
     return along, ((weights * along).sum(dim=1, keepdim=True).clamp(min=0) + _ZERO).sqrt()
 
 
 def _reach(values: Tensor, step: Tensor) -> Tensor:
-    """How much of a step can be taken with all values positive."""
+    """Return the share of a step, at most 1, after which all values are still positive."""
     reach = torch.where(step < 0, -values / step, torch.inf).amin(dim=1, keepdim=True)
     return (_REACH * reach).clamp(max=1.0)

@@ -17,16 +17,17 @@ _GREATEST_RATIO = 1e30
 
 
 class DynamicWeightAveraging(Balancer):
-    """Dynamic weight averaging: a task whose loss falls more slowly counts more.
+    """Dynamic weight averaging: tasks whose losses fall more slowly have greater weights.
 
-    With ``L_k(t)`` the mean loss of epoch t and ``r_k = L_k(t - 1) / L_k(t - 2)``, the weights of
-    epoch t are ``n_tasks * softmax(r / temperature)``. In the first two epochs all tasks count
-    alike.
+    Let ``L_k(t)`` be the mean loss of task k in epoch t, and ``r_k = L_k(t - 1) / L_k(t - 2)``.
+    The weights in epoch t are ``n_tasks * softmax(r / temperature)``. In the first two epochs all
+    weights are 1. ``balancing="dwa"`` stands for this class with its default.
 
     Parameters
     ----------
     temperature : float, default=2.0
-        The greater, the more alike are the weights. The default is the paper's.
+        Temperature of the softmax: the higher it is, the more equal are the weights. The default
+        is that of the paper.
 
     References
     ----------
@@ -36,8 +37,10 @@ class DynamicWeightAveraging(Balancer):
     --------
     >>> from sklearn_ple import PLERegressor
     >>> from sklearn_ple.balancing import DynamicWeightAveraging
-    >>> model = PLERegressor(balancing=DynamicWeightAveraging(), max_epochs=3, random_state=0)
-    >>> model.fit([[0.0], [1.0], [2.0]], [[0.1, 3.0], [0.9, 2.0], [2.1, 1.0]]).n_iter_
+    >>> balancer = DynamicWeightAveraging(temperature=1.0)
+    >>> model = PLERegressor(balancing=balancer, max_epochs=3, random_state=0)
+    >>> X, y = [[0.0], [1.0], [2.0]], [[0.1, 3.0], [0.9, 2.0], [2.1, 1.0]]
+    >>> model.fit(X, y).n_iter_
     3
     """
 
@@ -57,12 +60,12 @@ class DynamicWeightAveraging(Balancer):
         Parameters
         ----------
         tasks : sequence of Task
-            The tasks.
+            The fitted tasks.
         n_members : int
-            Number of members.
+            Number of members of the ensemble.
         """
         shape = n_members, len(tasks)
-        # Sums of losses and shares in this epoch, mean losses of the last two.
+        # Sums of losses and of shares in this epoch, and the mean losses of the last two epochs.
         self.register_buffer("sums", torch.zeros(shape))
         self.register_buffer("shares", torch.zeros(shape))
         self.register_buffer("means", torch.zeros(2, *shape))
@@ -81,7 +84,7 @@ class DynamicWeightAveraging(Balancer):
         self.shares.zero_()
 
     def weigh(self, batch: Batch) -> Tensor:
-        """Return the weights of the epoch, and add the losses up.
+        """Return the weights of the epoch, and add up the losses for the next.
 
         Parameters
         ----------

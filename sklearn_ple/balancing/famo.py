@@ -12,32 +12,35 @@ from ..tasks import Task
 from .balancer import Balancer
 from .batch import Batch
 
-# As in the authors' code: the least loss, and Adam's numbers.
+# As in the authors' code: the least loss, and the parameters of Adam.
 _LEAST = 1e-8
 _BETAS = 0.9, 0.999
 _EPS = 1e-8
 
 
 class FAMO(Balancer):
-    """Fast adaptive multitask optimization: the logarithms of the losses fall at one rate.
+    """Fast adaptive multitask optimization: the logarithms of all losses fall at the same rate.
 
-    With ``z = softmax(xi)`` the joint loss is ``c * sum_k z_k log L_k``, with c such that the
-    losses' weights ``c * z_k / L_k`` have the mean one. After a step, ``xi`` follows the gradient
-    ``J^T (log L - log L') + decay * xi``, with L' the losses of the same rows after the step and J
-    the Jacobian of the softmax: a task whose loss fell less than others' counts more.
+    Let ``z = softmax(xi)``. The joint loss is ``c * sum_k z_k log L_k``, where c makes the mean of
+    the losses' weights, ``c * z_k / L_k``, equal to 1. After a step, ``xi`` is updated with the
+    gradient ``J^T (log L - log L') + decay * xi``. Here L' are the losses of the same rows after
+    the step, and J is the Jacobian of the softmax. A task whose loss fell less than those of the
+    others then has a greater weight.
 
-    L' takes another forward pass, of the same rows with the same units dropped. So ``xi`` is
-    updated in every few steps only. It follows Adam, as in the authors' code. Tasks without a
-    label in a batch have no part in it.
+    Computing L' requires another forward pass, with the same rows and the same units dropped.
+    To save time, ``xi`` is updated only once in several steps, by Adam as in the authors' code.
+    Tasks without a label in a batch are left out of its update.
+
+    ``balancing="famo"`` stands for this class with its defaults.
 
     Parameters
     ----------
     learning_rate : float, default=0.025
         Learning rate of ``xi``.
     decay : float, default=1e-3
-        How much ``xi`` is drawn to equal weights, gamma in the paper.
+        Weight decay of ``xi``, which draws the weights ``z`` towards equality; gamma in the paper.
     every : int, default=8
-        In which steps ``xi`` is updated. The paper's method is 1.
+        Number of steps between updates of ``xi``; 1 in the paper.
 
     References
     ----------
@@ -47,8 +50,10 @@ class FAMO(Balancer):
     --------
     >>> from sklearn_ple import PLERegressor
     >>> from sklearn_ple.balancing import FAMO
-    >>> model = PLERegressor(balancing=FAMO(every=1), max_epochs=2, random_state=0)
-    >>> model.fit([[0.0], [1.0], [2.0]], [[0.1, 3.0], [0.9, 2.0], [2.1, 1.0]]).n_iter_
+    >>> balancer = FAMO(every=1)
+    >>> model = PLERegressor(balancing=balancer, max_epochs=2, random_state=0)
+    >>> X, y = [[0.0], [1.0], [2.0]], [[0.1, 3.0], [0.9, 2.0], [2.1, 1.0]]
+    >>> model.fit(X, y).n_iter_
     2
     """
 
@@ -70,27 +75,27 @@ class FAMO(Balancer):
         Parameters
         ----------
         tasks : sequence of Task
-            The tasks.
+            The fitted tasks.
         n_members : int
-            Number of members.
+            Number of members of the ensemble.
         """
         shape = n_members, len(tasks)
         self.register_buffer("xi", torch.zeros(shape))
-        # Adam's first and second moments, and how often each logit was updated.
+        # Adam's first and second moments, and the number of updates of each logit.
         self.register_buffer("moments", torch.zeros(2, *shape))
         self.register_buffer("n_updates", torch.zeros(shape))
 
     def begin_epoch(self) -> None:
-        """Count the steps anew, so that each epoch has an update."""
+        """Restart the count of steps: the first step of each epoch updates ``xi``."""
         self._n_steps = 0
 
     def _shares_of(self, labelled: Tensor) -> Tensor:
-        """Compute z, over the tasks that have a label."""
+        """Compute z as the softmax over the tasks that have a label in the batch."""
         shares = torch.where(labelled, self.xi, -torch.inf).softmax(dim=1)
         return torch.where(labelled, shares, 0.0)
 
     def weigh(self, batch: Batch) -> Tensor:
-        """Compute the gradient of the joint loss by the losses.
+        """Compute the gradient of the joint loss with respect to the losses.
 
         Parameters
         ----------
@@ -103,7 +108,7 @@ class FAMO(Balancer):
             The weights.
         """
         labelled = batch.shares > 0
-        # The greatest ratio is one, so that nothing overflows.
+        # Losses are compared with the least one, so that no ratio exceeds 1 or overflows.
         losses = batch.losses.detach().clamp(min=_LEAST)
         least = torch.where(labelled, losses, torch.inf).amin(dim=1, keepdim=True)
         ratios = self._shares_of(labelled) * (least / losses)
@@ -112,12 +117,12 @@ class FAMO(Balancer):
 
     @torch.no_grad()
     def after_step(self, batch: Batch) -> None:
-        """Update the logits by how much the logarithms of the losses fell.
+        """Update the logits from the decrease of the logarithms of the losses.
 
         Parameters
         ----------
         batch : Batch
-            The losses of the batch as they were before the step.
+            The losses of the batch before the step.
         """
         self._n_steps += 1
         if (self._n_steps - 1) % self.every:

@@ -12,11 +12,13 @@ from .batch import Batch
 
 
 class GeometricMean(Balancer):
-    """The geometric loss strategy: the geometric mean of the tasks' losses.
+    """Geometric loss strategy: the geometric mean of the tasks' losses.
 
-    The joint loss is ``n * prod_k L_k ** (1 / n)`` over the n tasks with a label in the batch, so
-    that a task's weight is the mean divided by the task's loss. Whatever a loss is multiplied by,
-    the step has the same direction. The losses must not be negative.
+    The joint loss is ``n * prod_k L_k ** (1 / n)`` over the n tasks with a label in the batch. The
+    weight of a task is thus the geometric mean divided by the task's loss. The step has the same
+    direction if a loss is multiplied by a constant. Losses must not be negative.
+
+    ``balancing="geometric"`` stands for this class.
 
     References
     ----------
@@ -27,15 +29,17 @@ class GeometricMean(Balancer):
     --------
     >>> from sklearn_ple import PLERegressor
     >>> from sklearn_ple.balancing import GeometricMean
-    >>> model = PLERegressor(balancing=GeometricMean(), max_epochs=2, random_state=0)
-    >>> model.fit([[0.0], [1.0], [2.0]], [[0.1, 3.0], [0.9, 2.0], [2.1, 1.0]]).n_iter_
+    >>> balancer = GeometricMean()
+    >>> model = PLERegressor(balancing=balancer, max_epochs=2, random_state=0)
+    >>> X, y = [[0.0], [1.0], [2.0]], [[0.1, 3.0], [0.9, 2.0], [2.1, 1.0]]
+    >>> model.fit(X, y).n_iter_
     2
     """
 
     members_apart: ClassVar[bool] = True
 
     def weigh(self, batch: Batch) -> Tensor:
-        """Differentiate the geometric mean by the losses.
+        """Compute the gradient of the joint loss with respect to the losses.
 
         Parameters
         ----------

@@ -1,4 +1,4 @@
-"""Balancing by the tasks' gradients, where they meet: at what the towers read."""
+"""Balancing by the gradients of the tasks with respect to the input of the towers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .batch import Batch
 from .cagrad import cagrad_weights
 from .nash import nash_weights
 
-# What TorchJD weighs by, and whether that is for the mean of the gradients, not for their sum.
+# TorchJD's weightings, and whether they weigh the mean of the gradients instead of their sum.
 _OF_TORCHJD = {
     "upgrad": ("UPGradWeighting", True),
     "aligned_mtl": ("AlignedMTLWeighting", True),
@@ -28,40 +28,52 @@ _OF_TORCHJD = {
 }
 _OF_OUR_OWN = {"cagrad": cagrad_weights, "nash_mtl": nash_weights}
 
-#: The methods by the names that ``balancing`` takes.
+#: Names of the methods that ``balancing`` accepts.
 GRADIENT_METHODS = (*_OF_TORCHJD, *_OF_OUR_OWN)
 
 
 class GradientBalancer(Balancer):
-    """Combines the tasks' gradients at what the towers read.
+    """Balancer that weighs the gradients of the tasks with respect to the input of the towers.
 
-    The losses are differentiated through the towers first, which have the plain gradients. From
-    the gradients at what they read the method computes a weight for each task. So weighted, the
-    gradients go on through the network below, in one pass. Of tasks that read the same, as those
-    of a shared bottom do, these are the gradients at the shared representation. Where each task's
-    gate makes a representation of its own, they are compared as if it were the same one, that is,
-    by a shift of all representations at once.
+    A step has three parts:
 
-    Each member has weights of its own. A task without a label in a batch, or with a gradient of
-    zero, is left out.
+    1. The losses are differentiated through the towers. Each tower gets the plain gradient of its
+       task.
+    2. From the gradients with respect to the input of the towers, the method computes a weight for
+       each task.
+    3. The weighted gradients are propagated through the network below the towers, in one pass.
+
+    If all towers read the same representation, as in a shared bottom, step 2 compares the
+    gradients with respect to this representation. If each task has its own representation, as with
+    gates, the gradients are compared as if the representation were shared: with respect to a shift
+    that is added to all representations.
+
+    Each member of the ensemble has its own weights. A task is left out of a step if it has no
+    label in the batch, or if its gradient is zero.
+
+    ``balancing="upgrad"``, for example, stands for ``GradientBalancer("upgrad")``.
 
     Parameters
     ----------
     method : str or object, default="upgrad"
-        One of these, or an aggregator of TorchJD that weighs gradients
+        One of the following names, or an aggregator of TorchJD that weighs gradients
         (``torchjd.aggregation.WeightedAggregator``):
 
-        - "upgrad" [1]_: each gradient is projected onto what harms no task, then they are added;
-        - "aligned_mtl" [2]_: their components are scaled to one length;
-        - "pcgrad" [3]_: from each gradient what conflicts with others is taken away, one by one;
-        - "cagrad" [4]_: near the mean gradient, the step by which the worst task gains most;
-        - "imtl_g" [5]_: the step whose projections on all gradients are alike;
-        - "nash_mtl" [6]_: the bargaining solution, ``G a = 1 / a``.
+        - "upgrad" [1]_: the sum of the gradients, each projected onto the directions that harm no
+          task;
+        - "aligned_mtl" [2]_: the mean of the gradients, after their principal components are
+          scaled to the same length;
+        - "pcgrad" [3]_: the sum of the gradients, from each of which the components that conflict
+          with other gradients are removed one by one;
+        - "cagrad" [4]_: the step, near the mean gradient, that helps the worst task most;
+        - "imtl_g" [5]_: the step whose projections onto the directions of all gradients are equal;
+        - "nash_mtl" [6]_: the Nash bargaining solution, whose weights a solve ``G a = 1 / a``,
+          with G the inner products of the gradients.
 
-        For these names, the weights are those of a sum: tasks that do not conflict count 1. CAGrad
-        and Nash-MTL are solved for all members at once by Newton's method, not by TorchJD's
-        solvers, which take several milliseconds a member. All others take TorchJD, the extra
-        ``sklearn-ple[balancing]``.
+        With a name, the weights are those of a sum, not of a mean: tasks that do not conflict have
+        a weight of 1. CAGrad and Nash-MTL are solved here by Newton's method, for all members at
+        once, because TorchJD's solvers take several milliseconds for each member. The other names
+        need TorchJD: ``pip install 'sklearn-ple[balancing]'``.
 
     References
     ----------
@@ -81,8 +93,10 @@ class GradientBalancer(Balancer):
     --------
     >>> from sklearn_ple import PLERegressor
     >>> from sklearn_ple.balancing import GradientBalancer
-    >>> model = PLERegressor(balancing=GradientBalancer("nash_mtl"), max_epochs=2, random_state=0)
-    >>> model.fit([[0.0], [1.0], [2.0]], [[0.1, 3.0], [0.9, 2.0], [2.1, 1.0]]).n_iter_
+    >>> balancer = GradientBalancer("nash_mtl")
+    >>> model = PLERegressor(balancing=balancer, max_epochs=2, random_state=0)
+    >>> X, y = [[0.0], [1.0], [2.0]], [[0.1, 3.0], [0.9, 2.0], [2.1, 1.0]]
+    >>> model.fit(X, y).n_iter_
     2
     """
 
@@ -93,19 +107,20 @@ class GradientBalancer(Balancer):
         self.method = method
 
     def start(self, tasks: Sequence[Task], n_members: int) -> None:
-        """Make the method ready.
+        """Check the method and, if it is an aggregator, copy it.
 
         Parameters
         ----------
         tasks : sequence of Task
-            The tasks.
+            The fitted tasks.
         n_members : int
-            Number of members. An aggregator is copied for each, as it may remember earlier steps.
+            Number of members of the ensemble. Each has its own copy of an aggregator, which may
+            remember earlier steps.
 
         Raises
         ------
         ValueError
-            If the method is unknown.
+            If the method is an unknown name, or an object that does not weigh gradients.
         """
         if isinstance(self.method, str):
             if self.method not in GRADIENT_METHODS:
@@ -122,7 +137,7 @@ class GradientBalancer(Balancer):
         self.aggregators = nn.ModuleList(copy.deepcopy(self.method) for _ in range(n_members))
 
     def weigh(self, batch: Batch) -> Tensor:
-        """Differentiate the losses down to what the towers read, and weigh the gradients.
+        """Differentiate the losses through the towers, and compute the weights of the gradients.
 
         Parameters
         ----------
@@ -136,8 +151,8 @@ class GradientBalancer(Balancer):
         """
         representation: Any = batch.representation
         gradients = representation.gradients(batch.losses).float()
-        # Squares neither overflow nor vanish where gradients of one task are by far the largest.
-        # A process may have no row of a batch.
+        # Gradients are scaled so that no square overflows or underflows if those of one task are
+        # by far the largest. A process may have no row of a batch.
         sizes = gradients.abs().amax(dim=2) if gradients.numel() else gradients.sum(dim=2)
         sizes = current().greatest(sizes)
         there = (batch.shares > 0) & (sizes > 0)
@@ -147,7 +162,7 @@ class GradientBalancer(Balancer):
         sizes = sizes / sizes.amax(dim=1, keepdim=True)
         gramians = products * sizes.unsqueeze(1) * sizes.unsqueeze(2)
         weights = torch.ones(there.shape, dtype=torch.float64)
-        # What is not finite ends the training, by the loss.
+        # Gradients that are not finite keep a weight of 1: the loss then ends the training.
         usable = gramians.isfinite().all(dim=2).all(dim=1)
         for mask in there[usable].unique(dim=0):
             members = (usable & (there == mask).all(dim=1)).nonzero().squeeze(1)
@@ -158,7 +173,7 @@ class GradientBalancer(Balancer):
         return current().same(weights.to(batch.losses))
 
     def backward(self, batch: Batch) -> Tensor:
-        """Let the weighted gradients go on through the network below the towers.
+        """Propagate the weighted gradients through the network below the towers.
 
         Parameters
         ----------
@@ -176,7 +191,7 @@ class GradientBalancer(Balancer):
         return weights
 
     def _weights_of(self, gramians: Tensor, members: Sequence[int]) -> Tensor:
-        """Weigh the gradients of some members: (n_members, n_tasks)."""
+        """Compute the weights of some members, of shape (n_members, n_tasks)."""
         if isinstance(self.method, str):
             return _method_of(self.method)(gramians)
         with in_all_functions():
@@ -189,13 +204,16 @@ class GradientBalancer(Balancer):
 
 
 def weighs_gradients(value: Any) -> bool:
-    """Whether a value is an aggregator of TorchJD that weighs gradients, which is not imported."""
+    """Return whether a value is an aggregator of TorchJD that weighs gradients.
+
+    TorchJD is not imported for this.
+    """
     bases = {f"{base.__module__}.{base.__qualname__}" for base in type(value).__mro__}
     return "torchjd.aggregation._aggregator_bases.WeightedAggregator" in bases
 
 
 def _method_of(name: str) -> Callable[[Tensor], Tensor]:
-    """Return what weighs by the gradients' products, for several members."""
+    """Return the function that turns inner products of gradients, by member, into weights."""
     if name in _OF_OUR_OWN:
         return _OF_OUR_OWN[name]
     try:
@@ -204,11 +222,11 @@ def _method_of(name: str) -> Callable[[Tensor], Tensor]:
         weighting = getattr(torchjd, class_name)()
     except ImportError as error:
         raise ImportError(
-            f"balancing={name!r} takes TorchJD ({error}): pip install 'sklearn-ple[balancing]'"
+            f"balancing={name!r} needs TorchJD ({error}): pip install 'sklearn-ple[balancing]'"
         ) from error
 
     def weigh(gramians: Tensor) -> Tensor:
-        # Only this one draws.
+        # Only PCGrad draws random numbers.
         with in_all_functions() if name == "pcgrad" else nullcontext():
             weights = torch.stack([weighting(gramian) for gramian in gramians])
         return len(gramians[0]) * weights if is_of_mean else weights
@@ -217,7 +235,7 @@ def _method_of(name: str) -> Callable[[Tensor], Tensor]:
 
 
 def _by_aggregator(aggregator: Any, gramian: Tensor) -> Tensor:
-    """Weigh by an aggregator: it sees the products, or gradients that have these products."""
+    """Compute the weights of an aggregator from inner products, or from gradients with these."""
     if hasattr(aggregator, "gramian_weighting"):
         return aggregator.gramian_weighting(gramian)
     values, vectors = torch.linalg.eigh(gramian)

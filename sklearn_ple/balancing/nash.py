@@ -5,33 +5,39 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-# Opposite gradients have no solution; with this, one that hardly moves.
+# Opposite gradients have no solution. With this ridge they have one, whose step is very short.
 _RIDGE = 1e-6
 _N_STEPS = 30
 _EXACT = 1e-9
 
 
 def nash_weights(gramians: Tensor) -> Tensor:
-    """Solve ``G a = 1 / a``, with G the products of the tasks' gradients.
+    """Solve ``G a = 1 / a``, with G the inner products of the tasks' gradients.
 
-    It is where ``a^T G a / 2 - sum log a`` is least. This function is convex and
-    self-concordant, so that Newton's method, with steps that are damped far from the minimum,
-    finds it to rounding: the authors' code solves a sequence of convex approximations in its
-    place. The authors scale the step to a length of one. Here the weights have the mean one, as
-    the length is the optimizer's.
+    The solution minimises ``a^T G a / 2 - sum log a``. This function is convex and
+    self-concordant, so Newton's method, damped far from the minimum, finds its minimum up to
+    rounding. The authors' code solves a sequence of convex approximations instead.
+
+    The authors scale the step to a length of 1. Here the mean of the weights is scaled to 1,
+    because the optimizer sets the length of the step.
 
     Parameters
     ----------
     gramians : Tensor of shape (n, n_tasks, n_tasks)
-        Products of the gradients, none of which is zero.
+        Inner products of the gradients, for each of n members. No gradient is zero.
 
     Returns
     -------
     Tensor of shape (n, n_tasks)
-        The weights.
+        The weights of the gradients.
+
+    References
+    ----------
+    A. Navon, A. Shamsian, I. Achituve, H. Maron, K. Kawaguchi, G. Chechik, E. Fetaya. "Multi-Task
+    Learning as a Bargaining Game". ICML 2022.
     """
     lengths = gramians.diagonal(dim1=1, dim2=2).sqrt()
-    # Of gradients of length one: the solution for others is divided by their lengths.
+    # Solve for gradients of length 1. Dividing by the lengths then solves for the given ones.
     cosines = gramians / lengths.unsqueeze(1) / lengths.unsqueeze(2)
     n_tasks = cosines.shape[-1]
     cosines = cosines + _RIDGE * torch.eye(n_tasks).to(cosines)

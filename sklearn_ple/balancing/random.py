@@ -13,10 +13,12 @@ from .batch import Batch
 
 
 class RandomWeighting(Balancer):
-    """Random loss weighting: the weights are drawn anew in every step.
+    """Random loss weighting: new weights are drawn in every step.
 
-    They are ``n_tasks * softmax(z)`` with independent normal numbers z. A method that is no better
-    than this does not balance.
+    They are ``n_tasks * softmax(z)`` with independent standard normal numbers z. This is a
+    baseline, which other methods of balancing should beat.
+
+    ``balancing="random"`` stands for this class.
 
     References
     ----------
@@ -27,8 +29,10 @@ class RandomWeighting(Balancer):
     --------
     >>> from sklearn_ple import PLERegressor
     >>> from sklearn_ple.balancing import RandomWeighting
-    >>> model = PLERegressor(balancing=RandomWeighting(), max_epochs=2, random_state=0)
-    >>> model.fit([[0.0], [1.0], [2.0]], [[0.1, 3.0], [0.9, 2.0], [2.1, 1.0]]).n_iter_
+    >>> balancer = RandomWeighting()
+    >>> model = PLERegressor(balancing=balancer, max_epochs=2, random_state=0)
+    >>> X, y = [[0.0], [1.0], [2.0]], [[0.1, 3.0], [0.9, 2.0], [2.1, 1.0]]
+    >>> model.fit(X, y).n_iter_
     2
     """
 

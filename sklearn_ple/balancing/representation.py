@@ -1,4 +1,4 @@
-"""What the towers read in a batch: where the tasks' gradients meet."""
+"""The input of the towers in a batch, with respect to which gradients are compared."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from torch import Tensor, nn
 
 
 class Representation:
-    """What the towers of a batch read, cut off from the network below them.
+    """The input of the towers in a batch, detached from the network below them.
 
-    The losses are differentiated down to here first. What the gradients are then made to goes on
-    through the network below.
+    First the losses are differentiated with respect to this input. Then the weighted gradients are
+    propagated through the network below.
 
     Parameters
     ----------
     read : Tensor of shape (n_members * n_tasks, n_rows, width), or list of Tensor
-        What the towers read, as `Body.represent` returns it.
+        The input of the towers, as `Body.represent` returns it.
     n_members : int
-        Number of members.
+        Number of members of the ensemble.
     dependent : bool
-        Whether a task's loss may depend on other tasks' towers.
+        Whether the loss of a task may depend on the towers of other tasks.
     """
 
     def __init__(self, read: Tensor | list[Tensor], n_members: int, dependent: bool):
@@ -35,11 +35,11 @@ class Representation:
 
     @property
     def above(self) -> Any:
-        """What the towers read in its place."""
+        """The detached input, which the towers read instead."""
         return self._above if self._is_list else self._above[0]
 
     def gradients(self, losses: Tensor) -> Tensor:
-        """Differentiate the losses down to here; what is above has its plain gradients then.
+        """Differentiate the losses through the towers, whose plain gradients this also computes.
 
         Parameters
         ----------
@@ -49,19 +49,20 @@ class Representation:
         Returns
         -------
         Tensor of shape (n_members, n_tasks, n)
-            The gradient of each loss by a shift of all representations at once. If the tasks read
-            the same, that is the gradient by what they read.
+            The gradient of each loss with respect to a shift that is added to the representations
+            of all tasks. If all tasks read the same representation, this is the gradient with
+            respect to that representation.
 
         Raises
         ------
         ValueError
-            If the tasks' representations are not of one width.
+            If the representations of the tasks differ in width.
         """
         if len({part.shape[-1] for part in self._above}) > 1:
             raise ValueError(
-                "This balancing compares the gradients at what the towers read, but here these "
-                'read representations of several widths: take balancing="equal", or one of those '
-                "that weigh by the losses."
+                "This balancing compares the gradients of the tasks with respect to what the "
+                "towers read, but here they read representations of several widths: use "
+                'balancing="equal", or another method that weighs by the losses.'
             )
         by_loss = []
         if self.dependent:
@@ -77,12 +78,12 @@ class Representation:
         return self._jacobian
 
     def backward(self, weights: Tensor) -> None:
-        """Let the weighted sums of the gradients go on through the network below.
+        """Propagate the weighted sums of the gradients through the network below.
 
         Parameters
         ----------
         weights : Tensor of shape (n_members, n_tasks)
-            How much each loss counts. The mean over the members goes on.
+            Weights of the losses. The gradients are those of the mean over the members.
         """
         weights = weights.to(self._jacobian) / self.n_members
         if self.dependent:
@@ -95,13 +96,13 @@ class Representation:
             for below, part in zip(self._below, by_task, strict=True)
             if below.requires_grad
         ]
-        # Without layers below, the towers read the features.
+        # If there are no layers below, the towers read the features.
         if pairs:
             tensors, gradients = zip(*pairs, strict=True)
             torch.autograd.backward(tensors, gradients)
 
     def _by_task(self, parts: Any) -> Tensor:
-        """Join the parts: (n_members, n_tasks, n_rows * width)."""
+        """Join the parts into one tensor of shape (n_members, n_tasks, n_rows * width)."""
         if self._is_list:
             return torch.stack([part.flatten(1) for part in parts], dim=1)
         return parts[0].unflatten(0, (self.n_members, -1)).flatten(2)
@@ -111,21 +112,21 @@ class Representation:
 def cut_below(
     towers: nn.Module, n_members: int, dependent: bool
 ) -> Iterator[list[Representation]]:
-    """Cut what the towers read off from the network below, while the context lasts.
+    """Detach the input of the towers from the network below, within the context.
 
     Parameters
     ----------
     towers : Module
         The towers.
     n_members : int
-        Number of members.
+        Number of members of the ensemble.
     dependent : bool
-        Whether a task's loss may depend on other tasks' towers.
+        Whether the loss of a task may depend on the towers of other tasks.
 
     Yields
     ------
     list of Representation
-        What was read, once the network has been evaluated.
+        The input of the towers, which is appended when the network is evaluated.
     """
     cuts: list[Representation] = []
 

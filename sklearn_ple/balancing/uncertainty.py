@@ -16,11 +16,13 @@ from .batch import Batch
 class UncertaintyWeighting(Balancer):
     """Uncertainty weighting: each task's loss is divided by a variance that is learnt.
 
-    The joint loss is ``sum_k L_k / (2 s_k**2) + log s_k`` over tasks whose labels are numbers, of
-    which squared error is the likelihood, and ``sum_k L_k / s_k**2 + log s_k`` over those with
-    classes, whose outputs ``s_k**2`` divides as a temperature. The parameters learnt are
-    ``log s_k**2``, which start at 0. Each label has its own term, so that a task without a
-    label in a batch adds none.
+    The joint loss is ``sum_k L_k / (2 s_k**2) + log s_k`` over the tasks whose labels are numbers:
+    with squared errors it is the negative log-likelihood of a normal distribution. Over the tasks
+    with classes it is ``sum_k L_k / s_k**2 + log s_k``, where ``s_k**2`` acts as a temperature of
+    the logits. The logarithms ``log s_k**2`` are learnt and start at 0. The term ``log s_k`` is
+    weighted by the task's labels in the batch, so a task without a label adds nothing.
+
+    ``balancing="uncertainty"`` stands for this class.
 
     References
     ----------
@@ -31,8 +33,10 @@ class UncertaintyWeighting(Balancer):
     --------
     >>> from sklearn_ple import PLERegressor
     >>> from sklearn_ple.balancing import UncertaintyWeighting
-    >>> model = PLERegressor(balancing=UncertaintyWeighting(), max_epochs=2, random_state=0)
-    >>> model.fit([[0.0], [1.0], [2.0]], [[0.1, 3.0], [0.9, 2.0], [2.1, 1.0]]).n_iter_
+    >>> balancer = UncertaintyWeighting()
+    >>> model = PLERegressor(balancing=balancer, max_epochs=2, random_state=0)
+    >>> X, y = [[0.0], [1.0], [2.0]], [[0.1, 3.0], [0.9, 2.0], [2.1, 1.0]]
+    >>> model.fit(X, y).n_iter_
     2
     """
 
@@ -42,14 +46,14 @@ class UncertaintyWeighting(Balancer):
     labelled: Tensor
 
     def start(self, tasks: Sequence[Task], n_members: int) -> None:
-        """Start from a variance of one for each task and member.
+        """Start from a variance of 1 for each task and member.
 
         Parameters
         ----------
         tasks : sequence of Task
-            The tasks.
+            The fitted tasks.
         n_members : int
-            Number of members.
+            Number of members of the ensemble.
         """
         factors = [1.0 if task.has_classes else 0.5 for task in tasks]
         self.register_buffer("factors", torch.tensor(factors), persistent=False)
@@ -59,7 +63,7 @@ class UncertaintyWeighting(Balancer):
         self.register_buffer("labelled", torch.zeros(shape, dtype=torch.bool))
 
     def weigh(self, batch: Batch) -> Tensor:
-        """Divide by the variances, and by two where labels are numbers.
+        """Compute the inverse variances, halved for tasks whose labels are numbers.
 
         Parameters
         ----------
@@ -69,12 +73,12 @@ class UncertaintyWeighting(Balancer):
         Returns
         -------
         Tensor of shape (n_members, n_tasks)
-            The weights, which can be differentiated.
+            The weights, through which gradients flow to the variances.
         """
         return self.factors * (-self.log_variances).exp()
 
     def backward(self, batch: Batch) -> Tensor:
-        """Differentiate the joint loss, by the variances too.
+        """Compute the gradients of the joint loss, including those of the variances.
 
         Parameters
         ----------
@@ -87,7 +91,8 @@ class UncertaintyWeighting(Balancer):
             The weights.
         """
         with torch.no_grad():
-            # An optimizer with momentum moves what had no label in the last batch, too: undo that.
+            # An optimizer with momentum also moves the variances of tasks that had no label in
+            # the last batch: undo that.
             values = torch.where(self.labelled, self.log_variances, self.kept)
             self.log_variances.copy_(values)
             self.kept.copy_(values)
