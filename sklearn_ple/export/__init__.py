@@ -1,4 +1,4 @@
-"""Models and predictions as files: a safe file of an estimator, predictions of a dataset."""
+"""Files of fitted estimators, safe ones and ONNX, and of the predictions of a dataset."""
 
 from .model import load, save
 from .onnx import to_onnx

@@ -1,4 +1,4 @@
-"""What saving and exporting check of a model."""
+"""The check of a model before it is saved or exported."""
 
 from __future__ import annotations
 
@@ -10,10 +10,25 @@ from ..base import MultiTaskEstimator
 
 
 def check_model(model: Any, done: str) -> None:
-    """Check that a model is a fitted estimator of this package; say what cannot be done to it."""
+    """Check that a model is a fitted estimator of this package.
+
+    Parameters
+    ----------
+    model : object
+        The model.
+    done : str
+        What is done with it, for the message: "saved" or "exported".
+
+    Raises
+    ------
+    TypeError
+        If it is not an estimator of this package.
+    sklearn.exceptions.NotFittedError
+        If it is not fitted.
+    """
     if not isinstance(model, MultiTaskEstimator):
         raise TypeError(
             f"model is of type {type(model).__name__}: only estimators of this package can be "
-            f"{done}, each by itself."
+            f"{done}, without a pipeline or search around them."
         )
     check_is_fitted(model)

@@ -1,4 +1,4 @@
-"""The file: arrays as safetensors has them, and a header of JSON beside them."""
+"""The format of safe files: the arrays of a safetensors file, and a header in JSON."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ import numpy as np
 from ..files import replacing
 from ..serialization import check_format
 
-# What the file's own metadata hold: the header, and a hash of all that follows from the file.
+# Keys of the file's metadata: the header, and a hash of the header and all arrays.
 _HEADER, _HASH = "sklearn-ple", "sha256"
 
 
 def write(path: str | os.PathLike[str], header: dict[str, Any], arrays: dict[str, Any]) -> None:
-    """Write a header of plain data and some arrays, or leave the file as it was.
+    """Write a header and arrays to a file, completely or not at all.
 
     Parameters
     ----------
     path : str or path-like
         The file.
     header : dict
-        What JSON can hold.
+        Data that JSON can represent.
     arrays : dict of str to ndarray
-        Numbers and bools, contiguous.
+        Contiguous arrays of numbers or bools.
     """
     safetensors = _import_safetensors()
     text = json.dumps(header, allow_nan=False)
@@ -36,31 +36,43 @@ def write(path: str | os.PathLike[str], header: dict[str, Any], arrays: dict[str
 
 
 def read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """Read a header and its arrays; sizes are checked against the file's before anything is read.
+    """Read a header and its arrays, whose sizes are first compared with the size of the file.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file.
+
+    Returns
+    -------
+    header : dict
+        The header.
+    arrays : dict of str to ndarray
+        The arrays by name.
 
     Raises
     ------
     ValueError
-        If it is no such file, of a newer format, or not as it was written.
+        If `write` did not write the file, if its format is newer, or if it is damaged.
     """
     safetensors = _import_safetensors()
     try:
         with safetensors.safe_open(path, framework="np") as file:
             metadata = file.metadata() or {}
             if _HEADER not in metadata:
-                raise ValueError("it is a file of safetensors, but none that export.save wrote")
+                raise ValueError("it is a safetensors file, but export.save did not write it")
             header = _parse(metadata[_HEADER])
             names = file.keys()
             arrays = {name: file.get_tensor(name) for name in names}
     except safetensors.SafetensorError as error:
-        raise ValueError(f"export.save wrote no such file, or it is cut off ({error})") from None
+        raise ValueError(f"export.save did not write it, or it is incomplete ({error})") from None
     if metadata.get(_HASH) != _hash(metadata[_HEADER], arrays):
-        raise ValueError("it is damaged: what it holds is not what was written")
+        raise ValueError("it is damaged: its contents are not those that were written")
     return header, arrays
 
 
 def _parse(text: str) -> dict[str, Any]:
-    """Parse the header, as far as this version of the format knows it."""
+    """Parse the header, and check the version of its format."""
     header = json.loads(text)
     check_format(header.get("format_version") if isinstance(header, dict) else None)
     return header
@@ -76,7 +88,7 @@ def _hash(text: str, arrays: dict[str, Any]) -> str:
 
 
 def _import_safetensors() -> Any:
-    """Import safetensors, which is needed here only."""
+    """Import safetensors, an optional dependency."""
     try:
         import safetensors
         import safetensors.numpy

@@ -1,4 +1,4 @@
-"""A fitted estimator as one torch module, from numbers and codes of rows to predictions."""
+"""A fitted estimator as one torch module: from the numbers and codes of rows to predictions."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ from ..predictions.calibration import IsotonicCalibration, TemperatureScaling
 CALIBRATIONS = (TemperatureScaling, IsotonicCalibration)
 
 
-# In narrower bins there is no slope: that of some would be infinite.
+# Least width of a bin in the computation of its slope, which would otherwise be infinite.
 _NARROWEST = 1e-30
 
 
 class PredictionGraph(nn.Module):
-    """Everything between the cells of a table and its predictions, in operations of torch.
+    """All steps from the cells of a table to predictions, in torch operations.
 
     Parameters
     ----------
     model : estimator of this package
-        Fitted.
+        The fitted estimator.
 
     Attributes
     ----------
     number_columns, category_columns : ndarray of int
-        Which columns of X are in ``numbers`` and in ``codes``, in their order in X.
+        Positions in X of the columns in ``numbers`` and in ``codes``, in ascending order.
     """
 
     def __init__(self, model: Any):
@@ -62,20 +62,20 @@ class PredictionGraph(nn.Module):
         self.eval().requires_grad_(False)
 
     def forward(self, numbers: Tensor | None, codes: Tensor | None) -> list[Tensor]:
-        """Predict the labels of all tasks, and the probabilities of those that have classes.
+        """Predict the labels of all tasks, and the probabilities of those with classes.
 
         Parameters
         ----------
         numbers : Tensor of float64 of shape (n_rows, n_numbers) or None
-            The numbers, NaN where one is missing; None without such columns.
+            The numeric columns, with NaN for missing numbers; None if there are none.
         codes : Tensor of int64 of shape (n_rows, n_categories) or None
-            The codes of the categories; None without such columns.
+            The codes of the categorical columns; None if there are none.
 
         Returns
         -------
         list of Tensor
-            The labels task by task, of shape (n_rows,), then the probabilities, of shape (n_rows,
-            n_classes).
+            The labels of each task, of shape (n_rows,), then the probabilities of each task with
+            classes, of shape (n_rows, n_classes).
         """
         given: Any = codes if numbers is None else numbers
         n_rows = given.shape[0]
@@ -85,7 +85,7 @@ class PredictionGraph(nn.Module):
         codes = torch.empty(n_rows, 0, dtype=torch.int64) if codes is None else self.codes(codes)
         if self.statistics is not None:
             read = torch.cat([read, self.statistics(codes)], dim=1)
-        # As in the estimators: members are averaged, calibrated and decoded as float64.
+        # As in the estimators, outputs are averaged, calibrated and decoded in float64.
         members = self.network.member_outputs(read, codes).double()
         parts = self._calibrated(self.network.mean(members))
         labels = [task.traced_predict(own) for task, own in zip(self.tasks, parts, strict=True)]
@@ -93,7 +93,7 @@ class PredictionGraph(nn.Module):
         return labels + [task.traced_predict_proba(own) for task, own in of_classes]
 
     def _calibrated(self, outputs: Tensor) -> list[Tensor]:
-        """Take the tasks' outputs apart, and calibrate them as `Calibration` does."""
+        """Split the outputs by task, and calibrate them as `Calibration` does."""
         parts = list(outputs.split([task.n_outputs for task in self.tasks], dim=1))
         if not self.calibrators:
             return parts
@@ -105,14 +105,14 @@ class PredictionGraph(nn.Module):
 
 
 def _in_order(positions: np.ndarray) -> tuple[np.ndarray, list[int] | None]:
-    """Return the columns in their order in X, and where each of the encoder's is among them."""
+    """Return the columns in the order of X, and the positions in it of the encoder's columns."""
     columns = np.sort(positions)
     order = np.searchsorted(columns, positions)
     return columns, None if np.array_equal(columns, positions) else order.tolist()
 
 
 class _Reordered(nn.Module):
-    """Columns in the order of the encoder, which is that of their names."""
+    """Base of modules that put columns into the order of the encoder, that of their names."""
 
     order: Tensor | None
 
@@ -125,7 +125,7 @@ class _Reordered(nn.Module):
 
 
 class _Scaler(_Reordered):
-    """Numbers to standardised ones and indicators of those that are missing."""
+    """Standardises numbers, and adds indicators of missing ones."""
 
     mean: Tensor
     scale: Tensor
@@ -134,7 +134,7 @@ class _Scaler(_Reordered):
     def __init__(self, scaler: Any, order: list[int] | None, dtype: torch.dtype):
         super().__init__(order)
         self.dtype = dtype
-        # Where fit saw no number at all, every one counts as missing.
+        # In a column without any number in fit, all become NaN and count as missing.
         self.register_buffer("mean", torch.as_tensor(scaler.mean_, dtype=torch.float64))
         self.register_buffer("scale", torch.as_tensor(scaler.scale_, dtype=torch.float64))
         self.register_buffer("indicated", torch.as_tensor(np.flatnonzero(scaler.missing_)))
@@ -142,7 +142,7 @@ class _Scaler(_Reordered):
     def forward(self, numbers: Tensor) -> Tensor:
         scaled = (self.reordered(numbers) - self.mean) / self.scale
         missing = scaled.isnan()
-        # As float64 all the way: beside a large mean, a float32 would have lost its digits.
+        # Scaled in float64: with a large mean, float32 would lose digits.
         read = torch.where(missing, 0.0, scaled).to(self.dtype)
         if not len(self.indicated):
             return read
@@ -151,7 +151,7 @@ class _Scaler(_Reordered):
 
 
 class _Codes(_Reordered):
-    """Codes of categories, of which those out of range are unknown."""
+    """Checks the codes of categories: a code out of range becomes that of an unknown category."""
 
     n_codes: Tensor
 
@@ -165,7 +165,7 @@ class _Codes(_Reordered):
 
 
 class _Statistics(nn.Module):
-    """The mean labels of categories, looked up by their codes."""
+    """Looks up the target statistics of categories, their mean labels, by code."""
 
     def __init__(self, statistics: Any, dtype: torch.dtype):
         super().__init__()
@@ -180,7 +180,7 @@ class _Statistics(nn.Module):
 
 
 def _calibrator(learnt: Any) -> nn.Module:
-    """Make the module that calibrates as what was learnt does."""
+    """Make the module that computes a fitted calibration."""
     if isinstance(learnt, IsotonicCalibration):
         return _Isotonic(learnt)
     return _Temperature(learnt)
@@ -220,7 +220,7 @@ class _Isotonic(nn.Module):
 
 
 class _Line(nn.Module):
-    """The line through the points of an isotonic regression, and level beyond its ends."""
+    """Linear interpolation between the points of an isotonic regression, constant beyond them."""
 
     x: Tensor
     y: Tensor
@@ -247,24 +247,24 @@ class _Line(nn.Module):
 
 
 def _n_reached(edges: Tensor, values: Tensor, dim: int) -> Tensor:
-    """Count the edges, ascending along an axis, that values reach: ONNX has no search."""
+    """Count the ascending edges, along an axis, that values reach; ONNX has no binary search."""
     reached = values >= edges
-    # ONNX Runtime adds up floats several times as fast as whole numbers.
+    # ONNX Runtime sums floats several times as fast as integers.
     return reached.to(torch.float32).sum(dim=dim).long()
 
 
 def exportable(module: nn.Module) -> nn.Module:
-    """Put equal layers in the place of those that ONNX does not have, or computes slowly.
+    """Replace layers that ONNX lacks, or computes slowly, by equivalent ones.
 
     Parameters
     ----------
     module : Module
-        A network, which is changed.
+        A network, which is changed in place.
 
     Returns
     -------
     Module
-        It, or what stands in its place.
+        The network or, if it is such a layer itself, its replacement.
     """
     if type(module) in _REWRITTEN:
         return _REWRITTEN[type(module)](module)
@@ -274,7 +274,7 @@ def exportable(module: nn.Module) -> nn.Module:
 
 
 class _Linear(nn.Module):
-    """`BatchedLinear` as products alone."""
+    """`BatchedLinear` as a matrix product and a sum."""
 
     weight: Tensor
     bias: Tensor | None
@@ -303,7 +303,7 @@ class _Linear(nn.Module):
 
 
 class _BinEmbedding(nn.Module):
-    """`NumericEmbedding` whose sums over earlier bins, and slopes in them, are tables."""
+    """`NumericEmbedding` with precomputed tables: the sums over earlier bins, and the slopes."""
 
     inner: Tensor
     ends: Tensor
@@ -332,14 +332,14 @@ class _BinEmbedding(nn.Module):
 
     def forward(self, numbers: Tensor) -> Tensor:
         n_rows, n_columns = numbers.shape
-        # Rows last in memory: they are compared with an edge many at a time.
+        # Rows are the last axis, so that many are compared with an edge at once.
         values = numbers.mT
         bins = (_n_reached(self.inner, values.unsqueeze(1), dim=1) + self.offsets).flatten()
         embeddings = self.starts.index_select(0, bins)
         if self.slopes is not None:
             inside = torch.minimum(torch.maximum(values, self.ends[0]), self.ends[1])
             distances = inside.flatten() - self.lower.index_select(0, bins)
-            # A product repeats them in a third of the time that broadcasting takes.
+            # A matrix product repeats them in a third of the time of broadcasting.
             repeated = torch.matmul(distances[:, None], self.ones)
             embeddings = embeddings + repeated * self.slopes.index_select(0, bins)
         embeddings = embeddings.view(n_columns, n_rows, self.n_members, self.embedding_dim)
@@ -347,7 +347,7 @@ class _BinEmbedding(nn.Module):
 
 
 class _Towers(nn.Module):
-    """`Towers` whose neighbouring heads of one size are one product, as in training."""
+    """`Towers` that computes adjacent heads of the same size in one product, as in training."""
 
     def __init__(self, towers: Towers):
         super().__init__()
@@ -367,7 +367,7 @@ class _Towers(nn.Module):
 
 
 class _Heads(nn.Module):
-    """Heads of one size: a product, and then the tasks of a member side by side."""
+    """Heads of the same size: one product, then the tasks of a member next to each other."""
 
     weight: Tensor
     bias: Tensor

@@ -1,4 +1,4 @@
-"""Saving and loading of fitted estimators."""
+"""Safe files of fitted estimators: saving and loading."""
 
 from __future__ import annotations
 
@@ -19,47 +19,51 @@ from .checks import check_model
 from .container import read, write
 
 _KNOWN = KNOWN | {name: getattr(estimators, name) for name in estimators.__all__}
-# The other one is another model, which fit alone reads.
+# warm_start_from is another model, which only fit reads.
 _NOT_SAVED = NOT_SAVED | {"warm_start_from"}
 
 
 def save(model: Any, path: str | os.PathLike[str], *, trusted: Iterable[type] = ()) -> None:
-    """Save a fitted estimator as a file of data alone, which runs no code when it is loaded.
+    """Save a fitted estimator to a safe file, which holds only data.
 
-    The file is one of safetensors: the network's weights and other arrays, and beside them, as
-    JSON, the versions, parameters, categories, scales, classes, history and what ``calibrate``
-    learnt. Unlike a pickle it holds no code, and is written whole or not at all.
+    The file is a safetensors file. It holds the weights of the network and other arrays and, as
+    JSON, the versions, parameters, categories, scales, classes, history and calibration. Unlike a
+    pickle it holds no code, so that none can run when it is loaded. It is written completely or
+    not at all.
 
-    Not in it are the state of the optimizer, so that ``partial_fit`` goes on with a new one;
-    ``checkpoint_dir``, a folder of this machine; ``warm_start_from``, another model; and what is
-    set for other tools: requests for metadata, and scikit-learn's callbacks.
+    The file does not contain
+
+    - the state of the optimizer: ``partial_fit`` continues with a new one;
+    - ``checkpoint_dir``, which is a folder of this machine, and ``warm_start_from``, which is
+      another model;
+    - settings for other tools: metadata requests, and scikit-learn's callbacks.
 
     Parameters
     ----------
     model : estimator of this package
-        Fitted. Its parameters must still make the network that was fitted.
+        The fitted estimator. Its network parameters must not have been changed since fit.
     path : str or path-like
-        The file to write, as "model.safetensors". An existing file is replaced.
+        The file to write, such as "model.safetensors". An existing file is replaced.
     trusted : iterable of type, default=()
-        Classes of your own whose objects the model holds: the estimator's own class, kinds of
-        task, balancers, embeddings. Their attributes are saved, and whoever loads the file has to
-        have, and to trust, the same classes.
+        Your own classes of which the model holds instances: the class of the estimator, kinds of
+        task, balancers, embeddings. The file holds the attributes of the instances, not the
+        classes. Whoever loads it needs the same classes, and must trust them.
 
     Raises
     ------
     TypeError
-        If the model is no estimator of this package, or holds what a file cannot: functions, or
-        objects of classes that are not trusted.
+        If the model is not an estimator of this package, or if it holds what a file cannot:
+        functions, or instances of classes that are not in ``trusted``.
     ValueError
         If parameters of the network were changed since fit.
     sklearn.exceptions.NotFittedError
-        If it is not fitted.
+        If the model is not fitted.
     ImportError
         If safetensors is not installed.
 
     See Also
     --------
-    load : Loads it.
+    load : Load the estimator.
 
     Examples
     --------
@@ -68,7 +72,7 @@ def save(model: Any, path: str | os.PathLike[str], *, trusted: Iterable[type] = 
     >>> from sklearn_ple import PLEClassifierRegressor, export
     >>> from sklearn_ple.datasets import load_nhefs
     >>> X, y = load_nhefs(tasks=["death", "wt82_71"], return_X_y=True)
-    >>> model = PLEClassifierRegressor(n_members=1, max_epochs=2, random_state=0).fit(X, y)
+    >>> model = PLEClassifierRegressor(n_members=1, max_epochs=2).fit(X, y)
     >>> path = Path(tempfile.mkdtemp()) / "model.safetensors"
     >>> export.save(model, path)
     >>> export.load(path).predict(X).equals(model.predict(X))
@@ -83,59 +87,64 @@ def save(model: Any, path: str | os.PathLike[str], *, trusted: Iterable[type] = 
 
 
 def load(path: str | os.PathLike[str], *, trusted: Iterable[type] = ()) -> Any:
-    """Load an estimator that `save` wrote; it predicts the same, to the last bit on one machine.
+    """Load an estimator from a file that `save` wrote.
 
-    Nothing in a file is run or imported: one of unknown origin can at worst fail, or predict
-    wrongly. Sizes are compared with the file's before memory is taken for them, a hash shows
-    damage, and the model predicts two rows before it is returned.
+    It predicts the same as the saved estimator, to the last bit on the same machine with the same
+    versions.
 
-    A model of a GPU is loaded for the CPU where there is no GPU.
+    Nothing in the file is run or imported: at worst, a file of unknown origin fails to load, or
+    predicts wrongly. Sizes are checked before memory is allocated, a hash reveals damage, and the
+    model predicts two rows before it is returned.
+
+    A model that was trained on a GPU is loaded for the CPU if there is no GPU.
 
     Parameters
     ----------
     path : str or path-like
         The file.
     trusted : iterable of type, default=()
-        Classes of your own that were named when the model was saved; they are found by their
-        names. Objects of these are made with whatever attributes the file has for them.
+        Your own classes, the same as when the model was saved; they are identified by their names.
+        The attributes of their instances are taken from the file.
 
     Returns
     -------
     model : estimator
-        Fitted, of the class that was saved.
+        The fitted estimator, of the class that was saved.
 
     Raises
     ------
     ValueError
-        If the file is none that `save` wrote, or is damaged, of a newer format, not consistent, or
-        holds objects of classes that are not trusted; the message names the file.
+        If `save` did not write the file; if the file is damaged, inconsistent or of a newer
+        format; if it holds instances of classes that are not in ``trusted``. The message names the
+        file.
     OSError
-        If it cannot be opened.
+        If the file cannot be opened.
     ImportError
-        If safetensors is not installed, or polars for a model of its frames.
+        If safetensors is not installed, or polars for a model that was fitted to its data frames.
 
     Warns
     -----
     sklearn.exceptions.InconsistentVersionWarning
-        If it was saved with another version of this package, scikit-learn or torch.
+        If the model was saved with another version of this package, scikit-learn or torch.
 
     See Also
     --------
-    save : Writes such a file.
+    save : Save a fitted estimator.
 
     Examples
     --------
     >>> import tempfile
     >>> from pathlib import Path
     >>> from sklearn_ple import PLERegressor, export
-    >>> model = PLERegressor(n_members=1, max_epochs=2).fit([[0.0], [1.0], [2.0]], [0.1, 1.2, 1.9])
+    >>> X, y = [[0.0], [1.0], [2.0]], [0.1, 1.2, 1.9]
+    >>> model = PLERegressor(n_members=1, max_epochs=2).fit(X, y)
     >>> path = Path(tempfile.mkdtemp()) / "model.safetensors"
     >>> export.save(model, path)
     >>> export.load(path)
     PLERegressor(max_epochs=2, n_members=1)
     """
     classes = named(trusted)
-    # What keeps it from being opened, the system says best.
+    # If the file cannot be opened, the system's own error is the clearest.
     Path(path).open("rb").close()
     try:
         header, arrays = read(path)
@@ -153,19 +162,19 @@ def load(path: str | os.PathLike[str], *, trusted: Iterable[type] = ()) -> Any:
 def _model_of(header: dict[str, Any], reader: Reader) -> Any:
     cls = reader.read(header["estimator"])
     if not (isinstance(cls, type) and issubclass(cls, MultiTaskEstimator)):
-        raise ValueError(f"it holds {cls!r}, which is no estimator of this package")
+        raise ValueError(f"it holds {cls!r}, which is not an estimator of this package")
     return from_plain(cls, header, reader, _NOT_SAVED)
 
 
 def _try(model: Any) -> None:
-    """Predict rows without a value: what does not fit together fails now, not later."""
+    """Predict two rows of missing values, so that inconsistent data fail now and not later."""
     names, features = getattr(model, "feature_names_in_", None), model._encoder.features
     X: Any = sparse.csr_matrix((2, model.n_features_in_))
     if features.columns_ or names is not None:
         X = pd.DataFrame(np.full(X.shape, np.nan), columns=names)
         for position in features.categorical_positions_:
             X.isetitem(position, pd.Series([None, None], dtype=object))
-    # No threads for two rows.
+    # Two rows need no threads.
     n_jobs, model.n_jobs = model.n_jobs, 1
     model.predict(X)
     model.transform(X)

@@ -1,4 +1,4 @@
-"""ONNX files: a fitted estimator as one graph that predicts without Python."""
+"""ONNX files: a fitted estimator as one graph, which predicts without Python."""
 
 from __future__ import annotations
 
@@ -24,70 +24,74 @@ from .checks import check_model
 from .graph import PredictionGraph
 from .parity import check_parity
 
-#: What the graph is written in: the oldest set of operators that torch's exporter knows.
+#: Version of ONNX's operators: the oldest one that torch's exporter supports.
 OPSET = 18
-#: Version of the description beside the graph, and its key in the file's metadata.
+#: Version of the description in the file's metadata, and its key there.
 FORMAT_VERSION, KEY = 1, "sklearn-ple"
 
-#: The graph's inputs, and what the names of its outputs begin with.
+#: Names of the graph's inputs, and prefixes of the names of its outputs.
 NUMBERS, CATEGORIES = "numbers", "categories"
 LABEL, PROBABILITIES = "label.", "probabilities."
 
-# The first with all options of the exporter.
+# The first version with all options of the exporter that are used.
 _OLDEST_TORCH = "2.6"
 
-# Rows of the example that is traced: of a single one, torch would take the number for a constant.
+# Number of rows that are traced: torch would take a single row for a constant.
 _TRACED_ROWS = 3
 
 
 def to_onnx(model: Any, path: str | os.PathLike[str], batch: int | str = "dynamic") -> None:
-    """Write a fitted estimator as an ONNX file, for servers without this package or torch.
+    """Write a fitted estimator to an ONNX file, for servers without this package or torch.
 
-    All that ``predict`` and ``predict_proba`` do with cells of a table is in the graph: scaling in
-    float64, indicators of missing numbers, target statistics, embeddings, the network and the
-    mean over its members, dependences between tasks, calibration and labels in their units.
+    The graph contains all steps of ``predict`` and ``predict_proba``: scaling in float64,
+    indicators of missing numbers, target statistics, embeddings, the network and the mean over
+    its members, dependences between tasks, calibration, and labels in their units.
 
-    The inputs are
+    It has up to two inputs; an input without columns is left out:
 
-    - ``numbers``, float64 of shape (n_rows, n_numbers): the numeric columns in their order in X,
-      NaN where a number is missing;
+    - ``numbers``, float64 of shape (n_rows, n_numbers): the numeric columns in the order of X,
+      with NaN for missing numbers;
     - ``categories``, int64 of shape (n_rows, n_categories): the codes of the categorical columns
-      in their order in X: 0 where a category is missing, 1 where it is unknown or rare, and from
-      2 on the categories that are listed in the metadata. Any other code counts as unknown.
+      in the order of X. Code 0 is a missing category and code 1 an unknown or rare one. Codes from
+      2 on are the categories in the order of the metadata. Any other code counts as unknown.
 
-    An input without columns is left out. The outputs are, for a task called "death",
+    For a task called "death" it has these outputs:
 
-    - ``label.death``, of shape (n_rows,): a number in its units, as float64, or of a class its
-      position among ``classes``, as int64;
-    - ``probabilities.death`` of shape (n_rows, n_classes), as float64, where there are classes.
+    - ``label.death``, of shape (n_rows,): for numbers the prediction in the units of the labels,
+      as float64; for classes the position of the predicted class in ``classes``, as int64;
+    - ``probabilities.death``, float64 of shape (n_rows, n_classes), only for classes.
 
-    The file's metadata hold, as JSON under the key "sklearn-ple", what a server must know:
-    ``columns``, each with its ``name``, ``input``, ``place`` there and ``categories``; ``tasks``,
-    each with its ``name``, ``kind``, ``classes`` and the names of its outputs; ``codes`` of
-    missing and unknown categories and of the first one listed; ``estimator``, ``versions`` and
-    ``format_version``.
+    The metadata of the file hold, as JSON under the key "sklearn-ple", what a server must know:
 
-    Before the file takes its place, ONNX Runtime predicts some random rows from it, and the
-    predictions are compared with the estimator's.
+    - ``columns``: for each column of X its ``name``, its ``input``, its ``place`` in the input and
+      its ``categories``;
+    - ``tasks``: for each task its ``name``, its ``kind``, its ``classes`` and the names of its
+      outputs;
+    - ``codes``: the codes of missing and unknown categories, and of the first category in the
+      list;
+    - ``estimator``, ``versions`` and ``format_version``.
+
+    Before the file is put in its place, ONNX Runtime predicts some random rows with it. Their
+    predictions are compared with those of the estimator.
 
     Parameters
     ----------
     model : estimator of this package
-        Fitted. One that was fitted on sparse X reads dense numbers.
+        The fitted estimator. If it was fitted to a sparse X, the graph reads dense numbers.
     path : str or path-like
-        The file to write, as "model.onnx". An existing file is replaced.
+        The file to write, such as "model.onnx". An existing file is replaced.
     batch : int or "dynamic", default="dynamic"
-        Number of rows that the graph reads at once; "dynamic" for any number.
+        Number of rows that the graph predicts at a time; "dynamic" for any number.
 
     Raises
     ------
     TypeError
-        If the model is no estimator of this package; if a kind of task of your own has no
-        ``traced_predict``, or inherits one but not what it predicts; if a column's categories are
-        neither text nor numbers.
+        If the model is not an estimator of this package; if a kind of task of your own overrides
+        a method that predicts, but not its traced form, such as ``traced_predict``; if the
+        categories of a column are neither text nor numbers.
     ValueError
-        If ``batch`` is no number of rows; if a network or embedding of your own cannot be traced;
-        if the graph does not predict what the estimator does.
+        If ``batch`` is neither a number of rows nor "dynamic"; if a network or embedding of your
+        own cannot be traced; if the predictions of the graph differ from those of the estimator.
     sklearn.exceptions.NotFittedError
         If the model is not fitted.
     ImportError
@@ -95,29 +99,31 @@ def to_onnx(model: Any, path: str | os.PathLike[str], batch: int | str = "dynami
 
     See Also
     --------
-    save : Writes a file from which the estimator itself can be loaded.
+    save : Write a file from which the estimator itself can be loaded.
 
     Notes
     -----
-    The graph is of opset 18, made by torch's exporter, which takes some seconds.
+    The graph has opset 18. It is made by torch's exporter, which takes some seconds.
 
-    It does not reject what ``predict`` rejects: infinity in the numbers counts as very far out.
-    Probabilities of a task that was calibrated by isotonic regression are steep functions of
-    float32 numbers: near a step, rounding may change them by more than the other predictions.
+    The graph does not reject the input that ``predict`` rejects: infinity counts as a very large
+    number. After calibration by isotonic regression, probabilities are steep functions of float32
+    numbers: near a step, rounding may change them by more than other predictions.
 
     Examples
     --------
     >>> import tempfile
     >>> from pathlib import Path
+    >>> import numpy as np
     >>> from sklearn_ple import PLERegressor, export
-    >>> model = PLERegressor(n_members=1, numeric_embedding=None, max_epochs=2, random_state=0)
-    >>> model = model.fit([[0.0], [1.0], [2.0]], [0.1, 1.2, 1.9])
+    >>> X, y = [[0.0], [1.0], [2.0]], [0.1, 1.2, 1.9]
+    >>> model = PLERegressor(n_members=1, max_epochs=2).fit(X, y)
     >>> path = Path(tempfile.mkdtemp()) / "model.onnx"
     >>> export.to_onnx(model, path)  # doctest: +SKIP
     >>> import onnxruntime  # doctest: +SKIP
     >>> session = onnxruntime.InferenceSession(path)  # doctest: +SKIP
-    >>> (label,) = session.run(["label.y"], {"numbers": [[1.0]]})  # doctest: +SKIP
-    >>> abs(label.item() - model.predict([[1.0]]).item()) < 1e-5  # doctest: +SKIP
+    >>> row = np.array([[1.0]])
+    >>> (label,) = session.run(["label.y"], {"numbers": row})  # doctest: +SKIP
+    >>> np.allclose(label, model.predict(row), atol=1e-5)  # doctest: +SKIP
     True
     """
     check_model(model, "exported")
@@ -139,44 +145,44 @@ def to_onnx(model: Any, path: str | os.PathLike[str], batch: int | str = "dynami
 
 
 def _import_onnx() -> tuple[Any, Any]:
-    """Import what is needed here only."""
+    """Import onnx and onnxruntime, which are optional dependencies, and check torch's version."""
     try:
         import onnx
         import onnxruntime
         import onnxscript  # noqa: F401
     except ImportError as error:
         raise ImportError(
-            f"ONNX files take onnx, onnxscript and onnxruntime ({error}): pip install "
+            f"ONNX files need onnx, onnxscript and onnxruntime ({error}): pip install "
             "'sklearn-ple[onnx]'"
         ) from error
     if torch.torch_version.TorchVersion(torch.__version__) < _OLDEST_TORCH:
         raise ImportError(
-            f"ONNX files take torch {_OLDEST_TORCH} or later, but {torch.__version__} is "
+            f"ONNX files need torch {_OLDEST_TORCH} or later, but {torch.__version__} is "
             "installed: pip install --upgrade torch."
         )
     return onnx, onnxruntime
 
 
 def _check_traced(task: Task) -> None:
-    """Check that a kind's traced methods stand for those that it predicts by."""
+    """Check that a kind of task has traced forms of the methods that it predicts with."""
     methods = ["predict", "predict_proba"] if task.has_classes else ["predict"]
     for method in methods:
         own, traced = (_definer(task, name) for name in (method, f"traced_{method}"))
         if traced in (None, Task, ClassTask) or not issubclass(traced, own):
             raise TypeError(
                 f"Task {task.name!r} is of a kind of your own, {type(task).__name__}, whose "
-                f"{method} cannot be exported: write traced_{method}, the same by operations of "
-                "torch, beside it."
+                f"{method} cannot be exported: write traced_{method}, which computes the same "
+                "with torch operations, in that class."
             )
 
 
 def _definer(task: Task, method: str) -> Any:
-    """Return the class of a task's that defines a method."""
+    """Return the class, of the task or a base, that defines a method; None if there is none."""
     return next((cls for cls in type(task).__mro__ if method in vars(cls)), None)
 
 
 def _description(model: Any, graph: PredictionGraph) -> dict[str, Any]:
-    """Describe inputs and outputs, as JSON can hold it."""
+    """Describe the inputs and outputs of the graph, in types of JSON."""
     tasks = []
     for task in model.tasks_:
         own = {"name": task.name, "kind": task.kind, "label": LABEL + task.name}
@@ -195,7 +201,7 @@ def _description(model: Any, graph: PredictionGraph) -> dict[str, Any]:
 
 
 def _outputs(description: dict[str, Any]) -> list[str]:
-    """Return the names of the graph's outputs, in their order."""
+    """Return the names of the graph's outputs in their order."""
     tasks = description["tasks"]
     of_classes = [task["probabilities"] for task in tasks if "classes" in task]
     return [task["label"] for task in tasks] + of_classes
@@ -220,7 +226,7 @@ def _columns(model: Any, graph: PredictionGraph) -> list[dict[str, Any]]:
 
 
 def _plain(what: str, values: Any) -> list[Any]:
-    """Return text or numbers as JSON has them."""
+    """Return text or numbers as types of JSON."""
     plain = [value.item() if isinstance(value, np.generic) else value for value in values]
     for value in plain:
         if not isinstance(value, (str, bool, Integral, Real)):
@@ -234,7 +240,7 @@ def _plain(what: str, values: Any) -> list[Any]:
 def _traced(
     model: Any, graph: PredictionGraph, description: dict[str, Any], n_rows: int | None
 ) -> Any:
-    """Let torch trace the graph, for so many rows or any number; return ONNX's form of it."""
+    """Trace the graph with torch, for some number of rows or any; return the ONNX model."""
     from onnxscript import optimizer, rewriter
     from onnxscript.rewriter.rules.common import materialize_reshape_shape_rule
 
@@ -258,8 +264,7 @@ def _traced(
                 optimize=False,
                 verbose=False,
             )
-            # Not all that torch would do by itself: it takes adding a label's mean of 1e-9 for
-            # adding nothing.
+            # Not all optimisations of torch: one of them drops the addition of a mean of 1e-9.
             optimizer.inline(program.model)
             optimizer.fold_constants(program.model)
             rewriter.rewrite(program.model, [materialize_reshape_shape_rule])
@@ -273,7 +278,7 @@ def _traced(
             f"trace it: {reason.splitlines()[0]}"
         ) from error
     made = program.model_proto
-    # They name files of this machine.
+    # The exporter's metadata name files of this machine.
     del made.metadata_props[:]
     for part in chain(made.graph.node, made.graph.value_info, made.graph.input, made.graph.output):
         del part.metadata_props[:]
@@ -282,18 +287,18 @@ def _traced(
 
 
 def _translations() -> dict[Any, Any]:
-    """Return what stands for operations that torch's exporter translates with a loss of digits."""
+    """Return replacements of operations that torch's exporter translates inexactly."""
     from onnxscript import opset18 as op
 
     def log_sigmoid(x: Any) -> Any:
-        # The logarithm of the sigmoid itself would be that of zero far below.
+        # For very negative inputs, the sigmoid is 0 and its logarithm infinite.
         return op.Neg(op.Softplus(op.Neg(x)))
 
     return {torch.ops.aten.log_sigmoid.default: log_sigmoid}
 
 
 def _foreign(model: Any) -> str:
-    """Name the parts of a network that are not of this package or torch."""
+    """Name the modules of a network that are defined neither in this package nor in torch."""
     own = ("sklearn_ple.", "torch.", "rtdl_num_embeddings.")
     types = {type(part) for part in model.module_.modules()}
     foreign = sorted(cls.__name__ for cls in types if not f"{cls.__module__}.".startswith(own))
@@ -302,7 +307,7 @@ def _foreign(model: Any) -> str:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep back what torch's exporter logs and warns of: nobody here can act on it."""
+    """Suppress messages and warnings of torch's exporter, on which users cannot act."""
     logger = logging.getLogger("torch.onnx")
     before = logger.level
     logger.setLevel(logging.ERROR)

@@ -1,4 +1,4 @@
-"""Whether a file of ONNX predicts what the estimator does, on rows drawn at random."""
+"""The check that an ONNX file predicts the same as the estimator, on random rows."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ..training import TableRows
 from .graph import PredictionGraph
 
 _N_ROWS = 32
-# Differences beyond rounding, in units of the labels' spread, or of probabilities.
+# Greatest difference due to rounding, in units of the labels' spread, or of probabilities.
 _TOLERANCE = 1e-4
 
 
@@ -25,22 +25,22 @@ def check_parity(
     n_rows: int | None,
     runtime: Any,
 ) -> None:
-    """Compare what ONNX Runtime predicts from a file with what the estimator predicts.
+    """Compare the predictions of an ONNX file with those of the estimator.
 
     Parameters
     ----------
     model : estimator of this package
-        Fitted.
+        The fitted estimator.
     graph : PredictionGraph
-        What was exported.
+        The exported graph.
     description : dict
-        Names of the outputs.
+        The description of the graph, with the names of its outputs.
     path : path-like
         The file.
     n_rows : int or None
-        How many rows it reads at once; None for any number.
+        Number of rows that the graph predicts at a time; None for any number.
     runtime : module
-        onnxruntime.
+        The module onnxruntime.
 
     Raises
     ------
@@ -61,13 +61,13 @@ def check_parity(
         if not alike:
             raise ValueError(
                 f"The ONNX graph does not predict task {task.name!r} as the estimator does, and "
-                "no file was written. Does a network, embedding or kind of task of your own "
-                "compute what depends on the rows that it is traced with?"
+                "no file was written. Check whether a network, embedding or kind of task of your "
+                "own has operations that depend on the values in the rows."
             )
 
 
 def _draw(model: Any, n_rows: int) -> tuple[np.ndarray, np.ndarray]:
-    """Draw cells of X, with some far out or missing, and codes in the encoder's order."""
+    """Draw numbers of X, some of them extreme or missing, and codes in the encoder's order."""
     rng, features = np.random.default_rng(0), model._encoder.features
     scaler = features.scaler_
     numbers = np.full((n_rows, model.n_features_in_), np.nan)
@@ -79,7 +79,7 @@ def _draw(model: Any, n_rows: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _outputs(model: Any, numbers: np.ndarray, codes: np.ndarray) -> list[np.ndarray]:
-    """Compute the tasks' calibrated outputs by the estimator."""
+    """Compute the estimator's calibrated outputs of each task."""
     encoder = model._encoder
     scaled = encoder.features.scaler_.transform(pd.DataFrame(numbers))
     read = encoder.with_statistics(scaled, codes)
@@ -90,7 +90,7 @@ def _outputs(model: Any, numbers: np.ndarray, codes: np.ndarray) -> list[np.ndar
 def _inputs(
     model: Any, graph: PredictionGraph, numbers: np.ndarray, codes: np.ndarray
 ) -> dict[str, np.ndarray]:
-    """Return the graph's inputs, whose columns are in X's order."""
+    """Return the graph's inputs, whose columns are in the order of X."""
     order = np.argsort(model._encoder.features.categorical_positions_)
     given = {"numbers": numbers[:, graph.number_columns], "categories": codes[:, order]}
     return {name: np.ascontiguousarray(part) for name, part in given.items() if part.shape[1]}
@@ -99,7 +99,7 @@ def _inputs(
 def _run(
     runtime: Any, path: str | os.PathLike[str], given: dict[str, np.ndarray], sizes: list[int]
 ) -> dict[str, np.ndarray]:
-    """Predict by ONNX Runtime, in batches of some sizes; return all outputs by name."""
+    """Predict with ONNX Runtime in batches of the given sizes; return all outputs by name."""
     options = runtime.SessionOptions()
     options.intra_op_num_threads = 1
     session = runtime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
@@ -118,7 +118,7 @@ def _run(
 
 def _same_numbers(task: Any, outputs: np.ndarray, labels: np.ndarray) -> bool:
     expected = task.predict(outputs)
-    # A kind of one's own may have neither.
+    # A user's kind of task may have neither attribute.
     unit = abs(getattr(task, "scale", 0.0) or getattr(task, "mean", 0.0)) or np.ptp(expected)
     return np.allclose(labels, expected, rtol=_TOLERANCE, atol=_TOLERANCE * unit, equal_nan=True)
 
@@ -126,9 +126,10 @@ def _same_numbers(task: Any, outputs: np.ndarray, labels: np.ndarray) -> bool:
 def _same_classes(
     task: Any, outputs: np.ndarray, labels: np.ndarray, probabilities: np.ndarray, steep: bool
 ) -> bool:
-    """Compare probabilities, and labels where these do not leave them in doubt.
+    """Compare probabilities, and labels in rows where one class is clearly the most probable.
 
-    Where probabilities are steep functions of the outputs, rounding may change some, not most.
+    If probabilities are steep functions of the outputs, rounding may change less than half of
+    them.
     """
     expected = task.predict_proba(outputs)
     differences = np.abs(probabilities - expected).max(axis=1)

@@ -1,4 +1,4 @@
-"""Predictions of a dataset, written to a file as they come."""
+"""Predictions of a dataset, written to a file block by block."""
 
 from __future__ import annotations
 
@@ -20,29 +20,29 @@ def predict_to_parquet(
 ) -> None:
     """Predict the rows of a dataset, and write the predictions to a Parquet file.
 
-    Rows are read, predicted and written a block at a time, in their order: memory does not grow
-    with their number. The file is written whole or not at all.
+    Rows are read, predicted and written in blocks, in their order, so that the memory needed does
+    not grow with their number. The file is written completely or not at all.
 
     Parameters
     ----------
     model : estimator of this package
-        Fitted to a data frame or a dataset, whose columns have names.
+        An estimator that was fitted to a data frame or a dataset with names of columns.
     X : pyarrow.dataset.Dataset, str or path-like
-        Parquet or Arrow IPC files, or the path of such a file or folder. Only the columns of fit
-        are read.
+        A dataset of Parquet or Arrow IPC files, or the path of such a file or of a folder with
+        such files. Only the columns that the model was fitted to are read.
     path : str or path-like
-        The file to write, as "predictions.parquet". An existing file is replaced.
+        The file to write, such as "predictions.parquet". An existing file is replaced.
     method : {"predict", "predict_proba"}, default="predict"
         "predict" writes a column for each task, as ``predict`` returns it. "predict_proba" writes
-        one for each class of each task, called as "click=1".
+        a column for each class of each task, with names such as "click=1".
 
     Raises
     ------
     TypeError
-        If X is no dataset.
+        If X is not a dataset.
     ValueError
-        If there is no such method; if the dataset lacks columns, has no rows or cannot be read; if
-        names of columns to write are not unique.
+        If ``method`` is unknown; if the dataset lacks columns, has no rows or cannot be read; if
+        the names of the columns to write are not unique.
     sklearn.exceptions.NotFittedError
         If the model is not fitted.
     ImportError
@@ -56,19 +56,20 @@ def predict_to_parquet(
     >>> from sklearn_ple import PLEClassifierRegressor, export
     >>> from sklearn_ple.datasets import load_nhefs
     >>> X, y = load_nhefs(tasks=["death", "wt82_71"], return_X_y=True)
-    >>> model = PLEClassifierRegressor(n_members=1, max_epochs=2, random_state=0).fit(X, y)
+    >>> model = PLEClassifierRegressor(n_members=1, max_epochs=2).fit(X, y)
     >>> folder = Path(tempfile.mkdtemp())
-    >>> X.to_parquet(folder / "new.parquet")
-    >>> export.predict_to_parquet(model, folder / "new.parquet", folder / "predicted.parquet")
-    >>> list(pd.read_parquet(folder / "predicted.parquet"))
+    >>> new, predicted = folder / "new.parquet", folder / "predicted.parquet"
+    >>> X.to_parquet(new)
+    >>> export.predict_to_parquet(model, new, predicted)
+    >>> list(pd.read_parquet(predicted))
     ['death', 'wt82_71']
     """
     if method not in _METHODS:
         raise ValueError(f"method is {method!r}; it must be one of {list(_METHODS)}.")
     if not is_dataset(X):
         raise TypeError(
-            f"X is of type {type(X).__name__}: it must be a dataset or the path of one. Rows in "
-            f"memory are predicted by {method} itself."
+            f"X is of type {type(X).__name__}: it must be a dataset or the path of one. For rows "
+            f"in memory, call {method} of the model."
         )
     blocks = predicted_blocks(model, X, getattr(_Frames(model), method))
     import pyarrow as pa
@@ -84,7 +85,7 @@ def predict_to_parquet(
 
 
 class _Frames:
-    """Predicts rows as data frames whose columns are named by strings."""
+    """Predicts rows as data frames whose columns have strings as names."""
 
     def __init__(self, model: Any):
         self.model = model

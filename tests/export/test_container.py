@@ -63,9 +63,9 @@ def test_a_newer_format_is_named(path):
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (b"", "export.save wrote no such file, or it is cut off"),
-        (b"\x80\x04\x95", "export.save wrote no such file, or it is cut off"),
-        (safetensors.numpy.save(ONE), "of safetensors, but none that export.save"),
+        (b"", "export.save did not write it, or it is incomplete"),
+        (b"\x80\x04\x95", "export.save did not write it, or it is incomplete"),
+        (safetensors.numpy.save(ONE), "is a safetensors file, but export.save did not"),
         (safetensors.numpy.save(ONE, {"sklearn-ple": "[]"}), "no version of the format"),
         (safetensors.numpy.save(ONE, {"sklearn-ple": "{}"}), "no version of the format"),
         (safetensors.numpy.save(ONE, {"sklearn-ple": '{"format_version": 1}'}), "it is damaged"),
