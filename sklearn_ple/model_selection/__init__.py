@@ -1,4 +1,4 @@
-"""Splits that are balanced for all tasks, and predictions of rows that were held out."""
+"""Splits that are stratified by all tasks, and cross-validated predictions."""
 
 from .predict import cross_val_predict
 from .split import MultiTaskKFold, MultiTaskShuffleSplit, train_test_split

@@ -1,4 +1,4 @@
-"""Predictions of every row by a model that has not seen it, for many tasks."""
+"""Cross-validated predictions for many tasks."""
 
 from __future__ import annotations
 
@@ -32,60 +32,61 @@ def cross_val_predict(
     params: dict[str, Any] | None = None,
     verbose: int = 0,
 ) -> Any:
-    """Predict every row by a model that was fitted without it.
+    """Predict each row with a model that was fitted without it.
 
-    :func:`sklearn.model_selection.cross_val_predict` for mixed tasks with missing labels.
+    This is like :func:`sklearn.model_selection.cross_val_predict`, but for several tasks with
+    classes or numbers, whose labels may be missing.
 
     Parameters
     ----------
     estimator : object
-        An estimator of this package, alone, as a pipeline's last step or in a search. Clones of it
-        are fitted.
+        An estimator of this package: alone, as the last step of a pipeline, or in a search. Clones
+        of it are fitted.
     X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
         The features.
     y : {array-like, DataFrame} of shape (n_samples, n_tasks) or (n_samples,)
-        The labels. NaN, None or NA where a task has no label.
+        The labels. NaN, None or NA is a missing label.
     cv : int, splitter, iterable or None, default=None
-        The folds, each row in one of them. An int is a number of folds of
-        :class:`MultiTaskKFold`; None is five.
+        The folds; each row must be in exactly one. An int is the number of folds of
+        :class:`MultiTaskKFold`, and None means five folds.
     groups : array-like of shape (n_samples,), default=None
-        The group of each row, for the splitter. With metadata routing enabled pass it in params.
+        Group of each row, for the splitter. If metadata routing is enabled, pass it in ``params``.
     method : {"predict", "predict_proba", "decision_function"}, default="predict"
         The method of the fitted clones to call.
     n_jobs : int or None, default=None
-        Number of fits at a time, as in :class:`joblib.Parallel`.
+        Number of fits that run at the same time, as in :class:`joblib.Parallel`.
     params : dict, default=None
-        What else to pass to ``fit``, as ``{"sample_weight": weights}``; with metadata routing
-        enabled also to the splitter.
+        Other arguments of ``fit``, such as ``{"sample_weight": weights}``. If metadata routing is
+        enabled, also those of the splitter.
     verbose : int, default=0
-        How much to report, as in :func:`sklearn.model_selection.cross_validate`.
+        Verbosity, as in :func:`sklearn.model_selection.cross_validate`.
 
     Returns
     -------
     predictions : ndarray, DataFrame or list
-        What the estimator's method returns, for the rows of X in their order, with the index of a
-        data frame. Probabilities and scores have a column for each class that a fold's model
-        knows, in sorted order.
+        What the method of the estimator returns, for all rows in the order of X. A data frame has
+        the index of X. Probabilities and scores have a column for each class that the model of any
+        fold knows, in sorted order.
 
     Raises
     ------
     ValueError
-        If the method is none of these, if a row is in no fold or in more than one, if a task has
-        classes in some folds only, or if the method is "decision_function" and a fold's
-        model knows only two of a task's classes.
+        If ``method`` is none of the three; if a row is in no fold or in more than one; if a task
+        has classes in some folds and numbers in others; if ``method`` is "decision_function" and
+        the model of a fold knows only two of a task's three or more classes.
     AttributeError
         If the estimator does not have the method.
 
     Warns
     -----
     RuntimeWarning
-        If a fold's training rows lack a class. Its probability is 0 in the fold, and its score the
-        least number there is.
+        If the training rows of a fold lack a class. In this fold its probability is 0, and its
+        score is the lowest number of the dtype.
 
     See Also
     --------
-    MultiTaskKFold : Folds that have labels of every task and class.
-    sklearn_ple.metrics.multitask_scores : Scores what is predicted here.
+    MultiTaskKFold : Folds that are stratified by the labels of all tasks.
+    sklearn_ple.metrics.multitask_scores : Scores of such predictions.
 
     Examples
     --------
@@ -94,7 +95,9 @@ def cross_val_predict(
     >>> from sklearn_ple.metrics import multitask_scores
     >>> from sklearn_ple.model_selection import cross_val_predict
     >>> X, y = load_nhefs(tasks=["death", "wt82_71"], return_X_y=True)
-    >>> model = PLEClassifierRegressor(n_members=1, max_epochs=5, random_state=0)
+    >>> model = PLEClassifierRegressor(
+    ...     n_members=1, max_epochs=5, random_state=0
+    ... )
     >>> y_pred = cross_val_predict(model, X, y, cv=2)
     >>> y_pred.columns.tolist(), y_pred.index.equals(X.index)
     (['death', 'wt82_71'], True)
@@ -105,7 +108,7 @@ def cross_val_predict(
     if method not in _METHODS:
         raise ValueError(f"method must be one of {_METHODS}, not {method!r}.")
     if not hasattr(estimator, method):
-        raise AttributeError(f"{type(estimator).__name__} has no {method} to ask its clones for.")
+        raise AttributeError(f"{type(estimator).__name__} has no {method}: pass another method.")
     X, y = indexable(X, y)
     if cv is None or isinstance(cv, Integral):
         cv = MultiTaskKFold(5 if cv is None else int(cv))
@@ -128,7 +131,8 @@ def cross_val_predict(
     n_rows = _num_samples(X)
     if not np.array_equal(np.sort(rows), np.arange(n_rows)):
         raise ValueError(
-            "cv must put every row into exactly one fold: take folds, as of MultiTaskKFold."
+            "cv must put every row into exactly one fold: use folds such as those of "
+            "MultiTaskKFold."
         )
     results = [
         getattr(model, method)(_safe_indexing(X, fold))
@@ -154,18 +158,18 @@ def cross_val_predict(
 
 
 def _task_names(model: Any, y: Any, n_tasks: int) -> list[str]:
-    """Name the tasks; a model may ignore columns of y."""
+    """Return the names of the tasks; a model may ignore columns of y."""
     names = as_frame(y).columns.tolist()
     return names if len(names) == n_tasks else tasks_of(model).task_names_
 
 
 def _no_score(estimator: Any, X: Any, y: Any) -> float:
-    """Stand in for a score: only the fitted clones matter."""
+    """Return 0 in place of a score: only the fitted clones are needed."""
     return 0.0
 
 
 def _in_order(parts: Sequence[Any], rows: np.ndarray, index: pd.Index | None = None) -> Any:
-    """Put the folds' predictions together, in the order of the rows."""
+    """Join the predictions of the folds, in the order of the rows."""
     order = np.argsort(rows)
     if isinstance(parts[0], (pd.DataFrame, pd.Series)):
         return pd.concat(parts).iloc[order].set_axis(index)
@@ -179,12 +183,12 @@ def _in_order(parts: Sequence[Any], rows: np.ndarray, index: pd.Index | None = N
 def _join_task(
     name: str, parts: Sequence[Any], classes: Sequence[Any], method: str
 ) -> list[np.ndarray] | None:
-    """Return all folds' results of a task, with columns for all classes that any fold knows."""
+    """Return a task's results in all folds, with columns for all classes that any fold knows."""
     if all(part is None for part in parts):
         return None
     if any(part is None for part in parts):
         raise ValueError(
-            f"Task {name!r} has classes in some folds and numbers in others: say which by the "
+            f"Task {name!r} has classes in some folds and numbers in others: set its kind in the "
             "estimator's task_types."
         )
     known = classes[0]
@@ -199,17 +203,17 @@ def _join_task(
 def _with_all_classes(
     name: str, fold: int, part: np.ndarray, own: np.ndarray, known: np.ndarray, method: str
 ) -> np.ndarray:
-    """Add columns to a fold's result for classes that its model does not know."""
+    """Add columns to the result of a fold for classes that its model does not know."""
     lacking = np.setdiff1d(known, own).tolist()
     if part.ndim == 1:
         raise ValueError(
             f"In fold {fold} there are no training labels of the classes {lacking} of task "
             f"{name!r}, and scores of two classes cannot be compared with those of "
-            f"{len(known)}: take method='predict_proba', or fewer folds."
+            f"{len(known)}: use method='predict_proba', or fewer folds."
         )
     warn(
         f"In fold {fold} there are no training labels of the classes {lacking} of task {name!r}: "
-        "its model cannot predict them. Stratified folds, as of MultiTaskKFold, may have them.",
+        "its model cannot predict them. Use stratified folds, such as those of MultiTaskKFold.",
         RuntimeWarning,
     )
     fill = 0 if method == "predict_proba" else np.finfo(part.dtype).min

@@ -1,4 +1,4 @@
-"""The stratified parts as scikit-learn's splitters, and as one split of the rows."""
+"""Stratified folds and random splits as splitters of scikit-learn, and a single split."""
 
 from __future__ import annotations
 
@@ -23,46 +23,49 @@ _N_BINS = 5
 
 
 class MultiTaskKFold(GroupsConsumerMixin, _BaseKFold):
-    """Folds that are stratified by every task's labels, missing ones included.
+    """Folds that are stratified by the labels of all tasks, including missing labels.
 
-    Each fold gets its share of every class, of every task's labels at all and, for numbers, of
-    every quantile bin, as far as there are enough. It is to many tasks what
-    :class:`sklearn.model_selection.StratifiedKFold` is to one.
+    Each fold gets an equal share of every class, of the labels of every task that are not missing
+    and, for numbers, of every quantile bin, as far as there are enough labels. For one task,
+    :class:`sklearn.model_selection.StratifiedKFold` does this with classes.
 
     Parameters
     ----------
     n_splits : int, default=5
         Number of folds, at least 2.
     shuffle : bool, default=False
-        Whether to shuffle the rows first. Otherwise ties are settled by their order.
+        Whether to shuffle the rows first. If not, ties are broken by the order of the rows.
     random_state : int, RandomState instance or None, default=None
-        Determines how the rows are shuffled.
+        Seed of the shuffling; pass an int for the same folds in every call.
     n_bins : int, default=5
-        Bins of equally many labels for a task of numbers; 1 balances only whether there is a
-        label. With few labels there are fewer bins, so that each has two labels for every fold.
+        Number of quantile bins of a task with numbers. With 1, only the number of labels that are
+        not missing is balanced. If there are few labels there are fewer bins, so that each bin has
+        at least two labels per fold.
 
     Raises
     ------
     ValueError
-        If n_splits is less than 2 or n_bins less than 1, or random_state is set without shuffle.
+        If ``n_splits`` is less than 2, if ``n_bins`` is less than 1, or if ``random_state`` is set
+        without ``shuffle``.
 
     See Also
     --------
-    MultiTaskShuffleSplit : Splits at random, as often as asked for.
-    cross_val_predict : Predicts each fold by a model of the others.
+    MultiTaskShuffleSplit : Random splits that are stratified in the same way.
+    cross_val_predict : Predict each fold with a model that was fitted to the others.
 
     Notes
     -----
-    Labels are classes or numbers as ``task_types="auto"`` has it: integers are classes up to 10
-    distinct ones, floats up to two. A missing label is one more value of its task.
+    Whether labels are classes or numbers is inferred as with ``task_types="auto"``: integers are
+    classes if at most 10 of them are distinct, and floats if they are at most two whole numbers. A
+    missing label counts as one more class of its task.
 
-    The method is iterative stratification: rows with the rarest values are dealt out first, each
-    to the fold that lacks most of what it should have. Unlike in the original, the fold is chosen
-    by all values of the row, the rarer ones counting more, and rows that are alike are dealt out
-    at once. The folds' sizes differ by one row at most.
+    The method is iterative stratification. Rows with the rarest values are assigned first, each to
+    the fold that lacks most of its share of them. Unlike in the original method, the fold is
+    chosen by all values of the row, where rarer values have greater weights, and rows with equal
+    values are assigned together. The sizes of the folds differ by at most one row.
 
-    With ``groups``, all rows of a group are in one fold; a group counts as a row with the sums of
-    its values, and the folds' sizes are only about the same.
+    With ``groups``, all rows of a group are in the same fold. A group is treated like a row with
+    the sums of its values, and the sizes of the folds are only approximately equal.
 
     References
     ----------
@@ -74,10 +77,10 @@ class MultiTaskKFold(GroupsConsumerMixin, _BaseKFold):
     >>> from sklearn_ple.datasets import load_nhefs
     >>> from sklearn_ple.model_selection import MultiTaskKFold
     >>> X, y = load_nhefs(tasks=["death", "wt82_71"], return_X_y=True)
-    >>> folds = MultiTaskKFold(3)
-    >>> [int(y["death"].iloc[test].sum()) for train, test in folds.split(X, y)]
+    >>> tests = [test for train, test in MultiTaskKFold(3).split(X, y)]
+    >>> [int(y["death"].iloc[test].sum()) for test in tests]
     [106, 106, 106]
-    >>> [int(y["wt82_71"].iloc[test].notna().sum()) for train, test in folds.split(X, y)]
+    >>> [int(y["wt82_71"].iloc[test].notna().sum()) for test in tests]
     [522, 522, 522]
     """
 
@@ -95,33 +98,34 @@ class MultiTaskKFold(GroupsConsumerMixin, _BaseKFold):
         self.n_bins = n_bins
 
     def split(self, X: Any, y: Any, groups: Any = None) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Generate the rows to train on and to test on.
+        """Generate the indices of training rows and test rows.
 
         Parameters
         ----------
         X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
-            The features; only their number of rows matters.
+            The features, of which only the number of rows is used.
         y : {array-like, DataFrame} of shape (n_samples, n_tasks) or (n_samples,)
-            The labels. NaN, None or NA where a task has no label.
+            The labels. NaN, None or NA is a missing label.
         groups : array-like of shape (n_samples,), default=None
-            The group of each row; no group is in two folds.
+            Group of each row; no group is in two folds.
 
         Yields
         ------
-        train : ndarray
-            Numbers of the rows to train on.
-        test : ndarray
-            Numbers of the rows to test on: the fold.
+        train : ndarray of int
+            Indices of the training rows.
+        test : ndarray of int
+            Indices of the test rows, which are the fold.
 
         Raises
         ------
         ValueError
-            If a fold would have no label of a task, or no row at all.
+            If a fold would have no row, or no label of some task.
 
         Warns
         -----
         UserWarning
-            If a fold has no label of a class, as where it has fewer labels than there are folds.
+            If a fold has no label of a class, for example because the class has fewer labels than
+            there are folds.
         """
         yield from super().split(X, y, groups)
 
@@ -136,38 +140,44 @@ class MultiTaskKFold(GroupsConsumerMixin, _BaseKFold):
 
 
 class MultiTaskShuffleSplit(GroupsConsumerMixin, BaseShuffleSplit):
-    """Random splits that are stratified by every task's labels, missing ones included.
+    """Random splits that are stratified by the labels of all tasks, including missing labels.
 
-    It is to many tasks what :class:`sklearn.model_selection.StratifiedShuffleSplit` is to one.
+    For one task, :class:`sklearn.model_selection.StratifiedShuffleSplit` does this with classes.
 
     Parameters
     ----------
     n_splits : int, default=10
         Number of splits.
     test_size : float or int, default=None
-        Share or number of the rows to test on; by default what train_size leaves, or a tenth.
+        Share (float) or number (int) of test rows. By default all rows that are not training rows,
+        or a tenth if ``train_size`` is None too.
     train_size : float or int, default=None
-        Share or number of the rows to train on; by default what test_size leaves.
+        Share (float) or number (int) of training rows. By default all rows that are not test rows.
     random_state : int, RandomState instance or None, default=None
-        Determines how the rows are shuffled.
+        Seed of the shuffling; pass an int for the same splits in every call.
 
     See Also
     --------
-    MultiTaskKFold : Folds, by the same stratification.
-    train_test_split : One split of the data themselves.
+    MultiTaskKFold : Folds that are stratified in the same way.
+    train_test_split : Split arrays or data frames once.
 
     Notes
     -----
     The method is that of :class:`MultiTaskKFold`, with parts of other sizes. With ``groups``, all
-    rows of a group are on one side, and the sizes are approximate.
+    rows of a group are in the same part, and the sizes are approximate.
+
+    References
+    ----------
+    K. Sechidis, G. Tsoumakas, I. Vlahavas. "On the Stratification of Multi-Label Data". ECML PKDD
+    2011.
 
     Examples
     --------
     >>> from sklearn_ple.datasets import load_nhefs
     >>> from sklearn_ple.model_selection import MultiTaskShuffleSplit
     >>> X, y = load_nhefs(tasks=["death", "wt82_71"], return_X_y=True)
-    >>> splits = MultiTaskShuffleSplit(2, test_size=0.5, random_state=0)
-    >>> [int(y["death"].iloc[test].sum()) for train, test in splits.split(X, y)]
+    >>> cv = MultiTaskShuffleSplit(2, test_size=0.5, random_state=0)
+    >>> [int(y["death"].iloc[test].sum()) for train, test in cv.split(X, y)]
     [159, 159]
     """
 
@@ -184,33 +194,33 @@ class MultiTaskShuffleSplit(GroupsConsumerMixin, BaseShuffleSplit):
         )
 
     def split(self, X: Any, y: Any, groups: Any = None) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Generate the rows to train on and to test on, in random order.
+        """Generate the indices of training rows and test rows, in random order.
 
         Parameters
         ----------
         X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
-            The features; only their number of rows matters.
+            The features, of which only the number of rows is used.
         y : {array-like, DataFrame} of shape (n_samples, n_tasks) or (n_samples,)
-            The labels. NaN, None or NA where a task has no label.
+            The labels. NaN, None or NA is a missing label.
         groups : array-like of shape (n_samples,), default=None
-            The group of each row; no group is on both sides.
+            Group of each row; no group is in both parts.
 
         Yields
         ------
-        train : ndarray
-            Numbers of the rows to train on.
-        test : ndarray
-            Numbers of the rows to test on.
+        train : ndarray of int
+            Indices of the training rows.
+        test : ndarray of int
+            Indices of the test rows.
 
         Raises
         ------
         ValueError
-            If one side would have no label of a task, or no row at all.
+            If one of the two parts would have no row, or no label of some task.
 
         Warns
         -----
         UserWarning
-            If one side has no label of a class.
+            If one of the two parts has no label of a class.
         """
         yield from super().split(X, y, groups)
 
@@ -237,51 +247,55 @@ def train_test_split(
     random_state: Any = None,
     groups: Any = None,
 ) -> list[Any]:
-    """Split the data into those to train on and to test on, stratified by all tasks.
+    """Split data into training rows and test rows, stratified by the labels of all tasks.
+
+    The method is described in :class:`MultiTaskKFold`.
 
     Parameters
     ----------
     X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
         The features.
     y : {array-like, DataFrame} of shape (n_samples, n_tasks) or (n_samples,)
-        The labels. NaN, None or NA where a task has no label.
+        The labels. NaN, None or NA is a missing label.
     *others : array-like of length n_samples
-        Further arrays to split in the same way, such as sample weights.
+        Other arrays to split in the same way, such as sample weights.
     test_size : float or int, default=None
-        Share or number of the rows to test on; by default what train_size leaves, or a quarter.
+        Share (float) or number (int) of test rows. By default all rows that are not training rows,
+        or a quarter if ``train_size`` is None too.
     train_size : float or int, default=None
-        Share or number of the rows to train on; by default what test_size leaves.
+        Share (float) or number (int) of training rows. By default all rows that are not test rows.
     random_state : int, RandomState instance or None, default=None
-        Determines how the rows are shuffled.
+        Seed of the shuffling; pass an int for the same split in every call.
     groups : array-like of shape (n_samples,), default=None
-        The group of each row; no group is on both sides.
+        Group of each row; no group is in both parts.
 
     Returns
     -------
     parts : list
-        ``X_train, X_test, y_train, y_test``, and so on for the others.
+        ``X_train, X_test, y_train, y_test``, followed by the two parts of each other array.
 
     Raises
     ------
     ValueError
-        If one side would have no label of a task, or no row at all.
+        If one of the two parts would have no row, or no label of some task.
 
     Warns
     -----
     UserWarning
-        If one side has no label of a class.
+        If one of the two parts has no label of a class.
 
     See Also
     --------
-    MultiTaskShuffleSplit : The splitter behind it.
-    sklearn.model_selection.train_test_split : The same for at most one task.
+    MultiTaskShuffleSplit : The same as a splitter, for several splits.
+    sklearn.model_selection.train_test_split : Split data, stratified by at most one task.
 
     Examples
     --------
     >>> from sklearn_ple.datasets import load_nhefs
     >>> from sklearn_ple.model_selection import train_test_split
     >>> X, y = load_nhefs(tasks=["death", "wt82_71"], return_X_y=True)
-    >>> X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0)
+    >>> parts = train_test_split(X, y, random_state=0)
+    >>> X_train, X_test, y_train, y_test = parts
     >>> len(X_train), len(X_test)
     (1221, 408)
     """

@@ -1,4 +1,4 @@
-"""Parts of the rows in which every task's labels are spread alike: iterative stratification."""
+"""Iterative stratification: parts of the rows in which all tasks' labels are spread evenly."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from ..warn import warn
 
 @dataclass(frozen=True)
 class Strata:
-    """One task's labels as whole numbers.
+    """The labels of one task as integer codes.
 
     Attributes
     ----------
     name : str
         Name of the task.
-    codes : ndarray of shape (n_rows,)
-        The number of each row's class or bin, -1 where there is no label.
+    codes : ndarray of int of shape (n_rows,)
+        Code of each row's class or bin; -1 if the label is missing.
     classes : list or None
         The classes that the codes stand for; None for bins.
     """
@@ -35,16 +35,16 @@ class Strata:
 
     @classmethod
     def read(cls, name: str, column: pd.Series, n_bins: int, least_share: float) -> Strata:
-        """Read a task's labels; each bin of numbers has two for the smallest part."""
+        """Read a task's labels; a bin of numbers has at least two for the smallest part."""
         there = column.notna().to_numpy()
         observed = column[there].infer_objects()
         codes = np.full(len(column), -1)
         if types.is_numeric_dtype(observed) and not types.is_bool_dtype(observed):
             is_integer = types.is_integer_dtype(observed)
             numbers = observed.to_numpy(dtype=None if is_integer else np.float64)
-            # As for task_types="auto".
+            # As with task_types="auto".
             if not numbers_are_classes(np.unique(numbers)):
-                # Smaller bins would be as pressing as rare classes.
+                # Smaller bins would have the same priority as rare classes.
                 n_bins = max(min(n_bins, int(len(numbers) * least_share / 2)), 1)
                 levels = np.arange(1, n_bins) / n_bins
                 edges = np.unique(np.quantile(numbers, levels, method="lower"))
@@ -57,31 +57,36 @@ class Strata:
 def stratify(
     y: Any, sizes: Any, n_bins: int, parts: str, groups: Any = None, rng: Any = None
 ) -> np.ndarray:
-    """Divide the rows into parts in which all tasks' labels are spread alike.
+    """Divide the rows into parts in which the labels of all tasks are spread evenly.
 
     Parameters
     ----------
     y : {array-like, DataFrame} of shape (n_rows, n_tasks) or (n_rows,)
         The labels.
     sizes : sequence of int
-        Number of rows of each part, none of them zero; the rest of the rows is in none. With
-        groups the numbers are approximate.
+        Number of rows in each part, at least 1. If the sum is less than n_rows, the remaining rows
+        are in no part. With groups the sizes are approximate.
     n_bins : int
-        The most bins for a task of numbers.
+        Greatest number of bins of a task with numbers.
     parts : str
-        What the parts are, for messages.
+        Name of the parts in messages, such as "5 folds".
     groups : array-like of shape (n_rows,), default=None
-        The group of each row; none is divided.
+        Group of each row; no group is divided.
     rng : RandomState instance, default=None
-        Shuffles the rows; without it, they are taken in their order.
+        Shuffles the rows first. By default they keep their order.
 
     Returns
     -------
-    part : ndarray of shape (n_rows,)
-        The number of each row's part; that of those in none is greater than all others.
+    part : ndarray of int of shape (n_rows,)
+        Number of each row's part, from 0. Rows in no part have the number of parts.
+
+    Raises
+    ------
+    ValueError
+        If y is None, or if a part would have no row, or no label of some task.
     """
     if y is None:
-        raise ValueError(f"y is None, but it takes labels to balance {parts}: pass y.")
+        raise ValueError(f"y is None, but labels are needed to stratify {parts}: pass y.")
     sizes = np.asarray(sizes)
     table = as_frame(y)
     least_share = sizes.min() / len(table)
@@ -102,38 +107,38 @@ def stratify(
 
 
 def _values(tasks: list[Strata]) -> np.ndarray:
-    """Return what is to be spread: each task's labels, and whether there is one."""
+    """Return the values to spread: the labels of each task, and whether they are missing."""
     columns = []
     for task in tasks:
         missing = task.codes < 0
         columns.append(task.codes + missing.any())
         if 0 < missing.sum() < len(missing):
-            # A task with many classes of few labels has labels everywhere by this alone.
+            # If a task has many rare classes, this alone spreads its labels over all parts.
             columns.append(missing.astype(int))
     return np.column_stack(columns)
 
 
 def deal(values: np.ndarray, sizes: np.ndarray, groups: np.ndarray | None = None) -> np.ndarray:
-    """Deal rows out to parts so that each gets its share of each value of each column.
+    """Assign rows to parts so that each part gets its share of each value of each column.
 
-    Rows that are all alike are dealt out at once, as far as whole rows go. The rest goes row by
-    row, or group by group, those with the rarest value first, to the part that lacks most of what
-    it should have of their values; the rarer a value, the more it counts. A full part gets nothing
-    more.
+    Rows with equal values are assigned together, as far as each part gets whole rows. The
+    remaining rows, or all groups, are assigned one by one, those with the rarest value first. Each
+    goes to the part that lacks most of its share of the row's values, where rarer values have
+    greater weights. A full part gets no more rows.
 
     Parameters
     ----------
     values : ndarray of int of shape (n_rows, n_columns)
-        What is to be spread: values from 0 on, all of which occur.
+        The values to spread: in each column integers from 0, all of which occur.
     sizes : ndarray of int of shape (n_parts,)
-        Number of rows of each part; with groups it may be passed by the last group.
+        Number of rows in each part. With groups, the last group of a part may exceed it.
     groups : ndarray of int of shape (n_rows,), default=None
-        The group of each row, from 0 on.
+        Group of each row: integers from 0, all of which occur.
 
     Returns
     -------
-    part : ndarray of shape (n_rows,)
-        The number of each row's part.
+    part : ndarray of int of shape (n_rows,)
+        Number of each row's part, from 0.
     """
     n_rows, n_columns = values.shape
     n_values = values.max(axis=0) + 1
@@ -173,7 +178,7 @@ def deal(values: np.ndarray, sizes: np.ndarray, groups: np.ndarray | None = None
 
 
 def _deal_equal_rows(values: np.ndarray, shares: np.ndarray) -> np.ndarray:
-    """Deal out equal rows as long as each part gets some; -1 marks the rest."""
+    """Assign rows with equal values while each part gets some; -1 marks the remaining rows."""
     equal = pd.DataFrame(values).groupby(list(range(values.shape[1])), sort=False)
     kind, rank = equal.ngroup().to_numpy(), equal.cumcount().to_numpy()
     n_least = np.floor(np.bincount(kind) * shares.min())
@@ -185,11 +190,11 @@ def _deal_equal_rows(values: np.ndarray, shares: np.ndarray) -> np.ndarray:
 def _check_parts(
     tasks: list[Strata], part: np.ndarray, n_parts: int, parts: str, groups: np.ndarray | None
 ) -> None:
-    """Raise where a part is empty or has no label of a task, warn where it lacks a class."""
+    """Raise an error if a part has no row or no label of a task, warn if it lacks a class."""
     if groups is not None and not np.bincount(part, minlength=n_parts)[:n_parts].all():
         raise ValueError(
-            f"The {len(np.unique(groups))} groups do not fill {parts}: take fewer or larger "
-            "parts, or smaller groups."
+            f"The {len(np.unique(groups))} groups do not fill {parts}: use fewer or larger parts, "
+            "or smaller groups."
         )
     for task in tasks:
         there = np.flatnonzero(task.codes >= 0)
@@ -200,7 +205,7 @@ def _check_parts(
             among = "" if groups is None else f", in {len(np.unique(groups[there]))} of the groups"
             raise ValueError(
                 f"Task {task.name!r} has too few labels for one in each of {parts}: "
-                f"{len(there)}{among}. Take fewer or larger parts, or leave the task out."
+                f"{len(there)}{among}. Use fewer or larger parts, or leave the task out."
             )
         absent = np.flatnonzero((counts == 0).any(axis=0))
         if task.classes is not None and len(absent):

@@ -337,10 +337,10 @@ def few(n_labels):
 
 def test_a_task_with_too_few_labels():
     y = few(4)
-    with pytest.raises(ValueError, match="'rare' has too few .* each of 5 folds: 4. Take fewer"):
+    with pytest.raises(ValueError, match="'rare' has too few .* each of 5 folds: 4. Use fewer"):
         next(MultiTaskKFold(5).split(y, y))
     assert all(y["rare"].iloc[test].notna().any() for _, test in MultiTaskKFold(4).split(y, y))
-    with pytest.raises(ValueError, match="'rare' has .* folds: 0. Take"):
+    with pytest.raises(ValueError, match="'rare' has .* folds: 0. Use"):
         next(MultiTaskKFold(2).split(y, few(0)))
     with pytest.raises(ValueError, match="'rare' .* each of training and test rows: 1"):
         train_test_split(y, few(1))
