@@ -1,4 +1,4 @@
-"""Training by a private skorch net: a plan, data in batches, devices, callbacks and schedules."""
+"""Training with a private skorch net: plan, batches, devices, callbacks and schedules."""
 
 from .callbacks import ProgressBar, copies
 from .checkpoint import Checkpoint

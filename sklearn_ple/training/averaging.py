@@ -11,34 +11,39 @@ import torch
 class WeightAverage:
     """Averages the weights over the last part of the steps, for validation and prediction.
 
-    The part grows with the steps (polynomial-decay averaging, Shamir and Zhang 2013), so that the
-    start is forgotten however long training takes. torch's own `AveragedModel` goes through the
+    This part grows with the number of steps (polynomial-decay averaging [1]_), so that the first
+    steps are forgotten however long training takes. torch's own `AveragedModel` walks through the
     network in each step, which takes ten times as long as the average itself.
 
     Parameters
     ----------
     module : Module
-        The network that is trained, as it is at the start.
+        The network that is trained, in its initial state.
     share : float
-        About which share of the steps so far is averaged over.
+        Approximate share of the steps so far over which weights are averaged.
 
     Attributes
     ----------
     module : Module
-        The network of averaged weights; what are no weights is as in the last step.
+        The network with the averaged weights. Its buffers are those of the last step.
+
+    References
+    ----------
+    .. [1] O. Shamir, T. Zhang. "Stochastic Gradient Descent for Non-smooth Optimization:
+           Convergence Results and Optimal Averaging Schemes". ICML 2013.
     """
 
     def __init__(self, module: torch.nn.Module, share: float):
         self.share = share
         self.module: Any = copy.deepcopy(module).eval()
-        # Each where it is in the network that is trained, and in the average.
+        # Pairs: the tensors of the network that is trained, and those of the average.
         self._weights = tuple(module.parameters()), tuple(self.module.parameters())
         self._buffers = tuple(module.buffers()), tuple(self.module.buffers())
         self._n_steps = 0
 
     @torch.no_grad()
     def update(self) -> None:
-        """Take a step in."""
+        """Include the weights after a step in the average."""
         values, averages = self._weights
         torch._foreach_lerp_(averages, values, 1 / (1 + self.share * self._n_steps))
         buffers, copies = self._buffers
@@ -47,10 +52,10 @@ class WeightAverage:
         self._n_steps += 1
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the average and how many steps it is over."""
+        """Return the average and the number of steps so far."""
         return {"module": self.module.state_dict(), "n_steps": self._n_steps}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from an average."""
+        """Continue from a saved average."""
         self.module.load_state_dict(state["module"])
         self._n_steps = state["n_steps"]

@@ -1,4 +1,4 @@
-"""What happens between epochs: what is recorded, which weights are kept, progress."""
+"""Callbacks between epochs: records, the best weights and early stopping, a progress bar."""
 
 from __future__ import annotations
 
@@ -19,38 +19,38 @@ from ..warn import warn
 _BAR = "{desc}: |{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}{postfix}]"
 _LONGEST_NAME = 8
 
-# What changes in `KeepBestWeights` from epoch to epoch.
+# Attributes of `KeepBestWeights` that change from epoch to epoch.
 _KEPT = ("best_", "latest_", "best_loss_", "epochs_since_", "best_epoch_")
 
 
 def copies(callbacks: Sequence[Any]) -> list[Any]:
-    """Copy a user's callbacks, so that training leaves them alone, but not what they hold.
+    """Make shallow copies of a user's callbacks, so that training does not change them.
 
-    They may hold a writer of logs, for example, which cannot be copied.
+    What they hold is not copied: it may be the writer of a log, which cannot be.
     """
     return [_copy(callback) for callback in callbacks]
 
 
 def _copy(item: Any) -> Any:
-    """Copy a callback, or a pair of its name and itself, as skorch takes them."""
+    """Copy a callback, or a pair of a name and a callback, as skorch accepts them."""
     is_pair = isinstance(item, (tuple, list)) and len(item) == 2
     name, callback = item if is_pair else (None, item)
     is_class = isinstance(callback, type) and issubclass(callback, Callback)
     if not (is_class or isinstance(callback, Callback)) or not isinstance(name, str | None):
         raise ValueError(
             f"callbacks holds {item!r}: it must hold callbacks of skorch, or pairs of a name and "
-            "one."
+            "a callback."
         )
     return (name, copy.copy(callback)) if is_pair else copy.copy(callback)
 
 
 class RecordEpoch(Callback):
-    """Records the learning rate and the seconds of each epoch."""
+    """Records the learning rate and the duration, in seconds, of each epoch."""
 
     def on_epoch_begin(self, net: Any, **_: Any) -> None:
         """Start the clock."""
         self.start_ = time.perf_counter()
-        # The last group is that of the parameters without a rate of their own.
+        # The last group holds the parameters that have the common learning rate.
         net.history.record("learning_rate", float(net.optimizer_.param_groups[-1]["lr"]))
 
     def on_epoch_end(self, net: Any, **_: Any) -> None:
@@ -59,28 +59,28 @@ class RecordEpoch(Callback):
 
 
 class KeepBestWeights(Callback):
-    """Ends training when a loss is no longer finite or validation stops improving.
+    """Ends training when a loss is not finite, or when the validation loss stops improving.
 
-    At the end the network has the best weights: those with the least loss of validation when
-    stopping early, else the last ones with a finite loss.
+    At the end of training the network has the best weights: with early stopping those with the
+    least validation loss, without it the last ones with a finite loss.
 
     Parameters
     ----------
     task_names : sequence of str
-        For the warning.
+        Names of the tasks, for the warning.
     stop_early : bool
-        Whether there are rows of validation to watch.
+        Whether there is a validation loss to watch.
     patience : int
-        Epochs without an improvement of the validation loss before training ends.
+        Number of epochs without an improvement of the validation loss after which training ends.
     tol : float
         Least decrease of the loss that counts as an improvement.
 
     Attributes
     ----------
     best_epoch_ : int
-        The epoch with the least loss of validation, from 1; 0 before there is one.
+        The epoch with the least validation loss, counted from 1; 0 before there is one.
     stop_reason_ : str or None
-        Why it ended the training.
+        Why this callback ended the training; None if it did not.
     """
 
     def __init__(self, task_names: Sequence[str], stop_early: bool, patience: int, tol: float):
@@ -90,7 +90,7 @@ class KeepBestWeights(Callback):
         self.tol = tol
 
     def on_train_begin(self, net: Any, X: Any = None, **_: Any) -> None:
-        """Keep the weights that training starts from; X are the rows to train on."""
+        """Keep the initial weights; X are the rows to train on."""
         self.rows_ = X
         self.best_ = self.latest_ = net.snapshot()
         self.best_loss_, self.epochs_since_ = float("inf"), 0
@@ -102,20 +102,21 @@ class KeepBestWeights(Callback):
         epoch = net.history[-1]
         losses = np.array(epoch["train_task_losses"] + epoch.get("valid_task_losses", []))
         finite = np.isfinite(losses).reshape(-1, len(self.task_names)).all(axis=0)
-        # A sum is finite only if all terms are; one look at the sums waits for the device once.
+        # A sum is finite only if all terms are. One check of all sums waits for the device once.
         sums = torch.stack([p.detach().sum() for p in net.module_.parameters()])
         finite &= bool(sums.isfinite().all())
         if not finite.all():
             self._warn_not_finite(finite, epoch["epoch"])
             self._stop("loss not finite")
         if not self.stop_early:
-            # The epoch's losses came before its last step: they vouch for the weights before it.
+            # The losses of an epoch were computed before its last step, so they only show that
+            # the weights of the epoch before are good.
             self.best_, self.latest_ = self.latest_, net.snapshot()
             return
         loss = epoch["valid_loss"]
         self.epochs_since_ = 0 if loss < self.best_loss_ - self.tol else self.epochs_since_ + 1
         if loss < self.best_loss_:
-            # What training started from is not held any longer.
+            # The initial weights are no longer needed.
             self.best_ = self.latest_ = net.snapshot()
             self.best_loss_ = loss
             self.best_epoch_ = epoch["epoch"]
@@ -127,7 +128,7 @@ class KeepBestWeights(Callback):
         in_time = not self.stop_early and self.stop_reason_ is None
         net.module_.load_state_dict(self.latest_ if in_time else self.best_)
         if in_time:
-            # No later loss vouches for the last step.
+            # No loss was computed after the last step.
             finite = net.finite_tasks(self.rows_)
             if not finite.all():
                 self._warn_not_finite(finite, len(net.history))
@@ -135,11 +136,11 @@ class KeepBestWeights(Callback):
         del self.best_, self.latest_, self.rows_
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the best weights and how long ago they were learnt."""
+        """Return the best weights, their loss and the number of epochs since."""
         return {name: getattr(self, name) for name in _KEPT}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from the best weights of earlier epochs."""
+        """Continue from the best weights of earlier epochs."""
         for name in _KEPT:
             setattr(self, name, state[name])
 
@@ -159,14 +160,15 @@ class KeepBestWeights(Callback):
 
 
 class ProgressBar(Callback):
-    """A bar over the epochs, with losses and the scores of validation, of 100 columns at most.
+    """A progress bar over the epochs with losses and validation scores, at most 100 columns wide.
 
     Parameters
     ----------
     task_names : sequence of str
-        Names of the tasks. Of one or two all scores are shown, of more their mean and the worst.
+        Names of the tasks. For one or two tasks all scores are shown, for more their mean and the
+        worst score.
     title : str, default="Training"
-        What stands before the bar.
+        Text before the bar.
     """
 
     def __init__(self, task_names: Sequence[str], title: str = "Training"):
@@ -175,19 +177,19 @@ class ProgressBar(Callback):
 
     def on_train_begin(self, net: Any, **_: Any) -> None:
         """Open the bar."""
-        # Of several processes that train together the first one shows it.
+        # Among several processes that train together, only the first shows the bar.
         options = {"desc": self.title, "bar_format": _BAR, "disable": not current().is_first}
         self.bar_ = progress_bar(total=net.max_epochs, **options)
         self.n_before_ = len(net.history)
 
     def on_epoch_end(self, net: Any, **_: Any) -> None:
-        """Move on."""
+        """Update the bar."""
         epoch = net.history[-1]
         names = {"loss": "train_loss", "valid": "valid_loss"}
         shown = {name: f"{epoch[key]:.4g}" for name, key in names.items() if key in epoch}
         shown |= self._scores(epoch.get("valid_task_scores", []))
         self.bar_.set_postfix(shown, refresh=False)
-        # Of a training that goes on, the first epochs are done at once.
+        # If a training continues from a checkpoint, its first epochs count as done.
         self.bar_.update(len(net.history) - self.n_before_ - self.bar_.n)
 
     def _scores(self, scores: Sequence[float]) -> dict[str, str]:

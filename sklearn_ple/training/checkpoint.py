@@ -1,4 +1,4 @@
-"""A fit that may be killed at any moment: how far it has come is kept in a folder."""
+"""Checkpoints: the state of a fit in a folder, from which a fit that was killed can continue."""
 
 from __future__ import annotations
 
@@ -24,37 +24,37 @@ from .split import Split
 
 _PREFIX = "sklearn_ple_"
 _FORMAT = 1
-# A longer value, or a digest, says nothing to a user.
+# Longer values, and digests, do not help a user.
 _LONGEST_SHOWN = 40
 
 
 class Checkpoint:
-    """The folder in which a fit keeps how far it has come; with None in its place, nothing is.
+    """The folder in which a fit saves its progress.
 
-    One file says which fit it is, and one for each training how far that is. A new file replaces
-    the earlier one when it is whole. None of them holds code: one is JSON, the others are read as
-    tensors, numbers and text alone.
+    One file identifies the fit. For each training of the fit, another file holds its state. A new
+    file replaces an earlier one only when it is complete. No file holds code: the first is JSON,
+    and the others are read as tensors, numbers and text only.
 
     Parameters
     ----------
     folder : Path or None
-        The folder; it is made where there is none.
+        The folder, which is created if it does not exist; with None nothing is saved.
     of_fit : mapping of str to str
-        What determines the result of the fit, see `fingerprint`.
+        Description of what determines the result of the fit, see `fingerprint`.
     random_state : int, RandomState or None
-        The estimator's.
+        The estimator's ``random_state``.
 
     Attributes
     ----------
     random_state : int, RandomState or None
-        What to draw from: for None a seed that is kept.
+        The random state to use: in place of None a seed, which is saved.
     digest : str
-        By which the files of the trainings are known to be of this fit.
+        Digest of the fit, which the files of its trainings contain.
 
     Raises
     ------
     ValueError
-        If the folder cannot be written to, holds another fit, or is damaged.
+        If the folder cannot be written to or belongs to another fit, or if its file is damaged.
     """
 
     def __init__(self, folder: Path | None, of_fit: Mapping[str, str], random_state: Any):
@@ -78,41 +78,42 @@ class Checkpoint:
         Parameters
         ----------
         estimator : estimator of this package
-            Its device is known.
+            The estimator, whose device has been determined.
         table : Table or StreamedTable
-            The rows to fit it to.
+            The rows to train on.
         split : Split
-            What to validate on.
+            The choice of validation rows.
         start : Module or None
-            The network whose weights a warm start goes on from.
+            The network from whose weights a warm start continues.
         """
         folder = estimator.checkpoint_dir
         if folder is None:
             return cls(None, {}, estimator.random_state)
         of_fit = fingerprint(estimator, table, start, split)
-        # What others than the first process draw is not kept, but drawn anew in each epoch.
+        # The random states of other processes than the first are not saved, but set anew in each
+        # epoch.
         if current().n > 1:
             of_fit["the number of processes"] = str(current().n)
         return cls(Path(folder), of_fit, estimator.random_state)
 
     def training(self, number: int) -> Progress | None:
-        """Return the progress of one of the fit's trainings; None where nothing is kept."""
+        """Return the progress of a training of the fit; None if nothing is saved."""
         return None if self.folder is None else Progress(self, number)
 
     def claim(self) -> None:
-        """Say in the folder which fit it belongs to from now on."""
+        """Write the file that identifies the fit to the folder."""
         if self._kept() is None:
             with replacing(self.path) as partial:
                 partial.write_text(self._text, encoding="utf-8")
 
     def _open(self) -> int | None:
-        """Check the folder; return the seed that is kept or, where none is, a new one."""
+        """Check the folder; return the saved seed or, if there is none, a new one."""
         _check_writable(self.path.parent)
         kept = self._kept()
         return kept["seed"] if kept else _draw_seed()
 
     def _kept(self) -> dict[str, Any] | None:
-        """Read which fit the folder belongs to, None if to none; refuse if it is another one."""
+        """Read the file that identifies the fit, None without one; raise if it is another fit."""
         if not self.path.exists():
             return None
         try:
@@ -131,34 +132,34 @@ class Checkpoint:
             return
         raise ValueError(
             f"checkpoint_dir={str(self.folder)!r} belongs to another fit, which differs in "
-            f"{', '.join(_shown(name, other, self.of_fit) for name in names)}. To go on with that "
-            "one, call fit as it was called then; for a new one set another checkpoint_dir, or "
-            f"delete this one's files {_PREFIX}*. Where an estimator is fitted several times, as "
-            "in a cross-validation, leave checkpoint_dir=None."
+            f"{', '.join(_shown(name, other, self.of_fit) for name in names)}. To continue that "
+            "fit, call fit as it was called then. For a new fit set another checkpoint_dir, or "
+            f"delete the files {_PREFIX}* in this one. If an estimator is fitted several times, "
+            "as in a cross-validation, leave checkpoint_dir=None."
         )
 
 
 class Progress(Callback):
-    """How far a training has come: kept after every epoch, and when it has ended.
+    """Saves the state of a training after every epoch, and at its end.
 
     Parameters
     ----------
     checkpoint : Checkpoint
-        The fit that the training is a part of.
+        The checkpoint of the fit to which the training belongs.
     number : int
-        Its number in the fit, from 1.
+        Number of the training within the fit, from 1.
 
     Attributes
     ----------
     n_epochs : int
-        Epochs of the training that are done.
+        Number of complete epochs of the training.
     best_epoch : int or None
-        Once it has ended, the epoch with the least loss of validation.
+        The epoch with the least validation loss; None until the training has ended.
 
     Raises
     ------
     ValueError
-        If the file is damaged, or of another fit.
+        If the file is damaged, or belongs to another fit.
     """
 
     def __init__(self, checkpoint: Checkpoint, number: int):
@@ -171,22 +172,22 @@ class Progress(Callback):
         self._has_written = False
 
     def on_train_begin(self, net: Any, **_: Any) -> None:
-        """Go on from what was kept; all others have begun."""
+        """Continue from the saved state; all other callbacks have begun."""
         if self.kept_ is not None:
             self.restore(net)
 
     def on_epoch_end(self, net: Any, **_: Any) -> None:
-        """Keep the state after an epoch that did not end the training."""
+        """Save the state after an epoch that did not end the training."""
         self.n_epochs += 1
         self._write(net)
 
     def end(self, net: Any, best_epoch: int) -> None:
-        """Keep the state after the training."""
+        """Save the state after the training."""
         self.best_epoch = best_epoch
         self._write(net)
 
     def restore(self, net: Any) -> None:
-        """Return a net to the state that was kept."""
+        """Set a net to the saved state."""
         kept: Any = self.kept_
         for name, part in net.parts().items():
             part.load_state_dict(kept["parts"][name])
@@ -207,7 +208,7 @@ class Progress(Callback):
             self.checkpoint.claim()
         with replacing(self.path) as partial:
             torch.save(state, partial)
-            # Parts of a user's own may hold what is not read again.
+            # A user's own parts may hold what cannot be read again.
             if not self._has_written:
                 _check_readable(partial)
         self._has_written = True
@@ -218,13 +219,13 @@ class Progress(Callback):
         try:
             kept = _load(self.path)
             is_of_fit = kept["fit"] == self.checkpoint.digest
-        # A damaged file can fail in any way.
+        # A damaged file can raise any error.
         except Exception as error:
             raise _damaged(self.path, error) from error
         if not is_of_fit:
             raise ValueError(
-                f"{self.path} is of another fit than this one: delete it to start the training "
-                "anew, or set another checkpoint_dir."
+                f"{self.path} is of another fit than this one: delete it to restart the training, "
+                "or set another checkpoint_dir."
             )
         return kept
 
@@ -237,7 +238,7 @@ def _check_writable(folder: Path) -> None:
     except OSError as error:
         raise ValueError(
             f"checkpoint_dir={str(folder)!r} cannot be written to ({error}): set it to a folder "
-            "of your own."
+            "that you may write to."
         ) from error
 
 
@@ -246,7 +247,7 @@ def _draw_seed() -> int:
 
 
 def _shown(name: str, there: Mapping[str, str], here: Mapping[str, str]) -> str:
-    """Show in what two fits differ."""
+    """Name a value in which two fits differ and, if the values are short, show them."""
     values = there.get(name, "unknown"), here.get(name, "unknown")
     if max(map(len, values)) > _LONGEST_SHOWN:
         return name
@@ -255,13 +256,13 @@ def _shown(name: str, there: Mapping[str, str], here: Mapping[str, str]) -> str:
 
 def _damaged(path: Path, error: Exception) -> ValueError:
     return ValueError(
-        f"{path} is damaged, or no file of a checkpoint ({type(error).__name__}: {error}). Delete "
-        "it to start anew what it is about."
+        f"{path} is damaged, or not a file of a checkpoint ({type(error).__name__}: {error}). "
+        "Delete it to start anew."
     )
 
 
 def _plain(value: Any) -> Any:
-    """Turn a number of numpy that a callback recorded into one of Python."""
+    """Turn a NumPy number that a callback recorded into a Python number."""
     if isinstance(value, np.generic):
         return value.item()
     raise TypeError(
@@ -271,10 +272,10 @@ def _plain(value: Any) -> Any:
 
 
 def _load(path: Path) -> dict[str, Any]:
-    """Read a file of tensors, numbers and text after a look at its check sums."""
+    """Read a file of tensors, numbers and text, after a test of its checksums."""
     with zipfile.ZipFile(path) as archive:
         if name := archive.testzip():
-            raise ValueError(f"the check sum of {name} is wrong")
+            raise ValueError(f"the checksum of {name} is wrong")
     return torch.load(path, map_location="cpu", weights_only=True)
 
 
@@ -283,7 +284,7 @@ def _check_readable(path: Path) -> None:
         _load(path)
     except Exception as error:
         raise ValueError(
-            "What is trained holds what a checkpoint cannot: let the state_dict of optimizers, "
-            "balancers, networks and callbacks of your own have tensors, numbers, text, lists and "
-            f"dicts alone, or set checkpoint_dir=None. {error}"
+            "The state of the training cannot be saved: the state_dict of optimizers, balancers, "
+            "networks and callbacks of your own must hold only tensors, numbers, text, lists and "
+            f"dicts. Change it, or set checkpoint_dir=None. {error}"
         ) from error

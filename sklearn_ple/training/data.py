@@ -1,4 +1,4 @@
-"""Rows of a table, read a batch at a time and never row by row."""
+"""Rows of a table, read in batches and never row by row."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ _LABELS = ("targets", "weights", "folds")
 
 
 class SparseNumbers:
-    """A CSR matrix whose rows are selected like a tensor's; what comes out is dense.
+    """A CSR matrix whose rows are selected like those of a tensor; the result is dense.
 
     Parameters
     ----------
     matrix : CSR matrix of shape (n_rows, n_numbers)
         The numbers.
     dtype : torch.dtype
-        Dtype of the batches.
+        Data type of the result.
     """
 
     def __init__(self, matrix: sparse.csr_matrix, dtype: torch.dtype):
@@ -36,14 +36,14 @@ class SparseNumbers:
         self.nbytes = self.matrix.data.nbytes + self.matrix.indices.nbytes
 
     def index_select(self, dim: int, rows: Tensor) -> Tensor:
-        """Read some rows; ``dim`` is that of the rows, 0."""
+        """Read some rows; ``dim`` is always 0, the axis of the rows."""
         return torch.from_numpy(self.matrix[rows.numpy()].toarray()).to(self.dtype)
 
 
 class TableRows(Dataset):
-    """Encoded rows, indexed by a tensor of row numbers: one gather a batch.
+    """Encoded rows, indexed by a tensor of row numbers: one gather per array and batch.
 
-    Arrays of the right dtype are not copied, and `take` shares them.
+    Arrays with the right data type are not copied, and `take` shares them.
 
     Parameters
     ----------
@@ -52,14 +52,14 @@ class TableRows(Dataset):
     codes : ndarray of shape (n_rows, n_categorical)
         Category codes, of any integer type.
     targets, weights : ndarray of shape (n_rows, n_tasks), optional
-        Encoded labels and their weights; absent in prediction.
+        Encoded labels and their weights; not needed for prediction.
     dtype : torch.dtype
-        Of numbers, targets and weights.
+        Data type of numbers, targets and weights.
 
     Attributes
     ----------
     arrays : dict
-        What is read, by the parameters' names.
+        The arrays, by the names of the parameters.
     """
 
     def __init__(
@@ -85,11 +85,11 @@ class TableRows(Dataset):
         return len(self.arrays["codes"] if self._rows is None else self._rows)
 
     def __getitem__(self, rows: Tensor) -> tuple[dict[str, Tensor], tuple[Tensor, ...]]:
-        """Read a batch: the network's inputs, and (targets, weights), or with folds a third."""
+        """Read a batch: the network's inputs, and the labels (targets, weights and any folds)."""
         flat = rows.flatten()
         if self._rows is not None:
             flat = self._rows.index_select(0, flat)
-        # Of wide rows it takes a third of the time of square brackets.
+        # For wide rows, index_select takes a third of the time of indexing with brackets.
         parts = {name: array.index_select(0, flat) for name, array in self.arrays.items()}
         if rows.dim() > 1:
             parts = {name: part.unflatten(0, rows.shape) for name, part in parts.items()}
@@ -97,38 +97,38 @@ class TableRows(Dataset):
         return parts, labels
 
     def take(self, rows: np.ndarray) -> TableRows:
-        """View some rows, by number: the arrays are shared, on whichever device they are."""
+        """Return a view of some rows, by number, which shares the arrays on their device."""
         view = copy.copy(self)
         numbers = torch.as_tensor(rows, device=self.device)
         view._rows = numbers if self._rows is None else self._rows[numbers]
         return view
 
     def parts(self) -> dict[str, Any]:
-        """Return what this consists of, by name: arrays, and which rows of them these are."""
+        """Return the arrays by name and, for a view, its row numbers under the empty name."""
         return self.arrays if self._rows is None else self.arrays | {"": self._rows}
 
     @classmethod
     def of_parts(cls, parts: dict[str, Any]) -> TableRows:
-        """Put rows together of their `parts`."""
+        """Make rows from their `parts`."""
         made = cls.__new__(cls)
         made.arrays = dict(parts)
         made._rows = made.arrays.pop("", None)
         return made
 
     def with_numbers(self, numbers: Any) -> TableRows:
-        """View the same rows with other numbers, of all that this may be a view of."""
+        """Return a view of the same rows with other numbers, which are those of all rows."""
         view = copy.copy(self)
         view.arrays = self.arrays | {"numbers": _selectable(numbers, self.arrays["targets"].dtype)}
         return view
 
     def with_folds(self, folds: np.ndarray) -> TableRows:
-        """Add the fold of each row, -1 for none: a third array of labels in each batch."""
+        """Add the fold of each row, -1 for none, as a third array of labels in each batch."""
         view = copy.copy(self)
         view.arrays = self.arrays | {"folds": torch.as_tensor(folds, device=self.device)}
         return view
 
     def array(self, name: str) -> Tensor | None:
-        """Return the rows of an array that is dense, in their order; None where there is none."""
+        """Return the rows of a dense array in their order; None if there is no such array."""
         array = self.arrays.get(name)
         if array is None or self._rows is None:
             return array
@@ -136,7 +136,7 @@ class TableRows(Dataset):
 
     @property
     def device(self) -> torch.device:
-        """Where the row numbers have to be."""
+        """The device on which row numbers have to be."""
         return self.arrays["codes"].device
 
     @property
@@ -145,7 +145,7 @@ class TableRows(Dataset):
         return sum(array.nbytes for array in self.arrays.values())
 
     def to(self, device: str) -> TableRows:
-        """Move the arrays, which must not be sparse, for all that share them."""
+        """Move the arrays, which must be dense, for all views that share them."""
         for name, array in self.arrays.items():
             self.arrays[name] = array.to(device)
         if self._rows is not None:
@@ -154,7 +154,7 @@ class TableRows(Dataset):
 
 
 def _selectable(numbers: Any, dtype: torch.dtype) -> Any:
-    """Turn numbers into what selects rows as a tensor does."""
+    """Turn numbers into an object with the ``index_select`` of tensors."""
     if sparse.issparse(numbers):
         return SparseNumbers(numbers, dtype)
     return torch.as_tensor(numbers, dtype=dtype)
@@ -163,46 +163,46 @@ def _selectable(numbers: Any, dtype: torch.dtype) -> Any:
 def place(rows: TableRows, device: str) -> TableRows:
     """Move rows to the device if they are dense and fit into half of its free memory.
 
-    Rows that stay behind are moved batch by batch, by the net.
+    Other rows are moved batch by batch, by the net.
     """
     in_memory = isinstance(rows, TableRows)
     if device == "cpu" or not in_memory or isinstance(rows.arrays["numbers"], SparseNumbers):
         return rows
-    # If the arrays were moved by way of another view, the row numbers still have to follow.
+    # If another view moved the arrays, the row numbers of this one still have to be moved.
     is_there = rows.device.type != "cpu"
     return rows.to(device) if is_there or rows.nbytes < free_memory(device) / 2 else rows
 
 
 def free_memory(device: str) -> float:
-    """Bytes free on a device; on Apple's, which shares the machine's memory, without limit."""
+    """Return the free memory of a device in bytes; infinite if it is shared with the CPU."""
     if torch.device(device).type == "cuda":
         return torch.cuda.mem_get_info(device)[0]
     return float("inf")
 
 
 class BatchIndices(Sampler):
-    """Row numbers a batch at a time, as given or shuffled anew.
+    """Row numbers in batches, in a given order or newly shuffled in each pass.
 
     Parameters
     ----------
     rows : TableRows
-        What is sampled; the row numbers lie on its device.
+        The rows; row numbers are yielded on their device.
     batch_size : int
-        Rows in a batch; the last one may have fewer.
+        Number of rows in a batch; the last batch may have fewer.
     indices : Tensor of shape (n_rows,) or (n_members, n_rows), optional
-        The row numbers, for all members or each one's own; by default those of all rows, each
-        pass in an order of its own.
+        The row numbers, the same for all members or different for each. By default all rows, in a
+        new random order in each pass.
     """
 
     def __init__(self, rows: TableRows, batch_size: int, indices: Tensor | None = None):
         self.rows = rows
         self.indices = indices
-        # Where members read rows of their own, a batch has as many in all.
+        # If each member reads its own rows, a batch has this many rows in total.
         n_members = 1 if indices is None or indices.dim() == 1 else len(indices)
         self.batch_size = max(batch_size // n_members, 1)
 
     def __iter__(self) -> Iterator[Tensor]:
-        """Yield tensors of row numbers; where processes train together, of this one's rows."""
+        """Yield tensors of row numbers; among several processes, those of this process."""
         order, processes = self.indices, Processes()
         if order is None:
             cpu, processes = torch.device("cpu"), current()
@@ -220,12 +220,12 @@ class BatchIndices(Sampler):
 class Batches:
     """Batches of rows, read in this process when they are needed.
 
-    It does for rows that are indexed by a tensor what torch's loader does, in half of the time.
+    For rows that are indexed by a tensor, this does the same as torch's loader in half the time.
 
     Parameters
     ----------
     indices : BatchIndices
-        Which rows, batch by batch.
+        The row numbers of each batch.
     """
 
     def __init__(self, indices: BatchIndices):

@@ -1,4 +1,4 @@
-"""Which device to run on, its random state, its threads and its memory."""
+"""The device to compute on, its random state, its threads and its memory."""
 
 from __future__ import annotations
 
@@ -17,32 +17,38 @@ from threadpoolctl import ThreadpoolController
 from ..nn.draws import drawing_from, generator_for
 from ..processes import current
 
-# Products of network parameters and rows up to which one thread does a step: small operations
-# gain little from more, and where processors are busy wait for them ten times as long.
+# One thread computes a step if the number of network parameters times the number of rows is at
+# most this: small operations gain little from more threads, and on busy processors they wait for
+# them ten times as long.
 _WORK_OF_ONE_THREAD = 2**27
 
-# Threads beyond all cores gain nothing, and OpenMP ends the process where they take all memory.
+# More threads than cores gain nothing, and OpenMP ends the process if they use up all memory.
 _MOST_THREADS = 64
 
-# The largest block by which glibc learns how much freed memory to keep is one of 32 MB.
+# glibc adapts the amount of freed memory that it keeps to blocks of up to 32 MB.
 _LARGEST_LEARNT_FROM = 2**25 - 2**14
 
 
 def resolve_device(device: str, dtype: torch.dtype) -> str:
-    """Turn the parameter ``device`` into the name of a device that is there.
+    """Turn the parameter ``device`` into the name of a device that exists.
 
     Parameters
     ----------
     device : str
-        "auto" for a GPU if there is one, else a device as torch writes it.
+        "auto" for a GPU if there is one and else the CPU, or the name of a device in torch.
     dtype : torch.dtype
-        Apple's GPUs hold no float64.
+        Data type of the network. Apple's GPUs do not support float64.
+
+    Returns
+    -------
+    str
+        Name of the device.
 
     Raises
     ------
     ValueError
-        If the device is not there, cannot hold the dtype, or is not that of a process among
-        several.
+        If the device does not exist or does not support the data type, or if it is not the one
+        that this process, among several, computes on.
     """
     own = current().device
     if own is not None:
@@ -56,10 +62,12 @@ def resolve_device(device: str, dtype: torch.dtype) -> str:
     if device not in there:
         raise ValueError(
             f"device={device!r} is not there; this machine has {', '.join(map(repr, there))}. "
-            "Set device='auto' to take what is there."
+            "Set device='auto' to use one of these."
         )
     if device == "mps" and dtype == torch.float64:
-        raise ValueError("device='mps' holds no float64: set dtype='float32' or device='cpu'.")
+        raise ValueError(
+            "device='mps' does not support float64: set dtype='float32' or device='cpu'."
+        )
     return device
 
 
@@ -67,26 +75,31 @@ def _own_device(device: str, own: str) -> str:
     """Return the device of a process that trains together with others."""
     if device not in ("auto", own, torch.device(own).type):
         raise ValueError(
-            f"device={device!r} is not that of this process, which computes on {own!r}: within "
-            "data_parallel leave device='auto'. data_parallel(cpu=True) computes on CPUs."
+            f"device={device!r} is not the device of this process, which computes on {own!r}: "
+            "within data_parallel leave device='auto'. data_parallel(cpu=True) computes on CPUs."
         )
     return own
 
 
 def product_dtype(dtype: str, device: str) -> torch.dtype | None:
-    """Return the dtype of the products of a training, if it is not that of the tensors.
+    """Return the data type of matrix products in training; None if it is that of the tensors.
 
     Parameters
     ----------
     dtype : str
-        The estimator's parameter.
+        The parameter ``dtype`` of the estimator.
     device : str
-        A device that is there.
+        A device that exists.
+
+    Returns
+    -------
+    torch.dtype or None
+        The data type: bfloat16 or None.
 
     Raises
     ------
     ValueError
-        If the device does not compute in that dtype, or only as slowly as in another.
+        If the device has no instructions for bfloat16.
     """
     if dtype != "bfloat16":
         return None
@@ -100,19 +113,19 @@ def product_dtype(dtype: str, device: str) -> torch.dtype | None:
 
 
 def _has_bfloat16(device: str) -> bool:
-    """Whether there are instructions for it: what merely emulates it is slow."""
+    """Return whether the device has instructions for bfloat16; emulation is slow."""
     if device.startswith("cuda"):
         return bool(torch.version.hip) or torch.cuda.get_device_capability(device) >= (8, 0)
     if device == "mps":
         return torch.backends.mps.is_macos_or_newer(14, 0)
-    # Such as avx512_bf16 and amx_bf16, on ARM bf16 and sve_bf16.
+    # Names such as avx512_bf16 and amx_bf16 or, on ARM, bf16 and sve_bf16.
     if hasattr(torch.cpu, "get_capabilities"):
         return any(there for name, there in torch.cpu.get_capabilities().items() if "bf16" in name)
     return torch.ops.mkldnn._is_mkldnn_bf16_supported()
 
 
 def available_devices() -> list[str]:
-    """List the devices, the fastest first."""
+    """List the devices of this machine, the fastest first."""
     devices = [f"cuda:{index}" for index in range(torch.cuda.device_count())]
     if torch.backends.mps.is_available():
         devices.append("mps")
@@ -121,22 +134,22 @@ def available_devices() -> list[str]:
 
 @contextmanager
 def with_gradients() -> Iterator[None]:
-    """Let gradients be computed, even where the caller has turned them off."""
+    """Enable gradients within the context, even if the caller has disabled them."""
     with torch.inference_mode(False), torch.enable_grad():
         yield
 
 
 @contextmanager
 def seeded(rng: np.random.RandomState) -> Iterator[None]:
-    """Draw from seeded generators for a while; torch's global random state stays as it is."""
+    """Draw from seeded generators within the context; torch's global random state is unchanged."""
     with drawing_from(int(rng.randint(np.iinfo(np.int32).max))):
         yield
 
 
 class GlobalDraws:
-    """Torch's global random state, as layers draw from it that draw from no other.
+    """Torch's global random state, for users' layers that draw from it.
 
-    Threads that do this at once disturb each other.
+    Threads that use it at the same time disturb each other.
 
     Parameters
     ----------
@@ -149,7 +162,7 @@ class GlobalDraws:
 
     @contextmanager
     def seeded(self) -> Iterator[None]:
-        """Seed it for a while as the thread's own generators are."""
+        """Seed it, within the context, with the seed of the thread's own generators."""
         own = generator_for(torch.device("cpu")) or torch.default_generator
         with torch.random.fork_rng(self.gpus):
             torch.manual_seed(own.initial_seed())
@@ -161,58 +174,64 @@ class GlobalDraws:
         return {"cpu": torch.get_rng_state(), "gpus": gpus}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from such a state."""
+        """Continue from a saved state."""
         torch.set_rng_state(state["cpu"])
         for gpu, own in zip(self.gpus, state["gpus"], strict=True):
             torch.cuda.set_rng_state(own, gpu)
 
 
 def check_n_jobs(n_jobs: int | None, device: str) -> None:
-    """Refuse to use several cores where a GPU computes.
+    """Check that ``n_jobs`` does not ask for several cores on a GPU.
 
     Parameters
     ----------
     n_jobs : int or None
-        As `suitable_threads` takes it.
+        The parameter of the estimator.
     device : str
-        A device that is there.
+        A device that exists.
 
     Raises
     ------
     ValueError
-        If the device has no cores to use.
+        If the device is not the CPU and ``n_jobs`` is neither None nor 1.
     """
     if device != "cpu" and n_jobs not in (None, 1):
         raise ValueError(
-            f"n_jobs={n_jobs} cannot serve on device={device!r}: it is about the cores of the "
-            "CPU. Leave it None, or set device='cpu'."
+            f"n_jobs={n_jobs} cannot be used on device={device!r}: it is a number of CPU cores. "
+            "Leave it None, or set device='cpu'."
         )
 
 
 def suitable_threads(device: str, work: int, n_jobs: int | None = None) -> AbstractContextManager:
-    """Keep the caller's OpenMP operations to as many threads as asked for, or as suit them.
+    """Limit the caller's OpenMP operations to the number of threads asked for, or a suitable one.
 
-    Batches of two products and more are the same, to the last bit, for any number of them: each
-    is one thread's. A single product, and a softmax along another axis than the last, are shared
-    out, and rounded by how they are.
+    Batches of two or more matrix products have the same result, to the last bit, with any number
+    of threads, because each product is computed by one thread. A single product, and a softmax
+    along another axis than the last, are divided among threads, which changes their rounding.
 
     Parameters
     ----------
     device : str
-        Where the network is.
+        Device of the network.
     work : int
-        The product of its parameters and of the rows in a batch.
+        Number of the network's parameters times the number of rows in a batch.
     n_jobs : int, optional
-        How many threads, as joblib understands it; in a worker process of joblib no more than its
-        share. None, outside of `joblib.parallel_config`: one while steps are small.
+        Number of threads, with the meaning that joblib gives it; in a worker process of joblib not
+        more than its share. None, outside of `joblib.parallel_config`, means one thread as long as
+        steps are small.
+
+    Returns
+    -------
+    context manager
+        Within it, the limit holds.
     """
     _keep_forks_to_one_thread()
-    # The first use of torch in a thread sets the number, and would undo what is set here.
+    # The first use of torch in a thread sets the number of threads, which would undo the limit.
     torch.get_num_threads()
     if torch.device(device).type != "cpu":
         return nullcontext()
     n_threads = int(joblib.effective_n_jobs(n_jobs))
-    # Counting the cores takes a good part of the time of a single row.
+    # Counting the cores takes a large part of the time needed to predict a single row.
     if n_threads > _MOST_THREADS:
         n_threads = min(n_threads, max(_MOST_THREADS, joblib.cpu_count()))
     if n_jobs is None and n_threads == 1 and work > _WORK_OF_ONE_THREAD:
@@ -224,9 +243,9 @@ def suitable_threads(device: str, work: int, n_jobs: int | None = None) -> Abstr
 
 @cache
 def _keep_forks_to_one_thread() -> None:
-    """Let processes that are forked from now on compute in one thread.
+    """Make processes that are forked from now on compute with one thread.
 
-    OpenMP's threads do not come along, and what a fork shares out would wait for them for ever.
+    OpenMP's threads do not exist in a fork, which would wait for them for ever.
     """
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(after_in_child=partial(torch.set_num_threads, 1))
@@ -234,11 +253,12 @@ def _keep_forks_to_one_thread() -> None:
 
 @cache
 def keep_freed_memory() -> None:
-    """Let glibc keep up to 64 MB of freed memory, from now on, for the next step.
+    """Make glibc keep up to 64 MB of freed memory, from now on, for the next step.
 
-    As it comes it hands what a step frees back to the system, which has to fill the same pages
-    with zeros for the next one. It keeps twice the largest block that was ever freed, up to here;
-    the block need not be written to. Other allocators are left as they are.
+    By default it returns the memory that a step frees to the system, which fills the same pages
+    with zeros for the next step. It keeps twice the size of the largest block that was ever freed,
+    up to a limit; here a block of that size is allocated and freed, without being written to.
+    Other allocators are not affected.
     """
     torch.empty(_LARGEST_LEARNT_FROM, dtype=torch.uint8, device="cpu")
 

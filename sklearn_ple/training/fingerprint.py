@@ -1,4 +1,4 @@
-"""What determines the result of a fit, as short texts that can be compared."""
+"""The fingerprint of a fit: short texts of all that determines its result, to compare fits."""
 
 from __future__ import annotations
 
@@ -20,10 +20,11 @@ from ..tasks import Task
 from ..versions import versions
 from .split import Split
 
-# Parameters that leave the result as it is; what a warm start goes on from is looked at itself.
+# Parameters without an effect on the result. The weights that a warm start continues from are
+# described themselves.
 _WITHOUT_EFFECT = {"checkpoint_dir", "device", "n_jobs", "verbose", "warm_start"}
 _WITHOUT_EFFECT |= {"warm_start_from"}
-# A longer text is compared by its digest.
+# Longer texts are replaced by their digests.
 _LONGEST = 80
 _SIMPLE = (type(None), bool, int, float, str)
 
@@ -36,18 +37,19 @@ def fingerprint(
     Parameters
     ----------
     estimator : estimator of this package
-        Its parameters count, but for those that leave the result as it is, and its device.
+        The estimator, of which the type of device and the parameters that affect the result are
+        described.
     table : Table or StreamedTable
-        The rows.
+        The rows to train on.
     module : Module or None
-        The network whose weights a warm start goes on from.
+        The network from whose weights a warm start continues.
     split : Split
-        What to validate on.
+        The choice of validation rows.
 
     Returns
     -------
     dict of str to str
-        By names that a user knows: the value, or its digest if that is long.
+        The values, or the digests of long ones, by names that a user knows.
     """
     described = {
         "the class of the estimator": type(estimator),
@@ -66,12 +68,12 @@ def fingerprint(
 
 
 def _weights_of(model: Any) -> Any:
-    """Return the weights of a fitted estimator, which may be a frozen one."""
+    """Return the weights of a fitted estimator, which may be wrapped in a FrozenEstimator."""
     return None if model is None else getattr(model, "estimator", model).module_.state_dict()
 
 
 def _of_table(table: Any, ending: str = "") -> dict[str, str]:
-    """Describe rows, by the names of what is passed to fit."""
+    """Describe rows, by the names of the arguments of fit."""
     if not isinstance(table, Table):
         return table.described()
     return {
@@ -85,11 +87,11 @@ def _of_table(table: Any, ending: str = "") -> dict[str, str]:
 
 
 def _of_split(split: Split) -> dict[str, str]:
-    """Describe what is validated on, as far as parameters do not."""
+    """Describe the choice of validation rows, as far as parameters do not determine it."""
     texts = {} if split.table is None else _of_table(split.table, "_val")
     if split.groups is not None:
         texts["groups"] = digest([split.groups])
-    # A splitter may draw, and its own text need not say all.
+    # A splitter may draw at random, and its repr may be incomplete.
     if split.chosen is not None:
         texts["validation_split"] = digest(split.chosen)
     return texts
@@ -127,7 +129,7 @@ def _of_labels(column: Labels) -> list[str | np.ndarray]:
 
 
 def _plain(value: Any) -> Any:
-    """Describe a value by lists, numbers and text, alike in every process."""
+    """Describe a value by lists, numbers and text, in the same way in every process."""
     if isinstance(value, np.generic) and isinstance(value.item(), _SIMPLE):
         return value.item()
     if isinstance(value, _SIMPLE):
@@ -140,7 +142,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, (type, FunctionType)):
         return f"{value.__module__}.{value.__qualname__}"
     if isinstance(value, Callback):
-        # What else it holds, such as a log, may change from fit to fit.
+        # Its other attributes, such as a log, may change from fit to fit.
         own = {n: v for n, v in vars(value).items() if isinstance(v, (*_SIMPLE, FunctionType))}
         return [_plain(type(value)), _plain(own)]
     if isinstance(value, (Task, EmbeddingMaker, nn.Module)):
@@ -151,5 +153,5 @@ def _plain(value: Any) -> Any:
         return sorted(map(_plain, value), key=repr)
     if isinstance(value, Iterable) and getattr(value, "ndim", None) != 0:
         return [_plain(entry) for entry in value]
-    # An address would be another one in another process.
+    # Addresses differ between processes.
     return re.sub(" at 0x[0-9a-fA-F]+", "", repr(value))

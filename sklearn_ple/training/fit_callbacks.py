@@ -1,4 +1,4 @@
-"""scikit-learn's own callbacks, from its version 1.9 on: fit as a tree of tasks."""
+"""scikit-learn's own callbacks, from its version 1.9 on, which see fit as a tree of tasks."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from .net import MultiTaskNet
 
 @contextmanager
 def fit_task(estimator: Any, X: Any, y: Any, **metadata: Any) -> Iterator[list[Callback]]:
-    """Call scikit-learn's callbacks, if any, as a fit begins and ends.
+    """Call scikit-learn's callbacks, if there are any, when a fit begins and ends.
 
     Parameters
     ----------
     estimator : estimator
         The estimator that is fitted.
     X, y : object
-        What it is fitted to.
+        The data that it is fitted to.
     **metadata : dict
-        What else is passed to fit, None where it is not.
+        Other arguments of fit; None for those that are not passed.
 
     Yields
     ------
     list of Callback
-        What calls them at each epoch; empty without any.
+        The callback that calls them at each epoch; empty if there are none.
     """
     if not getattr(estimator, "_skl_callbacks", None):
         yield []
@@ -42,14 +42,14 @@ def fit_task(estimator: Any, X: Any, y: Any, **metadata: Any) -> Iterator[list[C
 
 
 class EpochTasks(Callback):
-    """Calls scikit-learn's callbacks at each training, and within it at each epoch.
+    """Calls scikit-learn's callbacks for each training and for each epoch within it.
 
     Parameters
     ----------
     estimator : object
         The estimator that is being fitted.
     context : CallbackContext
-        That of fit.
+        The context of fit.
     data : dict
         X, y and metadata, for the callbacks.
     """
@@ -61,7 +61,7 @@ class EpochTasks(Callback):
         self.n_trainings_ = 0
 
     def on_train_begin(self, net: MultiTaskNet, **_: Any) -> None:
-        """Begin a training; a second one learns all rows anew."""
+        """Begin a training; a second one is that on all rows."""
         self.n_trainings_ += 1
         name = "train" if self.n_trainings_ == 1 else "train on all rows"
         self.training_ = self.context.subcontext(task_name=name, max_subtasks=net.max_epochs)
@@ -69,7 +69,7 @@ class EpochTasks(Callback):
         self.stop_ = False
 
     def on_epoch_begin(self, net: MultiTaskNet, **_: Any) -> None:
-        """Begin an epoch, or end training if a callback wanted that after the last one."""
+        """Begin an epoch, or end training if a callback asked for it after the last epoch."""
         if self.stop_:
             raise KeyboardInterrupt
         self.epoch_ = self.training_.subcontext(task_name="epoch")
@@ -88,8 +88,8 @@ class EpochTasks(Callback):
         self.training_.call_on_fit_task_end(estimator=self.estimator, **self.data)
 
     def _as_fitted(self, net: MultiTaskNet) -> dict[str, Any]:
-        """Return the attributes of the estimator as if its training ended here."""
-        # skorch's nets copy their modules.
+        """Return the attributes that the estimator would have if training ended here."""
+        # copy.copy of a skorch net copies its modules.
         now, twin = copy.copy(net), copy.copy(self.estimator)
         now.module_.load_state_dict(net.snapshot())
         now.forget_training()

@@ -1,4 +1,4 @@
-"""Members of an ensemble trained in groups, on several cores or machines, by joblib."""
+"""Training of an ensemble's members in groups, on several cores or machines, with joblib."""
 
 from __future__ import annotations
 
@@ -32,25 +32,25 @@ from .schedule import OPTIMIZERS, FollowSchedule
 from .steps import Steps
 from .validation import Labelled, Validation
 
-# Epochs in a round at most: the weights of each are held in memory.
+# Greatest number of epochs in a round: the weights of each epoch are held in memory.
 _MOST_EPOCHS = 5
-# What is trained, and changes from round to round.
+# Parts of the net's state that change from round to round.
 _TRAINED = ("module", "balancer", "optimizer", "average", "draws")
 
 
 class Epoch(NamedTuple):
-    """What an epoch came to for a group of members.
+    """The result of an epoch for a group of members.
 
     Attributes
     ----------
     steps : Steps
-        The losses, of all members; those of other groups' do not count.
+        The losses of all members, of which those of other groups are not used.
     outputs : Tensor of shape (n_members, n_rows, n_outputs) or None
-        What they make of the rows of validation.
+        The outputs for the validation rows; None without validation.
     modules : dict of str to dict
         The weights of the network, and their average if there is one.
     seconds : float
-        How long it took.
+        Duration in seconds.
     """
 
     steps: Steps
@@ -60,14 +60,14 @@ class Epoch(NamedTuple):
 
 
 class LeftOut(NamedTuple):
-    """The rows of validation, without what they are scored by.
+    """The validation rows, without the labels for scores.
 
     Attributes
     ----------
     rows : TableRows
         All rows.
     numbers : Tensor of shape (n_rows,) or (n_members, n_rows)
-        Which of them are evaluated.
+        Numbers of the rows to evaluate.
     """
 
     rows: TableRows
@@ -79,14 +79,14 @@ class LeftOut(NamedTuple):
 
 
 class SharedRows:
-    """Rows as arrays of numpy, which joblib lets processes share.
+    """Rows as NumPy arrays, which joblib shares among processes.
 
     Parameters
     ----------
     rows : TableRows
-        What is trained on.
+        The rows to train on.
     validation : Validation or None
-        What to validate on.
+        The validation rows.
     """
 
     def __init__(self, rows: TableRows, validation: Validation | None):
@@ -97,11 +97,11 @@ class SharedRows:
             self._tables += [self._shared(validation.rows.parts()), self._shared(numbers)]
 
     def __sizeof__(self) -> int:
-        """Return how many bytes the arrays have, by which Dask sends them once for all groups."""
+        """Return the size of the arrays in bytes: Dask then sends them once for all groups."""
         return sum(array.nbytes for array in self._arrays.values())
 
     def _shared(self, parts: dict[str, Any]) -> dict[str, int]:
-        """Note which arrays these are; those of several tables are held once."""
+        """Store the arrays, each only once, and return their keys."""
         for part in parts.values():
             if id(part) not in self._arrays:
                 is_tensor = isinstance(part, Tensor)
@@ -109,9 +109,9 @@ class SharedRows:
         return {name: id(part) for name, part in parts.items()}
 
     def open(self) -> tuple[TableRows, LeftOut | None]:
-        """Return the rows to train on, and those of validation."""
+        """Return the rows to train on, and the validation rows."""
         with warnings.catch_warnings():
-            # Those that are shared may not be written to, and are not.
+            # Shared arrays are read-only, and nothing writes to them.
             warnings.filterwarnings("ignore", "The given NumPy array is not writable")
             tensors = {
                 key: torch.as_tensor(array) if isinstance(array, np.ndarray) else array
@@ -125,14 +125,14 @@ class SharedRows:
 
 
 class Group(NamedTuple):
-    """Members that are trained together, apart from the others.
+    """Members that are trained together, separately from the others.
 
     Attributes
     ----------
     net : MultiTaskNet
-        A net of their networks alone.
+        A net that consists only of the networks of these members.
     part : Part
-        Which members they are.
+        The range of these members.
     """
 
     net: MultiTaskNet
@@ -146,33 +146,33 @@ class Group(NamedTuple):
         axes: Sequence[int | None],
         numbers: range,
     ) -> tuple[list[Epoch], dict[str, Any]]:
-        """Train for some epochs, from a state on.
+        """Train for some epochs, starting from a state.
 
         Parameters
         ----------
         rows : SharedRows
             The rows.
         state : dict
-            What is trained, as it is before.
+            The state of the net before the epochs.
         rates : FollowSchedule or None
             The schedule of the learning rate.
         axes : sequence of int or None
-            On which axis of each of the optimizer's parameters members are.
+            For each of the optimizer's parameters, the axis of the members.
         numbers : range
-            The numbers of the epochs, from 0.
+            Numbers of the epochs, from 0.
 
         Returns
         -------
         epochs : list of Epoch
-            What they came to.
+            The results of the epochs.
         state : dict
-            What is trained, as it is after them.
+            The state of the net after the epochs.
         """
         net, part = self
         one_thread = net.threads(net.batch_size, n_jobs=1)
         with drawing_from(0), computing(part), with_gradients(), one_thread:
             keep_freed_memory()
-            # It is there before its state is.
+            # Create the generator before its state is loaded.
             generator_for(torch.device("cpu"))
             to_train, left_out = rows.open()
             net.begin_training(to_train)
@@ -190,7 +190,7 @@ class Group(NamedTuple):
         return epochs, state
 
     def _epoch(self, rows: TableRows, left_out: LeftOut | None, number: int) -> Epoch:
-        """Train for one epoch, and evaluate."""
+        """Train for one epoch, and evaluate the validation rows."""
         net, part = self
         start = time.perf_counter()
         steps, outputs = net.train_apart(rows, left_out, number)
@@ -209,16 +209,16 @@ class Group(NamedTuple):
 class Groups:
     """Trains the members in groups, round by round.
 
-    In a round each group is trained for a few epochs. What couples the members, as validation and
-    early stopping, is done here epoch by epoch, with all members' weights and outputs. The net
-    gets what it would have if it was trained as a whole, to the last bit.
+    In a round each group is trained for a few epochs. What concerns all members, such as
+    validation and early stopping, is done here for each epoch, with the weights and outputs of all
+    members. The result is the same, to the last bit, as if all members were trained together.
 
     Parameters
     ----------
     groups : sequence of Group
-        The members.
+        The groups of members.
     pieces : Pieces
-        Which entries of the net's state are whose.
+        Divides the state of the net among members, and joins their states.
     """
 
     def __init__(self, groups: Sequence[Group], pieces: Pieces):
@@ -229,25 +229,25 @@ class Groups:
     def training(
         self, net: MultiTaskNet, rows: TableRows, best: KeepBestWeights
     ) -> Iterator[None]:
-        """Train a net's members in groups while the context lasts.
+        """Train a net's members in groups within the context.
 
         Parameters
         ----------
         net : MultiTaskNet
-            The net.
+            The net of all members.
         rows : TableRows
-            What to train on.
+            The rows to train on.
         best : KeepBestWeights
-            What ends the training early.
+            The callback that may end the training early.
         """
         self._rows, self._best = SharedRows(rows, net._validation), best
-        # How far the training has come is kept after each epoch.
+        # A checkpoint saves the state after each epoch.
         is_kept = any(isinstance(own, Progress) for _, own in net.callbacks_)
         self._most_epochs = 1 if is_kept else _MOST_EPOCHS
         self._n_batches = len(net.get_iterator(rows, training=True))
         self._end = len(net.history) + net.max_epochs
         self._ahead: list[list[Epoch]] = []
-        # Processes and what they share are kept from round to round.
+        # Processes and the arrays that they share are kept from round to round.
         with ExitStack() as self._open:
             self._start_workers()
             yield
@@ -258,7 +258,7 @@ class Groups:
         del self._rows, self._best, self._parallel
 
     def next_epoch(self, net: MultiTaskNet) -> Steps:
-        """Let the net have one more epoch behind it; return what its steps came to."""
+        """Advance the net by one epoch; return the results of its steps."""
         if not self._ahead:
             self._train_round(net)
         epochs = self._ahead.pop(0)
@@ -280,14 +280,14 @@ class Groups:
         return self._joined_steps([epoch.steps for epoch in epochs])
 
     def outputs(self, batches: Any) -> Labelled:
-        """Return the members' outputs in validation after the last epoch, beside the labels."""
+        """Return the members' outputs for the validation rows after the last epoch."""
         labels = [own[1][:2] for own in batches]
         outputs: list[Any] = [epoch.outputs for epoch in self._epoch]
         parts = (torch.cat(part, dim=-2) for part in zip(*labels, strict=True))
         return Labelled(torch.cat(outputs), *parts)
 
     def _joined_steps(self, steps: Sequence[Steps]) -> Steps:
-        """Take each member's losses from its group's."""
+        """Join the losses of the groups, each for its own members."""
         sums = torch.cat(
             [
                 own.sums[:, :, part.first : part.last]
@@ -308,7 +308,7 @@ class Groups:
         return Steps(sums, tuple(balance))
 
     def _train_round(self, net: MultiTaskNet) -> None:
-        """Train all groups for as many epochs as there will be at least, if all goes well."""
+        """Train all groups for a number of epochs that early stopping cannot yet cut short."""
         parts = net.parts()
         state = {name: parts[name].state_dict() for name in _TRAINED if name in parts}
         states = [self.pieces.cut(state, part) for _, part in self.groups]
@@ -322,7 +322,7 @@ class Groups:
         self._ahead, self._state = self._train(n_epochs)
 
     def _train(self, n_epochs: int) -> tuple[list[Any], dict[str, Any]]:
-        """Train all groups from the start of the round; return epochs and the state after them."""
+        """Train all groups from the start of the round; return the epochs and the final state."""
         states, rates, first = self._from
         numbers, axes = range(first, first + n_epochs), self.pieces.optimized_axes
         calls = [
@@ -338,34 +338,34 @@ class Groups:
         return list(zip(*epochs, strict=True)), self.pieces.join(after, parts)
 
     def _start_workers(self) -> None:
-        """Start workers, or start them anew."""
+        """Start the workers, or restart them."""
         self._open.close()
-        # Copy on write: torch takes no arrays that cannot be written to.
+        # Copy on write, because torch does not accept read-only arrays.
         parallel = joblib.Parallel(len(self.groups), batch_size=1, mmap_mode="c")
         self._parallel = self._open.enter_context(parallel)
 
     def _run(self, calls: Sequence[Any]) -> list[Any]:
-        """Call what trains the groups; if a worker is lost, all are trained once more."""
+        """Train the groups in the workers; if a worker is lost, train all groups once more."""
         try:
             return self._parallel(calls)
         except Exception:
             self._start_workers()
-        # One at a time: so it is known with which of them a worker is lost again.
+        # One group at a time, so that the message can name the group that fails again.
         results = []
         for (_, part), call in zip(self.groups, calls, strict=True):
             try:
                 results += self._parallel([call])
             except Exception as error:
                 raise RuntimeError(
-                    f"Workers of joblib twice did not return members {part.first} to "
-                    f"{part.last - 1} of {part.n_all} that they trained, perhaps for lack of "
-                    f"memory ({error}). Set n_jobs lower, or look at the workers' logs."
+                    f"A worker of joblib failed twice while it trained members {part.first} to "
+                    f"{part.last - 1} of {part.n_all}, perhaps for lack of memory ({error}). "
+                    "Set n_jobs lower, or look at the workers' logs."
                 ) from error
         return results
 
 
 def _attempt(group: Group, *args: Any) -> Any:
-    """Train a group; return what it raises, which is not for joblib to raise."""
+    """Train a group; return its error, if any, so that joblib does not raise it."""
     try:
         return group.train(*args)
     except Exception as error:
@@ -373,24 +373,29 @@ def _attempt(group: Group, *args: Any) -> Any:
 
 
 def _load(net: MultiTaskNet, state: dict[str, Any]) -> None:
-    """Set what is trained beside the weights."""
+    """Load the state of the net except for its weights."""
     parts = net.parts()
     for name in ("balancer", "optimizer", "draws"):
         parts[name].load_state_dict(state[name])
 
 
 def parts_apart(n_members: int, n_jobs: int | None) -> list[Part]:
-    """Part the members into as many groups as jobs, but of two members at least.
+    """Divide the members into as many groups as jobs, of at least two members each.
 
     Parameters
     ----------
     n_members : int
         Number of members.
     n_jobs : int or None
-        How many jobs, as joblib understands it.
+        Number of jobs, with the meaning that joblib gives it.
+
+    Returns
+    -------
+    list of Part
+        The range of members of each group.
     """
     n_groups = max(1, min(int(joblib.effective_n_jobs(n_jobs)), n_members // 2))
-    # A backend may name all its workers, whatever is asked for.
+    # Some backends return the number of all their workers, whatever is asked for.
     if n_jobs is not None and n_jobs > 0:
         n_groups = min(n_groups, n_jobs)
     ends = [n_members * number // n_groups for number in range(n_groups + 1)]
@@ -398,16 +403,21 @@ def parts_apart(n_members: int, n_jobs: int | None) -> list[Part]:
 
 
 def can_part(net: MultiTaskNet, rows: Any, net_params: dict[str, Any] | None) -> bool:
-    """Whether a net's members can be trained apart with the same result.
+    """Return whether the members of a net can be trained in groups with the same result.
 
     Parameters
     ----------
     net : MultiTaskNet
-        The net, initialised.
+        The initialised net.
     rows : TableRows or ShuffledRows
-        What to train on.
+        The rows to train on.
     net_params : dict or None
-        The estimator's parameter.
+        The parameter ``net_params`` of the estimator.
+
+    Returns
+    -------
+    bool
+        Whether they can.
     """
     named = {name.partition("__")[0] for name in net_params or {}}
     balancer: Any = net.criterion_
@@ -426,16 +436,21 @@ def can_part(net: MultiTaskNet, rows: Any, net_params: dict[str, Any] | None) ->
 def make_groups(
     net: MultiTaskNet, parts: Sequence[Part], make_net: Callable[[int], MultiTaskNet]
 ) -> Groups | None:
-    """Make what trains a net's members in groups; None where their weights cannot be parted.
+    """Make the groups in which the members of a net are trained.
 
     Parameters
     ----------
     net : MultiTaskNet
         The net of all members.
     parts : sequence of Part
-        The groups' members.
+        The range of members of each group.
     make_net : callable
-        Makes the net of as many members.
+        Makes a net with a given number of members.
+
+    Returns
+    -------
+    Groups or None
+        The groups; None if the weights cannot be divided among the members.
     """
     groups = []
     for part in parts:

@@ -1,11 +1,11 @@
-"""What happened in training, as the estimators show it."""
+"""The history of a training, as the estimators show it in ``history_``."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
-# Names in ``history_`` by those of the net.
+# Names in ``history_``, by the names in the history of the net.
 _NAMES = {
     "epoch": "epoch",
     "train_loss": "loss",
@@ -22,7 +22,7 @@ _NAMES = {
 
 
 def public_history(history: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the history of a net as the estimators show it: one dict an epoch."""
+    """Turn the history of a net into that of an estimator: one dict for each epoch."""
     return [
         {name: epoch[key] for key, name in _NAMES.items() if key in epoch} for epoch in history
     ]

@@ -1,4 +1,4 @@
-"""From a network, a balancer and an estimator's parameters to the net that trains them."""
+"""Making the net that trains a network, from a balancer and an estimator's parameters."""
 
 from __future__ import annotations
 
@@ -27,16 +27,32 @@ def make_net(
     net_params: dict[str, Any] | None,
     **options: Any,
 ) -> MultiTaskNet:
-    """Make a net of a network and initialise it; the parameters are the estimators' and the net's.
+    """Make the net of a network, and initialise it.
 
-    ``rate_factors`` holds how many times as fast some parameters learn, by a pattern of their
-    names; these do not decay.
+    Parameters
+    ----------
+    network : Module
+        The network.
+    balancer : Balancer
+        The balancer.
+    optimizer, learning_rate, weight_decay, device, n_jobs, net_params : object
+        The parameters of the estimator, in which "auto" has been replaced.
+    rate_factors : dict of str to float
+        Factors of the learning rate for some parameters of the network, by patterns of their
+        names. These parameters have no weight decay.
+    **options : object
+        Other parameters of `MultiTaskNet`.
+
+    Returns
+    -------
+    MultiTaskNet
+        The initialised net.
 
     Raises
     ------
     ValueError
-        If ``net_params`` names a parameter that is set elsewhere, or ``n_jobs`` or ``optimizer``
-        cannot serve.
+        If ``net_params`` names a parameter that is set elsewhere, or if ``n_jobs`` or
+        ``optimizer`` cannot be used.
     """
     check_n_jobs(n_jobs, device)
     net_params = read_net_params(net_params)
@@ -47,19 +63,19 @@ def make_net(
     free: dict[str, float] = {}
     if "weight_decay" in inspect.signature(optimizer_class).parameters:
         options["optimizer__weight_decay"] = weight_decay
-        # What is looked up, added or balances has no scale that decay would hold in check.
+        # Embeddings, biases and parameters of the balancer need no weight decay.
         free = {"weight_decay": 0.0}
     without_decay = ["*embedding*", "*bias", *dict(balancer.named_parameters())]
     options["optimizer__param_groups"] = [
         *((name, free | {"lr": factor * learning_rate}) for name, factor in rate_factors.items()),
         *((name, free) for name in without_decay if free),
     ]
-    # One kernel for all parameters: the step is a good part of the time of small networks.
+    # One kernel updates all parameters: for small networks this step takes much of the time.
     if isinstance(optimizer, str) and device != "mps":
         options["optimizer__fused"] = True
     options |= {"device": device, "n_jobs": n_jobs, "verbose": 0} | net_params
     with naming(net_params):
         net = MultiTaskNet(network, criterion=balancer, **options).initialize()
-    # It has them as module_ and criterion_, and would copy and pickle them twice.
+    # The net already has them as module_ and criterion_, and would copy and pickle them twice.
     net.module, net.criterion = type(network), type(balancer)
     return net

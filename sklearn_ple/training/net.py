@@ -1,4 +1,4 @@
-"""The private skorch net: one network, the tasks' losses, and an epoch without a wait a batch."""
+"""The private skorch net, which reads losses from the device only once in an epoch."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from .validation import Labelled, Validation, mean_weights
 if TYPE_CHECKING:
     from .groups import Groups
 
-# Rows in a batch of prediction and validation, at least.
+# Least number of rows in a batch in prediction and validation.
 _PREDICTION_BATCH = 1024
 _BLOCK = 16
 
@@ -46,9 +46,9 @@ class Trained(NamedTuple):
     Attributes
     ----------
     complete : bool
-        Whether all epochs were trained, or early stopping ended it.
+        Whether it ended after all epochs or by early stopping.
     best_epoch : int
-        The epoch with the least loss of validation, from 1; 0 without validation.
+        The epoch with the least validation loss, counted from 1; 0 without validation.
     """
 
     complete: bool
@@ -56,26 +56,28 @@ class Trained(NamedTuple):
 
 
 class MultiTaskNet(NeuralNet):
-    """A net over `TableRows` that sums the tasks' losses on the device, epoch by epoch.
+    """A net that reads `TableRows` and sums the losses of an epoch on the device.
 
-    The criterion is the `Balancer`. The history gets, per epoch, ``train_loss``, ``valid_loss``
-    (both over the whole epoch: sums weighted by the tasks' weights, in training those of the
-    epoch, in validation the first ones) and ``train_task_losses``, ``valid_task_losses`` (lists).
+    The criterion is the `Balancer`. For each epoch the history records
+
+    - ``train_task_losses`` and ``valid_task_losses``, lists of the tasks' mean losses;
+    - ``train_loss`` and ``valid_loss``, their sums weighted by the tasks' weights: in training the
+      weights of the epoch, in validation those of the first epoch.
 
     Parameters
     ----------
     *args, **kwargs : object
-        As in skorch.
+        Parameters of skorch's net.
     losses : TaskLosses
         The losses of the tasks.
     task_weights : TaskWeights
-        Their weights over the epochs.
+        The weights of the tasks at each epoch.
     weight_averaging : float
-        About which share of the steps so far the weights are averaged over; 0 for none.
+        Approximate share of the steps so far over which weights are averaged; 0 for no averaging.
     dtype : torch.dtype
-        Dtype of the network.
+        Data type of the network.
     n_jobs : int or None
-        How many cores training may use, as `suitable_threads` takes it.
+        Number of cores that training may use, see `suitable_threads`.
     """
 
     def __init__(
@@ -93,7 +95,7 @@ class MultiTaskNet(NeuralNet):
         self.weight_averaging = weight_averaging
         self.dtype = dtype
         self.n_jobs = n_jobs
-        # All are there in training only.
+        # These exist only during training.
         self._stepper: Any = None
         self._validation: Validation | None = None
         self._global_draws: GlobalDraws | None = None
@@ -112,40 +114,41 @@ class MultiTaskNet(NeuralNet):
         progress: Progress | None = None,
         groups: Groups | None = None,
     ) -> Trained:
-        """Train the initialised net for some epochs, or until a callback ends it.
+        """Train the initialised net for some epochs, or until a callback ends the training.
 
-        The order of the callbacks: first the epoch is recorded, then those that are passed have
-        their turn, then come the best weights, which may end the training, and last its progress
-        is kept.
+        After each epoch, callbacks are called in this order: the record of the epoch, the
+        callbacks that are passed, the one that keeps the best weights and may end the training,
+        and last the one that saves the progress.
 
         Parameters
         ----------
         rows : TableRows or ShuffledRows
-            What to train on.
+            The rows to train on.
         n_epochs : int
-            Epochs at most.
+            Greatest number of epochs.
         validation : Validation, optional
-            What to validate on, to stop early and keep the best weights.
+            The validation rows, for early stopping and the choice of the best weights.
         patience : int, default=1
-            Epochs without an improvement of the validation loss before training ends.
+            Number of epochs without an improvement of the validation loss after which training
+            ends.
         tol : float, default=0.0
             Least decrease of the loss that counts as an improvement.
         callbacks : sequence of Callback, default=()
-            For this training only; the net does not keep them, nor the rows.
+            Callbacks of this training. The net keeps neither them nor the rows afterwards.
         progress : Progress, optional
-            Where to keep how far the training has come, and to go on from what was kept.
+            Saves the progress of the training, and continues from a saved state.
         groups : Groups, optional
-            What trains the members in groups; by default they are trained together, here.
+            Trains the members in groups; by default they are trained together in this process.
 
         Returns
         -------
         Trained
-            How it ended.
+            How the training ended.
 
         Raises
         ------
         KeyboardInterrupt
-            If the user interrupts before the first epoch is over.
+            If the user interrupts the training before the end of the first epoch.
         """
         self.max_epochs = n_epochs
         if progress is not None and progress.best_epoch is not None:
@@ -170,7 +173,7 @@ class MultiTaskNet(NeuralNet):
                     self.partial_fit(rows, validation, epochs=n_epochs - n_behind)
         finally:
             self.forget_training()
-        # An interrupted epoch lacks what is recorded last.
+        # An interrupted epoch lacks the value that is recorded last.
         while self.history and "seconds" not in self.history[-1]:
             self.history.pop()
         n_epochs_done = len(self.history) - n_before
@@ -184,17 +187,17 @@ class MultiTaskNet(NeuralNet):
             )
         all_done = best.stop_reason_ is None and n_epochs_done == n_epochs
         stopped_early = best.stop_reason_ == "early stopping"
-        # A callback may have ended the last epoch before the best weights had their turn.
+        # A callback may have ended the last epoch before the best weights were chosen.
         if progress is not None and (stopped_early or progress.n_epochs == n_epochs):
             progress.end(self, best.best_epoch_)
         return end_alike(self, Trained(all_done or stopped_early, best.best_epoch_))
 
     def seconds_since(self, start: float) -> float:
-        """Return how long the epoch took that began then, which may be trained elsewhere."""
+        """Return the duration of the epoch that began at a time; workers measure their own."""
         return time.perf_counter() - start if self._groups is None else self._groups.seconds
 
     def parts(self) -> dict[str, Any]:
-        """Return what changes in a training, by name: each has torch's ``state_dict``."""
+        """Return the parts whose state changes in training, by name; all have ``state_dict``."""
         parts = {"module": self.module_, "balancer": self.criterion_, "optimizer": self.optimizer_}
         in_training = {"average": self.average, "global draws": self._global_draws}
         in_training |= {f"callback {name}": callback for name, callback in self.callbacks_}
@@ -202,21 +205,21 @@ class MultiTaskNet(NeuralNet):
         return parts | {"draws": Draws()} | kept
 
     def _seeded(self) -> AbstractContextManager:
-        """Seed the global random state for parts that are not of this package or of torch."""
+        """Seed torch's global random state if there are foreign parts, which may draw from it."""
         if not self.foreign_parts():
             return nullcontext()
         self._global_draws = GlobalDraws(self.device)
         return self._global_draws.seeded()
 
     def foreign_parts(self) -> list[Any]:
-        """Return what takes part in training and is neither of this package nor of torch."""
+        """Return the parts used in training that are defined in neither this package nor torch."""
         parts = [*self.module_.modules(), *self.criterion_.modules(), self.optimizer_]
         parts += [group.task for group in self.losses.groups]
         known = "sklearn_ple.", "torch."
         return [part for part in parts if not type(part).__module__.startswith(known)]
 
     def forget_training(self) -> None:
-        """Let go what only a training needs."""
+        """Delete what only training needs."""
         self.callbacks = None
         self.callbacks_: Any = []
         self._stepper = self._validation = self._global_draws = self._groups = None
@@ -226,19 +229,19 @@ class MultiTaskNet(NeuralNet):
         return []
 
     def threads(self, n_rows: int, n_jobs: int | None) -> AbstractContextManager:
-        """Keep operations on so many rows to as many threads as asked for, or as suit them."""
+        """Limit operations on so many rows to the threads asked for, or to a suitable number."""
         return suitable_threads(self.device, n_rows * self.n_parameters_, n_jobs)
 
     def initialize_module(self) -> MultiTaskNet:
-        """Create the network in the dtype asked for."""
+        """Create the network in the given data type."""
         super().initialize_module()
         self.module_.to(self.dtype)
-        # Counted once: going through the network takes a good part of the time of a single row.
+        # Counted once, since it takes a large part of the time needed to predict a single row.
         self.n_parameters_ = sum(own.numel() for own in self.module_.parameters())
         return self
 
     def initialize_criterion(self) -> MultiTaskNet:
-        """Create the balancer in the dtype asked for."""
+        """Create the balancer in the given data type."""
         super().initialize_criterion()
         self.criterion_.to(self.dtype)
         return self
@@ -246,11 +249,11 @@ class MultiTaskNet(NeuralNet):
     def get_split_datasets(
         self, X: TableRows, y: Validation | None = None, **_: Any
     ) -> tuple[TableRows, Validation | None]:
-        """Take the two sets of rows as they are."""
+        """Return the training rows and validation rows unchanged."""
         return X, y
 
     def get_iterator(self, dataset: Any, training: bool = False) -> Any:
-        """Load batches by index, as they are: nothing to collate."""
+        """Return an iterator over batches, which need no collation."""
         options = self.get_params_for("iterator_train" if training else "iterator_valid")
         if isinstance(dataset, ShuffledRows):
             return dataset.batches(**({"batch_size": self.batch_size} | options))
@@ -259,7 +262,7 @@ class MultiTaskNet(NeuralNet):
         batches = BatchIndices(rows, options.pop("batch_size", batch_size), indices)
         if not options:
             return Batches(batches)
-        # One of its own, or it would draw a seed from the network's random state.
+        # Without a generator, the loader would draw a seed from the network's random state.
         options = {"generator": torch.Generator()} | options
         return DataLoader(rows, sampler=batches, batch_size=None, collate_fn=_identity, **options)
 
@@ -270,16 +273,16 @@ class MultiTaskNet(NeuralNet):
 
     @property
     def average(self) -> WeightAverage | None:
-        """The average of the weights that are trained, if there is one."""
+        """The average of the weights, if there is one."""
         return None if self._stepper is None else self._stepper.average
 
     def run_single_epoch(
         self, iterator: Any, training: bool, prefix: str, step_fn: Any, **fit_params: Any
     ) -> None:
-        """Run over all batches; read the losses from the device once, at the end."""
+        """Process all batches; read the losses from the device once, at the end."""
         if iterator is None:
             return
-        # Losses of validation are compared over the epochs, so their weights must not change.
+        # Validation losses are compared between epochs, so their weights must not change.
         weights = self._task_weights(len(self.history) - 1 if training else 0)
         if training:
             self.history.record("task_weights", weights.tolist())
@@ -293,12 +296,12 @@ class MultiTaskNet(NeuralNet):
         self.history.record(f"{prefix}_task_losses", task_losses.tolist())
 
     def _task_weights(self, number: int) -> Tensor:
-        """Return the tasks' weights in the epoch of this number, from 0."""
+        """Return the tasks' weights in an epoch, counted from 0."""
         weights = self.task_weights.at(number)
         return torch.as_tensor(weights, dtype=self.dtype, device=self.device)
 
     def begin_training(self, rows: Any) -> None:
-        """Make ready for steps on these rows."""
+        """Prepare for steps on these rows."""
         average = None
         if self.weight_averaging:
             average = WeightAverage(self.module_, self.weight_averaging)
@@ -321,7 +324,7 @@ class MultiTaskNet(NeuralNet):
         return self._stepper.end_epoch()
 
     def train_step_single(self, batch: Any, **_: Any) -> dict[str, Any]:
-        """Compute a batch's losses and their gradients."""
+        """Compute the losses of a batch, and their gradients."""
         # A callback may have evaluated the network.
         if not self.module_.training:
             self._set_training(True)
@@ -330,11 +333,25 @@ class MultiTaskNet(NeuralNet):
     def train_apart(
         self, rows: TableRows, left_out: Any, number: int
     ) -> tuple[Steps, Tensor | None]:
-        """Train for an epoch of this number, from 0, as a part of the members.
+        """Train a group of members for an epoch.
 
-        Return what its steps came to, and the members' outputs for the rows that are left out.
+        Parameters
+        ----------
+        rows : TableRows
+            The rows to train on.
+        left_out : LeftOut or None
+            The validation rows.
+        number : int
+            Number of the epoch, from 0.
+
+        Returns
+        -------
+        steps : Steps
+            The results of the steps.
+        outputs : Tensor of shape (n_members, n_rows, n_outputs) or None
+            The members' outputs for the validation rows.
         """
-        # skorch notes batches here.
+        # skorch records batches in the history.
         self.history.new_epoch()
         batches = self.get_iterator(rows, training=True)
         steps = self._train_epoch(batches, self.train_step, self._task_weights(number))
@@ -343,7 +360,7 @@ class MultiTaskNet(NeuralNet):
         return steps, self._outputs(self.get_iterator(left_out)).members
 
     def _record_steps(self, steps: Steps) -> Tensor:
-        """Record how much the tasks counted; return the sums over the epoch."""
+        """Record the weights of the balancer; return the sums of losses over the epoch."""
         if steps.balance:
             weights, there = steps.balance
             total = (weights * there).sum(dim=(0, 1)) / there.sum(dim=(0, 1))
@@ -352,7 +369,7 @@ class MultiTaskNet(NeuralNet):
 
     @torch.no_grad()
     def _validate(self, iterator: Any) -> Tensor:
-        """Score the outputs on the rows of validation, and return the sums of their losses."""
+        """Score the outputs for the validation rows, and return the sums of their losses."""
         validation: Any = self._validation
         rows = self._outputs(iterator) if self._groups is None else self._groups.outputs(iterator)
         mean = self.evaluated_module.mean
@@ -363,14 +380,14 @@ class MultiTaskNet(NeuralNet):
 
     @torch.no_grad()
     def _outputs(self, iterator: Any) -> Labelled:
-        """Compute the members' outputs, beside the labels."""
+        """Compute the members' outputs, together with the labels."""
         self._set_training(False)
         module: Any = self.evaluated_module
         parts: list[Any] = []
         for batch in iterator:
             self.notify("on_batch_begin", batch=batch, training=False)
             inputs, labels = to_tensor(batch, device=self.device)
-            # Folds, if there are any, are read in training alone.
+            # Folds, if there are any, are needed only in training.
             outputs = evaluate_in_turn(module, own_rows(inputs), len(parts))
             parts.append((outputs, *labels[:2]))
             self.notify("on_batch_end", batch=batch, training=False)
@@ -385,7 +402,7 @@ class MultiTaskNet(NeuralNet):
         return outputs.double()
 
     def finite_tasks(self, rows: TableRows | ShuffledRows) -> np.ndarray:
-        """Return for which tasks the outputs of a batch are finite, of shape (n_tasks,)."""
+        """Return whether the outputs of a batch are finite, for each task, (n_tasks,)."""
         first = rows.take(np.arange(min(len(rows), _PREDICTION_BATCH)))
         finite = self.member_outputs(first, self.n_jobs).isfinite().all(dim=1).all(dim=0)
         parts = [
@@ -395,7 +412,7 @@ class MultiTaskNet(NeuralNet):
         return torch.cat(parts).numpy()
 
     def representations(self, rows: TableRows, n_jobs: int | None = None) -> list[Tensor]:
-        """Compute what each task's towers read, of shape (n_members, n_rows, width)."""
+        """Compute the input of each task's towers, of shape (n_members, n_rows, width)."""
         return self._by_batch(self.module_.representations, rows, n_jobs)
 
     def _by_batch(
@@ -403,8 +420,8 @@ class MultiTaskNet(NeuralNet):
     ) -> list[Tensor]:
         """Compute tensors of shape (n_members, n_rows, ...), batch by batch.
 
-        A row alone goes through other kernels than a row among many, with another rounding:
-        batches of whole blocks keep a row's outputs the same whichever rows it comes with.
+        A single row is computed by other kernels than many rows, with different rounding. Batches
+        of whole blocks make the outputs of a row independent of the other rows.
         """
         n_blocks = -(-len(rows) // _BLOCK)
         order = torch.arange(n_blocks * _BLOCK).clamp(max=len(rows) - 1)
@@ -420,9 +437,9 @@ class MultiTaskNet(NeuralNet):
         return [torch.cat(parts, dim=1)[:, : len(rows)] for parts in zip(*batches, strict=True)]
 
     def continue_from(self, other: MultiTaskNet) -> None:
-        """Take over another net's weights and history, to train on with a new optimizer.
+        """Copy another net's weights and history, to continue training with a new optimizer.
 
-        So with what its balancer learnt, unless this one is another.
+        The state of its balancer is copied too, if the balancer of this net has the same class.
         """
         self.module_.load_state_dict(other.module_.state_dict())
         if type(self.criterion_) is type(other.criterion_):
@@ -430,7 +447,7 @@ class MultiTaskNet(NeuralNet):
         self.history: Any = copy.deepcopy(other.history)
 
     def snapshot(self) -> dict[str, Tensor]:
-        """Copy the state of the network to evaluate."""
+        """Copy the state of the network that is evaluated."""
         state = self.evaluated_module.state_dict()
         return {name: value.clone() for name, value in state.items()}
 

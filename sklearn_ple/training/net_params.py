@@ -1,4 +1,4 @@
-"""``net_params``, parameters that are passed on to skorch's net: what it may hold."""
+"""The check of ``net_params``, parameters that are passed on to skorch's net."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-# What it cannot override, since the estimator reads these parameters itself.
+# Parameters that it cannot override, since the estimator reads them itself.
 _OF_ESTIMATOR = {
     "callbacks",
     "device",
@@ -20,14 +20,14 @@ _OF_ESTIMATOR = {
     "warm_start",
     "weight_averaging",
 }
-# What it cannot override, since the net would not work with anything else.
+# Parameters that it cannot override, since the net would not work with other values.
 _OF_NET = {"module", "criterion", "losses", "dataset", "train_split", "predict_nonlinearity"}
-# It would compile `forward` alone, which no step of training calls.
+# It would compile only `forward`, which training does not call.
 _OF_NET |= {"compile"}
-# Their options, as iterator_train__num_workers, can be overridden, but not what makes the batches.
+# Options such as iterator_train__num_workers can be set, but not those that determine batches.
 _ITERATORS = {"iterator_train", "iterator_valid"}
 _OF_BATCHES = {"batch_sampler", "collate_fn", "drop_last", "sampler", "shuffle"}
-# What the schedule reads too.
+# Numbers, which the schedule reads too.
 NUMBERS: dict[str, Any] = {"lr": Real, "batch_size": Integral, "max_epochs": Integral}
 
 
@@ -42,17 +42,18 @@ def read_net_params(net_params: dict[str, Any] | None) -> dict[str, Any]:
     Returns
     -------
     dict
-        The same, with numbers of Python in place of those of numpy.
+        The same, with Python numbers in place of NumPy numbers.
 
     Raises
     ------
     ValueError
-        If it names what is no name, or a parameter that is set elsewhere; if a number is none.
+        If a name is not a string, or is a parameter that is set elsewhere; if a value that must be
+        a number is not.
     """
     net_params = {name: plain(value) for name, value in (net_params or {}).items()}
     for name in net_params:
         if not isinstance(name, str):
-            raise ValueError(f"net_params names {name!r}, but parameters' names are strings.")
+            raise ValueError(f"net_params names {name!r}, but names of parameters are strings.")
         whose, _, option = name.partition("__")
         is_fixed = name in _ITERATORS or (whose in _ITERATORS and option in _OF_BATCHES)
         if whose in _OF_ESTIMATOR | _OF_NET or is_fixed:
@@ -67,13 +68,13 @@ def read_net_params(net_params: dict[str, Any] | None) -> dict[str, Any]:
 
 
 def plain(value: Any) -> Any:
-    """Turn a number of numpy into one of Python, which is what torch takes for a size."""
+    """Turn a NumPy number into a Python number, which torch requires for sizes."""
     return value.item() if isinstance(value, np.generic) else value
 
 
 @contextmanager
 def naming(net_params: dict[str, Any]) -> Iterator[None]:
-    """Name ``net_params``, if there are any, in what is raised as a net is made of them."""
+    """Name ``net_params``, if there are any, in errors that occur when a net is made of them."""
     try:
         yield
     except (TypeError, ValueError) as error:

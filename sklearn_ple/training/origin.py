@@ -1,4 +1,4 @@
-"""Where the weights of a network come from: chance, the last fit, or a network of fewer tasks."""
+"""The initial weights of a network: random, of the last fit, of another model or fewer tasks."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from ..nn.transfer import transfer
 from .data import TableRows
 from .net import MultiTaskNet
 
-# Rows by which what a network computes is compared, and by how much roundings may differ.
+# Number of rows on which two networks are compared, and the tolerance for rounding.
 _ROWS_COMPARED = 256
 _RTOL, _ATOL = 1e-3, 1e-4
 
 
 class Origin:
-    """Chance: the weights stay as they were drawn."""
+    """Random initial weights: the weights stay as they were drawn."""
 
-    #: Whether the network goes on from one that was trained for the same tasks.
+    #: Whether training continues from a network that was trained for the same tasks.
     goes_on: ClassVar[bool] = False
-    #: Whether the training must not change some of the weights.
+    #: Whether training must leave some of the weights unchanged.
     holds: ClassVar[bool] = False
 
     def begin(self, net: MultiTaskNet) -> None:
-        """Set the weights that the training of a net starts from."""
+        """Set the initial weights of a net."""
 
     @contextmanager
     def held(self, net: MultiTaskNet, rows: TableRows) -> Iterator[None]:
-        """Leave the weights as they are that a training on some rows must not change."""
+        """Keep the weights that training must not change as they are, within the context."""
         yield
 
 
@@ -43,7 +43,7 @@ class LastFit(Origin):
     Parameters
     ----------
     net : MultiTaskNet
-        That of the last fit.
+        The net of the last fit.
     """
 
     goes_on = True
@@ -52,23 +52,23 @@ class LastFit(Origin):
         self.net = net
 
     def begin(self, net: MultiTaskNet) -> None:
-        """Take over all weights and the history."""
+        """Copy all weights and the history."""
         same = _shapes(net) == _shapes(self.net)
         check_unchanged("" if same else "its weights differ in shape")
         net.continue_from(self.net)
 
 
 class OtherModel(Origin):
-    """A network of another estimator, perhaps for other tasks.
+    """The network of another estimator, perhaps for other tasks.
 
     Parameters
     ----------
     module : Module
-        The network.
+        The other network.
     names, names_there : sequence of str
-        Names of the tasks here and there, as the networks order them.
+        Names of the tasks of this network and of the other one, in the order of the networks.
     longer : mapping of str to Size
-        The shapes that the weights would have with one task more.
+        The shapes that the weights would have with one more task.
     """
 
     def __init__(
@@ -84,7 +84,7 @@ class OtherModel(Origin):
         self.longer = longer
 
     def begin(self, net: MultiTaskNet) -> None:
-        """Take over what the two have in common."""
+        """Copy the weights that the two networks have in common."""
         module = net.module_
         if type(module.body) is not type(self.module.body):
             raise ValueError(
@@ -96,16 +96,17 @@ class OtherModel(Origin):
 
 
 class FewerTasks(Origin):
-    """A network of the first tasks: those that are added start from chance.
+    """A network of fewer tasks, the first ones; the weights of added tasks are random.
 
     Parameters
     ----------
     net : MultiTaskNet
-        That of the first tasks.
+        The net of the first tasks.
     unlabelled : ndarray of bool of shape (n_tasks,)
-        Which of all tasks have no label to train on. How their members count is held.
+        Which of all tasks have no label to train on. The weights of the members for these tasks
+        are kept.
     freeze : bool
-        Whether all that is of the first tasks, or shared by them, is held too.
+        Whether all weights that belong to the first tasks, or are shared by them, are kept too.
     """
 
     holds = True
@@ -116,7 +117,7 @@ class FewerTasks(Origin):
         self.freeze = freeze
 
     def begin(self, net: MultiTaskNet) -> None:
-        """Take over the weights of the first tasks, and what they share."""
+        """Copy the weights of the first tasks, and those that they share."""
         module = net.module_
         try:
             self._masks = take_over(module, self.net.module_, module.body.n_members)
@@ -130,12 +131,12 @@ class FewerTasks(Origin):
 
     @contextmanager
     def held(self, net: MultiTaskNet, rows: TableRows) -> Iterator[None]:
-        """Hold what is of the first tasks, through every step."""
+        """Keep the weights of the first tasks unchanged in every step."""
         state = net.module_.state_dict(keep_vars=True)
         held = [(state[name], mask) for name, mask in self._masks.items() if mask.any()]
         before = [(tensor, mask, tensor.detach().clone()) for tensor, mask in held]
         whole = [tensor for tensor, mask in held if tensor.requires_grad and mask.all()]
-        # Decay and momentum move also what has no gradient, so that it is put back.
+        # Weight decay and momentum also change weights without a gradient: restore them.
         moved = [own for own in before if own[0].requires_grad and not own[1].all()]
         first = rows.take(np.arange(min(len(rows), _ROWS_COMPARED)))
         self._check_unmoved(net, first)
@@ -155,7 +156,7 @@ class FewerTasks(Origin):
         self._check_unmoved(net, first)
 
     def _check_unmoved(self, net: MultiTaskNet, rows: TableRows) -> None:
-        """Check that the first tasks are computed as they were, where they are held."""
+        """Check, if the first tasks are frozen, that their outputs have not changed."""
         if not self.freeze:
             return
         before = self.net.member_outputs(rows)
@@ -163,27 +164,38 @@ class FewerTasks(Origin):
         if not torch.allclose(now, before, rtol=_RTOL, atol=_ATOL):
             raise ValueError(
                 f"{type(net.module_.body).__name__} cannot take another task with the rest "
-                "frozen: its earlier tasks would read what is new. Pass freeze=False."
+                "frozen: the outputs of earlier tasks depend on the new parts. Pass freeze=False."
             )
 
 
 def check_unchanged(changed: str) -> None:
-    """Raise an error if anything was changed in a network since the last fit, which is said."""
+    """Raise an error if the network has changed since the last fit.
+
+    Parameters
+    ----------
+    changed : str
+        Description of the change; empty if there is none.
+
+    Raises
+    ------
+    ValueError
+        If there is a change.
+    """
     if changed:
         raise ValueError(
             "warm_start, partial_fit and add_task go on with the network of the last fit, but "
-            f"today's parameters make another one: {changed}. Set those of the network as they "
-            "were, or start anew, by fit with warm_start=False."
+            f"the current parameters make another one: {changed}. Set the parameters of the "
+            "network as they were, or start anew: call fit with warm_start=False."
         )
 
 
 @torch.no_grad()
 def _put_back(kept: list[tuple[Tensor, Tensor, Tensor]]) -> None:
-    """Return the masked entries of tensors to what they were."""
+    """Restore the masked entries of tensors."""
     for tensor, mask, values in kept:
         tensor.copy_(torch.where(mask, values, tensor))
 
 
 def _shapes(net: MultiTaskNet) -> dict[str, Any]:
-    """Return the shapes of a net's weights, by name."""
+    """Return the shapes of the weights of a net, by name."""
     return {name: part.shape for name, part in net.module_.state_dict().items()}

@@ -1,4 +1,4 @@
-"""Which entries of what is trained are whose, of the members of an ensemble."""
+"""The division of a net's state among the members of an ensemble."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from ..nn.part import Part
 
 
 class Pieces:
-    """Cuts the state of a net into those of parts of its members, and joins these.
+    """Cuts the state of a net into the states of groups of its members, and joins these.
 
-    Of a part, the network is made for fewer members; the balancer is that of all members, and has
-    theirs in its last axis but one.
+    The network of a group has fewer members. The balancer of a group is that of all members, whose
+    axis is the last but one.
 
     Parameters
     ----------
     whole : MultiTaskNet
         The net of all members.
     apart : MultiTaskNet
-        That of some of them.
+        The net of some of the members.
     part : Part
-        Which these are.
+        The range of these members.
 
     Raises
     ------
     ValueError
-        If it cannot be seen which entries are whose.
+        If the shapes do not show which entries belong to which member.
     """
 
     def __init__(self, whole: Any, apart: Any, part: Part):
@@ -42,7 +42,7 @@ class Pieces:
         for name, parameter in whole.module_.named_parameters():
             if parameter.requires_grad and self.axes[name] is None:
                 raise ValueError(f"the members share {name}")
-        # Those of the optimizer, by number; None for the balancer's.
+        # Shapes and axes of the optimizer's parameters, by number; no axis for the balancer's.
         numbers = {parameter: name for name, parameter in whole.module_.named_parameters()}
         self.optimized = [
             (parameter.shape, self.axes[numbers[parameter]] if parameter in numbers else None)
@@ -52,18 +52,23 @@ class Pieces:
 
     @property
     def optimized_axes(self) -> list[int | None]:
-        """On which axis of each of the optimizer's parameters members are."""
+        """The axis of the members in each of the optimizer's parameters; None without one."""
         return [axis for _, axis in self.optimized]
 
     def cut(self, state: Mapping[str, Any], part: Part) -> dict[str, Any]:
-        """Return the state of a part of the members.
+        """Return the state of a group of members.
 
         Parameters
         ----------
         state : mapping of str to dict
-            The state of the net, as `MultiTaskNet.parts` have it.
+            The state of the net, by the names of `MultiTaskNet.parts`.
         part : Part
-            The members.
+            The range of the members.
+
+        Returns
+        -------
+        dict
+            The state of the group.
         """
         result = dict(state, module=self._cut_module(state["module"], part))
         if "average" in state:
@@ -84,7 +89,7 @@ class Pieces:
         return {name: _cut(tensor, self.axes[name], part) for name, tensor in state.items()}
 
     def join(self, states: Sequence[Mapping[str, Any]], parts: Sequence[Part]) -> dict[str, Any]:
-        """Return the state of the net from those of all parts of its members."""
+        """Return the state of the net from the states of all groups of members."""
         result = dict(states[0], module=self.join_modules([own["module"] for own in states]))
         if "average" in states[0]:
             modules = [own["average"]["module"] for own in states]
@@ -105,7 +110,7 @@ class Pieces:
         return result
 
     def join_modules(self, states: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
-        """Return the weights of all members from those of all parts."""
+        """Return the weights of all members from those of all groups."""
         return {
             name: states[0][name].clone()
             if axis is None
@@ -123,7 +128,7 @@ class Pieces:
         return _copied(first)
 
     def _gathered(self, tensors: Sequence[Any], parts: Sequence[Part]) -> Any:
-        """Take each member's entries of a balancer from its part's."""
+        """Take each member's entries from the balancer of its group."""
         first = tensors[0]
         if not isinstance(first, Tensor) or first.dim() < 2 or first.shape[-2] != self.n_members:
             return _copied(first)
@@ -135,12 +140,24 @@ class Pieces:
 
 
 def axis_of_members(whole: Size, own: Size, part: Part) -> int | None:
-    """Return on which axis members are, by the shapes of all and of some; None if on none.
+    """Find the axis of the members in a tensor, from its shapes for all and for some members.
+
+    Parameters
+    ----------
+    whole, own : Size
+        The shapes for all members and for some of them.
+    part : Part
+        The range of the latter.
+
+    Returns
+    -------
+    int or None
+        The axis; None if the tensor does not depend on the members.
 
     Raises
     ------
     ValueError
-        If that is not to be seen.
+        If the shapes do not show the axis.
     """
     if whole == own:
         return None
@@ -153,7 +170,7 @@ def axis_of_members(whole: Size, own: Size, part: Part) -> int | None:
 
 
 def _cut(tensor: Tensor, axis: int | None, part: Part) -> Tensor:
-    """Copy some members' entries."""
+    """Copy the entries of some members."""
     if axis is None:
         return tensor.clone()
     n_each = tensor.shape[axis] // part.n_all

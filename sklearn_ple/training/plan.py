@@ -1,4 +1,4 @@
-"""How a training is laid out: each parameter that is "auto" gets a value by the rows."""
+"""The plan of a training: values of the parameters that are "auto", by the number of rows."""
 
 from __future__ import annotations
 
@@ -10,40 +10,40 @@ from typing import Any
 from .net_params import plain, read_net_params
 from .split import LEAST_ROWS_TO_STOP_EARLY, Split, stops_early
 
-# More rows of validation than this do not improve the choice of when to stop.
+# More validation rows than this do not improve the choice of when to stop.
 _ROWS_OF_VALIDATION = 3000
-# Without validation, small tables are trained for so many steps; more would overfit.
+# Number of steps for small tables without validation; more would overfit.
 _STEPS = 120
-# Up to this many rows, the validation rows are a large part and training anew takes little time.
+# Up to this many rows, validation rows are worth training on, and a second training is fast.
 _MOST_ROWS_TO_REFIT = 30_000
 
-#: Names of parameters of skorch's net by those of the estimators that they take precedence over.
+#: Parameters of skorch's net that take precedence, by the estimators' parameters.
 _IN_NET_PARAMS = {"batch_size": "batch_size", "max_epochs": "max_epochs", "learning_rate": "lr"}
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What the parameters of an estimator come to for a number of rows to train on.
+    """The values of an estimator's parameters for a number of rows to train on.
 
     Attributes
     ----------
     batch_size : int
-        Rows in a step.
+        Number of rows in a step.
     max_epochs : int
-        Passes over the rows, at most.
+        Greatest number of passes over the rows.
     patience : int
-        Epochs without an improvement after which early stopping ends the training.
+        Number of epochs without an improvement after which early stopping ends the training.
     learning_rate : float
         The highest rate of the schedule.
     validation_fraction : float or None
         Share of the rows that are set aside for validation; None for no validation.
     n_left_out : int
-        Rows that each member leaves out, to be validated on; 0 where rows are set aside for all
-        members instead, or there is no validation.
+        Number of rows that each member leaves out of its training, to be validated on; 0 if rows
+        are set aside for all members instead, or if there is no validation.
     refits : bool
-        Whether to train anew on all rows, those that were split off for validation included.
+        Whether to train a second time on all rows, including those that were set aside.
     n_bins : int
-        Bins of each number, at most.
+        Greatest number of bins of each numeric column.
     """
 
     batch_size: int
@@ -57,16 +57,21 @@ class Plan:
 
     @classmethod
     def of(cls, estimator: Any, n_rows: int, split: Split | None = None) -> Plan:
-        """Lay a training out.
+        """Plan a training.
 
         Parameters
         ----------
         estimator : estimator
-            Its parameters are read; ``net_params`` take precedence.
+            The estimator, whose parameters are read; ``net_params`` take precedence.
         n_rows : int
             Number of rows.
         split : Split, optional
-            What to validate on.
+            The choice of validation rows; by default they are drawn at random.
+
+        Returns
+        -------
+        Plan
+            The plan.
         """
         split = split or Split()
         net_params = read_net_params(estimator.net_params)
@@ -74,7 +79,7 @@ class Plan:
         def resolve(parameter: str, rule: Callable[[int], Any]) -> Any:
             own = getattr(estimator, parameter)
             value = net_params.get(_IN_NET_PARAMS.get(parameter, ""), own)
-            # Without any row, the encoder raises the error later.
+            # If there are no rows, the encoder raises an error later.
             return rule(max(n_rows, 1)) if isinstance(value, str) else plain(value)
 
         validates = stops_early(estimator, n_rows, apart=split.table is not None)
@@ -94,7 +99,7 @@ class Plan:
             refits=split.table is None
             and resolve(
                 "refit",
-                # Callbacks may count on rows of validation.
+                # Callbacks may rely on validation rows.
                 lambda n: n <= _MOST_ROWS_TO_REFIT and not estimator.callbacks and not n_left_out,
             ),
             n_bins=resolve("n_bins", default_n_bins),
@@ -102,33 +107,33 @@ class Plan:
 
 
 def default_batch_size(n_rows: int) -> int:
-    """Rows in a step: 64 of up to 2,000, then a power of two near three times their root."""
+    """Return 64 for up to 2,000 rows, else a power of two near 3 sqrt(n_rows), at most 2048."""
     return 64 if n_rows <= 2000 else 2 ** round(math.log2(min(3 * n_rows**0.5, 2048)))
 
 
 def default_learning_rate(batch_size: int) -> float:
-    """Learning rate that falls with the root of the batch's size, from 6e-3 for 512 rows on."""
+    """Return 6e-3 for batches of 512 rows or more, and for less in proportion to sqrt(size)."""
     return 6e-3 * min(batch_size / 512, 1) ** 0.5
 
 
 def default_epochs(n_rows: int, stops_early: bool) -> int:
-    """Epochs at most: 25 if training stops early, else for so many steps; fewer of many rows."""
+    """Return the epochs: 25 with early stopping, else for 120 steps, but fewer for many rows."""
     n_batches = -(-n_rows // default_batch_size(n_rows))
     enough = 25 if stops_early else max(math.ceil(_STEPS / n_batches), 10)
     return min(enough, max(round(25 * (10_000 / n_rows) ** 0.5), 4))
 
 
 def default_patience(max_epochs: int) -> int:
-    """Epochs without an improvement before training ends: a fifth of all, but 3 at least."""
+    """Return the number of epochs without an improvement: a fifth of all, at least 3."""
     return max(round(max_epochs / 5), 3)
 
 
 def default_n_bins(n_rows: int) -> int:
-    """Bins of a column: half the root of the rows, so that both bins and their rows grow."""
+    """Return the number of bins of a column: half the square root of n_rows, from 16 to 256."""
     return round(min(max(n_rows**0.5 / 2, 16), 256))
 
 
-#: What the parameters are by the number of rows to train on, where they are "auto".
+#: Rules for parameters that are "auto": from the number of rows to train on to a value.
 BY_ROWS: dict[str, Callable[[int], int]] = {
     "batch_size": default_batch_size,
     "max_epochs": lambda n_rows: default_epochs(n_rows, n_rows >= LEAST_ROWS_TO_STOP_EARLY),

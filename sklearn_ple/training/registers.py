@@ -1,4 +1,4 @@
-"""Steps of an optimizer that round some members' weights as among those of all members."""
+"""Optimizer steps that round the weights of some members as if all members were trained."""
 
 from __future__ import annotations
 
@@ -12,23 +12,26 @@ from torch import Size, Tensor
 
 from ..nn.part import Part
 
-# A multiple of the numbers that are computed at once.
+# A multiple of how many numbers are computed at once.
 _REGISTERS = 64
 
 
 class _Laid(NamedTuple):
-    """A parameter as the optimizer has it: numbers in whole registers, then those of no one.
+    """A parameter of the network, and the flat parameter that the optimizer steps through.
+
+    In the flat parameter, numbers that fill whole registers come first, then the last ones. The
+    rest is padding.
 
     Attributes
     ----------
     parameter : Parameter
-        That of the network.
+        The parameter of the network.
     flat : Parameter
-        That of the optimizer.
+        The parameter of the optimizer.
     n_first : int
-        Numbers in whole registers among all members' numbers; these come first.
+        How many of the numbers are in whole registers if all members are trained.
     places : Tensor of int
-        Where the others are.
+        Positions of the other numbers in ``flat``.
     """
 
     parameter: torch.nn.Parameter
@@ -37,32 +40,33 @@ class _Laid(NamedTuple):
     places: Tensor
 
     def lay(self, values: Tensor) -> Tensor:
-        """Lay numbers as in the parameter of the optimizer."""
+        """Arrange numbers as in the flat parameter."""
         flat, laid = values.flatten(), torch.zeros_like(self.flat, requires_grad=False)
         laid[: self.n_first] = flat[: self.n_first]
         laid[self.places] = flat[self.n_first :]
         return laid
 
     def pick(self, laid: Tensor) -> Tensor:
-        """Return numbers from where they are laid."""
+        """Return numbers from the flat arrangement to the shape of the network's parameter."""
         own = torch.cat([laid[: self.n_first], laid[self.places]])
         return own.view(self.parameter.shape)
 
 
 class InRegisters(Callback):
-    """Lets an optimizer step through parameters of some members as through those of all.
+    """Makes an optimizer round parameters of some members as it would for all members.
 
-    An optimizer's kernel goes through a parameter by registers, and rounds the last numbers, which
-    do not fill one, in another way: so it does here with those that are last among all members.
+    The kernel of an optimizer processes a parameter register by register, and rounds the last
+    numbers, which do not fill a register, differently. Within the context, the numbers that would
+    be the last ones among those of all members are the last ones here too.
 
     Parameters
     ----------
     optimizer : Optimizer
-        That of some members.
+        The optimizer of some members.
     axes : sequence of int or None
-        Of each of its parameters, on which axis members are.
+        For each of its parameters, the axis of the members.
     part : Part
-        Which they are.
+        The range of the members.
     """
 
     def __init__(self, optimizer: torch.optim.Optimizer, axes: Sequence[int | None], part: Part):
@@ -76,7 +80,7 @@ class InRegisters(Callback):
         self.laid = [own for own in laid if own is not None]
 
     def __enter__(self) -> InRegisters:
-        """Exchange the optimizer's parameters."""
+        """Replace the optimizer's parameters by flat ones."""
         self._exchange({own.parameter: own.flat for own in self.laid})
         for own in self.laid:
             moments = self.optimizer.state.pop(own.parameter, {})
@@ -88,7 +92,7 @@ class InRegisters(Callback):
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Return the optimizer's own parameters to it."""
+        """Restore the optimizer's own parameters."""
         self._hook.remove()
         self._exchange({own.flat: own.parameter for own in self.laid})
         for own in self.laid:
@@ -99,12 +103,12 @@ class InRegisters(Callback):
             }
 
     def on_grad_computed(self, net: Any, **_: Any) -> None:
-        """Lay the weights and their gradients."""
+        """Copy the weights and their gradients to the flat parameters."""
         for own in self.laid:
             gradient = own.parameter.grad
             own.flat.data.copy_(own.lay(own.parameter.detach()))
             own.flat.grad = None if gradient is None else own.lay(gradient)
-            # The optimizer does not know of it, and would not let it go.
+            # The optimizer no longer has this parameter, and would not reset its gradient.
             own.parameter.grad = None
 
     @torch.no_grad()
@@ -118,14 +122,14 @@ class InRegisters(Callback):
 
 
 def _laid(parameter: torch.nn.Parameter, axis: int, part: Part) -> _Laid | None:
-    """Lay a parameter of some members; None where it lies as it must."""
+    """Make the flat form of a parameter of some members; None if it is not needed."""
     shape = list(parameter.shape)
     n_own = shape[axis]
     shape[axis] = n_each = n_own // len(part) * part.n_all
     n_all = math.prod(shape)
     behind = math.prod(shape[axis + 1 :])
     whole = n_all - n_all % _REGISTERS
-    # Which of all members' last numbers are of these.
+    # Which of the last numbers of all members belong to these members.
     last = torch.arange(whole, n_all)
     start = n_own // len(part) * part.first
     places = last // max(behind, 1) % n_each - start
@@ -140,5 +144,5 @@ def _laid(parameter: torch.nn.Parameter, axis: int, part: Part) -> _Laid | None:
 
 
 def _is_moment(value: Any, parameter: Tensor) -> bool:
-    """Whether this is what an optimizer keeps of each number of a parameter."""
+    """Return whether this is a value that the optimizer keeps for each number of a parameter."""
     return isinstance(value, Tensor) and value.shape == Size(parameter.shape) and value.dim() > 0

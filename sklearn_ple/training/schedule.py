@@ -1,4 +1,4 @@
-"""Optimizers and learning-rate schedules by name."""
+"""Optimizers and schedules of the learning rate, by name."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from skorch.callbacks import Callback
 
-#: Optimizers by the names that the estimators take.
+#: Optimizers, by the names that the estimators accept.
 OPTIMIZERS: dict[str, type[torch.optim.Optimizer]] = {
     "adamw": torch.optim.AdamW,
     "adam": torch.optim.Adam,
@@ -18,47 +18,84 @@ OPTIMIZERS: dict[str, type[torch.optim.Optimizer]] = {
 
 
 def optimizer_of(optimizer: Any) -> type[torch.optim.Optimizer]:
-    """Return the class of an optimizer, by its name or as it is.
+    """Return the class of an optimizer.
 
     Parameters
     ----------
-    optimizer : object
-        As in the estimators.
+    optimizer : str or type
+        The name of an optimizer, or its class.
+
+    Returns
+    -------
+    type
+        The class.
 
     Raises
     ------
     ValueError
-        If it is none.
+        If it is neither a known name nor the class of an optimizer.
     """
     found = OPTIMIZERS.get(optimizer) if isinstance(optimizer, str) else optimizer
     if isinstance(found, type) and issubclass(found, torch.optim.Optimizer):
         return found
     raise ValueError(
-        f"optimizer={optimizer!r} is no optimizer: it must be one of {sorted(OPTIMIZERS)}, or a "
-        "subclass of torch.optim.Optimizer."
+        f"optimizer={optimizer!r} is not an optimizer: it must be one of {sorted(OPTIMIZERS)}, "
+        "or a subclass of torch.optim.Optimizer."
     )
 
 
-# One cycle: the share of the steps in which the rate rises, and by how much less than the highest
-# it starts and ends.
+# One cycle: the share of the steps in which the rate rises, and the factors at its start and end.
 _RISE = 0.3
 _START = 1 / 25
 _END = 1 / 25e4
 
 
 def cosine(done: float) -> float:
-    """Fall along half a cosine from the learning rate to zero."""
+    """Return the factor of the cosine schedule, which falls from 1 to 0 along half a cosine.
+
+    Parameters
+    ----------
+    done : float
+        Share of the steps that are done, from 0 to 1.
+
+    Returns
+    -------
+    float
+        The factor of the learning rate.
+
+    References
+    ----------
+    I. Loshchilov, F. Hutter. "SGDR: Stochastic Gradient Descent with Warm Restarts". ICLR 2017.
+    """
     return (1 + math.cos(math.pi * done)) / 2
 
 
 def one_cycle(done: float) -> float:
-    """Rise to the learning rate over the first 30 % of the steps, then fall to nearly zero."""
+    """Return the factor of the one-cycle schedule.
+
+    It rises from 1/25 to 1 over the first 30 % of the steps, then falls to nearly 0.
+
+    Parameters
+    ----------
+    done : float
+        Share of the steps that are done, from 0 to 1.
+
+    Returns
+    -------
+    float
+        The factor of the learning rate.
+
+    References
+    ----------
+    L. N. Smith, N. Topin. "Super-Convergence: Very Fast Training of Neural Networks Using Large
+    Learning Rates". 2018.
+    """
     if done < _RISE:
         return 1 + (_START - 1) * cosine(done / _RISE)
     return _END + (1 - _END) * cosine((done - _RISE) / (1 - _RISE))
 
 
-#: Factors on the learning rate by the share of the steps that are done; None for a constant rate.
+#: Schedules: from the share of the steps that are done to a factor; None for a constant rate.
 LR_SCHEDULES: dict[str, Callable[[float], float] | None] = {
     "constant": None,
     "cosine": cosine,
@@ -67,16 +104,17 @@ LR_SCHEDULES: dict[str, Callable[[float], float] | None] = {
 
 
 class FollowSchedule(Callback):
-    """Sets the learning rate before each step; every group of parameters keeps its own highest.
+    """Sets the learning rate before each step.
 
-    At the end they have that again, so that ``partial_fit`` goes on with it.
+    Each group of parameters has its own highest rate. At the end it is restored, so that
+    ``partial_fit`` continues with it.
 
     Parameters
     ----------
     factor : callable
-        From the share of the steps that are done to a factor on the rates.
+        Turns the share of the steps that are done into a factor of the rates.
     n_steps : int
-        Number of steps in all; from there on the rate stays.
+        Total number of steps, after which the rate no longer changes.
     """
 
     def __init__(self, factor: Callable[[float], float], n_steps: int):
@@ -84,7 +122,7 @@ class FollowSchedule(Callback):
         self.n_steps = n_steps
 
     def on_train_begin(self, net: Any, **_: Any) -> None:
-        """Keep the highest rates, and begin."""
+        """Store the highest rates, and set those of the first step."""
         self.highest_ = [group["lr"] for group in net.optimizer_.param_groups]
         self.step_ = 0
         self._set(net, self.factor(0.0))
@@ -96,15 +134,15 @@ class FollowSchedule(Callback):
             self._set(net, self.factor(min(self.step_ / self.n_steps, 1.0)))
 
     def on_train_end(self, net: Any, **_: Any) -> None:
-        """Return to the highest rates, for a training without a schedule."""
+        """Restore the highest rates, for training without a schedule."""
         self._set(net, 1.0)
 
     def state_dict(self) -> dict[str, Any]:
-        """Return how far the schedule is; the optimizer has the rates."""
+        """Return the number of steps so far; the rates are in the optimizer's state."""
         return {"step": self.step_}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from a step."""
+        """Continue from a saved step."""
         self.step_ = state["step"]
 
     def _set(self, net: Any, factor: float) -> None:
@@ -113,6 +151,6 @@ class FollowSchedule(Callback):
 
 
 def schedule(name: str, n_epochs: int, n_batches: int) -> list[Callback]:
-    """Make the callback of a schedule over some epochs; none for a constant rate."""
+    """Make the callback of a schedule in a list, which is empty for a constant rate."""
     factor = LR_SCHEDULES[name]
     return [] if factor is None else [FollowSchedule(factor, n_epochs * n_batches)]

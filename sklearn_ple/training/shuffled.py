@@ -1,4 +1,4 @@
-"""Rows that memory does not hold: they come in blocks, and are shuffled in a buffer."""
+"""Rows that do not fit into memory: they are read in blocks, and shuffled in a buffer."""
 
 from __future__ import annotations
 
@@ -13,31 +13,31 @@ from ..nn.draws import generator_for
 from ..processes import current
 from .data import TableRows
 
-# Rows of the buffer, and about how many bytes they may take.
+# Greatest number of rows in the buffer, and their approximate size in bytes.
 _BUFFERED_ROWS, _BUFFERED_BYTES = 2**17, 2**27
 
-#: Numbers, codes, targets and weights of some rows.
+#: The numbers, codes, targets and weights of some rows.
 Arrays = tuple[np.ndarray, ...]
 
 
 class ShuffledRows:
-    """Rows to train on, read anew in each epoch, in an order that is drawn.
+    """Rows to train on, which are read in each epoch in a new random order.
 
-    What is stored together, a unit, is read together, in an order of the units that is drawn.
-    Blocks of their rows fill a buffer; of a full one half of the rows, drawn at random, come out
-    and the others stay for the next turn. So rows are mixed the better, the more the units are
-    alike. Of several processes that train together each reads units of its own.
+    Rows that are stored together form a unit and are read together. The units are read in random
+    order, and blocks of their rows fill a buffer. When the buffer is full, a random half of its
+    rows is trained on, and the other half remains. The more similar the units are, the better the
+    rows are mixed. Among several processes that train together, each reads its own units.
 
     Parameters
     ----------
     n_rows, n_units : int
-        How many there are.
+        Number of rows, and number of units.
     read : callable
-        From the units' numbers, in any order, to an iterator over blocks of their rows.
+        Turns numbers of units, in any order, into an iterator over blocks of their rows.
     first : TableRows
-        Some of the rows, to look at.
+        Some of the rows, on which outputs are checked.
     mean_weights : Tensor of shape (n_tasks,)
-        What a row weighs on average.
+        Average weight of a row.
     """
 
     def __init__(
@@ -59,15 +59,15 @@ class ShuffledRows:
         return self.n_rows
 
     def take(self, rows: np.ndarray) -> TableRows:
-        """Return the first ones of the rows to look at, as many as asked for if there are."""
+        """Return the first of the rows to check, as many as asked for if there are enough."""
         return self.first.take(np.arange(min(len(rows), len(self.first))))
 
     def with_numbers(self, numbers: Any) -> ShuffledRows:
-        """Return the same rows: they are read with all numbers already."""
+        """Return the same rows, which are read with all numbers."""
         return self
 
     def batches(self, batch_size: int, **options: Any) -> ShuffledBatches:
-        """Return the rows a batch at a time; options of torch's loader are refused."""
+        """Return the rows in batches; options of torch's loader raise an error."""
         if options:
             raise ValueError(
                 f"net_params has {', '.join(f'iterator_train__{name}' for name in options)}, but "
@@ -77,14 +77,14 @@ class ShuffledRows:
 
 
 class ShuffledBatches:
-    """Batches of shuffled rows, in another order in each pass.
+    """Batches of shuffled rows, in a new random order in each pass.
 
     Parameters
     ----------
     rows : ShuffledRows
         The rows.
     batch_size : int
-        Rows in a batch; the last one may have fewer.
+        Number of rows in a batch; the last batch may have fewer.
     """
 
     def __init__(self, rows: ShuffledRows, batch_size: int):
@@ -96,14 +96,14 @@ class ShuffledBatches:
         return -(-len(self.rows) // self.batch_size)
 
     def __iter__(self) -> Iterator[Any]:
-        """Yield the network's inputs, and (targets, weights); of several processes this one's."""
+        """Yield inputs of the network, and (targets, weights): this process's part of a batch."""
         processes = current()
         order = processes.same(_permutation(self.rows.n_units)).tolist()
         own = self._of_units(order[processes.rank :: processes.n])
         yield from processes.in_step(own, self.rows.first[torch.arange(0)])
 
     def _of_units(self, order: list[int]) -> Iterator[Any]:
-        """Yield the rows of some units, shuffled, in this process's share of a batch each time."""
+        """Yield the shuffled rows of some units, in this process's parts of batches."""
         size = self._share()
         held: list[Arrays] = []
         for block in self.rows.read(order):
@@ -111,7 +111,7 @@ class ShuffledBatches:
             n_held = sum(len(part[1]) for part in held)
             if n_held >= self._most(block):
                 shuffled = _shuffled(held)
-                # Whole batches alone, so that only the last one of all has fewer rows.
+                # Only whole batches, so that no batch but the very last has fewer rows.
                 n_out = max(n_held // 2 // size, 1) * size
                 yield from self._batches([part[:n_out] for part in shuffled], size)
                 held = [tuple(part[n_out:] for part in shuffled)]
@@ -119,12 +119,12 @@ class ShuffledBatches:
             yield from self._batches(_shuffled(held), size)
 
     def _share(self) -> int:
-        """Return how many rows of a batch are this process's, one at least."""
+        """Return the number of rows of a batch that this process has, at least 1."""
         processes = current()
         return max(len(range(processes.rank, self.batch_size, processes.n)), 1)
 
     def _most(self, block: Arrays) -> int:
-        """Return how many rows the buffer holds."""
+        """Return the number of rows that the buffer holds."""
         size = sum(part.nbytes for part in block) / len(block[1])
         return max(min(_BUFFERED_ROWS, int(_BUFFERED_BYTES / max(size, 1))), self.batch_size)
 
@@ -135,12 +135,12 @@ class ShuffledBatches:
 
 
 def _permutation(n: int) -> Tensor:
-    """Draw an order, from the generator of the fit."""
+    """Draw a random order from the generator of the fit."""
     cpu = torch.device("cpu")
     return torch.randperm(n, device=cpu, generator=generator_for(cpu))
 
 
 def _shuffled(held: list[Arrays]) -> list[np.ndarray]:
-    """Put blocks together, in an order that is drawn."""
+    """Join blocks, and shuffle their rows."""
     order = _permutation(sum(len(part[1]) for part in held)).numpy()
     return [np.concatenate(parts)[order] for parts in zip(*held, strict=True)]

@@ -1,4 +1,4 @@
-"""Which rows are validated on: rows of their own, the last ones, a splitter's, or drawn ones."""
+"""The choice of validation rows: separate ones, the last ones, a splitter's, or random ones."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ from .._sklearn import _num_samples
 from ..encoding import Table
 from ..warn import warn
 
-# With fewer rows than this, too few are left out to show when to stop.
+# With fewer rows than this, there would be too few validation rows to show when to stop.
 LEAST_ROWS_TO_STOP_EARLY = 500
-# Each member leaves one of so many parts out: of larger parts it would lack too many rows.
+# Each member leaves out at most one in so many rows: with more it would lack too many rows.
 _PARTS = 12
-# More rows left out by a member do not improve the choice of when to stop.
+# More rows that a member leaves out do not improve the choice of when to stop.
 _MOST_LEFT_OUT = 600
-# With fewer members, each would leave too many rows out for all rows to be validated.
+# With fewer members, each would have to leave out too many rows.
 _LEAST_MEMBERS_TO_CROSS = 4
 
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """What a fit is asked to validate on, if it does; by default on rows drawn at random.
+    """The choice of validation rows; by default they are drawn at random.
 
     Attributes
     ----------
     table : Table or None
-        Rows of their own, which are not trained on.
+        Separate validation rows, which are not trained on.
     groups : ndarray of int of shape (n_rows,) or None
-        The group of each row, from 0: none is validated on in part.
+        Group of each row, from 0. The rows of a group are validated on together.
     chosen : tuple of ndarray of int or None
-        Numbers of the rows to train on and to validate on, as a splitter chose them.
+        Numbers of the rows to train on and of the validation rows, from a splitter.
     last : bool
         Whether to validate on the last rows.
     """
@@ -58,16 +58,27 @@ class Split:
         sample_weight_val: Any = None,
         groups: Any = None,
     ) -> Split:
-        """Read what is passed to an estimator's fit, and ask its splitter where it has one.
+        """Read the arguments of an estimator's fit, and call its splitter if it has one.
 
         Parameters
         ----------
         estimator : estimator
-            Its parameters are read; it knows the columns of X.
+            The estimator, which knows the columns of X.
         X, y, X_val, y_val, sample_weight_val, groups : object
-            As in `MultiTaskEstimator.fit`.
+            The arguments of `MultiTaskEstimator.fit`.
         table : Table
-            X and y, read.
+            X and y, after reading.
+
+        Returns
+        -------
+        Split
+            The choice of validation rows.
+
+        Raises
+        ------
+        ValueError
+            If the arguments contradict each other or a parameter, or if there are no rows to train
+            or to validate on.
         """
         rule = estimator.validation_split
         if X_val is not None or y_val is not None or sample_weight_val is not None:
@@ -79,8 +90,8 @@ class Split:
         if isinstance(rule, str):
             if rule == "last" and groups is not None:
                 raise ValueError(
-                    'validation_split="last" holds out the last rows, of whichever group: leave '
-                    'groups out of fit, or set validation_split="random" or to a splitter.'
+                    'validation_split="last" holds out the last rows, whatever their groups are: '
+                    'pass no groups to fit, or set validation_split to "random" or a splitter.'
                 )
             return cls(groups=codes, last=rule == "last")
         if not stops_early(estimator, len(table)):
@@ -88,10 +99,10 @@ class Split:
         return cls(groups=codes, chosen=_choose(rule, X, y, groups, n_rows, table.numbers))
 
     def n_left_out(self, n_rows: int, n_members: int) -> int:
-        """Return about how many rows each member leaves out; 0 where there are no folds to draw.
+        """Return about how many rows each member leaves out; 0 if no folds are drawn.
 
-        Folds are drawn at random for four members or more, with groups if those that are no larger
-        than a member's part of the rows suffice for all folds.
+        Folds are drawn if validation rows are drawn at random and there are at least four members.
+        With groups, those that are not too large must also suffice for all folds.
         """
         part = _part(n_rows, n_members)
         n_left_out = min(part, _MOST_LEFT_OUT)
@@ -109,16 +120,18 @@ class Split:
     def folds(
         self, n_rows: int, n_members: int, n_left_out: int, rng: np.random.RandomState
     ) -> Sequence[np.ndarray]:
-        """Draw a fold for each member, of which it leaves out two: whole groups if there are any.
+        """Draw as many folds as members, of whole groups if there are groups.
+
+        Each member leaves out two folds, see `OutOfFold`.
 
         Parameters
         ----------
         n_rows, n_members : int
-            How many there are.
+            Number of rows, and number of members.
         n_left_out : int
-            As of `n_left_out`.
+            Number of rows that each member leaves out, see `n_left_out`.
         rng : RandomState
-            What to draw from.
+            The random state to draw from.
 
         Returns
         -------
@@ -132,7 +145,7 @@ class Split:
     def rows(
         self, n_rows: int, validation_fraction: float | None, rng: np.random.RandomState
     ) -> tuple[np.ndarray, np.ndarray | None]:
-        """Choose the rows to train on and, unless the fraction is None, those to validate on."""
+        """Choose the rows to train on and, unless the fraction is None, the validation rows."""
         if validation_fraction is None:
             return np.arange(n_rows), None
         if self.chosen is not None:
@@ -149,16 +162,21 @@ class Split:
 
 
 def stops_early(estimator: Any, n_rows: int, apart: bool = False) -> bool:
-    """Whether an estimator validates, by its parameter or, for "auto", where rows suffice for it.
+    """Return whether an estimator validates: with "auto", if there are enough rows.
 
     Parameters
     ----------
     estimator : estimator
-        Its ``early_stopping`` is read.
+        The estimator, whose ``early_stopping`` is read.
     n_rows : int
         Number of rows.
     apart : bool, default=False
-        Whether there are rows of validation beside them.
+        Whether there are separate validation rows, which are always enough.
+
+    Returns
+    -------
+    bool
+        Whether it does.
     """
     if isinstance(estimator.early_stopping, str):
         return apart or n_rows >= LEAST_ROWS_TO_STOP_EARLY
@@ -167,7 +185,7 @@ def stops_early(estimator: Any, n_rows: int, apart: bool = False) -> bool:
 
 @contextmanager
 def naming_validation() -> Iterator[None]:
-    """Say of an error that it is about the rows of validation."""
+    """Add to an error's message that it concerns the validation rows."""
     try:
         yield
     except (TypeError, ValueError) as error:
@@ -176,7 +194,7 @@ def naming_validation() -> Iterator[None]:
 
 
 def check_apart(estimator: Any, X_val: Any, y_val: Any, groups: Any) -> None:
-    """Check what is passed together with rows of validation."""
+    """Check the arguments and parameters that are combined with separate validation rows."""
     if X_val is None or y_val is None:
         missing = "X_val" if X_val is None else "y_val"
         raise ValueError(f"{missing} is missing: pass X_val and y_val together, or neither.")
@@ -187,18 +205,18 @@ def check_apart(estimator: Any, X_val: Any, y_val: Any, groups: Any) -> None:
         )
     if not isinstance(estimator.validation_split, str) or estimator.validation_split != "random":
         raise ValueError(
-            f"validation_split={estimator.validation_split!r} and X_val both say which rows to "
-            "validate on: pass no X_val and y_val, or leave validation_split at its default."
+            f"validation_split={estimator.validation_split!r} and X_val both determine which rows "
+            "to validate on: pass no X_val and y_val, or leave validation_split at its default."
         )
     if groups is not None:
         raise ValueError(
-            "groups say which rows are split off together, but with X_val and y_val none are: "
-            "pass one or the other."
+            "groups say which rows are split off together, but with X_val and y_val no rows are "
+            "split off: pass one or the other."
         )
 
 
 def read_apart(read: Callable[[], Table]) -> Table:
-    """Read rows of validation, and warn of tasks that they do not validate."""
+    """Read separate validation rows, and warn of tasks without a label in them."""
     with naming_validation():
         table = read()
         if not len(table):
@@ -206,8 +224,8 @@ def read_apart(read: Callable[[], Table]) -> Table:
     for column in table.labels:
         if not len(column.observed):
             warn(
-                f"Target {column.name!r} has no label in y_val: it has no part in when training "
-                "stops, and its members count alike."
+                f"Target {column.name!r} has no label in y_val: it does not influence when "
+                "training stops, and all members have the same weight for it."
             )
     return table
 
@@ -216,12 +234,12 @@ def _read_groups(groups: Any, n_rows: int) -> np.ndarray:
     """Check the groups of rows, and number them from 0."""
     shape = np.shape(groups)
     if shape != (n_rows,):
-        raise ValueError(f"groups has shape {shape}; it must be {(n_rows,)}, a group a row.")
+        raise ValueError(f"groups has shape {shape}; it must be {(n_rows,)}, one group per row.")
     codes, _ = pd.factorize(pd.Series(groups))
     if n_missing := int((codes < 0).sum()):
         raise ValueError(
-            f"groups is missing for {n_missing} rows: a row that belongs to no other needs a "
-            "group of its own."
+            f"groups is missing for {n_missing} rows: a row that belongs to no other row needs "
+            "its own group."
         )
     return codes
 
@@ -229,7 +247,7 @@ def _read_groups(groups: Any, n_rows: int) -> np.ndarray:
 def _choose(
     splitter: Any, X: Any, y: Any, groups: Any, n_rows: int, numbers: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return a splitter's first split, as places in a table whose rows have these numbers in X."""
+    """Return a splitter's first split, as positions in a table; numbers are its rows in X."""
     what = f"validation_split={splitter!r}"
     try:
         split = next(iter(splitter.split(X, y, groups)), None)
@@ -255,7 +273,7 @@ def _choose(
 
 
 def n_set_aside(n: int, validation_fraction: float, what: str) -> int:
-    """Return how many rows, or groups, are a share of them; at least one is left."""
+    """Return the number of rows or groups to set aside; raise an error if none would be left."""
     n_aside = int(np.ceil(validation_fraction * n))
     if n_aside >= n:
         raise ValueError(
@@ -268,7 +286,7 @@ def n_set_aside(n: int, validation_fraction: float, what: str) -> int:
 def split_rows(
     n_rows: int, validation_fraction: float, rng: np.random.RandomState
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Draw the rows to train on and those to validate on."""
+    """Draw the rows to train on and the validation rows at random."""
     n_valid = n_set_aside(n_rows, validation_fraction, "rows")
     order = rng.permutation(n_rows)
     return order[n_valid:], order[:n_valid]
@@ -277,7 +295,7 @@ def split_rows(
 def draw_folds(
     n_rows: int, n_members: int, n_left_out: int, rng: np.random.RandomState
 ) -> np.ndarray:
-    """Draw a fold for each member, of which it leaves out two, of shape (n_members, n_rows)."""
+    """Draw as many folds as members, an array of shape (n_members, n_rows in a fold)."""
     n_of_fold = n_left_out // 2
     return rng.permutation(n_rows)[: n_members * n_of_fold].reshape(n_members, n_of_fold)
 
@@ -287,7 +305,8 @@ def _draw_folds_of_groups(
 ) -> list[np.ndarray]:
     """Draw folds of whole groups: each goes to the smallest fold, until all have enough rows.
 
-    Groups that are larger than a member's part of the rows are trained on by all.
+    Groups of more rows than a member may leave out are in no fold: all members are trained on
+    them.
     """
     sizes = np.bincount(groups)
     fold_of, n_rows = np.full(len(sizes), -1), np.zeros(n_members, dtype=int)
@@ -302,5 +321,5 @@ def _draw_folds_of_groups(
 
 
 def _part(n_rows: int, n_members: int) -> int:
-    """Return how many rows a member leaves out at most, where all are in some fold."""
+    """Return the greatest number of rows that a member may leave out."""
     return n_rows // max(n_members, _PARTS)

@@ -1,4 +1,4 @@
-"""The steps of a training: a batch's losses, and their gradients."""
+"""The steps of a training: the losses of a batch, and their gradients."""
 
 from __future__ import annotations
 
@@ -19,14 +19,15 @@ from .validation import without_left_out
 
 
 class Steps(NamedTuple):
-    """What the steps of an epoch came to.
+    """The results of the steps of an epoch.
 
     Attributes
     ----------
     sums : Tensor of shape (n_batches, 2, n_members, n_tasks)
-        The sums of losses and of weights.
+        The sums of losses, and the sums of weights.
     balance : tuple of Tensor of shape (n_batches, n_members, n_tasks)
-        How much the tasks counted, and where they had a label; empty where they just count.
+        The balancer's weights of the tasks, and whether they had a label; empty if the balancer
+        has no weights.
     """
 
     sums: Tensor
@@ -34,7 +35,7 @@ class Steps(NamedTuple):
 
 
 class Stepper:
-    """Computes the steps of a training: a batch's losses, and their gradients by a balancer.
+    """Computes the losses of batches, and with a balancer their gradients.
 
     Parameters
     ----------
@@ -43,13 +44,13 @@ class Stepper:
     losses : TaskLosses
         The losses of the tasks.
     balancer : Balancer
-        How they become one step.
+        Turns the losses into gradients.
     mean_weights : Tensor of shape (n_tasks,) or (n_members, 1, n_tasks)
-        How much a row weighs on average of those that are trained on.
+        Average weight of a row in training.
     device : str or torch.device
-        Where the network is.
+        Device of the network.
     average : WeightAverage, optional
-        The average of the network's weights, to take each step in.
+        The average of the network's weights, which is updated after each step.
     """
 
     def __init__(
@@ -70,7 +71,7 @@ class Stepper:
 
     @property
     def n_members(self) -> int:
-        """Number of the ensemble's members, where the network may be that of some of them."""
+        """Number of members of the ensemble, also if the network is that of a group of them."""
         return len(self.module.mean.weights)
 
     def begin_epoch(self, task_weights: Tensor) -> None:
@@ -81,17 +82,17 @@ class Stepper:
         self.balancer.begin_epoch()
 
     def end_epoch(self) -> Steps:
-        """Return what the steps since the beginning of the epoch came to."""
+        """Return the results of all steps of the epoch."""
         balance = tuple(map(torch.stack, zip(*self._balance, strict=True)))
         steps = Steps(torch.stack(self._sums), balance)
         del self._task_weights, self._sums, self._balance
         return steps
 
     def differentiate(self, batch: Any) -> dict[str, Any]:
-        """Compute a batch's losses, keep their sums, and let the balancer differentiate them."""
+        """Compute the losses of a batch, store their sums, and let the balancer differentiate."""
         rows = self._placed(batch)
         draws = Draws()
-        # It is there before the first draw, to be kept as it is then.
+        # Create the generator before its state is stored.
         generator_for(torch.device(self.device))
         drawn = draws.state_dict()
         with self._cut_below_towers() as cuts:
@@ -116,22 +117,23 @@ class Stepper:
         return {"loss": step.losses.detach().sum(dim=1).mean() + penalty, "y_pred": outputs}
 
     def after_step(self) -> None:
-        """Let the balancer and the average take in what the optimizer did."""
+        """Update the balancer and the average of the weights after a step of the optimizer."""
         self.balancer.after_step(self._step)
         if self.average is not None:
             self.average.update()
 
     def _cut_below_towers(self) -> AbstractContextManager[Sequence[Representation]]:
-        """Cut off what the towers read, where the balancer works there."""
+        """Detach the input of the towers, if the balancer uses it."""
         if not self.balancer.reads_representation:
             return nullcontext([])
         body = self.module.body
         return cut_below(body.towers, body.n_members, dependent=self.module.link is not None)
 
     def _evaluate(self, inputs: Any, labels: Any) -> tuple[Tensor, Tensor, Tensor]:
-        """Compute the members' outputs for a batch, and the sums of their losses and weights.
+        """Compute the members' outputs for a batch, and twice the sums of losses and weights.
 
-        The last are those sums with what the outputs' link adds to the losses in training.
+        The second sums include the terms that the link of the outputs adds to the losses in
+        training.
         """
         targets, weights, *folds = labels
         if folds:
@@ -144,10 +146,10 @@ class Stepper:
         return outputs, sums, torch.stack([sums[0] + (counts * added).sum(dim=-2), sums[1]])
 
     def _joint(self, sums: Tensor, rows: Any) -> tuple[Tensor, Tensor, Any]:
-        """Turn sums into terms of the joint loss, shares of the labels, and that of these rows.
+        """Turn sums into losses and shares, see `Batch`, and the share of this process's rows.
 
-        They are divided by the weight that as many rows have on average, not by that of the labels
-        in the batch: so every label counts alike, whichever batch it comes in.
+        Sums are divided by the average weight of so many rows, and not by the weight of the labels
+        in the batch. So the weight of a label does not depend on the batch that it is in.
         """
         n_own = len(rows[1][0])
         sums, n_rows = current().join(sums, n_own)
@@ -156,7 +158,7 @@ class Stepper:
         return weights * losses, (weights > 0) * shares.detach(), n_own / n_rows
 
     def _placed(self, batch: Any) -> Any:
-        """Move a batch to the device; of one that is there nothing is copied."""
+        """Move a batch to the device; a batch that is already there is not copied."""
         inputs, labels = batch
         inputs = {name: part.to(self.device) for name, part in inputs.items()}
         return inputs, [part.to(self.device) for part in labels]
@@ -165,5 +167,5 @@ class Stepper:
         if len(self._sums) == 1 and all(p.grad is None for p in self.module.parameters()):
             raise ValueError(
                 f"{type(self.balancer).__name__}.backward left the network without gradients: "
-                "it must call backward on what it makes of the task losses."
+                "it must call backward on a tensor that is computed from batch.losses."
             )

@@ -1,4 +1,4 @@
-"""What a training by several processes has beside one by a single process."""
+"""The additional steps of a training by several processes."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from ..processes import current
 from .fingerprint import fingerprint
 from .split import Split
 
-# They scale by the rows that they see, which are a part of the batch.
+# Layers whose statistics would be those of a process's part of the batch.
 _OF_A_BATCH = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 
 
 class Together(Callback):
-    """Keeps the processes of a training in step; it is the first of the callbacks.
+    """Synchronises the processes of a training; it is the first of the callbacks.
 
-    They begin with the weights of the first process, sum their gradients in each step, and end
-    after the same epoch, whichever of them a callback ends.
+    All processes begin with the weights of the first one, sum their gradients in each step, and
+    end after the same epoch, even if a callback ends the training of only one of them.
     """
 
     def on_train_begin(self, net: Any, **_: Any) -> None:
-        """Take over the weights of the first process."""
+        """Copy the weights of the first process."""
         for name, part in net.module_.named_modules():
             if isinstance(part, _OF_A_BATCH):
                 raise ValueError(
                     f"The network's {name} is a {type(part).__name__}, which data_parallel cannot "
-                    "train: its statistics would be those of a part of the batch. Take "
+                    "train: its statistics would be those of a part of the batch. Use "
                     "torch.nn.SyncBatchNorm, or normalise rows, as torch.nn.LayerNorm does."
                 )
         take_over_state(net.module_, net.criterion_)
@@ -40,9 +40,10 @@ class Together(Callback):
         self.ended_ = False
 
     def on_epoch_begin(self, net: Any, **_: Any) -> None:
-        """End the training with others that have ended theirs; else drop out what others do not.
+        """End the training if another process has; else seed this process's own random numbers.
 
-        In an epoch each process draws anew: what is kept in a checkpoint is of the first one.
+        Each process drops out different units. Its generators are seeded in each epoch, because a
+        checkpoint holds only the random state of the first process.
         """
         processes = current()
         if processes.total(torch.ones(())) < processes.n:
@@ -50,12 +51,12 @@ class Together(Callback):
             raise KeyboardInterrupt
         if processes.rank:
             seed = reseed(torch.device(net.device), processes.rank, len(net.history))
-            # A network with parts that draw from torch's global random state has it seeded.
+            # Foreign parts of the network may draw from torch's global random state.
             if "global draws" in net.parts():
                 torch.manual_seed(seed)
 
     def on_grad_computed(self, net: Any, **_: Any) -> None:
-        """Sum the gradients; what the balancer learns is computed by all, from the same losses."""
+        """Sum the gradients of the network, and average those of the balancer."""
         if self.trained_ is None:
             self.trained_ = _with_gradient([*net.module_.parameters()])
             self.of_balancer_ = _with_gradient([*net.criterion_.parameters()])
@@ -71,13 +72,13 @@ class Together(Callback):
             parameter.grad.copy_(part.view_as(parameter))
 
     def on_train_end(self, net: Any, **_: Any) -> None:
-        """Let others end their training too."""
+        """Tell the other processes to end their training too."""
         if not self.ended_:
             current().total(torch.zeros(()))
 
 
 def together() -> list[Callback]:
-    """Return the callback of a training by several processes; none where one trains alone."""
+    """Return the callback for a training by several processes; none for a single process."""
     return [] if current().n == 1 else [Together()]
 
 
@@ -89,7 +90,7 @@ def take_over_state(*modules: nn.Module) -> None:
 
 
 def end_alike(net: Any, trained: Any) -> Any:
-    """Take over what the first process learnt, its history, and how its training ended."""
+    """Copy the first process's weights and history; return how its training ended."""
     take_over_state(net.module_, net.criterion_)
     if current().n > 1:
         net.history, trained = current().from_first(lambda: (net.history, trained))
@@ -97,16 +98,21 @@ def end_alike(net: Any, trained: Any) -> Any:
 
 
 def evaluate_in_turn(module: Any, inputs: Mapping[str, Tensor], number: int) -> Tensor:
-    """Compute the members' outputs for a batch, or zeros where it is another process's turn.
+    """Compute the members' outputs for a batch, or zeros if another process computes it.
 
     Parameters
     ----------
     module : TabularNetwork
         The network.
     inputs : mapping of str to Tensor
-        What it reads.
+        The inputs of the network.
     number : int
         Number of the batch.
+
+    Returns
+    -------
+    Tensor of shape (n_members, n_rows, sum of n_outputs)
+        The outputs, or zeros.
     """
     processes, numbers = current(), inputs["numbers"]
     if number % processes.n == processes.rank:
@@ -116,7 +122,7 @@ def evaluate_in_turn(module: Any, inputs: Mapping[str, Tensor], number: int) -> 
 
 
 def add_penalty(body: Any, share: Any) -> Tensor | float:
-    """Differentiate a network's penalty; return that of the batch.
+    """Compute the gradients of a network's penalty, and return the penalty.
 
     Parameters
     ----------
@@ -124,29 +130,36 @@ def add_penalty(body: Any, share: Any) -> Tensor | float:
         The network.
     share : Tensor or float
         This process's share of the rows of the batch.
+
+    Returns
+    -------
+    Tensor or float
+        The penalty, summed over the processes.
     """
     penalty = body.penalty()
     if not isinstance(penalty, Tensor):
         return penalty
     own = penalty * share
-    # Of a single subspace, for one, there is nothing to penalise.
+    # A penalty may depend on no parameter, for example that of a single subspace.
     if own.requires_grad:
         own.backward()
     return current().total(own.detach())
 
 
 def check_alike(estimator: Any, table: Any, split: Split, start: nn.Module | None) -> None:
-    """Check that the processes of a training were given the same, by what `fingerprint` reads.
+    """Check that all processes of a training have the same rows and parameters.
+
+    They are compared by `fingerprint`.
 
     Raises
     ------
     ValueError
-        If they differ, with the names of what does.
+        If they differ; the message names the differences.
     """
     if current().n == 1:
         return
     described = fingerprint(estimator, table, start, split)
-    # Of callbacks, which may log in one process alone, it counts whether there are any.
+    # Callbacks may differ, since one process may write the log, but not whether there are any.
     described["callbacks"] = str(bool(estimator.callbacks))
     described["checkpoint_dir"] = str(estimator.checkpoint_dir)
     for rank, other in enumerate(current().of_all(described)):
@@ -154,12 +167,12 @@ def check_alike(estimator: Any, table: Any, split: Split, start: nn.Module | Non
             raise ValueError(
                 f"Within data_parallel all processes must be given the same rows and parameters, "
                 f"but process {rank} differs from process {current().rank} in "
-                f"{', '.join(names)}. Of each batch they take their own part of the rows."
+                f"{', '.join(names)}. Each process takes its own part of the rows by itself."
             )
 
 
 def alike(rng: np.random.RandomState) -> np.random.RandomState:
-    """Return the first process's random numbers; where one trains alone, its own."""
+    """Return a random state that equals that of the first process."""
     if current().n == 1:
         return rng
     state = current().from_first(rng.get_state)
@@ -170,7 +183,7 @@ def alike(rng: np.random.RandomState) -> np.random.RandomState:
 
 
 def _with_gradient(parameters: list[nn.Parameter]) -> list[nn.Parameter]:
-    """Choose the parameters that have a gradient in any of the processes."""
+    """Return the parameters that have a gradient in at least one of the processes."""
     own = torch.tensor([float(p.grad is not None) for p in parameters])
     there = current().total(own).tolist()
     return [parameter for parameter, n in zip(parameters, there, strict=True) if n]

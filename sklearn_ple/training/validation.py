@@ -1,4 +1,4 @@
-"""The rows that a network, or each of its members, is validated on."""
+"""The rows on which a network, or each of its members, is validated."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from ..tasks import TaskLosses
 from .data import TableRows
 from .shuffled import ShuffledRows
 
-# Rows that deviations are learnt on, where all members have to be evaluated for it.
+# Number of rows from which standard deviations are estimated with the outputs of all members.
 _SAMPLE = 3000
 
 
 class Sample(NamedTuple):
-    """Rows that all members can be evaluated on.
+    """Rows on which all members are evaluated.
 
     Attributes
     ----------
     rows : TableRows
-        The rows, encoded.
+        The encoded rows.
     labels : sequence of Labels
-        Their labels.
+        The labels of each task.
     weights : ndarray of shape (n_rows, n_tasks)
-        The labels' weights.
+        Weights of the labels.
     out_of_fold : ndarray of int of shape (2, n_rows) or None
-        The members that were not trained on each row; None where no member was.
+        The two members that were not trained on each row; None if no member was.
     """
 
     rows: TableRows
@@ -42,15 +42,15 @@ class Sample(NamedTuple):
 
 
 class Labelled(NamedTuple):
-    """What the members make of rows, beside the rows' labels.
+    """The members' outputs for some rows, and the labels of the rows.
 
     Attributes
     ----------
     members : Tensor of shape (n_members, n_rows, sum of n_outputs)
-        The members' outputs.
+        The outputs of the members.
     targets, weights : Tensor of shape (n_rows, n_tasks) or (n_members, n_rows, n_tasks)
-        The encoded labels and their weights, of the same rows for all members or of each one's
-        own.
+        The encoded labels and their weights. The rows are the same for all members, or different
+        for each.
     """
 
     members: Tensor
@@ -59,18 +59,18 @@ class Labelled(NamedTuple):
 
 
 class Validation(ABC):
-    """Rows that a network, or one of its members, is not trained on.
+    """Base of the validation rows: rows on which all or some members are not trained.
 
     Parameters
     ----------
     rows : TableRows
-        All rows, encoded.
+        All encoded rows.
     table : Table
-        The same rows as they came, to score predictions by.
+        The same rows before encoding, whose labels are needed for scores.
     targets : TargetEncoder
         The tasks.
     numbers : ndarray of int
-        Numbers of the rows to validate on.
+        Numbers of the validation rows.
     """
 
     def __init__(self, rows: TableRows, table: Table, targets: TargetEncoder, numbers: np.ndarray):
@@ -82,31 +82,34 @@ class Validation(ABC):
 
     @abstractmethod
     def indices(self) -> Tensor:
-        """Return the numbers of the rows to evaluate, for all members or for each one its own."""
+        """Return the numbers of the rows to evaluate, the same for all members or not."""
 
     @abstractmethod
     def trained_on(self) -> np.ndarray | None:
-        """Return which rows are trained on, by each member or all alike, (n_members, n_rows).
+        """Return which rows are trained on, by each member or by all.
 
-        None for all of them.
+        Returns
+        -------
+        ndarray of bool of shape (n_members, n_rows) or (1, n_rows), or None
+            Whether a row is trained on; None if all rows are.
         """
 
     def renumber(self, statistics: TargetStatistics, train: Any, numbers: np.ndarray) -> Any:
-        """Read target statistics beside the numbers, as the rows that are trained on do.
+        """Add target statistics to the numbers of the validation rows and of the training rows.
 
         Parameters
         ----------
         statistics : TargetStatistics
-            What was learnt from these.
+            The statistics, which were learnt from the training rows.
         train : TableRows or ShuffledRows
-            The rows that are trained on.
+            The rows to train on.
         numbers : ndarray of shape (n_rows, n_numbers)
-            The numbers and statistics of all rows of the table that they are of.
+            Numbers and statistics of all rows of the table with the training rows.
 
         Returns
         -------
         train : TableRows or ShuffledRows
-            The same rows, with their part of these.
+            The rows to train on, with statistics.
         """
         self.rows = self.rows.with_numbers(numbers)
         return self.rows
@@ -115,32 +118,32 @@ class Validation(ABC):
     def evaluate(
         self, mean: MemberMean, losses: TaskLosses, rows: Labelled
     ) -> tuple[Tensor, Tensor]:
-        """Weigh the members, and compute outputs and losses of their mean.
+        """Set the weights of the members, and compute outputs and losses of their mean.
 
         Parameters
         ----------
         mean : MemberMean
-            The mean over the members; it is weighed.
+            The mean over the members, whose weights are set.
         losses : TaskLosses
             The losses of the tasks.
         rows : Labelled
-            The rows of `indices`.
+            The outputs and labels of the rows that `indices` returns.
 
         Returns
         -------
         outputs : Tensor of shape (n_rows, sum of n_outputs)
-            To score, in the order of ``labels``.
+            The outputs to score, in the order of ``labels``.
         sums : Tensor of shape (2, n_tasks)
-            As of `TaskLosses.sums`.
+            Sums of losses and of weights, see `TaskLosses.sums`.
         """
 
     @abstractmethod
     def sample(self) -> Sample:
-        """Return rows that all members can be evaluated on."""
+        """Return rows on which all members are evaluated after training."""
 
     def score(self, outputs: np.ndarray) -> list[float]:
-        """Score the network's outputs, of shape (n_rows, sum of n_outputs), task by task."""
-        # In float32, labels far from zero would lose their digits, and large ones overflow.
+        """Compute the score of each task from outputs of shape (n_rows, sum of n_outputs)."""
+        # In float32, labels far from zero would lose digits, and large ones overflow.
         parts = self.targets.split_outputs(outputs.astype(np.float64))
         return self.targets.score(parts, self.labels, self.weights)
 
@@ -155,14 +158,14 @@ class Validation(ABC):
 
 
 class HeldOut(Validation):
-    """Rows that no member is trained on: on them the members are compared.
+    """Validation rows on which no member is trained.
 
     Parameters
     ----------
     rows, table, targets, numbers : object
-        As in `Validation`.
+        Parameters of `Validation`.
     train : ndarray of int, optional
-        Numbers of the rows that are trained on; by default that are all rows of another table.
+        Numbers of the rows to train on. By default these are all rows of another table.
     """
 
     def __init__(
@@ -177,7 +180,7 @@ class HeldOut(Validation):
         self.train = train
 
     def trained_on(self) -> np.ndarray | None:
-        """Return which rows are trained on, (1, n_rows); None for all of another table."""
+        """Return which rows are trained on, (1, n_rows); None for all rows of another table."""
         if self.train is None:
             return None
         result = np.zeros((1, len(self.rows)), dtype=bool)
@@ -185,7 +188,7 @@ class HeldOut(Validation):
         return result
 
     def renumber(self, statistics: TargetStatistics, train: Any, numbers: np.ndarray) -> Any:
-        """Read target statistics beside the numbers; of another table, by the codes of its own."""
+        """Add target statistics to the numbers; those of another table are found by its codes."""
         if self.train is not None:
             return super().renumber(statistics, train, numbers).take(self.train)
         own, codes = (self.rows.arrays[name].numpy() for name in ("numbers", "codes"))
@@ -193,47 +196,54 @@ class HeldOut(Validation):
         return train.with_numbers(numbers)
 
     def indices(self) -> Tensor:
-        """Return the rows, the same for all members."""
+        """Return the numbers of the rows, which are the same for all members."""
         return torch.as_tensor(self.numbers)
 
     def evaluate(
         self, mean: MemberMean, losses: TaskLosses, rows: Labelled
     ) -> tuple[Tensor, Tensor]:
-        """Weigh the members by their losses and average them."""
+        """Set the weights of the members from their losses, and average the members."""
         labels = rows.targets, rows.weights
         mean.weigh(torch.stack([losses.means(losses.sums(own, *labels)) for own in rows.members]))
         outputs = mean(rows.members)
         return outputs, losses.sums(outputs, *labels)
 
     def sample(self) -> Sample:
-        """Return all rows that were held out."""
+        """Return all validation rows."""
         return Sample(self.rows.take(self.numbers), self.labels, self.weights, None)
 
 
 class OutOfFold(Validation):
-    """Folds of rows, each left out by two neighbouring members and trained on by all others.
+    """Folds of rows, each of which two adjacent members leave out and all others are trained on.
 
-    So no row is lost to training, and nothing has to be trained anew. The two members of a fold
-    are compared on the same rows, which determines how much each member counts: `relative_losses`.
+    So every row is trained on, and no second training is needed. The two members that leave out a
+    fold are compared on the same rows. These comparisons determine the weights of the members, see
+    `relative_losses`.
 
-    The mean of many members goes on improving after single ones overfit. From a single member to
-    the mean of two, the loss falls by half of the members' variance, and to their weighted mean by
-    one less the sum of the squared weights. So the loss of the mean of all is estimated from those
-    of single members and of the mean of two. For squared errors that is exact on average (Krogh
-    and Vedelsby, Neural Network Ensembles, Cross Validation, and Active Learning, NIPS 1994).
+    The mean of many members still improves when single members already overfit. The loss of the
+    mean of all members is therefore estimated from the loss of single members and the loss of the
+    mean of two. Compared with a single member, the loss of the mean of two is lower by half the
+    variance of the members. The loss of the weighted mean of all is lower by the variance times
+    one minus the sum of the squared weights. For squared errors this is exact on average [1]_.
 
     Parameters
     ----------
     rows, table, targets : object
-        As in `Validation`.
+        Parameters of `Validation`.
     folds : sequence of ndarray of int
-        Numbers of the rows of as many folds as members. Each member leaves out the fold of its
-        own number and the next one. Of each, as many rows are evaluated as the smallest has.
+        Numbers of the rows of each fold. There are as many folds as members. Each member leaves
+        out the fold with its own number and the next one. Of each fold, as many rows are evaluated
+        as the smallest fold has.
 
     Attributes
     ----------
     rows : TableRows
         All rows with their folds, to train on.
+
+    References
+    ----------
+    .. [1] A. Krogh, J. Vedelsby. "Neural Network Ensembles, Cross Validation, and Active
+           Learning". NIPS 1994.
     """
 
     def __init__(
@@ -252,21 +262,21 @@ class OutOfFold(Validation):
         self._pair = MemberMean(targets.tasks, n_members=2)
 
     def indices(self) -> Tensor:
-        """Return the rows that each member leaves out, of shape (n_members, n_left_out)."""
+        """Return the numbers of the rows that each member leaves out, (n_members, n_left_out)."""
         return torch.as_tensor(np.hstack([self.numbers, np.roll(self.numbers, -1, axis=0)]))
 
     def trained_on(self) -> np.ndarray:
-        """Return which rows each member is trained on, (n_members, n_rows)."""
+        """Return which rows each member is trained on, of shape (n_members, n_rows)."""
         folds: Any = self.rows.array("folds")
         return _kept(folds, len(self.numbers)).cpu().numpy()
 
     def evaluate(
         self, mean: MemberMean, losses: TaskLosses, rows: Labelled
     ) -> tuple[Tensor, Tensor]:
-        """Weigh the members; average the two of each fold; estimate the loss of all."""
+        """Set the members' weights, average the two of each fold, estimate the loss of all."""
         own, of_next = rows.members.unflatten(1, (2, -1)).unbind(1)
         pair = torch.stack([own, of_next.roll(1, dims=0)])
-        # Each fold is read twice: its labels come first with the member of its own number.
+        # Each fold is evaluated by two members: take its labels from the one with its number.
         targets, weights = (part.unflatten(1, (2, -1))[:, 0] for part in rows[1:])
         compared = [
             [losses.means(losses.sums(*fold)) for fold in zip(one, targets, weights, strict=True)]
@@ -281,13 +291,14 @@ class OutOfFold(Validation):
 
     @staticmethod
     def _shares(mean: MemberMean) -> Tensor:
-        """Compute how much a fold counts for each task: as the two members that leave it out."""
+        """Compute the weight of each fold and task: the sum of those of its two members."""
         return len(mean.weights) / 2 * (mean.weights + mean.weights.roll(1, dims=0))
 
     def sample(self) -> Sample:
         """Return some rows of each fold, with the members that leave it out.
 
-        All folds count alike: by the members' weights, few rows would count for nearly all.
+        All folds have the same weight. With the weights of the members, few rows could outweigh
+        all others.
         """
         n_members, n_rows = self.numbers.shape
         n_taken = min(n_rows, -(-_SAMPLE // n_members))
@@ -302,14 +313,14 @@ class OutOfFold(Validation):
 
 
 def without_left_out(weights: Tensor, folds: Tensor, n_members: int) -> Tensor:
-    """Return the weights for each member: zero in the folds that it leaves out.
+    """Return the weights of labels for each member: zero in the folds that it leaves out.
 
     Parameters
     ----------
     weights : Tensor of shape (n_rows, n_tasks)
-        The labels' weights.
+        Weights of the labels.
     folds : Tensor of shape (n_rows,)
-        The fold of each row; -1 for none.
+        Fold of each row; -1 for none.
     n_members : int
         Number of members.
 
@@ -322,19 +333,19 @@ def without_left_out(weights: Tensor, folds: Tensor, n_members: int) -> Tensor:
 
 
 def mean_weights(rows: TableRows | ShuffledRows, n_members: int) -> Tensor:
-    """Compute how much a row weighs in training on average, rows without a label included.
+    """Compute the average weight of a row in training, including rows without a label.
 
     Parameters
     ----------
     rows : TableRows or ShuffledRows
-        All rows that are trained on, with their weights.
+        All rows to train on, with their weights.
     n_members : int
         Number of members.
 
     Returns
     -------
     Tensor of shape (n_tasks,) or (n_members, 1, n_tasks)
-        The weights, where there are folds for each member; 1 for a task without any label.
+        The average weights, for each member if there are folds; 1 for a task without any label.
     """
     if isinstance(rows, ShuffledRows):
         return rows.mean_weights

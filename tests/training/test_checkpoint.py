@@ -356,7 +356,7 @@ def test_rows_that_differ_are_all_that_is_refused(data, ended):
 def test_other_parameters_are_refused(params, shown, data, ended):
     folder = ended.checkpoint_dir
     before = {path: path.read_bytes() for path in folder.iterdir()}
-    with pytest.raises(ValueError, match=f"differs in {shown}\\. To go on"):
+    with pytest.raises(ValueError, match=f"differs in {shown}\\. To continue"):
         clone(ended).set_params(**params).fit(*data)
     assert {path: path.read_bytes() for path in folder.iterdir()} == before
 

@@ -49,7 +49,7 @@ def test_devices_by_name(machine):
     machine(cuda=2, mps=True)
     for name in ("cpu", "cuda", "cuda:1", "mps"):
         assert resolve_device(name, F32) == name
-    with pytest.raises(ValueError, match="'mps' holds no float64"):
+    with pytest.raises(ValueError, match="'mps' does not support float64"):
         resolve_device("mps", F64)
 
 
@@ -187,7 +187,7 @@ def test_cores_of_a_gpu_are_refused(machine):
     X, y = np.arange(20.0)[:, None], np.arange(20.0)
     for n_jobs in (2, -1):
         model = PLERegressor(n_jobs=n_jobs, device="mps")
-        with pytest.raises(ValueError, match=f"n_jobs={n_jobs} cannot serve on device='mps'"):
+        with pytest.raises(ValueError, match=f"n_jobs={n_jobs} cannot be used on device='mps'"):
             model.fit(X, y)
         assert not hasattr(model, "net_")
     for n_jobs in (None, 1):

@@ -418,7 +418,7 @@ def test_an_optimizer_of_net_params_is_the_optimizer(table):
 def test_what_is_no_optimizer_is_named(table, params):
     for wrong in (params, {"net_params": params}, {"net_params": {"optimizer": "x"}}):
         named = "^net_params.*optimizer=" if "net_params" in wrong else "^optimizer="
-        with pytest.raises(ValueError, match=f"{named}.* is no optimizer: it must be one of"):
+        with pytest.raises(ValueError, match=f"{named}.* is not an optimizer: it must be one of"):
             model(**wrong).fit(*table)
 
 

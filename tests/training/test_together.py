@@ -170,7 +170,7 @@ def test_what_the_processes_must_have_in_common_is_checked(both):
     for rank, result in enumerate(both):
         other = f"process {1 - rank} differs from process {rank} in X"
         assert other in result["other rows"]
-        assert "device='meta' is not that of this process" in result["other device"]
+        assert "device='meta' is not the device of this process" in result["other device"]
         assert "BatchNorm1d, which data_parallel cannot train" in result["batch norm"]
 
 
