@@ -1,4 +1,4 @@
-"""The networks, in pure torch: they do not deal with missing labels, data frames or names."""
+"""The networks, in pure torch: they know nothing of missing labels, data frames or names."""
 
 from .adatt import AdaTT
 from .aitm import AITM

@@ -1,4 +1,4 @@
-"""Adaptive Task-to-Task Fusion (Li et al., KDD 2023): every task may read every task's experts."""
+"""Adaptive Task-to-Task Fusion (Li et al., KDD 2023): each task reads the experts of all tasks."""
 # The hooks are documented in Body.
 # ruff: noqa: D102
 
@@ -21,16 +21,20 @@ from .widths import expert_widths
 
 
 class AdaTT(Body):
-    """Adaptive Task-to-Task Fusion: gates over all tasks' experts, and one's own beside them.
+    """Adaptive Task-to-Task Fusion: gates over the experts of all tasks, plus the own experts.
 
-    At each level a task has ``n_specific_experts`` experts E_t, which read what its fusion unit at
-    the level below put out. Its unit puts out ``(G_t + pad(v_t))^T E``: a softmax gate G_t, which
-    reads what its experts do, weighs the experts E of all tasks, and a linear residual adds the
-    task's own, weighed by learnt numbers v_t that are the same for all rows. Shared experts, if
-    there are any, have a unit of the same kind, but for the last level.
+    At each level task t has ``n_specific_experts`` experts E_t and a fusion unit. Its experts read
+    the output of its fusion unit at the level below. The output of the unit is
+    ``(G_t + pad(v_t))^T E``, the sum of two parts:
 
-    As in the authors' code (github.com/facebookresearch/AdaTT) v_t starts evenly between
-    ``-1 / sqrt(n)`` and ``1 / sqrt(n)`` for n experts, and is one where there is a single one.
+    - the experts E of all tasks, weighed by a softmax gate G_t, which reads the same as the task's
+      experts;
+    - the task's own experts, weighed by learnt numbers v_t, which are the same for all rows.
+
+    Shared experts, if there are any, have a unit of the same kind, except at the last level.
+
+    As in the authors' code (github.com/facebookresearch/AdaTT), v_t is drawn uniformly between
+    ``-1 / sqrt(n)`` and ``1 / sqrt(n)`` for n experts, and is 1 for a single expert.
 
     Parameters
     ----------
@@ -41,25 +45,25 @@ class AdaTT(Body):
     n_levels : int, default=1
         Number of levels of experts and fusion units.
     n_shared_experts : int, default=0
-        Number of shared experts at each level; none as in the paper's AdaTT-sp.
+        Number of shared experts at each level; 0 is the paper's AdaTT-sp.
     n_specific_experts : int, default=1
         Number of experts of each task at each level.
     expert_hidden_units : sequence of int or of sequences of int, default=(64,)
-        Widths of the layers of every expert; or a sequence of them for each level.
+        Widths of the layers of every expert, the same at all levels; or a sequence of widths for
+        each level.
     gate_hidden_units : sequence of int, default=()
-        Widths of hidden layers of every gate; empty for the paper's linear gates.
+        Widths of the hidden layers of every gate; empty for linear gates, as in the paper.
     n_added : int, default=0
-        How many tasks, the last ones, no gate but their own and those after them read: so that a
-        task can be added to a network and all else in it stays as it is.
+        Number of tasks, the last ones, that were added to a network. The gates of earlier tasks do
+        not weigh their experts, so that the outputs of earlier tasks do not change.
     **towers : TowerOptions
-        Hidden layers of the towers, activation, dropout and number of members, as `Body` takes
-        them.
+        ``tower_hidden_units``, ``activation``, ``dropout`` and ``n_members``, see `TowerOptions`.
 
     Raises
     ------
     ValueError
-        If a task would have no expert, or an expert no layer; if there are not as many sequences
-        of widths as levels.
+        If a task would have no expert, or an expert no layer; if the number of sequences of widths
+        is not that of levels.
 
     References
     ----------
@@ -90,7 +94,7 @@ class AdaTT(Body):
     ):
         super().__init__(n_outputs, **towers)
         if not n_specific_experts:
-            raise ValueError("n_specific_experts is 0: a fusion unit reads experts of its own.")
+            raise ValueError("n_specific_experts is 0: each task needs at least one expert.")
         widths = expert_widths(expert_hidden_units, n_levels)
         width, levels = in_features, []
         for level, hidden_units in enumerate(widths):
@@ -137,17 +141,17 @@ class AdaTT(Body):
         Returns
         -------
         list of list of GateNames
-            For each level its modules of gates, each with the names of its gates and of the
-            experts that these weigh.
+            For each level the modules of gates, with the names of the gates and of the experts
+            that each gate weighs.
         """
         return [level.gate_names(tasks) for level in self.levels]
 
 
 class FusionLevel(nn.Module):
-    """One level: the experts of each task and shared ones, and the units that fuse them.
+    """A level: the experts of each task, the shared experts, and the units that fuse them.
 
-    At the first level all units of a member read its features, given once (``is_first``). The last
-    one has no unit for the shared experts, since nothing would read it.
+    At the first level (``is_first``) all units of a member read the same features, which are
+    passed once. The last level has no unit for the shared experts, since nothing would read it.
     """
 
     def __init__(
@@ -198,26 +202,26 @@ class FusionLevel(nn.Module):
                 self.shared_residual = _residual(n_members, 1, n_shared)
 
     def forward(self, tasks: Tensor, shared: Tensor) -> tuple[Tensor, Tensor]:
-        """Map what the units read to what they put out.
+        """Compute the outputs of the units from their inputs.
 
         Parameters
         ----------
         tasks : Tensor of shape (n_members * n_tasks, n_rows, in_features)
-            What each task's unit reads; a first axis of n_members at the first level.
+            Input of each task's unit; at the first level the first axis has length n_members.
         shared : Tensor of shape (n_members, n_rows, in_features)
-            What the shared experts read.
+            Input of the shared experts.
 
         Returns
         -------
         tuple of Tensors of shapes (n_members * n_tasks, n_rows, width), (n_members, n_rows, width)
-            The units' outputs. Where there is no shared unit, its input comes back as it went in.
+            Outputs of the units. If there is no shared unit, the second is ``shared`` unchanged.
         """
-        # (n_members, 1, n_experts, n_rows, width), which all units read
+        # (n_members, 1, n_experts, n_rows, width): all units read these.
         banks = [self.specific_experts(tasks).unflatten(0, (self.n_members, 1, -1))]
         if self.shared_experts is not None:
             banks.insert(0, self.shared_experts(shared).unflatten(0, (self.n_members, 1, -1)))
         gates = self.task_gates(tasks).unflatten(0, (self.n_members, -1))
-        # pad(v): a task's own experts are those in the place of its own.
+        # pad(v): zero except for the task's own experts.
         residual = _in_place(self.task_residual, self.n_tasks, self.n_specific, gates)
         residual = F.pad(residual, (self.n_shared, 0)).unsqueeze(-1)
         outputs = mix(gates + residual, *banks).flatten(0, 1)
@@ -240,13 +244,13 @@ class FusionLevel(nn.Module):
     def diagram(
         self, tasks: Sequence[str], read: Sequence[list[Block]]
     ) -> tuple[list[Block], list[Block]]:
-        """Describe the experts and the units, given the blocks that tasks and the shared read."""
+        """Describe the experts and units, given the blocks that they read."""
         (names, *_) = self.gate_names(tasks)
         owners: list[int | None] = [
             *[None] * self.n_shared,
             *(k for k in range(self.n_tasks) for _ in range(self.n_specific)),
         ]
-        # All experts of a level are of one size.
+        # All experts of a level have the same size.
         banks = [bank for bank in (self.specific_experts, self.shared_experts) if bank is not None]
         parameters = [parameter for bank in banks for parameter in bank.parameters()]
         n = size(parameters, self.n_members * len(owners))
@@ -265,7 +269,7 @@ class FusionLevel(nn.Module):
 
 
 class FusionGates(Gates):
-    """Gates that weigh a part of the experts, if ``is_partial``: of one member ``weighed``."""
+    """Gates that, if ``is_partial``, weigh only the experts that are True in ``weighed``."""
 
     weighed: Tensor
 
@@ -286,14 +290,14 @@ class FusionGates(Gates):
         self.is_partial = is_partial
 
     def _weights(self, logits: Tensor) -> Tensor:
-        """Turn what the last layers put out into weights, zero for experts not weighed."""
+        """Turn logits into weights, which are zero for experts that are not weighed."""
         if self.is_partial:
             logits = logits.masked_fill(~self.weighed, -torch.inf)
         return super()._weights(logits)
 
 
 def _residual(n_members: int, n_units: int, n_each: int) -> nn.Parameter | None:
-    """Draw the units' weights of their own experts; None for a single one, whose weight is one."""
+    """Draw the weights v of the own experts; None for a single expert, whose weight is 1."""
     if n_each == 1:
         return None
     bound = 1 / math.sqrt(n_each)
@@ -301,7 +305,7 @@ def _residual(n_members: int, n_units: int, n_each: int) -> nn.Parameter | None:
 
 
 def _in_place(residual: Tensor | None, n_units: int, n_each: int, like: Tensor) -> Tensor:
-    """Place units' weights among those of all units' experts: (n_members, n_units, n_experts)."""
+    """Pad the weights of the own experts with zeros, to (n_members, n_units, n_experts)."""
     places = torch.eye(n_units, dtype=like.dtype, device=like.device)
     own = places.new_ones(1, n_units, n_each) if residual is None else residual
     return (places.unsqueeze(-1) * own.unsqueeze(2)).flatten(2)

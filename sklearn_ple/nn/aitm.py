@@ -1,4 +1,4 @@
-"""Adaptive Information Transfer Multi-task (Xi et al., KDD 2021), for tasks in an order."""
+"""Adaptive Information Transfer Multi-task (Xi et al., KDD 2021), for tasks that have an order."""
 # The hooks are documented in Body.
 # ruff: noqa: D102
 
@@ -20,13 +20,15 @@ from .towers import TowerOptions
 
 
 class AITM(Body):
-    """Adaptive Information Transfer: each task reads its own bottom and what a task before knows.
+    """Adaptive Information Transfer: each task reads its bottom and the task before it.
 
-    With ``f_t`` the bottom of task t, its tower reads ``z_t``. The first task's is its bottom's
-    output, ``z_1 = f_1(x)``. Of a later one, ``p = g_t(z_{t-1})`` is what comes from the task
-    before, through a layer of its own, and ``q = f_t(x)``:
-    ``z_t = sum_{u in {p, q}} softmax_u(<h1 u, h2 u> / sqrt(d)) h3 u``, with matrices h1, h2 and h3
-    of each task and d the width. Beside a chain, several tasks may follow on one.
+    Let ``f_t`` be the bottom of task t. Its tower reads ``z_t``. For the first task this is the
+    output of its bottom, ``z_1 = f_1(x)``. A later task combines two vectors: ``q = f_t(x)`` from
+    its own bottom, and ``p = g_t(z_{t-1})`` from the task before it, through a layer ``g_t``. It
+    weighs them by attention,
+    ``z_t = sum_{u in {p, q}} softmax_u(<h1 u, h2 u> / sqrt(d)) h3 u``, where h1, h2 and h3 are
+    matrices of the task and d is the width. The tasks need not form a chain: several tasks may
+    follow the same task.
 
     Parameters
     ----------
@@ -35,18 +37,17 @@ class AITM(Body):
     n_outputs : sequence of int
         Number of outputs of each task.
     previous : sequence of int or None
-        For each task the position of the task before it; None for one that starts from its bottom.
+        For each task the position of the task before it; None for a task without one.
     bottom_hidden_units : sequence of int, default=(64,)
         Widths of the layers of every task's bottom.
     **towers : TowerOptions
-        Hidden layers of the towers, activation, dropout and number of members, as `Body` takes
-        them.
+        ``tower_hidden_units``, ``activation``, ``dropout`` and ``n_members``, see `TowerOptions`.
 
     Raises
     ------
     ValueError
-        If there is not one task before, or None, for each task, or they go round in a circle; if
-        a bottom would have no layer.
+        If ``previous`` does not have one entry for each task, or has a cycle; if a bottom would
+        have no layer.
 
     See Also
     --------
@@ -78,16 +79,16 @@ class AITM(Body):
     ):
         super().__init__(n_outputs, **towers)
         if not bottom_hidden_units:
-            raise ValueError("bottom_hidden_units is empty: there would be nothing to pass on.")
+            raise ValueError("bottom_hidden_units is empty: a bottom needs at least one layer.")
         if len(previous) != self.n_tasks:
             raise ValueError(
-                f"previous={list(previous)} are not one for each of {self.n_tasks} tasks."
+                f"previous={list(previous)} must have one entry for each of {self.n_tasks} tasks."
             )
         self.bottoms = self.make_mlps(
             self.n_members, self.n_tasks, in_features, bottom_hidden_units
         )
         width = self.bottoms.out_features
-        #: (task, the one before it), in the order in which they are computed.
+        #: Pairs (task, task before it), in the order of computation.
         self.steps = _in_order(previous)
         self.transfers: Any = nn.ModuleDict(
             {str(task): Transfer(self, width) for task, _ in sorted(self.steps)}
@@ -114,7 +115,7 @@ class AITM(Body):
         return rows, [[block] for block in known]
 
     def gate_names(self, tasks: Sequence[str]) -> list[list[GateNames]]:
-        """Name the gates, which weigh what comes from the task before and the task's own.
+        """Name the gates, which weigh the vector from the task before and the task's own.
 
         Parameters
         ----------
@@ -124,7 +125,7 @@ class AITM(Body):
         Returns
         -------
         list of list of GateNames
-            A level for each task that has one before it.
+            One level for each task that has a task before it.
         """
         return [
             [
@@ -139,7 +140,7 @@ class AITM(Body):
 
 
 class Transfer(nn.Module):
-    """What a task makes of its own bottom's output and of what the task before knows."""
+    """Combines the output of a task's bottom with the vector of the task before it."""
 
     def __init__(self, network: Body, width: int):
         super().__init__()
@@ -149,13 +150,13 @@ class Transfer(nn.Module):
         self.values = BatchedLinear(n_members, 1, width, width, bias=False)
 
     def forward(self, before: Tensor, own: Tensor) -> Tensor:
-        """Mix both, each of shape (n_members, n_rows, width)."""
+        """Combine both, each of shape (n_members, n_rows, width)."""
         both = torch.cat([self.passed(before), own], dim=1)
         return mix(self.gate(both), self.values(both).unflatten(1, (2, -1)))
 
 
 class TransferGate(nn.Module):
-    """Weighs what comes from the task before and the task's own by attention to themselves."""
+    """Weighs the vector from the task before and the task's own by attention."""
 
     def __init__(self, n_members: int, width: int):
         super().__init__()
@@ -170,12 +171,12 @@ class TransferGate(nn.Module):
 
 
 def _in_order(previous: Sequence[int | None]) -> list[tuple[int, int]]:
-    """Return the tasks that have one before them, with this, in an order of computation."""
+    """Return the pairs (task, task before it), in an order in which they can be computed."""
     before = {task: other for task, other in enumerate(previous) if other is not None}
     try:
         order = [
             *TopologicalSorter({task: [other] for task, other in before.items()}).static_order()
         ]
     except CycleError as error:
-        raise ValueError(f"previous goes round in a circle: {error.args[1]}.") from None
+        raise ValueError(f"previous has a cycle: {error.args[1]}.") from None
     return [(task, before[task]) for task in order if task in before]

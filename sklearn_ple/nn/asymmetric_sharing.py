@@ -14,15 +14,16 @@ from .body import Body
 from .diagram import Block, Diagram, size
 from .towers import TowerOptions
 
-#: How a tower's input may be made of the bottoms that it reads.
+#: Ways to combine the bottoms that a tower reads.
 FUSIONS = ("concatenate", "sum", "average")
 
 
 class AsymmetricSharing(Body):
-    """Asymmetric Sharing: a tower reads its own task's bottom and those of some other tasks.
+    """Asymmetric Sharing: a tower reads the bottom of its task and those of some other tasks.
 
-    With ``f_k`` the bottom of task k, ``y_k = h_k([f_k(x), f_i(x), f_j(x), ...])`` for the tasks
-    i, j, ... that k reads; or ``h_k`` of their sum or mean.
+    Let ``f_k`` be the bottom and ``h_k`` the tower of task k. Then
+    ``y_k = h_k([f_k(x), f_i(x), f_j(x), ...])``, where i, j, ... are the tasks that k reads. With
+    another ``fusion``, ``h_k`` reads the sum or the mean of the bottoms' outputs.
 
     Parameters
     ----------
@@ -35,15 +36,14 @@ class AsymmetricSharing(Body):
     bottom_hidden_units : sequence of int, default=(64,)
         Widths of the layers of every task's bottom.
     fusion : {"concatenate", "sum", "average"}, default="concatenate"
-        How a tower's input is made of the bottoms that it reads.
+        How the outputs of the bottoms are combined into the input of a tower.
     **towers : TowerOptions
-        Hidden layers of the towers, activation, dropout and number of members, as `Body` takes
-        them.
+        ``tower_hidden_units``, ``activation``, ``dropout`` and ``n_members``, see `TowerOptions`.
 
     Raises
     ------
     ValueError
-        If ``fusion`` is another.
+        If ``fusion`` is none of these.
 
     References
     ----------
@@ -54,7 +54,9 @@ class AsymmetricSharing(Body):
     --------
     >>> import torch
     >>> from sklearn_ple.nn import AsymmetricSharing
-    >>> network = AsymmetricSharing(in_features=7, n_outputs=[1, 3], reads=[[], [0]])
+    >>> network = AsymmetricSharing(
+    ...     in_features=7, n_outputs=[1, 3], reads=[[], [0]]
+    ... )
     >>> network(torch.zeros(10, 7)).shape
     torch.Size([10, 4])
     """
@@ -71,7 +73,7 @@ class AsymmetricSharing(Body):
     ):
         super().__init__(n_outputs, **towers)
         if fusion not in FUSIONS:
-            raise ValueError(f"fusion={fusion!r} is none of {list(FUSIONS)}.")
+            raise ValueError(f"fusion={fusion!r} is not one of {list(FUSIONS)}.")
         self.fusion = fusion
         self.reads = [[task, *others] for task, others in enumerate(reads)]
         self.bottoms = self.make_mlps(

@@ -1,4 +1,4 @@
-"""What all multi-task networks have in common: features in, every task's outputs out."""
+"""The base class of multi-task networks: from features to the outputs of all tasks."""
 
 from __future__ import annotations
 
@@ -15,29 +15,32 @@ from .towers import TOWER_DEFAULTS, SeparateTowers, TowerOptions, Towers
 
 
 class Body(nn.Module, ABC):
-    """A multi-task network: what all have in common, and what one's own is built upon.
+    """Base class of multi-task networks, from features to the outputs of all tasks.
 
-    A subclass makes its layers and its ``towers`` in ``__init__``, by `make_mlps` and
-    `make_towers`, and computes what each task's tower reads in `represent`. By some further
-    hooks it may describe more of itself:
+    A subclass creates its layers in ``__init__``, for example with `make_mlps`, and last its
+    ``towers`` with `make_towers`. A tower is the part of the network that turns the representation
+    of one task into its outputs. The method `represent` computes these representations.
 
-    - `penalty`, which is added to the loss in training;
-    - `diagram`, what it consists of, which pictures of it show;
-    - ``gate_names``, for a network with `Gates`, their names and those of the experts that they
-      weigh, as `PLE.gate_names` returns them; ``gate_weights`` of an estimator needs it;
-    - ``expert_names``, the names of the experts in each bank, as `PLE.expert_names` returns them;
-      `~sklearn_ple.inspection.expert_health` looks by it at what they put out.
+    A subclass may implement further methods:
 
-    All members, independent networks of one shape, are evaluated together. Tensors have them on
-    the first axis: one input for each, and one representation for each task of the first member,
-    then of the second, and so on.
+    - `penalty` is added to the loss in training;
+    - `diagram` describes the network for drawings of it;
+    - ``gate_names`` names the gates, and the experts that they weigh, in a network with `Gates`.
+      It returns the same as `PLE.gate_names`, and ``gate_weights`` of an estimator needs it;
+    - ``expert_names`` names the experts in each bank. It returns the same as `PLE.expert_names`,
+      and `~sklearn_ple.inspection.expert_health` needs it.
+
+    The members of an ensemble are independent networks of the same shape, which are evaluated
+    together. Members are on the first axis of tensors. The representations of the first member's
+    tasks come first, then those of the second member's tasks, and so on.
 
     Parameters
     ----------
     n_outputs : sequence of int
         Number of outputs of each task.
     n_views : int, optional
-        Number of views of the features that it reads; one for each member by default.
+        Number of views of the features, each with its own embeddings; by default one for each
+        member.
     **towers : TowerOptions
         ``tower_hidden_units``, ``activation``, ``dropout`` and ``n_members``, see `TowerOptions`.
 
@@ -50,16 +53,16 @@ class Body(nn.Module, ABC):
     n_views : int
         Number of views of the features.
     activation : str
-        A key of `ACTIVATIONS`.
+        Name of the activation, a key of `ACTIVATIONS`.
 
     Raises
     ------
     TypeError
-        If there is an option of another name.
+        If there is an option with another name.
 
     See Also
     --------
-    TabularNetwork : What turns a table into the features that a body reads.
+    TabularNetwork : Turn a table into the features that a body reads.
 
     Examples
     --------
@@ -70,7 +73,8 @@ class Body(nn.Module, ABC):
     >>> class LowRank(Body):
     ...     def __init__(self, in_features, n_outputs, *, rank=4, **towers):
     ...         super().__init__(n_outputs, **towers)
-    ...         self.shared = BatchedLinear(self.n_members, 1, in_features, rank)
+    ...         n = self.n_members
+    ...         self.shared = BatchedLinear(n, 1, in_features, rank)
     ...         self.towers = self.make_towers(rank)
     ...
     ...     def represent(self, inputs):
@@ -90,8 +94,8 @@ class Body(nn.Module, ABC):
         super().__init__()
         if unknown := sorted(towers.keys() - TOWER_DEFAULTS.keys()):
             raise TypeError(
-                f"{type(self).__name__} takes no {', '.join(unknown)}. Beside its own parameters "
-                f"it takes {', '.join(TOWER_DEFAULTS)}."
+                f"{type(self).__name__} does not accept {', '.join(unknown)}. Besides its own "
+                f"parameters it accepts {', '.join(TOWER_DEFAULTS)}."
             )
         options = TOWER_DEFAULTS | towers
         self.n_outputs = list(n_outputs)
@@ -101,27 +105,27 @@ class Body(nn.Module, ABC):
         self.dropout = options["dropout"]
         self.n_members = options["n_members"]
         self.n_views = self.n_members if n_views is None else n_views
-        # Made by the subclass, once the width of what they read is known.
+        # The subclass makes them, once the width of their input is known.
         self.towers: Any = None
 
     def make_towers(self, widths: int | Sequence[int]) -> Towers | SeparateTowers:
-        """Make the towers, with the network's options.
+        """Make the towers, with the options of the network.
 
         Parameters
         ----------
         widths : int or sequence of int
-            Width of what the towers read; where the tasks' differ, one for each task.
+            Width of the towers' input; if tasks differ, one width for each task.
 
         Returns
         -------
         Towers or SeparateTowers
-            The towers of all tasks. They read one tensor, or of several widths a list of one
-            tensor for each task.
+            The towers of all tasks. With one width they read one tensor, with a sequence of widths
+            a list with one tensor for each task.
 
         Raises
         ------
         ValueError
-            If there are not as many widths as tasks.
+            If a sequence of widths does not have one entry for each task.
         """
         options: dict[str, Any] = {
             "hidden_units": self.tower_hidden_units,
@@ -132,8 +136,10 @@ class Body(nn.Module, ABC):
         if not isinstance(widths, Sequence):
             return Towers(widths, self.n_outputs, **options)
         if len(widths) != self.n_tasks:
-            raise ValueError(f"widths={widths} are not one for each of {self.n_tasks} tasks.")
-        # Towers of different input widths can't be evaluated together.
+            raise ValueError(
+                f"widths={widths} must have one entry for each of {self.n_tasks} tasks."
+            )
+        # Towers with inputs of different widths cannot be evaluated together.
         return SeparateTowers(
             Towers(width, [n], **options) for width, n in zip(widths, self.n_outputs, strict=True)
         )
@@ -147,25 +153,25 @@ class Body(nn.Module, ABC):
         *,
         linear_output: bool = False,
     ) -> BatchedMLP:
-        """Make MLPs of one shape, with the network's activation and dropout.
+        """Make MLPs of the same shape, with the activation and dropout of the network.
 
         Parameters
         ----------
         n_groups : int
-            Number of distinct inputs: that of the members, or of the members' tasks.
+            Number of distinct inputs: ``n_members``, or ``n_members * n_tasks``.
         n_per_group : int
             Number of MLPs that read each input.
         in_features : int
             Width of the input.
         hidden_units : sequence of int
-            Width of every layer, the last one's included.
+            Width of every layer, including the last.
         linear_output : bool, default=False
-            Whether the last layer is not activated.
+            Whether the last layer has no activation.
 
         Returns
         -------
         BatchedMLP
-            The MLPs, evaluated together.
+            The MLPs, which are evaluated together.
         """
         return BatchedMLP(
             n_groups,
@@ -178,56 +184,58 @@ class Body(nn.Module, ABC):
         )
 
     def for_each_task(self, shared: Tensor) -> Tensor:
-        """Repeat what the tasks of a member share, once for each task.
+        """Repeat a tensor that the tasks of a member share, once for each task.
 
         Parameters
         ----------
         shared : Tensor of shape (n_members, ...)
-            What each member has.
+            A tensor for each member.
 
         Returns
         -------
         Tensor of shape (n_members * n_tasks, ...)
-            The same for every task of a member.
+            The same tensor for every task of a member.
         """
         return shared.repeat_interleave(self.n_tasks, dim=0)
 
     def side_by_side(self, own: Tensor, shared: Tensor) -> Tensor:
-        """Join what tasks have of their own and what they share, along the last axis.
+        """Join a tensor of each task and one that the tasks share, along the last axis.
 
         Parameters
         ----------
         own : Tensor of shape (n_members * n_tasks, n_rows, own_width)
-            What each task of a member has.
+            A tensor for each member and task.
         shared : Tensor of shape (n_members, n_rows, shared_width)
-            What each member has.
+            A tensor for each member.
 
         Returns
         -------
         Tensor of shape (n_members * n_tasks, n_rows, own_width + shared_width)
-            Both, for every task of a member.
+            Both tensors side by side, for each member and task.
         """
         return torch.cat([own, self.for_each_task(shared)], dim=-1)
 
     @abstractmethod
     def represent(self, inputs: Tensor) -> Tensor | list[Tensor]:
-        """Compute what the towers read: the hook that makes a network.
+        """Compute the representations that the towers read; every subclass implements it.
 
         Parameters
         ----------
         inputs : Tensor of shape (n_views, n_rows, in_features)
-            The features as each member sees them.
+            The features, in the view of each member.
 
         Returns
         -------
         Tensor of shape (n_members * n_tasks, n_rows, width), or list of Tensor
-            One representation per member and task, the tasks of a member side by side. Where
-            towers were made of several widths, a list of one tensor of shape (n_members, n_rows,
-            width) for each task.
+            One representation for each member and task; the tasks of a member are adjacent. If the
+            towers were made with a sequence of widths, a list with one tensor of shape (n_members,
+            n_rows, width) for each task.
         """
 
     def diagram(self, tasks: Sequence[str]) -> Diagram:
-        """Describe what one member consists of below the towers: an optional hook.
+        """Describe the parts of one member below the towers, for drawings.
+
+        A subclass may override it. By default there is a single block.
 
         Parameters
         ----------
@@ -237,9 +245,9 @@ class Body(nn.Module, ABC):
         Returns
         -------
         rows : list of list of Block
-            Rows of blocks, from the features up. By default one block, of all that is no tower.
+            Rows of blocks, from the features up.
         read : list of list of Block
-            For each task the blocks that its tower reads; none for the features.
+            For each task the blocks that its tower reads; empty for towers that read the features.
         """
         towers = set(self.towers.parameters())
         below = [parameter for parameter in self.parameters() if parameter not in towers]
@@ -247,22 +255,25 @@ class Body(nn.Module, ABC):
         return [[block]], [[block] for _ in tasks]
 
     def penalty(self) -> Tensor | float:
-        """Compute what is added to the loss in training: an optional hook.
+        """Compute a penalty, which is added to the loss in training.
+
+        A subclass may override it.
 
         Returns
         -------
         Tensor or float
-            The penalty, a scalar; by default 0.
+            The penalty, a scalar: the mean over the members. By default 0.
         """
         return 0.0
 
     def representations(self, inputs: Tensor) -> Tensor | list[Tensor]:
-        """Compute what the towers read, from inputs with or without a first axis.
+        """Compute the representations that the towers read, and check their shape.
 
         Parameters
         ----------
         inputs : Tensor of shape (n_views, n_rows, in_features)
-            The features as each member sees them. Without the first axis, all see the same.
+            The features, in the view of each member. Without the first axis, all members have the
+            same view.
 
         Returns
         -------
@@ -271,9 +282,11 @@ class Body(nn.Module, ABC):
 
         Raises
         ------
+        AttributeError
+            If the subclass made no towers.
         ValueError
-            If there are not as many views as it reads, or `represent` returns what the towers do
-            not read.
+            If the number of views is wrong, or if `represent` returns a tensor of a shape that the
+            towers cannot read.
         """
         self._check_towers()
         views = inputs if inputs.dim() == 3 else inputs.expand(self.n_views, *inputs.shape)
@@ -290,12 +303,12 @@ class Body(nn.Module, ABC):
         """Raise an error if the subclass made no towers."""
         if self.towers is None:
             raise AttributeError(
-                f"{type(self).__name__} has no towers: end its __init__ by "
-                "self.towers = self.make_towers(width), with the width of what they read."
+                f"{type(self).__name__} has no towers: end its __init__ with "
+                "self.towers = self.make_towers(width), where width is that of their input."
             )
 
     def _check_shapes(self, read: Any, n_rows: int) -> None:
-        """Raise an error if this is not what the towers read."""
+        """Raise an error if the towers cannot read tensors of these shapes."""
         expected: Any
         if isinstance(self.towers, SeparateTowers):
             expected = [(self.n_members, n_rows, width) for width in self.towers.widths]
@@ -311,7 +324,7 @@ class Body(nn.Module, ABC):
             )
 
     def blocks(self, tasks: Sequence[str]) -> list[list[Block]]:
-        """Describe what one member consists of, towers included.
+        """Describe the parts of one member, including the towers.
 
         Parameters
         ----------
@@ -321,7 +334,7 @@ class Body(nn.Module, ABC):
         Returns
         -------
         list of list of Block
-            Rows of blocks, from the features up; the last one is that of the towers.
+            Rows of blocks, from the features up; the last row holds the towers.
         """
         self._check_towers()
         rows, read = self.diagram(tasks)
@@ -339,8 +352,8 @@ class Body(nn.Module, ABC):
         Parameters
         ----------
         inputs : Tensor of shape (n_views, n_rows, in_features)
-            The features as each member sees them. For a single member the first axis may be left
-            out.
+            The features, in the view of each member. For a single member the first axis may be
+            left out.
 
         Returns
         -------
@@ -353,14 +366,14 @@ class Body(nn.Module, ABC):
 
 
 def _shapes(read: Any) -> Any:
-    """Return the shape of a tensor or of a list of them; of anything else its type's name."""
+    """Return the shape of a tensor, the shapes of a list, or the name of any other type."""
     if isinstance(read, Tensor):
         return tuple(read.shape)
     return [_shapes(own) for own in read] if isinstance(read, list) else type(read).__name__
 
 
 def _described(shapes: Any) -> str:
-    """Describe what has such shapes."""
+    """Describe what `_shapes` returned, for messages."""
     if isinstance(shapes, list):
         return f"a list of shapes {shapes}"
     return f"a tensor of shape {shapes}" if isinstance(shapes, tuple) else f"a {shapes}"

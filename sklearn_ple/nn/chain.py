@@ -1,4 +1,4 @@
-"""Probabilities of events that presuppose other events, on the entire space of rows."""
+"""Links between the outputs of events that depend on other events, such as clicks and sales."""
 
 from __future__ import annotations
 
@@ -11,20 +11,23 @@ from torch.nn import functional as F
 
 
 class EventLink(nn.Module, ABC):
-    """Links the outputs of events that depend on others, and may add to their losses in training.
+    """Base class of links between the outputs of events that depend on other events.
 
-    An event's output is a logit. What `forward` returns is what is trained and predicted.
+    A purchase, for example, depends on a click: without the click it cannot happen. The output of
+    each event is a logit. `forward` turns the outputs of the network into those that are trained
+    and predicted. `added_losses` may add to the losses in training.
 
     Parameters
     ----------
     parents : sequence of (int, int)
-        Columns of the outputs, (task, task that it depends on), parents before their children.
+        Pairs of columns of the outputs: a task, and the task that it depends on. A task comes
+        after the task that it depends on.
     positions : sequence of (int, int), optional
-        The same tasks' positions; by default each task has one column.
+        The same pairs as positions of the tasks; by default each task has one column.
 
     Examples
     --------
-    Events whose outputs are left alone:
+    A link that leaves the outputs as they are:
 
     >>> import torch
     >>> from sklearn_ple.nn import EventLink
@@ -56,45 +59,48 @@ class EventLink(nn.Module, ABC):
         Returns
         -------
         Tensor of shape (..., n_outputs)
-            The same, but with the logits of the events themselves.
+            The outputs, in which the columns of events hold the logits of their probabilities.
         """
 
     def added_losses(self, outputs: Tensor, targets: Tensor, weights: Tensor) -> Tensor | None:
-        """Compute what is added to the loss of each label in training: an optional hook.
+        """Compute terms that are added to the loss of each label in training.
 
-        Validation and ``history_`` are without it. A row's label counts by its weight, as its loss
-        does.
+        A subclass may override it. The terms are weighted like the losses of the labels. They are
+        not part of validation losses and ``history_``.
 
         Parameters
         ----------
         outputs : Tensor of shape (n_members, n_rows, n_outputs)
-            What `forward` reads.
+            The outputs of the network, which `forward` reads.
         targets : Tensor of shape (n_rows, n_tasks)
-            The encoded labels: 1 where an event happened, 0 where it did not.
+            The encoded labels: 1 if an event happened, 0 if it did not.
         weights : Tensor of shape (n_rows, n_tasks) or (n_members, n_rows, n_tasks)
-            Their weights: zero where there is no label, and any number is its target.
+            Weights of the labels. A weight of zero marks a missing label, whose target is
+            arbitrary.
 
         Returns
         -------
         Tensor of shape (n_members, n_rows, n_tasks) or None
-            What is added; by default None, for nothing.
+            The terms; by default None, which adds nothing.
         """
         return None
 
 
 class JointLogits(EventLink):
-    """Turns logits of conditional events into logits of joint ones (Ma et al., SIGIR 2018).
+    """Link that multiplies probabilities along chains of events, as in ESMM.
 
-    A task that depends on another, as a purchase on a click, has an output that stands for its
-    probability given the other event. Its joint probability is the product along the chain,
-    ``pCTCVR = pCTR * pCVR``. In logits: with a that of the event it depends on, itself joint, and
-    b its own, the joint one is ``-log(exp(-a) + exp(-b) + exp(-a - b))``, which neither underflows
-    nor loses digits.
+    If an event depends on another one, as a purchase depends on a click, the network's output is
+    the logit of its conditional probability given the other event. The probability of both is the
+    product along the chain, ``pCTCVR = pCTR * pCVR``.
+
+    It is computed from logits. Let a be the joint logit of the event that another depends on, and
+    b the conditional logit of the latter. The joint logit is
+    ``-log(exp(-a) + exp(-b) + exp(-a - b))``, which neither underflows nor loses digits.
 
     Parameters
     ----------
     parents, positions : sequence of (int, int)
-        As `EventLink` has them.
+        Pairs of tasks, see `EventLink`.
 
     References
     ----------
@@ -121,7 +127,7 @@ class JointLogits(EventLink):
         Returns
         -------
         Tensor of shape (..., n_outputs)
-            The same, but joint logits in the columns of tasks that depend on others.
+            The outputs, with joint logits in the columns of tasks that depend on others.
         """
         columns = list(outputs.unbind(-1))
         for task, parent in self.parents:
@@ -131,23 +137,25 @@ class JointLogits(EventLink):
 
 
 class DebiasedLogits(JointLogits):
-    """Joint logits whose conditional events also learn by inverse propensities (ESCM2-IPS).
+    """Joint logits with an additional loss that is weighted by inverse propensities (ESCM2-IPS).
 
-    Rows with a click are no random sample of all rows. To a purchase's loss the risk of Wang et
-    al. is added, the loss of its probability given a click over the clicked rows of the table D,
-    each as often as it is rare: ``sum_i o_i * loss(r_i, pCVR_i) / pCTR_i / |D|``. With the true
-    probabilities of a click this is on average the loss over all rows, had all been clicked. In a
-    longer chain pCTR is that of all events before.
+    Rows with a click are not a random sample of all rows. In training, a second loss is therefore
+    added to the loss of a purchase: the loss of its conditional probability over the rows with a
+    click, weighted by the inverse of the click's probability, the propensity. For a table of |D|
+    rows it is ``sum_i o_i * loss(r_i, pCVR_i) / pCTR_i / |D|``, where ``o_i`` is 1 for a click and
+    ``r_i`` is the label of the purchase. With the true probabilities of a click this is, on
+    average, the loss over all rows if all had been clicked. In a longer chain pCTR is the
+    probability of all events before.
 
     Parameters
     ----------
     parents, positions : sequence of (int, int)
-        As `EventLink` has them.
+        Pairs of tasks, see `EventLink`.
     weight : float, default=1.0
-        Factor of what is added.
+        Factor of the additional loss.
     least_propensity : float, default=0.01
-        Probability that smaller ones are replaced by, so that no row outweighs all others. No
-        gradient goes through these probabilities.
+        Lower bound of the propensities, so that no row outweighs all others. No gradient flows
+        through the propensities.
 
     References
     ----------
@@ -156,7 +164,7 @@ class DebiasedLogits(JointLogits):
 
     Examples
     --------
-    A purchase after a click of probability 1/2 counts twice:
+    The loss of a purchase after a click of probability 1/2, which is log(2), is added twice:
 
     >>> import torch
     >>> from sklearn_ple.nn import DebiasedLogits
@@ -178,7 +186,7 @@ class DebiasedLogits(JointLogits):
         self.least_propensity = least_propensity
 
     def added_losses(self, outputs: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
-        """Compute the losses of conditional events, divided by the propensities.
+        """Compute the losses of conditional events, divided by their propensities.
 
         Parameters
         ----------
@@ -190,7 +198,7 @@ class DebiasedLogits(JointLogits):
         Returns
         -------
         Tensor of shape (n_members, n_rows, n_tasks)
-            What is added to each label's loss.
+            The term for the loss of each label.
         """
         propensities = self(outputs).detach().sigmoid().clamp(min=self.least_propensity)
         happened = (weights > 0) & (targets == 1)
@@ -209,18 +217,19 @@ class DebiasedLogits(JointLogits):
 
 
 class CalibratedLogits(EventLink):
-    """Logits of events themselves, which a penalty keeps in their order (Xi et al., KDD 2021).
+    """Link that penalises probabilities greater than those of the events they depend on.
 
-    The behavioural expectation calibrator: what depends on another event is less probable, and
-    ``max(p_t - p_s, 0)`` is added to the loss of task t that depends on s. What is left of it is
-    removed in evaluation: there a logit is never above that of the event it depends on.
+    This is the behavioural expectation calibrator of AITM. The outputs are the logits of the
+    events themselves. An event s on which an event t depends must be at least as probable. So
+    ``max(p_t - p_s, 0)`` is added to the loss of task t in training. In evaluation, a logit that
+    is still greater than that of the event it depends on is lowered to it.
 
     Parameters
     ----------
     parents, positions : sequence of (int, int)
-        As `EventLink` has them.
+        Pairs of tasks, see `EventLink`.
     weight : float, default=0.6
-        Factor of the penalty, the paper's.
+        Factor of the penalty; the default is that of the paper.
 
     References
     ----------
@@ -248,7 +257,7 @@ class CalibratedLogits(EventLink):
         self.weight = weight
 
     def forward(self, outputs: Tensor) -> Tensor:
-        """Lower logits, in evaluation, to those of the events that they depend on.
+        """Lower logits in evaluation to those of the events that they depend on.
 
         Parameters
         ----------
@@ -258,7 +267,7 @@ class CalibratedLogits(EventLink):
         Returns
         -------
         Tensor of shape (..., n_outputs)
-            The same; in evaluation none is above that of the event it depends on.
+            The outputs; in evaluation no logit is greater than that of the event it depends on.
         """
         if self.training:
             return outputs
@@ -280,7 +289,7 @@ class CalibratedLogits(EventLink):
         Returns
         -------
         Tensor of shape (n_members, n_rows, n_tasks)
-            What is added to each label's loss.
+            The term for the loss of each label.
         """
         probabilities = outputs.sigmoid()
         added = list(

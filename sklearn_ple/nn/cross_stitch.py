@@ -16,12 +16,12 @@ from .towers import TowerOptions
 
 
 class CrossStitch(Body):
-    """Cross-stitch networks: after each layer the tasks' activations are mixed linearly.
+    """Cross-stitch networks: after each layer the activations of all tasks are mixed linearly.
 
-    Every task has a network of its own. After layer l with the activations ``a_k`` of task k, the
-    cross-stitch unit computes ``b_k = sum_j A_l[k, j] * a_j``, which task k's next layer reads, or
-    its tower. ``A_l`` is learnt; it starts with .9 on the diagonal, and the rest of a row shares
-    .1.
+    Each task has its own network. Let ``a_k`` be the activations of task k after layer l. A
+    cross-stitch unit computes ``b_k = sum_j A_l[k, j] * a_j``, which is the input of the next
+    layer of task k, or of its tower. The matrix ``A_l`` is learnt. It starts with .9 on the
+    diagonal; the other entries of a row are equal and sum to .1.
 
     Parameters
     ----------
@@ -30,18 +30,22 @@ class CrossStitch(Body):
     n_outputs : sequence of int
         Number of outputs of each task.
     hidden_units : sequence of int, default=(64,)
-        Widths of the layers of every task's network, before its tower.
+        Widths of the layers of every task's network, below its tower.
     by_channel : bool, default=False
-        Whether every activation of a layer has a mixing of its own.
+        Whether each unit of a layer has its own mixing matrix.
     **towers : TowerOptions
-        Hidden layers of the towers, activation, dropout and number of members, as `Body` takes
-        them.
+        ``tower_hidden_units``, ``activation``, ``dropout`` and ``n_members``, see `TowerOptions`.
 
     Attributes
     ----------
     stitches : ParameterList
-        For each layer ``A_l`` of every member, of shape (n_members, n_tasks, n_tasks, 1), or with
-        the layer's width as the last axis.
+        The matrices ``A_l`` of each layer, of shape (n_members, n_tasks, n_tasks, 1). With
+        ``by_channel`` the length of the last axis is the width of the layer.
+
+    Raises
+    ------
+    ValueError
+        If ``hidden_units`` is empty.
 
     References
     ----------

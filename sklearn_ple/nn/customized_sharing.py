@@ -15,9 +15,10 @@ from .towers import TowerOptions
 
 
 class CustomizedSharing(Body):
-    """Customized Sharing: a tower reads its task's own bottom and the shared one, side by side.
+    """Customized Sharing: a tower reads the bottom of its task and a shared bottom.
 
-    With ``f`` the shared bottom and ``f_k`` that of task k, ``y_k = h_k([f_k(x), f(x)])``.
+    Let ``f`` be the shared bottom, ``f_k`` the bottom and ``h_k`` the tower of task k. Then
+    ``y_k = h_k([f_k(x), f(x)])``, where the brackets join vectors.
 
     Parameters
     ----------
@@ -28,8 +29,7 @@ class CustomizedSharing(Body):
     bottom_hidden_units : sequence of int, default=(64,)
         Widths of the layers of every bottom.
     **towers : TowerOptions
-        Hidden layers of the towers, activation, dropout and number of members, as `Body` takes
-        them.
+        ``tower_hidden_units``, ``activation``, ``dropout`` and ``n_members``, see `TowerOptions`.
 
     References
     ----------
@@ -40,7 +40,8 @@ class CustomizedSharing(Body):
     --------
     >>> import torch
     >>> from sklearn_ple.nn import CustomizedSharing
-    >>> CustomizedSharing(in_features=7, n_outputs=[1, 3])(torch.zeros(10, 7)).shape
+    >>> network = CustomizedSharing(in_features=7, n_outputs=[1, 3])
+    >>> network(torch.zeros(10, 7)).shape
     torch.Size([10, 4])
     """
 

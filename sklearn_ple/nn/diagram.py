@@ -1,4 +1,4 @@
-"""What a network consists of, described so that it can be drawn."""
+"""The description of a network by blocks, for drawings."""
 
 from __future__ import annotations
 
@@ -10,20 +10,22 @@ from torch import Tensor
 
 @dataclass(eq=False)
 class Block:
-    """A part of one member's network, as an expert, a gate or a tower.
+    """A part of one member's network, such as an expert, a gate or a tower.
 
     Parameters
     ----------
     kind : str
-        What it is: "gate" and "mixing" weigh what they read.
+        Kind of the block, such as "expert" or "tower". Blocks of kind "gate" and "mixing" weigh
+        the blocks that they read, and are drawn as circles.
     name : str
-        Its name; experts and gates have the names that ``gate_weights`` of the estimators uses.
+        Name of the block. Experts and gates have the names that ``gate_weights`` of estimators
+        uses.
     task : int or None
-        Position of the task that it belongs to; None where it is shared.
+        Position of the task to which the block belongs; None if it is shared.
     n_parameters : int
-        Number of its parameters.
+        Number of parameters of the block.
     reads : sequence of Block, default=()
-        The blocks whose outputs it reads; none for the features.
+        The blocks whose outputs it reads; empty if it reads the features.
 
     Examples
     --------
@@ -40,10 +42,10 @@ class Block:
     reads: Sequence[Block] = field(default=(), repr=False)
 
 
-#: Rows of blocks, from the features up to below the towers, and what each task's tower reads.
+#: Rows of blocks, from the features up, without the towers; and the blocks that each tower reads.
 Diagram = tuple[list[list[Block]], list[list[Block]]]
 
 
 def size(parameters: Iterable[Tensor], n_blocks: int) -> int:
-    """Count the parameters of one block out of several of one shape."""
+    """Return the number of parameters of one block among several of the same shape."""
     return sum(parameter.numel() for parameter in parameters) // n_blocks

@@ -1,4 +1,4 @@
-"""A network drawn as SVG from its diagram: features below, tasks above."""
+"""The drawing of a network as SVG, from its diagram: features at the bottom, tasks at the top."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 from .diagram import Block
 
-# Mid-tones, to be seen on white and on black, and distinguished by the colour-blind.
+# Colours that are visible on white and on black, and that colour-blind readers can distinguish.
 COLOURS = (
     *("#2f7ec0", "#d2731a", "#23926a", "#c2609c"),
     *("#8d66c9", "#b0851a", "#1f93a8", "#d35454"),
@@ -19,14 +19,14 @@ COLOURS = (
 SHARED_COLOUR = "#808080"
 
 # Lengths are in pixels.
-_MARGIN = 92  # where the rows' names stand
+_MARGIN = 92  # space for the names of rows
 _COLUMN = 88
-_CELL = 22  # a block with its space
+_CELL = 22  # a block with the space around it
 _ROW = 58
 _BAR = 24
 _LINE = 13
-_WIDEST = 8  # the line of a weight of one
-_LEAST_WIDTH = 345  # for the lines below
+_WIDEST = 8  # width of a line for a weight of 1
+_LEAST_WIDTH = 345  # for the lines of text below
 
 _MOST_IN_BANK = 8
 _MOST_IN_ROW = 32
@@ -35,14 +35,13 @@ _WEIGHS = {"gate", "mixing"}
 
 #: The blocks, from the features up, as `Body.blocks` returns them.
 Rows = Sequence[Sequence[Block]]
-#: For each level, from the features up, and each of its gates by name, the mean weights of what
-#: the gate reads.
+#: For each level, from the features up: by the names of gates, the mean weights of what they read.
 Weights = Sequence[Mapping[str, Sequence[float]]]
 
 
 @dataclass(eq=False)
 class _Glyph:
-    """A block in its place, or all of a bank that has too many to draw."""
+    """A block at its position, or a bank of too many blocks to draw one by one."""
 
     blocks: Sequence[Block]
     x: float
@@ -65,7 +64,7 @@ class _Glyph:
 
 @dataclass(frozen=True)
 class Outline:
-    """What a drawing shows of a network, as plain data.
+    """The contents of a drawing as plain data.
 
     Attributes
     ----------
@@ -74,7 +73,7 @@ class Outline:
     rows : Rows
         The blocks.
     tasks : mapping of str to str
-        The tasks' kinds by their names.
+        Kinds of the tasks, by the names of the tasks.
     n_features : int
         Number of features.
     totals : sequence of str
@@ -89,7 +88,7 @@ class Outline:
 
     @classmethod
     def of(cls, module: Any, title: str, tasks: Mapping[str, str], n_features: int) -> Outline:
-        """Read the outline of a `TabularNetwork`; the other parameters are the attributes."""
+        """Make the outline of a `TabularNetwork`; the other arguments are attributes."""
         n = sum(parameter.numel() for parameter in module.parameters())
         members = module.body.n_members
         linear = "" if module.linear is None else " and the linear path"
@@ -106,12 +105,13 @@ def network_svg(outline: Outline, weights: Weights | None = None, *, on_page: bo
     Parameters
     ----------
     outline : Outline
-        What to draw.
+        The contents of the drawing.
     weights : Weights, default=None
-        The gates' mean weights. Where they are given, the lines into gates are as wide as these;
-        a network whose blocks show no gates is drawn without.
+        Mean weights of the gates. If they are passed, the width of the lines into gates is
+        proportional to them. They are ignored if the network has no blocks of kind "gate".
     on_page : bool, default=False
-        Whether it becomes part of a page: it then has the page's colour of text, and shrinks.
+        Whether the drawing is part of a page: its text then has the colour of the page's, and it
+        shrinks with the page.
 
     Returns
     -------
@@ -120,7 +120,7 @@ def network_svg(outline: Outline, weights: Weights | None = None, *, on_page: bo
     """
     rows, totals = outline.rows, list(outline.totals)
     if not any(row[0].kind == "gate" for row in rows):
-        # A network need not describe its gates one by one.
+        # A network need not describe its gates as blocks.
         weights = None
     if weights is not None:
         totals.append("Lines into gates are as wide as the mean weights")
@@ -146,7 +146,7 @@ def network_svg(outline: Outline, weights: Weights | None = None, *, on_page: bo
 
 
 def network_html(outline: Outline, weights: Weights | None = None) -> str:
-    """Draw a network for a page, in its colour of text; see `network_svg`."""
+    """Draw a network as part of an HTML page; see `network_svg`."""
     svg = network_svg(outline, weights, on_page=True)
     return f'<div style="overflow-x:auto;margin-top:1em">{svg}</div>'
 
@@ -155,17 +155,17 @@ def network_html(outline: Outline, weights: Weights | None = None) -> str:
 
 
 def _height(depth: int, rows: Rows) -> float:
-    """Return the y of a row's centre or, for row 0, the features, of their bar's top."""
+    """Return the y of the centre of a row or, for row 0, of the top of the bar of features."""
     return 58 + _ROW * (len(rows) - depth)
 
 
 def _banks(row: Sequence[Block]) -> list[list[Block]]:
-    """Split a row into what each task has of its own and what is shared."""
+    """Split a row into the banks of each task and those that are shared."""
     return [list(blocks) for _, blocks in groupby(row, key=lambda block: block.task)]
 
 
 def _groups(row: Sequence[Block]) -> list[list[list[Block]]]:
-    """Split a row into banks, and each into what is drawn as one."""
+    """Split a row into banks, and each bank into the groups of blocks that are drawn as one."""
     banks = _banks(row)
     return [
         [bank]
@@ -176,7 +176,7 @@ def _groups(row: Sequence[Block]) -> list[list[list[Block]]]:
 
 
 def _columns(rows: Rows, n_tasks: int) -> tuple[dict[int | None, float], float]:
-    """Return the centre of each task's column and of the shared one, and where they end."""
+    """Return the centres of the tasks' columns and of the shared one, and their right end."""
     order: list[int | None] = list(range(n_tasks))
     if any(len({block.task is None for block in row}) == 2 for row in rows):
         order.insert((n_tasks + 1) // 2, None)
@@ -204,7 +204,7 @@ def _place(row: Sequence[Block], columns: dict[int | None, float], y: float) -> 
 
 
 def _by_gate(rows: Rows, weights: Weights | None) -> dict[Block, Sequence[float]]:
-    """Return, for each gate, the mean weights of what it reads."""
+    """Return the mean weights of the blocks that each gate reads."""
     if weights is None:
         return {}
     levels = [row for row in rows if row[0].kind == "gate"]
@@ -217,10 +217,10 @@ def _by_gate(rows: Rows, weights: Weights | None) -> dict[Block, Sequence[float]
 
 
 def _root(name: str, width: float, height: float, on_page: bool) -> ET.Element:
-    # Elsewhere the text has a colour that any background bears.
+    # Outside a page, the text has a colour that is legible on any background.
     look = {"color": "#757575"}
     if on_page:
-        # A little: then it has to be scrolled, or its text would be too small.
+        # It shrinks only a little: its text must stay legible, and the page can be scrolled.
         look = {"style": f"max-width:100%;min-width:{0.8 * width:g}px;height:auto"}
     return ET.Element(
         "svg",
@@ -240,7 +240,7 @@ def _root(name: str, width: float, height: float, on_page: bool) -> ET.Element:
 
 
 def _shown(text: str) -> str:
-    """Return a text in which the characters that XML cannot hold are replaced."""
+    """Replace the characters of a text that XML cannot hold."""
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
@@ -291,7 +291,7 @@ def _draw_lines(
                 if target.blocks[0] not in means:
                     ET.SubElement(group, "path", line)
                     continue
-                # Several gates that are drawn as one have the mean of their weights.
+                # Several gates that are drawn as one show the mean of their weights.
                 weight = sum(weights) / len(target.blocks)
                 line["stroke-width"] = f"{_WIDEST * weight:.3f}"
                 names = [glyph.blocks[0].name for glyph in (target, source)]
@@ -302,7 +302,7 @@ def _draw_lines(
 
 
 def _curve(source: _Glyph, target: _Glyph) -> str:
-    """Return the path from a glyph to one above, beside those in the rows between."""
+    """Return the path from a glyph to one above it, which avoids the rows in between."""
     middle = (source.y + target.y) / 2
     aside = 34 if source.y - target.y > _ROW else 0
     return (
@@ -333,7 +333,7 @@ def _draw_glyph(svg: ET.Element, glyph: _Glyph) -> None:
 
 
 def _draw_labels(svg: ET.Element, rows: Rows) -> None:
-    """Name the rows, and count their parameters."""
+    """Write the names of the rows, and their numbers of parameters."""
     group = ET.SubElement(svg, "g", {"font-size": "11"})
     for depth, name in enumerate(_row_names(rows), start=1):
         y = _height(depth, rows)
@@ -343,7 +343,7 @@ def _draw_labels(svg: ET.Element, rows: Rows) -> None:
 
 
 def _row_names(rows: Rows) -> list[str]:
-    """Name each row by its blocks, numbered where there are several such rows."""
+    """Name each row after its blocks, with a number if there are several rows of this kind."""
     total, so_far = Counter(row[0].kind for row in rows), Counter[str]()
     names = []
     for row in rows:

@@ -1,4 +1,4 @@
-"""Random numbers from generators of one's own, apart from torch's global random state."""
+"""Random numbers from a thread's own generators instead of torch's global random state."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import numpy as np
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-#: The seed of the running thread's generators, and these by the type of their device.
+#: The seed of the current thread's generators, and the generators by type of device.
 _OWN: ContextVar[tuple[int, dict[str, torch.Generator]] | None] = ContextVar("own", default=None)
-# What draws into a tensor like another one has no generator in older versions of torch.
+# In older versions of torch, these functions do not accept a generator.
 _LIKE: dict[Any, Callable[..., Any]] = {
     torch.ops.aten.rand_like.default: torch.Tensor.uniform_,
     torch.ops.aten.randn_like.default: torch.Tensor.normal_,
@@ -22,15 +22,15 @@ _LIKE: dict[Any, Callable[..., Any]] = {
 
 @contextmanager
 def drawing_from(seed: int) -> Iterator[None]:
-    """Let the running thread draw from generators of its own for a while.
+    """Make the current thread draw from its own generators within the context.
 
-    Torch's global random state belongs to all threads of the process: what seeds it for one of
-    them disturbs the others.
+    All threads of a process share torch's global random state, so seeding it in one thread would
+    disturb the others.
 
     Parameters
     ----------
     seed : int
-        The seed of the generators, one for each type of device that is drawn on.
+        Seed of the generators, of which there is one for each type of device.
     """
     token = _OWN.set((seed, {}))
     try:
@@ -40,7 +40,7 @@ def drawing_from(seed: int) -> Iterator[None]:
 
 
 def generator_for(device: torch.device) -> torch.Generator | None:
-    """Return the thread's generator for a device; None, torch's global one, where it has none."""
+    """Return the thread's generator for a device; None, which means torch's, if it has none."""
     own = _OWN.get()
     if own is None:
         return None
@@ -51,14 +51,19 @@ def generator_for(device: torch.device) -> torch.Generator | None:
 
 
 def reseed(device: torch.device, *numbers: int) -> int:
-    """Let the thread's generators go on from a seed that numbers make of theirs; return it.
+    """Seed the thread's generators anew, and return the new seed.
 
     Parameters
     ----------
     device : torch.device
-        Whose generator it is about, beside that of the CPU.
+        A device whose generator is seeded, besides that of the CPU.
     *numbers : int
-        The same seed and the same numbers make the same seed again.
+        Numbers that, together with the thread's seed, determine the new seed.
+
+    Returns
+    -------
+    int
+        The new seed.
     """
     seed = 0 if (own := _OWN.get()) is None else own[0]
     (new,) = np.random.SeedSequence([seed, *numbers]).generate_state(1).tolist()
@@ -69,15 +74,15 @@ def reseed(device: torch.device, *numbers: int) -> int:
 
 
 class Draws:
-    """The thread's generators: their states are kept and restored as those of modules are."""
+    """The thread's generators, whose state is saved and restored like that of a module."""
 
     def state_dict(self) -> dict[str, torch.Tensor]:
-        """Return the states, by the type of device."""
+        """Return the states of the generators, by type of device."""
         _, generators = _OWN.get() or (0, {})
         return {kind: generator.get_state() for kind, generator in generators.items()}
 
     def load_state_dict(self, states: dict[str, torch.Tensor]) -> None:
-        """Go on from such states."""
+        """Restore saved states."""
         for kind, state in states.items():
             generator = generator_for(torch.device(kind))
             if generator is not None:
@@ -85,15 +90,16 @@ class Draws:
 
 
 def in_all_functions() -> AbstractContextManager:
-    """Let every function of torch draw from the thread's generators, those of layers too.
+    """Make every function of torch draw from the thread's generators, within the context.
 
-    It costs some microseconds an operation: too much for training, but not for what happens once.
+    This includes the functions that layers call. It costs some microseconds per operation, which
+    is too much for training but not for what happens only once.
     """
     return nullcontext() if _OWN.get() is None else _InAllFunctions()
 
 
 class _InAllFunctions(TorchDispatchMode):
-    """Hands a generator to each operation that draws."""
+    """Passes a generator to each operation that draws random numbers."""
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple = (), kwargs: dict[str, Any] | None = None
@@ -113,7 +119,7 @@ class _InAllFunctions(TorchDispatchMode):
 
 
 def _with_generator(func: Any) -> Any:
-    """Return the overload of an operation that takes a generator; None if there is none."""
+    """Return the overload of an operation that accepts a generator; None if there is none."""
     if any(argument.name == "generator" for argument in func._schema.arguments):
         return func
     name = "generator" if func._overloadname == "default" else f"{func._overloadname}_generator"

@@ -1,4 +1,4 @@
-"""Dropout with a rate for each of several networks that are evaluated together."""
+"""Dropout for several networks that are evaluated together, each with its own rate."""
 
 from __future__ import annotations
 
@@ -11,29 +11,31 @@ from torch import Tensor, nn
 from .draws import generator_for
 from .part import Part, computed_part
 
-# A random byte decides on each activation.
+# A random byte decides whether an activation is dropped.
 _N_LEVELS = 256
 
 
 class MemberDropout(nn.Module):
-    """Drops activations out in training, those of every member at its own rate.
+    """Dropout in training, with a rate for each member of the ensemble.
 
-    A random byte decides on each activation, so rates count in steps of 1/256: they are rounded to
-    the nearest, but those above zero to 1/256 at least and 255/256 at most. The activations that
-    are left are enlarged by what suits the rounded rate.
+    A random byte decides whether an activation is dropped, so rates are rounded to multiples of
+    1/256. A rate above zero is rounded to at least 1/256 and at most 255/256. The remaining
+    activations are multiplied by 1 / (1 - rate), with the rounded rate.
 
     Parameters
     ----------
     rates : float or sequence of float
-        The rate of all members, or one for each; from 0 to below 1.
+        The rate of all members, or one for each: at least 0 and less than 1.
 
     Raises
     ------
     ValueError
-        If a rate is negative, or 1 and more.
+        If a rate is negative, or is 1 or greater.
 
     Examples
     --------
+    The first of two members drops nothing:
+
     >>> import torch
     >>> from sklearn_ple.nn import MemberDropout
     >>> dropout = MemberDropout([0.0, 0.9])
@@ -50,45 +52,46 @@ class MemberDropout(nn.Module):
             raise ValueError(f"The rates of dropout must be from 0 to below 1, not {self.rates}.")
         levels = torch.tensor([float(_level(rate)) for rate in self.rates])
         self.register_buffer("levels", levels, persistent=False)
-        # The first members that drop nothing need no random numbers.
+        # Members before the first one that drops anything need no random numbers.
         self._n_spared = next((i for i, rate in enumerate(self.rates) if rate), 0)
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """Drop activations out.
+        """Drop activations.
 
         Parameters
         ----------
         inputs : Tensor of shape (n_blocks, ...)
-            The activations of as many blocks as members, or of as many of each member one after
-            the other.
+            The activations. Each member has the same number of blocks, and the blocks of a member
+            are adjacent.
 
         Returns
         -------
         Tensor of the shape of inputs
-            The activations that are left, enlarged so that their mean is kept.
+            The activations, of which some are zero and the others are larger, so that their mean
+            is the same on average.
         """
         factors = self.factors(inputs)
         return inputs if factors is None else inputs * factors
 
     def factors(self, like: Tensor) -> Tensor | None:
-        """Draw what activations are multiplied by: zero, or what keeps their mean.
+        """Draw the factors of activations: zero, or 1 / (1 - rate).
 
         Parameters
         ----------
         like : Tensor
-            Activations, as `forward` takes them.
+            The activations, in the form that `forward` accepts.
 
         Returns
         -------
         Tensor of the shape of like, or None
-            The factors; None where nothing is dropped.
+            The factors; None if nothing is dropped.
         """
         if not self.training or not any(self.rates) or not like.numel():
             return None
         factors = torch.empty_like(like, memory_format=torch.contiguous_format)
         part = computed_part() or Part(0, len(self.rates), len(self.rates))
         by_member = factors.view(len(part), -1)
-        # Each member drops out what it does among all of them.
+        # A group of members draws for all, so that each drops the same as when all are trained.
         every = _random_bytes(part.n_all - self._n_spared, by_member)
         first = max(part.first, self._n_spared)
         spared, drawn = by_member.tensor_split([first - part.first])
@@ -99,23 +102,23 @@ class MemberDropout(nn.Module):
         return factors
 
     def draw_as(self, of_all: MemberDropout) -> None:
-        """Draw for some members as among all.
+        """Use the rates of all members, so that a group of members draws the same as among all.
 
         Parameters
         ----------
         of_all : MemberDropout
-            That of all members.
+            The dropout of all members.
         """
         self.rates, self.levels, self._n_spared = of_all.rates, of_all.levels, of_all._n_spared
 
 
 def _level(rate: float) -> int:
-    """Round a rate to how many of the bytes drop an activation."""
+    """Round a rate to the number of bytes, out of 256, that drop an activation."""
     return min(max(round(rate * _N_LEVELS), 1), _N_LEVELS - 1) if rate else 0
 
 
 def _random_bytes(n_members: int, like: Tensor) -> Tensor:
-    """Draw a random byte for each number of members that have as many as the rows of a tensor."""
+    """Draw random bytes of shape (n_members, numbers of a member), the latter as in a tensor."""
     generator = generator_for(like.device)
     shape = n_members, like.shape[1]
     if like.device.type != "cpu":

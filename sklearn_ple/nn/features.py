@@ -1,4 +1,4 @@
-"""Which of the numbers that a network reads belong to which column of the table."""
+"""The features of a network, by the columns of the table to which they belong."""
 
 from __future__ import annotations
 
@@ -7,17 +7,19 @@ from typing import NamedTuple, Self
 
 
 class Column(NamedTuple):
-    """A column of the table, as a network reads it.
+    """A column of the table, and the positions of its features in the network's input.
 
     Parameters
     ----------
     name : str
-        The column's name.
+        Name of the column.
     places : list of int
-        Where its features are in the vector that the network reads.
+        Positions of its features in the vector that the network reads.
 
     Examples
     --------
+    A number at position 0, and the indicator of missing ones at position 7:
+
     >>> from sklearn_ple.nn import Column
     >>> Column("age", [0, 7]).places
     [0, 7]
@@ -28,21 +30,22 @@ class Column(NamedTuple):
 
 
 class Features(int):
-    """How many features a network reads, an int that also says of which column each is.
+    """Number of features that a network reads: an int that also knows the column of each feature.
 
-    ``make_network`` of an estimator gets it as ``in_features``. A network that reads a vector
-    needs the number alone; one that reads column by column, as `MultiTabNet`, asks for `columns`.
+    ``make_network`` of an estimator receives it as ``in_features``. A network that reads the
+    features as one vector needs only the number. A network that reads column by column, such as
+    `MultiTabNet`, uses `columns`.
 
     Parameters
     ----------
     value : int
-        The number of features.
+        Number of features.
     layout : object, optional
-        As `of_table` makes it. By default every feature is a column of its own.
+        The layout that `of_table` makes. By default each feature is its own column.
 
     Examples
     --------
-    A number beside its embedding of width 2, and a category's embedding of width 3:
+    A number with an embedding of width 2, and a category with an embedding of width 3:
 
     >>> from sklearn_ple.nn import Features
     >>> features = Features.of_table(1, [], 2, 1, [3], ["age", "town"])
@@ -53,7 +56,7 @@ class Features(int):
     _layout: _Layout | None
 
     def __new__(cls, value: int, layout: _Layout | None = None) -> Self:
-        """Make the number."""
+        """Make the int, with the layout of its columns."""
         made = super().__new__(cls, value)
         made._layout = layout
         return made
@@ -68,39 +71,44 @@ class Features(int):
         widths: Sequence[int],
         names: Sequence[str] | None = None,
     ) -> Self:
-        """Describe the vector of a `TabularNetwork`.
+        """Describe the features of a `TabularNetwork`.
+
+        Its vector consists of three parts, in this order: the numbers, the embeddings of numbers,
+        and the embeddings of categories.
 
         Parameters
         ----------
         n_numbers : int
-            Numbers that come first: those of the numeric columns, then indicators and statistics.
+            Length of the first part: the numeric columns, then indicators of missing numbers and
+            target statistics.
         indicators : sequence of int
             For each indicator or statistic the position of its column among all columns.
         n_of_embedding : int
-            Numbers that the embedding of the numbers puts out, which follow.
+            Length of the second part, the total width of the embeddings of numbers.
         n_embedded : int
-            How many columns are embedded, the first ones.
+            Number of numeric columns with an embedding; these are the first ones.
         widths : sequence of int
-            Width of each category's embedding; these come last.
+            Width of each categorical column's embedding, in the third part.
         names : sequence of str, optional
-            Names of the numeric columns and then of the categories; by default x0, x1 and so on.
+            Names of the numeric columns, then of the categorical ones; by default x0, x1 and so
+            on.
 
         Returns
         -------
         Features
-            The number of features, and their columns.
+            The number of features, with their columns.
         """
         layout = _Layout(n_numbers, indicators, n_of_embedding, n_embedded, widths, names)
         return cls(n_numbers + n_of_embedding + sum(widths), layout)
 
     @property
     def columns(self) -> list[Column]:
-        """The columns: the numeric ones, and then those of categories.
+        """The numeric columns, then the categorical columns.
 
         Raises
         ------
         ValueError
-            If an embedding of numbers does not put out as many for each column.
+            If the embedding of numbers does not have the same width for each column.
         """
         if self._layout is None:
             return [Column(f"x{place}", [place]) for place in range(self)]
@@ -108,7 +116,7 @@ class Features(int):
 
 
 class _Layout(NamedTuple):
-    """What `Features.of_table` is given. Lists are made when asked for: they may be long."""
+    """The arguments of `Features.of_table`. Long lists are made only when they are needed."""
 
     n_numbers: int
     indicators: Sequence[int]
@@ -124,7 +132,8 @@ class _Layout(NamedTuple):
         if rest or self.n_embedded > n_columns:
             raise ValueError(
                 "The network reads column by column, but numeric_embedding puts out a number of "
-                "features that is no multiple of the columns: take another one, or None."
+                "features that is not a multiple of the number of columns: set it to another "
+                "embedding, or to None."
             )
         places: list[list[int]] = [[place] for place in range(n_columns)]
         places += [[] for _ in self.widths]

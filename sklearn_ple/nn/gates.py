@@ -1,4 +1,4 @@
-"""Gates that weigh experts, and how to look at their weights."""
+"""Gates that weigh experts, the weighted sums, and records of the weights."""
 
 from __future__ import annotations
 
@@ -13,31 +13,32 @@ from .mlp import BatchedLinear, BatchedMLP
 
 
 class Gates(nn.Module):
-    """Softmax gates of one shape: linear without bias, or with hidden layers before.
+    """Softmax gates of the same shape, which weigh experts.
 
-    A gate over a single expert is the constant one and has no parameters.
+    A gate is a linear layer without a bias, after hidden layers if there are any, and a softmax
+    over the experts. A gate over a single expert is the constant 1 and has no parameters.
 
     Parameters
     ----------
     n_groups : int
         Number of distinct inputs.
     n_gates : int
-        Number of gates in all, as many for each input.
+        Total number of gates, the same number for each input.
     in_features : int
         Width of the input.
     n_experts : int
         Number of experts that each gate weighs.
     hidden_units : sequence of int, default=()
-        Widths of every gate's hidden layers; empty for linear gates.
+        Widths of the hidden layers of every gate; empty for linear gates.
     activation : str, default="relu"
-        A key of `ACTIVATIONS`, for the hidden layers.
+        Activation of the hidden layers, a key of `ACTIVATIONS`.
 
     Attributes
     ----------
     keeps_read : bool
-        Whether what it reads in training is kept, for a penalty on its weights; False at first.
+        Whether the last input in training is kept, for a penalty on the weights; False at first.
     read : Tensor or None
-        What it has read last, if it is kept; without a gradient.
+        The last input, if it is kept, detached from its gradient.
 
     Examples
     --------
@@ -77,21 +78,21 @@ class Gates(nn.Module):
             self.logits = self._make_logits(n_groups, per_group, in_features)
 
     def _make_logits(self, n_groups: int, per_group: int, in_features: int) -> BatchedLinear:
-        """Make the last layers."""
+        """Make the last layers, which compute the logits."""
         return BatchedLinear(n_groups, per_group, in_features, self.n_experts, bias=False)
 
     def forward(self, branches: Tensor) -> Tensor:
-        """Compute the experts' weights.
+        """Compute the weights of the experts.
 
         Parameters
         ----------
         branches : Tensor of shape (n_groups, n_rows, in_features)
-            One input per group.
+            One input for each group of gates.
 
         Returns
         -------
         Tensor of shape (n_gates, n_experts, n_rows)
-            The weights, which sum to one over the experts; the gates of a group side by side.
+            The weights, which sum to 1 over the experts. The gates of a group are adjacent.
         """
         if self.keeps_read and self.training:
             self.read = branches.detach()
@@ -100,26 +101,26 @@ class Gates(nn.Module):
         return self._weights(self._logits(branches))
 
     def _logits(self, branches: Tensor) -> Tensor:
-        """Evaluate all layers: (n_gates, n_logits, n_rows)."""
+        """Compute the logits, of shape (n_gates, n_logits, n_rows)."""
         assert self.logits is not None
         hidden = branches if self.hidden is None else self.hidden(branches)
         return self.logits(hidden).mT
 
     def _weights(self, logits: Tensor) -> Tensor:
-        """Turn what the last layers put out into weights."""
+        """Turn logits into weights."""
         return logits.softmax(dim=1)
 
     def weights_and_entropy(self) -> tuple[Tensor, Tensor | float]:
-        """Compute the weights of the rows read last anew, so that they train the gates alone.
+        """Compute the weights for the last input again, for a penalty that trains only the gates.
 
-        What was kept is given up.
+        The input is then no longer kept.
 
         Returns
         -------
         weights : Tensor of shape (n_gates, n_experts, n_rows)
             The weights.
         entropy : Tensor or float
-            By how much gates that are to choose do not: a scalar; 0 for a softmax.
+            The entropy of the selectors of gates that choose experts, a scalar; 0 for a softmax.
         """
         assert self.logits is not None
         assert self.read is not None
@@ -132,15 +133,16 @@ class Gates(nn.Module):
 
 
 def mix(weights: Tensor, *banks: Tensor) -> Tensor:
-    """Sum the experts by their weights.
+    """Sum the outputs of experts, weighted by gates.
 
     Parameters
     ----------
     weights : Tensor of shape (..., n_experts, n_rows)
-        The gates' outputs. Axes before these are the gates.
+        The outputs of the gates. The first axes are those of the gates.
     *banks : Tensor of shape (..., n_experts, n_rows, width)
-        The experts' outputs, of all experts together or of parts of them in the weights' order.
-        Axes before these are the gates', or of one where all gates weigh the same experts.
+        The outputs of the experts, in one tensor or in several that follow the order of the
+        weights. The first axes are those of the gates, or have length 1 if all gates weigh the
+        same experts.
 
     Returns
     -------
@@ -151,11 +153,12 @@ def mix(weights: Tensor, *banks: Tensor) -> Tensor:
     --------
     >>> import torch
     >>> from sklearn_ple.nn import mix
-    >>> weights, experts = torch.tensor([[0.25], [0.75]]), torch.tensor([[[4.0]], [[8.0]]])
+    >>> weights = torch.tensor([[0.25], [0.75]])
+    >>> experts = torch.tensor([[[4.0]], [[8.0]]])
     >>> mix(weights, experts)
     tensor([[7.]])
     """
-    # Rows along the last axis, where layers have them in memory while they train.
+    # Rows are along the last axis, as they are in memory in training.
     factors = weights.unsqueeze(-2).unbind(-3)
     first, *others = [expert for bank in banks for expert in _experts(bank.mT)]
     mixed = factors[0] * first
@@ -167,19 +170,19 @@ def mix(weights: Tensor, *banks: Tensor) -> Tensor:
 def mix_all(
     weights: Tensor, specific: Sequence[Tensor], shared: Sequence[Tensor], own: Tensor | None
 ) -> Tensor:
-    """Sum all experts of a level by the weights of the tasks' gates.
+    """Sum the outputs of all experts of a level, weighted by the gates of the tasks.
 
     Parameters
     ----------
     weights : Tensor of shape (n_members, n_tasks, n_experts, n_rows)
-        The gates' outputs.
+        The outputs of the gates.
     specific : sequence of Tensor of shape (n_members, n_specific, n_rows, width)
-        The outputs of the tasks' own experts: a bank, or none.
+        The outputs of the experts of all tasks: one bank, or none.
     shared : sequence of Tensor of shape (n_members, n_shared, n_rows, width)
-        Those of the shared experts: a bank, or none.
+        The outputs of the shared experts: one bank, or none.
     own : Tensor of shape (n_tasks, n_specific, 1) or None
-        One where an expert is the task's, zero elsewhere: then a task's gradient does not reach
-        other tasks' experts. None lets it reach all.
+        1 if an expert belongs to the task, 0 if not: then no gradient flows from a task to the
+        experts of other tasks. With None it flows to all experts.
 
     Returns
     -------
@@ -195,19 +198,19 @@ def mix_all(
 
 
 def _experts(bank: Tensor) -> Sequence[Tensor]:
-    """Take a bank apart; the gradient of an expert alone needs no copy."""
+    """Split a bank into its experts; for a single expert the gradient needs no copy."""
     return [bank.squeeze(-3)] if bank.shape[-3] == 1 else bank.unbind(-3)
 
 
 class GateNames(NamedTuple):
-    """The names of the gates and the experts in one module of gates.
+    """Names of the gates in one module of gates, and of the experts that they weigh.
 
     Parameters
     ----------
     module : Gates
-        The gates, or another module that puts out such weights.
+        The gates, or another module whose output are such weights.
     gates : list of str
-        A name for each gate; a task's gate has the task's.
+        Name of each gate; the gate of a task has the name of the task.
     experts : list of list of str
         For each gate the names of the experts that it weighs.
 
@@ -215,7 +218,8 @@ class GateNames(NamedTuple):
     --------
     >>> from sklearn_ple.nn import GateNames, Gates
     >>> gates = Gates(n_groups=1, n_gates=2, in_features=7, n_experts=2)
-    >>> names = GateNames(gates, ["death", "weight"], [["expert 1", "expert 2"]] * 2)
+    >>> experts = [["expert 1", "expert 2"]] * 2
+    >>> names = GateNames(gates, ["death", "weight"], experts)
     >>> names.gates
     ['death', 'weight']
     """
@@ -226,20 +230,21 @@ class GateNames(NamedTuple):
 
 
 class ExpertNames(NamedTuple):
-    """The names of the experts in one bank, which puts out one tensor for all.
+    """Names of the experts in one bank of experts.
 
     Parameters
     ----------
     module : nn.Module
-        The bank. Its output is of shape (n_members * n_experts, n_rows, width), the experts of a
-        member side by side.
+        The bank. Its output has the shape (n_members * n_experts, n_rows, width); the experts of a
+        member are adjacent.
     names : list of str
-        A name for each of a member's experts, as the gates' weights have it.
+        Name of each expert of a member, the same as in the gates' weights.
 
     Examples
     --------
     >>> from sklearn_ple.nn import MMoE
-    >>> ((experts,),) = MMoE(in_features=7, n_outputs=[1, 3]).expert_names(["death", "weight"])
+    >>> network = MMoE(in_features=7, n_outputs=[1, 3])
+    >>> ((experts,),) = network.expert_names(["death", "weight"])
     >>> experts.names
     ['expert 1', 'expert 2', 'expert 3']
     """
@@ -250,7 +255,7 @@ class ExpertNames(NamedTuple):
 
 @contextmanager
 def recorded(modules: Sequence[nn.Module]) -> Iterator[list[list[Tensor]]]:
-    """Keep what each module of gates puts out, batch by batch, while the context lasts."""
+    """Record the outputs of modules of gates, batch by batch, within the context."""
     weights: list[list[Tensor]] = [[] for _ in modules]
 
     def keep(batches: list[Tensor], output: Tensor) -> None:
@@ -268,10 +273,10 @@ def recorded(modules: Sequence[nn.Module]) -> Iterator[list[list[Tensor]]]:
 
 
 def numbered(name: str, n: int) -> list[str]:
-    """Name n things: "name 1", "name 2" and so on."""
+    """Return n names: "name 1", "name 2" and so on."""
     return [f"{name} {i}" for i in range(1, n + 1)]
 
 
 def weights_of(batches: Sequence[Tensor], n_members: int) -> Tensor:
-    """Join batches of gates' weights to a tensor (n_members, n_gates, n_rows, n_experts)."""
+    """Join batches of weights into a tensor (n_members, n_gates, n_rows, n_experts)."""
     return torch.cat(list(batches), dim=2).mT.unflatten(0, (n_members, -1))

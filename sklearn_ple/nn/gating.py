@@ -1,4 +1,4 @@
-"""Which gates a network has, and the penalty on their weights."""
+"""The kind of gates of a network, and the penalty on their weights."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .dselect_k import DSelectKGates
 from .gates import Gates
 from .part import n_of_all
 
-#: Kinds of gates by the names that the estimators take; called with k.
+#: Kinds of gates, by the names that the estimators accept; each is called with k.
 GATES: dict[str, Callable[[int], Callable[..., Gates]]] = {
     "softmax": lambda k: Gates,
     "dselect_k": lambda k: partial(DSelectKGates, k=k),
@@ -22,29 +22,30 @@ GATES: dict[str, Callable[[int], Callable[..., Gates]]] = {
 
 @dataclass(frozen=True)
 class Gating:
-    """The gates of a network: of which kind they are, and the penalty on their weights.
+    """Options of the gates of a network: their kind, and the penalty on their weights.
 
-    The penalty is the sum over all gates, and the members' mean, of
+    The penalty is the sum of two terms over all gates, averaged over the members:
 
-    - ``load_balancing`` times the squared coefficient of variation of the experts' importance,
-      which is the sum of their weights over the rows of the batch, as in Shazeer et al. (2017);
-    - ``entropy`` times the entropies of the selectors of DSelect-k gates, their mean over the
-      rows.
+    - ``load_balancing`` times the squared coefficient of variation of the experts' importance. The
+      importance of an expert is the sum of its weights over the rows of the batch (Shazeer et
+      al., 2017);
+    - ``entropy`` times the entropy of the selectors of DSelect-k gates, averaged over the rows of
+      the batch. It makes each selector choose one expert.
 
-    It trains the gates alone: its gradient does not reach what they read.
+    The penalty trains only the gates: its gradient does not flow to the layers below.
 
     Parameters
     ----------
     hidden_units : sequence of int, default=()
         Widths of the hidden layers of every gate; empty for linear gates.
-    kind : str, default="softmax"
-        A key of `GATES`.
+    kind : {"softmax", "dselect_k"}, default="softmax"
+        Kind of gates, see `Gates` and `DSelectKGates`.
     k : int, default=2
         Number of experts that a DSelect-k gate chooses.
     entropy : float, default=1e-3
         Factor of the penalty on the entropy.
     load_balancing : float, default=0.0
-        Factor of the penalty on importance that is uneven.
+        Factor of the penalty on uneven importance.
 
     References
     ----------
@@ -56,7 +57,9 @@ class Gating:
     >>> import torch
     >>> from sklearn_ple.nn import Gating
     >>> gating = Gating(kind="dselect_k", k=1)
-    >>> gates = gating.make(1, 2, in_features=7, n_experts=4, activation="relu")
+    >>> gates = gating.make(
+    ...     1, 2, in_features=7, n_experts=4, activation="relu"
+    ... )
     >>> gates(torch.zeros(1, 10, 7)).shape
     torch.Size([2, 4, 10])
     """
@@ -70,20 +73,20 @@ class Gating:
     def make(
         self, n_groups: int, n_gates: int, in_features: int, n_experts: int, activation: str
     ) -> Gates:
-        """Make gates of one shape.
+        """Make gates of the same shape.
 
         Parameters
         ----------
         n_groups : int
             Number of distinct inputs.
         n_gates : int
-            Number of gates in all, as many for each input.
+            Total number of gates, the same number for each input.
         in_features : int
             Width of the input.
         n_experts : int
             Number of experts that each gate weighs.
         activation : str
-            A key of `ACTIVATIONS`, for the hidden layers.
+            Activation of the hidden layers, a key of `ACTIVATIONS`.
 
         Returns
         -------
@@ -93,10 +96,10 @@ class Gating:
         Raises
         ------
         ValueError
-            If there are no gates of this kind.
+            If the kind is unknown.
         """
         if self.kind not in GATES:
-            raise ValueError(f"gate={self.kind!r} is none of {list(GATES)}.")
+            raise ValueError(f"gate={self.kind!r} is not one of {list(GATES)}.")
         options = {"hidden_units": self.hidden_units, "activation": activation}
         gates = GATES[self.kind](self.k)(n_groups, n_gates, in_features, n_experts, **options)
         chooses = isinstance(gates, DSelectKGates) and self.entropy > 0
@@ -104,19 +107,19 @@ class Gating:
         return gates
 
     def penalty(self, network: nn.Module, n_members: int) -> Tensor | float:
-        """Compute the penalty on the gates' weights in the last batch.
+        """Compute the penalty on the weights of the gates in the last batch.
 
         Parameters
         ----------
         network : nn.Module
-            What holds the gates.
+            The network that contains the gates.
         n_members : int
             Number of members.
 
         Returns
         -------
         Tensor or float
-            The penalty, a scalar; 0 if there is none, or no batch since the last call.
+            The penalty, a scalar; 0 without a penalty, or without a batch since the last call.
         """
         total: Tensor | float = 0.0
         for gates in network.modules():
@@ -134,12 +137,13 @@ def unevenness(weights: Tensor) -> Tensor:
     Parameters
     ----------
     weights : Tensor of shape (n_gates, n_experts, n_rows)
-        The gates' weights.
+        Weights of the experts.
 
     Returns
     -------
     Tensor of shape (n_gates,)
-        Zero where all experts count alike, one less than their number where one alone counts.
+        0 if all experts have the same importance, and n_experts - 1 if a single expert has all of
+        it.
     """
     importance = current().shared_total(weights.sum(dim=2))
     mean = importance.mean(dim=1, keepdim=True)

@@ -1,47 +1,48 @@
-"""A network for more tasks, with the weights of one for some of them."""
+"""Copying the weights of a network to one with additional tasks."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
 
-# Views of the features lie side by side in the rows of these, member by member.
+# On each axis of these parameters, views of the features follow each other member by member.
 EMBEDDINGS = ("embedding.", "numeric_embedding.")
 
 
 @torch.no_grad()
 def take_over(network: nn.Module, earlier: nn.Module, n_members: int) -> dict[str, Tensor]:
-    """Copy the weights of an earlier network of the same kind, which has the first tasks alone.
+    """Copy the weights of an earlier network of the same kind, which has only the first tasks.
 
-    Where a weight is longer than it was, the earlier tasks come first, within each member where
-    members are on the first axis. An entry by which an earlier task reads what a new one has, as
-    in a matrix of tasks by tasks, becomes zero: so the earlier tasks are computed as they were.
+    If a weight is larger than in the earlier network, the entries of the earlier tasks come first;
+    if members are on the first axis, they come first within each member. Entries by which an
+    earlier task reads from a new task, such as those of a matrix of tasks by tasks, are set to
+    zero. So the outputs of the earlier tasks do not change.
 
     Parameters
     ----------
     network : Module
-        The network for all tasks, changed in place.
+        The network for all tasks, which is changed in place.
     earlier : Module
-        The network for the first of them.
+        The network for the first tasks.
     n_members : int
-        Number of members of both.
+        Number of members of both networks.
 
     Returns
     -------
     dict of str to Tensor of bool
-        By the names of parameters and buffers, which entries are the earlier tasks'.
+        By the names of parameters and buffers, which entries belong to the earlier tasks.
 
     Raises
     ------
     ValueError
-        If the network lacks something of the earlier one, or has less of it.
+        If the network lacks a weight of the earlier network, or if a weight is smaller.
 
     Examples
     --------
     >>> import torch
     >>> from sklearn_ple.nn import CrossStitch
     >>> from sklearn_ple.nn.growth import take_over
-    >>> earlier, network = (CrossStitch(7, n_outputs) for n_outputs in ([1], [1, 3]))
+    >>> earlier, network = CrossStitch(7, [1]), CrossStitch(7, [1, 3])
     >>> of_earlier = take_over(network, earlier, n_members=1)
     >>> X = torch.ones(10, 7)
     >>> torch.allclose(network(X)[:, :1], earlier(X))
@@ -52,15 +53,15 @@ def take_over(network: nn.Module, earlier: nn.Module, n_members: int) -> dict[st
     """
     before, after = earlier.state_dict(), network.state_dict()
     if lost := sorted(before.keys() - after.keys()):
-        raise ValueError(f"With more tasks the network has no {lost[0]}, which it had.")
+        raise ValueError(f"With more tasks the network no longer has {lost[0]}.")
     masks = {name: torch.zeros_like(tensor, dtype=torch.bool) for name, tensor in after.items()}
     for name, old in before.items():
         new = after[name]
         longer = [axis for axis in range(new.dim()) if new.shape[axis] != old.shape[axis]]
         if new.dim() != old.dim() or any(new.shape[axis] < old.shape[axis] for axis in longer):
             raise ValueError(
-                f"With more tasks {name} is of shape {tuple(new.shape)}, which cannot hold that "
-                f"of before, {tuple(old.shape)}."
+                f"With more tasks {name} has the shape {tuple(new.shape)}, which cannot hold the "
+                f"earlier one, {tuple(old.shape)}."
             )
         by_member = name.startswith(EMBEDDINGS)
         places = [
@@ -68,7 +69,7 @@ def take_over(network: nn.Module, earlier: nn.Module, n_members: int) -> dict[st
             for axis, (n_old, n_new) in enumerate(zip(old.shape, new.shape, strict=True))
         ]
         if longer:
-            # What reads comes before what is read.
+            # In a matrix of tasks by tasks, the first axis is that of the tasks that read.
             readers = torch.zeros(new.shape[longer[0]], dtype=torch.bool)
             readers[places[longer[0]]] = True
             shape = [-1 if axis == longer[0] else 1 for axis in range(new.dim())]
@@ -82,7 +83,7 @@ def take_over(network: nn.Module, earlier: nn.Module, n_members: int) -> dict[st
 
 
 def _places(n_before: int, n_after: int, n_members: int) -> Tensor:
-    """Return where on an axis, of members or not, the entries of before are now."""
+    """Return the new positions of the earlier entries on an axis, which may hold members."""
     parts = n_members if n_before % n_members == n_after % n_members == 0 else 1
     starts = torch.arange(parts) * (n_after // parts)
     return (starts[:, None] + torch.arange(n_before // parts)).flatten()

@@ -23,26 +23,28 @@ from .widths import expert_widths
 
 
 class HoME(Body):
-    """Hierarchy of Multi-gate Experts: experts of groups of tasks, then of each task.
+    """Hierarchy of Multi-gate Experts: experts for groups of tasks, then for each task.
 
-    An expert f reads its input through a feature gate and normalises every layer:
-    ``f(x) = silu(norm(W (x * 2 sigmoid(B A x)) + b))``, with ``A`` and ``B`` of low rank.
+    An expert f has a feature gate in front, and normalises each layer:
+    ``f(x) = silu(norm(W (x * 2 sigmoid(B A x)) + b))``, where ``A`` and ``B`` are of low rank.
 
-    At the first level a group g of tasks has experts ``f_g``, and all share experts ``f_s``. A
-    group's gate weighs its own and the shared experts, and its self gate adds its own once more:
-    ``z_g = sum_i softmax(W_g x)_i [f_g, f_s]_i(x) + sum_i self_g(x)_i f_gi(x)``. The shared
-    ``z_s`` is made alike of the experts of all groups and the shared ones, with a self gate on the
-    latter. A self gate is a softmax, or of a single expert a sigmoid. Gates are linear, unless
-    they have hidden layers.
+    At the first level each group g of tasks has experts ``f_g``, and all groups share experts
+    ``f_s``. The gate of a group weighs the group's experts and the shared ones. A second gate, the
+    self gate, weighs the group's experts and adds them:
+    ``z_g = sum_i softmax(W_g x)_i [f_g, f_s]_i(x) + sum_i self_g(x)_i f_gi(x)``. The shared vector
+    ``z_s`` is computed in the same way from the experts of all groups and the shared ones, with a
+    self gate on the shared ones. A self gate is a softmax, or a sigmoid for a single expert. Gates
+    are linear, unless they have hidden layers.
 
-    At the second level task k of group g weighs its own experts of ``z_g``, those of the group, of
-    ``z_g`` as well, and shared ones of ``z_s``; gate and self gate read both, side by side. The
-    self gate adds the task's own experts.
+    At the second level, the gate of task k in group g weighs three kinds of experts: those of the
+    task and of its group, which read ``z_g``, and shared ones, which read ``z_s``. A self gate
+    adds the task's own experts. Both gates read ``z_g`` and ``z_s`` side by side.
 
-    The equations follow public re-implementations. The paper normalises by the batch. Here each
-    row is normalised by itself, over the units of a layer: a row's prediction must not depend on
-    what else is in its batch. And a feature gate here is one product of low rank, where the paper
-    mixes several.
+    The equations follow public re-implementations, with two differences from the paper:
+
+    - The paper uses batch normalisation. Here each row is normalised by itself, over the units of
+      a layer, so that its prediction does not depend on the other rows of the batch.
+    - A feature gate is a single product of low rank, whereas the paper mixes several.
 
     Parameters
     ----------
@@ -51,26 +53,27 @@ class HoME(Body):
     n_outputs : sequence of int
         Number of outputs of each task.
     task_groups : mapping of str to sequence of int, optional
-        The positions of each group's tasks, by a name for the group; every task is in one group.
-        By default all are in one.
+        Positions of the tasks in each group, by the name of the group. Every task must be in
+        exactly one group. By default there is one group.
     n_shared_experts, n_group_experts, n_specific_experts : int, default=1
-        Number of experts that all tasks share, of each group and of each task: the first two at
-        both levels.
+        Number of shared experts, of experts of each group, and of experts of each task. The first
+        two numbers are those of each level; tasks have experts at the second level only.
     expert_hidden_units : sequence of int or of sequences of int, default=(64,)
-        Widths of the layers of every expert; or a sequence of them for each of the two levels.
+        Widths of the layers of every expert, the same at both levels; or a sequence of widths for
+        each of the two levels.
     gate_hidden_units : sequence of int, default=()
-        Widths of hidden layers of every gate, self gates apart; empty for linear gates.
+        Widths of the hidden layers of every gate except the self gates; empty for linear gates.
     feature_gate_rank : int, default=8
         Rank of the feature gates.
     **towers : TowerOptions
-        Hidden layers of the towers, activation, dropout and number of members, as `Body` takes
-        them; the activation is "silu" by default.
+        ``tower_hidden_units``, ``activation``, ``dropout`` and ``n_members``, see `TowerOptions`.
+        The activation is "silu" by default.
 
     Raises
     ------
     ValueError
-        If a task is in no group or in several; if an expert would have no layer, or there are not
-        two sequences of widths.
+        If a task is in no group or in several; if an expert would have no layer; if there are
+        sequences of widths, but not two.
 
     References
     ----------
@@ -82,7 +85,8 @@ class HoME(Body):
     >>> import torch
     >>> from sklearn_ple.nn import HoME
     >>> groups = {"classes": [1], "numbers": [0, 2]}
-    >>> HoME(in_features=7, n_outputs=[1, 3, 1], task_groups=groups)(torch.zeros(10, 7)).shape
+    >>> network = HoME(7, n_outputs=[1, 3, 1], task_groups=groups)
+    >>> network(torch.zeros(10, 7)).shape
     torch.Size([10, 5])
     """
 
@@ -104,7 +108,7 @@ class HoME(Body):
         groups = task_groups or {"all tasks": range(self.n_tasks)}
         if sorted(chain(*groups.values())) != list(range(self.n_tasks)):
             raise ValueError(
-                f"task_groups={groups} must hold every one of {self.n_tasks} tasks once."
+                f"task_groups={groups} must contain each of {self.n_tasks} tasks exactly once."
             )
         self.group_names = list(groups)
         # The group of each task.
@@ -138,7 +142,7 @@ class HoME(Body):
             return SelfGates(n_members * n_inputs, n_members * n_gates, n_in, n_experts)
 
         n_all, n_seen = n_groups * n_group_experts, n_group_experts + n_shared_experts
-        # Those of the groups, then the shared ones: all read the features.
+        # The experts of the groups, then the shared ones; all read the features.
         self.meta_experts = make_experts(1, n_all + n_shared_experts, 0)
         self.group_gates = make_gates(1, n_groups, in_features, n_seen)
         self.shared_gate = make_gates(1, 1, in_features, n_all + n_shared_experts)
@@ -161,7 +165,7 @@ class HoME(Body):
         every = by(self.meta_experts(inputs))
         own, shared = every.tensor_split([n_groups * self.n_of_group], dim=1)
         own = own.unflatten(1, (n_groups, -1))
-        # (n_members, n_groups, n_rows, width), and without the second axis
+        # of_groups: (n_members, n_groups, n_rows, width); of_all: (n_members, n_rows, width)
         of_groups = mix(by(self.group_gates(inputs)), own, shared.unsqueeze(1))
         of_groups = of_groups + mix(by(self.group_self_gates(inputs)), own)
         of_all = mix(self.shared_gate(inputs), every)
@@ -187,7 +191,7 @@ class HoME(Body):
         Returns
         -------
         list of list of ExpertNames
-            For each level its banks of experts, each with the names of a member's.
+            For each level the banks of experts, with the names of one member's experts.
         """
         shared = numbered("shared", self.n_shared)
         of_groups = [e for name in self.group_names for e in numbered(name, self.n_of_group)]
@@ -202,7 +206,7 @@ class HoME(Body):
         ]
 
     def gate_names(self, tasks: Sequence[str]) -> list[list[GateNames]]:
-        """Name the gates and their experts; self gates are left out.
+        """Name the gates, except for self gates, and their experts.
 
         Parameters
         ----------
@@ -212,8 +216,8 @@ class HoME(Body):
         Returns
         -------
         list of list of GateNames
-            For each level its modules of gates, each with the names of its gates and of the
-            experts that these weigh.
+            For each level the modules of gates, with the names of the gates and of the experts
+            that each gate weighs.
         """
         shared = numbered("shared", self.n_shared)
         groups = [numbered(name, self.n_of_group) for name in self.group_names]
@@ -272,9 +276,9 @@ class HoME(Body):
 
 
 class GatedExperts(nn.Module):
-    """Experts of one shape, each behind a gate on its features, with normalised layers.
+    """Experts of the same shape, each with a gate on its features and with normalised layers.
 
-    ``n_inputs`` inputs are each read by ``n_each`` experts, those of an input side by side.
+    Each of ``n_inputs`` inputs is read by ``n_each`` experts, which are adjacent.
     """
 
     def __init__(
@@ -314,7 +318,7 @@ class GatedExperts(nn.Module):
 
 
 class SelfGates(nn.Module):
-    """Gates on a part's own experts: a softmax, or a sigmoid on a single one."""
+    """Gates on the own experts of a group or task: a softmax, or a sigmoid for a single expert."""
 
     def __init__(self, n_inputs: int, n_gates: int, in_features: int, n_experts: int):
         super().__init__()

@@ -1,4 +1,4 @@
-"""Layers of every task's own, and linear mixings of the tasks' activations between them."""
+"""Separate layers for each task, and linear mixings of the tasks' activations between them."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ from .diagram import Block, size
 
 
 def task_layers(network: Body, in_features: int, hidden_units: Sequence[int]) -> nn.ModuleList:
-    """Make the layers of every task's own part, each evaluated for all tasks together.
+    """Make the separate layers of the tasks, each of which is evaluated for all tasks together.
 
-    The first one reads (n_members, n_rows, in_features), the others an input per member and task.
+    The first layer reads a tensor of shape (n_members, n_rows, in_features). The others have one
+    input for each member and task.
     """
     if not hidden_units:
-        raise ValueError("hidden_units is empty: there would be no layer to share.")
+        raise ValueError("hidden_units is empty: at least one layer is needed.")
     n_members, n_tasks = network.n_members, network.n_tasks
     layers = []
     for depth, (n_in, n_out) in enumerate(pairwise([in_features, *hidden_units])):
@@ -28,7 +29,7 @@ def task_layers(network: Body, in_features: int, hidden_units: Sequence[int]) ->
 
 
 def mixing_start(n_members: int, n: int) -> Tensor:
-    """Return the matrices that mixings start from: .9 of one's own, .1 of all others together."""
+    """Return the initial mixing matrices: .9 on the diagonal, and .1 shared by the others."""
     if n == 1:
         return torch.ones(n_members, 1, 1)
     matrix = torch.full((n, n), 0.1 / (n - 1)).fill_diagonal_(0.9)
@@ -38,7 +39,7 @@ def mixing_start(n_members: int, n: int) -> Tensor:
 def mixed_layers(
     tasks: Sequence[str], layers: Iterable[nn.Module], mixings: Iterable[Tensor], n_members: int
 ) -> list[list[Block]]:
-    """Describe tasks' layers, a row of each, and the mixings after them, which read them all."""
+    """Describe the layers of the tasks, and the mixings after each, which read all of them."""
     rows: list[list[Block]] = []
     read: list[list[Block]] = [[] for _ in tasks]
     n_blocks = n_members * len(tasks)

@@ -1,4 +1,4 @@
-"""Many small MLPs of one shape, evaluated together."""
+"""Many small MLPs of the same shape, which are evaluated together."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from .dropout import MemberDropout
 from .part import by_element, product
 
-#: The activations by the names that the estimators take.
+#: Activations, by the names that the estimators accept.
 ACTIVATIONS: dict[str, type[nn.Module]] = {
     "relu": nn.ReLU,
     "gelu": nn.GELU,
@@ -22,7 +22,7 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {
     "tanh": nn.Tanh,
 }
 
-# Up to so many columns, a product's kernel may sum a row in an order that depends on its place.
+# For products of at most so many columns, the order of summation may depend on the row's position.
 _FEW_COLUMNS = 16
 
 
@@ -31,10 +31,11 @@ def _as_it_is(outputs: Tensor) -> Tensor:
 
 
 class BatchedLinear(nn.Module):
-    """Linear layers of one shape, evaluated together; each starts from its own random weights.
+    """Linear layers of the same shape, which are evaluated together.
 
-    ``n_groups`` inputs are each read by ``n_per_group`` layers: a batched matrix product, in which
-    the layers of a group are one wide matrix.
+    Each of ``n_groups`` inputs is read by ``n_per_group`` layers. This is a batched matrix
+    product, in which the layers of a group form one wide matrix. Each layer has its own random
+    initial weights.
 
     Parameters
     ----------
@@ -43,16 +44,16 @@ class BatchedLinear(nn.Module):
     n_per_group : int
         Number of layers that read each input.
     in_features, out_features : int
-        Width of every layer's input and output.
+        Width of the input and output of every layer.
     bias : bool, default=True
-        Whether the layers add a bias.
+        Whether the layers have a bias.
 
     Attributes
     ----------
     weight : Parameter of shape (n_groups * n_per_group, out_features, in_features)
-        One matrix per layer, the layers of a group side by side.
+        Matrix of each layer; the layers of a group are adjacent.
     bias : Parameter of shape (n_groups * n_per_group, out_features) or None
-        One bias per layer.
+        Bias of each layer.
 
     Examples
     --------
@@ -75,7 +76,7 @@ class BatchedLinear(nn.Module):
         super().__init__()
         self.n_groups = n_groups
         self.n_per_group = n_per_group
-        # Of numpy's small whole numbers, sums and negatives would overflow.
+        # Sums and negatives of NumPy's small integers could overflow.
         self.in_features, self.out_features = int(in_features), int(out_features)
         n_layers = n_groups * n_per_group
         self.weight = nn.Parameter(torch.empty(n_layers, out_features, in_features))
@@ -83,7 +84,7 @@ class BatchedLinear(nn.Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Draw every layer's parameters as :class:`torch.nn.Linear` does."""
+        """Draw the parameters of every layer as :class:`torch.nn.Linear` does."""
         bound = 1 / math.sqrt(self.in_features) if self.in_features else 0.0
         for parameter in self.parameters():
             nn.init.uniform_(parameter, -bound, bound)
@@ -94,24 +95,25 @@ class BatchedLinear(nn.Module):
         Parameters
         ----------
         inputs : Tensor of shape (n_groups, n_rows, in_features)
-            One input per group.
+            One input for each group.
         then : callable, optional
-            What to apply to the outputs, whatever the order of their axes: an activation, which
-            may overwrite what it gets.
+            An elementwise function to apply to the outputs, such as an activation. It must not
+            depend on the order of the axes, and may overwrite its argument.
 
         Returns
         -------
         Tensor of shape (n_groups * n_per_group, n_rows, out_features)
-            One output per layer, the layers of a group side by side.
+            One output for each layer; the layers of a group are adjacent.
         """
         n_layers, width = self.n_groups * self.n_per_group, self.out_features
         weight = self.weight.view(self.n_groups, self.n_per_group * width, self.in_features)
         if self.training:
-            # Rows last in memory: what follows reads the outputs, apart by layer, without a copy.
+            # Rows are last in memory, so that the outputs are split by layer without a copy.
             outputs = then(_product(weight, inputs.mT, self.bias, (-1, 1)))
             return outputs.view(n_layers, width, -1).mT
-        # A row's products in this order do not depend on how many rows there are, nor those of
-        # few columns on its place if they sum over a multiple of four of numbers side by side.
+        # With factors in this order, the result for a row does not depend on the number of rows.
+        # With few columns it does not depend on the row's position if the factors are contiguous
+        # and their inner size is a multiple of four.
         if weight.shape[1] <= _FEW_COLUMNS:
             missing = -self.in_features % 4
             inputs, weight = (
@@ -126,12 +128,12 @@ class BatchedLinear(nn.Module):
 
 
 def _product(left: Tensor, right: Tensor, bias: Tensor | None, shape: tuple[int, int]) -> Tensor:
-    """Multiply batches of matrices, and add a bias of this shape if there is one."""
+    """Multiply batches of matrices, and add a bias with this shape if there is one."""
     return product(left, right, None if bias is None else bias.view(len(left), *shape))
 
 
 class BatchedMLP(nn.Module):
-    """MLPs of one shape, evaluated together: a bank of experts, or of towers.
+    """MLPs of the same shape, which are evaluated together: a bank of experts, or of towers.
 
     Parameters
     ----------
@@ -142,14 +144,14 @@ class BatchedMLP(nn.Module):
     in_features : int
         Width of the input.
     hidden_units : sequence of int
-        Width of every layer, the last one's included. Empty for the identity.
+        Width of every layer, including the last; empty for the identity.
     activation : str, default="relu"
-        A key of `ACTIVATIONS`.
+        Name of the activation, a key of `ACTIVATIONS`.
     dropout : float or sequence of float, default=0.0
-        Share of the activations that are dropped in training; one for each of as many equal parts
-        of the MLPs as there are numbers.
+        Share of the activations that are dropped in training: the same for all MLPs, or one for
+        each member, whose MLPs are adjacent.
     linear_output : bool, default=False
-        Whether the last layer is linear: its outputs are not activated, though some are dropped.
+        Whether the last layer has no activation. Dropout applies to its outputs nevertheless.
 
     Examples
     --------
@@ -177,7 +179,7 @@ class BatchedMLP(nn.Module):
         self.n_per_group = n_per_group
         layers = []
         for depth, (n_in, n_out) in enumerate(pairwise(widths)):
-            # After the first layer every MLP has an input of its own.
+            # After the first layer every MLP has its own input.
             groups, per_group = (n_groups * n_per_group, 1) if depth else (n_groups, n_per_group)
             layers.append(BatchedLinear(groups, per_group, n_in, n_out))
         self.layers = nn.ModuleList(layers)
@@ -191,12 +193,12 @@ class BatchedMLP(nn.Module):
         Parameters
         ----------
         inputs : Tensor of shape (n_groups, n_rows, in_features)
-            One input per group.
+            One input for each group.
 
         Returns
         -------
         Tensor of shape (n_groups * n_per_group, n_rows, hidden_units[-1])
-            One output per MLP, the MLPs of a group side by side.
+            One output for each MLP; the MLPs of a group are adjacent.
         """
         if not self.layers:
             return inputs.repeat_interleave(self.n_per_group, dim=0)
@@ -209,15 +211,15 @@ class BatchedMLP(nn.Module):
         return hidden
 
     def _dropped(self, outputs: Tensor) -> Tensor:
-        """Drop some of a layer's outputs out, in place."""
+        """Drop some outputs of a layer, in place."""
         factors = self.dropout.factors(outputs)
         return outputs if factors is None else outputs.mul_(factors)
 
     def _activated(self, outputs: Tensor) -> Tensor:
-        """Activate a layer's outputs and drop some out, in place where that is possible."""
+        """Apply the activation to the outputs of a layer and drop some, in place if possible."""
         factors = self.dropout.factors(outputs)
         if isinstance(self.activation, nn.ReLU):
-            # In this order neither step needs what the other one overwrites.
+            # In this order, the gradient of neither step needs values that the other overwrites.
             return (outputs if factors is None else outputs.mul_(factors)).relu_()
         outputs = by_element(self.activation, outputs)
         return outputs if factors is None else outputs * factors

@@ -20,11 +20,12 @@ from .widths import expert_widths
 class MMoE(Body):
     """Multi-gate Mixture-of-Experts: shared experts, weighed by a gate for each task.
 
-    With the experts ``f_i`` and the gates ``g_k(x) = softmax(W_k x)``,
-    ``y_k = h_k(sum_i g_k(x)_i f_i(x))``. With ``shared_gate`` all tasks have the same gate, which
-    is a one-gate mixture of experts (OMoE). With several levels (ML-MMoE) every expert of an upper
-    level reads a mixture of the lower level's experts by a gate of its own; all gates read the
-    features.
+    Let ``f_i`` be the experts, ``g_k(x) = softmax(W_k x)`` the gate and ``h_k`` the tower of task
+    k. Then ``y_k = h_k(sum_i g_k(x)_i f_i(x))``.
+
+    With ``shared_gate`` all tasks have the same gate, which is a one-gate mixture of experts
+    (OMoE). With several levels (ML-MMoE) every expert of an upper level has its own gate, and
+    reads a mixture of the experts of the level below. All gates read the features.
 
     Parameters
     ----------
@@ -37,30 +38,32 @@ class MMoE(Body):
     n_experts : int, default=3
         Number of experts at each level.
     expert_hidden_units : sequence of int or of sequences of int, default=(64,)
-        Widths of the layers of every expert; or a sequence of them for each level.
+        Widths of the layers of every expert, the same at all levels; or a sequence of widths for
+        each level.
     linear_experts : bool, default=False
-        Whether the experts' last layer is linear, not activated. Experts of one layer are then
-        linear, and so is every level except its gates.
+        Whether the last layer of every expert is linear, without an activation. Experts of one
+        layer are then linear, and only the gates of a level are not.
     gate_hidden_units : sequence of int, default=()
-        Widths of hidden layers of every gate; empty for the paper's linear gates.
+        Widths of the hidden layers of every gate; empty for linear gates, as in the paper.
     gate : {"softmax", "dselect_k"}, default="softmax"
-        Kind of the gates: `Gates`, or gates that choose experts, `DSelectKGates`.
+        Kind of gates: "softmax" weighs all experts, see `Gates`; "dselect_k" chooses k of them,
+        see `DSelectKGates`.
     gate_k : int, default=2
         Number of experts that a DSelect-k gate chooses.
     gate_entropy : float, default=1e-3
-        Factor of the penalty on the entropy of such a gate's choice, see `Gating`.
+        Factor of the penalty on the entropy of DSelect-k gates, see `Gating`.
     load_balancing : float, default=0.0
-        Factor of the penalty on gates that use the experts unevenly, see `Gating`.
+        Factor of the penalty on uneven use of the experts, see `Gating`.
     shared_gate : bool, default=False
         Whether the tasks share one gate.
     **towers : TowerOptions
-        Hidden layers of the towers, activation, dropout and number of members, as `Body` takes
-        them.
+        ``tower_hidden_units``, ``activation``, ``dropout`` and ``n_members``, see `TowerOptions`.
 
     Raises
     ------
     ValueError
-        If an expert would have no layer, or there are not as many sequences of widths as levels.
+        If an expert would have no layer; if the number of sequences of widths is not that of
+        levels; if the kind of gates is unknown.
 
     References
     ----------
@@ -74,7 +77,8 @@ class MMoE(Body):
     --------
     >>> import torch
     >>> from sklearn_ple.nn import MMoE
-    >>> MMoE(in_features=7, n_outputs=[1, 3], n_levels=2)(torch.zeros(10, 7)).shape
+    >>> network = MMoE(in_features=7, n_outputs=[1, 3], n_levels=2)
+    >>> network(torch.zeros(10, 7)).shape
     torch.Size([10, 4])
     """
 
@@ -159,7 +163,7 @@ class MMoE(Body):
         Returns
         -------
         list of list of ExpertNames
-            For each level its banks of experts, each with the names of a member's.
+            For each level the banks of experts, with the names of one member's experts.
         """
         names = numbered("expert", self.n_experts)
         return [[ExpertNames(bank, names)] for bank in self.experts]
@@ -175,8 +179,8 @@ class MMoE(Body):
         Returns
         -------
         list of list of GateNames
-            For each level its modules of gates, each with the names of its gates and of the
-            experts that these weigh.
+            For each level the modules of gates, with the names of the gates and of the experts
+            that each gate weighs.
         """
         experts = numbered("expert", self.n_experts)
         upper = [f"to {expert}" for expert in experts]

@@ -21,67 +21,70 @@ from .gates import GateNames
 from .mlp import BatchedLinear
 from .towers import TowerOptions
 
-#: What the masks keep from attending: (tasks to other tasks, features to tasks).
+#: Attention that each mask prevents: (of tasks to other tasks, of features to tasks).
 TASK_MASKS: dict[str | None, tuple[bool, bool]] = {
     "tasks": (True, False),
     "features": (False, True),
     "both": (True, True),
     None: (False, False),
 }
-# The tokens of a row, and their keys and values, are all in memory for a batch.
+# The tokens of all rows of a batch, and their keys and values, are in memory at once.
 _MOST_COLUMNS = 1000
 
 
 class MultiTabNet(Body):
-    """MultiTab-Net: a token for each column and each task, attention, a tower on a task's token.
+    """MultiTab-Net: attention between a token for each column and a token for each task.
 
-    Column j becomes the token ``W_j x_j + b_j`` of its features ``x_j``: of a number it is
-    ``w x + b``, of a category a linear map of its embedding. Task k's token is learnt, and the
-    same for all rows. In each block, with ``LN`` a normalisation of each token,
+    A token is a vector. The token of column j is ``W_j x_j + b_j``, where ``x_j`` are its
+    features: for a number it is ``w x + b``, and for a category a linear map of its embedding. The
+    token of each task is learnt, and the same for all rows. The tokens h of a row pass through
+    blocks of two steps, where ``LN`` normalises each token:
 
-    - ``a = h + W_o [softmax(Q K^T / sqrt(d) + M) V of each head]``, where ``Q``, ``K`` and ``V``
-      are linear in ``LN(h)``, ``d`` is their width and ``M`` is minus infinity where one token
+    - attention, ``a = h + W_o [softmax(Q K^T / sqrt(d) + M) V of each head]``. ``Q``, ``K`` and
+      ``V`` are linear in ``LN(h)``, ``d`` is their width, and ``M`` is minus infinity if one token
       must not attend to another, else 0;
-    - ``h' = a + W_2 act(W_1 LN(a))``.
+    - feed-forward layers, ``h' = a + W_2 act(W_1 LN(a))``.
 
-    A row's tokens attend to each other alone. The paper's attention between the rows of a batch
-    is left out: with it a prediction would depend on which other rows are predicted, and all
-    tasks' tokens would be mixed. The last block computes the tasks' tokens only, since the towers
-    read no others. ``LN`` and the keys and values have no weights or biases that the layers
-    behind them make redundant. Dropout is on the first tokens, on what attention adds, and within
-    the feed-forward layers; attention weights are not dropped.
+    After the last block each task's tower reads the token of its task.
+
+    In the paper, the rows of a batch also attend to each other. This is left out: a prediction
+    would depend on the other rows that are predicted, and the tokens of all tasks would be mixed.
+    Here the tokens of a row attend only to each other. The last block computes only the tokens of
+    the tasks, since the towers read no others. Weights and biases that later layers make redundant
+    are left out of ``LN``, keys and values. Dropout applies to the first tokens, to what attention
+    adds, and within the feed-forward layers, but not to attention weights.
 
     Parameters
     ----------
     in_features : int or Features
-        Number of input features. `Features` says which belong to one column; of an int each is a
-        column of its own.
+        Number of input features. `Features` knows which of them belong to the same column; with an
+        int each feature is its own column.
     n_outputs : sequence of int
         Number of outputs of each task.
     hidden_units : sequence of int, default=(256,)
-        Width of the feed-forward layer of each block: as many blocks as numbers.
+        Width of the feed-forward layer in each block; its length is the number of blocks.
     token_dim : int, default=16
         Width of a token, a multiple of ``n_heads``.
     n_heads : int, default=4
-        Heads of the attention.
+        Number of attention heads.
     task_mask : {"tasks", "features", "both"} or None, default="tasks"
-        What must not attend: a task's token to other tasks' tokens ("tasks", best in the paper);
-        columns' tokens to tasks' tokens ("features"), which they do in all blocks but the last;
-        both; or nothing. A task's token attends to itself in any case.
+        Attention that is prevented. With "tasks", which is best in the paper, the token of a task
+        does not attend to those of other tasks. With "features", the tokens of columns do not
+        attend to those of tasks. "both" prevents both, and None nothing. The token of a task
+        always attends to itself.
     **towers : TowerOptions
-        Hidden layers of the towers, activation, dropout and number of members, as `Body` takes
-        them.
+        ``tower_hidden_units``, ``activation``, ``dropout`` and ``n_members``, see `TowerOptions`.
 
     Attributes
     ----------
     task_tokens : Parameter of shape (n_members, n_tasks, token_dim)
-        The tasks' tokens.
+        The tokens of the tasks.
 
     Raises
     ------
     ValueError
-        If there is no block, if ``token_dim`` is no multiple of ``n_heads``, if there is no such
-        mask, or if there are more than 1000 columns.
+        If there is no block, if ``token_dim`` is not a multiple of ``n_heads``, if ``task_mask``
+        is unknown, or if there are more than 1000 columns.
 
     References
     ----------
@@ -115,12 +118,12 @@ class MultiTabNet(Body):
         super().__init__(n_outputs, **towers)
         if not len(hidden_units):
             raise ValueError(
-                "hidden_units is empty: it has the width of each block, at least one."
+                "hidden_units is empty: it must hold the width of at least one block."
             )
         if token_dim % n_heads:
             raise ValueError(f"token_dim={token_dim} is not a multiple of n_heads={n_heads}.")
         if task_mask not in TASK_MASKS:
-            raise ValueError(f"task_mask={task_mask!r} is none of {list(TASK_MASKS)}.")
+            raise ValueError(f"task_mask={task_mask!r} is not one of {list(TASK_MASKS)}.")
         features = in_features if isinstance(in_features, Features) else Features(in_features)
         self.column_tokens = ColumnTokens(features.columns, token_dim, self.n_members)
         self.task_tokens = nn.Parameter(torch.empty(self.n_members, self.n_tasks, token_dim))
@@ -155,7 +158,7 @@ class MultiTabNet(Body):
         return rows, [rows[-1]] * self.n_tasks
 
     def gate_names(self, tasks: Sequence[str]) -> list[list[GateNames]]:
-        """Name what the tasks' tokens attend to.
+        """Name the tokens to which the tokens of tasks attend.
 
         Parameters
         ----------
@@ -165,8 +168,8 @@ class MultiTabNet(Body):
         Returns
         -------
         list of list of GateNames
-            For each block the attention of the tasks' tokens, the mean over the heads: to each
-            column, and last to the task's own token or, where they are not masked, to those of
+            For each block the attention of the tasks' tokens, averaged over the heads: to each
+            column, then to the task's own token or, without a mask between tasks, to the tokens of
             all tasks.
         """
         columns = self.column_tokens.names
@@ -180,9 +183,9 @@ class MultiTabNet(Body):
 
 
 class ColumnTokens(nn.Module):
-    """A token for each column: a linear map of its features.
+    """Computes a token for each column, a linear map of its features.
 
-    Columns of as many features are evaluated together, so that their tokens are side by side.
+    Columns with the same number of features are evaluated together, and their tokens are adjacent.
 
     Parameters
     ----------
@@ -196,7 +199,7 @@ class ColumnTokens(nn.Module):
     Attributes
     ----------
     names : list of str
-        The columns' names, in the order of their tokens.
+        Names of the columns, in the order of their tokens.
     """
 
     def __init__(self, columns: Sequence[Column], width: int, n_members: int):
@@ -204,8 +207,8 @@ class ColumnTokens(nn.Module):
         if len(columns) > _MOST_COLUMNS:
             raise ValueError(
                 f"MultiTab-Net makes a token of each column, but X has {len(columns)}, more than "
-                f"{_MOST_COLUMNS}: select columns (SelectKBest), make fewer of them "
-                "(TruncatedSVD), or take another network."
+                f"{_MOST_COLUMNS}: select columns (SelectKBest), combine them (TruncatedSVD), or "
+                "use another network."
             )
         self.n_members = n_members
         by_size = defaultdict(list)
@@ -224,7 +227,7 @@ class ColumnTokens(nn.Module):
         Parameters
         ----------
         inputs : Tensor of shape (n_members, n_rows, in_features)
-            The features as each member sees them.
+            The features, in the view of each member.
 
         Returns
         -------
@@ -234,7 +237,7 @@ class ColumnTokens(nn.Module):
         tokens = []
         for position, layer in enumerate(self.layers):
             places = getattr(self, f"places_{position}")
-            # Rows last, as they are in memory in training.
+            # Rows are the last axis, as they are in memory in training.
             own = inputs.mT.index_select(1, places)
             own = own.view(layer.n_groups, layer.in_features, inputs.shape[1])
             made = layer(own.mT).unflatten(0, (self.n_members, -1))
@@ -243,16 +246,16 @@ class ColumnTokens(nn.Module):
 
 
 class AttentionBlock(nn.Module):
-    """Attention of a row's tokens, and feed-forward layers on each.
+    """Block of attention between the tokens of a row, and of feed-forward layers on each token.
 
     Parameters
     ----------
     network : Body
-        The network that it is part of: its members, activation and dropout.
+        The network to which the block belongs, for its members, activation and dropout.
     width : int
         Width of a token.
     n_heads : int
-        Heads of the attention.
+        Number of attention heads.
     hidden_width : int
         Width of the feed-forward layer.
     """
@@ -266,19 +269,19 @@ class AttentionBlock(nn.Module):
         self.out = BatchedLinear(network.n_members, 1, hidden_width, width)
 
     def forward(self, tokens: Tensor, mask: Tensor) -> Tensor:
-        """Compute the first tokens anew, as many as the mask has rows.
+        """Compute the new values of the first tokens, as many as the mask has rows.
 
         Parameters
         ----------
         tokens : Tensor of shape (n_members, n_rows, n_tokens, width)
             All tokens.
         mask : Tensor of bool of shape (n_computed, n_tokens)
-            Which tokens each attends to.
+            Whether a token attends to another.
 
         Returns
         -------
         Tensor of shape (n_members, n_rows, n_computed, width)
-            The tokens.
+            The new tokens.
         """
         n_computed = len(mask)
         added = self.attention(F.layer_norm(tokens, (self.width,)), mask)
@@ -288,43 +291,44 @@ class AttentionBlock(nn.Module):
 
 
 class Attention(nn.Module):
-    """Multi-head attention within a row, for all members.
+    """Multi-head attention between the tokens of a row, for all members.
 
     Parameters
     ----------
     n_members : int
         Number of networks.
     n_tasks : int
-        Number of tasks, whose tokens are the first ones.
+        Number of tasks, whose tokens come first.
     width : int
         Width of a token.
     n_heads : int
-        Heads, a divisor of the width.
+        Number of heads, a divisor of the width.
     """
 
     def __init__(self, n_members: int, n_tasks: int, width: int, n_heads: int):
         super().__init__()
         self.n_heads = n_heads
         self.queries = BatchedLinear(n_members, 1, width, width)
-        # A bias of the keys adds the same to all scores, that of the values is one behind.
+        # No bias: that of the keys adds the same to all scores, and that of the values adds a
+        # constant to the output, which has its own bias.
         self.keys_and_values = BatchedLinear(n_members, 1, width, 2 * width, bias=False)
         self.out = BatchedLinear(n_members, 1, width, width)
         self.weights = TaskAttention(n_members, n_tasks)
 
     def forward(self, tokens: Tensor, mask: Tensor) -> Tensor:
-        """Attend.
+        """Compute the outputs of the attention.
 
         Parameters
         ----------
         tokens : Tensor of shape (n_members, n_rows, n_tokens, width)
             The tokens.
         mask : Tensor of bool of shape (n_computed, n_tokens)
-            Which tokens each of the first ones attends to.
+            Whether each of the first tokens attends to a token.
 
         Returns
         -------
         Tensor of shape (n_members, n_rows, n_computed, width)
-            What the first ones read.
+            The output for each of the first tokens.
         """
         n_members, n_rows, _, width = tokens.shape
         queries = self._heads(self.queries, tokens[:, :, : len(mask)])
@@ -336,7 +340,7 @@ class Attention(nn.Module):
         return self.out(read).unflatten(1, (n_rows, len(mask)))
 
     def _heads(self, layer: BatchedLinear, tokens: Tensor) -> Tensor:
-        """Evaluate a layer; return (n_members * n_rows, heads of all parts, n_tokens, d)."""
+        """Evaluate a layer, and split its output: (n_members * n_rows, n_heads, n_tokens, d)."""
         n_members, n_rows, n_tokens, width = tokens.shape
         parts = layer(tokens.flatten(1, 2))
         parts = parts.reshape(n_members * n_rows, n_tokens, layer.out_features)
@@ -344,7 +348,7 @@ class Attention(nn.Module):
 
 
 class TaskAttention(nn.Module):
-    """How much the tasks' tokens attend to the others: computed only where something looks at it.
+    """Computes the attention weights of the tasks' tokens, only if they are recorded.
 
     Parameters
     ----------
@@ -361,25 +365,26 @@ class TaskAttention(nn.Module):
 
     @property
     def is_looked_at(self) -> bool:
-        """Whether a hook reads what it puts out."""
+        """Whether a hook records the weights."""
         return bool(self._forward_hooks)
 
     def forward(self, queries: Tensor, keys: Tensor, mask: Tensor) -> Tensor:
-        """Compute the mean weights over the heads, of tokens without those that are masked.
+        """Compute the weights of the tasks' tokens, averaged over the heads.
 
         Parameters
         ----------
         queries : Tensor of shape (n_members * n_rows, n_heads, n_computed, d)
-            Those of the tasks' tokens, or of all.
+            Queries of the tasks' tokens, or of all tokens.
         keys : Tensor of shape (n_members * n_rows, n_heads, n_tokens, d)
-            Those of all tokens.
+            Keys of all tokens.
         mask : Tensor of bool of shape (n_computed, n_tokens)
-            Which tokens each attends to.
+            Whether a token attends to another.
 
         Returns
         -------
         Tensor of shape (n_members * n_tasks, n_columns + n_own, n_rows)
-            As `Gates` put them out: to the columns, then to the tasks' tokens that are seen.
+            The weights, in the form of the output of `Gates`: of the columns, then of the tasks'
+            tokens that are not masked.
         """
         weights = queries[:, :, : self.n_tasks] @ keys.mT / math.sqrt(queries.shape[-1])
         weights = weights.masked_fill(~mask[: self.n_tasks], -torch.inf).softmax(dim=-1)
@@ -391,7 +396,7 @@ class TaskAttention(nn.Module):
 
 
 def _mask(n_tasks: int, n_columns: int, between_tasks: bool, features_to_tasks: bool) -> Tensor:
-    """Return which tokens, tasks first, attend to which."""
+    """Return which tokens attend to which; the tokens of tasks come first."""
     n_tokens = n_tasks + n_columns
     mask = torch.ones(n_tokens, n_tokens, dtype=torch.bool)
     if between_tasks:

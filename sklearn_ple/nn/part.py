@@ -1,4 +1,4 @@
-"""Some of an ensemble's members, computed apart as they are among all, to the last bit."""
+"""Computing some members of an ensemble with the same results, to the last bit, as among all."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
-# Bytes in a line of memory: where in its line a matrix starts determines how it is multiplied.
+# Bytes in a line of memory: the start of a matrix within its line affects how it is multiplied.
 _LINE = 64
-# A multiple of the numbers that are computed at once.
+# A multiple of how many numbers are computed at once.
 _REGISTERS = 32
 
 
 @dataclass(frozen=True)
 class Part:
-    """Neighbouring members of an ensemble, two at least.
+    """A range of at least two members of an ensemble.
 
-    A single one's tensors may lie in memory as those of several cannot.
+    The tensors of a single member may have a layout in memory that those of several cannot have.
 
     Parameters
     ----------
     first, last : int
-        The first of them, and the first one behind them.
+        Position of the first member, and of the first one after the range.
     n_all : int
         Number of members of the ensemble.
     """
@@ -47,7 +47,7 @@ _COMPUTED: ContextVar[Part | None] = ContextVar("computed", default=None)
 
 @contextmanager
 def computing(part: Part) -> Iterator[None]:
-    """Let networks of the running thread be those of some members for a while."""
+    """Declare, within the context, that networks in this thread consist of these members."""
     token = _COMPUTED.set(part)
     try:
         yield
@@ -56,18 +56,18 @@ def computing(part: Part) -> Iterator[None]:
 
 
 def computed_part() -> Part | None:
-    """Return which members the running thread computes; None for all."""
+    """Return the members that the current thread computes; None for all."""
     return _COMPUTED.get()
 
 
 def n_of_all(n_members: int) -> int:
-    """Return of how many members a mean is, where a network has so many."""
+    """Return the number of members to average over, given those of a network."""
     part = _COMPUTED.get()
     return n_members if part is None else part.n_all
 
 
 def among_all(outputs: Tensor) -> Tensor:
-    """Place the outputs of some members among those of all; the others' are zero.
+    """Pad the outputs of some members with zeros to the number of all members.
 
     Parameters
     ----------
@@ -77,24 +77,29 @@ def among_all(outputs: Tensor) -> Tensor:
     Returns
     -------
     Tensor of shape (n_all, ...)
-        The same, in memory in the same order.
+        The outputs at the positions of their members, with axes in the same order in memory.
     """
     part = _COMPUTED.get()
     if part is None:
         return outputs
-    # What sums them up goes through them as they lie in memory.
+    # Sums are computed in the order of memory.
     order = _order(outputs)
     padding = [0, 0] * (outputs.dim() - 1) + [part.first, part.n_all - part.last]
     return F.pad(outputs.permute(order), padding).permute(_inverse(order))
 
 
 def own_rows(inputs: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Return the rows of the members that are computed, where each reads rows of its own.
+    """Return the inputs of the members that are computed, if each member has its own rows.
 
     Parameters
     ----------
     inputs : dict of str to Tensor of shape (n_rows, n) or (n_all, n_rows, n)
-        What all members read.
+        The inputs of all members.
+
+    Returns
+    -------
+    dict of str to Tensor of shape (n_rows, n) or (n_members, n_rows, n)
+        The inputs of the members that are computed.
     """
     part = _COMPUTED.get()
     if part is None:
@@ -111,11 +116,11 @@ def product(left: Tensor, right: Tensor, bias: Tensor | None = None) -> Tensor:
     Parameters
     ----------
     left : Tensor of shape (n, n_rows, n_inner)
-        Matrices, as many for each member.
+        The left factors, the same number for each member.
     right : Tensor of shape (n, n_inner, n_columns)
-        What they are multiplied by.
-    bias : Tensor of a shape that extends to that of the product, optional
-        What is added.
+        The right factors.
+    bias : Tensor, optional
+        A bias that is added; its shape must broadcast to that of the product.
 
     Returns
     -------
@@ -130,7 +135,7 @@ def product(left: Tensor, right: Tensor, bias: Tensor | None = None) -> Tensor:
 
 
 class _ProductAmongAll(torch.autograd.Function):
-    """The products that some members have among those of all."""
+    """Products for some members, with the same results as among those of all."""
 
     @staticmethod
     def forward(ctx: Any, left: Tensor, right: Tensor, bias: Tensor | None, part: Part) -> Tensor:
@@ -155,7 +160,7 @@ class _ProductAmongAll(torch.autograd.Function):
 
 
 def _multiply(left: Tensor, right: Tensor, bias: Tensor | None, part: Part) -> Tensor:
-    """Multiply matrices that start where they do among those of all members."""
+    """Multiply matrices with the same alignment in memory as among those of all members."""
     n, (n_rows, n_columns) = len(left), (left.shape[1], right.shape[2])
     before = n // len(part) * part.first
     left, right = (_in_line(factor, before) for factor in (left, right))
@@ -170,10 +175,10 @@ def _multiply(left: Tensor, right: Tensor, bias: Tensor | None, part: Part) -> T
 
 
 def _in_line(matrices: Tensor, before: int) -> Tensor:
-    """Return matrices that start where they do in memory behind so many others."""
+    """Return matrices with the alignment that they have behind so many others in memory."""
     if not before * matrices.stride(0) * matrices.element_size() % _LINE:
         return matrices
-    # Of rows that are one in memory, one is copied.
+    # Of rows that share their memory, only one is copied.
     alike = [dim for dim in (1, 2) if matrices.stride(dim) == 0 and matrices.shape[dim]]
     own = matrices
     for dim in alike:
@@ -184,31 +189,31 @@ def _in_line(matrices: Tensor, before: int) -> Tensor:
 
 
 def _empty_in_line(shape: Any, strides: Any, before: int, like: Tensor, offset: Any = 0) -> Tensor:
-    """Make matrices that start where they would in memory behind so many others."""
+    """Allocate matrices with the alignment that they have behind so many others in memory."""
     start = (offset + before * strides[0]) % (_LINE // like.element_size())
     size = sum((n - 1) * stride for n, stride in zip(shape, strides, strict=True)) + 1
     memory = like.new_empty(start + max(size, 0))
-    # No view, which activations could not overwrite.
+    # Not a view, since activations could not overwrite a view.
     return memory.new_empty(0).set_(memory.untyped_storage(), start, shape, strides)
 
 
 def by_element(function: Callable[[Tensor], Tensor], inputs: Tensor) -> Tensor:
-    """Apply a function to every number.
+    """Apply a function to every number, with the same rounding as among all members.
 
-    The last numbers of a tensor, which do not fill a register, may be rounded in another way than
-    the others: those that are last among all members stay last, and no others are.
+    The last numbers of a tensor, which do not fill a register, may be rounded differently. So only
+    numbers that are the last ones among those of all members are the last ones here.
 
     Parameters
     ----------
     function : callable
-        From a tensor to one of the same shape, number by number; it has a value at zero.
+        An elementwise function of a tensor, which is defined at zero.
     inputs : Tensor of shape (n, ...)
-        The numbers of as many blocks for each member, in memory one after the other.
+        The numbers. Each member has the same number of blocks, which are adjacent in memory.
 
     Returns
     -------
     Tensor of the shape of inputs
-        The function's values.
+        The values of the function.
     """
     part = _COMPUTED.get()
     if part is None or not any(_places(inputs.numel(), part)):
@@ -218,7 +223,7 @@ def by_element(function: Callable[[Tensor], Tensor], inputs: Tensor) -> Tensor:
 
 
 class _FunctionAmongAll(torch.autograd.Function):
-    """What a function makes of some members' numbers among those of all."""
+    """An elementwise function for some members, with the same results as among all."""
 
     @staticmethod
     def forward(
@@ -232,7 +237,7 @@ class _FunctionAmongAll(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         (inputs,) = ctx.saved_tensors
-        # Numbers that lie differently are gone through member by member.
+        # If their order in memory differs, torch processes the numbers member by member.
         if _order(gradient) == _order(inputs):
             own, part = inputs, ctx.part
             inputs, gradient = _flat(inputs, part), _flat(gradient, part)
@@ -248,26 +253,26 @@ def _gradient(function: Callable[[Tensor], Tensor], inputs: Tensor, gradient: Te
 
 
 def _flat(tensor: Tensor, part: Part) -> Tensor:
-    """Lay some members' numbers in a row, in registers as among all."""
+    """Flatten the numbers of some members, padded so that registers are filled as among all."""
     return F.pad(tensor.permute(_order(tensor)).flatten(), _places(tensor.numel(), part))
 
 
 def _of_flat(flat: Tensor, like: Tensor, part: Part) -> Tensor:
-    """Take numbers from where they lie in registers."""
+    """Return flattened numbers to the shape and order of a tensor."""
     order, (ahead, _) = _order(like), _places(like.numel(), part)
     own = flat[ahead : ahead + like.numel()].view(like.permute(order).shape)
     return own.permute(_inverse(order)).clone()
 
 
 def _places(n_numbers: int, part: Part) -> tuple[int, int]:
-    """Return how many numbers lie before some members' in their registers, and behind."""
+    """Return how many numbers of other members precede and follow in the same registers."""
     n_each = n_numbers // len(part)
     start, end, n_all = (n_each * n for n in (part.first, part.last, part.n_all))
     return start % _REGISTERS, min(-(-end // _REGISTERS) * _REGISTERS, n_all) - end
 
 
 def _order(tensor: Tensor) -> list[int]:
-    """Order the axes as they lie in memory, that of the members first."""
+    """Return the axes in the order of memory, with that of the members first."""
     strides: Any = tensor.stride()
     return [0, *sorted(range(1, tensor.dim()), key=lambda dim: -strides[dim])]
 

@@ -21,10 +21,10 @@ from .widths import expert_widths
 
 
 class ExtractionNetwork(Body):
-    """Levels of shared and task-specific experts under towers: what such networks have in common.
+    """Base of networks with levels of shared and task-specific experts below towers.
 
-    A subclass makes its ``levels`` in ``__init__``, by `_make_levels`. Its ``_branches`` are
-    what the tasks' and the shared branches of the first level read.
+    A subclass makes its ``levels`` in ``__init__`` with `_make_levels`. Its ``_branches`` returns
+    the inputs of the first level.
     """
 
     levels: Any
@@ -41,16 +41,18 @@ class ExtractionNetwork(Body):
         branches_start: bool,
         **options: Any,
     ) -> list[ExtractionLevel]:
-        """Make the levels, and the towers on them; ``branches_start`` is about the first one."""
+        """Make the levels and the towers; ``branches_start`` applies to the first level only."""
         if not isinstance(n_specific, Sequence):
             n_specific = [n_specific] * self.n_tasks
         if len(n_specific) != self.n_tasks:
             raise ValueError(
-                f"n_specific_experts={n_specific} are not one for each of {self.n_tasks} tasks."
+                f"n_specific_experts={n_specific} must have one entry for each of {self.n_tasks} "
+                "tasks."
             )
         if n_shared + min(n_specific) == 0:
             raise ValueError(
-                "n_shared_experts and n_specific_experts are both 0: a task needs an expert."
+                "n_shared_experts and n_specific_experts are both 0: a task needs at least one "
+                "expert."
             )
         widths = expert_widths(expert_hidden_units, n_levels)
         self.gating = gating
@@ -74,7 +76,7 @@ class ExtractionNetwork(Body):
         return levels
 
     def _branches(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
-        """Return what the tasks' branches and the shared one of the first level read."""
+        """Return the inputs of the tasks' branches and of the shared one at the first level."""
         return inputs, inputs
 
     def represent(self, inputs: Tensor) -> Tensor:
@@ -108,7 +110,7 @@ class ExtractionNetwork(Body):
         Returns
         -------
         list of list of ExpertNames
-            For each level its banks of experts, each with the names of a member's.
+            For each level the banks of experts, with the names of one member's experts.
         """
         return [level.expert_names(tasks) for level in self.levels]
 
@@ -123,8 +125,8 @@ class ExtractionNetwork(Body):
         Returns
         -------
         list of list of GateNames
-            For each level its modules of gates, each with the names of its gates and of the
-            experts that these weigh.
+            For each level the modules of gates, with the names of the gates and of the experts
+            that each gate weighs.
         """
         return [level.gate_names(tasks) for level in self.levels]
 
@@ -132,11 +134,13 @@ class ExtractionNetwork(Body):
 class PLE(ExtractionNetwork):
     """Progressive Layered Extraction: levels of shared and task-specific experts, then towers.
 
-    Every level holds ``n_specific_experts`` experts for each task and ``n_shared_experts`` shared
-    ones. A task's gate weighs its own and the shared experts by a softmax that reads the task's
-    branch; the shared gate weighs all experts and reads the shared branch. What the gates put out
-    is the input of the next level's branches. The last level has no shared gate. One level is
-    Customized Gate Control (CGC).
+    Experts are small networks. Each level has ``n_specific_experts`` experts for each task, and
+    ``n_shared_experts`` shared ones. There is a branch for each task and a shared branch; at the
+    first level all branches read the features. The experts and the gate of a task read the branch
+    of the task. Its gate, a softmax, weighs its own experts and the shared ones. The shared
+    experts and the shared gate read the shared branch, and the shared gate weighs all experts. The
+    weighted sums are the inputs of the branches at the next level. The last level has no shared
+    gate. A network with a single level is called Customized Gate Control (CGC).
 
     Parameters
     ----------
@@ -147,46 +151,46 @@ class PLE(ExtractionNetwork):
     n_levels : int, default=1
         Number of levels of experts.
     n_shared_experts : int, default=1
-        Number of shared experts at each level. Without any, the tasks' networks are independent.
+        Number of shared experts at each level. With 0, the networks of the tasks are independent.
     n_specific_experts : int or sequence of int, default=1
-        Number of experts of each task at each level: one for all tasks, or one for each.
+        Number of experts of each task at each level: the same for all tasks, or one number for
+        each task.
     expert_hidden_units : sequence of int or of sequences of int, default=(64,)
-        Widths of the layers of every expert; or a sequence of them for each level.
+        Widths of the layers of every expert, the same at all levels; or a sequence of widths for
+        each level.
     linear_experts : bool, default=False
-        Whether the experts' last layer is linear, not activated. Experts of one layer are then
-        linear, and so is every level except its gates.
+        Whether the last layer of every expert is linear, without an activation. Experts of one
+        layer are then linear, and only the gates of a level are not.
     gate_hidden_units : sequence of int, default=()
-        Widths of hidden layers of every gate; empty for the paper's linear gates.
+        Widths of the hidden layers of every gate; empty for linear gates, as in the paper.
     gate : {"softmax", "dselect_k"}, default="softmax"
-        Kind of the gates: `Gates`, or gates that choose experts, `DSelectKGates`.
+        Kind of gates: "softmax" weighs all experts, see `Gates`; "dselect_k" chooses k of them,
+        see `DSelectKGates`.
     gate_k : int, default=2
         Number of experts that a DSelect-k gate chooses.
     gate_entropy : float, default=1e-3
-        Factor of the penalty on the entropy of such a gate's choice, see `Gating`.
+        Factor of the penalty on the entropy of DSelect-k gates, see `Gating`.
     load_balancing : float, default=0.0
-        Factor of the penalty on gates that use the experts unevenly, see `Gating`.
+        Factor of the penalty on uneven use of the experts, see `Gating`.
     residual : bool, default=False
-        Whether a branch's input is added to its output, at the levels where both are as wide: if
-        all experts are, the second one and those above, and the first one if they are as wide as
-        the features.
-        The paper has no such connections.
+        Whether the input of a branch is added to its output, at levels where both have the same
+        width. The paper has no such connections.
     n_added : int, default=0
-        Number of tasks, the last ones, whose experts the shared gates do not weigh: so tasks may
-        be added to a network and all else in it stays as it is.
+        Number of tasks, the last ones, that were added to a network. The shared gates do not weigh
+        their experts, so that the outputs of earlier tasks do not change.
     stop_gradient : bool, default=False
-        Whether a task's gate weighs the experts of all tasks beside the shared ones, but trains
-        no other task's: their outputs are read without a gradient, as STEM has it. The shared
-        gate's gradient reaches all experts, as ever. Not in the paper.
+        Whether the gate of a task weighs the experts of all tasks, without a gradient to those of
+        other tasks, as in `STEM`. Gradients still flow through the shared gates to all experts.
+        This is not in the paper.
     **towers : TowerOptions
-        Hidden layers of the towers, activation, dropout and number of members, as `Body` takes
-        them.
+        ``tower_hidden_units``, ``activation``, ``dropout`` and ``n_members``, see `TowerOptions`.
 
     Raises
     ------
     ValueError
-        If a task would have no expert, or an expert no layer; if there are not as many numbers of
-        experts as tasks, or not as many sequences of widths as levels; if ``residual`` would have
-        no effect.
+        If a task would have no expert, or an expert no layer; if ``n_specific_experts`` does not
+        have one entry for each task; if the number of sequences of widths is not that of levels;
+        if ``residual`` would have no effect; if the kind of gates is unknown.
 
     References
     ----------
@@ -200,7 +204,11 @@ class PLE(ExtractionNetwork):
     >>> network = PLE(in_features=7, n_outputs=[1, 3], n_levels=2)
     >>> network(torch.zeros(10, 7)).shape
     torch.Size([10, 4])
-    >>> PLE(in_features=7, n_outputs=[1, 3], n_members=5)(torch.zeros(5, 10, 7)).shape
+
+    Five members of an ensemble, which are evaluated together:
+
+    >>> network = PLE(in_features=7, n_outputs=[1, 3], n_members=5)
+    >>> network(torch.zeros(5, 10, 7)).shape
     torch.Size([5, 10, 4])
     """
 
@@ -241,24 +249,24 @@ class PLE(ExtractionNetwork):
         )
         if residual and not any(level.residual for level in levels):
             raise ValueError(
-                "residual=True has no effect, as no level puts out as many numbers as it reads: "
-                f"the first one reads {in_features} features, and the experts put out "
-                f"{' and '.join(str(level.out_features) for level in levels)} numbers. Take "
-                "n_levels=2 or more with experts of one width; or end expert_hidden_units by "
-                f"{in_features}; or leave residual out."
+                "residual=True has no effect, because no level puts out as many numbers as it "
+                f"reads: the first level reads {in_features} features, and the experts put out "
+                f"{' and '.join(str(level.out_features) for level in levels)} numbers. Use "
+                "n_levels=2 or more with experts of the same width, or expert_hidden_units that "
+                f"end with {in_features}, or residual=False."
             )
         self.levels = nn.ModuleList(levels)
 
 
 class ExtractionLevel(nn.Module):
-    """One level: banks of experts, a gate per task and, unless it is the last, a shared gate.
+    """A level: banks of experts, a gate for each task and, except at the last, a shared gate.
 
-    At the first level all branches of a member are its features, given once (``branches_start``).
-    Where the tasks have different numbers of experts, each has a module of gates of its own; not
-    so where each gate ``sees_all`` experts, those of other tasks with ``stop_gradient`` or
-    without. With ``gates_add_shared`` a task's gate reads the sum of its branch and the shared
-    one. The shared gate weighs the experts of all tasks but the last ``n_added``, and the shared
-    ones.
+    At the first level all branches of a member read the same features, which are passed once
+    (``branches_start``). If the tasks have different numbers of experts, each has its own module
+    of gates, unless each gate weighs the experts of all tasks (``sees_all``). With
+    ``stop_gradient`` no gradient flows to the experts of other tasks. With ``gates_add_shared``
+    the gate of a task reads the sum of its branch and the shared one. The shared gate weighs the
+    shared experts and those of all tasks except for the last ``n_added``.
     """
 
     own: Tensor | None
@@ -329,33 +337,33 @@ class ExtractionLevel(nn.Module):
         self.residual = residual and self.out_features == in_features
         own = None
         if stop_gradient:
-            # A row for each task: which experts are its own.
+            # Has a row for each task, which marks its own experts.
             owners = [k for k, n in enumerate(n_specific) for _ in range(n)]
             own = torch.tensor([[[float(k == owner)] for owner in owners] for k in range(n_tasks)])
         self.register_buffer("own", own, persistent=False)
 
     def forward(self, task_branches: Tensor, shared_branch: Tensor) -> tuple[Tensor, Tensor]:
-        """Map the branches' inputs to their outputs.
+        """Compute the outputs of the branches from their inputs.
 
         Parameters
         ----------
         task_branches : Tensor of shape (n_members * n_tasks, n_rows, in_features)
-            Input of each task's branch; a first axis of n_members at the first level.
+            Input of each task's branch; at the first level the first axis has length n_members.
         shared_branch : Tensor of shape (n_members, n_rows, in_features)
-            Input of the shared branches.
+            Input of the shared branch.
 
         Returns
         -------
         tuple of Tensors of shapes (n_members * n_tasks, n_rows, width), (n_members, n_rows, width)
-            The branches' outputs. Where there is no shared gate, the shared branch comes back as
-            it went in.
+            Outputs of the branches. Without a shared gate, the second is ``shared_branch``
+            unchanged.
         """
         n_members = self.n_members
         read = task_branches
         if self.gates_add_shared:
             read = read + shared_branch.repeat_interleave(self.n_tasks, dim=0)
         weights = self._task_weights(read)
-        # (n_members, n_experts, n_rows, width), in the order of the gates' weights
+        # Both (n_members, n_experts, n_rows, width), in the order of the gates' weights.
         specific, shared = [], []
         if self.specific_experts is not None:
             experts = self.specific_experts(self._read_by_specific(task_branches))
@@ -378,7 +386,7 @@ class ExtractionLevel(nn.Module):
         return task_outputs, shared_outputs
 
     def _task_weights(self, task_branches: Tensor) -> list[Tensor]:
-        """Compute the weights of the tasks' gates: all at once, or a tensor for each task."""
+        """Compute the weights of the tasks' gates: one tensor for all, or one for each task."""
         if self.gates_alike:
             return [self.task_gates(task_branches).unflatten(0, (self.n_members, -1))]
         by_task = task_branches.unflatten(0, (self.n_members, -1))
@@ -386,7 +394,7 @@ class ExtractionLevel(nn.Module):
         return [gates(own) for gates, own in zip(self.task_gates, by_task, strict=True)]
 
     def _read_by_specific(self, task_branches: Tensor) -> Tensor:
-        """Return an input for each group of the tasks' own experts."""
+        """Return the input of each group of the tasks' own experts."""
         if self.is_even or self.branches_start:
             return task_branches
         by_task = task_branches.unflatten(0, (self.n_members, -1)).unbind(1)
@@ -396,7 +404,7 @@ class ExtractionLevel(nn.Module):
     def _mixed(
         self, weights: list[Tensor], specific: list[Tensor], shared: list[Tensor]
     ) -> Tensor:
-        """Mix what each task's gate weighs: (n_members, n_tasks, n_rows, width)."""
+        """Sum the experts by the weights of the gates: (n_members, n_tasks, n_rows, width)."""
         if self.sees_all:
             return mix_all(weights[0], specific, shared, self.own)
         if self.is_even:
@@ -433,7 +441,7 @@ class ExtractionLevel(nn.Module):
     def diagram(
         self, tasks: Sequence[str], task_branches: list[list[Block]], shared_branch: list[Block]
     ) -> tuple[list[Block], list[Block]]:
-        """Describe the experts and the gates, given the blocks that the branches read."""
+        """Describe the experts and gates, given the blocks that the branches read."""
         n_members, n_tasks = self.n_members, self.n_tasks
         own: list[list[Block]] = [[] for _ in tasks]
         shared: list[Block] = []
@@ -466,5 +474,5 @@ class ExtractionLevel(nn.Module):
 
 
 def _stacked(parts: list[Tensor]) -> Tensor:
-    """Stack tensors (n_members, n_rows, width) behind the members, with rows last in memory."""
+    """Stack tensors (n_members, n_rows, width) along a new second axis, rows last in memory."""
     return torch.stack([part.mT for part in parts], dim=1).mT

@@ -17,7 +17,8 @@ from .towers import TowerOptions
 class SharedBottom(Body):
     """Hard parameter sharing: all towers read the same bottom.
 
-    With ``f`` the bottom and ``h_k`` the tower of task k, ``y_k = h_k(f(x))``.
+    The bottom is the part of the network below the towers. Let ``f`` be the bottom and ``h_k`` the
+    tower of task k. Then ``y_k = h_k(f(x))``.
 
     Parameters
     ----------
@@ -26,10 +27,9 @@ class SharedBottom(Body):
     n_outputs : sequence of int
         Number of outputs of each task.
     bottom_hidden_units : sequence of int, default=(64,)
-        Widths of the bottom's layers; empty for towers that read the features.
+        Widths of the layers of the bottom; empty for towers that read the features.
     **towers : TowerOptions
-        Hidden layers of the towers, activation, dropout and number of members, as `Body` takes
-        them.
+        ``tower_hidden_units``, ``activation``, ``dropout`` and ``n_members``, see `TowerOptions`.
 
     References
     ----------
@@ -39,7 +39,8 @@ class SharedBottom(Body):
     --------
     >>> import torch
     >>> from sklearn_ple.nn import SharedBottom
-    >>> SharedBottom(in_features=7, n_outputs=[1, 3])(torch.zeros(10, 7)).shape
+    >>> network = SharedBottom(in_features=7, n_outputs=[1, 3])
+    >>> network(torch.zeros(10, 7)).shape
     torch.Size([10, 4])
     """
 
@@ -60,6 +61,6 @@ class SharedBottom(Body):
 
     def diagram(self, tasks: Sequence[str]) -> Diagram:
         n = size(self.bottom.parameters(), self.n_members)
-        # Without layers the towers read the features.
+        # If the bottom has no layers, the towers read the features.
         bottom = [Block("bottom", "shared", None, n)] if self.bottom.layers else []
         return [bottom] if bottom else [], [bottom] * self.n_tasks

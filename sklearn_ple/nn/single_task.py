@@ -1,4 +1,4 @@
-"""Every task learnt alone: as many networks as there are tasks, evaluated together."""
+"""Single-task networks: an independent network for each task, all evaluated together."""
 # The hooks are documented in Body.
 # ruff: noqa: D102
 
@@ -15,10 +15,10 @@ from .towers import TOWER_DEFAULTS, TowerOptions
 
 
 class SingleTask(Body):
-    """Independent networks, one a task, that have nothing in common: the reference of sharing.
+    """Single-task networks, which share nothing: the baseline of multi-task learning.
 
-    With ``f_k`` the bottom and ``h_k`` the tower of task k, ``y_k = h_k(f_k(x_k))``. Each task may
-    see the features through embeddings of its own, ``x_k``.
+    Let ``f_k`` be the bottom and ``h_k`` the tower of task k. Then ``y_k = h_k(f_k(x_k))``, where
+    ``x_k`` are the features in the view of task k, which may have its own embeddings.
 
     Parameters
     ----------
@@ -29,8 +29,7 @@ class SingleTask(Body):
     bottom_hidden_units : sequence of int, default=(64,)
         Widths of the layers of every task's bottom; empty for towers that read the features.
     **towers : TowerOptions
-        Hidden layers of the towers, activation, dropout and number of members, as `Body` takes
-        them.
+        ``tower_hidden_units``, ``activation``, ``dropout`` and ``n_members``, see `TowerOptions`.
 
     Examples
     --------
@@ -39,6 +38,9 @@ class SingleTask(Body):
     >>> network = SingleTask(in_features=7, n_outputs=[1, 3])
     >>> network(torch.zeros(10, 7)).shape
     torch.Size([10, 4])
+
+    With a view of the features for each of the two tasks:
+
     >>> network(torch.zeros(2, 10, 7)).shape
     torch.Size([1, 10, 4])
     """

@@ -18,23 +18,24 @@ from .towers import TowerOptions
 
 
 class Sluice(Body):
-    """Sluice networks: the tasks' layers share subspaces, and towers read a mixture of layers.
+    """Sluice networks: the tasks share subspaces of their layers, and towers read several layers.
 
-    Every task has a network of its own, whose layers are split into G subspaces. After each layer
-    all subspaces of all tasks are mixed linearly by a learnt matrix alpha, (T G) x (T G). A tower
-    reads the sum of its task's mixed layers, weighed by learnt numbers beta. Alpha starts with .9
-    on its diagonal, beta with .9 for the last layer; the rest of a row shares .1.
+    Each task has its own network, whose layers are split into G subspaces. After each layer the
+    subspaces of all T tasks are mixed linearly by a learnt matrix alpha of size T G x T G. A tower
+    reads the sum of its task's mixed layers, weighted by learnt numbers beta. At the start, alpha
+    has .9 on its diagonal and beta has .9 for the last layer; the other entries of a row are equal
+    and sum to .1.
 
-    A penalty keeps the subspaces of a layer apart, as in the paper: ``lambda * sum ||W_g^T
-    W_h||_F^2`` over all tasks, layers and pairs of subspaces, with a column of ``W_g`` for each
-    unit of subspace g. It is zero where every unit of one subspace reads a direction that is
-    orthogonal to those of all units of the other.
+    As in the paper, a penalty makes the subspaces of a layer differ:
+    ``lambda * sum ||W_g^T W_h||_F^2`` over all tasks, layers and pairs of subspaces. ``W_g`` has a
+    column for each unit of subspace g. The penalty is zero if the weights of each unit in one
+    subspace are orthogonal to those of all units in the other.
 
-    The authors' code (github.com/sebastianruder/sluice-networks) has LSTMs of two subspaces, and
-    differs: it takes the same product of matrices with a row for each unit, so that units are
-    paired by their place in the two subspaces. It does so for two matrices of the LSTM's input
-    gate, which read its last output and its cell, not for what reads the layer below. Its lambda
-    is zero unless it is set.
+    The authors' code (github.com/sebastianruder/sluice-networks) has LSTMs with two subspaces, and
+    another penalty. Its matrices have a row for each unit, so that units at the same position of
+    the two subspaces are paired. It applies to two matrices of the LSTM's input gate, which read
+    the last output and the cell, and not to those that read the layer below. Its lambda is 0 by
+    default.
 
     Parameters
     ----------
@@ -43,26 +44,26 @@ class Sluice(Body):
     n_outputs : sequence of int
         Number of outputs of each task.
     hidden_units : sequence of int, default=(64, 64)
-        Widths of the layers of every task's network, before its tower; all the same.
+        Widths of the layers of every task's network, below its tower; all must be the same.
     n_subspaces : int, default=2
-        Number of subspaces G that each layer is split into; must divide its width.
+        Number G of subspaces of each layer; it must divide the width.
     orthogonality : float, default=1e-3
         Factor lambda of the penalty.
     **towers : TowerOptions
-        Hidden layers of the towers, activation, dropout and number of members, as `Body` takes
-        them.
+        ``tower_hidden_units``, ``activation``, ``dropout`` and ``n_members``, see `TowerOptions`.
 
     Attributes
     ----------
     alphas : ParameterList
-        For each layer the mixing of all subspaces, of shape (n_members, T * G, T * G).
+        The matrix alpha of each layer, of shape (n_members, T * G, T * G).
     betas : Parameter of shape (n_members, T, n_layers) or None
-        The mixture of the layers; None where there is one only.
+        The weights beta of the layers; None if there is only one layer.
 
     Raises
     ------
     ValueError
-        If the layers' widths differ or are not divisible by ``n_subspaces``.
+        If ``hidden_units`` is empty, or if its widths differ or are not multiples of
+        ``n_subspaces``.
 
     References
     ----------
@@ -91,8 +92,8 @@ class Sluice(Body):
         self.layers: Any = task_layers(self, in_features, hidden_units)
         if len(set(hidden_units)) > 1 or hidden_units[0] % n_subspaces:
             raise ValueError(
-                f"hidden_units={tuple(hidden_units)} do not suit a sluice network: its "
-                f"layers must be as wide, and a multiple of n_subspaces={n_subspaces}."
+                f"hidden_units={tuple(hidden_units)} do not suit a sluice network: its layers "
+                f"must have the same width, which is a multiple of n_subspaces={n_subspaces}."
             )
         self.n_subspaces = n_subspaces
         self.orthogonality = orthogonality
@@ -135,7 +136,7 @@ class Sluice(Body):
         Returns
         -------
         Tensor
-            The penalty, a scalar: the members' mean.
+            The penalty, a scalar: the mean over the members.
         """
         total = self.alphas[0].new_zeros(())
         for layer in self.layers:

@@ -13,15 +13,17 @@ from .towers import TOWER_DEFAULTS, TowerOptions
 
 
 class STEM(ExtractionNetwork):
-    """STEM: embeddings of each task's own and shared ones, below experts of the same kinds.
+    """STEM: shared and task-specific embeddings, below shared and task-specific experts.
 
-    Task k's experts read its own view of the features, ``x_k``, and the shared experts a view of
-    theirs, ``x_s``. A task's gate, ``softmax(W_k (x_k + x_s))``, weighs the experts of all tasks
-    and the shared ones. The outputs of other tasks' experts come without a gradient, so that a
-    task trains its own embeddings and experts and the shared ones alone, but uses all. With
-    several levels, a shared gate mixes all experts' outputs for the next level's shared experts;
-    its gradient reaches all experts. So it is in the authors' code
-    (github.com/LiangcaiSu/STEM), of which the gates here differ by having no bias.
+    The experts of task k read the task's own view of the features, ``x_k``, which has its own
+    embeddings. The shared experts read a shared view, ``x_s``. The gate of a task,
+    ``softmax(W_k (x_k + x_s))``, weighs the experts of all tasks and the shared ones. No gradient
+    flows from a task to the experts of other tasks. So a task uses all experts, but trains only
+    its own and the shared experts and embeddings.
+
+    With several levels, a shared gate weighs all experts; its output is the input of the shared
+    experts at the next level. Its gradient flows to all experts. This follows the authors' code
+    (github.com/LiangcaiSu/STEM), except that gates have no bias here.
 
     Parameters
     ----------
@@ -34,34 +36,38 @@ class STEM(ExtractionNetwork):
     n_shared_experts : int, default=1
         Number of shared experts at each level.
     n_specific_experts : int or sequence of int, default=1
-        Number of experts of each task at each level: one for all tasks, or one for each.
+        Number of experts of each task at each level: the same for all tasks, or one number for
+        each task.
     expert_hidden_units : sequence of int or of sequences of int, default=(64,)
-        Widths of the layers of every expert; or a sequence of them for each level.
+        Widths of the layers of every expert, the same at all levels; or a sequence of widths for
+        each level.
     linear_experts : bool, default=False
-        Whether the experts' last layer is linear, not activated.
+        Whether the last layer of every expert is linear, without an activation.
     gate_hidden_units : sequence of int, default=()
-        Widths of hidden layers of every gate; empty for linear gates.
+        Widths of the hidden layers of every gate; empty for linear gates.
     gate : {"softmax", "dselect_k"}, default="softmax"
-        Kind of the gates: `Gates`, or gates that choose experts, `DSelectKGates`.
+        Kind of gates: "softmax" weighs all experts, see `Gates`; "dselect_k" chooses k of them,
+        see `DSelectKGates`.
     gate_k : int, default=2
         Number of experts that a DSelect-k gate chooses.
     gate_entropy : float, default=1e-3
-        Factor of the penalty on the entropy of such a gate's choice, see `Gating`.
+        Factor of the penalty on the entropy of DSelect-k gates, see `Gating`.
     load_balancing : float, default=0.0
-        Factor of the penalty on gates that use the experts unevenly, see `Gating`.
+        Factor of the penalty on uneven use of the experts, see `Gating`.
     stop_gradient : bool, default=True
-        Whether the gradients of a task do not reach other tasks' experts through its own gate.
+        Whether no gradient flows through the gate of a task to the experts of other tasks.
     n_added : int, default=0
-        Number of tasks, the last ones, whose experts the shared gates do not weigh.
+        Number of tasks, the last ones, that were added to a network. The shared gates do not weigh
+        their experts.
     **towers : TowerOptions
-        Hidden layers of the towers, activation, dropout and number of members, as `Body` takes
-        them.
+        ``tower_hidden_units``, ``activation``, ``dropout`` and ``n_members``, see `TowerOptions`.
 
     Raises
     ------
     ValueError
-        If a task would have no expert, or an expert no layer; if there are not as many numbers of
-        experts as tasks, or not as many sequences of widths as levels.
+        If a task would have no expert, or an expert no layer; if ``n_specific_experts`` does not
+        have one entry for each task; if the number of sequences of widths is not that of levels;
+        if the kind of gates is unknown.
 
     References
     ----------
@@ -70,11 +76,12 @@ class STEM(ExtractionNetwork):
 
     Examples
     --------
-    Two tasks read three views of the features:
+    Two tasks have three views of the features, one for each task and a shared one:
 
     >>> import torch
     >>> from sklearn_ple.nn import STEM
-    >>> STEM(in_features=7, n_outputs=[1, 3])(torch.zeros(3, 10, 7)).shape
+    >>> network = STEM(in_features=7, n_outputs=[1, 3])
+    >>> network(torch.zeros(3, 10, 7)).shape
     torch.Size([1, 10, 4])
     """
 
@@ -116,6 +123,6 @@ class STEM(ExtractionNetwork):
         self.levels = nn.ModuleList(levels)
 
     def _branches(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
-        # A member's views are those of its tasks, then the shared one.
+        # The views of a member: first those of its tasks, then the shared one.
         views = inputs.unflatten(0, (self.n_members, -1))
         return views[:, :-1].flatten(0, 1), views[:, -1]

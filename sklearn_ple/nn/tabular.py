@@ -1,4 +1,4 @@
-"""From a table's numbers and category codes to the outputs of the networks that read them."""
+"""Networks that read a table: from its numbers and category codes to outputs."""
 
 from __future__ import annotations
 
@@ -18,50 +18,57 @@ from .gates import GateNames
 from .mlp import BatchedLinear
 from .part import among_all
 
-# Adam moves all parameters alike: by this factor the linear path learns less of a small table.
+# Adam moves all parameters by similar amounts. With this factor the linear path changes more
+# slowly and overfits small tables less.
 _LINEAR_FACTOR = 0.3
-# Standard deviations that a number can be from its mean; what is farther out is read as this.
+# Greatest distance of a number from its mean, in standard deviations; others are set to this.
 _FARTHEST = 1e18
-# Limits beyond make no difference, but may be zero or infinite in float32.
+# Limits outside this range have the same effect, but might be zero or infinite in float32.
 _LEAST_LIMIT, _GREATEST_LIMIT = 1e-24, 1e24
 
 
 def smooth_clip(numbers: Tensor, limit: float | None) -> Tensor:
-    """Bound numbers smoothly: near the mean they stay, none gets beyond the limit.
+    """Clip numbers smoothly, so that an outlier does not outweigh all other features.
 
-    It is the smooth clipping ``x / sqrt(1 + (x / limit)**2)`` of RealMLP (Holzmüller, Grinsztajn
-    and Steinwart, NeurIPS 2024): an outlier would outweigh all else that a network reads.
+    Numbers near the mean hardly change, and none exceeds the limit. This is the smooth clipping
+    ``x / sqrt(1 + (x / limit)**2)`` of RealMLP.
 
     Parameters
     ----------
     numbers : Tensor
         Standardised numbers.
     limit : float or None
-        The limit, in standard deviations; None leaves the numbers as they are.
+        The limit, in standard deviations. None leaves the numbers unchanged.
 
     Returns
     -------
-    Tensor
-        The numbers between ``-limit`` and ``limit``, in the same order.
+    Tensor of the shape of numbers
+        The numbers, which lie between ``-limit`` and ``limit`` in the same order.
+
+    References
+    ----------
+    D. Holzmüller, L. Grinsztajn, I. Steinwart. "Better by Default: Strong Pre-Tuned MLPs and
+    Boosted Trees on Tabular Data". NeurIPS 2024.
     """
     if limit is None:
         return numbers
-    # Farther out all are at the limit; the square of a ratio does not overflow.
+    # Larger ratios would all be at the limit; the square of a clamped one does not overflow.
     ratios = (numbers / limit).clamp_(-1e6, 1e6)
-    # One rounding an operation: fused ones round differently at the end of a tensor.
+    # Separate operations: fused ones round differently at the end of a tensor.
     roots = (ratios * ratios).add_(1).sqrt_()
     if ratios.requires_grad:
         return limit * (ratios / roots)
-    # In place, since it takes a good part of the time of small networks.
+    # In place, since clipping takes a large part of the time of small networks.
     return ratios.div_(roots).mul_(limit)
 
 
 class TabularNetwork(nn.Module):
-    """Networks that read a table: numbers and their embeddings, embeddings of categories.
+    """A network that reads a table: embeddings of numbers and categories, a body, a linear path.
 
-    The numbers themselves may be clipped, see `smooth_clip`. Beside the body, a linear path may
-    lead from them straight to the outputs, as the wide part of a wide and deep network [1]_ does:
-    what is linear in a number need not be pieced together by embeddings and activations.
+    The features that the body reads are the numbers, which may be clipped smoothly, the embeddings
+    of the numbers, and the embeddings of the categories. A linear path may lead from the numbers
+    directly to the outputs, like the wide part of a wide and deep network [1]_. So the body need
+    not approximate linear effects by embeddings and activations.
 
     Parameters
     ----------
@@ -70,65 +77,69 @@ class TabularNetwork(nn.Module):
     cardinalities : sequence of int
         Number of codes of each categorical column; may be empty.
     make_body : callable
-        Called with the number of features, a `Features`, returns the networks behind them, a
-        `Body`.
+        A function that is called with the number of features, a `Features`, and returns a `Body`.
     embedding_dim : int or "auto", default="auto"
-        As in `CategoricalEmbedding`.
+        Width of the embeddings of categories, see `CategoricalEmbedding`.
     make_numeric_embedding : callable, optional
-        Called without arguments, returns a module that computes the numbers' embeddings, of shape
-        (n_views, n_rows, out_features), and has an attribute ``out_features``. The numbers
-        themselves are read beside them.
+        A function that is called without arguments and returns a module with an attribute
+        ``out_features``. The module computes the embeddings of the numbers, of shape (n_views,
+        n_rows, out_features). By default numbers have no embeddings.
     n_embedded : int, optional
-        How many of the numbers it embeds, the first ones; all by default.
+        Number of numeric features that are embedded, the first ones; all by default.
     clip_numbers : float or None, default=None
-        Limit c of the numbers beside their embeddings: x is read as ``x / sqrt(1 + (x / c)**2)``.
-        None reads them as they are.
+        Limit c of the numbers, in standard deviations: x is read as ``x / sqrt(1 + (x / c)**2)``.
+        The embeddings are of unclipped numbers. None does not clip.
     feature_dropout : float or sequence of float, default=0.0
-        Share of the features, coordinates of embeddings included, that are dropped in training;
-        one for all members, or one for each.
+        Share of the features, including coordinates of embeddings, that are dropped in training;
+        the same for all members, or one for each.
     n_members : int, default=1
-        Number of networks, each with embeddings of its own.
+        Number of independent networks.
     n_views : int, optional
-        Number of views of the features, each with embeddings of its own, that the body reads; one
-        for each member by default.
+        Number of views of the features that the body reads, each with its own embeddings; by
+        default one for each member.
     n_linear : int, default=0
-        Number of a member's outputs, to which the linear path leads; 0 for no such path.
+        Number of outputs of a member, to which the linear path leads; 0 for no linear path.
     linear_start : array-like of shape (n_members, n_linear, n_numbers), optional
-        What the linear path of each member adds to the outputs at the start, for each number; zero
-        by default.
+        Initial coefficients of the linear path; zero by default.
     link : EventLink, optional
-        Maps the outputs of all members to outputs of the same shape.
+        Link that turns the outputs of all members into outputs of the same shape.
     mean : callable, optional
-        Maps the members' outputs, of shape (n_members, n_rows, n_outputs), to those of their mean
-        prediction, of shape (n_rows, n_outputs). By default the mean of the outputs themselves.
+        A function that turns the members' outputs, of shape (n_members, n_rows, n_outputs), into
+        the outputs of their mean prediction, of shape (n_rows, n_outputs). By default the mean of
+        the outputs.
     task_order : sequence of int, optional
-        Which of the tasks, by their order in the outputs, each task of the body is; by default
-        they are in the same order.
+        For each task of the body, its position among the tasks of the outputs; by default the
+        order is the same.
     indicators : sequence of int, default=()
-        Of each of the last numbers, which indicate that one is missing or are statistics of a
-        category, which column it is about: the numeric ones come first, then the categorical.
+        For each of the last numbers, which are indicators of missing numbers or target statistics
+        of categories, the position of its column. Numeric columns come first, then categorical
+        ones.
     column_names : sequence of str, optional
-        Names of the columns of numbers and then of the categorical ones, for networks that read
-        them one by one; x0, x1 and so on by default.
+        Names of the numeric columns, then of the categorical ones, for networks that read column
+        by column; by default x0, x1 and so on.
 
     Attributes
     ----------
     n_features : int
         Number of features that the body reads.
     product_dtype : torch.dtype or None
-        What the body multiplies matrices in while it is trained: None, as at the start, for the
-        parameters' dtype. In evaluation it is always theirs.
+        Data type of the body's matrix products in training. None, the initial value, is that of
+        the parameters, which is always used in evaluation.
 
     References
     ----------
-    .. [1] Cheng et al. (2016), Wide & Deep Learning for Recommender Systems, DLRS.
+    .. [1] H.-T. Cheng et al. "Wide & Deep Learning for Recommender Systems". DLRS 2016.
 
     Examples
     --------
+    Two numbers and a column with four codes of categories:
+
     >>> import torch
     >>> from sklearn_ple.nn import PLE, TabularNetwork
-    >>> network = TabularNetwork(2, [4], lambda width: PLE(width, n_outputs=[1, 1]))
-    >>> network(torch.zeros(10, 2), torch.zeros(10, 1, dtype=torch.int64)).shape
+    >>> network = TabularNetwork(2, [4], lambda width: PLE(width, [1, 1]))
+    >>> numbers = torch.zeros(10, 2)
+    >>> codes = torch.zeros(10, 1, dtype=torch.int64)
+    >>> network(numbers, codes).shape
     torch.Size([10, 2])
     """
 
@@ -190,7 +201,7 @@ class TabularNetwork(nn.Module):
                     self.linear.weight.copy_(torch.as_tensor(linear_start) / _LINEAR_FACTOR)
 
     def forward(self, numbers: Tensor, codes: Tensor) -> Tensor:
-        """Compute the outputs of all tasks for the members' mean prediction.
+        """Compute the outputs of all tasks, for the mean prediction of the members.
 
         Parameters
         ----------
@@ -202,25 +213,25 @@ class TabularNetwork(nn.Module):
         Returns
         -------
         Tensor of shape (n_rows, sum of n_outputs)
-            The tasks' outputs side by side.
+            The outputs of all tasks, side by side.
         """
         outputs = self.member_outputs(numbers, codes)
         return outputs.mean(dim=0) if self.mean is None else self.mean(outputs)
 
     def member_outputs(self, numbers: Tensor, codes: Tensor) -> Tensor:
-        """Compute the outputs of all tasks, member by member.
+        """Compute the outputs of all tasks for each member.
 
         Parameters
         ----------
         numbers : Tensor of shape (n_rows, n_numbers) or (n_members, n_rows, n_numbers)
-            The numeric features, of the same rows for all members or of each one's own.
+            The numeric features. The rows are the same for all members, or different for each.
         codes : Tensor of shape (n_rows, n_columns) or (n_members, n_rows, n_columns)
             The category codes, of any integer type.
 
         Returns
         -------
         Tensor of shape (n_members, n_rows, sum of n_outputs)
-            The tasks' outputs side by side.
+            The outputs of all tasks, side by side.
         """
         outputs = self._unlinked(numbers, codes)
         return outputs if self.link is None else self.link(outputs)
@@ -228,21 +239,21 @@ class TabularNetwork(nn.Module):
     def training_outputs(
         self, numbers: Tensor, codes: Tensor, targets: Tensor, weights: Tensor
     ) -> tuple[Tensor, Tensor | None]:
-        """Compute the outputs, and what the link adds to the loss of each label.
+        """Compute the outputs, and the terms that the link adds to the losses.
 
         Parameters
         ----------
         numbers, codes : Tensor
-            As in `member_outputs`.
+            The inputs, see `member_outputs`.
         targets, weights : Tensor
-            As in `EventLink.added_losses`.
+            The encoded labels and their weights, see `EventLink.added_losses`.
 
         Returns
         -------
         outputs : Tensor of shape (n_members, n_rows, sum of n_outputs)
-            Those of `member_outputs`.
+            The outputs, the same as those of `member_outputs`.
         added : Tensor of shape (n_members, n_rows, n_tasks) or None
-            What is added to the losses; None for nothing.
+            The terms that are added to the losses; None if there are none.
         """
         outputs = self._unlinked(numbers, codes)
         if self.link is None:
@@ -250,23 +261,23 @@ class TabularNetwork(nn.Module):
         return self.link(outputs), self.link.added_losses(outputs, targets, weights)
 
     def _unlinked(self, numbers: Tensor, codes: Tensor) -> Tensor:
-        """Compute the members' outputs before the link."""
+        """Compute the outputs of the members before the link."""
         features = self._features(numbers, codes)
         with self._product_context(features):
             outputs = self.body(features)
         if self.task_order is not None:
             outputs = outputs.index_select(-1, self._places)
         if self.linear is not None:
-            # The first of a member's views: they differ in embeddings and dropout.
+            # The first view of each member; views differ in embeddings and dropout.
             first = features[:: self.n_views // self.linear.n_groups]
             first = first[..., : self.linear.in_features]
-            # What was learnt is not among them: no gradient is lost.
+            # Numbers do not depend on parameters, so their gradient is not needed.
             read = first if numbers.requires_grad else first.detach()
             outputs = outputs + _LINEAR_FACTOR * self.linear(read)
         return among_all(outputs)
 
     def representations(self, numbers: Tensor, codes: Tensor) -> list[Tensor]:
-        """Compute what the tasks' towers read.
+        """Compute the representations that the towers of the tasks read.
 
         Parameters
         ----------
@@ -278,7 +289,7 @@ class TabularNetwork(nn.Module):
         Returns
         -------
         list of Tensor of shape (n_members, n_rows, width)
-            One for each task.
+            The representations, one for each task.
         """
         read = self.body.representations(self._features(numbers, codes))
         if not isinstance(read, list):
@@ -287,11 +298,11 @@ class TabularNetwork(nn.Module):
 
     @property
     def representation_widths(self) -> list[int]:
-        """Width of what each task's towers read."""
+        """Width of each task's representation."""
         return self._in_order(self.body.towers.widths)
 
     def gate_names(self, tasks: Sequence[str]) -> list[list[GateNames]]:
-        """Name the body's gates and their experts.
+        """Name the gates of the body, and their experts.
 
         Parameters
         ----------
@@ -301,12 +312,12 @@ class TabularNetwork(nn.Module):
         Returns
         -------
         list of list of GateNames
-            As of `PLE.gate_names`.
+            The names, see `PLE.gate_names`.
         """
         return self.body.gate_names(self._as_in_body(tasks))
 
     def blocks(self, tasks: Sequence[str]) -> list[list[Block]]:
-        """Describe what one member's body consists of.
+        """Describe the parts of one member's body.
 
         Parameters
         ----------
@@ -316,31 +327,31 @@ class TabularNetwork(nn.Module):
         Returns
         -------
         list of list of Block
-            As of `Body.blocks`.
+            The blocks, see `Body.blocks`.
         """
         rows = self.body.blocks(self._as_in_body(tasks))
         if self.task_order is None:
             return rows
         for block in {block for row in rows for block in row if block.task is not None}:
             block.task = self.task_order[block.task]
-        # What is shared comes behind what tasks have of their own.
+        # Shared blocks come after those of the tasks.
         last = len(tasks)
         return [sorted(row, key=lambda b: last if b.task is None else b.task) for row in rows]
 
     def _as_in_body(self, of_tasks: Sequence[Any]) -> list[Any]:
-        """Order what each task has as the body orders the tasks."""
+        """Put values of the tasks into the order of the body."""
         order = self.task_order
         return list(of_tasks) if order is None else [of_tasks[k] for k in order]
 
     def _in_order(self, of_body: Sequence[Any]) -> list[Any]:
-        """Order what each task has in the body as the outputs do."""
+        """Put values of the body's tasks into the order of the outputs."""
         if self.task_order is None:
             return list(of_body)
         order = self.task_order
         return [of_body[place] for place in sorted(range(len(order)), key=order.__getitem__)]
 
     def _product_context(self, features: Tensor) -> AbstractContextManager:
-        """Let matrices be multiplied in another dtype while the context lasts."""
+        """Return a context in which matrices are multiplied in ``product_dtype`` in training."""
         if self.product_dtype is None or not self.training:
             return nullcontext()
         return torch.autocast(features.device.type, self.product_dtype)
@@ -348,8 +359,8 @@ class TabularNetwork(nn.Module):
     def _features(self, numbers: Tensor, codes: Tensor) -> Tensor:
         if numbers.dim() == 3:
             return self._features_of_own_rows(numbers, codes)
-        # Sums of products with weights do not overflow, so that no output is NaN.
-        # Where numbers are read clipped only, the limit is what bounds them.
+        # Bounded numbers keep sums of products from overflowing, so that no output is NaN. If only
+        # clipped numbers are read, the limit bounds them already.
         limit = self.clip_numbers
         if limit is None or limit > _FARTHEST or self.numeric_embedding is not None:
             numbers = numbers.clamp(-_FARTHEST, _FARTHEST)
@@ -370,11 +381,11 @@ class TabularNetwork(nn.Module):
             return self.feature_dropout(features[0])
         if not self.training:
             return self.feature_dropout(torch.cat(features, dim=2))
-        # Rows last in memory: in that order gradients come back from the layers that read them.
+        # Rows are last in memory, in the same order as the gradients from the layers above.
         return self.feature_dropout(torch.cat([part.mT for part in features], dim=1)).mT
 
     def _features_of_own_rows(self, numbers: Tensor, codes: Tensor) -> Tensor:
-        """Compute the features where each member reads rows of its own."""
+        """Compute the features if each member reads its own rows."""
         n_members = len(numbers)
         every = self._features(numbers.flatten(0, 1), codes.flatten(0, 1))
         views = torch.arange(self.n_views, device=every.device)

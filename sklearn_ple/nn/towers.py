@@ -1,4 +1,4 @@
-"""From each task's representation to its outputs."""
+"""Towers, which turn the representation of each task into its outputs."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from .part import product
 
 
 class TowerOptions(TypedDict, total=False):
-    """What every network takes beside its own parameters: its towers, and what its layers share.
+    """Options that every network accepts besides its own parameters.
 
     Attributes
     ----------
     tower_hidden_units : sequence of int, default=(32,)
         Widths of the hidden layers of every tower; empty for linear towers.
-    activation : str, default="relu"
-        A key of `ACTIVATIONS`, for all hidden layers of the network.
+    activation : {"relu", "gelu", "silu", "elu", "tanh"}, default="relu"
+        Activation of all hidden layers of the network.
     dropout : float or sequence of float, default=0.0
-        Share of activations that are dropped in training, in towers and below; one for all
+        Share of activations that are dropped in training, in towers and below: the same for all
         members, or one for each.
     n_members : int, default=1
         Number of independent networks that are evaluated together.
@@ -44,7 +44,7 @@ class TowerOptions(TypedDict, total=False):
     n_members: int
 
 
-#: What holds where an option is not given.
+#: Default values of the options.
 TOWER_DEFAULTS: TowerOptions = {
     "tower_hidden_units": (32,),
     "activation": "relu",
@@ -54,7 +54,7 @@ TOWER_DEFAULTS: TowerOptions = {
 
 
 class Towers(nn.Module):
-    """One tower per task: an MLP and a linear layer onto the task's outputs.
+    """Towers, one for each task: an MLP, and a linear layer that computes the task's outputs.
 
     Parameters
     ----------
@@ -65,12 +65,12 @@ class Towers(nn.Module):
     hidden_units : sequence of int, default=()
         Widths of the hidden layers; empty for linear towers.
     activation : str, default="relu"
-        A key of `ACTIVATIONS`.
+        Activation of the hidden layers, a key of `ACTIVATIONS`.
     dropout : float or sequence of float, default=0.0
-        Share of the hidden activations that are dropped in training; one for all members, or one
-        for each.
+        Share of the hidden activations that are dropped in training: the same for all members, or
+        one for each.
     n_members : int, default=1
-        Number of networks that have such towers.
+        Number of networks, each with its own towers.
 
     Attributes
     ----------
@@ -109,28 +109,28 @@ class Towers(nn.Module):
 
     @property
     def n_parameters(self) -> list[int]:
-        """Number of parameters of each task's tower, in one member."""
+        """Number of parameters of each task's tower in one member."""
         hidden = size(self.hidden.parameters(), self.n_members * self.n_tasks)
         return [hidden + size(head.parameters(), self.n_members) for head in self.heads]
 
     def forward(self, representations: Tensor) -> Tensor:
-        """Map every task's representation to its outputs.
+        """Compute the outputs of all tasks from their representations.
 
         Parameters
         ----------
         representations : Tensor of shape (n_members * n_tasks, n_rows, in_features)
-            One representation per member and task.
+            One representation for each member and task; the tasks of a member are adjacent.
 
         Returns
         -------
         Tensor of shape (n_members, n_rows, sum of n_outputs)
-            The tasks' outputs side by side.
+            The outputs of all tasks, side by side.
         """
-        # Taken apart where rows are last, as they are in memory: so their gradients are too.
+        # Rows are made the last axis, as in memory, so that they are last in gradients too.
         hidden = self.hidden(representations).mT.unflatten(0, (self.n_members, -1))
         exact: AbstractContextManager = nullcontext()
         if hidden.dtype != self.heads[0].weight.dtype:
-            # Products below are less precise; these cost next to nothing.
+            # Products below are less precise; these are so few that they need not be.
             exact = torch.autocast(hidden.device.type, enabled=False)
             hidden = hidden.to(self.heads[0].weight.dtype)
         with exact:
@@ -141,9 +141,9 @@ class Towers(nn.Module):
         return torch.cat(outputs, dim=-1)
 
     def _of_all_heads(self, hidden: Tensor) -> Tensor:
-        """Evaluate neighbouring heads of one size as one product, as suits training."""
+        """Evaluate adjacent heads of the same size in one product, which is faster in training."""
         runs = [list(run) for _, run in groupby(self.heads, key=lambda head: head.out_features)]
-        # Taken apart only where it must be: the gradient would be a copy.
+        # Split only if necessary, since the gradient of a split needs a copy.
         parts = [hidden] if len(runs) == 1 else hidden.split([len(run) for run in runs], dim=1)
         outputs = []
         for heads, own in zip(runs, parts, strict=True):
@@ -155,7 +155,7 @@ class Towers(nn.Module):
 
 
 class SeparateTowers(nn.ModuleList):
-    """Towers one by one, each with a representation of its own width."""
+    """Separate towers, whose representations have different widths."""
 
     @property
     def widths(self) -> list[int]:
@@ -165,11 +165,11 @@ class SeparateTowers(nn.ModuleList):
 
     @property
     def n_parameters(self) -> list[int]:
-        """Number of parameters of each task's tower, in one member."""
+        """Number of parameters of each task's tower in one member."""
         towers: Any = self
         return [n for tower in towers for n in tower.n_parameters]
 
     def forward(self, representations: Sequence[Tensor]) -> Tensor:
-        """Map the representations to outputs of shape (n_members, n_rows, sum of n_outputs)."""
+        """Compute the outputs, of shape (n_members, n_rows, sum of n_outputs)."""
         outputs = [tower(own) for tower, own in zip(self, representations, strict=True)]
         return torch.cat(outputs, dim=-1)

@@ -1,4 +1,4 @@
-"""A network that starts from the weights of another one, which may have other tasks."""
+"""Copying weights from another network, which may have other tasks."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import Size, Tensor, nn
 
 from .growth import EMBEDDINGS
 
-# What follows from the rows that are trained on: ridge regressions, and how members count.
+# Not copied, since they depend on the training rows: ridge regressions and weights of members.
 _ANEW = ("linear.", "mean.")
 
 
@@ -22,24 +22,25 @@ def transfer(
     longer: Mapping[str, Size],
     n_members: int,
 ) -> None:
-    """Copy what tasks share, and what is of a task that both networks have.
+    """Copy the weights that tasks share, and those of tasks that both networks have.
 
-    A network of one task more shows which axes of a weight, and which lists, are of tasks. Where
-    tasks cannot be told apart, as in a gate over all experts, a weight is copied if the tasks are
-    the same. The linear path and the members' weights in the mean stay as they are.
+    The shapes of a network with one more task show which axes of a weight, and which lists, belong
+    to tasks. If a weight cannot be divided among the tasks, such as that of a gate over all
+    experts, it is copied only if both networks have the same tasks. The linear path and the
+    weights of the members are not copied.
 
     Parameters
     ----------
     network : Module
-        The network, changed in place.
+        The network, which is changed in place.
     other : Module
-        The other one, of the same kind and widths.
+        The other network, of the same kind and widths.
     tasks, other_tasks : sequence of str
-        The names of their tasks.
+        Names of the tasks of the two networks.
     longer : mapping of str to Size
-        The shapes of the parameters and buffers of a network of one task more.
+        Shapes of the parameters and buffers of a network with one more task.
     n_members : int
-        Number of members of both.
+        Number of members of both networks.
     """
     there, n_tasks = other.state_dict(), (len(tasks), len(other_tasks))
     places = {task: k for k, task in enumerate(other_tasks)}
@@ -67,10 +68,10 @@ def transfer(
 def _name_there(
     name: str, longer: Mapping[str, Size], n_tasks: int, pairs: Mapping[int, int]
 ) -> str:
-    """Return what a parameter is called in the other network: in a list of tasks, by its place."""
+    """Return a parameter's name in the other network, which differs in a list of tasks."""
     parts = name.split(".")
     for place, part in enumerate(parts):
-        # With one task more, the list has one entry more.
+        # With one more task, the list has one more entry.
         last = ".".join([*parts[:place], str(n_tasks), *parts[place + 1 :]])
         if part.isdecimal() and int(part) < n_tasks and last in longer:
             k = pairs.get(int(part))
@@ -84,9 +85,10 @@ def _blocks(
     pairs: Mapping[int, int],
     n_members: int,
 ) -> tuple[Tensor, Tensor] | None:
-    """Return which places of an axis are taken from which; None if tasks cannot be told apart.
+    """Return the positions on an axis here and in the other network; None if they are unknown.
 
-    The sizes are those of the axis here, in the other network, and here with one task more.
+    The sizes are those of the axis in this network, in the other one, and in this network with
+    one more task.
     """
     size, other, longer = sizes
     if longer == size:

@@ -1,4 +1,4 @@
-"""Widths of experts' layers, the same at all levels or those of each."""
+"""The widths of the experts' layers, the same at all levels or different for each."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import Any
 
 
 def widths_by_level(hidden_units: Sequence[Any], n_levels: int) -> list[tuple[int, ...]]:
-    """Return the widths of the layers of every level's experts.
+    """Return the widths of the experts' layers at each level.
 
     Parameters
     ----------
     hidden_units : sequence of int or of sequences of int
-        The widths of all levels alike, or of each.
+        The widths, the same at all levels; or a sequence of widths for each level.
     n_levels : int
         Number of levels.
 
@@ -24,33 +24,35 @@ def widths_by_level(hidden_units: Sequence[Any], n_levels: int) -> list[tuple[in
     Raises
     ------
     ValueError
-        If widths and sequences of widths are mixed, or there are not as many as levels.
+        If widths and sequences of widths are mixed, or if the number of sequences is not that of
+        levels.
     """
     by_level = [tuple(own) for own in hidden_units if isinstance(own, Iterable)]
     if not by_level:
         return [tuple(hidden_units)] * n_levels
     if len(by_level) < len(hidden_units):
         raise ValueError(
-            f"expert_hidden_units={hidden_units} mixes widths and sequences of them: it must be "
-            "the widths of all levels, as (64, 32), or a sequence for each, as ((64, 32), (16,))."
+            f"expert_hidden_units={hidden_units} mixes widths and sequences of widths: pass the "
+            "widths for all levels, such as (64, 32), or a sequence for each level, such as "
+            "((64, 32), (16,))."
         )
     if len(by_level) != n_levels:
         raise ValueError(
-            f"expert_hidden_units={hidden_units} holds widths by level, {len(by_level)} in all, "
-            f"but n_levels is {n_levels}."
+            f"expert_hidden_units={hidden_units} holds {len(by_level)} sequences of widths, one "
+            f"for each level, but n_levels is {n_levels}."
         )
     return by_level
 
 
 def expert_widths(hidden_units: Sequence[Any], n_levels: int) -> list[tuple[int, ...]]:
-    """Return the widths of every level's experts, as `widths_by_level`; each has a layer.
+    """Return the widths of `widths_by_level`, and check that each expert has a layer.
 
     Raises
     ------
     ValueError
-        If an expert would have no layer, and as `widths_by_level`.
+        If an expert would have no layer, or if `widths_by_level` raises it.
     """
     widths = widths_by_level(hidden_units, n_levels)
     if not all(widths):
-        raise ValueError("expert_hidden_units is empty: an expert needs a layer.")
+        raise ValueError("expert_hidden_units is empty: an expert needs at least one layer.")
     return widths

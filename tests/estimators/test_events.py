@@ -170,7 +170,7 @@ def test_tasks_follow_on_each_other_as_asked_for():
     ("cls", "params", "message"),
     [
         (AITMClassifierRegressor, {"depends_on": {"pay": "orders"}}, "depends_on names 'orders'"),
-        (AITMClassifierRegressor, {"bottom_hidden_units": ()}, "nothing to pass on"),
+        (AITMClassifierRegressor, {"bottom_hidden_units": ()}, "bottom_hidden_units is empty"),
         (AITMClassifierRegressor, {"calibrator_weight": -0.1}, "'calibrator_weight' parameter"),
         (ESMMClassifier, {"debias": "dr"}, "'debias' parameter"),
         (ESMMClassifier, {"least_propensity": 0.0}, "'least_propensity' parameter"),

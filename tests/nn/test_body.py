@@ -42,7 +42,9 @@ def test_options_reach_towers_and_layers_below():
 
 
 def test_an_option_of_another_name_is_an_error():
-    with pytest.raises(TypeError, match="PLE takes no n_ensemble, tower_units. Beside .* n_memb"):
+    with pytest.raises(
+        TypeError, match="PLE does not accept n_ensemble, tower_units. Besides .* n_memb"
+    ):
         PLE(7, [1, 3], tower_units=(4,), n_ensemble=3)
 
 
@@ -61,7 +63,7 @@ def test_towers_of_several_widths_read_a_tensor_a_task():
 
 
 def test_there_is_a_width_for_each_task():
-    with pytest.raises(ValueError, match=r"widths=\[9\] are not one for each of 2 tasks"):
+    with pytest.raises(ValueError, match=r"widths=\[9\] must have one entry for each of 2 tasks"):
         SharedBottom(7, [1, 3]).make_towers([9])
 
 

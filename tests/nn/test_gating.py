@@ -138,5 +138,5 @@ def test_softmax_gates_have_no_penalty_by_default():
 
 
 def test_an_unknown_kind_is_refused():
-    with pytest.raises(ValueError, match=r"gate='top_k' is none of \['softmax', 'dselect_k'\]"):
+    with pytest.raises(ValueError, match=r"gate='top_k' is not one of \['softmax', 'dselect_k'\]"):
         Gating(kind="top_k").make(1, 1, 3, 2, "relu")

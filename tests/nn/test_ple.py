@@ -632,11 +632,11 @@ def test_levels_have_the_widths_that_were_asked_for():
 @pytest.mark.parametrize(
     ("widths", "message"),
     [
-        (((4,),), "expert_hidden_units=.* holds widths by level, 1 in all, but n_levels is 2"),
-        (((4,), (4,), (4,)), "expert_hidden_units=.* holds widths by level, 3 in all"),
+        (((4,),), "expert_hidden_units=.* holds 1 sequences of widths, .* but n_levels is 2"),
+        (((4,), (4,), (4,)), "expert_hidden_units=.* holds 3 sequences of widths"),
         (((4,), 4), "expert_hidden_units=.* mixes widths and sequences"),
-        (((4,), ()), "expert_hidden_units is empty: an expert needs a layer"),
-        ((), "expert_hidden_units is empty: an expert needs a layer"),
+        (((4,), ()), "expert_hidden_units is empty: an expert needs at least one layer"),
+        ((), "expert_hidden_units is empty: an expert needs at least one layer"),
     ],
 )
 def test_widths_that_do_not_suit_the_levels_are_an_error(cls, widths, message):
@@ -651,7 +651,9 @@ def test_a_level_without_experts_is_an_error():
 
 
 def test_there_must_be_a_number_of_experts_for_every_task():
-    with pytest.raises(ValueError, match=r"n_specific_experts=\[1, 2\] are not one for each of 3"):
+    with pytest.raises(
+        ValueError, match=r"n_specific_experts=\[1, 2\] must have one entry for each of 3"
+    ):
         PLE(4, [1, 1, 1], n_specific_experts=[1, 2])
 
 

@@ -1,4 +1,4 @@
-"""Embeddings: from category codes or numbers to vectors, one set of them for each member."""
+"""Embeddings turn category codes or numbers into vectors; each member has its own."""
 
 from .categorical import CategoricalEmbedding
 from .periodic import PeriodicEmbedding

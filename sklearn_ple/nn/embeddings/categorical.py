@@ -9,44 +9,45 @@ from torch import Tensor, nn
 
 
 def embedding_width(cardinality: int) -> int:
-    """Width of a column's embedding by the number of its codes: from 2 to 32, as it grows."""
+    """Return the width of a column's embedding, from 2 to 32, by its number of codes."""
     return max(2, min(32, round(1.6 * cardinality**0.56)))
 
 
 def embedding_widths(cardinalities: Sequence[int], embedding_dim: int | str) -> list[int]:
-    """Width of each column's embedding: a number for all, or by `embedding_width` for "auto"."""
+    """Return the width of each column's embedding: the same for all, or for "auto" by column."""
     if embedding_dim == "auto":
         return [embedding_width(cardinality) for cardinality in cardinalities]
     return [int(embedding_dim)] * len(cardinalities)
 
 
 class CategoricalEmbedding(nn.Module):
-    """The embedding tables of all categorical columns, read in a single gather.
+    """Embedding tables of all categorical columns.
 
-    In each column, code 0 stands for a missing value and code 1 for a category that is rare or was
-    not seen in training. Their embeddings start at zero, so that a code without training data adds
-    nothing.
+    In each column, code 0 is a missing value, and code 1 is a category that is rare or was not
+    seen in training. Their embeddings start at zero, so that a code without training rows has no
+    effect.
 
-    For each member, the tables lie one after the other: column by column, in it code by code. A
-    number takes 4 bytes in float32, and four times as much while AdamW trains it: gradient and two
-    moments beside it. Averaged and best weights, where training keeps them, are as large again.
+    The tables of a member are stored one after the other, and all are read in a single operation.
+    In float32 a number takes 4 bytes, and four times as much while AdamW trains it, with its
+    gradient and two moments. If training keeps averaged weights or the best weights, each takes
+    the same space again.
 
     Parameters
     ----------
     cardinalities : sequence of int
         Number of codes of each column.
     embedding_dim : int or "auto"
-        Width of every category's embedding; "auto" gives every column the width that
-        ``1.6 * cardinality**0.56`` rounds to, at least 2 and at most 32.
+        Width of every category's embedding. With "auto" the width of a column is
+        ``1.6 * cardinality**0.56``, rounded, at least 2 and at most 32.
     n_members : int, default=1
-        Number of networks that have embeddings of their own.
+        Number of networks, each with its own embeddings.
 
     Attributes
     ----------
     widths : list of int
         Width of each column's embedding.
     sizes : list of int
-        How many numbers each column's table has.
+        Number of entries in each column's table.
 
     Examples
     --------
@@ -70,8 +71,8 @@ class CategoricalEmbedding(nn.Module):
         self.sizes = [int(n) * width for n, width in pairs]
         n_columns, n_out = len(self.widths), sum(self.widths)
         widths, sizes = torch.tensor([self.widths, self.sizes])
-        # Of each number that comes out: its column, how far the embeddings of two codes lie apart,
-        # and where its number of code 0 lies.
+        # For each number of the output: its column, the distance between the embeddings of two
+        # adjacent codes, and the position of its entry for code 0.
         columns = torch.repeat_interleave(torch.arange(n_columns), widths, output_size=n_out)
         firsts = (sizes - widths).cumsum(0) - (sizes - widths)
         places = {
@@ -85,12 +86,12 @@ class CategoricalEmbedding(nn.Module):
         self.reset_parameters()
 
     def tables(self) -> list[Tensor]:
-        """Return each column's table, as a view of the weights.
+        """Return the table of each column, as a view of the weights.
 
         Returns
         -------
         list of Tensor of shape (n_members, n_codes, width)
-            One for each column.
+            The tables, one for each column.
         """
         parts = self.weight.split(self.sizes, dim=1)
         return [
@@ -98,14 +99,14 @@ class CategoricalEmbedding(nn.Module):
         ]
 
     def reset_parameters(self) -> None:
-        """Draw the embeddings; those of missing and unknown categories start at zero."""
+        """Draw the embeddings at random; those of missing and unknown categories are zero."""
         nn.init.uniform_(self.weight, -1.0, 1.0)
         with torch.no_grad():
             for table in self.tables():
                 table[:, :2] = 0.0
 
     def forward(self, codes: Tensor) -> Tensor:
-        """Look the codes up.
+        """Return the embeddings of codes.
 
         Parameters
         ----------
@@ -115,11 +116,11 @@ class CategoricalEmbedding(nn.Module):
         Returns
         -------
         Tensor of shape (n_members, n_rows, sum of widths)
-            The columns' embeddings side by side.
+            The embeddings of all columns, side by side.
         """
-        # Whole numbers of few bytes become int64, as the strides are.
+        # Codes of small integer types become int64, like the strides.
         places = codes.mT.index_select(0, self.columns) * self.strides + self.starts
-        # Rows last in memory, as a network that trains reads them. The gradient of index_select is
-        # several times as fast on a CPU as that of F.embedding.
+        # Rows are last in memory, as a network reads them in training. On a CPU, the gradient of
+        # index_select is several times as fast as that of F.embedding.
         embeddings = self.weight.index_select(1, places.flatten())
         return embeddings.unflatten(1, places.shape).mT

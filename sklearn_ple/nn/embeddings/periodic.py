@@ -1,4 +1,4 @@
-"""Embeddings of numbers by waves of learnt frequencies."""
+"""Embeddings of numbers by sines and cosines with learnt frequencies."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from torch import Tensor, nn
 
 
 class PeriodicEmbedding(nn.Module):
-    """Embeds numbers by sines and cosines of learnt frequencies, a linear layer and a ReLU.
+    """Embedding of numbers by sines and cosines with learnt frequencies [1]_.
 
-    Made of ``rtdl_num_embeddings.PeriodicEmbeddings`` [1]_, with its defaults and a linear layer
-    for every column and member.
+    A linear layer and a ReLU turn the sines and cosines into the embedding. Each column and member
+    has its own frequencies and layer. The implementation is
+    ``rtdl_num_embeddings.PeriodicEmbeddings``, with its defaults.
 
     Parameters
     ----------
@@ -20,12 +21,12 @@ class PeriodicEmbedding(nn.Module):
     embedding_dim : int
         Width of a number's embedding.
     n_members : int, default=1
-        Number of embeddings, each with its own parameters.
+        Number of networks, each with its own embeddings.
 
     References
     ----------
-    .. [1] Gorishniy, Rubachev, Babenko (2022), On Embeddings for Numerical Features in Tabular
-       Deep Learning, NeurIPS.
+    .. [1] Y. Gorishniy, I. Rubachev, A. Babenko. "On Embeddings for Numerical Features in Tabular
+           Deep Learning". NeurIPS 2022.
 
     Examples
     --------
@@ -40,7 +41,7 @@ class PeriodicEmbedding(nn.Module):
         super().__init__()
         self.n_members = n_members
         self.out_features = n_columns * embedding_dim
-        # Members are further columns.
+        # The columns of each member are additional columns.
         self.columns = PeriodicEmbeddings(n_members * n_columns, embedding_dim, lite=False)
 
     def forward(self, numbers: Tensor) -> Tensor:
@@ -49,12 +50,12 @@ class PeriodicEmbedding(nn.Module):
         Parameters
         ----------
         numbers : Tensor of shape (n_rows, n_columns)
-            The numbers, of the parameters' dtype.
+            The numbers, with the data type of the parameters.
 
         Returns
         -------
         Tensor of shape (n_members, n_rows, n_columns * embedding_dim)
-            Each member's embeddings, the columns' side by side.
+            The embeddings of each member; those of all columns are side by side.
         """
         embeddings = self.columns(numbers.repeat(1, self.n_members))
         return torch.stack(embeddings.flatten(1).chunk(self.n_members, dim=1))

@@ -1,4 +1,4 @@
-"""Embeddings of numbers that are learnt bin by bin."""
+"""Embeddings of numbers by bins."""
 
 from __future__ import annotations
 
@@ -12,47 +12,58 @@ from torch.nn.utils.rnn import pad_sequence
 
 
 class NumericEmbedding(nn.Module):
-    """Embeds numbers by the bins that they fall into, at a cost that does not grow with the bins.
+    """Embedding of numbers by bins: a piecewise-linear part [1]_, and a step for each bin.
 
-    Every column has its own bins, and every bin of a member two vectors of its own: one that is
-    added on the way through the bin, one that is added in the bin. A number at the fraction f of
-    bin b is embedded as ``linear[0] + ... + linear[b - 1] + f * linear[b] + scale * step[b]``.
-    That is a linear map of its piecewise-linear encoding [1]_ plus one of its one-hot bin.
+    Each column has its own bins. For each bin and member two vectors are learnt, ``linear[b]`` and
+    ``step[b]``. A number in bin b, at the fraction f of the distance from its lower edge to its
+    upper edge, has the embedding
+
+    ``linear[0] + ... + linear[b - 1] + f * linear[b] + scale * step[b]``.
+
+    This equals a linear map of the piecewise-linear encoding of the number, plus a linear map of
+    the one-hot code of its bin. The cost does not depend on the number of bins.
 
     Parameters
     ----------
     edges : sequence of array-like
-        Ascending edges of each column's bins, one more than bins. A number on an edge is in the
-        bin above. What lies outside is embedded as the nearest edge is.
+        Edges of each column's bins in ascending order, one more than there are bins. A number on
+        an edge belongs to the bin above. In the piecewise-linear part, a number outside the edges
+        is treated like the nearest edge.
     embedding_dim : int
         Width of a number's embedding.
     n_members : int, default=1
-        Number of embeddings, each with its own parameters.
+        Number of networks, each with its own embeddings.
     linear : bool, default=True
-        Whether to add the piecewise-linear part.
+        Whether to include the piecewise-linear part.
     steps : bool, default=True
-        Whether to add the part that is constant in each bin.
+        Whether to include the steps, which are constant within each bin.
     step_scale : array-like of shape (n_columns, n_members), default=None
-        What the steps of each column and member are multiplied by, which slows them down; None
-        for 1.
+        Factor of the steps for each column and member. A smaller factor makes them change more
+        slowly in training. None means 1.
 
     Attributes
     ----------
     n_bins : list of int
         Number of bins of each column.
     linear_weight, step_weight : Parameter of shape (sum of n_bins, n_members * embedding_dim)
-        The bins' vectors, column after column; None for a part that is left out.
+        The vectors of the bins, column after column; None for a part that is left out.
+
+    Raises
+    ------
+    ValueError
+        If ``linear`` and ``steps`` are both False.
 
     References
     ----------
-    .. [1] Gorishniy, Rubachev, Babenko (2022), On Embeddings for Numerical Features in Tabular
-       Deep Learning, NeurIPS.
+    .. [1] Y. Gorishniy, I. Rubachev, A. Babenko. "On Embeddings for Numerical Features in Tabular
+           Deep Learning". NeurIPS 2022.
 
     Examples
     --------
     >>> import torch
     >>> from sklearn_ple.nn import NumericEmbedding
-    >>> embedding = NumericEmbedding([[-1.0, 0.0, 2.0], [0.0, 1.0]], embedding_dim=3, n_members=4)
+    >>> edges = [[-1.0, 0.0, 2.0], [0.0, 1.0]]
+    >>> embedding = NumericEmbedding(edges, embedding_dim=3, n_members=4)
     >>> embedding(torch.zeros(10, 2)).shape
     torch.Size([4, 10, 6])
     """
@@ -76,7 +87,7 @@ class NumericEmbedding(nn.Module):
     ):
         super().__init__()
         if not (linear or steps):
-            raise ValueError("linear and steps are both False: there is nothing to add up.")
+            raise ValueError("linear and steps are both False: set at least one of them to True.")
         dtype = torch.get_default_dtype()
         columns = [torch.as_tensor(column, dtype=dtype) for column in edges]
         self.embedding_dim = embedding_dim
@@ -84,14 +95,14 @@ class NumericEmbedding(nn.Module):
         self.out_features = len(columns) * embedding_dim
         self.n_bins = n_bins = [len(column) - 1 for column in columns]
         most = max(n_bins)
-        # No number reaches the infinite edges that fill the shorter columns up.
+        # Shorter columns are padded with infinite edges, which no number reaches.
         inner = pad_sequence([c[1:-1] for c in columns], batch_first=True, padding_value=math.inf)
         self.register_buffer("inner", inner)
         self.register_buffer("lower", torch.cat([column[:-1] for column in columns]))
         self.register_buffer("width", torch.cat([column.diff() for column in columns]))
         sizes = torch.tensor(n_bins)
         self.register_buffer("offsets", sizes.cumsum(0) - sizes)
-        # Where the bins are in a grid of as many bins for every column.
+        # Positions of the bins in a grid with the same number of bins for every column.
         places = [start * most + bin for start, n in enumerate(n_bins) for bin in range(n)]
         self.register_buffer("places", torch.tensor(places))
         shape = len(places), n_members * embedding_dim
@@ -104,10 +115,9 @@ class NumericEmbedding(nn.Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Draw the vectors so that either part has a deviation of at most 0.5.
+        """Draw the vectors so that each part has a standard deviation of at most 0.5.
 
-        Steps beside a linear part start at zero: at random they would be noise where the targets
-        have none.
+        With a linear part, steps start at zero: random steps would add noise to a smooth function.
         """
         if self.linear_weight is not None:
             deviations = torch.tensor([0.5 / math.sqrt(n) for n in self.n_bins for _ in range(n)])
@@ -122,18 +132,18 @@ class NumericEmbedding(nn.Module):
         Parameters
         ----------
         numbers : Tensor of shape (n_rows, n_columns)
-            The numbers, all finite, of the parameters' dtype.
+            The numbers, all finite, with the data type of the parameters.
 
         Returns
         -------
         Tensor of shape (n_members, n_rows, n_columns * embedding_dim)
-            Each member's embeddings, the columns' side by side.
+            The embeddings of each member; those of all columns are side by side.
         """
         n_rows, n_columns = numbers.shape
         values = numbers.t().contiguous()
         bins = torch.searchsorted(self.inner, values, right=True).t() + self.offsets
         bins = bins.flatten()
-        # The gradient of index_select is several times as fast on a CPU as that of F.embedding.
+        # On a CPU, the gradient of index_select is several times as fast as that of F.embedding.
         embeddings = self._starts().index_select(0, bins)
         if self.linear_weight is not None:
             distances = numbers.flatten() - self.lower.index_select(0, bins)
@@ -144,7 +154,7 @@ class NumericEmbedding(nn.Module):
         return embeddings.permute(2, 0, 1, 3).flatten(2)
 
     def _starts(self) -> Tensor:
-        """Compute what a number at the lower edge of each bin is embedded as."""
+        """Compute the embedding of a number at the lower edge of each bin."""
         weight, steps = self.linear_weight, self.step_weight
         if steps is not None and self.step_scale is not None:
             by_member = steps.view(-1, self.n_members, self.embedding_dim)

@@ -1,4 +1,4 @@
-"""Numbers by their rank: normal scores, fixed and not learnt."""
+"""Normal scores of numbers: quantiles of a normal distribution at the ranks of the numbers."""
 
 from __future__ import annotations
 
@@ -12,15 +12,19 @@ from .piecewise import NumericEmbedding
 
 
 class QuantileEmbedding(nn.Module):
-    """Turns numbers into the normal scores of their ranks, between known quantiles linearly.
+    """Embedding of numbers by their normal scores, the normal quantiles of their ranks.
 
-    As :class:`~sklearn.preprocessing.QuantileTransformer` does with a normal output, so that
-    outliers are near and crowded values apart. Nothing is learnt, and all members read the same.
+    A number is replaced by the quantile of a normal distribution at the number's rank, with linear
+    interpolation between known quantiles. :class:`~sklearn.preprocessing.QuantileTransformer` does
+    the same with ``output_distribution="normal"``. Outliers move closer to the other numbers, and
+    crowded numbers further apart. Nothing is learnt in training, and all members read the same
+    scores.
 
     Parameters
     ----------
     quantiles : sequence of array-like
-        The quantiles of each column at even ranks from 0 to 1, ascending; values may repeat.
+        The quantiles of each column at evenly spaced ranks from 0 to 1, in ascending order; values
+        may repeat.
     n_members : int, default=1
         Number of networks that read the scores.
 
@@ -39,7 +43,7 @@ class QuantileEmbedding(nn.Module):
         super().__init__()
         self.n_members = n_members
         self.out_features = len(quantiles)
-        # Equal values are counted, which takes a device that holds them.
+        # Equal values are counted, which torch's meta device cannot do.
         columns = [torch.as_tensor(column, device="cpu") for column in quantiles]
         edges, scores = zip(*map(self._knots, columns), strict=True)
         self.register_buffer("start", torch.stack([s[0] for s in scores]).float())
@@ -49,7 +53,7 @@ class QuantileEmbedding(nn.Module):
 
     @staticmethod
     def _knots(quantiles: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the distinct values and their scores, those of the middle of their ranks."""
+        """Return the distinct values and their scores, at the middle of their ranks."""
         values, counts = torch.unique_consecutive(quantiles, return_counts=True)
         if len(values) == 1:
             return torch.cat([values, values + 1]), torch.zeros(2, device="cpu")
