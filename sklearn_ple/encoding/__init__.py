@@ -1,4 +1,4 @@
-"""From X, y and weights to the arrays that a network reads, and back to labels."""
+"""Encoding: from X, y and weights to the arrays that a network reads, and back to labels."""
 
 from .dependence import dependent_pairs
 from .encoder import Encoded, TableEncoder

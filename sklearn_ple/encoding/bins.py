@@ -1,4 +1,4 @@
-"""Edges of the bins that numbers are embedded by: where targets change, and where values are."""
+"""The edges of bins, for embeddings of numbers: where targets change, and where values are."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 from sklearn.tree import DecisionTreeRegressor
 
-# With more rows, or with more targets times rows, a sample is as good.
+# From more rows, or more rows times targets, a sample is drawn, which is as good.
 _MAX_ROWS = 50_000
 _MAX_TARGETS = 10_000_000
 
-# A tree's leaf has at least this share of the rows.
+# Each leaf of a tree has at least this share of the rows.
 _LEAST_SHARE = 0.002
 
 
@@ -22,39 +22,39 @@ def learn_edges(
     n_classes: Sequence[int],
     n_bins: int,
 ) -> list[np.ndarray]:
-    """Cut every column into bins, by a small tree and by quantiles of its distinct values.
+    """Cut each column into bins, with a small tree and with quantiles of its distinct values.
 
-    A tree on the column alone finds about half of the cuts, those which separate the targets best.
-    The others lie evenly over the *distinct* values: where many rows share one value, quantiles
-    of all rows would leave the rest in a single bin. A column of no more distinct values than bins
-    gets a bin for each.
+    A decision tree on the column alone finds about half of the cuts, those that separate the
+    targets best. The other cuts are spread evenly over the *distinct* values: if many rows share a
+    value, quantiles of all rows would put all other values into a single bin. A column with no
+    more distinct values than bins has a bin for each value.
 
     Parameters
     ----------
     numbers : ndarray of shape (n_rows, n_columns)
         The columns, without missing values.
     targets : ndarray of shape (n_rows, n_tasks)
-        Positions of classes, or numbers; anything where the weight is zero.
+        The labels: positions of classes, or numbers. They are ignored if their weight is zero.
     weights : ndarray of shape (n_rows, n_tasks)
-        Sample weights, zero where there is no label. Rows without any label count for the
-        quantiles alone.
+        Sample weights, zero for missing labels. Rows without any label are used only for the
+        quantiles.
     n_classes : sequence of int
-        Number of classes of each task, 0 for a number.
+        Number of classes of each task; 0 for a task with numbers.
     n_bins : int
-        The most bins that a column may have, at least 2.
+        Greatest number of bins of a column, at least 2.
 
     Returns
     -------
     list of ndarray of shape (n_edges,)
-        Each column's edges in float32, strictly ascending from its least value to its greatest.
-        A constant column has one bin, of width 1.
+        Edges of each column in float32, strictly ascending from its least to its greatest value. A
+        constant column has one bin of width 1.
 
     Examples
     --------
     >>> import numpy as np
     >>> from sklearn_ple.encoding.bins import learn_edges
-    >>> numbers = np.array([[0.0, 5.0], [1.0, 5.0], [1.0, 5.0], [2.0, 5.0]])
-    >>> learn_edges(numbers, numbers[:, :1], np.ones((4, 1)), n_classes=[0], n_bins=8)
+    >>> x = np.array([[0.0, 5.0], [1.0, 5.0], [1.0, 5.0], [2.0, 5.0]])
+    >>> learn_edges(x, x[:, :1], np.ones((4, 1)), n_classes=[0], n_bins=8)
     [array([0. , 0.5, 1.5, 2. ], dtype=float32), array([5., 6.], dtype=float32)]
     """
     least, greatest = numbers.min(axis=0), numbers.max(axis=0)
@@ -74,7 +74,7 @@ def learn_edges(
 def _standardised(
     targets: np.ndarray, weights: np.ndarray, n_classes: Sequence[int]
 ) -> np.ndarray:
-    """Make one output of each number and of each class but the first; 0 without a label."""
+    """Standardise numbers, and indicators of all classes but the first; 0 for missing labels."""
     outputs = []
     for target, weight, n in zip(targets.T, weights.T, n_classes, strict=True):
         seen = weight > 0
@@ -91,7 +91,7 @@ def _standardised(
 def _column_edges(
     values: np.ndarray, outputs: np.ndarray, row_weights: np.ndarray, n_bins: int
 ) -> np.ndarray:
-    """Cut one column, whose two last values are the least and the greatest, of rows unknown."""
+    """Cut a column; its last two values, without rows, are the least and the greatest."""
     distinct, ranks = np.unique(values, return_inverse=True)
     if len(distinct) == 1:
         return np.array([distinct[0], distinct[0] + max(1.0, np.spacing(np.abs(distinct[0])))])
@@ -103,7 +103,7 @@ def _column_edges(
     cuts = np.union1d(found, others[evenly])
     below, above = distinct[cuts - 1], distinct[cuts]
     middle = (below / 2 + above / 2).astype(np.float32)
-    # Between neighbours in float32 there is no middle.
+    # Between adjacent numbers of float32 there is no other number.
     middle = np.where(middle > below, middle, above)
     return np.unique(np.concatenate([distinct[:1], middle, distinct[-1:]]))
 
@@ -111,7 +111,7 @@ def _column_edges(
 def _tree_cuts(
     ranks: np.ndarray, outputs: np.ndarray, row_weights: np.ndarray, n_bins: int
 ) -> np.ndarray:
-    """Find the cuts between ranks that separate the outputs best, all outputs alike."""
+    """Find the cuts between ranks that separate the outputs best; all have the same weight."""
     tree = DecisionTreeRegressor(
         max_leaf_nodes=max(2, n_bins // 2),
         min_weight_fraction_leaf=_LEAST_SHARE,

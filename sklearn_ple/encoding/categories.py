@@ -1,4 +1,4 @@
-"""One column of categories to codes: which have a code of their own, and what later values are."""
+"""The encoding of a column of categories as codes."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from pandas.api import types
 from ..warn import warn
 from .frames import shown
 
-#: Codes of a category that is missing, and of one that is rare or was never seen.
+#: Codes of a missing category, and of one that is rare or was not seen in fit.
 MISSING, UNKNOWN = 0, 1
 
-# What pandas infers, by kind. What is not here, as values of several types, has no kind.
+# Names of types that pandas infers, by kind. Others, such as a mixture of types, have no kind.
 _KINDS = {
     "text": ("string",),
     "numbers": ("boolean", "integer", "floating", "mixed-integer-float", "decimal"),
@@ -24,31 +24,31 @@ _KINDS = {
     "intervals": ("interval",),
 }
 
-# A batch of categories without a code is reported if chance makes one so seldom, or never.
+# If no row has a known category, a warning is given if chance causes that less often than this.
 _CHANCE = 1e-3
 
-# Strings of more rows, with more than this share of them distinct, are no categories.
+# In more than so many rows, strings are not categories if more than this share is distinct.
 _MANY_ROWS, _DISTINCT = 100, 0.9
 
-# Distinct values of blocks that are worth merging.
+# Number of distinct values from which merging blocks is worthwhile.
 _LEAST_TO_MERGE = 2**16
 
 
 class CategoryEncoder:
-    """Learns the categories of a column; turns values into codes.
+    """Learns the categories of a column, and turns values into codes.
 
     Parameters
     ----------
     max_categories : int or None, default=None
-        As in the estimators.
+        Parameter of the estimators.
     min_frequency : int, float or None, default=None
-        As in the estimators.
+        Parameter of the estimators.
 
     Attributes
     ----------
     categories : pandas.Index
-        The categories that have a code of their own, from 2 on, as they first appear: so what they
-        are called has no part in what is learnt.
+        The categories that have their own codes, from 2 on, in the order of their first rows. So
+        the names of categories have no effect on what is learnt.
     n_codes : int
         Number of codes.
     """
@@ -60,11 +60,11 @@ class CategoryEncoder:
         self.min_frequency = min_frequency
 
     def fit(self, column: pd.Series) -> CategoryEncoder:
-        """Learn which categories there are and which are rare."""
+        """Learn the categories of a column, and which of them are rare."""
         return self.learn(Counts().add(column))
 
     def learn(self, counts: Counts) -> CategoryEncoder:
-        """Learn from what was counted of a column, perhaps of more rows than memory holds."""
+        """Learn from counts of a column, perhaps of more rows than fit into memory."""
         values, numbers, first = counts.merged()
         order = _sorting(values)
         rare = self._is_rare(numbers[order], counts.n_rows)
@@ -73,7 +73,7 @@ class CategoryEncoder:
         self.n_codes = len(self.categories) + 2
         self._kind = _kind(values)
         self._rare_share = numbers[order[rare]].sum() / max(numbers.sum(), 1)
-        # Of a categorical dtype, which later tables share, the codes are looked up once.
+        # Later tables often share a categorical dtype, whose codes are looked up only once.
         self._known: Any = None
         if counts.declared is not None:
             self._known = counts.declared, self._look_up(counts.declared)
@@ -82,43 +82,59 @@ class CategoryEncoder:
     def transform(
         self, column: pd.Series, dtype: Any = np.int64, *, warns: bool = True
     ) -> np.ndarray:
-        """Turn values into codes of some dtype.
+        """Turn values into codes.
 
-        A column of another kind of values than that of fit, as of numbers in place of text, is an
-        error. If no value has a code of its own, which chance cannot explain, a warning says so,
-        unless ``warns`` is False, as for rows next to each other in a file.
+        Parameters
+        ----------
+        column : Series of shape (n_rows,)
+            The values.
+        dtype : dtype, default=np.int64
+            Data type of the codes.
+        warns : bool, default=True
+            Whether to warn if all values are unknown and chance is an unlikely reason. Adjacent
+            rows of a file, for example, may all be unknown.
+
+        Returns
+        -------
+        ndarray of shape (n_rows,)
+            The codes.
+
+        Raises
+        ------
+        ValueError
+            If the values are of another kind than in fit, such as numbers instead of text.
         """
         places, values = _factorize(column)
         if self._known is not None and values.equals(self._known[0]):
             lookup = self._known[1]
         else:
-            # Of the same dtype, but for objects, values are of the same kind.
+            # Values of the same dtype are of the same kind, except for objects.
             if values.dtype != self.categories.dtype or values.dtype == object:
                 self._check_kind(column, values[np.unique(places[places >= 0])])
             lookup = self._look_up(values)
-        # The place of a missing value is the last, -1.
+        # The position of a missing value is -1, the last one.
         codes = lookup.astype(dtype)[places]
         if warns and codes.max(initial=MISSING) == UNKNOWN:
             self._report_unknown(column, np.flatnonzero(codes))
         return codes
 
     def _is_rare(self, counts: np.ndarray, n_rows: int) -> np.ndarray:
-        """Find the categories that share a code, by the rules of OrdinalEncoder."""
+        """Find the rare categories, which share a code, by the rules of OrdinalEncoder."""
         is_share = not isinstance(self.min_frequency, Integral)
         rare = counts < (self.min_frequency or 0) * (n_rows if is_share else 1)
-        # One of max_categories is the shared one.
+        # One of max_categories is the shared code.
         n_frequent = len(counts) if self.max_categories is None else self.max_categories - 1
         if (~rare).sum() > n_frequent:
             rare[np.argsort(counts, kind="stable")[: len(counts) - n_frequent]] = True
         return rare
 
     def _look_up(self, values: pd.Index) -> np.ndarray:
-        """Return the code of each value, and at the end that of a missing one."""
+        """Return the code of each value and, at the end, that of a missing value."""
         categories = self.categories
         if values.dtype != categories.dtype:
-            # As objects, since pandas would look a number up among intervals, for example.
+            # As objects: pandas would, for example, find numbers within intervals.
             values, categories = values.astype(object), categories.astype(object)
-        # What is not found is at -1.
+        # The indexer of unknown values is -1.
         return np.append(categories.get_indexer(values) + 2, MISSING)
 
     def _check_kind(self, column: pd.Series, values: pd.Index) -> None:
@@ -130,32 +146,32 @@ class CategoryEncoder:
             )
 
     def _report_unknown(self, column: pd.Series, rows: np.ndarray) -> None:
-        """Warn that no value has a code, unless so many rows may well be rare ones."""
+        """Warn that no value is known, unless so many rows may be rare categories by chance."""
         if self._rare_share ** len(rows) < _CHANCE:
             known = _some(self.categories) or "none"
             warn(
                 f"No value of column {shown(column.name)} of X was a category in fit, which had "
-                f"{known}: {_some(column.iloc[rows].unique())} count as unknown. Check how they "
-                "are written."
+                f"{known}: {_some(column.iloc[rows].unique())} count as unknown. Check whether "
+                "they are written differently."
             )
 
 
 class Counts:
-    """Counts how often each value of a column comes, of one block of rows after the other.
+    """Counts how often each value of a column occurs, in one block of rows after the other.
 
     Attributes
     ----------
     n_rows : int
         Number of rows so far.
     declared : pandas.Index or None
-        The categories that the last block's dtype declares, if it is a categorical one.
+        The categories that the dtype of the last block declares, if it is categorical.
     """
 
     def __init__(self) -> None:
         self.n_rows = 0
         self.declared: pd.Index | None = None
-        # Distinct values with their counts and first rows: one part for all blocks that are
-        # merged, and one for each since.
+        # Distinct values with their counts and first rows: one part for all blocks that have been
+        # merged, and one for each later block.
         self._parts: list[tuple[pd.Index, np.ndarray, np.ndarray]] = []
 
     def add(self, column: pd.Series) -> Counts:
@@ -167,14 +183,15 @@ class Counts:
         first = self.n_rows + _first_rows(places, len(values))[seen]
         self._parts.append((values[seen], counts[seen], first))
         self.n_rows += len(column)
-        # Each merging doubles what is merged, at least: so all take no longer than the last one.
+        # Each merge at least doubles the merged part, so that all merges together take about as
+        # long as the last one.
         merged, *others = (len(part[0]) for part in self._parts)
         if sum(others) > max(merged, _LEAST_TO_MERGE):
             self.merged()
         return self
 
     def merged(self) -> tuple[pd.Index, np.ndarray, np.ndarray]:
-        """Return the distinct values, how often each comes, and in which row first."""
+        """Return the distinct values, their counts, and the first row of each."""
         if len(self._parts) > 1:
             values, counts, first = zip(*self._parts, strict=True)
             places, distinct = pd.factorize(values[0].append(list(values[1:])))
@@ -185,12 +202,12 @@ class Counts:
 
     @property
     def n_known(self) -> int:
-        """In how many rows there was a value."""
+        """Number of rows with a value."""
         return int(self.merged()[1].sum())
 
 
 def is_like_text(counts: Counts) -> bool:
-    """Whether nearly all values, of many, are distinct strings; never of a categorical dtype."""
+    """Return whether many values are strings, nearly all distinct, and not declared categories."""
     values, n_there = counts.merged()[0], counts.n_known
     if counts.declared is not None or n_there <= _MANY_ROWS:
         return False
@@ -198,7 +215,7 @@ def is_like_text(counts: Counts) -> bool:
 
 
 def _factorize(column: pd.Series) -> tuple[np.ndarray, pd.Index]:
-    """Return the place of each value among the distinct values, -1 for a missing one."""
+    """Return the position of each value among the distinct values (-1 if missing), and these."""
     if isinstance(column.dtype, pd.CategoricalDtype):
         return column.array.codes, column.array.categories
     places, values = pd.factorize(column)
@@ -206,22 +223,22 @@ def _factorize(column: pd.Series) -> tuple[np.ndarray, pd.Index]:
 
 
 def _first_rows(places: np.ndarray, n_values: int) -> np.ndarray:
-    """Return the row in which each value first appears, 0 if it does not."""
+    """Return the first row of each value; 0 if the value does not occur."""
     rows = np.flatnonzero(places >= 0)[::-1]
     first = np.zeros(n_values, dtype=np.intp)
-    # Of several rows of a value the last one assigned stays.
+    # If a value has several rows, the last assignment holds.
     first[places[rows]] = rows
     return first
 
 
 def _kind(values: pd.Index) -> str | None:
-    """Return what kind of values these are; None if there are none, or of several types."""
+    """Return the kind of values; None if there are no values, or values of several types."""
     inferred = types.infer_dtype(values, skipna=True) if len(values) else None
     return next((kind for kind, names in _KINDS.items() if inferred in names), None)
 
 
 def _some(values: Any) -> str:
-    """Show the first of many values."""
+    """Show the first values, for a message."""
     return ", ".join([*map(repr, values[:5].tolist()), *(["..."] if len(values) > 5 else [])])
 
 
@@ -229,5 +246,5 @@ def _sorting(values: pd.Index) -> np.ndarray:
     """Return the positions that sort distinct values, even values of several types."""
     try:
         return values.argsort()
-    except TypeError:  # Of several types.
+    except TypeError:  # The values are of several types.
         return values.map(lambda value: f"{type(value).__name__} {value}").argsort()

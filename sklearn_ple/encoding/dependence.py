@@ -1,4 +1,4 @@
-"""Tasks that presuppose other tasks: a purchase needs a click."""
+"""Dependences between tasks: a purchase, for example, requires a click."""
 
 from __future__ import annotations
 
@@ -24,28 +24,28 @@ def dependent_pairs(
     Parameters
     ----------
     depends_on : dict, "previous" or None
-        The name of the task that a task depends on, by the task's name; "previous" for that of the
-        one before.
+        For names of tasks, the name of the task on which they depend. With "previous" each task
+        depends on the one before it.
     names : sequence of str
         Names of the tasks.
 
     Returns
     -------
     list of (int, int)
-        Positions of (task, the one that it depends on), such that what a task depends on has its
-        own pair before.
+        Pairs of positions: a task, and the task on which it depends. The pair of the latter, if it
+        has one, comes before.
 
     Raises
     ------
     ValueError
-        If a name is no task, or tasks depend on each other in a circle.
+        If a name is not that of a task, or if the dependences have a cycle.
     """
     if isinstance(depends_on, str):
         depends_on = dict(zip(names[1:], names, strict=False))
     depends_on = depends_on or {}
     position = {name: place for place, name in enumerate(names)}
     for name in [*depends_on, *depends_on.values()]:
-        # What is no string may have no hash.
+        # Values other than strings may not be hashable.
         if not isinstance(name, str) or name not in position:
             raise ValueError(f"depends_on names {name!r}, but the tasks are {list(position)}.")
     try:
@@ -53,34 +53,35 @@ def dependent_pairs(
             *TopologicalSorter({name: [on] for name, on in depends_on.items()}).static_order()
         ]
     except CycleError as error:
-        raise ValueError(f"depends_on goes round in a circle: {error.args[1]}.") from None
+        raise ValueError(f"depends_on has a cycle: {error.args[1]}.") from None
     return [(position[name], position[depends_on[name]]) for name in order if name in depends_on]
 
 
 class Dependence:
-    """Which task depends on which, and what follows for labels and outputs.
+    """The dependences between tasks, and their consequences for labels and outputs.
 
-    Both tasks of a pair are binary. The dependent one can hold only where the other does: its
-    second class implies the other's second class.
+    Both tasks of a pair are binary. If a row has the second class of the dependent task, it has
+    the second class of the other task too.
 
     Parameters
     ----------
     depends_on : dict, "previous" or None
-        The name of the task that a task depends on, by the task's name; "previous" for that of the
-        one before.
+        For names of tasks, the name of the task on which they depend. With "previous" each task
+        depends on the one before it.
     tasks : sequence of Task
         The fitted tasks.
 
     Attributes
     ----------
     pairs : list of (int, int)
-        Positions of (task, the one that it depends on), such that what a task depends on has its
-        own pair before.
+        Pairs of positions: a task, and the task on which it depends. The pair of the latter, if it
+        has one, comes before.
 
     Raises
     ------
     ValueError
-        If a name is no task, a task is not binary, or tasks depend on each other in a circle.
+        If a name is not that of a task, if a task is not binary, or if the dependences have a
+        cycle.
     """
 
     def __init__(self, depends_on: Mapping[str, str] | str | None, tasks: Sequence[Task]):
@@ -96,24 +97,24 @@ class Dependence:
     def complete(
         self, labels: Sequence[Labels], targets: np.ndarray, weights: np.ndarray
     ) -> list[Labels]:
-        """Fill in the labels that follow from others, with their weights.
+        """Fill in missing labels that follow from others, with the weights of the latter.
 
-        Without the event that it depends on, a task's event did not happen; where it happened, so
-        did the other.
+        If an event happened, so did the event on which it depends. If an event did not happen,
+        neither did the events that depend on it.
 
         Parameters
         ----------
         labels : sequence of Labels
             The columns of y.
         targets : ndarray of shape (n_rows, n_tasks)
-            The encoded labels, changed in place.
+            The encoded labels, which are changed in place.
         weights : ndarray of shape (n_rows, n_tasks)
-            Their weights, zero where there is no label, changed in place.
+            Weights of the labels, zero for missing ones, which are changed in place.
 
         Returns
         -------
         list of Labels
-            The columns with what is filled in.
+            The columns of y with the labels that were filled in.
 
         Raises
         ------
@@ -150,36 +151,36 @@ class Dependence:
     def _copy(
         targets: np.ndarray, weights: np.ndarray, value: float, source: int, target: int
     ) -> None:
-        """Label rows that lack a target's label with a value that the source has there."""
+        """Fill in a value as the target's label, if it is missing, where the source has it."""
         rows = (weights[:, source] > 0) & (targets[:, source] == value) & (weights[:, target] == 0)
         targets[rows, target], weights[rows, target] = value, weights[rows, source]
 
     def link(self, make: Callable[[list[Pair], list[Pair]], EventLink] = JointLogits) -> Any:
-        """Make the module that links the outputs of events; None without pairs.
+        """Make the module that links the outputs of events.
 
         Parameters
         ----------
         make : callable, default=JointLogits
-            Called with the pairs' columns of the outputs and with their positions.
+            Is called with the pairs as columns of the outputs, and as positions of the tasks.
 
         Returns
         -------
         EventLink or None
-            What it made.
+            The link; None if there are no pairs.
         """
         columns = np.cumsum([0, *(task.n_outputs for task in self.tasks)])
         pairs = [(int(columns[task]), int(columns[other])) for task, other in self.pairs]
         return make(pairs, self.pairs) if pairs else None
 
     def ordered(self, outputs: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """Lower the logits of dependent tasks, where greater, to those of what they depend on."""
+        """Lower the logits of dependent tasks to at most those of the tasks they depend on."""
         result = list(outputs)
         for task, other in self.pairs:
             result[task] = np.minimum(result[task], result[other])
         return result
 
     def conditional(self, probabilities: Any) -> Any:
-        """Divide the joint probabilities of dependent tasks by those of what they depend on."""
+        """Divide the probabilities of dependent tasks by those of the tasks they depend on."""
         result = probabilities.copy()
         for task, other in self.pairs:
             joint, given = probabilities[task][:, 1], probabilities[other][:, 1]

@@ -1,4 +1,4 @@
-"""From a table to the arrays that a network reads: learnt once, then applied to any rows."""
+"""The encoder: from a table to the arrays that a network reads."""
 
 from __future__ import annotations
 
@@ -33,24 +33,24 @@ from .weights import weigh_classes
 
 
 class Encoded(NamedTuple):
-    """What a network reads of a table, and learns from it.
+    """The encoded rows of a table.
 
     Attributes
     ----------
     numbers : ndarray or CSR matrix of shape (n_rows, n_numbers)
-        Standardised numbers, and indicators of missing ones, but not yet target statistics.
+        Standardised numbers, and indicators of missing ones, without target statistics.
     codes : ndarray of int of shape (n_rows, n_categorical)
         Category codes.
     targets : ndarray of shape (n_rows, n_tasks)
-        Encoded labels; where there is none, any number.
+        Encoded labels; arbitrary numbers for missing labels.
     weights : ndarray of shape (n_rows, n_tasks)
-        The labels' weights in the loss, those of their classes included; 0 without a label.
+        Weights of the labels in the loss, including class weights; 0 for missing labels.
     sample_weights : ndarray of shape (n_rows, n_tasks)
-        Their weights without those of their classes.
+        Weights of the labels without class weights.
     parts : ndarray of int of shape (n_rows,) or None
-        As of `Table`.
+        For rows in files, the part of each row, see `Table`.
     ordered : OrderedStatistics or None
-        The target statistics of rows in files, by their parts, if they were learnt from.
+        For rows in files from which target statistics were learnt, the statistics by part.
     """
 
     numbers: Any
@@ -63,42 +63,44 @@ class Encoded(NamedTuple):
 
     @property
     def arrays(self) -> tuple[Any, ...]:
-        """What a training reads: numbers, codes, targets and their weights in the loss."""
+        """The arrays that training reads: numbers, codes, targets and weights in the loss."""
         return self.numbers, self.codes, self.targets, self.weights
 
 
 class TableEncoder:
-    """Learns tasks, scales and categories from a table, and encodes tables; learns how to start.
+    """Learns tasks, scales and categories from a table, and encodes tables.
 
-    The parameters are those of the estimators, except for the following.
+    It also learns the initial values of parts of the network. Parameters that are not listed here
+    are those of the estimators.
 
     Parameters
     ----------
     family : {"class", "number"} or None, default=None
-        The kinds of task that the estimator takes; None for all.
+        Kinds of task that the estimator accepts; None for all kinds.
     classes : None, array-like, sequence or dict, default=None
-        Declared classes, as in `MultiTaskEstimator.partial_fit`.
+        Declared classes, see `MultiTaskEstimator.partial_fit`.
     n_bins : int, default=16
-        Bins of each number, at most.
+        Greatest number of bins of each numeric column.
     by_name : bool, default=False
-        Whether a network has the tasks in the order of their names, not in that of y's columns.
+        Whether the network has the tasks in the order of their names, instead of the order of y.
 
     Attributes
     ----------
     targets : TargetEncoder
         The tasks.
     dependence : Dependence
-        Which task presupposes which.
+        The dependences between tasks.
     order : list of int
-        Position among y's columns of each task of a network.
+        For each task of the network, its position in y.
     features : FeatureEncoder
         Scales and categories.
     maker : EmbeddingMaker or None
-        What makes the embedding of the numbers; None where they have none.
+        Makes the embedding of numbers; None if they have no embedding.
     statistics : TargetStatistics or None
-        What the labels of each category are on average; None where no column has such numbers.
+        Target statistics, the mean labels of each category; None if no column has any.
     linear_start : ndarray of shape (n_members, sum of n_outputs, n_numbers) or None
-        Where the linear path starts, for each member or, with a first axis of one, for all.
+        Initial coefficients of the linear path, for each member; the first axis has length 1 if
+        all members have the same.
     """
 
     targets: TargetEncoder
@@ -146,20 +148,25 @@ class TableEncoder:
 
     @classmethod
     def of(cls, estimator: Any, *, n_bins: int, classes: Any = None) -> TableEncoder:
-        """Make the encoder of an estimator, by its parameters.
+        """Make the encoder of an estimator from its parameters.
 
         Parameters
         ----------
         estimator : estimator of this package
-            Need not be fitted.
+            The estimator, which need not be fitted.
         n_bins : int
-            The value of its ``n_bins``, never "auto".
+            The value of its ``n_bins``, in which "auto" has been replaced.
         classes : object, default=None
             Declared classes.
+
+        Returns
+        -------
+        TableEncoder
+            The encoder.
         """
         own = estimator.get_params(deep=False)
         taken = {name: own[name] for name in signature(cls).parameters if name in own}
-        # Only products are ever less precise than float32, never what goes in.
+        # Only products may be less precise than float32, not their inputs.
         settled = {
             "n_bins": n_bins,
             "classes": classes,
@@ -171,27 +178,27 @@ class TableEncoder:
 
     @property
     def tasks(self) -> Sequence[Task]:
-        """The fitted tasks, in the order of y's columns."""
+        """The fitted tasks, in the order of y."""
         return self.targets.tasks
 
     def read_as(self, other: TableEncoder) -> None:
-        """Take over how another encoder reads features, before `learn`: all but the tasks."""
+        """Copy from another encoder, before `learn`, all but the tasks."""
         self.features, self.maker, self.statistics = other.features, other.maker, other.statistics
 
     def learn(self, table: Any, class_weight: Any = None) -> Encoded:
-        """Learn tasks, scales and categories from a table, but for what was taken over.
+        """Learn tasks, scales and categories from a table, except for those that were copied.
 
         Parameters
         ----------
         table : Table or StreamedTable
             The rows to learn from.
         class_weight : object, default=None
-            As in the estimators; it is no part of what is learnt.
+            Parameter of the estimators. It has no effect on what is learnt.
 
         Returns
         -------
         Encoded
-            The same rows, or of a streamed table those of its sample, encoded as `apply` would.
+            The encoded rows; for a streamed table those of its sample.
         """
         sample = table.sample
         self.targets = TargetEncoder(self.task_types, self.family, self.classes)
@@ -234,11 +241,11 @@ class TableEncoder:
         return statistics.begin(self.tasks, self.features.cardinalities_)
 
     def _order(self, table: Any) -> OrderedStatistics | None:
-        """Return the statistics that rows in files have in training; None for no such rows.
+        """Return the target statistics of rows in files for training; None for other rows.
 
-        If there are more rows than in the sample, learning takes one more pass over them. If the
-        estimator has statistics already, they are learnt again from the rows that they came from;
-        other rows have none in training.
+        If the sample does not hold all rows, this takes another pass over them. If the encoder has
+        statistics already, those for training are computed again from the rows from which they
+        were learnt. For other rows there are none.
         """
         statistics = self.statistics
         if isinstance(table, Table) or statistics is None:
@@ -254,7 +261,7 @@ class TableEncoder:
         return statistics.settle(sums, table.identity, self.dtype)
 
     def _weighted(self, tables: Iterable[Table], sums: Mapping[int, LabelSums]) -> Iterator[Block]:
-        """Yield the features of tables with the rows' weights; sum the labels of each code."""
+        """Yield the features of tables and the weights of rows; sum the labels of each code."""
         for table in tables:
             targets, weights, _ = self.encode_labels(table)
             if sums:
@@ -270,16 +277,16 @@ class TableEncoder:
         Parameters
         ----------
         table : Table
-            Rows with the columns and tasks of those that were learnt from.
+            Rows with the same columns and tasks as in `learn`.
         class_weight : object, default=None
-            As in the estimators.
+            Parameter of the estimators.
         warns : bool, default=True
             Whether to warn of a column whose categories are all unknown.
 
         Returns
         -------
         Encoded
-            What the network reads of them.
+            The encoded rows.
         """
         self.targets.check_same(table.labels, table.form)
         targets, weights, labels = self.encode_labels(table)
@@ -288,15 +295,15 @@ class TableEncoder:
         return Encoded(numbers, codes, targets, loss_weights, weights, table.parts)
 
     def apply_again(self, table: Any, class_weight: Any = None) -> Encoded:
-        """Encode a table that training goes on with; of one in files its sample.
+        """Encode a table with which training continues; of a streamed table its sample.
 
-        The parameters are those of `learn`, and what is returned. Nothing more is learnt.
+        Parameters and result are those of `learn`, but nothing is learnt.
         """
         encoded = self.apply(table.sample, class_weight)
         return encoded._replace(ordered=self._order(table))
 
     def _choose_statistics(self, X: Any, n_known: Sequence[int] | np.ndarray) -> None:
-        """Choose which columns have target statistics, by how many rows have a category."""
+        """Choose the columns with target statistics, given the rows with a category in each."""
         choice, n_codes = self.target_statistics, self.features.cardinalities_
         columns: Any
         if isinstance(choice, bool):
@@ -308,41 +315,42 @@ class TableEncoder:
         self.statistics = TargetStatistics(columns) if len(columns) else None
 
     def encode_labels(self, table: Table) -> tuple[np.ndarray, np.ndarray, list[Labels]]:
-        """Encode the labels, and fill in those that follow from others, with their weights."""
+        """Encode the labels, and fill in missing ones that follow from others."""
         targets = self.targets.encode(table.labels)
-        # Filling in changes the weights, which are the table's.
+        # Filling in changes the weights in place, and the table must not change.
         weights = table.weights.copy() if self.dependence.pairs else table.weights
         return targets, weights, self.dependence.complete(table.labels, targets, weights)
 
     def start(
         self, encoded: Encoded, trained_on: np.ndarray | None = None
     ) -> tuple[TableEncoder, Any]:
-        """Learn what a network starts from: target statistics, bins, the linear path's start.
+        """Learn target statistics, bins, and the initial coefficients of the linear path.
 
-        Nothing is learnt from the labels of rows that are not trained on. Statistics and bins,
-        which all members share, are learnt from the labels of rows that all are trained on, and
-        bins from all numbers. Those that were learnt before stay.
+        Nothing is learnt from the labels of rows that are not trained on. Statistics and bins are
+        shared by all members, so they are learnt from the labels of rows on which all members are
+        trained. Bins are also learnt from the numbers of all rows. Statistics and bins that were
+        learnt before are kept.
 
         Parameters
         ----------
         encoded : Encoded
             The rows, encoded by this encoder.
         trained_on : ndarray of bool of shape (n_members, n_rows), default=None
-            Which rows each member is trained on, or with a first axis of one all members; by
-            default all rows.
+            Which rows each member is trained on; the first axis has length 1 if all members are
+            trained on the same. By default all rows.
 
         Returns
         -------
         encoder : TableEncoder
-            Another encoder of the same tasks, scales and categories.
+            A new encoder with the same tasks, scales and categories.
         numbers : ndarray or CSR matrix of shape (n_rows, n_numbers)
-            What it makes of the rows' numbers for a network that is trained on them.
+            The numbers of the rows with target statistics, for training.
         """
         started = copy.copy(self)
         started.linear_start = None
         numbers, codes, targets, weights = *encoded[:3], encoded.sample_weights
         by_all: Any = None if trained_on is None else trained_on.all(axis=0)
-        # Sparse numbers are read as they are.
+        # Sparse numbers have no embedding.
         if not hasattr(self, "maker"):
             embedded = not sparse.issparse(numbers) and self.features.n_columns_
             started.maker = maker_of(self.numeric_embedding) if embedded else None
@@ -368,7 +376,7 @@ class TableEncoder:
         return started, numbers
 
     def resume(self, encoded: Encoded) -> Any:
-        """Return what this encoder makes of the numbers of rows that training goes on with."""
+        """Return the numbers of rows with target statistics, for training that continues."""
         if self.statistics is None:
             return encoded.numbers
         if encoded.parts is None:
@@ -382,25 +390,25 @@ class TableEncoder:
         return beside(encoded.numbers, of_codes)
 
     def read(self, X: Any) -> tuple[Any, np.ndarray]:
-        """Encode features, as `read_features` returns them, for a network to predict from."""
+        """Encode the features that `read_features` returned, for prediction."""
         numbers, codes = self.features.transform(X)
         return self.with_statistics(numbers, codes), codes
 
     def with_statistics(self, numbers: Any, codes: np.ndarray) -> Any:
-        """Put the statistics of codes, if there are any, beside the numbers of the same rows."""
+        """Append the target statistics of codes, if there are any, to the numbers of rows."""
         if self.statistics is None:
             return numbers
         return beside(numbers, self.statistics.transform(codes))
 
     @property
     def n_numbers(self) -> int:
-        """How many numbers of a row the network reads, with indicators and statistics."""
+        """Number of numeric features of a row, including indicators and statistics."""
         n_statistics = 0 if self.statistics is None else self.statistics.n_numbers
         return self.features.n_numbers_ + n_statistics
 
     @property
     def indicators(self) -> list[int]:
-        """Of each number that is no column's own, its column: numeric ones come first."""
+        """Position of the column of each indicator and statistic; numeric columns come first."""
         owners = self.features.indicators_
         if self.statistics is None:
             return owners
@@ -411,7 +419,7 @@ class TableEncoder:
     def embedding_for(
         self, embedding_dim: int | str, members: Members, n_views: int
     ) -> Callable[[], Any] | None:
-        """Return what makes the embedding of the numbers; None where there is none."""
+        """Return the function that makes the embedding of numbers; None if they have none."""
         if self.maker is None:
             return None
         n_columns = self.features.n_columns_

@@ -1,4 +1,4 @@
-"""From X to standardised numbers and category codes."""
+"""The encoding of X as standardised numbers and category codes."""
 
 from __future__ import annotations
 
@@ -22,44 +22,45 @@ from .scaling import Block, NumberScaler, Ranges, is_number, too_large
 
 
 class FeatureEncoder(TransformerMixin, BaseEstimator):
-    """Learns scales and categories from X; encodes X for the network.
+    """Learns scales and categories from X, and encodes X for the network.
 
-    Numbers are standardised (with the rows' weights); a missing one becomes 0, the mean, beside an
-    indicator if the column had missing values in fit. Sparse X is scaled without centring and
-    stays sparse.
+    Numbers are standardised, with the weights of rows. A missing number becomes 0, the mean. If a
+    column had missing values in fit, an indicator of missing values is added. A sparse X is scaled
+    without centring and stays sparse.
 
-    Categories become codes: 0 for a missing one, 1 for one that is rare or was never seen in fit,
-    so that a new category gets what was learnt from the rare ones, and then one for each other,
-    as they first appear. Which are rare is settled as in scikit-learn's
-    :class:`~sklearn.preprocessing.OrdinalEncoder`; of equally frequent ones the first in sorted
-    order are.
+    Categories become codes. Code 0 is a missing category. Code 1 is a category that is rare or was
+    not seen in fit, so that a new category is treated like the rare ones. The other categories
+    have codes from 2 on, in the order of their first rows. Which categories are rare is decided as
+    in scikit-learn's :class:`~sklearn.preprocessing.OrdinalEncoder`; among equally frequent
+    categories, the first in sorted order are rare.
 
     Parameters
     ----------
     categorical_features : "from_dtype", array-like or None, default="from_dtype"
-        As in the estimators.
+        Parameter of the estimators.
     max_categories : int or None, default=None
-        As in the estimators.
+        Parameter of the estimators.
     min_frequency : int, float or None, default=None
-        As in the estimators.
+        Parameter of the estimators.
     dtype : {"float32", "float64"}, default="float32"
-        Dtype of the numbers that come out; they are computed in float64.
+        Data type of the encoded numbers, which are computed in float64.
 
     Attributes
     ----------
     categorical_positions_, number_positions_ : ndarray of int
-        Which columns are categories and which are numbers, in the order of their names: so a
-        network does not depend on the order in which columns come.
+        Positions of the categorical and of the numeric columns, in the order of their names, so
+        that the network does not depend on the order of columns.
     columns_ : list of CategoryEncoder
-        What turns each categorical column into codes.
+        The encoder of each categorical column.
     cardinalities_ : list of int
         Number of codes of each categorical column.
     scaler_ : NumberScaler
-        What standardises the numbers.
+        The scaler of the numbers.
     n_numbers_ : int
-        Number of numeric features that come out.
+        Number of numeric features.
     n_columns_ : int
-        How many of them, the first ones, are columns of X; the others indicate missing values.
+        Number of numeric features, the first ones, that are columns of X; the others are
+        indicators of missing values.
     """
 
     def __init__(
@@ -82,11 +83,16 @@ class FeatureEncoder(TransformerMixin, BaseEstimator):
         Parameters
         ----------
         X : DataFrame or CSR matrix of shape (n_rows, n_columns)
-            The table, as `read_features` returns it.
+            The table that `read_features` returned.
         y : Ignored
-            For scikit-learn's sake.
+            Not used, present for consistency with scikit-learn.
         sample_weight : ndarray of shape (n_rows,), default=None
-            Weights of the rows in the means and deviations of the numbers.
+            Weights of the rows for means and standard deviations.
+
+        Returns
+        -------
+        self : FeatureEncoder
+            The fitted encoder.
         """
         counts = self._choose_columns(X)
         self._count(X, counts)
@@ -97,23 +103,23 @@ class FeatureEncoder(TransformerMixin, BaseEstimator):
     def learn_categories(
         self, sample: pd.DataFrame, blocks: Iterable[Block]
     ) -> tuple[list[Counts], Ranges]:
-        """Learn the categories of more rows than memory holds, in the first of two passes.
+        """Learn the categories of rows that do not fit into memory, in the first of two passes.
 
-        They are counted one by one, and are those that `fit` would learn.
+        The result is the same as that of `fit`.
 
         Parameters
         ----------
         sample : DataFrame of shape (n_sampled, n_columns)
             Some of the rows.
         blocks : iterable of (DataFrame, ndarray)
-            All rows in their order, some at a time, with their weights.
+            All rows in their order, in blocks, with their weights.
 
         Returns
         -------
         counts : list of Counts
-            What was counted of each categorical column.
+            Counts of the categories in each categorical column.
         ranges : Ranges
-            Those of the numbers, for `learn_scales`.
+            Ranges of the numbers, for `learn_scales`.
         """
         counts, ranges = self._choose_columns(sample), Ranges(len(self.number_positions_))
         for X, _ in blocks:
@@ -125,20 +131,27 @@ class FeatureEncoder(TransformerMixin, BaseEstimator):
     def learn_scales(
         self, ranges: Ranges, sample: pd.DataFrame, blocks: Iterable[Block]
     ) -> FeatureEncoder:
-        """Learn the scales of the same rows in a second pass: those of `fit`, but for rounding.
+        """Learn the scales of the same rows in a second pass.
+
+        The result is the same as that of `fit`, except for rounding.
 
         Parameters
         ----------
         ranges : Ranges
-            What `learn_categories` has returned.
+            The ranges that `learn_categories` returned.
         sample, blocks : object
-            As of `learn_categories`.
+            The same rows as in `learn_categories`.
+
+        Returns
+        -------
+        self : FeatureEncoder
+            The fitted encoder.
         """
         self.scaler_.learn(ranges, blocks, sample)
         return self._settle()
 
     def _choose_columns(self, X: Any) -> list[Counts]:
-        """Settle which columns hold what; return what to count the categories with."""
+        """Determine categorical and numeric columns; return empty counts of the former."""
         is_categorical = self._find_categorical(X)
         order = np.arange(X.shape[1]) if sparse.issparse(X) else name_order(X.columns)
         self.categorical_positions_ = order[is_categorical[order]]
@@ -165,16 +178,21 @@ class FeatureEncoder(TransformerMixin, BaseEstimator):
 
     @property
     def indicators_(self) -> list[int]:
-        """For each number that indicates missing ones, the position of its column's number."""
+        """Position of the numeric column of each indicator of missing values."""
         return np.flatnonzero(self.scaler_.missing_).tolist()
 
     def named(self, names: Any = None) -> list[str]:
-        """Return names for the columns of numbers and then those of categories.
+        """Return the names of the numeric columns, then of the categorical ones.
 
         Parameters
         ----------
         names : sequence of str, default=None
-            The names of all columns of X; None for x0, x1 and so on.
+            Names of all columns of X; by default x0, x1 and so on.
+
+        Returns
+        -------
+        list of str
+            The names.
         """
         positions = [*self.number_positions_, *self.categorical_positions_]
         return [
@@ -182,15 +200,15 @@ class FeatureEncoder(TransformerMixin, BaseEstimator):
         ]
 
     def _warn_of_text(self, X: Any, counts: list[Counts]) -> None:
-        """Warn of columns of strings that nobody called categories and that are none."""
+        """Warn of columns of strings that are unlikely to be categories."""
         for position, own in zip(self.categorical_positions_, counts, strict=True):
             if is_like_text(own):
                 warn(
                     f"Column {shown(X.columns[position])} of X holds strings that are nearly all "
-                    "different: each is read as an id, of which nothing can be learnt. If it is "
-                    "text, make numbers of it first, as by skrub's StringEncoder (user guide, "
-                    '"Text and dates"); if it is an id, drop it. A column of dtype category '
-                    "stays as it is, without this warning."
+                    "different: each is read as an id, from which nothing can be learnt. If it is "
+                    "text, turn it into numbers first, for example with skrub's StringEncoder "
+                    '(user guide, "Text and dates"); if it is an id, drop it. For a column of '
+                    "dtype category there is no such warning."
                 )
 
     def transform(self, X: Any, *, warns: bool = True) -> tuple[Any, np.ndarray]:
@@ -199,16 +217,16 @@ class FeatureEncoder(TransformerMixin, BaseEstimator):
         Parameters
         ----------
         X : DataFrame or CSR matrix of shape (n_rows, n_columns)
-            The table, with the columns of fit.
+            The table, with the same columns as in fit.
         warns : bool, default=True
             Whether to warn of a column whose categories are all unknown.
 
         Returns
         -------
         numbers : ndarray or CSR matrix of shape (n_rows, n_numbers_)
-            The standardised numbers and the indicators of missing ones.
+            The standardised numbers, and the indicators of missing ones.
         codes : ndarray of shape (n_rows, n_categorical)
-            The category codes, of the smallest integer type that torch knows and that holds them.
+            The category codes, in the smallest integer type of torch that holds them.
         """
         self._check_kinds(X)
         return self.scaler_.transform(X), self.encode_categories(X, warns=warns)
@@ -216,7 +234,7 @@ class FeatureEncoder(TransformerMixin, BaseEstimator):
     def encode_categories(
         self, X: Any, columns: Sequence[int] | None = None, *, warns: bool = True
     ) -> np.ndarray:
-        """Encode categories alone: the codes of `transform`, or some of their columns."""
+        """Encode only categories: all columns of the codes of `transform`, or some."""
         chosen = range(len(self.columns_)) if columns is None else columns
         largest = max(self.cardinalities_, default=0)
         dtype = np.uint8 if largest <= 2**8 else np.int16 if largest <= 2**15 else np.int32
@@ -227,22 +245,22 @@ class FeatureEncoder(TransformerMixin, BaseEstimator):
         return codes
 
     def _check_kinds(self, X: Any) -> None:
-        """Check that numbers are numbers still."""
+        """Check that numeric columns still hold numbers."""
         if sparse.issparse(X):
             if self.columns_:
                 raise ValueError("X is sparse, but had categories in fit: pass a dense X.")
             return
-        # Read once: every access to the dtypes of a frame collects them anew.
+        # Read once, since each access to the dtypes of a frame collects them again.
         dtypes = X.dtypes.tolist()
         for position in self.number_positions_:
             if not is_number(dtypes[position]):
                 raise ValueError(
                     f"Column {shown(X.columns[position])} of X held numbers in fit but is of "
-                    f"dtype {dtypes[position]} now."
+                    f"dtype {dtypes[position]} now: convert it to numbers."
                 )
 
     def find_codes(self, X: Any, choice: Any, parameter: str) -> np.ndarray:
-        """Find which columns of codes some columns of X are, by names, positions or a mask."""
+        """Find the columns of codes for columns of X, chosen by names, positions or a mask."""
         chosen = np.zeros(X.shape[1], dtype=bool)
         if sparse.issparse(X):
             raise ValueError(f"{parameter} needs categories, but sparse X holds numbers.")
@@ -256,7 +274,7 @@ class FeatureEncoder(TransformerMixin, BaseEstimator):
         return np.flatnonzero(np.isin(self.categorical_positions_, chosen))
 
     def _find_categorical(self, X: Any) -> np.ndarray:
-        """Find the columns that are categories, and check that the others are numbers."""
+        """Find the categorical columns, and check that the others hold numbers."""
         choice = self.categorical_features
         is_categorical = np.zeros(X.shape[1], dtype=bool)
         if sparse.issparse(X):
@@ -274,18 +292,18 @@ class FeatureEncoder(TransformerMixin, BaseEstimator):
             if not is_number(dtypes[position]):
                 column = X.iloc[:, position]
                 raise TypeError(
-                    f"Column {shown(column.name)} of X is of dtype {column.dtype}, which is no "
-                    f"number: convert it{_how(column)}, or name it in categorical_features."
+                    f"Column {shown(column.name)} of X is of dtype {column.dtype}, which is not "
+                    f"numeric: convert it{_how(column)}, or name it in categorical_features."
                 )
         return is_categorical
 
 
 def _how(column: pd.Series) -> str:
-    """Describe, for an error message, how to turn times or dates into numbers."""
+    """Describe how to turn times or dates into numbers, for an error message."""
     if types.is_timedelta64_dtype(column.dtype):
-        return ", by .dt.total_seconds() say"
+        return ", for example with .dt.total_seconds()"
     if hasattr(column, "dt"):
-        return ", by .dt.year, .dt.dayofweek or the days since a date"
+        return ", for example to .dt.year, .dt.dayofweek or the days since a date"
     return ""
 
 
@@ -302,7 +320,7 @@ def _is_category(dtype: Any) -> bool:
 
 
 def _positions(choice: Any, X: pd.DataFrame, parameter: str = "categorical_features") -> Any:
-    """Turn names, positions or a mask into what indexes the columns."""
+    """Turn names, positions or a mask into an index of the columns."""
     if isinstance(choice, str):
         choice = [choice]
     entries = choice.tolist() if hasattr(choice, "tolist") else list(choice)
@@ -321,20 +339,42 @@ def _positions(choice: Any, X: pd.DataFrame, parameter: str = "categorical_featu
         return values
     if unknown := sorted(set(entries) - set(X.columns), key=str):
         raise ValueError(
-            f"{parameter} names {unknown}, which are no columns of X; it has {list(X.columns)}."
+            f"{parameter} names {unknown}, which are not columns of X; it has {list(X.columns)}."
         )
     return X.columns.isin(entries)
 
 
 def read_features(estimator: BaseEstimator, X: Any, reset: bool) -> Any:
-    """Check X's shape and names; return it as a data frame, or as a CSR matrix if sparse.
+    """Check the shape and names of X, and turn it into a data frame or a CSR matrix.
 
-    Columns of objects become numbers where they hold numbers, else they must hold categories.
+    Columns of objects become numeric if they hold numbers. Otherwise they must hold categories.
+
+    Parameters
+    ----------
+    estimator : estimator
+        The estimator, whose names and number of columns are checked or set.
+    X : object
+        The features, see `MultiTaskEstimator.fit`.
+    reset : bool
+        Whether names and number of columns are set, as in fit.
+
+    Returns
+    -------
+    DataFrame or CSR matrix of shape (n_rows, n_columns)
+        The features; a CSR matrix if X is sparse.
+
+    Raises
+    ------
+    TypeError
+        If X is a dataset or a path, or if a column holds objects that are neither text nor
+        numbers.
+    ValueError
+        If X is empty, or differs from that of fit.
     """
     if is_dataset(X):
         raise TypeError(
-            "X is a dataset or a path, which fit, partial_fit, predict, predict_proba and score "
-            "take, but here rows have to be in memory: pass some of them as a table."
+            "X is a dataset or a path. Only fit, partial_fit, predict, predict_proba and score "
+            "accept one: pass a table with rows in memory."
         )
     X = to_pandas(without_mask(X))
     if isinstance(X, pd.DataFrame):
@@ -353,7 +393,7 @@ def read_features(estimator: BaseEstimator, X: Any, reset: bool) -> Any:
             reset=reset,
             accept_sparse="csr",
             dtype=None if has_objects else "numeric",
-            # Infinity is found column by column.
+            # Infinity is checked later, so that the message can name the column.
             ensure_all_finite=False,
         )
         if is_sparse:
@@ -372,22 +412,22 @@ def read_features(estimator: BaseEstimator, X: Any, reset: bool) -> Any:
 
 
 def _has_columns_of_fit(estimator: BaseEstimator, X: pd.DataFrame) -> bool:
-    """Whether X has the names of fit, which scikit-learn takes a good part of a row's time for."""
+    """Return whether X has the names of fit; scikit-learn's check is slow for a single row."""
     names = getattr(estimator, "feature_names_in_", None)
     return names is not None and X.columns.tolist() == names.tolist()
 
 
 @lru_cache(maxsize=16)
 def _names_of_array(n_columns: int) -> pd.Index:
-    """Name the columns of an array; made once, as it takes longer than all else of a row."""
+    """Return names for the columns of an array, cached since they are slow to make."""
     return pd.Index([f"x{position}" for position in range(n_columns)])
 
 
 def _read_objects(column: pd.Series, name: Any) -> pd.Series:
-    # NaT, for one, has a type of its own.
+    # Some missing values, such as NaT, have their own type.
     column = column.where(column.notna(), np.nan)
     kind = types.infer_dtype(column, skipna=True) if column.notna().any() else "empty"
-    # Bools are numbers here too, as without missing values, where pandas has a dtype for them.
+    # Bools count as numbers, as they do without missing values, for which pandas has a dtype.
     if kind in ("integer", "floating", "mixed-integer-float", "decimal", "boolean", "empty"):
         try:
             return column.astype(float)
@@ -397,6 +437,6 @@ def _read_objects(column: pd.Series, name: Any) -> pd.Series:
         kinds = sorted({type(value).__name__ for value in column.dropna()})
         raise TypeError(
             f"Column {shown(name)} of X holds objects of type {', '.join(kinds)}: argument must "
-            "be a string or a number, and of one kind in a column. Convert it."
+            "be a string or a number, and a column must not mix both. Convert it."
         )
     return column

@@ -1,4 +1,4 @@
-"""Data frames of pandas, polars and Arrow, read without importing polars or pyarrow."""
+"""Data frames of pandas, polars and Arrow; polars and pyarrow are not imported to read them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pandas as pd
 
 
 def is_polars(data: Any) -> bool:
-    """Whether data is a frame or series of polars."""
+    """Return whether data is a frame or series of polars."""
     polars = sys.modules.get("polars")
     return polars is not None and isinstance(data, (polars.DataFrame, polars.Series))
 
@@ -42,7 +42,7 @@ def _series_to_pandas(data: Any) -> pd.Series:
     elif data.dtype.is_integer() and data.null_count():
         values = pd.arrays.IntegerArray(data.fill_null(0).to_numpy(), data.is_null().to_numpy())
     elif data.dtype.is_nested():
-        # Several values a row, which to_numpy may lay out as a matrix.
+        # With several values per row, to_numpy may return a matrix.
         values = pd.Series(data.to_list(), dtype=object)
     else:
         values = data.to_numpy()
@@ -50,7 +50,7 @@ def _series_to_pandas(data: Any) -> pd.Series:
 
 
 def is_arrow(data: Any) -> bool:
-    """Whether data is a table of Arrow, or one column of it."""
+    """Return whether data is a table of Arrow, or a column of one."""
     arrow: Any = sys.modules.get("pyarrow")
     return arrow is not None and isinstance(
         data, (arrow.Table, arrow.RecordBatch, arrow.Array, arrow.ChunkedArray)
@@ -58,7 +58,7 @@ def is_arrow(data: Any) -> bool:
 
 
 def is_dataset(X: Any) -> bool:
-    """Whether X is a dataset of pyarrow, or a path, and no table in memory."""
+    """Return whether X is a dataset of pyarrow or a path, and not a table in memory."""
     module: Any = sys.modules.get("pyarrow.dataset")
     return isinstance(X, (str, os.PathLike)) or (
         module is not None and isinstance(X, module.Dataset)
@@ -66,9 +66,9 @@ def is_dataset(X: Any) -> bool:
 
 
 def to_pandas(data: Any) -> Any:
-    """Turn what is of polars or Arrow into pandas, and Arrow's dictionaries into categories.
+    """Turn data of polars or Arrow into pandas, and dictionaries of Arrow into categories.
 
-    All else comes back as it is.
+    Other data are returned unchanged.
     """
     if is_polars(data):
         return polars_to_pandas(data)
@@ -98,15 +98,15 @@ def _as_category(column: pd.Series) -> pd.Series:
 
 
 def shown(name: Any) -> str:
-    """Show a column's name or a label in a message: without what numpy adds to numbers."""
+    """Show the name of a column, or a label, in a message, without the type of NumPy numbers."""
     return repr(name.item() if isinstance(name, np.generic) else name)
 
 
 def name_order(names: Iterable[Any]) -> np.ndarray:
-    """Return the positions that sort names, with numbers in them by their size: x2 before x10.
+    """Return the positions that sort names, with numbers in them sorted by value: x2 before x10.
 
-    So the columns of an array, which are called x0, x1 and so on, stay as they are. Names that are
-    not all strings do too.
+    So the columns of an array, which are named x0, x1 and so on, keep their order. If not all
+    names are strings, they keep their order too.
     """
     listed = list(names)
     if not all(isinstance(name, str) for name in listed):

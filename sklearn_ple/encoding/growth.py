@@ -1,4 +1,4 @@
-"""Further tasks for an encoder that has learnt some: their labels beside those of before."""
+"""Adding tasks to a fitted encoder."""
 
 from __future__ import annotations
 
@@ -22,16 +22,17 @@ from .weights import weigh
 
 
 class Grown(NamedTuple):
-    """What is known once tasks have been added, before anything is trained.
+    """The result of adding tasks, before training.
 
     Attributes
     ----------
     encoder : TableEncoder
-        Of all tasks, the added ones last, with the scales, categories and bins of before.
+        The encoder of all tasks, the added ones last, with the earlier scales, categories and
+        bins.
     table : Table
         The rows, with the labels of all tasks.
     unlabelled : ndarray of bool of shape (n_tasks,)
-        Which tasks have no label in them.
+        Which tasks have no label in these rows.
     """
 
     encoder: TableEncoder
@@ -41,7 +42,7 @@ class Grown(NamedTuple):
     def encode(self, class_weight: Any) -> Encoded:
         """Encode the rows."""
         encoded = self.encoder.apply(self.table, class_weight)
-        # A label that follows from one of a new task would be of a single class.
+        # Labels of an earlier task that follow from those of a new one would have a single class.
         kept = ~self.unlabelled
         weights, sample_weights = encoded.weights * kept, encoded.sample_weights * kept
         return encoded._replace(weights=weights, sample_weights=sample_weights)
@@ -50,21 +51,26 @@ class Grown(NamedTuple):
 def grow(
     estimator: Any, X: Any, y: Any, sample_weight: Any, task_types: Any, *, new_alone: bool
 ) -> Grown:
-    """Read rows of tasks that are added to a fitted estimator, and learn those tasks.
+    """Read the rows of tasks that are added to a fitted estimator, and learn these tasks.
 
     Parameters
     ----------
     estimator : estimator of this package
-        Fitted; it is not changed.
+        The fitted estimator, which is not changed.
     X, y, sample_weight, task_types : object
-        As in `MultiTaskEstimator.add_task`.
+        The arguments of `MultiTaskEstimator.add_task`.
     new_alone : bool
-        Whether columns of y may be of new tasks alone.
+        Whether y may hold only columns of new tasks.
 
     Returns
     -------
     Grown
-        What was read and learnt.
+        The encoder of all tasks, and the rows.
+
+    Raises
+    ------
+    ValueError
+        If y has no column of a new task, or columns of earlier tasks although ``new_alone``.
     """
     encoder: TableEncoder = estimator._encoder
     before, names = encoder.targets, encoder.targets.names
@@ -81,7 +87,7 @@ def grow(
         known = [name for name in form.names if name in names]
         raise ValueError(
             f"y has the columns {form.names}, but {known} are tasks already: leave them out, or "
-            "rename them. With freeze=False they may stand beside new ones."
+            "rename them. With freeze=False, y may hold them together with new ones."
         )
     labels, given = weigh(labels, sample_weight)
     targets = TargetEncoder(task_types, encoder.family)
@@ -114,7 +120,7 @@ def grow(
 
 
 def _kind_for_all(task_types: Any) -> Any:
-    """Return the kind that an estimator's ``task_types`` have for all tasks; else "auto"."""
+    """Return the kind in ``task_types`` if it is the same for all tasks, else "auto"."""
     return "auto" if isinstance(task_types, (Mapping, list)) else task_types
 
 
@@ -125,7 +131,7 @@ def _unlabelled(task: Any, n_rows: int) -> Labels:
 
 
 def _joined(before: TargetForm, added: TargetForm, labels: list[Labels]) -> TargetForm:
-    """Put columns of y behind those of before, in the form of these."""
+    """Append columns of y to the earlier ones, in the form of the latter."""
     names = [*before.names, *added.names]
     if before.library == "numpy":
         return replace(before, ndim=2, names=names)
@@ -140,7 +146,7 @@ def _joined(before: TargetForm, added: TargetForm, labels: list[Labels]) -> Targ
 
 
 def _dtype(library: str, column: Labels) -> Any:
-    """Return a library's dtype of labels that came from elsewhere."""
+    """Return a library's dtype for labels that came from another library."""
     if library == "pandas":
         return column.observed.dtype
     import polars as pl

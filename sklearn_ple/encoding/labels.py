@@ -1,4 +1,4 @@
-"""y as it comes: its columns of labels, and the form to return predictions in."""
+"""Reading y: its columns of labels, and the form in which predictions are returned."""
 
 from __future__ import annotations
 
@@ -16,30 +16,30 @@ from ..warn import warn
 from .frames import is_arrow, is_polars, to_pandas
 from .masked import without_mask
 
-#: More distinct integers than this are taken as a quantity, not as classes.
+#: More distinct integers than this are a quantity, not classes.
 MAX_INTEGER_CLASSES = 10
 
-#: What ``task_types`` says of a column of y that is no task.
+#: Value of ``task_types`` for a column of y that is not a task.
 IGNORE = "ignore"
 
 
 @dataclass(frozen=True)
 class Labels:
-    """One column of y: the observed labels and where they are.
+    """The labels of one column of y, and the rows that have them.
 
     Attributes
     ----------
     name : str
         Name of the column.
     observed : ndarray of shape (n_labels,)
-        The labels that are there: bool, int64, uint64 (where int64 is too short), float64 or
-        object (str and the like).
+        The labels that are not missing, as bool, int64, uint64 (if int64 is too small), float64 or
+        object (for strings).
     mask : ndarray of bool of shape (n_rows,)
-        Where there is a label.
+        Whether a row has a label.
     declared : ndarray or None
         The categories that a categorical column declares.
     ordered : bool, default=False
-        Whether it declares an order of them.
+        Whether the categories are ordered.
     """
 
     name: str
@@ -50,7 +50,7 @@ class Labels:
 
     @classmethod
     def read(cls, name: str, column: pd.Series) -> Labels:
-        """Read a column of any dtype, complaining by name about what is no label."""
+        """Read a column of any dtype; errors name the column."""
         declared, ordered = None, False
         if isinstance(column.dtype, pd.CategoricalDtype):
             declared = _as_array(name, pd.Series(column.dtype.categories))
@@ -58,24 +58,24 @@ class Labels:
             column = column.astype(object)
         mask = column.notna().to_numpy()
         if types.is_float_dtype(column.dtype):
-            # In Arrow's columns, NaN is not what is missing.
+            # In columns of Arrow, NaN is not a missing value.
             mask = ~np.isnan(column.to_numpy(dtype=np.float64, na_value=np.nan))
         return cls(name, _as_array(name, column[mask]), mask, declared, ordered)
 
     def take(self, rows: np.ndarray) -> Labels:
-        """Take some rows, by number."""
+        """Return the labels of some rows, by number."""
         places = np.cumsum(self.mask) - 1
         mask = self.mask[rows]
         return replace(self, observed=self.observed[places[rows][mask]], mask=mask)
 
     def drop(self, mask: np.ndarray) -> Labels:
-        """Drop the labels in a mask of shape (n_rows,), as if they were missing."""
+        """Return labels without those in a mask of shape (n_rows,), which become missing."""
         if not (mask & self.mask).any():
             return self
         return replace(self, observed=self.observed[~mask[self.mask]], mask=self.mask & ~mask)
 
     def infer_kind(self, family: str | None) -> str:
-        """Infer the kind of task; a family ("class" or "number") settles what is ambiguous."""
+        """Infer the kind of task; a family, "class" or "number", decides ambiguous cases."""
         classes = np.unique(self.observed if self.declared is None else self.declared)
         class_kind = "binary" if len(classes) <= 2 else "ordinal" if self.ordered else "multiclass"
         is_number = self.observed.dtype.kind in "iuf" and self.declared is None
@@ -86,7 +86,7 @@ class Labels:
         is_whole = np.array_equal(classes, np.round(classes))
         if family == "class" and not is_whole:
             raise ValueError(
-                f"Unknown label type: continuous. Target {self.name!r} holds fractions; a "
+                f"Unknown label type: continuous. Target {self.name!r} holds fractions, but a "
                 "classifier needs classes. Use PLERegressor or PLEClassifierRegressor."
             )
         if family == "class" or numbers_are_classes(classes):
@@ -97,25 +97,25 @@ class Labels:
         return "regression"
 
     def _warn_of_doubt(self, n_distinct: int) -> None:
-        """Warn that numbers, taken as a regression, may be classes."""
+        """Warn that numbers, which are treated as a regression, may be classes."""
         dtype = "integers" if self.observed.dtype.kind in "iu" else "whole numbers as floats"
         warn(
-            f"Target {self.name!r} holds {n_distinct} distinct {dtype} and is taken as a "
-            f"regression. To settle it, pass task_types={{{self.name!r}: 'regression'}}, or "
-            "'multiclass', 'ordinal', 'count' or 'quantile' instead."
+            f"Target {self.name!r} holds {n_distinct} distinct {dtype} and is treated as a "
+            f"regression. To confirm this, pass task_types={{{self.name!r}: 'regression'}}. "
+            "Otherwise pass 'multiclass', 'ordinal', 'count' or 'quantile' instead."
         )
 
 
 def numbers_are_classes(distinct: np.ndarray) -> bool:
-    """Whether the distinct numbers of a column are classes: two whole ones, or few integers."""
+    """Return whether distinct numbers are classes: at most two whole numbers, or few integers."""
     if len(distinct) <= 2:
-        # They are often floats: where labels are missing, or beside numbers in an array.
+        # They are often floats: if labels are missing, or in an array with other numbers.
         return np.array_equal(distinct, np.round(distinct))
     return distinct.dtype.kind in "iu" and len(distinct) <= MAX_INTEGER_CLASSES
 
 
 def _as_array(name: str, column: pd.Series) -> np.ndarray:
-    """Turn labels, none missing, into an array of bool, int64, uint64, float64 or object."""
+    """Turn labels without missing ones into an array of bool, int64, uint64, float64 or object."""
     dtype = column.infer_objects().dtype if column.dtype == object else column.dtype
     if types.is_bool_dtype(dtype):
         return column.to_numpy(dtype=bool)
@@ -127,7 +127,7 @@ def _as_array(name: str, column: pd.Series) -> np.ndarray:
         if not np.isfinite(values).all():
             raise ValueError(
                 "Input y contains infinity or a value too large for dtype('float64'), in target "
-                f"{name!r}: use NaN where there is no label."
+                f"{name!r}: use NaN for missing labels."
             )
         return values
     kind = types.infer_dtype(column, skipna=True)
@@ -140,7 +140,7 @@ def _as_array(name: str, column: pd.Series) -> np.ndarray:
     if kind == "integer":
         raise ValueError(
             f"Target {name!r} holds whole numbers that do not fit into 64 bits: convert them to "
-            "strings if they are classes, else to floats."
+            "strings if they are classes, and to floats otherwise."
         )
     error = ValueError if kind == "complex" else TypeError
     raise error(
@@ -158,22 +158,22 @@ def _as_float(label: Any) -> float:
 
 @dataclass(frozen=True)
 class TargetForm:
-    """How y came: what predictions are to look like.
+    """The form of y, in which predictions are returned.
 
     Attributes
     ----------
     library : {"numpy", "pandas", "polars"}
-        Where y came from.
+        Library of y.
     ndim : int
-        1 or 2.
+        Number of dimensions, 1 or 2.
     names : list of str
-        The tasks' names.
+        Names of the tasks.
     columns : list
-        The columns' own names; none where there are no data frames or series.
+        Names of the columns; empty if y is not a data frame or series.
     dtypes : list
-        The columns' dtypes; none likewise.
+        Data types of the columns; empty if y is not a data frame or series.
     ignored : list of int, default=[]
-        Positions in y of columns that are no tasks, and in none of these lists.
+        Positions in y of columns that are not tasks. The other lists do not contain them.
     """
 
     library: str
@@ -185,7 +185,7 @@ class TargetForm:
 
     @classmethod
     def of(cls, y: Any, ndim: int, names: list[str]) -> TargetForm:
-        """Read the form of a y of so many dimensions, whose tasks have these names."""
+        """Return the form of a y with a number of dimensions and names of tasks."""
         if is_polars(y) or isinstance(y, (pd.DataFrame, pd.Series)):
             library = "polars" if is_polars(y) else "pandas"
             if ndim == 1:
@@ -194,11 +194,11 @@ class TargetForm:
         return cls("numpy", ndim, names, [], [])
 
     def ignored_among(self, names: Sequence[str]) -> list[int]:
-        """Return the positions to ignore in a y like this one, which may have left them out."""
+        """Return the positions to ignore in a y of this form, which may lack ignored columns."""
         return self.ignored if len(names) == len(self.names) + len(self.ignored) else []
 
     def take(self, positions: Sequence[int]) -> TargetForm:
-        """Take some of the columns; a y of one dimension stays as it is."""
+        """Return the form for some of the columns; the number of dimensions stays the same."""
         columns, dtypes = (
             [own[k] for k in positions] if own else [] for own in (self.columns, self.dtypes)
         )
@@ -208,10 +208,24 @@ class TargetForm:
     def assemble(
         self, tasks: Sequence[Task], predictions: Sequence[np.ndarray], index: pd.Index | None
     ) -> Any:
-        """Put the tasks' predicted labels together as y came.
+        """Join the predicted labels of the tasks in the form of y.
 
-        A class keeps its column's dtype. A number keeps a float's, if that holds it, and is of
-        float64 otherwise.
+        Classes keep the data type of their column. Numbers keep a float type that can hold them,
+        and are float64 otherwise.
+
+        Parameters
+        ----------
+        tasks : sequence of Task
+            The tasks.
+        predictions : sequence of ndarray of shape (n_rows,)
+            The predicted labels of each task.
+        index : Index or None
+            Index of a data frame of pandas.
+
+        Returns
+        -------
+        ndarray or DataFrame of shape (n_rows, n_tasks), or ndarray of shape (n_rows,)
+            The predictions.
         """
         if self.ndim == 1:
             return predictions[0]
@@ -241,7 +255,7 @@ class TargetForm:
     def _in_dtype(
         self, position: int, task: Task, values: np.ndarray, index: pd.Index | None
     ) -> Any:
-        """Bring a task's labels to the dtype of a column of pandas, if that holds them."""
+        """Convert the labels of a task to the dtype of its column, if that can hold them."""
         dtype = self.dtypes[position]
         if not _keeps(dtype, types.is_float_dtype(dtype), task):
             return values
@@ -249,7 +263,7 @@ class TargetForm:
             return values
         kept: Any
         if isinstance(dtype, pd.CategoricalDtype):
-            # As pandas makes them of labels, in a tenth of the time for a row.
+            # The same as pandas makes from labels, in a tenth of the time for a single row.
             places = {category: place for place, category in enumerate(dtype.categories)}
             codes = [places[label] for label in values.tolist()]
             kept = pd.Categorical.from_codes(codes, dtype=dtype)
@@ -259,7 +273,7 @@ class TargetForm:
         return kept if _holds(kept, values) else values
 
     def assemble_floats(self, columns: Sequence[np.ndarray], index: pd.Index | None) -> Any:
-        """Put floats, one column a task, together as y came."""
+        """Join floats, one column for each task, in the form of y."""
         if self.ndim == 1:
             return columns[0]
         table = np.column_stack(columns)
@@ -273,23 +287,23 @@ class TargetForm:
 
 
 def _is_long(task: Task) -> bool:
-    """Whether a task has a class that a float, of an array with other tasks, would round."""
+    """Return whether a task has an integer class that a float cannot represent."""
     if not task.has_classes or task.classes.dtype.kind not in "iu":
         return False
     return any(float(label) != int(label) for label in task.classes)
 
 
 def _keeps(dtype: Any, is_float: bool, task: Task) -> bool:
-    """Whether a column's dtype holds what a task predicts: its classes, or fractions."""
+    """Return whether a column's dtype can hold predictions of a task: its classes, or floats."""
     if not task.has_classes:
         return is_float
-    # Classes that partial_fit declares may be none of a column's categories.
+    # Classes that partial_fit declares may not be categories of the column.
     is_closed = isinstance(dtype, pd.CategoricalDtype) or type(dtype).__name__ == "Enum"
     return not is_closed or set(task.classes) <= set(dtype.categories)
 
 
 def _holds(column: Any, values: np.ndarray) -> bool:
-    """Whether a column of predictions has no infinity that was a number before."""
+    """Return whether no finite prediction has become infinite in a column."""
     if values.dtype.kind != "f":
         return True
     kept = np.asarray(column, dtype=np.float64)
@@ -303,7 +317,7 @@ def ignored_by(task_types: Any, names: Sequence[str]) -> list[int]:
 
 
 def without_ignored(task_types: Any) -> Any:
-    """Return ``task_types`` without what it says of columns that it ignores."""
+    """Return ``task_types`` without its entries for ignored columns."""
     if isinstance(task_types, Mapping):
         return {name: kind for name, kind in task_types.items() if not _is_ignore(kind)}
     if isinstance(task_types, (list, tuple)):
@@ -318,21 +332,30 @@ def _is_ignore(task_type: Any) -> bool:
 def read_targets(
     y: Any, ignored: Callable[[Sequence[str]], list[int]] | None = None
 ) -> tuple[list[Labels], TargetForm]:
-    """Read y of any form: one `Labels` a task, and the form to return predictions in.
+    """Read the labels of y, and its form.
 
     Parameters
     ----------
     y : object
-        As in `MultiTaskEstimator.fit`.
+        The labels, see `MultiTaskEstimator.fit`.
     ignored : callable or None, default=None
-        Returns the positions of columns that are no tasks, from the names of all.
+        A function that returns, from the names of all columns, the positions of those that are not
+        tasks.
 
     Returns
     -------
     labels : list of Labels
-        The columns that are tasks.
+        The labels of each task.
     form : TargetForm
-        How y came.
+        The form of y.
+
+    Raises
+    ------
+    TypeError
+        If y is sparse, or holds values that cannot be labels.
+    ValueError
+        If y is None, has no column, has columns with equal names, or holds infinity; if all
+        columns are ignored.
     """
     if y is None:
         raise ValueError("This estimator requires y to be passed, but the target y is None.")
@@ -357,20 +380,20 @@ def read_targets(
 
 
 def as_frame(y: Any, input_name: str = "y") -> pd.DataFrame:
-    """Turn labels of any form into a frame whose columns are named as the tasks.
+    """Turn labels of any form into a data frame with the names of the tasks.
 
     Parameters
     ----------
     y : array-like, Series or DataFrame of shape (n_rows,) or (n_rows, n_tasks)
-        The labels, or predicted ones.
+        The labels, observed or predicted.
     input_name : str, default="y"
-        What the caller calls them, for messages.
+        Name of the labels in messages.
 
     Returns
     -------
     DataFrame of shape (n_rows, n_tasks)
-        Columns keep their names, as strings. Without a name, a single one is "y", and of several
-        they are "y0", "y1" and so on.
+        The labels. Columns keep their names, as strings. A single column without a name is called
+        "y", and several are called "y0", "y1" and so on.
     """
     table = _as_pandas(y, input_name)
     if table.ndim == 1:
@@ -383,7 +406,7 @@ def _as_pandas(y: Any, input_name: str) -> pd.DataFrame | pd.Series:
     y = to_pandas(without_mask(y))
     if isinstance(y, (pd.DataFrame, pd.Series)):
         return y
-    # Lists may mix numbers and strings, which numpy would turn into strings all.
+    # Lists may mix numbers and strings, all of which NumPy would turn into strings.
     array = np.asarray(y, dtype=object) if isinstance(y, (list, tuple)) else np.asarray(y)
     if array.ndim not in (1, 2):
         raise ValueError(

@@ -1,4 +1,4 @@
-"""numpy's masked arrays: what is masked is missing."""
+"""Masked arrays of NumPy: masked values are missing."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import numpy as np
 
 
 def without_mask(data: Any) -> Any:
-    """Turn a masked array into one with NaN where it is masked, or with None if not of floats.
+    """Replace masked values of an array by NaN or, if they are not floats, by None.
 
-    All else comes back as it is.
+    Data other than masked arrays are returned unchanged.
     """
     if not isinstance(data, np.ma.MaskedArray):
         return data
@@ -18,7 +18,7 @@ def without_mask(data: Any) -> Any:
     if not mask.any():
         return data.data
     is_float = data.dtype.kind == "f"
-    # As floats, long whole numbers would be rounded, and bools no bools any more.
+    # Converting to floats would round large integers, and would turn bools into numbers.
     filled = np.array(data.data, dtype=data.dtype if is_float else object)
     filled[mask] = np.nan if is_float else None
     return filled

@@ -1,4 +1,4 @@
-"""What numbers become beside their standardised selves: embeddings that learn from a table."""
+"""Makers of the embeddings of numbers, which learn from a table."""
 
 from __future__ import annotations
 
@@ -15,21 +15,23 @@ from ..nn import NumericEmbedding, PeriodicEmbedding, QuantileEmbedding
 from ..tasks import Task
 from .bins import learn_edges
 
-# Rows that quantiles are taken of, and atoms are looked for among.
+# Greatest number of rows from which quantiles and atoms are computed.
 _MAX_ROWS = 50_000
-# The share of a column's rows from which on a value that they have in common is an atom.
+# A value that at least this share of a column's rows have in common is called an atom.
 _ATOM = 0.1
 
 
 class EmbeddingMaker(ABC):
-    """Learns from the numbers of a table what their embedding needs, and makes the embedding.
+    """Base class of the makers of embeddings of numbers.
 
-    A new embedding is one subclass; ``numeric_embedding`` takes an object of it. Every fit learns
-    with a copy. The network reads the standardised numbers themselves beside the embedding.
+    A maker learns what an embedding needs from the numbers of a table, such as the edges of bins,
+    and makes the embedding, a torch module. To use your own embedding, write a subclass with
+    `make` and pass an instance as ``numeric_embedding`` to an estimator. Each fit uses a copy. The
+    network reads the standardised numbers in addition to their embeddings.
 
     Examples
     --------
-    The square of each number, the same for all views:
+    An embedding by the square of each number, which is the same for all views:
 
     >>> import torch
     >>> from sklearn_ple import PLERegressor
@@ -45,7 +47,7 @@ class EmbeddingMaker(ABC):
     ...     def make(self, n_columns, width, members, n_views):
     ...         return Square(n_columns, n_views)
     >>> X, y = [[0.0], [1.0], [2.0], [3.0]], [0.0, 1.0, 4.0, 9.0]
-    >>> model = PLERegressor(numeric_embedding=Squares(), max_epochs=2, random_state=0)
+    >>> model = PLERegressor(numeric_embedding=Squares(), max_epochs=2)
     >>> model.fit(X, y).module_.numeric_embedding.out_features
     1
     """
@@ -53,48 +55,48 @@ class EmbeddingMaker(ABC):
     def learn(  # noqa: B027
         self, numbers: Array, targets: Array, weights: Array, tasks: Sequence[Task], n_bins: int
     ) -> None:
-        """Learn from a table; nothing by default.
+        """Learn from a table; does nothing by default.
 
         Parameters
         ----------
         numbers : ndarray of shape (n_rows, n_columns)
-            The standardised numbers. A missing one is 0, the mean.
+            The standardised numbers. Missing numbers are 0, the mean.
         targets, weights : ndarray of shape (n_rows, n_tasks)
-            The encoded labels, and their weights: 0 where there is none, and in the rows that are
-            to validate a member.
+            The encoded labels, and their weights. The weight is 0 for missing labels, and in rows
+            on which a member is validated.
         tasks : sequence of Task
             The fitted tasks.
         n_bins : int
-            Bins of each column, at most.
+            Greatest number of bins of a column, the value of ``n_bins``.
         """
 
     @abstractmethod
     def make(self, n_columns: int, width: int, members: Members, n_views: int) -> nn.Module:
-        """Make the embedding of all views of the numbers.
+        """Make the embedding.
 
         Parameters
         ----------
         n_columns : int
             Number of columns.
         width : int
-            Width of a number's embedding.
+            Width of a number's embedding, the value of ``embedding_dim``.
         members : Members
-            The networks that read it.
+            The members of the ensemble.
         n_views : int
-            Number of views of the numbers, each with an embedding of its own; as many for each
-            member, one after the other.
+            Number of views of the numbers, each with its own embeddings. Each member has the same
+            number of views, which are adjacent.
 
         Returns
         -------
         Module
-            From numbers of shape (n_rows, n_columns) to (n_views, n_rows, out_features), as many
-            for each column side by side where a network reads column by column, with an
-            attribute ``out_features``.
+            A module with an attribute ``out_features``, which turns numbers of shape (n_rows,
+            n_columns) into embeddings of shape (n_views, n_rows, out_features). For networks that
+            read column by column, each column has the same number of features, which are adjacent.
         """
 
 
 class Piecewise(EmbeddingMaker):
-    """Bins whose vectors are passed through, stepped onto, or both: `NumericEmbedding`."""
+    """Makes a `NumericEmbedding`, by bins: with a piecewise-linear part, with steps, or both."""
 
     def __init__(self, *, linear: bool, steps: bool):
         self.linear = linear
@@ -109,10 +111,11 @@ class Piecewise(EmbeddingMaker):
         self.has_atom = np.array([has_atom(column) for column in _sample(numbers).T])
 
     def make(self, n_columns: int, width: int, members: Members, n_views: int) -> nn.Module:
-        """Make the embedding; where steps are beside a linear part, members differ in them.
+        """Make the embedding; with a linear part and steps, members differ in the steps' scale.
 
-        Targets may jump at an atom, such as no income at all; elsewhere a bin's step is often but
-        noise. There steps count from not at all in the first member to fully in the last.
+        Targets may jump at an atom, such as an income of 0. In columns without an atom, steps
+        often only add noise. There the scale of the steps grows from 0 in the first member to 1 in
+        the last.
         """
         scale = None
         if self.linear and self.steps:
@@ -129,7 +132,7 @@ class Piecewise(EmbeddingMaker):
 
 
 class Quantiles(EmbeddingMaker):
-    """Normal scores of the numbers' ranks: `QuantileEmbedding`."""
+    """Makes a `QuantileEmbedding`, the normal scores of numbers."""
 
     def learn(
         self, numbers: Array, targets: Array, weights: Array, tasks: Sequence[Task], n_bins: int
@@ -139,19 +142,19 @@ class Quantiles(EmbeddingMaker):
         self.quantiles = list(np.quantile(_sample(numbers), ranks, axis=0).T)
 
     def make(self, n_columns: int, width: int, members: Members, n_views: int) -> nn.Module:
-        """Make the embedding, which is as wide as there are columns."""
+        """Make the embedding, which has one feature for each column."""
         return QuantileEmbedding(self.quantiles, n_members=n_views)
 
 
 class Periodic(EmbeddingMaker):
-    """Sines and cosines of learnt frequencies: `PeriodicEmbedding`."""
+    """Makes a `PeriodicEmbedding`, by sines and cosines with learnt frequencies."""
 
     def make(self, n_columns: int, width: int, members: Members, n_views: int) -> nn.Module:
         """Make the embedding."""
         return PeriodicEmbedding(n_columns, width, n_members=n_views)
 
 
-#: The embeddings by the names that ``numeric_embedding`` takes.
+#: Makers of embeddings, by the names that ``numeric_embedding`` accepts.
 NUMERIC_EMBEDDINGS: dict[str, EmbeddingMaker] = {
     "piecewise_linear": Piecewise(linear=True, steps=False),
     "bins": Piecewise(linear=False, steps=True),
@@ -162,22 +165,22 @@ NUMERIC_EMBEDDINGS: dict[str, EmbeddingMaker] = {
 
 
 def maker_of(kind: str | EmbeddingMaker | None) -> EmbeddingMaker | None:
-    """Copy the maker of a name, or a user's own, so that it may learn; None for None."""
+    """Return a copy of a maker, given by name or as an object, that may learn; None for None."""
     return copy.deepcopy(NUMERIC_EMBEDDINGS[kind] if isinstance(kind, str) else kind)
 
 
 def default_width(n_columns: int) -> int:
-    """Width of a number's embedding: 8 up to 4 columns, 4 from 8 on, less from 200 on."""
+    """Return the width of embeddings: 8 for up to 4 columns, 4 for 8 to 200, less for more."""
     return round(min(max(32 / n_columns, 4), max(800 / n_columns, 2), 8))
 
 
 def has_atom(numbers: Array) -> bool:
-    """Whether a tenth of a standardised column's rows share a value, other than a missing one."""
-    # Missing numbers are 0, the mean, and have an indicator of their own.
+    """Return whether at least a tenth of a column's rows share a value that is not missing."""
+    # Missing numbers are 0, the mean, and have their own indicator.
     n_equal = np.unique(numbers[numbers != 0], return_counts=True)[1]
     return bool(n_equal.max(initial=0) >= _ATOM * len(numbers))
 
 
 def _sample(numbers: Array) -> Array:
-    """Take every so many rows, to look at."""
+    """Return evenly spaced rows, at most as many as are needed."""
     return numbers[:: -(-len(numbers) // _MAX_ROWS)]

@@ -1,4 +1,4 @@
-"""Where the linear path starts: ridge regressions of numbers learnt by squared error."""
+"""Initial coefficients of the linear path: ridge regressions of the tasks with squared errors."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from scipy import sparse
 from ..nn.tabular import smooth_clip
 from ..tasks import Task
 
-# Penalties to choose from by generalized cross-validation.
+# Penalties among which generalized cross-validation chooses.
 _PENALTIES = (1e1, 1e2, 1e3, 1e4)
-# The most rows and numbers that a regression is learnt from.
+# Greatest number of rows, and of numbers in them, from which a regression is learnt.
 _MAX_ROWS, _MAX_NUMBERS = 50_000, 2**21
 
 
@@ -27,29 +27,31 @@ def ridge_start(
     clip_numbers: float | None = None,
     trained_on: np.ndarray | None = None,
 ) -> np.ndarray | None:
-    """Learn linear functions of the numbers that predict the tasks which start by them.
+    """Learn the initial coefficients of the linear path by ridge regression.
+
+    This applies to tasks with `Task.linear_start`.
 
     Parameters
     ----------
     numbers : ndarray or CSR matrix of shape (n_rows, n_numbers)
         The standardised numbers, with the indicators of missing ones.
     targets, weights : ndarray of shape (n_rows, n_tasks)
-        The encoded labels, and their weights, 0 where there is none.
+        The encoded labels, and their weights, which are 0 for missing labels.
     tasks : sequence of Task
         The fitted tasks.
     task_weights : ndarray of shape (n_tasks,)
-        The tasks' weights in the loss; one without weight learns nothing here either.
+        Weights of the tasks in the loss. Nothing is learnt for a task with a weight of zero.
     clip_numbers : float or None, default=None
-        Where the network clips its numbers.
+        Limit at which the network clips numbers, see `smooth_clip`.
     trained_on : ndarray of bool of shape (n_members, n_rows), default=None
-        Which rows each member learns from; one member that learns from all by default.
+        Which rows each member is trained on; by default all rows for a single member.
 
     Returns
     -------
     ndarray of shape (n_members, sum of n_outputs, n_numbers) or None
-        The coefficients of the numbers as the network reads them, without intercepts; zero for
-        other tasks. None if all are zero: where no such task has a weight, and where there are no
-        numbers, or they are sparse.
+        Coefficients of the clipped numbers, without intercepts; zero for other tasks. None if all
+        are zero: if no task with ``linear_start`` has a weight, if there are no numbers, or if
+        they are sparse.
     """
     counts = zip(tasks, task_weights, strict=True)
     starts = [task.linear_start and weight > 0 for task, weight in counts]
@@ -74,14 +76,15 @@ def ridge_start(
 def _ridges(
     X: np.ndarray, y: np.ndarray, weights: np.ndarray, trained_on: np.ndarray
 ) -> np.ndarray:
-    """Compute the coefficients of each member, from the sums of products over its rows.
+    """Compute the coefficients of each member from the sums of products over its rows.
 
-    What members have in common, most of the rows, is summed once.
+    Most rows are common to all members, and are summed only once.
     """
     alike = np.array([hash(row.tobytes()) for row in np.column_stack([X, y])])
     basis = None
     if len(X) < X.shape[1]:
-        # The coefficients are a combination of the rows: there are no more of them to find.
+        # Coefficients are linear combinations of the rows: with fewer rows than columns, the
+        # problem has only as many unknowns as rows.
         basis = np.linalg.qr(X.T)[0]
         X = X @ basis
     table = np.column_stack([np.ones(len(X)), X, y])
@@ -97,24 +100,34 @@ def _ridges(
 
 
 def _products(table: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Sum the products of any two columns, weighted."""
+    """Compute the weighted sums of products of any two columns."""
     return table.T @ (weights[:, None] * table)
 
 
 def _ridge(products: np.ndarray, n_distinct: int) -> np.ndarray:
-    """Compute the coefficients for the penalty of least generalized cross-validation error.
+    """Compute the coefficients for the penalty with the least generalized cross-validation error.
 
-    The error is that of Golub, Heath and Wahba (Technometrics 1979), for which a row of weight two
-    is the same as two rows; it is not for the leave-one-out error of scikit-learn's ``RidgeCV``.
-    The weights are scaled so that they sum up to the number of distinct rows: they may be of any
-    size, and still two is the same as twice.
+    With this error [1]_, a row with a weight of 2 is equivalent to two rows with a weight of 1.
+    The leave-one-out error of scikit-learn's ``RidgeCV`` does not have this property. The weights
+    are scaled so that their sum is the number of distinct rows. So their unit does not matter, and
+    a weight of 2 remains equivalent to two rows.
 
     Parameters
     ----------
     products : ndarray of shape (2 + n_numbers, 2 + n_numbers)
-        The weighted sums of products of ones, the numbers and the target.
+        Weighted sums of products of ones, the numbers and the target.
     n_distinct : int
         Number of distinct rows.
+
+    Returns
+    -------
+    ndarray of shape (n_numbers,)
+        The coefficients.
+
+    References
+    ----------
+    .. [1] G. H. Golub, M. Heath, G. Wahba. "Generalized Cross-Validation as a Method for Choosing
+           a Good Ridge Parameter". Technometrics 1979.
     """
     products = products * (n_distinct / products[0, 0])
     sums = products[0, 1:]
@@ -127,8 +140,8 @@ def _ridge(products: np.ndarray, n_distinct: int) -> np.ndarray:
     n_free = n_distinct - 1 - (squares * shares).sum(axis=1)
     errors = np.full_like(residuals, np.inf)
     np.divide(residuals, n_free**2, out=errors, where=n_free > 0)
-    # Of two distinct rows all errors are equal but for rounding, which must not choose: of equal
-    # ones the highest penalty is taken.
+    # With two distinct rows all errors are equal except for rounding, which must not decide: among
+    # equal errors, the highest penalty is chosen.
     least = errors.min()
     best = np.flatnonzero(errors <= least + 1e-9 * abs(least))[-1]
     return directions @ (shares * along)[best]

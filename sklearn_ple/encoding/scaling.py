@@ -1,4 +1,4 @@
-"""Numbers of a table to standardised ones, with no second copy of the table."""
+"""Standardising the numbers of a table, without a second copy of the table."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from sklearn.utils.sparsefuncs import mean_variance_axis
 
 from .frames import shown
 
-#: Rows of a table and their weights.
+#: Rows of a table, and their weights.
 Block = tuple[pd.DataFrame, np.ndarray]
 
-# Numbers in a block of rows; only one block at a time is copied to float64.
+# How many numbers a block of rows holds; only one block at a time is copied to float64.
 _BLOCK_SIZE = 2**18
 
 
 def is_number(dtype: Any) -> bool:
-    """Whether a column of a dtype holds numbers, or bools."""
+    """Return whether columns of a dtype hold numbers or bools."""
     if isinstance(dtype, np.dtype):
         return dtype.kind in "biuf"
     if isinstance(dtype, pd.CategoricalDtype) or types.is_complex_dtype(dtype):
         return False
-    # Arrow's bools are no numbers to pandas.
+    # To pandas, bools of Arrow are not numeric.
     return types.is_numeric_dtype(dtype) or types.is_bool_dtype(dtype)
 
 
 class Ranges:
-    """The least and the greatest number of each column, and in which columns some are missing.
+    """The least and greatest number of each column, and whether numbers are missing.
 
     Parameters
     ----------
@@ -45,34 +45,35 @@ class Ranges:
         self.missing = np.zeros(n_columns, dtype=bool)
 
     def add(self, block: np.ndarray) -> None:
-        """Take more rows into account, of shape (n_rows, n_columns)."""
+        """Include more rows, of shape (n_rows, n_columns)."""
         self.low = np.fmin(self.low, np.fmin.reduce(block, axis=0))
         self.high = np.fmax(self.high, np.fmax.reduce(block, axis=0))
         self.missing |= np.isnan(block).any(axis=0)
 
 
 class NumberScaler(TransformerMixin, BaseEstimator):
-    """Standardises numbers; a missing one becomes 0, the mean.
+    """Standardises numbers, and adds indicators of missing ones.
 
-    Columns with missing values in fit get an indicator beside them. Sparse X is scaled without
-    centring and stays sparse. Constant columns, and those without a value, become 0; constant
-    sparse ones become 1 or -1.
+    A missing number becomes 0, the mean. An indicator is added for each column that had missing
+    values in fit. A sparse X is scaled without centring and stays sparse. Constant columns, and
+    columns without a value, become 0; constant columns of a sparse X become 1 or -1.
 
     Parameters
     ----------
     positions : ndarray of int
-        Which columns of the table to read, in this order; for sparse X these are all.
+        Positions of the columns to read, in this order; for a sparse X these are all columns.
     dtype : {"float32", "float64"}, default="float32"
-        Dtype of the numbers that come out; they are computed in float64, some rows at a time.
+        Data type of the result, which is computed in float64 in blocks of rows.
 
     Attributes
     ----------
-    mean_, scale_ : ndarray
-        What is taken from a column, and what it is divided by; NaN where there was no value.
-    missing_ : ndarray of bool
+    mean_, scale_ : ndarray of shape (n_positions,)
+        The number that is subtracted from a column, and the one that it is divided by; NaN for a
+        column that had no value in fit.
+    missing_ : ndarray of bool of shape (n_positions,)
         Which columns have an indicator.
     n_numbers_ : int
-        Number of columns that come out.
+        Number of columns of the result.
     """
 
     def __init__(self, positions: np.ndarray, dtype: str = "float32"):
@@ -80,19 +81,24 @@ class NumberScaler(TransformerMixin, BaseEstimator):
         self.dtype = dtype
 
     def fit(self, X: Any, y: Any = None, sample_weight: np.ndarray | None = None) -> NumberScaler:
-        """Learn means, deviations and where values are missing.
+        """Learn means and standard deviations, and which columns have missing values.
 
-        Numbers are first brought between -1 and 1: so squares neither overflow nor vanish, and no
-        digits are lost beside a large mean.
+        Numbers are first scaled to the range from -1 to 1, so that squares neither overflow nor
+        underflow, and that no digits are lost if the mean is large.
 
         Parameters
         ----------
         X : DataFrame or CSR matrix of shape (n_rows, n_columns)
             The table.
         y : Ignored
-            For scikit-learn's sake.
+            Not used, present for consistency with scikit-learn.
         sample_weight : ndarray of shape (n_rows,), default=None
             Weights of the rows.
+
+        Returns
+        -------
+        self : NumberScaler
+            The fitted scaler.
         """
         weights = np.ones(X.shape[0]) if sample_weight is None else sample_weight
         if sparse.issparse(X):
@@ -107,29 +113,34 @@ class NumberScaler(TransformerMixin, BaseEstimator):
         Parameters
         ----------
         X : DataFrame or CSR matrix of shape (n_rows, n_columns)
-            The table, with the columns of fit.
+            The table, with the same columns as in fit.
 
         Returns
         -------
         ndarray or CSR matrix of shape (n_rows, n_numbers_)
-            The numbers and then the indicators. Sparse X stays sparse if that of fit was sparse.
+            The numbers, then the indicators. A sparse X stays sparse if that of fit was sparse.
         """
         if sparse.issparse(X) and not self.mean_.any():
             return self._transform_sparse(X)
         return self._transform_dense(X)
 
     def learn(self, ranges: Ranges, blocks: Iterable[Block], sample: pd.DataFrame) -> NumberScaler:
-        """Learn means and deviations from more rows than memory holds, in one pass.
+        """Learn means and standard deviations in one pass over rows that do not fit into memory.
 
         Parameters
         ----------
         ranges : Ranges
-            Those of all rows.
+            Ranges of all rows.
         blocks : iterable of (DataFrame, ndarray)
-            All rows, some at a time, with their weights.
+            All rows in blocks, with their weights.
         sample : DataFrame
-            Some of them. Squares are summed about its means, which are close to those of all, so
+            Some of the rows. Squares of deviations from the means of the sample are summed, so
             that no digits are lost.
+
+        Returns
+        -------
+        self : NumberScaler
+            The fitted scaler.
         """
         low, extent, constant = self._units(ranges, sample)
         about = NumberScaler(self.positions).fit(sample).mean_
@@ -158,12 +169,12 @@ class NumberScaler(TransformerMixin, BaseEstimator):
         self._settle(ranges, mean, variance, constant, low, extent)
 
     def _units(self, ranges: Ranges, X: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return where the numbers start, how far they extend, and which columns are constant."""
+        """Return the least number and the extent of each column, and whether it is constant."""
         low, high = ranges.low, ranges.high
         with np.errstate(over="ignore", invalid="ignore"):
             extent = high - low
         self._check_finite(X, np.where(np.isnan(low), True, np.isfinite(extent)))
-        # Numbers that differ by rounding alone are constant.
+        # Numbers that differ only by rounding count as constant.
         largest = np.fmax(np.abs(low), np.abs(high))
         constant = extent <= 4 * np.spacing(largest)
         extent[constant] = np.fmax(largest, 1.0)[constant]
@@ -178,7 +189,7 @@ class NumberScaler(TransformerMixin, BaseEstimator):
         low: np.ndarray,
         extent: np.ndarray,
     ) -> NumberScaler:
-        """Keep what was learnt in shares of the extents."""
+        """Set the attributes from means and variances in units of the extents."""
         self.missing_ = ranges.missing
         self.mean_ = low + extent * mean
         self.scale_ = extent * np.sqrt(np.where(constant | (variance == 0), 1.0, variance))
@@ -189,9 +200,9 @@ class NumberScaler(TransformerMixin, BaseEstimator):
         numbers = np.empty((X.shape[0], self.n_numbers_), dtype=self.dtype)
         n_columns = len(self.missing_)
         for rows, block in self._blocks(X):
-            # In a column without any number in fit, infinity would become a missing one.
+            # In a column without any number in fit, infinity would become a missing number.
             self._check_finite(X, ~np.isinf(block).any(axis=0))
-            # What is too large for the dtype is an error below.
+            # Numbers that are too large for the dtype raise an error below.
             with np.errstate(over="ignore"):
                 block = (block - self.mean_) / self.scale_
                 missing = np.isnan(block)
@@ -212,8 +223,8 @@ class NumberScaler(TransformerMixin, BaseEstimator):
         largest[largest == 0] = 1.0
         scaled = _with_data(X, _divide_columns(X, largest))
         _, variance = mean_variance_axis(scaled, axis=0, weights=weights)
-        # Without centring, a constant stays what it is, in units of its size. Of the scaled ones,
-        # rounding alone may make a variance, even a negative one.
+        # A constant column is not centred but scaled to 1 or -1. Rounding may make its variance
+        # differ from zero, even negative.
         variance[variance <= 4 * np.finfo(np.float64).eps] = 1.0
         self.mean_, self.scale_ = np.zeros(X.shape[1]), largest * np.sqrt(variance)
         self.missing_ = np.bincount(X.indices[missing], minlength=X.shape[1]) > 0
@@ -235,14 +246,14 @@ class NumberScaler(TransformerMixin, BaseEstimator):
         return numbers
 
     def _blocks(self, X: Any) -> Iterator[tuple[slice, np.ndarray]]:
-        """Read the numbers as float64, some rows at a time, in one layout: sums round alike."""
+        """Yield the numbers as float64 in blocks, always in the same layout for equal rounding."""
         n_rows = max(1, _BLOCK_SIZE // max(1, len(self.positions)))
         every = np.array_equal(self.positions, np.arange(X.shape[1]))
         for start in range(0, X.shape[0], n_rows):
             rows = slice(start, start + n_rows)
             if sparse.issparse(X):
                 yield rows, X[rows].toarray().astype(np.float64)
-            else:  # Rows first: they are a view, columns would be a copy.
+            else:  # Select rows first, as a view; selecting columns makes a copy.
                 block = X if n_rows >= len(X) else X.iloc[rows]
                 block = block if every else block.take(self.positions, axis=1)
                 values = block.to_numpy(dtype=np.float64, na_value=np.nan)
@@ -251,7 +262,7 @@ class NumberScaler(TransformerMixin, BaseEstimator):
     def _mean(
         self, blocks: Iterable[Block], function: Callable[[np.ndarray], np.ndarray]
     ) -> np.ndarray:
-        """Compute the weighted means of the columns of a function of what is not missing."""
+        """Compute the weighted means of a function of the numbers that are not missing."""
         total, weighted = np.zeros((2, 1))
         for X, weights in blocks:
             for rows, block in self._blocks(X):
@@ -270,19 +281,19 @@ class NumberScaler(TransformerMixin, BaseEstimator):
 
 
 def too_large(name: Any, dtype: str) -> ValueError:
-    """Make the error of a column that holds infinity, or what is infinite in some dtype."""
+    """Make the error for a column with infinity, or with a value too large for the dtype."""
     return ValueError(
         f"Input X contains infinity or a value too large for dtype({dtype!r}), in column "
-        f"{shown(name)}: use NaN where a value is missing."
+        f"{shown(name)}: use NaN for missing values."
     )
 
 
 def _divide_columns(X: sparse.csr_matrix, divisors: np.ndarray) -> np.ndarray:
-    """Return a sparse matrix's data, with each column divided by its own number."""
+    """Return the data of a sparse matrix, with each column divided by its divisor."""
     data = divisors[X.indices]
     return np.divide(X.data, data, out=data)
 
 
 def _with_data(X: sparse.csr_matrix, data: np.ndarray) -> sparse.csr_matrix:
-    """Make a matrix of other data in the same places, which are not copied."""
+    """Return a matrix with other data at the same positions, which are not copied."""
     return sparse.csr_matrix((data, X.indices, X.indptr), shape=X.shape)

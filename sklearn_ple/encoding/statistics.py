@@ -1,4 +1,4 @@
-"""Target statistics: the mean labels of each category, as numbers beside its code."""
+"""Target statistics: the mean labels of each category, as additional numeric features."""
 
 from __future__ import annotations
 
@@ -10,49 +10,52 @@ import numpy as np
 
 from ..tasks import Task
 
-# By itself a column has statistics from so many categories on, if they have so many rows each.
+# With "auto", a column has statistics if it has at least so many categories, with on average at
+# least so many rows each.
 _MANY_CATEGORIES, _ROWS_EACH = 256, 2.0
-#: Parts of the rows of training: the statistics of one are learnt from those before it.
+#: Number of parts of the training rows: the statistics of a part are learnt from those before it.
 N_PARTS = 10
 
 
 class TargetStatistics:
-    """Learns what the labels of each category are on average; turns codes into these numbers.
+    """Learns the mean labels of each category, and turns codes into these numbers.
 
-    A column of categories has one number for each task of numbers or of two classes, and one for
-    each class of a task with more; none for censored times. It is how far the mean of the
-    category's labels is from that of all, shrunken the more, the fewer they are: with labels of
-    weight :math:`w_c` in the category, by :math:`w_c / (w_c + m)`. The credibility m is the
-    variance within categories over that between them, as Bühlmann and Straub [1]_ estimate both,
-    and no less than the weight of one label.
-    So it is chosen anew for each column and task, and where categories do not differ more than by
-    chance, all numbers are 0. So is that of a category without labels. At last they are divided by
-    their deviation over the rows.
+    A column of categories has one statistic for each task with numbers or two classes, and one for
+    each class of a task with more classes. Tasks with censored times have none.
 
-    The rows that are trained on would see their own labels, and rely on them. So they are put in
-    order by chance and in ten parts; the statistics of each part are learnt from those before it,
-    as in CatBoost [2]_. Statistics that all other rows were learnt from would not do: among the
-    rows of a category, they are the less, the greater the row's own label.
+    The statistic of a category is the difference between the mean of its labels and the mean of
+    all labels, shrunk towards 0. If the labels of the category have the weight :math:`w_c`, it is
+    multiplied by :math:`w_c / (w_c + m)`, so that categories with few labels are shrunk most. The
+    credibility m is the variance within categories divided by the variance between them, both
+    estimated as by Bühlmann and Straub [1]_, but not less than the weight of one label. It is
+    estimated for each column and task. If categories do not differ by more than chance, all
+    statistics are 0, and so are those of categories without labels. Finally the statistics are
+    divided by their standard deviation over the rows.
+
+    If the statistics of a training row contained its own label, the network would rely on them too
+    much. So the training rows are put into random order and divided into ten parts. The statistics
+    of each part are learnt from the parts before it, as in CatBoost [2]_. It would not help to
+    learn the statistics of a row from all other rows: within a category, they would be smaller for
+    rows with greater labels.
 
     Parameters
     ----------
     columns : array-like of int
-        Which of the columns of codes have statistics.
+        The columns of codes that have statistics.
 
     Attributes
     ----------
     tables : list of ndarray of shape (n_codes, n_statistics)
-        The numbers of each column's codes.
+        Statistics of the codes of each column.
     learnt_from : str
-        A digest of the rows, by which they are known again.
+        Digest of the rows from which they were learnt, to recognise the same rows later.
 
     References
     ----------
-    .. [1] Bühlmann and Straub (1970), Glaubwürdigkeit für Schadensätze, Mitteilungen der
-       Vereinigung Schweizerischer Versicherungsmathematiker 70.
-
-    .. [2] Prokhorenkova et al. (2018), CatBoost: unbiased boosting with categorical features,
-       NeurIPS.
+    .. [1] H. Bühlmann, E. Straub. "Glaubwürdigkeit für Schadensätze". Mitteilungen der Vereinigung
+           Schweizerischer Versicherungsmathematiker 70, 1970.
+    .. [2] L. Prokhorenkova, G. Gusev, A. Vorobev, A. V. Dorogush, A. Gulin. "CatBoost: Unbiased
+           Boosting with Categorical Features". NeurIPS 2018.
     """
 
     tables: list[np.ndarray]
@@ -63,16 +66,16 @@ class TargetStatistics:
 
     @property
     def learnt(self) -> bool:
-        """Whether there are numbers of codes yet."""
+        """Whether statistics have been learnt."""
         return hasattr(self, "tables")
 
     @property
     def n_numbers(self) -> int:
-        """How many numbers a row has."""
+        """Number of statistics of a row."""
         return sum(table.shape[1] for table in self.tables)
 
     def transform(self, codes: np.ndarray) -> np.ndarray:
-        """Look the numbers of codes up, of shape (n_rows, n_numbers)."""
+        """Return the statistics of codes, of shape (n_rows, n_numbers)."""
         pairs = zip(self.columns, self.tables, strict=True)
         return np.hstack([table[codes[:, column]] for column, table in pairs])
 
@@ -85,26 +88,26 @@ class TargetStatistics:
         n_codes: Sequence[int] | Mapping[int, int],
         read: np.ndarray | None = None,
     ) -> np.ndarray:
-        """Learn from rows in memory, and return their own numbers, to train on.
+        """Learn from rows in memory, and return their statistics for training.
 
         Parameters
         ----------
         codes : ndarray of int of shape (n_rows, n_columns)
             The codes of all columns.
         targets, weights : ndarray of shape (n_rows, n_tasks)
-            The encoded labels, and their weights, 0 where there is none.
+            The encoded labels, and their weights, which are 0 for missing labels.
         tasks : sequence of Task
             The fitted tasks.
         n_codes : sequence or mapping of int
-            How many codes each column has, by its number.
+            Number of codes of each column, by its position.
         read : ndarray of bool of shape (n_rows,), default=None
-            The rows whose labels are read; all by default.
+            The rows from whose labels statistics are learnt; by default all rows.
 
         Returns
         -------
         numbers : ndarray of shape (n_rows, n_numbers)
-            Of a row whose labels are read, learnt from parts of the rows without it; of others
-            from all that are.
+            The statistics of the rows. Those of rows in ``read`` are learnt from earlier parts of
+            the rows, those of other rows from all rows in ``read``.
         """
         self.learnt_from = _digest(codes, targets, weights)
         read = np.ones(len(codes), dtype=bool) if read is None else read
@@ -123,7 +126,7 @@ class TargetStatistics:
         return np.hstack(numbers)
 
     def begin(self, tasks: Sequence[Task], n_codes: Sequence[int]) -> dict[int, LabelSums]:
-        """Return, by columns, what sums the labels of rows that come some at a time.
+        """Return empty sums of labels by column, for rows that are read in blocks.
 
         The parameters are those of `learn`.
         """
@@ -132,21 +135,22 @@ class TargetStatistics:
     def settle(
         self, sums: dict[int, LabelSums], learnt_from: str, dtype: str
     ) -> OrderedStatistics:
-        """Learn from all rows that were summed.
+        """Learn from sums of labels over all rows.
 
         Parameters
         ----------
         sums : dict of int to LabelSums
-            What `begin` has returned. As sums are large, it is emptied.
+            The sums that `begin` returned, to which all rows have been added. The dict is emptied,
+            as sums are large.
         learnt_from : str
-            By which the rows are known again.
+            Digest of the rows.
         dtype : {"float32", "float64"}
-            Dtype of the numbers of the rows.
+            Data type of the result.
 
         Returns
         -------
         OrderedStatistics
-            The numbers of the rows themselves, to train on.
+            The statistics of the rows for training.
         """
         self.learnt_from = learnt_from
         self.tables, by_part = [], []
@@ -166,10 +170,10 @@ class TargetStatistics:
         weights: np.ndarray,
         tasks: Sequence[Task],
     ) -> np.ndarray:
-        """Return the numbers of rows that training goes on with; nothing more is learnt.
+        """Return the statistics of rows for training that continues, without learning.
 
-        Of the rows that were learnt from they are as `learn` returns them, of others as
-        `transform` does. The parameters are those of `learn`.
+        For the rows from which statistics were learnt, they are those that `learn` returned. For
+        other rows, they are those of `transform`. The parameters are those of `learn`.
         """
         if self.learnt_from != _digest(codes, targets, weights):
             return self.transform(codes)
@@ -178,14 +182,14 @@ class TargetStatistics:
 
 
 class OrderedStatistics:
-    """The numbers of rows that are trained on, by the part of the rows that each is of.
+    """Statistics of training rows, which depend on the part to which a row belongs.
 
     Parameters
     ----------
     columns : ndarray of int
-        Which of the columns of codes have statistics.
+        The columns of codes that have statistics.
     tables : list of ndarray of shape (N_PARTS + 1, n_codes, n_statistics)
-        The numbers of each column's codes, for rows of each part learnt from those before it.
+        For each column and part, the statistics of the codes, learnt from the parts before it.
     """
 
     def __init__(self, columns: np.ndarray, tables: list[np.ndarray]):
@@ -193,22 +197,27 @@ class OrderedStatistics:
         self.tables = tables
 
     def transform(self, codes: np.ndarray, parts: np.ndarray) -> np.ndarray:
-        """Look the numbers of codes up, of rows of some parts, (n_rows, n_numbers)."""
+        """Return the statistics of rows, given their codes and parts, (n_rows, n_numbers)."""
         pairs = zip(self.columns, self.tables, strict=True)
         return np.hstack([table[parts, codes[:, column]] for column, table in pairs])
 
 
 def many_categories(n_known: Sequence[int] | np.ndarray, n_codes: Sequence[int]) -> list[int]:
-    """Return which columns of codes are like ids: of many categories with some rows each.
+    """Return the columns of codes with many categories that have several rows each, such as ids.
 
     Parameters
     ----------
     n_known : sequence of int
-        In how many rows each column has a category.
+        For each column, the number of rows with a category.
     n_codes : sequence of int
-        How many codes it has.
+        For each column, the number of codes.
+
+    Returns
+    -------
+    list of int
+        The columns.
     """
-    # Two codes are those of missing and unknown categories.
+    # Two of the codes are for missing and for unknown categories.
     return [
         column
         for column, (n_rows, n) in enumerate(zip(n_known, n_codes, strict=True))
@@ -217,12 +226,12 @@ def many_categories(n_known: Sequence[int] | np.ndarray, n_codes: Sequence[int])
 
 
 def beside(numbers: np.ndarray, statistics: np.ndarray) -> np.ndarray:
-    """Put statistics beside the numbers of rows, in their dtype."""
+    """Append statistics to the numbers of rows, in the dtype of the latter."""
     return np.hstack([numbers, statistics.astype(numbers.dtype)])
 
 
 class _Sums(NamedTuple):
-    """Sums over the labels of each code: their number, weights, values and squares."""
+    """Sums over the labels of each code: counts, weights, values and squares."""
 
     counts: np.ndarray
     weights: np.ndarray
@@ -238,7 +247,7 @@ class LabelSums:
     tasks : sequence of Task
         The fitted tasks.
     n_codes : int
-        How many codes there are.
+        Number of codes.
     """
 
     def __init__(self, tasks: Sequence[Task], n_codes: int):
@@ -247,20 +256,20 @@ class LabelSums:
 
     @property
     def n_statistics(self) -> int:
-        """How many numbers a code has."""
+        """Number of statistics of a code."""
         return sum(len(own.values) for own in self._of_tasks)
 
     def add(
         self, codes: np.ndarray, targets: np.ndarray, weights: np.ndarray, parts: np.ndarray
     ) -> None:
-        """Add rows, of parts from 0; those of part `N_PARTS` are left out.
+        """Add rows, except for those of part `N_PARTS`.
 
         Parameters
         ----------
         codes, parts : ndarray of int of shape (n_rows,)
-            The code and the part of each row.
+            The code and the part, from 0, of each row.
         targets, weights : ndarray of shape (n_rows, n_tasks)
-            The encoded labels, and their weights, 0 where there is none.
+            The encoded labels, and their weights, which are 0 for missing labels.
         """
         cells = parts.astype(np.int64) * self.n_codes + codes
         read = parts < N_PARTS
@@ -269,9 +278,9 @@ class LabelSums:
             own.add(cells[rows], labels[rows], weighs[rows])
 
     def tables(self) -> Iterator[np.ndarray]:
-        """Yield the numbers of the codes for each part, learnt from those before it.
+        """Yield the statistics of the codes for each part, learnt from the parts before it.
 
-        The last ones, of shape (n_codes, n_statistics) as all are, are learnt from all parts.
+        All are of shape (n_codes, n_statistics). The last ones are learnt from all parts.
         """
         by_part = [sums for own in self._of_tasks for sums in own.of_statistics()]
         so_far = np.zeros((len(by_part), len(_Sums._fields), self.n_codes))
@@ -286,22 +295,22 @@ class LabelSums:
 
 
 class _TaskSums:
-    """The sums of one task, whose statistics have numbers and weights of labels in common."""
+    """The sums of one task; its statistics share the counts and weights of labels."""
 
     def __init__(self, task: Task, n_cells: int):
         self.classes = _classes_counted(task) if task.has_classes else None
         n_values = 1 if self.classes is None else len(self.classes)
-        # Of censored times there is no mean.
+        # Censored times have no mean.
         n_values = 0 if task.censored else n_values
         self.counts, self.weights = np.zeros((2, n_cells if n_values else 0))
         self.values = np.zeros((n_values, n_cells))
-        # A share is of ones, which are their own squares.
+        # Shares of classes are means of ones and zeros, which equal their squares.
         self.squares = np.zeros((n_values, n_cells)) if self.classes is None else self.values
 
     def add(self, cells: np.ndarray, labels: np.ndarray, weights: np.ndarray) -> None:
         if not len(self.values):
             return
-        # Rows are added in their order, as by bincount, but at no cost of codes without rows.
+        # Rows are added in their order, as by bincount, but codes without rows cost nothing.
         np.add.at(self.counts, cells, 1.0)
         np.add.at(self.weights, cells, weights)
         if self.classes is None:
@@ -320,7 +329,7 @@ class _TaskSums:
 
 
 def _shrunken(sums: _Sums) -> np.ndarray:
-    """Compute by how much the codes' means differ from that of all, shrunken and scaled."""
+    """Compute the statistics of codes: differences from the overall mean, shrunk and scaled."""
     counts, weights, values, squares = sums
     none, there, total = np.zeros(len(counts)), weights > 0, weights.sum()
     n_there = np.count_nonzero(there)
@@ -331,23 +340,23 @@ def _shrunken(sums: _Sums) -> np.ndarray:
     differences[there] -= values.sum() / total
     spread = (weights * differences**2).sum()
     between = (spread - (n_there - 1) * within) / (total - (weights**2).sum() / total)
-    # Rounding leaves some of either where there is none.
+    # By rounding, either variance may be slightly greater than zero.
     if not between > 1e-9 * spread / total:
         return none
-    # One label alone never counts for more than those of all.
+    # A single label never has a greater weight than the overall mean.
     credibility = max(within / between, total / counts.sum())
     shrunken = differences * weights / (weights + credibility)
     return shrunken / np.sqrt((weights * shrunken**2).sum() / total)
 
 
 def _classes_counted(task: Task) -> range:
-    """Return the codes of the classes whose shares are statistics: of two, one says it all."""
+    """Return the classes whose shares are statistics: all, or the second of two classes."""
     n_classes = len(task.classes)
     return range(1 if n_classes == 2 else 0, n_classes)
 
 
 def _parts(n_rows: int) -> np.ndarray:
-    """Draw the part of each row, always alike."""
+    """Draw the part of each row, with a fixed seed."""
     return np.random.RandomState(0).permutation(n_rows) % N_PARTS
 
 

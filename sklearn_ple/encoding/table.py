@@ -1,4 +1,4 @@
-"""The rows of a fit, read and checked but not yet encoded."""
+"""The rows of a fit, after reading and checking and before encoding."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ from .weights import weigh
 
 @dataclass(frozen=True)
 class Table:
-    """Rows that count: each has a label with a weight.
+    """The rows of a fit, each of which has at least one label with a positive weight.
 
     Attributes
     ----------
     features : DataFrame or CSR matrix of shape (n_rows, n_columns)
-        X, as `read_features` returns it.
+        The features that `read_features` returned.
     labels : list of Labels
-        The columns of y; labels without a weight are missing.
+        The columns of y. Labels with a weight of zero are missing.
     weights : ndarray of shape (n_rows, n_tasks)
-        The labels' sample weights, zero where there is none.
+        Sample weights of the labels, zero for missing labels.
     form : TargetForm
-        How y came.
+        The form of y.
     numbers : ndarray of int of shape (n_rows,)
         Numbers of the rows in X.
     parts : ndarray of int of shape (n_rows,), default=None
-        Of rows in files, the part that each is of where target statistics are learnt; `N_PARTS`
-        for one that is not learnt from.
+        For rows in files, the part of each row in learning target statistics; `N_PARTS` for a row
+        from which they are not learnt.
     """
 
     features: Any
@@ -54,20 +54,26 @@ class Table:
         like: TargetForm | None = None,
         unit: float | None = None,
     ) -> Table:
-        """Read what is passed to an estimator's fit, and leave out rows without any weight.
+        """Read the arguments of an estimator's fit, and leave out rows without any weight.
 
         Parameters
         ----------
         estimator : estimator
-            The columns of X are checked against its own or, without ``like``, become its own.
+            The estimator. The columns of X are checked against those of its fit or, without
+            ``like``, are stored in it.
         X, y, sample_weight : object
-            As in `MultiTaskEstimator.fit`.
+            The arguments of `MultiTaskEstimator.fit`.
         like : TargetForm, optional
-            How the y of an earlier table came, to which columns that are no tasks are compared;
-            by default the estimator is fitted for the first time.
+            The form of the y of an earlier table, which determines the columns that are ignored.
+            By default the estimator is fitted for the first time.
         unit : float, optional
-            What weights are divided by, where these are some rows of a larger table; by default
-            their mean.
+            The number by which weights are divided, for rows of a larger table; by default the
+            mean of the weights.
+
+        Returns
+        -------
+        Table
+            The rows.
         """
         features = read_features(estimator, X, reset=like is None)
         ignored = like.ignored_among if like else partial(ignored_by, estimator.task_types)
@@ -82,7 +88,7 @@ class Table:
 
     @property
     def sample(self) -> Table:
-        """Rows to learn from what some rows teach as well as all: here all of them."""
+        """Rows from which things are learnt that do not need all rows; here the table itself."""
         return self
 
     def __len__(self) -> int:

@@ -1,4 +1,4 @@
-"""From labels to a matrix of targets, and from outputs back to labels."""
+"""The encoding of labels as a matrix of targets, and the decoding of outputs."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ from .labels import IGNORE, Labels, TargetForm, read_targets, without_ignored
 
 
 class TargetEncoder:
-    """Learns the tasks from y; encodes labels into targets, decodes outputs into labels.
+    """Learns the tasks from y, encodes labels as targets, and decodes outputs into labels.
 
     Parameters
     ----------
     task_types : str, tuple, Task, sequence of these or dict
-        As in the estimators.
+        Parameter of the estimators.
     family : {"class", "number"} or None
-        The kinds that the estimator takes; None for all.
+        Kinds of task that the estimator accepts; None for all kinds.
     classes : None, array-like, sequence or dict, default=None
-        Declared classes: one array for a single task, else a sequence in task order (None for a
-        task without) or a dict by name.
+        Declared classes: one array for a single task; for several tasks a sequence in their order,
+        with None for a task without declared classes, or a dict by name.
 
     Attributes
     ----------
     tasks : list of Task
-        The fitted tasks, in the order of the columns.
+        The fitted tasks, in the order of y.
     form : TargetForm
-        How y came.
+        The form of y.
     """
 
     def __init__(self, task_types: Any, family: str | None, classes: Any = None):
@@ -43,16 +43,28 @@ class TargetEncoder:
         self.classes = classes
 
     def fit(self, labels: list[Labels], form: TargetForm, weights: np.ndarray) -> TargetEncoder:
-        """Settle every column's kind and learn its classes or scale.
+        """Determine the kind of each task, and learn its classes or scale.
 
         Parameters
         ----------
         labels : list of Labels
-            The columns.
+            The columns of y.
         form : TargetForm
-            How y came.
+            The form of y.
         weights : ndarray of shape (n_rows, n_tasks)
-            Sample weights, zero where there is no label.
+            Sample weights, zero for missing labels.
+
+        Returns
+        -------
+        self : TargetEncoder
+            The fitted encoder.
+
+        Raises
+        ------
+        TypeError
+            If the class of a task cannot be called without arguments.
+        ValueError
+            If a column has no label, or if ``task_types`` or ``classes`` do not fit the labels.
         """
         kinds = without_ignored(self.task_types)
         types = by_task(kinds, form.names, "task_types", default="auto")
@@ -71,7 +83,7 @@ class TargetEncoder:
                     f"Target {column.name!r} has no label at all: leave the column out, or pass "
                     f"task_types={{{column.name!r}: 'ignore'}}."
                 )
-            # Declared classes may be unordered; an ordered column has all of its classes already.
+            # An ordered column declares all of its classes already, in their order.
             if declared[column.name] is not None and not column.ordered:
                 column = replace(column, declared=np.asarray(declared[column.name]))
             task = self._make_task(types[column.name], column)
@@ -81,14 +93,14 @@ class TargetEncoder:
 
     def _make_task(self, task_type: Any, column: Labels) -> Task:
         if isinstance(task_type, Task):
-            # A copy, so that the user's own task does not change.
+            # A copy, so that the user's task does not change.
             task = copy.deepcopy(task_type)
         elif isinstance(task_type, type) and issubclass(task_type, Task):
             try:
                 task = task_type()
             except TypeError as error:
                 what = f"task_types of target {column.name!r}: {error}"
-                raise TypeError(f"{what}. Pass an object of it, with its arguments.") from error
+                raise TypeError(f"{what}. Pass an instance, made with its arguments.") from error
         else:
             task = self._task_of_kind(task_type, column)
         task.name = column.name
@@ -101,12 +113,12 @@ class TargetEncoder:
         if not task.has_classes and column.observed.dtype == object:
             raise ValueError(
                 f"Target {column.name!r} is of kind {task.kind!r} but holds strings, "
-                f"{column.observed[0]!r} for one: convert it to numbers."
+                f"{column.observed[0]!r} for example: convert it to numbers."
             )
         return task
 
     def _task_of_kind(self, task_type: Any, column: Labels) -> Task:
-        # A kind that has options comes with them in a tuple.
+        # A kind with options is a tuple.
         is_tuple = isinstance(task_type, tuple) and task_type
         kind, *options = task_type if is_tuple else (task_type,)
         if kind == "auto":
@@ -118,7 +130,7 @@ class TargetEncoder:
             )
         known = list(signature(TASK_KINDS[kind]).parameters)
         if len(options) > len(known):
-            remedy = f" but {', '.join(known)}" if known else f": say {kind!r} alone"
+            remedy = f" but {', '.join(known)}" if known else f": pass {kind!r} alone"
             raise ValueError(
                 f"{what} is {(kind, *options)!r}, but the kind {kind!r} has no options{remedy}."
             )
@@ -128,7 +140,7 @@ class TargetEncoder:
             raise ValueError(f"{what}: {error}") from None
 
     def encode(self, labels: list[Labels]) -> np.ndarray:
-        """Encode labels as targets of shape (n_rows, n_tasks), zero where there is none."""
+        """Encode labels as targets, of shape (n_rows, n_tasks); 0 for missing labels."""
         targets = np.zeros((len(labels[0].mask), len(labels)))
         for position, (task, column) in enumerate(zip(self.tasks, labels, strict=True)):
             if len(column.observed):
@@ -137,11 +149,11 @@ class TargetEncoder:
 
     @property
     def names(self) -> list[str]:
-        """The tasks' names."""
+        """The names of the tasks."""
         return list(self.form.names)
 
     def check_same(self, labels: Sequence[Labels], form: TargetForm) -> None:
-        """Check that y has the columns it was fitted with, and labels of their types."""
+        """Check that y has the same columns, and labels of the same types, as in fit."""
         same_names = form.names == self.form.names or "numpy" in (form.library, self.form.library)
         if len(form.names) != len(self.form.names) or not same_names:
             raise ValueError(
@@ -151,14 +163,14 @@ class TargetEncoder:
             check_type(task.name, task.kind, task.classes, column.observed)
 
     def read(self, y: Any, outputs: np.ndarray) -> list[Labels]:
-        """Read the labels of a y like that of fit, for as many outputs."""
+        """Read the labels of a y like that of fit, and check that outputs have as many rows."""
         labels, form = read_targets(y, self.form.ignored_among)
         self.check_same(labels, form)
         check_consistent_length(outputs, labels[0].mask)
         return labels
 
     def positions(self, names: Sequence[str] | None) -> list[int]:
-        """Return the positions of tasks by their names; of all for None."""
+        """Return the positions of tasks, given by name; None means all tasks."""
         if names is None:
             return list(range(len(self.tasks)))
         if isinstance(names, str) or not len(names):
@@ -170,28 +182,33 @@ class TargetEncoder:
         return [self.form.names.index(name) for name in names]
 
     def split_outputs(self, outputs: np.ndarray) -> list[np.ndarray]:
-        """Cut the network's outputs, shape (..., sum of n_outputs), into the tasks' own."""
+        """Split the outputs of the network, of shape (..., sum of n_outputs), by task."""
         bounds = np.cumsum([task.n_outputs for task in self.tasks])[:-1]
         return np.split(outputs, bounds, axis=-1)
 
     def decode(self, outputs: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """Turn every task's outputs, of shape (n_rows, n_outputs), into its labels."""
+        """Turn the outputs of each task, of shape (n_rows, n_outputs), into labels."""
         pairs = zip(self.tasks, outputs, strict=True)
         return [_checked(task, "predict", own) for task, own in pairs]
 
     def score(
         self, outputs: Sequence[np.ndarray], labels: Sequence[Labels], weights: np.ndarray
     ) -> list[float]:
-        """Score outputs task by task, NaN for a task without labels.
+        """Compute the score of each task.
 
         Parameters
         ----------
         outputs : sequence of ndarray of shape (n_rows, n_outputs)
-            Every task's outputs.
+            The outputs of each task.
         labels : sequence of Labels
             The columns of y.
         weights : ndarray of shape (n_rows, n_tasks)
-            The labels' weights.
+            Weights of the labels.
+
+        Returns
+        -------
+        list of float
+            The scores; NaN for a task without labels.
         """
         return [
             task.score(column.observed, predictions[column.mask], weights[column.mask, position])
@@ -204,16 +221,21 @@ class TargetEncoder:
 
 
 def check_type(name: str, kind: str, classes: np.ndarray | None, observed: np.ndarray) -> None:
-    """Check that labels are text or numbers, bools included, as those of fit were.
+    """Check that labels are text, or numbers (including bools), as they were in fit.
 
     Parameters
     ----------
     name, kind : str
-        The task's.
+        Name and kind of the task.
     classes : ndarray or None
-        Its classes; None where it is a number.
+        Classes of the task; None if its labels are numbers.
     observed : ndarray
-        The labels.
+        The labels that are not missing.
+
+    Raises
+    ------
+    ValueError
+        If they are of the other type.
     """
     if not len(observed):
         return
@@ -222,15 +244,15 @@ def check_type(name: str, kind: str, classes: np.ndarray | None, observed: np.nd
         return
     is_of = f"is of kind {kind!r}"
     if classes is not None:
-        is_of = f"its classes are {'numbers' if is_text else 'text'}, as {shown(classes[0])}"
+        is_of = f"its classes are {'numbers' if is_text else 'text'}, such as {shown(classes[0])}"
     raise ValueError(
-        f"Target {name!r} holds {'text' if is_text else 'numbers'}, as {shown(observed[0])}, but "
-        f"{is_of}: pass labels of the type of fit's."
+        f"Target {name!r} holds {'text' if is_text else 'numbers'}, such as "
+        f"{shown(observed[0])}, but {is_of}: pass labels of the same type as in fit."
     )
 
 
 def _checked(task: Task, method: str, argument: np.ndarray) -> np.ndarray:
-    """Call a task's method, which may be a user's own, and check what it returns."""
+    """Call a method of a task, perhaps a user's own, and check what it returns."""
     result = getattr(task, method)(argument)
     of_floats, shape = method == "encode", (len(argument),)
     is_array = isinstance(result, np.ndarray)

@@ -1,4 +1,4 @@
-"""How much each label counts: sample weights and class weights."""
+"""The weights of labels: sample weights and class weights."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ..tasks import ClassTask, Task, by_task, is_weight
 def label_weights(
     sample_weight: Any, labels: Sequence[Any], *, may_be_zero: bool = False
 ) -> np.ndarray:
-    """Broadcast sample weights to the labels.
+    """Return the sample weight of each label.
 
     Parameters
     ----------
@@ -24,19 +24,24 @@ def label_weights(
     labels : sequence of Labels
         The columns of y.
     may_be_zero : bool, default=False
-        Whether all of them may be zero, as in some of a table's rows.
+        Whether all weights may be zero, which is possible for some rows of a larger table.
 
     Returns
     -------
     ndarray of shape (n_rows, n_tasks)
-        The weights, zero where there is no label.
+        The weights, zero for missing labels.
+
+    Raises
+    ------
+    ValueError
+        If the weights are invalid, see `read_weights`, or if all of them are zero.
     """
     mask = np.column_stack([column.mask for column in labels]).astype(np.float64)
     if sample_weight is None:
         return mask
     weights = read_weights(sample_weight, *mask.shape)
     if not may_be_zero and not weights.any():
-        raise ValueError("All of sample_weight is zero: at least one weight must be greater.")
+        raise ValueError("All of sample_weight is zero: at least one weight must be positive.")
     return mask * weights
 
 
@@ -48,15 +53,20 @@ def read_weights(sample_weight: Any, n_rows: int, n_tasks: int) -> np.ndarray:
     sample_weight : array-like of shape (n_rows,) or (n_rows, n_tasks)
         Weights of rows, or of labels.
     n_rows, n_tasks : int
-        How many there are.
+        Number of rows, and number of tasks.
 
     Returns
     -------
     ndarray of shape (n_rows, n_tasks)
-        The weights of all labels, also of those that are missing; not to be written to.
+        The weights of all labels, including missing ones. The array is read-only.
+
+    Raises
+    ------
+    ValueError
+        If the weights are negative, missing or infinite, or if their shape is wrong.
     """
     if np.ma.is_masked(sample_weight):
-        raise ValueError("sample_weight is masked in places: fill them, with 0 for no weight.")
+        raise ValueError("sample_weight is masked in places: fill them, for example with 0.")
     try:
         weights = check_array(
             sample_weight, ensure_2d=False, dtype=np.float64, input_name="sample_weight"
@@ -68,27 +78,44 @@ def read_weights(sample_weight: Any, n_rows: int, n_tasks: int) -> np.ndarray:
     of_rows, of_labels = (n_rows,), (n_rows, n_tasks)
     if weights.shape not in (of_rows, of_labels):
         raise ValueError(
-            f"sample_weight has shape {weights.shape}; it must be {of_rows}, a weight a row, or "
-            f"{of_labels}, a weight a label."
+            f"sample_weight has shape {weights.shape}; it must be {of_rows}, one weight per row, "
+            f"or {of_labels}, one weight per label."
         )
     if weights.min(initial=0.0) < 0:
-        raise ValueError("Negative values in data passed to `sample_weight`: weigh by 0 or more.")
+        raise ValueError(
+            "Negative values in data passed to `sample_weight`: weights must be 0 or more."
+        )
     return np.broadcast_to(weights if weights.ndim == 2 else weights[:, None], of_labels)
 
 
 def weigh(
     labels: Sequence[Any], sample_weight: Any, unit: float | None = None
 ) -> tuple[list[Any], np.ndarray]:
-    """Return the labels that have a weight, and the weights of all, whose mean is 1 without zeros.
+    """Return the labels with a positive weight, and the scaled weights of all labels.
 
-    Only how much labels weigh beside each other counts: weights of any size are divided by their
-    mean before anything reads them. Of some of a table's rows that mean, the unit, is passed.
+    Only the ratios of weights matter, so weights are divided by the mean of the positive ones.
+
+    Parameters
+    ----------
+    labels : sequence of Labels
+        The columns of y.
+    sample_weight : None or array-like of shape (n_rows,) or (n_rows, n_tasks)
+        Weights of rows, or of labels.
+    unit : float, default=None
+        The number by which weights are divided, for rows of a larger table.
+
+    Returns
+    -------
+    labels : list of Labels
+        The columns of y, in which labels with a weight of zero are missing.
+    weights : ndarray of shape (n_rows, n_tasks)
+        The scaled weights, zero for missing labels.
     """
     weights = label_weights(sample_weight, labels, may_be_zero=unit is not None)
     if unit is not None:
         weights = weights / unit
     elif sample_weight is not None and weights.any():
-        # By the largest first, so that no sum overflows, or loses digits by being small.
+        # Divided by the largest first, so that sums neither overflow nor underflow.
         weights = weights / weights.max()
         weights /= weights.sum() / np.count_nonzero(weights)
     return [column.drop(w == 0) for column, w in zip(labels, weights.T, strict=True)], weights
@@ -97,14 +124,14 @@ def weigh(
 def weigh_classes(
     weights: np.ndarray, labels: Sequence[Any], tasks: Sequence[Task], class_weight: Any
 ) -> np.ndarray:
-    """Multiply the labels' weights by those of their classes; without any, copy nothing."""
+    """Multiply the weights of labels by class weights; without any, return the same array."""
     if class_weight is None:
         return weights
     return weights * class_weights(labels, tasks, class_weight)
 
 
 def class_weights(labels: Sequence[Any], tasks: Sequence[Task], class_weight: Any) -> np.ndarray:
-    """Compute the labels' weights by ``class_weight``, (n_rows, n_tasks); 1 without a class."""
+    """Compute the class weight of each label, of shape (n_rows, n_tasks); 1 for numbers."""
     per_task = _per_task(tasks, class_weight)
     result = np.ones((len(labels[0].mask), len(labels)))
     for position, (task, column) in enumerate(zip(tasks, labels, strict=True)):
@@ -122,16 +149,21 @@ def class_weights(labels: Sequence[Any], tasks: Sequence[Task], class_weight: An
 def balanced_by(
     counts: Sequence[np.ndarray], tasks: Sequence[Task], class_weight: Any
 ) -> dict[str, Any] | None:
-    """Replace "balanced" by the weights that follow from how many labels each class has.
+    """Replace "balanced" in ``class_weight`` by weights computed from counts of labels.
 
     Parameters
     ----------
     counts : sequence of ndarray of shape (n_classes,)
-        Numbers of labels, for each task.
+        For each task, the number of labels of each class.
     tasks : sequence of Task
         The fitted tasks.
     class_weight : object
-        As in the estimators.
+        Parameter of the estimators.
+
+    Returns
+    -------
+    dict or None
+        The class weights of each task, by its name; None if ``class_weight`` is None.
     """
     if class_weight is None:
         return None
@@ -146,7 +178,7 @@ def balanced_by(
 
 
 def _per_task(tasks: Sequence[Task], class_weight: Any) -> dict[str, Any]:
-    """Return what weighs the classes of each task, checked; None for nothing."""
+    """Return the checked class weights of each task by name; None for a task without any."""
     names = [task.name for task in tasks]
     if (
         isinstance(class_weight, Mapping)
@@ -156,7 +188,7 @@ def _per_task(tasks: Sequence[Task], class_weight: Any) -> dict[str, Any]:
         class_weight = [class_weight]
     per_task = dict(by_task(class_weight, names, "class_weight", default=None))
     for task in tasks:
-        # Alone, "balanced" is for the tasks with classes among all.
+        # A single "balanced" applies to all tasks with classes.
         if not isinstance(task, ClassTask) and isinstance(class_weight, str):
             per_task[task.name] = None
         if per_task[task.name] is not None:
@@ -165,7 +197,7 @@ def _per_task(tasks: Sequence[Task], class_weight: Any) -> dict[str, Any]:
 
 
 def _check_class_weight(task: Task, weight: Any) -> None:
-    """Check what weighs the classes of a task."""
+    """Check the class weights of a task."""
     what = f"class_weight of task {task.name!r}"
     if not isinstance(task, ClassTask):
         raise ValueError(f"{what} is {weight!r}, but its labels are numbers: leave it out.")
@@ -184,4 +216,4 @@ def _check_class_weight(task: Task, weight: Any) -> None:
                 f"{what} is {number!r} for {label!r}: it must be a number, 0 or more."
             )
     if not any(weight.get(label, 1.0) for label in classes):
-        raise ValueError(f"{what} is 0 for all classes: at least one must be greater.")
+        raise ValueError(f"{what} is 0 for all classes: at least one must be positive.")

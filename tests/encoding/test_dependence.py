@@ -171,8 +171,8 @@ def test_a_single_task_has_no_previous_one():
         ({"n": "a"}, "depends_on names 'n', which is of kind 'regression': only binary"),
         ({"a": "m"}, "depends_on names 'm', which is of kind 'multiclass'"),
         ("previous", "depends_on names 'n'"),
-        ({"a": "a"}, "depends_on goes round in a circle"),
-        ({"a": "b", "b": "c", "c": "a"}, "depends_on goes round in a circle: .*'a'"),
+        ({"a": "a"}, "depends_on has a cycle"),
+        ({"a": "b", "b": "c", "c": "a"}, "depends_on has a cycle: .*'a'"),
     ],
 )
 def test_what_cannot_depend(depends_on, message):
@@ -329,7 +329,7 @@ def test_without_dependence_there_is_no_conditional_probability():
     ("depends_on", "message"),
     [
         ({"buy": "clicks"}, "depends_on names 'clicks'"),
-        ({"buy": "buy"}, "depends_on goes round in a circle"),
+        ({"buy": "buy"}, "depends_on has a cycle"),
         ({"click": "buy"}, "Task 'click' depends on 'buy', but .* rows"),
         ("next", "'depends_on' parameter"),
     ],

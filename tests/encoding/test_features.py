@@ -370,7 +370,7 @@ def test_no_column_is_a_category(choice):
 @pytest.mark.parametrize(
     ("choice", "message"),
     [
-        (["b", "z"], r"categorical_features names \['z'\], which are no columns of X.*'a', 'b'"),
+        (["b", "z"], r"categorical_features names \['z'\], which are not columns of X.*'a', 'b'"),
         ("z", r"categorical_features names \['z'\]"),
         ([[], [0]], r"categorical_features is \[\[\], \[0\]\]: it must be a list of names"),
         ([["a"]], "categorical_features is .*: it must be a list of names"),
@@ -537,7 +537,7 @@ def test_infinity_is_an_error_with_the_columns_name(value, dtype):
 def test_columns_that_are_no_numbers_are_an_error_with_their_name(values, dtype, choice):
     X = pd.DataFrame({"s": [1, 2], "odd": values})
     message = (
-        rf"Column 'odd' of X is of dtype {dtype}.*, which is no number: convert it.*, or name"
+        rf"Column 'odd' of X is of dtype {dtype}.*, which is not numeric: convert it.*, or name"
     )
     with pytest.raises(TypeError, match=message):
         encode(X, categorical_features=choice)
@@ -553,7 +553,7 @@ def test_columns_that_are_no_numbers_are_an_error_with_their_name(values, dtype,
     ],
 )
 def test_the_error_of_dates_says_how_they_become_numbers(values, how):
-    with pytest.raises(TypeError, match=f"'odd' .* convert it, by .*{how}.*categorical_features"):
+    with pytest.raises(TypeError, match=f"'odd' .* convert it, .*{how}.*categorical_features"):
         encode(pd.DataFrame({"odd": values}))
 
 
@@ -589,7 +589,7 @@ def test_messages_show_numbers_as_names_plainly(change, message):
 
 
 def test_strings_are_an_error_where_no_column_is_a_category():
-    with pytest.raises(TypeError, match=r"Column 'b' of X is of dtype .* which is no number"):
+    with pytest.raises(TypeError, match=r"Column 'b' of X is of dtype .* which is not numeric"):
         encode(FRAME, categorical_features=None)
 
 

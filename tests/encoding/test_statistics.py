@@ -210,7 +210,7 @@ def test_columns_may_be_chosen():
     assert all(found == [1, 2] for found in columns.values())
     for choice, message in {
         "age": "target_statistics names column 'age' of X, which holds no categories",
-        "shop": r"target_statistics names \['shop'\], which are no columns",
+        "shop": r"target_statistics names \['shop'\], which are not columns",
     }.items():
         with pytest.raises(ValueError, match=message):
             PLEClassifierRegressor(**TINY, target_statistics=[choice]).fit(X, y)

@@ -448,7 +448,7 @@ def test_predictions_of_a_wrong_shape_are_an_error_that_names_the_task():
         ),
         ({"b": ("huber", "far")}, r"target 'b': delta must be a finite number above 0.*'far'"),
         ({"b": ("survival", 0)}, r"target 'b': n_intervals must be an integer, 1 or more, not 0"),
-        ({"b": ("hurdle", 1)}, r"target 'b' is \('hurdle', 1\), but .* no options: say 'hurdle'"),
+        ({"b": ("hurdle", 1)}, r"target 'b' is \('hurdle', 1\), but .* no options: pass 'hurdle'"),
         ({"c": "quantile"}, r"Target 'c' is of kind 'quantile' but holds strings, 'x'"),
         (
             {"c": "ordinal"},
@@ -930,16 +930,28 @@ def test_floats_of_tasks_come_in_the_form_of_y():
 @pytest.mark.parametrize(
     ("fitted", "labels", "message"),
     [
-        (["u", "v"], [0, 1], "'k' holds numbers, as 0, but its classes are text, as 'u'"),
-        (["u", "v"], [True, None], "'k' holds numbers, as True, but its classes are text, as 'u'"),
-        ([0, 1], ["u", None], "'k' holds text, as 'u', but its classes are numbers, as 0"),
-        ([True, False], ["0", "1"], "'k' holds text, as '0', but its classes are numbers, as Fal"),
-        ([0.5, 1.5], ["0.5", "1.5"], "'k' holds text, as '0.5', but is of kind 'regression'"),
+        (
+            ["u", "v"],
+            [0, 1],
+            "'k' holds numbers, such as 0, but its classes are text, such as 'u'",
+        ),
+        (["u", "v"], [True, None], "'k' holds numbers, such as True, but its classes are text"),
+        (
+            [0, 1],
+            ["u", None],
+            "'k' holds text, such as 'u', but its classes are numbers, such as 0",
+        ),
+        (
+            [True, False],
+            ["0", "1"],
+            "'k' holds text, such as '0', but its classes are numbers, such as F",
+        ),
+        ([0.5, 1.5], ["0.5", "1.5"], "'k' holds text, such as '0.5', but is of kind 'regression'"),
     ],
 )
 def test_further_y_of_another_type_is_an_error(fitted, labels, message):
     own, _ = encoder(pd.DataFrame({"k": fitted, "n": [0.5, 1.5]}))
-    with pytest.raises(ValueError, match=f"Target {message}.*: pass labels of the type of fit's"):
+    with pytest.raises(ValueError, match=f"Target {message}.*: pass labels of the same type"):
         own.read(pd.DataFrame({"k": labels, "n": [0.5, 1.5]}), np.zeros(2))
 
 

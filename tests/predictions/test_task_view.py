@@ -200,7 +200,9 @@ def test_score_skips_rows_without_a_label(data, model, name, metric):
 def test_score_of_labels_of_another_type_names_the_task(data, model, name):
     X, y = data
     labels = np.where(y["price"] > 0, 1, 0) if name == "paid" else y["price"].astype(str)
-    with pytest.raises(ValueError, match=f"Target '{name}' holds .*: pass labels of the type of"):
+    with pytest.raises(
+        ValueError, match=f"Target '{name}' holds .*: pass labels of the same type"
+    ):
         model.task_view(name).score(X, labels)
 
 
