@@ -17,7 +17,7 @@ _N_STEPS = 25
 _CENTRED, _REACH = 0.1, 0.99
 # The barrier never falls below this: among equally good weights it then selects equal ones.
 _LEAST = 1e-10
-# A step that lowers the function by too little is divided by the first, at most so many times.
+# A step that lowers the function by too little is divided by _SHORTER, at most _N_SHORTER times.
 _SHORTER, _N_SHORTER = 3.0, 8
 # A step must achieve this share of the decrease that the slope predicts.
 _ENOUGH = 1e-4

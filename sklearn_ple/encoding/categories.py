@@ -27,7 +27,7 @@ _KINDS = {
 # If no row has a known category, a warning is given if chance causes that less often than this.
 _CHANCE = 1e-3
 
-# In more than so many rows, strings are not categories if more than this share is distinct.
+# In more than _MANY_ROWS rows, strings are not categories if more than this share is distinct.
 _MANY_ROWS, _DISTINCT = 100, 0.9
 
 # Number of distinct values from which merging blocks is worthwhile.

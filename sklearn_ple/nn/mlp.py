@@ -22,7 +22,7 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {
     "tanh": nn.Tanh,
 }
 
-# For products of at most so many columns, the order of summation may depend on the row's position.
+# For products of at most this many columns, the order of a sum may depend on the row's position.
 _FEW_COLUMNS = 16
 
 

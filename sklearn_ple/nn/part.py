@@ -175,7 +175,7 @@ def _multiply(left: Tensor, right: Tensor, bias: Tensor | None, part: Part) -> T
 
 
 def _in_line(matrices: Tensor, before: int) -> Tensor:
-    """Return matrices with the alignment that they have behind so many others in memory."""
+    """Return matrices with the alignment that they have behind others in memory."""
     if not before * matrices.stride(0) * matrices.element_size() % _LINE:
         return matrices
     # Of rows that share their memory, only one is copied.
@@ -189,7 +189,7 @@ def _in_line(matrices: Tensor, before: int) -> Tensor:
 
 
 def _empty_in_line(shape: Any, strides: Any, before: int, like: Tensor, offset: Any = 0) -> Tensor:
-    """Allocate matrices with the alignment that they have behind so many others in memory."""
+    """Allocate matrices with the alignment that they have behind others in memory."""
     start = (offset + before * strides[0]) % (_LINE // like.element_size())
     size = sum((n - 1) * stride for n, stride in zip(shape, strides, strict=True)) + 1
     memory = like.new_empty(start + max(size, 0))

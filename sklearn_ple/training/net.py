@@ -229,7 +229,7 @@ class MultiTaskNet(NeuralNet):
         return []
 
     def threads(self, n_rows: int, n_jobs: int | None) -> AbstractContextManager:
-        """Limit operations on so many rows to the threads asked for, or to a suitable number."""
+        """Limit the threads of operations on a number of rows, as asked for or as is suitable."""
         return suitable_threads(self.device, n_rows * self.n_parameters_, n_jobs)
 
     def initialize_module(self) -> MultiTaskNet:

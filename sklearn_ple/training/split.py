@@ -16,7 +16,7 @@ from ..warn import warn
 
 # With fewer rows than this, there would be too few validation rows to show when to stop.
 LEAST_ROWS_TO_STOP_EARLY = 500
-# Each member leaves out at most one in so many rows: with more it would lack too many rows.
+# Each member leaves out at most one row in _PARTS: otherwise it would lack too many rows.
 _PARTS = 12
 # More rows that a member leaves out do not improve the choice of when to stop.
 _MOST_LEFT_OUT = 600

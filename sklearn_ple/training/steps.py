@@ -148,8 +148,8 @@ class Stepper:
     def _joint(self, sums: Tensor, rows: Any) -> tuple[Tensor, Tensor, Any]:
         """Turn sums into losses and shares, see `Batch`, and the share of this process's rows.
 
-        Sums are divided by the average weight of so many rows, and not by the weight of the labels
-        in the batch. So the weight of a label does not depend on the batch that it is in.
+        Sums are divided by the average weight of a batch of the same size, and not by the weight
+        of the labels in the batch. So the weight of a label does not depend on its batch.
         """
         n_own = len(rows[1][0])
         sums, n_rows = current().join(sums, n_own)
