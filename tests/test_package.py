@@ -42,7 +42,8 @@ MAY_IMPORT = {
 MAY_IMPORT["training"] |= {"files"}
 MAY_IMPORT |= {
     # One task seen alone is the same for scores, reports and users.
-    "inspection": {"", "estimators", "metrics", "predictions", "encoding", "nn", "tasks"},
+    "inspection": {"", "estimators", "metrics", "model_selection"}
+    | {"predictions", "encoding", "nn", "tasks"},
     "metrics": {"", "estimators", "predictions", "encoding", "tasks"},
     "model_selection": {"", "estimators", "metrics", "predictions", "encoding"},
     # It takes a fitted estimator to pieces, and makes it of them again.

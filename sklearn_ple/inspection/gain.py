@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import product
+from numbers import Integral
 from time import perf_counter
 from typing import Any
 
@@ -18,14 +19,19 @@ from sklearn.utils.parallel import Parallel, delayed
 
 from .._sklearn import _safe_indexing
 from ..metrics import multitask_scores
+from ..model_selection import MultiTaskKFold
 from ..progress import progress_bar
+
+_UNDECIDED = """
+
+Undecided: the interval includes zero. More folds or seeds make it narrower."""
 
 
 @dataclass(frozen=True, eq=False)
 class MTLGain:
     """What :func:`mtl_gain` found: the scores of every fit, and the gains over the reference.
 
-    ``print`` shows the summary.
+    ``print`` shows the summary, and below it the mean and the interval of each gain.
 
     Parameters
     ----------
@@ -60,6 +66,10 @@ class MTLGain:
     >>> print(MTLGain(pd.DataFrame(), gains, "single_task", 0.95, "5 seeds"))
     Gain over single_task (95 % intervals, 5 seeds):
     ple: gains on a; loses on b (negative transfer). Seesaw: some tasks gain, others lose.
+    <BLANKLINE>
+    system task   mean    low   high
+       ple    a +0.020 +0.010 +0.030
+       ple    b -0.020 -0.030 -0.010
     """
 
     scores: pd.DataFrame = field(repr=False)
@@ -134,8 +144,10 @@ class MTLGain:
         return "\n".join(lines)
 
     def __str__(self) -> str:
-        """Return the summary."""
-        return self.summary()
+        """Return the summary and the table of gains."""
+        figures = self.gains.to_string(index=False, float_format="{:+.3f}".format)
+        undecided = (self.gains["low"] <= 0) & (self.gains["high"] >= 0)
+        return f"{self.summary()}\n\n{figures}{_UNDECIDED if undecided.any() else ''}"
 
 
 def mtl_gain(
@@ -171,8 +183,10 @@ def mtl_gain(
     y : {array-like, DataFrame} of shape (n_samples, n_tasks) or (n_samples,)
         The labels. NaN, None or NA where a task has no label.
     cv : int, splitter, iterable or None, default=None
-        Folds to fit and score on, as in :func:`sklearn.model_selection.check_cv`; an int is a
-        number of folds without shuffling. Pass either this or a test set.
+        Folds to fit and score on. An int is the number of folds of
+        :class:`~sklearn_ple.model_selection.MultiTaskKFold`, which are stratified by all tasks.
+        For rows in the order of time, pass a splitter such as
+        :class:`sklearn.model_selection.TimeSeriesSplit`. Pass either this or a test set.
     X_test : {array-like, sparse matrix, DataFrame} of shape (n_test, n_features), default=None
         The features of the test set.
     y_test : {array-like, DataFrame} of shape (n_test, n_tasks) or (n_test,), default=None
@@ -237,7 +251,7 @@ def mtl_gain(
     >>> gain = mtl_gain(systems, X, y, cv=2, random_state=1)
     >>> gain.gains[["system", "task"]].values.tolist()
     [['ple', 'death'], ['ple', 'wt82_71']]
-    >>> print(gain)
+    >>> print(gain.summary())
     Gain over single_task (95 % intervals, 2 folds):
     ple: undecided on death, wt82_71.
     """
@@ -293,7 +307,8 @@ def _plan(
         if n_seeds < 2:
             raise ValueError(f"An interval takes 2 repeats at least, but n_seeds={n_seeds}.")
         return [None] * n_seeds, 0.0, f"{n_seeds} seeds"
-    splits = list(check_cv(cv).split(X, y))
+    cv = MultiTaskKFold(int(cv)) if isinstance(cv, Integral) else check_cv(cv)
+    splits = list(cv.split(X, y))
     if len(splits) < 2:
         raise ValueError(f"An interval takes 2 repeats at least, but cv gives {len(splits)}.")
     overlap = float(np.mean([len(test) / len(train) for train, test in splits]))

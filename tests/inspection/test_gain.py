@@ -16,6 +16,7 @@ from sklearn.preprocessing import FunctionTransformer
 
 from sklearn_ple import PLEClassifierRegressor
 from sklearn_ple.inspection import MTLGain, mtl_gain
+from sklearn_ple.model_selection import MultiTaskKFold
 from sklearn_ple.tasks import Regression
 
 
@@ -168,7 +169,7 @@ def test_repeats_without_a_score_do_not_count(data):
     # The first of three folds has no label of the second task.
     y = y.assign(two=y["two"].where(y.index >= 30))
     with pytest.warns(UndefinedMetricWarning, match="'two'"):
-        gain = mtl_gain(SYSTEMS, X, y, cv=3, random_state=0)
+        gain = mtl_gain(SYSTEMS, X, y, cv=KFold(3), random_state=0)
     differences = by_hand(gain, "up", "two")
     assert np.isnan(differences).tolist() == [True, False, False]
     mean, low, high = interval(gain, "up", "two")
@@ -177,10 +178,20 @@ def test_repeats_without_a_score_do_not_count(data):
     # The first two have one each, which is too few for R².
     y = y.assign(two=X["b"].where((y.index >= 60) | y.index.isin([0, 40])))
     with pytest.warns(UndefinedMetricWarning, match="'two'"):
-        gain = mtl_gain(SYSTEMS, X, y, cv=3, random_state=0)
+        gain = mtl_gain(SYSTEMS, X, y, cv=KFold(3), random_state=0)
     mean, low, high = interval(gain, "up", "two")
     assert np.isfinite(mean) and np.isnan([low, high]).all()
     assert "up: gains on one; undecided on two." in gain.summary()
+
+
+def test_a_number_of_folds_is_that_of_stratified_ones(data):
+    """Rows sorted by a label do not leave folds without any."""
+    X, y = data
+    y = y.assign(two=y["two"].where(y.index >= 30))
+    gain = mtl_gain(SYSTEMS, X, y, cv=3, random_state=0)
+    assert gain.scores["score"].notna().all()
+    folds = mtl_gain(SYSTEMS, X, y, cv=MultiTaskKFold(3), random_state=0)
+    assert gain.scores["score"].equals(folds.scores["score"])
 
 
 def test_summary_says_who_gains_and_loses(data, test_set):
@@ -191,7 +202,7 @@ def test_summary_says_who_gains_and_loses(data, test_set):
         y_test=test_set[1],
         random_state=0,
     )
-    assert str(gain).splitlines() == [
+    assert gain.summary().splitlines() == [
         "Gain over single_task (95 % intervals, 5 seeds):",
         "up: gains on one, two.",
         "seesaw: gains on one; loses on two (negative transfer). "
@@ -199,6 +210,19 @@ def test_summary_says_who_gains_and_loses(data, test_set):
         "down: loses on one, two (negative transfer).",
         "same: undecided on one, two.",
     ]
+
+
+def test_print_shows_every_gain_with_its_interval():
+    columns = ["system", "task", "mean", "low", "high"]
+    rows = [["ple", "a", 0.02, 0.01, 0.03], ["ple", "b", -0.0004, -0.03, 0.0291]]
+    gain = MTLGain(pd.DataFrame(), pd.DataFrame(rows, columns=columns), "alone", 0.9, "5 seeds")
+    lines = str(gain).splitlines()
+    assert lines[:3] == gain.summary().splitlines() + [""]
+    assert lines[4].split() == ["ple", "a", "+0.020", "+0.010", "+0.030"]
+    assert lines[5].split() == ["ple", "b", "-0.000", "-0.030", "+0.029"]
+    assert lines[-1].startswith("Undecided: the interval includes zero.")
+    decided = MTLGain(pd.DataFrame(), gain.gains[:1], "alone", 0.9, "5 seeds")
+    assert "Undecided" not in str(decided)
 
 
 def test_networks_are_compared():
