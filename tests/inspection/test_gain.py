@@ -217,7 +217,7 @@ def test_print_shows_every_gain_with_its_interval():
     rows = [["ple", "a", 0.02, 0.01, 0.03], ["ple", "b", -0.0004, -0.03, 0.0291]]
     gain = MTLGain(pd.DataFrame(), pd.DataFrame(rows, columns=columns), "alone", 0.9, "5 seeds")
     lines = str(gain).splitlines()
-    assert lines[:3] == gain.summary().splitlines() + [""]
+    assert lines[:3] == [*gain.summary().splitlines(), ""]
     assert lines[4].split() == ["ple", "a", "+0.020", "+0.010", "+0.030"]
     assert lines[5].split() == ["ple", "b", "-0.000", "-0.030", "+0.029"]
     assert lines[-1].startswith("Undecided: the interval includes zero.")

@@ -76,7 +76,7 @@ def test_bar_is_a_line_of_a_hundred_columns_at_most(n_tasks, columns, monkeypatc
     bar.on_train_end(None)
     lines = capsys.readouterr().err.rstrip("\n").split("\r")
     assert "\n" not in "".join(lines)
-    assert lines[-1].startswith("Training on all rows: |")
+    assert lines[-1].startswith("Stopped early: |")
     assert max(map(len, lines)) == min(100, int(columns))
 
 
@@ -95,6 +95,13 @@ def test_notebooks_bar_has_no_width_of_its_own(monkeypatch):
     assert made[0]["ncols"] is None and made[0]["total"] == 3
     # What the notebook's bar puts its widget in the place of.
     assert "{bar}" in made[0]["bar_format"]
+
+
+def test_a_bar_that_does_not_reach_its_end_says_why(table, capsys):
+    fitted = model(verbose=1, max_epochs=60, learning_rate=0.05, refit=False).fit(*table)
+    assert len(fitted.history_) < 60
+    last = capsys.readouterr().err.rstrip("\n").rsplit("\r")[-1]
+    assert last.startswith("Stopped early: |█")
 
 
 def test_second_bar_says_that_it_learns_from_all_rows(table, capsys):
