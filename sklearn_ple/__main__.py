@@ -119,11 +119,13 @@ def compare(
 
 
 def summarise(table: pd.DataFrame) -> str:
-    """Say who has the best score for which task; a tie names both."""
+    """Name the model with the best score on each task, and the tasks on which models are equal."""
     best = table[_MODELS].eq(table[_MODELS].max(axis=1), axis=0)
-    parts = [
-        f"{name} on {', '.join(table['task'][best[name]])}" for name in _MODELS if any(best[name])
-    ]
+    tied = best.sum(axis=1) > 1
+    won = {name: table["task"][best[name] & ~tied] for name in _MODELS}
+    parts = [f"{name} on {', '.join(tasks)}" for name, tasks in won.items() if len(tasks)]
+    if tied.any():
+        parts.append(f"equal on {', '.join(table['task'][tied])}")
     return f"Best: {'; '.join(parts)}."
 
 

@@ -5,9 +5,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
-from sklearn_ple.__main__ import main
+from sklearn_ple.__main__ import main, summarise
 from sklearn_ple.datasets import _census_income
 
 TASKS = ["death", "wt82_71", "sbp", "dbp", "cholesterol", "exercise"]
@@ -32,6 +33,14 @@ def test_as_users_start_it(tmp_path):
     assert scores["death"][1] > 0.75
     picture = tmp_path / "pictures" / "training_history-nhefs.png"
     assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_best_of_each_task_is_named():
+    scores = [[0.9, 0.8, 0.5], [0.7, 0.7, 0.5], [0.2, 0.3, 0.0]]
+    table = pd.DataFrame(scores, columns=["PLE", "HistGradientBoosting", "dummy"])
+    table["task"] = ["a", "b", "c"]
+    assert summarise(table) == "Best: PLE on a; HistGradientBoosting on c; equal on b."
+    assert summarise(table[1:2]) == "Best: equal on b."
 
 
 def test_same_seed_same_table(tmp_path, capsys):
