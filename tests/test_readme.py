@@ -39,7 +39,7 @@ def test_examples_run_and_print_what_the_readme_shows(tmp_path, monkeypatch, cap
     text = README.read_text(encoding="utf-8")
     pattern = r"^```python\n(.*?)^```$(?:\n\n^```text\n(.*?)^```$)?"
     blocks = list(re.finditer(pattern, text, re.DOTALL | re.MULTILINE))
-    assert sum(block[2] is not None for block in blocks) == 1
+    assert sum(block[2] is not None for block in blocks) == 2
     namespace = {"__name__": "__readme__"}
     for block in blocks:
         # Blank lines before a block make the line numbers of an error those of the README.
@@ -51,7 +51,10 @@ def test_examples_run_and_print_what_the_readme_shows(tmp_path, monkeypatch, cap
 
 
 def check_shown(shown, printed):
-    """Check words, and numbers to one in their last digit, which rounding elsewhere may change."""
+    """Check words, and numbers roughly, which rounding elsewhere may change.
+
+    Scores may differ by one in their last digit, gains, which have a sign, by .03.
+    """
     assert len(shown) == len(printed)
     for ours, theirs in zip(shown, printed, strict=True):
         try:
@@ -59,5 +62,5 @@ def check_shown(shown, printed):
         except ValueError:
             assert ours == theirs
         else:
-            unit = 0.01 if abs(number) < 1 else 1
+            unit = 0.03 if ours[0] in "+-" else 0.01 if abs(number) < 1 else 1
             assert abs(number - float(theirs)) <= 1.001 * unit, (ours, theirs)
