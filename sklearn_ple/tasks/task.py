@@ -126,6 +126,12 @@ class Task(ABC):
         self.classes: Any = None
         self.n_outputs = 1
 
+    def __repr__(self) -> str:
+        """Return the class and, of a fitted task, the name of the column."""
+        # A subclass may not call the base class's __init__.
+        name = getattr(self, "name", "")
+        return f"<{type(self).__name__} of {name!r}>" if name else f"<{type(self).__name__}>"
+
     @property
     def metric(self) -> Any:
         """Default metric of the task.

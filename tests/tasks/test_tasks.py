@@ -4,6 +4,7 @@ import warnings
 from functools import partial
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from hypothesis import given
@@ -13,6 +14,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score, r2_score
 from sklearn.preprocessing import LabelEncoder, StandardScaler
 
+from sklearn_ple import PLEClassifierRegressor
 from sklearn_ple.tasks import (
     TASK_KINDS,
     Binary,
@@ -67,6 +69,13 @@ def test_kinds_are_known_by_their_names():
     assert list(TASK_KINDS.items()) == [(kind.__name__.lower(), kind) for kind in kinds]
     assert [kind.has_classes for kind in kinds] == [True] * 3 + [False] * 7
     assert [kind for kind in kinds if kind().has_errors] == NUMBER_KINDS[:-1]
+
+
+def test_a_fitted_task_is_shown_with_its_name():
+    y = pd.DataFrame({"sick": [0, 1, 1], "cost": [0.5, 3.0, 8.5]})
+    model = PLEClassifierRegressor(n_members=1, max_epochs=1).fit([[0.0], [1.0], [2.0]], y)
+    assert repr(model.tasks_) == "[<Binary of 'sick'>, <Regression of 'cost'>]"
+    assert repr(Huber()) == "<Huber>"
 
 
 def test_kinds_say_what_they_are_and_what_scores_them():
