@@ -117,8 +117,9 @@ class MTLGain:
     def summary(self) -> str:
         """Describe in words which tasks gain and which lose.
 
-        A task gains or loses if its interval is entirely above or below zero, and is undecided
-        otherwise. A loss is negative transfer; a system with both gains and losses is a seesaw.
+        A task gains or loses if its interval is entirely above or below zero. There is no
+        difference if all scores are equal. Otherwise a task is undecided. A loss is negative
+        transfer; a system with both gains and losses is a seesaw.
 
         Returns
         -------
@@ -130,12 +131,14 @@ class MTLGain:
         ]
         for system, rows in self.gains.groupby("system", sort=False):
             up, down = rows["low"] > 0, rows["high"] < 0
+            equal = (rows["low"] == 0) & (rows["high"] == 0)
             parts = [
                 f"{verb} {', '.join(rows['task'][which])}{note}"
                 for verb, which, note in (
                     ("gains on", up, ""),
                     ("loses on", down, " (negative transfer)"),
-                    ("undecided on", ~(up | down), ""),
+                    ("undecided on", ~(up | down | equal), ""),
+                    ("no difference on", equal, ""),
                 )
                 if which.any()
             ]
@@ -146,7 +149,7 @@ class MTLGain:
     def __str__(self) -> str:
         """Return the summary and the table of gains."""
         figures = self.gains.to_string(index=False, float_format="{:+.3f}".format)
-        undecided = (self.gains["low"] <= 0) & (self.gains["high"] >= 0)
+        undecided = (self.gains["low"] < 0) & (self.gains["high"] > 0)
         return f"{self.summary()}\n\n{figures}{_UNDECIDED if undecided.any() else ''}"
 
 

@@ -208,7 +208,7 @@ def test_summary_says_who_gains_and_loses(data, test_set):
         "seesaw: gains on one; loses on two (negative transfer). "
         "Seesaw: some tasks gain, others lose.",
         "down: loses on one, two (negative transfer).",
-        "same: undecided on one, two.",
+        "same: no difference on one, two.",
     ]
 
 
@@ -223,6 +223,9 @@ def test_print_shows_every_gain_with_its_interval():
     assert lines[-1].startswith("Undecided: the interval includes zero.")
     decided = MTLGain(pd.DataFrame(), gain.gains[:1], "alone", 0.9, "5 seeds")
     assert "Undecided" not in str(decided)
+    equal = pd.DataFrame([["ple", "c", 0.0, 0.0, 0.0]], columns=columns)
+    gain = MTLGain(pd.DataFrame(), pd.concat([gain.gains, equal]), "alone", 0.9, "5 seeds")
+    assert "ple: gains on a; undecided on b; no difference on c." in gain.summary()
 
 
 def test_networks_are_compared():
