@@ -119,7 +119,7 @@ def test_a_constant_target_warns(X, y):
 @pytest.mark.parametrize(("unit", "shift"), [(1e-12, 0.0), (1e-3, 1e9), (1e200, 0.0)])
 def test_a_target_is_learnt_whatever_its_unit(unit, shift, recwarn, seed):
     X = make_X(seed)
-    y = X["height"] * unit + shift
+    y = (X["height"] * unit + shift).rename("target")
     assert PLERegressor(max_epochs=30, random_state=seed).fit(X, y).score(X, y) > 0.8
     assert not recwarn.list
 

@@ -15,6 +15,7 @@ from ..tasks import Task, by_task
 from ..warn import warn
 from .frames import is_arrow, is_polars, to_pandas
 from .masked import without_mask
+from .mistakes import warn_of_text
 
 #: More distinct integers than this are a quantity, not classes.
 MAX_INTEGER_CLASSES = 10
@@ -80,6 +81,8 @@ class Labels:
         class_kind = "binary" if len(classes) <= 2 else "ordinal" if self.ordered else "multiclass"
         is_number = self.observed.dtype.kind in "iuf" and self.declared is None
         if not is_number:
+            if self.observed.dtype == object and self.declared is None:
+                warn_of_text(self.name, classes, len(self.observed))
             return class_kind
         if family == "number":
             return "regression"

@@ -12,6 +12,7 @@ from sklearn.utils import check_consistent_length
 
 from .features import read_features
 from .labels import Labels, TargetForm, ignored_by, read_targets
+from .mistakes import refuse_names, warn_of_mismatch
 from .weights import weigh
 
 
@@ -77,8 +78,10 @@ class Table:
         """
         features = read_features(estimator, X, reset=like is None)
         ignored = like.ignored_among if like else partial(ignored_by, estimator.task_types)
+        refuse_names(X, y)
         labels, form = read_targets(y, ignored)
         check_consistent_length(features, labels[0].mask)
+        warn_of_mismatch(X, y, form.columns)
         labels, weights = weigh(labels, sample_weight, unit)
         kept = np.flatnonzero(weights.any(axis=1))
         if len(kept) < len(weights):

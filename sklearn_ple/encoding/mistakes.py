@@ -1,0 +1,98 @@
+"""Warnings about X and y that can be learnt from, but are probably not what was meant."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ..warn import warn
+
+#: Texts that often stand for a missing label.
+_MISSING = {"", "?", "-", "na", "n/a", "nan", "none", "null", "<na>", "missing"}
+_NUMBER = re.compile(r"\s*[-+]?\d+([.,]\d*)?([eE][-+]?\d+)?\s*")
+#: With fewer classes, texts of digits are codes.
+_MOST_CODES = 10
+
+
+def refuse_names(X: Any, y: Any) -> None:
+    """Raise an error if y names columns of the data frame X instead of holding labels.
+
+    Raises
+    ------
+    ValueError
+        If y does.
+    """
+    names = [y] if isinstance(y, str) else y
+    if not hasattr(X, "columns") or not isinstance(names, (list, tuple)) or len(names) == len(X):
+        return
+    if names and all(isinstance(name, str) and name in X.columns for name in names):
+        raise ValueError(
+            f"y={y!r} names columns of X, which is for datasets and paths of files only: with a "
+            f"data frame pass X.drop(columns={list(names)}) and X[{list(names)}]."
+        )
+
+
+def warn_of_mismatch(X: Any, y: Any, names: Sequence[Any]) -> None:
+    """Warn if rows of X and y are in different orders, or if X has columns of y.
+
+    Parameters
+    ----------
+    X, y : object
+        The arguments of fit. Only data frames and series are looked at.
+    names : sequence
+        Names of the columns of y that are learnt; empty if it has none.
+    """
+    indexes = [own.index for own in (X, y) if isinstance(own, (pd.DataFrame, pd.Series))]
+    if len(indexes) == 2 and _is_permuted(*indexes):
+        warn(
+            "X and y have the same index in different orders. Their rows are matched by position, "
+            "not by index: pass y.loc[X.index] if the index is right."
+        )
+    shared = [name for name in names if hasattr(X, "columns") and name in X.columns]
+    if shared:
+        warn(
+            f"X has columns with the names of targets: {shared}. If they hold the labels, scores "
+            f"are far too good: drop them from X, by X.drop(columns={shared})."
+        )
+
+
+def _is_permuted(one: pd.Index, other: pd.Index) -> bool:
+    return len(one) == len(other) and not one.equals(other) and bool(one.isin(other).all())
+
+
+def warn_of_text(name: str, classes: np.ndarray, n_labels: int) -> None:
+    """Warn if texts that are treated as classes are rather numbers, ids or missing labels.
+
+    Parameters
+    ----------
+    name : str
+        Name of the target.
+    classes : ndarray of object of shape (n_classes,)
+        The distinct labels, some of which are strings.
+    n_labels : int
+        Number of labels.
+    """
+    texts = [label for label in classes if isinstance(label, str)]
+    missing = [text for text in texts if text.strip().lower() in _MISSING]
+    if missing:
+        warn(
+            f"Target {name!r} has classes that may stand for missing labels: {missing}. If they "
+            f"do, replace them with None, by y.replace({missing}, None)."
+        )
+    if len(texts) <= _MOST_CODES:
+        return
+    numbers = sum(_NUMBER.fullmatch(text) is not None for text in texts)
+    if numbers >= 0.9 * len(texts):
+        warn(
+            f"Target {name!r} holds numbers as text and is treated as {len(classes)} classes. If "
+            f"it is a quantity, convert it: pd.to_numeric(y[{name!r}], errors='coerce')."
+        )
+    elif len(classes) > n_labels / 2:
+        warn(
+            f"Target {name!r} holds strings that are nearly all different, and is treated as "
+            f"{len(classes)} classes with {n_labels} labels: nothing can be learnt about them."
+        )

@@ -1,0 +1,108 @@
+"""What is probably a mistake in X and y warns; what may be meant does not."""
+
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from sklearn_ple import PLEClassifierRegressor
+
+N = 40
+
+
+def model():
+    return PLEClassifierRegressor(n_members=1, max_epochs=1, random_state=0)
+
+
+@pytest.fixture
+def table():
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame(rng.normal(size=(N, 2)), columns=["a", "b"], index=range(100, 100 + N))
+    y = pd.DataFrame({"plan": np.where(X["a"] > 0, "gold", "basic"), "spend": X["b"]})
+    return X, y
+
+
+@pytest.fixture(autouse=True)
+def _strict():
+    """Every warning that a test does not expect is an error."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        yield
+
+
+def test_rows_in_another_order_warn(table):
+    X, y = table
+    with pytest.warns(UserWarning, match=r"same index in different orders.*y\.loc\[X\.index\]"):
+        model().fit(X, y.sample(frac=1, random_state=0))
+    with pytest.warns(UserWarning, match="same index in different orders"):
+        model().fit(X, y["spend"].sample(frac=1, random_state=0))
+
+
+def test_rows_in_one_order_do_not_warn(table):
+    X, y = table
+    model().fit(X, y)
+    # The index of one of them was dropped.
+    model().fit(X, y.reset_index(drop=True))
+    model().fit(X.to_numpy(), y)
+    # The same index of another type.
+    model().fit(X.reset_index(drop=True), y.set_axis(np.arange(N), axis=0))
+
+
+def test_labels_among_the_features_warn(table):
+    X, y = table
+    with pytest.warns(UserWarning, match=r"names of targets: \['spend'\].*X\.drop\(columns="):
+        model().fit(X.assign(spend=y["spend"]), y)
+    polars = pytest.importorskip("polars")
+    with pytest.warns(UserWarning, match=r"names of targets: \['spend'\]"):
+        model().fit(
+            polars.from_pandas(X.assign(spend=y["spend"])),
+            polars.from_pandas(y.reset_index(drop=True)),
+        )
+    # A column that is ignored is no target, and a column of an array has no name.
+    ignoring = model().set_params(task_types={"spend": "ignore"})
+    ignoring.fit(X.assign(spend=y["spend"]), y)
+    model().fit(X.rename(columns={"a": "y0"}), y[["spend"]].to_numpy())
+
+
+def test_names_instead_of_labels_are_refused(table):
+    X, y = table
+    with pytest.raises(ValueError, match=r"y=\['plan'\] names columns of X.*X\[\['plan'\]\]"):
+        model().fit(X.join(y), ["plan"])
+    with pytest.raises(ValueError, match=r"y='plan' names columns of X"):
+        model().fit(X.join(y), "plan")
+    # A list of so many labels is one.
+    model().fit(X.rename(columns={"a": "yes", "b": "no"}), ["yes", "no"] * (N // 2))
+
+
+@pytest.mark.parametrize("text", ["", " ", "?", "None", "nan", "N/A"])
+def test_missing_labels_as_text_warn(table, text):
+    X, y = table
+    y.loc[y.index[:5], "plan"] = text
+    with pytest.warns(UserWarning, match=r"'plan' has classes that may stand for missing labels"):
+        model().fit(X, y)
+
+
+@pytest.mark.parametrize("form", ["{:.2f}", "{:.1e}", " {:+.0f}"])
+def test_numbers_as_text_warn(table, form):
+    X, y = table
+    y["spend"] = [form.format(1000 * number) for number in y["spend"]]
+    y.loc[y.index[0], "spend"] = "unknown"
+    with pytest.warns(UserWarning, match=r"'spend' holds numbers as text.*pd\.to_numeric"):
+        model().fit(X, y)
+
+
+def test_ids_as_classes_warn(table):
+    X, y = table
+    y["plan"] = [f"customer {number}" for number in range(N)]
+    with pytest.warns(UserWarning, match=r"'plan' holds strings that are nearly all different"):
+        model().fit(X, y)
+
+
+def test_codes_and_stated_kinds_do_not_warn(table):
+    X, y = table
+    codes = y.assign(plan=[str(number % 4) for number in range(N)])
+    model().fit(X, codes)
+    many = y.assign(plan=[str(number % 20) for number in range(N)])
+    model().set_params(task_types={"plan": "multiclass"}).fit(X, many)
+    model().fit(X, many.astype({"plan": "category"}))
