@@ -52,7 +52,8 @@ def warn_of_mismatch(X: Any, y: Any, names: Sequence[Any]) -> None:
             "X and y have the same index in different orders. Their rows are matched by position, "
             "not by index: pass y.loc[X.index] if the index is right."
         )
-    shared = [name for name in names if hasattr(X, "columns") and name in X.columns]
+    columns = set(getattr(X, "columns", ()))
+    shared = [name for name in names if name in columns]
     if shared:
         warn(
             f"X has columns with the names of targets: {shared}. If they hold the labels, scores "
@@ -61,7 +62,9 @@ def warn_of_mismatch(X: Any, y: Any, names: Sequence[Any]) -> None:
 
 
 def _is_permuted(one: pd.Index, other: pd.Index) -> bool:
-    return len(one) == len(other) and not one.equals(other) and bool(one.isin(other).all())
+    if len(one) != len(other) or one.nlevels != other.nlevels or one.equals(other):
+        return False
+    return bool(one.isin(other).all() and other.isin(one).all())
 
 
 def warn_of_text(name: str, classes: np.ndarray, n_labels: int) -> None:

@@ -45,6 +45,9 @@ def test_rows_in_one_order_do_not_warn(table):
     # The index of one of them was dropped.
     model().fit(X, y.reset_index(drop=True))
     model().fit(X.to_numpy(), y)
+    # Some rows twice, and an index of two levels.
+    model().fit(X.set_axis([0, 0, *range(2, N)]), y.set_axis(range(N)))
+    model().fit(X.set_axis(pd.MultiIndex.from_product([[0], range(N)])), y)
     # The same index of another type.
     model().fit(X.reset_index(drop=True), y.set_axis(np.arange(N), axis=0))
 
