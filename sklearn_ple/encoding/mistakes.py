@@ -18,8 +18,17 @@ _NUMBER = re.compile(r"\s*[-+]?\d+([.,]\d*)?([eE][-+]?\d+)?\s*")
 _MOST_CODES = 10
 
 
-def refuse_names(X: Any, y: Any) -> None:
-    """Raise an error if y names columns of the data frame X instead of holding labels.
+def refuse_names(columns: Sequence[str], n_rows: int, y: Any) -> None:
+    """Raise an error if y names columns of a data frame X instead of holding labels.
+
+    Parameters
+    ----------
+    columns : sequence of str
+        Names of the columns of X; empty if it has none.
+    n_rows : int
+        Number of rows of X.
+    y : object
+        The argument of fit.
 
     Raises
     ------
@@ -27,22 +36,24 @@ def refuse_names(X: Any, y: Any) -> None:
         If y does.
     """
     names = [y] if isinstance(y, str) else y
-    if not hasattr(X, "columns") or not isinstance(names, (list, tuple)) or len(names) == len(X):
+    if not isinstance(names, (list, tuple)) or len(names) in (0, n_rows):
         return
-    if names and all(isinstance(name, str) and name in X.columns for name in names):
+    if all(isinstance(name, str) and name in columns for name in names):
         raise ValueError(
             f"y={y!r} names columns of X, which is for datasets and paths of files only: with a "
             f"data frame pass X.drop(columns={list(names)}) and X[{list(names)}]."
         )
 
 
-def warn_of_mismatch(X: Any, y: Any, names: Sequence[Any]) -> None:
+def warn_of_mismatch(X: Any, y: Any, columns: Sequence[str], names: Sequence[Any]) -> None:
     """Warn if rows of X and y are in different orders, or if X has columns of y.
 
     Parameters
     ----------
     X, y : object
-        The arguments of fit. Only data frames and series are looked at.
+        The arguments of fit. Only the indexes of data frames and series are looked at.
+    columns : sequence of str
+        Names of the columns of X; empty if it has none.
     names : sequence
         Names of the columns of y that are learnt; empty if it has none.
     """
@@ -52,8 +63,7 @@ def warn_of_mismatch(X: Any, y: Any, names: Sequence[Any]) -> None:
             "X and y have the same index in different orders. Their rows are matched by position, "
             "not by index: pass y.loc[X.index] if the index is right."
         )
-    columns = set(getattr(X, "columns", ()))
-    shared = [name for name in names if name in columns]
+    shared = [name for name in columns if name in names]
     if shared:
         warn(
             f"X has columns with the names of targets: {shared}. If they hold the labels, scores "

@@ -78,10 +78,11 @@ class Table:
         """
         features = read_features(estimator, X, reset=like is None)
         ignored = like.ignored_among if like else partial(ignored_by, estimator.task_types)
-        refuse_names(X, y)
+        columns = getattr(estimator, "feature_names_in_", np.empty(0, dtype=object)).tolist()
+        refuse_names(columns, features.shape[0], y)
         labels, form = read_targets(y, ignored)
         check_consistent_length(features, labels[0].mask)
-        warn_of_mismatch(X, y, form.columns)
+        warn_of_mismatch(X, y, columns, form.columns)
         labels, weights = weigh(labels, sample_weight, unit)
         kept = np.flatnonzero(weights.any(axis=1))
         if len(kept) < len(weights):
