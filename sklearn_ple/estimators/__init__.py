@@ -1,6 +1,6 @@
-"""The public estimators: their parameters and docstrings, one file a family."""
+"""The public estimators: their parameters and docstrings, one file for each family."""
 
-# The others' docstrings are completed from that of PLEClassifierRegressor.
+# Imported first: the docstrings of the other estimators are completed from that of this one.
 from .ple import CGCClassifierRegressor, PLEClassifier, PLEClassifierRegressor, PLERegressor
 
 # isort: split

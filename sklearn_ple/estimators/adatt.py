@@ -19,12 +19,13 @@ _SEVERAL = [Number(Integral, 0, None, closed="left")]
 
 @with_parameters
 class AdaTTClassifierRegressor(MultiTaskEstimator):
-    """Adaptive Task-to-Task Fusion: gates weigh all tasks' experts; a task's own are added.
+    """Adaptive Task-to-Task Fusion: gates over the experts of all tasks, plus the own experts.
 
-    Each task has experts of its own. At every level a task reads ``(G_t + pad(v_t))^T E``: a
-    softmax gate weighs the experts of all tasks, row by row, and a linear residual adds the task's
-    own. So a task can use the experts of one other task and ignore the rest, while the tasks of
-    PLE only meet in shared experts. A task's own experts always count.
+    Each task has its own experts. At every level the output of task t is
+    ``(G_t + pad(v_t))^T E``, the sum of two parts: the experts E of all tasks, weighed for each
+    row by a softmax gate G_t, and the task's own experts, weighed by learnt numbers v_t. A task
+    can thus use the experts of one other task and ignore the rest, whereas in PLE tasks have only
+    the shared experts in common. The second part keeps a task from neglecting its own experts.
 
     ``as_published`` has two levels, as in the figure of the paper, two experts for each task, as
     in the example of the authors' code, and no shared experts, which is AdaTT-sp.
@@ -32,17 +33,18 @@ class AdaTTClassifierRegressor(MultiTaskEstimator):
     Parameters
     ----------
     n_levels : int, default=1
-        Levels of experts.
+        Number of levels of experts.
     n_shared_experts : int, default=0
-        Experts that belong to no task and that all tasks read, at each level.
+        Number of experts that belong to no task and that all tasks read, at each level.
     n_specific_experts : int, default=1
-        Experts of each task, which the others also read, at each level.
+        Number of experts of each task, which the other tasks also read, at each level.
     expert_hidden_units : sequence of int or of sequences of int, default=(64,)
-        Widths of the layers of every expert; ``((128, 64), (32,))`` sets them for each level.
+        Widths of the layers of every expert, the same at all levels; or a sequence of widths for
+        each level, such as ``((128, 64), (32,))``.
 
     See Also
     --------
-    PLEClassifierRegressor : The flagship; lists the errors and warnings of all estimators.
+    PLEClassifierRegressor : The main estimator; lists the errors and warnings of all estimators.
 
     References
     ----------
@@ -54,7 +56,8 @@ class AdaTTClassifierRegressor(MultiTaskEstimator):
     >>> from sklearn_ple import AdaTTClassifierRegressor
     >>> from sklearn_ple.datasets import load_nhefs
     >>> X, y = load_nhefs(tasks=["death", "wt82_71"], return_X_y=True)
-    >>> model = AdaTTClassifierRegressor(max_epochs=5, random_state=0).fit(X, y)
+    >>> model = AdaTTClassifierRegressor(max_epochs=5, random_state=0)
+    >>> model = model.fit(X, y)
     >>> model.gate_weights(X)[0]["death"].columns.tolist()
     ['death 1', 'wt82_71 1']
     """

@@ -17,13 +17,15 @@ from ..tasks import Task
 
 @with_parameters
 class AITMClassifierRegressor(MultiTaskEstimator):
-    """Adaptive Information Transfer: tasks in an order, each of which learns from the one before.
+    """Adaptive Information Transfer: tasks in an order, each of which reads the one before it.
 
-    Each task has a bottom. A later task attends to the output of its own bottom and to what the
-    task before it passes on: ``z_t = sum_{u in {p, q}} softmax_u(<h1 u, h2 u> / sqrt(d)) h3 u``
-    with ``p = g_t(z_{t-1})`` and ``q = f_t(x)``; its tower reads ``z_t``. ``gate_weights`` returns
-    how much each row takes over. It is meant for steps that follow each other, such as clicks,
-    carts and purchases, where the later ones have fewer labels.
+    It is meant for steps that follow each other, such as clicks, carts and purchases, of which the
+    later ones are rarer. Each task has a bottom, the part of a network below the tower. The tower
+    of task t reads a vector ``z_t``. For the first task this is the output of its bottom. A later
+    task weighs two vectors by attention,
+    ``z_t = sum_{u in {p, q}} softmax_u(<h1 u, h2 u> / sqrt(d)) h3 u``: ``q = f_t(x)`` from its own
+    bottom, and ``p = g_t(z_{t-1})`` from the task before it. ``gate_weights`` returns the weights
+    of both for each row.
 
     ``as_published`` has the authors' widths and embeddings, without their batch normalisation and
     dropout.
@@ -33,23 +35,24 @@ class AITMClassifierRegressor(MultiTaskEstimator):
     bottom_hidden_units : sequence of int, default=(64,)
         Widths of the layers of every task's bottom.
     calibrator_weight : float, default=0.6
-        Factor of the paper's penalty on an event that is more probable than the one that it
-        depends on, ``max(p_t - p_s, 0)`` for each label of t. Without ``depends_on`` there is
-        none.
+        Factor of the paper's penalty if the probability p_t of an event exceeds that of the event
+        that it depends on, p_s: ``max(p_t - p_s, 0)`` for each label of t. There is no penalty
+        without ``depends_on``.
     depends_on : "previous", dict or None, default=None
         The order of the tasks. With None, each task follows the one before it in y, and tasks may
-        be of any kind. Otherwise tasks are events, which are binary. A dict names the event that
-        an event depends on, such as ``{"purchase": "click"}``; tasks that it does not name start
-        from their own bottom. With "previous", each event depends on the one before it in y. An
-        event, the second class, can happen only if the other does. Unlike in other estimators, its
-        output is its own probability, not that given the other event. The penalty keeps this below
-        the probability of the other event, and predictions are lowered to it. Labels that follow
-        from others are filled in.
+        be of any kind. Otherwise tasks are events and must be binary. A dict names the event that
+        an event depends on, such as ``{"purchase": "click"}``; tasks that it does not name read
+        only their own bottom. With "previous", each event depends on the one before it in y. An
+        event, the second class, can happen only if the event that it depends on does. Unlike in
+        other estimators, the output of the task is the probability of the event itself, not the
+        probability given the other event. The penalty keeps it below the probability of the other
+        event, and predictions that still exceed this are lowered to it. Missing labels that follow
+        from others are filled in: without a click there is no purchase.
 
     See Also
     --------
-    PLEClassifierRegressor : The flagship; lists the errors and warnings of all estimators.
-    ESMMClassifier : Multiplies probabilities along the chain instead.
+    PLEClassifierRegressor : The main estimator; lists the errors and warnings of all estimators.
+    ESMMClassifier : Multiplies the probabilities along the chain instead.
 
     References
     ----------
@@ -100,7 +103,7 @@ class AITMClassifierRegressor(MultiTaskEstimator):
         return CalibratedLogits(columns, positions, weight=self.calibrator_weight)
 
     def _previous(self, names: list[str]) -> list[int | None]:
-        """Return for each task the position of the one before it, if there is one."""
+        """Return the position of the task before each task, or None if there is no such task."""
         order = "previous" if self.depends_on is None else self.depends_on
         previous: list[int | None] = [None] * len(names)
         for task, other in dependent_pairs(order, names):

@@ -1,4 +1,4 @@
-"""Networks whose towers read bottoms, one for all tasks or one for each."""
+"""Estimators whose towers read bottoms: one bottom for all tasks, or one for each task."""
 # The hooks are documented in MultiTaskEstimator.
 # ruff: noqa: D102
 
@@ -17,7 +17,7 @@ from ..tasks import Task, by_task
 
 @with_parameters
 class _Bottoms(MultiTaskEstimator):
-    """What the estimators here have in common: a subclass names its network.
+    """Base class of these estimators; a subclass sets ``network``.
 
     Parameters
     ----------
@@ -46,21 +46,22 @@ class _Bottoms(MultiTaskEstimator):
 
 @with_parameters
 class SingleTaskClassifierRegressor(_Bottoms):
-    """Every task learnt alone: the reference to measure what sharing is worth.
+    """A separate network for each task: the baseline to measure the effect of sharing.
 
-    Each task has its own network, including embeddings: ``y_k = h_k(f_k(x))``. The networks are
-    trained at the same time, on the same batches, but share nothing.
+    Each task has its own embeddings, bottom ``f_k`` and tower ``h_k``: ``y_k = h_k(f_k(x))``. The
+    networks are trained at the same time, on the same batches, but share nothing.
 
     See Also
     --------
-    PLEClassifierRegressor : The flagship; lists the errors and warnings of all estimators.
+    PLEClassifierRegressor : The main estimator; lists the errors and warnings of all estimators.
 
     Examples
     --------
     >>> from sklearn_ple import SingleTaskClassifierRegressor
     >>> from sklearn_ple.datasets import load_nhefs
     >>> X, y = load_nhefs(tasks=["death", "wt82_71"], return_X_y=True)
-    >>> model = SingleTaskClassifierRegressor(max_epochs=5, random_state=0).fit(X, y)
+    >>> model = SingleTaskClassifierRegressor(max_epochs=5, random_state=0)
+    >>> model = model.fit(X, y)
     >>> model.predict(X.tail(2)).columns.tolist()
     ['death', 'wt82_71']
     """
@@ -73,11 +74,14 @@ class SingleTaskClassifierRegressor(_Bottoms):
 
 @with_parameters
 class SharedBottomClassifierRegressor(_Bottoms):
-    """Hard parameter sharing: all towers read one bottom, ``y_k = h_k(f(x))``.
+    """Hard parameter sharing: all towers read the same bottom.
+
+    The bottom is the part of the network below the towers. Let ``f`` be the bottom and ``h_k`` the
+    tower of task k. Then ``y_k = h_k(f(x))``.
 
     See Also
     --------
-    PLEClassifierRegressor : The flagship; lists the errors and warnings of all estimators.
+    PLEClassifierRegressor : The main estimator; lists the errors and warnings of all estimators.
 
     References
     ----------
@@ -88,7 +92,8 @@ class SharedBottomClassifierRegressor(_Bottoms):
     >>> from sklearn_ple import SharedBottomClassifierRegressor
     >>> from sklearn_ple.datasets import load_nhefs
     >>> X, y = load_nhefs(tasks=["death", "wt82_71"], return_X_y=True)
-    >>> model = SharedBottomClassifierRegressor(max_epochs=5, random_state=0).fit(X, y)
+    >>> model = SharedBottomClassifierRegressor(max_epochs=5, random_state=0)
+    >>> model = model.fit(X, y)
     >>> model.predict(X.tail(2)).columns.tolist()
     ['death', 'wt82_71']
     """
@@ -98,11 +103,12 @@ class SharedBottomClassifierRegressor(_Bottoms):
 
 @with_parameters
 class AsymmetricSharingClassifierRegressor(_Bottoms):
-    """Asymmetric Sharing: some towers read the bottoms of other tasks beside their own.
+    """Asymmetric Sharing: a tower reads the bottom of its task and those of some other tasks.
 
-    Each task has a bottom ``f_k``. A tower reads its own and those of the tasks that ``reads``
-    names: ``y_k = h_k([f_k(x), f_i(x), ...])``, or ``h_k`` of their sum or mean. So what one task
-    learns helps another, and not the other way round.
+    Each task has a bottom ``f_k``, the part of its network below its tower ``h_k``. A tower reads
+    the bottom of its task and those of the tasks that ``reads`` names:
+    ``y_k = h_k([f_k(x), f_i(x), ...])``, or ``h_k`` of the sum or mean of the bottoms' outputs.
+    One task can thus use what another learns without the reverse.
 
     Parameters
     ----------
@@ -111,12 +117,12 @@ class AsymmetricSharingClassifierRegressor(_Bottoms):
         a task that is not named reads only its own. With "previous", each task reads the bottoms
         of all tasks before it in y.
     fusion : {"concatenate", "sum", "average"}, default="concatenate"
-        How the bottoms become the input of a tower: joined, which makes the first layer of the
-        tower wider, or as their sum or mean, which does not.
+        How the outputs of the bottoms are combined into the input of a tower. Only "concatenate"
+        makes the input wider.
 
     See Also
     --------
-    PLEClassifierRegressor : The flagship; lists the errors and warnings of all estimators.
+    PLEClassifierRegressor : The main estimator; lists the errors and warnings of all estimators.
 
     References
     ----------
@@ -128,7 +134,9 @@ class AsymmetricSharingClassifierRegressor(_Bottoms):
     >>> from sklearn_ple import AsymmetricSharingClassifierRegressor
     >>> from sklearn_ple.datasets import load_nhefs
     >>> X, y = load_nhefs(tasks=["death", "wt82_71"], return_X_y=True)
-    >>> model = AsymmetricSharingClassifierRegressor(max_epochs=5, random_state=0).fit(X, y)
+    >>> model = AsymmetricSharingClassifierRegressor(
+    ...     max_epochs=5, random_state=0
+    ... ).fit(X, y)
     >>> model.predict(X.tail(2)).columns.tolist()
     ['death', 'wt82_71']
     """
@@ -158,22 +166,23 @@ class AsymmetricSharingClassifierRegressor(_Bottoms):
             listed = isinstance(others, (list, tuple)) and all(isinstance(o, str) for o in others)
             if not listed or not set(others) <= set(names) - {name}:
                 raise ValueError(
-                    f"reads of task {name!r} is {others!r}: it must be a list of other tasks, out "
-                    f"of {names}."
+                    f"reads of task {name!r} is {others!r}: it must be a list of other tasks, "
+                    f"named as in {names}."
                 )
         return [[names.index(other) for other in reads[name]] for name in names]
 
 
 @with_parameters
 class CustomizedSharingClassifierRegressor(_Bottoms):
-    """Customized Sharing: a tower reads its task's bottom and the shared one, side by side.
+    """Customized Sharing: a tower reads the bottom of its task and a shared one.
 
-    ``y_k = h_k([f_k(x), f(x)])``: the tasks' own parts are kept apart from the shared one, as in
+    Let ``f_k`` be the bottom and ``h_k`` the tower of task k, and ``f`` the shared bottom. Then
+    ``y_k = h_k([f_k(x), f(x)])``. The parts of the tasks are separate from the shared part, as in
     Progressive Layered Extraction, but without gates.
 
     See Also
     --------
-    PLEClassifierRegressor : The flagship; lists the errors and warnings of all estimators.
+    PLEClassifierRegressor : The main estimator; lists the errors and warnings of all estimators.
 
     References
     ----------
@@ -185,7 +194,9 @@ class CustomizedSharingClassifierRegressor(_Bottoms):
     >>> from sklearn_ple import CustomizedSharingClassifierRegressor
     >>> from sklearn_ple.datasets import load_nhefs
     >>> X, y = load_nhefs(tasks=["death", "wt82_71"], return_X_y=True)
-    >>> model = CustomizedSharingClassifierRegressor(max_epochs=5, random_state=0).fit(X, y)
+    >>> model = CustomizedSharingClassifierRegressor(
+    ...     max_epochs=5, random_state=0
+    ... ).fit(X, y)
     >>> model.predict(X.tail(2)).columns.tolist()
     ['death', 'wt82_71']
     """

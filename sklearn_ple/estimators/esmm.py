@@ -17,20 +17,22 @@ from ..tasks import Task
 
 @with_parameters
 class ESMMClassifier(MultiTaskEstimator):
-    """Entire Space Multi-task Model: events that follow on each other, as purchases on clicks.
+    """Entire Space Multi-task Model: events that follow each other, such as click and purchase.
 
-    The tasks share embeddings, and each has a tower. The tower of a purchase computes its
-    probability after a click, pCVR. It is trained on all rows, clicked or not, by the probability
-    of both events: ``pCTCVR = pCTR * pCVR``. So it learns from rows like those that it is used on,
-    with embeddings that the many clicks have trained. y has a column for each event, in the order
-    of the events.
+    The tasks share embeddings, and each has a tower. y has a column for each event, in the order
+    of the events. The tower of the click computes its probability, pCTR; the tower of the purchase
+    computes the probability of a purchase given a click, pCVR. The loss of the purchase is that of
+    the probability of both events, ``pCTCVR = pCTR * pCVR``, on all rows, clicked or not. Hence
+    pCVR is learnt from the same kind of rows as it is predicted for, with embeddings that the many
+    clicks have trained, too.
 
     ``predict_proba`` returns the probability of an event together with all events before it (pCTR,
     pCTCVR), and ``predict_conditional_proba`` the probability given the event before (pCTR, pCVR).
 
-    pCVR learns only from its product with pCTR, and is biased if clicks are selective. With
-    ``debias="ips"`` it also learns from the clicked rows, each weighted by the inverse of its
-    pCTR. On average this is the loss over all rows, as if all had been clicked.
+    pCVR is learnt only through its product with pCTR, and is biased if the clicked rows differ
+    from the others. With ``debias="ips"`` there is also a loss of pCVR on the clicked rows, each
+    weighted by the inverse of its pCTR. The expectation of this loss is that over all rows, as if
+    all had been clicked.
 
     Parameters
     ----------
@@ -39,27 +41,29 @@ class ESMMClassifier(MultiTaskEstimator):
     depends_on : "previous", dict or None, default="previous"
         For a task, the name of the task that it depends on, such as ``{"purchase": "click"}``.
         With "previous", each task depends on the one before it in y. The event of a task, its
-        second class, can happen only if the event that it depends on does. Labels that follow from
-        others are filled in.
+        second class, can happen only if the event that it depends on does. Missing labels that
+        follow from others are filled in: without a click there is no purchase.
     debias : {"ips"} or None, default=None
         What is added to the loss of a task that depends on another. "ips", as in ESCM2-IPS, adds
-        its loss over the rows of the other event, weighted by the inverse of that event's
-        predicted probability, without a gradient through it, and divided by the number of all
-        rows. None adds nothing, as in the original.
+        the loss of the conditional probability over the rows in which the other event happened.
+        Each of these rows is weighted by the inverse of the predicted probability of that event,
+        through which no gradient flows, and the sum is divided by the number of all rows. None
+        adds nothing, as in the original paper.
     debias_weight : float, default=1.0
         Factor of the term that ``debias`` adds.
     least_propensity : float, default=0.01
-        With ``debias``, smaller probabilities are replaced by this one. The greater it is, the
-        fewer rows outweigh all others, and the more bias remains.
+        With ``debias``, probabilities below this are replaced by it before they are inverted. The
+        greater it is, the less a few rows can outweigh all others, but the more bias remains.
 
     Raises
     ------
     ValueError
-        If tasks are not binary, or a row has an event without the one before it.
+        If a task is not binary, or if a row has an event without the event before it.
 
     See Also
     --------
-    PLEClassifierRegressor : Takes ``depends_on`` too; lists the errors and warnings of all.
+    PLEClassifierRegressor : Also accepts ``depends_on``; lists the errors and warnings of all
+        estimators.
 
     References
     ----------
@@ -77,7 +81,8 @@ class ESMMClassifier(MultiTaskEstimator):
     >>> X = rng.normal(size=(600, 3))
     >>> click = X[:, 0] + rng.normal(size=600) > 0
     >>> purchase = click & (X[:, 1] + rng.normal(size=600) > 0)
-    >>> model = ESMMClassifier(random_state=0).fit(X, np.column_stack([click, purchase]))
+    >>> y = np.column_stack([click, purchase])
+    >>> model = ESMMClassifier(random_state=0).fit(X, y)
     >>> ctr, ctcvr = (p[:, 1] for p in model.predict_proba(X))
     >>> _, cvr = (p[:, 1] for p in model.predict_conditional_proba(X))
     >>> np.allclose(ctr * cvr, ctcvr)

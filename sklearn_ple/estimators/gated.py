@@ -1,4 +1,4 @@
-"""Parameters of all estimators with gates."""
+"""Base class of the estimators whose kind of gate is a parameter."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _FACTOR = [Number(Real, 0, None, closed="left")]
 
 @with_parameters
 class Gated(MultiTaskEstimator):
-    """What the estimators have in common whose gates are of a kind to choose."""
+    """Base class of the estimators whose kind of gate is a parameter."""
 
     gate_hidden_units: Any = parameter(default=(), constraint=[Widths()], network=True)
     gate: str = parameter(default="softmax", constraint=[StrOptions(set(GATES))], network=True)
@@ -26,7 +26,7 @@ class Gated(MultiTaskEstimator):
     load_balancing: float = parameter(default=0.0, constraint=_FACTOR)
 
     def _gate_options(self) -> dict[str, Any]:
-        """Return what a network with gates takes of these parameters."""
+        """Return the arguments of a network that concern its gates."""
         return {
             "gate_hidden_units": tuple(self.gate_hidden_units),
             "gate": self.gate,

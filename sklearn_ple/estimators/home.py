@@ -18,43 +18,45 @@ _SOME = [Number(Integral, 1, None, closed="left")]
 
 @with_parameters
 class HoMEClassifierRegressor(MultiTaskEstimator):
-    """Hierarchy of Multi-gate Experts: experts of groups of tasks, then of each task.
+    """Hierarchy of Multi-gate Experts: experts for groups of tasks, then for each task.
 
-    At the first level every group of tasks has experts, and there are experts that all share. A
-    gate of each group mixes its own and the shared experts to ``z_g``, and a shared gate mixes all
-    experts to ``z_s``. At the second level a task's gate mixes its own experts and those of its
-    group, which read ``z_g``, with shared experts, which read ``z_s``. At both levels, a self gate
-    adds the own experts of a group or task once more, so that they are not neglected. Experts read
-    their input through a gate on the features, ``x * 2 sigmoid(B A x)`` of low rank. Their layers
-    are normalised before the activation, so that the outputs of all experts have the same size and
-    no expert dies.
+    At the first level each group of tasks has experts, and there are experts that all groups
+    share. The gate of a group weighs the group's experts and the shared ones; the result is
+    ``z_g``. A shared gate weighs all experts; the result is ``z_s``. At the second level the gate
+    of a task weighs its own experts and those of its group, which read ``z_g``, and shared ones,
+    which read ``z_s``. At both levels a self gate adds the own experts of a group or task once
+    more, so that they are not neglected.
 
-    Layers are normalised row by row, not over the batch as in the paper, because a row's
-    prediction must not depend on other rows. `sklearn_ple.nn.HoME` has the equations.
-    ``as_published`` does not set the paper's widths.
+    Each expert has a feature gate, ``x * 2 sigmoid(B A x)`` with matrices A and B of low rank, in
+    front of its first layer. Its layers are normalised before the activation, so that the outputs
+    of all experts have the same size and no expert has only zeros as output. Each row is
+    normalised by itself, not over the batch as in the paper, because the prediction for a row must
+    not depend on other rows. `sklearn_ple.nn.HoME` has the equations. ``as_published`` does not
+    set the paper's widths.
 
     Parameters
     ----------
     task_groups : dict, list of lists or None, default=None
-        The tasks of each group, as a dict from a name of the group to the names of its tasks, or
-        as a list of lists. Every task is in one group. With None, tasks with classes are one
-        group, and tasks that are numbers another.
+        The tasks of each group, as a dict from the name of the group to a list of the names of its
+        tasks, or as a list of such lists. Every task must be in exactly one group. With None,
+        tasks with classes are one group, and tasks that are numbers another.
     n_shared_experts : int, default=1
-        Experts that all tasks share, at each of the two levels.
+        Number of experts that all tasks share, at each of the two levels.
     n_group_experts : int, default=1
-        Experts of each group, at each of the two levels.
+        Number of experts of each group, at each of the two levels.
     n_specific_experts : int, default=1
-        Experts of each task alone, at the second level.
+        Number of experts of each task, at the second level.
     feature_gate_rank : int, default=8
-        Rank of the gates on the features.
+        Rank of the feature gates, that is, the number of rows of A.
     expert_hidden_units : sequence of int or of sequences of int, default=(64,)
-        Widths of the layers of every expert; ``((128, 64), (32,))`` sets them for each level.
+        Widths of the layers of every expert, the same at both levels; or a sequence of widths for
+        each of the two levels, such as ``((128, 64), (32,))``.
     activation : {"relu", "gelu", "silu", "elu", "tanh"}, default="silu"
         Activation of experts, towers and hidden layers of gates.
 
     See Also
     --------
-    PLEClassifierRegressor : The flagship; lists the errors and warnings of all estimators.
+    PLEClassifierRegressor : The main estimator; lists the errors and warnings of all estimators.
 
     References
     ----------
@@ -66,7 +68,9 @@ class HoMEClassifierRegressor(MultiTaskEstimator):
     >>> from sklearn_ple import HoMEClassifierRegressor
     >>> from sklearn_ple.datasets import load_nhefs
     >>> X, y = load_nhefs(tasks=["death", "wt82_71"], return_X_y=True)
-    >>> model = HoMEClassifierRegressor(max_epochs=5, n_members=2, random_state=0).fit(X, y)
+    >>> model = HoMEClassifierRegressor(
+    ...     max_epochs=5, n_members=2, random_state=0
+    ... ).fit(X, y)
     >>> groups, tasks = model.gate_weights(X)
     >>> list(groups)
     ['class tasks', 'number tasks', 'shared gate']
@@ -74,7 +78,7 @@ class HoMEClassifierRegressor(MultiTaskEstimator):
     ['death 1', 'class tasks 1', 'shared 1']
     """
 
-    # What counts layers asks for it: there are always two.
+    # Not a parameter, as there are always two levels; `sklearn_ple.capacity` reads it.
     n_levels: ClassVar[int] = 2
 
     task_groups: Any = parameter(default=None, constraint=[dict, Listed(), None], network=True)
@@ -107,7 +111,7 @@ class HoMEClassifierRegressor(MultiTaskEstimator):
         )
 
     def _positions(self, tasks: Sequence[Task]) -> dict[str, list[int]]:
-        """Return the positions of each group's tasks."""
+        """Return the positions of the tasks of each group."""
         if self.task_groups is None:
             kinds = {
                 "class tasks": [k for k, task in enumerate(tasks) if task.has_classes],
@@ -122,9 +126,9 @@ class HoMEClassifierRegressor(MultiTaskEstimator):
         grouped = [str(name) for own in groups.values() for name in own] if listed else []
         if sorted(grouped) != sorted(map(str, names)):
             raise ValueError(
-                f"task_groups={self.task_groups!r} must be lists of names of tasks, with every "
-                f"task in one of them: {names}."
+                f"task_groups={self.task_groups!r} must be lists of names of tasks, and contain "
+                f"each of {names} exactly once."
             )
         if taken := sorted(set(groups) & set(names)):
-            raise ValueError(f"task_groups names groups as tasks are called: {taken}.")
+            raise ValueError(f"task_groups has groups with the name of a task: {taken}.")
         return {group: [names.index(name) for name in own] for group, own in groups.items()}

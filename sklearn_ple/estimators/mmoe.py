@@ -22,22 +22,24 @@ _BY_LEVEL = [Widths(by_level=True)]
 class MMoEClassifierRegressor(Gated):
     """Multi-gate Mixture-of-Experts: shared experts, weighed by a gate for each task.
 
-    ``y_k = h_k(sum_i softmax(W_k x)_i f_i(x))`` with experts ``f_i`` that all tasks share. With
-    ``n_levels=2`` it is ML-MMoE: every expert of an upper level reads the lower level's experts by
-    a gate of its own, and all gates read the features. With ``shared_gate=True`` it is OMoE: one
-    gate for all tasks.
+    Let ``f_i`` be the experts and ``h_k`` the tower of task k. Then
+    ``y_k = h_k(sum_i softmax(W_k x)_i f_i(x))``.
+
+    With ``n_levels=2`` this is ML-MMoE: every expert of an upper level has its own gate, and reads
+    a weighted sum of the experts of the level below. All gates read the features. With
+    ``shared_gate=True`` this is a one-gate mixture of experts, OMoE.
 
     Parameters
     ----------
     n_experts : int, default=3
-        Experts at each level, which all tasks share.
+        Number of experts at each level, which all tasks share.
     shared_gate : bool, default=False
         Whether all tasks have the same gate.
 
     See Also
     --------
-    PLEClassifierRegressor : The flagship; lists the errors and warnings of all estimators.
-    CGCClassifierRegressor : Tasks have experts of their own as well.
+    PLEClassifierRegressor : The main estimator; lists the errors and warnings of all estimators.
+    CGCClassifierRegressor : Each task has its own experts, too.
 
     References
     ----------

@@ -19,40 +19,46 @@ _SOME = [Number(Integral, 1, None, closed="left")]
 
 @with_parameters
 class MultiTabNetClassifierRegressor(MultiTaskEstimator):
-    """MultiTab-Net: a token for each column and each task, attention, a tower on a task's token.
+    """MultiTab-Net: attention between a token for each column and a token for each task.
 
-    A column becomes a token by a linear map of its number, its embedding and whether it is
-    missing. Each task has a learnt token. In each block tokens attend to each other, ``a = h + W_o
-    softmax(Q K^T / sqrt(d) + M) V``, and feed-forward layers follow, ``h' = a + W_2 act(W_1 a)``,
-    with tokens normalised before both. ``M`` keeps tasks' tokens from attending to each other. A
-    task's tower reads its token.
+    A token is a vector. The token of a column is a linear function of its number, its embedding
+    and an indicator of missing values. The token of a task is learnt, and the same for all rows.
+    The tokens h of a row pass through blocks of two steps, before each of which every token is
+    normalised:
 
-    The paper's attention between the rows of a batch is left out: with it a row's prediction would
-    depend on which other rows are predicted. ``gate_weights`` are the weights with which each
-    task's token attends to the columns.
+    - attention between the tokens, ``a = h + W_o softmax(Q K^T / sqrt(d) + M) V``, where the mask
+      ``M`` keeps the tokens of tasks from attending to each other;
+    - feed-forward layers, ``h' = a + W_2 act(W_1 a)``.
+
+    After the last block the tower of each task reads the token of its task.
+
+    In the paper, the rows of a batch also attend to each other. This is left out, because the
+    prediction for a row would depend on the other rows that are predicted. ``gate_weights``
+    returns the attention weights of each task's token.
 
     Parameters
     ----------
     hidden_units : sequence of int, default=(256,)
-        Width of the feed-forward layer of each block. There are as many blocks as widths.
+        Width of the feed-forward layer in each block; its length is the number of blocks.
     token_dim : int, default=16
         Width of a token, a multiple of ``n_heads``.
     n_heads : int, default=4
-        Heads of the attention.
+        Number of attention heads.
     task_mask : {"tasks", "features", "both"} or None, default="tasks"
-        Which attention is not allowed: that of a task's token to the tokens of other tasks
-        ("tasks", best in the paper), that of the columns' tokens to the tasks' tokens ("features",
-        which only matters with two blocks or more), both, or none.
+        Attention that is prevented. With "tasks", which is best in the paper, the token of a task
+        does not attend to those of other tasks. With "features", the tokens of columns do not
+        attend to those of tasks, which matters only with two blocks or more. "both" prevents both,
+        and None nothing.
 
     See Also
     --------
-    PLEClassifierRegressor : The flagship; lists the errors and warnings of all estimators.
+    PLEClassifierRegressor : The main estimator; lists the errors and warnings of all estimators.
 
     Notes
     -----
-    Time and memory grow with the number of columns, which may be at most 1000. If
-    ``embedding_dim`` is the width of a token, as in ``as_published``, the token of a category is
-    an entry of a table.
+    Time and memory grow with the number of columns, which may be at most 1000. The table of
+    embeddings contains the tokens of the categories themselves if ``embedding_dim`` is the width
+    of a token, as in ``as_published``.
 
     References
     ----------
@@ -64,7 +70,9 @@ class MultiTabNetClassifierRegressor(MultiTaskEstimator):
     >>> from sklearn_ple import MultiTabNetClassifierRegressor
     >>> from sklearn_ple.datasets import load_nhefs
     >>> X, y = load_nhefs(tasks=["death", "wt82_71"], return_X_y=True)
-    >>> model = MultiTabNetClassifierRegressor(n_members=1, max_epochs=2, random_state=0).fit(X, y)
+    >>> model = MultiTabNetClassifierRegressor(
+    ...     n_members=1, max_epochs=2, random_state=0
+    ... ).fit(X, y)
     >>> (attention,) = model.gate_weights(X)
     >>> attention["death"].columns[-1]
     'token of death'

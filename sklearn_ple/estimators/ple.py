@@ -24,7 +24,7 @@ _BY_LEVEL = [Widths(by_level=True)]
 
 @with_parameters
 class Extraction(Gated):
-    """What PLE, CGC and STEM have in common: experts of each task and shared ones."""
+    """Base class of PLE, CGC and STEM, which have experts of each task and shared experts."""
 
     n_shared_experts: int = parameter(default=1, constraint=_SEVERAL, search=(1, 4), network=True)
     n_specific_experts: Any = parameter(
@@ -39,7 +39,7 @@ class Extraction(Gated):
     network: ClassVar[Callable[..., ExtractionNetwork]] = PLE
 
     def treats_tasks_alike(self) -> bool:
-        # A list of numbers is in the order of y's columns.
+        # A list has one number for each column of y, so tasks differ by their position.
         return isinstance(self.n_specific_experts, (Integral, dict))
 
     def make_network(
@@ -59,7 +59,7 @@ class Extraction(Gated):
         )
 
     def _n_specific(self, names: list[str]) -> list[int]:
-        """Return the number of every task's own experts."""
+        """Return the number of specific experts of each task."""
         numbers = by_task(self.n_specific_experts, names, "n_specific_experts", default=1)
         for name, n in numbers.items():
             if not _SEVERAL[0].is_satisfied_by(n):
@@ -70,14 +70,14 @@ class Extraction(Gated):
             if self.n_shared_experts + n == 0:
                 raise ValueError(
                     f"n_shared_experts and n_specific_experts of task {name!r} are both 0: a task "
-                    "needs an expert."
+                    "needs at least one expert."
                 )
         return list(numbers.values())
 
 
 @with_parameters
 class _Progressive(Extraction):
-    """Several levels."""
+    """Base class of the PLE estimators, which may have several levels."""
 
     n_levels: int = parameter(
         default=1,
@@ -101,45 +101,50 @@ class _Progressive(Extraction):
 class PLEClassifierRegressor(_Progressive):
     """Progressive Layered Extraction for tasks of any kind: classes, numbers, counts.
 
-    All columns of y are learnt together. At each level, gates mix experts that the tasks share and
-    experts of their own, and at the end each task has a tower. A label may be missing (NaN): the
-    row still trains the tasks whose labels it has.
+    Each column of y is a task, and one network learns all tasks together. Its experts are small
+    networks: at each level some are shared by all tasks, and others belong to one task. The gate
+    of a task computes a weighted sum of the task's own experts and the shared ones. After the last
+    level, the tower of the task, another small network, computes the prediction. A label may be
+    missing (NaN): the row is still used for the tasks whose labels it has.
 
-    The joint loss is the weighted sum over the tasks of the mean loss of the labels that are
-    there. The loss is cross-entropy for classes (of "above this class?" for ordinal ones), the
-    squared error of the standardised label for regressions, the pinball loss for quantiles and
-    half the Poisson deviance for counts; the user guide lists all. Predictions have the form of y:
-    class labels, and numbers in their own units.
+    The joint loss is a weighted sum of one loss per task, which is the mean over the labels that
+    are not missing. This is the cross-entropy for classes, the squared error of the standardised
+    label for regressions, the pinball loss for quantiles and half the Poisson deviance for counts.
+    For ordinal classes it is the cross-entropy of the questions "above this class?". The user
+    guide lists all losses. Predictions have the form of y: class labels, and numbers in their own
+    units.
 
     Parameters
     ----------
     n_levels : int, default=1
-        Levels of experts.
+        Number of levels of experts.
     n_shared_experts : int, default=1
-        Experts that all tasks share, at each level. With none the tasks learn independently.
+        Number of experts that all tasks share, at each level. With 0, the tasks share nothing but
+        the embeddings of the features.
     n_specific_experts : int, list of int or dict, default=1
-        Experts of each task, at each level: one number for all tasks, a list in the order of y's
-        columns, or a dict by name (1 for a task that is not named).
+        Number of experts of each task, at each level: one number for all tasks, a list in the
+        order of y's columns, or a dict by name (1 for a task that is not named).
     expert_hidden_units : sequence of int or of sequences of int, default=(64,)
-        Widths of the layers of every expert; ``((128, 64), (32,))`` sets them for each level.
+        Widths of the layers of every expert, the same at all levels; or a sequence of widths for
+        each level, such as ``((128, 64), (32,))``.
     linear_experts : bool, default=False
         Whether the last layer of the experts is linear, without activation. If experts have one
         layer, every level is then linear except for its gates.
     gate_hidden_units : sequence of int, default=()
-        Widths of the hidden layers of every gate; empty for the paper's linear gates.
+        Widths of the hidden layers of every gate; empty for linear gates, as in the paper.
     gate : {"softmax", "dselect_k"}, default="softmax"
         How a gate weighs experts: by a softmax, or by DSelect-k, which chooses ``gate_k`` of them
-        for every row. DSelect-k is smooth, so it is trained like the rest of the network; see
-        `sklearn_ple.nn.DSelectKGates`. It is not in the paper.
+        for every row. DSelect-k is smooth, so it is trained by gradients like the rest of the
+        network; see `sklearn_ple.nn.DSelectKGates`. It is not in the paper.
     gate_k : int, default=2
-        How many experts a DSelect-k gate chooses.
+        Number of experts that a DSelect-k gate chooses for each row.
     gate_entropy : float, default=1e-3
         Factor of a penalty on the entropy of the choices of DSelect-k gates. The greater it is,
         the sooner a gate settles on ``gate_k`` experts.
     load_balancing : float, default=0.0
         Factor of a penalty on gates that use their experts unevenly: the squared coefficient of
         variation of the experts' summed weights, in every batch, as in Shazeer et al. (ICLR 2017).
-        It trains only the gates. Try 0.01 to 0.1 if experts are not used.
+        Its gradient reaches only the gates. Try 0.01 to 0.1 if some experts are hardly used.
     residual : bool, default=False
         Whether a level adds its input to its output, if both have the same width. Not in the
         paper.
@@ -152,13 +157,14 @@ class PLEClassifierRegressor(_Progressive):
     activation : {"relu", "gelu", "silu", "elu", "tanh"}, default="relu"
         Activation of experts, towers and hidden layers of gates.
     dropout : float, default=0.3
-        Share of the activations of experts and towers that is dropped in training, on average over
-        the members. With four members or more, the shares of the members are spread evenly from
-        zero to twice the average.
+        Share of the activations of experts and towers that are set to zero in training, on average
+        over the members. With four members or more, the shares of the members are spread evenly
+        from 0 to twice the average.
     n_members : int, default=8
-        Number of networks that are trained on the same batches, each with its own embeddings,
-        experts and towers. Their predictions are averaged; with early stopping, their weights
-        follow from their validation losses. Time and memory grow with their number.
+        Number of networks in the ensemble. They are trained on the same batches, each with its own
+        embeddings, experts and towers, and their predictions are averaged. With early stopping,
+        members with lower validation losses have larger weights in the average. Time and memory
+        grow with the number of members.
     task_types : str, list or dict, default="auto"
         The kind of every task: one for all, a list in the order of y's columns, or a dict by
         column name. A column that the dict does not name is "auto".
@@ -167,30 +173,30 @@ class PLEClassifierRegressor(_Progressive):
         - "ordinal": classes in an order;
         - "regression": numbers;
         - "huber": numbers with outliers. ``("huber", 1.345)`` sets the error, in standard
-          deviations, from which on the loss is linear;
-        - "quantile": numbers. ``("quantile", [0.1, 0.9])`` sets the quantiles to learn besides the
-          median, by default 0.05 and 0.95;
-        - "count": counts, by the Poisson deviance;
-        - "tweedie": amounts that may be zero. ``("tweedie", 1.5)`` sets the power of the mean that
-          the variance follows, between 1 and 2;
+          deviations, above which the loss is linear;
+        - "quantile": numbers whose quantiles are predicted, too. ``("quantile", [0.1, 0.9])`` sets
+          the quantiles to learn in addition to the median, by default 0.05 and 0.95;
+        - "count": counts, with the Poisson deviance as loss;
+        - "tweedie": amounts that may be zero. ``("tweedie", 1.5)`` sets the power of the mean,
+          between 1 and 2, to which the variance is proportional;
         - "hurdle": amounts of which many are zero;
-        - "survival": times until an event, t for an event at t and -t if nothing had happened
-          until t. ``("survival", 20)`` sets the number of intervals of time;
-        - "ignore", in a list or dict: the column of y is left out. It is not a task, and has no
-          prediction and no entry in anything else that is passed by task. Methods take a y with or
-          without it;
-        - "auto": the kind follows from the labels that are there. Strings, categories and bools
-          are classes, which are ordinal if an ordered categorical column has more than two.
-          Integers are classes if at most 10 are distinct, else a regression. Floats are a
-          regression, except for two whole numbers, such as 0.0 and 1.0. A warning names doubtful
-          columns: integers of more than 10 values, and whole floats of 3 to 10.
+        - "survival": times until an event. The label is t for an event at time t, and -t if no
+          event had happened by time t. ``("survival", 20)`` sets the number of intervals of time;
+        - "ignore", in a list or dict: the column of y is left out. It is not a task: it has no
+          prediction, and no entry in other parameters that have one for each task. Methods accept
+          a y with or without it;
+        - "auto": the kind follows from the labels. Strings, categories and bools are classes,
+          which are ordinal if an ordered categorical column has more than two. Integers are
+          classes if at most 10 are distinct, else a regression. Floats are a regression, except
+          for two whole numbers, such as 0.0 and 1.0. A warning names doubtful columns: integers
+          with more than 10 distinct values, and floats with 3 to 10, all whole.
     depends_on : "previous", dict or None, default=None
         For a binary task, the name of the task that it depends on, such as ``{"purchase":
         "click"}``: its event, the second class, can happen only if the other does. With
         "previous", each task depends on the one before it in y. The output of the task is then the
         probability given the other event, and its loss is that of the joint event on all rows, as
-        in the entire-space model of Ma et al. (SIGIR 2018). Labels that follow from others are
-        filled in.
+        in the entire-space model of Ma et al. (SIGIR 2018). Missing labels that follow from others
+        are filled in: without a click there is no purchase.
     class_weight : "balanced", dict, list or None, default=None
         Weights of the classes in the loss. A list in the order of y's columns, or a dict by column
         name, has one entry per task: "balanced", a dict from label to weight, or None. "balanced"
@@ -198,179 +204,190 @@ class PLEClassifierRegressor(_Progressive):
         task.
     categorical_features : "from_dtype", array-like or None, default="from_dtype"
         Which columns of X are categories: names, positions or a boolean mask; None for no column.
-        "from_dtype" takes categorical and string columns. A missing value is a category of its
+        "from_dtype" selects categorical and string columns. A missing value is a category of its
         own. Rare categories, and those that are not seen in fit, share one.
     max_categories : int, default=None
         Largest number of categories of a column, including the one that rare categories share;
         None for any number.
     min_frequency : int or float, default=None
-        A category with fewer rows than this, or with a smaller share of the rows if it is a float,
-        is rare.
+        A category is rare if it has fewer rows than this or, for a float, a smaller share of the
+        rows. With None there is no such limit.
     target_statistics : "auto", bool or array-like, default="auto"
-        Which categorical columns have target statistics in addition to their embeddings: how far
-        the mean label of the row's category is from the mean of all labels, for each task with
-        numbers or two classes, and for each class of a task with more. It is shrunk towards 0, and
-        more so if there are few labels (Bühlmann and Straub 1970). A row's own label is not part
-        of it (ordered statistics, Prokhorenkova et al., NeurIPS 2018). "auto" takes columns of 256
-        categories or more with two rows each on average, such as ids of users or items. True takes
-        all categorical columns, False none. Or pass names, positions or a mask.
+        Which categorical columns have target statistics in addition to their embeddings. This is
+        the difference between the mean label of the row's category and the mean of all labels, for
+        each task with numbers or two classes, and for each class of a task with more. It is shrunk
+        towards 0, and more so if there are few labels (Bühlmann and Straub 1970). The row's own
+        label is not used (ordered statistics, Prokhorenkova et al., NeurIPS 2018). "auto" selects
+        columns of 256 categories or more with at least two rows each on average, such as ids of
+        users or items. True selects all categorical columns, False none. Or pass names, positions
+        or a mask.
     embedding_dim : int or "auto", default="auto"
-        Width of the learnt embedding of every categorical column. "auto" lets it grow with the
-        number of codes n, the column's categories and two more: ``1.6 * n**0.56`` to the nearest
-        whole number, at least 2 and at most 32. All columns are in one table, as wide as the
-        widest embedding times ``n_members``, with n rows for each column. In training it takes 16
-        bytes per number (4 for the embedding, 12 for its gradient and AdamW's two moments), and 4
-        for each copy of the weights that is kept, averaged or best.
+        Width of the learnt embedding of every categorical column. "auto" makes it grow with n, the
+        number of the column's categories plus two: ``1.6 * n**0.56`` to the nearest whole number,
+        at least 2 and at most 32. The embeddings of all columns are one table, with n rows for
+        each column, and as wide as the widest embedding times ``n_members``. In training the table
+        needs 16 bytes per number (4 for the embedding, 12 for its gradient and AdamW's two
+        moments), and 4 more for each copy of the weights, averaged or best.
     numeric_embedding : str, EmbeddingMaker or None, default="piecewise_linear+bins"
-        What the network reads of each number besides its standardised value:
+        What the network reads of each number in addition to its standardised value:
 
-        - "bins": an embedding of the bin that it is in;
-        - "piecewise_linear": an embedding that is linear in each bin, and continuous;
-        - "piecewise_linear+bins": the sum of both. In columns without a value that a tenth of the
-          rows share, the steps do not count in the first member, and count more in each further
-          one, fully in the last;
+        - "bins": a learnt embedding of the bin that contains the number;
+        - "piecewise_linear": a learnt embedding that is a continuous function of the number,
+          linear in each bin;
+        - "piecewise_linear+bins": the sum of both. If no value of a column is shared by a tenth of
+          the rows, the part that jumps between bins is left out in the first member, counts more
+          in each further member, and fully in the last;
         - "periodic": an embedding of sines and cosines of learnt frequencies;
-        - "quantile": its normal score;
+        - "quantile": the number's normal score, the quantile of the normal distribution at its
+          rank;
         - None: nothing.
 
-        Embeddings are as wide as ``embedding_dim``. If that is "auto", the width is 8 for up to 4
+        The width of embeddings is ``embedding_dim``. If that is "auto", the width is 8 for up to 4
         numbers, 4 from 8 numbers on, and less beyond 200, at least 2. Sparse X has no embeddings.
         Piecewise-linear and periodic embeddings are those of Gorishniy, Rubachev and Babenko
         (NeurIPS 2022).
     n_bins : int or "auto", default="auto"
         Largest number of bins of each number. "auto" is half the square root of the number of
-        rows, from 16 to 256. Their edges are the cuts of a small decision tree that predicts all
-        tasks, and quantiles of the distinct values.
+        rows, from 16 to 256. The edges of the bins are the thresholds of a small decision tree
+        that predicts all tasks, and quantiles of the distinct values.
     linear_path : bool, default=True
         Whether to add a linear function of the numbers, and of the indicators of missing ones, to
-        the outputs of each task. It is learnt with the network, as the wide part of Cheng et al.
-        (DLRS 2016). For tasks of kind "regression" it starts from ridge regression, with a penalty
-        chosen by generalized cross-validation: fully in the first member, less in each further
-        one, and from zero in the last. For other tasks, and for sparse X, it starts from zero.
+        the outputs of each task. It is learnt together with the network, like the wide part of
+        Cheng et al. (DLRS 2016). For tasks of kind "regression" its initial weights are those of
+        ridge regression, with a penalty chosen by generalized cross-validation: fully in the first
+        member, less in each further one, and zero in the last. For other tasks, and for sparse X,
+        they are zero.
     feature_dropout : float, default=0.1
-        Share of the features, including coordinates of embeddings, that is dropped in training, on
-        average over the members as for ``dropout``.
+        Share of the features, including coordinates of embeddings, that are set to zero in
+        training, on average over the members as for ``dropout``.
     clip_numbers : float or None, default=5.0
         The limit c of numbers, in standard deviations. Experts, gates and the linear path read a
         standardised number x as ``x / sqrt(1 + (x / c)**2)``, which is close to x for small
-        numbers and never exceeds c. So an outlier cannot outweigh everything else (Holzmüller,
-        Grinsztajn and Steinwart, NeurIPS 2024). Embeddings of numbers are not clipped. Pass None
-        for no clipping, if targets go on growing with the numbers. c must be at least 0.001.
+        numbers and whose absolute value never exceeds c. An outlier thus cannot outweigh
+        everything else (Holzmüller, Grinsztajn and Steinwart, NeurIPS 2024). Embeddings of numbers
+        are not clipped. Pass None for no clipping, for example if targets are linear in the
+        numbers. c must be at least 0.001.
     task_weights : list of float or dict, default=None
         Weights of the tasks in the joint loss at epoch 0, in the order of y's columns or by name;
         1 for a task that is not named.
     task_weight_decay : float, list of float or dict, default=1.0
-        Factor gamma by which the weight of a task changes with every epoch t: ``w(t) = w(0) *
-        gamma**t``. One for all tasks, a list in the order of y's columns, or a dict by name (1 for
-        a task that is not named).
+        Factor gamma by which the weight of a task is multiplied after every epoch: the weight at
+        epoch t is ``w(t) = w(0) * gamma**t``. One number for all tasks, a list in the order of y's
+        columns, or a dict by name (1 for a task that is not named).
     balancing : str or Balancer, default="equal"
-        How the losses of the tasks become one step of training. "equal" is their weighted sum.
-        These use the losses: "uncertainty", "dwa" (dynamic weight averaging), "famo", "geometric"
-        (the geometric mean) and "random". These use the gradients at what the towers read:
-        "upgrad", "aligned_mtl", "pcgrad", "cagrad", "imtl_g" and "nash_mtl"; all but "cagrad" and
-        "nash_mtl" need the extra ``balancing``. Or pass an object of a subclass of
+        How the losses of the tasks are combined into one step of training. "equal" is their
+        weighted sum. These methods use the losses: "uncertainty", "dwa" (dynamic weight
+        averaging), "famo", "geometric" (the geometric mean) and "random". These use the gradients
+        with respect to the input of the towers: "upgrad", "aligned_mtl", "pcgrad", "cagrad",
+        "imtl_g" and "nash_mtl"; all but "cagrad" and "nash_mtl" need
+        ``pip install 'sklearn-ple[balancing]'``. Or pass an instance of a subclass of
         :class:`~sklearn_ple.balancing.Balancer`, or an aggregator of TorchJD that weighs
-        gradients, of which every training uses a copy.
+        gradients; every training uses a copy of it.
     optimizer : {"adamw", "adam", "sgd"} or class, default="adamw"
-        The optimizer, or a subclass of :class:`torch.optim.Optimizer`.
+        The optimizer: its name, or a subclass of :class:`torch.optim.Optimizer`.
     learning_rate : float or "auto", default="auto"
-        The learning rate; with a schedule, the highest one. "auto" is meant for AdamW: 6e-3 for
-        batches of 512 rows or more, and for smaller ones proportional to the square root of their
-        size.
+        The learning rate; with a schedule, the highest one. "auto" is meant for AdamW: it is 6e-3
+        for batches of 512 rows or more, and for smaller ones proportional to the square root of
+        their size.
     lr_schedule : {"constant", "cosine", "one_cycle"}, default="one_cycle"
         How the learning rate changes over ``max_epochs``: it is constant, or falls to zero along
         half a cosine, or rises over the first 30 % of the steps and then falls to zero.
     weight_decay : float, default=1e-2
         Weight decay, for optimizers that have one. Embeddings and biases do not decay.
     weight_averaging : float, default=0.1
-        Validation and prediction use the mean of the weights over about this share of the steps so
-        far, the last ones; with 0, the last weights.
+        Share of the steps so far, the most recent ones, over which the weights are averaged for
+        validation and prediction. With 0, the last weights are used.
     batch_size : int or "auto", default="auto"
-        Rows in a step of training. "auto" is 64 for up to 2,000 rows, and then a power of two near
-        three times the square root of their number, at most 2048.
+        Number of rows in a step of training. "auto" is 64 for up to 2,000 rows, and for more a
+        power of two near three times the square root of their number, at most 2048.
     max_epochs : int or "auto", default="auto"
-        Largest number of passes over the data, for which the schedule of the learning rate is
-        made. "auto" is 25 for up to 10,000 rows, 11 for 50,000 and 4 for half a million or more.
-        Without early stopping it is the number that makes 120 steps, but at least 10.
+        Largest number of passes over the data. The schedule of the learning rate has this length.
+        "auto" is 25 for up to 10,000 rows, 11 for 50,000 and 4 for half a million or more. Without
+        early stopping it is the number of epochs that make 120 steps, but at least 10.
     early_stopping : bool or "auto", default="auto"
         Whether to stop when the joint validation loss no longer decreases, and to return to the
         best weights. "auto" stops early from 500 rows on, and if ``fit`` is passed ``X_val``.
     validation_fraction : float or "auto", default="auto"
         Share of the rows that early stopping sets aside, or of the groups if ``fit`` is passed
-        ``groups``. With "auto" and four members or more, no rows are set aside: each member leaves
-        out a twelfth of the rows, at most 600, on which others are trained. With fewer members, or
-        with ``validation_split="last"``, "auto" sets aside a tenth, but at most 3,000 rows.
+        ``groups``. With "auto" and four members or more, no rows are set aside for all members:
+        each member is validated on other rows, a twelfth of them, at most 600, which only the
+        other members are trained on. With fewer members, or with ``validation_split="last"``,
+        "auto" sets aside a tenth, but at most 3,000 rows.
     validation_split : {"random", "last"} or splitter, default="random"
-        The validation rows. "random" draws them, or whole groups if ``fit`` is passed ``groups``.
-        "last" sets aside the last rows, for rows in the order of time. Of a splitter of
-        scikit-learn, such as :class:`~sklearn.model_selection.GroupShuffleSplit`, which gets the
-        ``groups``, the test rows of the first split are set aside; rows in neither part are used
-        by ``refit`` alone. To validate on rows that are not in X, pass them to ``fit`` as
-        ``X_val`` and ``y_val``.
+        Which rows are set aside for validation. "random" draws them, or whole groups if ``fit`` is
+        passed ``groups``. "last" sets aside the last rows, for rows in the order of time. Or pass
+        a splitter of scikit-learn, such as :class:`~sklearn.model_selection.GroupShuffleSplit`: it
+        gets the ``groups``, and the test rows of its first split are set aside. Only ``refit``
+        uses rows that are in neither part of that split. To validate on rows that are not in X,
+        pass them to ``fit`` as ``X_val`` and ``y_val``.
     n_iter_no_change : int or "auto", default="auto"
         Number of epochs without improvement after which early stopping ends the training. "auto"
         is a fifth of ``max_epochs``, but at least 3.
     tol : float, default=0.0
-        Decrease of the joint validation loss that counts as an improvement.
+        The joint validation loss must decrease by more than this to count as an improvement.
     refit : bool or "auto", default="auto"
         Whether to train a second network on all rows of X, for the number of epochs that
-        validation found best. If ``fit`` is passed ``X_val``, all rows are trained on already, and
-        there is no second training. The weights of the members and ``history_`` stay those of the
-        first training. The second one doubles the time. "auto" refits up to 30,000 rows if rows
-        were set aside, unless there are ``callbacks``, which may rely on validation rows.
+        validation found best. If ``fit`` is passed ``X_val``, the first training has already used
+        all rows, and there is no second one. The weights of the members in the average, and
+        ``history_``, remain those of the first training. The second training doubles the time.
+        "auto" refits up to 30,000 rows if rows were set aside, unless there are ``callbacks``,
+        which may rely on validation rows.
     warm_start : bool, default=False
         Whether another call of ``fit`` starts from the learnt weights, with the classes, scales
         and categories of the first call.
     warm_start_from : FrozenEstimator, estimator or None, default=None
-        A fitted estimator with the same network, from whose weights a fit starts: embeddings, what
-        the tasks share, and the parts of a task of the same name. Its scales, categories and bins
-        are taken over, so X must have the same columns. The linear path starts anew. Wrap the
-        estimator in :class:`sklearn.frozen.FrozenEstimator`, because ``clone``, for example in a
-        grid search, would return it unfitted otherwise. The parameters of the network must be the
-        same.
+        A fitted estimator with the same network, from whose weights a fit starts: those of the
+        embeddings, of the parts that all tasks share, and of tasks with the same name. Its scales,
+        categories and bins are used too, so X must have the same columns. The linear path is not
+        copied. Wrap the estimator in :class:`sklearn.frozen.FrozenEstimator`, because otherwise
+        ``clone``, for example in a grid search, would return it unfitted. The parameters of the
+        network must be the same.
     checkpoint_dir : str, path-like or None, default=None
-        A folder, made if it does not exist, in which ``fit`` saves its progress after every epoch.
-        If it is interrupted or its process is killed, the next ``fit`` with the same data and
-        parameters continues from there, and ends with the same weights as a fit without
-        interruption, on a CPU bit for bit. The files remain when a fit has ended, and the same fit
-        then returns its result at once; delete them to start anew. A fit with other data,
-        parameters or versions, or from other weights by ``warm_start``, is refused: each needs its
-        own folder. ``n_jobs`` and ``verbose`` may differ. ``partial_fit`` does not use the folder.
-        With None nothing is saved.
+        A folder, created if it does not exist, in which ``fit`` saves its progress after every
+        epoch. If ``fit`` is interrupted or its process is killed, the next ``fit`` with the same
+        data and parameters continues from there. It ends with the same weights as a fit without
+        interruption, on a CPU bit for bit. The files remain after a fit has ended, and the same
+        fit then returns its result at once; delete them to start again. A fit with other data,
+        parameters or versions, or from other weights with ``warm_start``, raises an error: each
+        needs its own folder. ``n_jobs`` and ``verbose`` may differ. ``partial_fit`` does not use
+        the folder. With None nothing is saved.
     n_jobs : int or None, default=None
-        The number of cores, or of workers of joblib's backend; -1 for all, -2 for all but one.
-        None, outside of :class:`joblib.parallel_config`, is one core while steps are small, which
-        several cores would hardly make faster, and torch's own number for large steps.
+        Number of cores, or of workers of joblib's backend; -1 for all, -2 for all but one. None,
+        outside of :class:`joblib.parallel_config`, is one core while steps are small, since
+        several cores would hardly be faster, and torch's own number of threads for large steps.
 
-        In ``fit``, joblib trains the members in as many groups, of at least two members, in
-        processes, or on several machines with ``joblib.parallel_config(backend="dask")``. The
-        fitted estimator is the same as with ``n_jobs=1``, bit for bit.
+        In ``fit``, joblib splits the members into this number of groups, of at least two members,
+        and trains the groups in processes, or on several machines with
+        ``joblib.parallel_config(backend="dask")``. The fitted estimator is the same as with
+        ``n_jobs=1``, bit for bit.
 
-        Prediction uses as many threads. So does ``fit`` where it trains all members together: with
-        fewer than four members, ``callbacks``, ``dtype="bfloat16"``, ``balancing`` by gradients,
-        parts of your own or ``numeric_embedding="periodic"``, and so do ``partial_fit`` and
-        ``add_task``. Then results are rounded differently, as on another processor.
+        Prediction uses this number of threads, and so do ``partial_fit`` and ``add_task``. So does
+        ``fit`` where it trains all members together: with fewer than four members, ``callbacks``,
+        ``dtype="bfloat16"``, ``balancing`` by gradients, your own classes of networks, tasks or
+        balancers, or ``numeric_embedding="periodic"``. Results then differ by rounding, as they do
+        between processors.
 
         In a worker process, such as those of :class:`~sklearn.model_selection.GridSearchCV` with
         its own ``n_jobs``, no more than its share of the cores is used.
     device : str, default="auto"
-        Where to train and predict, such as "cpu", "cuda", "cuda:1" or "mps"; "auto" for a GPU if
-        there is one. The data are kept there if they fit.
+        The device for training and prediction, such as "cpu", "cuda", "cuda:1" or "mps"; "auto"
+        for a GPU if there is one. The data are copied to it as a whole if they fit.
     dtype : {"float32", "float64", "bfloat16"}, default="float32"
-        Precision of the network. "bfloat16" is for speed: in training, matrices are multiplied in
-        it, while weights, losses, the optimizer's state and predictions stay float32. It is an
-        error if the processor has no instructions for it.
+        Precision of the network. "bfloat16" is faster: in training, matrices are multiplied in
+        bfloat16, while weights, losses, the optimizer's state and predictions are float32. It is
+        an error if the processor has no instructions for bfloat16.
     callbacks : list of skorch callbacks, default=None
         Additional callbacks, see :class:`skorch.callbacks.Callback`. Every training uses copies of
         them, but not of the objects that they refer to.
     net_params : dict, default=None
-        Additional parameters of :class:`skorch.net.NeuralNet`, which take precedence over those
-        here. The schedule respects ``lr``, ``batch_size`` and ``max_epochs``, too.
+        Additional parameters of :class:`skorch.net.NeuralNet`, which take precedence over the
+        parameters of this class. The learning-rate schedule uses ``lr``, ``batch_size`` and
+        ``max_epochs`` if they are set here.
     random_state : int, RandomState instance or None, default=None
         Determines the initial weights, the order of the rows, dropout and the validation rows.
         With an int, the result on a CPU is always the same. Global random states are not changed.
     verbose : int, default=0
-        Whether to show a progress bar, with validation losses and scores.
+        Whether to show a progress bar, with validation losses and scores; 0 shows nothing.
 
     Attributes
     ----------
@@ -381,7 +398,7 @@ class PLEClassifierRegressor(_Progressive):
     ignored_targets_ : list of int
         Positions in y of the columns that ``task_types`` ignores.
     tasks_ : list of Task
-        The fitted tasks, in the order of ``task_names_``.
+        The fitted tasks, instances of `sklearn_ple.tasks.Task`, in the order of ``task_names_``.
     classes_ : ndarray or list
         The sorted class labels of every task, or None for a task without classes; a single array
         for a 1-D y. They are sorted for ordinal tasks, too, as scikit-learn expects. The order of
@@ -401,11 +418,12 @@ class PLEClassifierRegressor(_Progressive):
     module_ : torch.nn.Module
         The network.
     calibrators_ : dict
-        What ``calibrate`` learnt, by task: ``temperature_``, or ``regressions_``; empty after fit.
+        The calibrators that ``calibrate`` fitted, by task, with the attribute ``temperature_`` or
+        ``regressions_``; empty after fit.
     net_ : skorch.NeuralNet
         The skorch net that contains the network.
     device_ : str
-        The device that training ran on.
+        The device that training used.
 
     Raises
     ------
@@ -427,10 +445,11 @@ class PLEClassifierRegressor(_Progressive):
 
     See Also
     --------
-    PLEClassifier : Every task has classes.
-    PLERegressor : Every task is a number.
+    PLEClassifier : For tasks with classes only; a scikit-learn classifier.
+    PLERegressor : For tasks that are numbers only; a scikit-learn regressor.
     PLEClassifierRegressor.as_published : The network of the paper, with nothing added.
-    SingleTaskClassifierRegressor : The same without sharing, to measure what sharing is worth.
+    SingleTaskClassifierRegressor : A separate network for each task, to measure the effect of
+        sharing.
 
     References
     ----------
@@ -454,16 +473,18 @@ class PLEClassifierRegressor(_Progressive):
 
 @with_parameters
 class CGCClassifierRegressor(Extraction):
-    """Customized Gate Control: one level of Progressive Layered Extraction.
+    """Customized Gate Control: Progressive Layered Extraction with a single level.
 
-    A task's gate weighs the task's own experts and the shared ones; its tower reads their sum.
-    With the experts ``f_i`` of task k and those that all share,
-    ``y_k = h_k(sum_i softmax(W_k x)_i f_i(x))``.
+    The gate of a task, a softmax, weighs the task's own experts and the shared ones, and the tower
+    of the task reads the weighted sum. The prediction for task k is
+    ``y_k = h_k(sum_i softmax(W_k x)_i f_i(x))``, where ``h_k`` is the tower and ``f_i`` are the
+    experts of task k and those that all tasks share.
 
     See Also
     --------
-    PLEClassifierRegressor : Any number of levels; lists the errors and warnings of all.
-    MMoEClassifierRegressor : All experts are shared.
+    PLEClassifierRegressor : The same with any number of levels; lists the errors and warnings of
+        all estimators.
+    MMoEClassifierRegressor : All experts are shared by all tasks.
 
     References
     ----------
@@ -484,7 +505,7 @@ class CGCClassifierRegressor(Extraction):
 
 
 def _is_single_task(estimator: PLEClassifier) -> bool:
-    """Whether y was, or before fit could be, 1-D."""
+    """Return whether y was 1-D in fit or, before fit, could be."""
     return not hasattr(estimator, "classes_") or not isinstance(estimator.classes_, list)
 
 
@@ -492,13 +513,13 @@ def _is_single_task(estimator: PLEClassifier) -> bool:
 class PLEClassifier(ClassifierMixin, PLEClassifierRegressor):
     """Progressive Layered Extraction for one or several tasks with classes.
 
-    A scikit-learn classifier: y may be 1-D, and numbers in y are classes. See
+    This is a scikit-learn classifier: y may be 1-D, and numbers in y are class labels. See
     `PLEClassifierRegressor` for the model and its loss.
 
     Raises
     ------
     ValueError
-        If a target has no label or one class only, or holds fractions.
+        If a target has no label, has only one class, or contains fractions.
 
     See Also
     --------
@@ -524,10 +545,10 @@ class PLEClassifier(ClassifierMixin, PLEClassifierRegressor):
 
     @available_if(_is_single_task)
     def decision_function(self, X: Any) -> Any:
-        """Compute the scores behind the classes: logits.
+        """Compute the logits of the classes.
 
-        Only for 1-D y: of a classifier with several targets, scikit-learn expects one array here,
-        which tasks with different numbers of classes do not have.
+        This method exists only if y was 1-D: scikit-learn expects one array from it, and tasks
+        with different numbers of classes do not fit into one.
 
         Parameters
         ----------
@@ -537,7 +558,7 @@ class PLEClassifier(ClassifierMixin, PLEClassifierRegressor):
         Returns
         -------
         scores : ndarray of shape (n_samples,) or (n_samples, n_classes)
-            One number a row where there are two classes.
+            With two classes, one number for each row, the logit of the second class.
         """
         return super().decision_function(X)
 
@@ -546,14 +567,14 @@ class PLEClassifier(ClassifierMixin, PLEClassifierRegressor):
 class PLERegressor(RegressorMixin, _Progressive):
     """Progressive Layered Extraction for one or several tasks that are numbers.
 
-    A scikit-learn regressor: y may be 1-D. A task is a "regression" unless ``task_types`` says
-    "huber", "quantile", "count", "tweedie", "hurdle" or "survival". See
+    This is a scikit-learn regressor: y may be 1-D. A task is of kind "regression" unless
+    ``task_types`` sets "huber", "quantile", "count", "tweedie", "hurdle" or "survival". See
     `PLEClassifierRegressor` for the model and its loss.
 
     Raises
     ------
     ValueError
-        If a target has no label or holds strings.
+        If a target has no label or contains strings.
 
     See Also
     --------

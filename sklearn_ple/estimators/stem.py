@@ -18,14 +18,15 @@ from .ple import Extraction
 
 @with_parameters
 class STEMClassifierRegressor(Extraction):
-    """STEM: embeddings of each task's own beside shared ones, and experts of both kinds.
+    """STEM: shared and task-specific embeddings, below shared and task-specific experts.
 
-    Each task has its own embeddings, through which its experts read the features as ``x_k``. The
-    shared experts read them as ``x_s``, through shared embeddings. A task's gate, ``softmax(W_k
-    (x_k + x_s))``, weighs the experts of all tasks and the shared ones. The outputs of other
-    tasks' experts have no gradient. So a task uses what others learn, and trains only its own
-    embeddings and experts and the shared ones. With several levels, a shared gate mixes all
-    experts for the shared experts of the next level, and its gradient reaches all.
+    The experts of task k read the features as ``x_k``, with the task's own embeddings. The shared
+    experts read the features as ``x_s``, with shared embeddings. The gate of a task,
+    ``softmax(W_k (x_k + x_s))``, weighs the experts of all tasks and the shared ones. No gradient
+    flows from a task to the experts of other tasks. So a task uses all experts, but trains only
+    its own and the shared experts and embeddings. With several levels, a shared gate weighs all
+    experts; its output is the input of the shared experts at the next level, and its gradient
+    flows to all experts.
 
     ``as_published`` has the widths of the authors' code (github.com/LiangcaiSu/STEM): embeddings
     of width 10, experts of (512, 256, 128), gates and towers of (128, 64).
@@ -33,14 +34,14 @@ class STEMClassifierRegressor(Extraction):
     Parameters
     ----------
     n_levels : int, default=1
-        Levels of experts.
+        Number of levels of experts.
     stop_gradient : bool, default=True
-        Whether the gradient of a task stops at the experts of other tasks.
+        Whether no gradient flows through the gate of a task to the experts of other tasks.
 
     See Also
     --------
-    PLEClassifierRegressor : Its gates weigh only own and shared experts, unless
-        ``stop_gradient`` is True; lists the errors and warnings of all.
+    PLEClassifierRegressor : The gate of a task weighs only its own experts and the shared ones,
+        unless ``stop_gradient`` is True; lists the errors and warnings of all estimators.
 
     References
     ----------
@@ -52,7 +53,9 @@ class STEMClassifierRegressor(Extraction):
     >>> from sklearn_ple import STEMClassifierRegressor
     >>> from sklearn_ple.datasets import load_nhefs
     >>> X, y = load_nhefs(tasks=["death", "wt82_71"], return_X_y=True)
-    >>> model = STEMClassifierRegressor(max_epochs=5, n_members=2, random_state=0).fit(X, y)
+    >>> model = STEMClassifierRegressor(
+    ...     max_epochs=5, n_members=2, random_state=0
+    ... ).fit(X, y)
     >>> list(model.gate_weights(X)[0]["death"])
     ['death 1', 'wt82_71 1', 'shared 1']
     """

@@ -1,4 +1,4 @@
-"""Networks of the tasks' own that are joined layer by layer."""
+"""Estimators with a network for each task, whose layers are mixed across tasks."""
 # The hooks are documented in MultiTaskEstimator.
 # ruff: noqa: D102
 
@@ -18,25 +18,26 @@ _FACTOR = [Number(Real, 0, None, closed="neither")]
 
 @with_parameters
 class CrossStitchClassifierRegressor(MultiTaskEstimator):
-    """Cross-stitch networks: after each layer the tasks' activations are mixed linearly.
+    """Cross-stitch networks: after each layer the activations of all tasks are mixed linearly.
 
-    Every task has its own network. After layer l, task k continues with ``b_k = sum_j A_l[k, j] *
-    a_j``, a mixture of the activations ``a_j`` of all tasks. The matrices ``A_l`` are learnt; they
-    start with .9 on the diagonal, and the rest of a row shares .1.
+    Each task has its own network. Let ``a_k`` be the activations of task k after layer l. A
+    cross-stitch unit computes ``b_k = sum_j A_l[k, j] * a_j``, which is the input of the next
+    layer of task k, or of its tower. The matrix ``A_l`` is learnt. It starts with .9 on the
+    diagonal; the other entries of a row are equal and sum to .1.
 
     Parameters
     ----------
     hidden_units : sequence of int, default=(64,)
-        Widths of the layers of every task's network, before its tower.
+        Widths of the layers of every task's network, below its tower.
     by_channel : bool, default=False
-        Whether every activation of a layer has its own mixing, or the whole layer has one.
+        Whether each unit of a layer has its own mixing matrix. Otherwise a layer has one.
     stitch_rate_factor : float, default=10.0
-        Learning rate of the mixings, as a multiple of ``learning_rate``. The paper uses 100 to
-        1000, with SGD.
+        Learning rate of the mixing matrices, as a multiple of ``learning_rate``. The paper uses
+        multiples of 100 to 1000, with SGD.
 
     See Also
     --------
-    PLEClassifierRegressor : The flagship; lists the errors and warnings of all estimators.
+    PLEClassifierRegressor : The main estimator; lists the errors and warnings of all estimators.
 
     References
     ----------
@@ -48,7 +49,8 @@ class CrossStitchClassifierRegressor(MultiTaskEstimator):
     >>> from sklearn_ple import CrossStitchClassifierRegressor
     >>> from sklearn_ple.datasets import load_nhefs
     >>> X, y = load_nhefs(tasks=["death", "wt82_71"], return_X_y=True)
-    >>> model = CrossStitchClassifierRegressor(max_epochs=5, random_state=0).fit(X, y)
+    >>> model = CrossStitchClassifierRegressor(max_epochs=5, random_state=0)
+    >>> model = model.fit(X, y)
     >>> model.predict(X.tail(2)).columns.tolist()
     ['death', 'wt82_71']
     """
@@ -82,22 +84,26 @@ class CrossStitchClassifierRegressor(MultiTaskEstimator):
 
 @with_parameters
 class SluiceClassifierRegressor(MultiTaskEstimator):
-    """Sluice networks: the tasks' layers share subspaces, and towers read a mixture of layers.
+    """Sluice networks: the tasks share subspaces of their layers, and towers read several layers.
 
-    Every task has a network of its own, whose layers are split into ``n_subspaces``. After each
-    layer all subspaces of all tasks are mixed by a learnt matrix alpha. A tower reads the sum of
-    its task's layers, weighed by learnt numbers beta. The loss has the paper's penalty
-    ``orthogonality * sum ||W_g^T W_h||_F^2`` over the weights of any two subspaces of a layer, a
-    column for each unit; `sklearn_ple.nn.Sluice` describes how the authors' code differs. Alpha
-    starts with .9 on the diagonal, beta with .9 for the last layer; the rest of a row shares .1.
+    Each task has its own network, whose layers are split into ``n_subspaces`` subspaces. After
+    each layer the subspaces of all tasks are mixed linearly by a learnt matrix alpha. A tower
+    reads the sum of its task's mixed layers, weighted by learnt numbers beta. At the start, alpha
+    has .9 on its diagonal and beta has .9 for the last layer; the other entries of a row are equal
+    and sum to .1.
+
+    As in the paper, a penalty makes the subspaces of a layer differ:
+    ``orthogonality * sum ||W_g^T W_h||_F^2`` over all tasks, layers and pairs of subspaces, where
+    ``W_g`` has a column for each unit of subspace g. `sklearn_ple.nn.Sluice` describes how the
+    authors' code differs.
 
     Parameters
     ----------
     hidden_units : sequence of int, default=(64, 64)
-        Widths of the layers of every task's network, before its tower: all the same, and a
+        Widths of the layers of every task's network, below its tower. All must be the same, a
         multiple of ``n_subspaces``.
     n_subspaces : int, default=2
-        Subspaces of each layer.
+        Number of subspaces of each layer.
     orthogonality : float, default=1e-3
         Factor of the penalty on subspaces that are not orthogonal.
     mixing_rate_factor : float, default=10.0
@@ -105,7 +111,7 @@ class SluiceClassifierRegressor(MultiTaskEstimator):
 
     See Also
     --------
-    PLEClassifierRegressor : The flagship; lists the errors and warnings of all estimators.
+    PLEClassifierRegressor : The main estimator; lists the errors and warnings of all estimators.
 
     References
     ----------
@@ -117,7 +123,8 @@ class SluiceClassifierRegressor(MultiTaskEstimator):
     >>> from sklearn_ple import SluiceClassifierRegressor
     >>> from sklearn_ple.datasets import load_nhefs
     >>> X, y = load_nhefs(tasks=["death", "wt82_71"], return_X_y=True)
-    >>> model = SluiceClassifierRegressor(max_epochs=5, random_state=0).fit(X, y)
+    >>> model = SluiceClassifierRegressor(max_epochs=5, random_state=0)
+    >>> model = model.fit(X, y)
     >>> model.predict(X.tail(2)).columns.tolist()
     ['death', 'wt82_71']
     """

@@ -314,7 +314,7 @@ def test_warm_start_goes_on(cls, numbers, seed):
         (
             PLEClassifierRegressor,
             {"n_shared_experts": 0, "n_specific_experts": {"price": 0}},
-            "n_specific_experts of task 'price' are both 0: a task needs an expert",
+            "n_specific_experts of task 'price' are both 0: a task needs at least one expert",
         ),
         (CGCClassifierRegressor, {"expert_hidden_units": ()}, "expert_hidden_units is empty"),
         *(
@@ -325,11 +325,20 @@ def test_warm_start_goes_on(cls, numbers, seed):
         *(
             (HoMEClassifierRegressor, {"task_groups": groups}, message)
             for groups, message in [
-                ([["stage"], ["price"]], "with every task in one of them: .*'colour'"),
-                ([["stage", "colour"], ["price", "visits", "stage"]], "every task in one of them"),
+                (
+                    [["stage"], ["price"]],
+                    "must be lists of names of tasks, and contain each of .*'colour'",
+                ),
+                (
+                    [["stage", "colour"], ["price", "visits", "stage"]],
+                    "contain each of .* exactly once",
+                ),
                 ({"x": "stage"}, "must be lists of names of tasks"),
-                ({"x": ["stage", "colour", "price", "cost"]}, "every task in one of them"),
-                ({"price": ["stage", "colour", "price", "visits"]}, r"are called: \['price'\]"),
+                ({"x": ["stage", "colour", "price", "cost"]}, "contain each of .* exactly once"),
+                (
+                    {"price": ["stage", "colour", "price", "visits"]},
+                    r"the name of a task: \['price'\]",
+                ),
             ]
         ),
         (MMoEClassifierRegressor, {"n_experts": 0}, "'n_experts' parameter"),
