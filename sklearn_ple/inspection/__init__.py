@@ -1,4 +1,4 @@
-"""Pictures of fitted estimators, and comparisons of them."""
+"""Plots, tables and reports about fitted estimators, and comparisons of estimators."""
 
 from .gain import MTLGain, mtl_gain
 from .gain_display import MTLGainDisplay

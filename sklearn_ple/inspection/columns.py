@@ -1,4 +1,4 @@
-"""Columns of a table of any form: their names, groups of them, and their values shuffled."""
+"""Columns of tables of any type: names, groups of columns, and shuffling of their values."""
 
 from __future__ import annotations
 
@@ -14,7 +14,13 @@ from ..encoding.frames import shown
 
 
 def as_table(X: Any) -> Any:
-    """Return what has columns as it is, and all else as an array; check that there are columns."""
+    """Return a table with columns unchanged, and anything else as an array.
+
+    Raises
+    ------
+    ValueError
+        If the result does not have two dimensions.
+    """
     if not (is_polars(X) or sparse.issparse(X) or isinstance(X, (pd.DataFrame, np.ndarray))):
         X = np.asarray(X)
     if len(X.shape) != 2:
@@ -25,24 +31,33 @@ def as_table(X: Any) -> Any:
 
 
 def column_names(X: Any) -> list[Any]:
-    """Return the names of a table's columns; those of an array are x0, x1 and so on."""
+    """Return the names of the columns of a table; for an array "x0", "x1" and so on."""
     return list(X.columns) if hasattr(X, "columns") else [f"x{k}" for k in range(X.shape[1])]
 
 
 def group_positions(groups: Any, names: list[Any]) -> dict[Any, list[int]]:
-    """Return the positions of each group's columns.
+    """Return the positions of the columns of each group.
 
     Parameters
     ----------
     groups : dict
-        For each group's name its columns, by name or position, or a single one.
+        The columns of each group, by the name of the group: a list of names or positions, or a
+        single name or position.
     names : list
         The names of all columns.
 
     Returns
     -------
     positions : dict of str to list of int
-        By the group's name.
+        The positions of the columns, by the name of the group.
+
+    Raises
+    ------
+    TypeError
+        If groups is not a dict.
+    ValueError
+        If there is no group, if a group is empty or has a column twice, or if a column does not
+        exist.
     """
     if not isinstance(groups, Mapping):
         raise TypeError(
@@ -50,7 +65,9 @@ def group_positions(groups: Any, names: list[Any]) -> dict[Any, list[int]]:
             f"{type(groups).__name__}."
         )
     if not groups:
-        raise ValueError("groups_of_columns is empty: name a group, or pass None for each column.")
+        raise ValueError(
+            "groups_of_columns is empty: name a group, or pass None to measure each column."
+        )
     places = {name: position for position, name in enumerate(names)}
     return {name: _positions(name, given, places) for name, given in groups.items()}
 
@@ -68,7 +85,7 @@ def _positions(group: Any, given: Any, places: dict[Any, int]) -> list[int]:
         else:
             raise ValueError(
                 f"Group {shown(group)} of groups_of_columns has the column {shown(column)}, which "
-                f"is none of X; it has {list(places)}."
+                f"is not in X; the columns of X are {list(places)}."
             )
     if len(set(found)) < len(found):
         raise ValueError(
@@ -78,21 +95,21 @@ def _positions(group: Any, given: Any, places: dict[Any, int]) -> list[int]:
 
 
 def shuffled(X: Any, columns: list[int], order: np.ndarray) -> Any:
-    """Return a table whose rows are in another order in some columns; X stays as it is.
+    """Return a table in which the values of some columns are in another order; X is not changed.
 
     Parameters
     ----------
     X : ndarray, sparse matrix or DataFrame of shape (n_rows, n_columns)
         The table.
     columns : list of int
-        Positions of the columns that move, together.
+        Positions of the columns whose values are moved together.
     order : ndarray of shape (n_rows,)
         For each row, the row that the values of these columns come from.
 
     Returns
     -------
     object
-        A table of X's type.
+        A table of the same type as X.
     """
     if is_polars(X):
         return X.with_columns(X[:, columns][order])

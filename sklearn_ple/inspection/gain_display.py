@@ -1,4 +1,4 @@
-"""The gains of tasks over a reference, as a picture."""
+"""Plot of the gains of tasks over a reference."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pandas as pd
 from .gain import MTLGain, mtl_gain
 from .style import BLUE, DARK_GREY, ORANGE, PALETTE, import_pyplot
 
-# Beyond as many systems as there are colours, markers distinguish them.
+# Markers distinguish systems of the same colour, if there are more systems than colours.
 _MARKERS = "osD^vP<X>*"
 # Shade and name of each quadrant, by the signs of both gains.
 _QUADRANTS = {
@@ -23,12 +23,12 @@ _QUADRANTS = {
 
 
 class MTLGainDisplay:
-    """Gains of tasks over a reference: the seesaw of two tasks, or a heat map of more.
+    """Gains of tasks over a reference: a scatter plot for two tasks, else a heat map.
 
-    For two tasks a scatter plot has a point for every system, the gain on one task against the
-    gain on the other, with their intervals. Systems in the shaded quadrants at the upper left and
-    lower right pay for the one task with the other: the seesaw of Tang et al. For any other number
-    of tasks a heat map has a row for every system and a column for every task.
+    For two tasks, the scatter plot shows a point for each system, the gain on one task against the
+    gain on the other, with confidence intervals. Systems in the upper left or lower right quadrant
+    improve one task at the expense of the other, which Tang et al. call the seesaw phenomenon. For
+    any other number of tasks, the heat map has a row for each system and a column for each task.
 
     It is recommended to use `from_estimators` or `from_gain` to create a display. All parameters
     are stored as attributes.
@@ -38,23 +38,23 @@ class MTLGainDisplay:
     gains : DataFrame
         The gains, with the columns ``system``, ``task``, ``mean``, ``low`` and ``high``.
     reference : str, default="single_task"
-        The system that the others are compared with.
+        The system with which the others are compared.
     confidence : float, default=0.95
         The confidence of the intervals.
 
     Attributes
     ----------
     ax_ : matplotlib Axes
-        The axes with the picture.
+        The axes of the plot.
     figure_ : matplotlib Figure
-        The figure that holds them.
+        The figure that contains the axes.
     points_ : list of matplotlib ErrorbarContainer or None
-        Point and intervals of every system; None in a heat map.
+        The point and the intervals of each system; None for a heat map.
     image_ : matplotlib AxesImage or None
-        The heat map; None in a scatter plot.
+        The heat map; None for a scatter plot.
     texts_ : ndarray of matplotlib Text of shape (n_systems, n_tasks) or None
-        The means in the heat map's cells, with a star where the interval excludes zero; None in a
-        scatter plot.
+        The mean gains in the cells of the heat map, with a star if the interval excludes zero;
+        None for a scatter plot.
 
     See Also
     --------
@@ -70,7 +70,10 @@ class MTLGainDisplay:
     >>> import pandas as pd
     >>> from sklearn_ple.inspection import MTLGainDisplay
     >>> gains = pd.DataFrame(
-    ...     [["ple", "a", 0.02, 0.01, 0.03], ["ple", "b", -0.02, -0.03, -0.01]],
+    ...     [
+    ...         ["ple", "a", 0.02, 0.01, 0.03],
+    ...         ["ple", "b", -0.02, -0.03, -0.01],
+    ...     ],
     ...     columns=["system", "task", "mean", "low", "high"],
     ... )
     >>> display = MTLGainDisplay(gains).plot()
@@ -91,12 +94,12 @@ class MTLGainDisplay:
 
     @classmethod
     def from_gain(cls, gain: MTLGain, *, ax: Any = None, **kwargs: Any) -> MTLGainDisplay:
-        """Draw gains that were measured.
+        """Draw gains that have been measured.
 
         Parameters
         ----------
         gain : MTLGain
-            What :func:`mtl_gain` returned.
+            The result of :func:`mtl_gain`.
         ax : matplotlib Axes or None, default=None
             The axes to draw into; None for a new figure.
         **kwargs : dict
@@ -132,7 +135,7 @@ class MTLGainDisplay:
         ax : matplotlib Axes or None, default=None
             The axes to draw into; None for a new figure.
         **kwargs : dict
-            Passed to :func:`mtl_gain`: ``cv``, or ``X_test`` and ``y_test``, at least.
+            Passed to :func:`mtl_gain`, which needs at least ``cv``, or ``X_test`` and ``y_test``.
 
         Returns
         -------
@@ -142,7 +145,7 @@ class MTLGainDisplay:
         Raises
         ------
         ValueError
-            As :func:`mtl_gain`.
+            If :func:`mtl_gain` raises one.
         ImportError
             If matplotlib is not installed.
         """
@@ -183,7 +186,7 @@ class MTLGainDisplay:
         return self
 
     def _table(self, column: str) -> pd.DataFrame:
-        """Return a column of the gains as a table of a row per system and a column per task."""
+        """Return a column of the gains as a table, with a row per system and a column per task."""
         table = self.gains.pivot(index="system", columns="task", values=column)
         return table.loc[self.gains["system"].unique(), self.gains["task"].unique()]
 
@@ -254,7 +257,7 @@ class MTLGainDisplay:
         style = {"cmap": "RdBu", "vmin": -reach, "vmax": reach, "aspect": "auto"}
         self.image_ = ax.imshow(values, **(style | kwargs))
         excludes_zero = ((low > 0) | (high < 0)).to_numpy()
-        # Two digits of the greatest gain.
+        # The greatest gain has two significant digits.
         n_decimals = max(0, 1 - int(np.floor(np.log10(reach))))
         # Adding zero turns a rounded -0.0 into 0.0.
         rounded = values.round(n_decimals) + 0.0
@@ -288,7 +291,7 @@ class MTLGainDisplay:
 
 
 def _limits(*series: pd.Series) -> tuple[float, float]:
-    """Return limits of an axis with room around what is drawn, and on both sides of zero."""
+    """Return the limits of an axis, with margins around the values and on both sides of zero."""
     values = np.concatenate([part.to_numpy(dtype=float) for part in series])
     values = values[np.isfinite(values)]
     reach = np.abs(values).max(initial=0.0) or 1.0

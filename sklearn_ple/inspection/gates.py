@@ -1,4 +1,4 @@
-"""How much gates use their experts, as a picture."""
+"""Plot of how much the gates use their experts."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ..warn import warn
 from .health import ailing, weights_and_health, with_gates
 from .style import BLUE, GREEN, GREY, ORANGE, PURPLE, SKY_BLUE, VERMILION, figure_and_grid
 
-# Beyond as many gates as there are colours, hatches distinguish them, up to 56 in all.
+# Hatches distinguish gates of the same colour, up to 56 gates in all.
 _COLOURS = (BLUE, ORANGE, GREEN, PURPLE, SKY_BLUE, VERMILION, GREY)
 _HATCHES = ("", "////", "....", "xxxx", "----", "oo", "\\\\\\\\", "||||")
 _IDLE = 0.1
@@ -22,12 +22,13 @@ _EVEN = "even share"
 
 
 class GateUtilizationDisplay:
-    """How much each gate uses each of its experts, a panel for each level.
+    """How much each gate uses each of its experts, with a panel for each level.
 
-    A bar is the mean of an expert's weight over the rows, the line on it the standard deviation.
-    An expert has a bar for each gate that reads it, a gate has a colour, and a horizontal mark
-    shows the even share: a gate of n experts that has no preference weighs each by 1 / n. This is
-    the figure of expert utilisation of Tang et al.
+    A gate computes a weighted sum of experts. Each bar shows the mean weight of an expert in a
+    gate over the rows, and the line on it the standard deviation. An expert has a bar for each
+    gate that reads it, in the colour of the gate. A horizontal mark shows the even share: a gate
+    with n experts and no preference gives each the weight 1 / n. The plot corresponds to the
+    figure of expert utilization of Tang et al.
 
     It is recommended to use `from_estimator` to create a display. All parameters are stored as
     attributes.
@@ -36,41 +37,43 @@ class GateUtilizationDisplay:
     ----------
     utilization : DataFrame
         A row for each expert of each gate of each level, with the columns ``level`` (counted from
-        1, from the features up), ``gate``, ``expert``, ``mean`` and ``std``.
+        1, from the features up), ``gate``, ``expert``, ``mean`` and ``std`` of the weight over the
+        rows.
     idle : DataFrame or None, default=None
-        Experts that are hardly used: ``level``, ``expert``, and its ``share``, the mean weight as
-        a multiple of the even share.
+        Experts that are hardly used, with the columns ``level``, ``expert`` and ``share``, the
+        mean weight as a multiple of the even share.
     collapsed : DataFrame or None, default=None
-        Gates that read a single expert in most rows: ``level``, ``gate``, the ``expert`` that most
-        rows prefer, and ``largest``, the mean over the rows of the largest weight.
+        Gates that use a single expert in most rows, with the columns ``level``, ``gate``,
+        ``expert``, the one with the largest weight in most rows, and ``largest``, the mean over
+        the rows of the largest weight.
     health : DataFrame or None, default=None
-        Whether the experts are healthy, as `expert_health` returns it. A level's title names
-        those that are dead, captured by one task or ignored by their own.
+        The health of the experts, as returned by `expert_health`. The title of a level names the
+        experts that are dead, captured by one task or ignored by their own task.
 
     Attributes
     ----------
     axes_ : ndarray of matplotlib Axes of shape (n_levels,)
-        The panels, level 1 on top.
+        The panels, with level 1 at the top.
     bars_ : list of dict of str to matplotlib BarContainer
-        For each level the bars of each gate, by its name.
+        For each level, the bars of each gate by the name of the gate.
     figure_ : matplotlib Figure
-        The figure that holds the panels.
+        The figure that contains the panels.
 
     See Also
     --------
-    sklearn_ple.PLEClassifierRegressor.gate_weights : The weights of every row.
-    expert_health : Faults of the experts, as a table.
+    sklearn_ple.PLEClassifierRegressor.gate_weights : The weights for each row.
+    expert_health : Table of the experts and their faults.
 
     Notes
     -----
     An expert is idle if its mean weight, over the rows and over the gates of its level that read
     it, is below a tenth of the even share. A gate with more than one expert has collapsed if its
-    largest weight is above 0.95 on average. A warning names both. If the standard deviation is
-    large as well, such a gate sends rows to different experts; if it is small, a single expert
-    would do.
+    largest weight is above 0.95 on average over the rows. Warnings name idle experts and collapsed
+    gates. If the standard deviations of a collapsed gate are large, it sends different rows to
+    different experts; if they are small, a single expert would be enough.
 
-    Weights are means over the members of an estimator. Each member has its own experts, whose
-    differences the mean hides: to look at a single network, set ``n_members=1``.
+    The weights are means over the members of the ensemble. Each member has its own experts, and
+    the mean hides how they differ. To see the weights of a single network, set ``n_members=1``.
 
     The influence of an expert depends not only on its weight, but also on the size of its outputs.
 
@@ -85,7 +88,9 @@ class GateUtilizationDisplay:
     >>> from sklearn_ple.datasets import load_nhefs
     >>> from sklearn_ple.inspection import GateUtilizationDisplay
     >>> X, y = load_nhefs(tasks=["death", "wt82_71"], return_X_y=True)
-    >>> model = PLEClassifierRegressor(n_members=1, max_epochs=5, random_state=0).fit(X, y)
+    >>> model = PLEClassifierRegressor(
+    ...     n_members=1, max_epochs=5, random_state=0
+    ... ).fit(X, y)
     >>> display = GateUtilizationDisplay.from_estimator(model, X)
     >>> display.utilization.query("gate == 'death'")["expert"].tolist()
     ['death 1', 'shared 1']
@@ -107,12 +112,13 @@ class GateUtilizationDisplay:
     def from_estimator(
         cls, estimator: Any, X: Any, *, ax: Any = None, **kwargs: Any
     ) -> GateUtilizationDisplay:
-        """Draw how the gates of a fitted estimator weigh experts, and warn of idle experts.
+        """Draw the weights of the experts in the gates of a fitted estimator, and warn of faults.
 
         Parameters
         ----------
         estimator : object
-            A fitted estimator of this package that has gates, or a pipeline that ends in one.
+            A fitted estimator of this package that has gates, or a pipeline or search that
+            contains one.
         X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
             The features.
         ax : matplotlib Axes or None, default=None
@@ -137,8 +143,8 @@ class GateUtilizationDisplay:
         Warns
         -----
         UserWarning
-            If an expert is hardly used, nearly dead or captured by one task, a task ignores its
-            own experts, or a gate collapses.
+            If an expert is hardly used, nearly dead or captured by one task, if a task ignores its
+            own experts, or if a gate has collapsed.
         """
         weights, health = weights_and_health(*with_gates(estimator, X))
         utilization = _summarise(weights)
@@ -177,7 +183,7 @@ class GateUtilizationDisplay:
         styles = {gate: _style(place) for place, gate in enumerate(bars["gate"].unique())}
         longest, span = max(map(len, experts.index)), bars["end"].max()
         breadth = np.clip(0.17 * span, 5.0, 14.0)
-        # About eleven letters fit into an inch between neighbours.
+        # About eleven letters fit into an inch. Labels that would overlap are vertical.
         crowded = longest > 11 * breadth / span * np.diff(experts).min(initial=span)
         wide = breadth + 1.1 + 0.09 * max(15, *map(len, styles))
         high = 0.6 + 1.8 * len(levels) + 0.08 * longest * crowded
@@ -196,13 +202,13 @@ class GateUtilizationDisplay:
         self.axes_ = np.array(axes)
         axes[-1].set_xticks(experts, experts.index, rotation=90 * crowded)
         axes[0].set_xlim(0, span)
-        # Standard deviations may reach below zero, weights cannot.
+        # Lines of standard deviations may extend below zero, but weights cannot.
         axes[0].set_ylim(0, 1.05 * (bars["mean"] + bars["std"]).max())
         self._add_legend(on_figure=ax is None)
         return self
 
     def _title(self, level: int, width: float) -> str:
-        """Return a level's title, with what ails its experts, for a figure of so many inches."""
+        """Return the title of a level, with faults of experts, wrapped to a width in inches."""
         title = f"level {level}"
         if self.health is None:
             return title
@@ -213,10 +219,10 @@ class GateUtilizationDisplay:
         return textwrap.fill(title, int(10 * width))
 
     def _lay_out(self) -> pd.DataFrame:
-        """Compute the place x of each bar, and the centre and the end of its expert's group.
+        """Compute the position x of each bar, and the centre and end of the bars of its expert.
 
-        An expert has the same place at all levels. Those that more gates read, the shared ones,
-        come last.
+        An expert has the same position at all levels. Experts that are read by more gates, which
+        are the shared ones, come last.
         """
         bars = self.utilization.reset_index(drop=True)
         readers = bars.groupby(["level", "expert"], sort=False)["gate"]
@@ -233,7 +239,7 @@ class GateUtilizationDisplay:
         for ax in self.axes_:
             handles, labels = ax.get_legend_handles_labels()
             entries |= dict(zip(labels, handles, strict=True))
-        # The share is no gate: after these.
+        # The even share is not a gate, so it comes after the gates.
         entries[_EVEN] = entries.pop(_EVEN)
         place: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1.01, 1)}
         owner = self.axes_[0]
@@ -246,13 +252,13 @@ class GateUtilizationDisplay:
 
 
 def gate_weights(estimator: Any, X: Any) -> list[dict[str, pd.DataFrame]]:
-    """Compute the weights of an estimator's gates, be it alone, in a pipeline or in a search."""
+    """Compute the weights of the gates of an estimator, which may be in a pipeline or a search."""
     last, X = with_gates(estimator, X)
     return last.gate_weights(X)
 
 
 def _style(position: int) -> dict[str, Any]:
-    """Return the look of the gate at a position; neighbours have different ones."""
+    """Return colour and hatch of the gate at a position; adjacent gates have different ones."""
     hatch, colour = divmod(position, len(_COLOURS))
     return {"color": _COLOURS[colour], "hatch": _HATCHES[hatch % len(_HATCHES)]}
 
@@ -260,7 +266,7 @@ def _style(position: int) -> dict[str, Any]:
 def _draw(
     panel: Any, rows: pd.DataFrame, styles: dict[str, dict[str, Any]], kwargs: dict[str, Any]
 ) -> dict[str, Any]:
-    """Draw a level into its panel; return the bars by gate."""
+    """Draw a level into its panel, and return the bars by gate."""
     bars = {}
     for gate, own in rows.groupby("gate", sort=False):
         style = {"width": 0.9, "edgecolor": "white", "linewidth": 0, "label": gate}
@@ -274,7 +280,7 @@ def _draw(
 
 
 def _summarise(weights: list[dict[str, pd.DataFrame]]) -> pd.DataFrame:
-    """Tabulate mean and standard deviation of the weights over the rows."""
+    """Compute the mean and the standard deviation of each weight over the rows."""
     rows = [
         [level, gate, expert, values.mean(), values.std(ddof=0)]
         for level, gates in enumerate(weights, start=1)
@@ -285,7 +291,7 @@ def _summarise(weights: list[dict[str, pd.DataFrame]]) -> pd.DataFrame:
 
 
 def _find_idle(utilization: pd.DataFrame) -> pd.DataFrame:
-    """Find the experts whose weight is small in all their gates."""
+    """Find the experts whose mean weight is small, over all gates that read them."""
     n_experts = utilization.groupby(["level", "gate"])["expert"].transform("size")
     shares = utilization[["level", "expert"]].assign(share=utilization["mean"] * n_experts)
     shares = shares.groupby(["level", "expert"], sort=False, as_index=False).mean()
@@ -293,7 +299,7 @@ def _find_idle(utilization: pd.DataFrame) -> pd.DataFrame:
 
 
 def _find_collapsed(weights: list[dict[str, pd.DataFrame]]) -> pd.DataFrame:
-    """Find the gates that, row by row, put nearly all weight on one expert."""
+    """Find the gates that give nearly all weight to one expert in each row."""
     rows = [
         [level, gate, frame.idxmax(axis=1).mode()[0], largest]
         for level, gates in enumerate(weights, start=1)
@@ -309,13 +315,13 @@ def _describe_idle(idle: pd.DataFrame, utilization: pd.DataFrame) -> Iterator[st
         gates = ", ".join(map(repr, utilization["gate"][here]))
         yield (
             f"Expert {expert!r} of level {level} is hardly used: its mean weight is {share:.2g} "
-            f"of the even share (gates: {gates}). Fewer experts may do as well."
+            f"of the even share (gates: {gates}). Fewer experts may be enough."
         )
 
 
 def _describe_collapsed(collapsed: pd.DataFrame) -> Iterator[str]:
     for level, gate, expert, largest in collapsed.itertuples(index=False):
         yield (
-            f"Gate {gate!r} of level {level} collapses, in most rows to expert {expert!r}: its "
-            f"largest weight is {largest:.3f} on average."
+            f"Gate {gate!r} of level {level} has collapsed, in most rows to expert {expert!r}: "
+            f"its largest weight is {largest:.3f} on average."
         )

@@ -1,4 +1,4 @@
-"""Whether experts are alive, shared by tasks, and used by those that own them."""
+"""Health of experts: whether they are active, shared by the tasks, and used by their own task."""
 
 from __future__ import annotations
 
@@ -22,16 +22,17 @@ _COLUMNS = (
 
 
 def expert_health(estimator: Any, X: Any) -> pd.DataFrame:
-    """Tabulate the faults of the experts of a fitted estimator, as seen on some rows.
+    """Tabulate the experts of a fitted estimator and their faults, computed on some rows.
 
     Mixtures of experts can fail in ways that the loss does not show. Wang et al. found these in
     production: experts whose activations are all zero, experts that are not used, shared experts
-    that serve a single task, and tasks that do not use their own experts.
+    that are used by a single task, and tasks that do not use their own experts.
 
     Parameters
     ----------
     estimator : object
-        A fitted estimator of this package that has gates, or a pipeline that ends in one.
+        A fitted estimator of this package that has gates, or a pipeline or search that contains
+        one.
     X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
         The features.
 
@@ -40,21 +41,22 @@ def expert_health(estimator: Any, X: Any) -> pd.DataFrame:
     health : DataFrame
         A row for each expert of each level, with the columns
 
-        - ``level``, counted from 1, from the features up, and ``expert``, its name;
-        - ``task``, whose own it is; missing for a shared one;
-        - ``zeros``, the share of its activations that are zero, and ``constant``, the share of its
-          units with the same output for every row;
-        - ``share``, its mean weight in the tasks' gates that read it, as a multiple of the even
-          share;
-        - ``main_task``, in whose gate it has most weight, and ``main_share``, the share of that
-          gate in its weight in the gates of all tasks, if several read it;
-        - ``own_share``, for a task's own expert: the weight of all experts of the task in its
-          gate, as a multiple of their even share;
-        - ``state``: "healthy", or which of these apply: "dead" (more than 90 % zeros), "idle"
-          (share below 0.1), "captured" (a shared expert that is not idle, with a main share above
-          0.9) and "ignored" (own share below 0.1).
+        - ``level``, counted from 1, from the features up, and ``expert``, the name of the expert;
+        - ``task``, the task that the expert belongs to; missing for a shared expert;
+        - ``zeros``, the share of the expert's activations that are zero, and ``constant``, the
+          share of its units that have the same output for every row;
+        - ``share``, the mean weight of the expert in the gates of the tasks that read it, as a
+          multiple of the even share, which is 1 / n in a gate with n experts;
+        - ``main_task``, the task in whose gate the expert has the largest weight, and
+          ``main_share``, this weight divided by the sum of the expert's weights in the gates of
+          all tasks, if several tasks read it;
+        - ``own_share``, for an expert that belongs to a task: the weight of all experts of the
+          task in its gate, as a multiple of their even share;
+        - ``state``: "healthy", or one or more of "dead" (more than 90 % of its activations are
+          zero), "idle" (``share`` below 0.1), "captured" (a shared expert that is not idle, with a
+          ``main_share`` above 0.9) and "ignored" (``own_share`` below 0.1).
 
-        Values that a network does not have are missing.
+        Values that do not exist for a network are missing.
 
     Raises
     ------
@@ -65,15 +67,15 @@ def expert_health(estimator: Any, X: Any) -> pd.DataFrame:
 
     See Also
     --------
-    GateUtilizationDisplay : Draws the gates' weights, and names experts that are not healthy.
+    GateUtilizationDisplay : Draws the weights of the gates, and names experts with faults.
 
     Notes
     -----
-    Weights and activations are means over the members of an estimator, whose experts have nothing
-    in common: to look at a single network, set ``n_members=1``.
+    Weights and activations are means over the members of the ensemble, which have separate
+    experts. To examine a single network, set ``n_members=1``.
 
-    Against dead experts, another ``activation`` helps; against idle ones, ``load_balancing`` or
-    fewer experts; against captured and ignored ones, `~sklearn_ple.HoMEClassifierRegressor`.
+    Remedies are another ``activation`` for dead experts, ``load_balancing`` or fewer experts for
+    idle ones, and `~sklearn_ple.HoMEClassifierRegressor` for captured and ignored ones.
 
     References
     ----------
@@ -86,7 +88,9 @@ def expert_health(estimator: Any, X: Any) -> pd.DataFrame:
     >>> from sklearn_ple.datasets import load_nhefs
     >>> from sklearn_ple.inspection import expert_health
     >>> X, y = load_nhefs(tasks=["death", "wt82_71"], return_X_y=True)
-    >>> model = PLEClassifierRegressor(n_members=1, max_epochs=5, random_state=0).fit(X, y)
+    >>> model = PLEClassifierRegressor(
+    ...     n_members=1, max_epochs=5, random_state=0
+    ... ).fit(X, y)
     >>> expert_health(model, X)[["expert", "task", "state"]]
           expert     task    state
     0    death 1    death  healthy
@@ -97,7 +101,7 @@ def expert_health(estimator: Any, X: Any) -> pd.DataFrame:
 
 
 def with_gates(estimator: Any, X: Any) -> tuple[Any, Any]:
-    """Return the estimator with gates of a pipeline or search, and what it reads for X."""
+    """Return the estimator with gates in a pipeline or search, and X as transformed for it."""
     while not hasattr(estimator, "gate_weights"):
         if isinstance(estimator, Pipeline):
             X = estimator[:-1].transform(X) if len(estimator) > 1 else X
@@ -106,7 +110,8 @@ def with_gates(estimator: Any, X: Any) -> tuple[Any, Any]:
             estimator = estimator.best_estimator_
         else:
             raise TypeError(
-                f"{type(estimator).__name__} has no gates: PLE, CGC and MMoE estimators have."
+                f"{type(estimator).__name__} has no gates: use an estimator with gates, such as "
+                "PLE, CGC or MMoE."
             )
     return estimator, X
 
@@ -114,7 +119,7 @@ def with_gates(estimator: Any, X: Any) -> tuple[Any, Any]:
 def weights_and_health(
     estimator: Any, X: Any
 ) -> tuple[list[dict[str, pd.DataFrame]], pd.DataFrame]:
-    """Compute the weights of all gates and, by the same pass, the experts' health."""
+    """Compute the weights of all gates and the health of the experts, in one prediction."""
     body = getattr(getattr(estimator, "module_", None), "body", None)
     tasks = getattr(estimator, "task_names_", [])
     name_experts = getattr(body, "expert_names", None)
@@ -134,7 +139,7 @@ def weights_and_health(
             active |= zip(names, activity.summary(len(names), n_rows), strict=True)
         own = owners[level] if level < len(owners) else {}
         used = _use(gates, own, tasks)
-        # In the order of the banks, if that is known.
+        # Experts are in the order of the banks, if this is known.
         for expert in dict.fromkeys([*active, *used]):
             known = active.get(expert, {}) | used.get(expert, {})
             rows.append({"level": level + 1, "expert": expert, **known})
@@ -144,7 +149,7 @@ def weights_and_health(
 
 
 class _Activity:
-    """What a bank of experts puts out while the context lasts: how much of it is zero."""
+    """Context manager that measures how many outputs of a bank of experts are zero or constant."""
 
     def __init__(self, module: Any):
         self.module = module
@@ -160,16 +165,16 @@ class _Activity:
         self._hook.remove()
 
     def _keep(self, outputs: Tensor) -> None:
-        """Keep what is needed of a batch, (n_members * n_experts, n_rows, width)."""
+        """Summarise the outputs of a batch, of shape (n_members * n_experts, n_rows, width)."""
         self.zeros.append((outputs == 0).double().mean(dim=2).cpu())
-        # Rows that fill a batch up are repeated ones: they change neither end.
+        # Batches are filled up with copies of rows, which do not change minimum and maximum.
         ends = outputs.aminmax(dim=1)
         low, high = ends.min.cpu(), ends.max.cpu()
         self.lowest = low if self.lowest is None else torch.minimum(self.lowest, low)
         self.highest = high if self.highest is None else torch.maximum(self.highest, high)
 
     def summary(self, n_experts: int, n_rows: int) -> list[dict[str, float]]:
-        """Return the shares of zeros and of constant units of each expert, over all members."""
+        """Compute the share of zeros and of constant units of each expert, over all members."""
         zeros = torch.cat(self.zeros, dim=1)[:, :n_rows].mean(dim=1)
         constant = torch.eq(self.lowest, self.highest).double().mean(dim=1)
         shares = torch.stack([zeros, constant]).unflatten(1, (-1, n_experts)).mean(dim=1)
@@ -177,7 +182,7 @@ class _Activity:
 
 
 def _owners(body: Any, tasks: Sequence[str]) -> Iterator[dict[str, str]]:
-    """Yield for each level of experts whose own they are, those of a task alone."""
+    """Yield, for each level, the task of each expert that belongs to a task."""
     for row in body.blocks(tasks):
         if row and row[0].kind == "expert":
             yield {block.name: tasks[block.task] for block in row if block.task is not None}
@@ -186,7 +191,7 @@ def _owners(body: Any, tasks: Sequence[str]) -> Iterator[dict[str, str]]:
 def _use(
     gates: Mapping[str, pd.DataFrame], owners: Mapping[str, str], tasks: Sequence[str]
 ) -> dict[str, dict[str, Any]]:
-    """Return for every expert of a level how the tasks' gates use it."""
+    """Compute, for each expert of a level, how the gates of the tasks use it."""
     uses: dict[str, dict[str, Any]] = {}
     means = {gate: frame.mean() for gate, frame in gates.items()}
     of_tasks = {gate: own for gate, own in means.items() if gate in tasks}
@@ -198,7 +203,7 @@ def _use(
             parts = pd.Series({gate: own[expert] for gate, own in read.items()})
             use["share"] = np.mean([own[expert] * len(own) for own in read.values()])
             use["main_task"] = parts.idxmax()
-            # A task alone captures nothing.
+            # An expert that only one task can read is not captured.
             if len(parts) > 1 and parts.sum() > 0:
                 use["main_share"] = parts.max() / parts.sum()
         if owner in of_tasks:
@@ -209,7 +214,7 @@ def _use(
 
 
 def _states(row: Any) -> Iterator[str]:
-    """Yield what ails an expert; what is missing ails none."""
+    """Yield the faults of an expert; missing values are not faults."""
     if row.zeros > _DEAD:
         yield "dead"
     if row.share < _IDLE:
@@ -221,19 +226,19 @@ def _states(row: Any) -> Iterator[str]:
 
 
 def ailing(health: pd.DataFrame) -> Iterator[str]:
-    """Describe what is worth a warning, beside idle experts."""
+    """Yield the warnings about experts, except those about idle experts."""
     for row in health.itertuples():
         states = row.state.split(", ")
         if "dead" in states:
             yield (
                 f"Expert {row.expert!r} of level {row.level} is nearly dead: {row.zeros:.1%} of "
-                "its activations are zero. Another activation, as silu, may help."
+                "its activations are zero. Another activation, such as silu, may help."
             )
         if "captured" in states:
             yield (
                 f"Shared expert {row.expert!r} of level {row.level} is captured by task "
                 f"{row.main_task!r}, in whose gate it has {row.main_share:.1%} of the weight that "
-                "it has in all tasks' gates."
+                "it has in the gates of all tasks."
             )
     ignored = health[health["state"].str.contains("ignored")]
     for row in ignored.drop_duplicates(["level", "task"]).itertuples():

@@ -1,4 +1,4 @@
-"""The losses over the epochs, as a picture."""
+"""Plot of the losses over the epochs of training."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _STYLES = (
 
 
 class TrainingHistoryDisplay:
-    """Losses of training and validation over the epochs, a panel for each task.
+    """Training and validation losses over the epochs, with a panel for each task.
 
     It is recommended to use `from_estimator` to create a display. All parameters are stored as
     attributes.
@@ -26,31 +26,30 @@ class TrainingHistoryDisplay:
     Parameters
     ----------
     history : list of dict
-        An estimator's ``history_``.
+        The ``history_`` of an estimator, one dict for each epoch.
     task_names : sequence of str
-        An estimator's ``task_names_``.
+        The ``task_names_`` of the estimator.
 
     Attributes
     ----------
     best_epoch_ : int or None
-        The epoch with the least joint loss of validation, counted from 1; None without
-        validation.
+        The epoch with the lowest joint validation loss, counted from 1; None without validation.
     axes_ : ndarray of matplotlib Axes of shape (n_panels,)
-        The panels: the joint loss, if there are several tasks, then every task.
+        The panels: the joint loss, if there are several tasks, then the loss of each task.
     lines_ : ndarray of matplotlib Lines of shape (n_panels, 1 or 2)
-        Each panel's losses: of training and, if there is validation, of validation.
+        The lines of each panel: the training loss and, with validation, the validation loss.
     figure_ : matplotlib Figure
-        The figure that holds the panels.
+        The figure that contains the panels.
 
     Notes
     -----
-    Each panel has its own scale. A class task's loss is the cross-entropy; a regression's is the
-    squared error of the standardised label, about 1 for a prediction that is always the mean. The
-    joint loss is the weighted sum over the tasks: in training with the task weights of the epoch,
-    in validation with those of the start.
+    Each panel has its own scale. The loss of a task with classes is the cross-entropy. The loss of
+    a regression is the squared error of the standardised label, which is about 1 if the prediction
+    is always the mean. The joint loss is the weighted sum of the losses of the tasks: in training
+    with the task weights of the epoch, in validation with those of the first epoch.
 
-    A training loss is the mean over an epoch in which the network changes, with dropout in place;
-    it may be greater than the loss of validation.
+    The training loss is computed with dropout, and averaged over an epoch in which the network
+    changes. It may therefore be greater than the validation loss.
 
     Examples
     --------
@@ -147,9 +146,9 @@ class TrainingHistoryDisplay:
         return self
 
     def _draw(self, panel: Any, losses: list[np.ndarray], kwargs: dict[str, Any]) -> list[Any]:
-        """Draw the losses of training and validation into a panel; return their lines."""
+        """Draw the training and validation losses into a panel, and return their lines."""
         epochs = [entry["epoch"] for entry in self.history]
-        # One epoch alone would leave no line to see.
+        # With a single epoch, a line would be invisible.
         marker = "o" if len(epochs) == 1 else ""
         lines = []
         for loss, style in zip(losses, _STYLES, strict=False):
@@ -162,7 +161,7 @@ class TrainingHistoryDisplay:
         return lines
 
     def _add_legend(self, panel: Any, grid: Any, n_panels: int) -> None:
-        """Put the legend into the cell after the panels, else into the first one."""
+        """Put the legend into the cell after the panels or, if there is none, into the first."""
         if n_panels == grid.nrows * grid.ncols:
             panel.legend(fontsize="small")
             return
@@ -171,7 +170,7 @@ class TrainingHistoryDisplay:
         empty.legend(*panel.get_legend_handles_labels(), loc="center", frameon=False)
 
     def _panels(self) -> list[tuple[str, list[np.ndarray]]]:
-        """Return title and losses (training, validation) of every panel, the joint loss first."""
+        """Return title and losses (training, validation) of each panel, the joint loss first."""
         names = list(self.task_names)
         parts = ["", "valid_"] if any("valid_loss" in entry for entry in self.history) else [""]
         # After a warm start only some epochs may have validation.
@@ -185,5 +184,5 @@ class TrainingHistoryDisplay:
             for part in parts
         ]
         panels = [(name, [losses[:, k] for losses in by_task]) for k, name in enumerate(names)]
-        # With a single task it is that task's loss, up to a factor.
+        # With a single task the joint loss is the loss of the task, up to a factor.
         return panels if len(names) == 1 else [("joint loss", joint), *panels]

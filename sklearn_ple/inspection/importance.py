@@ -1,4 +1,4 @@
-"""Which columns matter to which task: permutation importance of all tasks at once."""
+"""Permutation importance of columns, for all tasks at once."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from ..metrics import multitask_scores
 from ..progress import progress_bar
 from .columns import as_table, column_names, group_positions, shuffled
 
-#: What the mean over the tasks is called among them.
+#: Name of the mean over the tasks in tables of tasks.
 MEAN = "mean of tasks"
 
 
 @dataclass(frozen=True, eq=False)
 class MultiTaskImportance:
-    """What :func:`multitask_importance` found: how much each task's score needs each feature.
+    """Importance of each feature for each task, as returned by :func:`multitask_importance`.
 
     Parameters
     ----------
@@ -32,16 +32,15 @@ class MultiTaskImportance:
     tasks : list of str
         Names of the tasks.
     importances : ndarray of shape (n_features, n_tasks, n_repeats)
-        By how much the task's score fell when the feature was shuffled; NaN where the task has no
-        score.
-    scores : dict
+        Drop of the task's score when the feature was shuffled; NaN for a task without a score.
+    scores : dict of str to float
         The score of every task by its name, with nothing shuffled.
     confidence : float, default=0.95
         The confidence of the intervals.
 
     See Also
     --------
-    multitask_importance : Shuffles and scores.
+    multitask_importance : Computes the importances.
     ImportanceDisplay : Draws the importances.
 
     Examples
@@ -50,7 +49,8 @@ class MultiTaskImportance:
     >>> from sklearn_ple.inspection import MultiTaskImportance
     >>> drops = np.array([[[0.3, 0.2], [0.0, 0.0]], [[0.0, 0.0], [0.1, 0.1]]])
     >>> scores = {"paid": 0.9, "price": 0.5}
-    >>> found = MultiTaskImportance(["age", "sex"], ["paid", "price"], drops, scores)
+    >>> features, tasks = ["age", "sex"], ["paid", "price"]
+    >>> found = MultiTaskImportance(features, tasks, drops, scores)
     >>> found.importances_mean
          paid  price  mean of tasks
     age  0.25    0.0          0.125
@@ -65,7 +65,7 @@ class MultiTaskImportance:
 
     @property
     def importances_mean(self) -> pd.DataFrame:
-        """Means over the repeats: a row a feature, a column a task and one for their mean."""
+        """Means over the repeats, with a row for each feature and a column for each task."""
         return self._table(self._with_mean().mean(axis=2))
 
     @property
@@ -75,11 +75,11 @@ class MultiTaskImportance:
 
     @property
     def frame(self) -> pd.DataFrame:
-        """All that was found as a tidy table.
+        """All importances as a tidy table.
 
-        A row for every feature and task, and for every feature and the mean of the tasks, with
-        the columns ``feature``, ``task``, ``mean``, ``std``, ``low`` and ``high``: mean and
-        standard deviation over the repeats, and the bounds of the mean's confidence interval.
+        There is a row for every feature and task, and for every feature and the mean of the tasks.
+        The columns are ``feature``, ``task``, ``mean`` and ``std`` (over the repeats), and ``low``
+        and ``high``, the bounds of the confidence interval of the mean.
         """
         drops = self._with_mean()
         n_features, n_tasks, _ = drops.shape
@@ -94,7 +94,7 @@ class MultiTaskImportance:
 
     @property
     def order(self) -> np.ndarray:
-        """Positions of the features, those first that matter most on the mean of the tasks."""
+        """Positions of the features, from the highest to the lowest mean over the tasks."""
         return np.argsort(-self.importances_mean.to_numpy()[:, -1], kind="stable")
 
     def _table(self, values: np.ndarray) -> pd.DataFrame:
@@ -109,7 +109,7 @@ class MultiTaskImportance:
         return np.concatenate([self.importances, mean], axis=1)
 
     def _half_widths(self, drops: np.ndarray) -> np.ndarray:
-        """Compute half the widths of Student's intervals of the means over the repeats."""
+        """Compute half the widths of Student's t intervals of the means over the repeats."""
         n_repeats = drops.shape[2]
         if n_repeats < 2:
             return np.full(drops.shape[:2], np.nan)
@@ -131,24 +131,24 @@ def multitask_importance(
     random_state: Any = None,
     verbose: int = 0,
 ) -> MultiTaskImportance:
-    """Measure by how much each task's score falls when a column's values are shuffled.
+    """Measure how much the score of each task drops when the values of a column are shuffled.
 
-    This is permutation importance (Breiman) for every task at once: each shuffled table is
-    predicted once, and all tasks are scored on it.
+    This is permutation importance (Breiman) for all tasks at once: each shuffled table is
+    predicted once, and all tasks are scored on the predictions.
 
     Parameters
     ----------
     estimator : object
-        A fitted estimator of this package, by itself, as the last step of a pipeline or in a
-        search. The columns are those that a pipeline takes, before its first step.
+        A fitted estimator of this package, alone, as the last step of a pipeline or in a search.
+        The columns of a pipeline are those of the X that is passed to it.
     X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
-        The features, preferably of rows that the estimator was not fitted on.
+        The features, preferably of rows that were not used to fit the estimator.
     y : {array-like, DataFrame} of shape (n_samples, n_tasks) or (n_samples,)
         The labels. NaN, None or NA where a task has no label.
     metrics : str, callable, dict or None, default=None
-        What to score by, as in :func:`sklearn_ple.metrics.multitask_scores`.
+        The metrics of the scores, as in :func:`sklearn_ple.metrics.multitask_scores`.
     n_repeats : int, default=5
-        How often each feature is shuffled; at least 1.
+        Number of times that each feature is shuffled; at least 1.
     groups_of_columns : dict or None, default=None
         Columns that are shuffled together: a dict from the name of a group to its columns, by name
         or position, or to a single column. Only these groups are measured, and a column may be in
@@ -158,7 +158,8 @@ def multitask_importance(
     confidence : float, default=0.95
         Confidence of the intervals, between 0 and 1.
     n_jobs : int or None, default=None
-        Number of features that are measured at a time, in threads, as in :class:`joblib.Parallel`.
+        Number of features that are measured at the same time, in threads; see
+        :class:`joblib.Parallel`.
     random_state : int, RandomState instance or None, default=None
         Determines how rows are shuffled.
     verbose : int, default=0
@@ -173,7 +174,7 @@ def multitask_importance(
     ------
     ValueError
         If n_repeats or confidence is out of range, if a group is empty or names a column that X
-        does not have, or as :func:`sklearn_ple.metrics.multitask_scores`.
+        does not have, or if :func:`sklearn_ple.metrics.multitask_scores` raises one.
     TypeError
         If predictions are passed instead of an estimator, or groups_of_columns is not a dict.
     NotFittedError
@@ -182,13 +183,13 @@ def multitask_importance(
     Warns
     -----
     UndefinedMetricWarning
-        If a task has too few labels for its metric. Its importances are NaN, and the mean of the
-        tasks is that of the others.
+        If a task has too few labels for its metric. Its importances are NaN, and the mean is that
+        of the other tasks.
 
     See Also
     --------
     ImportanceDisplay : Draws the importances.
-    sklearn.inspection.permutation_importance : For one score.
+    sklearn.inspection.permutation_importance : The same for a single score.
 
     Notes
     -----
@@ -197,15 +198,15 @@ def multitask_importance(
     With the same int as ``random_state``, rows are shuffled as by
     :func:`sklearn.inspection.permutation_importance`, in the same way for all features.
 
-    The intervals are Student's, for the mean over the repeats. They cover only the chance of the
-    shuffling, and shrink with ``n_repeats``, but not what other rows or another training would
-    change.
+    The intervals are Student's t intervals of the mean over the repeats. They reflect only the
+    randomness of shuffling, and become narrower with ``n_repeats``. They do not show how the
+    importances would change with other rows or another training.
 
-    A small importance does not prove that the column contains no information: if another column
-    has nearly the same information, the model may do without either. Measured as a group, such
-    columns show what they are worth together. A table is predicted ``n_features * n_repeats``
-    times; where some tasks have classes and others are numbers, this takes both ``predict_proba``
-    and ``predict``.
+    A small importance does not prove that a column contains no information. If another column
+    contains nearly the same information, the model may need only one of them. Measure such columns
+    as a group to see their joint importance. The table is predicted ``n_features * n_repeats``
+    times, with both ``predict_proba`` and ``predict`` if some tasks have classes and others are
+    numbers.
 
     References
     ----------
@@ -217,8 +218,14 @@ def multitask_importance(
     >>> from sklearn_ple.datasets import load_nhefs
     >>> from sklearn_ple.inspection import multitask_importance
     >>> X, y = load_nhefs(tasks=["death", "wt82_71"], return_X_y=True)
-    >>> model = PLEClassifierRegressor(n_members=1, max_epochs=5, random_state=0).fit(X, y)
-    >>> groups = {"age": "age", "smoking": ["smokeintensity", "smokeyrs"], "sex": "sex"}
+    >>> model = PLEClassifierRegressor(
+    ...     n_members=1, max_epochs=5, random_state=0
+    ... ).fit(X, y)
+    >>> groups = {
+    ...     "age": "age",
+    ...     "smoking": ["smokeintensity", "smokeyrs"],
+    ...     "sex": "sex",
+    ... }
     >>> found = multitask_importance(
     ...     model, X, y, groups_of_columns=groups, n_repeats=2, random_state=0
     ... )
@@ -231,7 +238,7 @@ def multitask_importance(
         raise ValueError(f"confidence must be between 0 and 1, not {confidence}.")
     if not hasattr(estimator, "predict"):
         raise TypeError(
-            "estimator must be a fitted estimator, which predicts the shuffled tables; got "
+            "estimator must be a fitted estimator, because the shuffled tables are predicted; got "
             f"{type(estimator).__name__}."
         )
     X = as_table(X)
@@ -244,10 +251,9 @@ def multitask_importance(
     orders = _orders(X.shape[0], n_repeats, random_state)
 
     with warnings.catch_warnings():
-        # Said once already, of the table as it is.
+        # The scores without shuffling have already raised these warnings.
         warnings.simplefilter("ignore", UndefinedMetricWarning)
-        # Most of the time is spent in torch, without Python's lock, and a table need not be copied
-        # to other processes.
+        # Threads suffice, since torch releases Python's lock, and need no copies of the table.
         drops = Parallel(n_jobs=n_jobs, prefer="threads", return_as="generator")(
             delayed(_drops)(
                 estimator, X, y, metrics, sample_weight, feature, columns, orders, scores
@@ -263,12 +269,12 @@ def multitask_importance(
 
 
 def _orders(n_rows: int, n_repeats: int, random_state: Any) -> list[np.ndarray]:
-    """Return an order of the rows for each repeat: those of scikit-learn's function."""
+    """Return an order of the rows for each repeat, the same as scikit-learn's function uses."""
     seed = check_random_state(random_state).randint(np.iinfo(np.int32).max + 1)
     rng = np.random.RandomState(seed)
     shuffle, order, orders = np.arange(n_rows), np.arange(n_rows), []
     for _ in range(n_repeats):
-        # It shuffles anew what it has shuffled before.
+        # scikit-learn shuffles the values that it has already shuffled.
         rng.shuffle(shuffle)
         order = order[shuffle]
         orders.append(order)
@@ -286,13 +292,13 @@ def _drops(
     orders: list[np.ndarray],
     scores: dict[str, float],
 ) -> np.ndarray:
-    """Compute by how much scores drop with a feature shuffled, of shape (n_tasks, n_repeats)."""
+    """Compute the drops of the scores with a feature shuffled, of shape (n_tasks, n_repeats)."""
     try:
         found = [
             multitask_scores(estimator, shuffled(X, columns, order), y, metrics, sample_weight)
             for order in orders
         ]
     except Exception as error:
-        error.add_note(f"This was with the feature {feature!r} shuffled.")
+        error.add_note(f"This error occurred with the feature {feature!r} shuffled.")
         raise
     return np.array([[score - repeat[task] for repeat in found] for task, score in scores.items()])

@@ -1,4 +1,4 @@
-"""Which columns matter to which task, as a heat map."""
+"""Heat map of the importance of each column for each task."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ import pandas as pd
 from .importance import MultiTaskImportance, multitask_importance
 from .style import DARK_GREY, import_pyplot
 
-# Readable on white and on the lighter colours.
+# A grey that is readable on white and on the lighter colours of the heat map.
 _FAINT = "#7a7a7a"
 
 
 class ImportanceDisplay:
-    """How much each task needs each feature: a heat map, the most important features on top.
+    """Heat map of the importance of each feature for each task, most important features first.
 
-    Each row is a column of X or a group of columns. Each column is a task, and the last column is
-    the mean of the tasks. A number is the drop of the task's score when the feature is shuffled.
-    It is grey if its confidence interval includes zero.
+    A row of the heat map is a column of X or a group of columns. A column of the heat map is a
+    task, and the last one is the mean of the tasks. Each number is the drop of the task's score
+    when the feature is shuffled. It is grey if its confidence interval includes zero.
 
     It is recommended to use `from_estimator` or `from_importance` to create a display. All
     parameters are stored as attributes.
@@ -27,18 +27,19 @@ class ImportanceDisplay:
     Parameters
     ----------
     importance : MultiTaskImportance
-        What :func:`multitask_importance` returned.
+        The result of :func:`multitask_importance`.
 
     Attributes
     ----------
     ax_ : matplotlib Axes
-        The axes with the picture.
+        The axes of the plot.
     figure_ : matplotlib Figure
-        The figure that holds them.
+        The figure that contains the axes.
     image_ : matplotlib AxesImage
         The heat map.
     texts_ : ndarray of matplotlib Text of shape (n_shown, n_tasks + 1)
-        The numbers in its cells. A single task has no column for the mean.
+        The numbers in the cells of the heat map. With a single task there is no column for the
+        mean.
 
     See Also
     --------
@@ -52,10 +53,14 @@ class ImportanceDisplay:
     Examples
     --------
     >>> import numpy as np
-    >>> from sklearn_ple.inspection import ImportanceDisplay, MultiTaskImportance
+    >>> from sklearn_ple.inspection import (
+    ...     ImportanceDisplay,
+    ...     MultiTaskImportance,
+    ... )
     >>> drops = np.array([[[0.3, 0.2], [0.0, 0.0]], [[0.0, 0.0], [0.1, 0.1]]])
     >>> scores = {"paid": 0.9, "price": 0.5}
-    >>> found = MultiTaskImportance(["age", "sex"], ["paid", "price"], drops, scores)
+    >>> features, tasks = ["age", "sex"], ["paid", "price"]
+    >>> found = MultiTaskImportance(features, tasks, drops, scores)
     >>> display = ImportanceDisplay(found).plot()
     >>> display.texts_[0, 0].get_text()
     '0.250'
@@ -73,14 +78,14 @@ class ImportanceDisplay:
         ax: Any = None,
         **kwargs: Any,
     ) -> ImportanceDisplay:
-        """Draw importances that were measured.
+        """Draw importances that have been measured.
 
         Parameters
         ----------
         importance : MultiTaskImportance
-            What :func:`multitask_importance` returned.
+            The result of :func:`multitask_importance`.
         max_features : int or None, default=20
-            How many features to draw at most; None for all.
+            Largest number of features to draw; None for all.
         ax : matplotlib Axes or None, default=None
             The axes to draw into; None for a new figure.
         **kwargs : dict
@@ -116,13 +121,14 @@ class ImportanceDisplay:
         Parameters
         ----------
         estimator : object
-            A fitted estimator of this package, alone, as a pipeline's last step or in a search.
+            A fitted estimator of this package, alone, as the last step of a pipeline or in a
+            search.
         X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
-            The features, best of rows that the estimator was not fitted on.
+            The features, preferably of rows that were not used to fit the estimator.
         y : {array-like, DataFrame} of shape (n_samples, n_tasks) or (n_samples,)
             The labels. NaN, None or NA where a task has no label.
         max_features : int or None, default=20
-            How many features to draw at most; None for all.
+            Largest number of features to draw; None for all.
         ax : matplotlib Axes or None, default=None
             The axes to draw into; None for a new figure.
         **kwargs : dict
@@ -136,7 +142,7 @@ class ImportanceDisplay:
         Raises
         ------
         ValueError
-            As :func:`multitask_importance`.
+            If max_features is less than 1, or if :func:`multitask_importance` raises one.
         ImportError
             If matplotlib is not installed.
         """
@@ -154,8 +160,8 @@ class ImportanceDisplay:
         ax : matplotlib Axes or None, default=None
             The axes to draw into; None for a new figure.
         max_features : int or None, default=20
-            How many features to draw at most, those that matter most on the mean of the tasks;
-            None for all. A line below says how many more there are.
+            Largest number of features to draw, those with the highest mean over the tasks; None
+            for all. The label of the x-axis states how many are not shown.
         **kwargs : dict
             Passed to :meth:`matplotlib.axes.Axes.imshow`.
 
@@ -193,7 +199,7 @@ class ImportanceDisplay:
 
     def _write_numbers(self, means: np.ndarray, shown: np.ndarray, reach: float) -> np.ndarray:
         low = self.importance.frame["low"].to_numpy().reshape(len(self.importance.features), -1)
-        # Three digits of the greatest importance; adding zero turns a rounded -0.0 into 0.0.
+        # The greatest importance has three digits. Adding zero turns a rounded -0.0 into 0.0.
         n_decimals = max(0, 2 - int(np.floor(np.log10(reach))))
         rounded = means.round(n_decimals) + 0.0
         texts = np.empty(means.shape, dtype=object)
@@ -221,7 +227,7 @@ class ImportanceDisplay:
         ax.grid(which="minor", color="white", linewidth=1.5)
         ax.spines[:].set_visible(False)
         if n_columns > 1:
-            # The mean stands apart.
+            # A gap separates the mean from the tasks.
             ax.axvline(n_columns - 1.5, color="white", linewidth=5)
         rest = len(self.importance.features) - n_rows
         if rest:

@@ -1,4 +1,4 @@
-"""A fitted estimator's network as a picture."""
+"""Drawing of the network of a fitted estimator."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from .gates import gate_weights
 
 
 class NetworkDiagram:
-    """What a fitted estimator's network consists of, and how its gates weigh experts.
+    """Drawing of the network of a fitted estimator, and of the weights in its gates.
 
     From the bottom to the top, the drawing shows the features, then for each level its experts and
     gates, or bottoms or layers, then the towers and the tasks. Parts of a single task have the
-    task's colour, and shared parts are grey. Blocks, lines and tasks show details when the pointer
-    is on them. More than eight experts of a kind are drawn as one block.
+    colour of the task, and shared parts are grey. Blocks, lines and tasks show details when the
+    mouse pointer is on them. More than eight experts of a kind are drawn as one block.
 
-    A fitted estimator shows the same drawing in a notebook, without the gates' weights. It is
+    A fitted estimator shows the same drawing in a notebook, without the weights. It is
     recommended to use `from_estimator` to create a diagram. All parameters are stored as
     attributes.
 
@@ -30,13 +30,13 @@ class NetworkDiagram:
     estimator : object
         A fitted estimator of this package.
     weights : list of dict of str to DataFrame, default=None
-        The weights of its gates, as ``gate_weights`` returns them. With them, the lines that lead
-        to a gate are as wide as its mean weights.
+        The weights of the gates, as returned by the method ``gate_weights``. If they are passed,
+        the width of a line from an expert to a gate shows the mean weight over the rows.
 
     See Also
     --------
-    GateUtilizationDisplay : The gates' weights as bars.
-    sklearn_ple.PLEClassifierRegressor.gate_weights : The weights of every row.
+    GateUtilizationDisplay : Shows the weights of the gates as bars.
+    sklearn_ple.PLEClassifierRegressor.gate_weights : The weights for each row.
 
     Examples
     --------
@@ -44,7 +44,9 @@ class NetworkDiagram:
     >>> from sklearn_ple.datasets import load_nhefs
     >>> from sklearn_ple.inspection import NetworkDiagram
     >>> X, y = load_nhefs(tasks=["death", "wt82_71"], return_X_y=True)
-    >>> model = PLEClassifierRegressor(n_members=1, max_epochs=5, random_state=0).fit(X, y)
+    >>> model = PLEClassifierRegressor(
+    ...     n_members=1, max_epochs=5, random_state=0
+    ... ).fit(X, y)
     >>> diagram = NetworkDiagram.from_estimator(model, X)
     >>> diagram.save("network.svg")  # doctest: +SKIP
     """
@@ -62,8 +64,8 @@ class NetworkDiagram:
         estimator : object
             A fitted estimator of this package, or a pipeline that ends in one.
         X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features), default=None
-            The features of rows over which the gates' weights are averaged. None for lines of
-            equal width.
+            Features of the rows over which the weights of the gates are averaged. With None, all
+            lines have the same width.
 
         Returns
         -------
@@ -73,13 +75,13 @@ class NetworkDiagram:
         Raises
         ------
         TypeError
-            If it is not an estimator of this package, or if X is passed and it has no gates.
+            If the estimator is not one of this package, or if X is passed and it has no gates.
         NotFittedError
             If the estimator is not fitted.
         """
         last = estimator[-1] if isinstance(estimator, Pipeline) else estimator
         if not hasattr(type(last), "module_"):
-            raise TypeError(f"{type(last).__name__} is no estimator of sklearn_ple.")
+            raise TypeError(f"{type(last).__name__} is not an estimator of sklearn_ple.")
         check_is_fitted(last)
         return cls(last, None if X is None else gate_weights(estimator, X))
 
@@ -89,8 +91,13 @@ class NetworkDiagram:
         Parameters
         ----------
         path : str or path-like
-            The file to write, by custom with the ending ".svg". An existing file is replaced once
+            The file to write, usually with the ending ".svg". An existing file is replaced once
             the drawing is complete.
+
+        Raises
+        ------
+        OSError
+            If the file cannot be written.
         """
         with replacing(path) as file:
             file.write_text(self._repr_svg_(), encoding="utf-8")

@@ -1,17 +1,17 @@
-"""What the pictures have in common: their colours, and pyplot, which is not always installed."""
+"""Colours of the plots, and the import of matplotlib, which may not be installed."""
 
 from __future__ import annotations
 
 from typing import Any
 
-# Okabe and Ito's colours, which the colour-blind can distinguish.
+# The colours of Okabe and Ito, which colour-blind people can distinguish.
 BLUE = "#0072B2"
 VERMILION = "#D55E00"
 GREEN = "#009E73"
 PURPLE = "#CC79A7"
 ORANGE = "#E69F00"
 SKY_BLUE = "#56B4E9"
-#: The order in which the lines or points of a picture take them.
+#: The colours of lines or points, in the order of their use.
 PALETTE = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY_BLUE)
 
 GREY = "#999999"
@@ -19,7 +19,7 @@ DARK_GREY = "#555555"
 
 
 def import_pyplot() -> Any:
-    """Import pyplot, or say how to install it.
+    """Import pyplot, with an error that says how to install matplotlib if it is missing.
 
     Returns
     -------
@@ -41,18 +41,19 @@ def import_pyplot() -> Any:
 def figure_and_grid(
     ax: Any, n_rows: int, n_columns: int, size: tuple[float, float], **spacing: float
 ) -> tuple[Any, Any]:
-    """Return a figure and a grid of panels in it.
+    """Create a grid of panels, in given axes or in a new figure.
 
     Parameters
     ----------
     ax : matplotlib Axes or None
-        The axes that the grid divides; None for a new figure.
+        The axes to divide into panels; None for a new figure.
     n_rows, n_columns : int
-        Shape of the grid.
+        Number of rows and columns of the grid.
     size : (float, float)
         Width and height of a new figure, in inches.
     **spacing : float
-        Space between the panels within given axes; a new figure arranges itself.
+        Spaces ``wspace`` and ``hspace`` between panels in given axes; they are not used for a new
+        figure, whose layout is automatic.
 
     Returns
     -------

@@ -148,7 +148,7 @@ def test_an_expert_that_one_gate_uses_is_not_idle():
 def test_a_gate_of_one_expert_in_most_rows_collapses():
     # Two of three rows to one expert, a third row to the other: the mean weights do not show it.
     hard = pd.DataFrame({"one": [0.99, 0.98, 0.01], "two": [0.01, 0.02, 0.99]})
-    with pytest.warns(UserWarning, match="'b' of level 1 collapses, in most rows to expert 'one'"):
+    with pytest.warns(UserWarning, match="'b' of level 1 has collapsed, in most rows .* 'one'"):
         display = draw({"a": constant(one=0.7, two=0.3), "b": hard})
     expected = [[1, "b", "one", pytest.approx((0.99 + 0.98 + 0.99) / 3)]]
     assert display.collapsed.values.tolist() == expected
@@ -265,7 +265,7 @@ def test_pipelines_transform_first(data, steps):
 
 
 def test_estimators_without_gates_are_refused():
-    with pytest.raises(TypeError, match="SharedBottomClassifierRegressor has no gates: PLE, CGC"):
+    with pytest.raises(TypeError, match="SharedBottomClassifierRegressor has no gates: use"):
         GateUtilizationDisplay.from_estimator(SharedBottomClassifierRegressor(), None)
 
 

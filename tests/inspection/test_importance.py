@@ -265,7 +265,7 @@ def test_result_is_shown_in_short():
         ({"n_repeats": 0}, "n_repeats must be a whole number of 1 or more, not 0"),
         ({"n_repeats": 2.5}, "n_repeats must be a whole number of 1 or more, not 2.5"),
         ({"confidence": 95}, "confidence must be between 0 and 1, not 95"),
-        ({"groups_of_columns": {"g": ["z"]}}, "Group 'g' .* 'z', which is none of X"),
+        ({"groups_of_columns": {"g": ["z"]}}, "Group 'g' .* 'z', which is not in X"),
         ({"metrics": {"three": "r2"}}, "metrics names .'three'., but the tasks are"),
     ],
 )
@@ -294,4 +294,4 @@ def test_failure_names_the_feature(linear):
 
     with pytest.raises(RuntimeError, match="no more") as caught:
         multitask_importance(Broken(), *linear[1:])
-    assert caught.value.__notes__ == ["This was with the feature 'x0' shuffled."]
+    assert caught.value.__notes__ == ["This error occurred with the feature 'x0' shuffled."]

@@ -290,7 +290,7 @@ def test_the_last_step_of_a_pipeline_is_drawn(X):
 
 
 def test_bad_input(X):
-    with pytest.raises(TypeError, match="LinearRegression is no estimator of sklearn_ple"):
+    with pytest.raises(TypeError, match="LinearRegression is not an estimator of sklearn_ple"):
         NetworkDiagram.from_estimator(LinearRegression())
     with pytest.raises(NotFittedError):
         NetworkDiagram.from_estimator(PLEClassifierRegressor())

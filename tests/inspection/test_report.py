@@ -431,7 +431,7 @@ def test_calibration_errors_are_those_of_a_naive_sum(html, fitted):
         for b in np.unique(bins)
     )
     text = Page(html).text
-    section = text[text.index("Off by, in percentage points") :]
+    section = text[text.index("Error in percentage points") :]
     assert re.search(r"late (\S+) 90", section)[1] == f"{100 * error:.1f}"
 
 
@@ -457,7 +457,7 @@ def test_columns_that_matter_are_named(fitted, tmp_path):
     half = stats.t.ppf(0.975, 1) * 0.005
     assert half == pytest.approx(0.0635, abs=1e-4)
     assert "late smoking: 0.205 (0.141 to 0.269), <b>: 0.105 (0.041 to 0.169) price" in text
-    assert "price none for certain grade not defined" in text
+    assert "price none with certainty grade not defined" in text
     assert "2 times for each column" in text and 'id="columns"' in html
     report.importance = None
     assert "Which columns matter" not in write(report, tmp_path)
@@ -517,8 +517,11 @@ def test_of_censored_times_curves_by_prediction_are_shown(timed, tmp_path):
     days = y["days"].to_numpy()
     share = round(100 * np.mean(days < 0), 1)
     assert f"{np.abs(days).max():,.0f}, {share:g} % censored" in page.text
-    assert f"It happened in {(days > 0).sum()} of 120 rows" in page.text
-    assert "Residuals" not in page.text and "off by" not in page.text.partition("Training")[0]
+    assert f"The event happened in {(days > 0).sum()} of 120 rows" in page.text
+    assert (
+        "Residuals" not in page.text
+        and "mean absolute error" not in page.text.partition("Training")[0]
+    )
     middle, shares = np.median(np.abs(days)), []
     for rows in np.array_split(model.predict(X)["days"].to_numpy().argsort(kind="stable"), 3):
         own, alive = days[rows], 1.0

@@ -1,4 +1,4 @@
-"""A report on a fitted estimator as an HTML page: its scores, pictures and words."""
+"""Reports on fitted estimators as HTML pages, with scores, plots and explanations."""
 
 from .report import MultiTaskReport
 

@@ -1,4 +1,4 @@
-"""The text of a report, section by section, in words that need no explanation elsewhere."""
+"""The sections of a report, written for readers who know no machine learning."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ from .words import (
 
 
 def report_html(report: Any, title: str) -> str:
-    """Return a report's page."""
-    # Pictures look the same whatever the user's settings, and a dollar in a name is a dollar.
+    """Return the HTML page of a report."""
+    # Plots do not depend on the user's settings, and a dollar in a name does not start a formula.
     look: dict[Any, Any] = {"text.parse_math": False, "svg.hashsalt": "report"}
     with plt.style.context("default"), matplotlib.rc_context(look):
         observed = [
@@ -70,9 +70,9 @@ def _header(report: Any, observed: list[Observed]) -> Iterator[str]:
     targets = "one target" if n_tasks == 1 else f"{n_tasks} targets at once"
     yield paragraph(
         f"One model predicts {targets}, here called tasks, from the columns of a table. This page "
-        f"says how well it does on {n_rows:,} rows, and how it was made. If the model has not "
-        "seen these rows in training, it should do as well on new ones like them; if it has, the "
-        "scores are too good."
+        f"says how well it does on {n_rows:,} rows, and how it was made. If the model was not "
+        "trained on these rows, it should do as well on similar new rows. If it was, the scores "
+        "are too optimistic."
     )
 
 
@@ -93,13 +93,13 @@ def _scores(report: Any, observed: list[Observed]) -> Section:
     ]
     notes = [": ".join(metric_words(name)) for name in report.scores["metric"].unique()]
     notes.append(
-        f"{percent} interval: how far the score may be off because there are no more rows than "
-        "these, found by scoring random redraws of the rows (the bootstrap). It leaves out that "
-        "another training would give another model."
+        f"{percent} interval: the uncertainty of the score due to the limited number of rows, "
+        "computed from random resamples of the rows (the bootstrap). It does not include that "
+        "another training would result in another model."
     )
     if report.scores["score"].isna().any():
         notes.append(
-            "Not defined: the task's labels here are too few for its score, or all of one class."
+            "Not defined: the task's labels are too few for its score, or all of one class."
         )
     head = ["Task", "Score", f"{percent} interval", "Labels"]
     return Section(
@@ -122,15 +122,15 @@ def _data(X: Any, observed: list[Observed]) -> Section:
         gaps = f"{absent:,} ({percent_text(absent / n_rows)})" if absent else "none"
         rows.append([seen.task.name, f"{len(seen.labels):,}", gaps, _in_brief(seen)])
     notes.append(
-        "A label is what is to be predicted. A row may lack a task's label; it then does not "
-        "count for that task."
+        "A label is the value to be predicted. A row without a label for a task is not used for "
+        "that task."
     )
     head = ["Task", "Labels", "Missing", "What they are"]
     return Section("data", "The data", [*map(paragraph, notes), table(head, rows)])
 
 
 def _columns(X: Any) -> pd.DataFrame:
-    """Return X as a frame; for a sparse X, which holds numbers only, one without rows."""
+    """Return X as a frame; for a sparse X, which contains only numbers, a frame without rows."""
     if sparse.issparse(X):
         return pd.DataFrame(np.empty((0, X.shape[1])))
     X = to_pandas(X)
@@ -169,27 +169,29 @@ def _tasks(observed: list[Observed]) -> Section:
     notes: list[str] = []
     if any(seen.proba is not None for seen in observed):
         notes += [
-            "ROC curve: rows are ranked by their probability. From the lower left, it shows which "
-            "share of the class's rows is found (true positives) at the price of which share of "
-            "the others (false positives). The closer to the upper left, the better.",
-            f"Calibration: rows are put into {N_BINS} groups of equal size by their probability. "
-            "Where points are on the dotted line, the probabilities are right. Where they are "
-            "below it, the class is rarer than predicted.",
+            "ROC curve: rows are ranked by their predicted probability. If all rows above some "
+            "probability are assigned to the class, the curve shows which share of the rows of "
+            "the class is found (true positives), and which share of the other rows is assigned "
+            "to it wrongly (false positives). The closer the curve is to the upper left corner, "
+            "the better.",
+            f"Calibration: rows are divided into {N_BINS} groups of equal size by their predicted "
+            "probability. If a point is on the dotted line, the probabilities of its group are "
+            "right. If it is below the line, the class is rarer than predicted.",
         ]
     if any(seen.task.censored for seen in observed):
         notes.append(
-            "Survival: rows are put into thirds by their predicted time, and each curve is the "
-            "share of a third to which it had not happened yet (Kaplan and Meier's estimate, in "
-            "which censored rows count as long as they were seen). The further apart the curves, "
-            "the better. Beside it the times of events alone: those that take long are censored "
-            "more often, so that points tend to lie below the dashed line."
+            "Survival: rows are divided into thirds by their predicted time. Each curve shows the "
+            "share of a third without an event up to each time (the estimate of Kaplan and "
+            "Meier, in which a censored row counts until it was censored). The further apart the "
+            "curves, the better. The second plot shows only rows with an event. Events that "
+            "happen late are censored more often, so points tend to lie below the dashed line."
         )
     if any(seen.proba is None and not seen.task.censored for seen in observed):
         notes += [
-            "Predicted and actual: the closer to the dashed line, the better. Of many rows, a "
-            "thousand are drawn.",
-            "Residuals: the actual number less the prediction. They should lie around zero, "
-            "equally far everywhere.",
+            "Predicted and actual: the closer the points are to the dashed line, the better. At "
+            "most a thousand rows are drawn.",
+            "Residuals: the actual number minus the prediction. They should scatter around zero, "
+            "with the same spread everywhere.",
         ]
     parts = [_task(f"task-{place}", seen) for place, seen in enumerate(observed, start=1)]
     return Section("tasks", "Task by task", [listing(notes)], parts)
@@ -207,34 +209,37 @@ def _task(address: str, seen: Observed) -> Section:
 
 
 def _in_words(seen: Observed) -> Iterator[str]:
-    """Describe how good a prediction is, compared with a rule without any model."""
+    """Describe how good the predictions are, compared with a simple rule."""
     if not len(seen.labels):
         return
     if seen.task.censored:
         n_events = int((seen.labels > 0).sum())
         yield (
-            f"It happened in {n_events:,} of {len(seen.labels):,} rows; of the others it is known "
-            "only that it took longer (they are censored). Predicted is the time until which it "
-            f"happens with a probability of one half: {number_text(np.median(seen.predicted))} in "
-            "the middle of all rows."
+            f"The event happened in {n_events:,} of {len(seen.labels):,} rows. For the other rows "
+            "it is known only that it had not happened up to some time (they are censored). The "
+            "prediction is the time by which the event happens with a probability of one half; "
+            f"its median over the rows is {number_text(np.median(seen.predicted))}."
         )
         return
     if seen.proba is None:
         error = mean_absolute_error(seen.labels, seen.predicted)
         rule = mean_absolute_error(seen.labels, np.full(len(seen.labels), np.median(seen.labels)))
         yield (
-            f"Predictions are off by {number_text(error)} on average, in the label's own units. "
-            f"Always predicting the median would be off by {number_text(rule)}."
+            f"The mean absolute error of the predictions is {number_text(error)}, in the units of "
+            f"the label. If the median were always predicted, it would be {number_text(rule)}."
         )
         return
     right = accuracy_score(seen.labels, seen.predicted)
     rule = pd.Series(seen.labels).value_counts(normalize=True).iloc[0]
     yield (
-        f"The predicted class is right for {percent_text(right)} of the rows. Always naming the "
-        f"most frequent class would be right for {percent_text(rule)}."
+        f"The predicted class is right for {percent_text(right)} of the rows. If the most "
+        f"frequent class were always predicted, it would be right for {percent_text(rule)}."
     )
     if (n_curves := len(seen.curves())) < seen.proba.shape[1] > 2:
-        yield f"Of its {seen.proba.shape[1]} classes, the {n_curves} most frequent have a curve."
+        yield (
+            f"There are {seen.proba.shape[1]} classes; curves are drawn for the {n_curves} most "
+            "frequent ones."
+        )
 
 
 def _calibration(observed: list[Observed]) -> Iterator[Section]:
@@ -245,11 +250,13 @@ def _calibration(observed: list[Observed]) -> Iterator[Section]:
         [seen.task.name, _calibration_error(seen), f"{len(seen.labels):,}"] for seen in classes
     ]
     notes = [
-        "How far predicted probabilities are, on average, from the share of rows that came true, "
-        f"over {N_BINS} groups of rows: the expected calibration error. Of more than two classes "
-        "the most probable one counts. With few labels, some distance is chance.",
+        "The expected calibration error: rows are divided into groups by their predicted "
+        f"probability, {N_BINS} of equal size. In each group, the mean probability is compared "
+        "with the share of rows that have the class, and the differences are averaged. With more "
+        "than two classes, the most probable class of each row is used. With few labels, part of "
+        "the error is due to chance.",
     ]
-    head = ["Task", "Off by, in percentage points", "Labels"]
+    head = ["Task", "Error in percentage points", "Labels"]
     blocks = [*map(paragraph, notes), table(head, rows)]
     yield Section("calibration", "Are the probabilities right?", blocks)
 
@@ -277,10 +284,11 @@ def _gain(gain: MTLGain) -> Section:
     ]
     losers = gain.gains["task"][gain.gains["high"] < 0].unique()
     notes = [
-        "Each task could also be learnt alone. The difference is the score of learning the tasks "
-        f"together less that of learning each alone, with a {percent_text(gain.confidence)} "
-        f"interval from {gain.repeats}. Below zero, a task is predicted worse because it is "
-        "learnt with the others: that is called negative transfer.",
+        "Each task could also be learnt alone. The difference is the score when the tasks are "
+        "learnt together minus the score when the task is learnt alone, with a "
+        f"{percent_text(gain.confidence)} interval from {gain.repeats}. If it is below zero, the "
+        "task is predicted worse because it is learnt with the others, which is called negative "
+        "transfer.",
         f"Negative transfer: {', '.join(losers)}." if len(losers) else "No task clearly loses.",
     ]
     head = ["Task", "Difference", f"{percent_text(gain.confidence)} interval"]

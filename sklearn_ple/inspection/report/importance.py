@@ -1,4 +1,4 @@
-"""What a report says of the columns: which ones matter to which task."""
+"""Section of a report on the importance of the columns."""
 
 from __future__ import annotations
 
@@ -17,18 +17,19 @@ from ..style import import_pyplot
 from .page import Section, paragraph, picture, table
 from .words import interval_text, percent_text, score_text
 
-#: What is measured unasked, so that it takes seconds: rows and columns at most, and the repeats.
+#: Limits of the default measurement, which should take only seconds: largest numbers of rows and
+#: of columns, and the number of repeats.
 MAX_ROWS, MAX_COLUMNS, N_REPEATS = 1000, 100, 3
 _N_NAMED = 5
 
 
 def check_importance(importance: Any, names: list[str]) -> None:
-    """Check a report's parameter `importance`, for an estimator of some tasks."""
+    """Check the parameter `importance` of a report, given the names of the tasks."""
     if isinstance(importance, MultiTaskImportance):
         check_task_names("importance", importance.tasks, names)
     elif not isinstance(importance, bool) and importance != "auto":
         raise ValueError(
-            "importance must be 'auto', True, False or what multitask_importance returned, not "
+            "importance must be 'auto', True, False or a result of multitask_importance, not "
             f"{importance!r}."
         )
 
@@ -42,7 +43,7 @@ def measured_importance(
     confidence: float,
     rng: np.random.RandomState,
 ) -> MultiTaskImportance | None:
-    """Measure which columns matter, if a report's parameter `importance` asks for it."""
+    """Measure the importance of the columns, if the parameter `importance` of a report says so."""
     if isinstance(importance, MultiTaskImportance):
         return importance
     shape = np.shape(X)
@@ -55,7 +56,7 @@ def measured_importance(
         X = _safe_indexing(X.tocsr() if sparse.issparse(X) else X, rows)
         y = _safe_indexing(y, rows)
     with warnings.catch_warnings():
-        # The scores have said so, and the page says it too.
+        # The scores have already raised these warnings, and the page shows undefined scores.
         warnings.simplefilter("ignore", UndefinedMetricWarning)
         return multitask_importance(
             estimator,
@@ -69,16 +70,17 @@ def measured_importance(
 
 
 def importance_section(importance: MultiTaskImportance) -> Section:
-    """Return the section on which columns matter."""
+    """Return the section on the importance of the columns."""
     n_repeats = importance.importances.shape[2]
     times = "once" if n_repeats == 1 else f"{n_repeats} times"
     notes = [
-        "A column's values were shuffled among the rows, so that they no longer belong to their "
-        f"rows, and the model predicted again; {times} for each column. The number is by how much "
-        "a task's score dropped: the more, the more the model relies on the column. Numbers in "
-        "grey may be due to chance.",
-        "This is what the model uses, not what causes what. Where two columns say nearly the "
-        "same, the model may do without either, and both seem to matter little.",
+        "The values of a column were shuffled among the rows, so that they no longer belong to "
+        f"their rows, and the model predicted again; {times} for each column. The number is the "
+        "drop of a task's score: the greater it is, the more the model relies on the column. "
+        "Numbers in grey may be due to chance.",
+        "This shows which columns the model uses, not which columns cause the labels. If two "
+        "columns contain nearly the same information, the model may need only one of them, and "
+        "both may seem to matter little.",
     ]
     display = ImportanceDisplay.from_importance(importance)
     rows = [[task, _named(importance, task)] for task in importance.tasks]
@@ -92,7 +94,7 @@ def importance_section(importance: MultiTaskImportance) -> Section:
 
 
 def _named(importance: MultiTaskImportance, task: str) -> str:
-    """List the columns that matter most to a task, of those whose interval is above zero."""
+    """List the columns that matter most to a task, among those whose interval is above zero."""
     if np.isnan(importance.scores[task]):
         return "not defined"
     frame = importance.frame
@@ -102,4 +104,4 @@ def _named(importance: MultiTaskImportance, task: str) -> str:
         f"{row.feature}: {score_text(row.mean)} ({interval_text(row.low, row.high, score_text)})"
         for row in clear.itertuples(index=False)
     ]
-    return ", ".join(named) or "none for certain"
+    return ", ".join(named) or "none with certainty"

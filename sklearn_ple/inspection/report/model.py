@@ -1,4 +1,4 @@
-"""What a report says of the model itself: its training, its gates and how it was made."""
+"""Sections of a report on the model itself: training, gates, parameters and versions."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _JOINT = "joint loss"
 
 
 def training_section(fitted: Any) -> Section:
-    """Return the section on the losses over the epochs, of all tasks together and of each."""
+    """Return the section on the joint loss and the loss of each task over the epochs."""
     names = fitted.task_names_
     pictures = []
     for title, history in _histories(fitted.history_, names):
@@ -38,20 +38,20 @@ def training_section(fitted: Any) -> Section:
         pictures.append(picture(figure, alt))
     notes = [
         f"The model went through its training rows {len(fitted.history_)} times; each time is an "
-        "epoch. The loss is what it lowers: how far predictions are from the labels, on a scale "
-        "of each task's own.",
+        "epoch. Training reduces the loss, which measures how far predictions are from the "
+        "labels, on a different scale for each task.",
     ]
     if any("valid_loss" in entry for entry in fitted.history_):
         notes.append(
-            "Validation is on rows left out of training. Where its loss rises while that of "
-            "training falls, the model begins to learn its rows by heart; what is kept is the "
-            "best epoch."
+            "Validation is on rows left out of training. If the validation loss rises while the "
+            "training loss falls, the model begins to memorise its training rows. The model of "
+            "the best epoch is kept."
         )
     return Section("training", "Training", [*map(paragraph, notes), side_by_side(pictures)])
 
 
 def _histories(history: list[dict], names: list[str]) -> Iterator[tuple[str, list[dict]]]:
-    """Split the history into one of the joint loss and one of each task, with their titles."""
+    """Split the history into one for the joint loss and one for each task, with titles."""
 
     def take(losses: Callable[[dict, str], float]) -> list[dict]:
         return [
@@ -71,7 +71,7 @@ def _histories(history: list[dict], names: list[str]) -> Iterator[tuple[str, lis
 
 
 def gate_sections(estimator: Any, X: Any) -> Iterator[Section]:
-    """Yield the section on how the gates weigh the experts, if there are any."""
+    """Yield the section on the weights of the experts in the gates, if there are gates."""
     if not hasattr(tasks_of(estimator), "gate_weights"):
         return
     with warnings.catch_warnings(record=True) as caught:
@@ -86,15 +86,16 @@ def gate_sections(estimator: Any, X: Any) -> Iterator[Section]:
         rows.append([gate, level, shares])
         texts.append(f"{gate}, level {level}: {shares}")
     notes = [
-        "The network consists of experts, small networks. Some belong to a task, others are "
-        "shared by all. For every row a gate weighs the experts that it may use; the weights add "
-        "up to 100 %. A task that gives most weight to its own experts shares little.",
+        "The network contains small networks called experts. Some belong to one task, others are "
+        "shared by all tasks. A gate combines the experts that it reads: for each row it gives "
+        "each of them a weight, and the weights add up to 100 %. A task that gives most weight "
+        "to its own experts shares little with the others.",
     ]
     seen = [str(warning.message) for warning in caught if warning.category is UserWarning]
     if seen:
         notes.append(
-            "For whoever trains the model (a gate collapses where it uses one expert nearly "
-            "alone, which is right if the task has nothing to learn from the others):"
+            "For those who train the model (a gate has collapsed if it uses almost only one "
+            "expert, which may be right if the task has nothing to learn from the others):"
         )
     drawing = picture(display.figure_, f"Mean weights. {'; '.join(texts)}.", wide=True)
     plt.close(display.figure_)
@@ -107,7 +108,7 @@ def gate_sections(estimator: Any, X: Any) -> Iterator[Section]:
 
 
 def making_section(estimator: Any) -> Section:
-    """Return the section on the parameters and versions."""
+    """Return the section on the parameters of the estimator and the versions of packages."""
     fitted = tasks_of(estimator)
     defaults = signature(type(fitted)).parameters
     changed = [
@@ -118,16 +119,16 @@ def making_section(estimator: Any) -> Section:
     blocks = [paragraph(f"The estimator is {kind} of the Python package sklearn-ple.")]
     if changed:
         blocks += [
-            paragraph("These of its parameters differ from the defaults:"),
+            paragraph("These parameters differ from the defaults:"),
             table(["Parameter", "Value", "Default"], changed),
         ]
     else:
-        blocks.append(paragraph("All its parameters are the defaults."))
+        blocks.append(paragraph("All parameters have their default values."))
     if estimator is not fitted:
         with config_context(print_changed_only=True):
-            # Otherwise it is shortened.
+            # Without this limit, the text would be shortened.
             text = estimator.__repr__(N_CHAR_MAX=10**6)
-        blocks += [paragraph("It is a part of:"), code(text)]
+        blocks += [paragraph("It is part of:"), code(text)]
     versions = ", ".join(f"{name} {version(name)}" for name in _PACKAGES)
     blocks.append(paragraph(f"Versions: {versions}, Python {platform.python_version()}."))
     return Section("making", "How the model was made", blocks)

@@ -1,4 +1,4 @@
-"""A page of HTML that holds all it needs: sections, tables and pictures."""
+"""HTML pages that load nothing else: sections, tables and pictures."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 
 @dataclass
 class Section:
-    """A section: its address, its heading, its blocks of HTML and the sections within it."""
+    """A section with its id, its heading, its blocks of HTML and its subsections."""
 
     id: str
     title: str
@@ -21,7 +21,7 @@ class Section:
     parts: Sequence[Section] = field(default=())
 
     def render(self, level: int = 2) -> Iterator[str]:
-        """Yield the HTML, with the heading on a level."""
+        """Yield the lines of HTML, with the heading at the given level."""
         yield f'<section id="{self.id}"><h{level}>{escape(self.title)}</h{level}>'
         yield from self.blocks
         for part in self.parts:
@@ -30,7 +30,7 @@ class Section:
 
 
 def page(title: str, header: Iterable[str], sections: Sequence[Section]) -> str:
-    """Return the page of some sections, with a table of contents."""
+    """Return the page with a header, a table of contents and the sections."""
     style = files(__package__).joinpath("report.css").read_text(encoding="utf-8")
     body = [line for section in sections for line in section.render()]
     return "\n".join(
@@ -62,19 +62,19 @@ def paragraph(text: str) -> str:
 
 
 def listing(items: Iterable[str]) -> str:
-    """Return a list of plain texts."""
+    """Return an unordered list of plain texts."""
     return f"<ul>{''.join(f'<li>{escape(item)}</li>' for item in items)}</ul>"
 
 
 def code(text: str) -> str:
-    """Return code as it stands."""
+    """Return a block of code."""
     return f"<pre>{escape(text)}</pre>"
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    """Return a table of plain texts; of a cell that is a tuple the second part is small print.
+    """Return a table of plain texts, in which the first cell of each row is its heading.
 
-    The first cell of a row is its heading.
+    A cell may be a tuple of two texts, the second of which is in small print.
     """
     columns = "".join(f'<th scope="col">{escape(name)}</th>' for name in head)
     body = "".join(
@@ -98,8 +98,8 @@ def _cell(content: Any) -> str:
 def picture(figure: Any, alt: str, caption: str = "", *, wide: bool = False) -> str:
     """Turn a matplotlib figure into an image within the page.
 
-    Its elements have names, which several drawings on a page must not share: so it is a file of
-    its own within the image's address. A wide one is scrolled where there is little room.
+    The image is an SVG file in a data URL, because the ids of its elements could otherwise clash
+    with those of other images on the page. A wide image can be scrolled on a narrow screen.
     """
     file = BytesIO()
     figure.savefig(file, format="svg", bbox_inches="tight", metadata={"Date": None})
@@ -111,5 +111,5 @@ def picture(figure: Any, alt: str, caption: str = "", *, wide: bool = False) -> 
 
 
 def side_by_side(pictures: Iterable[str], *, large: bool = False) -> str:
-    """Return pictures side by side, as many as there is room for."""
+    """Return pictures side by side, in rows that fit the width of the page."""
     return f'<div class="pictures{" pair" if large else ""}">{"".join(pictures)}</div>'

@@ -1,4 +1,4 @@
-"""The two pictures of each task in a report, drawn by scikit-learn's displays."""
+"""The two plots of each task in a report, drawn by scikit-learn's displays."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from sklearn.metrics import PredictionErrorDisplay, RocCurveDisplay, roc_auc_sco
 from ...metrics.views import ScoredTask, plain_array
 from ..style import PALETTE
 
-#: Number of groups of rows in which probabilities are compared with what happens.
+#: Number of groups of rows in which probabilities are compared with the labels.
 N_BINS = 10
 _MOST_IN_CORNER = 3
 
 
 @dataclass(frozen=True)
 class Panel:
-    """A picture: its title, what it shows in words, what draws it, and its height in inches."""
+    """A plot: its title, its description, the function that draws it, and its height in inches."""
 
     title: str
     description: str
@@ -30,7 +30,7 @@ class Panel:
 
 @dataclass(frozen=True)
 class Observed:
-    """A task's labels, and what is predicted for the rows that have one.
+    """The labels of a task, and the predictions for the rows with a label.
 
     Attributes
     ----------
@@ -41,7 +41,7 @@ class Observed:
     predicted : ndarray of shape (n_labels,)
         The predicted labels.
     proba : ndarray of shape (n_labels, n_classes) or None
-        The probabilities of the classes; None where labels are numbers.
+        The probabilities of the classes; None if labels are numbers.
     """
 
     task: ScoredTask
@@ -51,17 +51,17 @@ class Observed:
 
     @classmethod
     def of(cls, task: ScoredTask) -> Observed:
-        """Predict the rows that have a label."""
+        """Predict the rows of a task that have a label."""
         rows = np.flatnonzero(task.labels.notna())
         labels = plain_array(task.labels.iloc[rows])
         proba = None if task.classes is None else task.view.predict_proba(rows)
         return cls(task, labels, task.view.predict(rows), proba)
 
     def curves(self) -> list[tuple[str, np.ndarray, np.ndarray]]:
-        """Return name, labels and probabilities of each class that has a curve.
+        """Return the name, the labels and the probabilities of each class that has a curve.
 
-        Of two classes, only the second one has a curve. Of more classes, each has one against the
-        rest, the most frequent class first.
+        With two classes, only the second one has a curve. With more, each class has a curve
+        against the rest. The most frequent class comes first.
         """
         if self.proba is None or self.task.classes is None:
             return []
@@ -74,7 +74,7 @@ class Observed:
 
 
 def panels_of(observed: Observed) -> tuple[Panel, Panel]:
-    """Return the two pictures of a task."""
+    """Return the two plots of a task."""
     if not len(observed.labels):
         nothing = "There are no labels to compare with."
         titles = ("ROC curve", "Calibration")
@@ -130,7 +130,7 @@ def _calibration(observed: Observed) -> Panel:
 
 
 def _add_legend(ax: Any, corner: str) -> None:
-    """Put the legend into a corner or, where it would hide the curves, below."""
+    """Put the legend into a corner or, if it would hide the curves, below the plot."""
     if len(ax.lines) - 1 <= _MOST_IN_CORNER:
         ax.legend(loc=corner, fontsize="small")
     else:
@@ -138,13 +138,13 @@ def _add_legend(ax: Any, corner: str) -> None:
 
 
 def _height(n_curves: int) -> float:
-    """Return the height of a picture, with room for a legend below."""
+    """Return the height of a plot in inches, with room for the legend below it."""
     return Panel.height if n_curves <= _MOST_IN_CORNER else Panel.height + 0.2 * (n_curves + 1)
 
 
 def _errors(observed: Observed, title: str, kind: str) -> Panel:
     def draw(ax: Any) -> None:
-        # Not needed before something is drawn.
+        # Imported here, because matplotlib is needed only for drawing.
         from matplotlib.ticker import MaxNLocator, ScalarFormatter
 
         PredictionErrorDisplay.from_predictions(
@@ -155,7 +155,7 @@ def _errors(observed: Observed, title: str, kind: str) -> Panel:
             ax=ax,
             scatter_kwargs={"s": 9, "alpha": 0.4, "color": PALETTE[0], "linewidth": 0},
         )
-        # Round numbers in place of five ticks from the least to the greatest value.
+        # Ticks at round numbers, instead of five from the smallest to the largest value.
         for axis in (ax.xaxis, ax.yaxis):
             axis.set_major_locator(MaxNLocator(6))
             axis.set_major_formatter(ScalarFormatter())
@@ -163,17 +163,17 @@ def _errors(observed: Observed, title: str, kind: str) -> Panel:
     residuals = observed.labels - observed.predicted
     if kind == "residual_vs_predicted":
         low, high = np.quantile(residuals, [0.05, 0.95])
-        description = f"Nine of ten residuals are between {low:.3g} and {high:.3g}."
+        description = f"90 % of the residuals are between {low:.3g} and {high:.3g}."
     else:
         description = (
-            f"Labels go from {observed.labels.min():.4g} to {observed.labels.max():.4g}, "
+            f"Labels range from {observed.labels.min():.4g} to {observed.labels.max():.4g}, "
             f"predictions from {observed.predicted.min():.4g} to {observed.predicted.max():.4g}."
         )
     return Panel(title, description, draw)
 
 
 def _survival(observed: Observed) -> Panel:
-    """Return the shares of rows without an event, of thirds by their predictions."""
+    """Return the plot of the survival curves of thirds of the rows, by predicted time."""
     thirds = np.array_split(observed.predicted.argsort(kind="stable"), 3)
     named = zip(("shortest", "middle", "longest"), thirds, strict=True)
     curves = {name: kaplan_meier(observed.labels[rows]) for name, rows in named if len(rows)}
@@ -189,17 +189,22 @@ def _survival(observed: Observed) -> Panel:
     shares = ", ".join(
         f"{share[times <= middle][-1]:.0%} ({name})" for name, (times, share) in curves.items()
     )
-    description = f"Without an event until {middle:.4g}, by predicted times: {shares}."
+    description = f"Share without an event until {middle:.4g}, by predicted time: {shares}."
     return Panel("Survival", description, draw)
 
 
 def kaplan_meier(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Estimate which share has no event until when, of labels that are negative where censored.
+    """Compute the Kaplan-Meier estimate of the share of rows without an event up to each time.
+
+    Parameters
+    ----------
+    labels : ndarray of shape (n_labels,)
+        The times; negative if censored.
 
     Returns
     -------
     times, shares : ndarray of shape (1 + n_times,)
-        Zero and the times of the events, and the share after each.
+        Zero and the times of the events, and the estimated share after each of these times.
     """
     events, n_events = np.unique(labels[labels > 0], return_counts=True)
     n_before = np.searchsorted(np.sort(np.abs(labels)), events)
@@ -217,7 +222,7 @@ def _events(observed: Observed) -> Panel:
 
 
 def _text(message: str) -> Callable[[Any], None]:
-    """Return a function that writes, in place of a picture, why there is none."""
+    """Return a function that writes, instead of a plot, why there is none."""
 
     def draw(ax: Any) -> None:
         ax.set(xticks=[], yticks=[])

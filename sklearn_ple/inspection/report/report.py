@@ -1,4 +1,4 @@
-"""How well a model of many tasks predicts, as a page to share."""
+"""Report on how well a fitted estimator predicts each task."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _MOST_NAMED = 6
 
 
 class MultiTaskReport:
-    """How well a fitted estimator predicts each task: scores, pictures, and a page to share.
+    """Report on how well a fitted estimator predicts each task: scores, plots and an HTML page.
 
     It is recommended to use `from_estimator` to create a report. All parameters are stored as
     attributes.
@@ -32,33 +32,33 @@ class MultiTaskReport:
     Parameters
     ----------
     estimator : object
-        A fitted estimator of this package, alone, as a pipeline's last step or in a search.
+        A fitted estimator of this package, alone, as the last step of a pipeline or in a search.
     X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
-        The features, of rows that it was not fitted on.
+        The features, of rows that were not used to fit the estimator.
     y : {array-like, DataFrame} of shape (n_samples, n_tasks) or (n_samples,)
         The labels. NaN, None or NA where a task has no label.
     scores : DataFrame
-        A row for every task, with the columns ``task``, ``kind``, ``metric``, ``labels`` (how many
-        there are), ``score``, ``low`` and ``high``: the bounds of its confidence interval.
+        A row for every task, with the columns ``task``, ``kind``, ``metric``, ``labels`` (their
+        number), ``score``, and ``low`` and ``high``, the bounds of the confidence interval.
     gain : MTLGain or None, default=None
-        What the tasks gain or lose over being learnt alone.
+        The difference of each task's score from that of a model that learns the task alone.
     confidence : float, default=0.95
         The confidence of the intervals.
     importance : MultiTaskImportance or None, default=None
-        Which columns matter to which task.
+        The importance of each column for each task.
 
     Attributes
     ----------
     axes_ : ndarray of matplotlib Axes of shape (n_tasks, 2)
-        The pictures, after `plot`: a row for every task.
+        The axes that `plot` has drawn, with a row for every task.
     figure_ : matplotlib Figure
-        The figure that holds them.
+        The figure that contains the axes.
 
     See Also
     --------
-    sklearn_ple.metrics.multitask_scores : The scores alone.
-    mtl_gain : Gains over repeated fits.
-    multitask_importance : Which columns matter.
+    sklearn_ple.metrics.multitask_scores : Computes only the scores.
+    mtl_gain : Computes gains over repeated fits.
+    multitask_importance : Computes the importance of each column for each task.
 
     Examples
     --------
@@ -67,10 +67,14 @@ class MultiTaskReport:
     >>> from sklearn_ple.inspection import MultiTaskReport
     >>> from sklearn_ple.model_selection import train_test_split
     >>> X, y = load_nhefs(tasks=["death", "wt82_71"], return_X_y=True)
-    >>> X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0)
-    >>> model = PLEClassifierRegressor(n_members=1, max_epochs=5, random_state=0)
+    >>> X_train, X_test, y_train, y_test = train_test_split(
+    ...     X, y, random_state=0
+    ... )
+    >>> model = PLEClassifierRegressor(
+    ...     n_members=1, max_epochs=5, random_state=0
+    ... ).fit(X_train, y_train)
     >>> report = MultiTaskReport.from_estimator(
-    ...     model.fit(X_train, y_train), X_test, y_test, n_bootstrap=50, random_state=0
+    ...     model, X_test, y_test, n_bootstrap=50, random_state=0
     ... )
     >>> report
     <MultiTaskReport of PLEClassifierRegressor on 408 rows: scores, importance of 2 tasks
@@ -115,28 +119,30 @@ class MultiTaskReport:
         confidence: float = 0.95,
         random_state: Any = None,
     ) -> MultiTaskReport:
-        """Score a fitted estimator, with intervals.
+        """Score a fitted estimator, with confidence intervals.
 
         Parameters
         ----------
         estimator : object
-            A fitted estimator of this package, alone, as a pipeline's last step or in a search.
+            A fitted estimator of this package, alone, as the last step of a pipeline or in a
+            search.
         X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
-            The features, of rows that it was not fitted on.
+            The features, of rows that were not used to fit the estimator.
         y : {array-like, DataFrame} of shape (n_samples, n_tasks) or (n_samples,)
             The labels. NaN, None or NA where a task has no label.
         metrics : str, callable, dict or None, default=None
-            What to score by, as in :func:`sklearn_ple.metrics.multitask_scores`.
+            The metrics of the scores, as in :func:`sklearn_ple.metrics.multitask_scores`.
         single_task : estimator, MTLGain or None, default=None
-            To show which tasks lose because they are learnt together: a fitted estimator that
-            shares nothing, such as :class:`sklearn_ple.SingleTaskClassifierRegressor`, which is
-            scored on the same rows, or a result of :func:`mtl_gain`.
+            A model to compare with, which shows which tasks gain or lose because they are learnt
+            together: a fitted estimator that shares nothing, such as
+            :class:`sklearn_ple.SingleTaskClassifierRegressor`, which is scored on the same rows;
+            or a result of :func:`mtl_gain`.
         importance : "auto", bool or MultiTaskImportance, default="auto"
-            Which columns matter: a result of :func:`multitask_importance`, or whether to measure
-            it, with three repeats on at most a thousand rows. "auto" measures it for up to a
-            hundred columns.
+            The importance of the columns: a result of :func:`multitask_importance`, or whether to
+            measure it, with three repeats on at most 1000 rows. "auto" measures it if X has at
+            most 100 columns.
         n_bootstrap : int, default=200
-            Number of resamples for an interval.
+            Number of bootstrap resamples for the intervals; at least 1.
         confidence : float, default=0.95
             Confidence of the intervals, between 0 and 1.
         random_state : int, RandomState instance or None, default=None
@@ -150,8 +156,8 @@ class MultiTaskReport:
         Raises
         ------
         ValueError
-            If a parameter is invalid, if single_task or importance has other tasks, or for the
-            reasons of :func:`sklearn_ple.metrics.multitask_scores`.
+            If a parameter is invalid, if single_task or importance has other tasks, or if
+            :func:`sklearn_ple.metrics.multitask_scores` raises one.
         NotFittedError
             If an estimator is not fitted.
 
@@ -163,11 +169,11 @@ class MultiTaskReport:
 
         Notes
         -----
-        The intervals are percentiles of the scores on resamples of the labelled rows of a task,
-        drawn with replacement. Resamples without a score, because a class is missing, do not
-        count. Intervals of the gains over an estimator are percentiles of the differences on the
-        same resamples. All show the effect of the choice of rows, but not that of another
-        training: for this, see :func:`mtl_gain`.
+        The intervals are percentiles of the scores on bootstrap resamples: the labelled rows of a
+        task are drawn with replacement. Resamples without a score, because a class is missing, are
+        left out. The intervals of gains over an estimator are percentiles of the differences on
+        the same resamples. The intervals show the uncertainty due to the choice of the rows, but
+        not due to the randomness of training; for the latter, see :func:`mtl_gain`.
         """
         if n_bootstrap < 1:
             raise ValueError(f"n_bootstrap must be 1 or more, not {n_bootstrap}.")
@@ -188,7 +194,7 @@ class MultiTaskReport:
         return cls(estimator, X, y, scores, single_task if measured else gain, confidence, found)
 
     def __repr__(self) -> str:
-        """Say in a line what it is a report of, and what it holds."""
+        """Return a line with the estimator, the number of rows, the contents and the tasks."""
         tasks = self.scores["task"].tolist()
         named = ", ".join(tasks[:_MOST_NAMED]) + (", …" if len(tasks) > _MOST_NAMED else "")
         held = ["scores", *(part for part in ("gain", "importance") if getattr(self, part))]
@@ -199,11 +205,13 @@ class MultiTaskReport:
         )
 
     def plot(self) -> MultiTaskReport:
-        """Draw two pictures for each task.
+        """Draw two plots for each task.
 
-        A task with classes has its ROC curve and its calibration curve, of more than two classes
-        one of each (at most the six most frequent) against the rest. A number has the predicted
-        against the actual values, and the residuals.
+        For a task with classes these are the ROC curve and the calibration curve; with more than
+        two classes there is a curve for each class against the rest, for at most the six most
+        frequent classes. For a task that is a number they are the predicted against the actual
+        values, and the residuals. For a survival task they are survival curves, and the predicted
+        against the actual times of events.
 
         Returns
         -------
@@ -236,26 +244,29 @@ class MultiTaskReport:
     def to_html(self, path: str | os.PathLike[str], *, title: str = "Model report") -> None:
         """Write the report as one HTML file.
 
-        The file holds everything: pictures and style are in it, there is no script, and nothing is
-        loaded from elsewhere. Beside the scores and pictures it describes the data, missing
-        labels, calibration, which columns matter, training, gates, gains, parameters and versions.
-        It has no row of the table in it, but points of single rows where numbers are drawn.
+        The file contains everything, including plots and style. It has no scripts, and loads
+        nothing from elsewhere. In addition to the scores and plots, it describes the data, missing
+        labels, calibration, the importance of columns, training, gates, gains, parameters and
+        versions. It does not contain rows of the table, but plots of numbers have a point for each
+        row.
 
         Parameters
         ----------
         path : str or path-like
-            The file to write, by custom with the ending ".html". An existing file is replaced once
+            The file to write, usually with the ending ".html". An existing file is replaced once
             the page is complete.
         title : str, default="Model report"
-            The page's title.
+            The title of the page.
 
         Raises
         ------
         ImportError
             If matplotlib is not installed.
+        OSError
+            If the file cannot be written.
         """
         import_pyplot()
-        # It imports matplotlib, which the scores do without.
+        # Imported here, because it needs matplotlib, whereas the scores do not.
         from .html import report_html
 
         with replacing(path) as file:

@@ -1,4 +1,4 @@
-"""The numbers of a report: scores and gains with intervals, by the bootstrap."""
+"""Scores and gains of a report, with bootstrap intervals."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ...metrics.scores import check_task_names, metric_name, score_task, scorer_
 from ...metrics.views import ScoredTask, plain_array
 from ..gain import MTLGain
 
-#: The systems compared where there is a single-task twin.
+#: Names of the two systems that are compared if there is a single-task estimator.
 TOGETHER, ALONE = "together", "single_task"
 
 
@@ -25,9 +25,9 @@ def score_by_bootstrap(
     confidence: float,
     rng: np.random.RandomState,
 ) -> tuple[pd.DataFrame, MTLGain | None]:
-    """Score the first system and, if there is a second, its gain over that.
+    """Score the first system and, if there is a second, compute the gain of the first over it.
 
-    A task's rows are drawn anew from those that have its label, the same ones for both systems.
+    Each resample consists of rows that have a label for the task, the same for both systems.
     """
     first = next(iter(systems.values()))
     names = [task.name for task in first]
@@ -57,7 +57,7 @@ def score_by_bootstrap(
 def _sample_scores(
     rivals: Sequence[ScoredTask], metric: Any, n_bootstrap: int, rng: np.random.RandomState
 ) -> np.ndarray:
-    """Score rivals on a task's rows, the first row of the result, and on resamples of these."""
+    """Compute the scores of systems on a task's rows (first row) and on resamples (other rows)."""
     rivals = [rival.coded() for rival in rivals]
     scores = np.full((1 + n_bootstrap, len(rivals)), np.nan)
     scores[0] = [score_task(rival, metric) for rival in rivals]
@@ -74,13 +74,13 @@ def _sample_scores(
                 try:
                     sample[place] = scorer(rival.view, rows[drawn], labels[drawn])
                 except ValueError:
-                    # Defined on all rows, the metric is not where a rare class is absent.
+                    # The metric is undefined if a rare class is missing in a resample.
                     continue
     return scores
 
 
 def _with_interval(samples: np.ndarray, confidence: float) -> list[float]:
-    """Return the score on the rows themselves, and percentiles of those on the resamples."""
+    """Return the score on the rows themselves, and percentiles of the scores on the resamples."""
     defined = samples[1:][~np.isnan(samples[1:])]
     if np.isnan(samples[0]) or not len(defined):
         return [float(samples[0]), np.nan, np.nan]

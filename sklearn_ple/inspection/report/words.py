@@ -1,4 +1,4 @@
-"""The words and numbers of a report, for readers who need not know the field."""
+"""Descriptions of metrics and formats of numbers, for readers who know no machine learning."""
 
 from __future__ import annotations
 
@@ -25,58 +25,58 @@ _METRICS = {
     ),
     "d2_tweedie_score": (
         "D²",
-        "what R² is for other numbers, for counts and amounts (by the deviance of a Poisson or "
-        "Tweedie distribution). 1 is perfect, 0 is no better than always predicting the mean, and "
-        "below 0 is worse.",
+        "a measure like R² for counts and amounts, with the deviance of a Poisson or Tweedie "
+        "distribution instead of the squared error. 1 is perfect, 0 is no better than always "
+        "predicting the mean, and below 0 is worse.",
     ),
     "concordance_index": (
         "concordance",
-        "of two rows of which it is known whose event came first, the chance that its predicted "
-        "time is shorter. 1 is perfect, 0.5 is guessing.",
+        "the chance that, of two rows, the one whose event came first has the shorter predicted "
+        "time, if it is known which came first. 1 is perfect, 0.5 is guessing.",
     ),
     "d2_absolute_error_score": (
         "D² (absolute)",
-        "the share of the absolute error of always predicting the median that the predictions "
-        "save. 1 is perfect, 0 is no better than that, and below 0 is worse.",
+        "by which share the predictions reduce the absolute error, compared with always "
+        "predicting the median. 1 is perfect, 0 is no better than that, and below 0 is worse.",
     ),
 }
 
 
 def metric_words(name: str) -> tuple[str, str]:
-    """Return a metric's name, and what it means."""
+    """Return the name of a metric for readers, and its meaning."""
     plain = name.replace("_", " ")
     return _METRICS.get(name, (plain, "as in scikit-learn; the greater, the better."))
 
 
 def score_text(value: float) -> str:
-    """Format a score."""
+    """Format a score with three decimals."""
     if np.isnan(value):
         return "not defined"
     return _minus(f"{value:.3f}") if abs(value) < 10 else number_text(value)
 
 
 def interval_text(low: float, high: float, form: Callable[[float], str]) -> str:
-    """Format an interval whose bounds are in a form."""
+    """Format an interval, with a function that formats its bounds."""
     if np.isnan(low):
         return "–"
-    # A line break within would be hard to read.
+    # No line break is allowed within the interval.
     return f"{form(low)}\N{NO-BREAK SPACE}to\N{NO-BREAK SPACE}{form(high)}"
 
 
 def signed_text(value: float) -> str:
-    """Format a difference of scores."""
+    """Format a difference of scores with its sign."""
     # Adding zero turns a rounded -0.0 into 0.0.
     return "not defined" if np.isnan(value) else _minus(f"{round(value, 3) + 0.0:+.3f}")
 
 
 def number_text(value: float) -> str:
-    """Format a number with three digits, or with all before the point."""
+    """Format a number with three significant digits, or with all digits before the point."""
     n_decimals = 2 - int(np.floor(np.log10(abs(value)))) if value else 0
     return _minus(f"{value:,.{min(max(n_decimals, 0), 6)}f}")
 
 
 def percent_text(share: float) -> str:
-    """Format a share in percent."""
+    """Format a share as a percentage."""
     return f"{round(100 * share, 1):g}\N{NO-BREAK SPACE}%"
 
 
