@@ -1,4 +1,4 @@
-"""The story of fit: one estimator for many tasks, whatever its network."""
+"""Base class of the estimators: fit and partial_fit, for any network."""
 
 from __future__ import annotations
 
@@ -49,17 +49,19 @@ __all__ = ["WIDTHS", "MultiTaskEstimator", "class_weight", "parameter", "with_pa
 
 
 class MultiTaskEstimator(CallbackSupportMixin, NetworkMaker):
-    """An estimator that learns many tasks at once by a network of any kind.
+    """Base class of estimators that learn several tasks together with a neural network.
 
-    A subclass names its network's parameters as fields, is decorated by `with_parameters`, and
-    makes its network in `make_network`. It then has all that the estimators of this package have:
-    missing labels, mixed kinds of task, members, early stopping, `predict_proba`, reports.
+    To make an estimator of your own network, write a subclass that declares the parameters of the
+    network as fields, decorate it with `with_parameters`, and create the network in
+    `make_network`. The subclass then has all features of the estimators of this package: missing
+    labels, tasks of several kinds, ensembles, early stopping, `predict_proba` and reports.
 
-    See `PLEClassifierRegressor` for the shared parameters, the attributes, and what is raised.
+    See `PLEClassifierRegressor` for the shared parameters, the attributes, and the errors and
+    warnings.
 
     Examples
     --------
-    A network whose towers read the features themselves:
+    A network without hidden layers below the towers:
 
     >>> from sklearn_ple.base import MultiTaskEstimator, with_parameters
     >>> from sklearn_ple.datasets import load_nhefs
@@ -68,13 +70,16 @@ class MultiTaskEstimator(CallbackSupportMixin, NetworkMaker):
     ... class TowersAlone(MultiTaskEstimator):
     ...     def make_network(self, in_features, tasks, **towers):
     ...         n_outputs = [task.n_outputs for task in tasks]
-    ...         return SharedBottom(in_features, n_outputs, bottom_hidden_units=(), **towers)
+    ...         return SharedBottom(
+    ...             in_features, n_outputs, bottom_hidden_units=(), **towers
+    ...         )
     >>> X, y = load_nhefs(tasks=["death", "wt82_71"], return_X_y=True)
-    >>> TowersAlone(n_members=1, max_epochs=2, random_state=0).fit(X, y).task_names_
+    >>> model = TowersAlone(n_members=1, max_epochs=2, random_state=0)
+    >>> model.fit(X, y).task_names_
     ['death', 'wt82_71']
     """
 
-    # scikit-learn shows parameters' descriptions where it knows of a page to link to.
+    # scikit-learn's HTML display describes parameters only if it has a page to link to.
     _doc_link_module = "sklearn_ple"
     _doc_link_template = (
         "https://sklearn-ple.readthedocs.io/en/latest/generated/sklearn_ple.{estimator_name}.html"
@@ -95,12 +100,12 @@ class MultiTaskEstimator(CallbackSupportMixin, NetworkMaker):
         sample_weight_val: Any = None,
         groups: Any = None,
     ) -> Self:
-        """Learn all tasks together.
+        """Fit the network to all tasks together.
 
-        A table larger than memory can stay in its files. X is then a `pyarrow.dataset.Dataset` of
-        Parquet or Arrow IPC files, or the path of such a file or folder. y, sample_weight, y_val
-        and sample_weight_val are names of its columns, and all other columns are features. See
-        "Tables larger than memory" in the user guide.
+        A table that does not fit in memory can be read from files. X is then a
+        `pyarrow.dataset.Dataset` of Parquet or Arrow IPC files, or the path of such a file or
+        folder. y, sample_weight, y_val and sample_weight_val are names of its columns, and all
+        other columns are features. See "Tables larger than memory" in the user guide.
 
         Parameters
         ----------
@@ -110,28 +115,35 @@ class MultiTaskEstimator(CallbackSupportMixin, NetworkMaker):
             The labels. NaN, None, NA or masked where a task has no label. For a dataset, a list of
             names, or a single name for a 1-D y.
         sample_weight : array-like of shape (n_samples,) or (n_samples, n_tasks), default=None
-            Weights of the rows, or of every single label. Rows of weight 0 are left out. For a
+            Weights of the rows, or of every single label. Rows with weight 0 are left out. For a
             dataset, the name of a column.
         X_val : {array-like, sparse matrix, DataFrame} of shape (n_validation, n_features), \
                 default=None
-            Features of the validation rows, which are never trained on. Training then stops early
-            (``early_stopping=False`` is an error) and uses all rows of X: none are set aside, and
-            ``refit`` has no effect.
+            Features of validation rows, which are not used for training. If they are passed,
+            training stops early (``early_stopping=False`` is then an error) and uses all rows of
+            X: none are set aside, and ``refit`` has no effect.
         y_val : {array-like, DataFrame} of shape (n_validation, n_tasks) or (n_validation,), \
                 default=None
-            Their labels, with the columns and classes of y.
+            Labels of the validation rows, with the columns and classes of y.
         sample_weight_val : array-like of shape (n_validation,) or (n_validation, n_tasks), \
                 default=None
-            Their weights, or those of every single label.
+            Weights of the validation rows, or of every single label.
         groups : array-like of shape (n_samples,), default=None
-            The group of each row, for example its patient. A group is never split: no member is
-            trained on some of its rows and validated on others. A splitter in ``validation_split``
-            gets the groups.
+            The group of each row, for example a patient with several rows. A group is never split:
+            no member is trained on some of its rows and validated on others. If
+            ``validation_split`` is a splitter, the groups are passed to it.
 
         Returns
         -------
         self : object
             The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If the data or a parameter are invalid; see `PLEClassifierRegressor`.
+        TypeError
+            If a column of X or y contains objects that are neither numbers nor labels.
         """
         resume = self.warm_start and hasattr(self, "net_")
         asked = {
@@ -161,29 +173,35 @@ class MultiTaskEstimator(CallbackSupportMixin, NetworkMaker):
 
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None) -> Self:
-        """Learn for one more epoch, from these rows alone.
+        """Train for one more epoch, on the given rows only.
 
-        The first call determines tasks, classes, scales and categories; all classes must be in its
-        labels or be declared. There is no learning-rate schedule, no early stopping and no use of
-        ``checkpoint_dir``.
+        The first call determines the tasks, classes, scales and categories. Its labels must
+        contain all classes, or they must be passed as ``classes``. There is no learning-rate
+        schedule and no early stopping, and ``checkpoint_dir`` is not used.
 
         Parameters
         ----------
         X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features), or dataset
-            The features; of a dataset y and sample_weight are names of columns, as in fit.
+            The features. For a dataset, y and sample_weight are names of columns, as in ``fit``.
         y : {array-like, DataFrame} of shape (n_samples, n_tasks) or (n_samples,)
             The labels. NaN, None or NA where a task has no label.
         sample_weight : array-like of shape (n_samples,) or (n_samples, n_tasks), default=None
             Weights of the rows, or of every single label.
         classes : array-like, list or dict, default=None
-            All classes: an array for a single task; for several tasks a list of arrays in their
-            order (None for a task without classes) or a dict by name. Only the first call uses
-            them.
+            All classes: an array for a single task; for several tasks a list of arrays in the
+            order of the tasks (None for a task without classes), or a dict from the name of a task
+            to its classes. Only the first call uses them.
 
         Returns
         -------
         self : object
             The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If a label is not one of the classes, or if parameters of the network have changed
+            since the first call.
         """
         resume = hasattr(self, "net_")
         with all_or_nothing(self), with_gradients():
@@ -228,68 +246,72 @@ class MultiTaskEstimator(CallbackSupportMixin, NetworkMaker):
     ) -> Self:
         """Add one or more tasks to a fitted estimator, and train them.
 
-        The new tasks come after the existing ones. X is read with the scales, categories and bins
-        that were learnt in ``fit``. With ``freeze``, everything learnt before stays as it is, and
-        so do its predictions, up to rounding. Only the new tasks' own experts, gate, tower and
-        linear path are trained, on top of what is shared. This suits few rows, and earlier tasks
-        that must not change.
+        The new tasks come after the existing ones. X is encoded with the scales, categories and
+        bins that were learnt in ``fit``. With ``freeze``, the existing weights do not change, and
+        neither do the predictions of the earlier tasks, up to rounding. Only the new tasks' own
+        experts, gates, towers and linear paths are trained; they use the shared parts of the
+        network. This is useful if there are few rows, or if earlier tasks must not change.
 
-        The rows need not be those of ``fit``, and y has only the labels of the new tasks. Training
-        follows the same rules as in ``fit``, for the number of these rows, and stops early on some
-        of them. ``history_`` is that of this training, in which earlier tasks have no score.
+        The rows may differ from those of ``fit``, and y contains only the labels of the new tasks.
+        Training follows the same rules as in ``fit``, for this number of rows, including early
+        stopping. ``history_`` is that of this training, in which earlier tasks have no score.
         ``checkpoint_dir`` is not used.
 
-        Later, ``partial_fit``, or ``fit`` with ``warm_start=True``, tunes all tasks, with a y that
-        has a column for each. Pass parameters with a value for each task by name, such as
-        ``task_weights={"new": 2.0}``, because a list has no entry for the new task. The shared
-        gates of several levels do not weigh experts of a task that was added.
+        Later calls of ``partial_fit``, or of ``fit`` with ``warm_start=True``, train all tasks,
+        with a y that has a column for each. If a parameter has a value for each task, pass it by
+        name, such as ``task_weights={"new": 2.0}``, because a list has no entry for the new task.
+        With several levels, the shared gates do not weigh the experts of added tasks.
 
         Parameters
         ----------
         X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
-            The features, with the columns of fit.
+            The features, with the same columns as in ``fit``.
         y : {array-like, Series, DataFrame} of shape (n_samples,) or (n_samples, n_columns)
             The labels of the new tasks. NaN, None or NA where there is none. The names of the
-            columns are those of the tasks; without names the third task is "y2" and so on. With
-            ``freeze=False``, y may also have columns of earlier tasks.
+            columns are the names of the tasks; without names, the third task is "y2" and so on.
+            With ``freeze=False``, y may also have columns of earlier tasks.
         sample_weight : array-like of shape (n_samples,) or (n_samples, n_columns), default=None
             Weights of the rows, or of every single label.
         task_types : str, list or dict, default=None
-            Kinds of the columns of y, as in the parameter ``task_types`` of the estimator. By
-            default the kind that this sets for all tasks, else "auto".
+            Kinds of the columns of y, as in the parameter ``task_types`` of the estimator. With
+            None, the kind that this parameter sets for all tasks, if there is one, else "auto".
         freeze : bool, default=True
-            Whether everything learnt before stays as it is. Otherwise all weights are tuned, but
-            only by the labels in y: earlier tasks without labels there change with what they
-            share, and may get worse. They also lose their calibration and deviations.
+            Whether the existing weights do not change. If False, all weights are trained, but only
+            on the labels in y: earlier tasks without labels there change with the shared parts of
+            the network, and may get worse. Their calibration and standard deviations are then
+            discarded.
         groups : array-like of shape (n_samples,), default=None
-            The group of each row, as in fit.
+            The group of each row, as in ``fit``.
 
         Returns
         -------
         self : object
-            The estimator, with the tasks added. If anything fails, it is left as it was.
+            The estimator, with the tasks added. If an error is raised, it has not changed.
 
         Raises
         ------
         ValueError
-            If a task of that name is there already; if X or a kind of task does not suit the
-            estimator; if parameters of the network were changed since fit; if earlier tasks would
-            weigh the experts of the new one, so that the rest cannot be frozen, as in STEM, in PLE
-            with ``stop_gradient`` and perhaps in a network of your own.
+            If a task with the same name exists already; if X or the kind of a task does not suit
+            the estimator; if parameters of the network have changed since fit; or if the gates of
+            earlier tasks would weigh the experts of the new ones, so that earlier tasks cannot be
+            frozen. The last is the case in STEM, in PLE with ``stop_gradient``, and possibly in
+            your own networks.
         sklearn.exceptions.NotFittedError
             If the estimator is not fitted.
 
         References
         ----------
-        A. A. Rusu et al. "Progressive Neural Networks". arXiv:1606.04671, 2016. (New columns of
-        layers read frozen ones.)
+        A. A. Rusu et al. "Progressive Neural Networks". arXiv:1606.04671, 2016. (In these networks
+        new layers for a task also read frozen layers of earlier tasks.)
 
         Examples
         --------
         >>> from sklearn_ple import PLEClassifierRegressor
         >>> from sklearn_ple.datasets import load_nhefs
         >>> X, y = load_nhefs(return_X_y=True)
-        >>> model = PLEClassifierRegressor(n_members=1, max_epochs=3, random_state=0)
+        >>> model = PLEClassifierRegressor(
+        ...     n_members=1, max_epochs=3, random_state=0
+        ... )
         >>> before = model.fit(X, y[["death", "wt82_71"]]).predict(X)
         >>> model.add_task(X, y["sbp"]).task_names_
         ['death', 'wt82_71', 'sbp']
@@ -316,12 +338,12 @@ class MultiTaskEstimator(CallbackSupportMixin, NetworkMaker):
                     self._deviations = own.keep(deviations)
         return self
 
-    # -- the steps of the story -----------------------------------------------------------------
+    # -- the steps of fit -----------------------------------------------------------------------
 
     def _read(
         self, X: Any, y: Any, sample_weight: Any, resume: bool, asked: dict[str, Any]
     ) -> tuple[AnyTable, Split]:
-        """Read what is passed to fit: the rows, and what is asked for beside them."""
+        """Read the arguments of fit: the table, and how rows are split for validation."""
         form = self._form(resume)
         if is_dataset(X):
             return read_files(self, X, y, sample_weight, form, **asked)
@@ -329,18 +351,18 @@ class MultiTaskEstimator(CallbackSupportMixin, NetworkMaker):
         return table, Split.read(self, X, y, table, **asked)
 
     def _form(self, resume: bool) -> TargetForm | None:
-        """Return how y came, where a training goes on with its tasks."""
+        """Return the form that y must have if training continues with existing tasks."""
         return self._encoder.targets.form if resume else None
 
     @property
     def _class_weight(self) -> Any:
-        # Estimators of numbers alone have no such parameter.
+        # Estimators for tasks that are numbers have no such parameter.
         return self.get_params(deep=False).get("class_weight")
 
     def _encode(self, table: AnyTable, plan: Plan, resume: bool, classes: Any = None) -> Encoded:
-        """Encode a table by what was learnt before or, for the first time, is learnt from it.
+        """Encode a table, with the encoder of an earlier fit or one that is fitted to the table.
 
-        Of a table in files that is its sample.
+        For a table in files, only its sample is encoded here.
         """
         if resume:
             return self._encoder.apply_again(table, self._class_weight)
@@ -352,7 +374,7 @@ class MultiTaskEstimator(CallbackSupportMixin, NetworkMaker):
     def _rows_of(
         self, table: AnyTable, encoded: Encoded, dtype: torch.dtype
     ) -> TableRows | ShuffledRows:
-        """Return the rows to train on: those that are encoded, or all that are in files."""
+        """Return the rows for training: the encoded ones, or all rows of a table in files."""
         if isinstance(table, StreamedTable):
             return table.rows(self._encoder, encoded.ordered, self._class_weight, dtype)
         return TableRows(*encoded.arrays, dtype=dtype)
@@ -367,17 +389,17 @@ class MultiTaskEstimator(CallbackSupportMixin, NetworkMaker):
         reporters: Sequence[Callback] = (),
         checkpoint: Checkpoint | None = None,
     ) -> None:
-        """Train a net on a table of known tasks, perhaps a second time on all rows; keep it."""
+        """Train a net on an encoded table, if necessary again on all rows, and store it."""
         checkpoint = checkpoint or Checkpoint(None, {}, None)
         rows, train, validation = self._split(table, encoded, whole, split)
-        # A refit starts from what is learnt from the labels of validation too.
+        # The encoder of a refit is fitted to all labels, including those of the validation rows.
         of_all = None
         if validation is not None and whole.refits and not origin.goes_on:
             of_all, numbers = self._encoder.start(encoded)
             rows = rows if of_all.statistics is None else rows.with_numbers(numbers)
         self._encoder, train = self._start(encoded, train, validation, origin.goes_on)
         plan = Plan.of(self, len(train), split)
-        # The rows hold what is needed of them.
+        # Free memory: the rows contain everything that is needed from now on.
         del table, encoded, split
         with seeded(self._rng):
             net = self._make_net(plan, self._encoder)
@@ -406,7 +428,7 @@ class MultiTaskEstimator(CallbackSupportMixin, NetworkMaker):
     def _split(
         self, table: AnyTable, encoded: Encoded, plan: Plan, split: Split
     ) -> tuple[Any, Any, Validation | None]:
-        """Return all rows, those to train on, and the validation, if there is any."""
+        """Return all rows, the rows for training, and the validation, or None without one."""
         targets, dtype = self._encoder.targets, self._torch_dtype
         rows: Any = self._rows_of(table, encoded, dtype)
         if split.table is not None:
@@ -428,10 +450,10 @@ class MultiTaskEstimator(CallbackSupportMixin, NetworkMaker):
     def _start(
         self, encoded: Encoded, train: Any, validation: Validation | None, goes_on: bool
     ) -> tuple[TableEncoder, Any]:
-        """Learn what a network starts from without validation's labels.
+        """Fit the parts of the encoder that use labels, without the labels of validation rows.
 
-        Return the encoder, and the rows to train on with the numbers that it makes of them, which
-        those of validation get too.
+        Return the encoder and the rows for training. Their target statistics, and those of the
+        validation rows, are those of this encoder.
         """
         if goes_on:
             encoder, numbers = self._encoder, self._encoder.resume(encoded)
@@ -445,7 +467,7 @@ class MultiTaskEstimator(CallbackSupportMixin, NetworkMaker):
         return encoder, validation.renumber(encoder.statistics, train, numbers)
 
     def _learn_deviations(self, net: MultiTaskNet, validation: Validation) -> Deviations | None:
-        """Learn how far off predicted numbers are; None where no task has errors."""
+        """Learn the deviations of predicted numbers; None if no task is a number."""
         if not any(task.has_errors for task in self._encoder.tasks):
             return None
         rows, labels, weights, out_of_fold = validation.sample()
@@ -467,9 +489,10 @@ class MultiTaskEstimator(CallbackSupportMixin, NetworkMaker):
         reporters: Sequence[Callback],
         checkpoint: Checkpoint,
     ) -> tuple[MultiTaskNet, TableEncoder]:
-        """Train another net on all rows for as long as was best for a net, if nothing stops it.
+        """Train another net on all rows, for the number of epochs that was best for a first net.
 
-        It starts from what an encoder learnt from all rows. Return the net and encoder to keep.
+        The encoder was fitted to all rows. Return the net and the encoder to store: those of the
+        first training if the second one is interrupted or fails.
         """
         again = self._make_net(plan, encoder)
         origin.begin(again)
@@ -488,7 +511,7 @@ class MultiTaskEstimator(CallbackSupportMixin, NetworkMaker):
     def _callbacks(
         self, plan: Plan, n_rows: int, reporters: Sequence[Callback], title: str = "Training"
     ) -> list[Callback]:
-        """Order the callbacks: progress bar, the user's, the learning rate's, scikit-learn's."""
+        """Return the callbacks in order: progress bar, user's, learning rate, scikit-learn's."""
         rates = schedule(self.lr_schedule, plan.max_epochs, -(-n_rows // plan.batch_size))
         return [*self._bar_and_users(title), *rates, *reporters]
 
@@ -499,7 +522,7 @@ class MultiTaskEstimator(CallbackSupportMixin, NetworkMaker):
 
 @contextmanager
 def all_or_nothing(estimator: Any) -> Iterator[None]:
-    """Return an estimator to the attributes that it had if what follows fails."""
+    """Context manager that restores the attributes of an estimator if an error is raised."""
     before = dict(vars(estimator))
     try:
         yield

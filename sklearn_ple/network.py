@@ -1,4 +1,4 @@
-"""The network of an estimator: made by hooks, from parameters and what a table taught."""
+"""Base class of estimators that creates the network from parameters and a fitted encoder."""
 
 from __future__ import annotations
 
@@ -34,40 +34,42 @@ from .training import (
     product_dtype,
 )
 
-# What parameters of a network say of tasks by name, which need not be the same.
+# Parameters of the network that name tasks, and may differ in ``warm_start_from``.
 _OF_TASKS = {"task_types", "depends_on"}
 
 
 class NetworkMaker(Predictor, ABC):
-    """An estimator that makes its network and that one's net; see `MultiTaskEstimator`."""
+    """Base class that creates the network and its skorch net; see `MultiTaskEstimator`."""
 
-    # -- to be written by a subclass ------------------------------------------------------------
+    # -- methods for subclasses to override -----------------------------------------------------
 
     @abstractmethod
     def make_network(self, in_features: int, tasks: Sequence[Task], **towers: Any) -> Body:
-        """Make the network behind the features.
+        """Create the network that computes outputs from encoded features.
+
+        Every subclass must define this method.
 
         Parameters
         ----------
         in_features : Features
-            Number of features of each view that the network reads, an int; its ``columns`` say
-            which of them belong to which column of X.
+            Number of features of each view that the network reads, an int with an attribute
+            ``columns``, which states which features belong to which column of X.
         tasks : sequence of Task
-            The tasks, with their ``name`` and ``n_outputs``, in the order of y's columns; in that
-            of their names where `treats_tasks_alike`. Those that ``add_task`` added, whose
-            ``added`` is True, come last.
+            The tasks, with their ``name`` and ``n_outputs``. They are in the order of y's columns
+            or, if `treats_tasks_alike` returns True, in the order of their names. Tasks added by
+            ``add_task``, whose ``added`` is True, come last.
         **towers : dict
-            What every `~sklearn_ple.nn.Body` takes: see `~sklearn_ple.nn.TowerOptions`.
+            Options that every `~sklearn_ple.nn.Body` accepts; see `~sklearn_ple.nn.TowerOptions`.
 
         Returns
         -------
         network : Body
-            The network. Where the annotation says which class it returns, it is known before fit
-            whether there are gates.
+            The network. Annotate the method with its class: from this it is known before fit
+            whether the estimator has gates.
         """
 
     def n_views(self, n_tasks: int) -> int:
-        """Count the views of the features, each with embeddings of its own, that a member reads.
+        """Return the number of views of the features, each of which has its own embeddings.
 
         Parameters
         ----------
@@ -77,56 +79,59 @@ class NetworkMaker(Predictor, ABC):
         Returns
         -------
         n_views : int
-            One, unless a subclass says otherwise.
+            Number of views that each member reads; 1 by default.
         """
         return 1
 
     def treats_tasks_alike(self) -> bool:
-        """Whether nothing in the network depends on the order of the tasks.
+        """Return whether the network does not depend on the order of the tasks.
 
-        If so, `make_network` gets them in the order of their names, whatever that of y's columns:
-        then this changes nothing in what is learnt.
+        If it does not, `make_network` gets the tasks in the order of their names, so that the
+        order of y's columns has no effect on what is learnt.
 
         Returns
         -------
         alike : bool
-            False, unless a subclass says otherwise.
+            Whether the order has no effect; False by default.
         """
         return False
 
     def rate_factors(self) -> dict[str, float]:
-        """Return how many times as fast as the others some parameters of the network learn.
+        """Return factors of the learning rate for some parameters of the network.
 
         Returns
         -------
         factors : dict of str to float
-            By a pattern of the parameters' names, such as ``"*gates*"``; none by default.
+            The factors, by a pattern of the names of torch parameters, such as ``"*gates*"``;
+            empty by default.
         """
         return {}
 
     def make_link(
         self, columns: Sequence[tuple[int, int]], positions: Sequence[tuple[int, int]]
     ) -> EventLink:
-        """Make what links the outputs of events that depend on others, by ``depends_on``.
+        """Create the module that links the outputs of events with ``depends_on``.
 
         Parameters
         ----------
         columns : sequence of (int, int)
-            Columns of the outputs, (task, task that it depends on), parents before their children.
+            Pairs of columns of the outputs, (task, task that it depends on). A task comes before
+            the tasks that depend on it.
         positions : sequence of (int, int)
-            The same tasks' positions.
+            The same pairs as positions of tasks.
 
         Returns
         -------
         link : EventLink
-            By default the probabilities' product along the chain, `~sklearn_ple.nn.JointLogits`.
+            The module. By default `~sklearn_ple.nn.JointLogits`, which multiplies probabilities
+            along the chain.
         """
         return JointLogits(columns, positions)
 
-    # -- from these to a net ----------------------------------------------------------------------
+    # -- creation of the net ----------------------------------------------------------------------
 
     def _other_model(self) -> Any:
-        """Return the estimator of ``warm_start_from``, checked; None for none."""
+        """Return the estimator of ``warm_start_from`` after checks, or None."""
         given = self.warm_start_from
         other = given.estimator if isinstance(given, FrozenEstimator) else given
         if other is None:
@@ -138,22 +143,23 @@ class NetworkMaker(Predictor, ABC):
             )
         if not hasattr(other, "net_"):
             raise ValueError(
-                "warm_start_from is not fitted. If it was, clone, as of a grid search, has copied "
-                "it without what was learnt: wrap it in sklearn.frozen, by "
-                "warm_start_from=FrozenEstimator(model)."
+                "warm_start_from is not fitted. If it was fitted before, clone, for example in a "
+                "grid search, has replaced it by an unfitted copy: pass "
+                "warm_start_from=FrozenEstimator(model), from sklearn.frozen."
             )
         own, before = of_network(self), other._network_params
         if own.keys() != before.keys():
             raise ValueError(
                 f"warm_start_from is a {type(other).__name__}, whose network is not that of a "
-                f"{type(self).__name__}: pass a model of the same network."
+                f"{type(self).__name__}: pass an estimator with the same network."
             )
         # Tasks are compared by name.
         own = {name: text for name, text in own.items() if name not in _OF_TASKS}
         if changed := differences(own, before, "in warm_start_from"):
             raise ValueError(
-                "The network cannot start from that of warm_start_from, which is another one: "
-                f"{changed}. Set these parameters as that model has them, or fit without it."
+                "The network cannot start from that of warm_start_from, which is different: "
+                f"{changed}. Use the same parameters as that model, or fit without "
+                "warm_start_from."
             )
         for attribute in ("n_features_in_", "feature_names_in_"):
             now, then = (getattr(model, attribute, ()) for model in (self, other))
@@ -165,7 +171,7 @@ class NetworkMaker(Predictor, ABC):
         return other
 
     def _origin(self, encoder: TableEncoder) -> Origin:
-        """Return where the weights of a first fit come from."""
+        """Return the source of the initial weights of a first fit."""
         other = self._other_model()
         if other is None:
             return Origin()
@@ -184,7 +190,7 @@ class NetworkMaker(Predictor, ABC):
         return OtherModel(other.module_, names, names_there, shapes)
 
     def _check_same_network(self) -> None:
-        """Check that what goes on from the last fit has its network."""
+        """Check that parameters of the network have not changed since the last fit."""
         check_unchanged(differences(of_network(self), self._network_params, "in the last fit"))
 
     def _make_net(self, plan: Plan, encoder: TableEncoder) -> MultiTaskNet:
@@ -196,7 +202,7 @@ class NetworkMaker(Predictor, ABC):
     def _groups(
         self, net: MultiTaskNet, rows: Any, plan: Plan, encoder: TableEncoder, origin: Origin
     ) -> Groups | None:
-        """Part the members for a net's training; None where they are trained together."""
+        """Split the members into groups for training; None if they are trained together."""
         if self.callbacks or origin.holds or not can_part(net, rows, self.net_params):
             return None
         parts = parts_apart(self.n_members, self.n_jobs)
@@ -205,7 +211,7 @@ class NetworkMaker(Predictor, ABC):
 
         def make_net(n_members: int) -> MultiTaskNet:
             smaller, start = copy.copy(self), copy.copy(encoder)
-            # The weights will be those of the whole.
+            # The weights will be replaced by those of the whole network.
             smaller.n_members, start.linear_start = n_members, None
             with in_all_functions():
                 module = smaller.make_module(start)
@@ -216,7 +222,7 @@ class NetworkMaker(Predictor, ABC):
     def _net_around(
         self, module: TabularNetwork, plan: Plan, encoder: TableEncoder
     ) -> MultiTaskNet:
-        """Make the net that trains a network."""
+        """Create the net that trains a network."""
         tasks, names = encoder.tasks, encoder.targets.names
         with in_all_functions():
             balancer = make_balancer(self.balancing, tasks, self.n_members)
@@ -238,12 +244,12 @@ class NetworkMaker(Predictor, ABC):
         )
 
     def tower_options(self) -> dict[str, Any]:
-        """Return what all networks take beside their own parameters.
+        """Return the options that all networks accept in addition to their own parameters.
 
         Returns
         -------
         options : dict
-            By name, as in `~sklearn_ple.nn.TowerOptions`.
+            The options by name, as in `~sklearn_ple.nn.TowerOptions`.
         """
         return {
             "tower_hidden_units": tuple(self.tower_hidden_units),
@@ -253,17 +259,18 @@ class NetworkMaker(Predictor, ABC):
         }
 
     def make_module(self, encoder: TableEncoder) -> TabularNetwork:
-        """Make the whole network, untrained: embeddings, body, linear path, mean over members.
+        """Create the whole network: embeddings, body, linear path and mean over members.
 
         Parameters
         ----------
         encoder : TableEncoder
-            What was learnt from a table.
+            The encoder, fitted to a table.
 
         Returns
         -------
         module : TabularNetwork
-            From encoded numbers and category codes to the outputs of all tasks.
+            The untrained network, which computes the outputs of all tasks from encoded numbers and
+            category codes.
         """
         tasks, members = encoder.tasks, Members(self.n_members)
         n_views = members.n * self.n_views(len(tasks))

@@ -1,4 +1,4 @@
-"""What a fitted estimator says of rows: predictions, scores, representations, gates."""
+"""Methods of fitted estimators: predictions, scores, calibration, representations, gates."""
 
 from __future__ import annotations
 
@@ -26,26 +26,26 @@ from .tasks import warn_without_score
 from .training import MultiTaskNet, TableRows, public_history
 from .versions import check_versions, versions
 
-# scikit-learn's count of the columns that transform returns, which are none of X.
+# scikit-learn's count of the columns that transform returns, which it calls features.
 _N_FEATURES_OUT = re.compile(r"(<div>(?:100 of )?[\d,]+) feature(s?)</div>")
 
 
 def _knows_classes(estimator: Any) -> bool:
-    """Whether there are (or, before fit, could be) tasks with classes."""
+    """Return whether there are (or, before fit, could be) tasks with classes."""
     if not hasattr(estimator, "net_"):
         return estimator.family != "number"
     return any(task.has_classes for task in estimator.tasks_)
 
 
 def _knows_numbers(estimator: Any) -> bool:
-    """Whether there are (or, before fit, could be) tasks that are numbers."""
+    """Return whether there are (or, before fit, could be) tasks that are numbers."""
     if not hasattr(estimator, "net_"):
         return estimator.family != "class"
     return not all(task.has_classes for task in estimator.tasks_)
 
 
 def _of_numbers(method: str) -> Callable[[Any], bool]:
-    """Return a check whether a task of numbers has (or, before fit, could have) a method."""
+    """Return a function that checks if a task has (or, before fit, could have) a method."""
 
     def check(estimator: Any) -> bool:
         if not hasattr(estimator, "net_"):
@@ -56,12 +56,12 @@ def _of_numbers(method: str) -> Callable[[Any], bool]:
 
 
 def _depends(estimator: Any) -> bool:
-    """Whether a task depends on another."""
+    """Return whether a task depends on another."""
     return bool(estimator.depends_on)
 
 
 def _has_gates(estimator: Any) -> bool:
-    """Whether the network has gates; before fit, that which `make_network` says it returns."""
+    """Return whether the network has gates; before fit, by the annotation of `make_network`."""
     if hasattr(estimator, "net_"):
         return hasattr(estimator.module_.body, "gate_names")
     make_network = type(estimator).make_network
@@ -71,20 +71,20 @@ def _has_gates(estimator: Any) -> bool:
 
 
 def _index(X: Any) -> pd.Index | None:
-    """Return the index that predictions of X take over."""
+    """Return the index of the predictions for X: that of X, if it is a data frame of pandas."""
     return X.index if isinstance(X, pd.DataFrame) else None
 
 
 class Predictor(TransformerMixin, Parameters):
-    """An estimator that, once fitted, reads rows through its network; see `MultiTaskEstimator`."""
+    """Base class with the methods that need a fitted network; see `MultiTaskEstimator`."""
 
-    #: Which tasks the estimator takes: "class", "number" or, None, all kinds.
+    #: Tasks that the estimator accepts: "class", "number", or None for all kinds.
     family: str | None = None
 
     def _settle(
         self, net: MultiTaskNet, encoder: TableEncoder, deviations: Deviations | None = None
     ) -> None:
-        """Keep what was learnt, and read off what is public."""
+        """Store what was learnt, and set the public attributes."""
         classes = [task.classes for task in encoder.tasks]
         self.net_ = net
         self._encoder = encoder
@@ -107,7 +107,7 @@ class Predictor(TransformerMixin, Parameters):
 
     @property
     def calibrators_(self) -> dict[str, Any]:
-        """What ``calibrate`` learnt, by task; empty after fit."""
+        """The calibrators that ``calibrate`` fitted, by task; empty after fit."""
         check_is_fitted(self)
         return self._calibration.calibrators
 
@@ -130,7 +130,7 @@ class Predictor(TransformerMixin, Parameters):
         return self._encoder.targets.split_outputs(mean.numpy())
 
     def _outputs(self, members: Tensor) -> list[np.ndarray]:
-        """Average the members and calibrate."""
+        """Average the members, and calibrate the mean if ``calibrate`` was called."""
         parts = self._mean_outputs(members)
         if not self._calibration.calibrators:
             return parts
@@ -138,7 +138,7 @@ class Predictor(TransformerMixin, Parameters):
         return self._encoder.dependence.ordered(calibrated)
 
     def _by_task(self, parts: list[np.ndarray], compute: Callable[[Any, np.ndarray], Any]) -> Any:
-        """Compute something of each task; for 1-D y without a list around it."""
+        """Apply a function to each task; return a list, or a single result for a 1-D y."""
         found = [compute(task, part) for task, part in zip(self.tasks_, parts, strict=True)]
         return found[0] if self._encoder.targets.form.ndim == 1 else found
 
@@ -147,42 +147,44 @@ class Predictor(TransformerMixin, Parameters):
     def predict(
         self, X: Any, return_std: bool = False, *, tasks: Sequence[str] | None = None
     ) -> Any:
-        """Predict every task's label.
+        """Predict the label of every task.
 
-        For a dataset it returns a generator of blocks of predictions, in the order of the rows,
-        with the numbers of the rows as index. :func:`sklearn_ple.export.predict_to_parquet` writes
-        it to a file.
+        For a dataset, this returns a generator of blocks of predictions, in the order of the rows,
+        with the row numbers as index. :func:`sklearn_ple.export.predict_to_parquet` writes such
+        predictions to a file.
 
         Parameters
         ----------
         X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features), or dataset
-            The features. A dataset, or a path, is read as in `fit`: only the columns of ``fit``, a
-            block of rows at a time.
+            The features. A dataset, or a path, is read as in `fit`: only the columns that were
+            used in ``fit``, one block of rows at a time.
         return_std : bool, default=False
-            Whether to return the standard deviations of the numbers' labels too.
+            Whether to also return a standard deviation for each predicted number, as a measure of
+            its uncertainty.
         tasks : sequence of str, default=None
-            Names of the tasks to return, as many columns in their order; None for all.
+            Names of the tasks to return. The result has a column for each, in this order. None
+            returns all tasks.
 
         Returns
         -------
         y : ndarray or DataFrame of shape (n_samples, n_tasks) or (n_samples,)
             The labels, in the form that y had in fit: class labels, and numbers in their units. A
-            data frame has y's columns and dtypes (except that fractions stay floats) and X's
-            index.
+            data frame has the columns and dtypes of y (except that fractions stay floats) and the
+            index of X.
         std : ndarray or DataFrame of shape (n_samples, n_tasks) or (n_samples,)
-            With ``return_std``. In the form of y, but all floats, and NaN for a task with classes
-            or of kind "survival". The square of a deviation is the sum of two terms: the weighted
-            variance of the members' predictions for the row, and a constant of the task, which is
-            multiplied by the rate for a count, and by a power of the mean for "tweedie" and
-            "hurdle". The constant is chosen so that, on the validation rows, the mean of the sum
-            is the mean squared error.
+            Only with ``return_std``: the standard deviations, in the form of y, but as floats, and
+            NaN for a task with classes or of kind "survival". The square of a standard deviation
+            is the sum of two terms: the weighted variance of the members' predictions for the row,
+            and a constant of the task, which is multiplied by the rate for a count, and by a power
+            of the mean for "tweedie" and "hurdle". The constant is chosen so that, on the
+            validation rows, the mean of the sum is the mean squared error.
 
         Raises
         ------
         ValueError
             If there is no such task. With ``return_std``, if no task is a number that is not
-            censored, or if the last training had no rows of validation, as without early stopping
-            and in ``partial_fit``.
+            censored, or if the last training had no validation rows, which is the case without
+            early stopping and after ``partial_fit``.
         """
         if is_dataset(X):
             predict = partial(self.predict, return_std=return_std, tasks=tasks)
@@ -206,37 +208,40 @@ class Predictor(TransformerMixin, Parameters):
     ) -> Any:
         """Predict intervals that should contain a given share of the labels.
 
-        The distance of the ends from the prediction follows from the errors on the validation
-        rows, in standard deviations of these rows. As many labels should be below an interval as
-        above it.
+        These are split conformal intervals: on the validation rows, each error is divided by the
+        standard deviation of its row. The bounds of an interval are the prediction plus quantiles
+        of these errors times the standard deviation of the row. The same share of labels should be
+        below the intervals as above them.
 
         Parameters
         ----------
         X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
             The features.
         level : float, default=0.9
-            The share, between 0 and 1. With n validation labels, the greatest possible share is (n
-            - 1) / (n + 1); for a greater level, the intervals of that share are returned.
+            The share, between 0 and 1. With n validation labels, the greatest possible share is
+            ``(n - 1) / (n + 1)``; for a greater level, the intervals of that share are returned.
         tasks : sequence of str, default=None
-            Names of the tasks to return, as many columns in their order; None for all.
+            Names of the tasks to return. The result has a column for each, in this order. None
+            returns all tasks.
 
         Returns
         -------
         low, high : ndarray or DataFrame of shape (n_samples, n_tasks) or (n_samples,)
-            The ends, in the labels' units and in the form of ``predict``'s deviations: all
+            The lower and upper bounds, in the units of the labels and in the form of y, but as
             floats, and NaN for a task with classes or of kind "survival".
 
         Raises
         ------
         ValueError
             If there is no such task, if none is a number that is not censored, if the level is
-            not between 0 and 1, or if the last training had no rows of validation, as without
-            early stopping and in ``partial_fit``.
+            not between 0 and 1, or if the last training had no validation rows, which is the case
+            without early stopping and after ``partial_fit``.
 
         References
         ----------
-        .. [1] Lei, G'Sell, Rinaldo, Tibshirani and Wasserman (2018), Distribution-Free Predictive
-           Inference for Regression, Journal of the American Statistical Association 113.
+        J. Lei, M. G'Sell, A. Rinaldo, R. J. Tibshirani, L. Wasserman. "Distribution-Free
+        Predictive Inference for Regression". Journal of the American Statistical Association 113,
+        2018.
         """
         if not 0 < level < 1:
             raise ValueError(f"level is {level!r}: it must be between 0 and 1.")
@@ -252,15 +257,15 @@ class Predictor(TransformerMixin, Parameters):
         return low, high
 
     def _learnt_deviations(self, what: str, positions: Sequence[int]) -> Deviations:
-        """Return how far off predictions are, if that is known of any of these tasks."""
+        """Return the deviations, after checks that they are known and that some task has them."""
         if not any(self.tasks_[k].has_errors for k in positions):
             raise ValueError(
                 f"{what} is for numbers, but every task has classes or censored times."
             )
         if self._deviations is None:
             raise ValueError(
-                f"{what} needs rows of validation, to learn how far predictions are off, and "
-                "the last training had none: fit with early_stopping=True."
+                f"{what} needs validation rows, on which the errors of predictions are measured, "
+                "but the last training had none: fit with early_stopping=True."
             )
         return self._deviations
 
@@ -276,29 +281,30 @@ class Predictor(TransformerMixin, Parameters):
         Returns
         -------
         quantiles : DataFrame of shape (n_samples, n_quantiles), or list of these
-            A column for each quantile, named by it, such as 0.05. Quantiles of a row never fall
-            from left to right. They are means over the members. For a y with several columns, a
-            list in the order of the tasks, with None for a task of another kind.
+            A column for each quantile, with the quantile as its name, such as 0.05. In each row,
+            the values never decrease from left to right. They are means over the members. For a y
+            with several columns, a list in the order of the tasks, with None for a task of another
+            kind.
         """
         return self._frames(X, "predict_quantiles", lambda task: task.levels)
 
     @available_if(_of_numbers("predict_survival"))
     def predict_survival(self, X: Any, times: Any) -> Any:
-        """Predict the probabilities that events of "survival" tasks come after given times.
+        """Predict the probability that the event of a "survival" task happens after given times.
 
         Parameters
         ----------
         X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
             The features.
         times : array-like of shape (n_times,)
-            Times in the label's unit, 0 or more.
+            Times in the unit of the label, 0 or more.
 
         Returns
         -------
         survival : DataFrame of shape (n_samples, n_times), or list of these
-            A column for each time, named by it. Probabilities of a row never rise with time. They
-            are means over the members. For a y with several columns, a list in the order of the
-            tasks, with None for a task of another kind.
+            A column for each time, with the time as its name. In each row, the probabilities never
+            increase with time. They are means over the members. For a y with several columns, a
+            list in the order of the tasks, with None for a task of another kind.
 
         Raises
         ------
@@ -313,7 +319,7 @@ class Predictor(TransformerMixin, Parameters):
         return self._frames(X, "predict_survival", lambda _: array, array)
 
     def _frames(self, X: Any, method: str, columns: Callable[[Any], Any], *arguments: Any) -> Any:
-        """Make a frame, with these columns, of what a method of each task that has it returns."""
+        """Call a method of each task that has it, and return frames with the given columns."""
 
         def frame(task: Any, part: np.ndarray) -> pd.DataFrame | None:
             if not hasattr(task, method):
@@ -326,23 +332,24 @@ class Predictor(TransformerMixin, Parameters):
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Compute the mean over the tasks of accuracy (classes) or R² (numbers).
 
-        For kinds "quantile" and "huber" it is not R² but the share of the absolute error that is
-        explained (D²), and for "survival" the concordance index.
+        For tasks of kind "quantile" and "huber", D² is used instead of R²: the share of the
+        absolute error that is explained. For "survival" it is the concordance index.
 
         Parameters
         ----------
         X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features), or dataset
             The features.
         y : {array-like, DataFrame} of shape (n_samples, n_tasks) or (n_samples,)
-            The labels; missing ones are skipped, and so is a task whose score is undefined. Of a
-            dataset the names of its columns: labels and outputs of all rows are then in memory.
+            The labels. Missing labels are skipped, and so are tasks whose score is undefined. For
+            a dataset, the names of its columns; labels and outputs of all rows must then fit in
+            memory.
         sample_weight : array-like of shape (n_samples,) or (n_samples, n_tasks), default=None
-            Weights of the rows, or of every single label. Of a dataset the name of a column.
+            Weights of the rows, or of every single label. For a dataset, the name of a column.
 
         Returns
         -------
         score : float
-            The greater the better; NaN if no task has a score.
+            The score, where greater is better; NaN if no task has a score.
 
         Raises
         ------
@@ -352,7 +359,7 @@ class Predictor(TransformerMixin, Parameters):
         Warns
         -----
         UndefinedMetricWarning
-            If a task has too few labels for its score, as a number that has a single one.
+            If a task has too few labels for its score, such as a number with a single label.
         """
 
         def compute(rows: Any) -> list[np.ndarray]:
@@ -366,10 +373,10 @@ class Predictor(TransformerMixin, Parameters):
         targets = self._encoder.targets
         labels, weights = weigh(labels, sample_weight)
         if not any(len(column.observed) for column in labels):
-            raise ValueError("y has no label at all: there is nothing to score.")
+            raise ValueError("y has no label at all: pass rows with labels to compute a score.")
         scores = targets.score(outputs, labels, weights)
         for column, score in zip(labels, scores, strict=True):
-            # A task without labels is skipped, as when one task is scored at a time.
+            # A task without labels is skipped without a warning: y may be meant for other tasks.
             if np.isnan(score) and len(column.observed):
                 warn_without_score(column.name, len(column.observed))
         defined = [score for score in scores if not np.isnan(score)]
@@ -389,9 +396,9 @@ class Predictor(TransformerMixin, Parameters):
         Returns
         -------
         probabilities : ndarray of shape (n_samples, n_classes), or list of these
-            Columns are in the order of ``classes_``. For a y of several columns a list in task
-            order, None for a task without classes. Of a dataset, as the one of ``predict``, a
-            generator of these.
+            The columns are in the order of ``classes_``. For a y with several columns, a list in
+            the order of the tasks, with None for a task without classes. For a dataset, a
+            generator of these results for blocks of rows, as in ``predict``.
         """
         if is_dataset(X):
             return predicted_blocks(self, X, self.predict_proba)
@@ -399,7 +406,7 @@ class Predictor(TransformerMixin, Parameters):
 
     @available_if(_knows_classes)
     def predict_proba_frame(self, X: Any, *, tasks: Sequence[str] | None = None) -> pd.DataFrame:
-        """Predict the probabilities of the classes, as one table.
+        """Predict the probabilities of the classes of all tasks, as one data frame.
 
         Parameters
         ----------
@@ -411,10 +418,10 @@ class Predictor(TransformerMixin, Parameters):
         Returns
         -------
         probabilities : DataFrame of shape (n_samples, sum of n_classes)
-            A column for each class of each task. The columns have two levels, ``"task"`` and
-            ``"class"``: ``probabilities["income"]`` is the table of one task. Classes are in the
-            order of ``classes_``, but those of an ordinal task from the least up. The table has
-            X's index.
+            A column for each class of each task. The column index has two levels, ``"task"`` and
+            ``"class"``, so that ``probabilities["income"]`` is the table of one task. Classes are
+            in the order of ``classes_``, except for ordinal tasks, whose classes are in ascending
+            order. The index is that of X.
 
         Raises
         ------
@@ -437,7 +444,7 @@ class Predictor(TransformerMixin, Parameters):
 
     @available_if(_knows_classes)
     def decision_function(self, X: Any) -> Any:
-        """Compute the scores behind the classes: logits.
+        """Compute the logits of the classes.
 
         Parameters
         ----------
@@ -447,19 +454,20 @@ class Predictor(TransformerMixin, Parameters):
         Returns
         -------
         scores : ndarray of shape (n_samples,) or (n_samples, n_classes), or list of these
-            One number a row where there are two classes. For a y of several columns a list in
-            task order, None for a task without classes.
+            With two classes, one number for each row, the logit of the second class. For a y with
+            several columns, a list in the order of the tasks, with None for a task without
+            classes.
         """
         return self._per_class_task(X, "decision_function")
 
     @available_if(_depends)
     def predict_conditional_proba(self, X: Any) -> Any:
-        """Predict the probabilities of the classes, given that what a task depends on happens.
+        """Predict the probabilities of events, given the events that they depend on.
 
         For a task that ``depends_on`` another, ``predict_proba`` returns the probability that both
         events happen, such as a click and a purchase. This method returns the probability given
-        that the other has happened, such as a purchase after a click. For all other tasks it
-        returns the same as ``predict_proba``.
+        that the other event has happened, such as that of a purchase given a click. For all other
+        tasks it returns the same as ``predict_proba``.
 
         Parameters
         ----------
@@ -483,15 +491,15 @@ class Predictor(TransformerMixin, Parameters):
     def calibrate(
         self, X: Any, y: Any, method: str = "temperature", sample_weight: Any = None
     ) -> Self:
-        """Calibrate the probabilities of every task with classes, on rows not used in fit.
+        """Calibrate the probabilities of every task with classes, on rows that fit has not used.
 
         Calibration affects everything that follows from the probabilities, including ``predict``
         and ``score``, until the estimator is fitted or calibrated again. Tasks that are numbers
-        stay as they are, and so do tasks without a label in y.
+        are not calibrated, nor are tasks without a label in y.
 
         For a task that ``depends_on`` another, the probability that both events happen is
-        calibrated, after labels that follow from others have been filled in. If it is then greater
-        than the probability of the event that the task depends on, it is lowered to it.
+        calibrated, after missing labels that follow from others have been filled in. If it is then
+        greater than the probability of the event that the task depends on, it is lowered to this.
 
         Parameters
         ----------
@@ -500,18 +508,18 @@ class Predictor(TransformerMixin, Parameters):
         y : {array-like, DataFrame} of shape (n_samples, n_tasks) or (n_samples,)
             The labels. NaN, None or NA where a task has no label.
         method : {"temperature", "isotonic"}, default="temperature"
-            "temperature" divides a task's logits by the number that minimises the log loss;
-            predicted labels stay the same. "isotonic" replaces the probability of each class by a
-            step function of it that never falls, one class against the rest, and then normalises
-            the values. It can correct more, needs about a thousand labels per task, and may change
-            labels and make probabilities equal, or zero.
+            "temperature" divides the logits of a task by one number, which minimises the log loss;
+            predicted labels do not change. "isotonic" replaces the probability of each class
+            against the rest by a non-decreasing step function of it, and then normalises the
+            probabilities of each row. It is more flexible, but needs about 1000 labels per task,
+            may change predicted labels, and may make probabilities equal or zero.
         sample_weight : array-like of shape (n_samples,) or (n_samples, n_tasks), default=None
             Weights of the rows, or of every single label.
 
         Returns
         -------
         self : object
-            The calibrated estimator; ``calibrators_`` holds what was learnt, by task.
+            The calibrated estimator. ``calibrators_`` contains the fitted calibrators, by task.
 
         Raises
         ------
@@ -535,12 +543,12 @@ class Predictor(TransformerMixin, Parameters):
         self._calibration = Calibration().learn(method, self.tasks_, parts, codes, weights)
         return self
 
-    # -- what the network makes of rows ---------------------------------------------------------
+    # -- representations and gates --------------------------------------------------------------
 
     def transform(self, X: Any) -> np.ndarray:
-        """Compute the tasks' representations: what their towers read.
+        """Compute the representations of the tasks, which are the inputs of their towers.
 
-        They do not include what the linear path adds to the outputs.
+        They do not include the linear path, which is added to the outputs of the towers.
 
         Parameters
         ----------
@@ -550,10 +558,10 @@ class Predictor(TransformerMixin, Parameters):
         Returns
         -------
         representations : ndarray or DataFrame of shape (n_samples, n_columns)
-            Task by task, and within a task member by member: for each task, ``n_members`` times
-            the width of its representation, in the dtype of the network. Coordinates of different
-            members are unrelated, so they are not averaged. A data frame if ``set_output`` asks
-            for one.
+            The representations of all tasks side by side, in the dtype of the network. Those of a
+            task have ``n_members`` times the width of its representation as columns, member by
+            member: the coordinates of different members are unrelated, so they are not averaged.
+            The result is a data frame if ``set_output`` has requested one.
         """
         rows = self._rows(X)
         tasks = self.net_.representations(rows, self.n_jobs)
@@ -565,12 +573,12 @@ class Predictor(TransformerMixin, Parameters):
         Parameters
         ----------
         input_features : object, default=None
-            Not read.
+            Not used; present for compatibility with scikit-learn.
 
         Returns
         -------
         names : ndarray of str objects
-            The task's name and a number, for each column.
+            The name of the task and a number, for each column.
         """
         n_members = self.module_.body.n_members
         sizes = [n_members * width for width in self.module_.representation_widths]
@@ -583,7 +591,7 @@ class Predictor(TransformerMixin, Parameters):
 
     @available_if(_has_gates)
     def gate_weights(self, X: Any) -> list[dict[str, pd.DataFrame]]:
-        """Compute the weight of each expert in each gate.
+        """Compute the weight of each expert in each gate, for each row.
 
         Parameters
         ----------
@@ -593,9 +601,10 @@ class Predictor(TransformerMixin, Parameters):
         Returns
         -------
         weights : list of dict of str to DataFrame of shape (n_samples, n_experts)
-            For each level, from the features up, a dict from the name of a gate, which for a
-            task's gate is the name of the task, to a data frame with a column for each expert that
-            the gate reads. The sum of a row is one. The weights are means over the members.
+            A dict for each level, from the features up. Its keys are the names of the gates; the
+            gate of a task has the name of the task. Its values are data frames with a column for
+            each expert that the gate reads. Each row sums to 1. The weights are means over the
+            members.
         """
         n_members = self.module_.body.n_members
         levels = self.module_.gate_names(self.task_names_)
@@ -611,32 +620,34 @@ class Predictor(TransformerMixin, Parameters):
                 for gate, experts, values in zip(names.gates, names.experts, means, strict=True):
                     data = np.asarray(values, dtype=np.float64)
                     frames[gate] = pd.DataFrame(data, index, experts)
-            # A network may have the tasks in an order of its own.
+            # The network may have the tasks in another order.
             of_tasks = [name for name in self.task_names_ if name in frames]
             result.append({gate: frames[gate] for gate in dict.fromkeys([*of_tasks, *frames])})
         return result
 
     def task_view(self, name: str) -> TaskClassifierView | TaskRegressorView:
-        """View one task as a fitted classifier or regressor of its own.
+        """Return one task as a fitted classifier or regressor.
 
-        Tools of scikit-learn for a single target then take the task: calibration, thresholds,
-        partial dependence, displays, importances and ensembles. If such a tool calls ``fit``, wrap
-        the view in :class:`sklearn.frozen.FrozenEstimator`. The view refers to this estimator and
-        does not copy it: if the estimator is fitted again, the view predicts with the new fit. For
-        an estimator in a pipeline or a search, :func:`sklearn_ple.task_view` returns the view.
+        The view can be used with tools of scikit-learn that expect a single target: calibration,
+        thresholds, partial dependence, displays, importances and ensembles. If such a tool calls
+        ``fit``, wrap the view in :class:`sklearn.frozen.FrozenEstimator`. The view refers to this
+        estimator and does not copy it: if the estimator is fitted again, the view predicts with
+        the new fit. For an estimator in a pipeline or a search, use
+        :func:`sklearn_ple.task_view`.
 
         Parameters
         ----------
         name : str
-            The task, one of ``task_names_``.
+            Name of the task, one of ``task_names_``.
 
         Returns
         -------
         view : TaskClassifierView or TaskRegressorView
-            A classifier if the task has classes, else a regressor, also for a count. It takes the
-            same X and has ``predict`` and ``score``, which skips rows without a label. A
-            classifier also has ``classes_``, ``predict_proba`` and ``decision_function``: the log
-            odds of the second of two classes, or the log of the probability of each class.
+            A classifier if the task has classes, else a regressor, which includes counts. It
+            accepts the same X, and has the methods ``predict`` and ``score``; the latter skips
+            rows without a label. A classifier also has ``classes_``, ``predict_proba`` and
+            ``decision_function``, which returns the log odds of the second of two classes, or the
+            logarithm of the probability of each class.
 
         Raises
         ------
@@ -649,12 +660,12 @@ class Predictor(TransformerMixin, Parameters):
     # -- pickles, copies and files of skops -----------------------------------------------------
 
     def __reduce_ex__(self, protocol: SupportsIndex) -> Any:
-        """Let pickles and copies hold the attributes as they are."""
+        """Reduce for pickles and copies, whose state is the attributes themselves."""
         with as_attributes():
             return super().__reduce_ex__(protocol)
 
     def __getstate__(self) -> dict[str, Any]:
-        """Return the state, as plain data for others than pickles, and what versions it is of."""
+        """Return the state with the versions of packages; plain data, except for pickles."""
         state = state_of_attributes(self, super().__getstate__())
         return {**state, "_versions": versions()}
 
@@ -666,7 +677,7 @@ class Predictor(TransformerMixin, Parameters):
     # -- how scikit-learn and notebooks see it --------------------------------------------------
 
     def __sklearn_tags__(self) -> Tags:
-        """Say what the estimator takes."""
+        """Return the tags of scikit-learn, which state what data the estimator accepts."""
         tags = super().__sklearn_tags__()
         if tags.classifier_tags is None and self.family is None:
             tags.classifier_tags = ClassifierTags()
@@ -676,7 +687,7 @@ class Predictor(TransformerMixin, Parameters):
         tags.input_tags.allow_nan = True
         tags.input_tags.string = True
         tags.input_tags.categorical = True
-        # The representations' dtype is the network's.
+        # Representations have the dtype of the network, not that of X.
         tags.transformer_tags.preserves_dtype = []
         return tags
 
@@ -690,7 +701,7 @@ class Predictor(TransformerMixin, Parameters):
         return bundle
 
     def _with_network(self, page: str) -> str:
-        """Draw the network below scikit-learn's box, which counts what `transform` returns."""
+        """Add the drawing of the network, and name what the count of features refers to."""
         return _N_FEATURES_OUT.sub(r"\1 column\2 of transform</div>", page) + self._network_html()
 
     def _network_html(self) -> str:

@@ -1,4 +1,4 @@
-"""The estimators' parameters: rows of the shared ones, and how a class declares its own."""
+"""Parameters of the estimators: those that all share, and how a class declares its own."""
 
 from .constraints import Listed, Number, Widths
 from .fields import differences, of_network, parameter, with_parameters

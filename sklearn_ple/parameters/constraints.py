@@ -1,4 +1,4 @@
-"""Which values parameters may take, beyond what scikit-learn has for that."""
+"""Constraints on the values of parameters, in addition to those of scikit-learn."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from ..balancing import weighs_gradients
 class Number(Interval):
     """Numbers of Python or numpy in an interval.
 
-    Bools, which Python counts as 0 and 1, are none, nor are fractions, which numpy does not know.
-
-    The parameters are those of scikit-learn's ``Interval``.
+    Bools are not accepted, although Python treats them as 0 and 1, nor are objects of Python's
+    ``Fraction``, which numpy does not support. The parameters are those of scikit-learn's
+    ``Interval``.
     """
 
     def is_satisfied_by(self, val: Any) -> bool:
-        """Return whether a value is such a number."""
+        """Return whether a value is a number in the interval."""
         is_number = isinstance(val, (int, float, np.number)) and not isinstance(val, bool)
         return is_number and super().is_satisfied_by(val)
 
 
 class Listed(HasMethods):
-    """A list, tuple, array or the like: entries in an order, unlike those of a dict or set."""
+    """A list, tuple, array or similar, whose entries have an order, unlike a dict or set."""
 
     def __init__(self) -> None:
         super().__init__(["__len__", "__iter__"])
 
     def is_satisfied_by(self, val: Any) -> bool:
-        """Return whether a value holds entries in an order."""
+        """Return whether a value contains entries in an order."""
         in_order = not isinstance(val, (str, bytes, Mapping, Set, type))
         return in_order and getattr(val, "ndim", 1) > 0 and super().is_satisfied_by(val)
 
@@ -42,17 +42,17 @@ class Listed(HasMethods):
 
 
 class Splitter(HasMethods):
-    """A splitter of rows as scikit-learn has them: an object, not its class."""
+    """A splitter of scikit-learn, such as ``KFold()``: an instance, not the class."""
 
     def __init__(self) -> None:
         super().__init__(["split", "get_n_splits"])
 
     def is_satisfied_by(self, val: Any) -> bool:
-        """Return whether a value splits rows."""
+        """Return whether a value is a splitter."""
         return not isinstance(val, type) and super().is_satisfied_by(val)
 
     def __str__(self) -> str:
-        return "a splitter of scikit-learn, as KFold()"
+        return "a splitter of scikit-learn, such as KFold()"
 
 
 class Aggregator(HasMethods):
@@ -62,20 +62,20 @@ class Aggregator(HasMethods):
         super().__init__(["forward"])
 
     def is_satisfied_by(self, val: Any) -> bool:
-        """Return whether a value is one."""
+        """Return whether a value is an aggregator that weighs gradients."""
         return weighs_gradients(val)
 
     def __str__(self) -> str:
-        return "an aggregator of TorchJD that weighs gradients, as UPGrad()"
+        return "an aggregator of TorchJD that weighs gradients, such as UPGrad()"
 
 
 class Widths(Listed):
-    """The widths of layers: whole numbers, 1 or more, in an order.
+    """Widths of layers: a sequence of whole numbers, 1 or more.
 
     Parameters
     ----------
     by_level : bool, default=False
-        Whether entries may also be the widths of each level.
+        Whether an entry may also be a sequence, the widths of the layers of a level.
     """
 
     def __init__(self, by_level: bool = False):
@@ -83,7 +83,7 @@ class Widths(Listed):
         self.by_level = by_level
 
     def is_satisfied_by(self, val: Any) -> bool:
-        """Return whether a value holds widths."""
+        """Return whether a value is a sequence of widths."""
         return super().is_satisfied_by(val) and all(
             _WIDTH.is_satisfied_by(entry) or (self.by_level and Widths().is_satisfied_by(entry))
             for entry in val

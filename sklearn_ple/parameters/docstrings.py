@@ -1,4 +1,4 @@
-"""Docstrings whose parameters and attributes are described once, in another class's docstring."""
+"""Completion of docstrings with parameters and attributes described in other classes."""
 
 from __future__ import annotations
 
@@ -7,24 +7,26 @@ import re
 
 _SECTION = re.compile(r"^(?P<title>[A-Z][A-Za-z ]+)\n-{3,}\n", re.MULTILINE)
 _ENTRY = re.compile(r"^(?P<name>\w+) : ", re.MULTILINE)
-# The sections that are completed, in numpydoc's order; those that may follow come after.
+# The sections that are completed, in numpydoc's order. Other sections come after them.
 _COMPLETED = ("Parameters", "Attributes")
 
-#: What the first class with described parameters, the flagship, says: by section and name.
+#: Descriptions in `PLEClassifierRegressor`, the first class that describes parameters, by section
+#: and name.
 _FLAGSHIP: dict[str, dict[str, str]] = {}
 
 
 def complete_docstring(cls: type) -> None:
-    """Add to a class's docstring what it leaves out, in the order of its signature.
+    """Complete the docstring of a class with missing parameters and attributes.
 
-    Of the parameters what it does not describe but a base of it or the flagship does; of the
-    attributes all that they describe. A class without a docstring of its own stays without.
+    Parameters that the docstring does not describe are taken from a base class or from
+    `PLEClassifierRegressor`. They are listed in the order of the signature. All attributes that
+    these classes describe are added. A class without its own docstring is not changed.
     """
     if not vars(cls).get("__doc__"):
         return
     head, sections = _split(cls)
     known = {title: dict(_FLAGSHIP.get(title, {})) for title in _COMPLETED}
-    # The class itself comes last.
+    # The class itself comes last, so that its descriptions take precedence.
     for base in reversed(cls.__mro__):
         for title in _COMPLETED:
             known[title] |= _entries(_split(base)[1].get(title, ""))
@@ -45,7 +47,7 @@ def complete_docstring(cls: type) -> None:
 
 
 def _split(cls: type) -> tuple[str, dict[str, str]]:
-    """Split a class's docstring into what is above its sections, and their texts by title."""
+    """Split the docstring of a class into the text above its sections, and sections by title."""
     doc = inspect.cleandoc(cls.__doc__ or "")
     found = list(_SECTION.finditer(doc))
     texts = {
@@ -65,5 +67,5 @@ def _entries(section: str) -> dict[str, str]:
 
 
 def _ends(found: list[re.Match], text: str) -> list[int]:
-    """Return where the part that each match begins is over."""
+    """Return the end of the part that starts at each match."""
     return [*(match.start() for match in found[1:]), len(text)][: len(found)]

@@ -1,4 +1,4 @@
-"""Parameters as fields of a class: a row each of default, constraint, search range and so on."""
+"""Parameters as fields of a class, with default, constraint, search range and so on."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from scipy import stats
 from .docstrings import complete_docstring
 
 _T = TypeVar("_T")
-# What a parameter is as published where nothing is said: None is a value.
+# Marks a parameter without a published value, for which None would be a valid value.
 _AS_IT_IS: Any = object()
 
 
@@ -32,29 +32,35 @@ def parameter(
     Parameters
     ----------
     default : object
-        The default.
+        The default value.
     constraint : sequence, default=()
-        The values that are allowed, as in scikit-learn's ``_parameter_constraints``; any if empty.
+        The values that are allowed, as in scikit-learn's ``_parameter_constraints``; any value if
+        empty.
     search : tuple, list or None, default=None
-        Where to search for good values: a list of choices, or the ends of a range of floats or
-        whole numbers. ``(low, high, "log")`` is a range on a log scale. With None, the parameter
-        is not in the search space.
+        Values for hyperparameter search: a list of choices, or the bounds ``(low, high)`` of a
+        range of floats or ints. ``(low, high, "log")`` is a range on a log scale. With None, the
+        parameter is not in the search space.
     published : object, optional
-        The value in the network's paper, which ``as_published`` uses instead of the default.
+        The value in the paper of the network, which ``as_published`` uses instead of the default.
     after : str, default=None
-        The parameter after which this one is listed, if it is not one of the class's own.
+        Name of the parameter after which this one is listed in the signature. By default, the
+        parameters of a class come before those of its base classes.
     network : bool, default=False
-        Whether it determines what the network computes. Methods that continue an earlier training,
-        such as ``partial_fit``, then refuse another value.
+        Whether the parameter determines what the network computes. Methods that continue an
+        earlier training, such as ``partial_fit``, then raise an error if its value has changed.
 
     Returns
     -------
     field
-        What `with_parameters` reads.
+        A field of a dataclass, for `with_parameters`.
 
     Examples
     --------
-    >>> from sklearn_ple.base import MultiTaskEstimator, parameter, with_parameters
+    >>> from sklearn_ple.base import (
+    ...     MultiTaskEstimator,
+    ...     parameter,
+    ...     with_parameters,
+    ... )
     >>> @with_parameters
     ... class Experts(MultiTaskEstimator):
     ...     n_experts: int = parameter(
@@ -73,22 +79,23 @@ def parameter(
 
 @dataclass_transform(kw_only_default=True, eq_default=False, field_specifiers=(parameter,))
 def with_parameters(owner: type[_T]) -> type[_T]:
-    """Make the ``__init__`` of an estimator from its fields, those of its bases included.
+    """Create the ``__init__`` of an estimator from its fields and those of its base classes.
 
-    ``__init__`` sets every parameter as it is passed, as scikit-learn requires; representation and
-    comparison stay those of scikit-learn. All parameters are keywords, and a class's own
-    parameters come before the shared ones. Parameters and attributes that the docstring does not
-    describe are added from that of `PLEClassifierRegressor`.
+    This is a class decorator. ``__init__`` stores every parameter unchanged, as scikit-learn
+    requires. Representation and comparison remain those of scikit-learn. All parameters are
+    keyword-only, and those of the class come before those of its base classes. Parameters and
+    attributes that the docstring does not describe are added from the docstrings of base classes
+    and of `PLEClassifierRegressor`.
 
     Parameters
     ----------
     owner : type
-        The class. A field is a name with a type and a default, or with a `parameter`.
+        The class. A field is a name with a type annotation, and with a default or a `parameter`.
 
     Returns
     -------
     type
-        The same class.
+        The same class, with ``__init__``.
 
     Examples
     --------
@@ -115,16 +122,16 @@ def with_parameters(owner: type[_T]) -> type[_T]:
 
 
 def published(cls: Any) -> dict[str, Any]:
-    """Return the parameters that a class's paper has in place of the defaults."""
+    """Return the values of parameters in the paper of a class, where they are not the defaults."""
     rows = {name: _declared(cls, name) for name in _order(cls)}
     return {name: row["published"] for name, row in rows.items() if "published" in row}
 
 
 def of_network(estimator: Any) -> dict[str, str]:
-    """Return the parameters that settle what an estimator's network computes, as text.
+    """Return the parameters that determine what an estimator's network computes, as text.
 
-    Lists and tuples, numbers of numpy and of Python are the same; so are objects of one class that
-    are shown by their address.
+    The text is the same for lists and tuples, for numbers of numpy and of Python, and for objects
+    of the same class whose representation is their address in memory.
     """
     names = [
         name for name in _order(type(estimator)) if "network" in _declared(type(estimator), name)
@@ -134,14 +141,14 @@ def of_network(estimator: Any) -> dict[str, str]:
 
 
 def differences(now: dict[str, str], before: dict[str, str], when: str) -> str:
-    """List the parameters that are others than before, with both values."""
+    """List the parameters that differ from earlier ones, with both values."""
     return ", ".join(
         f"{name}={now[name]} ({before[name]} {when})" for name in now if now[name] != before[name]
     )
 
 
 def _plain(value: Any) -> Any:
-    """Turn arrays and lists into tuples, and numbers of numpy into Python's."""
+    """Convert arrays and lists to tuples, and numbers of numpy to those of Python."""
     if isinstance(value, (np.ndarray, np.generic)):
         value = value.tolist()
     if isinstance(value, dict):
@@ -150,7 +157,7 @@ def _plain(value: Any) -> Any:
 
 
 def search_space(cls: Any, backend: str = "sklearn") -> Any:
-    """Return where to search for good parameters; see `Parameters.search_space`."""
+    """Return the search space of a class; see `Parameters.search_space`."""
     ranges = {name: _declared(cls, name).get("search") for name in _order(cls)}
     space = {name: values for name, values in ranges.items() if values is not None}
     if backend == "sklearn":
@@ -163,7 +170,7 @@ def search_space(cls: Any, backend: str = "sklearn") -> Any:
 
 
 def _declared(cls: type, name: str) -> dict[str, Any]:
-    """Collect what a class and its bases declare of a parameter, beside its default."""
+    """Collect what a class and its base classes declare about a parameter, except its default."""
     declared: dict[str, Any] = {}
     for base in reversed(cls.__mro__):
         row = vars(base).get("__dataclass_fields__", {}).get(name)
@@ -172,7 +179,7 @@ def _declared(cls: type, name: str) -> dict[str, Any]:
 
 
 def _order(cls: Any) -> list[str]:
-    """Order the parameters: a class's own ones first, unless their row says otherwise."""
+    """Order the parameters: those of the class first, unless ``after`` sets another position."""
     with_fields = [base for base in cls.__mro__ if "__dataclass_fields__" in vars(base)]
     named = [name for base in with_fields for name in inspect.get_annotations(base)]
     there = {f.name for f in fields(cls)}
@@ -186,7 +193,7 @@ def _order(cls: Any) -> list[str]:
 
 
 def _distribution(values: Any) -> Any:
-    """Turn a range into a distribution of SciPy; choices stay a list, a copy."""
+    """Return the distribution of SciPy for a range, or a copy of a list of choices."""
     if isinstance(values, list):
         return list(values)
     low, high, *scale = values
@@ -200,7 +207,7 @@ def _distribution(values: Any) -> Any:
 def _suggest(trial: Any, name: str, values: Any) -> Any:
     """Let a trial of Optuna suggest a value."""
     if isinstance(values, list):
-        # Optuna stores numbers and strings, but no tuples.
+        # Optuna can store numbers and strings, but not tuples.
         by_label = {str(v) if isinstance(v, tuple) else v: v for v in values}
         return by_label[trial.suggest_categorical(name, list(by_label))]
     low, high, *scale = values

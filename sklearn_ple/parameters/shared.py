@@ -1,7 +1,7 @@
-"""The parameters that all estimators share: a row each of default, constraint and search range.
+"""The parameters that all estimators share, with default, constraint and search range.
 
-A row also states what the papers have in place of the default, if that is something else.
-What they mean stands in the docstring of `PLEClassifierRegressor`.
+``published`` is the value in the papers, if it differs from the default. The docstring of
+`PLEClassifierRegressor` describes the parameters.
 """
 
 from __future__ import annotations
@@ -29,22 +29,26 @@ _SHARE = Number(Real, 0, 1, closed="left")
 _POSITIVE = Number(Real, 0, None, closed="neither")
 _NOT_NEGATIVE = Number(Real, 0, None, closed="left")
 
-#: Where to search for widths of layers.
+#: Choices for the widths of layers in hyperparameter search.
 WIDTHS = [(64,), (128,), (64, 64)]
 
 
 def class_weight() -> Any:
-    """Declare ``class_weight``, for an estimator that takes tasks with classes.
+    """Declare the parameter ``class_weight``, for an estimator that accepts tasks with classes.
 
     Returns
     -------
     field
-        The parameter, after ``depends_on`` in the signature.
+        The parameter, which comes after ``depends_on`` in the signature.
 
     Examples
     --------
     >>> from typing import Any
-    >>> from sklearn_ple.base import MultiTaskEstimator, class_weight, with_parameters
+    >>> from sklearn_ple.base import (
+    ...     MultiTaskEstimator,
+    ...     class_weight,
+    ...     with_parameters,
+    ... )
     >>> @with_parameters
     ... class Weighted(MultiTaskEstimator):
     ...     class_weight: Any = class_weight()
@@ -60,7 +64,7 @@ def class_weight() -> Any:
 
 @with_parameters
 class Parameters(BaseEstimator):
-    """What is set before fit."""
+    """Base class with the parameters that all estimators share."""
 
     tower_hidden_units: Any = parameter(
         default=(32,), constraint=[Widths()], search=[(), (32,), (64,), (64, 32)], network=True
@@ -110,7 +114,7 @@ class Parameters(BaseEstimator):
     )
     clip_numbers: float | None = parameter(
         default=5.0,
-        # Far below, a number of the mean would be 0 / 0 in float32.
+        # If c were much smaller, a number equal to the mean would become 0 / 0 in float32.
         constraint=[Number(Real, 1e-3, None, closed="left"), None],
         search=[3.0, 5.0, 10.0, None],
         published=None,
@@ -168,31 +172,32 @@ class Parameters(BaseEstimator):
 
     @classmethod
     def as_published(cls, **parameters: Any) -> Self:
-        """Make an estimator of the network as published, with nothing added.
+        """Create an estimator whose network is that of the paper, with nothing added.
 
-        A single network (``n_members=1``) reads only standardised numbers and embeddings of
-        categories: ``linear_path``, ``numeric_embedding``, ``clip_numbers``, ``dropout`` and
-        ``feature_dropout`` are off. Progressive Layered Extraction has two levels; ESMM has
-        embeddings of width 18 and towers of (200, 80); STEM has the widths of its authors' code;
-        cross-stitch networks mix each activation of a layer by numbers of its own; MultiTab-Net
-        has embeddings of width 16, towers of (64,) and GELU. Training is by Adam at a constant
-        ``learning_rate`` of 1e-3, with ``weight_decay`` and ``weight_averaging`` off.
+        There is a single network (``n_members=1``), which reads only standardised numbers and
+        embeddings of categories: ``linear_path``, ``numeric_embedding``, ``target_statistics``,
+        ``clip_numbers``, ``dropout`` and ``feature_dropout`` are off. Progressive Layered
+        Extraction has two levels, and so has AdaTT, with two experts for each task. ESMM has
+        embeddings of width 18 and towers of (200, 80). AITM and STEM have the widths of their
+        authors' code. Cross-stitch networks have mixing matrices for each activation of a layer.
+        MultiTab-Net has embeddings of width 16, towers of (64,) and GELU. Training uses Adam with
+        a constant ``learning_rate`` of 1e-3, without ``weight_decay`` and ``weight_averaging``.
 
-        All other parameters have their defaults: the number and widths of experts, which papers
-        choose for the data, and the length of training. From 500 rows on, early stopping sets rows
-        aside, and ``refit`` trains the same network again on all rows. With
-        ``early_stopping=False`` and ``max_epochs`` it is trained once, for so many epochs.
+        All other parameters have their defaults. These include the number and widths of experts,
+        which papers choose for the data, and the length of training. From 500 rows on, early
+        stopping sets rows aside, and ``refit`` trains the same network again on all rows. With
+        ``early_stopping=False`` the network is trained once, for ``max_epochs`` epochs.
 
         Parameters
         ----------
         **parameters : dict
-            Parameters of the estimator, which take precedence: ``n_levels=2`` makes ML-MMoE of
-            MMoE.
+            Parameters of the estimator, which take precedence over the published ones. For
+            example, MMoE with ``n_levels=2`` is ML-MMoE.
 
         Returns
         -------
         estimator : estimator of this class
-            Not fitted.
+            The estimator, not fitted.
 
         Raises
         ------
@@ -201,12 +206,14 @@ class Parameters(BaseEstimator):
 
         See Also
         --------
-        sklearn_ple.base.parameter : States what a network of one's own has as published.
+        sklearn_ple.base.parameter : Declares published values for your own network.
 
         Examples
         --------
         >>> from sklearn_ple import PLEClassifierRegressor
-        >>> model = PLEClassifierRegressor.as_published(expert_hidden_units=(128,))
+        >>> model = PLEClassifierRegressor.as_published(
+        ...     expert_hidden_units=(128,)
+        ... )
         >>> model.n_levels, model.n_members, model.linear_path, model.optimizer
         (2, 1, False, 'adam')
         """
@@ -216,24 +223,24 @@ class Parameters(BaseEstimator):
     def search_space(
         cls, backend: str = "sklearn"
     ) -> dict[str, Any] | Callable[[Any], dict[str, Any]]:
-        """Return where to search for good parameters.
+        """Return a space of values for hyperparameter search.
 
-        These are the parameters that matter most for accuracy, with values that are worth trying
-        and valid in any combination. Parameters that trade accuracy for time, such as
-        ``n_members``, are not among them.
+        It contains the parameters that matter most for accuracy, with values that are worth trying
+        and that can be combined freely. It does not contain parameters that trade accuracy for
+        time, such as ``n_members``.
 
         Parameters
         ----------
         backend : {"sklearn", "optuna"}, default="sklearn"
-            The library that searches.
+            The library that is used for the search.
 
         Returns
         -------
         space : dict or callable
-            For scikit-learn a dict, by parameter, of lists and of distributions of `scipy.stats`,
-            as :class:`~sklearn.model_selection.RandomizedSearchCV` takes it. For Optuna a function
-            from a trial to the dict of the parameters that it suggests; from the best trial, it
-            returns the best parameters.
+            For scikit-learn, a dict from the name of a parameter to a list or a distribution of
+            `scipy.stats`, as accepted by :class:`~sklearn.model_selection.RandomizedSearchCV`. For
+            Optuna, a function that is called with a trial and returns the dict of suggested
+            parameters. Called with the best trial, it returns the best parameters.
 
         Raises
         ------
@@ -244,5 +251,5 @@ class Parameters(BaseEstimator):
 
     @property
     def _torch_dtype(self) -> torch.dtype:
-        """Dtype of the tensors; that of products in training may be less precise."""
+        """Dtype of the tensors; products in training may be less precise."""
         return torch.float64 if self.dtype == "float64" else torch.float32
