@@ -1,4 +1,4 @@
-"""The members of an ensemble: what they differ in, how they are weighed, and their mean."""
+"""Members of an ensemble: how they differ, their weights, and the mean of their predictions."""
 
 from __future__ import annotations
 
@@ -11,22 +11,23 @@ from torch import Tensor, nn
 
 from .tasks import Task, check_shape, grouped
 
-# With fewer members, each with its own dropout rate, none of the rates might suit.
+# With fewer members, each with its own dropout rate, it may happen that no rate is suitable.
 _LEAST_OF_DIFFERENT_RATES = 4
 _MOST_DROPPED = 0.9
 
-# A member whose loss is twice the best one's counts 2**-8 as much.
+# A member with twice the loss of the best one has 2**-8 times its weight.
 _SELECTIVITY = 8
 _HUGE = 1e18
-# Between members that are compared, the logarithm of the loss differs by so much at most.
+# Limit of the difference of log losses between adjacent members.
 _GREATEST_STEP = 3.0
 
 
 @dataclass(frozen=True)
 class Members:
-    """What the networks that are trained side by side differ in, beside their random weights.
+    """How the members of an ensemble differ, in addition to their random weights.
 
-    What suits a table, and which of its tasks, is not known before. Validation then weighs them.
+    Which settings suit a table and its tasks is not known in advance. So the members have
+    different settings, and validation determines their weights in the mean.
 
     Parameters
     ----------
@@ -45,19 +46,20 @@ class Members:
     n: int
 
     def rates(self, mean: float) -> list[float]:
-        """Place rates of dropout evenly around their mean, from none to twice as much or to 0.9.
+        """Return evenly spaced dropout rates, from 0 to twice their mean.
 
-        Fewer than four members all have the mean.
+        No rate exceeds 0.9. If this limits the rates, the lowest is raised so that the mean does
+        not change. If there are fewer than four members, all have the mean rate.
 
         Parameters
         ----------
         mean : float
-            The mean rate, from 0 to 1.
+            The mean rate, between 0 and 1.
 
         Returns
         -------
         list of float
-            A rate for each member, ascending.
+            The rate of each member, in ascending order.
         """
         low, high = max(0.0, 2 * mean - _MOST_DROPPED), min(2 * mean, _MOST_DROPPED)
         if self.n < _LEAST_OF_DIFFERENT_RATES or mean > _MOST_DROPPED:
@@ -66,36 +68,39 @@ class Members:
 
     @property
     def ramp(self) -> np.ndarray:
-        """How far each member lets the bins' steps count: from 0, in the first one, to 1."""
+        """Factor of the jumps between bins in each member, from 0 (the first) to 1 (the last)."""
         return np.linspace(0, 1, self.n) if self.n > 1 else np.array([0.5])
 
     @property
     def linear_shares(self) -> np.ndarray:
-        """How much of a linear start each member has: from 1, in the first one, to 0.
+        """Factor of the initial linear path in each member: from 1 in the first to 0 in the last.
 
-        A linear start also determines what a network looks for: some members start without one.
+        The initial linear path influences what the network learns in addition, so some members
+        start without it.
         """
         return torch.linspace(1, 0, self.n).numpy() if self.n > 1 else np.array([0.5], np.float32)
 
 
 class MemberMean(nn.Module):
-    """The mean prediction of several networks, task by task: of probabilities, numbers or rates.
+    """Module that computes the mean prediction of the members for each task.
+
+    Probabilities, numbers or rates are averaged, depending on the kind of the task.
 
     Parameters
     ----------
     tasks : sequence of Task
-        The fitted tasks, in the order of the networks' outputs.
+        The fitted tasks, in the order of the outputs of the networks.
     n_members : int, default=1
-        Number of networks.
+        Number of members.
     dependent : sequence of (int, int), default=()
-        Positions of tasks that depend on others, and of these: both are averaged alike, so that
-        what implies another event is never more probable.
+        Pairs of positions, (task, task that it depends on). Both have the same weights, so that
+        an event is never more probable than the event that it depends on.
 
     Attributes
     ----------
     weights : Tensor of shape (n_members, n_tasks)
-        How much each member counts for each task, a buffer; they sum to one over the members, and
-        are equal until `weigh` is called.
+        Weight of each member for each task, a buffer. The weights of a task sum to 1. They are
+        equal until `weigh` is called.
     """
 
     weights: Tensor
@@ -112,17 +117,17 @@ class MemberMean(nn.Module):
         self.register_buffer("weights", torch.full((n_members, len(tasks)), 1 / n_members))
 
     def forward(self, outputs: Tensor) -> Tensor:
-        """Average the members' predictions.
+        """Average the predictions of the members.
 
         Parameters
         ----------
         outputs : Tensor of shape (n_members, n_rows, sum of n_outputs)
-            The members' outputs, of any floating type.
+            The outputs of the members, of any floating type.
 
         Returns
         -------
         Tensor of shape (n_rows, sum of n_outputs)
-            The outputs that stand for the mean prediction.
+            Outputs of the same form, such as logits, that correspond to the mean prediction.
         """
         if len(outputs) == 1:
             return outputs[0]
@@ -136,15 +141,15 @@ class MemberMean(nn.Module):
         return torch.cat(parts, dim=-1)
 
     def weigh(self, losses: Tensor) -> None:
-        """Weigh the members, for each task, by a power of their loss on rows of validation.
+        """Set the weights of the members for each task, by a power of their validation losses.
 
-        Where they are about as good, all count about alike; one that is clearly worse, as with
-        too much dropout for the task, hardly counts.
+        Members with similar losses have similar weights. A member that is clearly worse, for
+        example because its dropout rate is too high for the task, has hardly any weight.
 
         Parameters
         ----------
         losses : Tensor of shape (n_members, n_tasks)
-            Each member's loss of each task.
+            The validation loss of each member for each task.
         """
         losses = losses.nan_to_num(nan=_HUGE, posinf=_HUGE).clamp(min=1 / _HUGE)
         shares = (losses / losses.min(dim=0).values) ** -_SELECTIVITY
@@ -154,30 +159,31 @@ class MemberMean(nn.Module):
 
 
 def relative_losses(own: Tensor, before: Tensor) -> Tensor:
-    """Compute how large each member's loss is, from comparisons of neighbours on the same rows.
+    """Estimate the losses of the members, from comparisons of adjacent members on the same rows.
 
-    Members are in the order of all that they differ in, such as their dropout, so that the
-    logarithm of their loss is taken for a parabola over their numbers. Its slope and its bend are
-    those that fit the comparisons best.
+    The members are in the order of their settings, such as their dropout rates. The logarithm of
+    the loss is therefore modelled as a parabola over the number of the member. Its coefficients
+    are fitted to the comparisons by least squares.
 
     Parameters
     ----------
     own : Tensor of shape (n_members, n_tasks)
-        The loss of each member on some rows.
+        The loss of each member on some rows, which may differ between members.
     before : Tensor of shape (n_members, n_tasks)
-        The loss of the member before, for the first one that of the last, on the same rows.
+        The loss of the previous member on the same rows; for the first member, that of the last.
 
     Returns
     -------
     Tensor of shape (n_members, n_tasks)
-        Losses up to a factor of each task.
+        The losses, up to a factor for each task.
 
     Examples
     --------
     >>> import torch
     >>> from sklearn_ple.members import relative_losses
     >>> losses = torch.tensor([[1.0], [2.0], [4.0], [8.0]])
-    >>> relative_losses(losses, losses.roll(1, dims=0)).squeeze(1).round(decimals=3)
+    >>> found = relative_losses(losses, losses.roll(1, dims=0))
+    >>> found.squeeze(1).round(decimals=3)
     tensor([1., 2., 4., 8.])
     """
     steps = torch.where((own > 0) & (before > 0), own / before, 1.0).log()

@@ -1,4 +1,4 @@
-"""What is made of a network's outputs: calibrated probabilities, intervals, one task's view."""
+"""Calibrated probabilities, prediction intervals, and views of single tasks."""
 
 from .calibration import Calibration
 from .intervals import Deviations

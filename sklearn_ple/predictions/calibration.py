@@ -1,4 +1,4 @@
-"""Probabilities that are right on average: calibration of the tasks with classes."""
+"""Calibration of the probabilities of tasks with classes."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from sklearn.isotonic import IsotonicRegression
 
 from ..tasks import ClassTask, Task
 
-# Where the labels are predicted without an error, the best temperature would be zero.
+# Limits of the log temperature. If all labels were predicted correctly, the best one would be 0.
 _LOG_TEMPERATURES = (-5.0, 5.0)
 
 
 class Calibration:
-    """Calibrates the outputs of the tasks that it was learnt for; at first, of none.
+    """Calibrates the outputs of tasks with classes; before `learn`, those of no task.
 
     Attributes
     ----------
     calibrators : dict of str to TemperatureScaling or IsotonicCalibration
-        What was learnt, by task.
+        The fitted calibrators, by task.
     """
 
     def __init__(self) -> None:
@@ -35,18 +35,29 @@ class Calibration:
         targets: np.ndarray,
         weights: np.ndarray,
     ) -> Calibration:
-        """Learn from the labels of rows.
+        """Fit a calibrator for each task with classes and labels.
 
         Parameters
         ----------
         method : {"temperature", "isotonic"}
-            How.
+            The method of calibration.
         tasks : sequence of Task
-            The fitted tasks. Those without classes or without a label stay as they are.
+            The fitted tasks. Those without classes or without a label are not calibrated.
         parts : sequence of ndarray of shape (n_rows, n_outputs)
-            The network's outputs for each task.
+            The outputs of the network for each task.
         targets, weights : ndarray of shape (n_rows, n_tasks)
-            The encoded labels, and their weights, zero where there is none.
+            The encoded labels and their weights, which are 0 for missing labels.
+
+        Returns
+        -------
+        Calibration
+            The object itself.
+
+        Raises
+        ------
+        ValueError
+            If the method is unknown; if no task with classes has a label; if all labels of a task
+            are of one class; if, for "isotonic", a class has no label.
         """
         if method not in _METHODS:
             raise ValueError(f"method must be one of {list(_METHODS)}, not {method!r}.")
@@ -58,7 +69,9 @@ class Calibration:
                 calibrator = _METHODS[method]()
                 self.calibrators[task.name] = calibrator.fit(part[rows], codes, weight[rows])
         if not self.calibrators:
-            raise ValueError("y has no label of a task with classes: there is nothing to learn.")
+            raise ValueError(
+                "y has no label of a task with classes: pass labels of at least one such task."
+            )
         return self
 
     def apply(self, tasks: Sequence[Task], parts: Sequence[np.ndarray]) -> list[np.ndarray]:
@@ -70,17 +83,17 @@ class Calibration:
 
 
 def _check_classes(task: ClassTask, codes: np.ndarray, method: str) -> None:
-    """Check that the labels hold the classes that a method learns from."""
+    """Check that the labels contain the classes that a method needs."""
     there = np.isin(np.arange(len(task.classes)), codes)
     if there.sum() == 1:
         raise ValueError(
             f"Task {task.name!r} has labels of one class only here, {task.classes[there][0]!r}: "
-            "pass rows of other classes too or, to leave the task as it is, none of its labels."
+            "pass rows of other classes, too, or remove its labels to leave it uncalibrated."
         )
     if method == "isotonic" and not there.all():
         raise ValueError(
-            f"Task {task.name!r} has no label {task.classes[~there].tolist()[0]!r} here, whose "
-            "probability would always be zero: pass rows of all classes, or use "
+            f"Task {task.name!r} has no label {task.classes[~there].tolist()[0]!r} here, so the "
+            "probability of this class would always be zero: pass rows of all classes, or use "
             "method='temperature'."
         )
 
@@ -91,27 +104,32 @@ def _logits(outputs: np.ndarray) -> np.ndarray:
 
 
 class TemperatureScaling:
-    """Divides logits by one number.
+    """Calibrator that divides the logits of a task by one number, the temperature.
 
     Attributes
     ----------
     temperature_ : float
-        That number. Above 1, probabilities become less sure.
+        The temperature. If it is above 1, probabilities become less extreme.
     """
 
     def fit(
         self, outputs: np.ndarray, codes: np.ndarray, weights: np.ndarray
     ) -> TemperatureScaling:
-        """Find the temperature of the least log loss.
+        """Find the temperature with the lowest log loss.
 
         Parameters
         ----------
         outputs : ndarray of shape (n_rows, n_outputs)
-            The network's outputs for a task.
+            The outputs of the network for the task.
         codes : ndarray of int of shape (n_rows,)
-            The labels' positions among the classes.
+            Positions of the labels among the classes.
         weights : ndarray of shape (n_rows,)
-            The labels' weights.
+            Weights of the labels.
+
+        Returns
+        -------
+        TemperatureScaling
+            The object itself.
         """
         logits, rows = _logits(outputs), np.arange(len(outputs))
 
@@ -126,18 +144,18 @@ class TemperatureScaling:
         return self
 
     def transform(self, outputs: np.ndarray) -> np.ndarray:
-        """Calibrate outputs."""
+        """Calibrate outputs of shape (n_rows, n_outputs), and return them in the same form."""
         scaled = outputs / self.temperature_
         return scaled if outputs.shape[1] == 1 else log_softmax(scaled, axis=1)
 
 
 class IsotonicCalibration:
-    """Replaces each class's probability by a step function of it.
+    """Calibrator that replaces the probability of each class by a step function of it.
 
     Attributes
     ----------
     regressions_ : list of IsotonicRegression
-        One for each class against the rest; of two classes, that of the second.
+        A regression for each class against the rest; with two classes, only for the second.
     """
 
     def fit(
@@ -154,19 +172,19 @@ class IsotonicCalibration:
 
     @staticmethod
     def _scores(outputs: np.ndarray) -> np.ndarray:
-        """Return the scores of the classes, of two classes only that of the second."""
+        """Return the scores of the classes; with two classes, only that of the second."""
         logits = _logits(outputs)
         two = logits.shape[1] == 2
         return logits[:, [1]] - logits[:, [0]] if two else log_softmax(logits, axis=1)
 
     def transform(self, outputs: np.ndarray) -> np.ndarray:
-        """Calibrate outputs."""
+        """Calibrate outputs of shape (n_rows, n_outputs), and return them in the same form."""
         columns = zip(self.regressions_, self._scores(outputs).T, strict=True)
         proba = np.column_stack([step.predict(column) for step, column in columns])
         if proba.shape[1] == 1:
             proba = np.hstack([1 - proba, proba])
         total = proba.sum(axis=1, keepdims=True)
-        # Where no class is possible, all are equally probable, as in scikit-learn.
+        # If the probabilities of all classes are 0, they become equal, as in scikit-learn.
         uniform = np.full_like(proba, 1 / proba.shape[1])
         proba = np.divide(proba, total, out=uniform, where=total > 0)
         logs = np.log(np.maximum(proba, np.finfo(np.float64).tiny))

@@ -1,4 +1,4 @@
-"""How far off predicted numbers may be: standard deviations and intervals."""
+"""Uncertainty of predicted numbers: standard deviations and prediction intervals."""
 
 from __future__ import annotations
 
@@ -12,30 +12,37 @@ from ..tasks import unit_of
 
 
 class Deviations:
-    """Deviations and intervals of the tasks that are numbers, learnt on rows of validation.
+    """Standard deviations and intervals of predicted numbers, learnt on validation rows.
 
-    The square of a deviation is the variance of the members' predictions for the row, by their
-    weights, and the rest of the squared error of their mean: a factor of the task times its
-    `Task.variance`. Intervals are split conformal ones of standardised errors (Lei, G'Sell,
-    Rinaldo, Tibshirani and Wasserman, JASA 2018): their ends are quantiles of the errors of
-    validation, each divided by the deviation of its row.
+    The square of a deviation is the sum of two terms: the weighted variance of the members'
+    predictions for the row, and a factor of the task times its `Task.variance`. The factor is
+    chosen so that, on the validation rows, the mean of the sum is the mean squared error.
+
+    Intervals are split conformal intervals: the errors on the validation rows are divided by the
+    deviations of their rows, and the bounds of an interval are quantiles of the results, times the
+    deviation of the row.
 
     Parameters
     ----------
     targets : TargetEncoder
-        The tasks.
+        The encoder of the targets, with the fitted tasks.
     member_weights : ndarray of shape (n_members, n_tasks)
-        How much each member counts for each task.
+        Weight of each member for each task.
 
     Attributes
     ----------
     units : ndarray of shape (n_tasks,)
-        What the labels of each task are divided by before they are squared.
+        Divisor of the labels of each task, so that their squares do not overflow.
     factors : ndarray of shape (n_tasks,)
-        The factor of each task, in these units, zero at least; NaN without a label, and for
-        classes and censored numbers.
+        The factor of each task, in these units, at least 0; NaN for a task without labels, with
+        classes or with censored numbers.
     errors : list of StandardisedErrors or None
-        Those of each task; None where there is no factor.
+        The standardised errors of each task; None for a task without a factor.
+
+    References
+    ----------
+    J. Lei, M. G'Sell, A. Rinaldo, R. J. Tibshirani, L. Wasserman. "Distribution-Free Predictive
+    Inference for Regression". Journal of the American Statistical Association 113, 2018.
     """
 
     def __init__(self, targets: TargetEncoder, member_weights: np.ndarray):
@@ -46,7 +53,7 @@ class Deviations:
         self.errors: list[StandardisedErrors | None] = [None] * len(targets.tasks)
 
     def keep(self, earlier: Deviations) -> Deviations:
-        """Take over what was learnt earlier of the first tasks, if it has not been learnt anew."""
+        """Copy what was learnt earlier for the first tasks, unless it has been learnt again."""
         for k, (factor, unit, errors) in enumerate(
             zip(earlier.factors, earlier.units, earlier.errors, strict=True)
         ):
@@ -61,18 +68,24 @@ class Deviations:
         weights: np.ndarray,
         out_of_fold: np.ndarray | None = None,
     ) -> Deviations:
-        """Learn the factors.
+        """Learn the factors and the standardised errors.
 
         Parameters
         ----------
         members : ndarray of shape (n_members, n_rows, sum of n_outputs)
-            The members' outputs on rows that none, or not all, were trained on.
+            The outputs of the members on validation rows.
         labels : sequence of Labels
-            The rows' labels.
+            The labels of these rows, by task.
         weights : ndarray of shape (n_rows, n_tasks)
-            The labels' weights.
+            The weights of the labels.
         out_of_fold : ndarray of int of shape (n_out, n_rows), optional
-            For each row the members that were not trained on it; by default none was.
+            For each row the members that were not trained on it. By default no member was trained
+            on any of the rows.
+
+        Returns
+        -------
+        Deviations
+            The object itself.
         """
         tasks = self.targets.tasks
         for k, (task, column) in enumerate(zip(tasks, labels, strict=True)):
@@ -83,7 +96,7 @@ class Deviations:
         if out_of_fold is not None:
             own = members[out_of_fold, np.arange(members.shape[1])]
             means = self._moments(own, np.full((len(own), len(tasks)), 1 / len(own)))[0]
-            # The error of a mean of few members has more of their variance in it.
+            # The mean of few members has a greater variance than the mean of all.
             of_all = (self.member_weights**2).sum(axis=0)
             n_variances += (1 / len(own) - of_all) / np.maximum(1 - of_all, 1e-9)
         for k, (task, column) in enumerate(zip(tasks, labels, strict=True)):
@@ -96,23 +109,29 @@ class Deviations:
                 noise = task.variance(mean * self.units[k])
                 lacking = np.average(errors**2 - variance, weights=weight)
                 self.factors[k] = max(lacking, 0.0) / np.average(noise, weights=weight)
-                # Where one member counts for nearly all, its own variance is subtracted.
+                # If nearly all weight is on one member, the difference may be negative.
                 deviations = np.sqrt(np.maximum(variance + self.factors[k] * noise, 0.0))
                 self.errors[k] = StandardisedErrors.of(errors, deviations, weight)
         return self
 
     def of(self, members: np.ndarray) -> list[np.ndarray]:
-        """Compute the deviations of each task, of shape (n_rows,); NaN where there are none.
+        """Compute the deviations of each task.
 
         Parameters
         ----------
         members : ndarray of shape (n_members, n_rows, sum of n_outputs)
-            The members' outputs.
+            The outputs of the members.
+
+        Returns
+        -------
+        list of ndarray of shape (n_rows,)
+            The deviations of each task, in the units of its labels; NaN for classes and censored
+            numbers.
         """
         return [deviation for _, deviation in self._predicted(members)]
 
     def intervals(self, members: np.ndarray, level: float) -> tuple[list, list]:
-        """Compute both ends of each task's intervals, as `of` computes the deviations."""
+        """Compute the lower and the upper bounds of the intervals, in the form of `of`."""
         lower, upper = [], []
         rows = zip(self.targets.tasks, self.errors, self._predicted(members), strict=True)
         for task, errors, (mean, deviation) in rows:
@@ -122,7 +141,7 @@ class Deviations:
         return lower, upper
 
     def _predicted(self, members: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
-        """Compute each task's predicted numbers and their deviations, in the labels' units."""
+        """Compute the predicted numbers of each task and their deviations, in its units."""
         means, variances = self._moments(members, self.member_weights)
         predicted = []
         for k, task in enumerate(self.targets.tasks):
@@ -134,13 +153,13 @@ class Deviations:
         return predicted
 
     def _moments(self, members: np.ndarray, weights: np.ndarray) -> np.ndarray:
-        """Compute the mean of some members' predicted numbers, and their variance around it.
+        """Compute the weighted mean and variance of the numbers that members predict.
 
         Returns
         -------
         ndarray of shape (2, n_tasks, n_rows)
-            Means and variances, of numbers divided by ``units``; NaN for classes and censored
-            numbers.
+            Means and variances of numbers that are divided by ``units``; NaN for classes and
+            censored numbers.
         """
         tasks = self.targets.tasks
         result = np.full((2, len(tasks), members.shape[1]), np.nan)
@@ -155,14 +174,14 @@ class Deviations:
 
 @dataclass(frozen=True)
 class StandardisedErrors:
-    """Errors of a task on rows of validation, divided by the deviations of their rows.
+    """Errors of a task on the validation rows, divided by the deviations of their rows.
 
     Attributes
     ----------
     values : ndarray of shape (n_labels,)
-        The errors, sorted: labels less predictions.
+        The errors, labels minus predictions, divided by deviations, in ascending order.
     weights : ndarray of shape (n_labels,)
-        The labels' weights.
+        The weights of the labels.
     """
 
     values: np.ndarray
@@ -172,21 +191,21 @@ class StandardisedErrors:
     def of(
         cls, errors: np.ndarray, deviations: np.ndarray, weights: np.ndarray
     ) -> StandardisedErrors:
-        """Standardise errors. Without a deviation there is no error either."""
+        """Standardise and sort errors; with a deviation of 0, the standardised error is 0."""
         values = np.divide(errors, deviations, out=np.zeros_like(errors), where=deviations > 0)
         order = np.argsort(values)
         return cls(values[order], weights[order])
 
     def ends(self, level: float) -> tuple[float, float]:
-        """Return between which errors a share of new ones lies, as many above as below."""
+        """Return the errors between which a share of new ones lies, as many above as below."""
         share = (1 + level) / 2
         low = -_quantile(-self.values[::-1], self.weights[::-1], share)
         return low, _quantile(self.values, self.weights, share)
 
 
 def _quantile(values: np.ndarray, weights: np.ndarray, share: float) -> float:
-    """Return the quantile of sorted values and a new one, which may be larger than all others."""
+    """Return the quantile of sorted values and one new value, which may exceed all others."""
     below = np.cumsum(weights) / (weights.sum() + weights.mean())
-    # Of few values, the largest one is as far as they reach.
+    # With too few values for the share, this is the largest value.
     place = int(np.searchsorted(below, share))
     return float(values[min(place, len(values) - 1)])

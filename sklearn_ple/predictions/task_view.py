@@ -22,7 +22,13 @@ _R2 = of_any_unit(r2_score)
 
 
 def tasks_of(estimator: Any) -> Any:
-    """Find the fitted estimator that knows the tasks: itself, in a pipeline, in a search."""
+    """Find the fitted estimator with tasks: the estimator itself, or one in a pipeline or search.
+
+    Raises
+    ------
+    TypeError
+        If there is none.
+    """
     while not hasattr(estimator, "task_names_"):
         check_is_fitted(estimator)
         if isinstance(estimator, Pipeline):
@@ -31,36 +37,36 @@ def tasks_of(estimator: Any) -> Any:
             estimator = estimator.best_estimator_
         else:
             raise TypeError(
-                f"{type(estimator).__name__} does not say which tasks it learnt: it has no "
-                "task_names_. Pass its predictions in its place."
+                f"{type(estimator).__name__} has no attribute task_names_, so its tasks are not "
+                "known: pass an estimator of this package, or predictions where they are accepted."
             )
     return estimator
 
 
 def task_view(estimator: Any, name: str) -> TaskClassifierView | TaskRegressorView:
-    """View one task of a fitted estimator as a classifier or regressor of its own.
+    """Return one task of a fitted estimator as a fitted classifier or regressor.
 
-    It does what the estimators' method of that name does, for an estimator in a pipeline or a
-    search: the view reads what the pipeline reads.
+    This function does the same as the method ``task_view`` of the estimators, but also accepts an
+    estimator in a pipeline or a search. The view of a pipeline accepts the X of the pipeline.
 
     Parameters
     ----------
     estimator : object
-        The fitted multi-task estimator, alone, as a pipeline's last step or in a search.
+        The fitted estimator of this package, alone, as the last step of a pipeline or in a search.
     name : str
-        The task.
+        Name of the task.
 
     Returns
     -------
     view : TaskClassifierView or TaskRegressorView
-        A classifier where the task has classes; else a regressor.
+        A classifier if the task has classes, else a regressor.
 
     Raises
     ------
     ValueError
         If there is no such task.
     TypeError
-        If the estimator is none of several tasks.
+        If the estimator does not have tasks like those of this package.
 
     Examples
     --------
@@ -82,12 +88,12 @@ def task_view(estimator: Any, name: str) -> TaskClassifierView | TaskRegressorVi
 
 
 class _TaskView(BaseEstimator):
-    """What the views have in common.
+    """Base class of the views of a task.
 
     Parameters
     ----------
     estimator : object
-        The fitted multi-task estimator, alone, as a pipeline's last step or in a search.
+        The fitted estimator of this package, alone, as the last step of a pipeline or in a search.
     task : str
         Name of the task.
     """
@@ -97,14 +103,14 @@ class _TaskView(BaseEstimator):
         self.task = task
 
     def fit(self, X: Any, y: Any = None) -> Any:
-        """Refuse: a view is fitted with its estimator.
+        """Raise an error, because a view is fitted together with its estimator.
 
         Parameters
         ----------
         X : object
-            Not read.
+            Not used.
         y : object, default=None
-            Not read.
+            Not used.
 
         Raises
         ------
@@ -112,9 +118,9 @@ class _TaskView(BaseEstimator):
             Always.
         """
         raise TypeError(
-            f"A view of the task {self.task!r} cannot be fitted: fit the estimator that it views. "
-            "To pass the view to what would fit it, as CalibratedClassifierCV does, wrap it in "
-            "sklearn.frozen.FrozenEstimator."
+            f"A view of the task {self.task!r} cannot be fitted: fit its estimator instead. To "
+            "pass the view to something that calls fit, such as CalibratedClassifierCV, wrap it "
+            "in sklearn.frozen.FrozenEstimator."
         )
 
     def __sklearn_is_fitted__(self) -> bool:
@@ -125,7 +131,7 @@ class _TaskView(BaseEstimator):
         return True
 
     def __sklearn_tags__(self) -> Tags:
-        """Return scikit-learn's tags: those of the estimator about X."""
+        """Return scikit-learn's tags, with those of the estimator that concern X."""
         tags = super().__sklearn_tags__()
         tags.input_tags = get_tags(self.estimator).input_tags
         return tags
@@ -149,15 +155,15 @@ class _TaskView(BaseEstimator):
         if labels.ndim == 2:
             columns = labels.iloc if isinstance(labels, pd.DataFrame) else labels
             labels = columns[:, self._position]
-        # A column of mixed labels is one of objects, and that of a frame may be of any dtype.
+        # An array with several kinds of labels has dtype object; a frame may have any dtype.
         return np.asarray(labels, dtype=dtype)
 
     def _labelled(self, X: Any, y: Any, sample_weight: Any) -> tuple[Any, np.ndarray, Any]:
-        """Take the rows that have a label."""
+        """Select the rows that have a label."""
         labels, _ = read_targets(y)
         if len(labels) > 1:
             raise ValueError(
-                f"y has {len(labels)} columns: pass the labels of the task {self.task!r} alone."
+                f"y has {len(labels)} columns: pass only the labels of the task {self.task!r}."
             )
         check_consistent_length(X, labels[0].mask, sample_weight)
         rows = np.flatnonzero(labels[0].mask)
@@ -172,12 +178,12 @@ class _TaskView(BaseEstimator):
 
 
 class TaskClassifierView(ClassifierMixin, _TaskView):
-    """A task with classes, as a fitted classifier; see ``task_view`` of the estimators.
+    """View of a task with classes as a fitted classifier; see ``task_view`` of the estimators.
 
     Parameters
     ----------
     estimator : object
-        The fitted multi-task estimator, alone, as a pipeline's last step or in a search.
+        The fitted estimator of this package, alone, as the last step of a pipeline or in a search.
     task : str
         Name of the task.
     """
@@ -222,7 +228,7 @@ class TaskClassifierView(ClassifierMixin, _TaskView):
 
     @available_if(lambda view: hasattr(view.estimator, "predict_proba"))
     def decision_function(self, X: Any) -> np.ndarray:
-        """Compute the logs behind the probabilities.
+        """Compute scores of the classes, which are logarithms of odds or probabilities.
 
         Parameters
         ----------
@@ -232,10 +238,10 @@ class TaskClassifierView(ClassifierMixin, _TaskView):
         Returns
         -------
         scores : ndarray of shape (n_samples,) or (n_samples, n_classes)
-            Where there are two classes the log of the odds of the second, else the log of every
-            class's probability.
+            With two classes, the log odds of the second class; otherwise the logarithm of the
+            probability of each class.
         """
-        # Not the estimator's: it may have none, where several tasks would not fit into an array.
+        # The method of the estimator is not used, because it does not exist for several tasks.
         logs = np.log(np.maximum(self.predict_proba(X), np.finfo(np.float64).tiny))
         return logs[:, 1] - logs[:, 0] if logs.shape[1] == 2 else logs
 
@@ -247,32 +253,37 @@ class TaskClassifierView(ClassifierMixin, _TaskView):
         X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
             The features.
         y : array-like of shape (n_samples,)
-            The task's labels; NaN, None or NA where there is none.
+            The labels of the task. NaN, None or NA where there is none.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the rows.
 
         Returns
         -------
         score : float
-            The greater the better.
+            The accuracy, between 0 and 1.
+
+        Raises
+        ------
+        ValueError
+            If y has several columns, no label, or labels of another kind.
         """
         X, labels, weights = self._labelled(X, y, sample_weight)
         return accuracy(labels, self.predict(X), weights)
 
 
 class TaskRegressorView(RegressorMixin, _TaskView):
-    """A task that is a number, as a fitted regressor; see ``task_view`` of the estimators.
+    """View of a task that is a number as a fitted regressor; see ``task_view`` of the estimators.
 
     Parameters
     ----------
     estimator : object
-        The fitted multi-task estimator, alone, as a pipeline's last step or in a search.
+        The fitted estimator of this package, alone, as the last step of a pipeline or in a search.
     task : str
         Name of the task.
     """
 
     def predict(self, X: Any) -> np.ndarray:
-        """Predict the numbers, of a count its rate, of survival the median time.
+        """Predict the numbers; for a count the rate, and for survival the median time.
 
         Parameters
         ----------
@@ -282,26 +293,36 @@ class TaskRegressorView(RegressorMixin, _TaskView):
         Returns
         -------
         y : ndarray of shape (n_samples,)
-            The numbers.
+            The numbers, in the units of the labels.
         """
         return self._predict(X, np.float64)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """Compute R² on the rows that have a label; of survival the concordance index.
+        """Compute R² on the rows that have a label; for survival, the concordance index.
 
         Parameters
         ----------
         X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
             The features.
         y : array-like of shape (n_samples,)
-            The task's labels; NaN, None or NA where there is none.
+            The labels of the task. NaN, None or NA where there is none.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the rows.
 
         Returns
         -------
         score : float
-            The greater the better; NaN for a single label, with a warning.
+            The score, where greater is better; NaN for a single label.
+
+        Raises
+        ------
+        ValueError
+            If y has several columns, no label, or labels of another kind.
+
+        Warns
+        -----
+        UndefinedMetricWarning
+            If there is only a single label.
         """
         X, labels, weights = self._labelled(X, y, sample_weight)
         if len(labels) < 2:

@@ -193,11 +193,11 @@ def test_deviations_pass_through_a_pipeline(data):
 def test_without_rows_of_validation_deviations_are_an_error(data):
     X, y = data
     model = PLERegressor(early_stopping=False, **SMALL).fit(X, y["weight"])
-    with pytest.raises(ValueError, match=r"return_std needs rows of validation.*early_stopping"):
+    with pytest.raises(ValueError, match=r"return_std needs validation rows.*early_stopping"):
         model.predict(X, return_std=True)
     model.set_params(early_stopping=True).fit(X, y["weight"]).predict(X, return_std=True)
     model.partial_fit(X, y["weight"])
-    with pytest.raises(ValueError, match="return_std needs rows of validation"):
+    with pytest.raises(ValueError, match="return_std needs validation rows"):
         model.predict(X, return_std=True)
 
 
@@ -301,7 +301,7 @@ def test_intervals_that_cannot_be(data, model):
     with pytest.raises(ValueError, match="predict_interval is for numbers, but every task"):
         model.predict_interval(X, tasks=["sick"])
     without = PLERegressor(early_stopping=False, **SMALL).fit(X, y["weight"])
-    with pytest.raises(ValueError, match="predict_interval needs rows of validation"):
+    with pytest.raises(ValueError, match="predict_interval needs validation rows"):
         without.predict_interval(X)
     assert not hasattr(PLEClassifier(), "predict_interval")
     classes = PLEClassifierRegressor(max_epochs=1, n_members=1).fit(X, y["sick"])
