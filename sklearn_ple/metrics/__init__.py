@@ -1,4 +1,4 @@
-"""Scores of many tasks that skip missing labels: task by task, as one number, as scorers."""
+"""Scores of several tasks with missing labels: for each task, as one number, and as scorers."""
 
 from ..tasks import concordance_index
 from .calibration import expected_calibration_error

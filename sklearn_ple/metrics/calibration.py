@@ -1,4 +1,4 @@
-"""How far probabilities are from what happens."""
+"""Calibration error of predicted probabilities."""
 
 from __future__ import annotations
 
@@ -22,25 +22,26 @@ def expected_calibration_error(
     labels: Any = None,
     sample_weight: Any = None,
 ) -> float:
-    """Compute the expected calibration error (ECE) of one task's probabilities.
+    """Compute the expected calibration error (ECE) of the probabilities of one task.
 
-    Rows are put into bins by a probability. In each bin, the mean probability is compared with
-    the share of the rows whose label is the class of that probability. The error is the mean of
-    the absolute differences, weighted by the bins' rows.
+    Rows are divided into bins by a predicted probability. In each bin, the mean probability is
+    compared with the share of the rows whose label is the class of that probability. The error is
+    the mean of the absolute differences over the bins, weighted by their numbers of rows.
 
     Parameters
     ----------
     y_true : array-like of shape (n_samples,)
-        The labels; rows where it is NaN, None or NA are skipped.
+        The labels. Rows with NaN, None or NA are skipped.
     y_prob : array-like of shape (n_samples,) or (n_samples, n_classes)
-        The probability of the second class, or probabilities as ``predict_proba`` returns them.
-        With two classes the probability of the second is used; with more, in each row, that of the
-        most probable class, as in Guo et al. (ICML 2017).
+        The probability of the second class, or the probabilities of all classes, as returned by
+        ``predict_proba``. With two classes, the probability of the second is used; with more, in
+        each row, that of the most probable class, as in Guo et al. (ICML 2017).
     n_bins : int, default=10
         Number of bins.
     strategy : {"uniform", "quantile"}, default="uniform"
-        Whether all bins have the same width or, by quantiles of the probabilities, the same number
-        of rows. The error depends on the bins: compare only errors with the same bins.
+        How bins are chosen: "uniform" for bins of the same width, or "quantile" for bins with the
+        same number of rows. The error depends on the bins, so compare only errors with the same
+        ``n_bins`` and ``strategy``.
     labels : array-like of shape (n_classes,), default=None
         The sorted classes, if y_true does not contain all of them.
     sample_weight : array-like of shape (n_samples,), default=None
@@ -49,18 +50,18 @@ def expected_calibration_error(
     Returns
     -------
     error : float
-        From 0, the best, to 1.
+        The error, between 0 (best) and 1.
 
     Raises
     ------
     ValueError
-        If the number of classes is not that of the probabilities, if probabilities are not between
-        0 and 1, if no row has a label and a weight, or if a parameter is invalid.
+        If the number of classes differs from that of the probabilities, if probabilities are not
+        between 0 and 1, if no row has a label and a weight, or if a parameter is invalid.
 
     See Also
     --------
-    sklearn.calibration.calibration_curve : What is compared, bin by bin.
-    multitask_scores : Scores of every task.
+    sklearn.calibration.calibration_curve : The values that are compared in each bin.
+    multitask_scores : Scores of all tasks.
 
     References
     ----------
@@ -80,12 +81,14 @@ def expected_calibration_error(
         raise ValueError(f"strategy must be 'uniform' or 'quantile', not {strategy!r}.")
     prob = check_array(y_prob, ensure_2d=False, dtype=np.float64, input_name="y_prob")
     if prob.min() < 0 or prob.max() > 1:
-        raise ValueError("y_prob holds values below 0 or above 1: pass probabilities.")
+        raise ValueError("y_prob contains values below 0 or above 1: pass probabilities.")
     column, weights = _column(y_true), _check_sample_weight(sample_weight, prob)
     check_consistent_length(column, prob)
     rows = np.flatnonzero(column.notna() & (weights > 0))
     if not len(rows):
-        raise ValueError("No row of y_true has a label and a weight: there is nothing to compare.")
+        raise ValueError(
+            "No row of y_true has both a label and a weight above 0: pass at least one such row."
+        )
     confidence, hit = _most_probable(plain_array(column.iloc[rows]), prob[rows], labels)
     shares = np.linspace(0, 1, n_bins + 1)[1:-1]
     edges = shares if strategy == "uniform" else np.quantile(confidence, shares)
@@ -105,15 +108,15 @@ def _column(y_true: Any) -> pd.Series:
 def _most_probable(
     observed: np.ndarray, prob: np.ndarray, labels: Any
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the probability that counts in each row, and whether its class is the label."""
+    """Return the probability that is used in each row, and whether its class is the label."""
     if prob.ndim == 1:
         prob = np.column_stack([1 - prob, prob])
     classes = np.unique(observed) if labels is None else np.asarray(labels)
     if len(classes) != prob.shape[1] or not np.isin(observed, classes).all():
         raise ValueError(
-            f"There are probabilities of {prob.shape[1]} classes, y_true holds "
+            f"There are probabilities of {prob.shape[1]} classes, y_true contains "
             f"{np.unique(observed).tolist()[:20]}, and the classes are {classes.tolist()[:20]}: "
-            "pass the classes of the probabilities, sorted, as labels."
+            "pass the sorted classes of the probabilities as the parameter labels."
         )
     best = prob.argmax(axis=1) if len(classes) > 2 else np.ones(len(prob), dtype=int)
     return prob[np.arange(len(prob)), best], observed == classes[best]

@@ -1,4 +1,4 @@
-"""The scores as scorers, for scikit-learn's searches and validations."""
+"""Scorers of one or all tasks, for hyperparameter search and cross-validation."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ def make_multitask_scorer(metrics: Any = None, average: Any = "mean") -> Callabl
     Parameters
     ----------
     metrics : str, callable, dict or None, default=None
-        What to score by, as in :func:`multitask_scores`.
+        The metrics, as in :func:`multitask_scores`.
     average : {"mean", "worst"} or dict, default="mean"
-        How the tasks' scores become one, as in :func:`multitask_score`.
+        How the scores of the tasks are combined, as in :func:`multitask_score`.
 
     Returns
     -------
     scorer : callable
-        Called with ``(estimator, X, y, *, sample_weight=None)``, it returns a float, the greater
-        the better. With metadata routing enabled, ask for weights by
+        A function of ``(estimator, X, y, *, sample_weight=None)`` that returns a float, where
+        greater is better. If metadata routing is enabled, request weights with
         ``scorer.set_score_request(sample_weight=True)``.
 
     Raises
     ------
     ValueError
-        If average is none of these.
+        If average is invalid.
 
     See Also
     --------
-    task_scorer : The scorer of one task.
+    task_scorer : Makes a scorer of one task.
 
     Examples
     --------
@@ -42,14 +42,18 @@ def make_multitask_scorer(metrics: Any = None, average: Any = "mean") -> Callabl
     >>> from sklearn_ple.datasets import load_nhefs
     >>> from sklearn_ple.metrics import make_multitask_scorer, task_scorer
     >>> X, y = load_nhefs(tasks=["death", "wt82_71"], return_X_y=True)
+    >>> scoring = {
+    ...     "all": make_multitask_scorer(),
+    ...     "death": task_scorer("death", "roc_auc"),
+    ... }
     >>> search = GridSearchCV(
     ...     PLEClassifierRegressor(max_epochs=2, n_members=1, random_state=0),
     ...     {"n_shared_experts": [0, 1]},
-    ...     scoring={"all": make_multitask_scorer(), "death": task_scorer("death", "roc_auc")},
+    ...     scoring=scoring,
     ...     refit="all",
     ...     cv=2,
     ... ).fit(X, y)
-    >>> sorted(name for name in search.cv_results_ if name.startswith("mean_test"))
+    >>> sorted(k for k in search.cv_results_ if k.startswith("mean_test"))
     ['mean_test_all', 'mean_test_death']
     """
     check_average(average)
@@ -57,24 +61,24 @@ def make_multitask_scorer(metrics: Any = None, average: Any = "mean") -> Callabl
 
 
 def task_scorer(name: str, metric: Any = None) -> Callable[..., float]:
-    """Make a scorer of one task among many.
+    """Make a scorer of one of several tasks.
 
     Parameters
     ----------
     name : str
-        The task.
+        Name of the task.
     metric : str, callable or None, default=None
-        What to score it by, as ``metrics`` in :func:`multitask_scores`.
+        The metric, as ``metrics`` in :func:`multitask_scores`.
 
     Returns
     -------
     scorer : callable
-        Called with ``(estimator, X, y, *, sample_weight=None)``, it returns a float, the greater
-        the better, or raises ValueError if there is no such task.
+        A function of ``(estimator, X, y, *, sample_weight=None)`` that returns a float, where
+        greater is better. It raises ValueError if there is no such task.
 
     See Also
     --------
-    make_multitask_scorer : The scorer of all tasks.
+    make_multitask_scorer : Makes a scorer of all tasks.
 
     Examples
     --------
@@ -82,7 +86,9 @@ def task_scorer(name: str, metric: Any = None) -> Callable[..., float]:
     >>> from sklearn_ple.datasets import load_nhefs
     >>> from sklearn_ple.metrics import task_scorer
     >>> X, y = load_nhefs(tasks=["death", "wt82_71"], return_X_y=True)
-    >>> model = PLEClassifierRegressor(max_epochs=2, n_members=1, random_state=0).fit(X, y)
+    >>> model = PLEClassifierRegressor(
+    ...     max_epochs=2, n_members=1, random_state=0
+    ... ).fit(X, y)
     >>> task_scorer("death", "accuracy")(model, X, y) > 0.7
     True
     """
@@ -90,7 +96,7 @@ def task_scorer(name: str, metric: Any = None) -> Callable[..., float]:
 
 
 class _EstimatorScorer(_BaseScorer):
-    """A scorer of scikit-learn whose function is given the estimator, not what it predicts."""
+    """Scorer of scikit-learn whose function receives the estimator, not its predictions."""
 
     def _score(
         self, method_caller: Any, estimator: Any, X: Any, y_true: Any, **kwargs: Any

@@ -1,4 +1,4 @@
-"""Scores of every task on the labels it has, and of all tasks as one number."""
+"""Scores of each task on the rows with a label, and a single score of all tasks."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from ..tasks import of_any_unit
 from ..warn import warn
 from .views import ScoredTask, plain_array, scored_tasks
 
-# Metrics of numbers that do not depend on their unit.
+# Metrics of numbers that do not depend on the unit of the numbers.
 _OF_ANY_UNIT = {
     r2_score,
     explained_variance_score,
@@ -43,63 +43,67 @@ def multitask_scores(
     metrics: Any = None,
     sample_weight: Any = None,
 ) -> dict[str, float]:
-    """Score every task on the labels that it has.
+    """Compute the score of each task on the rows that have a label for it.
 
     Parameters
     ----------
     estimator_or_y_pred : object, array-like, DataFrame or list
-        A fitted estimator of this package, by itself, as the last step of a pipeline or in a
-        search. Or predictions: labels and numbers in the form of y, or a list of probabilities as
-        ``predict_proba`` returns it, with one entry per task. None leaves the task out.
+        A fitted estimator of this package, alone, as the last step of a pipeline or in a search.
+        Or predictions: labels and numbers in the form of y, or a list of probabilities, as
+        returned by ``predict_proba``, with one entry for each task. A task whose entry is None is
+        left out.
     X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features) or None
-        The features; not read where predictions are given.
+        The features; not used if predictions are passed.
     y : {array-like, DataFrame} of shape (n_samples, n_tasks) or (n_samples,)
         The labels. NaN, None or NA where a task has no label.
     metrics : str, callable, dict or None, default=None
-        The name of a scorer of scikit-learn, a result of :func:`sklearn.metrics.make_scorer`, or a
-        function ``metric(y_true, y_pred)`` of labels, where greater is better. One for all tasks,
-        or a dict by task. For None, and for a task that the dict does not name, see Notes.
+        The metric of all tasks, or a dict from the name of a task to its metric. A metric is the
+        name of a scorer of scikit-learn, a result of :func:`sklearn.metrics.make_scorer`, or a
+        function ``metric(y_true, y_pred)`` of labels that returns a score, where greater is
+        better. For None, and for a task that the dict does not name, see Notes.
     sample_weight : array-like of shape (n_samples,) or (n_samples, n_tasks), default=None
         Weights of the rows, or of every single label.
 
     Returns
     -------
-    scores : dict
-        The score of every task by its name, NaN where it is undefined.
+    scores : dict of str to float
+        The score of each task by its name; NaN if it is undefined.
 
     Raises
     ------
     ValueError
-        If y has other tasks than the estimator, if metrics names an unknown task, or if a task
-        cannot be scored by its metric, for example because there are no probabilities.
+        If y has other tasks than the estimator, if metrics names an unknown task, or if a metric
+        cannot be computed, for example because it needs probabilities and labels were passed.
     TypeError
-        If the estimator has no tasks, like those of this package.
+        If the estimator does not have tasks like those of this package.
 
     Warns
     -----
     UndefinedMetricWarning
-        If a task has too few labels for its metric: none, a single one, or of one class only.
+        If a task has too few labels for its metric: none, only one, or labels of only one class.
 
     See Also
     --------
-    multitask_score : The scores as one number.
-    make_multitask_scorer : That number as a scorer, for a search.
+    multitask_score : Combines the scores into one number.
+    make_multitask_scorer : Makes a scorer of this number, for hyperparameter search.
 
     Notes
     -----
-    The default metrics depend neither on a label's unit nor on a threshold:
+    The default metrics depend neither on the unit of the labels nor on a threshold:
 
     - two classes: the area under the ROC curve (ROC AUC);
-    - more classes: the mean one-vs-rest ROC AUC of the classes that y holds;
+    - more classes: the mean one-vs-rest ROC AUC of the classes in y;
     - regression: R²;
     - quantile, huber: D², the share of the absolute error that is explained;
-    - count: D², the share of the Poisson deviance that is explained, which corresponds to R² for
-      the squared error, but is not dominated by the greatest counts;
-    - tweedie: D² of the deviance of its power; hurdle: D² of the deviance of power 1.5;
+    - count: D², the share of the Poisson deviance that is explained. It corresponds to R² for the
+      squared error, but is not dominated by the largest counts;
+    - tweedie: D² of the Tweedie deviance with the power of the task; hurdle: D² of the Tweedie
+      deviance with power 1.5;
     - survival: :func:`concordance_index`.
 
-    If labels are passed as predictions, a task is a number if its predictions or labels have
-    fractions, unless the column of y is categorical; otherwise its labels are classes.
+    If labels are passed as predictions, the kind of a task follows from the values. A task is a
+    number if predictions or labels have fractions, unless the column of y is categorical.
+    Otherwise its labels are classes.
 
     Examples
     --------
@@ -129,37 +133,38 @@ def multitask_score(
     average: Any = "mean",
     sample_weight: Any = None,
 ) -> float:
-    """Score all tasks by one number; tasks whose score is undefined are skipped.
+    """Combine the scores of all tasks into one number; undefined scores are skipped.
 
     Parameters
     ----------
     estimator_or_y_pred : object, array-like, DataFrame or list
         A fitted estimator or predictions, as in :func:`multitask_scores`.
     X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features) or None
-        The features; not read where predictions are given.
+        The features; not used if predictions are passed.
     y : {array-like, DataFrame} of shape (n_samples, n_tasks) or (n_samples,)
         The labels. NaN, None or NA where a task has no label.
     metrics : str, callable, dict or None, default=None
-        What to score by, as in :func:`multitask_scores`.
+        The metrics, as in :func:`multitask_scores`.
     average : {"mean", "worst"} or dict, default="mean"
-        How the scores of the tasks become one: their mean, the worst of them, or a weighted mean,
-        with a dict from task to weight. A task that is not named does not count.
+        How the scores of the tasks are combined: their mean, the worst of them, or a weighted
+        mean, with a dict from the name of a task to its weight. Tasks that the dict does not name
+        have weight 0.
     sample_weight : array-like of shape (n_samples,) or (n_samples, n_tasks), default=None
         Weights of the rows, or of every single label.
 
     Returns
     -------
     score : float
-        The greater the better; NaN if no task has a score.
+        The score, where greater is better; NaN if no task has a score.
 
     Raises
     ------
     ValueError
-        As :func:`multitask_scores`, and if average is none of these.
+        If average is invalid, or if :func:`multitask_scores` raises one.
 
     See Also
     --------
-    multitask_scores : The scores of the tasks.
+    multitask_scores : Computes the score of each task.
 
     Examples
     --------
@@ -170,7 +175,8 @@ def multitask_score(
     0.583...
     >>> multitask_score(y_pred, None, y, metrics="accuracy", average="worst")
     0.5
-    >>> multitask_score(y_pred, None, y, metrics="accuracy", average={"y0": 3, "y1": 1})
+    >>> weights = {"y0": 3, "y1": 1}
+    >>> multitask_score(y_pred, None, y, metrics="accuracy", average=weights)
     0.625
     """
     check_average(average)
@@ -188,12 +194,13 @@ def multitask_score(
 
 
 def check_average(average: Any) -> None:
-    """Check that the average of tasks' scores is a known one."""
+    """Check the parameter ``average``."""
     if isinstance(average, Mapping):
         weights = np.array(list(average.values()), dtype=np.float64)
         if not (weights >= 0).all() or not weights.any():
             raise ValueError(
-                f"The weights of average must be 0 or more, and one greater: got {dict(average)}."
+                "The weights in average must be 0 or more, and at least one must be greater than "
+                f"0: got {dict(average)}."
             )
     elif average not in ("mean", "worst"):
         raise ValueError(
@@ -220,7 +227,7 @@ def score_one_task(
 
 
 def _weights_of(tasks: list[ScoredTask], sample_weight: Any) -> list[np.ndarray | None]:
-    """Return the weights of every task's rows, None where there are none."""
+    """Return the weights of the rows for each task, or None for each if there are no weights."""
     if sample_weight is None:
         return [None] * len(tasks)
     return list(read_weights(sample_weight, len(tasks[0].labels), len(tasks)).T)
@@ -230,14 +237,14 @@ def _weights_of(tasks: list[ScoredTask], sample_weight: Any) -> list[np.ndarray 
 
 
 def metric_name(metric: Any) -> str:
-    """Return the name of a metric in any of its forms."""
+    """Return the name of a metric, which may be a name, a scorer or a function."""
     if isinstance(metric, str):
         return metric
     return getattr(getattr(metric, "_score_func", metric), "__name__", repr(metric))
 
 
 def scorer_of(task: ScoredTask, metric: Any) -> _BaseScorer:
-    """Turn a metric into one of scikit-learn's scorers, ready for a task."""
+    """Convert a metric to a scorer of scikit-learn for a task."""
     scorer = metric if isinstance(metric, (str, _BaseScorer)) else make_scorer(metric)
     scorer = copy.copy(get_scorer(scorer))
     methods = scorer._response_method
@@ -247,22 +254,22 @@ def scorer_of(task: ScoredTask, metric: Any) -> _BaseScorer:
         raise ValueError(
             f"it needs {methods if isinstance(methods, str) else ' or '.join(methods)}. "
             + (
-                f"The task's labels are numbers (kind {task.kind!r}): take a metric of numbers."
+                f"The task's labels are numbers (kind {task.kind!r}): use a metric of numbers."
                 if task.classes is None
-                else "Give the estimator or the probabilities, as predict_proba returns them, in "
-                "place of labels, or take a metric of labels such as 'accuracy'."
+                else "Pass the estimator or probabilities, as returned by predict_proba, instead "
+                "of labels, or use a metric of labels, such as 'accuracy'."
             )
         ) from None
     if task.classes is None and scorer._score_func in _OF_ANY_UNIT:
         scorer._score_func = of_any_unit(scorer._score_func)
-    # Else the classes would be taken from the labels, which may lack one.
+    # Otherwise the classes would be those of the labels, in which one may be missing.
     if methods != "predict" and "labels" in signature(scorer._score_func).parameters:
         scorer._kwargs = {"labels": task.classes} | scorer._kwargs
     return scorer
 
 
 def score_task(task: ScoredTask, metric: Any, weights: np.ndarray | None = None) -> float:
-    """Score one task by scikit-learn's scorer, on the rows that have a label and a weight."""
+    """Score one task with a scorer of scikit-learn, on the rows that have a label and a weight."""
     task = task.coded()
     there = task.labels.notna().to_numpy()
     if weights is not None:

@@ -1,4 +1,4 @@
-"""Each task seen alone: its labels, and what is predicted for it."""
+"""The labels and the predictions of each task separately, for scikit-learn's scorers."""
 
 from __future__ import annotations
 
@@ -18,24 +18,25 @@ from ..encoding import as_frame
 from ..predictions import task_view, tasks_of
 from ..tasks import TASK_KINDS, Task
 
-#: A function that returns, for all rows, the array of every task.
+#: A function that returns a list with an array for each task, for all rows.
 Respond = Callable[[], list[Any]]
 
 
 class Responses(BaseEstimator):
-    """What was predicted as a multi-task estimator whose X are row numbers.
+    """Predictions in the form of a fitted estimator whose X is an array of row numbers.
 
-    So scikit-learn's scorers may ask for the rows that they need, task by task, and everything is
-    predicted once.
+    Scorers of scikit-learn can then predict the rows that they need, for each task, although all
+    rows are predicted only once.
 
     Parameters
     ----------
     task_names_ : list of str
         Names of the tasks.
     classes_ : list of ndarray or None
-        The sorted classes of every task; None where labels are numbers.
+        The sorted classes of every task; None if its labels are numbers.
     responses : mapping
-        For each method there is, "predict" or "predict_proba", a function that returns its result.
+        A function for each available method, "predict" or "predict_proba", that returns the result
+        of the method for all rows.
     """
 
     def __init__(
@@ -62,7 +63,7 @@ class Responses(BaseEstimator):
 
 @dataclass(frozen=True)
 class ScoredTask:
-    """A task to score.
+    """A task with its labels and predictions.
 
     Attributes
     ----------
@@ -71,17 +72,17 @@ class ScoredTask:
     kind : str
         Kind of the task.
     words : str
-        What the kind is, for readers.
+        Description of the kind for readers of a report.
     metric : str or scorer
-        What to score by where nothing else is named.
+        The default metric.
     labels : Series of shape (n_rows,)
-        The labels, some of them missing.
+        The labels, some of which may be missing.
     classes : ndarray or None
-        The sorted classes; None where labels are numbers.
+        The sorted classes; None if labels are numbers.
     censored : bool
         Whether negative labels are lower bounds.
     view : estimator
-        The task's view, whose X are row numbers.
+        View of the task as a classifier or regressor whose X is an array of row numbers.
     """
 
     name: str
@@ -102,13 +103,13 @@ class ScoredTask:
         classes: np.ndarray | None,
         responses: Responses,
     ) -> ScoredTask:
-        """Return a task with what was predicted for it among others."""
+        """Return a task with its predictions among those of all tasks."""
         view = task_view(responses, name)
         about = task.kind, task.words, task.metric
         return cls(name, *about, labels, classes, task.censored, view)
 
     def coded(self) -> ScoredTask:
-        """Put positions in the place of classes that scikit-learn's metrics take for numbers."""
+        """Replace classes with fractions, which scikit-learn would treat as numbers, by codes."""
         if self.classes is None or not _holds_fractions(self.classes):
             return self
         index, view, rows = pd.Index(self.classes), self.view, np.arange(len(self.labels))
@@ -128,7 +129,7 @@ class ScoredTask:
 
 
 def scored_tasks(estimator_or_y_pred: Any, X: Any, y: Any) -> list[ScoredTask]:
-    """Return every task by itself, from an estimator or predictions; see `multitask_scores`."""
+    """Return each task with its predictions, by an estimator or given; see `multitask_scores`."""
     table = as_frame(y)
     if hasattr(estimator_or_y_pred, "predict"):
         return _tasks_of_estimator(estimator_or_y_pred, X, table, hasattr(y, "columns"))
@@ -136,10 +137,10 @@ def scored_tasks(estimator_or_y_pred: Any, X: Any, y: Any) -> list[ScoredTask]:
 
 
 def plain_array(labels: pd.Series) -> np.ndarray:
-    """Turn labels of any dtype, none missing, into an array of bool, int, float or str."""
+    """Convert labels of any dtype, none missing, to an array of bools, numbers or strings."""
     values = labels.tolist()
     array = np.array(values)
-    # Of whole numbers of which int64 is too short for some, numpy makes floats.
+    # numpy converts whole numbers to floats if int64 cannot represent all of them.
     is_long = array.dtype.kind == "f" and all(isinstance(value, int) for value in values)
     return np.array(values, dtype=np.uint64) if is_long and values else array
 
@@ -156,12 +157,12 @@ def _tasks_of_estimator(estimator: Any, X: Any, y: pd.DataFrame, named: bool) ->
     kept = [k for k in range(n_columns) if k not in ignored]
     if y.shape[1] == n_columns:
         y = y.iloc[:, kept]
-    # An estimator fitted on an array has made up its names.
+    # The names of the tasks are made up if the estimator was fitted on an array.
     made_up = names in (["y"], [f"y{k}" for k in kept])
     if y.shape[1] != len(names) or (named and not made_up and list(y.columns) != names):
         raise ValueError(
-            f"y has the tasks {list(y.columns)}, but the estimator was fitted with {names}: y "
-            "needs these columns, in this order."
+            f"y has the tasks {list(y.columns)}, but the estimator was fitted with {names}: pass "
+            "a y with these columns, in this order."
         )
     check_consistent_length(X, y)
 
@@ -196,7 +197,7 @@ def _tasks_of_predictions(y_pred: Any, y: pd.DataFrame) -> list[ScoredTask]:
     if len(parts) != y.shape[1]:
         raise ValueError(
             f"There are predictions of {len(parts)} tasks, but y has {y.shape[1]}: "
-            f"{list(y.columns)}. Give one for each, or None in a list."
+            f"{list(y.columns)}. Pass predictions of each, or a list with None for tasks without."
         )
     tasks = []
     for name, part in zip(y.columns, parts, strict=True):
@@ -218,12 +219,12 @@ def _task_of_probabilities(name: str, labels: pd.Series, proba: np.ndarray) -> S
     classes = held if known else np.arange(n_classes)
 
     def respond(response: Respond) -> list[Any]:
-        # Checked only here: without labels, the responses are never asked for.
+        # Checked here, because a task without labels is not scored and needs no predictions.
         if not known:
             raise ValueError(
-                f"there are probabilities of {n_classes} classes, but y holds {len(held)}: "
+                f"there are probabilities of {n_classes} classes, but y contains {len(held)}: "
                 f"{held.tolist()[:20]}. Make its column categorical, with all classes, or pass "
-                "the estimator in place of the probabilities."
+                "the estimator instead of the probabilities."
             )
         return response()
 

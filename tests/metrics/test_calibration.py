@@ -83,12 +83,12 @@ def test_calibration_error_skips_missing_labels(dtype):
 @pytest.mark.parametrize(
     ("arguments", "options", "message"),
     [
-        (([0, 1], [0.5, 1.5]), {}, "y_prob holds values below 0 or above 1"),
+        (([0, 1], [0.5, 1.5]), {}, "y_prob contains values below 0 or above 1"),
         (([0, 1], [0.5, np.nan]), {}, "NaN"),
         (([0, 1], [0.5, 0.5]), {"n_bins": 0}, "n_bins must be 1 or more"),
         (([0, 1], [0.5, 0.5]), {"strategy": "equal"}, "strategy must be 'uniform' or 'quantile'"),
-        (([0, 0], [0.5, 0.5]), {}, r"of 2 classes, y_true holds \[0\].*as labels"),
-        (([0, 1, 2], np.full((3, 4), 0.25)), {}, r"of 4 classes, y_true holds \[0, 1, 2\]"),
+        (([0, 0], [0.5, 0.5]), {}, r"of 2 classes, y_true contains \[0\].*as labels"),
+        (([0, 1, 2], np.full((3, 4), 0.25)), {}, r"of 4 classes, y_true contains \[0, 1, 2\]"),
         (
             ([0, 3], [0.5, 0.5]),
             {"labels": [0, 1]},

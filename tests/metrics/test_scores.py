@@ -170,7 +170,7 @@ def test_a_kind_of_the_users_own_brings_its_metric(data):
             "visits": expected(d2_poisson, "visits", y, labels["visits"]),
         }
     )
-    with pytest.raises(ValueError, match=r"numbers \(kind 'price'\): take a metric of numbers"):
+    with pytest.raises(ValueError, match=r"numbers \(kind 'price'\): use a metric of numbers"):
         task_scorer("price", "roc_auc")(model, X, y)
 
 
@@ -560,8 +560,8 @@ def test_weights_of_labels(data, model):
         ({"sample_weight": -np.ones(120)}, "Negative values in .*sample_weight"),
         ({"average": "median"}, "average must be 'mean', 'worst' or a dict"),
         ({"average": {"wage": 1}}, r"average names \['wage'\]"),
-        ({"average": {"price": -1, "paid": 2}}, "weights of average must be 0 or more"),
-        ({"average": {"price": 0}}, "and one greater"),
+        ({"average": {"price": -1, "paid": 2}}, "weights in average must be 0 or more"),
+        ({"average": {"price": 0}}, "at least one must be greater than 0"),
     ],
 )
 def test_errors(data, model, arguments, message):
