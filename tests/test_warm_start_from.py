@@ -121,7 +121,10 @@ def test_searches_keep_a_frozen_estimator(table, source):
     best = search.fit(X, y).best_estimator_
     assert clone(PLERegressor(warm_start_from=start)).warm_start_from is start
     assert best.warm_start_from in (None, start)
-    with pytest.raises(ValueError, match="not fitted. If it was, clone, as of a grid search"):
+    with pytest.raises(
+        ValueError,
+        match="not fitted. If it was fitted before, clone, for example",
+    ):
         clone(PLERegressor(warm_start_from=source)).fit(X, y)
 
 

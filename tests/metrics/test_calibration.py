@@ -87,15 +87,19 @@ def test_calibration_error_skips_missing_labels(dtype):
         (([0, 1], [0.5, np.nan]), {}, "NaN"),
         (([0, 1], [0.5, 0.5]), {"n_bins": 0}, "n_bins must be 1 or more"),
         (([0, 1], [0.5, 0.5]), {"strategy": "equal"}, "strategy must be 'uniform' or 'quantile'"),
-        (([0, 0], [0.5, 0.5]), {}, r"of 2 classes, y_true contains \[0\].*as labels"),
+        (
+            ([0, 0], [0.5, 0.5]),
+            {},
+            r"of 2 classes, y_true contains \[0\].*as the parameter labels",
+        ),
         (([0, 1, 2], np.full((3, 4), 0.25)), {}, r"of 4 classes, y_true contains \[0, 1, 2\]"),
         (
             ([0, 3], [0.5, 0.5]),
             {"labels": [0, 1]},
-            r"holds \[0, 3\], and the classes are \[0, 1\]",
+            r"contains \[0, 3\], and the classes are \[0, 1\]",
         ),
         (([[0, 1], [1, 0]], [0.5, 0.5]), {}, "y_true has 2 columns"),
-        (([None, None], [0.5, 0.5]), {}, "No row of y_true has a label"),
+        (([None, None], [0.5, 0.5]), {}, "No row of y_true has both a label"),
         (([0, 1, 1], [0.5, 0.5]), {}, "inconsistent"),
     ],
 )

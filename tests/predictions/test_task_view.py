@@ -216,7 +216,9 @@ def test_one_number_has_no_score(data, model):
 def test_score_says_what_is_wrong_with_y(data, model):
     X, y = data
     view = model.task_view("price")
-    with pytest.raises(ValueError, match="y has 4 columns: pass the labels of the task 'price'"):
+    with pytest.raises(
+        ValueError, match="y has 4 columns: pass only the labels of the task 'price'"
+    ):
         view.score(X, y)
     with pytest.raises(ValueError, match="'price' has no label in y"):
         view.score(X, np.full(len(X), np.nan))
