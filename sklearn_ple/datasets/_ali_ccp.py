@@ -1,4 +1,4 @@
-"""Ali-CCP, impressions with clicks and purchases: too many rows for memory, so kept in Parquet."""
+"""Ali-CCP, impressions with clicks and purchases, converted to Parquet because of its size."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ _SAMPLES = ("train_sample", "val_sample", "test_sample")
 
 _TASKS = ("click", "purchase")
 
-# fields of the user, of what the user dealt with, and of the impression
+# fields of the user, of the user's earlier behaviour, and of the impression
 _PROFILE = ("101", "121", "122", "124", "125", "126", "127", "128", "129")
 _BEHAVIOUR = ("109_14", "110_14", "127_14", "150_14")
 _IMPRESSION = ("205", "206", "207", "210", "216", "508", "509", "702", "853", "301")
 
-# those whose weights are not always 1
+# fields whose weights are not always 1
 _WEIGHTED = (*_BEHAVIOUR, "508", "509", "702", "853")
 
 _CATEGORIES = (*_PROFILE, *_IMPRESSION, *_BEHAVIOUR)
@@ -39,7 +39,7 @@ _FEATURES = (*_CATEGORIES, *(f"D{field}" for field in _WEIGHTED))
 _SKELETON_COLUMNS = ("sample_id", *_TASKS, "key", "feature_num", "entries")
 _COMMON_COLUMNS = ("key", "feature_num", "entries")
 
-# bytes to read at a time, to the end of a line
+# number of bytes to read at a time; a block ends with a whole line
 _BLOCK_SIZE = 1 << 24
 
 _ENTRY = "^(?P<field>[^\x01\x02\x03]+)\x02(?P<id>[0-9]+)\x03(?P<weight>[^\x01\x02\x03]+)$"
@@ -66,8 +66,8 @@ def fetch_ali_ccp(
 ) -> Any:
     """Load Ali-CCP, impressions of items with clicks and purchases.
 
-    The data set [1]_, that of the paper on ESMM [2]_, must be downloaded by hand, as its page asks
-    for a login: see Notes.
+    The data set [1]_, which was published with the paper on ESMM [2]_, must be downloaded by hand,
+    because its page requires a login: see Notes.
 
     ==========  ======  ======================================================
     Task        Kind    Meaning
@@ -79,19 +79,19 @@ def fetch_ali_ccp(
     Parameters
     ----------
     subset : {"train", "test", "train_sample", "val_sample", "test_sample"}, default="train"
-        The published part to load, of some 42 million rows each, or a part of the small
-        preprocessed sample that other libraries ship.
+        The published part to load, with about 42 million rows each, or a part of the small
+        preprocessed sample that other libraries include.
     tasks : str, sequence of str or None, default=None
         The tasks to return, in this order; a single name for one task, None for both. The column
         of a task that is left out does not become a feature.
     columns : sequence of str or None, default=None
-        The features to return, in this order; None stands for all 31.
+        The features to return, in this order; None for all 31.
     n_rows : int or None, default=None
-        How many rows to load, the first ones of the file; None stands for all, which takes
-        several GB.
+        Number of rows to load from the beginning of the file; None for all, which needs several
+        GB of memory.
     data_home : str, path-like or None, default=None
-        The folder to look in first, and to put the Parquet file in; None stands for the data
-        home of scikit-learn. See Notes.
+        The first folder in which files are searched for, and in which the Parquet file is saved;
+        None for the data home of scikit-learn. See Notes.
     return_X_y : bool, default=False
         Whether to return `(data, target)` instead of a `Bunch`.
     as_frame : bool, default=True
@@ -104,8 +104,8 @@ def fetch_ali_ccp(
         Dictionary-like object, with the following attributes.
 
         data : DataFrame or ndarray of shape (n_samples, n_features)
-            23 fields as categories, which are ids, and 8 weights as floats. A field that an
-            impression lacks is NaN.
+            23 fields as categories, whose values are ids, and 8 weights as floats. A field that is
+            missing in an impression is NaN.
         target : DataFrame or ndarray of shape (n_samples, n_tasks)
             The tasks, as integers; it has two dimensions even for one task.
         frame : DataFrame of shape (n_samples, n_features + n_tasks) or None
@@ -117,11 +117,11 @@ def fetch_ali_ccp(
         categories : dict of str to list of int
             The categories of each field: the ids in the rows that are loaded.
         target_classes : dict
-            Empty, as no task is multi-class.
+            Empty, because no task is multi-class.
         DESCR : str
             The description of the data set.
         filename : str
-            The file that was read; in Parquet for the published parts.
+            The file that was read, a Parquet file for the published parts.
 
     (data, target) : tuple if `return_X_y=True`
         `data` and `target` as above.
@@ -129,14 +129,14 @@ def fetch_ali_ccp(
     Raises
     ------
     ValueError
-        If `subset`, a name in `tasks` or one in `columns` is unknown, if there is no name or one
-        is there twice, if `n_rows` is not positive, or if a file does not hold what it should.
+        If `subset` or a name in `tasks` or `columns` is unknown, if `tasks` or `columns` is empty
+        or contains a name twice, if `n_rows` is not positive, or if a file is damaged.
     TypeError
         If `n_rows` is not an integer.
     OSError
-        If there is no file; the message says what to put where.
+        If a file is not found; the message says which file to put where.
     ImportError
-        If a published part is asked for and `pyarrow` is not installed.
+        If a published part is requested and `pyarrow` is not installed.
 
     Warns
     -----
@@ -145,25 +145,27 @@ def fetch_ali_ccp(
 
     Notes
     -----
-    For `subset="train"`, put `sample_skeleton_train.csv` and `common_features_train.csv`, out of
-    `sample_train.tar.gz`, into the folder `ali_ccp` of `data_home`; the same with `test`. The
-    first call turns them, block by block, into `ali_ccp_train.parquet`, which takes `pyarrow`
-    (`pip install 'sklearn-ple[parquet]'`); later calls need that file only. Held in memory are a
-    block and the common features, together less than 1 GB, however many impressions there are.
-    The sample's parts are `ali_ccp_train_sample.csv` and so on in the same folder. All are looked
-    for in `data_home`, if given, in the folder that the environment variable `SKLEARN_PLE_DATA`
-    names, and in the data home of scikit-learn: the Parquet file in all of these first.
+    For `subset="train"`, put `sample_skeleton_train.csv` and `common_features_train.csv`, which
+    are in `sample_train.tar.gz`, into the folder `ali_ccp` in `data_home`; in the same way for
+    `subset="test"`. The first call converts them, block by block, to `ali_ccp_train.parquet`,
+    which needs `pyarrow` (`pip install 'sklearn-ple[parquet]'`). Later calls need only this file.
+    The conversion needs less than 1 GB of memory, for a block and the common features, whatever
+    the number of impressions. The parts of the sample are `ali_ccp_train_sample.csv` and so on, in
+    the same folder. Files are searched for in `data_home`, if it is given, then in the folder that
+    the environment variable `SKLEARN_PLE_DATA` names, then in the data home of scikit-learn. The
+    Parquet file is searched for in all of these folders before the original files.
 
-    Each impression lists entries of a field, an id and a weight; those of the user (101 to 129
-    and `109_14`, `110_14`, `127_14`, `150_14`) come from the common features that it refers to.
-    If a field has several entries, the one with the greatest weight is kept, and the first one of
-    equals. Weights that are not always 1 are features too: `D109_14`, `D110_14`, `D127_14`
-    and `D150_14`, how often the user dealt with the category, shop, brand or intention, and
-    `D508`, `D509`, `D702` and `D853`, the same for the item's own. They are as published, but
-    scaled in the sample, whose ids are codes of its own and where 0 stands for a missing field.
+    Each impression is a list of entries, each with a field, an id and a weight. The entries of the
+    user (101 to 129 and `109_14`, `110_14`, `127_14`, `150_14`) are in the common features to
+    which the impression refers. If a field has several entries, the one with the greatest weight
+    is kept, and the first of them if several have this weight. Weights that are not always 1 are
+    features, too: `D109_14`, `D110_14`, `D127_14` and `D150_14` measure how often the user dealt
+    with the category, shop, brand or intention, and `D508`, `D509`, `D702` and `D853` the same
+    for those of the item. They have their published values, except in the sample, where they are
+    scaled. The sample also has its own ids, among which 0 stands for a missing field.
 
-    A purchase takes a click. Rows with the former only are taken as errors, as in [3]_, and
-    dropped, with a warning when the Parquet file is made.
+    There can be no purchase without a click. As in [3]_, rows with a purchase but no click are
+    regarded as errors and dropped, with a warning when the Parquet file is written.
 
     References
     ----------
@@ -204,7 +206,7 @@ def fetch_ali_ccp(
 
 
 def _locate(subset: str, data_home: str | os.PathLike[str] | None) -> Path:
-    """Return the path of the file to read, after a conversion where there is none."""
+    """Return the path of the file to read, which is first converted if it does not exist."""
     folders = [home / _FOLDER for home in data_homes(data_home)]
     home = folders[-1 if data_home is None else 0]
     if subset in _SAMPLES:
@@ -224,16 +226,16 @@ def _locate(subset: str, data_home: str | os.PathLike[str] | None) -> Path:
 
 
 def _find(names: list[str], folders: list[Path], home: Path, source: str) -> Path:
-    """Return the first folder that holds all files."""
+    """Return the first folder that contains all files."""
     for folder in folders:
         if all((folder / name).is_file() for name in names):
             return folder
     paths = " and ".join(str(home / name) for name in names)
-    raise OSError(f"Ali-CCP not found: put {paths}, out of {source}.")
+    raise OSError(f"Ali-CCP not found: save {paths}, from {source}.")
 
 
 def _require_pyarrow() -> None:
-    """Say how to install it, where it is missing."""
+    """Raise an error that says how to install pyarrow, if it is missing."""
     if find_spec("pyarrow") is None:
         raise ImportError(
             "The published parts of Ali-CCP need pyarrow: pip install 'sklearn-ple[parquet]'."
@@ -241,7 +243,7 @@ def _require_pyarrow() -> None:
 
 
 def _schema() -> Any:
-    """Return what the Parquet file holds."""
+    """Return the schema of the Parquet file."""
     import pyarrow as pa
 
     types = {name: pa.float64() if name.startswith("D") else pa.int64() for name in _FEATURES}
@@ -249,7 +251,7 @@ def _schema() -> Any:
 
 
 def _convert(skeleton: Path, common: Path, path: Path) -> None:
-    """Join the impressions, block by block, with the common features."""
+    """Join the impressions with the common features, block by block."""
     import pyarrow as pa
     from pyarrow import compute, parquet
 
@@ -258,7 +260,7 @@ def _convert(skeleton: Path, common: Path, path: Path) -> None:
     shared = shared.drop_columns(["key", "line"]).combine_chunks()
     n_errors = 0
     path.parent.mkdir(parents=True, exist_ok=True)
-    # Without checksums not every flipped bit would be noticed.
+    # Without checksums, damage to the file could remain unnoticed.
     with (
         replacing(path) as file,
         parquet.ParquetWriter(file, _schema(), write_page_checksum=True) as writer,
@@ -281,10 +283,10 @@ def _convert(skeleton: Path, common: Path, path: Path) -> None:
 
 
 def _damage(path: Path, reason: Any, line: int | None = None) -> ValueError:
-    """Make the error of a damaged original."""
+    """Create the error for a damaged original file."""
     where = "" if line is None else f", line {line}"
     archive = f"sample_{path.stem.rsplit('_', 1)[1]}.tar.gz"
-    return ValueError(f"{path} is damaged{where}: {reason} Delete it and unpack {archive} anew.")
+    return ValueError(f"{path} is damaged{where}: {reason} Delete it and unpack {archive} again.")
 
 
 def _parse(path: Path, names: Sequence[str], fields: Sequence[str]) -> Iterator[Any]:
@@ -317,7 +319,7 @@ def _parse(path: Path, names: Sequence[str], fields: Sequence[str]) -> Iterator[
 def _find_wrong(
     rows: list[bytes], names: Sequence[str], fields: Sequence[str]
 ) -> tuple[int, Exception]:
-    """Find the first of several rows that cannot be parsed, by halves; return the reason too."""
+    """Find the first row that cannot be parsed, by bisection; return its number and the error."""
     import pyarrow as pa
 
     low, high = 0, len(rows)
@@ -354,20 +356,20 @@ def _parse_block(rows: list[bytes], names: Sequence[str], fields: Sequence[str])
         if wrong := _wrong_label(name, table[name].to_numpy()):
             raise pa.ArrowInvalid(wrong[1])
     lists = compute.split_pattern(table["entries"].combine_chunks(), "\x01")
-    # without an entry there is an empty text
+    # without entries, the text is empty
     n_entries = compute.if_else(
         compute.equal(table["entries"], ""), 0, compute.list_value_length(lists)
     )
     differs = compute.fill_null(compute.not_equal(n_entries, table["feature_num"]), True)
     if compute.any(differs).as_py():
         found, said = (c.filter(differs)[0].as_py() for c in (n_entries, table["feature_num"]))
-        raise pa.ArrowInvalid(f"{found} entries in place of {said}")
+        raise pa.ArrowInvalid(f"{found} entries instead of {said}")
     own = {name: table[name] for name in wanted if name not in ("entries", "feature_num")}
     return pa.table(own | _columns_of(lists, fields))
 
 
 def _wrong_label(name: str, labels: np.ndarray) -> tuple[int, str] | None:
-    """Find the first label of a task that is neither 0 nor 1; return its row and what is wrong."""
+    """Find the first label that is neither 0 nor 1; return its row and a description."""
     wrong = ~np.isin(labels, (0, 1))
     if not wrong.any():
         return None
@@ -377,7 +379,7 @@ def _wrong_label(name: str, labels: np.ndarray) -> tuple[int, str] | None:
 
 
 def _columns_of(lists: Any, fields: Sequence[str]) -> dict[str, Any]:
-    """Turn lists of entries into columns of ids and weights, the heaviest of each field."""
+    """Convert lists of entries to columns of ids and weights, with the heaviest of each field."""
     import pyarrow as pa
     from pyarrow import compute
 
@@ -386,7 +388,7 @@ def _columns_of(lists: Any, fields: Sequence[str]) -> dict[str, Any]:
     parts = compute.extract_regex(flat, pattern=_ENTRY)
     wrong = flat.filter(compute.and_(parts.is_null(), compute.not_equal(flat, "")))
     if len(wrong):
-        raise pa.ArrowInvalid(f"{wrong[0].as_py()!r} is no entry of field, id and weight")
+        raise pa.ArrowInvalid(f"{wrong[0].as_py()!r} is not an entry of field, id and weight")
     column = compute.index_in(compute.struct_field(parts, "field"), value_set=pa.array(fields))
     known = column.is_valid()
     row, column, parts = (array.filter(known) for array in (row, column, parts))
@@ -397,7 +399,7 @@ def _columns_of(lists: Any, fields: Sequence[str]) -> dict[str, Any]:
         field = fields[column[where].as_py()]
         raise pa.ArrowInvalid(f"weight {new_weights[where]} of field {field}")
 
-    # what is written last stays: the heaviest entry, or the first one of several
+    # the last assignment to a cell is kept: the heaviest entry, or the first one of several
     order = np.lexsort((-np.arange(len(row)), new_weights))
     places = row.to_numpy()[order], column.to_numpy()[order]
     ids = np.full((len(lists), len(fields)), -1)
@@ -414,7 +416,7 @@ def _columns_of(lists: Any, fields: Sequence[str]) -> dict[str, Any]:
 
 
 def _read_parquet(path: Path, columns: list[str], n_rows: int | None) -> pd.DataFrame:
-    """Read columns of the first rows, ids as categories in order."""
+    """Read columns of the first rows; ids become categories in ascending order."""
     import pyarrow as pa
     from pyarrow import parquet
 
@@ -430,10 +432,12 @@ def _read_parquet(path: Path, columns: list[str], n_rows: int | None) -> pd.Data
             if wrong := _wrong_label(name, table[name].to_numpy()):
                 raise pa.ArrowInvalid(f"row {wrong[0] + 1}: {wrong[1]}")
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-        # Arrow's errors of what is in a file are OSErrors without a number, as others are not.
+        # Arrow's errors about the content of a file are OSErrors without an errno.
         if getattr(error, "errno", None) is not None:
             raise
-        raise ValueError(f"{path} is damaged: {error}. Delete it to have it made anew.") from error
+        raise ValueError(
+            f"{path} is damaged: {error}. Delete it, and it will be created again."
+        ) from error
     read = {}
     for name in columns:
         if name in _CATEGORIES:
@@ -448,9 +452,9 @@ def _read_sample(path: Path, columns: list[str], n_rows: int | None) -> pd.DataF
     """Read columns of the first rows of a preprocessed file."""
     names = [*_TASKS, *_FEATURES]
     try:
-        # all columns, since of a line that is cut the last ones are missing
+        # all columns, because the last ones are missing in a truncated line
         raw = pd.read_csv(path, nrows=n_rows)
-        # what the first line has more than the header would become the index
+        # if the first line has more columns than the header, they become the index
         if not isinstance(raw.index, pd.RangeIndex):
             raise ValueError("line 2 has more columns than line 1")
         if missing := [name for name in names if name not in raw]:
@@ -465,7 +469,7 @@ def _read_sample(path: Path, columns: list[str], n_rows: int | None) -> pd.DataF
                 raise ValueError(f"line {found[0] + 2}: {found[1]}")
     except ValueError as error:
         raise ValueError(
-            f"{path} is damaged: {error}. Delete it and put it there anew."
+            f"{path} is damaged: {error}. Replace it by an undamaged copy."
         ) from error
     types = dict.fromkeys(_CATEGORIES, "category") | dict.fromkeys(_TASKS, int)
     return numbers[columns].astype({name: types.get(name, float) for name in columns})

@@ -1,4 +1,4 @@
-"""What the loaders share: the choice of tasks, and scikit-learn's forms of a data set."""
+"""Functions that the loaders share: folders, the choice of tasks, and the form of results."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _ENVIRONMENT = "SKLEARN_PLE_DATA"
 
 
 def data_homes(data_home: str | os.PathLike[str] | None) -> Iterator[Path]:
-    """List the folders to look for files in, the first one first."""
+    """Yield the folders in which files are searched for, in this order."""
     if data_home is not None:
         yield Path(data_home).expanduser()
     if os.environ.get(_ENVIRONMENT):
@@ -38,7 +38,7 @@ def select_tasks(tasks: str | Iterable[str] | None, existing: Sequence[str]) -> 
 
 
 def make_bunch(data: pd.DataFrame, target: pd.DataFrame, as_frame: bool, **others: Any) -> Bunch:
-    """Put a data set in the form in which the loaders of scikit-learn return theirs."""
+    """Return a data set in the same form as the loaders of scikit-learn."""
     X, y = frames_or_arrays(data, target, as_frame)
     return Bunch(
         data=X,
@@ -53,12 +53,12 @@ def make_bunch(data: pd.DataFrame, target: pd.DataFrame, as_frame: bool, **other
 
 
 def frames_or_arrays(data: pd.DataFrame, target: pd.DataFrame, as_frame: bool) -> tuple[Any, Any]:
-    """Return both as they are, or as arrays."""
+    """Return data and target unchanged, or as arrays."""
     return (data, target) if as_frame else (_to_array(data), _to_array(target))
 
 
 def _to_array(frame: pd.DataFrame) -> np.ndarray:
-    """Return numbers as they are and categories as codes, what is missing being NaN."""
+    """Convert a frame to an array, with categories as codes and missing values as NaN."""
     codes = {name: frame[name].cat.codes for name in _categories(frame)}
     return frame.assign(**codes).where(frame.notna()).to_numpy(dtype=float)
 

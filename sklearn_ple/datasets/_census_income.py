@@ -30,19 +30,19 @@ _FILES = {
     "test": ("census-income.test.gz", 99_762),
 }
 
-# of the uncompressed text, which does not depend on how a file is compressed
+# digests of the uncompressed text, which do not depend on how a file is compressed
 _SHA256 = {
     "train": "3676a81db7d3528f3f8b9f3c699d0f0aa28db45e6e994fa0b8ed38327539ee86",
     "test": "98402b1ab879573d0a7f38a699a40258080e25e33d3401e7bf9c96d3fa0fab8c",
 }
 
-# the papers' pair comes first
+# the two tasks of the papers come first
 _TASKS = ("income", "never_married", "college", "education")
 
-# the features that say a task's label
+# the features from which the label of a task follows
 _SAID_BY = {"never_married": "marital_stat", "college": "education", "education": "education"}
 
-# from some college on, whether or not there was a degree
+# levels of education that include some college, with or without a degree
 _COLLEGE = (
     "Some college but no degree",
     "Associates degree-occup /vocational",
@@ -109,7 +109,7 @@ _NUMBERS = (
     "instance_weight",
 )
 
-# what a download or a damaged file can raise
+# errors that a download or a damaged file can raise
 _ERRORS = (OSError, EOFError, ValueError, zlib.error, HTTPException)
 
 _LABELS = {"- 50000.": 0, "50000+.": 1}
@@ -151,15 +151,15 @@ def fetch_census_income(
     Parameters
     ----------
     subset : {"train", "test", "all"}, default="train"
-        The published part to load: 199,523 rows for training, 99,762 for testing, or the former
-        followed by the latter.
+        The published part to load: 199,523 rows for training, 99,762 rows for testing, or both,
+        with the training rows first.
     tasks : str, sequence of str or None, default=("income", "never_married")
         The tasks to return, in this order; a single name for one task, None for all four. The
-        default is the pair of the papers on MMoE [2]_ and PLE [3]_; the other pair of the former
-        is `("college", "never_married")`.
+        default is the pair of tasks in the papers on MMoE [2]_ and PLE [3]_. The paper on MMoE
+        also uses the pair `("college", "never_married")`.
     data_home : str, path-like or None, default=None
-        The folder to look in first, and to download to; None stands for the data home of
-        scikit-learn. See Notes.
+        The first folder in which files are searched for, and to which they are downloaded; None
+        for the data home of scikit-learn. See Notes.
     download_if_missing : bool, default=True
         Whether to download a file that is not found. Otherwise OSError is raised.
     return_X_y : bool, default=False
@@ -168,9 +168,9 @@ def fetch_census_income(
         Whether to return data frames. Otherwise `data` and `target` are arrays of float64, in
         which a category is its position in `categories` or `target_classes`.
     n_retries : int, default=3
-        How often to try again after a download that failed.
+        Number of retries after a failed download.
     delay : float, default=1.0
-        Seconds between two tries.
+        Seconds between two attempts.
 
     Returns
     -------
@@ -178,15 +178,15 @@ def fetch_census_income(
         Dictionary-like object, with the following attributes.
 
         data : DataFrame or ndarray of shape (n_samples, n_features)
-            Seven numbers, as floats; all else is categories, codes too. No value is missing:
-            `?` and `NA` are categories as any other.
+            Seven numbers, as floats. All other columns are categories, including codes that are
+            numbers. No value is missing: `?` and `NA` are categories like any other.
         target : DataFrame or ndarray of shape (n_samples, n_tasks)
-            The tasks; it has two dimensions even for one task. In a data frame, binary tasks
-            are of integers and `education` is of categories.
+            The tasks, in two dimensions even for one task. In a data frame, binary tasks are
+            integers and `education` is categorical.
         frame : DataFrame of shape (n_samples, n_features + n_tasks) or None
             `data` and `target` side by side; None if `as_frame=False`.
         instance_weight : Series or ndarray of shape (n_samples,)
-            How many people of the population a row stands for.
+            Number of people in the population that a row represents.
         feature_names : list of str
             The columns of `data`.
         target_names : list of str
@@ -206,30 +206,31 @@ def fetch_census_income(
     Raises
     ------
     ValueError
-        If `subset` or a name in `tasks` is unknown, if there is no name or one is there twice,
-        or if a file does not hold what it should.
+        If `subset` or a name in `tasks` is unknown, if `tasks` is empty or contains a name twice,
+        or if a file is damaged.
     OSError
-        If a file is neither found nor downloaded; the message says what to put where.
+        If a file is neither found nor downloaded; the message says which file to put where.
 
     Notes
     -----
-    `census_income/census-income.data.gz` (train) and `census_income/census-income.test.gz` (test)
-    are looked for in `data_home`, if given, in the folder that the environment variable
-    `SKLEARN_PLE_DATA` names, and in the data home of scikit-learn. A download must have the
-    SHA-256 of the published text. Of a file that was there before, the shape, labels and numbers
-    are checked.
+    The files `census_income/census-income.data.gz` (train) and
+    `census_income/census-income.test.gz` (test) are searched for in `data_home`, if it is given,
+    then in the folder that the environment variable `SKLEARN_PLE_DATA` names, then in the data
+    home of scikit-learn. The text of a downloaded file must have the SHA-256 digest of the
+    published one. The shape, labels and numbers of other files are checked.
 
-    The columns of selected tasks are no features: `marital_stat` for `never_married`, `education`
-    for `education` and `college`. `income`, the label of the published data set, never is one. So
-    the default has 39 features; the papers also leave `education` out.
+    Columns from which the label of a selected task follows are not features: `marital_stat` for
+    `never_married`, and `education` for `education` and `college`. `income`, the label of the
+    published data set, is never a feature. With the default tasks there are 39 features. The
+    papers also leave out `education`.
 
-    `college` is 1 from "Some college but no degree" on: associate's, bachelor's, master's,
-    professional school and doctorate degrees too, 33.5 % of the test rows. The paper on MMoE has
-    the task "at least college" and does not say which levels these are. Whether somebody is at
-    college now, `enroll_in_edu_inst_last_wk`, stays a feature.
+    `college` is 1 for "Some college but no degree" and for associate's, bachelor's, master's,
+    professional school and doctorate degrees, which are 33.5 % of the test rows. The paper on MMoE
+    has the task "at least college", but does not say which levels these are. The column
+    `enroll_in_edu_inst_last_wk`, which states who is at college now, is a feature.
 
-    Categories are those of the subset. For the same ones in both parts, load `subset="all"` and
-    split after 199,523 rows.
+    Categories are those that occur in the subset. To have the same categories in both parts, load
+    `subset="all"` and split after 199,523 rows.
 
     Source: UCI Machine Learning Repository [1]_, licence CC BY 4.0.
 
@@ -245,7 +246,9 @@ def fetch_census_income(
     Examples
     --------
     >>> from sklearn_ple.datasets import fetch_census_income
-    >>> X, y = fetch_census_income(subset="test", return_X_y=True)  # doctest: +SKIP
+    >>> X, y = fetch_census_income(  # doctest: +SKIP
+    ...     subset="test", return_X_y=True
+    ... )
     >>> X.shape  # doctest: +SKIP
     (99762, 39)
     >>> y.mean().round(3).to_dict()  # doctest: +SKIP
@@ -289,7 +292,7 @@ def _locate(
     n_retries: int,
     delay: float,
 ) -> Path:
-    """Return the path of a file, after a download where there is none."""
+    """Return the path of a file, which is downloaded if it is not found."""
     name, _ = _FILES[part]
     places: list[Path] = []
     for home in data_homes(data_home):
@@ -310,7 +313,7 @@ def _locate(
 
 
 def _download(url: str, path: Path, part: str, n_retries: int, delay: float) -> None:
-    """Put a file in its place, once it has arrived whole."""
+    """Download a file, and put it in its place after a check."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as partial:
         while True:
@@ -328,7 +331,7 @@ def _download(url: str, path: Path, part: str, n_retries: int, delay: float) -> 
 
 
 def _check(path: Path, part: str) -> None:
-    """Raise an error unless a download is what was published, to the last byte."""
+    """Raise an error if the text of a downloaded file differs from the published one."""
     with gzip.open(path) as text:
         found = hashlib.file_digest(text, "sha256").hexdigest()
     if found != _SHA256[part]:
@@ -336,20 +339,20 @@ def _check(path: Path, part: str) -> None:
 
 
 def _read_kept(path: Path, part: str) -> pd.DataFrame:
-    """Read a file that was there; an error says what to do with it."""
+    """Read a file, with an error that says what to do if it is damaged."""
     try:
         return _read(path, part)
     except ValueError as error:
         raise ValueError(
-            f"{path} is damaged: {error}. Delete it to have it downloaded anew."
+            f"{path} is damaged: {error}. Delete it, and it will be downloaded again."
         ) from error
 
 
 def _read(path: Path, part: str) -> pd.DataFrame:
-    """Read a file as text, after a check that it is whole."""
+    """Read a file as text, and check its shape, labels and numbers."""
     _, n_rows = _FILES[part]
     try:
-        # `?` and `NA` are values
+        # `?` and `NA` are not missing values
         raw = pd.read_csv(
             path,
             header=None,

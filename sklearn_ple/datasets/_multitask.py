@@ -1,4 +1,4 @@
-"""Synthetic tasks whose relatedness is chosen, after the papers on MMoE and MultiTab."""
+"""Synthetic tasks with a chosen relatedness, as in the papers on MMoE and MultiTab."""
 
 from __future__ import annotations
 
@@ -70,60 +70,63 @@ def make_multitask(
     as_frame: bool = False,
     random_state: int | np.random.RandomState | None = None,
 ) -> Any:
-    r"""Generate tasks that are related as closely as asked for.
+    r"""Generate synthetic tasks with a chosen relatedness.
 
-    Every task is a sum of sines of a linear function of the features, the same sines for all
-    tasks [1]_, or a polynomial of it [2]_. How closely two tasks are related is the cosine between
-    their weights.
+    For each task there is a linear function of the features. The labels are this function plus
+    sines of it, the same sines for all tasks [1]_, or a polynomial of it [2]_, plus noise. The
+    relatedness of two tasks is the cosine of the angle between their weights.
 
     Parameters
     ----------
     n_samples : int, default=1000
-        The number of rows.
+        Number of rows.
     n_features : int, default=512
-        The number of features, at least `n_tasks`.
+        Number of features, at least `n_tasks`.
     n_tasks : int, default=2
-        The number of tasks.
+        Number of tasks.
     correlation : float or array-like of shape (n_tasks, n_tasks), default=0.5
-        The cosine between the weights of any two tasks, from -1 to 1, or a matrix of them.
-        1 makes the same task of all (except for the noise), 0 unrelated ones.
+        The cosine between the weights of any two tasks, from -1 to 1, or a matrix of the cosines
+        of all pairs. With 1, all tasks are the same (except for the noise); with 0, they are
+        unrelated.
     form : {"sinusoids", "polynomial"}, default="sinusoids"
-        The function that makes a task of its linear function.
+        Form of the function of the linear function.
     degree : int or sequence of int of shape (n_tasks,), default=2
-        The degree of all polynomials, or that of each task: how hard it is.
+        Degree of the polynomials, one for all tasks or one for each. Tasks with a higher degree
+        are harder to learn.
     n_sinusoids : int, default=10
-        The number of sines; 0 makes linear tasks.
+        Number of sines; with 0, tasks are linear.
     scale : float, default=1.0
-        The length of a task's weights.
+        Euclidean length of the weights of each task.
     noise : float or sequence of float of shape (n_tasks,), default=0.1
-        The standard deviation of the noise, drawn for every label; one for all tasks or one for
-        each. The default is that of the paper on MMoE, its N(0, 0.01) read as a variance of 0.01.
+        Standard deviation of the noise, one for all tasks or one for each. The noise is drawn for
+        every label. The default is that of the paper on MMoE, if its N(0, 0.01) denotes a variance
+        of 0.01.
     task_types : {"regression", "binary", "multiclass"} or sequence of them, default="regression"
-        The kind of all tasks, or of each. Thresholds at quantiles of what would be the
-        regression cut it into classes of the same size, 0 the lowest.
+        The kind of all tasks, or of each. The labels of a task with classes are those of a
+        regression, divided at quantiles into classes of the same size; class 0 has the lowest.
     n_classes : int, default=3
-        The number of classes of each multi-class task, at least 3.
+        Number of classes of each multi-class task, at least 3.
     missing : float or sequence of float of shape (n_tasks,), default=0.0
-        The share of labels that are missing, from 0 (included) to 1 (not included), in all tasks
-        or in each. They are chosen at random for each task on its own, so a row may have none
-        left; a task keeps one at least.
+        Share of the labels that are missing, at least 0 and less than 1, one for all tasks or one
+        for each. Missing labels are drawn independently for each task, so a row may have no label
+        at all. Each task keeps at least one label.
     return_X_y : bool, default=True
-        Whether to return `(X, y)`. Otherwise it is a `Bunch`.
+        Whether to return `(X, y)` instead of a `Bunch`.
     return_coef : bool, default=False
-        Whether to return `(X, y, coef)`; a `Bunch` holds `coef` in any case.
+        Whether to return `(X, y, coef)`; a `Bunch` always contains `coef`.
     as_frame : bool, default=False
         Whether to return data frames. Otherwise X and y are arrays of float64.
     random_state : int, RandomState instance or None, default=None
-        Seed of all that is drawn; an int makes the same data each time.
+        Determines all random numbers; pass an int to get the same data each time.
 
     Returns
     -------
     X : ndarray or DataFrame of shape (n_samples, n_features)
-        The features, drawn from N(0, 1); in a data frame `x0`, `x1` and so on.
+        The features, drawn from N(0, 1). In a data frame, their names are `x0`, `x1` and so on.
     y : ndarray or DataFrame of shape (n_samples, n_tasks)
-        The tasks, a missing label being NaN; it has two dimensions even for one task. In a data
-        frame, they are `task0`, `task1` and so on, a binary task is of integers if no label is
-        missing, and a multi-class one of categories.
+        The labels, with NaN for missing ones, in two dimensions even for one task. In a data
+        frame, the names are `task0`, `task1` and so on, a binary task is of integers if no label
+        is missing, and a multi-class task is categorical.
     coef : ndarray of shape (n_features, n_tasks)
         The weights of the linear functions, if `return_coef=True`.
     data : :class:`~sklearn.utils.Bunch`
@@ -132,7 +135,7 @@ def make_multitask(
         data : ndarray or DataFrame of shape (n_samples, n_features)
             X as above.
         target : ndarray or DataFrame of shape (n_samples, n_tasks)
-            The tasks, y as above.
+            The labels, y as above.
         frame : DataFrame of shape (n_samples, n_features + n_tasks) or None
             `data` and `target` side by side; None if `as_frame=False`.
         feature_names : list of str
@@ -144,26 +147,26 @@ def make_multitask(
         coef : ndarray of shape (n_features, n_tasks)
             The weights of the linear functions.
         frequencies : ndarray of shape (n_sinusoids,)
-            The factors inside the sines; empty for polynomials.
+            The frequencies :math:`\alpha` of the sines; empty for polynomials.
         phases : ndarray of shape (n_sinusoids,)
-            The summands inside the sines; empty for polynomials.
+            The phases :math:`\beta` of the sines; empty for polynomials.
         degrees : dict of str to int
-            The degree of each task's polynomial; empty for sines.
+            The degree of the polynomial of each task; empty for sines.
         DESCR : str
             The description of the data set.
 
     Raises
     ------
     ValueError
-        If a parameter is out of its range, if there are fewer features than tasks or fewer rows
-        than classes, if `task_types`, `degree`, `noise` or `missing` has not one entry for each
-        task, or if no weights have the correlations: these must form a symmetric, positive
-        semidefinite matrix with ones on the diagonal, and a float be at least
+        If a parameter is out of range; if there are fewer features than tasks or fewer rows than
+        classes; if `task_types`, `degree`, `noise` or `missing` does not have one entry for each
+        task; or if no weights have the given correlations. These must form a symmetric, positive
+        semidefinite matrix with ones on the diagonal; a float must be at least
         `-1 / (n_tasks - 1)`.
 
     Notes
     -----
-    With orthonormal vectors :math:`u_j` at random, the label of row :math:`x` in task :math:`k` is
+    Let :math:`u_j` be random orthonormal vectors. The label of row :math:`x` for task :math:`k` is
 
     .. math::
 
@@ -171,18 +174,18 @@ def make_multitask(
        \qquad w_k = c \sum_{j \le k} L_{kj} u_j
 
     where :math:`c` is `scale`, :math:`m` is `n_sinusoids`, and :math:`L` is the Cholesky factor of
-    the correlations. For two tasks these are the paper's :math:`w_1 = c\,u_1` and
-    :math:`w_2 = c\,(p\,u_1 + \sqrt{1 - p^2}\,u_2)`. The paper leaves the frequencies
-    :math:`\alpha` and phases :math:`\beta` open; here they are drawn from N(0, 1).
+    the correlations. For two tasks these are the weights of the paper, :math:`w_1 = c\,u_1` and
+    :math:`w_2 = c\,(p\,u_1 + \sqrt{1 - p^2}\,u_2)`. The paper does not specify the frequencies
+    :math:`\alpha` and phases :math:`\beta`; here they are drawn from N(0, 1).
 
-    With `form="polynomial"` it is, with :math:`d_k` the task's `degree`,
+    With `form="polynomial"` the label is, where :math:`d_k` is the `degree` of the task,
 
     .. math::
 
        y_k = \sum_{i=1}^{d_k} (w_k^\top x)^i + \epsilon_k .
 
-    The paper on MultiTab makes weights of the same cosines from eigenvectors in place of the
-    Cholesky factor; it has from 2 to 16 tasks.
+    The paper on MultiTab computes weights with the same cosines from eigenvectors instead of the
+    Cholesky factor. It has 2 to 16 tasks.
 
     References
     ----------
@@ -195,13 +198,15 @@ def make_multitask(
     Examples
     --------
     >>> from sklearn_ple.datasets import make_multitask
-    >>> X, y, coef = make_multitask(correlation=0.8, return_coef=True, random_state=0)
+    >>> X, y, coef = make_multitask(
+    ...     correlation=0.8, return_coef=True, random_state=0
+    ... )
     >>> X.shape, y.shape, coef.shape
     ((1000, 512), (1000, 2), (512, 2))
     >>> (coef.T @ coef).round(3).tolist()
     [[1.0, 0.8], [0.8, 1.0]]
 
-    A class and a number, a third of whose labels is missing:
+    A task with classes and a regression, a third of whose labels are missing:
 
     >>> tasks = make_multitask(
     ...     300,
@@ -289,7 +294,7 @@ def make_multitask(
 
 
 def _each_task(name: str, values: Any, n_tasks: int) -> list[Any]:
-    """Return one value for each task, given one for all or a sequence."""
+    """Return a list with a value for each task, given one for all or a sequence."""
     if isinstance(values, str) or np.ndim(values) == 0:
         return [values] * n_tasks
     if np.ndim(values) != 1 or len(values) != n_tasks:
@@ -301,7 +306,7 @@ def _each_task(name: str, values: Any, n_tasks: int) -> list[Any]:
 
 
 def _correlations(correlation: ArrayLike, n_tasks: int) -> np.ndarray:
-    """Return the matrix of correlations, after a check of what can be seen in its entries."""
+    """Return the matrix of correlations, after a check of its entries."""
     matrix = np.asarray(correlation, dtype=float)
     if matrix.ndim == 0:
         matrix = np.full((n_tasks, n_tasks), matrix)
@@ -321,7 +326,7 @@ def _correlations(correlation: ArrayLike, n_tasks: int) -> np.ndarray:
 
 
 def _cholesky(matrix: np.ndarray) -> np.ndarray:
-    """Return the lower triangular factor of a matrix that may be singular."""
+    """Return the lower triangular Cholesky factor of a matrix that may be singular."""
     values, vectors = np.linalg.eigh(matrix)
     tolerance = 1e-8 * len(matrix)
     if values[0] < -tolerance:
@@ -330,7 +335,7 @@ def _cholesky(matrix: np.ndarray) -> np.ndarray:
             f"(smallest eigenvalue {values[0]:.3g}). A float must be at least "
             f"-1 / (n_tasks - 1) = {-1 / (len(matrix) - 1):.3g}."
         )
-    # np.linalg.cholesky refuses correlations of 1; Q R = A^T makes R^T R of A A^T
+    # np.linalg.cholesky fails for correlations of 1; with Q R = A^T, R^T R is A A^T
     roots = np.sqrt(np.where(values > tolerance, values, 0.0))
     _, upper = np.linalg.qr((vectors * roots).T)
     signs = np.where(upper.diagonal() < 0, -1.0, 1.0)
@@ -338,7 +343,7 @@ def _cholesky(matrix: np.ndarray) -> np.ndarray:
 
 
 def _cut(values: np.ndarray, n_classes: int) -> np.ndarray:
-    """Cut values at their quantiles into classes of the same size."""
+    """Divide values at their quantiles into classes of the same size."""
     thresholds = np.quantile(values, np.arange(1, n_classes) / n_classes)
     return np.searchsorted(thresholds, values)
 
@@ -346,6 +351,6 @@ def _cut(values: np.ndarray, n_classes: int) -> np.ndarray:
 def _dtype(kind: str, n_classes: int, misses: bool) -> Any:
     """Return the dtype of a task in a data frame."""
     if kind == "multiclass":
-        # all classes are declared, also those that have lost all their labels
+        # all classes are declared, including those without a label
         return pd.CategoricalDtype(range(n_classes))
     return int if kind == "binary" and not misses else float

@@ -1,4 +1,4 @@
-"""NHEFS, a health survey with binary, continuous and multi-class tasks, some labels missing."""
+"""NHEFS, a health survey with binary, continuous and multi-class tasks and missing labels."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _NUMBERS = (
     "tax71",
 )
 
-# 0 no, 1 yes; 2, where the codebook has it, stands for missing
+# 0 no, 1 yes; 2 is missing, if it is in the codebook
 _FLAGS = (
     "asthma",
     "bronch",
@@ -58,13 +58,13 @@ _FLAGS = (
     "birthcontrol",
 )
 
-# a place for each FIPS code from 0 on; a dot where the code is not in use, or nobody's
+# an entry for each FIPS code from 0 on; a dot if a code is not in use or nobody has it
 _STATES = (
     ". AL . . AZ AR CA . CO CT DE DC FL GA . HI ID IL IN IA KS KY LA ME MD MA MI MN MS MO MT NE . "
     "NH NJ NM NY NC ND OH OK OR PA . RI SC SD TN TX UT VT VA . WA WV WI WY"
 )
 
-# codes left out mean unknown, or are nobody's
+# codes that are left out mean unknown, or nobody has them
 _CATEGORIES = {
     "sex": {0: "male", 1: "female"},
     "race": {0: "white", 1: "black or other"},
@@ -115,10 +115,10 @@ def load_nhefs(
     return_X_y: bool = False,
     as_frame: bool = True,
 ) -> Any:
-    """Load the NHEFS data set, six tasks of three kinds on 1,629 smokers.
+    """Load the NHEFS data set, with six tasks of three kinds and 1,629 smokers.
 
-    The National Health and Nutrition Examination Survey Data I Epidemiologic Follow-up Study
-    examined people in 1971 and visited them again in 1982. The table comes with the package.
+    In the National Health and Nutrition Examination Survey Data I Epidemiologic Follow-up Study,
+    people were examined in 1971 and visited again in 1982. The table is part of the package.
 
     ==============  ===========  ==========  ==================================================
     Task            Kind         Missing     Meaning
@@ -131,7 +131,7 @@ def load_nhefs(
     `exercise`      multi-class  0           exercise in recreation in 1971
     ==============  ===========  ==========  ==================================================
 
-    The last two were measured together with the features: their tasks are to infer them
+    The last two were measured at the same time as the features, so these tasks are to infer them
     from the rest of the examination, not to forecast them.
 
     Parameters
@@ -151,11 +151,11 @@ def load_nhefs(
         Dictionary-like object, with the following attributes.
 
         data : DataFrame or ndarray of shape (1629, 46)
-            What was known in 1971: numbers, yes (1) and no (0) as floats, and categories in the
-            order of the codebook. What is missing or unknown is NaN.
+            The features, which were known in 1971: numbers, answers as floats, 1 for yes and 0 for
+            no, and categories in the order of the codebook. Missing or unknown values are NaN.
         target : DataFrame or ndarray of shape (1629, n_tasks)
-            The tasks, a missing label being NaN; it has two dimensions even for one task. In a
-            data frame, `death` is of integers and `exercise` of categories.
+            The labels, with NaN for missing ones, in two dimensions even for one task. In a data
+            frame, `death` is of integers and `exercise` is categorical.
         frame : DataFrame of shape (1629, 46 + n_tasks) or None
             `data` and `target` side by side; None if `as_frame=False`.
         feature_names : list of str
@@ -177,13 +177,14 @@ def load_nhefs(
     Raises
     ------
     ValueError
-        If a name in `tasks` is unknown or there twice, or if there is none.
+        If a name in `tasks` is unknown or occurs twice, or if `tasks` is empty.
 
     Notes
     -----
-    What came after 1971 is no feature, above all the second visit (`wt82`, `qsmk`,
-    `smkintensity82_71`, `price82`, `tax82`, `hightax82`, `price71_82`, `tax71_82`, `censored`)
-    and the date of death, nor are identifiers and `older`, which repeats `age`.
+    Columns that were not known in 1971 are not features: those of the second visit (`wt82`,
+    `qsmk`, `smkintensity82_71`, `price82`, `tax82`, `hightax82`, `price71_82`, `tax71_82`,
+    `censored`) and the date of death. Identifiers are left out, too, and `older`, which follows
+    from `age`.
 
     Source: National Center for Health Statistics, as packaged in `causaldata` 0.1.5 by
     N. Huntington-Klein under the MIT licence.
@@ -205,7 +206,9 @@ def load_nhefs(
 
     Two of the tasks, as arrays:
 
-    >>> X, y = load_nhefs(tasks=["death", "wt82_71"], return_X_y=True, as_frame=False)
+    >>> X, y = load_nhefs(
+    ...     tasks=["death", "wt82_71"], return_X_y=True, as_frame=False
+    ... )
     >>> X.shape, y.shape
     ((1629, 46), (1629, 2))
     """
@@ -233,5 +236,5 @@ def load_nhefs(
 
 
 def _label(codes: pd.Series, labels: dict[int, str]) -> pd.Series:
-    """Turn codes into categories in the order of the labels, other codes into NaN."""
+    """Convert codes to categories in the order of the labels, and other codes to NaN."""
     return codes.map(labels).astype(pd.CategoricalDtype(list(labels.values())))

@@ -316,12 +316,12 @@ def put_text(home, skeleton, common):
         ("skeleton", SKELETON.replace(",0,0", ",0,2"), "labels of purchase must be 0 or 1, got 2"),
         ("skeleton", SKELETON.replace(",0,0", ",,0"), "labels of click must be 0 or 1, got none"),
         ("skeleton", SKELETON.replace(",0,0", ",x,0"), "'x'"),
-        ("skeleton", SKELETON.replace("a,1", "a,2"), "1 entries in place of 2"),
-        ("common", COMMON.replace("a,1", "a,0"), "1 entries in place of 0"),
-        ("common", "a,3,\n", "0 entries in place of 3"),
+        ("skeleton", SKELETON.replace("a,1", "a,2"), "1 entries instead of 2"),
+        ("common", COMMON.replace("a,1", "a,0"), "1 entries instead of 0"),
+        ("common", "a,3,\n", "0 entries instead of 3"),
         ("common", COMMON.replace("a,1", "a,x"), "'x'"),
-        ("skeleton", SKELETON.replace("\x02", ":"), "is no entry"),
-        ("common", COMMON.replace("\x03", ""), "is no entry"),
+        ("skeleton", SKELETON.replace("\x02", ":"), "is not an entry"),
+        ("common", COMMON.replace("\x03", ""), "is not an entry"),
         ("common", COMMON.replace("1.0", "heavy"), "heavy"),
         ("common", COMMON.replace("1.0", "nan"), "weight nan of field 101"),
         ("skeleton", SKELETON.replace("\x021", "\x02" + "9" * 30), "9999"),
@@ -338,7 +338,7 @@ def test_damaged_line(arrow, monkeypatch, tmp_path, damaged, line, message, bloc
     with pytest.raises(ValueError, match=message) as error:
         fetch_ali_ccp(data_home=tmp_path)
     assert str(error.value).startswith(f"{paths[damaged]} is damaged, line 4: ")
-    assert str(error.value).endswith("Delete it and unpack sample_train.tar.gz anew.")
+    assert str(error.value).endswith("Delete it and unpack sample_train.tar.gz again.")
     assert sorted(os.listdir(tmp_path / "ali_ccp")) == sorted(path.name for path in paths.values())
 
 
@@ -382,7 +382,7 @@ def test_damaged_parquet(arrow, tmp_path, damage, message):
     with pytest.raises(ValueError, match=f"is damaged: .*{message}") as error:
         fetch_ali_ccp(data_home=tmp_path)
     assert str(error.value).startswith(str(path))
-    assert str(error.value).endswith("Delete it to have it made anew.")
+    assert str(error.value).endswith("Delete it, and it will be created again.")
 
 
 def test_wrong_label_in_parquet(arrow, tmp_path):
@@ -450,7 +450,7 @@ def test_damaged_sample(tmp_path, text, message):
     with pytest.raises(ValueError, match=f"is damaged(:|,) .*{message}") as error:
         fetch_ali_ccp(subset="val_sample", data_home=tmp_path)
     assert str(error.value).startswith(str(path))
-    assert str(error.value).endswith("Delete it and put it there anew.")
+    assert str(error.value).endswith("Replace it by an undamaged copy.")
 
 
 @pytest.mark.parametrize(

@@ -263,14 +263,14 @@ def test_damaged_text(tmp_path, text, message):
     with pytest.raises(ValueError, match=message) as error:
         fetch_census_income(data_home=tmp_path)
     assert str(error.value).startswith(f"{path} is damaged: ")
-    assert str(error.value).endswith("Delete it to have it downloaded anew.")
+    assert str(error.value).endswith("Delete it, and it will be downloaded again.")
 
 
 @pytest.mark.parametrize("keep", [slice(-20), slice(5, None)])
 def test_damaged_compression(tmp_path, keep):
     path = put(tmp_path, TRAIN, text_of())
     path.write_bytes(path.read_bytes()[keep])
-    with pytest.raises(ValueError, match="Delete it to have it downloaded anew") as error:
+    with pytest.raises(ValueError, match="Delete it, and it will be downloaded again") as error:
         fetch_census_income(data_home=tmp_path)
     assert str(error.value).startswith(f"{path} is damaged: ")
 
