@@ -1,4 +1,4 @@
-"""One network trained by several processes, each on a device of its own."""
+"""Data parallelism: several processes, each with its own device, train one network together."""
 
 from __future__ import annotations
 
@@ -19,51 +19,54 @@ __all__ = ["data_parallel"]
 
 @contextmanager
 def data_parallel(*, cpu: bool = False, timeout: float = 600.0) -> Iterator[Any]:
-    """Train each network by all processes of a launcher together, while the context lasts.
+    """Context manager in which all processes of a launcher train each network together.
 
-    A script is started once for every device, as by ``torchrun`` or ``accelerate launch``, and
-    each of these processes calls ``fit`` (or ``partial_fit``, ``add_task``) with the same rows and
-    parameters. Of every batch each process computes a part of the rows. Losses are summed over
-    the whole batch, gradients over the processes, so that all take the same steps as one process
-    would with the same ``batch_size``, but for rounding. All end with the same fitted model.
-    Started without a launcher, a script is one process, and the context changes nothing.
+    A launcher such as ``torchrun`` or ``accelerate launch`` starts the script once for every
+    device. Each process calls ``fit`` (or ``partial_fit``, ``add_task``) with the same rows and
+    parameters, and computes a part of the rows of every batch. Losses are summed over the whole
+    batch, and gradients over the processes. Thus all processes take the same steps as a single
+    process with the same ``batch_size``, up to rounding, and end with the same fitted model. If
+    the script is started without a launcher, the context has no effect.
 
-    With ``device="auto"`` each process computes on its own device. Files of ``checkpoint_dir`` and
-    progress bars are the first process's. Dropout is drawn by each process for its own rows. What
-    is random is drawn from ``random_state`` as in one process; with None, from a seed of the first
-    process. It takes the extra ``sklearn-ple[distributed]``.
+    With ``device="auto"`` each process uses its own device. Only the first process writes the
+    files of ``checkpoint_dir`` and shows progress bars. Each process draws dropout for its own
+    rows. All other random numbers are drawn from ``random_state`` as in a single process; with
+    None, from a seed that the first process draws.
+
+    The context needs accelerate: ``pip install 'sklearn-ple[distributed]'``.
 
     Parameters
     ----------
     cpu : bool, default=False
-        Whether to compute on the CPU where there are GPUs.
+        Whether to compute on the CPU even if there are GPUs.
     timeout : float, default=600.0
-        Seconds after which a process gives up waiting for another one. The first context of a
-        script settles it.
+        Seconds for which a process waits for another one before it raises an error. Only the value
+        of the first context in a script is used.
 
     Yields
     ------
     accelerate.PartialState
-        Which process this is: ``process_index``, ``num_processes``, ``is_main_process``.
+        Information about the process: ``process_index``, ``num_processes``, ``is_main_process``.
 
     Raises
     ------
     ImportError
         If accelerate is not installed.
     RuntimeError
-        In fit: if another process has ended, or does not answer within ``timeout``.
+        If the launcher's processes are not connected; in ``fit``, if another process has ended or
+        does not answer within ``timeout``.
     ValueError
-        In fit: if the processes differ in rows or parameters, or the network has batch
-        normalisation, whose statistics are of a part of the batch.
+        In ``fit``, if the processes have different rows or parameters, or if the network has batch
+        normalisation, whose statistics would be those of a part of the batch.
 
     See Also
     --------
-    sklearn_ple.export.save : To be called by the first process alone.
+    sklearn_ple.export.save : Saves the model; call it only in the first process.
 
     Notes
     -----
-    The method is synchronous data parallelism as of torch's ``DistributedDataParallel`` [1]_, with
-    one message for all gradients of a step, and one for its losses.
+    This is synchronous data parallelism, like ``DistributedDataParallel`` of torch [1]_, with one
+    message for all gradients of a step and one for its losses.
 
     References
     ----------
@@ -72,7 +75,8 @@ def data_parallel(*, cpu: bool = False, timeout: float = 600.0) -> Iterator[Any]
 
     Examples
     --------
-    As ``train.py``, started by ``torchrun --nproc-per-node=4 train.py``, or plainly:
+    This script can be run as ``python train.py``, or on four devices as
+    ``torchrun --nproc-per-node=4 train.py``:
 
     >>> from sklearn_ple import PLERegressor
     >>> from sklearn_ple.distributed import data_parallel
@@ -87,26 +91,26 @@ def data_parallel(*, cpu: bool = False, timeout: float = 600.0) -> Iterator[Any]
         from accelerate import PartialState
     except ImportError as error:
         raise ImportError(
-            "data_parallel takes accelerate: pip install 'sklearn-ple[distributed]'"
+            "data_parallel needs accelerate: pip install 'sklearn-ple[distributed]'"
         ) from error
     n_launched = int(os.environ.get("WORLD_SIZE", "1"))
-    # Without a GPU, accelerate would take each process of a launcher for one alone.
+    # Without a GPU, accelerate would treat each process of a launcher as a single process.
     cpu = cpu or (n_launched > 1 and not torch.cuda.is_available())
     state: Any = PartialState(cpu=cpu, timeout=timedelta(seconds=timeout))
     if n_launched > 1 and (state.num_processes != n_launched or not dist.is_initialized()):
         raise RuntimeError(
             f"The launcher started {n_launched} processes, but accelerate sees "
             f"{state.num_processes}, of the type {state.distributed_type.value}: data_parallel "
-            "takes CPUs or CUDA devices, and must come before other uses of accelerate."
+            "needs CPUs or CUDA devices, and must be used before anything else of accelerate."
         )
     if state.num_processes == 1:
         yield state
         return
-    # A CPU has a number here, which torch does not know when it loads a pickle.
+    # accelerate numbers CPUs, but torch cannot load a pickle with a numbered CPU.
     device = "cpu" if state.device.type == "cpu" else str(state.device)
     with training_together(Group(device)):
         yield state
-    # Further contexts may follow. Threads of an open group can abort an interpreter that ends.
+    # The group stays open for further contexts, but must be closed before the interpreter ends.
     atexit.unregister(_close_group)
     atexit.register(_close_group)
 

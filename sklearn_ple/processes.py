@@ -1,4 +1,4 @@
-"""The processes that train one network together, and what they exchange."""
+"""Communication between the processes that train one network together."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from torch import Tensor
 
 
 class Processes:
-    """A process that trains alone: it has nothing to exchange.
+    """A single process, which trains without communication.
 
     Attributes
     ----------
     rank : int
         Number of this process, from 0.
     n : int
-        How many processes train one network together.
+        Number of processes that train one network together.
     device : str or None
-        Where this process computes; None where the estimator's parameter decides.
+        The device of this process; None if the parameter of the estimator determines it.
     """
 
     rank = 0
@@ -31,15 +31,15 @@ class Processes:
 
     @property
     def is_first(self) -> bool:
-        """Whether this is the process that writes and shows for all."""
+        """Whether this is the process that writes files and shows progress."""
         return self.rank == 0
 
     def part(self, rows: Tensor) -> Tensor:
-        """Take this process's part of a batch, of shape (n_rows,); it may be empty."""
+        """Return the part of a batch for this process, of shape (n_rows,); it may be empty."""
         return rows
 
     def in_step(self, own: Iterator[Any], nothing: Any) -> Iterator[Any]:
-        """Yield this process's own batches; after them nothing, as long as others have some."""
+        """Yield the batches of this process, then ``nothing`` while others still have batches."""
         return own
 
     def total(self, tensor: Tensor) -> Tensor:
@@ -47,49 +47,47 @@ class Processes:
         return tensor
 
     def greatest(self, tensor: Tensor) -> Tensor:
-        """Take the greatest of each entry over the processes."""
+        """Return the maximum of each entry over the processes."""
         return tensor
 
     def same(self, tensor: Tensor) -> Tensor:
-        """Take the first process's tensor, of the same shape, in place of this one's."""
+        """Return the tensor of the first process, which has the same shape."""
         return tensor
 
     def join(self, sums: Tensor, n_rows: int) -> tuple[Tensor, Any]:
-        """Sum what was summed over a part of a batch; return it and the number of all rows.
+        """Add up sums over parts of a batch; return the total and the number of all rows.
 
-        A gradient goes to the own part alone: the sum of the processes' gradients is that of the
-        batch.
+        Each process gets only the gradient of its own part, so that the gradient of the batch is
+        the sum over the processes.
         """
         return sums, n_rows
 
     def shared_total(self, tensor: Tensor) -> Tensor:
-        """Sum a tensor over the processes, each of which has a part of the objective.
+        """Sum a tensor over the processes, each of which computes a part of the objective.
 
-        A gradient goes to all parts, summed over the processes.
+        All processes get the gradient of the whole objective, which is summed over them.
         """
         return tensor
 
     def from_first(self, compute: Callable[[], Any]) -> Any:
-        """Let the first process compute what all return, or raise."""
+        """Compute a value in the first process; all processes return it, or raise its error."""
         return compute()
 
     def of_all(self, value: Any) -> list[Any]:
-        """Return the values of all processes, in their order."""
+        """Return a list of the values of all processes, by rank."""
         return [value]
 
 
 class Group(Processes):
-    """One of several processes, of torch's default process group.
+    """One of several processes, in torch's default process group.
+
+    All methods that communicate raise a RuntimeError if another process has ended, or does not
+    answer in time.
 
     Parameters
     ----------
     device : str
-        Where this process computes, and what its tensors are exchanged from.
-
-    Raises
-    ------
-    RuntimeError
-        By everything that is exchanged, if another process has ended, or does not answer.
+        The device of this process, from which its tensors are sent.
     """
 
     def __init__(self, device: str):
@@ -98,11 +96,11 @@ class Group(Processes):
         self.device = device
 
     def part(self, rows: Tensor) -> Tensor:
-        """Take as many rows as the others do, or one more."""
+        """Return a part of the rows; the sizes of the parts differ by at most one."""
         return rows.tensor_split(self.n)[self.rank]
 
     def in_step(self, own: Iterator[Any], nothing: Any) -> Iterator[Any]:
-        """Yield batches until all processes have had theirs."""
+        """Yield batches until no process has one left."""
         while True:
             batch = next(own, None)
             if not self.greatest(torch.tensor(float(batch is not None))):
@@ -114,28 +112,28 @@ class Group(Processes):
         return self._reduce(tensor, dist.ReduceOp.SUM)
 
     def greatest(self, tensor: Tensor) -> Tensor:
-        """Take the greatest of each entry."""
+        """Return the maximum of each entry over the processes."""
         return self._reduce(tensor, dist.ReduceOp.MAX)
 
     def same(self, tensor: Tensor) -> Tensor:
-        """Take the first process's tensor."""
-        # What a collective reads must be dense, and on the group's device.
+        """Return the tensor of the first process."""
+        # A collective needs a contiguous tensor on the device of the group.
         sent = tensor.detach().to(self.device, copy=True, memory_format=torch.contiguous_format)
         with _naming_failure():
             dist.broadcast(sent, src=0)
         return sent.to(tensor.device)
 
     def join(self, sums: Tensor, n_rows: int) -> tuple[Tensor, Any]:
-        """Sum what was summed over a part of a batch, and the numbers of rows."""
+        """Add up sums over parts of a batch, and the numbers of rows."""
         every = _Total.apply(torch.cat([sums.flatten(), sums.new_full((1,), n_rows)]), self, False)
         return every[:-1].view(sums.shape), every[-1].detach()
 
     def shared_total(self, tensor: Tensor) -> Tensor:
-        """Sum a tensor of which each process has a part of the objective."""
+        """Sum a tensor over the processes, each of which computes a part of the objective."""
         return _Total.apply(tensor, self, True)
 
     def from_first(self, compute: Callable[[], Any]) -> Any:
-        """Let the first process compute, and send what comes of it."""
+        """Compute a value in the first process, and send it or the error to all."""
         result = error = None
         if self.rank == 0:
             try:
@@ -150,7 +148,7 @@ class Group(Processes):
         return sent[0]
 
     def of_all(self, value: Any) -> list[Any]:
-        """Gather values."""
+        """Gather the values of all processes."""
         values = [None] * self.n
         with _naming_failure():
             dist.all_gather_object(values, value)
@@ -164,7 +162,7 @@ class Group(Processes):
 
 
 class _Total(torch.autograd.Function):
-    """The sum over the processes; its gradient is this process's, or the sum of theirs."""
+    """Sum over the processes, with the gradient of this process or the sum over all."""
 
     @staticmethod
     def forward(ctx: Any, tensor: Tensor, group: Group, sums_gradients: bool) -> Tensor:
@@ -181,13 +179,13 @@ _CURRENT: ContextVar[Processes] = ContextVar("processes", default=Processes())  
 
 
 def current() -> Processes:
-    """Return the processes that train together where this is called: this one alone, mostly."""
+    """Return the processes that train together here, by default only the current one."""
     return _CURRENT.get()
 
 
 @contextmanager
 def training_together(processes: Processes) -> Iterator[None]:
-    """Let what is trained while the context lasts be trained by some processes together."""
+    """Context manager in which networks are trained by several processes together."""
     token = _CURRENT.set(processes)
     try:
         yield
@@ -197,11 +195,12 @@ def training_together(processes: Processes) -> Iterator[None]:
 
 @contextmanager
 def _naming_failure() -> Iterator[None]:
-    """Say what it means where an exchange fails."""
+    """Context manager that explains an error of communication."""
     try:
         yield
     except RuntimeError as error:
         raise RuntimeError(
-            "Another process of the training has ended, or did not answer in time. Start all of "
-            f"them again; with checkpoint_dir the fit goes on where it stopped. ({error})"
+            "Another process of the training has ended, or did not answer in time. Start all "
+            "processes again; with checkpoint_dir, fit then continues where it stopped. "
+            f"({error})"
         ) from error

@@ -136,7 +136,7 @@ def test_a_network_that_cannot_be_as_small_is_warned_of(table):
         "small": make("SharedBottomClassifierRegressor", bottom_hidden_units=(2,)),
         "wide gates": make("STEMClassifierRegressor", gate_hidden_units=(128, 64)),
     }
-    with pytest.warns(UserWarning, match="'wide gates', STEM.*, can't be as small"):
+    with pytest.warns(UserWarning, match="'wide gates', STEM.*, cannot be as small"):
         sized = equal_capacity(systems, *table)
     assert sized["wide gates"].expert_hidden_units == (1,)
 
@@ -199,7 +199,7 @@ def test_a_depth_that_levels_cannot_share_is_an_error(table, n_levels, n_layers)
         "bottom": make("SharedBottomClassifierRegressor", bottom_hidden_units=(8,) * n_layers),
         "ML-MMoE": make("MMoEClassifierRegressor", n_levels=n_levels),
     }
-    message = f"'ML-MMoE', .* n_levels={n_levels}, can't have the {n_layers} layers"
+    message = f"'ML-MMoE', .* n_levels={n_levels}, cannot have the {n_layers} layers"
     with pytest.raises(ValueError, match=message):
         equal_capacity(systems, *table, equal_depth=True)
 
@@ -245,7 +245,9 @@ def test_a_sluice_networks_width_stays_divisible(table):
 
 
 def test_reference_must_be_there(table):
-    with pytest.raises(ValueError, match=r"reference='MMoE' is none of the estimators \['PLE'\]"):
+    with pytest.raises(
+        ValueError, match=r"reference='MMoE' is not one of the estimators \['PLE'\]"
+    ):
         equal_capacity({"PLE": PLEClassifierRegressor()}, *table, reference="MMoE")
 
 
