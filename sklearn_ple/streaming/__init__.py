@@ -1,4 +1,4 @@
-"""Tables larger than memory: files that are read a block of rows at a time."""
+"""Tables larger than memory, in files that are read a block of rows at a time."""
 
 from .fit import read_files, read_table
 from .predict import outputs_and_labels, predicted_blocks

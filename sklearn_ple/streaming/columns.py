@@ -1,4 +1,4 @@
-"""Which columns of files are features, labels and weights."""
+"""Columns of a dataset: features, labels and weights."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from .source import Source
 
 @dataclass(frozen=True)
 class Columns:
-    """The columns that a fit reads, by name.
+    """Names of the columns that a fit reads.
 
     Attributes
     ----------
     features : list of str
         The columns of X.
     targets : list of str
-        Those of y.
+        The columns of y.
     weight : str or None
-        That of sample_weight, if there is one.
+        The column of sample_weight, if there is one.
     ndim : int
-        Dimensions of y: 1 if it was a name, 2 for a list of names.
+        Number of dimensions of y: 1 for a single name, 2 for a list of names.
     """
 
     features: list[str]
@@ -43,7 +43,7 @@ class Columns:
         features: Sequence[str] | None = None,
         ending: str = "",
     ) -> Columns:
-        """Read what is passed beside a dataset.
+        """Read and check the arguments that name columns of a dataset.
 
         Parameters
         ----------
@@ -56,19 +56,31 @@ class Columns:
         features : sequence of str, optional
             The columns of X; by default all others.
         ending : str, default=""
-            What follows on the names of what is passed, in messages.
+            Suffix of the names of the arguments in messages, such as "_val".
+
+        Returns
+        -------
+        Columns
+            The names of the columns.
+
+        Raises
+        ------
+        TypeError
+            If y is not a name or a list of names, or sample_weight is not a name.
+        ValueError
+            If a column does not exist, if a name occurs twice, or if there is no feature.
         """
         targets = [y] if isinstance(y, str) else y
         is_list = isinstance(targets, (list, tuple)) and targets
         if not is_list or not all(isinstance(name, str) for name in targets):
             raise TypeError(
                 f"y{ending} is of type {type(y).__name__}, but X{ending} is a dataset: name the "
-                f"columns that are labels, as y{ending}=['click', 'purchase']."
+                f"columns that are labels, such as y{ending}=['click', 'purchase']."
             )
         targets = list(targets)
         source.check_columns(targets, f"y{ending}")
         if len(set(targets)) < len(targets):
-            raise ValueError(f"y{ending} names a column twice: {targets}.")
+            raise ValueError(f"y{ending} names a column twice: {targets}. Name each column once.")
         if sample_weight is not None:
             what = f"sample_weight{ending}"
             if not isinstance(sample_weight, str):
@@ -82,31 +94,31 @@ class Columns:
         if features is None:
             features = [n for n in source.names if n not in (*targets, sample_weight)]
             if not features:
-                raise ValueError(f"{source} has no column beside {targets}: there is no feature.")
+                raise ValueError(f"{source} has no column in addition to {targets}: add features.")
         return cls(list(features), targets, sample_weight, 1 if isinstance(y, str) else 2)
 
     @property
     def names(self) -> list[str]:
-        """All columns."""
+        """Names of all columns."""
         return [*self.features, *self.targets, *([] if self.weight is None else [self.weight])]
 
     def X(self, rows: Any) -> pd.DataFrame:
-        """Return the features of rows of Arrow, as a data frame."""
+        """Return the features of a table of Arrow, as a data frame."""
         return to_pandas(rows.select(self.features))
 
     def y(self, rows: Any) -> pd.DataFrame | pd.Series:
-        """Return their labels, as a data frame or as a column."""
+        """Return the labels of a table of Arrow, as a data frame, or as a column for a 1-D y."""
         frame = to_pandas(rows.select(self.targets))
         return frame if self.ndim == 2 else frame.iloc[:, 0]
 
     def sample_weight(self, rows: Any) -> np.ndarray | None:
-        """Return their weights, if there are any."""
+        """Return the weights of a table of Arrow, or None without a column of weights."""
         if self.weight is None:
             return None
         column = to_pandas(rows.select([self.weight])).iloc[:, 0]
         if not pd.api.types.is_numeric_dtype(column.dtype):
             raise TypeError(
                 f"sample_weight names the column {self.weight!r}, which is of dtype "
-                f"{column.dtype}: it must hold numbers, 0 or more."
+                f"{column.dtype}: it must contain numbers, 0 or more."
             )
         return column.to_numpy(dtype=np.float64, na_value=np.nan)

@@ -1,4 +1,4 @@
-"""The distinct labels of a table that passes by, with how many there are of each."""
+"""Counts of the distinct labels of a table that is read block by block."""
 
 from __future__ import annotations
 
@@ -11,26 +11,27 @@ import pandas as pd
 
 from ..encoding import Labels, Table, dependent_pairs
 
-# Distinct labels that are listed; a column of more holds numbers.
+# Largest number of distinct labels that are listed; a column with more is regarded as numbers.
 _MOST_DISTINCT = 2**16
 
 
 class LabelCounts:
-    """How many labels of each value there are, and how much they weigh, as blocks pass by.
+    """Number and total weight of the labels of each value, updated block by block.
 
     Parameters
     ----------
     none : ndarray of shape (0,)
-        No label, of the labels' type.
+        An empty array with the dtype of the labels.
 
     Attributes
     ----------
     values : ndarray of shape (n_values,)
-        The distinct labels, as they first appear; the first one alone if they are too many.
+        The distinct labels, in the order of their first occurrence. If there are too many, only
+        the first one, which then represents all.
     sums : ndarray of shape (2, n_values)
-        Of each value the number of labels and the sum of their weights.
+        The number of labels of each value, and the sum of their weights.
     too_many : bool
-        Whether there are too many values to be classes: then the first one stands for all.
+        Whether there are too many values to be classes.
     """
 
     def __init__(self, none: np.ndarray):
@@ -39,7 +40,7 @@ class LabelCounts:
         self.too_many = False
 
     def add(self, labels: np.ndarray, weights: np.ndarray) -> np.ndarray:
-        """Count more labels, with their weights; return the place of each one's value."""
+        """Add labels with their weights, and return the position of each label's value."""
         if not len(labels):
             return np.empty(0, dtype=np.int64)
         if self.too_many:
@@ -47,7 +48,7 @@ class LabelCounts:
             return np.zeros(len(labels), dtype=np.int64)
         places, new = pd.factorize(labels)
         sums = np.stack([np.bincount(places), np.bincount(places, weights)])
-        # Values that were there keep their places.
+        # Values that exist already keep their positions.
         merged, values = pd.factorize(np.concatenate([self.values, new]))
         both = np.hstack([self.sums, sums])
         self.sums = np.stack([np.bincount(merged, row, len(values)) for row in both])
@@ -60,28 +61,28 @@ class LabelCounts:
 
 
 class DistinctLabels:
-    """The distinct labels of each column; those of tasks that depend on each other row by row.
+    """Distinct labels of each column; for tasks that depend on each other, distinct rows.
 
     Parameters
     ----------
     depends_on : dict, "previous" or None
-        As in the estimators.
+        The parameter of the estimators.
 
     Attributes
     ----------
     columns : list of LabelCounts
-        Those of each column; none before there was a block.
+        The counts of each column; empty before the first block.
     """
 
     def __init__(self, depends_on: Any):
         self.depends_on = depends_on
         self.columns: list[LabelCounts] = []
         self._dependent: list[int] = []
-        # Of each row two bits for each column of an event: none, or the place of its label from 1.
+        # Two bits for each event of a row: 0 without a label, else the label's position from 1.
         self._rows = LabelCounts(np.empty(0, dtype=np.int64))
 
     def add(self, labels: Sequence[Labels], weights: np.ndarray) -> None:
-        """Count the labels of more rows, those that have a weight."""
+        """Add the labels of a block; labels without a weight are not counted."""
         if not self.columns:
             self.columns = [LabelCounts(column.observed[:0]) for column in labels]
             pairs = dependent_pairs(self.depends_on, [column.name for column in labels])
@@ -91,28 +92,29 @@ class DistinctLabels:
             own = column.drop(weights[:, k] == 0)
             places = counts.add(own.observed, weights[own.mask, k])
             if k in self._dependent:
-                # Of more than two values, which no event has, none is asked for.
+                # Events have two values; others are rejected later.
                 bits = np.minimum(places, 2) + 1 << 2 * self._dependent.index(k)
                 numbers[own.mask] += bits
         rows = numbers > 0
         self._rows.add(numbers[rows], weights[rows].max(axis=1))
 
     def table(self, sample: Table) -> tuple[Table, np.ndarray, np.ndarray]:
-        """Return what stands for the labels of all rows.
+        """Return a small table whose rows represent the labels of all rows.
 
         Parameters
         ----------
         sample : Table
-            Some of the rows.
+            A sample of the rows.
 
         Returns
         -------
         table : Table
-            Rows of the distinct labels: column by column, but those of events side by side.
+            A row for each distinct label of a column, with all other columns missing; for tasks
+            that depend on each other, a row for each distinct combination of their labels.
         counts : ndarray of shape (n_rows,)
-            How many labels each row stands for.
+            Number of rows that each row of the table represents.
         weights : ndarray of shape (n_rows,)
-            The sum of their weights.
+            Sum of the weights of these rows.
         """
         apart = [k for k in range(len(self.columns)) if k not in self._dependent]
         parts = [self.columns[k] for k in apart] + [self._rows]

@@ -1,4 +1,4 @@
-"""What is passed to fit in place of rows in memory: a dataset, and names of its columns."""
+"""Reading of the arguments of fit if X is a dataset: names of columns, and validation rows."""
 
 from __future__ import annotations
 
@@ -10,25 +10,30 @@ from .columns import Columns
 from .source import Source
 from .table import StreamedTable
 
-# More rows of validation are not held in memory.
+# Largest number of validation rows, which are kept in memory.
 _MOST_ASIDE = 100_000
 
 
 def read_table(
     estimator: Any, X: Any, y: Any, sample_weight: Any, like: TargetForm | None, **options: Any
 ) -> StreamedTable:
-    """Look through a dataset, to learn from all of its rows but those that options set aside.
+    """Read the labels and a sample of a dataset, in a first pass over its files.
 
     Parameters
     ----------
     estimator : estimator
-        It is given the columns of X or, with ``like``, is checked to have them.
+        The estimator. The names of the columns of X are set or, with ``like``, checked.
     X, y, sample_weight : object
-        As in `MultiTaskEstimator.fit`: a dataset, and names.
+        The arguments of `MultiTaskEstimator.fit`: a dataset, and names of its columns.
     like : TargetForm or None
-        How the y of an earlier table came.
+        The form of y in an earlier table.
     **options : dict
-        As of `StreamedTable.read`.
+        Options of `StreamedTable.read`.
+
+    Returns
+    -------
+    StreamedTable
+        The table.
     """
     _check_parameters(estimator)
     source = Source.of(X)
@@ -48,27 +53,32 @@ def read_files(
     sample_weight_val: Any = None,
     groups: Any = None,
 ) -> tuple[StreamedTable, Split]:
-    """Look through a dataset, with rows for validation as an estimator asks for.
+    """Read a dataset, and the validation rows according to the parameters of the estimator.
 
     Parameters
     ----------
     estimator, X, y, sample_weight, like : object
-        As of `read_table`.
+        See `read_table`.
     X_val, y_val, sample_weight_val, groups : object
-        As in `MultiTaskEstimator.fit`.
+        The arguments of `MultiTaskEstimator.fit`.
 
     Returns
     -------
     table : StreamedTable
-        The rows.
+        The rows of the dataset.
     split : Split
-        What to validate on: rows of a table of its own, or on nothing.
+        The validation rows as a separate table, if there are any.
+
+    Raises
+    ------
+    ValueError
+        If groups are passed, or if ``validation_split`` or ``refit`` is not possible for files.
     """
     rule = estimator.validation_split
     if groups is not None:
         raise ValueError(
-            "groups say which rows are split off together, but of a dataset single rows are: pass "
-            "X_val and y_val, and leave groups out."
+            "groups cannot be used with a dataset, of which single rows are set aside: pass X_val "
+            "and y_val instead of groups."
         )
     if not isinstance(rule, str):
         raise ValueError(
@@ -93,7 +103,7 @@ def read_files(
 def _read_apart(
     estimator: Any, table: StreamedTable, X_val: Any, y_val: Any, sample_weight_val: Any
 ) -> Table:
-    """Read rows of validation: all that are in memory, or at most those of a sample of files."""
+    """Read the validation rows: all rows in memory, or a sample of the rows in files."""
     form = table.form
     if not is_dataset(X_val):
         rows = X_val, y_val, sample_weight_val
@@ -109,9 +119,9 @@ def _read_apart(
 
 
 def _check_parameters(estimator: Any) -> None:
-    """Refuse parameters that ask for what takes all rows at once."""
+    """Raise an error for parameters that need all rows in memory."""
     if estimator.refit is True:
         raise ValueError(
-            "refit=True learns all rows anew, which is not done for a dataset: leave it 'auto', "
-            "or set early_stopping=False to train on all rows."
+            "refit=True trains a second time on all rows, which is not possible for a dataset: "
+            "set refit='auto', or set early_stopping=False to train once on all rows."
         )

@@ -1,4 +1,4 @@
-"""Predictions of a dataset, a block of rows at a time."""
+"""Predictions for a dataset, one block of rows at a time."""
 
 from __future__ import annotations
 
@@ -21,16 +21,22 @@ def predicted_blocks(model: Any, X: Any, predict: Callable[[pd.DataFrame], Any])
     Parameters
     ----------
     model : estimator
-        Fitted, with names of its columns: of the dataset they alone are read.
+        The fitted estimator. Only the columns that it was fitted with are read.
     X : dataset or path
         The rows.
     predict : callable
-        Called with the features of a block of rows, whose index is the rows' numbers.
+        Function that is called with the features of a block of rows, a data frame whose index is
+        the numbers of the rows.
 
     Returns
     -------
     iterator
-        Over what it returns.
+        Iterator over the results of ``predict``.
+
+    Raises
+    ------
+    ValueError
+        If the estimator was fitted to columns without names, or if the dataset lacks a column.
     """
     source, features = _open(model, X)
 
@@ -50,16 +56,25 @@ def outputs_and_labels(
     sample_weight: Any,
     compute: Callable[[pd.DataFrame], list[np.ndarray]],
 ) -> tuple[list[np.ndarray], list[Labels], np.ndarray | None]:
-    """Compute the tasks' outputs for the rows of a dataset, and read their labels and weights.
+    """Compute the outputs of the tasks for a dataset, and read the labels and weights.
 
     Parameters
     ----------
     model, X : object
-        As in `predicted_blocks`.
+        See `predicted_blocks`.
     y, sample_weight : object
         Names of columns of the dataset.
     compute : callable
-        From features to the outputs of each task.
+        Function from the features of a block to a list with the outputs of each task.
+
+    Returns
+    -------
+    outputs : list of ndarray of shape (n_rows, n_outputs)
+        The outputs of each task.
+    labels : list of Labels
+        The labels of each task.
+    weights : ndarray of shape (n_rows,) or None
+        The weights of the rows, if there are any.
     """
     source, features = _open(model, X)
     columns = Columns.choose(source, y, sample_weight, features)
@@ -81,8 +96,8 @@ def _open(model: Any, X: Any) -> tuple[Source, list[str]]:
     check_is_fitted(model)
     if not hasattr(model, "feature_names_in_"):
         raise ValueError(
-            "The model was fitted to columns without names, so that those of a dataset cannot be "
-            "found: fit it to a data frame or to a dataset."
+            "The model was fitted to columns without names, so its columns cannot be found in a "
+            "dataset: fit it to a data frame or to a dataset."
         )
     source = Source.of(X)
     features = model.feature_names_in_.tolist()
@@ -91,12 +106,12 @@ def _open(model: Any, X: Any) -> tuple[Source, list[str]]:
 
 
 def _frame(rows: Any, features: list[str], first: int) -> pd.DataFrame:
-    """Return the features of rows, with the rows' numbers as index."""
+    """Return the features of rows, with the numbers of the rows as index."""
     frame = Columns(features, [], None, 2).X(rows)
     return frame.set_axis(pd.RangeIndex(first, first + len(frame)), axis=0)
 
 
 def _joined(parts: tuple[Labels, ...]) -> Labels:
-    """Put the labels of blocks of rows together."""
+    """Concatenate the labels of blocks of rows."""
     observed = np.concatenate([part.observed for part in parts])
     return replace(parts[0], observed=observed, mask=np.concatenate([p.mask for p in parts]))

@@ -1,4 +1,4 @@
-"""Iterators that threads run ahead of what is done with their items."""
+"""Iterators whose next items are computed in threads, with progress bars."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _Item = TypeVar("_Item", bound=Any)
 
 
 def watched(items: Iterator[_Item], n_rows: int, title: str, verbose: int) -> Iterator[_Item]:
-    """Yield items, of as many rows as they are long, with a bar over the rows if verbose."""
+    """Yield items, whose length is their number of rows, with a progress bar if verbose."""
     with progress_bar(
         total=n_rows, desc=title, unit=" rows", unit_scale=True, leave=False, disable=not verbose
     ) as bar:
@@ -23,16 +23,23 @@ def watched(items: Iterator[_Item], n_rows: int, title: str, verbose: int) -> It
 
 
 def interleaved(readers: Iterator[Iterator[_Item]], n_open: int) -> Iterator[_Item]:
-    """Yield an item of each of a few iterators in turn, each an item ahead in a thread.
+    """Yield items of several iterators in turn, each of which computes its next item in a thread.
 
-    The order does not depend on how fast the threads are. One iterator follows another that ends.
+    When an iterator ends, the next one takes its place. The order does not depend on the speed of
+    the threads.
 
     Parameters
     ----------
     readers : iterator of iterators
-        What to read.
+        The iterators to read.
     n_open : int
-        How many of them are read at the same time; of one the order is that of its items.
+        Number of iterators that are read at the same time. With 1, they are read one after the
+        other.
+
+    Yields
+    ------
+    object
+        The items.
     """
     turns: deque[tuple[Iterator[_Item], Future]] = deque()
     with ThreadPoolExecutor(n_open, thread_name_prefix="sklearn_ple") as threads:

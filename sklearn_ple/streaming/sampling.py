@@ -1,4 +1,4 @@
-"""Rows drawn from files as they pass by: always the same ones, and no more than memory holds."""
+"""Reproducible samples of rows that are read block by block, limited in number and size."""
 
 from __future__ import annotations
 
@@ -7,24 +7,30 @@ from typing import Any
 
 import numpy as np
 
-# As many times as many rows as are wanted are gathered before some are dropped.
+# Rows are dropped only if there are more of them than this times the limit.
 _SURPLUS = 1.25
 
 
 def row_hashes(numbers: np.ndarray) -> np.ndarray:
-    """Hash the numbers of rows, each to another number of 64 bits.
+    """Compute a hash of 64 bits of each row number; no two numbers have the same hash.
 
-    It is SplitMix64 [1]_, whose every bit depends on all of the number's: rows with the lowest
-    hashes are as good as drawn at random.
+    This is SplitMix64, in which each bit of the hash depends on all bits of the number. The rows
+    with the lowest hashes are therefore like a random sample.
 
     Parameters
     ----------
     numbers : ndarray of int of shape (n_rows,)
         Numbers of rows, from 0.
 
+    Returns
+    -------
+    ndarray of uint64 of shape (n_rows,)
+        The hashes.
+
     References
     ----------
-    .. [1] Steele, Lea and Flood (2014), Fast Splittable Pseudorandom Number Generators, OOPSLA.
+    G. L. Steele, D. Lea, C. H. Flood. "Fast Splittable Pseudorandom Number Generators". OOPSLA
+    2014.
 
     Examples
     --------
@@ -40,16 +46,16 @@ def row_hashes(numbers: np.ndarray) -> np.ndarray:
 
 
 class Lowest:
-    """Keeps the rows with the lowest keys of all that are added.
+    """Keeps the rows with the lowest keys among all rows that are added.
 
     Parameters
     ----------
     key : callable
-        From numbers of rows to their keys, unsigned integers that are all different.
+        Function from numbers of rows to keys, which are distinct unsigned integers.
     n_most : int
-        How many rows to keep, at most.
+        Largest number of rows to keep.
     n_bytes : int
-        About how many bytes they may take: of wide rows there are fewer.
+        Approximate limit of the size of the rows in bytes. Fewer rows are kept if they are wide.
     """
 
     def __init__(self, key: Callable[[np.ndarray], np.ndarray], n_most: int, n_bytes: int):
@@ -61,7 +67,7 @@ class Lowest:
         self._n = self._size = 0
 
     def add(self, numbers: np.ndarray, rows: Any) -> None:
-        """Add rows of Arrow with their numbers, which ascend from call to call."""
+        """Add a table of Arrow and the numbers of its rows, which must increase between calls."""
         kept = self.key(numbers) <= self._limit
         if self.n_most and kept.any():
             part = _decoded(rows.filter(kept))
@@ -72,11 +78,11 @@ class Lowest:
             self.cut(self.n_most)
 
     def __len__(self) -> int:
-        """Return how many rows are kept now, perhaps more than are wanted."""
+        """Return the number of rows that are kept, which may exceed the limit before `cut`."""
         return self._n
 
     def cut(self, n_most: int) -> Lowest:
-        """Keep no more rows than these, nor than the bytes allow."""
+        """Keep at most this number of rows, and no more than the limit of bytes allows."""
         if self._size > self.n_bytes:
             n_most = min(n_most, max(self._n * self.n_bytes // self._size, 1))
         self.n_most = n_most
@@ -89,7 +95,7 @@ class Lowest:
         return self
 
     def keep(self, chosen: Callable[[np.ndarray], np.ndarray]) -> Lowest:
-        """Keep the rows whose numbers are chosen."""
+        """Keep only the rows for whose numbers a function returns True."""
         masks = [chosen(numbers).astype(bool) for numbers, _ in self._parts]
         self._parts = [
             (numbers[mask], rows if mask.all() else rows.filter(mask))
@@ -102,23 +108,23 @@ class Lowest:
 
     @property
     def highest(self) -> np.uint64:
-        """The highest of the keys that are kept."""
+        """The highest key of the rows that are kept."""
         return max(self.key(numbers).max() for numbers, _ in self._parts)
 
     @property
     def numbers(self) -> np.ndarray:
-        """The numbers of the rows, in their order."""
+        """The numbers of the rows, in ascending order."""
         return np.concatenate([numbers for numbers, _ in self._parts])
 
     def rows(self) -> Any:
-        """Return the rows in their order."""
+        """Return the rows in the order of their numbers."""
         import pyarrow as pa
 
         return pa.concat_tables([rows for _, rows in self._parts]).combine_chunks()
 
 
 def _decoded(rows: Any) -> Any:
-    """Write dictionaries' values out: of a few rows the dictionaries would be most of the size."""
+    """Replace dictionary columns by their values: the dictionaries may be larger than the rows."""
     import pyarrow as pa
 
     for place, field in enumerate(rows.schema):

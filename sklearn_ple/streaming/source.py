@@ -1,4 +1,4 @@
-"""Files of Parquet or Arrow IPC: what they hold, and their rows a block at a time."""
+"""Datasets of Parquet or Arrow IPC files: their columns, and their rows block by block."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ import numpy as np
 
 from .reading import interleaved
 
-# A block has at most so many rows and numbers: several are in memory at once.
+# Largest numbers of rows and of values in a block; several blocks are in memory at a time.
 _MOST_ROWS, _MOST_NUMBERS = 2**15, 2**20
-# A dictionary of more values is cut to those of a block's rows. Smaller ones may declare classes.
+# A larger dictionary is reduced to the values of a block. Smaller ones may declare classes.
 _LARGE_DICTIONARY = 1000
-# Bytes of a column of a row group that are read at once.
+# Number of bytes of a column of a row group that are read at a time.
 _READ_AT_ONCE = 2**18
-# Files of Arrow IPC by their endings; all else is taken for Parquet.
+# File name endings of Arrow IPC; all other files are regarded as Parquet.
 _IPC_ENDINGS = {".arrow", ".feather", ".ipc"}
-# How the two formats end: the length of the footer, and a magic word.
+# The end of a file in both formats: size of the footer's length in bytes, and a magic word.
 _LENGTH, _MAGIC = 4, {"parquet": b"PAR1", "ipc": b"ARROW1"}
 
 
@@ -33,11 +33,11 @@ class Block:
     Attributes
     ----------
     unit : Unit
-        What they are read from.
+        The part of a file from which the rows are read.
     first : int
-        Number of the first one, among the rows of all files.
+        Number of the first row, among the rows of all files.
     rows : pyarrow.Table
-        The rows, with the columns that were asked for.
+        The rows, with the requested columns.
     """
 
     unit: Unit
@@ -50,7 +50,7 @@ class Block:
 
     @property
     def numbers(self) -> np.ndarray:
-        """The rows' numbers among those of all files."""
+        """Numbers of the rows, among the rows of all files."""
         return np.arange(self.first, self.first + len(self.rows))
 
 
@@ -61,15 +61,15 @@ class File:
     Attributes
     ----------
     path : str
-        Where it is.
+        Path of the file.
     format : {"parquet", "ipc"}
-        What it holds.
+        Format of the file.
     fragment : pyarrow.dataset.Fragment
-        What opens it.
+        The fragment of the dataset, which opens the file.
     state : tuple
-        Size and time of its last change, when the dataset was opened.
+        Size and time of the last change, at the time when the dataset was opened.
     constants : dict
-        Columns that its path stands for.
+        Values of the columns that are encoded in the path (hive partitioning).
     """
 
     path: str
@@ -80,7 +80,7 @@ class File:
 
     @contextmanager
     def opened(self) -> Iterator[Any]:
-        """Open the file, to read units of it."""
+        """Context manager that opens the file."""
         import pyarrow as pa
         from pyarrow import parquet
 
@@ -92,7 +92,7 @@ class File:
                 yield parquet.ParquetFile(handle, metadata=self.fragment.metadata, **options)
 
     def footer(self) -> str:
-        """Compute a digest of the footer, which changes with what a file holds."""
+        """Compute a digest of the footer, which changes with the content of the file."""
         magic = _MAGIC[self.format]
         with self.fragment.open() as handle:
             size = handle.size()
@@ -103,25 +103,25 @@ class File:
             return hashlib.sha256(handle.read()).hexdigest()
 
     def now(self) -> tuple:
-        """Return size and time of the last change."""
+        """Return the current size and time of the last change."""
         info = self.fragment.filesystem.get_file_info(self.path)
         return info.size, info.mtime_ns
 
 
 @dataclass(frozen=True, eq=False)
 class Unit:
-    """Rows that are stored together: a row group of Parquet, a record batch of Arrow IPC.
+    """Rows that are stored together: a row group of Parquet, or a record batch of Arrow IPC.
 
     Attributes
     ----------
     file : File
-        Where it is.
+        The file.
     number : int
-        Its number in the file, from 0.
+        Number of the unit in the file, from 0.
     n_rows : int
-        How many rows it has.
+        Number of rows.
     first : int
-        Number of its first row, among the rows of all files.
+        Number of the first row, among the rows of all files.
     """
 
     file: File
@@ -130,13 +130,13 @@ class Unit:
     first: int
 
     def __str__(self) -> str:
-        """Name it, for messages."""
+        """Return the name of the unit for messages."""
         kind = "row group" if self.file.format == "parquet" else "record batch"
         return f"{self.file.path}, {kind} {self.number}"
 
     @contextmanager
     def named(self) -> Iterator[None]:
-        """Name the unit in an error of what it holds."""
+        """Context manager that adds the name of the unit to errors about its content."""
         try:
             yield
         except (TypeError, ValueError) as error:
@@ -144,7 +144,7 @@ class Unit:
             raise kind(f"{self}: {error}") from error
 
     def batches(self, columns: Sequence[str], n_at_once: int) -> Iterator[Any]:
-        """Read the columns of some rows after the other, and check that the file is as it was."""
+        """Yield batches of rows with some columns, and check that the file has not changed."""
         import pyarrow as pa
 
         n_read = 0
@@ -156,7 +156,7 @@ class Unit:
                     n_read += len(batch)
                     yield batch
             if n_read != self.n_rows:
-                raise pa.ArrowInvalid(f"{n_read} rows in place of {self.n_rows}")
+                raise pa.ArrowInvalid(f"{n_read} rows instead of {self.n_rows}")
             self._check_unchanged()
         except (pa.ArrowException, OSError, EOFError) as error:
             raise _unreadable(str(self), error) from error
@@ -176,26 +176,36 @@ class Unit:
 
 
 class Source:
-    """A dataset of files that are read a block of rows at a time.
+    """A dataset of files that are read one block of rows at a time.
 
     Parameters
     ----------
     dataset : pyarrow.dataset.Dataset
-        Of Parquet or Arrow IPC files.
+        A dataset of Parquet or Arrow IPC files.
     all_columns : bool, default=False
-        Whether files must not have other columns than the dataset, whose schema is that of the
-        first file if nobody chose another.
+        Whether it is an error if a file has columns that are not in the schema of the dataset. By
+        default, the schema of a dataset is that of its first file.
 
     Attributes
     ----------
     schema : pyarrow.Schema
-        The columns.
+        The schema of the dataset.
     names : list of str
-        Their names, without those of an index of pandas.
+        Names of the columns, except those of an index of pandas.
     files : list of File
-        The files, in their order.
+        The files, in the order of the dataset.
     units : list of Unit
-        What they consist of, without what has no rows.
+        The units of all files, except those without rows.
+    n_rows : int
+        Number of rows in all files.
+
+    Raises
+    ------
+    ValueError
+        If the dataset has a filter or no rows, or if columns of a file are missing or of another
+        type.
+    TypeError
+        If the files are of another format.
     """
 
     def __init__(self, dataset: Any, all_columns: bool = False):
@@ -207,8 +217,8 @@ class Source:
             fragments = list(dataset.get_fragments())
         except ValueError as error:
             raise ValueError(
-                f"The dataset has a filter or computed columns ({error}): write what they leave "
-                "to files first, by pyarrow.dataset.write_dataset."
+                f"The dataset has a filter or computed columns ({error}): write its rows to files "
+                "first, with pyarrow.dataset.write_dataset."
             ) from error
         self.files = [_file(fragment) for fragment in fragments]
         self.units: list[Unit] = []
@@ -220,47 +230,52 @@ class Source:
                 first += n_rows
         self.n_rows = first
         if not self.n_rows:
-            raise ValueError(f"{self} has no rows: there is nothing to read.")
+            raise ValueError(f"{self} has no rows: pass a dataset with rows.")
 
     @classmethod
     def of(cls, X: Any) -> Source:
-        """Open a dataset, or the files at a path."""
+        """Return the source for a dataset, or for the files at a path."""
         if isinstance(X, (str, os.PathLike)):
             return cls(_dataset_at(Path(X)), all_columns=True)
         return cls(X)
 
     def __str__(self) -> str:
-        """Name the first file, for messages."""
+        """Return the name of the first file and the number of others, for messages."""
         if not self.files:
             return "The dataset"
         n_others = len(self.files) - 1
         return self.files[0].path + (f" (and {n_others} other files)" if n_others else "")
 
     def check_columns(self, names: Sequence[str], what: str) -> None:
-        """Check that there are columns of these names, for what they are asked for."""
+        """Check that the columns exist; ``what`` is the argument that names them."""
         if missing := [name for name in names if name not in self.schema.names]:
             raise ValueError(f"{what} names {missing}, but {self} has the columns {self.names}.")
 
     def blocks(
         self, columns: Sequence[str], order: Sequence[int] | None = None, n_open: int = 1
     ) -> Iterator[Block]:
-        """Read blocks of rows, ahead of what is done with them.
+        """Yield blocks of rows, which are read in advance by threads.
 
         Parameters
         ----------
         columns : sequence of str
             The columns to read.
         order : sequence of int, optional
-            The units' numbers, in the order to read them; by default their own.
+            Numbers of the units, in the order in which to read them; by default ascending.
         n_open : int, default=1
-            How many units are read at the same time, a block of each in turn.
+            Number of units that are read at the same time, with a block of each in turn.
+
+        Returns
+        -------
+        iterator of Block
+            The blocks.
         """
         return interleaved(self.readers(columns, order), n_open)
 
     def readers(
         self, columns: Sequence[str], order: Sequence[int] | None = None
     ) -> Iterator[Iterator[Block]]:
-        """Return what reads the blocks of each unit."""
+        """Yield an iterator over the blocks of each unit."""
         numbers = range(len(self.units)) if order is None else order
         return (self._read(self.units[number], columns) for number in numbers)
 
@@ -274,7 +289,7 @@ class Source:
             first += len(rows)
 
     def _in_schema(self, batch: Any, file: File, columns: Sequence[str]) -> Any:
-        """Bring rows to the types of the dataset, with the columns that their path stands for."""
+        """Convert rows to the types of the schema, and add the columns in the path."""
         import pyarrow as pa
 
         arrays = []
@@ -288,7 +303,7 @@ class Source:
         return pa.Table.from_arrays(arrays, list(columns))
 
     def _look_into(self, file: File) -> list[int]:
-        """Check a file's columns; return how many rows each of its units has."""
+        """Check the columns of a file, and return the number of rows of each unit."""
         import pyarrow as pa
 
         try:
@@ -296,7 +311,7 @@ class Source:
             if file.format == "parquet":
                 sizes = [group.num_rows for group in file.fragment.row_groups]
             else:
-                # One column says how many rows there are.
+                # A single column is enough to count the rows.
                 options = pa.ipc.IpcReadOptions(included_fields=[0])
                 with file.fragment.open() as handle:
                     reader = pa.ipc.open_file(handle, options=options)
@@ -305,12 +320,12 @@ class Source:
         except (pa.ArrowException, OSError, EOFError) as error:
             raise _unreadable(file.path, error) from error
         if len(set(schema.names)) < len(schema.names):
-            raise ValueError(f"{file.path} has several columns of one name: rename them.")
+            raise ValueError(f"{file.path} has several columns with the same name: rename them.")
         more = [name for name in schema.names if name not in self.schema.names]
         if self.all_columns and more:
             raise ValueError(
                 f"{file.path} has the columns {more}, which {self} lacks: all files need the same "
-                "columns. To leave some out, pass a dataset whose schema has the others."
+                "columns. To leave some out, pass a dataset whose schema has only the others."
             )
         for field in self.schema:
             if field.name not in file.constants:
@@ -361,8 +376,8 @@ def _file(fragment: Any) -> File:
     if known is None:
         kind = "rows in memory" if own is None else f"files of {own.default_extname}"
         raise TypeError(
-            f"X is a dataset of {kind}: it must be of Parquet or Arrow IPC files. Pass what is in "
-            "memory as a table; write other files anew by pyarrow.dataset.write_dataset."
+            f"X is a dataset of {kind}: it must consist of Parquet or Arrow IPC files. Pass rows "
+            "in memory as a table; convert other files with pyarrow.dataset.write_dataset."
         )
     info = fragment.filesystem.get_file_info(fragment.path)
     constants = ds.get_partition_keys(fragment.partition_expression)
@@ -370,7 +385,7 @@ def _file(fragment: Any) -> File:
 
 
 def _compact(column: Any) -> Any:
-    """Drop what a large dictionary holds beside the values of some rows."""
+    """Remove values from a large dictionary that do not occur in the rows."""
     import pyarrow as pa
 
     if not pa.types.is_dictionary(column.type) or column.type.ordered:
@@ -381,7 +396,7 @@ def _compact(column: Any) -> Any:
 
 
 def _storable(dtype: Any) -> Any:
-    """Return a type, of a dictionary with the codes that hold all of them."""
+    """Return a type in which all values can be stored: dictionaries get codes of 32 bits."""
     import pyarrow as pa
 
     if not pa.types.is_dictionary(dtype):
@@ -390,7 +405,7 @@ def _storable(dtype: Any) -> Any:
 
 
 def _unreadable(where: str, error: Exception) -> Exception:
-    """Make the error of what cannot be read."""
+    """Create the error for a file that cannot be read."""
     is_of_system = isinstance(error, OSError) and error.errno is not None
     kind = OSError if is_of_system else ValueError
-    return kind(f"{where} cannot be read: {error}. Put the file there as it was, or anew.")
+    return kind(f"{where} cannot be read: {error}. Restore the file or write it again.")

@@ -1,4 +1,4 @@
-"""The first pass over a dataset: which rows count, which labels there are, and a sample."""
+"""The first pass over a dataset: counts of rows and labels, and a sample of the rows."""
 
 from __future__ import annotations
 
@@ -16,36 +16,36 @@ from .distinct import DistinctLabels
 from .sampling import Lowest, row_hashes
 from .source import Block, Source
 
-#: Rows of the sample, at most, and about how many bytes they may take.
+#: Largest number of rows in the sample, and approximate limit of its size in bytes.
 SAMPLED_ROWS, SAMPLED_BYTES = 200_000, 2**28
 
 
 class Survey:
-    """Looks at the labels of all rows, and draws rows for the sample and for validation.
+    """Reads the labels of all rows, and draws rows for the sample and for validation.
 
     Parameters
     ----------
     source : Source
         The files.
     columns : Columns
-        Which of their columns are read.
+        The columns to read.
     ignored : callable
-        As of `read_targets`.
+        The parameter of `read_targets`.
     most_aside : int
-        How many rows are set aside for validation, at most.
+        Largest number of rows that are set aside for validation.
     last : bool
-        Whether these are the last ones; else those with the lowest hashes.
+        Whether the last rows are set aside; otherwise those with the lowest hashes.
     depends_on : object
-        As in the estimators.
+        The parameter of the estimators.
 
     Attributes
     ----------
     distinct : DistinctLabels
-        The distinct labels, with how many there are.
+        Counts of the distinct labels.
     n_rows : int
-        How many rows count: they have a label with a weight.
+        Number of rows that have a label with a weight; other rows are not used.
     is_aside : callable
-        From numbers of rows to whether these are set aside.
+        Function from numbers of rows to whether the rows are set aside.
     """
 
     def __init__(
@@ -63,16 +63,16 @@ class Survey:
         self.n_rows = 0
         self._sum, self._n_labels = 0.0, 0
         self.distinct = DistinctLabels(depends_on)
-        # Dictionaries of columns of y, with labels that no row need have.
+        # Dictionaries of the columns of y, whose values need not occur in any row.
         self._declared: dict[str, Any] = {}
         self._key = partial(_from_the_end, source.n_rows) if last else row_hashes
-        # Of the sample, rows that are set aside are left out at the end.
+        # The sample is larger at first: rows that are set aside are removed from it at the end.
         self._sample = Lowest(row_hashes, SAMPLED_ROWS + most_aside, SAMPLED_BYTES)
         self._aside = Lowest(self._key, most_aside, SAMPLED_BYTES)
         self.is_aside: Callable[[np.ndarray], np.ndarray] = _is_none
 
     def add(self, block: Block) -> None:
-        """Look at some rows."""
+        """Process a block of rows."""
         labels, _ = read_targets(self.columns.y(block.rows), self.ignored)
         weights = self.columns.sample_weight(block.rows)
         weights = label_weights(weights, labels, may_be_zero=True)
@@ -87,12 +87,12 @@ class Survey:
         self._aside.add(numbers, rows)
 
     def end(self, n_aside: Callable[[int], int]) -> None:
-        """Settle which rows are set aside, of as many as count."""
+        """Determine which rows are set aside, once the number of rows is known."""
         if not self.n_rows:
             weighed = "" if self.columns.weight is None else " with a weight"
             raise ValueError(
-                f"{self.source} has no row with a label{weighed} in {self.columns.targets}: there "
-                "is nothing to learn."
+                f"{self.source} has no row with a label{weighed} in {self.columns.targets}: check "
+                "the names and values of these columns."
             )
         if len(self._aside.cut(n_aside(self.n_rows))):
             self.is_aside = partial(_is_at_most, self._key, self._aside.highest)
@@ -101,7 +101,7 @@ class Survey:
 
     @property
     def unit(self) -> float:
-        """The mean of the labels' weights."""
+        """Mean of the weights of the labels."""
         return self._sum / self._n_labels
 
     @property
@@ -110,19 +110,19 @@ class Survey:
         return len(self._sample)
 
     def sample(self) -> tuple[Any, np.ndarray]:
-        """Return rows of Arrow to train on, drawn at random, and their numbers."""
+        """Return a random sample of the training rows, a table of Arrow, and their numbers."""
         return self._with_dictionaries(self._sample.rows()), self._sample.numbers
 
     def aside(self) -> tuple[Any, np.ndarray] | None:
-        """Return the rows of Arrow that are set aside, and their numbers; None if none are."""
+        """Return the rows that are set aside, a table of Arrow, and their numbers; or None."""
         if not len(self._aside):
             return None
         return self._with_dictionaries(self._aside.rows()), self._aside.numbers
 
     def with_rare_labels(self, sample: Table) -> tuple[list[Labels], np.ndarray]:
-        """Add labels that the sample lacks behind its own, so that their classes are known.
+        """Append labels that do not occur in the sample, so that all classes are known.
 
-        They have no weight, unless the sample has no label of their column at all.
+        Their weight is 0, unless the sample has no label in the column at all.
         """
         missing = [
             column.observed[:0] if all_.too_many else _difference(all_.values, column)
@@ -149,7 +149,7 @@ class Survey:
                 self._declared[name] = pa.chunked_array([*before, *parts]).unique()
 
     def _with_dictionaries(self, rows: Any) -> Any:
-        """Turn columns that were dictionaries into such again; of y with all that they declare."""
+        """Convert columns back to dictionaries; those of y contain all declared values."""
         import pyarrow as pa
         from pyarrow import compute
 
@@ -170,7 +170,7 @@ class Survey:
 
 
 def _from_the_end(n_rows: int, numbers: np.ndarray) -> np.ndarray:
-    """Return keys that descend with the number."""
+    """Return keys that decrease with the number of the row."""
     return np.uint64(n_rows) - numbers.astype(np.uint64)
 
 
@@ -185,5 +185,5 @@ def _is_at_most(
 
 
 def _difference(labels: np.ndarray, column: Labels) -> np.ndarray:
-    """Return the labels that a column does not hold."""
+    """Return the labels that do not occur in a column."""
     return labels[~np.isin(labels, pd.unique(column.observed))]

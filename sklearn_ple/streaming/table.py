@@ -1,4 +1,4 @@
-"""A table that stays in its files: a sample of its rows, and all of them a block at a time."""
+"""Table in files, of which a sample is in memory, and all rows are read block by block."""
 
 from __future__ import annotations
 
@@ -26,49 +26,49 @@ from .source import Block, Source
 from .survey import Survey
 from .tally import Tally
 
-# Units that training reads at the same time, and their columns: in Parquet a column takes some MB,
-# a page of it as it is stored and as it is read.
+# Limits of the units that training reads at the same time, and of their columns: an open column of
+# Parquet needs several MB, for a page in its stored and in its decoded form.
 _MOST_OPEN, _OPEN_COLUMNS = 4, 100
 
 
 class StreamedTable:
-    """The rows of a dataset that count: each has a label with a weight.
+    """The rows of a dataset that have a label with a weight.
 
-    One pass over the labels and a sample of the rows says what is needed before training; the
-    encoder takes two more over the features if there are more rows than in the sample. All rows
-    decide how many count, which labels there are, categories and scales; all but those that are
-    set aside decide target statistics. The sample, of 200,000 rows or 256 MB at most, decides the
-    rest: the means and scales of labels that are numbers, bins and where a linear path starts. So
-    bins are those of a random sample: the share of all rows below an edge is off by the standard
-    error of a share, 0.001 or less of 200,000 rows.
+    Before training, one pass reads the labels of all rows and draws a sample of the rows. If there
+    are more rows than in the sample, the encoder makes two more passes over the features. The
+    number of rows, the labels, the categories and the scales are computed from all rows, and the
+    target statistics from all training rows. Everything else is computed from the sample, which
+    has at most 200,000 rows or 256 MB: the means and scales of labels that are numbers, the bins,
+    and the initial linear path. The share of all rows below an edge of a bin thus differs from
+    that of the sample by sampling error, with a standard error of about 0.001 for 200,000 rows.
 
     Parameters
     ----------
     estimator : estimator
-        The columns of X are checked against its own.
+        The estimator, whose column names are set or checked.
     source : Source
         The files.
     columns : Columns
-        Which of their columns are read.
+        The columns to read.
     survey : Survey
-        What the first pass has found.
+        The result of the first pass.
     like : TargetForm, optional
-        How the y of an earlier table came.
+        The form of y in an earlier table.
 
     Attributes
     ----------
     sample : Table
-        Rows to train on, drawn by a hash of their numbers.
+        The sample of the training rows, drawn by hashes of the row numbers.
     aside : Table or None
-        The rows of validation, if there are any.
+        The validation rows, if there are any.
     is_aside : callable
-        From numbers of rows to whether they are among these.
+        Function from numbers of rows to whether they are validation rows.
     labels : list of Labels
-        Those of the sample, and behind them, without weight, others that are in the table.
+        The labels of the sample, followed by labels that occur only in other rows.
     weights : ndarray of shape (n_labels, n_tasks)
-        Their weights.
+        Weights of these labels; those of labels that occur only in other rows are 0.
     form : TargetForm
-        How y comes.
+        The form of y.
     """
 
     def __init__(
@@ -84,7 +84,7 @@ class StreamedTable:
         self.columns = columns
         self.is_aside = survey.is_aside
         self._unit, self._n_rows = survey.unit, survey.n_rows
-        # Where all rows are in memory, they are weighed as a table in memory is.
+        # If the sample contains all rows, weights are the same as for a table in memory.
         unit = None if survey.n_sampled == survey.n_rows else survey.unit
         self.sample = self._table(*survey.sample(), like, unit)
         self.form = self.sample.form
@@ -105,16 +105,21 @@ class StreamedTable:
         n_aside: Callable[[int], int] = lambda n_rows: 0,
         last: bool = False,
     ) -> StreamedTable:
-        """Look through the labels of a dataset, and draw rows from it.
+        """Read the labels of a dataset, and draw a sample and validation rows.
 
         Parameters
         ----------
         estimator, source, columns, like : object
-            As in `StreamedTable`.
+            The parameters of `StreamedTable`.
         n_aside : callable, optional
-            How many rows to set aside for validation, of as many rows; by default none.
+            Function from the number of rows to the number of validation rows; by default 0.
         last : bool, default=False
-            Whether these are the last ones; by default a hash of their numbers chooses them.
+            Whether the last rows are set aside; by default, hashes of the row numbers choose them.
+
+        Returns
+        -------
+        StreamedTable
+            The table.
         """
         ignored = like.ignored_among if like else partial(ignored_by, estimator.task_types)
         depends_on = estimator.get_params(deep=False).get("depends_on")
@@ -128,11 +133,11 @@ class StreamedTable:
         return cls(estimator, source, columns, survey, like)
 
     def __len__(self) -> int:
-        """Return the number of rows that count, those of validation included."""
+        """Return the number of rows that have a label with a weight, including validation rows."""
         return self._n_rows
 
     def blocks(self) -> Iterator[Table]:
-        """Read all rows in their order, some at a time."""
+        """Yield tables of all rows in their order, block by block."""
         readers = self.source.readers(self.columns.names)
         tables = interleaved(map(self._tables, readers), n_open=1)
         return watched(tables, len(self), "Reading features", self.estimator.verbose)
@@ -144,18 +149,23 @@ class StreamedTable:
         class_weight: Any,
         dtype: torch.dtype,
     ) -> ShuffledRows:
-        """Return the rows to train on, read anew in each epoch.
+        """Return the training rows, which are read again in each epoch.
 
         Parameters
         ----------
         encoder : TableEncoder
-            What encodes them.
+            The encoder, fitted to this table.
         ordered : OrderedStatistics or None
-            Their target statistics, if they were learnt from.
+            Target statistics of the rows, if the encoder learnt them from these rows.
         class_weight : object
-            As in the estimators.
+            The parameter of the estimators.
         dtype : torch.dtype
-            Of numbers, targets and weights.
+            Dtype of numbers, targets and weights.
+
+        Returns
+        -------
+        ShuffledRows
+            The rows.
         """
         tally = Tally(encoder)
         tally.add(self._distinct, self._counts, self._weights)
@@ -196,7 +206,7 @@ class StreamedTable:
         return ShuffledRows(n_trained_on, len(self.source.units), read, first, means)
 
     def described(self) -> dict[str, str]:
-        """Describe the rows by their files, for the fingerprint of a fit."""
+        """Return digests of files and columns, for the fingerprint of a fit."""
         files = [(f.path, f.state[0], f.footer()) for f in self.source.files]
         units = [(unit.number, unit.n_rows) for unit in self.source.units]
         return {
@@ -208,7 +218,7 @@ class StreamedTable:
 
     @property
     def identity(self) -> str:
-        """A digest by which the rows are known again, of Parquet wherever the files are."""
+        """Digest that identifies the rows; for Parquet, the paths of files do not matter."""
         # The footer of a Parquet file depends on everything that the file contains.
         files = [
             ("" if f.format == "parquet" else f.path, f.state[0], f.footer())
@@ -218,7 +228,7 @@ class StreamedTable:
         return digest([repr(files), str(self.source.schema.remove_metadata()), repr(labels)])
 
     def _tables(self, blocks: Iterator[Block]) -> Iterator[Table]:
-        """Turn blocks of rows into tables, without rows that do not count."""
+        """Convert blocks to tables, without rows that have no label with a weight."""
         for block in blocks:
             with block.unit.named():
                 table = self._table(block.rows, block.numbers, self.form, self._unit)
@@ -232,11 +242,11 @@ class StreamedTable:
         passed = own.X(rows), own.y(rows), own.sample_weight(rows)
         table = Table.read(self.estimator, *passed, like=like, unit=unit)
         numbers = numbers[table.numbers]
-        # The same ones in every pass, whatever the order in which rows are read.
+        # A row has the same part in every pass, whatever the order in which rows are read.
         parts = (row_hashes(numbers) % np.uint64(N_PARTS)).astype(np.int64)
         parts[self.is_aside(numbers)] = N_PARTS
         return replace(table, numbers=numbers, parts=parts)
 
 
-#: Rows in memory, or in files.
+#: A table in memory or in files.
 AnyTable = Table | StreamedTable

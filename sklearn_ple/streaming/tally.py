@@ -1,4 +1,4 @@
-"""How many labels of each class there are, and how much the labels weigh."""
+"""Numbers and weights of the labels of each class."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from ..encoding import Table, TableEncoder, balanced_by
 
 
 class Tally:
-    """The labels of each class, and how much those weigh that are trained on.
+    """Counts the labels of each class, and sums the weights of those in the training rows.
 
     Parameters
     ----------
     encoder : TableEncoder
-        It knows the tasks.
+        The encoder with the fitted tasks.
     """
 
     def __init__(self, encoder: TableEncoder):
@@ -25,21 +25,21 @@ class Tally:
         self.weights = [np.zeros(size) for size in sizes]
 
     def add(self, table: Table, counts: np.ndarray, weights: np.ndarray) -> None:
-        """Add rows, each of which stands for a number of rows of some weight in all."""
+        """Add rows, each of which represents a number of rows with a total weight."""
         for k, codes, rows, _ in self._coded(table):
             size = len(self.counts[k])
             self.counts[k] += np.bincount(codes, counts[rows], size)
             self.weights[k] += np.bincount(codes, weights[rows], size)
 
     def leave_out(self, table: Table) -> None:
-        """Take rows out that are not trained on; they still count."""
+        """Subtract the weights of validation rows; their labels are still counted."""
         for k, codes, _, weights in self._coded(table):
             left = self.weights[k] - np.bincount(codes, weights, len(self.counts[k]))
-            # What is left by rounding is nothing.
+            # A tiny remainder is due to rounding.
             self.weights[k] = np.where(left > 1e-9 * self.weights[k], left, 0.0)
 
     def _coded(self, table: Table) -> list[tuple[int, np.ndarray, np.ndarray, np.ndarray]]:
-        """Return each task's number, the codes of its labels, their rows and their weights."""
+        """Return, for each task, its position and the codes, rows and weights of its labels."""
         targets, weights, _ = self.encoder.encode_labels(table)
         coded = []
         for k, task in enumerate(self.encoder.tasks):
@@ -49,11 +49,11 @@ class Tally:
         return coded
 
     def balanced(self, class_weight: Any) -> dict[str, Any] | None:
-        """Replace "balanced" by the weights that follow from the counts."""
+        """Replace "balanced" by the class weights that follow from the counts."""
         return balanced_by(self.counts, self.encoder.tasks, class_weight)
 
     def mean_weights(self, class_weight: dict[str, Any] | None, n_rows: int) -> np.ndarray:
-        """Compute what a row weighs on average, of so many that are trained on, for each task."""
+        """Compute the mean weight of a row for each task, given the number of training rows."""
         sums = []
         for task, own in zip(self.encoder.tasks, self.weights, strict=True):
             by_class = (class_weight or {}).get(task.name)

@@ -45,7 +45,7 @@ def refuses(X, y=TASKS, message="", error=ValueError, sample_weight="w", fit=Non
         (None, TypeError, "y is of type NoneType"),
         ([0, 1], TypeError, "y is of type list"),
         (np.zeros(600), TypeError, "y is of type ndarray"),
-        (["a", "gaps", "town", "kind", *TASKS], ValueError, "has no column beside"),
+        (["a", "gaps", "town", "kind", *TASKS], ValueError, "has no column in addition to"),
     ],
 )
 def test_y_that_names_no_columns(folder, y, error, message):
@@ -66,7 +66,7 @@ def test_weights_that_name_no_column_of_numbers(folder, weight, error, message):
 
 
 def test_what_is_passed_beside_files(folder):
-    refuses(folder, message="groups say which", fit={"groups": np.zeros(600)})
+    refuses(folder, message="groups cannot be used with a dataset", fit={"groups": np.zeros(600)})
     refuses(folder, message="y_val is missing", fit={"X_val": folder})
     both = {"X_val": folder, "y_val": ["click", "sale"]}
     refuses(folder, message=r"y_val names \['sale'\]", fit=both)
@@ -77,7 +77,7 @@ def test_what_is_passed_beside_files(folder):
 @pytest.mark.parametrize(
     ("params", "message"),
     [
-        ({"refit": True}, "refit=True learns all rows anew"),
+        ({"refit": True}, "refit=True trains a second time"),
         ({"net_params": {"iterator_train__num_workers": 2}}, "iterator_train__num_workers, but"),
     ],
 )
@@ -132,7 +132,10 @@ def replaced(folder, change, number=1):
             lambda t: t.set_column(0, "a", t["a"].cast(pa.string())),
             "'a' is of type string in .*part1.parquet, but of type double in .*part0.parquet",
         ),
-        (lambda t: t.append_column("a", t["a"]), "part1.parquet has several columns of one name"),
+        (
+            lambda t: t.append_column("a", t["a"]),
+            "part1.parquet has several columns with the same name",
+        ),
         (lambda t: t.append_column("z", t["a"]), r"part1.parquet has the columns \['z'\], which"),
     ],
 )
