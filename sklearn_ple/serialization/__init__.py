@@ -1,4 +1,4 @@
-"""An estimator as plain data and arrays, and back: of a safe file, and of what skops writes."""
+"""Conversion of estimators to plain data and arrays and back, for safe files and for skops."""
 
 from .audited import as_attributes, attributes_of_state, state_of_attributes
 from .formats import FORMAT_VERSION, check_format

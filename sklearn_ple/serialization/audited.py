@@ -1,4 +1,4 @@
-"""The state of an estimator for tools that list the types of what they load, as skops does."""
+"""State of an estimator for tools that list the types that they load, such as skops."""
 
 from __future__ import annotations
 
@@ -15,14 +15,15 @@ from .model import CODECS, KNOWN, from_plain, to_plain
 from .values import Reader, Writer
 
 _STATE = "_plain_state"
-# What is read off that state.
+# Attributes that are derived from that state.
 _LEARNT = {
     *("n_features_in_", "feature_names_in_", "device_", "net_", "tasks_", "task_names_"),
     *("task_types_", "classes_", "ignored_targets_", "history_", "n_iter_"),
     *("_encoder", "_rng", "_deviations", "_calibration", "_network_params"),
     "_sklearn_output_config",
 }
-# What is set for other tools. Requests hold their estimator, and skops writes no such circle.
+# Attributes for other tools. Metadata requests refer to their estimator, and skops cannot write
+# such cycles.
 _OF_TOOLS = {"_metadata_request", "_skl_callbacks"}
 
 _as_attributes: ContextVar[bool] = ContextVar("_as_attributes", default=False)
@@ -30,7 +31,7 @@ _as_attributes: ContextVar[bool] = ContextVar("_as_attributes", default=False)
 
 @contextmanager
 def as_attributes() -> Iterator[None]:
-    """Let an estimator's state be its attributes as they are, as pickles and copies hold them."""
+    """Context manager in which the state of an estimator is its attributes, as for pickles."""
     token = _as_attributes.set(True)
     try:
         yield
@@ -39,7 +40,7 @@ def as_attributes() -> Iterator[None]:
 
 
 class _OpenWriter(Writer):
-    """Passes on what it does not know, as classes of users: the tool writes and lists it."""
+    """Writer that passes on unknown objects, such as those of users' classes, to the tool."""
 
     def unknown(self, value: Any) -> Any:
         if isinstance(value, (nn.Module, Task, EmbeddingMaker)):
@@ -48,27 +49,27 @@ class _OpenWriter(Writer):
 
 
 def state_of_attributes(model: Any, attributes: dict[str, Any]) -> dict[str, Any]:
-    """Return an estimator's state as plain data and arrays, or within `as_attributes` as it is.
+    """Return the state of an estimator as plain data and arrays, or unchanged in `as_attributes`.
 
     Parameters
     ----------
     model : estimator of this package
-        Fitted or not.
+        The estimator, fitted or not.
     attributes : dict
-        Its attributes.
+        The attributes of the estimator.
 
     Returns
     -------
     state : dict
-        What was learnt is plain data and arrays, without an object of this package. Classes of
-        others are in it as they are, and so are attributes that a subclass added.
+        The state. What was learnt is plain data and arrays, without objects of this package.
+        Objects of other classes, and attributes that a subclass added, are not converted.
     """
     if _as_attributes.get():
         return attributes
     writer = _OpenWriter(CODECS, KNOWN, {})
     plain, arrays = to_plain(model, writer)
     if "state" in plain:
-        # partial_fit goes on with it.
+        # partial_fit continues with the state of the optimizer.
         optimizer = model.net_.optimizer_.state_dict()
         plain["optimizer"] = writer.write(optimizer, "The optimizer's state")
     known = _LEARNT | _OF_TOOLS | model.get_params(deep=False).keys()
@@ -77,7 +78,25 @@ def state_of_attributes(model: Any, attributes: dict[str, Any]) -> dict[str, Any
 
 
 def attributes_of_state(cls: type, state: dict[str, Any]) -> dict[str, Any]:
-    """Return the attributes of an estimator of a class, whichever state of it this is."""
+    """Return the attributes of an estimator from either form of its state.
+
+    Parameters
+    ----------
+    cls : type
+        Class of the estimator.
+    state : dict
+        The result of `state_of_attributes`.
+
+    Returns
+    -------
+    attributes : dict
+        The attributes.
+
+    Raises
+    ------
+    ValueError
+        If the state is invalid.
+    """
     if _STATE not in state:
         return state
     others = {name: value for name, value in state.items() if name != _STATE}

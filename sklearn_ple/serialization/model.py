@@ -1,4 +1,4 @@
-"""An estimator, fitted or not: to plain data and arrays, and from them."""
+"""Conversion of an estimator, fitted or not, to plain data and arrays, and back."""
 
 from __future__ import annotations
 
@@ -14,24 +14,39 @@ from .values import Reader, Writer
 
 __all__ = ["CODECS", "KNOWN", "NOT_SAVED", "from_plain", "to_plain"]
 
-#: A parameter that is a folder of one machine, to which nothing from elsewhere should direct
-#: another.
+#: Parameters that are not saved: a folder belongs to one machine, and a file from elsewhere must
+#: not make another machine write to it.
 NOT_SAVED = frozenset({"checkpoint_dir"})
 
 
 def to_plain(
     model: Any, writer: Writer, not_saved: frozenset[str] = NOT_SAVED
 ) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """Turn an estimator into plain data and arrays.
+    """Convert an estimator to plain data and arrays.
 
     Parameters
     ----------
     model : estimator of this package
-        Fitted or not. If it is, its parameters must still make the network that was fitted.
+        The estimator, fitted or not. If it is fitted, the parameters of the network must not have
+        changed since fit.
     writer : Writer
-        What writes the values in it.
+        The writer that converts values.
     not_saved : frozenset of str
         Parameters that are left out.
+
+    Returns
+    -------
+    plain : dict
+        The plain data.
+    arrays : dict of str to ndarray
+        The arrays to which the plain data refer, and those of the network.
+
+    Raises
+    ------
+    TypeError
+        If a value cannot be saved.
+    ValueError
+        If parameters of the network have changed since fit.
     """
     is_fitted = hasattr(model, "net_")
     if is_fitted:
@@ -58,28 +73,33 @@ def to_plain(
 def from_plain(
     cls: type, plain: dict[str, Any], reader: Reader, not_saved: frozenset[str] = NOT_SAVED
 ) -> Any:
-    """Make an estimator of plain data, and of the arrays that its reader has.
+    """Create an estimator from plain data and the arrays of a reader.
 
     Parameters
     ----------
     cls : type
         Class of the estimator.
     plain : dict
-        What `to_plain` returned.
+        The plain data returned by `to_plain`.
     reader : Reader
-        What reads the values in it.
+        The reader that converts values back, with the arrays.
     not_saved : frozenset of str
-        Parameters that must not be there.
+        Parameters that the plain data must not contain.
+
+    Returns
+    -------
+    estimator
+        The estimator.
 
     Raises
     ------
     ValueError
-        Among other errors, if it is not what `to_plain` returns.
+        If the plain data are invalid. Other errors are possible, too.
     """
     check_format(plain["format_version"])
     parameters = reader.read(plain["parameters"])
     if refused := sorted(set(parameters) & not_saved):
-        raise ValueError(f"it sets {refused}, which no file may")
+        raise ValueError(f"it sets the parameters {refused}, which is not allowed in a file")
     model: Any = cls(**parameters)
     if "state" not in plain:
         return model
@@ -93,7 +113,7 @@ def from_plain(
         model.embedding_dim,
     )
     module = network_of(model, encoder, arrays)
-    # Whether this machine is fast at it matters to training alone.
+    # The speed of this machine with bfloat16 is checked only before training.
     module.product_dtype = torch.bfloat16 if model.dtype == "bfloat16" else None
     net = model._net_around(module, plan_of(model, state), encoder)
     prefix = "balancer."

@@ -1,4 +1,4 @@
-"""The network: made again from parameters, in the sizes that a file has, and no others."""
+"""Recreation of a network from parameters, after a check of its sizes against those of a file."""
 
 from __future__ import annotations
 
@@ -15,39 +15,41 @@ from ..nn import TabularNetwork
 from ..parameters import differences, of_network
 from ..training import seeded
 
-# Operations that make a tensor of a network, at most, and those of a small network in all.
+# Largest number of operations to create a tensor of a network, and those of a small network.
 _PER_TENSOR, _AT_LEAST = 64, 4096
-# Numbers beside a network's tensors that making it takes, by those of the tensors.
+# Largest ratio of the numbers needed to create a network to the numbers in its tensors.
 _BESIDE = 16
 
 
 def arrays_of(module: nn.Module, name: str) -> dict[str, np.ndarray]:
-    """Return the state of a module as arrays, by names that begin with its own."""
+    """Return the state of a module as arrays, whose names start with the name of the module."""
     arrays = {}
     for key, tensor in module.state_dict().items():
         dtype = getattr(tensor, "dtype", type(tensor).__name__)
         if dtype not in _DTYPES:
-            raise TypeError(f"The {name} holds {key}, of {dtype}, which no file can hold.")
+            raise TypeError(
+                f"The {name} contains {key} of type {dtype}, which cannot be saved in a file."
+            )
         arrays[f"{name}.{key}"] = tensor.detach().cpu().contiguous().numpy()
     return arrays
 
 
 def check_same(model: Any) -> None:
-    """Check that an estimator's parameters make the network that it has been fitted with."""
+    """Check that the parameters of an estimator still describe its fitted network."""
     encoder = copy.copy(model._encoder)
     encoder.linear_start = None
     outline = _outline(model, encoder, len(model.module_.state_dict()))
     if _described(outline) != _described(model.module_):
         raise ValueError(
-            "Parameters of the network were changed since fit: they would make another network "
-            f"than the fitted one, {_changed(model)}. Set them as they were, or fit anew."
+            "Parameters of the network were changed since fit, so they do not describe the fitted "
+            f"network: {_changed(model)}. Set them back, or fit again."
         )
 
 
 def network_of(model: Any, encoder: TableEncoder, arrays: dict[str, np.ndarray]) -> TabularNetwork:
-    """Make an estimator's network with the state that a file has.
+    """Create the network of an estimator, with its state from a file.
 
-    Its sizes are compared with those of the arrays before any memory is taken.
+    The sizes of the network are compared with those of the arrays before memory is allocated.
     """
     state = {
         name.removeprefix("network."): array
@@ -58,16 +60,17 @@ def network_of(model: Any, encoder: TableEncoder, arrays: dict[str, np.ndarray])
     n_views = model.n_members * model.n_views(len(encoder.tasks))
     n_weighed = len(state["mean.weights"]) if "mean.weights" in state else 0
     if n_weighed != model.n_members or n_views * model.n_features_in_ > _BESIDE * n_numbers:
-        raise ValueError("it has not as many members as its network")
+        raise ValueError("the number of members is not that of its network")
     if getattr(model, "n_levels", 1) > len(state):
-        raise ValueError("it has not as many levels as its network")
+        raise ValueError("the number of levels is not that of its network")
     expected = _sizes(_outline(model, encoder, len(state)))
     found = {name: (array.shape, array.dtype.name) for name, array in state.items()}
     if found != expected:
         wrong = sorted(set(found.items()) ^ set(expected.items()))[0][0]
         raise ValueError(
-            f"its parameters make another network: {wrong} is of {expected.get(wrong, 'no size')} "
-            f"in that, of {found.get(wrong, 'no size')} in the file"
+            f"its parameters describe another network: {wrong} has "
+            f"{expected.get(wrong, 'no size')} there, but {found.get(wrong, 'no size')} in the "
+            "file"
         )
     with seeded(np.random.RandomState(0)):
         module = model.make_module(encoder).to(model._torch_dtype)
@@ -76,15 +79,15 @@ def network_of(model: Any, encoder: TableEncoder, arrays: dict[str, np.ndarray])
 
 
 def load_state(module: nn.Module, arrays: dict[str, np.ndarray]) -> None:
-    """Copy arrays into a module that has as many of the same names and shapes."""
+    """Copy arrays into a module, whose state must have the same names and shapes."""
     try:
         module.load_state_dict({name: torch.from_numpy(own) for name, own in arrays.items()})
     except RuntimeError as error:
-        raise ValueError(f"it has another state: {error}") from None
+        raise ValueError(f"its arrays do not fit: {error}") from None
 
 
 class _Bounded(TorchFunctionMode):
-    """Lets no more than a number of operations pass."""
+    """Mode that raises an error after a number of operations of torch."""
 
     def __init__(self, n_operations: int):
         super().__init__()
@@ -95,12 +98,12 @@ class _Bounded(TorchFunctionMode):
     ) -> Any:
         self.left -= 1
         if self.left < 0:
-            raise ValueError("its parameters make a network of more parts than it has")
+            raise ValueError("its parameters describe a network with more parts than it contains")
         return func(*args, **(kwargs or {}))
 
 
 def _outline(model: Any, encoder: TableEncoder, n_tensors: int) -> TabularNetwork:
-    """Make an estimator's network of sizes alone, as far as it has not many more tensors."""
+    """Create a network without memory, with an error if it has many more tensors than given."""
     with _Bounded(_AT_LEAST + _PER_TENSOR * n_tensors), torch.device("meta"):
         return model.make_module(encoder).to(model._torch_dtype)
 
@@ -113,7 +116,7 @@ def _sizes(module: nn.Module) -> dict[str, tuple[tuple[int, ...], str]]:
 
 
 def _described(module: nn.Module) -> list[Any]:
-    """Return the sizes and all plain attributes of a module and those in it."""
+    """Return the sizes and all plain attributes of a module and its submodules."""
     parts = [
         (name, type(part).__qualname__, {k: v for k, v in vars(part).items() if _is_plain(k, v)})
         for name, part in module.named_modules()
@@ -128,9 +131,9 @@ def _is_plain(name: str, value: Any) -> bool:
 
 
 def _changed(model: Any) -> str:
-    """Name the parameters that differ from those of fit."""
+    """List the parameters that have changed since fit, with both values."""
     now, before = of_network(model), model._network_params
-    # Another fit may go on in another dtype, a file may not.
+    # Fit may continue with another dtype, but a file must have the dtype of the network.
     now |= {"dtype": repr(model.dtype)}
     before = before | {"dtype": repr(str(model.net_.dtype).removeprefix("torch."))}
     return differences(now, before, "in fit")

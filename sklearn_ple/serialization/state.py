@@ -1,4 +1,4 @@
-"""What a fitted estimator consists of, apart from its network: to values, and from them."""
+"""Conversion of the state of a fitted estimator, except its network, to values and back."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from ..training import Plan, resolve_device
 from . import tables, values
 from .values import Codec
 
-#: The classes whose objects may be made without being trusted.
+#: Classes whose objects can be created without ``trusted``.
 KNOWN: dict[str, type] = {
     **{cls.__name__: cls for cls in TASK_KINDS.values()},
     **{type(maker).__name__: type(maker) for maker in NUMERIC_EMBEDDINGS.values()},
@@ -45,11 +45,11 @@ KNOWN: dict[str, type] = {
     },
 }
 
-#: How values are written that JSON has no word for.
+#: Codecs of values that JSON cannot represent.
 CODECS = [
     *values.CODECS,
     *tables.CODECS,
-    # Fitted to its own steps, it is the same again.
+    # A regression that is fitted to its own steps is the same.
     Codec(
         "$isotonic",
         lambda value: type(value) is IsotonicRegression,
@@ -58,7 +58,7 @@ CODECS = [
     ),
 ]
 
-# Attributes by the names that they have in a file.
+# Attributes of objects, by their names in a file.
 _OF_FORM = {name: name for name in ("library", "ndim", "names", "columns", "dtypes", "ignored")}
 _OF_SCALER = {name: f"{name}_" for name in ("mean", "scale", "missing")}
 _OF_STATISTICS = {name: name for name in ("columns", "tables", "learnt_from")}
@@ -68,7 +68,7 @@ _OF_NET = {"learning_rate": "lr", "batch_size": "batch_size", "max_epochs": "max
 
 
 def state_of(model: Any) -> dict[str, Any]:
-    """Return the values that a fitted estimator can be made of again, beside its network's."""
+    """Return the values from which a fitted estimator can be recreated, except its network."""
     encoder, net = model._encoder, model.net_
     return {
         "n_features": model.n_features_in_,
@@ -94,7 +94,7 @@ def state_of(model: Any) -> dict[str, Any]:
 
 
 def restore(model: Any, state: dict[str, Any]) -> TableEncoder:
-    """Restore what takes no network in an unfitted estimator, and return its encoder."""
+    """Restore the attributes of an estimator that do not need its network; return its encoder."""
     _check(state, dict)
     model.n_features_in_ = _check(state["n_features"], int)
     if state["feature_names"] is not None:
@@ -106,7 +106,7 @@ def restore(model: Any, state: dict[str, Any]) -> TableEncoder:
     try:
         model.device_ = resolve_device(device, model._torch_dtype)
     except ValueError:
-        # It was fitted where there are others.
+        # It was fitted on a machine with other devices.
         model.device_ = "cpu"
     encoder = TableEncoder.of(model, n_bins=_check(state["n_bins"], int))
     encoder.targets = TargetEncoder(encoder.task_types, encoder.family)
@@ -115,30 +115,30 @@ def restore(model: Any, state: dict[str, Any]) -> TableEncoder:
     if [task.name for task in encoder.tasks] != encoder.targets.names:
         raise ValueError("its tasks are not the columns of y")
     in_order = list(range(len(encoder.tasks)))
-    # Files from before networks had an order of their own do not say.
+    # Older files contain no order, since networks had the tasks in the order of y.
     encoder.order = _check(state.get("task_order", in_order), list)
     if sorted(_check(place, int) for place in encoder.order) != in_order:
-        raise ValueError("its network has other tasks than y")
+        raise ValueError("the tasks of its network are not those of y")
     encoder.dependence = Dependence(model.depends_on, encoder.tasks)
     encoder.features = _features_of(encoder, state["features"])
-    # Files from before there were statistics have none.
+    # Older files contain no target statistics.
     encoder.statistics = _statistics_of(encoder, state.get("statistics"))
     encoder.maker = _check(state["embedding"], EmbeddingMaker, type(None))
-    # Where training started matters no more.
+    # The initial linear path is no longer needed.
     encoder.linear_start = None
     features = encoder.features
     positions = np.concatenate([features.categorical_positions_, features.number_positions_])
     n_columns = len(positions)
     names = getattr(model, "feature_names_in_", positions)
     if not len(features.columns_) + features.n_columns_ == model.n_features_in_ == len(names):
-        raise ValueError("it has other columns than it encodes")
+        raise ValueError("its columns are not those that it encodes")
     if not np.array_equal(np.sort(positions), np.arange(n_columns)):
-        raise ValueError("it encodes a column twice, and another one not at all")
+        raise ValueError("it encodes a column twice, and another column not at all")
     return encoder
 
 
 def settle(model: Any, net: Any, encoder: TableEncoder, state: dict[str, Any]) -> None:
-    """Let an estimator be fitted, once its net is there."""
+    """Restore the attributes of an estimator that need its net."""
     net.max_epochs = _check(state["training"]["max_epochs"], int)
     for epoch in _check(state["history"], list):
         net.history.append(_check(epoch, dict))
@@ -159,7 +159,7 @@ def settle(model: Any, net: Any, encoder: TableEncoder, state: dict[str, Any]) -
 
 
 def plan_of(model: Any, state: dict[str, Any]) -> Plan:
-    """Return the plan of the training in a file, as far as a net needs it."""
+    """Return the plan of training in a file, with the values that a net needs."""
     training = state["training"]
     return replace(
         Plan.of(model, n_rows=1),
@@ -192,10 +192,10 @@ def _features_of(encoder: TableEncoder, state: dict[str, Any]) -> FeatureEncoder
     for name, attribute in _OF_SCALER.items():
         value = _check(state["scaler"][name], np.ndarray)
         if value.shape != features.number_positions_.shape:
-            raise ValueError(f"it has not one {name} for each column of numbers")
+            raise ValueError(f"it does not have one {name} for each column of numbers")
         setattr(scaler, attribute, value)
     if np.isinf(scaler.mean_).any() or (scaler.scale_ <= 0).any():
-        raise ValueError("it does not scale numbers as a fitted scaler does")
+        raise ValueError("the means or scales of its numbers are not possible")
     scaler.n_numbers_ = len(scaler.missing_) + int(scaler.missing_.sum())
     features.scaler_ = scaler
     features.n_numbers_, features.n_columns_ = scaler.n_numbers_, len(scaler.missing_)
@@ -212,11 +212,11 @@ def _statistics_of(encoder: TableEncoder, state: dict[str, Any] | None) -> Targe
     n_codes = encoder.features.cardinalities_
     known = set(range(len(n_codes)))
     if columns.ndim != 1 or not set(columns.tolist()) <= known or not len(columns):
-        raise ValueError("it has statistics of columns that hold no categories")
-    # Of tasks that were added later there are none.
+        raise ValueError("it has statistics of columns that are not categorical")
+    # There are no statistics of tasks that were added later.
     expected = [(n_codes[column], statistics.tables[0].shape[-1]) for column in columns]
     if [table.shape for table in statistics.tables] != expected:
-        raise ValueError("it has not one statistic for each category and task")
+        raise ValueError("it does not have one statistic for each category and task")
     if not all(np.isfinite(table).all() for table in statistics.tables):
         raise ValueError("it has statistics that are not finite")
     return statistics
@@ -236,7 +236,7 @@ def _column_of(features: FeatureEncoder, state: dict[str, Any]) -> CategoryEncod
 def _form_of(state: dict[str, Any]) -> TargetForm:
     form = TargetForm(**_check(state, dict))
     if form.library not in ("numpy", "pandas", "polars") or form.ndim not in (1, 2):
-        raise ValueError("y came in no form that is known")
+        raise ValueError("the form of y is unknown")
     for part in (form.names, form.columns, form.dtypes, form.ignored):
         _check(part, list)
     return form
@@ -247,7 +247,7 @@ def _check_task(task: Any) -> Task:
     _check(_check(task, Task).name, str)
     _check(task.classes, np.ndarray, type(None))
     if task.has_classes == (task.classes is None) or _check(task.n_outputs, int) < 1:
-        raise ValueError(f"task {task.name!r} has not the classes or outputs of its kind")
+        raise ValueError(f"task {task.name!r} does not have the classes or outputs of its kind")
     for name in ("mean", "scale"):
         if type(task) in KNOWN.values() and not math.isfinite(getattr(task, name, 0.0)):
             raise ValueError(f"task {task.name!r} has {name} {getattr(task, name)!r}")
@@ -259,8 +259,8 @@ def _read(value: Any, attributes: dict[str, str]) -> dict[str, Any]:
 
 
 def _check(value: Any, *types: type) -> Any:
-    """Return a value if it is of one of some types; True is no number."""
+    """Return a value, after a check that it has one of the types; a bool is not a number."""
     if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
         names = ", ".join(cls.__name__ for cls in types)
-        raise ValueError(f"it holds a {type(value).__name__} where {names} is expected")
+        raise ValueError(f"it contains a {type(value).__name__} where {names} is expected")
     return value

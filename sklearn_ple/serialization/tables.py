@@ -1,4 +1,4 @@
-"""What pandas and polars have in a model: indices of categories, dtypes, points in time."""
+"""Codecs of objects of pandas and polars: indices of categories, dtypes and times."""
 
 from __future__ import annotations
 
@@ -10,13 +10,15 @@ import pandas as pd
 
 from .values import Codec, Reader, Writer, load_dtype
 
-# A time zone of this library may be any file of the reader's.
+# A time zone of this library may be the path of any file on the reader's machine.
 _NAMES_A_FILE = "dateutil"
 
 
 def _dump_index(index: pd.Index, writer: Writer) -> Any:
     if isinstance(index, pd.MultiIndex):
-        raise TypeError(f"{writer.place()} holds an index of several levels: make it one.")
+        raise TypeError(
+            f"{writer.place()} contains an index with several levels: use a single level."
+        )
     dtype = index.dtype
     if isinstance(dtype, pd.DatetimeTZDtype) or dtype.kind in "mM":
         return [dtype, index.asi8]
@@ -42,14 +44,16 @@ def _dump_dtype(dtype: Any, writer: Writer) -> Any:
     elif isinstance(dtype, pd.CategoricalDtype):
         return ["category", dtype.categories, dtype.ordered]
     elif isinstance(dtype, pd.StringDtype):
-        # The word for it does not say where its values are, nor what is missing.
+        # The name of the dtype does not contain its storage and its missing value.
         missing = "nan" if dtype.na_value is np.nan else "NA"
         return ["string", dtype.storage, missing]
     else:
         name = f"pandas: {dtype}"
         is_known = _pandas_dtype(name) == dtype
     if not is_known:
-        raise TypeError(f"{writer.place()} holds the dtype {dtype}, which no file can hold.")
+        raise TypeError(
+            f"{writer.place()} contains the dtype {dtype}, which cannot be saved in a file."
+        )
     return name
 
 
@@ -66,15 +70,15 @@ def _load_dtype(content: Any, _: Reader) -> Any:
     try:
         return pd.StringDtype(first, **missing)
     except ImportError:
-        # Without pyarrow, columns of text are of the other kind,
+        # Without pyarrow, columns of text are stored as objects of Python.
         return pd.StringDtype("python", **missing)
     except TypeError:
-        # and in an older pandas of objects.
+        # An older pandas has no such dtype.
         return np.dtype(object)
 
 
 def _pandas_dtype(name: str) -> Any:
-    """Return a dtype of pandas' own by its name; None where there is none."""
+    """Return an extension dtype of pandas by its name, or None if there is none."""
     if _NAMES_A_FILE in name:
         return None
     try:
@@ -113,7 +117,9 @@ def _dump_polars(value: Any, writer: Writer) -> Any:
         return ["Enum", value.categories.to_list()]
     name = value.__name__ if isinstance(value, type) else type(value).__name__
     if name not in _POLARS:
-        raise TypeError(f"{writer.place()} holds the dtype {value}, which no file can hold.")
+        raise TypeError(
+            f"{writer.place()} contains the dtype {value}, which cannot be saved in a file."
+        )
     return [name, None]
 
 
@@ -131,7 +137,7 @@ def _load_polars(content: Any, _: Reader) -> Any:
 _POLARS = {f"{kind}{bits}" for kind in ("Int", "UInt") for bits in (8, 16, 32, 64, 128)}
 _POLARS |= {"Float16", "Float32", "Float64", "Boolean", "String", "Categorical", "Object"}
 
-#: Values of pandas and polars.
+#: Codecs of values of pandas and polars.
 CODECS = [
     Codec("$index", lambda v: isinstance(v, pd.Index), _dump_index, _load_index),
     Codec(

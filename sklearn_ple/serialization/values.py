@@ -1,8 +1,9 @@
-"""Values of Python, numpy and torch as plain data, and back: what JSON holds, and arrays.
+"""Conversion of values of Python, numpy and torch to plain data and arrays, and back.
 
-What JSON has no word for is an object of one key, which begins with "$" and says how to read what
-is below it: ``{"$tuple": [64, 32]}``. A `Codec` is such a word. Nothing else is ever read, so a
-file can name nothing that is not listed here, or trusted by who loads it.
+Plain data are those that JSON can represent. Any other value is an object with a single key, which
+starts with "$" and says how to read the content: ``{"$tuple": [64, 32]}``. A `Codec` defines such
+a key. No other keys are read, so a file can only create objects of classes that are listed here,
+or that the user trusts.
 """
 
 from __future__ import annotations
@@ -18,24 +19,24 @@ import numpy as np
 import torch
 
 _PLAIN = (bool, int, str, type(None))
-# Deeper than any state of a model.
+# Largest depth of nested values, which no state of a model reaches.
 _DEEPEST = 64
 
 
 @dataclass(frozen=True)
 class Codec:
-    """How values of a type are written and read.
+    """Conversion of the values of a type.
 
     Parameters
     ----------
     tag : str
-        The key that says so in the file.
+        The key in the file, which starts with "$".
     matches : callable
-        Whether a value is of the type.
+        Function that returns whether a value is of the type.
     dump : callable
-        From a value and a `Writer` to what that writes in its place.
+        Function of a value and a `Writer` that returns the content to write.
     load : callable
-        From that, read, and a `Reader` to the value.
+        Function of the content that was read and a `Reader` that returns the value.
     """
 
     tag: str
@@ -45,21 +46,21 @@ class Codec:
 
 
 class Writer:
-    """Turns values into plain data; collects their arrays.
+    """Converts values to plain data, and collects their arrays.
 
     Parameters
     ----------
     codecs : sequence of Codec
-        What is known beside the values of Python; the first that matches counts.
+        Codecs of values that JSON cannot represent; the first one that matches is used.
     known : dict of str to type
-        Classes that may be named in a file, and whose objects are written by their attributes.
+        Classes that may be named in a file, and whose objects are written as their attributes.
     trusted : dict of str to type
-        Further ones, which the reader has to trust too.
+        Further classes, which must also be trusted when the file is read.
 
     Attributes
     ----------
     arrays : dict of str to ndarray
-        By the names that the plain data refer to.
+        The arrays, by the names to which the plain data refer.
     """
 
     def __init__(self, codecs: Sequence[Codec], known: dict[str, type], trusted: dict[str, type]):
@@ -71,9 +72,9 @@ class Writer:
         self._where: list[str] = []
 
     def write(self, value: Any, where: Any = None) -> Any:
-        """Turn a value into plain data; ``where`` is what an error calls it."""
+        """Convert a value to plain data; ``where`` is its name in errors."""
         if len(self._where) > _DEEPEST:
-            raise TypeError(f"{self.place()} holds itself, or is nested too deeply.")
+            raise TypeError(f"{self.place()} contains itself, or is nested too deeply.")
         self._where.append("" if where is None else str(where))
         try:
             return self._written(value)
@@ -107,48 +108,49 @@ class Writer:
     def _object(self, value: Any) -> Any:
         own = vars(value)
         if isinstance(value, torch.nn.Module):
-            # Hooks are code, and all else is as in a new module.
+            # Hooks are code, and other usual attributes are the same in a new module.
             usual = vars(torch.nn.Module()).keys() - {"_parameters", "_buffers", "_modules"}
             own = {name: part for name, part in own.items() if name not in usual}
         attributes = {name: self.write(part, f".{name}") for name, part in own.items()}
         return {"$object": [self.names.get(type(value), type(value)), attributes]}
 
     def unknown(self, value: Any) -> Any:
-        """Turn a value into plain data that none of the codecs knows: a file cannot hold it."""
+        """Convert a value for which there is no codec; raises a TypeError by default."""
         raise TypeError(self._complaint(value))
 
     def array(self, value: np.ndarray, name: str | None = None) -> str:
-        """Keep an array of numbers or bools, and return its name."""
+        """Store an array of numbers or bools, and return its name."""
         name = f"array.{len(self.arrays)}" if name is None else name
         native = value.astype(value.dtype.newbyteorder("="), copy=False)
         self.arrays[name] = np.ascontiguousarray(native).reshape(value.shape)
         return name
 
     def place(self) -> str:
-        """Return what an error calls the value that is being written."""
+        """Return the name of the value that is being written, for errors."""
         return "".join(self._where) or "The model"
 
     def _complaint(self, value: Any) -> str:
         cls = value if isinstance(value, type) else type(value)
         what = "the class" if isinstance(value, type) else "an object of"
-        text = f"{self.place()} holds {what} {cls.__module__}.{cls.__qualname__}, which a safe "
+        text = f"{self.place()} contains {what} {cls.__module__}.{cls.__qualname__}, which a safe "
         if cls.__module__ == "builtins" or not hasattr(value, "__dict__"):
-            return f"{text}file cannot hold: set it to something else."
+            return f"{text}file cannot contain: set it to something else."
         return (
-            f"{text}file holds only if you trust the class: save(..., trusted=[{cls.__name__}]), "
-            "and load alike. What is no longer needed, as callbacks, may be set to None before."
+            f"{text}file contains only if you trust the class: pass trusted=[{cls.__name__}] to "
+            "save and load. Or set parameters that are no longer needed, such as callbacks, to "
+            "None before."
         )
 
 
 class Reader:
-    """Turns plain data back into values.
+    """Converts plain data back to values.
 
     Parameters
     ----------
     codecs, known, trusted : object
-        As those of the `Writer`.
+        The parameters of the `Writer`.
     arrays : dict of str to ndarray
-        What it refers to by name.
+        The arrays to which the plain data refer, by name.
     """
 
     def __init__(
@@ -163,7 +165,7 @@ class Reader:
         self.arrays = arrays
 
     def read(self, plain: Any) -> Any:
-        """Turn plain data into a value; a ValueError where it is none that was written."""
+        """Convert plain data to a value; raises ValueError for a key or class that is unknown."""
         if isinstance(plain, list):
             return [self.read(entry) for entry in plain]
         if not isinstance(plain, dict):
@@ -181,7 +183,7 @@ class Reader:
         if tag == "$float":
             return {"inf": math.inf, "-inf": -math.inf, "nan": math.nan}[content]
         if tag not in self.codecs:
-            raise ValueError(f"it holds {tag!r}, which is unknown")
+            raise ValueError(f"it contains {tag!r}, which is unknown")
         return self.codecs[tag].load(self.read(content), self)
 
     def _class(self, tag: str, name: Any) -> type:
@@ -189,7 +191,7 @@ class Reader:
         if not isinstance(name, str) or name not in classes:
             remedy = f": if you trust it, load(..., trusted=[{name}])"
             raise ValueError(
-                f"it names the class {name!r}, which is none of this package"
+                f"it names the class {name!r}, which is not in this package"
                 + (remedy if tag == "$trusted" else "")
             )
         return classes[name]
@@ -203,20 +205,22 @@ class Reader:
         return value
 
     def array(self, name: Any) -> np.ndarray:
-        """Return the array of a name."""
+        """Return the array with a name."""
         if not isinstance(name, str) or name not in self.arrays:
             raise ValueError(f"it lacks the array {name!r}")
         return self.arrays[name]
 
 
 def named(classes: Iterable[type]) -> dict[str, type]:
-    """Return classes by their names, which must differ."""
+    """Return a dict of classes by their names, which must be unique."""
     found: dict[str, type] = {}
     for cls in classes:
         if not isinstance(cls, type):
-            raise TypeError(f"trusted holds {cls!r}: it must hold classes.")
+            raise TypeError(f"trusted contains {cls!r}: it must contain classes.")
         if found.setdefault(cls.__name__, cls) is not cls:
-            raise ValueError(f"trusted holds two classes of the name {cls.__name__!r}.")
+            raise ValueError(
+                f"trusted contains two classes with the name {cls.__name__!r}: rename one."
+            )
     return found
 
 
@@ -224,7 +228,7 @@ def _of_type(*types: type) -> Callable[[Any], bool]:
     return lambda value: type(value) in types
 
 
-# Arrays that are stored as others of the same bytes.
+# Kinds of arrays that are stored as arrays of another dtype with the same bytes.
 _STORED_AS = {"U": np.uint32, "m": np.int64, "M": np.int64}
 
 
@@ -237,7 +241,9 @@ def _dump_array(value: np.ndarray, writer: Writer) -> Any:
         return [name, shape, writer.array(native.ravel().view(_STORED_AS[kind]))]
     if kind in "biuf" and value.dtype.itemsize <= 8:
         return writer.array(value)
-    raise TypeError(f"{writer.place()} holds an array of {value.dtype}, which no file can hold.")
+    raise TypeError(
+        f"{writer.place()} contains an array of {value.dtype}, which cannot be saved in a file."
+    )
 
 
 def _load_array(content: Any, reader: Reader) -> np.ndarray:
@@ -262,7 +268,7 @@ def _load_scalar(content: Any, _: Reader) -> Any:
 
 
 def load_dtype(name: Any) -> np.dtype:
-    """Return one of numpy's own dtypes by its name."""
+    """Return a dtype of numpy by its name."""
     dtype = np.dtype(name) if isinstance(name, str) and "," not in name else np.dtype("V1")
     if dtype.kind not in "biufOUmM" or dtype.subdtype is not None:
         raise ValueError(f"it names the dtype {name!r}, which is unknown")
@@ -282,7 +288,9 @@ def _load_random_state(content: Any, _: Reader) -> np.random.RandomState:
 
 def _dump_tensor(value: torch.Tensor, writer: Writer) -> Any:
     if value.dtype == torch.bfloat16:
-        raise TypeError(f"{writer.place()} holds a tensor of bfloat16, which no file can hold.")
+        raise TypeError(
+            f"{writer.place()} contains a tensor of bfloat16, which cannot be saved in a file."
+        )
     is_parameter = isinstance(value, torch.nn.Parameter)
     return [value.detach().cpu().numpy(), is_parameter, value.requires_grad]
 
@@ -296,7 +304,7 @@ def _load_tensor(content: Any, _: Reader) -> torch.Tensor:
 
 
 def _of_iso(cls: Any) -> Codec:
-    """Write times and dates as their ISO text."""
+    """Return a codec that writes times or dates in ISO format."""
     return Codec(
         f"${cls.__name__}",
         _of_type(cls),
@@ -305,7 +313,7 @@ def _of_iso(cls: Any) -> Codec:
     )
 
 
-#: Values of Python, numpy and torch.
+#: Codecs of values of Python, numpy and torch.
 CODECS = [
     Codec("$tuple", _of_type(tuple, range), lambda v, _: list(v), lambda c, _: tuple(c)),
     Codec("$array", _of_type(np.ndarray), _dump_array, _load_array),

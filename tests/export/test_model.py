@@ -256,11 +256,19 @@ def test_a_model_of_half_precision_loads_where_that_is_slow(tmp_path, monkeypatc
 
 
 OWN = [
-    ({"task_types": {"count": Log()}}, Log, "Parameter 'task_types'['count'] holds an object of "),
-    ({"task_types": {"count": Log}}, Log, "Parameter 'task_types'['count'] holds the class "),
-    ({"numeric_embedding": Squares()}, Squares, "Parameter 'numeric_embedding' holds an object "),
-    ({"balancing": Scaled(2)}, Scaled, "Parameter 'balancing' holds an object of "),
-    ({"cls": Narrow}, Narrow, "The model holds the class "),
+    (
+        {"task_types": {"count": Log()}},
+        Log,
+        "Parameter 'task_types'['count'] contains an object of ",
+    ),
+    ({"task_types": {"count": Log}}, Log, "Parameter 'task_types'['count'] contains the class "),
+    (
+        {"numeric_embedding": Squares()},
+        Squares,
+        "Parameter 'numeric_embedding' contains an object ",
+    ),
+    ({"balancing": Scaled(2)}, Scaled, "Parameter 'balancing' contains an object of "),
+    ({"cls": Narrow}, Narrow, "The model contains the class "),
 ]
 
 
@@ -285,9 +293,9 @@ def test_classes_of_ones_own_take_trust(parameters, cls, message, tmp_path):
 
 
 def test_trust_is_in_classes_of_different_names():
-    with pytest.raises(TypeError, match="trusted holds 'Log': it must hold classes"):
+    with pytest.raises(TypeError, match="trusted contains 'Log': it must contain classes"):
         export.load("unread", trusted=["Log"])
-    with pytest.raises(ValueError, match="trusted holds two classes of the name 'Log'"):
+    with pytest.raises(ValueError, match="trusted contains two classes with the name 'Log'"):
         export.load("unread", trusted=[Log, type("Log", (), {})])
 
 
@@ -314,7 +322,7 @@ def test_what_holds_itself_is_refused(tmp_path):
     model = fitted(n_members=1)
     model.net_params = {"x": []}
     model.net_params["x"].append(model.net_params)
-    with pytest.raises(TypeError, match="Parameter 'net_params'.* holds itself"):
+    with pytest.raises(TypeError, match="Parameter 'net_params'.* contains itself"):
         export.save(model, tmp_path / "model.safetensors")
 
 

@@ -260,10 +260,14 @@ def test_parameters_that_were_changed_are_refused():
     ("place", "value", "message"),
     [
         (["plain"], {}, "'format_version'"),
-        (["plain", "format_version"], FORMAT_VERSION + 1, "it has version .* install a newer one"),
-        (["plain", "parameters", "checkpoint_dir"], "/", "it sets .'checkpoint_dir'."),
-        (["plain", "parameters", "n_members"], 3, "it has not as many members"),
-        (["plain", "state", "training", "device"], 3, "it holds a int where str"),
+        (
+            ["plain", "format_version"],
+            FORMAT_VERSION + 1,
+            "it has version .* install a newer version",
+        ),
+        (["plain", "parameters", "checkpoint_dir"], "/", "it sets the parameters .'checkpoint_dir'."),
+        (["plain", "parameters", "n_members"], 3, "the number of members is not"),
+        (["plain", "state", "training", "device"], 3, "it contains a int where str"),
         (["plain", "state", "tasks"], [], "its tasks are not the columns of y"),
         (["plain", "optimizer"], {}, "'param_groups'"),
         (["arrays"], {}, "it lacks the array"),

@@ -152,5 +152,5 @@ def test_what_no_file_can_hold_is_named(value):
     ids=json.dumps,
 )
 def test_nothing_else_is_read(plain):
-    with pytest.raises(ValueError, match="it names|it lacks|it holds|an array's shape"):
+    with pytest.raises(ValueError, match="it names|it lacks|it contains|an array's shape"):
         Reader(CODECS, KNOWN, {}, {}).read(plain)
