@@ -1,4 +1,4 @@
-"""scikit-learn estimators that learn many targets at once, by Progressive Layered Extraction."""
+"""scikit-learn estimators for several targets at once, by Progressive Layered Extraction."""
 
 from .estimators import (
     AdaTTClassifierRegressor,

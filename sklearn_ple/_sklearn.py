@@ -1,9 +1,9 @@
-"""What the package needs of scikit-learn that scikit-learn does not make public.
+"""Private names of scikit-learn that the package needs.
 
-These names may move, change or disappear with any release of scikit-learn. They are imported here
-and nowhere else, so that there is one place to mend. They keep their names, underscores included:
-nothing is added to them, but what an older scikit-learn lacks, and types that keep those of the
-methods that are decorated.
+These names may move, change or disappear with any release of scikit-learn. They are imported only
+here, so that there is a single place to adapt. They keep their names, including underscores.
+Additions are only replacements for names that an older scikit-learn lacks, and types that preserve
+those of decorated methods.
 """
 
 from collections.abc import Callable
@@ -33,7 +33,7 @@ try:
 except ImportError:  # before scikit-learn 1.9
 
     class CallbackSupportMixin:  # type: ignore[no-redef]
-        """Stands for scikit-learn's, without callbacks."""
+        """Replacement for scikit-learn's class, without callbacks."""
 
     def _with_callbacks(method: Any) -> Any:
         return method
@@ -43,12 +43,12 @@ _Method = TypeVar("_Method", bound=Callable[..., Any])
 
 
 def _fit_context(*, prefer_skip_nested_validation: bool) -> Callable[[_Method], _Method]:
-    """Decorate a fit method, which then validates the parameters first."""
+    """Decorate a fit method, so that parameters are validated first."""
     return base._fit_context(prefer_skip_nested_validation=prefer_skip_nested_validation)
 
 
 def with_callbacks(method: _Method) -> _Method:
-    """Decorate a fit method, which then calls scikit-learn's callbacks if that has some."""
+    """Decorate a fit method, so that callbacks of scikit-learn are called, if it has them."""
     return _with_callbacks(method)
 
 

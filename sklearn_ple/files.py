@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all."""
+"""Atomic writing of files, which are written completely or not at all."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from pathlib import Path
 
 _PREFIX = ".sklearn_ple-"
 
-# Seconds after which what a killed process was writing counts as left behind.
+# Seconds after which an incomplete file is regarded as left behind by a killed process.
 _ABANDONED = 86_400
 
 
 @contextmanager
 def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """Write a file beside the one that it is to replace, and put it there once it is whole.
+    """Context manager to write a temporary file that replaces a file once it is complete.
 
-    If the block fails, or the process is killed, the earlier file stays as it was. What earlier
-    processes left behind in the folder, a day ago or more, is removed.
+    If the block raises an error, or the process is killed, the existing file is not changed.
+    Incomplete files that earlier processes left in the folder are removed after a day.
 
     Parameters
     ----------
@@ -31,8 +31,8 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     Yields
     ------
     Path
-        Where to write, with the suffix of ``path``. It is ``path`` itself where that is a device
-        or a pipe, which nothing can replace.
+        The temporary file to write, in the same folder and with the suffix of ``path``. It is
+        ``path`` itself if that is a device or a pipe, which cannot be replaced.
     """
     final = Path(os.path.realpath(path))
     if final.exists() and not final.is_file():
@@ -48,7 +48,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
         os.replace(partial, final)
     finally:
         partial.unlink(missing_ok=True)
-    # The new name must last as well; not all systems can flush a folder.
+    # The folder is flushed, too, so that the new name is on disk; not all systems can do this.
     with suppress(OSError):
         _flush(final.parent)
 
@@ -63,7 +63,7 @@ def _flush(path: Path) -> None:
 
 
 def _sweep(folder: Path) -> None:
-    """Remove what killed processes were writing."""
+    """Remove incomplete files of killed processes."""
     for path in folder.glob(f"{_PREFIX}*"):
         with suppress(OSError):
             if time.time() - path.stat().st_mtime > _ABANDONED:

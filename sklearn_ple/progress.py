@@ -1,4 +1,4 @@
-"""Progress bars, of a hundred columns at most."""
+"""Progress bars with a width of at most 100 columns."""
 
 from __future__ import annotations
 
@@ -12,14 +12,19 @@ _COLUMNS = 100
 
 
 def progress_bar(*args: Any, **options: Any) -> Any:
-    """Make a bar of tqdm that is no wider than reads well.
+    """Create a progress bar of tqdm that is not wider than 100 columns.
 
     Parameters
     ----------
     *args, **options : object
-        Of tqdm.
+        Arguments of tqdm.
+
+    Returns
+    -------
+    tqdm.tqdm
+        The progress bar.
     """
-    # A notebook's bar is as wide as it likes, and would take a number of pixels.
+    # In a notebook, the bar has its own width, and ``ncols`` would be a number of pixels.
     in_notebook = issubclass(tqdm, tqdm_notebook)
     columns = min(_COLUMNS, get_terminal_size((_COLUMNS, 1)).columns)
     return tqdm(*args, ncols=None if in_notebook else columns, **options)

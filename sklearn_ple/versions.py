@@ -1,4 +1,4 @@
-"""The versions that a saved model depends on."""
+"""Versions of packages on which a saved model depends."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from .warn import warn
 @cache
 def versions() -> dict[str, str]:
     """Return the versions of this package, scikit-learn and torch."""
-    # This module is imported before the package has its version.
+    # The version is read here because this module is imported before it is set.
     own = sys.modules[__package__].__version__
     found = {"sklearn-ple": own, "scikit-learn": sklearn.__version__}
-    # Torch says after a plus which devices it is for, which does not matter here.
+    # The part of torch's version after the plus is for devices, which does not matter here.
     return found | {"torch": str(torch.__version__).split("+")[0]}
 
 
 class OtherVersionWarning(InconsistentVersionWarning):
-    """Warning of a model that was saved with other versions.
+    """Warning about a model that was saved with other versions.
 
     Parameters
     ----------
     estimator_name : str
-        Name of the model's class.
+        Name of the class of the model.
     saved, now : mapping of str to str
-        The versions that it was saved with, and those that are installed.
+        The versions with which the model was saved, and the installed ones.
     """
 
     def __init__(self, estimator_name: str, saved: Mapping[str, str], now: Mapping[str, str]):
@@ -49,13 +49,14 @@ class OtherVersionWarning(InconsistentVersionWarning):
             if self.saved.get(name) != now
         ]
         return (
-            f"{self.estimator_name} was saved with {', '.join(others)}: it may fail or predict "
-            "something else. Load it with the versions that it was saved with, or fit it anew."
+            f"{self.estimator_name} was saved with {', '.join(others)}: it may fail or make "
+            "different predictions. Load it with the versions with which it was saved, or fit it "
+            "again."
         )
 
 
 def check_versions(estimator_name: str, saved: Mapping[str, str]) -> None:
-    """Warn if a model was saved with other versions than those that are installed."""
+    """Warn if a model was saved with other versions than the installed ones."""
     now = versions()
     if saved != now:
         warn(OtherVersionWarning(estimator_name, saved, now))

@@ -1,4 +1,4 @@
-"""Warnings that point at the user's own line, from however deep within they come."""
+"""Warnings that refer to the line of the user's code that called the package."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import joblib
 import sklearn
 import skorch
 
-# What may be between the user's line and a warning; `skip_file_prefixes` takes Python 3.12.
+# Code between the user's line and a warning. (`skip_file_prefixes` needs Python 3.12.)
 _FOLDERS = [__file__, joblib.__file__, sklearn.__file__, skorch.__file__]
 _MODULES = [contextlib.__file__, copy.__file__, pickle.__file__]
 _INSIDE = (
@@ -24,14 +24,14 @@ _INSIDE = (
 
 
 def warn(message: str | Warning, category: type[Warning] = UserWarning) -> None:
-    """Warn at the line that called the package, or what it is built upon, from outside.
+    """Issue a warning that refers to the line of the user's code that called the package.
 
     Parameters
     ----------
     message : str or Warning
-        What to say.
+        The message.
     category : type, default=UserWarning
-        The kind of warning.
+        The category of the warning.
     """
     frame: Any = sys._getframe(1)
     depth = 2
