@@ -208,9 +208,10 @@ def _with_layers(estimator: Any, n_layers: int, own: str) -> Any:
     n_each, n_left = divmod(n_layers, len(levels))
     if n_left or not n_each:
         raise ValueError(
-            f"{own!r}, {type(estimator).__name__} with n_levels={len(levels)}, cannot have the "
-            f"{n_layers} layers of the reference with the same number at each level. Change its "
-            "n_levels or the reference, or set widths for each level with this number of layers."
+            f"{own!r}, {type(estimator).__name__} with n_levels={len(levels)}, cannot have as "
+            f"many layers as the reference, {n_layers}, with the same number at each level. "
+            "Change its n_levels or the reference, or set widths for each level with this number "
+            "of layers in all."
         )
     return _with_widths(estimator, [(widths + widths[-1:] * n_each)[:n_each] for widths in levels])
 

@@ -114,7 +114,7 @@ def test_networks_of_equal_depth(table, name, reference):
     ple = make("PLEClassifierRegressor", n_levels=n_levels, expert_hidden_units=widths)
     own = make(name, **{layers_of(name): (20, 20, 20)})
     if n_levels * len(widths) % getattr(own, "n_levels", 1):
-        with pytest.raises(ValueError, match="as many at each level"):
+        with pytest.raises(ValueError, match="with the same number at each level"):
             equal_capacity({"PLE": ple, "own": own}, *table, equal_depth=True)
         return
     sized = equal_capacity({"PLE": ple, "own": own}, *table, equal_depth=True)
@@ -199,7 +199,7 @@ def test_a_depth_that_levels_cannot_share_is_an_error(table, n_levels, n_layers)
         "bottom": make("SharedBottomClassifierRegressor", bottom_hidden_units=(8,) * n_layers),
         "ML-MMoE": make("MMoEClassifierRegressor", n_levels=n_levels),
     }
-    message = f"'ML-MMoE', .* n_levels={n_levels}, cannot have the {n_layers} layers"
+    message = f"'ML-MMoE', .* n_levels={n_levels}, cannot have as many layers as the reference, {n_layers},"
     with pytest.raises(ValueError, match=message):
         equal_capacity(systems, *table, equal_depth=True)
 

@@ -265,7 +265,11 @@ def test_parameters_that_were_changed_are_refused():
             FORMAT_VERSION + 1,
             "it has version .* install a newer version",
         ),
-        (["plain", "parameters", "checkpoint_dir"], "/", "it sets the parameters .'checkpoint_dir'."),
+        (
+            ["plain", "parameters", "checkpoint_dir"],
+            "/",
+            "it sets the parameters .'checkpoint_dir'.",
+        ),
         (["plain", "parameters", "n_members"], 3, "the number of members is not"),
         (["plain", "state", "training", "device"], 3, "it contains a int where str"),
         (["plain", "state", "tasks"], [], "its tasks are not the columns of y"),

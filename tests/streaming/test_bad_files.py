@@ -94,7 +94,7 @@ def test_splitters_are_refused(folder):
 def test_what_is_no_dataset_of_files(tmp_path, folder):
     refuses(tmp_path / "none", message="no such file or folder", error=FileNotFoundError)
     memory = ds.dataset(arrow(make_table(60)))
-    refuses(memory, message="dataset of rows in memory: it must be of P", error=TypeError)
+    refuses(memory, message="dataset of rows in memory: it must consist of P", error=TypeError)
     csv.write_csv(pa.table({"a": [1.0], "b": [2]}), tmp_path / "a.csv")
     text = ds.dataset(tmp_path / "a.csv", format="csv")
     refuses(text, ["b"], "dataset of files of csv", TypeError, None)
@@ -168,7 +168,7 @@ def test_values_that_cannot_be_learnt_from(folder, column, value, error, message
 
 def test_no_rows_or_labels(tmp_path):
     frame = make_table(100)
-    refuses(write(tmp_path / "none", frame[:0], n_files=1), message="has no rows: there is nothi")
+    refuses(write(tmp_path / "none", frame[:0], n_files=1), message="has no rows: pass a dataset")
     bare = frame.assign(click=pd.array([pd.NA] * 100, dtype="Int64"), amount=np.nan)
     refuses(write(tmp_path / "bare", bare), message="no row with a label with a weight in")
     one = frame.assign(amount=np.nan)
