@@ -107,12 +107,12 @@ class PLEClassifierRegressor(_Progressive):
     level, the tower of the task, another small network, computes the prediction. A label may be
     missing (NaN): the row is still used for the tasks whose labels it has.
 
-    The joint loss is a weighted sum of one loss per task, which is the mean over the labels that
-    are not missing. This is the cross-entropy for classes, the squared error of the standardised
-    label for regressions, the pinball loss for quantiles and half the Poisson deviance for counts.
-    For ordinal classes it is the cross-entropy of the questions "above this class?". The user
-    guide lists all losses. Predictions have the form of y: class labels, and numbers in their own
-    units.
+    The joint loss is a weighted sum of the losses of the tasks. The loss of a task is a mean over
+    its labels that are not missing: of the cross-entropy for classes, of the squared error of the
+    standardised label for regressions, of the pinball loss for quantiles, and of half the Poisson
+    deviance for counts. For ordinal classes, the cross-entropy is that of the questions "above
+    this class?". The user guide lists all losses. Predictions have the form of y: class labels,
+    and numbers in their own units.
 
     Parameters
     ----------
@@ -309,10 +309,10 @@ class PLEClassifierRegressor(_Progressive):
         best weights. "auto" stops early from 500 rows on, and if ``fit`` is passed ``X_val``.
     validation_fraction : float or "auto", default="auto"
         Share of the rows that early stopping sets aside, or of the groups if ``fit`` is passed
-        ``groups``. With "auto" and four members or more, no rows are set aside for all members:
-        each member is validated on other rows, a twelfth of them, at most 600, which only the
-        other members are trained on. With fewer members, or with ``validation_split="last"``,
-        "auto" sets aside a tenth, but at most 3,000 rows.
+        ``groups``. With "auto" and four members or more, no rows are set aside for all members.
+        Instead each member leaves out a twelfth of the rows, at most 600, and is validated on
+        them, while other members are trained on them. With fewer members, or with
+        ``validation_split="last"``, "auto" sets aside a tenth, but at most 3,000 rows.
     validation_split : {"random", "last"} or splitter, default="random"
         Which rows are set aside for validation. "random" draws them, or whole groups if ``fit`` is
         passed ``groups``. "last" sets aside the last rows, for rows in the order of time. Or pass
