@@ -1,4 +1,4 @@
-"""What each task gains from learning the tasks together, with intervals."""
+"""Gains of each task from learning the tasks together, with confidence intervals."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Undecided: the interval includes zero. More folds or seeds make it narrower."""
 
 @dataclass(frozen=True, eq=False)
 class MTLGain:
-    """What :func:`mtl_gain` found: the scores of every fit, and the gains over the reference.
+    """The result of :func:`mtl_gain`: the scores of every fit, and the gains over the reference.
 
     ``print`` shows the summary, and below it the mean and the interval of each gain.
 
@@ -41,8 +41,8 @@ class MTLGain:
         seconds.
     gains : DataFrame
         A row for every system but the reference and every task, with the columns ``system``,
-        ``task``, ``mean``, ``low`` and ``high``: the mean of the score less the reference's, and
-        the bounds of its confidence interval.
+        ``task``, ``mean``, ``low`` and ``high``: the mean difference between its score and that of
+        the reference, and the bounds of the confidence interval.
     reference : str
         The system that the others are compared with.
     confidence : float
@@ -60,10 +60,14 @@ class MTLGain:
     >>> import pandas as pd
     >>> from sklearn_ple.inspection import MTLGain
     >>> gains = pd.DataFrame(
-    ...     [["ple", "a", 0.02, 0.01, 0.03], ["ple", "b", -0.02, -0.03, -0.01]],
+    ...     [
+    ...         ["ple", "a", 0.02, 0.01, 0.03],
+    ...         ["ple", "b", -0.02, -0.03, -0.01],
+    ...     ],
     ...     columns=["system", "task", "mean", "low", "high"],
     ... )
-    >>> print(MTLGain(pd.DataFrame(), gains, "single_task", 0.95, "5 seeds"))
+    >>> gain = MTLGain(pd.DataFrame(), gains, "single_task", 0.95, "5 seeds")
+    >>> print(gain)
     Gain over single_task (95 % intervals, 5 seeds):
     ple: gains on a; loses on b (negative transfer). Seesaw: some tasks gain, others lose.
     <BLANKLINE>
@@ -169,11 +173,11 @@ def mtl_gain(
     random_state: Any = None,
     verbose: int = 0,
 ) -> MTLGain:
-    """Measure what each task gains, or loses, against a reference, by repeated paired fits.
+    """Measure what each task gains or loses compared with a reference, by repeated paired fits.
 
-    Every system is fitted with the same seeds: on X and y with a test set apart, or on the folds
-    of a cross-validation. The gain of a task is the mean, over these repeats, of the score of the
-    system minus that of the reference.
+    Every system is fitted with the same seeds: on X and y if there is a separate test set, or on
+    the folds of a cross-validation. The gain of a task is the mean, over these repeats, of the
+    score of the system minus that of the reference.
 
     Parameters
     ----------
@@ -217,8 +221,8 @@ def mtl_gain(
     Raises
     ------
     ValueError
-        If neither or both of cv and a test set are given, if there are fewer than 2 repeats, if
-        the reference is none of the systems or the only one.
+        If neither or both of cv and a test set are passed, if there are fewer than 2 repeats, or
+        if the reference is not one of the systems or is the only one.
 
     See Also
     --------
@@ -243,12 +247,17 @@ def mtl_gain(
 
     Examples
     --------
-    >>> from sklearn_ple import PLEClassifierRegressor, SingleTaskClassifierRegressor
+    >>> from sklearn_ple import (
+    ...     PLEClassifierRegressor,
+    ...     SingleTaskClassifierRegressor,
+    ... )
     >>> from sklearn_ple.datasets import load_nhefs
     >>> from sklearn_ple.inspection import mtl_gain
     >>> X, y = load_nhefs(tasks=["death", "wt82_71"], return_X_y=True)
     >>> systems = {
-    ...     "single_task": SingleTaskClassifierRegressor(n_members=1, max_epochs=2),
+    ...     "single_task": SingleTaskClassifierRegressor(
+    ...         n_members=1, max_epochs=2
+    ...     ),
     ...     "ple": PLEClassifierRegressor(n_members=1, max_epochs=2),
     ... }
     >>> gain = mtl_gain(systems, X, y, cv=2, random_state=1)
@@ -261,8 +270,8 @@ def mtl_gain(
     estimators = dict(estimators)
     if reference not in estimators:
         raise ValueError(
-            f"The reference {reference!r} is none of the estimators {list(estimators)}: add "
-            "it, or name one of them by reference."
+            f"reference={reference!r} is not one of the estimators {list(estimators)}: add it, or "
+            "name one of them."
         )
     if len(estimators) < 2:
         raise ValueError(f"There is nothing to compare {reference!r} with: add an estimator.")
