@@ -19,9 +19,8 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-from balancing import LARGE, SYNTHETIC
 from common import COMMIT, RESULTS
-from data_sets import DATA_SETS, FURTHER_SETS, MULAN_SETS
+from data_sets import DATA_SETS, FURTHER_SETS, LARGE, MULAN_SETS
 from peers import TUNED_PEERS
 from tqdm import tqdm
 
@@ -60,7 +59,7 @@ STEPS = (
     Step("frontier"),
     Step("networks"),
     Step("balancing", ("--cost",)),
-    Step("balancing", ("--sets", *SYNTHETIC, "nhefs", "support2")),
+    Step("balancing"),
     Step("balancing", ("--members", "4", "--seeds", "2", "--sets", *LARGE)),
     Step("ablation"),
     Step("growth"),

@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 import torch
 from common import LIBRARIES, kept, parser_of, save
-from data_sets import DATA_SETS, without_test_rows
+from data_sets import DATA_SETS, LARGE, without_test_rows
 from skorch.callbacks import Callback
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
@@ -116,9 +116,8 @@ def synthetic(seed, n_rows=2000):
 
 
 SYNTHETIC = {"conflict": {}, "conflict, one loss times 100": {"y0": 100.0}}
-#: Sets that networks are compared by too, on which fits with four members already take hours.
-LARGE = ("star", "many_labels", "randhie", "polynomials", "census", "tox21")
 SETS = list(dict.fromkeys([*SYNTHETIC, *DATA_SETS, *LARGE]))
+DEFAULT_SETS = [*SYNTHETIC, "nhefs", "support2"]
 
 
 def read(name, seed):
@@ -180,7 +179,7 @@ def main():
     parser = parser_of(__doc__, n_seeds=5)
     parser.add_argument("--cost", action="store_true", help="time steps, and nothing else")
     parser.add_argument("--repeats", type=int, default=9, help="how often each step is timed")
-    parser.add_argument("--sets", nargs="+", choices=SETS, default=SETS, metavar="SET")
+    parser.add_argument("--sets", nargs="+", choices=SETS, default=DEFAULT_SETS, metavar="SET")
     parser.add_argument("--networks", nargs="+", choices=NETWORKS, default=list(NETWORKS))
     parser.add_argument("--ways", nargs="+", choices=[*BALANCERS, TUNED], metavar="WAY")
     parser.add_argument("--draws", type=int, default=len(BALANCERS), help="of fixed weights")

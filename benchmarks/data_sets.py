@@ -381,6 +381,8 @@ FURTHER_SETS = {
     "linnerud": linnerud,
 }
 SETS = DATA_SETS | MULAN_SETS | FURTHER_SETS
+#: Sets to compare ways of balancing by, on which fits with four members already take hours.
+LARGE = ("star", "many_labels", "randhie", "polynomials", "census", "tox21")
 #: Sets whose rows are in the order of time: what is held out follows what is fitted.
 CHRONOLOGICAL = {"rf1", "minneapolis_stops"}
 

@@ -7,6 +7,7 @@ from common import ROOT
 from networks import NETWORKS
 from paper.gains import gains, number, results
 from paper.systems import BASES, REFERENCE
+from ranks import LEVEL, differences
 from render import load, table, versions
 from texts import DATA_SETS
 
@@ -40,10 +41,9 @@ Start with the defaults, and compare on your own rows with
 :func:`~sklearn_ple.inspection.mtl_gain`:
 
 - **Networks.** Sharing gains over single-task networks, but by default the networks that share
-  score nearly the same. Hard sharing, sluice networks and MMoE have the best mean ranks, ahead of
-  PLE, and no network is best on all sets. As published, asymmetric sharing, AITM and MMoE come
-  first. Three sets have one split and the others at most five, so most of these differences may be
-  chance.
+  score nearly the same. Hard sharing and MMoE have the best mean ranks, ahead of PLE, and no
+  network is best on all sets. Only one difference is beyond chance: hard sharing ranks above
+  single-task networks and MultiTab-Net. As published, no two mean ranks differ beyond chance.
 - **Balancing.** Keep ``"equal"``, the weighted sum. If no loss is much larger than the others, no
   way of balancing gains beyond chance on real sets. If one loss is 100 times as large and
   everything is shared, ``"geometric"`` and ``"famo"`` gain most, and cost nothing. PLE, whose
@@ -53,12 +53,12 @@ NETWORKS_TEXT = """
 Networks
 --------
 
-``benchmarks/networks.py`` compares the ten systems of the PLE paper and six other networks, on one
-to five splits of the training rows of each set. A quarter of the rows is held out and scored;
-test rows are not used. Sets with one split have no interval. All networks have as many parameters
-as PLE, not counting embeddings, except for MultiTab-Net, whose layers are narrower. *By default*
-they have everything that the package adds, with four members instead of eight. *As published* they
-have nothing added, and as many layers as PLE with two levels.
+``benchmarks/networks.py`` compares the ten systems of the PLE paper and six other networks, on
+{n_splits} splits of the training rows of each set{fewer}. A quarter of the rows is held
+out and scored; test rows are not used. All networks have as many parameters as PLE, not counting
+embeddings, except for MultiTab-Net, whose layers are narrower. *By default* they have everything
+that the package adds, with four members instead of eight. *As published* they have nothing added,
+and as many layers as PLE with two levels.
 
 On each set, networks are ranked by the mean score over the tasks (AUC of classes, R² of numbers).
 A gain is the score minus that of the single-task network on the same split. A network gains or
@@ -82,7 +82,8 @@ difference from the weighted sum, "equal", that is beyond chance over the splits
 called "conflict", two numbers follow opposite functions of the same features, and in one of them a
 loss is multiplied by 100. "Fixed weights, tuned" is the best of several random draws of task
 weights. There are as many draws as other ways, so that tuning the weights costs as much as trying
-all of these.
+all of these. The larger sets, with four members instead of eight, have one or two splits, the
+others three to five. With one split there is no interval, and so no mark.
 """
 COST = """
 This is the cost of a training step, divided by that of the weighted sum:
@@ -111,6 +112,8 @@ def summary(rows):
         chance, and its cost and size beside PLE's.
     dict of str to MTLGain
         The gains on every set.
+    Differences
+        Which ranks differ beyond chance.
     """
     n_networks = rows.groupby("data")["system"].nunique()
     rows = rows[rows["data"].isin(n_networks.index[n_networks == n_networks.max()])]
@@ -119,13 +122,14 @@ def summary(rows):
         {name: own.scores.groupby("system")["score"].mean() for name, own in of_set.items()}
     )
     parts = pd.concat({name: own.gains.set_index("system") for name, own in of_set.items()})
+    ranks = means.rank(ascending=False)
     costs, sizes = (
         np.log(rows.groupby(["system", "data"])[column].mean().unstack())
         for column in ("fit_cpu_seconds", "n_parameters")
     )
     shown = pd.DataFrame(
         {
-            "rank": means.rank(ascending=False).mean(axis=1),
+            "rank": ranks.mean(axis=1),
             "gain": parts["mean"].groupby(level=1).mean(),
             "gains": (parts["low"] > 0).groupby(level=1).sum(),
             "loses": (parts["high"] < 0).groupby(level=1).sum(),
@@ -134,7 +138,23 @@ def summary(rows):
         }
     )
     order = [name for name in NETWORKS if name in shown.index]
-    return shown.loc[order].rename_axis("network"), of_set
+    return shown.loc[order].rename_axis("network"), of_set, differences(ranks)
+
+
+def said(tested):
+    """Say in words which mean ranks differ beyond chance."""
+    n_sets, level = tested.n_sets, f"{100 * LEVEL:g} %"
+    better = {
+        name: [other for other in tested.unlike(name) if tested.ranks[other] > rank]
+        for name, rank in tested.ranks.sort_values().items()
+    }
+    parts = [f"{name} better than {', '.join(worse)}" for name, worse in better.items() if worse]
+    if not parts or tested.p_value >= LEVEL:
+        return f"\nNo two mean ranks over the {n_sets} sets differ at the {level} level.\n"
+    return (
+        f"\nBy Nemenyi's test over the {n_sets} sets at the {level} level, these mean ranks differ: "
+        f"{'; '.join(parts)}. No others do.\n"
+    )
 
 
 def summary_table(shown):
@@ -165,8 +185,8 @@ def draw(by_base):
     figure, axes = plt.subplots(
         1, len(by_base), figsize=(10, 6), sharey=True, layout="constrained", squeeze=False
     )
-    sets = list(dict.fromkeys(name for _, of_set in by_base.values() for name in of_set))
-    for ax, (base, (shown, of_set)) in zip(axes[0], by_base.items(), strict=True):
+    sets = list(dict.fromkeys(name for _, of_set, _ in by_base.values() for name in of_set))
+    for ax, (base, (shown, of_set, _)) in zip(axes[0], by_base.items(), strict=True):
         order = shown.drop(index=REFERENCE).sort_values("rank").index
         if ax is axes[0, 0]:
             places = {name: place for place, name in enumerate(order)}
@@ -205,6 +225,14 @@ def draw(by_base):
     plt.close(figure)
 
 
+def splits(rows):
+    """Return the number of splits of most sets, and in words which have fewer."""
+    counts = rows.groupby(["data", "base"], sort=False)["seed"].nunique().groupby("data").min()
+    few = counts[counts < counts.max()]
+    parts = [f"{TITLES[name]} has {count}" for name, count in few.items()]
+    return counts.max(), f" ({', '.join(parts)})" if parts else ""
+
+
 def networks():
     rows = by_setting()
     by_base = {
@@ -212,10 +240,11 @@ def networks():
     }
     by_base = dict(reversed(by_base.items()))
     draw(by_base)
-    text = NETWORKS_TEXT
-    for base, (shown, of_set) in by_base.items():
+    n_splits, fewer = splits(rows)
+    text = NETWORKS_TEXT.format(n_splits=n_splits, fewer=fewer)
+    for base, (shown, of_set, tested) in by_base.items():
         title = base.capitalize()
-        text += f"\n{title}\n{'~' * len(title)}\n{summary_table(shown)}\n"
+        text += f"\n{title}\n{'~' * len(title)}\n{summary_table(shown)}{said(tested)}"
         text += f"{SCORES}{scores_table(of_set)}"
     return text + versions(load("networks"))
 
@@ -225,15 +254,19 @@ def balancing():
     rows = results("balancing").rename(columns={"balancing": "system"})
     runs = rows[rows["seed"].notna()]
     text = BALANCING
-    for network, own in runs.groupby("network", sort=False):
-        own = own.assign(scores=[{"mean": score} for score in own["score"]])
+    runs = runs.assign(
+        scores=[{"mean": score} for score in runs["score"]],
+        members=runs["n_members"].fillna(8).astype(int),
+    )
+    groups = runs.groupby(["network", "members"], sort=False)
+    for (network, members), own in sorted(groups, key=lambda group: (group[0][0], -group[0][1])):
         of_set = {name: gains(part, "equal") for name, part in own.groupby("data", sort=False)}
         shown = pd.DataFrame(
             {TITLES.get(name, name): score_cells(gain) for name, gain in of_set.items()}
         )
         order = list(dict.fromkeys(own["system"]))
         shown = shown.reindex(order).fillna("–").rename_axis("balancing")
-        text += f"\n**{network}**\n{table(shown)}"
+        text += f"\n**{network}, {members} members**\n{table(shown)}"
     cost = rows[rows["seed"].isna()].assign(
         data=lambda own: own["data"].str.removeprefix("cost: ")
     )
