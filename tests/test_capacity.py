@@ -108,7 +108,7 @@ def test_towers_that_read_the_features_have_no_layer_below():
 
 
 @pytest.mark.parametrize("name", SYSTEMS)
-@pytest.mark.parametrize("reference", [(2, (8,)), (1, (12, 8)), (3, (8, 4)), (1, (20,))])
+@pytest.mark.parametrize("reference", [(2, (8,)), (1, (12, 8)), (3, (8, 4))])
 def test_networks_of_equal_depth(table, name, reference):
     n_levels, widths = reference
     ple = make("PLEClassifierRegressor", n_levels=n_levels, expert_hidden_units=widths)

@@ -21,7 +21,9 @@ def test_links_are_to_files():
 
 def test_links_hold_on_an_index_page_too():
     """There they are links to the documentation, whose pages are made from files in docs."""
-    shown = links(importlib.metadata.metadata("sklearn-ple").get_payload())
+    metadata = importlib.metadata.metadata("sklearn-ple")
+    # A package that replaces this library, of which others need one, has the text as a header.
+    shown = links(metadata.get_payload() or metadata["Description"])
     assert len(shown) == len(links(README.read_text(encoding="utf-8")))
     assert [link for link in shown if not link.startswith("https://")] == []
     pages = [link.removeprefix(SITE) for link in shown if link.startswith(SITE)]

@@ -322,7 +322,7 @@ def test_every_parameter_has_a_constraint_and_a_description(cls):
 )
 def test_html_shows_the_description_of_parameters():
     page = PLEClassifierRegressor(n_levels=2)._repr_html_()
-    assert "Levels of experts." in page
+    assert "Number of levels of experts." in page
 
 
 def test_tags():

@@ -24,7 +24,7 @@ EXACT = "check_methods_sample_order_invariance"
 
 # More members do the same again.
 # Tables of twenty rows would otherwise be passed over 120 times.
-SMALL = {"n_members": 2, "max_epochs": 30, "random_state": 0}
+SMALL = {"n_members": 2, "max_epochs": 15, "random_state": 0}
 #: Of the others no check asks how well they learn.
 SHORT = SMALL | {"max_epochs": 3}
 

@@ -325,7 +325,7 @@ def test_the_documented_example_runs():
     """Where torch is too old for it, this file is skipped, and a docstring cannot be."""
     text = export.to_onnx.__doc__.replace("  # doctest: +SKIP", "")
     example = doctest.DocTestParser().get_doctest(text, {}, "to_onnx", None, None)
-    assert len(example.examples) == 11
+    assert len(example.examples) == 13
     assert doctest.DocTestRunner().run(example).failed == 0
 
 

@@ -61,6 +61,7 @@ TESTS = {
     "encoding/growth.py": ["test_growth.py"],
     "encoding/labels.py": ["encoding/test_targets.py"],
     "encoding/masked.py": ["encoding/test_masked.py"],
+    "encoding/mistakes.py": ["encoding/test_mistakes.py"],
     "encoding/numeric.py": ["encoding/test_numeric.py", "encoding/test_features.py"],
     "encoding/ridge.py": ["encoding/test_ridge.py"],
     "encoding/scaling.py": ["encoding/test_features.py"],
