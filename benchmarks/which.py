@@ -152,8 +152,8 @@ def said(tested):
     if not parts or tested.p_value >= LEVEL:
         return f"\nNo two mean ranks over the {n_sets} sets differ at the {level} level.\n"
     return (
-        f"\nBy Nemenyi's test over the {n_sets} sets at the {level} level, these mean ranks differ: "
-        f"{'; '.join(parts)}. No others do.\n"
+        f"\nBy Nemenyi's test over the {n_sets} sets at the {level} level, these mean ranks "
+        f"differ: {'; '.join(parts)}. No others do.\n"
     )
 
 
