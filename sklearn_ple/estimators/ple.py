@@ -461,7 +461,7 @@ class PLEClassifierRegressor(_Progressive):
     >>> from sklearn_ple import PLEClassifierRegressor
     >>> from sklearn_ple.datasets import load_nhefs
     >>> X, y = load_nhefs(tasks=["death", "wt82_71"], return_X_y=True)
-    >>> model = PLEClassifierRegressor(max_epochs=5, random_state=0).fit(X, y)
+    >>> model = PLEClassifierRegressor(max_epochs=2, random_state=0).fit(X, y)
     >>> model.task_types_
     {'death': 'binary', 'wt82_71': 'regression'}
     >>> model.predict(X.tail(2)).columns.tolist()
@@ -496,7 +496,7 @@ class CGCClassifierRegressor(Extraction):
     >>> from sklearn_ple import CGCClassifierRegressor
     >>> from sklearn_ple.datasets import load_nhefs
     >>> X, y = load_nhefs(tasks=["death", "wt82_71"], return_X_y=True)
-    >>> model = CGCClassifierRegressor(max_epochs=5, random_state=0).fit(X, y)
+    >>> model = CGCClassifierRegressor(max_epochs=2, random_state=0).fit(X, y)
     >>> list(model.gate_weights(X)[0]["death"])
     ['death 1', 'shared 1']
     """
@@ -590,7 +590,7 @@ class PLERegressor(RegressorMixin, _Progressive):
     >>> from sklearn.datasets import load_linnerud
     >>> from sklearn_ple import PLERegressor
     >>> X, y = load_linnerud(return_X_y=True, as_frame=True)
-    >>> model = PLERegressor(max_epochs=5, random_state=0).fit(X, y)
+    >>> model = PLERegressor(max_epochs=2, random_state=0).fit(X, y)
     >>> model.predict(X).columns.tolist()
     ['Weight', 'Waist', 'Pulse']
     """

@@ -49,7 +49,7 @@ class CrossStitchClassifierRegressor(MultiTaskEstimator):
     >>> from sklearn_ple import CrossStitchClassifierRegressor
     >>> from sklearn_ple.datasets import load_nhefs
     >>> X, y = load_nhefs(tasks=["death", "wt82_71"], return_X_y=True)
-    >>> model = CrossStitchClassifierRegressor(max_epochs=5, random_state=0)
+    >>> model = CrossStitchClassifierRegressor(max_epochs=2, random_state=0)
     >>> model = model.fit(X, y)
     >>> model.predict(X.tail(2)).columns.tolist()
     ['death', 'wt82_71']
@@ -123,7 +123,7 @@ class SluiceClassifierRegressor(MultiTaskEstimator):
     >>> from sklearn_ple import SluiceClassifierRegressor
     >>> from sklearn_ple.datasets import load_nhefs
     >>> X, y = load_nhefs(tasks=["death", "wt82_71"], return_X_y=True)
-    >>> model = SluiceClassifierRegressor(max_epochs=5, random_state=0)
+    >>> model = SluiceClassifierRegressor(max_epochs=2, random_state=0)
     >>> model = model.fit(X, y)
     >>> model.predict(X.tail(2)).columns.tolist()
     ['death', 'wt82_71']
