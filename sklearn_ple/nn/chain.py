@@ -141,8 +141,8 @@ class DebiasedLogits(JointLogits):
 
     Rows with a click are not a random sample of all rows. In training, a second loss is therefore
     added to the loss of a purchase: the loss of its conditional probability over the rows with a
-    click, weighted by the inverse of the click's probability, the propensity. For a table of |D|
-    rows it is ``sum_i o_i * loss(r_i, pCVR_i) / pCTR_i / |D|``, where ``o_i`` is 1 for a click and
+    click, weighted by the inverse of the click's probability, the propensity. For a table of n
+    rows it is ``sum_i o_i * loss(r_i, pCVR_i) / pCTR_i / n``, where ``o_i`` is 1 for a click and
     ``r_i`` is the label of the purchase. With the true probabilities of a click this is, on
     average, the loss over all rows if all had been clicked. In a longer chain pCTR is the
     probability of all events before.
