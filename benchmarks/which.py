@@ -23,6 +23,8 @@ TITLES |= {
     "nmes1988": "NMES1988",
     "loans": "Loans",
 }
+#: So many sets have room beside each other.
+MOST_COLUMNS = 5
 #: A colour and a marker of its own for every set.
 STYLES = [
     ("#0072B2", "o"),
@@ -167,10 +169,12 @@ def summary_table(shown):
     return table(cells)
 
 
-def scores_table(of_set):
-    """Make a table of mean scores, with a sign where a gain is beyond chance."""
+def scores_tables(of_set):
+    """Make tables of mean scores that fit the page; a sign marks a gain beyond chance."""
     shown = pd.DataFrame({TITLES[name]: score_cells(own) for name, own in of_set.items()})
-    return table(shown.loc[[n for n in NETWORKS if n in shown.index]].rename_axis("network"))
+    shown = shown.loc[[n for n in NETWORKS if n in shown.index]].rename_axis("network")
+    parts = range(0, shown.shape[1], MOST_COLUMNS)
+    return "\n".join(table(shown.iloc[:, start : start + MOST_COLUMNS]) for start in parts)
 
 
 def score_cells(gain):
@@ -245,7 +249,7 @@ def networks():
     for base, (shown, of_set, tested) in by_base.items():
         title = base.capitalize()
         text += f"\n{title}\n{'~' * len(title)}\n{summary_table(shown)}{said(tested)}"
-        text += f"{SCORES}{scores_table(of_set)}"
+        text += f"{SCORES}{scores_tables(of_set)}"
     return text + versions(load("networks"))
 
 
