@@ -231,9 +231,9 @@ def draw(by_base):
 
 def splits(rows):
     """Return the number of splits of most sets, and in words which have fewer."""
-    counts = rows.groupby(["data", "base"], sort=False)["seed"].nunique().groupby("data").min()
+    counts = rows.groupby(["data", "base"], sort=False)["seed"].nunique()
     few = counts[counts < counts.max()]
-    parts = [f"{TITLES[name]} has {count}" for name, count in few.items()]
+    parts = [f"{TITLES[name]} {base} has {count}" for (name, base), count in few.items()]
     return counts.max(), f" ({', '.join(parts)})" if parts else ""
 
 
