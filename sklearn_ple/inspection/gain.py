@@ -22,9 +22,10 @@ from ..metrics import multitask_scores
 from ..model_selection import MultiTaskKFold
 from ..progress import progress_bar
 
-_UNDECIDED = """
-
-Undecided: the interval includes zero. More folds or seeds make it narrower."""
+# What is said of tasks, with a note, in this order.
+_GAINS, _LOSES, _UNDECIDED, _EQUAL = "gains on", "loses on", "undecided on", "no difference on"
+_NOTES = {_GAINS: "", _LOSES: " (negative transfer)", _UNDECIDED: "", _EQUAL: ""}
+_HINT = "\n\nUndecided: the interval includes zero. More folds or seeds make it narrower."
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,27 +135,29 @@ class MTLGain:
             f"Gain over {self.reference} ({100 * self.confidence:g} % intervals, {self.repeats}):"
         ]
         for system, rows in self.gains.groupby("system", sort=False):
-            up, down = rows["low"] > 0, rows["high"] < 0
-            equal = (rows["low"] == 0) & (rows["high"] == 0)
+            found = _verdicts(rows)
             parts = [
-                f"{verb} {', '.join(rows['task'][which])}{note}"
-                for verb, which, note in (
-                    ("gains on", up, ""),
-                    ("loses on", down, " (negative transfer)"),
-                    ("undecided on", ~(up | down | equal), ""),
-                    ("no difference on", equal, ""),
-                )
-                if which.any()
+                f"{verdict} {', '.join(rows['task'][found == verdict])}{note}"
+                for verdict, note in _NOTES.items()
+                if verdict in found
             ]
-            seesaw = " Seesaw: some tasks gain, others lose." if up.any() and down.any() else ""
+            is_seesaw = _GAINS in found and _LOSES in found
+            seesaw = " Seesaw: some tasks gain, others lose." if is_seesaw else ""
             lines.append(f"{system}: {'; '.join(parts)}.{seesaw}")
         return "\n".join(lines)
 
     def __str__(self) -> str:
         """Return the summary and the table of gains."""
         figures = self.gains.to_string(index=False, float_format="{:+.3f}".format)
-        undecided = (self.gains["low"] < 0) & (self.gains["high"] > 0)
-        return f"{self.summary()}\n\n{figures}{_UNDECIDED if undecided.any() else ''}"
+        hint = _HINT if _UNDECIDED in _verdicts(self.gains) else ""
+        return f"{self.summary()}\n\n{figures}{hint}"
+
+
+def _verdicts(gains: pd.DataFrame) -> np.ndarray:
+    """Decide for each gain whether its interval excludes zero."""
+    low, high = gains["low"], gains["high"]
+    conditions = [low > 0, high < 0, (low == 0) & (high == 0)]
+    return np.select(conditions, [_GAINS, _LOSES, _EQUAL], default=_UNDECIDED)
 
 
 def mtl_gain(
