@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import product
-from numbers import Integral
 from time import perf_counter
 from typing import Any
 
@@ -13,13 +12,12 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 from sklearn.base import clone
-from sklearn.model_selection import check_cv
 from sklearn.utils import check_random_state
 from sklearn.utils.parallel import Parallel, delayed
 
 from .._sklearn import _safe_indexing
 from ..metrics import multitask_scores
-from ..model_selection import MultiTaskKFold
+from ..model_selection.split import to_splitter
 from ..progress import progress_bar
 
 # What is said of tasks, with a note, in this order.
@@ -322,8 +320,7 @@ def _plan(
         if n_seeds < 2:
             raise ValueError(f"An interval takes 2 repeats at least, but n_seeds={n_seeds}.")
         return [None] * n_seeds, 0.0, f"{n_seeds} seeds"
-    cv = MultiTaskKFold(int(cv)) if isinstance(cv, Integral) else check_cv(cv)
-    splits = list(cv.split(X, y))
+    splits = list(to_splitter(cv).split(X, y))
     if len(splits) < 2:
         raise ValueError(f"An interval takes 2 repeats at least, but cv gives {len(splits)}.")
     overlap = float(np.mean([len(test) / len(train) for train, test in splits]))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,7 @@ from .._sklearn import _num_samples, _safe_indexing
 from ..encoding import as_frame, is_polars
 from ..predictions import tasks_of
 from ..warn import warn
-from .split import MultiTaskKFold
+from .split import to_splitter
 
 _METHODS = ["predict", "predict_proba", "decision_function"]
 
@@ -110,13 +109,11 @@ def cross_val_predict(
     if not hasattr(estimator, method):
         raise AttributeError(f"{type(estimator).__name__} has no {method}: pass another method.")
     X, y = indexable(X, y)
-    if cv is None or isinstance(cv, Integral):
-        cv = MultiTaskKFold(5 if cv is None else int(cv))
     fitted = cross_validate(
         estimator,
         X,
         y,
-        cv=cv,
+        cv=to_splitter(cv),
         groups=groups,
         params=params,
         n_jobs=n_jobs,

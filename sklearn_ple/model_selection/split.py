@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import chain
+from numbers import Integral
 from typing import Any
 
 import numpy as np
-from sklearn.model_selection import BaseShuffleSplit
+from sklearn.model_selection import BaseShuffleSplit, check_cv
 from sklearn.utils import check_random_state, indexable
 
 from .._sklearn import (
@@ -137,6 +138,25 @@ class MultiTaskKFold(GroupsConsumerMixin, _BaseKFold):
         fold = stratify(y, sizes, self.n_bins, f"{self.n_splits} folds", groups, rng)
         for number in range(self.n_splits):
             yield fold == number
+
+
+def to_splitter(cv: Any) -> Any:
+    """Return the splitter that a parameter ``cv`` stands for.
+
+    Parameters
+    ----------
+    cv : int, splitter, iterable or None
+        An int is a number of folds of `MultiTaskKFold`, and None five of them. Anything else is as
+        in :func:`sklearn.model_selection.check_cv`.
+
+    Returns
+    -------
+    splitter
+        The splitter.
+    """
+    if cv is None or isinstance(cv, Integral):
+        return MultiTaskKFold(5 if cv is None else int(cv))
+    return check_cv(cv)
 
 
 class MultiTaskShuffleSplit(GroupsConsumerMixin, BaseShuffleSplit):
