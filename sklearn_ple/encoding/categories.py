@@ -209,9 +209,14 @@ class Counts:
 def is_like_text(counts: Counts) -> bool:
     """Return whether many values are strings, nearly all distinct, and not declared categories."""
     values, n_there = counts.merged()[0], counts.n_known
-    if counts.declared is not None or n_there <= _MANY_ROWS:
+    if counts.declared is not None or not are_nearly_distinct(len(values), n_there):
         return False
-    return len(values) > _DISTINCT * n_there and _kind(values) == "text"
+    return _kind(values) == "text"
+
+
+def are_nearly_distinct(n_values: int, n_rows: int) -> bool:
+    """Return whether so many distinct values in so many rows are unlikely to be categories."""
+    return n_rows > _MANY_ROWS and n_values > _DISTINCT * n_rows
 
 
 def _factorize(column: pd.Series) -> tuple[np.ndarray, pd.Index]:

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ..warn import warn
+from .categories import are_nearly_distinct
 
 #: Texts that often stand for a missing label.
 _MISSING = {"", "?", "-", "na", "n/a", "nan", "none", "null", "<na>", "missing"}
@@ -33,7 +34,7 @@ def refuse_names(columns: Sequence[str], n_rows: int, y: Any) -> None:
     Raises
     ------
     ValueError
-        If y does.
+        If all entries of y are names of columns.
     """
     names = [y] if isinstance(y, str) else y
     if not isinstance(names, (list, tuple)) or len(names) in (0, n_rows):
@@ -104,7 +105,7 @@ def warn_of_text(name: str, classes: np.ndarray, n_labels: int) -> None:
             f"Target {name!r} holds numbers as text and is treated as {len(classes)} classes. If "
             f"it is a quantity, convert it: pd.to_numeric(y[{name!r}], errors='coerce')."
         )
-    elif len(classes) > n_labels / 2:
+    elif are_nearly_distinct(len(texts), n_labels):
         warn(
             f"Target {name!r} holds strings that are nearly all different, and is treated as "
             f"{len(classes)} classes with {n_labels} labels: nothing can be learnt about them."

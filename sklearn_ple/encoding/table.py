@@ -78,7 +78,7 @@ class Table:
         """
         features = read_features(estimator, X, reset=like is None)
         ignored = like.ignored_among if like else partial(ignored_by, estimator.task_types)
-        columns = getattr(estimator, "feature_names_in_", np.empty(0, dtype=object)).tolist()
+        columns = list(getattr(estimator, "feature_names_in_", ()))
         refuse_names(columns, features.shape[0], y)
         labels, form = read_targets(y, ignored)
         check_consistent_length(features, labels[0].mask)

@@ -96,8 +96,8 @@ def test_numbers_as_text_warn(table, form):
 
 
 def test_ids_as_classes_warn(table):
-    X, y = table
-    y["plan"] = [f"customer {number}" for number in range(N)]
+    X, y = (pd.concat([own] * 3, ignore_index=True) for own in table)
+    y["plan"] = [f"customer {number}" for number in range(len(y))]
     with pytest.warns(UserWarning, match=r"'plan' holds strings that are nearly all different"):
         model().fit(X, y)
 
