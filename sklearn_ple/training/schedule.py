@@ -51,17 +51,7 @@ _END = 1 / 25e4
 
 
 def cosine(done: float) -> float:
-    """Return the factor of the cosine schedule, which falls from 1 to 0 along half a cosine.
-
-    Parameters
-    ----------
-    done : float
-        Share of the steps that are done, from 0 to 1.
-
-    Returns
-    -------
-    float
-        The factor of the learning rate.
+    """Return the factor after a share of the steps: it falls from 1 to 0 along half a cosine.
 
     References
     ----------
@@ -71,19 +61,9 @@ def cosine(done: float) -> float:
 
 
 def one_cycle(done: float) -> float:
-    """Return the factor of the one-cycle schedule.
+    """Return the factor after a share of the steps.
 
     It rises from 1/25 to 1 over the first 30 % of the steps, then falls to nearly 0.
-
-    Parameters
-    ----------
-    done : float
-        Share of the steps that are done, from 0 to 1.
-
-    Returns
-    -------
-    float
-        The factor of the learning rate.
 
     References
     ----------
