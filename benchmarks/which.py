@@ -11,6 +11,8 @@ from ranks import LEVEL, differences
 from render import load, table, versions
 from texts import DATA_SETS
 
+from sklearn_ple import PLEClassifierRegressor
+
 PAGE = ROOT / "docs" / "which_network.rst"
 PICTURE = PAGE.parent / "images" / "networks.png"
 TITLES = {name: title for name, (title, *_) in DATA_SETS.items()}
@@ -23,7 +25,7 @@ TITLES |= {
     "nmes1988": "NMES1988",
     "loans": "Loans",
 }
-#: So many sets have room beside each other.
+#: Number of sets that fit side by side in a table.
 MOST_COLUMNS = 5
 #: A colour and a marker of its own for every set.
 STYLES = [
@@ -143,8 +145,8 @@ def summary(rows):
     return shown.loc[order].rename_axis("network"), of_set, differences(ranks)
 
 
-def said(tested):
-    """Say in words which mean ranks differ beyond chance."""
+def ranks_in_words(tested):
+    """Describe which mean ranks differ beyond chance."""
     n_sets, level = tested.n_sets, f"{100 * LEVEL:g} %"
     better = {
         name: [other for other in tested.unlike(name) if tested.ranks[other] > rank]
@@ -248,7 +250,7 @@ def networks():
     text = NETWORKS_TEXT.format(n_splits=n_splits, fewer=fewer)
     for base, (shown, of_set, tested) in by_base.items():
         title = base.capitalize()
-        text += f"\n{title}\n{'~' * len(title)}\n{summary_table(shown)}{said(tested)}"
+        text += f"\n{title}\n{'~' * len(title)}\n{summary_table(shown)}{ranks_in_words(tested)}"
         text += f"{SCORES}{scores_tables(of_set)}"
     return text + versions(load("networks"))
 
@@ -260,10 +262,10 @@ def balancing():
     text = BALANCING
     runs = runs.assign(
         scores=[{"mean": score} for score in runs["score"]],
-        members=runs["n_members"].fillna(8).astype(int),
+        members=runs["n_members"].fillna(PLEClassifierRegressor().n_members).astype(int),
     )
-    groups = runs.groupby(["network", "members"], sort=False)
-    for (network, members), own in sorted(groups, key=lambda group: (group[0][0], -group[0][1])):
+    runs = runs.sort_values(["network", "members"], ascending=[True, False], kind="stable")
+    for (network, members), own in runs.groupby(["network", "members"], sort=False):
         of_set = {name: gains(part, "equal") for name, part in own.groupby("data", sort=False)}
         shown = pd.DataFrame(
             {TITLES.get(name, name): score_cells(gain) for name, gain in of_set.items()}
