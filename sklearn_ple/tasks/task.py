@@ -128,7 +128,7 @@ class Task(ABC):
 
     def __repr__(self) -> str:
         """Return the class and, of a fitted task, the name of the column."""
-        # A subclass may not call the base class's __init__.
+        # A subclass need not call this class's __init__.
         name = getattr(self, "name", "")
         return f"<{type(self).__name__} of {name!r}>" if name else f"<{type(self).__name__}>"
 

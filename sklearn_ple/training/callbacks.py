@@ -206,7 +206,7 @@ class ProgressBar(Callback):
         return {"score": f"{np.mean(defined):.3f}", "worst": f"{worst:.3f} ({name})"}
 
     def on_train_end(self, net: Any, **_: Any) -> None:
-        """Close the bar; a bar that does not reach its end says why."""
+        """Close the bar, with a note if training stopped early."""
         if self.bar_.n < self.bar_.total:
             self.bar_.set_description_str("Stopped early")
         self.bar_.close()
