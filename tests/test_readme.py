@@ -32,9 +32,7 @@ def test_links_hold_on_an_index_page_too():
         if link.startswith(SITE) and not page.startswith(("generated/", "auto_examples/")):
             path = ROOT / "docs" / page.removeprefix("_")
             sources = [path.with_suffix(end) for end in (".rst", ".md", path.suffix)]
-            assert any(path.with_suffix(end).exists() for end in (".rst", ".md", path.suffix)), (
-                page
-            )
+            assert any(source.exists() for source in sources), page
 
 
 def test_examples_run_and_print_what_the_readme_shows(tmp_path, monkeypatch, capsys):
