@@ -232,6 +232,22 @@ def test_version_is_that_of_the_citation():
     assert f"\nversion: {sklearn_ple.__version__}\n" in citation
 
 
+def test_conda_recipe_asks_for_what_the_distribution_asks_for():
+    recipe = (ROOT / "conda" / "recipe.yaml").read_text(encoding="utf-8")
+    wanted = [
+        text.replace("torch>=", "pytorch>=")
+        for text in importlib.metadata.requires("sklearn-ple")
+        if "extra ==" not in text
+    ]
+    run = recipe.partition("  run:\n")[2].partition("\n\n")[0].replace(" >=", ">=").split("    - ")
+    python, *others = map(str.strip, run[1:])
+    assert sorted(others) == sorted(wanted)
+    assert python == "python>=${{ python_min }}"
+    python_min = re.search(r'python_min: "(.+)"', recipe)[1]
+    assert importlib.metadata.metadata("sklearn-ple")["Requires-Python"] == f">={python_min}"
+    assert f'version: "{sklearn_ple.__version__}"' in recipe
+
+
 def test_environments_that_are_named_are_there():
     parser = configparser.ConfigParser()
     parser.read(ROOT / "tox.ini")
