@@ -2,8 +2,9 @@
 
 Mathematics as MathML, which browsers draw themselves. Links to other projects' references, whose
 inventories are made of `docs/references.txt`. Signatures that fit a line. The order of the
-gallery. Per cent signs that stay with their number. `llms.txt`, a list of the pages for language
-models, and `sitemap.xml`, where the pages' address is known.
+gallery. Per cent signs that stay with their number. Pictures that are links to their files.
+`llms.txt`, a list of the pages for language models, and `sitemap.xml`, where the pages' address is
+known.
 """
 
 import re
@@ -98,6 +99,14 @@ def keep_with_number(app, doctree):
             text.parent.replace(text, nodes.Text(kept))
 
 
+def enlarge(app, doctree):
+    """Link pictures to their files: on a phone, those of several panels are too small to read."""
+    for image in doctree.findall(nodes.image):
+        if image["uri"].endswith(".png"):
+            # Sphinx makes these links for images whose size is set.
+            image["width"] = "100%"
+
+
 def mark_citations(app, page, template, context, doctree):
     """Make references items of their list, which browsers read out; docutils' role is retired."""
     body = context.get("body", "")
@@ -129,6 +138,7 @@ def setup(app):
     app.add_html_math_renderer("mathml", (write_math, None), (write_displayed_math, None))
     app.connect("autodoc-process-signature", shorten_signature)
     app.connect("doctree-read", keep_with_number)
+    app.connect("doctree-read", enlarge)
     app.connect("html-page-context", mark_citations)
     app.connect("build-finished", describe)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
