@@ -12,6 +12,14 @@ RUN_AGAIN = (
 )
 OLDER_ACCURACY = 'On SUPPORT2, "PLE tuned" was tuned with even earlier defaults.'
 SOURCES = "Each section has its own script. Different sections may come from different commits."
+FITS = (
+    " The fits of a section are as now if its commits fit the same models as commit {present}, to "
+    "the last bit: ``benchmarks/same_fits.py`` compares {n_fits} fits of all networks."
+)
+SAME_FITS = (
+    "These commits fit the same models as commit {present}, to the last bit: "
+    "``benchmarks/same_fits.py`` compares {n_fits} fits."
+)
 #: The results of the page and of its appendix in their order, each with the title of its section.
 SECTIONS = {
     "frontier": "Score and cost",

@@ -80,11 +80,29 @@ def grown(module, tmp_path_factory):
             seconds = dict(zip(sorted(models), np.geomspace(1, 100, len(models)), strict=True))
             for seed in range(2):
                 rows += runs(scores, seconds, rows="validation", commit="aaaaaaa", seed=seed)
-        write(results, path.stem, rows, **{k: record[k] for k in ("python", "versions")})
+        others = {"present": "aaaaaaa"} | {k: record[k] for k in ("python", "versions")}
+        write(results, path.stem, rows, **others)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module("page.rst"), "RESULTS", results)
         module("render").main(docs)
     return {page.stem: page.read_text(encoding="utf-8") for page in docs.glob("*.rst")}
+
+
+def test_commits_fit_as_now_if_what_both_have_is_equal(module, tmp_path, monkeypatch):
+    monkeypatch.setattr(module("page.rst"), "RESULTS", tmp_path)
+    fits_as_now = module("page.rst").fits_as_now
+    assert fits_as_now(["now"]) is None
+    digests = {
+        "now": {"PLE": "a", "MMoE": "b"},
+        "alike": {"PLE": "a", "MMoE": "b"},
+        "had less": {"PLE": "a"},
+        "other": {"PLE": "a", "MMoE": "c"},
+    }
+    rows = [{"commit": name, "digests": own} for name, own in digests.items()]
+    write(tmp_path, "same_fits", rows, present="now")
+    assert fits_as_now(["now", "alike", "had less or before"]) is True
+    assert fits_as_now(["alike", "other"]) is False
+    assert fits_as_now(["alike", "unknown"]) is None
 
 
 @pytest.mark.parametrize("name", PAGES)

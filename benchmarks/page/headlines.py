@@ -18,8 +18,10 @@ from page.cost import (
 )
 from page.rst import (
     change,
+    compared_fits,
     cost,
     counted,
+    fits_as_now,
     image,
     is_there,
     listed,
@@ -34,6 +36,8 @@ from page.training import growth_in_words
 from page.using import latency_in_words
 
 ACCURATE = "CatBoost"
+#: What the table of sources says of a section's fits.
+FITS = {True: "as now", False: "others", None: "not compared"}
 
 
 def headlines(images):
@@ -187,6 +191,9 @@ def sources(names):
         },
         index=pd.Index([texts.SECTIONS[name] for name in names], name="section"),
     )
+    if is_there("same_fits"):
+        text += texts.FITS.format(**compared_fits())
+        shown["fits"] = [FITS[fits_as_now(own)] for own in of_file.values()]
     libraries = {}
     for record in records.values():
         for library, number in ({"Python": record["python"]} | record["versions"]).items():

@@ -53,7 +53,30 @@ def versions(record):
         text = f"Results last changed in commit {record['commit']}."
     if ", " in record["commit"]:
         text += " Versions and processor are those of the last run."
+    if fits_as_now(record["commit"].split(", ")):
+        text += f" {texts.SAME_FITS.format(**compared_fits())}"
     return f"\nPython {record['python']}, {names}.\n{text}\n"
+
+
+def fits_as_now(commits):
+    """Whether the code of some commits fits the same models as now; None if it is not known."""
+    if not is_there("same_fits"):
+        return None
+    record = load("same_fits")
+    of_commit = {row["commit"]: row["digests"] for row in record["results"]}
+    now = of_commit[record["present"]]
+    found = [of_commit.get(commit.removesuffix(" or before")) for commit in commits]
+    if None in found:
+        return None
+    # A commit may not have had all networks yet.
+    return all(now.get(name) == own for fits in found for name, own in fits.items())
+
+
+def compared_fits():
+    """Return the commit that the others were compared with, and how many fits were."""
+    record = load("same_fits")
+    n_fits = max(len(row["digests"]) for row in record["results"])
+    return {"present": record["present"], "n_fits": n_fits}
 
 
 def title_of(name):

@@ -1,0 +1,94 @@
+"""Which commits that the results name fit the same models as the present code, to the last bit.
+
+The code of each commit fits all networks by default and as published, and PLE with some ways of
+balancing, to a part of NHEFS. What is kept are digests of the predictions, which the page compares
+with those of the present code. What is in results/same_fits.json is not run again.
+"""
+
+import argparse
+import hashlib
+import io
+import json
+import subprocess
+import tarfile
+import tempfile
+import warnings
+from functools import partial
+from pathlib import Path
+
+import torch
+from common import COMMIT, RESULTS, ROOT, in_own_process, kept, save
+from page.headlines import commits
+from tqdm import tqdm
+
+N_ROWS = 600
+FULL = "PLE, until it stops early"
+BALANCINGS = ("uncertainty", "famo", "upgrad")
+
+
+def systems():
+    """Return what makes the estimators, by their names."""
+    import sklearn_ple
+
+    ple = sklearn_ple.PLEClassifierRegressor
+    makers = {FULL: ple}
+    for name in dir(sklearn_ple):
+        if name.endswith("ClassifierRegressor"):
+            maker = getattr(sklearn_ple, name)
+            makers |= {name: maker, f"{name}, as published": maker.as_published}
+    # There were networks before there were ways of balancing.
+    ways = BALANCINGS if "balancing" in ple().get_params() else ()
+    return makers | {name: partial(ple, balancing=name) for name in ways}
+
+
+def digests():
+    """Fit each estimator and return a digest of its predictions."""
+    from sklearn_ple.datasets import load_nhefs
+
+    torch.set_num_threads(1)
+    X, y = (table[:N_ROWS] for table in load_nhefs(return_X_y=True))
+    kinds = dict.fromkeys(y, "regression") | {"death": "binary", "exercise": "multiclass"}
+    numbers = [task for task, kind in kinds.items() if kind == "regression"]
+    found = {}
+    for name, make in systems().items():
+        epochs = {} if name == FULL else {"max_epochs": 2}
+        model = make(task_types=kinds, random_state=0, **epochs).fit(X, y)
+        digest = hashlib.sha256(model.predict(X)[numbers].to_numpy(float).tobytes())
+        for probabilities in model.predict_proba(X):
+            digest.update(b"" if probabilities is None else probabilities.tobytes())
+        found[name] = digest.hexdigest()[:12]
+    return found
+
+
+def digests_of(commit):
+    """Return the digests by the code of a commit."""
+    archive = ["git", "-C", str(ROOT), "archive", commit, "sklearn_ple"]
+    content = subprocess.run(archive, check=True, stdout=subprocess.PIPE).stdout
+    with tempfile.TemporaryDirectory() as folder:
+        with tarfile.open(fileobj=io.BytesIO(content)) as file:
+            file.extractall(folder, filter="data")
+        return in_own_process(__file__, "--fits", environment={"PYTHONPATH": folder})
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--fits", action="store_true", help=argparse.SUPPRESS)
+    if parser.parse_args().fits:
+        warnings.simplefilter("ignore")
+        print(json.dumps(digests()))
+        return
+    if COMMIT.endswith("+changes"):
+        parser.error("the code differs from its commit, which results would name: commit first")
+    name = Path(__file__).stem
+    files = [path.stem for path in RESULTS.glob("*.json") if path.stem != name]
+    named = {c.removesuffix(" or before") for own in commits(files).values() for c in own}
+    rows = [row for row in kept(name) if row["commit"] in named]
+    bar = tqdm(sorted({*named, COMMIT} - {row["commit"] for row in rows}))
+    for commit in bar:
+        bar.set_description(commit)
+        rows.append({"commit": commit, "digests": digests_of(commit)})
+        save(name, rows, present=COMMIT)
+
+
+if __name__ == "__main__":
+    main()
