@@ -13,9 +13,12 @@ import torch
 from common import LIBRARIES, RESULTS, kept, parser_of, save
 from data_sets import SETS, score
 from peers import PEERS, applies, ple
+from sklearn.metrics import log_loss
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 from tuning import choose
+
+from sklearn_ple.metrics import expected_calibration_error
 
 TUNED = "PLE, tuned"
 MODELS = [*PEERS, TUNED]
@@ -51,8 +54,21 @@ def evaluate(fit, data, seed):
     spans = np.diff([started, fitted, ended], axis=0).ravel()
     return {
         "scores": {t: score(k, data.y_test[t], scores[t]) for t, k in data.kinds.items()},
+        **errors_of_probabilities(data, scores),
         **{name: round(float(seconds), 3) for name, seconds in zip(names, spans, strict=True)},
     }
+
+
+def errors_of_probabilities(data, scores):
+    """Compute the log loss and the expected calibration error of each task with classes."""
+    errors = {"log_losses": {}, "calibration_errors": {}}
+    for task, kind in data.kinds.items():
+        if kind != "regression":
+            there = data.y_test[task].notna().to_numpy()
+            labels, probabilities = data.y_test[task][there], scores[task][there]
+            errors["log_losses"][task] = log_loss(labels, probabilities)
+            errors["calibration_errors"][task] = expected_calibration_error(labels, probabilities)
+    return errors
 
 
 def setting_of(name, data, again):

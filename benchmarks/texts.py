@@ -262,6 +262,11 @@ The models were fitted to four fifths of the training rows of Census-Income, cal
 rest, and scored on the test rows ({seeds}). The expected calibration error has ten bins, of equal
 widths or of equal numbers of rows, and is in percentage points.
 """
+CALIBRATION_OF_MODELS = """
+The next table compares all models that ran on all {tasks} with classes, on {n_sets} sets, without
+calibration. The models and rows are those of `Accuracy`_. Errors have ten bins of equal widths.
+Log losses and errors are means over the tasks of each set, and then over the sets.
+"""
 COVERAGE = """
 Coverage is the share of labels inside the intervals: the mean over the tasks of a set, with the
 least and the greatest. Width is the mean width, in standard deviations of the labels.

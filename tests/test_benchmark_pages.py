@@ -51,6 +51,8 @@ def runs(scores, seconds=None, **others):
             "model": model,
             "seed": 0,
             "scores": dict(zip("abcdefgh", own, strict=False)),
+            "log_losses": {"a": 1 - own[0]},
+            "calibration_errors": {"a": 0.1},
             "score": float(np.mean(own)),
             "fit_cpu_seconds": (seconds or {}).get(model, 1.0),
             "predict_cpu_seconds": 0.1,
@@ -118,6 +120,16 @@ def test_more_sets_models_and_seeds_are_on_the_pages(grown):
         assert "nan" not in text.split()
     for name in ("STAR", "Linnerud", "Set of tomorrow", "CatBoost tuned", "Model of tomorrow"):
         assert name in grown["benchmarks"] and name in grown["scores"]
+
+
+def test_log_losses_of_models_are_compared(module, tmp_path, monkeypatch):
+    monkeypatch.setattr(module("page.rst"), "RESULTS", tmp_path)
+    rows = runs({"first": {"PLE": [0.9], "CatBoost": [0.8]}, "second": {"PLE": [0.8]}})
+    rows += runs({"second": {"CatBoost": [0.6]}}) + runs({"second": {"TabM": [0.7]}})
+    write(tmp_path, "accuracy", rows)
+    text = module("page.using").calibration_of_models()
+    cells = [re.findall(r"- (.*)", row) for row in text.split("\n   * ")[2:]]
+    assert cells == [["PLE", "0.150", "10.0", "2 tasks"], ["CatBoost", "0.300", "10.0", "0 tasks"]]
 
 
 def test_pages_are_those_of_the_results(module, tmp_path, monkeypatch):

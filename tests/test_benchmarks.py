@@ -341,3 +341,24 @@ def test_groups_and_times_are_split_apart(data_sets):
         data_sets.without_test_rows("minneapolis_stops", 1),
     ):
         assert data.X_train.index.max() < data.X_test.index.min()
+
+
+def test_errors_of_probabilities_are_those_of_the_labels_that_are_there(modules, data_sets):
+    accuracy = importlib.import_module("accuracy")
+    kinds = {"click": "binary", "grade": "multiclass", "amount": "regression"}
+    y = pd.DataFrame(
+        {
+            "click": [0.0, 1.0, np.nan, 1.0],
+            "grade": ["a", None, "b", "c"],
+            "amount": [1.0, 2.0, 3.0, 4.0],
+        }
+    )
+    data = data_sets.DataSet(None, None, None, y, kinds)
+    grades = np.array([[0.5, 0.3, 0.2], [0.1, 0.2, 0.7], [0.2, 0.6, 0.2], [0.1, 0.1, 0.8]])
+    scores = {"click": np.array([0.2, 0.7, 0.5, 0.6]), "grade": grades, "amount": np.ones(4)}
+    found = accuracy.errors_of_probabilities(data, scores)
+    losses = {"click": -np.log([0.8, 0.7, 0.6]).mean(), "grade": -np.log([0.5, 0.6, 0.8]).mean()}
+    assert found["log_losses"] == pytest.approx(losses)
+    # Each row is in a bin of its own.
+    errors = {"click": np.mean([0.2, 0.3, 0.4]), "grade": np.mean([0.5, 0.4, 0.2])}
+    assert found["calibration_errors"] == pytest.approx(errors)

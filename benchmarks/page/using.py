@@ -3,7 +3,17 @@
 import pandas as pd
 import texts
 
-from page.rst import counted, listed, load, section, table, title_of
+from page.rst import (
+    counted,
+    is_there,
+    listed,
+    load,
+    mean_scores,
+    section,
+    short,
+    table,
+    title_of,
+)
 
 #: Of intervals that should hold 90 %, what is too few to pass without a word.
 FEW = 0.85
@@ -72,7 +82,37 @@ def calibration(images):
         f"points and a log loss of {listed(losses)}, in the mean over the tasks.\n"
         f"{texts.CALIBRATION.format(seeds=counted(runs['seed'].nunique(), 'seed'))}"
     )
-    return section("Calibration", text) + table(shown)
+    return section("Calibration", text) + table(shown) + calibration_of_models()
+
+
+def calibration_of_models():
+    """Make a table of the errors of all models' probabilities, on all tasks with classes."""
+    runs = pd.DataFrame(load("accuracy")["results"]) if is_there("accuracy") else pd.DataFrame()
+    if "log_losses" not in runs:
+        return ""
+    runs = runs[runs["log_losses"].map(bool)]
+    losses, errors = (
+        mean_scores(runs.assign(scores=runs[name]))
+        for name in ("log_losses", "calibration_errors")
+    )
+    # As for the ranks: the models that ran nearly everywhere, on what they all ran on.
+    there = losses.notna().sum(axis=1)
+    losses = losses[there > 0.9 * there.max()].dropna(axis=1)
+    errors = errors.loc[losses.index, losses.columns]
+    least = (losses == losses.min()).sum(axis=1)
+    by_set = [own.T.groupby(level="data").mean().mean() for own in (losses, errors)]
+    order = by_set[0].sort_values().index
+    shown = pd.DataFrame(
+        {
+            "log loss": by_set[0][order].map("{:.3f}".format),
+            "error, percentage points": (100 * by_set[1][order]).map("{:.1f}".format),
+            "least log loss on": least[order].map(lambda n: counted(n, "task")),
+        }
+    ).rename(short)
+    n_sets = losses.columns.get_level_values("data").nunique()
+    tasks = counted(losses.shape[1], "task")
+    text = texts.CALIBRATION_OF_MODELS.format(tasks=tasks, n_sets=n_sets)
+    return text + table(shown.rename_axis("model"))
 
 
 def coverage(images):
