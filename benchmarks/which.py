@@ -49,9 +49,9 @@ Start with the defaults, and compare on your own rows with
   network is best on all sets. Only one difference is beyond chance: hard sharing ranks above
   single-task networks and MultiTab-Net. As published, no two mean ranks differ beyond chance.
 - **Balancing.** Keep ``"equal"``, the weighted sum. If no loss is much larger than the others, no
-  way of balancing gains beyond chance on real sets. If one loss is 100 times as large and
-  everything is shared, ``"geometric"`` and ``"famo"`` gain most, and cost nothing. PLE, whose
-  tasks have experts of their own, hardly needs them.
+  way of balancing is better beyond what chance makes: see `Balancing`_. If one loss is 100 times
+  as large and everything is shared, ``"geometric"`` and ``"famo"`` gain most, and cost nothing.
+  PLE, whose tasks have experts of their own, hardly needs them.
 """
 NETWORKS_TEXT = """
 Networks
@@ -86,8 +86,12 @@ difference from the weighted sum, "equal", that is beyond chance over the splits
 called "conflict", two numbers follow opposite functions of the same features, and in one of them a
 loss is multiplied by 100. "Fixed weights, tuned" is the best of several random draws of task
 weights. There are as many draws as other ways, so that tuning the weights costs as much as trying
-all of these. The larger sets, with four members instead of eight, have one or two splits, the
-others three to five. With one split there is no interval, and so no mark.
+all of these. The larger sets, with four members instead of eight, have {fewest} splits, the
+others {most}.
+
+On the {n_sets} sets where no loss is multiplied and no tasks conflict, there are {n} comparisons
+with the weighted sum. Marks in favour of the other way: {better}; against it: {worse}. Chance alone
+would make about {chance:.0f} marks.
 """
 COST = """
 This is the cost of a training step, divided by that of the weighted sum:
@@ -255,15 +259,33 @@ def networks():
     return text + versions(load("networks"))
 
 
+def compared(runs):
+    """Count the comparisons with the weighted sum on sets without a conflict, and their marks."""
+    plain = runs[~runs["data"].str.startswith("conflict")]
+    parts = [gains(own, "equal").gains for _, own in plain.groupby(["network", "data"])]
+    every = pd.concat(parts).query("system != 'equal'")
+    n_splits = runs.groupby(["members", "data"])["seed"].nunique().groupby("members")
+    few, many = (" or ".join(map(str, sorted(set(own)))) for _, own in n_splits)
+    return {
+        "fewest": few,
+        "most": many,
+        "n_sets": plain["data"].nunique(),
+        "n": len(every),
+        "better": int((every["low"] > 0).sum()),
+        "worse": int((every["high"] < 0).sum()),
+        "chance": 0.05 * len(every),
+    }
+
+
 def balancing():
     """Make a table for each network: what every way gains over the weighted sum of losses."""
     rows = results("balancing").rename(columns={"balancing": "system"})
     runs = rows[rows["seed"].notna()]
-    text = BALANCING
     runs = runs.assign(
         scores=[{"mean": score} for score in runs["score"]],
         members=runs["n_members"].fillna(PLEClassifierRegressor().n_members).astype(int),
     )
+    text = BALANCING.format(**compared(runs))
     runs = runs.sort_values(["network", "members"], ascending=[True, False], kind="stable")
     for (network, members), own in runs.groupby(["network", "members"], sort=False):
         of_set = {name: gains(part, "equal") for name, part in own.groupby("data", sort=False)}
