@@ -2,7 +2,7 @@
 
 import texts
 from common import ROOT
-from page import cost, headlines, scores, training, trials, using
+from page import aims, cost, headlines, scores, training, trials, using
 from page.rst import is_there, load, section, table, versions
 
 __all__ = ["load", "table", "versions"]
@@ -32,6 +32,7 @@ def main(docs=DOCS):
     there = [name for name in PARTS if is_there(name)]
     text = texts.HEAD + headlines.headlines(images) + headlines.caveat(there)
     text += "".join(PARTS[name](images) for name in there)
+    text += aims.aims() if "accuracy" in there else ""
     text += section("Where the numbers come from", headlines.sources(there)) + texts.APPENDICES
     (docs / "benchmarks.rst").write_text(text, encoding="utf-8")
 

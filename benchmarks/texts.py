@@ -10,7 +10,7 @@ RUN_AGAIN = (
     "The last section lists the commits. ``python benchmarks/all.py`` runs everything again with "
     "the present code."
 )
-OLDER_ACCURACY = 'On SUPPORT2, "PLE tuned" was tuned with even earlier defaults.'
+ALIKE = "They are of commits that fit the same models as {present}, to the last bit."
 SOURCES = "Each section has its own script. Different sections may come from different commits."
 FITS = (
     " The fits of a section are as now if its commits fit the same models as commit {present}, to "
@@ -168,6 +168,39 @@ more classes, and R² for numbers. The tables show means over the seeds, ± the 
 the best mean is bold. Models are in the order of their mean rank on the set. CPU seconds are for
 one thread and all tasks together.
 """
+
+AIMS = """
+These aims were set before the runs. They are for the defaults, on test rows, beside models with
+their own defaults that were fitted to each task alone. Scores are those of `Accuracy`_.
+"""
+#: Of an aim that is missed, what was tried, and what might be next.
+MISSED = {
+    "Tox21: at least CatBoost's": (
+        "On validation rows other widths of the embeddings, the linear path and the clipping of "
+        "numbers changed the score by .003 at most (:doc:`trials`). Networks that share more, as "
+        "hard sharing and MMoE, score more than PLE there (:doc:`which_network`). Next: fewer "
+        "parameters of a task's own where there are many tasks."
+    ),
+    "Synthetic, mixed: at least every other model's": (
+        "On validation rows steps in all members lost .010, and steps in some of them, as now, "
+        "nothing; the start of the linear path changed .002 at most (:doc:`trials`). Pairs of "
+        "categories interact there, which trees find at once. Next: embeddings of pairs of "
+        "categories."
+    ),
+    "Census-Income, never married: at least 0.9948": (
+        "More and wider experts, two levels, wider embeddings, label smoothing and more epochs "
+        "were no better (:doc:`trials`)."
+    ),
+    "CPU time on every set: at most CatBoost's": (
+        "Steps are already computed for all members at once. Fewer members cost less: see `Score "
+        "and cost`_."
+    ),
+    "CPU time on every set: at most 10 times LightGBM's": (
+        "On tables of a hundred rows a fit takes about a second, most of it in PyTorch's steps of "
+        "about 7 ms; LightGBM takes a twentieth of a second. On larger tables fewer members cost "
+        "less: see `Score and cost`_."
+    ),
+}
 
 # -- training -------------------------------------------------------------------------------------
 

@@ -90,8 +90,8 @@ all of these. The larger sets, with four members instead of eight, have {fewest}
 others {most}.
 
 On the {n_sets} sets where no loss is multiplied and no tasks conflict, there are {n} comparisons
-with the weighted sum. Marks in favour of the other way: {better}; against it: {worse}. Chance alone
-would make about {chance:.0f} marks.
+with the weighted sum. Marks in favour of the other way: {better}; against it: {worse}. Chance
+alone would make about {chance:.0f} marks.
 """
 COST = """
 This is the cost of a training step, divided by that of the weighted sum:

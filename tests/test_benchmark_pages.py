@@ -221,19 +221,17 @@ def test_results_of_one_commit_have_no_caveat(module, results, grown):
     assert "one commit." in grown["benchmarks"] and "Not all" not in grown["benchmarks"]
 
 
-def test_results_older_than_the_fits_are_named(module, results, monkeypatch):
-    headlines, ours = module("page.headlines"), module("page.cost").DEFAULT
-    ages = {"aaaaaaa": 1, "bbbbbbb": 2, "ccccccc": 3}
-    monkeypatch.setattr(headlines, "age", ages.get)
-    rows = runs({"nhefs": {ours: [0.9]}}, {ours: 2.0}, rows="validation")
-    write(results, "frontier", [row | {"commit": "bbbbbbb"} for row in rows])
-    rows = runs({"nhefs": {"PLE": [0.9]}}, {"PLE": 6.0})
-    write(results, "accuracy", [row | {"commit": "aaaaaaa"} for row in rows])
-    write(results, "memory", [{"form": "array"}], commit="aaaaaaa")
-    write(results, "speed", [{"commit": "aaaaaaa"}, {"commit": "ccccccc"}])
-    text = headlines.caveat(["frontier", "accuracy", "memory", "speed"])
-    assert "*Accuracy* and *Memory* are older than the first picture." in text
-    assert "took 3.0 times as many CPU seconds" in text and "Speed" not in text
+def test_results_of_other_fits_are_named(module, results):
+    caveat = module("page.headlines").caveat
+    for name, commit in {"frontier": "aaaaaaa", "memory": "bbbbbbb", "speed": "ccccccc"}.items():
+        write(results, name, [{"commit": commit}])
+    digests = {"aaaaaaa": "1", "bbbbbbb": "1", "ccccccc": "2"}
+    rows = [{"commit": name, "digests": {"PLE": own}} for name, own in digests.items()]
+    write(results, "same_fits", rows, present="aaaaaaa")
+    alike = "They are of commits that fit the same models as aaaaaaa"
+    assert alike in caveat(["frontier", "memory"])
+    assert "others" not in caveat(["frontier", "memory"])
+    assert "The commits of *Speed of training* fit others." in caveat(["frontier", "speed"])
 
 
 def test_differences_of_ranks_are_those_of_the_critical_difference(module, seed):

@@ -1,11 +1,7 @@
 """What the page begins with: a picture, and what was found in about ten lines."""
 
-import subprocess
-
-import numpy as np
 import pandas as pd
 import texts
-from common import ROOT, git
 
 from page.cost import (
     CHEAPEST,
@@ -20,7 +16,6 @@ from page.rst import (
     change,
     compared_fits,
     cost,
-    counted,
     fits_as_now,
     image,
     is_there,
@@ -28,10 +23,9 @@ from page.rst import (
     load,
     short,
     table,
-    times,
     title_of,
 )
-from page.scores import accuracy_runs, ranks_in_words, some_tasks_in_words
+from page.scores import ranks_in_words, some_tasks_in_words
 from page.training import growth_in_words
 from page.using import latency_in_words
 
@@ -125,56 +119,18 @@ def commits(names):
     return found
 
 
-def age(commit):
-    """Return how many commits lead to one; None where git does not know it."""
-    try:
-        return int(git(ROOT, "rev-list", "--count", commit.removesuffix(" or before")))
-    except (OSError, subprocess.CalledProcessError, ValueError):
-        return None
-
-
 def caveat(names):
-    """Say which results are older than the others; nothing where all are of one commit."""
+    """Say whether the commits of the results fit the same models; nothing where it is one."""
     of_file = commits(names)
     if len({commit for own in of_file.values() for commit in own}) == 1:
         return ""
     text = "Not all numbers on this page are of one commit."
-    older = older_than_fits(of_file) if "frontier" in of_file else []
-    if older:
-        these = listed([f"*{texts.SECTIONS[name]}*" for name in older])
-        text += f" {these} {'is' if len(older) == 1 else 'are'} older than the first picture."
-        if "accuracy" in older:
-            text += f" {cheaper_fits()} {texts.OLDER_ACCURACY}"
+    alike = {name: fits_as_now(own) for name, own in of_file.items()}
+    if None not in alike.values():
+        others = [f"*{texts.SECTIONS[name]}*" for name, same in alike.items() if not same]
+        text += f" {texts.ALIKE.format(**compared_fits())}"
+        text += f" The commits of {listed(others)} fit others." if others else ""
     return f"\n.. note::\n\n   {text} {texts.RUN_AGAIN}\n"
-
-
-def older_than_fits(of_file):
-    """Return the files that were made before every fit of the defaults in the frontier."""
-    rows = pd.DataFrame(load("frontier")["results"])
-    rows = rows[rows["model"] == DEFAULT]
-    fits = rows["commit"].unique() if "commit" in rows else of_file["frontier"]
-    ages = [age(commit) for commit in fits]
-    if None in ages or not ages:
-        return []
-    own = {name: [age(c) for c in cs] for name, cs in of_file.items()}
-    return [name for name, a in own.items() if None not in a and max(a) < min(ages)]
-
-
-def cheaper_fits():
-    """Say how much longer the fits of the accuracy's tables took, on the sets of both."""
-    runs, kind = runs_of_frontier()
-    now = runs[runs["model"] == DEFAULT].groupby("data")["seconds"].mean()
-    rows = accuracy_runs()
-    then = rows[rows["model"] == "PLE"].groupby("data")["fit_cpu_seconds"].mean()
-    both = now.index.intersection(then.index)
-    if both.empty:
-        return ""
-    ratio = np.exp(np.log(then[both] / now[both]).mean())
-    return (
-        f"In the tables of accuracy a fit of PLE took {times(ratio)} times as many CPU seconds as "
-        f"in that picture (geometric mean over {counted(len(both), 'set')}"
-        + ("; to a third more rows)." if kind == "validation" else ").")
-    )
 
 
 def sources(names):
