@@ -34,10 +34,15 @@ def systems():
     makers = {FULL: ple}
     for name in dir(sklearn_ple):
         if name.endswith("ClassifierRegressor"):
-            maker = getattr(sklearn_ple, name)
-            makers |= {name: maker, f"{name}, as published": maker.as_published}
-    # There were networks before there were ways of balancing.
-    ways = BALANCINGS if "balancing" in ple().get_params() else ()
+            makers[name] = maker = getattr(sklearn_ple, name)
+            if hasattr(maker, "as_published"):
+                makers[f"{name}, as published"] = maker.as_published
+    try:
+        from sklearn_ple.balancing import BALANCERS
+    except ImportError:
+        # Earlier commits had fewer networks, and no ways of balancing.
+        return makers
+    ways = [name for name in BALANCINGS if name in BALANCERS]
     return makers | {name: partial(ple, balancing=name) for name in ways}
 
 
