@@ -86,8 +86,8 @@ difference from the weighted sum, "equal", that is beyond chance over the splits
 called "conflict", two numbers follow opposite functions of the same features, and in one of them a
 loss is multiplied by 100. "Fixed weights, tuned" is the best of several random draws of task
 weights. There are as many draws as other ways, so that tuning the weights costs as much as trying
-all of these. The larger sets, with four members instead of eight, have {fewest} splits, the
-others {most}.
+all of these. The larger sets have four members instead of eight and {fewest} splits, the others
+{most}.
 
 On the {n_sets} sets where no loss is multiplied and no tasks conflict, there are {n} comparisons
 with the weighted sum. Marks in favour of the other way: {better}; against it: {worse}. Chance
