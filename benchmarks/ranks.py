@@ -9,7 +9,7 @@ import pandas as pd
 
 #: The level of the tests.
 LEVEL = 0.05
-#: With more sets than these the numbers in the picture are smaller.
+#: With more sets than these numbers in the picture are smaller, and titles of sets steeper.
 MANY_SETS = 12
 
 
@@ -111,12 +111,14 @@ def draw_ranks(ax, by_data, titles):
     """Draw a cell a model and data set, with the mean rank of the model on the set's tasks."""
     shown = by_data.to_numpy()
     ax.imshow(np.ma.masked_invalid(shown), cmap="RdYlBu_r", aspect="auto", alpha=0.75)
-    size = 9 if len(titles) <= MANY_SETS else 7
+    many = len(titles) > MANY_SETS
+    size = 7 if many else 9
     for (row, column), rank in np.ndenumerate(shown):
         if not np.isnan(rank):
             ax.text(column, row, f"{rank:.1f}", ha="center", va="center", fontsize=size)
-    titles = [fill(title, 18) for title in titles]
-    style = {"rotation": 40, "ha": "right", "va": "top", "rotation_mode": "anchor"}
+    titles = titles if many else [fill(title, 18) for title in titles]
+    style = {"rotation": 60 if many else 40, "ha": "right", "va": "top"}
+    style["rotation_mode"] = "anchor"
     ax.set_xticks(range(len(titles)), titles, fontsize=size, **style)
     ax.set_yticks(range(len(by_data)), by_data.index, fontsize=9)
     for label in ax.get_yticklabels():

@@ -14,7 +14,9 @@ ALIKE = "They are of commits that fit the same models as {present}, to the last 
 SOURCES = "Each section has its own script. Different sections may come from different commits."
 FITS = (
     " The fits of a section are as now if its commits fit the same models as commit {present}, to "
-    "the last bit: ``benchmarks/same_fits.py`` compares {n_fits} fits of all networks."
+    "the last bit: ``benchmarks/same_fits.py`` compares {n_fits} fits of all networks. Other fits "
+    "differ at least in their random numbers, since the order of columns and tasks no longer "
+    "matters. Boosting and other libraries are not compared."
 )
 SAME_FITS = (
     "These commits fit the same models as commit {present}, to the last bit: "

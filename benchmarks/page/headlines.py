@@ -2,6 +2,7 @@
 
 import pandas as pd
 import texts
+from frontier import BEFORE
 
 from page.cost import (
     CHEAPEST,
@@ -108,12 +109,14 @@ def losses(runs):
 # -- commits --------------------------------------------------------------------------------------
 
 
-def commits(names):
-    """Return the commits of each file of results, in their order."""
+def commits(names, ours=False):
+    """Return the commits of each file of results, in their order; or those of our fits alone."""
     found = {}
     for name in names:
         record = load(name)
         rows = pd.DataFrame(record["results"])
+        if ours and "model" in rows:
+            rows = rows[rows["model"].str.startswith("PLE") & (rows["model"] != BEFORE)]
         own = rows["commit"].dropna() if "commit" in rows else []
         found[name] = list(dict.fromkeys(own)) or record["commit"].split(", ")
     return found
@@ -125,7 +128,7 @@ def caveat(names):
     if len({commit for own in of_file.values() for commit in own}) == 1:
         return ""
     text = "Not all numbers on this page are of one commit."
-    alike = {name: fits_as_now(own) for name, own in of_file.items()}
+    alike = {name: fits_as_now(own) for name, own in commits(names, ours=True).items()}
     if None not in alike.values():
         others = [f"*{texts.SECTIONS[name]}*" for name, same in alike.items() if not same]
         text += f" {texts.ALIKE.format(**compared_fits())}"
@@ -149,7 +152,7 @@ def sources(names):
     )
     if is_there("same_fits"):
         text += texts.FITS.format(**compared_fits())
-        shown["fits"] = [FITS[fits_as_now(own)] for own in of_file.values()]
+        shown["fits"] = [FITS[fits_as_now(own)] for own in commits(names, ours=True).values()]
     libraries = {}
     for record in records.values():
         for library, number in ({"Python": record["python"]} | record["versions"]).items():
