@@ -10,7 +10,7 @@ RUN_AGAIN = (
     "The last section lists the commits. ``python benchmarks/all.py`` runs everything again with "
     "the present code."
 )
-ALIKE = "They are of commits that fit the same models as {present}, to the last bit."
+ALIKE = "Their commits fit the same models as {present}, to the last bit"
 SOURCES = "Each section has its own script. Different sections may come from different commits."
 FITS = (
     " The fits of a section are as now if its commits fit the same models as commit {present}, to "

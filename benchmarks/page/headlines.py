@@ -132,7 +132,7 @@ def caveat(names):
     if None not in alike.values():
         others = [f"*{texts.SECTIONS[name]}*" for name, same in alike.items() if not same]
         text += f" {texts.ALIKE.format(**compared_fits())}"
-        text += f" The commits of {listed(others)} fit others." if others else ""
+        text += f", but for those of {listed(others)}." if others else "."
     return f"\n.. note::\n\n   {text} {texts.RUN_AGAIN}\n"
 
 
