@@ -71,8 +71,8 @@ def accuracy(images):
     digits = {name: summary[name].map("{:.2f}".format) for name in ("by task", "by data set")}
     shown = summary.assign(**digits).rename(short)
     everywhere = everywhere.to_numpy()
-    answer = ranks_in_words().replace("**", "")
-    text = section("Accuracy", f"{answer} {tuned_in_words()}\n{texts.ACCURACY}")
+    answer = f"{ranks_in_words().replace('**', '')} {tuned_in_words()}".rstrip()
+    text = section("Accuracy", f"{answer}\n{texts.ACCURACY}")
     text += image("accuracy", "Critical differences of the mean ranks, and the rank on every set")
     text += texts.RANKS.format(p=p_value(tested.p_value), n=tested.n_sets, level=LEVEL)
     text += table(shown[everywhere])
