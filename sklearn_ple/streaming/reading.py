@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
@@ -22,18 +22,18 @@ def watched(items: Iterator[_Item], n_rows: int, title: str, verbose: int) -> It
             bar.update(len(item))
 
 
-def interleaved(readers: Iterator[Iterator[_Item]], n_open: int) -> Iterator[_Item]:
-    """Yield items of several iterators in turn, each of which computes its next item in a thread.
+def interleaved(readers: Iterator[Generator[_Item, None, None]], n_open: int) -> Iterator[_Item]:
+    """Yield items of several generators in turn, each of which computes its next item in a thread.
 
-    When an iterator ends, the next one takes its place. The order does not depend on the speed of
-    the threads.
+    When a generator ends, the next one takes its place. The order does not depend on the speed of
+    the threads. If one of them fails, or not all items are read, the others are closed.
 
     Parameters
     ----------
-    readers : iterator of iterators
-        The iterators to read.
+    readers : iterator of generators
+        The generators to read.
     n_open : int
-        Number of iterators that are read at the same time. With 1, they are read one after the
+        Number of generators that are read at the same time. With 1, they are read one after the
         other.
 
     Yields
@@ -41,20 +41,24 @@ def interleaved(readers: Iterator[Iterator[_Item]], n_open: int) -> Iterator[_It
     object
         The items.
     """
-    turns: deque[tuple[Iterator[_Item], Future]] = deque()
-    with ThreadPoolExecutor(n_open, thread_name_prefix="sklearn_ple") as threads:
+    turns: deque[tuple[Generator[_Item, None, None], Future]] = deque()
+    try:
+        with ThreadPoolExecutor(n_open, thread_name_prefix="sklearn_ple") as threads:
 
-        def begin() -> None:
-            if (reader := next(readers, None)) is not None:
-                turns.append((reader, threads.submit(next, reader, None)))
+            def begin() -> None:
+                if (reader := next(readers, None)) is not None:
+                    turns.append((reader, threads.submit(next, reader, None)))
 
-        for _ in range(n_open):
-            begin()
-        while turns:
-            reader, ahead = turns.popleft()
-            item = ahead.result()
-            if item is None:
+            for _ in range(n_open):
                 begin()
-                continue
-            turns.append((reader, threads.submit(next, reader, None)))
-            yield item
+            while turns:
+                reader, ahead = turns.popleft()
+                item = ahead.result()
+                if item is None:
+                    begin()
+                    continue
+                turns.append((reader, threads.submit(next, reader, None)))
+                yield item
+    finally:
+        for reader, _ in turns:
+            reader.close()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -274,12 +274,12 @@ class Source:
 
     def readers(
         self, columns: Sequence[str], order: Sequence[int] | None = None
-    ) -> Iterator[Iterator[Block]]:
-        """Yield an iterator over the blocks of each unit."""
+    ) -> Iterator[Generator[Block, None, None]]:
+        """Yield a generator of the blocks of each unit."""
         numbers = range(len(self.units)) if order is None else order
         return (self._read(self.units[number], columns) for number in numbers)
 
-    def _read(self, unit: Unit, columns: Sequence[str]) -> Iterator[Block]:
+    def _read(self, unit: Unit, columns: Sequence[str]) -> Generator[Block, None, None]:
         n_at_once = max(16, min(_MOST_ROWS, _MOST_NUMBERS // max(len(columns), 1)))
         first = unit.first
         for batch in unit.batches(columns, n_at_once):

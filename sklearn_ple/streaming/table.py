@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -182,7 +182,7 @@ class StreamedTable:
                 np.asarray(own, encoder.dtype) if own.dtype.kind == "f" else own for own in arrays
             )
 
-        def of_unit(blocks: Iterator[Block]) -> Iterator[Arrays]:
+        def of_unit(blocks: Iterator[Block]) -> Generator[Arrays, None, None]:
             for block in blocks:
                 kept = ~self.is_aside(block.numbers)
                 if not kept.any():
@@ -227,7 +227,7 @@ class StreamedTable:
         labels = self.columns.targets, self.columns.weight
         return digest([repr(files), str(self.source.schema.remove_metadata()), repr(labels)])
 
-    def _tables(self, blocks: Iterator[Block]) -> Iterator[Table]:
+    def _tables(self, blocks: Iterator[Block]) -> Generator[Table, None, None]:
         """Convert blocks to tables, without rows that have no label with a weight."""
         for block in blocks:
             with block.unit.named():

@@ -6,6 +6,7 @@ import shutil
 
 import numpy as np
 import pandas as pd
+import psutil
 import pyarrow as pa
 import pytest
 from pyarrow import csv, feather, parquet
@@ -294,6 +295,15 @@ def test_a_fit_that_broke_goes_on_when_the_file_is_mended(folder, tmp_path):
     assert len(epochs) == 2
     assert_same(fitted, alone)
     assert len(fitted.history_) == 4
+
+
+def test_a_damaged_file_leaves_no_other_open(folder):
+    damage = Damage(lambda: flip(folder / "part1.parquet"), epoch=1)
+    # The error is still held, and with it all that its frames hold.
+    with pytest.raises(ValueError, match="part1.parquet, row group") as held:
+        learn(folder, None, callbacks=[damage])
+    opened = [own.path for own in psutil.Process().open_files() if str(folder) in own.path]
+    assert held.tb is not None and opened == []
 
 
 @pytest.mark.parametrize(
