@@ -27,14 +27,19 @@ class Differences(NamedTuple):
         return [name for name in own.index if own[name] < LEVEL]
 
 
+def ran_nearly_everywhere(means):
+    """Return which models have a value in nearly all of the columns."""
+    there = means.notna().sum(axis=1)
+    return there > 0.9 * there.max()
+
+
 def mean_ranks(means):
     """Rank the models in every column of means, of (data, task); 1 is best.
 
     Models with most of the columns are ranked among each other, on the columns that they all have,
     and every other model among those and itself, where it has a value.
     """
-    there = means.notna().sum(axis=1)
-    complete = means[there > 0.9 * there.max()].dropna(axis=1)
+    complete = means[ran_nearly_everywhere(means)].dropna(axis=1)
     ranks = complete.rank(ascending=False)
     for model in means.index.difference(complete.index, sort=False):
         own = means.loc[[model], complete.columns].dropna(axis=1)

@@ -6,8 +6,8 @@ import texts
 from ranks import mean_ranks
 
 from page.rst import listed, load, mean_scores, section, short, table, times, title_of
+from page.scores import OURS
 
-OURS = "PLE"
 #: Models with their defaults, one for each task.
 RIVALS = (
     "CatBoost",

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import texts
-from ranks import LEVEL, differences, draw, mean_ranks
+from ranks import LEVEL, differences, draw, mean_ranks, ran_nearly_everywhere
 
 from page.rst import (
     BLANK,
@@ -99,9 +99,8 @@ def some_tasks_in_words():
     scores = mean_scores(rows)
     spent = rows.groupby(["model", "data"])["fit_cpu_seconds"].mean().unstack()
     parts = []
-    there = scores.notna().sum(axis=1)
     # The others are those that are ranked.
-    for name in scores.index[there <= 0.9 * there.max()]:
+    for name in scores.index[~ran_nearly_everywhere(scores)]:
         both = scores.loc[[OURS, name]].dropna(axis=1)
         if name.startswith(OURS) or both.empty:
             continue

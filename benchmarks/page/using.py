@@ -2,6 +2,7 @@
 
 import pandas as pd
 import texts
+from ranks import ran_nearly_everywhere
 
 from page.rst import (
     counted,
@@ -96,8 +97,7 @@ def calibration_of_models():
         for name in ("log_losses", "calibration_errors")
     )
     # As for the ranks: the models that ran nearly everywhere, on what they all ran on.
-    there = losses.notna().sum(axis=1)
-    losses = losses[there > 0.9 * there.max()].dropna(axis=1)
+    losses = losses[ran_nearly_everywhere(losses)].dropna(axis=1)
     errors = errors.loc[losses.index, losses.columns]
     least = (losses == losses.min()).sum(axis=1)
     by_set = [own.T.groupby(level="data").mean().mean() for own in (losses, errors)]
