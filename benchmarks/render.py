@@ -3,9 +3,7 @@
 import texts
 from common import ROOT
 from page import aims, cost, headlines, scores, training, trials, using
-from page.rst import is_there, load, section, table, versions
-
-__all__ = ["load", "table", "versions"]
+from page.rst import is_there, section
 
 DOCS = ROOT / "docs"
 #: What makes each section, by the name of its results.

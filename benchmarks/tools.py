@@ -6,7 +6,7 @@ import warnings
 import pandas as pd
 from attempts import N_ROWS, TOOLS
 from common import ROOT, save
-from render import load, versions
+from page.rst import load, versions
 from sklearn.base import clone
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.multioutput import MultiOutputClassifier, MultiOutputRegressor

@@ -5,28 +5,15 @@ import numpy as np
 import pandas as pd
 from common import ROOT
 from networks import NETWORKS
+from page.rst import load, table, title_of, versions
 from paper.gains import gains, number, results
 from paper.systems import BASES, REFERENCE
 from ranks import LEVEL, differences
-from render import load, table, versions
-from texts import DATA_SETS
 
 from sklearn_ple import PLEClassifierRegressor
 
 PAGE = ROOT / "docs" / "which_network.rst"
 PICTURE = PAGE.parent / "images" / "networks.png"
-TITLES = {name: title for name, (title, *_) in DATA_SETS.items()}
-TITLES |= {
-    "star": "STAR",
-    "randhie": "RandHIE",
-    "many_labels": "Many labels",
-    "polynomials": "Polynomials",
-    "minneapolis_stops": "Stops",
-    "nmes1988": "NMES1988",
-    "loans": "Loans",
-}
-#: Number of sets that fit side by side in a table.
-MOST_COLUMNS = 5
 #: A colour and a marker of its own for every set.
 STYLES = [
     ("#0072B2", "o"),
@@ -175,12 +162,10 @@ def summary_table(shown):
     return table(cells)
 
 
-def scores_tables(of_set):
-    """Make tables of mean scores that fit the page; a sign marks a gain beyond chance."""
-    shown = pd.DataFrame({TITLES[name]: score_cells(own) for name, own in of_set.items()})
-    shown = shown.loc[[n for n in NETWORKS if n in shown.index]].rename_axis("network")
-    parts = range(0, shown.shape[1], MOST_COLUMNS)
-    return "\n".join(table(shown.iloc[:, start : start + MOST_COLUMNS]) for start in parts)
+def scores_table(of_set):
+    """Make a table of mean scores; a sign marks a gain beyond chance."""
+    shown = pd.DataFrame({title_of(name): score_cells(own) for name, own in of_set.items()})
+    return table(shown.loc[[n for n in NETWORKS if n in shown.index]].rename_axis("network"))
 
 
 def score_cells(gain):
@@ -217,7 +202,7 @@ def draw(by_base):
                 ms=5,
                 color=colour,
                 elinewidth=0.8,
-                label=TITLES[name],
+                label=title_of(name),
             )
         ax.set_xscale("symlog", linthresh=0.01)
         ax.set_title(f"{base}")
@@ -239,7 +224,7 @@ def splits(rows):
     """Return the number of splits of most sets, and in words which have fewer."""
     counts = rows.groupby(["data", "base"], sort=False)["seed"].nunique()
     few = counts[counts < counts.max()]
-    parts = [f"{TITLES[name]} {base} has {count}" for (name, base), count in few.items()]
+    parts = [f"{title_of(name)} {base} has {count}" for (name, base), count in few.items()]
     return counts.max(), f" ({', '.join(parts)})" if parts else ""
 
 
@@ -255,7 +240,7 @@ def networks():
     for base, (shown, of_set, tested) in by_base.items():
         title = base.capitalize()
         text += f"\n{title}\n{'~' * len(title)}\n{summary_table(shown)}{ranks_in_words(tested)}"
-        text += f"{SCORES}{scores_tables(of_set)}"
+        text += f"{SCORES}{scores_table(of_set)}"
     return text + versions(load("networks"))
 
 
@@ -289,9 +274,7 @@ def balancing():
     runs = runs.sort_values(["network", "members"], ascending=[True, False], kind="stable")
     for (network, members), own in runs.groupby(["network", "members"], sort=False):
         of_set = {name: gains(part, "equal") for name, part in own.groupby("data", sort=False)}
-        shown = pd.DataFrame(
-            {TITLES.get(name, name): score_cells(gain) for name, gain in of_set.items()}
-        )
+        shown = pd.DataFrame({title_of(name): score_cells(gain) for name, gain in of_set.items()})
         order = list(dict.fromkeys(own["system"]))
         shown = shown.reindex(order).fillna("–").rename_axis("balancing")
         text += f"\n**{network}, {members} members**\n{table(shown)}"
