@@ -39,6 +39,8 @@ KEY = ("axis", "size", "model", "seed")
 def make(rows, columns, tasks, seed):
     from sklearn_ple.datasets import make_multitask
 
+    # Every task has a column at least.
+    columns = max(columns, tasks)
     kinds = (["regression", "binary"] * tasks)[:tasks]
     X, y = make_multitask(
         rows + N_TEST, columns, n_tasks=tasks, task_types=kinds, as_frame=True, random_state=seed

@@ -263,6 +263,15 @@ def test_known_probabilities_are_what_no_network_exceeds(made, paper, seed):
     assert row["scores"]["CTCVR"] < row["ceiling"]["CTCVR"]
 
 
+# -- growth ---------------------------------------------------------------------------------------
+
+
+def test_more_tasks_than_columns_get_a_column_each(modules):
+    data = importlib.import_module("growth").make(rows=50, columns=2, tasks=3, seed=0)
+    assert data.X_train.shape == (50, 3) and data.y_train.shape == (50, 3)
+    assert list(data.kinds.values()) == ["regression", "binary", "regression"]
+
+
 # -- a GPU ----------------------------------------------------------------------------------------
 
 
