@@ -21,6 +21,7 @@ from typing import NamedTuple
 
 from common import COMMIT, RESULTS
 from data_sets import DATA_SETS, FURTHER_SETS, LARGE, MULAN_SETS
+from frontier import N_MEMBERS
 from peers import TUNED_PEERS
 from tqdm import tqdm
 
@@ -44,6 +45,9 @@ QUICK = ("PLE", "PLE, tuned", "LightGBM", "LightGBM, early stopping", "XGBoost")
 QUICK += ("HistGradientBoosting", "Random forest", "MLP")
 SLOW = ("CatBoost", "CatBoost MultiRMSEWithMissingValues", "CatBoost MultiLogloss", "RealMLP")
 SMALL_SETS = ("nhefs", "linnerud", "nmes1988", *MULAN_SETS)
+ALL_SETS = (*DATA_SETS, *MULAN_SETS, *FURTHER_SETS)
+#: Our own models with fewer members than by default.
+FEWER = tuple(N_MEMBERS)[1:]
 
 
 def accuracy(models, sets, seeds):
@@ -51,12 +55,13 @@ def accuracy(models, sets, seeds):
 
 
 STEPS = (
-    accuracy(QUICK, (*DATA_SETS, *MULAN_SETS, *FURTHER_SETS), 5),
+    accuracy(QUICK, ALL_SETS, 5),
     accuracy(SLOW, (*MULAN_SETS, *FURTHER_SETS, "nhefs", "support2"), 3),
     accuracy(SLOW, DATA_SETS, 1),
     accuracy(("TabM",), SMALL_SETS, 1),
     accuracy(TUNED_PEERS, SMALL_SETS, 1),
     Step("frontier"),
+    Step("frontier", ("--rows", "test", "--seeds", "1", "--models", *FEWER, "--sets", *ALL_SETS)),
     Step("networks"),
     Step("balancing", ("--cost",)),
     Step("balancing"),

@@ -10,6 +10,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormat
 #: Colours of Okabe and Ito, which the colour-blind can distinguish; every model has a shape too.
 BLUE, ORANGE, RED = "#0072B2", "#D08C00", "#D55E00"
 GREEN, PINK, GREY = "#009E73", "#B5588F", "#4D4D4D"
+OLIVE, VIOLET = "#7A6C00", "#6A4FB3"
 #: Text, marker and colour.
 STYLES = {
     "LightGBM, early stopping": ("LightGBM", "s", ORANGE),
@@ -18,6 +19,8 @@ STYLES = {
     "HistGradientBoosting": ("HistGB", "^", GREEN),
     "XGBoost": ("XGBoost", "v", PINK),
     "RealMLP": ("RealMLP", "X", GREY),
+    "Random forest": ("Random forest", "p", OLIVE),
+    "TabM": ("TabM", "P", VIOLET),
 }
 NOTE = """Up is better, left is cheaper. Scores are means over a set's tasks, seconds are CPU time.
 ↓ lies lower than it is drawn."""

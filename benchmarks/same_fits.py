@@ -18,7 +18,6 @@ from pathlib import Path
 
 import torch
 from common import COMMIT, RESULTS, ROOT, in_own_process, kept, save
-from page.headlines import commits
 from tqdm import tqdm
 
 N_ROWS = 600
@@ -86,7 +85,7 @@ def main():
         parser.error("the code differs from its commit, which results would name: commit first")
     name = Path(__file__).stem
     files = [path.stem for path in RESULTS.glob("*.json") if path.stem != name]
-    named = {c.removesuffix(" or before") for own in commits(files).values() for c in own}
+    named = {row["commit"].removesuffix(" or before") for file in files for row in kept(file)}
     rows = [row for row in kept(name) if row["commit"] in named]
     bar = tqdm(sorted({*named, COMMIT} - {row["commit"] for row in rows}))
     for commit in bar:

@@ -82,7 +82,7 @@ def grown(module, tmp_path_factory):
             scores = {s: {m: random.uniform(0.6, 0.9, 8) for m in models} for s in sets}
             seconds = dict(zip(sorted(models), np.geomspace(1, 100, len(models)), strict=True))
             for seed in range(2):
-                rows += runs(scores, seconds, rows="validation", commit="aaaaaaa", seed=seed)
+                rows += runs(scores, seconds, rows="test", commit="aaaaaaa", seed=seed)
         others = {"present": "aaaaaaa"} | {k: record[k] for k in ("python", "versions")}
         write(results, path.stem, rows, **others)
     with pytest.MonkeyPatch.context() as patch:
@@ -172,6 +172,18 @@ def test_a_wide_frame_becomes_tables_with_the_index_in_each(module):
     assert cells.count("one") == cells.count("row") == 3
 
 
+@pytest.mark.parametrize("path", ["README.md", "docs/index.rst", "docs/guide/decision.rst"])
+def test_figures_elsewhere_are_those_of_the_page(path):
+    page = (ROOT / "docs" / "benchmarks.rst").read_text(encoding="utf-8")
+    text = " ".join((ROOT / path).read_text(encoding="utf-8").split())
+    if "overall.png" in text:
+        assert re.search(r":alt: (Scores, and .*)", page)[1] in text
+    (line,) = re.findall(r"^- \*\*Best rank on test rows.*", page, re.MULTILINE)
+    numbers = re.search(r"Over (\d+) sets with (\d+) tasks", line).groups()
+    numbers += re.search(r"\bPLE ([\d.]+), CatBoost ([\d.]+)", line).groups()
+    assert all(re.search(rf"(?<![\d.]){number}(?!\d)", text) for number in numbers), numbers
+
+
 # -- words ----------------------------------------------------------------------------------------
 
 
@@ -189,10 +201,14 @@ def test_scores_and_costs_are_compared_over_the_sets_that_all_ran_on(module, res
         "edm": {ours: [0.4], "CatBoost": [0.5], rival: [0.1]},
         "rf1": {ours: [0.1], rival: [0.3]},
     }
-    rows = runs(scores, {ours: 8.0, "CatBoost": 32.0, rival: 2.0}, rows="validation")
-    write(results, "frontier", rows)
-    made, kind = cost.runs_of_frontier()
-    assert kind == "validation"
+    rows = runs(scores, {ours: 8.0, "CatBoost": 32.0, rival: 2.0}, rows="test")
+    # What was measured beside other models, and with fewer members; and a set that counts once.
+    accurate = [row | {"model": row["model"].removesuffix(ours) or "PLE"} for row in rows]
+    alike = runs({"census_no_education": {"CatBoost": [1.0], rival: [0.0]}})
+    write(results, "accuracy", [row for row in accurate if row["data"] != "edm"] + alike)
+    earlier = runs(scores, rows="validation")
+    write(results, "frontier", [row for row in rows if row["data"] == "edm"] + earlier)
+    made = cost.runs_on_test_rows()
     shown = cost.overall(made)
     expected = {
         ours: ((1 + 0) / 2 + 0.75) / 2,
@@ -201,7 +217,7 @@ def test_scores_and_costs_are_compared_over_the_sets_that_all_ran_on(module, res
     }
     assert shown["score"].to_dict() == pytest.approx(expected)
     assert shown["cost"].to_dict() == pytest.approx({ours: 4, "CatBoost": 16, rival: 1})
-    lines = list(module("page.headlines").from_frontier(made, shown, kind))
+    lines = list(module("page.headlines").from_frontier(made, shown))
     text = "\n".join(lines)
     assert "Best score: CatBoost." in text and "PLE 0.62" in text
     assert "takes 25 % of the CPU time. It scores more on 0 of 2 sets" in text
@@ -211,6 +227,23 @@ def test_scores_and_costs_are_compared_over_the_sets_that_all_ran_on(module, res
     assert f"{lost}NHEFS (0.700, CatBoost 0.750)." in text
 
 
+def test_tuned_models_are_ranked_where_all_of_them_ran(module, results):
+    tuned, rival = "PLE, tuned", "CatBoost, tuned and ensembled"
+    scores = {
+        "nhefs": {"PLE": [0.7, 0.5], tuned: [0.8, 0.5], rival: [0.9, 0.6]},
+        "edm": {"PLE": [0.3], tuned: [0.5], rival: [0.4]},
+        "rf1": {"PLE": [0.1], tuned: [0.0]},
+    }
+    write(results, "accuracy", runs({name: scores[name] for name in ("rf1",)}))
+    words = module("page.scores").tuned_in_words
+    assert words().endswith("a set by -0.100 in the median of 1 set.")
+    write(results, "accuracy", runs(scores))
+    text = words()
+    assert "changes the mean score of a set by +0.050 in the median of 3 sets." in text
+    assert "On 2 sets with 3 tasks other models were tuned too." in text
+    assert text.endswith("are CatBoost tuned 1.50, PLE tuned 1.62 and PLE 2.88.")
+
+
 def test_results_of_one_commit_have_no_caveat(module, results, grown):
     caveat = module("page.headlines").caveat
     rows = runs({"nhefs": {module("page.cost").DEFAULT: [0.9]}}, rows="test")
@@ -218,18 +251,19 @@ def test_results_of_one_commit_have_no_caveat(module, results, grown):
     write(results, "memory", [{"commit": "aaaaaaa"}])
     assert caveat(["frontier", "memory"]) == ""
     write(results, "memory", [{"commit": "bbbbbbb"}])
-    assert "Not all numbers on this page are of one commit." in caveat(["frontier", "memory"])
-    assert "one commit." in grown["benchmarks"] and "Not all" not in grown["benchmarks"]
+    text = "The numbers on this page are of commit aaaaaaa, but for those of *Memory* (bbbbbbb)."
+    assert text in caveat(["frontier", "memory"])
+    assert "one commit." in grown["benchmarks"] and "but for those" not in grown["benchmarks"]
 
 
 def test_results_of_other_fits_are_named(module, results):
     caveat = module("page.headlines").caveat
     for name, commit in {"frontier": "aaaaaaa", "memory": "bbbbbbb", "speed": "ccccccc"}.items():
-        write(results, name, [{"commit": commit}])
+        write(results, name, [{"commit": commit, "rows": "test"}])
     digests = {"aaaaaaa": "1", "bbbbbbb": "1", "ccccccc": "2"}
     rows = [{"commit": name, "digests": {"PLE": own}} for name, own in digests.items()]
     write(results, "same_fits", rows, present="aaaaaaa")
-    alike = "Their commits fit the same models as aaaaaaa, to the last bit"
+    alike = "All these commits fit the same models as aaaaaaa, to the last bit"
     assert f"{alike}. " in caveat(["frontier", "memory"])
     assert f"{alike}, but for those of *Speed of training*. " in caveat(["frontier", "speed"])
 

@@ -8,15 +8,19 @@ from ranks import mean_ranks
 from page.rst import listed, load, mean_scores, section, short, table, times, title_of
 from page.scores import OURS
 
-#: Models with their defaults, one for each task.
+#: Models with their defaults.
 RIVALS = (
     "CatBoost",
+    "CatBoost MultiRMSEWithMissingValues",
+    "CatBoost MultiLogloss",
     "LightGBM",
     "LightGBM, early stopping",
     "XGBoost",
     "HistGradientBoosting",
     "Random forest",
     "MLP",
+    "RealMLP",
+    "TabM",
 )
 #: How many times another model's CPU time a fit may take at most.
 COSTS = {"CatBoost": 1, "LightGBM, early stopping": 10}
@@ -25,8 +29,9 @@ COSTS = {"CatBoost": 1, "LightGBM, early stopping": 10}
 def first_in_rank(scores):
     """Return whether PLE has the best mean rank, by task and by data set, with the ranks."""
     summary, _ = mean_ranks(scores.loc[scores.index.intersection([OURS, *RIVALS])])
+    everywhere = summary[summary["tasks"] == summary["tasks"].max()]
     for name in ("by task", "by data set"):
-        ranks = summary[name].sort_values()[:3]
+        ranks = everywhere[name].sort_values()[:3]
         found = listed([f"{short(model)} {rank:.2f}" for model, rank in ranks.items()])
         yield f"First in mean rank {name}", ranks.index[0] == OURS, found
 

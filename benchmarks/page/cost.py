@@ -1,4 +1,4 @@
-"""Score against cost, from frontier.json: over all data sets, and set by set."""
+"""Score against cost on test rows: over all data sets, and set by set."""
 
 import numpy as np
 import pandas as pd
@@ -11,25 +11,48 @@ from page.rst import (
     change,
     image,
     in_order,
+    is_there,
+    listed,
     load,
     mean_scores,
     seconds,
     section,
     short,
     table,
+    times,
     title_of,
+    versions,
 )
+from page.scores import ALIKE, OURS
 
 DEFAULT, *FEWER = N_MEMBERS
 CHEAPEST = BESIDE[0]
+SHOWN = (*N_MEMBERS, *BESIDE, "Random forest", "TabM")
+SIZES = ["n_rows", "n_columns", "n_tasks"]
 
 
-def runs_of_frontier(before=False):
-    """Return the runs on test rows, or on validation rows if there are no others; and which."""
+def runs_of_frontier(kind):
+    """Return the runs of frontier.json on rows of a kind: validation or test."""
     runs = pd.DataFrame(load("frontier")["results"])
-    kind = "test" if "test" in set(runs["rows"]) else "validation"
-    runs = runs[(runs["rows"] == kind) & (before | (runs["model"] != BEFORE))]
-    return runs.rename(columns={"fit_cpu_seconds": "seconds"}), kind
+    return runs[runs["rows"] == kind].rename(columns={"fit_cpu_seconds": "seconds"})
+
+
+def runs_on_test_rows():
+    """Return what the pictures show: models of accuracy.json, and ours with fewer members."""
+    rows = load("accuracy")["results"] if is_there("accuracy") else []
+    rows = [
+        row
+        | {
+            "model": DEFAULT if row["model"] == OURS else row["model"],
+            "score": np.mean(list(row["scores"].values())),
+            "seconds": row["fit_cpu_seconds"],
+            "n_tasks": len(row["scores"]),
+        }
+        for row in rows
+        if row["data"] != ALIKE
+    ]
+    runs = pd.concat([pd.DataFrame(rows), runs_of_frontier("test")], ignore_index=True)
+    return runs[runs["model"].isin(SHOWN)]
 
 
 def on_common_sets(runs):
@@ -95,10 +118,10 @@ def fewer_members(runs):
 
 
 def score_and_cost(images):
-    runs, kind = runs_of_frontier()
+    runs = runs_on_test_rows()
     means = runs.groupby(["data", "model"], sort=False)[["score", "seconds"]].mean()
-    sizes = runs.groupby("data", sort=False)[["n_rows", "n_columns", "n_tasks"]].first()
-    text = section("Score and cost", f"{fewer_members(runs)}\n{texts.FRONTIER[kind]}")
+    sizes = runs.groupby("data", sort=False)[SIZES].first().astype(int)
+    text = section("Score and cost", f"{fewer_members(runs)}\n{texts.FRONTIER}")
     groups = [texts.DATA_SETS, texts.MULAN_SETS]
     groups.append([name for name in sizes.index if not any(name in own for own in groups)])
     for own, picture in zip(groups, ("frontier", "frontier_small", "frontier_more"), strict=True):
@@ -144,8 +167,8 @@ def named(cells):
 
 
 def all_models():
-    """Make the tables of all models, those of the earlier defaults with them."""
-    runs, _ = runs_of_frontier(before=True)
+    """Make the tables of all models on validation rows, with those of the earlier defaults."""
+    runs = runs_of_frontier("validation")
     means = runs.groupby(["data", "model"], sort=False)[["score", "seconds"]].mean()
     models = in_order(set(runs["model"]), [*N_MEMBERS, *BESIDE, BEFORE])
     cells = means.apply(
@@ -153,12 +176,13 @@ def all_models():
     )
     cells = cells.unstack("model")
     cells = cells.loc[in_order(cells.index, texts.SETS), models].fillna("–")
-    return section("Score and cost, all models", texts.ALL_MODELS) + table(named(cells))
+    text = section("Scores on validation rows", texts.ALL_MODELS) + table(named(cells))
+    return text + versions(load("frontier"))
 
 
 def defaults_before():
     """Say what the earlier defaults scored and cost; nothing where they were not run."""
-    runs, _ = runs_of_frontier(before=True)
+    runs = runs_of_frontier("validation")
     if BEFORE not in set(runs["model"]):
         return ""
     more, ratio = compare(runs, DEFAULT, BEFORE)
@@ -173,9 +197,18 @@ def defaults_before():
     return section("The cheaper defaults", text) + table(shown)
 
 
+def picture_in_words(shown):
+    """Say what the picture of all data sets shows, without our models of fewer members."""
+    cells = []
+    for name, (score, spent) in shown.drop(index=FEWER, errors="ignore").iterrows():
+        beside = "" if name == CHEAPEST else f" at {times(spent)} times"
+        cells.append(f"{short(name)} {score:.2f}{beside}")
+    return f"Scores, and CPU time as a multiple of {short(CHEAPEST)}'s: {listed(cells)}"
+
+
 def draw_all_sets(images):
     """Draw the picture that the page begins with; return what it shows."""
-    runs, _ = runs_of_frontier()
+    runs = runs_on_test_rows()
     shown = overall(runs)
     draw_overall(shown, N_MEMBERS, on_common_sets(runs)["data"].nunique(), images / "overall.png")
     return shown

@@ -1,5 +1,7 @@
 """What the page begins with: a picture, and what was found in about ten lines."""
 
+from collections import Counter
+
 import pandas as pd
 import texts
 from frontier import BEFORE
@@ -11,7 +13,8 @@ from page.cost import (
     draw_all_sets,
     fewer_members,
     on_common_sets,
-    runs_of_frontier,
+    picture_in_words,
+    runs_on_test_rows,
 )
 from page.rst import (
     change,
@@ -40,9 +43,8 @@ def headlines(images):
     text = ""
     if is_there("frontier"):
         shown = draw_all_sets(images)
-        text = image("overall", "Score against CPU time over all data sets, a point a model")
-        runs, kind = runs_of_frontier()
-        text += bullets(from_frontier(runs, shown, kind))
+        text = image("overall", picture_in_words(shown))
+        text += bullets(from_frontier(runs_on_test_rows(), shown))
     parts = (
         ("accuracy", ranks_in_words),
         ("accuracy", some_tasks_in_words),
@@ -57,15 +59,15 @@ def bullets(lines):
     return "".join(f"- {line}\n" for line in lines if line)
 
 
-def from_frontier(runs, shown, kind):
+def from_frontier(runs, shown):
     """Write the lines about the picture, `shown` having a row a model, the best first."""
     rivals = shown.loc[[name for name in shown.index if not name.startswith("PLE")]]
     n_tasks = int(runs.groupby("data")["n_tasks"].first().sum())
     n_sets, n_common = runs["data"].nunique(), on_common_sets(runs)["data"].nunique()
     yield (
         "**Compared**: PLE, one estimator for all tasks of a data set, with "
-        f"{listed([short(name) for name in rivals.index])}, which fit a model for each task; on "
-        f"{n_sets} data sets with {n_tasks} tasks. {texts.SCORED[kind]}"
+        f"{listed([short(name) for name in rivals.index])}, most of which fit each task alone; on "
+        f"{n_sets} data sets with {n_tasks} tasks. {texts.SCORED}"
         + (" `Accuracy`_ describes the models." if is_there("accuracy") else "")
     )
     order = shown.loc[[DEFAULT, *rivals.index], "score"].sort_values(ascending=False)
@@ -115,6 +117,9 @@ def commits(names, ours=False):
     for name in names:
         record = load(name)
         rows = pd.DataFrame(record["results"])
+        if name == "frontier":
+            # Validation rows are shown in the appendices.
+            rows = rows[rows["rows"] == "test"]
         if ours and "model" in rows:
             rows = rows[rows["model"].str.startswith("PLE") & (rows["model"] != BEFORE)]
         own = rows["commit"].dropna() if "commit" in rows else []
@@ -123,16 +128,22 @@ def commits(names, ours=False):
 
 
 def caveat(names):
-    """Say whether the commits of the results fit the same models; nothing where it is one."""
+    """Say which numbers are of other commits, and whether these fit the same models."""
     of_file = commits(names)
-    if len({commit for own in of_file.values() for commit in own}) == 1:
+    main, _ = Counter(commit for own in of_file.values() for commit in own).most_common(1)[0]
+    others = [
+        f"*{texts.SECTIONS[name]}* ({', '.join(own)})"
+        for name, own in of_file.items()
+        if own != [main]
+    ]
+    if not others:
         return ""
-    text = "Not all numbers on this page are of one commit."
+    text = f"The numbers on this page are of commit {main}, but for those of {listed(others)}."
     alike = {name: fits_as_now(own) for name, own in commits(names, ours=True).items()}
     if None not in alike.values():
-        others = [f"*{texts.SECTIONS[name]}*" for name, same in alike.items() if not same]
+        unlike = [f"*{texts.SECTIONS[name]}*" for name, same in alike.items() if not same]
         text += f" {texts.ALIKE.format(**compared_fits())}"
-        text += f", but for those of {listed(others)}." if others else "."
+        text += f", but for those of {listed(unlike)}." if unlike else "."
     return f"\n.. note::\n\n   {text} {texts.RUN_AGAIN}\n"
 
 

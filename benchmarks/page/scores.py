@@ -3,11 +3,11 @@
 import numpy as np
 import pandas as pd
 import texts
+from peers import TUNED_PEERS
 from ranks import LEVEL, differences, draw, mean_ranks, ran_nearly_everywhere
 
 from page.rst import (
     BLANK,
-    MOST_COLUMNS,
     change,
     cost,
     counted,
@@ -79,8 +79,6 @@ def accuracy(images):
     if not everywhere.all():
         text += f"\n{some_tasks_in_words().replace('**', '')}\n{texts.SOME_TASKS}"
         text += table(shown[~everywhere])
-    best = [*summary.index[everywhere]][: MOST_COLUMNS - 1]
-    text += texts.SET_MEANS + table(set_means(rows, best))
     models = in_order(set(rows["model"]), texts.MODELS)
     about = pd.DataFrame(
         {"what it is": [texts.MODELS.get(name, (name, "–"))[1] for name in models]},
@@ -113,15 +111,6 @@ def some_tasks_in_words():
         "**Models that ran on some tasks only** score more than PLE on some of them: "
         f"{listed(parts)}."
     )
-
-
-def set_means(rows, models):
-    """Make a table of mean scores over a set's tasks, a row a set, the best one bold."""
-    means = mean_scores(rows).loc[models].T.groupby(level="data", sort=False).mean()
-    cells = means.map("{:.3f}".format).where(means.notna(), "–")
-    best = means.round(3).eq(means.round(3).max(axis=1), axis=0)
-    cells = cells.where(~best, "**" + cells + "**")
-    return cells.rename(index=title_of, columns=short).rename_axis(index="data set")
 
 
 def set_by_set():
@@ -157,13 +146,24 @@ def one_data_set(runs, n_digits):
 
 
 def tuned_in_words():
-    """Say what tuning PLE gains, on the sets on which it was tuned."""
+    """Say what tuning PLE gains, on the sets on which it was tuned, and who ranks first of all."""
     scores = mean_scores(accuracy_runs())
     if TUNED not in scores.index:
         return ""
     both = scores.loc[[OURS, TUNED]].dropna(axis=1)
     more = (both.loc[TUNED] - both.loc[OURS]).groupby(level="data", sort=False).mean()
-    return (
+    text = (
         "Tuning PLE with eight random settings changes the mean score of a set by "
         f"{change(more.median())} in the median of {counted(len(more), 'set')}."
+    )
+    rivals = [name for name in TUNED_PEERS if name in scores.index]
+    shared = scores.loc[[OURS, TUNED, *rivals]].dropna(axis=1)
+    if not rivals or shared.empty:
+        return text
+    ranks = shared.rank(ascending=False).T.groupby(level="data").mean()
+    own = [f"{short(name)} {rank:.2f}" for name, rank in ranks.mean().sort_values().items()]
+    tasks = counted(shared.shape[1], "task")
+    return (
+        f"{text} On {len(ranks)} sets with {tasks} other models were tuned too. Among these "
+        f"models the mean ranks over the sets are {listed(own)}."
     )

@@ -28,7 +28,8 @@ def ablation(images):
             of_change["cpu_seconds"].mean().reindex(changes).map(seconds)
         )
     n_seeds = runs.groupby("data", sort=False)["seed"].nunique()
-    seeds = listed([f"{counted(n, 'seed')} on {title_of(name)}" for name, n in n_seeds.items()])
+    seeds = [f"{counted(n, 'seed')} on {title_of(name)}" for name, n in n_seeds.items()]
+    seeds = listed(seeds) if n_seeds.nunique() > 1 else counted(n_seeds.iloc[0], "seed")
     text = f"{changes_in_words(runs)}\n{texts.ABLATION.format(seeds=seeds)}"
     return section("What each default is worth", text) + table(rows)
 
@@ -86,7 +87,9 @@ def growth_in_words():
 
 def growth(images):
     runs, means, slopes = growth_slopes()
-    draw_growth(means, texts.GROWTH_AXES, slopes, images / "growth.png")
+    measured = set(means["axis"])
+    axes = {axis: title for axis, title in texts.GROWTH_AXES.items() if axis in measured}
+    draw_growth(means, axes, slopes, images / "growth.png")
     by_rows = means[means["axis"] == "rows"].pivot(index="size", columns="model")
     shown = pd.DataFrame(index=pd.Index(by_rows.index.map("{:,}".format), name="rows"))
     for model in by_rows.columns.unique("model")[::-1]:

@@ -140,7 +140,9 @@ def coverage(images):
         + (f", but fewer than {100 * FEW:.0f} % on {listed(few)}." if few else ".")
     )
     splits = runs.groupby("data")["seed"].nunique()
-    text = f"{answer}\n{texts.COVERAGE.format(least=splits.min(), most=splits.max())}"
+    least, most = splits.min(), splits.max()
+    words = counted(most, "time") if least == most else f"{least} to {most} times"
+    text = f"{answer}\n{texts.COVERAGE.format(splits=words)}"
     return section("Intervals", text) + table(shown)
 
 
