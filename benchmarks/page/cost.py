@@ -27,6 +27,7 @@ from page.scores import ALIKE, OURS
 
 DEFAULT, *FEWER = N_MEMBERS
 CHEAPEST = BESIDE[0]
+#: The models of the pictures; ours differ in their members.
 SHOWN = (*N_MEMBERS, *BESIDE, "Random forest", "TabM")
 SIZES = ["n_rows", "n_columns", "n_tasks"]
 

@@ -103,8 +103,9 @@ def losses(runs):
         for name, model in best.items()
     ]
     return (
-        f"**Where PLE loses**: another model is ahead on {len(cells)} of {len(ours)} sets. With "
-        f"the scores of PLE and of the best model, the greatest difference first: {listed(cells)}."
+        "**Where PLE loses**: another model is ahead by .001 or more on "
+        f"{len(cells)} of {len(ours)} sets. With the scores of PLE and of the best model, the "
+        f"greatest difference first: {listed(cells)}."
     )
 
 
