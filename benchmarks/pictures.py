@@ -231,8 +231,9 @@ def draw_models(ax, x, y, members, size, last, lowest=None):
     others = [name for name in x.index if name not in members]
     shown = y.clip(lower=lowest) if lowest is not None else y
     labels = Labels(ax)
-    for name in others:
-        text, marker, color = STYLES.get(name, (name, "P", GREY))
+    # Where points overlap, the better one is on top.
+    for name in sorted(others, key=shown.get):
+        _, marker, color = STYLES.get(name, (name, "P", GREY))
         ax.plot(x[name], shown[name], marker, color=color, ms=size, **EDGE)
         labels.keep_free([x[name]], [shown[name]], size)
     if ours:
