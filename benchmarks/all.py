@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from common import COMMIT, RESULTS
-from data_sets import DATA_SETS, FURTHER_SETS, LARGE, MULAN_SETS
-from frontier import N_MEMBERS
+from data_sets import DATA_SETS, FURTHER_SETS, LARGE, MULAN_SETS, SETS
+from frontier import DEFAULT_SETS, FEWER
 from peers import TUNED_PEERS
 from tqdm import tqdm
 
@@ -45,9 +45,8 @@ QUICK = ("PLE", "PLE, tuned", "LightGBM", "LightGBM, early stopping", "XGBoost")
 QUICK += ("HistGradientBoosting", "Random forest", "MLP")
 SLOW = ("CatBoost", "CatBoost MultiRMSEWithMissingValues", "CatBoost MultiLogloss", "RealMLP")
 SMALL_SETS = ("nhefs", "linnerud", "nmes1988", *MULAN_SETS)
-ALL_SETS = (*DATA_SETS, *MULAN_SETS, *FURTHER_SETS)
-#: Our own models with fewer members than by default.
-FEWER = tuple(N_MEMBERS)[1:]
+#: The sets of the pictures of score and cost.
+PICTURED = (*DEFAULT_SETS, *FURTHER_SETS)
 
 
 def accuracy(models, sets, seeds):
@@ -55,13 +54,13 @@ def accuracy(models, sets, seeds):
 
 
 STEPS = (
-    accuracy(QUICK, ALL_SETS, 5),
+    accuracy(QUICK, SETS, 5),
     accuracy(SLOW, (*MULAN_SETS, *FURTHER_SETS, "nhefs", "support2"), 3),
     accuracy(SLOW, DATA_SETS, 1),
     accuracy(("TabM",), SMALL_SETS, 1),
     accuracy(TUNED_PEERS, SMALL_SETS, 1),
     Step("frontier"),
-    Step("frontier", ("--rows", "test", "--seeds", "1", "--models", *FEWER, "--sets", *ALL_SETS)),
+    Step("frontier", ("--rows", "test", "--seeds", "1", "--models", *FEWER, "--sets", *PICTURED)),
     Step("networks"),
     Step("balancing", ("--cost",)),
     Step("balancing"),

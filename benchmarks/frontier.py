@@ -32,6 +32,7 @@ N_MEMBERS = {
     "PLE, 2 members": 2,
     "PLE, 1 member": 1,
 }
+DEFAULT, *FEWER = N_MEMBERS
 BESIDE = (
     "LightGBM, early stopping",
     "CatBoost",

@@ -39,7 +39,7 @@ KEY = ("axis", "size", "model", "seed")
 def make(rows, columns, tasks, seed):
     from sklearn_ple.datasets import make_multitask
 
-    # Every task has a column at least.
+    # The generator needs a column for each task.
     columns = max(columns, tasks)
     kinds = (["regression", "binary"] * tasks)[:tasks]
     X, y = make_multitask(

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import texts
-from frontier import BEFORE, BESIDE, N_MEMBERS
+from frontier import BEFORE, BESIDE, DEFAULT, FEWER, N_MEMBERS
 from pictures import draw_frontier, draw_overall
 
 from page.rst import (
@@ -25,7 +25,6 @@ from page.rst import (
 )
 from page.scores import ALIKE, OURS
 
-DEFAULT, *FEWER = N_MEMBERS
 CHEAPEST = BESIDE[0]
 #: The models of the pictures; ours differ in their members.
 SHOWN = (*N_MEMBERS, *BESIDE, "Random forest", "TabM")
@@ -50,10 +49,9 @@ def runs_on_test_rows():
             "n_tasks": len(row["scores"]),
         }
         for row in rows
-        if row["data"] != ALIKE
     ]
     runs = pd.concat([pd.DataFrame(rows), runs_of_frontier("test")], ignore_index=True)
-    return runs[runs["model"].isin(SHOWN)]
+    return runs[runs["model"].isin(SHOWN) & (runs["data"] != ALIKE)]
 
 
 def on_common_sets(runs):
@@ -207,9 +205,8 @@ def picture_in_words(shown):
     return f"Scores, and CPU time as a multiple of {short(CHEAPEST)}'s: {listed(cells)}"
 
 
-def draw_all_sets(images):
+def draw_all_sets(runs, images):
     """Draw the picture that the page begins with; return what it shows."""
-    runs = runs_on_test_rows()
     shown = overall(runs)
     draw_overall(shown, N_MEMBERS, on_common_sets(runs)["data"].nunique(), images / "overall.png")
     return shown

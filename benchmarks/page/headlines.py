@@ -42,9 +42,10 @@ def headlines(images):
     """Draw the picture and write the lines, from what results there are."""
     text = ""
     if is_there("frontier"):
-        shown = draw_all_sets(images)
+        runs = runs_on_test_rows()
+        shown = draw_all_sets(runs, images)
         text = image("overall", picture_in_words(shown))
-        text += bullets(from_frontier(runs_on_test_rows(), shown))
+        text += bullets(from_frontier(runs, shown))
     parts = (
         ("accuracy", ranks_in_words),
         ("accuracy", some_tasks_in_words),
