@@ -59,7 +59,7 @@ SCORED = "A score is the AUC of classes or the R² of numbers, on the test rows.
 FRONTIER = """
 Each panel is a data set. Scores are means over the tasks of the set, on the test rows. The cost is
 the CPU time of a fit to all tasks, on one thread. The rows, seeds and models are those of
-`Accuracy`_. PLE with fewer members has three seeds on small sets and one on the others.
+`Accuracy`_. PLE with fewer members was fitted with {seeds} on each set.
 """
 FRONTIER_TABLES = """
 The two tables show PLE with its defaults and with fewer members, and the four other models with

@@ -9,6 +9,7 @@ from pictures import draw_frontier, draw_overall
 from page.rst import (
     BLANK,
     change,
+    counted_each,
     image,
     in_order,
     is_there,
@@ -120,7 +121,11 @@ def score_and_cost(images):
     runs = runs_on_test_rows()
     means = runs.groupby(["data", "model"], sort=False)[["score", "seconds"]].mean()
     sizes = runs.groupby("data", sort=False)[SIZES].first().astype(int)
-    text = section("Score and cost", f"{fewer_members(runs)}\n{texts.FRONTIER}")
+    of_fewer = runs[runs["model"].isin(FEWER)].groupby(["data", "model"])
+    seeds = counted_each(of_fewer["seed"].nunique(), "seed")
+    text = section(
+        "Score and cost", f"{fewer_members(runs)}\n{texts.FRONTIER.format(seeds=seeds)}"
+    )
     groups = [texts.DATA_SETS, texts.MULAN_SETS]
     groups.append([name for name in sizes.index if not any(name in own for own in groups)])
     for own, picture in zip(groups, ("frontier", "frontier_small", "frontier_more"), strict=True):

@@ -123,6 +123,12 @@ def counted(number, name):
     return f"{number:,} {name}" if number == 1 else f"{number:,} {name}s"
 
 
+def counted_each(numbers, name):
+    """Write how many things each has: the same number, or from the least to the greatest."""
+    least, most = min(numbers), max(numbers)
+    return counted(most, name) if least == most else f"{least} to {most} {name}s"
+
+
 def listed(words):
     """Join words by commas and, at the end, "and"."""
     *first, last = words

@@ -5,7 +5,19 @@ import pandas as pd
 import texts
 from pictures import draw_growth
 
-from page.rst import cost, counted, image, listed, load, seconds, section, table, times, title_of
+from page.rst import (
+    cost,
+    counted,
+    counted_each,
+    image,
+    listed,
+    load,
+    seconds,
+    section,
+    table,
+    times,
+    title_of,
+)
 
 BESIDE = "LightGBM, early stopping"
 #: How many changes are named at either end.
@@ -27,9 +39,7 @@ def ablation(images):
         rows[f"{title_of(name)}, s"] = (
             of_change["cpu_seconds"].mean().reindex(changes).map(seconds)
         )
-    n_seeds = runs.groupby("data", sort=False)["seed"].nunique()
-    seeds = [f"{counted(n, 'seed')} on {title_of(name)}" for name, n in n_seeds.items()]
-    seeds = listed(seeds) if n_seeds.nunique() > 1 else counted(n_seeds.iloc[0], "seed")
+    seeds = counted_each(runs.groupby("data")["seed"].nunique(), "seed")
     text = f"{changes_in_words(runs)}\n{texts.ABLATION.format(seeds=seeds)}"
     return section("What each default is worth", text) + table(rows)
 

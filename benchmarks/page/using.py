@@ -6,6 +6,7 @@ from ranks import ran_nearly_everywhere
 
 from page.rst import (
     counted,
+    counted_each,
     is_there,
     listed,
     load,
@@ -140,9 +141,7 @@ def coverage(images):
         + (f", but fewer than {100 * FEW:.0f} % on {listed(few)}." if few else ".")
     )
     splits = runs.groupby("data")["seed"].nunique()
-    least, most = splits.min(), splits.max()
-    words = counted(most, "time") if least == most else f"{least} to {most} times"
-    text = f"{answer}\n{texts.COVERAGE.format(splits=words)}"
+    text = f"{answer}\n{texts.COVERAGE.format(splits=counted_each(splits, 'time'))}"
     return section("Intervals", text) + table(shown)
 
 
