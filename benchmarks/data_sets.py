@@ -331,7 +331,7 @@ def loans():
             "interest_rate": table["interest_rate"],
             # Few loans are of grade F or G.
             "grade": table["grade"].replace({"F": "E", "G": "E"}),
-            # Loans in grace, late or charged off are too few to be told apart.
+            # Loans in grace, late or charged off are too few to be distinguished.
             "loan_status": status.fillna("behind"),
         }
     )

@@ -215,7 +215,7 @@ def draw_frontier(means, titles, members, path, n_columns=3):
 
 
 def floor(scores, members):
-    """Return how low scores of others are drawn, so that the better ones are told apart."""
+    """Return how low scores of others are drawn, so that the better ones can be distinguished."""
     others = scores.drop(members, errors="ignore")
     ours = scores.drop(others.index)
     return min([scores.max() - 3.5 * (scores.max() - others.median()), *ours])

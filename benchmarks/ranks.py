@@ -9,7 +9,7 @@ import pandas as pd
 
 #: The level of the tests.
 LEVEL = 0.05
-#: With more sets than these numbers in the picture are smaller, and titles of sets steeper.
+#: With more sets, the numbers in the picture are smaller and the titles of the sets steeper.
 MANY_SETS = 12
 
 

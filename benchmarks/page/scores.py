@@ -146,7 +146,7 @@ def one_data_set(runs, n_digits):
 
 
 def tuned_in_words():
-    """Say what tuning PLE gains, on the sets on which it was tuned, and who ranks first of all."""
+    """Say what tuning PLE gains, and how it ranks among the models that were tuned."""
     scores = mean_scores(accuracy_runs())
     if TUNED not in scores.index:
         return ""
