@@ -4,8 +4,9 @@
     python conda/build.py --offline  # a trial of the recipe, where conda-forge cannot be reached
 
 build/conda/recipe.yaml is for conda-forge: the recipe with the version and checksum of the sdist.
-In a trial, a local channel stands in for conda-forge. It has what the build requires, from PyPI,
-but not what the package requires. So the package is not tested, but its files are compared with
+The package of rtdl-num-embeddings is built first, in case that conda-forge does not have it.
+In a trial, a local channel stands in for conda-forge. It has what the builds require, from PyPI,
+but not what the packages require. So these are not tested, but the files of ours are compared with
 those of the wheel.
 """
 
@@ -13,6 +14,7 @@ import argparse
 import hashlib
 import re
 import shutil
+import subprocess
 import sys
 import zipfile
 from pathlib import Path
@@ -22,6 +24,7 @@ from rattler_build import EnvironmentIsolation, Package, Stage0Recipe, ToolConfi
 ROOT = Path(__file__).parents[1]
 DIST = ROOT / "build" / "dist"
 BUILD = ROOT / "build" / "conda"
+REQUIRED = "rtdl-num-embeddings"
 #: A virtual environment as a package of Python, with what the build requires.
 PYTHON = """
 package: {{name: python, version: "{version}"}}
@@ -33,7 +36,12 @@ build:
 about: {{license: PSF-2.0}}
 """
 #: These are within that package.
-TOOLS = {"hatchling": "1.27", "hatch-fancy-pypi-readme": "24.1", "pip": "23.0"}
+TOOLS = {
+    "flit-core": "3.11",
+    "hatchling": "1.27",
+    "hatch-fancy-pypi-readme": "24.1",
+    "pip": "23.0",
+}
 TOOL = """
 package: {{name: {name}, version: "{version}"}}
 build: {{noarch: generic}}
@@ -49,9 +57,18 @@ def the(pattern):
     return found[0]
 
 
+def recipe(name):
+    return (ROOT / "conda" / f"{name}.yaml").read_text(encoding="utf-8")
+
+
+def from_file(text, path):
+    """Return a recipe that takes its source from a file; the checksum stays."""
+    return re.sub(r"^  url: .*$", f"  url: {path.as_uri()}", text, flags=re.MULTILINE)
+
+
 def write_recipe(sdist):
     """Write the recipe of an sdist, as conda-forge gets it."""
-    text = (ROOT / "conda" / "recipe.yaml").read_text(encoding="utf-8")
+    text = recipe("recipe")
     version = sdist.name.removesuffix(".tar.gz").partition("-")[2]
     values = {"version": version, "sha256": hashlib.sha256(sdist.read_bytes()).hexdigest()}
     for name, value in values.items():
@@ -73,6 +90,15 @@ def stand_in():
     return channel.as_uri()
 
 
+def downloaded(text):
+    """Return a recipe with its source from the package index that pip has been told of."""
+    version = re.search(r'^  version: "(.*)"$', text, re.MULTILINE)[1]
+    pip = [sys.executable, "-m", "pip", "download", "--no-deps", "--no-binary", ":all:"]
+    subprocess.run([*pip, "--dest", BUILD, f"{REQUIRED}=={version}"], check=True)
+    (path,) = BUILD.glob(f"{REQUIRED.replace('-', '_')}-*.tar.gz")
+    return from_file(text, path)
+
+
 def compare(package, wheel):
     """Check that a package has the modules and data of the wheel."""
     there = {path.removeprefix("site-packages/") for path in Package.from_file(package).files}
@@ -88,13 +114,16 @@ def main():
     shutil.rmtree(BUILD, ignore_errors=True)
     BUILD.mkdir(parents=True)
     sdist = the("*.tar.gz")
-    text = write_recipe(sdist)
-    local = re.sub(r"^  url: .*$", f"  url: {sdist.as_uri()}", text, flags=re.MULTILINE)
-    (built,) = Stage0Recipe.from_yaml(local).run_build(
-        tool_config=ToolConfiguration(test_strategy="skip" if options.offline else "native"),
-        output_dir=BUILD / "packages",
-        channels=[stand_in() if options.offline else "conda-forge"],
-    )
+    packages = BUILD / "packages"
+    required = recipe(REQUIRED)
+    how = {
+        "tool_config": ToolConfiguration(test_strategy="skip" if options.offline else "native"),
+        "output_dir": packages,
+        "channels": [stand_in() if options.offline else "conda-forge"],
+    }
+    Stage0Recipe.from_yaml(downloaded(required) if options.offline else required).run_build(**how)
+    how["channels"].insert(0, packages.as_uri())
+    (built,) = Stage0Recipe.from_yaml(from_file(write_recipe(sdist), sdist)).run_build(**how)
     for package in built.packages:
         compare(package, the("*.whl"))
         print(package)
