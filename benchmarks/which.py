@@ -33,8 +33,9 @@ Start with the defaults, and compare on your own rows with
 
 - **Networks.** Sharing gains over single-task networks, but by default the networks that share
   score nearly the same. Hard sharing and MMoE have the best mean ranks, ahead of PLE, and no
-  network is best on all sets. Only one difference is beyond chance: hard sharing ranks above
-  single-task networks and MultiTab-Net. As published, no two mean ranks differ beyond chance.
+  network is best on all sets. Only two differences are beyond chance: hard sharing ranks above
+  single-task networks and above MultiTab-Net. As published, no two mean ranks differ beyond
+  chance.
 - **Balancing.** Keep ``"equal"``, the weighted sum. If no loss is much larger than the others, no
   way of balancing is better beyond what chance makes: see `Balancing`_. If one loss is 100 times
   as large and everything is shared, ``"geometric"`` and ``"famo"`` gain most, and cost nothing.
@@ -49,7 +50,9 @@ Networks
 out and scored; test rows are not used. All networks have as many parameters as PLE, not counting
 embeddings, except for MultiTab-Net, whose layers are narrower. *By default* they have everything
 that the package adds, with four members instead of eight. *As published* they have nothing added,
-and as many layers as PLE with two levels.
+and as many layers as PLE with two levels. *Hard sharing* is
+:class:`~sklearn_ple.SharedBottomClassifierRegressor`. With one level, as by default, PLE is the
+same as CGC, which therefore appears only as published.
 
 On each set, networks are ranked by the mean score over the tasks (AUC of classes, R² of numbers).
 A gain is the score minus that of the single-task network on the same split. A network gains or
