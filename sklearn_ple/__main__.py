@@ -133,7 +133,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(
         prog="python -m sklearn_ple",
-        description="Learn all tasks of a real table by one network (Progressive Layered "
+        description="Learn all tasks of a real table with one network (Progressive Layered "
         "Extraction); print its scores on held-out rows beside those of one boosting model per "
         "task, and draw the history of training.",
     )
@@ -142,13 +142,14 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         nargs="?",
         default="nhefs",
         choices=list(_JOBS),
-        help="the table: nhefs comes with the package, census-income is downloaded or looked for "
-        "in the folder that the environment variable SKLEARN_PLE_DATA names (default: nhefs)",
+        help="the table: nhefs comes with the package; census-income is read from the folder that "
+        "the environment variable SKLEARN_PLE_DATA names or from scikit-learn's data home, or "
+        "else downloaded (default: nhefs)",
     )
     parser.add_argument(
         "--epochs",
         type=int,
-        help="passes over the data, at most (default: by the number of rows)",
+        help="largest number of passes over the data (default: depends on the number of rows)",
     )
     parser.add_argument(
         "--seed",
@@ -159,14 +160,14 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--device",
         default="auto",
-        help="where to train: cpu, cuda, cuda:1, mps; auto takes a GPU if there is one "
+        help="where to train: cpu, cuda, cuda:1, mps; auto uses a GPU if there is one "
         "(default: auto)",
     )
     parser.add_argument(
         "--output",
         type=Path,
         default=Path(),
-        help="folder for the picture, made if need be (default: the current one)",
+        help="folder for the picture, created if it does not exist (default: the current folder)",
     )
     return parser.parse_args(argv)
 

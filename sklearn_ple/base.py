@@ -104,8 +104,10 @@ class MultiTaskEstimator(CallbackSupportMixin, NetworkMaker):
 
         A table that does not fit in memory can be read from files. X is then a
         `pyarrow.dataset.Dataset` of Parquet or Arrow IPC files, or the path of such a file or
-        folder. y, sample_weight, y_val and sample_weight_val are names of its columns, and all
-        other columns are features. See "Tables larger than memory" in the user guide.
+        folder. y and sample_weight are names of its columns, and all other columns are features.
+        X_val may be rows in memory or another dataset; in the latter case y_val and
+        sample_weight_val are names of its columns. See "Tables larger than memory" in the user
+        guide.
 
         Parameters
         ----------
@@ -273,8 +275,9 @@ class MultiTaskEstimator(CallbackSupportMixin, NetworkMaker):
         sample_weight : array-like of shape (n_samples,) or (n_samples, n_columns), default=None
             Weights of the rows, or of every single label.
         task_types : str, list or dict, default=None
-            Kinds of the columns of y, as in the parameter ``task_types`` of the estimator. With
-            None, the kind that this parameter sets for all tasks, if there is one, else "auto".
+            Kinds of the columns of y, as in the parameter ``task_types`` of the estimator. None
+            stands for the kind that the estimator's ``task_types`` sets for all tasks, or for
+            "auto" if that parameter is a list or a dict.
         freeze : bool, default=True
             Whether the existing weights do not change. If False, all weights are trained, but only
             on the labels in y: earlier tasks without labels there change with the shared parts of
@@ -291,11 +294,11 @@ class MultiTaskEstimator(CallbackSupportMixin, NetworkMaker):
         Raises
         ------
         ValueError
-            If a task with the same name exists already; if X or the kind of a task does not suit
-            the estimator; if parameters of the network have changed since fit; or if the gates of
-            earlier tasks would weigh the experts of the new ones, so that earlier tasks cannot be
-            frozen. The last is the case in STEM, in PLE with ``stop_gradient``, and possibly in
-            your own networks.
+            If y has no new task or, with ``freeze=True``, also has a task that exists already; if
+            X or the kind of a task does not suit the estimator; if parameters of the network have
+            changed since fit; or if the gates of earlier tasks would weigh the experts of the new
+            ones, so that earlier tasks cannot be frozen. The last is the case in STEM, in PLE with
+            ``stop_gradient``, and possibly in your own networks.
         sklearn.exceptions.NotFittedError
             If the estimator is not fitted.
 

@@ -160,7 +160,7 @@ def equal_capacity(
         if own == name:
             sized[own] = clone(estimator)
             continue
-        _check_layers(estimator)
+        _check_layers(own, estimator)
         deepened = _with_layers(estimator, n_layers, own) if equal_depth else estimator
         sizes = _Sizes(deepened, X, y)
         sized[own] = sizes.scaled_to(target)
@@ -191,12 +191,12 @@ def _with_widths(estimator: Any, levels: list[tuple[int, ...]]) -> Any:
     return clone(estimator).set_params(**{str(_layers_name(estimator)): widths})
 
 
-def _check_layers(estimator: Any) -> None:
+def _check_layers(name: str, estimator: Any) -> None:
     """Raise an error if an estimator has no layers."""
     if not count_layers(estimator):
         raise ValueError(
-            f"{type(estimator).__name__} has no layers to scale: it has none of the parameters "
-            f"{list(_SCALED)}, or they are empty."
+            f"{name!r}, {type(estimator).__name__}, has no layers to scale: it has none of the "
+            f"parameters {list(_SCALED)}, or they are empty. Leave it out."
         )
 
 

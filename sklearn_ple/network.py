@@ -166,7 +166,7 @@ class NetworkMaker(Predictor, ABC):
             if not np.array_equal(now, then):
                 raise ValueError(
                     "X has other columns than the model of warm_start_from was fitted with: "
-                    f"{attribute} would be {now}, but is {then} there."
+                    f"{attribute} would be {now}, but is {then} there. Pass the same columns."
                 )
         return other
 

@@ -182,8 +182,8 @@ class Predictor(TransformerMixin, Parameters):
         Raises
         ------
         ValueError
-            If there is no such task. With ``return_std``, if no task is a number that is not
-            censored, or if the last training had no validation rows, which is the case without
+            If there is no such task. With ``return_std``, if every task has classes or is of kind
+            "survival", or if the last training had no validation rows, which is the case without
             early stopping and after ``partial_fit``.
         """
         if is_dataset(X):
@@ -233,9 +233,9 @@ class Predictor(TransformerMixin, Parameters):
         Raises
         ------
         ValueError
-            If there is no such task, if none is a number that is not censored, if the level is
-            not between 0 and 1, or if the last training had no validation rows, which is the case
-            without early stopping and after ``partial_fit``.
+            If there is no such task, if every task has classes or is of kind "survival", if the
+            level is not between 0 and 1, or if the last training had no validation rows, which is
+            the case without early stopping and after ``partial_fit``.
 
         References
         ----------
@@ -260,7 +260,7 @@ class Predictor(TransformerMixin, Parameters):
         """Return the deviations, after checks that they are known and that some task has them."""
         if not any(self.tasks_[k].has_errors for k in positions):
             raise ValueError(
-                f"{what} is for numbers, but every task has classes or censored times."
+                f"{what} is for numbers, but every task has classes or is of kind 'survival'."
             )
         if self._deviations is None:
             raise ValueError(

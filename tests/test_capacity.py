@@ -254,5 +254,5 @@ def test_reference_must_be_there(table):
 def test_there_must_be_layers_to_scale(table):
     X, _ = table
     y = np.column_stack([np.arange(80) % 2, np.arange(80) % 4 == 1])
-    with pytest.raises(ValueError, match="ESMMClassifier has no layers to scale"):
+    with pytest.raises(ValueError, match="ESMMClassifier, has no layers to scale"):
         equal_capacity({"PLE": PLEClassifierRegressor(), "ESMM": ESMMClassifier()}, X, y)

@@ -15,8 +15,8 @@ class GeometricMean(Balancer):
     """Geometric loss strategy: the geometric mean of the tasks' losses.
 
     The joint loss is ``n * prod_k L_k ** (1 / n)`` over the n tasks with a label in the batch. The
-    weight of a task is thus the geometric mean divided by the task's loss. The step has the same
-    direction if a loss is multiplied by a constant. Losses must not be negative.
+    weight of a task is thus the geometric mean divided by the task's loss. Multiplying a loss by a
+    constant does not change the direction of the step. Losses must not be negative.
 
     ``balancing="geometric"`` stands for this class.
 

@@ -70,10 +70,10 @@ class GradientBalancer(Balancer):
         - "nash_mtl" [6]_: the Nash bargaining solution, whose weights a solve ``G a = 1 / a``,
           with G the inner products of the gradients.
 
-        With a name, the weights are those of a sum, not of a mean: tasks that do not conflict have
-        a weight of 1. CAGrad and Nash-MTL are solved here by Newton's method, for all members at
-        once, because TorchJD's solvers take several milliseconds for each member. The other names
-        need TorchJD: ``pip install 'sklearn-ple[balancing]'``.
+        With a name, the gradients are summed, not averaged: if they are orthogonal and equally
+        long, each has a weight of 1. CAGrad and Nash-MTL are solved here by Newton's method, for
+        all members at once, because TorchJD's solvers take several milliseconds for each member.
+        The other names need TorchJD: ``pip install 'sklearn-ple[balancing]'``.
 
     References
     ----------

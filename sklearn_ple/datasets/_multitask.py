@@ -125,7 +125,7 @@ def make_multitask(
         The features, drawn from N(0, 1). In a data frame, their names are `x0`, `x1` and so on.
     y : ndarray or DataFrame of shape (n_samples, n_tasks)
         The labels, with NaN for missing ones, in two dimensions even for one task. In a data
-        frame, the names are `task0`, `task1` and so on, a binary task is of integers if no label
+        frame, the names are `task0`, `task1` and so on, a binary task has integers if no label
         is missing, and a multi-class task is categorical.
     coef : ndarray of shape (n_features, n_tasks)
         The weights of the linear functions, if `return_coef=True`.

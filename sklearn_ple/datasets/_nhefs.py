@@ -155,7 +155,7 @@ def load_nhefs(
             no, and categories in the order of the codebook. Missing or unknown values are NaN.
         target : DataFrame or ndarray of shape (1629, n_tasks)
             The labels, with NaN for missing ones, in two dimensions even for one task. In a data
-            frame, `death` is of integers and `exercise` is categorical.
+            frame, `death` is an integer column and `exercise` is categorical.
         frame : DataFrame of shape (1629, 46 + n_tasks) or None
             `data` and `target` side by side; None if `as_frame=False`.
         feature_names : list of str

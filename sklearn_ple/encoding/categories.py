@@ -150,9 +150,9 @@ class CategoryEncoder:
         if self._rare_share ** len(rows) < _CHANCE:
             known = _some(self.categories) or "none"
             warn(
-                f"No value of column {shown(column.name)} of X was a category in fit, which had "
-                f"{known}: {_some(column.iloc[rows].unique())} count as unknown. Check whether "
-                "they are written differently."
+                f"No value of column {shown(column.name)} of X was a category in fit. Categories "
+                f"in fit: {known}. Values now: {_some(column.iloc[rows].unique())}, which count "
+                "as unknown. Check whether they are written differently."
             )
 
 

@@ -53,7 +53,10 @@ def dependent_pairs(
             *TopologicalSorter({name: [on] for name, on in depends_on.items()}).static_order()
         ]
     except CycleError as error:
-        raise ValueError(f"depends_on has a cycle: {error.args[1]}.") from None
+        raise ValueError(
+            f"depends_on has a cycle: {error.args[1]}. No task may depend on itself, not even "
+            "through others: remove an entry."
+        ) from None
     return [(position[name], position[depends_on[name]]) for name in order if name in depends_on]
 
 

@@ -334,7 +334,8 @@ def _positions(choice: Any, X: pd.DataFrame, parameter: str = "categorical_featu
         wrong_mask = values.dtype.kind == "b" and limit != X.shape[1]
         if wrong_mask or limit > X.shape[1] or values.min(initial=0) < 0:
             raise ValueError(
-                f"{parameter} {values.tolist()} does not fit X, which has {X.shape[1]} columns."
+                f"{parameter} {values.tolist()} does not fit X, which has {X.shape[1]} columns: "
+                f"positions go from 0 to {X.shape[1] - 1}, and a mask has {X.shape[1]} entries."
             )
         return values
     if unknown := sorted(set(entries) - set(X.columns), key=str):

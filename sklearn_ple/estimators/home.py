@@ -130,5 +130,7 @@ class HoMEClassifierRegressor(MultiTaskEstimator):
                 f"each of {names} exactly once."
             )
         if taken := sorted(set(groups) & set(names)):
-            raise ValueError(f"task_groups has groups with the name of a task: {taken}.")
+            raise ValueError(
+                f"task_groups has groups with the name of a task: {taken}. Rename these groups."
+            )
         return {group: [names.index(name) for name in own] for group, own in groups.items()}

@@ -56,9 +56,9 @@ class MultiTabNetClassifierRegressor(MultiTaskEstimator):
 
     Notes
     -----
-    Time and memory grow with the number of columns, which may be at most 1000. The table of
-    embeddings contains the tokens of the categories themselves if ``embedding_dim`` is the width
-    of a token, as in ``as_published``.
+    Time and memory grow with the number of columns, which may be at most 1000. If
+    ``embedding_dim`` is at least the width of a token, as in ``as_published``, the token of a
+    category can be any vector.
 
     References
     ----------

@@ -185,18 +185,18 @@ class PLEClassifierRegressor(_Progressive):
         - "ignore", in a list or dict: the column of y is left out. It is not a task: it has no
           prediction, and no entry in other parameters that have one for each task. Methods accept
           a y with or without it;
-        - "auto": the kind follows from the labels. Strings, categories and bools are classes,
-          which are ordinal if an ordered categorical column has more than two. Integers are
-          classes if at most 10 are distinct, else a regression. Floats are a regression, except
-          for two whole numbers, such as 0.0 and 1.0. A warning names doubtful columns: integers
-          with more than 10 distinct values, and floats with 3 to 10, all whole.
+        - "auto": the kind follows from the labels. Strings, categories and bools are classes; they
+          are ordinal if the column is an ordered categorical with more than two. Integers are
+          classes if at most 10 are distinct, else a regression. Floats are a regression, unless
+          only two whole numbers occur, such as 0.0 and 1.0. A warning names doubtful columns:
+          integers with more than 10 distinct values, and floats with 3 to 10, all whole.
     depends_on : "previous", dict or None, default=None
         For a binary task, the name of the task that it depends on, such as ``{"purchase":
-        "click"}``: its event, the second class, can happen only if the other does. With
-        "previous", each task depends on the one before it in y. The output of the task is then the
-        probability given the other event, and its loss is that of the joint event on all rows, as
-        in the entire-space model of Ma et al. (SIGIR 2018). Missing labels that follow from others
-        are filled in: without a click there is no purchase.
+        "click"}``: the event of the first task (its second class) can happen only if that of the
+        other task does. With "previous", each task depends on the one before it in y. The output
+        of the task is then the probability given the other event, and its loss is that of the
+        joint event on all rows, as in the entire-space model of Ma et al. (SIGIR 2018). Missing
+        labels that follow from others are filled in: without a click there is no purchase.
     class_weight : "balanced", dict, list or None, default=None
         Weights of the classes in the loss. A list in the order of y's columns, or a dict by column
         name, has one entry per task: "balanced", a dict from label to weight, or None. "balanced"
@@ -213,21 +213,20 @@ class PLEClassifierRegressor(_Progressive):
         A category is rare if it has fewer rows than this or, for a float, a smaller share of the
         rows. With None there is no such limit.
     target_statistics : "auto", bool or array-like, default="auto"
-        Which categorical columns have target statistics in addition to their embeddings. This is
-        the difference between the mean label of the row's category and the mean of all labels, for
-        each task with numbers or two classes, and for each class of a task with more. It is shrunk
-        towards 0, and more so if there are few labels (Bühlmann and Straub 1970). The row's own
-        label is not used (ordered statistics, Prokhorenkova et al., NeurIPS 2018). "auto" selects
-        columns of 256 categories or more with at least two rows each on average, such as ids of
-        users or items. True selects all categorical columns, False none. Or pass names, positions
-        or a mask.
+        Which categorical columns have target statistics in addition to their embeddings. Such a
+        statistic is the difference between the mean label of the row's category and the mean of
+        all labels, for each task with numbers or two classes, and for each class of a task with
+        more. It is shrunk towards 0, and more so if there are few labels (Bühlmann and Straub
+        1970). The row's own label is not used (ordered statistics, Prokhorenkova et al., NeurIPS
+        2018). "auto" selects columns of 256 categories or more with at least two rows each on
+        average, such as ids of users or items. True selects all categorical columns, False none.
+        Or pass names, positions or a mask.
     embedding_dim : int or "auto", default="auto"
         Width of the learnt embedding of every categorical column. "auto" makes it grow with n, the
         number of the column's categories plus two: ``1.6 * n**0.56`` to the nearest whole number,
-        at least 2 and at most 32. The embeddings of all columns are one table, with n rows for
-        each column, and as wide as the widest embedding times ``n_members``. In training the table
-        needs 16 bytes per number (4 for the embedding, 12 for its gradient and AdamW's two
-        moments), and 4 more for each copy of the weights, averaged or best.
+        at least 2 and at most 32. Each member has n embeddings of this width for a column. In
+        training every number in them needs 16 bytes (4 for itself, 12 for its gradient and AdamW's
+        two moments), and 4 more for each copy of the weights, averaged or best.
     numeric_embedding : str, EmbeddingMaker or None, default="piecewise_linear+bins"
         What the network reads of each number in addition to its standardised value:
 
@@ -235,8 +234,8 @@ class PLEClassifierRegressor(_Progressive):
         - "piecewise_linear": a learnt embedding that is a continuous function of the number,
           linear in each bin;
         - "piecewise_linear+bins": the sum of both. If no value of a column is shared by a tenth of
-          the rows, the part that jumps between bins is left out in the first member, counts more
-          in each further member, and fully in the last;
+          the rows, the part that jumps between bins has a factor, which grows from 0 in the first
+          member to 1 in the last (0.5 in a single member);
         - "periodic": an embedding of sines and cosines of learnt frequencies;
         - "quantile": the number's normal score, the quantile of the normal distribution at its
           rank;
@@ -254,9 +253,9 @@ class PLEClassifierRegressor(_Progressive):
         Whether to add a linear function of the numbers, and of the indicators of missing ones, to
         the outputs of each task. It is learnt together with the network, like the wide part of
         Cheng et al. (DLRS 2016). For tasks of kind "regression" its initial weights are those of
-        ridge regression, with a penalty chosen by generalized cross-validation: fully in the first
-        member, less in each further one, and zero in the last. For other tasks, and for sparse X,
-        they are zero.
+        ridge regression, with a penalty chosen by generalized cross-validation: in full in the
+        first member, less in each further one, and zero in the last (half in a single member). For
+        other tasks, and for sparse X, they are zero.
     feature_dropout : float, default=0.1
         Share of the features, including coordinates of embeddings, that are set to zero in
         training, on average over the members as for ``dropout``.
@@ -303,16 +302,18 @@ class PLEClassifierRegressor(_Progressive):
     max_epochs : int or "auto", default="auto"
         Largest number of passes over the data. The schedule of the learning rate has this length.
         "auto" is 25 for up to 10,000 rows, 11 for 50,000 and 4 for half a million or more. Without
-        early stopping it is the number of epochs that make 120 steps, but at least 10.
+        early stopping it is the number of epochs that make 120 steps, but at least 10; from 60,000
+        rows on it is the same as with early stopping.
     early_stopping : bool or "auto", default="auto"
         Whether to stop when the joint validation loss no longer decreases, and to return to the
         best weights. "auto" stops early from 500 rows on, and if ``fit`` is passed ``X_val``.
     validation_fraction : float or "auto", default="auto"
         Share of the rows that early stopping sets aside, or of the groups if ``fit`` is passed
         ``groups``. With "auto" and four members or more, no rows are set aside for all members.
-        Instead each member leaves out a twelfth of the rows, at most 600, and is validated on
-        them, while other members are trained on them. With fewer members, or with
-        ``validation_split="last"``, "auto" sets aside a tenth, but at most 3,000 rows.
+        Instead each member leaves out a twelfth of the rows (with more than 12 members, one part
+        in ``n_members``), at most 600, and is validated on them, while other members are trained
+        on them. With fewer members, with ``validation_split="last"`` or for a dataset, "auto" sets
+        aside a tenth, but at most 3,000 rows.
     validation_split : {"random", "last"} or splitter, default="random"
         Which rows are set aside for validation. "random" draws them, or whole groups if ``fit`` is
         passed ``groups``. "last" sets aside the last rows, for rows in the order of time. Or pass
@@ -412,9 +413,9 @@ class PLEClassifierRegressor(_Progressive):
         Number of epochs trained.
     history_ : list of dict
         One dict for each epoch, with ``epoch``, ``loss``, ``task_losses``, ``task_weights``,
-        ``learning_rate``, ``seconds`` and, with early stopping, ``valid_loss`` (weighted by the
-        tasks' weights at epoch 0), ``valid_task_losses``, ``valid_score`` and
-        ``valid_task_scores`` (those of ``score``).
+        ``learning_rate``, ``seconds``, unless ``balancing`` is "equal" also ``balancing_weights``
+        and, with early stopping, ``valid_loss`` (weighted by the tasks' weights at epoch 0),
+        ``valid_task_losses``, ``valid_score`` and ``valid_task_scores`` (those of ``score``).
     module_ : torch.nn.Module
         The network.
     calibrators_ : dict
@@ -440,8 +441,10 @@ class PLEClassifierRegressor(_Progressive):
     ConvergenceWarning
         If a loss is no longer finite: training stops and the best weights so far are kept.
     UserWarning
-        If it is unclear whether a column of y contains classes or numbers; if a target is
-        constant; if y_val has no label of a task.
+        If it is unclear whether a column of y contains classes or numbers; if strings in y may be
+        numbers, ids or missing labels; if a target is constant; if y_val has no label of a task;
+        if X has columns with the names of targets, or its rows in another order than y; if a
+        column of X holds strings that are nearly all different.
 
     See Also
     --------

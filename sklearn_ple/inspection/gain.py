@@ -318,11 +318,11 @@ def _plan(
         raise ValueError("Pass either cv, or X_test and y_test: the gains are measured on these.")
     if cv is None:
         if n_seeds < 2:
-            raise ValueError(f"An interval takes 2 repeats at least, but n_seeds={n_seeds}.")
+            raise ValueError(f"An interval needs 2 repeats or more, but n_seeds={n_seeds}.")
         return [None] * n_seeds, 0.0, f"{n_seeds} seeds"
     splits = list(to_splitter(cv).split(X, y))
     if len(splits) < 2:
-        raise ValueError(f"An interval takes 2 repeats at least, but cv gives {len(splits)}.")
+        raise ValueError(f"An interval needs 2 repeats or more, but cv has {len(splits)} split.")
     overlap = float(np.mean([len(test) / len(train) for train, test in splits]))
     return splits, overlap, f"{len(splits)} folds"
 

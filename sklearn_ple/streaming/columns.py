@@ -78,7 +78,7 @@ class Columns:
                 f"columns that are labels, such as y{ending}=['click', 'purchase']."
             )
         targets = list(targets)
-        source.check_columns(targets, f"y{ending}")
+        source.check_columns(targets, f"y{ending} names")
         if len(set(targets)) < len(targets):
             raise ValueError(f"y{ending} names a column twice: {targets}. Name each column once.")
         if sample_weight is not None:
@@ -88,9 +88,12 @@ class Columns:
                     f"{what} is of type {type(sample_weight).__name__}, but X{ending} is a "
                     "dataset: name the column of the weights."
                 )
-            source.check_columns([sample_weight], what)
+            source.check_columns([sample_weight], f"{what} names")
             if sample_weight in targets:
-                raise ValueError(f"{what} and y{ending} both name the column {sample_weight!r}.")
+                raise ValueError(
+                    f"{what} and y{ending} both name the column {sample_weight!r}: one of them "
+                    "must name another."
+                )
         if features is None:
             features = [n for n in source.names if n not in (*targets, sample_weight)]
             if not features:

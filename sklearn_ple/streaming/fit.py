@@ -112,7 +112,7 @@ def _read_apart(
     def read() -> Table:
         source, features = Source.of(X_val), table.columns.features
         columns = Columns.choose(source, y_val, sample_weight_val, features, ending="_val")
-        source.check_columns(features, "X")
+        source.check_columns(features, "X has the columns")
         return StreamedTable.read(estimator, source, columns, like=form).sample
 
     return read_apart(read)

@@ -101,7 +101,7 @@ def _open(model: Any, X: Any) -> tuple[Source, list[str]]:
         )
     source = Source.of(X)
     features = model.feature_names_in_.tolist()
-    source.check_columns(features, "The fit of the model")
+    source.check_columns(features, "The model was fitted to the columns")
     return source, features
 
 

@@ -247,9 +247,9 @@ class Source:
         return self.files[0].path + (f" (and {n_others} other files)" if n_others else "")
 
     def check_columns(self, names: Sequence[str], what: str) -> None:
-        """Check that the columns exist; ``what`` is the argument that names them."""
+        """Check that the columns exist; ``what`` says who asks for them, with a verb."""
         if missing := [name for name in names if name not in self.schema.names]:
-            raise ValueError(f"{what} names {missing}, but {self} has the columns {self.names}.")
+            raise ValueError(f"{what} {missing}, but {self} has the columns {self.names}.")
 
     def blocks(
         self, columns: Sequence[str], order: Sequence[int] | None = None, n_open: int = 1

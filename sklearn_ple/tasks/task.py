@@ -299,8 +299,8 @@ class Task(ABC):
 
 def warn_without_score(task: str, n_labels: int) -> None:
     """Warn that the score of a task is undefined because there are too few labels."""
-    where = "its 1 label: score more rows at once" if n_labels == 1 else f"its {n_labels} labels"
-    warn(f"Task {task!r} has no score on {where}.", UndefinedMetricWarning)
+    labels = "its 1 label" if n_labels == 1 else f"its {n_labels} labels, which are too alike"
+    warn(f"Task {task!r} has no score on {labels}: score more rows.", UndefinedMetricWarning)
 
 
 def log_mean(logs: Tensor, weights: Tensor) -> Tensor:

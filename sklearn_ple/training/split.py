@@ -238,8 +238,8 @@ def _read_groups(groups: Any, n_rows: int) -> np.ndarray:
     codes, _ = pd.factorize(pd.Series(groups))
     if n_missing := int((codes < 0).sum()):
         raise ValueError(
-            f"groups is missing for {n_missing} rows: a row that belongs to no other row needs "
-            "its own group."
+            f"groups is missing for {n_missing} rows: a row that belongs with no other row needs "
+            "a group of its own."
         )
     return codes
 

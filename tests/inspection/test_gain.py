@@ -260,8 +260,8 @@ def test_progress_is_shown_if_asked_for(data, capsys):
         ({"X_test": [[1]]}, "Pass either cv, or X_test and y_test"),
         ({"cv": 3, "y_test": [[1]]}, "Pass either cv, or X_test and y_test"),
         ({"cv": 3, "reference": "none"}, "reference='none' is not one of the estimators"),
-        ({"X_test": [[1]], "y_test": [[1]], "n_seeds": 1}, "2 repeats at least, but n_seeds=1"),
-        ({"cv": [([0, 1], [2, 3])]}, "2 repeats at least, but cv gives 1"),
+        ({"X_test": [[1]], "y_test": [[1]], "n_seeds": 1}, "2 repeats or more, but n_seeds=1"),
+        ({"cv": [([0, 1], [2, 3])]}, "2 repeats or more, but cv has 1"),
         ({"cv": 3, "confidence": 95}, "confidence must be between 0 and 1, not 95"),
     ],
 )

@@ -607,7 +607,7 @@ def test_no_gates_no_validation_no_twin(tmp_path):
     assert report.gain is None
     text = Page(write(report, tmp_path)).text
     assert "What the tasks share" not in text and "negative transfer" not in text
-    assert "Validation is on rows left out" in text
+    assert "Validation uses rows that are left out" in text
 
 
 # -- in a browser ---------------------------------------------------------------------------------

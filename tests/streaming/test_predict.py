@@ -78,7 +78,9 @@ def test_one_task_is_predicted_as_arrays(frame, folder):
 
 
 def test_what_cannot_be_predicted_is_said_at_once(fitted, folder, tmp_path):
-    with pytest.raises(ValueError, match=r"The fit of the model names \['gaps', 'kind'\], but"):
+    with pytest.raises(
+        ValueError, match=r"The model was fitted to the columns \['gaps', 'kind'\], but"
+    ):
         fitted.predict(write(tmp_path / "other", make_table(50)[["a", "town"]]))
     with pytest.raises(ValueError, match=r"y names \['sale'\], but"):
         fitted.score(folder, ["sale"])

@@ -94,12 +94,12 @@ def _scores(report: Any, observed: list[Observed]) -> Section:
     notes = [": ".join(metric_words(name)) for name in report.scores["metric"].unique()]
     notes.append(
         f"{percent} interval: the uncertainty of the score due to the limited number of rows, "
-        "computed from random resamples of the rows (the bootstrap). It does not include that "
-        "another training would result in another model."
+        "computed from random resamples of the rows (the bootstrap). It does not include the "
+        "uncertainty due to training: another training would result in another model."
     )
     if report.scores["score"].isna().any():
         notes.append(
-            "Not defined: the task's labels are too few for its score, or all of one class."
+            "Not defined: the task's labels are too few for a score, or all belong to one class."
         )
     head = ["Task", "Score", f"{percent} interval", "Labels"]
     return Section(
@@ -125,7 +125,7 @@ def _data(X: Any, observed: list[Observed]) -> Section:
         "A label is the value to be predicted. A row without a label for a task is not used for "
         "that task."
     )
-    head = ["Task", "Labels", "Missing", "What they are"]
+    head = ["Task", "Labels", "Missing", "Values"]
     return Section("data", "The data", [*map(paragraph, notes), table(head, rows)])
 
 
@@ -250,8 +250,8 @@ def _calibration(observed: list[Observed]) -> Iterator[Section]:
         [seen.task.name, _calibration_error(seen), f"{len(seen.labels):,}"] for seen in classes
     ]
     notes = [
-        "The expected calibration error: rows are divided into groups by their predicted "
-        f"probability, {N_BINS} of equal size. In each group, the mean probability is compared "
+        "For the expected calibration error, rows are divided by their predicted probability into "
+        f"{N_BINS} groups of equal size. In each group, the mean probability is compared "
         "with the share of rows that have the class, and the differences are averaged. With more "
         "than two classes, the most probable class of each row is used. With few labels, part of "
         "the error is due to chance.",

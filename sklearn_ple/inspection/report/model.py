@@ -37,15 +37,15 @@ def training_section(fitted: Any) -> Section:
         alt = f"{what} over the epochs: in training from {first:.3g} to {last:.3g}.{best}"
         pictures.append(picture(figure, alt))
     notes = [
-        f"The model went through its training rows {len(fitted.history_)} times; each time is an "
-        "epoch. Training reduces the loss, which measures how far predictions are from the "
+        f"Training made {len(fitted.history_)} passes over the training rows; each pass is called "
+        "an epoch. Training reduces the loss, which measures how far predictions are from the "
         "labels, on a different scale for each task.",
     ]
     if any("valid_loss" in entry for entry in fitted.history_):
         notes.append(
-            "Validation is on rows left out of training. If the validation loss rises while the "
-            "training loss falls, the model begins to memorise its training rows. The model of "
-            "the best epoch is kept."
+            "Validation uses rows that are left out of training. If the validation loss rises "
+            "while the training loss falls, the model begins to memorise its training rows. The "
+            "model of the best epoch is kept."
         )
     return Section("training", "Training", [*map(paragraph, notes), side_by_side(pictures)])
 
@@ -128,7 +128,7 @@ def making_section(estimator: Any) -> Section:
         with config_context(print_changed_only=True):
             # Without this limit, the text would be shortened.
             text = estimator.__repr__(N_CHAR_MAX=10**6)
-        blocks += [paragraph("It is part of:"), code(text)]
+        blocks += [paragraph("It is part of this pipeline or search:"), code(text)]
     versions = ", ".join(f"{name} {version(name)}" for name in _PACKAGES)
     blocks.append(paragraph(f"Versions: {versions}, Python {platform.python_version()}."))
     return Section("making", "How the model was made", blocks)

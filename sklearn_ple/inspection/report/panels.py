@@ -123,7 +123,7 @@ def _calibration(observed: Observed) -> Panel:
         _add_legend(ax, "upper left")
 
     shares = "; ".join(
-        f"{name}: predicted {proba.mean():.1%} on average, came true {happened.mean():.1%}"
+        f"{name}: mean predicted probability {proba.mean():.1%}, true share {happened.mean():.1%}"
         for name, happened, proba in observed.curves()
     )
     return Panel("Calibration", f"{shares}.", draw, _height(len(observed.curves())))

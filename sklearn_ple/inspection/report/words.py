@@ -9,13 +9,13 @@ import numpy as np
 _METRICS = {
     "roc_auc": (
         "ROC AUC",
-        "the chance that a row of the class gets a higher probability of it than a row of the "
-        "other class. 1 is perfect, 0.5 is guessing.",
+        "the chance that a row of the class has a higher predicted probability of it than a row "
+        "of the other class. 1 is perfect, 0.5 is guessing.",
     ),
     "mean_one_vs_rest_auc": (
         "mean ROC AUC",
-        "the chance that a row of a class gets a higher probability of it than a row of another "
-        "class, averaged over the classes. 1 is perfect, 0.5 is guessing.",
+        "the chance that a row of a class has a higher predicted probability of it than a row of "
+        "another class, averaged over the classes. 1 is perfect, 0.5 is guessing.",
     ),
     "accuracy": ("accuracy", "the share of rows whose class is predicted right. 1 is perfect."),
     "r2": (
@@ -36,7 +36,7 @@ _METRICS = {
     ),
     "d2_absolute_error_score": (
         "D² (absolute)",
-        "by which share the predictions reduce the absolute error, compared with always "
+        "the share by which the predictions reduce the absolute error, compared with always "
         "predicting the median. 1 is perfect, 0 is no better than that, and below 0 is worse.",
     ),
 }
