@@ -3,14 +3,14 @@ A loss that is a hundred times too large
 ========================================
 
 Networks that share learn from the sum of the tasks' losses. If one loss is
-much larger than the others, as it may be with a kind of task of your own, the
-sum is almost that loss alone. Some ways of balancing do not care how large a
-loss is.
+much larger than the others, which can happen with your own kinds of task, it
+dominates the sum. Some methods of balancing do not depend on the size of a
+loss.
 """
 
 # %%
-# Three numbers that depend on the same hidden causes, each in its own way. All
-# three can be learnt equally well.
+# Three numbers depend on the same hidden factors, each in its own way. All
+# three are equally hard to learn.
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -31,12 +31,14 @@ def make_rows(seed, n_rows=2000):
 
 
 # %%
-# The network is the plainest one: a layer of 16 units that the tasks share,
-# and a tower for each, without what the package adds to it. It is fitted as it
-# should be, and with the loss of "a" multiplied by 100: by the sum of the
-# losses, which is ``balancing="equal"``, by their geometric mean, and by FAMO,
-# which moves weight to the tasks that improve more slowly. Three draws of the
-# data, each with its own initial weights, show how far chance reaches.
+# The network is as simple as possible: a layer of 16 units that the tasks
+# share, a tower for each task, and none of the additions of this package. It
+# is fitted with the original losses, and then with the loss of "a" multiplied
+# by 100. In the second case the losses are combined in three ways: by their
+# sum (``balancing="equal"``), by their geometric mean, and by FAMO, which
+# gives more weight to tasks that improve more slowly. Each fit is repeated on
+# three draws of the data, with other initial weights, to show the effect of
+# chance.
 WAYS = {
     "sum": ("equal", 1.0),
     "sum, a × 100": ("equal", 100.0),
@@ -62,10 +64,10 @@ scores = pd.DataFrame(rows)
 scores.groupby("way", sort=False)[TASKS].mean().round(3)
 
 # %%
-# By the sum, the 16 units serve "a" alone: "b" and "c" have to make do with
-# what "a" needs. It does not even gain by that. The other two ways learn all
-# tasks about as well as the sum does without the factor. A small mark is one
-# draw, a large one the mean.
+# With the sum, the 16 units serve only "a", and "b" and "c" have to use what
+# "a" needs. Not even "a" benefits from this. With the other two methods, all
+# tasks are learnt about as well as with the sum of the original losses. A
+# small mark is one draw, a large mark the mean.
 figure, ax = plt.subplots(figsize=(6.5, 4), layout="constrained")
 colors, markers = ["tab:blue", "tab:orange", "tab:green"], ["o", "s", "^"]
 places = np.arange(len(WAYS))
@@ -84,9 +86,9 @@ figure.legend(title="task", loc="outside right center")
 plt.show()
 
 # %%
-# ``history_`` has the weights of every epoch, as ``balancing_weights``; by the
-# sum all are one, and it has none. Times the task's own weight, this is what a
-# task counts in a step.
+# ``history_`` contains the weights of every epoch as ``balancing_weights``.
+# With the sum all weights are 1, and there is no such entry. The weight of a
+# task in a step is this weight times its ``task_weights``.
 figure, axes = plt.subplots(
     1, 3, figsize=(9, 2.8), sharey=True, layout="constrained"
 )
@@ -113,6 +115,6 @@ axes[0].legend(title="task", loc="center left")
 plt.show()
 
 # %%
-# Numbers are learnt in units of their deviation, so such factors are rare with
-# the package's own kinds of task. There the sum is as good as any other way,
+# The package standardises numbers, so losses of such different sizes are rare
+# with its own kinds of task. With these, the sum is as good as other methods,
 # see :doc:`/which_network`.

@@ -6,17 +6,18 @@ Is a person's income above 50,000 dollars, and has the person never married?
 The papers on multi-gate mixture of experts and on Progressive Layered
 Extraction learn these two tasks together.
 
-The files are looked for in the folder that the environment variable
-``SKLEARN_PLE_DATA`` names and in scikit-learn's data home. Where they are not
-at hand, what was kept of an earlier run is shown.
+The files are searched for in the folder that the environment variable
+``SKLEARN_PLE_DATA`` names, and in scikit-learn's data home. If they are not
+found, the stored results of an earlier run are shown.
 """
 
 # %%
 # The data
 # --------
-# The published test part alone is enough: two thirds of it to train on, the
-# rest to test. See :func:`~sklearn_ple.datasets.fetch_census_income` for the
-# full benchmark, and pass ``download_if_missing=True`` to download the files.
+# The published test part alone is enough: two thirds of it are used for
+# training, the rest for testing. See
+# :func:`~sklearn_ple.datasets.fetch_census_income` for the full benchmark, and
+# pass ``download_if_missing=True`` to download the files.
 import json
 from pathlib import Path
 
@@ -39,7 +40,7 @@ try:
 except OSError:
     X, y = None, None
     results = json.loads(Path("kept/census_income.json").read_text())
-    print("The data are not at hand: these results were kept.")
+    print("Data not found: these results were kept from an earlier run.")
 else:
     X_train, X_test, y_train, y_test = train_test_split(
         X, y, test_size=1 / 3, random_state=0
@@ -47,16 +48,16 @@ else:
     results = {"mean": y_train.mean().to_dict()}
 
 # %%
-# Income above the bound is rare; marital status is not.
+# Incomes above 50,000 dollars are rare; never having married is not.
 pd.Series(results["mean"]).round(3)
 
 # %%
 # Fit
 # ---
 # Most of the 39 columns are categories; the network learns an embedding for
-# each. Numbers such as capital gains are zero for nearly everyone: the network
-# reads bins of them as well, which part the other values. Two members instead
-# of the default make this example fast.
+# each. Numbers such as capital gains are zero for nearly everyone. The network
+# also reads the bins of such numbers, which separate the other values. Two
+# members instead of the default of eight make this example fast.
 if X is not None:
     model = PLEClassifierRegressor(n_members=2, random_state=0)
     results["history"] = model.fit(X_train, y_train).history_
@@ -66,9 +67,9 @@ plt.show()
 # %%
 # Compare with one boosting model per task
 # ----------------------------------------
-# Tables with many categories and sharp thresholds are where boosted trees are
-# at home; two models are fitted for what the network does in one. The scores
-# are areas under the ROC curves.
+# Boosted trees are strong on tables with many categories and sharp thresholds.
+# Two of them, one for each task, are compared with the single network. The
+# scores are areas under the ROC curves.
 false_rates = np.geomspace(1e-3, 1, 200)
 if X is not None:
     probabilities = {"PLE": model.predict_proba(X_test)}
@@ -89,7 +90,8 @@ if X is not None:
 pd.DataFrame(results["auc"]).round(4)
 
 # %%
-# The axis of false positives is logarithmic: that is where the curves differ.
+# The axis of false positive rates is logarithmic, because the curves differ at
+# low rates.
 figure, axes = plt.subplots(1, 2, figsize=(10, 4.5), layout="constrained")
 # sphinx_gallery_thumbnail_number = 2
 for ax, task in zip(axes, TASKS, strict=True):

@@ -3,23 +3,24 @@ Ten ways to share, compared
 ===========================
 
 The paper on Progressive Layered Extraction compares it with networks that
-share more, less or otherwise, and finds that many pay for one task with
-another: the seesaw. This example makes the comparison on census-income, in
-small: the systems have the same number of parameters, the gain of each task
-has an interval, and a look at the gates shows what is shared.
+share more, less, or in other ways. It finds that many of them improve one task
+at the expense of another, the seesaw. This example makes the comparison on
+census-income, on a small scale: all systems have the same number of
+parameters, the gain of each task has a confidence interval, and the weights of
+the gates show what is shared.
 
-The files are looked for in the folder that the environment variable
-``SKLEARN_PLE_DATA`` names and in scikit-learn's data home. Where they are not
-at hand, what was kept of an earlier run is shown.
+The files are searched for in the folder that the environment variable
+``SKLEARN_PLE_DATA`` names, and in scikit-learn's data home. If they are not
+found, the stored results of an earlier run are shown.
 """
 
 # %%
 # The data
 # --------
 # Two tasks: is the income above 50,000 dollars, and has the person never
-# married? Of the published test part 6,000 rows are for training and 20,000
-# for the test, so that thirty networks can be trained in a minute or two. The
-# published training part is 33 times as large; :doc:`/paper` has the
+# married? Of the published test part, 6,000 rows are used for training and
+# 20,000 for testing, so that thirty networks can be trained in a minute or
+# two. The published training part is 33 times as large; :doc:`/paper` has the
 # experiment on more rows.
 import json
 from pathlib import Path
@@ -55,7 +56,7 @@ try:
 except OSError:
     X, y = None, None
     results = json.loads(Path("kept/compare_systems.json").read_text())
-    print("The data are not at hand: these results were kept.")
+    print("Data not found: these results were kept from an earlier run.")
 else:
     X_train, X_test, y_train, y_test = train_test_split(
         X, y, train_size=6_000, test_size=20_000, random_state=0
@@ -63,17 +64,17 @@ else:
     results = {"mean": y_train.mean().to_dict()}
 
 # %%
-# Income above the bound is rare; marital status is not.
+# Incomes above 50,000 dollars are rare; never having married is not.
 pd.Series(results["mean"]).round(3)
 
 # %%
 # Ten systems of one size
 # -----------------------
-# A larger network may win by its size alone.
+# A larger network may win only because of its size.
 # :func:`~sklearn_ple.capacity.equal_capacity` widens or narrows the experts,
-# or what stands in their place, until all systems have as many parameters as
-# PLE, embeddings apart. All are single networks (``n_members=1``), trained for
-# the same number of epochs.
+# or the corresponding layers, until all systems have about as many parameters
+# as PLE, not counting embeddings. All are single networks (``n_members=1``),
+# trained for the same number of epochs.
 if X is not None:
     training = {"n_members": 1, "max_epochs": 8, "early_stopping": False}
     systems = {
@@ -99,7 +100,7 @@ pd.Series(results["parameters"], name="parameters")
 # What each task gains
 # --------------------
 # :func:`~sklearn_ple.inspection.mtl_gain` fits every system with the same
-# three seeds. First, the mean areas under the ROC curve.
+# three seeds. These are the mean areas under the ROC curve.
 if X is not None:
     gain = mtl_gain(
         systems,
@@ -118,38 +119,39 @@ scores = pd.DataFrame(results["scores"])
 scores.pivot_table("score", "system", "task", sort=False).round(4)
 
 # %%
-# The gains are differences to the system that shares nothing, seed by seed;
-# ``low`` and ``high`` are the bounds of their 95 % intervals.
+# The gain of a system is its score minus that of the system that shares
+# nothing, with the same seed. ``low`` and ``high`` are the bounds of the 95 %
+# interval of the mean gain.
 gain = MTLGain.from_scores(scores, reference="single task", repeats="3 seeds")
 gain.gains.round(4)
 
 # %%
-# The same in words: a task gains or loses where its interval excludes zero.
+# In words: a task gains or loses if its interval excludes zero.
 print(gain)
 
 # %%
-# And as a picture. Right is better for income, up is better for marital
-# status; a system in the upper left or the lower right, on the seesaw, pays
-# for the one with the other.
+# As a plot: further right is better for income, further up is better for
+# marital status. A system in the upper left or lower right corner improves one
+# task at the expense of the other (the seesaw).
 MTLGainDisplay.from_gain(gain)
 plt.show()
 
 # %%
-# What to read off? Little: the differences are small beside the intervals.
-# Three ways to share gain on marital status, by .0003 at most, and all else is
-# undecided. Of eighteen intervals of 95 %, about one excludes zero by chance.
-# That the points lie together is no evidence either: all are differences to
-# the same three fits of the reference, whose luck moves them all. And the
-# intervals are about seeds; what another draw of the rows would change is not
-# in them. So at this size no system is shown to be better than another. More
-# rows, more seeds or folds (``cv``) could decide it.
+# These results prove little: the differences are small compared with the
+# intervals. Three systems gain on marital status, by .0003 at most, and all
+# other gains are undecided. Of eighteen 95 % intervals, about one excludes
+# zero by chance. That the points lie close together is no evidence either: all
+# gains are relative to the same three fits of the reference, whose random
+# errors shift all points together. Besides, the intervals reflect only the
+# seeds, not the choice of the rows. So at this size no system is shown to be
+# better than another. More rows, seeds or folds (``cv``) could decide it.
 
 # %%
-# Where the experts go
-# --------------------
-# A gate weighs the experts that it reads, for each row anew. Bars are the mean
-# weights over the test rows, black lines across them what they would be
-# without any preference.
+# Which experts are used
+# ----------------------
+# For each row, a gate computes weights of the experts that it reads. Bars show
+# the mean weights over the test rows. The horizontal black marks show the even
+# share, the weight of each expert if the gate had no preference.
 if X is not None:
     ple = systems["PLE"].set_params(random_state=0).fit(X_train, y_train)
     display = GateUtilizationDisplay.from_estimator(ple, X_test)
@@ -163,10 +165,11 @@ else:
 plt.show()
 
 # %%
-# In this network income reads its own experts alone. The shared ones work for
-# marital status, which reads its own as well: with long vertical lines the
-# choice depends on the row. So the two tasks hardly share. That an expert is
-# captured by one task is in the panels' titles, and which gates have collapsed
-# to a single expert is in a table. Another seed may divide the work otherwise,
-# so look at several before you conclude anything about the tasks.
+# In this network, income uses only its own experts. Marital status uses the
+# shared experts as well as its own; the long vertical lines (standard
+# deviations) mean that its weights depend on the row. So the two tasks hardly
+# share anything. The titles of the panels name experts that are captured by
+# one task, and the table below lists gates that have collapsed to a single
+# expert. Another seed may divide the work differently, so look at several
+# before you draw conclusions about the tasks.
 display.collapsed.round(3)

@@ -2,16 +2,16 @@
 A kind of task of your own
 ==========================
 
-Where does the wind come from? As a number, 359 degrees are far from 1 degree;
-as a direction they are next to each other. The package has no such kind of
-task, but one takes a class of a few lines. Whatever else the estimators do,
-they do with it too.
+Where does the wind come from? As numbers, 359 degrees and 1 degree are far
+apart; as directions they are close together. The package has no kind of task
+for directions, but a class of a few lines defines one. It then works with all
+features of the estimators.
 """
 
 # %%
-# Made-up weather: the slope of the air pressure makes the wind. Beside its
-# direction, a second task is whether there is a storm. Three in ten directions
-# are missing, since the vane was stuck.
+# Made-up weather: differences in air pressure cause wind. The second task is
+# whether there is a storm. Three in ten directions are missing, because the
+# weather vane was stuck.
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -38,9 +38,9 @@ y_train.head(3)
 # %%
 # The class
 # ---------
-# The network has two outputs for an angle: a point in the plane, whose
-# direction is predicted. The loss is the squared distance from the point of
-# length one in the label's direction.
+# The network has two outputs for an angle, the coordinates of a point in the
+# plane. The predicted angle is the direction of this point. The loss is its
+# squared distance from the point of length one in the direction of the label.
 
 
 def mean_cosine(labels, predictions, sample_weight=None):
@@ -82,8 +82,8 @@ class Angle(Task):
 # %%
 # The same estimator with both kinds
 # ----------------------------------
-# An object of the class goes where the name of a kind goes. Missing labels,
-# validation, early stopping and members are no concern of the class.
+# Pass an instance of the class instead of the name of a kind. The class need
+# not handle missing labels, validation, early stopping or the ensemble.
 kinds = {"as a number": "regression", "as an angle": Angle()}
 models = {
     name: PLEClassifierRegressor(
@@ -101,9 +101,10 @@ scores = pd.DataFrame(
 scores.rename({"wind": "wind (mean cosine)", "storm": "storm (AUC)"}).round(3)
 
 # %%
-# The number is wrong where the circle closes: between 0 and 360 degrees the
-# squared error is least in the middle, which is the south. Angles know no such
-# place. Between the dotted lines a prediction is off by less than 30 degrees.
+# Trained on the number, the model fails at the ends of the scale. Where labels
+# are near 0 and near 360 degrees, the squared error is least in the middle,
+# which is south. Angles do not have this problem. Between the dotted lines the
+# error of a prediction is less than 30 degrees.
 there = y_test["wind"].notna()
 true = y_test["wind"][there]
 wind = {name: model.predict(X_test)["wind"] for name, model in models.items()}
@@ -120,7 +121,7 @@ for ax, (name, color) in zip(axes, colors.items(), strict=True):
 plt.show()
 
 # %%
-# The mean error in degrees, by the direction where the wind comes from:
+# The mean error in degrees, by the direction that the wind comes from:
 figure, ax = plt.subplots(
     figsize=(5.5, 4), subplot_kw={"projection": "polar"}, layout="constrained"
 )
@@ -137,5 +138,5 @@ figure.legend(loc="outside right upper")
 plt.show()
 
 # %%
-# A network, a balancer or an embedding of numbers of your own is a class too:
-# :doc:`/extending` has one of each.
+# Your own networks, balancers and embeddings of numbers are classes, too:
+# :doc:`/extending` has an example of each.

@@ -2,16 +2,16 @@
 A table in many files
 =====================
 
-A table need not fit into memory. ``fit`` reads a folder of Parquet files
-some rows at a time, and predictions go to a file in the same way.
+A table need not fit into memory. ``fit`` reads a folder of Parquet files a few
+rows at a time, and predictions are written to a file in the same way.
 """
 
 # %%
 # A folder
 # --------
-# Made-up trips of taxis, a file a week. How long does a trip take, and is
-# there a tip? Cash leaves no trace: of a third of the trips nobody knows about
-# the tip. The last four weeks are kept apart.
+# Made-up taxi trips, with one file per week. How long does a trip take, and is
+# there a tip? Tips in cash are not recorded, so for a third of the trips this
+# label is missing. The last four weeks are kept in a separate folder.
 import tempfile
 from pathlib import Path
 
@@ -58,23 +58,24 @@ trips.head(3)
 # %%
 # Fit to the folder
 # -----------------
-# The path of the folder takes the place of X, and the names of columns that of
-# y. All other columns are features. In every epoch the files are read in
-# random order, a few at a time, and their rows are mixed.
+# Pass the path of the folder as X, and names of columns as y. All other
+# columns are features. In every epoch the files are read in random order, a
+# few at a time, and their rows are mixed.
 tasks = ["minutes", "tip"]
 model = PLEClassifierRegressor(n_members=2, max_epochs=4, random_state=0)
 model.fit(known, tasks)
 model.task_types_
 
 # %%
-# ``score`` reads the folder of the new weeks: the mean of accuracy and R².
+# ``score`` reads the folder of the new weeks, and returns the mean of accuracy
+# and R².
 round(model.score(new, tasks), 3)
 
 # %%
 # Predictions in files
 # --------------------
-# Predictions are written as they come, in the order of the rows: labels, or a
-# column for each class.
+# Predictions are written block by block, in the order of the rows: labels, or
+# a column for each class.
 predict_to_parquet(model, new, folder / "labels.parquet")
 predict_to_parquet(
     model, new, folder / "shares.parquet", method="predict_proba"
@@ -83,8 +84,9 @@ shares = pd.read_parquet(folder / "shares.parquet")
 shares.head(3).round(3)
 
 # %%
-# Beside the columns of the new weeks that are needed, they show how the day
-# goes. A dot is what happened in an hour, a line what was predicted.
+# Read together with some columns of the new weeks, the predictions can be
+# plotted by hour. A dot is the observed mean of an hour, a line the predicted
+# one.
 frame = pd.read_parquet(new, columns=["day", "hour", "minutes", "tip"])
 frame["predicted"] = pd.read_parquet(folder / "labels.parquet")["minutes"]
 frame["share"] = shares["tip=True"]

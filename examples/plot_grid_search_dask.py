@@ -2,17 +2,17 @@
 A grid search over a cluster of Dask
 ====================================
 
-scikit-learn runs what is independent through joblib, and joblib through Dask:
-the fits of a grid search, and the groups of members of a single fit, are then
-done by all machines of a cluster.
+scikit-learn runs independent jobs through joblib, and joblib can run them on a
+Dask cluster. Then all machines of the cluster share the fits of a grid search,
+or the groups of members of a single fit.
 """
 
 # %%
 # The cluster
 # -----------
-# Here it is two workers in this process. Of a cluster of several machines,
-# ``Client`` takes the scheduler's address, such as ``"tcp://10.0.0.1:8786"``;
-# nothing else changes.
+# In this example, the cluster is two workers in this process. For a cluster of
+# several machines, pass the address of its scheduler to ``Client``, such as
+# ``"tcp://10.0.0.1:8786"``; nothing else changes.
 import joblib
 import matplotlib.pyplot as plt
 import pandas as pd
@@ -31,9 +31,9 @@ X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0)
 # %%
 # The search
 # ----------
-# Twelve fits fill the cluster: each of them takes one core, by ``n_jobs=1``.
-# Four members and five epochs are less than the defaults, to be fast here. The
-# score is the mean accuracy of both tasks.
+# There are twelve fits, and ``n_jobs=1`` lets each use one core. To make the
+# example fast, there are fewer members and epochs than by default. The score
+# is the mean accuracy of both tasks.
 model = PLEClassifierRegressor(
     n_members=4, max_epochs=5, refit=False, n_jobs=1, random_state=0
 )
@@ -47,7 +47,7 @@ shown = ["param_n_shared_experts", "param_dropout", "mean_test_score"]
 results[shown].round(3)
 
 # %%
-# A bar is a fit. The workers share them out.
+# Each bar is a fit. The fits are divided among the workers.
 fits = pd.DataFrame(
     {"worker": entry["worker"], **part}
     for entry in stream.data
@@ -74,9 +74,9 @@ plt.show()
 # %%
 # A single fit
 # ------------
-# The best parameters are fitted once more, to all rows of training. A single
-# fit spreads over the cluster by groups of its members: with ``n_jobs=-1`` as
-# many as there are workers, but of two members at least.
+# With the best parameters, a model is fitted to all training rows. A single
+# fit is distributed over the cluster by groups of members: with ``n_jobs=-1``
+# there are as many groups as workers, but each has at least two members.
 best = model.set_params(**search.best_params_)
 with joblib.parallel_config("dask"):
     spread = PLEClassifierRegressor(**best.get_params() | {"n_jobs": -1}).fit(
@@ -85,7 +85,7 @@ with joblib.parallel_config("dask"):
 round(spread.score(X_test, y_test), 3)
 
 # %%
-# The model is the one that a single core learns, bit for bit.
+# The model is the same as with a single core, bit for bit.
 together = best.fit(X_train, y_train)
 spread.predict(X_test).equals(together.predict(X_test))
 

@@ -2,15 +2,15 @@
 Which columns matter
 ====================
 
-A model of several tasks may rely on other columns for each of them.
-Permutation importance shows which: a column is shuffled among the rows, and
-the scores of all tasks are computed again. By how much they fall is how much
-the tasks need the column.
+A model of several tasks may rely on different columns for each of them.
+Permutation importance shows which: the values of a column are shuffled among
+the rows, and all tasks are scored again. The more the score of a task falls,
+the more the model relies on the column for this task.
 """
 
 # %%
-# Six tasks of NHEFS, learnt together. The rows of the test are not seen in
-# training, so that what was merely learnt by heart does not count.
+# Six tasks of NHEFS, learnt together. The importances are measured on test
+# rows, so that what the model has merely memorised does not count.
 import matplotlib.pyplot as plt
 
 from sklearn_ple import PLEClassifierRegressor
@@ -34,10 +34,10 @@ print(
 )
 
 # %%
-# One pass over the columns serves all tasks. Without other ``metrics``, the
-# numbers are drops of the area under the ROC curve for classes, and of R² for
-# numbers. Age and the years of smoking predict death, and how active somebody
-# is predicts how much they exercise.
+# A single pass over the columns measures the importances for all tasks. With
+# the default ``metrics``, they are drops of the area under the ROC curve for
+# classes, and of R² for numbers. Death is predicted from age and the years of
+# smoking, and exercise from how active a person is otherwise.
 importance = multitask_importance(
     model, X_test, y_test, n_repeats=3, random_state=0
 )
@@ -45,17 +45,18 @@ ImportanceDisplay.from_importance(importance, max_features=15)
 plt.show()
 
 # %%
-# The same numbers as a table, with the bounds of intervals. These cover what
-# is due to the shuffling, not what other rows or another training would
-# change.
+# The same importances as a table, with the bounds of their intervals. The
+# intervals reflect only the randomness of shuffling, not what would change
+# with other rows or another training.
 death = importance.frame.query("task == 'death'")
 death.sort_values("mean", ascending=False).head(5).round(3)
 
 # %%
-# Where columns say nearly the same, the model may do without either, and
-# neither seems to matter. Groups are shuffled together: of the two columns on
-# smoking, what are they worth to each task? In a group only the links between
-# its columns and the others are cut, not those within it.
+# If two columns contain nearly the same information, the model may need only
+# one of them, and neither seems to matter. The columns of a group are shuffled
+# together. So the group "smoking" shows how much both of its columns matter to
+# each task. Shuffling a group breaks the relations between its columns and all
+# others, but not those within the group.
 groups = {
     "smoking": ["smokeintensity", "smokeyrs"],
     "body": ["ht", "wt71"],

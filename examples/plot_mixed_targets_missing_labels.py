@@ -2,10 +2,10 @@
 What sharing is worth when labels are missing
 =============================================
 
-Tasks that learn together can help each other, above all where labels are few.
-Here most labels of two tasks are removed from the training rows, and a network
-with shared experts is compared with one in which every task has its experts to
-itself.
+Tasks that are learnt together can help each other, especially if labels are
+scarce. Here most labels of two tasks are removed from the training rows. A
+network with shared experts is compared with one in which the experts of each
+task are its own.
 """
 
 # %%
@@ -50,8 +50,8 @@ y.head()
 # %%
 # Remove labels
 # -------------
-# The number and the count keep all their labels, the classes one in five or
-# one in twenty.
+# In the training rows, the number and the count keep all their labels. The two
+# tasks with classes keep one label in twenty, one in five, or all.
 SCARCE = ["two classes", "three classes"]
 
 
@@ -66,14 +66,15 @@ remove_labels(y, 0.05, np.random.default_rng(0)).notna().sum()
 # %%
 # Compare
 # -------
-# Every gate mixes three experts: two shared ones and one of the task's own, or
-# three of its own. Without shared experts the tasks are independent networks.
-# Several draws of the data, each with its own initial weights, show how far
-# chance reaches.
+# Every gate weighs three experts: two shared ones and one of the task's own,
+# or three of the task's own. Without shared experts, the tasks have
+# independent networks. Several draws of the data, each with its own initial
+# weights, show the effect of chance.
 #
-# Some defaults do not suit these data. All features act a little and smoothly:
-# the numbers need no embedding, and none can be spared by ``feature_dropout``.
-# And a single member shows what sharing is worth, apart from averaging.
+# Some defaults do not suit these data. Each feature has a small, smooth
+# effect, so the numbers need no embedding, and ``feature_dropout`` would only
+# remove information. A single member shows the effect of sharing apart from
+# that of averaging.
 NETWORKS = {
     "shared experts": {"n_shared_experts": 2, "n_specific_experts": 1},
     "independent": {"n_shared_experts": 0, "n_specific_experts": 3},
@@ -115,7 +116,7 @@ results = pd.DataFrame(
 results.groupby(["kept", "network"])[list(y)].mean().round(3)
 
 # %%
-# Each dot is one draw, each line goes through the means.
+# Each dot is one draw; the lines connect the means.
 kept = np.sort(results["kept"].unique())
 figure, axes = plt.subplots(2, 2, figsize=(7, 5.6), layout="constrained")
 for ax, task in zip(axes.flat, y, strict=True):
@@ -141,8 +142,8 @@ axes[-1, -1].legend(loc="lower right")
 plt.show()
 
 # %%
-# How much does sharing add, and is it more than chance? The same data and seed
-# on both sides:
+# How much does sharing add, and is it more than chance? These are differences
+# between the two networks with the same data and the same seed:
 means = results.set_index(["kept", "seed", "network"])[list(y)].unstack(
     "network"
 )
@@ -152,10 +153,10 @@ gain = means.xs("shared experts", axis=1, level="network") - means.xs(
 gain.groupby("kept").agg(["mean", "min", "max"]).round(3)
 
 # %%
-# On average sharing helps the classes most where their labels are few, and
-# hardly where none is missing. The count, which has all its labels, gains as
-# well, and the number a little where the others have enough. In a single draw
-# sharing may not help. This is the case that it is made for: the tasks do have
-# a common ground. Tasks without one gain nothing or lose, and real data lie in
-# between. Make the comparison on your own: ``n_shared_experts=0`` is all it
-# takes.
+# On average, sharing helps the tasks with classes most when they have few
+# labels, and hardly when none is missing. The count, which has all its labels,
+# gains as well, and the number gains a little when the others have enough. In
+# a single draw sharing may not help. These data are the ideal case for
+# sharing, because the tasks have factors in common. Unrelated tasks gain
+# nothing or lose, and real data lie in between. To compare on your own data,
+# you need only set ``n_shared_experts=0``.

@@ -29,10 +29,10 @@ y_train.isna().sum()
 # %%
 # The pipeline
 # ------------
-# The estimator takes X as it is; a step before it may still bring in what is
-# known of the data. Here skewed numbers are brought to a normal distribution.
-# The other columns, categories among them, pass as they are: with pandas
-# output they keep their dtype, by which the estimator knows them.
+# The estimator needs no preparation of X, but a step before it can use what is
+# known about the data. Here a step transforms skewed numbers to a normal
+# distribution. The other columns, including categories, pass unchanged: with
+# pandas output they keep their dtypes, by which the estimator recognises them.
 to_normal = QuantileTransformer(output_distribution="normal", n_quantiles=200)
 prepare = make_column_transformer(
     (to_normal, make_column_selector(dtype_include="number")),
@@ -53,10 +53,10 @@ pipeline = make_pipeline(
 # %%
 # The search
 # ----------
-# A parameter is reached by the name of its step. Two members and 20 epochs are
-# less than the defaults, to make 25 fits fast; the learning rate rises and
-# falls within these 20. ``refit`` fits the best network on all training rows;
-# the score is the mean over the tasks of accuracy or R².
+# The name of a parameter starts with the name of its step. Two members and 20
+# epochs are less than by default, so that 25 fits are fast; the learning rate
+# rises and falls within these 20 epochs. ``refit`` fits the best network to
+# all training rows. The score is the mean over the tasks of accuracy or R².
 grid = {
     "pleclassifierregressor__n_levels": [1, 2],
     "pleclassifierregressor__n_shared_experts": [0, 1],
@@ -74,7 +74,7 @@ search.best_params_
 # %%
 # The results
 # -----------
-# A dot is the mean over the folds; the small ones are the folds.
+# A large dot is the mean over the folds; the small dots are the folds.
 results = pd.DataFrame(search.cv_results_).sort_values(
     "mean_test_score", ignore_index=True
 )
@@ -97,12 +97,12 @@ ax.grid(alpha=0.3)
 plt.show()
 
 # %%
-# Embeddings of the numbers help here, whichever the network. Levels and shared
-# experts matter less than the folds: on a table this small the best of the
-# grid is best in part by chance. The smallest network would be as good if its
-# score is within the range of the folds.
+# Embeddings of the numbers help here with every network. Levels and shared
+# experts matter less than the choice of the fold: on such a small table, the
+# best candidate of the grid is partly best by chance. A smaller network whose
+# score is within the range of the folds would be as good a choice.
 #
-# The test rows, which the search has not seen:
+# The score on the test rows, which were not used in the search:
 round(search.score(X_test, y_test), 3)
 
 # %%

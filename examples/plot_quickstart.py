@@ -29,14 +29,14 @@ X, y = load_nhefs(return_X_y=True)
 y.head()
 
 # %%
-# A label that is missing is NaN. No row has to be dropped for it.
+# A missing label is NaN. Its row is still used for the other tasks.
 y.isna().sum()
 
 # %%
 # Fit
 # ---
-# X goes in as it is. The kinds of the tasks follow from y; it is better to
-# name the kind only for whole numbers that could be classes as well.
+# X needs no preparation. The kinds of the tasks are inferred from y. It is
+# better to set the kind of tasks whose whole numbers could also be classes.
 X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0)
 
 numbers = ["sbp", "dbp", "cholesterol"]
@@ -47,16 +47,16 @@ model.fit(X_train, y_train)
 model.task_types_
 
 # %%
-# The fitted estimator shows its parameters and its network. From the features
-# up: experts, of each task and shared, the gates that weigh them, and the
-# tasks' towers.
+# The fitted estimator shows its parameters and its network. From the bottom
+# up, the network consists of the features, the experts of each task and the
+# shared ones, the gates that weigh them, and the towers of the tasks.
 model
 
 # %%
-# Each member of the network leaves some rows out and is validated on them:
-# training ends when their joint loss no longer decreases, and the network goes
-# back to its best weights. Each task has a panel of its own, since their
-# losses are on different scales.
+# Each member of the ensemble leaves out some rows and is validated on them.
+# Training ends when the joint validation loss no longer decreases, and the
+# network returns to its best weights. Each task has its own panel, because
+# losses of different tasks are on different scales.
 TrainingHistoryDisplay.from_estimator(model)
 plt.show()
 
@@ -68,8 +68,8 @@ plt.show()
 model.predict(X_test).head()
 
 # %%
-# Probabilities are a list in the order of the tasks, None for a task without
-# classes.
+# ``predict_proba`` returns a list in the order of the tasks, with None for a
+# task without classes.
 probabilities = dict(
     zip(model.task_names_, model.predict_proba(X_test), strict=True)
 )
@@ -81,8 +81,8 @@ exercise.head().round(3)
 # %%
 # Score
 # -----
-# ``score`` is the mean over the tasks of accuracy or R². For a single task,
-# hide the labels of the others: missing labels are skipped.
+# ``score`` is the mean over the tasks of the accuracy or R². To score a single
+# task, hide the labels of the others: missing labels are skipped.
 scores = {
     task: model.score(X_test, y_test[[task]].reindex(columns=y.columns))
     for task in model.task_names_
@@ -90,10 +90,10 @@ scores = {
 pd.Series(scores, name="accuracy or R²").round(3)
 
 # %%
-# scikit-learn's own displays take the predictions, one task at a time. Death
-# is foreseen well from age and health. Much exercise is hardly ever predicted,
-# being rare (``class_weight`` can change that), and systolic blood pressure
-# only in part.
+# scikit-learn's own displays accept the predictions of one task at a time.
+# Death is predicted well from age and health. "Much" exercise is hardly ever
+# predicted, because it is rare (``class_weight`` can change that). Systolic
+# blood pressure is predicted only roughly.
 predicted = model.predict(X_test)
 there = y_test["sbp"].notna()
 

@@ -2,14 +2,15 @@
 A report to share
 =================
 
-How well is each task predicted, how sure is that, which tasks lose because
-they are learnt with others, and how was the model made? A report answers in
-one page, for readers who know neither scikit-learn nor multi-task learning.
+How well is each task predicted, and how certain is this? Which tasks lose
+because they are learnt together with others? How was the model made? A report
+answers these questions on one page, for readers who know neither scikit-learn
+nor multi-task learning.
 """
 
 # %%
-# A model of six tasks, and its twin that learns each of them alone. Both are
-# small here.
+# A model that learns six tasks together, and one that learns each of them
+# alone. Both are small here.
 import tempfile
 from pathlib import Path
 
@@ -32,16 +33,17 @@ model = PLEClassifierRegressor(**parameters).fit(X_train, y_train)
 alone = SingleTaskClassifierRegressor(**parameters).fit(X_train, y_train)
 
 # %%
-# The scores are on rows that neither model has seen. Their intervals come from
-# the bootstrap: the rows are drawn anew, many times.
+# Both models are scored on rows that they have not seen. The confidence
+# intervals come from the bootstrap: rows are drawn again and again, with
+# replacement.
 report = MultiTaskReport.from_estimator(
     model, X_test, y_test, single_task=alone, random_state=0
 )
 report.scores.round(3)
 
 # %%
-# The four numbers are hard to foresee, but their intervals end above zero. A
-# bar is an interval.
+# The four numbers are hard to predict, but the intervals of their scores lie
+# above zero. Each bar is an interval.
 scores = report.scores.iloc[::-1]
 labels = scores["task"] + " (" + scores["metric"] + ")"
 figure, ax = plt.subplots(figsize=(6.4, 3.2), layout="constrained")
@@ -52,18 +54,19 @@ ax.grid(axis="x", alpha=0.3)
 plt.show()
 
 # %%
-# With the twin the report also says which tasks gain and which lose.
+# Because the second model was passed, the report also shows which tasks gain
+# and which lose.
 print(report.gain)
 
 # %%
-# Two pictures for each task: the ROC and the calibration curve of classes, the
-# predicted values and the residuals of numbers.
+# There are two plots for each task: the ROC curve and the calibration curve
+# for classes, predicted against actual values and residuals for numbers.
 report.plot()
 plt.show()
 
 # %%
-# The page has all this and more: the data, missing labels, training, gates,
-# parameters, versions. It is one file that loads nothing from elsewhere.
+# The page contains all this and more: the data, missing labels, training,
+# gates, parameters and versions. It is a single file that loads nothing else.
 page = Path(tempfile.mkdtemp()) / "report.html"
 report.to_html(page, title="Health after twenty years")
 print(f"{page.name}: {page.stat().st_size / 1e6:.1f} MB")

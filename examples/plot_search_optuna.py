@@ -2,11 +2,12 @@
 Searching for good parameters
 =============================
 
-Every estimator knows where to look for good parameters: ``search_space``
-returns a space for scikit-learn's random searches and for Optuna. This example
-runs two searches that end bad candidates early, and scores a whole search.
+Every estimator defines a search space: ``search_space`` returns the parameters
+to tune, with ranges, for scikit-learn's random searches or for Optuna. This
+example runs two searches that stop poor candidates early, and then scores a
+whole search.
 
-Without Optuna (``pip install optuna``) its part of this example is skipped.
+Without Optuna (``pip install optuna``), the part on Optuna is skipped.
 """
 
 # %%
@@ -43,20 +44,20 @@ X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0)
 # %%
 # The space
 # ---------
-# A dict like any other: take parameters out, or give them other values. One
+# The space is a dict: you can remove parameters, or change their values. One
 # member and few epochs make this example fast.
 space = PLEClassifierRegressor.search_space()
 base = PLEClassifierRegressor(n_members=1, random_state=0)
 list(space)
 
 # %%
-# Optuna, with bad trials given up
-# --------------------------------
-# A callback of skorch reports the loss of validation after every epoch, and
-# ends a trial that is worse than the median of those before it. Every trial
-# sets the same rows aside, by its ``random_state``. With callbacks there is no
-# second training on all rows, unless ``refit=True`` asks for it, so that all
-# epochs that are reported are those of one training.
+# Optuna, with pruning of poor trials
+# -----------------------------------
+# A callback of skorch reports the validation loss after every epoch, and ends
+# a trial that is worse than the median of earlier trials. Because of the fixed
+# ``random_state``, every trial sets aside the same rows. With callbacks there
+# is no second training on all rows, unless ``refit=True`` requests it. So all
+# epochs that are reported belong to the same training.
 
 
 class PruneByEpoch(Callback):
@@ -103,21 +104,21 @@ if optuna is not None:
     study.optimize(objective, n_trials=20)
 
 # %%
-# The best trial has the best parameters; widths are tuples again.
+# The parameters of the best trial; widths are tuples again.
 if optuna is not None:
     best = PLEClassifierRegressor(
         n_members=2, random_state=0, **suggest(study.best_trial)
     )
     best.fit(X_train, y_train)
     print(pd.Series(suggest(study.best_trial)).to_string())
-    print(f"score in the test: {best.score(X_test, y_test):.3f}")
+    print(f"score on the test rows: {best.score(X_test, y_test):.3f}")
 
 # %%
-# A line is a trial. Those that end early were given up.
+# Each line is a trial. The short ones were pruned.
 if optuna is not None:
     figure, ax = plt.subplots(figsize=(8, 4), layout="constrained")
     looks = {
-        "PRUNED": {"color": "tab:gray", "alpha": 0.6, "label": "given up"},
+        "PRUNED": {"color": "tab:gray", "alpha": 0.6, "label": "pruned"},
         "COMPLETE": {
             "color": "tab:blue",
             "alpha": 0.6,
@@ -136,7 +137,7 @@ if optuna is not None:
     )
     entries = dict(zip(*reversed(ax.get_legend_handles_labels()), strict=True))
     ax.legend(entries.values(), entries.keys())
-    ax.set(xlabel="epoch", ylabel="joint loss of validation")
+    ax.set(xlabel="epoch", ylabel="joint validation loss")
     ax.grid(alpha=0.3)
     plt.show()
 
@@ -144,9 +145,9 @@ if optuna is not None:
 # scikit-learn, with more epochs for the better ones
 # --------------------------------------------------
 # :class:`~sklearn.model_selection.HalvingRandomSearchCV` starts with many
-# candidates and two epochs, keeps the best third and trains these anew with
-# three times as many. The learning rate comes down within however many epochs
-# there are, so that a short training is a fair preview.
+# candidates and two epochs. It keeps the best third, trains them again with
+# three times as many epochs, and so on. The learning rate falls to zero within
+# the number of epochs, so even short trainings allow a fair comparison.
 folds = KFold(3, shuffle=True, random_state=0)
 halving = HalvingRandomSearchCV(
     base.set_params(early_stopping=False),
@@ -159,11 +160,11 @@ halving = HalvingRandomSearchCV(
     random_state=0,
 )
 halving.fit(X_train, y_train)
-print(f"score in the test: {halving.score(X_test, y_test):.3f}")
+print(f"score on the test rows: {halving.score(X_test, y_test):.3f}")
 halving.best_params_
 
 # %%
-# A line is a candidate, from round to round.
+# Each line is a candidate, from round to round.
 results = pd.DataFrame(halving.cv_results_)
 candidates = results["params"].map(
     lambda params: str(params | {"max_epochs": None})
@@ -188,10 +189,10 @@ plt.show()
 # %%
 # How good is a search?
 # ---------------------
-# The score by which a search picks is that of the luckiest of good candidates,
-# which makes it too good; and they learn from a part of the rows, which makes
-# it too bad. Nested cross-validation scores the search as a whole, on rows
-# that it has not seen.
+# The best score of a search is too optimistic, because it is that of the
+# candidate that was luckiest. It is also too pessimistic, because candidates
+# are trained on only a part of the rows. Nested cross-validation scores the
+# search as a whole, on rows that it has not seen.
 search = RandomizedSearchCV(
     PLEClassifierRegressor(
         n_members=1, max_epochs=6, early_stopping=False, random_state=0
@@ -204,7 +205,9 @@ search = RandomizedSearchCV(
 nested = cross_validate(search, X, y, cv=folds, return_estimator=True)
 pd.DataFrame(
     {
-        "picked by": [inner.best_score_ for inner in nested["estimator"]],
-        "on rows not seen": nested["test_score"],
+        "score in the search": [
+            inner.best_score_ for inner in nested["estimator"]
+        ],
+        "score on unseen rows": nested["test_score"],
     }
 ).round(3)

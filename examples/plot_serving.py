@@ -2,8 +2,9 @@
 From a model to a server
 ========================
 
-A fitted model becomes a file: one of plain data, to load it again, and one of
-ONNX, with which a server predicts without this package and without torch.
+A fitted model can be saved in two kinds of file: a safe file of plain data,
+from which it can be loaded again, and an ONNX file, with which a server
+predicts without this package and without torch.
 """
 
 # %%
@@ -38,8 +39,8 @@ model.fit(X_train, y_train)
 # %%
 # A file to load again
 # --------------------
-# The file holds arrays and JSON, no code: to load it runs nothing that the
-# file brings along. What is loaded predicts the same, to the last bit.
+# The file contains arrays and JSON, but no code, so loading it cannot run code
+# from the file. The loaded model predicts the same, to the last bit.
 folder = Path(tempfile.mkdtemp())
 export.save(model, folder / "model.safetensors")
 loaded = export.load(folder / "model.safetensors")
@@ -65,8 +66,9 @@ for part in (*session.get_inputs(), *session.get_outputs()):
     print(f"{part.name}: {part.type} {part.shape}")
 
 # %%
-# What a server has to do is little: put numbers beside numbers, and replace
-# categories by their codes. 0 is a missing one, 1 an unknown one.
+# A server has little to do: collect the numbers in one array, and replace
+# categories by their codes. Code 0 is a missing category, and code 1 an
+# unknown one.
 
 
 def read(rows):
@@ -88,7 +90,7 @@ names = ["probabilities.death", "label.sbp"]
 shares, pressures = session.run(names, read(X_test))
 
 # %%
-# The answers are those of the model, up to rounding.
+# The predictions are those of the model, up to rounding.
 expected = model.predict_proba(X_test)[0], model.predict(X_test)["sbp"]
 for name, answers, own in zip(
     names, (shares, pressures), expected, strict=True
@@ -96,11 +98,11 @@ for name, answers, own in zip(
     print(f"{name}: they differ by {np.abs(answers - own).max():.0e} at most")
 
 # %%
-# How long an answer takes
-# ------------------------
-# A request of a web page has one row; work at night has many. Each is asked a
-# number of times, of the model with a data frame and of ONNX Runtime with
-# arrays, both on one core.
+# How long a prediction takes
+# ---------------------------
+# A request from a web page has one row; a nightly job has many. Each number of
+# rows is predicted several times, with the model from a data frame and with
+# ONNX Runtime from arrays, both on one core.
 
 
 def milliseconds(n_calls, function, *args):
@@ -125,9 +127,9 @@ median = pd.Series({k: np.median(taken) for k, taken in times.items()})
 median.unstack(level=0).rename_axis("rows").round(3)
 
 # %%
-# About one row ONNX Runtime answers much sooner: it runs one graph on arrays,
-# where ``predict`` first reads a data frame. A dot is an answer, the line
-# their median.
+# For one row, ONNX Runtime is much faster: it runs one graph on arrays, while
+# ``predict`` first reads a data frame. A dot is a prediction, the line their
+# median.
 looks = {"predict": ("tab:blue", "o"), "ONNX Runtime": ("tab:orange", "s")}
 rng = np.random.default_rng(0)
 figure, ax = plt.subplots(figsize=(6.4, 2.2), layout="constrained")
@@ -143,8 +145,8 @@ ax.grid(alpha=0.3)
 plt.show()
 
 # %%
-# Of many rows that are asked for at once, each costs less than one alone. For
-# a thousand, both take about as long.
+# If many rows are predicted at once, each of them costs less than a single
+# row. For a thousand rows, both take about the same time.
 figure, ax = plt.subplots(figsize=(6.4, 3.6), layout="constrained")
 # sphinx_gallery_thumbnail_number = 2
 for way, (color, marker) in looks.items():
@@ -157,5 +159,6 @@ ax.grid(alpha=0.3)
 plt.show()
 
 # %%
-# ``examples/serving`` of the sources has a server of FastAPI that answers JSON
-# from such a file, with a Dockerfile. More in :doc:`/guide/saving`.
+# The folder ``examples/serving`` of the sources contains a FastAPI server that
+# answers JSON requests with such a file, and a Dockerfile. See also
+# :doc:`/guide/saving`.

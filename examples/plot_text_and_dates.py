@@ -2,15 +2,15 @@
 Text and dates
 ==============
 
-The estimators read numbers and categories. `skrub <https://skrub-data.org>`_
-makes numbers of text and dates, in a pipeline before them: here for orders of
-a shop, with the review of each.
+The estimators read numbers and categories. In a pipeline before them,
+`skrub <https://skrub-data.org>`_ turns text and dates into numbers. Here the
+table consists of orders from a shop, with a review of each.
 """
 
 # %%
-# Orders that are made up: some words of a review say whether the box comes
-# back, and orders late in the year take longer. Who has not answered yet has
-# no label.
+# The orders are made up. Some words of a review show whether the box is sent
+# back, and orders late in the year take longer. If the customer has not
+# answered yet, the label is missing.
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -62,9 +62,10 @@ X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0)
 X_train.head(3)
 
 # %%
-# ``TableVectorizer`` finds out which column is what. Strings of few values,
-# the shop, pass: the estimator embeds categories itself. Text becomes thirty
-# numbers by its parts of words, a date its year, month and day, and the
+# ``TableVectorizer`` finds out what each column contains. Columns of few
+# different strings, such as the shop, are passed on unchanged, because the
+# estimator embeds categories itself. Text becomes thirty numbers, computed
+# from parts of its words. A date becomes its year, month and day, and the
 # seconds since 1970.
 model = make_pipeline(
     TableVectorizer(
@@ -79,8 +80,8 @@ scores = {"by skrub": multitask_scores(model, X_test, y_test)}
 model[0].get_feature_names_out()[-8:]
 
 # %%
-# Without skrub a date is an error, and every review an id of its own: a
-# warning says so, which is left out here.
+# Without skrub, a date raises an error, and every review is read as an id of
+# its own. The warning about this is suppressed here.
 import warnings
 
 plain = PLEClassifierRegressor(n_members=2, random_state=0)

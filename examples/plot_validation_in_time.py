@@ -2,16 +2,17 @@
 Validation in the order of time
 ===============================
 
-A model that is to predict next month has to be validated on the latest rows.
-Rows drawn at random lie between rows of training: what they score says how
-well the model fills gaps, not how well it looks ahead.
+A model that will predict next month has to be validated on the latest rows. If
+the validation rows are drawn at random, they lie between training rows. Their
+scores then show how well the model fills gaps, not how well it predicts the
+future.
 """
 
 # %%
-# A shop's sales, and whether goods run out, three times a day. Warmth and
-# price matter, and so does demand, which rises and falls over days and weeks.
-# Nobody measures it, but the other sales of the same day, and those of the
-# days around it, show it. The last 100 days are the future.
+# Data of a shop: three times a day, its sales and whether goods are sold out.
+# They depend on temperature, price and demand. Demand rises and falls over
+# days and weeks, and is not measured. But other sales on the same day, and on
+# adjacent days, reveal it. The last 100 days are the future.
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -30,9 +31,9 @@ y = pd.DataFrame({"sales": 100 + 10 * sales, "sold_out": sold_out > 1})
 past, future = X["day"] < 400, X["day"] >= 400
 
 # %%
-# The same model twice. ``validation_split="last"`` sets the latest rows aside;
-# "random" draws as many. Early stopping, the weights of the members and the
-# intervals all depend on these rows.
+# Two models differ only in ``validation_split``: "last" sets aside the latest
+# rows, and "random" the same number of random rows. Early stopping, the
+# weights of the members and the intervals all depend on these rows.
 models = {
     split: PLEClassifierRegressor(
         n_members=2,
@@ -44,10 +45,10 @@ models = {
 }
 
 # %%
-# The score in validation beside the score in the future: R² of sales, accuracy
-# of the other task. Of a day with rows of training, the model knows the
-# demand; of later days it does not. Random rows hide that. The last rows show
-# it, though not in full: the future lies further ahead.
+# The table compares the validation score with the score on future rows: R² for
+# sales, accuracy for the other task. On days with training rows, the model can
+# learn the demand; on later days it cannot. Random validation rows hide this.
+# The last rows reveal it, but not in full, because the future is further away.
 rows = {}
 for split, model in models.items():
     best = min(model.history_, key=lambda epoch: epoch["valid_loss"])
@@ -64,7 +65,7 @@ scores = pd.DataFrame.from_dict(rows, orient="index").sort_index()
 scores.round(2)
 
 # %%
-# The longer the line, the more validation overstates the score.
+# The longer the line, the more optimistic the validation score.
 fig, ax = plt.subplots(figsize=(7, 3), layout="constrained")
 ax.hlines(scores.index, scores["validation"], scores["future"], color="0.6")
 ax.plot(scores["validation"], scores.index, "o", label="validation")
@@ -75,14 +76,15 @@ ax.legend(loc="lower left")
 plt.show()
 
 # %%
-# Intervals are too narrow where validation overstates the score. Of the
-# future's sales, those of 90 % hold:
+# If the validation score is too optimistic, intervals are too narrow. This is
+# the share of future sales that lie within their 90 % intervals:
 for split, model in models.items():
     low, high = model.predict_interval(X[future], level=0.9)
     inside = y.loc[future, "sales"].between(low["sales"], high["sales"])
     print(f"{split}: {inside.mean():.0%}")
 
 # %%
-# Where rows belong together, as those of a patient, ``fit(X, y, groups=...)``
-# keeps each group on one side. For gaps and other splits, ``validation_split``
-# takes a splitter of scikit-learn.
+# If some rows belong together, such as those of a patient,
+# ``fit(X, y, groups=...)`` never splits a group between training and
+# validation. For other splits, for example with a gap, pass a splitter of
+# scikit-learn as ``validation_split``.

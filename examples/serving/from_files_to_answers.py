@@ -1,11 +1,11 @@
-"""From a folder of Parquet that is larger than the memory to a server that answers.
+"""From a folder of Parquet files that is larger than memory to a server that answers requests.
 
     python from_files_to_answers.py --rows 4000000 --megabytes 900
 
-A table is written a file at a time. From there on the process may take no more memory than it is
-allowed, which is less than the table has: to read it at once fails. A model is fitted to the
-folder, its predictions are written beside it, and it is exported to ONNX. Then ``serve.py``
-answers requests by it, without this package. The limit is one of Linux.
+A table is written file by file. From then on, the memory of the process is limited to less than
+the size of the table, so that reading all of it at once fails. A model is fitted to the folder,
+its predictions are written next to it, and the model is exported to ONNX. Then ``serve.py``
+answers requests with the ONNX file, without this package. The limit requires Linux.
 """
 
 import argparse
@@ -52,7 +52,7 @@ def write_folder(folder, n_rows):
 
 @contextmanager
 def at_most(megabytes):
-    """Let this process take no more memory than it has and as many MB."""
+    """Limit the memory of this process to what it uses now plus some MB."""
     import resource
 
     status = Path("/proc/self/status").read_text().splitlines()
@@ -66,7 +66,7 @@ def at_most(megabytes):
 
 
 def fits_into_memory(folder):
-    """Whether the table can be read at once, tried in a process that keeps nothing of it."""
+    """Return whether the table can be read at once; tried in a separate process."""
     pid = os.fork()
     if not pid:
         try:
@@ -135,7 +135,7 @@ def main():
             if options.megabytes and fits_into_memory(folder):
                 sys.exit("The table fits into memory: take more rows, or fewer megabytes.")
             if options.megabytes:
-                print(f"They do not fit into {options.megabytes} MB more.")
+                print(f"They do not fit into another {options.megabytes} MB of memory.")
             start = time.perf_counter()
             model = fit(folder, onnx, Path(temporary, "predictions.parquet"))
         print(f"Fitted, predicted and exported in {time.perf_counter() - start:.0f} s")

@@ -48,7 +48,7 @@ def describe() -> dict[str, Any]:
 def predict(
     rows: Annotated[list[dict[str, float | str | bool | None]], Body(embed=True)],
 ) -> list[dict[str, Any]]:
-    """Predict labels and probabilities by class. What is null or left out in a row is missing."""
+    """Predict labels and probabilities by class. Cells that are null or left out are missing."""
     if not rows:
         return []
     for place, row in enumerate(rows):
