@@ -21,7 +21,13 @@ STYLES = {
     "RealMLP": ("RealMLP", "X", GREY),
     "Random forest": ("Random forest", "p", OLIVE),
     "TabM": ("TabM", "P", VIOLET),
+    "PLE, tuned": ("PLE tuned", "o", BLUE),
+    "CatBoost, tuned and ensembled": ("CatBoost tuned", "D", RED),
+    "RealMLP, tuned and ensembled": ("RealMLP tuned", "X", GREY),
+    "TabM, tuned and ensembled": ("TabM tuned", "P", VIOLET),
 }
+#: Models that were tuned have hollow points.
+TUNED = ", tuned"
 NOTE = """Up is better, left is cheaper. Scores are means over a set's tasks, seconds are CPU time.
 ↓ lies lower than it is drawn."""
 GROWTH_NOTE = """CPU seconds of a fit, one thread.
@@ -171,22 +177,26 @@ def write(figure, path, labels):
     plt.close(figure)
 
 
-def draw_overall(shown, members, n_sets, path):
-    """Draw a point a model: its score over all sets against its cost.
+def draw_overall(panels, members, path):
+    """Draw panels side by side, a point a model: its score over data sets against its cost.
 
-    `shown` has the columns score and cost, a row a model; `members` our models and how many
-    members they have.
+    `panels` has frames with the columns score and cost, a row a model, each with a title and a
+    subtitle; `members` are our models and how many members they have.
     """
+    labels = []
     with plt.rc_context(STYLE | {"font.size": 10, "xtick.labelsize": 9, "ytick.labelsize": 9}):
-        figure = plt.figure(figsize=(7.2, 4.2), layout="constrained")
-        subtitle = "up is better, left is cheaper; one thread, all tasks together"
-        title = f"Score and cost over {n_sets} data sets"
-        ax = panel(figure, figure.add_gridspec(1, 1)[0], title, subtitle)
-        labels = draw_models(ax, shown["cost"], shown["score"], members, 9, "PLE, {} members")
-        ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}×"))
-        ax.set_xlabel("CPU time of a fit, as a multiple of LightGBM's")
-        ax.set_ylabel("score (0: lowest of a task, 1: highest)")
-        write(figure, path, [labels])
+        figure = plt.figure(figsize=(1.2 + 6 * len(panels), 4.4), layout="constrained")
+        figure.get_layout_engine().set(wspace=0.06)
+        cells = figure.add_gridspec(1, len(panels))
+        for cell, (shown, *titles) in zip(cells, panels, strict=True):
+            ax = panel(figure, cell, *titles)
+            own = {name: n for name, n in members.items() if name in shown.index}
+            last = "PLE, {} members" if len(own) > 1 else "PLE"
+            labels.append(draw_models(ax, shown["cost"], shown["score"], own, 9, last))
+            ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}×"))
+            ax.set_xlabel("CPU time of a fit, as a multiple of LightGBM's")
+        figure.axes[0].set_ylabel("score (0: lowest of a task, 1: highest)")
+        write(figure, path, labels)
 
 
 def draw_frontier(means, titles, members, path, n_columns=3):
@@ -234,7 +244,8 @@ def draw_models(ax, x, y, members, size, last, lowest=None):
     # Where points overlap, the better one is on top.
     for name in sorted(others, key=shown.get):
         _, marker, color = STYLES.get(name, (name, "P", GREY))
-        ax.plot(x[name], shown[name], marker, color=color, ms=size, **EDGE)
+        hollow = {"markerfacecolor": "white", "markeredgewidth": 1.6} if TUNED in name else EDGE
+        ax.plot(x[name], shown[name], marker, color=color, ms=size, **hollow)
         labels.keep_free([x[name]], [shown[name]], size)
     if ours:
         ax.plot(x[ours], shown[ours], "-o", color=BLUE, ms=size + 1, lw=2, zorder=3, **EDGE)

@@ -7,7 +7,11 @@ HEAD = """Benchmarks
 
 """
 RUN_AGAIN = "``python benchmarks/all.py`` runs everything again with the present code."
-ALIKE = "All these commits fit the same models as {present}, to the last bit"
+#: Of one commit, and of several.
+ALIKE = {
+    False: "It fits the same models as the later commit {present}, to the last bit",
+    True: "All these commits fit the same models as the later commit {present}, to the last bit",
+}
 SOURCES = "Each section has its own script. Different sections may come from different commits."
 FITS = (
     " The fits of a section are as now if its commits fit the same models as commit {present}, to "
@@ -55,6 +59,9 @@ The tables behind :doc:`benchmarks`.
 
 # -- score and cost -------------------------------------------------------------------------------
 
+#: What stands above the panels of the first picture.
+AXES = "up is better, left is cheaper; one thread, all tasks together"
+HOLLOW = "hollow: tuned, the search is in the cost; other data, other scale"
 SCORED = "A score is the AUC of classes or the R² of numbers, on the test rows."
 FRONTIER = """
 Each panel is a data set. Scores are means over the tasks of the set, on the test rows. The cost is
@@ -158,7 +165,7 @@ one thread and all tasks together.
 
 AIMS = """
 These aims were set before the runs. They are for the defaults, on test rows, beside models with
-their own defaults. Scores are those of `Accuracy`_.
+their own defaults, or for tuned models beside tuned ones. Scores are those of `Accuracy`_.
 """
 #: Of an aim that is missed, what was tried, and what might be next.
 MISSED = {

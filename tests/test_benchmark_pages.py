@@ -74,16 +74,20 @@ def grown(module, tmp_path_factory):
     for path in RESULTS.glob("*.json"):
         record = json.loads(path.read_text())
         rows = [row | {"commit": "aaaaaaa"} for row in record["results"]]
+        sets = ("star", "linnerud", "edm", "Set of tomorrow")
         if path.stem in ("accuracy", "frontier"):
             models = {row["model"] for row in rows if row["model"] != "PLE, defaults before"}
             models |= {"CatBoost, tuned and ensembled", "Model of tomorrow"}
-            sets = ("star", "linnerud", "edm", "Set of tomorrow")
             rows = [row for row in rows if row["data"] not in sets]
             scores = {s: {m: random.uniform(0.6, 0.9, 8) for m in models} for s in sets}
             seconds = dict(zip(sorted(models), np.geomspace(1, 100, len(models)), strict=True))
             for seed in range(2):
                 rows += runs(scores, seconds, rows="test", commit="aaaaaaa", seed=seed)
-        others = {"present": "aaaaaaa"} | {k: record[k] for k in ("python", "versions")}
+        others = {
+            "present": "aaaaaaa",
+            "settings": {name: {"search_seconds": 9.0} for name in sets},
+        }
+        others |= {k: record[k] for k in ("python", "versions")}
         write(results, path.stem, rows, **others)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module("page.rst"), "RESULTS", results)
@@ -232,6 +236,29 @@ def test_scores_and_costs_are_compared_over_the_sets_that_all_ran_on(module, res
     assert f"{lost}NHEFS (0.700, CatBoost 0.750)." in text
 
 
+def test_tuned_models_are_drawn_with_the_time_of_their_search(module, results):
+    cost = module("page.cost")
+    tuned, rival = "PLE, tuned", "CatBoost, tuned and ensembled"
+    scores = {
+        "nhefs": {"PLE": [0.7], tuned: [0.8], rival: [0.9], cost.CHEAPEST: [0.5]},
+        "edm": {"PLE": [0.3], tuned: [0.5], rival: [0.4], cost.CHEAPEST: [0.1]},
+        "rf1": {"PLE": [0.1], tuned: [0.0], cost.CHEAPEST: [0.2]},
+    }
+    spent = {"PLE": 2.0, tuned: 3.0, rival: 90.0, cost.CHEAPEST: 1.0}
+    settings = {"nhefs": 5.0, "edm": 29.0, "rf1": 1e6}
+    settings = {name: {"search_seconds": own} for name, own in settings.items()}
+    write(results, "accuracy", runs(scores, spent), settings=settings)
+    shown = cost.overall(made := cost.runs_beside_tuned())
+    assert shown["cost"].to_dict() == pytest.approx(
+        {cost.DEFAULT: 2, tuned: math.sqrt(8 * 32), rival: 90, cost.CHEAPEST: 1}
+    )
+    assert shown["score"].to_dict() == pytest.approx(
+        {cost.DEFAULT: 0.5, tuned: 0.875, rival: 0.875, cost.CHEAPEST: 0}
+    )
+    text = module("page.headlines").from_tuned(made, shown)
+    assert "2 small sets with 2 tasks" in text and "settings of CatBoost, and" in text
+
+
 def test_tuned_models_are_ranked_where_all_of_them_ran(module, results):
     tuned, rival = "PLE, tuned", "CatBoost, tuned and ensembled"
     scores = {
@@ -247,17 +274,21 @@ def test_tuned_models_are_ranked_where_all_of_them_ran(module, results):
     assert "changes the mean score of a set by +0.050 in the median of 3 sets." in text
     assert "On 2 sets with 3 tasks other models were tuned too." in text
     assert text.endswith("are CatBoost tuned 1.50, PLE tuned 1.62 and PLE 2.88.")
+    means = module("page.rst").mean_scores(module("page.scores").accuracy_runs())
+    by_task, by_data = module("page.aims").first_when_tuned(means)
+    assert by_task[1:] == (False, "CatBoost tuned 1.33 and PLE tuned 1.67, on 2 sets")
+    assert by_data[1] and by_data[2].count("1.50") == 2
 
 
-def test_results_of_one_commit_have_no_caveat(module, results, grown):
+def test_the_page_names_the_commits_of_its_numbers(module, results, grown):
     caveat = module("page.headlines").caveat
     rows = runs({"nhefs": {module("page.cost").DEFAULT: [0.9]}}, rows="test")
     write(results, "frontier", [row | {"commit": "aaaaaaa"} for row in rows])
     write(results, "memory", [{"commit": "aaaaaaa"}])
-    assert caveat(["frontier", "memory"]) == ""
+    text = "The numbers on this page are of commit aaaaaaa"
+    assert f"{text}. " in caveat(["frontier", "memory"])
     write(results, "memory", [{"commit": "bbbbbbb"}])
-    text = "The numbers on this page are of commit aaaaaaa, but for those of *Memory* (bbbbbbb)."
-    assert text in caveat(["frontier", "memory"])
+    assert f"{text}, but for those of *Memory* (bbbbbbb)." in caveat(["frontier", "memory"])
     assert "one commit." in grown["benchmarks"] and "but for those" not in grown["benchmarks"]
 
 
@@ -268,7 +299,7 @@ def test_results_of_other_fits_are_named(module, results):
     digests = {"aaaaaaa": "1", "bbbbbbb": "1", "ccccccc": "2"}
     rows = [{"commit": name, "digests": {"PLE": own}} for name, own in digests.items()]
     write(results, "same_fits", rows, present="aaaaaaa")
-    alike = "All these commits fit the same models as aaaaaaa, to the last bit"
+    alike = "All these commits fit the same models as the later commit aaaaaaa, to the last bit"
     assert f"{alike}. " in caveat(["frontier", "memory"])
     assert f"{alike}, but for those of *Speed of training*. " in caveat(["frontier", "speed"])
 

@@ -4,11 +4,13 @@ import numpy as np
 import pandas as pd
 import texts
 from frontier import BEFORE, BESIDE, DEFAULT, FEWER, N_MEMBERS
+from peers import TUNED_PEERS
 from pictures import draw_frontier, draw_overall
 
 from page.rst import (
     BLANK,
     change,
+    counted,
     counted_each,
     image,
     in_order,
@@ -24,7 +26,7 @@ from page.rst import (
     title_of,
     versions,
 )
-from page.scores import ALIKE, OURS
+from page.scores import ALIKE, OURS, TUNED
 
 CHEAPEST = BESIDE[0]
 #: The models of the pictures; ours differ in their members.
@@ -38,8 +40,8 @@ def runs_of_frontier(kind):
     return runs[runs["rows"] == kind].rename(columns={"fit_cpu_seconds": "seconds"})
 
 
-def runs_on_test_rows():
-    """Return what the pictures show: models of accuracy.json, and ours with fewer members."""
+def runs_of_accuracy():
+    """Return the runs of accuracy.json, with our defaults under their name in frontier.json."""
     rows = load("accuracy")["results"] if is_there("accuracy") else []
     rows = [
         row
@@ -51,8 +53,27 @@ def runs_on_test_rows():
         }
         for row in rows
     ]
-    runs = pd.concat([pd.DataFrame(rows), runs_of_frontier("test")], ignore_index=True)
+    return pd.DataFrame(rows)
+
+
+def runs_on_test_rows():
+    """Return what the pictures show: models of accuracy.json, and ours with fewer members."""
+    runs = pd.concat([runs_of_accuracy(), runs_of_frontier("test")], ignore_index=True)
     return runs[runs["model"].isin(SHOWN) & (runs["data"] != ALIKE)]
+
+
+def runs_beside_tuned():
+    """Return the runs on the sets of every tuned model; the time of our search is added."""
+    runs = runs_of_accuracy()
+    if runs.empty:
+        return runs
+    tuned = runs[runs["model"].isin((TUNED, *TUNED_PEERS))]
+    models = tuned.groupby("data")["model"].nunique()
+    sets = models.index[models == tuned["model"].nunique()]
+    runs = runs[runs["model"].isin((*SHOWN, TUNED, *TUNED_PEERS)) & runs["data"].isin(sets)]
+    searches = {name: own["search_seconds"] for name, own in load("accuracy")["settings"].items()}
+    search = runs["data"].map(searches).where(runs["model"] == TUNED, 0)
+    return runs.assign(seconds=runs["seconds"] + search)
 
 
 def on_common_sets(runs):
@@ -201,17 +222,35 @@ def defaults_before():
     return section("The cheaper defaults", text) + table(shown)
 
 
-def picture_in_words(shown):
+def picture_in_words(shown, beside_tuned):
     """Say what the picture of all data sets shows, without our models of fewer members."""
+    shown = shown.drop(index=FEWER, errors="ignore")
+    text = f"Scores, and CPU time as a multiple of {short(CHEAPEST)}'s: {points_in_words(shown)}"
+    if beside_tuned is not None:
+        few = beside_tuned.loc[beside_tuned.index.intersection([DEFAULT, TUNED, *TUNED_PEERS])]
+        text += f". On small data sets: {points_in_words(few)}"
+    return text
+
+
+def points_in_words(shown):
     cells = []
-    for name, (score, spent) in shown.drop(index=FEWER, errors="ignore").iterrows():
+    for name, (score, spent) in shown.iterrows():
         beside = "" if name == CHEAPEST else f" at {times(spent)} times"
         cells.append(f"{short(name)} {score:.2f}{beside}")
-    return f"Scores, and CPU time as a multiple of {short(CHEAPEST)}'s: {listed(cells)}"
+    return listed(cells)
 
 
-def draw_all_sets(runs, images):
-    """Draw the picture that the page begins with; return what it shows."""
-    shown = overall(runs)
-    draw_overall(shown, N_MEMBERS, on_common_sets(runs)["data"].nunique(), images / "overall.png")
-    return shown
+def draw_all_sets(runs, tuned, images):
+    """Draw the picture that the page begins with; return what its panels show.
+
+    The second panel is of the runs beside tuned models, and None where there are none.
+    """
+    shown, beside_tuned = overall(runs), None
+    n_sets = on_common_sets(runs)["data"].nunique()
+    panels = [(shown, f"Defaults, {counted(n_sets, 'data set')}", texts.AXES)]
+    if len(tuned):
+        beside_tuned = overall(tuned)
+        title = f"Also tuned, {counted(tuned['data'].nunique(), 'small data set')}"
+        panels.append((beside_tuned, title, texts.HOLLOW))
+    draw_overall(panels, N_MEMBERS, images / "overall.png")
+    return shown, beside_tuned

@@ -5,6 +5,8 @@ from collections import Counter
 import pandas as pd
 import texts
 from frontier import BEFORE
+from peers import N_SETTINGS, TUNED_PEERS
+from tuning import N_SETTINGS as OUR_SETTINGS
 
 from page.cost import (
     CHEAPEST,
@@ -14,12 +16,14 @@ from page.cost import (
     fewer_members,
     on_common_sets,
     picture_in_words,
+    runs_beside_tuned,
     runs_on_test_rows,
 )
 from page.rst import (
     change,
     compared_fits,
     cost,
+    counted,
     fits_as_now,
     image,
     is_there,
@@ -29,7 +33,7 @@ from page.rst import (
     table,
     title_of,
 )
-from page.scores import ranks_in_words, some_tasks_in_words
+from page.scores import ranks_in_words
 from page.training import growth_in_words
 from page.using import latency_in_words
 
@@ -42,13 +46,14 @@ def headlines(images):
     """Draw the picture and write the lines, from what results there are."""
     text = ""
     if is_there("frontier"):
-        runs = runs_on_test_rows()
-        shown = draw_all_sets(runs, images)
-        text = image("overall", picture_in_words(shown))
+        runs, tuned = runs_on_test_rows(), runs_beside_tuned()
+        shown, beside_tuned = draw_all_sets(runs, tuned, images)
+        text = image("overall", picture_in_words(shown, beside_tuned))
         text += bullets(from_frontier(runs, shown))
+        if beside_tuned is not None:
+            text += bullets([from_tuned(tuned, beside_tuned)])
     parts = (
         ("accuracy", ranks_in_words),
-        ("accuracy", some_tasks_in_words),
         ("growth", growth_in_words),
         ("latency", latency_in_words),
     )
@@ -87,6 +92,19 @@ def from_frontier(runs, shown):
             )
     yield f"**Fewer members.** {fewer_members(runs)}"
     yield losses(runs)
+
+
+def from_tuned(runs, shown):
+    """Write the line about the picture's second panel."""
+    n_tasks = int(runs.groupby("data")["n_tasks"].first().sum())
+    searched = [short(name).removesuffix(" tuned") for name in TUNED_PEERS if name in shown.index]
+    own = [f"{short(name)} {score:.2f}" for name, score in shown["score"].items()]
+    return (
+        f"**With tuning.** {counted(runs['data'].nunique(), 'small set')} with {n_tasks} tasks "
+        f"also have an ensemble of {N_SETTINGS} random settings of {listed(searched)}, and the "
+        f"best of {OUR_SETTINGS} settings of PLE. Scaled in the same way, the scores are "
+        f"{listed(own)}."
+    )
 
 
 def losses(runs):
@@ -130,7 +148,7 @@ def commits(names, ours=False):
 
 
 def caveat(names):
-    """Say which numbers are of other commits, and whether these fit the same models."""
+    """Say of which commits the numbers are, and whether these fit the same models as now."""
     of_file = commits(names)
     main, _ = Counter(commit for own in of_file.values() for commit in own).most_common(1)[0]
     others = [
@@ -138,13 +156,12 @@ def caveat(names):
         for name, own in of_file.items()
         if own != [main]
     ]
-    if not others:
-        return ""
-    text = f"The numbers on this page are of commit {main}, but for those of {listed(others)}."
+    text = f"The numbers on this page are of commit {main}"
+    text += f", but for those of {listed(others)}." if others else "."
     alike = {name: fits_as_now(own) for name, own in commits(names, ours=True).items()}
     if None not in alike.values():
         unlike = [f"*{texts.SECTIONS[name]}*" for name, same in alike.items() if not same]
-        text += f" {texts.ALIKE.format(**compared_fits())}"
+        text += f" {texts.ALIKE[bool(others)].format(**compared_fits())}"
         text += f", but for those of {listed(unlike)}." if unlike else "."
     return f"\n.. note::\n\n   {text} {texts.RUN_AGAIN}\n"
 

@@ -103,7 +103,7 @@ def seconds(value):
 
 def times(ratio):
     """Write how many times as much one is as the other."""
-    return f"{ratio:.0f}" if ratio >= 10 else f"{ratio:.1f}" if ratio >= 1 else f"{ratio:.2f}"
+    return f"{ratio:,.0f}" if ratio >= 10 else f"{ratio:.1f}" if ratio >= 1 else f"{ratio:.2f}"
 
 
 def cost(ratio):

@@ -77,7 +77,7 @@ def accuracy(images):
     text += texts.RANKS.format(p=p_value(tested.p_value), n=tested.n_sets, level=LEVEL)
     text += table(shown[everywhere])
     if not everywhere.all():
-        text += f"\n{some_tasks_in_words().replace('**', '')}\n{texts.SOME_TASKS}"
+        text += f"\n{some_tasks_in_words()}\n{texts.SOME_TASKS}"
         text += table(shown[~everywhere])
     models = in_order(set(rows["model"]), texts.MODELS)
     about = pd.DataFrame(
@@ -108,8 +108,7 @@ def some_tasks_in_words():
     if not parts:
         return ""
     return (
-        "**Models that ran on some tasks only** score more than PLE on some of them: "
-        f"{listed(parts)}."
+        f"Models that ran on some tasks only score more than PLE on some of them: {listed(parts)}."
     )
 
 
