@@ -1,7 +1,7 @@
 """What each default is worth: one change at a time, on validation data.
 
-A fifth of the training rows is held out; the test rows take no part. Of census-income 20,000
-training rows are taken.
+A fifth of the training rows is held out and scored; the test rows are not used. Of
+Census-Income, only 20,000 training rows are used.
 """
 
 import time
@@ -18,7 +18,7 @@ from sklearn_ple import PLEClassifierRegressor
 
 
 def published(**own):
-    """Return what the network as its paper has it changes; a constant rate takes more epochs."""
+    """Return the parameters that differ in the published network, which needs more epochs."""
     default = PLEClassifierRegressor().get_params()
     params = PLEClassifierRegressor.as_published(max_epochs=100, **own).get_params()
     return {name: value for name, value in params.items() if value != default[name]}

@@ -1,7 +1,7 @@
-"""Accuracy on real data sets beside boosting and other networks, and what it costs in time.
+"""Scores and times of PLE, boosting and other networks on all data sets.
 
-What is in results/accuracy.json is not run again without --again, so that a run can be broken off
-and go on later. Everything runs on one thread.
+Fits whose results are in results/accuracy.json are skipped, unless --again is passed. So an
+interrupted run can be continued later. Everything runs on one thread.
 """
 
 import json

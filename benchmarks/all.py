@@ -1,8 +1,8 @@
-"""Run all tables on the code as it is, one after the other, and make the pages from them.
+"""Run all benchmarks with the present code, one after the other, and render the pages.
 
-Results go to a folder of their own, `--to`, in which every row is of one commit. A run that was
-broken off goes on where it stopped; after a change of the code it starts anew. When all is done,
-`--keep` puts the results in the place of the earlier ones and renders the pages.
+Results are written to a separate folder, `--to`, in which all rows come from one commit. An
+interrupted run continues where it stopped; after a new commit it starts from the beginning. When
+all steps are done, `--keep` replaces the earlier results by the new ones and renders the pages.
 
     python all.py --list
     python all.py --to ../../results
@@ -40,7 +40,7 @@ class Step(NamedTuple):
         return [sys.executable, "-m", self.name, *self.arguments]
 
 
-#: Rivals of which a fit takes minutes or hours have fewer seeds, or small sets alone.
+#: Models whose fits take minutes or hours run with fewer seeds, or on small sets only.
 QUICK = ("PLE", "PLE, tuned", "LightGBM", "LightGBM, early stopping", "XGBoost")
 QUICK += ("HistGradientBoosting", "Random forest", "MLP")
 SLOW = ("CatBoost", "CatBoost MultiRMSEWithMissingValues", "CatBoost MultiLogloss", "RealMLP")
@@ -93,7 +93,7 @@ def done(folder):
 
 
 def run(steps, folder):
-    """Run what has not ended yet; go on after a step that fails, and return those."""
+    """Run the remaining steps. If one fails, run the others; return the failed steps."""
     environment = os.environ | {"SKLEARN_PLE_RESULTS": str(folder.resolve())}
     failed = []
     ended = {tuple(step["command"]) for step in done(folder)}
@@ -111,7 +111,7 @@ def run(steps, folder):
 
 
 def keep(folder):
-    """Put the results of a run in the place of the earlier ones, and render the pages."""
+    """Replace the earlier results by those of a run, and render the pages."""
     for path in sorted(folder.glob("*.json")):
         if path.name != DONE:
             shutil.copy(path, RESULTS / path.name)

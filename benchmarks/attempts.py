@@ -1,6 +1,6 @@
-"""One try of each of scikit-learn's tools on mixed targets with missing labels, and of ours.
+"""An attempt with each of scikit-learn's tools, and ours, on mixed targets with missing labels.
 
-A try raises if the tool fails or its result is not what it should be.
+An attempt raises an error if the tool fails or its result is wrong.
 """
 
 import pickle
@@ -67,7 +67,7 @@ TOOLS = {}
 
 
 def tool(name):
-    """Register a try of a tool: called with an estimator and values of a parameter."""
+    """Register an attempt with a tool, a function of an estimator and values of a parameter."""
 
     def register(attempt):
         TOOLS[name] = {"attempt": attempt, "instead": "", "attempt_instead": None}
@@ -76,7 +76,7 @@ def tool(name):
 
 
 def instead(name):
-    """Register a try of what takes the place of the last tool."""
+    """Register an attempt with the replacement of the last tool."""
 
     def register(attempt):
         TOOLS[next(reversed(TOOLS))] |= {"instead": name, "attempt_instead": attempt}
@@ -343,7 +343,7 @@ def _(model, _):
 
 
 for ensemble in (
-    # A frozen model does not have the codes by which votes would be counted.
+    # Votes are counted by class codes, which a frozen model does not have.
     partial(VotingClassifier, voting="soft"),
     partial(StackingClassifier, cv="prefit"),
 ):

@@ -1,13 +1,14 @@
-"""Ways to balance: the cost of a step, and scores beside those of fixed weights that are tuned.
+"""Ways of balancing: the cost of a step, and scores compared with those of tuned fixed weights.
 
-`--cost` times steps on one thread, all ways in turn, of two shapes: SUPPORT2's (six tasks, 8
-members) and one of two tasks. Otherwise all ways are fitted with PLE and a shared bottom, to the
-benchmark's sets and to synthetic ones: with tasks that conflict, and with one loss multiplied by
-100. Beside them are fixed weights, the best of `--draws` on a quarter of the training rows: by
-default as many as there are other ways, so that to tune them costs as much as to try all these. A
-quarter of each set's training rows is held out, by the seed, and scored.
+`--cost` times steps on one thread, with all ways in turn, for two shapes: that of SUPPORT2 (six
+tasks, 8 members), and one with two tasks. Otherwise PLE and a shared bottom are fitted with each
+way, to sets of the benchmark and to two synthetic ones, in which tasks conflict; in one of them a
+loss is also multiplied by 100. Fixed weights are tried too: the best of `--draws` random draws, by
+the score on a quarter of the training rows. By default there are as many draws as other ways, so
+that tuning the weights costs as much as trying all of these. A quarter of each set's training rows
+is held out and scored; which rows depends on the seed.
 
-What is in results/balancing.json is not run again without --again.
+Runs whose results are in results/balancing.json are skipped, unless --again is passed.
 """
 
 import time
@@ -82,7 +83,7 @@ def costs(shape, n_repeats):
             clocks[name].seconds = []
             # The callback is copied, but not its list.
             model.set_params(callbacks=[clocks[name]]).partial_fit(X, y)
-            # Some ways do more in some of the steps.
+            # The mean, because some ways compute more in some steps than in others.
             means[name].append(float(np.mean(clocks[name].seconds)))
     # In the first epoch memory is allocated.
     steps = {name: np.array(seconds[1:]) for name, seconds in means.items()}
@@ -104,7 +105,7 @@ class Conflict(NamedTuple):
 
 
 def synthetic(seed, n_rows=2000):
-    """Three numbers, of which two follow opposite functions of the same features."""
+    """Make three numbers; a common function enters the first two with opposite signs."""
     rng = np.random.RandomState(seed)
     X = pd.DataFrame(rng.randn(n_rows, 10)).add_prefix("x")
     common = np.tanh(X.to_numpy() @ rng.randn(10, 4)) @ rng.randn(4)

@@ -1,7 +1,7 @@
 """Calibration on census-income: errors of the probabilities on the test rows, before and after.
 
-A fifth of the training rows is kept from fit to calibrate on. Expected calibration errors have ten
-bins, equally wide or of equally many rows.
+A fifth of the training rows is used for calibration instead of fit. Expected calibration errors
+have ten bins, with equal widths or with equal numbers of rows.
 """
 
 import torch

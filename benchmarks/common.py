@@ -13,7 +13,7 @@ import joblib
 import numpy as np
 
 ROOT = Path(__file__).parents[1]
-#: Another folder is for a run of all tables at one commit: see all.py.
+#: all.py sets another folder, for a run of all benchmarks at one commit.
 RESULTS = Path(os.environ.get("SKLEARN_PLE_RESULTS") or Path(__file__).parent / "results")
 LIBRARIES = ("numpy", "pandas", "scikit-learn", "skorch", "torch", "lightgbm")
 UNKNOWN = "unknown"
@@ -45,7 +45,7 @@ def git(root, *arguments):
 
 
 def commit(root=None):
-    """Return the commit of a checkout, the project's, with a mark if its code differs from it."""
+    """Return the commit of a checkout, by default the project's, marked if its code differs."""
     root = Path(root or ROOT)
     # Elsewhere git would look for a checkout in the folders above.
     if not (root / ".git").exists():
@@ -59,7 +59,7 @@ def commit(root=None):
     return head + ("+changes" if changed else "")
 
 
-# Read at the start, since others may be made while a benchmark runs for hours.
+# Read at the start, since new commits may be made while a benchmark runs for hours.
 COMMIT = commit()
 
 
@@ -73,10 +73,11 @@ def processor():
 
 
 def save(name, results, libraries=LIBRARIES, **others):
-    """Keep results as JSON, a row a line, with commit, processor and versions.
+    """Write results as JSON, one row per line, with commit, processor and versions.
 
-    Rows without a commit get this run's; those from `kept` have theirs. The record lists the
-    commits of all rows, this run's last; its processor and versions are this run's.
+    Rows without a commit get that of this run; rows from `kept` have one already. The record
+    lists the commits of all rows, that of this run last. Its processor and versions are those of
+    this run.
     """
     rows = [{"commit": COMMIT} | row for row in results]
     earlier = [row["commit"] for row in rows if row["commit"] != COMMIT]
@@ -95,10 +96,10 @@ def save(name, results, libraries=LIBRARIES, **others):
 
 
 def kept(name):
-    """Return the results that are kept by now, every row with its commit.
+    """Return the stored results, each row with its commit.
 
-    Files made before rows had commits name the one that last changed the file. In a folder of its
-    own, a run of all tables keeps no row of another commit.
+    In files from the time before rows had commits, a row gets the commit that last changed the
+    file. A run of all benchmarks in a separate folder ignores rows of other commits.
     """
     path = RESULTS / f"{name}.json"
     if not path.exists():

@@ -1,9 +1,10 @@
-"""How many labels lie in intervals that should hold 90 % of them, and how wide these are.
+"""The share of labels in intervals that should contain 90 % of them, and their widths.
 
-Intervals of tasks that are numbers: conformal ones (`predict_interval`), the mean with 1.645
-standard deviations to both sides, and, on two sets, from the 5 % to the 95 % quantile of quantile
-tasks. A quarter of each set's training rows is held out, other ones by each seed, and takes no
-part in the fit; test rows take none at all. Widths are in standard deviations of the labels.
+Three kinds of interval are compared, for tasks that are numbers: conformal ones
+(`predict_interval`), the mean plus and minus 1.645 standard deviations and, on two sets, those
+between the 5 % and 95 % quantiles of quantile tasks. A quarter of each set's training rows is held
+out, different rows for each seed. Test rows are not used. Widths are in standard deviations of the
+labels.
 """
 
 import numpy as np
@@ -18,7 +19,7 @@ from sklearn_ple import PLERegressor
 
 LEVEL = 0.9
 NUMBERS = ("regression", "count")
-#: The others have classes alone.
+#: The other sets have only tasks with classes.
 SETS = [name for name in (*DATA_SETS, *MULAN_SETS) if "census" not in name and name != "tox21"]
 WITH_QUANTILES = ("nhefs", "support2")
 

@@ -58,7 +58,7 @@ def split(X, y, kinds, n_train):
 
 
 def split_groups(X, y, kinds, groups, share=0.3, seed=0):
-    """Split so that all rows of a group are in one part, about a share of them in the test's."""
+    """Split whole groups, so that the test part has about the given share of them."""
     splitter = GroupShuffleSplit(1, test_size=share, random_state=seed)
     ((train, test),) = splitter.split(X, groups=groups)
     parts = X.iloc[train], X.iloc[test], y.iloc[train], y.iloc[test]
@@ -156,7 +156,7 @@ def synthetic_sinusoids(n_train=20_000, n_test=10_000, n_features=100, correlati
 
 
 def synthetic_mixed(n_train=10_000, n_test=5_000):
-    """Tasks of all kinds on one signal, with categories, holes and missing labels."""
+    """Make tasks of three kinds from one signal, with categories and missing cells and labels."""
     random = np.random.RandomState(0)
     numbers, friedman = make_friedman1(n_train + n_test, random_state=random)
     friedman = (friedman - friedman.mean()) / friedman.std()
@@ -231,7 +231,7 @@ MULAN_SETS = {
 
 
 def linnerud():
-    """scikit-learn's own set of several numbers: three of 20 men, by three exercises."""
+    """Load scikit-learn's Linnerud: three measures of 20 men, with three exercises as features."""
     X, y = load_linnerud(return_X_y=True, as_frame=True)
     return split(X, y, dict.fromkeys(y, "regression"), n_train=14)
 
@@ -247,14 +247,14 @@ def of_r(package, name):
 
 
 def star():
-    """AER's STAR: test scores of pupils over four years; a pupil is there for some of them.
+    """AER's STAR: test scores of pupils over four years, of which a pupil may miss some.
 
-    Classes, teachers and schools of all years are features of all scores, those of later years of
-    earlier scores too. Pupils are split at random, so that schools are in both parts.
+    The classes, teachers and schools of all years are features of all scores, even those of later
+    years for earlier scores. Pupils are split at random, so both parts have the same schools.
     """
     table = of_r("AER", "STAR")
     tasks = [f"{subject}{year}" for year in "k123" for subject in ("read", "math")]
-    # Of a quarter's name, as "1979 Q3", a number.
+    # Turn the name of a quarter, such as "1979 Q3", into a number.
     quarters = table["birth"].str.extract(r"(\d+) Q(\d)").astype(float)
     X = table.drop(columns=tasks).assign(birth=quarters[0] + quarters[1] / 4)
     codes = [name for name in X if name.startswith(("schoolid", "system"))]
@@ -267,15 +267,16 @@ def star():
 RANDHIE_AMOUNTS = ("outpdol", "drugdol", "suppdol", "mentdol", "inpdol")
 RANDHIE_COUNTS = ("mdvis", "notmdvis", "mentvis", "totadm")
 # Sums and functions of the amounts, whether hospital records of the year are missing, and the
-# person's number, by which years are grouped. The share of the year in the study stays.
+# person's number, by which years are grouped. The share of the year that a person spent in the
+# study remains a feature.
 RANDHIE_NO_FEATURES = ("meddol", "lnmeddol", "binexp", "inpmis", "zper")
 
 
 def randhie():
     """RAND's health insurance experiment: a person's costs and visits in each of up to five years.
 
-    By logarithms, since squared errors of the numbers themselves are those of a few rows. All
-    years of a person are in one part.
+    The tasks are logarithms, because a few rows would dominate the squared errors of the numbers
+    themselves. All years of a person are in the same part.
     """
     table = of_r("sampleSelection", "RandHIE")
     tasks = [*RANDHIE_AMOUNTS, *RANDHIE_COUNTS]
@@ -293,7 +294,7 @@ def minneapolis_stops():
     table = of_r("carData", "MplsStops").sort_values("date", kind="stable", ignore_index=True)
     tasks = ["citationIssued", "personSearch", "vehicleSearch"]
     time = pd.to_datetime(table["date"], format="ISO8601")
-    # The day itself is left out: all that is scored is later than all that is fitted.
+    # The date is left out, because all test rows are later than all training rows.
     X = table.drop(columns=[*tasks, "idNum", "date"]).assign(
         weekday=time.dt.day_of_week, hour=time.dt.hour + time.dt.minute / 60
     )
@@ -383,12 +384,12 @@ FURTHER_SETS = {
 SETS = DATA_SETS | MULAN_SETS | FURTHER_SETS
 #: Sets to compare ways of balancing by, on which fits with four members already take hours.
 LARGE = ("star", "many_labels", "randhie", "polynomials", "census", "tox21")
-#: Sets whose rows are in the order of time: what is held out follows what is fitted.
+#: Sets whose rows are in chronological order; held-out rows are later than fitted ones.
 CHRONOLOGICAL = {"rf1", "minneapolis_stops"}
 
 
 def without_test_rows(name, seed):
-    """Split the training part of a set once more: its "test" rows are for choosing by."""
+    """Split the training part of a set again: the "test" rows are validation rows."""
     data = SETS[name]()
     if data.groups_train is not None:
         return split_groups(

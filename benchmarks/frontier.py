@@ -1,11 +1,13 @@
 """Score against the CPU seconds of a fit: our defaults with fewer members, boosting, RealMLP.
 
-By default a quarter of each set's training rows is held out, by the seed, and scored: choices are
-made by these. `--rows test` scores the test rows, at the end. Every fit has a process and a thread
-of its own, and a small fit before it that is not counted, so that imports take no part.
+By default a quarter of each set's training rows is held out and scored; which rows depends on the
+seed. Defaults are chosen by these scores. Use `--rows test`, which scores the test rows, only at
+the end. Each fit runs on one thread in its own process, after a small fit that is not timed, so
+that the time of imports does not count.
 
-What is in results/frontier.json is not run again without --again, so that a run can be broken off
-and go on later. The defaults before need `--before PATH`, a checkout of the commit that had them.
+Fits whose results are in results/frontier.json are skipped, unless --again is passed. So an
+interrupted run can be continued later. To measure the earlier defaults, pass `--before PATH`, a
+checkout of the commit that had them.
 """
 
 import argparse
@@ -48,13 +50,13 @@ KEY = ("data", "model", "seed", "rows")
 
 
 def warm_up(fit):
-    """Fit a few rows, for all that a process does but once."""
+    """Fit a few rows first, so that work that a process does only once is not timed."""
     X, y = (pd.DataFrame(part) for part in make_regression(50, 3, n_targets=2, random_state=0))
     fit(X.add_prefix("x"), y.add_prefix("y"), dict.fromkeys(("y0", "y1"), "regression"), 0)
 
 
 def measure(name, model, seed, rows):
-    """Fit and score once, on one thread; None where the model is not for such tasks."""
+    """Fit and score once, on one thread; return None if the model does not support the tasks."""
     torch.set_num_threads(1)
     data = SETS[name]() if rows == "test" else without_test_rows(name, seed)
     if not applies(model, data):
@@ -68,7 +70,7 @@ def measure(name, model, seed, rows):
 
 
 def measure_apart(run, before):
-    """Measure in a process of its own, of the earlier code where it is about its defaults."""
+    """Measure in a separate process, which runs the earlier code for the earlier defaults."""
     _, model, *_ = run
     if model != BEFORE:
         return in_own_process(__file__, "--one", *run)

@@ -1,10 +1,11 @@
 """Fit and predict on a GPU and on the CPU: seconds, peak memory, and how many times as fast.
 
-Needs a CUDA device. Each shape is fitted once to warm up, then `--repeats` times on either device
-in turn; the GPU is waited for before a clock is read. The CPU uses all cores. Training goes
-neither through torch.compile nor CUDA graphs: a step calls the network by `training_outputs`, and
-dropout draws from generators of the fit's own, which a graph does not capture. So small networks
-are bound by the launches of kernels: `operations` counts the operations of torch in a step.
+This needs a CUDA device. Each shape is fitted once to warm up, then `--repeats` times on both
+devices in turn. Clocks are read only after the GPU has finished. The CPU uses all cores. Training
+uses neither torch.compile nor CUDA graphs, because a step calls `training_outputs` of the network,
+and dropout draws from the fit's own generators, which a graph does not capture. So small networks
+spend most of the time on launching kernels; `operations` is the number of torch's operations in a
+step.
 """
 
 import argparse
@@ -127,7 +128,7 @@ def compare(device, shapes, repeats, n_jobs=-1):
         for repeat in range(-1, repeats):
             there, on_cpu = (measure(own, *shape, n_jobs) for own in (device, "cpu"))
             if repeat < 0:
-                continue  # It allocated memory and loaded kernels.
+                continue  # The first run allocated memory and loaded kernels.
             n_rows, n_members, widths = shape
             row = {"rows": n_rows, "members": n_members, "widths": widths, "repeat": repeat}
             row |= {f"{name}, device": value for name, value in there.items()}

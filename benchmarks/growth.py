@@ -1,11 +1,11 @@
 """How the CPU seconds of a fit grow with rows, columns, tasks, experts and members.
 
-One of these at a time, on generated tasks, numbers and classes in turn; the others are those of
-BASE or our defaults. LightGBM, a model for each task, is beside where it has the like. Every fit
-has a process and a thread of its own, and scores 10,000 test rows. Peaks of memory are of fit
-alone, over what is held when X and y are made.
+Only one of these changes at a time; the others are those of BASE or our defaults. The tasks are
+generated, numbers and classes in turn. LightGBM, with one model per task, is also measured, except
+for experts and members. Each fit runs on one thread in its own process, and is scored on 10,000
+test rows. The peak of memory is that of fit, in excess of the memory in use before it.
 
-What is in results/growth.json is not run again without --again.
+Runs whose results are in results/growth.json are skipped, unless --again is passed.
 """
 
 import argparse

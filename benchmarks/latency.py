@@ -1,10 +1,10 @@
 """How long a prediction takes: one row by the estimator, by ONNX Runtime and by LightGBM per task.
 
-All predict the six tasks of NHEFS, on the CPU, by default parameters (LightGBM on one thread), and
-take turns. Counted is CPU time, since wall time is that of whatever else runs; p50 and p99 are
-those of the round whose p50 is the least. Trained is briefly: what a row costs does not depend on
-it, but for the size of LightGBM's trees. Throughput is of one member with experts of 64 and towers
-of 32 units, in wall time and by CPU time of one thread.
+All predict the six tasks of NHEFS in turn, on the CPU, with default parameters (LightGBM on one
+thread). Times are CPU times, because wall times depend on what else is running. p50 and p99 are
+those of the round with the smallest p50. The models are trained only briefly: more training does
+not change the time of a prediction, except through the size of LightGBM's trees. Throughput is
+that of one member with experts of 64 and towers of 32 units, in wall time and in CPU time.
 """
 
 import argparse
@@ -82,7 +82,7 @@ def latencies(ways):
 
 
 def throughput(model, n_threads):
-    """Predict batches for some seconds; return rows a second, of the best batch and of CPU."""
+    """Predict batches for some seconds; return the best rates in wall time and in CPU time."""
     session = session_of(model, n_threads)
     inputs, times = drawn(session, BATCH), []
     end = time.perf_counter() + SECONDS

@@ -1,6 +1,7 @@
-"""Memory that fit takes beside its input: X of a million rows, one epoch, a process for each form.
+"""Memory that fit needs in addition to its input: a million rows, one epoch, a process per form.
 
-Peaks are of resident memory over what is held when X and y are made and the libraries are warm.
+A peak is the resident memory in excess of that before fit, when X and y exist and an earlier,
+small fit has loaded all libraries.
 """
 
 import json

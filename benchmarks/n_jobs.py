@@ -1,7 +1,7 @@
-"""Time of a fit whose members are trained in groups, by n_jobs, and that the model is the same.
+"""Time of a fit whose members are trained in groups, by n_jobs; is the model always the same?
 
-Wall-clock seconds, the least of some fits in turn; each worker computes on one thread. The first
-fit of all, which starts the workers, is apart.
+Times are wall-clock seconds, the shortest of several fits, which take turns. Each worker computes
+on one thread. The first fits, which start the workers, are recorded separately.
 """
 
 import argparse

@@ -1,11 +1,11 @@
-"""All networks of one size, on validation rows: what sharing is worth, and which way of it.
+"""All networks with the same size, on validation rows: does sharing help, and which way of it?
 
-MultiTab-Net alone keeps its own, which is smaller. As published, all have as many layers too, as
-far as their levels can share them; by default each has the layers and levels that a user gets, but
-four members. A quarter of each set's training rows is held out, other ones in every split, and
-scored; test rows take no part.
+Only MultiTab-Net keeps its own size, which is smaller. As published, networks also have equal
+numbers of layers, if these can be divided equally among their levels. By default, each has the
+layers and levels that a user gets, but four members. A quarter of each set's training rows,
+different ones in each split, is held out and scored; test rows are not used.
 
-What is in results/networks.json is not run again, so that a run can be broken off and go on later.
+Runs whose results are in results/networks.json are skipped, so interrupted runs can be continued.
 """
 
 from functools import partial
@@ -19,7 +19,7 @@ from paper.systems import BASES, SYSTEMS
 import sklearn_ple
 from sklearn_ple.capacity import count_layers, equal_capacity
 
-#: Beside the paper's ten systems; with DSelect-k the gates of PLE choose few experts.
+#: Networks in addition to the paper's ten. With DSelect-k, PLE's gates choose few experts.
 SINCE = {
     "PLE, DSelect-k": ("PLEClassifierRegressor", {"gate": "dselect_k"}),
     "AITM": ("AITMClassifierRegressor", {}),
@@ -31,7 +31,7 @@ SINCE = {
 }
 NETWORKS = SYSTEMS | SINCE
 REFERENCE = "PLE"
-#: By default these would be one network twice.
+#: Not fitted by default, because it is then the same network as PLE.
 SAME_BY_DEFAULT = {"CGC"}
 #: Its tokens' layers are small: widened to the size of PLE, a fit would take ten times as long.
 OF_OWN_SIZE = {"MultiTab-Net"}

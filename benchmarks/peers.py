@@ -1,7 +1,7 @@
 """The models of accuracy.py: a name and how to fit it on raw frames.
 
-`PEERS[name](X, y, kinds, seed)` fits and returns the function that predicts: for every task the
-probabilities (of the second class, where there are two) or the numbers. All run on one thread.
+`PEERS[name](X, y, kinds, seed)` fits a model and returns a function that predicts, for each task,
+the probabilities of its classes (of two classes, the second one's) or numbers. All use one thread.
 """
 
 import logging
@@ -44,7 +44,7 @@ def one_per_task(fit_task):
 
 
 def scores(model, kind):
-    """Return the function that predicts what is scored."""
+    """Return the function whose predictions are scored."""
     if kind == "regression":
         return model.predict
     if kind == "multiclass":
@@ -57,7 +57,7 @@ def prepared(prepare, predict):
 
 
 def categories(X, at_most=None):
-    """Learn the categories of X, at most the most frequent ones; others will be missing."""
+    """Learn the categories of X, or a number of the most frequent; others become missing."""
 
     def learn(column):
         names = column.astype("category").cat.categories.astype(object)
@@ -148,7 +148,7 @@ def catboost_options(X, seed):
 
 
 def catboost_multi(X, y, kinds, seed):
-    """Fit all regressions with the same trees; standardised, or the widest would rule."""
+    """Fit all regressions with the same trees, standardised so that none dominates the loss."""
     from catboost import CatBoostRegressor
 
     mean, deviation = y.mean(), y.std()
@@ -174,7 +174,7 @@ def catboost_multi_classes(X, y, kinds, seed):
 
 
 def random_forest(X, y, kinds, seed):
-    """Fit one forest to all tasks where they are of one kind and complete, else one a task."""
+    """Fit one forest to all tasks if they have one kind and no label is missing, else one each."""
     if len(set(kinds.values())) > 1 or y.isna().any(axis=None):
         return forest_per_task(X, y, kinds, seed)
     kind = next(iter(kinds.values()))
@@ -221,7 +221,7 @@ def mlp(X, y, kind, seed):
 
 
 def tabular_network(X, y, kind, make, seed, **options):
-    """Fit a network of pytabkit, which takes categories but no holes among numbers."""
+    """Fit a network of pytabkit, which accepts categories but no missing numbers."""
     columns = by_column(
         (SimpleImputer(strategy="median", add_indicator=True), NUMBERS),
         remainder="passthrough",
@@ -253,7 +253,7 @@ def tabm(X, y, kind, seed):
 
 
 def tuned(name):
-    """Return the best of 20 random settings, ensembled, as pytabkit searches and weighs them."""
+    """Return a model of pytabkit: a weighted ensemble, found by a search over random settings."""
 
     @one_per_task
     def fit(X, y, kind, seed):
@@ -277,7 +277,7 @@ def ple(X, y, kinds, seed, **setting):
 
 
 def predictor(model, kinds):
-    """Return the function that predicts what is scored, of a fitted estimator for all tasks."""
+    """Return the function whose predictions are scored, for a fitted estimator of all tasks."""
 
     def predict(X):
         numbers = model.predict(X) if "regression" in kinds.values() else None
@@ -316,7 +316,7 @@ PEERS |= TUNED_PEERS
 
 
 def applies(name, data):
-    """Whether a model is for such tasks."""
+    """Return whether a model supports the tasks of a data set."""
     kinds = set(data.kinds.values())
     if name == "CatBoost MultiRMSEWithMissingValues":
         return kinds == {"regression"}

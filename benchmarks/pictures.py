@@ -37,7 +37,7 @@ the time. One of 0.5: 1.4 times.
 
 LightGBM stops early and fits a model
 for each task, one after the other."""
-#: Text, marker, colour, and the point that has the text.
+#: Text, marker, colour, and the position of the point beside which the text stands.
 GROWTH = {
     "PLE": ("PLE", "o", BLUE, 2),
     "LightGBM, early stopping": ("LightGBM", "s", ORANGE, 1),
@@ -178,10 +178,10 @@ def write(figure, path, labels):
 
 
 def draw_overall(panels, members, path):
-    """Draw panels side by side, a point a model: its score over data sets against its cost.
+    """Draw panels side by side, with a point for each model: its score against its cost.
 
-    `panels` has frames with the columns score and cost, a row a model, each with a title and a
-    subtitle; `members` are our models and how many members they have.
+    `panels` has frames with the columns score and cost and a row for each model, each with a
+    title and a subtitle. `members` are our models and their numbers of members.
     """
     labels = []
     with plt.rc_context(STYLE | {"font.size": 10, "xtick.labelsize": 9, "ytick.labelsize": 9}):
@@ -200,10 +200,10 @@ def draw_overall(panels, members, path):
 
 
 def draw_frontier(means, titles, members, path, n_columns=3):
-    """Draw a panel a set, scores against seconds.
+    """Draw a panel for each set, with scores against seconds.
 
-    `means` has the columns score and seconds, a row each (data, model); `titles` a title and a
-    subtitle a set, `members` our models and how many members they have.
+    `means` has the columns score and seconds and a row for each (data, model). `titles` has a
+    title and a subtitle for each set. `members` are our models and their numbers of members.
     """
     n_columns = min(n_columns, len(titles))
     heights = [1.0] * math.ceil(len(titles) / n_columns) + [0.22]
@@ -232,10 +232,10 @@ def floor(scores, members):
 
 
 def draw_models(ax, x, y, members, size, last, lowest=None):
-    """Draw a point a model, ours joined by a line; return their labels, to be placed.
+    """Draw a point for each model, ours joined by a line; return the labels, not yet placed.
 
-    `last` says what is written at our greatest number of members, `lowest` where scores that
-    are lower are drawn.
+    `last` is the text beside our model with the most members. Scores below `lowest` are drawn at
+    this height.
     """
     ours = [name for name in sorted(members, key=members.get) if name in x.index]
     others = [name for name in x.index if name not in members]
@@ -268,9 +268,10 @@ def draw_models(ax, x, y, members, size, last, lowest=None):
 
 
 def draw_growth(runs, subtitles, slopes, path):
-    """Draw a panel an axis, seconds against its size, with the slopes of the lines fitted.
+    """Draw a panel for each axis: seconds against size, with the slopes of the fitted lines.
 
-    `runs` has the columns axis, size, model and seconds; `slopes` a slope a pair (axis, model).
+    `runs` has the columns axis, size, model and seconds; `slopes` has a slope for each pair
+    (axis, model).
     """
     labels, shared = [], None
     with plt.rc_context(STYLE):

@@ -22,7 +22,7 @@ class Differences(NamedTuple):
     n_sets: int
 
     def unlike(self, model):
-        """Return the models whose difference to one is beyond chance."""
+        """Return the models that differ from the given one beyond chance."""
         own = self.p_values[model].drop(model)
         return [name for name in own.index if own[name] < LEVEL]
 
@@ -34,10 +34,10 @@ def ran_nearly_everywhere(means):
 
 
 def mean_ranks(means):
-    """Rank the models in every column of means, of (data, task); 1 is best.
+    """Rank the models in each column of means, which is a (data, task); 1 is best.
 
-    Models with most of the columns are ranked among each other, on the columns that they all have,
-    and every other model among those and itself, where it has a value.
+    Models that have nearly all columns are ranked among each other, on the columns that all of
+    them have. Each other model is ranked together with these, where it has a value.
     """
     complete = means[ran_nearly_everywhere(means)].dropna(axis=1)
     ranks = complete.rank(ascending=False)
@@ -105,7 +105,7 @@ def draw_differences(ax, tested):
         crossbar_props={"color": "#D55E00", "linewidth": 3},
     )
     for (bar,) in drawn["crossbars"]:
-        # Their points come from a set, in another order each time.
+        # The points come from a Python set, so their order differs from run to run.
         ends = np.min(bar.get_xdata()), np.max(bar.get_xdata())
         bar.set_data(ends, bar.get_ydata()[:2])
     title = f"Mean ranks over {tested.n_sets} data sets (1 is best); bars: may be chance"
@@ -113,7 +113,7 @@ def draw_differences(ax, tested):
 
 
 def draw_ranks(ax, by_data, titles):
-    """Draw a cell a model and data set, with the mean rank of the model on the set's tasks."""
+    """Draw a cell for each model and data set: the mean rank of the model on the set's tasks."""
     shown = by_data.to_numpy()
     ax.imshow(np.ma.masked_invalid(shown), cmap="RdYlBu_r", aspect="auto", alpha=0.75)
     many = len(titles) > MANY_SETS

@@ -6,7 +6,7 @@ from page import aims, cost, headlines, scores, training, trials, using
 from page.rst import is_there, section
 
 DOCS = ROOT / "docs"
-#: What makes each section, by the name of its results.
+#: The function that writes each section, by the name of its results.
 PARTS = {
     "frontier": cost.score_and_cost,
     "accuracy": scores.accuracy,
@@ -24,7 +24,7 @@ PARTS = {
 
 
 def main(docs=DOCS):
-    """Write the pages and pictures into a folder, from what results there are."""
+    """Write the pages and pictures to a folder, from the results that exist."""
     images = docs / "images"
     images.mkdir(exist_ok=True)
     there = [name for name in PARTS if is_there(name)]

@@ -1,8 +1,8 @@
-"""Which commits that the results name fit the same models as the present code, to the last bit.
+"""Which commits named in the results fit the same models as the present code, bit for bit?
 
 The code of each commit fits all networks by default and as published, and PLE with some ways of
-balancing, to a part of NHEFS. What is kept are digests of the predictions, which the page compares
-with those of the present code. What is in results/same_fits.json is not run again.
+balancing, to a part of NHEFS. Digests of the predictions are stored, and the page compares them
+with those of the present code. Commits that are in results/same_fits.json already are skipped.
 """
 
 import argparse

@@ -1,7 +1,7 @@
-"""Rows a second of a training epoch: the whole estimator beside other libraries and plain loops.
+"""Speed of a training epoch: the whole estimator compared with other libraries and plain loops.
 
-All train the same two levels of Progressive Layered Extraction, on the CPU and one thread, in
-turn; what counts is CPU time. The other libraries ask for old versions of what they need: get
+All train the same network, PLE with two levels, in turn, on one thread of the CPU. Speeds are rows
+per second of CPU time. The other libraries require old versions of their dependencies: install
 them by ``pip install --no-deps deepctr-torch==0.3.0 torch-rechub==0.9.0``.
 """
 
@@ -71,7 +71,7 @@ class Ours:
             expert_hidden_units=shape.experts,
             tower_hidden_units=(shape.tower,),
             task_types="binary",
-            # No other network has a path of its own for what is linear.
+            # The other networks have no linear path.
             linear_path=False,
             optimizer="adam",
             weight_decay=0.0,
@@ -251,7 +251,7 @@ class ReChub:
 
 
 class Named(nn.Module):
-    """A network that reads its features by name, read by position."""
+    """Passes features by position to a network that reads them by name."""
 
     def __init__(self, network):
         super().__init__()
@@ -262,10 +262,10 @@ class Named(nn.Module):
 
 
 class Products:
-    """The matrix products of an epoch and nothing else, those of one input side by side.
+    """Only the matrix products of an epoch; products with the same input are joined.
 
-    Forward, and backward what training needs: the gradients of weights, and of all inputs but the
-    features.
+    They are those of the forward pass, and of the gradients that training needs: of weights, and
+    of all inputs except the features.
     """
 
     def __init__(self, shape):
@@ -304,7 +304,7 @@ class Products:
 
 
 def contenders(shape, X, y):
-    """Return what is timed, by name: functions that train an epoch and return CPU seconds."""
+    """Return the functions to time, by name: each trains an epoch and returns CPU seconds."""
     ours = Ours(shape, X, y)
     timed = {"estimator": ours.epoch, "its own steps": ours.steps}
     narrow = Ours(shape, X, y, dtype="bfloat16")

@@ -1,10 +1,10 @@
 """Tables larger than memory: peak memory and rows a second of fits to Parquet files.
 
-Tables of 40 columns are made row group by row group: numbers, some missing, and categories. Each
-is fitted in a process of its own, from its file and, where that fits, in memory; peaks are of
-resident memory over what is held when the libraries are warm, and in memory include the table.
-With ``--impressions``, generated files in the format of Ali-CCP are learnt from Parquet too, by
-PLE and ESMM, beside the same rows in memory.
+Tables of 40 columns, numbers (some missing) and categories, are written row group by row group.
+Each is fitted in its own process, from its file and, if it fits into memory, also in memory. A
+peak is the resident memory in excess of that after a small fit; for a table in memory, it includes
+the table. With ``--impressions``, PLE and ESMM also learn generated data like those of Ali-CCP,
+from Parquet and in memory.
 """
 
 import argparse
@@ -70,14 +70,14 @@ def scan(path):
 
 
 def fit(path, where):
-    """Fit from a file or in memory; return the model and where it took how much."""
+    """Fit from a file or in memory; return the model and the seconds of each phase."""
     start = time.perf_counter()
     if where == "files":
         model = PLEClassifierRegressor(**PARAMS).fit(path, TASKS)
     else:
         table = parquet.read_table(path)
         X, y = table.drop_columns(TASKS), table.select(TASKS)
-        # As many rows of validation as by default, of all.
+        # As many validation rows as a fit to files has by default.
         params = PARAMS | {"validation_fraction": 3000 / len(X), "refit": False}
         model = PLEClassifierRegressor(**params).fit(X, y)
     seconds = time.perf_counter() - start
@@ -150,7 +150,7 @@ def main():
     parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()) / "streaming")
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
-    # What this run measures anew takes the place of what is kept.
+    # The results of this run replace earlier ones of the same sizes.
     sizes = {round(millions * 1e6) for millions in options.millions}
     results = [
         row

@@ -1,8 +1,9 @@
-"""Days until death in SUPPORT2, negative where censored: how well are patients put in order?
+"""Days until death in SUPPORT2, negative if censored: how well do models order the patients?
 
-Models for censored times alone, and ours beside the six other tasks too. They are fitted on three
-quarters of the training part and scored on the last, never on the test part: by concordance, and
-by the mean Brier score of surviving until a few times, weighted for censoring.
+The models learn only the censored times; ours is also fitted together with the six other tasks.
+They are fitted to three quarters of the training part and scored on the last quarter, never on the
+test part. The scores are the concordance, and the mean Brier score of surviving until several
+times, weighted for censoring.
 """
 
 import time
@@ -35,7 +36,7 @@ def surv(days):
 
 
 def encoded(model):
-    """A model that reads numbers without holes and indicators of categories."""
+    """Return a pipeline that fills in missing numbers and encodes categories before the model."""
     numbers = make_pipeline(SimpleImputer(strategy="median", add_indicator=True), StandardScaler())
     names = OneHotEncoder(
         min_frequency=20, handle_unknown="infrequent_if_exist", sparse_output=False
@@ -48,7 +49,7 @@ def encoded(model):
 
 
 def scikit_survival(model):
-    """Fit a model of scikit-survival; return what is greater for longer times, and survival."""
+    """Fit a model of scikit-survival; return scores, higher for longer times, and curves."""
 
     def run(X, y, X_valid, seed):
         fitted = encoded(model(seed)).fit(X, surv(y["days"]))

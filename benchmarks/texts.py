@@ -170,17 +170,19 @@ their own defaults, or for tuned models beside tuned ones. Scores are those of `
 #: Of an aim that is missed, what was tried, and what might be next.
 MISSED = {
     "Tox21: at least CatBoost's": (
-        "On validation rows other widths of the embeddings, the linear path and the clipping of "
+        "On validation rows, other widths of the embeddings, the linear path and the clipping of "
         "numbers changed the score by .003 at most (:doc:`trials`). On one split, with four "
-        "members, PLE scored .817; with experts of 256 units .817, three shared experts .815, "
-        "gates that favour the shared expert at first .818, a dropout of .5 .819. A "
-        "shared bottom of 512 units scored .828, and :doc:`which_network` has other networks that "
-        "share more. Next: fewer parameters of a task's own where there are many tasks."
+        "members, PLE scored .817. It scored .817 with experts of 256 units, .815 with three "
+        "shared experts, .818 with gates that favour the shared expert at first, and .819 with a "
+        "dropout of .5. A shared bottom of 512 units scored .828, and :doc:`which_network` has "
+        "other networks that share more. Next: fewer parameters for each task if there are many "
+        "tasks."
     ),
     "Synthetic, mixed: at least every other model's": (
-        "On validation rows steps in all members lost .010, and steps in some of them, as now, "
-        "nothing; the start of the linear path changed .002 at most (:doc:`trials`). Pairs of "
-        "categories interact there. Next: embeddings of pairs of categories."
+        "On validation rows, steps in all members lost .010. Steps in some of them, as in the "
+        "present defaults, lost nothing, and the start of the linear path changed the score by "
+        ".002 at most (:doc:`trials`). In this set, pairs of categories interact. Next: "
+        "embeddings of pairs of categories."
     ),
     "Census-Income, never married: at least 0.9948": (
         "More and wider experts, two levels, wider embeddings, label smoothing and more epochs "
@@ -304,8 +306,8 @@ least and the greatest. Width is the mean width, in standard deviations of the l
 - *quantiles*: between the .05 and .95 quantiles of tasks of kind "quantile", on two sets.
 
 A quarter of the training rows of each set was held out, {splits}. Test rows were
-not used. On River flow the held-out rows are later ones, with floods that the earlier ones did not
-have, and no method foresees them. Water quality has 25 rows to train on.
+not used. On River flow the held-out rows are later ones, with floods unlike any in the earlier
+rows, which no method can predict. Water quality has 25 rows to train on.
 """
 SURVIVAL = """
 The task is the days until death in SUPPORT2, a third of them censored. Models were fitted to three

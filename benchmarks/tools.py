@@ -102,13 +102,13 @@ def render():
 
 
 def answers(results):
-    """Return "yes", what to use instead, or the message of the error, a text a tool."""
+    """Return a text for each tool: "yes", what to use instead, or the error message."""
     answer = results["error"].map(lambda error: f"no: {message(error)}", na_action="ignore")
     return results["instead"].where(results["instead"] != "", answer.fillna("yes"))
 
 
 def message(error):
-    """Return the message of an error without its type, cut, as a page can show it."""
+    """Return the message of an error for a page: without its type, and shortened."""
     text = error.split(": ", 1)[1]
     text = text if len(text) <= 80 else text[:79].rsplit(" ", 1)[0] + " …"
     # The estimator's name has a column of its own.

@@ -1,10 +1,10 @@
 """Users who rate items, of which the probabilities of clicks and purchases are known.
 
-Who sees what is drawn by Zipf's law, its head made flatter (Mandelbrot's). Users and items have an
-effect of their own on each task, and tastes whose product is how well they match; all tasks have a
-part of both in common. What is known beside the ids explains some of it: the item's kind and
-price, the user's age and region, the hour. A click is rare, a purchase needs one, and a rating is
-left for few impressions.
+Users and items are drawn by the Zipf-Mandelbrot law, that is, Zipf's law with a flatter head. Each
+user and each item has its own effect on each task, and tastes; the product of the tastes shows how
+well a user and an item match. A part of the effects and tastes is common to all tasks. They are
+explained in part by the other features: the item's kind and price, the user's age and region, and
+the hour. Clicks are rare, a purchase requires a click, and most impressions have no rating.
 """
 
 import numpy as np
@@ -32,7 +32,7 @@ def related(random, *shape):
 
 
 def bias(logits, share, weights=1.0):
-    """Find what to add to logits for the weighted mean of the probabilities to be a share."""
+    """Find the number to add to logits so that the weighted mean probability is a share."""
     weights = np.broadcast_to(weights, logits.shape)
     return brentq(lambda b: np.average(expit(logits + b), weights=weights) - share, -30, 30)
 

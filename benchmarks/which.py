@@ -37,7 +37,7 @@ Start with the defaults, and compare on your own rows with
   single-task networks and above MultiTab-Net. As published, no two mean ranks differ beyond
   chance.
 - **Balancing.** Keep ``"equal"``, the weighted sum. If no loss is much larger than the others, no
-  way of balancing is better beyond what chance makes: see `Balancing`_. If one loss is 100 times
+  way of balancing is better by more than chance: see `Balancing`_. If one loss is 100 times
   as large and everything is shared, ``"geometric"`` and ``"famo"`` gain most, and cost nothing.
   PLE, whose tasks have experts of their own, hardly needs them.
 """
@@ -73,7 +73,7 @@ Balancing
 ``benchmarks/balancing.py`` compares all ways of balancing, with PLE and with a shared bottom. The
 tables show mean scores over the tasks on a held-out quarter of the training rows. A + or − marks a
 difference from the weighted sum, "equal", that is beyond chance over the splits. In the sets
-called "conflict", two numbers follow opposite functions of the same features, and in one of them a
+called "conflict", a common function enters two numbers with opposite signs, and in one of them a
 loss is multiplied by 100. "Fixed weights, tuned" is the best of several random draws of task
 weights. There are as many draws as other ways, so that tuning the weights costs as much as trying
 all of these. The larger sets have four members instead of eight and {fewest} splits, the others
@@ -106,8 +106,8 @@ def summary(rows):
     Returns
     -------
     DataFrame
-        A row a network: mean rank and gain over the sets, on how many it gains and loses beyond
-        chance, and its cost and size beside PLE's.
+        A row for each network: mean rank and gain over the sets, on how many sets it gains and
+        loses beyond chance, and its cost and size relative to PLE's.
     dict of str to MTLGain
         The gains on every set.
     Differences
@@ -179,7 +179,7 @@ def score_cells(gain):
 
 
 def draw(by_base):
-    """Draw the gains on every set: a row a network, a column of axes a base."""
+    """Draw the gains on every set, with a row for each network and axes for each base."""
     figure, axes = plt.subplots(
         1, len(by_base), figsize=(10, 6), sharey=True, layout="constrained", squeeze=False
     )
@@ -224,7 +224,7 @@ def draw(by_base):
 
 
 def splits(rows):
-    """Return the number of splits of most sets, and in words which have fewer."""
+    """Return the largest number of splits, and a text that names the sets with fewer."""
     counts = rows.groupby(["data", "base"], sort=False)["seed"].nunique()
     few = counts[counts < counts.max()]
     parts = [f"{title_of(name)} {base} has {count}" for (name, base), count in few.items()]

@@ -31,7 +31,7 @@ def nhefs(seed: int) -> list[pd.DataFrame]:
 
 
 def census_income(seed: int) -> list[pd.DataFrame]:
-    """Load Census-Income: the published parts or, where one is there alone, two thirds of it."""
+    """Load Census-Income: both published parts, or two thirds and the rest of a single one."""
     parts = []
     for subset in ("train", "test"):
         try:
@@ -59,8 +59,8 @@ class Job(NamedTuple):
     boosting: dict[str, Any]
 
 
-# The network has its defaults. With its own, boosting overfits NHEFS: these were chosen by
-# cross-validation within the training rows.
+# The network has its default parameters. Boosting overfits NHEFS with its defaults, so its
+# parameters were chosen by cross-validation on the training rows.
 _JOBS = {
     "nhefs": Job(
         nhefs,
@@ -72,7 +72,7 @@ _JOBS = {
 
 
 def score(kind: str, labels: pd.Series, predictions: np.ndarray) -> float:
-    """Score probabilities of classes, or numbers, on the labels that are there."""
+    """Score probabilities of classes, or predicted numbers, on the rows that have a label."""
     there = labels.notna().to_numpy()
     labels, predictions = labels[there], predictions[there]
     if kind == "regression":
@@ -94,7 +94,7 @@ def fit_apart(model: Any, X_train: Any, y_train: pd.Series, X_test: Any) -> np.n
 def compare(
     model: PLEClassifierRegressor, data: list[pd.DataFrame], boosting: dict[str, Any]
 ) -> pd.DataFrame:
-    """Score every task on the test rows: the fitted model, boosting for it alone, and a dummy."""
+    """Score the fitted model, a boosting model per task and a dummy on the test rows."""
     X_train, X_test, y_train, y_test = data
     predicted, probabilities = model.predict(X_test), model.predict_proba(X_test)
     rows = []

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from .tasks import Task, check_shape, grouped
 
-# With fewer members, each with its own dropout rate, it may happen that no rate is suitable.
+# Fewer members all have the same dropout rate: of so few different rates, none may be suitable.
 _LEAST_OF_DIFFERENT_RATES = 4
 _MOST_DROPPED = 0.9
 

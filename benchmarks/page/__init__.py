@@ -1,1 +1,1 @@
-"""The parts of the pages that render.py makes from the results, a module a part."""
+"""The parts of the pages that render.py makes from the results, with a module for each."""

@@ -109,7 +109,7 @@ def compare(runs, one, other):
     Returns
     -------
     Series
-        How much more the one scores, a value a set.
+        By how much the first model scores more, for each set.
     float
         How many times as long its fits take, in the geometric mean.
     """
@@ -122,7 +122,7 @@ def compare(runs, one, other):
 
 
 def fewer_members(runs):
-    """Say what fewer members cost and lose, beside the default."""
+    """Describe what fewer members cost and lose, compared with the default."""
     parts = []
     for name in in_order(set(FEWER) & set(runs["model"]), FEWER):
         more, ratio = compare(runs, name, DEFAULT)
@@ -206,7 +206,7 @@ def all_models():
 
 
 def defaults_before():
-    """Say what the earlier defaults scored and cost; nothing where they were not run."""
+    """Describe what the earlier defaults scored and cost, if they were run."""
     runs = runs_of_frontier("validation")
     if BEFORE not in set(runs["model"]):
         return ""
@@ -223,7 +223,7 @@ def defaults_before():
 
 
 def picture_in_words(shown, beside_tuned):
-    """Say what the picture of all data sets shows, without our models of fewer members."""
+    """Describe the picture of all data sets, without our models with fewer members."""
     shown = shown.drop(index=FEWER, errors="ignore")
     text = f"Scores, and CPU time as a multiple of {short(CHEAPEST)}'s: {points_in_words(shown)}"
     if beside_tuned is not None:
@@ -243,7 +243,7 @@ def points_in_words(shown):
 def draw_all_sets(runs, tuned, images):
     """Draw the picture that the page begins with; return what its panels show.
 
-    The second panel is of the runs beside tuned models, and None where there are none.
+    The second panel shows the runs on sets with tuned models; it is None if there are none.
     """
     shown, beside_tuned = overall(runs), None
     n_sets = on_common_sets(runs)["data"].nunique()

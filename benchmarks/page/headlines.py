@@ -38,7 +38,7 @@ from page.training import growth_in_words
 from page.using import latency_in_words
 
 ACCURATE = "CatBoost"
-#: What the table of sources says of a section's fits.
+#: Texts of the table of sources: whether the fits of a section are as now.
 FITS = {True: "as now", False: "others", None: "not compared"}
 
 
@@ -61,12 +61,12 @@ def headlines(images):
 
 
 def bullets(lines):
-    """Make a list of the lines, without those that have nothing to say."""
+    """Make a list of the lines, without empty ones."""
     return "".join(f"- {line}\n" for line in lines if line)
 
 
 def from_frontier(runs, shown):
-    """Write the lines about the picture, `shown` having a row a model, the best first."""
+    """Write the lines about the picture; `shown` has a row for each model, the best first."""
     rivals = shown.loc[[name for name in shown.index if not name.startswith("PLE")]]
     n_tasks = int(runs.groupby("data")["n_tasks"].first().sum())
     n_sets, n_common = runs["data"].nunique(), on_common_sets(runs)["data"].nunique()
@@ -108,7 +108,7 @@ def from_tuned(runs, shown):
 
 
 def losses(runs):
-    """Say on which sets another model scores more than PLE by default, the worst first."""
+    """Name the sets on which another model scores more than PLE by default, the worst first."""
     means = runs.groupby(["data", "model"])["score"].mean().unstack()
     ours = means[DEFAULT].dropna()
     others = means.loc[ours.index, [name for name in means if not name.startswith("PLE")]]
@@ -148,7 +148,7 @@ def commits(names, ours=False):
 
 
 def caveat(names):
-    """Say of which commits the numbers are, and whether these fit the same models as now."""
+    """Name the commits of the numbers, and state whether they fit the same models as now."""
     of_file = commits(names)
     main, _ = Counter(commit for own in of_file.values() for commit in own).most_common(1)[0]
     others = [
@@ -167,7 +167,7 @@ def caveat(names):
 
 
 def sources(names):
-    """Make the last section: by what, where and when every number was measured."""
+    """Make the last section: the script, the commits and the processor of each section."""
     of_file = commits(names)
     records = {name: load(name) for name in names}
     every = {commit for own in of_file.values() for commit in own}
@@ -188,4 +188,4 @@ def sources(names):
         for library, number in ({"Python": record["python"]} | record["versions"]).items():
             libraries.setdefault(library, {})[number] = None
     installed = ", ".join(f"{name} {' and '.join(own)}" for name, own in libraries.items())
-    return f"{text}\n{table(shown)}\nInstalled were {installed}.\n"
+    return f"{text}\n{table(shown)}\nThese versions were installed: {installed}.\n"

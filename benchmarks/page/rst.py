@@ -32,7 +32,7 @@ def image(name, about):
 
 
 def table(frame):
-    """Make a list-table; of a frame that is too wide, several, each with the index."""
+    """Make a list-table, or several, each with the index, if the frame is too wide."""
     step = MOST_COLUMNS - 1
     starts = range(0, max(frame.shape[1], 1), step)
     return "".join(one_table(frame.iloc[:, start : start + step]) for start in starts)
@@ -136,7 +136,7 @@ def listed(words):
 
 
 def mean_scores(runs):
-    """Return a row a model, a column a (data, task): the means over the seeds."""
+    """Return means over the seeds: a row for each model, a column for each (data, task)."""
     of_set = {
         name: pd.DataFrame(run["scores"].tolist()).groupby(run["model"].to_numpy()).mean()
         for name, run in runs.groupby("data", sort=False)

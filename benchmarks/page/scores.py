@@ -1,4 +1,4 @@
-"""Scores on test rows, from accuracy.json: ranks, their tests, and a table a data set."""
+"""Scores on test rows, from accuracy.json: ranks, their tests, a table for each data set."""
 
 import numpy as np
 import pandas as pd
@@ -42,7 +42,7 @@ def ranked():
 
 
 def ranks_in_words():
-    """Say who ranks first on test rows, and which models differ from PLE beyond chance."""
+    """Name the best model by rank on test rows, and those that differ from PLE beyond chance."""
     summary, by_data, tested = ranked()
     every = summary[summary["tasks"] == summary["tasks"].max()]
     own = listed([f"{short(name)} {rank:.2f}" for name, rank in every["by data set"].items()])
@@ -92,7 +92,7 @@ def p_value(value):
 
 
 def some_tasks_in_words():
-    """Say how PLE compares, task by task, with models that ran on some of the tasks only."""
+    """Compare PLE, task by task, with models that ran on some of the tasks only."""
     rows = accuracy_runs()
     scores = mean_scores(rows)
     spent = rows.groupby(["model", "data"])["fit_cpu_seconds"].mean().unstack()
@@ -113,7 +113,7 @@ def some_tasks_in_words():
 
 
 def set_by_set():
-    """Write a section a data set: tasks as rows, models as columns, best first."""
+    """Write a section for each data set: tasks as rows, models as columns, best first."""
     rows = accuracy_runs()
     text = section("Scores on test rows", texts.SCORES)
     for name, run in rows.groupby("data", sort=False):
@@ -145,7 +145,7 @@ def one_data_set(runs, n_digits):
 
 
 def tuned_in_words():
-    """Say what tuning PLE gains, and how it ranks among the models that were tuned."""
+    """Describe what tuning PLE gains, and how it ranks among the models that were tuned."""
     scores = mean_scores(accuracy_runs())
     if TUNED not in scores.index:
         return ""

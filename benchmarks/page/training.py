@@ -45,14 +45,14 @@ def ablation(images):
 
 
 def changes_in_words(runs):
-    """Say which changes of the defaults cost most, and which would gain."""
+    """Name the changes of the defaults that lose most, and those that would gain."""
     means = runs.groupby(["data", "change"])[["mean_score", "cpu_seconds"]].mean()
     score, spent = means["mean_score"].unstack(), np.log(means["cpu_seconds"].unstack())
     change = score.sub(score["defaults"], axis=0).mean().drop("defaults").sort_values()
     ratio = np.exp(spent.sub(spent["defaults"], axis=0).mean())
     parts = change[~change.index.str.startswith("as published")]
     worst = listed([f"{name} ({gain:+.4f})" for name, gain in parts[:N_NAMED].items()])
-    text = f"These changes of a single default cost most, in the mean over the sets: {worst}."
+    text = f"These changes of a single default lose most, on average over the sets: {worst}."
     better = [
         f"{name} ({gain:+.4f}, {cost(ratio[name])})"
         for name, gain in parts[: -N_NAMED - 1 : -1].items()

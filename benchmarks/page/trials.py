@@ -84,9 +84,9 @@ With a fifth of the learning rate in all columns, income scored .9528.
 """
     widths = """
 Tox21 has 217 numbers. There, embeddings of 3 units scored .828 in two thirds of the time of 8
-units, which scored .825. The 100 sinusoids lose with narrower ones (6 units .888, 8 units .891).
-So the defaults of that time had 8 units up to 100 numbers, and 800 units in all beyond. For Tox21
-this made 4, a width that was not tried itself.
+units, which scored .825. The sinusoids, with 100 numbers, lose with narrower ones (6 units .888, 8
+units .891). So the defaults of that time had 8 units for up to 100 numbers, and 800 units in all
+for more. For Tox21 this meant 4 units, a width that was not itself tried.
 
 Large tables gain from many bins: on one split income scored .9553 with 64 bins and .9563 with 128,
 on another .9508 and .9515. Small tables do not: SUPPORT2 scored .649 with 32 or 64, and .636 with
@@ -169,7 +169,8 @@ had -.09 to -.19. There were four members unless stated otherwise.
 def levels():
     text = """
 One level of experts scores at least as much as two on most sets, and two take 1.1 to 1.7 times as
-long. So the default is one. The splits are those of the last table.
+long. So the default is one. The splits are those of the last table in `Clipping and the linear
+path`_.
 """
     shown = rows_of(
         "set",

@@ -17,7 +17,7 @@ from page.rst import (
     title_of,
 )
 
-#: Of intervals that should hold 90 %, what is too few to pass without a word.
+#: Sets whose 90 % intervals contain a smaller share of the labels than this are named.
 FEW = 0.85
 
 
@@ -81,7 +81,7 @@ def calibration(images):
     losses = [f"{value:.4f} ({name})" for name, value in own["log_loss"].mean().items()]
     text = (
         f"PLE with its defaults has an expected calibration error of {listed(cells)} percentage "
-        f"points and a log loss of {listed(losses)}, in the mean over the tasks.\n"
+        f"points and a log loss of {listed(losses)}, averaged over the tasks.\n"
         f"{texts.CALIBRATION.format(seeds=counted(runs['seed'].nunique(), 'seed'))}"
     )
     return section("Calibration", text) + table(shown) + calibration_of_models()
@@ -97,7 +97,7 @@ def calibration_of_models():
         mean_scores(runs.assign(scores=runs[name]))
         for name in ("log_losses", "calibration_errors")
     )
-    # As for the ranks: the models that ran nearly everywhere, on what they all ran on.
+    # As for the ranks: the models that ran nearly everywhere, on the tasks common to them.
     losses = losses[ran_nearly_everywhere(losses)].dropna(axis=1)
     errors = errors.loc[losses.index, losses.columns]
     least = (losses == losses.min()).sum(axis=1)

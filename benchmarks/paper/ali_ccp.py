@@ -1,8 +1,9 @@
-"""Clicks and purchases of Ali-CCP: what sharing is worth to a rare event that follows another.
+"""Clicks and purchases of Ali-CCP: does sharing help a rare event that follows another?
 
-The original needs a login at https://tianchi.aliyun.com/dataset/408: put its files where
-`fetch_ali_ccp` wants them, `--data` is the folder that holds `ali_ccp`. Without `--data` files in
-the same format are made, of which the true probabilities are known (impressions.py).
+The original needs a login at https://tianchi.aliyun.com/dataset/408. Put its files where
+`fetch_ali_ccp` expects them, and pass the folder that contains `ali_ccp` as `--data`. Without
+`--data`, files in the same format are generated, whose true probabilities are known
+(impressions.py).
 
 All tasks are learnt as in the PLE paper: clicks from all impressions, purchases from clicked ones.
 ESMM learns purchases from all impressions, as a click and a purchase after it.
@@ -24,8 +25,8 @@ from sklearn_ple.datasets import fetch_ali_ccp
 
 OPTIONS = {"as published": {}, "by default": {"n_members": 4}}
 SHARING = ("single-task", "MMoE", "PLE")
-#: Chosen by a fifth of the rows to train on, for PLE as published, among embeddings of 4 to 16 and
-#: batches of 512 to 2,048. Of fewer rows of validation, too few would have a purchase.
+#: Chosen on a fifth of the training rows, for PLE as published, among embeddings of width 4 to 16
+#: and batches of 512 to 2,048. With fewer validation rows, too few would have a purchase.
 TRAINING = {
     "embedding_dim": 8,
     "batch_size": 512,
@@ -35,7 +36,7 @@ TRAINING = {
 
 
 def load(home, n_rows):
-    """Load both parts, a purchase being unknown without a click, and the truth if there is one."""
+    """Load both parts, with a purchase missing if there is no click, and the truth if known."""
     data = []
     for part in ("train", "test"):
         X, y = fetch_ali_ccp(subset=part, n_rows=n_rows, data_home=home, return_X_y=True)
@@ -55,7 +56,7 @@ def make_systems(X, y, base):
 
 
 def aucs(y, click, purchase):
-    """Score probabilities of a click and of a purchase after it: all rows, clicked ones, all."""
+    """Score clicks on all rows, purchases after a click on clicked rows, and purchases on all."""
     clicked = y["click"] == 1
     bought = y["purchase"] == 1
     return {
@@ -67,7 +68,7 @@ def aucs(y, click, purchase):
 
 def evaluate(system, data):
     *_, X, y, truth = data
-    # Where nothing depends on a click, a purchase is learnt as what follows it.
+    # Without `depends_on`, purchases are learnt from clicked rows: they are conditional already.
     predict = getattr(system, "predict_conditional_proba", system.predict_proba)
     scores = aucs(y, *(p[:, 1] for p in predict(X)))
     return {"scores": scores} | ({} if truth is None else {"ceiling": aucs(y, *truth)})

@@ -1,7 +1,7 @@
-"""All systems of the paper, of one size and depth, on real data: what sharing is worth to a task.
+"""All systems of the paper, with equal size and depth, on real data: does sharing help a task?
 
-The test rows are those of accuracy.py, but where the published part to train on is taken whole.
-Each set is learnt by the networks as published, and by the defaults of the package.
+The test rows are those of accuracy.py, except for the set with both published parts. Each set is
+learnt by the networks as published, and with the defaults of the package.
 """
 
 from functools import partial
@@ -15,14 +15,14 @@ from paper.runs import run
 from paper.systems import BASES, SYSTEMS, systems
 from sklearn_ple.datasets import fetch_census_income
 
-#: What differs from both bases: a constant rate takes more epochs before early stopping; half as
-#: many members as by default cost half, and are the fewest that are validated in the same way.
+#: Changes to both bases. A constant rate needs more epochs before early stopping. Four members
+#: cost half as much as the default of eight, and are the fewest that are validated as by default.
 OPTIONS = {"as published": {"max_epochs": 30}, "by default": {"n_members": 4}}
 TRAIN_PART = "census_income/census-income-train-nominal.parquet"
 
 
 def college():
-    """Load the second pair of the MMoE paper; education, which says it, is no feature."""
+    """Load the second task pair of the MMoE paper, without education, which reveals a label."""
     X, y = fetch_census_income(subset="test", tasks=["college", "never_married"], return_X_y=True)
     return split(X, y, dict.fromkeys(y, "binary"), n_train=66_508)
 
@@ -39,7 +39,7 @@ def published_split():
         }
     )
     X_train = train.drop(columns=["income_50k", "marital_stat"]).set_axis(list(X_test), axis=1)
-    # This part has hyphens for spaces.
+    # The training part has hyphens instead of spaces.
     X_test = X_test.apply(lambda column: column.astype(str).str.strip().str.replace(" ", "-"))
     X_train, X_test = (X.drop(columns="education") for X in (X_train, X_test))
     return DataSet(X_train, X_test, y_train, y_test, dict.fromkeys(y_test, "binary"))

@@ -1,8 +1,9 @@
 """How gates use experts, system by system and level by level, and what a level costs.
 
-All networks are as published: means over members would hide what each network's gates do. On test
-rows: the mean and deviation of every gate's weights; how far the gates of two tasks are
-apart; the time that the network takes for a batch of 1,024 rows.
+All networks are as published, with one member, because means over members would hide what the
+gates of each network do. Three things are measured on test rows: the mean and the standard
+deviation of the weights of each gate, the distance between the gates of two tasks, and the time
+that the network takes for a batch of 1,024 rows.
 """
 
 import time
@@ -24,7 +25,7 @@ N_ROWS = 5_000
 
 
 def prepare(name):
-    """Make the systems with gates at equal size, and PLE of one to four levels as wide."""
+    """Make systems with gates, of equal size, and PLE with one to four levels of equal width."""
     data, sized = compared(f"{name}, as published", names=GATED)
     by_levels = {f"PLE, {n} levels": clone(sized["PLE"]).set_params(n_levels=n) for n in N_LEVELS}
     return data, sized | by_levels

@@ -18,7 +18,7 @@ def results(name):
 
 
 def scores_of(rows, column="scores"):
-    """Return the scores of some runs, a column a task."""
+    """Return the scores of some runs, with a column for each task."""
     scores = pd.DataFrame(rows[column].tolist(), index=rows.index)
     return scores.dropna(axis=1, how="all")
 
@@ -36,7 +36,7 @@ def number(value, decimals=4):
 
 
 def interval(gain, system, task):
-    """Write a gain with its interval, of which one seed has none."""
+    """Write a gain with its interval; a single seed has no interval."""
     own = gain.gains.set_index(["system", "task"]).loc[(system, task)]
     if pd.isna(own["low"]):
         return number(own["mean"])
@@ -46,7 +46,8 @@ def interval(gain, system, task):
 def gain_table(rows, gain):
     """Make a table of mean scores, gains over the reference, sizes and seconds.
 
-    Of two tasks gains have their intervals; of more there is room for a star where it excludes 0.
+    With two tasks, gains have intervals. With more, there is only room for a star, which means
+    that the interval excludes zero.
     """
     runs = rows.groupby("system", sort=False)
     scores = scores_of(rows)
@@ -71,7 +72,7 @@ def gain_table(rows, gain):
 
 
 def in_words(gain):
-    """Say which systems gain and lose on which tasks, those that are alike together."""
+    """List which systems gain and lose on which tasks; equal results share a line."""
     alike = {}
     for line in gain.summary().replace("log ", "").splitlines()[1:]:
         system, _, what = line.partition(": ")

@@ -1,10 +1,10 @@
 """Files in the format of Ali-CCP, of which the probabilities of clicks and purchases are known.
 
-Users and items have ids, groups and hidden tastes. Who sees what is drawn by Zipf's law, its head
-made flatter (Mandelbrot's), apart from tastes. The logits of a click, and of a purchase after it,
-are sums of effects of ids and groups and of how well tastes match, alike in part for both. Users'
-histories, lists of as many ids as there are, follow their tastes; each impression has the weights
-of those that match its item.
+Users and items have ids, groups and hidden tastes. Which user sees which item is drawn by the
+Zipf-Mandelbrot law (Zipf's with a flatter head), independently of tastes. The logits of a click,
+and of a purchase after it, are sums: of effects of ids and groups, and of how well tastes match.
+Both logits have parts in common. A user's history is a list of ids, of any length, that depends on
+the user's tastes. Each impression has the weights of those entries that match its item.
 """
 
 import numpy as np
@@ -16,17 +16,17 @@ N_USERS, N_ITEMS, N_SCENARIOS = 20_000, 10_000, 3
 # Fields by the number of their ids: groups of users, and of items.
 PROFILE = {"121": 98, "122": 14, "124": 3, "125": 8, "126": 4, "127": 4, "128": 3, "129": 5}
 KINDS = {"206": 200, "207": 1_000, "210": 300, "216": 500}
-# What the history is of, and the field of an impression whose item matches it.
+# The item field that a history field counts, and the history field that a match field looks up.
 HISTORY = {"109_14": "206", "110_14": "207", "127_14": "216", "150_14": "210"}
 MATCHES = {"508": "109_14", "509": "110_14", "702": "127_14", "853": "150_14"}
-# Deviations of what the logits are sums of; fields that are not here have no effect.
+# Standard deviations of the effects of fields on the logits; other fields have no effect.
 EFFECTS = {"101": 0.15, "121": 0.4, "125": 0.3, "205": 0.15, "206": 0.5, "207": 0.3, "216": 0.3}
 TASTE = 0.5
 N_TASTES, N_CANDIDATES, N_REMEMBERED = 8, 40, 10
 # Of eight tastes, clicks depend on the first six, and purchases on the last six.
 RELEVANT = np.array([[1, 1, 1, 1, 1, 1, 0, 0], [0, 0, 1, 1, 1, 1, 1, 1]]) / np.sqrt(6)
 CORRELATION = 0.5
-# The original has 4 % and .5 %: so few purchases can be learnt from 42 million rows only.
+# The original has 4 % and .5 %, but learning from so few purchases takes its 42 million rows.
 CLICKS, PURCHASES = 0.04, 0.1
 BLOCK = 50_000
 
@@ -66,7 +66,7 @@ class Shop:
         return counts
 
     def show(self, n):
-        """Draw who sees what."""
+        """Draw the user and the item of each impression."""
         return draw(self.rng, N_USERS, n), draw(self.rng, N_ITEMS, n)
 
     def logits(self, users, items):

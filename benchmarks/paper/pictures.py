@@ -45,7 +45,7 @@ def finish(ax, *axes):
 
 
 def draw_gains(by_base, path):
-    """Draw the gains of every base: a row a system if there are two tasks, a heat map if more."""
+    """Draw the gains of every base: intervals for up to two tasks, a heat map for more."""
     tasks = next(iter(by_base.values())).gains["task"].unique()
     draw = draw_heat_maps if len(tasks) > 2 else draw_rows
     figure = draw(by_base, tasks)
@@ -65,7 +65,7 @@ def draw_heat_maps(by_base, tasks):
 
 
 def draw_rows(by_base, tasks):
-    """Draw points and intervals, a column of axes a task and a row a base."""
+    """Draw points and intervals, with a row of axes for each base and a column for each task."""
     shape = len(by_base), len(tasks)
     size = (9, 0.4 + 2.9 * len(by_base))
     figure, axes = plt.subplots(*shape, figsize=size, layout="constrained", squeeze=False)
@@ -87,7 +87,7 @@ def draw_rows(by_base, tasks):
 
 
 def draw_synthetic(by_depth, path):
-    """Draw the gains by correlation: a row of axes a depth, a column a task."""
+    """Draw the gains by correlation: a row of axes for each depth, a column for each task."""
     tasks = list(next(iter(by_depth.values())))
     figure, axes = plt.subplots(
         len(by_depth),
@@ -151,7 +151,7 @@ def draw_gates(ax, gates, colours):
     """Draw a group of bars for each expert, of the gates that read it."""
     experts = list(dict.fromkeys(gates["expert"]))
     width = 0.85 / gates["gate"].nunique()
-    # Which of its expert's gates one is, from the middle.
+    # The position of a gate among those that read the same expert, from the middle.
     readers = gates.groupby("expert")["gate"]
     places = readers.cumcount() - (readers.transform("size") - 1) / 2
     x = gates["expert"].map(experts.index) + places * width

@@ -48,7 +48,7 @@ def comparison(answers):
 
 
 def beyond_chance(base, gain):
-    """Say how many systems gain, and how many lose, on some task."""
+    """Write how many systems gain on some task, and how many lose on some task."""
     own = gain.gains
     beyond = own["low"] > 0, own["high"] < 0
     better, worse = (own.loc[rows, "system"].nunique() for rows in beyond)
@@ -100,7 +100,7 @@ def synthetic(answers):
 
 
 def synthetic_gains(rows, depth):
-    """Compute the gains by correlation and seed, a column a system; those of each task."""
+    """Compute, for each task, gains by correlation and seed, with a column for each system."""
     own = rows[rows["depth"] == depth]
     # The deep systems are the same at either depth.
     others = rows[~rows["system"].isin(own["system"])]
@@ -166,7 +166,7 @@ def shared_experts():
 
 
 def score_cells(gain):
-    """Write the mean score of every system, with its gain and a star where that is no chance."""
+    """Write the mean score and the gain of every system; a star marks a gain beyond chance."""
     cells = gain.scores.groupby("system")["score"].mean().map("{:.4f}".format)
     for system, own in gain.gains.set_index("system").iterrows():
         star = "*" if own["low"] > 0 or own["high"] < 0 else ""
@@ -216,7 +216,7 @@ def first_gates(rows):
 
 
 def utilisation(rows):
-    """Compute how far MMoE's gates are apart, and compare all with what the paper says."""
+    """Compute the distance between MMoE's gates, and compare the results with the paper."""
     runs = dict(list(rows.groupby("system", sort=False)))
     apart = {s: np.mean([own[-1] for own in runs[s]["separation"]]) for s in ("MMoE", "CGC")}
     least = gates_of(runs["MMoE"]).groupby("seed")["mean"].min().min()
@@ -263,7 +263,7 @@ def levels(rows):
 
 
 def answers_table(answers):
-    """Answer for each of the paper's tables and figures: run, with this result; or why not."""
+    """Make a table of the paper's tables and figures: the result here, or why there is none."""
     cells = {
         item: why or (lines(answers[item]) if item in answers else "Not run yet.")
         for item, why in texts.ITEMS.items()

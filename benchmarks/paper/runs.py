@@ -1,4 +1,4 @@
-"""Runs of systems on data, kept one by one, so that they can be broken off and go on later."""
+"""Runs of systems on data, stored one by one, so that interrupted runs can be continued."""
 
 import time
 

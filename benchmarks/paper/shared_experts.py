@@ -1,8 +1,9 @@
-"""What shared experts are worth: PLE by default with none, one and two, on validation rows.
+"""What shared experts gain: PLE by default with none, one and two, on validation rows.
 
-Without shared experts, tasks have only embeddings and the end of training in common. They are left
-out, the network becoming smaller, or each task gets another expert of its own in their place. A
-quarter of each set's training rows is held out, other ones in every split; test rows take no part.
+Without shared experts, tasks share only embeddings and the time when training ends. Shared experts
+are either left out, which makes the network smaller, or replaced by a second expert for each task.
+A quarter of each set's training rows is held out, different rows in each split; test rows are not
+used.
 """
 
 from common import parser_of

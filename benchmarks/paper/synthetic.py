@@ -1,8 +1,8 @@
-"""The MMoE paper's synthetic regressions: sharing by how closely two tasks are related.
+"""The MMoE paper's synthetic regressions: what sharing gains if tasks are more or less related.
 
-All networks are as published and of one size; of one depth too, or PLE and ML-MMoE a layer deeper
-than the others, as they are if each is drawn with one layer a level. The papers have 1.4 million
-rows a correlation.
+All networks are as published and have equal sizes. Either they have equal depths too, or PLE and
+ML-MMoE are one layer deeper than the others, as in drawings with one layer per level. The papers
+have 1.4 million rows for each correlation.
 """
 
 from functools import partial
@@ -19,7 +19,7 @@ NAMES = (REFERENCE, "hard sharing", "MMoE", "ML-MMoE", "CGC", "PLE")
 DEPTHS = {"equal depth": True, "a layer a level": False}
 #: Those with two levels are the same networks at either depth.
 DEEP = ("ML-MMoE", "PLE")
-#: Chosen by few trials on other such tasks: by default steps at a constant rate are too few.
+#: Chosen in a few trials on other such tasks: by default, a constant rate has too few steps.
 TRAINING = {"batch_size": 512, "max_epochs": 30}
 N_TEST = 50_000
 

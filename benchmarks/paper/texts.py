@@ -189,7 +189,7 @@ means over all seeds.
 LEVELS = """
 The paper does not say what a level costs and gains. These tables show PLE with one to four levels,
 with experts of equal width. "Separation" is the distance between the gates of two tasks, for each
-level (total variation, in the mean over pairs of tasks and rows). It is 0 if both tasks weigh the
+level (total variation, averaged over pairs of tasks and rows). It is 0 if both tasks weigh the
 shared experts alike and do not use their own, and 1 if they have nothing in common. Milliseconds
 are for a batch of 1,024 rows on one thread.
 """

@@ -17,14 +17,14 @@ class Angle(Task):
     """Two outputs, a point in the plane, whose direction is predicted.
 
     The loss is the squared distance from the point of length one in the
-    label's direction. So the best constant is the mean of these points, which
-    is the shorter, the more the labels differ.
+    label's direction. So the best constant is the mean of these points. The
+    more the labels differ, the closer it is to the origin.
     """
 
     kind = "angle"
     words = "an angle"
     metric = make_scorer(mean_cosine)
-    #: A label less its prediction may be 358 where both are almost alike.
+    #: The difference between 359 and 1 degrees is 2, but 359 - 1 is 358.
     has_errors = False
 
     def __init__(self):

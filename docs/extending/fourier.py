@@ -23,7 +23,7 @@ class Fourier(nn.Module):
 
 
 class FourierFeatures(EmbeddingMaker):
-    """Frequencies of a normal distribution as wide as the columns are."""
+    """Normal random frequencies, divided by the deviation of each column."""
 
     def __init__(self, scale=1.0):
         self.scale = scale

@@ -18,7 +18,7 @@ def is_number(column):
 
 
 def plain(X):
-    """Make floats of numbers and text of categories, as in JSON."""
+    """Turn numbers into floats, and missing values into None, as in JSON."""
     kinds = {name: float if is_number(X[name]) else object for name in X}
     X = X.astype(kinds)
     return pd.DataFrame(

@@ -24,7 +24,7 @@ _KINDS = {
     "intervals": ("interval",),
 }
 
-# If no row has a known category, a warning is given if chance causes that less often than this.
+# If no row has a known category, warn only if the probability of this by chance is smaller.
 _CHANCE = 1e-3
 
 # In more than _MANY_ROWS rows, strings are not categories if more than this share is distinct.

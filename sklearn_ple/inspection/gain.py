@@ -20,7 +20,7 @@ from ..metrics import multitask_scores
 from ..model_selection.split import to_splitter
 from ..progress import progress_bar
 
-# What is said of tasks, with a note, in this order.
+# The possible results of a task, in the order of the summary, and notes on them.
 _GAINS, _LOSES, _UNDECIDED, _EQUAL = "gains on", "loses on", "undecided on", "no difference on"
 _NOTES = {_GAINS: "", _LOSES: " (negative transfer)", _UNDECIDED: "", _EQUAL: ""}
 _HINT = "\n\nUndecided: the interval includes zero. More folds or seeds make it narrower."
@@ -308,7 +308,7 @@ def _plan(
     Returns
     -------
     splits : list of tuple
-        Rows to fit on and rows to score on; None where a test set is apart.
+        The rows to fit on and the rows to score on; None if there is a separate test set.
     overlap : float
         What Nadeau and Bengio add to the variance of a mean over repeats.
     repeats : str

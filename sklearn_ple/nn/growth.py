@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-# On each axis of these parameters, views of the features follow each other member by member.
+# On each axis of these parameters, the views of a member are adjacent, members in order.
 EMBEDDINGS = ("embedding.", "numeric_embedding.")
 
 

@@ -28,7 +28,7 @@ TASK_MASKS: dict[str | None, tuple[bool, bool]] = {
     "both": (True, True),
     None: (False, False),
 }
-# The tokens of all rows of a batch, and their keys and values, are in memory at once.
+# More would need too much memory for the tokens of a batch, with their keys and values.
 _MOST_COLUMNS = 1000
 
 

@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 # Bytes in a line of memory: the start of a matrix within its line affects how it is multiplied.
 _LINE = 64
-# A multiple of how many numbers are computed at once.
+# A multiple of the number of values that a processor computes at once.
 _REGISTERS = 32
 
 

@@ -109,7 +109,7 @@ class Deviations:
                 noise = task.variance(mean * self.units[k])
                 lacking = np.average(errors**2 - variance, weights=weight)
                 self.factors[k] = max(lacking, 0.0) / np.average(noise, weights=weight)
-                # If nearly all weight is on one member, the difference may be negative.
+                # If nearly all weight is on one member, `n_variances` may be negative.
                 deviations = np.sqrt(np.maximum(variance + self.factors[k] * noise, 0.0))
                 self.errors[k] = StandardisedErrors.of(errors, deviations, weight)
         return self

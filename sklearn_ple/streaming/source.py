@@ -247,7 +247,7 @@ class Source:
         return self.files[0].path + (f" (and {n_others} other files)" if n_others else "")
 
     def check_columns(self, names: Sequence[str], what: str) -> None:
-        """Check that the columns exist; ``what`` says who asks for them, with a verb."""
+        """Check that the columns exist; the error message starts with ``what``."""
         if missing := [name for name in names if name not in self.schema.names]:
             raise ValueError(f"{what} {missing}, but {self} has the columns {self.names}.")
 

@@ -26,7 +26,8 @@ _KEPT = ("best_", "latest_", "best_loss_", "epochs_since_", "best_epoch_")
 def copies(callbacks: Sequence[Any]) -> list[Any]:
     """Make shallow copies of a user's callbacks, so that training does not change them.
 
-    What they hold is not copied: it may be the writer of a log, which cannot be.
+    The objects that they hold are not copied, because some of them, such as the writer of a
+    log, cannot be copied.
     """
     return [_copy(callback) for callback in callbacks]
 

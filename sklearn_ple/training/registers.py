@@ -12,7 +12,7 @@ from torch import Size, Tensor
 
 from ..nn.part import Part
 
-# A multiple of how many numbers are computed at once.
+# A multiple of the number of values that a processor computes at once.
 _REGISTERS = 64
 
 
