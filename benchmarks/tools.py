@@ -19,7 +19,7 @@ HEAD = """scikit-learn's tools
 ====================
 
 Which tools of scikit-learn work where some targets are classes, others are numbers, and labels are
-missing? ``python benchmarks/tools.py`` tried them on {n_rows} persons of NHEFS. The targets are
+missing? ``python benchmarks/tools.py`` tried them on {n_rows} people of NHEFS. The targets are
 death (two classes), exercise (three classes) and the change of weight (a number), the last two
 with missing labels. The features are numbers without missing values, and classes are coded as
 numbers, so that the targets are the only difficulty.
@@ -32,7 +32,7 @@ OTHERS = """
 Other estimators with several targets
 -------------------------------------
 
-The same was tried with scikit-learn's own estimators of several targets:
+The same was tried with scikit-learn's own estimators for several targets:
 :class:`~sklearn.multioutput.MultiOutputClassifier` and
 :class:`~sklearn.multioutput.MultiOutputRegressor`, of ``HistGradientBoosting`` models, and
 ``MLPRegressor``. All of them need every label. {failed} of {n} attempts failed, {common} of them

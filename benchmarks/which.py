@@ -73,7 +73,7 @@ Balancing
 ``benchmarks/balancing.py`` compares all ways of balancing, with PLE and with a shared bottom. The
 tables show mean scores over the tasks on a held-out quarter of the training rows. A + or − marks a
 difference from the weighted sum, "equal", that is beyond chance over the splits. In the sets
-called "conflict", a common function enters two numbers with opposite signs, and in one of them a
+called "conflict", two targets contain a common function with opposite signs, and in one of them a
 loss is multiplied by 100. "Fixed weights, tuned" is the best of several random draws of task
 weights. There are as many draws as other ways, so that tuning the weights costs as much as trying
 all of these. The larger sets have four members instead of eight and {fewest} splits, the others

@@ -9,7 +9,8 @@ HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 os.environ["MPLBACKEND"] = "Agg"
 
-# The gallery looks up what examples name, which without running them this import makes known.
+# The gallery looks up the names in the examples. If it does not run them, it finds those of
+# halving searches only after this import.
 from sklearn.experimental import enable_halving_search_cv  # noqa: E402, F401
 from website import inventories  # noqa: E402
 
@@ -40,7 +41,7 @@ default_role = "py:obj"
 # The types are in the docstrings, so that signatures stay short.
 autodoc_typehints = "none"
 toc_object_entries_show_parents = "hide"
-# The page of a class lists its members itself, less those inherited from elsewhere.
+# The page of a class lists its members itself, except those inherited from elsewhere.
 numpydoc_show_class_members = False
 
 sphinx_gallery_conf = {

@@ -1,6 +1,6 @@
-"""Keep results of the examples whose data are not everywhere: `python docs/kept.py [NAME ...]`.
+"""Keep results of the examples that need large data: `python docs/kept.py [NAME ...]`.
 
-Where a build of the pages has no data, these examples show what is in examples/kept.
+If the pages are built without these data, the examples show the results in examples/kept.
 """
 
 import contextlib
@@ -17,8 +17,8 @@ def keep(name):
     with contextlib.chdir(EXAMPLES):
         found = runpy.run_path(f"plot_{name}.py")
         if found["X"] is None:
-            sys.exit("The data are not at hand: let SKLEARN_PLE_DATA name their folder.")
-        # As JSON, with five decimals, which the pictures and tables do not exceed.
+            sys.exit("The data were not found: set SKLEARN_PLE_DATA to their folder.")
+        # As JSON, with five decimals: pictures and tables show no more.
         short = json.loads(json.dumps(found["results"]), parse_float=lambda x: round(float(x), 5))
         Path("kept", f"{name}.json").write_text(json.dumps(short) + "\n", encoding="utf-8")
 

@@ -1,8 +1,8 @@
 """Draw the pictures of the guide: `python docs/pictures.py [NAME ...]` writes them to docs/images.
 
 They are SVG without a background, in greys and colours that are legible on light and dark pages.
-Those of the package's own displays, which have black lines, have a white background. The idea, on
-the first page, has a picture for light pages and one for dark ones.
+Those of gates and importance, which have black lines, have a white background. The idea, on the
+first page, has a picture for light pages and one for dark ones.
 """
 
 import sys
@@ -60,7 +60,7 @@ NETWORKS = {
 }
 
 
-#: What the idea's table holds, two rows of it with holes: a class, a number and one of three.
+#: Labels in the table of the idea: two classes, a number and three classes; empty if missing.
 LABELS = [
     ["yes", "4.1", "A"],
     ["no", "", "C"],
@@ -69,7 +69,7 @@ LABELS = [
     ["yes", "5.0", ""],
 ]
 PREDICTED = [["yes", "4.0", "A"], ["no", "2.7", "C"], ["no", "3.3", "B"]]
-#: Ink of text, of lines and of the shared expert on light pages and on dark ones.
+#: Colours of text, of lines and of the shared expert, for light pages and for dark ones.
 INKS = {"idea": ("#1f2328", "#59636e", "#8c959f"), "idea-dark": ("#e6edf3", "#9da7b3", "#7d8590")}
 
 
@@ -145,7 +145,7 @@ def networks():
 
 
 def tidy(path):
-    """End lines without blanks, and the file with one line's end: the checks ask for it."""
+    """Remove blanks at the ends of lines, and end the file with one newline, for the checks."""
     lines = [line.rstrip() for line in path.read_text(encoding="utf-8").splitlines()]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
@@ -291,7 +291,7 @@ def schedules():
 
 
 def calibration():
-    """A network that is too sure, before and after calibrate."""
+    """A network that is too confident, before and after calibrate."""
     rng = np.random.default_rng(0)
     X = rng.normal(size=(5000, 8))
     y = X[:, 0] + X[:, 1] * X[:, 2] + 1.5 * rng.normal(size=5000) > 0
@@ -321,7 +321,7 @@ def training_history():
     """The losses of the survey's tasks over the epochs."""
     *_, model = survey()
     fig = TrainingHistoryDisplay.from_estimator(model).figure_
-    # Less wide, the words of its four panels are larger on the page.
+    # In a narrower figure, the words of its four panels are larger on the page.
     fig.set_size_inches(9, 2.6)
     save("training_history", fig)
 

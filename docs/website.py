@@ -1,9 +1,9 @@
-"""What the pages need beside Sphinx's own extensions, without a network to build or to read them.
+"""What the pages need besides Sphinx's own extensions; no network is needed to build or read them.
 
 Mathematics as MathML, which browsers draw themselves. Links to other projects' references, whose
-inventories are made of `docs/references.txt`. Signatures that fit a line. The order of the
+inventories are made from `docs/references.txt`. Signatures that fit a line. The order of the
 gallery. Per cent signs that stay with their number. Pictures that are links to their files.
-`llms.txt`, a list of the pages for language models, and `sitemap.xml`, where the pages' address is
+`llms.txt`, a list of the pages for language models, and `sitemap.xml`, if the pages' address is
 known.
 """
 
@@ -16,7 +16,7 @@ from docutils import nodes
 from latex2mathml.converter import convert
 
 HERE = Path(__file__).parent
-#: Where the references of other projects are, and a name's page there.
+#: The address of each project's reference, and the page of a name there.
 REFERENCES = {
     "sklearn": ("https://scikit-learn.org/stable/", "modules/generated/{name}.html#{name}"),
     "torch": ("https://docs.pytorch.org/docs/stable/", "generated/{name}.html#{name}"),
@@ -25,7 +25,7 @@ REFERENCES = {
     "skorch": ("https://skorch.readthedocs.io/en/stable/", "{module}.html#{name}"),
 }
 
-#: The gallery, from what everybody needs to what few do.
+#: The order of the gallery: from what everybody needs to what few need.
 EXAMPLES = [
     "quickstart",
     "mixed_targets_missing_labels",
@@ -78,7 +78,7 @@ def write_math(writer, node):
 
 def write_displayed_math(writer, node):
     formula = convert(node.astext(), display="block")
-    # Where it is wider than a phone, it scrolls: by the keyboard too.
+    # A formula that is wider than a phone scrolls, and can be scrolled by the keyboard too.
     writer.body.append(f'<div class="formula" tabindex="0">{formula}</div>')
     raise nodes.SkipNode
 
@@ -108,7 +108,7 @@ def enlarge(app, doctree):
 
 
 def mark_citations(app, page, template, context, doctree):
-    """Make references items of their list, which browsers read out; docutils' role is retired."""
+    """Mark references as items of a list, for screen readers: docutils' role is deprecated."""
     body = context.get("body", "")
     context["body"] = body.replace('role="doc-biblioentry"', 'role="listitem"')
 

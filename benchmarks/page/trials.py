@@ -18,13 +18,13 @@ Test rows were seen, though, before the present defaults: six earlier versions w
 test rows of the sets in "Accuracy" of :doc:`benchmarks`. The results led to trials on training
 rows:
 
-- poor scores on the synthetic mixed set led to steps that start at zero, and later to members with
-  different steps;
+- poor scores on the synthetic mixed set led to steps (embeddings of the bins of a number) that
+  start at zero, and later to members with different steps;
 - poor scores on River flow and Tox21 led to the linear path, to the clipping of numbers and to
   narrower embeddings of many numbers;
 - poor scores on River flow led, once more, to the present start of the linear path.
 """
-#: The logarithm of 1 - R² instead of the mean R², which one bad gauge would rule.
+#: The logarithm of 1 - R² instead of the mean R², which one bad gauge would dominate.
 RIVER = "River flow, log(1 - R²)"
 
 
@@ -79,8 +79,9 @@ no steps, and the last all of them.
     )
     rest = """
 Without steps, the sinusoids fell from .891 to .875 with two equal members. With four members that
-differ they scored .980, and .981 before. On Census-Income it made no difference (.9540 and .9947).
-With a fifth of the learning rate in all columns, income scored .9528.
+differ they scored .980 without steps, and .981 with them. On Census-Income steps in smooth columns
+made no difference (.9540 and .9947). With steps in all columns that learn at a fifth of the rate,
+income scored .9528.
 """
     widths = """
 Tox21 has 217 numbers. There, embeddings of 3 units scored .828 in two thirds of the time of 8
