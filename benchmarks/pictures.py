@@ -178,24 +178,24 @@ def write(figure, path, labels):
 
 
 def draw_overall(panels, members, path):
-    """Draw panels side by side, with a point for each model: its score against its cost.
+    """Draw panels one below the other, with a point for each model: its score against its cost.
 
     `panels` has frames with the columns score and cost and a row for each model, each with a
     title and a subtitle. `members` are our models and their numbers of members.
     """
     labels = []
     with plt.rc_context(STYLE | {"font.size": 10, "xtick.labelsize": 9, "ytick.labelsize": 9}):
-        figure = plt.figure(figsize=(1.2 + 6 * len(panels), 4.4), layout="constrained")
-        figure.get_layout_engine().set(wspace=0.06)
-        cells = figure.add_gridspec(1, len(panels))
+        figure = plt.figure(figsize=(7.2, 0.6 + 3.4 * len(panels)), layout="constrained")
+        figure.get_layout_engine().set(h_pad=0.1)
+        cells = figure.add_gridspec(len(panels), 1)
         for cell, (shown, *titles) in zip(cells, panels, strict=True):
             ax = panel(figure, cell, *titles)
             own = {name: n for name, n in members.items() if name in shown.index}
             last = "PLE, {} members" if len(own) > 1 else "PLE"
             labels.append(draw_models(ax, shown["cost"], shown["score"], own, 9, last))
             ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}×"))
-            ax.set_xlabel("CPU time of a fit, as a multiple of LightGBM's")
-        figure.axes[0].set_ylabel("score (0: lowest of a task, 1: highest)")
+            ax.set_ylabel("score (0: lowest, 1: highest)")
+        ax.set_xlabel("CPU time of a fit, as a multiple of LightGBM's")
         write(figure, path, labels)
 
 
