@@ -13,6 +13,7 @@ GREEN, PINK, GREY = "#009E73", "#B5588F", "#4D4D4D"
 OLIVE, VIOLET = "#7A6C00", "#6A4FB3"
 #: Text, marker and colour.
 STYLES = {
+    "PLE": ("PLE", "o", BLUE),
     "LightGBM, early stopping": ("LightGBM", "s", ORANGE),
     "CatBoost": ("CatBoost", "D", RED),
     "CatBoost MultiRMSEWithMissingValues": ("CatBoost joint", "d", RED),
@@ -21,12 +22,8 @@ STYLES = {
     "RealMLP": ("RealMLP", "X", GREY),
     "Random forest": ("Random forest", "p", OLIVE),
     "TabM": ("TabM", "P", VIOLET),
-    "PLE, tuned": ("PLE tuned", "o", BLUE),
-    "CatBoost, tuned and ensembled": ("CatBoost tuned", "D", RED),
-    "RealMLP, tuned and ensembled": ("RealMLP tuned", "X", GREY),
-    "TabM, tuned and ensembled": ("TabM tuned", "P", VIOLET),
 }
-#: Models that were tuned have hollow points.
+#: Names of tuned models contain this after the name of the model.
 TUNED = ", tuned"
 NOTE = """Up is better, left is cheaper. Scores are means over a set's tasks, seconds are CPU time.
 ↓ lies lower than it is drawn."""
@@ -58,6 +55,7 @@ STYLE = {
     "axes.titlelocation": "left",
 }
 EDGE = {"markeredgecolor": "white", "markeredgewidth": 0.8}
+HOLLOW = {"markerfacecolor": "white", "markeredgewidth": 1.6}
 
 
 #: Where a text may stand: its distance from a point, and the direction.
@@ -231,6 +229,13 @@ def floor(scores, members):
     return min([scores.max() - 3.5 * (scores.max() - others.median()), *ours])
 
 
+def style_of(model):
+    """Return the text, marker, colour and edge of a model; a tuned model has hollow points."""
+    name, tuned, _ = model.partition(TUNED)
+    text, marker, color = STYLES.get(name, (name, "P", GREY))
+    return (f"{text} tuned", marker, color, HOLLOW) if tuned else (text, marker, color, EDGE)
+
+
 def draw_models(ax, x, y, members, size, last, lowest=None):
     """Draw a point for each model, ours joined by a line; return the labels, not yet placed.
 
@@ -243,9 +248,8 @@ def draw_models(ax, x, y, members, size, last, lowest=None):
     labels = Labels(ax)
     # Where points overlap, the better one is on top.
     for name in sorted(others, key=shown.get):
-        _, marker, color = STYLES.get(name, (name, "P", GREY))
-        hollow = {"markerfacecolor": "white", "markeredgewidth": 1.6} if TUNED in name else EDGE
-        ax.plot(x[name], shown[name], marker, color=color, ms=size, **hollow)
+        _, marker, color, edge = style_of(name)
+        ax.plot(x[name], shown[name], marker, color=color, ms=size, **edge)
         labels.keep_free([x[name]], [shown[name]], size)
     if ours:
         ax.plot(x[ours], shown[ours], "-o", color=BLUE, ms=size + 1, lw=2, zorder=3, **EDGE)
@@ -255,7 +259,7 @@ def draw_models(ax, x, y, members, size, last, lowest=None):
         style = {"color": BLUE, "weight": "bold", "fontsize": size + 1}
         labels.add(x[name], shown[name], text, **style)
     for name in others:
-        text, marker, color = STYLES.get(name, (name, "P", GREY))
+        text, _, color, _ = style_of(name)
         text += f" ({y[name]:.3f}) ↓" if y[name] < shown[name] else ""
         labels.add(x[name], shown[name], text, color=color, fontsize=size + 1)
     ax.set_xscale("log")
