@@ -4,7 +4,7 @@
     python conda/build.py --offline  # a trial of the recipe, where conda-forge cannot be reached
 
 build/conda/recipe.yaml is for conda-forge: the recipe with the version and checksum of the sdist.
-The package of rtdl-num-embeddings is built first, in case that conda-forge does not have it.
+The package of rtdl-num-embeddings is built first, in case conda-forge does not have it.
 In a trial, a local channel stands in for conda-forge. It has what the builds require, from PyPI,
 but not what the packages require. So these are not tested, but the files of ours are compared with
 those of the wheel.
@@ -24,6 +24,7 @@ from rattler_build import EnvironmentIsolation, Package, Stage0Recipe, ToolConfi
 ROOT = Path(__file__).parents[1]
 DIST = ROOT / "build" / "dist"
 BUILD = ROOT / "build" / "conda"
+PACKAGES = BUILD / "packages"
 REQUIRED = "rtdl-num-embeddings"
 #: A virtual environment as a package of Python, with what the build requires.
 PYTHON = """
@@ -91,12 +92,21 @@ def stand_in():
 
 
 def downloaded(text):
-    """Return a recipe with its source from the package index that pip has been told of."""
+    """Return a recipe with its source from the package index of pip."""
     version = re.search(r'^  version: "(.*)"$', text, re.MULTILINE)[1]
     pip = [sys.executable, "-m", "pip", "download", "--no-deps", "--no-binary", ":all:"]
     subprocess.run([*pip, "--dest", BUILD, f"{REQUIRED}=={version}"], check=True)
     (path,) = BUILD.glob(f"{REQUIRED.replace('-', '_')}-*.tar.gz")
     return from_file(text, path)
+
+
+def build(text, channels, test):
+    """Build the package of a recipe."""
+    return Stage0Recipe.from_yaml(text).run_build(
+        tool_config=ToolConfiguration(test_strategy="native" if test else "skip"),
+        output_dir=PACKAGES,
+        channels=channels,
+    )
 
 
 def compare(package, wheel):
@@ -114,16 +124,11 @@ def main():
     shutil.rmtree(BUILD, ignore_errors=True)
     BUILD.mkdir(parents=True)
     sdist = the("*.tar.gz")
-    packages = BUILD / "packages"
-    required = recipe(REQUIRED)
-    how = {
-        "tool_config": ToolConfiguration(test_strategy="skip" if options.offline else "native"),
-        "output_dir": packages,
-        "channels": [stand_in() if options.offline else "conda-forge"],
-    }
-    Stage0Recipe.from_yaml(downloaded(required) if options.offline else required).run_build(**how)
-    how["channels"].insert(0, packages.as_uri())
-    (built,) = Stage0Recipe.from_yaml(from_file(write_recipe(sdist), sdist)).run_build(**how)
+    channel = stand_in() if options.offline else "conda-forge"
+    required = downloaded(recipe(REQUIRED)) if options.offline else recipe(REQUIRED)
+    build(required, [channel], test=not options.offline)
+    ours = from_file(write_recipe(sdist), sdist)
+    (built,) = build(ours, [PACKAGES.as_uri(), channel], test=not options.offline)
     for package in built.packages:
         compare(package, the("*.whl"))
         print(package)
