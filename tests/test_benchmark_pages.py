@@ -256,7 +256,7 @@ def test_tuned_models_are_drawn_with_the_time_of_their_search(module, results):
         {cost.DEFAULT: 0.5, tuned: 0.875, rival: 0.875, cost.CHEAPEST: 0}
     )
     text = module("page.headlines").from_tuned(made, shown)
-    assert "2 small sets with 2 tasks" in text and "settings of CatBoost, and" in text
+    assert "2 small sets with 2 tasks" in text and "settings of CatBoost were fitted too" in text
 
 
 def test_tuned_models_are_ranked_where_all_of_them_ran(module, results):

@@ -96,14 +96,14 @@ def from_frontier(runs, shown):
 
 def from_tuned(runs, shown):
     """Write the line about the picture's second panel."""
+    n_sets = counted(runs["data"].nunique(), "small set")
     n_tasks = int(runs.groupby("data")["n_tasks"].first().sum())
     searched = [short(name).removesuffix(" tuned") for name in TUNED_PEERS if name in shown.index]
     own = [f"{short(name)} {score:.2f}" for name, score in shown["score"].items()]
     return (
-        f"**With tuning.** {counted(runs['data'].nunique(), 'small set')} with {n_tasks} tasks "
-        f"also have an ensemble of {N_SETTINGS} random settings of {listed(searched)}, and the "
-        f"best of {OUR_SETTINGS} settings of PLE. Scaled in the same way, the scores are "
-        f"{listed(own)}."
+        f"**With tuning.** On {n_sets} with {n_tasks} tasks, ensembles of {N_SETTINGS} random "
+        f"settings of {listed(searched)} were fitted too, and the best of {OUR_SETTINGS} settings "
+        f"of PLE. Scaled in the same way, the scores are {listed(own)}."
     )
 
 
