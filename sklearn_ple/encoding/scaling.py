@@ -120,8 +120,11 @@ class NumberScaler(TransformerMixin, BaseEstimator):
         ndarray or CSR matrix of shape (n_rows, n_numbers_)
             The numbers, then the indicators. A sparse X stays sparse if that of fit was sparse.
         """
-        if sparse.issparse(X) and not self.mean_.any():
-            return self._transform_sparse(X)
+        if sparse.issparse(X):
+            # Columns of a frame that was read in fit are in the order of their names.
+            X = X if self._reads_all_in_order(X) else X[:, self.positions]
+            if not self.mean_.any():
+                return self._transform_sparse(X)
         return self._transform_dense(X)
 
     def learn(self, ranges: Ranges, blocks: Iterable[Block], sample: pd.DataFrame) -> NumberScaler:
@@ -236,7 +239,9 @@ class NumberScaler(TransformerMixin, BaseEstimator):
         data[missing] = 0.0
         with np.errstate(over="ignore"):
             data = data.astype(self.dtype)
-        infinite = np.bincount(X.indices[~np.isfinite(data)], minlength=X.shape[1])
+        # In a column without any number in fit, infinity would become a missing number.
+        infinite = ~np.isfinite(data) | np.isinf(X.data)
+        infinite = np.bincount(X.indices[infinite], minlength=X.shape[1])
         self._check_finite(X, infinite == 0)
         numbers = _with_data(X, data)
         if self.missing_.any():
@@ -245,10 +250,13 @@ class NumberScaler(TransformerMixin, BaseEstimator):
             numbers = sparse.hstack([numbers, indicators], format="csr")
         return numbers
 
+    def _reads_all_in_order(self, X: Any) -> bool:
+        return np.array_equal(self.positions, np.arange(X.shape[1]))
+
     def _blocks(self, X: Any) -> Iterator[tuple[slice, np.ndarray]]:
         """Yield the numbers as float64 in blocks, always in the same layout for equal rounding."""
         n_rows = max(1, _BLOCK_SIZE // max(1, len(self.positions)))
-        every = np.array_equal(self.positions, np.arange(X.shape[1]))
+        every = self._reads_all_in_order(X)
         for start in range(0, X.shape[0], n_rows):
             rows = slice(start, start + n_rows)
             if sparse.issparse(X):

@@ -859,6 +859,25 @@ def test_sparse_numbers_equal_dense_ones_but_for_the_mean(rows, dtype):
     np.testing.assert_allclose(sparse_encoder.transform(read(X))[0], numbers.toarray(), rtol=1e-6)
 
 
+@pytest.mark.parametrize("centre", [0.0, 3.0])
+def test_sparse_columns_have_the_places_of_a_frame_whose_names_are_not_in_order(centre):
+    X = np.array([[-1.0, -20.0], [1.0, 20.0]]) + centre
+    frame = pd.DataFrame(X, columns=["b", "a"])
+    encoder, (of_frame, _) = encode(frame)
+    of_sparse, _ = encoder.transform(sparse.csr_matrix(X))
+    of_sparse = of_sparse.toarray() if sparse.issparse(of_sparse) else of_sparse
+    np.testing.assert_allclose(of_sparse, of_frame)
+    with pytest.raises(ValueError, match="in column 'x0'"):
+        encoder.transform(sparse.csr_matrix([[np.inf, 1.0]]))
+
+
+@pytest.mark.parametrize("make", [np.asarray, sparse.csr_matrix])
+def test_infinity_in_a_column_that_had_no_number_is_an_error(make):
+    encoder, _ = encode(make([[1.0, np.nan], [2.0, np.nan]]))
+    with pytest.raises(ValueError, match="infinity .* in column 'x1'"):
+        encoder.transform(read(make([[1.0, np.inf]])))
+
+
 @pytest.mark.parametrize("make", [sparse.csc_matrix, sparse.coo_matrix, sparse.lil_array])
 def test_sparse_numbers_of_any_format_stay_sparse_and_share_their_places(make):
     X = np.array([[0.0, 1.0], [2.0, 0.0], [4.0, 0.0]])
