@@ -388,6 +388,9 @@ def read_features(estimator: BaseEstimator, X: Any, reset: bool) -> Any:
         # Arrays of objects or strings may hold categories.
         is_sparse = sparse.issparse(X)
         has_objects = not is_sparse and np.asarray(X).dtype.kind in "OSU"
+        if has_objects and not hasattr(X, "dtype"):
+            # In a list with strings NumPy would turn the numbers into strings too.
+            X = np.asarray(X, dtype=object)
         X = validate_data(
             estimator,
             X,

@@ -562,6 +562,17 @@ def test_arrays_of_dates_are_an_error():
         encode(np.array([["2020-01-01"]], dtype="datetime64[D]"))
 
 
+def test_numbers_in_a_list_with_strings_stay_numbers():
+    X = [[1.0, "u"], [np.nan, "v"], [4.0, "u"]]
+    encoder, (numbers, codes), (alone, _) = encode(X, X[:1])
+    assert encoder.named() == ["x0", "x1"]
+    of_array, (expected, _) = encode(np.array(X, dtype=object))
+    assert encoder.cardinalities_ == of_array.cardinalities_ == [4]
+    np.testing.assert_array_equal(numbers, expected)
+    np.testing.assert_array_equal(codes[:, 0], [codes[0, 0], codes[1, 0], codes[0, 0]])
+    np.testing.assert_array_equal(alone, expected[:1])
+
+
 def test_sparse_x_after_categories_is_an_error():
     with pytest.raises(ValueError, match="sparse, but had categories in fit"):
         encode(FRAME, sparse.eye(3, format="csr"))
