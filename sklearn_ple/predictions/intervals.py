@@ -137,7 +137,7 @@ class Deviations:
         for task, errors, (mean, deviation) in rows:
             low, high = (np.nan, np.nan) if errors is None else errors.ends(level)
             lower.append(np.maximum(mean + low * deviation, task.lowest))
-            upper.append(mean + high * deviation)
+            upper.append(np.maximum(mean + high * deviation, task.lowest))
         return lower, upper
 
     def _predicted(self, members: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:

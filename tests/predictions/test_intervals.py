@@ -269,6 +269,17 @@ def test_intervals_have_the_form_of_y(data, model):
     assert (wider[0]["visits"] >= 0).all()
 
 
+@pytest.mark.parametrize("kind", ["count", "tweedie", "hurdle"])
+def test_intervals_of_numbers_that_are_mostly_zero_are_in_order_and_not_below_zero(kind):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(600, 2))
+    amounts = rng.gamma(2, 50, 600) * np.exp(X[:, 0])
+    y = np.round(np.where(rng.random(600) < 0.1, amounts, 0.0))
+    model = PLERegressor(task_types=kind, early_stopping=True, **SMALL).fit(X, y)
+    low, high = model.predict_interval(X, 0.5)
+    assert (low >= 0).all() and (high >= low).all()
+
+
 def test_a_member_that_counts_for_nearly_all():
     labels, form = read_targets([1.0, 2.0, 6.0, 3.0])
     weights = np.ones((4, 1))
