@@ -49,6 +49,10 @@ class TargetStatistics:
         Statistics of the codes of each column.
     learnt_from : str
         Digest of the rows from which they were learnt, to recognise the same rows later.
+    read : ndarray of bool of shape (n_rows,) or None
+        Which of these rows had labels that were read; None if all had.
+    n_tasks : int or None
+        Number of tasks that had statistics learnt; None if it is that of all tasks.
 
     References
     ----------
@@ -60,6 +64,8 @@ class TargetStatistics:
 
     tables: list[np.ndarray]
     learnt_from: str
+    read: np.ndarray | None = None
+    n_tasks: int | None = None
 
     def __init__(self, columns: Sequence[int] | np.ndarray):
         self.columns = np.asarray(columns, dtype=np.int64)
@@ -110,6 +116,7 @@ class TargetStatistics:
             the rows, those of other rows from all rows in ``read``.
         """
         self.learnt_from = _digest(codes, targets, weights)
+        self.read, self.n_tasks = read, len(tasks)
         read = np.ones(len(codes), dtype=bool) if read is None else read
         parts = np.where(read, _parts(len(codes)), N_PARTS)
         self.tables, numbers = [], []
@@ -173,12 +180,15 @@ class TargetStatistics:
         """Return the statistics of rows for training that continues, without learning.
 
         For the rows from which statistics were learnt, they are those that `learn` returned. For
-        other rows, they are those of `transform`. The parameters are those of `learn`.
+        other rows, they are those of `transform`. The parameters are those of `learn`. Tasks that
+        have been added since are left out.
         """
+        targets, weights = targets[:, : self.n_tasks], weights[:, : self.n_tasks]
         if self.learnt_from != _digest(codes, targets, weights):
             return self.transform(codes)
         n_codes = dict(zip(self.columns.tolist(), map(len, self.tables), strict=True))
-        return TargetStatistics(self.columns).learn(codes, targets, weights, tasks, n_codes)
+        again = TargetStatistics(self.columns)
+        return again.learn(codes, targets, weights, tasks[: self.n_tasks], n_codes, self.read)
 
 
 class OrderedStatistics:

@@ -62,6 +62,7 @@ CODECS = [
 _OF_FORM = {name: name for name in ("library", "ndim", "names", "columns", "dtypes", "ignored")}
 _OF_SCALER = {name: f"{name}_" for name in ("mean", "scale", "missing")}
 _OF_STATISTICS = {name: name for name in ("columns", "tables", "learnt_from")}
+_OF_STATISTICS |= {name: name for name in ("read", "n_tasks")}
 _OF_CATEGORIES = {"categories": "categories", "kind": "_kind", "rare_share": "_rare_share"}
 _OF_DEVIATIONS = {name: name for name in ("member_weights", "factors", "units", "errors")}
 _OF_NET = {"learning_rate": "lr", "batch_size": "batch_size", "max_epochs": "max_epochs"}
@@ -209,6 +210,9 @@ def _statistics_of(encoder: TableEncoder, state: dict[str, Any] | None) -> Targe
     statistics = TargetStatistics(columns)
     statistics.tables = [_check(table, np.ndarray) for table in _check(state["tables"], list)]
     statistics.learnt_from = _check(state["learnt_from"], str)
+    # Earlier files lack them.
+    statistics.read = _check(state.get("read"), np.ndarray, type(None))
+    statistics.n_tasks = _check(state.get("n_tasks"), int, type(None))
     n_codes = encoder.features.cardinalities_
     known = set(range(len(n_codes)))
     if columns.ndim != 1 or not set(columns.tolist()) <= known or not len(columns):

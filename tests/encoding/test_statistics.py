@@ -285,6 +285,42 @@ def test_training_goes_on_with_what_was_learnt_at_first():
     assert model.fit(*more)._encoder.statistics.tables[0] is learnt
 
 
+def test_training_goes_on_without_the_labels_that_were_left_out(rows):
+    codes, targets, weights = rows
+    read, tasks = np.arange(300) % 4 > 0, tasks_of(*KINDS)
+    learnt = TargetStatistics([0, 1])
+    numbers = learnt.learn(codes, targets, weights, tasks, [N_CODES] * 2, read)
+    np.testing.assert_array_equal(learnt.resume(codes, targets, weights, tasks), numbers)
+
+
+def test_rows_that_were_left_out_are_saved(tmp_path):
+    X, y = visits(600, 280)
+    model = PLEClassifierRegressor(**TINY, target_statistics=True, early_stopping=True)
+    model.set_params(refit=False).fit(X, y)
+    export.save(model, tmp_path / "model.safetensors")
+    own, loaded = (
+        m._encoder.statistics for m in (model, export.load(tmp_path / "model.safetensors"))
+    )
+    assert own.read.sum() == 540
+    np.testing.assert_array_equal(loaded.read, own.read)
+    assert loaded.n_tasks == own.n_tasks == 2
+
+
+def test_training_goes_on_with_what_was_learnt_before_a_task_was_added():
+    X, y = visits(1200, 280)
+    model = PLEClassifierRegressor(**TINY, target_statistics=True).partial_fit(X, y)
+
+    def numbers(labels):
+        encoder = model._encoder
+        table = Table.read(model, X, labels, like=encoder.targets.form)
+        return encoder.resume(encoder.apply(table))
+
+    before = numbers(y)
+    y["more"] = np.arange(1200) % 7 * 1.0
+    model.add_task(X, y["more"])
+    np.testing.assert_array_equal(numbers(y), before)
+
+
 def test_random_labels_are_not_found_out():
     random = np.random.RandomState(0)
     X = pd.DataFrame({"user": [f"u{u}" for u in random.randint(700, size=1500)]})
