@@ -56,7 +56,9 @@ def _of_numbers(method: str) -> Callable[[Any], bool]:
 
 
 def _depends(estimator: Any) -> bool:
-    """Return whether a task depends on another."""
+    """Return whether a task depends on another (or, before fit, would)."""
+    if hasattr(estimator, "net_"):
+        return bool(estimator._encoder.depends_on)
     return bool(estimator.depends_on)
 
 

@@ -253,6 +253,17 @@ def test_pickling_and_cloning(model):
     assert clone(fitted).get_params() == model.get_params()
 
 
+def test_conditional_probabilities_are_those_of_the_last_fit():
+    X, y, _, _ = events(200)
+    fitted = PLEClassifierRegressor(depends_on={"buy": "click"}, **SMALL).fit(X, y)
+    expected = fitted.predict_conditional_proba(X)[1]
+    assert_array_equal(
+        fitted.set_params(depends_on=None).predict_conditional_proba(X)[1], expected
+    )
+    independent = PLEClassifierRegressor(**SMALL).fit(X, y).set_params(depends_on={"buy": "click"})
+    assert not hasattr(independent, "predict_conditional_proba")
+
+
 def test_conditional_probabilities_are_those_of_all_rows(seed):
     X, y, ctr, cvr = events(3000, seed=seed)
     y.loc[y["click"] == "no", "buy"] = None
