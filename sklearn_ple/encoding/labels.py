@@ -407,6 +407,9 @@ def as_frame(y: Any, input_name: str = "y") -> pd.DataFrame:
 
 def _as_pandas(y: Any, input_name: str) -> pd.DataFrame | pd.Series:
     y = to_pandas(without_mask(y))
+    if isinstance(y, (pd.Index, pd.api.extensions.ExtensionArray)):
+        # As an array it would lose the classes that it declares, and their order.
+        y = pd.Series(y)
     if isinstance(y, (pd.DataFrame, pd.Series)):
         return y
     # Lists may mix numbers and strings, all of which NumPy would turn into strings.

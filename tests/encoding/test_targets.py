@@ -220,6 +220,15 @@ def test_categorical_columns_declare_their_classes():
     assert encoder(only)[0].tasks[0].classes.tolist() == ["hi", "lo", "mid"]
 
 
+@pytest.mark.parametrize("make", [pd.Categorical, pd.CategoricalIndex])
+def test_categories_without_a_series_declare_their_classes_too(make):
+    categories = make(["hi", None, "lo"], categories=["lo", "mid", "hi"], ordered=True)
+    fitted, _ = encoder(categories)
+    assert fitted.tasks[0].kind == "ordinal"
+    assert fitted.tasks[0].classes.tolist() == ["hi", "lo", "mid"]
+    assert fitted.form.library == "numpy"
+
+
 def test_an_ordered_column_keeps_its_order_whichever_classes_are_given():
     column = pd.Series(["hi", "lo"], dtype=pd.CategoricalDtype(["lo", "mid", "hi"], ordered=True))
     task = encoder(column, classes=np.array(["hi", "lo", "mid"]))[0].tasks[0]
