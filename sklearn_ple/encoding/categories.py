@@ -223,6 +223,9 @@ def _factorize(column: pd.Series) -> tuple[np.ndarray, pd.Index]:
     """Return the position of each value among the distinct values (-1 if missing), and these."""
     if isinstance(column.dtype, pd.CategoricalDtype):
         return column.array.codes, column.array.categories
+    if types.is_float_dtype(column.dtype) and types.is_extension_array_dtype(column.dtype):
+        # In columns of Arrow, NaN is not a missing value.
+        column = pd.Series(column.to_numpy(dtype=np.float64, na_value=np.nan))
     places, values = pd.factorize(column)
     return places, pd.Index(values)
 

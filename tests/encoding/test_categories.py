@@ -4,6 +4,7 @@ import warnings
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 from sklearn_ple.encoding.categories import MISSING, UNKNOWN, CategoryEncoder
@@ -98,3 +99,14 @@ def test_rare_categories_alone_warn_where_chance_cannot_explain_them():
             codes_of(fitted, values, min_frequency=5)
     with pytest.warns(UserWarning, match="No value of column 'c' of X"):
         codes_of(fitted, [*"0123456789"], min_frequency=5)
+
+
+@pytest.mark.parametrize("dtype", [float, "Float64", "arrow"])
+def test_nan_is_a_missing_category_in_columns_of_any_dtype(dtype):
+    values = [2.0, np.nan, 1.0]
+    if dtype == "arrow":
+        column = pd.arrays.ArrowExtensionArray(pa.array(values))
+    else:
+        column = pd.array(values, dtype=dtype)
+    assert codes_of(column, column)[1] == MISSING
+    assert codes_of(column, values) == codes_of(values, column) == codes_of(values, values)
