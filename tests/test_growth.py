@@ -268,6 +268,14 @@ def test_columns_to_ignore_and_kinds_in_a_list_are_no_obstacle(table):
         assert model.partial_fit(X, of_all).task_names_ == ["size", "kind", "new"]
 
 
+@pytest.mark.parametrize("make", [list, tuple])
+def test_kinds_in_a_sequence_are_those_of_the_first_tasks(make):
+    X, y, new = make_table()
+    model = PLEClassifierRegressor(task_types=make(["regression", "binary"]), **TINY).fit(X, y)
+    model.add_task(X, new).add_task(X, X[["b"]].assign(c=y["kind"]))
+    assert list(model.task_types_.values())[2:] == ["binary", "regression", "binary"]
+
+
 def test_the_kind_is_that_of_all_tasks_or_the_one_asked_for(table):
     X, y, _ = table
     model = PLERegressor(task_types="huber", **TINY).fit(X, y["size"])

@@ -121,7 +121,7 @@ def grow(
 
 def _kind_for_all(task_types: Any) -> Any:
     """Return the kind in ``task_types`` if it is the same for all tasks, else "auto"."""
-    return "auto" if isinstance(task_types, (Mapping, list)) else task_types
+    return "auto" if isinstance(task_types, (Mapping, list, tuple)) else task_types
 
 
 def _unlabelled(task: Any, n_rows: int) -> Labels:
