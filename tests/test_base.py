@@ -587,6 +587,22 @@ def test_other_targets_when_going_on(table):
         model.score(X, y.drop(columns="visits"))
 
 
+@pytest.mark.parametrize("method", ["partial_fit", "fit"])
+def test_going_on_without_a_label_is_an_error(table, method):
+    X, y = table
+    first = np.arange(len(y)) < len(y) // 2
+    unlabelled, second_half = y.astype(object), y.astype(object)
+    unlabelled.loc[:] = None
+    second_half.loc[first] = None
+    model = make_model(max_epochs=1, n_members=1, warm_start=True).fit(X, y)
+    before = model.predict(X)
+    with pytest.raises(ValueError, match="y has no label at all"):
+        getattr(model, method)(X, unlabelled)
+    with pytest.raises(ValueError, match="y has no label at all"):
+        getattr(model, method)(X, second_half, sample_weight=first)
+    pd.testing.assert_frame_equal(model.predict(X), before)
+
+
 # -- all or nothing -------------------------------------------------------------------------------
 
 

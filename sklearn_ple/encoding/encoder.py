@@ -299,6 +299,11 @@ class TableEncoder:
 
         Parameters and result are those of `learn`, but nothing is learnt.
         """
+        # The first fit has a message of its own, which names the column.
+        if not len(table):
+            raise ValueError(
+                "y has no label at all, or only labels with a weight of 0: pass rows with labels."
+            )
         encoded = self.apply(table.sample, class_weight)
         return encoded._replace(ordered=self._order(table))
 
