@@ -430,6 +430,7 @@ class Predictor(TransformerMixin, Parameters):
         ValueError
             If there is no such task, or if one has no classes.
         """
+        check_is_fitted(self)
         positions = self._encoder.targets.positions(tasks)
         found = self._per_class_task(X, "predict_proba")
         parts = [found] if self._encoder.targets.form.ndim == 1 else found
@@ -481,6 +482,7 @@ class Predictor(TransformerMixin, Parameters):
         probabilities : ndarray of shape (n_samples, n_classes), or list of these
             In the form of ``predict_proba``.
         """
+        check_is_fitted(self)
         return self._encoder.dependence.conditional(self.predict_proba(X))
 
     def _per_class_task(self, X: Any, method: str) -> Any:

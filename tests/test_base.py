@@ -399,10 +399,11 @@ def test_numbers_far_beyond_those_of_fit_are_predicted(limit, embedding, table):
 
 
 def test_predicting_before_fit(table):
-    for method in ("predict", "predict_proba", "decision_function", "score"):
+    methods = ["predict", "predict_proba", "predict_proba_frame", "decision_function"]
+    for method in [*methods, "predict_conditional_proba", "score"]:
         arguments = table if method == "score" else table[:1]
         with pytest.raises(NotFittedError):
-            getattr(make_model(), method)(*arguments)
+            getattr(make_model(depends_on={"alive": "stage"}), method)(*arguments)
     with pytest.raises(NotFittedError):
         _ = make_model().module_
 
