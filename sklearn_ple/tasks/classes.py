@@ -36,6 +36,11 @@ def accuracy(labels: Any, predictions: Any, weights: Any = None) -> float:
     return float(np.average(np.asarray(labels) == np.asarray(predictions), weights=weights))
 
 
+def _without_bools(labels: np.ndarray) -> np.ndarray:
+    """Turn bools into 0 and 1, because pandas finds no bool among numbers."""
+    return labels.astype(int) if labels.dtype.kind == "b" else labels
+
+
 class ClassTask(Task):
     """A task whose labels are classes.
 
@@ -68,7 +73,7 @@ class ClassTask(Task):
 
     def encode(self, labels: np.ndarray) -> np.ndarray:
         """Turn labels into their positions in ``classes``."""
-        positions = pd.Index(self.classes).get_indexer(labels)
+        positions = pd.Index(_without_bools(self.classes)).get_indexer(_without_bools(labels))
         if (unknown := positions < 0).any():
             raise ValueError(
                 f"Target {self.name!r} holds the label {labels[unknown].tolist()[0]!r}, which "

@@ -259,6 +259,18 @@ def test_declared_whole_numbers_hold_float_labels():
     np.testing.assert_array_equal(task.encode(np.array([2.0, 0.0])), [2, 0])
 
 
+@pytest.mark.parametrize("dtype", [int, float, np.uint64])
+def test_bools_are_the_classes_0_and_1(dtype):
+    bools = np.array([False, True, True])
+    numbers = bools.astype(dtype)
+    for classes, labels in [(bools, numbers), (numbers, bools)]:
+        task = fitted(Binary, classes)
+        assert task.encode(labels).tolist() == [0.0, 1.0, 1.0]
+        assert task.classes.dtype == classes.dtype
+    with pytest.raises(ValueError, match=r"the label 2.*, which is not .* \[False, True\]"):
+        fitted(Binary, bools).encode(np.array([0, 2], dtype))
+
+
 @pytest.mark.parametrize("kind", CLASS_KINDS)
 @pytest.mark.parametrize("labels", [np.array([1, 1]), np.array(["x"], dtype=object)])
 def test_one_class_is_an_error(kind, labels):
