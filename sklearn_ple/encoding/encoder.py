@@ -311,7 +311,7 @@ class TableEncoder:
         """Choose the columns with target statistics, given the rows with a category in each."""
         choice, n_codes = self.target_statistics, self.features.cardinalities_
         columns: Any
-        if isinstance(choice, bool):
+        if isinstance(choice, (bool, np.bool_)):
             columns = range(len(n_codes) if choice else 0)
         elif isinstance(choice, str):
             columns = many_categories(n_known, n_codes)

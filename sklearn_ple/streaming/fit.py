@@ -120,7 +120,7 @@ def _read_apart(
 
 def _check_parameters(estimator: Any) -> None:
     """Raise an error for parameters that need all rows in memory."""
-    if estimator.refit is True:
+    if estimator.refit != "auto" and estimator.refit:
         raise ValueError(
             "refit=True trains a second time on all rows, which is not possible for a dataset: "
             "set refit='auto', or set early_stopping=False to train once on all rows."

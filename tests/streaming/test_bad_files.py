@@ -79,6 +79,7 @@ def test_what_is_passed_beside_files(folder):
     ("params", "message"),
     [
         ({"refit": True}, "refit=True trains a second time"),
+        ({"refit": np.True_}, "refit=True trains a second time"),
         ({"net_params": {"iterator_train__num_workers": 2}}, "iterator_train__num_workers, but"),
     ],
 )
