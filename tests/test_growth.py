@@ -312,6 +312,20 @@ def test_one_column_becomes_two(table):
     assert [list(classes) for classes in model.classes_] == [[0, 1], ["no", "yes"]]
 
 
+@pytest.mark.parametrize("form", [np.asarray, list, lambda own: own.rename(None)])
+def test_columns_without_names_are_numbered_after_the_tasks(table, form):
+    X, y, new = table
+    visits = form(y["kind"])
+    model = PLEClassifierRegressor(**TINY).fit(X, y.to_numpy())
+    model.add_task(X, visits, task_types={"y2": "count"})
+    assert model.task_types_["y2"] == "count"
+    both = np.column_stack([X["b"].abs(), X["a"]])
+    model.add_task(X, both, task_types={"y3": "ignore", "y4": "huber"}).add_task(X, new.to_numpy())
+    assert model.task_names_ == ["y0", "y1", "y2", "y4", "y5"]
+    with pytest.raises(ValueError, match=r"names \['y'\], but the tasks are \['y6'\]"):
+        model.add_task(X, visits, task_types={"y": "count"})
+
+
 def test_weights_and_groups_are_read(table, fitted):
     X, _, _ = table
     target = X["b"].rename("new")

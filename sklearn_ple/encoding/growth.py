@@ -6,6 +6,7 @@ import copy
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
+from itertools import count
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -77,11 +78,10 @@ def grow(
     features = read_features(estimator, X, reset=False)
     if task_types is None:
         task_types = _kind_for_all(encoder.task_types)
-    labels, form = read_targets(y, partial(ignored_by, task_types))
+    # With ignored columns, that number may be taken.
+    first = next(number for number in count(len(names)) if f"y{number}" not in names)
+    labels, form = read_targets(y, partial(ignored_by, task_types), first)
     check_consistent_length(features, labels[0].mask)
-    if form.library == "numpy" or form.columns == [None]:
-        form = replace(form, names=[f"y{len(names) + place}" for place in range(len(labels))])
-        labels = [replace(own, name=name) for own, name in zip(labels, form.names, strict=True)]
     new = [place for place, name in enumerate(form.names) if name not in names]
     if not new or (new_alone and len(new) < len(labels)):
         known = [name for name in form.names if name in names]

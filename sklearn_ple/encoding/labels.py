@@ -333,7 +333,7 @@ def _is_ignore(task_type: Any) -> bool:
 
 
 def read_targets(
-    y: Any, ignored: Callable[[Sequence[str]], list[int]] | None = None
+    y: Any, ignored: Callable[[Sequence[str]], list[int]] | None = None, first: int | None = None
 ) -> tuple[list[Labels], TargetForm]:
     """Read the labels of y, and its form.
 
@@ -344,6 +344,9 @@ def read_targets(
     ignored : callable or None, default=None
         A function that returns, from the names of all columns, the positions of those that are not
         tasks.
+    first : int or None, default=None
+        The number from which columns without names are counted, as "y2", "y3" and so on. None
+        names them as `as_frame` does.
 
     Returns
     -------
@@ -369,6 +372,9 @@ def read_targets(
     names = list(frame.columns)
     if not names:
         raise ValueError("y has no column: there is nothing to learn.")
+    form = TargetForm.of(table if is_arrow(y) else y, table.ndim, names)
+    if first is not None and form.columns in ([], [None]):
+        names = [f"y{first + place}" for place in range(len(names))]
     if len(set(names)) < len(names):
         raise ValueError(f"The columns of y are not unique, {names}: rename them.")
     out = ignored(names) if ignored else []
@@ -378,8 +384,7 @@ def read_targets(
             f"task_types ignores all columns of y, {names}: nothing is left to learn."
         )
     labels = [Labels.read(names[k], frame.iloc[:, k]) for k in kept]
-    form = TargetForm.of(table if is_arrow(y) else y, table.ndim, names).take(kept)
-    return labels, replace(form, ignored=out)
+    return labels, replace(replace(form, names=names).take(kept), ignored=out)
 
 
 def as_frame(y: Any, input_name: str = "y") -> pd.DataFrame:
