@@ -543,7 +543,10 @@ class Predictor(TransformerMixin, Parameters):
         targets = self._encoder.targets
         labels, weights = weigh(targets.read(y, parts[0]), sample_weight)
         codes = targets.encode(labels)
+        # Labels that follow from others alone would be of a single class.
+        labelled = weights.any(axis=0)
         self._encoder.dependence.complete(labels, codes, weights)
+        weights = weights * labelled
         self._calibration = Calibration().learn(method, self.tasks_, parts, codes, weights)
         return self
 

@@ -87,8 +87,9 @@ def _check_classes(task: ClassTask, codes: np.ndarray, method: str) -> None:
     there = np.isin(np.arange(len(task.classes)), codes)
     if there.sum() == 1:
         raise ValueError(
-            f"Task {task.name!r} has labels of one class only here, {task.classes[there][0]!r}: "
-            "pass rows of other classes, too, or remove its labels to leave it uncalibrated."
+            f"Task {task.name!r} has labels of one class only here, "
+            f"{task.classes[there].tolist()[0]!r}: pass rows of other classes, too, or remove its "
+            "labels to leave it uncalibrated."
         )
     if method == "isotonic" and not there.all():
         raise ValueError(

@@ -331,6 +331,22 @@ def test_labels_that_follow_are_filled_in():
     assert found == pytest.approx(everywhere, rel=1e-6)
 
 
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("name", ["click", "purchase"])
+def test_one_of_two_tasks_that_depend_is_calibrated_alone(name, method):
+    model = ESMMClassifier(**TINY).fit(*make_funnel(300, seed=0))
+    X, y = make_funnel(200, seed=1)
+    alone = y.astype(object)
+    alone[y.columns.drop(name)] = None
+    model.calibrate(X, alone, method)
+    assert list(model.calibrators_) == [name]
+    click, purchase = (proba[:, 1] for proba in model.predict_proba(X))
+    assert (purchase <= click).all()
+    one_class = alone.assign(**{name: False})
+    with pytest.raises(ValueError, match=f"{name!r} has labels of one class only here, False:"):
+        model.calibrate(X, one_class, method)
+
+
 # -- errors ---------------------------------------------------------------------------------------
 
 
@@ -339,7 +355,7 @@ def test_errors_name_the_task_and_leave_the_estimator_as_it_was(held_out, model)
     model.calibrate(X, y)
     before = model.calibrators_
     for arguments, message in [
-        ((X, y.assign(paid="no")), "Task 'paid' has labels of one class only here, 'no'"),
+        ((X, y.assign(paid="no")), "Task 'paid' has labels of one class only here, 'no':"),
         (
             (X, y.assign(colour=y["colour"].replace("red", "blue")), "isotonic"),
             "Task 'colour' has no label 'red' here, .* method='temperature'",
