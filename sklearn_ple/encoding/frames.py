@@ -68,31 +68,34 @@ def is_dataset(X: Any) -> bool:
 def to_pandas(data: Any) -> Any:
     """Turn data of polars or Arrow into pandas, and dictionaries of Arrow into categories.
 
-    Other data are returned unchanged.
+    Columns of Arrow's type null, which has no value at all, become objects. Other data are
+    returned unchanged.
     """
     if is_polars(data):
         return polars_to_pandas(data)
     if is_arrow(data):
         data = data.to_pandas(types_mapper=pd.ArrowDtype)
     if isinstance(data, pd.Series):
-        return _as_category(data) if _is_dictionary(data.dtype) else data
+        return _out_of_arrow(data) if _has_no_array(data.dtype) else data
     if not isinstance(data, pd.DataFrame):
         return data
-    coded = [place for place, dtype in enumerate(data.dtypes) if _is_dictionary(dtype)]
-    if coded:
+    places = [place for place, dtype in enumerate(data.dtypes) if _has_no_array(dtype)]
+    if places:
         data = data.copy(deep=False)
-    for place in coded:
-        data.isetitem(place, _as_category(data.iloc[:, place]))
+    for place in places:
+        data.isetitem(place, _out_of_arrow(data.iloc[:, place]))
     return data
 
 
-def _is_dictionary(dtype: Any) -> bool:
+def _has_no_array(dtype: Any) -> bool:
+    """Return whether a dtype is a dictionary or null of Arrow, which NumPy does not know."""
     if not isinstance(dtype, pd.ArrowDtype):
         return False
-    return sys.modules["pyarrow"].types.is_dictionary(dtype.pyarrow_dtype)
+    arrow = sys.modules["pyarrow"].types
+    return arrow.is_dictionary(dtype.pyarrow_dtype) or arrow.is_null(dtype.pyarrow_dtype)
 
 
-def _as_category(column: pd.Series) -> pd.Series:
+def _out_of_arrow(column: pd.Series) -> pd.Series:
     values = sys.modules["pyarrow"].array(column.array).to_pandas()
     return values.set_axis(column.index).rename(column.name)
 

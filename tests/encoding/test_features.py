@@ -248,7 +248,8 @@ def test_categories_that_are_declared_but_not_seen_are_unknown():
 
 
 def test_a_column_that_misses_every_value_later_is_missing():
-    for values in ([None, None], [np.nan, np.nan], pd.array([None, None], dtype="string")):
+    nulls = pd.array([None, None], dtype=pd.ArrowDtype(pa.null()))
+    for values in ([None, None], [np.nan, np.nan], pd.array([None, None], dtype="string"), nulls):
         _, _, (_, codes) = encode(pd.DataFrame({"c": ["a", "b"]}), pd.DataFrame({"c": values}))
         assert codes[:, 0].tolist() == [MISSING, MISSING]
 
@@ -446,6 +447,10 @@ def test_arrow_tables_are_read_like_pandas_frames(make):
     assert codes.tolist() == [[2, 2], [0, 0], [3, 3]]
     with pytest.raises(TypeError, match="Column 's' of X"):
         encode(make(columns | {"s": pa.array([[1], [2], [3]])}))
+    # A table that is made of a single row has the type null where the value is missing.
+    _, _, (numbers, codes) = encode(make(columns), make(dict.fromkeys(columns, pa.nulls(1))))
+    assert numbers.tolist() == [[0, 1]] and codes.tolist() == [[MISSING, MISSING]]
+    assert encode(make(columns | {"n": pa.nulls(3)}))[1][0].tolist() == [[0, 1]] * 3
 
 
 @pytest.mark.parametrize(

@@ -973,6 +973,15 @@ def test_further_y_of_the_same_type_is_taken(fitted, labels):
     assert read[0].observed.tolist() == [label for label in labels if label is not None]
 
 
+@pytest.mark.parametrize("nulls", [pa.nulls(3), pa.chunked_array([pa.nulls(3)])])
+def test_nulls_of_arrow_are_missing_labels(nulls):
+    fitted, _ = encoder(Y)
+    labels = fitted.read(pa.table({"a": nulls, "b": [0.5, 1.5, None], "c": nulls}), np.zeros(3))
+    assert [column.observed.tolist() for column in labels] == [[], [0.5, 1.5], []]
+    frame = pd.DataFrame({"a": pd.array(nulls, dtype=pd.ArrowDtype(pa.null())), "b": 0.5, "c": ""})
+    assert not fitted.read(frame, np.zeros(3))[0].mask.any()
+
+
 def test_scores_skip_missing_labels_and_tasks_without_any():
     fitted, labels = encoder(Y)
     outputs = fitted.split_outputs(perfect_outputs(fitted, labels))
