@@ -271,6 +271,9 @@ class TargetForm:
             codes = [places[label] for label in values.tolist()]
             kept = pd.Categorical.from_codes(codes, dtype=dtype)
         else:
+            if task.has_classes and isinstance(dtype, pd.ArrowDtype):
+                # Arrow makes dictionaries of numbers from objects only.
+                values = values.astype(object)
             with np.errstate(over="ignore"):
                 kept = pd.Series(values, index).astype(dtype)
         return kept if _holds(kept, values) else values

@@ -848,6 +848,15 @@ def test_arrows_dictionaries_are_classes_and_come_back_as_they_were(ordered):
     assert fitted.tasks[0].classes.tolist() == ["low", "mid", "top"]
 
 
+@pytest.mark.parametrize("values", [[5, 6], [2.5, 4.5], [True, False]])
+def test_arrows_dictionaries_of_numbers_and_bools_come_back_too(values):
+    codes = pa.DictionaryArray.from_arrays(pa.array([1, 0, None, 0]), pa.array(values))
+    y = pd.DataFrame({"a": pd.array(codes, dtype=pd.ArrowDtype(codes.type)), "b": [0, 1, 0, 1]})
+    predictions = round_trip(y)
+    assert predictions["a"].dtype == y["a"].dtype
+    assert predictions["a"].tolist()[:2] == values[::-1]
+
+
 @pytest.mark.parametrize("dtype", [float, "double[pyarrow]", "float[pyarrow]", "Float64"])
 def test_nan_is_a_missing_label_in_any_dtype_of_floats(dtype):
     column = pd.Series([1.5, np.nan, 2.5], dtype=dtype)
