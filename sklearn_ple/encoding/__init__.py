@@ -3,7 +3,7 @@
 from .dependence import dependent_pairs
 from .encoder import Encoded, TableEncoder
 from .features import read_features
-from .frames import is_dataset, is_polars, to_pandas
+from .frames import is_arrow, is_dataset, is_polars, to_pandas
 from .growth import grow
 from .labels import (
     Labels,
@@ -38,6 +38,7 @@ __all__ = [
     "dependent_pairs",
     "grow",
     "ignored_by",
+    "is_arrow",
     "is_dataset",
     "is_polars",
     "label_weights",

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy import sparse
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.exceptions import NotFittedError
 from sklearn.metrics import r2_score
@@ -15,7 +16,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from .._sklearn import _safe_indexing
-from ..encoding import check_type, read_targets, to_pandas
+from ..encoding import check_type, is_arrow, read_targets, to_pandas, weigh
 from ..tasks import accuracy, of_any_unit, warn_without_score
 
 _R2 = of_any_unit(r2_score)
@@ -159,13 +160,14 @@ class _TaskView(BaseEstimator):
         return np.asarray(labels, dtype=dtype)
 
     def _labelled(self, X: Any, y: Any, sample_weight: Any) -> tuple[Any, np.ndarray, Any]:
-        """Select the rows that have a label."""
+        """Select the rows that have a label with a positive weight."""
         labels, _ = read_targets(y)
         if len(labels) > 1:
             raise ValueError(
                 f"y has {len(labels)} columns: pass only the labels of the task {self.task!r}."
             )
-        check_consistent_length(X, labels[0].mask, sample_weight)
+        check_consistent_length(X, labels[0].mask)
+        labels, weights = weigh(labels, sample_weight)
         rows = np.flatnonzero(labels[0].mask)
         if not len(rows):
             raise ValueError(
@@ -173,8 +175,15 @@ class _TaskView(BaseEstimator):
             )
         task = tasks_of(self.estimator).tasks_[self._position]
         check_type(self.task, task.kind, task.classes, labels[0].observed)
-        weights = None if sample_weight is None else np.asarray(sample_weight)[rows]
-        return _safe_indexing(X, rows), labels[0].observed, weights
+        own = None if sample_weight is None else weights[rows, 0]
+        return _take(X, rows), labels[0].observed, own
+
+
+def _take(X: Any, rows: np.ndarray) -> Any:
+    """Take rows of X, also from what `_safe_indexing` does not read."""
+    if is_arrow(X):
+        return X.take(rows)
+    return _safe_indexing(X.tocsr() if sparse.issparse(X) else X, rows)
 
 
 class TaskClassifierView(ClassifierMixin, _TaskView):

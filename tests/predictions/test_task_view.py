@@ -6,8 +6,10 @@ import pickle
 import numpy as np
 import pandas as pd
 import polars as pl
+import pyarrow as pa
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy import sparse
 from scipy.special import log_softmax, logit
 from sklearn.base import clone, is_classifier, is_regressor
 from sklearn.calibration import CalibratedClassifierCV
@@ -194,6 +196,36 @@ def test_score_skips_rows_without_a_label(data, model, name, metric):
     assert view.score(X, y[name], weights) == pytest.approx(
         metric(truth, predicted, sample_weight=weights[there])
     )
+
+
+@pytest.mark.parametrize("form", [pa.Table, pa.RecordBatch, pl.DataFrame])
+def test_score_takes_frames_of_every_library(data, model, form):
+    X, y = data
+    table = pl.from_pandas(X) if form is pl.DataFrame else form.from_pandas(X)
+    assert isinstance(table, form)
+    view = model.task_view("price")
+    assert view.score(table, y["price"]) == view.score(X, y["price"])
+
+
+def test_score_takes_sparse_matrices_of_any_format(data):
+    X, y = data
+    X = sparse.coo_array(X.to_numpy())
+    view = PLERegressor(**TINY).fit(X, y[["price"]]).task_view("price")
+    expected = view.score(X.toarray(), y["price"])
+    for form in ("coo", "csc", "bsr", "dok"):
+        assert view.score(X.asformat(form), y["price"]) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("name", ["paid", "price"])
+def test_score_takes_the_weights_that_the_estimator_takes(data, model, name):
+    X, y = data
+    view, labelled = model.task_view(name), y[name].notna().to_numpy()
+    with pytest.raises(ValueError, match="weights must be 0 or more"):
+        view.score(X, y[name], -np.ones(len(X)))
+    with pytest.raises(ValueError, match=f"{name!r} has no label in y"):
+        view.score(X, y[name], 1.0 - labelled)
+    few = labelled & (np.arange(len(X)) < 40)
+    assert view.score(X, y[name], few) == pytest.approx(view.score(X[few], y[name][few]))
 
 
 @pytest.mark.parametrize("name", ["paid", "price"])
