@@ -9,6 +9,7 @@ from inspect import signature
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from sklearn.utils import check_consistent_length
 
 from ..tasks import TASK_KINDS, Task, by_task
@@ -68,13 +69,7 @@ class TargetEncoder:
         """
         kinds = without_ignored(self.task_types)
         types = by_task(kinds, form.names, "task_types", default="auto")
-        declared = dict.fromkeys(form.names)
-        if self.classes is not None:
-            single = len(form.names) == 1 and not isinstance(self.classes, Mapping)
-            if single and np.ndim(self.classes[0]) == 0:
-                declared = {form.names[0]: np.asarray(self.classes)}
-            else:
-                declared = by_task(self.classes, form.names, "classes", default=None)
+        declared = _declared(self.classes, form.names)
         self.form = form
         self.tasks: list[Task] = []
         for position, column in enumerate(labels):
@@ -85,7 +80,7 @@ class TargetEncoder:
                 )
             # An ordered column declares all of its classes already, in their order.
             if declared[column.name] is not None and not column.ordered:
-                column = replace(column, declared=np.asarray(declared[column.name]))
+                column = replace(column, declared=declared[column.name])
             task = self._make_task(types[column.name], column)
             task.fit(column.observed, weights[column.mask, position], column.declared)
             self.tasks.append(task)
@@ -218,6 +213,25 @@ class TargetEncoder:
                 zip(self.tasks, labels, self.decode(outputs), strict=True)
             )
         ]
+
+
+def _declared(classes: Any, names: Sequence[str]) -> dict[str, np.ndarray | None]:
+    """Return the declared classes of each task, after a check; None for a task without any."""
+    if len(names) == 1 and classes is not None and not isinstance(classes, Mapping):
+        entries = classes if isinstance(classes, (list, tuple)) or np.ndim(classes) == 2 else []
+        if not any(np.ndim(entry) for entry in entries):
+            classes = [classes]
+    declared = by_task(classes, names, "classes", default=None)
+    for name, own in declared.items():
+        if own is None:
+            continue
+        declared[name] = array = np.asarray(own)
+        if array.ndim != 1 or not len(array) or pd.isna(array).any():
+            raise ValueError(
+                f"classes of target {name!r} is {own!r}: it must be a list or an array of all "
+                "classes, without missing values."
+            )
+    return declared
 
 
 def check_type(name: str, kind: str, classes: np.ndarray | None, observed: np.ndarray) -> None:

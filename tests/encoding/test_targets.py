@@ -600,7 +600,17 @@ def test_columns_of_one_name_are_an_error(columns):
 
 
 @pytest.mark.parametrize(
-    "classes", [[0, 1, 2], np.array([2, 1, 0]), [[0, 1, 2]], {"y": [2, 1, 0]}]
+    "classes",
+    [
+        [0, 1, 2],
+        np.array([2, 1, 0]),
+        [[0, 1, 2]],
+        np.array([[2, 1, 0]]),
+        {"y": [2, 1, 0]},
+        pd.Series([2, 1, 0], index=[7, 8, 9]),
+        [pd.Series([2, 1, 0], index=[7, 8, 9])],
+        pl.Series([2, 1, 0]),
+    ],
 )
 def test_classes_of_a_single_task_can_be_declared(classes):
     fitted, _ = encoder([0, 0], "multiclass", classes=classes)
@@ -630,6 +640,16 @@ def test_declared_classes_of_unknown_tasks_are_an_error():
         encoder(Y, classes={"z": [0, 1]})
     with pytest.raises(ValueError, match=r"classes has 2 entries, but there are 3 tasks"):
         encoder(Y, classes=[[0, 1], None])
+
+
+@pytest.mark.parametrize(
+    "classes", [[], {"p", "q"}, ["p", "q", None], np.array(["p", np.nan], object), "pq", 5]
+)
+def test_declared_classes_that_are_no_list_are_an_error(classes):
+    with pytest.raises(ValueError, match="classes of target 'y' is .*: it must be a list"):
+        encoder(["p", "q"], classes=classes)
+    with pytest.raises(ValueError, match="classes of target 'c' is .*: it must be a list"):
+        encoder(Y, classes={"c": classes})
 
 
 # -- encoding and back ----------------------------------------------------------------------------
