@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 import re
 from collections.abc import Callable, Sequence
@@ -9,6 +10,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any, TypeVar, dataclass_transform
 
 import numpy as np
+import pandas as pd
 from scipy import stats
 
 from .docstrings import complete_docstring
@@ -143,13 +145,32 @@ def of_network(estimator: Any) -> dict[str, str]:
 def differences(now: dict[str, str], before: dict[str, str], when: str) -> str:
     """List the parameters that differ from earlier ones, with both values."""
     return ", ".join(
-        f"{name}={now[name]} ({before[name]} {when})" for name in now if now[name] != before[name]
+        f"{name}={now[name]} ({before[name]} {when})"
+        for name in now
+        if _meaning(now[name]) != _meaning(before[name])
     )
 
 
+def _meaning(text: str) -> str:
+    """Return the text of a parameter with dicts in order, and whole numbers as integers."""
+
+    def settle(value: Any) -> Any:
+        if isinstance(value, dict):
+            return sorted((repr(key), settle(entry)) for key, entry in value.items())
+        if isinstance(value, tuple):
+            return tuple(map(settle, value))
+        return int(value) if isinstance(value, float) and value.is_integer() else value
+
+    try:
+        # As text, True and 1 differ: a mask is not a list of positions.
+        return repr(settle(ast.literal_eval(text)))
+    except (SyntaxError, ValueError):
+        return text  # It shows an object, such as a task.
+
+
 def _plain(value: Any) -> Any:
-    """Convert arrays and lists to tuples, and numbers of numpy to those of Python."""
-    if isinstance(value, (np.ndarray, np.generic)):
+    """Convert arrays, indexes and lists to tuples, and numbers of numpy to those of Python."""
+    if isinstance(value, (np.ndarray, np.generic, pd.Index, pd.Series)):
         value = value.tolist()
     if isinstance(value, dict):
         return {_plain(key): _plain(entry) for key, entry in value.items()}

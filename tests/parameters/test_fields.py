@@ -3,6 +3,7 @@
 import inspect
 from typing import Any, ClassVar
 
+import pandas as pd
 import pytest
 from sklearn.base import BaseEstimator, clone
 
@@ -15,7 +16,7 @@ from sklearn_ple import (
     PLERegressor,
 )
 from sklearn_ple.base import with_parameters
-from sklearn_ple.parameters import Parameters
+from sklearn_ple.parameters import Parameters, differences, of_network
 
 
 @with_parameters
@@ -104,3 +105,22 @@ def test_clone_and_set_params():
 def test_representation_and_comparison_are_scikit_learns():
     assert repr(Child(old=5)) == "Child(old=5)"
     assert Child() != Child()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "same", "other"),
+    [
+        ("task_types", {"a": "huber", "b": "count"}, {"b": "count", "a": "huber"}, {"a": "count"}),
+        ("task_types", {"a": ("huber", 1)}, {"a": ("huber", 1.0)}, {"a": ("huber", 1.5)}),
+        ("depends_on", {"b": "a", "c": "b"}, {"c": "b", "b": "a"}, {"b": "a", "c": "a"}),
+        ("clip_numbers", 5, 5.0, 5.5),
+        ("categorical_features", pd.Index(["k"]), ["k"], ["j"]),
+        ("categorical_features", [True, False], pd.Series([True, False]), [1, 0]),
+    ],
+)
+def test_parameters_are_compared_by_their_meaning(name, value, same, other):
+    before = of_network(PLEClassifierRegressor(**{name: value}))
+    assert differences(of_network(PLEClassifierRegressor(**{name: same})), before, "before") == ""
+    assert f"{name}=" in differences(
+        of_network(PLEClassifierRegressor(**{name: other})), before, "before"
+    )
