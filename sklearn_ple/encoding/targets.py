@@ -150,6 +150,8 @@ class TargetEncoder:
     def check_same(self, labels: Sequence[Labels], form: TargetForm) -> None:
         """Check that y has the same columns, and labels of the same types, as in fit."""
         same_names = form.names == self.form.names or "numpy" in (form.library, self.form.library)
+        # As in scikit-learn, the name of a series does not matter.
+        same_names |= form.ndim == self.form.ndim == 1
         if len(form.names) != len(self.form.names) or not same_names:
             raise ValueError(
                 f"y has the targets {form.names}, but the estimator was fitted with {self.names}."

@@ -1030,6 +1030,14 @@ def test_further_y_of_the_same_columns_is_taken(y):
     np.testing.assert_allclose(fitted.encode(labels)[:, 0], [0, 1, 1])
 
 
+def test_the_name_of_a_series_does_not_matter():
+    fitted, _ = encoder(pd.Series([0.5, 1.5], name="train"))
+    for y in (pd.Series([0.5, 2.5], name="test"), pd.Series([0.5, 2.5]), pl.Series([0.5, 2.5])):
+        assert fitted.read(y, np.zeros(2))[0].observed.tolist() == [0.5, 2.5]
+    with pytest.raises(ValueError, match=r"y has the targets \['test'\], .* with \['train'\]"):
+        fitted.read(pd.DataFrame({"test": [0.5, 2.5]}), np.zeros(2))
+
+
 @pytest.mark.parametrize("y", [Y[["a", "c", "b"]], Y.rename(columns={"a": "z"}), Y[["a", "b"]]])
 def test_further_y_of_other_columns_is_an_error(y):
     fitted, _ = encoder(Y)
