@@ -281,6 +281,10 @@ def test_the_kind_is_that_of_all_tasks_or_the_one_asked_for(table):
     model = PLERegressor(task_types="huber", **TINY).fit(X, y["size"])
     model.add_task(X, X["b"].abs().rename("b")).add_task(X, y["kind"], task_types="count")
     assert model.task_types_ == {"size": "huber", "b": "huber", "kind": "count"}
+    model = PLERegressor(task_types=("huber", 2.0), **TINY).fit(X, y["size"])
+    assert model.add_task(X, X["b"].abs().rename("b")).tasks_[1].delta == 2.0
+    model = PLEClassifierRegressor(task_types=("regression", "binary"), **TINY).fit(X, y)
+    assert model.add_task(X, X["b"]).task_types_["b"] == "regression"
 
 
 @pytest.mark.parametrize(

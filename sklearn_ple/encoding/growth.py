@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from itertools import count
@@ -16,7 +15,7 @@ from sklearn.utils import check_consistent_length
 from .dependence import Dependence
 from .encoder import Encoded, TableEncoder
 from .features import read_features
-from .labels import Labels, TargetForm, ignored_by, read_targets
+from .labels import Labels, TargetForm, ignored_by, is_one_kind, read_targets
 from .table import Table
 from .targets import TargetEncoder
 from .weights import weigh
@@ -77,7 +76,7 @@ def grow(
     before, names = encoder.targets, encoder.targets.names
     features = read_features(estimator, X, reset=False)
     if task_types is None:
-        task_types = _kind_for_all(encoder.task_types)
+        task_types = encoder.task_types if is_one_kind(encoder.task_types) else "auto"
     # With ignored columns, that number may be taken.
     first = next(number for number in count(len(names)) if f"y{number}" not in names)
     labels, form = read_targets(y, partial(ignored_by, task_types), first)
@@ -117,11 +116,6 @@ def grow(
         kept,
     )
     return Grown(grown, table, np.logical_not(weights.any(axis=0)))
-
-
-def _kind_for_all(task_types: Any) -> Any:
-    """Return the kind in ``task_types`` if it is the same for all tasks, else "auto"."""
-    return "auto" if isinstance(task_types, (Mapping, list, tuple)) else task_types
 
 
 def _unlabelled(task: Any, n_rows: int) -> Labels:

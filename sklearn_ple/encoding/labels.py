@@ -318,17 +318,40 @@ def _holds(column: Any, values: np.ndarray) -> bool:
 
 def ignored_by(task_types: Any, names: Sequence[str]) -> list[int]:
     """Return the positions of the columns of y that ``task_types`` ignores."""
-    types = by_task(task_types, names, "task_types", default="auto")
+    types = kinds_by_task(task_types, names)
     return [k for k, name in enumerate(names) if _is_ignore(types[name])]
+
+
+def kinds_by_task(task_types: Any, names: Sequence[str]) -> dict[str, Any]:
+    """Return the entry of ``task_types`` for each task."""
+    if is_one_kind(task_types):
+        return dict.fromkeys(names, task_types)
+    return by_task(task_types, names, "task_types", default="auto")
+
+
+def is_one_kind(task_types: Any) -> bool:
+    """Return whether ``task_types`` is one kind for all tasks, which may be a tuple with options.
+
+    A tuple whose other entries are kinds, too, is the list of them.
+    """
+    if not isinstance(task_types, tuple):
+        return not isinstance(task_types, (Mapping, list))
+    first, *others = task_types or [None]
+    return isinstance(first, str) and len(others) > 0 and not any(map(_is_kind, others))
+
+
+def _is_kind(entry: Any) -> bool:
+    name = entry[0] if isinstance(entry, tuple) and entry else entry
+    return isinstance(name, (str, Task, type))
 
 
 def without_ignored(task_types: Any) -> Any:
     """Return ``task_types`` without its entries for ignored columns."""
     if isinstance(task_types, Mapping):
         return {name: kind for name, kind in task_types.items() if not _is_ignore(kind)}
-    if isinstance(task_types, (list, tuple)):
-        return [kind for kind in task_types if not _is_ignore(kind)]
-    return task_types
+    if is_one_kind(task_types):
+        return task_types
+    return [kind for kind in task_types if not _is_ignore(kind)]
 
 
 def _is_ignore(task_type: Any) -> bool:

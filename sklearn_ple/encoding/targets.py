@@ -14,7 +14,7 @@ from sklearn.utils import check_consistent_length
 
 from ..tasks import TASK_KINDS, Task, by_task
 from .frames import shown
-from .labels import IGNORE, Labels, TargetForm, read_targets, without_ignored
+from .labels import IGNORE, Labels, TargetForm, kinds_by_task, read_targets, without_ignored
 
 
 class TargetEncoder:
@@ -67,8 +67,7 @@ class TargetEncoder:
         ValueError
             If a column has no label, or if ``task_types`` or ``classes`` do not fit the labels.
         """
-        kinds = without_ignored(self.task_types)
-        types = by_task(kinds, form.names, "task_types", default="auto")
+        types = kinds_by_task(without_ignored(self.task_types), form.names)
         declared = _declared(self.classes, form.names)
         self.form = form
         self.tasks: list[Task] = []

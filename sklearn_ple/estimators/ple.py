@@ -167,7 +167,8 @@ class PLEClassifierRegressor(_Progressive):
         grow with the number of members.
     task_types : str, list or dict, default="auto"
         The kind of every task: one for all, a list in the order of y's columns, or a dict by
-        column name. A column that the dict does not name is "auto".
+        column name. A column that the dict does not name is "auto". Some kinds have an option,
+        with which they form a tuple.
 
         - "binary" and "multiclass": classes;
         - "ordinal": classes in an order;

@@ -361,6 +361,15 @@ def test_a_kind_may_come_with_options(task_types):
     assert (task.kind, task.levels) == ("quantile", [0.1, 0.5, 0.9])
 
 
+def test_a_kind_with_options_may_be_that_of_all_tasks():
+    fitted, _ = encoder(Y[["a", "b"]], ("quantile", [0.1]))
+    assert [task.levels for task in fitted.tasks] == [[0.1, 0.5]] * 2
+    assert encoder([0.5, 1.5], ("huber", 2.0))[0].tasks[0].delta == 2.0
+    # A tuple of kinds is a list of them.
+    fitted, _ = encoder(Y, ("count", ("huber", 2.0), Multiclass))
+    assert [task.kind for task in fitted.tasks] == ["count", "huber", "multiclass"]
+
+
 class Shifted(Regression):
     """A kind of the user's own, which learns labels less a number."""
 
