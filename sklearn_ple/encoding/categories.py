@@ -226,6 +226,11 @@ def _factorize(column: pd.Series) -> tuple[np.ndarray, pd.Index]:
     if types.is_float_dtype(column.dtype) and types.is_extension_array_dtype(column.dtype):
         # In columns of Arrow, NaN is not a missing value.
         column = pd.Series(column.to_numpy(dtype=np.float64, na_value=np.nan))
+    if getattr(column.dtype, "char", "") in ("g", "G"):
+        raise TypeError(
+            f"Column {shown(column.name)} of X is of dtype {column.dtype}, in which pandas finds "
+            "no categories: convert it to float or to strings."
+        )
     places, values = pd.factorize(column)
     return places, pd.Index(values)
 

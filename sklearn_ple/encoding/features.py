@@ -300,7 +300,7 @@ class FeatureEncoder(TransformerMixin, BaseEstimator):
 
 def _how(column: pd.Series) -> str:
     """Describe how to turn times or dates into numbers, for an error message."""
-    if types.is_timedelta64_dtype(column.dtype):
+    if getattr(column.dtype, "kind", None) == "m":
         return ", for example with .dt.total_seconds()"
     if hasattr(column, "dt"):
         return ", for example to .dt.year, .dt.dayofweek or the days since a date"

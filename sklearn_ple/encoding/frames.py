@@ -31,6 +31,11 @@ def polars_to_pandas(data: Any) -> Any:
 
 def _series_to_pandas(data: Any) -> pd.Series:
     polars = sys.modules["polars"]
+    if str(data.dtype).endswith("Int128"):
+        raise TypeError(
+            f"Column {data.name!r} is of dtype {data.dtype}, which NumPy does not have: cast it "
+            "to Int64 or Float64."
+        )
     if isinstance(data.dtype, polars.Categorical):
         # Unlike an Enum, a Categorical may list categories that occur in other columns only.
         names = data.drop_nulls().unique().cast(polars.String).sort()
@@ -68,8 +73,8 @@ def is_dataset(X: Any) -> bool:
 def to_pandas(data: Any) -> Any:
     """Turn data of polars or Arrow into pandas, and dictionaries of Arrow into categories.
 
-    Columns of Arrow's type null, which has no value at all, become objects. Other data are
-    returned unchanged.
+    Columns of Arrow's type null, which has no value at all, and of its nested types become
+    objects. Other data are returned unchanged.
     """
     if is_polars(data):
         return polars_to_pandas(data)
@@ -88,11 +93,11 @@ def to_pandas(data: Any) -> Any:
 
 
 def _has_no_array(dtype: Any) -> bool:
-    """Return whether a dtype is a dictionary or null of Arrow, which NumPy does not know."""
+    """Return whether a dtype is one of Arrow that NumPy does not know: nested, for example."""
     if not isinstance(dtype, pd.ArrowDtype):
         return False
-    arrow = sys.modules["pyarrow"].types
-    return arrow.is_dictionary(dtype.pyarrow_dtype) or arrow.is_null(dtype.pyarrow_dtype)
+    arrow, own = sys.modules["pyarrow"].types, dtype.pyarrow_dtype
+    return arrow.is_dictionary(own) or arrow.is_null(own) or arrow.is_nested(own)
 
 
 def _out_of_arrow(column: pd.Series) -> pd.Series:

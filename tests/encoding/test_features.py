@@ -507,6 +507,27 @@ def test_polars_columns_of_several_values_a_row_are_an_error(value, dtype, kind)
         read(frame)
 
 
+@pytest.mark.parametrize(("value", "kind"), [([1, 2], "ndarray"), ({"p": 1}, "dict")])
+def test_arrow_columns_of_several_values_a_row_are_an_error(value, kind):
+    frame = pa.table({"x": [1, 2], "odd": pa.array([value, None])})
+    with pytest.raises(TypeError, match=f"Column 'odd' of X holds objects of type {kind}: .*Conv"):
+        encode(frame, categorical_features=["odd"])
+
+
+@pytest.mark.skipif(not hasattr(pl, "Int128"), reason="an older polars")
+def test_polars_integers_of_128_bits_are_an_error_with_the_columns_name():
+    frame = pl.DataFrame({"x": [1, 2], "odd": pl.Series([1, None], dtype=pl.Int128)})
+    with pytest.raises(TypeError, match="Column 'odd' is of dtype Int128, .*: cast it to Int64"):
+        read(frame)
+
+
+@pytest.mark.skipif(np.dtype(np.longdouble) == np.float64, reason="no longer doubles here")
+def test_categories_cannot_be_long_doubles():
+    X = pd.DataFrame({"x": [1, 2], "odd": np.array([0.5, 1.5], dtype=np.longdouble)})
+    with pytest.raises(TypeError, match="Column 'odd' of X is of dtype .*: convert it to float"):
+        encode(X, categorical_features=["odd"])
+
+
 def test_reading_leaves_the_given_frame_as_it_was():
     X = pd.DataFrame({"a": pd.Series([1, None], dtype=object), "b": ["x", "y"]})
     before = X.copy()
@@ -555,6 +576,10 @@ def test_columns_that_are_no_numbers_are_an_error_with_their_name(values, dtype,
         (pd.to_datetime(["2020-01-01", None], utc=True), r"\.dt\.year"),
         (pd.period_range("2020", periods=2), r"\.dt\.year"),
         (pd.to_timedelta([1, 2]), r"\.dt\.total_seconds\(\)"),
+        (
+            pd.arrays.ArrowExtensionArray(pa.array([1], pa.duration("s"))),
+            r"\.dt\.total_seconds\(\)",
+        ),
     ],
 )
 def test_the_error_of_dates_says_how_they_become_numbers(values, how):
