@@ -28,11 +28,13 @@ class TaskWeights:
     Raises
     ------
     ValueError
-        If a weight or gamma is not a finite number or is negative.
+        If a weight or gamma is not a finite number or is negative, or if all weights are 0.
     """
 
     def __init__(self, names: Sequence[str], task_weights: Any, task_weight_decay: Any):
         self.initial = _numbers(names, "task_weights", task_weights)
+        if not self.initial.any():
+            raise ValueError("task_weights is 0 for all tasks: at least one must be positive.")
         self.decay = _numbers(names, "task_weight_decay", task_weight_decay)
 
     def at(self, epoch: int) -> np.ndarray:

@@ -11,7 +11,7 @@ NAMES = ["income", "age", "smokes"]
 
 
 @given(
-    st.lists(st.floats(0, 100), min_size=3, max_size=3),
+    st.lists(st.floats(0, 100), min_size=3, max_size=3).filter(any),
     st.lists(st.floats(0, 1.5), min_size=3, max_size=3),
     st.integers(0, 50),
 )
@@ -51,6 +51,12 @@ def test_dicts_are_by_name_and_others_stay_one():
 
 def test_a_weight_of_zero_is_allowed():
     np.testing.assert_array_equal(TaskWeights(NAMES, [0, 1, 1], 1.0).at(7), [0, 1, 1])
+
+
+@pytest.mark.parametrize("weights", [[0, 0.0, 0], dict.fromkeys(NAMES, 0)])
+def test_weights_that_are_all_zero_are_an_error(weights):
+    with pytest.raises(ValueError, match="task_weights is 0 for all tasks: at least one must be"):
+        TaskWeights(NAMES, weights, 1.0)
 
 
 @pytest.mark.parametrize("bad", [-1, np.nan, np.inf, True, "1", None, 1j, [1.0]])
