@@ -245,7 +245,7 @@ class Predictor(TransformerMixin, Parameters):
         Predictive Inference for Regression". Journal of the American Statistical Association 113,
         2018.
         """
-        if not 0 < level < 1:
+        if not isinstance(level, (int, float, np.number)) or not 0 < level < 1:
             raise ValueError(f"level is {level!r}: it must be between 0 and 1.")
         members = self._member_outputs(X)
         positions = self._encoder.targets.positions(tasks)
