@@ -75,7 +75,10 @@ def warn_of_mismatch(X: Any, y: Any, columns: Sequence[str], names: Sequence[Any
 def _is_permuted(one: pd.Index, other: pd.Index) -> bool:
     if len(one) != len(other) or one.nlevels != other.nlevels or one.equals(other):
         return False
-    return bool(one.isin(other).all() and other.isin(one).all())
+    if not (one.isin(other).all() and other.isin(one).all()):
+        return False
+    # Two samples with repeated rows may have the same entries, but not as often.
+    return one.is_unique or one.value_counts().to_dict() == other.value_counts().to_dict()
 
 
 def warn_of_text(name: str, classes: np.ndarray, n_labels: int) -> None:

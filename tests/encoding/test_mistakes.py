@@ -37,6 +37,9 @@ def test_rows_in_another_order_warn(table):
         model().fit(X, y.sample(frac=1, random_state=0))
     with pytest.warns(UserWarning, match="same index in different orders"):
         model().fit(X, y["spend"].sample(frac=1, random_state=0))
+    groups = np.arange(N) // 2
+    with pytest.warns(UserWarning, match="same index in different orders"):
+        model().fit(X.set_axis(groups), y.set_axis(groups[::-1]))
 
 
 def test_rows_in_one_order_do_not_warn(table):
@@ -48,6 +51,9 @@ def test_rows_in_one_order_do_not_warn(table):
     # Some rows twice, and an index of two levels.
     model().fit(X.set_axis([0, 0, *range(2, N)]), y.set_axis(range(N)))
     model().fit(X.set_axis(pd.MultiIndex.from_product([[0], range(N)])), y)
+    # Samples with repeated rows, which are others in X than in y.
+    repeated = np.arange(N) // 2
+    model().fit(X.set_axis(repeated), y.set_axis([0, *repeated[:-2], repeated[-1]]))
     # The same index of another type.
     model().fit(X.reset_index(drop=True), y.set_axis(np.arange(N), axis=0))
 
