@@ -100,9 +100,12 @@ class TargetEncoder:
         task.name = column.name
         if self.family is not None and task.has_classes != (self.family == "class"):
             by = "" if isinstance(task_type, str) and task_type == "auto" else " by task_types"
+            remedy = "use PLEClassifierRegressor for tasks of any kind"
+            if self.family == "number" and column.observed.dtype != object:
+                remedy += ", or task_types='regression' to learn these labels as numbers"
             raise ValueError(
                 f"Target {column.name!r} is of kind {task.kind!r}{by}, which this estimator does "
-                "not learn: use PLEClassifierRegressor for tasks of any kind."
+                f"not learn: {remedy}."
             )
         if not task.has_classes and column.observed.dtype == object:
             raise ValueError(

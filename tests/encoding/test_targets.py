@@ -333,6 +333,17 @@ def test_a_kind_outside_the_family_is_an_error(y, family, task_types):
         encoder(y, task_types, family)
 
 
+def test_labels_that_can_be_learnt_as_numbers_are_said_to_be():
+    y = pd.DataFrame({"paid": [True, False, True]})
+    with pytest.raises(
+        ValueError, match="'paid' is of kind 'binary'.*, or task_types='regression'"
+    ):
+        encoder(y, family="number")
+    assert encoder(y, "regression", family="number")[0].tasks[0].kind == "regression"
+    with pytest.raises(ValueError, match="use PLEClassifierRegressor for tasks of any kind.$"):
+        encoder(["a", "b"], family="number")
+
+
 Y = pd.DataFrame({"a": [0, 1, 1], "b": [0.5, 1.5, 2.5], "c": ["x", "y", "z"]})
 
 
