@@ -117,8 +117,9 @@ class MultiTaskEstimator(CallbackSupportMixin, NetworkMaker):
             The labels. NaN, None, NA or masked where a task has no label. For a dataset, a list of
             names, or a single name for a 1-D y.
         sample_weight : array-like of shape (n_samples,) or (n_samples, n_tasks), default=None
-            Weights of the rows, or of every single label. Rows with weight 0 are left out. For a
-            dataset, the name of a column.
+            Weights of the rows, or of every single label. Rows with weight 0 are left out. Columns
+            of a data frame that have the names of y's columns are taken by name. For a dataset,
+            the name of a column.
         X_val : {array-like, sparse matrix, DataFrame} of shape (n_validation, n_features), \
                 default=None
             Features of validation rows, which are not used for training. If they are passed,

@@ -6,10 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from sklearn.utils import check_array
 from sklearn.utils.class_weight import compute_sample_weight
 
 from ..tasks import ClassTask, Task, by_task, is_weight
+from .frames import is_polars
+from .labels import as_frame
 
 
 def label_weights(
@@ -39,21 +42,24 @@ def label_weights(
     mask = np.column_stack([column.mask for column in labels]).astype(np.float64)
     if sample_weight is None:
         return mask
-    weights = read_weights(sample_weight, *mask.shape)
+    weights = read_weights(sample_weight, len(mask), [column.name for column in labels])
     if not may_be_zero and not weights.any():
         raise ValueError("All of sample_weight is zero: at least one weight must be positive.")
     return mask * weights
 
 
-def read_weights(sample_weight: Any, n_rows: int, n_tasks: int) -> np.ndarray:
+def read_weights(sample_weight: Any, n_rows: int, names: Sequence[str]) -> np.ndarray:
     """Check the sample weights of rows or of labels.
 
     Parameters
     ----------
     sample_weight : array-like of shape (n_rows,) or (n_rows, n_tasks)
-        Weights of rows, or of labels.
-    n_rows, n_tasks : int
-        Number of rows, and number of tasks.
+        Weights of rows, or of labels. A data frame whose columns have the names of the tasks may
+        have them in any order.
+    n_rows : int
+        Number of rows.
+    names : sequence of str
+        Names of the tasks.
 
     Returns
     -------
@@ -67,6 +73,7 @@ def read_weights(sample_weight: Any, n_rows: int, n_tasks: int) -> np.ndarray:
     """
     if np.ma.is_masked(sample_weight):
         raise ValueError("sample_weight is masked in places: fill them, for example with 0.")
+    sample_weight = _in_order(sample_weight, names)
     try:
         weights = check_array(
             sample_weight, ensure_2d=False, dtype=np.float64, input_name="sample_weight"
@@ -75,7 +82,7 @@ def read_weights(sample_weight: Any, n_rows: int, n_tasks: int) -> np.ndarray:
         if "sample_weight" in str(error):
             raise
         raise ValueError(f"sample_weight must hold numbers, 0 or more: {error}") from error
-    of_rows, of_labels = (n_rows,), (n_rows, n_tasks)
+    of_rows, of_labels = (n_rows,), (n_rows, len(names))
     if weights.shape not in (of_rows, of_labels):
         raise ValueError(
             f"sample_weight has shape {weights.shape}; it must be {of_rows}, one weight per row, "
@@ -86,6 +93,14 @@ def read_weights(sample_weight: Any, n_rows: int, n_tasks: int) -> np.ndarray:
             "Negative values in data passed to `sample_weight`: weights must be 0 or more."
         )
     return np.broadcast_to(weights if weights.ndim == 2 else weights[:, None], of_labels)
+
+
+def _in_order(sample_weight: Any, names: Sequence[str]) -> Any:
+    """Put the columns of a data frame in the order of the tasks, if they have their names."""
+    if not (isinstance(sample_weight, pd.DataFrame) or is_polars(sample_weight)):
+        return sample_weight
+    frame = as_frame(sample_weight, "sample_weight")
+    return frame[list(names)] if sorted(frame.columns) == sorted(names) else sample_weight
 
 
 def weigh(

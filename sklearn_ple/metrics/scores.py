@@ -230,7 +230,8 @@ def _weights_of(tasks: list[ScoredTask], sample_weight: Any) -> list[np.ndarray 
     """Return the weights of the rows for each task, or None for each if there are no weights."""
     if sample_weight is None:
         return [None] * len(tasks)
-    return list(read_weights(sample_weight, len(tasks[0].labels), len(tasks)).T)
+    names = [scored.name for scored in tasks]
+    return list(read_weights(sample_weight, len(tasks[0].labels), names).T)
 
 
 # -- one task -------------------------------------------------------------------------------------

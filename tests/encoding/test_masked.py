@@ -62,7 +62,7 @@ def test_what_has_no_mask_is_not_copied():
 
 def test_a_mask_of_weights_is_an_error():
     with pytest.raises(ValueError, match="sample_weight is masked in places: fill them"):
-        read_weights(np.ma.masked_array(np.ones(3), [True, False, False]), 3, 1)
+        read_weights(np.ma.masked_array(np.ones(3), [True, False, False]), 3, ["y"])
 
 
 @pytest.mark.parametrize("dtype", [int, bool, np.float32, object])

@@ -57,6 +57,17 @@ def test_weights_of_labels_are_taken_one_by_one(make):
     np.testing.assert_array_equal(weights, np.where(MASK, given_weights, 0.0))
 
 
+@pytest.mark.parametrize("make", [pd.DataFrame, pl.DataFrame])
+def test_columns_with_the_names_of_the_tasks_may_be_in_any_order(make):
+    weights = make({"c": [1.0, 2.0], "a": [3.0, 4.0], "b": [5.0, 6.0]})
+    expected = [[3, 5, 1], [4, 6, 2]]
+    np.testing.assert_array_equal(read_weights(weights, 2, ["a", "b", "c"]), expected)
+    # With other names the order is that of the columns.
+    np.testing.assert_array_equal(
+        read_weights(weights, 2, ["x", "y", "z"]), [[1, 3, 5], [2, 4, 6]]
+    )
+
+
 def test_weights_of_a_single_tasks_labels_have_one_or_two_dimensions():
     labels = read_targets([0, 1, 1])[0]
     for weights in ([1, 2, 3], [[1], [2], [3]]):
@@ -82,10 +93,12 @@ def test_a_missing_label_never_has_weight(data):
 
 def test_weights_of_rows_or_labels_are_read_as_those_of_labels():
     by_row, by_label = np.array([1.0, 0.0, 2.5]), np.arange(6.0).reshape(3, 2)
-    np.testing.assert_array_equal(read_weights(by_row, 3, 2), np.column_stack([by_row, by_row]))
-    np.testing.assert_array_equal(read_weights(by_label.tolist(), 3, 2), by_label)
+    np.testing.assert_array_equal(
+        read_weights(by_row, 3, ["a", "b"]), np.column_stack([by_row, by_row])
+    )
+    np.testing.assert_array_equal(read_weights(by_label.tolist(), 3, ["a", "b"]), by_label)
     # All may be zero here; the caller may check for it.
-    np.testing.assert_array_equal(read_weights([0, 0, 0], 3, 1), np.zeros((3, 1)))
+    np.testing.assert_array_equal(read_weights([0, 0, 0], 3, ["y"]), np.zeros((3, 1)))
 
 
 @pytest.mark.parametrize("shape", [(4,), (6,), (5, 2), (3, 5), (5, 1)])
