@@ -129,7 +129,9 @@ class HoMEClassifierRegressor(MultiTaskEstimator):
                 f"task_groups={self.task_groups!r} must be lists of names of tasks, and contain "
                 f"each of {names} exactly once."
             )
-        if taken := sorted(set(groups) & set(names)):
+        # Names that the user did not choose are changed by the network.
+        own_names = self.task_groups if isinstance(self.task_groups, Mapping) else ()
+        if taken := sorted(set(own_names) & set(names)):
             raise ValueError(
                 f"task_groups has groups with the name of a task: {taken}. Rename these groups."
             )

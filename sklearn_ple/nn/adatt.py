@@ -15,7 +15,8 @@ from torch.nn import functional as F
 
 from .body import Body
 from .diagram import Block, Diagram, size
-from .gates import GateNames, Gates, mix, numbered
+from .gates import GateNames, Gates, mix
+from .names import numbered, shared_gate_name, shared_names
 from .towers import TowerOptions
 from .widths import expert_widths
 
@@ -235,10 +236,10 @@ class FusionLevel(nn.Module):
     def gate_names(self, tasks: Sequence[str]) -> list[GateNames]:
         """Name the gates and their experts."""
         own = [numbered(task, self.n_specific) for task in tasks]
-        experts = [*numbered("shared", self.n_shared), *chain(*own)]
+        experts = [*shared_names(self.n_shared, tasks), *chain(*own)]
         names = [GateNames(self.task_gates, list(tasks), [experts] * self.n_tasks)]
         if self.shared_gate is not None:
-            names.append(GateNames(self.shared_gate, ["shared gate"], [experts]))
+            names.append(GateNames(self.shared_gate, [shared_gate_name(tasks)], [experts]))
         return names
 
     def diagram(
@@ -264,7 +265,7 @@ class FusionLevel(nn.Module):
         if self.shared_gate is not None:
             residual = 0 if self.shared_residual is None else self.n_shared
             n = size(self.shared_gate.parameters(), self.n_members) + residual
-            units.append(Block("gate", "shared gate", None, n, experts))
+            units.append(Block("gate", shared_gate_name(tasks), None, n, experts))
         return experts, units
 
 

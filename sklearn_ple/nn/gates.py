@@ -272,11 +272,6 @@ def recorded(modules: Sequence[nn.Module]) -> Iterator[list[list[Tensor]]]:
             hook.remove()
 
 
-def numbered(name: str, n: int) -> list[str]:
-    """Return n names: "name 1", "name 2" and so on."""
-    return [f"{name} {i}" for i in range(1, n + 1)]
-
-
 def weights_of(batches: Sequence[Tensor], n_members: int) -> Tensor:
     """Join batches of weights into a tensor (n_members, n_gates, n_rows, n_experts)."""
     return torch.cat(list(batches), dim=2).mT.unflatten(0, (n_members, -1))

@@ -15,8 +15,9 @@ from torch.nn import functional as F
 from .body import Body
 from .diagram import Block, Diagram, size
 from .dropout import MemberDropout
-from .gates import ExpertNames, GateNames, Gates, mix, numbered
+from .gates import ExpertNames, GateNames, Gates, mix
 from .mlp import ACTIVATIONS, BatchedLinear
+from .names import free_name, numbered, shared_gate_name, shared_names
 from .part import by_element
 from .towers import TowerOptions
 from .widths import expert_widths
@@ -180,6 +181,11 @@ class HoME(Body):
         mixed = mix(by(self.task_gates(read)), own, group, shared)
         return (mixed + mix(by(self.task_self_gates(read)), own)).flatten(0, 1)
 
+    def _names_beside(self, tasks: Sequence[str]) -> tuple[list[str], list[str]]:
+        """Name the groups, and the shared experts, other than the tasks."""
+        groups = [free_name(name, tasks, "group") for name in self.group_names]
+        return groups, shared_names(self.n_shared, [*tasks, *groups])
+
     def expert_names(self, tasks: Sequence[str]) -> list[list[ExpertNames]]:
         """Name the experts.
 
@@ -193,8 +199,8 @@ class HoME(Body):
         list of list of ExpertNames
             For each level the banks of experts, with the names of one member's experts.
         """
-        shared = numbered("shared", self.n_shared)
-        of_groups = [e for name in self.group_names for e in numbered(name, self.n_of_group)]
+        names, shared = self._names_beside(tasks)
+        of_groups = [e for name in names for e in numbered(name, self.n_of_group)]
         own = [e for task in tasks for e in numbered(task, self.n_specific)]
         return [
             [ExpertNames(self.meta_experts, of_groups + shared)],
@@ -219,16 +225,17 @@ class HoME(Body):
             For each level the modules of gates, with the names of the gates and of the experts
             that each gate weighs.
         """
-        shared = numbered("shared", self.n_shared)
-        groups = [numbered(name, self.n_of_group) for name in self.group_names]
+        names, shared = self._names_beside(tasks)
+        groups = [numbered(name, self.n_of_group) for name in names]
         own = [
             [*numbered(task, self.n_specific), *groups[group], *shared]
             for task, group in zip(tasks, self.group_of, strict=True)
         ]
+        gate = shared_gate_name([*tasks, *names])
         return [
             [
-                GateNames(self.group_gates, self.group_names, [[*own, *shared] for own in groups]),
-                GateNames(self.shared_gate, ["shared gate"], [[*chain(*groups), *shared]]),
+                GateNames(self.group_gates, names, [[*own, *shared] for own in groups]),
+                GateNames(self.shared_gate, [gate], [[*chain(*groups), *shared]]),
             ],
             [GateNames(self.task_gates, list(tasks), own)],
         ]
@@ -255,8 +262,9 @@ class HoME(Body):
                 for k, (gate, own) in enumerate(zip(names.gates, names.experts, strict=True))
             ]
 
-        shared, n_all = numbered("shared", self.n_shared), n_groups * self.n_of_group
-        by_group = [numbered(name, self.n_of_group) for name in self.group_names]
+        n_all = n_groups * self.n_of_group
+        group_names, shared = self._names_beside(tasks)
+        by_group = [numbered(name, self.n_of_group) for name in group_names]
         every = [*chain(*by_group), *shared]
         lower = experts(self.meta_experts, every, None, (), len(every))
         group_gates = gates(of_groups, self.group_self_gates, lower)

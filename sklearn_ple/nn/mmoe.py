@@ -11,8 +11,9 @@ from torch import Tensor, nn
 
 from .body import Body
 from .diagram import Block, Diagram, size
-from .gates import ExpertNames, GateNames, mix, numbered
+from .gates import ExpertNames, GateNames, mix
 from .gating import Gating
+from .names import free_name, numbered
 from .towers import TowerOptions
 from .widths import expert_widths
 
@@ -183,8 +184,8 @@ class MMoE(Body):
             that each gate weighs.
         """
         experts = numbered("expert", self.n_experts)
-        upper = [f"to {expert}" for expert in experts]
-        last = ["all tasks"] if self.shared_gate else list(tasks)
+        upper = [free_name(f"to {expert}", tasks, "gate") for expert in experts]
+        last = [free_name("all tasks", tasks, "gate")] if self.shared_gate else list(tasks)
         names = [upper] * (len(self.gates) - 1) + [last]
         return [
             [GateNames(gates, own, [experts] * len(own))]

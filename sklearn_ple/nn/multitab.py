@@ -19,6 +19,7 @@ from .dropout import MemberDropout
 from .features import Column, Features
 from .gates import GateNames
 from .mlp import BatchedLinear
+from .names import free_name
 from .towers import TowerOptions
 
 #: Attention that each mask prevents: (of tasks to other tasks, of features to tasks).
@@ -173,7 +174,7 @@ class MultiTabNet(Body):
             all tasks.
         """
         columns = self.column_tokens.names
-        tokens = [f"token of {task}" for task in tasks]
+        tokens = [free_name(f"token of {task}", columns, "task") for task in tasks]
         read = [[own] for own in tokens] if self.separate_tasks else [tokens] * len(tasks)
         experts = [[*columns, *own] for own in read]
         return [

@@ -13,9 +13,10 @@ from torch import Tensor, nn
 
 from .body import Body
 from .diagram import Block, Diagram, size
-from .gates import ExpertNames, GateNames, Gates, mix, mix_all, numbered
+from .gates import ExpertNames, GateNames, Gates, mix, mix_all
 from .gating import Gating
 from .mlp import BatchedMLP
+from .names import numbered, shared_gate_name, shared_names
 from .towers import TowerOptions
 from .widths import expert_widths
 
@@ -415,14 +416,14 @@ class ExtractionLevel(nn.Module):
 
     def expert_names(self, tasks: Sequence[str]) -> list[ExpertNames]:
         """Name the experts of both banks."""
-        own, shared = list(chain(*self._own_names(tasks))), numbered("shared", self.n_shared)
+        own, shared = list(chain(*self._own_names(tasks))), shared_names(self.n_shared, tasks)
         banks = [(self.specific_experts, own), (self.shared_experts, shared)]
         return [ExpertNames(bank, names) for bank, names in banks if bank is not None]
 
     def gate_names(self, tasks: Sequence[str]) -> list[GateNames]:
         """Name the gates and their experts."""
         own = self._own_names(tasks)
-        shared = numbered("shared", self.n_shared)
+        shared = shared_names(self.n_shared, tasks)
         experts = [[*chain(*own), *shared] if self.sees_all else names + shared for names in own]
         if self.gates_alike:
             names = [GateNames(self.task_gates, list(tasks), experts)]
@@ -431,7 +432,9 @@ class ExtractionLevel(nn.Module):
             names = [GateNames(gates, [task], [read]) for gates, task, read in by_task]
         if self.shared_gate is not None:
             weighed = [*chain(*own)][: self.n_weighed]
-            names.append(GateNames(self.shared_gate, ["shared gate"], [[*weighed, *shared]]))
+            names.append(
+                GateNames(self.shared_gate, [shared_gate_name(tasks)], [[*weighed, *shared]])
+            )
         return names
 
     def _own_names(self, tasks: Sequence[str]) -> list[list[str]]:
@@ -455,7 +458,7 @@ class ExtractionLevel(nn.Module):
             ]
         if self.shared_experts is not None:
             n = size(self.shared_experts.parameters(), n_members * self.n_shared)
-            names = numbered("shared", self.n_shared)
+            names = shared_names(self.n_shared, tasks)
             shared = [Block("expert", name, None, n, shared_branch) for name in names]
         sizes = [size(self.task_gates.parameters(), n_members * n_tasks)] * n_tasks
         if not self.gates_alike:
@@ -469,7 +472,7 @@ class ExtractionLevel(nn.Module):
         if self.shared_gate is not None:
             n = size(self.shared_gate.parameters(), n_members)
             weighed = [*specific[: self.n_weighed], *shared]
-            gates.append(Block("gate", "shared gate", None, n, weighed))
+            gates.append(Block("gate", shared_gate_name(tasks), None, n, weighed))
         return experts, gates
 
 

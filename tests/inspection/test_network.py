@@ -15,7 +15,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sklearn_ple import (
+    AdaTTClassifierRegressor,
     CrossStitchClassifierRegressor,
+    HoMEClassifierRegressor,
     MMoEClassifierRegressor,
     MultiTabNetClassifierRegressor,
     PLEClassifierRegressor,
@@ -136,6 +138,21 @@ def test_lines_are_as_wide_as_mean_weights(X, cls, params):
     ratios = [widths[name] / mean for name, mean in means.items()]
     assert len({round(mean, 4) for mean in means.values()}) > 3
     assert_allclose(ratios, ratios[0], rtol=5e-3)
+
+
+@pytest.mark.parametrize(
+    ("cls", "params"),
+    [
+        (PLEClassifierRegressor, {"n_levels": 2}),
+        (AdaTTClassifierRegressor, {"n_levels": 2, "n_shared_experts": 1}),
+        (HoMEClassifierRegressor, {}),
+    ],
+)
+def test_tasks_that_are_called_as_shared_parts_are_drawn(X, cls, params):
+    estimator = fitted(X, cls=cls, names=["shared", "shared gate"], **params)
+    experts = estimator.gate_weights(X)[-1]["shared"]
+    read = {f"shared reads {expert}" for expert in experts}
+    assert read <= set(weighted_lines(drawing(estimator, X)))
 
 
 def test_plain_data_are_drawn():

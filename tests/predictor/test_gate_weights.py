@@ -9,10 +9,12 @@ from scipy.special import softmax
 from sklearn.exceptions import NotFittedError
 
 from sklearn_ple import (
+    AdaTTClassifierRegressor,
     CGCClassifierRegressor,
     ESMMClassifier,
     HoMEClassifierRegressor,
     MMoEClassifierRegressor,
+    MultiTabNetClassifierRegressor,
     PLEClassifierRegressor,
     PLERegressor,
     SharedBottomClassifierRegressor,
@@ -125,6 +127,53 @@ def test_levels_gates_and_experts_have_names_and_rows_sum_to_one(
         for frame in level.values():
             assert frame.index.equals(X.index) and (frame > 0).all(axis=None)
             assert_allclose(frame.sum(axis=1), 1.0, rtol=1e-6)
+
+
+TAKEN = {
+    "PLE": (PLEClassifierRegressor, {"n_levels": 2}, "shared", "shared gate"),
+    "STEM": (STEMClassifierRegressor, {"n_levels": 2}, "shared", "shared gate"),
+    "AdaTT": (
+        AdaTTClassifierRegressor,
+        {"n_shared_experts": 1, "n_levels": 2},
+        "shared",
+        "shared gate",
+    ),
+    "HoME": (HoMEClassifierRegressor, {}, "number tasks", "shared gate"),
+    "HoME with lists": (
+        HoMEClassifierRegressor,
+        {"task_groups": [["a"], ["group 1"]]},
+        "a",
+        "group 1",
+    ),
+    "HoME with names": (
+        HoMEClassifierRegressor,
+        {"task_groups": {"shared": ["a"], "shared gate": ["b"]}},
+        "a",
+        "b",
+    ),
+    "MMoE": (MMoEClassifierRegressor, {"n_levels": 2}, "a", "to expert 1"),
+    "OMoE": (MMoEClassifierRegressor, {"shared_gate": True}, "all tasks", "b"),
+}
+
+
+@pytest.mark.parametrize(("cls", "params", "late", "price"), TAKEN.values(), ids=TAKEN.keys())
+def test_shared_parts_have_other_names_than_tasks_and_groups(X, y, cls, params, late, price):
+    weights = model(cls, **params).fit(X, y.set_axis([late, price], axis=1)).gate_weights(X)
+    if "task_groups" in params:
+        params = {"task_groups": {"one": ["late"], "two": ["price"]}}
+    usual = model(cls, **params).fit(X, y).gate_weights(X)
+    for level, expected in zip(weights, usual, strict=True):
+        of_tasks = {"late", "price"} & set(expected)
+        assert {late, price} & set(level) == ({late, price} if of_tasks else set())
+        for frame, other in zip(level.values(), expected.values(), strict=True):
+            assert frame.columns.is_unique
+            assert_allclose(frame, other)
+
+
+def test_tokens_of_tasks_have_other_names_than_columns(X, y):
+    X = X.rename(columns={"w": "token of late"})
+    weights = model(MultiTabNetClassifierRegressor).fit(X, y).gate_weights(X)
+    assert all(frame.columns.is_unique for frame in weights[0].values())
 
 
 @pytest.mark.parametrize("n_members", [1, 2])
