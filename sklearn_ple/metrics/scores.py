@@ -22,7 +22,7 @@ from sklearn.metrics import (
 
 from .._sklearn import _BaseScorer, _check_response_method
 from ..encoding import read_weights
-from ..tasks import of_any_unit
+from ..tasks import ONE_VS_REST_AUC, of_any_unit
 from ..warn import warn
 from .views import ScoredTask, plain_array, scored_tasks
 
@@ -269,6 +269,13 @@ def scorer_of(task: ScoredTask, metric: Any) -> _BaseScorer:
     return scorer
 
 
+def _own_metric(task: ScoredTask, labels: np.ndarray) -> Any:
+    """Return the metric of a task, which for two classes allows for labels of other classes."""
+    if task.classes is not None and task.metric == "roc_auc":
+        return task.metric if np.isin(labels, task.classes).all() else ONE_VS_REST_AUC
+    return task.metric
+
+
 def score_task(task: ScoredTask, metric: Any, weights: np.ndarray | None = None) -> float:
     """Score one task with a scorer of scikit-learn, on the rows that have a label and a weight."""
     task = task.coded()
@@ -277,7 +284,7 @@ def score_task(task: ScoredTask, metric: Any, weights: np.ndarray | None = None)
         there = there & (weights > 0)
     rows = np.flatnonzero(there)
     labels = plain_array(task.labels.iloc[rows])
-    metric = task.metric if metric is None else metric
+    metric = _own_metric(task, labels) if metric is None else metric
     name = repr(metric) if isinstance(metric, str) else metric_name(metric)
     n_labels = "1 label" if len(rows) == 1 else f"{len(rows)} labels"
     score, caught, reason = np.nan, [], "there is nothing to compare."

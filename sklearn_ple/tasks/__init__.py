@@ -1,6 +1,6 @@
 """The kinds of task: each defines its outputs, its loss, its predictions and its score."""
 
-from .classes import Binary, ClassTask, Multiclass, Ordinal, accuracy
+from .classes import ONE_VS_REST_AUC, Binary, ClassTask, Multiclass, Ordinal, accuracy
 from .concordance import concordance_index
 from .huber import Huber
 from .hurdle import Hurdle
@@ -30,6 +30,7 @@ TASK_KINDS: dict[str, type[Task]] = {
 }
 
 __all__ = [
+    "ONE_VS_REST_AUC",
     "TASK_KINDS",
     "Amount",
     "Binary",

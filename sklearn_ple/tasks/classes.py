@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from abc import abstractmethod
 from typing import Any, Self
 
@@ -9,8 +10,8 @@ import numpy as np
 import pandas as pd
 import torch
 from scipy.special import expit, softmax
+from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.metrics import make_scorer, roc_auc_score
-from sklearn.preprocessing import label_binarize
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -23,12 +24,25 @@ def mean_one_vs_rest_auc(
 ) -> float:
     """Compute the mean one-vs-rest ROC AUC of the classes that occur in y_true."""
     # scikit-learn's is undefined as soon as one class, perhaps a rare one, is absent.
-    present = np.isin(labels, y_true)
-    indicators = label_binarize(y_true, classes=labels)[:, present]
+    indicators = y_true[:, np.newaxis] == labels
+    present = indicators.any(axis=0)
+    if not present.any():
+        warnings.warn(
+            f"none of the labels, such as {y_true.tolist()[0]!r}, is among the task's classes "
+            f"{labels.tolist()[:20]}: pass labels of these values and of their type.",
+            UndefinedMetricWarning,
+            stacklevel=2,
+        )
+        return np.nan
+    if y_score.ndim == 1:
+        # Of two classes, scorers pass the second one only.
+        y_score = np.column_stack([-y_score, y_score])
+    indicators = indicators[:, present].astype(int)
     return roc_auc_score(indicators, y_score[:, present], sample_weight=sample_weight)
 
 
-_ONE_VS_REST_AUC = make_scorer(mean_one_vs_rest_auc, response_method="predict_proba")
+#: The metric of more than two classes, and of two if there are labels of other classes.
+ONE_VS_REST_AUC = make_scorer(mean_one_vs_rest_auc, response_method="predict_proba")
 
 
 def accuracy(labels: Any, predictions: Any, weights: Any = None) -> float:
@@ -58,7 +72,7 @@ class ClassTask(Task):
     @property
     def metric(self) -> Any:
         """ROC AUC; with more than two classes, the mean of the one-vs-rest ROC AUCs."""
-        return "roc_auc" if len(self.classes) <= 2 else _ONE_VS_REST_AUC
+        return "roc_auc" if len(self.classes) <= 2 else ONE_VS_REST_AUC
 
     def fit(self, labels: np.ndarray, weights: np.ndarray, classes: np.ndarray | None) -> Self:
         """Learn the classes: the declared ones or, without any, the observed ones."""

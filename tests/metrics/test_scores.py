@@ -445,6 +445,33 @@ def test_a_class_that_no_label_has(data, model):
     assert task_scorer("colour", "neg_log_loss")(model, X, y) == pytest.approx(-loss)
 
 
+@pytest.mark.parametrize(("name", "others"), [("paid", 1), ("paid", 2), ("colour", 1)])
+def test_labels_of_other_classes_are_the_rest(data, model, name, others):
+    X, y = data
+    known, column = CLASSES[name], NAMES.index(name)
+    y = y.assign(**{name: y[name].replace(known[:others], "other")})
+    there = y[name].notna().to_numpy()
+    labels, proba = y[name][there], model.predict_proba(X)[column][there]
+    left = [k for k, c in enumerate(known) if k >= others]
+    auc = [roc_auc_score(labels == known[k], proba[:, k]) for k in left]
+    if auc:
+        assert task_scorer(name)(model, X, y) == pytest.approx(np.mean(auc))
+    else:
+        message = (
+            r"none of the labels, such as 'other', is among the task's classes \['no', 'yes'\]"
+        )
+        with pytest.warns(UndefinedMetricWarning, match=message):
+            assert np.isnan(task_scorer(name)(model, X, y))
+
+
+def test_labels_of_another_type_have_no_score():
+    X, y = np.zeros((6, 1)), np.array([0, 1, 2] * 2)
+    fitted = PLEClassifier(n_members=1, max_epochs=1).fit(X, y)
+    message = r"such as '0', is among the task's classes \[0, 1, 2\]"
+    with pytest.warns(UndefinedMetricWarning, match=message):
+        assert np.isnan(multitask_scores(fitted, X, y.astype(str))["y"])
+
+
 def test_warnings_of_defined_scores_name_the_task():
     y = np.column_stack([[0, 0, 1, 1], [1.5, 2.5, 3.5, 4.5]])
     with pytest.warns(UndefinedMetricWarning, match="Task 'y0': Precision is ill-defined"):
