@@ -131,6 +131,7 @@ def cross_val_predict(
             "cv must put every row into exactly one fold: use folds such as those of "
             "MultiTaskKFold."
         )
+    _check_kinds(models)
     results = [
         getattr(model, method)(_safe_indexing(X, fold))
         for model, fold in zip(models, folds, strict=True)
@@ -152,6 +153,21 @@ def cross_val_predict(
     ]
     whole = [None if part is None else _in_order(part, rows) for part in joined]
     return whole[0] if single else whole
+
+
+def _check_kinds(models: Sequence[Any]) -> None:
+    """Check that no task has classes in some folds and numbers in others."""
+    try:
+        fitted = [tasks_of(model) for model in models]
+    except TypeError:
+        # An estimator of scikit-learn, which has no tasks.
+        return
+    for name, *tasks in zip(fitted[0].task_names_, *(m.tasks_ for m in fitted), strict=True):
+        if len({task.classes is None for task in tasks}) > 1:
+            raise ValueError(
+                f"Task {name!r} has classes in some folds and numbers in others: set its kind in "
+                "the estimator's task_types."
+            )
 
 
 def _task_names(model: Any, y: Any, n_tasks: int) -> list[str]:
@@ -183,11 +199,6 @@ def _join_task(
     """Return a task's results in all folds, with columns for all classes that any fold knows."""
     if all(part is None for part in parts):
         return None
-    if any(part is None for part in parts):
-        raise ValueError(
-            f"Task {name!r} has classes in some folds and numbers in others: set its kind in the "
-            "estimator's task_types."
-        )
     known = classes[0]
     if not all(np.array_equal(known, own) for own in classes):
         known = np.unique(np.concatenate(classes))

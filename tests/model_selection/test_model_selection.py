@@ -681,7 +681,9 @@ def test_parameters_of_fit_are_cut_to_the_training_rows(data):
         pd.testing.assert_frame_equal(found.iloc[test], model.predict(X.iloc[test]))
 
 
-def test_a_kind_that_differs_between_folds():
+@pytest.mark.parametrize("method", ["predict", "predict_proba"])
+@pytest.mark.parametrize("names", [["visits"], ["visits", "paid"]])
+def test_a_kind_that_differs_between_folds(names, method):
     y = pd.DataFrame({"visits": np.arange(60), "paid": ["no", "yes"] * 30})
     y["visits"] = np.where(y.index < 30, y.index % 3, y.index)
     with (
@@ -689,7 +691,7 @@ def test_a_kind_that_differs_between_folds():
         pytest.raises(ValueError, match="Task 'visits' has classes in some .* task_types"),
     ):
         cross_val_predict(
-            PLEClassifierRegressor(**TINY), y[["visits"]], y, cv=KFold(2), method="predict_proba"
+            PLEClassifierRegressor(**TINY), y[["visits"]], y[names], cv=KFold(2), method=method
         )
 
 
