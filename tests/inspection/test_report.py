@@ -478,6 +478,16 @@ def test_names_are_escaped(tmp_path):
     report.plot().figure_.draw_without_rendering()
 
 
+def test_classes_that_are_fractions(tmp_path):
+    X, y = make_data()
+    doses = y["grade"].map({"low": 0.5, "mid": 1.5, "top": 2.5})
+    model = PLEClassifier(**TINY, task_types="multiclass").fit(X, doses)
+    report = MultiTaskReport.from_estimator(model, X, doses, n_bootstrap=2)
+    right = np.mean(model.predict(X) == doses)
+    text = Page(write(report, tmp_path)).text
+    assert f"The predicted class is right for {100 * right:.1f} % of the rows" in text
+
+
 def test_undefined_scores_are_shown_as_such(fitted, tmp_path):
     model, X, y = fitted
     y = y.copy()

@@ -12,12 +12,13 @@ import pandas as pd
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 from scipy import sparse
-from sklearn.metrics import accuracy_score, mean_absolute_error
+from sklearn.metrics import mean_absolute_error
 
 from ...encoding import to_pandas
 from ...metrics import expected_calibration_error
 from ...metrics.views import scored_tasks
 from ...predictions import tasks_of
+from ...tasks import accuracy
 from ..gain import MTLGain
 from .importance import importance_section
 from .model import gate_sections, making_section, training_section
@@ -229,7 +230,7 @@ def _in_words(seen: Observed) -> Iterator[str]:
             f"the label. If the median were always predicted, it would be {number_text(rule)}."
         )
         return
-    right = accuracy_score(seen.labels, seen.predicted)
+    right = accuracy(seen.labels, seen.predicted)
     rule = pd.Series(seen.labels).value_counts(normalize=True).iloc[0]
     yield (
         f"The predicted class is right for {percent_text(right)} of the rows. If the most "
