@@ -100,6 +100,18 @@ def expert_health(estimator: Any, X: Any) -> pd.DataFrame:
     return weights_and_health(*with_gates(estimator, X))[1]
 
 
+class NoGatesError(TypeError):
+    """Raised for an estimator that has no gates."""
+
+    @classmethod
+    def of(cls, estimator: Any) -> NoGatesError:
+        """Return the error that names the estimator."""
+        return cls(
+            f"{type(estimator).__name__} has no gates: use an estimator with gates, such as PLE, "
+            "CGC or MMoE."
+        )
+
+
 def with_gates(estimator: Any, X: Any) -> tuple[Any, Any]:
     """Return the estimator with gates in a pipeline or search, and X as transformed for it."""
     while not hasattr(estimator, "gate_weights"):
@@ -109,10 +121,7 @@ def with_gates(estimator: Any, X: Any) -> tuple[Any, Any]:
         elif hasattr(estimator, "best_estimator_"):
             estimator = estimator.best_estimator_
         else:
-            raise TypeError(
-                f"{type(estimator).__name__} has no gates: use an estimator with gates, such as "
-                "PLE, CGC or MMoE."
-            )
+            raise NoGatesError.of(estimator)
     return estimator, X
 
 
@@ -130,6 +139,9 @@ def weights_and_health(
             for level in banks
         ]
         weights = estimator.gate_weights(X)
+    if not any(weights):
+        # AITM has a gate for each task that has a task before it.
+        raise NoGatesError.of(estimator)
     owners = [] if body is None else list(_owners(body, tasks))
     rows = []
     for level, gates in enumerate(weights):

@@ -11,6 +11,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 from sklearn_ple import (
+    AITMClassifierRegressor,
     CGCClassifierRegressor,
     HoMEClassifierRegressor,
     MMoEClassifierRegressor,
@@ -209,3 +210,12 @@ def test_estimators_without_gates_are_refused(data):
         expert_health(SharedBottomClassifierRegressor(), data[0])
     with pytest.raises(NotFittedError):
         expert_health(CGCClassifierRegressor(), data[0])
+
+
+def test_of_a_single_task_aitm_has_no_gates(data):
+    X, y = data
+    model = fit(AITMClassifierRegressor, (X, y["price"]))
+    for draw in (expert_health, GateUtilizationDisplay.from_estimator):
+        with pytest.raises(TypeError, match="AITMClassifierRegressor has no gates"):
+            draw(model, X)
+    assert list(gate_sections(model, X)) == []

@@ -16,6 +16,7 @@ from sklearn import config_context
 from ..._sklearn import _changed_params
 from ...predictions import tasks_of
 from ..gates import GateUtilizationDisplay
+from ..health import NoGatesError
 from ..history import TrainingHistoryDisplay
 from .page import Section, code, listing, paragraph, picture, side_by_side, table
 from .words import percent_text
@@ -72,11 +73,12 @@ def _histories(history: list[dict], names: list[str]) -> Iterator[tuple[str, lis
 
 def gate_sections(estimator: Any, X: Any) -> Iterator[Section]:
     """Yield the section on the weights of the experts in the gates, if there are gates."""
-    if not hasattr(tasks_of(estimator), "gate_weights"):
-        return
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        display = GateUtilizationDisplay.from_estimator(estimator, X)
+        try:
+            display = GateUtilizationDisplay.from_estimator(estimator, X)
+        except NoGatesError:
+            return
     rows, texts = [], []
     for (level, gate), own in display.utilization.groupby(["level", "gate"], sort=False):
         shares = ", ".join(
