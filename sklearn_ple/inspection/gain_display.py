@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from .gain import MTLGain, mtl_gain
-from .style import BLUE, DARK_GREY, ORANGE, PALETTE, import_pyplot
+from .style import BLUE, DARK_GREY, ORANGE, PALETTE, import_pyplot, named_legend
 
 # Markers distinguish systems of the same colour, if there are more systems than colours.
 _MARKERS = "osD^vP<X>*"
@@ -214,14 +214,17 @@ class MTLGainDisplay:
             )
         self.points_ = points
         label = f"{self.reference} (reference)"
-        ax.plot(0, 0, "ko", markerfacecolor="white", markersize=7, zorder=1.5, label=label)
+        (start,) = ax.plot(0, 0, "ko", markerfacecolor="white", markersize=7, zorder=1.5)
         ax.set_xlim(_limits(low.iloc[:, 0], high.iloc[:, 0], mean.iloc[:, 0]))
         ax.set_ylim(_limits(low.iloc[:, 1], high.iloc[:, 1], mean.iloc[:, 1]))
         self._shade_quadrants()
         ax.locator_params(nbins=6)
-        ax.set_xlabel(f"gain on {mean.columns[0]}")
-        ax.set_ylabel(f"gain on {mean.columns[1]}")
-        ax.legend(
+        ax.set_xlabel(f"gain on {mean.columns[0]}", parse_math=False)
+        ax.set_ylabel(f"gain on {mean.columns[1]}", parse_math=False)
+        named_legend(
+            ax,
+            [start, *points],
+            [label, *mean.index],
             title=f"bars: {100 * self.confidence:g} % intervals",
             loc="center left",
             bbox_to_anchor=(1.01, 0.5),
@@ -276,9 +279,11 @@ class MTLGainDisplay:
                 color="white" if abs(value) > 0.6 * reach else "black",
             )
         self.texts_ = texts
-        ax.set_xticks(range(len(mean.columns)), mean.columns, rotation=35, ha="right")
+        ax.set_xticks(
+            range(len(mean.columns)), mean.columns, rotation=35, ha="right", parse_math=False
+        )
         ax.set_xticks(np.arange(1, len(mean.columns)) - 0.5, minor=True)
-        ax.set_yticks(range(len(mean.index)), mean.index)
+        ax.set_yticks(range(len(mean.index)), mean.index, parse_math=False)
         ax.set_yticks(np.arange(1, len(mean.index)) - 0.5, minor=True)
         ax.tick_params(which="minor", length=0)
         ax.grid(which="minor", color="white", linewidth=1.5)
@@ -286,6 +291,7 @@ class MTLGainDisplay:
         ax.set_title(
             f"gain over {self.reference}  (* {100 * self.confidence:g} % interval without zero)",
             fontsize="medium",
+            parse_math=False,
         )
         self.figure_.colorbar(self.image_, ax=ax, label="gain")
 

@@ -11,7 +11,17 @@ import pandas as pd
 
 from ..warn import warn
 from .health import ailing, weights_and_health, with_gates
-from .style import BLUE, GREEN, GREY, ORANGE, PURPLE, SKY_BLUE, VERMILION, figure_and_grid
+from .style import (
+    BLUE,
+    GREEN,
+    GREY,
+    ORANGE,
+    PURPLE,
+    SKY_BLUE,
+    VERMILION,
+    figure_and_grid,
+    named_legend,
+)
 
 # Hatches distinguish gates of the same colour, up to 56 gates in all.
 _COLOURS = (BLUE, ORANGE, GREEN, PURPLE, SKY_BLUE, VERMILION, GREY)
@@ -197,10 +207,12 @@ class GateUtilizationDisplay:
             panel = self.figure_.add_subplot(grid[position], sharex=first, sharey=first)
             panel.tick_params(axis="x", length=0, labelbottom=position == len(levels) - 1)
             self.bars_.append(_draw(panel, rows, styles, kwargs))
-            panel.set_title(self._title(rows["level"].iloc[0], wide), fontsize="medium")
+            title = self._title(rows["level"].iloc[0], wide)
+            panel.set_title(title, fontsize="medium", parse_math=False)
             axes.append(panel)
         self.axes_ = np.array(axes)
-        axes[-1].set_xticks(experts, experts.index, rotation=90 * crowded)
+        turned = 90 * crowded
+        axes[-1].set_xticks(experts, experts.index, rotation=turned, parse_math=False)
         axes[0].set_xlim(0, span)
         # Lines of standard deviations may extend below zero, but weights cannot.
         axes[0].set_ylim(0, 1.05 * (bars["mean"] + bars["std"]).max())
@@ -236,19 +248,16 @@ class GateUtilizationDisplay:
 
     def _add_legend(self, *, on_figure: bool) -> None:
         entries: dict[str, Any] = {}
-        for ax in self.axes_:
-            handles, labels = ax.get_legend_handles_labels()
-            entries |= dict(zip(labels, handles, strict=True))
-        # The even share is not a gate, so it comes after the gates.
-        entries[_EVEN] = entries.pop(_EVEN)
+        for bars in self.bars_:
+            entries |= bars
+        marks = self.axes_[0].collections[-1]
         place: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1.01, 1)}
         owner = self.axes_[0]
         if on_figure:
             owner, place = self.figure_, {"loc": "outside right upper"}
         title = "bars: mean\nlines: standard\ndeviation"
-        owner.legend(
-            entries.values(), entries.keys(), title=title, alignment="left", frameon=False, **place
-        )
+        handles, names = [*entries.values(), marks], [*entries, _EVEN]
+        named_legend(owner, handles, names, title=title, alignment="left", frameon=False, **place)
 
 
 def gate_weights(estimator: Any, X: Any) -> list[dict[str, pd.DataFrame]]:

@@ -132,7 +132,7 @@ class TrainingHistoryDisplay:
         for position, (title, losses) in enumerate(panels):
             panel = self.figure_.add_subplot(grid[position], sharex=axes[0] if axes else None)
             lines += self._draw(panel, losses, kwargs)
-            panel.set_title(title, fontsize="medium")
+            panel.set_title(title, fontsize="medium", parse_math=False)
             if position % n_columns == 0:
                 panel.set_ylabel("loss")
             if position + n_columns >= len(panels):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 # The colours of Okabe and Ito, which colour-blind people can distinguish.
@@ -36,6 +37,26 @@ def import_pyplot() -> Any:
     except ImportError as error:
         raise ImportError("Plots need matplotlib: pip install 'sklearn-ple[plots]'") from error
     return plt
+
+
+def named_legend(owner: Any, handles: Sequence[Any], names: Sequence[str], **options: Any) -> None:
+    """Add a legend to axes or a figure that shows all names, as they are.
+
+    Parameters
+    ----------
+    owner : matplotlib Axes or Figure
+        The axes or the figure.
+    handles : sequence of matplotlib artists
+        What is named.
+    names : sequence of str
+        The names. "$" in them does not start a formula.
+    **options : dict
+        Passed to ``owner.legend``.
+    """
+    # Set afterwards, because matplotlib leaves out labels that start with an underscore.
+    legend = owner.legend(handles, [" "] * len(handles), **options)
+    for text, name in zip(legend.get_texts(), names, strict=True):
+        text.set(text=name, parse_math=False)
 
 
 def figure_and_grid(

@@ -73,6 +73,19 @@ def test_legend_names_reference_and_confidence():
     assert legend.get_title().get_text() == "bars: 90 % intervals"
 
 
+@pytest.mark.parametrize("n_tasks", [2, 3])
+def test_names_are_shown_as_they_are(n_tasks):
+    gains = make_gains(2, n_tasks)
+    gains["system"] = gains["system"].replace("some_system_0", "_$_$")
+    gains["task"] = gains["task"].replace("longer_task_0", "$^$")
+    display = MTLGainDisplay(gains, reference="$_$").plot()
+    display.figure_.canvas.draw()
+    if n_tasks == 2:
+        names = [text.get_text() for text in display.ax_.get_legend().get_texts()]
+        assert names == ["$_$ (reference)", "_$_$", "some_system_1"]
+        assert display.ax_.get_xlabel() == "gain on $^$"
+
+
 @pytest.mark.parametrize("n_tasks", [1, 3, 12])
 def test_heat_map_holds_the_gains(n_tasks):
     gains = make_gains(n_systems=4, n_tasks=n_tasks)

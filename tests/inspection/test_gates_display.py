@@ -189,6 +189,16 @@ def test_texts_do_not_overlap(levels):
     assert min(ax.get_window_extent().height for ax in display.axes_) > 0.8 * display.figure_.dpi
 
 
+def test_names_are_shown_as_they_are():
+    dead = pd.DataFrame({"level": [1], "expert": ["x$_$y 1"], "state": ["dead"]})
+    tasks = ("x$_$y", "_u", "even share")
+    display = draw(*random_ple(tasks))
+    display = GateUtilizationDisplay(display.utilization, health=dead).plot()
+    display.figure_.canvas.draw()
+    (legend,) = display.figure_.legends
+    assert [text.get_text() for text in legend.get_texts()] == [*tasks, "shared", "even share"]
+
+
 def test_given_axes_are_divided():
     figure, (left, right) = plt.subplots(1, 2)
     display = draw(*random_ple(), ax=right)

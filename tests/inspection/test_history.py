@@ -86,6 +86,13 @@ def test_panels_do_not_overlap(n_tasks):
         assert box.count_overlaps(boxes[position + 1 :]) == 0
 
 
+def test_names_are_shown_as_they_are():
+    history = [{"epoch": 1, "loss": 1.0, "task_losses": [1.0, 2.0]}]
+    display = TrainingHistoryDisplay(history, ["x$_$y", "_b"]).plot()
+    display.figure_.canvas.draw()
+    assert [ax.get_title() for ax in display.axes_] == ["joint loss", "x$_$y", "_b"]
+
+
 def test_given_axes_are_divided():
     figure, (left, right) = plt.subplots(1, 2)
     display = TrainingHistoryDisplay.from_estimator(fit(), ax=right)

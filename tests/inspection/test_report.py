@@ -324,6 +324,16 @@ def test_a_row_of_pictures_for_every_task(report, fitted):
     assert len(labels) == 4 and sum(label.startswith("class ") for label in labels) == 3
 
 
+def test_names_of_classes_are_shown_as_they_are():
+    X, y = make_data()
+    y = y[["grade"]].replace("low", "$_$")
+    model = PLEClassifier(**TINY).fit(X, y)
+    report = MultiTaskReport.from_estimator(model, X, y, n_bootstrap=2).plot()
+    report.figure_.canvas.draw()
+    texts = [text.get_text() for text in report.axes_[0, 0].get_legend().get_texts()]
+    assert sum(text.startswith("class $_$") for text in texts) == 1
+
+
 def test_without_matplotlib_the_error_says_how_to_install_it(report, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
     monkeypatch.setitem(sys.modules, "matplotlib", None)

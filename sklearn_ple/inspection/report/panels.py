@@ -135,6 +135,8 @@ def _add_legend(ax: Any, corner: str) -> None:
         ax.legend(loc=corner, fontsize="small")
     else:
         ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.17), fontsize="small", frameon=False)
+    for text in ax.get_legend().get_texts():
+        text.set_parse_math(False)
 
 
 def _height(n_curves: int) -> float:
