@@ -92,4 +92,9 @@ def figure_and_grid(
         figure = import_pyplot().figure(figsize=size, layout="constrained")
         return figure, figure.add_gridspec(n_rows, n_columns)
     ax.set_axis_off()
-    return ax.figure, ax.get_subplotspec().subgridspec(n_rows, n_columns, **spacing)
+    if place := ax.get_subplotspec():
+        return ax.figure, place.subgridspec(n_rows, n_columns, **spacing)
+    # Axes that were put at a position of their own, such as those of figure.add_axes.
+    box = ax.get_position()
+    sides = {"left": box.x0, "right": box.x1, "bottom": box.y0, "top": box.y1}
+    return ax.figure, ax.figure.add_gridspec(n_rows, n_columns, **sides, **spacing)

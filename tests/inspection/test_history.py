@@ -93,8 +93,12 @@ def test_names_are_shown_as_they_are():
     assert [ax.get_title() for ax in display.axes_] == ["joint loss", "x$_$y", "_b"]
 
 
-def test_given_axes_are_divided():
+@pytest.mark.parametrize("in_grid", [True, False])
+def test_given_axes_are_divided(in_grid):
     figure, (left, right) = plt.subplots(1, 2)
+    if not in_grid:
+        right.remove()
+        right = figure.add_axes([0.6, 0.2, 0.3, 0.7])
     display = TrainingHistoryDisplay.from_estimator(fit(), ax=right)
     assert display.figure_ is figure
     room = right.get_position()
