@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -130,6 +130,12 @@ class Balancer(nn.Module, ABC):
         batch : Batch
             The losses of the batch before the step. Its ``again`` computes those after the step.
         """
+
+
+def check_option(name: str, value: Any, is_valid: bool, needed: str) -> None:
+    """Raise a ValueError that names an option of a balancer, unless its value is valid."""
+    if not is_valid:
+        raise ValueError(f"{name}={value!r} must be {needed}.")
 
 
 class WeightedSum(Balancer):

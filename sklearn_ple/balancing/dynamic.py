@@ -8,8 +8,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from ..tasks import Task
-from .balancer import Balancer
+from ..tasks import Task, is_weight
+from .balancer import Balancer, check_option
 from .batch import Batch
 
 # The softmax of an infinite ratio would be NaN.
@@ -63,7 +63,15 @@ class DynamicWeightAveraging(Balancer):
             The fitted tasks.
         n_members : int
             Number of members of the ensemble.
+
+        Raises
+        ------
+        ValueError
+            If the temperature is not a finite number above 0.
         """
+        value = self.temperature
+        is_temperature = is_weight(value) and value > 0
+        check_option("temperature", value, is_temperature, "a finite number greater than 0")
         shape = n_members, len(tasks)
         # Sums of losses and of shares in this epoch, and the mean losses of the last two epochs.
         self.register_buffer("sums", torch.zeros(shape))

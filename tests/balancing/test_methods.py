@@ -16,6 +16,7 @@ from sklearn_ple.balancing import (
     FAMO,
     GRADIENT_METHODS,
     Batch,
+    DynamicWeightAveraging,
     GradientBalancer,
     Representation,
     cut_below,
@@ -511,6 +512,22 @@ def test_aggregators_of_torchjd_are_taken(table):
     assert fitted.history_[0]["balancing_weights"] == [0.5, 2.0]
     with pytest.raises(ValueError, match="The 'balancing' parameter"):
         model(aggregation.ConFIG()).fit(X, y)
+
+
+@pytest.mark.parametrize("value", [0, -1, "a", np.nan, np.inf, None])
+def test_options_of_no_use_are_errors(value, table):
+    options = {"learning_rate": FAMO, "every": FAMO, "temperature": DynamicWeightAveraging}
+    for name, balancer in options.items():
+        with pytest.raises(ValueError, match=f"{name}={value!r} must be"):
+            model(balancer(**{name: value})).fit(*table)
+
+
+def test_famo_takes_whole_steps_and_no_negative_decay(table):
+    with pytest.raises(ValueError, match="every=1.5 must be an integer, 1 or greater"):
+        model(FAMO(every=1.5)).fit(*table)
+    with pytest.raises(ValueError, match="decay=-0.1 must be a finite number, 0 or greater"):
+        model(FAMO(decay=-0.1)).fit(*table)
+    model(FAMO(np.float32(0.1), decay=0, every=np.int64(1))).fit(*table)
 
 
 def test_an_unknown_name_is_told_which_there_are(table):
