@@ -129,6 +129,17 @@ def summarise(table: pd.DataFrame) -> str:
     return f"Best: {'; '.join(parts)}."
 
 
+def at_least(least: int) -> Callable[[str], int]:
+    """Return a function that reads an integer from the command line."""
+
+    def read(text: str) -> int:
+        if not text.removeprefix("-").isdecimal() or int(text) < least:
+            raise argparse.ArgumentTypeError(f"{text!r} must be an integer, {least} or greater")
+        return int(text)
+
+    return read
+
+
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(
@@ -148,12 +159,12 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument(
         "--epochs",
-        type=int,
+        type=at_least(1),
         help="largest number of passes over the data (default: depends on the number of rows)",
     )
     parser.add_argument(
         "--seed",
-        type=int,
+        type=at_least(0),
         default=0,
         help="seed of the models, and of the split of nhefs (default: 0)",
     )
@@ -206,8 +217,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ImportError as error:
         print(f"No picture of the training history. {error}")
         return 0
-    with replacing(path) as file:
-        display.figure_.savefig(file, dpi=150)
+    try:
+        with replacing(path) as file:
+            display.figure_.savefig(file, dpi=150)
+    except OSError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
     print(f"Training history: {path}")
     return 0
 

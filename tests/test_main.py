@@ -91,6 +91,21 @@ def test_device_that_is_not_there_ends_in_a_message(tmp_path, capsys):
     assert "cuda:99" in capsys.readouterr().err
 
 
+def test_a_picture_that_cannot_be_written_ends_in_a_message(tmp_path, capsys):
+    (tmp_path / "training_history-nhefs.png").mkdir()
+    assert main(["--epochs", "1", "--output", str(tmp_path)]) == 1
+    assert capsys.readouterr().err.splitlines()[-1].startswith("error: ")
+
+
+@pytest.mark.parametrize(
+    ("option", "value"), [("--epochs", "0"), ("--seed", "-1"), ("--seed", "x")]
+)
+def test_a_number_of_no_use_is_an_error_that_names_the_option(option, value, capsys):
+    with pytest.raises(SystemExit):
+        main([option, value])
+    assert f"argument {option}: {value!r} must be an integer" in capsys.readouterr().err
+
+
 def test_census_income(tmp_path, capsys):
     home = os.environ.get("SKLEARN_PLE_DATA")
     if not home or not (Path(home) / "census_income" / "census-income.test.gz").is_file():
