@@ -100,8 +100,7 @@ def stratify(
         groups = check_array(groups, input_name="groups", ensure_2d=False, dtype=None)
         units = pd.factorize(groups[order])[0]
     part = np.empty(len(table), dtype=int)
-    rest = len(table) - sizes.sum()
-    part[order] = deal(_values(tasks)[order], np.append(sizes, rest) if rest else sizes, units)
+    part[order] = deal(_values(tasks)[order], sizes, units)
     _check_parts(tasks, part, len(sizes), parts, groups)
     return part
 
@@ -124,14 +123,16 @@ def deal(values: np.ndarray, sizes: np.ndarray, groups: np.ndarray | None = None
     Rows with equal values are assigned together, as far as each part gets whole rows. The
     remaining rows, or all groups, are assigned one by one, those with the rarest value first. Each
     goes to the part that lacks most of its share of the row's values, where rarer values have
-    greater weights. A full part gets no more rows.
+    greater weights. A full part gets no more rows. When there are only as many groups left as
+    empty parts, each goes to an empty one.
 
     Parameters
     ----------
     values : ndarray of int of shape (n_rows, n_columns)
         The values to spread: in each column integers from 0, all of which occur.
     sizes : ndarray of int of shape (n_parts,)
-        Number of rows in each part. With groups, the last group of a part may exceed it.
+        Number of rows in each part. With groups, the last group of a part may exceed it. If the
+        sum is less than n_rows, the remaining rows are a further part, which may be empty.
     groups : ndarray of int of shape (n_rows,), default=None
         Group of each row: integers from 0, all of which occur.
 
@@ -141,6 +142,8 @@ def deal(values: np.ndarray, sizes: np.ndarray, groups: np.ndarray | None = None
         Number of each row's part, from 0.
     """
     n_rows, n_columns = values.shape
+    n_parts, rest = len(sizes), n_rows - sizes.sum()
+    sizes = np.append(sizes, rest) if rest else sizes
     n_values = values.max(axis=0) + 1
     values = values + np.cumsum(n_values) - n_values
     total = np.bincount(values.ravel())
@@ -165,13 +168,17 @@ def deal(values: np.ndarray, sizes: np.ndarray, groups: np.ndarray | None = None
     starts = counts.indptr
     rarest = np.minimum.reduceat(total[counts.indices], starts[:-1])
     order = np.lexsort((-n_rows_of, rarest))
-    for unit in order[part[order] < 0]:
+    left = order[part[order] < 0]
+    empty = np.arange(len(sizes)) < (0 if groups is None else n_parts)
+    for n_left, unit in zip(range(len(left), 0, -1), left, strict=True):
         entries = slice(starts[unit], starts[unit + 1])
         held, n_held = counts.indices[entries], counts.data[entries]
         need = n_held @ lack[held]
         need[room <= 0] = -np.inf
+        if n_left <= empty.sum():
+            need[~empty] = -np.inf
         best = need.argmax()
-        part[unit] = best
+        part[unit], empty[best] = best, False
         room[best] -= n_rows_of[unit]
         lack[held, best] -= n_held * step[held, best]
     return part if groups is None else part[groups]

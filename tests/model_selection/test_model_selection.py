@@ -306,6 +306,17 @@ def test_groups_of_single_rows_are_rows(seed):
     assert imbalance(y, splits) < 4
 
 
+@pytest.mark.parametrize("sizes", [(1, 3, 1), (1, 1, 7, 1), (5, 1)])
+def test_as_many_groups_as_folds_are_a_fold_each(sizes):
+    groups = np.repeat(np.arange(len(sizes)), sizes)
+    y = np.arange(len(groups)) < 1
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Task 'y' has too few labels of some classes")
+        splits = list(MultiTaskKFold(len(sizes)).split(groups, y, groups))
+    assert sorted(len(test) for _, test in splits) == sorted(sizes)
+    assert all(len(set(groups[test])) == 1 for _, test in splits)
+
+
 @pytest.mark.parametrize("by", ["argument", "routing"])
 def test_groups_reach_the_splitter(data, by):
     X, y = data
