@@ -112,7 +112,20 @@ class MTLGain:
         -------
         gain : MTLGain
             The gains with their intervals.
+
+        Raises
+        ------
+        ValueError
+            If the reference is not one of the systems or is the only one, if it lacks the scores
+            of a task, or if ``confidence`` is not between 0 and 1.
         """
+        _check_compared(scores["system"].unique().tolist(), reference, confidence)
+        of_reference = scores["task"][scores["system"] == reference]
+        if lacking := [task for task in scores["task"].unique() if task not in set(of_reference)]:
+            raise ValueError(
+                f"The reference {reference!r} has no scores of the tasks {lacking}: add them, or "
+                "leave out these tasks."
+            )
         repeats = f"{scores['repeat'].nunique()} repeats" if repeats is None else repeats
         gains = _gains(scores, reference, confidence, overlap)
         return cls(scores, gains, reference, confidence, repeats)
@@ -269,16 +282,7 @@ def mtl_gain(
     ple: undecided on death, wt82_71.
     """
     estimators = dict(estimators)
-    if reference not in estimators:
-        raise ValueError(
-            f"reference={reference!r} is not one of the estimators {list(estimators)}: add it, or "
-            "name one of them."
-        )
-    if len(estimators) < 2:
-        raise ValueError(f"There is nothing to compare {reference!r} with: add an estimator.")
-    if not 0 < confidence < 1:
-        raise ValueError(f"confidence must be between 0 and 1, not {confidence}.")
-
+    _check_compared(list(estimators), reference, confidence)
     splits, overlap, repeats = _plan(X, y, cv, X_test, y_test, n_seeds)
     rng = check_random_state(random_state)
     seeds = rng.randint(np.iinfo(np.int32).max, size=len(splits)).tolist()
@@ -298,6 +302,19 @@ def mtl_gain(
     return MTLGain.from_scores(
         scores, reference=reference, confidence=confidence, overlap=overlap, repeats=repeats
     )
+
+
+def _check_compared(systems: list[str], reference: str, confidence: float) -> None:
+    """Check that there is a reference, something to compare with it, and a confidence."""
+    if reference not in systems:
+        raise ValueError(
+            f"reference={reference!r} is not one of the estimators {systems}: add it, or name one "
+            "of them."
+        )
+    if len(systems) < 2:
+        raise ValueError(f"There is nothing to compare {reference!r} with: add an estimator.")
+    if not 0 < confidence < 1:
+        raise ValueError(f"confidence must be between 0 and 1, not {confidence}.")
 
 
 def _plan(

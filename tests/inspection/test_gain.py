@@ -301,3 +301,18 @@ def test_gains_of_scores_that_are_there_already():
     assert found[:2] == ("ple", "a")
     assert_allclose(found[2:], [0.2, low, high])
     assert gain.repeats == "2 repeats"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"reference": "zz"}, r"'zz' is not one of the estimators \['single_task', 'ple'\]"),
+        ({"confidence": 95}, "confidence must be between 0 and 1, not 95"),
+        ({}, r"'single_task' has no scores of the tasks \['b'\]"),
+    ],
+)
+def test_errors_of_scores_that_are_there_already(arguments, message):
+    rows = [("single_task", "a", 0, 0.5), ("ple", "a", 0, 0.6), ("ple", "b", 0, 0.6)]
+    scores = pd.DataFrame(rows, columns=["system", "task", "repeat", "score"])
+    with pytest.raises(ValueError, match=message):
+        MTLGain.from_scores(scores, **arguments)
