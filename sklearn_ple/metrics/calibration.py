@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -56,7 +57,8 @@ def expected_calibration_error(
     ------
     ValueError
         If the number of classes differs from that of the probabilities, if probabilities are not
-        between 0 and 1, if no row has a label and a weight, or if a parameter is invalid.
+        between 0 and 1, if no row has a label and a weight, if a weight is negative, or if a
+        parameter is invalid.
 
     See Also
     --------
@@ -75,14 +77,16 @@ def expected_calibration_error(
     >>> expected_calibration_error(y, [0.25, 0.25, 0.25, 0.75, 0.5], n_bins=2)
     0.125
     """
-    if n_bins < 1:
-        raise ValueError(f"n_bins must be 1 or more, not {n_bins}.")
+    given: Any = n_bins
+    if not (isinstance(given, Integral) and int(given) >= 1):
+        raise ValueError(f"n_bins must be an integer, 1 or more, not {n_bins!r}.")
     if strategy not in ("uniform", "quantile"):
         raise ValueError(f"strategy must be 'uniform' or 'quantile', not {strategy!r}.")
     prob = check_array(y_prob, ensure_2d=False, dtype=np.float64, input_name="y_prob")
     if prob.min() < 0 or prob.max() > 1:
         raise ValueError("y_prob contains values below 0 or above 1: pass probabilities.")
-    column, weights = _column(y_true), _check_sample_weight(sample_weight, prob)
+    column = _column(y_true)
+    weights = _check_sample_weight(sample_weight, prob, ensure_non_negative=True)
     check_consistent_length(column, prob)
     rows = np.flatnonzero(column.notna() & (weights > 0))
     if not len(rows):

@@ -40,7 +40,8 @@ def concordance_index(y_true: Any, y_pred: Any, *, sample_weight: Any = None) ->
     Raises
     ------
     ValueError
-        If a time is zero, missing or infinite, or if lengths differ.
+        If a time is zero, if there is a negative weight, if a value is missing or infinite, if an
+        argument has several columns, or if lengths differ.
 
     Warns
     -----
@@ -77,12 +78,13 @@ def concordance_index(y_true: Any, y_pred: Any, *, sample_weight: Any = None) ->
 
 def concordance(y_true: Any, y_pred: Any, sample_weight: Any = None) -> float:
     """Compute `concordance_index` without a warning if it is NaN."""
-    labels, predicted = (
-        check_array(values, ensure_2d=False, dtype=np.float64, input_name=name)
-        for values, name in ((y_true, "y_true"), (y_pred, "y_pred"))
-    )
-    weights = np.ones(len(labels)) if sample_weight is None else np.asarray(sample_weight, float)
+    labels, predicted = _column("y_true", y_true), _column("y_pred", y_pred)
+    weights = np.ones(len(labels))
+    if sample_weight is not None:
+        weights = _column("sample_weight", sample_weight)
     check_consistent_length(labels, predicted, weights)
+    if (weights < 0).any():
+        raise ValueError("sample_weight holds negative weights: pass weights of 0 or more.")
     if not labels.all():
         raise ValueError(
             "y_true holds 0: a time must be positive or, if it is censored, negative."
@@ -100,6 +102,14 @@ def concordance(y_true: Any, y_pred: Any, sample_weight: Any = None) -> float:
     compared = np.append(weights[::-1].cumsum()[::-1], 0.0)[starts]
     total = weights[events] @ compared
     return float(weights[events] @ (above + equal / 2) / total) if total > 0 else float("nan")
+
+
+def _column(name: str, values: Any) -> np.ndarray:
+    """Check an argument with a number for each row."""
+    array = check_array(values, ensure_2d=False, dtype=np.float64, input_name=name)
+    if array.size != len(array):
+        raise ValueError(f"{name} has the shape {array.shape}: pass one number for each row.")
+    return array.ravel()
 
 
 def _weights_after(

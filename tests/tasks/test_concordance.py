@@ -84,8 +84,23 @@ def test_without_two_rows_to_compare_it_is_nan(labels):
         ([1.0, np.nan], [1.0, 2.0], "y_true contains NaN"),
         ([1.0, 2.0], [1.0, np.inf], "y_pred contains infinity"),
         ([1.0, 2.0], [1.0], "inconsistent numbers of samples"),
+        ([[1.0, 2.0]] * 2, [1.0, 2.0], r"y_true has the shape \(2, 2\): pass one number"),
+        ([1.0, 2.0], [[1.0, 2.0]] * 2, r"y_pred has the shape \(2, 2\)"),
     ],
 )
 def test_wrong_times_are_an_error(labels, predicted, message):
     with pytest.raises(ValueError, match=message):
         concordance_index(labels, predicted)
+
+
+@pytest.mark.parametrize(
+    ("weights", "message"),
+    [
+        ([1.0, -1.0], "sample_weight holds negative weights"),
+        ([1.0, np.nan], "sample_weight contains NaN"),
+        ([1.0], "inconsistent numbers of samples"),
+    ],
+)
+def test_wrong_weights_are_an_error(weights, message):
+    with pytest.raises(ValueError, match=message):
+        concordance_index([1.0, 2.0], [1.0, 2.0], sample_weight=weights)
