@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from ..predictions import tasks_of
 from .style import figure_and_grid
 
 _MAX_COLUMNS = 4
@@ -76,7 +77,7 @@ class TrainingHistoryDisplay:
         Parameters
         ----------
         estimator : object
-            A fitted estimator of this package.
+            A fitted estimator of this package, or a pipeline or search that contains one.
         ax : matplotlib Axes or None, default=None
             The axes to divide into panels; None for a new figure.
         **kwargs : dict
@@ -91,11 +92,14 @@ class TrainingHistoryDisplay:
         ------
         NotFittedError
             If the estimator is not fitted.
+        TypeError
+            If there is no estimator of this package.
         ImportError
             If matplotlib is not installed.
         """
-        check_is_fitted(estimator, "history_")
-        return cls(estimator.history_, estimator.task_names_).plot(ax, **kwargs)
+        fitted = tasks_of(estimator)
+        check_is_fitted(fitted, "history_")
+        return cls(fitted.history_, fitted.task_names_).plot(ax, **kwargs)
 
     def plot(self, ax: Any = None, **kwargs: Any) -> TrainingHistoryDisplay:
         """Draw the history.

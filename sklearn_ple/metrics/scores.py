@@ -75,7 +75,7 @@ def multitask_scores(
         If y has other tasks than the estimator, if metrics names an unknown task, or if a metric
         cannot be computed, for example because it needs probabilities and labels were passed.
     TypeError
-        If the estimator does not have tasks like those of this package.
+        If the estimator cannot predict, or does not have tasks like those of this package.
 
     Warns
     -----

@@ -133,6 +133,11 @@ def scored_tasks(estimator_or_y_pred: Any, X: Any, y: Any) -> list[ScoredTask]:
     table = as_frame(y)
     if hasattr(estimator_or_y_pred, "predict"):
         return _tasks_of_estimator(estimator_or_y_pred, X, table, hasattr(y, "columns"))
+    if hasattr(estimator_or_y_pred, "fit"):
+        raise TypeError(
+            f"{type(estimator_or_y_pred).__name__} cannot predict: pass an estimator that can, or "
+            "predictions. A search needs refit=True."
+        )
     return _tasks_of_predictions(estimator_or_y_pred, table)
 
 

@@ -7,6 +7,9 @@ import pytest
 from matplotlib import pyplot as plt
 from sklearn.datasets import make_regression
 from sklearn.exceptions import NotFittedError
+from sklearn.linear_model import LinearRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from sklearn_ple import PLERegressor
 from sklearn_ple.inspection import TrainingHistoryDisplay
@@ -123,6 +126,15 @@ def test_plot_returns_the_display():
 def test_one_epoch_is_a_visible_point():
     display = TrainingHistoryDisplay.from_estimator(fit(max_epochs=1))
     assert {line.get_marker() for line in display.lines_.flat} == {"o"}
+
+
+def test_a_pipeline_shows_its_last_step():
+    X, y = make_regression(n_samples=60, n_features=4, n_targets=2, random_state=0)
+    pipeline = make_pipeline(StandardScaler(), PLERegressor(n_members=1, max_epochs=2)).fit(X, y)
+    display = TrainingHistoryDisplay.from_estimator(pipeline)
+    assert drawn(display.lines_[0]) == [[entry["loss"] for entry in pipeline[-1].history_]]
+    with pytest.raises(TypeError, match="LinearRegression has no attribute task_names_"):
+        TrainingHistoryDisplay.from_estimator(LinearRegression().fit(X, y))
 
 
 def test_not_fitted():

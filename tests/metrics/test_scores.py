@@ -641,6 +641,13 @@ def test_estimators_that_do_not_name_their_tasks(data):
         multitask_scores(stranger, X, y)
 
 
+def test_a_search_without_a_best_model_cannot_be_scored(data):
+    X, y = data
+    search = GridSearchCV(Guess(), {"bias": [1.0]}, scoring=make_multitask_scorer(), refit=False)
+    with pytest.raises(TypeError, match="GridSearchCV cannot predict: .* refit=True"):
+        multitask_scores(search.fit(X, y), X, y)
+
+
 def test_average_is_checked_when_the_scorer_is_made():
     with pytest.raises(ValueError, match="average must be"):
         make_multitask_scorer(average="median")
