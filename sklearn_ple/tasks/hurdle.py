@@ -11,7 +11,7 @@ from sklearn.metrics import d2_tweedie_score, make_scorer
 from torch import Tensor
 from torch.nn import functional as F
 
-from .numbers import Amount
+from .numbers import Amount, exact
 from .task import log_mean
 
 
@@ -68,7 +68,7 @@ class Hurdle(Amount):
 
     def traced_predict(self, outputs: Tensor) -> Tensor:
         """Compute what `predict` returns with torch operations only."""
-        return (F.logsigmoid(outputs[:, 0]) + outputs[:, 1]).exp() * self.mean
+        return (F.logsigmoid(outputs[:, 0]) + outputs[:, 1]).exp() * exact(self.mean)
 
     def variance(self, means: np.ndarray) -> np.ndarray:
         """Return the mean to the power of 1.5, between those of a Poisson (1) and a gamma (2)."""

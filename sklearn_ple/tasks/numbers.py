@@ -22,6 +22,11 @@ def unit_of(numbers: np.ndarray) -> float:
     return float(np.ldexp(0.5, np.frexp(np.abs(numbers).max())[1]))
 
 
+def exact(number: float) -> Tensor:
+    """Return a number as a tensor; torch's exporter to ONNX rounds other numbers to float32."""
+    return torch.tensor(number, dtype=torch.float64)
+
+
 def is_between(value: Any, low: float, high: float) -> bool:
     """Return whether a value is a number strictly between two others."""
     return isinstance(value, Real) and low < float(value) < high
@@ -129,7 +134,7 @@ class Regression(NumberTask):
 
     def traced_predict(self, outputs: Tensor) -> Tensor:
         """Undo the standardisation."""
-        return outputs[:, 0] * self.scale + self.mean
+        return outputs[:, 0] * exact(self.scale) + exact(self.mean)
 
 
 class Quantile(Regression):
@@ -204,7 +209,7 @@ class Quantile(Regression):
     def traced_predict(self, outputs: Tensor) -> Tensor:
         """Return the median."""
         median = outputs.sort(dim=1).values[:, self.levels.index(0.5)]
-        return median * self.scale + self.mean
+        return median * exact(self.scale) + exact(self.mean)
 
     def predict_quantiles(self, outputs: np.ndarray) -> np.ndarray:
         """Return all quantiles, of shape (n_rows, n_levels), in the units of the labels."""
@@ -257,7 +262,7 @@ class Amount(NumberTask):
 
     def traced_predict(self, outputs: Tensor) -> Tensor:
         """Return the predicted mean, in the units of the labels."""
-        return outputs[:, 0].exp() * self.mean
+        return outputs[:, 0].exp() * exact(self.mean)
 
 
 class Count(Amount):

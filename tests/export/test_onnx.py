@@ -35,6 +35,7 @@ from sklearn_ple import (
 from sklearn_ple.encoding import NUMERIC_EMBEDDINGS
 from sklearn_ple.export import onnx as of_onnx
 from sklearn_ple.export.graph import PredictionGraph
+from sklearn_ple.export.parity import _same_numbers
 from sklearn_ple.nn import BatchedLinear, Body
 from sklearn_ple.tasks import TASK_KINDS, Binary, Regression
 
@@ -357,6 +358,21 @@ def test_file_of_every_kind(tmp_path):
     assert_same(model, ROWS, by_file(tmp_path / "model.onnx", ROWS))
 
 
+def test_numbers_far_from_zero_or_in_extreme_units(tmp_path):
+    """The file holds means and scales in float64: as float32 they would be too far off."""
+    far = ["regression", "huber", "quantile"]
+    y = pd.DataFrame(dict.fromkeys(far, SIGNAL + 20260101.3))
+    y["tweedie"], y["hurdle"] = LABELS["tweedie"] * 1e-60, LABELS["hurdle"] * 1e60
+    X, simple = FRAME[["b10"]], {"n_members": 1, "numeric_embedding": None}
+    model = fitted(X, y, cls=SharedBottomClassifierRegressor, **simple)
+    export.to_onnx(model, tmp_path / "model.onnx")
+    _, found = by_file(tmp_path / "model.onnx", X)
+    predicted = model.predict(X)
+    for task in model.tasks_:
+        error = np.abs(found[f"label.{task.name}"] - predicted[task.name]).max()
+        assert error < 1e-5 * unit_of(task), task.name
+
+
 # -- what is refused ----------------------------------------------------------------------------
 
 
@@ -444,6 +460,15 @@ def test_a_network_that_cannot_be_traced_is_refused(tmp_path, monkeypatch, body,
         export.to_onnx(model, path, batch=1)
     assert [entry.name for entry in tmp_path.iterdir()] == ["model.onnx"]
     assert path.read_text() == "as it was"
+
+
+@pytest.mark.parametrize("mean", [0.0, 2e7, -1e13])
+def test_parity_is_judged_by_the_spread_of_the_labels(mean):
+    task, outputs = Regression(), np.linspace(-2, 2, 9)[:, None]
+    task.mean, task.scale = mean, 2.0
+    labels = task.predict(outputs)
+    assert _same_numbers(task, outputs, labels + np.spacing(abs(mean)))
+    assert not _same_numbers(task, outputs, labels + 0.5)
 
 
 def test_what_is_no_model_is_refused(tmp_path):
