@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from typing import Any
 
@@ -12,6 +13,8 @@ from .values import Codec, Reader, Writer, load_dtype
 
 # A time zone of this library may be the path of any file on the reader's machine.
 _NAMES_A_FILE = "dateutil"
+
+_DECIMAL = re.compile(r"(decimal\d+)\((\d+), (-?\d+)\)\[pyarrow\]", re.ASCII)
 
 
 def _dump_index(index: pd.Index, writer: Writer) -> Any:
@@ -81,11 +84,23 @@ def _pandas_dtype(name: str) -> Any:
     """Return an extension dtype of pandas by its name, or None if there is none."""
     if _NAMES_A_FILE in name:
         return None
+    name = name.removeprefix("pandas: ")
     try:
-        dtype = pd.api.types.pandas_dtype(name.removeprefix("pandas: "))
-    except (TypeError, ValueError, NotImplementedError):
+        # pandas reads the first name as another dtype, and the others not at all.
+        if name == "string[pyarrow]":
+            return _arrow_dtype("string")
+        if decimal := _DECIMAL.fullmatch(name):
+            return _arrow_dtype(decimal[1], int(decimal[2]), int(decimal[3]))
+        dtype = pd.api.types.pandas_dtype(name)
+    except (AttributeError, TypeError, ValueError, OverflowError, NotImplementedError):
         return None
     return dtype if isinstance(dtype, pd.api.extensions.ExtensionDtype) else None
+
+
+def _arrow_dtype(kind: str, *arguments: int) -> Any:
+    import pyarrow
+
+    return pd.ArrowDtype(getattr(pyarrow, kind)(*arguments))
 
 
 def _dump_time(value: pd.Timestamp, _: Writer) -> Any:
@@ -115,6 +130,8 @@ def _dump_polars(value: Any, writer: Writer) -> Any:
 
     if isinstance(value, polars.Enum):
         return ["Enum", value.categories.to_list()]
+    if isinstance(value, polars.Decimal):
+        return ["Decimal", [value.precision, value.scale]]
     name = value.__name__ if isinstance(value, type) else type(value).__name__
     if name not in _POLARS:
         raise TypeError(
@@ -126,9 +143,11 @@ def _dump_polars(value: Any, writer: Writer) -> Any:
 def _load_polars(content: Any, _: Reader) -> Any:
     import polars
 
-    name, categories = content
+    name, arguments = content
     if name == "Enum":
-        return polars.Enum(categories)
+        return polars.Enum(arguments)
+    if name == "Decimal":
+        return polars.Decimal(*arguments)
     if name not in _POLARS:
         raise ValueError(f"it names the dtype {name!r} of polars, which is unknown")
     return getattr(polars, name)()

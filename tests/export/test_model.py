@@ -9,6 +9,7 @@ from decimal import Decimal
 import numpy as np
 import pandas as pd
 import polars as pl
+import pyarrow as pa
 import pytest
 import torch
 from scipy import sparse
@@ -144,6 +145,7 @@ def test_columns_of_pandas_own_dtypes(tmp_path):
         {
             **{name: codes.astype(str).astype(name) for name in ("string", "string[pyarrow]")},
             **{name: codes.astype(name) for name in ("Int64", "boolean", "int64[pyarrow]")},
+            "text of Arrow": codes.astype(str).astype(pd.ArrowDtype(pa.string())),
         }
     )
     y = X.assign(other=RNG.normal(size=N))
@@ -159,6 +161,7 @@ def test_frames_of_polars(tmp_path):
             "categorical": pl.Series(RNG.choice(["u", "v"], N), dtype=pl.Categorical),
             "text": RNG.choice(["u", "v", "w"], N),
             "number": pl.Series(RNG.normal(size=N), dtype=pl.Float32),
+            "decimal": pl.Series([Decimal("1.10"), Decimal("2.20")] * (N // 2)),
             "flag": RNG.random(N) < 0.5,
         }
     )

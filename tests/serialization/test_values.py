@@ -6,6 +6,8 @@ from decimal import Decimal
 
 import numpy as np
 import pandas as pd
+import polars as pl
+import pyarrow as pa
 import pytest
 import torch
 from dateutil.tz import gettz
@@ -87,6 +89,9 @@ def test_arrays_of_objects():
         pd.DatetimeTZDtype("us", "Europe/Berlin"),
         pd.PeriodDtype("M"),
         pd.IntervalDtype("float64", "left"),
+        *(pd.ArrowDtype(pa.string()), pd.ArrowDtype(pa.large_string())),
+        *(pd.ArrowDtype(pa.decimal128(10, -2)), pd.ArrowDtype(pa.decimal256(50, 3))),
+        pl.Decimal(12, 3),
     ],
     ids=repr,
 )
@@ -145,6 +150,8 @@ def test_what_no_file_can_hold_is_named(value):
         {"$array": ["O", [2], ["a"]]},
         {"$dtype": "O,O"},
         {"$dtype": "pandas: os.system"},
+        {"$dtype": "pandas: decimal_(1, 1)[pyarrow]"},
+        {"$dtype": "pandas: decimal128(99, 1)[pyarrow]"},
         {"$dtype": "pandas: datetime64[ns, dateutil//dev/zero]"},
         {"$timestamp": ["s", 0, "dateutil//dev/zero"]},
         {"$import": "os"},
