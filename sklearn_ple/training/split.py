@@ -86,7 +86,11 @@ class Split:
             rows = X_val, y_val, sample_weight_val
             return cls(table=read_apart(lambda: Table.read(estimator, *rows, like=table.form)))
         n_rows = _num_samples(X)
-        codes = None if groups is None else _read_groups(groups, n_rows)[table.numbers]
+        codes = None
+        if groups is not None:
+            # Groups without any label are not counted, or there could be no validation rows.
+            labelled = _read_groups(groups, n_rows)[table.numbers]
+            codes = np.unique(labelled, return_inverse=True)[1]
         if isinstance(rule, str):
             if rule == "last" and groups is not None:
                 raise ValueError(

@@ -231,6 +231,20 @@ def test_groups_are_validated_on_as_a_whole(params, n_of_group, crosses, trainin
     assert straddling(there, validation.trained_on()) > 0
 
 
+@pytest.mark.parametrize("n_members", [1, 4])
+def test_groups_without_any_label_do_not_count(n_members, trainings):
+    X, y = make()
+    groups = np.arange(N) // 4
+    kept = np.isin(groups, np.arange(10, 22))
+    y[~kept] = np.nan
+    estimator = model(n_members=n_members, refit=False)
+    estimator.fit(X, y, groups=groups)
+    estimator.fit(X[kept], y[kept], groups=groups[kept])
+    found, expected = (validation.indices().numpy() for _, validation in trainings)
+    assert expected.size
+    assert_array_equal(found, expected)
+
+
 @given(
     sizes=st.lists(st.integers(1, 40), min_size=1, max_size=60),
     n_members=st.integers(4, 14),
