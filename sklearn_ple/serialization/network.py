@@ -11,9 +11,10 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 
 from ..encoding import TableEncoder
+from ..encoding.dependence import dependent_pairs
 from ..nn import TabularNetwork
 from ..parameters import differences, of_network
-from ..training import seeded
+from ..training import Plan, seeded
 
 # Largest number of operations to create a tensor of a network, and those of a small network.
 _PER_TENSOR, _AT_LEAST = 64, 4096
@@ -35,15 +36,41 @@ def arrays_of(module: nn.Module, name: str) -> dict[str, np.ndarray]:
 
 
 def check_same(model: Any) -> None:
-    """Check that the parameters of an estimator still describe its fitted network."""
+    """Check that the parameters of an estimator still describe its fitted network and its net."""
     encoder = copy.copy(model._encoder)
     encoder.linear_start = None
     outline = _outline(model, encoder, len(model.module_.state_dict()))
-    if _described(outline) != _described(model.module_):
+    is_same = _described(outline) == _described(model.module_)
+    if not (is_same and _has_same_dependence(model, encoder)):
         raise ValueError(
             "Parameters of the network were changed since fit, so they do not describe the fitted "
             f"network: {_changed(model)}. Set them back, or fit again."
         )
+
+    try:
+        # The network and the device do not matter here.
+        reader = copy.copy(model)
+        reader.device_ = "cpu"
+        with seeded(np.random.RandomState(0)):
+            net = reader._net_around(nn.Linear(1, 1), Plan.of(model, n_rows=1), encoder)
+        if _shapes(net.criterion_) != _shapes(model.net_.criterion_):
+            raise ValueError(
+                f"balancing={model.balancing!r} does not fit the balancer of the training, "
+                f"{model.net_.criterion_}."
+            )
+    except ValueError as error:
+        raise ValueError(
+            "Parameters were changed since fit, and the model could not be loaded with them: "
+            f"{error} Set them back, or fit again."
+        ) from error
+
+
+def _has_same_dependence(model: Any, encoder: TableEncoder) -> bool:
+    try:
+        pairs = dependent_pairs(model.depends_on, encoder.targets.names)
+    except ValueError:
+        return False
+    return sorted(pairs) == sorted(encoder.dependence.pairs)
 
 
 def network_of(model: Any, encoder: TableEncoder, arrays: dict[str, np.ndarray]) -> TabularNetwork:
@@ -113,6 +140,10 @@ def _sizes(module: nn.Module) -> dict[str, tuple[tuple[int, ...], str]]:
         name: (tuple(part.shape), str(part.dtype).removeprefix("torch."))
         for name, part in module.state_dict().items()
     }
+
+
+def _shapes(module: nn.Module) -> dict[str, Any]:
+    return {name: getattr(part, "shape", None) for name, part in module.state_dict().items()}
 
 
 def _described(module: nn.Module) -> list[Any]:

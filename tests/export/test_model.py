@@ -340,6 +340,28 @@ def test_another_network_than_the_fitted_one_is_refused(changed, tmp_path):
         export.save(model, tmp_path / "model.safetensors")
 
 
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"balancing": "uncertainty"}, "balancing='uncertainty' does not fit .*WeightedSum"),
+        ({"task_weights": {"new": 1.0}}, r"task_weights names \['new'\]"),
+        ({"net_params": {"unknown": 1}}, "net_params {'unknown': 1} do not fit"),
+        ({"depends_on": None}, "depends_on=None .*'click'.* in fit"),
+        ({"depends_on": {"buy": "like"}}, "depends_on={'buy': 'like'} .*'click'.* in fit"),
+    ],
+)
+def test_what_could_not_be_loaded_is_refused(changed, message, tmp_path):
+    click = FRAME["number"] > 0
+    y = pd.DataFrame({"click": click, "buy": click & (RNG.random(N) < 0.5)})
+    model = fitted(y=y, n_members=1, depends_on={"buy": "click"}, task_types="auto")
+    path = tmp_path / "model.safetensors"
+    before = model.get_params()
+    with pytest.raises(ValueError, match=f"changed since fit.*{message}.*[Ss]et them back"):
+        export.save(model.set_params(**changed), path)
+    assert not path.exists()
+    assert_same(model.set_params(**before), twin_of(model, tmp_path), FRAME, y)
+
+
 def test_parameters_of_training_may_have_changed(tmp_path):
     model = fitted().set_params(max_epochs=7, learning_rate=1e-9, verbose=3)
     assert_same(model, twin_of(model, tmp_path))
