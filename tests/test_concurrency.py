@@ -15,6 +15,7 @@ from sklearn.base import clone
 from sklearn.model_selection import cross_val_predict
 
 from sklearn_ple import MMoEClassifierRegressor, PLEClassifier, PLERegressor
+from sklearn_ple.inspection import expert_health
 
 SMALL = {"n_members": 2, "max_epochs": 2, "device": "cpu"}
 # The full soak is one of 500: it takes some minutes.
@@ -63,6 +64,24 @@ def test_one_model_predicts_in_eight_threads(data):
     with ThreadPoolExecutor(8) as pool:
         for _ in range(5):
             np.testing.assert_array_equal(list(pool.map(model.predict_proba, parts)), alone)
+
+
+@pytest.mark.parametrize("read", [PLERegressor.gate_weights, expert_health])
+def test_gates_are_read_while_another_thread_predicts(read, data):
+    X, y = data
+    model = PLERegressor(**SMALL, random_state=0).fit(X, y)
+    alone = read(model, X)
+    main = threading.get_ident()
+    with ThreadPoolExecutor(1) as pool:
+
+        def predict_elsewhere(*_):
+            if threading.get_ident() == main:
+                pool.submit(model.predict, 9 * X).result()
+
+        hook = model.module_.body.register_forward_pre_hook(predict_elsewhere)
+        found = read(model, X)
+        hook.remove()
+    assert repr(found) == repr(alone)
 
 
 @pytest.mark.parametrize("backend", ["loky", "threading", "multiprocessing"])

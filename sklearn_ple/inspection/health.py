@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any
@@ -170,6 +171,7 @@ class _Activity:
         self.highest: Any = None
 
     def __enter__(self) -> _Activity:
+        self._thread = threading.get_ident()
         self._hook = self.module.register_forward_hook(lambda _, read, out: self._keep(out))
         return self
 
@@ -178,6 +180,9 @@ class _Activity:
 
     def _keep(self, outputs: Tensor) -> None:
         """Summarise the outputs of a batch, of shape (n_members * n_experts, n_rows, width)."""
+        # Other threads may predict with the same module.
+        if threading.get_ident() != self._thread:
+            return
         self.zeros.append((outputs == 0).double().mean(dim=2).cpu())
         # Batches are filled up with copies of rows, which do not change minimum and maximum.
         ends = outputs.aminmax(dim=1)

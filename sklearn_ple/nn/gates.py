@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
@@ -257,9 +258,12 @@ class ExpertNames(NamedTuple):
 def recorded(modules: Sequence[nn.Module]) -> Iterator[list[list[Tensor]]]:
     """Record the outputs of modules of gates, batch by batch, within the context."""
     weights: list[list[Tensor]] = [[] for _ in modules]
+    thread = threading.get_ident()
 
     def keep(batches: list[Tensor], output: Tensor) -> None:
-        batches.append(output.detach().cpu())
+        # Other threads may predict with the same modules.
+        if threading.get_ident() == thread:
+            batches.append(output.detach().cpu())
 
     hooks = [
         module.register_forward_hook(lambda _m, _i, output, batches=batches: keep(batches, output))
