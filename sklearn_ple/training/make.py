@@ -73,7 +73,9 @@ def make_net(
     # One kernel updates all parameters: for small networks this step takes much of the time.
     if isinstance(optimizer, str) and device != "mps":
         options["optimizer__fused"] = True
-    options |= {"device": device, "n_jobs": n_jobs, "verbose": 0} | net_params
+    options |= {"device": device, "n_jobs": n_jobs, "verbose": 0}
+    # The labels of several tasks are in a form that skorch cannot cache for its callbacks.
+    options |= {"use_caching": False} | net_params
     with naming(net_params):
         net = MultiTaskNet(network, criterion=balancer, **options).initialize()
     # The net already has them as module_ and criterion_, and would copy and pickle them twice.

@@ -390,7 +390,7 @@ class MultiTaskNet(NeuralNet):
             # Folds, if there are any, are needed only in training.
             outputs = evaluate_in_turn(module, own_rows(inputs), len(parts))
             parts.append((outputs, *labels[:2]))
-            self.notify("on_batch_end", batch=batch, training=False)
+            self.notify("on_batch_end", batch=batch, training=False, y_pred=outputs)
         rows = Labelled(*(torch.cat(part, dim=-2) for part in zip(*parts, strict=True)))
         return rows._replace(members=current().total(rows.members))
 

@@ -80,6 +80,10 @@ class Validation(ABC):
         self.labels = [column.take(numbers.ravel()) for column in table.labels]
         self.weights = table.weights[numbers.ravel()]
 
+    def __len__(self) -> int:
+        """Return the number of rows that each member evaluates, for callbacks of skorch."""
+        return self.indices().shape[-1]
+
     @abstractmethod
     def indices(self) -> Tensor:
         """Return the numbers of the rows to evaluate, the same for all members or not."""

@@ -6,7 +6,8 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from skorch.callbacks import Callback, MlflowLogger, TensorBoard
+from skorch.callbacks import Callback, Checkpoint, EpochScoring, MlflowLogger, TensorBoard
+from skorch.callbacks import ProgressBar as SkorchBar
 from skorch.history import History
 
 from sklearn_ple import PLEClassifierRegressor, progress
@@ -154,6 +155,30 @@ def test_with_callbacks_there_is_no_second_training_unless_asked_for(table, call
     shown = capsys.readouterr().err
     assert "Training" in shown
     assert ("Training on all rows" in shown) == (callbacks is None)
+
+
+@pytest.mark.parametrize("n_members", [1, 4])
+@pytest.mark.parametrize("caching", [True, False])
+def test_skorchs_own_callbacks_run_with_validation_rows(n_members, caching, table, tmp_path):
+    def worst(net, rows, _):
+        return len(rows) + min(net.history[-1]["valid_task_scores"])
+
+    def is_best(net):
+        return net.history[-1]["valid_loss"] == min(net.history[:, "valid_loss"])
+
+    callbacks = [
+        SkorchBar(),
+        Checkpoint(monitor=is_best, dirname=tmp_path, f_history=None),
+        EpochScoring(worst, lower_is_better=False, use_caching=caching),
+        EpochScoring(lambda net, rows, _: len(rows), name="n_trained", on_train=True),
+    ]
+    fitted = model(n_members=n_members, callbacks=callbacks, batch_size=32).fit(*table)
+    # Four members leave out a twelfth of the rows each, one member a tenth.
+    n_left_out, n_trained = (10, N) if n_members == 4 else (12, N - 12)
+    for epoch in fitted.net_.history:
+        assert epoch["worst"] == n_left_out + min(epoch["valid_task_scores"])
+        assert epoch["n_trained"] == n_trained
+    assert (tmp_path / "params.pt").exists()
 
 
 # -- logs elsewhere, as the user guide has it -----------------------------------------------------
