@@ -77,8 +77,9 @@ class Plan:
         net_params = read_net_params(estimator.net_params)
 
         def resolve(parameter: str, rule: Callable[[int], Any]) -> Any:
-            own = getattr(estimator, parameter)
-            value = net_params.get(_IN_NET_PARAMS.get(parameter, ""), own)
+            value = getattr(estimator, parameter)
+            if parameter in _IN_NET_PARAMS:
+                value = net_params.get(_IN_NET_PARAMS[parameter], value)
             # If there are no rows, the encoder raises an error later.
             return rule(max(n_rows, 1)) if isinstance(value, str) else plain(value)
 

@@ -431,6 +431,7 @@ def test_what_is_no_optimizer_is_named(table, params):
         ({"max_epochs": np.inf}, "net_params has max_epochs=inf"),
         ({"max_epochs": np.nan}, "net_params has max_epochs=nan"),
         ({None: 0.5}, "net_params names None, but"),
+        ({"": 1j}, "net_params {'': 1j} do not fit skorch's net"),
         ({"lrr": 0.1}, "net_params {'lrr': 0.1} do not fit skorch's net: .*lrr"),
         ({"optimizer__betas": "x"}, "net_params {'optimizer__betas': 'x'} do not fit"),
     ],
