@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from abc import abstractmethod
 from typing import Any, Self
 
@@ -15,6 +14,7 @@ from sklearn.metrics import make_scorer, roc_auc_score
 from torch import Tensor
 from torch.nn import functional as F
 
+from ..warn import warn
 from .constant import constant
 from .task import Task, log_mean
 
@@ -27,11 +27,10 @@ def mean_one_vs_rest_auc(
     indicators = y_true[:, np.newaxis] == labels
     present = indicators.any(axis=0)
     if not present.any():
-        warnings.warn(
+        warn(
             f"none of the labels, such as {y_true.tolist()[0]!r}, is among the task's classes "
             f"{labels.tolist()[:20]}: pass labels of these values and of their type.",
             UndefinedMetricWarning,
-            stacklevel=2,
         )
         return np.nan
     if y_score.ndim == 1:
