@@ -131,9 +131,11 @@ class ScoredTask:
 def scored_tasks(estimator_or_y_pred: Any, X: Any, y: Any) -> list[ScoredTask]:
     """Return each task with its predictions, by an estimator or given; see `multitask_scores`."""
     table = as_frame(y)
-    if hasattr(estimator_or_y_pred, "predict"):
+    # A data frame may have a column of such a name.
+    is_frame = hasattr(estimator_or_y_pred, "columns")
+    if not is_frame and hasattr(estimator_or_y_pred, "predict"):
         return _tasks_of_estimator(estimator_or_y_pred, X, table, hasattr(y, "columns"))
-    if hasattr(estimator_or_y_pred, "fit"):
+    if not is_frame and hasattr(estimator_or_y_pred, "fit"):
         raise TypeError(
             f"{type(estimator_or_y_pred).__name__} cannot predict: pass an estimator that can, or "
             "predictions. A search needs refit=True."

@@ -641,6 +641,11 @@ def test_estimators_that_do_not_name_their_tasks(data):
         multitask_scores(stranger, X, y)
 
 
+def test_tasks_may_have_the_names_of_methods():
+    y = pd.DataFrame({"fit": [1.5, 2.0, 4.0], "predict": [0.5, 1.0, 0.0]})
+    assert multitask_scores(y, None, y) == {"fit": 1.0, "predict": 1.0}
+
+
 def test_a_search_without_a_best_model_cannot_be_scored(data):
     X, y = data
     search = GridSearchCV(Guess(), {"bias": [1.0]}, scoring=make_multitask_scorer(), refit=False)
