@@ -147,16 +147,18 @@ def differences(now: dict[str, str], before: dict[str, str], when: str) -> str:
     return ", ".join(
         f"{name}={now[name]} ({before[name]} {when})"
         for name in now
-        if _meaning(now[name]) != _meaning(before[name])
+        if now[name] != before[name] and _meaning(name, now[name]) != _meaning(name, before[name])
     )
 
 
-def _meaning(text: str) -> str:
+def _meaning(name: str, text: str) -> str:
     """Return the text of a parameter with dicts in order, and whole numbers as integers."""
+    # The groups are in the order of the network's parts.
+    in_order = list if name == "task_groups" else sorted
 
     def settle(value: Any) -> Any:
         if isinstance(value, dict):
-            return sorted((repr(key), settle(entry)) for key, entry in value.items())
+            return in_order((repr(key), settle(entry)) for key, entry in value.items())
         if isinstance(value, tuple):
             return tuple(map(settle, value))
         return int(value) if isinstance(value, float) and value.is_integer() else value

@@ -11,6 +11,7 @@ from sklearn_ple import (
     CGCClassifierRegressor,
     CrossStitchClassifierRegressor,
     ESMMClassifier,
+    HoMEClassifierRegressor,
     PLEClassifier,
     PLEClassifierRegressor,
     PLERegressor,
@@ -124,3 +125,11 @@ def test_parameters_are_compared_by_their_meaning(name, value, same, other):
     assert f"{name}=" in differences(
         of_network(PLEClassifierRegressor(**{name: other})), before, "before"
     )
+
+
+def test_groups_of_tasks_are_in_the_order_of_the_network():
+    groups = {"a": ["p"], "b": ["q", "r"]}
+    turned = dict(reversed(groups.items()))
+    now, before = (of_network(HoMEClassifierRegressor(task_groups=g)) for g in (turned, groups))
+    assert "task_groups=" in differences(now, before, "before")
+    assert differences(before, before, "before") == ""
