@@ -8,6 +8,7 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 import torch
+from pandas.api import types
 from scipy.special import expit, softmax
 from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.metrics import make_scorer, roc_auc_score
@@ -51,7 +52,7 @@ def accuracy(labels: Any, predictions: Any, weights: Any = None) -> float:
 
 def _without_bools(labels: np.ndarray) -> np.ndarray:
     """Turn bools into 0 and 1, because pandas finds no bool among numbers."""
-    return labels.astype(int) if labels.dtype.kind == "b" else labels
+    return labels.astype(int) if types.infer_dtype(labels) == "boolean" else labels
 
 
 class ClassTask(Task):
@@ -80,7 +81,8 @@ class ClassTask(Task):
             raise ValueError(
                 f"Target {self.name!r} has 1 class only, {self.classes.tolist()[0]!r}: there is "
                 f"nothing to learn. Pass task_types={{{self.name!r}: 'ignore'}} to leave it out, "
-                "or declare more classes with a categorical column."
+                "or declare more classes, with a categorical column or with the classes of "
+                "partial_fit."
             )
         return self
 

@@ -263,7 +263,9 @@ def test_declared_whole_numbers_hold_float_labels():
 def test_bools_are_the_classes_0_and_1(dtype):
     bools = np.array([False, True, True])
     numbers = bools.astype(dtype)
-    for classes, labels in [(bools, numbers), (numbers, bools)]:
+    objects = bools.astype(object)
+    pairs = [(bools, numbers), (numbers, bools), (objects, bools), (bools, objects)]
+    for classes, labels in [*pairs, (objects, numbers)]:
         task = fitted(Binary, classes)
         assert task.encode(labels).tolist() == [0.0, 1.0, 1.0]
         assert task.classes.dtype == classes.dtype
