@@ -326,7 +326,10 @@ def test_columns_without_names_are_numbered_after_the_tasks(table, form):
     both = np.column_stack([X["b"].abs(), X["a"]])
     model.add_task(X, both, task_types={"y3": "ignore", "y4": "huber"}).add_task(X, new.to_numpy())
     assert model.task_names_ == ["y0", "y1", "y2", "y4", "y5"]
-    with pytest.raises(ValueError, match=r"names \['y'\], but the tasks are \['y6'\]"):
+    more = np.column_stack([both, X["b"]])
+    model.add_task(X, more, task_types={"y6": "ignore", "y7": "ignore"}).add_task(X, both)
+    assert model.task_names_[5:] == ["y8", "y9", "y10"]
+    with pytest.raises(ValueError, match=r"names \['y'\], but the tasks are \['y11'\]"):
         model.add_task(X, visits, task_types={"y": "count"})
 
 

@@ -31,7 +31,7 @@ def polars_to_pandas(data: Any) -> Any:
 
 def _series_to_pandas(data: Any) -> pd.Series:
     polars = sys.modules["polars"]
-    if str(data.dtype).endswith("Int128"):
+    if data.dtype.is_integer() and str(data.dtype).endswith("Int128"):
         raise TypeError(
             f"Column {data.name!r} is of dtype {data.dtype}, which NumPy does not have: cast it "
             "to Int64 or Float64."

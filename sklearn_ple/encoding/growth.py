@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 from dataclasses import replace
 from functools import partial
-from itertools import count
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -77,8 +76,9 @@ def grow(
     features = read_features(estimator, X, reset=False)
     if task_types is None:
         task_types = encoder.task_types if is_one_kind(encoder.task_types) else "auto"
-    # With ignored columns, that number may be taken.
-    first = next(number for number in count(len(names)) if f"y{number}" not in names)
+    # With ignored columns, numbers may be greater than that of the tasks.
+    taken = [int(name[1:]) for name in names if name[:1] == "y" and name[1:].isdecimal()]
+    first = max([len(names) - 1, *taken]) + 1
     labels, form = read_targets(y, partial(ignored_by, task_types), first)
     check_consistent_length(features, labels[0].mask)
     new = [place for place, name in enumerate(form.names) if name not in names]

@@ -11,7 +11,7 @@ from sklearn.utils import check_array
 from sklearn.utils.class_weight import compute_sample_weight
 
 from ..tasks import ClassTask, Task, by_task, is_weight
-from .frames import is_polars
+from .frames import is_arrow, is_polars
 from .labels import as_frame
 
 
@@ -97,7 +97,8 @@ def read_weights(sample_weight: Any, n_rows: int, names: Sequence[str]) -> np.nd
 
 def _in_order(sample_weight: Any, names: Sequence[str]) -> Any:
     """Put the columns of a data frame in the order of the tasks, if they have their names."""
-    if not (isinstance(sample_weight, pd.DataFrame) or is_polars(sample_weight)):
+    is_frame = isinstance(sample_weight, pd.DataFrame)
+    if not (is_frame or is_polars(sample_weight) or is_arrow(sample_weight)):
         return sample_weight
     frame = as_frame(sample_weight, "sample_weight")
     return frame[list(names)] if sorted(frame.columns) == sorted(names) else sample_weight

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import polars as pl
+import pyarrow as pa
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
@@ -57,7 +58,7 @@ def test_weights_of_labels_are_taken_one_by_one(make):
     np.testing.assert_array_equal(weights, np.where(MASK, given_weights, 0.0))
 
 
-@pytest.mark.parametrize("make", [pd.DataFrame, pl.DataFrame])
+@pytest.mark.parametrize("make", [pd.DataFrame, pl.DataFrame, pa.table])
 def test_columns_with_the_names_of_the_tasks_may_be_in_any_order(make):
     weights = make({"c": [1.0, 2.0], "a": [3.0, 4.0], "b": [5.0, 6.0]})
     expected = [[3, 5, 1], [4, 6, 2]]
