@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import torch
 from sklearn.base import clone
 
 from .base import MultiTaskEstimator
 from .encoding import Table, TableEncoder
+from .nn.draws import in_all_functions
 from .nn.widths import widths_by_level
+from .training import seeded
 from .warn import warn
 
 __all__ = ["count_layers", "count_parameters", "equal_capacity"]
@@ -226,7 +229,8 @@ class _Sizes:
         encoder = TableEncoder.of(estimator, n_bins=2)
         encoder, _ = encoder.start(encoder.learn(table))
         self.tasks = encoder.tasks
-        self.n_features = estimator.make_module(encoder).n_features
+        with seeded(np.random.RandomState(0)), in_all_functions():
+            self.n_features = estimator.make_module(encoder).n_features
 
     def count(self, estimator: Any = None) -> int:
         """Count the parameters of an estimator for these data; by default, of the one given."""

@@ -17,7 +17,8 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.metrics import accuracy_score, r2_score
 
-from sklearn_ple import PLEClassifier, PLEClassifierRegressor, PLERegressor
+from sklearn_ple import PLEClassifier, PLEClassifierRegressor, PLERegressor, export
+from sklearn_ple.capacity import count_parameters
 from sklearn_ple.encoding.features import FeatureEncoder
 from sklearn_ple.training import MultiTaskNet
 
@@ -427,6 +428,14 @@ def test_global_random_states_are_left_alone(table):
     make_model(max_epochs=2, early_stopping=True).fit(*table)
     assert torch.equal(torch.get_rng_state(), before[0])
     assert_array_equal(np.random.get_state()[1], before[1])
+
+
+def test_saving_and_counting_leave_the_global_random_state_alone(fitted, table, tmp_path):
+    before = torch.get_rng_state().clone()
+    export.save(fitted, tmp_path / "model.safetensors")
+    export.load(tmp_path / "model.safetensors")
+    count_parameters(fitted, *table)
+    assert torch.equal(torch.get_rng_state(), before)
 
 
 def test_a_row_is_predicted_alike_alone_and_among_others(fitted, table):

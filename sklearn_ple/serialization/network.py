@@ -13,6 +13,7 @@ from torch.overrides import TorchFunctionMode
 from ..encoding import TableEncoder
 from ..encoding.dependence import dependent_pairs
 from ..nn import TabularNetwork
+from ..nn.draws import in_all_functions
 from ..parameters import differences, of_network
 from ..training import Plan, seeded
 
@@ -51,7 +52,7 @@ def check_same(model: Any) -> None:
         # The network and the device do not matter here.
         reader = copy.copy(model)
         reader.device_ = "cpu"
-        with seeded(np.random.RandomState(0)):
+        with seeded(np.random.RandomState(0)), in_all_functions():
             net = reader._net_around(nn.Linear(1, 1), Plan.of(model, n_rows=1), encoder)
         if _shapes(net.criterion_) != _shapes(model.net_.criterion_):
             raise ValueError(
@@ -99,7 +100,7 @@ def network_of(model: Any, encoder: TableEncoder, arrays: dict[str, np.ndarray])
             f"{expected.get(wrong, 'no size')} there, but {found.get(wrong, 'no size')} in the "
             "file"
         )
-    with seeded(np.random.RandomState(0)):
+    with seeded(np.random.RandomState(0)), in_all_functions():
         module = model.make_module(encoder).to(model._torch_dtype)
     load_state(module, state)
     return module
