@@ -15,14 +15,14 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
-from .encoding import TableEncoder, is_dataset, read_features, weigh
+from .encoding import TableEncoder, check_in_memory, is_dataset, read_features, weigh
 from .nn.drawing import Outline, network_html
 from .nn.gates import recorded, weights_of
 from .parameters import Parameters, of_network
 from .predictions import Calibration, Deviations, TaskClassifierView, TaskRegressorView, task_view
 from .serialization import as_attributes, attributes_of_state, state_of_attributes
 from .streaming import outputs_and_labels, predicted_blocks
-from .tasks import warn_without_score
+from .tasks import is_between, warn_without_score
 from .training import MultiTaskNet, TableRows, public_history
 from .versions import check_versions, versions
 
@@ -235,9 +235,11 @@ class Predictor(TransformerMixin, Parameters):
         Raises
         ------
         ValueError
-            If there is no such task, if every task has classes or is of kind "survival", if the
-            level is not between 0 and 1, or if the last training had no validation rows, which is
-            the case without early stopping and after ``partial_fit``.
+            If there is no such task, if none of the tasks has intervals, if the level is not
+            between 0 and 1, or if the last training had no validation rows, which is the case
+            without early stopping and after ``partial_fit``.
+        AttributeError
+            If every task has classes.
 
         References
         ----------
@@ -245,8 +247,8 @@ class Predictor(TransformerMixin, Parameters):
         Predictive Inference for Regression". Journal of the American Statistical Association 113,
         2018.
         """
-        if not isinstance(level, (int, float, np.number)) or not 0 < level < 1:
-            raise ValueError(f"level is {level!r}: it must be between 0 and 1.")
+        if not is_between(level, 0, 1):
+            raise ValueError(f"level is {level!r}: it must be a number between 0 and 1.")
         members = self._member_outputs(X)
         positions = self._encoder.targets.positions(tasks)
         form = self._encoder.targets.form.take(positions)
@@ -483,6 +485,7 @@ class Predictor(TransformerMixin, Parameters):
             In the form of ``predict_proba``.
         """
         check_is_fitted(self)
+        check_in_memory(X)
         return self._encoder.dependence.conditional(self.predict_proba(X))
 
     def _per_class_task(self, X: Any, method: str) -> Any:

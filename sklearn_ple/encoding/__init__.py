@@ -2,7 +2,7 @@
 
 from .dependence import dependent_pairs
 from .encoder import Encoded, TableEncoder
-from .features import read_features
+from .features import check_in_memory, read_features
 from .frames import is_arrow, is_dataset, is_polars, to_pandas
 from .growth import grow
 from .labels import (
@@ -34,6 +34,7 @@ __all__ = [
     "as_frame",
     "balanced_by",
     "beside",
+    "check_in_memory",
     "check_type",
     "dependent_pairs",
     "grow",

@@ -372,11 +372,7 @@ def read_features(estimator: BaseEstimator, X: Any, reset: bool) -> Any:
     ValueError
         If X is empty, or differs from that of fit.
     """
-    if is_dataset(X):
-        raise TypeError(
-            "X is a dataset or a path. Only fit, partial_fit, predict, predict_proba and score "
-            "accept one: pass a table with rows in memory."
-        )
+    check_in_memory(X)
     X = to_pandas(without_mask(X))
     if isinstance(X, pd.DataFrame):
         if reset or not _has_columns_of_fit(estimator, X):
@@ -387,8 +383,9 @@ def read_features(estimator: BaseEstimator, X: Any, reset: bool) -> Any:
     else:
         # Arrays of objects or strings may hold categories.
         is_sparse = sparse.issparse(X)
-        has_objects = not is_sparse and np.asarray(X).dtype.kind in "OSU"
-        if has_objects and not hasattr(X, "dtype"):
+        kind = "" if is_sparse else np.asarray(X).dtype.kind
+        has_objects = kind in ("O", "S", "U")
+        if kind == "U" and not hasattr(X, "dtype"):
             # In a list with strings NumPy would turn the numbers into strings too.
             X = np.asarray(X, dtype=object)
         X = validate_data(
@@ -413,6 +410,15 @@ def read_features(estimator: BaseEstimator, X: Any, reset: bool) -> Any:
     for position in objects:
         frame.isetitem(position, _read_objects(frame.iloc[:, position], frame.columns[position]))
     return frame
+
+
+def check_in_memory(X: Any) -> None:
+    """Raise a TypeError for a dataset or a path where rows in memory are needed."""
+    if is_dataset(X):
+        raise TypeError(
+            "X is a dataset or a path. Only fit, partial_fit, predict, predict_proba and score "
+            "accept one: pass a table with rows in memory."
+        )
 
 
 def _has_columns_of_fit(estimator: BaseEstimator, X: pd.DataFrame) -> bool:

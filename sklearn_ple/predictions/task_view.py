@@ -16,7 +16,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from .._sklearn import _safe_indexing
-from ..encoding import check_type, is_arrow, read_targets, to_pandas, weigh
+from ..encoding import check_in_memory, check_type, is_arrow, read_targets, to_pandas, weigh
 from ..tasks import accuracy, of_any_unit, warn_without_score
 
 _R2 = of_any_unit(r2_score)
@@ -152,6 +152,7 @@ class _TaskView(BaseEstimator):
         return tasks_of(self.estimator).task_names_.index(self.task)
 
     def _predict(self, X: Any, dtype: Any) -> np.ndarray:
+        check_in_memory(X)
         labels = to_pandas(self.estimator.predict(X))
         if labels.ndim == 2:
             columns = labels.iloc if isinstance(labels, pd.DataFrame) else labels
@@ -232,6 +233,7 @@ class TaskClassifierView(ClassifierMixin, _TaskView):
         probabilities : ndarray of shape (n_samples, n_classes)
             Columns are in the order of ``classes_``.
         """
+        check_in_memory(X)
         response = self.estimator.predict_proba(X)
         return response[self._position] if isinstance(response, list) else response
 

@@ -5,7 +5,16 @@ from .concordance import concordance_index
 from .huber import Huber
 from .hurdle import Hurdle
 from .losses import TaskLosses, check_shape, grouped
-from .numbers import Amount, Count, NumberTask, Quantile, Regression, of_any_unit, unit_of
+from .numbers import (
+    Amount,
+    Count,
+    NumberTask,
+    Quantile,
+    Regression,
+    is_between,
+    of_any_unit,
+    unit_of,
+)
 from .per_task import by_task
 from .survival import Survival
 from .task import Task, log_mean, warn_without_score
@@ -53,6 +62,7 @@ __all__ = [
     "check_shape",
     "concordance_index",
     "grouped",
+    "is_between",
     "is_weight",
     "log_mean",
     "of_any_unit",

@@ -603,6 +603,14 @@ def test_numbers_in_a_list_with_strings_stay_numbers():
     np.testing.assert_array_equal(alone, expected[:1])
 
 
+def test_a_list_of_bytes_is_read_as_an_array_of_them():
+    X = [[b"a", b"c"], [b"b", b"d"]]
+    encoder, (_, codes) = encode(X)
+    _, (_, expected) = encode(np.array(X))
+    assert encoder.cardinalities_ == [4, 4]
+    np.testing.assert_array_equal(codes, expected)
+
+
 def test_sparse_x_after_categories_is_an_error():
     with pytest.raises(ValueError, match="sparse, but had categories in fit"):
         encode(FRAME, sparse.eye(3, format="csr"))
