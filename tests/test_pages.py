@@ -48,9 +48,9 @@ PAGES = sorted(
 #: So many characters fit beside both sidebars in a window of 1,280 pixels.
 WIDTH = 79
 OPTIONAL = {"deepctr_torch", "mlflow", "optuna", "shap", "skrub", "tensorboard", "torch_rechub"}
-OPTIONAL |= {"onnxruntime", "pyarrow", "safetensors", "skops", "torchjd"}
+OPTIONAL |= {"onnxruntime", "pyarrow", "safetensors", "skops", "torchjd", "sklearn.callback"}
 # What the code of a page needs beside its module's own name.
-NEEDS = {"export": "safetensors", "torch.utils.tensorboard": "tensorboard", "sklearn.callback": ""}
+NEEDS = {"export": "safetensors", "torch.utils.tensorboard": "tensorboard"}
 
 
 def blocks(page):
@@ -72,7 +72,7 @@ def missing(code):
             names = [node.module, *(alias.name for alias in node.names)]
         for name in names:
             name = NEEDS.get(name, name)
-            root = name.partition(".")[0]
+            root = name if name in OPTIONAL else name.partition(".")[0]
             if root in OPTIONAL and not is_there(root):
                 return root
     return None

@@ -117,9 +117,18 @@ def numbers_are_classes(distinct: np.ndarray) -> bool:
     return distinct.dtype.kind in "iu" and len(distinct) <= MAX_INTEGER_CLASSES
 
 
+def _inferred(column: pd.Series) -> Any:
+    """Return the dtype that the objects of a column have in common."""
+    try:
+        return column.infer_objects().dtype
+    except OverflowError:
+        # Before pandas 3, for whole numbers that are too large for a float.
+        return column.dtype
+
+
 def _as_array(name: str, column: pd.Series) -> np.ndarray:
     """Turn labels without missing ones into an array of bool, int64, uint64, float64 or object."""
-    dtype = column.infer_objects().dtype if column.dtype == object else column.dtype
+    dtype = _inferred(column) if column.dtype == object else column.dtype
     if types.is_bool_dtype(dtype):
         return column.to_numpy(dtype=bool)
     if types.is_integer_dtype(dtype):
@@ -271,7 +280,8 @@ class TargetForm:
             codes = [places[label] for label in values.tolist()]
             kept = pd.Categorical.from_codes(codes, dtype=dtype)
         else:
-            if task.has_classes and isinstance(dtype, pd.ArrowDtype):
+            is_numeric = task.has_classes and values.dtype.kind in "iufb"
+            if is_numeric and isinstance(dtype, pd.ArrowDtype):
                 # Arrow makes dictionaries of numbers from objects only.
                 values = values.astype(object)
             with np.errstate(over="ignore"):
@@ -438,7 +448,8 @@ def as_frame(y: Any, input_name: str = "y") -> pd.DataFrame:
 
 def _as_pandas(y: Any, input_name: str) -> pd.DataFrame | pd.Series:
     y = to_pandas(without_mask(y))
-    if isinstance(y, (pd.Index, pd.api.extensions.ExtensionArray)):
+    is_index = isinstance(y, pd.Index) and not isinstance(y, pd.MultiIndex)
+    if is_index or isinstance(y, pd.api.extensions.ExtensionArray):
         # As an array it would lose the classes that it declares, and their order.
         y = pd.Series(y)
     if isinstance(y, (pd.DataFrame, pd.Series)):

@@ -92,11 +92,11 @@ def expert_health(estimator: Any, X: Any) -> pd.DataFrame:
     >>> model = PLEClassifierRegressor(
     ...     n_members=1, max_epochs=5, random_state=0
     ... ).fit(X, y)
-    >>> expert_health(model, X)[["expert", "task", "state"]]
-          expert     task    state
-    0    death 1    death  healthy
-    1  wt82_71 1  wt82_71  healthy
-    2   shared 1      NaN  healthy
+    >>> expert_health(model, X)[["expert", "state"]]
+           expert    state
+    0     death 1  healthy
+    1  wt82_71 1  healthy
+    2   shared 1  healthy
     """
     return weights_and_health(*with_gates(estimator, X))[1]
 

@@ -876,9 +876,8 @@ def test_polars_in_polars_out_with_columns_and_dtypes(column):
 @pytest.mark.parametrize("ordered", [False, True])
 def test_arrows_dictionaries_are_classes_and_come_back_as_they_were(ordered):
     dtype = pd.ArrowDtype(pa.dictionary(pa.int8(), pa.string(), ordered))
-    values = pa.DictionaryArray.from_arrays(
-        [2, 0, None, 1], ["low", "mid", "top"], ordered=ordered
-    )
+    codes = pa.array([2, 0, None, 1], pa.int8())
+    values = pa.DictionaryArray.from_arrays(codes, ["low", "mid", "top"], ordered=ordered)
     y = pd.DataFrame({"a": pd.Series(values, dtype=dtype), "b": [0, 1, 0, 1]})
     predictions = round_trip(y)
     assert predictions["a"].dtype == dtype
