@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import cross_validate
 from sklearn.utils import indexable
 
@@ -159,8 +160,10 @@ def _check_kinds(models: Sequence[Any]) -> None:
     """Check that no task has classes in some folds and numbers in others."""
     try:
         fitted = [tasks_of(model) for model in models]
-    except TypeError:
-        # An estimator of scikit-learn, which has no tasks.
+    except (TypeError, NotFittedError):
+        # An estimator of another package, which has no tasks.
+        return
+    if not all(hasattr(model, "tasks_") for model in fitted):
         return
     for name, *tasks in zip(fitted[0].task_names_, *(m.tasks_ for m in fitted), strict=True):
         if len({task.classes is None for task in tasks}) > 1:

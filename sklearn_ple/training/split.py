@@ -282,7 +282,7 @@ def n_set_aside(n: int, validation_fraction: float, what: str) -> int:
     if n_aside >= n:
         raise ValueError(
             f"validation_fraction={validation_fraction} leaves none of the {n} {what} to train "
-            "on: lower it or set early_stopping=False."
+            f"on: {'lower it or ' if n > 1 else ''}set early_stopping=False."
         )
     return n_aside
 
