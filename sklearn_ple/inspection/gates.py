@@ -250,13 +250,13 @@ class GateUtilizationDisplay:
         entries: dict[str, Any] = {}
         for bars in self.bars_:
             entries |= bars
-        marks = self.axes_[0].collections[-1]
+        even = next(c for c in self.axes_[0].collections if c.get_label() == _EVEN)
         place: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1.01, 1)}
         owner = self.axes_[0]
         if on_figure:
             owner, place = self.figure_, {"loc": "outside right upper"}
         title = "bars: mean\nlines: standard\ndeviation"
-        handles, names = [*entries.values(), marks], [*entries, _EVEN]
+        handles, names = [*entries.values(), even], [*entries, _EVEN]
         named_legend(owner, handles, names, title=title, alignment="left", frameon=False, **place)
 
 

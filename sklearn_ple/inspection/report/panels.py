@@ -11,7 +11,7 @@ from sklearn.calibration import CalibrationDisplay
 from sklearn.metrics import PredictionErrorDisplay, RocCurveDisplay, roc_auc_score
 
 from ...metrics.views import ScoredTask, plain_array
-from ..style import PALETTE
+from ..style import PALETTE, named_legend
 
 #: Number of groups of rows in which probabilities are compared with the labels.
 N_BINS = 10
@@ -131,12 +131,10 @@ def _calibration(observed: Observed) -> Panel:
 
 def _add_legend(ax: Any, corner: str) -> None:
     """Put the legend into a corner or, if it would hide the curves, below the plot."""
-    if len(ax.lines) - 1 <= _MOST_IN_CORNER:
-        ax.legend(loc=corner, fontsize="small")
-    else:
-        ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.17), fontsize="small", frameon=False)
-    for text in ax.get_legend().get_texts():
-        text.set_parse_math(False)
+    place: dict[str, Any] = {"loc": corner}
+    if len(ax.lines) - 1 > _MOST_IN_CORNER:
+        place = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.17), "frameon": False}
+    named_legend(ax, *ax.get_legend_handles_labels(), fontsize="small", **place)
 
 
 def _height(n_curves: int) -> float:
