@@ -61,8 +61,7 @@ CODECS = [
 # Attributes of objects, by their names in a file.
 _OF_FORM = {name: name for name in ("library", "ndim", "names", "columns", "dtypes", "ignored")}
 _OF_SCALER = {name: f"{name}_" for name in ("mean", "scale", "missing")}
-_OF_STATISTICS = {name: name for name in ("columns", "tables", "learnt_from")}
-_OF_STATISTICS |= {name: name for name in ("read", "n_tasks")}
+_OF_STATISTICS = {n: n for n in ("columns", "tables", "learnt_from", "read", "n_tasks")}
 _OF_CATEGORIES = {"categories": "categories", "kind": "_kind", "rare_share": "_rare_share"}
 _OF_DEVIATIONS = {name: name for name in ("member_weights", "factors", "units", "errors")}
 _OF_NET = {"learning_rate": "lr", "batch_size": "batch_size", "max_epochs": "max_epochs"}
