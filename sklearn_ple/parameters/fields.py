@@ -18,6 +18,9 @@ from .docstrings import complete_docstring
 _T = TypeVar("_T")
 # Marks a parameter without a published value, for which None would be a valid value.
 _AS_IT_IS: Any = object()
+# Dicts by task, whose order does not matter. That of other dicts may: in HoME's network the groups
+# have the order of task_groups.
+_BY_TASK = {"task_types", "depends_on", "reads", "n_specific_experts"}
 
 
 def parameter(
@@ -152,9 +155,8 @@ def differences(now: dict[str, str], before: dict[str, str], when: str) -> str:
 
 
 def _meaning(name: str, text: str) -> str:
-    """Return the text of a parameter with dicts in order, and whole numbers as integers."""
-    # The groups are in the order of the network's parts.
-    in_order = list if name == "task_groups" else sorted
+    """Return the text of a parameter with tasks in order, and whole numbers as integers."""
+    in_order = sorted if name in _BY_TASK else list
 
     def settle(value: Any) -> Any:
         if isinstance(value, dict):
