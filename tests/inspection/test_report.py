@@ -6,9 +6,11 @@ import shutil
 import subprocess
 import sys
 import warnings
+from base64 import b64decode
 from collections import Counter
 from html import escape, unescape
 from html.parser import HTMLParser
+from xml.etree import ElementTree
 
 import numpy as np
 import pandas as pd
@@ -486,6 +488,20 @@ def test_names_are_escaped(tmp_path):
     assert page.text.count(evil) > 3 and "<b>top</b>" in page.text
     assert f"<title>{escape('<i>me & you</i>')}</title>" in html
     report.plot().figure_.draw_without_rendering()
+
+
+def test_letters_that_the_font_lacks_are_texts_that_the_browser_draws(tmp_path):
+    X, y = make_data()
+    X = X.rename(columns={"b": "身長 <b> $x$"})
+    y = y[["late", "price"]].set_axis(["遅れ", "価格"], axis=1)
+    y["遅れ"] = y["遅れ"].replace("yes", "はい")
+    model = PLEClassifierRegressor(**TINY).fit(X, y)
+    report = MultiTaskReport.from_estimator(model, X, y, n_bootstrap=2)
+    images = [b64decode(src.split(",")[1]) for src in Page(write(report, tmp_path)).loads]
+    texts = {text for image in images for text in ElementTree.fromstring(image).itertext()}
+    assert {"身長 <b> $x$", "遅れ", "価格", "class はい"} <= texts
+    # In pictures without such letters, texts are outlines, which look the same everywhere.
+    assert "Predicted values" not in texts
 
 
 def test_classes_that_are_fractions(tmp_path):

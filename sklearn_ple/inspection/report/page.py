@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import base64
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from html import escape
 from importlib.resources import files
 from io import BytesIO
 from typing import Any
+
+import matplotlib
+from matplotlib.font_manager import FontProperties, findfont, get_font
+from matplotlib.text import Text
 
 
 @dataclass
@@ -102,12 +107,23 @@ def picture(figure: Any, alt: str, caption: str = "", *, wide: bool = False) -> 
     with those of other images on the page. A wide image can be scrolled on a narrow screen.
     """
     file = BytesIO()
-    figure.savefig(file, format="svg", bbox_inches="tight", metadata={"Date": None})
+    # The browser has fonts for the letters that matplotlib's font lacks.
+    letters = "none" if _lacks_letters(figure) else "path"
+    with matplotlib.rc_context({"svg.fonttype": letters}), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")
+        figure.savefig(file, format="svg", bbox_inches="tight", metadata={"Date": None})
     data = base64.b64encode(file.getvalue()).decode("ascii")
     image = f'<img src="data:image/svg+xml;base64,{data}" alt="{escape(alt)}">'
     label = f"<figcaption>{escape(caption)}</figcaption>" if caption else ""
     name = "card wide" if wide else "card"
     return f'<figure>{label}<div class="{name}">{image}</div></figure>'
+
+
+def _lacks_letters(figure: Any) -> bool:
+    """Return whether matplotlib's font lacks letters of the figure, such as Chinese ones."""
+    known = get_font(findfont(FontProperties())).get_charmap()
+    texts = (text.get_text() for text in figure.findobj(Text))
+    return any(ord(letter) not in known for text in texts for letter in text if letter != "\n")
 
 
 def side_by_side(pictures: Iterable[str], *, large: bool = False) -> str:
