@@ -277,15 +277,15 @@ the 37 that are numbers. PLE has its defaults; LightGBM has a model for each tas
 runs the file of ``export.to_onnx`` on arrays of cells. The runs took turns on a busy machine, so
 ratios are more reliable than times.
 
-The network takes half of the time for an array, and a third of that for a data frame. It computes
+The network takes nearly half of the time, for an array and for a data frame. It computes
 blocks of 16 rows, so that a prediction does not depend on the other rows. With a data frame, most
 of the other time is spent in pandas, to split the columns and to assemble the result.
 """
 THROUGHPUT = """
 ONNX Runtime also predicts many rows at once. Here one member, with experts of 64 and towers of 32
 units, reads 10 numbers and predicts two tasks, 2,000 rows at a time. "Default" has embeddings of
-numbers, and "none" does not. Both cores were busy with other work, so a second thread did not
-help.
+numbers, and "none" does not. Both cores were busy with other work: with two threads, too, the
+process got the time of one core. So the table does not show what a second thread gains.
 """
 CALIBRATION = """
 The models were fitted to four fifths of the training rows of Census-Income, calibrated on the
@@ -307,7 +307,8 @@ least and the greatest. Width is the mean width, in standard deviations of the l
 
 A quarter of the training rows of each set was held out, {splits}. Test rows were
 not used. On River flow the held-out rows are later ones, with floods unlike any in the earlier
-rows, which no method can predict. Water quality has 25 rows to train on.
+rows, so errors on earlier rows say little about the errors there. Water quality has 25 rows to
+train on.
 """
 SURVIVAL = """
 The task is the days until death in SUPPORT2, a third of them censored. Models were fitted to three

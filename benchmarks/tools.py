@@ -22,8 +22,8 @@ Which tools of scikit-learn work where some targets are classes, others are numb
 missing? ``python benchmarks/tools.py`` tried them on {n_rows} people of NHEFS. The targets are
 death (two classes), exercise (three classes) and the change of weight (a number), the last two
 with missing labels. The features are numbers without missing values, and classes are coded as
-numbers, so that the targets are the only difficulty. ``task_types`` says that exercise has classes,
-because whole numbers as floats could also be amounts.
+numbers, so that the targets are the only difficulty. ``task_types`` says that exercise has
+classes, because whole numbers as floats could also be amounts.
 
 "Yes" means that the tool takes :class:`~sklearn_ple.PLEClassifierRegressor` as it is. Otherwise
 the table names what to use instead, which was tried too. A ``task_view`` is one task as an

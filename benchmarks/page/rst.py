@@ -129,10 +129,10 @@ def counted_each(numbers, name):
     return counted(most, name) if least == most else f"{least} to {most} {name}s"
 
 
-def listed(words):
-    """Join words by commas and, at the end, "and"."""
+def listed(words, conjunction="and"):
+    """Join words by commas and, at the end, a conjunction."""
     *first, last = words
-    return f"{', '.join(first)} and {last}" if first else last
+    return f"{', '.join(first)} {conjunction} {last}" if first else last
 
 
 def mean_scores(runs):

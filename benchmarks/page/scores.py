@@ -163,6 +163,6 @@ def tuned_in_words():
     own = [f"{short(name)} {rank:.2f}" for name, rank in ranks.mean().sort_values().items()]
     tasks = counted(shared.shape[1], "task")
     return (
-        f"{text} On {len(ranks)} sets with {tasks} other models were tuned too. Among these "
-        f"models the mean ranks over the sets are {listed(own)}."
+        f"{text} On {len(ranks)} sets with {tasks} other models were tuned too. Among the "
+        f"tuned models and PLE with its defaults, the mean ranks over the sets are {listed(own)}."
     )

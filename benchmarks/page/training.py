@@ -85,13 +85,14 @@ def growth_in_words():
     axes = [axis for axis in ("rows", "columns", "tasks") if (axis, "PLE") in slopes]
     ours, others = (
         listed(
-            [times(2 ** slopes[axis, model]) if (axis, model) in slopes else "–" for axis in axes]
+            [times(2 ** slopes[axis, model]) if (axis, model) in slopes else "–" for axis in axes],
+            "or",
         )
         for model in ("PLE", BESIDE)
     )
     return (
-        f"**Growth.** With twice as many {listed(axes)} a fit takes {ours} times as long; with "
-        f"LightGBM {others} times."
+        f"**Growth.** With twice as many {listed(axes, 'or')}, a fit takes {ours} times as long; "
+        f"with LightGBM {others} times."
     )
 
 
