@@ -54,6 +54,14 @@ def _series_to_pandas(data: Any) -> pd.Series:
     return pd.Series(values, name=data.name, copy=False)
 
 
+def without_order(data: Any) -> Any:
+    """Turn Categoricals of a frame or series of polars into strings."""
+    polars = sys.modules["polars"]
+    if isinstance(data, polars.Series):
+        return data.cast(polars.String) if isinstance(data.dtype, polars.Categorical) else data
+    return data.cast({polars.Categorical: polars.String})
+
+
 def is_arrow(data: Any) -> bool:
     """Return whether data is a table of Arrow, or a column of one."""
     arrow: Any = sys.modules.get("pyarrow")

@@ -13,7 +13,7 @@ from scipy import sparse
 
 from ..tasks import Task, by_task
 from ..warn import warn
-from .frames import is_arrow, is_polars, to_pandas
+from .frames import is_arrow, is_polars, to_pandas, without_order
 from .masked import without_mask
 from .mistakes import warn_of_text
 
@@ -58,9 +58,6 @@ class Labels:
             ordered = column.dtype.ordered
             column = column.astype(object)
         mask = column.notna().to_numpy()
-        if types.is_float_dtype(column.dtype):
-            # In columns of Arrow, NaN is not a missing value.
-            mask = ~np.isnan(column.to_numpy(dtype=np.float64, na_value=np.nan))
         return cls(name, _as_array(name, column[mask]), mask, declared, ordered)
 
     def take(self, rows: np.ndarray) -> Labels:
@@ -261,7 +258,8 @@ class TargetForm:
             for position, (task, values) in enumerate(zip(tasks, predictions, strict=True))
         }
         frame = pd.DataFrame(columns, index=index)
-        frame.columns = self.columns
+        # Tuples become an index of several levels, as in y.
+        frame.columns = pd.Index(self.columns)
         return frame
 
     def _in_dtype(
@@ -299,7 +297,7 @@ class TargetForm:
             import polars as pl
 
             return pl.DataFrame(table, schema=self.columns)
-        return pd.DataFrame(table, index).set_axis(self.columns, axis=1)
+        return pd.DataFrame(table, index, pd.Index(self.columns))
 
 
 def _is_long(task: Task) -> bool:
@@ -437,16 +435,38 @@ def as_frame(y: Any, input_name: str = "y") -> pd.DataFrame:
     -------
     DataFrame of shape (n_rows, n_tasks)
         The labels. Columns keep their names, as strings. A single column without a name is called
-        "y", and several are called "y0", "y1" and so on.
+        "y", and several are called "y0", "y1" and so on. Numbers with fractions are floats of
+        NumPy.
     """
     table = _as_pandas(y, input_name)
     if table.ndim == 1:
-        return table.to_frame("y" if table.name is None else str(table.name))
+        name = "y" if table.name is None else str(table.name)
+        return _with_plain_floats(table).to_frame(name)
     names = [f"y{c}" if isinstance(c, int) else str(c) for c in table.columns]
-    return table.set_axis(names, axis=1)
+    table = table.set_axis(names, axis=1)
+    for position in range(len(names)):
+        column = table.iloc[:, position]
+        if (plain := _with_plain_floats(column)) is not column:
+            table.isetitem(position, plain)
+    return table
+
+
+def _with_plain_floats(column: pd.Series) -> pd.Series:
+    """Turn floats that are not NumPy's, and decimals, into floats whose missing values are NaN."""
+    if types.is_float_dtype(column.dtype) and not isinstance(column.dtype, np.dtype):
+        # In columns of Arrow, NaN is not a missing value.
+        return pd.Series(column.to_numpy(dtype=np.float64, na_value=np.nan), column.index)
+    may_be_decimal = column.dtype == object or isinstance(column.dtype, pd.ArrowDtype)
+    if may_be_decimal and types.infer_dtype(column, skipna=True) == "decimal":
+        floats = [np.nan if pd.isna(label) else _as_float(label) for label in column]
+        return pd.Series(floats, column.index, dtype=np.float64)
+    return column
 
 
 def _as_pandas(y: Any, input_name: str) -> pd.DataFrame | pd.Series:
+    if is_polars(y):
+        # Other than an Enum, a Categorical does not say in which order its categories are.
+        y = without_order(y)
     y = to_pandas(without_mask(y))
     is_index = isinstance(y, pd.Index) and not isinstance(y, pd.MultiIndex)
     if is_index or isinstance(y, pd.api.extensions.ExtensionArray):

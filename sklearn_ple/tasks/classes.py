@@ -237,8 +237,8 @@ class Ordinal(Multiclass):
         if classes is None and labels.dtype == object:
             raise ValueError(
                 f"Target {self.name!r} is of kind 'ordinal' but holds strings, {labels[0]!r} for "
-                "example, which have no order: make its column an ordered categorical, or use "
-                "numbers."
+                "example, which have no order: make its column an ordered categorical (with "
+                "polars, an Enum), or use numbers."
             )
         super().fit(labels, weights, classes)
         ascending = self.classes if classes is None else pd.Index(classes).unique()

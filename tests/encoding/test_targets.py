@@ -251,6 +251,14 @@ def test_categories_without_an_order_are_ordinal_only_if_asked(column):
     assert task.classes[task.order].tolist() == ["b", "a", "c"]
 
 
+def test_a_categorical_of_polars_declares_no_order():
+    column = pl.Series("y", ["low", "high", "middle", None], dtype=pl.Categorical)
+    for y in (column, pl.DataFrame([column])):
+        assert encoder(y)[0].tasks[0].kind == "multiclass"
+        with pytest.raises(ValueError, match=r"'low' for .*no order.*with polars, an Enum"):
+            encoder(y, "ordinal")
+
+
 def test_a_column_that_is_no_category_declares_nothing():
     assert labels_of(["a", "b"]).declared is None
 
@@ -852,6 +860,17 @@ def test_numbers_beyond_a_dtype_of_polars_are_predicted_in_float64():
     wide = fitted.form.assemble(fitted.tasks, [np.array([0.0, 6e38])] * 2, None)
     assert kept["n"].dtype == pl.Float32
     assert wide["n"].dtype == pl.Float64 and wide["n"].to_list() == [0.0, 6e38]
+
+
+@pytest.mark.parametrize("kind", [None, "regression"])
+def test_columns_of_several_levels_come_back_as_they_were(kind):
+    y = pd.DataFrame({("one", "a"): [0.5, 1.5, 2.5], ("two", "b"): [1.0, 0.5, 2.0]})
+    predictions = round_trip(y, kind or "auto")
+    assert isinstance(predictions.columns, pd.MultiIndex)
+    pd.testing.assert_frame_equal(predictions, y)
+    form = encoder(y)[0].form
+    deviations = form.assemble_floats([np.ones(3), np.zeros(3)], y.index)
+    pd.testing.assert_index_equal(deviations.columns, y.columns)
 
 
 def test_numbers_of_integer_columns_are_predicted_as_floats():
