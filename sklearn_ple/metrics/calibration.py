@@ -11,7 +11,7 @@ from sklearn.utils import check_array, check_consistent_length
 
 from .._sklearn import _check_sample_weight
 from ..encoding import as_frame
-from .views import plain_array
+from .views import plain_array, sorted_by_class
 
 
 def expected_calibration_error(
@@ -36,7 +36,8 @@ def expected_calibration_error(
     y_prob : array-like of shape (n_samples,) or (n_samples, n_classes)
         The probability of the second class, or the probabilities of all classes, as returned by
         ``predict_proba``. With two classes, the probability of the second is used; with more, in
-        each row, that of the most probable class, as in Guo et al. (ICML 2017).
+        each row, that of the most probable class, as in Guo et al. (ICML 2017). The columns of a
+        data frame may name the classes, in any order.
     n_bins : int, default=10
         Number of bins.
     strategy : {"uniform", "quantile"}, default="uniform"
@@ -82,10 +83,12 @@ def expected_calibration_error(
         raise ValueError(f"n_bins must be an integer, 1 or more, not {n_bins!r}.")
     if strategy not in ("uniform", "quantile"):
         raise ValueError(f"strategy must be 'uniform' or 'quantile', not {strategy!r}.")
+    column = _column(y_true)
+    if labels is None and np.ndim(y_prob) == 2:
+        y_prob, labels = sorted_by_class(y_prob, plain_array(column.dropna()))
     prob = check_array(y_prob, ensure_2d=False, dtype=np.float64, input_name="y_prob")
     if prob.min() < 0 or prob.max() > 1:
         raise ValueError("y_prob contains values below 0 or above 1: pass probabilities.")
-    column = _column(y_true)
     weights = _check_sample_weight(sample_weight, prob, ensure_non_negative=True)
     check_consistent_length(column, prob)
     rows = np.flatnonzero(column.notna() & (weights > 0))

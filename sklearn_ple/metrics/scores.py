@@ -122,6 +122,7 @@ def multitask_scores(
     return {
         task.name: score_task(task, metrics.get(task.name), weight)
         for task, weight in zip(tasks, weights, strict=True)
+        if task.view is not None
     }
 
 
@@ -269,7 +270,7 @@ def scorer_of(task: ScoredTask, metric: Any) -> _BaseScorer:
     return scorer
 
 
-def _own_metric(task: ScoredTask, labels: np.ndarray) -> Any:
+def own_metric(task: ScoredTask, labels: np.ndarray) -> Any:
     """Return the metric of a task, which for two classes allows for labels of other classes."""
     if task.classes is not None and task.metric == "roc_auc":
         return task.metric if np.isin(labels, task.classes).all() else ONE_VS_REST_AUC
@@ -284,7 +285,7 @@ def score_task(task: ScoredTask, metric: Any, weights: np.ndarray | None = None)
         there = there & (weights > 0)
     rows = np.flatnonzero(there)
     labels = plain_array(task.labels.iloc[rows])
-    metric = _own_metric(task, labels) if metric is None else metric
+    metric = own_metric(task, labels) if metric is None else metric
     name = repr(metric) if isinstance(metric, str) else metric_name(metric)
     n_labels = "1 label" if len(rows) == 1 else f"{len(rows)} labels"
     score, caught, reason = np.nan, [], "there is nothing to compare."

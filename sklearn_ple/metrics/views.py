@@ -81,8 +81,9 @@ class ScoredTask:
         The sorted classes; None if labels are numbers.
     censored : bool
         Whether negative labels are lower bounds.
-    view : estimator
-        View of the task as a classifier or regressor whose X is an array of row numbers.
+    view : estimator or None
+        View of the task as a classifier or regressor whose X is an array of row numbers; None if
+        predictions were passed, but not for this task.
     """
 
     name: str
@@ -140,7 +141,7 @@ def scored_tasks(estimator_or_y_pred: Any, X: Any, y: Any) -> list[ScoredTask]:
             f"{type(estimator_or_y_pred).__name__} cannot predict: pass an estimator that can, or "
             "predictions. A search needs refit=True."
         )
-    return _tasks_of_predictions(estimator_or_y_pred, table)
+    return _tasks_of_predictions(estimator_or_y_pred, table, hasattr(y, "columns"))
 
 
 def plain_array(labels: pd.Series) -> np.ndarray:
@@ -192,14 +193,16 @@ def _tasks_of_estimator(estimator: Any, X: Any, y: pd.DataFrame, named: bool) ->
     ]
 
 
-def _tasks_of_predictions(y_pred: Any, y: pd.DataFrame) -> list[ScoredTask]:
+def _tasks_of_predictions(y_pred: Any, y: pd.DataFrame, named: bool) -> list[ScoredTask]:
     is_list = isinstance(y_pred, (list, tuple))
     if is_list and any(part is None or np.ndim(part) == 2 for part in y_pred):
-        parts: Sequence[Any] = [None if p is None else np.asarray(p) for p in y_pred]
+        parts: Sequence[Any] = y_pred
     elif y.shape[1] == 1 and np.ndim(y_pred) == 2 and np.shape(y_pred)[1] > 1:
-        parts = [np.asarray(y_pred)]
+        parts = [y_pred]
     else:
         table = as_frame(y_pred, "y_pred")
+        if named and hasattr(y_pred, "columns"):
+            table = _in_order_of(y, table)
         parts = [table.iloc[:, position] for position in range(table.shape[1])]
     if len(parts) != y.shape[1]:
         raise ValueError(
@@ -209,18 +212,59 @@ def _tasks_of_predictions(y_pred: Any, y: pd.DataFrame) -> list[ScoredTask]:
     tasks = []
     for name, part in zip(y.columns, parts, strict=True):
         if part is None:
+            tasks.append(ScoredTask(name, "", "", None, y[name], None, False, None))
             continue
         check_consistent_length(part, y)
-        if part.ndim == 2:
+        if np.ndim(part) == 2:
             tasks.append(_task_of_probabilities(name, y[name], part))
         else:
             tasks.append(_task_of_labels(name, y[name], plain_array(pd.Series(part))))
     return tasks
 
 
-def _task_of_probabilities(name: str, labels: pd.Series, proba: np.ndarray) -> ScoredTask:
+def _in_order_of(y: pd.DataFrame, y_pred: pd.DataFrame) -> pd.DataFrame:
+    """Return predictions whose columns are those of y in the order of y."""
+    names, predicted = list(y.columns), list(y_pred.columns)
+    if set(names) == set(predicted):
+        return y_pred[names]
+    if set(names) & set(predicted):
+        raise ValueError(
+            f"y has the tasks {names}, but there are predictions of {predicted}: pass a y with "
+            "these columns."
+        )
+    return y_pred
+
+
+def sorted_by_class(proba: Any, observed: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+    """Return the probabilities of the sorted classes, and these classes if columns name them.
+
+    Parameters
+    ----------
+    proba : {array-like, DataFrame} of shape (n_rows, n_classes)
+        The probabilities. The columns of a data frame name classes if all observed labels are
+        among them, as in a part of ``predict_proba_frame``.
+    observed : ndarray
+        Labels that are classes.
+
+    Returns
+    -------
+    proba : ndarray of shape (n_rows, n_classes)
+        The probabilities.
+    classes : ndarray of shape (n_classes,) or None
+        The classes.
+    """
+    if isinstance(proba, pd.DataFrame) and set(observed.tolist()) <= set(proba.columns):
+        classes = plain_array(pd.Series(proba.columns))
+        order = np.argsort(classes)
+        return proba.to_numpy(dtype=np.float64)[:, order], classes[order]
+    return np.asarray(proba), None
+
+
+def _task_of_probabilities(name: str, labels: pd.Series, proba: Any) -> ScoredTask:
     declared = isinstance(labels.dtype, pd.CategoricalDtype)
     held = np.unique(plain_array(labels.cat.categories if declared else labels.dropna()))
+    proba, named = sorted_by_class(proba, held)
+    held = held if named is None else named
     n_classes = proba.shape[1]
     known = len(held) == n_classes
     classes = held if known else np.arange(n_classes)

@@ -108,3 +108,14 @@ def test_calibration_error_skips_missing_labels(dtype):
 def test_errors_of_calibration_error(arguments, options, message):
     with pytest.raises(ValueError, match=message):
         expected_calibration_error(*arguments, **options)
+
+
+def test_columns_of_probabilities_may_name_the_classes():
+    rng = np.random.RandomState(0)
+    classes = np.array(["high", "low", "middle"])
+    y, proba = classes[rng.randint(3, size=90)], rng.dirichlet([1, 1, 1], size=90)
+    named = pd.DataFrame(proba, columns=classes)[["low", "middle", "high"]]
+    assert expected_calibration_error(y, named) == expected_calibration_error(y, proba)
+    # Other columns are in the sorted order of the classes.
+    other = pd.DataFrame(proba, columns=list("abc"))
+    assert expected_calibration_error(y, other) == expected_calibration_error(y, proba)

@@ -3,11 +3,13 @@
 import copy
 import pickle
 import warnings
+from decimal import Decimal
 from functools import partial
 
 import numpy as np
 import pandas as pd
 import polars as pl
+import pyarrow as pa
 import pytest
 import sklearn
 from hypothesis import given
@@ -286,6 +288,69 @@ def test_labels_as_predict_gives_them(data, model, form):
         y_pred = y_pred.to_numpy(dtype=object)
     metrics = {"paid": "accuracy", "colour": "balanced_accuracy", "visits": "r2"}
     assert multitask_scores(y_pred, None, y, metrics) == multitask_scores(model, X, y, metrics)
+
+
+@pytest.mark.parametrize("convert", [pd.DataFrame, pl.from_pandas], ids=["pandas", "polars"])
+def test_columns_of_predictions_are_found_by_their_names(data, model, convert):
+    X, y = data
+    predicted = model.predict(X)
+    metrics = {"paid": "accuracy", "colour": "accuracy"}
+    wanted = multitask_scores(predicted, None, y, metrics)
+    assert multitask_scores(convert(predicted[NAMES[::-1]]), None, y, metrics) == wanted
+    with pytest.raises(ValueError, match=r"predictions of \['paid', 'cost'\]: pass a y with"):
+        multitask_scores(
+            convert(predicted[["paid", "price"]].set_axis(["paid", "cost"], axis=1)),
+            None,
+            y[["paid", "price"]],
+        )
+    # Names of other things say nothing about the order.
+    others = predicted.set_axis(list("abcd"), axis=1)
+    assert multitask_scores(convert(others), None, y, metrics) == wanted
+
+
+@pytest.mark.parametrize("declared", [True, False])
+def test_columns_of_probabilities_may_name_the_classes(data, model, declared):
+    X, y = data
+    proba = model.predict_proba(X)[1]
+    wanted = multitask_scores([proba], None, y["colour"])
+    column = y["colour"].astype("category") if declared else y["colour"]
+    named = pd.DataFrame(proba, columns=CLASSES["colour"])
+    assert multitask_scores([named[["red", "blue", "green"]]], None, column) == wanted
+    assert multitask_scores(named[["red", "blue", "green"]], None, column) == wanted
+    # Numbers of columns are no classes.
+    assert multitask_scores([pd.DataFrame(proba)], None, column) == wanted
+
+
+def test_tasks_without_predictions_keep_their_weights_and_metrics(data, model):
+    X, y = data
+    weights = np.random.RandomState(1).randint(3, size=y.shape)
+    metrics = {"paid": "accuracy", "price": "r2"}
+    wanted = multitask_scores(model, X, y, metrics, weights)
+    scores = multitask_scores(model.predict_proba(X), None, y, metrics, weights)
+    assert scores == pytest.approx({name: wanted[name] for name in ("paid", "colour")})
+    with pytest.raises(ValueError, match="metrics names"):
+        multitask_scores(model.predict_proba(X), None, y, {"cost": "r2"})
+
+
+def test_nan_of_arrow_is_a_missing_label(data, model):
+    X, y = data
+    # Not from pandas, because that would turn NaN into null.
+    classes = {name: y[name].astype(object).where(y[name].notna(), None) for name in CLASSES}
+    numbers = {name: y[name].to_numpy() for name in NAMES if name not in CLASSES}
+    table = pa.table({name: pa.array(list(part)) for name, part in (classes | numbers).items()})
+    assert table["price"].null_count == 0
+    assert multitask_scores(model, X, table) == multitask_scores(model, X, y)
+
+
+@pytest.mark.parametrize("arrow", [True, False])
+def test_decimals_are_numbers(arrow):
+    numbers = [0.5, None, 1.25, 3.0, 2.75]
+    y = pd.Series([None if number is None else Decimal(str(number)) for number in numbers])
+    y = y.astype(pd.ArrowDtype(pa.decimal128(5, 2))) if arrow else y
+    predicted = [0.75, 9.0, 1.0, 2.5, 3.0]
+    assert multitask_scores(predicted, None, y) == multitask_scores(
+        predicted, None, pd.Series(numbers)
+    )
 
 
 @pytest.mark.parametrize("proba", [True, False])
