@@ -283,7 +283,7 @@ def mtl_gain(
     """
     estimators = dict(estimators)
     _check_compared(list(estimators), reference, confidence)
-    splits, overlap, repeats = _plan(X, y, cv, X_test, y_test, n_seeds)
+    splits, overlap, repeats = _plan(estimators[reference], X, y, cv, X_test, y_test, n_seeds)
     rng = check_random_state(random_state)
     seeds = rng.randint(np.iinfo(np.int32).max, size=len(splits)).tolist()
     jobs = list(product(range(len(splits)), estimators))
@@ -318,7 +318,7 @@ def _check_compared(systems: list[str], reference: str, confidence: float) -> No
 
 
 def _plan(
-    X: Any, y: Any, cv: Any, X_test: Any, y_test: Any, n_seeds: int
+    estimator: Any, X: Any, y: Any, cv: Any, X_test: Any, y_test: Any, n_seeds: int
 ) -> tuple[list[tuple[Any, Any] | None], float, str]:
     """Plan the repeats.
 
@@ -337,7 +337,7 @@ def _plan(
         if n_seeds < 2:
             raise ValueError(f"An interval needs 2 repeats or more, but n_seeds={n_seeds}.")
         return [None] * n_seeds, 0.0, f"{n_seeds} seeds"
-    splits = list(to_splitter(cv).split(X, y))
+    splits = list(to_splitter(cv, estimator).split(X, y))
     if len(splits) < 2:
         raise ValueError(f"An interval needs 2 repeats or more, but cv has {len(splits)} split.")
     overlap = float(np.mean([len(test) / len(train) for train, test in splits]))

@@ -114,7 +114,7 @@ def cross_val_predict(
         estimator,
         X,
         y,
-        cv=to_splitter(cv),
+        cv=to_splitter(cv, estimator),
         groups=groups,
         params=params,
         n_jobs=n_jobs,

@@ -18,6 +18,7 @@ from .._sklearn import (
     _safe_indexing,
     _validate_shuffle_split,
 )
+from ..encoding import as_frame, ignored_by
 from .stratify import stratify
 
 _N_BINS = 5
@@ -140,7 +141,21 @@ class MultiTaskKFold(GroupsConsumerMixin, _BaseKFold):
             yield fold == number
 
 
-def to_splitter(cv: Any) -> Any:
+class _FoldsOfTasks(MultiTaskKFold):
+    """Folds that are stratified by the columns of y that are tasks."""
+
+    def __init__(self, n_splits: int, task_types: Any):
+        super().__init__(n_splits)
+        self.task_types = task_types
+
+    def split(self, X: Any, y: Any, groups: Any = None) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        table = as_frame(y)
+        ignored = ignored_by(self.task_types, list(table.columns))
+        kept = [k for k in range(table.shape[1]) if k not in ignored]
+        yield from super().split(X, table.iloc[:, kept] if ignored else y, groups)
+
+
+def to_splitter(cv: Any, estimator: Any) -> Any:
     """Return the splitter that a parameter ``cv`` stands for.
 
     Parameters
@@ -148,6 +163,9 @@ def to_splitter(cv: Any) -> Any:
     cv : int, splitter, iterable or None
         An int is a number of folds of `MultiTaskKFold`, and None five of them. Anything else is as
         in :func:`sklearn.model_selection.check_cv`.
+    estimator : estimator
+        The estimator to fit, perhaps in a pipeline or search. The labels of columns that its
+        ``task_types`` ignore do not matter for the folds of an int or None.
 
     Returns
     -------
@@ -155,7 +173,9 @@ def to_splitter(cv: Any) -> Any:
         The splitter.
     """
     if cv is None or isinstance(cv, Integral):
-        return MultiTaskKFold(5 if cv is None else int(cv))
+        params = estimator.get_params() if hasattr(estimator, "get_params") else {}
+        given = (params[key] for key in params if key.rsplit("__", 1)[-1] == "task_types")
+        return _FoldsOfTasks(5 if cv is None else int(cv), next(given, "auto"))
     return check_cv(cv)
 
 

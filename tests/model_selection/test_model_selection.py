@@ -1,10 +1,12 @@
 """Splits are balanced for every task; predictions of held-out rows are those of a plain loop."""
 
 import warnings
+from decimal import Decimal
 
 import numpy as np
 import pandas as pd
 import polars as pl
+import pyarrow as pa
 import pytest
 import sklearn
 from hypothesis import assume, given, settings
@@ -560,6 +562,37 @@ def test_predictions_are_those_of_a_loop(data):
     )
     pd.testing.assert_frame_equal(found, expected.loc[X.index])
     pd.testing.assert_index_equal(found.index, X.index)
+
+
+def test_columns_that_are_ignored_do_not_matter_for_the_folds(data):
+    X, y = data
+    wider = y.assign(empty=np.nan, id=[f"u{row}" for row in range(len(y))])
+    model = PLEClassifierRegressor(
+        task_types={"empty": "ignore", "id": "ignore"}, n_members=1, max_epochs=1, random_state=0
+    )
+    wanted = cross_val_predict(model.set_params(task_types="auto"), X, y, cv=2)
+    model.set_params(task_types={"empty": "ignore", "id": "ignore"})
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = cross_val_predict(make_pipeline(model), X, wider, cv=2)
+    pd.testing.assert_frame_equal(found, wanted)
+
+
+@pytest.mark.parametrize("dtype", ["float64[pyarrow]", "Float64", "object"])
+def test_any_form_of_numbers_is_stratified_in_the_same_way(data, dtype):
+    _, y = data
+    numbers = pd.DataFrame({"n": np.random.RandomState(0).normal(size=len(y))})
+    numbers[::3] = np.nan
+    other = pd.DataFrame({"n": numbers["n"].astype(dtype)})
+    if dtype == "float64[pyarrow]":
+        array = pa.array(numbers["n"].to_numpy(), from_pandas=False)
+        other = pd.DataFrame({"n": pd.Series(pd.arrays.ArrowExtensionArray(array))})
+        assert other["n"].notna().all()
+    if dtype == "object":
+        other = numbers["n"].map(lambda n: None if np.isnan(n) else Decimal(n)).to_frame()
+    pairs = zip(*(MultiTaskKFold(3).split(y, labels) for labels in (numbers, other)), strict=True)
+    for (_, one), (_, two) in pairs:
+        np.testing.assert_array_equal(one, two)
 
 
 @pytest.mark.parametrize("method", ["predict_proba", "decision_function"])
