@@ -10,7 +10,7 @@ import pandas as pd
 from scipy import sparse
 
 from ..encoding import is_polars
-from ..encoding.frames import shown
+from ..encoding.frames import is_arrow, shown, to_pandas
 
 
 def as_table(X: Any) -> Any:
@@ -21,8 +21,11 @@ def as_table(X: Any) -> Any:
     ValueError
         If the result does not have two dimensions.
     """
+    X = to_pandas(X) if is_arrow(X) else X
     if not (is_polars(X) or sparse.issparse(X) or isinstance(X, (pd.DataFrame, np.ndarray))):
-        X = np.asarray(X)
+        array = np.asarray(X)
+        # In a list with strings NumPy would turn the numbers into strings too.
+        X = np.asarray(X, dtype=object) if array.dtype.kind == "U" else array
     if len(X.shape) != 2:
         raise ValueError(
             f"X has no columns to shuffle: it must be 2-dimensional, but has the shape {X.shape}."

@@ -9,7 +9,16 @@ import numpy as np
 import pandas as pd
 
 from .gain import MTLGain, mtl_gain
-from .style import BLUE, DARK_GREY, ORANGE, PALETTE, import_pyplot, named_legend
+from .style import (
+    BLUE,
+    DARK_GREY,
+    ORANGE,
+    PALETTE,
+    import_pyplot,
+    named_legend,
+    room_below,
+    short,
+)
 
 # Markers distinguish systems of the same colour, if there are more systems than colours.
 _MARKERS = "osD^vP<X>*"
@@ -176,8 +185,10 @@ class MTLGainDisplay:
         by = {name: self._table(name) for name in ("mean", "low", "high")}
         n_systems, n_tasks = by["mean"].shape
         if ax is None:
+            right, below = room_below([*map(short, by["mean"].columns)])
             wide, high = 2.6 + 0.8 * n_tasks, 1.3 + 0.42 * n_systems
-            size = (7.4, 5.2) if n_tasks == 2 else (max(wide, 4.5), max(high, 2.6))
+            size = max(wide, 4.5) + right, max(high, 2.6) + below
+            size = (7.4, 5.2) if n_tasks == 2 else size
             _, ax = plt.subplots(figsize=size, layout="constrained")
         self.ax_, self.figure_ = ax, ax.figure
         self.points_ = self.image_ = self.texts_ = None
@@ -219,8 +230,8 @@ class MTLGainDisplay:
         ax.set_ylim(_limits(low.iloc[:, 1], high.iloc[:, 1], mean.iloc[:, 1]))
         self._shade_quadrants()
         ax.locator_params(nbins=6)
-        ax.set_xlabel(f"gain on {mean.columns[0]}", parse_math=False)
-        ax.set_ylabel(f"gain on {mean.columns[1]}", parse_math=False)
+        ax.set_xlabel(f"gain on {short(mean.columns[0])}", parse_math=False)
+        ax.set_ylabel(f"gain on {short(mean.columns[1])}", parse_math=False)
         named_legend(
             ax,
             [start, *points],
@@ -279,11 +290,10 @@ class MTLGainDisplay:
                 color="white" if abs(value) > 0.6 * reach else "black",
             )
         self.texts_ = texts
-        ax.set_xticks(
-            range(len(mean.columns)), mean.columns, rotation=35, ha="right", parse_math=False
-        )
+        tasks = [*map(short, mean.columns)]
+        ax.set_xticks(range(len(tasks)), tasks, rotation=35, ha="right", parse_math=False)
         ax.set_xticks(np.arange(1, len(mean.columns)) - 0.5, minor=True)
-        ax.set_yticks(range(len(mean.index)), mean.index, parse_math=False)
+        ax.set_yticks(range(len(mean.index)), [*map(short, mean.index)], parse_math=False)
         ax.set_yticks(np.arange(1, len(mean.index)) - 0.5, minor=True)
         ax.tick_params(which="minor", length=0)
         ax.grid(which="minor", color="white", linewidth=1.5)

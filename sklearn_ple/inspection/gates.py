@@ -21,6 +21,7 @@ from .style import (
     VERMILION,
     figure_and_grid,
     named_legend,
+    short,
 )
 
 # Hatches distinguish gates of the same colour, up to 56 gates in all.
@@ -191,11 +192,12 @@ class GateUtilizationDisplay:
         levels = [rows for _, rows in bars.groupby("level")]
         experts = bars.groupby("expert")["centre"].first().sort_values()
         styles = {gate: _style(place) for place, gate in enumerate(bars["gate"].unique())}
-        longest, span = max(map(len, experts.index)), bars["end"].max()
+        labels = [*map(short, experts.index)]
+        longest, span = max(map(len, labels)), bars["end"].max()
         breadth = np.clip(0.17 * span, 5.0, 14.0)
         # About eleven letters fit into an inch. Labels that would overlap are vertical.
         crowded = longest > 11 * breadth / span * np.diff(experts).min(initial=span)
-        wide = breadth + 1.1 + 0.09 * max(15, *map(len, styles))
+        wide = breadth + 1.1 + 0.09 * max(15, *(len(short(gate)) for gate in styles))
         high = 0.6 + 1.8 * len(levels) + 0.08 * longest * crowded
         size = (wide, max(high, 1.3 + 0.21 * len(styles)))
         self.figure_, grid = figure_and_grid(ax, len(levels), 1, size, hspace=0.35)
@@ -212,7 +214,7 @@ class GateUtilizationDisplay:
             axes.append(panel)
         self.axes_ = np.array(axes)
         turned = 90 * crowded
-        axes[-1].set_xticks(experts, experts.index, rotation=turned, parse_math=False)
+        axes[-1].set_xticks(experts, labels, rotation=turned, parse_math=False)
         axes[0].set_xlim(0, span)
         # Lines of standard deviations may extend below zero, but weights cannot.
         axes[0].set_ylim(0, 1.05 * (bars["mean"] + bars["std"]).max())

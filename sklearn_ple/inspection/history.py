@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from ..predictions import tasks_of
-from .style import figure_and_grid
+from .style import figure_and_grid, short
 
 _MAX_COLUMNS = 4
 _STYLES = (
@@ -136,7 +137,7 @@ class TrainingHistoryDisplay:
         for position, (title, losses) in enumerate(panels):
             panel = self.figure_.add_subplot(grid[position], sharex=axes[0] if axes else None)
             lines += self._draw(panel, losses, kwargs)
-            panel.set_title(title, fontsize="medium", parse_math=False)
+            panel.set_title(textwrap.fill(short(title), 32), fontsize="medium", parse_math=False)
             if position % n_columns == 0:
                 panel.set_ylabel("loss")
             if position + n_columns >= len(panels):

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from .importance import MultiTaskImportance, multitask_importance
-from .style import DARK_GREY, import_pyplot
+from .style import DARK_GREY, import_pyplot, room_below, short
 
 # A grey that is readable on white and on the lighter colours of the heat map.
 _FAINT = "#7a7a7a"
@@ -185,10 +185,13 @@ class ImportanceDisplay:
         shown = self.importance.order[:max_features]
         n_columns = len(self.importance.tasks) + (len(self.importance.tasks) > 1)
         means = self.importance.importances_mean.iloc[shown, :n_columns]
+        means = means.rename(index=short, columns=short)
         if ax is None:
-            longest = max(len(str(name)) for name in means.index)
+            right, below = room_below(means.columns)
+            longest = max(map(len, means.index))
             wide, high = 1.9 + 0.085 * longest + 0.72 * n_columns, 1.5 + 0.27 * len(means)
-            _, ax = plt.subplots(figsize=(max(wide, 5.0), max(high, 3.2)), layout="constrained")
+            size = max(wide, 5.0) + right, max(high, 3.2) + below
+            _, ax = plt.subplots(figsize=size, layout="constrained")
         self.ax_, self.figure_ = ax, ax.figure
         reach = np.nanmax(means.to_numpy(), initial=0.0) or 1.0
         style = {"cmap": "Blues", "aspect": "auto", "norm": PowerNorm(0.5, vmin=0, vmax=reach)}

@@ -40,7 +40,7 @@ def import_pyplot() -> Any:
 
 
 def named_legend(owner: Any, handles: Sequence[Any], names: Sequence[str], **options: Any) -> None:
-    """Add a legend to axes or a figure that shows all names, as they are.
+    """Add a legend to axes or a figure that shows all names, the long ones shortened.
 
     Parameters
     ----------
@@ -55,8 +55,23 @@ def named_legend(owner: Any, handles: Sequence[Any], names: Sequence[str], **opt
     """
     # Set afterwards, because matplotlib leaves out labels that start with an underscore.
     legend = owner.legend(handles, [" "] * len(handles), **options)
-    for text, name in zip(legend.get_texts(), names, strict=True):
+    for text, name in zip(legend.get_texts(), map(short, names), strict=True):
         text.set(text=name, parse_math=False)
+
+
+def short(name: Any) -> str:
+    """Return a name with at most 40 characters: a longer one without its middle."""
+    text = str(name)
+    return text if len(text) <= 40 else f"{text[:24]}…{text[-15:]}"
+
+
+def room_below(labels: Sequence[str]) -> tuple[float, float]:
+    """Return the width and height, in inches, that slanted labels of columns need.
+
+    They are additions to the size of a figure, which has room for labels of 13 characters.
+    """
+    excess = max(0, max(map(len, labels)) - 13)
+    return 0.07 * excess, 0.05 * excess
 
 
 def figure_and_grid(

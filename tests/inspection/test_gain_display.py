@@ -145,6 +145,18 @@ def test_texts_do_not_overlap(n_systems, n_tasks):
         assert box.count_overlaps(boxes[position + 1 :]) == 0
 
 
+@pytest.mark.parametrize("length", [20, 60, 200])
+def test_long_names_leave_room_for_the_numbers(length):
+    gains = make_gains(2, 4)
+    gains["task"] = gains["task"].map(lambda name: ("How satisfied? " * 20)[:length] + name[-2:])
+    display = MTLGainDisplay(gains).plot()
+    display.figure_.draw_without_rendering()
+    height = display.ax_.get_position().height * display.figure_.get_figheight()
+    assert height > 0.3 * 2
+    boxes = [text.get_window_extent() for text in display.texts_.flat]
+    assert not any(box.count_overlaps(boxes[k + 1 :]) for k, box in enumerate(boxes))
+
+
 def test_given_axes_are_drawn_into():
     figure, (left, right) = plt.subplots(1, 2)
     for n_tasks in (2, 3):

@@ -4,6 +4,7 @@ import warnings
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from scipy import sparse, stats
 from sklearn.base import BaseEstimator
@@ -217,6 +218,29 @@ def test_forms_of_data(form):
     assert found.features == features and found.tasks == ["price"]
     assert found.importances_mean["price"].idxmax() == features[2]
     assert found.importances_mean["price"].equals(found.importances_mean[MEAN].rename("price"))
+
+
+def test_rows_of_numbers_and_strings_are_shuffled_as_they_are():
+    X, y = make_data()
+    frame = X[["a", "b", "d"]].astype({"d": object}).set_axis(["x0", "x1", "x2"], axis=1)
+    model = PLEClassifierRegressor(**TINY).fit(frame.to_numpy().tolist(), y)
+    options = {"n_repeats": 1, "random_state": 0}
+    found = multitask_importance(model, frame.to_numpy().tolist(), y, **options)
+    wanted = multitask_importance(model, frame.to_numpy(), y, **options)
+    assert found.features == ["x0", "x1", "x2"]
+    np.testing.assert_array_equal(found.importances, wanted.importances)
+
+
+def test_columns_of_arrow_keep_their_names():
+    X, y = make_data()
+    table = pa.Table.from_pandas(X[["a", "b"]])
+    model = PLEClassifierRegressor(**TINY).fit(table, y)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = multitask_importance(model, table, y, n_repeats=1, random_state=0)
+    wanted = multitask_importance(model, X[["a", "b"]], y, n_repeats=1, random_state=0)
+    assert found.features == ["a", "b"]
+    np.testing.assert_allclose(found.importances, wanted.importances)
 
 
 def test_jobs_change_nothing(fitted):

@@ -36,6 +36,7 @@ from sklearn_ple.inspection import (
     MultiTaskReport,
     multitask_importance,
 )
+from sklearn_ple.metrics import expected_calibration_error, multitask_scores
 from sklearn_ple.tasks import Binary, Regression
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -502,6 +503,40 @@ def test_letters_that_the_font_lacks_are_texts_that_the_browser_draws(tmp_path):
     assert {"身長 <b> $x$", "遅れ", "価格", "class はい"} <= texts
     # In pictures without such letters, texts are outlines, which look the same everywhere.
     assert "Predicted values" not in texts
+
+
+def test_control_characters_in_names_leave_the_pictures_valid(tmp_path):
+    X, y = make_data()
+    y = y[["late", "price"]].set_axis(["la\x0bte", "pri\x00ce"], axis=1)
+    model = PLEClassifierRegressor(**TINY).fit(X, y)
+    report = MultiTaskReport.from_estimator(model, X, y, n_bootstrap=2, importance=False)
+    for src in Page(write(report, tmp_path)).loads:
+        ElementTree.fromstring(b64decode(src.split(",")[1]))
+
+
+@pytest.mark.parametrize("metrics", [None, "accuracy"])
+def test_labels_of_unknown_classes(tmp_path, metrics):
+    X, y = make_data()
+    model = PLEClassifierRegressor(**TINY).fit(X, y)
+    y["late"] = y["late"].where(np.arange(len(y)) % 5 > 0, "who knows")
+    metrics = {"late": metrics}
+    report = MultiTaskReport.from_estimator(
+        model, X, y, metrics=metrics, n_bootstrap=2, importance=False
+    )
+    found = report.scores.set_index("task")["score"]
+    assert found.to_dict() == pytest.approx(multitask_scores(model, X, y, metrics))
+    known = y["late"].isin(["yes", "no"])
+    proba = model.predict_proba(X[known])[0]
+    error = expected_calibration_error(y["late"][known], proba, strategy="quantile")
+    assert f"late {100 * error:.1f} " in Page(write(report, tmp_path)).text
+
+
+def test_bools_may_be_numbers(tmp_path):
+    X, y = make_data()
+    y = pd.DataFrame({"late": y["late"] == "yes", "price": y["price"]})
+    model = PLEClassifierRegressor(**TINY, task_types={"late": "regression"}).fit(X, y)
+    report = MultiTaskReport.from_estimator(model, X, y, n_bootstrap=2, importance=False)
+    assert "late 120 none 0 to 1.00, median 0" in Page(write(report, tmp_path)).text
 
 
 def test_classes_that_are_fractions(tmp_path):

@@ -19,6 +19,7 @@ from ...metrics import expected_calibration_error
 from ...metrics.views import scored_tasks
 from ...predictions import tasks_of
 from ...tasks import accuracy
+from ..columns import as_table
 from ..gain import MTLGain
 from .importance import importance_section
 from .model import gate_sections, making_section, training_section
@@ -134,8 +135,8 @@ def _columns(X: Any) -> pd.DataFrame:
     """Return X as a frame; for a sparse X, which contains only numbers, a frame without rows."""
     if sparse.issparse(X):
         return pd.DataFrame(np.empty((0, X.shape[1])))
-    X = to_pandas(X)
-    return X if isinstance(X, pd.DataFrame) else pd.DataFrame(np.asarray(X)).infer_objects()
+    X = as_table(to_pandas(X))
+    return X if isinstance(X, pd.DataFrame) else pd.DataFrame(X).infer_objects()
 
 
 def _column_kind(dtype: Any) -> str:
@@ -263,10 +264,17 @@ def _calibration(observed: list[Observed]) -> Iterator[Section]:
 
 
 def _calibration_error(seen: Observed) -> str:
-    if not len(seen.labels):
+    assert seen.proba is not None
+    assert seen.task.classes is not None
+    known = np.isin(seen.labels, seen.task.classes)
+    if not known.any():
         return "not defined"
     error = expected_calibration_error(
-        seen.labels, seen.proba, N_BINS, strategy="quantile", labels=seen.task.classes
+        seen.labels[known],
+        seen.proba[known],
+        N_BINS,
+        strategy="quantile",
+        labels=seen.task.classes,
     )
     return f"{100 * error:.1f}"
 

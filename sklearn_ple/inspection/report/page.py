@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -112,7 +113,11 @@ def picture(figure: Any, alt: str, caption: str = "", *, wide: bool = False) -> 
     with matplotlib.rc_context({"svg.fonttype": letters}), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing from font")
         figure.savefig(file, format="svg", bbox_inches="tight", metadata={"Date": None})
-    data = base64.b64encode(file.getvalue()).decode("ascii")
+    # Control characters, which names may contain, are not allowed in XML.
+    svg = re.sub(
+        rb"[\x00-\x08\x0b\x0c\x0e-\x1f]", "\N{REPLACEMENT CHARACTER}".encode(), file.getvalue()
+    )
+    data = base64.b64encode(svg).decode("ascii")
     image = f'<img src="data:image/svg+xml;base64,{data}" alt="{escape(alt)}">'
     label = f"<figcaption>{escape(caption)}</figcaption>" if caption else ""
     name = "card wide" if wide else "card"

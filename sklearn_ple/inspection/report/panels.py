@@ -54,6 +54,9 @@ class Observed:
         """Predict the rows of a task that have a label."""
         rows = np.flatnonzero(task.labels.notna())
         labels = plain_array(task.labels.iloc[rows])
+        if task.classes is None:
+            # Bools may be numbers, too.
+            labels = labels.astype(np.float64)
         proba = None if task.classes is None else task.view.predict_proba(rows)
         return cls(task, labels, task.view.predict(rows), proba)
 

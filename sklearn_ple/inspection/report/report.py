@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import textwrap
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from ...metrics.views import scored_tasks
 from ...predictions import tasks_of
 from ..gain import MTLGain
 from ..importance import MultiTaskImportance
-from ..style import import_pyplot
+from ..style import import_pyplot, short
 from .importance import check_importance, measured_importance
 from .panels import Observed, panels_of
 from .scores import ALONE, TOGETHER, score_by_bootstrap
@@ -238,7 +239,8 @@ class MultiTaskReport:
         for axes, row, task in zip(self.axes_, rows, tasks, strict=True):
             for ax, panel in zip(axes, row, strict=True):
                 panel.draw(ax)
-                ax.set_title(f"{task.name}: {panel.title}", fontsize="medium", parse_math=False)
+                title = textwrap.fill(f"{short(task.name)}: {panel.title}", 50)
+                ax.set_title(title, fontsize="medium", parse_math=False)
         return self
 
     def to_html(self, path: str | os.PathLike[str], *, title: str = "Model report") -> None:

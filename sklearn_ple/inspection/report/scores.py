@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from sklearn.utils import resample
 
-from ...metrics.scores import check_task_names, metric_name, score_task, scorer_of
+from ...metrics.scores import check_task_names, metric_name, own_metric, score_task, scorer_of
 from ...metrics.views import ScoredTask, plain_array
 from ..gain import MTLGain
 
@@ -37,7 +37,9 @@ def score_by_bootstrap(
     scores, gains = [], []
     for rivals in zip(*systems.values(), strict=True):
         task = rivals[0]
-        metric = task.metric if metrics.get(task.name) is None else metrics[task.name]
+        metric = metrics.get(task.name)
+        if metric is None:
+            metric = own_metric(task, plain_array(task.labels.dropna()))
         samples = _sample_scores(rivals, metric, n_bootstrap, rng)
         about = [task.name, task.kind, metric_name(metric), int(task.labels.notna().sum())]
         scores.append([*about, *_with_interval(samples[:, 0], confidence)])
