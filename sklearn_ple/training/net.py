@@ -256,7 +256,7 @@ class MultiTaskNet(NeuralNet):
         """Return an iterator over batches, which need no collation."""
         options = self.get_params_for("iterator_train" if training else "iterator_valid")
         if isinstance(dataset, ShuffledRows):
-            return dataset.batches(**({"batch_size": self.batch_size} | options))
+            return dataset.batches(self.batch_size, **options)
         rows, indices = (dataset, None) if training else (dataset.rows, dataset.indices())
         batch_size = self.batch_size if training else max(self.batch_size, _PREDICTION_BATCH)
         batches = BatchIndices(rows, options.pop("batch_size", batch_size), indices)

@@ -10,15 +10,17 @@ from typing import Any
 
 import numpy as np
 
-# Parameters that it cannot override, since the estimator reads them itself.
+# Parameters that it cannot override, and which of the estimator's to set instead.
 _OF_ESTIMATOR = {
-    "callbacks",
-    "device",
-    "dtype",
-    "n_jobs",
-    "task_weights",
-    "warm_start",
-    "weight_averaging",
+    "callbacks": "callbacks",
+    "device": "device",
+    "dtype": "dtype",
+    "n_jobs": "n_jobs",
+    "task_weights": "task_weights",
+    "warm_start": "warm_start",
+    "weight_averaging": "weight_averaging",
+    # The schedule of the learning rate counts batches of this size.
+    "iterator_train__batch_size": "batch_size",
 }
 # Parameters that it cannot override, since the net would not work with other values.
 _OF_NET = {"module", "criterion", "losses", "dataset", "train_split", "predict_nonlinearity"}
@@ -27,8 +29,13 @@ _OF_NET |= {"compile"}
 # Options such as iterator_train__num_workers can be set, but not those that determine batches.
 _ITERATORS = {"iterator_train", "iterator_valid"}
 _OF_BATCHES = {"batch_sampler", "collate_fn", "drop_last", "sampler", "shuffle"}
-# Numbers, which the schedule reads too.
-NUMBERS: dict[str, Any] = {"lr": Real, "batch_size": Integral, "max_epochs": Integral}
+# Numbers, which the schedule reads too, apart from the size of the batches in validation.
+NUMBERS: dict[str, Any] = {
+    "lr": Real,
+    "batch_size": Integral,
+    "max_epochs": Integral,
+    "iterator_valid__batch_size": Integral,
+}
 
 
 def read_net_params(net_params: dict[str, Any] | None) -> dict[str, Any]:
@@ -56,8 +63,9 @@ def read_net_params(net_params: dict[str, Any] | None) -> dict[str, Any]:
             raise ValueError(f"net_params names {name!r}, but names of parameters are strings.")
         whose, _, option = name.partition("__")
         is_fixed = name in _ITERATORS or (whose in _ITERATORS and option in _OF_BATCHES)
-        if whose in _OF_ESTIMATOR | _OF_NET or is_fixed:
-            how = f"set the estimator's {whose}" if whose in _OF_ESTIMATOR else "leave it out"
+        own = _OF_ESTIMATOR.get(name, _OF_ESTIMATOR.get(whose))
+        if own or whose in _OF_NET or is_fixed:
+            how = f"set the estimator's {own}" if own else "leave it out"
             raise ValueError(f"net_params cannot override {name!r}: {how}.")
     for name, kind in NUMBERS.items():
         value = net_params.get(name, 1)
