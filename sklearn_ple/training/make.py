@@ -59,7 +59,7 @@ def make_net(
     with naming({name: net_params[name] for name in net_params if name == "optimizer"}):
         optimizer = net_params.get("optimizer", optimizer)
         optimizer_class = optimizer_of(optimizer)
-    options |= {"optimizer": optimizer_class, "lr": learning_rate}
+    options["lr"] = learning_rate
     free: dict[str, float] = {}
     if "weight_decay" in inspect.signature(optimizer_class).parameters:
         options["optimizer__weight_decay"] = weight_decay
@@ -75,7 +75,7 @@ def make_net(
         options["optimizer__fused"] = True
     options |= {"device": device, "n_jobs": n_jobs, "verbose": 0}
     # The labels of several tasks are in a form that skorch cannot cache for its callbacks.
-    options |= {"use_caching": False} | net_params
+    options |= {"use_caching": False} | net_params | {"optimizer": optimizer_class}
     with naming(net_params):
         net = MultiTaskNet(network, criterion=balancer, **options).initialize()
     # The net already has them as module_ and criterion_, and would copy and pickle them twice.

@@ -412,6 +412,9 @@ def test_an_optimizer_of_net_params_is_the_optimizer(table):
     # One without weight decay, which the estimator's own would have.
     fitted = model(net_params={"optimizer": torch.optim.LBFGS}, batch_size=N).fit(*table)
     assert isinstance(fitted.net_.optimizer_, torch.optim.LBFGS)
+    named = model(net_params={"optimizer": "sgd"}, max_epochs=1).fit(*table)
+    expected = model(optimizer="sgd", max_epochs=1).fit(*table)
+    np.testing.assert_array_equal(named.predict(table[0]), expected.predict(table[0]))
 
 
 @pytest.mark.parametrize("params", [{"optimizer": torch.nn.Linear}, {"optimizer": dict}])
