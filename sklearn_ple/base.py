@@ -402,7 +402,7 @@ class MultiTaskEstimator(CallbackSupportMixin, NetworkMaker):
             of_all, numbers = self._encoder.start(encoded)
             rows = rows if of_all.statistics is None else rows.with_numbers(numbers)
         self._encoder, train = self._start(encoded, train, validation, origin.goes_on)
-        plan = Plan.of(self, len(train), split)
+        plan = Plan.of(self, len(train), split, validates=validation is not None)
         # Free memory: the rows contain everything that is needed from now on.
         del table, encoded, split
         with seeded(self._rng):

@@ -56,7 +56,13 @@ class Plan:
     n_bins: int
 
     @classmethod
-    def of(cls, estimator: Any, n_rows: int, split: Split | None = None) -> Plan:
+    def of(
+        cls,
+        estimator: Any,
+        n_rows: int,
+        split: Split | None = None,
+        validates: bool | None = None,
+    ) -> Plan:
         """Plan a training.
 
         Parameters
@@ -67,6 +73,9 @@ class Plan:
             Number of rows.
         split : Split, optional
             The choice of validation rows; by default they are drawn at random.
+        validates : bool, optional
+            Whether there are validation rows, if they have been chosen already; by default the
+            number of rows determines it.
 
         Returns
         -------
@@ -83,7 +92,8 @@ class Plan:
             # If there are no rows, the encoder raises an error later.
             return rule(max(n_rows, 1)) if isinstance(value, str) else plain(value)
 
-        validates = stops_early(estimator, n_rows, apart=split.table is not None)
+        if validates is None:
+            validates = stops_early(estimator, n_rows, apart=split.table is not None)
         max_epochs = resolve("max_epochs", lambda n: default_epochs(n, validates))
         batch_size = resolve("batch_size", BY_ROWS["batch_size"])
         fraction = resolve("validation_fraction", lambda n: min(0.1, _ROWS_OF_VALIDATION / n))

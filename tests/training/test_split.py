@@ -187,6 +187,22 @@ def test_without_validation_no_splitter_is_asked():
         assert "valid_loss" not in fitted.fit(*make()).history_[0]
 
 
+@pytest.mark.parametrize(
+    "params",
+    [
+        {},
+        {"n_members": 4, "validation_fraction": 0.3},
+        {"validation_split": "last"},
+        {"validation_split": KFold(2)},
+    ],
+)
+def test_training_is_as_long_as_with_early_stopping_however_few_rows_are_left(params):
+    # It ends after two epochs.
+    auto = {"early_stopping": "auto", "max_epochs": "auto", "n_iter_no_change": 1, "tol": 10.0}
+    fitted = model(**auto, refit=False, **params).fit(*make(500))
+    assert fitted.net_.max_epochs == 25
+
+
 # -- groups ---------------------------------------------------------------------------------------
 
 
