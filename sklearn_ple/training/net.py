@@ -18,6 +18,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from ..nn.draws import Draws
+from ..nn.gates import Gates
 from ..nn.part import own_rows
 from ..processes import current
 from ..tasks import TaskLosses, TaskWeights
@@ -223,6 +224,9 @@ class MultiTaskNet(NeuralNet):
         self.callbacks = None
         self.callbacks_: Any = []
         self._stepper = self._validation = self._global_draws = self._groups = None
+        for module in self.module_.modules():
+            if isinstance(module, Gates):
+                module.read = None
 
     @property
     def _default_callbacks(self) -> list:
