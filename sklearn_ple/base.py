@@ -397,8 +397,10 @@ class MultiTaskEstimator(CallbackSupportMixin, NetworkMaker):
         checkpoint = checkpoint or Checkpoint(None, {}, None)
         rows, train, validation = self._split(table, encoded, whole, split)
         # The encoder of a refit is fitted to all labels, including those of the validation rows.
-        of_all = None
-        if validation is not None and whole.refits and not origin.goes_on:
+        of_all, refits = None, whole.refits and not origin.goes_on
+        if validation is not None:
+            validation.warn_of_unlabelled(refits)
+        if validation is not None and refits:
             of_all, numbers = self._encoder.start(encoded)
             rows = rows if of_all.statistics is None else rows.with_numbers(numbers)
         self._encoder, train = self._start(encoded, train, validation, origin.goes_on)

@@ -175,11 +175,12 @@ class Predictor(TransformerMixin, Parameters):
             index of X.
         std : ndarray or DataFrame of shape (n_samples, n_tasks) or (n_samples,)
             Only with ``return_std``: the standard deviations, in the form of y, but as floats, and
-            NaN for a task with classes or of kind "survival". The square of a standard deviation
-            is the sum of two terms: the weighted variance of the members' predictions for the row,
-            and a constant of the task, which is multiplied by the rate for a count, and by a power
-            of the mean for "tweedie" and "hurdle". The constant is chosen so that, on the
-            validation rows, the mean of the sum is the mean squared error.
+            NaN for a task with classes, of kind "survival", or without a label among the
+            validation rows. The square of a standard deviation is the sum of two terms: the
+            weighted variance of the members' predictions for the row, and a constant of the task,
+            which is multiplied by the rate for a count, and by a power of the mean for "tweedie"
+            and "hurdle". The constant is chosen so that, on the validation rows, the mean of the
+            sum is the mean squared error.
 
         Raises
         ------
@@ -230,7 +231,8 @@ class Predictor(TransformerMixin, Parameters):
         -------
         low, high : ndarray or DataFrame of shape (n_samples, n_tasks) or (n_samples,)
             The lower and upper bounds, in the units of the labels and in the form of y, but as
-            floats, and NaN for a task with classes or of kind "survival".
+            floats, and NaN for a task with classes, of kind "survival", or without a label among
+            the validation rows.
 
         Raises
         ------

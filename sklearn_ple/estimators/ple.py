@@ -443,9 +443,10 @@ class PLEClassifierRegressor(_Progressive):
         If a loss is no longer finite: training stops and the best weights so far are kept.
     UserWarning
         If it is unclear whether a column of y contains classes or numbers; if strings in y may be
-        numbers, ids or missing labels; if a target is constant; if y_val has no label of a task;
-        if X has columns with the names of targets, or its rows in another order than y; if a
-        column of X holds strings that are nearly all different.
+        numbers, ids or missing labels; if a target is constant; if it has no label among the rows
+        to train on, or among the validation rows; if X has columns with the names of targets, or
+        its rows in another order than y; if a column of X holds strings that are nearly all
+        different.
 
     See Also
     --------

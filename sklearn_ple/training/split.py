@@ -12,7 +12,6 @@ import pandas as pd
 
 from .._sklearn import _num_samples
 from ..encoding import Table
-from ..warn import warn
 
 # With fewer rows than this, there would be too few validation rows to show when to stop.
 LEAST_ROWS_TO_STOP_EARLY = 500
@@ -220,17 +219,11 @@ def check_apart(estimator: Any, X_val: Any, y_val: Any, groups: Any) -> None:
 
 
 def read_apart(read: Callable[[], Table]) -> Table:
-    """Read separate validation rows, and warn of tasks without a label in them."""
+    """Read separate validation rows."""
     with naming_validation():
         table = read()
         if not len(table):
             raise ValueError("there is no label in y_val.")
-    for column in table.labels:
-        if not len(column.observed):
-            warn(
-                f"Target {column.name!r} has no label in y_val: it does not influence when "
-                "training stops, and all members have the same weight for it."
-            )
     return table
 
 

@@ -12,12 +12,17 @@ from torch import Tensor
 
 from ..encoding import Labels, Table, TargetEncoder, TargetStatistics, beside
 from ..members import MemberMean, relative_losses
-from ..tasks import TaskLosses
+from ..tasks import Task, TaskLosses
+from ..warn import warn
 from .data import TableRows
 from .shuffled import ShuffledRows
 
 # Number of rows from which standard deviations are estimated with the outputs of all members.
 _SAMPLE = 3000
+# What to do if all labels of a task are in the same part.
+_CHOOSE_OTHERS = (
+    "Set another validation_split, or pass X_val and y_val, so that both parts have labels of it."
+)
 
 
 class Sample(NamedTuple):
@@ -97,6 +102,30 @@ class Validation(ABC):
         ndarray of bool of shape (n_members, n_rows) or (1, n_rows), or None
             Whether a row is trained on; None if all rows are.
         """
+
+    def warn_of_unlabelled(self, refits: bool) -> None:
+        """Warn of tasks that have labels, but none to train on or none to validate on.
+
+        Parameters
+        ----------
+        refits : bool
+            Whether a second training on all rows follows.
+        """
+        weights: Any = self.rows.array("weights")
+        labelled = (weights > 0).numpy()
+        trained_on = self.trained_on()
+        to_validate = labelled[self.numbers.ravel()].any(axis=0)
+        # Separate rows say nothing about training: there each task has a label.
+        there = to_train = np.ones(len(self.labels), dtype=bool)
+        if trained_on is not None:
+            # If tasks are added, the earlier ones may have no label at all.
+            there = labelled.any(axis=0)
+            to_train = labelled[trained_on.any(axis=0)].any(axis=0)
+        for k in np.flatnonzero(there):
+            if not to_train[k]:
+                warn(_untrained(self.targets.tasks[k], refits))
+            if not to_validate[k]:
+                warn(_unvalidated(self.targets.tasks[k]))
 
     def renumber(self, statistics: TargetStatistics, train: Any, numbers: np.ndarray) -> Any:
         """Add target statistics to the numbers of the validation rows and of the training rows.
@@ -361,6 +390,27 @@ def mean_weights(rows: TableRows | ShuffledRows, n_members: int) -> Tensor:
         kept = _kept(folds, n_members).to(weights.dtype)
         means = (kept @ weights / len(rows)).unsqueeze(1)
     return torch.where(means > 0, means, 1.0)
+
+
+def _untrained(task: Task, refits: bool) -> str:
+    """Return the warning of a task without a label to train on."""
+    so = ": the network learns nothing about it"
+    if refits:
+        those = "losses and standard deviations" if task.has_errors else "losses"
+        so = (
+            ", so it is learnt only in the second training, on all rows: its validation "
+            f"{those} are those of a network that has not learnt it"
+        )
+    return f"Target {task.name!r} has no label among the rows to train on{so}. {_CHOOSE_OTHERS}"
+
+
+def _unvalidated(task: Task) -> str:
+    """Return the warning of a task without a label to validate on."""
+    unknown = ", and its standard deviations and intervals are NaN" if task.has_errors else ""
+    return (
+        f"Target {task.name!r} has no label among the validation rows: it does not influence when "
+        f"training stops, all members have the same weight for it{unknown}. {_CHOOSE_OTHERS}"
+    )
 
 
 def _kept(folds: Tensor, n_members: int) -> Tensor:

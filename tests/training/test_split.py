@@ -1,5 +1,7 @@
 """Rows to validate on that the user chooses: those and no others, and never trained on."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -363,9 +365,41 @@ def test_bad_input_is_named(params, passed, message):
 
 
 def test_a_task_without_a_label_in_y_val_has_no_part_in_it():
-    with pytest.warns(UserWarning, match="Target 'size' has no label in y_val"):
+    with pytest.warns(UserWarning, match="Target 'size' has no label among the validation rows"):
         fitted = model().fit(*make(), X_val=X_VAL, y_val=Y_VAL.assign(size=np.nan))
     assert [epoch["valid_task_losses"][1] for epoch in fitted.history_] == [0, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("labelled", "params", "messages"),
+    [
+        (range(108, N), {"refit": False}, ["to train on: the network learns nothing"]),
+        (range(108, N), {}, ["to train on, so it is learnt only in the second training"]),
+        (range(108), {}, ["the validation rows: .*, and its standard deviations and .* are NaN"]),
+        (
+            range(50, 100),
+            {"validation_split": Splitter((np.arange(50), np.arange(100, N))), "refit": False},
+            ["to train on: the network learns nothing", "the validation rows"],
+        ),
+    ],
+)
+def test_a_task_without_a_label_in_a_part_of_the_rows_is_named(labelled, params, messages):
+    X, y = make()
+    y["size"] = y["size"].where(np.isin(np.arange(N), labelled))
+    with pytest.warns(UserWarning, match="'size' has no label among") as caught:
+        fitted = model(**{"validation_split": "last"} | params, max_epochs=1).fit(X, y)
+    assert len(caught) == len(messages)
+    for warning, message in zip(caught, messages, strict=True):
+        assert re.search(message, str(warning.message))
+    is_known = "validation" not in messages[-1]
+    std = fitted.predict(X, return_std=True)[1]["size"]
+    assert std.notna().all() if is_known else std.isna().all()
+
+
+def test_earlier_tasks_need_no_labels_where_a_task_is_added(recwarn):
+    X, y = make()
+    model(validation_split="last", max_epochs=1).fit(X, y[["sort"]]).add_task(X, y["size"])
+    assert not recwarn.list
 
 
 # -- scikit-learn's searches, cross-validations and pipelines -------------------------------------
