@@ -336,7 +336,8 @@ class PLEClassifierRegressor(_Progressive):
         which may rely on validation rows.
     warm_start : bool, default=False
         Whether another call of ``fit`` starts from the learnt weights, with the classes, scales
-        and categories of the first call.
+        and categories of the first call. It trains once: if rows are set aside, they are not
+        trained on, and ``refit`` has no effect.
     warm_start_from : FrozenEstimator, estimator or None, default=None
         A fitted estimator with the same network, from whose weights a fit starts: those of the
         embeddings, of the parts that all tasks share, and of tasks with the same name. Its scales,

@@ -137,6 +137,11 @@ def test_training_goes_on_with_rows_of_their_own():
     assert len(fitted.history_) == 6 and "valid_loss" in fitted.history_[-1]
 
 
+def test_training_that_goes_on_is_not_done_again_on_all_rows(trainings):
+    model(warm_start=True, refit=True).fit(*make()).fit(*make())
+    assert [len(rows) for rows, _ in trainings] == [N - 12, N, N - 12]
+
+
 # -- rows of the table ----------------------------------------------------------------------------
 
 
