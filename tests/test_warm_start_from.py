@@ -13,6 +13,7 @@ from sklearn.model_selection import GridSearchCV
 import sklearn_ple
 from sklearn_ple import (
     AdaTTClassifierRegressor,
+    MultiTabNetClassifierRegressor,
     PLEClassifierRegressor,
     PLERegressor,
     SharedBottomClassifierRegressor,
@@ -101,6 +102,36 @@ def test_a_gate_over_all_experts_is_copied_for_the_same_tasks_alone(table):
     states = fewer.module_.state_dict(), other.module_.state_dict()
     assert_allclose(*(state[shared] for state in states), atol=1e-6)
     assert states[0][gate].shape != states[1][gate].shape
+
+
+@pytest.mark.parametrize(
+    ("model", "new", "names"),
+    [
+        # Lists of as many entries as there are new tasks and more are not lists of tasks.
+        (
+            PLERegressor(n_levels=2, **STILL),
+            ["d"],
+            [f"body.levels.{level}.shared_experts.layers.0.weight" for level in range(2)],
+        ),
+        (
+            PLERegressor(expert_hidden_units=(8, 8, 8), numeric_embedding=None, **STILL),
+            ["c", "d"],
+            [f"body.levels.0.shared_experts.layers.{layer}.bias" for layer in range(3)],
+        ),
+        (MultiTabNetClassifierRegressor(**STILL), ["d"], ["body.column_tokens.layers.0.weight"]),
+    ],
+    ids=["levels", "layers", "tokens"],
+)
+def test_levels_and_layers_are_no_tasks(table, model, new, names):
+    X, y = table
+    other = clone(model).set_params(random_state=1).fit(X, y)
+    labels = y.assign(d=X["v"])[new]
+    states = (
+        fitted.module_.state_dict()
+        for fitted in (clone(model).set_params(warm_start_from=other).fit(X, labels), other)
+    )
+    for here, there in zip(*([state[name] for name in names] for state in states), strict=True):
+        assert_allclose(here, there, atol=1e-6)
 
 
 def test_scales_categories_and_bins_are_those_of_the_other(table, source):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 
 import torch
 from torch import Size, Tensor, nn
@@ -45,8 +45,11 @@ def transfer(
     there, n_tasks = other.state_dict(), (len(tasks), len(other_tasks))
     places = {task: k for k, task in enumerate(other_tasks)}
     pairs = {k: places[task] for k, task in enumerate(tasks) if task in places}
-    for name, weight in network.state_dict().items():
-        source = _name_there(name, longer, len(tasks), pairs)
+    weights = network.state_dict()
+    # Names of the further entries that lists of tasks have with one more task.
+    further = longer.keys() - weights.keys()
+    for name, weight in weights.items():
+        source = _name_there(name, further, len(tasks), pairs)
         if source not in there or name not in longer or name.startswith(_ANEW):
             continue
         old = there[source]
@@ -65,15 +68,12 @@ def transfer(
             weight[here] = old[from_there].to(weight)
 
 
-def _name_there(
-    name: str, longer: Mapping[str, Size], n_tasks: int, pairs: Mapping[int, int]
-) -> str:
+def _name_there(name: str, further: Set[str], n_tasks: int, pairs: Mapping[int, int]) -> str:
     """Return a parameter's name in the other network, which differs in a list of tasks."""
     parts = name.split(".")
     for place, part in enumerate(parts):
-        # With one more task, the list has one more entry.
         last = ".".join([*parts[:place], str(n_tasks), *parts[place + 1 :]])
-        if part.isdecimal() and int(part) < n_tasks and last in longer:
+        if part.isdecimal() and int(part) < n_tasks and last in further:
             k = pairs.get(int(part))
             return "" if k is None else ".".join([*parts[:place], str(k), *parts[place + 1 :]])
     return name
