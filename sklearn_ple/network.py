@@ -17,7 +17,7 @@ from .encoding import TableEncoder
 from .members import MemberMean, Members
 from .nn import Body, EventLink, JointLogits, TabularNetwork
 from .nn.draws import in_all_functions
-from .parameters import differences, of_network
+from .parameters import differences, for_another_task, of_network
 from .predictor import Predictor
 from .tasks import Task, TaskLosses, TaskWeights
 from .training import (
@@ -175,19 +175,28 @@ class NetworkMaker(Predictor, ABC):
         other = self._other_model()
         if other is None:
             return Origin()
+        names, names_there = (
+            [own.targets.names[k] for k in own.order] for own in (encoder, other._encoder)
+        )
+        start = copy.copy(encoder)
+        start.linear_start = None
+        with torch.device("meta"):
+            # Made in any case, so that errors name the user's tasks.
+            module = self.make_module(start)
+            if names != names_there:
+                module = self._with_another_task(start)
+        shapes = {name: part.shape for name, part in module.state_dict().items()}
+        return OtherModel(other.module_, names, names_there, shapes)
+
+    def _with_another_task(self, encoder: TableEncoder) -> TabularNetwork:
+        """Create the network with one more task, of the last one's kind."""
         more = copy.copy(encoder)
-        more.targets, more.linear_start = copy.copy(encoder.targets), None
+        more.targets = copy.copy(encoder.targets)
         further = copy.copy(encoder.tasks[-1])
         further.name = " ".join(["one more", *encoder.targets.names])
         more.targets.tasks = [*encoder.tasks, further]
         more.order = [*encoder.order, len(encoder.order)]
-        with torch.device("meta"):
-            longer = self.make_module(more).state_dict()
-        shapes = {name: part.shape for name, part in longer.items()}
-        names, names_there = (
-            [own.targets.names[k] for k in own.order] for own in (encoder, other._encoder)
-        )
-        return OtherModel(other.module_, names, names_there, shapes)
+        return for_another_task(self).make_module(more)
 
     def _check_same_network(self) -> None:
         """Check that parameters of the network have not changed since the last fit."""

@@ -13,6 +13,7 @@ from sklearn.model_selection import GridSearchCV
 import sklearn_ple
 from sklearn_ple import (
     AdaTTClassifierRegressor,
+    HoMEClassifierRegressor,
     MultiTabNetClassifierRegressor,
     PLEClassifierRegressor,
     PLERegressor,
@@ -31,6 +32,11 @@ SYSTEMS = [
     *(getattr(sklearn_ple, name)(**STILL) for name in sklearn_ple.__all__ if "Regressor" in name),
     PLEClassifierRegressor(n_levels=2, gate_hidden_units=(5,), n_specific_experts=2, **STILL),
     PLEClassifierRegressor(n_specific_experts={"a": 2}, **STILL),
+]
+#: Parameters that name all tasks, or have a value for each.
+OF_EACH_TASK = [
+    PLERegressor(n_specific_experts=[1, 2, 1], **STILL),
+    HoMEClassifierRegressor(task_groups=[["a", "c"], ["b"]], **STILL),
 ]
 
 
@@ -57,7 +63,7 @@ def represented(model, X, task):
     return frame[[name for name in frame if name.startswith(f"{task}: ")]].to_numpy()
 
 
-@pytest.mark.parametrize("system", SYSTEMS, ids=lambda system: repr(system)[:45])
+@pytest.mark.parametrize("system", SYSTEMS + OF_EACH_TASK, ids=lambda system: repr(system)[:45])
 def test_the_same_tasks_start_where_the_other_ended(table, system):
     X, y = table
     other = clone(system).set_params(random_state=1).fit(X, y)
@@ -132,6 +138,25 @@ def test_levels_and_layers_are_no_tasks(table, model, new, names):
     )
     for here, there in zip(*([state[name] for name in names] for state in states), strict=True):
         assert_allclose(here, there, atol=1e-6)
+
+
+def test_numbers_of_experts_in_a_list(table):
+    X, y = table
+    model = PLERegressor(n_specific_experts=[2, 1, 2], **STILL)
+    other = clone(model).set_params(random_state=1).fit(X, y)
+    model.set_params(warm_start_from=FrozenEstimator(other))
+    # Tasks have unequal numbers of experts, so that the experts cannot be divided among them.
+    start = clone(model).fit(X, y[["c", "b"]].assign(d=X["v"]))
+    states = start.module_.state_dict(), other.module_.state_dict()
+    for name, there in [
+        ("body.levels.0.shared_experts.layers.0.weight",) * 2,
+        ("body.towers.heads.0.weight", "body.towers.heads.2.weight"),
+    ]:
+        assert_allclose(states[0][name], states[1][there], atol=1e-6)
+    own = "body.levels.0.specific_experts.layers.0.weight"
+    assert not np.isclose(states[0][own], states[1][own], atol=1e-6).all(axis=(1, 2)).any()
+    with pytest.raises(ValueError, match=r"but there are 2 tasks: \['a', 'b'\]\."):
+        clone(model).fit(X, y[["a", "b"]])
 
 
 def test_scales_categories_and_bins_are_those_of_the_other(table, source):

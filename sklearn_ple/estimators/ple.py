@@ -28,7 +28,11 @@ class Extraction(Gated):
 
     n_shared_experts: int = parameter(default=1, constraint=_SEVERAL, search=(1, 4), network=True)
     n_specific_experts: Any = parameter(
-        default=1, constraint=[*_SEVERAL, Listed(), dict], search=(1, 4), network=True
+        default=1,
+        constraint=[*_SEVERAL, Listed(), dict],
+        search=(1, 4),
+        network=True,
+        of_tasks="numbers",
     )
     expert_hidden_units: Any = parameter(
         default=(64,), constraint=_BY_LEVEL, search=WIDTHS, network=True

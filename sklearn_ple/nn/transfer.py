@@ -38,7 +38,8 @@ def transfer(
     tasks, other_tasks : sequence of str
         Names of the tasks of the two networks.
     longer : mapping of str to Size
-        Shapes of the parameters and buffers of a network with one more task.
+        Shapes of the parameters and buffers of a network with one more task; if both networks
+        have the same tasks, those of this network.
     n_members : int
         Number of members of both networks.
     """

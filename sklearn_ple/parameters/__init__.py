@@ -1,7 +1,7 @@
 """Parameters of the estimators: those that all share, and how a class declares its own."""
 
 from .constraints import Listed, Number, Widths
-from .fields import differences, of_network, parameter, with_parameters
+from .fields import differences, for_another_task, of_network, parameter, with_parameters
 from .shared import WIDTHS, Parameters, class_weight
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "Widths",
     "class_weight",
     "differences",
+    "for_another_task",
     "of_network",
     "parameter",
     "with_parameters",

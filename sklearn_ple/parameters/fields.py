@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import copy
 import inspect
 import re
 from collections.abc import Callable, Sequence
@@ -31,6 +32,7 @@ def parameter(
     published: Any = _AS_IT_IS,
     after: str | None = None,
     network: bool = False,
+    of_tasks: str | None = None,
 ) -> Any:
     """Declare a parameter of an estimator, in the body of its class.
 
@@ -53,6 +55,8 @@ def parameter(
     network : bool, default=False
         Whether the parameter determines what the network computes. Methods that continue an
         earlier training, such as ``partial_fit``, then raise an error if its value has changed.
+    of_tasks : {"numbers"} or None, default=None
+        "numbers" if the parameter may be a list with a number for each task.
 
     Returns
     -------
@@ -75,7 +79,7 @@ def parameter(
     True
     """
     stated: dict[str, Any] = {"constraint": list(constraint), "search": search, "after": after}
-    stated["network"] = network
+    stated |= {"network": network, "of_tasks": of_tasks}
     metadata = {key: value for key, value in stated.items() if value}
     if published is not _AS_IT_IS:
         metadata["published"] = published
@@ -143,6 +147,19 @@ def of_network(estimator: Any) -> dict[str, str]:
     ]
     shown = {name: repr(_plain(getattr(estimator, name))) for name in names}
     return {name: re.sub(" at 0x[0-9a-fA-F]+", "", text) for name, text in shown.items()}
+
+
+def for_another_task(estimator: _T) -> _T:
+    """Copy an estimator whose network gets another task: lists of numbers get another number.
+
+    This is the greatest one, so that unequal numbers are not taken for equal ones by their sum.
+    """
+    more: Any = copy.copy(estimator)
+    for name in _order(type(estimator)):
+        numbers = _plain(getattr(estimator, name))
+        if "of_tasks" in _declared(type(estimator), name) and isinstance(numbers, tuple):
+            setattr(more, name, [*numbers, max(numbers)])
+    return more
 
 
 def differences(now: dict[str, str], before: dict[str, str], when: str) -> str:

@@ -68,7 +68,8 @@ class OtherModel(Origin):
     names, names_there : sequence of str
         Names of the tasks of this network and of the other one, in the order of the networks.
     longer : mapping of str to Size
-        The shapes that the weights would have with one more task.
+        The shapes that the weights would have with one more task; if both networks have the same
+        tasks, the shapes of this network.
     """
 
     def __init__(
