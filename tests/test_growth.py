@@ -112,6 +112,16 @@ def test_networks_whose_earlier_tasks_would_change_are_refused(table, system):
     assert model.add_task(X, new, freeze=False).task_names_ == [*y.columns, "new"]
 
 
+@pytest.mark.parametrize(("first", "then"), [("float32", "float64"), ("float64", "float32")])
+def test_the_data_type_may_change(table, first, then):
+    X, y, _ = table
+    model = PLERegressor(n_members=1, max_epochs=1, dtype=first, random_state=0).fit(X, y["size"])
+    before = model.predict(X)
+    model.set_params(dtype=then).add_task(X, X["b"])
+    assert model.net_.dtype == getattr(torch, then)
+    assert_allclose(model.predict(X)["size"], before, rtol=0, atol=1e-5)
+
+
 def test_probabilities_and_their_calibration_stay(table, fitted, grown):
     X, y, _ = table
     model = copy.deepcopy(fitted).calibrate(X, y)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, ClassVar
@@ -160,7 +161,12 @@ class FewerTasks(Origin):
         """Check, if the first tasks are frozen, that their outputs have not changed."""
         if not self.freeze:
             return
-        before = self.net.member_outputs(rows)
+        earlier = self.net
+        if earlier.dtype != net.dtype:
+            # The rows have the data type of the new net.
+            earlier = copy.deepcopy(earlier)
+            earlier.module_.to(net.dtype)
+        before = earlier.member_outputs(rows)
         now = net.member_outputs(rows)[..., : before.shape[-1]]
         if not torch.allclose(now, before, rtol=_RTOL, atol=_ATOL):
             raise ValueError(
