@@ -17,6 +17,7 @@ from sklearn_ple import (
     AdaTTClassifierRegressor,
     CrossStitchClassifierRegressor,
     ESMMClassifier,
+    HoMEClassifierRegressor,
     PLEClassifier,
     PLEClassifierRegressor,
     PLERegressor,
@@ -404,6 +405,21 @@ def test_wrong_input_leaves_the_estimator_as_it_was(table, fitted, change, messa
         model.add_task(*change(X, new))
     assert vars(model).keys() == vars(fitted).keys()
     assert model.net_ is fitted.net_ and model._encoder is fitted._encoder
+
+
+@pytest.mark.parametrize("freeze", [True, False])
+def test_a_task_in_a_group_of_its_own_is_refused(table, freeze):
+    # The experts of its group would be those that all groups share.
+    X, y, new = table
+    model = HoMEClassifierRegressor(**TINY).fit(X, y["kind"])
+    before, net = model.predict(X), model.net_
+    with pytest.raises(
+        ValueError, match=r"task_groups: the group 'number tasks' would consist of"
+    ):
+        model.add_task(X, X[["a", "b"]].abs().fillna(0), freeze=freeze)
+    assert model.net_ is net and (model.predict(X) == before).all()
+    both = model.add_task(X, new, freeze=freeze).module_.body
+    assert both.group_names == ["class tasks"] and both.group_of == [0, 0]
 
 
 def test_wrong_estimators(table, fitted):

@@ -112,12 +112,26 @@ class HoMEClassifierRegressor(MultiTaskEstimator):
 
     def _positions(self, tasks: Sequence[Task]) -> dict[str, list[int]]:
         """Return the positions of the tasks of each group."""
-        if self.task_groups is None:
-            kinds = {
-                "class tasks": [k for k, task in enumerate(tasks) if task.has_classes],
-                "number tasks": [k for k, task in enumerate(tasks) if not task.has_classes],
-            }
-            return {name: own for name, own in kinds.items() if own}
+        by_group = self._by_kind(tasks) if self.task_groups is None else self._as_named(tasks)
+        for group, own in by_group.items():
+            # The shared experts come after those of the groups, and would be taken for them.
+            if all(tasks[k].added for k in own):
+                raise ValueError(
+                    f"task_groups: the group {group!r} would consist of the added tasks "
+                    f"{[tasks[k].name for k in own]} alone, but a fitted HoME cannot take another "
+                    "group. Fit again, with all tasks or with task_groups that name the groups: "
+                    "then an added task may join one of them."
+                )
+        return by_group
+
+    def _by_kind(self, tasks: Sequence[Task]) -> dict[str, list[int]]:
+        kinds = {
+            "class tasks": [k for k, task in enumerate(tasks) if task.has_classes],
+            "number tasks": [k for k, task in enumerate(tasks) if not task.has_classes],
+        }
+        return {name: own for name, own in kinds.items() if own}
+
+    def _as_named(self, tasks: Sequence[Task]) -> dict[str, list[int]]:
         groups = self.task_groups
         if not isinstance(groups, Mapping):
             groups = {f"group {g}": own for g, own in enumerate(groups, start=1)}
