@@ -261,9 +261,13 @@ class MultiTaskEstimator(CallbackSupportMixin, NetworkMaker):
         ``checkpoint_dir`` is not used.
 
         Later calls of ``partial_fit``, or of ``fit`` with ``warm_start=True``, train all tasks,
-        with a y that has a column for each. If a parameter has a value for each task, pass it by
-        name, such as ``task_weights={"new": 2.0}``, because a list has no entry for the new task.
-        With several levels, the shared gates do not weigh the experts of added tasks.
+        with a y that has a column for each. With several levels, the shared gates do not weigh the
+        experts of added tasks.
+
+        If a parameter has an entry for each task, add that of the new task by ``set_params``
+        before, for example to a list of ``n_specific_experts`` or to HoME's ``task_groups``. The
+        network's entries for earlier tasks must not change. In a dict by name, such as
+        ``task_weights={"new": 2.0}``, a task without an entry has the default.
 
         Parameters
         ----------
@@ -325,9 +329,9 @@ class MultiTaskEstimator(CallbackSupportMixin, NetworkMaker):
         """
         check_is_fitted(self)
         with all_or_nothing(self), with_gradients():
-            self._check_same_network()
             deviations, calibration = self._deviations, self._calibration
             grown = grow(self, X, y, sample_weight, task_types, new_alone=freeze)
+            self._check_same_network(grown.encoder.targets.names[len(self.task_names_) :])
             table, self._encoder = grown.table, grown.encoder
             split = Split.read(self, X, y, table, groups=groups)
             encoded = grown.encode(self._class_weight)

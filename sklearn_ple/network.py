@@ -198,9 +198,12 @@ class NetworkMaker(Predictor, ABC):
         more.order = [*encoder.order, len(encoder.order)]
         return for_another_task(self).make_module(more)
 
-    def _check_same_network(self) -> None:
-        """Check that parameters of the network have not changed since the last fit."""
-        check_unchanged(differences(of_network(self), self._network_params, "in the last fit"))
+    def _check_same_network(self, added: Sequence[str] = ()) -> None:
+        """Check that parameters of the network have not changed, but for entries for new tasks."""
+        before, when = self._network_params, "in the last fit"
+        changed = differences(of_network(self), before, when)
+        if changed and differences(of_network(self, without=added), before, when):
+            check_unchanged(changed)
 
     def _make_net(self, plan: Plan, encoder: TableEncoder) -> MultiTaskNet:
         with in_all_functions():

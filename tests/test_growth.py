@@ -15,6 +15,7 @@ from torch.nn import functional as F
 import sklearn_ple
 from sklearn_ple import (
     AdaTTClassifierRegressor,
+    AsymmetricSharingClassifierRegressor,
     CrossStitchClassifierRegressor,
     ESMMClassifier,
     HoMEClassifierRegressor,
@@ -69,6 +70,13 @@ def table():
 def fitted(table):
     X, y, _ = table
     return PLEClassifierRegressor(n_levels=2, **TINY).fit(X, y)
+
+
+@pytest.fixture(scope="module")
+def grouped(table):
+    X, y, _ = table
+    groups = {"g": ["size"], "h": ["kind"]}
+    return HoMEClassifierRegressor(task_groups=groups, **TINY).fit(X, y)
 
 
 @pytest.fixture(scope="module")
@@ -151,6 +159,66 @@ def test_weights_are_copied_by_member_and_task():
         for name, tensor in network.state_dict().items():
             tensor[~of_earlier[name]] += 1.0
     torch.testing.assert_close(network(inputs)[..., :3], earlier(inputs))
+
+
+@pytest.mark.parametrize(
+    ("model", "params"),
+    [
+        (
+            HoMEClassifierRegressor(task_groups={"g": ["size"], "h": ["kind"]}),
+            {"task_groups": {"g": ["new", "size"], "h": ("kind",)}},
+        ),
+        (
+            HoMEClassifierRegressor(task_groups=[["size"], ["kind"]]),
+            {"task_groups": [["size"], ["kind", "new"]]},
+        ),
+        (PLEClassifierRegressor(n_specific_experts=[1, 2]), {"n_specific_experts": [1, 2, 3]}),
+        (
+            PLEClassifierRegressor(n_specific_experts={"size": 2, "kind": 2}),
+            {"n_specific_experts": {"size": 2, "new": 2, "kind": 2}},
+        ),
+        (
+            AsymmetricSharingClassifierRegressor(reads={"kind": ["size"]}),
+            {"reads": {"kind": ["size"], "new": ["kind"]}},
+        ),
+    ],
+    ids=["groups", "groups in a list", "list", "dict", "reads"],
+)
+def test_parameters_by_task_get_an_entry_for_the_new_one(table, model, params):
+    X, y, new = table
+    model = clone(model).set_params(n_members=1, max_epochs=1, random_state=0).fit(X, y)
+    before = model.predict(X)
+    model.set_params(**params).add_task(X, new)
+    assert model.task_names_ == ["size", "kind", "new"]
+    now = model.predict(X)
+    assert_allclose(now["size"], before["size"], rtol=0, atol=1e-6)
+    assert (now["kind"] == before["kind"]).all()
+    assert model.partial_fit(X, pd.concat([y, new], axis=1)).task_names_ == model.task_names_
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        (
+            {"task_groups": {"g": ["kind", "new"], "h": ["size"]}},
+            "current parameters make another",
+        ),
+        (
+            {"task_groups": {"h": ["kind", "new"], "g": ["size"]}},
+            "current parameters make another",
+        ),
+        ({"task_groups": {"g": ["size", "new"], "h": 3}}, "current parameters make another"),
+        ({"task_groups": {"g": ["size"], "h": ["kind"], "i": ["new"]}}, "cannot take another gr"),
+        ({"task_groups": {"g": ["size", "new"], "h": ["kind", "new"]}}, "exactly once"),
+        ({}, r"each of \['kind', 'size', 'new'\] exactly once"),
+    ],
+)
+def test_groups_may_only_get_new_tasks(table, grouped, params, message):
+    X, _, new = table
+    model = copy.copy(grouped)
+    with pytest.raises(ValueError, match=message):
+        model.set_params(**params).add_task(X, new)
+    assert model.net_ is grouped.net_
 
 
 # -- what is trained ----------------------------------------------------------------------------

@@ -142,7 +142,10 @@ class AsymmetricSharingClassifierRegressor(_Bottoms):
     """
 
     reads: Any = parameter(
-        default="previous", constraint=[StrOptions({"previous"}), dict], network=True
+        default="previous",
+        constraint=[StrOptions({"previous"}), dict],
+        network=True,
+        of_tasks="values",
     )
     fusion: str = parameter(
         default="concatenate", constraint=[StrOptions(set(FUSIONS))], network=True

@@ -81,7 +81,9 @@ class HoMEClassifierRegressor(MultiTaskEstimator):
     # Not a parameter, as there are always two levels; `sklearn_ple.capacity` reads it.
     n_levels: ClassVar[int] = 2
 
-    task_groups: Any = parameter(default=None, constraint=[dict, Listed(), None], network=True)
+    task_groups: Any = parameter(
+        default=None, constraint=[dict, Listed(), None], network=True, of_tasks="groups"
+    )
     n_shared_experts: int = parameter(default=1, constraint=_SOME, search=(1, 4), network=True)
     n_group_experts: int = parameter(default=1, constraint=_SOME, search=(1, 4), network=True)
     n_specific_experts: int = parameter(default=1, constraint=_SOME, search=(1, 4), network=True)

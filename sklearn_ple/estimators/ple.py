@@ -32,7 +32,7 @@ class Extraction(Gated):
         constraint=[*_SEVERAL, Listed(), dict],
         search=(1, 4),
         network=True,
-        of_tasks="numbers",
+        of_tasks="values",
     )
     expert_hidden_units: Any = parameter(
         default=(64,), constraint=_BY_LEVEL, search=WIDTHS, network=True

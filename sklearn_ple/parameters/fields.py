@@ -55,8 +55,10 @@ def parameter(
     network : bool, default=False
         Whether the parameter determines what the network computes. Methods that continue an
         earlier training, such as ``partial_fit``, then raise an error if its value has changed.
-    of_tasks : {"numbers"} or None, default=None
-        "numbers" if the parameter may be a list with a number for each task.
+    of_tasks : {"values", "groups"} or None, default=None
+        Whether the parameter has an entry for each task, which ``add_task`` then allows for a new
+        one. With "values" it may be a list of numbers or a dict by name. With "groups" it is a
+        list of groups, or a dict of them; a group is a list of names.
 
     Returns
     -------
@@ -136,17 +138,39 @@ def published(cls: Any) -> dict[str, Any]:
     return {name: row["published"] for name, row in rows.items() if "published" in row}
 
 
-def of_network(estimator: Any) -> dict[str, str]:
+def of_network(estimator: Any, without: Sequence[str] = ()) -> dict[str, str]:
     """Return the parameters that determine what an estimator's network computes, as text.
 
     The text is the same for lists and tuples, for numbers of numpy and of Python, and for objects
-    of the same class whose representation is their address in memory.
+    of the same class whose representation is their address in memory. Entries for the tasks in
+    ``without``, which are the last ones in y, are left out.
     """
-    names = [
-        name for name in _order(type(estimator)) if "network" in _declared(type(estimator), name)
-    ]
-    shown = {name: repr(_plain(getattr(estimator, name))) for name in names}
+    shown = {}
+    for name in _order(type(estimator)):
+        declared = _declared(type(estimator), name)
+        if "network" in declared:
+            value = _plain(getattr(estimator, name))
+            shown[name] = repr(_without(value, without, declared.get("of_tasks")))
     return {name: re.sub(" at 0x[0-9a-fA-F]+", "", text) for name, text in shown.items()}
+
+
+def _without(value: Any, tasks: Sequence[str], of_tasks: str | None) -> Any:
+    """Leave out the entries for some tasks, which are the last ones of a list."""
+    if not tasks or not of_tasks or not isinstance(value, (dict, tuple)):
+        return value
+    if of_tasks == "values":
+        if isinstance(value, tuple):
+            return value[: -len(tasks)]
+        return {name: entry for name, entry in value.items() if name not in tasks}
+
+    def rest(group: Any) -> Any:
+        named = isinstance(group, tuple)
+        return tuple(task for task in group if task not in tasks) if named else group
+
+    # Whether a task may be in a group of its own is up to the network.
+    if isinstance(value, tuple):
+        return tuple(left for group in value if (left := rest(group)))
+    return {name: left for name, group in value.items() if (left := rest(group))}
 
 
 def for_another_task(estimator: _T) -> _T:
@@ -157,7 +181,8 @@ def for_another_task(estimator: _T) -> _T:
     more: Any = copy.copy(estimator)
     for name in _order(type(estimator)):
         numbers = _plain(getattr(estimator, name))
-        if "of_tasks" in _declared(type(estimator), name) and isinstance(numbers, tuple):
+        of_tasks = _declared(type(estimator), name).get("of_tasks")
+        if of_tasks == "values" and isinstance(numbers, tuple):
             setattr(more, name, [*numbers, max(numbers)])
     return more
 
