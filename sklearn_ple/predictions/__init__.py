@@ -2,13 +2,14 @@
 
 from .calibration import Calibration
 from .intervals import Deviations
-from .task_view import TaskClassifierView, TaskRegressorView, task_view, tasks_of
+from .task_view import TaskClassifierView, TaskRegressorView, take_rows, task_view, tasks_of
 
 __all__ = [
     "Calibration",
     "Deviations",
     "TaskClassifierView",
     "TaskRegressorView",
+    "take_rows",
     "task_view",
     "tasks_of",
 ]

@@ -177,14 +177,14 @@ class _TaskView(BaseEstimator):
         task = tasks_of(self.estimator).tasks_[self._position]
         check_type(self.task, task.kind, task.classes, labels[0].observed)
         own = None if sample_weight is None else weights[rows, 0]
-        return _take(X, rows), labels[0].observed, own
+        return take_rows(X, rows), labels[0].observed, own
 
 
-def _take(X: Any, rows: np.ndarray) -> Any:
-    """Take rows of X, also from what `_safe_indexing` does not read."""
-    if is_arrow(X):
-        return X.take(rows)
-    return _safe_indexing(X.tocsr() if sparse.issparse(X) else X, rows)
+def take_rows(data: Any, rows: np.ndarray) -> Any:
+    """Take rows of X or y, also of forms that `_safe_indexing` does not read."""
+    if is_arrow(data):
+        return data.take(rows)
+    return _safe_indexing(data.tocsr() if sparse.issparse(data) else data, rows)
 
 
 class TaskClassifierView(ClassifierMixin, _TaskView):

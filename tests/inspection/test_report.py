@@ -14,6 +14,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from scipy import sparse, stats
 from sklearn.base import BaseEstimator
@@ -335,6 +336,22 @@ def test_names_of_classes_are_shown_as_they_are():
     report.figure_.canvas.draw()
     texts = [text.get_text() for text in report.axes_[0, 0].get_legend().get_texts()]
     assert sum(text.startswith("class $_$") for text in texts) == 1
+
+
+def test_the_package_is_imported_without_matplotlib():
+    code = "import sys; sys.modules['matplotlib'] = None; import sklearn_ple.inspection"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("kind", ["Table", "RecordBatch"])
+def test_a_thousand_rows_of_arrow_do_for_the_columns(kind):
+    X, y = make_data(1001)
+    model = PLEClassifierRegressor(**TINY).fit(X[["a", "b"]], y[["price"]])
+    form = getattr(pa, kind).from_pandas
+    report = MultiTaskReport.from_estimator(
+        model, form(X[["a", "b"]]), form(y[["price"]]), n_bootstrap=2, random_state=0
+    )
+    assert report.importance.features == ["a", "b"]
 
 
 def test_without_matplotlib_the_error_says_how_to_install_it(report, tmp_path, monkeypatch):

@@ -6,11 +6,10 @@ import warnings
 from typing import Any
 
 import numpy as np
-from scipy import sparse
 from sklearn.exceptions import UndefinedMetricWarning
 
-from ..._sklearn import _safe_indexing
 from ...metrics.scores import check_task_names
+from ...predictions import take_rows
 from ..importance import MultiTaskImportance, multitask_importance
 from ..importance_display import ImportanceDisplay
 from ..style import import_pyplot
@@ -53,8 +52,7 @@ def measured_importance(
         return None
     if shape[0] > MAX_ROWS:
         rows = np.sort(rng.choice(shape[0], MAX_ROWS, replace=False))
-        X = _safe_indexing(X.tocsr() if sparse.issparse(X) else X, rows)
-        y = _safe_indexing(y, rows)
+        X, y = take_rows(X, rows), take_rows(y, rows)
     with warnings.catch_warnings():
         # The scores have already raised these warnings, and the page shows undefined scores.
         warnings.simplefilter("ignore", UndefinedMetricWarning)

@@ -12,10 +12,6 @@ from importlib.resources import files
 from io import BytesIO
 from typing import Any
 
-import matplotlib
-from matplotlib.font_manager import FontProperties, findfont, get_font
-from matplotlib.text import Text
-
 
 @dataclass
 class Section:
@@ -107,6 +103,8 @@ def picture(figure: Any, alt: str, caption: str = "", *, wide: bool = False) -> 
     The image is an SVG file in a data URL, because the ids of its elements could otherwise clash
     with those of other images on the page. A wide image can be scrolled on a narrow screen.
     """
+    import matplotlib
+
     file = BytesIO()
     # The browser has fonts for the letters that matplotlib's font lacks.
     letters = "none" if _lacks_letters(figure) else "path"
@@ -126,6 +124,9 @@ def picture(figure: Any, alt: str, caption: str = "", *, wide: bool = False) -> 
 
 def _lacks_letters(figure: Any) -> bool:
     """Return whether matplotlib's font lacks letters of the figure, such as Chinese ones."""
+    from matplotlib.font_manager import FontProperties, findfont, get_font
+    from matplotlib.text import Text
+
     known = get_font(findfont(FontProperties())).get_charmap()
     texts = (text.get_text() for text in figure.findobj(Text))
     return any(ord(letter) not in known for text in texts for letter in text if letter != "\n")
