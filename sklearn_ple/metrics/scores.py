@@ -51,7 +51,8 @@ def multitask_scores(
         A fitted estimator of this package, alone, as the last step of a pipeline or in a search.
         Or predictions: labels and numbers in the form of y, or a list of probabilities, as
         returned by ``predict_proba``, with one entry for each task. A task whose entry is None is
-        left out.
+        left out. If y and the predictions are data frames, columns of the same name belong
+        together. The columns of a frame of probabilities may name the classes, in any order.
     X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features) or None
         The features; not used if predictions are passed.
     y : {array-like, DataFrame} of shape (n_samples, n_tasks) or (n_samples,)
@@ -72,8 +73,9 @@ def multitask_scores(
     Raises
     ------
     ValueError
-        If y has other tasks than the estimator, if metrics names an unknown task, or if a metric
-        cannot be computed, for example because it needs probabilities and labels were passed.
+        If y has other tasks than the estimator, if only some of the predictions have names of y,
+        if metrics names an unknown task, or if a metric cannot be computed, for example because it
+        needs probabilities and labels were passed.
     TypeError
         If the estimator cannot predict, or does not have tasks like those of this package.
 
@@ -114,7 +116,11 @@ def multitask_scores(
     >>> multitask_scores(y_pred, None, y, metrics={"y0": "accuracy"})
     {'y0': 0.666..., 'y1': 0.75}
     """
-    tasks = scored_tasks(estimator_or_y_pred, X, y)
+    return _scores_of(scored_tasks(estimator_or_y_pred, X, y), metrics, sample_weight)
+
+
+def _scores_of(tasks: list[ScoredTask], metrics: Any, sample_weight: Any) -> dict[str, float]:
+    """Score the tasks that have predictions."""
     if not isinstance(metrics, Mapping):
         metrics = {task.name: metrics for task in tasks}
     check_task_names("metrics", metrics, [task.name for task in tasks])
@@ -181,10 +187,11 @@ def multitask_score(
     0.625
     """
     check_average(average)
-    scores = multitask_scores(estimator_or_y_pred, X, y, metrics, sample_weight)
+    tasks = scored_tasks(estimator_or_y_pred, X, y)
+    scores = _scores_of(tasks, metrics, sample_weight)
     by_weight = isinstance(average, Mapping)
     if by_weight:
-        check_task_names("average", average, scores)
+        check_task_names("average", average, [task.name for task in tasks])
     defined = {name: score for name, score in scores.items() if not np.isnan(score)}
     weights = [average.get(name, 0) if by_weight else 1 for name in defined]
     if not any(weights):

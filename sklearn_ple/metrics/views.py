@@ -14,7 +14,7 @@ from sklearn.utils import check_consistent_length
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from ..encoding import as_frame
+from ..encoding import as_frame, to_pandas
 from ..predictions import task_view, tasks_of
 from ..tasks import TASK_KINDS, Task
 
@@ -141,7 +141,7 @@ def scored_tasks(estimator_or_y_pred: Any, X: Any, y: Any) -> list[ScoredTask]:
             f"{type(estimator_or_y_pred).__name__} cannot predict: pass an estimator that can, or "
             "predictions. A search needs refit=True."
         )
-    return _tasks_of_predictions(estimator_or_y_pred, table, hasattr(y, "columns"))
+    return _tasks_of_predictions(estimator_or_y_pred, table, _names_columns(y))
 
 
 def plain_array(labels: pd.Series) -> np.ndarray:
@@ -201,7 +201,7 @@ def _tasks_of_predictions(y_pred: Any, y: pd.DataFrame, named: bool) -> list[Sco
         parts = [y_pred]
     else:
         table = as_frame(y_pred, "y_pred")
-        if named and hasattr(y_pred, "columns"):
+        if named and _names_columns(y_pred):
             table = _in_order_of(y, table)
         parts = [table.iloc[:, position] for position in range(table.shape[1])]
     if len(parts) != y.shape[1]:
@@ -223,7 +223,7 @@ def _tasks_of_predictions(y_pred: Any, y: pd.DataFrame, named: bool) -> list[Sco
 
 
 def _in_order_of(y: pd.DataFrame, y_pred: pd.DataFrame) -> pd.DataFrame:
-    """Return predictions whose columns are those of y in the order of y."""
+    """Return predictions in the order of y; if no name is one of y, the order stays."""
     names, predicted = list(y.columns), list(y_pred.columns)
     if set(names) == set(predicted):
         return y_pred[names]
@@ -242,7 +242,7 @@ def sorted_by_class(proba: Any, observed: np.ndarray) -> tuple[np.ndarray, np.nd
     ----------
     proba : {array-like, DataFrame} of shape (n_rows, n_classes)
         The probabilities. The columns of a data frame name classes if all observed labels are
-        among them, as in a part of ``predict_proba_frame``.
+        among them, as in ``predict_proba_frame``.
     observed : ndarray
         Labels that are classes.
 
@@ -253,11 +253,19 @@ def sorted_by_class(proba: Any, observed: np.ndarray) -> tuple[np.ndarray, np.nd
     classes : ndarray of shape (n_classes,) or None
         The classes.
     """
-    if isinstance(proba, pd.DataFrame) and set(observed.tolist()) <= set(proba.columns):
-        classes = plain_array(pd.Series(proba.columns))
-        order = np.argsort(classes)
-        return proba.to_numpy(dtype=np.float64)[:, order], classes[order]
+    proba = to_pandas(proba)
+    if isinstance(proba, pd.DataFrame) and _names_columns(proba):
+        # The upper level of predict_proba_frame is the task.
+        classes = plain_array(pd.Series(proba.columns.get_level_values(-1)))
+        if set(observed.tolist()) <= set(classes.tolist()):
+            order = np.argsort(classes)
+            return proba.to_numpy(dtype=np.float64)[:, order], classes[order]
     return np.asarray(proba), None
+
+
+def _names_columns(table: Any) -> bool:
+    """Return whether a table has names of columns, which are not only counted."""
+    return hasattr(table, "columns") and not isinstance(table.columns, pd.RangeIndex)
 
 
 def _task_of_probabilities(name: str, labels: pd.Series, proba: Any) -> ScoredTask:

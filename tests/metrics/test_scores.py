@@ -317,8 +317,24 @@ def test_columns_of_probabilities_may_name_the_classes(data, model, declared):
     named = pd.DataFrame(proba, columns=CLASSES["colour"])
     assert multitask_scores([named[["red", "blue", "green"]]], None, column) == wanted
     assert multitask_scores(named[["red", "blue", "green"]], None, column) == wanted
-    # Numbers of columns are no classes.
-    assert multitask_scores([pd.DataFrame(proba)], None, column) == wanted
+    frame = pd.concat({"colour": named[["red", "blue", "green"]]}, axis=1)
+    assert multitask_scores(frame, None, column) == wanted
+    if not declared:
+        frame = pl.from_pandas(named[["red", "blue", "green"]])
+        assert multitask_scores([frame], None, column) == wanted
+
+
+def test_numbers_of_columns_are_no_names():
+    rng = np.random.RandomState(0)
+    y = pd.Series(rng.choice([1, 2], 20).astype(object), name="c")
+    proba = pd.DataFrame(np.eye(3)[y.astype(int) - 1])
+    # The columns 0, 1 and 2 are not the classes 1, 2 and 3.
+    with pytest.raises(ValueError, match="probabilities of 3 classes, but y contains 2"):
+        multitask_scores([proba], None, y, "accuracy")
+    declared = y.astype(pd.CategoricalDtype([1, 2, 3]))
+    assert multitask_scores([proba], None, declared, "accuracy") == {"c": 1.0}
+    y = pd.DataFrame(rng.uniform(size=(20, 3)))[[1, 0]]
+    assert multitask_scores(pd.DataFrame(y.to_numpy()), None, y) == {"y1": 1.0, "y0": 1.0}
 
 
 def test_tasks_without_predictions_keep_their_weights_and_metrics(data, model):
@@ -330,6 +346,10 @@ def test_tasks_without_predictions_keep_their_weights_and_metrics(data, model):
     assert scores == pytest.approx({name: wanted[name] for name in ("paid", "colour")})
     with pytest.raises(ValueError, match="metrics names"):
         multitask_scores(model.predict_proba(X), None, y, {"cost": "r2"})
+    average = {"paid": 1, "price": 2}
+    assert multitask_score(model.predict_proba(X), None, y, metrics, average, weights) == (
+        pytest.approx(wanted["paid"])
+    )
 
 
 def test_nan_of_arrow_is_a_missing_label(data, model):
