@@ -267,7 +267,8 @@ class MultiTaskEstimator(CallbackSupportMixin, NetworkMaker):
         If a parameter has an entry for each task, add that of the new task by ``set_params``
         before, for example to a list of ``n_specific_experts`` or to HoME's ``task_groups``. The
         network's entries for earlier tasks must not change. In a dict by name, such as
-        ``task_weights={"new": 2.0}``, a task without an entry has the default.
+        ``task_weights={"new": 2.0}``, a task without an entry has the default. ``task_types``
+        stays as it is: pass the kind of the new task to this method.
 
         Parameters
         ----------

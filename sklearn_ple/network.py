@@ -181,7 +181,7 @@ class NetworkMaker(Predictor, ABC):
         start = copy.copy(encoder)
         start.linear_start = None
         with torch.device("meta"):
-            # Made in any case, so that errors name the user's tasks.
+            # Made first even if it is replaced, so that errors name only the user's tasks.
             module = self.make_module(start)
             if names != names_there:
                 module = self._with_another_task(start)

@@ -173,6 +173,7 @@ def test_weights_are_copied_by_member_and_task():
             {"task_groups": [["size"], ["kind", "new"]]},
         ),
         (PLEClassifierRegressor(n_specific_experts=[1, 2]), {"n_specific_experts": [1, 2, 3]}),
+        (PLEClassifierRegressor(task_weights=[1, 2]), {"task_weights": [1, 2, 3]}),
         (
             PLEClassifierRegressor(n_specific_experts={"size": 2, "kind": 2}),
             {"n_specific_experts": {"size": 2, "new": 2, "kind": 2}},
@@ -182,7 +183,7 @@ def test_weights_are_copied_by_member_and_task():
             {"reads": {"kind": ["size"], "new": ["kind"]}},
         ),
     ],
-    ids=["groups", "groups in a list", "list", "dict", "reads"],
+    ids=["groups", "groups in a list", "list", "weights", "dict", "reads"],
 )
 def test_parameters_by_task_get_an_entry_for_the_new_one(table, model, params):
     X, y, new = table
@@ -504,7 +505,7 @@ def test_wrong_estimators(table, fitted):
         copy.copy(fitted).set_params(task_weights=[1, 2]).add_task(X, new)
     # Even numbers of experts have one module of gates, others one for each task.
     even = PLEClassifierRegressor(n_specific_experts={"size": 2, "kind": 2}, **TINY).fit(X, y)
-    with pytest.raises(ValueError, match="PLE cannot take another task: With more tasks"):
+    with pytest.raises(ValueError, match=r"n_specific_experts is 2 for all earlier.*\[2, 2, 1\]"):
         even.add_task(X, new)
 
 

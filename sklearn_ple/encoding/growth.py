@@ -95,6 +95,7 @@ def grow(
     for task in targets.tasks:
         task.added = True
     grown = copy.copy(encoder)
+    grown.task_weights = estimator.task_weights
     grown.targets = copy.copy(before)
     grown.targets.tasks = [*before.tasks, *targets.tasks]
     grown.targets.form = _joined(before.form, targets.form, types)

@@ -258,7 +258,7 @@ class TargetForm:
             for position, (task, values) in enumerate(zip(tasks, predictions, strict=True))
         }
         frame = pd.DataFrame(columns, index=index)
-        # Tuples become an index of several levels, as in y.
+        # Tuples become an index of several levels, without names of the levels.
         frame.columns = pd.Index(self.columns)
         return frame
 
@@ -465,7 +465,7 @@ def _with_plain_floats(column: pd.Series) -> pd.Series:
 
 def _as_pandas(y: Any, input_name: str) -> pd.DataFrame | pd.Series:
     if is_polars(y):
-        # Other than an Enum, a Categorical does not say in which order its categories are.
+        # Unlike an Enum, a Categorical declares no order of its categories.
         y = without_order(y)
     y = to_pandas(without_mask(y))
     is_index = isinstance(y, pd.Index) and not isinstance(y, pd.MultiIndex)

@@ -49,11 +49,19 @@ class Extraction(Gated):
     def make_network(
         self, in_features: int, tasks: Sequence[Task], **options: Any
     ) -> ExtractionNetwork:
+        numbers = self._n_specific([task.name for task in tasks])
+        earlier = {n for n, task in zip(numbers, tasks, strict=True) if not task.added}
+        if len(earlier) == 1 < len(set(numbers)):
+            raise ValueError(
+                f"n_specific_experts is {max(earlier)} for all earlier tasks, so an added task "
+                f"needs this number, too, but the numbers are {numbers}: change that of the added "
+                "task, or fit again."
+            )
         return self.network(
             in_features,
             [task.n_outputs for task in tasks],
             n_shared_experts=self.n_shared_experts,
-            n_specific_experts=self._n_specific([task.name for task in tasks]),
+            n_specific_experts=numbers,
             expert_hidden_units=tuple(self.expert_hidden_units),
             linear_experts=self.linear_experts,
             n_added=sum(task.added for task in tasks),
@@ -348,7 +356,8 @@ class PLEClassifierRegressor(_Progressive):
         categories and bins are used too, so X must have the same columns. The linear path is not
         copied. Wrap the estimator in :class:`sklearn.frozen.FrozenEstimator`, because otherwise
         ``clone``, for example in a grid search, would return it unfitted. The parameters of the
-        network must be the same.
+        network must be the same. So a list or dict with an entry for each task suits only the same
+        tasks.
     checkpoint_dir : str, path-like or None, default=None
         A folder, created if it does not exist, in which ``fit`` saves its progress after every
         epoch. If ``fit`` is interrupted or its process is killed, the next ``fit`` with the same

@@ -149,10 +149,11 @@ class _FoldsOfTasks(MultiTaskKFold):
         self.task_types = task_types
 
     def split(self, X: Any, y: Any, groups: Any = None) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        table = as_frame(y)
-        ignored = ignored_by(self.task_types, list(table.columns))
-        kept = [k for k in range(table.shape[1]) if k not in ignored]
-        yield from super().split(X, table.iloc[:, kept] if ignored else y, groups)
+        if y is not None:
+            table = as_frame(y)
+            if ignored := ignored_by(self.task_types, list(table.columns)):
+                y = table.iloc[:, [k for k in range(table.shape[1]) if k not in ignored]]
+        yield from super().split(X, y, groups)
 
 
 def to_splitter(cv: Any, estimator: Any) -> Any:

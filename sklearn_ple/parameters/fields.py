@@ -56,9 +56,9 @@ def parameter(
         Whether the parameter determines what the network computes. Methods that continue an
         earlier training, such as ``partial_fit``, then raise an error if its value has changed.
     of_tasks : {"values", "groups"} or None, default=None
-        Whether the parameter has an entry for each task, which ``add_task`` then allows for a new
-        one. With "values" it may be a list of numbers or a dict by name. With "groups" it is a
-        list of groups, or a dict of them; a group is a list of names.
+        The form of a parameter that has an entry for each task; ``add_task`` then accepts a
+        further entry for a new task. With "values" it may be a list of numbers or a dict by name.
+        With "groups" it is a list of groups, or a dict of them; a group is a list of names.
 
     Returns
     -------
@@ -176,7 +176,7 @@ def _without(value: Any, tasks: Sequence[str], of_tasks: str | None) -> Any:
 def for_another_task(estimator: _T) -> _T:
     """Copy an estimator whose network gets another task: lists of numbers get another number.
 
-    This is the greatest one, so that unequal numbers are not taken for equal ones by their sum.
+    This is the greatest one. So the experts are divided evenly only if all numbers are equal.
     """
     more: Any = copy.copy(estimator)
     for name in _order(type(estimator)):

@@ -106,6 +106,9 @@ class Validation(ABC):
     def warn_of_unlabelled(self, refits: bool) -> None:
         """Warn of tasks that have labels, but none to train on or none to validate on.
 
+        With folds, some member is trained on each row: there, only labels to validate on can be
+        missing.
+
         Parameters
         ----------
         refits : bool
@@ -115,7 +118,7 @@ class Validation(ABC):
         labelled = (weights > 0).numpy()
         trained_on = self.trained_on()
         to_validate = labelled[self.numbers.ravel()].any(axis=0)
-        # Separate rows say nothing about training: there each task has a label.
+        # Separate rows say nothing about training: every task has labels in the table.
         there = to_train = np.ones(len(self.labels), dtype=bool)
         if trained_on is not None:
             # If tasks are added, the earlier ones may have no label at all.
@@ -125,7 +128,7 @@ class Validation(ABC):
             if not to_train[k]:
                 warn(_untrained(self.targets.tasks[k], refits))
             if not to_validate[k]:
-                warn(_unvalidated(self.targets.tasks[k]))
+                warn(_unvalidated(self.targets.tasks[k], apart=trained_on is None))
 
     def renumber(self, statistics: TargetStatistics, train: Any, numbers: np.ndarray) -> Any:
         """Add target statistics to the numbers of the validation rows and of the training rows.
@@ -404,12 +407,13 @@ def _untrained(task: Task, refits: bool) -> str:
     return f"Target {task.name!r} has no label among the rows to train on{so}. {_CHOOSE_OTHERS}"
 
 
-def _unvalidated(task: Task) -> str:
+def _unvalidated(task: Task, apart: bool) -> str:
     """Return the warning of a task without a label to validate on."""
     unknown = ", and its standard deviations and intervals are NaN" if task.has_errors else ""
+    remedy = "Pass an X_val and y_val with labels of it." if apart else _CHOOSE_OTHERS
     return (
         f"Target {task.name!r} has no label among the validation rows: it does not influence when "
-        f"training stops, all members have the same weight for it{unknown}. {_CHOOSE_OTHERS}"
+        f"training stops, all members have the same weight for it{unknown}. {remedy}"
     )
 
 

@@ -578,6 +578,11 @@ def test_columns_that_are_ignored_do_not_matter_for_the_folds(data):
     pd.testing.assert_frame_equal(found, wanted)
 
 
+def test_folds_without_y_are_an_error(data):
+    with pytest.raises(ValueError, match="y is None, but labels are needed to stratify 2 folds"):
+        cross_val_predict(Constant(), data[0], None, cv=2)
+
+
 @pytest.mark.parametrize("dtype", ["float64[pyarrow]", "Float64", "object"])
 def test_any_form_of_numbers_is_stratified_in_the_same_way(data, dtype):
     _, y = data

@@ -370,7 +370,8 @@ def test_bad_input_is_named(params, passed, message):
 
 
 def test_a_task_without_a_label_in_y_val_has_no_part_in_it():
-    with pytest.warns(UserWarning, match="Target 'size' has no label among the validation rows"):
+    message = "Target 'size' has no label among the validation rows.*Pass an X_val and y_val with"
+    with pytest.warns(UserWarning, match=message):
         fitted = model().fit(*make(), X_val=X_VAL, y_val=Y_VAL.assign(size=np.nan))
     assert [epoch["valid_task_losses"][1] for epoch in fitted.history_] == [0, 0, 0]
 
