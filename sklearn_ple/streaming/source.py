@@ -91,8 +91,24 @@ class File:
             else:
                 yield parquet.ParquetFile(handle, metadata=self.fragment.metadata, **options)
 
-    def footer(self) -> str:
-        """Compute a digest of the footer, which changes with the content of the file."""
+    def units(self) -> list[tuple[int, int]]:
+        """Return the number and the number of rows of each unit that belongs to the dataset."""
+        import pyarrow as pa
+
+        if self.format == "parquet":
+            return [(group.id, group.num_rows) for group in self.fragment.row_groups]
+        # A single column is enough to count the rows.
+        options = pa.ipc.IpcReadOptions(included_fields=[0])
+        with self.fragment.open() as handle:
+            reader = pa.ipc.open_file(handle, options=options)
+            numbers = range(reader.num_record_batches)
+            return [(number, reader.get_batch(number).num_rows) for number in numbers]
+
+    def digest(self) -> str:
+        """Compute a digest of the footer, which changes with the content of the file.
+
+        If only some row groups belong to the dataset, it also depends on which.
+        """
         magic = _MAGIC[self.format]
         with self.fragment.open() as handle:
             size = handle.size()
@@ -100,7 +116,14 @@ class File:
             handle.seek(size - tail)
             length = int.from_bytes(handle.read(_LENGTH), "little")
             handle.seek(max(size - tail - length, 0))
-            return hashlib.sha256(handle.read()).hexdigest()
+            return hashlib.sha256(handle.read() + self._chosen()).hexdigest()
+
+    def _chosen(self) -> bytes:
+        if self.format == "ipc":
+            return b""
+        numbers = [group.id for group in self.fragment.row_groups]
+        is_whole = numbers == list(range(self.fragment.metadata.num_row_groups))
+        return b"" if is_whole else repr(numbers).encode()
 
     def now(self) -> tuple:
         """Return the current size and time of the last change."""
@@ -224,7 +247,7 @@ class Source:
         self.units: list[Unit] = []
         first = 0
         for file in self.files:
-            for number, n_rows in enumerate(self._look_into(file)):
+            for number, n_rows in self._look_into(file):
                 if n_rows:
                     self.units.append(Unit(file, number, n_rows, first))
                 first += n_rows
@@ -302,21 +325,13 @@ class Source:
                 arrays.append(own if own.type == dtype else own.cast(dtype))
         return pa.Table.from_arrays(arrays, list(columns))
 
-    def _look_into(self, file: File) -> list[int]:
-        """Check the columns of a file, and return the number of rows of each unit."""
+    def _look_into(self, file: File) -> list[tuple[int, int]]:
+        """Check the columns of a file, and return the numbers and sizes of its units."""
         import pyarrow as pa
 
         try:
             schema = file.fragment.physical_schema
-            if file.format == "parquet":
-                sizes = [group.num_rows for group in file.fragment.row_groups]
-            else:
-                # A single column is enough to count the rows.
-                options = pa.ipc.IpcReadOptions(included_fields=[0])
-                with file.fragment.open() as handle:
-                    reader = pa.ipc.open_file(handle, options=options)
-                    numbers = range(reader.num_record_batches)
-                    sizes = [reader.get_batch(number).num_rows for number in numbers]
+            units = file.units()
         except (pa.ArrowException, OSError, EOFError) as error:
             raise _unreadable(file.path, error) from error
         if len(set(schema.names)) < len(schema.names):
@@ -330,7 +345,7 @@ class Source:
         for field in self.schema:
             if field.name not in file.constants:
                 self._check_field(file, schema, field)
-        return sizes
+        return units
 
     def _check_field(self, file: File, schema: Any, field: Any) -> None:
         import pyarrow as pa

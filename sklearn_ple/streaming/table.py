@@ -207,7 +207,7 @@ class StreamedTable:
 
     def described(self) -> dict[str, str]:
         """Return digests of files and columns, for the fingerprint of a fit."""
-        files = [(f.path, f.state[0], f.footer()) for f in self.source.files]
+        files = [(f.path, f.state[0], f.digest()) for f in self.source.files]
         units = [(unit.number, unit.n_rows) for unit in self.source.units]
         return {
             "the files of X": digest([repr(files), repr(units)]),
@@ -221,7 +221,7 @@ class StreamedTable:
         """Digest that identifies the rows; for Parquet, the paths of files do not matter."""
         # The footer of a Parquet file depends on everything that the file contains.
         files = [
-            ("" if f.format == "parquet" else f.path, f.state[0], f.footer())
+            ("" if f.format == "parquet" else f.path, f.state[0], f.digest())
             for f in self.source.files
         ]
         labels = self.columns.targets, self.columns.weight

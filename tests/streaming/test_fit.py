@@ -402,6 +402,36 @@ def _row_weights(frame):
     return (labels * frame[["w"]].to_numpy()).mean(axis=1)
 
 
+def some_row_groups(path, *chosen):
+    """A dataset of some row groups of a file, in their order; each is a fragment of its own."""
+    full = ds.dataset(path)
+    groups = [own for part in full.get_fragments() for own in part.split_by_row_group()]
+    chosen = [groups[number] for number in chosen]
+    return ds.FileSystemDataset(chosen, full.schema, full.format, full.filesystem)
+
+
+@pytest.mark.parametrize("chosen", [(1,), (2, 0), (0, 1, 2)])
+def test_chosen_row_groups_are_read_and_no_others(tmp_path, chosen):
+    folder = write(tmp_path / "files", make_table(300), n_files=1)
+    rows = some_row_groups(folder, *chosen)
+    read = [block.rows for block in Source.of(rows).blocks(["a", "w"])]
+    assert pa.concat_tables(read).equals(rows.to_table(["a", "w"]))
+
+
+def test_chosen_row_groups_are_other_rows(tmp_path):
+    folder = write(tmp_path / "files", make_table(300), n_files=1)
+    whole, *parts = (
+        {file.digest() for file in Source.of(rows).files}
+        for rows in (folder, *(some_row_groups(folder, number) for number in range(3)))
+    )
+    assert len(whole.union(*parts)) == 4
+    (part,) = ds.dataset(folder).get_fragments()
+    every = ds.FileSystemDataset(
+        [part.subset(row_group_ids=[0, 1, 2])], part.physical_schema, part.format, part.filesystem
+    )
+    assert {file.digest() for file in Source.of(every).files} == whole
+
+
 def test_a_schema_chooses_the_columns(tmp_path):
     folder = write(tmp_path / "files", make_table())
     schema = ds.dataset(folder).schema
