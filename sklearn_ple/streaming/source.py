@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -336,6 +336,8 @@ class Source:
             raise _unreadable(file.path, error) from error
         if len(set(schema.names)) < len(schema.names):
             raise ValueError(f"{file.path} has several columns with the same name: rename them.")
+        if self.all_columns and (both := file.constants.keys() & set(schema.names)):
+            raise _twice(file.path, both)
         more = [name for name in schema.names if name not in self.schema.names]
         if self.all_columns and more:
             raise ValueError(
@@ -366,7 +368,7 @@ class Source:
 def _dataset_at(path: Path) -> Any:
     """Open the file or the folder at a path."""
     try:
-        from pyarrow import ArrowException
+        from pyarrow import ArrowException, ArrowTypeError
         from pyarrow.dataset import dataset
     except ImportError as error:
         raise ImportError(
@@ -375,9 +377,16 @@ def _dataset_at(path: Path) -> Any:
     if not path.exists():
         raise FileNotFoundError(f"X is {str(path)!r}, but there is no such file or folder.")
     files = [path] if path.is_file() else [own for own in path.rglob("*") if own.is_file()]
-    is_ipc = any(own.suffix in _IPC_ENDINGS for own in files)
+    kind = "ipc" if any(own.suffix in _IPC_ENDINGS for own in files) else "parquet"
     try:
-        return dataset(path, format="ipc" if is_ipc else "parquet", partitioning="hive")
+        # Only folders below the path are columns, of which a single file has none.
+        return dataset(path, format=kind, partitioning=None if path.is_file() else "hive")
+    except ArrowTypeError:
+        # A key has another type than the column of that name in the first file.
+        first = next(dataset(path, format=kind).get_fragments())
+        folders = [part for own in files for part in own.relative_to(path).parts[:-1]]
+        keys = {part.split("=")[0] for part in folders if "=" in part}
+        raise _twice(first.path, keys.intersection(first.physical_schema.names)) from None
     except (ArrowException, OSError) as error:
         raise _unreadable(str(path), error) from error
 
@@ -417,6 +426,14 @@ def _storable(dtype: Any) -> Any:
     if not pa.types.is_dictionary(dtype):
         return dtype
     return pa.dictionary(pa.int32(), dtype.value_type, dtype.ordered)
+
+
+def _twice(path: str, names: Iterable[str]) -> ValueError:
+    """Create the error for columns that are in a file and in the names of its folders."""
+    return ValueError(
+        f"{path} has the columns {sorted(names)}, and so do the names of its folders: leave them "
+        "out of the files, or pass pyarrow.dataset.dataset(path), which ignores the folders."
+    )
 
 
 def _unreadable(where: str, error: Exception) -> Exception:

@@ -145,6 +145,17 @@ def test_later_files_of_other_columns(folder, change, message):
     refuses(replaced(folder, change), message=message)
 
 
+@pytest.mark.parametrize("value", [7, "7"])
+@pytest.mark.parametrize("number", [0, 1])
+def test_columns_that_are_keys_of_folders_too(tmp_path, number, value):
+    for run in range(2):
+        (tmp_path / f"run={run}").mkdir()
+        frame = make_table(100).assign(**({"run": value} if run == number else {}))
+        parquet.write_table(arrow(frame), tmp_path / f"run={run}" / "a.parquet")
+    message = rf"run={number}.a.parquet has the columns \['run'\], and so do the names of its fold"
+    refuses(tmp_path, message=message)
+
+
 def test_a_later_file_may_lack_all_values(folder):
     missing = replaced(folder, lambda t: t.set_column(1, "gaps", pa.nulls(len(t))))
     assert model(max_epochs=1).fit(missing, TASKS, "w").n_features_in_ == 4

@@ -397,6 +397,18 @@ def test_columns_of_paths_and_of_pandas_index(tmp_path):
     )
 
 
+def test_folders_above_the_path_are_no_columns(tmp_path):
+    frame = make_table(200).assign(town=1.0)
+    folder = tmp_path / "run=3" / "town=5"
+    folder.mkdir(parents=True)
+    file = write(folder / "files", frame, n_files=1) / "part0.parquet"
+    for path in (file, file.parent):
+        source = Source.of(path)
+        assert source.names == frame.columns.tolist()
+        read = pa.concat_tables([block.rows for block in source.blocks(["town"])])
+        assert read["town"].unique().to_pylist() == [1.0]
+
+
 def _row_weights(frame):
     labels = frame[TASKS].notna().to_numpy()
     return (labels * frame[["w"]].to_numpy()).mean(axis=1)
