@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import partial
+from functools import partial, reduce
 from typing import Any
 
 import numpy as np
@@ -143,10 +143,15 @@ class Survey:
         import pyarrow as pa
 
         for name in self.columns.targets:
-            if pa.types.is_dictionary(rows.schema.field(name).type):
-                parts = [chunk.dictionary for chunk in rows.column(name).chunks]
-                before = [self._declared[name]] if name in self._declared else []
-                self._declared[name] = pa.chunked_array([*before, *parts]).unique()
+            dtype = rows.schema.field(name).type
+            if not pa.types.is_dictionary(dtype):
+                continue
+            before = [self._declared[name]] if name in self._declared else []
+            parts = [*before, *(chunk.dictionary for chunk in rows.column(name).chunks)]
+            if dtype.ordered:
+                self._declared[name] = reduce(partial(_longer, name), parts)
+            else:
+                self._declared[name] = pa.chunked_array(parts).unique()
 
     def _with_dictionaries(self, rows: Any) -> Any:
         """Convert columns back to dictionaries; those of y contain all declared values."""
@@ -167,6 +172,19 @@ class Survey:
                 continue
             rows = rows.set_column(place, name, column)
         return rows
+
+
+def _longer(name: str, before: Any, new: Any) -> Any:
+    """Return the longer one of two orders of a column's categories, which contains the other."""
+    shorter, longer = sorted([new, before], key=len)
+    rest = iter(longer.to_pylist())
+    # Each search goes on where the last one ended.
+    if not all(value in rest for value in shorter.to_pylist()):
+        raise ValueError(
+            f"Column {name!r} has the order {new.to_pylist()}, but {before.to_pylist()} before: "
+            "write all files with the same categories."
+        )
+    return longer
 
 
 def _from_the_end(n_rows: int, numbers: np.ndarray) -> np.ndarray:

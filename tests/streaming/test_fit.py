@@ -496,3 +496,33 @@ def test_dictionaries_of_files_may_differ(tmp_path):
     fitted = model(max_epochs=1, early_stopping=False).fit(folder, TASKS)
     categories = fitted._encoder.features.columns_[0].categories
     assert sorted(categories) == [f"{i}{k}" for i in range(2) for k in range(4)]
+
+
+def sizes(tmp_path, *orders):
+    """A file of rows for each order of sizes; only the sizes that it lists occur in it."""
+    folder = tmp_path / "files"
+    folder.mkdir()
+    for number, order in enumerate(orders):
+        frame = make_table(90, seed=number)[["a", "click"]]
+        size = pd.Categorical(np.resize(order, 90), order, ordered=True)
+        parquet.write_table(arrow(frame.assign(size=size)), folder / f"{number}.parquet")
+    return folder
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_a_later_file_may_declare_more_of_an_order(tmp_path, first):
+    orders = [["S", "L"], ["S", "M", "L"], ["M"]]
+    folder = sizes(tmp_path, *orders[first:], *orders[:first])
+    fitted = model(max_epochs=1).fit(folder, ["size", "click"])
+    task = fitted.tasks_[0]
+    assert task.kind == "ordinal" and task.classes[task.order].tolist() == ["S", "M", "L"]
+
+
+@pytest.mark.parametrize("other", [["L", "S"], ["S", "XL"]])
+def test_files_of_different_orders_are_refused(tmp_path, other):
+    folder = sizes(tmp_path, ["S", "M", "L"], other)
+    message = (
+        r"1.parquet, row group 0: Column 'size' has the order \['\w+', '\w+'\], but \['S', 'M'"
+    )
+    with pytest.raises(ValueError, match=message):
+        model(max_epochs=1).fit(folder, ["size", "click"])
