@@ -321,7 +321,7 @@ class Source:
             if name in file.constants:
                 arrays.append(pa.repeat(pa.scalar(file.constants[name], dtype), len(batch)))
             else:
-                own = _compact(batch.column(name))
+                own = _compact(_without_views(batch.column(name)))
                 arrays.append(own if own.type == dtype else own.cast(dtype))
         return pa.Table.from_arrays(arrays, list(columns))
 
@@ -419,13 +419,28 @@ def _compact(column: Any) -> Any:
     return column.dictionary_decode().dictionary_encode()
 
 
-def _storable(dtype: Any) -> Any:
-    """Return a type in which all values can be stored: dictionaries get codes of 32 bits."""
+def _without_views(column: Any) -> Any:
+    """Convert views of text, as polars writes them, for which Arrow lacks functions."""
     import pyarrow as pa
 
-    if not pa.types.is_dictionary(dtype):
-        return dtype
-    return pa.dictionary(pa.int32(), dtype.value_type, dtype.ordered)
+    if not pa.types.is_dictionary(column.type):
+        dtype = _storable(column.type)
+        return column if column.type == dtype else column.cast(dtype)
+    before = column.dictionary
+    values = _without_views(before)
+    if values is before:
+        return column
+    return pa.DictionaryArray.from_arrays(column.indices, values, ordered=column.type.ordered)
+
+
+def _storable(dtype: Any) -> Any:
+    """Return a type in which all values can be stored: codes of 32 bits, and no views of text."""
+    import pyarrow as pa
+
+    if pa.types.is_dictionary(dtype):
+        return pa.dictionary(pa.int32(), _storable(dtype.value_type), dtype.ordered)
+    views = {pa.string_view(): pa.large_string(), pa.binary_view(): pa.large_binary()}
+    return views.get(dtype, dtype)
 
 
 def _twice(path: str, names: Iterable[str]) -> ValueError:

@@ -483,6 +483,20 @@ def test_sorted_files_of_rare_categories_do_not_warn(tmp_path):
     model(min_frequency=120).fit(folder, TASKS)
 
 
+def test_files_of_polars_with_text_are_those_of_pandas(tmp_path):
+    pl = pytest.importorskip("polars")
+    frame = make_table(300).drop(columns="w").assign(size=np.resize(["S", "L", "M"], 300))
+    enum = pl.Enum(["S", "M", "L"])
+    rows = pl.from_pandas(frame).cast({"kind": pl.Categorical, "size": enum})
+    rows.write_ipc(tmp_path / "rows.arrow")
+    frame["size"] = pd.Categorical(frame["size"], ["S", "M", "L"], ordered=True)
+    folder = write(tmp_path / "files", frame, n_files=1, n_each=300, kind="ipc")
+    tasks = [*TASKS, "size"]
+    one, other = (model().fit(path, tasks) for path in (tmp_path / "rows.arrow", folder))
+    assert_same(one, other)
+    assert one.tasks_[2].classes[one.tasks_[2].order].tolist() == ["S", "M", "L"]
+
+
 def test_dictionaries_of_files_may_differ(tmp_path):
     folder = tmp_path / "files"
     folder.mkdir()
