@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
-from functools import partial, reduce
+from functools import partial
+from graphlib import CycleError, TopologicalSorter
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -65,6 +68,7 @@ class Survey:
         self.distinct = DistinctLabels(depends_on)
         # Dictionaries of the columns of y, whose values need not occur in any row.
         self._declared: dict[str, Any] = {}
+        self._orders: dict[str, dict[tuple, None]] = {}
         self._key = partial(_from_the_end, source.n_rows) if last else row_hashes
         # The sample is larger at first: rows that are set aside are removed from it at the end.
         self._sample = Lowest(row_hashes, SAMPLED_ROWS + most_aside, SAMPLED_BYTES)
@@ -98,6 +102,7 @@ class Survey:
             self.is_aside = partial(_is_at_most, self._key, self._aside.highest)
             self._sample.keep(lambda numbers: ~self.is_aside(numbers))
         self._sample.cut(SAMPLED_ROWS)
+        self._put_in_order()
 
     @property
     def unit(self) -> float:
@@ -148,10 +153,17 @@ class Survey:
                 continue
             before = [self._declared[name]] if name in self._declared else []
             parts = [*before, *(chunk.dictionary for chunk in rows.column(name).chunks)]
+            self._declared[name] = pa.chunked_array(parts).unique()
             if dtype.ordered:
-                self._declared[name] = reduce(partial(_longer, name), parts)
-            else:
-                self._declared[name] = pa.chunked_array(parts).unique()
+                orders = [tuple(part.to_pylist()) for part in parts[len(before) :]]
+                self._orders[name] = self._orders.get(name, {}) | dict.fromkeys(orders)
+
+    def _put_in_order(self) -> None:
+        import pyarrow as pa
+
+        for name, orders in self._orders.items():
+            values = _in_one_order(name, list(orders))
+            self._declared[name] = pa.array(values, self._declared[name].type)
 
     def _with_dictionaries(self, rows: Any) -> Any:
         """Convert columns back to dictionaries; those of y contain all declared values."""
@@ -174,17 +186,21 @@ class Survey:
         return rows
 
 
-def _longer(name: str, before: Any, new: Any) -> Any:
-    """Return the longer one of two orders of a column's categories, which contains the other."""
-    shorter, longer = sorted([new, before], key=len)
-    rest = iter(longer.to_pylist())
-    # Each search goes on where the last one ended.
-    if not all(value in rest for value in shorter.to_pylist()):
-        raise ValueError(
-            f"Column {name!r} has the order {new.to_pylist()}, but {before.to_pylist()} before: "
-            "write all files with the same categories."
-        )
-    return longer
+def _in_one_order(name: str, orders: Sequence[Sequence[Any]]) -> list[Any]:
+    """Return the only order of a column's categories that agrees with those of all files."""
+    follows = {pair for order in orders for pair in pairwise(order)}
+    sorter = TopologicalSorter({value: () for order in orders for value in order})
+    for value, following in follows:
+        sorter.add(following, value)
+    with suppress(CycleError):
+        merged = list(sorter.static_order())
+        # There is no other order if each value follows the one before it in some file.
+        if follows.issuperset(pairwise(merged)):
+            return merged
+    raise ValueError(
+        f"Column {name!r} has the orders {[list(order) for order in orders]} in the files, which "
+        "do not determine a single order: write all files with the same categories."
+    )
 
 
 def _from_the_end(n_rows: int, numbers: np.ndarray) -> np.ndarray:
