@@ -23,7 +23,8 @@ def _dump_index(index: pd.Index, writer: Writer) -> Any:
             f"{writer.place()} contains an index with several levels: use a single level."
         )
     dtype = index.dtype
-    if isinstance(dtype, pd.DatetimeTZDtype) or dtype.kind in "mM":
+    # Dtypes of Arrow have these kinds too.
+    if isinstance(dtype, (np.dtype, pd.DatetimeTZDtype)) and dtype.kind in "mM":
         return [dtype, index.asi8]
     if isinstance(dtype, np.dtype) and dtype.kind in "biuf":
         return [dtype, index.to_numpy()]

@@ -116,6 +116,16 @@ CATEGORIES = {
     "days": [datetime.date(2020, 1, 1), datetime.date(2021, 1, 1)],
     "times": [datetime.time(12), datetime.time(13, 30)],
     "decimals": [Decimal("1.10"), Decimal("2.20")],
+    **{
+        f"{kind} of Arrow": pd.array(values, dtype=pd.ArrowDtype(kind))
+        for kind, values in [
+            (pa.timestamp("us"), [datetime.datetime(2020, 1, 1), datetime.datetime(2021, 6, 1)]),
+            (pa.timestamp("us", tz="UTC"), pd.to_datetime(["2020", "2021"], utc=True)),
+            (pa.timestamp("s", tz="+01:00"), pd.to_datetime(["2020", "2021"], utc=True)),
+            (pa.date32(), [datetime.date(2020, 1, 1), datetime.date(2021, 1, 1)]),
+            (pa.duration("us"), [datetime.timedelta(1), datetime.timedelta(2)]),
+        ]
+    },
     "all": ["a", pd.Timestamp("2020-01-01"), pd.Timedelta("1h"), datetime.timedelta(1)],
 }
 
