@@ -163,6 +163,13 @@ def test_columns_of_pandas_own_dtypes(tmp_path):
     assert_same(model, twin_of(model, tmp_path), X, y)
 
 
+def test_labels_of_dictionaries_of_arrow(tmp_path):
+    kind = pd.ArrowDtype(pa.dictionary(pa.int8(), pa.string()))
+    y = pd.DataFrame({"a": pd.Series(RNG.choice(["u", "v"], N)).astype(kind)})
+    model = fitted(FRAME, y, PLEClassifier)
+    assert_same(model, twin_of(model, tmp_path), y=y)
+
+
 def test_frames_of_polars(tmp_path):
     X = pl.DataFrame({"n": FRAME["number"].to_numpy(), "t": RNG.choice(["a", "b"], N)})
     y = pl.DataFrame(
