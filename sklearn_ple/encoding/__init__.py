@@ -1,5 +1,6 @@
 """Encoding: from X, y and weights to the arrays that a network reads, and back to labels."""
 
+from .categories import UnknownColumns
 from .dependence import dependent_pairs
 from .encoder import Encoded, TableEncoder
 from .features import check_in_memory, read_features
@@ -31,6 +32,7 @@ __all__ = [
     "TargetEncoder",
     "TargetForm",
     "TargetStatistics",
+    "UnknownColumns",
     "as_frame",
     "balanced_by",
     "beside",

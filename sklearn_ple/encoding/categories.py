@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from numbers import Integral
 from typing import Any
 
@@ -26,6 +29,9 @@ _KINDS = {
 
 # If no row has a known category, warn only if the probability of this by chance is smaller.
 _CHANCE = 1e-3
+
+# Number of categories or values that a message shows.
+_SHOWN = 5
 
 # In more than _MANY_ROWS rows, strings are not categories if more than this share is distinct.
 _MANY_ROWS, _DISTINCT = 100, 0.9
@@ -91,8 +97,8 @@ class CategoryEncoder:
         dtype : dtype, default=np.int64
             Data type of the codes.
         warns : bool, default=True
-            Whether to warn if all values are unknown and chance is an unlikely reason. Adjacent
-            rows of a file, for example, may all be unknown.
+            Whether to warn if all values are unknown and chance is an unlikely reason. For blocks
+            of rows, `UnknownColumns` warns later.
 
         Returns
         -------
@@ -114,8 +120,8 @@ class CategoryEncoder:
             lookup = self._look_up(values)
         # The position of a missing value is -1, the last one.
         codes = lookup.astype(dtype)[places]
-        if warns and codes.max(initial=MISSING) == UNKNOWN:
-            self._report_unknown(column, np.flatnonzero(codes))
+        if warns:
+            self._check_unknown(column, codes)
         return codes
 
     def _is_rare(self, counts: np.ndarray, n_rows: int) -> np.ndarray:
@@ -145,15 +151,67 @@ class CategoryEncoder:
                 f"holds {kind} of dtype {column.dtype} now: convert it to {self._kind}."
             )
 
-    def _report_unknown(self, column: pd.Series, rows: np.ndarray) -> None:
-        """Warn that no value is known, unless so many rows may be rare categories by chance."""
-        if self._rare_share ** len(rows) < _CHANCE:
-            known = _some(self.categories) or "none"
+    def _check_unknown(self, column: pd.Series, codes: np.ndarray) -> None:
+        """Warn if no value is known; in a block of rows, only take note of the values."""
+        of_blocks = _OF_BLOCKS.get()
+        columns = UnknownColumns() if of_blocks is None else of_blocks
+        columns.add(self, column, codes)
+        if of_blocks is None:
+            columns.report()
+
+    def report_unknown(self, name: Any, n_values: int, some: list[Any]) -> None:
+        """Warn that no value is known, unless so many may be rare categories by chance."""
+        if self._rare_share**n_values < _CHANCE:
+            known = _listed(self.categories[: _SHOWN + 1].tolist()) or "none"
             warn(
-                f"No value of column {shown(column.name)} of X was a category in fit. Categories "
-                f"in fit: {known}. Values now: {_some(column.iloc[rows].unique())}, which count "
-                "as unknown. Check whether they are written differently."
+                f"No value of column {shown(name)} of X was a category in fit. Categories in fit: "
+                f"{known}. Values now: {_listed(some)}, which count as unknown. Check whether "
+                "they are written differently."
             )
+
+
+class UnknownColumns:
+    """Finds the columns without a known value, in one block of rows after the other.
+
+    In a block of adjacent rows of a file, all values may be of a single new category. So these
+    columns are reported after the last block.
+    """
+
+    def __init__(self) -> None:
+        # The name, the number of values, and some of them; None once a value is known.
+        self._found: dict[CategoryEncoder, tuple[Any, int, list[Any]] | None] = {}
+
+    @contextmanager
+    def of_block(self) -> Iterator[None]:
+        """Context manager in which unknown values are noted, without warnings."""
+        token = _OF_BLOCKS.set(self)
+        try:
+            yield
+        finally:
+            _OF_BLOCKS.reset(token)
+
+    def add(self, encoder: CategoryEncoder, column: pd.Series, codes: np.ndarray) -> None:
+        """Take note of the next rows of a column."""
+        before = self._found.setdefault(encoder, (column.name, 0, []))
+        if before is None or codes.max(initial=MISSING) > UNKNOWN:
+            self._found[encoder] = None
+            return
+        rows = np.flatnonzero(codes)
+        name, n_values, some = before
+        # One more than a message shows, which then ends with "...".
+        new = column.iloc[rows].unique()[: _SHOWN + 1].tolist()
+        some = list(dict.fromkeys(some + new))[: _SHOWN + 1]
+        self._found[encoder] = name, n_values + len(rows), some
+
+    def report(self) -> None:
+        """Warn of each column without a known value."""
+        for encoder, found in self._found.items():
+            if found is not None:
+                encoder.report_unknown(*found)
+
+
+# Where unknown values are noted while blocks of rows are encoded; None otherwise.
+_OF_BLOCKS: ContextVar[UnknownColumns | None] = ContextVar("of_blocks", default=None)
 
 
 class Counts:
@@ -250,9 +308,9 @@ def _kind(values: pd.Index) -> str | None:
     return next((kind for kind, names in _KINDS.items() if inferred in names), None)
 
 
-def _some(values: Any) -> str:
+def _listed(values: list[Any]) -> str:
     """Show the first values, for a message."""
-    return ", ".join([*map(repr, values[:5].tolist()), *(["..."] if len(values) > 5 else [])])
+    return ", ".join([*map(repr, values[:_SHOWN]), *(["..."] if len(values) > _SHOWN else [])])
 
 
 def _sorting(values: pd.Index) -> np.ndarray:

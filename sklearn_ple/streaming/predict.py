@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 
-from ..encoding import Labels
+from ..encoding import Labels, UnknownColumns
 from .columns import Columns
 from .source import Source
 
@@ -41,10 +41,12 @@ def predicted_blocks(model: Any, X: Any, predict: Callable[[pd.DataFrame], Any])
     source, features = _open(model, X)
 
     def blocks() -> Iterator[Any]:
+        unknown = UnknownColumns()
         for block in source.blocks(features):
-            with block.unit.named():
+            with block.unit.named(), unknown.of_block():
                 predicted = predict(_frame(block.rows, features, block.first))
             yield predicted
+        unknown.report()
 
     return blocks()
 
@@ -80,11 +82,13 @@ def outputs_and_labels(
     columns = Columns.choose(source, y, sample_weight, features)
     outputs, labels = [], []
     weights: list[Any] = []
+    unknown = UnknownColumns()
     for block in source.blocks(columns.names):
-        with block.unit.named():
+        with block.unit.named(), unknown.of_block():
             outputs.append(compute(_frame(block.rows, features, block.first)))
             labels.append(model._encoder.targets.read(columns.y(block.rows), outputs[-1][0]))
             weights.append(columns.sample_weight(block.rows))
+    unknown.report()
     return (
         [np.concatenate(own) for own in zip(*outputs, strict=True)],
         [_joined(own) for own in zip(*labels, strict=True)],

@@ -95,6 +95,34 @@ def test_what_cannot_be_predicted_is_said_at_once(fitted, folder, tmp_path):
         nameless.predict(folder)
 
 
+@pytest.mark.filterwarnings("error")
+def test_categories_of_one_block_may_all_be_new(fitted, frame, tmp_path):
+    new = frame.assign(town=np.repeat(["1", "new", "newer", "2", "3"], 100))
+    folder = write(tmp_path / "files", new, n_files=1)
+    assert len(list(fitted.predict(folder))) == len(list(fitted.predict_proba(folder))) == 5
+    fitted.score(folder, [*TASKS, "color"])
+    export.predict_to_parquet(fitted, folder, tmp_path / "out.parquet")
+
+
+def test_a_column_without_a_known_category_warns_once_after_the_last_block(
+    fitted, frame, tmp_path, recwarn
+):
+    new = frame.assign(town=np.repeat(["a", "b", "c", "b", "a"], 100))
+    folder = write(tmp_path / "files", new, n_files=1)
+    blocks = fitted.predict(folder)
+    for _ in range(5):
+        next(blocks)
+    assert not recwarn
+    assert not list(blocks)
+    fitted.score(folder, [*TASKS, "color"])
+    first, second = map(str, (warning.message for warning in recwarn))
+    assert "column 'town' of X was a category" in first and "now: 'a', 'b', 'c', which" in first
+    assert first == second
+    # Rows in memory are checked as before.
+    with pytest.warns(UserWarning, match="column 'town' of X"):
+        fitted.predict(arrow(new).select(FEATURES))
+
+
 def test_features_alone_are_read(fitted, folder, monkeypatch):
     asked = []
     batches = source.Unit.batches
