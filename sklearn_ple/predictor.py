@@ -189,20 +189,23 @@ class Predictor(TransformerMixin, Parameters):
             "survival", or if the last training had no validation rows, which is the case without
             early stopping and after ``partial_fit``.
         """
+        check_is_fitted(self)
+        targets = self._encoder.targets
+        # Checked first, so that no mistake in these is blamed on a block of rows.
+        positions = targets.positions(tasks)
+        learnt = self._learnt_deviations("return_std", positions) if return_std else None
         if is_dataset(X):
             predict = partial(self.predict, return_std=return_std, tasks=tasks)
             return predicted_blocks(self, X, predict)
         members = self._member_outputs(X)
-        targets = self._encoder.targets
-        positions = targets.positions(tasks)
         form = targets.form.take(positions)
         index = _index(X)
         labels = targets.decode(self._outputs(members))
         chosen = [self.tasks_[k] for k in positions]
         y = form.assemble(chosen, [labels[k] for k in positions], index)
-        if not return_std:
+        if learnt is None:
             return y
-        deviations = self._learnt_deviations("return_std", positions).of(members.numpy())
+        deviations = learnt.of(members.numpy())
         return y, form.assemble_floats([deviations[k] for k in positions], index)
 
     @available_if(_knows_numbers)

@@ -90,6 +90,13 @@ def test_what_cannot_be_predicted_is_said_at_once(fitted, folder, tmp_path):
         fitted.score(folder, [*TASKS, "color"], np.ones(500))
     with pytest.raises(FileNotFoundError, match="no such file"):
         fitted.predict(tmp_path / "none.parquet")
+    with pytest.raises(ValueError, match=r"^tasks names \['nope'\], but"):
+        fitted.predict(folder, tasks=["nope"])
+    with pytest.raises(ValueError, match="^return_std is for numbers"):
+        fitted.predict(folder, return_std=True, tasks=["color"])
+    without = model(early_stopping=False).fit(folder, TASKS, "w")
+    with pytest.raises(ValueError, match="^return_std needs validation rows"):
+        without.predict(folder, return_std=True)
     nameless = model().fit(np.random.default_rng(0).normal(size=(60, 2)), np.arange(60) % 2)
     with pytest.raises(ValueError, match="columns without names"):
         nameless.predict(folder)
