@@ -87,6 +87,11 @@ def test_parameters_that_take_all_rows_at_once(folder, params, message):
     refuses(folder, message=message, **params)
 
 
+def test_parameters_of_tasks_are_not_blamed_on_a_unit(folder):
+    refuses(folder, message=r"^task_types names \['typo'\], but", task_types={"typo": "binary"})
+    refuses(folder, message="^depends_on names 'typo', but", depends_on={"click": "typo"})
+
+
 def test_splitters_are_refused(folder):
     from sklearn.model_selection import ShuffleSplit
 
