@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.datasets import get_data_home
 from sklearn.utils import Bunch
 
 _ENVIRONMENT = "SKLEARN_PLE_DATA"
@@ -21,7 +20,8 @@ def data_homes(data_home: str | os.PathLike[str] | None) -> Iterator[Path]:
         yield Path(data_home).expanduser()
     if os.environ.get(_ENVIRONMENT):
         yield Path(os.environ[_ENVIRONMENT]).expanduser()
-    yield Path(get_data_home())
+    # The folder of scikit-learn's get_data_home, which would make it, and fail if it may not.
+    yield Path(os.environ.get("SCIKIT_LEARN_DATA", "~/scikit_learn_data")).expanduser()
 
 
 def select_tasks(tasks: str | Iterable[str] | None, existing: Sequence[str]) -> list[str]:

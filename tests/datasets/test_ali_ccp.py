@@ -11,9 +11,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
+from sklearn.datasets import get_data_home
 
 from sklearn_ple import ESMMClassifier, MMoEClassifierRegressor, PLEClassifierRegressor
 from sklearn_ple.datasets import _ali_ccp, fetch_ali_ccp
+from sklearn_ple.datasets._base import data_homes
 
 PROFILE = ["101", "121", "122", "124", "125", "126", "127", "128", "129"]
 BEHAVIOUR = ["109_14", "110_14", "127_14", "150_14"]
@@ -215,6 +217,25 @@ def test_parquet_file_is_enough(arrow, tmp_path):
     again = fetch_ali_ccp(subset="test", data_home=tmp_path)
     pd.testing.assert_frame_equal(again.frame, first.frame)
     assert os.listdir(folder) == ["ali_ccp_test.parquet"]
+
+
+def test_the_home_of_sklearn_need_not_be_writable(arrow, monkeypatch, tmp_path):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("SCIKIT_LEARN_DATA", str(tmp_path / "file" / "home"))
+    put(tmp_path, *draw(6))
+    assert len(fetch_ali_ccp(data_home=tmp_path, n_rows=5).data) == 5
+    with pytest.raises(OSError, match="Ali-CCP not found"):
+        fetch_ali_ccp()
+
+
+def test_the_home_of_sklearn_is_searched_but_not_made(monkeypatch, tmp_path):
+    homes = list(data_homes(None))
+    assert not (tmp_path / "sklearn").exists()
+    assert homes == [Path(get_data_home())]
+    monkeypatch.delenv("SCIKIT_LEARN_DATA")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    assert list(data_homes(None)) == [Path(get_data_home())]
 
 
 def test_originals_may_be_elsewhere(arrow, monkeypatch, tmp_path):
