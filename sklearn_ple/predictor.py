@@ -185,9 +185,9 @@ class Predictor(TransformerMixin, Parameters):
         Raises
         ------
         ValueError
-            If there is no such task. With ``return_std``, if every task has classes or is of kind
-            "survival", or if the last training had no validation rows, which is the case without
-            early stopping and after ``partial_fit``.
+            If there is no such task, or if one is named twice. With ``return_std``, if every task
+            has classes or is of kind "survival", or if the last training had no validation rows,
+            which is the case without early stopping and after ``partial_fit``.
         """
         check_is_fitted(self)
         targets = self._encoder.targets
@@ -240,9 +240,9 @@ class Predictor(TransformerMixin, Parameters):
         Raises
         ------
         ValueError
-            If there is no such task, if none of the tasks has intervals, if the level is not
-            between 0 and 1, or if the last training had no validation rows, which is the case
-            without early stopping and after ``partial_fit``.
+            If there is no such task, if one is named twice, if none of the tasks has intervals, if
+            the level is not between 0 and 1, or if the last training had no validation rows, which
+            is the case without early stopping and after ``partial_fit``.
         AttributeError
             If every task has classes.
 
@@ -435,7 +435,7 @@ class Predictor(TransformerMixin, Parameters):
         Raises
         ------
         ValueError
-            If there is no such task, or if one has no classes.
+            If there is no such task, if one is named twice, or if one has no classes.
         """
         check_is_fitted(self)
         positions = self._encoder.targets.positions(tasks)

@@ -178,6 +178,8 @@ class TargetEncoder:
             )
         if unknown := [name for name in names if name not in self.form.names]:
             raise ValueError(f"tasks names {unknown}, but the tasks are {self.form.names}.")
+        if twice := [name for name in self.form.names if list(names).count(name) > 1]:
+            raise ValueError(f"tasks names {twice[0]!r} twice: name each task once.")
         return [self.form.names.index(name) for name in names]
 
     def split_outputs(self, outputs: np.ndarray) -> list[np.ndarray]:

@@ -706,6 +706,9 @@ def test_tasks_are_found_by_their_names():
             fitted.positions(names)
     with pytest.raises(ValueError, match=r"tasks names \['d'\], but the tasks are \['a', 'b', 'c"):
         fitted.positions(["a", "d"])
+    for names in (["c", "a", "c"], np.array(["c", "c"])):
+        with pytest.raises(ValueError, match="tasks names 'c' twice: name each task once"):
+            fitted.positions(names)
 
 
 def test_outputs_are_split_by_the_tasks_sizes():

@@ -97,6 +97,9 @@ def test_tasks_that_are_not_there_are_named(of_frames):
             model.predict(X, tasks=wrong)
     with pytest.raises(ValueError, match=r"tasks names \['cost'\], which are numbers"):
         model.predict_proba_frame(X, tasks=["cost"])
+    for method in (model.predict, model.predict_interval, model.predict_proba_frame):
+        with pytest.raises(ValueError, match="tasks names 'paid' twice"):
+            method(X, tasks=["paid", "paid"])
     with pytest.raises(ValueError, match="return_std is for numbers"):
         model.predict(X, return_std=True, tasks=["paid"])
 
