@@ -154,9 +154,11 @@ class CategoryEncoder:
     def _check_unknown(self, column: pd.Series, codes: np.ndarray) -> None:
         """Warn if no value is known; in a block of rows, only take note of the values."""
         of_blocks = _OF_BLOCKS.get()
-        columns = UnknownColumns() if of_blocks is None else of_blocks
-        columns.add(self, column, codes)
-        if of_blocks is None:
+        if of_blocks is not None:
+            of_blocks.add(self, column, codes)
+        elif codes.max(initial=MISSING) == UNKNOWN:
+            columns = UnknownColumns()
+            columns.add(self, column, codes)
             columns.report()
 
     def report_unknown(self, name: Any, n_values: int, some: list[Any]) -> None:
