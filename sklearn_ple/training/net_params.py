@@ -11,17 +11,17 @@ from typing import Any
 import numpy as np
 
 # Parameters that it cannot override, and which of the estimator's to set instead.
-_OF_ESTIMATOR = {
-    "callbacks": "callbacks",
-    "device": "device",
-    "dtype": "dtype",
-    "n_jobs": "n_jobs",
-    "task_weights": "task_weights",
-    "warm_start": "warm_start",
-    "weight_averaging": "weight_averaging",
-    # The schedule of the learning rate counts batches of this size.
-    "iterator_train__batch_size": "batch_size",
-}
+_SAME = (
+    "callbacks",
+    "device",
+    "dtype",
+    "n_jobs",
+    "task_weights",
+    "warm_start",
+    "weight_averaging",
+)
+# The schedule of the learning rate counts batches of the estimator's size.
+_OF_ESTIMATOR = {name: name for name in _SAME} | {"iterator_train__batch_size": "batch_size"}
 # Parameters that it cannot override, since the net would not work with other values.
 _OF_NET = {"module", "criterion", "losses", "dataset", "train_split", "predict_nonlinearity"}
 # It would compile only `forward`, which training does not call.
