@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from sklearn_ple.__main__ import main, summarise
+from sklearn_ple.__main__ import _JOBS, main, summarise
 from sklearn_ple.datasets import _census_income
 
 TASKS = ["death", "wt82_71", "sbp", "dbp", "cholesterol", "exercise"]
@@ -106,14 +106,18 @@ def test_a_number_of_no_use_is_an_error_that_names_the_option(option, value, cap
     assert f"argument {option}: {value!r} must be an integer" in capsys.readouterr().err
 
 
-def test_census_income(tmp_path, capsys):
+def test_census_income(tmp_path, capsys, monkeypatch):
     home = os.environ.get("SKLEARN_PLE_DATA")
     if not home or not (Path(home) / "census_income" / "census-income.test.gz").is_file():
         pytest.skip("needs census_income/census-income.test.gz in the folder of SKLEARN_PLE_DATA")
-    assert main(["census-income", "--epochs", "1", "--output", str(tmp_path)]) == 0
-    text = capsys.readouterr().out
+    job = _JOBS["census-income"]
+    parts = job.load(0)
     if not (Path(home) / "census_income" / "census-income.data.gz").is_file():
-        assert "66508 rows to train on, 33254 to test" in text
+        assert [len(part) for part in parts] == [66_508, 33_254] * 2
+    few = job._replace(load=lambda seed: [part[::8] for part in parts])
+    monkeypatch.setitem(_JOBS, "census-income", few)
+    assert main(["census-income", "--epochs", "4", "--output", str(tmp_path)]) == 0
+    text = capsys.readouterr().out
     rows = [line.split() for line in text.splitlines()]
     scores = {row[0]: float(row[3]) for row in rows if row[:1] in (["income"], ["never_married"])}
     assert scores["income"] > 0.85
