@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections import Counter
 from collections.abc import Generator, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -334,8 +335,7 @@ class Source:
             units = file.units()
         except (pa.ArrowException, OSError, EOFError) as error:
             raise _unreadable(file.path, error) from error
-        if len(set(schema.names)) < len(schema.names):
-            raise ValueError(f"{file.path} has several columns with the same name: rename them.")
+        _check_names(file.path, schema)
         if self.all_columns and (both := file.constants.keys() & set(schema.names)):
             raise _twice(file.path, both)
         more = [name for name in schema.names if name not in self.schema.names]
@@ -368,7 +368,7 @@ class Source:
 def _dataset_at(path: Path) -> Any:
     """Open the file or the folder at a path."""
     try:
-        from pyarrow import ArrowException, ArrowTypeError
+        from pyarrow import ArrowException, ArrowTypeError, schema
         from pyarrow.dataset import dataset
     except ImportError as error:
         raise ImportError(
@@ -388,6 +388,9 @@ def _dataset_at(path: Path) -> Any:
         keys = {part.split("=")[0] for part in folders if "=" in part}
         raise _twice(first.path, keys.intersection(first.physical_schema.names)) from None
     except (ArrowException, OSError) as error:
+        with suppress(ArrowException, OSError):
+            for fragment in dataset(path, format=kind, schema=schema([])).get_fragments():
+                _check_names(fragment.path, fragment.physical_schema)
         raise _unreadable(str(path), error) from error
 
 
@@ -441,6 +444,11 @@ def _storable(dtype: Any) -> Any:
         return pa.dictionary(pa.int32(), _storable(dtype.value_type), dtype.ordered)
     views = {pa.string_view(): pa.large_string(), pa.binary_view(): pa.large_binary()}
     return views.get(dtype, dtype)
+
+
+def _check_names(path: str, schema: Any) -> None:
+    if twice := [name for name, times in Counter(schema.names).items() if times > 1]:
+        raise ValueError(f"{path} has several columns with each of the names {twice}: rename them.")
 
 
 def _twice(path: str, names: Iterable[str]) -> ValueError:

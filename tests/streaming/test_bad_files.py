@@ -141,13 +141,20 @@ def replaced(folder, change, number=1):
         ),
         (
             lambda t: t.append_column("a", t["a"]),
-            "part1.parquet has several columns with the same name",
+            r"part1.parquet has several columns with each of the names \['a'\]",
         ),
         (lambda t: t.append_column("z", t["a"]), r"part1.parquet has the columns \['z'\], which"),
     ],
 )
 def test_later_files_of_other_columns(folder, change, message):
     refuses(replaced(folder, change), message=message)
+
+
+def test_a_first_file_with_two_columns_of_one_name(folder):
+    replaced(folder, lambda t: t.append_column("a", t["a"]), number=0)
+    message = r"part0.parquet has several columns with each of the names \['a'\]: rename them"
+    for path in (folder, folder / "part0.parquet"):
+        refuses(path, message=message)
 
 
 @pytest.mark.parametrize("value", [7, "7"])
