@@ -16,7 +16,7 @@ from sklearn.utils.validation import validate_data
 
 from ..warn import warn
 from .categories import CategoryEncoder, Counts, is_like_text
-from .frames import is_dataset, name_order, shown, to_pandas
+from .frames import is_dataset, keep_numbers, name_order, shown, to_pandas
 from .masked import without_mask
 from .scaling import Block, NumberScaler, Ranges, is_number, too_large
 
@@ -381,13 +381,10 @@ def read_features(estimator: BaseEstimator, X: Any, reset: bool) -> Any:
             raise ValueError(f"X has {X.shape[0]} rows and {X.shape[1]} columns: it is empty.")
         frame = X
     else:
+        X = keep_numbers(X)
         # Arrays of objects or strings may hold categories.
         is_sparse = sparse.issparse(X)
-        kind = "" if is_sparse else np.asarray(X).dtype.kind
-        has_objects = kind in ("O", "S", "U")
-        if kind == "U" and not hasattr(X, "dtype"):
-            # In a list with strings NumPy would turn the numbers into strings too.
-            X = np.asarray(X, dtype=object)
+        has_objects = not is_sparse and np.asarray(X).dtype.kind in ("O", "S", "U")
         X = validate_data(
             estimator,
             X,

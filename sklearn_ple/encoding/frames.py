@@ -113,6 +113,16 @@ def _out_of_arrow(column: pd.Series) -> pd.Series:
     return values.set_axis(column.index).rename(column.name)
 
 
+def keep_numbers(data: Any) -> Any:
+    """Convert a list with strings to an array of objects; return anything else unchanged.
+
+    NumPy itself would turn the numbers of such a list into strings.
+    """
+    if hasattr(data, "dtype") or np.asarray(data).dtype.kind != "U":
+        return data
+    return np.asarray(data, dtype=object)
+
+
 def shown(name: Any) -> str:
     """Show the name of a column, or a label, in a message, without the type of NumPy numbers."""
     return repr(name.item() if isinstance(name, np.generic) else name)

@@ -10,7 +10,7 @@ import pandas as pd
 from scipy import sparse
 
 from ..encoding import is_polars
-from ..encoding.frames import is_arrow, shown, to_pandas
+from ..encoding.frames import is_arrow, keep_numbers, shown, to_pandas
 
 
 def as_table(X: Any) -> Any:
@@ -23,9 +23,7 @@ def as_table(X: Any) -> Any:
     """
     X = to_pandas(X) if is_arrow(X) else X
     if not (is_polars(X) or sparse.issparse(X) or isinstance(X, (pd.DataFrame, np.ndarray))):
-        array = np.asarray(X)
-        # In a list with strings NumPy would turn the numbers into strings too.
-        X = np.asarray(X, dtype=object) if array.dtype.kind == "U" else array
+        X = np.asarray(keep_numbers(X))
     if len(X.shape) != 2:
         raise ValueError(
             f"X has no columns to shuffle: it must be 2-dimensional, but has the shape {X.shape}."

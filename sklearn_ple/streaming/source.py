@@ -448,7 +448,7 @@ def _storable(dtype: Any) -> Any:
 
 def _check_names(path: str, schema: Any) -> None:
     if twice := [name for name, times in Counter(schema.names).items() if times > 1]:
-        raise ValueError(f"{path} has several columns with each of the names {twice}: rename them.")
+        raise ValueError(f"{path} has several columns of each name in {twice}: rename them.")
 
 
 def _twice(path: str, names: Iterable[str]) -> ValueError:

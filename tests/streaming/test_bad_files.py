@@ -141,7 +141,7 @@ def replaced(folder, change, number=1):
         ),
         (
             lambda t: t.append_column("a", t["a"]),
-            r"part1.parquet has several columns with each of the names \['a'\]",
+            r"part1.parquet has several columns of each name in \['a'\]",
         ),
         (lambda t: t.append_column("z", t["a"]), r"part1.parquet has the columns \['z'\], which"),
     ],
@@ -152,7 +152,7 @@ def test_later_files_of_other_columns(folder, change, message):
 
 def test_a_first_file_with_two_columns_of_one_name(folder):
     replaced(folder, lambda t: t.append_column("a", t["a"]), number=0)
-    message = r"part0.parquet has several columns with each of the names \['a'\]: rename them"
+    message = r"part0.parquet has several columns of each name in \['a'\]: rename them"
     for path in (folder, folder / "part0.parquet"):
         refuses(path, message=message)
 
