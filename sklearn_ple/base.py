@@ -405,7 +405,7 @@ class MultiTaskEstimator(CallbackSupportMixin, NetworkMaker):
         # The encoder of a refit is fitted to all labels, including those of the validation rows.
         of_all, refits = None, whole.refits and not origin.goes_on
         if validation is not None:
-            validation.warn_of_unlabelled(refits)
+            validation.warn_of_unlabelled(train, refits)
         if validation is not None and refits:
             of_all, numbers = self._encoder.start(encoded)
             rows = rows if of_all.statistics is None else rows.with_numbers(numbers)

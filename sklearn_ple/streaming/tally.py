@@ -53,12 +53,11 @@ class Tally:
         return balanced_by(self.counts, self.encoder.tasks, class_weight)
 
     def mean_weights(self, class_weight: dict[str, Any] | None, n_rows: int) -> np.ndarray:
-        """Compute the mean weight of a row for each task, given the number of training rows."""
+        """Compute the mean weight of the given number of training rows for each task."""
         sums = []
         for task, own in zip(self.encoder.tasks, self.weights, strict=True):
             by_class = (class_weight or {}).get(task.name)
             if by_class is not None:
                 own = own * [by_class.get(label, 1.0) for label in task.classes.tolist()]
             sums.append(own.sum())
-        means = np.array(sums) / max(n_rows, 1)
-        return np.where(means > 0, means, 1.0)
+        return np.array(sums) / max(n_rows, 1)

@@ -37,7 +37,7 @@ class ShuffledRows:
     first : TableRows
         Some of the rows, on which outputs are checked.
     mean_weights : Tensor of shape (n_tasks,)
-        Average weight of a row.
+        Average weight of a row; 0 for a task without any label.
     """
 
     def __init__(

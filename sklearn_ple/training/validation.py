@@ -103,7 +103,7 @@ class Validation(ABC):
             Whether a row is trained on; None if all rows are.
         """
 
-    def warn_of_unlabelled(self, refits: bool) -> None:
+    def warn_of_unlabelled(self, train: TableRows | ShuffledRows, refits: bool) -> None:
         """Warn of tasks that have labels, but none to train on or none to validate on.
 
         With folds, some member is trained on each row: there, only labels to validate on can be
@@ -111,24 +111,22 @@ class Validation(ABC):
 
         Parameters
         ----------
+        train : TableRows or ShuffledRows
+            The rows to train on.
         refits : bool
             Whether a second training on all rows follows.
         """
         weights: Any = self.rows.array("weights")
         labelled = (weights > 0).numpy()
-        trained_on = self.trained_on()
+        to_train = _labelled(train)
         to_validate = labelled[self.numbers.ravel()].any(axis=0)
-        # Separate rows say nothing about training: every task has labels in the table.
-        there = to_train = np.ones(len(self.labels), dtype=bool)
-        if trained_on is not None:
-            # If tasks are added, the earlier ones may have no label at all.
-            there = labelled.any(axis=0)
-            to_train = labelled[trained_on.any(axis=0)].any(axis=0)
-        for k in np.flatnonzero(there):
+        apart = self.trained_on() is None
+        # If tasks are added, the earlier ones may have no label at all.
+        for k in np.flatnonzero(to_train | labelled.any(axis=0)):
             if not to_train[k]:
                 warn(_untrained(self.targets.tasks[k], refits))
             if not to_validate[k]:
-                warn(_unvalidated(self.targets.tasks[k], apart=trained_on is None))
+                warn(_unvalidated(self.targets.tasks[k], apart))
 
     def renumber(self, statistics: TargetStatistics, train: Any, numbers: np.ndarray) -> Any:
         """Add target statistics to the numbers of the validation rows and of the training rows.
@@ -384,7 +382,7 @@ def mean_weights(rows: TableRows | ShuffledRows, n_members: int) -> Tensor:
         The average weights, for each member if there are folds; 1 for a task without any label.
     """
     if isinstance(rows, ShuffledRows):
-        return rows.mean_weights
+        return torch.where(rows.mean_weights > 0, rows.mean_weights, 1.0)
     weights: Any = rows.array("weights")
     folds = rows.array("folds")
     if folds is None:
@@ -393,6 +391,14 @@ def mean_weights(rows: TableRows | ShuffledRows, n_members: int) -> Tensor:
         kept = _kept(folds, n_members).to(weights.dtype)
         means = (kept @ weights / len(rows)).unsqueeze(1)
     return torch.where(means > 0, means, 1.0)
+
+
+def _labelled(rows: TableRows | ShuffledRows) -> np.ndarray:
+    """Return which tasks have a label in the rows, of shape (n_tasks,)."""
+    if isinstance(rows, ShuffledRows):
+        return (rows.mean_weights > 0).numpy()
+    weights: Any = rows.array("weights")
+    return (weights > 0).any(dim=0).numpy()
 
 
 def _untrained(task: Task, refits: bool) -> str:

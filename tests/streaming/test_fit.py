@@ -326,6 +326,24 @@ def test_rows_of_validation_are_not_trained_on(tmp_path, monkeypatch, rule):
     assert set(read.sample.features["a"].astype(int)) == set(trained.astype(int))
 
 
+@pytest.mark.parametrize(
+    ("labelled", "part"),
+    [(range(950, 1000), "the rows to train on"), (range(850), "the validation rows")],
+)
+def test_a_task_without_a_label_in_a_part_of_the_rows_is_named(tmp_path, labelled, part):
+    frame = make_table(1000).drop(columns="w")
+    frame["amount"] = frame["amount"].where(np.isin(np.arange(1000), labelled))
+    folder = write(tmp_path / "files", frame)
+    estimator = model(validation_split="last", validation_fraction=0.1, max_epochs=1)
+    with pytest.warns(UserWarning, match=f"'amount' has no label among {part}") as caught:
+        fitted = estimator.fit(folder, TASKS)
+    assert len(caught) == 1
+    losses = {name: fitted.history_[0][name][1] for name in ("task_losses", "valid_task_losses")}
+    assert [name for name in losses if not losses[name]] == (
+        ["task_losses"] if "train" in part else ["valid_task_losses"]
+    )
+
+
 def test_rows_of_validation_of_ones_own(tmp_path):
     frame = make_table()
     folder = write(tmp_path / "files", frame)
