@@ -11,6 +11,7 @@ from .labels import (
     TargetForm,
     as_frame,
     ignored_by,
+    learnt_columns,
     numbers_are_classes,
     read_targets,
 )
@@ -45,6 +46,7 @@ __all__ = [
     "is_dataset",
     "is_polars",
     "label_weights",
+    "learnt_columns",
     "numbers_are_classes",
     "read_features",
     "read_targets",

@@ -411,14 +411,23 @@ def read_targets(
         names = [f"y{first + place}" for place in range(len(names))]
     if len(set(names)) < len(names):
         raise ValueError(f"The columns of y are not unique, {names}: rename them.")
+    kept = learnt_columns(names, ignored)
+    out = [k for k in range(len(names)) if k not in kept]
+    labels = [Labels.read(names[k], frame.iloc[:, k]) for k in kept]
+    return labels, replace(replace(form, names=names).take(kept), ignored=out)
+
+
+def learnt_columns(
+    names: Sequence[str], ignored: Callable[[Sequence[str]], list[int]] | None
+) -> list[int]:
+    """Return the positions of the columns of y that are not ignored; raise if all are."""
     out = ignored(names) if ignored else []
     kept = [k for k in range(len(names)) if k not in out]
     if not kept:
         raise ValueError(
             f"task_types ignores all columns of y, {names}: nothing is left to learn."
         )
-    labels = [Labels.read(names[k], frame.iloc[:, k]) for k in kept]
-    return labels, replace(replace(form, names=names).take(kept), ignored=out)
+    return kept
 
 
 def as_frame(y: Any, input_name: str = "y") -> pd.DataFrame:

@@ -18,6 +18,7 @@ from ..encoding import (
     TargetForm,
     dependent_pairs,
     ignored_by,
+    learnt_columns,
 )
 from ..training import Arrays, ShuffledRows, TableRows, digest
 from .columns import Columns
@@ -125,8 +126,8 @@ class StreamedTable:
         ignored = like.ignored_among if like else partial(ignored_by, estimator.task_types)
         depends_on = estimator.get_params(deep=False).get("depends_on")
         # Checked first, so that no mistake in these parameters is blamed on a block of rows.
-        out = ignored(columns.targets)
-        dependent_pairs(depends_on, [n for k, n in enumerate(columns.targets) if k not in out])
+        kept = learnt_columns(columns.targets, ignored)
+        dependent_pairs(depends_on, [columns.targets[k] for k in kept])
         most_aside = n_aside(source.n_rows)
         survey = Survey(source, columns, ignored, most_aside, last, depends_on)
         blocks = source.blocks(columns.names)

@@ -90,6 +90,7 @@ def test_parameters_that_take_all_rows_at_once(folder, params, message):
 def test_parameters_of_tasks_are_not_blamed_on_a_unit(folder):
     refuses(folder, message=r"^task_types names \['typo'\], but", task_types={"typo": "binary"})
     refuses(folder, message="^depends_on names 'typo', but", depends_on={"click": "typo"})
+    refuses(folder, message="^task_types ignores all columns of y", task_types="ignore")
 
 
 def test_splitters_are_refused(folder):
