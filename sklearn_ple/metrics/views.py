@@ -141,7 +141,7 @@ def scored_tasks(estimator_or_y_pred: Any, X: Any, y: Any) -> list[ScoredTask]:
             f"{type(estimator_or_y_pred).__name__} cannot predict: pass an estimator that can, or "
             "predictions. A search needs refit=True."
         )
-    return _tasks_of_predictions(estimator_or_y_pred, table, _names_columns(y))
+    return _tasks_of_predictions(estimator_or_y_pred, table, hasattr(y, "columns"))
 
 
 def plain_array(labels: pd.Series) -> np.ndarray:
@@ -265,7 +265,11 @@ def sorted_by_class(proba: Any, observed: np.ndarray) -> tuple[np.ndarray, np.nd
 
 def _names_columns(table: Any) -> bool:
     """Return whether a table has names of columns, which are not only counted."""
-    return hasattr(table, "columns") and not isinstance(table.columns, pd.RangeIndex)
+    if not hasattr(table, "columns"):
+        return False
+    columns = table.columns
+    # pandas may store names such as 1 and 0 as a range, too.
+    return not isinstance(columns, pd.RangeIndex) or (columns.start, columns.step) != (0, 1)
 
 
 def _task_of_probabilities(name: str, labels: pd.Series, proba: Any) -> ScoredTask:

@@ -337,6 +337,18 @@ def test_numbers_of_columns_are_no_names():
     assert multitask_scores(pd.DataFrame(y.to_numpy()), None, y) == {"y1": 1.0, "y0": 1.0}
 
 
+def test_whole_numbers_in_another_order_are_names():
+    rng = np.random.RandomState(0)
+    y = pd.Series([0, 1, 1, 0, 1], name="t")
+    proba = pd.DataFrame({1: y, 0: 1 - y})
+    # pandas stores these columns as a range.
+    assert multitask_scores([proba], None, y, "accuracy") == {"t": 1.0}
+    shifted = proba.rename(columns={1: 2, 0: 1})
+    assert multitask_scores([shifted], None, y + 1, "accuracy") == {"t": 1.0}
+    y = pd.DataFrame(rng.uniform(size=(20, 2)))
+    assert multitask_scores(y[[1, 0]], None, y) == {"y0": 1.0, "y1": 1.0}
+
+
 def test_tasks_without_predictions_keep_their_weights_and_metrics(data, model):
     X, y = data
     weights = np.random.RandomState(1).randint(3, size=y.shape)
