@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from ..encoding import Labels, Table, dependent_pairs
+from ..encoding import Labels, Table
 
 # Largest number of distinct labels that are listed; a column with more is regarded as numbers.
 _MOST_DISTINCT = 2**16
@@ -65,8 +64,8 @@ class DistinctLabels:
 
     Parameters
     ----------
-    depends_on : dict, "previous" or None
-        The parameter of the estimators.
+    pairs : list of tuple of int
+        Positions of tasks that depend on each other, see `dependent_pairs`.
 
     Attributes
     ----------
@@ -74,10 +73,9 @@ class DistinctLabels:
         The counts of each column; empty before the first block.
     """
 
-    def __init__(self, depends_on: Any):
-        self.depends_on = depends_on
+    def __init__(self, pairs: Sequence[tuple[int, int]]):
         self.columns: list[LabelCounts] = []
-        self._dependent: list[int] = []
+        self._dependent = sorted({position for pair in pairs for position in pair})
         # Two bits for each event of a row: 0 without a label, else the label's position from 1.
         self._rows = LabelCounts(np.empty(0, dtype=np.int64))
 
@@ -85,8 +83,6 @@ class DistinctLabels:
         """Add the labels of a block; labels without a weight are not counted."""
         if not self.columns:
             self.columns = [LabelCounts(column.observed[:0]) for column in labels]
-            pairs = dependent_pairs(self.depends_on, [column.name for column in labels])
-            self._dependent = sorted({position for pair in pairs for position in pair})
         numbers = np.zeros(len(weights), dtype=np.int64)
         for k, (column, counts) in enumerate(zip(labels, self.columns, strict=True)):
             own = column.drop(weights[:, k] == 0)

@@ -158,6 +158,17 @@ class Unit:
         kind = "row group" if self.file.format == "parquet" else "record batch"
         return f"{self.file.path}, {kind} {self.number}"
 
+    def keeps_order(self, name: str) -> bool:
+        """Return whether the order of a column's categories is stored.
+
+        Parquet without dictionary encoding lists categories as they first occur.
+        """
+        if self.file.format == "ipc" or name in self.file.constants:
+            return True
+        group = self.file.fragment.metadata.row_group(self.number)
+        columns = map(group.column, range(group.num_columns))
+        return all(own.has_dictionary_page for own in columns if own.path_in_schema == name)
+
     @contextmanager
     def named(self) -> Iterator[None]:
         """Context manager that adds the name of the unit to errors about its content."""

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from functools import partial
-from graphlib import CycleError, TopologicalSorter
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -16,6 +13,7 @@ import pandas as pd
 from ..encoding import Labels, Table, label_weights, read_targets
 from .columns import Columns
 from .distinct import DistinctLabels
+from .orders import Orders
 from .sampling import Lowest, row_hashes
 from .source import Block, Source
 
@@ -38,8 +36,10 @@ class Survey:
         Largest number of rows that are set aside for validation.
     last : bool
         Whether the last rows are set aside; otherwise those with the lowest hashes.
-    depends_on : object
-        The parameter of the estimators.
+    pairs : list of tuple of int
+        Positions of tasks that depend on each other, see `dependent_pairs`.
+    ordered : collection of str
+        Names of the columns of y whose categories need an order.
 
     Attributes
     ----------
@@ -58,17 +58,18 @@ class Survey:
         ignored: Callable[[Sequence[str]], list[int]],
         most_aside: int,
         last: bool,
-        depends_on: Any,
+        pairs: Sequence[tuple[int, int]],
+        ordered: Collection[str],
     ):
         self.source = source
         self.columns = columns
         self.ignored = ignored
         self.n_rows = 0
         self._sum, self._n_labels = 0.0, 0
-        self.distinct = DistinctLabels(depends_on)
+        self.distinct = DistinctLabels(pairs)
         # Dictionaries of the columns of y, whose values need not occur in any row.
         self._declared: dict[str, Any] = {}
-        self._orders: dict[str, dict[tuple, None]] = {}
+        self._orders = {name: Orders(name) for name in ordered}
         self._key = partial(_from_the_end, source.n_rows) if last else row_hashes
         # The sample is larger at first: rows that are set aside are removed from it at the end.
         self._sample = Lowest(row_hashes, SAMPLED_ROWS + most_aside, SAMPLED_BYTES)
@@ -80,7 +81,7 @@ class Survey:
         labels, _ = read_targets(self.columns.y(block.rows), self.ignored)
         weights = self.columns.sample_weight(block.rows)
         weights = label_weights(weights, labels, may_be_zero=True)
-        self._declare(block.rows)
+        self._declare(block)
         counts = weights.any(axis=1)
         self.n_rows += int(counts.sum())
         self._sum += weights.sum()
@@ -144,26 +145,27 @@ class Survey:
             labels.append(replace(column, observed=observed, mask=mask))
         return labels, weights
 
-    def _declare(self, rows: Any) -> None:
+    def _declare(self, block: Block) -> None:
         import pyarrow as pa
 
+        rows = block.rows
         for name in self.columns.targets:
             dtype = rows.schema.field(name).type
             if not pa.types.is_dictionary(dtype):
                 continue
             before = [self._declared[name]] if name in self._declared else []
-            parts = [*before, *(chunk.dictionary for chunk in rows.column(name).chunks)]
-            self._declared[name] = pa.chunked_array(parts).unique()
-            if dtype.ordered:
-                orders = [tuple(part.to_pylist()) for part in parts[len(before) :]]
-                self._orders[name] = self._orders.get(name, {}) | dict.fromkeys(orders)
+            parts = [chunk.dictionary for chunk in rows.column(name).chunks]
+            self._declared[name] = pa.chunked_array([*before, *parts]).unique()
+            if dtype.ordered and name in self._orders:
+                for part in parts:
+                    self._orders[name].add(block.unit, part.to_pylist())
 
     def _put_in_order(self) -> None:
         import pyarrow as pa
 
         for name, orders in self._orders.items():
-            values = _in_one_order(name, list(orders))
-            self._declared[name] = pa.array(values, self._declared[name].type)
+            if values := orders.merge():
+                self._declared[name] = pa.array(values, self._declared[name].type)
 
     def _with_dictionaries(self, rows: Any) -> Any:
         """Convert columns back to dictionaries; those of y contain all declared values."""
@@ -184,23 +186,6 @@ class Survey:
                 continue
             rows = rows.set_column(place, name, column)
         return rows
-
-
-def _in_one_order(name: str, orders: Sequence[Sequence[Any]]) -> list[Any]:
-    """Return the only order of a column's categories that agrees with those of all files."""
-    follows = {pair for order in orders for pair in pairwise(order)}
-    sorter = TopologicalSorter({value: () for order in orders for value in order})
-    for value, following in follows:
-        sorter.add(following, value)
-    with suppress(CycleError):
-        merged = list(sorter.static_order())
-        # There is no other order if each value follows the one before it in some file.
-        if follows.issuperset(pairwise(merged)):
-            return merged
-    raise ValueError(
-        f"Column {name!r} has the orders {[list(order) for order in orders]} in the files, which "
-        "do not determine a single order: write all files with the same categories."
-    )
 
 
 def _from_the_end(n_rows: int, numbers: np.ndarray) -> np.ndarray:

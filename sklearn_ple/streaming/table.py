@@ -22,6 +22,7 @@ from ..encoding import (
 )
 from ..training import Arrays, ShuffledRows, TableRows, digest
 from .columns import Columns
+from .orders import ordered_targets
 from .reading import interleaved, watched
 from .sampling import row_hashes
 from .source import Block, Source
@@ -127,9 +128,12 @@ class StreamedTable:
         depends_on = estimator.get_params(deep=False).get("depends_on")
         # Checked first, so that no mistake in these parameters is blamed on a block of rows.
         kept = learnt_columns(columns.targets, ignored)
-        dependent_pairs(depends_on, [columns.targets[k] for k in kept])
+        names = like.names if like else [columns.targets[k] for k in kept]
+        pairs = dependent_pairs(depends_on, names)
+        # A fitted form has its order already.
+        ordered = set() if like else ordered_targets(estimator.task_types, columns.targets)
         most_aside = n_aside(source.n_rows)
-        survey = Survey(source, columns, ignored, most_aside, last, depends_on)
+        survey = Survey(source, columns, ignored, most_aside, last, pairs, ordered)
         blocks = source.blocks(columns.names)
         for block in watched(blocks, source.n_rows, "Reading labels", estimator.verbose):
             with block.unit.named():

@@ -93,6 +93,21 @@ def test_parameters_of_tasks_are_not_blamed_on_a_unit(folder):
     refuses(folder, message="^task_types ignores all columns of y", task_types="ignore")
 
 
+def test_dependent_tasks_of_a_fitted_form_are_those_of_its_names(tmp_path):
+    n = np.arange(200)
+    rows = make_table(200)[["a"]].assign(click=n % 2, buy=n % 4 // 3)
+    names, others = (tmp_path / f"{name}.parquet" for name in ("names", "others"))
+    parquet.write_table(arrow(rows), names)
+    parquet.write_table(arrow(rows.rename(columns={"buy": "bought"})), others)
+    message = r"y has the targets \['click', 'bought'\], but the estimator was fitted with"
+    wrong = {"X_val": others, "y_val": ["click", "bought"]}
+    dependent = {"depends_on": {"buy": "click"}}
+    refuses(names, ["click", "buy"], message, sample_weight=None, fit=wrong, **dependent)
+    # Positions make up the names of an array's tasks.
+    fitted = model(depends_on={"y1": "y0"}).fit(rows[["a"]], rows[["click", "buy"]].to_numpy())
+    assert len(fitted.partial_fit(others, ["click", "bought"]).history_) == 3
+
+
 def test_splitters_are_refused(folder):
     from sklearn.model_selection import ShuffleSplit
 

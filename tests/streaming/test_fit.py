@@ -530,14 +530,14 @@ def test_dictionaries_of_files_may_differ(tmp_path):
     assert sorted(categories) == [f"{i}{k}" for i in range(2) for k in range(4)]
 
 
-def sizes(tmp_path, *orders):
+def sizes(folder, *orders, **options):
     """A file of rows for each order of sizes; only the sizes that it lists occur in it."""
-    folder = tmp_path / "files"
     folder.mkdir()
     for number, order in enumerate(orders):
         frame = make_table(90, seed=number)[["a", "click"]]
         size = pd.Categorical(np.resize(order, 90), order, ordered=True)
-        parquet.write_table(arrow(frame.assign(size=size)), folder / f"{number}.parquet")
+        path = folder / f"{number}.parquet"
+        parquet.write_table(arrow(frame.assign(size=size)), path, **options)
     return folder
 
 
@@ -550,14 +550,48 @@ def sizes(tmp_path, *orders):
     ],
 )
 def test_orders_of_all_files_make_one_order(tmp_path, orders):
-    fitted = model(max_epochs=1).fit(sizes(tmp_path, *orders), ["size", "click"])
+    fitted = model(max_epochs=1).fit(sizes(tmp_path / "files", *orders), ["size", "click"])
     task = fitted.tasks_[0]
     assert task.kind == "ordinal" and task.classes[task.order].tolist() == ["S", "M", "L"]
 
 
 @pytest.mark.parametrize("other", [["L", "S"], ["S", "XL"]])
 def test_files_of_different_orders_are_refused(tmp_path, other):
-    folder = sizes(tmp_path, ["S", "M", "L"], other)
-    message = r"Column 'size' has the orders \[\['S', 'M', 'L'\], .* write all files with the same"
-    with pytest.raises(ValueError, match=message):
+    folder = sizes(tmp_path / "files", ["S", "M", "L"], other)
+    first = r"'size' have no single order: \['S', 'M', 'L'\] in .*0.parquet, row group 0; "
+    second = rf"\['{other[0]}', '{other[1]}'\] in .*1.parquet, row group 0. Write all files"
+    for kind in ("auto", "ordinal"):
+        estimator = model(max_epochs=1, task_types={"size": kind})
+        with pytest.raises(ValueError, match=first + second):
+            estimator.fit(folder, ["size", "click"])
+
+
+def test_where_no_order_is_needed_files_may_differ(tmp_path):
+    tasks = ["size", "click"]
+    folder = sizes(tmp_path / "files", ["S", "M", "L"], ["L", "S"])
+    fitted = model(task_types={"size": "multiclass"}).fit(folder, tasks)
+    assert fitted.tasks_[0].classes.tolist() == ["L", "M", "S"]
+    assert model(task_types={"size": "ignore"}).fit(folder, tasks).task_names_ == ["click"]
+    two = sizes(tmp_path / "two", ["no"], ["yes"], use_dictionary=False)
+    assert model().fit(two, tasks).tasks_[0].kind == "binary"
+
+
+def test_a_fitted_model_knows_the_order(tmp_path):
+    tasks = ["size", "click"]
+    whole = sizes(tmp_path / "files", ["S", "M", "L"])
+    parts = sizes(tmp_path / "parts", ["L", "S"], ["M"])
+    fitted = model().fit(whole, tasks, X_val=parts, y_val=tasks).partial_fit(parts, tasks)
+    assert fitted.tasks_[0].classes[fitted.tasks_[0].order].tolist() == ["S", "M", "L"]
+
+
+def test_an_order_that_a_file_does_not_keep_is_not_learnt(tmp_path):
+    size = pd.Categorical(np.resize(["L", "S", "M"], 90), ["S", "M", "L"], ordered=True)
+    rows = arrow(make_table(90)[["a", "click"]].assign(size=size))
+    folder = tmp_path / "files"
+    folder.mkdir()
+    parquet.write_table(rows, folder / "0.parquet", use_dictionary=False)
+    with pytest.raises(ValueError, match="0.parquet, row group 0, which keeps no order. Write"):
         model(max_epochs=1).fit(folder, ["size", "click"])
+    parquet.write_table(rows, folder / "1.parquet")
+    task = model(max_epochs=1).fit(folder, ["size", "click"]).tasks_[0]
+    assert task.classes[task.order].tolist() == ["S", "M", "L"]

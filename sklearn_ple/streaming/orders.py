@@ -1,0 +1,84 @@
+"""The order of a column's categories, from files each of which may have only some of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from graphlib import CycleError, TopologicalSorter
+from itertools import pairwise
+from typing import Any
+
+from ..encoding import kinds_by_task
+from .source import Unit
+
+# Kinds for which the order matters; of "auto", the order may make an ordinal task.
+_IN_ORDER = ("auto", "ordinal")
+# Largest number of orders that a message shows.
+_MOST_SHOWN = 3
+
+
+def ordered_targets(task_types: Any, names: Sequence[str]) -> set[str]:
+    """Return the names of targets whose kind may depend on the order of their categories.
+
+    These are ordinal tasks, those whose kind is still to be determined, and those of a class of
+    one's own.
+    """
+    kinds = kinds_by_task(task_types, names)
+    first = {name: kind[0] if isinstance(kind, tuple) else kind for name, kind in kinds.items()}
+    return {n for n, kind in first.items() if not isinstance(kind, str) or kind in _IN_ORDER}
+
+
+class Orders:
+    """The orders in which the units of a dataset list the categories of a column.
+
+    Parameters
+    ----------
+    name : str
+        Name of the column.
+    """
+
+    def __init__(self, name: str):
+        self.name = name
+        # Where each order was seen first, and whether it is the order of the categories.
+        self._seen: dict[tuple, tuple[Unit, bool]] = {}
+
+    def add(self, unit: Unit, values: Sequence[Any]) -> None:
+        """Add the order in which a unit lists categories."""
+        if tuple(values) not in self._seen:
+            self._seen[tuple(values)] = unit, unit.keeps_order(self.name)
+
+    def merge(self) -> list[Any]:
+        """Return the only order of all categories that agrees with those of the units.
+
+        Raises
+        ------
+        ValueError
+            If there are more than two categories, and more than one such order or none.
+        """
+        orders = [values for values, (_, is_kept) in self._seen.items() if is_kept]
+        follows = {pair for order in orders for pair in pairwise(order)}
+        sorter = TopologicalSorter({value: () for order in self._seen for value in order})
+        for value, following in follows:
+            sorter.add(following, value)
+        with suppress(CycleError):
+            merged = list(sorter.static_order())
+            # There is no other order if each value follows the one before it in some unit.
+            if follows.issuperset(pairwise(merged)):
+                return merged
+        values = list(dict.fromkeys(value for order in self._seen for value in order))
+        # Two categories make a binary task, which needs no order.
+        if len(values) <= 2:
+            return values
+        raise ValueError(
+            f"The categories of column {self.name!r} have no single order: {self._shown()}. Write "
+            "all files with the same categories and with dictionary encoding, or pass "
+            f"task_types={{{self.name!r}: 'multiclass'}}."
+        )
+
+    def _shown(self) -> str:
+        shown = [
+            f"{list(values)} in {unit}" + ("" if is_kept else ", which keeps no order")
+            for values, (unit, is_kept) in self._seen.items()
+        ]
+        n_more = len(shown) - _MOST_SHOWN
+        return "; ".join(shown[:_MOST_SHOWN]) + (f"; and {n_more} more" if n_more > 0 else "")
