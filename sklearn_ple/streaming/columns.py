@@ -68,7 +68,8 @@ class Columns:
         TypeError
             If y is not a name or a list of names, or sample_weight is not a name.
         ValueError
-            If a column does not exist, if a name occurs twice, or if there is no feature.
+            If a column does not exist, if a name occurs twice, if a label or weight is among the
+            given features, or if there is no feature.
         """
         targets = [y] if isinstance(y, str) else y
         is_list = isinstance(targets, (list, tuple)) and targets
@@ -93,6 +94,12 @@ class Columns:
                 raise ValueError(
                     f"{what} and y{ending} both name the column {sample_weight!r}: one of them "
                     "must name another."
+                )
+        for argument, names in (("y", targets), ("sample_weight", [sample_weight])):
+            if both := [name for name in names if name in (features or ())]:
+                raise ValueError(
+                    f"{argument}{ending} names {both}, which the model was fitted to as features: "
+                    "name other columns."
                 )
         if features is None:
             features = [n for n in source.names if n not in (*targets, sample_weight)]

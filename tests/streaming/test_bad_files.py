@@ -108,6 +108,19 @@ def test_dependent_tasks_of_a_fitted_form_are_those_of_its_names(tmp_path):
     assert len(fitted.partial_fit(others, ["click", "bought"]).history_) == 3
 
 
+def test_features_of_a_fitted_model_are_no_labels(tmp_path):
+    rows = make_table(200)[["a", "gaps", *TASKS]]
+    parquet.write_table(arrow(rows), tmp_path / "rows.parquet")
+    path, fitted = tmp_path / "rows.parquet", model().fit(rows[["a", "gaps"]], rows[TASKS])
+    with pytest.raises(ValueError, match=r"^y names \['gaps'\], which the model was fitted to as"):
+        fitted.score(path, ["click", "gaps"])
+    with pytest.raises(ValueError, match=r"^sample_weight names \['gaps'\], which the model was"):
+        fitted.score(path, TASKS, "gaps")
+    wrong = {"X_val": path, "y_val": ["amount"]}
+    message = r"^The validation set.*: y_val names \['amount'\], which the model was fitted to as"
+    refuses(path, ["click"], message, sample_weight=None, fit=wrong)
+
+
 def test_splitters_are_refused(folder):
     from sklearn.model_selection import ShuffleSplit
 
