@@ -45,8 +45,10 @@ def predicted_blocks(model: Any, X: Any, predict: Callable[[pd.DataFrame], Any])
         for block in source.blocks(features):
             with block.unit.named(), unknown.of_block():
                 predicted = predict(_frame(block.rows, features, block.first))
+            if block.first + len(block) == source.n_rows:
+                # Before the last result: nobody may ask for another one.
+                unknown.report()
             yield predicted
-        unknown.report()
 
     return blocks()
 

@@ -111,15 +111,17 @@ def test_categories_of_one_block_may_all_be_new(fitted, frame, tmp_path):
     export.predict_to_parquet(fitted, folder, tmp_path / "out.parquet")
 
 
-def test_a_column_without_a_known_category_warns_once_after_the_last_block(
+def test_a_column_without_a_known_category_warns_once_with_the_last_block(
     fitted, frame, tmp_path, recwarn
 ):
     new = frame.assign(town=np.repeat(["a", "b", "c", "b", "a"], 100))
     folder = write(tmp_path / "files", new, n_files=1)
     blocks = fitted.predict(folder)
-    for _ in range(5):
+    for _ in range(4):
         next(blocks)
     assert not recwarn
+    next(blocks)
+    assert len(recwarn) == 1
     assert not list(blocks)
     fitted.score(folder, [*TASKS, "color"])
     first, second = map(str, (warning.message for warning in recwarn))
