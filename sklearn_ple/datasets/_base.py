@@ -21,7 +21,8 @@ def data_homes(data_home: str | os.PathLike[str] | None) -> Iterator[Path]:
     if os.environ.get(_ENVIRONMENT):
         yield Path(os.environ[_ENVIRONMENT]).expanduser()
     # The folder of scikit-learn's get_data_home, which would make it, and fail if it may not.
-    yield Path(os.environ.get("SCIKIT_LEARN_DATA", "~/scikit_learn_data")).expanduser()
+    # Unlike that of Path, this expanduser leaves "~" as it is where there is no home folder.
+    yield Path(os.path.expanduser(os.environ.get("SCIKIT_LEARN_DATA", "~/scikit_learn_data")))
 
 
 def select_tasks(tasks: str | Iterable[str] | None, existing: Sequence[str]) -> list[str]:

@@ -237,6 +237,12 @@ def test_the_home_of_sklearn_is_searched_but_not_made(monkeypatch, tmp_path):
     monkeypatch.setenv("USERPROFILE", str(tmp_path))
     assert list(data_homes(None)) == [Path(get_data_home())]
 
+    def no_home(*_):
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "expanduser", no_home)
+    assert len(list(data_homes(None))) == 1
+
 
 def test_originals_may_be_elsewhere(arrow, monkeypatch, tmp_path):
     put(tmp_path / "environment", *draw(5))
