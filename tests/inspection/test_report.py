@@ -285,6 +285,8 @@ def test_a_thousand_rows_do_for_the_columns(convert):
     predict = model.predict
     model.predict = lambda X: seen.append(X.shape[0]) or predict(X)
     X, y = convert(X), X.to_numpy()
+    if hasattr(X, "schema"):
+        y = convert(pd.DataFrame(y, columns=["y0", "y1"]))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         report = MultiTaskReport.from_estimator(model, X, y, n_bootstrap=1, random_state=0)
@@ -353,6 +355,8 @@ def test_the_package_is_imported_without_matplotlib(monkeypatch):
     for name in list(sys.modules):
         if name.startswith("sklearn_ple.inspection"):
             monkeypatch.delitem(sys.modules, name)
+        elif name.startswith("matplotlib."):
+            monkeypatch.setitem(sys.modules, name, None)
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     assert importlib.import_module("sklearn_ple.inspection").MultiTaskReport is not MultiTaskReport
 
