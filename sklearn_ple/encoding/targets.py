@@ -77,9 +77,8 @@ class TargetEncoder:
                     f"Target {column.name!r} has no label at all: leave the column out, or pass "
                     f"task_types={{{column.name!r}: 'ignore'}}."
                 )
-            # An ordered column declares all of its classes already, in their order.
-            if declared[column.name] is not None and not column.ordered:
-                column = replace(column, declared=declared[column.name])
+            if (classes := declared[column.name]) is not None:
+                column = replace(column, declared=_ordered(column, classes))
             task = self._make_task(types[column.name], column)
             task.fit(column.observed, weights[column.mask, position], column.declared)
             self.tasks.append(task)
@@ -238,6 +237,21 @@ def _declared(classes: Any, names: Sequence[str]) -> dict[str, np.ndarray | None
                 "classes, without missing values."
             )
     return declared
+
+
+def _ordered(column: Labels, classes: np.ndarray) -> np.ndarray:
+    """Return declared classes in the order of an ordered column, to which they may add others."""
+    if not column.ordered:
+        return classes
+    own = np.asarray(column.declared)
+    if set(classes.tolist()) <= set(own.tolist()):
+        return own
+    if [label for label in classes.tolist() if label in own] != own.tolist():
+        raise ValueError(
+            f"classes of target {column.name!r} is {classes.tolist()}, but its column has the "
+            f"ordered categories {own.tolist()}: pass all classes, in their order."
+        )
+    return classes
 
 
 def check_type(name: str, kind: str, classes: np.ndarray | None, observed: np.ndarray) -> None:

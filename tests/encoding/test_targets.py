@@ -234,6 +234,10 @@ def test_an_ordered_column_keeps_its_order_whichever_classes_are_given():
     task = encoder(column, classes=np.array(["hi", "lo", "mid"]))[0].tasks[0]
     assert task.kind == "ordinal"
     assert task.classes[task.order].tolist() == ["lo", "mid", "hi"]
+    more = encoder(column, classes=["lo", "low", "mid", "hi"])[0].tasks[0]
+    assert more.classes[more.order].tolist() == ["lo", "low", "mid", "hi"]
+    with pytest.raises(ValueError, match=r"ordered categories \['lo', 'mid', 'hi'\]: pass all cl"):
+        encoder(column, classes=["hi", "lo", "low", "mid"])
     given = encoder(np.array(["hi", "lo"]), "ordinal", classes=np.array(["lo", "mid", "hi"]))
     assert given[0].tasks[0].order.tolist() == task.order.tolist()
 
