@@ -36,6 +36,7 @@ def _series_to_pandas(data: Any) -> pd.Series:
             f"Column {data.name!r} is of dtype {data.dtype}, which NumPy does not have: cast it "
             "to Int64 or Float64."
         )
+    is_ordered = isinstance(data.dtype, polars.Enum)
     if isinstance(data.dtype, polars.Categorical):
         # Unlike an Enum, a Categorical may list categories that occur in other columns only.
         names = data.drop_nulls().unique().cast(polars.String).sort()
@@ -43,7 +44,8 @@ def _series_to_pandas(data: Any) -> pd.Series:
     values: Any
     if isinstance(data.dtype, polars.Enum):
         codes = data.to_physical().cast(polars.Int64).fill_null(-1).to_numpy()
-        values = pd.Categorical.from_codes(codes, categories=data.dtype.categories.to_list())
+        categories = data.dtype.categories.to_list()
+        values = pd.Categorical.from_codes(codes, categories, ordered=is_ordered)
     elif data.dtype.is_integer() and data.null_count():
         values = pd.arrays.IntegerArray(data.fill_null(0).to_numpy(), data.is_null().to_numpy())
     elif data.dtype.is_nested():

@@ -135,7 +135,7 @@ POLARS = {
     ),
     "Enum": (
         pl.Series("y", ["b", None, "a"], dtype=pl.Enum(["b", "c", "a"])),
-        "multiclass",
+        "ordinal",
         ["b", "a"],
     ),
 }
@@ -242,14 +242,15 @@ def test_an_ordered_column_keeps_its_order_whichever_classes_are_given():
     assert given[0].tasks[0].order.tolist() == task.order.tolist()
 
 
-@pytest.mark.parametrize(
-    "column",
-    [
-        pd.Series(["b", "a", "c"], dtype=pd.CategoricalDtype(["b", "a", "c"])),
-        pl.Series("y", ["b", "a", "c"], dtype=pl.Enum(["b", "a", "c"])),
-    ],
-)
-def test_categories_without_an_order_are_ordinal_only_if_asked(column):
+def test_an_enum_is_ordered_as_in_polars_own_tables_of_arrow():
+    column = pl.Series("y", ["b", "a", "c"], dtype=pl.Enum(["b", "a", "c"]))
+    for y in (column, column.to_arrow()):
+        task = encoder(y)[0].tasks[0]
+        assert task.kind == "ordinal" and task.classes[task.order].tolist() == ["b", "a", "c"]
+
+
+def test_categories_without_an_order_are_ordinal_only_if_asked():
+    column = pd.Series(["b", "a", "c"], dtype=pd.CategoricalDtype(["b", "a", "c"]))
     assert encoder(column)[0].tasks[0].kind == "multiclass"
     task = encoder(column, "ordinal")[0].tasks[0]
     assert task.classes[task.order].tolist() == ["b", "a", "c"]
