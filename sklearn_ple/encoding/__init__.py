@@ -4,7 +4,7 @@ from .categories import UnknownColumns
 from .dependence import dependent_pairs
 from .encoder import Encoded, TableEncoder
 from .features import check_in_memory, read_features
-from .frames import is_arrow, is_dataset, is_polars, to_pandas
+from .frames import is_arrow, is_dataset, is_polars, storable, to_pandas, without_views
 from .growth import grow
 from .labels import (
     Labels,
@@ -53,6 +53,8 @@ __all__ = [
     "read_features",
     "read_targets",
     "read_weights",
+    "storable",
     "to_pandas",
     "weigh",
+    "without_views",
 ]

@@ -89,7 +89,7 @@ def to_pandas(data: Any) -> Any:
     if is_polars(data):
         return polars_to_pandas(data)
     if is_arrow(data):
-        data = data.to_pandas(types_mapper=pd.ArrowDtype)
+        data = _tables_without_views(data).to_pandas(types_mapper=pd.ArrowDtype)
     if isinstance(data, pd.Series):
         return _out_of_arrow(data) if _has_no_array(data.dtype) else data
     if not isinstance(data, pd.DataFrame):
@@ -100,6 +100,52 @@ def to_pandas(data: Any) -> Any:
     for place in places:
         data.isetitem(place, _out_of_arrow(data.iloc[:, place]))
     return data
+
+
+def _tables_without_views(data: Any) -> Any:
+    """Do the same as `without_views` for a table of Arrow, or for a column with its name."""
+    arrow = sys.modules["pyarrow"]
+    if isinstance(data, arrow.Array):
+        return without_views(data)
+    if isinstance(data, arrow.ChunkedArray):
+        if not _has_views(data.type):
+            return data
+        dtype = storable(data.type) if not data.num_chunks else None
+        plain = arrow.chunked_array([without_views(chunk) for chunk in data.chunks], dtype)
+        # Only columns of tables have names.
+        return plain if data._name is None else arrow.table({data._name: plain}).column(0)
+    for place, field in enumerate(data.schema):
+        if _has_views(field.type):
+            data = data.set_column(place, field.name, _tables_without_views(data.column(place)))
+    return data
+
+
+def _has_views(dtype: Any) -> bool:
+    arrow = sys.modules["pyarrow"]
+    values = dtype.value_type if arrow.types.is_dictionary(dtype) else dtype
+    return values in (arrow.string_view(), arrow.binary_view())
+
+
+def without_views(column: Any) -> Any:
+    """Convert views of text in an array of Arrow, as polars writes them, to plain text."""
+    arrow = sys.modules["pyarrow"]
+    if not arrow.types.is_dictionary(column.type):
+        dtype = storable(column.type)
+        return column if column.type == dtype else column.cast(dtype)
+    before = column.dictionary
+    values = without_views(before)
+    if values is before:
+        return column
+    return arrow.DictionaryArray.from_arrays(column.indices, values, ordered=column.type.ordered)
+
+
+def storable(dtype: Any) -> Any:
+    """Return a type in which all values can be stored: codes of 32 bits, and no views of text."""
+    arrow = sys.modules["pyarrow"]
+    if arrow.types.is_dictionary(dtype):
+        return arrow.dictionary(arrow.int32(), storable(dtype.value_type), dtype.ordered)
+    views = {arrow.string_view(): arrow.large_string(), arrow.binary_view(): arrow.large_binary()}
+    return views.get(dtype, dtype)
 
 
 def _has_no_array(dtype: Any) -> bool:

@@ -10,9 +10,11 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import numpy as np
 
+from ..encoding import storable, without_views
 from .reading import interleaved
 
 # Largest numbers of rows and of values in a block; several blocks are in memory at a time.
@@ -283,8 +285,18 @@ class Source:
 
     def check_columns(self, names: Sequence[str], what: str) -> None:
         """Check that the columns exist; the error message starts with ``what``."""
-        if missing := [name for name in names if name not in self.schema.names]:
-            raise ValueError(f"{what} {missing}, but {self} has the columns {self.names}.")
+        missing = [name for name in names if name not in self.schema.names]
+        if not missing:
+            return
+        message = f"{what} {missing}, but {self} has the columns {self.names}"
+        file = self.files[0]
+        if _keys(Path(file.path).parts[:-1]).issuperset(missing):
+            options = f"path, format={file.format!r}, partitioning='hive'"
+            message += (
+                f". Names of folders above {file.path} are columns in pyarrow.dataset.dataset("
+                f"{options}) only: pass that"
+            )
+        raise ValueError(f"{message}.")
 
     def blocks(
         self, columns: Sequence[str], order: Sequence[int] | None = None, n_open: int = 1
@@ -329,11 +341,11 @@ class Source:
 
         arrays = []
         for name in columns:
-            dtype = _storable(self.schema.field(name).type)
+            dtype = storable(self.schema.field(name).type)
             if name in file.constants:
                 arrays.append(pa.repeat(pa.scalar(file.constants[name], dtype), len(batch)))
             else:
-                own = _compact(_without_views(batch.column(name)))
+                own = _compact(without_views(batch.column(name)))
                 arrays.append(own if own.type == dtype else own.cast(dtype))
         return pa.Table.from_arrays(arrays, list(columns))
 
@@ -348,7 +360,7 @@ class Source:
             raise _unreadable(file.path, error) from error
         _check_names(file.path, schema)
         if self.all_columns and (both := file.constants.keys() & set(schema.names)):
-            raise _twice(file.path, both)
+            raise _twice(file.path, file.format, both)
         more = [name for name in schema.names if name not in self.schema.names]
         if self.all_columns and more:
             raise ValueError(
@@ -368,7 +380,7 @@ class Source:
                 f"{file.path} has no column {field.name!r}, which {self} has: all files need the "
                 "same columns."
             )
-        there, expected = (_storable(own.type) for own in (schema.field(field.name), field))
+        there, expected = (storable(own.type) for own in (schema.field(field.name), field))
         if there not in (expected, pa.null()):
             raise ValueError(
                 f"Column {field.name!r} is of type {there} in {file.path}, but of type {expected} "
@@ -395,9 +407,9 @@ def _dataset_at(path: Path) -> Any:
     except ArrowTypeError:
         # A key has another type than the column of that name in the first file.
         first = next(dataset(path, format=kind).get_fragments())
-        folders = [part for own in files for part in own.relative_to(path).parts[:-1]]
-        keys = {part.split("=")[0] for part in folders if "=" in part}
-        raise _twice(first.path, keys.intersection(first.physical_schema.names)) from None
+        keys = _keys(part for own in files for part in own.relative_to(path).parts[:-1])
+        both = keys.intersection(first.physical_schema.names)
+        raise _twice(first.path, kind, both) from None
     except (ArrowException, OSError) as error:
         with suppress(ArrowException, OSError):
             for fragment in dataset(path, format=kind, schema=schema([])).get_fragments():
@@ -433,40 +445,22 @@ def _compact(column: Any) -> Any:
     return column.dictionary_decode().dictionary_encode()
 
 
-def _without_views(column: Any) -> Any:
-    """Convert views of text, as polars writes them, for which Arrow lacks functions."""
-    import pyarrow as pa
-
-    if not pa.types.is_dictionary(column.type):
-        dtype = _storable(column.type)
-        return column if column.type == dtype else column.cast(dtype)
-    before = column.dictionary
-    values = _without_views(before)
-    if values is before:
-        return column
-    return pa.DictionaryArray.from_arrays(column.indices, values, ordered=column.type.ordered)
-
-
-def _storable(dtype: Any) -> Any:
-    """Return a type in which all values can be stored: codes of 32 bits, and no views of text."""
-    import pyarrow as pa
-
-    if pa.types.is_dictionary(dtype):
-        return pa.dictionary(pa.int32(), _storable(dtype.value_type), dtype.ordered)
-    views = {pa.string_view(): pa.large_string(), pa.binary_view(): pa.large_binary()}
-    return views.get(dtype, dtype)
-
-
 def _check_names(path: str, schema: Any) -> None:
     if twice := [name for name, times in Counter(schema.names).items() if times > 1]:
         raise ValueError(f"{path} has several columns of each name in {twice}: rename them.")
 
 
-def _twice(path: str, names: Iterable[str]) -> ValueError:
+def _keys(folders: Iterable[str]) -> set[str]:
+    """Return the names of columns in names of folders, such as ``year`` in ``year=2024``."""
+    return {unquote(folder.split("=")[0]) for folder in folders if "=" in folder}
+
+
+def _twice(path: str, kind: str, names: Iterable[str]) -> ValueError:
     """Create the error for columns that are in a file and in the names of its folders."""
     return ValueError(
         f"{path} has the columns {sorted(names)}, and so do the names of its folders: leave them "
-        "out of the files, or pass pyarrow.dataset.dataset(path), which ignores the folders."
+        f"out of the files, or pass pyarrow.dataset.dataset(path, format={kind!r}), which ignores "
+        "the folders."
     )
 
 

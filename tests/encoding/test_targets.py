@@ -944,6 +944,24 @@ def test_arrow_tables_are_read_as_data_frames():
     assert encoder(y["x"])[0].names == ["x"]
 
 
+@pytest.mark.parametrize("dictionary", [False, True])
+def test_text_of_arrow_may_be_in_views(dictionary):
+    views = pa.array(["u", None, "w", "v"]).cast(pa.string_view())
+    if dictionary:
+        codes, values = pa.array([2, None, 0, 1], pa.int8()), pa.array(["u", "w", "v"])
+        views = pa.DictionaryArray.from_arrays(codes, values.cast(pa.string_view()), ordered=True)
+    whole = pa.table({"words": views})
+    in_parts = pa.concat_tables([whole[:2], whole[2:]])
+    for y in (whole, in_parts, in_parts["words"], whole.to_batches()[0]):
+        fitted, labels = encoder(y)
+        assert fitted.names == ["words"]
+        assert labels[0].observed.tolist() == (["v", "u", "w"] if dictionary else ["u", "w", "v"])
+        assert fitted.tasks[0].kind == ("ordinal" if dictionary else "multiclass")
+    assert encoder(views)[0].names == ["y"]
+    empty = pa.chunked_array([], views.type)
+    assert labels_of(pa.table({"words": empty})).observed.tolist() == []
+
+
 def test_columns_of_several_levels_are_kept():
     columns = pd.MultiIndex.from_tuples([("a", "x"), ("a", "y")])
     predictions = round_trip(pd.DataFrame([[0, 1], [1, 0]], columns=columns))

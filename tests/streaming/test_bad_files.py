@@ -197,6 +197,29 @@ def test_columns_that_are_keys_of_folders_too(tmp_path, number, value):
     refuses(tmp_path, message=message)
 
 
+def test_what_is_advised_about_names_of_folders_works(tmp_path):
+    tables = [make_table(100)[["a", "click"]].assign(**{"my run": str(run)}) for run in range(2)]
+    for run, frame in enumerate(tables):
+        (tmp_path / f"my%20run={run}").mkdir()
+        feather.write_feather(arrow(frame), tmp_path / f"my%20run={run}" / "a.arrow")
+    message = (
+        r"the columns \['my run'\], and .* pass pyarrow.dataset.dataset\(path, format='ipc'\)"
+    )
+    refuses(tmp_path, ["click"], message, sample_weight=None)
+    assert len(model().fit(ds.dataset(tmp_path, format="ipc"), ["click"]).history_) == 2
+    for run, frame in enumerate(tables):
+        path = tmp_path / f"my%20run={run}" / "a.arrow"
+        feather.write_feather(arrow(frame.drop(columns="my run")), path)
+    fitted = model().fit(tmp_path, ["click"])
+    options = {"format": "ipc", "partitioning": "hive"}
+    message = (
+        r"\['my run'\], but .*pyarrow.dataset.dataset\(path, format='ipc', partitioning='hive'\)"
+    )
+    with pytest.raises(ValueError, match=message):
+        fitted.predict(path)
+    assert len(next(fitted.predict(ds.dataset(path, **options)))) == 100
+
+
 def test_a_later_file_may_lack_all_values(folder):
     missing = replaced(folder, lambda t: t.set_column(1, "gaps", pa.nulls(len(t))))
     assert model(max_epochs=1).fit(missing, TASKS, "w").n_features_in_ == 4
