@@ -4,11 +4,11 @@ from .categories import UnknownColumns
 from .dependence import dependent_pairs
 from .encoder import Encoded, TableEncoder
 from .features import check_in_memory, read_features
+from .form import TargetForm
 from .frames import is_arrow, is_dataset, is_polars, storable, to_pandas, without_views
 from .growth import grow
 from .labels import (
     Labels,
-    TargetForm,
     as_frame,
     ignored_by,
     kinds_by_task,

@@ -14,7 +14,8 @@ from sklearn.utils import check_consistent_length
 from .dependence import Dependence
 from .encoder import Encoded, TableEncoder
 from .features import read_features
-from .labels import Labels, TargetForm, ignored_by, is_one_kind, read_targets
+from .form import TargetForm
+from .labels import Labels, ignored_by, is_one_kind, read_targets
 from .table import Table
 from .targets import TargetEncoder
 from .weights import weigh

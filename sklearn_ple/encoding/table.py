@@ -11,7 +11,8 @@ from scipy import sparse
 from sklearn.utils import check_consistent_length
 
 from .features import read_features
-from .labels import Labels, TargetForm, ignored_by, read_targets
+from .form import TargetForm
+from .labels import Labels, ignored_by, read_targets
 from .mistakes import refuse_names, warn_of_mismatch
 from .weights import weigh
 

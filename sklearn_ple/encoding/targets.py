@@ -13,8 +13,9 @@ import pandas as pd
 from sklearn.utils import check_consistent_length
 
 from ..tasks import TASK_KINDS, Task, by_task
+from .form import TargetForm
 from .frames import shown
-from .labels import IGNORE, Labels, TargetForm, kinds_by_task, read_targets, without_ignored
+from .labels import IGNORE, Labels, kinds_by_task, read_targets, without_ignored
 
 
 class TargetEncoder:

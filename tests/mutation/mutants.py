@@ -57,6 +57,7 @@ TESTS = {
         "training/test_validation.py",
     ],
     "encoding/features.py": ["encoding/test_features.py"],
+    "encoding/form.py": ["encoding/test_targets.py"],
     "encoding/frames.py": ["encoding/test_features.py"],
     "encoding/growth.py": ["test_growth.py"],
     "encoding/labels.py": ["encoding/test_targets.py"],
