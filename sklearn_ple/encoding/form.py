@@ -32,6 +32,9 @@ class TargetForm:
         Data types of the columns; empty if y is not a data frame or series.
     ignored : list of int, default=[]
         Positions in y of columns that are not tasks. The other lists do not contain them.
+    levels : list, default=[]
+        Names of the levels of y's columns, of which most data frames have one; empty if y is not a
+        data frame of pandas.
     """
 
     library: str
@@ -40,6 +43,7 @@ class TargetForm:
     columns: list[Any]
     dtypes: list[Any]
     ignored: list[int] = field(default_factory=list)
+    levels: list[Any] = field(default_factory=list)
 
     @classmethod
     def of(cls, y: Any, ndim: int, names: list[str]) -> TargetForm:
@@ -48,7 +52,8 @@ class TargetForm:
             library = "polars" if is_polars(y) else "pandas"
             if ndim == 1:
                 return cls(library, ndim, names, [y.name], [y.dtype])
-            return cls(library, ndim, names, list(y.columns), list(y.dtypes))
+            levels = [] if library == "polars" else list(y.columns.names)
+            return cls(library, ndim, names, list(y.columns), list(y.dtypes), levels=levels)
         return cls("numpy", ndim, names, [], [])
 
     def ignored_among(self, names: Sequence[str]) -> list[int]:
@@ -107,8 +112,7 @@ class TargetForm:
             for position, (task, values) in enumerate(zip(tasks, predictions, strict=True))
         }
         frame = pd.DataFrame(columns, index=index)
-        # Tuples become an index of several levels, without names of the levels.
-        frame.columns = pd.Index(self.columns)
+        frame.columns = self._names_of_columns()
         return frame
 
     def _in_dtype(
@@ -146,7 +150,12 @@ class TargetForm:
             import polars as pl
 
             return pl.DataFrame(table, schema=self.columns)
-        return pd.DataFrame(table, index, pd.Index(self.columns))
+        return pd.DataFrame(table, index, self._names_of_columns())
+
+    def _names_of_columns(self) -> pd.Index:
+        # Tuples become an index of several levels.
+        index = pd.Index(self.columns)
+        return index.set_names(self.levels) if index.nlevels == len(self.levels) else index
 
 
 def _is_long(task: Task) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 import numpy as np
@@ -59,7 +59,7 @@ CODECS = [
 ]
 
 # Attributes of objects, by their names in a file.
-_OF_FORM = {name: name for name in ("library", "ndim", "names", "columns", "dtypes", "ignored")}
+_OF_FORM = {field.name: field.name for field in fields(TargetForm)}
 _OF_SCALER = {name: f"{name}_" for name in ("mean", "scale", "missing")}
 _OF_STATISTICS = {n: n for n in ("columns", "tables", "learnt_from", "read", "n_tasks")}
 _OF_CATEGORIES = {"categories": "categories", "kind": "_kind", "rare_share": "_rare_share"}
@@ -240,7 +240,7 @@ def _form_of(state: dict[str, Any]) -> TargetForm:
     form = TargetForm(**_check(state, dict))
     if form.library not in ("numpy", "pandas", "polars") or form.ndim not in (1, 2):
         raise ValueError("the form of y is unknown")
-    for part in (form.names, form.columns, form.dtypes, form.ignored):
+    for part in (form.names, form.columns, form.dtypes, form.ignored, form.levels):
         _check(part, list)
     return form
 
