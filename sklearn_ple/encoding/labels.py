@@ -107,6 +107,16 @@ class Labels:
         )
 
 
+def join_labels(parts: Sequence[np.ndarray]) -> np.ndarray:
+    """Concatenate labels of a column, the dtype of which depends on the labels of each part."""
+    # Without labels, a part has no dtype of its own.
+    parts = [part for part in parts if len(part)] or list(parts[:1])
+    if {part.dtype for part in parts} == {np.dtype(np.int64), np.dtype(np.uint64)}:
+        # As floats, large numbers beside each other would become equal.
+        parts = [part.astype(np.uint64) for part in parts]
+    return np.concatenate(parts)
+
+
 def numbers_are_classes(distinct: np.ndarray) -> bool:
     """Return whether distinct numbers are classes: at most two whole numbers, or few integers."""
     if len(distinct) <= 2:

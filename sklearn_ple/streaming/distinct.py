@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from ..encoding import Labels, Table
+from ..encoding import Labels, Table, join_labels
 
 # Largest number of distinct labels that are listed; a column with more is regarded as numbers.
 _MOST_DISTINCT = 2**16
@@ -48,7 +48,7 @@ class LabelCounts:
         places, new = pd.factorize(labels)
         sums = np.stack([np.bincount(places), np.bincount(places, weights)])
         # Values that exist already keep their positions.
-        merged, values = pd.factorize(np.concatenate([self.values, new]))
+        merged, values = pd.factorize(join_labels([self.values, new]))
         both = np.hstack([self.sums, sums])
         self.sums = np.stack([np.bincount(merged, row, len(values)) for row in both])
         n_before, self.values = len(self.values), values

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 
-from ..encoding import Labels, UnknownColumns
+from ..encoding import Labels, UnknownColumns, join_labels
 from .columns import Columns
 from .source import Source
 
@@ -119,5 +119,5 @@ def _frame(rows: Any, features: list[str], first: int) -> pd.DataFrame:
 
 def _joined(parts: tuple[Labels, ...]) -> Labels:
     """Concatenate the labels of blocks of rows."""
-    observed = np.concatenate([part.observed for part in parts])
+    observed = join_labels([part.observed for part in parts])
     return replace(parts[0], observed=observed, mask=np.concatenate([p.mask for p in parts]))

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..encoding import Labels, Table, label_weights, read_targets
+from ..encoding import Labels, Table, join_labels, label_weights, read_targets
 from .columns import Columns
 from .distinct import DistinctLabels
 from .orders import Orders
@@ -141,7 +141,7 @@ class Survey:
             if not len(column.observed):
                 weights[len(sample) :, k] = 1.0
             mask = np.append(column.mask, np.arange(n_more) < len(more))
-            observed = np.concatenate([column.observed, more]) if len(more) else column.observed
+            observed = join_labels([column.observed, more])
             labels.append(replace(column, observed=observed, mask=mask))
         return labels, weights
 
@@ -205,4 +205,5 @@ def _is_at_most(
 
 def _difference(labels: np.ndarray, column: Labels) -> np.ndarray:
     """Return the labels that do not occur in a column."""
-    return labels[~np.isin(labels, pd.unique(column.observed))]
+    n_labels, both = len(labels), join_labels([labels, pd.unique(column.observed)])
+    return labels[~np.isin(both[:n_labels], both[n_labels:])]

@@ -271,6 +271,31 @@ def test_labels_are_counted_as_the_first_pass_reads_them(tmp_path, monkeypatch, 
     np.testing.assert_allclose(rows.mean_weights, found.mean(axis=0), rtol=1e-5)
 
 
+def test_large_integers_stay_apart_where_blocks_differ_in_dtype(tmp_path, monkeypatch):
+    # NumPy joins signed and unsigned integers as floats.
+    kept = spied(monkeypatch)
+    labels = [*[0, 1] * 30, *[2**63 + 5 + k for k in range(3)] * 20]
+    rows = pa.table({"a": make_table(120)["a"], "t": pa.array(labels, pa.uint64())})
+    parquet.write_table(rows, tmp_path / "rows.parquet", row_group_size=60)
+    fitted = model(class_weight="balanced").fit(tmp_path / "rows.parquet", ["t"])
+    counts = kept[0][0]._counts
+    assert sorted(counts.tolist()) == [20, 20, 20, 30, 30]
+    score = fitted.score(tmp_path / "rows.parquet", ["t"])
+    assert score == fitted.score(rows.select(["a"]), rows.select(["t"]))
+    monkeypatch.setattr(survey, "SAMPLED_ROWS", 3)
+    assert len(model().fit(tmp_path / "rows.parquet", ["t"]).classes_[0]) == 5
+
+
+def test_the_first_block_may_be_without_a_label(tmp_path):
+    values = pa.array([7, 5, 6])
+    for number, codes in enumerate(([None] * 60, [0, 1, 2] * 20)):
+        labels = pa.DictionaryArray.from_arrays(pa.array(codes, pa.int8()), values)
+        rows = pa.table({"a": make_table(60)["a"], "t": labels})
+        feather.write_feather(rows, tmp_path / f"{number}.arrow")
+    fitted = model(task_types="regression").fit(tmp_path, ["t"])
+    assert fitted.tasks_[0].mean == pytest.approx(6)
+
+
 def test_more_labels_than_are_listed_count(monkeypatch):
     monkeypatch.setattr(distinct, "_MOST_DISTINCT", 3)
     counts = distinct.LabelCounts(np.empty(0))
