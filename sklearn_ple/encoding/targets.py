@@ -79,7 +79,7 @@ class TargetEncoder:
                     f"task_types={{{column.name!r}: 'ignore'}}."
                 )
             if (classes := declared[column.name]) is not None:
-                column = replace(column, declared=_ordered(column, classes))
+                column = _with_classes(column, classes, types[column.name])
             task = self._make_task(types[column.name], column)
             task.fit(column.observed, weights[column.mask, position], column.declared)
             self.tasks.append(task)
@@ -240,19 +240,23 @@ def _declared(classes: Any, names: Sequence[str]) -> dict[str, np.ndarray | None
     return declared
 
 
-def _ordered(column: Labels, classes: np.ndarray) -> np.ndarray:
-    """Return declared classes in the order of an ordered column, to which they may add others."""
+def _with_classes(column: Labels, classes: np.ndarray, task_type: Any) -> Labels:
+    """Return a column that declares classes, beyond its own ordered categories if it has such."""
     if not column.ordered:
-        return classes
-    own = np.asarray(column.declared)
-    if set(classes.tolist()) <= set(own.tolist()):
-        return own
-    if [label for label in classes.tolist() if label in own] != own.tolist():
+        return replace(column, declared=classes)
+    own = np.asarray(column.declared).tolist()
+    if set(classes.tolist()) <= set(own):
+        return column
+    kind = task_type[0] if isinstance(task_type, tuple) else task_type
+    if isinstance(kind, str) and kind != "ordinal":
+        # The column does not say where the other classes belong.
+        return replace(column, declared=classes, ordered=False)
+    if [label for label in classes.tolist() if label in own] != own:
         raise ValueError(
             f"classes of target {column.name!r} is {classes.tolist()}, but its column has the "
-            f"ordered categories {own.tolist()}: pass all classes, in their order."
+            f"ordered categories {own}: pass all classes, in their order."
         )
-    return classes
+    return replace(column, declared=classes)
 
 
 def check_type(name: str, kind: str, classes: np.ndarray | None, observed: np.ndarray) -> None:

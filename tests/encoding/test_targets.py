@@ -234,12 +234,22 @@ def test_an_ordered_column_keeps_its_order_whichever_classes_are_given():
     task = encoder(column, classes=np.array(["hi", "lo", "mid"]))[0].tasks[0]
     assert task.kind == "ordinal"
     assert task.classes[task.order].tolist() == ["lo", "mid", "hi"]
-    more = encoder(column, classes=["lo", "low", "mid", "hi"])[0].tasks[0]
-    assert more.classes[more.order].tolist() == ["lo", "low", "mid", "hi"]
-    with pytest.raises(ValueError, match=r"ordered categories \['lo', 'mid', 'hi'\]: pass all cl"):
-        encoder(column, classes=["hi", "lo", "low", "mid"])
     given = encoder(np.array(["hi", "lo"]), "ordinal", classes=np.array(["lo", "mid", "hi"]))
     assert given[0].tasks[0].order.tolist() == task.order.tolist()
+
+
+def test_classes_beyond_ordered_categories_have_the_order_given_or_none():
+    column = pd.Series(["hi", "lo"], dtype=pd.CategoricalDtype(["lo", "mid", "hi"], ordered=True))
+    more = encoder(column, "ordinal", classes=["lo", "low", "mid", "hi"])[0].tasks[0]
+    assert more.classes[more.order].tolist() == ["lo", "low", "mid", "hi"]
+    in_another_order = ["hi", "lo", "low", "mid"]
+    with pytest.raises(ValueError, match=r"ordered categories \['lo', 'mid', 'hi'\]: pass all cl"):
+        encoder(column, "ordinal", classes=in_another_order)
+    # An alphabetical list, as of np.unique, is no order.
+    for kind in ("auto", "multiclass"):
+        for classes in (in_another_order, ["lo", "low", "mid", "hi"]):
+            task = encoder(column, kind, classes=classes)[0].tasks[0]
+            assert task.kind == "multiclass" and task.classes.tolist() == in_another_order
 
 
 def test_an_enum_is_ordered_as_in_polars_own_tables_of_arrow():
