@@ -1,11 +1,12 @@
 """Encoding: from X, y and weights to the arrays that a network reads, and back to labels."""
 
+from .arrow import merged_order, storable, without_views
 from .categories import UnknownColumns
 from .dependence import dependent_pairs
 from .encoder import Encoded, TableEncoder
 from .features import check_in_memory, read_features
 from .form import TargetForm
-from .frames import is_arrow, is_dataset, is_polars, storable, to_pandas, without_views
+from .frames import is_arrow, is_dataset, is_polars, to_pandas
 from .growth import grow
 from .labels import (
     Labels,
@@ -51,6 +52,7 @@ __all__ = [
     "kinds_by_task",
     "label_weights",
     "learnt_columns",
+    "merged_order",
     "numbers_are_classes",
     "read_features",
     "read_targets",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Sequence
+from contextlib import suppress
 from functools import lru_cache
 from numbers import Integral
 from typing import Any
@@ -434,6 +435,13 @@ def _read_objects(column: pd.Series, name: Any) -> pd.Series:
     # Some missing values, such as NaT, have their own type.
     column = column.where(column.notna(), np.nan)
     kind = types.infer_dtype(column, skipna=True) if column.notna().any() else "empty"
+    if kind == "integer" and max(map(abs, column.dropna())) > 2**53:
+        # As floats, neighbouring ids would become equal.
+        for dtype in ("Int64", "UInt64"):
+            with suppress(OverflowError):
+                return column.astype(dtype)
+    if kind == "date":
+        return column.astype("datetime64[s]")
     # Bools count as numbers, as they do without missing values, for which pandas has a dtype.
     if kind in ("integer", "floating", "mixed-integer-float", "decimal", "boolean", "empty"):
         try:

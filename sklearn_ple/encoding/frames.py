@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from .arrow import is_foreign, to_frame, to_native
+
 
 def is_polars(data: Any) -> bool:
     """Return whether data is a frame or series of polars."""
@@ -48,12 +50,18 @@ def _series_to_pandas(data: Any) -> pd.Series:
         values = pd.Categorical.from_codes(codes, categories, ordered=is_ordered)
     elif data.dtype.is_integer() and data.null_count():
         values = pd.arrays.IntegerArray(data.fill_null(0).to_numpy(), data.is_null().to_numpy())
+    elif data.dtype == polars.String and data.null_count() == len(data):
+        # As objects, they would be numbers.
+        values = pd.array([None] * len(data), dtype="string")
     elif data.dtype.is_nested():
         # With several values per row, to_numpy may return a matrix.
         values = pd.Series(data.to_list(), dtype=object)
     else:
         values = data.to_numpy()
-    return pd.Series(values, name=data.name, copy=False)
+    column = pd.Series(values, name=data.name, copy=False)
+    if zone := getattr(data.dtype, "time_zone", None):
+        column = column.dt.tz_localize("UTC").dt.tz_convert(zone)
+    return column
 
 
 def without_order(data: Any) -> Any:
@@ -84,81 +92,22 @@ def to_pandas(data: Any) -> Any:
     """Turn data of polars or Arrow into pandas, and dictionaries of Arrow into categories.
 
     Columns of Arrow's type null, which has no value at all, and of its nested types become
-    objects. Other data are returned unchanged.
+    objects, and its dates become those of NumPy. Other data are returned unchanged.
     """
     if is_polars(data):
         return polars_to_pandas(data)
     if is_arrow(data):
-        data = _tables_without_views(data).to_pandas(types_mapper=pd.ArrowDtype)
+        data = to_frame(data)
     if isinstance(data, pd.Series):
-        return _out_of_arrow(data) if _has_no_array(data.dtype) else data
+        return to_native(data) if is_foreign(data.dtype) else data
     if not isinstance(data, pd.DataFrame):
         return data
-    places = [place for place, dtype in enumerate(data.dtypes) if _has_no_array(dtype)]
+    places = [place for place, dtype in enumerate(data.dtypes) if is_foreign(dtype)]
     if places:
         data = data.copy(deep=False)
     for place in places:
-        data.isetitem(place, _out_of_arrow(data.iloc[:, place]))
+        data.isetitem(place, to_native(data.iloc[:, place]))
     return data
-
-
-def _tables_without_views(data: Any) -> Any:
-    """Do the same as `without_views` for a table of Arrow, or for a column with its name."""
-    arrow = sys.modules["pyarrow"]
-    if isinstance(data, arrow.Array):
-        return without_views(data)
-    if isinstance(data, arrow.ChunkedArray):
-        if not _has_views(data.type):
-            return data
-        dtype = storable(data.type) if not data.num_chunks else None
-        plain = arrow.chunked_array([without_views(chunk) for chunk in data.chunks], dtype)
-        # Only columns of tables have names.
-        return plain if data._name is None else arrow.table({data._name: plain}).column(0)
-    for place, field in enumerate(data.schema):
-        if _has_views(field.type):
-            data = data.set_column(place, field.name, _tables_without_views(data.column(place)))
-    return data
-
-
-def _has_views(dtype: Any) -> bool:
-    arrow = sys.modules["pyarrow"]
-    values = dtype.value_type if arrow.types.is_dictionary(dtype) else dtype
-    return values in (arrow.string_view(), arrow.binary_view())
-
-
-def without_views(column: Any) -> Any:
-    """Convert views of text in an array of Arrow, as polars writes them, to plain text."""
-    arrow = sys.modules["pyarrow"]
-    if not arrow.types.is_dictionary(column.type):
-        dtype = storable(column.type)
-        return column if column.type == dtype else column.cast(dtype)
-    before = column.dictionary
-    values = without_views(before)
-    if values is before:
-        return column
-    return arrow.DictionaryArray.from_arrays(column.indices, values, ordered=column.type.ordered)
-
-
-def storable(dtype: Any) -> Any:
-    """Return a type in which all values can be stored: codes of 32 bits, and no views of text."""
-    arrow = sys.modules["pyarrow"]
-    if arrow.types.is_dictionary(dtype):
-        return arrow.dictionary(arrow.int32(), storable(dtype.value_type), dtype.ordered)
-    views = {arrow.string_view(): arrow.large_string(), arrow.binary_view(): arrow.large_binary()}
-    return views.get(dtype, dtype)
-
-
-def _has_no_array(dtype: Any) -> bool:
-    """Return whether a dtype is one of Arrow that NumPy does not know: nested, for example."""
-    if not isinstance(dtype, pd.ArrowDtype):
-        return False
-    arrow, own = sys.modules["pyarrow"].types, dtype.pyarrow_dtype
-    return arrow.is_dictionary(own) or arrow.is_null(own) or arrow.is_nested(own)
-
-
-def _out_of_arrow(column: pd.Series) -> pd.Series:
-    values = sys.modules["pyarrow"].array(column.array).to_pandas()
-    return values.set_axis(column.index).rename(column.name)
 
 
 def keep_numbers(data: Any) -> Any:

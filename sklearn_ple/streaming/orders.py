@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
-from graphlib import CycleError, TopologicalSorter
-from itertools import pairwise
 from typing import Any
 
-from ..encoding import kinds_by_task
+from ..encoding import kinds_by_task, merged_order
 from .source import Unit
 
 # Kinds for which the order matters; of "auto", the order may make an ordinal task.
@@ -55,16 +52,13 @@ class Orders:
         ValueError
             If there are more than two categories, and more than one such order or none.
         """
-        orders = [values for values, (_, is_kept) in self._seen.items() if is_kept]
-        follows = {pair for order in orders for pair in pairwise(order)}
-        sorter = TopologicalSorter({value: () for order in self._seen for value in order})
-        for value, following in follows:
-            sorter.add(following, value)
-        with suppress(CycleError):
-            merged = list(sorter.static_order())
-            # There is no other order if each value follows the one before it in some unit.
-            if follows.issuperset(pairwise(merged)):
-                return merged
+        orders = [
+            part
+            for values, (_, is_kept) in self._seen.items()
+            for part in ([values] if is_kept else [[value] for value in values])
+        ]
+        if (merged := merged_order(orders)) is not None:
+            return merged
         values = list(dict.fromkeys(value for order in self._seen for value in order))
         # Two categories make a binary task, which needs no order.
         if len(values) <= 2:

@@ -461,7 +461,7 @@ def test_arrow_tables_are_read_like_pandas_frames(make):
         (pl.Series([1, None, 3], dtype=pl.UInt8), [-1, 0, 1], None),
         (pl.Series(["1.5", None, "2.5"]).cast(pl.Decimal(10, 2)), [-1, 0, 1], None),
         (pl.Series(["b", None, "a"]), None, [2, 0, 3]),
-        (pl.Series([None, None, None], dtype=pl.String), [0, 0, 0], None),
+        (pl.Series([None, None, None], dtype=pl.String), None, [0, 0, 0]),
         (pl.Series(["b", None, "a"], dtype=pl.Categorical), None, [2, 0, 3]),
         (pl.Series([None, None, None], dtype=pl.Categorical), None, [0, 0, 0]),
         (pl.Series(["b", None, "a"], dtype=pl.Enum(["c", "b", "a"])), None, [2, 0, 3]),
@@ -481,6 +481,47 @@ def test_polars_categories_are_those_of_the_column_alone():
     frame = pl.DataFrame({"a": ["p", "q"], "b": ["r", "p"]}).cast(pl.Categorical)
     assert read(frame)["b"].cat.categories.tolist() == ["p", "r"]
     assert polars_to_pandas(frame["a"]).cat.categories.tolist() == ["p", "q"]
+
+
+@pytest.mark.parametrize("zone", [None, "Europe/Berlin"])
+def test_dates_are_the_same_categories_in_all_libraries(zone):
+    dates = [datetime.date(2020, 1, day) for day in (3, 1, 2)]
+    times = [datetime.datetime(2020, 1, 1, hour) for hour in (3, 1, 2)]
+    frame = pl.DataFrame({"d": [*dates, None], "t": [*times, None]})
+    frame = frame.with_columns(pl.col("t").dt.replace_time_zone(zone))
+    table = frame.to_arrow()
+    others = [table, table.to_pandas(), table.to_pandas(types_mapper=pd.ArrowDtype)]
+    others.append(frame.to_pandas())
+    _, (_, codes), *rest = encode(frame, *others, categorical_features=["d", "t"])
+    assert codes.tolist() == [[2, 2], [3, 3], [4, 4], [0, 0]]
+    for _, own in rest:
+        assert own.tolist() == codes.tolist()
+    for own in (frame, *others):
+        with pytest.raises(TypeError, match="Column 'd' of X is of dtype datetime64.*dayofweek"):
+            encode(own)
+
+
+@pytest.mark.parametrize("least", [2**53, 2**63, -(2**60)])
+def test_long_ids_among_objects_stay_apart(least):
+    ids = np.array([[least + k % 4, "a"] for k in range(8)], dtype=object)
+    for X in (ids, ids.tolist(), pd.DataFrame(ids)):
+        _, (_, codes) = encode(X, categorical_features=[0, 1])
+        assert codes[:, 0].tolist() == [2, 3, 4, 5] * 2
+
+
+def test_arrow_tables_with_columns_of_one_name_are_an_error():
+    table = pa.table([["u", "w"], [1.0, 2.0]], names=["t", "t"])
+    for X in (table, table.to_batches()[0]):
+        with pytest.raises(ValueError, match=r"several columns of each name in \['t'\]: rename"):
+            encode(X)
+
+
+def test_dictionaries_of_arrow_may_hold_null_or_a_value_twice():
+    texts = pa.array(["a", None, "b"])
+    twice = pa.DictionaryArray.from_arrays(pa.array([2, None, 1], pa.int8()), ["a", "b", "a"])
+    for column in (texts.dictionary_encode("encode"), twice):
+        _, (_, codes) = encode(pa.table({"c": column}))
+        assert codes[:, 0].tolist() == [2, 0, 3]
 
 
 @pytest.mark.parametrize("dtype", [pl.Date, pl.Datetime, pl.Duration, pl.Time, pl.List(pl.Int8)])
@@ -649,7 +690,6 @@ def test_strings_are_an_error_where_no_column_is_a_category():
         ([1, "a"], "int, str"),
         ([(1,), [2]], "list, tuple"),
         ([1j, None], "complex"),
-        ([datetime.date(2020, 1, 1), None], "date"),
         ([b"a", b"b"], "bytes"),
     ],
 )

@@ -948,6 +948,39 @@ def test_nan_of_an_arrow_table_is_a_missing_label():
     assert labels[0].mask.tolist() == [False, True]
 
 
+def parts_of(*dictionaries):
+    """A column in parts, each of which has all values of an ordered dictionary of its own."""
+    parts = [
+        pa.DictionaryArray.from_arrays(list(range(len(own))), own, ordered=True)
+        for own in dictionaries
+    ]
+    return pa.table({"t": pa.chunked_array(parts)})
+
+
+def test_parts_of_a_table_make_one_order():
+    task = encoder(parts_of(["S", "M", "L"], ["XS", "S"]))[0].tasks[0]
+    assert task.kind == "ordinal" and task.classes[task.order].tolist() == ["XS", "S", "M", "L"]
+
+
+def test_parts_in_different_orders_have_none():
+    y = parts_of(["S", "M", "L"], ["L", "S"])
+    with pytest.warns(UserWarning, match=r"'t' have the orders .*\['L', 'S'\]\], which do not"):
+        fitted, labels = encoder(y)
+    assert fitted.tasks[0].kind == "multiclass"
+    assert labels[0].observed.tolist() == ["S", "M", "L", "L", "S"]
+    with (
+        pytest.warns(UserWarning, match="without one"),
+        pytest.raises(ValueError, match="no order: make its column"),
+    ):
+        encoder(y, "ordinal")
+
+
+def test_lists_of_views_are_named():
+    y = pa.table({"l": pa.array([["u"]] * 2, pa.list_(pa.string_view())), "r": [0.5, 1.5]})
+    with pytest.raises(TypeError, match="Target 'l' holds values of type"):
+        encoder(y)
+
+
 def test_arrow_tables_are_read_as_data_frames():
     y = pa.table({"words": pa.array(["u", "v", None]), "x": pa.array([0.5, None, 2.5])})
     predictions = round_trip(y)

@@ -44,6 +44,7 @@ TESTS = {
     "tasks/survival.py": ["tasks/test_survival.py"],
     "tasks/task_weights.py": ["tasks/test_task_weights.py"],
     "tasks/tweedie.py": ["tasks/test_tweedie.py"],
+    "encoding/arrow.py": ["encoding/test_targets.py", "encoding/test_features.py"],
     "encoding/bins.py": ["encoding/test_bins.py"],
     "encoding/categories.py": ["encoding/test_categories.py", "encoding/test_features.py"],
     "encoding/dependence.py": ["encoding/test_dependence.py"],

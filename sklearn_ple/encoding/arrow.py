@@ -1,0 +1,141 @@
+"""Columns of Arrow in the form of pandas, where either of them lacks a function for the other."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from graphlib import CycleError, TopologicalSorter
+from itertools import pairwise
+from typing import Any
+
+import pandas as pd
+
+from ..warn import warn
+
+
+def to_frame(data: Any) -> Any:
+    """Turn a table or a column of Arrow into a data frame or a series, of Arrow's dtypes.
+
+    Raises
+    ------
+    ValueError
+        If several columns have the same name.
+    """
+    arrow = sys.modules["pyarrow"]
+    if isinstance(data, arrow.RecordBatch):
+        data = arrow.Table.from_batches([data])
+    if not isinstance(data, arrow.Table):
+        name, data = getattr(data, "_name", None), _whole(data)
+        return data.to_pandas(types_mapper=pd.ArrowDtype).rename(name)
+    names = data.schema.names
+    if len(set(names)) < len(names):
+        twice = sorted({name for name in names if names.count(name) > 1})
+        raise ValueError(f"The table has several columns of each name in {twice}: rename them.")
+    for place, name in enumerate(names):
+        if has_views(data.schema.types[place]):
+            data = data.set_column(place, name, _whole(data.column(place)))
+    return data.to_pandas(types_mapper=pd.ArrowDtype)
+
+
+def _whole(column: Any) -> Any:
+    """Return a column of Arrow without views of text."""
+    arrow = sys.modules["pyarrow"]
+    if isinstance(column, arrow.Array) or not has_views(column.type):
+        return without_views(column) if isinstance(column, arrow.Array) else column
+    dtype = None if column.num_chunks else storable(column.type)
+    return arrow.chunked_array(list(map(without_views, column.chunks)), dtype)
+
+
+def has_views(dtype: Any) -> bool:
+    """Return whether values of a type are views of text, as polars writes them."""
+    arrow = sys.modules["pyarrow"]
+    values = dtype.value_type if arrow.types.is_dictionary(dtype) else dtype
+    return values in (arrow.string_view(), arrow.binary_view())
+
+
+def without_views(column: Any) -> Any:
+    """Convert views of text in an array of Arrow to plain text."""
+    arrow = sys.modules["pyarrow"]
+    if not arrow.types.is_dictionary(column.type):
+        return column.cast(storable(column.type)) if has_views(column.type) else column
+    before = column.dictionary
+    values = without_views(before)
+    if values is before:
+        return column
+    return arrow.DictionaryArray.from_arrays(column.indices, values, ordered=column.type.ordered)
+
+
+def storable(dtype: Any) -> Any:
+    """Return a type in which all values can be stored: codes of 32 bits, and no views of text."""
+    arrow = sys.modules["pyarrow"]
+    if arrow.types.is_dictionary(dtype):
+        return arrow.dictionary(arrow.int32(), storable(dtype.value_type), dtype.ordered)
+    views = {arrow.string_view(): arrow.large_string(), arrow.binary_view(): arrow.large_binary()}
+    return views.get(dtype, dtype)
+
+
+def is_foreign(dtype: Any) -> bool:
+    """Return whether a dtype is one of Arrow that pandas or NumPy does not know enough."""
+    if not isinstance(dtype, pd.ArrowDtype):
+        return False
+    arrow, own = sys.modules["pyarrow"].types, dtype.pyarrow_dtype
+    tests = (arrow.is_dictionary, arrow.is_null, arrow.is_nested, arrow.is_date, has_views)
+    return any(test(own) for test in tests)
+
+
+def to_native(column: pd.Series) -> pd.Series:
+    """Turn a series of such a dtype into categories, dates, strings or objects."""
+    arrow = sys.modules["pyarrow"]
+    values = _whole(arrow.chunked_array(arrow.array(column.array)))
+    if arrow.types.is_dictionary(values.type):
+        values = _with_one_dictionary(values, column.name)
+    if arrow.types.is_large_string(values.type) or arrow.types.is_large_binary(values.type):
+        native = pd.Series(values.to_pandas(types_mapper=pd.ArrowDtype))
+    else:
+        try:
+            native = values.to_pandas(date_as_object=False)
+        except arrow.ArrowNotImplementedError:
+            native = pd.Series(values.to_pylist(), dtype=object)
+    return native.set_axis(column.index).rename(column.name)
+
+
+def _with_one_dictionary(column: Any, name: Any) -> Any:
+    """Return a column whose parts have the same dictionary, without null and in one order."""
+    arrow, dtype = sys.modules["pyarrow"], column.type
+    dictionaries = [tuple(chunk.dictionary.to_pylist()) for chunk in column.chunks]
+    is_clean = all(None not in own and len(set(own)) == len(own) for own in dictionaries)
+    if is_clean and (not dtype.ordered or len(set(dictionaries)) < 2):
+        return column
+    decoded = arrow.chunked_array([chunk.dictionary_decode() for chunk in column.chunks])
+    orders = [dict.fromkeys(v for v in own if v is not None) for own in dictionaries]
+    values = list(dict.fromkeys(value for order in orders for value in order))
+    merged = merged_order(orders) if dtype.ordered else values
+    if merged is None:
+        shown = list(map(list, dict.fromkeys(map(tuple, orders))))
+        warn(
+            f"The parts of column {name!r} have the orders {shown}, which do not determine a "
+            "single order: it is read without one."
+        )
+        return decoded
+    import pyarrow.compute as compute
+
+    categories = arrow.array(merged, dtype.value_type)
+    codes = compute.index_in(decoded, value_set=categories).combine_chunks()
+    whole = arrow.DictionaryArray.from_arrays(codes, categories, ordered=dtype.ordered)
+    return arrow.chunked_array([whole])
+
+
+def merged_order(orders: Iterable[Iterable[Any]]) -> list[Any] | None:
+    """Return the only order of all values that agrees with several orders; None without one."""
+    known: list[Sequence[Any]] = [list(order) for order in orders]
+    follows = {pair for order in known for pair in pairwise(order)}
+    sorter = TopologicalSorter({value: () for order in known for value in order})
+    for value, following in follows:
+        sorter.add(following, value)
+    with suppress(CycleError):
+        merged = list(sorter.static_order())
+        # There is no other order if each value follows the one before it in one of the orders.
+        if follows.issuperset(pairwise(merged)):
+            return merged
+    return None
