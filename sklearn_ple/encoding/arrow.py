@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from graphlib import CycleError, TopologicalSorter
 from itertools import pairwise
@@ -103,21 +103,25 @@ def to_native(column: pd.Series) -> pd.Series:
 def _with_one_dictionary(column: Any, name: Any) -> Any:
     """Return a column whose parts have the same dictionary, without null and in one order."""
     arrow, dtype = sys.modules["pyarrow"], column.type
-    dictionaries = [tuple(chunk.dictionary.to_pylist()) for chunk in column.chunks]
-    is_clean = all(None not in own and len(set(own)) == len(own) for own in dictionaries)
-    if is_clean and (not dtype.ordered or len(set(dictionaries)) < 2):
+    different: list[Any] = []
+    for own in (chunk.dictionary for chunk in column.chunks):
+        if not any(map(own.equals, different)):
+            different.append(own)
+    is_clean = all(not own.null_count and len(own.unique()) == len(own) for own in different)
+    if is_clean and (not dtype.ordered or len(different) < 2):
         return column
     decoded = arrow.chunked_array([chunk.dictionary_decode() for chunk in column.chunks])
-    orders = [dict.fromkeys(v for v in own if v is not None) for own in dictionaries]
-    values = list(dict.fromkeys(value for order in orders for value in order))
-    merged = merged_order(orders) if dtype.ordered else values
-    if merged is None:
-        shown = list(map(list, dict.fromkeys(map(tuple, orders))))
-        warn(
-            f"The parts of column {name!r} have the orders {shown}, which do not determine a "
-            "single order: it is read without one."
-        )
-        return decoded
+    orders = [own.drop_null().unique().to_pylist() for own in different]
+    merged = list(dict.fromkeys(value for order in orders for value in order))
+    # Two categories make a binary task, which needs no order.
+    if dtype.ordered and len(merged) > 2:
+        if (in_order := merged_order(orders)) is None:
+            warn(
+                f"The parts of column {name!r} have the orders {orders}, which do not determine a "
+                "single order: it is read without one."
+            )
+            return decoded
+        merged = in_order
     import pyarrow.compute as compute
 
     categories = arrow.array(merged, dtype.value_type)
@@ -126,11 +130,10 @@ def _with_one_dictionary(column: Any, name: Any) -> Any:
     return arrow.chunked_array([whole])
 
 
-def merged_order(orders: Iterable[Iterable[Any]]) -> list[Any] | None:
+def merged_order(orders: Sequence[Sequence[Any]]) -> list[Any] | None:
     """Return the only order of all values that agrees with several orders; None without one."""
-    known: list[Sequence[Any]] = [list(order) for order in orders]
-    follows = {pair for order in known for pair in pairwise(order)}
-    sorter = TopologicalSorter({value: () for order in known for value in order})
+    follows = {pair for order in orders for pair in pairwise(order)}
+    sorter = TopologicalSorter({value: () for order in orders for value in order})
     for value, following in follows:
         sorter.add(following, value)
     with suppress(CycleError):

@@ -52,17 +52,15 @@ class Orders:
         ValueError
             If there are more than two categories, and more than one such order or none.
         """
-        orders = [
-            part
-            for values, (_, is_kept) in self._seen.items()
-            for part in ([values] if is_kept else [[value] for value in values])
-        ]
+        orders: list[Sequence[Any]] = []
+        for values, (_, is_kept) in self._seen.items():
+            orders += [values] if is_kept else [[value] for value in values]
         if (merged := merged_order(orders)) is not None:
             return merged
-        values = list(dict.fromkeys(value for order in self._seen for value in order))
+        categories = list(dict.fromkeys(value for order in self._seen for value in order))
         # Two categories make a binary task, which needs no order.
-        if len(values) <= 2:
-            return values
+        if len(categories) <= 2:
+            return categories
         raise ValueError(
             f"The categories of column {self.name!r} have no single order: {self._shown()}. Write "
             "all files with the same categories and with dictionary encoding, or pass "

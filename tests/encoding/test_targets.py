@@ -960,6 +960,7 @@ def parts_of(*dictionaries):
 def test_parts_of_a_table_make_one_order():
     task = encoder(parts_of(["S", "M", "L"], ["XS", "S"]))[0].tasks[0]
     assert task.kind == "ordinal" and task.classes[task.order].tolist() == ["XS", "S", "M", "L"]
+    assert encoder(parts_of(["no"], ["yes"], ["no"]))[0].tasks[0].kind == "binary"
 
 
 def test_parts_in_different_orders_have_none():
