@@ -9,6 +9,7 @@ from graphlib import CycleError, TopologicalSorter
 from itertools import pairwise
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from ..warn import warn
@@ -84,12 +85,19 @@ def is_foreign(dtype: Any) -> bool:
     return any(test(own) for test in tests)
 
 
+def is_dictionary(dtype: Any) -> bool:
+    """Return whether a dtype of pandas is one of Arrow's dictionaries."""
+    if not isinstance(dtype, pd.ArrowDtype):
+        return False
+    return sys.modules["pyarrow"].types.is_dictionary(dtype.pyarrow_dtype)
+
+
 def to_native(column: pd.Series) -> pd.Series:
     """Turn a series of such a dtype into categories, dates, strings or objects."""
     arrow = sys.modules["pyarrow"]
     values = _whole(arrow.chunked_array(arrow.array(column.array)))
     if arrow.types.is_dictionary(values.type):
-        values = _with_one_dictionary(values, column.name)
+        values = _with_one_dictionary(_with_signed_codes(values), column.name)
     if arrow.types.is_large_string(values.type) or arrow.types.is_large_binary(values.type):
         native = pd.Series(values.to_pandas(types_mapper=pd.ArrowDtype))
     else:
@@ -98,6 +106,36 @@ def to_native(column: pd.Series) -> pd.Series:
         except arrow.ArrowNotImplementedError:
             native = pd.Series(values.to_pylist(), dtype=object)
     return native.set_axis(column.index).rename(column.name)
+
+
+def to_dictionary(values: np.ndarray, categories: np.ndarray, dtype: Any) -> Any:
+    """Return values as an array of pandas with a dictionary of Arrow, given its categories.
+
+    Raises
+    ------
+    ValueError
+        If the type of the codes is too small for so many categories.
+    """
+    arrow, own = sys.modules["pyarrow"], dtype.pyarrow_dtype
+    codes = arrow.array(pd.Index(categories).get_indexer(values), own.index_type)
+    dictionary = arrow.array(categories.tolist(), own.value_type)
+    column = arrow.DictionaryArray.from_arrays(codes, dictionary, ordered=own.ordered)
+    return pd.arrays.ArrowExtensionArray(column)
+
+
+def _with_signed_codes(column: Any) -> Any:
+    """Return a column with codes that all versions of Arrow can convert to pandas."""
+    arrow, dtype = sys.modules["pyarrow"], column.type
+    if not arrow.types.is_unsigned_integer(dtype.index_type):
+        return column
+    parts = [
+        arrow.DictionaryArray.from_arrays(
+            chunk.indices.cast(arrow.int32()), chunk.dictionary, ordered=dtype.ordered
+        )
+        for chunk in column.chunks
+    ]
+    signed = arrow.dictionary(arrow.int32(), dtype.value_type, dtype.ordered)
+    return arrow.chunked_array(parts, signed)
 
 
 def _with_one_dictionary(column: Any, name: Any) -> Any:

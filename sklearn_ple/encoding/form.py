@@ -11,6 +11,7 @@ import pandas as pd
 from pandas.api import types
 
 from ..tasks import Task
+from .arrow import is_dictionary, to_dictionary
 from .frames import is_polars
 
 
@@ -130,11 +131,13 @@ class TargetForm:
             places = {category: place for place, category in enumerate(dtype.categories)}
             codes = [places[label] for label in values.tolist()]
             kept = pd.Categorical.from_codes(codes, dtype=dtype)
+        elif is_dictionary(dtype):
+            order = getattr(task, "order", slice(None))
+            try:
+                kept = pd.Series(to_dictionary(values, task.classes[order], dtype), index)
+            except ValueError:
+                return values
         else:
-            is_numeric = task.has_classes and values.dtype.kind in "iufb"
-            if is_numeric and isinstance(dtype, pd.ArrowDtype):
-                # Arrow makes dictionaries of numbers from objects only.
-                values = values.astype(object)
             with np.errstate(over="ignore"):
                 kept = pd.Series(values, index).astype(dtype)
         return kept if _holds(kept, values) else values

@@ -921,9 +921,22 @@ def test_arrows_dictionaries_are_classes_and_come_back_as_they_were(ordered):
     predictions = round_trip(y)
     assert predictions["a"].dtype == dtype
     assert predictions["a"].tolist()[:2] == ["top", "low"]
-    fitted, _ = encoder(y)
-    assert fitted.tasks[0].kind == ("ordinal" if ordered else "multiclass")
-    assert fitted.tasks[0].classes.tolist() == ["low", "mid", "top"]
+    for own in (y, predictions):
+        fitted, _ = encoder(own)
+        assert fitted.tasks[0].kind == ("ordinal" if ordered else "multiclass")
+        assert fitted.tasks[0].classes.tolist() == ["low", "mid", "top"]
+        if ordered:
+            assert fitted.tasks[0].order.tolist() == [0, 1, 2]
+
+
+def test_predictions_beyond_the_codes_of_a_dictionary_are_strings():
+    column = pa.DictionaryArray.from_arrays(pa.array([0, 1], pa.int8()), ["a", "b"])
+    y = pd.DataFrame({"a": pd.Series(column, dtype=pd.ArrowDtype(column.type)), "b": [0, 1]})
+    fitted, _ = encoder(y, classes={"a": ["a", "b", *map(str, range(200))], "b": [0, 1]})
+    predictions = fitted.form.assemble(
+        fitted.tasks, [np.array(["199"], object), np.array([1])], None
+    )
+    assert predictions["a"].tolist() == ["199"]
 
 
 @pytest.mark.parametrize("values", [[5, 6], [2.5, 4.5], [True, False]])
