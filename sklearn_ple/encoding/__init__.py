@@ -17,6 +17,7 @@ from .labels import (
     learnt_columns,
     numbers_are_classes,
     read_targets,
+    split_kind,
 )
 from .numeric import NUMERIC_EMBEDDINGS, EmbeddingMaker
 from .statistics import N_PARTS, OrderedStatistics, TargetStatistics, beside
@@ -57,6 +58,7 @@ __all__ = [
     "read_features",
     "read_targets",
     "read_weights",
+    "split_kind",
     "storable",
     "to_pandas",
     "weigh",

@@ -200,8 +200,15 @@ def is_one_kind(task_types: Any) -> bool:
     return isinstance(first, str) and len(others) > 0 and not any(map(_is_kind, others))
 
 
+def split_kind(task_type: Any) -> tuple[Any, tuple]:
+    """Return the kind of an entry of ``task_types``, and the options that follow it in a tuple."""
+    if isinstance(task_type, tuple) and task_type:
+        return task_type[0], task_type[1:]
+    return task_type, ()
+
+
 def _is_kind(entry: Any) -> bool:
-    name = entry[0] if isinstance(entry, tuple) and entry else entry
+    name, _ = split_kind(entry)
     return isinstance(name, (str, Task, type))
 
 

@@ -15,7 +15,7 @@ from sklearn.utils import check_consistent_length
 from ..tasks import TASK_KINDS, Task, by_task
 from .form import TargetForm
 from .frames import shown
-from .labels import IGNORE, Labels, kinds_by_task, read_targets, without_ignored
+from .labels import IGNORE, Labels, kinds_by_task, read_targets, split_kind, without_ignored
 
 
 class TargetEncoder:
@@ -115,9 +115,7 @@ class TargetEncoder:
         return task
 
     def _task_of_kind(self, task_type: Any, column: Labels) -> Task:
-        # A kind with options is a tuple.
-        is_tuple = isinstance(task_type, tuple) and task_type
-        kind, *options = task_type if is_tuple else (task_type,)
+        kind, options = split_kind(task_type)
         if kind == "auto":
             kind = column.infer_kind(self.family)
         what = f"task_types of target {column.name!r}"
@@ -247,7 +245,7 @@ def _with_classes(column: Labels, classes: np.ndarray, task_type: Any) -> Labels
     own = np.asarray(column.declared).tolist()
     if set(classes.tolist()) <= set(own):
         return column
-    kind = task_type[0] if isinstance(task_type, tuple) else task_type
+    kind, _ = split_kind(task_type)
     if isinstance(kind, str) and kind != "ordinal":
         # The column does not say where the other classes belong.
         return replace(column, declared=classes, ordered=False)

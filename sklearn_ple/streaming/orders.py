@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ..encoding import kinds_by_task, merged_order
+from ..encoding import kinds_by_task, merged_order, split_kind
 from .source import Unit
 
 # Kinds for which the order matters; of "auto", the order may make an ordinal task.
@@ -20,9 +20,9 @@ def ordered_targets(task_types: Any, names: Sequence[str]) -> set[str]:
     These are ordinal tasks, those whose kind is still to be determined, and those of a class of
     one's own.
     """
-    kinds = kinds_by_task(task_types, names)
-    first = {name: kind[0] if isinstance(kind, tuple) else kind for name, kind in kinds.items()}
-    return {n for n, kind in first.items() if not isinstance(kind, str) or kind in _IN_ORDER}
+    entries = kinds_by_task(task_types, names)
+    kinds = {name: split_kind(entry)[0] for name, entry in entries.items()}
+    return {n for n, kind in kinds.items() if not isinstance(kind, str) or kind in _IN_ORDER}
 
 
 class Orders:
@@ -41,8 +41,9 @@ class Orders:
 
     def add(self, unit: Unit, values: Sequence[Any]) -> None:
         """Add the order in which a unit lists categories."""
-        if tuple(values) not in self._seen:
-            self._seen[tuple(values)] = unit, unit.keeps_order(self.name)
+        order = tuple(values)
+        if order not in self._seen:
+            self._seen[order] = unit, unit.keeps_order(self.name)
 
     def merge(self) -> list[Any]:
         """Return the only order of all categories that agrees with those of the units.

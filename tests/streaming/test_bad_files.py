@@ -91,6 +91,7 @@ def test_parameters_of_tasks_are_not_blamed_on_a_unit(folder):
     refuses(folder, message=r"^task_types names \['typo'\], but", task_types={"typo": "binary"})
     refuses(folder, message="^depends_on names 'typo', but", depends_on={"click": "typo"})
     refuses(folder, message="^task_types ignores all columns of y", task_types="ignore")
+    refuses(folder, message=r"^task_types of target 'click' is \(\)", task_types={"click": ()})
 
 
 def test_dependent_tasks_of_a_fitted_form_are_those_of_its_names(tmp_path):
