@@ -1,6 +1,6 @@
 """Encoding: from X, y and weights to the arrays that a network reads, and back to labels."""
 
-from .arrow import merged_order, storable, without_views
+from .arrow import check_unique, storable, to_storable
 from .categories import UnknownColumns
 from .dependence import dependent_pairs
 from .encoder import Encoded, TableEncoder
@@ -20,6 +20,7 @@ from .labels import (
     split_kind,
 )
 from .numeric import NUMERIC_EMBEDDINGS, EmbeddingMaker
+from .order import merged_order
 from .statistics import N_PARTS, OrderedStatistics, TargetStatistics, beside
 from .table import Table
 from .targets import TargetEncoder, check_type
@@ -43,6 +44,7 @@ __all__ = [
     "beside",
     "check_in_memory",
     "check_type",
+    "check_unique",
     "dependent_pairs",
     "grow",
     "ignored_by",
@@ -61,6 +63,6 @@ __all__ = [
     "split_kind",
     "storable",
     "to_pandas",
+    "to_storable",
     "weigh",
-    "without_views",
 ]

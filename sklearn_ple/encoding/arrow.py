@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Sequence
-from contextlib import suppress
-from graphlib import CycleError, TopologicalSorter
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from ..warn import warn
+from .order import merged_order
 
 
 def to_frame(data: Any) -> Any:
@@ -27,44 +26,41 @@ def to_frame(data: Any) -> Any:
     if isinstance(data, arrow.RecordBatch):
         data = arrow.Table.from_batches([data])
     if not isinstance(data, arrow.Table):
-        name, data = getattr(data, "_name", None), _whole(data)
+        # Only a column of a table has a name, which a converted one lacks.
+        name = getattr(data, "_name", None)
+        data = to_storable(data) if _has_views(data.type) else data
         return data.to_pandas(types_mapper=pd.ArrowDtype).rename(name)
-    names = data.schema.names
-    if len(set(names)) < len(names):
-        twice = sorted({name for name in names if names.count(name) > 1})
-        raise ValueError(f"The table has several columns of each name in {twice}: rename them.")
-    for place, name in enumerate(names):
-        if has_views(data.schema.types[place]):
-            data = data.set_column(place, name, _whole(data.column(place)))
+    check_unique("The table", data.schema.names)
+    for place, name in enumerate(data.schema.names):
+        if _has_views(data.schema.types[place]):
+            data = data.set_column(place, name, to_storable(data.column(place)))
     return data.to_pandas(types_mapper=pd.ArrowDtype)
 
 
-def _whole(column: Any) -> Any:
-    """Return a column of Arrow without views of text."""
-    arrow = sys.modules["pyarrow"]
-    if isinstance(column, arrow.Array) or not has_views(column.type):
-        return without_views(column) if isinstance(column, arrow.Array) else column
-    dtype = None if column.num_chunks else storable(column.type)
-    return arrow.chunked_array(list(map(without_views, column.chunks)), dtype)
+def check_unique(what: str, names: Sequence[str]) -> None:
+    """Raise a ValueError if names of columns occur more than once; it starts with ``what``."""
+    if twice := [name for name, times in Counter(names).items() if times > 1]:
+        raise ValueError(f"{what} has several columns of each name in {twice}: rename them.")
 
 
-def has_views(dtype: Any) -> bool:
+def _has_views(dtype: Any) -> bool:
     """Return whether values of a type are views of text, as polars writes them."""
     arrow = sys.modules["pyarrow"]
     values = dtype.value_type if arrow.types.is_dictionary(dtype) else dtype
     return values in (arrow.string_view(), arrow.binary_view())
 
 
-def without_views(column: Any) -> Any:
-    """Convert views of text in an array of Arrow to plain text."""
-    arrow = sys.modules["pyarrow"]
-    if not arrow.types.is_dictionary(column.type):
-        return column.cast(storable(column.type)) if has_views(column.type) else column
-    before = column.dictionary
-    values = without_views(before)
-    if values is before:
+def to_storable(column: Any) -> Any:
+    """Convert an array, or a column in several parts, to a type in which it can be stored."""
+    arrow, dtype = sys.modules["pyarrow"], storable(column.type)
+    if column.type == dtype:
         return column
-    return arrow.DictionaryArray.from_arrays(column.indices, values, ordered=column.type.ordered)
+    if isinstance(column, arrow.ChunkedArray):
+        return arrow.chunked_array(list(map(to_storable, column.chunks)), dtype)
+    if not arrow.types.is_dictionary(dtype):
+        return column.cast(dtype)
+    codes, categories = column.indices.cast(dtype.index_type), to_storable(column.dictionary)
+    return arrow.DictionaryArray.from_arrays(codes, categories, ordered=dtype.ordered)
 
 
 def storable(dtype: Any) -> Any:
@@ -77,11 +73,11 @@ def storable(dtype: Any) -> Any:
 
 
 def is_foreign(dtype: Any) -> bool:
-    """Return whether a dtype is one of Arrow that pandas or NumPy does not know enough."""
+    """Return whether a dtype of pandas is one of Arrow's that to_native has to convert."""
     if not isinstance(dtype, pd.ArrowDtype):
         return False
     arrow, own = sys.modules["pyarrow"].types, dtype.pyarrow_dtype
-    tests = (arrow.is_dictionary, arrow.is_null, arrow.is_nested, arrow.is_date, has_views)
+    tests = (arrow.is_dictionary, arrow.is_null, arrow.is_nested, arrow.is_date, _has_views)
     return any(test(own) for test in tests)
 
 
@@ -95,9 +91,10 @@ def is_dictionary(dtype: Any) -> bool:
 def to_native(column: pd.Series) -> pd.Series:
     """Turn a series of such a dtype into categories, dates, strings or objects."""
     arrow = sys.modules["pyarrow"]
-    values = _whole(arrow.chunked_array(arrow.array(column.array)))
+    # Version 22 and earlier ones cannot convert unsigned codes to pandas.
+    values = to_storable(arrow.chunked_array(arrow.array(column.array)))
     if arrow.types.is_dictionary(values.type):
-        values = _with_one_dictionary(_with_signed_codes(values), column.name)
+        values = _with_one_dictionary(values, column.name)
     if arrow.types.is_large_string(values.type) or arrow.types.is_large_binary(values.type):
         native = pd.Series(values.to_pandas(types_mapper=pd.ArrowDtype))
     else:
@@ -123,24 +120,12 @@ def to_dictionary(values: np.ndarray, categories: np.ndarray, dtype: Any) -> Any
     return pd.arrays.ArrowExtensionArray(column)
 
 
-def _with_signed_codes(column: Any) -> Any:
-    """Return a column with codes that all versions of Arrow can convert to pandas."""
-    arrow, dtype = sys.modules["pyarrow"], column.type
-    if not arrow.types.is_unsigned_integer(dtype.index_type):
-        return column
-    parts = [
-        arrow.DictionaryArray.from_arrays(
-            chunk.indices.cast(arrow.int32()), chunk.dictionary, ordered=dtype.ordered
-        )
-        for chunk in column.chunks
-    ]
-    signed = arrow.dictionary(arrow.int32(), dtype.value_type, dtype.ordered)
-    return arrow.chunked_array(parts, signed)
-
-
 def _with_one_dictionary(column: Any, name: Any) -> Any:
     """Return a column whose parts have the same dictionary, without null and in one order."""
-    arrow, dtype = sys.modules["pyarrow"], column.type
+    import pyarrow as arrow
+    from pyarrow import compute
+
+    dtype = column.type
     different: list[Any] = []
     for own in (chunk.dictionary for chunk in column.chunks):
         if not any(map(own.equals, different)):
@@ -160,23 +145,7 @@ def _with_one_dictionary(column: Any, name: Any) -> Any:
             )
             return decoded
         merged = in_order
-    import pyarrow.compute as compute
-
     categories = arrow.array(merged, dtype.value_type)
     codes = compute.index_in(decoded, value_set=categories).combine_chunks()
     whole = arrow.DictionaryArray.from_arrays(codes, categories, ordered=dtype.ordered)
     return arrow.chunked_array([whole])
-
-
-def merged_order(orders: Sequence[Sequence[Any]]) -> list[Any] | None:
-    """Return the only order of all values that agrees with several orders; None without one."""
-    follows = {pair for order in orders for pair in pairwise(order)}
-    sorter = TopologicalSorter({value: () for order in orders for value in order})
-    for value, following in follows:
-        sorter.add(following, value)
-    with suppress(CycleError):
-        merged = list(sorter.static_order())
-        # There is no other order if each value follows the one before it in one of the orders.
-        if follows.issuperset(pairwise(merged)):
-            return merged
-    return None

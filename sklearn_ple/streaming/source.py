@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections import Counter
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from urllib.parse import unquote
 
 import numpy as np
 
-from ..encoding import storable, without_views
+from ..encoding import check_unique, storable, to_storable
 from .reading import interleaved
 
 # Largest numbers of rows and of values in a block; several blocks are in memory at a time.
@@ -345,7 +344,7 @@ class Source:
             if name in file.constants:
                 arrays.append(pa.repeat(pa.scalar(file.constants[name], dtype), len(batch)))
             else:
-                own = _compact(without_views(batch.column(name)))
+                own = _compact(to_storable(batch.column(name)))
                 arrays.append(own if own.type == dtype else own.cast(dtype))
         return pa.Table.from_arrays(arrays, list(columns))
 
@@ -358,7 +357,7 @@ class Source:
             units = file.units()
         except (pa.ArrowException, OSError, EOFError) as error:
             raise _unreadable(file.path, error) from error
-        _check_names(file.path, schema)
+        check_unique(file.path, schema.names)
         if self.all_columns and (both := file.constants.keys() & set(schema.names)):
             raise _twice(file.path, file.format, both)
         more = [name for name in schema.names if name not in self.schema.names]
@@ -413,7 +412,7 @@ def _dataset_at(path: Path) -> Any:
     except (ArrowException, OSError) as error:
         with suppress(ArrowException, OSError):
             for fragment in dataset(path, format=kind, schema=schema([])).get_fragments():
-                _check_names(fragment.path, fragment.physical_schema)
+                check_unique(fragment.path, fragment.physical_schema.names)
         raise _unreadable(str(path), error) from error
 
 
@@ -443,11 +442,6 @@ def _compact(column: Any) -> Any:
     if len(column.dictionary) <= max(len(column), _LARGE_DICTIONARY):
         return column
     return column.dictionary_decode().dictionary_encode()
-
-
-def _check_names(path: str, schema: Any) -> None:
-    if twice := [name for name, times in Counter(schema.names).items() if times > 1]:
-        raise ValueError(f"{path} has several columns of each name in {twice}: rename them.")
 
 
 def _keys(folders: Iterable[str]) -> set[str]:
