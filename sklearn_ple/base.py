@@ -193,8 +193,9 @@ class MultiTaskEstimator(CallbackSupportMixin, NetworkMaker):
         classes : array-like, list or dict, default=None
             All classes: an array for a single task; for several tasks a list of arrays in the
             order of the tasks (None for a task without classes), or a dict from the name of a task
-            to its classes. Those of an ordinal task are in their order. Classes beyond the ordered
-            categories of a column make it multiclass by default. Only the first call uses them.
+            to its classes. List those of an ordinal task in their order. By default, a task is
+            multiclass if there are classes beyond the ordered categories of its column. Only the
+            first call uses them.
 
         Returns
         -------

@@ -21,7 +21,7 @@ def data_homes(data_home: str | os.PathLike[str] | None) -> Iterator[Path]:
     if os.environ.get(_ENVIRONMENT):
         yield Path(os.environ[_ENVIRONMENT]).expanduser()
     # The folder of scikit-learn's get_data_home, which would make it, and fail if it may not.
-    # Unlike that of Path, this expanduser leaves "~" as it is where there is no home folder.
+    # Where there is no home folder, os.path.expanduser leaves "~" as it is, but Path's fails.
     yield Path(os.path.expanduser(os.environ.get("SCIKIT_LEARN_DATA", "~/scikit_learn_data")))
 
 

@@ -51,7 +51,7 @@ def _series_to_pandas(data: Any) -> pd.Series:
     elif data.dtype.is_integer() and data.null_count():
         values = pd.arrays.IntegerArray(data.fill_null(0).to_numpy(), data.is_null().to_numpy())
     elif data.dtype == polars.String and data.null_count() == len(data):
-        # As objects, they would be numbers.
+        # As objects, they would be read as numbers.
         values = pd.array([None] * len(data), dtype="string")
     elif data.dtype.is_nested():
         # With several values per row, to_numpy may return a matrix.

@@ -17,8 +17,8 @@ _MOST_SHOWN = 3
 def ordered_targets(task_types: Any, names: Sequence[str]) -> set[str]:
     """Return the names of targets whose kind may depend on the order of their categories.
 
-    These are ordinal tasks, those whose kind is still to be determined, and those of a class of
-    one's own.
+    These are ordinal tasks, tasks whose kind is still to be determined, and tasks of a user's own
+    class.
     """
     entries = kinds_by_task(task_types, names)
     kinds = {name: split_kind(entry)[0] for name, entry in entries.items()}

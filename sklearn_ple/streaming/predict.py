@@ -46,7 +46,7 @@ def predicted_blocks(model: Any, X: Any, predict: Callable[[pd.DataFrame], Any])
             with block.unit.named(), unknown.of_block():
                 predicted = predict(_frame(block.rows, features, block.first))
             if block.first + len(block) == source.n_rows:
-                # Before the last result: nobody may ask for another one.
+                # The caller may not ask for more after the last result.
                 unknown.report()
             yield predicted
 
