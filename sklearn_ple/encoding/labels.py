@@ -271,7 +271,7 @@ def read_targets(
     if len(set(names)) < len(names):
         raise ValueError(f"The columns of y are not unique, {names}: rename them.")
     kept = learnt_columns(names, ignored)
-    out = [k for k in range(len(names)) if k not in kept]
+    out = sorted(set(range(len(names))).difference(kept))
     labels = [Labels.read(names[k], frame.iloc[:, k]) for k in kept]
     return labels, replace(replace(form, names=names).take(kept), ignored=out)
 
