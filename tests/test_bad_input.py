@@ -91,7 +91,7 @@ def test_y_is_missing_or_of_another_shape(X, y):
     refuses(model(), X, np.zeros((N, 1, 1)), ValueError, "y should be a 1d array or a 2d array")
     refuses(model(), X, y[[]], ValueError, "y has no column")
     twins = pd.concat([y["area"], y["area"]], axis=1)
-    refuses(model(), X, twins, ValueError, "not unique.*rename")
+    refuses(model(), X, twins, ValueError, r"y has several columns .* in \['area'\]: rename")
 
 
 def test_negative_count(X, y):

@@ -1,6 +1,6 @@
 """Encoding: from X, y and weights to the arrays that a network reads, and back to labels."""
 
-from .arrow import check_unique, storable, to_storable
+from .arrow import storable, to_storable
 from .categories import UnknownColumns
 from .dependence import dependent_pairs
 from .encoder import Encoded, TableEncoder
@@ -19,6 +19,7 @@ from .labels import (
     read_targets,
     split_kind,
 )
+from .names import check_unique
 from .numeric import NUMERIC_EMBEDDINGS, EmbeddingMaker
 from .order import merged_order
 from .statistics import N_PARTS, OrderedStatistics, TargetStatistics, beside

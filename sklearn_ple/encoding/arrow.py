@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections import Counter
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from ..warn import warn
+from .names import check_unique
 from .order import merged_order
 
 
@@ -35,12 +34,6 @@ def to_frame(data: Any) -> Any:
         if _has_views(data.schema.types[place]):
             data = data.set_column(place, name, to_storable(data.column(place)))
     return data.to_pandas(types_mapper=pd.ArrowDtype)
-
-
-def check_unique(what: str, names: Sequence[str]) -> None:
-    """Raise a ValueError if names of columns occur more than once; it starts with ``what``."""
-    if twice := [name for name, times in Counter(names).items() if times > 1]:
-        raise ValueError(f"{what} has several columns of each name in {twice}: rename them.")
 
 
 def _has_views(dtype: Any) -> bool:
@@ -91,7 +84,7 @@ def is_dictionary(dtype: Any) -> bool:
 def to_native(column: pd.Series) -> pd.Series:
     """Turn a series of such a dtype into categories, dates, strings or objects."""
     arrow = sys.modules["pyarrow"]
-    # Version 22 and earlier ones cannot convert unsigned codes to pandas.
+    # pyarrow 22 and earlier versions cannot convert unsigned codes to pandas.
     values = to_storable(arrow.chunked_array(arrow.array(column.array)))
     if arrow.types.is_dictionary(values.type):
         values = _with_one_dictionary(values, column.name)

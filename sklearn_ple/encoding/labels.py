@@ -17,6 +17,7 @@ from .form import TargetForm
 from .frames import is_arrow, is_polars, to_pandas, without_order
 from .masked import without_mask
 from .mistakes import warn_of_text
+from .names import check_unique
 
 #: More distinct integers than this are a quantity, not classes.
 MAX_INTEGER_CLASSES = 10
@@ -268,8 +269,7 @@ def read_targets(
     form = TargetForm.of(table if is_arrow(y) else y, table.ndim, names)
     if first is not None and form.columns in ([], [None]):
         names = [f"y{first + place}" for place in range(len(names))]
-    if len(set(names)) < len(names):
-        raise ValueError(f"The columns of y are not unique, {names}: rename them.")
+    check_unique("y", names)
     kept = learnt_columns(names, ignored)
     out = sorted(set(range(len(names))).difference(kept))
     labels = [Labels.read(names[k], frame.iloc[:, k]) for k in kept]

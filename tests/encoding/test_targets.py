@@ -635,7 +635,7 @@ def test_labels_of_any_form_become_a_frame_named_as_the_tasks():
 
 @pytest.mark.parametrize("columns", [["a", "a"], [0, "y0"], [1, 1]])
 def test_columns_of_one_name_are_an_error(columns):
-    with pytest.raises(ValueError, match="The columns of y are not unique"):
+    with pytest.raises(ValueError, match="^y has several columns of each name in"):
         read_targets(pd.DataFrame([[0, 1]], columns=columns))
 
 

@@ -335,7 +335,7 @@ def targets(draw, n, family=None, bad=0.1):
     y, labels = _in_form(frame, labels, form)
     task_types = {name: kind for name, kind in zip(labels, kinds, strict=True) if kind != "auto"}
     culprits = [repr(name) for name, is_bad in zip(labels, wrong, strict=True) if is_bad]
-    culprits += ["not unique"] if len(set(labels)) < n_tasks else []
+    culprits += ["several columns of each name"] if len(set(labels)) < n_tasks else []
     return Labelled(y, culprits, bool(culprits), task_types)
 
 
