@@ -1,6 +1,6 @@
 """Encoding: from X, y and weights to the arrays that a network reads, and back to labels."""
 
-from .arrow import storable, to_storable
+from .arrow import declared, storable, to_storable
 from .categories import UnknownColumns
 from .dependence import dependent_pairs
 from .encoder import Encoded, TableEncoder
@@ -46,6 +46,7 @@ __all__ = [
     "check_in_memory",
     "check_type",
     "check_unique",
+    "declared",
     "dependent_pairs",
     "grow",
     "ignored_by",

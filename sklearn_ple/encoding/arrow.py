@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from ..warn import warn
@@ -25,14 +24,10 @@ def to_frame(data: Any) -> Any:
     if isinstance(data, arrow.RecordBatch):
         data = arrow.Table.from_batches([data])
     if not isinstance(data, arrow.Table):
-        # Only a column of a table has a name, which a converted one lacks.
+        # Only a column of a table has a name.
         name = getattr(data, "_name", None)
-        data = to_storable(data) if _has_views(data.type) else data
         return data.to_pandas(types_mapper=pd.ArrowDtype).rename(name)
     check_unique("The table", data.schema.names)
-    for place, name in enumerate(data.schema.names):
-        if _has_views(data.schema.types[place]):
-            data = data.set_column(place, name, to_storable(data.column(place)))
     return data.to_pandas(types_mapper=pd.ArrowDtype)
 
 
@@ -69,26 +64,32 @@ def is_foreign(dtype: Any) -> bool:
     """Return whether a dtype of pandas is one of Arrow's that to_native has to convert."""
     if not isinstance(dtype, pd.ArrowDtype):
         return False
-    arrow, own = sys.modules["pyarrow"].types, dtype.pyarrow_dtype
-    tests = (arrow.is_dictionary, arrow.is_null, arrow.is_nested, arrow.is_date, _has_views)
-    return any(test(own) for test in tests)
+    arrow, own = sys.modules["pyarrow"], dtype.pyarrow_dtype
+    is_a = arrow.types
+    tests = (
+        *(is_a.is_dictionary, is_a.is_null, is_a.is_nested, is_a.is_date, is_a.is_time),
+        *(is_a.is_binary, is_a.is_large_binary, is_a.is_fixed_size_binary, _has_views),
+    )
+    return isinstance(own, arrow.BaseExtensionType) or any(test(own) for test in tests)
 
 
-def is_dictionary(dtype: Any) -> bool:
-    """Return whether a dtype of pandas is one of Arrow's dictionaries."""
-    if not isinstance(dtype, pd.ArrowDtype):
-        return False
-    return sys.modules["pyarrow"].types.is_dictionary(dtype.pyarrow_dtype)
+def to_native(column: pd.Series, needs_order: bool) -> pd.Series:
+    """Turn a series of such a dtype into categories, dates, strings or objects.
 
-
-def to_native(column: pd.Series) -> pd.Series:
-    """Turn a series of such a dtype into categories, dates, strings or objects."""
+    If the order of categories is needed, it is that of all parts of the column.
+    """
     arrow = sys.modules["pyarrow"]
     # pyarrow 22 and earlier versions cannot convert unsigned codes to pandas.
     values = to_storable(arrow.chunked_array(arrow.array(column.array)))
     if arrow.types.is_dictionary(values.type):
-        values = _with_one_dictionary(values, column.name)
-    if arrow.types.is_large_string(values.type) or arrow.types.is_large_binary(values.type):
+        if arrow.types.is_nested(values.type.value_type):
+            values = _decoded(values)
+        else:
+            values = _with_one_dictionary(values, column.name, needs_order)
+    if arrow.types.is_time64(values.type):
+        # Python's times of day, which are refused by their type, have no nanoseconds.
+        values = values.cast(arrow.time64("us"), safe=False)
+    if arrow.types.is_large_string(values.type):
         native = pd.Series(values.to_pandas(types_mapper=pd.ArrowDtype))
     else:
         try:
@@ -98,23 +99,21 @@ def to_native(column: pd.Series) -> pd.Series:
     return native.set_axis(column.index).rename(column.name)
 
 
-def to_dictionary(values: np.ndarray, categories: np.ndarray, dtype: Any) -> Any:
-    """Return values as an array of pandas with a dictionary of Arrow, given its categories.
-
-    Raises
-    ------
-    ValueError
-        If the type of the codes is too small for so many categories.
-    """
-    arrow, own = sys.modules["pyarrow"], dtype.pyarrow_dtype
-    codes = arrow.array(pd.Index(categories).get_indexer(values), own.index_type)
-    dictionary = arrow.array(categories.tolist(), own.value_type)
-    column = arrow.DictionaryArray.from_arrays(codes, dictionary, ordered=own.ordered)
-    return pd.arrays.ArrowExtensionArray(column)
+def _decoded(column: Any) -> Any:
+    """Return the values of a column of dictionaries."""
+    values = [chunk.dictionary_decode() for chunk in column.chunks]
+    return sys.modules["pyarrow"].chunked_array(values, column.type.value_type)
 
 
-def _with_one_dictionary(column: Any, name: Any) -> Any:
-    """Return a column whose parts have the same dictionary, without null and in one order."""
+def declared(dictionary: Any) -> Any:
+    """Return the values of a dictionary once each, without null and NaN."""
+    from pyarrow import compute
+
+    return dictionary.filter(compute.invert(dictionary.is_null(nan_is_null=True))).unique()
+
+
+def _with_one_dictionary(column: Any, name: Any, needs_order: bool) -> Any:
+    """Return a column whose parts share a dictionary, or its values if they cannot share one."""
     import pyarrow as arrow
     from pyarrow import compute
 
@@ -123,22 +122,22 @@ def _with_one_dictionary(column: Any, name: Any) -> Any:
     for own in (chunk.dictionary for chunk in column.chunks):
         if not any(map(own.equals, different)):
             different.append(own)
-    is_clean = all(not own.null_count and len(own.unique()) == len(own) for own in different)
-    if is_clean and (not dtype.ordered or len(different) < 2):
+    is_clean = all(len(declared(own)) == len(own) for own in different)
+    is_ordered = dtype.ordered and needs_order
+    if is_clean and (not is_ordered or len(different) < 2):
         return column
-    decoded = arrow.chunked_array([chunk.dictionary_decode() for chunk in column.chunks])
-    orders = [own.drop_null().unique().to_pylist() for own in different]
+    orders = [declared(own).to_pylist() for own in different]
     merged = list(dict.fromkeys(value for order in orders for value in order))
     # Two categories make a binary task, which needs no order.
-    if dtype.ordered and len(merged) > 2:
+    if is_ordered and len(merged) > 2:
         if (in_order := merged_order(orders)) is None:
             warn(
                 f"The parts of column {name!r} have the orders {orders}, which do not determine a "
                 "single order: it is read without one."
             )
-            return decoded
+            return _decoded(column)
         merged = in_order
     categories = arrow.array(merged, dtype.value_type)
-    codes = compute.index_in(decoded, value_set=categories).combine_chunks()
+    codes = compute.index_in(_decoded(column), value_set=categories).combine_chunks()
     whole = arrow.DictionaryArray.from_arrays(codes, categories, ordered=dtype.ordered)
     return arrow.chunked_array([whole])

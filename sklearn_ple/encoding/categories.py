@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from decimal import Decimal
 from numbers import Integral
 from typing import Any
 
@@ -281,9 +282,14 @@ def are_nearly_distinct(n_values: int, n_rows: int) -> bool:
 
 def _factorize(column: pd.Series) -> tuple[np.ndarray, pd.Index]:
     """Return the position of each value among the distinct values (-1 if missing), and these."""
-    if isinstance(column.dtype, pd.CategoricalDtype):
-        return column.array.codes, column.array.categories
-    if types.is_float_dtype(column.dtype) and types.is_extension_array_dtype(column.dtype):
+    dtype = column.dtype
+    if isinstance(dtype, pd.CategoricalDtype):
+        categories = column.array.categories
+        if categories.dtype == object and types.infer_dtype(categories) == "date":
+            categories = categories.astype("datetime64[s]")
+        return column.array.codes, categories
+    is_float = types.is_float_dtype(dtype) or getattr(dtype, "type", None) is Decimal
+    if is_float and types.is_extension_array_dtype(dtype):
         # In columns of Arrow, NaN is not a missing value.
         column = pd.Series(column.to_numpy(dtype=np.float64, na_value=np.nan))
     if getattr(column.dtype, "char", "") in ("g", "G"):

@@ -19,6 +19,7 @@ from ..warn import warn
 from .categories import CategoryEncoder, Counts, is_like_text
 from .frames import is_dataset, keep_numbers, name_order, shown, to_pandas
 from .masked import without_mask
+from .names import check_unique
 from .scaling import Block, NumberScaler, Ranges, is_number, too_large
 
 
@@ -376,6 +377,8 @@ def read_features(estimator: BaseEstimator, X: Any, reset: bool) -> Any:
     check_in_memory(X)
     X = to_pandas(without_mask(X))
     if isinstance(X, pd.DataFrame):
+        if not X.columns.is_unique:
+            check_unique("X", X.columns.tolist())
         if reset or not _has_columns_of_fit(estimator, X):
             validate_data(estimator, X, reset=reset, skip_check_array=True)
         if 0 in X.shape:
@@ -435,7 +438,7 @@ def _read_objects(column: pd.Series, name: Any) -> pd.Series:
     # Some missing values, such as NaT, have their own type.
     column = column.where(column.notna(), np.nan)
     kind = types.infer_dtype(column, skipna=True) if column.notna().any() else "empty"
-    if kind == "integer" and max(map(abs, column.dropna())) > 2**53:
+    if kind == "integer" and max(abs(int(v)) for v in column.dropna()) > 2**53:
         # As floats, neighbouring ids would become equal.
         for dtype in ("Int64", "UInt64"):
             with suppress(OverflowError):

@@ -11,7 +11,6 @@ import pandas as pd
 from pandas.api import types
 
 from ..tasks import Task
-from .arrow import is_dictionary, to_dictionary
 from .frames import is_polars
 
 
@@ -131,12 +130,6 @@ class TargetForm:
             places = {category: place for place, category in enumerate(dtype.categories)}
             codes = [places[label] for label in values.tolist()]
             kept = pd.Categorical.from_codes(codes, dtype=dtype)
-        elif is_dictionary(dtype):
-            order = getattr(task, "order", slice(None))
-            try:
-                kept = pd.Series(to_dictionary(values, task.classes[order], dtype), index)
-            except ValueError:
-                return values
         else:
             with np.errstate(over="ignore"):
                 kept = pd.Series(values, index).astype(dtype)

@@ -88,25 +88,26 @@ def is_dataset(X: Any) -> bool:
     )
 
 
-def to_pandas(data: Any) -> Any:
+def to_pandas(data: Any, needs_order: bool = False) -> Any:
     """Turn data of polars or Arrow into pandas, and dictionaries of Arrow into categories.
 
-    Columns of Arrow's type null, which has no value at all, and of its nested types become
-    objects, and its dates become those of NumPy. Other data are returned unchanged.
+    Columns of Arrow's types that are neither numbers nor text become objects, and its dates become
+    those of NumPy. Other data are returned unchanged. Where the order of categories is needed,
+    it is that of all parts of a column.
     """
     if is_polars(data):
         return polars_to_pandas(data)
     if is_arrow(data):
         data = to_frame(data)
     if isinstance(data, pd.Series):
-        return to_native(data) if is_foreign(data.dtype) else data
+        return to_native(data, needs_order) if is_foreign(data.dtype) else data
     if not isinstance(data, pd.DataFrame):
         return data
     places = [place for place, dtype in enumerate(data.dtypes) if is_foreign(dtype)]
     if places:
         data = data.copy(deep=False)
     for place in places:
-        data.isetitem(place, to_native(data.iloc[:, place]))
+        data.isetitem(place, to_native(data.iloc[:, place], needs_order))
     return data
 
 

@@ -223,7 +223,8 @@ def without_ignored(task_types: Any) -> Any:
 
 
 def _is_ignore(task_type: Any) -> bool:
-    return isinstance(task_type, str) and task_type == IGNORE
+    kind, options = split_kind(task_type)
+    return isinstance(kind, str) and kind == IGNORE and not options
 
 
 def read_targets(
@@ -261,12 +262,13 @@ def read_targets(
         raise ValueError("This estimator requires y to be passed, but the target y is None.")
     if sparse.issparse(y):
         raise TypeError("Sparse y is not supported: pass a dense array or a data frame.")
-    table = _as_pandas(y, "y")
+    table = _as_pandas(y, "y", needs_order=True)
     frame = as_frame(table)
     names = list(frame.columns)
     if not names:
         raise ValueError("y has no column: there is nothing to learn.")
-    form = TargetForm.of(table if is_arrow(y) else y, table.ndim, names)
+    is_pandas = is_arrow(y) or isinstance(y, (pd.DataFrame, pd.Series))
+    form = TargetForm.of(table if is_pandas else y, table.ndim, names)
     if first is not None and form.columns in ([], [None]):
         names = [f"y{first + place}" for place in range(len(names))]
     check_unique("y", names)
@@ -280,7 +282,7 @@ def learnt_columns(
     names: Sequence[str], ignored: Callable[[Sequence[str]], list[int]] | None
 ) -> list[int]:
     """Return the positions of the columns of y that are not ignored; raise if all are."""
-    out = ignored(names) if ignored else []
+    out = set(ignored(names)) if ignored else set()
     kept = [k for k in range(len(names)) if k not in out]
     if not kept:
         raise ValueError(
@@ -331,11 +333,11 @@ def _with_plain_floats(column: pd.Series) -> pd.Series:
     return column
 
 
-def _as_pandas(y: Any, input_name: str) -> pd.DataFrame | pd.Series:
+def _as_pandas(y: Any, input_name: str, needs_order: bool = False) -> pd.DataFrame | pd.Series:
     if is_polars(y):
         # Unlike an Enum, a Categorical declares no order of its categories.
         y = without_order(y)
-    y = to_pandas(without_mask(y))
+    y = to_pandas(without_mask(y), needs_order)
     is_index = isinstance(y, pd.Index) and not isinstance(y, pd.MultiIndex)
     if is_index or isinstance(y, pd.api.extensions.ExtensionArray):
         # As an array it would lose the classes that it declares, and their order.

@@ -118,7 +118,7 @@ class Columns:
 
     def y(self, rows: Any) -> pd.DataFrame | pd.Series:
         """Return the labels of a table of Arrow, as a data frame, or as a column for a 1-D y."""
-        frame = to_pandas(rows.select(self.targets))
+        frame = to_pandas(rows.select(self.targets), needs_order=True)
         return frame if self.ndim == 2 else frame.iloc[:, 0]
 
     def sample_weight(self, rows: Any) -> np.ndarray | None:

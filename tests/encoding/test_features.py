@@ -516,12 +516,91 @@ def test_arrow_tables_with_columns_of_one_name_are_an_error():
             encode(X)
 
 
+def test_columns_of_one_name_are_an_error_that_names_them():
+    X = pd.DataFrame([[1.0, 2.0, 3.0]], columns=["t", "u", "t"])
+    with pytest.raises(ValueError, match=r"X has several columns of each name in \['t'\]: rename"):
+        encode(X)
+
+
+def test_the_least_integer_among_objects_is_a_number():
+    least = np.array([np.int64(-(2**63)), 1], dtype=object)
+    assert str(read(pd.DataFrame({"i": least}))["i"].dtype) == "Int64"
+
+
 def test_dictionaries_of_arrow_may_hold_null_or_a_value_twice():
     texts = pa.array(["a", None, "b"])
     twice = pa.DictionaryArray.from_arrays(pa.array([2, None, 1], pa.int8()), ["a", "b", "a"])
     for column in (texts.dictionary_encode("encode"), twice):
         _, (_, codes) = encode(pa.table({"c": column}))
         assert codes[:, 0].tolist() == [2, 0, 3]
+
+
+def test_not_a_number_in_a_dictionary_of_arrow_is_missing():
+    column = pa.array([1.5, float("nan"), 2.5, 1.5]).dictionary_encode()
+    _, (_, codes) = encode(pa.table({"c": column}))
+    assert codes[:, 0].tolist() == [2, 0, 3, 2]
+
+
+def test_parts_of_features_need_no_order():
+    parts = [
+        pa.DictionaryArray.from_arrays([0, 1, 2], own, ordered=True)
+        for own in (["S", "M", "L"], ["L", "XL", "S"])
+    ]
+    _, (_, codes) = encode(pa.table({"c": pa.chunked_array(parts)}))
+    assert codes[:, 0].tolist() == [2, 3, 4, 4, 5, 2]
+
+
+def test_decimals_as_categories_are_the_same_in_all_forms():
+    table = pa.table({"d": pa.array([Decimal("0.1"), Decimal("0.3"), None, Decimal("0.1")])})
+    forms = [
+        table,
+        table.to_pandas(),
+        table.to_pandas(types_mapper=pd.ArrowDtype),
+        pl.DataFrame({"d": table["d"].to_pylist()}),
+    ]
+    for X in forms:
+        for _, codes in encode(X, *forms, categorical_features=["d"])[1:]:
+            assert codes[:, 0].tolist() == [2, 3, 0, 2]
+
+
+def test_categories_that_are_dates_are_the_same_in_all_forms():
+    days = [datetime.date(2020, 1, 3), datetime.date(2020, 1, 1), None]
+    table = pa.table({"d": pa.array(days)})
+    categories = pd.DataFrame({"d": pd.Categorical(days)})
+    forms = [table, categories, pl.DataFrame({"d": days}), pd.DataFrame({"d": days})]
+    forms.append(pa.table({"d": table["d"].combine_chunks().dictionary_encode()}))
+    for X in forms:
+        for _, codes in encode(X, *forms, categorical_features=["d"])[1:]:
+            assert codes[:, 0].tolist() == [2, 3, 0]
+
+
+@pytest.mark.parametrize(
+    ("column", "kind"),
+    [
+        (pa.array([1, 2], pa.time32("s")), "time"),
+        (pa.array([3_600_000_000_001, None], pa.time64("ns")), "time"),
+        (pa.array([b"u", b"v"]), "bytes"),
+        (pa.array([b"u", b"v"], pa.large_binary()), "bytes"),
+        (pa.array([b"u", b"v"], pa.binary(1)), "bytes"),
+        (pa.array([b"u", b"v"]).cast(pa.binary_view()), "bytes"),
+        (pa.DictionaryArray.from_arrays([0, 1], pa.array([[1], [2]])), "ndarray"),
+    ],
+)
+def test_arrows_types_that_pandas_lacks_are_an_error_with_the_columns_name(column, kind):
+    table = pa.table({"odd": column})
+    for X in (table, table.to_pandas(types_mapper=pd.ArrowDtype)):
+        with pytest.raises(TypeError, match=f"Column 'odd' of X holds objects of type {kind}: a"):
+            encode(X, categorical_features=["odd"])
+
+
+@pytest.mark.skipif(not hasattr(pa, "uuid"), reason="an older pyarrow")
+def test_extension_types_of_arrow_are_read_as_pandas_does():
+    raw = pa.array([b"u" * 16], pa.binary(16))
+    with pytest.raises(TypeError, match="Column 'odd' of X holds objects of type UUID: arg"):
+        encode(pa.table({"odd": raw.cast(pa.uuid())}), categorical_features=["odd"])
+    bools = pa.ExtensionArray.from_storage(pa.bool8(), pa.array([1, 0, None], pa.int8()))
+    numbers = encode(pa.table({"b": bools}))[1][0]
+    assert numbers[:, 0].tolist() == [1.0, -1.0, 0.0]
 
 
 @pytest.mark.parametrize("dtype", [pl.Date, pl.Datetime, pl.Duration, pl.Time, pl.List(pl.Int8)])

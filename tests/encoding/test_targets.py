@@ -912,24 +912,23 @@ def test_polars_in_polars_out_with_columns_and_dtypes(column):
     assert predictions["y"].filter(seen).to_list() == pytest.approx(column.drop_nulls().to_list())
 
 
+@pytest.mark.parametrize("kind", ["auto", "multiclass"])
 @pytest.mark.parametrize("ordered", [False, True])
-def test_arrows_dictionaries_are_classes_and_come_back_as_they_were(ordered):
-    dtype = pd.ArrowDtype(pa.dictionary(pa.int8(), pa.string(), ordered))
+def test_arrows_dictionaries_are_classes_and_come_back_as_categories(ordered, kind):
     codes = pa.array([2, 0, None, 1], pa.int8())
-    values = pa.DictionaryArray.from_arrays(codes, ["low", "mid", "top"], ordered=ordered)
-    y = pd.DataFrame({"a": pd.Series(values, dtype=dtype), "b": [0, 1, 0, 1]})
-    predictions = round_trip(y)
-    assert predictions["a"].dtype == dtype
-    assert predictions["a"].tolist()[:2] == ["top", "low"]
+    values = pa.DictionaryArray.from_arrays(codes, ["S", "M", "L"], ordered=ordered)
+    column = pd.Series(values, dtype=pd.ArrowDtype(values.type))
+    y = pd.DataFrame({"a": column, "b": [0, 1, 0, 1]})
+    predictions = round_trip(y, {"a": kind})
+    assert predictions["a"].dtype == pd.CategoricalDtype(["S", "M", "L"], ordered=ordered)
+    assert predictions["a"].tolist()[:2] == ["L", "S"]
     for own in (y, predictions):
-        fitted, _ = encoder(own)
-        assert fitted.tasks[0].kind == ("ordinal" if ordered else "multiclass")
-        assert fitted.tasks[0].classes.tolist() == ["low", "mid", "top"]
-        if ordered:
-            assert fitted.tasks[0].order.tolist() == [0, 1, 2]
+        task = encoder(own)[0].tasks[0]
+        assert task.kind == ("ordinal" if ordered else "multiclass")
+        assert task.classes[task.order].tolist() == list("SML" if ordered else "LMS")
 
 
-def test_predictions_beyond_the_codes_of_a_dictionary_are_strings():
+def test_predictions_beyond_the_categories_of_a_dictionary_are_strings():
     column = pa.DictionaryArray.from_arrays(pa.array([0, 1], pa.int8()), ["a", "b"])
     y = pd.DataFrame({"a": pd.Series(column, dtype=pd.ArrowDtype(column.type)), "b": [0, 1]})
     fitted, _ = encoder(y, classes={"a": ["a", "b", *map(str, range(200))], "b": [0, 1]})
@@ -939,13 +938,22 @@ def test_predictions_beyond_the_codes_of_a_dictionary_are_strings():
     assert predictions["a"].tolist() == ["199"]
 
 
-@pytest.mark.parametrize("values", [[5, 6], [2.5, 4.5], [True, False]])
+@pytest.mark.parametrize(
+    "values", [[5, 6], [2.5, 4.5], [True, False], [Decimal("1.5"), Decimal("2.5")]]
+)
 def test_arrows_dictionaries_of_numbers_and_bools_come_back_too(values):
     codes = pa.DictionaryArray.from_arrays(pa.array([1, 0, None, 0]), pa.array(values))
     y = pd.DataFrame({"a": pd.array(codes, dtype=pd.ArrowDtype(codes.type)), "b": [0, 1, 0, 1]})
     predictions = round_trip(y)
-    assert predictions["a"].dtype == y["a"].dtype
     assert predictions["a"].tolist()[:2] == values[::-1]
+
+
+def test_text_in_views_comes_back_as_text():
+    views = pa.array(["u", "v", "w"]).cast(pa.string_view())
+    y = pd.DataFrame({"a": pd.Series(views, dtype=pd.ArrowDtype(views.type)), "b": [0, 1, 0]})
+    predictions = round_trip(y)
+    assert predictions["a"].dtype == pd.ArrowDtype(pa.large_string())
+    assert predictions["a"].tolist() == ["u", "v", "w"]
 
 
 @pytest.mark.parametrize("dtype", [float, "double[pyarrow]", "float[pyarrow]", "Float64"])

@@ -37,7 +37,7 @@ def as_array(y):
 def test_it_is_as_if_y_had_no_such_column(form, data):
     X, y = data
     if form == "frame":
-        task_types, without = {"note": "ignore", "price": "regression"}, y.drop(columns="note")
+        task_types, without = {"note": ("ignore",), "price": "regression"}, y.drop(columns="note")
     else:
         y = as_array(y)
         task_types, without = ["binary", "ignore", "regression"], y[:, [0, 2]]

@@ -607,6 +607,18 @@ def test_where_no_order_is_needed_files_may_differ(tmp_path):
     assert model().fit(two, tasks).tasks_[0].kind == "binary"
 
 
+def test_null_in_a_dictionary_is_no_category(tmp_path):
+    folder = tmp_path / "files"
+    folder.mkdir()
+    for number, own in enumerate([["no", None, "yes"], ["yes", "no", "yes"]]):
+        codes = pa.array(np.resize([0, 2, 1], 90), pa.int8())
+        answer = pa.DictionaryArray.from_arrays(codes, pa.array(own), ordered=True)
+        rows = arrow(make_table(90, seed=number)[["a", "click"]]).append_column("answer", answer)
+        feather.write_feather(rows, folder / f"{number}.arrow")
+    task = model(max_epochs=1).fit(folder, ["answer", "click"]).tasks_[0]
+    assert task.kind == "binary" and task.classes.tolist() == ["no", "yes"]
+
+
 def test_a_fitted_model_knows_the_order(tmp_path):
     tasks = ["size", "click"]
     whole = sizes(tmp_path / "files", ["S", "M", "L"])
