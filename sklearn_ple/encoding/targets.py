@@ -13,6 +13,7 @@ import pandas as pd
 from sklearn.utils import check_consistent_length
 
 from ..tasks import TASK_KINDS, Task, by_task
+from ..warn import warn
 from .form import TargetForm
 from .frames import shown
 from .labels import IGNORE, Labels, kinds_by_task, read_targets, split_kind, without_ignored
@@ -81,6 +82,8 @@ class TargetEncoder:
             if (classes := declared[column.name]) is not None:
                 column = _with_classes(column, classes, types[column.name])
             task = self._make_task(types[column.name], column)
+            if task.kind == "ordinal" and classes is None:
+                _warn_of_order(column)
             task.fit(column.observed, weights[column.mask, position], column.declared)
             self.tasks.append(task)
         return self
@@ -255,6 +258,19 @@ def _with_classes(column: Labels, classes: np.ndarray, task_type: Any) -> Labels
             f"ordered categories {own}: pass all classes, in their order."
         )
     return replace(column, declared=classes)
+
+
+def _warn_of_order(column: Labels) -> None:
+    """Warn of an order that is only that in which a column lists its categories."""
+    if column.declared is None or column.ordered:
+        return
+    listed = column.declared.tolist()
+    if column.declared.dtype == object or listed != sorted(listed):
+        warn(
+            f"Target {column.name!r} is ordinal, but its categories are not ordered. Their order "
+            f"is taken to be {listed}: if so, make them ordered categories; if not, declare the "
+            "order, with pandas.CategoricalDtype(categories, ordered=True)."
+        )
 
 
 def check_type(name: str, kind: str, classes: np.ndarray | None, observed: np.ndarray) -> None:

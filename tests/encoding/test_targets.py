@@ -262,8 +262,15 @@ def test_an_enum_is_ordered_as_in_polars_own_tables_of_arrow():
 def test_categories_without_an_order_are_ordinal_only_if_asked():
     column = pd.Series(["b", "a", "c"], dtype=pd.CategoricalDtype(["b", "a", "c"]))
     assert encoder(column)[0].tasks[0].kind == "multiclass"
-    task = encoder(column, "ordinal")[0].tasks[0]
-    assert task.classes[task.order].tolist() == ["b", "a", "c"]
+    words = r"'y' is ordinal, but its categories are not ordered.*to be \['b', 'a', 'c'\]: if so"
+    for y in (column, pa.DictionaryArray.from_arrays([0, 1, 2], ["b", "a", "c"])):
+        with pytest.warns(UserWarning, match=words):
+            task = encoder(y, "ordinal")[0].tasks[0]
+        assert task.classes[task.order].tolist() == ["b", "a", "c"]
+    declared = encoder(column, "ordinal", classes=np.array(["a", "b", "c"]))[0].tasks[0]
+    assert declared.classes[declared.order].tolist() == ["a", "b", "c"]
+    numbers = encoder(pd.Series([3, 1, 2], dtype="category"), "ordinal")[0].tasks[0]
+    assert numbers.classes[numbers.order].tolist() == [1, 2, 3]
 
 
 def test_a_categorical_of_polars_declares_no_order():
