@@ -80,7 +80,7 @@ def to_native(column: pd.Series, needs_order: bool) -> pd.Series:
     """
     arrow = sys.modules["pyarrow"]
     # pyarrow 22 and earlier versions cannot convert unsigned codes to pandas.
-    values = to_storable(arrow.chunked_array(arrow.array(column.array)))
+    values = arrow.chunked_array(to_storable(arrow.array(column.array)))
     if arrow.types.is_dictionary(values.type):
         if arrow.types.is_nested(values.type.value_type):
             values = _decoded(values)

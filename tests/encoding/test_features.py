@@ -596,7 +596,7 @@ def test_arrows_types_that_pandas_lacks_are_an_error_with_the_columns_name(colum
 @pytest.mark.skipif(not hasattr(pa, "uuid"), reason="an older pyarrow")
 def test_extension_types_of_arrow_are_read_as_pandas_does():
     raw = pa.array([b"u" * 16], pa.binary(16))
-    with pytest.raises(TypeError, match="Column 'odd' of X holds objects of type UUID: arg"):
+    with pytest.raises(TypeError, match="Column 'odd' of X holds objects of type (UUID|bytes): "):
         encode(pa.table({"odd": raw.cast(pa.uuid())}), categorical_features=["odd"])
     bools = pa.ExtensionArray.from_storage(pa.bool8(), pa.array([1, 0, None], pa.int8()))
     numbers = encode(pa.table({"b": bools}))[1][0]
