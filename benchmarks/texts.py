@@ -19,10 +19,7 @@ FITS = (
     "differ at least in their random numbers, since the order of columns and tasks no longer "
     "matters. Boosting and other libraries are not compared."
 )
-SAME_FITS = (
-    "These commits fit the same models as commit {present}, to the last bit: "
-    "``benchmarks/same_fits.py`` compares {n_fits} fits."
-)
+SAME_FITS = "``benchmarks/same_fits.py`` compares {n_fits} fits."
 #: The results of the page and of its appendix in their order, each with the title of its section.
 SECTIONS = {
     "frontier": "Score and cost",
@@ -81,7 +78,8 @@ fit ran in its own process. The defaults were chosen by such rows.
 BEFORE = """
 The present defaults train faster than the earlier ones, with which a fit took {ratio:.2f} times as
 long (geometric mean over {n} sets). The score is now higher on {wins} of them, and changed by
-{median:+.3f} in the median. Seconds are CPU time on one thread.
+{median:+.3f} in the median. Seconds are CPU time on one thread. The present defaults are those of
+commit {now}, the earlier ones those of commit {before}.
 """
 
 # -- accuracy -------------------------------------------------------------------------------------

@@ -292,6 +292,31 @@ def test_the_page_names_the_commits_of_its_numbers(module, results, grown):
     assert "one commit." in grown["benchmarks"] and "but for those" not in grown["benchmarks"]
 
 
+def test_earlier_defaults_are_shown_among_the_trials_alone_with_their_commit(module, results):
+    cost, caveat = module("page.cost"), module("page.headlines").caveat
+    now = runs({"nhefs": {cost.DEFAULT: [0.9]}}, rows="validation", commit="aaaaaaa")
+    before = runs({"nhefs": {cost.BEFORE: [0.8]}}, {cost.BEFORE: 3.0}, rows="validation")
+    write(results, "frontier", now + [row | {"commit": "bbbbbbb"} for row in before])
+    assert "commit aaaaaaa, the earlier ones those of commit bbbbbbb" in cost.defaults_before()
+    assert "took 3.00 times" in cost.defaults_before()
+    shown = cost.all_models()
+    assert "0.900" in shown and "0.800" not in shown and "Commit: aaaaaaa." in shown
+    assert "commit aaaaaaa. " in caveat(["frontier"])
+
+
+def test_the_figures_of_a_page_are_of_one_commit():
+    pages = list((ROOT / "docs").rglob("*.rst"))
+    texts = {page.stem: page.read_text(encoding="utf-8") for page in pages}
+    named = {
+        name: set(re.findall(r"^Commit: (.+?)\. ", text, re.MULTILINE))
+        for name, text in texts.items()
+    }
+    named = {name: commits for name, commits in named.items() if commits}
+    assert set(named) >= {"scores", "paper", "which_network", "scikit_learn"}
+    assert all(len(own) == 1 and "," not in min(own) for own in named.values()), named
+    assert "All numbers are of one commit." in texts["benchmarks"]
+
+
 def test_results_of_other_fits_are_named(module, results):
     caveat = module("page.headlines").caveat
     for name, commit in {"frontier": "aaaaaaa", "memory": "bbbbbbb", "speed": "ccccccc"}.items():

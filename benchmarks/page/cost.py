@@ -192,17 +192,18 @@ def named(cells):
 
 
 def all_models():
-    """Make the tables of all models on validation rows, with those of the earlier defaults."""
+    """Make the tables of all models on validation rows, without the earlier defaults."""
     runs = runs_of_frontier("validation")
+    runs = runs[runs["model"] != BEFORE]
     means = runs.groupby(["data", "model"], sort=False)[["score", "seconds"]].mean()
-    models = in_order(set(runs["model"]), [*N_MEMBERS, *BESIDE, BEFORE])
+    models = in_order(set(runs["model"]), [*N_MEMBERS, *BESIDE])
     cells = means.apply(
         lambda row: f"{row['score']:.3f}, {seconds(row['seconds'])}{BLANK}s", axis=1
     )
     cells = cells.unstack("model")
     cells = cells.loc[in_order(cells.index, texts.SETS), models].fillna("–")
     text = section("Scores on validation rows", texts.ALL_MODELS) + table(named(cells))
-    return text + versions(load("frontier"))
+    return text + versions(load("frontier") | {"commit": ", ".join(runs["commit"].unique())})
 
 
 def defaults_before():
@@ -211,11 +212,17 @@ def defaults_before():
     if BEFORE not in set(runs["model"]):
         return ""
     more, ratio = compare(runs, DEFAULT, BEFORE)
+    two = [DEFAULT, BEFORE]
+    now, before = (", ".join(runs.loc[runs["model"] == name, "commit"].unique()) for name in two)
     text = texts.BEFORE.format(
-        n=len(more), wins=int((more > 0).sum()), median=more.median(), ratio=1 / ratio
+        n=len(more),
+        wins=int((more > 0).sum()),
+        median=more.median(),
+        ratio=1 / ratio,
+        now=now,
+        before=before,
     )
     means = runs.groupby(["data", "model"], sort=False)[["score", "seconds"]].mean()
-    two = [DEFAULT, BEFORE]
     scores = means["score"].unstack("model").loc[more.index, two].map("{:.3f}".format)
     spent = means["seconds"].unstack("model").loc[more.index, two].map(seconds)
     shown = named(scores).join(named(spent).add_suffix(", s"))

@@ -137,11 +137,10 @@ def commits(names, ours=False):
     for name in names:
         record = load(name)
         rows = pd.DataFrame(record["results"])
-        if name == "frontier":
-            # Validation rows are shown in the appendices.
-            rows = rows[rows["rows"] == "test"]
-        if ours and "model" in rows:
-            rows = rows[rows["model"].str.startswith("PLE") & (rows["model"] != BEFORE)]
+        if "model" in rows:
+            # The earlier defaults are shown among the trials alone, with their commit.
+            rows = rows[rows["model"] != BEFORE]
+            rows = rows[rows["model"].str.startswith("PLE")] if ours else rows
         own = rows["commit"].dropna() if "commit" in rows else []
         found[name] = list(dict.fromkeys(own)) or record["commit"].split(", ")
     return found

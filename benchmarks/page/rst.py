@@ -47,14 +47,13 @@ def one_table(frame):
 
 def versions(record):
     names = ", ".join(f"{name} {number}" for name, number in record["versions"].items())
-    if "processor" in record:
-        text = f"Commit: {record['commit']}. Processor: {record['processor']}."
-    else:
-        text = f"Results last changed in commit {record['commit']}."
-    if ", " in record["commit"]:
-        text += " Versions and processor are those of the last run."
+    text, several = f"Commit: {record['commit']}.", ", " in record["commit"]
     if fits_as_now(record["commit"].split(", ")):
-        text += f" {texts.SAME_FITS.format(**compared_fits())}"
+        alike = f"{texts.ALIKE[several]}: {texts.SAME_FITS}"
+        text += f" {alike.format(**compared_fits())}"
+    text += f" Processor: {record.get('processor', 'not recorded')}."
+    if several:
+        text += " Versions and processor are those of the last run."
     return f"\nPython {record['python']}, {names}.\n{text}\n"
 
 
