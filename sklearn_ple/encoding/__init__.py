@@ -6,7 +6,8 @@ from .dependence import dependent_pairs
 from .encoder import Encoded, TableEncoder
 from .features import check_in_memory, read_features
 from .form import TargetForm
-from .frames import is_arrow, is_dataset, is_polars, to_pandas
+from .frames import is_arrow, is_dataset, is_polars, takeable, to_pandas
+from .groups import read_groups
 from .growth import grow
 from .labels import (
     Labels,
@@ -60,10 +61,12 @@ __all__ = [
     "merged_order",
     "numbers_are_classes",
     "read_features",
+    "read_groups",
     "read_targets",
     "read_weights",
     "split_kind",
     "storable",
+    "takeable",
     "to_pandas",
     "to_storable",
     "weigh",

@@ -28,7 +28,22 @@ def to_frame(data: Any) -> Any:
         name = getattr(data, "_name", None)
         return data.to_pandas(types_mapper=pd.ArrowDtype).rename(name)
     check_unique("The table", data.schema.names)
-    return data.to_pandas(types_mapper=pd.ArrowDtype)
+    frame = data.to_pandas(types_mapper=pd.ArrowDtype)
+    # pandas restores names that are no strings, as other libraries do not.
+    index = (data.schema.pandas_metadata or {}).get("index_columns", [])
+    return frame.set_axis([name for name in data.schema.names if name not in index], axis=1)
+
+
+def with_rows(data: Any) -> Any:
+    """Return a table or column of Arrow in a form whose rows can be taken by their numbers."""
+    arrow = sys.modules["pyarrow"]
+    if isinstance(data, arrow.RecordBatch):
+        data = arrow.Table.from_batches([data])
+    if not isinstance(data, arrow.Table):
+        return to_storable(data)
+    columns = [to_storable(own) if _has_views(own.type) else own for own in data.columns]
+    schema = data.schema
+    return arrow.Table.from_arrays(columns, names=schema.names, metadata=schema.metadata)
 
 
 def _has_views(dtype: Any) -> bool:

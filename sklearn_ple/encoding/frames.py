@@ -11,7 +11,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from .arrow import is_foreign, to_frame, to_native
+from .arrow import is_foreign, to_frame, to_native, with_rows
+
+# What has no rows yet: the module and the name of its class, and the method that reads them.
+_UNREAD = (("polars", "LazyFrame", "collect"), ("pyarrow", "RecordBatchReader", "read_all"))
 
 
 def is_polars(data: Any) -> bool:
@@ -80,6 +83,11 @@ def is_arrow(data: Any) -> bool:
     )
 
 
+def takeable(data: Any) -> Any:
+    """Return data whose rows can be taken by number, for which Arrow's may need another form."""
+    return with_rows(data) if is_arrow(data) else data
+
+
 def is_dataset(X: Any) -> bool:
     """Return whether X is a dataset of pyarrow or a path, and not a table in memory."""
     module: Any = sys.modules.get("pyarrow.dataset")
@@ -95,6 +103,9 @@ def to_pandas(data: Any, needs_order: bool = False) -> Any:
     those of NumPy. Other data are returned unchanged. Where the order of categories is needed,
     it is that of all parts of a column.
     """
+    for module, name, method in _UNREAD:
+        if module in sys.modules and isinstance(data, getattr(sys.modules[module], name)):
+            raise TypeError(f"A {name} has no rows in memory: pass what its {method}() returns.")
     if is_polars(data):
         return polars_to_pandas(data)
     if is_arrow(data):

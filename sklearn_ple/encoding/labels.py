@@ -323,6 +323,10 @@ def as_frame(y: Any, input_name: str = "y") -> pd.DataFrame:
 
 def _with_plain_floats(column: pd.Series) -> pd.Series:
     """Turn floats that are not NumPy's, and decimals, into floats whose missing values are NaN."""
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        categories = column.cat.categories
+        is_decimal = types.infer_dtype(categories) == "decimal"
+        return column.cat.rename_categories(categories.astype(float)) if is_decimal else column
     if types.is_float_dtype(column.dtype) and not isinstance(column.dtype, np.dtype):
         # In columns of Arrow, NaN is not a missing value.
         return pd.Series(column.to_numpy(dtype=np.float64, na_value=np.nan), column.index)

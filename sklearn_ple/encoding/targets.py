@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from pandas.api import types
 from sklearn.utils import check_consistent_length
 
 from ..tasks import TASK_KINDS, Task, by_task
@@ -238,6 +239,8 @@ def _declared(classes: Any, names: Sequence[str]) -> dict[str, np.ndarray | None
                 f"classes of target {name!r} is {own!r}: it must be a list or an array of all "
                 "classes, without missing values."
             )
+        if types.infer_dtype(array) == "decimal":
+            declared[name] = array.astype(np.float64)
     return declared
 
 

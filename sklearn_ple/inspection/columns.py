@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from ..encoding import is_polars
+from ..encoding import check_in_memory, is_polars
 from ..encoding.frames import is_arrow, keep_numbers, shown, to_pandas
 
 
@@ -21,6 +21,7 @@ def as_table(X: Any) -> Any:
     ValueError
         If the result does not have two dimensions.
     """
+    check_in_memory(X)
     X = to_pandas(X) if is_arrow(X) else X
     if not (is_polars(X) or sparse.issparse(X) or isinstance(X, (pd.DataFrame, np.ndarray))):
         X = np.asarray(keep_numbers(X))

@@ -16,6 +16,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.parallel import Parallel, delayed
 
 from .._sklearn import _safe_indexing
+from ..encoding import check_in_memory, takeable
 from ..metrics import multitask_scores
 from ..model_selection.split import to_splitter
 from ..progress import progress_bar
@@ -283,6 +284,8 @@ def mtl_gain(
     """
     estimators = dict(estimators)
     _check_compared(list(estimators), reference, confidence)
+    check_in_memory(X)
+    X, y = takeable(X), takeable(y)
     splits, overlap, repeats = _plan(estimators[reference], X, y, cv, X_test, y_test, n_seeds)
     rng = check_random_state(random_state)
     seeds = rng.randint(np.iinfo(np.int32).max, size=len(splits)).tolist()

@@ -14,7 +14,7 @@ from sklearn.utils import check_consistent_length
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from ..encoding import as_frame, to_pandas
+from ..encoding import as_frame, check_in_memory, to_pandas
 from ..predictions import task_view, tasks_of
 from ..tasks import TASK_KINDS, Task
 
@@ -131,6 +131,7 @@ class ScoredTask:
 
 def scored_tasks(estimator_or_y_pred: Any, X: Any, y: Any) -> list[ScoredTask]:
     """Return each task with its predictions, by an estimator or given; see `multitask_scores`."""
+    check_in_memory(X)
     table = as_frame(y)
     # A data frame may have a column of such a name.
     is_frame = hasattr(estimator_or_y_pred, "columns")
@@ -260,7 +261,7 @@ def sorted_by_class(proba: Any, observed: np.ndarray) -> tuple[np.ndarray, np.nd
         if set(observed.tolist()) <= set(classes.tolist()):
             order = np.argsort(classes)
             return proba.to_numpy(dtype=np.float64)[:, order], classes[order]
-    return np.asarray(proba), None
+    return np.asarray(proba, dtype=np.float64), None
 
 
 def _names_columns(table: Any) -> bool:

@@ -12,7 +12,7 @@ from sklearn.model_selection import cross_validate
 from sklearn.utils import indexable
 
 from .._sklearn import _num_samples, _safe_indexing
-from ..encoding import as_frame, is_polars
+from ..encoding import as_frame, check_in_memory, is_polars, takeable
 from ..predictions import tasks_of
 from ..warn import warn
 from .split import to_splitter
@@ -109,7 +109,8 @@ def cross_val_predict(
         raise ValueError(f"method must be one of {_METHODS}, not {method!r}.")
     if not hasattr(estimator, method):
         raise AttributeError(f"{type(estimator).__name__} has no {method}: pass another method.")
-    X, y = indexable(X, y)
+    check_in_memory(X)
+    X, y = indexable(takeable(X), takeable(y))
     fitted = cross_validate(
         estimator,
         X,

@@ -18,7 +18,7 @@ from .._sklearn import (
     _safe_indexing,
     _validate_shuffle_split,
 )
-from ..encoding import as_frame, ignored_by
+from ..encoding import as_frame, ignored_by, takeable
 from .stratify import stratify
 
 _N_BINS = 5
@@ -345,7 +345,7 @@ def train_test_split(
     cv = MultiTaskShuffleSplit(
         1, test_size=test_size, train_size=train_size, random_state=random_state
     )
-    arrays = indexable(X, y, *others)
+    arrays = indexable(*map(takeable, (X, y, *others)))
     train, test = next(cv.split(X, y, groups))
     return list(
         chain.from_iterable((_safe_indexing(a, train), _safe_indexing(a, test)) for a in arrays)

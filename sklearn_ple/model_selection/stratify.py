@@ -9,9 +9,8 @@ import numpy as np
 import pandas as pd
 from pandas.api import types
 from scipy import sparse
-from sklearn.utils import check_array
 
-from ..encoding import as_frame, numbers_are_classes
+from ..encoding import as_frame, numbers_are_classes, read_groups
 from ..warn import warn
 
 
@@ -97,7 +96,7 @@ def stratify(
     order = np.arange(len(table)) if rng is None else rng.permutation(len(table))
     units = None
     if groups is not None:
-        groups = check_array(groups, input_name="groups", ensure_2d=False, dtype=None)
+        groups = read_groups(groups, len(table))
         units = pd.factorize(groups[order])[0]
     part = np.empty(len(table), dtype=int)
     part[order] = deal(_values(tasks)[order], sizes, units)

@@ -16,7 +16,15 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from .._sklearn import _safe_indexing
-from ..encoding import check_in_memory, check_type, is_arrow, read_targets, to_pandas, weigh
+from ..encoding import (
+    check_in_memory,
+    check_type,
+    is_arrow,
+    read_targets,
+    takeable,
+    to_pandas,
+    weigh,
+)
 from ..tasks import accuracy, of_any_unit, warn_without_score
 
 _R2 = of_any_unit(r2_score)
@@ -183,7 +191,7 @@ class _TaskView(BaseEstimator):
 def take_rows(data: Any, rows: np.ndarray) -> Any:
     """Take rows of X or y, also of forms that `_safe_indexing` does not read."""
     if is_arrow(data):
-        return data.take(rows)
+        return takeable(data).take(rows)
     return _safe_indexing(data.tocsr() if sparse.issparse(data) else data, rows)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ..encoding import to_pandas
+from ..encoding.scaling import is_number
 from .source import Source
 
 
@@ -126,7 +127,7 @@ class Columns:
         if self.weight is None:
             return None
         column = to_pandas(rows.select([self.weight])).iloc[:, 0]
-        if not pd.api.types.is_numeric_dtype(column.dtype):
+        if not is_number(column.dtype):
             raise TypeError(
                 f"sample_weight names the column {self.weight!r}, which is of dtype "
                 f"{column.dtype}: it must contain numbers, 0 or more."

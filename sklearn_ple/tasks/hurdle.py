@@ -64,7 +64,7 @@ class Hurdle(Amount):
 
     def predict(self, outputs: np.ndarray) -> np.ndarray:
         """Return the expected amount: the probability of "not zero" times the mean if not zero."""
-        return np.exp(log_expit(outputs[:, 0]) + outputs[:, 1]) * self.mean
+        return self._amount(log_expit(outputs[:, 0]) + outputs[:, 1])
 
     def traced_predict(self, outputs: Tensor) -> Tensor:
         """Compute what `predict` returns with torch operations only."""

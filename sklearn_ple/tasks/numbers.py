@@ -258,7 +258,12 @@ class Amount(NumberTask):
 
     def predict(self, outputs: np.ndarray) -> np.ndarray:
         """Return the predicted mean, in the units of the labels."""
-        return np.exp(outputs[:, 0]) * self.mean
+        return self._amount(outputs[:, 0])
+
+    def _amount(self, logs: np.ndarray) -> np.ndarray:
+        """Return the amounts of logarithms, at most the largest float."""
+        with np.errstate(over="ignore"):
+            return np.minimum(np.exp(logs) * self.mean, np.finfo(logs.dtype).max)
 
     def traced_predict(self, outputs: Tensor) -> Tensor:
         """Return the predicted mean, in the units of the labels."""

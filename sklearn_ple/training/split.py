@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from .._sklearn import _num_samples
-from ..encoding import Table
+from ..encoding import Table, read_groups
 
 # With fewer rows than this, there would be too few validation rows to show when to stop.
 LEAST_ROWS_TO_STOP_EARLY = 500
@@ -88,7 +87,7 @@ class Split:
         codes = None
         if groups is not None:
             # Groups without any label are not counted, or there could be no validation rows.
-            labelled = _read_groups(groups, n_rows)[table.numbers]
+            labelled = read_groups(groups, n_rows)[table.numbers]
             codes = np.unique(labelled, return_inverse=True)[1]
         if isinstance(rule, str):
             if rule == "last" and groups is not None:
@@ -225,20 +224,6 @@ def read_apart(read: Callable[[], Table]) -> Table:
         if not len(table):
             raise ValueError("there is no label in y_val.")
     return table
-
-
-def _read_groups(groups: Any, n_rows: int) -> np.ndarray:
-    """Check the groups of rows, and number them from 0."""
-    shape = np.shape(groups)
-    if shape != (n_rows,):
-        raise ValueError(f"groups has shape {shape}; it must be {(n_rows,)}, one group per row.")
-    codes, _ = pd.factorize(pd.Series(groups))
-    if n_missing := int((codes < 0).sum()):
-        raise ValueError(
-            f"groups is missing for {n_missing} rows: a row that belongs with no other row needs "
-            "a group of its own."
-        )
-    return codes
 
 
 def _choose(

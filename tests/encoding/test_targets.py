@@ -955,6 +955,33 @@ def test_arrows_dictionaries_of_numbers_and_bools_come_back_too(values):
     assert predictions["a"].tolist()[:2] == values[::-1]
 
 
+def test_decimals_may_be_declared_as_classes():
+    y = pd.Series([Decimal(0), Decimal(1), None], name="y", dtype=pd.ArrowDtype(pa.decimal128(3)))
+    given = [Decimal(0), Decimal(1)]
+    for classes in (pd.Series(given), pa.array(given), y.dropna().unique()):
+        task = encoder(y, classes={"y": classes})[0].tasks[0]
+        assert task.kind == "binary" and task.classes.tolist() == [0.0, 1.0]
+        assert task.classes.dtype == np.float64
+
+
+def test_tables_that_come_from_pandas_keep_the_names_of_all_libraries():
+    frame = pd.DataFrame(np.eye(3), index=pd.Index([5, 6, 7], name="row"))
+    labels, form = read_targets(pa.Table.from_pandas(frame))
+    assert [column.name for column in labels] == form.names == ["0", "1", "2"]
+
+
+@pytest.mark.parametrize(
+    ("y", "words"),
+    [
+        (pl.LazyFrame({"y": [0.5, 1.5]}), r"LazyFrame has no rows.*its collect\(\) returns"),
+        (pa.table({"y": [0.5]}).to_reader(), r"RecordBatchReader has no rows.*its read_all\(\)"),
+    ],
+)
+def test_what_has_no_rows_yet_is_an_error_that_says_how_to_read_them(y, words):
+    with pytest.raises(TypeError, match=words):
+        read_targets(y)
+
+
 def test_text_in_views_comes_back_as_text():
     views = pa.array(["u", "v", "w"]).cast(pa.string_view())
     y = pd.DataFrame({"a": pd.Series(views, dtype=pd.ArrowDtype(views.type)), "b": [0, 1, 0]})

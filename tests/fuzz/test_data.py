@@ -56,7 +56,7 @@ def test_a_fit_predicts_or_names_what_is_wrong(drawn):
         model.fit(X.value, y.value, weight.value)
         # What is wrong in rows without a label is found by predict.
         fitted = True
-        check_model(model, X.value, y.value, n, clips=model.clip_numbers is not None)
+        check_model(model, X.value, y.value, n)
         score = model.score(X.value, y.value)
         assert isinstance(score, float)
     assert hasattr(model, "net_") == fitted

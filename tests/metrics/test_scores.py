@@ -375,6 +375,29 @@ def test_nan_of_arrow_is_a_missing_label(data, model):
 
 
 @pytest.mark.parametrize("arrow", [True, False])
+def test_decimals_may_be_classes(arrow):
+    labels = np.resize([Decimal(0), Decimal(1)], 40)
+    X = pd.DataFrame({"x": labels.astype(float)})
+    y = pd.DataFrame({"y": pd.Categorical(labels)})
+    y = pa.table({"y": pa.array(labels).dictionary_encode()}) if arrow else y
+    model = PLEClassifierRegressor(n_members=1, max_epochs=2, random_state=0).fit(X, y)
+    expected = roc_auc_score(X["x"], model.predict_proba(X)[0][:, 1])
+    assert multitask_scores(model, X, y) == {"y": expected}
+    assert multitask_scores(model.predict_proba(X), None, y) == {"y": expected}
+
+
+@pytest.mark.parametrize("dtype", ["Float64", "double[pyarrow]", object])
+def test_probabilities_may_be_of_any_dtype(dtype):
+    proba = np.array([[0.9, 0.1], [0.4, 0.6], [0.3, 0.7], [0.8, 0.2]])
+    y = pd.DataFrame({"y": [False, True, False, True]})
+    expected = roc_auc_score(y["y"], proba[:, 1])
+    assert multitask_scores([pd.DataFrame(proba).astype(dtype)], None, y) == {"y": expected}
+    assert (
+        multitask_scores([pa.table(list(proba.T), names=["no", "yes"])], None, y)["y"] == expected
+    )
+
+
+@pytest.mark.parametrize("arrow", [True, False])
 def test_decimals_are_numbers(arrow):
     numbers = [0.5, None, 1.25, 3.0, 2.75]
     y = pd.Series([None if number is None else Decimal(str(number)) for number in numbers])

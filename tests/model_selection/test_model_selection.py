@@ -339,7 +339,59 @@ def test_groups_reach_the_splitter(data, by):
     assert seen == 2 * expected
 
 
+# -- tables of Arrow ------------------------------------------------------------------------------
+
+
+def test_rows_of_arrow_with_views_of_text_are_taken():
+    X, y = make_data(90)
+    X["word"] = np.resize(["u", "v", "w"], 90)
+    table, batch = (as_views(X) for as_views in (in_views, lambda X: in_views(X).to_batches()[0]))
+    model = PLEClassifierRegressor(**TINY)
+    expected = cross_val_predict(model, X.reset_index(drop=True), y, cv=2)
+    gains = mtl_gain({"a": model, "b": model}, X, y, cv=2, reference="a").gains
+    for own in (table, batch):
+        pd.testing.assert_frame_equal(cross_val_predict(model, own, y, cv=2), expected)
+        pd.testing.assert_frame_equal(
+            mtl_gain({"a": model, "b": model}, own, y, cv=2, reference="a").gains, gains
+        )
+        first, second, *_ = train_test_split(own, y, random_state=0)
+        rows = [own.slice(0).column(0).to_pylist() for own in (first, second)]
+        taken, left, *_ = train_test_split(X, y, random_state=0)
+        assert rows == [taken["a"].tolist(), left["a"].tolist()]
+        view = model.fit(own, y).task_view("paid")
+        assert view.score(own, y["paid"]) == model.fit(X, y).task_view("paid").score(X, y["paid"])
+
+
+def in_views(X):
+    """A table of Arrow whose text is in views, as polars writes it."""
+    table = pa.Table.from_pandas(X, preserve_index=False)
+    types = [pa.string_view() if not pa.types.is_floating(t) else t for t in table.schema.types]
+    return table.cast(pa.schema(zip(table.schema.names, types, strict=True)))
+
+
 # -- complaints -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "make", [list, pd.Series, pl.Series, pa.array, lambda own: pd.Series(own, dtype="string")]
+)
+def test_missing_groups_are_an_error_that_says_so(make):
+    y = few(40)
+    groups = make([None if k == 3 else f"g{k // 2}" for k in range(40)])
+    with pytest.raises(ValueError, match="groups is missing for 1 rows: a row that belongs"):
+        next(MultiTaskKFold(2).split(y, y, groups))
+
+
+def test_a_path_is_no_table():
+    X, y = make_data(30)
+    model = PLEClassifierRegressor(**TINY)
+    for use in (
+        lambda: cross_val_predict(model, "rows.parquet", y, cv=2),
+        lambda: mtl_gain({"a": model, "b": model}, "rows.parquet", y, cv=2, reference="a"),
+        lambda: multitask_scores(model.fit(X, y), "rows.parquet", y),
+    ):
+        with pytest.raises(TypeError, match="X is a dataset or a path.*rows in memory"):
+            use()
 
 
 def few(n_labels):
@@ -383,7 +435,7 @@ def test_a_class_with_too_few_labels():
         (lambda X, y: next(MultiTaskKFold(2).split(X, y[:9])), "inconsistent"),
         (lambda X, y: next(MultiTaskKFold(700).split(X, y)), "n_splits=700 greater"),
         (lambda X, y: next(MultiTaskKFold(3).split(X, y, np.ones(600))), "The 1 groups do not"),
-        (lambda X, y: next(MultiTaskKFold(3).split(X, y, [np.nan] * 600)), "groups contains NaN"),
+        (lambda X, y: next(MultiTaskKFold(3).split(X, y, [np.nan] * 600)), "groups is missing"),
         (lambda X, y: train_test_split(X, y, test_size=600), "test_size=600"),
         (lambda X, y: train_test_split(X, y, test_size=0.7, train_size=0.7), "sum of test_size"),
     ],

@@ -64,6 +64,7 @@ TESTS = {
     "encoding/labels.py": ["encoding/test_targets.py"],
     "encoding/masked.py": ["encoding/test_masked.py"],
     "encoding/mistakes.py": ["encoding/test_mistakes.py"],
+    "encoding/groups.py": ["model_selection/test_model_selection.py", "training/test_split.py"],
     "encoding/names.py": ["encoding/test_targets.py"],
     "encoding/numeric.py": ["encoding/test_numeric.py", "encoding/test_features.py"],
     "encoding/order.py": ["encoding/test_targets.py"],

@@ -607,6 +607,18 @@ def test_where_no_order_is_needed_files_may_differ(tmp_path):
     assert model().fit(two, tasks).tasks_[0].kind == "binary"
 
 
+def test_weights_may_be_bools(tmp_path):
+    frame = make_table(200)
+    are_kept = frame["w"] > 1
+    predictions = [
+        model(max_epochs=1)
+        .fit(write(tmp_path / name, frame.assign(w=w), n_each=200), TASKS, "w")
+        .predict(arrow(frame).select(FEATURES))
+        for name, w in {"bools": are_kept, "numbers": are_kept.astype(float)}.items()
+    ]
+    pd.testing.assert_frame_equal(*predictions)
+
+
 def test_null_in_a_dictionary_is_no_category(tmp_path):
     folder = tmp_path / "files"
     folder.mkdir()

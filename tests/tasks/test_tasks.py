@@ -92,6 +92,15 @@ def test_kinds_say_what_they_are_and_what_scores_them():
     assert {kind().name for kind in TASK_KINDS.values()} == {""}
 
 
+@pytest.mark.parametrize("kind", [Count, Tweedie, Hurdle])
+def test_amounts_are_finite_whatever_the_outputs(kind):
+    task = fitted(kind, np.array([0.0, 2.0, 7.0]))
+    for dtype in (np.float32, np.float64):
+        outputs = np.full((2, task.n_outputs), [[1e4], [0.0]], dtype)
+        largest, small = task.predict(outputs)
+        assert largest == np.finfo(dtype).max and small < 10
+
+
 @pytest.mark.parametrize("labels", TWO_CLASSES.values(), ids=TWO_CLASSES.keys())
 @pytest.mark.parametrize("kind", CLASS_KINDS)
 def test_classes_are_encoded_as_scikit_learn_does_and_come_back(kind, labels):
