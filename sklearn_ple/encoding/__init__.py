@@ -12,6 +12,7 @@ from .growth import grow
 from .labels import (
     Labels,
     as_frame,
+    as_of_kind,
     ignored_by,
     join_labels,
     kinds_by_task,
@@ -42,6 +43,7 @@ __all__ = [
     "TargetStatistics",
     "UnknownColumns",
     "as_frame",
+    "as_of_kind",
     "balanced_by",
     "beside",
     "check_in_memory",

@@ -11,7 +11,7 @@ import pandas as pd
 from pandas.api import types
 from scipy import sparse
 
-from ..tasks import Task, by_task
+from ..tasks import TASK_KINDS, Task, by_task
 from ..warn import warn
 from .form import TargetForm
 from .frames import is_arrow, is_polars, to_pandas, without_order
@@ -206,6 +206,19 @@ def split_kind(task_type: Any) -> tuple[Any, tuple]:
     if isinstance(task_type, tuple) and task_type:
         return task_type[0], task_type[1:]
     return task_type, ()
+
+
+def as_of_kind(column: pd.Series, task_type: Any) -> pd.Series:
+    """Convert labels that look like classes or numbers to what their entry of task_types says."""
+    kind, _ = split_kind(task_type)
+    task = TASK_KINDS.get(kind) if isinstance(kind, str) else kind
+    has_classes = getattr(task, "has_classes", None)
+    if has_classes is None or not types.is_numeric_dtype(column.dtype):
+        return column
+    if has_classes:
+        return column.astype("category")
+    numbers = column.to_numpy(dtype=np.float64, na_value=np.nan)
+    return pd.Series(numbers, column.index, name=column.name)
 
 
 def _is_kind(entry: Any) -> bool:

@@ -8,6 +8,7 @@ from numbers import Integral
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from sklearn.model_selection import BaseShuffleSplit, check_cv
 from sklearn.utils import check_random_state, indexable
 
@@ -18,7 +19,7 @@ from .._sklearn import (
     _safe_indexing,
     _validate_shuffle_split,
 )
-from ..encoding import as_frame, ignored_by, takeable
+from ..encoding import as_frame, as_of_kind, ignored_by, kinds_by_task, takeable
 from .stratify import stratify
 
 _N_BINS = 5
@@ -142,7 +143,7 @@ class MultiTaskKFold(GroupsConsumerMixin, _BaseKFold):
 
 
 class _FoldsOfTasks(MultiTaskKFold):
-    """Folds that are stratified by the columns of y that are tasks."""
+    """Folds that are stratified by the columns of y that are tasks, by their kinds."""
 
     def __init__(self, n_splits: int, task_types: Any):
         super().__init__(n_splits)
@@ -151,8 +152,14 @@ class _FoldsOfTasks(MultiTaskKFold):
     def split(self, X: Any, y: Any, groups: Any = None) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         if y is not None:
             table = as_frame(y)
-            if ignored := ignored_by(self.task_types, list(table.columns)):
-                y = table.iloc[:, [k for k in range(table.shape[1]) if k not in ignored]]
+            ignored = ignored_by(self.task_types, list(table.columns))
+            kinds = kinds_by_task(self.task_types, list(table.columns)).values()
+            columns = [
+                as_of_kind(table.iloc[:, place], kind)
+                for place, kind in enumerate(kinds)
+                if place not in ignored
+            ]
+            y = pd.concat(columns, axis=1) if columns else table.iloc[:, :0]
         yield from super().split(X, y, groups)
 
 
@@ -165,8 +172,8 @@ def to_splitter(cv: Any, estimator: Any) -> Any:
         An int is a number of folds of `MultiTaskKFold`, and None five of them. Anything else is as
         in :func:`sklearn.model_selection.check_cv`.
     estimator : estimator
-        The estimator to fit, perhaps in a pipeline or search. The labels of columns that its
-        ``task_types`` ignore do not matter for the folds of an int or None.
+        The estimator to fit, perhaps in a pipeline or search. For the folds of an int or None its
+        ``task_types`` decide which columns do not matter, and which labels are classes.
 
     Returns
     -------

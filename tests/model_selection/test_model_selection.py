@@ -37,6 +37,7 @@ from sklearn_ple.model_selection import (
     cross_val_predict,
     train_test_split,
 )
+from sklearn_ple.model_selection.split import to_splitter
 from sklearn_ple.tasks import Multiclass, Regression
 
 TINY = {"n_members": 1, "max_epochs": 1, "random_state": 0}
@@ -337,6 +338,28 @@ def test_groups_reach_the_splitter(data, by):
         cross_val_predict(Spy(), X, y, cv=cv, **passed)
     expected = [set(X.index[train]) for train, _ in cv.split(X, y, groups)]
     assert seen == 2 * expected
+
+
+# -- kinds of task_types --------------------------------------------------------------------------
+
+
+def test_folds_depend_on_the_kinds_of_tasks_not_on_dtypes():
+    rng = np.random.RandomState(0)
+    X = rng.normal(size=(60, 2))
+    kinds = {"n": "count", "k": "multiclass", "x": "regression"}
+    y = pd.DataFrame({"n": rng.poisson(2, 60), "k": rng.randint(3, size=60), "x": X[:, 0] > 0})
+    y = y.astype(float).mask(rng.uniform(size=(60, 3)) < 0.2)
+    y.loc[0, "n"] = 9.0  # Of a class there would be too few.
+    forms = [y, y.astype("Int64"), pl.from_pandas(y.astype("Int64")), pa.table(y.astype("Int64"))]
+    model = PLEClassifierRegressor(task_types=kinds, **TINY)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        folds = [list(to_splitter(4, model).split(X, own)) for own in forms]
+    for others in folds[1:]:
+        for (_, test), (_, other) in zip(folds[0], others, strict=True):
+            np.testing.assert_array_equal(test, other)
+    spread = [y["k"].iloc[test].value_counts().to_numpy() for _, test in folds[0]]
+    assert np.ptp(np.sort(spread), axis=0).max() <= 1
 
 
 # -- tables of Arrow ------------------------------------------------------------------------------
