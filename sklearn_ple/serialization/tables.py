@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from datetime import timezone
 from typing import Any
 
 import numpy as np
@@ -15,9 +16,6 @@ from .values import Codec, Reader, Writer, load_dtype
 _NAMES_A_FILE = "dateutil"
 
 _DECIMAL = re.compile(r"(decimal\d+)\((\d+), (-?\d+)\)\[pyarrow\]", re.ASCII)
-_DICTIONARY = re.compile(
-    r"dictionary<values=([^<]+), indices=(u?int\d+), ordered=([01])>\[pyarrow\]", re.ASCII
-)
 
 
 def _dump_index(index: pd.Index, writer: Writer) -> Any:
@@ -95,8 +93,6 @@ def _pandas_dtype(name: str) -> Any:
             return _arrow_dtype("string")
         if decimal := _DECIMAL.fullmatch(name):
             return _arrow_dtype(decimal[1], int(decimal[2]), int(decimal[3]))
-        if dictionary := _DICTIONARY.fullmatch(name):
-            return _dictionary_dtype(*dictionary.groups())
         dtype = pd.api.types.pandas_dtype(name)
     except (AttributeError, TypeError, ValueError, OverflowError, NotImplementedError):
         return None
@@ -109,15 +105,11 @@ def _arrow_dtype(kind: str, *arguments: Any) -> Any:
     return pd.ArrowDtype(getattr(pyarrow, kind)(*arguments))
 
 
-def _dictionary_dtype(values: str, indices: str, ordered: str) -> Any:
-    import pyarrow
-
-    value_type = _pandas_dtype(f"{values}[pyarrow]").pyarrow_dtype
-    return _arrow_dtype("dictionary", getattr(pyarrow, indices)(), value_type, ordered == "1")
-
-
 def _dump_time(value: pd.Timestamp, _: Writer) -> Any:
     zone = None if value.tz is None else str(value.tz)
+    if zone is not None and zone.startswith("pytz.FixedOffset"):
+        # With pandas 2, which cannot read this name.
+        zone = str(timezone(value.tz.utcoffset(None)))
     return [value.unit, value.asm8.astype(np.int64).item(), zone]
 
 
