@@ -2,6 +2,7 @@
 
 import warnings
 from decimal import Decimal
+from importlib.util import find_spec
 
 import numpy as np
 import pandas as pd
@@ -365,6 +366,10 @@ def test_folds_depend_on_the_kinds_of_tasks_not_on_dtypes():
 # -- tables of Arrow ------------------------------------------------------------------------------
 
 
+@pytest.mark.skipif(
+    find_spec("sklearn.utils._dataframe") is None,
+    reason="this scikit-learn takes no rows of Arrow's tables",
+)
 def test_rows_of_arrow_with_views_of_text_are_taken():
     X, y = make_data(90)
     X["word"] = np.resize(["u", "v", "w"], 90)
