@@ -108,7 +108,7 @@ def _arrow_dtype(kind: str, *arguments: Any) -> Any:
 def _dump_time(value: pd.Timestamp, _: Writer) -> Any:
     zone = None if value.tz is None else str(value.tz)
     if zone is not None and zone.startswith("pytz.FixedOffset"):
-        # With pandas 2, which cannot read this name.
+        # The name of an offset in pandas 2, which cannot read it.
         zone = str(timezone(value.tz.utcoffset(None)))
     return [value.unit, value.asm8.astype(np.int64).item(), zone]
 

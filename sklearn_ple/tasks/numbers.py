@@ -261,7 +261,7 @@ class Amount(NumberTask):
         return self._amount(outputs[:, 0])
 
     def _amount(self, logs: np.ndarray) -> np.ndarray:
-        """Return the amounts of logarithms, at most the largest float."""
+        """Compute amounts from logarithms in units of the mean, at most the largest float."""
         with np.errstate(over="ignore"):
             return np.minimum(np.exp(logs) * self.mean, np.finfo(logs.dtype).max)
 
