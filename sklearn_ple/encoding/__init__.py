@@ -1,6 +1,6 @@
 """Encoding: from X, y and weights to the arrays that a network reads, and back to labels."""
 
-from .arrow import declared, storable, to_storable
+from .arrow import dictionary_values, storable, to_storable
 from .categories import UnknownColumns
 from .dependence import dependent_pairs
 from .encoder import Encoded, TableEncoder
@@ -12,18 +12,19 @@ from .growth import grow
 from .labels import (
     Labels,
     as_frame,
-    as_of_kind,
     ignored_by,
     join_labels,
     kinds_by_task,
     learnt_columns,
     numbers_are_classes,
+    of_tasks,
     read_targets,
     split_kind,
 )
 from .names import check_unique
 from .numeric import NUMERIC_EMBEDDINGS, EmbeddingMaker
 from .order import merged_order
+from .scaling import is_number
 from .statistics import N_PARTS, OrderedStatistics, TargetStatistics, beside
 from .table import Table
 from .targets import TargetEncoder, check_type
@@ -43,18 +44,18 @@ __all__ = [
     "TargetStatistics",
     "UnknownColumns",
     "as_frame",
-    "as_of_kind",
     "balanced_by",
     "beside",
     "check_in_memory",
     "check_type",
     "check_unique",
-    "declared",
     "dependent_pairs",
+    "dictionary_values",
     "grow",
     "ignored_by",
     "is_arrow",
     "is_dataset",
+    "is_number",
     "is_polars",
     "join_labels",
     "kinds_by_task",
@@ -62,6 +63,7 @@ __all__ = [
     "learnt_columns",
     "merged_order",
     "numbers_are_classes",
+    "of_tasks",
     "read_features",
     "read_groups",
     "read_targets",

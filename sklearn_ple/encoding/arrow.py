@@ -11,6 +11,18 @@ from ..warn import warn
 from .names import check_unique
 from .order import merged_order
 
+# Types of Arrow that pandas has itself, or that it reads as objects.
+_FOREIGN = [
+    "dictionary",
+    "null",
+    "nested",
+    "date",
+    "time",
+    "binary",
+    "large_binary",
+    "fixed_size_binary",
+]
+
 
 def to_frame(data: Any) -> Any:
     """Turn a table or a column of Arrow into a data frame or a series, of Arrow's dtypes.
@@ -20,12 +32,10 @@ def to_frame(data: Any) -> Any:
     ValueError
         If several columns have the same name.
     """
-    arrow = sys.modules["pyarrow"]
-    if isinstance(data, arrow.RecordBatch):
-        data = arrow.Table.from_batches([data])
-    if not isinstance(data, arrow.Table):
-        # Only a column of a table has a name.
-        name = getattr(data, "_name", None)
+    # Only a column of a table has a name, which a converted one lacks.
+    name = getattr(data, "_name", None)
+    data = with_rows(data)
+    if not isinstance(data, sys.modules["pyarrow"].Table):
         return data.to_pandas(types_mapper=pd.ArrowDtype).rename(name)
     check_unique("The table", data.schema.names)
     frame = data.to_pandas(types_mapper=pd.ArrowDtype)
@@ -80,12 +90,8 @@ def is_foreign(dtype: Any) -> bool:
     if not isinstance(dtype, pd.ArrowDtype):
         return False
     arrow, own = sys.modules["pyarrow"], dtype.pyarrow_dtype
-    is_a = arrow.types
-    tests = (
-        *(is_a.is_dictionary, is_a.is_null, is_a.is_nested, is_a.is_date, is_a.is_time),
-        *(is_a.is_binary, is_a.is_large_binary, is_a.is_fixed_size_binary, _has_views),
-    )
-    return isinstance(own, arrow.BaseExtensionType) or any(test(own) for test in tests)
+    is_one = any(getattr(arrow.types, f"is_{kind}")(own) for kind in _FOREIGN)
+    return is_one or _has_views(own) or isinstance(own, arrow.BaseExtensionType)
 
 
 def to_native(column: pd.Series, needs_order: bool) -> pd.Series:
@@ -120,7 +126,7 @@ def _decoded(column: Any) -> Any:
     return sys.modules["pyarrow"].chunked_array(values, column.type.value_type)
 
 
-def declared(dictionary: Any) -> Any:
+def dictionary_values(dictionary: Any) -> Any:
     """Return the values of a dictionary once each, without null and NaN."""
     from pyarrow import compute
 
@@ -137,11 +143,11 @@ def _with_one_dictionary(column: Any, name: Any, needs_order: bool) -> Any:
     for own in (chunk.dictionary for chunk in column.chunks):
         if not any(map(own.equals, different)):
             different.append(own)
-    is_clean = all(len(declared(own)) == len(own) for own in different)
+    is_clean = all(len(dictionary_values(own)) == len(own) for own in different)
     is_ordered = dtype.ordered and needs_order
     if is_clean and (not is_ordered or len(different) < 2):
         return column
-    orders = [declared(own).to_pylist() for own in different]
+    orders = [dictionary_values(own).to_pylist() for own in different]
     merged = list(dict.fromkeys(value for order in orders for value in order))
     # Two categories make a binary task, which needs no order.
     if is_ordered and len(merged) > 2:

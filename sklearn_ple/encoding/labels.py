@@ -208,17 +208,26 @@ def split_kind(task_type: Any) -> tuple[Any, tuple]:
     return task_type, ()
 
 
-def as_of_kind(column: pd.Series, task_type: Any) -> pd.Series:
-    """Convert labels that look like classes or numbers to what their entry of task_types says."""
-    kind, _ = split_kind(task_type)
+def of_tasks(table: pd.DataFrame, task_types: Any) -> pd.DataFrame:
+    """Return the columns that are tasks, as classes or numbers where their kinds are known."""
+    check_unique("y", list(table.columns))
+    kinds = kinds_by_task(task_types, list(table.columns))
+    learnt = {
+        name: _as_of_kind(table[name], split_kind(entry)[0])
+        for name, entry in kinds.items()
+        if not _is_ignore(entry)
+    }
+    return pd.DataFrame(learnt, table.index)
+
+
+def _as_of_kind(column: pd.Series, kind: Any) -> pd.Series:
     task = TASK_KINDS.get(kind) if isinstance(kind, str) else kind
     has_classes = getattr(task, "has_classes", None)
     if has_classes is None or not types.is_numeric_dtype(column.dtype):
         return column
     if has_classes:
         return column.astype("category")
-    numbers = column.to_numpy(dtype=np.float64, na_value=np.nan)
-    return pd.Series(numbers, column.index, name=column.name)
+    return pd.Series(column.to_numpy(dtype=np.float64, na_value=np.nan), column.index)
 
 
 def _is_kind(entry: Any) -> bool:
@@ -337,9 +346,9 @@ def as_frame(y: Any, input_name: str = "y") -> pd.DataFrame:
 def _with_plain_floats(column: pd.Series) -> pd.Series:
     """Turn floats that are not NumPy's, and decimals, into floats whose missing values are NaN."""
     if isinstance(column.dtype, pd.CategoricalDtype):
-        categories = column.cat.categories
-        is_decimal = types.infer_dtype(categories) == "decimal"
-        return column.cat.rename_categories(categories.astype(float)) if is_decimal else column
+        categories = pd.Series(column.cat.categories)
+        plain = _with_plain_floats(categories)
+        return column if plain is categories else column.cat.rename_categories(plain.to_numpy())
     if types.is_float_dtype(column.dtype) and not isinstance(column.dtype, np.dtype):
         # In columns of Arrow, NaN is not a missing value.
         return pd.Series(column.to_numpy(dtype=np.float64, na_value=np.nan), column.index)

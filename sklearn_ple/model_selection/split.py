@@ -8,7 +8,6 @@ from numbers import Integral
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from sklearn.model_selection import BaseShuffleSplit, check_cv
 from sklearn.utils import check_random_state, indexable
 
@@ -19,7 +18,7 @@ from .._sklearn import (
     _safe_indexing,
     _validate_shuffle_split,
 )
-from ..encoding import as_frame, as_of_kind, ignored_by, kinds_by_task, takeable
+from ..encoding import as_frame, of_tasks, takeable
 from .stratify import stratify
 
 _N_BINS = 5
@@ -151,15 +150,7 @@ class _FoldsOfTasks(MultiTaskKFold):
 
     def split(self, X: Any, y: Any, groups: Any = None) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         if y is not None:
-            table = as_frame(y)
-            ignored = ignored_by(self.task_types, list(table.columns))
-            kinds = kinds_by_task(self.task_types, list(table.columns)).values()
-            columns = [
-                as_of_kind(table.iloc[:, place], kind)
-                for place, kind in enumerate(kinds)
-                if place not in ignored
-            ]
-            y = pd.concat(columns, axis=1) if columns else table.iloc[:, :0]
+            y = of_tasks(as_frame(y), self.task_types)
         yield from super().split(X, y, groups)
 
 

@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..encoding import to_pandas
-from ..encoding.scaling import is_number
+from ..encoding import is_number, to_pandas
 from .source import Source
 
 

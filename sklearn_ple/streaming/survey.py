@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..encoding import Labels, Table, declared, join_labels, label_weights, read_targets
+from ..encoding import Labels, Table, dictionary_values, join_labels, label_weights, read_targets
 from .columns import Columns
 from .distinct import DistinctLabels
 from .orders import Orders
@@ -154,7 +154,7 @@ class Survey:
             if not pa.types.is_dictionary(dtype):
                 continue
             before = [self._declared[name]] if name in self._declared else []
-            parts = [declared(chunk.dictionary) for chunk in rows.column(name).chunks]
+            parts = [dictionary_values(chunk.dictionary) for chunk in rows.column(name).chunks]
             self._declared[name] = pa.chunked_array([*before, *parts]).unique()
             if dtype.ordered and name in self._orders:
                 for part in parts:
