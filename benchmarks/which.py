@@ -64,6 +64,10 @@ seconds of a fit, divided by those of PLE, in the geometric mean over the sets.
 .. image:: images/networks.png
    :alt: Gain of every network on each set, by default and as published
 """
+TASKS = """
+The number of tasks, of {n_tasks}, on which a network gains and loses beyond chance: {cells}. By
+chance alone it would gain on about {by_chance:.0f}, and lose on as many.
+"""
 SCORES = """
 These are the mean scores over the tasks. A + or − marks a gain or loss beyond chance, compared
 with the single-task network.
@@ -91,15 +95,33 @@ This is the cost of a training step, divided by that of the weighted sum:
 
 
 def by_setting():
-    """Return the runs of networks.py: mean scores over the tasks, by set, base and split."""
+    """Return the runs of networks.py by set, base and split, with their scores by task."""
     rows = results("networks")
     if rows.empty:
         return rows
     parts = rows["setting"].str.split(", ", expand=True)
     rows["data"], rows["base"] = parts[0], parts[1]
     rows["seed"] = parts[2].str.removeprefix("split ").astype(int)
-    rows["scores"] = [{"mean": np.mean(list(scores.values()))} for scores in rows["scores"]]
     return rows
+
+
+def with_means(rows):
+    """Return runs with their mean scores over the tasks."""
+    means = [{"mean": np.mean(list(scores.values()))} for scores in rows["scores"]]
+    return rows.assign(scores=means)
+
+
+def tasks_in_words(rows):
+    """Count the tasks on which each network gains and loses beyond chance."""
+    found = pd.concat([gains(own).gains for _, own in rows.groupby("data")])
+    found = found.assign(gains=found["low"] > 0, loses=found["high"] < 0)
+    counts = found.groupby("system")[["gains", "loses"]].sum()
+    cells = [
+        f"{name} {own.gains} and {own.loses}"
+        for name, own in counts.sort_values("gains", ascending=False).iterrows()
+    ]
+    n_tasks = found.groupby("system").size().max()
+    return TASKS.format(n_tasks=n_tasks, by_chance=n_tasks * 0.025, cells="; ".join(cells))
 
 
 def summary(rows):
@@ -236,7 +258,9 @@ def splits(rows):
 def networks():
     rows = by_setting()
     by_base = {
-        base: summary(rows[rows["base"] == base]) for base in BASES if base in set(rows["base"])
+        base: summary(with_means(rows[rows["base"] == base]))
+        for base in BASES
+        if base in set(rows["base"])
     }
     by_base = dict(reversed(by_base.items()))
     draw(by_base)
@@ -245,6 +269,7 @@ def networks():
     for base, (shown, of_set, tested) in by_base.items():
         title = base.capitalize()
         text += f"\n{title}\n{'~' * len(title)}\n{summary_table(shown)}{ranks_in_words(tested)}"
+        text += tasks_in_words(rows[rows["base"] == base])
         text += f"{SCORES}{scores_table(of_set)}"
     return text + versions(load("networks"))
 

@@ -304,6 +304,22 @@ def test_earlier_defaults_are_shown_among_the_trials_alone_with_their_commit(mod
     assert "commit aaaaaaa. " in caveat(["frontier"])
 
 
+def test_tasks_with_gains_beyond_chance_are_counted(module):
+    noise = np.array([0.01, -0.01, 0.02, -0.02, 0.0])
+    rows = [
+        {"data": name, "system": system, "seed": split, "scores": {"a": 0.5 + a, "b": 0.5 + b}}
+        for name, sign in {"first": 1, "second": -1}.items()
+        for split in range(5)
+        for system, a, b in [
+            ("single-task", 0.0, 0.0),
+            ("PLE", 0.1 * sign + noise[split], noise[split]),
+            ("MMoE", 0.1 + noise[split], noise[split]),
+        ]
+    ]
+    text = module("which").tasks_in_words(pd.DataFrame(rows).assign(fit_cpu_seconds=1.0))
+    assert "tasks, of 4, on which" in text and "chance: MMoE 2 and 0; PLE 1 and 1. By" in text
+
+
 def test_the_figures_of_a_page_are_of_one_commit():
     pages = list((ROOT / "docs").rglob("*.rst"))
     texts = {page.stem: page.read_text(encoding="utf-8") for page in pages}
