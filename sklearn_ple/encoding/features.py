@@ -445,6 +445,12 @@ def _read_objects(column: pd.Series, name: Any) -> pd.Series:
                 return column.astype(dtype)
     if kind == "date":
         return column.astype("datetime64[s]")
+    # Some dates have no common dtype, such as those of several time zones.
+    with suppress(ValueError):
+        if kind in ("datetime", "datetime64"):
+            return pd.to_datetime(column)
+        if kind in ("timedelta", "timedelta64"):
+            return pd.to_timedelta(column)
     # Bools count as numbers, as they do without missing values, for which pandas has a dtype.
     if kind in ("integer", "floating", "mixed-integer-float", "decimal", "boolean", "empty"):
         try:

@@ -695,6 +695,8 @@ def test_columns_that_are_no_numbers_are_an_error_with_their_name(values, dtype,
         (pd.to_datetime(["2020-01-01", None]), r"\.dt\.year, \.dt\.dayofweek or the days since"),
         (pd.to_datetime(["2020-01-01", None], utc=True), r"\.dt\.year"),
         (pd.period_range("2020", periods=2), r"\.dt\.year"),
+        (pd.array([datetime.datetime(2020, 1, 1), None], dtype=object), r"\.dt\.year"),
+        (pd.array([datetime.timedelta(1), None], dtype=object), r"\.dt\.total_seconds\(\)"),
         (pd.to_timedelta([1, 2]), r"\.dt\.total_seconds\(\)"),
         (
             pd.arrays.ArrowExtensionArray(pa.array([1], pa.duration("s"))),
@@ -705,6 +707,19 @@ def test_columns_that_are_no_numbers_are_an_error_with_their_name(values, dtype,
 def test_the_error_of_dates_says_how_they_become_numbers(values, how):
     with pytest.raises(TypeError, match=f"'odd' .* convert it, .*{how}.*categorical_features"):
         encode(pd.DataFrame({"odd": values}))
+
+
+def test_the_error_of_dates_of_several_time_zones_names_the_column():
+    zones = [datetime.timezone(datetime.timedelta(hours=hours)) for hours in (1, 2)]
+    dates = [datetime.datetime(2020, 1, 1, tzinfo=zone) for zone in zones]
+    with pytest.raises(TypeError, match="'odd' of X holds objects of type datetime: .* Convert"):
+        encode(pd.DataFrame({"odd": pd.array(dates, dtype=object)}))
+
+
+def test_dates_in_a_column_of_objects_are_those_of_the_dtype():
+    X = pd.DataFrame({"odd": pd.to_datetime(["2020-01-01", "2020-01-02", None])})
+    _, (_, codes), (_, same) = encode(X, X.astype(object), categorical_features=["odd"])
+    assert same[:, 0].tolist() == codes[:, 0].tolist() == [2, 3, MISSING]
 
 
 def test_arrays_of_dates_are_an_error():
