@@ -3,16 +3,21 @@
 Only one of these changes at a time; the others are those of BASE or our defaults. The tasks are
 generated, numbers and classes in turn. LightGBM, with one model per task, is also measured, except
 for experts and members. Each fit runs on one thread in its own process, and is scored on 10,000
-test rows. The peak of memory is that of fit, in excess of the memory in use before it.
+test rows. The peak of memory is that of fit, in excess of the memory in use before it. Above a
+million rows, PLE reads its rows from a Parquet file; LightGBM has them in memory.
 
 Runs whose results are in results/growth.json are skipped, unless --again is passed.
 """
 
 import argparse
 import json
+import tempfile
+from contextlib import contextmanager, nullcontext
 from functools import partial
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import torch
 from accuracy import evaluate
 from common import in_own_process, kept, parser_of, save
@@ -25,7 +30,7 @@ from tqdm import tqdm
 
 BASE = {"rows": 10_000, "columns": 30, "tasks": 3}
 AXES = {
-    "rows": (500, 1_000, 3_000, 10_000, 30_000, 100_000, 300_000),
+    "rows": (500, 1_000, 3_000, 10_000, 30_000, 100_000, 300_000, 1_000_000, 5_000_000),
     "columns": (5, 10, 30, 100, 300),
     "tasks": (1, 2, 4, 8, 16, 30, 64),
     "experts": (1, 2, 4, 8, 16),
@@ -33,6 +38,7 @@ AXES = {
 }
 OURS, BESIDE = "PLE", "LightGBM, early stopping"
 N_TEST = 10_000
+N_IN_MEMORY = 1_000_000
 KEY = ("axis", "size", "model", "seed")
 
 
@@ -48,6 +54,15 @@ def make(rows, columns, tasks, seed):
     return split(X, y, dict(zip(y, kinds, strict=True)), n_train=rows)
 
 
+@contextmanager
+def streamed(data):
+    """Replace the training rows with a Parquet file and the names of its tasks."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "train.parquet"
+        pd.concat([data.X_train, data.y_train], axis=1).to_parquet(path, row_group_size=100_000)
+        yield data._replace(X_train=path, y_train=list(data.kinds))
+
+
 def setting_of(axis, size):
     if axis == "experts":
         return {"n_specific_experts": size, "n_shared_experts": size}
@@ -58,6 +73,7 @@ def measure(axis, size, model, seed):
     """Fit and score once, on one thread."""
     torch.set_num_threads(1)
     data = make(**BASE | ({axis: size} if axis in BASE else {}), seed=seed)
+    from_file = model == OURS and len(data.X_train) > N_IN_MEMORY
     fit = partial(ple, **setting_of(axis, size)) if model == OURS else PEERS[model]
     peak = Peak()
 
@@ -65,7 +81,7 @@ def measure(axis, size, model, seed):
         with peak:
             return fit(*args)
 
-    with threadpool_limits(1):
+    with threadpool_limits(1), streamed(data) if from_file else nullcontext(data) as data:
         warm_up(fit)
         row = evaluate(watched, data, seed)
     row["score"] = float(np.mean(list(row.pop("scores").values())))

@@ -271,6 +271,14 @@ def draw_models(ax, x, y, members, size, last, lowest=None):
     return labels
 
 
+def size_labels(sizes):
+    """Write sizes as 500, 3k or 5M; of many, only every second one, so that they do not touch."""
+    step = 1 if len(sizes) <= 7 else 2
+    units = [(1_000_000, "M"), (1_000, "k"), (1, "")]
+    texts = [next(f"{n // one}{unit}" for one, unit in units if n >= one) for n in sizes]
+    return [text if i % step == 0 else "" for i, text in enumerate(texts)]
+
+
 def draw_growth(runs, subtitles, slopes, path):
     """Draw a panel for each axis: seconds against size, with the slopes of the fitted lines.
 
@@ -299,7 +307,7 @@ def draw_growth(runs, subtitles, slopes, path):
             ax.set_yscale("log")
             ax.margins(x=0.08, y=0.12)
             sizes = np.unique(runs.loc[runs["axis"] == axis, "size"])
-            ax.set_xticks(sizes, [f"{n // 1000}k" if n >= 1000 else str(n) for n in sizes])
+            ax.set_xticks(sizes, size_labels(sizes))
             ax.xaxis.set_minor_locator(NullLocator())
             ax.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{y:g} s"))
             ax.yaxis.set_minor_locator(NullLocator())
