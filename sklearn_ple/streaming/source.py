@@ -272,7 +272,7 @@ class Source:
     def of(cls, X: Any) -> Source:
         """Return the source for a dataset, or for the files at a path."""
         if isinstance(X, (str, os.PathLike)):
-            return cls(_dataset_at(Path(X)), all_columns=True)
+            return cls(_typed(_dataset_at(Path(X))), all_columns=True)
         return cls(X)
 
     def __str__(self) -> str:
@@ -414,6 +414,23 @@ def _dataset_at(path: Path) -> Any:
             for fragment in dataset(path, format=kind, schema=schema([])).get_fragments():
                 check_unique(fragment.path, fragment.physical_schema.names)
         raise _unreadable(str(path), error) from error
+
+
+def _typed(dataset: Any) -> Any:
+    """Replace the type null, of a column without values in the first file, by that of another."""
+    import pyarrow as pa
+
+    schema = dataset.schema
+    for place, field in enumerate(schema):
+        if not pa.types.is_null(field.type):
+            continue
+        for fragment in dataset.get_fragments():
+            with suppress(pa.ArrowException, OSError, KeyError):
+                own = fragment.physical_schema.field(field.name)
+                if not pa.types.is_null(own.type):
+                    schema = schema.set(place, own)
+                    break
+    return dataset.replace_schema(schema)
 
 
 def _file(fragment: Any) -> File:

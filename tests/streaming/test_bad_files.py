@@ -226,6 +226,19 @@ def test_a_later_file_may_lack_all_values(folder):
     assert model(max_epochs=1).fit(missing, TASKS, "w").n_features_in_ == 4
 
 
+@pytest.mark.parametrize("column", ["gaps", "town", "kind", "click"])
+def test_the_first_file_may_lack_all_values(folder, column):
+    types = parquet.read_schema(folder / "part1.parquet")
+    place, dtype = types.get_field_index(column), types.field(column).type
+
+    def fit(nulls):
+        files = replaced(folder, lambda t: t.set_column(place, column, nulls(len(t))), number=0)
+        return model(max_epochs=1).fit(files, TASKS, "w")
+
+    of_null, typed = fit(pa.nulls), fit(lambda n: pa.nulls(n, dtype))
+    assert_same(of_null, typed)
+
+
 @pytest.mark.parametrize(
     ("column", "value", "error", "message"),
     [
