@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from sklearn.utils import check_array
-from sklearn.utils.class_weight import compute_sample_weight
 
 from ..tasks import ClassTask, Task, by_task, is_weight
 from .frames import is_arrow, is_polars
@@ -143,34 +142,47 @@ def weigh_classes(
     """Multiply the weights of labels by class weights; without any, return the same array."""
     if class_weight is None:
         return weights
-    return weights * class_weights(labels, tasks, class_weight)
+    return weights * class_weights(weights, labels, tasks, class_weight)
 
 
-def class_weights(labels: Sequence[Any], tasks: Sequence[Task], class_weight: Any) -> np.ndarray:
+def class_weights(
+    weights: np.ndarray, labels: Sequence[Any], tasks: Sequence[Task], class_weight: Any
+) -> np.ndarray:
     """Compute the class weight of each label, of shape (n_rows, n_tasks); 1 for numbers."""
     per_task = _per_task(tasks, class_weight)
-    result = np.ones((len(labels[0].mask), len(labels)))
+    result = np.ones(weights.shape)
     for position, (task, column) in enumerate(zip(tasks, labels, strict=True)):
         weight = per_task[task.name]
         if weight is None:
             continue
+        codes = task.encode(column.observed).astype(int)
         if isinstance(weight, Mapping):
             by_class = np.array([weight.get(label, 1.0) for label in task.classes.tolist()])
-            result[column.mask, position] = by_class[task.encode(column.observed).astype(int)]
-        elif len(column.observed):
-            result[column.mask, position] = compute_sample_weight(weight, column.observed)
+        else:
+            own = weights[column.mask, position]
+            by_class = _balanced(np.bincount(codes, own, len(task.classes)))
+        result[column.mask, position] = by_class[codes]
     return result
 
 
+def _balanced(totals: np.ndarray) -> np.ndarray:
+    """Compute the weights of classes that make their total weights equal; 1 without any label."""
+    there = totals > 0
+    share = totals.sum() / max(np.count_nonzero(there), 1)
+    with np.errstate(over="ignore"):
+        weights = np.divide(share, totals, out=np.ones(len(totals)), where=there)
+    return np.minimum(weights, np.finfo(weights.dtype).max)
+
+
 def balanced_by(
-    counts: Sequence[np.ndarray], tasks: Sequence[Task], class_weight: Any
+    totals: Sequence[np.ndarray], tasks: Sequence[Task], class_weight: Any
 ) -> dict[str, Any] | None:
-    """Replace "balanced" in ``class_weight`` by weights computed from counts of labels.
+    """Replace "balanced" in ``class_weight`` by weights computed from those of the labels.
 
     Parameters
     ----------
-    counts : sequence of ndarray of shape (n_classes,)
-        For each task, the number of labels of each class.
+    totals : sequence of ndarray of shape (n_classes,)
+        For each task, the total weight of the labels of each class.
     tasks : sequence of Task
         The fitted tasks.
     class_weight : object
@@ -184,11 +196,9 @@ def balanced_by(
     if class_weight is None:
         return None
     per_task = _per_task(tasks, class_weight)
-    for task, own in zip(tasks, counts, strict=True):
+    for task, own in zip(tasks, totals, strict=True):
         if isinstance(per_task[task.name], str):
-            there = np.flatnonzero(own)
-            weights = own.sum() / (len(there) * own[there])
-            pairs = zip(task.classes[there].tolist(), weights.tolist(), strict=True)
+            pairs = zip(task.classes.tolist(), _balanced(own).tolist(), strict=True)
             per_task[task.name] = dict(pairs)
     return per_task
 

@@ -1,4 +1,4 @@
-"""Counts of the distinct labels of a table that is read block by block."""
+"""Weights of the distinct labels of a table that is read block by block."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from ..encoding import Labels, Table, join_labels
 _MOST_DISTINCT = 2**16
 
 
-class LabelCounts:
-    """Number and total weight of the labels of each value, updated block by block.
+class LabelTotals:
+    """Total weight of the labels of each value, updated block by block.
 
     Parameters
     ----------
@@ -27,15 +27,15 @@ class LabelCounts:
     values : ndarray of shape (n_values,)
         The distinct labels, in the order of their first occurrence. If there are too many, only
         the first one, which then represents all.
-    sums : ndarray of shape (2, n_values)
-        The number of labels of each value, and the sum of their weights.
+    weights : ndarray of shape (n_values,)
+        The sum of the weights of the labels of each value.
     too_many : bool
         Whether there are too many values to be classes.
     """
 
     def __init__(self, none: np.ndarray):
         self.values = none
-        self.sums = np.zeros((2, 0))
+        self.weights: np.ndarray = np.zeros(0)
         self.too_many = False
 
     def add(self, labels: np.ndarray, weights: np.ndarray) -> np.ndarray:
@@ -43,18 +43,17 @@ class LabelCounts:
         if not len(labels):
             return np.empty(0, dtype=np.int64)
         if self.too_many:
-            self.sums += [[len(labels)], [weights.sum()]]
+            self.weights += weights.sum()
             return np.zeros(len(labels), dtype=np.int64)
         places, new = pd.factorize(labels)
-        sums = np.stack([np.bincount(places), np.bincount(places, weights)])
+        both = np.append(self.weights, np.bincount(places, weights))
         # Values that exist already keep their positions.
         merged, values = pd.factorize(join_labels([self.values, new]))
-        both = np.hstack([self.sums, sums])
-        self.sums = np.stack([np.bincount(merged, row, len(values)) for row in both])
+        self.weights = np.bincount(merged, both, len(values))
         n_before, self.values = len(self.values), values
         if len(values) > _MOST_DISTINCT:
             self.too_many, self.values = True, values[:1]
-            self.sums = self.sums.sum(axis=1, keepdims=True)
+            self.weights = self.weights.sum(keepdims=True)
             return np.zeros(len(labels), dtype=np.int64)
         return merged[n_before:][places]
 
@@ -69,24 +68,24 @@ class DistinctLabels:
 
     Attributes
     ----------
-    columns : list of LabelCounts
-        The counts of each column; empty before the first block.
+    columns : list of LabelTotals
+        The labels of each column; empty before the first block.
     """
 
     def __init__(self, pairs: Sequence[tuple[int, int]]):
-        self.columns: list[LabelCounts] = []
+        self.columns: list[LabelTotals] = []
         self._dependent = sorted({position for pair in pairs for position in pair})
         # Two bits for each event of a row: 0 without a label, else the label's position from 1.
-        self._rows = LabelCounts(np.empty(0, dtype=np.int64))
+        self._rows = LabelTotals(np.empty(0, dtype=np.int64))
 
     def add(self, labels: Sequence[Labels], weights: np.ndarray) -> None:
-        """Add the labels of a block; labels without a weight are not counted."""
+        """Add the labels of a block, except those without a weight."""
         if not self.columns:
-            self.columns = [LabelCounts(column.observed[:0]) for column in labels]
+            self.columns = [LabelTotals(column.observed[:0]) for column in labels]
         numbers = np.zeros(len(weights), dtype=np.int64)
-        for k, (column, counts) in enumerate(zip(labels, self.columns, strict=True)):
+        for k, (column, totals) in enumerate(zip(labels, self.columns, strict=True)):
             own = column.drop(weights[:, k] == 0)
-            places = counts.add(own.observed, weights[own.mask, k])
+            places = totals.add(own.observed, weights[own.mask, k])
             if k in self._dependent:
                 # Events have two values; others are rejected later.
                 bits = np.minimum(places, 2) + 1 << 2 * self._dependent.index(k)
@@ -94,7 +93,7 @@ class DistinctLabels:
         rows = numbers > 0
         self._rows.add(numbers[rows], weights[rows].max(axis=1))
 
-    def table(self, sample: Table) -> tuple[Table, np.ndarray, np.ndarray]:
+    def table(self, sample: Table) -> tuple[Table, np.ndarray]:
         """Return a small table whose rows represent the labels of all rows.
 
         Parameters
@@ -107,18 +106,16 @@ class DistinctLabels:
         table : Table
             A row for each distinct label of a column, with all other columns missing; for tasks
             that depend on each other, a row for each distinct combination of their labels.
-        counts : ndarray of shape (n_rows,)
-            Number of rows that each row of the table represents.
         weights : ndarray of shape (n_rows,)
-            Sum of the weights of these rows.
+            Sum of the weights of the rows that each row of the table represents.
         """
         apart = [k for k in range(len(self.columns)) if k not in self._dependent]
         parts = [self.columns[k] for k in apart] + [self._rows]
-        counts, weights = np.hstack([part.sums for part in parts])
+        weights = np.concatenate([part.weights for part in parts])
         ends = np.cumsum([len(part.values) for part in parts])
         labels = []
         for k, column in enumerate(sample.labels):
-            values, mask = self.columns[k].values, np.zeros(len(counts), dtype=bool)
+            values, mask = self.columns[k].values, np.zeros(len(weights), dtype=bool)
             if k in self._dependent:
                 places = self._rows.values >> 2 * self._dependent.index(k) & 3
                 mask[len(mask) - len(places) :] = places > 0
@@ -128,5 +125,5 @@ class DistinctLabels:
                 mask[end - len(values) : end] = True
             labels.append(replace(column, observed=values, mask=mask))
         there = np.column_stack([column.mask for column in labels]).astype(np.float64)
-        numbers = np.arange(len(counts))
-        return Table(None, labels, there, sample.form, numbers), counts, weights
+        numbers = np.arange(len(weights))
+        return Table(None, labels, there, sample.form, numbers), weights

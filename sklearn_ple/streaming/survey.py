@@ -44,7 +44,7 @@ class Survey:
     Attributes
     ----------
     distinct : DistinctLabels
-        Counts of the distinct labels.
+        The distinct labels and their weights.
     n_rows : int
         Number of rows that have a label with a weight; other rows are not used.
     is_aside : callable

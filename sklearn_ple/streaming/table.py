@@ -94,7 +94,7 @@ class StreamedTable:
         aside = survey.aside()
         self.aside = None if aside is None else self._table(*aside, self.form, survey.unit)
         self.labels, self.weights = survey.with_rare_labels(self.sample)
-        self._distinct, self._counts, weights = survey.distinct.table(self.sample)
+        self._distinct, weights = survey.distinct.table(self.sample)
         self._weights = weights / survey.unit
 
     @classmethod
@@ -177,7 +177,7 @@ class StreamedTable:
             The rows.
         """
         tally = Tally(encoder)
-        tally.add(self._distinct, self._counts, self._weights)
+        tally.add(self._distinct, self._weights)
         n_trained_on = len(self)
         if self.aside is not None:
             tally.leave_out(self.aside)

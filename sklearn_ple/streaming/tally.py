@@ -1,4 +1,4 @@
-"""Numbers and weights of the labels of each class."""
+"""Weights of the labels of each class."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ..encoding import Table, TableEncoder, balanced_by
 
 
 class Tally:
-    """Counts the labels of each class, and sums the weights of those in the training rows.
+    """Sums the weights of the labels of each class, of all rows and of the training rows.
 
     Parameters
     ----------
@@ -21,20 +21,20 @@ class Tally:
     def __init__(self, encoder: TableEncoder):
         self.encoder = encoder
         sizes = [len(task.classes) if task.has_classes else 1 for task in encoder.tasks]
-        self.counts = [np.zeros(size) for size in sizes]
+        self.totals = [np.zeros(size) for size in sizes]
         self.weights = [np.zeros(size) for size in sizes]
 
-    def add(self, table: Table, counts: np.ndarray, weights: np.ndarray) -> None:
-        """Add rows, each of which represents a number of rows with a total weight."""
+    def add(self, table: Table, weights: np.ndarray) -> None:
+        """Add rows, each of which represents rows with a total weight."""
         for k, codes, rows, _ in self._coded(table):
-            size = len(self.counts[k])
-            self.counts[k] += np.bincount(codes, counts[rows], size)
-            self.weights[k] += np.bincount(codes, weights[rows], size)
+            own = np.bincount(codes, weights[rows], len(self.totals[k]))
+            self.totals[k] += own
+            self.weights[k] += own
 
     def leave_out(self, table: Table) -> None:
-        """Subtract the weights of validation rows; their labels are still counted."""
+        """Subtract validation rows from the weights of the training rows."""
         for k, codes, _, weights in self._coded(table):
-            left = self.weights[k] - np.bincount(codes, weights, len(self.counts[k]))
+            left = self.weights[k] - np.bincount(codes, weights, len(self.totals[k]))
             # A tiny remainder is due to rounding.
             self.weights[k] = np.where(left > 1e-9 * self.weights[k], left, 0.0)
 
@@ -49,8 +49,8 @@ class Tally:
         return coded
 
     def balanced(self, class_weight: Any) -> dict[str, Any] | None:
-        """Replace "balanced" by the class weights that follow from the counts."""
-        return balanced_by(self.counts, self.encoder.tasks, class_weight)
+        """Replace "balanced" by the class weights that follow from the totals of all rows."""
+        return balanced_by(self.totals, self.encoder.tasks, class_weight)
 
     def mean_weights(self, class_weight: dict[str, Any] | None, n_rows: int) -> np.ndarray:
         """Compute the mean weight of the given number of training rows for each task."""

@@ -12,7 +12,6 @@ import pyarrow as pa
 import pytest
 from pyarrow import dataset as ds
 from pyarrow import feather, parquet
-from sklearn.utils import compute_sample_weight
 from streamed import OPTIONS, TASKS, arrow, assert_same, make_table, state, write
 
 from sklearn_ple import (
@@ -260,9 +259,11 @@ def test_labels_are_counted_as_the_first_pass_reads_them(tmp_path, monkeypatch, 
     weights /= weights[weights > 0].mean()
     for k, name in enumerate(TASKS):
         if fitted.tasks_[k].has_classes:
+            # The classes have the same total weight, and all labels together keep theirs.
+            sums = pd.Series(weights[:, k]).groupby(counted_on[name]).transform("sum")
             there = counted_on[name].notna().to_numpy()
-            own = counted_on[name][there].astype(str)
-            weights[there, k] *= compute_sample_weight("balanced", own)
+            share = weights[:, k].sum() / counted_on[name].nunique()
+            weights[there, k] *= share / sums[there].to_numpy()
     trained = weights[weights.any(axis=1)]
     assert len(rows) == len(trained) - (len(streamed.aside) if early_stopping else 0)
     found = np.concatenate([block[3] for block in rows.read(range(10))]).astype(float)
@@ -278,8 +279,8 @@ def test_large_integers_stay_apart_where_blocks_differ_in_dtype(tmp_path, monkey
     rows = pa.table({"a": make_table(120)["a"], "t": pa.array(labels, pa.uint64())})
     parquet.write_table(rows, tmp_path / "rows.parquet", row_group_size=60)
     fitted = model(class_weight="balanced").fit(tmp_path / "rows.parquet", ["t"])
-    counts = kept[0][0]._counts
-    assert sorted(counts.tolist()) == [20, 20, 20, 30, 30]
+    weights = kept[0][0]._weights
+    assert sorted(weights.tolist()) == [20, 20, 20, 30, 30]
     score = fitted.score(tmp_path / "rows.parquet", ["t"])
     assert score == fitted.score(rows.select(["a"]), rows.select(["t"]))
     monkeypatch.setattr(survey, "SAMPLED_ROWS", 3)
@@ -298,15 +299,15 @@ def test_the_first_block_may_be_without_a_label(tmp_path):
 
 def test_more_labels_than_are_listed_count(monkeypatch):
     monkeypatch.setattr(distinct, "_MOST_DISTINCT", 3)
-    counts = distinct.LabelCounts(np.empty(0))
-    assert counts.add(np.array([2.0, 1.0, 2.0]), np.array([1.0, 2.0, 4.0])).tolist() == [0, 1, 0]
-    assert counts.add(np.empty(0, object), np.empty(0)).tolist() == []
-    assert counts.add(np.array([3.0, 1.0]), np.array([8.0, 16.0])).tolist() == [2, 1]
-    assert counts.values.tolist() == [2, 1, 3] and counts.sums.tolist() == [[2, 2, 1], [5, 18, 8]]
-    counts.add(np.array([4.0]), np.array([32.0]))
-    counts.add(np.array([1.0, 5.0]), np.array([64.0, 128.0]))
-    assert counts.too_many and len(counts.values) == 1
-    assert counts.sums.tolist() == [[8], [255]]
+    totals = distinct.LabelTotals(np.empty(0))
+    assert totals.add(np.array([2.0, 1.0, 2.0]), np.array([1.0, 2.0, 4.0])).tolist() == [0, 1, 0]
+    assert totals.add(np.empty(0, object), np.empty(0)).tolist() == []
+    assert totals.add(np.array([3.0, 1.0]), np.array([8.0, 16.0])).tolist() == [2, 1]
+    assert totals.values.tolist() == [2, 1, 3] and totals.weights.tolist() == [5, 18, 8]
+    totals.add(np.array([4.0]), np.array([32.0]))
+    totals.add(np.array([1.0, 5.0]), np.array([64.0, 128.0]))
+    assert totals.too_many and len(totals.values) == 1
+    assert totals.weights.tolist() == [255]
 
 
 # -- rows of validation ---------------------------------------------------------------------------
