@@ -645,6 +645,19 @@ def test_resamples_without_a_class_do_not_count():
     assert report.scores[["score", "low", "high"]].notna().all(axis=None)
 
 
+@pytest.mark.parametrize(("kind", "usual"), [("count", 0), ("tweedie", 1), ("hurdle", 1)])
+def test_resamples_of_one_value_alone_do_not_count(kind, usual):
+    X, _ = make_data()
+    rare = np.arange(len(X)) % 8 == 0
+    y = pd.DataFrame({"rare": np.where(rare, 2, usual), "late": rare})
+    model = PLEClassifierRegressor(task_types={"rare": kind}, **TINY).fit(X, y)
+    X, y = X[:16], y[:16]
+    report = MultiTaskReport.from_estimator(
+        model, X, y, n_bootstrap=50, importance=False, random_state=0
+    )
+    assert report.scores[["score", "low", "high"]].notna().all(axis=None)
+
+
 def test_twelve_tasks(tmp_path):
     rng = np.random.RandomState(0)
     X = rng.normal(size=(60, 4))

@@ -75,8 +75,8 @@ def _sample_scores(
             for place, (scorer, rival) in enumerate(zip(scorers, rivals, strict=True)):
                 try:
                     sample[place] = scorer(rival.view, rows[drawn], labels[drawn])
-                except ValueError:
-                    # The metric is undefined if a rare class is missing in a resample.
+                except (ValueError, ZeroDivisionError):
+                    # Undefined: a rare class is missing in the resample, or all counts are equal.
                     continue
     return scores
 
