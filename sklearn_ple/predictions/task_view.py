@@ -89,11 +89,21 @@ def task_view(estimator: Any, name: str) -> TaskClassifierView | TaskRegressorVi
     >>> view.predict(X).shape
     (200,)
     """
-    names = tasks_of(estimator).task_names_
+    kind = TaskRegressorView if _classes_of(estimator, name) is None else TaskClassifierView
+    return kind(estimator, name)
+
+
+def _position_of(estimator: Any, name: str) -> int:
+    names = list(tasks_of(estimator).task_names_)
     if name not in names:
-        raise ValueError(f"There is no task {name!r}: the tasks are {list(names)}.")
-    view = TaskClassifierView(estimator, name)
-    return TaskRegressorView(estimator, name) if view.classes_ is None else view
+        raise ValueError(f"There is no task {name!r}: the tasks are {names}.")
+    return names.index(name)
+
+
+def _classes_of(estimator: Any, name: str) -> np.ndarray | None:
+    """Return the classes of a task; None for a number."""
+    position, classes = _position_of(estimator, name), tasks_of(estimator).classes_
+    return classes[position] if isinstance(classes, list) else classes
 
 
 class _TaskView(BaseEstimator):
@@ -157,14 +167,15 @@ class _TaskView(BaseEstimator):
 
     @property
     def _position(self) -> int:
-        return tasks_of(self.estimator).task_names_.index(self.task)
+        return _position_of(self.estimator, self.task)
 
     def _predict(self, X: Any, dtype: Any) -> np.ndarray:
         check_in_memory(X)
+        position = self._position
         labels = to_pandas(self.estimator.predict(X))
         if labels.ndim == 2:
             columns = labels.iloc if isinstance(labels, pd.DataFrame) else labels
-            labels = columns[:, self._position]
+            labels = columns[:, position]
         # An array with several kinds of labels has dtype object; a frame may have any dtype.
         return np.asarray(labels, dtype=dtype)
 
@@ -209,8 +220,13 @@ class TaskClassifierView(ClassifierMixin, _TaskView):
     @property
     def classes_(self) -> np.ndarray:
         """The sorted class labels."""
-        classes = tasks_of(self.estimator).classes_
-        return classes[self._position] if isinstance(classes, list) else classes
+        classes = _classes_of(self.estimator, self.task)
+        if classes is None:
+            raise ValueError(
+                f"The task {self.task!r} is a number since its estimator was fitted again: make a "
+                "new view."
+            )
+        return classes
 
     def predict(self, X: Any) -> np.ndarray:
         """Predict the class labels.
@@ -242,8 +258,9 @@ class TaskClassifierView(ClassifierMixin, _TaskView):
             Columns are in the order of ``classes_``.
         """
         check_in_memory(X)
+        position = self._position
         response = self.estimator.predict_proba(X)
-        return response[self._position] if isinstance(response, list) else response
+        return response[position] if isinstance(response, list) else response
 
     @available_if(lambda view: hasattr(view.estimator, "predict_proba"))
     def decision_function(self, X: Any) -> np.ndarray:
@@ -314,6 +331,11 @@ class TaskRegressorView(RegressorMixin, _TaskView):
         y : ndarray of shape (n_samples,)
             The numbers, in the units of the labels.
         """
+        if _classes_of(self.estimator, self.task) is not None:
+            raise ValueError(
+                f"The task {self.task!r} has classes since its estimator was fitted again: make a "
+                "new view."
+            )
         return self._predict(X, np.float64)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:

@@ -455,3 +455,31 @@ def test_a_view_takes_no_path(tmp_path):
     for method in (classes.predict, classes.predict_proba, numbers.predict):
         with pytest.raises(TypeError, match="X is a dataset or a path"):
             method(tmp_path / "rows.parquet")
+
+
+@pytest.mark.parametrize("tasks", [["price", "visits"], ["price"], ["colour"]])
+def test_a_task_that_a_new_fit_lacks_is_named(tasks):
+    X, y = make_data()
+    model = PLEClassifierRegressor(**TINY).fit(X, y[["paid", "price"]])
+    view = model.task_view("paid")
+    model.fit(X, y[tasks])
+    message = rf"There is no task 'paid': the tasks are \['{tasks[0]}'"
+    for use in (view.predict, lambda X: view.score(X, y["paid"]), lambda _: view.classes_):
+        with pytest.raises(ValueError, match=message):
+            use(X)
+
+
+@pytest.mark.parametrize("single", [True, False])
+def test_a_task_of_another_kind_in_a_new_fit_needs_a_new_view(single):
+    X, y = make_data()
+    names = ["one"] if single else ["one", "colour"]
+    classes, numbers = y.rename(columns={"paid": "one"}), y.rename(columns={"price": "one"})
+    model = PLEClassifierRegressor(**TINY).fit(X, classes[names])
+    view = model.task_view("one")
+    model.fit(X, numbers[names])
+    with pytest.raises(ValueError, match="'one' is a number since its estimator was fitted again"):
+        view.predict(X)
+    view = model.task_view("one")
+    model.fit(X, classes[names])
+    with pytest.raises(ValueError, match="'one' has classes since its estimator was fitted again"):
+        view.predict(X)
