@@ -674,3 +674,13 @@ def test_no_expert_at_all_is_an_error(table):
         make_model(n_shared_experts=0, n_specific_experts=0).fit(*table)
     with pytest.raises(ValueError, match="expert_hidden_units"):
         make_model(expert_hidden_units=()).fit(*table)
+
+
+def test_weights_are_taken_by_the_names_of_the_tasks_if_y_is_an_array(seed):
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(60, 2))
+    y = pd.DataFrame({"a": X[:, 0] > 0, "b": rng.normal(size=60)})
+    model = PLEClassifierRegressor(max_epochs=1, n_members=1, random_state=seed).fit(X, y)
+    weights = pd.DataFrame({"b": rng.random(60), "a": rng.random(60)})
+    expected = model.score(X, y, weights[["a", "b"]])
+    assert model.score(X, y.to_numpy(dtype=float), weights) == expected

@@ -68,7 +68,8 @@ def read_weights(sample_weight: Any, n_rows: int, names: Sequence[str]) -> np.nd
     Raises
     ------
     ValueError
-        If the weights are negative, missing or infinite, or if their shape is wrong.
+        If the weights are negative, missing or infinite, if their shape is wrong, or if only some
+        columns have the names of tasks.
     """
     if np.ma.is_masked(sample_weight):
         raise ValueError("sample_weight is masked in places: fill them, for example with 0.")
@@ -100,7 +101,15 @@ def _in_order(sample_weight: Any, names: Sequence[str]) -> Any:
     if not (is_frame or is_polars(sample_weight) or is_arrow(sample_weight)):
         return sample_weight
     frame = as_frame(sample_weight, "sample_weight")
-    return frame[list(names)] if sorted(frame.columns) == sorted(names) else sample_weight
+    own = list(frame.columns)
+    if len(own) == len(names) and set(own) == set(names):
+        return frame[list(names)]
+    if set(own) & set(names):
+        raise ValueError(
+            f"sample_weight has the columns {own}, but the tasks are {list(names)}: pass a column "
+            "for each task, or an array, whose columns are in the order of the tasks."
+        )
+    return sample_weight
 
 
 def weigh(

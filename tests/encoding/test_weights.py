@@ -69,6 +69,14 @@ def test_columns_with_the_names_of_the_tasks_may_be_in_any_order(make):
     )
 
 
+@pytest.mark.parametrize("columns", [["b", "other"], ["a"], ["a", "b", "c"], ["a", "a"]])
+def test_columns_of_which_only_some_have_names_of_tasks_are_an_error(columns):
+    weights = pd.DataFrame(np.ones((2, len(columns))), columns=columns)
+    message = r"sample_weight has the columns \['.*\], but the tasks are \['a', 'b'\]: pass a"
+    with pytest.raises(ValueError, match=message):
+        read_weights(weights, 2, ["a", "b"])
+
+
 def test_weights_of_a_single_tasks_labels_have_one_or_two_dimensions():
     labels = read_targets([0, 1, 1])[0]
     for weights in ([1, 2, 3], [[1], [2], [3]]):
