@@ -189,7 +189,8 @@ class MultiTaskEstimator(CallbackSupportMixin, NetworkMaker):
         y : {array-like, DataFrame} of shape (n_samples, n_tasks) or (n_samples,)
             The labels. NaN, None or NA where a task has no label.
         sample_weight : array-like of shape (n_samples,) or (n_samples, n_tasks), default=None
-            Weights of the rows, or of every single label.
+            Weights of the rows, or of every single label. Only their ratios within this call
+            matter: a weight that all rows of a call share has no effect.
         classes : array-like, list or dict, default=None
             All classes: an array for a single task; for several tasks a list of arrays in the
             order of the tasks (None for a task without classes), or a dict from the name of a task

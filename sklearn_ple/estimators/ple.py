@@ -536,6 +536,10 @@ class PLEClassifier(ClassifierMixin, PLEClassifierRegressor):
     This is a scikit-learn classifier: y may be 1-D, and numbers in y are class labels. See
     `PLEClassifierRegressor` for the model and its loss.
 
+    For a classifier, scikit-learn's cross-validation and searches stratify the folds by y, which
+    fails if labels are missing, or if some tasks are text and others numbers. Pass them
+    ``cv=MultiTaskKFold(5)`` of `sklearn_ple.model_selection` instead of a number.
+
     Raises
     ------
     ValueError

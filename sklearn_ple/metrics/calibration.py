@@ -42,8 +42,8 @@ def expected_calibration_error(
         Number of bins.
     strategy : {"uniform", "quantile"}, default="uniform"
         How bins are chosen: "uniform" for bins of the same width, or "quantile" for bins with the
-        same number of rows. The error depends on the bins, so compare only errors with the same
-        ``n_bins`` and ``strategy``.
+        same number of rows, whatever their weights. The error depends on the bins, so compare
+        only errors with the same ``n_bins`` and ``strategy``.
     labels : array-like of shape (n_classes,), default=None
         The sorted classes, if y_true does not contain all of them.
     sample_weight : array-like of shape (n_samples,), default=None
