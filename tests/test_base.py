@@ -20,6 +20,8 @@ from sklearn.metrics import accuracy_score, r2_score
 from sklearn_ple import PLEClassifier, PLEClassifierRegressor, PLERegressor, export
 from sklearn_ple.capacity import count_parameters
 from sklearn_ple.encoding.features import FeatureEncoder
+from sklearn_ple.encoding.numeric import Piecewise
+from sklearn_ple.tasks import Huber, Quantile
 from sklearn_ple.training import MultiTaskNet
 
 N = 120
@@ -684,3 +686,31 @@ def test_weights_are_taken_by_the_names_of_the_tasks_if_y_is_an_array(seed):
     weights = pd.DataFrame({"b": rng.random(60), "a": rng.random(60)})
     expected = model.score(X, y, weights[["a", "b"]])
     assert model.score(X, y.to_numpy(dtype=float), weights) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "make", "options", "others"),
+    [
+        ("task_types", Huber, {"delta": 1.0}, {"delta": 0.1}),
+        ("task_types", Quantile, {"levels": [0.1, 0.9]}, {"levels": [0.01, 0.99]}),
+        (
+            "numeric_embedding",
+            Piecewise,
+            {"linear": True, "steps": False},
+            {"linear": False, "steps": True},
+        ),
+    ],
+)
+def test_a_warm_start_notices_other_options_of_an_object(name, make, options, others):
+    X = np.random.default_rng(0).normal(size=(60, 2))
+
+    def params(options):
+        return {name: {"y": make(**options)} if name == "task_types" else make(**options)}
+
+    model = PLERegressor(warm_start=True, max_epochs=1, n_members=1, random_state=0)
+    model.set_params(**params(options)).fit(X, X[:, 0])
+    model.set_params(**params(options)).fit(X, X[:, 0])
+    model.set_params(**params(others))
+    for again in (model.fit, model.partial_fit):
+        with pytest.raises(ValueError, match=rf"{name}=.*{make.__name__}\(.* in the last fit"):
+            again(X, X[:, 0])

@@ -142,8 +142,8 @@ def of_network(estimator: Any, without: Sequence[str] = ()) -> dict[str, str]:
     """Return the parameters that determine what an estimator's network computes, as text.
 
     The text is the same for lists and tuples, for numbers of numpy and of Python, and for objects
-    of the same class whose representation is their address in memory. Entries for the tasks in
-    ``without``, which are the last ones in y, are left out.
+    of the same class with the same attributes. Entries for the tasks in ``without``, which are the
+    last ones in y, are left out.
     """
     shown = {}
     for name in _order(type(estimator)):
@@ -205,7 +205,7 @@ def _meaning(name: str, text: str) -> str:
             return in_order((repr(key), settle(entry)) for key, entry in value.items())
         if isinstance(value, tuple):
             return tuple(map(settle, value))
-        return int(value) if isinstance(value, float) and value.is_integer() else value
+        return _whole(value)
 
     try:
         # As text, True and 1 differ: a mask is not a list of positions.
@@ -214,13 +214,36 @@ def _meaning(name: str, text: str) -> str:
         return text  # It shows an object, such as a task.
 
 
+class _Text(str):
+    """A text whose representation has no quotes."""
+
+    __slots__ = ()
+    __repr__ = str.__str__
+
+
+def _whole(value: Any) -> Any:
+    """Convert whole numbers to integers, alone and in a tuple."""
+    if isinstance(value, tuple):
+        return tuple(map(_whole, value))
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 def _plain(value: Any) -> Any:
-    """Convert arrays, indexes and lists to tuples, and numbers of numpy to those of Python."""
+    """Convert arrays, indexes and lists to tuples, and numbers of numpy to those of Python.
+
+    An object, such as a task, becomes a text with its class and its attributes.
+    """
     if isinstance(value, (np.ndarray, np.generic, pd.Index, pd.Series)):
         value = value.tolist()
     if isinstance(value, dict):
         return {_plain(key): _plain(entry) for key, entry in value.items()}
-    return tuple(map(_plain, value)) if isinstance(value, (list, tuple)) else value
+    if isinstance(value, (list, tuple)):
+        return tuple(map(_plain, value))
+    if not getattr(value, "__dict__", None) or callable(value):
+        return value
+    own = {name: _whole(_plain(entry)) for name, entry in vars(value).items()}
+    options = [f"{name}={entry!r}" for name, entry in own.items() if entry not in (None, "")]
+    return _Text(f"{type(value).__name__}({', '.join(options)})")
 
 
 def search_space(cls: Any, backend: str = "sklearn") -> Any:
