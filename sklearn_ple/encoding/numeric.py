@@ -137,9 +137,13 @@ class Quantiles(EmbeddingMaker):
     def learn(
         self, numbers: Array, targets: Array, weights: Array, tasks: Sequence[Task], n_bins: int
     ) -> None:
-        """Learn the quantiles."""
+        """Learn the quantiles of the numbers that are not missing."""
         ranks = np.linspace(0, 1, n_bins + 1)
-        self.quantiles = list(np.quantile(_sample(numbers), ranks, axis=0).T)
+        # Missing numbers are 0, the mean, which hardly any other number is.
+        self.quantiles = [
+            np.quantile(column[column != 0] if column.any() else column, ranks)
+            for column in _sample(numbers).T
+        ]
 
     def make(self, n_columns: int, width: int, members: Members, n_views: int) -> nn.Module:
         """Make the embedding, which has one feature for each column."""

@@ -16,9 +16,9 @@ class QuantileEmbedding(nn.Module):
 
     A number is replaced by the quantile of a normal distribution at the number's rank, with linear
     interpolation between known quantiles. :class:`~sklearn.preprocessing.QuantileTransformer` does
-    the same with ``output_distribution="normal"``. Outliers move closer to the other numbers, and
-    crowded numbers further apart. Nothing is learnt in training, and all members read the same
-    scores.
+    the same with ``output_distribution="normal"``, but its scores are larger at both ends.
+    Outliers move closer to the other numbers, and crowded numbers further apart. Nothing is learnt
+    in training, and all members read the same scores.
 
     Parameters
     ----------

@@ -5,6 +5,7 @@ import pytest
 import torch
 from sklearn.preprocessing import QuantileTransformer
 
+from sklearn_ple.encoding.numeric import Quantiles
 from sklearn_ple.nn import QuantileEmbedding
 
 
@@ -22,6 +23,18 @@ def test_scores_are_those_of_scikit_learn(seed):
     inside = np.abs(expected) < 2
     np.testing.assert_allclose(scores[inside], expected[inside], atol=0.06)
     assert np.corrcoef(scores[inside], expected[inside])[0, 1] > 0.9999
+
+
+def test_missing_numbers_have_no_part_in_the_scores(seed):
+    rng = np.random.default_rng(seed)
+    numbers = rng.exponential(size=2000) - 1
+    there = rng.random(2000) < 0.2
+    maker = Quantiles()
+    # Missing numbers are 0; a column may be constant.
+    columns = np.column_stack([np.where(there, numbers, 0), np.zeros(2000)])
+    maker.learn(columns, np.empty(0), np.empty(0), (), 100)
+    np.testing.assert_array_equal(maker.quantiles[0], quantiles(numbers[there, None])[0])
+    np.testing.assert_array_equal(maker.quantiles[1], np.zeros(101))
 
 
 def test_a_value_that_is_shared_has_the_score_of_its_middle_rank():
