@@ -268,8 +268,10 @@ class Predictor(TransformerMixin, Parameters):
     def _learnt_deviations(self, what: str, positions: Sequence[int]) -> Deviations:
         """Return the deviations, after checks that they are known and that some task has them."""
         if not any(self.tasks_[k].has_errors for k in positions):
+            kinds = sorted({self.tasks_[k].kind for k in positions})
             raise ValueError(
-                f"{what} is for numbers, but every task has classes or is of kind 'survival'."
+                f"{what} is for numbers whose errors can be measured, but the tasks are of the "
+                f"kinds {kinds}."
             )
         if self._deviations is None:
             raise ValueError(

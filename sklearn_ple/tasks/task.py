@@ -147,7 +147,8 @@ class Task(ABC):
         """Whether label minus prediction is an error from which intervals can be estimated.
 
         True by default if labels are numbers and not censored. A subclass may set it as a class
-        attribute. If it is False, standard deviations and prediction intervals are NaN.
+        attribute. If it is False, standard deviations and prediction intervals are NaN. If it is
+        False for all tasks, asking for them is an error.
         """
         return not (self.has_classes or self.censored)
 

@@ -164,8 +164,20 @@ class Stepper:
         return inputs, [part.to(self.device) for part in labels]
 
     def _check_gradients(self) -> None:
-        if len(self._sums) == 1 and all(p.grad is None for p in self.module.parameters()):
+        """Check after the first step of an epoch that the balancer computed gradients."""
+        if len(self._sums) > 1:
+            return
+        what = f"{type(self.balancer).__name__}.backward left the network"
+        if all(p.grad is None for p in self.module.parameters()):
             raise ValueError(
-                f"{type(self.balancer).__name__}.backward left the network without gradients: "
-                "it must call backward on a tensor that is computed from batch.losses."
+                f"{what} without gradients: it must call backward on a tensor that is computed "
+                "from batch.losses."
             )
+        if self.balancer.reads_representation:
+            towers = {id(p) for p in self.module.body.towers.parameters()}
+            below = [p for p in self.module.body.parameters() if id(p) not in towers]
+            if below and all(p.grad is None for p in below):
+                raise ValueError(
+                    f"{what} below the towers without gradients: with reads_representation it "
+                    "must also call batch.representation.backward(weights)."
+                )

@@ -151,6 +151,15 @@ def test_a_balancer_that_does_not_differentiate_is_an_error(table):
         model(balancing=Forgetful()).fit(*table)
 
 
+def test_a_balancer_that_reads_the_representation_must_differentiate_below_it(table):
+    class Halfway(FirstTaskAlone):
+        reads_representation = True
+
+    message = "Halfway.backward left the network below the towers without gradients: with reads"
+    with pytest.raises(ValueError, match=message):
+        model(balancing=Halfway()).fit(*table)
+
+
 @pytest.mark.parametrize("balancing", ["even", None, WeightedSum])
 def test_what_is_no_balancer_is_an_error(balancing, table):
     with pytest.raises(ValueError, match="The 'balancing' parameter"):
