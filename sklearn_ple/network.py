@@ -270,6 +270,15 @@ class NetworkMaker(Predictor, ABC):
             "n_members": self.n_members,
         }
 
+    def _make_body(self, tasks: Sequence[Task], in_features: Any) -> Body:
+        body = self.make_network(in_features, tasks=tasks, **self.tower_options())
+        if not isinstance(body, Body):
+            raise TypeError(
+                f"{type(self).__name__}.make_network returned a {type(body).__name__}: it must "
+                "return a Body of sklearn_ple.nn."
+            )
+        return body
+
     def make_module(self, encoder: TableEncoder) -> TabularNetwork:
         """Create the whole network: embeddings, body, linear path and mean over members.
 
@@ -292,9 +301,7 @@ class NetworkMaker(Predictor, ABC):
         return TabularNetwork(
             encoder.n_numbers,
             encoder.features.cardinalities_,
-            partial(
-                self.make_network, tasks=[tasks[k] for k in encoder.order], **self.tower_options()
-            ),
+            partial(self._make_body, [tasks[k] for k in encoder.order]),
             embedding_dim=self.embedding_dim,
             make_numeric_embedding=encoder.embedding_for(self.embedding_dim, members, n_views),
             n_embedded=encoder.features.n_columns_,

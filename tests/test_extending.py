@@ -161,6 +161,24 @@ def test_a_network_of_another_shape_is_an_error(data):
         Model(n_members=2).fit(*data)
 
 
+def test_a_network_that_is_no_body_is_an_error(data):
+    class Bare(load("aitm", "AITMClassifierRegressor")):
+        def make_network(self, in_features, tasks, **towers):
+            return torch.nn.Linear(2, 2)
+
+    with pytest.raises(TypeError, match="Bare.make_network returned a Linear: it must"):
+        Bare().fit(*data)
+
+
+def test_an_embedding_without_out_features_is_an_error(data):
+    class Bare(load("fourier", "FourierFeatures")):
+        def make(self, n_columns, width, members, n_views):
+            return torch.nn.Identity()
+
+    with pytest.raises(TypeError, match="of type Identity without the attribute out_fea"):
+        PLEClassifierRegressor(numeric_embedding=Bare()).fit(*data)
+
+
 def test_a_network_with_gates_has_gate_weights_and_displays(data, tmp_path):
     X, y = data
     Gated = load("gated", "OwnGatesClassifierRegressor")

@@ -116,7 +116,15 @@ class Balancer(nn.Module, ABC):
         Tensor of shape (n_members, n_tasks) or None
             The weights, which ``history_`` records; None if there are none to record.
         """
-        weights = torch.where(batch.shares > 0, self.weigh(batch), 0.0)
+        weights = self.weigh(batch)
+        if not isinstance(weights, Tensor) or weights.shape != batch.losses.shape:
+            is_tensor = isinstance(weights, Tensor)
+            found = tuple(weights.shape) if is_tensor else type(weights).__name__
+            raise ValueError(
+                f"{type(self).__name__}.weigh returned {found}: it must return a tensor of shape "
+                f"{tuple(batch.losses.shape)}, with a weight for each member and task."
+            )
+        weights = torch.where(batch.shares > 0, weights, 0.0)
         # Weights may be random: several processes must use the same.
         weights = current().same(weights.detach())
         (weights * batch.losses).sum(dim=1).mean().backward()

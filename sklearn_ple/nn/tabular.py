@@ -177,6 +177,12 @@ class TabularNetwork(nn.Module):
         embedded = (0, 0)
         if make_numeric_embedding is not None:
             self.numeric_embedding = make_numeric_embedding()
+            if not hasattr(self.numeric_embedding, "out_features"):
+                raise TypeError(
+                    "The embedding of numbers is of type "
+                    f"{type(self.numeric_embedding).__name__} without the attribute out_features: "
+                    "its maker must return a module that has it."
+                )
             n_columns = n_numbers if n_embedded is None else n_embedded
             embedded = (self.numeric_embedding.out_features, n_columns)
         self.n_features = Features.of_table(n_numbers, indicators, *embedded, widths, column_names)

@@ -151,6 +151,26 @@ def test_a_balancer_that_does_not_differentiate_is_an_error(table):
         model(balancing=Forgetful()).fit(*table)
 
 
+@pytest.mark.parametrize(
+    ("weights", "found"),
+    [
+        (None, "NoneType"),
+        ([1.0, 0.0], "list"),
+        (np.ones((2, 2)), "ndarray"),
+        (torch.ones(2), r"\(2,\)"),
+        (torch.ones(2, 3), r"\(2, 3\)"),
+    ],
+)
+def test_weights_that_are_no_tensor_of_members_and_tasks_are_an_error(weights, found, table):
+    class Wrong(Balancer):
+        def weigh(self, batch):
+            return weights
+
+    message = rf"Wrong.weigh returned {found}: it must return a tensor of shape \(2, 2\)"
+    with pytest.raises(ValueError, match=message):
+        model(balancing=Wrong(), n_members=2).fit(*table)
+
+
 def test_a_balancer_that_reads_the_representation_must_differentiate_below_it(table):
     class Halfway(FirstTaskAlone):
         reads_representation = True
