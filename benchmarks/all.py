@@ -72,6 +72,7 @@ STEPS = (
     Step("grid_search"),
     Step("calibration"),
     Step("coverage"),
+    Step("relative_errors"),
     Step("survival"),
     Step("tools"),
     Step("latency"),

@@ -2,7 +2,7 @@
 
 import texts
 from common import ROOT
-from page import aims, cost, headlines, scores, training, trials, using
+from page import aims, cost, errors, headlines, scores, training, trials, using
 from page.rst import is_there, section
 
 DOCS = ROOT / "docs"
@@ -10,6 +10,7 @@ DOCS = ROOT / "docs"
 PARTS = {
     "frontier": cost.score_and_cost,
     "accuracy": scores.accuracy,
+    "relative_errors": errors.relative_errors,
     "ablation": training.ablation,
     "growth": training.growth,
     "memory": training.memory,

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.metrics import roc_auc_score
+from sklearn.metrics import r2_score, roc_auc_score
 
 from sklearn_ple import ESMMClassifier, PLEClassifierRegressor
 from sklearn_ple.capacity import count_layers, count_parameters
@@ -367,3 +367,16 @@ def test_errors_of_probabilities_are_those_of_the_labels_that_are_there(modules,
     # Each row is in a bin of its own.
     errors = {"click": np.mean([0.2, 0.3, 0.4]), "grade": np.mean([0.5, 0.4, 0.2])}
     assert found["calibration_errors"] == pytest.approx(errors)
+
+
+def test_relative_errors_are_those_of_the_coefficient_of_determination(modules):
+    relative_errors = importlib.import_module("relative_errors").relative_errors
+    rng = np.random.default_rng(0)
+    y = pd.DataFrame(rng.normal(size=(20, 2)), columns=["a", "b"])
+    predicted = {name: y[name].to_numpy() + rng.normal(size=20) for name in y}
+    # If the mean label of both parts is the same, the squared error is 1 - R².
+    errors = relative_errors(y, y, predicted)
+    for name in y:
+        assert errors[name] == pytest.approx(np.sqrt(1 - r2_score(y[name], predicted[name])))
+    mean = {name: np.full(20, y[name].mean() + 1) for name in y}
+    assert relative_errors(y + 1, y, mean) == pytest.approx({"a": 1, "b": 1})
