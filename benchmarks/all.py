@@ -45,6 +45,8 @@ QUICK = ("PLE", "PLE, tuned", "LightGBM", "LightGBM, early stopping", "XGBoost")
 QUICK += ("HistGradientBoosting", "Random forest", "MLP")
 SLOW = ("CatBoost", "CatBoost MultiRMSEWithMissingValues", "CatBoost MultiLogloss", "RealMLP")
 SMALL_SETS = ("nhefs", "linnerud", "nmes1988", *MULAN_SETS)
+#: On the others TabM takes hours.
+TABM_SETS = (*SMALL_SETS, "loans", "support2", "synthetic_mixed")
 #: The sets of the pictures of score and cost.
 PICTURED = (*DEFAULT_SETS, *FURTHER_SETS)
 
@@ -57,7 +59,7 @@ STEPS = (
     accuracy(QUICK, SETS, 5),
     accuracy(SLOW, (*MULAN_SETS, *FURTHER_SETS, "nhefs", "support2"), 3),
     accuracy(SLOW, DATA_SETS, 1),
-    accuracy(("TabM",), SMALL_SETS, 1),
+    accuracy(("TabM",), TABM_SETS, 1),
     accuracy(TUNED_PEERS, SMALL_SETS, 1),
     Step("frontier"),
     Step("frontier", ("--rows", "test", "--seeds", "1", "--models", *FEWER, "--sets", *PICTURED)),

@@ -138,7 +138,9 @@ MODELS = {
 ACCURACY = """
 Here models were fitted to all training rows and scored on the test rows, which were not used to
 choose the present defaults. Test scores of some earlier defaults were seen, though: :doc:`trials`
-says which. Models that take minutes or hours were run on small sets only, or with fewer seeds.
+says which. Models that take minutes or hours were run on some of the sets only, or with fewer
+seeds. TabICL and TabPFN were not run, because their packages (tabicl 2.2.0 and tabpfn 9.2.0)
+contain no trained weights, but download them from elsewhere.
 """
 RANKS = """
 On each task, the models that ran on nearly all tasks are ranked by their scores: 1 is best. The
@@ -161,8 +163,6 @@ more classes, and R² for numbers. The tables show means over the seeds, ± the 
 the best mean is bold. Models are in the order of their mean rank on the set. CPU seconds are for
 one thread and all tasks together.
 """
-
-AIMS = """
 RELATIVE_ERRORS = """
 The relative error of a task is the root mean squared error divided by that of the mean label of
 the training rows. Less is better, and 1 is no better than the mean. The table has means over ten
@@ -173,6 +173,8 @@ the test rows of `Accuracy`_; nothing was chosen by these errors.
 .. [1] E. Spyromitros-Xioufis, G. Tsoumakas, W. Groves, I. Vlahavas, "Multi-target regression via
    input space expansion: treating targets as inputs", Machine Learning 104, 2016.
 """
+
+AIMS = """
 These aims were set before the runs. They are for the defaults, on test rows, beside models with
 their own defaults, or for tuned models beside tuned ones. Scores are those of `Accuracy`_.
 """
@@ -214,7 +216,8 @@ ABLATION = """
 Each row changes one default, and the last rows change many. Scores are means over the tasks of a
 set, on a fifth of the training rows that was held out, with {seeds}. The seconds are the CPU time
 of fit and prediction. A fifth of NHEFS is only 228 persons, so differences below .01 mean little
-there. :doc:`trials` lists what else was tried.
+there. :doc:`trials` lists what else was tried. Since these fits, "quantile" leaves out missing
+numbers, which it counted as the mean.
 """
 GROWTH = """
 Each panel changes one size and keeps the others at 10,000 rows, 30 columns, 3 tasks and the
@@ -225,6 +228,7 @@ twice the time. The generator needs a column for each task, so 64 tasks have 64 
 GROWTH_ROWS = """
 This table shows the effect of the number of rows. Scores are means over the tasks on 10,000 test
 rows. Extra memory is the peak of a fit in excess of X, y and the imported libraries ({seeds}).
+Above 1,000,000 rows, PLE reads its rows from a Parquet file. A dash means that a model was not run.
 """
 GROWTH_AXES = {
     "rows": "30 columns, 3 tasks",

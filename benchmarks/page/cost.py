@@ -77,9 +77,9 @@ def runs_beside_tuned():
 
 
 def on_common_sets(runs):
-    """Keep the models that ran on at least half of the sets, and the sets they all ran on."""
+    """Keep the models that ran on nearly all sets, and the sets that they all ran on."""
     sets = runs.groupby("model")["data"].nunique()
-    runs = runs[runs["model"].isin(sets.index[sets >= sets.max() / 2])]
+    runs = runs[runs["model"].isin(sets.index[sets > 0.9 * sets.max()])]
     models = runs.groupby("data")["model"].nunique()
     return runs[runs["data"].isin(models.index[models == models.max()])]
 

@@ -33,7 +33,7 @@ from page.rst import (
     table,
     title_of,
 )
-from page.scores import ranks_in_words
+from page.scores import ranks_in_words, slow_in_words
 from page.training import growth_in_words
 from page.using import latency_in_words
 
@@ -54,6 +54,7 @@ def headlines(images):
             text += bullets([from_tuned(tuned, beside_tuned)])
     parts = (
         ("accuracy", ranks_in_words),
+        ("accuracy", slow_in_words),
         ("growth", growth_in_words),
         ("latency", latency_in_words),
     )
