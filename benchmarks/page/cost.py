@@ -6,6 +6,7 @@ import texts
 from frontier import BEFORE, BESIDE, DEFAULT, FEWER, N_MEMBERS
 from peers import TUNED_PEERS
 from pictures import draw_frontier, draw_overall
+from ranks import ran_nearly_everywhere
 
 from page.rst import (
     BLANK,
@@ -78,10 +79,9 @@ def runs_beside_tuned():
 
 def on_common_sets(runs):
     """Keep the models that ran on nearly all sets, and the sets that they all ran on."""
-    sets = runs.groupby("model")["data"].nunique()
-    runs = runs[runs["model"].isin(sets.index[sets > 0.9 * sets.max()])]
-    models = runs.groupby("data")["model"].nunique()
-    return runs[runs["data"].isin(models.index[models == models.max()])]
+    spent = runs.groupby(["model", "data"])["seconds"].mean().unstack()
+    common = spent[ran_nearly_everywhere(spent)].dropna(axis=1)
+    return runs[runs["model"].isin(common.index) & runs["data"].isin(common.columns)]
 
 
 def overall(runs):
