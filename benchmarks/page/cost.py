@@ -10,6 +10,7 @@ from ranks import ran_nearly_everywhere
 
 from page.rst import (
     BLANK,
+    best_bold,
     change,
     counted,
     counted_each,
@@ -19,6 +20,7 @@ from page.rst import (
     listed,
     load,
     mean_scores,
+    named,
     seconds,
     section,
     short,
@@ -174,21 +176,13 @@ def shown_models(runs):
 def scores_table(means, models):
     scores = means["score"].unstack("model")
     scores = scores.loc[in_order(scores.index, texts.SETS)].reindex(columns=models)
-    best = scores.round(3).eq(scores.round(3).max(axis=1), axis=0)
-    cells = scores.map("{:.3f}".format)
-    cells = cells.where(~best, "**" + cells + "**").where(scores.notna(), "–")
-    return named(cells)
+    return named(best_bold(scores))
 
 
 def cost_table(means, models):
     cells = means["seconds"].unstack("model")
     cells = cells.loc[in_order(cells.index, texts.SETS)].reindex(columns=models).map(seconds)
     return table(named(cells))
-
-
-def named(cells):
-    """Write sets and models by their names on the page."""
-    return cells.rename(index=title_of, columns=short).rename_axis(index="data set")
 
 
 def all_models():

@@ -88,6 +88,18 @@ def short(model):
     return texts.MODELS.get(model, (model,))[0]
 
 
+def named(cells):
+    """Write sets, as rows, and models, as columns, by their names on the page."""
+    return cells.rename(index=title_of, columns=short).rename_axis(index="data set")
+
+
+def best_bold(values, best="max"):
+    """Write numbers with three digits, the best of each row bold; a dash for missing ones."""
+    rounded, cells = values.round(3), values.map("{:.3f}".format)
+    is_best = rounded.eq(rounded.agg(best, axis=1), axis=0)
+    return cells.where(~is_best, "**" + cells + "**").where(values.notna(), "–")
+
+
 def in_order(names, known):
     """Put names in the order of those known, others after them."""
     return [name for name in known if name in names] + [n for n in names if n not in known]
