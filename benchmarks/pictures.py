@@ -275,8 +275,8 @@ def size_labels(sizes):
     """Write sizes as 500, 3k or 5M; of many, only every second one, so that they do not touch."""
     step = 1 if len(sizes) <= 7 else 2
     units = [(1_000_000, "M"), (1_000, "k"), (1, "")]
-    texts = [next(f"{n // one}{unit}" for one, unit in units if n >= one) for n in sizes]
-    return [text if i % step == 0 else "" for i, text in enumerate(texts)]
+    labels = [next(f"{n // one}{unit}" for one, unit in units if n >= one) for n in sizes]
+    return [label if i % step == 0 else "" for i, label in enumerate(labels)]
 
 
 def draw_growth(runs, subtitles, slopes, path):
