@@ -169,6 +169,11 @@ class _TaskView(BaseEstimator):
     def _position(self) -> int:
         return _position_of(self.estimator, self.task)
 
+    def _outdated(self, now: str) -> ValueError:
+        return ValueError(
+            f"The task {self.task!r} {now} since its estimator was fitted again: make a new view."
+        )
+
     def _predict(self, X: Any, dtype: Any) -> np.ndarray:
         check_in_memory(X)
         position = self._position
@@ -222,10 +227,7 @@ class TaskClassifierView(ClassifierMixin, _TaskView):
         """The sorted class labels."""
         classes = _classes_of(self.estimator, self.task)
         if classes is None:
-            raise ValueError(
-                f"The task {self.task!r} is a number since its estimator was fitted again: make a "
-                "new view."
-            )
+            raise self._outdated("is a number")
         return classes
 
     def predict(self, X: Any) -> np.ndarray:
@@ -332,10 +334,7 @@ class TaskRegressorView(RegressorMixin, _TaskView):
             The numbers, in the units of the labels.
         """
         if _classes_of(self.estimator, self.task) is not None:
-            raise ValueError(
-                f"The task {self.task!r} has classes since its estimator was fitted again: make a "
-                "new view."
-            )
+            raise self._outdated("has classes")
         return self._predict(X, np.float64)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
