@@ -714,8 +714,3 @@ def test_a_warm_start_notices_other_options_of_an_object(name, make, options, ot
     for again in (model.fit, model.partial_fit):
         with pytest.raises(ValueError, match=rf"{name}=.*{make.__name__}\(.* in the last fit"):
             again(X, X[:, 0])
-    fresh = PLERegressor(warm_start_from=model, max_epochs=1, n_members=1)
-    if name == "numeric_embedding":
-        fresh.set_params(**params(options)).fit(X, X[:, 0])
-        with pytest.raises(ValueError, match=rf"{name}=.*{make.__name__}\(.* in warm_start_from"):
-            fresh.set_params(**params(others)).fit(X, X[:, 0])

@@ -198,15 +198,12 @@ def test_ranks_beside_the_slow_model_in_the_readme_are_those_of_the_page():
     text = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
     (line,) = re.findall(r"^- \*\*TabM\*\* ran on.*", page, re.MULTILINE)
     (n_sets,) = re.search(r"ran on (\d+) sets", line).groups()
-    names = ("PLE", "CatBoost", "TabM", "RealMLP")
-    ranks = [re.search(rf"\b{name} ([\d.]+\d)", line)[1] for name in names]
-    assert f"it was fitted to {n_sets} tables only" in text
-    assert (
-        "{} {}, {} {}, {} {} and {} {}".format(
-            *(part for pair in zip(names, ranks, strict=True) for part in pair)
-        )
-        in text
+    *ranks, last = (
+        f"{name} {re.search(rf'{name} ([0-9.]+[0-9])', line)[1]}"
+        for name in ("PLE", "CatBoost", "TabM", "RealMLP")
     )
+    assert f"it was fitted to {n_sets} tables only" in text
+    assert f"{', '.join(ranks)} and {last}" in text
 
 
 # -- words ----------------------------------------------------------------------------------------

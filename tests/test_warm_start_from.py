@@ -22,6 +22,7 @@ from sklearn_ple import (
     STEMClassifierRegressor,
     export,
 )
+from sklearn_ple.encoding.numeric import Piecewise
 
 N = 100
 OPTIONS = {"max_epochs": 1, "n_members": 2, "random_state": 0, "linear_path": False}
@@ -258,6 +259,15 @@ def test_what_cannot_start_from_another(table, source, params, message):
     with pytest.raises(ValueError, match=message):
         model.fit(*table)
     assert not hasattr(model, "net_")
+
+
+def test_other_options_of_an_embedding_object_are_noticed(table):
+    bends, steps = Piecewise(linear=True, steps=False), Piecewise(linear=False, steps=True)
+    source = PLERegressor(numeric_embedding=bends, **OPTIONS).fit(*table)
+    start = PLERegressor(warm_start_from=source, **OPTIONS)
+    start.set_params(numeric_embedding=Piecewise(linear=True, steps=False)).fit(*table)
+    with pytest.raises(ValueError, match=r"numeric_embedding=Piecewise\(.* in warm_start_from"):
+        start.set_params(numeric_embedding=steps).fit(*table)
 
 
 def test_other_networks_and_columns(table, source):
