@@ -16,7 +16,7 @@ from sklearn.utils import check_scalar
 from ..files import replacing
 from ..progress import progress_bar
 from ..warn import warn
-from ._base import data_homes, frames_or_arrays, make_bunch, select_tasks
+from ._base import data_homes, frames_or_arrays, make_bunch, select
 
 _PAGE = "https://tianchi.aliyun.com/dataset/408"
 _FOLDER = "ali_ccp"
@@ -58,7 +58,7 @@ def fetch_ali_ccp(
     *,
     subset: str = "train",
     tasks: str | Sequence[str] | None = None,
-    columns: Sequence[str] | None = None,
+    columns: str | Sequence[str] | None = None,
     n_rows: int | None = None,
     data_home: str | os.PathLike[str] | None = None,
     return_X_y: bool = False,
@@ -84,8 +84,8 @@ def fetch_ali_ccp(
     tasks : str, sequence of str or None, default=None
         The tasks to return, in this order; a single name for one task, None for both. The column
         of a task that is left out does not become a feature.
-    columns : sequence of str or None, default=None
-        The features to return, in this order; None for all 31.
+    columns : str, sequence of str or None, default=None
+        The features to return, in this order; a single name for one feature, None for all 31.
     n_rows : int or None, default=None
         Number of rows to load from the beginning of the file; None for all, which needs several
         GB of memory.
@@ -185,13 +185,8 @@ def fetch_ali_ccp(
     >>> list(y)  # doctest: +SKIP
     ['click', 'purchase']
     """
-    names = select_tasks(tasks, _TASKS)
-    features = list(_FEATURES if columns is None else columns)
-    unknown = [name for name in features if name not in _FEATURES]
-    if unknown:
-        raise ValueError(f"Unknown columns: {unknown}; existing columns are {list(_FEATURES)}.")
-    if not features or len(set(features)) < len(features):
-        raise ValueError(f"columns must be one or more different names, got {features}.")
+    names = select("tasks", tasks, _TASKS)
+    features = select("columns", columns, _FEATURES)
     if n_rows is not None:
         check_scalar(n_rows, "n_rows", Integral, min_val=1)
     if subset not in (*_ORIGINALS, *_SAMPLES):

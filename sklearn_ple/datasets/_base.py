@@ -25,16 +25,16 @@ def data_homes(data_home: str | os.PathLike[str] | None) -> Iterator[Path]:
     yield Path(os.path.expanduser(os.environ.get("SCIKIT_LEARN_DATA", "~/scikit_learn_data")))
 
 
-def select_tasks(tasks: str | Iterable[str] | None, existing: Sequence[str]) -> list[str]:
-    """Return the names of the selected tasks, after a check that they exist."""
-    if tasks is None:
+def select(what: str, selected: str | Iterable[str] | None, existing: Sequence[str]) -> list[str]:
+    """Return the names of the selected tasks or columns, after a check that they exist."""
+    if selected is None:
         return list(existing)
-    names = [tasks] if isinstance(tasks, str) else list(tasks)
+    names = [selected] if isinstance(selected, str) else list(selected)
     unknown = [name for name in names if name not in existing]
     if unknown:
-        raise ValueError(f"Unknown tasks: {unknown}; existing tasks are {list(existing)}.")
+        raise ValueError(f"Unknown {what}: {unknown}; existing {what} are {list(existing)}.")
     if not names or len(set(names)) < len(names):
-        raise ValueError(f"tasks must be one or more different names, got {names}.")
+        raise ValueError(f"{what} must be one or more different names, got {names}.")
     return names
 
 

@@ -19,7 +19,7 @@ import pandas as pd
 
 from ..files import replacing
 from ..warn import warn
-from ._base import data_homes, frames_or_arrays, make_bunch, select_tasks
+from ._base import data_homes, frames_or_arrays, make_bunch, select
 
 _BASE_URL = "https://archive.ics.uci.edu/ml/machine-learning-databases/census-income-mld/"
 _FOLDER = "census_income"
@@ -254,7 +254,7 @@ def fetch_census_income(
     >>> y.mean().round(3).to_dict()  # doctest: +SKIP
     {'income': 0.062, 'never_married': 0.432}
     """
-    names = select_tasks(tasks, _TASKS)
+    names = select("tasks", tasks, _TASKS)
     if subset not in (*_FILES, "all"):
         raise ValueError(f"subset must be 'train', 'test' or 'all', got {subset!r}.")
     parts = list(_FILES) if subset == "all" else [subset]

@@ -229,11 +229,11 @@ def make_multitask(
     cuts = [{"regression": 1, "binary": 2, "multiclass": n_classes}[kind] for kind in kinds]
     if n_samples < max(cuts):
         raise ValueError(f"n_samples must be at least {max(cuts)}, one a class, got {n_samples}.")
-    shares = np.array(_each_task("missing", missing, n_tasks), dtype=float)
+    shares = _numbers("missing", _each_task("missing", missing, n_tasks))
     if not ((shares >= 0) & (shares < 1)).all():
         raise ValueError(f"missing must be shares in [0, 1), got {missing!r}.")
-    deviations = np.array(_each_task("noise", noise, n_tasks), dtype=float)
-    if not (deviations >= 0).all():
+    deviations = _numbers("noise", _each_task("noise", noise, n_tasks))
+    if not ((deviations >= 0) & (deviations < np.inf)).all():
         raise ValueError(f"noise must be standard deviations, 0 or more, got {noise!r}.")
     degrees = _each_task("degree", degree, n_tasks)
     if not all(isinstance(own, Integral) and int(own) >= 1 for own in degrees):
@@ -305,9 +305,17 @@ def _each_task(name: str, values: Any, n_tasks: int) -> list[Any]:
     return list(values)
 
 
+def _numbers(name: str, values: Any) -> np.ndarray:
+    """Convert the entries of a parameter to floats."""
+    try:
+        return np.array(values, dtype=float)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name} must be of numbers, got {values!r}.") from error
+
+
 def _correlations(correlation: ArrayLike, n_tasks: int) -> np.ndarray:
     """Return the matrix of correlations, after a check of its entries."""
-    matrix = np.asarray(correlation, dtype=float)
+    matrix = _numbers("correlation", correlation)
     if matrix.ndim == 0:
         matrix = np.full((n_tasks, n_tasks), matrix)
         np.fill_diagonal(matrix, 1.0)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from ._base import frames_or_arrays, make_bunch, select_tasks
+from ._base import frames_or_arrays, make_bunch, select
 
 _TASKS = ("death", "wt82_71", "sbp", "dbp", "cholesterol", "exercise")
 
@@ -212,7 +212,7 @@ def load_nhefs(
     >>> X.shape, y.shape
     ((1629, 46), (1629, 2))
     """
-    names = select_tasks(tasks, _TASKS)
+    names = select("tasks", tasks, _TASKS)
     folder = files("sklearn_ple.datasets").joinpath("data")
     source = folder.joinpath("nhefs.csv.gz")
     with source.open("rb") as file:

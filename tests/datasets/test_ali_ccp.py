@@ -192,6 +192,7 @@ def test_rows_and_columns(arrow, monkeypatch, tmp_path):
     assert_same(X[["101"]], expected[["101"]][:70])
     assert_same(X[["301", "D508"]], expected[["301", "D508"]][:70])
     assert_same(y, expected[["purchase"]][:70])
+    assert_same(fetch_ali_ccp(columns="101", data_home=tmp_path).data, expected[["101"]])
     assert len(fetch_ali_ccp(n_rows=10_000, data_home=tmp_path).data) == len(expected)
 
 
