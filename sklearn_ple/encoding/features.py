@@ -372,7 +372,7 @@ def read_features(estimator: BaseEstimator, X: Any, reset: bool) -> Any:
         If X is a dataset or a path, or if a column holds objects that are neither text nor
         numbers.
     ValueError
-        If X is empty, or differs from that of fit.
+        If X is empty or a list of paths, or if it differs from that of fit.
     """
     check_in_memory(X)
     X = to_pandas(without_mask(X))
@@ -414,11 +414,16 @@ def read_features(estimator: BaseEstimator, X: Any, reset: bool) -> Any:
 
 
 def check_in_memory(X: Any) -> None:
-    """Raise a TypeError for a dataset or a path where rows in memory are needed."""
+    """Raise an error for a dataset, a path or several where rows in memory are needed."""
     if is_dataset(X):
         raise TypeError(
             "X is a dataset or a path. Only fit, partial_fit, predict, predict_proba and score "
             "accept one: pass a table with rows in memory."
+        )
+    if isinstance(X, (list, tuple)) and X and all(map(is_dataset, X)):
+        raise ValueError(
+            "Expected 2D array, got a list of text or paths instead: pass several files as their "
+            "folder or as pyarrow.dataset.dataset(paths), and each row as a list of values."
         )
 
 

@@ -142,6 +142,16 @@ def test_what_is_no_dataset_of_files(tmp_path, folder):
     refuses(tmp_path / "empty", message="has no rows|names")
 
 
+def test_lists_of_paths(folder):
+    paths = sorted(folder.rglob("*.parquet"))
+    assert len(paths) > 1
+    for names in (paths, tuple(map(str, paths))):
+        refuses(names, message=r"a list of text or paths.*as pyarrow.dataset.dataset\(paths\)")
+    fitted = model().fit(ds.dataset(paths), TASKS, "w")
+    with pytest.raises(ValueError, match="a list of text or paths"):
+        fitted.predict(paths)
+
+
 def test_methods_that_take_rows_in_memory(folder):
     fitted = model().fit(folder, TASKS, "w")
     for method in ("transform", "predict_proba_frame", "decision_function", "gate_weights"):
