@@ -599,6 +599,15 @@ def test_other_targets_when_going_on(table):
         model.score(X, y.drop(columns="visits"))
 
 
+def test_weights_by_name_beside_an_array_of_labels(table):
+    X, y = table
+    weights = pd.DataFrame(np.random.default_rng(0).random(y.shape), columns=y.columns)
+    named, unnamed = (make_model().partial_fit(X, y) for _ in range(2))
+    named.partial_fit(X, y, sample_weight=weights)
+    unnamed.partial_fit(X, y.to_numpy(), sample_weight=weights[y.columns[::-1]])
+    np.testing.assert_array_equal(named.transform(X), unnamed.transform(X))
+
+
 @pytest.mark.parametrize("method", ["partial_fit", "fit"])
 def test_going_on_without_a_label_is_an_error(table, method):
     X, y = table

@@ -60,6 +60,10 @@ class TargetForm:
         """Return the positions to ignore in a y of this form, which may lack ignored columns."""
         return self.ignored if len(names) == len(self.names) + len(self.ignored) else []
 
+    def named(self, labels: Sequence[Any]) -> list[Any]:
+        """Return the labels of an array, whose columns have no names, with those of the tasks."""
+        return [replace(own, name=name) for own, name in zip(labels, self.names, strict=True)]
+
     def take(self, positions: Sequence[int]) -> TargetForm:
         """Return the form for some of the columns; the number of dimensions stays the same."""
         columns, dtypes = (

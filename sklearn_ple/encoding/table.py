@@ -82,6 +82,8 @@ class Table:
         columns = list(getattr(estimator, "feature_names_in_", ()))
         refuse_names(columns, features.shape[0], y)
         labels, form = read_targets(y, ignored)
+        if like and not form.columns and len(like.names) == len(labels):
+            labels = like.named(labels)
         check_consistent_length(features, labels[0].mask)
         warn_of_mismatch(X, y, columns, form.columns)
         labels, weights = weigh(labels, sample_weight, unit)

@@ -168,8 +168,7 @@ class TargetEncoder:
         labels, form = read_targets(y, self.form.ignored_among)
         self.check_same(labels, form)
         check_consistent_length(outputs, labels[0].mask)
-        # The columns of an array have no names of their own.
-        return [replace(own, name=name) for own, name in zip(labels, self.names, strict=True)]
+        return self.form.named(labels)
 
     def positions(self, names: Sequence[str] | None) -> list[int]:
         """Return the positions of tasks, given by name; None means all tasks."""
