@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from inspect import signature
 from typing import Any, ClassVar
 
 import torch
@@ -69,6 +70,11 @@ class Balancer(nn.Module, ABC):
 
     def __init__(self) -> None:
         super().__init__()
+
+    def extra_repr(self) -> str:
+        """Return the options that are kept under their names, for ``repr``."""
+        names = [name for name in signature(type(self)).parameters if hasattr(self, name)]
+        return ", ".join(f"{name}={getattr(self, name)!r}" for name in names)
 
     def start(self, tasks: Sequence[Task], n_members: int) -> None:
         """Create parameters and buffers; does nothing by default.

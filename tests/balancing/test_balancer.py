@@ -7,7 +7,7 @@ from sklearn.base import clone
 from torch import nn
 
 from sklearn_ple import PLEClassifierRegressor, PLERegressor
-from sklearn_ple.balancing import Balancer, WeightedSum, make_balancer
+from sklearn_ple.balancing import FAMO, Balancer, WeightedSum, make_balancer
 
 N = 120
 SEEN = []
@@ -192,3 +192,18 @@ def test_a_balancer_without_a_step_cannot_be_made():
 
     with pytest.raises(TypeError, match="abstract method '?weigh"):
         Idle()
+
+
+def test_repr_names_the_options():
+    class Scaled(Balancer):
+        def __init__(self, scale, hidden=2):
+            super().__init__()
+            self.scale = scale
+
+        def weigh(self, batch):
+            return self.scale / batch.losses
+
+    assert repr(Scaled(0.5)) == "Scaled(scale=0.5)"
+    assert repr(FAMO(decay=0.1)) == "FAMO(learning_rate=0.025, decay=0.1, every=8)"
+    assert repr(WeightedSum()) == "WeightedSum()"
+    assert "balancing=Scaled(scale=3)" in repr(PLERegressor(balancing=Scaled(3)))
