@@ -84,8 +84,10 @@ def expected_calibration_error(
     if strategy not in ("uniform", "quantile"):
         raise ValueError(f"strategy must be 'uniform' or 'quantile', not {strategy!r}.")
     column = _column(y_true)
-    if labels is None and np.ndim(y_prob) == 2:
-        y_prob, labels = sorted_by_class(y_prob, plain_array(column.dropna()))
+    if np.ndim(y_prob) == 2:
+        held = column.dropna() if labels is None else pd.Series(np.asarray(labels))
+        y_prob, named = sorted_by_class(y_prob, plain_array(held))
+        labels = labels if named is None else named
     prob = check_array(y_prob, ensure_2d=False, dtype=np.float64, input_name="y_prob")
     if prob.min() < 0 or prob.max() > 1:
         raise ValueError("y_prob contains values below 0 or above 1: pass probabilities.")

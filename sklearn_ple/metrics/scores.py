@@ -24,7 +24,7 @@ from .._sklearn import _BaseScorer, _check_response_method
 from ..encoding import read_weights
 from ..tasks import ONE_VS_REST_AUC, of_any_unit
 from ..warn import warn
-from .views import ScoredTask, plain_array, scored_tasks
+from .views import PredictionError, ScoredTask, plain_array, scored_tasks
 
 # Metrics of numbers that do not depend on the unit of the numbers.
 _OF_ANY_UNIT = {
@@ -49,10 +49,11 @@ def multitask_scores(
     ----------
     estimator_or_y_pred : object, array-like, DataFrame or list
         A fitted estimator of this package, alone, as the last step of a pipeline or in a search.
-        Or predictions: labels and numbers in the form of y, or a list of probabilities, as
-        returned by ``predict_proba``, with one entry for each task. A task whose entry is None is
-        left out. If y and the predictions are data frames, columns of the same name belong
-        together. The columns of a frame of probabilities may name the classes, in any order.
+        Or predictions: labels and numbers in the form of y; or probabilities, as returned by
+        ``predict_proba``, a list with one entry for each task, or by ``predict_proba_frame``. A
+        task whose entry is None, or that the frame lacks, is left out. If y and the predictions
+        are data frames, columns of the same name belong together. The columns of a frame of
+        probabilities may name the classes, in any order.
     X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features) or None
         The features; not used if predictions are passed.
     y : {array-like, DataFrame} of shape (n_samples, n_tasks) or (n_samples,)
@@ -73,9 +74,9 @@ def multitask_scores(
     Raises
     ------
     ValueError
-        If y has other tasks than the estimator, if only some of the predictions have names of y,
-        if metrics names an unknown task, or if a metric cannot be computed, for example because it
-        needs probabilities and labels were passed.
+        If y has other tasks than the estimator, or labels of another type; if only some of the
+        predictions have names of y; if metrics names an unknown task, or if a metric cannot be
+        computed, for example because it needs probabilities and labels were passed.
     TypeError
         If the estimator cannot predict, or does not have tasks like those of this package.
 
@@ -303,6 +304,8 @@ def score_task(task: ScoredTask, metric: Any, weights: np.ndarray | None = None)
             with warnings.catch_warnings(record=True) as caught:
                 warnings.simplefilter("always")
                 score = scorer(task.view, rows, labels, **options)
+        except PredictionError as failed:
+            raise failed.error from failed.error.__cause__
         except (TypeError, ValueError, ZeroDivisionError) as error:
             if len(np.unique(labels)) > 1:
                 raise ValueError(

@@ -14,12 +14,20 @@ from sklearn.utils import check_consistent_length
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from ..encoding import as_frame, check_in_memory, to_pandas
+from ..encoding import as_frame, check_in_memory, check_type, check_unique, to_pandas
 from ..predictions import task_view, tasks_of
 from ..tasks import TASK_KINDS, Task
 
 #: A function that returns a list with an array for each task, for all rows.
 Respond = Callable[[], list[Any]]
+
+
+class PredictionError(Exception):
+    """Raised where an estimator cannot predict, with its error."""
+
+    def __init__(self, error: Exception):
+        super().__init__(str(error))
+        self.error = error
 
 
 class Responses(BaseEstimator):
@@ -132,7 +140,10 @@ class ScoredTask:
 def scored_tasks(estimator_or_y_pred: Any, X: Any, y: Any) -> list[ScoredTask]:
     """Return each task with its predictions, by an estimator or given; see `multitask_scores`."""
     check_in_memory(X)
+    if y is None:
+        raise ValueError("y is None, but labels are needed for scores: pass y.")
     table = as_frame(y)
+    check_unique("y", list(table.columns))
     # A data frame may have a column of such a name.
     is_frame = hasattr(estimator_or_y_pred, "columns")
     if not is_frame and hasattr(estimator_or_y_pred, "predict"):
@@ -177,7 +188,10 @@ def _tasks_of_estimator(estimator: Any, X: Any, y: pd.DataFrame, named: bool) ->
 
     @cache
     def respond(method: str) -> list[Any]:
-        response = getattr(estimator, method)(X)
+        try:
+            response = getattr(estimator, method)(X)
+        except Exception as error:
+            raise PredictionError(error) from error
         if method == "predict":
             table = as_frame(response)
             return [plain_array(table.iloc[:, k]) for k in range(len(names))]
@@ -188,6 +202,8 @@ def _tasks_of_estimator(estimator: Any, X: Any, y: pd.DataFrame, named: bool) ->
     methods = [m for m in ("predict", "predict_proba") if hasattr(estimator, m)]
     responses = Responses(names, classes, {method: partial(respond, method) for method in methods})
     columns = [y.iloc[:, k] for k in range(len(names))]
+    for task, name, labels, own in zip(tasks, names, columns, classes, strict=True):
+        check_type(name, task.kind, own, plain_array(labels.dropna()))
     return [
         ScoredTask.of(task, name, labels, own, responses)
         for task, name, labels, own in zip(tasks, names, columns, classes, strict=True)
@@ -198,6 +214,8 @@ def _tasks_of_predictions(y_pred: Any, y: pd.DataFrame, named: bool) -> list[Sco
     is_list = isinstance(y_pred, (list, tuple))
     if is_list and any(part is None or np.ndim(part) == 2 for part in y_pred):
         parts: Sequence[Any] = y_pred
+    elif _is_proba_frame(y_pred):
+        parts = _parts_of_proba_frame(y_pred, list(y.columns))
     elif y.shape[1] == 1 and np.ndim(y_pred) == 2 and np.shape(y_pred)[1] > 1:
         parts = [y_pred]
     else:
@@ -221,6 +239,22 @@ def _tasks_of_predictions(y_pred: Any, y: pd.DataFrame, named: bool) -> list[Sco
         else:
             tasks.append(_task_of_labels(name, y[name], plain_array(pd.Series(part))))
     return tasks
+
+
+def _is_proba_frame(y_pred: Any) -> bool:
+    """Return whether predictions are of `predict_proba_frame`."""
+    return isinstance(y_pred, pd.DataFrame) and list(y_pred.columns.names) == ["task", "class"]
+
+
+def _parts_of_proba_frame(proba: pd.DataFrame, names: list[str]) -> list[pd.DataFrame | None]:
+    """Return the probabilities of each task, by name; None for a task that is not there."""
+    there = list(proba.columns.unique("task"))
+    if not set(there) <= set(names):
+        raise ValueError(
+            f"y has the tasks {names}, but there are probabilities of {there}: pass a y with "
+            "these columns."
+        )
+    return [proba[name] if name in there else None for name in names]
 
 
 def _in_order_of(y: pd.DataFrame, y_pred: pd.DataFrame) -> pd.DataFrame:

@@ -119,3 +119,13 @@ def test_columns_of_probabilities_may_name_the_classes():
     # Other columns are in the sorted order of the classes.
     other = pd.DataFrame(proba, columns=list("abc"))
     assert expected_calibration_error(y, other) == expected_calibration_error(y, proba)
+
+
+@pytest.mark.parametrize("labels", [None, ["no", "yes"]])
+@pytest.mark.parametrize("columns", [["no", "yes"], ["yes", "no"]])
+def test_columns_name_the_classes_beside_labels(columns, labels):
+    positive = np.array([0.1, 0.2, 0.9, 0.8, 0.7])
+    proba = pd.DataFrame({"no": 1 - positive, "yes": positive})[columns]
+    y = ["no", "no", "yes", "yes", "yes"]
+    error = expected_calibration_error(y, proba, labels=labels)
+    assert error == pytest.approx(expected_calibration_error(y, positive)) == pytest.approx(0.18)

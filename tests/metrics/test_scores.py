@@ -584,12 +584,13 @@ def test_labels_of_other_classes_are_the_rest(data, model, name, others):
             assert np.isnan(task_scorer(name)(model, X, y))
 
 
-def test_labels_of_another_type_have_no_score():
+def test_labels_of_another_type_are_an_error_as_in_score():
     X, y = np.zeros((6, 1)), np.array([0, 1, 2] * 2)
     fitted = PLEClassifier(n_members=1, max_epochs=1).fit(X, y)
-    message = r"such as '0', is among the task's classes \[0, 1, 2\]"
-    with pytest.warns(UndefinedMetricWarning, match=message):
-        assert np.isnan(multitask_scores(fitted, X, y.astype(str))["y"])
+    message = "Target 'y' holds text, such as '0', but its classes are numbers, such as 0"
+    for score in (fitted.score, partial(multitask_scores, fitted)):
+        with pytest.raises(ValueError, match=message):
+            score(X, y.astype(str))
 
 
 def test_warnings_of_defined_scores_name_the_task():
@@ -736,6 +737,34 @@ def test_probabilities_of_more_classes_than_y_holds(data, model):
     assert scores["colour"] == task_scorer("colour")(model, X, y.assign(colour=held))
 
 
+def test_frames_of_probabilities_of_all_tasks(data):
+    X, y = data
+    kinds = {"visits": "count"}
+    fitted = PLEClassifierRegressor(task_types=kinds, n_members=1, max_epochs=2).fit(X, y)
+    frame, by_name = fitted.predict_proba_frame(X), multitask_scores(fitted, X, y)
+    own = {name: by_name[name] for name in ("paid", "colour")}
+    assert multitask_scores(frame, None, y) == pytest.approx(own)
+    # A frame with as many columns as there are tasks, in another order.
+    two = y[["price", "paid"]]
+    assert multitask_scores(frame[["paid"]], None, two) == {"paid": own["paid"]}
+    with pytest.raises(ValueError, match=r"probabilities of \['paid', 'colour'\]: pass a y with"):
+        multitask_scores(frame, None, two)
+
+
+@pytest.mark.parametrize(
+    ("X", "message"),
+    [
+        (lambda X: X[["a"]], "^The feature names should match"),
+        (lambda X: None, "^Expected 2D array"),
+        (lambda X: X.assign(a=np.inf), "^Input X contains infinity"),
+    ],
+)
+def test_errors_of_predicting_are_not_those_of_a_metric(data, X, message):
+    fitted = PLERegressor(n_members=1, max_epochs=1).fit(data[0], data[1]["price"])
+    with pytest.raises(ValueError, match=message):
+        multitask_scores(fitted, X(data[0]), data[1]["price"])
+
+
 def test_y_must_have_the_tasks(data, model):
     X, y = data
     with pytest.raises(ValueError, match="y has the tasks .* but the estimator was fitted with"):
@@ -748,8 +777,11 @@ def test_y_must_have_the_tasks(data, model):
         multitask_scores(model, X, y.head())
     with pytest.raises(ValueError, match=r"task_scorer names \['wage'\]"):
         task_scorer("wage")(model, X, y)
-    with pytest.raises(ValueError, match="y should be a 1d array"):
+    with pytest.raises(ValueError, match="y is None.*: pass y"):
         multitask_scores(model, X, None)
+    doubled = pd.concat([y, y], axis=1)
+    with pytest.raises(ValueError, match="y has several columns of each name"):
+        multitask_scores(model.predict_proba(X), None, doubled)
 
 
 def test_estimators_that_do_not_name_their_tasks(data):
