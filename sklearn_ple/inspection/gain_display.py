@@ -18,6 +18,7 @@ from .style import (
     named_legend,
     room_below,
     short,
+    written,
 )
 
 # Markers distinguish systems of the same colour, if there are more systems than colours.
@@ -271,23 +272,18 @@ class MTLGainDisplay:
         style = {"cmap": "RdBu", "vmin": -reach, "vmax": reach, "aspect": "auto"}
         self.image_ = ax.imshow(values, **(style | kwargs))
         excludes_zero = ((low > 0) | (high < 0)).to_numpy()
-        # The greatest gain has two significant digits.
-        n_decimals = max(0, 1 - int(np.floor(np.log10(reach))))
-        # Adding zero turns a rounded -0.0 into 0.0.
-        rounded = values.round(n_decimals) + 0.0
-        texts = np.empty(values.shape, dtype=object)
+        texts = written(values, n_digits=2, sign="+")
         for row, column in np.ndindex(values.shape):
-            value = rounded[row, column]
             star = "*" if excludes_zero[row, column] else ""
             texts[row, column] = ax.text(
                 column,
                 row,
-                "–" if np.isnan(value) else f"{value:+.{n_decimals}f}{star}",
+                texts[row, column] + star,
                 ha="center",
                 va="center",
                 fontsize="small",
                 fontweight="bold" if star else "normal",
-                color="white" if abs(value) > 0.6 * reach else "black",
+                color="white" if abs(values[row, column]) > 0.6 * reach else "black",
             )
         self.texts_ = texts
         tasks = [*map(short, mean.columns)]

@@ -185,9 +185,15 @@ class TrainingHistoryDisplay:
             for part in parts
         ]
         by_task = [
-            np.array([entry.get(f"{part}task_losses", absent) for entry in self.history])
+            _of_labelled([entry.get(f"{part}task_losses", absent) for entry in self.history])
             for part in parts
         ]
         panels = [(name, [losses[:, k] for losses in by_task]) for k, name in enumerate(names)]
         # With a single task the joint loss is the loss of the task, up to a factor.
         return panels if len(names) == 1 else [("joint loss", joint), *panels]
+
+
+def _of_labelled(task_losses: list[list[float]]) -> np.ndarray:
+    """Replace the losses of tasks without labels, which are exactly zero, by NaN."""
+    losses = np.array(task_losses)
+    return np.where((losses == 0).all(axis=0), np.nan, losses)

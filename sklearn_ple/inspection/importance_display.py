@@ -8,10 +8,7 @@ import numpy as np
 import pandas as pd
 
 from .importance import MultiTaskImportance, multitask_importance
-from .style import DARK_GREY, import_pyplot, room_below, short
-
-# A grey that is readable on white and on the lighter colours of the heat map.
-_FAINT = "#7a7a7a"
+from .style import DARK_GREY, import_pyplot, room_below, short, written
 
 
 class ImportanceDisplay:
@@ -19,7 +16,7 @@ class ImportanceDisplay:
 
     A row of the heat map is a column of X or a group of columns. A column of the heat map is a
     task, and the last one is the mean of the tasks. Each number is the drop of the task's score
-    when the feature is shuffled. It is grey if its confidence interval includes zero.
+    when the feature is shuffled. It is in brackets if its confidence interval includes zero.
 
     It is recommended to use `from_estimator` or `from_importance` to create a display. All
     parameters are stored as attributes.
@@ -48,7 +45,8 @@ class ImportanceDisplay:
     Notes
     -----
     Colours follow the square root of the importance, so that small values can be distinguished.
-    Importances below zero, which are due to chance, are white.
+    Importances below zero, which are due to chance, are white. All tasks have the same scale of
+    colours: if their metrics have different units, look at the numbers, or draw each task alone.
 
     Examples
     --------
@@ -201,22 +199,23 @@ class ImportanceDisplay:
         return self
 
     def _write_numbers(self, means: np.ndarray, shown: np.ndarray, reach: float) -> np.ndarray:
-        low = self.importance.frame["low"].to_numpy().reshape(len(self.importance.features), -1)
-        # The greatest importance has three digits. Adding zero turns a rounded -0.0 into 0.0.
-        n_decimals = max(0, 2 - int(np.floor(np.log10(reach))))
-        rounded = means.round(n_decimals) + 0.0
-        texts = np.empty(means.shape, dtype=object)
+        frame = self.importance.frame
+        low, high = (
+            frame[end].to_numpy().reshape(len(self.importance.features), -1)[shown]
+            for end in ("low", "high")
+        )
+        texts = written(means, n_digits=3)
         for row, column in np.ndindex(means.shape):
-            value, unsure = rounded[row, column], not low[shown[row], column] > 0
-            dark = means[row, column] > 0.4 * reach
+            text = str(texts[row, column]).replace("-", "−")
+            includes_zero = low[row, column] <= 0 <= high[row, column]
             texts[row, column] = self.ax_.text(
                 column,
                 row,
-                "–" if np.isnan(value) else f"{value:.{n_decimals}f}".replace("-", "−"),
+                f"({text})" if includes_zero else text,
                 ha="center",
                 va="center",
                 fontsize="small",
-                color="white" if dark else _FAINT if unsure else "black",
+                color="white" if means[row, column] > 0.4 * reach else "black",
             )
         return texts
 
@@ -235,6 +234,8 @@ class ImportanceDisplay:
         rest = len(self.importance.features) - n_rows
         if rest:
             ax.set_xlabel(f"not shown: {rest} that matter less on the mean", color=DARK_GREY)
-        percent = f"{100 * self.importance.confidence:g} %"
-        ax.set_title(f"grey: {percent} interval includes zero", fontsize="small", color=DARK_GREY)
+        if self.importance.importances.shape[2] > 1:
+            percent = f"{100 * self.importance.confidence:g} %"
+            title = f"in brackets: {percent} interval includes zero"
+            ax.set_title(title, fontsize="small", color=DARK_GREY)
         self.figure_.colorbar(self.image_, ax=ax, label="drop of the score")

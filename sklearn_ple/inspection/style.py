@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 # The colours of Okabe and Ito, which colour-blind people can distinguish.
 BLUE = "#0072B2"
 VERMILION = "#D55E00"
@@ -63,6 +65,38 @@ def short(name: Any) -> str:
     """Return a name with at most 40 characters: a longer one without its middle."""
     text = str(name)
     return text if len(text) <= 40 else f"{text[:24]}…{text[-15:]}"
+
+
+def written(values: np.ndarray, n_digits: int, sign: str = "") -> np.ndarray:
+    """Write the numbers of a table, so that the greatest has at least ``n_digits`` digits.
+
+    Parameters
+    ----------
+    values : ndarray of float of shape (n_rows, n_columns)
+        The numbers. Columns may have different units: one whose numbers would all be written as
+        zero has decimals of its own.
+    n_digits : int
+        Number of significant digits.
+    sign : {"", "+"}, default=""
+        Whether positive numbers have a sign.
+
+    Returns
+    -------
+    texts : ndarray of str of shape (n_rows, n_columns)
+        The texts; a dash for NaN.
+    """
+    reaches = np.nanmax(np.abs(values), axis=0, initial=0.0)
+    reach = reaches.max(initial=0.0)
+    texts = np.empty(values.shape, dtype=object)
+    for place, own in enumerate(reaches):
+        unit = (own if own < reach / 10**n_digits else reach) or 1.0
+        style, column = f"{sign}.{n_digits - 1}e", values[:, place]
+        if 1e-4 <= unit < 1e5:
+            n_decimals = max(0, n_digits - 1 - int(np.floor(np.log10(unit))))
+            # Adding zero turns a rounded -0.0 into 0.0.
+            style, column = f"{sign}.{n_decimals}f", column.round(n_decimals) + 0.0
+        texts[:, place] = ["–" if np.isnan(own) else format(own, style) for own in column]
+    return texts
 
 
 def room_below(labels: Sequence[str]) -> tuple[float, float]:

@@ -107,7 +107,10 @@ def test_heat_map_holds_the_gains(n_tasks):
     assert "gain over alone" in ax.get_title()
 
 
-@pytest.mark.parametrize(("scale", "text"), [(1000.0, "+1000*"), (1e-4, "+0.00010*"), (0, "+0.0")])
+SCALES = [(1000.0, "+1000*"), (1e-4, "+0.00010*"), (0, "+0.0"), (-5e6, "-5.0e+06*")]
+
+
+@pytest.mark.parametrize(("scale", "text"), SCALES)
 def test_numbers_have_two_digits_at_least(scale, text):
     gains = pd.DataFrame(
         [["s", "t", scale, 0.5 * scale, 2 * scale]],

@@ -75,6 +75,17 @@ def test_validation_that_is_never_finite_has_no_best_epoch():
     assert TrainingHistoryDisplay(history, ["a"]).plot().best_epoch_ is None
 
 
+def test_a_task_without_labels_has_no_line():
+    X, y = make_regression(n_samples=60, n_features=4, n_targets=2, random_state=0)
+    y[:20, 1] = np.nan
+    model = fit()
+    model.fit(X[20:], y[20:], X_val=X[:20], y_val=y[:20])
+    display = TrainingHistoryDisplay.from_estimator(model)
+    assert np.isfinite([line.get_ydata() for line in display.lines_[:2].flat]).all()
+    training, validation = (line.get_ydata() for line in display.lines_[2])
+    assert np.isfinite(training).all() and np.isnan(validation).all()
+
+
 def test_single_task_has_a_single_panel():
     display = TrainingHistoryDisplay.from_estimator(fit(n_tasks=1))
     assert [ax.get_title() for ax in display.axes_] == ["y"]

@@ -6,12 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib import pyplot as plt
-from matplotlib.colors import to_hex
 
 from sklearn_ple import PLERegressor
 from sklearn_ple.inspection import ImportanceDisplay, MultiTaskImportance, multitask_importance
-
-GREY = "#7a7a7a"
 
 
 def make_importance(n_features=6, n_tasks=3, scale=0.1, seed=0):
@@ -24,7 +21,7 @@ def make_importance(n_features=6, n_tasks=3, scale=0.1, seed=0):
 
 
 def number(text):
-    return float(text.get_text().replace("−", "-"))
+    return float(text.get_text().strip("()").replace("−", "-"))
 
 
 @pytest.mark.parametrize("n_tasks", [2, 3, 12])
@@ -42,14 +39,25 @@ def test_cells_hold_the_means_by_their_order(n_tasks):
     assert ax.get_xlabel() == ""
 
 
-def test_what_may_be_chance_is_grey():
+def test_what_may_be_chance_is_in_brackets():
     importance = make_importance(n_features=30)
+    importance.importances[:3, 0] = [[-0.3, -0.31, -0.29, -0.3], [0.9, -0.3, 0.9, 0.9], [0.0] * 4]
     display = ImportanceDisplay(importance).plot(max_features=None)
-    low = importance.frame["low"].to_numpy().reshape(30, 4)[importance.order]
-    colours = np.vectorize(lambda text: to_hex(text.get_color()))(display.texts_)
-    assert set(colours[low <= 0]) <= {GREY, "#ffffff"} and GREY in colours
-    assert set(colours[low > 0]) == {"#000000", "#ffffff"}
-    assert display.ax_.get_title() == "grey: 95 % interval includes zero"
+    low, high = (
+        importance.frame[end].to_numpy().reshape(30, 4)[importance.order]
+        for end in ("low", "high")
+    )
+    in_brackets = np.vectorize(lambda text: text.get_text()[0] == "(")(display.texts_)
+    np.testing.assert_array_equal(in_brackets, (low <= 0) & (high >= 0))
+    assert 0 < in_brackets.sum() < in_brackets.size
+    assert display.ax_.get_title() == "in brackets: 95 % interval includes zero"
+
+
+def test_a_single_shuffle_has_no_interval():
+    drops = np.array([[[0.3]], [[-0.1]]])
+    display = ImportanceDisplay(MultiTaskImportance(["a", "b"], ["t"], drops, {"t": 0.5})).plot()
+    assert [text.get_text() for text in display.texts_.flat] == ["0.300", "−0.100"]
+    assert display.ax_.get_title() == ""
 
 
 def test_of_many_features_the_first_are_drawn_and_the_rest_counted():
@@ -68,10 +76,22 @@ def test_a_single_task_has_no_mean_beside_it():
     assert [label.get_text() for label in display.ax_.get_xticklabels()] == ["longer_task_0"]
 
 
-@pytest.mark.parametrize(("scale", "text"), [(1000.0, "1000"), (1e-4, "0.000100"), (0, "0.00")])
+SCALES = [(1000.0, "1000"), (1e-4, "0.000100"), (0, "0.00"), (3e8, "3.00e+08"), (2e-9, "2.00e−09")]
+
+
+@pytest.mark.parametrize(("scale", "text"), SCALES)
 def test_numbers_have_three_digits_at_least(scale, text):
-    importance = MultiTaskImportance(["f"], ["t"], np.full((1, 1, 2), scale), {"t": 0.5})
+    importance = MultiTaskImportance(["f"], ["t"], np.full((1, 1, 1), scale), {"t": 0.5})
     assert ImportanceDisplay(importance).plot().texts_[0, 0].get_text() == text
+
+
+def test_units_of_tasks_may_differ():
+    drops = np.array([[[0.05], [3e5]], [[0.01], [-2e4]]])
+    importance = MultiTaskImportance(["a", "b"], ["auc", "mse"], drops, {"auc": 0.9, "mse": 5})
+    texts = [
+        [text.get_text() for text in row] for row in ImportanceDisplay(importance).plot().texts_
+    ]
+    assert [row[:2] for row in texts] == [["0.0500", "3.00e+05"], ["0.0100", "−2.00e+04"]]
 
 
 def test_undefined_importances_are_left_blank():

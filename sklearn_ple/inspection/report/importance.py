@@ -75,7 +75,7 @@ def importance_section(importance: MultiTaskImportance) -> Section:
         "The values of a column were shuffled among the rows, so that they no longer belong to "
         f"their rows, and the model predicted again; {times} for each column. The number is the "
         "drop of a task's score: the greater it is, the more the model relies on the column. "
-        "Numbers in grey may be due to chance.",
+        "Numbers in brackets may be due to chance.",
         "This shows which columns the model uses, not which columns cause the labels. If two "
         "columns contain nearly the same information, the model may need only one of them, and "
         "both may seem to matter little.",
