@@ -10,6 +10,7 @@ import torch
 from sklearn.base import clone
 
 from .base import MultiTaskEstimator
+from .checks import check_named
 from .encoding import Table, TableEncoder
 from .nn.draws import in_all_functions
 from .nn.widths import widths_by_level
@@ -44,6 +45,11 @@ def count_parameters(estimator: MultiTaskEstimator, X: Any, y: Any) -> int:
     n_parameters : int
         Number of parameters in the experts, bottoms, gates and towers of all members.
 
+    Raises
+    ------
+    TypeError
+        If it is not an estimator of this package.
+
     Examples
     --------
     >>> from sklearn_ple import PLEClassifierRegressor
@@ -76,6 +82,11 @@ def count_layers(estimator: MultiTaskEstimator) -> int:
     n_layers : int
         Number of layers; 0 if the towers read the features.
 
+    Raises
+    ------
+    TypeError
+        If it is not an estimator of this package.
+
     Examples
     --------
     >>> from sklearn_ple import PLEClassifierRegressor
@@ -86,6 +97,7 @@ def count_layers(estimator: MultiTaskEstimator) -> int:
     >>> count_layers(model)
     4
     """
+    _check_ours(estimator)
     return sum(map(len, _widths(estimator)))
 
 
@@ -127,8 +139,11 @@ def equal_capacity(
     Raises
     ------
     ValueError
-        If the reference is not one of the estimators; if an estimator has no layers to scale; or
-        if the layers cannot be distributed evenly over the levels of an estimator.
+        If there is no estimator, or the reference is not one of them; if an estimator has no
+        layers to scale; or if the layers cannot be distributed evenly over the levels of an
+        estimator.
+    TypeError
+        If the estimators are no dict, or one is not of this package.
 
     Warns
     -----
@@ -153,6 +168,7 @@ def equal_capacity(
     >>> scaled["shared bottom"].bottom_hidden_units[0] > 64
     True
     """
+    check_named(estimators)
     name = next(iter(estimators)) if reference is None else reference
     if name not in estimators:
         raise ValueError(f"reference={name!r} is not one of the estimators {list(estimators)}.")
@@ -174,6 +190,14 @@ def equal_capacity(
                 "smaller gates and towers, or a larger reference."
             )
     return sized
+
+
+def _check_ours(estimator: Any) -> None:
+    if not isinstance(estimator, MultiTaskEstimator):
+        raise TypeError(
+            f"{type(estimator).__name__} is not an estimator of this package: pass one, not a "
+            "pipeline or a search that contains it."
+        )
 
 
 def _layers_name(estimator: Any) -> str | None:
@@ -223,6 +247,7 @@ class _Sizes:
     """Counts the parameters of an estimator with layers of various widths."""
 
     def __init__(self, estimator: MultiTaskEstimator, X: Any, y: Any):
+        _check_ours(estimator)
         self.estimator = clone(estimator)
         table = Table.read(clone(estimator), X, y)
         # The width of embeddings does not depend on the number of bins.

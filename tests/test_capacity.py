@@ -7,6 +7,8 @@ import pandas as pd
 import pytest
 import torch
 from sklearn.base import clone
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 import sklearn_ple
 from sklearn_ple import (
@@ -256,3 +258,16 @@ def test_there_must_be_layers_to_scale(table):
     y = np.column_stack([np.arange(80) % 2, np.arange(80) % 4 == 1])
     with pytest.raises(ValueError, match="ESMMClassifier, has no layers to scale"):
         equal_capacity({"PLE": PLEClassifierRegressor(), "ESMM": ESMMClassifier()}, X, y)
+
+
+def test_what_is_no_estimator_of_this_package(table):
+    pipeline = make_pipeline(StandardScaler(), PLEClassifierRegressor())
+    for call in (
+        lambda: count_layers(pipeline),
+        lambda: count_parameters(pipeline, *table),
+        lambda: equal_capacity({"a": PLEClassifierRegressor(), "b": pipeline}, *table),
+    ):
+        with pytest.raises(TypeError, match="Pipeline is not an estimator of this package: pass"):
+            call()
+    with pytest.raises(ValueError, match="estimators is empty"):
+        equal_capacity({}, *table)

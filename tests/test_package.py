@@ -33,7 +33,7 @@ LAYERS = [
     {"encoding"},
     {"balancing", "members"},
     {"nn", "tasks", "versions"},
-    {"processes", "progress", "warn"},
+    {"checks", "processes", "progress", "warn"},
 ]
 MAY_IMPORT = {
     room: set().union(*LAYERS[depth + 1 :]) for depth, layer in enumerate(LAYERS) for room in layer
@@ -54,7 +54,7 @@ MAY_IMPORT |= {
 }
 # What all of them may use.
 for room in ("inspection", "metrics", "model_selection", "export", "datasets"):
-    MAY_IMPORT[room] |= {"files", "progress", "warn"}
+    MAY_IMPORT[room] |= {"checks", "files", "progress", "warn"}
 # Whatever scikit-learn does not make public may move with its next release: one module imports it.
 PRIVATE_SKLEARN = "_sklearn.py"
 # These put it all together.

@@ -75,12 +75,20 @@ def group_positions(groups: Any, names: list[Any]) -> dict[Any, list[int]]:
 
 
 def _positions(group: Any, given: Any, places: dict[Any, int]) -> list[int]:
-    columns = list(given) if np.iterable(given) and not isinstance(given, str) else [given]
+    # The name of a column may be a tuple.
+    is_one = isinstance(given, str) or not np.iterable(given)
+    is_one |= isinstance(given, tuple) and _is_among(given, places)
+    columns = [given] if is_one else list(given)
     if not columns:
         raise ValueError(f"Group {shown(group)} of groups_of_columns has no column: name one.")
     found = []
     for column in columns:
-        if column in places:
+        if isinstance(column, (bool, np.bool_)):
+            raise ValueError(
+                f"Group {shown(group)} of groups_of_columns has the column {column}: pass names "
+                "or positions of columns, not a mask."
+            )
+        if _is_among(column, places):
             found.append(places[column])
         elif isinstance(column, (int, np.integer)) and 0 <= column < len(places):
             found.append(int(column))
@@ -94,6 +102,13 @@ def _positions(group: Any, given: Any, places: dict[Any, int]) -> list[int]:
             f"Group {shown(group)} of groups_of_columns names a column twice: {columns}."
         )
     return found
+
+
+def _is_among(column: Any, places: dict[Any, int]) -> bool:
+    try:
+        return column in places
+    except TypeError:  # a list, which cannot be a name
+        return False
 
 
 def shuffled(X: Any, columns: list[int], order: np.ndarray) -> Any:

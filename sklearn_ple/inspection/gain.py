@@ -16,6 +16,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.parallel import Parallel, delayed
 
 from .._sklearn import _safe_indexing
+from ..checks import check_confidence, check_integer, check_named
 from ..encoding import check_in_memory, takeable
 from ..metrics import multitask_scores
 from ..model_selection.split import to_splitter
@@ -23,7 +24,9 @@ from ..progress import progress_bar
 
 # The possible results of a task, in the order of the summary, and notes on them.
 _GAINS, _LOSES, _UNDECIDED, _EQUAL = "gains on", "loses on", "undecided on", "no difference on"
-_NOTES = {_GAINS: "", _LOSES: " (negative transfer)", _UNDECIDED: "", _EQUAL: ""}
+_NO_INTERVAL = "no interval on"
+_NOTES = {_GAINS: "", _LOSES: " (negative transfer)", _UNDECIDED: "", _EQUAL: "", _NO_INTERVAL: ""}
+_KEYS = ["system", "task", "repeat"]
 _HINT = "\n\nUndecided: the interval includes zero. More folds or seeds make it narrower."
 
 
@@ -117,9 +120,15 @@ class MTLGain:
         Raises
         ------
         ValueError
-            If the reference is not one of the systems or is the only one, if it lacks the scores
-            of a task, or if ``confidence`` is not between 0 and 1.
+            If a column is missing, or if there are two scores of a system, a task and a repeat; if
+            the reference is not one of the systems or is the only one, or lacks the scores of a
+            task; or if ``confidence`` is not between 0 and 1.
         """
+        if lacking := [name for name in [*_KEYS, "score"] if name not in scores.columns]:
+            raise ValueError(f"scores lacks the columns {lacking}: add them.")
+        if (again := scores.duplicated(_KEYS)).any():
+            first = {name: scores.loc[again, name].tolist()[0] for name in _KEYS}
+            raise ValueError(f"scores has several rows of {first}: keep one of them.")
         _check_compared(scores["system"].unique().tolist(), reference, confidence)
         of_reference = scores["task"][scores["system"] == reference]
         if lacking := [task for task in scores["task"].unique() if task not in set(of_reference)]:
@@ -135,8 +144,9 @@ class MTLGain:
         """Describe in words which tasks gain and which lose.
 
         A task gains or loses if its interval is entirely above or below zero. There is no
-        difference if all scores are equal. Otherwise a task is undecided. A loss is negative
-        transfer; a system with both gains and losses is a seesaw.
+        difference if all scores are equal. There is no interval if a task has fewer than two
+        scores. Otherwise a task is undecided. A loss is negative transfer; a system with both
+        gains and losses is a seesaw.
 
         Returns
         -------
@@ -149,7 +159,7 @@ class MTLGain:
         for system, rows in self.gains.groupby("system", sort=False):
             found = _verdicts(rows)
             parts = [
-                f"{verdict} {', '.join(rows['task'][found == verdict])}{note}"
+                f"{verdict} {', '.join(map(str, rows['task'][found == verdict]))}{note}"
                 for verdict, note in _NOTES.items()
                 if verdict in found
             ]
@@ -168,8 +178,8 @@ class MTLGain:
 def _verdicts(gains: pd.DataFrame) -> np.ndarray:
     """Decide for each gain whether its interval excludes zero."""
     low, high = gains["low"], gains["high"]
-    conditions = [low > 0, high < 0, (low == 0) & (high == 0)]
-    return np.select(conditions, [_GAINS, _LOSES, _EQUAL], default=_UNDECIDED)
+    conditions = [low > 0, high < 0, (low == 0) & (high == 0), low.isna()]
+    return np.select(conditions, [_GAINS, _LOSES, _EQUAL, _NO_INTERVAL], default=_UNDECIDED)
 
 
 def mtl_gain(
@@ -282,6 +292,7 @@ def mtl_gain(
     Gain over single_task (95 % intervals, 2 folds):
     ple: undecided on death, wt82_71.
     """
+    check_named(estimators)
     estimators = dict(estimators)
     _check_compared(list(estimators), reference, confidence)
     check_in_memory(X)
@@ -316,8 +327,7 @@ def _check_compared(systems: list[str], reference: str, confidence: float) -> No
         )
     if len(systems) < 2:
         raise ValueError(f"There is nothing to compare {reference!r} with: add an estimator.")
-    if not 0 < confidence < 1:
-        raise ValueError(f"confidence must be between 0 and 1, not {confidence}.")
+    check_confidence(confidence)
 
 
 def _plan(
@@ -337,8 +347,8 @@ def _plan(
     if (cv is None) == (X_test is None) or (X_test is None) != (y_test is None):
         raise ValueError("Pass either cv, or X_test and y_test: the gains are measured on these.")
     if cv is None:
-        if n_seeds < 2:
-            raise ValueError(f"An interval needs 2 repeats or more, but n_seeds={n_seeds}.")
+        # An interval needs two repeats.
+        check_integer("n_seeds", n_seeds, least=2)
         return [None] * n_seeds, 0.0, f"{n_seeds} seeds"
     splits = list(to_splitter(cv, estimator).split(X, y))
     if len(splits) < 2:

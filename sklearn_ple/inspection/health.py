@@ -13,6 +13,8 @@ import torch
 from sklearn.pipeline import Pipeline
 from torch import Tensor
 
+from ..predictions import one_inside
+
 _IDLE = 0.1
 _DEAD = 0.9
 _CAPTURED = 0.9
@@ -116,13 +118,12 @@ class NoGatesError(TypeError):
 def with_gates(estimator: Any, X: Any) -> tuple[Any, Any]:
     """Return the estimator with gates in a pipeline or search, and X as transformed for it."""
     while not hasattr(estimator, "gate_weights"):
-        if isinstance(estimator, Pipeline):
-            X = estimator[:-1].transform(X) if len(estimator) > 1 else X
-            estimator = estimator[-1]
-        elif hasattr(estimator, "best_estimator_"):
-            estimator = estimator.best_estimator_
-        else:
+        inner = one_inside(estimator)
+        if inner is None:
             raise NoGatesError.of(estimator)
+        if isinstance(estimator, Pipeline) and len(estimator) > 1:
+            X = estimator[:-1].transform(X)
+        estimator = inner
     return estimator, X
 
 

@@ -13,7 +13,9 @@ from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.utils import check_random_state
 from sklearn.utils.parallel import Parallel, delayed
 
+from ..checks import check_confidence, check_integer
 from ..metrics import multitask_scores
+from ..predictions import tasks_of
 from ..progress import progress_bar
 from .columns import as_table, column_names, group_positions, shuffled
 
@@ -232,15 +234,14 @@ def multitask_importance(
     >>> found.importances_mean["death"].idxmax()
     'age'
     """
-    if n_repeats < 1 or n_repeats != int(n_repeats):
-        raise ValueError(f"n_repeats must be a whole number of 1 or more, not {n_repeats!r}.")
-    if not 0 < confidence < 1:
-        raise ValueError(f"confidence must be between 0 and 1, not {confidence}.")
-    if not hasattr(estimator, "predict"):
+    check_integer("n_repeats", n_repeats)
+    check_confidence(confidence)
+    if not hasattr(estimator, "fit"):
         raise TypeError(
             "estimator must be a fitted estimator, because the shuffled tables are predicted; got "
             f"{type(estimator).__name__}."
         )
+    tasks_of(estimator)
     X = as_table(X)
     names = column_names(X)
     if groups_of_columns is None:

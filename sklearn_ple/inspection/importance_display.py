@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ..checks import check_integer
 from .importance import MultiTaskImportance, multitask_importance
 from .style import DARK_GREY, import_pyplot, room_below, short, written
 
@@ -97,7 +98,7 @@ class ImportanceDisplay:
         Raises
         ------
         ValueError
-            If max_features is less than 1.
+            If max_features is not an integer of 1 or more.
         ImportError
             If matplotlib is not installed.
         """
@@ -175,8 +176,8 @@ class ImportanceDisplay:
         ImportError
             If matplotlib is not installed.
         """
-        if max_features is not None and max_features < 1:
-            raise ValueError(f"max_features must be None, or 1 or more, not {max_features}.")
+        if max_features is not None:
+            check_integer("max_features", max_features)
         plt = import_pyplot()
         from matplotlib.colors import PowerNorm
 

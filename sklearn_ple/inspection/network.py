@@ -5,11 +5,9 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from sklearn.pipeline import Pipeline
-from sklearn.utils.validation import check_is_fitted
-
 from ..files import replacing
 from ..nn.drawing import Outline, network_html, network_svg
+from ..predictions import tasks_of
 from .gates import gate_weights
 
 
@@ -62,7 +60,7 @@ class NetworkDiagram:
         Parameters
         ----------
         estimator : object
-            A fitted estimator of this package, or a pipeline that ends in one.
+            A fitted estimator of this package, or a pipeline or search that contains one.
         X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features), default=None
             Features of the rows over which the weights of the gates are averaged. With None, all
             lines have the same width.
@@ -79,11 +77,10 @@ class NetworkDiagram:
         NotFittedError
             If the estimator is not fitted.
         """
-        last = estimator[-1] if isinstance(estimator, Pipeline) else estimator
-        if not hasattr(type(last), "module_"):
-            raise TypeError(f"{type(last).__name__} is not an estimator of sklearn_ple.")
-        check_is_fitted(last)
-        return cls(last, None if X is None else gate_weights(estimator, X))
+        fitted = tasks_of(estimator)
+        if not hasattr(fitted, "module_"):
+            raise TypeError(f"{type(fitted).__name__} is not an estimator of sklearn_ple.")
+        return cls(fitted, None if X is None else gate_weights(estimator, X))
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the drawing to a file.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -10,6 +9,7 @@ import pandas as pd
 from sklearn.utils import check_array, check_consistent_length
 
 from .._sklearn import _check_sample_weight
+from ..checks import check_integer
 from ..encoding import as_frame
 from .views import plain_array, sorted_by_class
 
@@ -78,9 +78,7 @@ def expected_calibration_error(
     >>> expected_calibration_error(y, [0.25, 0.25, 0.25, 0.75, 0.5], n_bins=2)
     0.125
     """
-    given: Any = n_bins
-    if not (isinstance(given, Integral) and int(given) >= 1):
-        raise ValueError(f"n_bins must be an integer, 1 or more, not {n_bins!r}.")
+    check_integer("n_bins", n_bins)
     if strategy not in ("uniform", "quantile"):
         raise ValueError(f"strategy must be 'uniform' or 'quantile', not {strategy!r}.")
     column = _column(y_true)

@@ -22,7 +22,7 @@ from sklearn.metrics import (
 
 from .._sklearn import _BaseScorer, _check_response_method
 from ..encoding import read_weights
-from ..tasks import ONE_VS_REST_AUC, of_any_unit
+from ..tasks import ONE_VS_REST_AUC, is_weight, of_any_unit
 from ..warn import warn
 from .views import PredictionError, ScoredTask, plain_array, scored_tasks
 
@@ -205,11 +205,10 @@ def multitask_score(
 def check_average(average: Any) -> None:
     """Check the parameter ``average``."""
     if isinstance(average, Mapping):
-        weights = np.array(list(average.values()), dtype=np.float64)
-        if not (weights >= 0).all() or not weights.any():
+        if not all(map(is_weight, average.values())) or not any(average.values()):
             raise ValueError(
-                "The weights in average must be 0 or more, and at least one must be greater than "
-                f"0: got {dict(average)}."
+                "The weights in average must be finite numbers, 0 or more, and at least one must "
+                f"be greater than 0: got {dict(average)}."
             )
     elif average not in ("mean", "worst"):
         raise ValueError(

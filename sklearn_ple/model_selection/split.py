@@ -18,6 +18,7 @@ from .._sklearn import (
     _safe_indexing,
     _validate_shuffle_split,
 )
+from ..checks import check_integer
 from ..encoding import as_frame, of_tasks, takeable
 from .stratify import stratify
 
@@ -47,8 +48,8 @@ class MultiTaskKFold(GroupsConsumerMixin, _BaseKFold):
     Raises
     ------
     ValueError
-        If ``n_splits`` is less than 2, if ``n_bins`` is less than 1, or if ``random_state`` is set
-        without ``shuffle``.
+        If ``n_splits`` is less than 2, if ``n_bins`` is not an integer of 1 or more, or if
+        ``random_state`` is set without ``shuffle``.
 
     See Also
     --------
@@ -95,8 +96,7 @@ class MultiTaskKFold(GroupsConsumerMixin, _BaseKFold):
         n_bins: int = _N_BINS,
     ):
         super().__init__(n_splits, shuffle=shuffle, random_state=random_state)
-        if n_bins < 1:
-            raise ValueError(f"n_bins must be 1 or more, not {n_bins}.")
+        check_integer("n_bins", n_bins)
         self.n_bins = n_bins
 
     def split(self, X: Any, y: Any, groups: Any = None) -> Iterator[tuple[np.ndarray, np.ndarray]]:

@@ -2,13 +2,21 @@
 
 from .calibration import Calibration
 from .intervals import Deviations
-from .task_view import TaskClassifierView, TaskRegressorView, take_rows, task_view, tasks_of
+from .task_view import (
+    TaskClassifierView,
+    TaskRegressorView,
+    one_inside,
+    take_rows,
+    task_view,
+    tasks_of,
+)
 
 __all__ = [
     "Calibration",
     "Deviations",
     "TaskClassifierView",
     "TaskRegressorView",
+    "one_inside",
     "take_rows",
     "task_view",
     "tasks_of",

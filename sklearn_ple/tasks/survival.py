@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from numbers import Integral
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 import torch
@@ -13,6 +12,7 @@ from sklearn.metrics import make_scorer
 from torch import Tensor
 from torch.nn import functional as F
 
+from ..checks import check_integer
 from .concordance import concordance, concordance_index
 from .numbers import NumberTask
 from .task import log_mean
@@ -66,9 +66,7 @@ class Survival(NumberTask):
 
     def __init__(self, n_intervals: int = 20):
         super().__init__()
-        given: Any = n_intervals
-        if not (isinstance(given, Integral) and int(given) >= 1):
-            raise ValueError(f"n_intervals must be an integer, 1 or more, not {n_intervals!r}.")
+        check_integer("n_intervals", n_intervals)
         self.n_intervals = int(n_intervals)
 
     def fit(self, labels: np.ndarray, weights: np.ndarray, classes: np.ndarray | None) -> Self:

@@ -76,7 +76,7 @@ def test_lists_are_read_as_arrays():
 
 def test_a_table_without_columns_is_an_error():
     with pytest.raises(ValueError, match=r"X has no columns .* shape \(2,\)"):
-        as_table(["a text", "another"])
+        as_table([1.0, 2.0])
 
 
 def test_groups_by_name_and_by_position():
@@ -85,6 +85,13 @@ def test_groups_by_name_and_by_position():
     assert found == {"one": [1], "two": [2, 0], "three": [1, 2], "four": [2]}
     # A number that is a name is taken as such.
     assert group_positions({"g": [2, 1]}, [1, 2, 0]) == {"g": [1, 0]}
+
+
+def test_a_group_may_be_one_column_whose_name_is_a_tuple():
+    names = [("a", "x"), ("a", "y"), ("b", "x")]
+    groups = {"one": ("b", "x"), "two": (("a", "x"), 1), "three": [("a", "y")]}
+    found = group_positions(groups, names)
+    assert found == {"one": [2], "two": [0, 1], "three": [1]}
 
 
 @pytest.mark.parametrize(
@@ -98,6 +105,10 @@ def test_groups_by_name_and_by_position():
         ({"g": [-1]}, ValueError, "Group 'g' .* column -1, which is not in X"),
         ({"g": None}, ValueError, "Group 'g' .* column None, which is not in X"),
         ({"g": ["a", 0]}, ValueError, "Group 'g' .* names a column twice"),
+        ({"g": [True, False]}, ValueError, "Group 'g' .* column True: .* not a mask"),
+        ({"g": np.array([True, False])}, ValueError, "Group 'g' .* column True: .* not a mask"),
+        ({"g": True}, ValueError, "Group 'g' .* column True: .* not a mask"),
+        ({"g": [["a"]]}, ValueError, "Group 'g' .* which is not in X"),
     ],
 )
 def test_wrong_groups_are_errors_that_name_them(groups, error, message):

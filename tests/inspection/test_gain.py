@@ -58,6 +58,7 @@ def test_set():
     return make_data(60, seed=1)
 
 
+COLUMNS = ["system", "task", "repeat", "score"]
 SYSTEMS = {
     "up": Noisy((0.6, 0.6)),
     "single_task": Noisy((0.3, 0.3)),
@@ -181,7 +182,7 @@ def test_repeats_without_a_score_do_not_count(data):
         gain = mtl_gain(SYSTEMS, X, y, cv=KFold(3), random_state=0)
     mean, low, high = interval(gain, "up", "two")
     assert np.isfinite(mean) and np.isnan([low, high]).all()
-    assert "up: gains on one; undecided on two." in gain.summary()
+    assert "up: gains on one; no interval on two." in gain.summary()
 
 
 def test_a_number_of_folds_is_that_of_stratified_ones(data):
@@ -260,14 +261,26 @@ def test_progress_is_shown_if_asked_for(data, capsys):
         ({"X_test": [[1]]}, "Pass either cv, or X_test and y_test"),
         ({"cv": 3, "y_test": [[1]]}, "Pass either cv, or X_test and y_test"),
         ({"cv": 3, "reference": "none"}, "reference='none' is not one of the estimators"),
-        ({"X_test": [[1]], "y_test": [[1]], "n_seeds": 1}, "2 repeats or more, but n_seeds=1"),
+        (
+            {"X_test": [[1]], "y_test": [[1]], "n_seeds": 1},
+            "n_seeds must be an integer, 2 or more, not 1",
+        ),
+        ({"X_test": [[1]], "y_test": [[1]], "n_seeds": 3.0}, "n_seeds .* integer, .* not 3.0"),
         ({"cv": [([0, 1], [2, 3])]}, "2 repeats or more, but cv has 1"),
         ({"cv": 3, "confidence": 95}, "confidence must be between 0 and 1, not 95"),
+        ({"cv": 3, "confidence": "a"}, "confidence must be between 0 and 1, not 'a'"),
     ],
 )
 def test_errors(data, arguments, message):
     with pytest.raises(ValueError, match=message):
         mtl_gain(SYSTEMS, *data, **arguments)
+
+
+def test_estimators_without_names(data):
+    with pytest.raises(TypeError, match="estimators must be a dict .* not list"):
+        mtl_gain([Noisy()], *data, cv=3)
+    with pytest.raises(ValueError, match="estimators is empty"):
+        mtl_gain({}, *data, cv=3)
 
 
 def test_reference_alone(data):
@@ -294,13 +307,35 @@ def test_gains_of_scores_that_are_there_already():
         ("ple", "a", 0, 0.6),
         ("ple", "a", 1, 0.9),
     ]
-    scores = pd.DataFrame(rows, columns=["system", "task", "repeat", "score"])
+    scores = pd.DataFrame(rows, columns=COLUMNS)
     gain = MTLGain.from_scores(scores, confidence=0.9)
     (found,) = gain.gains.itertuples(index=False)
     low, high = stats.t.interval(0.9, 1, loc=0.2, scale=stats.sem([0.1, 0.3]))
     assert found[:2] == ("ple", "a")
     assert_allclose(found[2:], [0.2, low, high])
     assert gain.repeats == "2 repeats"
+
+
+def test_names_of_scores_need_not_be_texts():
+    keys = itertools.product(("ple", "single_task"), (1, 2), range(3))
+    rows = [(system, task, k, k * task + (system == "ple")) for system, task, k in keys]
+    scores = pd.DataFrame(rows, columns=COLUMNS)
+    assert "ple: gains on 1, 2." in str(MTLGain.from_scores(scores))
+
+
+def test_a_single_repeat_has_no_interval():
+    scores = pd.DataFrame([("ple", "a", 0, 0.5), ("single_task", "a", 0, 0.7)], columns=COLUMNS)
+    text = str(MTLGain.from_scores(scores))
+    assert "ple: no interval on a." in text and "Undecided" not in text
+
+
+def test_scores_of_another_form():
+    scores = pd.DataFrame([("ple", "a", 0, 0.5), ("single_task", "a", 0, 0.7)], columns=COLUMNS)
+    with pytest.raises(ValueError, match=r"scores lacks the columns \['repeat'\]: add them"):
+        MTLGain.from_scores(scores.drop(columns="repeat"))
+    message = "several rows of {'system': 'ple', 'task': 'a', 'repeat': 0}: keep one"
+    with pytest.raises(ValueError, match=message):
+        MTLGain.from_scores(pd.concat([scores, scores]))
 
 
 @pytest.mark.parametrize(
@@ -313,6 +348,6 @@ def test_gains_of_scores_that_are_there_already():
 )
 def test_errors_of_scores_that_are_there_already(arguments, message):
     rows = [("single_task", "a", 0, 0.5), ("ple", "a", 0, 0.6), ("ple", "b", 0, 0.6)]
-    scores = pd.DataFrame(rows, columns=["system", "task", "repeat", "score"])
+    scores = pd.DataFrame(rows, columns=COLUMNS)
     with pytest.raises(ValueError, match=message):
         MTLGain.from_scores(scores, **arguments)

@@ -17,7 +17,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from sklearn_ple import PLEClassifierRegressor, PLERegressor
-from sklearn_ple.inspection import MultiTaskImportance, multitask_importance
+from sklearn_ple.inspection import MultiTaskImportance, expert_health, multitask_importance
 from sklearn_ple.metrics import make_multitask_scorer, multitask_scores, task_scorer
 from sklearn_ple.tasks import Regression
 
@@ -286,8 +286,8 @@ def test_result_is_shown_in_short():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"n_repeats": 0}, "n_repeats must be a whole number of 1 or more, not 0"),
-        ({"n_repeats": 2.5}, "n_repeats must be a whole number of 1 or more, not 2.5"),
+        ({"n_repeats": 0}, "n_repeats must be an integer, 1 or more, not 0"),
+        ({"n_repeats": 2.0}, "n_repeats must be an integer, 1 or more, not 2.0"),
         ({"confidence": 95}, "confidence must be between 0 and 1, not 95"),
         ({"groups_of_columns": {"g": ["z"]}}, "Group 'g' .* 'z', which is not in X"),
         ({"metrics": {"three": "r2"}}, "metrics names .'three'., but the tasks are"),
@@ -302,6 +302,18 @@ def test_predictions_are_refused(linear):
     _, X, y = linear
     with pytest.raises(TypeError, match="must be a fitted estimator, .* got ndarray"):
         multitask_importance(y, X, y)
+
+
+def test_a_search_without_a_best_model(linear):
+    _, X, y = linear
+    search = GridSearchCV(PLERegressor(n_members=1, max_epochs=1), {"n_levels": [1]}, refit=False)
+    for explain in (multitask_importance, expert_health):
+        with pytest.raises(NotFittedError):
+            explain(search, X, *[y] * (explain is multitask_importance))
+    search.fit(X, y)
+    for explain in (multitask_importance, expert_health):
+        with pytest.raises(TypeError, match="GridSearchCV has no best estimator: .* refit=True"):
+            explain(search, X, *[y] * (explain is multitask_importance))
 
 
 def test_not_fitted(linear):

@@ -10,7 +10,9 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
 from sklearn.exceptions import NotFittedError
+from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LinearRegression
+from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -306,9 +308,23 @@ def test_the_last_step_of_a_pipeline_is_drawn(X):
     assert weighted_lines(drawing(pipeline, X))
 
 
+def test_estimators_in_others(X):
+    search = GridSearchCV(
+        make_pipeline(StandardScaler(), make_pipeline(PLEClassifierRegressor())),
+        {"pipeline__pleclassifierregressor__max_epochs": [1]},
+        cv=2,
+    ).fit(X, labels(X, ["a", "b"]))
+    inner = search.best_estimator_[-1][-1]
+    for outer in (search, search.best_estimator_, FrozenEstimator(inner)):
+        drawn = NetworkDiagram.from_estimator(outer, X)._repr_svg_()
+        drawn = drawn.replace("FrozenEstimator", "PLEClassifierRegressor")
+        prepared = X if hasattr(outer, "module_") else search.best_estimator_[0].transform(X)
+        assert drawn == NetworkDiagram.from_estimator(inner, prepared)._repr_svg_()
+
+
 def test_bad_input(X):
-    with pytest.raises(TypeError, match="LinearRegression is not an estimator of sklearn_ple"):
-        NetworkDiagram.from_estimator(LinearRegression())
+    with pytest.raises(TypeError, match="LinearRegression has no attribute task_names_"):
+        NetworkDiagram.from_estimator(LinearRegression().fit(X, X))
     with pytest.raises(NotFittedError):
         NetworkDiagram.from_estimator(PLEClassifierRegressor())
     with pytest.raises(TypeError, match="has no gates"):

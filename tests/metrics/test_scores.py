@@ -708,7 +708,9 @@ def test_weights_of_labels(data, model):
         ({"sample_weight": -np.ones(120)}, "Negative values in .*sample_weight"),
         ({"average": "median"}, "average must be 'mean', 'worst' or a dict"),
         ({"average": {"wage": 1}}, r"average names \['wage'\]"),
-        ({"average": {"price": -1, "paid": 2}}, "weights in average must be 0 or more"),
+        ({"average": {"price": -1, "paid": 2}}, "in average must be finite numbers, 0 or"),
+        ({"average": {"price": np.inf}}, "in average must be finite numbers, 0 or more"),
+        ({"average": {"price": "a"}}, "in average must be finite numbers, 0 or more"),
         ({"average": {"price": 0}}, "at least one must be greater than 0"),
     ],
 )

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from sklearn.utils import check_random_state
 
+from ...checks import check_confidence, check_integer
 from ...files import replacing
 from ...metrics.scores import check_task_names
 from ...metrics.views import scored_tasks
@@ -176,10 +177,8 @@ class MultiTaskReport:
         the same resamples. The intervals show the uncertainty due to the choice of the rows, but
         not due to the randomness of training; for the latter, see :func:`mtl_gain`.
         """
-        if n_bootstrap < 1:
-            raise ValueError(f"n_bootstrap must be 1 or more, not {n_bootstrap}.")
-        if not 0 < confidence < 1:
-            raise ValueError(f"confidence must be between 0 and 1, not {confidence}.")
+        check_integer("n_bootstrap", n_bootstrap)
+        check_confidence(confidence)
         systems = {TOGETHER: scored_tasks(estimator, X, y)}
         names = [task.name for task in systems[TOGETHER]]
         check_importance(importance, names)
