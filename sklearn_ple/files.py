@@ -33,7 +33,13 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     Path
         The temporary file to write, in the same folder and with the suffix of ``path``. It is
         ``path`` itself if that is a device or a pipe, which cannot be replaced.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the folder does not exist.
     """
+    check_folder(path)
     final = Path(os.path.realpath(path))
     if final.exists() and not final.is_file():
         yield final
@@ -51,6 +57,13 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     # The folder is flushed, too, so that the new name is on disk; not all systems can do this.
     with suppress(OSError):
         _flush(final.parent)
+
+
+def check_folder(path: str | os.PathLike[str]) -> None:
+    """Raise a FileNotFoundError if the folder of a file does not exist."""
+    folder = Path(os.path.realpath(path)).parent
+    if not folder.is_dir():
+        raise FileNotFoundError(f"There is no folder {str(folder)!r} for {path}: create it first.")
 
 
 def _flush(path: Path) -> None:

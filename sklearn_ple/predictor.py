@@ -15,7 +15,14 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
-from .encoding import TableEncoder, check_in_memory, is_dataset, read_features, weigh
+from .encoding import (
+    TableEncoder,
+    check_in_memory,
+    is_dataset,
+    read_features,
+    warn_of_order,
+    weigh,
+)
 from .nn.drawing import Outline, network_html
 from .nn.gates import recorded, weights_of
 from .parameters import Parameters, of_network
@@ -381,6 +388,7 @@ class Predictor(TransformerMixin, Parameters):
         else:
             outputs = compute(X)
             labels = self._encoder.targets.read(y, outputs[0])
+            warn_of_order(X=X, y=y, sample_weight=sample_weight)
         targets = self._encoder.targets
         labels, weights = weigh(labels, sample_weight)
         if not any(len(column.observed) for column in labels):
@@ -552,6 +560,7 @@ class Predictor(TransformerMixin, Parameters):
         parts = self._mean_outputs(self._member_outputs(X))
         targets = self._encoder.targets
         labels, weights = weigh(targets.read(y, parts[0]), sample_weight)
+        warn_of_order(X=X, y=y, sample_weight=sample_weight)
         codes = targets.encode(labels)
         # Labels that follow from others alone would be of a single class.
         labelled = weights.any(axis=0)

@@ -45,6 +45,12 @@ def test_a_file_may_be_new_and_its_path_text(tmp_path):
     assert os.listdir(tmp_path) == ["page.html"]
 
 
+def test_a_folder_that_is_not_there_is_named(tmp_path):
+    path = tmp_path / "none" / "page.html"
+    with pytest.raises(FileNotFoundError, match="There is no folder '.*none' for .*page.html: "):
+        replacing(path).__enter__()
+
+
 @pytest.mark.parametrize("error", [OSError, KeyboardInterrupt])
 def test_an_error_leaves_the_earlier_file(path, error):
     def write_half():

@@ -21,6 +21,7 @@ from .labels import (
     read_targets,
     split_kind,
 )
+from .mistakes import warn_of_order
 from .names import check_unique
 from .numeric import NUMERIC_EMBEDDINGS, EmbeddingMaker
 from .order import merged_order
@@ -73,5 +74,6 @@ __all__ = [
     "takeable",
     "to_pandas",
     "to_storable",
+    "warn_of_order",
     "weigh",
 ]

@@ -403,6 +403,7 @@ def read_features(estimator: BaseEstimator, X: Any, reset: bool) -> Any:
                 X = X.copy()
                 X.sum_duplicates()
             return X
+        X = _decoded(X) if X.dtype.kind == "S" else X
         frame = pd.DataFrame(X, columns=_names_of_array(X.shape[1]), copy=False)
     dtypes = frame.dtypes.tolist()
     objects = [place for place, dtype in enumerate(dtypes) if types.is_object_dtype(dtype)]
@@ -411,6 +412,17 @@ def read_features(estimator: BaseEstimator, X: Any, reset: bool) -> Any:
     for position in objects:
         frame.isetitem(position, _read_objects(frame.iloc[:, position], frame.columns[position]))
     return frame
+
+
+def _decoded(X: np.ndarray) -> np.ndarray:
+    """Turn an array of bytes into one of text."""
+    try:
+        return np.char.decode(X, "utf-8")
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f"X is an array of bytes that are not UTF-8 ({error}): decode it, for example by "
+            'np.char.decode(X, "latin-1").'
+        ) from error
 
 
 def check_in_memory(X: Any) -> None:

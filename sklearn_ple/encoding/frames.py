@@ -132,6 +132,13 @@ def keep_numbers(data: Any) -> Any:
     return np.asarray(data, dtype=object)
 
 
+def native(values: Any) -> Any:
+    """Return a column, index or array in the byte order of the machine, which pandas needs."""
+    if getattr(values.dtype, "isnative", True):
+        return values
+    return values.astype(values.dtype.newbyteorder("="))
+
+
 def shown(name: Any) -> str:
     """Show the name of a column, or a label, in a message, without the type of NumPy numbers."""
     return repr(name.item() if isinstance(name, np.generic) else name)

@@ -16,6 +16,7 @@ from .encoder import Encoded, TableEncoder
 from .features import read_features
 from .form import TargetForm
 from .labels import Labels, ignored_by, is_one_kind, read_targets
+from .mistakes import warn_of_order
 from .table import Table
 from .targets import TargetEncoder
 from .weights import weigh
@@ -82,6 +83,7 @@ def grow(
     first = max([len(names) - 1, *taken]) + 1
     labels, form = read_targets(y, partial(ignored_by, task_types), first)
     check_consistent_length(features, labels[0].mask)
+    warn_of_order(X=X, y=y, sample_weight=sample_weight)
     new = [place for place, name in enumerate(form.names) if name not in names]
     if not new or (new_alone and len(new) < len(labels)):
         known = [name for name in form.names if name in names]

@@ -46,24 +46,36 @@ def refuse_names(columns: Sequence[str], n_rows: int, y: Any) -> None:
         )
 
 
-def warn_of_mismatch(X: Any, y: Any, columns: Sequence[str], names: Sequence[Any]) -> None:
-    """Warn if rows of X and y are in different orders, or if X has columns of y.
+def warn_of_order(**tables: Any) -> None:
+    """Warn if the rows of arguments are in another order than those of the first one.
 
     Parameters
     ----------
-    X, y : object
-        The arguments of fit. Only the indexes of data frames and series are looked at.
+    **tables : object
+        The arguments by name. Only the indexes of data frames and series are looked at.
+    """
+    of_pandas = (pd.DataFrame, pd.Series)
+    indexes = {name: own.index for name, own in tables.items() if isinstance(own, of_pandas)}
+    first = next(iter(tables))
+    for name, index in indexes.items():
+        if first in indexes and _is_permuted(indexes[first], index):
+            warn(
+                f"{first} and {name} have the same index in different orders. Their rows are "
+                f"matched by position, not by index: pass {name}.loc[{first}.index] if the index "
+                "is right."
+            )
+
+
+def warn_of_targets_in_features(columns: Sequence[str], names: Sequence[Any]) -> None:
+    """Warn if X has columns of y.
+
+    Parameters
+    ----------
     columns : sequence of str
         Names of the columns of X; empty if it has none.
     names : sequence
         Names of the columns of y that are learnt; empty if it has none.
     """
-    indexes = [own.index for own in (X, y) if isinstance(own, (pd.DataFrame, pd.Series))]
-    if len(indexes) == 2 and _is_permuted(*indexes):
-        warn(
-            "X and y have the same index in different orders. Their rows are matched by position, "
-            "not by index: pass y.loc[X.index] if the index is right."
-        )
     shared = [name for name in columns if name in names]
     if shared:
         warn(

@@ -13,7 +13,7 @@ from sklearn.utils import check_consistent_length
 from .features import read_features
 from .form import TargetForm
 from .labels import Labels, ignored_by, read_targets
-from .mistakes import refuse_names, warn_of_mismatch
+from .mistakes import refuse_names, warn_of_order, warn_of_targets_in_features
 from .weights import weigh
 
 
@@ -85,7 +85,8 @@ class Table:
         if like and not form.columns and len(like.names) == len(labels):
             labels = like.named(labels)
         check_consistent_length(features, labels[0].mask)
-        warn_of_mismatch(X, y, columns, form.columns)
+        warn_of_order(X=X, y=y, sample_weight=sample_weight)
+        warn_of_targets_in_features(columns, form.columns)
         labels, weights = weigh(labels, sample_weight, unit)
         kept = np.flatnonzero(weights.any(axis=1))
         if len(kept) < len(weights):

@@ -17,7 +17,7 @@ import torch
 
 from ..encoding.categories import MISSING, UNKNOWN
 from ..encoding.frames import shown
-from ..files import replacing
+from ..files import check_folder, replacing
 from ..tasks import ClassTask, Task
 from ..versions import versions
 from .checks import check_model
@@ -90,10 +90,13 @@ def to_onnx(model: Any, path: str | os.PathLike[str], batch: int | str = "dynami
         a method that predicts, but not its traced form, such as ``traced_predict``; if the
         categories of a column are neither text nor numbers.
     ValueError
-        If ``batch`` is neither a number of rows nor "dynamic"; if a network or embedding of your
-        own cannot be traced; if the predictions of the graph differ from those of the estimator.
+        If ``batch`` is neither a number of rows nor "dynamic"; if a category is infinite; if a
+        network or embedding of your own cannot be traced; if the predictions of the graph differ
+        from those of the estimator.
     sklearn.exceptions.NotFittedError
         If the model is not fitted.
+    FileNotFoundError
+        If the folder of the file does not exist.
     ImportError
         If onnx, onnxscript or onnxruntime is not installed, or torch is older than 2.6.
 
@@ -127,6 +130,7 @@ def to_onnx(model: Any, path: str | os.PathLike[str], batch: int | str = "dynami
     True
     """
     check_model(model, "exported")
+    check_folder(path)
     given: Any = batch
     is_number = isinstance(given, Integral) and not isinstance(given, bool)
     if given != "dynamic" and not (is_number and int(given) >= 1):
@@ -233,6 +237,11 @@ def _plain(what: str, values: Any) -> list[Any]:
             raise TypeError(
                 f"{what}: {value!r} is of type {type(value).__name__}, and the metadata of an "
                 "ONNX file hold text and numbers only. Make the column text before fit."
+            )
+        if isinstance(value, float) and not np.isfinite(value):
+            raise ValueError(
+                f"{what}: {value} is a category, and the metadata of an ONNX file hold finite "
+                "numbers only. Make it missing, or the column text, before fit."
             )
     return plain
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from ..encoding import is_dataset, to_pandas
-from ..files import replacing
+from ..files import check_folder, replacing
 from ..streaming import predicted_blocks
 
 _METHODS = ("predict", "predict_proba")
@@ -31,7 +32,8 @@ def predict_to_parquet(
         A dataset of Parquet or Arrow IPC files, or the path of such a file or of a folder with
         such files. Only the columns that the model was fitted to are read.
     path : str or path-like
-        The file to write, such as "predictions.parquet". An existing file is replaced.
+        The file to write, such as "predictions.parquet". An existing file is replaced. It may
+        neither be a file of X nor lie in the folder that is read.
     method : {"predict", "predict_proba"}, default="predict"
         "predict" writes a column for each task, as ``predict`` returns it. "predict_proba" writes
         a column for each class of each task, with names such as "click=1".
@@ -42,7 +44,9 @@ def predict_to_parquet(
         If X is not a dataset.
     ValueError
         If ``method`` is unknown; if the dataset lacks columns, has no rows or cannot be read; if
-        the names of the columns to write are not unique.
+        the file is part of X; if the names of the columns to write are not unique.
+    FileNotFoundError
+        If the folder of the file does not exist.
     sklearn.exceptions.NotFittedError
         If the model is not fitted.
     ImportError
@@ -71,7 +75,9 @@ def predict_to_parquet(
             f"X is of type {type(X).__name__}: it must be a dataset or the path of one. For rows "
             f"in memory, call {method} of the model."
         )
+    check_folder(path)
     blocks = predicted_blocks(model, X, getattr(_Frames(model), method))
+    _check_apart(X, path)
     import pyarrow as pa
     from pyarrow import parquet
 
@@ -82,6 +88,24 @@ def predict_to_parquet(
     with replacing(path) as partial, parquet.ParquetWriter(partial, schema) as writer:
         for frame in _and_others(first, blocks):
             writer.write_table(pa.Table.from_pandas(frame, schema, preserve_index=False))
+
+
+def _check_apart(X: Any, path: str | os.PathLike[str]) -> None:
+    """Raise a ValueError if predictions would replace the rows of X, or be among them."""
+    final = Path(os.path.realpath(path))
+    if not isinstance(X, (str, os.PathLike)):
+        files = [fragment.path for fragment in X.get_fragments()]
+    elif Path(X).is_dir() and final.is_relative_to(os.path.realpath(X)):
+        raise ValueError(
+            f"{path} lies in {X}, the folder that is read, so predictions would be among its "
+            "rows: write them to another folder."
+        )
+    else:
+        files = [X]
+    if final in [Path(os.path.realpath(file)) for file in files]:
+        raise ValueError(
+            f"{path} is a file of X, whose rows would be lost: write predictions to another file."
+        )
 
 
 class _Frames:

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from scipy import stats
-from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.utils import check_random_state
 from sklearn.utils.parallel import Parallel, delayed
 
@@ -253,7 +252,7 @@ def multitask_importance(
 
     with warnings.catch_warnings():
         # The scores without shuffling have already raised these warnings.
-        warnings.simplefilter("ignore", UndefinedMetricWarning)
+        warnings.simplefilter("ignore", UserWarning)
         # Threads suffice, since torch releases Python's lock, and need no copies of the table.
         drops = Parallel(n_jobs=n_jobs, prefer="threads", return_as="generator")(
             delayed(_drops)(

@@ -21,7 +21,7 @@ from sklearn.metrics import (
 )
 
 from .._sklearn import _BaseScorer, _check_response_method
-from ..encoding import read_weights
+from ..encoding import read_weights, warn_of_order
 from ..tasks import ONE_VS_REST_AUC, is_weight, of_any_unit
 from ..warn import warn
 from .views import PredictionError, ScoredTask, plain_array, scored_tasks
@@ -238,6 +238,7 @@ def _weights_of(tasks: list[ScoredTask], sample_weight: Any) -> list[np.ndarray 
     """Return the weights of the rows for each task, or None for each if there are no weights."""
     if sample_weight is None:
         return [None] * len(tasks)
+    warn_of_order(y=tasks[0].labels, sample_weight=sample_weight)
     names = [scored.name for scored in tasks]
     return list(read_weights(sample_weight, len(tasks[0].labels), names).T)
 

@@ -14,7 +14,14 @@ from sklearn.utils import check_consistent_length
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from ..encoding import as_frame, check_in_memory, check_type, check_unique, to_pandas
+from ..encoding import (
+    as_frame,
+    check_in_memory,
+    check_type,
+    check_unique,
+    to_pandas,
+    warn_of_order,
+)
 from ..predictions import task_view, tasks_of
 from ..tasks import TASK_KINDS, Task
 
@@ -144,6 +151,7 @@ def scored_tasks(estimator_or_y_pred: Any, X: Any, y: Any) -> list[ScoredTask]:
         raise ValueError("y is None, but labels are needed for scores: pass y.")
     table = as_frame(y)
     check_unique("y", list(table.columns))
+    warn_of_order(X=X, y=y)
     # A data frame may have a column of such a name.
     is_frame = hasattr(estimator_or_y_pred, "columns")
     if not is_frame and hasattr(estimator_or_y_pred, "predict"):
@@ -153,6 +161,7 @@ def scored_tasks(estimator_or_y_pred: Any, X: Any, y: Any) -> list[ScoredTask]:
             f"{type(estimator_or_y_pred).__name__} cannot predict: pass an estimator that can, or "
             "predictions. A search needs refit=True."
         )
+    warn_of_order(y_pred=estimator_or_y_pred, y=y)
     return _tasks_of_predictions(estimator_or_y_pred, table, hasattr(y, "columns"))
 
 

@@ -23,6 +23,7 @@ from ..encoding import (
     read_targets,
     takeable,
     to_pandas,
+    warn_of_order,
     weigh,
 )
 from ..tasks import accuracy, of_any_unit, warn_without_score
@@ -211,6 +212,7 @@ class _TaskView(BaseEstimator):
                 f"y has {len(labels)} columns: pass only the labels of the task {self.task!r}."
             )
         check_consistent_length(X, labels[0].mask)
+        warn_of_order(X=X, y=y, sample_weight=sample_weight)
         labels, weights = weigh(labels, sample_weight)
         rows = np.flatnonzero(labels[0].mask)
         if not len(rows):

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from .._sklearn import _num_samples
-from ..encoding import Table, read_groups
+from ..encoding import Table, is_dataset, read_groups, warn_of_order
 
 # With fewer rows than this, there would be too few validation rows to show when to stop.
 LEAST_ROWS_TO_STOP_EARLY = 500
@@ -81,11 +81,17 @@ class Split:
         rule = estimator.validation_split
         if X_val is not None or y_val is not None or sample_weight_val is not None:
             check_apart(estimator, X_val, y_val, groups)
+            if is_dataset(X_val):
+                raise TypeError(
+                    "X_val is a dataset or a path, but X is in memory: pass both as datasets, or "
+                    "X_val as a table."
+                )
             rows = X_val, y_val, sample_weight_val
             return cls(table=read_apart(lambda: Table.read(estimator, *rows, like=table.form)))
         n_rows = _num_samples(X)
         codes = None
         if groups is not None:
+            warn_of_order(X=X, groups=groups)
             # Groups without any label are not counted, or there could be no validation rows.
             labelled = read_groups(groups, n_rows)[table.numbers]
             codes = np.unique(labelled, return_inverse=True)[1]

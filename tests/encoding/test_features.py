@@ -47,6 +47,25 @@ def standardise(values, weights, fitted=None):
     return np.column_stack(columns)
 
 
+def test_bytes_are_text_in_arrays_and_refused_in_frames():
+    X = np.array([["ä", "b"], ["c", "b"]])
+    for table in (np.char.encode(X, "utf-8"), np.char.encode(X, "utf-8").tolist()):
+        pd.testing.assert_frame_equal(read(table), read(X))
+    with pytest.raises(ValueError, match="X is an array of bytes that are not UTF-8.*: decode"):
+        read(np.char.encode(X, "latin-1"))
+    with pytest.raises(TypeError, match="Column 'c' of X holds objects of type bytes.*Convert it"):
+        read(pd.DataFrame({"c": [b"a", b"b"]}))
+
+
+def test_categories_in_the_byte_order_of_other_machines():
+    values = np.array([3, 1, 1, 2])
+    here, there = (pd.DataFrame({"a": own}) for own in (values, values.astype(">i4")))
+    options = {"categorical_features": ["a"]}
+    _, (_, codes) = encode(here, **options)
+    _, (_, foreign) = encode(there, **options)
+    np.testing.assert_array_equal(codes, foreign)
+
+
 # -- numbers --------------------------------------------------------------------------------------
 
 
@@ -741,7 +760,7 @@ def test_numbers_in_a_list_with_strings_stay_numbers():
 def test_a_list_of_bytes_is_read_as_an_array_of_them():
     X = [[b"a", b"c"], [b"b", b"d"]]
     encoder, (_, codes) = encode(X)
-    _, (_, expected) = encode(np.array(X))
+    _, (_, expected) = encode(np.array([["a", "c"], ["b", "d"]]))
     assert encoder.cardinalities_ == [4, 4]
     np.testing.assert_array_equal(codes, expected)
 

@@ -7,6 +7,8 @@ import pandas as pd
 import pytest
 
 from sklearn_ple import PLEClassifierRegressor
+from sklearn_ple.inspection import multitask_importance
+from sklearn_ple.metrics import multitask_scores
 
 N = 40
 
@@ -40,6 +42,34 @@ def test_rows_in_another_order_warn(table):
     groups = np.arange(N) // 2
     with pytest.warns(UserWarning, match="same index in different orders"):
         model().fit(X.set_axis(groups), y.set_axis(groups[::-1]))
+
+
+def test_other_arguments_in_another_order_warn(table):
+    X, y = table
+    fitted = model().fit(X, y)
+    turned, ones = y[::-1], pd.Series(1.0, X.index)[::-1]
+    proba = fitted.predict_proba_frame(X)
+    calls = {
+        r"y\.loc\[X": [
+            lambda: fitted.score(X, turned),
+            lambda: fitted.calibrate(X, turned),
+            lambda: model().fit(X, y["plan"]).add_task(X, turned["spend"]),
+            lambda: fitted.task_view("spend").score(X, turned["spend"]),
+            lambda: multitask_scores(fitted, X, turned),
+            lambda: multitask_importance(fitted, X, turned, n_repeats=1),
+        ],
+        r"sample_weight\.loc\[X": [
+            lambda: model().fit(X, y, sample_weight=ones),
+            lambda: fitted.score(X, y, sample_weight=ones),
+        ],
+        r"sample_weight\.loc\[y": [lambda: multitask_scores(fitted, X, y, sample_weight=ones)],
+        r"groups\.loc\[X": [lambda: model().fit(X, y, groups=ones.cumsum())],
+        r"y\.loc\[y_pred": [lambda: multitask_scores(proba, None, turned)],
+    }
+    for message, several in calls.items():
+        for call in several:
+            with pytest.warns(UserWarning, match=f"in different orders.*: pass {message}"):
+                call()
 
 
 def test_rows_in_one_order_do_not_warn(table):

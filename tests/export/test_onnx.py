@@ -491,6 +491,13 @@ def test_categories_that_json_has_not_are_refused(tmp_path):
         export.to_onnx(model, tmp_path / "model.onnx")
 
 
+def test_infinite_categories_are_refused(tmp_path):
+    X = pd.DataFrame({"dose": np.tile([1.0, np.inf, 2.0], N // 3)})
+    model = PLERegressor(n_members=1, max_epochs=1, categorical_features=["dose"])
+    with pytest.raises(ValueError, match="Column 'dose': inf is a category.*finite numbers only"):
+        export.to_onnx(model.fit(X, LABELS["regression"]), tmp_path / "model.onnx")
+
+
 def test_with_an_old_torch(tmp_path, monkeypatch):
     model = model_of("regression", LABELS["regression"])
     monkeypatch.setattr(torch, "__version__", "2.5.1+cpu")

@@ -109,6 +109,13 @@ def test_dependent_tasks_of_a_fitted_form_are_those_of_its_names(tmp_path):
     assert len(fitted.partial_fit(others, ["click", "bought"]).history_) == 3
 
 
+def test_validation_rows_in_files_beside_rows_in_memory(folder):
+    rows = make_table(60)
+    X, y = rows[["a", "gaps"]], rows[TASKS]
+    with pytest.raises(TypeError, match="^X_val is a dataset or a path, but X is in memory: pass"):
+        model(early_stopping=True).fit(X, y, X_val=folder, y_val=TASKS)
+
+
 def test_features_of_a_fitted_model_are_no_labels(tmp_path):
     rows = make_table(200)[["a", "gaps", *TASKS]]
     parquet.write_table(arrow(rows), tmp_path / "rows.parquet")

@@ -8,6 +8,7 @@ import pandas as pd
 import psutil
 import pyarrow as pa
 import pytest
+from pyarrow import dataset as ds
 from pyarrow import parquet
 from skorch.callbacks import Callback
 from streamed import OPTIONS, TASKS, arrow, make_table, write
@@ -170,6 +171,18 @@ def test_what_cannot_be_written(fitted, frame, folder, tmp_path):
     with pytest.raises(TypeError, match="X is of type DataFrame: it must be a dataset"):
         export.predict_to_parquet(fitted, frame[FEATURES], path)
     assert not path.exists()
+
+
+@pytest.mark.parametrize("read", [str, ds.dataset])
+def test_predictions_do_not_replace_the_rows_nor_join_them(fitted, folder, read):
+    names, (first, *_) = sorted(os.listdir(folder)), sorted(folder.rglob("*.parquet"))
+    before = first.read_bytes()
+    for rows in (folder, first):
+        with pytest.raises(ValueError, match="is a file of X, whose rows|lies in .*, the folder"):
+            export.predict_to_parquet(fitted, read(rows), first)
+    with pytest.raises(ValueError, match="lies in .*, the folder that is read"):
+        export.predict_to_parquet(fitted, folder, folder / "new.parquet")
+    assert first.read_bytes() == before and sorted(os.listdir(folder)) == names
 
 
 def test_models_of_one_task_and_of_polars_are_written(frame, folder, tmp_path):

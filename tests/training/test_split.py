@@ -25,6 +25,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sklearn_ple import PLEClassifierRegressor, PLERegressor
+from sklearn_ple.encoding import read_groups
 from sklearn_ple.training import MultiTaskNet, Plan, Split
 
 N = 120
@@ -288,6 +289,11 @@ def test_folds_are_disjoint_and_of_whole_groups(sizes, n_members, seed):
             assert np.isin(np.flatnonzero(groups == group), fold).all()
         # At most a member's part of the rows beyond half of what it leaves out.
         assert len(fold) < n_left_out // 2 + len(groups) // max(n_members, 12)
+
+
+def test_groups_in_the_byte_order_of_other_machines():
+    groups = np.array([3, 1, 3, 2])
+    assert_array_equal(read_groups(groups.astype(">i8"), 4), pd.factorize(groups)[0])
 
 
 def test_groups_of_one_row_each_are_no_groups():
