@@ -134,7 +134,7 @@ def keep_numbers(data: Any) -> Any:
 
 def native(values: Any) -> Any:
     """Return a column, index or array in the byte order of the machine, which pandas needs."""
-    if getattr(values.dtype, "isnative", True):
+    if not isinstance(values.dtype, np.dtype) or values.dtype.isnative:
         return values
     return values.astype(values.dtype.newbyteorder("="))
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..encoding import Table, TargetForm, is_dataset
+from ..encoding import Table, TargetForm, is_dataset, kinds_by_task
 from ..training import Plan, Split, check_apart, n_set_aside, read_apart
+from ..warn import warn
 from .columns import Columns
 from .source import Source
 from .table import StreamedTable
@@ -38,6 +39,8 @@ def read_table(
     _check_parameters(estimator)
     source = Source.of(X)
     columns = Columns.choose(source, y, sample_weight)
+    if like is None:
+        _warn_of_lost_categories(estimator, source.lost_categories, columns)
     return StreamedTable.read(estimator, source, columns, like=like, **options)
 
 
@@ -98,6 +101,25 @@ def read_files(
     last = rule == "last"
     table = read_table(estimator, X, y, sample_weight, like, n_aside=n_aside, last=last)
     return table, Split(table=table.aside)
+
+
+def _warn_of_lost_categories(estimator: Any, lost: list[str], columns: Columns) -> None:
+    """Warn if columns were categories in pandas, and nothing says that they are."""
+    parquet = "were categories of numbers in pandas, but Parquet keeps categories of text only"
+    named = estimator.categorical_features
+    features = [name for name in columns.features if name in lost]
+    if features and isinstance(named, str) and named == "from_dtype":
+        warn(
+            f"The columns {features} {parquet}: they are read as numbers. Pass "
+            f"categorical_features with their names, or make them text before writing."
+        )
+    kinds = kinds_by_task(estimator.task_types, columns.targets)
+    targets = [name for name in columns.targets if name in lost and kinds[name] == "auto"]
+    if targets:
+        warn(
+            f"The targets {targets} {parquet}: their kinds are guessed from the numbers. Name the "
+            f"kinds, such as task_types={{{targets[0]!r}: 'multiclass'}}."
+        )
 
 
 def _read_apart(

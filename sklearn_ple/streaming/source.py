@@ -275,6 +275,16 @@ class Source:
             return cls(_typed(_dataset_at(Path(X))), all_columns=True)
         return cls(X)
 
+    @property
+    def lost_categories(self) -> list[str]:
+        """Columns that were categories in pandas, but are of another type in the files."""
+        import pyarrow as pa
+
+        columns = (self.schema.pandas_metadata or {}).get("columns", [])
+        names = [own["field_name"] for own in columns if own["pandas_type"] == "categorical"]
+        types = {field.name: field.type for field in self.schema}
+        return [n for n in names if n in types and not pa.types.is_dictionary(types[n])]
+
     def __str__(self) -> str:
         """Return the name of the first file and the number of others, for messages."""
         if not self.files:
@@ -375,6 +385,14 @@ class Source:
         import pyarrow as pa
 
         if field.name not in schema.names:
+            of_folders = [own.path for own in self.files if field.name in own.constants]
+            if of_folders:
+                raise ValueError(
+                    f"The folders of {of_folders[0]} name the column {field.name!r}, but those of "
+                    f"{file.path} do not, and it has no such column: give all files such folders, "
+                    f"or pass pyarrow.dataset.dataset(path, format={file.format!r}), which reads "
+                    "no names of folders."
+                )
             raise ValueError(
                 f"{file.path} has no column {field.name!r}, which {self} has: all files need the "
                 "same columns."

@@ -348,7 +348,10 @@ def test_what_holds_itself_is_refused(tmp_path):
 
 @pytest.mark.parametrize(
     "changed",
-    [{"n_members": 3}, {"activation": "elu"}, {"clip_numbers": 2.0}, {"dtype": "float64"}],
+    [
+        *({"n_members": 3}, {"activation": "elu"}, {"clip_numbers": 2.0}, {"dtype": "float64"}),
+        *({"n_bins": 99}, {"categorical_features": None}, {"task_types": "huber"}),
+    ],
 )
 def test_another_network_than_the_fitted_one_is_refused(changed, tmp_path):
     model = fitted(n_members=2).set_params(**changed)

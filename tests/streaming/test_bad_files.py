@@ -215,6 +215,16 @@ def test_columns_that_are_keys_of_folders_too(tmp_path, number, value):
     refuses(tmp_path, message=message)
 
 
+def test_files_beside_folders_that_name_a_column(tmp_path):
+    (tmp_path / "year=2024").mkdir()
+    for file in ("a.parquet", "year=2024/a.parquet"):
+        parquet.write_table(arrow(make_table(100)), tmp_path / file)
+    message = r"The folders of .*year=2024.a.parquet name the column 'year', but those of .*a.parq"
+    refuses(tmp_path, message=message)
+    rows = ds.dataset(tmp_path, format="parquet")
+    assert len(model().fit(rows, TASKS, "w").history_) == 2
+
+
 def test_what_is_advised_about_names_of_folders_works(tmp_path):
     tables = [make_table(100)[["a", "click"]].assign(**{"my run": str(run)}) for run in range(2)]
     for run, frame in enumerate(tables):

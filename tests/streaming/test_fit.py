@@ -287,6 +287,25 @@ def test_large_integers_stay_apart_where_blocks_differ_in_dtype(tmp_path, monkey
     assert len(model().fit(tmp_path / "rows.parquet", ["t"]).classes_[0]) == 5
 
 
+def test_categories_of_numbers_that_parquet_loses_are_named(tmp_path):
+    codes = pd.Series(np.arange(90) % 3)
+    rows = make_table(90)[["a"]].assign(
+        shop=pd.Categorical(codes), size=pd.Categorical(codes[::-1], ordered=True)
+    )
+    rows.to_parquet(tmp_path / "rows.parquet")
+    feather.write_feather(rows, tmp_path / "rows.arrow")
+    with pytest.warns(UserWarning, match="categories of numbers in pandas") as caught:
+        PLEClassifierRegressor(**OPTIONS).fit(tmp_path / "rows.parquet", ["size"])
+    messages = [str(warning.message) for warning in caught]
+    assert messages[0].startswith("The columns ['shop'] were categories")
+    assert "task_types={'size': 'multiclass'}" in messages[1]
+    named = {"categorical_features": ["shop"], "task_types": {"size": "multiclass"}}
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        PLEClassifierRegressor(**OPTIONS).fit(tmp_path / "rows.arrow", ["size"])
+        PLEClassifierRegressor(**OPTIONS, **named).fit(tmp_path / "rows.parquet", ["size"])
+
+
 def test_the_first_block_may_be_without_a_label(tmp_path):
     values = pa.array([7, 5, 6])
     for number, codes in enumerate(([None] * 60, [0, 1, 2] * 20)):
