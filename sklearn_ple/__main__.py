@@ -129,13 +129,15 @@ def summarise(table: pd.DataFrame) -> str:
     return f"Best: {'; '.join(parts)}."
 
 
-def at_least(least: int) -> Callable[[str], int]:
+def integer(least: int, most: int | None = None) -> Callable[[str], int]:
     """Return a function that reads an integer from the command line."""
+    words = f"{least} or greater" if most is None else f"from {least} to {most}"
 
     def read(text: str) -> int:
-        if not text.removeprefix("-").isdecimal() or int(text) < least:
-            raise argparse.ArgumentTypeError(f"{text!r} must be an integer, {least} or greater")
-        return int(text)
+        number = int(text) if text.removeprefix("-").isdecimal() else least - 1
+        if number < least or (most is not None and number > most):
+            raise argparse.ArgumentTypeError(f"{text!r} must be an integer, {words}")
+        return number
 
     return read
 
@@ -159,12 +161,12 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument(
         "--epochs",
-        type=at_least(1),
+        type=integer(1),
         help="largest number of passes over the data (default: depends on the number of rows)",
     )
     parser.add_argument(
         "--seed",
-        type=at_least(0),
+        type=integer(0, 2**32 - 1),
         default=0,
         help="seed of the models, and of the split of nhefs (default: 0)",
     )

@@ -49,7 +49,7 @@ class Members:
         """Return evenly spaced dropout rates, from 0 to twice their mean.
 
         No rate exceeds 0.9. If this limits the rates, the lowest is raised so that the mean does
-        not change. If there are fewer than four members, all have the mean rate.
+        not change. With fewer than four members, or a mean above 0.9, all have the mean rate.
 
         Parameters
         ----------

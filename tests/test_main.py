@@ -98,7 +98,8 @@ def test_a_picture_that_cannot_be_written_ends_in_a_message(tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
-    ("option", "value"), [("--epochs", "0"), ("--seed", "-1"), ("--seed", "x")]
+    ("option", "value"),
+    [("--epochs", "0"), ("--seed", "-1"), ("--seed", "x"), ("--seed", "99999999999")],
 )
 def test_a_number_of_no_use_is_an_error_that_names_the_option(option, value, capsys):
     with pytest.raises(SystemExit):
