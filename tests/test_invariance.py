@@ -143,6 +143,30 @@ def test_the_order_of_tasks_does_not_count(cls, table):
         assert_allclose(found, expected, atol=atol)
 
 
+@pytest.mark.parametrize("method", ["cagrad", "nash_mtl"])
+@pytest.mark.parametrize("depends_on", [None, {"bought": "late"}])
+def test_the_order_of_tasks_does_not_count_in_the_balance_of_gradients(method, depends_on, table):
+    X, y, weights = table
+    y = y.assign(bought=y["late"].where((y["late"] == "no") | (X["b"] > 0), "no"), rare=y["size"])
+    y.loc[10:, "rare"] = np.nan  # In most batches it has no label.
+    params = {"balancing": method, "depends_on": depends_on, "task_weights": {"price": 0.0}}
+    params |= {"n_members": 1, "batch_size": 16, "dtype": "float64", "random_state": 0}
+    params |= {"max_epochs": 2, "dropout": 0.0, "feature_dropout": 0.0, "device": "cpu"}
+    params |= {"lr_schedule": "constant", "weight_averaging": 0.0}
+    found = []
+    for tasks in (sorted(y), sorted(y, reverse=True), ["size", "late", "rare", "price", "bought"]):
+        model = PLEClassifierRegressor(**params).fit(X, y[tasks], weights)
+        recorded = model.history_[-1]["balancing_weights"]
+        balance = dict(zip(model.task_names_, recorded, strict=True))
+        shown = pd.DataFrame(model.predict_proba(X)[tasks.index("late")]).assign(
+            size=model.predict(X)["size"]
+        )
+        found.append((shown, [balance[task] for task in sorted(y)]))
+    for shown, balance in found[1:]:
+        assert_allclose(shown, found[0][0], atol=1e-6)
+        assert_allclose(balance, found[0][1], atol=1e-6)
+
+
 @pytest.mark.parametrize(
     ("cls", "params"),
     [

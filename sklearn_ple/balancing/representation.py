@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -24,11 +24,21 @@ class Representation:
         Number of members of the ensemble.
     dependent : bool
         Whether the loss of a task may depend on the towers of other tasks.
+    order : sequence of int, optional
+        For each task of the towers, its position among the losses; by default the order is the
+        same.
     """
 
-    def __init__(self, read: Tensor | list[Tensor], n_members: int, dependent: bool):
+    def __init__(
+        self,
+        read: Tensor | list[Tensor],
+        n_members: int,
+        dependent: bool,
+        order: Sequence[int] | None = None,
+    ):
         self.n_members = n_members
         self.dependent = dependent
+        self._order = None if order is None else torch.as_tensor(order)
         self._is_list = isinstance(read, list)
         self._below = list(read) if isinstance(read, list) else [read]
         self._above = [part.detach().requires_grad_() for part in self._below]
@@ -74,7 +84,8 @@ class Representation:
             # (n_members, loss, representation, n)
             self._jacobian = torch.stack(by_loss, dim=1)
             return self._jacobian.sum(dim=2)
-        self._jacobian = self._by_task([part.grad for part in self._above]) * self.n_members
+        by_tower = self._by_task([part.grad for part in self._above]) * self.n_members
+        self._jacobian = by_tower if self._order is None else by_tower[:, self._order.argsort()]
         return self._jacobian
 
     def backward(self, weights: Tensor) -> None:
@@ -90,6 +101,7 @@ class Representation:
             combined = torch.einsum("mk,mkjn->mjn", weights, self._jacobian)
         else:
             combined = weights.unsqueeze(-1) * self._jacobian
+            combined = combined if self._order is None else combined[:, self._order]
         by_task = combined.unbind(1) if self._is_list else [combined.flatten(0, 1)]
         pairs = [
             (below, part.view(below.shape))
@@ -110,7 +122,7 @@ class Representation:
 
 @contextmanager
 def cut_below(
-    towers: nn.Module, n_members: int, dependent: bool
+    towers: nn.Module, n_members: int, dependent: bool, order: Sequence[int] | None = None
 ) -> Iterator[list[Representation]]:
     """Detach the input of the towers from the network below, within the context.
 
@@ -122,6 +134,8 @@ def cut_below(
         Number of members of the ensemble.
     dependent : bool
         Whether the loss of a task may depend on the towers of other tasks.
+    order : sequence of int, optional
+        For each task of the towers, its position among the losses.
 
     Yields
     ------
@@ -131,7 +145,7 @@ def cut_below(
     cuts: list[Representation] = []
 
     def cut(_: nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
-        cuts.append(Representation(inputs[0], n_members, dependent))
+        cuts.append(Representation(inputs[0], n_members, dependent, order))
         return (cuts[-1].above, *inputs[1:])
 
     handle = towers.register_forward_pre_hook(cut)

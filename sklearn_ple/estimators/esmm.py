@@ -42,7 +42,8 @@ class ESMMClassifier(MultiTaskEstimator):
         For a task, the name of the task that it depends on, such as ``{"purchase": "click"}``.
         With "previous", each task depends on the one before it in y. The event of a task, its
         second class, can happen only if the event that it depends on does. Missing labels that
-        follow from others are filled in: without a click there is no purchase.
+        follow from others are filled in, also those whose weight is zero: without a click there is
+        no purchase.
     debias : {"ips"} or None, default=None
         What is added to the loss of a task that depends on another. "ips", as in ESCM2-IPS, adds
         the loss of the conditional probability over the rows in which the other event happened.
@@ -58,7 +59,8 @@ class ESMMClassifier(MultiTaskEstimator):
     Raises
     ------
     ValueError
-        If a task is not binary, or if a row has an event without the event before it.
+        If a task that depends on another, or that other, is not binary; if a task is a number; if
+        a row has an event without the event before it.
 
     See Also
     --------
@@ -105,6 +107,13 @@ class ESMMClassifier(MultiTaskEstimator):
         return True
 
     def make_network(self, in_features: int, tasks: Sequence[Task], **towers: Any) -> SharedBottom:
+        for task in tasks:
+            if not task.has_classes:
+                raise ValueError(
+                    f"Target {task.name!r} is of kind {task.kind!r}, but all tasks of "
+                    f"{type(self).__name__} have classes: leave it out, or use "
+                    "PLEClassifierRegressor with depends_on."
+                )
         n_outputs = [task.n_outputs for task in tasks]
         return SharedBottom(in_features, n_outputs, bottom_hidden_units=(), **towers)
 

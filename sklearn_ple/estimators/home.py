@@ -137,10 +137,10 @@ class HoMEClassifierRegressor(MultiTaskEstimator):
         groups = self.task_groups
         if not isinstance(groups, Mapping):
             groups = {f"group {g}": own for g, own in enumerate(groups, start=1)}
-        names = [task.name for task in tasks]
+        names = [str(task.name) for task in tasks]
         listed = all(Listed().is_satisfied_by(own) and len(own) for own in groups.values())
         grouped = [str(name) for own in groups.values() for name in own] if listed else []
-        if sorted(grouped) != sorted(map(str, names)):
+        if sorted(grouped) != sorted(names):
             raise ValueError(
                 f"task_groups={self.task_groups!r} must be lists of names of tasks, and contain "
                 f"each of {names} exactly once."
@@ -151,4 +151,4 @@ class HoMEClassifierRegressor(MultiTaskEstimator):
             raise ValueError(
                 f"task_groups has groups with the name of a task: {taken}. Rename these groups."
             )
-        return {group: [names.index(name) for name in own] for group, own in groups.items()}
+        return {group: [names.index(str(name)) for name in own] for group, own in groups.items()}

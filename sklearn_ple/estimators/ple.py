@@ -209,7 +209,8 @@ class PLEClassifierRegressor(_Progressive):
         other task does. With "previous", each task depends on the one before it in y. The output
         of the task is then the probability given the other event, and its loss is that of the
         joint event on all rows, as in the entire-space model of Ma et al. (SIGIR 2018). Missing
-        labels that follow from others are filled in: without a click there is no purchase.
+        labels that follow from others are filled in, also those whose weight is zero: without a
+        click there is no purchase.
     class_weight : "balanced", dict, list or None, default=None
         Weights of the classes in the loss. A list in the order of y's columns, or a dict by column
         name, has one entry per task: "balanced", a dict from label to weight, or None. "balanced"
@@ -254,6 +255,8 @@ class PLEClassifierRegressor(_Progressive):
         - "quantile": the number's normal score, the quantile of the normal distribution at its
           rank;
         - None: nothing.
+
+        Shares and ranks are those of the rows, whatever their weights.
 
         The width of embeddings is ``embedding_dim``. If that is "auto", the width is 8 for up to 4
         numbers, 4 from 8 numbers on, and less beyond 200, at least 2. Sparse X has no embeddings.
@@ -306,7 +309,8 @@ class PLEClassifierRegressor(_Progressive):
         How the learning rate changes over ``max_epochs``: it is constant, or falls to zero along
         half a cosine, or rises over the first 30 % of the steps and then falls to zero.
     weight_decay : float, default=1e-2
-        Weight decay, for optimizers that have one. Embeddings and biases do not decay.
+        Weight decay, for optimizers that have one. Embeddings and biases do not decay, except
+        those of HoME's normalised layers.
     weight_averaging : float, default=0.1
         Share of the steps so far, the most recent ones, over which the weights are averaged for
         validation and prediction. With 0, the last weights are used.

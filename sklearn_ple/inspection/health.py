@@ -131,10 +131,9 @@ def weights_and_health(
     estimator: Any, X: Any
 ) -> tuple[list[dict[str, pd.DataFrame]], pd.DataFrame]:
     """Compute the weights of all gates and the health of the experts, in one prediction."""
-    body = getattr(getattr(estimator, "module_", None), "body", None)
+    module = getattr(estimator, "module_", None)
     tasks = getattr(estimator, "task_names_", [])
-    name_experts = getattr(body, "expert_names", None)
-    banks = [] if name_experts is None else name_experts(tasks)
+    banks = [] if module is None else module.expert_names(tasks)
     with ExitStack() as stack:
         activities = [
             [(bank.names, stack.enter_context(_Activity(bank.module))) for bank in level]
@@ -144,7 +143,7 @@ def weights_and_health(
     if not any(weights):
         # AITM has a gate for each task that has a task before it.
         raise NoGatesError.of(estimator)
-    owners = [] if body is None else list(_owners(body, tasks))
+    owners = [] if module is None else list(_owners(module, tasks))
     rows = []
     for level, gates in enumerate(weights):
         n_rows = len(next(iter(gates.values())))
@@ -199,9 +198,9 @@ class _Activity:
         return [dict(zip(("zeros", "constant"), own, strict=True)) for own in shares.T.tolist()]
 
 
-def _owners(body: Any, tasks: Sequence[str]) -> Iterator[dict[str, str]]:
+def _owners(module: Any, tasks: Sequence[str]) -> Iterator[dict[str, str]]:
     """Yield, for each level, the task of each expert that belongs to a task."""
-    for row in body.blocks(tasks):
+    for row in module.blocks(tasks):
         if row and row[0].kind == "expert":
             yield {block.name: tasks[block.task] for block in row if block.task is not None}
 

@@ -14,7 +14,7 @@ from .diagram import Block
 from .dropout import MemberDropout
 from .embeddings import CategoricalEmbedding
 from .features import Features
-from .gates import GateNames
+from .gates import ExpertNames, GateNames
 from .mlp import BatchedLinear
 from .part import among_all
 
@@ -321,6 +321,22 @@ class TabularNetwork(nn.Module):
             The names, see `PLE.gate_names`.
         """
         return self.body.gate_names(self._as_in_body(tasks))
+
+    def expert_names(self, tasks: Sequence[str]) -> list[list[ExpertNames]]:
+        """Name the experts of the body.
+
+        Parameters
+        ----------
+        tasks : sequence of str
+            Names of the tasks, in the order of the outputs.
+
+        Returns
+        -------
+        list of list of ExpertNames
+            The names, see `PLE.expert_names`; empty if the body has no banks of experts.
+        """
+        name_experts = getattr(self.body, "expert_names", None)
+        return [] if name_experts is None else name_experts(self._as_in_body(tasks))
 
     def blocks(self, tasks: Sequence[str]) -> list[list[Block]]:
         """Describe the parts of one member's body.

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from ..tasks import by_name
 from .docstrings import complete_docstring
 
 _T = TypeVar("_T")
@@ -233,6 +234,7 @@ def _plain(value: Any) -> Any:
 
     An object, such as a task, becomes a text with its class and its attributes.
     """
+    value = by_name(value)
     if isinstance(value, (np.ndarray, np.generic, pd.Index, pd.Series)):
         value = value.tolist()
     if isinstance(value, dict):

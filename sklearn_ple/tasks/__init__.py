@@ -15,7 +15,7 @@ from .numbers import (
     of_any_unit,
     unit_of,
 )
-from .per_task import by_task
+from .per_task import by_name, by_task
 from .survival import Survival
 from .task import Task, log_mean, warn_without_score
 from .task_weights import TaskWeights, is_weight
@@ -58,6 +58,7 @@ __all__ = [
     "TaskWeights",
     "Tweedie",
     "accuracy",
+    "by_name",
     "by_task",
     "check_shape",
     "concordance_index",

@@ -122,6 +122,8 @@ class TaskLosses:
             check_shape(task, "loss", part, read.shape[:-1])
             losses.append(part)
         every = losses[0] if len(losses) == 1 else torch.cat(losses, dim=-1)
+        # A task of your own may have no finite loss at zero.
+        every = torch.where(labelled, every, 0.0)
         of_losses = (weights * every).sum(dim=-2)
         return torch.stack([of_losses, weights.sum(dim=-2).expand_as(of_losses)])
 

@@ -5,6 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import pandas as pd
+
+
+def by_name(value: Any) -> Any:
+    """Turn a series whose index holds names into a dict; return anything else unchanged."""
+    is_named = isinstance(value, pd.Series) and not isinstance(value.index, pd.RangeIndex)
+    return value.to_dict() if is_named else value
+
 
 def by_task(value: Any, names: Sequence[str], parameter: str, default: Any) -> dict[str, Any]:
     """Return the value of a parameter for each task.
@@ -12,8 +20,8 @@ def by_task(value: Any, names: Sequence[str], parameter: str, default: Any) -> d
     Parameters
     ----------
     value : object, sequence or dict
-        One value for all tasks, a list in the order of the tasks, or a dict by name. None and a
-        task that the dict does not name stand for the default.
+        One value for all tasks, a list in the order of the tasks, or a dict or a series by name.
+        None and a task that the dict does not name stand for the default.
     names : sequence of str
         Names of the tasks.
     parameter : str
@@ -31,6 +39,7 @@ def by_task(value: Any, names: Sequence[str], parameter: str, default: Any) -> d
     ValueError
         If a dict names an unknown task, or if a list has the wrong length.
     """
+    value = by_name(value)
     if isinstance(value, Mapping):
         if unknown := sorted(set(value) - set(names), key=str):
             raise ValueError(f"{parameter} names {unknown}, but the tasks are {list(names)}.")

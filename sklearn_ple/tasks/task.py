@@ -205,7 +205,10 @@ class Task(ABC):
         Returns
         -------
         losses : Tensor of shape (...)
-            The loss of each target.
+            The loss of each target. It should be 0 or more, and 0 for a perfect output, since
+            members are weighed by the ratios of their validation losses, and some balancers tasks
+            by those of their losses: a constant in the loss makes them more alike, and members
+            with a negative mean loss count alike.
         """
 
     @abstractmethod

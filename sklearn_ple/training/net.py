@@ -310,8 +310,11 @@ class MultiTaskNet(NeuralNet):
         if self.weight_averaging:
             average = WeightAverage(self.module_, self.weight_averaging)
         means = mean_weights(rows, len(self.module_.mean.weights)).to(self.device)
+        # AdamW divides gradients by their size, and its decay does not depend on it. L-BFGS
+        # compares them with the loss, which is the members' mean.
+        sums = not isinstance(self.optimizer_, (torch.optim.AdamW, torch.optim.LBFGS))
         self._stepper = Stepper(
-            self.module_, self.losses, self.criterion_, means, self.device, average
+            self.module_, self.losses, self.criterion_, means, self.device, average, sums
         )
 
     def _train_epoch(

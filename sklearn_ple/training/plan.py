@@ -94,8 +94,8 @@ class Plan:
 
         if validates is None:
             validates = stops_early(estimator, n_rows, apart=split.table is not None)
-        max_epochs = resolve("max_epochs", lambda n: default_epochs(n, validates))
         batch_size = resolve("batch_size", BY_ROWS["batch_size"])
+        max_epochs = resolve("max_epochs", lambda n: default_epochs(n, batch_size, validates))
         fraction = resolve("validation_fraction", lambda n: min(0.1, _ROWS_OF_VALIDATION / n))
         n_left_out = 0
         if validates and isinstance(estimator.validation_fraction, str):
@@ -127,9 +127,9 @@ def default_learning_rate(batch_size: int) -> float:
     return 6e-3 * min(batch_size / 512, 1) ** 0.5
 
 
-def default_epochs(n_rows: int, stops_early: bool) -> int:
+def default_epochs(n_rows: int, batch_size: int, stops_early: bool) -> int:
     """Return the epochs: 25 with early stopping, else for 120 steps, but fewer for many rows."""
-    n_batches = -(-n_rows // default_batch_size(n_rows))
+    n_batches = -(-n_rows // batch_size)
     enough = 25 if stops_early else max(math.ceil(_STEPS / n_batches), 10)
     return min(enough, max(round(25 * (10_000 / n_rows) ** 0.5), 4))
 
@@ -147,6 +147,8 @@ def default_n_bins(n_rows: int) -> int:
 #: Rules for parameters that are "auto": from the number of rows to train on to a value.
 BY_ROWS: dict[str, Callable[[int], int]] = {
     "batch_size": default_batch_size,
-    "max_epochs": lambda n_rows: default_epochs(n_rows, n_rows >= LEAST_ROWS_TO_STOP_EARLY),
+    "max_epochs": lambda n_rows: default_epochs(
+        n_rows, default_batch_size(n_rows), n_rows >= LEAST_ROWS_TO_STOP_EARLY
+    ),
     "n_iter_no_change": lambda n_rows: default_patience(BY_ROWS["max_epochs"](n_rows)),
 }

@@ -51,6 +51,9 @@ class Stepper:
         Device of the network.
     average : WeightAverage, optional
         The average of the network's weights, which is updated after each step.
+    sums_members : bool, default=False
+        Whether gradients are those of the sum of the members' losses, as if each member were
+        trained alone, and not of their mean.
     """
 
     def __init__(
@@ -61,6 +64,7 @@ class Stepper:
         mean_weights: Tensor,
         device: Any,
         average: WeightAverage | None = None,
+        sums_members: bool = False,
     ):
         self.module = module
         self.losses = losses
@@ -68,6 +72,7 @@ class Stepper:
         self.mean_weights = mean_weights
         self.device = device
         self.average = average
+        self.sums_members = sums_members
 
     @property
     def n_members(self) -> int:
@@ -114,6 +119,8 @@ class Stepper:
             self._balance.append((weights, step.shares > 0))
         self._check_gradients()
         penalty = add_penalty(self.module.body, part)
+        if self.sums_members:
+            self._scale_gradients(float(self.n_members))
         return {"loss": step.losses.detach().sum(dim=1).mean() + penalty, "y_pred": outputs}
 
     def after_step(self) -> None:
@@ -126,8 +133,9 @@ class Stepper:
         """Detach the input of the towers, if the balancer uses it."""
         if not self.balancer.reads_representation:
             return nullcontext([])
-        body = self.module.body
-        return cut_below(body.towers, body.n_members, dependent=self.module.link is not None)
+        module, body = self.module, self.module.body
+        dependent = module.link is not None
+        return cut_below(body.towers, body.n_members, dependent, module.task_order)
 
     def _evaluate(self, inputs: Any, labels: Any) -> tuple[Tensor, Tensor, Tensor]:
         """Compute the members' outputs for a batch, and twice the sums of losses and weights.
@@ -162,6 +170,10 @@ class Stepper:
         inputs, labels = batch
         inputs = {name: part.to(self.device) for name, part in inputs.items()}
         return inputs, [part.to(self.device) for part in labels]
+
+    def _scale_gradients(self, factor: float) -> None:
+        parameters = [*self.module.parameters(), *self.balancer.parameters()]
+        torch._foreach_mul_([p.grad for p in parameters if p.grad is not None], factor)
 
     def _check_gradients(self) -> None:
         """Check after the first step of an epoch that the balancer computed gradients."""

@@ -166,6 +166,13 @@ def test_tasks_follow_on_each_other_as_asked_for():
     assert_allclose(weights[1]["pay"].sum(axis=1), 1.0, rtol=1e-5)
 
 
+def test_events_are_no_numbers():
+    y = pd.DataFrame({"click": np.arange(30) % 2, "amount": np.linspace(0, 1, 30)})
+    model = ESMMClassifier(depends_on=None, max_epochs=1, n_members=1)
+    with pytest.raises(ValueError, match="Target 'amount' is of kind 'regression', but all tasks"):
+        model.fit(np.zeros((30, 1)), y)
+
+
 @pytest.mark.parametrize(
     ("cls", "params", "message"),
     [

@@ -549,6 +549,13 @@ def test_groups_are_those_named_or_of_a_kind(task_groups, expected, table):
     assert fitted.module_.body.group_of == [group_of[k] for k in range(4)]
 
 
+def test_groups_of_tasks_whose_names_are_numbers():
+    X = np.random.default_rng(0).normal(size=(40, 2))
+    y = pd.DataFrame(X, columns=["0", "1"])
+    fitted = model(HoMEClassifierRegressor, task_groups=[[0], ["1"]]).fit(X, y)
+    assert fitted.module_.body.group_of == [0, 1]
+
+
 # -- gates ----------------------------------------------------------------------------------------
 
 

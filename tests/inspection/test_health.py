@@ -155,6 +155,21 @@ def test_a_dead_expert_is_named(data, cls, params, part, level, bank, index, nam
     assert sorted(health[["level", "expert"]].to_numpy().tolist()) == sorted(named)
 
 
+def test_a_dead_expert_is_named_whatever_the_order_of_the_tasks(data):
+    X, y = data
+    model = fit(PLEClassifierRegressor, (X, y[["price", "late"]]), n_specific_experts={"price": 2})
+    with torch.no_grad():
+        # In the network the tasks are in the order of their names.
+        weight, bias = of_ple(model.module_.body, 0, "specific_experts", 0)
+        weight.zero_()
+        bias.fill_(-1.0)
+    health = expert_health(model, X)
+    assert health["expert"].tolist() == ["late 1", "price 1", "price 2", "shared 1"]
+    assert health["task"].tolist()[:3] == ["late", "price", "price"]
+    assert health["zeros"].tolist() == [1.0, *health["zeros"].tolist()[1:]]
+    assert (health["zeros"][1:] < 1).all() and "dead" in health["state"][0]
+
+
 def test_what_a_network_does_not_tell_is_missing(data, monkeypatch):
     model = fit(MMoEClassifierRegressor, data, n_levels=2)
     assert expert_health(model, data[0])["share"].isna().tolist() == [True] * 3 + [False] * 3

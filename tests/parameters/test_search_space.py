@@ -61,8 +61,9 @@ def check(cls, point):
     """Validate parameters as fit does, and make the network without its numbers."""
     estimator = clone(cls(n_members=1, **point))
     estimator._validate_params()
+    all_classes = cls.__name__ == "ESMMClassifier"
     tasks = [
-        SimpleNamespace(name=name, n_outputs=n, has_classes=n > 1, added=False)
+        SimpleNamespace(name=name, n_outputs=n, has_classes=n > 1 or all_classes, added=False)
         for name, n in (("a", 1), ("b", 3))
     ]
     with torch.device("meta"):

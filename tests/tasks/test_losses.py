@@ -306,6 +306,24 @@ def test_a_batch_without_label_for_a_task_adds_nothing(kinds, seed, data):
     assert not gradient[:, start : start + tasks[bare].n_outputs].any()
 
 
+def test_a_loss_may_not_be_finite_where_a_label_is_missing():
+    class Ratio(Regression):
+        kind = "ratio"
+
+        def loss(self, outputs, targets):
+            ratio = targets.log() - outputs[..., 0]
+            return ratio.exp() - ratio - 1
+
+    losses = TaskLosses([Ratio(), Regression()])
+    outputs = torch.zeros(3, 2, dtype=torch.float64, requires_grad=True)
+    targets = torch.tensor([[1.0, 0.5], [2.0, 1.0], [0.0, 1.0]], dtype=torch.float64)
+    weights = torch.tensor([[1.0, 1.0], [1.0, 0.0], [0.0, 1.0]], dtype=torch.float64)
+    task_losses = losses.means(losses.sums(outputs, targets, weights))
+    task_losses.sum().backward()
+    assert task_losses[0].item() == pytest.approx((1 - np.log(2)) / 2)
+    assert torch.isfinite(outputs.grad).all() and not outputs.grad[2, 0]
+
+
 def test_a_batch_without_any_label_is_zero():
     tasks, outputs, targets, weights = problem(6, KINDS)
     loss, _, gradient = evaluate(tasks, outputs, targets, np.zeros_like(weights))

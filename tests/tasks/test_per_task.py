@@ -1,6 +1,7 @@
 """Values for each task, from one for all, a sequence in order or a dict by name."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from sklearn_ple.tasks import by_task
@@ -21,6 +22,14 @@ def test_sequences_are_assigned_in_order(value):
 def test_dicts_are_assigned_by_name_with_the_default_for_the_others():
     assert by_task({"c": 2}, NAMES, "p", default=7) == {"a": 7, "b": 7, "c": 2}
     assert by_task(None, NAMES, "p", default=7) == dict.fromkeys(NAMES, 7)
+
+
+def test_series_are_assigned_by_name_if_they_have_names():
+    named = pd.Series({"c": 3, "a": 1, "b": 2})
+    assert by_task(named, NAMES, "p", default=7) == {"a": 1, "b": 2, "c": 3}
+    assert by_task(pd.Series([1, 2, 3]), NAMES, "p", default=7) == {"a": 1, "b": 2, "c": 3}
+    with pytest.raises(ValueError, match=r"p names \[0, 1, 2\], but the tasks are"):
+        by_task(pd.Series([1, 2, 3])[::-1].rename(index={0: 0}), NAMES, "p", default=7)
 
 
 def test_names_that_are_no_tasks_are_an_error():

@@ -121,7 +121,10 @@ class Gradients(Callback):
 def test_the_mean_gradient_of_an_epochs_batches_is_that_of_the_documented_loss(
     weights, batch_size, crosses
 ):
-    """Batches count by their rows: where their size divides the number of rows, all alike."""
+    """Batches count by their rows: where their size divides the number of rows, all alike.
+
+    The loss is the mean over the members, and each member has the gradient of its own.
+    """
     SEEN.clear()
     rng = np.random.RandomState(0)
     X, y, kept = rng.randn(48, 3), rng.randn(48, 2), {}
@@ -145,7 +148,7 @@ def test_the_mean_gradient_of_an_epochs_batches_is_that_of_the_documented_loss(
     for name, parameter in module.named_parameters():
         zero = torch.zeros_like(parameter)
         mean = sum(n / n_rows * grads.get(name, zero) for n, grads in SEEN)
-        expected = zero if parameter.grad is None else parameter.grad
+        expected = zero if parameter.grad is None else params["n_members"] * parameter.grad
         assert_allclose(mean, expected, rtol=1e-9, atol=1e-12)
 
 
@@ -415,6 +418,25 @@ def test_a_callback_that_evaluates_the_network_does_not_end_dropout(table):
     fitted = model(callbacks=[Evaluates()], **options).fit(X, y)
     expected = model(**options).fit(X, y)
     np.testing.assert_array_equal(fitted.predict(X), expected.predict(X))
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "decay"), [("sgd", 0.0), ("adam", 0.1), (torch.optim.SGD, 0.1)]
+)
+def test_members_learn_as_fast_as_one_alone(optimizer, decay):
+    """Their gradients, and their decay beside these, do not depend on their number."""
+    options = {"optimizer": optimizer, "weight_decay": decay, "learning_rate": 0.1}
+    options |= {"lr_schedule": "constant", "weight_averaging": 0.0, "batch_size": 20}
+    options |= {"dropout": 0.0, "feature_dropout": 0.0, "early_stopping": False, "max_epochs": 3}
+    X = np.random.default_rng(0).normal(size=(N, 3))
+    y = np.sin(2 * X[:, 0]) + X[:, 1]
+
+    def loss(n_members, seed=0):
+        fitted = PLERegressor(**options, n_members=n_members, random_state=seed).fit(X, y)
+        return fitted.history_[-1]["loss"]
+
+    alone = np.mean([loss(1, seed) for seed in range(4)])
+    assert loss(16) == pytest.approx(alone, rel=0.25)
 
 
 def test_an_optimizer_of_net_params_is_the_optimizer(table):

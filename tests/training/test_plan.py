@@ -55,6 +55,13 @@ def test_large_tables_and_members_that_leave_rows_out_are_not_trained_twice():
     assert not plan(30_000, n_members=1, callbacks=[object()]).refits
 
 
+@pytest.mark.parametrize("given", [{"batch_size": 16}, {"net_params": {"batch_size": 16}}])
+def test_epochs_make_120_steps_of_batches_of_any_size(given):
+    assert plan(120, **given).max_epochs == 15
+    assert plan(120, batch_size=120).max_epochs == 120
+    assert plan(5000, **given).max_epochs == plan(5000).max_epochs == 25
+
+
 def test_without_validation_small_tables_are_trained_for_120_steps():
     for n_rows in (20, 100, 300, 499):
         settled = plan(n_rows)
