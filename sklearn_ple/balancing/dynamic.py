@@ -19,9 +19,10 @@ _GREATEST_RATIO = 1e30
 class DynamicWeightAveraging(Balancer):
     """Dynamic weight averaging: tasks whose losses fall more slowly have greater weights.
 
-    Let ``L_k(t)`` be the mean loss of task k in epoch t, and ``r_k = L_k(t - 1) / L_k(t - 2)``.
-    The weights in epoch t are ``n_tasks * softmax(r / temperature)``. In the first two epochs all
-    weights are 1. ``balancing="dwa"`` stands for this class with its default.
+    Let ``L_k(t)`` be the mean loss of task k in epoch t, without ``task_weights``, and ``r_k =
+    L_k(t - 1) / L_k(t - 2)``. The weights in epoch t are ``n_tasks * softmax(r / temperature)``.
+    In the first two epochs all weights are 1. ``balancing="dwa"`` stands for this class with its
+    default.
 
     Parameters
     ----------
@@ -104,6 +105,8 @@ class DynamicWeightAveraging(Balancer):
         Tensor of shape (n_members, n_tasks)
             The weights.
         """
-        self.sums += batch.losses.detach()
+        # Weights that change from epoch to epoch are no progress.
+        weights = torch.as_tensor(batch.task_weights)
+        self.sums += batch.losses.detach() / torch.where(weights > 0, weights, 1.0)
         self.shares += batch.shares
         return self.weights.clone()

@@ -113,7 +113,8 @@ class Stepper:
 
         self._sums.append(sums.detach())
         losses, shares, part = self._joint(trained, rows)
-        step = self._step = Batch(losses, shares, again, *cuts)
+        cut = cuts[0] if cuts else None
+        step = self._step = Batch(losses, shares, again, cut, self._task_weights)
         weights = self.balancer.backward(step)
         if weights is not None:
             self._balance.append((weights, step.shares > 0))

@@ -258,6 +258,16 @@ def test_dynamic_weight_averaging_compares_epochs(conflict):
             np.testing.assert_allclose(weights[0], expected, rtol=1e-6)
 
 
+def test_dynamic_weight_averaging_takes_no_decay_of_weights_for_progress():
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(60, 2)), rng.normal(size=(60, 2))
+    options = {"learning_rate": 1e-9, "n_members": 1, "max_epochs": 4, "random_state": 0}
+    options |= {"dropout": 0.0, "feature_dropout": 0.0, "task_weight_decay": [1.0, 0.1]}
+    fitted = PLERegressor(balancing="dwa", **options).fit(X, y)
+    for epoch in fitted.history_:
+        assert epoch["balancing_weights"] == pytest.approx([1.0, 1.0], abs=1e-4)
+
+
 def test_famo_follows_the_fall_of_the_logarithms(conflict):
     balancer, rng = make("famo"), np.random.RandomState(0)
     logits = torch.zeros(3, dtype=torch.float64, requires_grad=True)
