@@ -150,12 +150,16 @@ class GradientBalancer(Balancer):
             The weights.
         """
         representation: Any = batch.representation
-        gradients = representation.gradients(batch.losses).float()
+        gradients, shares = representation.gradients(batch.losses).float(), batch.shares
+        # In the order of the towers, so that no rounding depends on the order of y's columns.
+        order = representation.order
+        if order is not None:
+            gradients, shares = gradients[:, order], shares[:, order]
         # Gradients are scaled so that no square overflows or underflows if those of one task are
         # by far the largest. A process may have no row of a batch.
         sizes = gradients.abs().amax(dim=2) if gradients.numel() else gradients.sum(dim=2)
         sizes = current().greatest(sizes)
-        there = (batch.shares > 0) & (sizes > 0)
+        there = (shares > 0) & (sizes > 0)
         gradients = gradients / torch.where(there, sizes, 1.0).unsqueeze(2)
         products = current().total(torch.bmm(gradients, gradients.mT)).double().cpu()
         sizes, there = sizes.double().cpu(), there.cpu()
@@ -170,6 +174,7 @@ class GradientBalancer(Balancer):
             if len(tasks):
                 part = gramians[members][:, tasks][:, :, tasks]
                 weights[members.unsqueeze(1), tasks] = self._weights_of(part, members.tolist())
+        weights = weights if order is None else weights[:, order.argsort()]
         return current().same(weights.to(batch.losses))
 
     def backward(self, batch: Batch) -> Tensor:

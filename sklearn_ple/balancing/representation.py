@@ -27,6 +27,11 @@ class Representation:
     order : sequence of int, optional
         For each task of the towers, its position among the losses; by default the order is the
         same.
+
+    Attributes
+    ----------
+    order : Tensor of int of shape (n_tasks,) or None
+        The order, if it is not the same.
     """
 
     def __init__(
@@ -38,7 +43,7 @@ class Representation:
     ):
         self.n_members = n_members
         self.dependent = dependent
-        self._order = None if order is None else torch.as_tensor(order)
+        self.order = None if order is None else torch.as_tensor(order)
         self._is_list = isinstance(read, list)
         self._below = list(read) if isinstance(read, list) else [read]
         self._above = [part.detach().requires_grad_() for part in self._below]
@@ -85,7 +90,7 @@ class Representation:
             self._jacobian = torch.stack(by_loss, dim=1)
             return self._jacobian.sum(dim=2)
         by_tower = self._by_task([part.grad for part in self._above]) * self.n_members
-        self._jacobian = by_tower if self._order is None else by_tower[:, self._order.argsort()]
+        self._jacobian = by_tower if self.order is None else by_tower[:, self.order.argsort()]
         return self._jacobian
 
     def backward(self, weights: Tensor) -> None:
@@ -101,7 +106,7 @@ class Representation:
             combined = torch.einsum("mk,mkjn->mjn", weights, self._jacobian)
         else:
             combined = weights.unsqueeze(-1) * self._jacobian
-            combined = combined if self._order is None else combined[:, self._order]
+            combined = combined if self.order is None else combined[:, self.order]
         by_task = combined.unbind(1) if self._is_list else [combined.flatten(0, 1)]
         pairs = [
             (below, part.view(below.shape))
