@@ -1,4 +1,4 @@
-"""Checks of numbers among the arguments of functions."""
+"""Checks of the arguments of functions."""
 
 from __future__ import annotations
 
