@@ -28,3 +28,8 @@ def check_named(estimators: Any) -> None:
         )
     if not estimators:
         raise ValueError("estimators is empty: name the estimators to compare.")
+
+
+def is_ours(cls: type) -> bool:
+    """Return whether a class is of this package, and not a user's own."""
+    return cls.__module__.partition(".")[0] == __name__.partition(".")[0]

@@ -9,6 +9,7 @@ import numpy as np
 from sklearn.exceptions import UndefinedMetricWarning
 from torch import Tensor
 
+from ..checks import is_ours
 from ..warn import warn
 
 
@@ -66,9 +67,9 @@ class Task(ABC):
 
     - `words`, `metric`, `censored`, `has_errors`, `linear_start` and, for numbers, `variance` and
       `lowest` have defaults.
-    - `group` must be overridden if `loss` or `average` depend on more than the class and
-      `n_outputs`, for example on an option. These two methods are called once for all adjacent
-      columns of a group, on the task of the first column.
+    - `loss` and `average` are called once for all adjacent columns of a `group`, on the task of
+      the first column. Each column is a group of its own by default; override `group` if they
+      depend only on what a group shares, which is faster.
     - ``predict_quantiles(outputs)``, which returns an array of shape (n_rows, n_levels), and the
       attribute ``levels`` add the kind to the ``predict_quantiles`` of estimators.
     - ``predict_survival(outputs, times)``, which returns an array of shape (n_rows, n_times), adds
@@ -120,17 +121,18 @@ class Task(ABC):
     linear_start: ClassVar[bool] = False
     lowest: ClassVar[float] = -np.inf
     added: bool = False
+    # A subclass need not call this class's __init__.
+    name: str = ""
+    classes: Any = None
+    n_outputs: int = 1
 
     def __init__(self) -> None:
-        self.name = ""
-        self.classes: Any = None
-        self.n_outputs = 1
+        self.name, self.classes, self.n_outputs = "", None, 1
 
     def __repr__(self) -> str:
         """Return the class and, of a fitted task, the name of the column."""
-        # A subclass need not call this class's __init__.
-        name = getattr(self, "name", "")
-        return f"<{type(self).__name__} of {name!r}>" if name else f"<{type(self).__name__}>"
+        own = type(self).__name__
+        return f"<{own} of {self.name!r}>" if self.name else f"<{own}>"
 
     @property
     def metric(self) -> Any:
@@ -154,8 +156,13 @@ class Task(ABC):
 
     @property
     def group(self) -> tuple:
-        """Values that tasks must share for their losses to be computed together."""
-        return type(self), self.n_outputs
+        """Values that tasks must share for their losses to be computed together.
+
+        The loss of one of the tasks is then called for all of them. Tasks of a user's own class
+        share nothing, since the loss may depend on what a task has learnt or was told.
+        """
+        own = () if is_ours(type(self)) else (id(self),)
+        return type(self), self.n_outputs, *own
 
     @abstractmethod
     def fit(self, labels: np.ndarray, weights: np.ndarray, classes: np.ndarray | None) -> Self:

@@ -306,6 +306,24 @@ def test_a_batch_without_label_for_a_task_adds_nothing(kinds, seed, data):
     assert not gradient[:, start : start + tasks[bare].n_outputs].any()
 
 
+def test_tasks_of_a_users_class_do_not_share_what_they_have_learnt():
+    class Scaled(Regression):
+        kind = "scaled"
+
+        def __init__(self, factor):
+            # Without the __init__ of the base class.
+            self.factor = factor
+
+        def loss(self, outputs, targets):
+            return self.factor * (outputs[..., 0] - targets) ** 2
+
+    losses = TaskLosses([Scaled(1.0), Scaled(1000.0), Regression(), Regression()])
+    assert [group.task.n_outputs for group in losses.groups] == [1, 1, 1]
+    outputs, ones = torch.zeros(5, 4), torch.ones(5, 4)
+    means = losses.means(losses.sums(outputs, ones, ones))
+    assert means[:2].tolist() == [1.0, 1000.0]
+
+
 def test_a_loss_may_not_be_finite_where_a_label_is_missing():
     class Ratio(Regression):
         kind = "ratio"
