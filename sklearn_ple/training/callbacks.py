@@ -93,6 +93,7 @@ class KeepBestWeights(Callback):
     def on_train_begin(self, net: Any, X: Any = None, **_: Any) -> None:
         """Keep the initial weights; X are the rows to train on."""
         self.rows_ = X
+        self.balance_ = copy.deepcopy(net.criterion_.state_dict())
         self.best_ = self.latest_ = net.snapshot()
         self.best_loss_, self.epochs_since_ = float("inf"), 0
         self.best_epoch_ = 0
@@ -107,7 +108,7 @@ class KeepBestWeights(Callback):
         sums = torch.stack([p.detach().sum() for p in net.module_.parameters()])
         finite &= bool(sums.isfinite().all())
         if not finite.all():
-            self._warn_not_finite(finite, epoch["epoch"])
+            self._give_up(net, finite, epoch["epoch"])
             self._stop("loss not finite")
         if not self.stop_early:
             # The losses of an epoch were computed before its last step, so they only show that
@@ -132,9 +133,9 @@ class KeepBestWeights(Callback):
             # No loss was computed after the last step.
             finite = net.finite_tasks(self.rows_)
             if not finite.all():
-                self._warn_not_finite(finite, len(net.history))
+                self._give_up(net, finite, len(net.history))
                 net.module_.load_state_dict(self.best_)
-        del self.best_, self.latest_, self.rows_
+        del self.best_, self.latest_, self.rows_, self.balance_
 
     def state_dict(self) -> dict[str, Any]:
         """Return the best weights, their loss and the number of epochs since."""
@@ -145,7 +146,10 @@ class KeepBestWeights(Callback):
         for name in _KEPT:
             setattr(self, name, state[name])
 
-    def _warn_not_finite(self, finite: np.ndarray, epoch: int) -> None:
+    def _give_up(self, net: Any, finite: np.ndarray, epoch: int) -> None:
+        """Warn, and forget what optimizer and balancer have learnt, which may not be finite."""
+        net.optimizer_.state.clear()
+        net.criterion_.load_state_dict(self.balance_)
         names = [name for name, ok in zip(self.task_names, finite, strict=True) if not ok]
         warn(
             f"The loss of {names} is not finite in epoch {epoch}: training stopped and the best "

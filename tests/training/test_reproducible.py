@@ -3,6 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from dropping import DroppingRegressor
@@ -70,6 +71,26 @@ def test_a_fit_learns_where_gradients_are_turned_off(mode, data):
         online = PLERegressor(**OPTIONS).partial_fit(X, y).partial_fit(X, y)
     expected = PLERegressor(**OPTIONS).partial_fit(X, y).partial_fit(X, y)
     assert np.array_equal(online.predict(X), expected.predict(X))
+
+
+@pytest.mark.parametrize("label", [1e200, 9.96921e36])
+@pytest.mark.parametrize("balancing", ["equal", "uncertainty"])
+def test_a_model_learns_again_after_labels_that_were_too_large(label, balancing):
+    X = np.random.default_rng(0).normal(size=(120, 3))
+    y = pd.DataFrame({"windy": X[:, 0] > 0, "number": X[:, 0] + X[:, 1]})
+    wrong = y.assign(number=y["number"].where(y.index > 0, label))
+    options = {"n_members": 1, "max_epochs": 2, "balancing": balancing, "random_state": 0}
+    online = PLEClassifierRegressor(**options).partial_fit(X, y)
+    warm = PLEClassifierRegressor(warm_start=True, **options).fit(X, y)
+    for model, learn in ((online, online.partial_fit), (warm, warm.fit)):
+        with pytest.warns(ConvergenceWarning, match="is not finite"):
+            learn(X, wrong)
+        before = model.transform(X)
+        learn(X, y)
+        assert np.isfinite(model.history_[-1]["loss"])
+        assert (model.transform(X) != before).any(axis=0).mean() > 0.5
+        moments = [m for state in model.net_.optimizer_.state.values() for m in state.values()]
+        assert moments and all(torch.as_tensor(m).isfinite().all() for m in moments)
 
 
 def test_divergence_in_the_last_step_is_noticed(data):
