@@ -9,6 +9,7 @@ from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax
 from sklearn.isotonic import IsotonicRegression
 
+from ..checks import is_ours
 from ..tasks import ClassTask, Task
 
 # Limits of the log temperature. If all labels were predicted correctly, the best one would be 0.
@@ -83,7 +84,14 @@ class Calibration:
 
 
 def _check_classes(task: ClassTask, codes: np.ndarray, method: str) -> None:
-    """Check that the labels contain the classes that a method needs."""
+    """Check that the outputs are logits, and that the labels contain the classes needed."""
+    owner = next(cls for cls in type(task).__mro__ if "predict_proba" in vars(cls))
+    if not is_ours(owner):
+        raise ValueError(
+            f"Task {task.name!r}: {owner.__name__} computes its probabilities itself, and "
+            "calibrate takes outputs for logits. Calibrate its view with scikit-learn instead: "
+            f"CalibratedClassifierCV(FrozenEstimator(model.task_view({task.name!r})))."
+        )
     there = np.isin(np.arange(len(task.classes)), codes)
     if there.sum() == 1:
         raise ValueError(

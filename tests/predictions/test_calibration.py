@@ -23,6 +23,7 @@ import sklearn_ple
 from sklearn_ple import ESMMClassifier, PLEClassifier, PLEClassifierRegressor, PLERegressor
 from sklearn_ple.metrics import multitask_scores
 from sklearn_ple.predictions.calibration import IsotonicCalibration, TemperatureScaling
+from sklearn_ple.tasks import Multiclass
 
 TINY = {
     "n_members": 1,
@@ -385,3 +386,25 @@ def test_only_fitted_estimators_with_classes_are_calibrated(data):
     assert not hasattr(PLERegressor(), "calibrate")
     numbers = PLEClassifierRegressor(**TINY | {"max_epochs": 1}).fit(X, y[["price"]])
     assert not hasattr(numbers, "calibrate")
+
+
+def test_kinds_with_probabilities_of_their_own_are_calibrated_by_their_view(data):
+    class Doubtful(Multiclass):
+        kind = "doubtful"
+
+        def predict_proba(self, outputs):
+            return 0.5 * super().predict_proba(outputs) + 0.5 / len(self.classes)
+
+    X = np.random.default_rng(0).normal(size=(60, 2))
+    y = pd.DataFrame({"plan": np.arange(60) % 3, "late": X[:, 0] > 0})
+    kinds = {"plan": Doubtful()}
+    fitted = PLEClassifierRegressor(task_types=kinds, max_epochs=1, n_members=1).fit(X, y)
+    before = fitted.predict_proba(X)
+    for method in ("temperature", "isotonic"):
+        with pytest.raises(ValueError, match="Task 'plan': Doubtful computes its probab.*view"):
+            fitted.calibrate(X, y, method=method)
+    for proba, own in zip(before, fitted.predict_proba(X), strict=True):
+        np.testing.assert_array_equal(proba, own)
+    view = CalibratedClassifierCV(FrozenEstimator(fitted.task_view("plan")))
+    assert view.fit(X, y["plan"]).predict_proba(X).shape == (60, 3)
+    fitted.calibrate(X, y.assign(plan=np.nan))
