@@ -446,11 +446,13 @@ class MultiTaskNet(NeuralNet):
     def continue_from(self, other: MultiTaskNet) -> None:
         """Copy another net's weights and history, to continue training with a new optimizer.
 
-        The state of its balancer is copied too, if the balancer of this net has the same class.
+        The state of its balancer is copied too, if this net has the same with the same options.
         """
         self.module_.load_state_dict(other.module_.state_dict())
-        if type(self.criterion_) is type(other.criterion_):
-            self.criterion_.load_state_dict(other.criterion_.state_dict(), strict=False)
+        own, state = self.criterion_.state_dict(), other.criterion_.state_dict()
+        fits = all(state[name].shape == part.shape for name, part in own.items() if name in state)
+        if fits and repr(self.criterion_) == repr(other.criterion_):
+            self.criterion_.load_state_dict(state, strict=False)
         self.history: Any = copy.deepcopy(other.history)
 
     def snapshot(self) -> dict[str, Tensor]:

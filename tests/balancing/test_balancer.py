@@ -194,6 +194,26 @@ def test_a_balancer_without_a_step_cannot_be_made():
         Idle()
 
 
+def test_a_warm_start_with_other_options_begins_a_balancer_anew(table):
+    class Window(Balancer):
+        def __init__(self, size, first=1.0):
+            super().__init__()
+            self.size, self.first = size, first
+
+        def start(self, tasks, n_members):
+            self.register_buffer("past", torch.full((self.size, n_members), self.first))
+
+        def weigh(self, batch):
+            self.past += 1
+            return torch.ones_like(batch.losses)
+
+    fitted = model(warm_start=True, max_epochs=1).set_params(balancing=Window(2)).fit(*table)
+    n_steps = fitted.net_.criterion_.past[0, 0].item() - 1
+    for balancer, start in ((Window(2), 1 + n_steps), (Window(3), 1), (Window(3, 9.0), 9)):
+        fitted.set_params(balancing=balancer).fit(*table)
+        assert fitted.net_.criterion_.past[0, 0].item() == start + n_steps
+
+
 def test_repr_names_the_options():
     class Scaled(Balancer):
         def __init__(self, scale, hidden=2):
