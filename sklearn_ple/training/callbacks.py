@@ -205,7 +205,9 @@ class ProgressBar(Callback):
         if len(scores) == 1:
             return {"score": f"{scores[0]:.3f}"}
         if len(scores) == 2 and short[0] != short[1]:
-            return {name: f"{score:.3f}" for name, score in zip(short, scores, strict=True)}
+            # The bar shows losses by these names.
+            names = [f"{name} score" if name in ("loss", "valid") else name for name in short]
+            return {name: f"{score:.3f}" for name, score in zip(names, scores, strict=True)}
         worst = min(defined)
         name = short[list(scores).index(worst)]
         return {"score": f"{np.mean(defined):.3f}", "worst": f"{worst:.3f} ({name})"}

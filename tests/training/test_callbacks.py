@@ -66,6 +66,8 @@ def test_bar_shortens_names_unless_they_become_the_same():
     assert bar.bar_.postfix.endswith("systolic=0.500, diastol…=0.250")
     bar = trained_bar([0.5, 0.25], ["pressure before", "pressure after"])
     assert bar.bar_.postfix.endswith("score=0.375, worst=0.250 (pressur…)")
+    bar = trained_bar([0.5, 0.25], ["loss", "valid"])
+    assert bar.bar_.postfix == "loss=0.5123, valid=0.6, loss score=0.500, valid score=0.250"
 
 
 @pytest.mark.parametrize("columns", ["60", "100", "300"])
