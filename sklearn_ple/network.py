@@ -277,6 +277,7 @@ class NetworkMaker(Predictor, ABC):
                 f"{type(self).__name__}.make_network returned a {type(body).__name__}: it must "
                 "return a Body of sklearn_ple.nn."
             )
+        _check_body(type(self).__name__, body, tasks, self.n_members)
         return body
 
     def make_module(self, encoder: TableEncoder) -> TabularNetwork:
@@ -316,4 +317,20 @@ class NetworkMaker(Predictor, ABC):
             task_order=encoder.order,
             indicators=encoder.indicators,
             column_names=encoder.features.named(getattr(self, "feature_names_in_", None)),
+        )
+
+
+def _check_body(owner: str, body: Body, tasks: Sequence[Task], n_members: int) -> None:
+    """Check the members and the outputs of a network, which may be a user's own."""
+    if body.n_members != n_members:
+        raise ValueError(
+            f"{owner}.make_network returned a network of {body.n_members} members instead of "
+            f"{n_members}: pass **towers on to it."
+        )
+    found, expected = list(body.n_outputs), [task.n_outputs for task in tasks]
+    if found != expected:
+        wrong = [f"{t.name!r} {n}" for t, n in zip(tasks, expected, strict=True)]
+        raise ValueError(
+            f"{owner}.make_network returned a network with {found} outputs of the tasks, which "
+            f"need {', '.join(wrong)}: pass it [task.n_outputs for task in tasks]."
         )

@@ -15,7 +15,9 @@ from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 from torch.nn import functional as F
 
-from sklearn_ple import PLEClassifierRegressor, PLERegressor
+from sklearn_ple import PLEClassifierRegressor, PLERegressor, export
+from sklearn_ple.balancing import Balancer
+from sklearn_ple.base import MultiTaskEstimator, with_parameters
 from sklearn_ple.capacity import count_parameters, equal_capacity
 from sklearn_ple.inspection import (
     GateUtilizationDisplay,
@@ -25,6 +27,7 @@ from sklearn_ple.inspection import (
 )
 from sklearn_ple.members import MemberMean
 from sklearn_ple.metrics import multitask_scores
+from sklearn_ple.nn import SharedBottom
 
 FILES = Path(__file__).parents[1] / "docs" / "extending"
 N = 240
@@ -168,6 +171,66 @@ def test_a_network_that_is_no_body_is_an_error(data):
 
     with pytest.raises(TypeError, match="Bare.make_network returned a Linear: it must"):
         Bare().fit(*data)
+
+
+def test_the_networks_own_parameters_must_stay_the_same(data, tmp_path):
+    from aitm import AITMClassifierRegressor
+
+    X, y = data
+    options = {"hidden_units": (8,), "n_members": 1, "max_epochs": 1, "warm_start": True}
+    fitted = AITMClassifierRegressor(**options).fit(X, y[["late", "weight"]])
+    fitted.set_params(hidden_units=(16,))
+    message = r"hidden_units=\(16,\) \(\(8,\) in"
+    for learn in (fitted.fit, fitted.partial_fit):
+        with pytest.raises(ValueError, match=message):
+            learn(X, y[["late", "weight"]])
+    with pytest.raises(ValueError, match=message):
+        fitted.add_task(X, y["wind"])
+    with pytest.raises(ValueError, match=message):
+        export.save(fitted, tmp_path / "model.safetensors", trusted=[AITMClassifierRegressor])
+    assert fitted.set_params(hidden_units=(8,)).partial_fit(X, y[["late", "weight"]]).n_iter_ == 2
+
+
+def test_what_is_wrong_with_a_network_is_named(data):
+    class Base(MultiTaskEstimator):
+        def make_network(self, in_features, tasks, **towers):
+            return SharedBottom(in_features, [1] * len(tasks), **towers)
+
+    class WithoutTowers(MultiTaskEstimator):
+        def make_network(self, in_features, tasks, **towers):
+            return SharedBottom(in_features, [task.n_outputs for task in tasks])
+
+    X, y = data
+    y = y.assign(size=pd.Categorical(np.arange(N) % 3))
+    with pytest.raises(ValueError, match=r"outputs of the tasks, which need 'late' 1.*'size' 3"):
+        with_parameters(Base)(n_members=1, max_epochs=1).fit(X, y)
+    with pytest.raises(ValueError, match=r"of 1 members instead of 2: pass \*\*towers on"):
+        with_parameters(WithoutTowers)(n_members=2, max_epochs=1).fit(X, y)
+
+
+def test_what_is_wrong_with_a_class_is_named(data):
+    class WithInit(MultiTaskEstimator):
+        width: int = 8
+
+        def __init__(self, width=8, **others):
+            super().__init__(**others)
+
+    class NotInitialised(Balancer):
+        def __init__(self, rate=1.0):
+            self.rate = rate
+
+        def weigh(self, batch):
+            return torch.ones_like(batch.losses)
+
+    with pytest.raises(
+        TypeError, match="WithInit defines __init__, which with_parameters creates"
+    ):
+        with_parameters(WithInit)
+    model = PLEClassifierRegressor(balancing=NotInitialised(), n_members=1, max_epochs=1)
+    with pytest.raises(
+        TypeError, match=r"NotInitialised.__init__ must begin with super\(\).__init"
+    ):
+        model.fit(*data)
 
 
 def test_an_embedding_without_out_features_is_an_error(data):

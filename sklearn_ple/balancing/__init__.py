@@ -64,10 +64,19 @@ def make_balancer(balancing: Any, tasks: Sequence[Task], n_members: int) -> Bala
     -------
     Balancer
         The balancer, whose `start` has been called.
+
+    Raises
+    ------
+    TypeError
+        If a balancer has not been initialised as a torch module.
     """
     if isinstance(balancing, str):
         balancer = BALANCERS[balancing]()
     elif isinstance(balancing, Balancer):
+        if "_parameters" not in vars(balancing):
+            raise TypeError(
+                f"{type(balancing).__name__}.__init__ must begin with super().__init__()."
+            )
         balancer = copy.deepcopy(balancing)
     else:
         balancer = GradientBalancer(balancing)

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from ..checks import is_ours
 from ..tasks import by_name
 from .docstrings import complete_docstring
 
@@ -32,7 +33,7 @@ def parameter(
     search: Any = None,
     published: Any = _AS_IT_IS,
     after: str | None = None,
-    network: bool = False,
+    network: bool | None = None,
     of_tasks: str | None = None,
 ) -> Any:
     """Declare a parameter of an estimator, in the body of its class.
@@ -53,9 +54,10 @@ def parameter(
     after : str, default=None
         Name of the parameter after which this one is listed in the signature. By default, the
         parameters of a class come before those of its base classes.
-    network : bool, default=False
+    network : bool, default=None
         Whether the parameter determines what the network computes. Methods that continue an
         earlier training, such as ``partial_fit``, then raise an error if its value has changed.
+        None means True for a new parameter of a class outside this package.
     of_tasks : {"values", "groups"} or None, default=None
         The form of a parameter that has an entry for each task; ``add_task`` then accepts a
         further entry for a new task. With "values" it may be a list of numbers or a dict by name.
@@ -82,8 +84,9 @@ def parameter(
     True
     """
     stated: dict[str, Any] = {"constraint": list(constraint), "search": search, "after": after}
-    stated |= {"network": network, "of_tasks": of_tasks}
-    metadata = {key: value for key, value in stated.items() if value}
+    metadata = {key: value for key, value in (stated | {"of_tasks": of_tasks}).items() if value}
+    if network is not None:
+        metadata["network"] = network
     if published is not _AS_IT_IS:
         metadata["published"] = published
     return field(default=default, metadata=metadata)
@@ -120,6 +123,11 @@ def with_parameters(owner: type[_T]) -> type[_T]:
     >>> Constant(value=3.0)
     Constant(value=3.0)
     """
+    if "__init__" in vars(owner):
+        raise TypeError(
+            f"{owner.__name__} defines __init__, which with_parameters creates: declare each "
+            "parameter as a field with a default instead."
+        )
     made: Any = dataclass(kw_only=True, eq=False, repr=False)(owner)
     constraints: dict[str, list] = {}
     for base in reversed(made.__mro__):
@@ -149,7 +157,7 @@ def of_network(estimator: Any, without: Sequence[str] = ()) -> dict[str, str]:
     shown = {}
     for name in _order(type(estimator)):
         declared = _declared(type(estimator), name)
-        if "network" in declared:
+        if declared.get("network", _is_new(type(estimator), name)):
             value = _plain(getattr(estimator, name))
             shown[name] = repr(_without(value, without, declared.get("of_tasks")))
     return {name: re.sub(" at 0x[0-9a-fA-F]+", "", text) for name, text in shown.items()}
@@ -268,6 +276,12 @@ def _declared(cls: type, name: str) -> dict[str, Any]:
         row = vars(base).get("__dataclass_fields__", {}).get(name)
         declared |= row.metadata if row else {}
     return declared
+
+
+def _is_new(cls: type, name: str) -> bool:
+    """Return whether a parameter is declared outside this package only."""
+    owners = [base for base in cls.__mro__ if name in inspect.get_annotations(base)]
+    return not any(map(is_ours, owners))
 
 
 def _order(cls: Any) -> list[str]:
