@@ -222,14 +222,10 @@ def test_what_is_wrong_with_a_class_is_named(data):
         def weigh(self, batch):
             return torch.ones_like(batch.losses)
 
-    with pytest.raises(
-        TypeError, match="WithInit defines __init__, which with_parameters creates"
-    ):
+    with pytest.raises(TypeError, match="WithInit defines __init__, which with_param"):
         with_parameters(WithInit)
     model = PLEClassifierRegressor(balancing=NotInitialised(), n_members=1, max_epochs=1)
-    with pytest.raises(
-        TypeError, match=r"NotInitialised.__init__ must begin with super\(\).__init"
-    ):
+    with pytest.raises(TypeError, match=r"NotInitialised.__init__ must begin with super"):
         model.fit(*data)
 
 

@@ -207,7 +207,7 @@ class Progress(Callback):
         if not self._has_written:
             self.checkpoint.claim()
         with replacing(self.path) as partial:
-            torch.save(state, partial)
+            _save(state, partial)
             # A user's own parts may hold what cannot be read again.
             if not self._has_written:
                 _check_readable(partial)
@@ -269,6 +269,19 @@ def _plain(value: Any) -> Any:
         f"The history of training holds {value!r}, which a checkpoint cannot hold: let callbacks "
         "record numbers and text, or set checkpoint_dir=None."
     )
+
+
+def _save(state: dict[str, Any], path: Path) -> None:
+    """Write a checkpoint; if there is no room for it, the error says where."""
+    try:
+        # Within a file of Python, an error of the disk is an OSError.
+        with path.open("wb") as file:
+            torch.save(state, file)
+    except (OSError, RuntimeError) as error:
+        raise OSError(
+            f"checkpoint_dir={str(path.parent)!r} cannot be written to ({error}): the same fit "
+            "continues from its last checkpoint once there is room."
+        ) from error
 
 
 def _load(path: Path) -> dict[str, Any]:
