@@ -643,6 +643,7 @@ class Predictor(TransformerMixin, Parameters):
             frames = {}
             for names in level:
                 means = weights_of(next(weights), n_members).mean(dim=0)[:, :n_rows]
+                names.check(means.shape)
                 for gate, experts, values in zip(names.gates, names.experts, means, strict=True):
                     data = np.asarray(values, dtype=np.float64)
                     frames[gate] = pd.DataFrame(data, index, experts)

@@ -256,6 +256,25 @@ def test_a_network_with_gates_has_gate_weights_and_displays(data, tmp_path):
     assert "expert 3" in (tmp_path / "report.html").read_text(encoding="utf-8")
 
 
+def test_gates_that_are_named_wrongly_are_an_error(data):
+    class TwoExperts(load("gated", "OwnGates")):
+        def gate_names(self, tasks):
+            ((own,),) = super().gate_names(tasks)
+            return [[own._replace(experts=[["one", "two"]] * len(tasks))]]
+
+    @with_parameters
+    class Model(MultiTaskEstimator):
+        def make_network(self, in_features, tasks, **towers) -> TwoExperts:
+            return TwoExperts(in_features, [task.n_outputs for task in tasks], **towers)
+
+    fitted = Model(n_members=1, max_epochs=1).fit(*data)
+    message = (
+        r"names 3 gates with \[2, 2, 2\] experts, but Gates computes .* 3 gates with 3 experts"
+    )
+    with pytest.raises(ValueError, match=message):
+        fitted.gate_weights(data[0])
+
+
 def test_the_networks_gates_are_those_of_the_equations():
     torch.manual_seed(0)
     network = load("gated", "OwnGates")(5, [1, 1], n_experts=3, width=4).double()

@@ -229,6 +229,27 @@ class GateNames(NamedTuple):
     gates: list[str]
     experts: list[list[str]]
 
+    def check(self, shape: Sequence[int]) -> None:
+        """Check that weights of shape (n_gates, n_rows, n_experts) are of these gates.
+
+        Parameters
+        ----------
+        shape : sequence of int
+            The shape of the weights.
+
+        Raises
+        ------
+        ValueError
+            If their number is another, which may happen in a network of your own.
+        """
+        n_experts = {len(own) for own in self.experts}
+        if len(self.gates) != shape[0] or n_experts != {shape[2]}:
+            raise ValueError(
+                f"gate_names of the network names {len(self.gates)} gates with "
+                f"{[len(own) for own in self.experts]} experts, but {type(self.module).__name__} "
+                f"computes weights of {shape[0]} gates with {shape[2]} experts each."
+            )
+
 
 class ExpertNames(NamedTuple):
     """Names of the experts in one bank of experts.
