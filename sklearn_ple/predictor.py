@@ -15,14 +15,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
-from .encoding import (
-    TableEncoder,
-    check_in_memory,
-    is_dataset,
-    read_features,
-    warn_of_order,
-    weigh,
-)
+from .encoding import TableEncoder, check_in_memory, is_dataset, read_features, weigh
 from .nn.drawing import Outline, network_html
 from .nn.gates import recorded, weights_of
 from .parameters import Parameters, of_network
@@ -387,8 +380,7 @@ class Predictor(TransformerMixin, Parameters):
             outputs, labels, sample_weight = outputs_and_labels(self, X, y, sample_weight, compute)
         else:
             outputs = compute(X)
-            labels = self._encoder.targets.read(y, outputs[0])
-            warn_of_order(X=X, y=y, sample_weight=sample_weight)
+            labels = self._encoder.targets.read(y, outputs[0], X, sample_weight)
         targets = self._encoder.targets
         labels, weights = weigh(labels, sample_weight)
         if not any(len(column.observed) for column in labels):
@@ -559,8 +551,7 @@ class Predictor(TransformerMixin, Parameters):
         """
         parts = self._mean_outputs(self._member_outputs(X))
         targets = self._encoder.targets
-        labels, weights = weigh(targets.read(y, parts[0]), sample_weight)
-        warn_of_order(X=X, y=y, sample_weight=sample_weight)
+        labels, weights = weigh(targets.read(y, parts[0], X, sample_weight), sample_weight)
         codes = targets.encode(labels)
         # Labels that follow from others alone would be of a single class.
         labelled = weights.any(axis=0)
@@ -643,8 +634,7 @@ class Predictor(TransformerMixin, Parameters):
             frames = {}
             for names in level:
                 means = weights_of(next(weights), n_members).mean(dim=0)[:, :n_rows]
-                names.check(means.shape)
-                for gate, experts, values in zip(names.gates, names.experts, means, strict=True):
+                for gate, experts, values in names.beside(means):
                     data = np.asarray(values, dtype=np.float64)
                     frames[gate] = pd.DataFrame(data, index, experts)
             # The network may have the tasks in another order.

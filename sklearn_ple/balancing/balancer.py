@@ -72,7 +72,13 @@ class Balancer(nn.Module, ABC):
         super().__init__()
 
     def extra_repr(self) -> str:
-        """Return the options that are kept under their names, for ``repr``."""
+        """Return the options that are kept under their names, for ``repr``.
+
+        Returns
+        -------
+        str
+            The options, such as "temperature=2.0".
+        """
         names = [name for name in signature(type(self)).parameters if hasattr(self, name)]
         return ", ".join(f"{name}={getattr(self, name)!r}" for name in names)
 

@@ -106,7 +106,9 @@ class DynamicWeightAveraging(Balancer):
             The weights.
         """
         # Weights that change from epoch to epoch are no progress.
-        weights = torch.as_tensor(batch.task_weights)
-        self.sums += batch.losses.detach() / torch.where(weights > 0, weights, 1.0)
+        weights = batch.task_weights
+        if isinstance(weights, Tensor):
+            weights = torch.where(weights > 0, weights, 1.0)
+        self.sums += batch.losses.detach() / weights
         self.shares += batch.shares
         return self.weights.clone()

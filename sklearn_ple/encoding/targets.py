@@ -18,6 +18,7 @@ from ..warn import warn
 from .form import TargetForm
 from .frames import shown
 from .labels import IGNORE, Labels, kinds_by_task, read_targets, split_kind, without_ignored
+from .mistakes import warn_of_order
 
 
 class TargetEncoder:
@@ -163,8 +164,14 @@ class TargetEncoder:
         for task, column in zip(self.tasks, labels, strict=True):
             check_type(task.name, task.kind, task.classes, column.observed)
 
-    def read(self, y: Any, outputs: np.ndarray) -> list[Labels]:
-        """Read the labels of a y like that of fit, and check that outputs have as many rows."""
+    def read(
+        self, y: Any, outputs: np.ndarray, X: Any = None, sample_weight: Any = None
+    ) -> list[Labels]:
+        """Read the labels of a y like that of fit, and check that outputs have as many rows.
+
+        It is also checked that y and the weights have the index of X in its order.
+        """
+        warn_of_order(X=X, y=y, sample_weight=sample_weight)
         labels, form = read_targets(y, self.form.ignored_among)
         self.check_same(labels, form)
         check_consistent_length(outputs, labels[0].mask)

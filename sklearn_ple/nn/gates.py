@@ -229,26 +229,32 @@ class GateNames(NamedTuple):
     gates: list[str]
     experts: list[list[str]]
 
-    def check(self, shape: Sequence[int]) -> None:
-        """Check that weights of shape (n_gates, n_rows, n_experts) are of these gates.
+    def beside(self, weights: Tensor) -> list[tuple[str, list[str], Tensor]]:
+        """Return the name of each gate, the names of its experts, and their weights.
 
         Parameters
         ----------
-        shape : sequence of int
-            The shape of the weights.
+        weights : Tensor of shape (n_gates, n_rows, n_experts)
+            The weights.
+
+        Returns
+        -------
+        list of tuple of str, list of str and Tensor of shape (n_rows, n_experts)
+            The names and weights, one for each gate.
 
         Raises
         ------
         ValueError
             If their number is another, which may happen in a network of your own.
         """
-        n_experts = {len(own) for own in self.experts}
-        if len(self.gates) != shape[0] or n_experts != {shape[2]}:
+        n_gates, _, n_experts = weights.shape
+        if len(self.gates) != n_gates or {len(own) for own in self.experts} != {n_experts}:
             raise ValueError(
                 f"gate_names of the network names {len(self.gates)} gates with "
                 f"{[len(own) for own in self.experts]} experts, but {type(self.module).__name__} "
-                f"computes weights of {shape[0]} gates with {shape[2]} experts each."
+                f"computes weights of {n_gates} gates with {n_experts} experts each."
             )
+        return list(zip(self.gates, self.experts, weights, strict=True))
 
 
 class ExpertNames(NamedTuple):

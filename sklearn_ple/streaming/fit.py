@@ -40,7 +40,7 @@ def read_table(
     source = Source.of(X)
     columns = Columns.choose(source, y, sample_weight)
     if like is None:
-        _warn_of_lost_categories(estimator, source.lost_categories, columns)
+        _warn_of_lost_categories(estimator, _lost_categories(source.schema), columns)
     return StreamedTable.read(estimator, source, columns, like=like, **options)
 
 
@@ -101,6 +101,16 @@ def read_files(
     last = rule == "last"
     table = read_table(estimator, X, y, sample_weight, like, n_aside=n_aside, last=last)
     return table, Split(table=table.aside)
+
+
+def _lost_categories(schema: Any) -> list[str]:
+    """Return the columns that were categories in pandas, but are of another type in the files."""
+    import pyarrow as pa
+
+    columns = (schema.pandas_metadata or {}).get("columns", [])
+    names = [own["field_name"] for own in columns if own["pandas_type"] == "categorical"]
+    types = {field.name: field.type for field in schema}
+    return [name for name in names if name in types and not pa.types.is_dictionary(types[name])]
 
 
 def _warn_of_lost_categories(estimator: Any, lost: list[str], columns: Columns) -> None:

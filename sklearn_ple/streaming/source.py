@@ -14,6 +14,7 @@ from urllib.parse import unquote
 import numpy as np
 
 from ..encoding import check_unique, storable, to_storable
+from .errors import named_by_some, twice, unreadable
 from .reading import interleaved
 
 # Largest numbers of rows and of values in a block; several blocks are in memory at a time.
@@ -195,7 +196,7 @@ class Unit:
                 raise pa.ArrowInvalid(f"{n_read} rows instead of {self.n_rows}")
             self._check_unchanged()
         except (pa.ArrowException, OSError, EOFError) as error:
-            raise _unreadable(str(self), error) from error
+            raise unreadable(str(self), error) from error
 
     def _batches(self, file: Any, columns: list[str], n_at_once: int) -> Iterator[Any]:
         if self.file.format == "parquet":
@@ -274,16 +275,6 @@ class Source:
         if isinstance(X, (str, os.PathLike)):
             return cls(_typed(_dataset_at(Path(X))), all_columns=True)
         return cls(X)
-
-    @property
-    def lost_categories(self) -> list[str]:
-        """Columns that were categories in pandas, but are of another type in the files."""
-        import pyarrow as pa
-
-        columns = (self.schema.pandas_metadata or {}).get("columns", [])
-        names = [own["field_name"] for own in columns if own["pandas_type"] == "categorical"]
-        types = {field.name: field.type for field in self.schema}
-        return [n for n in names if n in types and not pa.types.is_dictionary(types[n])]
 
     def __str__(self) -> str:
         """Return the name of the first file and the number of others, for messages."""
@@ -366,10 +357,10 @@ class Source:
             schema = file.fragment.physical_schema
             units = file.units()
         except (pa.ArrowException, OSError, EOFError) as error:
-            raise _unreadable(file.path, error) from error
+            raise unreadable(file.path, error) from error
         check_unique(file.path, schema.names)
         if self.all_columns and (both := file.constants.keys() & set(schema.names)):
-            raise _twice(file.path, file.format, both)
+            raise twice(file.path, file.format, both)
         more = [name for name in schema.names if name not in self.schema.names]
         if self.all_columns and more:
             raise ValueError(
@@ -385,14 +376,9 @@ class Source:
         import pyarrow as pa
 
         if field.name not in schema.names:
-            of_folders = [own.path for own in self.files if field.name in own.constants]
-            if of_folders:
-                raise ValueError(
-                    f"The folders of {of_folders[0]} name the column {field.name!r}, but those of "
-                    f"{file.path} do not, and it has no such column: give all files such folders, "
-                    f"or pass pyarrow.dataset.dataset(path, format={file.format!r}), which reads "
-                    "no names of folders."
-                )
+            for own in self.files:
+                if field.name in own.constants:
+                    raise named_by_some(file.path, file.format, field.name, own.path)
             raise ValueError(
                 f"{file.path} has no column {field.name!r}, which {self} has: all files need the "
                 "same columns."
@@ -426,12 +412,12 @@ def _dataset_at(path: Path) -> Any:
         first = next(dataset(path, format=kind).get_fragments())
         keys = _keys(part for own in files for part in own.relative_to(path).parts[:-1])
         both = keys.intersection(first.physical_schema.names)
-        raise _twice(first.path, kind, both) from None
+        raise twice(first.path, kind, both) from None
     except (ArrowException, OSError) as error:
         with suppress(ArrowException, OSError):
             for fragment in dataset(path, format=kind, schema=schema([])).get_fragments():
                 check_unique(fragment.path, fragment.physical_schema.names)
-        raise _unreadable(str(path), error) from error
+        raise unreadable(str(path), error) from error
 
 
 def _typed(dataset: Any) -> Any:
@@ -482,19 +468,3 @@ def _compact(column: Any) -> Any:
 def _keys(folders: Iterable[str]) -> set[str]:
     """Return the names of columns in names of folders, such as ``year`` in ``year=2024``."""
     return {unquote(folder.split("=")[0]) for folder in folders if "=" in folder}
-
-
-def _twice(path: str, kind: str, names: Iterable[str]) -> ValueError:
-    """Create the error for columns that are in a file and in the names of its folders."""
-    return ValueError(
-        f"{path} has the columns {sorted(names)}, and so do the names of its folders: leave them "
-        f"out of the files, or pass pyarrow.dataset.dataset(path, format={kind!r}), which ignores "
-        "the folders."
-    )
-
-
-def _unreadable(where: str, error: Exception) -> Exception:
-    """Create the error for a file that cannot be read."""
-    is_of_system = isinstance(error, OSError) and error.errno is not None
-    kind = OSError if is_of_system else ValueError
-    return kind(f"{where} cannot be read: {error}. Restore the file or write it again.")
