@@ -56,7 +56,7 @@ class ImportanceDisplay:
     ...     ImportanceDisplay,
     ...     MultiTaskImportance,
     ... )
-    >>> drops = np.array([[[0.3, 0.2], [0.0, 0.0]], [[0.0, 0.0], [0.1, 0.1]]])
+    >>> drops = np.array([[[0.26, 0.24], [0.0, 0.0]], [[0.0, 0.0], [0.1, 0.1]]])
     >>> scores = {"paid": 0.9, "price": 0.5}
     >>> features, tasks = ["age", "sex"], ["paid", "price"]
     >>> found = MultiTaskImportance(features, tasks, drops, scores)
