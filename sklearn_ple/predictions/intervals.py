@@ -168,7 +168,9 @@ class Deviations:
             if task.has_errors:
                 predictions = np.stack([task.predict(outputs) for outputs in own]) / self.units[k]
                 result[0, k] = weights[:, k] @ predictions
-                result[1, k] = weights[:, k] @ (predictions - result[0, k]) ** 2
+                # Without validation labels there is no unit, and deviations will be NaN.
+                with np.errstate(over="ignore"):
+                    result[1, k] = weights[:, k] @ (predictions - result[0, k]) ** 2
         return result
 
 

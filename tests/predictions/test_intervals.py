@@ -192,6 +192,18 @@ def test_deviations_pass_through_a_pipeline(data):
     assert labels.shape == deviations.shape == (len(X),)
 
 
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+def test_a_task_without_label_in_validation_may_be_of_any_size():
+    X = np.random.default_rng(0).normal(size=(40, 2))
+    y = np.column_stack([X[:, 0], 1e300 * X[:, 1]])
+    rows = {"X_val": X[:10], "y_val": np.column_stack([X[:10, 0], np.full(10, np.nan)])}
+    model = PLERegressor(n_members=2, max_epochs=2, early_stopping=True, random_state=0)
+    with pytest.warns(UserWarning, match="has no label among the validation rows"):
+        model.fit(X[10:], y[10:], **rows)
+    _, deviations = model.predict(X, return_std=True)
+    assert np.isfinite(deviations[:, 0]).all() and np.isnan(deviations[:, 1]).all()
+
+
 def test_without_rows_of_validation_deviations_are_an_error(data):
     X, y = data
     model = PLERegressor(early_stopping=False, **SMALL).fit(X, y["weight"])
