@@ -89,9 +89,8 @@ class Representation:
             # (n_members, loss, representation, n)
             self._jacobian = torch.stack(by_loss, dim=1)
             return self._jacobian.sum(dim=2)
-        by_tower = self._by_task([part.grad for part in self._above]) * self.n_members
-        self._jacobian = by_tower if self.order is None else by_tower[:, self.order.argsort()]
-        return self._jacobian
+        self._jacobian = self._by_task([part.grad for part in self._above]) * self.n_members
+        return self._jacobian if self.order is None else self._jacobian[:, self.order.argsort()]
 
     def backward(self, weights: Tensor) -> None:
         """Propagate the weighted sums of the gradients through the network below.
@@ -105,8 +104,8 @@ class Representation:
         if self.dependent:
             combined = torch.einsum("mk,mkjn->mjn", weights, self._jacobian)
         else:
+            weights = weights if self.order is None else weights[:, self.order]
             combined = weights.unsqueeze(-1) * self._jacobian
-            combined = combined if self.order is None else combined[:, self.order]
         by_task = combined.unbind(1) if self._is_list else [combined.flatten(0, 1)]
         pairs = [
             (below, part.view(below.shape))
