@@ -105,10 +105,8 @@ class DynamicWeightAveraging(Balancer):
         Tensor of shape (n_members, n_tasks)
             The weights.
         """
-        # Weights that change from epoch to epoch are no progress.
-        weights = batch.task_weights
-        if isinstance(weights, Tensor):
-            weights = torch.where(weights > 0, weights, 1.0)
-        self.sums += batch.losses.detach() / weights
+        # Weights that change from epoch to epoch are no progress. They may be zero.
+        losses = batch.losses.detach() / batch.task_weights
+        self.sums += torch.where(batch.shares > 0, losses, 0.0)
         self.shares += batch.shares
         return self.weights.clone()
