@@ -212,7 +212,8 @@ def _tasks_of_estimator(estimator: Any, X: Any, y: pd.DataFrame, named: bool) ->
     responses = Responses(names, classes, {method: partial(respond, method) for method in methods})
     columns = [y.iloc[:, k] for k in range(len(names))]
     for task, name, labels, own in zip(tasks, names, columns, classes, strict=True):
-        check_type(name, task.kind, own, plain_array(labels.dropna()))
+        # One label shows the type; the metric reads all of them.
+        check_type(name, task.kind, own, plain_array(labels.dropna().iloc[:1]))
     return [
         ScoredTask.of(task, name, labels, own, responses)
         for task, name, labels, own in zip(tasks, names, columns, classes, strict=True)
