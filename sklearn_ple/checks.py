@@ -1,4 +1,4 @@
-"""Checks of the arguments of functions."""
+"""Checks that are the same in several places: of arguments, and of whose a class is."""
 
 from __future__ import annotations
 

@@ -634,7 +634,7 @@ class Predictor(TransformerMixin, Parameters):
             frames = {}
             for names in level:
                 means = weights_of(next(weights), n_members).mean(dim=0)[:, :n_rows]
-                for gate, experts, values in names.beside(means):
+                for gate, experts, values in names.with_weights(means):
                     data = np.asarray(values, dtype=np.float64)
                     frames[gate] = pd.DataFrame(data, index, experts)
             # The network may have the tasks in another order.

@@ -14,7 +14,7 @@ import pandas as pd
 from pandas.api import types
 
 from ..warn import warn
-from .frames import native, shown
+from .frames import in_native_order, shown
 
 #: Codes of a missing category, and of one that is rare or was not seen in fit.
 MISSING, UNKNOWN = 0, 1
@@ -297,7 +297,7 @@ def _factorize(column: pd.Series) -> tuple[np.ndarray, pd.Index]:
             f"Column {shown(column.name)} of X is of dtype {column.dtype}, in which pandas finds "
             "no categories: convert it to float or to strings."
         )
-    places, values = pd.factorize(native(column))
+    places, values = pd.factorize(in_native_order(column))
     return places, pd.Index(values)
 
 

@@ -132,7 +132,7 @@ def keep_numbers(data: Any) -> Any:
     return np.asarray(data, dtype=object)
 
 
-def native(values: Any) -> Any:
+def in_native_order(values: Any) -> Any:
     """Return a column, index or array in the byte order of the machine, which pandas needs."""
     if not isinstance(values.dtype, np.dtype) or values.dtype.isnative:
         return values

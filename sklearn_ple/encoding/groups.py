@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from .frames import native, to_pandas
+from .frames import in_native_order, to_pandas
 
 
 def read_groups(groups: Any, n_rows: int) -> np.ndarray:
@@ -15,7 +15,7 @@ def read_groups(groups: Any, n_rows: int) -> np.ndarray:
     shape = np.shape(groups)
     if shape != (n_rows,):
         raise ValueError(f"groups has shape {shape}; it must be {(n_rows,)}, one group per row.")
-    codes, _ = pd.factorize(native(pd.Series(to_pandas(groups))))
+    codes, _ = pd.factorize(in_native_order(pd.Series(to_pandas(groups))))
     if n_missing := int((codes < 0).sum()):
         raise ValueError(
             f"groups is missing for {n_missing} rows: a row that belongs with no other row needs "

@@ -16,9 +16,9 @@ from .style import (
     PALETTE,
     import_pyplot,
     named_legend,
+    number_texts,
     room_below,
     short,
-    written,
 )
 
 # Markers distinguish systems of the same colour, if there are more systems than colours.
@@ -272,7 +272,7 @@ class MTLGainDisplay:
         style = {"cmap": "RdBu", "vmin": -reach, "vmax": reach, "aspect": "auto"}
         self.image_ = ax.imshow(values, **(style | kwargs))
         excludes_zero = ((low > 0) | (high < 0)).to_numpy()
-        texts = written(values, n_digits=2, sign="+")
+        texts = number_texts(values, n_digits=2, sign="+")
         for row, column in np.ndindex(values.shape):
             star = "*" if excludes_zero[row, column] else ""
             texts[row, column] = ax.text(

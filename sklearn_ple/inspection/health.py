@@ -13,7 +13,7 @@ import torch
 from sklearn.pipeline import Pipeline
 from torch import Tensor
 
-from ..predictions import one_inside
+from ..predictions import inner_estimator
 
 _IDLE = 0.1
 _DEAD = 0.9
@@ -118,7 +118,7 @@ class NoGatesError(TypeError):
 def with_gates(estimator: Any, X: Any) -> tuple[Any, Any]:
     """Return the estimator with gates in a pipeline or search, and X as transformed for it."""
     while not hasattr(estimator, "gate_weights"):
-        inner = one_inside(estimator)
+        inner = inner_estimator(estimator)
         if inner is None:
             raise NoGatesError.of(estimator)
         if isinstance(estimator, Pipeline) and len(estimator) > 1:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from ..checks import check_integer
 from .importance import MultiTaskImportance, multitask_importance
-from .style import DARK_GREY, import_pyplot, room_below, short, written
+from .style import DARK_GREY, import_pyplot, number_texts, room_below, short
 
 
 class ImportanceDisplay:
@@ -205,7 +205,7 @@ class ImportanceDisplay:
             frame[end].to_numpy().reshape(len(self.importance.features), -1)[shown]
             for end in ("low", "high")
         )
-        texts = written(means, n_digits=3)
+        texts = number_texts(means, n_digits=3)
         for row, column in np.ndindex(means.shape):
             text = str(texts[row, column]).replace("-", "−")
             includes_zero = low[row, column] <= 0 <= high[row, column]

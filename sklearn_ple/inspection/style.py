@@ -67,7 +67,7 @@ def short(name: Any) -> str:
     return text if len(text) <= 40 else f"{text[:24]}…{text[-15:]}"
 
 
-def written(values: np.ndarray, n_digits: int, sign: str = "") -> np.ndarray:
+def number_texts(values: np.ndarray, n_digits: int, sign: str = "") -> np.ndarray:
     """Write the numbers of a table, so that the greatest has at least ``n_digits`` digits.
 
     Parameters

@@ -29,8 +29,8 @@ class MultiTaskKFold(GroupsConsumerMixin, _BaseKFold):
     """Folds that are stratified by the labels of all tasks, including missing labels.
 
     Each fold gets an equal share of every class, of the labels of every task that are not missing
-    and, for numbers, of every quantile bin, as nearly as a greedy method can. For the classes of a
-    single task, :class:`sklearn.model_selection.StratifiedKFold` is more even.
+    and, for numbers, of every quantile bin, as far as a greedy method finds one. For the classes
+    of a single task, those of :class:`sklearn.model_selection.StratifiedKFold` are more even.
 
     Parameters
     ----------

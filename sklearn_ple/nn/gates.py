@@ -229,7 +229,7 @@ class GateNames(NamedTuple):
     gates: list[str]
     experts: list[list[str]]
 
-    def beside(self, weights: Tensor) -> list[tuple[str, list[str], Tensor]]:
+    def with_weights(self, weights: Tensor) -> list[tuple[str, list[str], Tensor]]:
         """Return the name of each gate, the names of its experts, and their weights.
 
         Parameters

@@ -5,7 +5,7 @@ from .intervals import Deviations
 from .task_view import (
     TaskClassifierView,
     TaskRegressorView,
-    one_inside,
+    inner_estimator,
     take_rows,
     task_view,
     tasks_of,
@@ -16,7 +16,7 @@ __all__ = [
     "Deviations",
     "TaskClassifierView",
     "TaskRegressorView",
-    "one_inside",
+    "inner_estimator",
     "take_rows",
     "task_view",
     "tasks_of",

@@ -43,7 +43,7 @@ def tasks_of(estimator: Any) -> Any:
     """
     while not hasattr(estimator, "task_names_"):
         check_is_fitted(estimator)
-        inner = one_inside(estimator)
+        inner = inner_estimator(estimator)
         if inner is None:
             raise TypeError(
                 f"{type(estimator).__name__} has no attribute task_names_, so its tasks are not "
@@ -53,7 +53,7 @@ def tasks_of(estimator: Any) -> Any:
     return estimator
 
 
-def one_inside(estimator: Any) -> Any:
+def inner_estimator(estimator: Any) -> Any:
     """Return the last step of a pipeline, or the best estimator of a search; None for others.
 
     Raises

@@ -121,7 +121,7 @@ def _warn_of_lost_categories(estimator: Any, lost: list[str], columns: Columns) 
     if features and isinstance(named, str) and named == "from_dtype":
         warn(
             f"The columns {features} {parquet}: they are read as numbers. Pass "
-            f"categorical_features with their names, or make them text before writing."
+            f"categorical_features={features}, or make them text before writing."
         )
     kinds = kinds_by_task(estimator.task_types, columns.targets)
     targets = [name for name in columns.targets if name in lost and kinds[name] == "auto"]

@@ -159,7 +159,7 @@ class Task(ABC):
         """Values that tasks must share for their losses to be computed together.
 
         The loss of one of the tasks is then called for all of them. Tasks of a user's own class
-        share nothing, since the loss may depend on what a task has learnt or was told.
+        share nothing, since the loss may depend on a task's options or on what it has learnt.
         """
         own = () if is_ours(type(self)) else (id(self),)
         return type(self), self.n_outputs, *own
@@ -212,10 +212,9 @@ class Task(ABC):
         Returns
         -------
         losses : Tensor of shape (...)
-            The loss of each target. It should be 0 or more, and 0 for a perfect output, since
-            members are weighed by the ratios of their validation losses, and some balancers tasks
-            by those of their losses: a constant in the loss makes them more alike, and members
-            with a negative mean loss count alike.
+            The loss of each target. It should be 0 for a perfect output and never negative: the
+            members' weights depend on the ratios of their validation losses, and some balancers
+            compare the losses of the tasks in the same way.
         """
 
     @abstractmethod

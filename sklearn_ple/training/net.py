@@ -446,7 +446,7 @@ class MultiTaskNet(NeuralNet):
     def continue_from(self, other: MultiTaskNet) -> None:
         """Copy another net's weights and history, to continue training with a new optimizer.
 
-        The state of its balancer is copied too, if this net has the same with the same options.
+        The state of its balancer is copied too, if both balancers have the same class and options.
         """
         self.module_.load_state_dict(other.module_.state_dict())
         own, state = self.criterion_.state_dict(), other.criterion_.state_dict()
