@@ -150,21 +150,20 @@ class GradientBalancer(Balancer):
             The weights.
         """
         representation: Any = batch.representation
-        gradients = representation.gradients(batch.losses).float()
+        # In the order of the towers, so that no rounding depends on the order of y's columns.
+        gradients = representation.gradients_by_tower(batch.losses).float()
+        order = representation.order
+        shares = batch.shares if order is None else batch.shares[:, order]
         # Gradients are scaled so that no square overflows or underflows if those of one task are
         # by far the largest. A process may have no row of a batch.
         sizes = gradients.abs().amax(dim=2) if gradients.numel() else gradients.sum(dim=2)
         sizes = current().greatest(sizes)
-        there = (batch.shares > 0) & (sizes > 0)
+        there = (shares > 0) & (sizes > 0)
         gradients = gradients / torch.where(there, sizes, 1.0).unsqueeze(2)
         products = current().total(torch.bmm(gradients, gradients.mT)).double().cpu()
         sizes, there = sizes.double().cpu(), there.cpu()
         sizes = sizes / sizes.amax(dim=1, keepdim=True)
         gramians = products * sizes.unsqueeze(1) * sizes.unsqueeze(2)
-        # In the order of the towers, so that no rounding depends on the order of y's columns.
-        order = representation.order
-        if order is not None:
-            gramians, there = gramians[:, order][:, :, order], there[:, order]
         weights = torch.ones(there.shape, dtype=torch.float64)
         # Gradients that are not finite keep a weight of 1: the loss then ends the training.
         usable = gramians.isfinite().all(dim=2).all(dim=1)

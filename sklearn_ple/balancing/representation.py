@@ -73,12 +73,34 @@ class Representation:
         ValueError
             If the representations of the tasks differ in width.
         """
+        by_tower = self.gradients_by_tower(losses)
+        return by_tower if self.order is None else by_tower[:, self.order.argsort()]
+
+    def gradients_by_tower(self, losses: Tensor) -> Tensor:
+        """Return the same as `gradients`, in the order of the towers, which needs no copy.
+
+        Parameters
+        ----------
+        losses : Tensor of shape (n_members, n_tasks)
+            The losses, in their own order.
+
+        Returns
+        -------
+        Tensor of shape (n_members, n_tasks, n)
+            The gradients.
+
+        Raises
+        ------
+        ValueError
+            If the representations of the tasks differ in width.
+        """
         if len({part.shape[-1] for part in self._above}) > 1:
             raise ValueError(
                 "This balancing compares the gradients of the tasks with respect to what the "
                 "towers read, but here they read representations of several widths: use "
                 'balancing="equal", or another method that weighs by the losses.'
             )
+        losses = losses if self.order is None else losses[:, self.order]
         by_loss = []
         if self.dependent:
             for own in losses.sum(dim=0):
@@ -90,7 +112,7 @@ class Representation:
             self._jacobian = torch.stack(by_loss, dim=1)
             return self._jacobian.sum(dim=2)
         self._jacobian = self._by_task([part.grad for part in self._above]) * self.n_members
-        return self._jacobian if self.order is None else self._jacobian[:, self.order.argsort()]
+        return self._jacobian
 
     def backward(self, weights: Tensor) -> None:
         """Propagate the weighted sums of the gradients through the network below.
@@ -100,11 +122,11 @@ class Representation:
         weights : Tensor of shape (n_members, n_tasks)
             Weights of the losses. The gradients are those of the mean over the members.
         """
+        weights = weights if self.order is None else weights[:, self.order]
         weights = weights.to(self._jacobian) / self.n_members
         if self.dependent:
             combined = torch.einsum("mk,mkjn->mjn", weights, self._jacobian)
         else:
-            weights = weights if self.order is None else weights[:, self.order]
             combined = weights.unsqueeze(-1) * self._jacobian
         by_task = combined.unbind(1) if self._is_list else [combined.flatten(0, 1)]
         pairs = [
