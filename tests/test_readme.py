@@ -35,6 +35,25 @@ def test_links_hold_on_an_index_page_too():
             assert any(source.exists() for source in sources), page
 
 
+def test_gains_and_costs_are_those_of_the_page_for_users_of_boosting():
+    text = README.read_text(encoding="utf-8").partition("| | one LightGBM")[2].partition("\n\n")[0]
+    rows = [line[1:-1].split("|") for line in text.splitlines()[2:]]
+    cells = [re.sub(r"\]\(.*?\)|[\[`]", "", cell).strip() for row in rows for cell in row]
+    page = (ROOT / "docs" / "from_boosting.rst").read_text(encoding="utf-8")
+    page = re.sub(r":doc:`([^`<]*?) <.*?>`", r"\1", page)
+    shown = re.findall(r"^   (?:\*| ) -[ ]?(.*(?:\n       .*)*)", page, re.MULTILINE)
+    start = shown.index("**What you gain**")
+    assert len(cells) == 3 * 14
+    assert cells == shown[start : start + len(cells)]
+
+
+def test_the_first_page_lists_the_extras():
+    metadata = importlib.metadata.metadata("sklearn-ple")
+    extras = set(metadata.get_all("Provides-Extra")) - {"dev", "docs", "lint", "tests"}
+    page = (ROOT / "docs" / "index.rst").read_text(encoding="utf-8")
+    assert set(re.findall(r"^``([a-z]+)``  ", page, re.MULTILINE)) == extras
+
+
 def test_examples_run_and_print_what_the_readme_shows(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     text = README.read_text(encoding="utf-8")
