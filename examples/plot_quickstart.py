@@ -2,8 +2,8 @@
 Six targets at once
 ===================
 
-NHEFS is a health survey: people were examined in 1971 and followed for twenty
-years. Its six targets are of three kinds, and some labels are missing. One
+NHEFS is a health survey: people who smoked were examined in 1971, and followed
+until 1992. Its six targets are of three kinds, and some labels are missing. One
 estimator learns them all.
 """
 
@@ -24,6 +24,7 @@ from sklearn.model_selection import train_test_split
 from sklearn_ple import PLEClassifierRegressor
 from sklearn_ple.datasets import load_nhefs
 from sklearn_ple.inspection import TrainingHistoryDisplay
+from sklearn_ple.metrics import multitask_scores
 
 X, y = load_nhefs(return_X_y=True)
 y.head()
@@ -81,19 +82,15 @@ exercise.head().round(3)
 # %%
 # Score
 # -----
-# ``score`` is the mean over the tasks of the accuracy or R². To score a single
-# task, hide the labels of the others: missing labels are skipped.
-scores = {
-    task: model.score(X_test, y_test[[task]].reindex(columns=y.columns))
-    for task in model.task_names_
-}
-pd.Series(scores, name="accuracy or R²").round(3)
+# ``multitask_scores`` computes the area under the ROC curve for classes, and R²
+# for numbers. Missing labels are skipped.
+pd.Series(multitask_scores(model, X_test, y_test)).round(3)
 
 # %%
 # scikit-learn's own displays accept the predictions of one task at a time.
-# Death is predicted well from age and health. "Much" exercise is hardly ever
-# predicted, because it is rare (``class_weight`` can change that). Systolic
-# blood pressure is predicted only roughly.
+# Death is predicted well from age and health. "Much" exercise is never
+# predicted here, because it is the least frequent class (``class_weight`` can
+# change that). Systolic blood pressure is predicted only roughly.
 predicted = model.predict(X_test)
 there = y_test["sbp"].notna()
 
@@ -123,3 +120,10 @@ PredictionErrorDisplay.from_predictions(
 )
 axes[2].set_title("systolic blood pressure in mmHg")
 plt.show()
+
+# %%
+# Where next
+# ----------
+# A report shows all tasks on one page: :doc:`plot_report`. The
+# :doc:`user guide </guide/index>` says how to save the model, serve it, calibrate
+# it, and find out whether sharing helps.

@@ -68,5 +68,5 @@ plt.show()
 # The page contains all this and more: the data, missing labels, training,
 # gates, parameters and versions. It is a single file that loads nothing else.
 page = Path(tempfile.mkdtemp()) / "report.html"
-report.to_html(page, title="Health after twenty years")
+report.to_html(page, title="Six targets of a health survey")
 print(f"{page.name}: {page.stat().st_size / 1e6:.1f} MB")
