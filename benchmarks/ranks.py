@@ -108,7 +108,9 @@ def draw_differences(ax, tested):
         # The points come from a Python set, so their order differs from run to run.
         ends = np.min(bar.get_xdata()), np.max(bar.get_xdata())
         bar.set_data(ends, bar.get_ydata()[:2])
-    title = f"Mean ranks over {tested.n_sets} data sets (1 is best); bars: may be chance"
+    title = (
+        f"Ranks of the mean ranks on {tested.n_sets} data sets (1 is best); bars: may be chance"
+    )
     ax.set_title(title, loc="left", weight="bold", fontsize=11, pad=12)
 
 

@@ -143,11 +143,12 @@ seeds. TabICL and TabPFN were not run, because their packages (tabicl 2.2.0 and 
 contain no trained weights, but download them from elsewhere.
 """
 RANKS = """
-On each task, the models that ran on nearly all tasks are ranked by their scores: 1 is best. The
-upper part of the picture shows the mean ranks over {n} sets. A red bar joins models whose
+On each task, the models that ran on nearly all tasks are ranked by their scores: 1 is best. For
+tests of the differences, the mean ranks over the tasks of a set are ranked again, so that each of
+the {n} sets counts once. The upper part of the picture shows the means of these second ranks,
+which therefore differ a little from those of the table below. An orange bar joins models whose
 difference may be chance, by Friedman's test of all models (p = {p}) and then Nemenyi's test of
-each pair, at level {level:g}. For these tests, the mean ranks over the tasks of a set are ranked
-again, so that each set counts once. Census-Income without education is left out, because it is
+each pair, at level {level:g}. Census-Income without education is left out, because it is
 nearly the same as Census-Income. The lower part shows the mean rank on every set.
 
 "By task" is the mean rank over all tasks. "By data set" is the mean of the means of the sets, so
@@ -175,8 +176,8 @@ the test rows of `Accuracy`_; nothing was chosen by these errors.
 """
 
 AIMS = """
-These aims were set before the runs. They are for the defaults, on test rows, beside models with
-their own defaults, or for tuned models beside tuned ones. Scores are those of `Accuracy`_.
+These aims were set before the runs. Defaults are compared with defaults, and tuned models with
+tuned models, on test rows. Scores are those of `Accuracy`_.
 """
 #: Of an aim that is missed, what was tried, and what might be next.
 MISSED = {
@@ -190,7 +191,7 @@ MISSED = {
         "tasks."
     ),
     "Synthetic, mixed: at least every other model's": (
-        "On validation rows, steps in all members lost .010. Steps in some of them, as in the "
+        "On validation rows, jumps in all members lost .010. Jumps in some of them, as in the "
         "present defaults, lost nothing, and the start of the linear path changed the score by "
         ".002 at most (:doc:`trials`). In this set, pairs of categories interact. Next: "
         "embeddings of pairs of categories."

@@ -167,7 +167,7 @@ def losses():
     for q, style in ((0.5, "-"), (0.9, "--")):
         pinball = np.maximum(-q * error, (1 - q) * error)
         ax.plot(error, pinball, style, color=ORANGE, label=f"quantile {q}: pinball loss")
-    ax.set(xlabel="prediction less label, in deviations", ylabel="loss", ylim=(0, 5))
+    ax.set(xlabel="prediction minus label, in standard deviations", ylabel="loss", ylim=(0, 5))
     ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
     save("losses", fig)
 

@@ -159,7 +159,8 @@ def score_and_cost(images):
         }
         if titles:
             draw_frontier(means, titles, N_MEMBERS, images / f"{picture}.png")
-            text += image(picture, "Scores against CPU seconds, a panel a data set")
+            first, *_, last = (title for title, _ in titles.values())
+            text += image(picture, f"Scores against CPU seconds: {first} to {last}")
     models = shown_models(runs)
     text += texts.FRONTIER_TABLES + "\nMean score over a set's tasks:\n"
     text += table(scores_table(means, models))

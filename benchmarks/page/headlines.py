@@ -75,7 +75,11 @@ def from_frontier(runs, shown):
         "**Compared**: PLE, one estimator for all tasks of a data set, with "
         f"{listed([short(name) for name in rivals.index])}, most of which fit each task alone; on "
         f"{n_sets} data sets with {n_tasks} tasks. {texts.SCORED}"
-        + (" `Accuracy`_ describes the models." if is_there("accuracy") else "")
+        + (
+            " `Accuracy`_ describes the models, and :doc:`scores` the sets."
+            if is_there("accuracy")
+            else ""
+        )
     )
     order = shown.loc[[DEFAULT, *rivals.index], "score"].sort_values(ascending=False)
     own = [f"{short(name)} {score:.2f}" for name, score in order.items()]
@@ -87,8 +91,8 @@ def from_frontier(runs, shown):
         if name in set(runs["model"]):
             more, ratio = compare(runs, DEFAULT, name)
             yield (
-                f"**Beside {short(name)}** a fit of PLE takes {cost(ratio)}. It scores more on "
-                f"{(more > 0).sum()} of {len(more)} sets; the median difference is "
+                f"**Compared with {short(name)}**, a fit of PLE takes {cost(ratio)}. It scores "
+                f"more on {(more > 0).sum()} of {len(more)} sets; the median difference is "
                 f"{change(more.median())}."
             )
     yield f"**Fewer members.** {fewer_members(runs)}"

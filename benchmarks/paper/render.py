@@ -54,8 +54,8 @@ def beyond_chance(base, gain):
     better, worse = (own.loc[rows, "system"].nunique() for rows in beyond)
     n_systems = own["system"].nunique()
     return (
-        f"{base.capitalize()}, {better} of {n_systems} systems gain beyond chance on at least one "
-        f"task, and {worse} lose on at least one."
+        f"{base.capitalize()}, of {n_systems} systems {better} gain{'s' * (better == 1)} beyond "
+        f"chance on at least one task, and {worse} lose{'s' * (worse == 1)} on at least one."
     )
 
 
