@@ -58,7 +58,7 @@ sphinx_gallery_conf = {
 html_theme = "pydata_sphinx_theme"
 html_theme_options = {"logo": {"text": "sklearn-ple"}}
 # These pages have no others below them: without this their left side is an empty column.
-alone = ("benchmarks", "changelog", "contributing", "paper", "which_network", "404")
+alone = ("benchmarks", "changelog", "contributing", "paper", "security", "which_network", "404")
 html_sidebars = {page: [] for page in alone}
 html_title = f"sklearn-ple {version}"
 html_short_title = importlib.metadata.metadata("sklearn-ple")["Summary"]
