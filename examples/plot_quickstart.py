@@ -82,8 +82,8 @@ exercise.head().round(3)
 # %%
 # Score
 # -----
-# ``multitask_scores`` computes the area under the ROC curve for classes, and R²
-# for numbers. Missing labels are skipped.
+# ``multitask_scores`` computes the area under the ROC curve for classes, and
+# R² for numbers. Missing labels are skipped.
 pd.Series(multitask_scores(model, X_test, y_test)).round(3)
 
 # %%
@@ -124,6 +124,6 @@ plt.show()
 # %%
 # Where next
 # ----------
-# A report shows all tasks on one page: :doc:`plot_report`. The
-# :doc:`user guide </guide/index>` says how to save the model, serve it, calibrate
-# it, and find out whether sharing helps.
+# A report shows all tasks on one page: :doc:`plot_report`. The :doc:`user
+# guide </guide/index>` says how to save the model, serve it, calibrate it, and
+# find out whether sharing helps.
