@@ -29,6 +29,7 @@ from .training import (
     Origin,
     OutOfFold,
     Plan,
+    Prepared,
     ProgressBar,
     ShuffledRows,
     Split,
@@ -171,7 +172,10 @@ class MultiTaskEstimator(CallbackSupportMixin, NetworkMaker):
             checkpoint = Checkpoint.of(self, table, split, start)
             self._rng = alike(check_random_state(checkpoint.random_state))
             origin = LastFit(self.net_) if resume else self._origin(self._encoder)
-            self._train(table, encoded, whole, split, origin, reporters, checkpoint)
+            prepared = self._prepare(table, encoded, whole, split, origin.goes_on)
+            # Free memory: training needs only what is prepared.
+            del table, encoded, split
+            self._train(prepared, origin, reporters, checkpoint)
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -341,9 +345,13 @@ class MultiTaskEstimator(CallbackSupportMixin, NetworkMaker):
             encoded = grown.encode(self._class_weight)
             self.device_ = resolve_device(self.device, self._torch_dtype)
             check_alike(self, table, split, self.module_)
-            self._rng = check_random_state(copy.deepcopy(self._rng))
+            self._rng = copy.deepcopy(self._rng)
             origin = FewerTasks(self.net_, grown.unlabelled, freeze)
-            self._train(table, encoded, Plan.of(self, len(table), split), split, origin)
+            whole = Plan.of(self, len(table), split)
+            prepared = self._prepare(table, encoded, whole, split, origin.goes_on)
+            # Free memory: training needs only what is prepared.
+            del table, encoded, split, grown
+            self._train(prepared, origin, [], Checkpoint(None, {}, None))
             if freeze:
                 self._calibration = calibration
                 if deviations is not None:
@@ -392,30 +400,27 @@ class MultiTaskEstimator(CallbackSupportMixin, NetworkMaker):
             return table.rows(self._encoder, encoded.ordered, self._class_weight, dtype)
         return TableRows(*encoded.arrays, dtype=dtype)
 
-    def _train(
-        self,
-        table: AnyTable,
-        encoded: Encoded,
-        whole: Plan,
-        split: Split,
-        origin: Origin,
-        reporters: Sequence[Callback] = (),
-        checkpoint: Checkpoint | None = None,
-    ) -> None:
-        """Train a net on an encoded table, if necessary again on all rows, and store it."""
-        checkpoint = checkpoint or Checkpoint(None, {}, None)
+    def _prepare(
+        self, table: AnyTable, encoded: Encoded, whole: Plan, split: Split, goes_on: bool
+    ) -> Prepared:
+        """Split the rows for validation, and fit the parts of the encoder that use labels."""
         rows, train, validation = self._split(table, encoded, whole, split)
         # The encoder of a refit is fitted to all labels, including those of the validation rows.
-        of_all, refits = None, whole.refits and not origin.goes_on
+        of_all, refits = None, whole.refits and not goes_on
         if validation is not None:
             validation.warn_of_unlabelled(train, refits)
-        if validation is not None and refits:
-            of_all, numbers = self._encoder.start(encoded)
-            rows = rows if of_all.statistics is None else rows.with_numbers(numbers)
-        self._encoder, train = self._start(encoded, train, validation, origin.goes_on)
+            if refits:
+                of_all, numbers = self._encoder.start(encoded)
+                rows = rows if of_all.statistics is None else rows.with_numbers(numbers)
+        self._encoder, train = self._start(encoded, train, validation, goes_on)
         plan = Plan.of(self, len(train), split, validates=validation is not None)
-        # Free memory: the rows contain everything that is needed from now on.
-        del table, encoded, split
+        return Prepared(rows, train, validation, of_all, plan, whole)
+
+    def _train(
+        self, prepared: Prepared, origin: Origin, reporters: Sequence, checkpoint: Checkpoint
+    ) -> None:
+        """Train a net on the prepared rows, if necessary again on all rows, and store it."""
+        rows, train, validation, of_all, plan, whole = prepared
         with seeded(self._rng):
             net = self._make_net(plan, self._encoder)
             origin.begin(net)

@@ -1,6 +1,7 @@
 """Fit and predict, from the outside: forms, missing labels, weights, going on, repeating."""
 
 import copy
+import gc
 import pickle
 import re
 
@@ -19,6 +20,7 @@ from sklearn.metrics import accuracy_score, r2_score
 
 from sklearn_ple import PLEClassifier, PLEClassifierRegressor, PLERegressor, export
 from sklearn_ple.capacity import count_parameters
+from sklearn_ple.encoding import Encoded, Table
 from sklearn_ple.encoding.features import FeatureEncoder
 from sklearn_ple.encoding.numeric import Piecewise
 from sklearn_ple.tasks import Huber, Quantile
@@ -344,6 +346,21 @@ def test_training_and_validation_share_the_encoded_rows(table, dtype, monkeypatc
     assert len(train) + len(validation.indices()) == N
     assert train.arrays["numbers"].dtype == getattr(torch, dtype)
     assert train.arrays["codes"].dtype == torch.uint8
+
+
+def test_training_needs_only_the_rows(table, monkeypatch):
+    X, y = table
+    kept, train = [], MultiTaskNet.train
+
+    def spy(net, rows, *args, **options):
+        kept.append([one for one in gc.get_objects() if isinstance(one, (Encoded, Table))])
+        return train(net, rows, *args, **options)
+
+    monkeypatch.setattr(MultiTaskNet, "train", spy)
+    params = {"task_types": "auto", "early_stopping": True, "target_statistics": ["colour"]}
+    model = make_model(**params, max_epochs=1)
+    model.fit(X, y[["alive"]]).add_task(X, y["weight"])
+    assert len(kept) == 4 and not any(kept)  # Each trains a second time on all rows.
 
 
 def test_a_table_is_not_copied_to_be_encoded(table):

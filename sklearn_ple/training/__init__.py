@@ -12,6 +12,7 @@ from .make import make_net
 from .net import MultiTaskNet
 from .origin import FewerTasks, LastFit, Origin, OtherModel, check_unchanged
 from .plan import BY_ROWS, Plan
+from .prepared import Prepared
 from .schedule import LR_SCHEDULES, OPTIMIZERS, schedule
 from .shuffled import Arrays, ShuffledBatches, ShuffledRows
 from .split import (
@@ -41,6 +42,7 @@ __all__ = [
     "OtherModel",
     "OutOfFold",
     "Plan",
+    "Prepared",
     "ProgressBar",
     "ShuffledBatches",
     "ShuffledRows",
