@@ -282,6 +282,15 @@ def test_polars_frames(table):
     assert model.feature_names_in_.tolist() == ["a", "b", "c", "colour"]
 
 
+def test_a_series_of_polars_without_a_name(table):
+    X, y = table
+    model = PLERegressor(max_epochs=1, n_members=1).fit(X, pl.Series(y["weight"].to_numpy()))
+    assert model.task_names_ == ["y"]
+    assert model.predict(X).shape == (N,)
+    model.add_task(X, pl.Series(y["visits"].to_numpy()), task_types="count")
+    assert model.task_names_ == ["y", "y1"]
+
+
 def test_arrays_and_lists_give_arrays(table):
     X, y = table
     numbers = X[["a", "c"]].to_numpy()

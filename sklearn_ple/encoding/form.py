@@ -51,7 +51,9 @@ class TargetForm:
         if is_polars(y) or isinstance(y, (pd.DataFrame, pd.Series)):
             library = "polars" if is_polars(y) else "pandas"
             if ndim == 1:
-                return cls(library, ndim, names, [y.name], [y.dtype])
+                # A Series of polars without a name has an empty one.
+                name = None if library == "polars" and y.name == "" else y.name
+                return cls(library, ndim, names, [name], [y.dtype])
             levels = [] if library == "polars" else list(y.columns.names)
             return cls(library, ndim, names, list(y.columns), list(y.dtypes), levels=levels)
         return cls("numpy", ndim, names, [], [])
