@@ -1,6 +1,7 @@
 """Tasks that are added to a fitted estimator."""
 
 import copy
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -26,7 +27,7 @@ from sklearn_ple import (
     STEMClassifierRegressor,
     export,
 )
-from sklearn_ple.base import MultiTaskEstimator, with_parameters
+from sklearn_ple.base import MultiTaskEstimator, parameter, with_parameters
 from sklearn_ple.nn import PLE, BatchedLinear, Body
 from sklearn_ple.nn.growth import take_over
 
@@ -197,6 +198,27 @@ def test_parameters_by_task_get_an_entry_for_the_new_one(table, model, params):
     assert model.partial_fit(X, pd.concat([y, new], axis=1)).task_names_ == model.task_names_
 
 
+def test_only_other_parameters_are_to_be_set_back(table):
+    X, y, new = table
+    params = {"n_members": 1, "max_epochs": 1, "random_state": 0}
+    model = PLEClassifierRegressor(n_specific_experts=[1, 2], **params).fit(X, y)
+    model.set_params(n_specific_experts=[1, 2, 3], activation="tanh")
+    message = r"another one: activation='tanh' \('relu' in the last fit\)\. "
+    with pytest.raises(ValueError, match=message):
+        model.add_task(X, new)
+
+
+def test_one_parameter_may_get_an_entry_that_another_had_before(table):
+    @with_parameters
+    class Own(PLEClassifierRegressor):
+        order: Any = parameter(default=None, constraint=[dict, None], of_tasks="values")
+
+    X, y, new = table
+    model = Own(n_specific_experts=[1, 2], order={"new": 3}, n_members=1, max_epochs=1).fit(X, y)
+    model.set_params(n_specific_experts=[1, 2, 3]).add_task(X, new)
+    assert model.task_names_ == ["size", "kind", "new"]
+
+
 @pytest.mark.parametrize(
     ("params", "message"),
     [
@@ -259,8 +281,8 @@ def test_training_is_that_of_a_plain_loop(table, freeze):
             # The first task's tower.
             hidden.weight.grad[0], hidden.bias.grad[0] = 0.0, 0.0
         optimizer.step()
-    for name, parameter in module.named_parameters():
-        assert_allclose(model.module_.state_dict()[name], parameter.detach(), atol=1e-9)
+    for name, weight in module.named_parameters():
+        assert_allclose(model.module_.state_dict()[name], weight.detach(), atol=1e-9)
 
 
 def test_a_related_task_of_few_rows_gains_by_what_is_frozen(seed):

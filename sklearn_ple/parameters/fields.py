@@ -21,8 +21,8 @@ from .docstrings import complete_docstring
 _T = TypeVar("_T")
 # Marks a parameter without a published value, for which None would be a valid value.
 _AS_IT_IS: Any = object()
-# Dicts by task, whose order does not matter. That of other dicts may: in HoME's network the groups
-# have the order of task_groups.
+# Dicts by task, whose order does not matter. Those declared as values by task are put in order; in
+# texts of earlier files they are not.
 _BY_TASK = {"task_types", "depends_on", "reads", "n_specific_experts"}
 
 
@@ -158,8 +158,11 @@ def of_network(estimator: Any, without: Sequence[str] = ()) -> dict[str, str]:
     for name in _order(type(estimator)):
         declared = _declared(type(estimator), name)
         if declared.get("network", _is_new(type(estimator), name)):
-            value = _plain(getattr(estimator, name))
-            shown[name] = repr(_without(value, without, declared.get("of_tasks")))
+            value = _without(_plain(getattr(estimator, name)), without, declared.get("of_tasks"))
+            if declared.get("of_tasks") == "values" and isinstance(value, dict):
+                # The order of the tasks does not matter. That of groups may, as in HoME.
+                value = dict(sorted(value.items(), key=str))
+            shown[name] = repr(value)
     return {name: re.sub(" at 0x[0-9a-fA-F]+", "", text) for name, text in shown.items()}
 
 
@@ -185,7 +188,8 @@ def _without(value: Any, tasks: Sequence[str], of_tasks: str | None) -> Any:
 def for_another_task(estimator: _T) -> _T:
     """Copy an estimator whose network gets another task: lists of numbers get another number.
 
-    This is the greatest one. So the experts are divided evenly only if all numbers are equal.
+    The further number is the greatest of the list: equal numbers stay equal, and different ones
+    stay different.
     """
     more: Any = copy.copy(estimator)
     for name in _order(type(estimator)):

@@ -16,7 +16,7 @@ from sklearn_ple import (
     PLEClassifierRegressor,
     PLERegressor,
 )
-from sklearn_ple.base import with_parameters
+from sklearn_ple.base import parameter, with_parameters
 from sklearn_ple.parameters import Parameters, differences, of_network
 
 
@@ -125,6 +125,18 @@ def test_parameters_are_compared_by_their_meaning(name, value, same, other):
     assert f"{name}=" in differences(
         of_network(PLEClassifierRegressor(**{name: other})), before, "before"
     )
+
+
+def test_values_by_task_are_in_any_order():
+    @with_parameters
+    class Own(PLEClassifierRegressor):
+        n_own: Any = parameter(default=1, constraint=[int, dict], of_tasks="values")
+
+    values = {"a": 1, "b": 2}
+    before = of_network(Own(n_own=values))
+    turned = of_network(Own(n_own=dict(reversed(values.items()))))
+    assert differences(turned, before, "before") == ""
+    assert "n_own=" in differences(of_network(Own(n_own={"a": 2, "b": 1})), before, "before")
 
 
 def test_groups_of_tasks_are_in_the_order_of_the_network():
