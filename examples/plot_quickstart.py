@@ -2,9 +2,9 @@
 Six targets at once
 ===================
 
-NHEFS is a health survey: people who smoked were examined in 1971, and followed
-until 1992. Its six targets are of three kinds, and some labels are missing. One
-estimator learns them all.
+NHEFS is a health survey: people who smoked were examined in 1971, and
+followed until 1992. Its six targets are of three kinds, and some labels are
+missing. One estimator learns them all.
 """
 
 # %%
