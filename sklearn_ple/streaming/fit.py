@@ -36,7 +36,6 @@ def read_table(
     StreamedTable
         The table.
     """
-    _check_parameters(estimator)
     source = Source.of(X)
     columns = Columns.choose(source, y, sample_weight)
     if like is None:
@@ -96,6 +95,11 @@ def read_files(
 
     def n_aside(n_rows: int) -> int:
         fraction = Plan.of(estimator, n_rows).validation_fraction
+        if fraction is not None and estimator.refit != "auto" and estimator.refit:
+            raise ValueError(
+                "refit=True trains a second time on all rows, which is not possible for a "
+                "dataset: set refit='auto', or set early_stopping=False to train once on all rows."
+            )
         return 0 if fraction is None else min(n_set_aside(n_rows, fraction, "rows"), _MOST_ASIDE)
 
     last = rule == "last"
@@ -148,12 +152,3 @@ def _read_apart(
         return StreamedTable.read(estimator, source, columns, like=form).sample
 
     return read_apart(read)
-
-
-def _check_parameters(estimator: Any) -> None:
-    """Raise an error for parameters that need all rows in memory."""
-    if estimator.refit != "auto" and estimator.refit:
-        raise ValueError(
-            "refit=True trains a second time on all rows, which is not possible for a dataset: "
-            "set refit='auto', or set early_stopping=False to train once on all rows."
-        )

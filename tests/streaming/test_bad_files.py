@@ -78,13 +78,22 @@ def test_what_is_passed_beside_files(folder):
 @pytest.mark.parametrize(
     ("params", "message"),
     [
-        ({"refit": True}, "refit=True trains a second time"),
-        ({"refit": np.True_}, "refit=True trains a second time"),
+        ({"refit": True, "early_stopping": True}, "refit=True trains a second time"),
+        ({"refit": np.True_, "early_stopping": True}, "refit=True trains a second time"),
         ({"net_params": {"iterator_train__num_workers": 2}}, "iterator_train__num_workers, but"),
     ],
 )
 def test_parameters_that_take_all_rows_at_once(folder, params, message):
     refuses(folder, message=message, **params)
+
+
+def test_refit_has_no_effect_if_no_rows_are_set_aside(folder):
+    rows = make_table(60)
+    apart = {"X_val": rows[["a", "gaps", "town", "kind"]], "y_val": rows[TASKS]}
+    names = {"sample_weight": "w"}
+    model(refit=True, early_stopping=False).fit(folder, TASKS, **names)
+    model(refit=True, early_stopping=True).fit(folder, TASKS, **names, **apart)
+    model(refit=True, early_stopping=True).partial_fit(folder, TASKS, **names)
 
 
 def test_parameters_of_tasks_are_not_blamed_on_a_unit(folder):
