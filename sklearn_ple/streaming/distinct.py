@@ -21,6 +21,8 @@ class LabelTotals:
     ----------
     none : ndarray of shape (0,)
         An empty array with the dtype of the labels.
+    limited : bool, default=True
+        Whether at most 65,536 values are listed.
 
     Attributes
     ----------
@@ -33,8 +35,9 @@ class LabelTotals:
         Whether there are too many values to be classes.
     """
 
-    def __init__(self, none: np.ndarray):
+    def __init__(self, none: np.ndarray, *, limited: bool = True):
         self.values = none
+        self.limited = limited
         self.weights: np.ndarray = np.zeros(0)
         self.too_many = False
 
@@ -51,7 +54,7 @@ class LabelTotals:
         merged, values = pd.factorize(join_labels([self.values, new]))
         self.weights = np.bincount(merged, both, len(values))
         n_before, self.values = len(self.values), values
-        if len(values) > _MOST_DISTINCT:
+        if self.limited and len(values) > _MOST_DISTINCT:
             self.too_many, self.values = True, values[:1]
             self.weights = self.weights.sum(keepdims=True)
             return np.zeros(len(labels), dtype=np.int64)
@@ -76,19 +79,22 @@ class DistinctLabels:
         self.columns: list[LabelTotals] = []
         self._dependent = sorted({position for pair in pairs for position in pair})
         # Two bits for each event of a row: 0 without a label, else the label's position from 1.
-        self._rows = LabelTotals(np.empty(0, dtype=np.int64))
+        # 64 bits are enough for 31 events; the integers of Python have as many as needed.
+        none = np.empty(0, dtype=np.int64 if len(self._dependent) <= 31 else object)
+        self._rows = LabelTotals(none, limited=False)
 
     def add(self, labels: Sequence[Labels], weights: np.ndarray) -> None:
         """Add the labels of a block, except those without a weight."""
         if not self.columns:
             self.columns = [LabelTotals(column.observed[:0]) for column in labels]
-        numbers = np.zeros(len(weights), dtype=np.int64)
+        numbers = np.zeros(len(weights), dtype=self._rows.values.dtype)
         for k, (column, totals) in enumerate(zip(labels, self.columns, strict=True)):
             own = column.drop(weights[:, k] == 0)
             places = totals.add(own.observed, weights[own.mask, k])
             if k in self._dependent:
                 # Events have two values; others are rejected later.
-                bits = np.minimum(places, 2) + 1 << 2 * self._dependent.index(k)
+                bits = np.minimum(places, 2).astype(numbers.dtype) + 1
+                bits <<= 2 * self._dependent.index(k)
                 numbers[own.mask] += bits
         rows = numbers > 0
         self._rows.add(numbers[rows], weights[rows].max(axis=1))
@@ -118,6 +124,7 @@ class DistinctLabels:
             values, mask = self.columns[k].values, np.zeros(len(weights), dtype=bool)
             if k in self._dependent:
                 places = self._rows.values >> 2 * self._dependent.index(k) & 3
+                places = places.astype(np.int64)
                 mask[len(mask) - len(places) :] = places > 0
                 values = values[np.minimum(places[places > 0], len(values)) - 1]
             else:

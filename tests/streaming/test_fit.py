@@ -329,6 +329,23 @@ def test_more_labels_than_are_listed_count(monkeypatch):
     assert totals.weights.tolist() == [255]
 
 
+@pytest.mark.parametrize("n_events", [3, 40])
+def test_a_long_chain_of_events_weighs_as_in_memory(tmp_path, n_events, monkeypatch):
+    monkeypatch.setattr(distinct, "_MOST_DISTINCT", 2)
+    rows = make_table(300)[["a", "gaps"]]
+    names = [f"event {k}" for k in range(n_events)]
+    depth = np.random.default_rng(0).integers(0, n_events + 1, size=len(rows))
+    rows[names] = (depth[:, None] > np.arange(n_events)).astype(float)
+    rows.loc[depth == 2, names[-1]] = np.nan
+    options = {"depends_on": "previous", "class_weight": "balanced", "batch_size": 300}
+    options |= {"max_epochs": 1}
+    # In a single unit, the rows have the same order as in memory.
+    files = model(**options).fit(write(tmp_path / "files", rows, 1, 300), names)
+    memory = model(**options).fit(rows[["a", "gaps"]], rows[names])
+    losses = (fitted.history_[0]["task_losses"] for fitted in (files, memory))
+    np.testing.assert_allclose(*losses, rtol=1e-4)
+
+
 # -- rows of validation ---------------------------------------------------------------------------
 
 
