@@ -1,4 +1,8 @@
-"""Warnings that refer to the line of the user's code that called the package."""
+"""Warnings that refer to the line of the user's code that called the package.
+
+Before Python 3.14, `warnings.catch_warnings` changes the filters of all threads, for good if two
+threads overlap. `collected` does not.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,9 @@ import contextlib
 import copy
 import pickle
 import sys
+import threading
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -33,11 +39,83 @@ def warn(message: str | Warning, category: type[Warning] = UserWarning) -> None:
     category : type, default=UserWarning
         The category of the warning.
     """
+    if isinstance(message, str):
+        message = category(message)
+    if _is_collected(message):
+        return
     frame: Any = sys._getframe(1)
     depth = 2
     while frame.f_back is not None and _is_inside(frame.f_code.co_filename):
         frame, depth = frame.f_back, depth + 1
-    warnings.warn(message, category, stacklevel=depth)
+    warnings.warn(message, stacklevel=depth)
+
+
+@contextlib.contextmanager
+def collected(category: type[Warning] = Warning) -> Iterator[list[Warning]]:
+    """Context manager that collects warnings of this thread, instead of showing them.
+
+    Warnings of other packages are not among them if the user's filters ignore them.
+
+    Parameters
+    ----------
+    category : type, default=Warning
+        The category of the warnings to collect; others are shown.
+
+    Yields
+    ------
+    list of Warning
+        The warnings, to which those that occur in the context are added.
+    """
+    own: list[Warning] = []
+    before = getattr(_THREAD, "collecting", [])
+    _THREAD.collecting = [*before, (category, own)]
+    _HOOK.open()
+    try:
+        yield own
+    finally:
+        _HOOK.close()
+        _THREAD.collecting = before
+
+
+def _is_collected(message: Warning) -> bool:
+    """Add a warning to the innermost list of this thread for its category, if there is one."""
+    for category, own in reversed(getattr(_THREAD, "collecting", [])):
+        if isinstance(message, category):
+            own.append(message)
+            return True
+    return False
+
+
+class _Hook:
+    """What shows warnings while any thread collects them: it passes on those of other threads."""
+
+    def __init__(self) -> None:
+        self._lock, self._n_open = threading.Lock(), 0
+        self._shown: Any = warnings.showwarning
+
+    def open(self) -> None:
+        with self._lock:
+            self._n_open += 1
+            # This makes Python show warnings again that it has shown before.
+            with warnings.catch_warnings():
+                pass
+            # Another thread's catch_warnings may have left it in place.
+            if warnings.showwarning != self.show:
+                self._shown, warnings.showwarning = warnings.showwarning, self.show
+
+    def close(self) -> None:
+        with self._lock:
+            self._n_open -= 1
+            if self._n_open == 0 and warnings.showwarning == self.show:
+                warnings.showwarning = self._shown
+
+    def show(self, message: Any, *place: Any, **options: Any) -> None:
+        """Show a warning, unless its thread collects it; the arguments are those of Python."""
+        if not _is_collected(message):
+            self._shown(message, *place, **options)
+
+
+_THREAD, _HOOK = threading.local(), _Hook()
 
 
 def _is_inside(filename: str) -> bool:

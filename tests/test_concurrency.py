@@ -4,6 +4,7 @@ import gc
 import multiprocessing
 import os
 import threading
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from sklearn.model_selection import cross_val_predict
 
 from sklearn_ple import MMoEClassifierRegressor, PLEClassifier, PLERegressor
 from sklearn_ple.inspection import expert_health
+from sklearn_ple.metrics import multitask_scores
 
 SMALL = {"n_members": 2, "max_epochs": 2, "device": "cpu"}
 # The full soak is one of 500: it takes some minutes.
@@ -54,6 +56,35 @@ def test_eight_threads_do_what_one_does(data):
     np.testing.assert_array_equal(found, alone)
     assert len({predicted.tobytes() for predicted in alone}) == 8
     assert torch.get_num_threads() == n_threads
+
+
+def test_scores_in_threads_leave_warnings_alone(data):
+    X, y = data
+    model = PLERegressor(**SMALL, random_state=0).fit(X, y)
+    done = threading.Event()
+
+    def scores(k):
+        # A single label has no R².
+        few = np.where(np.arange(len(y))[:, None] > 0, np.nan, y)
+        multitask_scores(model, X, few)
+
+    def other_thread():
+        while not done.wait(0.001):
+            warnings.warn("of another thread", RuntimeWarning, stacklevel=1)
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        shown, filters = warnings.showwarning, list(warnings.filters)
+        with ThreadPoolExecutor(5) as pool:
+            other = pool.submit(other_thread)
+            list(pool.map(scores, range(16)))
+            done.set()
+            other.result()
+        assert warnings.showwarning is shown
+        assert warnings.filters == filters
+    others = {str(one.message) for one in caught if one.category is RuntimeWarning}
+    assert others == {"of another thread"}
+    assert sum("has no score by 'r2'" in str(one.message) for one in caught) == 32
 
 
 def test_one_model_predicts_in_eight_threads(data):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +15,7 @@ from ..checks import check_confidence, check_integer
 from ..metrics import multitask_scores
 from ..predictions import tasks_of
 from ..progress import progress_bar
+from ..warn import collected
 from .columns import as_table, column_names, group_positions, shuffled
 
 #: Name of the mean over the tasks in tables of tasks.
@@ -250,20 +250,15 @@ def multitask_importance(
     scores = multitask_scores(estimator, X, y, metrics, sample_weight)
     orders = _orders(X.shape[0], n_repeats, random_state)
 
-    with warnings.catch_warnings():
-        # The scores without shuffling have already raised these warnings.
-        warnings.simplefilter("ignore", UserWarning)
-        # Threads suffice, since torch releases Python's lock, and need no copies of the table.
-        drops = Parallel(n_jobs=n_jobs, prefer="threads", return_as="generator")(
-            delayed(_drops)(
-                estimator, X, y, metrics, sample_weight, feature, columns, orders, scores
-            )
-            for feature, columns in features
-        )
-        bar = progress_bar(
-            drops, desc="Permuting", unit="feature", total=len(features), disable=not verbose
-        )
-        importances = np.array(list(bar))
+    # Threads suffice, since torch releases Python's lock, and need no copies of the table.
+    drops = Parallel(n_jobs=n_jobs, prefer="threads", return_as="generator")(
+        delayed(_drops)(estimator, X, y, metrics, sample_weight, feature, columns, orders, scores)
+        for feature, columns in features
+    )
+    bar = progress_bar(
+        drops, desc="Permuting", unit="feature", total=len(features), disable=not verbose
+    )
+    importances = np.array(list(bar))
     measured = [feature for feature, _ in features]
     return MultiTaskImportance(measured, list(scores), importances, scores, confidence)
 
@@ -294,10 +289,12 @@ def _drops(
 ) -> np.ndarray:
     """Compute the drops of the scores with a feature shuffled, of shape (n_tasks, n_repeats)."""
     try:
-        found = [
-            multitask_scores(estimator, shuffled(X, columns, order), y, metrics, sample_weight)
-            for order in orders
-        ]
+        # The scores without shuffling have already raised these warnings.
+        with collected(UserWarning):
+            found = [
+                multitask_scores(estimator, shuffled(X, columns, order), y, metrics, sample_weight)
+                for order in orders
+            ]
     except Exception as error:
         error.add_note(f"This error occurred with the feature {feature!r} shuffled.")
         raise

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import warnings
 from collections.abc import Iterable, Mapping
 from inspect import signature
 from typing import Any
@@ -23,7 +22,7 @@ from sklearn.metrics import (
 from .._sklearn import _BaseScorer, _check_response_method
 from ..encoding import read_weights, warn_of_order
 from ..tasks import ONE_VS_REST_AUC, is_weight, of_any_unit
-from ..warn import warn
+from ..warn import collected, warn
 from .views import PredictionError, ScoredTask, plain_array, scored_tasks
 
 # Metrics of numbers that do not depend on the unit of the numbers.
@@ -296,14 +295,17 @@ def score_task(task: ScoredTask, metric: Any, weights: np.ndarray | None = None)
     metric = own_metric(task, labels) if metric is None else metric
     name = repr(metric) if isinstance(metric, str) else metric_name(metric)
     n_labels = "1 label" if len(rows) == 1 else f"{len(rows)} labels"
-    score, caught, reason = np.nan, [], "there is nothing to compare."
+    score, reason = np.nan, "there is nothing to compare."
+    caught: list[Warning] = []
     if len(rows):
         try:
             scorer = scorer_of(task, metric)
             options = {} if weights is None else {"sample_weight": weights[rows]}
-            with warnings.catch_warnings(record=True) as caught:
-                warnings.simplefilter("always")
+            with collected() as caught:
                 score = scorer(task.view, rows, labels, **options)
+        except Warning as raised:
+            # The user's filters turn warnings into errors.
+            caught = [raised]
         except PredictionError as failed:
             raise failed.error from failed.error.__cause__
         except (TypeError, ValueError, ZeroDivisionError) as error:
@@ -313,13 +315,12 @@ def score_task(task: ScoredTask, metric: Any, weights: np.ndarray | None = None)
                 ) from error
             reason = str(error)
     if np.isnan(score):
-        reason = next((str(warning.message) for warning in caught), reason)
+        reason = next(map(str, caught), reason)
         warn(
             f"Task {task.name!r} has no score by {name} on its {n_labels}: {reason}",
             UndefinedMetricWarning,
         )
     else:
         for warning in caught:
-            message = f"Task {task.name!r}: {warning.message}"
-            warn(message, warning.category)
+            warn(f"Task {task.name!r}: {warning}", type(warning))
     return float(score)

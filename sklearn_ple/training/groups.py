@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import time
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from itertools import pairwise
@@ -19,6 +18,7 @@ from ..nn import MemberDropout
 from ..nn.draws import drawing_from, generator_for
 from ..nn.part import Part, computing
 from ..processes import current
+from ..warn import collected
 from .averaging import WeightAverage
 from .callbacks import KeepBestWeights
 from .checkpoint import Progress
@@ -110,13 +110,7 @@ class SharedRows:
 
     def open(self) -> tuple[TableRows, LeftOut | None]:
         """Return the rows to train on, and the validation rows."""
-        with warnings.catch_warnings():
-            # Shared arrays are read-only, and nothing writes to them.
-            warnings.filterwarnings("ignore", "The given NumPy array is not writable")
-            tensors = {
-                key: torch.as_tensor(array) if isinstance(array, np.ndarray) else array
-                for key, array in self._arrays.items()
-            }
+        tensors = {key: _as_tensor(array) for key, array in self._arrays.items()}
         tables = [{name: tensors[key] for name, key in own.items()} for own in self._tables]
         rows = TableRows.of_parts(tables[0])
         if len(tables) == 1:
@@ -340,7 +334,7 @@ class Groups:
     def _start_workers(self) -> None:
         """Start the workers, or restart them."""
         self._open.close()
-        # Copy on write, because torch does not accept read-only arrays.
+        # Copy on write, since torch warns of arrays that are read-only.
         parallel = joblib.Parallel(len(self.groups), batch_size=1, mmap_mode="c")
         self._parallel = self._open.enter_context(parallel)
 
@@ -431,6 +425,15 @@ def can_part(net: MultiTaskNet, rows: Any, net_params: dict[str, Any] | None) ->
         and named <= {"optimizer", *NUMBERS}
         and not net.foreign_parts()
     )
+
+
+def _as_tensor(array: Any) -> Any:
+    """Return an array as a tensor; tensors stay as they are."""
+    if not isinstance(array, np.ndarray) or array.flags.writeable:
+        return torch.as_tensor(array)
+    # torch warns of shared arrays that are read-only, but nothing writes to them.
+    with collected(UserWarning):
+        return torch.as_tensor(array)
 
 
 def make_groups(

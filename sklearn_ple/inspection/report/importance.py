@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
@@ -10,6 +9,7 @@ from sklearn.exceptions import UndefinedMetricWarning
 
 from ...metrics.scores import check_task_names
 from ...predictions import take_rows
+from ...warn import collected
 from ..importance import MultiTaskImportance, multitask_importance
 from ..importance_display import ImportanceDisplay
 from ..style import import_pyplot
@@ -53,9 +53,8 @@ def measured_importance(
     if shape[0] > MAX_ROWS:
         rows = np.sort(rng.choice(shape[0], MAX_ROWS, replace=False))
         X, y = take_rows(X, rows), take_rows(y, rows)
-    with warnings.catch_warnings():
-        # The scores have already raised these warnings, and the page shows undefined scores.
-        warnings.simplefilter("ignore", UndefinedMetricWarning)
+    # The scores have already raised these warnings, and the page shows undefined scores.
+    with collected(UndefinedMetricWarning):
         return multitask_importance(
             estimator,
             X,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-import warnings
 from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from inspect import signature
@@ -15,6 +14,7 @@ from sklearn import config_context
 
 from ..._sklearn import _changed_params
 from ...predictions import tasks_of
+from ...warn import collected
 from ..gates import GateUtilizationDisplay
 from ..health import NoGatesError
 from ..history import TrainingHistoryDisplay
@@ -73,8 +73,7 @@ def _histories(history: list[dict], names: list[str]) -> Iterator[tuple[str, lis
 
 def gate_sections(estimator: Any, X: Any) -> Iterator[Section]:
     """Yield the section on the weights of the experts in the gates, if there are gates."""
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
+    with collected() as caught:
         try:
             display = GateUtilizationDisplay.from_estimator(estimator, X)
         except NoGatesError:
@@ -93,7 +92,7 @@ def gate_sections(estimator: Any, X: Any) -> Iterator[Section]:
         "each of them a weight, and the weights add up to 100 %. A task that gives most weight "
         "to its own experts shares little with the others.",
     ]
-    seen = [str(warning.message) for warning in caught if warning.category is UserWarning]
+    seen = [str(warning) for warning in caught if type(warning) is UserWarning]
     if seen:
         notes.append(
             "For those who train the model (a gate has collapsed if it uses almost only one "

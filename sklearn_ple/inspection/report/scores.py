@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,6 +11,7 @@ from sklearn.utils import resample
 
 from ...metrics.scores import check_task_names, metric_name, own_metric, score_task, scorer_of
 from ...metrics.views import ScoredTask, plain_array
+from ...warn import collected
 from ..gain import MTLGain
 
 #: Names of the two systems that are compared if there is a single-task estimator.
@@ -68,14 +68,13 @@ def _sample_scores(
     rows = np.flatnonzero(rivals[0].labels.notna())
     labels = plain_array(rivals[0].labels.iloc[rows])
     scorers = [scorer_of(rival, metric) for rival in rivals]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with collected():
         for sample in scores[1:]:
             drawn = resample(np.arange(len(rows)), random_state=rng)
             for place, (scorer, rival) in enumerate(zip(scorers, rivals, strict=True)):
                 try:
                     sample[place] = scorer(rival.view, rows[drawn], labels[drawn])
-                except (ValueError, ZeroDivisionError):
+                except (ValueError, ZeroDivisionError, Warning):
                     # Undefined: a rare class is missing in the resample, or all counts are equal.
                     continue
     return scores
