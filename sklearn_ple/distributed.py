@@ -108,11 +108,11 @@ def data_parallel(*, cpu: bool = False, timeout: float = 600.0) -> Iterator[Any]
         return
     # accelerate numbers CPUs, but torch cannot load a pickle with a numbered CPU.
     device = "cpu" if state.device.type == "cpu" else str(state.device)
-    with training_together(Group(device)):
-        yield state
     # The group stays open for further contexts, but must be closed before the interpreter ends.
     atexit.unregister(_close_group)
     atexit.register(_close_group)
+    with training_together(Group(device)):
+        yield state
 
 
 def _close_group() -> None:
