@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from functools import cache, partial
 from multiprocessing import parent_process
 from typing import Any
@@ -134,8 +134,21 @@ def available_devices() -> list[str]:
 
 @contextmanager
 def with_gradients() -> Iterator[None]:
-    """Enable gradients within the context, even if the caller has disabled them."""
-    with torch.inference_mode(False), torch.enable_grad():
+    """Enable gradients within the context, even if the caller has disabled them.
+
+    Nor does the caller's autocast matter.
+    """
+    with torch.inference_mode(False), torch.enable_grad(), without_autocast():
+        yield
+
+
+@contextmanager
+def without_autocast() -> Iterator[None]:
+    """Compute in the tensors' own precision within the context, even if the caller does not."""
+    with ExitStack() as stack:
+        for kind in ("cpu", "cuda"):
+            if torch.is_autocast_enabled(kind):
+                stack.enter_context(torch.autocast(kind, enabled=False))
         yield
 
 

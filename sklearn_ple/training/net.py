@@ -27,7 +27,13 @@ from .averaging import WeightAverage
 from .callbacks import KeepBestWeights, RecordEpoch
 from .checkpoint import Progress
 from .data import Batches, BatchIndices, TableRows, place
-from .device import GlobalDraws, keep_freed_memory, suitable_threads
+from .device import (
+    GlobalDraws,
+    keep_freed_memory,
+    product_dtype,
+    suitable_threads,
+    without_autocast,
+)
 from .shuffled import ShuffledRows
 from .steps import Stepper, Steps
 from .together import end_alike, evaluate_in_turn, take_over_state, together
@@ -152,6 +158,9 @@ class MultiTaskNet(NeuralNet):
             If the user interrupts the training before the end of the first epoch.
         """
         self.max_epochs = n_epochs
+        if self.module_.product_dtype is not None:
+            # A loaded model may have been trained on another machine.
+            product_dtype("bfloat16", self.device)
         if progress is not None and progress.best_epoch is not None:
             progress.restore(self)
             return Trained(True, progress.best_epoch)
@@ -227,6 +236,7 @@ class MultiTaskNet(NeuralNet):
         for module in self.module_.modules():
             if isinstance(module, Gates):
                 module.read = None
+        self.module_.zero_grad()
 
     @property
     def _default_callbacks(self) -> list:
@@ -436,7 +446,7 @@ class MultiTaskNet(NeuralNet):
             self._set_training(False)
         keep_freed_memory()
         n_at_once = min(len(order), _PREDICTION_BATCH)
-        with torch.no_grad(), self.threads(n_at_once, n_jobs):
+        with torch.no_grad(), without_autocast(), self.threads(n_at_once, n_jobs):
             batches = [
                 [part.cpu() for part in compute(**to_tensor(rows[batch][0], device=self.device))]
                 for batch in order.split(_PREDICTION_BATCH)

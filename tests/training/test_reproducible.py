@@ -1,6 +1,7 @@
 """The same model in any thread and under any mode of torch; the global random state is left."""
 
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -61,13 +62,17 @@ def test_a_fit_does_not_depend_on_the_global_state_and_leaves_it(model, data):
     assert torch.equal(torch.get_rng_state(), before)
 
 
-@pytest.mark.parametrize("mode", [torch.inference_mode, torch.no_grad])
-def test_a_fit_learns_where_gradients_are_turned_off(mode, data):
+@pytest.mark.parametrize(
+    "mode", [torch.inference_mode, torch.no_grad, partial(torch.autocast, "cpu")]
+)
+def test_modes_of_torch_change_nothing(mode, data):
     X, y = data
     model = MODELS["default"]
     alone = fitted(model, data)
+    there = clone(model).fit(X, y)
     with mode():
         assert np.array_equal(fitted(model, data), alone)
+        assert there.transform(X).dtype == np.float32
         online = PLERegressor(**OPTIONS).partial_fit(X, y).partial_fit(X, y)
     expected = PLERegressor(**OPTIONS).partial_fit(X, y).partial_fit(X, y)
     assert np.array_equal(online.predict(X), expected.predict(X))
