@@ -19,6 +19,8 @@ from ..training import Plan, seeded
 
 # Largest number of operations to create a tensor of a network, and those of a small network.
 _PER_TENSOR, _AT_LEAST = 64, 4096
+# Attributes of modules that matter in training only.
+_OF_TRAINING = {"training", "product_dtype", "dropout", "rates"}
 # Largest ratio of the numbers needed to create a network to the numbers in its tensors.
 _BESIDE = 16
 
@@ -141,9 +143,13 @@ def _outline(model: Any, encoder: TableEncoder, n_tensors: int) -> TabularNetwor
 
 def _sizes(module: nn.Module) -> dict[str, tuple[tuple[int, ...], str]]:
     return {
-        name: (tuple(part.shape), str(part.dtype).removeprefix("torch."))
+        name: (tuple(part.shape), _name_of(part.dtype))
         for name, part in module.state_dict().items()
     }
+
+
+def _name_of(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")
 
 
 def _shapes(module: nn.Module) -> dict[str, Any]:
@@ -162,15 +168,17 @@ def _described(module: nn.Module) -> list[Any]:
 def _is_plain(name: str, value: Any) -> bool:
     if isinstance(value, (list, tuple)):
         return all(_is_plain(name, entry) for entry in value)
-    return name != "training" and isinstance(value, (bool, int, float, str, type(None)))
+    return name not in _OF_TRAINING and isinstance(
+        value, (bool, int, float, str, np.number, type(None))
+    )
 
 
 def _changed(model: Any) -> str:
     """List the parameters that have changed since fit, with both values."""
     now, before = of_network(model), model._network_params
     # Fit may continue with another dtype, but a file must have the dtype of the network.
-    now |= {"dtype": repr(model.dtype)}
-    before = before | {"dtype": repr(str(model.net_.dtype).removeprefix("torch."))}
+    now |= {"dtype": repr(_name_of(model._torch_dtype))}
+    before = before | {"dtype": repr(_name_of(model.net_.dtype))}
     return differences(now, before, "in fit")
 
 

@@ -272,6 +272,15 @@ def test_a_model_of_half_precision_loads_where_that_is_slow(tmp_path, monkeypatc
     assert_equal(twin.predict(FRAME), model.predict(FRAME))
 
 
+def test_a_model_that_was_trained_in_half_precision(tmp_path, monkeypatch):
+    monkeypatch.setattr("sklearn_ple.training.device._has_bfloat16", lambda _: True)
+    model = fitted(dtype="bfloat16", n_members=1, max_epochs=1)
+    assert_same(model, twin_of(model, tmp_path))
+    monkeypatch.setattr("sklearn_ple.training.device._has_bfloat16", lambda _: False)
+    with pytest.raises(ValueError, match="dtype='bfloat16' would be no faster here"):
+        model.partial_fit(FRAME, model.predict(FRAME))
+
+
 # -- classes of one's own -----------------------------------------------------------------------
 
 
@@ -384,6 +393,8 @@ def test_what_could_not_be_loaded_is_refused(changed, message, tmp_path):
 
 def test_parameters_of_training_may_have_changed(tmp_path):
     model = fitted().set_params(max_epochs=7, learning_rate=1e-9, verbose=3)
+    model.set_params(dropout=0.01, feature_dropout=0.02)
+    model.set_params(expert_hidden_units=np.array(model.expert_hidden_units))
     assert_same(model, twin_of(model, tmp_path))
 
 
