@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Self
 
 import numpy as np
 import torch
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 from skorch.callbacks import Callback
@@ -36,6 +36,7 @@ from .training import (
     TableRows,
     Validation,
     alike,
+    all_or_nothing,
     check_alike,
     copies,
     fit_task,
@@ -45,6 +46,7 @@ from .training import (
     seeded,
     with_gradients,
 )
+from .warn import warn
 
 __all__ = ["WIDTHS", "MultiTaskEstimator", "class_weight", "parameter", "with_parameters"]
 
@@ -230,7 +232,9 @@ class MultiTaskEstimator(CallbackSupportMixin, NetworkMaker):
             self._rng = alike(check_random_state(random_state))
             dtype = self.net_.dtype if resume else self._torch_dtype
             rows = self._rows_of(table, encoded._replace(numbers=numbers), dtype)
-            self.device_ = resolve_device(self.device, self._torch_dtype)
+            # A network stays where it is.
+            device = str(self.net_.device) if resume else self.device
+            self.device_ = resolve_device(device, self._torch_dtype)
             check_alike(self, table, Split(), self.module_ if resume else None)
             with seeded(self._rng):
                 if resume:
@@ -524,6 +528,11 @@ class MultiTaskEstimator(CallbackSupportMixin, NetworkMaker):
             with origin.held(again, rows):
                 trained = again.train(rows, n_epochs, callbacks=steps, **options)
         except KeyboardInterrupt:
+            warn(
+                "The second training, on all rows, was interrupted: the model of the first one, "
+                "which left out the validation rows, is kept.",
+                ConvergenceWarning,
+            )
             return net, self._encoder
         again.history = net.history
         return (again, encoder) if trained.complete else (net, self._encoder)
@@ -538,15 +547,3 @@ class MultiTaskEstimator(CallbackSupportMixin, NetworkMaker):
     def _bar_and_users(self, title: str = "Training") -> list[Callback]:
         bar = [ProgressBar(self._encoder.targets.names, title)] if self.verbose else []
         return [*bar, *copies(self.callbacks or [])]
-
-
-@contextmanager
-def all_or_nothing(estimator: Any) -> Iterator[None]:
-    """Context manager that restores the attributes of an estimator if an error is raised."""
-    before = dict(vars(estimator))
-    try:
-        yield
-    except BaseException:
-        estimator.__dict__.clear()
-        estimator.__dict__.update(before)
-        raise

@@ -254,16 +254,15 @@ class Predictor(TransformerMixin, Parameters):
         """
         if not is_between(level, 0, 1):
             raise ValueError(f"level is {level!r}: it must be a number between 0 and 1.")
-        members = self._member_outputs(X)
+        check_is_fitted(self)
         positions = self._encoder.targets.positions(tasks)
         form = self._encoder.targets.form.take(positions)
-        index = _index(X)
         deviations = self._learnt_deviations("predict_interval", positions)
-        low, high = (
-            form.assemble_floats([ends[k] for k in positions], index)
+        members = self._member_outputs(X)
+        return tuple(
+            form.assemble_floats([ends[k] for k in positions], _index(X))
             for ends in deviations.intervals(members.numpy(), level)
         )
-        return low, high
 
     def _learnt_deviations(self, what: str, positions: Sequence[int]) -> Deviations:
         """Return the deviations, after checks that they are known and that some task has them."""
@@ -271,7 +270,7 @@ class Predictor(TransformerMixin, Parameters):
             kinds = sorted({self.tasks_[k].kind for k in positions})
             raise ValueError(
                 f"{what} is for numbers whose errors can be measured, but the tasks are of the "
-                f"kinds {kinds}."
+                f"kinds {kinds}: choose tasks of another kind, such as 'regression'."
             )
         if self._deviations is None:
             raise ValueError(
@@ -689,6 +688,9 @@ class Predictor(TransformerMixin, Parameters):
     def __setstate__(self, state: dict[str, Any]) -> None:
         own = {name: value for name, value in state.items() if name != "_versions"}
         super().__setstate__(attributes_of_state(type(self), own))
+        if hasattr(self, "net_"):
+            # skorch moves networks of a missing device to the CPU.
+            self.device_ = str(self.net_.device)
         check_versions(type(self).__name__, state.get("_versions", {}))
 
     # -- how scikit-learn and notebooks see it --------------------------------------------------
@@ -725,6 +727,5 @@ class Predictor(TransformerMixin, Parameters):
         # Before fit the tasks are not known.
         if not hasattr(self, "net_"):
             return ""
-        title = f"Network of {type(self).__name__}"
-        tasks = self.task_types_
+        title, tasks = f"Network of {type(self).__name__}", self.task_types_
         return network_html(Outline.of(self.module_, title, tasks, self.n_features_in_))

@@ -581,6 +581,16 @@ def test_partial_fit_equals_its_epochs(seed):
     assert_array_equal(again.predict(X)["weight"], model.predict(X)["weight"])
 
 
+def test_partial_fit_stays_on_the_device_of_its_network(table, monkeypatch):
+    model = make_model(max_epochs=1).fit(*table).set_params(device="auto")
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    assert model.partial_fit(*table).device_ == "cpu"
+
+
+def test_a_fitted_model_keeps_no_gradients(fitted):
+    assert all(weight.grad is None for weight in fitted.module_.parameters())
+
+
 def test_partial_fit_keeps_the_dtype_of_its_network(table):
     model = make_model().partial_fit(*table).set_params(dtype="float64")
     assert model.partial_fit(*table).n_iter_ == 2

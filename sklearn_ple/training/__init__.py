@@ -1,5 +1,6 @@
 """Training with a private skorch net: plan, batches, devices, callbacks and schedules."""
 
+from .all_or_nothing import all_or_nothing
 from .callbacks import ProgressBar, copies
 from .checkpoint import Checkpoint
 from .data import TableRows, place
@@ -50,6 +51,7 @@ __all__ = [
     "TableRows",
     "Validation",
     "alike",
+    "all_or_nothing",
     "can_part",
     "check_alike",
     "check_apart",

@@ -252,7 +252,7 @@ def test_a_model_of_a_gpu_unpickles_without_one():
         pytest.skip("this machine has the GPU that the model is to miss")
     with pytest.warns(DeviceWarning, match="not available"):
         loaded = pickle.loads(stored)
-    assert torch.device(loaded.net_.device) == torch.device("cpu")
+    assert torch.device(loaded.net_.device) == torch.device("cpu") == torch.device(loaded.device_)
     model.net_.device = "cpu"
     assert_array_equal(loaded.predict(X), model.predict(X))
 
