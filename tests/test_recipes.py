@@ -76,6 +76,8 @@ def test_mlflow_logs_and_loads_a_model(table, model, tmp_path, monkeypatch):
     sent = pd.DataFrame(rows).astype({"a": float})
     pd.testing.assert_frame_equal(served.predict(sent), expected, check_dtype=False)
     assert not list((tmp_path / "runs").rglob("*.pkl"))
+    with pytest.raises(ValueError, match=r"The columns \['id'\] have numbers that no float"):
+        recipe.plain(pd.DataFrame({"id": [2**53 + 1], "other": [2**53]}))
 
 
 def test_skops_writes_a_card(table, model, tmp_path):

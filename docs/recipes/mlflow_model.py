@@ -19,6 +19,12 @@ def is_number(column):
 
 def plain(X):
     """Turn numbers into floats, and missing values into None, as in JSON."""
+    whole = [name for name in X if pd.api.types.is_integer_dtype(X[name])]
+    if large := [name for name in whole if X[name].abs().max() > 2**53]:
+        raise ValueError(
+            f"The columns {large} have numbers that no float can represent: "
+            "make them text, before fit."
+        )
     kinds = {name: float if is_number(X[name]) else object for name in X}
     X = X.astype(kinds)
     return pd.DataFrame(

@@ -115,6 +115,7 @@ def wait(address, process, seconds=60):
 
 def ask(address, rows):
     """Send rows, as JSON, and return the answers."""
+    rows = rows.astype(object).where(rows.notna(), None)  # NaN is not JSON.
     body = json.dumps({"rows": rows.to_dict("records")}).encode()
     request = Request(f"{address}/predict", body, {"content-type": "application/json"})
     return json.loads(urlopen(request, timeout=60).read())

@@ -9,6 +9,7 @@
 import json
 import math
 import os
+import sys
 from typing import Annotated, Any
 
 import numpy as np
@@ -31,11 +32,13 @@ app = FastAPI(title=f"Predictions of a {model['estimator']}")
 
 def read(cell: Any, name: str, place: int) -> float:
     """Return what the graph reads of a cell: the code of a category, or a number."""
+    if cell is None or cell != cell:  # NaN differs from itself.
+        return missing if name in codes else math.nan
     if name in codes:
-        return missing if cell is None else codes[name].get(cell, unknown)
-    if isinstance(cell, str) or (cell is not None and math.isinf(cell)):
+        return codes[name].get(cell, unknown)
+    if isinstance(cell, str) or abs(cell) > sys.float_info.max:
         raise HTTPException(422, f"Row {place}: {name!r} is {cell!r}, no finite number.")
-    return math.nan if cell is None else cell
+    return cell
 
 
 @app.get("/model")
@@ -46,9 +49,9 @@ def describe() -> dict[str, Any]:
 
 @app.post("/predict")
 def predict(
-    rows: Annotated[list[dict[str, float | str | bool | None]], Body(embed=True)],
+    rows: Annotated[list[dict[str, bool | int | float | str | None]], Body(embed=True)],
 ) -> list[dict[str, Any]]:
-    """Predict labels and probabilities by class. Cells that are null or left out are missing."""
+    """Predict labels and probabilities; cells that are null, NaN or left out are missing."""
     if not rows:
         return []
     for place, row in enumerate(rows):

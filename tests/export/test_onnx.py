@@ -10,6 +10,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -518,14 +519,14 @@ def test_without_the_extra(tmp_path, monkeypatch, missing):
 SERVING = Path(__file__).parents[2] / "examples" / "serving"
 
 
-@pytest.fixture(scope="module")
-def server(file_of_rich):
+@contextmanager
+def served(path):
     """The example, started as its users start it; stopped at the end."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "uvicorn", "serve:app", "--port", str(port)]
-    environment = os.environ | {"MODEL": str(file_of_rich[1])}
+    environment = os.environ | {"MODEL": str(path)}
     process = subprocess.Popen(command, cwd=SERVING, env=environment)
     address = f"http://127.0.0.1:{port}"
     deadline = time.monotonic() + 60
@@ -541,6 +542,12 @@ def server(file_of_rich):
     finally:
         process.terminate()
         process.wait(timeout=30)
+
+
+@pytest.fixture(scope="module")
+def server(file_of_rich):
+    with served(file_of_rich[1]) as address:
+        yield address
 
 
 def ask(address, content=None):
@@ -571,8 +578,20 @@ def test_a_server_answers_what_is_predicted(server, file_of_rich):
 
 def test_a_server_takes_what_is_left_out_for_missing(server):
     null = dict.fromkeys(FRAME.columns)
-    left_out, given = ask(f"{server}/predict", {"rows": [{}, null]})
-    assert left_out == given
+    nan = dict.fromkeys(FRAME.columns, float("nan"))
+    left_out, given, not_a_number = ask(f"{server}/predict", {"rows": [{}, null, nan]})
+    assert left_out == given == not_a_number
+
+
+def test_a_server_tells_long_ids_apart(tmp_path):
+    ids = 2**53 + np.arange(2)
+    X, y = pd.DataFrame({"id": np.tile(ids, 40)}), np.tile([5.0, -5.0], 40)
+    model = PLERegressor(categorical_features=["id"], n_members=1, random_state=0).fit(X, y)
+    path = tmp_path / "model.onnx"
+    export.to_onnx(model, path)
+    with served(path) as address:
+        answers = ask(f"{address}/predict", {"rows": X[:2].to_dict("records")})
+    assert [answer["y"]["label"] for answer in answers] == pytest.approx(model.predict(X[:2]))
 
 
 @pytest.mark.parametrize(
@@ -581,6 +600,7 @@ def test_a_server_takes_what_is_left_out_for_missing(server):
         ({"towns": "a"}, "Row 0: there is no column 'towns'."),
         ({"wide": "much"}, "Row 0: 'wide' is 'much', no finite number."),
         ({"wide": float("inf")}, "Row 0: 'wide' is inf, no finite number."),
+        ({"wide": 10**400}, f"Row 0: 'wide' is {10**400}, no finite number."),
         ({"town": ["a"]}, "Input should be"),
     ],
 )
@@ -596,7 +616,7 @@ def test_a_server_needs_neither_torch_nor_this_package():
     imports = [node for node in ast.walk(source) if isinstance(node, ast.Import)]
     names = {alias.name for node in imports for alias in node.names}
     names |= {node.module for node in ast.walk(source) if isinstance(node, ast.ImportFrom)}
-    standard = {"json", "math", "os", "typing"}
+    standard = {"json", "math", "os", "sys", "typing"}
     assert names == standard | {"fastapi", "numpy", "onnxruntime"}
     docker = (SERVING / "Dockerfile").read_text(encoding="utf-8")
     assert all(f'"{name}' in docker for name in ("fastapi", "numpy", "onnxruntime", "uvicorn"))
