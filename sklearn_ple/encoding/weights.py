@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from numbers import Real
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from sklearn import config_context
 from sklearn.utils import check_array
 
 from ..tasks import ClassTask, Task, by_task, is_weight
@@ -75,9 +77,10 @@ def read_weights(sample_weight: Any, n_rows: int, names: Sequence[str]) -> np.nd
         raise ValueError("sample_weight is masked in places: fill them, for example with 0.")
     sample_weight = _in_order(sample_weight, names)
     try:
-        weights = check_array(
-            sample_weight, ensure_2d=False, dtype=np.float64, input_name="sample_weight"
-        )
+        with config_context(assume_finite=False):
+            weights = check_array(
+                sample_weight, ensure_2d=False, dtype=np.float64, input_name="sample_weight"
+            )
     except (TypeError, ValueError) as error:
         if "sample_weight" in str(error):
             raise
@@ -215,12 +218,11 @@ def balanced_by(
 def _per_task(tasks: Sequence[Task], class_weight: Any) -> dict[str, Any]:
     """Return the checked class weights of each task by name; None for a task without any."""
     names = [task.name for task in tasks]
-    if (
-        isinstance(class_weight, Mapping)
-        and len(tasks) == 1
-        and not set(class_weight) <= set(names)
-    ):
-        class_weight = [class_weight]
+    if isinstance(class_weight, Mapping) and len(tasks) == 1:
+        # A class may have the name of the task.
+        has_numbers = any(isinstance(entry, Real) for entry in class_weight.values())
+        if has_numbers or not set(class_weight) <= set(names):
+            class_weight = [class_weight]
     per_task = dict(by_task(class_weight, names, "class_weight", default=None))
     for task in tasks:
         # A single "balanced" applies to all tasks with classes.

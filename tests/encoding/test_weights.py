@@ -7,6 +7,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from sklearn import config_context
 from sklearn.utils.class_weight import compute_sample_weight
 
 from sklearn_ple.encoding.labels import read_targets
@@ -117,8 +118,12 @@ def test_weights_of_another_shape_are_an_error(shape):
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
-def test_weights_that_are_not_finite_are_an_error(value):
-    with pytest.raises(ValueError, match="sample_weight contains"):
+@pytest.mark.parametrize("assume_finite", [False, True])
+def test_weights_that_are_not_finite_are_an_error(value, assume_finite):
+    with (
+        config_context(assume_finite=assume_finite),
+        pytest.raises(ValueError, match="sample_weight contains"),
+    ):
         label_weights([1.0, 1.0, 1.0, 1.0, value], read_targets(Y)[0])
 
 
@@ -221,6 +226,13 @@ def test_class_weights_are_scikit_learns_on_the_observed_labels(class_weight, pe
     labels, tasks = labels_and_tasks()
     weights = unweighted(labels, tasks, class_weight)
     np.testing.assert_allclose(weights, expected_weights(per_task), rtol=1e-12)
+
+
+def test_a_class_may_have_the_name_of_the_only_task():
+    labels, tasks = labels_and_tasks(pd.DataFrame({"f": ["f", "m", "f"]}))
+    np.testing.assert_array_equal(unweighted(labels, tasks, {"f": 2.0}), [[2], [1], [2]])
+    by_task = {"f": {"f": 2.0}}
+    np.testing.assert_array_equal(unweighted(labels, tasks, by_task), [[2], [1], [2]])
 
 
 def test_labels_weigh_as_their_classes_do():
