@@ -177,18 +177,23 @@ def _features_state(features: FeatureEncoder) -> dict[str, Any]:
             for column in features.columns_
         ],
         "scaler": _read(features.scaler_, _OF_SCALER),
+        "dtype": str(np.dtype(features.scaler_.dtype)),
     }
 
 
 def _features_of(encoder: TableEncoder, state: dict[str, Any]) -> FeatureEncoder:
+    # Training may go on in another dtype than that of the numbers. Older files lack it.
+    dtype = state.get("dtype", encoder.dtype)
+    if dtype not in ("float32", "float64"):
+        raise ValueError(f"the dtype of its numbers is {dtype!r}")
     features = FeatureEncoder(
-        encoder.categorical_features, encoder.max_categories, encoder.min_frequency, encoder.dtype
+        encoder.categorical_features, encoder.max_categories, encoder.min_frequency, dtype
     )
     features.categorical_positions_ = _check(state["categorical_positions"], np.ndarray)
     features.number_positions_ = _check(state["number_positions"], np.ndarray)
     features.columns_ = [_column_of(features, column) for column in state["columns"]]
     features.cardinalities_ = [column.n_codes for column in features.columns_]
-    scaler = NumberScaler(features.number_positions_, encoder.dtype)
+    scaler = NumberScaler(features.number_positions_, dtype)
     for name, attribute in _OF_SCALER.items():
         value = _check(state["scaler"][name], np.ndarray)
         if value.shape != features.number_positions_.shape:

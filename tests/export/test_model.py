@@ -263,6 +263,11 @@ def test_a_model_of_a_gpu_loads_without_one(tmp_path, monkeypatch):
     assert_equal(twin.predict(FRAME), model.predict(FRAME))
 
 
+def test_a_model_whose_training_went_on_in_another_dtype(tmp_path):
+    model = fitted(warm_start=True, n_members=1).set_params(dtype="float64").fit(FRAME, LABELS)
+    assert_same(model, twin_of(model, tmp_path))
+
+
 def test_a_model_of_half_precision_loads_where_that_is_slow(tmp_path, monkeypatch):
     model = fitted()
     model.dtype = "bfloat16"
