@@ -445,7 +445,7 @@ class Predictor(TransformerMixin, Parameters):
         if tasks is None:
             positions = [k for k in positions if parts[k] is not None]
         if numbers := [self.task_names_[k] for k in positions if parts[k] is None]:
-            raise ValueError(f"tasks names {numbers}, which are numbers and have no classes.")
+            raise ValueError(f"tasks names {numbers}, which have no classes: leave them out.")
         shown: list[Any] = [(self.tasks_[k], parts[k]) for k in positions]
         frames = {
             task.name: pd.DataFrame(part[:, task.order], _index(X), task.classes[task.order])

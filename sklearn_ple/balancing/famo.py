@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from numbers import Integral
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
+from ..checks import check_integer
 from ..tasks import Task, is_weight
 from .balancer import Balancer, check_option
 from .batch import Batch
@@ -85,13 +85,11 @@ class FAMO(Balancer):
         ValueError
             If ``learning_rate`` or ``every`` is not above 0, or ``decay`` is negative.
         """
-        every: Any = self.every
         rate, decay = self.learning_rate, self.decay
         is_rate = is_weight(rate) and rate > 0
         check_option("learning_rate", rate, is_rate, "a finite number greater than 0")
         check_option("decay", decay, is_weight(decay), "a finite number, 0 or greater")
-        is_count = isinstance(every, Integral) and int(every) >= 1
-        check_option("every", every, is_count, "an integer, 1 or greater")
+        check_integer("every", self.every)
         shape = n_members, len(tasks)
         self.register_buffer("xi", torch.zeros(shape))
         # Adam's first and second moments, and the number of updates of each logit.

@@ -28,8 +28,9 @@ def exact(number: float) -> Tensor:
 
 
 def is_between(value: Any, low: float, high: float) -> bool:
-    """Return whether a value is a number strictly between two others."""
-    return isinstance(value, Real) and low < float(value) < high
+    """Return whether a value is a number, and no bool, strictly between two others."""
+    is_number = isinstance(value, Real) and not isinstance(value, bool)
+    return is_number and low < float(value) < high
 
 
 def of_any_unit(score: Callable[..., float]) -> Callable[..., float]:

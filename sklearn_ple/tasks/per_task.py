@@ -49,7 +49,7 @@ def by_task(value: Any, names: Sequence[str], parameter: str, default: Any) -> d
     if hasattr(value, "__len__") and not isinstance(value, str):
         if len(value) != len(names):
             raise ValueError(
-                f"{parameter} has {len(value)} entries, but there are {len(names)} tasks: "
+                f"{parameter} has {len(value)} entries instead of one for each of the tasks "
                 f"{list(names)}."
             )
         return dict(zip(names, value, strict=True))

@@ -528,13 +528,13 @@ def test_aggregators_of_torchjd_are_taken(table):
 def test_options_of_no_use_are_errors(value, table):
     options = {"learning_rate": FAMO, "every": FAMO, "temperature": DynamicWeightAveraging}
     for name, balancer in options.items():
-        with pytest.raises(ValueError, match=f"{name}={value!r} must be"):
+        with pytest.raises(ValueError, match=f"{name}.* must be .*{value!r}|{name}={value!r} must be"):
             model(balancer(**{name: value})).fit(*table)
 
 
 def test_famo_takes_whole_steps_and_no_negative_decay(table):
-    with pytest.raises(ValueError, match="every=1.5 must be an integer, 1 or greater"):
-        model(FAMO(every=1.5)).fit(*table)
+    with pytest.raises(ValueError, match="every must be an integer, 1 or more, not True"):
+        model(FAMO(every=True)).fit(*table)
     with pytest.raises(ValueError, match="decay=-0.1 must be a finite number, 0 or greater"):
         model(FAMO(decay=-0.1)).fit(*table)
     model(FAMO(np.float32(0.1), decay=0, every=np.int64(1))).fit(*table)

@@ -41,5 +41,5 @@ def test_names_that_are_no_tasks_are_an_error():
 
 @pytest.mark.parametrize("value", [[], [1, 2], (1, 2, 3, 4)])
 def test_a_wrong_number_of_entries_is_an_error(value):
-    with pytest.raises(ValueError, match=rf"p has {len(value)} entries, but there are 3 tasks"):
+    with pytest.raises(ValueError, match=rf"p has {len(value)} entries instead of one for"):
         by_task(value, NAMES, "p", default=None)

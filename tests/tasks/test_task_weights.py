@@ -77,5 +77,5 @@ def test_an_unknown_task_is_an_error(parameter):
 @pytest.mark.parametrize("parameter", ["task_weights", "task_weight_decay"])
 def test_a_wrong_number_of_entries_is_an_error(parameter):
     arguments = {"task_weights": None, "task_weight_decay": 1.0, parameter: [1, 2]}
-    with pytest.raises(ValueError, match=rf"{parameter} has 2 entries, but there are 3 tasks"):
+    with pytest.raises(ValueError, match=rf"{parameter} has 2 entries instead of one for"):
         TaskWeights(NAMES, **arguments)
