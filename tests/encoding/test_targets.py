@@ -514,7 +514,7 @@ def test_predictions_of_a_wrong_shape_are_an_error_that_names_the_task():
             r"'c' is of kind 'ordinal' but holds strings.*ordered categorical",
         ),
         ({"A": "count"}, r"task_types names \['A'\], but the tasks are \['a', 'b', 'c'\]"),
-        (["count"], r"task_types has 1 entries, but there are 3 tasks"),
+        (["count"], r"task_types has 1 entries instead of one for each"),
         ("poisson", r"task_types of target 'a' is 'poisson'; the kinds are \['auto', 'binary'"),
         ({"b": None}, r"task_types of target 'b' is None; .*'survival', 'ignore'\], or a Task"),
         ({"b": float}, r"task_types of target 'b' is <class 'float'>; the kinds are"),
@@ -688,7 +688,7 @@ def test_declared_classes_win_over_a_columns_categories():
 def test_declared_classes_of_unknown_tasks_are_an_error():
     with pytest.raises(ValueError, match=r"classes names \['z'\]"):
         encoder(Y, classes={"z": [0, 1]})
-    with pytest.raises(ValueError, match=r"classes has 2 entries, but there are 3 tasks"):
+    with pytest.raises(ValueError, match=r"classes has 2 entries instead of one for"):
         encoder(Y, classes=[[0, 1], None])
 
 

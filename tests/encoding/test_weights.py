@@ -307,7 +307,7 @@ def test_a_class_may_be_left_out_by_a_weight_of_zero():
     [
         ({"Sex": "balanced"}, r"class_weight names \['Sex'\], but the tasks are"),
         ({"f": 2.0, "m": 1.0}, r"class_weight names \['f', 'm'\], but the tasks are"),
-        (["balanced"], r"class_weight has 1 entries, but there are 3 tasks"),
+        (["balanced"], r"class_weight has 1 entries instead of one for each"),
         ({"sex": {"f": 2.0, "x": 1.0}}, r"of task 'sex' names \['x'\], .* are \['f', 'm'\]"),
         ({"sex": {"f": -1.0}}, "of task 'sex' is -1.0 for 'f': it must be a number, 0 or more"),
         ({"sex": {"f": np.nan}}, "of task 'sex' is nan for 'f'"),

@@ -304,7 +304,7 @@ def test_warm_start_goes_on(cls, numbers, seed):
         *(
             (CGCClassifierRegressor, {"n_specific_experts": n_specific}, message)
             for n_specific, message in [
-                ([1, 2], "n_specific_experts has 2 entries, but there are 4 tasks"),
+                ([1, 2], "n_specific_experts has 2 entries instead of one for"),
                 ({"prices": 1}, r"n_specific_experts names \['prices'\], but the tasks are"),
                 ({"price": -1}, "n_specific_experts of task 'price' is -1"),
                 ([1, 2, 1.5, 1], "n_specific_experts of task 'price' is 1.5: .* whole number"),
