@@ -23,27 +23,24 @@ _SHORTER, _N_SHORTER = 3.0, 8
 _ENOUGH = 1e-4
 
 
-def cagrad_weights(gramians: Tensor, c: float = _C) -> Tensor:
+def cagrad_weights(gramians: Tensor) -> Tensor:
     """Compute the weights of the step, near the mean gradient, that helps the worst task most.
 
     Let ``g_0`` be the mean gradient and ``g_w = sum_k w_k g_k``. The step is
-    ``g_0 + c |g_0| g_w / |g_w|``, where w minimises ``g_w . g_0 + c |g_0| |g_w|`` among weights
-    that are not negative and sum to 1. A primal-dual interior-point method finds it for all
-    members at once. As in the authors' code, the step is divided by 1 + c, so that a single task
-    has its plain gradient.
+    ``g_0 + c |g_0| g_w / |g_w|``, where c = 0.4 and w minimises ``g_w . g_0 + c |g_0| |g_w|``
+    among weights that are not negative and sum to 1. A primal-dual interior-point method finds it
+    for all members at once. As in the authors' code, the step is divided by 1 + c, so that a
+    single task has its plain gradient.
 
     Parameters
     ----------
     gramians : Tensor of shape (n, n_tasks, n_tasks)
         Inner products of the gradients, for each of n members.
-    c : float, default=0.4
-        Greatest distance of the step from the mean gradient, relative to the length of that
-        gradient.
 
     Returns
     -------
     Tensor of shape (n, n_tasks)
-        The weights of the gradients in a sum; with c = 0 all are 1.
+        The weights of the gradients in a sum.
 
     References
     ----------
@@ -54,7 +51,7 @@ def cagrad_weights(gramians: Tensor, c: float = _C) -> Tensor:
     unit = gramians.diagonal(dim1=1, dim2=2).amax(dim=1)[:, None, None]
     products = gramians / unit
     of_mean = products.mean(dim=2)
-    radius = c * of_mean.mean(dim=1, keepdim=True).clamp(min=0).sqrt()
+    radius = _C * of_mean.mean(dim=1, keepdim=True).clamp(min=0).sqrt()
 
     def height(weights: Tensor, gap: Tensor) -> Tensor:
         """Compute the function that is minimised, plus the barrier."""
@@ -90,7 +87,7 @@ def cagrad_weights(gramians: Tensor, c: float = _C) -> Tensor:
         weights = weights + reach * step
         slacks = slacks + change * _reach(slacks, change)
     _, length = _along(products, weights)
-    return (1 + n_tasks * radius / length * weights) / (1 + c)
+    return (1 + n_tasks * radius / length * weights) / (1 + _C)
 
 
 def _along(products: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:

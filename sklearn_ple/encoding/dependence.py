@@ -130,17 +130,12 @@ class Dependence:
             wrong = (weights[:, [task, other]] > 0).all(axis=1)
             wrong &= (targets[:, task] == 1) & (targets[:, other] == 0)
             if wrong.any():
-                names, labels = zip(
-                    *(
-                        (self.tasks[k].name, self.tasks[k].classes.tolist()[place])
-                        for k, place in ((task, 1), (other, 0))
-                    ),
-                    strict=True,
-                )
+                event, cause = self.tasks[task], self.tasks[other]
                 raise ValueError(
-                    f"Task {names[0]!r} depends on {names[1]!r}, but {wrong.sum()} rows have the "
-                    f"label {labels[0]!r} of {names[0]!r} and {labels[1]!r} of {names[1]!r}: drop "
-                    "these rows, or correct depends_on or the labels."
+                    f"Task {event.name!r} depends on {cause.name!r}, but {wrong.sum()} rows have "
+                    f"the label {event.classes.tolist()[1]!r} of {event.name!r} and "
+                    f"{cause.classes.tolist()[0]!r} of {cause.name!r}: drop these rows, or "
+                    "correct depends_on or the labels."
                 )
             self._copy(targets, weights, 0.0, source=other, target=task)
         completed = list(labels)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from inspect import signature
 from typing import Any, NamedTuple
@@ -67,6 +68,7 @@ class Encoded(NamedTuple):
         return self.numbers, self.codes, self.targets, self.weights
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class TableEncoder:
     """Learns tasks, scales and categories from a table, and encodes tables.
 
@@ -75,13 +77,13 @@ class TableEncoder:
 
     Parameters
     ----------
-    family : {"class", "number"} or None, default=None
+    family : {"class", "number"} or None
         Kinds of task that the estimator accepts; None for all kinds.
-    classes : None, array-like, sequence or dict, default=None
+    classes : None, array-like, sequence or dict
         Declared classes, see `MultiTaskEstimator.partial_fit`.
-    n_bins : int, default=16
+    n_bins : int
         Greatest number of bins of each numeric column.
-    by_name : bool, default=False
+    by_name : bool
         Whether the network has the tasks in the order of their names, instead of the order of y.
 
     Attributes
@@ -103,48 +105,28 @@ class TableEncoder:
         all members have the same.
     """
 
-    targets: TargetEncoder
-    dependence: Dependence
-    order: list[int]
-    features: FeatureEncoder
-    maker: EmbeddingMaker | None
-    statistics: TargetStatistics | None
-    linear_start: np.ndarray | None
-
-    def __init__(
-        self,
-        *,
-        task_types: Any = "auto",
-        family: str | None = None,
-        classes: Any = None,
-        depends_on: Any = None,
-        task_weights: Any = None,
-        categorical_features: Any = "from_dtype",
-        max_categories: int | None = None,
-        min_frequency: float | None = None,
-        target_statistics: Any = False,
-        numeric_embedding: Any = None,
-        n_bins: int = 16,
-        linear_path: bool = False,
-        clip_numbers: float | None = None,
-        dtype: str = "float32",
-        by_name: bool = False,
-    ):
-        self.task_types = task_types
-        self.family = family
-        self.classes = classes
-        self.depends_on = depends_on
-        self.task_weights = task_weights
-        self.categorical_features = categorical_features
-        self.max_categories = max_categories
-        self.min_frequency = min_frequency
-        self.target_statistics = target_statistics
-        self.numeric_embedding = numeric_embedding
-        self.n_bins = n_bins
-        self.linear_path = linear_path
-        self.clip_numbers = clip_numbers
-        self.dtype = dtype
-        self.by_name = by_name
+    task_types: Any
+    family: str | None
+    classes: Any
+    depends_on: Any
+    task_weights: Any
+    categorical_features: Any
+    max_categories: int | None
+    min_frequency: float | None
+    target_statistics: Any
+    numeric_embedding: Any
+    n_bins: int
+    linear_path: bool
+    clip_numbers: float | None
+    dtype: str
+    by_name: bool
+    targets: TargetEncoder = field(init=False)
+    dependence: Dependence = field(init=False)
+    order: list[int] = field(init=False)
+    features: FeatureEncoder = field(init=False)
+    maker: EmbeddingMaker | None = field(init=False)
+    statistics: TargetStatistics | None = field(init=False)
+    linear_start: np.ndarray | None = field(init=False)
 
     @classmethod
     def of(cls, estimator: Any, *, n_bins: int, classes: Any = None) -> TableEncoder:
@@ -373,10 +355,10 @@ class TableEncoder:
                 codes, targets, weights, self.tasks, self.features.cardinalities_, by_all
             )
             numbers = beside(numbers, of_codes)
-        counts = TaskWeights(self.targets.names, self.task_weights, 1.0).initial
+        task_weights = TaskWeights(self.targets.names, self.task_weights, 1.0).initial
         if self.linear_path:
             started.linear_start = ridge_start(
-                numbers, targets, weights, self.tasks, counts, self.clip_numbers, trained_on
+                numbers, targets, weights, self.tasks, task_weights, self.clip_numbers, trained_on
             )
         return started, numbers
 

@@ -53,16 +53,16 @@ def ridge_start(
         are zero: if no task with ``linear_start`` has a weight, if there are no numbers, or if
         they are sparse.
     """
-    counts = zip(tasks, task_weights, strict=True)
-    starts = [task.linear_start and weight > 0 for task, weight in counts]
-    if sparse.issparse(numbers) or not numbers.shape[1] or not any(starts):
+    pairs = zip(tasks, task_weights, strict=True)
+    has_start = [task.linear_start and weight > 0 for task, weight in pairs]
+    if sparse.issparse(numbers) or not numbers.shape[1] or not any(has_start):
         return None
     if trained_on is None:
         trained_on = np.ones((1, len(numbers)), dtype=bool)
     most = max(1, min(_MAX_ROWS, _MAX_NUMBERS // numbers.shape[1]))
     ends = np.cumsum([task.n_outputs for task in tasks])
     coefficients = np.zeros((len(trained_on), ends[-1], numbers.shape[1]))
-    for position in np.flatnonzero(starts).tolist():
+    for position in np.flatnonzero(has_start).tolist():
         rows = np.flatnonzero((weights[:, position] > 0) & trained_on.any(axis=0))
         rows = rows[:: max(1, -(-len(rows) // most))]
         read = smooth_clip(torch.as_tensor(numbers[rows], dtype=torch.float64), clip_numbers)

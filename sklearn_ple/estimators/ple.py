@@ -530,7 +530,7 @@ class CGCClassifierRegressor(Extraction):
 
 def _is_single_task(estimator: PLEClassifier) -> bool:
     """Return whether y was 1-D in fit or, before fit, could be."""
-    return not hasattr(estimator, "classes_") or not isinstance(estimator.classes_, list)
+    return not isinstance(getattr(estimator, "classes_", None), list)
 
 
 @with_parameters

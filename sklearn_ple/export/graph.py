@@ -14,10 +14,6 @@ from torch import Tensor, nn
 from ..nn import BatchedLinear, NumericEmbedding, Towers
 from ..predictions.calibration import IsotonicCalibration, TemperatureScaling
 
-#: The classes whose calibrators can be exported.
-CALIBRATIONS = (TemperatureScaling, IsotonicCalibration)
-
-
 # Least width of a bin in the computation of its slope, which would otherwise be infinite.
 _NARROWEST = 1e-30
 

@@ -134,7 +134,6 @@ class MultiTabNet(Body):
         self.attention_blocks: Any = nn.ModuleList(
             AttentionBlock(self, token_dim, n_heads, width) for width in hidden_units
         )
-        self.task_mask = task_mask
         self.separate_tasks = TASK_MASKS[task_mask][0]
         mask = _mask(self.n_tasks, len(features.columns), *TASK_MASKS[task_mask])
         self.register_buffer("mask", mask, persistent=False)

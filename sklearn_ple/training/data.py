@@ -197,7 +197,7 @@ class BatchIndices(Sampler):
     def __init__(self, rows: TableRows, batch_size: int, indices: Tensor | None = None):
         self.rows = rows
         self.indices = indices
-        # If each member reads its own rows, a batch has this many rows in total.
+        # A batch has batch_size rows in all, also if each member reads its own.
         n_members = 1 if indices is None or indices.dim() == 1 else len(indices)
         self.batch_size = max(batch_size // n_members, 1)
 
