@@ -1,8 +1,9 @@
-"""Checks that are the same in several places: of arguments, and of whose a class is."""
+"""Checks of arguments that several modules share, and of whether a class is of this package."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from numbers import Integral, Real
 from typing import Any
 
@@ -28,6 +29,16 @@ def check_named(estimators: Any) -> None:
         )
     if not estimators:
         raise ValueError("estimators is empty: name the estimators to compare.")
+
+
+@contextmanager
+def naming(what: str) -> Iterator[None]:
+    """Context manager that puts before the message of an error what it concerns."""
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(f"{what}: {error}") from error
 
 
 def is_ours(cls: type) -> bool:

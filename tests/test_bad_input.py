@@ -185,7 +185,10 @@ def test_categories_that_are_all_unknown_at_predict(X, y):
     ("params", "message"),
     [
         ({"task_types": {"areaa": "count"}}, r"task_types names \['areaa'\].*\['tall', 'area'\]"),
-        ({"task_types": ["binary"]}, "task_types has 1 entries instead of one for each of the tasks"),
+        (
+            {"task_types": ["binary"]},
+            "task_types has 1 entries instead of one for each of the tasks",
+        ),
         ({"task_types": {"area": "gaussian"}}, "'area' is 'gaussian'; the kinds are"),
         ({"task_weights": {"height": 1}}, r"task_weights names \['height'\]"),
         ({"task_weights": [1.0]}, "task_weights has 1 entries"),

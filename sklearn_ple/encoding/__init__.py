@@ -3,6 +3,7 @@
 from .arrow import dictionary_values, storable, to_storable
 from .categories import UnknownColumns
 from .dependence import dependent_pairs
+from .digest import digest
 from .encoder import Encoded, TableEncoder
 from .features import check_in_memory, read_features
 from .form import TargetForm
@@ -52,6 +53,7 @@ __all__ = [
     "check_unique",
     "dependent_pairs",
     "dictionary_values",
+    "digest",
     "grow",
     "ignored_by",
     "is_arrow",

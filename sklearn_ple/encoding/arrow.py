@@ -1,4 +1,4 @@
-"""Columns of Arrow in the form of pandas, where either of them lacks a function for the other."""
+"""Turns tables and columns of Arrow into those of pandas, where neither library does it."""
 
 from __future__ import annotations
 

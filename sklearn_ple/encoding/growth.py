@@ -8,9 +8,9 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy import sparse
 from sklearn.utils import check_consistent_length
 
+from .._sklearn import _safe_indexing
 from .dependence import Dependence
 from .encoder import Encoded, TableEncoder
 from .features import read_features
@@ -93,15 +93,15 @@ def grow(
         )
     labels, given = weigh(labels, sample_weight)
     targets = TargetEncoder(task_types, encoder.family)
-    types = [column for place, column in enumerate(labels) if place in new]
-    targets.fit(types, form.take(new), given[:, new])
+    new_labels = [column for place, column in enumerate(labels) if place in new]
+    targets.fit(new_labels, form.take(new), given[:, new])
     for task in targets.tasks:
         task.added = True
     grown = copy.copy(encoder)
     grown.task_weights = estimator.task_weights
     grown.targets = copy.copy(before)
     grown.targets.tasks = [*before.tasks, *targets.tasks]
-    grown.targets.form = _joined(before.form, targets.form, types)
+    grown.targets.form = _joined(before.form, targets.form, new_labels)
     grown.order = [*encoder.order, *range(len(names), len(grown.tasks))]
     grown.dependence = Dependence(encoder.depends_on, grown.tasks)
     columns = dict(zip(form.names, labels, strict=True))
@@ -111,7 +111,7 @@ def grow(
     weights = np.zeros((n_rows, len(of_all)))
     weights[:, [grown.targets.names.index(name) for name in form.names]] = given
     kept = np.flatnonzero(weights.any(axis=1))
-    features = features[kept] if sparse.issparse(features) else features.iloc[kept]
+    features = _safe_indexing(features, kept)
     table = Table(
         features,
         [column.take(kept) for column in of_all],

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from ..tasks import Task
+from .digest import digest
 
 # With "auto", a column has statistics if it has at least _MANY_CATEGORIES categories, with at
 # least _ROWS_EACH rows per category on average.
@@ -115,7 +115,7 @@ class TargetStatistics:
             The statistics of the rows. Those of rows in ``read`` are learnt from earlier parts of
             the rows, those of other rows from all rows in ``read``.
         """
-        self.learnt_from = _digest(codes, targets, weights)
+        self.learnt_from = digest([codes, targets, weights])
         self.read, self.n_tasks = read, len(tasks)
         read = np.ones(len(codes), dtype=bool) if read is None else read
         parts = np.where(read, _parts(len(codes)), N_PARTS)
@@ -184,7 +184,7 @@ class TargetStatistics:
         have been added since are left out.
         """
         targets, weights = targets[:, : self.n_tasks], weights[:, : self.n_tasks]
-        if self.learnt_from != _digest(codes, targets, weights):
+        if self.learnt_from != digest([codes, targets, weights]):
             return self.transform(codes)
         n_codes = dict(zip(self.columns.tolist(), map(len, self.tables), strict=True))
         again = TargetStatistics(self.columns)
@@ -368,11 +368,3 @@ def _classes_counted(task: Task) -> range:
 def _parts(n_rows: int) -> np.ndarray:
     """Draw the part of each row, with a fixed seed."""
     return np.random.RandomState(0).permutation(n_rows) % N_PARTS
-
-
-def _digest(*arrays: np.ndarray) -> str:
-    digest = hashlib.sha256()
-    for array in arrays:
-        digest.update(f"{array.dtype} {array.shape}".encode())
-        digest.update(np.ascontiguousarray(array).data)
-    return digest.hexdigest()

@@ -7,9 +7,9 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from scipy import sparse
 from sklearn.utils import check_consistent_length
 
+from .._sklearn import _safe_indexing
 from .features import read_features
 from .form import TargetForm
 from .labels import Labels, ignored_by, read_targets
@@ -91,7 +91,7 @@ class Table:
         kept = np.flatnonzero(weights.any(axis=1))
         if len(kept) < len(weights):
             labels, weights = [column.take(kept) for column in labels], weights[kept]
-            features = features[kept] if sparse.issparse(features) else features.iloc[kept]
+            features = _safe_indexing(features, kept)
         return cls(features, labels, weights, form, kept)
 
     @property

@@ -15,6 +15,7 @@ from .style import (
     ORANGE,
     PALETTE,
     import_pyplot,
+    label_cells,
     named_legend,
     number_texts,
     room_below,
@@ -286,14 +287,7 @@ class MTLGainDisplay:
                 color="white" if abs(values[row, column]) > 0.6 * reach else "black",
             )
         self.texts_ = texts
-        tasks = [*map(short, mean.columns)]
-        ax.set_xticks(range(len(tasks)), tasks, rotation=35, ha="right", parse_math=False)
-        ax.set_xticks(np.arange(1, len(mean.columns)) - 0.5, minor=True)
-        ax.set_yticks(range(len(mean.index)), [*map(short, mean.index)], parse_math=False)
-        ax.set_yticks(np.arange(1, len(mean.index)) - 0.5, minor=True)
-        ax.tick_params(which="minor", length=0)
-        ax.grid(which="minor", color="white", linewidth=1.5)
-        ax.spines[:].set_visible(False)
+        label_cells(ax, [*map(short, mean.index)], [*map(short, mean.columns)])
         ax.set_title(
             f"gain over {self.reference}  (* {100 * self.confidence:g} % interval without zero)",
             fontsize="medium",

@@ -9,7 +9,7 @@ import pandas as pd
 
 from ..checks import check_integer
 from .importance import MultiTaskImportance, multitask_importance
-from .style import DARK_GREY, import_pyplot, number_texts, room_below, short
+from .style import DARK_GREY, import_pyplot, label_cells, number_texts, room_below, short
 
 
 class ImportanceDisplay:
@@ -222,13 +222,7 @@ class ImportanceDisplay:
 
     def _label(self, means: pd.DataFrame) -> None:
         ax, (n_rows, n_columns) = self.ax_, means.shape
-        ax.set_xticks(range(n_columns), means.columns, rotation=35, ha="right", parse_math=False)
-        ax.set_yticks(range(n_rows), means.index, parse_math=False)
-        ax.set_xticks(np.arange(1, n_columns) - 0.5, minor=True)
-        ax.set_yticks(np.arange(1, n_rows) - 0.5, minor=True)
-        ax.tick_params(which="minor", length=0)
-        ax.grid(which="minor", color="white", linewidth=1.5)
-        ax.spines[:].set_visible(False)
+        label_cells(ax, means.index, means.columns)
         if n_columns > 1:
             # A gap separates the mean from the tasks.
             ax.axvline(n_columns - 1.5, color="white", linewidth=5)

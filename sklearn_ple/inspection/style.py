@@ -99,6 +99,17 @@ def number_texts(values: np.ndarray, n_digits: int, sign: str = "") -> np.ndarra
     return texts
 
 
+def label_cells(ax: Any, rows: Sequence[str], columns: Sequence[str]) -> None:
+    """Name the rows and columns of a heat map, and separate its cells by white lines."""
+    ax.set_xticks(range(len(columns)), columns, rotation=35, ha="right", parse_math=False)
+    ax.set_yticks(range(len(rows)), rows, parse_math=False)
+    ax.set_xticks(np.arange(1, len(columns)) - 0.5, minor=True)
+    ax.set_yticks(np.arange(1, len(rows)) - 0.5, minor=True)
+    ax.tick_params(which="minor", length=0)
+    ax.grid(which="minor", color="white", linewidth=1.5)
+    ax.spines[:].set_visible(False)
+
+
 def room_below(labels: Sequence[str]) -> tuple[float, float]:
     """Return the width and height, in inches, that slanted labels of columns need.
 

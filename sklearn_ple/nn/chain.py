@@ -202,9 +202,7 @@ class DebiasedLogits(JointLogits):
         """
         propensities = self(outputs).detach().sigmoid().clamp(min=self.least_propensity)
         happened = (weights > 0) & (targets == 1)
-        added = list(
-            torch.zeros_like(outputs[..., :1]).expand(-1, -1, targets.shape[-1]).unbind(-1)
-        )
+        added = [torch.zeros_like(outputs[..., 0])] * targets.shape[-1]
         for (column, parent), (task, other) in zip(self.parents, self.positions, strict=True):
             counts = happened[..., other] & (weights[..., task] > 0)
             own = torch.where(counts, outputs[..., column], 0.0)
@@ -292,9 +290,7 @@ class CalibratedLogits(EventLink):
             The term for the loss of each label.
         """
         probabilities = outputs.sigmoid()
-        added = list(
-            torch.zeros_like(outputs[..., :1]).expand(-1, -1, targets.shape[-1]).unbind(-1)
-        )
+        added = [torch.zeros_like(outputs[..., 0])] * targets.shape[-1]
         for (column, parent), (task, _) in zip(self.parents, self.positions, strict=True):
             excess = probabilities[..., column] - probabilities[..., parent]
             added[task] = self.weight * excess.relu()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -85,7 +85,7 @@ def among_all(outputs: Tensor) -> Tensor:
     # Sums are computed in the order of memory.
     order = _order(outputs)
     padding = [0, 0] * (outputs.dim() - 1) + [part.first, part.n_all - part.last]
-    return F.pad(outputs.permute(order), padding).permute(_inverse(order))
+    return F.pad(outputs.permute(order), padding).permute(inverse(order))
 
 
 def own_rows(inputs: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -261,7 +261,7 @@ def _of_flat(flat: Tensor, like: Tensor, part: Part) -> Tensor:
     """Return flattened numbers to the shape and order of a tensor."""
     order, (ahead, _) = _order(like), _places(like.numel(), part)
     own = flat[ahead : ahead + like.numel()].view(like.permute(order).shape)
-    return own.permute(_inverse(order)).clone()
+    return own.permute(inverse(order)).clone()
 
 
 def _places(n_numbers: int, part: Part) -> tuple[int, int]:
@@ -277,5 +277,6 @@ def _order(tensor: Tensor) -> list[int]:
     return [0, *sorted(range(1, tensor.dim()), key=lambda dim: -strides[dim])]
 
 
-def _inverse(order: list[int]) -> list[int]:
+def inverse(order: Sequence[int]) -> list[int]:
+    """Return the order that undoes another."""
     return sorted(range(len(order)), key=order.__getitem__)

@@ -16,7 +16,7 @@ from .embeddings import CategoricalEmbedding
 from .features import Features
 from .gates import ExpertNames, GateNames
 from .mlp import BatchedLinear
-from .part import among_all
+from .part import among_all, inverse
 
 # Adam moves all parameters by similar amounts. With this factor the linear path changes more
 # slowly and overfits small tables less.
@@ -369,8 +369,7 @@ class TabularNetwork(nn.Module):
         """Put values of the body's tasks into the order of the outputs."""
         if self.task_order is None:
             return list(of_body)
-        order = self.task_order
-        return [of_body[place] for place in sorted(range(len(order)), key=order.__getitem__)]
+        return [of_body[place] for place in inverse(self.task_order)]
 
     def _product_context(self, features: Tensor) -> AbstractContextManager:
         """Return a context in which matrices are multiplied in ``product_dtype`` in training."""

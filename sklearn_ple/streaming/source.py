@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Generator, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from urllib.parse import unquote
 
 import numpy as np
 
+from ..checks import naming
 from ..encoding import check_unique, storable, to_storable
 from .errors import named_by_some, twice, unreadable
 from .reading import interleaved
@@ -25,7 +26,7 @@ _LARGE_DICTIONARY = 1000
 _READ_AT_ONCE = 2**18
 # File name endings of Arrow IPC; all other files are regarded as Parquet.
 _IPC_ENDINGS = {".arrow", ".feather", ".ipc"}
-# The end of a file in both formats: size of the footer's length in bytes, and a magic word.
+# Files of both formats end with the length of the footer, in _LENGTH bytes, and a magic word.
 _LENGTH, _MAGIC = 4, {"parquet": b"PAR1", "ipc": b"ARROW1"}
 
 
@@ -171,14 +172,9 @@ class Unit:
         columns = map(group.column, range(group.num_columns))
         return all(own.has_dictionary_page for own in columns if own.path_in_schema == name)
 
-    @contextmanager
-    def named(self) -> Iterator[None]:
-        """Context manager that adds the name of the unit to errors about its content."""
-        try:
-            yield
-        except (TypeError, ValueError) as error:
-            kind = TypeError if isinstance(error, TypeError) else ValueError
-            raise kind(f"{self}: {error}") from error
+    def named(self) -> AbstractContextManager:
+        """Return a context in which errors about its content name the unit."""
+        return naming(str(self))
 
     def batches(self, columns: Sequence[str], n_at_once: int) -> Iterator[Any]:
         """Yield batches of rows with some columns, and check that the file has not changed."""
@@ -298,26 +294,9 @@ class Source:
             )
         raise ValueError(f"{message}.")
 
-    def blocks(
-        self, columns: Sequence[str], order: Sequence[int] | None = None, n_open: int = 1
-    ) -> Iterator[Block]:
-        """Yield blocks of rows, which are read in advance by threads.
-
-        Parameters
-        ----------
-        columns : sequence of str
-            The columns to read.
-        order : sequence of int, optional
-            Numbers of the units, in the order in which to read them; by default ascending.
-        n_open : int, default=1
-            Number of units that are read at the same time, with a block of each in turn.
-
-        Returns
-        -------
-        iterator of Block
-            The blocks.
-        """
-        return interleaved(self.readers(columns, order), n_open)
+    def blocks(self, columns: Sequence[str]) -> Iterator[Block]:
+        """Yield blocks of some columns of all rows in order, which are read in advance."""
+        return interleaved(self.readers(columns), n_open=1)
 
     def readers(
         self, columns: Sequence[str], order: Sequence[int] | None = None

@@ -17,10 +17,11 @@ from ..encoding import (
     TableEncoder,
     TargetForm,
     dependent_pairs,
+    digest,
     ignored_by,
     learnt_columns,
 )
-from ..training import Arrays, ShuffledRows, TableRows, digest
+from ..training import Arrays, ShuffledRows, TableRows
 from .columns import Columns
 from .orders import ordered_targets
 from .reading import interleaved, watched

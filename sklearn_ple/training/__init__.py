@@ -5,7 +5,6 @@ from .callbacks import ProgressBar, copies
 from .checkpoint import Checkpoint
 from .data import TableRows, place
 from .device import product_dtype, resolve_device, seeded, with_gradients
-from .fingerprint import digest
 from .fit_callbacks import fit_task
 from .groups import Groups, can_part, make_groups, parts_apart
 from .history import public_history
@@ -57,7 +56,6 @@ __all__ = [
     "check_apart",
     "check_unchanged",
     "copies",
-    "digest",
     "draw_folds",
     "fit_task",
     "make_groups",

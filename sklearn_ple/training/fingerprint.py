@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Iterable, Mapping, Set
 from types import FunctionType
@@ -15,7 +14,7 @@ from scipy import sparse
 from skorch.callbacks import Callback
 from torch import Tensor, nn
 
-from ..encoding import EmbeddingMaker, Labels, Table
+from ..encoding import EmbeddingMaker, Labels, Table, digest
 from ..tasks import Task
 from ..versions import versions
 from .split import Split
@@ -99,18 +98,6 @@ def _of_split(split: Split) -> dict[str, str]:
 
 def _short(text: str) -> str:
     return text if len(text) <= _LONGEST else digest([text])
-
-
-def digest(parts: Iterable[str | np.ndarray]) -> str:
-    """Compute a digest of texts and arrays."""
-    digest = hashlib.sha256()
-    for part in parts:
-        if isinstance(part, str):
-            digest.update(part.encode())
-        else:
-            digest.update(f"{part.dtype} {part.shape}".encode())
-            digest.update(np.ascontiguousarray(part).data)
-    return digest.hexdigest()
 
 
 def _of_features(features: Any) -> str:

@@ -431,7 +431,7 @@ def _as_tensor(array: Any) -> Any:
     """Return an array as a tensor; tensors stay as they are."""
     if not isinstance(array, np.ndarray) or array.flags.writeable:
         return torch.as_tensor(array)
-    # torch warns of shared arrays that are read-only, but nothing writes to them.
+    # Some backends share arrays read-only, of which torch warns. Nothing writes to them.
     with collected(UserWarning):
         return torch.as_tensor(array)
 

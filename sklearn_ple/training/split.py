@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from .._sklearn import _num_samples
+from ..checks import naming
 from ..encoding import Table, is_dataset, read_groups, warn_of_order
 
 # With fewer rows than this, there would be too few validation rows to show when to stop.
@@ -191,14 +192,9 @@ def stops_early(estimator: Any, n_rows: int, apart: bool = False) -> bool:
     return bool(estimator.early_stopping)
 
 
-@contextmanager
-def naming_validation() -> Iterator[None]:
-    """Add to an error's message that it concerns the validation rows."""
-    try:
-        yield
-    except (TypeError, ValueError) as error:
-        kind = TypeError if isinstance(error, TypeError) else ValueError
-        raise kind(f"The validation set, X_val and y_val: {error}") from error
+def naming_validation() -> AbstractContextManager:
+    """Return a context in which errors say that they concern the validation rows."""
+    return naming("The validation set, X_val and y_val")
 
 
 def check_apart(estimator: Any, X_val: Any, y_val: Any, groups: Any) -> None:

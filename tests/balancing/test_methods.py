@@ -528,7 +528,9 @@ def test_aggregators_of_torchjd_are_taken(table):
 def test_options_of_no_use_are_errors(value, table):
     options = {"learning_rate": FAMO, "every": FAMO, "temperature": DynamicWeightAveraging}
     for name, balancer in options.items():
-        with pytest.raises(ValueError, match=f"{name}.* must be .*{value!r}|{name}={value!r} must be"):
+        with pytest.raises(
+            ValueError, match=f"{name}.* must be .*{value!r}|{name}={value!r} must be"
+        ):
             model(balancer(**{name: value})).fit(*table)
 
 

@@ -15,6 +15,7 @@ from skorch.callbacks import Callback
 from streamed import OPTIONS, TASKS, arrow, assert_same, make_table, state, write
 
 from sklearn_ple import PLEClassifierRegressor, export
+from sklearn_ple.streaming.reading import interleaved
 from sklearn_ple.streaming.source import Source
 
 
@@ -468,7 +469,7 @@ def test_what_a_source_says_of_its_rows(tmp_path):
         source = Source.of(write(tmp_path / kind, make_table(500), kind=kind))
         assert [unit.n_rows for unit in source.units] == [100, 100, 50, 100, 100, 50]
         assert [unit.first for unit in source.units] == [0, 100, 200, 250, 350, 450]
-        numbers = [block.numbers for block in source.blocks(["a"], n_open=3)]
+        numbers = [block.numbers for block in interleaved(source.readers(["a"]), n_open=3)]
         assert np.concatenate(numbers)[[0, 100, 200, 250]].tolist() == [0, 100, 200, 250]
         rows = pa.concat_tables([block.rows for block in source.blocks(["amount", "a"])])
         assert rows.column_names == ["amount", "a"]
