@@ -27,7 +27,7 @@ _GAINS, _LOSES, _UNDECIDED, _EQUAL = "gains on", "loses on", "undecided on", "no
 _NO_INTERVAL = "no interval on"
 _NOTES = {_GAINS: "", _LOSES: " (negative transfer)", _UNDECIDED: "", _EQUAL: "", _NO_INTERVAL: ""}
 _KEYS = ["system", "task", "repeat"]
-_HINT = "\n\nUndecided: the interval includes zero. More folds or seeds make it narrower."
+_HINT = "\n\nUndecided: the interval includes zero. More {} make it narrower."
 
 
 @dataclass(frozen=True, eq=False)
@@ -170,8 +170,14 @@ class MTLGain:
 
     def __str__(self) -> str:
         """Return the summary and the table of gains."""
-        figures = self.gains.to_string(index=False, float_format="{:+.3f}".format)
-        hint = _HINT if _UNDECIDED in _verdicts(self.gains) else ""
+        found = _verdicts(self.gains)
+        # As many decimals as the ends of intervals without zero need, so that none reads as zero.
+        decided = self.gains.loc[np.isin(found, [_GAINS, _LOSES]), ["low", "high"]]
+        least = decided.abs().to_numpy().min(initial=1.0)
+        n_decimals = int(np.clip(np.ceil(-np.log10(least)), 3, 9))
+        figures = self.gains.to_string(index=False, float_format=f"{{:+.{n_decimals}f}}".format)
+        more = "test rows" if "resamples" in self.repeats else "folds or seeds"
+        hint = _HINT.format(more) if _UNDECIDED in found else ""
         return f"{self.summary()}\n\n{figures}{hint}"
 
 
