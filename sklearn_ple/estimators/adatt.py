@@ -5,16 +5,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from numbers import Integral
 from typing import Any
 
 from ..base import WIDTHS, MultiTaskEstimator, class_weight, parameter, with_parameters
 from ..nn import AdaTT
-from ..parameters import Number, Widths
+from ..parameters import COUNT, COUNT_OR_ZERO, Widths
 from ..tasks import Task
-
-_SOME = [Number(Integral, 1, None, closed="left")]
-_SEVERAL = [Number(Integral, 0, None, closed="left")]
 
 
 @with_parameters
@@ -63,11 +59,13 @@ class AdaTTClassifierRegressor(MultiTaskEstimator):
     """
 
     n_levels: int = parameter(
-        default=1, constraint=_SOME, search=(1, 3), published=2, network=True
+        default=1, constraint=[COUNT], search=(1, 3), published=2, network=True
     )
-    n_shared_experts: int = parameter(default=0, constraint=_SEVERAL, search=(0, 2), network=True)
+    n_shared_experts: int = parameter(
+        default=0, constraint=[COUNT_OR_ZERO], search=(0, 2), network=True
+    )
     n_specific_experts: int = parameter(
-        default=1, constraint=_SOME, search=(1, 4), published=2, network=True
+        default=1, constraint=[COUNT], search=(1, 4), published=2, network=True
     )
     expert_hidden_units: Any = parameter(
         default=(64,), constraint=[Widths(by_level=True)], search=WIDTHS, network=True

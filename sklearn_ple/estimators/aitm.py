@@ -5,13 +5,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from numbers import Real
 from typing import Any
 
 from ..base import WIDTHS, MultiTaskEstimator, class_weight, parameter, with_parameters
 from ..encoding import dependent_pairs
 from ..nn import AITM, CalibratedLogits
-from ..parameters import Number, Widths
+from ..parameters import NOT_NEGATIVE, Widths
 from ..tasks import Task
 
 
@@ -77,9 +76,7 @@ class AITMClassifierRegressor(MultiTaskEstimator):
         published=(128, 64, 32),
         network=True,
     )
-    calibrator_weight: float = parameter(
-        default=0.6, constraint=[Number(Real, 0, None, closed="left")]
-    )
+    calibrator_weight: float = parameter(default=0.6, constraint=[NOT_NEGATIVE])
     tower_hidden_units: Any = parameter(default=(32,), published=())
     depends_on: Any = None
     class_weight: Any = class_weight()

@@ -11,7 +11,7 @@ from typing import Any
 from .._sklearn import StrOptions
 from ..base import MultiTaskEstimator, class_weight, parameter, with_parameters
 from ..nn import DebiasedLogits, JointLogits, SharedBottom
-from ..parameters import Number
+from ..parameters import NOT_NEGATIVE, Number
 from ..tasks import Task
 
 
@@ -94,9 +94,7 @@ class ESMMClassifier(MultiTaskEstimator):
     tower_hidden_units: Any = parameter(default=(64, 32), published=(200, 80))
     depends_on: Any = "previous"
     debias: str | None = parameter(default=None, constraint=[StrOptions({"ips"}), None])
-    debias_weight: float = parameter(
-        default=1.0, constraint=[Number(Real, 0, None, closed="left")]
-    )
+    debias_weight: float = parameter(default=1.0, constraint=[NOT_NEGATIVE])
     least_propensity: float = parameter(
         default=0.01, constraint=[Number(Real, 0, 1, closed="right")]
     )

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from numbers import Integral, Real
 from typing import Any
 
 from .._sklearn import StrOptions
 from ..base import MultiTaskEstimator, parameter, with_parameters
 from ..nn.gating import GATES
-from ..parameters import Number, Widths
-
-_FACTOR = [Number(Real, 0, None, closed="left")]
+from ..parameters import COUNT, NOT_NEGATIVE, Widths
 
 
 @with_parameters
@@ -19,11 +16,9 @@ class Gated(MultiTaskEstimator):
 
     gate_hidden_units: Any = parameter(default=(), constraint=[Widths()], network=True)
     gate: str = parameter(default="softmax", constraint=[StrOptions(set(GATES))], network=True)
-    gate_k: int = parameter(
-        default=2, constraint=[Number(Integral, 1, None, closed="left")], network=True
-    )
-    gate_entropy: float = parameter(default=1e-3, constraint=_FACTOR)
-    load_balancing: float = parameter(default=0.0, constraint=_FACTOR)
+    gate_k: int = parameter(default=2, constraint=[COUNT], network=True)
+    gate_entropy: float = parameter(default=1e-3, constraint=[NOT_NEGATIVE])
+    load_balancing: float = parameter(default=0.0, constraint=[NOT_NEGATIVE])
 
     def _gate_options(self) -> dict[str, Any]:
         """Return the arguments of a network that concern its gates."""

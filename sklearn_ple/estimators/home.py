@@ -5,15 +5,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from numbers import Integral
 from typing import Any, ClassVar
 
 from ..base import WIDTHS, MultiTaskEstimator, class_weight, parameter, with_parameters
 from ..nn import HoME
-from ..parameters import Listed, Number, Widths
+from ..parameters import COUNT, Listed, Widths
 from ..tasks import Task
-
-_SOME = [Number(Integral, 1, None, closed="left")]
 
 
 @with_parameters
@@ -84,14 +81,14 @@ class HoMEClassifierRegressor(MultiTaskEstimator):
     task_groups: Any = parameter(
         default=None, constraint=[dict, Listed(), None], network=True, of_tasks="groups"
     )
-    n_shared_experts: int = parameter(default=1, constraint=_SOME, search=(1, 4), network=True)
-    n_group_experts: int = parameter(default=1, constraint=_SOME, search=(1, 4), network=True)
-    n_specific_experts: int = parameter(default=1, constraint=_SOME, search=(1, 4), network=True)
+    n_shared_experts: int = parameter(default=1, constraint=[COUNT], search=(1, 4), network=True)
+    n_group_experts: int = parameter(default=1, constraint=[COUNT], search=(1, 4), network=True)
+    n_specific_experts: int = parameter(default=1, constraint=[COUNT], search=(1, 4), network=True)
     expert_hidden_units: Any = parameter(
         default=(64,), constraint=[Widths(by_level=True)], search=WIDTHS, network=True
     )
     gate_hidden_units: Any = parameter(default=(), constraint=[Widths()], network=True)
-    feature_gate_rank: int = parameter(default=8, constraint=_SOME, network=True)
+    feature_gate_rank: int = parameter(default=8, constraint=[COUNT], network=True)
     activation: str = parameter(default="silu")
     class_weight: Any = class_weight()
 

@@ -5,16 +5,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from numbers import Integral
 from typing import Any
 
 from ..base import WIDTHS, class_weight, parameter, with_parameters
 from ..nn import MMoE
-from ..parameters import Number, Widths
+from ..parameters import COUNT, Widths
 from ..tasks import Task
 from .gated import Gated
 
-_SOME = [Number(Integral, 1, None, closed="left")]
 _BY_LEVEL = [Widths(by_level=True)]
 
 
@@ -56,8 +54,8 @@ class MMoEClassifierRegressor(Gated):
     ['death', 'wt82_71']
     """
 
-    n_levels: int = parameter(default=1, constraint=_SOME, search=(1, 3), network=True)
-    n_experts: int = parameter(default=3, constraint=_SOME, search=(2, 8), network=True)
+    n_levels: int = parameter(default=1, constraint=[COUNT], search=(1, 3), network=True)
+    n_experts: int = parameter(default=3, constraint=[COUNT], search=(2, 8), network=True)
     expert_hidden_units: Any = parameter(
         default=(64,), constraint=_BY_LEVEL, search=WIDTHS, network=True
     )

@@ -5,16 +5,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from numbers import Integral
 from typing import Any
 
 from .._sklearn import StrOptions
 from ..base import MultiTaskEstimator, class_weight, parameter, with_parameters
 from ..nn import MultiTabNet
-from ..parameters import Number, Widths
+from ..parameters import COUNT, Widths
 from ..tasks import Task
-
-_SOME = [Number(Integral, 1, None, closed="left")]
 
 
 @with_parameters
@@ -84,8 +81,8 @@ class MultiTabNetClassifierRegressor(MultiTaskEstimator):
         search=[(64,), (256,), (64, 64), (256, 256)],
         network=True,
     )
-    token_dim: int = parameter(default=16, constraint=_SOME, search=[8, 16, 32], network=True)
-    n_heads: int = parameter(default=4, constraint=_SOME, search=[2, 4, 8], network=True)
+    token_dim: int = parameter(default=16, constraint=[COUNT], search=[8, 16, 32], network=True)
+    n_heads: int = parameter(default=4, constraint=[COUNT], search=[2, 4, 8], network=True)
     task_mask: str | None = parameter(
         default="tasks",
         constraint=[StrOptions({"tasks", "features", "both"}), None],

@@ -14,11 +14,10 @@ from sklearn.utils.metaestimators import available_if
 from ..base import WIDTHS, MultiTaskEstimator, class_weight, parameter, with_parameters
 from ..nn import PLE
 from ..nn.ple import ExtractionNetwork
-from ..parameters import Listed, Number, Widths
+from ..parameters import COUNT, COUNT_OR_ZERO, Listed, Widths
 from ..tasks import Task, by_task
 from .gated import Gated
 
-_SEVERAL = [Number(Integral, 0, None, closed="left")]
 _BY_LEVEL = [Widths(by_level=True)]
 
 
@@ -26,10 +25,12 @@ _BY_LEVEL = [Widths(by_level=True)]
 class Extraction(Gated):
     """Base class of PLE, CGC and STEM, which have experts of each task and shared experts."""
 
-    n_shared_experts: int = parameter(default=1, constraint=_SEVERAL, search=(1, 4), network=True)
+    n_shared_experts: int = parameter(
+        default=1, constraint=[COUNT_OR_ZERO], search=(1, 4), network=True
+    )
     n_specific_experts: Any = parameter(
         default=1,
-        constraint=[*_SEVERAL, Listed(), dict],
+        constraint=[COUNT_OR_ZERO, Listed(), dict],
         search=(1, 4),
         network=True,
         of_tasks="values",
@@ -74,7 +75,7 @@ class Extraction(Gated):
         """Return the number of specific experts of each task."""
         numbers = by_task(self.n_specific_experts, names, "n_specific_experts", default=1)
         for name, n in numbers.items():
-            if not _SEVERAL[0].is_satisfied_by(n):
+            if not COUNT_OR_ZERO.is_satisfied_by(n):
                 raise ValueError(
                     f"n_specific_experts of task {name!r} is {n!r}: it must be a whole number, 0 "
                     "or more."
@@ -93,7 +94,7 @@ class _Progressive(Extraction):
 
     n_levels: int = parameter(
         default=1,
-        constraint=[Number(Integral, 1, None, closed="left")],
+        constraint=[COUNT],
         search=(1, 3),
         published=2,
         network=True,

@@ -5,13 +5,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from numbers import Integral
 from typing import Any
 
 from ..base import WIDTHS, class_weight, parameter, with_parameters
 from ..nn import STEM
 from ..nn.ple import ExtractionNetwork
-from ..parameters import Number
+from ..parameters import COUNT
 from ..tasks import Task
 from .ple import Extraction
 
@@ -62,7 +61,7 @@ class STEMClassifierRegressor(Extraction):
 
     n_levels: int = parameter(
         default=1,
-        constraint=[Number(Integral, 1, None, closed="left")],
+        constraint=[COUNT],
         search=(1, 3),
         network=True,
     )

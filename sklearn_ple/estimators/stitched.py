@@ -5,15 +5,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from numbers import Integral, Real
 from typing import Any
 
 from ..base import WIDTHS, MultiTaskEstimator, class_weight, parameter, with_parameters
 from ..nn import CrossStitch, Sluice
-from ..parameters import Number, Widths
+from ..parameters import COUNT, NOT_NEGATIVE, POSITIVE, Widths
 from ..tasks import Task
-
-_FACTOR = [Number(Real, 0, None, closed="neither")]
 
 
 @with_parameters
@@ -62,7 +59,7 @@ class CrossStitchClassifierRegressor(MultiTaskEstimator):
         default=False, constraint=["boolean"], search=[False, True], published=True, network=True
     )
     stitch_rate_factor: float = parameter(
-        default=10.0, constraint=_FACTOR, search=(1.0, 100.0, "log")
+        default=10.0, constraint=[POSITIVE], search=(1.0, 100.0, "log")
     )
     class_weight: Any = class_weight()
 
@@ -134,17 +131,17 @@ class SluiceClassifierRegressor(MultiTaskEstimator):
     )
     n_subspaces: int = parameter(
         default=2,
-        constraint=[Number(Integral, 1, None, closed="left")],
+        constraint=[COUNT],
         search=[1, 2, 4],
         network=True,
     )
     orthogonality: float = parameter(
         default=1e-3,
-        constraint=[Number(Real, 0, None, closed="left")],
+        constraint=[NOT_NEGATIVE],
         search=(1e-4, 1e-1, "log"),
     )
     mixing_rate_factor: float = parameter(
-        default=10.0, constraint=_FACTOR, search=(1.0, 100.0, "log")
+        default=10.0, constraint=[POSITIVE], search=(1.0, 100.0, "log")
     )
     class_weight: Any = class_weight()
 

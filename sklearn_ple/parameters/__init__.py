@@ -1,10 +1,22 @@
 """Parameters of the estimators: those that all share, and how a class declares its own."""
 
-from .constraints import Listed, Number, Widths
+from .constraints import (
+    COUNT,
+    COUNT_OR_ZERO,
+    NOT_NEGATIVE,
+    POSITIVE,
+    Listed,
+    Number,
+    Widths,
+)
 from .fields import differences, for_another_task, of_network, parameter, with_parameters
 from .shared import WIDTHS, Parameters, class_weight
 
 __all__ = [
+    "COUNT",
+    "COUNT_OR_ZERO",
+    "NOT_NEGATIVE",
+    "POSITIVE",
     "WIDTHS",
     "Listed",
     "Number",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Set
-from numbers import Integral
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -85,7 +85,7 @@ class Widths(Listed):
     def is_satisfied_by(self, val: Any) -> bool:
         """Return whether a value is a sequence of widths."""
         return super().is_satisfied_by(val) and all(
-            _WIDTH.is_satisfied_by(entry) or (self.by_level and Widths().is_satisfied_by(entry))
+            COUNT.is_satisfied_by(entry) or (self.by_level and Widths().is_satisfied_by(entry))
             for entry in val
         )
 
@@ -95,4 +95,8 @@ class Widths(Listed):
         )
 
 
-_WIDTH = Number(Integral, 1, None, closed="left")
+#: Ranges of parameters that are numbers.
+COUNT = Number(Integral, 1, None, closed="left")
+COUNT_OR_ZERO = Number(Integral, 0, None, closed="left")
+POSITIVE = Number(Real, 0, None, closed="neither")
+NOT_NEGATIVE = Number(Real, 0, None, closed="left")

@@ -20,14 +20,20 @@ from ..encoding import NUMERIC_EMBEDDINGS, EmbeddingMaker
 from ..nn import ACTIVATIONS
 from ..tasks import Task
 from ..training import LR_SCHEDULES, OPTIMIZERS
-from .constraints import Aggregator, Listed, Number, Splitter, Widths
+from .constraints import (
+    COUNT,
+    NOT_NEGATIVE,
+    POSITIVE,
+    Aggregator,
+    Listed,
+    Number,
+    Splitter,
+    Widths,
+)
 from .fields import parameter, published, search_space, with_parameters
 
 _AUTO = StrOptions({"auto"})
-_COUNT = Number(Integral, 1, None, closed="left")
 _SHARE = Number(Real, 0, 1, closed="left")
-_POSITIVE = Number(Real, 0, None, closed="neither")
-_NOT_NEGATIVE = Number(Real, 0, None, closed="left")
 
 #: Choices for the widths of layers in hyperparameter search.
 WIDTHS = [(64,), (128,), (64, 64)]
@@ -73,7 +79,7 @@ class Parameters(BaseEstimator):
         default="relu", constraint=[StrOptions(set(ACTIVATIONS))], network=True
     )
     dropout: float = parameter(default=0.3, constraint=[_SHARE], search=(0.0, 0.5), published=0.0)
-    n_members: int = parameter(default=8, constraint=[_COUNT], published=1, network=True)
+    n_members: int = parameter(default=8, constraint=[COUNT], published=1, network=True)
     task_types: Any = parameter(
         default="auto", constraint=[str, list, tuple, dict, Task, type], network=True
     )
@@ -83,10 +89,10 @@ class Parameters(BaseEstimator):
     categorical_features: Any = parameter(
         default="from_dtype", constraint=[StrOptions({"from_dtype"}), Listed(), None], network=True
     )
-    max_categories: int | None = parameter(default=None, constraint=[_COUNT, None], network=True)
+    max_categories: int | None = parameter(default=None, constraint=[COUNT, None], network=True)
     min_frequency: float | None = parameter(
         default=None,
-        constraint=[_COUNT, Number(RealNotInt, 0, 1, closed="neither"), None],
+        constraint=[COUNT, Number(RealNotInt, 0, 1, closed="neither"), None],
         network=True,
     )
     target_statistics: Any = parameter(
@@ -95,7 +101,7 @@ class Parameters(BaseEstimator):
         published=False,
         network=True,
     )
-    embedding_dim: int | str = parameter(default="auto", constraint=[_AUTO, _COUNT], network=True)
+    embedding_dim: int | str = parameter(default="auto", constraint=[_AUTO, COUNT], network=True)
     numeric_embedding: Any = parameter(
         default="piecewise_linear+bins",
         constraint=[StrOptions(set(NUMERIC_EMBEDDINGS)), EmbeddingMaker, None],
@@ -121,7 +127,7 @@ class Parameters(BaseEstimator):
         network=True,
     )
     task_weights: Any = parameter(default=None, constraint=[Listed(), dict, None])
-    task_weight_decay: Any = parameter(default=1.0, constraint=[_POSITIVE, Listed(), dict])
+    task_weight_decay: Any = parameter(default=1.0, constraint=[POSITIVE, Listed(), dict])
     balancing: Any = parameter(
         default="equal", constraint=[StrOptions(set(BALANCERS)), Balancer, Aggregator()]
     )
@@ -130,7 +136,7 @@ class Parameters(BaseEstimator):
     )
     learning_rate: float | str = parameter(
         default="auto",
-        constraint=[_AUTO, _POSITIVE],
+        constraint=[_AUTO, POSITIVE],
         search=(3e-4, 1e-2, "log"),
         published=1e-3,
     )
@@ -138,11 +144,11 @@ class Parameters(BaseEstimator):
         default="one_cycle", constraint=[StrOptions(set(LR_SCHEDULES))], published="constant"
     )
     weight_decay: float = parameter(
-        default=1e-2, constraint=[_NOT_NEGATIVE], search=(1e-4, 1e-1, "log"), published=0.0
+        default=1e-2, constraint=[NOT_NEGATIVE], search=(1e-4, 1e-1, "log"), published=0.0
     )
     weight_averaging: float = parameter(default=0.1, constraint=[_SHARE], published=0.0)
-    batch_size: int | str = parameter(default="auto", constraint=[_AUTO, _COUNT])
-    max_epochs: int | str = parameter(default="auto", constraint=[_AUTO, _COUNT])
+    batch_size: int | str = parameter(default="auto", constraint=[_AUTO, COUNT])
+    max_epochs: int | str = parameter(default="auto", constraint=[_AUTO, COUNT])
     early_stopping: Any = parameter(default="auto", constraint=[_AUTO, "boolean"])
     validation_fraction: float | str = parameter(
         default="auto", constraint=[_AUTO, Number(Real, 0, 1, closed="neither")]
@@ -150,8 +156,8 @@ class Parameters(BaseEstimator):
     validation_split: Any = parameter(
         default="random", constraint=[StrOptions({"random", "last"}), Splitter()]
     )
-    n_iter_no_change: int | str = parameter(default="auto", constraint=[_AUTO, _COUNT])
-    tol: float = parameter(default=0.0, constraint=[_NOT_NEGATIVE])
+    n_iter_no_change: int | str = parameter(default="auto", constraint=[_AUTO, COUNT])
+    tol: float = parameter(default=0.0, constraint=[NOT_NEGATIVE])
     refit: bool | str = parameter(default="auto", constraint=[_AUTO, "boolean"])
     warm_start: bool = parameter(default=False, constraint=["boolean"])
     warm_start_from: Any = parameter(
@@ -159,7 +165,7 @@ class Parameters(BaseEstimator):
     )
     checkpoint_dir: Any = parameter(default=None, constraint=[str, PathLike, None])
     n_jobs: int | None = parameter(
-        default=None, constraint=[_COUNT, Number(Integral, None, -1, closed="right"), None]
+        default=None, constraint=[COUNT, Number(Integral, None, -1, closed="right"), None]
     )
     device: str = parameter(default="auto", constraint=[str])
     dtype: str = parameter(
