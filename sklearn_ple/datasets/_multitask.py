@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -222,22 +222,11 @@ def make_multitask(
     >>> tasks.target.isna().sum().to_dict()
     {'task0': 0, 'task1': 100}
     """
-    kinds = _each_task("task_types", task_types, n_tasks)
-    unknown = [kind for kind in kinds if kind not in _KINDS]
-    if unknown:
-        raise ValueError(f"task_types must be of {list(_KINDS)}, got {unknown}.")
-    cuts = [{"regression": 1, "binary": 2, "multiclass": n_classes}[kind] for kind in kinds]
-    if n_samples < max(cuts):
-        raise ValueError(f"n_samples must be at least {max(cuts)}, one a class, got {n_samples}.")
-    shares = _numbers("missing", _each_task("missing", missing, n_tasks))
-    if not ((shares >= 0) & (shares < 1)).all():
-        raise ValueError(f"missing must be shares in [0, 1), got {missing!r}.")
-    deviations = _numbers("noise", _each_task("noise", noise, n_tasks))
-    if not ((deviations >= 0) & (deviations < np.inf)).all():
-        raise ValueError(f"noise must be standard deviations, 0 or more, got {noise!r}.")
-    degrees = _each_task("degree", degree, n_tasks)
-    if not all(isinstance(own, Integral) and int(own) >= 1 for own in degrees):
-        raise ValueError(f"degree must be of whole numbers, 1 or more, got {degree!r}.")
+    tasks = _read_tasks(n_tasks, task_types, n_classes, missing, noise, degree)
+    if n_samples < max(tasks.n_parts):
+        raise ValueError(
+            f"n_samples must be at least {max(tasks.n_parts)}, one a class, got {n_samples}."
+        )
     if n_features < n_tasks:
         raise ValueError(f"n_features must be at least n_tasks={n_tasks}, got {n_features}.")
     factor = _cholesky(_correlations(correlation, n_tasks))
@@ -249,32 +238,20 @@ def make_multitask(
     frequencies, phases = rng.standard_normal((2, 0 if is_polynomial else n_sinusoids))
     X = rng.standard_normal((n_samples, n_features))
     linear = X @ coef
-    y = linear + deviations * rng.standard_normal(linear.shape)
+    y = linear + tasks.noise * rng.standard_normal(linear.shape)
     for frequency, phase in zip(frequencies, phases, strict=True):
         y += np.sin(frequency * linear + phase)
     if is_polynomial:
-        for power in range(2, max(degrees) + 1):
-            y += linear**power * (power <= np.array(degrees))
-
-    for column, n_cuts in zip(y.T, cuts, strict=True):
-        if n_cuts > 1:
-            column[:] = _cut(column, n_cuts)
-    # in a random order of the rows, the first ones of each task lose their label
-    order = rng.random_sample(y.shape).argsort(axis=0).argsort(axis=0)
-    y[order < np.minimum(np.rint(shares * n_samples), n_samples - 1)] = np.nan
+        for power in range(2, max(tasks.degrees) + 1):
+            y += linear**power * (power <= np.array(tasks.degrees))
+    _cut_and_hide(y, tasks, rng)
 
     feature_names = [f"x{number}" for number in range(n_features)]
     target_names = [f"task{number}" for number in range(n_tasks)]
     data, target, frame = X, y, None
     if as_frame:
         data = pd.DataFrame(X, columns=feature_names)
-        target = pd.DataFrame(y, columns=target_names)
-        target = target.astype(
-            {
-                name: _dtype(kind, n_classes, target[name].isna().any())
-                for name, kind in zip(target_names, kinds, strict=True)
-            }
-        )
+        target = _frame_of(y, target_names, tasks)
         frame = pd.concat([data, target], axis=1)
     if return_X_y:
         return (data, target, coef) if return_coef else (data, target)
@@ -284,12 +261,63 @@ def make_multitask(
         frame=frame,
         feature_names=feature_names,
         target_names=target_names,
-        task_types=dict(zip(target_names, kinds, strict=True)),
+        task_types=dict(zip(target_names, tasks.kinds, strict=True)),
         coef=coef,
         frequencies=frequencies,
         phases=phases,
-        degrees=dict(zip(target_names, degrees, strict=True)) if is_polynomial else {},
+        degrees=dict(zip(target_names, tasks.degrees, strict=True)) if is_polynomial else {},
         DESCR=_DESCR,
+    )
+
+
+class _Tasks(NamedTuple):
+    """What the tasks have of their own, an entry for each task."""
+
+    kinds: list[str]
+    #: Number of parts into which numbers are cut: 1, or the number of classes.
+    n_parts: list[int]
+    missing: np.ndarray
+    noise: np.ndarray
+    degrees: list[int]
+
+
+def _read_tasks(
+    n_tasks: int, task_types: Any, n_classes: int, missing: Any, noise: Any, degree: Any
+) -> _Tasks:
+    """Check the parameters that are one value for all tasks, or one for each."""
+    kinds = _each_task("task_types", task_types, n_tasks)
+    unknown = [kind for kind in kinds if kind not in _KINDS]
+    if unknown:
+        raise ValueError(f"task_types must be of {list(_KINDS)}, got {unknown}.")
+    n_parts = [{"regression": 1, "binary": 2, "multiclass": n_classes}[kind] for kind in kinds]
+    shares = _numbers("missing", _each_task("missing", missing, n_tasks))
+    if not ((shares >= 0) & (shares < 1)).all():
+        raise ValueError(f"missing must be shares in [0, 1), got {missing!r}.")
+    deviations = _numbers("noise", _each_task("noise", noise, n_tasks))
+    if not ((deviations >= 0) & (deviations < np.inf)).all():
+        raise ValueError(f"noise must be standard deviations, 0 or more, got {noise!r}.")
+    degrees = _each_task("degree", degree, n_tasks)
+    if not all(isinstance(own, Integral) and int(own) >= 1 for own in degrees):
+        raise ValueError(f"degree must be of whole numbers, 1 or more, got {degree!r}.")
+    return _Tasks(kinds, n_parts, shares, deviations, degrees)
+
+
+def _cut_and_hide(y: np.ndarray, tasks: _Tasks, rng: np.random.RandomState) -> None:
+    """Turn numbers into classes, and hide labels, in place."""
+    for column, n_parts in zip(y.T, tasks.n_parts, strict=True):
+        if n_parts > 1:
+            column[:] = _cut(column, n_parts)
+    # In a random order of the rows, the first ones of each task lose their label.
+    order = rng.random_sample(y.shape).argsort(axis=0).argsort(axis=0)
+    y[order < np.minimum(np.rint(tasks.missing * len(y)), len(y) - 1)] = np.nan
+
+
+def _frame_of(y: np.ndarray, names: list[str], tasks: _Tasks) -> pd.DataFrame:
+    """Return the labels as a data frame, with the dtype of each task."""
+    target = pd.DataFrame(y, columns=names)
+    own = zip(names, tasks.kinds, tasks.n_parts, strict=True)
+    return target.astype(
+        {name: _dtype(kind, n_parts, target[name].isna().any()) for name, kind, n_parts in own}
     )
 
 
@@ -343,7 +371,7 @@ def _cholesky(matrix: np.ndarray) -> np.ndarray:
             f"(smallest eigenvalue {values[0]:.3g}). A float must be at least "
             f"-1 / (n_tasks - 1) = {-1 / (len(matrix) - 1):.3g}."
         )
-    # np.linalg.cholesky fails for correlations of 1; with Q R = A^T, R^T R is A A^T
+    # np.linalg.cholesky fails for correlations of 1; with Q R = A^T, R^T R is A A^T.
     roots = np.sqrt(np.where(values > tolerance, values, 0.0))
     _, upper = np.linalg.qr((vectors * roots).T)
     signs = np.where(upper.diagonal() < 0, -1.0, 1.0)
@@ -359,6 +387,6 @@ def _cut(values: np.ndarray, n_classes: int) -> np.ndarray:
 def _dtype(kind: str, n_classes: int, misses: bool) -> Any:
     """Return the dtype of a task in a data frame."""
     if kind == "multiclass":
-        # all classes are declared, including those without a label
+        # All classes are declared, including those without a label.
         return pd.CategoricalDtype(range(n_classes))
     return int if kind == "binary" and not misses else float
