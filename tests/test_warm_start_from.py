@@ -156,7 +156,7 @@ def test_numbers_of_experts_in_a_list(table):
         assert_allclose(states[0][name], states[1][there], atol=1e-6)
     own = "body.levels.0.specific_experts.layers.0.weight"
     assert not np.isclose(states[0][own], states[1][own], atol=1e-6).all(axis=(1, 2)).any()
-    with pytest.raises(ValueError, match=r"but there are 2 tasks: \['a', 'b'\]\."):
+    with pytest.raises(ValueError, match=r"instead of one for each of the tasks \['a', 'b'\]\."):
         clone(model).fit(X, y[["a", "b"]])
 
 
