@@ -67,10 +67,14 @@ PLACES = [
 
 
 class Labels:
-    """Texts beside points, each where it covers the least of points, lines and other texts."""
+    """Texts beside points, each where it covers the least of points, lines and other texts.
 
-    def __init__(self, ax):
+    `size` is that of the points, in points of typography.
+    """
+
+    def __init__(self, ax, size=6.5):
         self.ax, self.texts, self.lines = ax, [], []
+        self.places = [(size / 6.5 * distance, cos, sin) for distance, cos, sin in PLACES]
 
     def add(self, x, y, text, **style):
         offset = {"xytext": (0, 0), "textcoords": "offset points", "annotation_clip": False}
@@ -88,7 +92,7 @@ class Labels:
         frame = np.array(self.ax.get_window_extent().padded(-2 * point).extents)
         fixed = np.concatenate([around(self.ax, *line, point) for line in self.lines])
         alone = [
-            [2 * distance for distance, _, _ in PLACES]
+            [2 * distance for distance, _, _ in self.places]
             + 4 * overlaps(box, fixed).sum(axis=1)
             + 3 * (areas(box) - overlaps(box, frame[None])[:, 0])
             for box in boxes
@@ -99,7 +103,7 @@ class Labels:
         random = np.random.default_rng(0)
         best, least = None, np.inf
         for _ in range(50):
-            chosen = random.integers(len(PLACES), size=len(boxes))
+            chosen = random.integers(len(self.places), size=len(boxes))
             for i in 4 * [*random.permutation(len(boxes))]:
                 others = 4 * sum(among[i, j][:, k] for j, k in enumerate(chosen) if j != i)
                 chosen[i] = np.argmin(alone[i] + others)
@@ -109,12 +113,12 @@ class Labels:
             if total < least:
                 best, least = chosen, total
         for text, k in zip(self.texts, best, strict=True):
-            move(text, *PLACES[k])
+            move(text, *self.places[k])
 
     def boxes(self, text, point):
         """Return what a text covers at every place."""
         boxes = []
-        for place in PLACES:
+        for place in self.places:
             move(text, *place)
             boxes.append(text.get_window_extent().padded(point).extents)
         return np.array(boxes)
@@ -250,7 +254,7 @@ def draw_models(ax, x, y, members, size, last, lowest=None):
     ours = [name for name in sorted(members, key=members.get) if name in x.index]
     others = [name for name in x.index if name not in members]
     shown = y.clip(lower=lowest) if lowest is not None else y
-    labels = Labels(ax)
+    labels = Labels(ax, size)
     # Where points overlap, the better one is on top.
     for name in sorted(others, key=shown.get):
         _, marker, color, edge = style_of(name)
