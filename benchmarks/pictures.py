@@ -223,7 +223,7 @@ def draw_frontier(means, titles, members, path, n_columns=3):
             x, y = one["seconds"], one["score"]
             labels.append(draw_models(ax, x, y, members, 6.5, "PLE, {}", floor(y, [*members])))
             ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:,g} s"))
-            if np.ptp(np.log10(ax.get_xlim())) > 4.5:
+            if np.ptp(np.log10(ax.get_xlim())) > 4.3:
                 # Labels of neighbouring powers of ten would touch.
                 ax.xaxis.set_major_locator(LogLocator(numticks=4))
             ax.yaxis.set_major_locator(MaxNLocator(4))
