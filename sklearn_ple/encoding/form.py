@@ -51,7 +51,7 @@ class TargetForm:
         if is_polars(y) or isinstance(y, (pd.DataFrame, pd.Series)):
             library = "polars" if is_polars(y) else "pandas"
             if ndim == 1:
-                # A Series of polars without a name has an empty one.
+                # Without a name, a Series of polars has an empty one.
                 name = None if library == "polars" and y.name == "" else y.name
                 return cls(library, ndim, names, [name], [y.dtype])
             levels = [] if library == "polars" else list(y.columns.names)

@@ -29,7 +29,8 @@ def polars_to_pandas(data: Any) -> Any:
     Numbers without missing values are not copied.
     """
     if isinstance(data, sys.modules["polars"].Series):
-        return _series_to_pandas(data)
+        # Without a name, a Series of polars has an empty one.
+        return _series_to_pandas(data).rename(data.name or None)
     columns = {name: _series_to_pandas(data[name]) for name in data.columns}
     return pd.DataFrame(columns, copy=False)
 

@@ -332,8 +332,7 @@ def as_frame(y: Any, input_name: str = "y") -> pd.DataFrame:
     """
     table = _as_pandas(y, input_name)
     if table.ndim == 1:
-        # A Series of polars without a name has an empty one.
-        name = "y" if table.name in (None, "") else str(table.name)
+        name = "y" if table.name is None else str(table.name)
         return _with_plain_floats(table).to_frame(name)
     names = [f"y{c}" if isinstance(c, int) else str(c) for c in table.columns]
     table = table.set_axis(names, axis=1)
