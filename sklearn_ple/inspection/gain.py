@@ -27,7 +27,7 @@ _GAINS, _LOSES, _UNDECIDED, _EQUAL = "gains on", "loses on", "undecided on", "no
 _NO_INTERVAL = "no interval on"
 _NOTES = {_GAINS: "", _LOSES: " (negative transfer)", _UNDECIDED: "", _EQUAL: "", _NO_INTERVAL: ""}
 _KEYS = ["system", "task", "repeat"]
-_HINT = "\n\nUndecided: the interval includes zero. More {} make it narrower."
+_HINT = "\n\nUndecided: the interval includes zero. More rows, folds or seeds narrow it."
 
 
 @dataclass(frozen=True, eq=False)
@@ -176,8 +176,7 @@ class MTLGain:
         least = decided.abs().to_numpy().min(initial=1.0)
         n_decimals = int(np.clip(np.ceil(-np.log10(least)), 3, 9))
         figures = self.gains.to_string(index=False, float_format=f"{{:+.{n_decimals}f}}".format)
-        more = "test rows" if "resamples" in self.repeats else "folds or seeds"
-        hint = _HINT.format(more) if _UNDECIDED in found else ""
+        hint = _HINT if _UNDECIDED in found else ""
         return f"{self.summary()}\n\n{figures}{hint}"
 
 
