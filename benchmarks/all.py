@@ -47,8 +47,14 @@ SLOW = ("CatBoost", "CatBoost MultiRMSEWithMissingValues", "CatBoost MultiLoglos
 SMALL_SETS = ("nhefs", "linnerud", "nmes1988", *MULAN_SETS)
 #: On the others TabM takes hours.
 TABM_SETS = (
-    *(*SMALL_SETS, "loans", "many_labels", "minneapolis_stops", "star", "support2"),
-    *("synthetic_mixed", "tox21"),
+    *SMALL_SETS,
+    "loans",
+    "many_labels",
+    "minneapolis_stops",
+    "star",
+    "support2",
+    "synthetic_mixed",
+    "tox21",
 )
 #: The sets of the pictures of score and cost.
 PICTURED = (*DEFAULT_SETS, *FURTHER_SETS)
