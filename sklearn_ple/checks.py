@@ -1,4 +1,4 @@
-"""Checks of arguments that several modules share, and of whether a class is of this package."""
+"""Checks that several modules share, and the context that names what an error concerns."""
 
 from __future__ import annotations
 
