@@ -40,11 +40,11 @@ from .training import (
     check_alike,
     copies,
     fit_task,
+    in_own_modes,
     naming_validation,
     resolve_device,
     schedule,
     seeded,
-    with_gradients,
 )
 from .warn import warn
 
@@ -161,7 +161,7 @@ class MultiTaskEstimator(CallbackSupportMixin, NetworkMaker):
         with (
             fit_task(self, X, y, sample_weight=sample_weight, **asked) as reporters,
             all_or_nothing(self),
-            with_gradients(),
+            in_own_modes(),
         ):
             if resume:
                 self._check_same_network()
@@ -216,7 +216,7 @@ class MultiTaskEstimator(CallbackSupportMixin, NetworkMaker):
             since the first call.
         """
         resume = hasattr(self, "net_")
-        with all_or_nothing(self), with_gradients():
+        with all_or_nothing(self), in_own_modes():
             if resume:
                 self._check_same_network()
             read = read_table if is_dataset(X) else Table.read
@@ -340,7 +340,7 @@ class MultiTaskEstimator(CallbackSupportMixin, NetworkMaker):
         True
         """
         check_is_fitted(self)
-        with all_or_nothing(self), with_gradients():
+        with all_or_nothing(self), in_own_modes():
             deviations, calibration = self._deviations, self._calibration
             grown = grow(self, X, y, sample_weight, task_types, new_alone=freeze)
             self._check_same_network(grown.encoder.targets.names[len(self.task_names_) :])
@@ -421,7 +421,7 @@ class MultiTaskEstimator(CallbackSupportMixin, NetworkMaker):
         return Prepared(rows, train, validation, of_all, plan, whole)
 
     def _train(
-        self, prepared: Prepared, origin: Origin, reporters: Sequence, checkpoint: Checkpoint
+        self, prepared: Prepared, origin: Origin, reporters: list[Callback], checkpoint: Checkpoint
     ) -> None:
         """Train a net on the prepared rows, if necessary again on all rows, and store it."""
         rows, train, validation, of_all, plan, whole = prepared

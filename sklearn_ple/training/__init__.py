@@ -4,7 +4,7 @@ from .all_or_nothing import all_or_nothing
 from .callbacks import ProgressBar, copies
 from .checkpoint import Checkpoint
 from .data import TableRows, place
-from .device import product_dtype, resolve_device, seeded, with_gradients
+from .device import in_own_modes, product_dtype, resolve_device, seeded
 from .fit_callbacks import fit_task
 from .groups import Groups, can_part, make_groups, parts_apart
 from .history import public_history
@@ -58,6 +58,7 @@ __all__ = [
     "copies",
     "draw_folds",
     "fit_task",
+    "in_own_modes",
     "make_groups",
     "make_net",
     "n_set_aside",
@@ -71,5 +72,4 @@ __all__ = [
     "schedule",
     "seeded",
     "split_rows",
-    "with_gradients",
 ]

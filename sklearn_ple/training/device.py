@@ -103,13 +103,18 @@ def product_dtype(dtype: str, device: str) -> torch.dtype | None:
     """
     if dtype != "bfloat16":
         return None
+    check_bfloat16(device)
+    return torch.bfloat16
+
+
+def check_bfloat16(device: str) -> None:
+    """Raise a ValueError unless a device has instructions for bfloat16."""
     if not _has_bfloat16(device):
         which = "this processor has" if device == "cpu" else f"device={device!r} has"
         raise ValueError(
             f"dtype='bfloat16' would be no faster here: {which} no instructions for bfloat16. "
             "Set dtype='float32'."
         )
-    return torch.bfloat16
 
 
 def _has_bfloat16(device: str) -> bool:
@@ -133,10 +138,10 @@ def available_devices() -> list[str]:
 
 
 @contextmanager
-def with_gradients() -> Iterator[None]:
-    """Enable gradients within the context, even if the caller has disabled them.
+def in_own_modes() -> Iterator[None]:
+    """Train within the context in the package's own modes of torch, not in the caller's.
 
-    Nor does the caller's autocast matter.
+    Gradients are computed, and autocast is off.
     """
     with torch.inference_mode(False), torch.enable_grad(), without_autocast():
         yield

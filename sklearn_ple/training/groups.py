@@ -23,7 +23,7 @@ from .averaging import WeightAverage
 from .callbacks import KeepBestWeights
 from .checkpoint import Progress
 from .data import TableRows
-from .device import keep_freed_memory, with_gradients
+from .device import in_own_modes, keep_freed_memory
 from .net import MultiTaskNet
 from .net_params import NUMBERS
 from .pieces import Pieces
@@ -164,7 +164,7 @@ class Group(NamedTuple):
         """
         net, part = self
         one_thread = net.threads(net.batch_size, n_jobs=1)
-        with drawing_from(0), computing(part), with_gradients(), one_thread:
+        with drawing_from(0), computing(part), in_own_modes(), one_thread:
             keep_freed_memory()
             # Create the generator before its state is loaded.
             generator_for(torch.device("cpu"))

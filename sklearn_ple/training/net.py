@@ -29,8 +29,8 @@ from .checkpoint import Progress
 from .data import Batches, BatchIndices, TableRows, place
 from .device import (
     GlobalDraws,
+    check_bfloat16,
     keep_freed_memory,
-    product_dtype,
     suitable_threads,
     without_autocast,
 )
@@ -160,7 +160,7 @@ class MultiTaskNet(NeuralNet):
         self.max_epochs = n_epochs
         if self.module_.product_dtype is not None:
             # A loaded model may have been trained on another machine.
-            product_dtype("bfloat16", self.device)
+            check_bfloat16(self.device)
         if progress is not None and progress.best_epoch is not None:
             progress.restore(self)
             return Trained(True, progress.best_epoch)
