@@ -74,36 +74,20 @@ def grow(
         If y has no column of a new task, or columns of earlier tasks although ``new_alone``.
     """
     encoder: TableEncoder = estimator._encoder
-    before, names = encoder.targets, encoder.targets.names
     features = read_features(estimator, X, reset=False)
     if task_types is None:
         task_types = encoder.task_types if is_one_kind(encoder.task_types) else "auto"
-    # With ignored columns, numbers may be greater than that of the tasks.
-    taken = [int(name[1:]) for name in names if name[:1] == "y" and name[1:].isdecimal()]
-    first = max([len(names) - 1, *taken]) + 1
-    labels, form = read_targets(y, partial(ignored_by, task_types), first)
+    names = encoder.targets.names
+    labels, form = read_targets(y, partial(ignored_by, task_types), _next_number(names))
     check_consistent_length(features, labels[0].mask)
     warn_of_order(X=X, y=y, sample_weight=sample_weight)
-    new = [place for place, name in enumerate(form.names) if name not in names]
-    if not new or (new_alone and len(new) < len(labels)):
-        known = [name for name in form.names if name in names]
-        raise ValueError(
-            f"y has the columns {form.names}, but {known} are tasks already: leave them out, or "
-            "rename them. With freeze=False, y may hold them together with new ones."
-        )
+    new = _new_places(form.names, names, new_alone)
     labels, given = weigh(labels, sample_weight)
     targets = TargetEncoder(task_types, encoder.family)
     new_labels = [column for place, column in enumerate(labels) if place in new]
     targets.fit(new_labels, form.take(new), given[:, new])
-    for task in targets.tasks:
-        task.added = True
-    grown = copy.copy(encoder)
+    grown = _with_tasks(encoder, targets, new_labels)
     grown.task_weights = estimator.task_weights
-    grown.targets = copy.copy(before)
-    grown.targets.tasks = [*before.tasks, *targets.tasks]
-    grown.targets.form = _joined(before.form, targets.form, new_labels)
-    grown.order = [*encoder.order, *range(len(names), len(grown.tasks))]
-    grown.dependence = Dependence(encoder.depends_on, grown.tasks)
     columns = dict(zip(form.names, labels, strict=True))
     n_rows = len(given)
     of_all = [columns.get(task.name) or _unlabelled(task, n_rows) for task in grown.tasks]
@@ -120,6 +104,40 @@ def grow(
         kept,
     )
     return Grown(grown, table, np.logical_not(weights.any(axis=0)))
+
+
+def _next_number(names: list[str]) -> int:
+    """Return the number in the name of the next task that has no name of its own."""
+    # With ignored columns, numbers may be greater than that of the tasks.
+    taken = [int(name[1:]) for name in names if name[:1] == "y" and name[1:].isdecimal()]
+    return max([len(names) - 1, *taken]) + 1
+
+
+def _new_places(columns: list[str], tasks: list[str], new_alone: bool) -> list[int]:
+    """Return the positions of the columns that are new tasks, after a check."""
+    new = [place for place, name in enumerate(columns) if name not in tasks]
+    if not new or (new_alone and len(new) < len(columns)):
+        known = [name for name in columns if name in tasks]
+        raise ValueError(
+            f"y has the columns {columns}, but {known} are tasks already: leave them out, or "
+            "rename them. With freeze=False, y may hold them together with new ones."
+        )
+    return new
+
+
+def _with_tasks(
+    encoder: TableEncoder, added: TargetEncoder, new_labels: list[Labels]
+) -> TableEncoder:
+    """Return a copy of an encoder with more tasks."""
+    grown, before = copy.copy(encoder), encoder.targets
+    for task in added.tasks:
+        task.added = True
+    grown.targets = copy.copy(before)
+    grown.targets.tasks = [*before.tasks, *added.tasks]
+    grown.targets.form = _joined(before.form, added.form, new_labels)
+    grown.order = [*encoder.order, *range(len(before.tasks), len(grown.tasks))]
+    grown.dependence = Dependence(encoder.depends_on, grown.tasks)
+    return grown
 
 
 def _unlabelled(task: Any, n_rows: int) -> Labels:

@@ -111,35 +111,15 @@ def cross_val_predict(
         raise AttributeError(f"{type(estimator).__name__} has no {method}: pass another method.")
     check_in_memory(X)
     X, y = indexable(takeable(X), takeable(y))
-    fitted = cross_validate(
-        estimator,
-        X,
-        y,
-        cv=to_splitter(cv, estimator),
-        groups=groups,
-        params=params,
-        n_jobs=n_jobs,
-        verbose=verbose,
-        scoring=_no_score,
-        error_score="raise",
-        return_estimator=True,
-        return_indices=True,
-    )
-    models, folds = fitted["estimator"], fitted["indices"]["test"]
-    rows = np.concatenate(folds)
-    n_rows = _num_samples(X)
-    if not np.array_equal(np.sort(rows), np.arange(n_rows)):
-        raise ValueError(
-            "cv must put every row into exactly one fold: use folds such as those of "
-            "MultiTaskKFold."
-        )
-    _check_kinds(models)
+    options = {"groups": groups, "params": params, "n_jobs": n_jobs, "verbose": verbose}
+    models, folds = _fit_folds(estimator, X, y, to_splitter(cv, estimator), options)
     results = [
         getattr(model, method)(_safe_indexing(X, fold))
         for model, fold in zip(models, folds, strict=True)
     ]
+    rows = np.concatenate(folds)
     if method == "predict":
-        index = X.index if isinstance(X, pd.DataFrame) else pd.RangeIndex(n_rows)
+        index = X.index if isinstance(X, pd.DataFrame) else pd.RangeIndex(len(rows))
         return _in_order(results, rows, index)
     single = not isinstance(results[0], list)
     parts = [[result] for result in results] if single else results
@@ -155,6 +135,31 @@ def cross_val_predict(
     ]
     whole = [None if part is None else _in_order(part, rows) for part in joined]
     return whole[0] if single else whole
+
+
+def _fit_folds(
+    estimator: Any, X: Any, y: Any, splitter: Any, options: dict[str, Any]
+) -> tuple[list[Any], list[np.ndarray]]:
+    """Fit a clone for each fold, and return the clones and the rows of the folds."""
+    fitted = cross_validate(
+        estimator,
+        X,
+        y,
+        cv=splitter,
+        scoring=_no_score,
+        error_score="raise",
+        return_estimator=True,
+        return_indices=True,
+        **options,
+    )
+    models, folds = fitted["estimator"], fitted["indices"]["test"]
+    if not np.array_equal(np.sort(np.concatenate(folds)), np.arange(_num_samples(X))):
+        raise ValueError(
+            "cv must put every row into exactly one fold: use folds such as those of "
+            "MultiTaskKFold."
+        )
+    _check_kinds(models)
+    return models, folds
 
 
 def _check_kinds(models: Sequence[Any]) -> None:

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import chain
 from typing import Any, Unpack
 
@@ -322,15 +322,8 @@ class ExtractionLevel(nn.Module):
         def make_gates(groups: int, n_gates: int, n_experts: int) -> Gates:
             return gating.make(groups, n_gates, in_features, n_experts, network.activation)
 
-        self.task_gates: Any
         self.gates_alike = self.is_even or sees_all
-        if self.gates_alike:
-            groups = n_members if branches_start else n_members * n_tasks
-            n_seen = n_all if sees_all else n_specific[0]
-            self.task_gates = make_gates(groups, n_members * n_tasks, n_seen + n_shared)
-        else:
-            gates = (make_gates(n_members, n_members, n + n_shared) for n in n_specific)
-            self.task_gates = nn.ModuleList(gates)
+        self.task_gates: Any = self._make_task_gates(make_gates)
         # Nothing reads the shared branch after the last level, or without shared experts.
         if n_shared and not is_last:
             self.shared_gate = make_gates(n_members, n_members, self.n_weighed + n_shared)
@@ -342,6 +335,15 @@ class ExtractionLevel(nn.Module):
             owners = [k for k, n in enumerate(n_specific) for _ in range(n)]
             own = torch.tensor([[[float(k == owner)] for owner in owners] for k in range(n_tasks)])
         self.register_buffer("own", own, persistent=False)
+
+    def _make_task_gates(self, make: Callable[[int, int, int], Gates]) -> nn.Module:
+        """Make one module with the gates of all tasks, or one module for each task."""
+        n_members, n_shared = self.n_members, self.n_shared
+        if not self.gates_alike:
+            return nn.ModuleList(make(n_members, n_members, n + n_shared) for n in self.n_specific)
+        groups = n_members if self.branches_start else n_members * self.n_tasks
+        n_seen = sum(self.n_specific) if self.sees_all else self.n_specific[0]
+        return make(groups, n_members * self.n_tasks, n_seen + n_shared)
 
     def forward(self, task_branches: Tensor, shared_branch: Tensor) -> tuple[Tensor, Tensor]:
         """Compute the outputs of the branches from their inputs.

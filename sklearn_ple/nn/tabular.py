@@ -176,13 +176,7 @@ class TabularNetwork(nn.Module):
         self.numeric_embedding, self.n_embedded = None, n_embedded
         embedded = (0, 0)
         if make_numeric_embedding is not None:
-            self.numeric_embedding = make_numeric_embedding()
-            if not hasattr(self.numeric_embedding, "out_features"):
-                raise TypeError(
-                    "The embedding of numbers is of type "
-                    f"{type(self.numeric_embedding).__name__} without the attribute out_features: "
-                    "its maker must return a module that has it."
-                )
+            self.numeric_embedding = _check_width(make_numeric_embedding())
             n_columns = n_numbers if n_embedded is None else n_embedded
             embedded = (self.numeric_embedding.out_features, n_columns)
         self.n_features = Features.of_table(n_numbers, indicators, *embedded, widths, column_names)
@@ -200,11 +194,7 @@ class TabularNetwork(nn.Module):
             self.register_buffer("_places", places, persistent=False)
         self.linear = None
         if n_linear and n_numbers:
-            self.linear = BatchedLinear(n_members, 1, n_numbers, n_linear, bias=False)
-            nn.init.zeros_(self.linear.weight)
-            if linear_start is not None:
-                with torch.no_grad():
-                    self.linear.weight.copy_(torch.as_tensor(linear_start) / _LINEAR_FACTOR)
+            self.linear = _linear_path(n_members, n_numbers, n_linear, linear_start)
 
     def forward(self, numbers: Tensor, codes: Tensor) -> Tensor:
         """Compute the outputs of all tasks, for the mean prediction of the members.
@@ -412,3 +402,23 @@ class TabularNetwork(nn.Module):
         views = torch.arange(self.n_views, device=every.device)
         owners = views // (self.n_views // n_members)
         return every.unflatten(1, (n_members, -1))[views, owners]
+
+
+def _check_width(numeric_embedding: Any) -> Any:
+    """Check that an embedding of numbers says how many features it puts out, and return it."""
+    if not hasattr(numeric_embedding, "out_features"):
+        raise TypeError(
+            f"The embedding of numbers is of type {type(numeric_embedding).__name__} without the "
+            "attribute out_features: its maker must return a module that has it."
+        )
+    return numeric_embedding
+
+
+def _linear_path(n_members: int, n_numbers: int, n_outputs: int, start: Any) -> BatchedLinear:
+    """Make the linear path, with coefficients of zero or with those at which it starts."""
+    linear = BatchedLinear(n_members, 1, n_numbers, n_outputs, bias=False)
+    nn.init.zeros_(linear.weight)
+    if start is not None:
+        with torch.no_grad():
+            linear.weight.copy_(torch.as_tensor(start) / _LINEAR_FACTOR)
+    return linear
