@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from ..nn.draws import in_all_functions
+from ..nn.draws import drawing_from, in_all_functions
 from ..processes import current
 from ..tasks import Task
 from .balancer import Balancer
@@ -70,6 +70,9 @@ class GradientBalancer(Balancer):
         - "nash_mtl" [6]_: the Nash bargaining solution, whose weights a solve ``G a = 1 / a``,
           with G the inner products of the gradients.
 
+        An aggregator that has weights or preferences of the tasks reads them in the order of y's
+        columns. It gets zeros as the gradient of a task that is left out of a step.
+
         With a name, the gradients are summed, not averaged: if they are orthogonal and equally
         long, each has a weight of 1. CAGrad and Nash-MTL are solved here by Newton's method, for
         all members at once, because TorchJD's solvers take several milliseconds for each member.
@@ -105,6 +108,7 @@ class GradientBalancer(Balancer):
     def __init__(self, method: Any = "upgrad"):
         super().__init__()
         self.method = method
+        self.takes_all = False
 
     def start(self, tasks: Sequence[Task], n_members: int) -> None:
         """Check the method and, if it is an aggregator, copy it.
@@ -120,7 +124,8 @@ class GradientBalancer(Balancer):
         Raises
         ------
         ValueError
-            If the method is an unknown name, or an object that does not weigh gradients.
+            If the method is an unknown name, an object that does not weigh gradients, or an
+            aggregator for another number of tasks.
         """
         if isinstance(self.method, str):
             if self.method not in GRADIENT_METHODS:
@@ -134,6 +139,14 @@ class GradientBalancer(Balancer):
                 f"method={self.method!r} does not weigh gradients: it must be one of "
                 f"{GRADIENT_METHODS}, or a WeightedAggregator of TorchJD."
             )
+        n_tasks = len(tasks)
+        if (mistake := _refusal(self.method, n_tasks)) is not None:
+            raise ValueError(
+                f"method={self.method!r} does not fit the {n_tasks} tasks "
+                f"{[task.name for task in tasks]}: {mistake}"
+            )
+        # One with preferences takes a gradient of every task.
+        self.takes_all = n_tasks > 1 and _refusal(self.method, n_tasks - 1) is not None
         self.aggregators = nn.ModuleList(copy.deepcopy(self.method) for _ in range(n_members))
 
     def weigh(self, batch: Batch) -> Tensor:
@@ -150,9 +163,11 @@ class GradientBalancer(Balancer):
             The weights.
         """
         representation: Any = batch.representation
-        # In the order of the towers, so that no rounding depends on the order of y's columns.
-        gradients = representation.gradients_by_tower(batch.losses).float()
-        order = representation.order
+        # In the order of the towers, so that no rounding depends on the order of y's columns. An
+        # aggregator may have preferences, which are in the order of y's columns.
+        order = representation.order if isinstance(self.method, str) else None
+        compute = representation.gradients if order is None else representation.gradients_by_tower
+        gradients = compute(batch.losses).float()
         shares = batch.shares if order is None else batch.shares[:, order]
         # Gradients are scaled so that no square overflows or underflows if those of one task are
         # by far the largest. A process may have no row of a batch.
@@ -169,8 +184,8 @@ class GradientBalancer(Balancer):
         usable = gramians.isfinite().all(dim=2).all(dim=1)
         for mask in there[usable].unique(dim=0):
             members = (usable & (there == mask).all(dim=1)).nonzero().squeeze(1)
-            (tasks,) = mask.nonzero(as_tuple=True)
-            if len(tasks):
+            (tasks,) = (mask | self.takes_all).nonzero(as_tuple=True)
+            if mask.any():
                 part = gramians[members][:, tasks][:, :, tasks]
                 weights[members.unsqueeze(1), tasks] = self._weights_of(part, members.tolist())
         weights = weights if order is None else weights[:, order.argsort()]
@@ -236,6 +251,17 @@ def _method_of(name: str) -> Callable[[Tensor], Tensor]:
         return len(gramians[0]) * weights if is_of_mean else weights
 
     return weigh
+
+
+def _refusal(aggregator: Any, n_tasks: int) -> ValueError | None:
+    """Return the error that an aggregator raises for a number of tasks, if there is one."""
+    # A copy, since an aggregator may remember steps, and numbers that training does not draw.
+    try:
+        with drawing_from(0), in_all_functions():
+            _by_aggregator(copy.deepcopy(aggregator), torch.eye(n_tasks))
+    except ValueError as error:
+        return error
+    return None
 
 
 def _by_aggregator(aggregator: Any, gramian: Tensor) -> Tensor:

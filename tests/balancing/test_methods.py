@@ -5,6 +5,7 @@ from itertools import pairwise
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from scipy.optimize import minimize, nnls
@@ -522,6 +523,37 @@ def test_aggregators_of_torchjd_are_taken(table):
     assert fitted.history_[0]["balancing_weights"] == [0.5, 2.0]
     with pytest.raises(ValueError, match="The 'balancing' parameter"):
         model(aggregation.ConFIG()).fit(X, y)
+
+
+def test_preferences_of_an_aggregator_are_in_the_order_of_y(table):
+    aggregation = pytest.importorskip("torchjd.aggregation")
+    X, y = table
+    names = pd.DataFrame(y[20:], columns=["z", "a"])
+    for aggregator in (
+        aggregation.Constant(torch.tensor([10.0, 1.0])),
+        aggregation.UPGrad(pref_vector=torch.tensor([10.0, 1.0])),
+    ):
+        fitted = model(aggregator, max_epochs=1).fit(X[20:], names)
+        of_z, of_a = fitted.history_[0]["balancing_weights"]
+        assert of_z / of_a == pytest.approx(10.0, rel=0.1)
+
+
+def test_preferences_allow_batches_without_a_label_of_a_task(table):
+    aggregation = pytest.importorskip("torchjd.aggregation")
+    X, y = table
+    rare = y.copy()
+    rare[2:, 1] = np.nan
+    constant = aggregation.Constant(torch.tensor([0.5, 2.0]))
+    fitted = model(constant, max_epochs=1).fit(X, rare)
+    assert fitted.history_[0]["balancing_weights"] == [0.5, 2.0]
+    assert np.isfinite(np.array(fitted.predict(X), dtype=float)).all()
+
+
+def test_preferences_for_other_tasks_are_an_error(table):
+    aggregation = pytest.importorskip("torchjd.aggregation")
+    constant = aggregation.Constant(torch.tensor([0.5, 2.0, 1.0]))
+    with pytest.raises(ValueError, match=r"does not fit the 2 tasks \['y0', 'y1'\].* 3 rows"):
+        model(constant).fit(*table)
 
 
 @pytest.mark.parametrize("value", [0, -1, "a", np.nan, np.inf, None])
