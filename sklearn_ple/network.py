@@ -33,6 +33,7 @@ from .training import (
     parts_apart,
     product_dtype,
 )
+from .warn import warn
 
 # Parameters of the network that name tasks, and may differ in ``warm_start_from``.
 _OF_TASKS = {"task_types", "depends_on"}
@@ -210,7 +211,15 @@ class NetworkMaker(Predictor, ABC):
         with in_all_functions():
             module = self.make_module(encoder)
         module.product_dtype = product_dtype(self.dtype, self.device_)
-        return self._net_around(module, plan, encoder)
+        net = self._net_around(module, plan, encoder)
+        balancer: Any = net.criterion_
+        if balancer.ignores_size and len(set(net.task_weights.initial) - {0.0}) > 1:
+            warn(
+                f"task_weights have next to no effect with balancing={self.balancing!r}, whose "
+                "steps do not depend on the size of the losses: use another balancing, such as "
+                '"equal".'
+            )
+        return net
 
     def _groups(
         self, net: MultiTaskNet, rows: Any, plan: Plan, encoder: TableEncoder, origin: Origin

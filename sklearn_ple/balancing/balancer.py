@@ -14,6 +14,9 @@ from ..processes import current
 from ..tasks import Task
 from .batch import Batch
 
+# Rounding may leave a loss slightly below zero.
+_ROUNDING = 1e-5
+
 
 class Balancer(nn.Module, ABC):
     """Base class of the balancers, which turn the losses of several tasks into one step.
@@ -44,6 +47,9 @@ class Balancer(nn.Module, ABC):
         is so for the balancers of this package that do not weigh gradients. Then members can be
         trained in groups, see ``n_jobs`` of the estimators. Members of other groups have losses in
         the batch too, which are not used.
+    ignores_size : bool, default=False
+        Whether a task's part in a step does not depend on the size of its loss. ``task_weights``
+        then have next to no effect, of which estimators warn.
 
     See Also
     --------
@@ -67,6 +73,7 @@ class Balancer(nn.Module, ABC):
 
     reads_representation: ClassVar[bool] = False
     members_apart: ClassVar[bool] = False
+    ignores_size: bool = False
 
     def __init__(self) -> None:
         super().__init__()
@@ -150,6 +157,18 @@ class Balancer(nn.Module, ABC):
         batch : Batch
             The losses of the batch before the step. Its ``again`` computes those after the step.
         """
+
+
+def check_no_negative(losses: Tensor, labelled: Tensor, names: Sequence[str]) -> None:
+    """Raise a ValueError that names the tasks whose losses are negative."""
+    negative = (labelled & (losses < -_ROUNDING)).any(dim=0)
+    if negative.any():
+        tasks = [name for name, is_so in zip(names, negative.tolist(), strict=True) if is_so]
+        raise ValueError(
+            f"The losses of the tasks {tasks} are negative, and this balancing compares the "
+            "logarithms of losses: add a constant to the loss of their kind of task, or use "
+            'another balancing, such as "equal".'
+        )
 
 
 def check_option(name: str, value: Any, is_valid: bool, needed: str) -> None:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ..checks import check_integer
 from ..tasks import Task, is_weight
-from .balancer import Balancer, check_option
+from .balancer import Balancer, check_no_negative, check_option
 from .batch import Batch
 
 # As in the authors' code: the least loss, and the parameters of Adam.
@@ -30,7 +30,7 @@ class FAMO(Balancer):
 
     Computing L' requires another forward pass, with the same rows and the same units dropped.
     To save time, ``xi`` is updated only once in several steps, by Adam as in the authors' code.
-    Tasks without a label in a batch are left out of its update.
+    Tasks without a label in a batch are left out of its update. Losses must not be negative.
 
     ``balancing="famo"`` stands for this class with its defaults.
 
@@ -59,6 +59,7 @@ class FAMO(Balancer):
     """
 
     members_apart: ClassVar[bool] = True
+    ignores_size: bool = True
     xi: Tensor
     moments: Tensor
     n_updates: Tensor
@@ -90,6 +91,7 @@ class FAMO(Balancer):
         check_option("learning_rate", rate, is_rate, "a finite number greater than 0")
         check_option("decay", decay, is_weight(decay), "a finite number, 0 or greater")
         check_integer("every", self.every)
+        self.names = [task.name for task in tasks]
         shape = n_members, len(tasks)
         self.register_buffer("xi", torch.zeros(shape))
         # Adam's first and second moments, and the number of updates of each logit.
@@ -117,8 +119,14 @@ class FAMO(Balancer):
         -------
         Tensor of shape (n_members, n_tasks)
             The weights.
+
+        Raises
+        ------
+        ValueError
+            If a loss is negative.
         """
         labelled = batch.shares > 0
+        check_no_negative(batch.losses.detach(), labelled, self.names)
         # Losses are compared with the least one, so that no ratio exceeds 1 or overflows.
         losses = batch.losses.detach().clamp(min=_LEAST)
         least = torch.where(labelled, losses, torch.inf).amin(dim=1, keepdim=True)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from .balancer import Balancer
+from ..tasks import Task
+from .balancer import Balancer, check_no_negative
 from .batch import Batch
 
 
@@ -37,6 +39,19 @@ class GeometricMean(Balancer):
     """
 
     members_apart: ClassVar[bool] = True
+    ignores_size: bool = True
+
+    def start(self, tasks: Sequence[Task], n_members: int) -> None:
+        """Keep the names of the tasks for an error.
+
+        Parameters
+        ----------
+        tasks : sequence of Task
+            The fitted tasks.
+        n_members : int
+            Number of members of the ensemble.
+        """
+        self.names = [task.name for task in tasks]
 
     def weigh(self, batch: Batch) -> Tensor:
         """Compute the gradient of the joint loss with respect to the losses.
@@ -50,9 +65,15 @@ class GeometricMean(Balancer):
         -------
         Tensor of shape (n_members, n_tasks)
             The weights.
+
+        Raises
+        ------
+        ValueError
+            If a loss is negative.
         """
         labelled = batch.shares > 0
         losses = batch.losses.detach()
+        check_no_negative(losses, labelled, self.names)
         info = torch.finfo(losses.dtype)
         logs = losses.clamp(info.tiny, info.max).log()
         n_labelled = labelled.sum(dim=1, keepdim=True).clamp(min=1)

@@ -28,6 +28,9 @@ _OF_TORCHJD = {
 }
 _OF_OUR_OWN = {"cagrad": cagrad_weights, "nash_mtl": nash_weights}
 
+# Those whose steps do not depend on the lengths of the gradients.
+_WITHOUT_SIZE = ("imtl_g", "nash_mtl")
+
 #: Names of the methods that ``balancing`` accepts.
 GRADIENT_METHODS = (*_OF_TORCHJD, *_OF_OUR_OWN)
 
@@ -109,6 +112,7 @@ class GradientBalancer(Balancer):
         super().__init__()
         self.method = method
         self.takes_all = False
+        self.ignores_size = method in _WITHOUT_SIZE if isinstance(method, str) else False
 
     def start(self, tasks: Sequence[Task], n_members: int) -> None:
         """Check the method and, if it is an aggregator, copy it.

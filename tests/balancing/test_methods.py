@@ -43,10 +43,10 @@ STEADY = named([name for name in BALANCERS if name != "random"])
 OF_GRADIENTS = named(GRADIENT_METHODS)
 
 
-def make(name, n_tasks=3, n_members=1):
+def make(name, n_tasks=3, n_members=1, every=1):
     """A balancer in double precision, for a class task among numbers."""
-    own = FAMO(every=1) if name == "famo" else name
-    tasks = [SimpleNamespace(has_classes=k == 1) for k in range(n_tasks)]
+    own = FAMO(every=every) if name == "famo" else name
+    tasks = [SimpleNamespace(has_classes=k == 1, name=f"y{k}") for k in range(n_tasks)]
     balancer = make_balancer(own, tasks, n_members).double()
     balancer.begin_epoch()
     return balancer
@@ -286,8 +286,7 @@ def test_famo_follows_the_fall_of_the_logarithms(conflict):
 
 
 def test_famo_is_updated_in_every_few_steps(conflict):
-    balancer = make_balancer(FAMO(every=3), [SimpleNamespace(has_classes=False)] * 3, 1).double()
-    balancer.begin_epoch()
+    balancer = make("famo", every=3)
     seen = []
     for _ in range(6):
         step(balancer, conflict[:1], torch.ones(1, 3), after=torch.tensor([[0.9, 0.5, 0.7]]))
@@ -430,6 +429,15 @@ def test_representations_of_several_widths_are_an_error():
         Representation(parts, 1, False).gradients(torch.zeros(1, 2))
 
 
+@pytest.mark.parametrize("name", ["geometric", "famo"])
+def test_negative_losses_have_no_logarithm(name, conflict):
+    values = torch.tensor([[0.5, -1e-9, 3.0]] * 2).double()
+    step(make(name, 3, 2), conflict, values)
+    values[1, 1] = -0.1
+    with pytest.raises(ValueError, match=r"\['y1'\] are negative.*add a constant"):
+        step(make(name, 3, 2), conflict, values)
+
+
 # -- in an estimator --------------------------------------------------------------------------
 
 
@@ -564,6 +572,25 @@ def test_options_of_no_use_are_errors(value, table):
             ValueError, match=f"{name}.* must be .*{value!r}|{name}={value!r} must be"
         ):
             model(balancer(**{name: value})).fit(*table)
+
+
+@pytest.mark.parametrize("name", ["geometric", "famo", "imtl_g", "nash_mtl"])
+def test_task_weights_without_effect_are_told(name, table, recwarn):
+    if name in TORCHJD:
+        pytest.importorskip("torchjd")
+    message = f"task_weights have next to no effect with balancing='{name}'"
+    for weights in (None, [2.0, 2.0], [0.0, 2.0]):
+        model(name, task_weights=weights, max_epochs=1).fit(*table)
+    assert not recwarn.list
+    with pytest.warns(UserWarning, match=message):
+        model(name, task_weights={"y0": 2.0}, max_epochs=1).fit(*table)
+
+
+@pytest.mark.parametrize("name", named(set(BALANCERS) - {"geometric", "famo", "imtl_g"}))
+def test_task_weights_with_effect_are_not_told(name, table, recwarn):
+    if name != "nash_mtl":
+        model(name, task_weights={"y0": 2.0}, max_epochs=1).fit(*table)
+        assert not recwarn.list
 
 
 def test_famo_takes_whole_steps_and_no_negative_decay(table):
