@@ -32,6 +32,9 @@ _INSIDE = (
 def warn(message: str | Warning, category: type[Warning] = UserWarning) -> None:
     """Issue a warning that refers to the line of the user's code that called the package.
 
+    A line that fits many models, as a search does, is warned once, unless the user's filters ask
+    for more.
+
     Parameters
     ----------
     message : str or Warning
@@ -47,7 +50,8 @@ def warn(message: str | Warning, category: type[Warning] = UserWarning) -> None:
     depth = 2
     while frame.f_back is not None and _is_inside(frame.f_code.co_filename):
         frame, depth = frame.f_back, depth + 1
-    warnings.warn(message, stacklevel=depth)
+    if not _was_shown(message, frame):
+        warnings.warn(message, stacklevel=depth)
 
 
 @contextlib.contextmanager
@@ -116,6 +120,43 @@ class _Hook:
 
 
 _THREAD, _HOOK = threading.local(), _Hook()
+
+
+# The warnings that were shown, with their files and lines.
+_SHOWN: set[tuple[str, int, type[Warning], str]] = set()
+
+
+def _was_shown(message: Warning, frame: Any) -> bool:
+    """Return whether a warning repeats one of the same line, and filters do not ask for repeats.
+
+    Python itself forgets what it has shown whenever filters change, as in pandas and scikit-learn.
+    """
+    if _action(message, frame) in ("always", "all", "error", "ignore"):
+        return False
+    key = frame.f_code.co_filename, frame.f_lineno, type(message), str(message)
+    is_known = key in _SHOWN
+    _SHOWN.add(key)
+    return is_known
+
+
+def _action(message: Warning, frame: Any) -> str:
+    """Return what the filters say of a warning."""
+    text, name = str(message), frame.f_globals.get("__name__", "")
+    for action, pattern, category, module, line in warnings.filters:
+        if (
+            isinstance(message, category)
+            and _matches(pattern, text)
+            and _matches(module, name)
+            and line in (0, frame.f_lineno)
+        ):
+            return action
+    return "default"
+
+
+def _matches(pattern: Any, text: str) -> bool:
+    # Python's own filters have texts instead of patterns.
+    is_text = isinstance(pattern, str)
+    return pattern is None or (pattern == text if is_text else bool(pattern.match(text)))
 
 
 def _is_inside(filename: str) -> bool:

@@ -112,6 +112,24 @@ def test_a_warning_points_at_the_users_line(fitted, kind, tmp_path):
         assert f'kind == "{kind}"' in line, warning.message
 
 
+def test_a_line_is_warned_once_although_others_change_filters(monkeypatch):
+    monkeypatch.setattr("sklearn_ple.warn._SHOWN", set())
+    for action, n_expected in (("ignore", 0), ("default", 1), ("always", 3)):
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter(action)
+            for _ in range(3):
+                with warnings.catch_warnings():
+                    pass
+                PLEClassifierRegressor(**TINY).fit(X, np.arange(40))
+        assert len(caught) == n_expected
+    with warnings.catch_warnings():
+        warnings.simplefilter("default")
+        warnings.filterwarnings("error", "Target 'y'", module=__name__)
+        for _ in range(2):
+            with pytest.raises(UserWarning, match="distinct integers"):
+                PLEClassifierRegressor(**TINY).fit(X, np.arange(40))
+
+
 def test_all_of_the_package_warns_in_this_way():
     folder = Path(sklearn_ple.__file__).parent
     others = [
