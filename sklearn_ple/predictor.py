@@ -246,6 +246,11 @@ class Predictor(TransformerMixin, Parameters):
         AttributeError
             If every task has classes.
 
+        Warns
+        -----
+        UserWarning
+            If a task has too few validation labels for the level.
+
         References
         ----------
         J. Lei, M. G'Sell, A. Rinaldo, R. J. Tibshirani, L. Wasserman. "Distribution-Free
@@ -261,7 +266,7 @@ class Predictor(TransformerMixin, Parameters):
         members = self._member_outputs(X)
         return tuple(
             form.assemble_floats([ends[k] for k in positions], _index(X))
-            for ends in deviations.intervals(members.numpy(), level)
+            for ends in deviations.intervals(members.numpy(), level, positions)
         )
 
     def _learnt_deviations(self, what: str, positions: Sequence[int]) -> Deviations:

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..encoding import Labels, TargetEncoder
 from ..tasks import unit_of
+from ..warn import warn
 
 
 class Deviations:
@@ -130,8 +131,33 @@ class Deviations:
         """
         return [deviation for _, deviation in self._predicted(members)]
 
-    def intervals(self, members: np.ndarray, level: float) -> tuple[list, list]:
-        """Compute the lower and the upper bounds of the intervals, in the form of `of`."""
+    def intervals(
+        self, members: np.ndarray, level: float, wanted: Sequence[int]
+    ) -> tuple[list, list]:
+        """Compute the lower and the upper bounds of the intervals, in the form of `of`.
+
+        Parameters
+        ----------
+        members : ndarray of shape (n_members, n_rows, sum of n_outputs)
+            The outputs of the members.
+        level : float
+            The share of labels that an interval should contain.
+        wanted : sequence of int
+            The tasks of which a warning tells if they have too few validation labels.
+
+        Returns
+        -------
+        lower, upper : list of ndarray of shape (n_rows,)
+            The bounds for each task.
+        """
+        for k in wanted:
+            errors, name = self.errors[k], self.targets.tasks[k].name
+            if errors is not None and level > errors.greatest_level:
+                warn(
+                    f"Task {name!r} has only {len(errors.values)} validation labels: its "
+                    f"intervals are of the level {errors.greatest_level:.3g}, not {level:.3g}. "
+                    "Ask for a lower level, or set more rows aside for validation."
+                )
         lower, upper = [], []
         rows = zip(self.targets.tasks, self.errors, self._predicted(members), strict=True)
         for task, errors, (mean, deviation) in rows:
@@ -197,6 +223,13 @@ class StandardisedErrors:
         values = np.divide(errors, deviations, out=np.zeros_like(errors), where=deviations > 0)
         order = np.argsort(values)
         return cls(values[order], weights[order])
+
+    @property
+    def greatest_level(self) -> float:
+        """The greatest share of labels that intervals can have."""
+        total = self.weights.sum()
+        # Rounded up, since a level that is equal is possible.
+        return 2 * total / (total + self.weights.mean()) - 1 + 1e-9
 
     def ends(self, level: float) -> tuple[float, float]:
         """Return the errors between which a share of new ones lies, as many above as below."""
