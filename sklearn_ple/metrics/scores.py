@@ -269,6 +269,13 @@ def scorer_of(task: ScoredTask, metric: Any) -> _BaseScorer:
                 "of labels, or use a metric of labels, such as 'accuracy'."
             )
         ) from None
+    # A metric of the user's own may know what negative times mean.
+    is_ready_made = scorer._score_func.__module__.startswith("sklearn.")
+    if task.censored and is_ready_made and (task.labels < 0).any():
+        raise ValueError(
+            "some of its labels are negative, which are censored times: use concordance_index, or "
+            "a metric of your own that reads such labels."
+        )
     if task.classes is None and scorer._score_func in _OF_ANY_UNIT:
         scorer._score_func = of_any_unit(scorer._score_func)
     # Otherwise the classes would be those of the labels, in which one may be missing.

@@ -228,6 +228,21 @@ def test_an_estimator_learns_times(data, model):
     assert 0.6 < np.mean(times < predicted) / 0.5 < 1.4
 
 
+def test_metrics_of_plain_numbers_refuse_censored_times(data, model):
+    X, y, _ = data
+    with pytest.raises(ValueError, match="'days' cannot be scored by 'r2': .*concordance_index"):
+        multitask_scores(model, X, y, metrics="r2")
+
+    def share_later(times, predicted):
+        return np.mean(predicted > np.abs(times))
+
+    own = {"days": share_later}
+    expected = share_later(y["days"].dropna(), model.predict(X)["days"][y["days"].notna()])
+    assert multitask_scores(model, X, y, metrics=own)["days"] == pytest.approx(expected)
+    events = y.assign(days=y["days"].abs())
+    assert np.isfinite(multitask_scores(model, X, events, metrics={"days": "r2"})["days"])
+
+
 def test_probabilities_are_frames_named_by_times(data, model):
     X, _, times = data
     days, *others = model.predict_survival(X.tail(100), [0.5, 1, 2])
