@@ -18,6 +18,7 @@ from .dependence import Dependence
 from .features import FeatureEncoder
 from .frames import name_order
 from .labels import Labels
+from .mistakes import warn_of_outliers
 from .numeric import EmbeddingMaker, default_width, maker_of
 from .ridge import ridge_start
 from .scaling import Block
@@ -201,6 +202,11 @@ class TableEncoder:
         numbers, codes = self.features.transform(sample.features)
         if not hasattr(self, "statistics"):
             self._choose_statistics(sample.features, np.count_nonzero(codes, axis=0))
+            if not sparse.issparse(sample.features):
+                names = sample.features.columns[self.features.number_positions_]
+                warn_of_outliers(
+                    [*map(str, names)], self.features.scaler_.spreads(sample.features)
+                )
         ordered = ordered or self._order(table)
         loss_weights = weigh_classes(weights, labels, self.tasks, class_weight)
         return Encoded(numbers, codes, targets, loss_weights, weights, sample.parts, ordered)

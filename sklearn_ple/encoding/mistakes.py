@@ -15,6 +15,8 @@ from .categories import are_nearly_distinct
 #: Texts that often stand for a missing label.
 _MISSING = {"", "?", "-", "na", "n/a", "nan", "none", "null", "<na>", "missing"}
 _NUMBER = re.compile(r"\s*[-+]?\d+([.,]\d*)?([eE][-+]?\d+)?\s*")
+#: A range, in standard deviations, in which single precision has few distinct numbers.
+_NARROW = 1e-5
 #: With fewer classes, texts of digits are codes.
 _MOST_CODES = 10
 
@@ -125,3 +127,23 @@ def warn_of_text(name: str, classes: np.ndarray, n_labels: int) -> None:
             f"Target {name!r} holds strings that are nearly all different, and is treated as "
             f"{len(classes)} classes with {n_labels} labels: nothing can be learnt about them."
         )
+
+
+def warn_of_outliers(names: Sequence[str], spreads: np.ndarray) -> None:
+    """Warn of columns in which a few numbers are so large that the others are hardly told apart.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Names of the numeric columns.
+    spreads : ndarray of shape (n_columns,)
+        The range of 90 % of the numbers in each column, in standard deviations.
+    """
+    # In a column that is mostly of one value, the range is zero.
+    for name, spread in zip(names, spreads, strict=True):
+        if 0 < spread < _NARROW:
+            warn(
+                f"Column {name!r} of X has outliers so large that its other numbers can hardly be "
+                f"told apart: 90 % of them lie within {spread:.1g} standard deviations. Replace "
+                "the outliers by NaN, clip them, or take logarithms."
+            )

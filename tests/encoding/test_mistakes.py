@@ -145,3 +145,21 @@ def test_codes_and_stated_kinds_do_not_warn(table):
     many = y.assign(plan=[str(number % 20) for number in range(N)])
     model().set_params(task_types={"plan": "multiclass"}).fit(X, many)
     model().fit(X, many.astype({"plan": "category"}))
+
+
+@pytest.mark.parametrize("outlier", [1e10, -1e300])
+def test_outliers_that_make_all_other_numbers_equal_warn(table, outlier):
+    X, y = table
+    X.loc[105, "b"] = outlier
+    with pytest.warns(UserWarning, match=r"'b' of X has outliers.* 90 % .* standard deviations"):
+        model().fit(X, y)
+    with pytest.warns(UserWarning, match="'x1' of X has outliers"):
+        model().fit(X.to_numpy(), y)
+    model().fit(X.clip(-100, 100), y)
+
+
+def test_columns_that_are_mostly_of_one_value_have_no_outliers(table):
+    X, y = table
+    X["rare"] = np.where(X.index == 105, 1e12, 0.0)
+    X["none"] = np.nan
+    model().fit(X, y)
