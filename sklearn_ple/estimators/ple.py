@@ -215,9 +215,9 @@ class PLEClassifierRegressor(_Progressive):
     class_weight : "balanced", dict, list or None, default=None
         Weights of the classes in the loss. A list in the order of y's columns, or a dict by column
         name, has one entry per task: "balanced", a dict from label to weight, or None. "balanced"
-        gives the classes of a task the same total weight, including that of ``sample_weight``; by
-        itself it applies to all tasks with classes, and a dict from label to weight to a single
-        task.
+        gives the classes of a task the same total weight, including that of ``sample_weight``: in
+        ``partial_fit`` by the labels of each call, and in ``X_val`` by its own. By itself it
+        applies to all tasks with classes, and a dict from label to weight to a single task.
     categorical_features : "from_dtype", array-like or None, default="from_dtype"
         Which columns of X are categories: names, positions or a boolean mask; None for no column.
         "from_dtype" selects categorical and string columns. A missing value is a category of its
