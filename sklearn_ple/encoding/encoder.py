@@ -203,10 +203,9 @@ class TableEncoder:
         if not hasattr(self, "statistics"):
             self._choose_statistics(sample.features, np.count_nonzero(codes, axis=0))
             if not sparse.issparse(sample.features):
-                names = sample.features.columns[self.features.number_positions_]
-                warn_of_outliers(
-                    [*map(str, names)], self.features.scaler_.spreads(sample.features)
-                )
+                columns = sample.features.columns[self.features.number_positions_]
+                spreads = self.features.scaler_.spreads(sample.features)
+                warn_of_outliers([*map(str, columns)], spreads)
         ordered = ordered or self._order(table)
         loss_weights = weigh_classes(weights, labels, self.tasks, class_weight)
         return Encoded(numbers, codes, targets, loss_weights, weights, sample.parts, ordered)
