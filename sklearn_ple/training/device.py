@@ -141,10 +141,25 @@ def available_devices() -> list[str]:
 def in_own_modes() -> Iterator[None]:
     """Train within the context in the package's own modes of torch, not in the caller's.
 
-    Gradients are computed, and autocast is off.
+    Gradients are computed, autocast is off, and the default dtype is float32.
     """
-    with torch.inference_mode(False), torch.enable_grad(), without_autocast():
+    with torch.inference_mode(False), torch.enable_grad(), without_autocast(), _float32():
         yield
+
+
+@contextmanager
+def _float32() -> Iterator[None]:
+    """Make float32 the default dtype, in which initial weights are drawn."""
+    dtype = torch.get_default_dtype()
+    # All threads share the default, so it is left alone where it is right.
+    if dtype == torch.float32:
+        yield
+        return
+    torch.set_default_dtype(torch.float32)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(dtype)
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """The same model in any thread and under any mode of torch; the global random state is left."""
 
+import contextlib
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
@@ -62,8 +63,19 @@ def test_a_fit_does_not_depend_on_the_global_state_and_leaves_it(model, data):
     assert torch.equal(torch.get_rng_state(), before)
 
 
+@contextlib.contextmanager
+def float64_by_default():
+    torch.set_default_dtype(torch.float64)
+    try:
+        yield
+        assert torch.get_default_dtype() == torch.float64
+    finally:
+        torch.set_default_dtype(torch.float32)
+
+
 @pytest.mark.parametrize(
-    "mode", [torch.inference_mode, torch.no_grad, partial(torch.autocast, "cpu")]
+    "mode",
+    [torch.inference_mode, torch.no_grad, partial(torch.autocast, "cpu"), float64_by_default],
 )
 def test_modes_of_torch_change_nothing(mode, data):
     X, y = data
