@@ -78,10 +78,11 @@ class GateUtilizationDisplay:
     Notes
     -----
     An expert is idle if its mean weight, over the rows and over the gates of its level that read
-    it, is below a tenth of the even share. A gate with more than one expert has collapsed if its
-    largest weight is above 0.95 on average over the rows. Warnings name idle experts and collapsed
-    gates. If the standard deviations of a collapsed gate are large, it sends different rows to
-    different experts; if they are small, a single expert would be enough.
+    it, is below a tenth of the even share, unless it is also read beside the gates, as the own
+    experts are in AdaTT and HoME. A gate with more than one expert has collapsed if its largest
+    weight is above 0.95 on average over the rows. Warnings name idle experts and collapsed gates.
+    If the standard deviations of a collapsed gate are large, it sends different rows to different
+    experts; if they are small, a single expert would be enough.
 
     The weights are means over the members of the ensemble. Each member has its own experts, and
     the mean hides how they differ. To see the weights of a single network, set ``n_members=1``.
@@ -159,7 +160,7 @@ class GateUtilizationDisplay:
         """
         weights, health = weights_and_health(*with_gates(estimator, X))
         utilization = _summarise(weights)
-        idle, collapsed = _find_idle(utilization), _find_collapsed(weights)
+        idle, collapsed = _find_idle(utilization, health), _find_collapsed(weights)
         for message in [
             *_describe_idle(idle, utilization),
             *_describe_collapsed(collapsed),
@@ -301,12 +302,13 @@ def _summarise(weights: list[dict[str, pd.DataFrame]]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["level", "gate", "expert", "mean", "std"])
 
 
-def _find_idle(utilization: pd.DataFrame) -> pd.DataFrame:
-    """Find the experts whose mean weight is small, over all gates that read them."""
+def _find_idle(utilization: pd.DataFrame, health: pd.DataFrame) -> pd.DataFrame:
+    """Find the experts whose mean weight is small, and that are read only by gates."""
     n_experts = utilization.groupby(["level", "gate"])["expert"].transform("size")
     shares = utilization[["level", "expert"]].assign(share=utilization["mean"] * n_experts)
     shares = shares.groupby(["level", "expert"], sort=False, as_index=False).mean()
-    return shares[shares["share"] < _IDLE].reset_index(drop=True)
+    idle = shares[shares["share"] < _IDLE].merge(health[["level", "expert", "beside"]])
+    return idle[~idle.pop("beside")].reset_index(drop=True)
 
 
 def _find_collapsed(weights: list[dict[str, pd.DataFrame]]) -> pd.DataFrame:

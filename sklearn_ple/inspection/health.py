@@ -20,7 +20,7 @@ _DEAD = 0.9
 _CAPTURED = 0.9
 _COLUMNS = (
     *("level", "expert", "task", "zeros", "constant"),
-    *("share", "main_task", "main_share", "own_share"),
+    *("share", "beside", "main_task", "main_share", "own_share"),
 )
 
 
@@ -50,14 +50,17 @@ def expert_health(estimator: Any, X: Any) -> pd.DataFrame:
           share of its units that have the same output for every row;
         - ``share``, the mean weight of the expert in the gates of the tasks that read it, as a
           multiple of the even share, which is 1 / n in a gate with n experts;
+        - ``beside``, whether the expert is also read beside the gates, as the own experts are in
+          AdaTT and HoME: their weights in the gates tell only a part of how they are used;
         - ``main_task``, the task in whose gate the expert has the largest weight, and
           ``main_share``, this weight divided by the sum of the expert's weights in the gates of
           all tasks, if several tasks read it;
         - ``own_share``, for an expert that belongs to a task: the weight of all experts of the
           task in its gate, as a multiple of their even share;
         - ``state``: "healthy", or one or more of "dead" (more than 90 % of its activations are
-          zero), "idle" (``share`` below 0.1), "captured" (a shared expert that is not idle, with a
-          ``main_share`` above 0.9) and "ignored" (``own_share`` below 0.1).
+          zero), "idle" (``share`` below 0.1), "captured" (a shared expert with a ``share`` of at
+          least 0.1 and a ``main_share`` above 0.9) and "ignored" (``own_share`` below 0.1). An
+          expert that is also read beside the gates is never idle or ignored.
 
         Values that do not exist for a network are missing.
 
@@ -144,18 +147,21 @@ def weights_and_health(
         # AITM has a gate for each task that has a task before it.
         raise NoGatesError.of(estimator)
     owners = [] if module is None else list(_owners(module, tasks))
+    gate_names = [[]] * len(weights) if module is None else module.gate_names(tasks)
     rows = []
-    for level, gates in enumerate(weights):
+    for level, (gates, parts) in enumerate(zip(weights, gate_names, strict=True)):
         n_rows = len(next(iter(gates.values())))
         active: dict[str, dict[str, float]] = {}
         for names, activity in activities[level] if level < len(activities) else []:
             active |= zip(names, activity.summary(len(names), n_rows), strict=True)
         own = owners[level] if level < len(owners) else {}
         used = _use(gates, own, tasks)
+        beside = {expert for part in parts for expert in part.beside}
         # Experts are in the order of the banks, if this is known.
         for expert in dict.fromkeys([*active, *used]):
             known = active.get(expert, {}) | used.get(expert, {})
-            rows.append({"level": level + 1, "expert": expert, **known})
+            known |= {"level": level + 1, "expert": expert, "beside": expert in beside}
+            rows.append(known)
     health = pd.DataFrame(rows, columns=list(_COLUMNS))
     health["state"] = [", ".join(_states(row)) or "healthy" for row in health.itertuples()]
     return weights, health
@@ -234,11 +240,11 @@ def _states(row: Any) -> Iterator[str]:
     """Yield the faults of an expert; missing values are not faults."""
     if row.zeros > _DEAD:
         yield "dead"
-    if row.share < _IDLE:
+    if row.share < _IDLE and not row.beside:
         yield "idle"
-    elif pd.isna(row.task) and row.main_share > _CAPTURED:
+    if row.share >= _IDLE and pd.isna(row.task) and row.main_share > _CAPTURED:
         yield "captured"
-    if row.own_share < _IDLE:
+    if row.own_share < _IDLE and not row.beside:
         yield "ignored"
 
 

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from itertools import chain
 from typing import Any, Unpack
 
 import torch
@@ -235,11 +234,13 @@ class FusionLevel(nn.Module):
 
     def gate_names(self, tasks: Sequence[str]) -> list[GateNames]:
         """Name the gates and their experts."""
-        own = [numbered(task, self.n_specific) for task in tasks]
-        experts = [*shared_names(self.n_shared, tasks), *chain(*own)]
-        names = [GateNames(self.task_gates, list(tasks), [experts] * self.n_tasks)]
+        own = [expert for task in tasks for expert in numbered(task, self.n_specific)]
+        shared = shared_names(self.n_shared, tasks)
+        experts, gates = [*shared, *own], list(tasks)
+        names = [GateNames(self.task_gates, gates, [experts] * self.n_tasks, frozenset(own))]
         if self.shared_gate is not None:
-            names.append(GateNames(self.shared_gate, [shared_gate_name(tasks)], [experts]))
+            gates = [shared_gate_name(tasks)]
+            names.append(GateNames(self.shared_gate, gates, [experts], frozenset(shared)))
         return names
 
     def diagram(

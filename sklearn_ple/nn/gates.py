@@ -214,6 +214,8 @@ class GateNames(NamedTuple):
         Name of each gate; the gate of a task has the name of the task.
     experts : list of list of str
         For each gate the names of the experts that it weighs.
+    beside : frozenset of str, default=frozenset()
+        Names of the experts that are read beside these gates, too, whatever their weights.
 
     Examples
     --------
@@ -228,6 +230,7 @@ class GateNames(NamedTuple):
     module: nn.Module
     gates: list[str]
     experts: list[list[str]]
+    beside: frozenset[str] = frozenset()
 
     def with_weights(self, weights: Tensor) -> list[tuple[str, list[str], Tensor]]:
         """Return the name of each gate, the names of its experts, and their weights.

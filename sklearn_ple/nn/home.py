@@ -227,17 +227,19 @@ class HoME(Body):
         """
         names, shared = self._names_beside(tasks)
         groups = [numbered(name, self.n_of_group) for name in names]
-        own = [
-            [*numbered(task, self.n_specific), *groups[group], *shared]
-            for task, group in zip(tasks, self.group_of, strict=True)
+        own = [numbered(task, self.n_specific) for task in tasks]
+        of_groups = [[*group, *shared] for group in groups]
+        of_tasks = [
+            [*mine, *of_groups[group]] for mine, group in zip(own, self.group_of, strict=True)
         ]
-        gate = shared_gate_name([*tasks, *names])
+        every, gate = [*chain(*groups), *shared], shared_gate_name([*tasks, *names])
+        # The self gates read the own experts beside these gates.
         return [
             [
-                GateNames(self.group_gates, names, [[*own, *shared] for own in groups]),
-                GateNames(self.shared_gate, [gate], [[*chain(*groups), *shared]]),
+                GateNames(self.group_gates, names, of_groups, frozenset(chain(*groups))),
+                GateNames(self.shared_gate, [gate], [every], frozenset(shared)),
             ],
-            [GateNames(self.task_gates, list(tasks), own)],
+            [GateNames(self.task_gates, list(tasks), of_tasks, frozenset(chain(*own)))],
         ]
 
     def diagram(self, tasks: Sequence[str]) -> Diagram:

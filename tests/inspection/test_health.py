@@ -9,8 +9,10 @@ import torch
 from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
+from torch.nn import functional as F
 
 from sklearn_ple import (
+    AdaTTClassifierRegressor,
     AITMClassifierRegressor,
     CGCClassifierRegressor,
     HoMEClassifierRegressor,
@@ -168,6 +170,39 @@ def test_a_dead_expert_is_named_whatever_the_order_of_the_tasks(data):
     assert health["task"].tolist()[:3] == ["late", "price", "price"]
     assert health["zeros"].tolist() == [1.0, *health["zeros"].tolist()[1:]]
     assert (health["zeros"][1:] < 1).all() and "dead" in health["state"][0]
+
+
+OWN = [[level, expert] for level in (1, 2) for expert in ("late 1", "price 1")]
+OF_GROUPS = [[2, "class tasks 1"], [2, "number tasks 1"]]
+
+
+@pytest.mark.parametrize(
+    ("cls", "chosen", "idle", "ignored"),
+    [
+        (PLEClassifierRegressor, "shared 1", OWN, OWN),
+        (AdaTTClassifierRegressor, "shared 1", [], []),
+        # The last level has no unit that reads the shared expert beside its gate.
+        (AdaTTClassifierRegressor, "late 1", [[2, "shared 1"]], []),
+        (HoMEClassifierRegressor, "shared 1", OF_GROUPS, []),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:Expert", "ignore:Gate", "ignore:Task")
+def test_experts_that_are_read_beside_a_gate_are_used(data, cls, chosen, idle, ignored):
+    levels = {} if cls is HoMEClassifierRegressor else {"n_levels": 2}
+    model = fit(cls, data, n_shared_experts=1, n_specific_experts=1, **levels)
+    for level in model.module_.gate_names(model.task_names_):
+        for names in level:
+            places = torch.tensor([own.index(chosen) for own in names.experts])
+            names.module._weights = lambda logits, places=places: (
+                F.one_hot(places, logits.shape[1]).to(logits.dtype)[:, :, None].expand_as(logits)
+            )
+    display = GateUtilizationDisplay.from_estimator(model, data[0])
+    health = display.health
+    assert display.idle[["level", "expert"]].to_numpy().tolist() == idle
+    for state, expected in (("idle", idle), ("ignored", ignored)):
+        named = health[health["state"].str.contains(state)]
+        assert named[["level", "expert"]].to_numpy().tolist() == expected
+    assert bool(ignored) == any("ignored" in panel.get_title() for panel in display.axes_)
 
 
 def test_what_a_network_does_not_tell_is_missing(data, monkeypatch):
