@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from .body import Body
 from .diagram import Block, Diagram, size
-from .gates import GateNames, Gates, mix
+from .gates import ExpertNames, GateNames, Gates, mix
 from .names import numbered, shared_gate_name, shared_names
 from .towers import TowerOptions
 from .widths import expert_widths
@@ -130,6 +130,21 @@ class AdaTT(Body):
             read = [[unit] for unit in units]
         return rows, read
 
+    def expert_names(self, tasks: Sequence[str]) -> list[list[ExpertNames]]:
+        """Name the experts.
+
+        Parameters
+        ----------
+        tasks : sequence of str
+            Names of the tasks.
+
+        Returns
+        -------
+        list of list of ExpertNames
+            For each level the banks of experts, with the names of one member's experts.
+        """
+        return [level.expert_names(tasks) for level in self.levels]
+
     def gate_names(self, tasks: Sequence[str]) -> list[list[GateNames]]:
         """Name the gates and their experts.
 
@@ -232,16 +247,25 @@ class FusionLevel(nn.Module):
         residual = F.pad(residual, (0, self.n_tasks * self.n_specific)).unsqueeze(-1)
         return outputs, mix(gates + residual, *banks).squeeze(1)
 
+    def expert_names(self, tasks: Sequence[str]) -> list[ExpertNames]:
+        """Name the experts of both banks."""
+        own, shared = self._own_names(tasks), shared_names(self.n_shared, tasks)
+        banks = [(self.shared_experts, shared), (self.specific_experts, own)]
+        return [ExpertNames(bank, names) for bank, names in banks if bank is not None]
+
     def gate_names(self, tasks: Sequence[str]) -> list[GateNames]:
         """Name the gates and their experts."""
-        own = [expert for task in tasks for expert in numbered(task, self.n_specific)]
-        shared = shared_names(self.n_shared, tasks)
+        own, shared = self._own_names(tasks), shared_names(self.n_shared, tasks)
         experts, gates = [*shared, *own], list(tasks)
         names = [GateNames(self.task_gates, gates, [experts] * self.n_tasks, frozenset(own))]
         if self.shared_gate is not None:
             gates = [shared_gate_name(tasks)]
             names.append(GateNames(self.shared_gate, gates, [experts], frozenset(shared)))
         return names
+
+    def _own_names(self, tasks: Sequence[str]) -> list[str]:
+        """Name the tasks' own experts."""
+        return [expert for task in tasks for expert in numbered(task, self.n_specific)]
 
     def diagram(
         self, tasks: Sequence[str], read: Sequence[list[Block]]
