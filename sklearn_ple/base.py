@@ -389,12 +389,13 @@ class MultiTaskEstimator(CallbackSupportMixin, NetworkMaker):
 
         For a table in files, only its sample is encoded here.
         """
-        if resume:
-            return self._encoder.apply_again(table, self._class_weight)
-        self._encoder = TableEncoder.of(self, n_bins=plan.n_bins, classes=classes)
-        if (other := self._other_model()) is not None:
-            self._encoder.read_as(other._encoder)
-        return self._encoder.learn(table, self._class_weight)
+        if not resume:
+            self._encoder = TableEncoder.of(self, n_bins=plan.n_bins, classes=classes)
+            if (other := self._other_model()) is not None:
+                self._encoder.read_as(other._encoder)
+        encode = self._encoder.apply_again if resume else self._encoder.learn
+        with table.naming(self._encoder):
+            return encode(table, self._class_weight)
 
     def _rows_of(
         self, table: AnyTable, encoded: Encoded, dtype: torch.dtype

@@ -26,7 +26,7 @@ from .mistakes import warn_of_order
 from .names import check_unique
 from .numeric import NUMERIC_EMBEDDINGS, EmbeddingMaker
 from .order import merged_order
-from .scaling import is_number
+from .scaling import TooLargeError, is_number
 from .statistics import N_PARTS, OrderedStatistics, TargetStatistics, beside
 from .table import Table
 from .targets import TargetEncoder, check_type
@@ -44,6 +44,7 @@ __all__ = [
     "TargetEncoder",
     "TargetForm",
     "TargetStatistics",
+    "TooLargeError",
     "UnknownColumns",
     "as_frame",
     "balanced_by",

@@ -20,7 +20,7 @@ from .categories import CategoryEncoder, Counts, is_like_text
 from .frames import is_dataset, keep_numbers, name_order, shown, to_pandas
 from .masked import without_mask
 from .names import check_unique
-from .scaling import Block, NumberScaler, Ranges, is_number, too_large
+from .scaling import Block, NumberScaler, Ranges, TooLargeError, is_number
 
 
 class FeatureEncoder(TransformerMixin, BaseEstimator):
@@ -473,7 +473,7 @@ def _read_objects(column: pd.Series, name: Any) -> pd.Series:
         try:
             return column.astype(float)
         except OverflowError:
-            raise too_large(name, "float64") from None
+            raise TooLargeError.of(name, "float64") from None
     if kind not in ("string", "categorical"):
         kinds = sorted({type(value).__name__ for value in column.dropna()})
         raise TypeError(

@@ -304,15 +304,19 @@ class NumberScaler(TransformerMixin, BaseEstimator):
         if not finite.all():
             position = self.positions[~finite].min()
             name = f"x{position}" if sparse.issparse(X) else X.columns[position]
-            raise too_large(name, self.dtype)
+            raise TooLargeError.of(name, self.dtype)
 
 
-def too_large(name: Any, dtype: str) -> ValueError:
-    """Make the error for a column with infinity, or with a value too large for the dtype."""
-    return ValueError(
-        f"Input X contains infinity or a value too large for dtype({dtype!r}), in column "
-        f"{shown(name)}: use NaN for missing values."
-    )
+class TooLargeError(ValueError):
+    """Raised for a column with infinity, or with a value too large for the dtype."""
+
+    @classmethod
+    def of(cls, name: Any, dtype: str) -> TooLargeError:
+        """Return the error that names the column and the dtype."""
+        return cls(
+            f"Input X contains infinity or a value too large for dtype({dtype!r}), in column "
+            f"{shown(name)}: use NaN for missing values."
+        )
 
 
 def _divide_columns(X: sparse.csr_matrix, divisors: np.ndarray) -> np.ndarray:

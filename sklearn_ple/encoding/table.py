@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -98,6 +99,10 @@ class Table:
     def sample(self) -> Table:
         """Rows from which things are learnt that do not need all rows; here the table itself."""
         return self
+
+    def naming(self, encoder: Any) -> AbstractContextManager:
+        """Return a context in which errors name a part of the table; here they name none."""
+        return nullcontext()
 
     def __len__(self) -> int:
         """Return the number of rows."""

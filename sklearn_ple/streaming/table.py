@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
+from sklearn.base import clone
 
 from ..encoding import (
     N_PARTS,
@@ -16,6 +18,7 @@ from ..encoding import (
     Table,
     TableEncoder,
     TargetForm,
+    TooLargeError,
     dependent_pairs,
     digest,
     ignored_by,
@@ -151,6 +154,19 @@ class StreamedTable:
         readers = self.source.readers(self.columns.names)
         tables = interleaved(map(self._tables, readers), n_open=1)
         return watched(tables, len(self), "Reading features", self.estimator.verbose)
+
+    @contextmanager
+    def naming(self, encoder: TableEncoder) -> Iterator[None]:
+        """Context manager in which an error about infinity names the unit that holds it."""
+        try:
+            yield
+        except TooLargeError:
+            scaler = clone(encoder.features.scaler_)
+            for block in self.source.blocks(self.columns.names):
+                with block.unit.named():
+                    table = self._table(block.rows, block.numbers, self.form, self._unit)
+                    scaler.fit(table.features)
+            raise
 
     def rows(
         self,

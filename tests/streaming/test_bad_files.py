@@ -15,6 +15,7 @@ from skorch.callbacks import Callback
 from streamed import OPTIONS, TASKS, arrow, assert_same, make_table, state, write
 
 from sklearn_ple import PLEClassifierRegressor, export
+from sklearn_ple.streaming import survey
 from sklearn_ple.streaming.reading import interleaved
 from sklearn_ple.streaming.source import Source
 
@@ -280,7 +281,7 @@ def test_the_first_file_may_lack_all_values(folder, column):
     ("column", "value", "error", "message"),
     [
         ("amount", np.inf, ValueError, "part1.parquet, row group 2: .*infinity.* 'amount'"),
-        ("a", np.inf, ValueError, "infinity .* column 'a'"),
+        ("a", np.inf, ValueError, "part1.parquet, row group 2: .*infinity .* column 'a'"),
         ("w", -1.0, ValueError, "part1.parquet, row group 2: Negative values .*sample_weight"),
         ("w", None, ValueError, "part1.parquet, row group 2: .*sample_weight contains NaN"),
     ],
@@ -292,6 +293,18 @@ def test_values_that_cannot_be_learnt_from(folder, column, value, error, message
         return arrow(frame)
 
     refuses(replaced(folder, change), message=message, error=error)
+
+
+@pytest.mark.parametrize("n_sampled", [100, 200_000])
+@pytest.mark.parametrize("goes_on", [False, True])
+def test_infinity_is_found_in_files_of_any_size(folder, monkeypatch, n_sampled, goes_on):
+    monkeypatch.setattr(survey, "SAMPLED_ROWS", n_sampled)
+    fitted = model(warm_start=goes_on)
+    if goes_on:
+        fitted.fit(folder, TASKS, "w")
+    infinite = replaced(folder, lambda t: t.set_column(0, "a", pa.array([np.inf] * len(t))))
+    with pytest.raises(ValueError, match="part1.parquet, row group 0: .*infinity .* column 'a'"):
+        fitted.fit(infinite, TASKS, "w")
 
 
 def test_no_rows_or_labels(tmp_path):
