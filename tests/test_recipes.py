@@ -55,12 +55,12 @@ def test_the_page_shows_every_file():
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
 def test_mlflow_logs_and_loads_a_model(table, model, tmp_path, monkeypatch):
-    for name in ("MLFLOW_ALLOW_FILE_STORE", "MLFLOW_DISABLE_TELEMETRY"):
-        monkeypatch.setenv(name, "true")
+    monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
+    # As on the page, runs are stored where MLflow stores them by default: in this folder.
+    monkeypatch.chdir(tmp_path)
     mlflow = pytest.importorskip("mlflow")
     recipe = importlib.import_module("mlflow_model")
     X, _ = table
-    mlflow.set_tracking_uri((tmp_path / "runs").as_uri())
     with mlflow.start_run() as run:
         uri = recipe.log_model(model, X)
     logged = mlflow.get_run(run.info.run_id).data
@@ -75,7 +75,7 @@ def test_mlflow_logs_and_loads_a_model(table, model, tmp_path, monkeypatch):
     rows = json.loads(recipe.plain(X).to_json(orient="records"))
     sent = pd.DataFrame(rows).astype({"a": float})
     pd.testing.assert_frame_equal(served.predict(sent), expected, check_dtype=False)
-    assert not list((tmp_path / "runs").rglob("*.pkl"))
+    assert list(tmp_path.rglob("model.safetensors")) and not list(tmp_path.rglob("*.pkl"))
     with pytest.raises(ValueError, match=r"The columns \['id'\] have numbers that no float"):
         recipe.plain(pd.DataFrame({"id": [2**53 + 1], "other": [2**53]}))
 

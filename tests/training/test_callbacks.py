@@ -261,11 +261,10 @@ def test_mlflow_gets_numbers_and_artifacts(table):
     assert "params.pth" in client.artifacts and client.terminated == "7"
 
 
-def test_mlflow_itself_takes_the_recipe(table, tmp_path, monkeypatch):
+def test_mlflow_itself_takes_the_recipe(table, tmp_path):
     mlflow = pytest.importorskip("mlflow")
-    monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
-    client = mlflow.tracking.MlflowClient(tracking_uri=tmp_path.as_uri())
-    run = client.create_run(client.create_experiment("test"))
+    client = mlflow.tracking.MlflowClient(tracking_uri=f"sqlite:///{tmp_path}/mlflow.db")
+    run = client.create_run(client.create_experiment("test", tmp_path.as_uri()))
     fitted = model(callbacks=[MlflowLogger(run, client, keys_ignored=LISTS)]).fit(*table)
     logged = client.get_metric_history(run.info.run_id, "valid_loss")
     expected = [epoch["valid_loss"] for epoch in fitted.history_]
