@@ -131,6 +131,10 @@ def test_a_trial_that_fails_is_told_to_the_study(table):
     search = importlib.import_module("parallel_study").search
     X, y = table
     base = SharedBottomClassifierRegressor(max_epochs=1, device="cuda:99")
-    with pytest.raises(ValueError, match="No trials are completed"):
+    with (
+        pytest.warns(UserWarning, match="Trial 0 fails: device='cuda:99'"),
+        pytest.warns(UserWarning, match="Trial 1 fails: "),
+        pytest.raises(ValueError, match="No trials are completed"),
+    ):
         search(base, X, y, n_trials=2, cv=2)
     assert optuna

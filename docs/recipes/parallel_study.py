@@ -1,5 +1,7 @@
 """A study of Optuna whose trials run side by side, by joblib."""
 
+import warnings
+
 import optuna
 from joblib import Parallel, delayed
 from optuna.trial import TrialState
@@ -8,11 +10,11 @@ from sklearn.model_selection import cross_val_score
 
 
 def mean_score(estimator, X, y, cv):
-    """Return the mean score over the folds; None where a fit fails."""
+    """Return the mean score over the folds; the error where a fit fails."""
     try:
         scores = cross_val_score(estimator, X, y, cv=cv, error_score="raise")
-    except ValueError:
-        return None
+    except ValueError as error:
+        return error
     return scores.mean()
 
 
@@ -32,7 +34,10 @@ def search(
             delayed(mean_score)(model, X, y, cv) for model in models
         )
         for trial, score in zip(trials, scores, strict=True):
-            if score is None:
+            if isinstance(score, ValueError):
+                warnings.warn(
+                    f"Trial {trial.number} fails: {score}", stacklevel=2
+                )
                 study.tell(trial, state=TrialState.FAIL)
             else:
                 study.tell(trial, score)
