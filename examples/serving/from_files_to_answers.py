@@ -39,7 +39,7 @@ def write_folder(folder, n_rows):
     for number, start in enumerate(range(0, n_rows, ROWS_OF_FILE)):
         rng, n = np.random.default_rng(number), min(ROWS_OF_FILE, n_rows - start)
         X = pd.DataFrame(rng.normal(size=(n, N_NUMBERS))).add_prefix("x")
-        X["town"] = rng.geometric(0.05, n).astype(str)
+        X["town"] = [f"town {number}" for number in rng.geometric(0.05, n)]
         signal = X["x0"] + X["x1"] * X["x2"]
         y = pd.DataFrame({"click": signal + rng.logistic(size=n) > 0, "amount": signal})
         # A third of the rows has no amount.

@@ -267,12 +267,9 @@ class Counts:
         return int(self.merged()[1].sum())
 
 
-def is_like_text(counts: Counts) -> bool:
-    """Return whether many values are strings, nearly all distinct, and not declared categories."""
-    values, n_there = counts.merged()[0], counts.n_known
-    if counts.declared is not None or not are_nearly_distinct(len(values), n_there):
-        return False
-    return _kind(values) == "text"
+def is_text(counts: Counts) -> bool:
+    """Return whether values are strings that are not declared categories."""
+    return counts.declared is None and _kind(counts.merged()[0]) == "text"
 
 
 def are_nearly_distinct(n_values: int, n_rows: int) -> bool:

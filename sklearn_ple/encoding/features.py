@@ -15,10 +15,10 @@ from scipy import sparse
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import validate_data
 
-from ..warn import warn
-from .categories import CategoryEncoder, Counts, is_like_text
+from .categories import CategoryEncoder, Counts
 from .frames import is_dataset, keep_numbers, name_order, shown, to_pandas
 from .masked import without_mask
+from .mistakes import warn_of_strings
 from .names import check_unique
 from .scaling import Block, NumberScaler, Ranges, TooLargeError, is_number
 
@@ -170,7 +170,8 @@ class FeatureEncoder(TransformerMixin, BaseEstimator):
             CategoryEncoder(self.max_categories, self.min_frequency).learn(own) for own in counts
         ]
         if _is_from_dtype(self.categorical_features):
-            self._warn_of_text(X, counts)
+            for position, own in zip(self.categorical_positions_, counts, strict=True):
+                warn_of_strings(X.columns[position], own)
         self.cardinalities_ = [column.n_codes for column in self.columns_]
 
     def _settle(self) -> FeatureEncoder:
@@ -200,18 +201,6 @@ class FeatureEncoder(TransformerMixin, BaseEstimator):
         return [
             f"x{position}" if names is None else str(names[position]) for position in positions
         ]
-
-    def _warn_of_text(self, X: Any, counts: list[Counts]) -> None:
-        """Warn of columns of strings that are unlikely to be categories."""
-        for position, own in zip(self.categorical_positions_, counts, strict=True):
-            if is_like_text(own):
-                warn(
-                    f"Column {shown(X.columns[position])} of X holds strings that are nearly all "
-                    "different: each is read as an id, from which nothing can be learnt. If it is "
-                    "text, turn it into numbers first, for example with skrub's StringEncoder "
-                    '(user guide, "Text and dates"); if it is an id, drop it. For a column of '
-                    "dtype category there is no such warning."
-                )
 
     def transform(self, X: Any, *, warns: bool = True) -> tuple[Any, np.ndarray]:
         """Encode a table.

@@ -10,15 +10,17 @@ import numpy as np
 import pandas as pd
 
 from ..warn import warn
-from .categories import are_nearly_distinct
+from .categories import Counts, are_nearly_distinct, is_text
+from .frames import shown
 
 #: Texts that often stand for a missing label.
 _MISSING = {"", "?", "-", "na", "n/a", "nan", "none", "null", "<na>", "missing"}
 _NUMBER = re.compile(r"\s*[-+]?\d+([.,]\d*)?([eE][-+]?\d+)?\s*")
 #: A range, in standard deviations, in which single precision has few distinct numbers.
 _NARROW = 1e-5
-#: With fewer classes, texts of digits are codes.
-_MOST_CODES = 10
+_DATE = re.compile(r"\s*\d{4}-\d{2}-\d{2}([T ].*)?\s*")
+#: With so many classes in y, or categories in X, texts of digits are codes.
+_MOST_CODES, _MOST_CATEGORIES = 10, 20
 
 
 def refuse_names(columns: Sequence[str], n_rows: int, y: Any) -> None:
@@ -116,11 +118,10 @@ def warn_of_text(name: str, classes: np.ndarray, n_labels: int) -> None:
         )
     if len(texts) <= _MOST_CODES:
         return
-    numbers = sum(_NUMBER.fullmatch(text) is not None for text in texts)
-    if numbers >= 0.9 * len(texts):
+    if _nearly_all(_NUMBER, texts):
         warn(
             f"Target {name!r} holds numbers as text and is treated as {len(classes)} classes. If "
-            f"it is a quantity, convert it: pd.to_numeric(y[{name!r}], errors='coerce')."
+            f"it is a quantity, convert it: {_to_numeric(f'y[{name!r}]', texts)}."
         )
     elif are_nearly_distinct(len(texts), n_labels):
         warn(
@@ -147,3 +148,49 @@ def warn_of_outliers(names: Sequence[str], spreads: np.ndarray) -> None:
                 f"told apart: 90 % of them lie within {spread:.1g} standard deviations. Replace "
                 "the outliers by NaN, clip them, or take logarithms."
             )
+
+
+def warn_of_strings(name: Any, counts: Counts) -> None:
+    """Warn if strings that are read as categories are rather numbers, dates, text or ids.
+
+    Parameters
+    ----------
+    name : object
+        Name of the column of X.
+    counts : Counts
+        The distinct values of the column, and how often each occurs.
+    """
+    values = counts.merged()[0]
+    if len(values) <= _MOST_CATEGORIES or not is_text(counts):
+        return
+    texts, column = values.tolist(), f"X[{shown(name)}]"
+    conversions = (
+        (_NUMBER, "numbers", _to_numeric(column, texts)),
+        (_DATE, "dates", f"the days since a date, by pd.to_datetime({column}, errors='coerce')"),
+    )
+    for pattern, kind, conversion in conversions:
+        if _nearly_all(pattern, texts):
+            warn(
+                f"Column {shown(name)} of X holds {kind} as text and is read as {len(texts)} "
+                f"categories, whose order is unknown. Convert it: {conversion}. If they are "
+                'codes, give it the dtype "category": then there is no such warning.'
+            )
+            return
+    if are_nearly_distinct(len(texts), counts.n_known):
+        warn(
+            f"Column {shown(name)} of X holds strings that are nearly all different: each is read "
+            "as an id, from which nothing can be learnt. If it is text, turn it into numbers "
+            'first, for example with skrub\'s StringEncoder (user guide, "Text and dates"); if it '
+            "is an id, drop it. For a column of dtype category there is no such warning."
+        )
+
+
+def _nearly_all(pattern: re.Pattern[str], texts: Sequence[str]) -> bool:
+    """Return whether nine tenths of texts match a pattern."""
+    return sum(pattern.fullmatch(text) is not None for text in texts) >= 0.9 * len(texts)
+
+
+def _to_numeric(column: str, texts: Sequence[str]) -> str:
+    """Return the code that turns a column of texts into numbers."""
+    with_points = ".str.replace(',', '.')" if any("," in text for text in texts) else ""
+    return f"pd.to_numeric({column}{with_points}, errors='coerce')"

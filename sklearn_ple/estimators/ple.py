@@ -465,8 +465,8 @@ class PLEClassifierRegressor(_Progressive):
         If it is unclear whether a column of y contains classes or numbers; if strings in y may be
         numbers, ids or missing labels; if a target is constant; if it has no label among the rows
         to train on, or among the validation rows; if X has columns with the names of targets, or
-        its rows in another order than y; if a column of X holds strings that are nearly all
-        different.
+        its rows in another order than y; if strings in a column of X may be numbers or dates, or
+        are nearly all different.
 
     See Also
     --------

@@ -1214,7 +1214,7 @@ def test_infinity_where_all_numbers_were_missing_in_fit_is_an_error():
 def test_blocks_of_rows_teach_what_all_rows_teach(options):
     rng = np.random.default_rng(0)
     n = 3000
-    ids = np.sort(rng.geometric(0.1, n)).astype(str)
+    ids = [f"user {number}" for number in np.sort(rng.geometric(0.1, n))]
     X = pd.DataFrame(
         {
             "far": 1e9 + rng.normal(size=n),
@@ -1249,7 +1249,7 @@ def test_blocks_of_rows_teach_what_all_rows_teach(options):
 
 def test_text_is_told_from_ids_by_all_rows():
     # Of a tenth of the rows nearly all are different, of all of them every id comes ten times.
-    X = pd.DataFrame({"id": np.arange(5000).repeat(10).astype(str)})
+    X = pd.DataFrame({"id": [f"user {number}" for number in np.arange(5000).repeat(10)]})
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         FeatureEncoder().learn_categories(X.iloc[::10], [(X, np.ones(len(X)))])

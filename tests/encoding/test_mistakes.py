@@ -162,4 +162,43 @@ def test_columns_that_are_mostly_of_one_value_have_no_outliers(table):
     X, y = table
     X["rare"] = np.where(X.index == 105, 1e12, 0.0)
     X["none"] = np.nan
+
+
+NUMBERS = ["?", *(f"{1000 + 7 * number}" for number in range(N - 1))]
+
+
+@pytest.mark.parametrize(
+    ("values", "conversion"),
+    [
+        (NUMBERS, r"numbers as text.*: pd\.to_numeric\(X\['c'\], errors='coerce'\)\."),
+        (
+            [f" -{number},5e3" for number in range(N)],
+            r"numbers .* pd\.to_numeric\(X\['c'\]\.str\.replace\(',', '\.'\), errors='coerce'\)",
+        ),
+        (
+            [str(day.date()) for day in pd.date_range("2020-02-01", periods=N)],
+            r"dates as text.*pd\.to_datetime\(X\['c'\]",
+        ),
+        (pd.date_range("2020-02-01", periods=N).astype(str) + "T10:15:00Z", "dates as text"),
+    ],
+)
+@pytest.mark.parametrize("n_copies", [1, 3])
+def test_numbers_and_dates_as_text_in_features_warn(table, values, conversion, n_copies):
+    X, y = (pd.concat([own] * n_copies) for own in table)
+    X["c"] = [*values] * n_copies
+    # A warning of strings that are nearly all different would be an error.
+    with pytest.warns(UserWarning, match=f"Column 'c' of X holds {conversion}") as record:
+        model().fit(X, y)
+    assert len(record) == 1
+
+
+def test_declared_and_few_codes_in_features_do_not_warn(table):
+    X, y = table
+    X["c"] = NUMBERS
+    model().fit(X.astype({"c": "category"}), y)
+    model().set_params(categorical_features=["c"]).fit(X, y)
+    X["c"] = [str(number % 20) for number in range(N)]
+    model().fit(X, y)
+    # A fifth of these are no numbers.
+    X["c"] = [f"{number}" if number % 5 else f"{number} a" for number in range(N)]
     model().fit(X, y)

@@ -28,7 +28,7 @@ def make_table(n=900, seed=0):
         {
             "a": a,
             "gaps": np.where(rng.random(n) < 0.1, np.nan, rng.normal(size=n)),
-            "town": rng.geometric(0.2, n).astype(str),
+            "town": [f"town {number}" for number in rng.geometric(0.2, n)],
             "kind": pd.Categorical(rng.integers(0, 4, n).astype(str)),
             "click": click,
             "amount": 2 * a + rng.normal(size=n),

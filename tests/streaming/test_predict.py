@@ -105,7 +105,7 @@ def test_what_cannot_be_predicted_is_said_at_once(fitted, folder, tmp_path):
 
 @pytest.mark.filterwarnings("error")
 def test_categories_of_one_block_may_all_be_new(fitted, frame, tmp_path):
-    new = frame.assign(town=np.repeat(["1", "new", "newer", "2", "3"], 100))
+    new = frame.assign(town=np.repeat(["town 1", "new", "newer", "town 2", "town 3"], 100))
     folder = write(tmp_path / "files", new, n_files=1)
     assert len(list(fitted.predict(folder))) == len(list(fitted.predict_proba(folder))) == 5
     fitted.score(folder, [*TASKS, "color"])
