@@ -284,7 +284,8 @@ class FeatureEncoder(TransformerMixin, BaseEstimator):
                 column = X.iloc[:, position]
                 raise TypeError(
                     f"Column {shown(column.name)} of X is of dtype {column.dtype}, which is not "
-                    f"numeric: convert it{_how(column)}, or name it in categorical_features."
+                    f"numeric: convert it{_how(column)}, or name it in categorical_features, "
+                    "which then must list all categorical columns, those of strings too."
                 )
         return is_categorical
 

@@ -796,6 +796,12 @@ def test_strings_are_an_error_where_no_column_is_a_category():
         encode(FRAME, categorical_features=None)
 
 
+def test_strings_that_a_list_of_categories_leaves_out_are_an_error_that_says_why():
+    X = pd.DataFrame({"town": [1, 2], "kind": ["a", "b"]})
+    with pytest.raises(TypeError, match=r"'kind' .* all categorical columns, those of strings"):
+        encode(X, categorical_features=["town"])
+
+
 @pytest.mark.parametrize(
     ("values", "kinds"),
     [
