@@ -244,7 +244,13 @@ def test_sample_weight(X, y, weights, message):
 
 def test_weights_that_leave_a_task_without_labels(X, y):
     weights = np.column_stack([np.ones(N), np.zeros(N)])
-    refuses(model(), X, y, ValueError, "'area' has no label at all", sample_weight=weights)
+    message = "'area' has no label with a positive sample_weight: leave"
+    refuses(model(), X, y, ValueError, message, sample_weight=weights)
+
+
+def test_weights_that_leave_a_task_one_class(X, y):
+    message = "Among the labels with a positive sample_weight: Target 'tall' has 1 class only"
+    refuses(model(), X, y, ValueError, message, sample_weight=y["tall"].astype(float))
 
 
 # -- training that diverges -----------------------------------------------------------------------

@@ -43,6 +43,8 @@ class Labels:
         The categories that a categorical column declares.
     ordered : bool, default=False
         Whether the categories are ordered.
+    weighed : bool, default=False
+        Whether labels became missing because their weight is zero.
     """
 
     name: str
@@ -50,6 +52,7 @@ class Labels:
     mask: np.ndarray
     declared: np.ndarray | None
     ordered: bool = False
+    weighed: bool = False
 
     @classmethod
     def read(cls, name: str, column: pd.Series) -> Labels:
@@ -69,10 +72,11 @@ class Labels:
         return replace(self, observed=self.observed[places[rows][mask]], mask=mask)
 
     def drop(self, mask: np.ndarray) -> Labels:
-        """Return labels without those in a mask of shape (n_rows,), which become missing."""
+        """Return labels without those of a weight of zero, in a mask of shape (n_rows,)."""
         if not (mask & self.mask).any():
             return self
-        return replace(self, observed=self.observed[~mask[self.mask]], mask=self.mask & ~mask)
+        kept = self.mask & ~mask
+        return replace(self, observed=self.observed[~mask[self.mask]], mask=kept, weighed=True)
 
     def infer_kind(self, family: str | None) -> str:
         """Infer the kind of task; a family, "class" or "number", decides ambiguous cases."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from inspect import signature
 from typing import Any
@@ -13,6 +14,7 @@ import pandas as pd
 from pandas.api import types
 from sklearn.utils import check_consistent_length
 
+from ..checks import naming
 from ..tasks import TASK_KINDS, Task, by_task
 from ..warn import warn
 from .form import TargetForm
@@ -77,8 +79,9 @@ class TargetEncoder:
         self.tasks: list[Task] = []
         for position, column in enumerate(labels):
             if not len(column.observed):
+                which = "with a positive sample_weight" if column.weighed else "at all"
                 raise ValueError(
-                    f"Target {column.name!r} has no label at all: leave the column out, or pass "
+                    f"Target {column.name!r} has no label {which}: leave the column out, or pass "
                     f"task_types={{{column.name!r}: 'ignore'}}."
                 )
             if (classes := declared[column.name]) is not None:
@@ -86,7 +89,9 @@ class TargetEncoder:
             task = self._make_task(types[column.name], column)
             if task.kind == "ordinal" and classes is None:
                 _warn_of_order(column)
-            task.fit(column.observed, weights[column.mask, position], column.declared)
+            among = naming("Among the labels with a positive sample_weight")
+            with among if column.weighed else nullcontext():
+                task.fit(column.observed, weights[column.mask, position], column.declared)
             self.tasks.append(task)
         return self
 
