@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ import numpy as np
 from .._sklearn import _num_samples
 from ..checks import naming
 from ..encoding import Table, is_dataset, read_groups, warn_of_order
+from ..warn import collected, warn
 
 # With fewer rows than this, there would be too few validation rows to show when to stop.
 LEAST_ROWS_TO_STOP_EARLY = 500
@@ -192,9 +193,14 @@ def stops_early(estimator: Any, n_rows: int, apart: bool = False) -> bool:
     return bool(estimator.early_stopping)
 
 
-def naming_validation() -> AbstractContextManager:
-    """Return a context in which errors say that they concern the validation rows."""
-    return naming("The validation set, X_val and y_val")
+@contextmanager
+def naming_validation() -> Iterator[None]:
+    """Context manager in which errors and warnings say that they concern the validation rows."""
+    what = "The validation set, X_val and y_val"
+    with naming(what), collected(UserWarning) as found:
+        yield
+    for warning in found:
+        warn(f"{what}: {warning}", type(warning))
 
 
 def check_apart(estimator: Any, X_val: Any, y_val: Any, groups: Any) -> None:

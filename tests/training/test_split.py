@@ -375,6 +375,24 @@ def test_bad_input_is_named(params, passed, message):
     assert not [name for name in vars(estimator) if name.endswith("_")]
 
 
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"y_val": Y_VAL[::-1]}, "X and y have the same index in different orders"),
+        ({"X_val": X_VAL.assign(kind="new")}, "No value of column 'kind' of X was a category"),
+    ],
+)
+def test_warnings_of_the_validation_set_name_it(wrong, message):
+    X, y = make()
+    X, X_val = X.assign(kind="old"), X_VAL.assign(kind="old")
+    with pytest.warns(
+        UserWarning, match=f"^The validation set, X_val and y_val: {message}"
+    ) as own:
+        model(max_epochs=1).fit(X, y, **({"X_val": X_val, "y_val": Y_VAL} | wrong))
+    assert len(own) == 1
+    assert own[0].filename == __file__
+
+
 def test_a_task_without_a_label_in_y_val_has_no_part_in_it():
     message = "Target 'size' has no label among the validation rows.*Pass an X_val and y_val with"
     with pytest.warns(UserWarning, match=message):
