@@ -581,6 +581,20 @@ def test_partial_fit_equals_its_epochs(seed):
     assert_array_equal(again.predict(X)["weight"], model.predict(X)["weight"])
 
 
+def test_partial_fit_copies_no_epoch_but_the_last(table):
+    X, y = table
+    model = PLEClassifierRegressor(n_members=1, random_state=0)
+    for _ in range(3):
+        model.partial_fit(X, y)
+    before, records = model.net_.history, copy.deepcopy(model.history_)
+    model.partial_fit(X, y)
+    assert [own is old for own, old in zip(model.net_.history, before, strict=False)] == [
+        *[True] * 2,
+        False,
+    ]
+    assert len(before) == 3 and len(model.history_) == 4 and model.history_[:3] == records
+
+
 def test_partial_fit_stays_on_the_device_of_its_network(table, monkeypatch):
     model = make_model(max_epochs=1).fit(*table).set_params(device="auto")
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)

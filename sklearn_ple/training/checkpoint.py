@@ -14,12 +14,12 @@ import numpy as np
 import torch
 from sklearn.utils import check_random_state
 from skorch.callbacks import Callback
-from skorch.history import History
 from torch import nn
 
 from ..files import replacing
 from ..processes import current
 from .fingerprint import fingerprint
+from .history import SharedHistory
 from .split import Split
 
 _PREFIX = "sklearn_ple_"
@@ -191,7 +191,7 @@ class Progress(Callback):
         kept: Any = self.kept_
         for name, part in net.parts().items():
             part.load_state_dict(kept["parts"][name])
-        net.history = History(json.loads(kept["history"]))
+        net.history = SharedHistory(json.loads(kept["history"]))
         self.kept_ = None
 
     def _write(self, net: Any) -> None:

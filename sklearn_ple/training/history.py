@@ -1,9 +1,12 @@
-"""The history of a training, as the estimators show it in ``history_``."""
+"""The history of a training, in the net and in ``history_`` of the estimators."""
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from typing import Any
+
+from skorch.history import History
 
 # Names in ``history_``, by the names in the history of the net.
 _NAMES = {
@@ -19,6 +22,17 @@ _NAMES = {
     "valid_task_scores": "valid_task_scores",
     "seconds": "seconds",
 }
+
+
+class SharedHistory(History):
+    """A history whose copies share its epochs, which do not change once the next has begun.
+
+    Otherwise each call of ``partial_fit``, which trains a copy of the net, would take longer.
+    """
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> SharedHistory:
+        """Copy the list of epochs, and the last epoch."""
+        return type(self)([*self[:-1], *copy.deepcopy(list(self[-1:]), memo)])
 
 
 def public_history(history: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -9,6 +9,7 @@ import torch
 
 from ..balancing import Balancer
 from .device import check_n_jobs
+from .history import SharedHistory
 from .net import MultiTaskNet
 from .net_params import naming, read_net_params
 from .schedule import optimizer_of
@@ -80,4 +81,5 @@ def make_net(
         net = MultiTaskNet(network, criterion=balancer, **options).initialize()
     # The net already has them as module_ and criterion_, and would copy and pickle them twice.
     net.module, net.criterion = type(network), type(balancer)
+    net.history = SharedHistory()
     return net
