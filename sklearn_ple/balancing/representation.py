@@ -97,8 +97,9 @@ class Representation:
         if len({part.shape[-1] for part in self._above}) > 1:
             raise ValueError(
                 "This balancing compares the gradients of the tasks with respect to what the "
-                "towers read, but here they read representations of several widths: use "
-                'balancing="equal", or another method that weighs by the losses.'
+                "towers read, but here they read representations of several widths: set "
+                'balancing="equal" or another method that weighs by the losses, or, for '
+                'AsymmetricSharing, fusion="sum" or fusion="average".'
             )
         losses = losses if self.order is None else losses[:, self.order]
         by_loss = []

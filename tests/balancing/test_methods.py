@@ -11,7 +11,12 @@ import torch
 from scipy.optimize import minimize, nnls
 from sklearn.model_selection import GridSearchCV
 
-from sklearn_ple import PLEClassifierRegressor, PLERegressor, export
+from sklearn_ple import (
+    AsymmetricSharingClassifierRegressor,
+    PLEClassifierRegressor,
+    PLERegressor,
+    export,
+)
 from sklearn_ple.balancing import (
     BALANCERS,
     FAMO,
@@ -439,6 +444,17 @@ def test_negative_losses_have_no_logarithm(name, conflict):
 
 
 # -- in an estimator --------------------------------------------------------------------------
+
+
+def test_asymmetric_sharing_takes_gradients_with_a_fusion_of_one_width():
+    X = np.random.default_rng(0).normal(size=(40, 3))
+    model = AsymmetricSharingClassifierRegressor(
+        balancing="nash_mtl", n_members=1, max_epochs=1, random_state=0
+    )
+    with pytest.raises(ValueError, match='several widths: .* fusion="sum" or fusion="average"'):
+        model.fit(X, X[:, :2])
+    for fusion in ("sum", "average"):
+        assert len(model.set_params(fusion=fusion).fit(X, X[:, :2]).history_) == 1
 
 
 @pytest.fixture(scope="module")
