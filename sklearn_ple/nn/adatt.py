@@ -34,7 +34,8 @@ class AdaTT(Body):
     Shared experts, if there are any, have a unit of the same kind, except at the last level.
 
     As in the authors' code (github.com/facebookresearch/AdaTT), v_t is drawn uniformly between
-    ``-1 / sqrt(n)`` and ``1 / sqrt(n)`` for n experts, and is 1 for a single expert.
+    ``-1 / sqrt(n)`` and ``1 / sqrt(n)`` for n experts, and is 1 for a single expert. Unlike there,
+    gates have no bias here.
 
     Parameters
     ----------
