@@ -80,25 +80,29 @@ def test_mlflow_logs_and_loads_a_model(table, model, tmp_path, monkeypatch):
         recipe.plain(pd.DataFrame({"id": [2**53 + 1], "other": [2**53]}))
 
 
-def test_skops_writes_a_card(table, model, tmp_path):
+def test_skops_writes_a_card(table, tmp_path):
     pytest.importorskip("skops")
     write_card = importlib.import_module("model_card").write_card
+    X, y = table
+    # The metric of counts is a scorer, not a name.
+    y = y.assign(visits=np.arange(len(y)) % 4)
+    model = PLEClassifierRegressor(
+        task_types={"visits": "count"}, n_members=1, max_epochs=2, random_state=0
+    ).fit(X, y)
     save(model, tmp_path / "model.safetensors")
-    write_card(
-        model, *table, tmp_path, description="What it is.", limitations="What it is not for."
-    )
+    write_card(model, X, y, tmp_path, description="What it is.", limitations="What it is not for.")
     card = (tmp_path / "README.md").read_text(encoding="utf-8")
     assert card.startswith("---\nlibrary_name: sklearn-ple\n")
     for text in ("What it is.", "What it is not for.", "n_members", "sk-top-container"):
         assert text in card
-    for task, score in multitask_scores(model, *table).items():
+    for task, score in multitask_scores(model, X, y).items():
         assert re.search(rf"{task}: \w+ +\| +{round(score, 4)} ", card)
     (picture,) = re.findall(r"!\[.*\]\((.*)\)", card)
     assert (tmp_path / picture).read_bytes().startswith(b"\x89PNG")
     code = re.search(r"```python\n(.*?)```", card, re.DOTALL)[1]
     names = {}
     exec(code.replace("model.safetensors", str(tmp_path / "model.safetensors")), names)
-    assert names["model"].predict(table[0]).equals(model.predict(table[0]))
+    assert names["model"].predict(X).equals(model.predict(X))
     assert load(tmp_path / "model.safetensors").get_params() == model.get_params()
 
 

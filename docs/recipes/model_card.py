@@ -5,7 +5,7 @@ from importlib.metadata import version
 from skops.card import Card
 
 from sklearn_ple.inspection import TrainingHistoryDisplay
-from sklearn_ple.metrics import multitask_scores
+from sklearn_ple.metrics import metric_name, multitask_scores
 
 HEAD = """---
 library_name: sklearn-ple
@@ -31,7 +31,7 @@ def write_card(model, X_test, y_test, folder, *, description, limitations):
             "How to Get Started with the Model": loading,
         }
     )
-    metrics = {task.name: task.metric for task in model.tasks_}
+    metrics = {task.name: metric_name(task.metric) for task in model.tasks_}
     scores = {
         f"{task}: {metrics[task]}": round(score, 4)
         for task, score in multitask_scores(model, X_test, y_test).items()

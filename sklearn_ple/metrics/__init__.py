@@ -3,12 +3,13 @@
 from ..tasks import concordance_index
 from .calibration import expected_calibration_error
 from .scorers import make_multitask_scorer, task_scorer
-from .scores import multitask_score, multitask_scores
+from .scores import metric_name, multitask_score, multitask_scores
 
 __all__ = [
     "concordance_index",
     "expected_calibration_error",
     "make_multitask_scorer",
+    "metric_name",
     "multitask_score",
     "multitask_scores",
     "task_scorer",

@@ -246,7 +246,25 @@ def _weights_of(tasks: list[ScoredTask], sample_weight: Any) -> list[np.ndarray 
 
 
 def metric_name(metric: Any) -> str:
-    """Return the name of a metric, which may be a name, a scorer or a function."""
+    """Return the name of a metric, such as the default metric of a task.
+
+    Parameters
+    ----------
+    metric : str, callable or scorer
+        The metric: a name, a scorer of scikit-learn or a function.
+
+    Returns
+    -------
+    name : str
+        The name itself, or that of the function.
+
+    Examples
+    --------
+    >>> from sklearn.metrics import d2_tweedie_score, make_scorer
+    >>> from sklearn_ple.metrics import metric_name
+    >>> metric_name("roc_auc"), metric_name(make_scorer(d2_tweedie_score, power=1))
+    ('roc_auc', 'd2_tweedie_score')
+    """
     if isinstance(metric, str):
         return metric
     return getattr(getattr(metric, "_score_func", metric), "__name__", repr(metric))
