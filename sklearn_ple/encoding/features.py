@@ -243,12 +243,20 @@ class FeatureEncoder(TransformerMixin, BaseEstimator):
             return
         # Read once, since each access to the dtypes of a frame collects them again.
         dtypes = X.dtypes.tolist()
-        for position in self.number_positions_:
-            if not is_number(dtypes[position]):
-                raise ValueError(
-                    f"Column {shown(X.columns[position])} of X held numbers in fit but is of "
-                    f"dtype {dtypes[position]} now: convert it to numbers."
+        for position, mean in zip(self.number_positions_, self.scaler_.mean_, strict=True):
+            if is_number(dtypes[position]):
+                continue
+            before, remedy = "held numbers in fit", "convert it to numbers"
+            if np.isnan(mean):
+                before = "had no value in fit, so that it was read as numbers,"
+                remedy = (
+                    "if it holds categories, give it the dtype 'string' or 'category' in fit, or "
+                    "name it in categorical_features"
                 )
+            raise ValueError(
+                f"Column {shown(X.columns[position])} of X {before} but is of dtype "
+                f"{dtypes[position]} now: {remedy}."
+            )
 
     def find_codes(self, X: Any, choice: Any, parameter: str) -> np.ndarray:
         """Find the columns of codes for columns of X, chosen by names, positions or a mask."""

@@ -829,6 +829,15 @@ def test_numbers_that_turn_into_something_else_are_an_error(values):
         encode(pd.DataFrame({"a": [1, 2]}), pd.DataFrame({"a": values}))
 
 
+def test_text_where_fit_had_no_value_is_an_error_that_says_so():
+    X = pd.DataFrame({"a": pd.Series([None, None], dtype=object)})
+    message = "Column 'a' of X had no value in fit, .*: if it holds categories, give it the dtype"
+    with pytest.raises(ValueError, match=message):
+        encode(X, X.assign(a="u"))
+    for dtype in ("string", "category"):
+        assert encode(X.astype(dtype), X.assign(a="u"))[2][1].tolist() == [[UNKNOWN]] * 2
+
+
 @pytest.mark.parametrize("X", [pd.DataFrame({"a": []}), pd.DataFrame(index=[0, 1])])
 def test_empty_frames_are_an_error(X):
     with pytest.raises(ValueError, match=r"X has \d rows and \d columns: it is empty"):
