@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from inspect import signature
 from typing import Any
@@ -149,8 +149,25 @@ class TargetEncoder:
         targets = np.zeros((len(labels[0].mask), len(labels)))
         for position, (task, column) in enumerate(zip(self.tasks, labels, strict=True)):
             if len(column.observed):
-                targets[column.mask, position] = _checked(task, "encode", column.observed)
+                with self._doubting(task):
+                    targets[column.mask, position] = _checked(task, "encode", column.observed)
         return targets
+
+    @contextmanager
+    def _doubting(self, task: Task) -> Iterator[None]:
+        """Context manager that says, in errors, where integers may wrongly count as classes."""
+        try:
+            yield
+        except ValueError as error:
+            types = self.task_types
+            kind = types.get(task.name, "auto") if isinstance(types, Mapping) else types
+            is_inferred = isinstance(kind, str) and kind == "auto" and self.classes is None
+            has_integers = np.asarray(task.classes).dtype.kind in "iu"
+            if self.family is not None or not (is_inferred and has_integers):
+                raise
+            raise ValueError(
+                f"{error} If it is a quantity, set task_types={{{task.name!r}: 'regression'}}."
+            ) from None
 
     @property
     def names(self) -> list[str]:
