@@ -473,9 +473,13 @@ def _read_objects(column: pd.Series, name: Any) -> pd.Series:
         except OverflowError:
             raise TooLargeError.of(name, "float64") from None
     if kind not in ("string", "categorical"):
-        kinds = sorted({type(value).__name__ for value in column.dropna()})
+        values = column.dropna()
+        kinds = sorted({type(value).__name__ for value in values})
+        may_be_categories = len(kinds) == 1 and isinstance(values.iloc[0], Hashable)
+        how = ', for example to categories, by .astype("category")' if may_be_categories else ""
         raise TypeError(
             f"Column {shown(name)} of X holds objects of type {', '.join(kinds)}: argument must "
-            "be a string or a number, and a column must not mix both. Convert it."
+            "be a string or a number, and a column must not mix both. Convert "
+            f"it{how}."
         )
     return column

@@ -3,6 +3,7 @@
 import datetime
 import itertools
 import tracemalloc
+import uuid
 import warnings
 from decimal import Decimal
 
@@ -802,25 +803,32 @@ def test_strings_that_a_list_of_categories_leaves_out_are_an_error_that_says_why
         encode(X, categorical_features=["town"])
 
 
+AS_CATEGORIES = r', for example to categories, by \.astype\("category"\)'
+
+
 @pytest.mark.parametrize(
-    ("values", "kinds"),
+    ("values", "kinds", "how"),
     [
-        ([{}, {1: 2}], "dict"),
-        ([1, "a"], "int, str"),
-        ([(1,), [2]], "list, tuple"),
-        ([1j, None], "complex"),
-        ([b"a", b"b"], "bytes"),
+        ([{}, {1: 2}], "dict", ""),
+        ([1, "a"], "int, str", ""),
+        ([(1,), [2]], "list, tuple", ""),
+        ([1j, None], "complex", AS_CATEGORIES),
+        ([b"a", b"b"], "bytes", AS_CATEGORIES),
+        ([uuid.UUID(int=1), None], "UUID", AS_CATEGORIES),
+        ([datetime.time(1), datetime.time(2)], "time", AS_CATEGORIES),
     ],
 )
-def test_objects_that_are_neither_numbers_nor_strings_are_an_error(values, kinds):
+def test_objects_that_are_neither_numbers_nor_strings_are_an_error(values, kinds, how):
     column = pd.Series(values, dtype=object)
-    message = rf"Column '{{}}' of X holds objects of type {kinds}: argument must be a string or"
+    message = rf"Column '{{}}' of X holds objects of type {kinds}: argument must .* it{how}\.$"
     with pytest.raises(TypeError, match=message.format("odd")):
         read(pd.DataFrame({"odd": column}))
     array = np.empty((2, 1), dtype=object)
     array[:, 0] = values
     with pytest.raises(TypeError, match=message.format("x0")):
         read(array)
+    if how:
+        assert encode(pd.DataFrame({"odd": column.astype("category")}))[1][1].tolist()[0] == [2]
 
 
 @pytest.mark.parametrize("values", [["x", "y"], pd.Categorical([1, 2]), ["1", "2"]])
