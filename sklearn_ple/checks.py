@@ -1,4 +1,4 @@
-"""Checks that several modules share, and the context that names what an error concerns."""
+"""Checks that several modules share, and what their messages have in common."""
 
 from __future__ import annotations
 
@@ -7,18 +7,20 @@ from contextlib import contextmanager
 from numbers import Integral, Real
 from typing import Any
 
+import numpy as np
+
 
 def check_integer(name: str, value: Any, least: int = 1) -> None:
     """Raise a ValueError unless an argument is an integer that is large enough."""
     is_integer = isinstance(value, Integral) and not isinstance(value, bool)
     if not is_integer or int(value) < least:
-        raise ValueError(f"{name} must be an integer, {least} or more, not {value!r}.")
+        raise ValueError(f"{name} must be an integer, {least} or more, not {shown(value)}.")
 
 
 def check_confidence(value: Any) -> None:
     """Raise a ValueError unless the argument ``confidence`` is a share."""
     if not isinstance(value, Real) or not 0 < float(value) < 1:
-        raise ValueError(f"confidence must be between 0 and 1, not {value!r}.")
+        raise ValueError(f"confidence must be between 0 and 1, not {shown(value)}.")
 
 
 def check_named(estimators: Any) -> None:
@@ -29,6 +31,20 @@ def check_named(estimators: Any) -> None:
         )
     if not estimators:
         raise ValueError("estimators is empty: name the estimators to compare.")
+
+
+def shown(value: Any) -> str:
+    """Show a value in a message, without the types of NumPy's numbers and strings."""
+    return repr(_plain(value))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, Mapping):
+        return {_plain(key): _plain(entry) for key, entry in value.items()}
+    # A named tuple has a representation of its own.
+    return type(value)(map(_plain, value)) if type(value) in (list, tuple) else value
 
 
 @contextmanager

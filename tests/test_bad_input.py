@@ -1,5 +1,7 @@
 """What bad input gets: an error that names the task, column or parameter, and what to do."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -251,6 +253,27 @@ def test_weights_that_leave_a_task_without_labels(X, y):
 def test_weights_that_leave_a_task_one_class(X, y):
     message = "Among the labels with a positive sample_weight: Target 'tall' has 1 class only"
     refuses(model(), X, y, ValueError, message, sample_weight=y["tall"].astype(float))
+
+
+# -- values of NumPy ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"class_weight": {"tall": {np.int64(5): 1}}}, "names [5], but"),
+        ({"class_weight": {"tall": {np.True_: np.float64(-1)}}}, "is -1.0 for True: it"),
+        ({"task_weights": {"tall": np.float64(-1)}}, "of task 'tall' is -1.0: it"),
+        ({"task_weights": {np.str_("zz"): 1}}, "names ['zz'], but"),
+        ({"n_specific_experts": [np.int64(-1), 1]}, "is -1: it"),
+        ({"depends_on": {"tall": np.str_("zz")}}, "names 'zz', but"),
+        ({"task_types": {"area": ("quantile", [np.float64(2)])}}, "not [2.0]."),
+        ({"task_types": {"area": ("huber", np.float32(2), np.int8(1))}}, "('huber', 2.0, 1), but"),
+        ({"categorical_features": np.array(["zz"])}, "names ['zz'], which"),
+    ],
+)
+def test_messages_show_values_of_numpy_as_those_of_python(X, y, params, message):
+    refuses(model(**params), X, y, ValueError, re.escape(message))
 
 
 # -- training that diverges -----------------------------------------------------------------------

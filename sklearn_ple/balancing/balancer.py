@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
+from ..checks import shown
 from ..processes import current
 from ..tasks import Task
 from .batch import Batch
@@ -174,7 +175,7 @@ def check_no_negative(losses: Tensor, labelled: Tensor, names: Sequence[str]) ->
 def check_option(name: str, value: Any, is_valid: bool, needed: str) -> None:
     """Raise a ValueError that names an option of a balancer, unless its value is valid."""
     if not is_valid:
-        raise ValueError(f"{name}={value!r} must be {needed}.")
+        raise ValueError(f"{name}={shown(value)} must be {needed}.")
 
 
 class WeightedSum(Balancer):

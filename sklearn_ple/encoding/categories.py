@@ -13,8 +13,9 @@ import numpy as np
 import pandas as pd
 from pandas.api import types
 
+from ..checks import shown
 from ..warn import warn
-from .frames import in_native_order, shown
+from .frames import in_native_order
 
 #: Codes of a missing category, and of one that is rare or was not seen in fit.
 MISSING, UNKNOWN = 0, 1

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ..checks import shown
 from ..nn import EventLink, JointLogits
 from ..tasks import Binary, Task
 from .labels import Labels
@@ -47,7 +48,9 @@ def dependent_pairs(
     for name in [*depends_on, *depends_on.values()]:
         # Values other than strings may not be hashable.
         if not isinstance(name, str) or name not in position:
-            raise ValueError(f"depends_on names {name!r}, but the tasks are {list(position)}.")
+            raise ValueError(
+                f"depends_on names {shown(name)}, but the tasks are {list(position)}."
+            )
     try:
         order = [
             *TopologicalSorter({name: [on] for name, on in depends_on.items()}).static_order()

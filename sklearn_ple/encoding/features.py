@@ -15,8 +15,9 @@ from scipy import sparse
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import validate_data
 
+from ..checks import shown
 from .categories import CategoryEncoder, Counts
-from .frames import is_dataset, keep_numbers, name_order, shown, to_pandas
+from .frames import is_dataset, keep_numbers, name_order, to_pandas
 from .masked import without_mask
 from .mistakes import warn_of_strings
 from .names import check_unique
@@ -340,7 +341,8 @@ def _positions(choice: Any, X: pd.DataFrame, parameter: str = "categorical_featu
         return values
     if unknown := sorted(set(entries) - set(X.columns), key=str):
         raise ValueError(
-            f"{parameter} names {unknown}, which are not columns of X; it has {list(X.columns)}."
+            f"{parameter} names {shown(unknown)}, which are not columns of X; it has "
+            f"{shown(list(X.columns))}."
         )
     return X.columns.isin(entries)
 

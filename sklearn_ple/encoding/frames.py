@@ -140,11 +140,6 @@ def in_native_order(values: Any) -> Any:
     return values.astype(values.dtype.newbyteorder("="))
 
 
-def shown(name: Any) -> str:
-    """Show the name of a column, or a label, in a message, without the type of NumPy numbers."""
-    return repr(name.item() if isinstance(name, np.generic) else name)
-
-
 def name_order(names: Iterable[Any]) -> np.ndarray:
     """Return the positions that sort names, with numbers in them sorted by value: x2 before x10.
 

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ..checks import shown
 from ..warn import warn
 from .categories import Counts, are_nearly_distinct, is_text
-from .frames import shown
 
 #: Texts that often stand for a missing label.
 _MISSING = {"", "?", "-", "na", "n/a", "nan", "none", "null", "<na>", "missing"}

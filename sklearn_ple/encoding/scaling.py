@@ -12,7 +12,7 @@ from scipy import sparse
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.sparsefuncs import mean_variance_axis
 
-from .frames import shown
+from ..checks import shown
 
 #: Rows of a table, and their weights.
 Block = tuple[pd.DataFrame, np.ndarray]

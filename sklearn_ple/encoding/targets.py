@@ -14,11 +14,10 @@ import pandas as pd
 from pandas.api import types
 from sklearn.utils import check_consistent_length
 
-from ..checks import naming
+from ..checks import naming, shown
 from ..tasks import TASK_KINDS, Task, by_task
 from ..warn import warn
 from .form import TargetForm
-from .frames import shown
 from .labels import IGNORE, Labels, kinds_by_task, read_targets, split_kind, without_ignored
 from .mistakes import warn_of_order
 
@@ -131,13 +130,15 @@ class TargetEncoder:
         what = f"task_types of target {column.name!r}"
         if not isinstance(kind, str) or kind not in TASK_KINDS:
             raise ValueError(
-                f"{what} is {kind!r}; the kinds are {['auto', *TASK_KINDS, IGNORE]}, or a Task."
+                f"{what} is {shown(kind)}; the kinds are {['auto', *TASK_KINDS, IGNORE]}, or a "
+                "Task."
             )
         known = list(signature(TASK_KINDS[kind]).parameters)
         if len(options) > len(known):
             remedy = f" but {', '.join(known)}" if known else f": pass {kind!r} alone"
             raise ValueError(
-                f"{what} is {(kind, *options)!r}, but the kind {kind!r} has no options{remedy}."
+                f"{what} is {shown((kind, *options))}, but the kind {kind!r} has no "
+                f"options{remedy}."
             )
         try:
             return TASK_KINDS[kind](*options)
@@ -208,7 +209,7 @@ class TargetEncoder:
                 f"tasks is {names!r}: it must be a list of names, such as {self.form.names[:1]}."
             )
         if unknown := [name for name in names if name not in self.form.names]:
-            raise ValueError(f"tasks names {unknown}, but the tasks are {self.form.names}.")
+            raise ValueError(f"tasks names {shown(unknown)}, but the tasks are {self.form.names}.")
         if twice := [name for name in self.form.names if list(names).count(name) > 1]:
             raise ValueError(f"tasks names {twice[0]!r} twice: name each task once.")
         return [self.form.names.index(name) for name in names]

@@ -11,6 +11,7 @@ import pandas as pd
 from sklearn import config_context
 from sklearn.utils import check_array
 
+from ..checks import shown
 from ..tasks import ClassTask, Task, by_task, is_weight
 from .frames import is_arrow, is_polars
 from .labels import as_frame
@@ -237,20 +238,21 @@ def _check_class_weight(task: Task, weight: Any) -> None:
     """Check the class weights of a task."""
     what = f"class_weight of task {task.name!r}"
     if not isinstance(task, ClassTask):
-        raise ValueError(f"{what} is {weight!r}, but its labels are numbers: leave it out.")
+        raise ValueError(f"{what} is {shown(weight)}, but its labels are numbers: leave it out.")
     if isinstance(weight, str) and weight == "balanced":
         return
     if not isinstance(weight, Mapping):
         raise ValueError(
-            f"{what} is {weight!r}: it must be 'balanced', a dict from class to weight, or None."
+            f"{what} is {shown(weight)}: it must be 'balanced', a dict from class to weight, or "
+            "None."
         )
     classes = task.classes.tolist()
     if unknown := [label for label in weight if label not in classes]:
-        raise ValueError(f"{what} names {unknown}, but its classes are {classes}.")
+        raise ValueError(f"{what} names {shown(unknown)}, but its classes are {classes}.")
     for label, number in weight.items():
         if not is_weight(number):
             raise ValueError(
-                f"{what} is {number!r} for {label!r}: it must be a number, 0 or more."
+                f"{what} is {shown(number)} for {shown(label)}: it must be a number, 0 or more."
             )
     if not any(weight.get(label, 1.0) for label in classes):
         raise ValueError(f"{what} is 0 for all classes: at least one must be positive.")

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 from .._sklearn import StrOptions
 from ..base import WIDTHS, MultiTaskEstimator, class_weight, parameter, with_parameters
+from ..checks import shown
 from ..nn import AsymmetricSharing, Body, CustomizedSharing, SharedBottom, SingleTask
 from ..nn.asymmetric_sharing import FUSIONS
 from ..parameters import Widths
@@ -169,8 +170,8 @@ class AsymmetricSharingClassifierRegressor(_Bottoms):
             listed = isinstance(others, (list, tuple)) and all(isinstance(o, str) for o in others)
             if not listed or not set(others) <= set(names) - {name}:
                 raise ValueError(
-                    f"reads of task {name!r} is {others!r}: it must be a list of other tasks, "
-                    f"named as in {names}."
+                    f"reads of task {name!r} is {shown(others)}: it must be a list of other "
+                    f"tasks, named as in {names}."
                 )
         return [[names.index(other) for other in reads[name]] for name in names]
 

@@ -12,6 +12,7 @@ from sklearn.base import ClassifierMixin, RegressorMixin
 from sklearn.utils.metaestimators import available_if
 
 from ..base import WIDTHS, MultiTaskEstimator, class_weight, parameter, with_parameters
+from ..checks import shown
 from ..nn import PLE
 from ..nn.ple import ExtractionNetwork
 from ..parameters import COUNT, COUNT_OR_ZERO, Listed, Widths
@@ -77,8 +78,8 @@ class Extraction(Gated):
         for name, n in numbers.items():
             if not COUNT_OR_ZERO.is_satisfied_by(n):
                 raise ValueError(
-                    f"n_specific_experts of task {name!r} is {n!r}: it must be a whole number, 0 "
-                    "or more."
+                    f"n_specific_experts of task {name!r} is {shown(n)}: it must be a whole "
+                    "number, 0 or more."
                 )
             if self.n_shared_experts + n == 0:
                 raise ValueError(

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from ..checks import shown
 from ..encoding.categories import MISSING, UNKNOWN
-from ..encoding.frames import shown
 from ..files import check_folder, replacing
 from ..tasks import ClassTask, Task
 from ..versions import versions

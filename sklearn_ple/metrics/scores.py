@@ -20,6 +20,7 @@ from sklearn.metrics import (
 )
 
 from .._sklearn import _BaseScorer, _check_response_method
+from ..checks import shown
 from ..encoding import read_weights, warn_of_order
 from ..tasks import ONE_VS_REST_AUC, is_weight, of_any_unit
 from ..warn import collected, warn
@@ -207,18 +208,18 @@ def check_average(average: Any) -> None:
         if not all(map(is_weight, average.values())) or not any(average.values()):
             raise ValueError(
                 "The weights in average must be finite numbers, 0 or more, and at least one must "
-                f"be greater than 0: got {dict(average)}."
+                f"be greater than 0: got {shown(average)}."
             )
     elif average not in ("mean", "worst"):
         raise ValueError(
-            f"average must be 'mean', 'worst' or a dict from task to weight, not {average!r}."
+            f"average must be 'mean', 'worst' or a dict from task to weight, not {shown(average)}."
         )
 
 
 def check_task_names(parameter: str, named: Iterable[str], names: Iterable[str]) -> None:
     """Check that a parameter names existing tasks only."""
     if unknown := sorted(set(named) - set(names), key=str):
-        raise ValueError(f"{parameter} names {unknown}, but the tasks are {list(names)}.")
+        raise ValueError(f"{parameter} names {shown(unknown)}, but the tasks are {list(names)}.")
 
 
 def score_one_task(

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..checks import shown
 from .numbers import Quantile, Regression, is_between
 
 # Distance between the quartiles of a normal distribution, in standard deviations.
@@ -49,7 +50,7 @@ class Huber(Regression):
         super().__init__()
         if not is_between(delta, 0, np.inf):
             raise ValueError(
-                f"delta must be a finite number above 0, such as 1.345, not {delta!r}."
+                f"delta must be a finite number above 0, such as 1.345, not {shown(delta)}."
             )
         self.delta = float(delta)
 

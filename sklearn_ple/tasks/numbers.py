@@ -12,6 +12,7 @@ import torch
 from sklearn.metrics import d2_absolute_error_score, d2_tweedie_score, make_scorer, r2_score
 from torch import Tensor
 
+from ..checks import shown
 from ..warn import warn
 from .constant import constant
 from .task import Task, log_mean
@@ -183,7 +184,7 @@ class Quantile(Regression):
         if values.ndim != 1 or not inside:
             raise ValueError(
                 "levels must be a list of numbers between 0 and 1, such as [0.1, 0.5, 0.9], not "
-                f"{levels!r}."
+                f"{shown(levels)}."
             )
         self.levels = sorted({0.5, *values.tolist()})
         self.n_outputs = len(self.levels)

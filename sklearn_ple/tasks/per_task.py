@@ -7,6 +7,8 @@ from typing import Any
 
 import pandas as pd
 
+from ..checks import shown
+
 
 def by_name(value: Any) -> Any:
     """Turn a series whose index holds names into a dict; return anything else unchanged."""
@@ -42,7 +44,9 @@ def by_task(value: Any, names: Sequence[str], parameter: str, default: Any) -> d
     value = by_name(value)
     if isinstance(value, Mapping):
         if unknown := sorted(set(value) - set(names), key=str):
-            raise ValueError(f"{parameter} names {unknown}, but the tasks are {list(names)}.")
+            raise ValueError(
+                f"{parameter} names {shown(unknown)}, but the tasks are {list(names)}."
+            )
         return {name: value.get(name, default) for name in names}
     if value is None:
         return dict.fromkeys(names, default)

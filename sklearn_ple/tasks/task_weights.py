@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..checks import shown
 from .per_task import by_task
 
 
@@ -47,7 +48,7 @@ def _numbers(names: Sequence[str], parameter: str, value: Any) -> np.ndarray:
     for name, number in values.items():
         if not is_weight(number):
             raise ValueError(
-                f"{parameter} of task {name!r} is {number!r}: it must be a finite number, "
+                f"{parameter} of task {name!r} is {shown(number)}: it must be a finite number, "
                 "0 or more."
             )
     return np.array(list(values.values()), dtype=np.float64)

@@ -8,6 +8,7 @@ import numpy as np
 from sklearn.metrics import d2_tweedie_score, make_scorer
 from torch import Tensor
 
+from ..checks import shown
 from .numbers import Amount, is_between
 
 
@@ -41,7 +42,7 @@ class Tweedie(Amount):
         super().__init__()
         if not is_between(power, 1, 2):
             raise ValueError(
-                f"power must be a number between 1 and 2, such as 1.5, not {power!r}."
+                f"power must be a number between 1 and 2, such as 1.5, not {shown(power)}."
             )
         self.power = float(power)
 
