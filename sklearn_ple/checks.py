@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from inspect import signature
 from numbers import Integral, Real
 from typing import Any
 
@@ -60,3 +61,9 @@ def naming(what: str) -> Iterator[None]:
 def is_ours(cls: type) -> bool:
     """Return whether a class is of this package, and not a user's own."""
     return cls.__module__.partition(".")[0] == __name__.partition(".")[0]
+
+
+def shown_options(value: Any) -> str:
+    """Return an object's parameters that are kept under their names, such as "power=1.2"."""
+    names = [name for name in signature(type(value)).parameters if hasattr(value, name)]
+    return ", ".join(f"{name}={getattr(value, name)!r}" for name in names)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from inspect import signature
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
-from ..checks import shown
+from ..checks import shown, shown_options
 from ..processes import current
 from ..tasks import Task
 from .batch import Batch
@@ -87,8 +86,7 @@ class Balancer(nn.Module, ABC):
         str
             The options, such as "temperature=2.0".
         """
-        names = [name for name in signature(type(self)).parameters if hasattr(self, name)]
-        return ", ".join(f"{name}={getattr(self, name)!r}" for name in names)
+        return shown_options(self)
 
     def start(self, tasks: Sequence[Task], n_members: int) -> None:
         """Create parameters and buffers; does nothing by default.

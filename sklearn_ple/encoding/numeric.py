@@ -10,6 +10,7 @@ import numpy as np
 from numpy import ndarray as Array
 from torch import nn
 
+from ..checks import shown_options
 from ..members import Members
 from ..nn import NumericEmbedding, PeriodicEmbedding, QuantileEmbedding
 from ..tasks import Task
@@ -51,6 +52,10 @@ class EmbeddingMaker(ABC):
     >>> model.fit(X, y).module_.numeric_embedding.out_features
     1
     """
+
+    def __repr__(self) -> str:
+        """Return the class with its options, which are parameters of its ``__init__``."""
+        return f"{type(self).__name__}({shown_options(self)})"
 
     def learn(  # noqa: B027
         self, numbers: Array, targets: Array, weights: Array, tasks: Sequence[Task], n_bins: int

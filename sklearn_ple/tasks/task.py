@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.exceptions import UndefinedMetricWarning
 from torch import Tensor
 
-from ..checks import is_ours
+from ..checks import is_ours, shown_options
 from ..warn import warn
 
 
@@ -130,9 +130,11 @@ class Task(ABC):
         self.name, self.classes, self.n_outputs = "", None, 1
 
     def __repr__(self) -> str:
-        """Return the class and, of a fitted task, the name of the column."""
-        own = type(self).__name__
-        return f"<{own} of {self.name!r}>" if self.name else f"<{own}>"
+        """Return the class with its options and, of a fitted task, the name of the column."""
+        own, options = type(self).__name__, shown_options(self)
+        if not self.name:
+            return f"{own}({options})"
+        return f"<{own}({options}) of {self.name!r}>" if options else f"<{own} of {self.name!r}>"
 
     @property
     def metric(self) -> Any:

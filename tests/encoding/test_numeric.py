@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from scipy import sparse
 
 from sklearn_ple import PLEClassifierRegressor, PLERegressor, SingleTaskClassifierRegressor
+from sklearn_ple.encoding import EmbeddingMaker
 from sklearn_ple.encoding.numeric import NUMERIC_EMBEDDINGS, has_atom
 
 N = 600
@@ -117,3 +118,14 @@ def test_bins_are_those_of_the_first_fit(table):
 def test_what_is_no_embedding_is_an_error(parameters, table):
     with pytest.raises(ValueError, match=next(iter(parameters))):
         PLEClassifierRegressor(**parameters).fit(*table)
+
+
+def test_a_maker_is_shown_with_its_options():
+    class Fourier(EmbeddingMaker):
+        def __init__(self, scale=1.0):
+            self.scale = scale
+
+        def make(self, n_columns, width, members, n_views):
+            raise NotImplementedError
+
+    assert "numeric_embedding=Fourier(scale=2.0)" in repr(model(numeric_embedding=Fourier(2.0)))

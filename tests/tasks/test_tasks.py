@@ -71,11 +71,15 @@ def test_kinds_are_known_by_their_names():
     assert [kind for kind in kinds if kind().has_errors] == NUMBER_KINDS[:-1]
 
 
-def test_a_fitted_task_is_shown_with_its_name():
+def test_a_task_is_shown_with_its_options_and_its_name():
     y = pd.DataFrame({"sick": [0, 1, 1], "cost": [0.5, 3.0, 8.5]})
     model = PLEClassifierRegressor(n_members=1, max_epochs=1).fit([[0.0], [1.0], [2.0]], y)
     assert repr(model.tasks_) == "[<Binary of 'sick'>, <Regression of 'cost'>]"
-    assert repr(Huber()) == "<Huber>"
+    assert [repr(Regression()), repr(Huber())] == ["Regression()", "Huber(delta=1.345)"]
+    assert repr(fitted(Tweedie, np.array([0.0, 1.0]))) == "<Tweedie(power=1.5) of 'age'>"
+    model = PLEClassifierRegressor(task_types={"cost": Tweedie(1.2)})
+    assert "task_types={'cost': Tweedie(power=1.2)}" in repr(model)
+    assert "Tweedie(power=1.2)" in model._repr_html_()
 
 
 def test_kinds_say_what_they_are_and_what_scores_them():
