@@ -112,6 +112,11 @@ def with_parameters(owner: type[_T]) -> type[_T]:
     type
         The same class, with ``__init__``.
 
+    Raises
+    ------
+    TypeError
+        If the class defines ``__init__``, or sets a parameter without an annotation.
+
     Examples
     --------
     >>> from sklearn.base import BaseEstimator
@@ -129,6 +134,7 @@ def with_parameters(owner: type[_T]) -> type[_T]:
             "parameter as a field with a default instead."
         )
     made: Any = dataclass(kw_only=True, eq=False, repr=False)(owner)
+    _check_annotated(made)
     constraints: dict[str, list] = {}
     for base in reversed(made.__mro__):
         constraints |= vars(base).get("_parameter_constraints", {})
@@ -139,6 +145,18 @@ def with_parameters(owner: type[_T]) -> type[_T]:
     made.__init__.__signature__ = signature.replace(parameters=order)
     complete_docstring(made)
     return made
+
+
+def _check_annotated(made: Any) -> None:
+    """Check that each parameter whose default a class overrides is annotated there."""
+    annotated = inspect.get_annotations(made)
+    for name in (f.name for f in fields(made)):
+        if name in vars(made) and name not in annotated:
+            default = vars(made)[name]
+            raise TypeError(
+                f"{made.__name__} sets {name} without an annotation, which does not change the "
+                f"default: write `{name}: {type(default).__name__} = {default!r}`."
+            )
 
 
 def published(cls: Any) -> dict[str, Any]:

@@ -70,6 +70,14 @@ def test_defaults_are_those_of_the_last_class_that_names_them():
     assert ESMMClassifier().depends_on == "previous" and PLEClassifier().depends_on is None
 
 
+def test_a_default_that_is_overridden_without_an_annotation_is_an_error():
+    with pytest.raises(TypeError, match=r"Own sets older without an.* write `older: int = 5`"):
+
+        @with_parameters
+        class Own(Base):
+            older = 5
+
+
 def test_constraints_are_inherited_and_a_classs_own_come_first():
     assert Child._parameter_constraints == {"old": [int], "older": [float], "new": [tuple]}
     assert Base._parameter_constraints == {"old": [int], "older": [int]}
