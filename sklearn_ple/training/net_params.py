@@ -22,6 +22,8 @@ _SAME = (
 )
 # The schedule of the learning rate counts batches of the estimator's size.
 _OF_ESTIMATOR = {name: name for name in _SAME} | {"iterator_train__batch_size": "batch_size"}
+# The rates of some parameters of a network are multiples of the estimator's.
+_OF_ESTIMATOR |= {"optimizer__lr": "learning_rate"}
 # Parameters that it cannot override, since the net would not work with other values.
 _OF_NET = {"module", "criterion", "losses", "dataset", "train_split", "predict_nonlinearity"}
 # It would compile only `forward`, which training does not call.

@@ -471,6 +471,7 @@ def test_what_is_no_optimizer_is_named(table, params):
         ({"": 1j}, "net_params {'': 1j} do not fit skorch's net"),
         ({"lrr": 0.1}, "net_params {'lrr': 0.1} do not fit skorch's net: .*lrr"),
         ({"optimizer__betas": "x"}, "net_params {'optimizer__betas': 'x'} do not fit"),
+        ({"optimizer__param_groups": 3}, "net_params {'optimizer__param_groups': 3} do not fit"),
     ],
 )
 def test_net_params_that_do_not_fit_are_named(table, params, message):
@@ -490,6 +491,7 @@ def test_net_params_that_do_not_fit_are_named(table, params, message):
         ("iterator_train__drop_last", "leave it out"),
         ("iterator_train__batch_size", "set the estimator's batch_size"),
         ("iterator_valid__shuffle", "leave it out"),
+        ("optimizer__lr", "set the estimator's learning_rate"),
         ("callbacks__print_log", "set the estimator's callbacks"),
         ("compile", "leave it out"),
     ],
