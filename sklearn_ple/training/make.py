@@ -67,7 +67,7 @@ def make_net(
         # Embeddings, biases and parameters of the balancer need no weight decay.
         free = {"weight_decay": 0.0}
     without_decay = ["*embedding*", "*bias", *dict(balancer.named_parameters())]
-    options["optimizer__param_groups"] = [
+    param_groups = [
         *((name, free | {"lr": factor * learning_rate}) for name, factor in rate_factors.items()),
         *((name, free) for name in without_decay if free),
     ]
@@ -78,6 +78,9 @@ def make_net(
     # The labels of several tasks are in a form that skorch cannot cache for its callbacks.
     options |= {"use_caching": False} | net_params | {"optimizer": optimizer_class}
     with naming(net_params):
+        # A parameter belongs to the first group that names it, and the user's take precedence.
+        param_groups = [*net_params.get("optimizer__param_groups", ()), *param_groups]
+        options["optimizer__param_groups"] = param_groups
         net = MultiTaskNet(network, criterion=balancer, **options).initialize()
     # The net already has them as module_ and criterion_, and would copy and pickle them twice.
     net.module, net.criterion = type(network), type(balancer)

@@ -498,6 +498,27 @@ def test_only_mixings_learn_at_another_rate(cls, parameter, mixings, lr_schedule
     assert_allclose(fitted.history_[0]["learning_rate"], first, rtol=0.3)
 
 
+def test_groups_of_the_user_come_before_those_of_the_network(numbers):
+    X, y, *_ = numbers
+    fitted = model(
+        CrossStitchClassifierRegressor,
+        learning_rate=0.01,
+        lr_schedule="constant",
+        stitch_rate_factor=5.0,
+        weight_decay=0.1,
+        net_params={"optimizer__param_groups": [("*towers*", {"lr": 1e-4, "weight_decay": 0.3})]},
+        callbacks=[Spy()],
+        early_stopping=False,
+    )
+    RATES.clear()
+    fitted.fit(X, y)
+    assert RATES[0]["body.towers.heads.0.weight"] == RATES[0]["body.towers.heads.0.bias"]
+    assert RATES[0]["body.towers.heads.0.bias"] == (1e-4, 0.3)
+    assert RATES[0]["body.stitches.0"] == (pytest.approx(0.05), 0.0)
+    others = {values for name, values in RATES[0].items() if "towers" not in name}
+    assert {(0.01, 0.1), (0.01, 0.0)} <= others
+
+
 @pytest.mark.parametrize(("factor", "moves"), [(1e-6, False), (10.0, True)])
 def test_stitches_move_as_fast_as_asked_for(factor, moves, numbers):
     X, y, *_ = numbers
