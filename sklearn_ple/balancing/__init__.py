@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from ..tasks import Task
-from .balancer import Balancer, WeightedSum
+from .balancer import Balancer, WeightedSum, check_weights
 from .batch import Batch
 from .dynamic import DynamicWeightAveraging
 from .famo import FAMO
@@ -31,6 +31,7 @@ __all__ = [
     "Representation",
     "UncertaintyWeighting",
     "WeightedSum",
+    "check_weights",
     "cut_below",
     "make_balancer",
     "weighs_gradients",

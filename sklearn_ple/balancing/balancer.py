@@ -135,13 +135,7 @@ class Balancer(nn.Module, ABC):
             The weights, which ``history_`` records; None if there are none to record.
         """
         weights = self.weigh(batch)
-        if not isinstance(weights, Tensor) or weights.shape != batch.losses.shape:
-            is_tensor = isinstance(weights, Tensor)
-            found = tuple(weights.shape) if is_tensor else type(weights).__name__
-            raise ValueError(
-                f"{type(self).__name__}.weigh returned {found}: it must return a tensor of shape "
-                f"{tuple(batch.losses.shape)}, with a weight for each member and task."
-            )
+        check_weights(self, "weigh", weights, batch)
         weights = torch.where(batch.shares > 0, weights, 0.0)
         # Weights may be random: several processes must use the same.
         weights = current().same(weights.detach())
@@ -156,6 +150,17 @@ class Balancer(nn.Module, ABC):
         batch : Batch
             The losses of the batch before the step. Its ``again`` computes those after the step.
         """
+
+
+def check_weights(balancer: Balancer, method: str, weights: Any, batch: Batch) -> None:
+    """Check the weights that a method of a balancer, perhaps a user's own, returned."""
+    is_tensor = isinstance(weights, Tensor)
+    if not is_tensor or weights.shape != batch.losses.shape:
+        found = tuple(weights.shape) if is_tensor else type(weights).__name__
+        raise ValueError(
+            f"{type(balancer).__name__}.{method} returned {found}: it must return a tensor of "
+            f"shape {tuple(batch.losses.shape)}, with a weight for each member and task."
+        )
 
 
 def check_no_negative(losses: Tensor, labelled: Tensor, names: Sequence[str]) -> None:

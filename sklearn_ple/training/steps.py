@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from ..balancing import Balancer, Batch, Representation, cut_below
+from ..balancing import Balancer, Batch, Representation, check_weights, cut_below
 from ..nn.draws import Draws, generator_for
 from ..processes import current
 from ..tasks import TaskLosses
@@ -117,6 +117,7 @@ class Stepper:
         step = self._step = Batch(losses, shares, again, cut, self._task_weights)
         weights = self.balancer.backward(step)
         if weights is not None:
+            check_weights(self.balancer, "backward", weights, step)
             self._balance.append((weights, step.shares > 0))
         self._check_gradients()
         penalty = add_penalty(self.module.body, part)

@@ -171,6 +171,20 @@ def test_weights_that_are_no_tensor_of_members_and_tasks_are_an_error(weights, f
         model(balancing=Wrong(), n_members=2).fit(*table)
 
 
+@pytest.mark.parametrize(
+    ("weights", "found"), [(torch.ones(5), r"\(5,\)"), (1.0, "float"), (torch.ones(2), r"\(2,\)")]
+)
+def test_weights_to_record_that_are_not_of_members_and_tasks_are_an_error(weights, found, table):
+    class Wrong(FirstTaskAlone):
+        def backward(self, batch):
+            super().backward(batch)
+            return weights
+
+    message = rf"Wrong.backward returned {found}: it must return a tensor of shape \(2, 2\)"
+    with pytest.raises(ValueError, match=message):
+        model(balancing=Wrong(), n_members=2).fit(*table)
+
+
 def test_a_balancer_that_reads_the_representation_must_differentiate_below_it(table):
     class Halfway(FirstTaskAlone):
         reads_representation = True
