@@ -22,7 +22,7 @@ from .parameters import Parameters, of_network
 from .predictions import Calibration, Deviations, TaskClassifierView, TaskRegressorView, task_view
 from .serialization import as_attributes, attributes_of_state, state_of_attributes
 from .streaming import outputs_and_labels, predicted_blocks
-from .tasks import is_between, warn_without_score
+from .tasks import class_array, is_between, warn_without_score
 from .training import MultiTaskNet, TableRows, public_history
 from .versions import check_versions, versions
 
@@ -502,7 +502,7 @@ class Predictor(TransformerMixin, Parameters):
     def _per_class_task(self, X: Any, method: str) -> Any:
         return self._by_task(
             self._outputs(self._member_outputs(X)),
-            lambda task, part: getattr(task, method)(part) if task.has_classes else None,
+            lambda task, part: class_array(task, method, part),
         )
 
     @available_if(_knows_classes)

@@ -14,8 +14,8 @@ import pandas as pd
 from pandas.api import types
 from sklearn.utils import check_consistent_length
 
-from ..checks import naming, shown
-from ..tasks import TASK_KINDS, Task, by_task
+from ..checks import check_integer, naming, shown
+from ..tasks import TASK_KINDS, Task, array_of, by_task, score_of
 from ..warn import warn
 from .form import TargetForm
 from .labels import IGNORE, Labels, kinds_by_task, read_targets, split_kind, without_ignored
@@ -91,6 +91,8 @@ class TargetEncoder:
             among = naming("Among the labels with a positive sample_weight")
             with among if column.weighed else nullcontext():
                 task.fit(column.observed, weights[column.mask, position], column.declared)
+            what = f"n_outputs of {type(task).__name__}, the task {column.name!r},"
+            check_integer(what, task.n_outputs)
             self.tasks.append(task)
         return self
 
@@ -151,7 +153,7 @@ class TargetEncoder:
         for position, (task, column) in enumerate(zip(self.tasks, labels, strict=True)):
             if len(column.observed):
                 with self._doubting(task):
-                    targets[column.mask, position] = _checked(task, "encode", column.observed)
+                    targets[column.mask, position] = array_of(task, "encode", column.observed)
         return targets
 
     @contextmanager
@@ -222,7 +224,7 @@ class TargetEncoder:
     def decode(self, outputs: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Turn the outputs of each task, of shape (n_rows, n_outputs), into labels."""
         pairs = zip(self.tasks, outputs, strict=True)
-        return [_checked(task, "predict", own) for task, own in pairs]
+        return [array_of(task, "predict", own) for task, own in pairs]
 
     def score(
         self, outputs: Sequence[np.ndarray], labels: Sequence[Labels], weights: np.ndarray
@@ -244,7 +246,9 @@ class TargetEncoder:
             The scores; NaN for a task without labels.
         """
         return [
-            task.score(column.observed, predictions[column.mask], weights[column.mask, position])
+            score_of(
+                task, column.observed, predictions[column.mask], weights[column.mask, position]
+            )
             if len(column.observed)
             else float("nan")
             for position, (task, column, predictions) in enumerate(
@@ -335,17 +339,3 @@ def check_type(name: str, kind: str, classes: np.ndarray | None, observed: np.nd
         f"Target {name!r} holds {'text' if is_text else 'numbers'}, such as "
         f"{shown(observed[0])}, but {is_of}: pass labels of the same type as in fit."
     )
-
-
-def _checked(task: Task, method: str, argument: np.ndarray) -> np.ndarray:
-    """Call a method of a task, perhaps a user's own, and check what it returns."""
-    result = getattr(task, method)(argument)
-    of_floats, shape = method == "encode", (len(argument),)
-    is_array = isinstance(result, np.ndarray)
-    if not is_array or result.shape != shape or (of_floats and result.dtype.kind != "f"):
-        found = f"{result.dtype} of shape {result.shape}" if is_array else type(result).__name__
-        raise ValueError(
-            f"Task {task.name!r}: {type(task).__name__}.{method} returned {found}; expected an "
-            f"array{' of floats' if of_floats else ''} of shape {shape}."
-        )
-    return result

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..encoding import Labels, TargetEncoder
-from ..tasks import unit_of
+from ..tasks import array_of, unit_of
 from ..warn import warn
 
 
@@ -107,7 +107,7 @@ class Deviations:
                 )
                 errors = column.observed / self.units[k] - mean
                 variance = n_variances[k] * variance
-                noise = task.variance(mean * self.units[k])
+                noise = array_of(task, "variance", mean * self.units[k])
                 lacking = np.average(errors**2 - variance, weights=weight)
                 self.factors[k] = max(lacking, 0.0) / np.average(noise, weights=weight)
                 # If nearly all weight is on one member, `n_variances` may be negative.
@@ -173,7 +173,8 @@ class Deviations:
         for k, task in enumerate(self.targets.tasks):
             mean, deviation = self.units[k] * means[k], np.full(len(means[k]), np.nan)
             if task.has_errors:
-                variance = variances[k] + self.factors[k] * task.variance(mean)
+                noise = array_of(task, "variance", mean)
+                variance = variances[k] + self.factors[k] * noise
                 deviation = self.units[k] * np.sqrt(variance)
             predicted.append((mean, deviation))
         return predicted

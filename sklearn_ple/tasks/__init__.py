@@ -4,7 +4,7 @@ from .classes import ONE_VS_REST_AUC, Binary, ClassTask, Multiclass, Ordinal, ac
 from .concordance import concordance_index
 from .huber import Huber
 from .hurdle import Hurdle
-from .losses import TaskLosses, check_shape, grouped
+from .losses import TaskLosses, grouped
 from .numbers import (
     Amount,
     Count,
@@ -16,6 +16,7 @@ from .numbers import (
     unit_of,
 )
 from .per_task import by_name, by_task
+from .results import array_of, check_shape, class_array, score_of
 from .survival import Survival
 from .task import Task, log_mean, warn_without_score
 from .task_weights import TaskWeights, is_weight
@@ -58,15 +59,18 @@ __all__ = [
     "TaskWeights",
     "Tweedie",
     "accuracy",
+    "array_of",
     "by_name",
     "by_task",
     "check_shape",
+    "class_array",
     "concordance_index",
     "grouped",
     "is_between",
     "is_weight",
     "log_mean",
     "of_any_unit",
+    "score_of",
     "unit_of",
     "warn_without_score",
 ]

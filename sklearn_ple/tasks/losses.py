@@ -9,6 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from .results import check_shape
 from .task import Task
 
 
@@ -139,12 +140,3 @@ class TaskLosses:
         """Turn the sums of losses and weights into the mean loss of each task, (n_tasks,)."""
         total = torch.where(sums[1] > 0, sums[1], 1.0)
         return sums[0] / total
-
-
-def check_shape(task: Task, method: str, result: Tensor, expected: Sequence[int]) -> None:
-    """Check the shape that a method of a task, perhaps a user's class, returned."""
-    if tuple(result.shape) != tuple(expected):
-        raise ValueError(
-            f"{type(task).__name__}.{method} returned a tensor of shape {tuple(result.shape)}; "
-            f"expected {tuple(expected)}."
-        )

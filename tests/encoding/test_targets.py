@@ -488,6 +488,30 @@ def test_predictions_of_a_wrong_shape_are_an_error_that_names_the_task():
         fitted.decode([np.zeros((4, 1))])
 
 
+@pytest.mark.parametrize(("score", "found"), [(None, "NoneType"), (np.ones(2), "ndarray")])
+def test_a_score_that_is_no_number_is_an_error_that_names_the_task(score, found):
+    class Wrong(Shifted):
+        def score(self, labels, predictions, weights=None):
+            return score
+
+    fitted, labels = encoder([1.5, None, 2.0, 4.5], Wrong)
+    message = f"Task 'y': Wrong.score returned {found}; expected a number"
+    with pytest.raises(ValueError, match=message):
+        fitted.score([np.zeros((4, 1))], labels, np.ones((4, 1)))
+
+
+def test_a_task_without_outputs_is_an_error_that_names_it():
+    class Wrong(Shifted):
+        n_outputs = 0
+
+        def __init__(self):
+            """Leave n_outputs as it is."""
+
+    message = "n_outputs of Wrong, the task 'y', must be an integer, 1 or more, not 0"
+    with pytest.raises(ValueError, match=message):
+        encoder([1.5, None, 2.0, 4.5], Wrong)
+
+
 @pytest.mark.parametrize(
     ("task_types", "message"),
     [

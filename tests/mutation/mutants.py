@@ -40,6 +40,12 @@ TESTS = {
     "tasks/losses.py": ["tasks/test_losses.py"],
     "tasks/numbers.py": ["tasks/test_tasks.py", "tasks/test_losses.py", "tasks/test_quantile.py"],
     "tasks/per_task.py": ["tasks/test_per_task.py"],
+    "tasks/results.py": [
+        "tasks/test_losses.py",
+        "encoding/test_targets.py",
+        "predictor/test_predictor.py",
+        "predictions/test_intervals.py",
+    ],
     "tasks/task.py": ["tasks/test_tasks.py", "tasks/test_losses.py"],
     "tasks/survival.py": ["tasks/test_survival.py"],
     "tasks/task_weights.py": ["tasks/test_task_weights.py"],

@@ -18,7 +18,7 @@ from sklearn_ple.datasets import load_nhefs
 from sklearn_ple.encoding.labels import read_targets
 from sklearn_ple.encoding.targets import TargetEncoder
 from sklearn_ple.predictions import Deviations
-from sklearn_ple.tasks import Task
+from sklearn_ple.tasks import Regression, Task
 from sklearn_ple.training import TableRows, split_rows
 
 KINDS = {"sick": "binary", "weight": "regression", "cost": "quantile", "visits": "count"}
@@ -483,3 +483,15 @@ def test_any_kind_of_number_has_deviations(data):
     labels, deviations = model.predict(X.iloc[rows], return_std=True)
     error = np.mean((y["weight"].iloc[rows] - labels) ** 2)
     assert np.mean(deviations**2) == pytest.approx(error, rel=1e-5)
+
+
+@pytest.mark.parametrize("options", [{}, {"early_stopping": True}])
+def test_variances_of_a_wrong_shape_are_an_error_that_names_the_task(data, options):
+    class Wrong(Regression):
+        def variance(self, means):
+            return np.ones(3)
+
+    X, y = data
+    model = PLERegressor(task_types=Wrong, n_members=2, max_epochs=1, **options)
+    with pytest.raises(ValueError, match=r"Wrong.variance returned float64 of shape \(3,\)"):
+        model.fit(X, y["weight"]).predict(X, return_std=True)

@@ -1,5 +1,6 @@
 """The way of X through predict: read once, through the network once."""
 
+import re
 import warnings
 
 import numpy as np
@@ -11,6 +12,7 @@ from sklearn.linear_model import LinearRegression
 from sklearn.model_selection import LeaveOneOut, cross_val_score
 
 from sklearn_ple import PLEClassifier, PLEClassifierRegressor, predictor
+from sklearn_ple.tasks import Binary, Multiclass
 from sklearn_ple.training import MultiTaskNet
 
 N = 80
@@ -86,6 +88,24 @@ def test_probabilities_of_one_column_as_a_table(of_frames):
     table = model.predict_proba_frame(X)
     assert list(table) == [("y", 0), ("y", 1), ("y", 2)]
     np.testing.assert_array_equal(table, model.predict_proba(X))
+
+
+@pytest.mark.parametrize(
+    ("base", "method", "expected"),
+    [
+        (Binary, "predict_proba", f"({N}, 2)"),
+        (Binary, "decision_function", f"({N},)"),
+        (Multiclass, "decision_function", f"({N}, 3)"),
+    ],
+)
+def test_probabilities_of_a_wrong_shape_are_an_error_that_names_the_task(base, method, expected):
+    wrong = type("Wrong", (base,), {method: lambda self, outputs: outputs[:, :1]})
+    y = np.arange(N) % (2 if base is Binary else 3)
+    X = y[:, np.newaxis]
+    model = PLEClassifier(task_types=wrong, n_members=1, max_epochs=1).fit(X, y)
+    message = f"Wrong.{method} returned float64 of shape ({N}, 1); expected an array of shape "
+    with pytest.raises(ValueError, match=re.escape(message + expected)):
+        getattr(model, method)(X)
 
 
 def test_tasks_that_are_not_there_are_named(of_frames):
