@@ -250,6 +250,15 @@ def test_a_gain_of_other_tasks_is_an_error(fitted):
         MultiTaskReport.from_estimator(*fitted, single_task=gain)
 
 
+@pytest.mark.parametrize("names", [["price"], ["price", "late", "grade"]])
+def test_a_twin_of_other_tasks_is_an_error_that_names_it(fitted, names):
+    X, y = make_data()
+    twin = SingleTaskClassifierRegressor(**TINY).fit(X, y[names])
+    message = f"single_task was fitted with the tasks {names}, but the estimator with ['late', "
+    with pytest.raises(ValueError, match=re.escape(message)):
+        MultiTaskReport.from_estimator(*fitted, single_task=twin)
+
+
 def test_not_fitted(fitted):
     with pytest.raises(NotFittedError):
         MultiTaskReport.from_estimator(PLEClassifierRegressor(), *fitted[1:])

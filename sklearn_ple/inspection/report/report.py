@@ -186,8 +186,12 @@ class MultiTaskReport:
         if measured:
             check_task_names("single_task", single_task.gains["task"], names)
         elif single_task is not None:
+            if (own := tasks_of(single_task).task_names_) != names:
+                raise ValueError(
+                    f"single_task was fitted with the tasks {own}, but the estimator with "
+                    f"{names}: fit it on the same y."
+                )
             systems[ALONE] = scored_tasks(single_task, X, y)
-            check_task_names("single_task", [task.name for task in systems[ALONE]], names)
         rng = check_random_state(random_state)
         scores, gain = score_by_bootstrap(systems, metrics, n_bootstrap, confidence, rng)
         found = measured_importance(importance, estimator, X, y, metrics, confidence, rng)
