@@ -104,9 +104,10 @@ def multitask_scores(
       deviance with power 1.5;
     - survival: :func:`concordance_index`.
 
-    If labels are passed as predictions, the kind of a task follows from the values. A task is a
-    number if predictions or labels have fractions, unless the column of y is categorical.
-    Otherwise its labels are classes.
+    If labels are passed as predictions, the kind of a task follows from the values of both, by the
+    rule of ``task_types="auto"``: more than 10 distinct integers are numbers, and so are floats,
+    unless they are at most two whole numbers. Other labels, and those of a categorical column of
+    y, are classes.
 
     Examples
     --------

@@ -19,6 +19,7 @@ from ..encoding import (
     check_in_memory,
     check_type,
     check_unique,
+    numbers_are_classes,
     to_pandas,
     warn_of_order,
 )
@@ -347,8 +348,9 @@ def _task_of_probabilities(name: str, labels: pd.Series, proba: Any) -> ScoredTa
 def _task_of_labels(name: str, labels: pd.Series, predicted: np.ndarray) -> ScoredTask:
     observed = plain_array(labels.dropna())
     declared = isinstance(labels.dtype, pd.CategoricalDtype)
-    is_number = not declared and any(map(_holds_fractions, (observed, predicted)))
-    classes = None if is_number else np.unique(np.concatenate([observed, predicted]))
+    distinct = np.unique(np.concatenate([observed, predicted]))
+    may_be_number = not declared and distinct.dtype.kind in "iuf"
+    classes = None if may_be_number and not numbers_are_classes(distinct) else distinct
     kind = "regression" if classes is None else "binary" if len(classes) <= 2 else "multiclass"
     return _predicted_task(name, kind, labels, classes, {"predict": lambda: [predicted]})
 

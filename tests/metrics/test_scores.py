@@ -337,6 +337,29 @@ def test_numbers_of_columns_are_no_names():
     assert multitask_scores(pd.DataFrame(y.to_numpy()), None, y) == {"y1": 1.0, "y0": 1.0}
 
 
+@pytest.mark.parametrize(
+    ("visits", "is_number"),
+    [
+        (np.arange(20), True),
+        (np.arange(20) % 10, False),
+        (np.arange(20.0) % 10, True),
+        (np.arange(20.0) % 2, False),
+        (np.arange(20) % 2 == 0, False),
+        (pd.Categorical(np.arange(20)), False),
+    ],
+)
+def test_of_passed_labels_numbers_are_told_from_classes_as_in_fit(visits, is_number):
+    y = pd.DataFrame({"visits": visits})
+    fitted = PLEClassifierRegressor(n_members=1, max_epochs=1).fit(np.ones((20, 1)), y)
+    assert (fitted.task_types_["visits"] == "regression") == is_number
+    if is_number:
+        assert multitask_scores(y, None, y) == {"visits": 1.0}
+    else:
+        with pytest.raises(ValueError, match="Task 'visits' cannot be scored by"):
+            multitask_scores(y, None, y)
+    assert multitask_scores(y, None, y, metrics="accuracy") == {"visits": 1.0}
+
+
 def test_whole_numbers_in_another_order_are_names():
     rng = np.random.RandomState(0)
     y = pd.Series([0, 1, 1, 0, 1], name="t")
