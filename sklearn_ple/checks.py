@@ -66,4 +66,4 @@ def is_ours(cls: type) -> bool:
 def shown_options(value: Any) -> str:
     """Return an object's parameters that are kept under their names, such as "power=1.2"."""
     names = [name for name in signature(type(value)).parameters if hasattr(value, name)]
-    return ", ".join(f"{name}={getattr(value, name)!r}" for name in names)
+    return ", ".join(f"{name}={shown(getattr(value, name))}" for name in names)
