@@ -9,6 +9,8 @@ import torch
 from hypothesis import settings
 from matplotlib import pyplot as plt
 
+from sklearn_ple import warn
+
 matplotlib.use("Agg")
 
 # To compile what shap computes with takes longer than to compute the little that it does here.
@@ -33,6 +35,12 @@ def seeds_asked_for(words):
 SEEDS = seeds_asked_for(os.environ.get("SKLEARN_PLE_SEED", "0"))
 # The processes of the run take over the seed that was drawn in the first one.
 os.environ["SKLEARN_PLE_SEED"] = f"{SEEDS[0]}-{SEEDS[-1]}"
+
+
+@pytest.fixture(autouse=True)
+def _warnings_afresh():
+    """A test sees a warning although an earlier one has shown the same one, on the same line."""
+    warn._SHOWN.clear()
 
 
 def pytest_report_header():

@@ -112,8 +112,7 @@ def test_a_warning_points_at_the_users_line(fitted, kind, tmp_path):
         assert f'kind == "{kind}"' in line, warning.message
 
 
-def test_a_line_is_warned_once_although_others_change_filters(monkeypatch):
-    monkeypatch.setattr("sklearn_ple.warn._SHOWN", set())
+def test_a_line_is_warned_once_although_others_change_filters():
     for action, n_expected in (("ignore", 0), ("default", 1), ("always", 3)):
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter(action)
