@@ -24,7 +24,7 @@ _MOST_CODES, _MOST_CATEGORIES = 10, 20
 
 
 def refuse_names(columns: Sequence[str], n_rows: int, y: Any) -> None:
-    """Raise an error if y names columns of a data frame X instead of holding labels.
+    """Raise an error if y names columns instead of holding a label for each row of X.
 
     Parameters
     ----------
@@ -38,16 +38,24 @@ def refuse_names(columns: Sequence[str], n_rows: int, y: Any) -> None:
     Raises
     ------
     ValueError
-        If all entries of y are names of columns.
+        If all entries of y are names of columns, or strings that are not as many as the rows.
     """
     names = [y] if isinstance(y, str) else y
     if not isinstance(names, (list, tuple)) or len(names) in (0, n_rows):
         return
-    if all(isinstance(name, str) and name in columns for name in names):
+    if not all(isinstance(name, str) for name in names):
+        return
+    if all(name in columns for name in names):
         raise ValueError(
             f"y={y!r} names columns of X, which is for datasets and paths of files only: with a "
             f"data frame pass X.drop(columns={list(names)}) and X[{list(names)}]."
         )
+    # The columns may be of another table, or misspelt.
+    held = "a string" if len(names) == 1 else f"{len(names)} strings"
+    raise ValueError(
+        f"y is {held}, but X has {n_rows} rows: y must hold a label for each. If y names columns, "
+        "pass the columns themselves; names are for datasets and paths of files only."
+    )
 
 
 def warn_of_order(**tables: Any) -> None:
