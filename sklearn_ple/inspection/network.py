@@ -9,6 +9,7 @@ from ..files import replacing
 from ..nn.drawing import Outline, network_html, network_svg
 from ..predictions import tasks_of
 from .gates import gate_weights
+from .health import NoGatesError
 
 
 class NetworkDiagram:
@@ -80,7 +81,11 @@ class NetworkDiagram:
         fitted = tasks_of(estimator)
         if not hasattr(fitted, "module_"):
             raise TypeError(f"{type(fitted).__name__} is not an estimator of sklearn_ple.")
-        return cls(fitted, None if X is None else gate_weights(estimator, X))
+        try:
+            return cls(fitted, None if X is None else gate_weights(estimator, X))
+        except NoGatesError as error:
+            kind = type(fitted).__name__
+            raise NoGatesError(f"{kind} has no gates, whose weights X is for: omit X.") from error
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the drawing to a file.
