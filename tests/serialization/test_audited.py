@@ -3,6 +3,7 @@
 import copy
 import pickle
 import re
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -35,6 +36,8 @@ from twins import (
 )
 
 from sklearn_ple import PLEClassifier, PLEClassifierRegressor, PLERegressor, predictor
+from sklearn_ple.metrics import make_multitask_scorer, task_scorer
+from sklearn_ple.model_selection import MultiTaskKFold, MultiTaskShuffleSplit
 from sklearn_ple.serialization import FORMAT_VERSION
 
 io = pytest.importorskip("skops.io")
@@ -131,6 +134,26 @@ def test_within_other_estimators():
     untrusted = io.get_untrusted_types(data=data)
     assert [name for name in untrusted if not name.startswith("sklearn.")] == [kind]
     assert_equal(search.predict(X), io.loads(data, trusted=untrusted).predict(X))
+
+
+@pytest.mark.parametrize("splitter", [MultiTaskKFold(2), MultiTaskShuffleSplit(1)])
+@pytest.mark.parametrize(
+    ("scorer", "function"),
+    [(make_multitask_scorer(), "multitask_score"), (task_scorer("y0"), "score_one_task")],
+)
+def test_types_of_a_search_are_those_that_the_guide_names(splitter, scorer, function):
+    X, y = RNG.normal(size=(N, 3)), RNG.normal(size=(N, 2))
+    grid = {"learning_rate": [1e-3]}
+    search = GridSearchCV(made(PLERegressor), grid, cv=splitter, scoring=scorer).fit(X, y)
+    types = [name_of(type(scorer)), f"sklearn_ple.metrics.scores.{function}"]
+    guide = (Path(__file__).parents[2] / "docs" / "guide" / "saving.rst").read_text("utf-8")
+    assert all(name in guide for name in (types[0], function, name_of(MultiTaskKFold)))
+    data = io.dumps(search)
+    untrusted = io.get_untrusted_types(data=data)
+    assert untrusted == sorted([name_of(PLERegressor), *types, name_of(type(splitter))])
+    twin = io.loads(data, trusted=untrusted)
+    assert_equal(search.predict(X), twin.predict(X))
+    assert twin.score(X, y) == search.score(X, y)
 
 
 def test_view_of_a_task():
