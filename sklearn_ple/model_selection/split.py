@@ -65,7 +65,8 @@ class MultiTaskKFold(GroupsConsumerMixin, _BaseKFold):
     The method is iterative stratification. Rows with the rarest values are assigned first, each to
     the fold that lacks most of its share of them. Unlike in the original method, the fold is
     chosen by all values of the row, where rarer values have greater weights, and rows with equal
-    values are assigned together. The sizes of the folds differ by at most one row.
+    values are assigned together. The sizes of the folds differ by at most one row. Where a fold
+    then lacks a task or class of which there are enough labels, rows are swapped between folds.
 
     With ``groups``, all rows of a group are in the same fold. A group is treated like a row with
     the sums of its values, and the sizes of the folds are only approximately equal.

@@ -12,6 +12,7 @@ from scipy import sparse
 
 from ..encoding import as_frame, numbers_are_classes, read_groups
 from ..warn import warn
+from .swaps import Needs
 
 
 @dataclass(frozen=True)
@@ -98,10 +99,42 @@ def stratify(
     if groups is not None:
         groups = read_groups(groups, len(table))
         units = pd.factorize(groups[order])[0]
+    values = _values(tasks)[order]
     part = np.empty(len(table), dtype=int)
-    part[order] = deal(_values(tasks)[order], sizes, units)
-    _check_parts(tasks, part, len(sizes), parts, groups)
+    part[order] = deal(values, sizes, units)
+    _check_filled(part, len(sizes), parts, groups)
+    unit_of = np.arange(len(table)) if groups is None else groups
+    needs, first = _needs(tasks, unit_of, len(sizes)), np.unique(unit_of, return_index=True)[1]
+    # Parts that lack nothing stay as they are: published results depend on them.
+    if needs.lack(part[first]):
+        again = np.empty_like(part)
+        again[order] = deal(values, sizes, units, by_all=True)
+        mended = [needs.swapped(own[first]) for own in (part, again)]
+        part = min(mended, key=needs.lack)[unit_of]
+    _check_labels(tasks, part, len(sizes), parts, groups)
     return part
+
+
+def _needs(tasks: list[Strata], unit_of: np.ndarray, n_parts: int) -> Needs:
+    """Return what each part needs: a label of each task and class of which there are enough."""
+    units, columns = [], []
+    weights: list[int] = []
+    for task in tasks:
+        there = np.flatnonzero(task.codes >= 0)
+        # A swap moves two labels of each task: no gain of classes outweighs the loss of a task.
+        wanted = [(np.zeros_like(there), 1, 2 * len(tasks) + 1)]
+        if task.classes is not None:
+            wanted.append((task.codes[there], len(task.classes), 1))
+        for codes, n_codes, weight in wanted:
+            units.append(unit_of[there])
+            columns.append(len(weights) + codes)
+            weights += n_codes * [weight]
+    n_rows = np.bincount(unit_of)
+    places = np.concatenate(units), np.concatenate(columns)
+    n_labels = sparse.csr_array((np.ones(len(places[0])), places), (len(n_rows), len(weights)))
+    held = (n_labels > 0).astype(float)
+    enough = np.flatnonzero(held.sum(axis=0) >= n_parts)
+    return Needs(held[:, enough], np.array(weights)[enough], n_rows, n_parts)
 
 
 def _values(tasks: list[Strata]) -> np.ndarray:
@@ -116,7 +149,12 @@ def _values(tasks: list[Strata]) -> np.ndarray:
     return np.column_stack(columns)
 
 
-def deal(values: np.ndarray, sizes: np.ndarray, groups: np.ndarray | None = None) -> np.ndarray:
+def deal(
+    values: np.ndarray,
+    sizes: np.ndarray,
+    groups: np.ndarray | None = None,
+    by_all: bool = False,
+) -> np.ndarray:
     """Assign rows to parts so that each part gets its share of each value of each column.
 
     Rows with equal values are assigned together, as far as each part gets whole rows. The
@@ -134,6 +172,9 @@ def deal(values: np.ndarray, sizes: np.ndarray, groups: np.ndarray | None = None
         sum is less than n_rows, the remaining rows are a further part, which may be empty.
     groups : ndarray of int of shape (n_rows,), default=None
         Group of each row: integers from 0, all of which occur.
+    by_all : bool, default=False
+        Whether, of rows or groups whose rarest values are equally rare, those with the rarer
+        values altogether come first. This finds parts for few labels of many tasks more often.
 
     Returns
     -------
@@ -166,7 +207,8 @@ def deal(values: np.ndarray, sizes: np.ndarray, groups: np.ndarray | None = None
     room = sizes - [n_rows_of[part == p].sum() for p in range(len(sizes))]
     starts = counts.indptr
     rarest = np.minimum.reduceat(total[counts.indices], starts[:-1])
-    order = np.lexsort((-n_rows_of, rarest))
+    rarity = counts @ (1 / total) if by_all else np.zeros(len(rarest))
+    order = np.lexsort((-n_rows_of, -rarity, rarest))
     left = order[part[order] < 0]
     empty = np.arange(len(sizes)) < (0 if groups is None else n_parts)
     for n_left, unit in zip(range(len(left), 0, -1), left, strict=True):
@@ -193,31 +235,40 @@ def _deal_equal_rows(values: np.ndarray, shares: np.ndarray) -> np.ndarray:
     return np.where(part < len(shares), part, -1)
 
 
-def _check_parts(
-    tasks: list[Strata], part: np.ndarray, n_parts: int, parts: str, groups: np.ndarray | None
-) -> None:
-    """Raise an error if a part has no row or no label of a task, warn if it lacks a class."""
+def _check_filled(part: np.ndarray, n_parts: int, parts: str, groups: np.ndarray | None) -> None:
+    """Raise an error if there is no group in a part."""
     if groups is not None and not np.bincount(part, minlength=n_parts)[:n_parts].all():
         raise ValueError(
             f"The {len(np.unique(groups))} groups do not fill {parts}: use fewer or larger parts, "
             "or smaller groups."
         )
+
+
+def _check_labels(
+    tasks: list[Strata], part: np.ndarray, n_parts: int, parts: str, groups: np.ndarray | None
+) -> None:
+    """Raise an error if a part has no label of a task, warn if it lacks a class."""
     for task in tasks:
         there = np.flatnonzero(task.codes >= 0)
         dealt = there[part[there] < n_parts]
         counts = np.zeros((n_parts, task.codes.max() + 1), dtype=int)
         np.add.at(counts, (part[dealt], task.codes[dealt]), 1)
         if not counts.any(axis=1).all():
-            among = "" if groups is None else f", in {len(np.unique(groups[there]))} of the groups"
+            n_units = len(there) if groups is None else len(np.unique(groups[there]))
+            among = "" if groups is None else f", in {n_units} of the groups"
+            what = (
+                f"Task {task.name!r} has too few labels for one in each of {parts}"
+                if n_units < n_parts
+                else f"No split was found with a label of task {task.name!r} in each of {parts}"
+            )
             raise ValueError(
-                f"Task {task.name!r} has too few labels for one in each of {parts}: "
-                f"{len(there)}{among}. Use fewer or larger parts, or leave the task out."
+                f"{what}: {len(there)}{among}. Use fewer or larger parts, or leave the task out."
             )
         absent = np.flatnonzero((counts == 0).any(axis=0))
         if task.classes is not None and len(absent):
             n_labels = np.bincount(task.codes[there])
             listed = [f"{task.classes[code]!r} ({n_labels[code]})" for code in absent[:10]]
             warn(
-                f"Task {task.name!r} has too few labels of some classes for one in each of "
-                f"{parts}: {', '.join(listed)}{' and more' if len(absent) > 10 else ''}."
+                f"Task {task.name!r} has no label of some classes in at least one of {parts}: "
+                f"{', '.join(listed)}{' and more' if len(absent) > 10 else ''}."
             )

@@ -39,6 +39,8 @@ from sklearn_ple.model_selection import (
     train_test_split,
 )
 from sklearn_ple.model_selection.split import to_splitter
+from sklearn_ple.model_selection.stratify import Strata, _values, deal, stratify
+from sklearn_ple.model_selection.swaps import Needs
 from sklearn_ple.tasks import Multiclass, Regression
 
 TINY = {"n_members": 1, "max_epochs": 1, "random_state": 0}
@@ -173,7 +175,7 @@ def test_few_labels_reach_every_fold():
     y = pd.DataFrame({"often": [0.0, 1.0] * 50, "seldom": np.nan, "names": None})
     y.loc[[3, 4, 50, 70, 71, 99], "seldom"] = [0.1, 0.2, 0.3, 1.5, 9.5, 3.0]
     y.loc[40:44, "names"] = list("abcde")
-    with pytest.warns(UserWarning, match=r"Task 'names' .* each of 5 folds: 'a' \(1\), 'b'"):
+    with pytest.warns(UserWarning, match=r"Task 'names' .* one of 5 folds: 'a' \(1\), 'b'"):
         splits = list(MultiTaskKFold(5).split(y, y))
     assert [y["names"].iloc[test].notna().sum() for _, test in splits] == [1] * 5
     assert sorted(y["seldom"].iloc[test].notna().sum() for _, test in splits) == [1, 1, 1, 1, 2]
@@ -315,7 +317,7 @@ def test_as_many_groups_as_folds_are_a_fold_each(sizes):
     groups = np.repeat(np.arange(len(sizes)), sizes)
     y = np.arange(len(groups)) < 1
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Task 'y' has too few labels of some classes")
+        warnings.filterwarnings("ignore", message="Task 'y' has no label of some classes")
         splits = list(MultiTaskKFold(len(sizes)).split(groups, y, groups))
     assert sorted(len(test) for _, test in splits) == sorted(sizes)
     assert all(len(set(groups[test])) == 1 for _, test in splits)
@@ -339,6 +341,82 @@ def test_groups_reach_the_splitter(data, by):
         cross_val_predict(Spy(), X, y, cv=cv, **passed)
     expected = [set(X.index[train]) for train, _ in cv.split(X, y, groups)]
     assert seen == 2 * expected
+
+
+# -- few labels of many tasks ---------------------------------------------------------------------
+
+
+def sparse_labels(n_rows, n_tasks, n_labels, seed, label=None):
+    rng = np.random.RandomState(seed)
+    y = np.full((n_rows, n_tasks), np.nan if label is None else 0.0)
+    for column in y.T:
+        rows = rng.choice(n_rows, n_labels, replace=False)
+        column[rows] = rng.randn(n_labels) if label is None else label
+    return y
+
+
+@pytest.mark.parametrize(
+    ("shape", "label", "cv"),
+    [
+        ((200, 10, 5), None, MultiTaskKFold(5)),
+        ((60, 8, 5), None, MultiTaskKFold(5)),
+        ((200, 10, 8), None, MultiTaskShuffleSplit(1, test_size=0.1, random_state=0)),
+        ((60, 4, 2), None, MultiTaskShuffleSplit(1, test_size=0.25, random_state=0)),
+        ((60, 6, 5), 1.0, MultiTaskKFold(5)),
+    ],
+)
+@pytest.mark.parametrize("by_group", [False, True])
+def test_few_labels_of_many_tasks_reach_every_part(shape, label, cv, by_group):
+    for seed in range(5):
+        y = sparse_labels(*shape, seed, label)
+        groups = np.arange(len(y)) if by_group else None
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            splits = list(cv.split(y, y, groups))
+        for train, test in splits:
+            for rows in (train, test):
+                has = np.isfinite(y[rows]) if label is None else y[rows] == label
+                assert has.any(axis=0).all()
+        if isinstance(cv, MultiTaskKFold):
+            assert sorted(np.concatenate([test for _, test in splits])) == list(range(len(y)))
+        assert len({len(test) for _, test in splits}) == 1
+
+
+def test_swapped_groups_stay_whole_and_small():
+    # Part 1 lacks the first task. Of its two groups without labels, the smaller one gives way.
+    part = np.array([0, 0, 0, 1, 1, 1])
+    held = sparse.csr_array(np.array([[1, 0], [1, 0], [0, 1], [0, 0], [0, 1], [0, 0]], float))
+    needs = Needs(held, np.array([5, 5]), np.array([4, 1, 9, 20, 2, 3]), 2)
+    assert needs.lack(part) == 5
+    assert needs.swapped(part).tolist() == [0, 1, 0, 1, 1, 0]
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_parts_that_lack_nothing_are_left_as_they_were_dealt(seed):
+    rng = np.random.RandomState(seed)
+    y = sparse_labels(120, 4, 20, seed)
+    y[:, 2:] = np.where(np.isnan(y[:, 2:]), np.nan, rng.randint(2, size=(120, 2)))
+    groups = np.arange(120) // 2 if seed % 2 else None
+    sizes, names = np.array([90, 30]), ["a", "b", "c", "d"]
+    tasks = [
+        Strata.read(name, pd.Series(column), 5, 0.25)
+        for name, column in zip(names, y.T, strict=True)
+    ]
+    expected = deal(_values(tasks), sizes, groups)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        np.testing.assert_array_equal(stratify(y, sizes, 5, "parts", groups), expected)
+
+
+def test_ties_of_the_rarest_value_keep_the_order_of_the_rows():
+    # Published results depend on these folds; in the order of all values they would be others.
+    y = np.where(np.isnan(sparse_labels(16, 3, 5, 0)), None, "x")
+    assert rows_of_tests(MultiTaskKFold(4).split(y, y)) == [
+        [0, 1, 7, 12],
+        [2, 6, 13, 15],
+        [3, 8, 10, 11],
+        [4, 5, 9, 14],
+    ]
 
 
 # -- kinds of task_types --------------------------------------------------------------------------
@@ -439,11 +517,17 @@ def test_a_task_with_too_few_labels():
         train_test_split(y, few(1))
     with pytest.raises(ValueError, match="'rare' .*: 4, in 1 of the groups"):
         next(MultiTaskKFold(2).split(y, y, np.arange(40) // 10))
+    # Enough labels, but the only test row can have that of one task.
+    y = np.full((9, 2), np.nan)
+    y[:2, 0], y[2:4, 1] = 0.5, 1.5
+    message = "No split was found with a label of task 'y[01]' in each of training .* rows: 2. Use"
+    with pytest.raises(ValueError, match=message):
+        train_test_split(y, y, test_size=1)
 
 
 def test_a_class_with_too_few_labels():
     y = pd.DataFrame({"colour": ["blue"] * 20 + ["red"] * 3, "size": np.arange(23.0) + 0.5})
-    message = r"Task 'colour' has too few .* each of 5 folds: 'red' \(3\)\."
+    message = r"Task 'colour' has no label of some .* at least one of 5 folds: 'red' \(3\)\."
     with pytest.warns(UserWarning, match=message):
         list(MultiTaskKFold(5).split(y, y))
     with warnings.catch_warnings():
