@@ -212,26 +212,11 @@ def split_kind(task_type: Any) -> tuple[Any, tuple]:
     return task_type, ()
 
 
-def of_tasks(table: pd.DataFrame, task_types: Any) -> pd.DataFrame:
-    """Return the columns that are tasks, as classes or numbers where their kinds are known."""
-    check_unique("y", list(table.columns))
-    kinds = kinds_by_task(task_types, list(table.columns))
-    learnt = {
-        name: _as_of_kind(table[name], split_kind(entry)[0])
-        for name, entry in kinds.items()
-        if not _is_ignore(entry)
-    }
-    return pd.DataFrame(learnt, table.index)
-
-
-def _as_of_kind(column: pd.Series, kind: Any) -> pd.Series:
+def has_classes(task_type: Any) -> bool | None:
+    """Return whether tasks of this entry of ``task_types`` have classes; None if labels decide."""
+    kind, _ = split_kind(task_type)
     task = TASK_KINDS.get(kind) if isinstance(kind, str) else kind
-    has_classes = getattr(task, "has_classes", None)
-    if has_classes is None or not types.is_numeric_dtype(column.dtype):
-        return column
-    if has_classes:
-        return column.astype("category")
-    return pd.Series(column.to_numpy(dtype=np.float64, na_value=np.nan), column.index)
+    return getattr(task, "has_classes", None)
 
 
 def _is_kind(entry: Any) -> bool:

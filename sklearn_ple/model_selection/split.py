@@ -19,7 +19,7 @@ from .._sklearn import (
     _validate_shuffle_split,
 )
 from ..checks import check_integer
-from ..encoding import as_frame, of_tasks, takeable
+from ..encoding import takeable
 from .stratify import stratify
 
 _N_BINS = 5
@@ -44,6 +44,9 @@ class MultiTaskKFold(GroupsConsumerMixin, _BaseKFold):
         Number of quantile bins of a task with numbers. With 1, only the number of labels that are
         not missing is balanced. If there are few labels there are fewer bins, so that each bin has
         at least two labels per fold.
+    task_types : str, list or dict, default="auto"
+        The kinds of the tasks, like the estimator's parameter: which columns of y have classes,
+        which have numbers, and which to ignore.
 
     Raises
     ------
@@ -58,7 +61,7 @@ class MultiTaskKFold(GroupsConsumerMixin, _BaseKFold):
 
     Notes
     -----
-    Whether labels are classes or numbers is inferred as with ``task_types="auto"``: integers are
+    With ``task_types="auto"``, whether labels are classes or numbers is inferred: integers are
     classes if at most 10 of them are distinct, and floats if they are at most two whole numbers. A
     missing label counts as one more class of its task.
 
@@ -95,10 +98,12 @@ class MultiTaskKFold(GroupsConsumerMixin, _BaseKFold):
         shuffle: bool = False,
         random_state: Any = None,
         n_bins: int = _N_BINS,
+        task_types: Any = "auto",
     ):
         super().__init__(n_splits, shuffle=shuffle, random_state=random_state)
         check_integer("n_bins", n_bins)
         self.n_bins = n_bins
+        self.task_types = task_types
 
     def split(self, X: Any, y: Any, groups: Any = None) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Generate the indices of training rows and test rows.
@@ -137,22 +142,10 @@ class MultiTaskKFold(GroupsConsumerMixin, _BaseKFold):
         sizes = np.full(self.n_splits, n_rows // self.n_splits)
         sizes[: n_rows % self.n_splits] += 1
         rng = check_random_state(self.random_state) if self.shuffle else None
-        fold = stratify(y, sizes, self.n_bins, f"{self.n_splits} folds", groups, rng)
+        parts = f"{self.n_splits} folds"
+        fold = stratify(y, sizes, self.n_bins, parts, groups, rng, self.task_types)
         for number in range(self.n_splits):
             yield fold == number
-
-
-class _FoldsOfTasks(MultiTaskKFold):
-    """Folds that are stratified by the columns of y that are tasks, by their kinds."""
-
-    def __init__(self, n_splits: int, task_types: Any):
-        super().__init__(n_splits)
-        self.task_types = task_types
-
-    def split(self, X: Any, y: Any, groups: Any = None) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        if y is not None:
-            y = of_tasks(as_frame(y), self.task_types)
-        yield from super().split(X, y, groups)
 
 
 def to_splitter(cv: Any, estimator: Any) -> Any:
@@ -175,7 +168,7 @@ def to_splitter(cv: Any, estimator: Any) -> Any:
     if cv is None or isinstance(cv, Integral):
         params = estimator.get_params() if hasattr(estimator, "get_params") else {}
         given = (params[key] for key in params if key.rsplit("__", 1)[-1] == "task_types")
-        return _FoldsOfTasks(5 if cv is None else int(cv), next(given, "auto"))
+        return MultiTaskKFold(5 if cv is None else int(cv), task_types=next(given, "auto"))
     return check_cv(cv)
 
 
@@ -195,6 +188,9 @@ class MultiTaskShuffleSplit(GroupsConsumerMixin, BaseShuffleSplit):
         Share (float) or number (int) of training rows. By default all rows that are not test rows.
     random_state : int, RandomState instance or None, default=None
         Seed of the shuffling; pass an int for the same splits in every call.
+    task_types : str, list or dict, default="auto"
+        The kinds of the tasks, like the estimator's parameter: which columns of y have classes,
+        which have numbers, and which to ignore.
 
     See Also
     --------
@@ -228,10 +224,12 @@ class MultiTaskShuffleSplit(GroupsConsumerMixin, BaseShuffleSplit):
         test_size: Any = None,
         train_size: Any = None,
         random_state: Any = None,
+        task_types: Any = "auto",
     ):
         super().__init__(
             n_splits, test_size=test_size, train_size=train_size, random_state=random_state
         )
+        self.task_types = task_types
 
     def split(self, X: Any, y: Any, groups: Any = None) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Generate the indices of training rows and test rows, in random order.
@@ -272,8 +270,9 @@ class MultiTaskShuffleSplit(GroupsConsumerMixin, BaseShuffleSplit):
             n_rows, self.test_size, self.train_size, default_test_size=self._default_test_size
         )
         rng = check_random_state(self.random_state)
+        sizes, parts = [n_train, n_test], "training and test rows"
         for _ in range(self.n_splits):
-            part = stratify(y, [n_train, n_test], _N_BINS, "training and test rows", groups, rng)
+            part = stratify(y, sizes, _N_BINS, parts, groups, rng, self.task_types)
             order = rng.permutation(n_rows)
             yield order[part[order] == 0], order[part[order] == 1]
 
@@ -286,6 +285,7 @@ def train_test_split(
     train_size: Any = None,
     random_state: Any = None,
     groups: Any = None,
+    task_types: Any = "auto",
 ) -> list[Any]:
     """Split data into training rows and test rows, stratified by the labels of all tasks.
 
@@ -308,6 +308,9 @@ def train_test_split(
         Seed of the shuffling; pass an int for the same split in every call.
     groups : array-like of shape (n_samples,), default=None
         Group of each row; no group is in both parts.
+    task_types : str, list or dict, default="auto"
+        The kinds of the tasks, like the estimator's parameter: which columns of y have classes,
+        which have numbers, and which to ignore.
 
     Returns
     -------
@@ -342,7 +345,11 @@ def train_test_split(
     if test_size is None and train_size is None:
         test_size = 0.25
     cv = MultiTaskShuffleSplit(
-        1, test_size=test_size, train_size=train_size, random_state=random_state
+        1,
+        test_size=test_size,
+        train_size=train_size,
+        random_state=random_state,
+        task_types=task_types,
     )
     arrays = indexable(*map(takeable, (X, y, *others)))
     train, test = next(cv.split(X, y, groups))

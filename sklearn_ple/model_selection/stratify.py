@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,15 @@ import pandas as pd
 from pandas.api import types
 from scipy import sparse
 
-from ..encoding import as_frame, numbers_are_classes, read_groups
+from ..encoding import (
+    as_frame,
+    has_classes,
+    ignored_by,
+    kinds_by_task,
+    learnt_columns,
+    numbers_are_classes,
+    read_groups,
+)
 from ..warn import warn
 from .swaps import Needs
 
@@ -34,15 +43,26 @@ class Strata:
     classes: list | None
 
     @classmethod
-    def read(cls, name: str, column: pd.Series, n_bins: int, least_share: float) -> Strata:
-        """Read a task's labels; a bin of numbers has at least two for the smallest part."""
+    def read(
+        cls,
+        name: str,
+        column: pd.Series,
+        n_bins: int,
+        least_share: float,
+        is_class: bool | None = None,
+    ) -> Strata:
+        """Read a task's labels; a bin of numbers has at least two for the smallest part.
+
+        They are classes or numbers as ``is_class`` says; if it is None, as with "auto".
+        """
         there = column.notna().to_numpy()
         observed = column[there].infer_objects()
         codes = np.full(len(column), -1)
-        if types.is_numeric_dtype(observed) and not types.is_bool_dtype(observed):
-            is_integer = types.is_integer_dtype(observed)
+        is_number = types.is_numeric_dtype(observed) and not types.is_bool_dtype(observed)
+        if is_number and not is_class:
+            is_integer = is_class is None and types.is_integer_dtype(observed)
             numbers = observed.to_numpy(dtype=None if is_integer else np.float64)
-            # As with task_types="auto".
+            # Two numbers are spread like two classes, whatever they are.
             if not numbers_are_classes(np.unique(numbers)):
                 # Smaller bins would have the same priority as rare classes.
                 n_bins = max(min(n_bins, int(len(numbers) * least_share / 2)), 1)
@@ -51,11 +71,17 @@ class Strata:
                 codes[there] = np.searchsorted(edges, numbers)
                 return cls(name, codes, None)
         codes[there], classes = pd.factorize(observed)
-        return cls(name, codes, classes.tolist())
+        return cls(name, codes, None if is_class is False else classes.tolist())
 
 
 def stratify(
-    y: Any, sizes: Any, n_bins: int, parts: str, groups: Any = None, rng: Any = None
+    y: Any,
+    sizes: Any,
+    n_bins: int,
+    parts: str,
+    groups: Any = None,
+    rng: Any = None,
+    task_types: Any = "auto",
 ) -> np.ndarray:
     """Divide the rows into parts in which the labels of all tasks are spread evenly.
 
@@ -74,6 +100,8 @@ def stratify(
         Group of each row; no group is divided.
     rng : RandomState instance, default=None
         Shuffles the rows first. By default they keep their order.
+    task_types : str, tuple, Task, sequence of these or dict, default="auto"
+        Parameter of the estimators: which columns of y matter, and which have classes.
 
     Returns
     -------
@@ -89,10 +117,11 @@ def stratify(
         raise ValueError(f"y is None, but labels are needed to stratify {parts}: pass y.")
     sizes = np.asarray(sizes)
     table = as_frame(y)
-    least_share = sizes.min() / len(table)
+    least_share, names = sizes.min() / len(table), list(table.columns)
+    kinds = kinds_by_task(task_types, names)
     tasks = [
-        Strata.read(name, table.iloc[:, position], n_bins, least_share)
-        for position, name in enumerate(table.columns)
+        Strata.read(names[k], table.iloc[:, k], n_bins, least_share, has_classes(kinds[names[k]]))
+        for k in learnt_columns(names, partial(ignored_by, task_types))
     ]
     order = np.arange(len(table)) if rng is None else rng.permutation(len(table))
     units = None

@@ -263,10 +263,13 @@ def test_forms_of_one_task(data):
 
 def test_splitters_are_as_those_of_scikit_learn():
     folds = MultiTaskKFold(4, shuffle=True, random_state=3)
-    assert repr(folds) == "MultiTaskKFold(n_bins=5, n_splits=4, random_state=3, shuffle=True)"
+    assert " ".join(repr(folds).split()) == (
+        "MultiTaskKFold(n_bins=5, n_splits=4, random_state=3, shuffle=True, task_types='auto')"
+    )
     splits = MultiTaskShuffleSplit(test_size=0.2)
     assert " ".join(repr(splits).split()) == (
-        "MultiTaskShuffleSplit(n_splits=10, random_state=None, test_size=0.2, train_size=None)"
+        "MultiTaskShuffleSplit(n_splits=10, random_state=None, task_types='auto', test_size=0.2, "
+        "train_size=None)"
     )
     for cv in (folds, splits):
         assert repr(clone(cv, safe=False)) == repr(cv)
@@ -439,6 +442,62 @@ def test_folds_depend_on_the_kinds_of_tasks_not_on_dtypes():
             np.testing.assert_array_equal(test, other)
     spread = [y["k"].iloc[test].value_counts().to_numpy() for _, test in folds[0]]
     assert np.ptp(np.sort(spread), axis=0).max() <= 1
+
+
+SPLITS = [
+    lambda y, kinds: MultiTaskKFold(3, task_types=kinds).split(y, y),
+    lambda y, kinds: MultiTaskShuffleSplit(2, random_state=0, task_types=kinds).split(y, y),
+    lambda y, kinds: [
+        (train["row"].to_numpy(), test["row"].to_numpy())
+        for train, test, *_ in [
+            train_test_split(
+                pd.DataFrame({"row": range(len(y))}), y, random_state=0, task_types=kinds
+            )
+        ]
+    ],
+]
+
+
+@pytest.mark.parametrize("splits", SPLITS)
+def test_splitters_are_told_the_kinds_of_tasks(splits):
+    rng = np.random.RandomState(0)
+    y = pd.DataFrame({"n": rng.poisson(2, 90), "k": np.repeat([1.0, 2.0, 3.0], [50, 35, 5])})
+    y.loc[0, "n"] = 9
+    y["k"] = y["k"].iloc[rng.permutation(90)].to_numpy()
+    y["empty"] = np.nan
+    kinds = {"n": "count", "k": "multiclass", "empty": "ignore"}
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for train, test in splits(y, kinds):
+            assert set(y["k"].iloc[train]) == set(y["k"].iloc[test]) == {1.0, 2.0, 3.0}
+    with pytest.warns(UserWarning, match="Task 'n' has no label of some classes"):
+        list(splits(y, {"k": "multiclass", "empty": "ignore"}))
+
+
+@pytest.mark.parametrize("kind", ["count", Regression(), ("quantile", [0.5])])
+@pytest.mark.parametrize("dtype", [int, bool, float, object, "Int64"])
+def test_a_declared_number_lacks_no_class(kind, dtype):
+    y = pd.Series(np.arange(30) == 3).astype(dtype)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        list(MultiTaskKFold(3, task_types=kind).split(y, y))
+    with pytest.warns(UserWarning, match="has no label of some classes"):
+        list(MultiTaskKFold(3).split(y, y))
+
+
+def test_a_column_without_labels_is_ignored_in_a_search(data):
+    X, y = data
+    kinds = {"empty": "ignore"}
+    search = GridSearchCV(
+        PLEClassifierRegressor(task_types=kinds, **TINY),
+        {"n_levels": [1]},
+        cv=MultiTaskKFold(2, task_types=kinds),
+    ).fit(X, y.assign(empty=np.nan))
+    assert np.isfinite(search.best_score_)
+    expected = rows_of_tests(MultiTaskKFold(2).split(X, y))
+    assert rows_of_tests(search.cv.split(X, y.assign(empty=np.nan))) == expected
+    with pytest.raises(ValueError, match="task_types ignores all columns"):
+        next(MultiTaskKFold(2, task_types=["ignore"]).split(X, y["price"]))
 
 
 # -- tables of Arrow ------------------------------------------------------------------------------
