@@ -212,9 +212,11 @@ def split_kind(task_type: Any) -> tuple[Any, tuple]:
     return task_type, ()
 
 
-def has_classes(task_type: Any) -> bool | None:
+def has_classes(task_type: Any, family: str | None) -> bool | None:
     """Return whether tasks of this entry of ``task_types`` have classes; None if labels decide."""
     kind, _ = split_kind(task_type)
+    if isinstance(kind, str) and kind == "auto":
+        return None if family is None else family == "class"
     task = TASK_KINDS.get(kind) if isinstance(kind, str) else kind
     return getattr(task, "has_classes", None)
 

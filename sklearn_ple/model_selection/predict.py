@@ -48,7 +48,7 @@ def cross_val_predict(
         The labels. NaN, None or NA is a missing label.
     cv : int, splitter, iterable or None, default=None
         The folds; each row must be in exactly one. An int is the number of folds of
-        :class:`MultiTaskKFold`, and None means five folds.
+        :class:`MultiTaskKFold` by the kinds of tasks of the estimator, and None means five folds.
     groups : array-like of shape (n_samples,), default=None
         Group of each row, for the splitter. If metadata routing is enabled, pass it in ``params``.
     method : {"predict", "predict_proba", "decision_function"}, default="predict"

@@ -91,6 +91,9 @@ class MultiTaskKFold(GroupsConsumerMixin, _BaseKFold):
     [522, 522, 522]
     """
 
+    # For the folds of an estimator: the kinds of task that it learns, "class", "number" or all.
+    _family: str | None = None
+
     def __init__(
         self,
         n_splits: int = 5,
@@ -143,7 +146,8 @@ class MultiTaskKFold(GroupsConsumerMixin, _BaseKFold):
         sizes[: n_rows % self.n_splits] += 1
         rng = check_random_state(self.random_state) if self.shuffle else None
         parts = f"{self.n_splits} folds"
-        fold = stratify(y, sizes, self.n_bins, parts, groups, rng, self.task_types)
+        kinds = self.task_types, self._family
+        fold = stratify(y, sizes, self.n_bins, parts, groups, rng, *kinds)
         for number in range(self.n_splits):
             yield fold == number
 
@@ -158,7 +162,8 @@ def to_splitter(cv: Any, estimator: Any) -> Any:
         in :func:`sklearn.model_selection.check_cv`.
     estimator : estimator
         The estimator to fit, perhaps in a pipeline or search. For the folds of an int or None its
-        ``task_types`` decide which columns do not matter, and which labels are classes.
+        ``task_types`` and ``family`` decide which columns do not matter, and which labels are
+        classes.
 
     Returns
     -------
@@ -167,8 +172,14 @@ def to_splitter(cv: Any, estimator: Any) -> Any:
     """
     if cv is None or isinstance(cv, Integral):
         params = estimator.get_params() if hasattr(estimator, "get_params") else {}
-        given = (params[key] for key in params if key.rsplit("__", 1)[-1] == "task_types")
-        return MultiTaskKFold(5 if cv is None else int(cv), task_types=next(given, "auto"))
+        keys = (key.rpartition("__") for key in params)
+        owners = (params.get(path, estimator) for path, _, name in keys if name == "task_types")
+        owner = next(owners, None)
+        folds = MultiTaskKFold(
+            5 if cv is None else int(cv), task_types=getattr(owner, "task_types", "auto")
+        )
+        folds._family = getattr(owner, "family", None)
+        return folds
     return check_cv(cv)
 
 

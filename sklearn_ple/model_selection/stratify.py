@@ -82,6 +82,7 @@ def stratify(
     groups: Any = None,
     rng: Any = None,
     task_types: Any = "auto",
+    family: str | None = None,
 ) -> np.ndarray:
     """Divide the rows into parts in which the labels of all tasks are spread evenly.
 
@@ -102,6 +103,8 @@ def stratify(
         Shuffles the rows first. By default they keep their order.
     task_types : str, tuple, Task, sequence of these or dict, default="auto"
         Parameter of the estimators: which columns of y matter, and which have classes.
+    family : {"class", "number"} or None, default=None
+        What the labels of tasks of the kind "auto" are; None infers it for each task.
 
     Returns
     -------
@@ -120,7 +123,9 @@ def stratify(
     least_share, names = sizes.min() / len(table), list(table.columns)
     kinds = kinds_by_task(task_types, names)
     tasks = [
-        Strata.read(names[k], table.iloc[:, k], n_bins, least_share, has_classes(kinds[names[k]]))
+        Strata.read(
+            names[k], table.iloc[:, k], n_bins, least_share, has_classes(kinds[names[k]], family)
+        )
         for k in learnt_columns(names, partial(ignored_by, task_types))
     ]
     order = np.arange(len(table)) if rng is None else rng.permutation(len(table))

@@ -29,7 +29,7 @@ from sklearn.model_selection import (
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from sklearn_ple import PLEClassifier, PLEClassifierRegressor
+from sklearn_ple import PLEClassifier, PLEClassifierRegressor, PLERegressor
 from sklearn_ple.inspection import mtl_gain
 from sklearn_ple.metrics import make_multitask_scorer, multitask_scores
 from sklearn_ple.model_selection import (
@@ -442,6 +442,51 @@ def test_folds_depend_on_the_kinds_of_tasks_not_on_dtypes():
             np.testing.assert_array_equal(test, other)
     spread = [y["k"].iloc[test].value_counts().to_numpy() for _, test in folds[0]]
     assert np.ptp(np.sort(spread), axis=0).max() <= 1
+
+
+def rare_floats():
+    """Three classes as floats, since a label is missing; the rare one has one label per fold."""
+    y = np.resize([1.0, 1.0, 2.0], 80)
+    y[[3, 4, 5, 6]], y[40:50] = 0.0, np.nan
+    return np.random.RandomState(0).normal(size=(80, 2)), y
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        lambda model: model,
+        lambda model: make_pipeline(StandardScaler(), model),
+        lambda model: GridSearchCV(model, {"n_levels": [1]}, cv=KFold(2)),
+        lambda model: make_pipeline(GridSearchCV(model, {"n_levels": [1]}, cv=KFold(2))),
+    ],
+)
+def test_floats_are_classes_to_a_classifier(wrap):
+    X, y = rare_floats()
+    for _, test in to_splitter(4, wrap(PLEClassifier(**TINY))).split(X, y):
+        assert np.unique(y[test], return_counts=True)[1][0] == 1
+    # Another estimator takes them as numbers, of which none need be everywhere.
+    folds = to_splitter(4, wrap(PLEClassifierRegressor(**TINY))).split(X, y)
+    assert {(y[test] == 0).sum() for _, test in folds} != {1}
+
+
+def test_every_fold_of_a_classifier_knows_all_classes():
+    X, y = rare_floats()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", RuntimeWarning)
+        proba = cross_val_predict(PLEClassifier(**TINY), X, y, cv=4, method="predict_proba")
+    assert proba.shape == (80, 3)
+
+
+def test_few_integers_are_numbers_to_a_regressor():
+    y = np.resize([1, 2, 3], 30)
+    y[0] = 9
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        list(to_splitter(3, PLERegressor(**TINY)).split(y, y))
+        # An entry of task_types for a column leaves the others to the family.
+        y = pd.DataFrame({"a": y, "b": np.nan})
+        model = PLERegressor(task_types={"b": "ignore"}, **TINY)
+        list(to_splitter(3, model).split(y, y))
 
 
 SPLITS = [
