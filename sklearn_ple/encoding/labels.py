@@ -212,13 +212,24 @@ def split_kind(task_type: Any) -> tuple[Any, tuple]:
     return task_type, ()
 
 
-def has_classes(task_type: Any, family: str | None) -> bool | None:
-    """Return whether tasks of this entry of ``task_types`` have classes; None if labels decide."""
+def check_kind(name: str, kind: Any) -> None:
+    """Raise an error unless the kind of a task, which is not "auto", is the name of one."""
+    if not isinstance(kind, str) or kind not in TASK_KINDS:
+        raise ValueError(
+            f"task_types of target {name!r} is {kind!r}; the kinds are "
+            f"{['auto', *TASK_KINDS, IGNORE]}, or a Task."
+        )
+
+
+def has_classes(name: str, task_type: Any, family: str | None) -> bool | None:
+    """Return whether a task of this entry of ``task_types`` has classes; None if labels decide."""
     kind, _ = split_kind(task_type)
+    if isinstance(kind, Task) or (isinstance(kind, type) and issubclass(kind, Task)):
+        return kind.has_classes
     if isinstance(kind, str) and kind == "auto":
         return None if family is None else family == "class"
-    task = TASK_KINDS.get(kind) if isinstance(kind, str) else kind
-    return getattr(task, "has_classes", None)
+    check_kind(name, kind)
+    return TASK_KINDS[kind].has_classes
 
 
 def _is_kind(entry: Any) -> bool:

@@ -18,7 +18,14 @@ from ..checks import check_integer, naming, shown
 from ..tasks import TASK_KINDS, Task, array_of, by_task, score_of
 from ..warn import warn
 from .form import TargetForm
-from .labels import IGNORE, Labels, kinds_by_task, read_targets, split_kind, without_ignored
+from .labels import (
+    Labels,
+    check_kind,
+    kinds_by_task,
+    read_targets,
+    split_kind,
+    without_ignored,
+)
 from .mistakes import warn_of_order
 
 
@@ -130,11 +137,7 @@ class TargetEncoder:
         if kind == "auto":
             kind = column.infer_kind(self.family)
         what = f"task_types of target {column.name!r}"
-        if not isinstance(kind, str) or kind not in TASK_KINDS:
-            raise ValueError(
-                f"{what} is {shown(kind)}; the kinds are {['auto', *TASK_KINDS, IGNORE]}, or a "
-                "Task."
-            )
+        check_kind(column.name, kind)
         known = list(signature(TASK_KINDS[kind]).parameters)
         if len(options) > len(known):
             remedy = f" but {', '.join(known)}" if known else f": pass {kind!r} alone"

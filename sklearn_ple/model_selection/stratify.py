@@ -122,12 +122,10 @@ def stratify(
     table = as_frame(y)
     least_share, names = sizes.min() / len(table), list(table.columns)
     kinds = kinds_by_task(task_types, names)
-    tasks = [
-        Strata.read(
-            names[k], table.iloc[:, k], n_bins, least_share, has_classes(kinds[names[k]], family)
-        )
-        for k in learnt_columns(names, partial(ignored_by, task_types))
-    ]
+    tasks = []
+    for k in learnt_columns(names, partial(ignored_by, task_types)):
+        is_class = has_classes(names[k], kinds[names[k]], family)
+        tasks.append(Strata.read(names[k], table.iloc[:, k], n_bins, least_share, is_class))
     order = np.arange(len(table)) if rng is None else rng.permutation(len(table))
     units = None
     if groups is not None:

@@ -654,6 +654,8 @@ def test_a_class_with_too_few_labels():
         (lambda X, y: next(MultiTaskKFold(3).split(X, y, np.ones(600))), "The 1 groups do not"),
         (lambda X, y: next(MultiTaskKFold(3).split(X, y, [np.nan] * 600)), "groups is missing"),
         (lambda X, y: train_test_split(X, y, test_size=600), "test_size=600"),
+        (lambda X, y: train_test_split(X, y, task_types="kount"), "'paid' is 'kount'; the kinds"),
+        (lambda X, y: train_test_split(X, y, task_types={"z": "count"}), r"names \['z'\], but"),
         (lambda X, y: train_test_split(X, y, test_size=0.7, train_size=0.7), "sum of test_size"),
     ],
 )
