@@ -19,7 +19,7 @@ from .._sklearn import (
     _validate_shuffle_split,
 )
 from ..checks import check_integer
-from ..encoding import takeable
+from ..encoding import check_in_memory, takeable
 from .stratify import stratify
 
 _N_BINS = 5
@@ -138,6 +138,7 @@ class MultiTaskKFold(GroupsConsumerMixin, _BaseKFold):
             If a fold has no label of a class, for example because the class has fewer labels than
             there are folds.
         """
+        _check_rows(X)
         yield from super().split(X, y, groups)
 
     def _iter_test_masks(self, X: Any, y: Any, groups: Any) -> Iterator[np.ndarray]:
@@ -271,6 +272,7 @@ class MultiTaskShuffleSplit(GroupsConsumerMixin, BaseShuffleSplit):
         UserWarning
             If one of the two parts has no label of a class.
         """
+        _check_rows(X)
         yield from super().split(X, y, groups)
 
     def _iter_indices(
@@ -353,6 +355,7 @@ def train_test_split(
     >>> len(X_train), len(X_test)
     (1221, 408)
     """
+    _check_rows(X)
     if test_size is None and train_size is None:
         test_size = 0.25
     cv = MultiTaskShuffleSplit(
@@ -367,3 +370,9 @@ def train_test_split(
     return list(
         chain.from_iterable((_safe_indexing(a, train), _safe_indexing(a, test)) for a in arrays)
     )
+
+
+def _check_rows(X: Any) -> None:
+    """Raise an error for a dataset or a path; a list of texts has rows, which a step may read."""
+    if not isinstance(X, (list, tuple)):
+        check_in_memory(X)

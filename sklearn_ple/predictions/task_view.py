@@ -206,6 +206,7 @@ class _TaskView(BaseEstimator):
 
     def _labelled(self, X: Any, y: Any, sample_weight: Any) -> tuple[Any, np.ndarray, Any]:
         """Select the rows that have a label with a positive weight."""
+        check_in_memory(X)
         labels, _ = read_targets(y)
         if len(labels) > 1:
             raise ValueError(

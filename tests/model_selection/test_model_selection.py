@@ -599,9 +599,19 @@ def test_a_path_is_no_table():
         lambda: cross_val_predict(model, "rows.parquet", y, cv=2),
         lambda: mtl_gain({"a": model, "b": model}, "rows.parquet", y, cv=2, reference="a"),
         lambda: multitask_scores(model.fit(X, y), "rows.parquet", y),
+        lambda: train_test_split("rows.parquet", ["paid", "price"]),
+        lambda: next(MultiTaskKFold(2).split("rows.parquet", ["paid", "price"])),
+        lambda: next(MultiTaskShuffleSplit(2).split("rows.parquet", y)),
     ):
         with pytest.raises(TypeError, match="X is a dataset or a path.*rows in memory"):
             use()
+
+
+def test_texts_are_rows():
+    texts, y = [f"text {row}" for row in range(20)], [0.0, 1.0] * 10
+    first, second, *_ = train_test_split(texts, y, random_state=0)
+    assert sorted(first + second) == sorted(texts)
+    assert len(list(MultiTaskKFold(2).split(texts, y))) == 2
 
 
 def few(n_labels):

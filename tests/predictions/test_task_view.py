@@ -455,6 +455,10 @@ def test_a_view_takes_no_path(tmp_path):
     for method in (classes.predict, classes.predict_proba, numbers.predict):
         with pytest.raises(TypeError, match="X is a dataset or a path"):
             method(tmp_path / "rows.parquet")
+    for view in (classes, numbers):
+        # As for the estimator, y would be the name of a column.
+        with pytest.raises(TypeError, match="X is a dataset or a path"):
+            view.score(str(tmp_path / "rows.parquet"), view.task)
 
 
 @pytest.mark.parametrize("tasks", [["price", "visits"], ["price"], ["colour"]])
