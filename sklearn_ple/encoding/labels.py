@@ -11,6 +11,7 @@ import pandas as pd
 from pandas.api import types
 from scipy import sparse
 
+from ..checks import shown
 from ..tasks import TASK_KINDS, Task, by_task
 from ..warn import warn
 from .form import TargetForm
@@ -216,7 +217,7 @@ def check_kind(name: str, kind: Any) -> None:
     """Raise an error unless the kind of a task, which is not "auto", is the name of one."""
     if not isinstance(kind, str) or kind not in TASK_KINDS:
         raise ValueError(
-            f"task_types of target {name!r} is {kind!r}; the kinds are "
+            f"task_types of target {name!r} is {shown(kind)}; the kinds are "
             f"{['auto', *TASK_KINDS, IGNORE]}, or a Task."
         )
 
