@@ -147,6 +147,19 @@ def test_right_imports_pass(path, source):
     assert violations(source, path) == []
 
 
+def rooms_in(text):
+    return set(re.findall(r"(\w+)(?:/|\.py)", text))
+
+
+def test_the_map_shows_every_room_in_its_layer():
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    section = text.partition("\n## Where things go\n")[2].partition("\n## ")[0]
+    rooms = {path.relative_to(PACKAGE).parts[0].removesuffix(".py") for path in MODULES}
+    assert rooms - UNBOUND <= rooms_in(section)
+    layers = section.partition("in this list:\n\n")[2].partition("\n\n")[0]
+    assert [rooms_in(line) for line in layers.splitlines()] == LAYERS
+
+
 def private_imports(source, path):
     """What a module at `path` within the package imports of others' private names.
 
