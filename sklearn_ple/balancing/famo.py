@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ..checks import check_integer
 from ..tasks import Task, is_weight
-from .balancer import Balancer, check_no_negative, check_option
+from .balancer import Balancer, LowestLosses, check_option
 from .batch import Batch
 
 # As in the authors' code: the least loss, and the parameters of Adam.
@@ -91,7 +91,7 @@ class FAMO(Balancer):
         check_option("learning_rate", rate, is_rate, "a finite number greater than 0")
         check_option("decay", decay, is_weight(decay), "a finite number, 0 or greater")
         check_integer("every", self.every)
-        self.names = [task.name for task in tasks]
+        self.lowest = LowestLosses(tasks)
         shape = n_members, len(tasks)
         self.register_buffer("xi", torch.zeros(shape))
         # Adam's first and second moments, and the number of updates of each logit.
@@ -99,7 +99,14 @@ class FAMO(Balancer):
         self.register_buffer("n_updates", torch.zeros(shape))
 
     def begin_epoch(self) -> None:
-        """Restart the count of steps: the first step of each epoch updates ``xi``."""
+        """Check the losses of the last epoch; the first step of each epoch updates ``xi``.
+
+        Raises
+        ------
+        ValueError
+            If a loss was negative.
+        """
+        self.lowest.check()
         self._n_steps = 0
 
     def _shares_of(self, labelled: Tensor) -> Tensor:
@@ -119,14 +126,9 @@ class FAMO(Balancer):
         -------
         Tensor of shape (n_members, n_tasks)
             The weights.
-
-        Raises
-        ------
-        ValueError
-            If a loss is negative.
         """
         labelled = batch.shares > 0
-        check_no_negative(batch.losses.detach(), labelled, self.names)
+        self.lowest.add(batch.losses.detach(), labelled)
         # Losses are compared with the least one, so that no ratio exceeds 1 or overflows.
         losses = batch.losses.detach().clamp(min=_LEAST)
         least = torch.where(labelled, losses, torch.inf).amin(dim=1, keepdim=True)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ..tasks import Task
-from .balancer import Balancer, check_no_negative
+from .balancer import Balancer, LowestLosses
 from .batch import Batch
 
 
@@ -42,7 +42,7 @@ class GeometricMean(Balancer):
     ignores_size: bool = True
 
     def start(self, tasks: Sequence[Task], n_members: int) -> None:
-        """Keep the names of the tasks for an error.
+        """Prepare for the check of the losses.
 
         Parameters
         ----------
@@ -51,7 +51,17 @@ class GeometricMean(Balancer):
         n_members : int
             Number of members of the ensemble.
         """
-        self.names = [task.name for task in tasks]
+        self.lowest = LowestLosses(tasks)
+
+    def begin_epoch(self) -> None:
+        """Check the losses of the last epoch.
+
+        Raises
+        ------
+        ValueError
+            If a loss was negative.
+        """
+        self.lowest.check()
 
     def weigh(self, batch: Batch) -> Tensor:
         """Compute the gradient of the joint loss with respect to the losses.
@@ -65,15 +75,10 @@ class GeometricMean(Balancer):
         -------
         Tensor of shape (n_members, n_tasks)
             The weights.
-
-        Raises
-        ------
-        ValueError
-            If a loss is negative.
         """
         labelled = batch.shares > 0
         losses = batch.losses.detach()
-        check_no_negative(losses, labelled, self.names)
+        self.lowest.add(losses, labelled)
         info = torch.finfo(losses.dtype)
         logs = losses.clamp(info.tiny, info.max).log()
         n_labelled = labelled.sum(dim=1, keepdim=True).clamp(min=1)

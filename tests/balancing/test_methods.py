@@ -438,11 +438,15 @@ def test_representations_of_several_widths_are_an_error():
 
 @pytest.mark.parametrize("name", ["geometric", "famo"])
 def test_negative_losses_have_no_logarithm(name, conflict):
+    balancer = make(name, 3, 2)
     values = torch.tensor([[0.5, -1e-9, 3.0]] * 2).double()
-    step(make(name, 3, 2), conflict, values)
-    values[1, 1] = -0.1
+    for lowest in (-1e-9, -0.1, -1e-9):
+        values[1, 1] = lowest
+        step(balancer, conflict, values, after=values)
     with pytest.raises(ValueError, match=r"\['y1'\] are negative.*add a constant"):
-        step(make(name, 3, 2), conflict, values)
+        balancer.begin_epoch()
+    step(balancer, conflict, values.abs(), after=values)
+    balancer.begin_epoch()
 
 
 # -- in an estimator --------------------------------------------------------------------------
