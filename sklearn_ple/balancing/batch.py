@@ -38,11 +38,11 @@ class Batch:
     The losses of one member for two tasks, of which the second has no label in the batch:
 
     >>> import torch
-    >>> from sklearn_ple.balancing import Batch, GeometricMean
+    >>> from sklearn_ple.balancing import Batch, WeightedSum
     >>> losses, shares = torch.tensor([[0.5, 0.0]]), torch.tensor([[1.0, 0.0]])
     >>> batch = Batch(losses, shares, again=lambda: losses)
-    >>> GeometricMean().weigh(batch)[0, 0]
-    tensor(1.)
+    >>> WeightedSum().weigh(batch)
+    tensor([[1., 1.]])
     """
 
     losses: Tensor
