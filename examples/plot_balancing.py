@@ -11,6 +11,8 @@ loss.
 # %%
 # Three numbers depend on the same hidden factors, each in its own way. All
 # three are equally hard to learn.
+import warnings
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -38,7 +40,10 @@ def make_rows(seed, n_rows=2000):
 # sum (``balancing="equal"``), by their geometric mean, and by FAMO, which
 # gives more weight to tasks that improve more slowly. Each fit is repeated on
 # three draws of the data, with other initial weights, to show the effect of
-# chance.
+# chance. Here ``task_weights`` stand for losses of different sizes, so the
+# warning that two of the methods ignore them is switched off.
+warnings.filterwarnings("ignore", "task_weights have next to no effect")
+
 WAYS = {
     "sum": ("equal", 1.0),
     "sum, a × 100": ("equal", 100.0),
