@@ -350,8 +350,8 @@ def _shrunken(sums: _Sums) -> np.ndarray:
     differences[there] -= values.sum() / total
     spread = (weights * differences**2).sum()
     between = (spread - (n_there - 1) * within) / (total - (weights**2).sum() / total)
-    # By rounding, either variance may be slightly greater than zero.
-    if not between > 1e-9 * spread / total:
+    # By rounding, either variance may differ slightly from zero.
+    if not between > max(1e-9 * spread, 1e-12 * squares.sum()) / total:
         return none
     # A single label never has a greater weight than the overall mean.
     credibility = max(within / between, total / counts.sum())

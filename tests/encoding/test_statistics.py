@@ -129,6 +129,12 @@ def test_where_categories_do_not_differ_there_is_nothing_to_tell(seed):
     same = np.full((400, 1), 0.1)
     learnt.learn(codes % 7, same, weights, tasks_of("regression"), [7])
     assert not learnt.tables[0].any()
+    # So it is with weights, whatever the label is.
+    with np.errstate(all="raise"):
+        for label in random.normal(size=100):
+            same, weights = np.full((9, 1), label), random.uniform(1, 2, (9, 1))
+            learnt.learn(codes[:9] % 2, same, weights, tasks_of("regression"), [2])
+            assert not learnt.tables[0].any()
 
 
 def test_censored_times_have_none(rows):
