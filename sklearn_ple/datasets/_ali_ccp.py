@@ -454,6 +454,8 @@ def _read_sample(path: Path, columns: list[str], n_rows: int | None) -> pd.DataF
             raise ValueError("line 2 has more columns than line 1")
         if missing := [name for name in names if name not in raw]:
             raise ValueError(f"it lacks the columns {missing}")
+        if not len(raw):
+            raise ValueError("it has no rows")
         numbers = raw[names].apply(pd.to_numeric, errors="coerce")
         wrong = ~np.isfinite(numbers.to_numpy(dtype=float))
         if wrong.any():

@@ -464,6 +464,7 @@ VALUES = ["1", "0", *["3"] * len(CATEGORIES), *["0.5"] * len(WEIGHTED)]
     [
         ("", "No columns"),
         ("click,101\n0,1\n", "columns"),
+        (HEADER, "it has no rows"),
         (f"{HEADER}\n{','.join(VALUES)}\n{','.join(VALUES[:9])}\n", "line 3: no number in '128'"),
         (f"{HEADER}\n{','.join([*VALUES, '1'])}\n{','.join([*VALUES, '1'])}\n", "columns"),
         (f"{HEADER}\n{','.join(['1', '0', 'x', *VALUES[3:]])}\n", "line 2: no number in '101'"),
