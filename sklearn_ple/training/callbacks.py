@@ -29,7 +29,11 @@ def copies(callbacks: Sequence[Any]) -> list[Any]:
     The objects that they hold are not copied, because some of them, such as the writer of a
     log, cannot be copied.
     """
-    return [_copy(callback) for callback in callbacks]
+    copied = [_copy(callback) for callback in callbacks]
+    names = [item[0] for item in copied if isinstance(item, tuple)]
+    if twice := [name for name in names if name is not None and names.count(name) > 1]:
+        raise ValueError(f"callbacks holds the name {twice[0]!r} twice: name each callback once.")
+    return copied
 
 
 def _copy(item: Any) -> Any:

@@ -133,6 +133,12 @@ class Holder(Callback):
         self.touched_ = True
 
 
+def test_a_name_of_two_callbacks_is_an_error(table):
+    pair = ("own", Holder(None))
+    with pytest.raises(ValueError, match="callbacks holds the name 'own' twice"):
+        model(callbacks=[pair, Holder(None), list(pair)]).fit(*table)
+
+
 def test_callbacks_are_copied_and_what_they_hold_is_not():
     lock = threading.Lock()
     with pytest.raises(TypeError):
