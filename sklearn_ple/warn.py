@@ -122,8 +122,9 @@ class _Hook:
 _THREAD, _HOOK = threading.local(), _Hook()
 
 
-# The warnings that were shown, with their files and lines.
+# The last warnings that were shown, with their files and lines.
 _SHOWN: set[tuple[str, int, type[Warning], str]] = set()
+_MOST = 10_000
 
 
 def _was_shown(message: Warning, frame: Any) -> bool:
@@ -135,6 +136,9 @@ def _was_shown(message: Warning, frame: Any) -> bool:
         return False
     key = frame.f_code.co_filename, frame.f_lineno, type(message), str(message)
     is_known = key in _SHOWN
+    # A server may see warnings of ever new texts.
+    if len(_SHOWN) >= _MOST:
+        _SHOWN.clear()
     _SHOWN.add(key)
     return is_known
 
