@@ -49,7 +49,7 @@ class Balancer(nn.Module, ABC):
         the batch too, which are not used.
     ignores_size : bool, default=False
         Whether a task's part in a step does not depend on the size of its loss. ``task_weights``
-        then have next to no effect, of which estimators warn.
+        then have next to no effect, and estimators warn of it.
 
     See Also
     --------

@@ -259,7 +259,7 @@ def _method_of(name: str) -> Callable[[Tensor], Tensor]:
 
 def _refusal(aggregator: Any, n_tasks: int) -> ValueError | None:
     """Return the error that an aggregator raises for a number of tasks, if there is one."""
-    # A copy, since an aggregator may remember steps, and numbers that training does not draw.
+    # Neither what the aggregator remembers nor the random numbers of training may change.
     try:
         with drawing_from(0), in_all_functions():
             _by_aggregator(copy.deepcopy(aggregator), torch.eye(n_tasks))

@@ -16,11 +16,11 @@ from .categories import Counts, are_nearly_distinct, is_text
 #: Texts that often stand for a missing label.
 _MISSING = {"", "?", "-", "na", "n/a", "nan", "none", "null", "<na>", "missing"}
 _NUMBER = re.compile(r"\s*[-+]?\d+([.,]\d*)?([eE][-+]?\d+)?\s*")
-#: A range, in standard deviations, in which single precision has few distinct numbers.
-_NARROW = 1e-5
 _DATE = re.compile(r"\s*\d{4}-\d{2}-\d{2}([T ].*)?\s*")
 #: With so many classes in y, or categories in X, texts of digits are codes.
 _MOST_CODES, _MOST_CATEGORIES = 10, 20
+#: A range, in standard deviations, in which single precision has few distinct numbers.
+_NARROW = 1e-5
 
 
 def refuse_names(columns: Sequence[str], n_rows: int, y: Any) -> None:

@@ -155,13 +155,13 @@ class TargetEncoder:
         targets = np.zeros((len(labels[0].mask), len(labels)))
         for position, (task, column) in enumerate(zip(self.tasks, labels, strict=True)):
             if len(column.observed):
-                with self._doubting(task):
+                with self._suggesting_numbers(task):
                     targets[column.mask, position] = array_of(task, "encode", column.observed)
         return targets
 
     @contextmanager
-    def _doubting(self, task: Task) -> Iterator[None]:
-        """Context manager that says, in errors, where integers may wrongly count as classes."""
+    def _suggesting_numbers(self, task: Task) -> Iterator[None]:
+        """Context manager that adds a remedy to errors, if a task's integers became classes."""
         try:
             yield
         except ValueError as error:

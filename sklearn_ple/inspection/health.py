@@ -51,7 +51,7 @@ def expert_health(estimator: Any, X: Any) -> pd.DataFrame:
         - ``share``, the mean weight of the expert in the gates of the tasks that read it, as a
           multiple of the even share, which is 1 / n in a gate with n experts;
         - ``beside``, whether the expert is also read beside the gates, as the own experts are in
-          AdaTT and HoME: their weights in the gates tell only a part of how they are used;
+          AdaTT and HoME: their weights in the gates show only a part of their use;
         - ``main_task``, the task in whose gate the expert has the largest weight, and
           ``main_share``, this weight divided by the sum of the expert's weights in the gates of
           all tasks, if several tasks read it;

@@ -143,7 +143,7 @@ class Deviations:
         level : float
             The share of labels that an interval should contain.
         wanted : sequence of int
-            The tasks of which a warning tells if they have too few validation labels.
+            The tasks that a warning names if they have too few validation labels.
 
         Returns
         -------
