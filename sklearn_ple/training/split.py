@@ -239,10 +239,8 @@ def _choose(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return a splitter's first split, as positions in a table; numbers are its rows in X."""
     what = f"validation_split={splitter!r}"
-    try:
+    with naming(what):
         split = next(iter(splitter.split(X, y, groups)), None)
-    except ValueError as error:
-        raise ValueError(f"{what}: {error}") from error
     if split is None:
         raise ValueError(f"{what} yields no split: one is needed.")
     asked = np.zeros((2, n_rows), dtype=bool)

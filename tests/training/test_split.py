@@ -18,6 +18,7 @@ from sklearn.model_selection import (
     KFold,
     PredefinedSplit,
     ShuffleSplit,
+    StratifiedKFold,
     TimeSeriesSplit,
     cross_validate,
 )
@@ -357,6 +358,8 @@ class Splitter:
         ({"validation_split": 5}, {}, "'validation_split' parameter"),
         ({"validation_split": KFold}, {}, "'validation_split' parameter"),
         ({"validation_split": GroupKFold(2)}, {}, r"GroupKFold\(.*'groups' parameter"),
+        # It sorts the labels of both targets, text and numbers, together.
+        ({"validation_split": StratifiedKFold(2)}, {}, r"StratifiedKFold\(.*not supported between"),
         ({"validation_split": Splitter()}, {}, "yields no split"),
         ({"validation_split": Splitter(([], [1]))}, {}, "expected numbers of rows"),
         ({"validation_split": Splitter((np.arange(0), [1]))}, {}, "no row with a label to train"),
