@@ -96,7 +96,7 @@ class TargetEncoder:
             if task.kind == "ordinal" and classes is None:
                 _warn_of_order(column)
             among = naming("Among the labels with a positive sample_weight")
-            with among if column.weighed else nullcontext():
+            with among if column.weighed else nullcontext(), self._suggesting_numbers(task):
                 task.fit(column.observed, weights[column.mask, position], column.declared)
             what = f"n_outputs of {type(task).__name__}, the task {column.name!r},"
             check_integer(what, task.n_outputs)
@@ -161,15 +161,15 @@ class TargetEncoder:
 
     @contextmanager
     def _suggesting_numbers(self, task: Task) -> Iterator[None]:
-        """Context manager that adds a remedy to errors, if a task's integers became classes."""
+        """Context manager that adds a remedy to errors, if a task's numbers became classes."""
         try:
             yield
         except ValueError as error:
             types = self.task_types
             kind = types.get(task.name, "auto") if isinstance(types, Mapping) else types
             is_inferred = isinstance(kind, str) and kind == "auto" and self.classes is None
-            has_integers = np.asarray(task.classes).dtype.kind in "iu"
-            if self.family is not None or not (is_inferred and has_integers):
+            has_numbers = np.asarray(task.classes).dtype.kind in "iuf"
+            if self.family is not None or not (is_inferred and has_numbers):
                 raise
             raise ValueError(
                 f"{error} If it is a quantity, set task_types={{{task.name!r}: 'regression'}}."
