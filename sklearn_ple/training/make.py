@@ -77,7 +77,7 @@ def make_net(
     options |= {"device": device, "n_jobs": n_jobs, "verbose": 0}
     # The labels of several tasks are in a form that skorch cannot cache for its callbacks.
     options |= {"use_caching": False} | net_params | {"optimizer": optimizer_class}
-    with naming(net_params):
+    with naming(net_params, optimizer):
         # A parameter belongs to the first group that names it, and the user's take precedence.
         param_groups = [*net_params.get("optimizer__param_groups", ()), *param_groups]
         options["optimizer__param_groups"] = param_groups

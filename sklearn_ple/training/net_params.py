@@ -83,11 +83,15 @@ def plain(value: Any) -> Any:
 
 
 @contextmanager
-def naming(net_params: dict[str, Any]) -> Iterator[None]:
-    """Name ``net_params``, if there are any, in errors that occur when a net is made of them."""
+def naming(net_params: dict[str, Any], optimizer: Any = None) -> Iterator[None]:
+    """Name ``net_params`` or else a user's optimizer in errors that occur when a net is made."""
     try:
         yield
     except (TypeError, ValueError) as error:
-        if not net_params:
+        if net_params:
+            what = f"net_params {net_params} do not fit skorch's net"
+        elif isinstance(optimizer, type):
+            what = f"optimizer={optimizer.__name__} does not suit this network"
+        else:
             raise
-        raise ValueError(f"net_params {net_params} do not fit skorch's net: {error}") from error
+        raise ValueError(f"{what}: {error}") from error

@@ -458,6 +458,11 @@ def test_what_is_no_optimizer_is_named(table, params):
             model(**wrong).fit(*table)
 
 
+def test_an_optimizer_that_does_not_suit_the_network_is_named(table):
+    with pytest.raises(ValueError, match="^optimizer=Optimizer does not suit this network: .*'lr'"):
+        model(optimizer=torch.optim.Optimizer).fit(*table)
+
+
 @pytest.mark.parametrize(
     ("params", "message"),
     [
