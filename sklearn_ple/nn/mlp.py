@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from itertools import pairwise
 
 import torch
@@ -24,6 +26,21 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {
 
 # For products of at most this many columns, the order of a sum may depend on the row's position.
 _FEW_COLUMNS = 16
+# A product of fewer multiplications than this is computed by a loop of torch, which rounds
+# differently from the library that computes larger ones.
+_BY_LIBRARY = 400
+
+_ROWS_ALIKE: ContextVar[bool] = ContextVar("rows_alike", default=False)
+
+
+@contextmanager
+def rows_alike() -> Iterator[None]:
+    """Context manager in which layers evaluate few rows like many, to the last bit."""
+    token = _ROWS_ALIKE.set(True)
+    try:
+        yield
+    finally:
+        _ROWS_ALIKE.reset(token)
 
 
 def _as_it_is(outputs: Tensor) -> Tensor:
@@ -114,13 +131,19 @@ class BatchedLinear(nn.Module):
         # With factors in this order, the result for a row does not depend on the number of rows.
         # With few columns it does not depend on the row's position if the factors are contiguous
         # and their inner size is a multiple of four.
+        n_rows = inputs.shape[1]
         if weight.shape[1] <= _FEW_COLUMNS:
             missing = -self.in_features % 4
             inputs, weight = (
                 (F.pad(part, (0, missing)) if missing else part).contiguous()
                 for part in (inputs, weight)
             )
+            if _ROWS_ALIKE.get() and 0 < n_rows * weight[0].numel() < _BY_LIBRARY:
+                n_enough = math.ceil(_BY_LIBRARY / weight[0].numel())
+                inputs = F.pad(inputs, (0, 0, 0, n_enough - n_rows))
         outputs = then(_product(inputs, weight.mT, self.bias, (1, -1)))
+        if outputs.shape[1] > n_rows:
+            outputs = outputs[:, :n_rows].contiguous()
         if self.n_per_group == 1:
             return outputs
         outputs = outputs.unflatten(2, (self.n_per_group, width)).transpose(1, 2)

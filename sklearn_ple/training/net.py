@@ -19,6 +19,7 @@ from torch.utils.data import DataLoader
 
 from ..nn.draws import Draws
 from ..nn.gates import Gates
+from ..nn.mlp import rows_alike
 from ..nn.part import own_rows
 from ..processes import current
 from ..tasks import TaskLosses, TaskWeights
@@ -446,7 +447,7 @@ class MultiTaskNet(NeuralNet):
             self._set_training(False)
         keep_freed_memory()
         n_at_once = min(len(order), _PREDICTION_BATCH)
-        with torch.no_grad(), without_autocast(), self.threads(n_at_once, n_jobs):
+        with torch.no_grad(), rows_alike(), without_autocast(), self.threads(n_at_once, n_jobs):
             batches = [
                 [part.cpu() for part in compute(**to_tensor(rows[batch][0], device=self.device))]
                 for batch in order.split(_PREDICTION_BATCH)
