@@ -359,7 +359,7 @@ class Splitter:
         ({"validation_split": KFold}, {}, "'validation_split' parameter"),
         ({"validation_split": GroupKFold(2)}, {}, r"GroupKFold\(.*'groups' parameter"),
         # It sorts the labels of both targets, text and numbers, together.
-        ({"validation_split": StratifiedKFold(2)}, {}, r"StratifiedKFold\(.*not supported between"),
+        ({"validation_split": StratifiedKFold(2)}, {}, r"StratifiedKFold\(.*not supported"),
         ({"validation_split": Splitter()}, {}, "yields no split"),
         ({"validation_split": Splitter(([], [1]))}, {}, "expected numbers of rows"),
         ({"validation_split": Splitter((np.arange(0), [1]))}, {}, "no row with a label to train"),
