@@ -188,6 +188,11 @@ class MultiTaskEstimator(CallbackSupportMixin, NetworkMaker):
         contain all classes, or they must be passed as ``classes``. There is no learning-rate
         schedule and no early stopping, and ``checkpoint_dir`` is not used.
 
+        Later calls, also those after ``fit``, keep the parameters of training, such as
+        ``learning_rate``, ``batch_size`` and ``task_weights``, even if they have been changed.
+        Only ``class_weight``, ``callbacks``, ``n_jobs`` and ``verbose`` are read anew. To train
+        with other parameters, call ``fit`` with ``warm_start=True``.
+
         Parameters
         ----------
         X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features), or dataset
