@@ -143,7 +143,8 @@ def make_multitask(
         target_names : list of str
             The columns of `target`.
         task_types : dict of str to str
-            The kind of each task.
+            The kind of each task. An estimator takes it as it is for data frames, and as
+            `list(data.task_types.values())` for arrays, which have no names.
         coef : ndarray of shape (n_features, n_tasks)
             The weights of the linear functions.
         frequencies : ndarray of shape (n_sinusoids,)
@@ -243,7 +244,8 @@ def make_multitask(
         y += np.sin(frequency * linear + phase)
     if is_polynomial:
         for power in range(2, max(tasks.degrees) + 1):
-            y += linear**power * (power <= np.array(tasks.degrees))
+            # Only where it counts: if a power overflowed, 0 times it would be NaN.
+            y += np.where(power <= np.array(tasks.degrees), linear**power, 0.0)
     _cut_and_hide(y, tasks, rng)
 
     feature_names = [f"x{number}" for number in range(n_features)]

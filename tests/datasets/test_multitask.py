@@ -62,6 +62,14 @@ def test_polynomials_entry_by_entry(degree, degrees):
     assert make_multitask(20, 7, **params).degrees == {}
 
 
+def test_a_power_that_overflows_leaves_other_tasks_alone():
+    params = {"form": "polynomial", "scale": 1e100, "random_state": 0}
+    with np.errstate(over="ignore"):
+        _, y = make_multitask(20, 3, degree=[1, 4], **params)
+    _, linear = make_multitask(20, 3, degree=1, **params)
+    np.testing.assert_array_equal(y[:, 0], linear[:, 0])
+
+
 @pytest.mark.parametrize("n_tasks", [2, 16])
 def test_polynomials_of_weights_with_the_correlations(n_tasks, seed):
     wanted = correlations(seed, n_tasks)
