@@ -376,8 +376,13 @@ def _as_pandas(y: Any, input_name: str, needs_order: bool = False) -> pd.DataFra
     # Lists may mix numbers and strings, all of which NumPy would turn into strings.
     array = np.asarray(y, dtype=object) if isinstance(y, (list, tuple)) else np.asarray(y)
     if array.ndim not in (1, 2):
+        # A dict, a set or a generator is a single object to NumPy.
+        is_array = array.ndim or hasattr(y, "shape")
+        kind = f"a value of type {type(y).__name__}"
+        found = f"an array of shape {array.shape}" if is_array else kind
+        remedy = f": pass pandas.DataFrame({input_name})" if isinstance(y, Mapping) else ""
         raise ValueError(
             f"{input_name} should be a 1d array or a 2d array of shape (n_samples, n_tasks), got "
-            f"an array of shape {array.shape} instead."
+            f"{found} instead{remedy}."
         )
     return pd.Series(array) if array.ndim == 1 else pd.DataFrame(array)

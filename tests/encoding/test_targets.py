@@ -639,8 +639,12 @@ def test_y_of_no_known_form_is_an_error():
         read_targets(sparse.eye(3))
     with pytest.raises(ValueError, match="y has no column"):
         read_targets(np.zeros((3, 0)))
-    for y in (np.zeros((2, 2, 2)), 3):
-        with pytest.raises(ValueError, match="y should be a 1d array"):
+    for y, found in [
+        (np.zeros((2, 2, 2)), r"an array of shape \(2, 2, 2\) instead\."),
+        (3, r"a value of type int instead\."),
+        ({"a": [1, 2]}, r"a value of type dict instead: pass pandas\.DataFrame\(y\)\."),
+    ]:
+        with pytest.raises(ValueError, match=f"y should be a 1d array .*, got {found}$"):
             read_targets(y)
 
 
