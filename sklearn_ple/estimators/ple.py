@@ -14,7 +14,7 @@ from sklearn.utils.metaestimators import available_if
 from ..base import WIDTHS, MultiTaskEstimator, class_weight, parameter, with_parameters
 from ..checks import shown
 from ..nn import PLE
-from ..nn.ple import ExtractionNetwork
+from ..nn.levels import LevelNetwork
 from ..parameters import COUNT, COUNT_OR_ZERO, Listed, Widths
 from ..tasks import Task, by_task
 from .gated import Gated
@@ -42,7 +42,7 @@ class Extraction(Gated):
     linear_experts: bool = parameter(default=False, constraint=["boolean"], network=True)
     stop_gradient: bool = parameter(default=False, constraint=["boolean"], network=True)
 
-    network: ClassVar[Callable[..., ExtractionNetwork]] = PLE
+    network: ClassVar[Callable[..., LevelNetwork]] = PLE
 
     def treats_tasks_alike(self) -> bool:
         # A list has one number for each column of y, so tasks differ by their position.
@@ -50,7 +50,7 @@ class Extraction(Gated):
 
     def make_network(
         self, in_features: int, tasks: Sequence[Task], **options: Any
-    ) -> ExtractionNetwork:
+    ) -> LevelNetwork:
         numbers = self._n_specific([task.name for task in tasks])
         earlier = {n for n, task in zip(numbers, tasks, strict=True) if not task.added}
         if len(earlier) == 1 < len(set(numbers)):
@@ -104,9 +104,7 @@ class _Progressive(Extraction):
         default=False, constraint=["boolean"], after="gate_hidden_units", network=True
     )
 
-    def make_network(
-        self, in_features: int, tasks: Sequence[Task], **towers: Any
-    ) -> ExtractionNetwork:
+    def make_network(self, in_features: int, tasks: Sequence[Task], **towers: Any) -> LevelNetwork:
         options = {"n_levels": self.n_levels, "residual": self.residual}
         return super().make_network(in_features, tasks, **options, **towers)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..base import WIDTHS, class_weight, parameter, with_parameters
 from ..nn import STEM
-from ..nn.ple import ExtractionNetwork
+from ..nn.levels import LevelNetwork
 from ..parameters import COUNT
 from ..tasks import Task
 from .ple import Extraction
@@ -77,7 +77,5 @@ class STEMClassifierRegressor(Extraction):
     def n_views(self, n_tasks: int) -> int:
         return n_tasks + 1
 
-    def make_network(
-        self, in_features: int, tasks: Sequence[Task], **towers: Any
-    ) -> ExtractionNetwork:
+    def make_network(self, in_features: int, tasks: Sequence[Task], **towers: Any) -> LevelNetwork:
         return super().make_network(in_features, tasks, n_levels=self.n_levels, **towers)

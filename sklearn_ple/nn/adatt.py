@@ -1,6 +1,4 @@
 """Adaptive Task-to-Task Fusion (Li et al., KDD 2023): each task reads the experts of all tasks."""
-# The hooks are documented in Body.
-# ruff: noqa: D102
 
 from __future__ import annotations
 
@@ -13,14 +11,15 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .body import Body
-from .diagram import Block, Diagram, size
+from .diagram import Block, size
 from .gates import ExpertNames, GateNames, Gates, mix
+from .levels import LevelNetwork
 from .names import numbered, shared_gate_name, shared_names
 from .towers import TowerOptions
 from .widths import expert_widths
 
 
-class AdaTT(Body):
+class AdaTT(LevelNetwork):
     """Adaptive Task-to-Task Fusion: gates over the experts of all tasks, plus the own experts.
 
     At each level task t has ``n_specific_experts`` experts E_t and a fusion unit. Its experts read
@@ -113,54 +112,8 @@ class AdaTT(Body):
                 )
             )
             width = hidden_units[-1]
-        self.levels: Any = nn.ModuleList(levels)
+        self.levels = nn.ModuleList(levels)
         self.towers = self.make_towers(width)
-
-    def represent(self, inputs: Tensor) -> Tensor:
-        tasks = shared = inputs
-        for level in self.levels:
-            tasks, shared = level(tasks, shared)
-        return tasks
-
-    def diagram(self, tasks: Sequence[str]) -> Diagram:
-        rows: list[list[Block]] = []
-        read: list[list[Block]] = [[]] * (self.n_tasks + 1)
-        for level in self.levels:
-            experts, units = level.diagram(tasks, read)
-            rows += [experts, units]
-            read = [[unit] for unit in units]
-        return rows, read
-
-    def expert_names(self, tasks: Sequence[str]) -> list[list[ExpertNames]]:
-        """Name the experts.
-
-        Parameters
-        ----------
-        tasks : sequence of str
-            Names of the tasks.
-
-        Returns
-        -------
-        list of list of ExpertNames
-            For each level the banks of experts, with the names of one member's experts.
-        """
-        return [level.expert_names(tasks) for level in self.levels]
-
-    def gate_names(self, tasks: Sequence[str]) -> list[list[GateNames]]:
-        """Name the gates and their experts.
-
-        Parameters
-        ----------
-        tasks : sequence of str
-            Names of the tasks.
-
-        Returns
-        -------
-        list of list of GateNames
-            For each level the modules of gates, with the names of the gates and of the experts
-            that each gate weighs.
-        """
-        return [level.gate_names(tasks) for level in self.levels]
 
 
 class FusionLevel(nn.Module):
@@ -269,9 +222,9 @@ class FusionLevel(nn.Module):
         return [expert for task in tasks for expert in numbered(task, self.n_specific)]
 
     def diagram(
-        self, tasks: Sequence[str], read: Sequence[list[Block]]
+        self, tasks: Sequence[str], task_branches: list[list[Block]], shared_branch: list[Block]
     ) -> tuple[list[Block], list[Block]]:
-        """Describe the experts and units, given the blocks that they read."""
+        """Describe the experts and units, given the blocks that the branches read."""
         (names, *_) = self.gate_names(tasks)
         owners: list[int | None] = [
             *[None] * self.n_shared,
@@ -282,8 +235,8 @@ class FusionLevel(nn.Module):
         parameters = [parameter for bank in banks for parameter in bank.parameters()]
         n = size(parameters, self.n_members * len(owners))
         experts = [
-            Block("expert", name, owner, n, read[-1 if owner is None else owner])
-            for name, owner in zip(names.experts[0], owners, strict=True)
+            Block("expert", name, k, n, shared_branch if k is None else task_branches[k])
+            for name, k in zip(names.experts[0], owners, strict=True)
         ]
         residual = 0 if self.task_residual is None else self.n_specific
         n = size(self.task_gates.parameters(), self.n_members * self.n_tasks) + residual

@@ -168,36 +168,6 @@ def mix(weights: Tensor, *banks: Tensor) -> Tensor:
     return mixed.mT
 
 
-def mix_all(
-    weights: Tensor, specific: Sequence[Tensor], shared: Sequence[Tensor], own: Tensor | None
-) -> Tensor:
-    """Sum the outputs of all experts of a level, weighted by the gates of the tasks.
-
-    Parameters
-    ----------
-    weights : Tensor of shape (n_members, n_tasks, n_experts, n_rows)
-        The outputs of the gates.
-    specific : sequence of Tensor of shape (n_members, n_specific, n_rows, width)
-        The outputs of the experts of all tasks: one bank, or none.
-    shared : sequence of Tensor of shape (n_members, n_shared, n_rows, width)
-        The outputs of the shared experts: one bank, or none.
-    own : Tensor of shape (n_tasks, n_specific, 1) or None
-        1 if an expert belongs to the task, 0 if not: then no gradient flows from a task to the
-        experts of other tasks. With None it flows to all experts.
-
-    Returns
-    -------
-    Tensor of shape (n_members, n_tasks, n_rows, width)
-        The weighted sums.
-    """
-    banks = [bank.unsqueeze(1) for bank in (*specific, *shared)]
-    if own is None or not specific:
-        return mix(weights, *banks)
-    of_specific, of_shared = weights.tensor_split([own.shape[1]], dim=2)
-    trained = torch.cat([of_specific * own, of_shared], dim=2)
-    return mix(trained, *banks) + mix(of_specific * (1 - own), banks[0].detach())
-
-
 def _experts(bank: Tensor) -> Sequence[Tensor]:
     """Split a bank into its experts; for a single expert the gradient needs no copy."""
     return [bank.squeeze(-3)] if bank.shape[-3] == 1 else bank.unbind(-3)

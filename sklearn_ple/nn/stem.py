@@ -1,4 +1,6 @@
 """STEM networks (Su, Pan, Wang, Xiao, Quan, Chen, Jiang: AAAI 2024)."""
+# The hooks are documented in Body.
+# ruff: noqa: D102
 
 from __future__ import annotations
 
@@ -7,12 +9,13 @@ from typing import Unpack
 
 from torch import Tensor, nn
 
+from .extraction import extraction_levels
 from .gating import Gating
-from .ple import ExtractionNetwork
+from .levels import LevelNetwork
 from .towers import TOWER_DEFAULTS, TowerOptions
 
 
-class STEM(ExtractionNetwork):
+class STEM(LevelNetwork):
     """STEM: shared and task-specific embeddings, below shared and task-specific experts.
 
     The experts of task k read the task's own view of the features, ``x_k``, which has its own
@@ -106,7 +109,9 @@ class STEM(ExtractionNetwork):
     ):
         n_members = towers.get("n_members", TOWER_DEFAULTS["n_members"])
         super().__init__(n_outputs, n_views=n_members * (len(n_outputs) + 1), **towers)
-        levels = self._make_levels(
+        self.gating = Gating(gate_hidden_units, gate, gate_k, gate_entropy, load_balancing)
+        levels = extraction_levels(
+            self,
             in_features,
             n_levels,
             n_shared_experts,
@@ -114,13 +119,17 @@ class STEM(ExtractionNetwork):
             expert_hidden_units,
             linear_experts=linear_experts,
             n_added=n_added,
-            gating=Gating(gate_hidden_units, gate, gate_k, gate_entropy, load_balancing),
+            gating=self.gating,
             sees_all=True,
             stop_gradient=stop_gradient,
             gates_add_shared=True,
-            branches_start=False,
+            one_input=False,
         )
+        self.towers = self.make_towers(levels[-1].out_features)
         self.levels = nn.ModuleList(levels)
+
+    def penalty(self) -> Tensor | float:
+        return self.gating.penalty(self, self.n_members)
 
     def _branches(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
         # The views of a member: first those of its tasks, then the shared one.
