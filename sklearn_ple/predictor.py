@@ -17,7 +17,7 @@ from torch import Tensor
 
 from .encoding import TableEncoder, check_in_memory, is_dataset, read_features, weigh
 from .nn.drawing import Outline, network_html
-from .nn.gates import recorded, weights_of
+from .nn.records import recorded, weights_of
 from .parameters import Parameters, of_network
 from .predictions import Calibration, Deviations, TaskClassifierView, TaskRegressorView, task_view
 from .serialization import as_attributes, attributes_of_state, state_of_attributes

@@ -17,12 +17,13 @@ from .embeddings import (
     QuantileEmbedding,
 )
 from .features import Column, Features
-from .gates import ExpertNames, GateNames, Gates, mix
+from .gates import Gates, mix
 from .gating import Gating
 from .home import HoME
 from .mlp import ACTIVATIONS, BatchedLinear, BatchedMLP
 from .mmoe import MMoE
 from .multitab import MultiTabNet
+from .names import ExpertNames, GateNames
 from .ple import PLE
 from .shared_bottom import SharedBottom
 from .single_task import SingleTask

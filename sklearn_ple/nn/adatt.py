@@ -12,9 +12,9 @@ from torch.nn import functional as F
 
 from .body import Body
 from .diagram import Block, size
-from .gates import ExpertNames, GateNames, Gates, mix
+from .gates import Gates, mix
 from .levels import LevelNetwork
-from .names import numbered, shared_gate_name, shared_names
+from .names import ExpertNames, GateNames, numbered, shared_gate_name, shared_names
 from .towers import TowerOptions
 from .widths import expert_widths
 

@@ -14,8 +14,9 @@ from torch import Tensor, nn
 
 from .body import Body
 from .diagram import Block, Diagram, size
-from .gates import GateNames, mix
+from .gates import mix
 from .mlp import BatchedLinear
+from .names import GateNames
 from .towers import TowerOptions
 
 

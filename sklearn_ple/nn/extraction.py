@@ -11,10 +11,10 @@ from torch import Tensor, nn
 
 from .body import Body
 from .diagram import Block, size
-from .gates import ExpertNames, GateNames, Gates, mix
+from .gates import Gates, mix
 from .gating import Gating
 from .mlp import BatchedMLP
-from .names import numbered, shared_gate_name, shared_names
+from .names import ExpertNames, GateNames, numbered, shared_gate_name, shared_names
 from .widths import expert_widths
 
 

@@ -1,13 +1,9 @@
-"""Gates that weigh experts, the weighted sums, and records of the weights."""
+"""Gates that weigh experts, and the weighted sums."""
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from typing import NamedTuple
+from collections.abc import Sequence
 
-import torch
 from torch import Tensor, nn
 
 from .mlp import BatchedLinear, BatchedMLP
@@ -171,111 +167,3 @@ def mix(weights: Tensor, *banks: Tensor) -> Tensor:
 def _experts(bank: Tensor) -> Sequence[Tensor]:
     """Split a bank into its experts; for a single expert the gradient needs no copy."""
     return [bank.squeeze(-3)] if bank.shape[-3] == 1 else bank.unbind(-3)
-
-
-class GateNames(NamedTuple):
-    """Names of the gates in one module of gates, and of the experts that they weigh.
-
-    Parameters
-    ----------
-    module : Gates
-        The gates, or another module whose output are such weights.
-    gates : list of str
-        Name of each gate; the gate of a task has the name of the task.
-    experts : list of list of str
-        For each gate the names of the experts that it weighs.
-    beside : frozenset of str, default=frozenset()
-        Names of the experts that are read beside these gates, too, whatever their weights.
-
-    Examples
-    --------
-    >>> from sklearn_ple.nn import GateNames, Gates
-    >>> gates = Gates(n_groups=1, n_gates=2, in_features=7, n_experts=2)
-    >>> experts = [["expert 1", "expert 2"]] * 2
-    >>> names = GateNames(gates, ["death", "weight"], experts)
-    >>> names.gates
-    ['death', 'weight']
-    """
-
-    module: nn.Module
-    gates: list[str]
-    experts: list[list[str]]
-    beside: frozenset[str] = frozenset()
-
-    def with_weights(self, weights: Tensor) -> list[tuple[str, list[str], Tensor]]:
-        """Return the name of each gate, the names of its experts, and their weights.
-
-        Parameters
-        ----------
-        weights : Tensor of shape (n_gates, n_rows, n_experts)
-            The weights.
-
-        Returns
-        -------
-        list of tuple of str, list of str and Tensor of shape (n_rows, n_experts)
-            The names and weights, one for each gate.
-
-        Raises
-        ------
-        ValueError
-            If their number is another, which may happen in a network of your own.
-        """
-        n_gates, _, n_experts = weights.shape
-        if len(self.gates) != n_gates or {len(own) for own in self.experts} != {n_experts}:
-            raise ValueError(
-                f"gate_names of the network names {len(self.gates)} gates with "
-                f"{[len(own) for own in self.experts]} experts, but {type(self.module).__name__} "
-                f"computes weights of {n_gates} gates with {n_experts} experts each."
-            )
-        return list(zip(self.gates, self.experts, weights, strict=True))
-
-
-class ExpertNames(NamedTuple):
-    """Names of the experts in one bank of experts.
-
-    Parameters
-    ----------
-    module : nn.Module
-        The bank. Its output has the shape (n_members * n_experts, n_rows, width); the experts of a
-        member are adjacent.
-    names : list of str
-        Name of each expert of a member, the same as in the gates' weights.
-
-    Examples
-    --------
-    >>> from sklearn_ple.nn import MMoE
-    >>> network = MMoE(in_features=7, n_outputs=[1, 3])
-    >>> ((experts,),) = network.expert_names(["death", "weight"])
-    >>> experts.names
-    ['expert 1', 'expert 2', 'expert 3']
-    """
-
-    module: nn.Module
-    names: list[str]
-
-
-@contextmanager
-def recorded(modules: Sequence[nn.Module]) -> Iterator[list[list[Tensor]]]:
-    """Record the outputs of modules of gates, batch by batch, within the context."""
-    weights: list[list[Tensor]] = [[] for _ in modules]
-    thread = threading.get_ident()
-
-    def keep(batches: list[Tensor], output: Tensor) -> None:
-        # Other threads may predict with the same modules.
-        if threading.get_ident() == thread:
-            batches.append(output.detach().cpu())
-
-    hooks = [
-        module.register_forward_hook(lambda _m, _i, output, batches=batches: keep(batches, output))
-        for module, batches in zip(modules, weights, strict=True)
-    ]
-    try:
-        yield weights
-    finally:
-        for hook in hooks:
-            hook.remove()
-
-
-def weights_of(batches: Sequence[Tensor], n_members: int) -> Tensor:
-    """Join batches of weights into a tensor (n_members, n_gates, n_rows, n_experts)."""
-    return torch.cat(list(batches), dim=2).mT.unflatten(0, (n_members, -1))

@@ -15,9 +15,9 @@ from torch.nn import functional as F
 from .body import Body
 from .diagram import Block, Diagram, size
 from .dropout import MemberDropout
-from .gates import ExpertNames, GateNames, Gates, mix
+from .gates import Gates, mix
 from .mlp import ACTIVATIONS, BatchedLinear
-from .names import free_name, numbered, shared_gate_name, shared_names
+from .names import ExpertNames, GateNames, free_name, numbered, shared_gate_name, shared_names
 from .part import by_element
 from .towers import TowerOptions
 from .widths import expert_widths

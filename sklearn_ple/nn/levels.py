@@ -11,7 +11,7 @@ from torch import Tensor
 
 from .body import Body
 from .diagram import Block, Diagram
-from .gates import ExpertNames, GateNames
+from .names import ExpertNames, GateNames
 
 
 class LevelNetwork(Body):

@@ -11,9 +11,9 @@ from torch import Tensor, nn
 
 from .body import Body
 from .diagram import Block, Diagram, size
-from .gates import ExpertNames, GateNames, mix
+from .gates import mix
 from .gating import Gating
-from .names import free_name, numbered
+from .names import ExpertNames, GateNames, free_name, numbered
 from .towers import TowerOptions
 from .widths import expert_widths
 

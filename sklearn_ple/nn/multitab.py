@@ -17,9 +17,8 @@ from .body import Body
 from .diagram import Block, Diagram, size
 from .dropout import MemberDropout
 from .features import Column, Features
-from .gates import GateNames
 from .mlp import BatchedLinear
-from .names import free_name
+from .names import GateNames, free_name
 from .towers import TowerOptions
 
 #: Attention that each mask prevents: (of tasks to other tasks, of features to tasks).

@@ -1,8 +1,11 @@
-"""Names of the parts of networks, other than the names of tasks."""
+"""Names of the gates and experts of a network."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import NamedTuple
+
+from torch import Tensor, nn
 
 
 def numbered(name: str, n: int) -> list[str]:
@@ -25,3 +28,84 @@ def shared_names(n: int, taken: Collection[str]) -> list[str]:
 def shared_gate_name(taken: Collection[str]) -> str:
     """Name the shared gate, other than the gates of the tasks or groups in ``taken``."""
     return free_name("shared gate", taken, "all tasks")
+
+
+class GateNames(NamedTuple):
+    """Names of the gates in one module of gates, and of the experts that they weigh.
+
+    Parameters
+    ----------
+    module : Gates
+        The gates, or another module whose output are such weights.
+    gates : list of str
+        Name of each gate; the gate of a task has the name of the task.
+    experts : list of list of str
+        For each gate the names of the experts that it weighs.
+    beside : frozenset of str, default=frozenset()
+        Names of the experts that are read beside these gates, too, whatever their weights.
+
+    Examples
+    --------
+    >>> from sklearn_ple.nn import GateNames, Gates
+    >>> gates = Gates(n_groups=1, n_gates=2, in_features=7, n_experts=2)
+    >>> experts = [["expert 1", "expert 2"]] * 2
+    >>> names = GateNames(gates, ["death", "weight"], experts)
+    >>> names.gates
+    ['death', 'weight']
+    """
+
+    module: nn.Module
+    gates: list[str]
+    experts: list[list[str]]
+    beside: frozenset[str] = frozenset()
+
+    def with_weights(self, weights: Tensor) -> list[tuple[str, list[str], Tensor]]:
+        """Return the name of each gate, the names of its experts, and their weights.
+
+        Parameters
+        ----------
+        weights : Tensor of shape (n_gates, n_rows, n_experts)
+            The weights.
+
+        Returns
+        -------
+        list of tuple of str, list of str and Tensor of shape (n_rows, n_experts)
+            The names and weights, one for each gate.
+
+        Raises
+        ------
+        ValueError
+            If their number is another, which may happen in a network of your own.
+        """
+        n_gates, _, n_experts = weights.shape
+        if len(self.gates) != n_gates or {len(own) for own in self.experts} != {n_experts}:
+            raise ValueError(
+                f"gate_names of the network names {len(self.gates)} gates with "
+                f"{[len(own) for own in self.experts]} experts, but {type(self.module).__name__} "
+                f"computes weights of {n_gates} gates with {n_experts} experts each."
+            )
+        return list(zip(self.gates, self.experts, weights, strict=True))
+
+
+class ExpertNames(NamedTuple):
+    """Names of the experts in one bank of experts.
+
+    Parameters
+    ----------
+    module : nn.Module
+        The bank. Its output has the shape (n_members * n_experts, n_rows, width); the experts of a
+        member are adjacent.
+    names : list of str
+        Name of each expert of a member, the same as in the gates' weights.
+
+    Examples
+    --------
+    >>> from sklearn_ple.nn import MMoE
+    >>> network = MMoE(in_features=7, n_outputs=[1, 3])
+    >>> ((experts,),) = network.expert_names(["death", "weight"])
+    >>> experts.names
+    ['expert 1', 'expert 2', 'expert 3']
+    """
+
+    module: nn.Module
+    names: list[str]

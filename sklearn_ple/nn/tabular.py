@@ -14,8 +14,8 @@ from .diagram import Block
 from .dropout import MemberDropout
 from .embeddings import CategoricalEmbedding
 from .features import Features
-from .gates import ExpertNames, GateNames
 from .mlp import BatchedLinear
+from .names import ExpertNames, GateNames
 from .part import among_all, inverse
 
 # Adam moves all parameters by similar amounts. With this factor the linear path changes more

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from sklearn_ple.nn import PLE, Gates, MMoE, mix
-from sklearn_ple.nn.gates import recorded, weights_of
+from sklearn_ple.nn.records import recorded, weights_of
 
 TASKS = ["a", "b"]
 

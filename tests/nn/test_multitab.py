@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from sklearn_ple import MultiTabNetClassifierRegressor, export
 from sklearn_ple.nn import Features, MultiTabNet
-from sklearn_ple.nn.gates import recorded, weights_of
+from sklearn_ple.nn.records import recorded, weights_of
 
 N_TASKS, N = 3, 40
 
