@@ -1,4 +1,4 @@
-"""Colours of the plots, and the import of matplotlib, which may not be installed."""
+"""What plots share: matplotlib, which may not be installed, colours, names, numbers and grids."""
 
 from __future__ import annotations
 
