@@ -263,12 +263,6 @@ class GateUtilizationDisplay:
         named_legend(owner, handles, names, title=title, alignment="left", frameon=False, **place)
 
 
-def gate_weights(estimator: Any, X: Any) -> list[dict[str, pd.DataFrame]]:
-    """Compute the weights of the gates of an estimator, which may be in a pipeline or a search."""
-    last, X = with_gates(estimator, X)
-    return last.gate_weights(X)
-
-
 def _style(position: int) -> dict[str, Any]:
     """Return colour and hatch of the gate at a position; adjacent gates have different ones."""
     hatch, colour = divmod(position, len(_COLOURS))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any
@@ -13,6 +12,7 @@ import torch
 from sklearn.pipeline import Pipeline
 from torch import Tensor
 
+from ..nn.records import watched
 from ..predictions import inner_estimator
 
 _IDLE = 0.1
@@ -134,22 +134,19 @@ def weights_and_health(
     estimator: Any, X: Any
 ) -> tuple[list[dict[str, pd.DataFrame]], pd.DataFrame]:
     """Compute the weights of all gates and the health of the experts, in one prediction."""
-    module = getattr(estimator, "module_", None)
-    tasks = getattr(estimator, "task_names_", [])
-    banks = [] if module is None else module.expert_names(tasks)
+    module, tasks = estimator.module_, estimator.task_names_
+    activities: list[list[tuple[list[str], _Activity]]] = []
     with ExitStack() as stack:
-        activities = [
-            [(bank.names, stack.enter_context(_Activity(bank.module))) for bank in level]
-            for level in banks
-        ]
+        for level in module.expert_names(tasks):
+            activities.append([(bank.names, _Activity()) for bank in level])
+            for bank, (_, activity) in zip(level, activities[-1], strict=True):
+                stack.enter_context(watched(bank.module, activity.add))
         weights = estimator.gate_weights(X)
     if not any(weights):
         # AITM has a gate for each task that has a task before it.
         raise NoGatesError.of(estimator)
-    owners = [] if module is None else list(_owners(module, tasks))
-    gate_names = [[]] * len(weights) if module is None else module.gate_names(tasks)
-    rows = []
-    for level, (gates, parts) in enumerate(zip(weights, gate_names, strict=True)):
+    owners, rows = list(_owners(module, tasks)), []
+    for level, (gates, parts) in enumerate(zip(weights, module.gate_names(tasks), strict=True)):
         n_rows = len(next(iter(gates.values())))
         active: dict[str, dict[str, float]] = {}
         for names, activity in activities[level] if level < len(activities) else []:
@@ -168,27 +165,15 @@ def weights_and_health(
 
 
 class _Activity:
-    """Context manager that measures how many outputs of a bank of experts are zero or constant."""
+    """How many outputs of a bank of experts are zero or constant."""
 
-    def __init__(self, module: Any):
-        self.module = module
+    def __init__(self) -> None:
         self.zeros: list[Tensor] = []
         self.lowest: Any = None
         self.highest: Any = None
 
-    def __enter__(self) -> _Activity:
-        self._thread = threading.get_ident()
-        self._hook = self.module.register_forward_hook(lambda _, read, out: self._keep(out))
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._hook.remove()
-
-    def _keep(self, outputs: Tensor) -> None:
-        """Summarise the outputs of a batch, of shape (n_members * n_experts, n_rows, width)."""
-        # Other threads may predict with the same module.
-        if threading.get_ident() != self._thread:
-            return
+    def add(self, outputs: Tensor) -> None:
+        """Add the outputs of a batch, of shape (n_members * n_experts, n_rows, width)."""
         self.zeros.append((outputs == 0).double().mean(dim=2).cpu())
         # Batches are filled up with copies of rows, which do not change minimum and maximum.
         ends = outputs.aminmax(dim=1)

@@ -8,8 +8,7 @@ from typing import Any
 from ..files import replacing
 from ..nn.drawing import Outline, network_html, network_svg
 from ..predictions import tasks_of
-from .gates import gate_weights
-from .health import NoGatesError
+from .health import NoGatesError, with_gates
 
 
 class NetworkDiagram:
@@ -81,8 +80,11 @@ class NetworkDiagram:
         fitted = tasks_of(estimator)
         if not hasattr(fitted, "module_"):
             raise TypeError(f"{type(fitted).__name__} is not an estimator of sklearn_ple.")
+        if X is None:
+            return cls(fitted)
         try:
-            return cls(fitted, None if X is None else gate_weights(estimator, X))
+            last, features = with_gates(estimator, X)
+            return cls(fitted, last.gate_weights(features))
         except NoGatesError as error:
             kind = type(fitted).__name__
             raise NoGatesError(f"{kind} has no gates, whose weights X is for: omit X.") from error

@@ -23,13 +23,25 @@ N = 50
 
 
 class Stub:
-    """Stands for a fitted estimator whose gates' weights are known."""
+    """Stands for a fitted estimator whose gates' weights are known, and for its network."""
+
+    task_names_ = ()
 
     def __init__(self, *levels):
         self.levels = levels
+        self.module_ = self
 
     def gate_weights(self, X):
         return list(self.levels)
+
+    def gate_names(self, tasks):
+        return [[] for _ in self.levels]
+
+    def expert_names(self, tasks):
+        return []
+
+    def blocks(self, tasks):
+        return []
 
 
 def draw(*levels, **kwargs):
