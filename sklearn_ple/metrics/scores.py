@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from inspect import signature
 from typing import Any
 
@@ -22,7 +22,7 @@ from sklearn.metrics import (
 from .._sklearn import _BaseScorer, _check_response_method
 from ..checks import shown
 from ..encoding import read_weights, warn_of_order
-from ..tasks import ONE_VS_REST_AUC, is_weight, of_any_unit
+from ..tasks import ONE_VS_REST_AUC, check_task_names, is_weight, of_any_unit
 from ..warn import collected, warn
 from .views import PredictionError, ScoredTask, plain_array, scored_tasks
 
@@ -123,15 +123,21 @@ def multitask_scores(
 
 def _scores_of(tasks: list[ScoredTask], metrics: Any, sample_weight: Any) -> dict[str, float]:
     """Score the tasks that have predictions."""
-    if not isinstance(metrics, Mapping):
-        metrics = {task.name: metrics for task in tasks}
-    check_task_names("metrics", metrics, [task.name for task in tasks])
+    metrics = metric_by_task(metrics, [task.name for task in tasks])
     weights = _weights_of(tasks, sample_weight)
     return {
-        task.name: score_task(task, metrics.get(task.name), weight)
+        task.name: score_task(task, metrics[task.name], weight)
         for task, weight in zip(tasks, weights, strict=True)
         if task.view is not None
     }
+
+
+def metric_by_task(metrics: Any, names: Sequence[str]) -> dict[str, Any]:
+    """Return the metric of each task; None stands for that of its kind."""
+    if isinstance(metrics, Mapping):
+        check_task_names("metrics", metrics, names)
+        return {name: metrics.get(name) for name in names}
+    return dict.fromkeys(names, metrics)
 
 
 def multitask_score(
@@ -215,12 +221,6 @@ def check_average(average: Any) -> None:
         raise ValueError(
             f"average must be 'mean', 'worst' or a dict from task to weight, not {shown(average)}."
         )
-
-
-def check_task_names(parameter: str, named: Iterable[str], names: Iterable[str]) -> None:
-    """Check that a parameter names existing tasks only."""
-    if unknown := sorted(set(named) - set(names), key=str):
-        raise ValueError(f"{parameter} names {shown(unknown)}, but the tasks are {list(names)}.")
 
 
 def score_one_task(

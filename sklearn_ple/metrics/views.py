@@ -85,14 +85,14 @@ class ScoredTask:
     ----------
     name : str
         Name of the task.
+    labels : Series of shape (n_rows,)
+        The labels, some of which may be missing.
     kind : str
         Kind of the task.
     words : str
         Description of the kind for readers of a report.
     metric : str or scorer
         The default metric.
-    labels : Series of shape (n_rows,)
-        The labels, some of which may be missing.
     classes : ndarray or None
         The sorted classes; None if labels are numbers.
     censored : bool
@@ -103,13 +103,13 @@ class ScoredTask:
     """
 
     name: str
-    kind: str
-    words: str
-    metric: Any
     labels: pd.Series
-    classes: np.ndarray | None
-    censored: bool
-    view: Any
+    kind: str = ""
+    words: str = ""
+    metric: Any = None
+    classes: np.ndarray | None = None
+    censored: bool = False
+    view: Any = None
 
     @classmethod
     def of(
@@ -121,9 +121,8 @@ class ScoredTask:
         responses: Responses,
     ) -> ScoredTask:
         """Return a task with its predictions among those of all tasks."""
-        view = task_view(responses, name)
         about = task.kind, task.words, task.metric
-        return cls(name, *about, labels, classes, task.censored, view)
+        return cls(name, labels, *about, classes, task.censored, task_view(responses, name))
 
     def coded(self) -> ScoredTask:
         """Replace classes with fractions, which scikit-learn would treat as numbers, by codes."""
@@ -242,7 +241,7 @@ def _tasks_of_predictions(y_pred: Any, y: pd.DataFrame, named: bool) -> list[Sco
     tasks = []
     for name, part in zip(y.columns, parts, strict=True):
         if part is None:
-            tasks.append(ScoredTask(name, "", "", None, y[name], None, False, None))
+            tasks.append(ScoredTask(name, y[name]))
             continue
         check_consistent_length(part, y)
         if np.ndim(part) == 2:

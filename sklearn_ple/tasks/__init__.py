@@ -15,7 +15,7 @@ from .numbers import (
     of_any_unit,
     unit_of,
 )
-from .per_task import by_name, by_task
+from .per_task import by_name, by_task, check_task_names
 from .results import array_of, check_shape, class_array, score_of
 from .survival import Survival
 from .task import Task, log_mean, warn_without_score
@@ -63,6 +63,7 @@ __all__ = [
     "by_name",
     "by_task",
     "check_shape",
+    "check_task_names",
     "class_array",
     "concordance_index",
     "grouped",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -14,6 +14,12 @@ def by_name(value: Any) -> Any:
     """Turn a series whose index holds names into a dict; return anything else unchanged."""
     is_named = isinstance(value, pd.Series) and not isinstance(value.index, pd.RangeIndex)
     return value.to_dict() if is_named else value
+
+
+def check_task_names(parameter: str, named: Iterable[str], names: Iterable[str]) -> None:
+    """Check that a parameter names existing tasks only."""
+    if unknown := sorted(set(named) - set(names), key=str):
+        raise ValueError(f"{parameter} names {shown(unknown)}, but the tasks are {list(names)}.")
 
 
 def by_task(value: Any, names: Sequence[str], parameter: str, default: Any) -> dict[str, Any]:
@@ -43,10 +49,7 @@ def by_task(value: Any, names: Sequence[str], parameter: str, default: Any) -> d
     """
     value = by_name(value)
     if isinstance(value, Mapping):
-        if unknown := sorted(set(value) - set(names), key=str):
-            raise ValueError(
-                f"{parameter} names {shown(unknown)}, but the tasks are {list(names)}."
-            )
+        check_task_names(parameter, value, names)
         return {name: value.get(name, default) for name in names}
     if value is None:
         return dict.fromkeys(names, default)

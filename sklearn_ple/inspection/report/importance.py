@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from sklearn.exceptions import UndefinedMetricWarning
 
-from ...metrics.scores import check_task_names
 from ...predictions import take_rows
+from ...tasks import check_task_names
 from ...warn import collected
 from ..importance import MultiTaskImportance, multitask_importance
 from ..importance_display import ImportanceDisplay

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from sklearn.utils import resample
 
-from ...metrics.scores import check_task_names, metric_name, own_metric, score_task, scorer_of
+from ...metrics.scores import metric_by_task, metric_name, own_metric, score_task, scorer_of
 from ...metrics.views import ScoredTask, plain_array
 from ...warn import collected
 from ..gain import MTLGain
@@ -30,14 +30,11 @@ def score_by_bootstrap(
     Each resample consists of rows that have a label for the task, the same for both systems.
     """
     first = next(iter(systems.values()))
-    names = [task.name for task in first]
-    if not isinstance(metrics, Mapping):
-        metrics = dict.fromkeys(names, metrics)
-    check_task_names("metrics", metrics, names)
+    metrics = metric_by_task(metrics, [task.name for task in first])
     scores, gains = [], []
     for rivals in zip(*systems.values(), strict=True):
         task = rivals[0]
-        metric = metrics.get(task.name)
+        metric = metrics[task.name]
         if metric is None:
             metric = own_metric(task, plain_array(task.labels.dropna()))
         samples = _sample_scores(rivals, metric, n_bootstrap, rng)
