@@ -2,7 +2,8 @@
 
 from .audited import as_attributes, attributes_of_state, state_of_attributes
 from .formats import FORMAT_VERSION, check_format
-from .model import CODECS, KNOWN, NOT_SAVED, from_plain, to_plain
+from .model import NOT_SAVED, from_plain, to_plain
+from .state import CODECS, KNOWN
 from .values import Reader, Writer, named
 
 __all__ = [

@@ -11,7 +11,8 @@ from torch import nn
 
 from ..encoding import EmbeddingMaker
 from ..tasks import Task
-from .model import CODECS, KNOWN, from_plain, to_plain
+from .model import from_plain, to_plain
+from .state import CODECS, KNOWN
 from .values import Reader, Writer
 
 _STATE = "_plain_state"

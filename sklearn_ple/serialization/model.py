@@ -8,11 +8,9 @@ import numpy as np
 import torch
 
 from .formats import FORMAT_VERSION, check_format, upgraded
-from .network import arrays_of, check_same, load_state, network_of
-from .state import CODECS, KNOWN, plan_of, restore, settle, state_of
+from .network import arrays_of, check_same, load_state, network_of, part_of
+from .state import plan_of, restore, settle, state_of
 from .values import Reader, Writer
-
-__all__ = ["CODECS", "KNOWN", "NOT_SAVED", "from_plain", "to_plain"]
 
 #: Parameters that are not saved: a folder belongs to one machine, and a file from elsewhere must
 #: not make another machine write to it.
@@ -116,8 +114,6 @@ def from_plain(
     # The speed of this machine with bfloat16 is checked only before training.
     module.product_dtype = torch.bfloat16 if model.dtype == "bfloat16" else None
     net = model._net_around(module, plan_of(model, state), encoder)
-    prefix = "balancer."
-    balancer = {name: array for name, array in arrays.items() if name.startswith(prefix)}
-    load_state(net.criterion_, {name.removeprefix(prefix): a for name, a in balancer.items()})
+    load_state(net.criterion_, part_of(arrays, "balancer"))
     settle(model, net, encoder, state)
     return model

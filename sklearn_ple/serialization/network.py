@@ -38,6 +38,14 @@ def arrays_of(module: nn.Module, name: str) -> dict[str, np.ndarray]:
     return arrays
 
 
+def part_of(arrays: dict[str, np.ndarray], name: str) -> dict[str, np.ndarray]:
+    """Return those arrays that `arrays_of` named after a module, by their names in its state."""
+    prefix = f"{name}."
+    return {
+        key.removeprefix(prefix): array for key, array in arrays.items() if key.startswith(prefix)
+    }
+
+
 def check_same(model: Any) -> None:
     """Check that the parameters of an estimator still describe its fitted network and its net."""
     encoder = copy.copy(model._encoder)
@@ -84,11 +92,7 @@ def network_of(model: Any, encoder: TableEncoder, arrays: dict[str, np.ndarray])
 
     The sizes of the network are compared with those of the arrays before memory is allocated.
     """
-    state = {
-        name.removeprefix("network."): array
-        for name, array in arrays.items()
-        if name.startswith("network.")
-    }
+    state = part_of(arrays, "network")
     n_numbers = sum(array.size for array in state.values())
     n_views = model.n_members * model.n_views(len(encoder.tasks))
     n_weighed = len(state["mean.weights"]) if "mean.weights" in state else 0
