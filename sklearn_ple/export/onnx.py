@@ -135,7 +135,7 @@ def to_onnx(model: Any, path: str | os.PathLike[str], batch: int | str = "dynami
     is_number = isinstance(given, Integral) and not isinstance(given, bool)
     if given != "dynamic" and not (is_number and int(given) >= 1):
         raise ValueError(f"batch must be a number of rows or 'dynamic', not {batch!r}.")
-    onnx, runtime = _import_onnx()
+    onnx = _import_onnx()
     for task in model.tasks_:
         _check_traced(task)
     graph = PredictionGraph(model)
@@ -145,14 +145,14 @@ def to_onnx(model: Any, path: str | os.PathLike[str], batch: int | str = "dynami
     onnx.helper.set_model_props(traced, {KEY: json.dumps(description, allow_nan=False)})
     with replacing(path) as partial:
         onnx.save_model(traced, partial)
-        check_parity(model, graph, description, partial, n_rows, runtime)
+        check_parity(model, graph, description, partial, n_rows)
 
 
-def _import_onnx() -> tuple[Any, Any]:
-    """Import onnx and onnxruntime, which are optional dependencies, and check torch's version."""
+def _import_onnx() -> Any:
+    """Import onnx, after a check of all optional dependencies and of torch's version."""
     try:
         import onnx
-        import onnxruntime
+        import onnxruntime  # noqa: F401
         import onnxscript  # noqa: F401
     except ImportError as error:
         raise ImportError(
@@ -164,7 +164,7 @@ def _import_onnx() -> tuple[Any, Any]:
             f"ONNX files need torch {_OLDEST_TORCH} or later, but {torch.__version__} is "
             "installed: pip install --upgrade torch."
         )
-    return onnx, onnxruntime
+    return onnx
 
 
 def _check_traced(task: Task) -> None:
@@ -286,8 +286,11 @@ def _traced(
             f"{type(model).__name__}{_foreign(model)} cannot be exported, since torch cannot "
             f"trace it: {reason.splitlines()[0]}"
         ) from error
-    made = program.model_proto
-    # The exporter's metadata name files of this machine.
+    return _without_origins(program.model_proto)
+
+
+def _without_origins(made: Any) -> Any:
+    """Remove the metadata of torch's exporter, which name files of this machine."""
     del made.metadata_props[:]
     for part in chain(made.graph.node, made.graph.value_info, made.graph.input, made.graph.output):
         del part.metadata_props[:]

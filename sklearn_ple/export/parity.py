@@ -23,7 +23,6 @@ def check_parity(
     description: dict[str, Any],
     path: str | os.PathLike[str],
     n_rows: int | None,
-    runtime: Any,
 ) -> None:
     """Compare the predictions of an ONNX file with those of the estimator.
 
@@ -39,8 +38,6 @@ def check_parity(
         The file.
     n_rows : int or None
         Number of rows that the graph predicts at a time; None for any number.
-    runtime : module
-        The module onnxruntime.
 
     Raises
     ------
@@ -49,7 +46,7 @@ def check_parity(
     """
     sizes = [1, _N_ROWS - 1] if n_rows is None else [n_rows] * -(-_N_ROWS // n_rows)
     numbers, codes = _draw(model, sum(sizes))
-    found = _run(runtime, path, _inputs(model, graph, numbers, codes), sizes)
+    found = _run(path, _inputs(model, graph, numbers, codes), sizes)
     outputs = _outputs(model, numbers, codes)
     for task, names, own in zip(model.tasks_, description["tasks"], outputs, strict=True):
         labels = found[names["label"]]
@@ -97,12 +94,14 @@ def _inputs(
 
 
 def _run(
-    runtime: Any, path: str | os.PathLike[str], given: dict[str, np.ndarray], sizes: list[int]
+    path: str | os.PathLike[str], given: dict[str, np.ndarray], sizes: list[int]
 ) -> dict[str, np.ndarray]:
     """Predict with ONNX Runtime in batches of the given sizes; return all outputs by name."""
-    options = runtime.SessionOptions()
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
-    session = runtime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     bounds = np.cumsum(sizes)[:-1]
     batches = [np.split(part, bounds) for part in given.values()]
     found = [

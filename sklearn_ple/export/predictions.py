@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,6 @@ import pandas as pd
 from ..encoding import is_dataset, to_pandas
 from ..files import check_folder, replacing
 from ..streaming import predicted_blocks
-
-_METHODS = ("predict", "predict_proba")
 
 
 def predict_to_parquet(
@@ -76,7 +75,7 @@ def predict_to_parquet(
             f"in memory, call {method} of the model."
         )
     check_folder(path)
-    blocks = predicted_blocks(model, X, getattr(_Frames(model), method))
+    blocks = predicted_blocks(model, X, partial(_METHODS[method], model))
     _check_apart(X, path)
     import pyarrow as pa
     from pyarrow import parquet
@@ -85,8 +84,8 @@ def predict_to_parquet(
     if not first.columns.is_unique:
         raise ValueError(f"The columns to write are not unique, {list(first)}: rename the tasks.")
     schema = pa.Schema.from_pandas(first, preserve_index=False)
-    with replacing(path) as partial, parquet.ParquetWriter(partial, schema) as writer:
-        for frame in _and_others(first, blocks):
+    with replacing(path) as file, parquet.ParquetWriter(file, schema) as writer:
+        for frame in chain([first], blocks):
             writer.write_table(pa.Table.from_pandas(frame, schema, preserve_index=False))
 
 
@@ -108,24 +107,17 @@ def _check_apart(X: Any, path: str | os.PathLike[str]) -> None:
         )
 
 
-class _Frames:
-    """Predicts rows as data frames whose columns have strings as names."""
-
-    def __init__(self, model: Any):
-        self.model = model
-
-    def predict(self, X: pd.DataFrame) -> pd.DataFrame:
-        """Return a column for each task."""
-        frame = pd.DataFrame(to_pandas(self.model.predict(X)))
-        return frame.set_axis(self.model.task_names_, axis=1).reset_index(drop=True)
-
-    def predict_proba(self, X: pd.DataFrame) -> pd.DataFrame:
-        """Return a column for each class of each task."""
-        frame = self.model.predict_proba_frame(X)
-        names = [f"{task}={own}" for task, own in frame.columns]
-        return frame.set_axis(names, axis=1).reset_index(drop=True)
+def _labels(model: Any, X: pd.DataFrame) -> pd.DataFrame:
+    """Return the predicted labels, with a column for each task."""
+    frame = pd.DataFrame(to_pandas(model.predict(X)))
+    return frame.set_axis(model.task_names_, axis=1).reset_index(drop=True)
 
 
-def _and_others(first: pd.DataFrame, others: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
-    yield first
-    yield from others
+def _probabilities(model: Any, X: pd.DataFrame) -> pd.DataFrame:
+    """Return the predicted probabilities, with a column for each class of each task."""
+    frame = model.predict_proba_frame(X)
+    names = [f"{task}={own}" for task, own in frame.columns]
+    return frame.set_axis(names, axis=1).reset_index(drop=True)
+
+
+_METHODS = {"predict": _labels, "predict_proba": _probabilities}
