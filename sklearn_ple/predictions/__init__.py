@@ -1,15 +1,9 @@
 """Calibrated probabilities, prediction intervals, and views of single tasks."""
 
 from .calibration import Calibration
+from .inner import inner_estimator, tasks_of
 from .intervals import Deviations
-from .task_view import (
-    TaskClassifierView,
-    TaskRegressorView,
-    inner_estimator,
-    take_rows,
-    task_view,
-    tasks_of,
-)
+from .task_view import TaskClassifierView, TaskRegressorView, take_rows, task_view
 
 __all__ = [
     "Calibration",
