@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -13,11 +13,8 @@ from .dselect_k import DSelectKGates
 from .gates import Gates
 from .part import n_of_all
 
-#: Kinds of gates, by the names that the estimators accept; each is called with k.
-GATES: dict[str, Callable[[int], Callable[..., Gates]]] = {
-    "softmax": lambda k: Gates,
-    "dselect_k": lambda k: partial(DSelectKGates, k=k),
-}
+#: Kinds of gates, by the names that the estimators accept.
+GATES: dict[str, type[Gates]] = {"softmax": Gates, "dselect_k": DSelectKGates}
 
 
 @dataclass(frozen=True)
@@ -100,10 +97,13 @@ class Gating:
         """
         if self.kind not in GATES:
             raise ValueError(f"gate={self.kind!r} is not one of {list(GATES)}.")
-        options = {"hidden_units": self.hidden_units, "activation": activation}
-        gates = GATES[self.kind](self.k)(n_groups, n_gates, in_features, n_experts, **options)
-        chooses = isinstance(gates, DSelectKGates) and self.entropy > 0
-        gates.keeps_read = n_experts > 1 and (chooses or self.load_balancing > 0)
+        options: dict[str, Any] = {"hidden_units": self.hidden_units, "activation": activation}
+        penalised = self.load_balancing > 0
+        if self.kind == "dselect_k":
+            options["k"] = self.k
+            penalised |= self.entropy > 0
+        gates = GATES[self.kind](n_groups, n_gates, in_features, n_experts, **options)
+        gates.keeps_read = penalised and n_experts > 1
         return gates
 
     def penalty(self, network: nn.Module, n_members: int) -> Tensor | float:

@@ -107,16 +107,7 @@ class HoME(Body):
     ):
         super().__init__(n_outputs, **({"activation": "silu"} | towers))
         groups = task_groups or {"all tasks": range(self.n_tasks)}
-        if sorted(chain(*groups.values())) != list(range(self.n_tasks)):
-            raise ValueError(
-                f"task_groups={groups} must contain each of {self.n_tasks} tasks exactly once."
-            )
-        self.group_names = list(groups)
-        # The group of each task.
-        self.group_of = [
-            next(g for g, own in enumerate(groups.values()) if k in own)
-            for k in range(self.n_tasks)
-        ]
+        self.group_names, self.group_of = list(groups), _group_of(groups, self.n_tasks)
         self.register_buffer("_group_of", torch.tensor(self.group_of), persistent=False)
         widths = expert_widths(expert_hidden_units, 2)
         self.n_shared, self.n_of_group = n_shared_experts, n_group_experts
@@ -283,6 +274,15 @@ class HoME(Body):
         task_gates = gates(of_tasks, self.task_self_gates, upper, by_task=True)
         rows = [lower, group_gates + shared_gate, upper, task_gates]
         return rows, [[gate] for gate in task_gates]
+
+
+def _group_of(groups: Mapping[str, Sequence[int]], n_tasks: int) -> list[int]:
+    """Return the position of each task's group, after a check that it has exactly one."""
+    if sorted(chain(*groups.values())) != list(range(n_tasks)):
+        raise ValueError(
+            f"task_groups={groups} must contain each of {n_tasks} tasks exactly once."
+        )
+    return [next(g for g, own in enumerate(groups.values()) if k in own) for k in range(n_tasks)]
 
 
 class GatedExperts(nn.Module):
