@@ -20,7 +20,7 @@ from ..importance import MultiTaskImportance
 from ..style import import_pyplot, short
 from .importance import check_importance, measured_importance
 from .panels import Observed, panels_of
-from .scores import ALONE, TOGETHER, score_by_bootstrap
+from .scores import score_by_bootstrap
 
 _MOST_NAMED = 6
 
@@ -179,8 +179,8 @@ class MultiTaskReport:
         """
         check_integer("n_bootstrap", n_bootstrap)
         check_confidence(confidence)
-        systems = {TOGETHER: scored_tasks(estimator, X, y)}
-        names = [task.name for task in systems[TOGETHER]]
+        systems = [scored_tasks(estimator, X, y)]
+        names = [task.name for task in systems[0]]
         check_importance(importance, names)
         measured = isinstance(single_task, MTLGain)
         if measured:
@@ -191,7 +191,7 @@ class MultiTaskReport:
                     f"single_task was fitted with the tasks {own}, but the estimator with "
                     f"{names}: fit it on the same y."
                 )
-            systems[ALONE] = scored_tasks(single_task, X, y)
+            systems.append(scored_tasks(single_task, X, y))
         rng = check_random_state(random_state)
         scores, gain = score_by_bootstrap(systems, metrics, n_bootstrap, confidence, rng)
         found = measured_importance(importance, estimator, X, y, metrics, confidence, rng)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -14,12 +14,12 @@ from ...metrics.views import ScoredTask, plain_array
 from ...warn import collected
 from ..gain import MTLGain
 
-#: Names of the two systems that are compared if there is a single-task estimator.
-TOGETHER, ALONE = "together", "single_task"
+# Names of the first and the second system in the gains.
+_TOGETHER, _ALONE = "together", "single_task"
 
 
 def score_by_bootstrap(
-    systems: Mapping[str, Sequence[ScoredTask]],
+    systems: Sequence[Sequence[ScoredTask]],
     metrics: Any,
     n_bootstrap: int,
     confidence: float,
@@ -29,10 +29,9 @@ def score_by_bootstrap(
 
     Each resample consists of rows that have a label for the task, the same for both systems.
     """
-    first = next(iter(systems.values()))
-    metrics = metric_by_task(metrics, [task.name for task in first])
+    metrics = metric_by_task(metrics, [task.name for task in systems[0]])
     scores, gains = [], []
-    for rivals in zip(*systems.values(), strict=True):
+    for rivals in zip(*systems, strict=True):
         task = rivals[0]
         metric = metrics[task.name]
         if metric is None:
@@ -42,7 +41,7 @@ def score_by_bootstrap(
         scores.append([*about, *_with_interval(samples[:, 0], confidence)])
         if len(rivals) > 1:
             difference = _with_interval(samples[:, 0] - samples[:, 1], confidence)
-            gains.append([TOGETHER, task.name, *difference])
+            gains.append([_TOGETHER, task.name, *difference])
     table = pd.DataFrame(
         scores, columns=["task", "kind", "metric", "labels", "score", "low", "high"]
     )
@@ -50,7 +49,7 @@ def score_by_bootstrap(
         return table, None
     differences = pd.DataFrame(gains, columns=["system", "task", "mean", "low", "high"])
     repeats = f"{n_bootstrap} resamples of the rows"
-    return table, MTLGain(pd.DataFrame(), differences, ALONE, confidence, repeats)
+    return table, MTLGain(pd.DataFrame(), differences, _ALONE, confidence, repeats)
 
 
 def _sample_scores(
