@@ -14,6 +14,7 @@ from .style import (
     DARK_GREY,
     ORANGE,
     PALETTE,
+    cell_texts,
     import_pyplot,
     label_cells,
     named_legend,
@@ -274,19 +275,10 @@ class MTLGainDisplay:
         self.image_ = ax.imshow(values, **(style | kwargs))
         excludes_zero = ((low > 0) | (high < 0)).to_numpy()
         texts = number_texts(values, n_digits=2, sign="+")
-        for row, column in np.ndindex(values.shape):
-            star = "*" if excludes_zero[row, column] else ""
-            texts[row, column] = ax.text(
-                column,
-                row,
-                texts[row, column] + star,
-                ha="center",
-                va="center",
-                fontsize="small",
-                fontweight="bold" if star else "normal",
-                color="white" if abs(values[row, column]) > 0.6 * reach else "black",
-            )
-        self.texts_ = texts
+        texts[excludes_zero] += "*"
+        self.texts_ = cell_texts(ax, texts, np.abs(values) > 0.6 * reach)
+        for text in self.texts_[excludes_zero]:
+            text.set_fontweight("bold")
         label_cells(ax, [*map(short, mean.index)], [*map(short, mean.columns)])
         ax.set_title(
             f"gain over {self.reference}  (* {100 * self.confidence:g} % interval without zero)",

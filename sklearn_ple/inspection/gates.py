@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ..warn import warn
-from .health import ailing, weights_and_health, with_gates
+from .health import IDLE, ailing, weights_and_health, with_gates
 from .style import (
     BLUE,
     GREEN,
@@ -27,7 +27,6 @@ from .style import (
 # Hatches distinguish gates of the same colour, up to 56 gates in all.
 _COLOURS = (BLUE, ORANGE, GREEN, PURPLE, SKY_BLUE, VERMILION, GREY)
 _HATCHES = ("", "////", "....", "xxxx", "----", "oo", "\\\\\\\\", "||||")
-_IDLE = 0.1
 _COLLAPSED = 0.95
 _EVEN = "even share"
 
@@ -301,7 +300,7 @@ def _find_idle(utilization: pd.DataFrame, health: pd.DataFrame) -> pd.DataFrame:
     n_experts = utilization.groupby(["level", "gate"])["expert"].transform("size")
     shares = utilization[["level", "expert"]].assign(share=utilization["mean"] * n_experts)
     shares = shares.groupby(["level", "expert"], sort=False, as_index=False).mean()
-    idle = shares[shares["share"] < _IDLE].merge(health[["level", "expert", "beside"]])
+    idle = shares[shares["share"] < IDLE].merge(health[["level", "expert", "beside"]])
     return idle[~idle.pop("beside")].reset_index(drop=True)
 
 

@@ -15,7 +15,8 @@ from torch import Tensor
 from ..nn.records import watched
 from ..predictions import inner_estimator
 
-_IDLE = 0.1
+#: An expert is idle if its mean weight is a smaller multiple of the even share.
+IDLE = 0.1
 _DEAD = 0.9
 _CAPTURED = 0.9
 _COLUMNS = (
@@ -225,11 +226,11 @@ def _states(row: Any) -> Iterator[str]:
     """Yield the faults of an expert; missing values are not faults."""
     if row.zeros > _DEAD:
         yield "dead"
-    if row.share < _IDLE and not row.beside:
+    if row.share < IDLE and not row.beside:
         yield "idle"
-    if row.share >= _IDLE and pd.isna(row.task) and row.main_share > _CAPTURED:
+    if row.share >= IDLE and pd.isna(row.task) and row.main_share > _CAPTURED:
         yield "captured"
-    if row.own_share < _IDLE and not row.beside:
+    if row.own_share < IDLE and not row.beside:
         yield "ignored"
 
 

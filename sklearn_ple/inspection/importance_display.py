@@ -9,7 +9,15 @@ import pandas as pd
 
 from ..checks import check_integer
 from .importance import MultiTaskImportance, multitask_importance
-from .style import DARK_GREY, import_pyplot, label_cells, number_texts, room_below, short
+from .style import (
+    DARK_GREY,
+    cell_texts,
+    import_pyplot,
+    label_cells,
+    number_texts,
+    room_below,
+    short,
+)
 
 
 class ImportanceDisplay:
@@ -209,16 +217,8 @@ class ImportanceDisplay:
         for row, column in np.ndindex(means.shape):
             text = str(texts[row, column]).replace("-", "−")
             includes_zero = low[row, column] <= 0 <= high[row, column]
-            texts[row, column] = self.ax_.text(
-                column,
-                row,
-                f"({text})" if includes_zero else text,
-                ha="center",
-                va="center",
-                fontsize="small",
-                color="white" if means[row, column] > 0.4 * reach else "black",
-            )
-        return texts
+            texts[row, column] = f"({text})" if includes_zero else text
+        return cell_texts(self.ax_, texts, means > 0.4 * reach)
 
     def _label(self, means: pd.DataFrame) -> None:
         ax, (n_rows, n_columns) = self.ax_, means.shape

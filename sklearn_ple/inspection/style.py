@@ -110,6 +110,22 @@ def label_cells(ax: Any, rows: Sequence[str], columns: Sequence[str]) -> None:
     ax.spines[:].set_visible(False)
 
 
+def cell_texts(ax: Any, texts: np.ndarray, is_dark: np.ndarray) -> np.ndarray:
+    """Write texts into the cells of a heat map, white where the cell is dark; return them."""
+    written = np.empty(texts.shape, dtype=object)
+    for row, column in np.ndindex(texts.shape):
+        written[row, column] = ax.text(
+            column,
+            row,
+            texts[row, column],
+            ha="center",
+            va="center",
+            fontsize="small",
+            color="white" if is_dark[row, column] else "black",
+        )
+    return written
+
+
 def room_below(labels: Sequence[str]) -> tuple[float, float]:
     """Return the width and height, in inches, that slanted labels of columns need.
 
