@@ -13,8 +13,8 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
-# Bytes in a line of memory: the start of a matrix within its line affects how it is multiplied.
-_LINE = 64
+# Bytes in a line of the cache: where in its line a matrix starts affects how it is multiplied.
+_CACHE_LINE = 64
 # A multiple of the number of values that a processor computes at once.
 _REGISTERS = 32
 
@@ -163,10 +163,10 @@ def _multiply(left: Tensor, right: Tensor, bias: Tensor | None, part: Part) -> T
     """Multiply matrices with the same alignment in memory as among those of all members."""
     n, (n_rows, n_columns) = len(left), (left.shape[1], right.shape[2])
     before = n // len(part) * part.first
-    left, right = (_in_line(factor, before) for factor in (left, right))
+    left, right = (_aligned(factor, before) for factor in (left, right))
     shape = n, n_rows, n_columns
     strides = n_rows * n_columns, n_columns, 1
-    result = _empty_in_line(shape, strides, before, left)
+    result = _empty_aligned(shape, strides, before, left)
     if bias is None:
         torch.bmm(left, right, out=result)
     else:
@@ -174,9 +174,9 @@ def _multiply(left: Tensor, right: Tensor, bias: Tensor | None, part: Part) -> T
     return result.clone() if result.storage_offset() else result
 
 
-def _in_line(matrices: Tensor, before: int) -> Tensor:
+def _aligned(matrices: Tensor, before: int) -> Tensor:
     """Return matrices with the alignment that they have behind others in memory."""
-    if not before * matrices.stride(0) * matrices.element_size() % _LINE:
+    if not before * matrices.stride(0) * matrices.element_size() % _CACHE_LINE:
         return matrices
     # Of rows that share their memory, only one is copied.
     alike = [dim for dim in (1, 2) if matrices.stride(dim) == 0 and matrices.shape[dim]]
@@ -184,13 +184,13 @@ def _in_line(matrices: Tensor, before: int) -> Tensor:
     for dim in alike:
         own = own.narrow(dim, 0, 1)
     offset = matrices.storage_offset()
-    copied = _empty_in_line(own.shape, own.stride(), before, own, offset).copy_(own)
+    copied = _empty_aligned(own.shape, own.stride(), before, own, offset).copy_(own)
     return copied.expand(matrices.shape)
 
 
-def _empty_in_line(shape: Any, strides: Any, before: int, like: Tensor, offset: Any = 0) -> Tensor:
+def _empty_aligned(shape: Any, strides: Any, before: int, like: Tensor, offset: Any = 0) -> Tensor:
     """Allocate matrices with the alignment that they have behind others in memory."""
-    start = (offset + before * strides[0]) % (_LINE // like.element_size())
+    start = (offset + before * strides[0]) % (_CACHE_LINE // like.element_size())
     size = sum((n - 1) * stride for n, stride in zip(shape, strides, strict=True)) + 1
     memory = like.new_empty(start + max(size, 0))
     # Not a view, since activations could not overwrite a view.
