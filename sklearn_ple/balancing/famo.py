@@ -10,8 +10,9 @@ from torch import Tensor
 
 from ..checks import check_integer
 from ..tasks import Task, is_weight
-from .balancer import Balancer, LowestLosses, check_option
+from .balancer import Balancer, check_option
 from .batch import Batch
+from .lowest import LowestLosses
 
 # As in the authors' code: the least loss, and the parameters of Adam.
 _LEAST = 1e-8

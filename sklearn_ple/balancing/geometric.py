@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from ..tasks import Task
-from .balancer import Balancer, LowestLosses
+from .balancer import Balancer
 from .batch import Batch
+from .lowest import LowestLosses
 
 
 class GeometricMean(Balancer):

@@ -95,6 +95,7 @@ TESTS = {
     "balancing/famo.py": ["balancing/test_methods.py"],
     "balancing/geometric.py": ["balancing/test_methods.py"],
     "balancing/gradients.py": ["balancing/test_methods.py"],
+    "balancing/lowest.py": ["balancing/test_methods.py"],
     "balancing/nash.py": ["balancing/test_methods.py"],
     "balancing/random.py": ["balancing/test_methods.py"],
     "balancing/representation.py": ["balancing/test_methods.py"],
