@@ -11,7 +11,8 @@ from sklearn.utils import check_array, check_consistent_length
 from .._sklearn import _check_sample_weight
 from ..checks import check_integer
 from ..encoding import as_frame
-from .views import plain_array, sorted_by_class
+from .reading import sorted_by_class
+from .views import plain_array
 
 
 def expected_calibration_error(

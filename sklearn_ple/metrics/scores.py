@@ -24,7 +24,8 @@ from ..checks import shown
 from ..encoding import read_weights, warn_of_order
 from ..tasks import ONE_VS_REST_AUC, check_task_names, is_weight, of_any_unit
 from ..warn import collected, warn
-from .views import PredictionError, ScoredTask, plain_array, scored_tasks
+from .reading import scored_tasks
+from .views import PredictionError, ScoredTask, plain_array
 
 # Metrics of numbers that do not depend on the unit of the numbers.
 _OF_ANY_UNIT = {

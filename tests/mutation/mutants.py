@@ -85,6 +85,7 @@ TESTS = {
     "encoding/targets.py": ["encoding/test_targets.py"],
     "encoding/weights.py": ["encoding/test_weights.py"],
     "metrics/calibration.py": ["metrics/test_calibration.py"],
+    "metrics/reading.py": ["metrics/test_scores.py"],
     "metrics/scorers.py": ["metrics/test_scores.py"],
     "metrics/scores.py": ["metrics/test_scores.py"],
     "metrics/views.py": ["metrics/test_scores.py"],

@@ -16,7 +16,7 @@ from sklearn.metrics import mean_absolute_error
 
 from ...encoding import to_pandas
 from ...metrics import expected_calibration_error
-from ...metrics.views import scored_tasks
+from ...metrics.reading import scored_tasks
 from ...predictions import tasks_of
 from ...tasks import accuracy
 from ..columns import as_table

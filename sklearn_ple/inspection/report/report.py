@@ -12,7 +12,7 @@ from sklearn.utils import check_random_state
 
 from ...checks import check_confidence, check_integer
 from ...files import replacing
-from ...metrics.views import scored_tasks
+from ...metrics.reading import scored_tasks
 from ...predictions import tasks_of
 from ...tasks import check_task_names
 from ..gain import MTLGain

@@ -1,0 +1,234 @@
+"""The tasks to score, read from an estimator or from predictions that are passed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cache, partial
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.utils import check_consistent_length
+from sklearn.utils.validation import check_is_fitted
+
+from ..encoding import (
+    as_frame,
+    check_in_memory,
+    check_type,
+    check_unique,
+    numbers_are_classes,
+    to_pandas,
+    warn_of_order,
+)
+from ..predictions import tasks_of
+from ..tasks import TASK_KINDS
+from .views import PredictionError, Respond, Responses, ScoredTask, plain_array
+
+
+def scored_tasks(estimator_or_y_pred: Any, X: Any, y: Any) -> list[ScoredTask]:
+    """Return each task with its predictions, by an estimator or given; see `multitask_scores`."""
+    check_in_memory(X)
+    if y is None:
+        raise ValueError("y is None, but labels are needed for scores: pass y.")
+    table = as_frame(y)
+    check_unique("y", list(table.columns))
+    warn_of_order(X=X, y=y)
+    # A data frame may have a column of such a name.
+    is_frame = hasattr(estimator_or_y_pred, "columns")
+    if not is_frame and hasattr(estimator_or_y_pred, "predict"):
+        return _tasks_of_estimator(estimator_or_y_pred, X, table, hasattr(y, "columns"))
+    if not is_frame and hasattr(estimator_or_y_pred, "fit"):
+        raise TypeError(
+            f"{type(estimator_or_y_pred).__name__} cannot predict: pass an estimator that can, or "
+            "predictions. A search needs refit=True."
+        )
+    warn_of_order(y_pred=estimator_or_y_pred, y=y)
+    return _tasks_of_predictions(estimator_or_y_pred, table, hasattr(y, "columns"))
+
+
+def _tasks_of_estimator(estimator: Any, X: Any, y: pd.DataFrame, named: bool) -> list[ScoredTask]:
+    check_is_fitted(estimator)
+    fitted = tasks_of(estimator)
+    names, ignored = fitted.task_names_, getattr(fitted, "ignored_targets_", [])
+    n_columns = len(names) + len(ignored)
+    kept = [k for k in range(n_columns) if k not in ignored]
+    if y.shape[1] == n_columns:
+        y = y.iloc[:, kept]
+    # The names of the tasks are made up if the estimator was fitted on an array.
+    made_up = names in (["y"], [f"y{k}" for k in kept])
+    if y.shape[1] != len(names) or (named and not made_up and list(y.columns) != names):
+        raise ValueError(
+            f"y has the tasks {list(y.columns)}, but the estimator was fitted with {names}: pass "
+            "a y with these columns, in this order."
+        )
+    check_consistent_length(X, y)
+
+    @cache
+    def respond(method: str) -> list[Any]:
+        try:
+            response = getattr(estimator, method)(X)
+        except Exception as error:
+            raise PredictionError(error) from error
+        if method == "predict":
+            table = as_frame(response)
+            return [plain_array(table.iloc[:, k]) for k in range(len(names))]
+        return response if isinstance(response, list) else [response]
+
+    tasks = fitted.tasks_
+    classes = [None if t.classes is None else plain_array(pd.Series(t.classes)) for t in tasks]
+    methods = [m for m in ("predict", "predict_proba") if hasattr(estimator, m)]
+    responses = Responses(names, classes, {method: partial(respond, method) for method in methods})
+    columns = [y.iloc[:, k] for k in range(len(names))]
+    for task, name, labels, own in zip(tasks, names, columns, classes, strict=True):
+        # One label shows the type; the metric reads all of them.
+        check_type(name, task.kind, own, plain_array(labels.dropna().iloc[:1]))
+    return [
+        ScoredTask.of(task, name, labels, own, responses)
+        for task, name, labels, own in zip(tasks, names, columns, classes, strict=True)
+    ]
+
+
+def _tasks_of_predictions(y_pred: Any, y: pd.DataFrame, named: bool) -> list[ScoredTask]:
+    is_list = isinstance(y_pred, (list, tuple))
+    if is_list and any(part is None or np.ndim(part) == 2 for part in y_pred):
+        parts: Sequence[Any] = y_pred
+    elif _is_proba_frame(y_pred):
+        parts = _parts_of_proba_frame(y_pred, list(y.columns))
+    elif y.shape[1] == 1 and np.ndim(y_pred) == 2 and np.shape(y_pred)[1] > 1:
+        parts = [y_pred]
+    else:
+        table = as_frame(y_pred, "y_pred")
+        if named and _names_columns(y_pred):
+            table = _in_order_of(y, table)
+        parts = [table.iloc[:, position] for position in range(table.shape[1])]
+    if len(parts) != y.shape[1]:
+        raise ValueError(
+            f"There are predictions of {len(parts)} tasks, but y has {y.shape[1]}: "
+            f"{list(y.columns)}. Pass predictions of each, or a list with None for tasks without."
+        )
+    tasks = []
+    for name, part in zip(y.columns, parts, strict=True):
+        if part is None:
+            tasks.append(ScoredTask(name, y[name]))
+            continue
+        check_consistent_length(part, y)
+        if np.ndim(part) == 2:
+            tasks.append(_task_of_probabilities(name, y[name], part))
+        else:
+            tasks.append(_task_of_labels(name, y[name], plain_array(pd.Series(part))))
+    return tasks
+
+
+def _is_proba_frame(y_pred: Any) -> bool:
+    """Return whether predictions are of `predict_proba_frame`."""
+    return isinstance(y_pred, pd.DataFrame) and list(y_pred.columns.names) == ["task", "class"]
+
+
+def _parts_of_proba_frame(proba: pd.DataFrame, names: list[str]) -> list[pd.DataFrame | None]:
+    """Return the probabilities of each task, by name; None for a task that is not there."""
+    there = list(proba.columns.unique("task"))
+    if not set(there) <= set(names):
+        raise ValueError(
+            f"y has the tasks {names}, but there are probabilities of {there}: pass a y with "
+            "these columns."
+        )
+    return [proba[name] if name in there else None for name in names]
+
+
+def _in_order_of(y: pd.DataFrame, y_pred: pd.DataFrame) -> pd.DataFrame:
+    """Return predictions in the order of y; if no name is one of y, the order stays."""
+    names, predicted = list(y.columns), list(y_pred.columns)
+    if set(names) == set(predicted):
+        return y_pred[names]
+    if set(names) & set(predicted):
+        raise ValueError(
+            f"y has the tasks {names}, but there are predictions of {predicted}: pass a y with "
+            "these columns."
+        )
+    return y_pred
+
+
+def sorted_by_class(proba: Any, observed: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+    """Return the probabilities of the sorted classes, and these classes if columns name them.
+
+    Parameters
+    ----------
+    proba : {array-like, DataFrame} of shape (n_rows, n_classes)
+        The probabilities. The columns of a data frame name classes if all observed labels are
+        among them, as in ``predict_proba_frame``.
+    observed : ndarray
+        Labels that are classes.
+
+    Returns
+    -------
+    proba : ndarray of shape (n_rows, n_classes)
+        The probabilities.
+    classes : ndarray of shape (n_classes,) or None
+        The classes.
+    """
+    proba = to_pandas(proba)
+    if isinstance(proba, pd.DataFrame) and _names_columns(proba):
+        # The upper level of predict_proba_frame is the task.
+        classes = plain_array(pd.Series(proba.columns.get_level_values(-1)))
+        if set(observed.tolist()) <= set(classes.tolist()):
+            order = np.argsort(classes)
+            return proba.to_numpy(dtype=np.float64)[:, order], classes[order]
+    return np.asarray(proba, dtype=np.float64), None
+
+
+def _names_columns(table: Any) -> bool:
+    """Return whether a table has names of columns, which are not only counted."""
+    if not hasattr(table, "columns"):
+        return False
+    columns = table.columns
+    # pandas may store names such as 1 and 0 as a range, too.
+    return not isinstance(columns, pd.RangeIndex) or (columns.start, columns.step) != (0, 1)
+
+
+def _task_of_probabilities(name: str, labels: pd.Series, proba: Any) -> ScoredTask:
+    declared = isinstance(labels.dtype, pd.CategoricalDtype)
+    held = np.unique(plain_array(labels.cat.categories if declared else labels.dropna()))
+    proba, named = sorted_by_class(proba, held)
+    held = held if named is None else named
+    n_classes = proba.shape[1]
+    known = len(held) == n_classes
+    classes = held if known else np.arange(n_classes)
+
+    def respond(response: Respond) -> list[Any]:
+        # Checked here, because a task without labels is not scored and needs no predictions.
+        if not known:
+            raise ValueError(
+                f"there are probabilities of {n_classes} classes, but y contains {len(held)}: "
+                f"{held.tolist()[:20]}. Make its column categorical, with all classes, or pass "
+                "the estimator instead of the probabilities."
+            )
+        return response()
+
+    responses = {
+        "predict": partial(respond, lambda: [classes[proba.argmax(axis=1)]]),
+        "predict_proba": partial(respond, lambda: [proba]),
+    }
+    kind = "binary" if n_classes == 2 else "multiclass"
+    return _predicted_task(name, kind, labels, classes, responses)
+
+
+def _task_of_labels(name: str, labels: pd.Series, predicted: np.ndarray) -> ScoredTask:
+    observed = plain_array(labels.dropna())
+    declared = isinstance(labels.dtype, pd.CategoricalDtype)
+    distinct = np.unique(np.concatenate([observed, predicted]))
+    may_be_number = not declared and distinct.dtype.kind in "iuf"
+    classes = None if may_be_number and not numbers_are_classes(distinct) else distinct
+    kind = "regression" if classes is None else "binary" if len(classes) <= 2 else "multiclass"
+    return _predicted_task(name, kind, labels, classes, {"predict": lambda: [predicted]})
+
+
+def _predicted_task(
+    name: str,
+    kind: str,
+    labels: pd.Series,
+    classes: np.ndarray | None,
+    responses: Mapping[str, Respond],
+) -> ScoredTask:
+    task = TASK_KINDS[kind]()
+    task.classes = classes
+    return ScoredTask.of(task, name, labels, classes, Responses([name], [classes], responses))
