@@ -4,7 +4,6 @@ from .adatt import AdaTT
 from .aitm import AITM
 from .asymmetric_sharing import AsymmetricSharing
 from .body import Body
-from .chain import CalibratedLogits, DebiasedLogits, EventLink, JointLogits
 from .cross_stitch import CrossStitch
 from .customized_sharing import CustomizedSharing
 from .diagram import Block
@@ -20,6 +19,7 @@ from .features import Column, Features
 from .gates import Gates, mix
 from .gating import Gating
 from .home import HoME
+from .links import CalibratedLogits, DebiasedLogits, EventLink, JointLogits
 from .mlp import ACTIVATIONS, BatchedLinear, BatchedMLP
 from .mmoe import MMoE
 from .multitab import MultiTabNet

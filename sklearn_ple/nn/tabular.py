@@ -9,11 +9,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .chain import EventLink
 from .diagram import Block
 from .dropout import MemberDropout
 from .embeddings import CategoricalEmbedding
 from .features import Features
+from .links import EventLink
 from .mlp import BatchedLinear
 from .names import ExpertNames, GateNames
 from .part import among_all, inverse
