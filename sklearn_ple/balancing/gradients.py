@@ -173,16 +173,7 @@ class GradientBalancer(Balancer):
         compute = representation.gradients if order is None else representation.gradients_by_tower
         gradients = compute(batch.losses).float()
         shares = batch.shares if order is None else batch.shares[:, order]
-        # Gradients are scaled so that no square overflows or underflows if those of one task are
-        # by far the largest. A process may have no row of a batch.
-        sizes = gradients.abs().amax(dim=2) if gradients.numel() else gradients.sum(dim=2)
-        sizes = current().greatest(sizes)
-        there = (shares > 0) & (sizes > 0)
-        gradients = gradients / torch.where(there, sizes, 1.0).unsqueeze(2)
-        products = current().total(torch.bmm(gradients, gradients.mT)).double().cpu()
-        sizes, there = sizes.double().cpu(), there.cpu()
-        sizes = sizes / sizes.amax(dim=1, keepdim=True)
-        gramians = products * sizes.unsqueeze(1) * sizes.unsqueeze(2)
+        gramians, there = _inner_products(gradients, shares > 0)
         weights = torch.ones(there.shape, dtype=torch.float64)
         # Gradients that are not finite keep a weight of 1: the loss then ends the training.
         usable = gramians.isfinite().all(dim=2).all(dim=1)
@@ -224,6 +215,24 @@ class GradientBalancer(Balancer):
                     for member, gramian in zip(members, gramians, strict=True)
                 ]
             )
+
+
+def _inner_products(gradients: Tensor, labelled: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the inner products of gradients by member, and which gradients count.
+
+    The products are in units of the square of the member's largest entry. A gradient counts if its
+    task is labelled and it is not zero.
+    """
+    # Gradients are scaled so that no square overflows or underflows if those of one task are by
+    # far the largest. A process may have no row of a batch.
+    sizes = gradients.abs().amax(dim=2) if gradients.numel() else gradients.sum(dim=2)
+    sizes = current().greatest(sizes)
+    there = labelled & (sizes > 0)
+    gradients = gradients / torch.where(there, sizes, 1.0).unsqueeze(2)
+    products = current().total(torch.bmm(gradients, gradients.mT)).double().cpu()
+    sizes = sizes.double().cpu()
+    sizes = sizes / sizes.amax(dim=1, keepdim=True)
+    return products * sizes.unsqueeze(1) * sizes.unsqueeze(2), there.cpu()
 
 
 def weighs_gradients(value: Any) -> bool:
