@@ -105,7 +105,7 @@ class DynamicWeightAveraging(Balancer):
         Tensor of shape (n_members, n_tasks)
             The weights.
         """
-        # Weights that change from epoch to epoch are no progress. They may be zero.
+        # A change of the task weights is no progress. Where a weight is zero, so is the share.
         losses = batch.losses.detach() / batch.task_weights
         self.sums += torch.where(batch.shares > 0, losses, 0.0)
         self.shares += batch.shares

@@ -142,7 +142,7 @@ class HoMEClassifierRegressor(MultiTaskEstimator):
                 f"task_groups={self.task_groups!r} must be lists of names of tasks, and contain "
                 f"each of {names} exactly once."
             )
-        # Names that the user did not choose are changed by the network.
+        # The network renames groups whose names the user did not choose.
         own_names = self.task_groups if isinstance(self.task_groups, Mapping) else ()
         if taken := sorted(set(own_names) & set(names)):
             raise ValueError(

@@ -93,10 +93,6 @@ class MTLGainDisplay:
     'gain on a'
     """
 
-    points_: list[Any] | None
-    image_: Any
-    texts_: np.ndarray | None
-
     def __init__(
         self, gains: pd.DataFrame, reference: str = "single_task", confidence: float = 0.95
     ):
@@ -194,7 +190,9 @@ class MTLGainDisplay:
             size = (7.4, 5.2) if n_tasks == 2 else size
             _, ax = plt.subplots(figsize=size, layout="constrained")
         self.ax_, self.figure_ = ax, ax.figure
-        self.points_ = self.image_ = self.texts_ = None
+        self.points_: list[Any] | None = None
+        self.image_: Any = None
+        self.texts_: np.ndarray | None = None
         draw = self._draw_scatter if n_tasks == 2 else self._draw_heat_map
         draw(by["mean"], by["low"], by["high"], kwargs)
         return self

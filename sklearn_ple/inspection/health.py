@@ -144,7 +144,7 @@ def weights_and_health(
                 stack.enter_context(watched(bank.module, activity.add))
         weights = estimator.gate_weights(X)
     if not any(weights):
-        # AITM has a gate for each task that has a task before it.
+        # In AITM only a task that has a task before it has a gate.
         raise NoGatesError.of(estimator)
     owners, rows = list(_owners(module, tasks)), []
     for level, (gates, parts) in enumerate(zip(weights, module.gate_names(tasks), strict=True)):

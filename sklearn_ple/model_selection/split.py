@@ -153,37 +153,6 @@ class MultiTaskKFold(GroupsConsumerMixin, _BaseKFold):
             yield fold == number
 
 
-def to_splitter(cv: Any, estimator: Any) -> Any:
-    """Return the splitter that a parameter ``cv`` stands for.
-
-    Parameters
-    ----------
-    cv : int, splitter, iterable or None
-        An int is a number of folds of `MultiTaskKFold`, and None five of them. Anything else is as
-        in :func:`sklearn.model_selection.check_cv`.
-    estimator : estimator
-        The estimator to fit, perhaps in a pipeline or search. For the folds of an int or None its
-        ``task_types`` and ``family`` decide which columns do not matter, and which labels are
-        classes.
-
-    Returns
-    -------
-    splitter
-        The splitter.
-    """
-    if cv is None or isinstance(cv, Integral):
-        params = estimator.get_params() if hasattr(estimator, "get_params") else {}
-        keys = (key.rpartition("__") for key in params)
-        owners = (params.get(path, estimator) for path, _, name in keys if name == "task_types")
-        owner = next(owners, None)
-        folds = MultiTaskKFold(
-            5 if cv is None else int(cv), task_types=getattr(owner, "task_types", "auto")
-        )
-        folds._family = getattr(owner, "family", None)
-        return folds
-    return check_cv(cv)
-
-
 class MultiTaskShuffleSplit(GroupsConsumerMixin, BaseShuffleSplit):
     """Random splits that are stratified by the labels of all tasks, including missing labels.
 
@@ -288,6 +257,37 @@ class MultiTaskShuffleSplit(GroupsConsumerMixin, BaseShuffleSplit):
             part = stratify(y, sizes, _N_BINS, parts, groups, rng, self.task_types)
             order = rng.permutation(n_rows)
             yield order[part[order] == 0], order[part[order] == 1]
+
+
+def to_splitter(cv: Any, estimator: Any) -> Any:
+    """Return the splitter that a parameter ``cv`` stands for.
+
+    Parameters
+    ----------
+    cv : int, splitter, iterable or None
+        An int is a number of folds of `MultiTaskKFold`, and None five of them. Anything else is as
+        in :func:`sklearn.model_selection.check_cv`.
+    estimator : estimator
+        The estimator to fit, perhaps in a pipeline or search. For the folds of an int or None its
+        ``task_types`` and ``family`` decide which columns do not matter, and which labels are
+        classes.
+
+    Returns
+    -------
+    splitter
+        The splitter.
+    """
+    if cv is None or isinstance(cv, Integral):
+        params = estimator.get_params() if hasattr(estimator, "get_params") else {}
+        keys = (key.rpartition("__") for key in params)
+        owners = (params.get(path, estimator) for path, _, name in keys if name == "task_types")
+        owner = next(owners, None)
+        folds = MultiTaskKFold(
+            5 if cv is None else int(cv), task_types=getattr(owner, "task_types", "auto")
+        )
+        folds._family = getattr(owner, "family", None)
+        return folds
+    return check_cv(cv)
 
 
 def train_test_split(

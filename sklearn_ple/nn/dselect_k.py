@@ -86,7 +86,7 @@ class DSelectKGates(Gates):
         k: int = 2,
         **hidden: Any,
     ):
-        # The base class makes the layers, which need it.
+        # Set first: the base class makes the layers, whose width depends on it.
         self.k = min(k, n_experts)
         super().__init__(n_groups, n_gates, in_features, n_experts, **hidden)
         digits = range(_n_digits(n_experts))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-# On each axis of these parameters, the views of a member are adjacent, members in order.
+# On each axis of these parameters, members are in order, and the views of a member adjacent.
 EMBEDDINGS = ("embedding.", "numeric_embedding.")
 
 

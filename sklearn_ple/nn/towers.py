@@ -130,7 +130,7 @@ class Towers(nn.Module):
         hidden = self.hidden(representations).mT.unflatten(0, (self.n_members, -1))
         exact: AbstractContextManager = nullcontext()
         if hidden.dtype != self.heads[0].weight.dtype:
-            # Products below are less precise; these are so few that they need not be.
+            # Other products are in bfloat16; those of the heads are so few that they need not be.
             exact = torch.autocast(hidden.device.type, enabled=False)
             hidden = hidden.to(self.heads[0].weight.dtype)
         with exact:

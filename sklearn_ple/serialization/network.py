@@ -17,6 +17,9 @@ from ..nn.draws import in_all_functions
 from ..parameters import differences, of_network
 from ..training import Plan, seeded
 
+# Data types of tensors that a file can hold.
+_DTYPES = {torch.bool, torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64}
+_DTYPES |= {torch.float16, torch.float32, torch.float64}
 # Largest number of operations to create a tensor of a network, and those of a small network.
 _PER_TENSOR, _AT_LEAST = 64, 4096
 # Attributes of modules that matter in training only.
@@ -184,7 +187,3 @@ def _changed(model: Any) -> str:
     now |= {"dtype": repr(_name_of(model._torch_dtype))}
     before = before | {"dtype": repr(_name_of(model.net_.dtype))}
     return differences(now, before, "in fit")
-
-
-_DTYPES = {torch.bool, torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64}
-_DTYPES |= {torch.float16, torch.float32, torch.float64}

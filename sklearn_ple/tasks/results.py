@@ -62,7 +62,7 @@ def class_array(task: Task, method: str, outputs: np.ndarray) -> np.ndarray | No
     if not task.has_classes:
         return None
     n_classes = len(task.classes)
-    # With two classes, the second's logit says all.
+    # With two classes there is one score, the logit of the second.
     one_number = method == "decision_function" and n_classes == 2
     return array_of(task, method, outputs, () if one_number else (n_classes,))
 

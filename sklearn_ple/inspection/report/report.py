@@ -6,7 +6,6 @@ import os
 import textwrap
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from sklearn.utils import check_random_state
 
@@ -85,9 +84,6 @@ class MultiTaskReport:
     [['death', 'binary', 'roc_auc'], ['wt82_71', 'regression', 'r2']]
     >>> report.to_html("report.html")  # doctest: +SKIP
     """
-
-    axes_: np.ndarray
-    figure_: Any
 
     def __init__(
         self,
