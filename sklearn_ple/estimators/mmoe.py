@@ -13,8 +13,6 @@ from ..parameters import COUNT, Widths
 from ..tasks import Task
 from .gated import Gated
 
-_BY_LEVEL = [Widths(by_level=True)]
-
 
 @with_parameters
 class MMoEClassifierRegressor(Gated):
@@ -57,7 +55,7 @@ class MMoEClassifierRegressor(Gated):
     n_levels: int = parameter(default=1, constraint=[COUNT], search=(1, 3), network=True)
     n_experts: int = parameter(default=3, constraint=[COUNT], search=(2, 8), network=True)
     expert_hidden_units: Any = parameter(
-        default=(64,), constraint=_BY_LEVEL, search=WIDTHS, network=True
+        default=(64,), constraint=[Widths(by_level=True)], search=WIDTHS, network=True
     )
     linear_experts: bool = parameter(default=False, constraint=["boolean"], network=True)
     shared_gate: bool = parameter(default=False, constraint=["boolean"], network=True)

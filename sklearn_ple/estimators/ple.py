@@ -1,92 +1,18 @@
 """Progressive Layered Extraction as scikit-learn estimators."""
-# The hooks are documented in MultiTaskEstimator.
-# ruff: noqa: D102
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from numbers import Integral
-from typing import Any, ClassVar
+from collections.abc import Sequence
+from typing import Any
 
 from sklearn.base import ClassifierMixin, RegressorMixin
 from sklearn.utils.metaestimators import available_if
 
-from ..base import WIDTHS, MultiTaskEstimator, class_weight, parameter, with_parameters
-from ..checks import shown
-from ..nn import PLE
+from ..base import MultiTaskEstimator, class_weight, parameter, with_parameters
 from ..nn.levels import LevelNetwork
-from ..parameters import COUNT, COUNT_OR_ZERO, Listed, Widths
-from ..tasks import Task, by_task
-from .gated import Gated
-
-_BY_LEVEL = [Widths(by_level=True)]
-
-
-@with_parameters
-class Extraction(Gated):
-    """Base class of PLE, CGC and STEM, which have experts of each task and shared experts."""
-
-    n_shared_experts: int = parameter(
-        default=1, constraint=[COUNT_OR_ZERO], search=(1, 4), network=True
-    )
-    n_specific_experts: Any = parameter(
-        default=1,
-        constraint=[COUNT_OR_ZERO, Listed(), dict],
-        search=(1, 4),
-        network=True,
-        of_tasks="values",
-    )
-    expert_hidden_units: Any = parameter(
-        default=(64,), constraint=_BY_LEVEL, search=WIDTHS, network=True
-    )
-    linear_experts: bool = parameter(default=False, constraint=["boolean"], network=True)
-    stop_gradient: bool = parameter(default=False, constraint=["boolean"], network=True)
-
-    network: ClassVar[Callable[..., LevelNetwork]] = PLE
-
-    def treats_tasks_alike(self) -> bool:
-        # A list has one number for each column of y, so tasks differ by their position.
-        return isinstance(self.n_specific_experts, (Integral, dict))
-
-    def make_network(
-        self, in_features: int, tasks: Sequence[Task], **options: Any
-    ) -> LevelNetwork:
-        numbers = self._n_specific([task.name for task in tasks])
-        earlier = {n for n, task in zip(numbers, tasks, strict=True) if not task.added}
-        if len(earlier) == 1 < len(set(numbers)):
-            raise ValueError(
-                f"n_specific_experts is {max(earlier)} for all earlier tasks, so an added task "
-                f"needs this number, too, but the numbers are {numbers}: change that of the added "
-                "task, or fit again."
-            )
-        return self.network(
-            in_features,
-            [task.n_outputs for task in tasks],
-            n_shared_experts=self.n_shared_experts,
-            n_specific_experts=numbers,
-            expert_hidden_units=tuple(self.expert_hidden_units),
-            linear_experts=self.linear_experts,
-            n_added=sum(task.added for task in tasks),
-            stop_gradient=self.stop_gradient,
-            **self._gate_options(),
-            **options,
-        )
-
-    def _n_specific(self, names: list[str]) -> list[int]:
-        """Return the number of specific experts of each task."""
-        numbers = by_task(self.n_specific_experts, names, "n_specific_experts", default=1)
-        for name, n in numbers.items():
-            if not COUNT_OR_ZERO.is_satisfied_by(n):
-                raise ValueError(
-                    f"n_specific_experts of task {name!r} is {shown(n)}: it must be a whole "
-                    "number, 0 or more."
-                )
-            if self.n_shared_experts + n == 0:
-                raise ValueError(
-                    f"n_shared_experts and n_specific_experts of task {name!r} are both 0: a task "
-                    "needs at least one expert."
-                )
-        return list(numbers.values())
+from ..parameters import COUNT
+from ..tasks import Task
+from .gated import Extraction
 
 
 @with_parameters
