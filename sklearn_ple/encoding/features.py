@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from pandas.api import types
 from scipy import sparse
-from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
 from ..checks import shown
@@ -24,7 +24,7 @@ from .names import check_unique
 from .scaling import Block, NumberScaler, Ranges, TooLargeError, is_number
 
 
-class FeatureEncoder(TransformerMixin, BaseEstimator):
+class FeatureEncoder:
     """Learns scales and categories from X, and encodes X for the network.
 
     Numbers are standardised, with the weights of rows. A missing number becomes 0, the mean. If a
@@ -59,11 +59,6 @@ class FeatureEncoder(TransformerMixin, BaseEstimator):
         Number of codes of each categorical column.
     scaler_ : NumberScaler
         The scaler of the numbers.
-    n_numbers_ : int
-        Number of numeric features.
-    n_columns_ : int
-        Number of numeric features, the first ones, that are columns of X; the others are
-        indicators of missing values.
     """
 
     def __init__(
@@ -78,17 +73,13 @@ class FeatureEncoder(TransformerMixin, BaseEstimator):
         self.min_frequency = min_frequency
         self.dtype = dtype
 
-    def fit(
-        self, X: Any, y: Any = None, sample_weight: np.ndarray | None = None
-    ) -> FeatureEncoder:
+    def fit(self, X: Any, sample_weight: np.ndarray | None = None) -> FeatureEncoder:
         """Learn scales and categories.
 
         Parameters
         ----------
         X : DataFrame or CSR matrix of shape (n_rows, n_columns)
             The table that `read_features` returned.
-        y : Ignored
-            Not used, present for consistency with scikit-learn.
         sample_weight : ndarray of shape (n_rows,), default=None
             Weights of the rows for means and standard deviations.
 
@@ -100,8 +91,8 @@ class FeatureEncoder(TransformerMixin, BaseEstimator):
         counts = self._choose_columns(X)
         self._count(X, counts)
         self._learn_categories(X, counts)
-        self.scaler_.fit(X, sample_weight=sample_weight)
-        return self._settle()
+        self.scaler_.fit(X, sample_weight)
+        return self
 
     def learn_categories(
         self, sample: pd.DataFrame, blocks: Iterable[Block]
@@ -131,9 +122,7 @@ class FeatureEncoder(TransformerMixin, BaseEstimator):
         self._learn_categories(sample, counts)
         return counts, ranges
 
-    def learn_scales(
-        self, ranges: Ranges, sample: pd.DataFrame, blocks: Iterable[Block]
-    ) -> FeatureEncoder:
+    def learn_scales(self, ranges: Ranges, sample: pd.DataFrame, blocks: Iterable[Block]) -> None:
         """Learn the scales of the same rows in a second pass.
 
         The result is the same as that of `fit`, except for rounding.
@@ -144,14 +133,8 @@ class FeatureEncoder(TransformerMixin, BaseEstimator):
             The ranges that `learn_categories` returned.
         sample, blocks : object
             The same rows as in `learn_categories`.
-
-        Returns
-        -------
-        self : FeatureEncoder
-            The fitted encoder.
         """
         self.scaler_.learn(ranges, blocks, sample)
-        return self._settle()
 
     def _choose_columns(self, X: Any) -> list[Counts]:
         """Determine categorical and numeric columns; return empty counts of the former."""
@@ -175,10 +158,18 @@ class FeatureEncoder(TransformerMixin, BaseEstimator):
                 warn_of_strings(X.columns[position], own)
         self.cardinalities_ = [column.n_codes for column in self.columns_]
 
-    def _settle(self) -> FeatureEncoder:
-        self.n_numbers_ = self.scaler_.n_numbers_
-        self.n_columns_ = len(self.scaler_.missing_)
-        return self
+    @property
+    def n_numbers_(self) -> int:
+        """Number of numeric features."""
+        return self.scaler_.n_numbers_
+
+    @property
+    def n_columns_(self) -> int:
+        """Number of numeric columns of X, the first of the numeric features.
+
+        The others are indicators of missing values.
+        """
+        return len(self.number_positions_)
 
     @property
     def indicators_(self) -> list[int]:

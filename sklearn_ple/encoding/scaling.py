@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from pandas.api import types
 from scipy import sparse
-from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.sparsefuncs import mean_variance_axis
 
 from ..checks import shown
@@ -51,7 +50,19 @@ class Ranges:
         self.missing |= np.isnan(block).any(axis=0)
 
 
-class NumberScaler(TransformerMixin, BaseEstimator):
+class _Units(NamedTuple):
+    """The least number and the extent of each column, and whether it is constant."""
+
+    low: np.ndarray
+    extent: np.ndarray
+    constant: np.ndarray
+
+    def shares(self, numbers: np.ndarray) -> np.ndarray:
+        """Return numbers as shares of the extents: 0 for the least, 1 for the greatest."""
+        return (numbers - self.low) / self.extent
+
+
+class NumberScaler:
     """Standardises numbers, and adds indicators of missing ones.
 
     A missing number becomes 0, the mean. An indicator is added for each column that had missing
@@ -72,15 +83,13 @@ class NumberScaler(TransformerMixin, BaseEstimator):
         column that had no value in fit.
     missing_ : ndarray of bool of shape (n_positions,)
         Which columns have an indicator.
-    n_numbers_ : int
-        Number of columns of the result.
     """
 
     def __init__(self, positions: np.ndarray, dtype: str = "float32"):
         self.positions = positions
         self.dtype = dtype
 
-    def fit(self, X: Any, y: Any = None, sample_weight: np.ndarray | None = None) -> NumberScaler:
+    def fit(self, X: Any, sample_weight: np.ndarray | None = None) -> NumberScaler:
         """Learn means and standard deviations, and which columns have missing values.
 
         Numbers are first scaled to the range from -1 to 1, so that squares neither overflow nor
@@ -90,8 +99,6 @@ class NumberScaler(TransformerMixin, BaseEstimator):
         ----------
         X : DataFrame or CSR matrix of shape (n_rows, n_columns)
             The table.
-        y : Ignored
-            Not used, present for consistency with scikit-learn.
         sample_weight : ndarray of shape (n_rows,), default=None
             Weights of the rows.
 
@@ -106,6 +113,11 @@ class NumberScaler(TransformerMixin, BaseEstimator):
         else:
             self._fit_dense(X, weights)
         return self
+
+    @property
+    def n_numbers_(self) -> int:
+        """Number of columns of the result."""
+        return len(self.missing_) + int(self.missing_.sum())
 
     def transform(self, X: Any) -> Any:
         """Standardise the numbers.
@@ -127,7 +139,7 @@ class NumberScaler(TransformerMixin, BaseEstimator):
                 return self._transform_sparse(X)
         return self._transform_dense(X)
 
-    def learn(self, ranges: Ranges, blocks: Iterable[Block], sample: pd.DataFrame) -> NumberScaler:
+    def learn(self, ranges: Ranges, blocks: Iterable[Block], sample: pd.DataFrame) -> None:
         """Learn means and standard deviations in one pass over rows that do not fit into memory.
 
         Parameters
@@ -139,23 +151,16 @@ class NumberScaler(TransformerMixin, BaseEstimator):
         sample : DataFrame
             Some of the rows. Squares of deviations from the means of the sample are summed, so
             that no digits are lost.
-
-        Returns
-        -------
-        self : NumberScaler
-            The fitted scaler.
         """
-        low, extent, constant = self._units(ranges, sample)
-        about = NumberScaler(self.positions).fit(sample).mean_
-        shift = np.nan_to_num((about - low) / extent)
+        units = self._units(ranges, sample)
+        shift = np.nan_to_num(units.shares(NumberScaler(self.positions).fit(sample).mean_))
 
         def powers(block: np.ndarray) -> np.ndarray:
-            shares = (block - low) / extent - shift
+            shares = units.shares(block) - shift
             return np.hstack([shares, shares**2])
 
         off, squares = np.split(self._mean(blocks, powers), 2)
-        variance = np.maximum(squares - off**2, 0.0)
-        return self._settle(ranges, shift + off, variance, constant, low, extent)
+        self._set_scales(ranges, units, shift + off, np.maximum(squares - off**2, 0.0))
 
     def spreads(self, X: pd.DataFrame) -> np.ndarray:
         """Return the range of 90 % of the numbers of each column, in its standard deviations.
@@ -184,14 +189,12 @@ class NumberScaler(TransformerMixin, BaseEstimator):
     def _fit_dense(self, X: pd.DataFrame, weights: np.ndarray) -> None:
         ranges = Ranges(len(self.positions))
         self.see(X, ranges)
-        low, extent, constant = self._units(ranges, X)
-        blocks = [(X, weights)]
-        mean = self._mean(blocks, lambda block: (block - low) / extent)
-        variance = self._mean(blocks, lambda block: ((block - low) / extent - mean) ** 2)
-        self._settle(ranges, mean, variance, constant, low, extent)
+        units, blocks = self._units(ranges, X), [(X, weights)]
+        mean = self._mean(blocks, units.shares)
+        variance = self._mean(blocks, lambda block: (units.shares(block) - mean) ** 2)
+        self._set_scales(ranges, units, mean, variance)
 
-    def _units(self, ranges: Ranges, X: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return the least number and the extent of each column, and whether it is constant."""
+    def _units(self, ranges: Ranges, X: pd.DataFrame) -> _Units:
         low, high = ranges.low, ranges.high
         with np.errstate(over="ignore", invalid="ignore"):
             extent = high - low
@@ -200,23 +203,16 @@ class NumberScaler(TransformerMixin, BaseEstimator):
         largest = np.fmax(np.abs(low), np.abs(high))
         constant = extent <= 4 * np.spacing(largest)
         extent[constant] = np.fmax(largest, 1.0)[constant]
-        return low, extent, constant
+        return _Units(low, extent, constant)
 
-    def _settle(
-        self,
-        ranges: Ranges,
-        mean: np.ndarray,
-        variance: np.ndarray,
-        constant: np.ndarray,
-        low: np.ndarray,
-        extent: np.ndarray,
-    ) -> NumberScaler:
-        """Set the attributes from means and variances in units of the extents."""
+    def _set_scales(
+        self, ranges: Ranges, units: _Units, mean: np.ndarray, variance: np.ndarray
+    ) -> None:
+        """Set the attributes from means and variances of shares of the extents."""
+        is_constant = units.constant | (variance == 0)
         self.missing_ = ranges.missing
-        self.mean_ = low + extent * mean
-        self.scale_ = extent * np.sqrt(np.where(constant | (variance == 0), 1.0, variance))
-        self.n_numbers_ = len(self.missing_) + int(self.missing_.sum())
-        return self
+        self.mean_ = units.low + units.extent * mean
+        self.scale_ = units.extent * np.sqrt(np.where(is_constant, 1.0, variance))
 
     def _transform_dense(self, X: Any) -> np.ndarray:
         numbers = np.empty((X.shape[0], self.n_numbers_), dtype=self.dtype)
@@ -250,7 +246,6 @@ class NumberScaler(TransformerMixin, BaseEstimator):
         variance[variance <= 4 * np.finfo(np.float64).eps] = 1.0
         self.mean_, self.scale_ = np.zeros(X.shape[1]), largest * np.sqrt(variance)
         self.missing_ = np.bincount(X.indices[missing], minlength=X.shape[1]) > 0
-        self.n_numbers_ = X.shape[1] + int(self.missing_.sum())
 
     def _transform_sparse(self, X: sparse.csr_matrix) -> sparse.csr_matrix:
         data = _divide_columns(X, self.scale_)

@@ -201,9 +201,7 @@ def _features_of(encoder: TableEncoder, state: dict[str, Any]) -> FeatureEncoder
         setattr(scaler, attribute, value)
     if np.isinf(scaler.mean_).any() or (scaler.scale_ <= 0).any():
         raise ValueError("the means or scales of its numbers are not possible")
-    scaler.n_numbers_ = len(scaler.missing_) + int(scaler.missing_.sum())
     features.scaler_ = scaler
-    features.n_numbers_, features.n_columns_ = scaler.n_numbers_, len(scaler.missing_)
     return features
 
 

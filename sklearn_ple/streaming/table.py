@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -10,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from sklearn.base import clone
 
 from ..encoding import (
     N_PARTS,
@@ -129,11 +129,10 @@ class StreamedTable:
             The table.
         """
         ignored = like.ignored_among if like else partial(ignored_by, estimator.task_types)
-        depends_on = estimator.get_params(deep=False).get("depends_on")
         # Checked first, so that no mistake in these parameters is blamed on a block of rows.
         kept = learnt_columns(columns.targets, ignored)
         names = like.names if like else [columns.targets[k] for k in kept]
-        pairs = dependent_pairs(depends_on, names)
+        pairs = dependent_pairs(estimator.depends_on, names)
         # A fitted form has its order already.
         ordered = set() if like else ordered_targets(estimator.task_types, columns.targets)
         most_aside = n_aside(source.n_rows)
@@ -161,7 +160,7 @@ class StreamedTable:
         try:
             yield
         except TooLargeError:
-            scaler = clone(encoder.features.scaler_)
+            scaler = copy.copy(encoder.features.scaler_)
             for block in self.source.blocks(self.columns.names):
                 with block.unit.named():
                     table = self._table(block.rows, block.numbers, self.form, self._unit)
