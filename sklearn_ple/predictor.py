@@ -22,7 +22,7 @@ from .parameters import Parameters, of_network
 from .predictions import Calibration, Deviations, TaskClassifierView, TaskRegressorView, task_view
 from .serialization import as_attributes, attributes_of_state, state_of_attributes
 from .streaming import outputs_and_labels, predicted_blocks
-from .tasks import class_array, is_between, warn_without_score
+from .tasks import Task, class_array, is_between, warn_without_score
 from .training import MultiTaskNet, TableRows, public_history
 from .versions import check_versions, versions
 
@@ -30,29 +30,22 @@ from .versions import check_versions, versions
 _N_FEATURES_OUT = re.compile(r"(<div>(?:100 of )?[\d,]+) feature(s?)</div>")
 
 
-def _knows_classes(estimator: Any) -> bool:
-    """Return whether there are (or, before fit, could be) tasks with classes."""
-    if not hasattr(estimator, "net_"):
-        return estimator.family != "number"
-    return any(task.has_classes for task in estimator.tasks_)
+def _for(family: str, suits: Callable[[Task], bool]) -> Any:
+    """Decorate a method that only estimators with a suitable task have.
 
+    Before fit, these are the estimators that accept tasks of the family.
+    """
 
-def _knows_numbers(estimator: Any) -> bool:
-    """Return whether there are (or, before fit, could be) tasks that are numbers."""
-    if not hasattr(estimator, "net_"):
-        return estimator.family != "class"
-    return not all(task.has_classes for task in estimator.tasks_)
-
-
-def _of_numbers(method: str) -> Callable[[Any], bool]:
-    """Return a function that checks if a task has (or, before fit, could have) a method."""
-
-    def check(estimator: Any) -> bool:
+    def has_method(estimator: Any) -> bool:
         if not hasattr(estimator, "net_"):
-            return estimator.family != "class"
-        return any(hasattr(task, method) for task in estimator.tasks_)
+            return estimator.family in (family, None)
+        return any(map(suits, estimator.tasks_))
 
-    return check
+    return available_if(has_method)
+
+
+_for_classes = _for("class", lambda task: task.has_classes)
+_for_numbers = _for("number", lambda task: not task.has_classes)
 
 
 def _depends(estimator: Any) -> bool:
@@ -208,7 +201,7 @@ class Predictor(TransformerMixin, Parameters):
         deviations = learnt.of(members.numpy())
         return y, form.assemble_floats([deviations[k] for k in positions], index)
 
-    @available_if(_knows_numbers)
+    @_for_numbers
     def predict_interval(
         self, X: Any, level: float = 0.9, *, tasks: Sequence[str] | None = None
     ) -> Any:
@@ -284,7 +277,7 @@ class Predictor(TransformerMixin, Parameters):
             )
         return self._deviations
 
-    @available_if(_of_numbers("predict_quantiles"))
+    @_for("number", lambda task: hasattr(task, "predict_quantiles"))
     def predict_quantiles(self, X: Any) -> Any:
         """Predict the quantiles of the tasks of kind "quantile".
 
@@ -303,7 +296,7 @@ class Predictor(TransformerMixin, Parameters):
         """
         return self._frames(X, "predict_quantiles", lambda task: task.levels)
 
-    @available_if(_of_numbers("predict_survival"))
+    @_for("number", lambda task: hasattr(task, "predict_survival"))
     def predict_survival(self, X: Any, times: Any) -> Any:
         """Predict the probability that the event of a "survival" task happens after given times.
 
@@ -399,7 +392,7 @@ class Predictor(TransformerMixin, Parameters):
 
     # -- classes --------------------------------------------------------------------------------
 
-    @available_if(_knows_classes)
+    @_for_classes
     def predict_proba(self, X: Any) -> Any:
         """Predict the probabilities of the classes.
 
@@ -419,7 +412,7 @@ class Predictor(TransformerMixin, Parameters):
             return predicted_blocks(self, X, self.predict_proba)
         return self._per_class_task(X, "predict_proba")
 
-    @available_if(_knows_classes)
+    @_for_classes
     def predict_proba_frame(self, X: Any, *, tasks: Sequence[str] | None = None) -> pd.DataFrame:
         """Predict the probabilities of the classes of all tasks, as one data frame.
 
@@ -458,7 +451,7 @@ class Predictor(TransformerMixin, Parameters):
         }
         return pd.concat(frames, axis=1, names=["task", "class"])
 
-    @available_if(_knows_classes)
+    @_for_classes
     def decision_function(self, X: Any) -> Any:
         """Compute the logits of the classes.
 
@@ -505,7 +498,7 @@ class Predictor(TransformerMixin, Parameters):
             lambda task, part: class_array(task, method, part),
         )
 
-    @available_if(_knows_classes)
+    @_for_classes
     def calibrate(
         self, X: Any, y: Any, method: str = "temperature", sample_weight: Any = None
     ) -> Self:
