@@ -29,11 +29,11 @@ from .training import (
     Origin,
     OutOfFold,
     Plan,
-    Prepared,
     ProgressBar,
     ShuffledRows,
     Split,
     TableRows,
+    Training,
     Validation,
     alike,
     all_or_nothing,
@@ -166,18 +166,18 @@ class MultiTaskEstimator(CallbackSupportMixin, NetworkMaker):
             if resume:
                 self._check_same_network()
             table, split = self._read(X, y, sample_weight, resume, asked)
-            whole = Plan.of(self, len(table), split)
-            encoded = self._encode(table, whole, resume)
+            plan = Plan.of(self, len(table), split)
+            encoded = self._encode(table, plan, resume)
             self.device_ = resolve_device(self.device, self._torch_dtype)
             start = self.module_ if resume else None
             check_alike(self, table, split, start)
             checkpoint = Checkpoint.of(self, table, split, start)
             self._rng = alike(check_random_state(checkpoint.random_state))
             origin = LastFit(self.net_) if resume else self._origin(self._encoder)
-            prepared = self._prepare(table, encoded, whole, split, origin.goes_on)
+            trainings = self._prepare(table, encoded, plan, split, origin.goes_on)
             # Free memory: training needs only what is prepared.
             del table, encoded, split
-            self._train(prepared, origin, reporters, checkpoint)
+            self._train(*trainings, origin, reporters, checkpoint)
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -245,8 +245,7 @@ class MultiTaskEstimator(CallbackSupportMixin, NetworkMaker):
                 if resume:
                     net = copy.deepcopy(self.net_)
                 else:
-                    net = self._make_net(plan, self._encoder)
-                    self._origin(self._encoder).begin(net)
+                    net = self._make_net(plan, self._encoder, self._origin(self._encoder))
                 net.n_jobs = self.n_jobs
                 net.train(rows, n_epochs=1, callbacks=self._bar_and_users())
             self._settle(net, self._encoder)
@@ -356,11 +355,11 @@ class MultiTaskEstimator(CallbackSupportMixin, NetworkMaker):
             check_alike(self, table, split, self.module_)
             self._rng = copy.deepcopy(self._rng)
             origin = FewerTasks(self.net_, grown.unlabelled, freeze)
-            whole = Plan.of(self, len(table), split)
-            prepared = self._prepare(table, encoded, whole, split, origin.goes_on)
+            plan = Plan.of(self, len(table), split)
+            trainings = self._prepare(table, encoded, plan, split, origin.goes_on)
             # Free memory: training needs only what is prepared.
             del table, encoded, split, grown
-            self._train(prepared, origin, [], Checkpoint(None, {}, None))
+            self._train(*trainings, origin, [], Checkpoint(None, {}, None))
             if freeze:
                 self._calibration = calibration
                 if deviations is not None:
@@ -387,7 +386,7 @@ class MultiTaskEstimator(CallbackSupportMixin, NetworkMaker):
     @property
     def _class_weight(self) -> Any:
         # Estimators for tasks that are numbers have no such parameter.
-        return self.get_params(deep=False).get("class_weight")
+        return getattr(self, "class_weight", None)
 
     def _encode(self, table: AnyTable, plan: Plan, resume: bool, classes: Any = None) -> Encoded:
         """Encode a table, with the encoder of an earlier fit or one that is fitted to the table.
@@ -411,48 +410,53 @@ class MultiTaskEstimator(CallbackSupportMixin, NetworkMaker):
         return TableRows(*encoded.arrays, dtype=dtype)
 
     def _prepare(
-        self, table: AnyTable, encoded: Encoded, whole: Plan, split: Split, goes_on: bool
-    ) -> Prepared:
-        """Split the rows for validation, and fit the parts of the encoder that use labels."""
-        rows, train, validation = self._split(table, encoded, whole, split)
-        # The encoder of a refit is fitted to all labels, including those of the validation rows.
-        of_all, refits = None, whole.refits and not goes_on
+        self, table: AnyTable, encoded: Encoded, plan: Plan, split: Split, goes_on: bool
+    ) -> tuple[Training, Training | None]:
+        """Prepare the training and, for a refit, a second one on all rows.
+
+        The rows are split, and the parts of the encoder that use labels are fitted.
+        """
+        rows, train, validation = self._split(table, encoded, plan, split)
+        refits = plan.refits and validation is not None and not goes_on
         if validation is not None:
             validation.warn_of_unlabelled(train, refits)
-            if refits:
-                of_all, numbers = self._encoder.start(encoded)
-                rows = rows if of_all.statistics is None else rows.with_numbers(numbers)
+        if refits:
+            # This encoder is fitted to all labels, including those of the validation rows.
+            of_all, numbers = self._encoder.start(encoded)
+            rows = rows if of_all.statistics is None else rows.with_numbers(numbers)
         self._encoder, train = self._start(encoded, train, validation, goes_on)
-        plan = Plan.of(self, len(train), split, validates=validation is not None)
-        return Prepared(rows, train, validation, of_all, plan, whole)
+        own = Plan.of(self, len(train), split, validates=validation is not None)
+        first = Training(train, self._encoder, own, validation)
+        plan = replace(plan, max_epochs=own.max_epochs)
+        return first, Training(rows, of_all, plan) if refits else None
 
     def _train(
-        self, prepared: Prepared, origin: Origin, reporters: list[Callback], checkpoint: Checkpoint
+        self,
+        first: Training,
+        second: Training | None,
+        origin: Origin,
+        reporters: list[Callback],
+        checkpoint: Checkpoint,
     ) -> None:
-        """Train a net on the prepared rows, if necessary again on all rows, and store it."""
-        rows, train, validation, of_all, plan, whole = prepared
+        """Train a net, perhaps a second one on all rows, and store it."""
         with seeded(self._rng):
-            net = self._make_net(plan, self._encoder)
-            origin.begin(net)
-            with origin.held(net, train):
+            net = self._make_net(first.plan, first.encoder, origin)
+            with origin.held(net, first.rows):
                 trained = net.train(
-                    train,
-                    plan.max_epochs,
-                    validation=validation,
-                    patience=plan.patience,
+                    first.rows,
+                    first.plan.max_epochs,
+                    validation=first.validation,
+                    patience=first.plan.patience,
                     tol=self.tol,
-                    callbacks=self._callbacks(plan, len(train), reporters),
+                    callbacks=self._callbacks(first, reporters),
                     progress=checkpoint.training(1),
-                    groups=self._groups(net, train, plan, self._encoder, origin),
+                    groups=self._groups(net, first, origin),
                 )
-            deviations = None
-            if validation is not None:
-                deviations = self._learn_deviations(net, validation)
-                if trained.complete and of_all is not None:
-                    again = replace(whole, max_epochs=plan.max_epochs)
-                    net, self._encoder = self._refit(
-                        net, trained.best_epoch, of_all, rows, again, origin, reporters, checkpoint
-                    )
+            deviations = self._learn_deviations(net, first.validation)
+            if second is not None and trained.complete:
+                net, self._encoder = self._refit(
+                    net, trained.best_epoch, second, origin, reporters, checkpoint
+                )
         self._settle(net, self._encoder, deviations)
 
     def _split(
@@ -473,9 +477,8 @@ class MultiTaskEstimator(CallbackSupportMixin, NetworkMaker):
             crossed = OutOfFold(rows, table, targets, folds)
             return rows, crossed.rows, crossed
         train, valid = split.rows(len(table), plan.validation_fraction, self._rng)
-        if valid is None:
-            return rows, rows.take(train), None
-        return rows, rows.take(train), HeldOut(rows, table, targets, valid, train)
+        held_out = None if valid is None else HeldOut(rows, table, targets, valid, train)
+        return rows, rows.take(train), held_out
 
     def _start(
         self, encoded: Encoded, train: Any, validation: Validation | None, goes_on: bool
@@ -496,9 +499,11 @@ class MultiTaskEstimator(CallbackSupportMixin, NetworkMaker):
             return encoder, train.with_numbers(numbers)
         return encoder, validation.renumber(encoder.statistics, train, numbers)
 
-    def _learn_deviations(self, net: MultiTaskNet, validation: Validation) -> Deviations | None:
-        """Learn the deviations of predicted numbers; None if no task is a number."""
-        if not any(task.has_errors for task in self._encoder.tasks):
+    def _learn_deviations(
+        self, net: MultiTaskNet, validation: Validation | None
+    ) -> Deviations | None:
+        """Learn the deviations of predicted numbers; None without numbers or validation rows."""
+        if validation is None or not any(task.has_errors for task in self._encoder.tasks):
             return None
         rows, labels, weights, out_of_fold = validation.sample()
         members = net.member_outputs(rows).numpy()
@@ -512,27 +517,24 @@ class MultiTaskEstimator(CallbackSupportMixin, NetworkMaker):
         self,
         net: MultiTaskNet,
         n_epochs: int,
-        encoder: TableEncoder,
-        rows: TableRows,
-        plan: Plan,
+        training: Training,
         origin: Origin,
         reporters: Sequence[Callback],
         checkpoint: Checkpoint,
     ) -> tuple[MultiTaskNet, TableEncoder]:
         """Train another net on all rows, for the number of epochs that was best for a first net.
 
-        The encoder was fitted to all rows. Return the net and the encoder to store: those of the
-        first training if the second one is interrupted or fails.
+        Return the net and the encoder to store: those of the first training if the second one is
+        interrupted or fails.
         """
-        again = self._make_net(plan, encoder)
-        origin.begin(again)
+        again = self._make_net(training.plan, training.encoder, origin)
         again.module_.mean.load_state_dict(net.module_.mean.state_dict())
-        steps = self._callbacks(plan, len(rows), reporters, title="Training on all rows")
-        groups = self._groups(again, rows, plan, encoder, origin)
+        callbacks = self._callbacks(training, reporters, title="Training on all rows")
+        groups = self._groups(again, training, origin)
         options: dict[str, Any] = {"progress": checkpoint.training(2), "groups": groups}
         try:
-            with origin.held(again, rows):
-                trained = again.train(rows, n_epochs, callbacks=steps, **options)
+            with origin.held(again, training.rows):
+                trained = again.train(training.rows, n_epochs, callbacks=callbacks, **options)
         except KeyboardInterrupt:
             warn(
                 "The second training, on all rows, was interrupted: the model of the first one, "
@@ -541,13 +543,14 @@ class MultiTaskEstimator(CallbackSupportMixin, NetworkMaker):
             )
             return net, self._encoder
         again.history = net.history
-        return (again, encoder) if trained.complete else (net, self._encoder)
+        return (again, training.encoder) if trained.complete else (net, self._encoder)
 
     def _callbacks(
-        self, plan: Plan, n_rows: int, reporters: Sequence[Callback], title: str = "Training"
+        self, training: Training, reporters: Sequence[Callback], title: str = "Training"
     ) -> list[Callback]:
         """Return the callbacks in order: progress bar, user's, learning rate, scikit-learn's."""
-        rates = schedule(self.lr_schedule, plan.max_epochs, -(-n_rows // plan.batch_size))
+        n_batches = -(-len(training.rows) // training.plan.batch_size)
+        rates = schedule(self.lr_schedule, training.plan.max_epochs, n_batches)
         return [*self._bar_and_users(title), *rates, *reporters]
 
     def _bar_and_users(self, title: str = "Training") -> list[Callback]:

@@ -26,6 +26,7 @@ from .training import (
     Origin,
     OtherModel,
     Plan,
+    Training,
     can_part,
     check_unchanged,
     make_groups,
@@ -207,7 +208,8 @@ class NetworkMaker(Predictor, ABC):
         other = [name for name in now if differences({name: shorter[name]}, before, when)]
         check_unchanged(differences({name: now[name] for name in other}, before, when))
 
-    def _make_net(self, plan: Plan, encoder: TableEncoder) -> MultiTaskNet:
+    def _make_net(self, plan: Plan, encoder: TableEncoder, origin: Origin) -> MultiTaskNet:
+        """Create the network with its initial weights, and the net that trains it."""
         with in_all_functions():
             module = self.make_module(encoder)
         module.product_dtype = product_dtype(self.dtype, self.device_)
@@ -219,25 +221,24 @@ class NetworkMaker(Predictor, ABC):
                 "steps do not depend on the size of the losses: use another balancing, such as "
                 '"equal".'
             )
+        origin.begin(net)
         return net
 
-    def _groups(
-        self, net: MultiTaskNet, rows: Any, plan: Plan, encoder: TableEncoder, origin: Origin
-    ) -> Groups | None:
+    def _groups(self, net: MultiTaskNet, training: Training, origin: Origin) -> Groups | None:
         """Split the members into groups for training; None if they are trained together."""
-        if self.callbacks or origin.holds or not can_part(net, rows, self.net_params):
+        if self.callbacks or origin.holds or not can_part(net, training.rows, self.net_params):
             return None
         parts = parts_apart(self.n_members, self.n_jobs)
         if len(parts) == 1:
             return None
 
         def make_net(n_members: int) -> MultiTaskNet:
-            smaller, start = copy.copy(self), copy.copy(encoder)
+            smaller, start = copy.copy(self), copy.copy(training.encoder)
             # The weights will be replaced by those of the whole network.
             smaller.n_members, start.linear_start = n_members, None
             with in_all_functions():
                 module = smaller.make_module(start)
-            return self._net_around(module, plan, encoder)
+            return self._net_around(module, training.plan, training.encoder)
 
         return make_groups(net, parts, make_net)
 

@@ -11,8 +11,7 @@ from .history import public_history
 from .make import make_net
 from .net import MultiTaskNet
 from .origin import FewerTasks, LastFit, Origin, OtherModel, check_unchanged
-from .plan import BY_ROWS, Plan
-from .prepared import Prepared
+from .plan import BY_ROWS, Plan, Training
 from .schedule import LR_SCHEDULES, OPTIMIZERS, schedule
 from .shuffled import Arrays, ShuffledBatches, ShuffledRows
 from .split import (
@@ -42,12 +41,12 @@ __all__ = [
     "OtherModel",
     "OutOfFold",
     "Plan",
-    "Prepared",
     "ProgressBar",
     "ShuffledBatches",
     "ShuffledRows",
     "Split",
     "TableRows",
+    "Training",
     "Validation",
     "alike",
     "all_or_nothing",

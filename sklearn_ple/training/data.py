@@ -103,6 +103,10 @@ class TableRows(Dataset):
         view._rows = numbers if self._rows is None else self._rows[numbers]
         return view
 
+    def head(self, n_rows: int) -> TableRows:
+        """Return a view of the first rows, of at most this number."""
+        return self.take(np.arange(min(n_rows, len(self))))
+
     def parts(self) -> dict[str, Any]:
         """Return the arrays by name and, for a view, its row numbers under the empty name."""
         return self.arrays if self._rows is None else self.arrays | {"": self._rows}

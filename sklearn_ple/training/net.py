@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -171,37 +170,41 @@ class MultiTaskNet(NeuralNet):
         self.initialize_callbacks()
         self._validation, self._groups = validation, groups
         n_before = len(self.history)
-        n_jobs = self.n_jobs if groups is None else 1
-        keep_freed_memory()
+        n_to_do = n_epochs - (0 if progress is None else progress.n_epochs)
         try:
-            with self.threads(self.batch_size, n_jobs), self._seeded():
-                place(rows, self.device)
-                if validation is not None:
-                    place(validation.rows, self.device)
-                n_behind = 0 if progress is None else progress.n_epochs
-                self.begin_training(rows)
-                with nullcontext() if groups is None else groups.training(self, rows, best):
-                    self.partial_fit(rows, validation, epochs=n_epochs - n_behind)
+            self._run_epochs(rows, n_to_do, best)
         finally:
             self.forget_training()
         # An interrupted epoch lacks the value that is recorded last.
         while self.history and "seconds" not in self.history[-1]:
             self.history.pop()
-        n_epochs_done = len(self.history) - n_before
-        if n_epochs_done == 0:
+        n_done = len(self.history) - n_before
+        if n_done == 0:
             raise KeyboardInterrupt
-        if best.stop_reason_ is None and n_epochs_done < n_epochs:
+        if best.stop_reason_ is None and n_done < n_epochs:
             warn(
                 f"Training was ended after epoch {len(self.history)} by the user or by a "
                 "callback.",
                 ConvergenceWarning,
             )
-        all_done = best.stop_reason_ is None and n_epochs_done == n_epochs
         stopped_early = best.stop_reason_ == "early stopping"
         # A callback may have ended the last epoch before the best weights were chosen.
         if progress is not None and (stopped_early or progress.n_epochs == n_epochs):
             progress.end(self, best.best_epoch_)
-        return end_alike(self, Trained(all_done or stopped_early, best.best_epoch_))
+        complete = stopped_early or (best.stop_reason_ is None and n_done == n_epochs)
+        return end_alike(self, Trained(complete, best.best_epoch_))
+
+    def _run_epochs(self, rows: Any, n_epochs: int, best: KeepBestWeights) -> None:
+        """Move the rows to the device if they fit there, and train for some epochs."""
+        validation, groups = self._validation, self._groups
+        keep_freed_memory()
+        with self.threads(self.batch_size, 1 if groups else self.n_jobs), self._seeded():
+            place(rows, self.device)
+            if validation is not None:
+                place(validation.rows, self.device)
+            self.begin_training(rows)
+            with groups.training(self, rows, best) if groups else nullcontext():
+                self.partial_fit(rows, validation, epochs=n_epochs)
 
     def seconds_since(self, start: float) -> float:
         """Return the duration of the epoch that began at a time; workers measure their own."""
@@ -421,8 +424,8 @@ class MultiTaskNet(NeuralNet):
 
     def finite_tasks(self, rows: TableRows | ShuffledRows) -> np.ndarray:
         """Return whether the outputs of a batch are finite, for each task, (n_tasks,)."""
-        first = rows.take(np.arange(min(len(rows), _PREDICTION_BATCH)))
-        finite = self.member_outputs(first, self.n_jobs).isfinite().all(dim=1).all(dim=0)
+        outputs = self.member_outputs(rows.head(_PREDICTION_BATCH), self.n_jobs)
+        finite = outputs.isfinite().all(dim=1).all(dim=0)
         parts = [
             finite[group.columns].unflatten(0, (-1, group.task.n_outputs)).all(dim=1)
             for group in self.losses.groups
@@ -453,18 +456,6 @@ class MultiTaskNet(NeuralNet):
                 for batch in order.split(_PREDICTION_BATCH)
             ]
         return [torch.cat(parts, dim=1)[:, : len(rows)] for parts in zip(*batches, strict=True)]
-
-    def continue_from(self, other: MultiTaskNet) -> None:
-        """Copy another net's weights and history, to continue training with a new optimizer.
-
-        The state of its balancer is copied too, if both balancers have the same class and options.
-        """
-        self.module_.load_state_dict(other.module_.state_dict())
-        own, state = self.criterion_.state_dict(), other.criterion_.state_dict()
-        fits = all(state[name].shape == part.shape for name, part in own.items() if name in state)
-        if fits and repr(self.criterion_) == repr(other.criterion_):
-            self.criterion_.load_state_dict(state, strict=False)
-        self.history: Any = copy.deepcopy(other.history)
 
     def snapshot(self) -> dict[str, Tensor]:
         """Copy the state of the network that is evaluated."""

@@ -53,10 +53,19 @@ class LastFit(Origin):
         self.net = net
 
     def begin(self, net: MultiTaskNet) -> None:
-        """Copy all weights and the history."""
-        same = _shapes(net) == _shapes(self.net)
+        """Copy all weights and the history, for a training with a new optimizer.
+
+        The state of the balancer is copied too, if both balancers have the same class and options.
+        """
+        same = _shapes(net.module_) == _shapes(self.net.module_)
         check_unchanged("" if same else "its weights differ in shape")
-        net.continue_from(self.net)
+        net.module_.load_state_dict(self.net.module_.state_dict())
+        balancer, other = net.criterion_, self.net.criterion_
+        own, there = _shapes(balancer), _shapes(other)
+        fits = all(there[name] == shape for name, shape in own.items() if name in there)
+        if fits and repr(balancer) == repr(other):
+            balancer.load_state_dict(other.state_dict(), strict=False)
+        net.history = copy.deepcopy(self.net.history)
 
 
 class OtherModel(Origin):
@@ -140,7 +149,7 @@ class FewerTasks(Origin):
         whole = [tensor for tensor, mask in held if tensor.requires_grad and mask.all()]
         # Weight decay and momentum also change weights without a gradient: restore them.
         moved = [own for own in before if own[0].requires_grad and not own[1].all()]
-        first = rows.take(np.arange(min(len(rows), _ROWS_COMPARED)))
+        first = rows.head(_ROWS_COMPARED)
         self._check_unmoved(net, first)
         for tensor in whole:
             tensor.requires_grad_(False)
@@ -203,6 +212,6 @@ def _put_back(kept: list[tuple[Tensor, Tensor, Tensor]]) -> None:
         tensor.copy_(torch.where(mask, values, tensor))
 
 
-def _shapes(net: MultiTaskNet) -> dict[str, Any]:
-    """Return the shapes of the weights of a net, by name."""
-    return {name: part.shape for name, part in net.module_.state_dict().items()}
+def _shapes(module: Any) -> dict[str, torch.Size]:
+    """Return the shapes of a module's weights, by name."""
+    return {name: part.shape for name, part in module.state_dict().items()}

@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
+from ..encoding import TableEncoder
 from .net_params import plain, read_net_params
 from .split import LEAST_ROWS_TO_STOP_EARLY, Split, stops_early
+from .validation import Validation
 
 # More validation rows than this do not improve the choice of when to stop.
 _ROWS_OF_VALIDATION = 3000
@@ -115,6 +117,27 @@ class Plan:
             ),
             n_bins=resolve("n_bins", default_n_bins),
         )
+
+
+class Training(NamedTuple):
+    """What a training needs of a table, which itself can be freed.
+
+    Attributes
+    ----------
+    rows : TableRows or ShuffledRows
+        The rows to train on.
+    encoder : TableEncoder
+        The encoder of the rows, fitted without the labels of validation rows.
+    plan : Plan
+        The plan of the training.
+    validation : Validation or None
+        The validation; None without one.
+    """
+
+    rows: Any
+    encoder: TableEncoder
+    plan: Plan
+    validation: Validation | None = None
 
 
 def default_batch_size(n_rows: int) -> int:

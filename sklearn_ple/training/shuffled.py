@@ -58,9 +58,9 @@ class ShuffledRows:
         """Return the number of rows."""
         return self.n_rows
 
-    def take(self, rows: np.ndarray) -> TableRows:
-        """Return the first of the rows to check, as many as asked for if there are enough."""
-        return self.first.take(np.arange(min(len(rows), len(self.first))))
+    def head(self, n_rows: int) -> TableRows:
+        """Return some of the rows, at most this number."""
+        return self.first.head(n_rows)
 
     def with_numbers(self, numbers: Any) -> ShuffledRows:
         """Return the same rows, which are read with all numbers."""
