@@ -1,5 +1,6 @@
 """Parameters of the estimators: those that all share, and how a class declares its own."""
 
+from .comparison import differences, for_another_task, of_network
 from .constraints import (
     COUNT,
     COUNT_OR_ZERO,
@@ -9,7 +10,7 @@ from .constraints import (
     Number,
     Widths,
 )
-from .fields import differences, for_another_task, of_network, parameter, with_parameters
+from .fields import parameter, with_parameters
 from .shared import WIDTHS, Parameters, class_weight
 
 __all__ = [

@@ -1,29 +1,17 @@
-"""Parameters as fields of a class, with default, constraint, search range and so on."""
+"""Declaration of parameters as fields of a class: default, constraint, search range and so on."""
 
 from __future__ import annotations
 
-import ast
-import copy
 import inspect
-import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, TypeVar, dataclass_transform
 
-import numpy as np
-import pandas as pd
-from scipy import stats
-
-from ..checks import is_ours
-from ..tasks import by_name
 from .docstrings import complete_docstring
 
 _T = TypeVar("_T")
 # Marks a parameter without a published value, for which None would be a valid value.
 _AS_IT_IS: Any = object()
-# Dicts by task, whose order does not matter. Those declared as values by task are put in order; in
-# texts of earlier files they are not.
-_BY_TASK = {"task_types", "depends_on", "reads", "n_specific_experts"}
 
 
 def parameter(
@@ -138,10 +126,11 @@ def with_parameters(owner: type[_T]) -> type[_T]:
     constraints: dict[str, list] = {}
     for base in reversed(made.__mro__):
         constraints |= vars(base).get("_parameter_constraints", {})
-    rows = {f.name: _declared(made, f.name).get("constraint") for f in fields(made)}
-    made._parameter_constraints = constraints | {name: row for name, row in rows.items() if row}
+    rows = declared(made)
+    constraints |= {n: row["constraint"] for n, row in rows.items() if "constraint" in row}
+    made._parameter_constraints = constraints
     signature = inspect.signature(made.__init__)
-    order = [signature.parameters[name] for name in ["self", *_order(made)]]
+    order = [signature.parameters[name] for name in ["self", *rows]]
     made.__init__.__signature__ = signature.replace(parameters=order)
     complete_docstring(made)
     return made
@@ -161,185 +150,26 @@ def _check_annotated(made: Any) -> None:
 
 def published(cls: Any) -> dict[str, Any]:
     """Return the values of parameters in the paper of a class, where they are not the defaults."""
-    rows = {name: _declared(cls, name) for name in _order(cls)}
-    return {name: row["published"] for name, row in rows.items() if "published" in row}
+    return {n: row["published"] for n, row in declared(cls).items() if "published" in row}
 
 
-def of_network(estimator: Any, without: Sequence[str] = ()) -> dict[str, str]:
-    """Return the parameters that determine what an estimator's network computes, as text.
+def declared(cls: Any) -> dict[str, dict[str, Any]]:
+    """Return what a class and its base classes declare about each parameter, except its default.
 
-    The text is the same for lists and tuples, for numbers of numpy and of Python, and for objects
-    of the same class with the same attributes. Entries for the tasks in ``without``, which are the
-    last ones in y, are left out.
+    Parameters of the class come before those of its base classes, unless ``after`` sets another
+    position.
     """
-    shown = {}
-    for name in _order(type(estimator)):
-        declared = _declared(type(estimator), name)
-        if declared.get("network", _is_new(type(estimator), name)):
-            value = _without(_plain(getattr(estimator, name)), without, declared.get("of_tasks"))
-            if declared.get("of_tasks") == "values" and isinstance(value, dict):
-                # The order of the tasks does not matter. That of groups may, as in HoME.
-                value = dict(sorted(value.items(), key=str))
-            shown[name] = repr(value)
-    return {name: re.sub(" at 0x[0-9a-fA-F]+", "", text) for name, text in shown.items()}
-
-
-def _without(value: Any, tasks: Sequence[str], of_tasks: str | None) -> Any:
-    """Leave out the entries for some tasks, which are the last ones of a list."""
-    if not tasks or not of_tasks or not isinstance(value, (dict, tuple)):
-        return value
-    if of_tasks == "values":
-        if isinstance(value, tuple):
-            return value[: -len(tasks)]
-        return {name: entry for name, entry in value.items() if name not in tasks}
-
-    def rest(group: Any) -> Any:
-        named = isinstance(group, tuple)
-        return tuple(task for task in group if task not in tasks) if named else group
-
-    # Whether a task may be in a group of its own is up to the network.
-    if isinstance(value, tuple):
-        return tuple(left for group in value if (left := rest(group)))
-    return {name: left for name, group in value.items() if (left := rest(group))}
-
-
-def for_another_task(estimator: _T) -> _T:
-    """Copy an estimator whose network gets another task: lists of numbers get another number.
-
-    The further number is the greatest of the list: equal numbers stay equal, and different ones
-    stay different.
-    """
-    more: Any = copy.copy(estimator)
-    for name in _order(type(estimator)):
-        numbers = _plain(getattr(estimator, name))
-        of_tasks = _declared(type(estimator), name).get("of_tasks")
-        if of_tasks == "values" and isinstance(numbers, tuple):
-            setattr(more, name, [*numbers, max(numbers)])
-    return more
-
-
-def differences(now: dict[str, str], before: dict[str, str], when: str) -> str:
-    """List the parameters that differ from earlier ones, with both values."""
-    return ", ".join(
-        f"{name}={now[name]} ({before[name]} {when})"
-        for name in now
-        if now[name] != before[name] and _meaning(name, now[name]) != _meaning(name, before[name])
-    )
-
-
-def _meaning(name: str, text: str) -> str:
-    """Return the text of a parameter with tasks in order, and whole numbers as integers."""
-    in_order = sorted if name in _BY_TASK else list
-
-    def settle(value: Any) -> Any:
-        if isinstance(value, dict):
-            return in_order((repr(key), settle(entry)) for key, entry in value.items())
-        if isinstance(value, tuple):
-            return tuple(map(settle, value))
-        return _whole(value)
-
-    try:
-        # As text, True and 1 differ: a mask is not a list of positions.
-        return repr(settle(ast.literal_eval(text)))
-    except (SyntaxError, ValueError):
-        return text  # It shows an object, such as a task.
-
-
-class _Text(str):
-    """A text whose representation has no quotes."""
-
-    __slots__ = ()
-    __repr__ = str.__str__
-
-
-def _whole(value: Any) -> Any:
-    """Convert whole numbers to integers, alone and in a tuple."""
-    if isinstance(value, tuple):
-        return tuple(map(_whole, value))
-    return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
-def _plain(value: Any) -> Any:
-    """Convert arrays, indexes and lists to tuples, and numbers of numpy to those of Python.
-
-    An object, such as a task, becomes a text with its class and its attributes.
-    """
-    value = by_name(value)
-    if isinstance(value, (np.ndarray, np.generic, pd.Index, pd.Series)):
-        value = value.tolist()
-    if isinstance(value, dict):
-        return {_plain(key): _plain(entry) for key, entry in value.items()}
-    if isinstance(value, (list, tuple)):
-        return tuple(map(_plain, value))
-    if not getattr(value, "__dict__", None) or callable(value):
-        return value
-    own = {name: _whole(_plain(entry)) for name, entry in vars(value).items()}
-    options = [f"{name}={entry!r}" for name, entry in own.items() if entry not in (None, "")]
-    return _Text(f"{type(value).__name__}({', '.join(options)})")
-
-
-def search_space(cls: Any, backend: str = "sklearn") -> Any:
-    """Return the search space of a class; see `Parameters.search_space`."""
-    ranges = {name: _declared(cls, name).get("search") for name in _order(cls)}
-    space = {name: values for name, values in ranges.items() if values is not None}
-    if backend == "sklearn":
-        return {name: _distribution(values) for name, values in space.items()}
-    if backend == "optuna":
-        return lambda trial: {
-            name: _suggest(trial, name, values) for name, values in space.items()
-        }
-    raise ValueError(f'backend={backend!r} is unknown: it must be "sklearn" or "optuna".')
-
-
-def _declared(cls: type, name: str) -> dict[str, Any]:
-    """Collect what a class and its base classes declare about a parameter, except its default."""
-    declared: dict[str, Any] = {}
-    for base in reversed(cls.__mro__):
-        row = vars(base).get("__dataclass_fields__", {}).get(name)
-        declared |= row.metadata if row else {}
-    return declared
-
-
-def _is_new(cls: type, name: str) -> bool:
-    """Return whether a parameter is declared outside this package only."""
-    owners = [base for base in cls.__mro__ if name in inspect.get_annotations(base)]
-    return not any(map(is_ours, owners))
-
-
-def _order(cls: Any) -> list[str]:
-    """Order the parameters: those of the class first, unless ``after`` sets another position."""
     with_fields = [base for base in cls.__mro__ if "__dataclass_fields__" in vars(base)]
     named = [name for base in with_fields for name in inspect.get_annotations(base)]
-    there = {f.name for f in fields(cls)}
-    order = [name for name in dict.fromkeys(named) if name in there]
+    rows: dict[str, dict[str, Any]] = {f.name: {} for f in fields(cls)}
+    for base in reversed(with_fields):
+        for name, own in vars(base)["__dataclass_fields__"].items():
+            if name in rows:
+                rows[name] |= own.metadata
+    order = [name for name in dict.fromkeys(named) if name in rows]
     for name in list(order):
-        after = _declared(cls, name).get("after")
+        after = rows[name].get("after")
         if after in order:
             order.remove(name)
             order.insert(order.index(after) + 1, name)
-    return order
-
-
-def _distribution(values: Any) -> Any:
-    """Return the distribution of SciPy for a range, or a copy of a list of choices."""
-    if isinstance(values, list):
-        return list(values)
-    low, high, *scale = values
-    if scale:
-        return stats.loguniform(low, high)
-    if isinstance(low, int):
-        return stats.randint(low, high + 1)
-    return stats.uniform(low, high - low)
-
-
-def _suggest(trial: Any, name: str, values: Any) -> Any:
-    """Let a trial of Optuna suggest a value."""
-    if isinstance(values, list):
-        # Optuna can store numbers and strings, but not tuples.
-        by_label = {str(v) if isinstance(v, tuple) else v: v for v in values}
-        return by_label[trial.suggest_categorical(name, list(by_label))]
-    low, high, *scale = values
-    suggest: Callable[..., Any] = (
-        trial.suggest_int if isinstance(low, int) else trial.suggest_float
-    )
-    return suggest(name, low, high, log=bool(scale))
+    return {name: rows[name] for name in order}

@@ -30,7 +30,8 @@ from .constraints import (
     Splitter,
     Widths,
 )
-from .fields import parameter, published, search_space, with_parameters
+from .fields import parameter, published, with_parameters
+from .search import search_space
 
 _AUTO = StrOptions({"auto"})
 _SHARE = Number(Real, 0, 1, closed="left")

@@ -1,0 +1,139 @@
+"""The parameters that determine a network, as text, and what differs from an earlier fit."""
+
+from __future__ import annotations
+
+import ast
+import copy
+import inspect
+import re
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+import numpy as np
+import pandas as pd
+
+from ..checks import is_ours
+from ..tasks import by_name
+from .fields import declared
+
+_T = TypeVar("_T")
+# Dicts by task, whose order does not matter. Those declared as values by task are put in order; in
+# texts of earlier files they are not.
+_BY_TASK = {"task_types", "depends_on", "reads", "n_specific_experts"}
+
+
+def of_network(estimator: Any, without: Sequence[str] = ()) -> dict[str, str]:
+    """Return the parameters that determine what an estimator's network computes, as text.
+
+    The text is the same for lists and tuples, for numbers of numpy and of Python, and for objects
+    of the same class with the same attributes. Entries for the tasks in ``without``, which are the
+    last ones in y, are left out.
+    """
+    shown = {}
+    for name, row in declared(type(estimator)).items():
+        if row.get("network", _is_new(type(estimator), name)):
+            value = _without(_plain(getattr(estimator, name)), without, row.get("of_tasks"))
+            if row.get("of_tasks") == "values" and isinstance(value, dict):
+                # The order of the tasks does not matter. That of groups may, as in HoME.
+                value = dict(sorted(value.items(), key=str))
+            shown[name] = repr(value)
+    return {name: re.sub(" at 0x[0-9a-fA-F]+", "", text) for name, text in shown.items()}
+
+
+def _without(value: Any, tasks: Sequence[str], of_tasks: str | None) -> Any:
+    """Leave out the entries for some tasks, which are the last ones of a list."""
+    if not tasks or not of_tasks or not isinstance(value, (dict, tuple)):
+        return value
+    if of_tasks == "values":
+        if isinstance(value, tuple):
+            return value[: -len(tasks)]
+        return {name: entry for name, entry in value.items() if name not in tasks}
+
+    def rest(group: Any) -> Any:
+        named = isinstance(group, tuple)
+        return tuple(task for task in group if task not in tasks) if named else group
+
+    # Whether a task may be in a group of its own is up to the network.
+    if isinstance(value, tuple):
+        return tuple(left for group in value if (left := rest(group)))
+    return {name: left for name, group in value.items() if (left := rest(group))}
+
+
+def for_another_task(estimator: _T) -> _T:
+    """Copy an estimator whose network gets another task: lists of numbers get another number.
+
+    The further number is the greatest of the list: equal numbers stay equal, and different ones
+    stay different.
+    """
+    more: Any = copy.copy(estimator)
+    for name, row in declared(type(estimator)).items():
+        numbers = _plain(getattr(estimator, name))
+        if row.get("of_tasks") == "values" and isinstance(numbers, tuple):
+            setattr(more, name, [*numbers, max(numbers)])
+    return more
+
+
+def differences(now: dict[str, str], before: dict[str, str], when: str) -> str:
+    """List the parameters that differ from earlier ones, with both values."""
+    return ", ".join(
+        f"{name}={now[name]} ({before[name]} {when})"
+        for name in now
+        if now[name] != before[name] and _meaning(name, now[name]) != _meaning(name, before[name])
+    )
+
+
+def _meaning(name: str, text: str) -> str:
+    """Return the text of a parameter with tasks in order, and whole numbers as integers."""
+    in_order = sorted if name in _BY_TASK else list
+
+    def settle(value: Any) -> Any:
+        if isinstance(value, dict):
+            return in_order((repr(key), settle(entry)) for key, entry in value.items())
+        if isinstance(value, tuple):
+            return tuple(map(settle, value))
+        return _whole(value)
+
+    try:
+        # As text, True and 1 differ: a mask is not a list of positions.
+        return repr(settle(ast.literal_eval(text)))
+    except (SyntaxError, ValueError):
+        return text  # It shows an object, such as a task.
+
+
+class _Text(str):
+    """A text whose representation has no quotes."""
+
+    __slots__ = ()
+    __repr__ = str.__str__
+
+
+def _whole(value: Any) -> Any:
+    """Convert whole numbers to integers, alone and in a tuple."""
+    if isinstance(value, tuple):
+        return tuple(map(_whole, value))
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _plain(value: Any) -> Any:
+    """Convert arrays, indexes and lists to tuples, and numbers of numpy to those of Python.
+
+    An object, such as a task, becomes a text with its class and its attributes.
+    """
+    value = by_name(value)
+    if isinstance(value, (np.ndarray, np.generic, pd.Index, pd.Series)):
+        value = value.tolist()
+    if isinstance(value, dict):
+        return {_plain(key): _plain(entry) for key, entry in value.items()}
+    if isinstance(value, (list, tuple)):
+        return tuple(map(_plain, value))
+    if not getattr(value, "__dict__", None) or callable(value):
+        return value
+    own = {name: _whole(_plain(entry)) for name, entry in vars(value).items()}
+    options = [f"{name}={entry!r}" for name, entry in own.items() if entry not in (None, "")]
+    return _Text(f"{type(value).__name__}({', '.join(options)})")
+
+
+def _is_new(cls: type, name: str) -> bool:
+    """Return whether a parameter is declared outside this package only."""
+    owners = [base for base in cls.__mro__ if name in inspect.get_annotations(base)]
+    return not any(map(is_ours, owners))
