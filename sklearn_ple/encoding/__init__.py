@@ -10,18 +10,8 @@ from .form import TargetForm
 from .frames import is_arrow, is_dataset, is_polars, takeable, to_pandas
 from .groups import read_groups
 from .growth import grow
-from .labels import (
-    Labels,
-    as_frame,
-    has_classes,
-    ignored_by,
-    join_labels,
-    kinds_by_task,
-    learnt_columns,
-    numbers_are_classes,
-    read_targets,
-    split_kind,
-)
+from .kinds import has_classes, ignored_by, kinds_by_task, learnt_columns, split_kind
+from .labels import Labels, as_frame, join_labels, numbers_are_classes, read_targets
 from .mistakes import warn_of_order
 from .names import check_unique
 from .numeric import NUMERIC_EMBEDDINGS, EmbeddingMaker

@@ -15,7 +15,8 @@ from .dependence import Dependence
 from .encoder import Encoded, TableEncoder
 from .features import read_features
 from .form import TargetForm
-from .labels import Labels, ignored_by, is_one_kind, read_targets
+from .kinds import ignored_by, is_one_kind
+from .labels import Labels, read_targets
 from .mistakes import warn_of_order
 from .table import Table
 from .targets import TargetEncoder

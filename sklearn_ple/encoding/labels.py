@@ -1,4 +1,4 @@
-"""Reading y: its columns of labels, and which of them are tasks."""
+"""Reading y: the labels of its columns."""
 
 from __future__ import annotations
 
@@ -11,20 +11,16 @@ import pandas as pd
 from pandas.api import types
 from scipy import sparse
 
-from ..checks import shown
-from ..tasks import TASK_KINDS, Task, by_task
 from ..warn import warn
 from .form import TargetForm
 from .frames import is_arrow, is_polars, to_pandas, without_order
+from .kinds import learnt_columns
 from .masked import without_mask
 from .mistakes import warn_of_text
 from .names import check_unique
 
 #: More distinct integers than this are a quantity, not classes.
 MAX_INTEGER_CLASSES = 10
-
-#: Value of ``task_types`` for a column of y that is not a task.
-IGNORE = "ignore"
 
 
 @dataclass(frozen=True)
@@ -182,76 +178,6 @@ def _as_float(label: Any) -> float:
         return float("inf")
 
 
-def ignored_by(task_types: Any, names: Sequence[str]) -> list[int]:
-    """Return the positions of the columns of y that ``task_types`` ignores."""
-    types = kinds_by_task(task_types, names)
-    return [k for k, name in enumerate(names) if _is_ignore(types[name])]
-
-
-def kinds_by_task(task_types: Any, names: Sequence[str]) -> dict[str, Any]:
-    """Return the entry of ``task_types`` for each task."""
-    if is_one_kind(task_types):
-        return dict.fromkeys(names, task_types)
-    return by_task(task_types, names, "task_types", default="auto")
-
-
-def is_one_kind(task_types: Any) -> bool:
-    """Return whether ``task_types`` is one kind for all tasks, which may be a tuple with options.
-
-    A tuple whose other entries are kinds, too, is the list of them.
-    """
-    if not isinstance(task_types, tuple):
-        return not isinstance(task_types, (Mapping, list))
-    first, *others = task_types or [None]
-    return isinstance(first, str) and len(others) > 0 and not any(map(_is_kind, others))
-
-
-def split_kind(task_type: Any) -> tuple[Any, tuple]:
-    """Return the kind of an entry of ``task_types``, and the options that follow it in a tuple."""
-    if isinstance(task_type, tuple) and task_type:
-        return task_type[0], task_type[1:]
-    return task_type, ()
-
-
-def check_kind(name: str, kind: Any) -> None:
-    """Raise an error unless the kind of a task, which is not "auto", is the name of one."""
-    if not isinstance(kind, str) or kind not in TASK_KINDS:
-        raise ValueError(
-            f"task_types of target {name!r} is {shown(kind)}; the kinds are "
-            f"{['auto', *TASK_KINDS, IGNORE]}, or a Task."
-        )
-
-
-def has_classes(name: str, task_type: Any, family: str | None) -> bool | None:
-    """Return whether a task of this entry of ``task_types`` has classes; None if labels decide."""
-    kind, _ = split_kind(task_type)
-    if isinstance(kind, Task) or (isinstance(kind, type) and issubclass(kind, Task)):
-        return kind.has_classes
-    if isinstance(kind, str) and kind == "auto":
-        return None if family is None else family == "class"
-    check_kind(name, kind)
-    return TASK_KINDS[kind].has_classes
-
-
-def _is_kind(entry: Any) -> bool:
-    name, _ = split_kind(entry)
-    return isinstance(name, (str, Task, type))
-
-
-def without_ignored(task_types: Any) -> Any:
-    """Return ``task_types`` without its entries for ignored columns."""
-    if isinstance(task_types, Mapping):
-        return {name: kind for name, kind in task_types.items() if not _is_ignore(kind)}
-    if is_one_kind(task_types):
-        return task_types
-    return [kind for kind in task_types if not _is_ignore(kind)]
-
-
-def _is_ignore(task_type: Any) -> bool:
-    kind, options = split_kind(task_type)
-    return isinstance(kind, str) and kind == IGNORE and not options
-
-
 def read_targets(
     y: Any, ignored: Callable[[Sequence[str]], list[int]] | None = None, first: int | None = None
 ) -> tuple[list[Labels], TargetForm]:
@@ -301,19 +227,6 @@ def read_targets(
     out = sorted(set(range(len(names))).difference(kept))
     labels = [Labels.read(names[k], frame.iloc[:, k]) for k in kept]
     return labels, replace(replace(form, names=names).take(kept), ignored=out)
-
-
-def learnt_columns(
-    names: Sequence[str], ignored: Callable[[Sequence[str]], list[int]] | None
-) -> list[int]:
-    """Return the positions of the columns of y that are not ignored; raise if all are."""
-    out = set(ignored(names)) if ignored else set()
-    kept = [k for k in range(len(names)) if k not in out]
-    if not kept:
-        raise ValueError(
-            f"task_types ignores all columns of y, {names}: nothing is left to learn."
-        )
-    return kept
 
 
 def as_frame(y: Any, input_name: str = "y") -> pd.DataFrame:

@@ -13,7 +13,8 @@ from sklearn.utils import check_consistent_length
 from .._sklearn import _safe_indexing
 from .features import read_features
 from .form import TargetForm
-from .labels import Labels, ignored_by, read_targets
+from .kinds import ignored_by
+from .labels import Labels, read_targets
 from .mistakes import refuse_names, warn_of_order, warn_of_targets_in_features
 from .weights import weigh
 

@@ -18,14 +18,8 @@ from ..checks import check_integer, naming, shown
 from ..tasks import TASK_KINDS, Task, array_of, by_task, score_of
 from ..warn import warn
 from .form import TargetForm
-from .labels import (
-    Labels,
-    check_kind,
-    kinds_by_task,
-    read_targets,
-    split_kind,
-    without_ignored,
-)
+from .kinds import check_kind, kinds_by_task, split_kind, without_ignored
+from .labels import Labels, read_targets
 from .mistakes import warn_of_order
 
 

@@ -69,6 +69,7 @@ TESTS = {
     "encoding/frames.py": ["encoding/test_features.py"],
     "encoding/groups.py": ["model_selection/test_model_selection.py", "training/test_split.py"],
     "encoding/growth.py": ["test_growth.py"],
+    "encoding/kinds.py": ["encoding/test_targets.py"],
     "encoding/labels.py": ["encoding/test_targets.py"],
     "encoding/masked.py": ["encoding/test_masked.py"],
     "encoding/mistakes.py": ["encoding/test_mistakes.py"],
