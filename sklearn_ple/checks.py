@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from inspect import signature
 from numbers import Integral, Real
@@ -32,6 +33,12 @@ def check_named(estimators: Any) -> None:
         )
     if not estimators:
         raise ValueError("estimators is empty: name the estimators to compare.")
+
+
+def check_unique(what: str, names: Sequence[str]) -> None:
+    """Raise a ValueError if names of columns occur more than once; it starts with ``what``."""
+    if twice := [name for name, times in Counter(names).items() if times > 1]:
+        raise ValueError(f"{what} has several columns of each name in {twice}: rename them.")
 
 
 def shown(value: Any) -> str:

@@ -13,7 +13,6 @@ from .growth import grow
 from .kinds import has_classes, ignored_by, kinds_by_task, learnt_columns, split_kind
 from .labels import Labels, as_frame, join_labels, numbers_are_classes, read_targets
 from .mistakes import warn_of_order
-from .names import check_unique
 from .numeric import NUMERIC_EMBEDDINGS, EmbeddingMaker
 from .order import merged_order
 from .scaling import TooLargeError, is_number
@@ -41,7 +40,6 @@ __all__ = [
     "beside",
     "check_in_memory",
     "check_type",
-    "check_unique",
     "dependent_pairs",
     "dictionary_values",
     "digest",

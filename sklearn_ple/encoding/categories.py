@@ -67,12 +67,8 @@ class CategoryEncoder:
         self.max_categories = max_categories
         self.min_frequency = min_frequency
 
-    def fit(self, column: pd.Series) -> CategoryEncoder:
-        """Learn the categories of a column, and which of them are rare."""
-        return self.learn(Counts().add(column))
-
     def learn(self, counts: Counts) -> CategoryEncoder:
-        """Learn from counts of a column, perhaps of more rows than fit into memory."""
+        """Learn the categories of a column, and which of them are rare."""
         values, numbers, first = counts.merged()
         order = _sorting(values)
         rare = self._is_rare(numbers[order], counts.n_rows)

@@ -15,12 +15,11 @@ from scipy import sparse
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
-from ..checks import shown
+from ..checks import check_unique, shown
 from .categories import CategoryEncoder, Counts
 from .frames import is_dataset, keep_numbers, name_order, to_pandas
 from .masked import without_mask
 from .mistakes import warn_of_strings
-from .names import check_unique
 from .scaling import Block, NumberScaler, Ranges, TooLargeError, is_number
 
 

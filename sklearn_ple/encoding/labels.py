@@ -11,13 +11,13 @@ import pandas as pd
 from pandas.api import types
 from scipy import sparse
 
+from ..checks import check_unique
 from ..warn import warn
 from .form import TargetForm
 from .frames import is_arrow, is_polars, to_pandas, without_order
 from .kinds import learnt_columns
 from .masked import without_mask
 from .mistakes import warn_of_text
-from .names import check_unique
 
 #: More distinct integers than this are a quantity, not classes.
 MAX_INTEGER_CLASSES = 10

@@ -11,11 +11,11 @@ import pandas as pd
 from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import check_is_fitted
 
+from ..checks import check_unique
 from ..encoding import (
     as_frame,
     check_in_memory,
     check_type,
-    check_unique,
     numbers_are_classes,
     to_pandas,
     warn_of_order,

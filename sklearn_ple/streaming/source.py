@@ -13,8 +13,8 @@ from urllib.parse import unquote
 
 import numpy as np
 
-from ..checks import naming
-from ..encoding import check_unique, storable, to_storable
+from ..checks import check_unique, naming
+from ..encoding import storable, to_storable
 from .errors import named_by_some, twice, unreadable
 from .reading import interleaved
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from sklearn_ple.encoding.categories import MISSING, UNKNOWN, CategoryEncoder
+from sklearn_ple.encoding.categories import MISSING, UNKNOWN, CategoryEncoder, Counts
 
 TEXT = ["a", "b"]
 DATES = pd.to_datetime(["2020-01-01", "2021-01-01"])
@@ -15,7 +15,7 @@ DATES = pd.to_datetime(["2020-01-01", "2021-01-01"])
 
 def codes_of(fitted, values, **params):
     """Fit an encoder to one column and return the codes of another."""
-    encoder = CategoryEncoder(**params).fit(pd.Series(fitted, name="c"))
+    encoder = CategoryEncoder(**params).learn(Counts().add(pd.Series(fitted, name="c")))
     return encoder.transform(pd.Series(values, name="c")).tolist()
 
 
@@ -70,7 +70,7 @@ def test_a_column_of_unknown_categories_alone_warns(fitted, values, named):
 
 
 def test_messages_show_a_number_as_name_plainly():
-    encoder = CategoryEncoder().fit(pd.Series(TEXT))
+    encoder = CategoryEncoder().learn(Counts().add(pd.Series(TEXT)))
     with pytest.raises(ValueError, match="Column 7 of X held text"):
         encoder.transform(pd.Series([1, 2], name=np.int64(7)))
     with pytest.warns(UserWarning, match="No value of column 7 of X"):

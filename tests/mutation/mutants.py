@@ -73,7 +73,6 @@ TESTS = {
     "encoding/labels.py": ["encoding/test_targets.py"],
     "encoding/masked.py": ["encoding/test_masked.py"],
     "encoding/mistakes.py": ["encoding/test_mistakes.py"],
-    "encoding/names.py": ["encoding/test_targets.py"],
     "encoding/numeric.py": ["encoding/test_numeric.py", "encoding/test_features.py"],
     "encoding/order.py": ["encoding/test_targets.py"],
     "encoding/ridge.py": ["encoding/test_ridge.py"],
