@@ -81,22 +81,21 @@ class Lowest:
         """Return the number of rows that are kept, which may exceed the limit before `cut`."""
         return self._n
 
-    def cut(self, n_most: int) -> Lowest:
+    def cut(self, n_most: int) -> None:
         """Keep at most this number of rows, and no more than the limit of bytes allows."""
         if self._size > self.n_bytes:
             n_most = min(n_most, max(self._n * self.n_bytes // self._size, 1))
         self.n_most = n_most
         if not n_most:
-            self.keep(np.zeros_like)
+            self._parts, self._n, self._size = [], 0, 0
         elif self._n > n_most:
             keys = np.concatenate([self.key(numbers) for numbers, _ in self._parts])
             self._limit = np.partition(keys, n_most - 1)[n_most - 1]
             self.keep(lambda numbers: self.key(numbers) <= self._limit)
-        return self
 
-    def keep(self, chosen: Callable[[np.ndarray], np.ndarray]) -> Lowest:
+    def keep(self, chosen: Callable[[np.ndarray], np.ndarray]) -> None:
         """Keep only the rows for whose numbers a function returns True."""
-        masks = [chosen(numbers).astype(bool) for numbers, _ in self._parts]
+        masks = [chosen(numbers) for numbers, _ in self._parts]
         self._parts = [
             (numbers[mask], rows if mask.all() else rows.filter(mask))
             for (numbers, rows), mask in zip(self._parts, masks, strict=True)
@@ -104,7 +103,6 @@ class Lowest:
         ]
         self._n = sum(len(numbers) for numbers, _ in self._parts)
         self._size = sum(rows.nbytes for _, rows in self._parts)
-        return self
 
     @property
     def highest(self) -> np.uint64:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -70,7 +69,7 @@ class Survey:
         # Dictionaries of the columns of y, whose values need not occur in any row.
         self._declared: dict[str, Any] = {}
         self._orders = {name: Orders(name) for name in ordered}
-        self._key = partial(_from_the_end, source.n_rows) if last else row_hashes
+        self._key = _descending if last else row_hashes
         # The sample is larger at first: rows that are set aside are removed from it at the end.
         self._sample = Lowest(row_hashes, SAMPLED_ROWS + most_aside, SAMPLED_BYTES)
         self._aside = Lowest(self._key, most_aside, SAMPLED_BYTES)
@@ -99,9 +98,12 @@ class Survey:
                 f"{self.source} has no row with a label{weighed} in {self.columns.targets}: check "
                 "the names and values of these columns."
             )
-        if len(self._aside.cut(n_aside(self.n_rows))):
-            self.is_aside = partial(_is_at_most, self._key, self._aside.highest)
-            self._sample.keep(lambda numbers: ~self.is_aside(numbers))
+        self._aside.cut(n_aside(self.n_rows))
+        if len(self._aside):
+            # Without a reference to the survey, whose rows can then be freed.
+            key, highest = self._key, self._aside.highest
+            self.is_aside = lambda numbers: key(numbers) <= highest
+            self._sample.keep(lambda numbers: key(numbers) > highest)
         self._sample.cut(SAMPLED_ROWS)
         self._put_in_order()
 
@@ -188,19 +190,13 @@ class Survey:
         return rows
 
 
-def _from_the_end(n_rows: int, numbers: np.ndarray) -> np.ndarray:
+def _descending(numbers: np.ndarray) -> np.ndarray:
     """Return keys that decrease with the number of the row."""
-    return np.uint64(n_rows) - numbers.astype(np.uint64)
+    return ~numbers.astype(np.uint64)
 
 
 def _is_none(numbers: np.ndarray) -> np.ndarray:
     return np.zeros(len(numbers), dtype=bool)
-
-
-def _is_at_most(
-    key: Callable[[np.ndarray], np.ndarray], highest: np.uint64, numbers: np.ndarray
-) -> np.ndarray:
-    return key(numbers) <= highest
 
 
 def _difference(labels: np.ndarray, column: Labels) -> np.ndarray:
