@@ -1,203 +1,38 @@
-"""Training of an ensemble's members in groups, on several cores or machines, with joblib."""
+"""Training of an ensemble's members in groups, each in a worker, with the same result."""
 
 from __future__ import annotations
 
 import copy
-import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Any
 
 import joblib
-import numpy as np
 import torch
 from torch import Tensor
 
 from ..nn import MemberDropout
-from ..nn.draws import drawing_from, generator_for
-from ..nn.part import Part, computing
+from ..nn.draws import drawing_from
+from ..nn.part import Part
 from ..processes import current
-from ..warn import collected
 from .averaging import WeightAverage
 from .callbacks import KeepBestWeights
 from .checkpoint import Progress
 from .data import TableRows
-from .device import in_own_modes, keep_freed_memory
+from .group import Epoch, Group, SharedRows
 from .net import MultiTaskNet
 from .net_params import NUMBERS
 from .pieces import Pieces
-from .registers import InRegisters
 from .schedule import OPTIMIZERS, FollowSchedule
 from .steps import Steps
-from .validation import Labelled, Validation
+from .validation import Labelled
+from .workers import Workers
 
 # Greatest number of epochs in a round: the weights of each epoch are held in memory.
 _MOST_EPOCHS = 5
 # Parts of the net's state that change from round to round.
 _TRAINED = ("module", "balancer", "optimizer", "average", "draws")
-
-
-class Epoch(NamedTuple):
-    """The result of an epoch for a group of members.
-
-    Attributes
-    ----------
-    steps : Steps
-        The losses of all members, of which those of other groups are not used.
-    outputs : Tensor of shape (n_members, n_rows, n_outputs) or None
-        The outputs for the validation rows; None without validation.
-    modules : dict of str to dict
-        The weights of the network, and their average if there is one.
-    seconds : float
-        Duration in seconds.
-    """
-
-    steps: Steps
-    outputs: Tensor | None
-    modules: dict[str, dict[str, Tensor]]
-    seconds: float
-
-
-class LeftOut(NamedTuple):
-    """The validation rows, without the labels for scores.
-
-    Attributes
-    ----------
-    rows : TableRows
-        All rows.
-    numbers : Tensor of shape (n_rows,) or (n_members, n_rows)
-        Numbers of the rows to evaluate.
-    """
-
-    rows: TableRows
-    numbers: Tensor
-
-    def indices(self) -> Tensor:
-        """Return the numbers, as a `Validation` does."""
-        return self.numbers
-
-
-class SharedRows:
-    """Rows as NumPy arrays, which joblib shares among processes.
-
-    Parameters
-    ----------
-    rows : TableRows
-        The rows to train on.
-    validation : Validation or None
-        The validation rows.
-    """
-
-    def __init__(self, rows: TableRows, validation: Validation | None):
-        self._arrays: dict[int, Any] = {}
-        self._tables = [self._shared(rows.parts())]
-        if validation is not None:
-            numbers = {"": validation.indices()}
-            self._tables += [self._shared(validation.rows.parts()), self._shared(numbers)]
-
-    def __sizeof__(self) -> int:
-        """Return the size of the arrays in bytes: Dask then sends them once for all groups."""
-        return sum(array.nbytes for array in self._arrays.values())
-
-    def _shared(self, parts: dict[str, Any]) -> dict[str, int]:
-        """Store the arrays, each only once, and return their keys."""
-        for part in parts.values():
-            if id(part) not in self._arrays:
-                is_tensor = isinstance(part, Tensor)
-                self._arrays[id(part)] = part.numpy() if is_tensor else part
-        return {name: id(part) for name, part in parts.items()}
-
-    def open(self) -> tuple[TableRows, LeftOut | None]:
-        """Return the rows to train on, and the validation rows."""
-        tensors = {key: _as_tensor(array) for key, array in self._arrays.items()}
-        tables = [{name: tensors[key] for name, key in own.items()} for own in self._tables]
-        rows = TableRows.of_parts(tables[0])
-        if len(tables) == 1:
-            return rows, None
-        return rows, LeftOut(TableRows.of_parts(tables[1]), tables[2][""])
-
-
-class Group(NamedTuple):
-    """Members that are trained together, separately from the others.
-
-    Attributes
-    ----------
-    net : MultiTaskNet
-        A net that consists only of the networks of these members.
-    part : Part
-        The range of these members.
-    """
-
-    net: MultiTaskNet
-    part: Part
-
-    def train(
-        self,
-        rows: SharedRows,
-        state: dict[str, Any],
-        rates: FollowSchedule | None,
-        axes: Sequence[int | None],
-        numbers: range,
-    ) -> tuple[list[Epoch], dict[str, Any]]:
-        """Train for some epochs, starting from a state.
-
-        Parameters
-        ----------
-        rows : SharedRows
-            The rows.
-        state : dict
-            The state of the net before the epochs.
-        rates : FollowSchedule or None
-            The schedule of the learning rate.
-        axes : sequence of int or None
-            For each of the optimizer's parameters, the axis of the members.
-        numbers : range
-            Numbers of the epochs, from 0.
-
-        Returns
-        -------
-        epochs : list of Epoch
-            The results of the epochs.
-        state : dict
-            The state of the net after the epochs.
-        """
-        net, part = self
-        one_thread = net.threads(net.batch_size, n_jobs=1)
-        with drawing_from(0), computing(part), in_own_modes(), one_thread:
-            keep_freed_memory()
-            # Create the generator before its state is loaded.
-            generator_for(torch.device("cpu"))
-            to_train, left_out = rows.open()
-            net.begin_training(to_train)
-            net.callbacks_ = []
-            for name, own in net.parts().items():
-                own.load_state_dict(state[name])
-            with InRegisters(net.optimizer_, axes, part) as laid:
-                steppers = [laid] if rates is None else [laid, copy.copy(rates)]
-                net.callbacks_ = [("", stepper) for stepper in steppers]
-                epochs = [self._epoch(to_train, left_out, number) for number in numbers]
-                net.callbacks_ = []
-            state = {name: own.state_dict() for name, own in net.parts().items()}
-            net.forget_training()
-            net.history.clear()
-        return epochs, state
-
-    def _epoch(self, rows: TableRows, left_out: LeftOut | None, number: int) -> Epoch:
-        """Train for one epoch, and evaluate the validation rows."""
-        net, part = self
-        start = time.perf_counter()
-        steps, outputs = net.train_apart(rows, left_out, number)
-        modules = {"module": net.module_.state_dict()}
-        if net.average is not None:
-            modules["average"] = net.average.module.state_dict()
-        modules = {
-            name: {key: value.clone() for key, value in own.items()}
-            for name, own in modules.items()
-        }
-        if outputs is not None:
-            outputs = outputs[part.first : part.last].clone()
-        return Epoch(steps, outputs, modules, time.perf_counter() - start)
 
 
 class Groups:
@@ -241,15 +76,13 @@ class Groups:
         self._n_batches = len(net.get_iterator(rows, training=True))
         self._end = len(net.history) + net.max_epochs
         self._ahead: list[list[Epoch]] = []
-        # Processes and the arrays that they share are kept from round to round.
-        with ExitStack() as self._open:
-            self._start_workers()
+        with Workers(len(self.groups)) as self._workers:
             yield
             # The training may have ended in the middle of a round.
             if self._ahead:
                 _, state = self._train(self._n_done)
                 _load(net, state)
-        del self._rows, self._best, self._parallel
+        del self._rows, self._best, self._workers
 
     def next_epoch(self, net: MultiTaskNet) -> Steps:
         """Advance the net by one epoch; return the results of its steps."""
@@ -282,24 +115,14 @@ class Groups:
 
     def _joined_steps(self, steps: Sequence[Steps]) -> Steps:
         """Join the losses of the groups, each for its own members."""
-        sums = torch.cat(
-            [
-                own.sums[:, :, part.first : part.last]
-                for own, (_, part) in zip(steps, self.groups, strict=True)
-            ],
-            dim=2,
-        )
-        balance = (
-            torch.cat(
-                [
-                    weights[:, part.first : part.last]
-                    for weights, (_, part) in zip(weights_of_all, self.groups, strict=True)
-                ],
-                dim=1,
-            )
-            for weights_of_all in zip(*(own.balance for own in steps), strict=True)
-        )
-        return Steps(sums, tuple(balance))
+
+        def join(tensors: Sequence[Tensor]) -> Tensor:
+            pairs = zip(tensors, self.groups, strict=True)
+            own = [tensor.narrow(-2, part.first, len(part)) for tensor, (_, part) in pairs]
+            return torch.cat(own, dim=-2)
+
+        balance = map(join, zip(*(own.balance for own in steps), strict=True))
+        return Steps(join([own.sums for own in steps]), tuple(balance))
 
     def _train_round(self, net: MultiTaskNet) -> None:
         """Train all groups for a number of epochs that early stopping cannot yet cut short."""
@@ -319,51 +142,13 @@ class Groups:
         """Train all groups from the start of the round; return the epochs and the final state."""
         states, rates, first = self._from
         numbers, axes = range(first, first + n_epochs), self.pieces.optimized_axes
-        calls = [
-            joblib.delayed(_attempt)(group, self._rows, own, rates, axes, numbers)
+        arguments = {
+            str(group): (group, self._rows, own, rates, axes, numbers)
             for group, own in zip(self.groups, states, strict=True)
-        ]
-        trained: list[Any] = self._run(calls)
-        for result in trained:
-            if isinstance(result, Exception):
-                raise result
-        epochs, after = zip(*trained, strict=True)
+        }
+        epochs, after = zip(*self._workers.run(Group.train, arguments), strict=True)
         parts = [part for _, part in self.groups]
         return list(zip(*epochs, strict=True)), self.pieces.join(after, parts)
-
-    def _start_workers(self) -> None:
-        """Start the workers, or restart them."""
-        self._open.close()
-        # Copy on write, since torch warns of arrays that are read-only.
-        parallel = joblib.Parallel(len(self.groups), batch_size=1, mmap_mode="c")
-        self._parallel = self._open.enter_context(parallel)
-
-    def _run(self, calls: Sequence[Any]) -> list[Any]:
-        """Train the groups in the workers; if a worker is lost, train all groups once more."""
-        try:
-            return self._parallel(calls)
-        except Exception:
-            self._start_workers()
-        # One group at a time, so that the message can name the group that fails again.
-        results = []
-        for (_, part), call in zip(self.groups, calls, strict=True):
-            try:
-                results += self._parallel([call])
-            except Exception as error:
-                raise RuntimeError(
-                    f"A worker of joblib failed twice while it trained members {part.first} to "
-                    f"{part.last - 1} of {part.n_all}, perhaps for lack of memory ({error}). "
-                    "Set n_jobs lower, or look at the workers' logs."
-                ) from error
-        return results
-
-
-def _attempt(group: Group, *args: Any) -> Any:
-    """Train a group; return its error, if any, so that joblib does not raise it."""
-    try:
-        return group.train(*args)
-    except Exception as error:
-        return error
 
 
 def _load(net: MultiTaskNet, state: dict[str, Any]) -> None:
@@ -425,15 +210,6 @@ def can_part(net: MultiTaskNet, rows: Any, net_params: dict[str, Any] | None) ->
         and named <= {"optimizer", *NUMBERS}
         and not net.foreign_parts()
     )
-
-
-def _as_tensor(array: Any) -> Any:
-    """Return an array as a tensor; tensors stay as they are."""
-    if not isinstance(array, np.ndarray) or array.flags.writeable:
-        return torch.as_tensor(array)
-    # Some backends share arrays read-only, of which torch warns. Nothing writes to them.
-    with collected(UserWarning):
-        return torch.as_tensor(array)
 
 
 def make_groups(

@@ -12,7 +12,7 @@ import torch
 from sklearn.model_selection import GridSearchCV
 
 from sklearn_ple import PLEClassifierRegressor
-from sklearn_ple.training import groups
+from sklearn_ple.training import workers
 
 SMALL = {
     "n_members": 4,
@@ -49,21 +49,21 @@ def assert_same(model, other):
 
 def killed(where, flag=None):
     """Return what ends the process of the second group, once if there is a flag's path."""
-    attempt = groups._attempt
+    attempt = workers._attempt
 
-    def attempted(group, *args):
+    def attempted(train, group, *args):
         if group.part.first and os.getpid() != where and (flag is None or not flag.exists()):
             if flag is not None:
                 flag.touch()
             os._exit(1)
-        return attempt(group, *args)
+        return attempt(train, group, *args)
 
     return attempted
 
 
 def test_a_group_that_loses_its_process_is_trained_again(tmp_path, monkeypatch):
     flag = tmp_path / "was there"
-    monkeypatch.setattr(groups, "_attempt", killed(os.getpid(), flag))
+    monkeypatch.setattr(workers, "_attempt", killed(os.getpid(), flag))
     with joblib.parallel_config("loky"):
         assert_same(fit(2), fit(1))
     assert flag.exists()
@@ -71,7 +71,7 @@ def test_a_group_that_loses_its_process_is_trained_again(tmp_path, monkeypatch):
 
 @all_backends
 def test_members_whose_process_is_lost_twice_are_named(monkeypatch):
-    monkeypatch.setattr(groups, "_attempt", killed(os.getpid()))
+    monkeypatch.setattr(workers, "_attempt", killed(os.getpid()))
     model = PLEClassifierRegressor(**SMALL, n_jobs=2)
     lost = pytest.raises(RuntimeError, match="members 2 to 3 of 4")
     with joblib.parallel_config("loky"), lost:
@@ -99,7 +99,7 @@ def test_a_cluster_of_dask(client, tmp_path, monkeypatch):
         # Nor does it need n_jobs, as scikit-learn's forests do not.
         assert_same(fit(None, validation_fraction=0.2), fit(1, validation_fraction=0.2))
         flag = tmp_path / "was there"
-        monkeypatch.setattr(groups, "_attempt", killed(os.getpid(), flag))
+        monkeypatch.setattr(workers, "_attempt", killed(os.getpid(), flag))
         assert_same(fit(2), together)
     assert flag.exists()
 
