@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..encoding import kinds_by_task, merged_order, split_kind
-from .source import Unit
+from .units import Unit
 
 # Kinds for which the order matters; of "auto", the order may make an ordinal task.
 _IN_ORDER = ("auto", "ordinal")

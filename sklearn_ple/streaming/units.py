@@ -1,0 +1,191 @@
+"""Files of a dataset, and their units: the rows that are stored together."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from ..checks import naming
+
+# Number of bytes of a column of a row group that are read at a time.
+_READ_AT_ONCE = 2**18
+# Files of both formats end with the length of the footer, in _LENGTH bytes, and a magic word.
+_LENGTH, _MAGIC = 4, {"parquet": b"PAR1", "ipc": b"ARROW1"}
+
+
+@dataclass(frozen=True, eq=False)
+class File:
+    """A file of a dataset.
+
+    Attributes
+    ----------
+    path : str
+        Path of the file.
+    format : {"parquet", "ipc"}
+        Format of the file.
+    fragment : pyarrow.dataset.Fragment
+        The fragment of the dataset, which opens the file.
+    state : tuple
+        Size and time of the last change, at the time when the dataset was opened.
+    constants : dict
+        Values of the columns that are encoded in the path (hive partitioning).
+    """
+
+    path: str
+    format: str
+    fragment: Any
+    state: tuple
+    constants: dict[str, Any]
+
+    @contextmanager
+    def opened(self) -> Iterator[Any]:
+        """Context manager that opens the file."""
+        import pyarrow as pa
+        from pyarrow import parquet
+
+        options = {"buffer_size": _READ_AT_ONCE, "page_checksum_verification": True}
+        with self.fragment.open() as handle:
+            if self.format == "ipc":
+                yield pa.ipc.open_file(handle)
+            else:
+                yield parquet.ParquetFile(handle, metadata=self.fragment.metadata, **options)
+
+    def units(self) -> list[tuple[int, int]]:
+        """Return the number and the number of rows of each unit that belongs to the dataset."""
+        import pyarrow as pa
+
+        if self.format == "parquet":
+            return [(group.id, group.num_rows) for group in self.fragment.row_groups]
+        # A single column is enough to count the rows.
+        options = pa.ipc.IpcReadOptions(included_fields=[0])
+        with self.fragment.open() as handle:
+            reader = pa.ipc.open_file(handle, options=options)
+            numbers = range(reader.num_record_batches)
+            return [(number, reader.get_batch(number).num_rows) for number in numbers]
+
+    def digest(self) -> str:
+        """Compute a digest of the footer, which changes with the content of the file.
+
+        If only some row groups belong to the dataset, it also depends on which.
+        """
+        magic = _MAGIC[self.format]
+        with self.fragment.open() as handle:
+            size = handle.size()
+            tail = _LENGTH + len(magic)
+            handle.seek(size - tail)
+            length = int.from_bytes(handle.read(_LENGTH), "little")
+            handle.seek(max(size - tail - length, 0))
+            return hashlib.sha256(handle.read() + self._chosen()).hexdigest()
+
+    def _chosen(self) -> bytes:
+        if self.format == "ipc":
+            return b""
+        numbers = [group.id for group in self.fragment.row_groups]
+        is_whole = numbers == list(range(self.fragment.metadata.num_row_groups))
+        return b"" if is_whole else repr(numbers).encode()
+
+    def now(self) -> tuple:
+        """Return the current size and time of the last change."""
+        info = self.fragment.filesystem.get_file_info(self.path)
+        return info.size, info.mtime_ns
+
+
+@dataclass(frozen=True, eq=False)
+class Unit:
+    """Rows that are stored together: a row group of Parquet, or a record batch of Arrow IPC.
+
+    Attributes
+    ----------
+    file : File
+        The file.
+    number : int
+        Number of the unit in the file, from 0.
+    n_rows : int
+        Number of rows.
+    first : int
+        Number of the first row, among the rows of all files.
+    """
+
+    file: File
+    number: int
+    n_rows: int
+    first: int
+
+    def __str__(self) -> str:
+        """Return the name of the unit for messages."""
+        kind = "row group" if self.file.format == "parquet" else "record batch"
+        return f"{self.file.path}, {kind} {self.number}"
+
+    def keeps_order(self, name: str) -> bool:
+        """Return whether the order of a column's categories is stored.
+
+        Parquet without dictionary encoding lists categories as they first occur.
+        """
+        if self.file.format == "ipc" or name in self.file.constants:
+            return True
+        group = self.file.fragment.metadata.row_group(self.number)
+        columns = map(group.column, range(group.num_columns))
+        return all(own.has_dictionary_page for own in columns if own.path_in_schema == name)
+
+    def named(self) -> AbstractContextManager:
+        """Return a context in which errors about its content name the unit."""
+        return naming(str(self))
+
+    def batches(self, columns: Sequence[str], n_at_once: int) -> Iterator[Any]:
+        """Yield batches of rows with some columns, and check that the file has not changed."""
+        import pyarrow as pa
+
+        n_read = 0
+        own = [name for name in columns if name not in self.file.constants]
+        try:
+            self._check_unchanged()
+            with self.file.opened() as file:
+                for batch in self._batches(file, own, n_at_once):
+                    n_read += len(batch)
+                    yield batch
+            if n_read != self.n_rows:
+                raise pa.ArrowInvalid(f"{n_read} rows instead of {self.n_rows}")
+            self._check_unchanged()
+        except (pa.ArrowException, OSError, EOFError) as error:
+            raise unreadable(str(self), error) from error
+
+    def _batches(self, file: Any, columns: list[str], n_at_once: int) -> Iterator[Any]:
+        if self.file.format == "parquet":
+            options = {"row_groups": [self.number], "columns": columns, "use_threads": False}
+            yield from file.iter_batches(n_at_once, **options)
+        else:
+            whole = file.get_batch(self.number).select(columns)
+            for start in range(0, len(whole), n_at_once):
+                yield whole.slice(start, n_at_once)
+
+    def _check_unchanged(self) -> None:
+        if self.file.now() != self.file.state:
+            raise OSError("it was changed after the dataset was opened")
+
+
+def file_of(fragment: Any) -> File:
+    """Return the file of a fragment, which must be of a format that can be read in parts."""
+    from pyarrow import dataset as ds
+
+    formats = {ds.ParquetFileFormat: "parquet", ds.IpcFileFormat: "ipc"}
+    own = getattr(fragment, "format", None)
+    known = next((name for cls, name in formats.items() if isinstance(own, cls)), None)
+    if known is None:
+        kind = "rows in memory" if own is None else f"files of {own.default_extname}"
+        raise TypeError(
+            f"X is a dataset of {kind}: it must consist of Parquet or Arrow IPC files. Pass rows "
+            "in memory as a table; convert other files with pyarrow.dataset.write_dataset."
+        )
+    info = fragment.filesystem.get_file_info(fragment.path)
+    constants = ds.get_partition_keys(fragment.partition_expression)
+    return File(fragment.path, known, fragment, (info.size, info.mtime_ns), constants)
+
+
+def unreadable(where: str, error: Exception) -> Exception:
+    """Create the error for a file that cannot be read."""
+    is_of_system = isinstance(error, OSError) and error.errno is not None
+    kind = OSError if is_of_system else ValueError
+    return kind(f"{where} cannot be read: {error}. Restore the file or write it again.")
