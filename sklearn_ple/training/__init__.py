@@ -4,7 +4,7 @@ from .all_or_nothing import all_or_nothing
 from .callbacks import ProgressBar, copies
 from .checkpoint import Checkpoint
 from .data import TableRows, place
-from .device import in_own_modes, product_dtype, resolve_device, seeded
+from .device import in_own_modes, product_dtype, resolve_device
 from .fit_callbacks import fit_task
 from .groups import Groups, can_part, make_groups, parts_apart
 from .history import public_history
@@ -12,6 +12,7 @@ from .make import make_net
 from .net import MultiTaskNet
 from .origin import FewerTasks, LastFit, Origin, OtherModel, check_unchanged
 from .plan import BY_ROWS, Plan, Training
+from .random_state import seeded
 from .schedule import LR_SCHEDULES, OPTIMIZERS, schedule
 from .shuffled import Arrays, ShuffledBatches, ShuffledRows
 from .split import (

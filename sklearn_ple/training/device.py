@@ -1,32 +1,13 @@
-"""The device to compute on, its random state, its threads and its memory."""
+"""The device to compute on, the dtype of products, and torch's modes."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
-from functools import cache, partial
-from multiprocessing import parent_process
-from typing import Any
+from contextlib import ExitStack, contextmanager
 
-import joblib
-import numpy as np
 import torch
-from threadpoolctl import ThreadpoolController
 
-from ..nn.draws import drawing_from, generator_for
 from ..processes import current
-
-# One thread computes a step if the number of network parameters times the number of rows is at
-# most this: small operations gain little from more threads, and on busy processors they wait for
-# them ten times as long.
-_WORK_OF_ONE_THREAD = 2**27
-
-# More threads than cores gain nothing, and OpenMP ends the process if they use up all memory.
-_MOST_THREADS = 64
-
-# glibc adapts the amount of freed memory that it keeps to blocks of up to 32 MB.
-_LARGEST_LEARNT_FROM = 2**25 - 2**14
 
 
 def resolve_device(device: str, dtype: torch.dtype) -> str:
@@ -170,132 +151,3 @@ def without_autocast() -> Iterator[None]:
             if torch.is_autocast_enabled(kind):
                 stack.enter_context(torch.autocast(kind, enabled=False))
         yield
-
-
-@contextmanager
-def seeded(rng: np.random.RandomState) -> Iterator[None]:
-    """Draw from seeded generators within the context; torch's global random state is unchanged."""
-    with drawing_from(int(rng.randint(np.iinfo(np.int32).max))):
-        yield
-
-
-class GlobalDraws:
-    """Torch's global random state, for users' layers that draw from it.
-
-    Threads that use it at the same time disturb each other.
-
-    Parameters
-    ----------
-    device : str
-        The device to draw on.
-    """
-
-    def __init__(self, device: str):
-        self.gpus = [torch.device(device)] if device.startswith("cuda") else []
-
-    @contextmanager
-    def seeded(self) -> Iterator[None]:
-        """Seed it, within the context, with the seed of the thread's own generators."""
-        own = generator_for(torch.device("cpu")) or torch.default_generator
-        with torch.random.fork_rng(self.gpus):
-            torch.manual_seed(own.initial_seed())
-            yield
-
-    def state_dict(self) -> dict[str, Any]:
-        """Return the state on the CPU and on the device."""
-        gpus = [torch.cuda.get_rng_state(gpu) for gpu in self.gpus]
-        return {"cpu": torch.get_rng_state(), "gpus": gpus}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Continue from a saved state."""
-        torch.set_rng_state(state["cpu"])
-        for gpu, own in zip(self.gpus, state["gpus"], strict=True):
-            torch.cuda.set_rng_state(own, gpu)
-
-
-def check_n_jobs(n_jobs: int | None, device: str) -> None:
-    """Check that ``n_jobs`` does not ask for several cores on a GPU.
-
-    Parameters
-    ----------
-    n_jobs : int or None
-        The parameter of the estimator.
-    device : str
-        A device that exists.
-
-    Raises
-    ------
-    ValueError
-        If the device is not the CPU and ``n_jobs`` is neither None nor 1.
-    """
-    if device != "cpu" and n_jobs not in (None, 1):
-        raise ValueError(
-            f"n_jobs={n_jobs} cannot be used on device={device!r}: it is a number of CPU cores. "
-            "Leave it None, or set device='cpu'."
-        )
-
-
-def suitable_threads(device: str, work: int, n_jobs: int | None = None) -> AbstractContextManager:
-    """Limit the caller's OpenMP operations to the number of threads asked for, or a suitable one.
-
-    Batches of two or more matrix products have the same result, to the last bit, with any number
-    of threads, because each product is computed by one thread. A single product, and a softmax
-    along another axis than the last, are divided among threads, which changes their rounding.
-
-    Parameters
-    ----------
-    device : str
-        Device of the network.
-    work : int
-        Number of the network's parameters times the number of rows in a batch.
-    n_jobs : int, optional
-        Number of threads, with the meaning that joblib gives it; in a worker process of joblib not
-        more than its share. None, outside of `joblib.parallel_config`, means one thread as long as
-        steps are small.
-
-    Returns
-    -------
-    context manager
-        Within it, the limit holds.
-    """
-    _keep_forks_to_one_thread()
-    # The first use of torch in a thread sets the number of threads, which would undo the limit.
-    torch.get_num_threads()
-    if torch.device(device).type != "cpu":
-        return nullcontext()
-    n_threads = int(joblib.effective_n_jobs(n_jobs))
-    # Counting the cores takes a large part of the time needed to predict a single row.
-    if n_threads > _MOST_THREADS:
-        n_threads = min(n_threads, max(_MOST_THREADS, joblib.cpu_count()))
-    if n_jobs is None and n_threads == 1 and work > _WORK_OF_ONE_THREAD:
-        return nullcontext()
-    if parent_process() is not None:
-        n_threads = min(n_threads, torch.get_num_threads())
-    return _thread_pools().limit(limits=n_threads, user_api="openmp")
-
-
-@cache
-def _keep_forks_to_one_thread() -> None:
-    """Make processes that are forked from now on compute with one thread.
-
-    OpenMP's threads do not exist in a fork, which would wait for them for ever.
-    """
-    if hasattr(os, "register_at_fork"):
-        os.register_at_fork(after_in_child=partial(torch.set_num_threads, 1))
-
-
-@cache
-def keep_freed_memory() -> None:
-    """Make glibc keep up to 64 MB of freed memory, from now on, for the next step.
-
-    By default it returns the memory that a step frees to the system, which fills the same pages
-    with zeros for the next step. It keeps twice the size of the largest block that was ever freed,
-    up to a limit; here a block of that size is allocated and freed, without being written to.
-    Other allocators are not affected.
-    """
-    torch.empty(_LARGEST_LEARNT_FROM, dtype=torch.uint8, device="cpu")
-
-
-@cache
-def _thread_pools() -> ThreadpoolController:
-    return ThreadpoolController()

@@ -14,8 +14,9 @@ from torch import Tensor
 from ..nn.draws import drawing_from, generator_for
 from ..nn.part import Part, computing
 from ..warn import collected
+from .cpu import keep_freed_memory
 from .data import TableRows
-from .device import in_own_modes, keep_freed_memory
+from .device import in_own_modes
 from .net import MultiTaskNet
 from .registers import InRegisters
 from .schedule import FollowSchedule

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from ..balancing import Balancer
-from .device import check_n_jobs
+from .cpu import check_n_jobs
 from .history import SharedHistory
 from .net import MultiTaskNet
 from .net_params import naming, read_net_params

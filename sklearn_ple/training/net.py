@@ -26,14 +26,10 @@ from ..warn import warn
 from .averaging import WeightAverage
 from .callbacks import KeepBestWeights, RecordEpoch
 from .checkpoint import Progress
+from .cpu import keep_freed_memory, suitable_threads
 from .data import Batches, BatchIndices, TableRows, place
-from .device import (
-    GlobalDraws,
-    check_bfloat16,
-    keep_freed_memory,
-    suitable_threads,
-    without_autocast,
-)
+from .device import check_bfloat16, without_autocast
+from .random_state import GlobalDraws
 from .shuffled import ShuffledRows
 from .steps import Stepper, Steps
 from .together import end_alike, evaluate_in_turn, take_over_state, together

@@ -1,0 +1,53 @@
+"""The random states of torch in a training."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+
+from ..nn.draws import drawing_from, generator_for
+
+
+@contextmanager
+def seeded(rng: np.random.RandomState) -> Iterator[None]:
+    """Draw from seeded generators within the context; torch's global random state is unchanged."""
+    with drawing_from(int(rng.randint(np.iinfo(np.int32).max))):
+        yield
+
+
+class GlobalDraws:
+    """Torch's global random state, for users' layers that draw from it.
+
+    Threads that use it at the same time disturb each other.
+
+    Parameters
+    ----------
+    device : str
+        The device to draw on.
+    """
+
+    def __init__(self, device: str):
+        self.gpus = [torch.device(device)] if device.startswith("cuda") else []
+
+    @contextmanager
+    def seeded(self) -> Iterator[None]:
+        """Seed it, within the context, with the seed of the thread's own generators."""
+        own = generator_for(torch.device("cpu")) or torch.default_generator
+        with torch.random.fork_rng(self.gpus):
+            torch.manual_seed(own.initial_seed())
+            yield
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the state on the CPU and on the device."""
+        gpus = [torch.cuda.get_rng_state(gpu) for gpu in self.gpus]
+        return {"cpu": torch.get_rng_state(), "gpus": gpus}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Continue from a saved state."""
+        torch.set_rng_state(state["cpu"])
+        for gpu, own in zip(self.gpus, state["gpus"], strict=True):
+            torch.cuda.set_rng_state(own, gpu)
