@@ -396,7 +396,7 @@ class MultiTaskEstimator(CallbackSupportMixin, NetworkMaker):
         if not resume:
             self._encoder = TableEncoder.of(self, n_bins=plan.n_bins, classes=classes)
             if (other := self._other_model()) is not None:
-                self._encoder.read_as(other._encoder)
+                self._encoder.encode_features_as(other._encoder)
         encode = self._encoder.apply_again if resume else self._encoder.learn
         with table.naming(self._encoder):
             return encode(table, self._class_weight)

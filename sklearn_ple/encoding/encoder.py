@@ -164,8 +164,8 @@ class TableEncoder:
         """The fitted tasks, in the order of y."""
         return self.targets.tasks
 
-    def read_as(self, other: TableEncoder) -> None:
-        """Copy from another encoder, before `learn`, all but the tasks."""
+    def encode_features_as(self, other: TableEncoder) -> None:
+        """Take scales, categories, bins and statistics from another encoder, before `learn`."""
         self.features, self.maker, self.statistics = other.features, other.maker, other.statistics
 
     def learn(self, table: Any, class_weight: Any = None) -> Encoded:

@@ -98,7 +98,7 @@ class Table:
 
     @property
     def sample(self) -> Table:
-        """Rows from which things are learnt that do not need all rows; here the table itself."""
+        """The rows for what need not be learnt from all of them; here the table itself."""
         return self
 
     def naming(self, encoder: Any) -> AbstractContextManager:
