@@ -184,7 +184,7 @@ class Predictor(TransformerMixin, Parameters):
         """
         check_is_fitted(self)
         targets = self._encoder.targets
-        # Checked first, so that no mistake in these is blamed on a block of rows.
+        # Checked before any block of a dataset is read, whose name would be in the message.
         positions = targets.positions(tasks)
         learnt = self._learnt_deviations("return_std", positions) if return_std else None
         if is_dataset(X):

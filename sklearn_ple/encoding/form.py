@@ -33,7 +33,7 @@ class TargetForm:
     ignored : list of int, default=[]
         Positions in y of columns that are not tasks. The other lists do not contain them.
     levels : list, default=[]
-        Names of the levels of y's columns, of which most data frames have one; empty if y is not a
+        Names of the levels of y's columns; most data frames have one level. Empty if y is not a
         data frame of pandas.
     """
 

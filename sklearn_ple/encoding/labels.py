@@ -110,7 +110,7 @@ class Labels:
 
 
 def join_labels(parts: Sequence[np.ndarray]) -> np.ndarray:
-    """Concatenate labels of a column, the dtype of which depends on the labels of each part."""
+    """Concatenate the labels of parts of a column, whose dtypes may differ."""
     # Without labels, a part has no dtype of its own.
     parts = [part for part in parts if len(part)] or list(parts[:1])
     if {part.dtype for part in parts} == {np.dtype(np.int64), np.dtype(np.uint64)}:

@@ -168,7 +168,7 @@ class NumberScaler:
         Parameters
         ----------
         X : DataFrame of shape (n_rows, n_columns)
-            The rows, of which about a thousand are looked at.
+            The rows; about a thousand of them are read.
 
         Returns
         -------

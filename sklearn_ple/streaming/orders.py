@@ -1,4 +1,4 @@
-"""The order of a column's categories, from files each of which may have only some of them."""
+"""The order of a column's categories, if each file may list only some of them."""
 
 from __future__ import annotations
 

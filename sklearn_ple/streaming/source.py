@@ -234,7 +234,7 @@ def _dataset_at(path: Path) -> Any:
     files = [path] if path.is_file() else [own for own in path.rglob("*") if own.is_file()]
     kind = "ipc" if any(own.suffix in _IPC_ENDINGS for own in files) else "parquet"
     try:
-        # Only folders below the path are columns, of which a single file has none.
+        # Only folders below the path are columns; a single file has none.
         return dataset(path, format=kind, partitioning=None if path.is_file() else "hive")
     except ArrowTypeError:
         # A key has another type than the column of that name in the first file.

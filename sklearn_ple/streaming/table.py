@@ -1,4 +1,4 @@
-"""Table in files, of which a sample is in memory, and all rows are read block by block."""
+"""A table in files: a sample is in memory, and all rows are read block by block."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ class StreamedTable:
             The table.
         """
         ignored = like.ignored_among if like else partial(ignored_by, estimator.task_types)
-        # Checked first, so that no mistake in these parameters is blamed on a block of rows.
+        # Checked before any block is read, whose name would be in the message.
         kept = learnt_columns(columns.targets, ignored)
         names = like.names if like else [columns.targets[k] for k in kept]
         pairs = dependent_pairs(estimator.depends_on, names)

@@ -36,8 +36,7 @@ def fingerprint(
     Parameters
     ----------
     estimator : estimator of this package
-        The estimator, of which the type of device and the parameters that affect the result are
-        described.
+        The estimator. Its type of device and the parameters that affect the result are described.
     table : Table or StreamedTable
         The rows to train on.
     module : Module or None
