@@ -5,7 +5,6 @@ from .categories import UnknownColumns
 from .dependence import dependent_pairs
 from .digest import digest
 from .encoder import Encoded, TableEncoder
-from .features import check_in_memory, read_features
 from .form import TargetForm
 from .frames import is_arrow, is_dataset, is_polars, takeable, to_pandas
 from .groups import read_groups
@@ -15,6 +14,7 @@ from .labels import Labels, as_frame, join_labels, numbers_are_classes, read_tar
 from .mistakes import warn_of_order
 from .numeric import NUMERIC_EMBEDDINGS, EmbeddingMaker
 from .order import merged_order
+from .reading import check_in_memory, read_features
 from .scaling import TooLargeError, is_number
 from .statistics import N_PARTS, OrderedStatistics, TargetStatistics, beside
 from .table import Table

@@ -13,11 +13,11 @@ from sklearn.utils import check_consistent_length
 from .._sklearn import _safe_indexing
 from .dependence import Dependence
 from .encoder import Encoded, TableEncoder
-from .features import read_features
 from .form import TargetForm
 from .kinds import ignored_by, is_one_kind
 from .labels import Labels, read_targets
 from .mistakes import warn_of_order
+from .reading import read_features
 from .table import Table
 from .targets import TargetEncoder
 from .weights import weigh

@@ -11,11 +11,11 @@ import numpy as np
 from sklearn.utils import check_consistent_length
 
 from .._sklearn import _safe_indexing
-from .features import read_features
 from .form import TargetForm
 from .kinds import ignored_by
 from .labels import Labels, read_targets
 from .mistakes import refuse_names, warn_of_order, warn_of_targets_in_features
+from .reading import read_features
 from .weights import weigh
 
 

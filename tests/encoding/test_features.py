@@ -20,8 +20,9 @@ from sklearn.preprocessing import OrdinalEncoder, StandardScaler
 
 from sklearn_ple.encoding import scaling
 from sklearn_ple.encoding.categories import MISSING, UNKNOWN
-from sklearn_ple.encoding.features import FeatureEncoder, read_features
+from sklearn_ple.encoding.features import FeatureEncoder
 from sklearn_ple.encoding.frames import polars_to_pandas
+from sklearn_ple.encoding.reading import read_features
 
 
 def read(X):

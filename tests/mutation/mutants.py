@@ -75,6 +75,7 @@ TESTS = {
     "encoding/mistakes.py": ["encoding/test_mistakes.py"],
     "encoding/numeric.py": ["encoding/test_numeric.py", "encoding/test_features.py"],
     "encoding/order.py": ["encoding/test_targets.py"],
+    "encoding/reading.py": ["encoding/test_features.py"],
     "encoding/ridge.py": ["encoding/test_ridge.py"],
     "encoding/scaling.py": ["encoding/test_features.py"],
     "encoding/statistics.py": [

@@ -1,0 +1,160 @@
+"""Reading X: its shape and names, and what columns of objects hold."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from contextlib import suppress
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from pandas.api import types
+from scipy import sparse
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import validate_data
+
+from ..checks import check_unique, shown
+from .frames import is_dataset, keep_numbers, to_pandas
+from .masked import without_mask
+from .scaling import TooLargeError
+
+
+def read_features(estimator: BaseEstimator, X: Any, reset: bool) -> Any:
+    """Check the shape and names of X, and turn it into a data frame or a CSR matrix.
+
+    Columns of objects become numeric if they hold numbers. Otherwise they must hold categories.
+
+    Parameters
+    ----------
+    estimator : estimator
+        The estimator, whose names and number of columns are checked or set.
+    X : object
+        The features, see `MultiTaskEstimator.fit`.
+    reset : bool
+        Whether names and number of columns are set, as in fit.
+
+    Returns
+    -------
+    DataFrame or CSR matrix of shape (n_rows, n_columns)
+        The features; a CSR matrix if X is sparse.
+
+    Raises
+    ------
+    TypeError
+        If X is a dataset or a path, or if a column holds objects that are neither text nor
+        numbers.
+    ValueError
+        If X is empty or a list of paths, or if it differs from that of fit.
+    """
+    check_in_memory(X)
+    X = to_pandas(without_mask(X))
+    if isinstance(X, pd.DataFrame):
+        if not X.columns.is_unique:
+            check_unique("X", X.columns.tolist())
+        if reset or not _has_columns_of_fit(estimator, X):
+            validate_data(estimator, X, reset=reset, skip_check_array=True)
+        if 0 in X.shape:
+            raise ValueError(f"X has {X.shape[0]} rows and {X.shape[1]} columns: it is empty.")
+        frame = X
+    else:
+        X = keep_numbers(X)
+        # Arrays of objects or strings may hold categories.
+        is_sparse = sparse.issparse(X)
+        has_objects = not is_sparse and np.asarray(X).dtype.kind in ("O", "S", "U")
+        X = validate_data(
+            estimator,
+            X,
+            reset=reset,
+            accept_sparse="csr",
+            dtype=None if has_objects else "numeric",
+            # Infinity is checked later, so that the message can name the column.
+            ensure_all_finite=False,
+        )
+        if is_sparse:
+            if not X.has_canonical_format:
+                X = X.copy()
+                X.sum_duplicates()
+            return X
+        X = _decoded(X) if X.dtype.kind == "S" else X
+        frame = pd.DataFrame(X, columns=_names_of_array(X.shape[1]), copy=False)
+    dtypes = frame.dtypes.tolist()
+    objects = [place for place, dtype in enumerate(dtypes) if types.is_object_dtype(dtype)]
+    if objects:
+        frame = frame.copy(deep=False)
+    for position in objects:
+        frame.isetitem(position, _read_objects(frame.iloc[:, position], frame.columns[position]))
+    return frame
+
+
+def _decoded(X: np.ndarray) -> np.ndarray:
+    """Turn an array of bytes into one of text."""
+    try:
+        return np.char.decode(X, "utf-8")
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f"X is an array of bytes that are not UTF-8 ({error}): decode it, for example by "
+            'np.char.decode(X, "latin-1").'
+        ) from error
+
+
+def check_in_memory(X: Any) -> None:
+    """Raise an error for a dataset, a path or several where rows in memory are needed."""
+    if is_dataset(X):
+        raise TypeError(
+            "X is a dataset or a path. Only fit, partial_fit, predict, predict_proba and score "
+            "accept one: pass a table with rows in memory."
+        )
+    if isinstance(X, (list, tuple)) and X and all(map(is_dataset, X)):
+        raise ValueError(
+            "Expected 2D array, got a list of text or paths instead: pass several files as their "
+            "folder or as pyarrow.dataset.dataset(paths), and each row as a list of values."
+        )
+
+
+def _has_columns_of_fit(estimator: BaseEstimator, X: pd.DataFrame) -> bool:
+    """Return whether X has the names of fit; scikit-learn's check is slow for a single row."""
+    names = getattr(estimator, "feature_names_in_", None)
+    return names is not None and X.columns.tolist() == names.tolist()
+
+
+@lru_cache(maxsize=16)
+def _names_of_array(n_columns: int) -> pd.Index:
+    """Return names for the columns of an array, cached since they are slow to make."""
+    return pd.Index([f"x{position}" for position in range(n_columns)])
+
+
+def _read_objects(column: pd.Series, name: Any) -> pd.Series:
+    # Some missing values, such as NaT, have their own type.
+    column = column.where(column.notna(), np.nan)
+    kind = types.infer_dtype(column, skipna=True) if column.notna().any() else "empty"
+    if kind == "integer" and max(abs(int(v)) for v in column.dropna()) > 2**53:
+        # As floats, neighbouring ids would become equal.
+        for dtype in ("Int64", "UInt64"):
+            with suppress(OverflowError):
+                return column.astype(dtype)
+    if kind == "date":
+        return column.astype("datetime64[s]")
+    # Some dates have no common dtype, such as those of several time zones.
+    with suppress(ValueError):
+        if kind in ("datetime", "datetime64"):
+            return pd.to_datetime(column)
+        if kind in ("timedelta", "timedelta64"):
+            return pd.to_timedelta(column)
+    # Bools count as numbers, as they do without missing values, for which pandas has a dtype.
+    if kind in ("integer", "floating", "mixed-integer-float", "decimal", "boolean", "empty"):
+        try:
+            return column.astype(float)
+        except OverflowError:
+            raise TooLargeError.of(name, "float64") from None
+    if kind not in ("string", "categorical"):
+        values = column.dropna()
+        kinds = sorted({type(value).__name__ for value in values})
+        may_be_categories = len(kinds) == 1 and isinstance(values.iloc[0], Hashable)
+        how = ', for example to categories, by .astype("category")' if may_be_categories else ""
+        raise TypeError(
+            f"Column {shown(name)} of X holds objects of type {', '.join(kinds)}: argument must "
+            "be a string or a number, and a column must not mix both. Convert "
+            f"it{how}."
+        )
+    return column
