@@ -30,7 +30,7 @@ def of_network(estimator: Any, without: Sequence[str] = ()) -> dict[str, str]:
     last ones in y, are left out.
     """
     shown = {}
-    for name, row in declared(type(estimator)).items():
+    for name, row in declared(estimator.__class__).items():
         if row.get("network", _is_new(type(estimator), name)):
             value = _without(_plain(getattr(estimator, name)), without, row.get("of_tasks"))
             if row.get("of_tasks") == "values" and isinstance(value, dict):
@@ -66,7 +66,7 @@ def for_another_task(estimator: _T) -> _T:
     stay different.
     """
     more: Any = copy.copy(estimator)
-    for name, row in declared(type(estimator)).items():
+    for name, row in declared(more.__class__).items():
         numbers = _plain(getattr(estimator, name))
         if row.get("of_tasks") == "values" and isinstance(numbers, tuple):
             setattr(more, name, [*numbers, max(numbers)])

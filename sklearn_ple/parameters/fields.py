@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
+from functools import lru_cache
 from typing import Any, TypeVar, dataclass_transform
 
 from .docstrings import complete_docstring
@@ -153,6 +154,8 @@ def published(cls: Any) -> dict[str, Any]:
     return {n: row["published"] for n, row in declared(cls).items() if "published" in row}
 
 
+# Each fit asks for it, and to collect it takes a tenth of a fit to a few rows.
+@lru_cache
 def declared(cls: Any) -> dict[str, dict[str, Any]]:
     """Return what a class and its base classes declare about each parameter, except its default.
 
