@@ -91,6 +91,10 @@ def grown(module, tmp_path_factory):
         write(results, path.stem, rows, **others)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module("page.rst"), "RESULTS", results)
+        # Most of the time would go into looking for the labels' best places, and into files.
+        pictures = module("pictures")
+        patch.setattr(pictures, "PLACES", pictures.PLACES[::12])
+        patch.setattr("matplotlib.figure.Figure.savefig", lambda *args, **options: None)
         module("render").main(docs)
     return {page.stem: page.read_text(encoding="utf-8") for page in docs.glob("*.rst")}
 
