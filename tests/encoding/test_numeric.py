@@ -30,11 +30,12 @@ def model(**params):
 
 @pytest.mark.parametrize("kind", [None, *NUMERIC_EMBEDDINGS])
 def test_every_embedding_learns_a_jump(kind, table, seed):
-    fitted = model(numeric_embedding=kind, random_state=seed).fit(*table)
+    options = {"n_members": 1, "early_stopping": False, "batch_size": 100, "learning_rate": 0.01}
+    fitted = model(numeric_embedding=kind, random_state=seed, **options).fit(*table)
     embedding = fitted.module_.numeric_embedding
     assert (embedding is None) == (kind is None)
     # A normal score of what is normal already says nothing new.
-    assert fitted.score(*table) > (0.7 if kind in (None, "quantile") else 0.8)
+    assert fitted.score(*table) > (0.8 if kind in (None, "quantile") else 0.93)
 
 
 def test_bins_follow_the_jump(table, seed):
