@@ -204,6 +204,7 @@ class Price(Regression):
     metric = "neg_mean_absolute_error"
 
 
+@pytest.mark.usefixtures("unpainted")
 def test_a_kind_of_the_users_own_brings_its_words_and_metric(tmp_path):
     X, y = make_data()
     model = PLEClassifierRegressor(**TINY, task_types={"price": Price()}).fit(X, y)
@@ -425,11 +426,18 @@ def write(report, path, **kwargs):
     return (path / "report.html").read_text(encoding="utf-8")
 
 
+@pytest.fixture
+def unpainted(monkeypatch):
+    """Leave the pictures of pages empty where a test reads the texts: painting takes longest."""
+    monkeypatch.setattr("matplotlib.figure.Figure.savefig", lambda *_, **__: None)
+
+
 @pytest.fixture(scope="module")
 def html(report, tmp_path_factory):
     return write(report, tmp_path_factory.mktemp("page"))
 
 
+@pytest.mark.usefixtures("unpainted")
 def test_a_page_that_cannot_be_written_leaves_the_earlier_one(report, tmp_path):
     earlier = tmp_path / "report.html"
     earlier.write_text("earlier")
@@ -481,6 +489,7 @@ def test_calibration_errors_are_those_of_a_naive_sum(html, fitted):
     assert re.search(r"late (\S+) 90", section)[1] == f"{100 * error:.1f}"
 
 
+@pytest.mark.usefixtures("unpainted")
 def test_tasks_that_lose_are_named(fitted, tmp_path):
     gain = measured_gain(0.9)
     report = MultiTaskReport.from_estimator(*fitted, single_task=gain, n_bootstrap=2)
@@ -490,6 +499,7 @@ def test_tasks_that_lose_are_named(fitted, tmp_path):
     assert "price −0.100 loses −0.200 to −0.050" in text
 
 
+@pytest.mark.usefixtures("unpainted")
 def test_columns_that_matter_are_named(fitted, tmp_path):
     drops = np.zeros((3, 3, 2))
     drops[0, 0], drops[1, 0], drops[2, 0] = [0.10, 0.11], [0.2, 0.21], [0.0, 0.5]
@@ -547,6 +557,7 @@ def test_control_characters_in_names_leave_the_pictures_valid(tmp_path):
         ElementTree.fromstring(b64decode(src.split(",")[1]))
 
 
+@pytest.mark.usefixtures("unpainted")
 @pytest.mark.parametrize("metrics", [None, "accuracy"])
 def test_labels_of_unknown_classes(tmp_path, metrics):
     X, y = make_data()
@@ -564,6 +575,7 @@ def test_labels_of_unknown_classes(tmp_path, metrics):
     assert f"late {100 * error:.1f} " in Page(write(report, tmp_path)).text
 
 
+@pytest.mark.usefixtures("unpainted")
 def test_bools_may_be_numbers(tmp_path):
     X, y = make_data()
     y = pd.DataFrame({"late": y["late"] == "yes", "price": y["price"]})
@@ -572,6 +584,7 @@ def test_bools_may_be_numbers(tmp_path):
     assert "late 120 none 0 to 1.00, median 0" in Page(write(report, tmp_path)).text
 
 
+@pytest.mark.usefixtures("unpainted")
 def test_classes_that_are_fractions(tmp_path):
     X, y = make_data()
     doses = y["grade"].map({"low": 0.5, "mid": 1.5, "top": 2.5})
@@ -613,6 +626,7 @@ def timed():
     return PLEClassifierRegressor(task_types=kinds, **TINY | {"max_epochs": 20}).fit(X, y), X, y
 
 
+@pytest.mark.usefixtures("unpainted")
 def test_of_censored_times_curves_by_prediction_are_shown(timed, tmp_path):
     model, X, y = timed
     report = MultiTaskReport.from_estimator(model, X, y, n_bootstrap=2)
@@ -667,6 +681,7 @@ def test_resamples_of_one_value_alone_do_not_count(kind, usual):
     assert report.scores[["score", "low", "high"]].notna().all(axis=None)
 
 
+@pytest.mark.usefixtures("unpainted")
 def test_twelve_tasks(tmp_path):
     rng = np.random.RandomState(0)
     X = rng.normal(size=(60, 4))
@@ -680,6 +695,7 @@ def test_twelve_tasks(tmp_path):
     assert "ROC" not in page.text and "Are the probabilities right" not in page.text
 
 
+@pytest.mark.usefixtures("unpainted")
 @pytest.mark.parametrize("form", ["1-D", "sparse", "objects", "polars", "list"])
 def test_forms_of_data(form, tmp_path):
     X, y = make_data()
@@ -705,6 +721,7 @@ def test_forms_of_data(form, tmp_path):
     assert expected in text and "One model predicts one target" in text
 
 
+@pytest.mark.usefixtures("unpainted")
 @pytest.mark.parametrize("searched", [False, True])
 def test_pipelines_and_searches(searched, tmp_path):
     X, y = make_data()
@@ -717,6 +734,7 @@ def test_pipelines_and_searches(searched, tmp_path):
     assert "StandardScaler()" in text and "What the tasks share" in text and "max_epochs 2" in text
 
 
+@pytest.mark.usefixtures("unpainted")
 def test_no_gates_no_validation_no_twin(tmp_path):
     X, y = make_data()
     model = SharedBottomClassifierRegressor(**TINY, early_stopping=True).fit(X, y)
