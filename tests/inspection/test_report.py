@@ -747,14 +747,15 @@ def test_no_gates_no_validation_no_twin(tmp_path):
 
 # -- in a browser ---------------------------------------------------------------------------------
 
-# The page in a frame as wide as a screen, and what the browser makes of it.
-FRAME = """<!DOCTYPE html><body style="margin:0">
-<iframe width="{width}" height="900" style="border:0" srcdoc="{page}"></iframe>
+# The page in frames as wide as screens, and what the browser makes of it in each.
+WIDTHS = (390, 1280)
+FRAMES = """<!DOCTYPE html><body style="margin:0">
+{frames}
 <script>
-document.querySelector("iframe").addEventListener("load", event => {{
-  const inner = event.target.contentWindow, page = inner.document;
+const look = frame => {{
+  const inner = frame.contentWindow, page = inner.document;
   const images = [...page.images];
-  document.body.dataset.seen = JSON.stringify({{
+  return {{
     width: inner.innerWidth,
     room: page.documentElement.clientWidth,
     scroll: page.documentElement.scrollWidth,
@@ -764,17 +765,22 @@ document.querySelector("iframe").addEventListener("load", event => {{
       .map(entry => entry.name).filter(name => !name.startsWith("data:")),
     ground: inner.getComputedStyle(page.body).backgroundColor,
     card: inner.getComputedStyle(page.querySelector(".card")).backgroundColor,
-  }});
+  }};
+}};
+addEventListener("load", () => {{
+  const frames = [...document.querySelectorAll("iframe")];
+  document.body.dataset.seen = JSON.stringify(frames.map(look));
 }});
 </script>"""
+FRAME = '<iframe width="{width}" height="900" style="border:0" srcdoc="{page}"></iframe>'
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no chromium to look at the page with")
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-@pytest.mark.parametrize("width", [390, 1280])
-def test_in_a_browser(html, tmp_path, width, dark):
-    copy = tmp_path / "frame.html"
-    copy.write_text(FRAME.format(width=width, page=escape(html)), encoding="utf-8")
+def test_in_a_browser(html, tmp_path, dark):
+    copy = tmp_path / "frames.html"
+    frames = [FRAME.format(width=width, page=escape(html)) for width in WIDTHS]
+    copy.write_text(FRAMES.format(frames="\n".join(frames)), encoding="utf-8")
     command = [
         CHROMIUM,
         "--headless",
@@ -783,14 +789,15 @@ def test_in_a_browser(html, tmp_path, width, dark):
         f"--user-data-dir={tmp_path / 'profile'}",
         "--host-resolver-rules=MAP * ~NOTFOUND",
         f"--blink-settings=preferredColorScheme={0 if dark else 1}",
-        f"--window-size={max(width, 500)},900",
+        f"--window-size={max(WIDTHS)},900",
         f"--screenshot={tmp_path / 'screen.png'}",
         "--dump-dom",
         copy.as_uri(),
     ]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
-    seen = json.loads(unescape(re.search('data-seen="([^"]*)"', done.stdout)[1]))
-    assert seen["width"] == width and seen["scroll"] <= seen["room"] <= width
-    assert seen["images"] == 12 and seen["broken"] == 0 and seen["loaded"] == []
-    assert seen["card"] == "rgb(255, 255, 255)"
-    assert (seen["ground"] == "rgb(255, 255, 255)") is not dark
+    of_widths = json.loads(unescape(re.search('data-seen="([^"]*)"', done.stdout)[1]))
+    for width, seen in zip(WIDTHS, of_widths, strict=True):
+        assert seen["width"] == width and seen["scroll"] <= seen["room"] <= width
+        assert seen["images"] == 12 and seen["broken"] == 0 and seen["loaded"] == []
+        assert seen["card"] == "rgb(255, 255, 255)"
+        assert (seen["ground"] == "rgb(255, 255, 255)") is not dark
