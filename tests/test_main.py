@@ -14,6 +14,16 @@ from sklearn_ple.datasets import _census_income
 TASKS = ["death", "wt82_71", "sbp", "dbp", "cholesterol", "exercise"]
 
 
+@pytest.fixture
+def quick(monkeypatch):
+    """A quarter of the rows of NHEFS, and a few trees."""
+    job = _JOBS["nhefs"]
+    few = job._replace(
+        load=lambda seed: [part[::4] for part in job.load(seed)], boosting={"max_iter": 3}
+    )
+    monkeypatch.setitem(_JOBS, "nhefs", few)
+
+
 def test_as_users_start_it(tmp_path):
     command = [sys.executable, "-m", "sklearn_ple", "--epochs", "2", "--output", "pictures"]
     environment = os.environ | {"MPLBACKEND": "Agg", "PYTHONUTF8": "1"}
@@ -43,7 +53,7 @@ def test_the_best_of_each_task_is_named():
     assert summarise(table[1:2]) == "Best: equal on b."
 
 
-def test_same_seed_same_table(tmp_path, capsys):
+def test_same_seed_same_table(quick, tmp_path, capsys):
     printed = []
     for _ in range(2):
         assert main(["--epochs", "1", "--seed", "3", "--output", str(tmp_path)]) == 0
@@ -61,7 +71,7 @@ def test_help_explains_every_option(capsys):
     assert "SKLEARN_PLE_DATA" in text
 
 
-def test_without_matplotlib_it_says_how_to_install_it(monkeypatch, tmp_path, capsys):
+def test_without_matplotlib_it_says_how_to_install_it(quick, monkeypatch, tmp_path, capsys):
     monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     assert main(["--epochs", "1", "--output", str(tmp_path)]) == 0
@@ -91,7 +101,7 @@ def test_device_that_is_not_there_ends_in_a_message(tmp_path, capsys):
     assert "cuda:99" in capsys.readouterr().err
 
 
-def test_a_picture_that_cannot_be_written_ends_in_a_message(tmp_path, capsys):
+def test_a_picture_that_cannot_be_written_ends_in_a_message(quick, tmp_path, capsys):
     (tmp_path / "training_history-nhefs.png").mkdir()
     assert main(["--epochs", "1", "--output", str(tmp_path)]) == 1
     assert capsys.readouterr().err.splitlines()[-1].startswith("error: ")
@@ -115,7 +125,7 @@ def test_census_income(tmp_path, capsys, monkeypatch):
     parts = job.load(0)
     if not (Path(home) / "census_income" / "census-income.data.gz").is_file():
         assert [len(part) for part in parts] == [66_508, 33_254] * 2
-    few = job._replace(load=lambda seed: [part[::8] for part in parts])
+    few = job._replace(load=lambda seed: [part[::8] for part in parts], boosting={"max_iter": 10})
     monkeypatch.setitem(_JOBS, "census-income", few)
     assert main(["census-income", "--epochs", "4", "--output", str(tmp_path)]) == 0
     text = capsys.readouterr().out
