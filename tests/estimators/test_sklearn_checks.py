@@ -1,5 +1,6 @@
 """scikit-learn's own check suite."""
 
+from sklearn.base import ClassifierMixin, RegressorMixin
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import sklearn_ple
@@ -22,30 +23,25 @@ DROPOUT_FAILURES = {
 EXACT = "check_methods_sample_order_invariance"
 
 
-# More members do the same again.
-# Tables of twenty rows would otherwise be passed over 120 times.
-SMALL = {"n_members": 2, "max_epochs": 15, "random_state": 0}
-#: Of the others no check asks how well they learn.
-SHORT = SMALL | {"max_epochs": 3}
+def small(cls, **parameters):
+    """An estimator of few members, as more do the same again, and few epochs.
+
+    Tables of twenty rows would otherwise be passed over 120 times. Only of classifiers and
+    regressors checks ask how well they learn.
+    """
+    epochs = 15 if issubclass(cls, (ClassifierMixin, RegressorMixin)) else 3
+    return cls(n_members=2, max_epochs=epochs, random_state=0, **parameters)
 
 
 @parametrize_with_checks(
-    [
-        cls(
-            dtype="float64",
-            dropout=0.0,
-            feature_dropout=0.0,
-            **(SMALL if cls in CLASSES else SHORT),
-        )
-        for cls in ALL_CLASSES
-    ]
+    [small(cls, dtype="float64", dropout=0.0, feature_dropout=0.0) for cls in ALL_CLASSES]
 )
 def test_checks_float64(estimator, check):
     check(estimator)
 
 
 @parametrize_with_checks(
-    [cls(**SMALL) for cls in CLASSES],
+    [small(cls) for cls in CLASSES],
     expected_failed_checks=lambda _: DROPOUT_FAILURES,
 )
 def test_checks_float32(estimator, check, monkeypatch):
