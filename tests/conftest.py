@@ -1,5 +1,6 @@
 """Settings of the whole run. Nothing global is seeded: an estimator's seed is its own affair."""
 
+import gc
 import os
 import secrets
 
@@ -45,6 +46,17 @@ def _warnings_afresh():
 
 def pytest_report_header():
     return f"SKLEARN_PLE_SEED={os.environ['SKLEARN_PLE_SEED']}"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection():
+    """Look for no garbage among what is imported and collected: all of it stays."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_collection_modifyitems(items):
