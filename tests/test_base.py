@@ -215,16 +215,13 @@ def test_zero_weight_of_a_label_is_a_missing_label(table):
 
 def test_class_weight_shifts_the_classes(seed):
     X, _ = make_table(seed)
-    rare = (X["a"] + np.random.RandomState(seed).randn(N) > 1.5).astype(int)
-    plain = PLEClassifier(max_epochs=30, random_state=seed).fit(X, rare)
-    balanced = PLEClassifier(class_weight="balanced", max_epochs=30, random_state=seed).fit(
-        X, rare
-    )
+    rare = (X["a"] + np.random.RandomState(seed).randn(N) > 1.5).astype(int).rename("rare")
+    few = {"n_members": 2, "max_epochs": 30, "random_state": seed}
+    plain = PLEClassifier(**few).fit(X, rare)
+    balanced = PLEClassifier(class_weight="balanced", **few).fit(X, rare)
     assert balanced.predict(X).mean() > plain.predict(X).mean()
     by_label = PLEClassifier(
-        class_weight={0: 1.0, 1: (rare == 0).sum() / (rare == 1).sum()},
-        max_epochs=30,
-        random_state=seed,
+        class_weight={0: 1.0, 1: (rare == 0).sum() / (rare == 1).sum()}, **few
     ).fit(X, rare)
     # The same up to a factor, which cancels in the normalised loss.
     assert_allclose(by_label.predict_proba(X), balanced.predict_proba(X), atol=1e-4)
@@ -557,8 +554,9 @@ def test_a_network_of_other_shapes_without_parameters_cannot_go_on(table):
 
 def test_a_warm_start_reads_class_weights_anew(seed):
     X, _ = make_table(seed)
-    rare = (X["a"] + np.random.RandomState(seed).randn(N) > 1.5).astype(int)
-    model = PLEClassifier(warm_start=True, max_epochs=20, random_state=seed).fit(X, rare)
+    rare = (X["a"] + np.random.RandomState(seed).randn(N) > 1.5).astype(int).rename("rare")
+    few = {"n_members": 2, "max_epochs": 20, "random_state": seed}
+    model = PLEClassifier(warm_start=True, **few).fit(X, rare)
     plain = clone(model).fit(X, rare).fit(X, rare)
     weighted = model.set_params(class_weight="balanced").fit(X, rare)
     assert weighted.predict_proba(X)[:, 1].mean() > 1.5 * plain.predict_proba(X)[:, 1].mean()
