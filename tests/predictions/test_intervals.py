@@ -378,8 +378,8 @@ def test_quantiles_are_close_to_the_true_ones_and_cover_as_much(noisy, seed):
     X, y, mean, deviation = noisy
     train, test = slice(0, 3000), slice(3000, None)
     # Dropout would be noise too, and widen the intervals.
-    params = {"n_members": 2, "dropout": 0.0, "feature_dropout": 0.0, "random_state": seed}
-    model = PLERegressor(task_types=["quantile"], **params)
+    params = {"n_members": 2, "dropout": 0.0, "feature_dropout": 0.0, "batch_size": 256}
+    model = PLERegressor(task_types=["quantile"], random_state=seed, **params)
     quantiles = model.fit(X[train], y[train]).predict_quantiles(X[test])
     for level, column in quantiles.items():
         truth = mean[test] + deviation[test] * norm.ppf(level)
@@ -414,7 +414,7 @@ def test_deviations_of_counts_grow_with_the_rate(noisy, overdispersion, seed):
     scale = overdispersion
     y = rng.poisson(rng.gamma(rate / scale, scale) if scale else rate).astype(float)
     train, test = slice(0, 3000), slice(3000, None)
-    params = {"n_members": 2, "validation_fraction": 0.5, "random_state": seed}
+    params = {"n_members": 2, "validation_fraction": 0.5, "batch_size": 256, "random_state": seed}
     model = PLERegressor(task_types="count", **params).fit(X[train], y[train])
     _, deviations = model.predict(X[test], return_std=True)
     truth = np.sqrt((1 + scale) * rate[test])
@@ -433,8 +433,9 @@ def test_intervals_of_nhefs_cover_about_nine_tenths(seed):
     train, test = slice(0, None, 2), slice(1, None, 2)
     # The width depends on the hundred or so rows that a seed holds out: take the mean of three.
     covered = {name: [] for name in names}
+    params = {"task_types": kinds, "n_members": 2, "batch_size": 128}
     for number in range(3 * seed, 3 * seed + 3):
-        model = PLERegressor(task_types=kinds, n_members=2, random_state=number)
+        model = PLERegressor(**params, random_state=number)
         model.fit(X[train], both[train])
         quantiles = dict(zip(both, model.predict_quantiles(X[test]), strict=True))
         labels, deviations = model.predict(X[test], return_std=True)
