@@ -15,6 +15,7 @@ from .. import estimators
 from ..base import MultiTaskEstimator
 from ..serialization import CODECS, KNOWN, NOT_SAVED, Reader, Writer, from_plain, named, to_plain
 from ..versions import check_versions, versions
+from ..warn import collected
 from .checks import check_model
 from .container import read, write
 
@@ -180,5 +181,7 @@ def _try(model: Any) -> None:
     model.transform(X)
     if model._deviations is not None:
         model.predict(X, return_std=True)
-        model.predict_interval(X)
+        # Too few labels for the default level are no concern of who loads a model.
+        with collected(UserWarning):
+            model.predict_interval(X)
     model.n_jobs = n_jobs

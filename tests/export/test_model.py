@@ -163,6 +163,15 @@ def test_columns_of_pandas_own_dtypes(tmp_path):
     assert_same(model, twin_of(model, tmp_path), X, y)
 
 
+def test_loading_does_not_warn_that_labels_are_too_few_for_intervals(tmp_path):
+    y = LABELS["quantile"]
+    model = made(PLERegressor, early_stopping=True)
+    model.fit(FRAME[6:], y[6:], X_val=FRAME[:6], y_val=y[:6])
+    twin_of(model, tmp_path)
+    with pytest.warns(UserWarning, match="has only 6 validation labels"):
+        model.predict_interval(FRAME)
+
+
 def test_labels_of_dictionaries_of_arrow(tmp_path):
     kind = pd.ArrowDtype(pa.dictionary(pa.int8(), pa.string()))
     y = pd.DataFrame({"a": pd.Series(RNG.choice(["u", "v"], N)).astype(kind)})
