@@ -78,3 +78,9 @@ def close_figures():
     """Leave no figure open for the next test."""
     yield
     plt.close("all")
+
+
+@pytest.fixture
+def unpainted(monkeypatch):
+    """Leave the pictures of pages empty where a test reads the texts: painting takes longest."""
+    monkeypatch.setattr("matplotlib.figure.Figure.savefig", lambda *_, **__: None)

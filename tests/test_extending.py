@@ -105,6 +105,7 @@ def test_the_network_is_that_of_the_equations():
     torch.testing.assert_close(network.representations(x), torch.stack(known))
 
 
+@pytest.mark.usefixtures("unpainted")
 def test_the_network_has_all_that_the_package_has(tmp_path, seed):
     X, y = make_data(seed)
     model = aitm(random_state=seed).fit(X, y)
@@ -238,6 +239,7 @@ def test_an_embedding_without_out_features_is_an_error(data):
         PLEClassifierRegressor(numeric_embedding=Bare()).fit(*data)
 
 
+@pytest.mark.usefixtures("unpainted")
 def test_a_network_with_gates_has_gate_weights_and_displays(data, tmp_path):
     X, y = data
     Gated = load("gated", "OwnGatesClassifierRegressor")
@@ -331,6 +333,7 @@ def test_the_angles_mean_is_that_of_what_members_point_to():
     np.testing.assert_allclose(task.predict(mean), 10.0)
 
 
+@pytest.mark.usefixtures("unpainted")
 def test_the_angle_is_in_the_report(data, tmp_path):
     X, y = data
     model = aitm(task_types={"wind": angle()()}, n_members=1).fit(X, y)

@@ -426,12 +426,6 @@ def write(report, path, **kwargs):
     return (path / "report.html").read_text(encoding="utf-8")
 
 
-@pytest.fixture
-def unpainted(monkeypatch):
-    """Leave the pictures of pages empty where a test reads the texts: painting takes longest."""
-    monkeypatch.setattr("matplotlib.figure.Figure.savefig", lambda *_, **__: None)
-
-
 @pytest.fixture(scope="module")
 def html(report, tmp_path_factory):
     return write(report, tmp_path_factory.mktemp("page"))
