@@ -78,7 +78,7 @@ def test_the_number_holds_from_the_first_step_of_a_thread_on():
 
 
 @pytest.mark.parametrize(
-    "params", [{}, {"n_members": 1}, {"n_levels": 2}, {"batch_size": 600, "dropout": 0.0}]
+    "params", [{}, {"n_members": 1}, {"n_levels": 2}, {"batch_size": 300, "dropout": 0.0}]
 )
 def test_the_fitted_model_is_the_same_for_any_number_of_cores_but_for_rounding(params):
     X, one, *others = fitted_with_cores(params)
@@ -104,8 +104,8 @@ def test_batches_of_products_are_the_same_for_any_number_of_threads(n_products):
 def fitted_with_cores(params):
     """Return X and two models, fitted with one core and with two."""
     rng = np.random.RandomState(0)
-    X = np.column_stack([rng.randn(600, 6), rng.randint(0, 5, (600, 2))])
-    y = np.column_stack([X[:, 0] + X[:, 1] * X[:, 2], X[:, 3] > 0, rng.poisson(2, 600)])
+    X = np.column_stack([rng.randn(300, 6), rng.randint(0, 5, (300, 2))])
+    y = np.column_stack([X[:, 0] + X[:, 1] * X[:, 2], X[:, 3] > 0, rng.poisson(2, 300)])
     options = {"categorical_features": [6, 7], "max_epochs": 2, "random_state": 0, "device": "cpu"}
     options |= {"task_types": ["regression", "binary", "count"], "expert_hidden_units": (256, 128)}
     # So few that cores are for threads, not for groups of members.
