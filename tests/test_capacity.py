@@ -109,6 +109,7 @@ def test_towers_that_read_the_features_have_no_layer_below():
     assert count_layers(SharedBottomClassifierRegressor(bottom_hidden_units=())) == 0
 
 
+@pytest.mark.filterwarnings("ignore:'own', .* cannot be as small as the reference:UserWarning")
 @pytest.mark.parametrize("name", SYSTEMS)
 @pytest.mark.parametrize("reference", [(2, (8,)), (1, (12, 8)), (3, (8, 4))])
 def test_networks_of_equal_depth(table, name, reference):
@@ -206,6 +207,7 @@ def test_a_depth_that_levels_cannot_share_is_an_error(table, n_levels, n_layers)
         equal_capacity(systems, *table, equal_depth=True)
 
 
+@pytest.mark.filterwarnings("ignore:'own', .* cannot be as small as the reference:UserWarning")
 @pytest.mark.parametrize("name", SYSTEMS)
 @pytest.mark.parametrize("width", [8, 100])
 def test_no_other_width_is_nearer(table, name, width):

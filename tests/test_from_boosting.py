@@ -311,7 +311,7 @@ def test_calibration(data):
 def test_intervals(data, fitted):
     """Prediction intervals"""
     X, y = data
-    low, high = fitted.predict_interval(X, level=0.8)
+    low, high = fitted.predict_interval(X, level=0.7)
     assert (low["hours"] < high["hours"]).all()
     quantiles = model(task_types={"hours": "quantile"}).fit(X, y).predict_quantiles(X)[1]
     assert (quantiles.diff(axis=1).iloc[:, 1:] >= 0).all(axis=None)

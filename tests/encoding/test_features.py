@@ -838,6 +838,7 @@ def test_numbers_that_turn_into_something_else_are_an_error(values):
         encode(pd.DataFrame({"a": [1, 2]}), pd.DataFrame({"a": values}))
 
 
+@pytest.mark.filterwarnings("ignore:No value of column 'a' of X was a category:UserWarning")
 def test_text_where_fit_had_no_value_is_an_error_that_says_so():
     X = pd.DataFrame({"a": pd.Series([None, None], dtype=object)})
     message = "Column 'a' of X had no value in fit, .*: if it holds categories, give it the dtype"

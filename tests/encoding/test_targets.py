@@ -796,6 +796,7 @@ def tables(draw):
     return pd.DataFrame(columns)
 
 
+@pytest.mark.filterwarnings("ignore:Target 'c.' has classes that may stand for:UserWarning")
 @given(tables())
 def test_perfect_outputs_give_every_label_back(y):
     fitted, labels = encoder(y)
@@ -940,6 +941,7 @@ def test_numbers_of_integer_columns_are_predicted_as_floats():
     assert other.schema == {"n": pl.Float64}
 
 
+@pytest.mark.filterwarnings("ignore:Target 'y' is constant:UserWarning")
 @pytest.mark.parametrize("column", [case[0] for case in POLARS.values()], ids=POLARS.keys())
 def test_polars_in_polars_out_with_columns_and_dtypes(column):
     y = pl.DataFrame([pl.Series("first", [i % 2 for i in range(len(column))]), column])

@@ -22,6 +22,7 @@ spec.loader.exec_module(make)
 
 @pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
 @pytest.mark.filterwarnings("ignore:No value of column:UserWarning")
+@pytest.mark.filterwarnings("ignore:Task 'regression' has only 9 validation:UserWarning")
 def test_predicts_what_it_did(path):
     with warnings.catch_warnings():
         # They were written by the versions of their time.

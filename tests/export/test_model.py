@@ -158,7 +158,7 @@ def test_columns_of_pandas_own_dtypes(tmp_path):
             "text of Arrow": codes.astype(str).astype(pd.ArrowDtype(pa.string())),
         }
     )
-    y = X.assign(other=RNG.normal(size=N))
+    y = X.add_prefix("y ").assign(other=RNG.normal(size=N))
     model = fitted(X, y, categorical_features=list(X))
     assert_same(model, twin_of(model, tmp_path), X, y)
 

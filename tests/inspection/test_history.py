@@ -79,7 +79,8 @@ def test_a_task_without_labels_has_no_line():
     X, y = make_regression(n_samples=60, n_features=4, n_targets=2, random_state=0)
     y[:20, 1] = np.nan
     model = fit()
-    model.fit(X[20:], y[20:], X_val=X[:20], y_val=y[:20])
+    with pytest.warns(UserWarning, match="'y1' has no label among the validation rows"):
+        model.fit(X[20:], y[20:], X_val=X[:20], y_val=y[:20])
     display = TrainingHistoryDisplay.from_estimator(model)
     assert np.isfinite([line.get_ydata() for line in display.lines_[:2].flat]).all()
     training, validation = (line.get_ydata() for line in display.lines_[2])

@@ -157,10 +157,11 @@ def test_given_axes_and_keywords():
 def test_from_estimator_measures_and_draws():
     rng = np.random.RandomState(0)
     X = pd.DataFrame(rng.normal(size=(40, 3)), columns=list("abc"))
-    model = PLERegressor(max_epochs=2, n_members=1, random_state=0).fit(X, X[["a", "b"]] * 2)
+    y = X[["a", "b"]].add_prefix("y ")
+    model = PLERegressor(max_epochs=2, n_members=1, random_state=0).fit(X, 2 * y)
     options = {"n_repeats": 2, "random_state": 0, "groups_of_columns": {"ab": ["a", "b"]}}
-    display = ImportanceDisplay.from_estimator(model, X, X[["a", "b"]], **options)
-    wanted = multitask_importance(model, X, X[["a", "b"]], **options)
+    display = ImportanceDisplay.from_estimator(model, X, y, **options)
+    wanted = multitask_importance(model, X, y, **options)
     np.testing.assert_array_equal(display.importance.importances, wanted.importances)
     assert display.texts_.shape == (1, 3)
 

@@ -308,6 +308,7 @@ def test_the_last_step_of_a_pipeline_is_drawn(X):
     assert weighted_lines(drawing(pipeline, X))
 
 
+@pytest.mark.filterwarnings("ignore:X has feature names, but:UserWarning")
 def test_estimators_in_others(X):
     search = GridSearchCV(
         make_pipeline(StandardScaler(), make_pipeline(PLEClassifierRegressor())),

@@ -308,8 +308,9 @@ def test_columns_are_measured_where_asked_for(fitted):
     rng = np.random.RandomState(0)
     X = pd.DataFrame(rng.normal(size=(30, 101)))
     X.columns = [f"c{k}" for k in range(101)]
-    model = PLERegressor(**TINY).fit(X, X["c0"])
-    assert MultiTaskReport.from_estimator(model, X, X["c0"], n_bootstrap=1).importance is None
+    y = X["c0"].rename("y")
+    model = PLERegressor(**TINY).fit(X, y)
+    assert MultiTaskReport.from_estimator(model, X, y, n_bootstrap=1).importance is None
     report = MultiTaskReport.from_estimator(*fitted, n_bootstrap=1, importance=False)
     assert report.importance is None
     found = multitask_importance(*fitted, n_repeats=1, groups_of_columns={"g": ["a", "b"]})
@@ -589,6 +590,8 @@ def test_classes_that_are_fractions(tmp_path):
     assert f"The predicted class is right for {100 * right:.1f} % of the rows" in text
 
 
+# Those of the other tasks.
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.UndefinedMetricWarning")
 def test_undefined_scores_are_shown_as_such(fitted, tmp_path):
     model, X, y = fitted
     y = y.copy()

@@ -348,6 +348,7 @@ def test_numbers_of_columns_are_no_names():
         (pd.Categorical(np.arange(20)), False),
     ],
 )
+@pytest.mark.filterwarnings("ignore:Target 'visits' holds .* treated as a regression:UserWarning")
 def test_of_passed_labels_numbers_are_told_from_classes_as_in_fit(visits, is_number):
     y = pd.DataFrame({"visits": visits})
     fitted = PLEClassifierRegressor(n_members=1, max_epochs=1).fit(np.ones((20, 1)), y)

@@ -1016,13 +1016,12 @@ def test_parameters_of_fit_are_cut_to_the_training_rows(data):
 def test_a_kind_that_differs_between_folds(names, method):
     y = pd.DataFrame({"visits": np.arange(60), "paid": ["no", "yes"] * 30})
     y["visits"] = np.where(y.index < 30, y.index % 3, y.index)
+    X = y[["visits"]].rename(columns={"visits": "a"})
     with (
         pytest.warns(UserWarning, match="'visits' holds 30 distinct integers"),
         pytest.raises(ValueError, match="Task 'visits' has classes in some .* task_types"),
     ):
-        cross_val_predict(
-            PLEClassifierRegressor(**TINY), y[["visits"]], y[names], cv=KFold(2), method=method
-        )
+        cross_val_predict(PLEClassifierRegressor(**TINY), X, y[names], cv=KFold(2), method=method)
 
 
 def test_what_cannot_be_predicted(data):

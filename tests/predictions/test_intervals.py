@@ -181,7 +181,9 @@ def test_a_task_without_label_in_validation_has_no_deviation(data):
     X, y = data
     y = y[["weight", "visits"]].copy()
     y.loc[valid_rows(len(y)), "weight"] = np.nan
-    model = PLERegressor(early_stopping=True, refit=False, **SMALL).fit(X, y)
+    model = PLERegressor(early_stopping=True, refit=False, **SMALL)
+    with pytest.warns(UserWarning, match="'weight' has no label among the validation rows"):
+        model.fit(X, y)
     _, deviations = model.predict(X, return_std=True)
     assert deviations["weight"].isna().all() and deviations["visits"].notna().all()
 
@@ -314,7 +316,8 @@ def test_a_member_that_counts_for_nearly_all():
     out_of_fold = np.array([[0, 1, 0, 1], [1, 0, 1, 0]])
     with np.errstate(all="raise"):
         deviations.learn(members, labels, weights, out_of_fold)
-        ends = deviations.intervals(members, 0.9, [0])
+        with pytest.warns(UserWarning, match="has only 4 validation labels"):
+            ends = deviations.intervals(members, 0.9, [0])
     assert np.isfinite(ends).all()
 
 

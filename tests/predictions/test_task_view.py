@@ -461,6 +461,7 @@ def test_a_view_takes_no_path(tmp_path):
             view.score(str(tmp_path / "rows.parquet"), view.task)
 
 
+@pytest.mark.filterwarnings("ignore:Target 'visits' holds 6 distinct:UserWarning")
 @pytest.mark.parametrize("tasks", [["price", "visits"], ["price"], ["colour"]])
 def test_a_task_that_a_new_fit_lacks_is_named(tasks):
     X, y = make_data()

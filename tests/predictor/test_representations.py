@@ -123,8 +123,8 @@ def test_set_output(data):
 
 def test_one_dimensional_y(data):
     X, _ = data
-    model = PLEClassifier(expert_hidden_units=(3,), **TINY).fit(X, X["u"] > 0)
-    assert_array_equal(model.get_feature_names_out(), ["u: 0", "u: 1", "u: 2"])
+    model = PLEClassifier(expert_hidden_units=(3,), **TINY).fit(X, X["u"].rename("y") > 0)
+    assert_array_equal(model.get_feature_names_out(), ["y: 0", "y: 1", "y: 2"])
     assert model.transform(X).shape == (N, 3)
 
 

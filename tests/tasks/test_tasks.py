@@ -131,6 +131,7 @@ def test_three_classes_come_back(labels):
     np.testing.assert_array_equal(task.predict(perfect_outputs(task, targets)), labels)
 
 
+@pytest.mark.filterwarnings("ignore:Target 'age' is constant:UserWarning")
 @given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=20))
 def test_numbers_come_back(labels):
     labels = np.array(labels)
@@ -139,6 +140,7 @@ def test_numbers_come_back(labels):
     np.testing.assert_allclose(predictions, labels, rtol=1e-9, atol=1e-9 * np.abs(labels).max())
 
 
+@pytest.mark.filterwarnings("ignore:Target 'age' is constant:UserWarning")
 @pytest.mark.parametrize("kind", [Count, Tweedie])
 @given(st.lists(st.integers(0, 10**6), min_size=1, max_size=20))
 def test_counts_come_back(kind, labels):
@@ -410,7 +412,8 @@ def test_counts_are_relative_to_the_weighted_mean():
 
 
 def test_counts_that_are_all_zero_can_be_learnt():
-    task = fitted(Count, np.zeros(3))
+    with pytest.warns(UserWarning, match="'age' is constant"):
+        task = fitted(Count, np.zeros(3))
     assert task.mean == 1.0
     np.testing.assert_array_equal(task.encode(np.zeros(3)), np.zeros(3))
 

@@ -64,6 +64,9 @@ def test_cores_of_a_gpu_are_refused(machine):
         check_n_jobs(n_jobs, "mps")
 
 
+@pytest.mark.filterwarnings(
+    "ignore:Requested to load data to CUDA:skorch.exceptions.DeviceWarning"
+)
 def test_a_model_of_a_gpu_unpickles_without_one():
     rng = np.random.RandomState(0)
     X, y = rng.randn(60, 3), rng.randn(60)

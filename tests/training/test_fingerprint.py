@@ -62,7 +62,11 @@ def test_each_value_of_the_data_counts():
     X = pd.DataFrame({"a": [0.0, 1.0, np.nan], "b": ["u", None, "v"]})
     y = pd.DataFrame({"c": ["yes", "no", "yes"], "n": [0.5, np.nan, 2.0]})
     others = [found(X=X.assign(a=[0.0, 1.0, 0.0])), found(X=X.assign(b=["u", "v", "v"]))]
-    others += [found(X=X[["b", "a"]]), found(X=X[::-1]), found(X=X.rename(columns={"a": "e"}))]
+    others += [
+        found(X=X[["b", "a"]]),
+        found(X=X[::-1].reset_index(drop=True)),
+        found(X=X.rename(columns={"a": "e"})),
+    ]
     others += [found(y=y.assign(n=[0.5, 1.0, 2.0])), found(y=y.assign(c=["yes", "no", "no"]))]
     others += [found(y=y.assign(n=[0.5, np.nan, np.nextafter(2.0, 3.0)]))]
     digests = {(each["X"], each["y"]) for each in [found(X=X, y=y), *others]}

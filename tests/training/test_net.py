@@ -111,6 +111,7 @@ class Gradients(Callback):
 
 
 @settings(max_examples=30)
+@pytest.mark.filterwarnings("ignore:Target 'y.' is constant:UserWarning")
 @given(
     weights=st.lists(
         st.tuples(*[st.sampled_from([0.0, 0.0, 0.5, 1.0, 8.0])] * 2), min_size=48, max_size=48

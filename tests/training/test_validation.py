@@ -6,6 +6,7 @@ import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import r2_score
 from skorch.callbacks import Callback
 
@@ -166,7 +167,9 @@ def test_an_interrupted_refit_leaves_the_first_network_and_its_bins(monkeypatch)
 
     params = {"n_members": 2, "validation_fraction": 0.3, "refit": True, "warm_start": True}
     embedded = {"linear_path": True, "numeric_embedding": "piecewise_linear"}
-    fitted = model(callbacks=[Interrupt()], **embedded, **params).fit(*data())
+    fitted = model(callbacks=[Interrupt()], **embedded, **params)
+    with pytest.warns(ConvergenceWarning, match="second training, on all rows, was interrupted"):
+        fitted.fit(*data())
     own = fitted.make_module(fitted._encoder).numeric_embedding
     assert_array_equal(own.inner, fitted.module_.numeric_embedding.inner)
     fitted.set_params(callbacks=None).fit(*data())
