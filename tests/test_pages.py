@@ -86,10 +86,11 @@ def is_there(module):
 
 
 @pytest.fixture
-def quick(monkeypatch):
-    """Make trainings short, and the survey small."""
+def quick(monkeypatch, request):
+    """Make trainings short, and the survey small; paint no report."""
     if FULL:
         return
+    request.getfixturevalue("unpainted")
     lay_out = plan.Plan.of
 
     def lay_out_one_epoch(*args, **options):
