@@ -1,6 +1,7 @@
 """The pictures of score against cost, and of growth."""
 
 import math
+from functools import partial
 from itertools import pairwise
 
 import matplotlib.pyplot as plt
@@ -222,13 +223,17 @@ def draw_frontier(means, titles, members, path, n_columns=3):
             one = means.loc[name]
             x, y = one["seconds"], one["score"]
             labels.append(draw_models(ax, x, y, members, 6.5, "PLE, {}", floor(y, [*members])))
-            ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:,g} s"))
-            if np.ptp(np.log10(ax.get_xlim())) > 4.3:
-                # Labels of neighbouring powers of ten would touch.
-                ax.xaxis.set_major_locator(LogLocator(numticks=4))
+            # Of many powers of ten only every second one has a label: more would touch.
+            step = 2 if np.ptp(np.log10(ax.get_xlim())) > 4.1 else 1
+            ax.xaxis.set_major_formatter(FuncFormatter(partial(seconds, step=step)))
             ax.yaxis.set_major_locator(MaxNLocator(4))
         note(figure, grid[-1, :], NOTE)
         write(figure, path, labels)
+
+
+def seconds(value, _, step):
+    """Return the label of a power of ten; none if its exponent is no multiple of the step."""
+    return "" if round(math.log10(value)) % step else f"{value:,g} s"
 
 
 def floor(scores, members):
