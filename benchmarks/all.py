@@ -51,6 +51,7 @@ TABM_SETS = (
     "loans",
     "many_labels",
     "minneapolis_stops",
+    "rf1",
     "star",
     "support2",
     "synthetic_mixed",
