@@ -87,7 +87,7 @@ def naming(net_params: dict[str, Any], optimizer: Any = None) -> Iterator[None]:
     """Name ``net_params`` or else a user's optimizer in errors that occur when a net is made."""
     try:
         yield
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, LookupError, AttributeError) as error:
         if net_params:
             what = f"net_params {net_params} do not fit skorch's net"
         elif isinstance(optimizer, type):

@@ -477,6 +477,7 @@ def test_an_optimizer_that_does_not_suit_the_network_is_named(table):
         ({"": 1j}, "net_params {'': 1j} do not fit skorch's net"),
         ({"lrr": 0.1}, "net_params {'lrr': 0.1} do not fit skorch's net: .*lrr"),
         ({"optimizer__betas": "x"}, "net_params {'optimizer__betas': 'x'} do not fit"),
+        ({"optimizer__betas": ""}, "net_params {'optimizer__betas': ''} do not fit"),
         ({"optimizer__param_groups": 3}, "net_params {'optimizer__param_groups': 3} do not fit"),
     ],
 )
