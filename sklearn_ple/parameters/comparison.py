@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import copy
-import inspect
 import re
 from collections.abc import Sequence
 from typing import Any, TypeVar
@@ -12,7 +11,6 @@ from typing import Any, TypeVar
 import numpy as np
 import pandas as pd
 
-from ..checks import is_ours
 from ..tasks import by_name
 from .fields import declared
 
@@ -31,7 +29,7 @@ def of_network(estimator: Any, without: Sequence[str] = ()) -> dict[str, str]:
     """
     shown = {}
     for name, row in declared(estimator.__class__).items():
-        if row.get("network", _is_new(type(estimator), name)):
+        if row["network"]:
             value = _without(_plain(getattr(estimator, name)), without, row.get("of_tasks"))
             if row.get("of_tasks") == "values" and isinstance(value, dict):
                 # The order of the tasks does not matter. That of groups may, as in HoME.
@@ -131,9 +129,3 @@ def _plain(value: Any) -> Any:
     own = {name: _whole(_plain(entry)) for name, entry in vars(value).items()}
     options = [f"{name}={entry!r}" for name, entry in own.items() if entry not in (None, "")]
     return _Text(f"{type(value).__name__}({', '.join(options)})")
-
-
-def _is_new(cls: type, name: str) -> bool:
-    """Return whether a parameter is declared outside this package only."""
-    owners = [base for base in cls.__mro__ if name in inspect.get_annotations(base)]
-    return not any(map(is_ours, owners))

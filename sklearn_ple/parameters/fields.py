@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, fields
 from functools import lru_cache
 from typing import Any, TypeVar, dataclass_transform
 
+from ..checks import is_ours
 from .docstrings import complete_docstring
 
 _T = TypeVar("_T")
@@ -160,11 +161,16 @@ def declared(cls: Any) -> dict[str, dict[str, Any]]:
     """Return what a class and its base classes declare about each parameter, except its default.
 
     Parameters of the class come before those of its base classes, unless ``after`` sets another
-    position.
+    position. A parameter that is declared outside this package only is one of the network, unless
+    it says otherwise.
     """
     with_fields = [base for base in cls.__mro__ if "__dataclass_fields__" in vars(base)]
     named = [name for base in with_fields for name in inspect.get_annotations(base)]
-    rows: dict[str, dict[str, Any]] = {f.name: {} for f in fields(cls)}
+    of_package = filter(is_ours, cls.__mro__)
+    ours = {name for base in of_package for name in inspect.get_annotations(base)}
+    rows: dict[str, dict[str, Any]] = {
+        f.name: {"network": f.name not in ours} for f in fields(cls)
+    }
     for base in reversed(with_fields):
         for name, own in vars(base)["__dataclass_fields__"].items():
             if name in rows:
