@@ -181,7 +181,7 @@ def _try(model: Any) -> None:
     model.transform(X)
     if model._deviations is not None:
         model.predict(X, return_std=True)
-        # Too few labels for the default level are no concern of who loads a model.
+        # A warning that labels are too few for the default level would come unasked.
         with collected(UserWarning):
             model.predict_interval(X)
     model.n_jobs = n_jobs

@@ -36,7 +36,7 @@ class GateNames(NamedTuple):
     Parameters
     ----------
     module : Gates
-        The gates, or another module whose output are such weights.
+        The gates, or another module that computes such weights.
     gates : list of str
         Name of each gate; the gate of a task has the name of the task.
     experts : list of list of str

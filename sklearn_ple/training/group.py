@@ -30,7 +30,7 @@ class Epoch(NamedTuple):
     Attributes
     ----------
     steps : Steps
-        The losses of all members, of which those of other groups are not used.
+        The losses of all members; those of other groups are not used.
     outputs : Tensor of shape (n_members, n_rows, n_outputs) or None
         The outputs for the validation rows; None without validation.
     modules : dict of str to dict
@@ -195,6 +195,6 @@ def _as_tensor(array: Any) -> Any:
     """Return an array as a tensor; tensors stay as they are."""
     if not isinstance(array, np.ndarray) or array.flags.writeable:
         return torch.as_tensor(array)
-    # Some backends share arrays read-only, of which torch warns. Nothing writes to them.
+    # torch warns about read-only arrays, which some backends share. Nothing writes to them.
     with collected(UserWarning):
         return torch.as_tensor(array)

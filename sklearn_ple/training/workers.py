@@ -35,7 +35,7 @@ class Workers:
 
     def _start(self) -> None:
         self._open.close()
-        # Copy on write, since torch warns of arrays that are read-only.
+        # Copy on write, since torch warns about read-only arrays.
         parallel = joblib.Parallel(self.n_workers, batch_size=1, mmap_mode="c")
         self._parallel = self._open.enter_context(parallel)
 
