@@ -3,50 +3,32 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any, Self
 
-import numpy as np
-import torch
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
-from skorch.callbacks import Callback
 
 from ._sklearn import CallbackSupportMixin, _fit_context, with_callbacks
 from .encoding import Encoded, Table, TableEncoder, TargetForm, grow, is_dataset
 from .network import NetworkMaker
 from .parameters import WIDTHS, class_weight, parameter, with_parameters
 from .predictions import Deviations
-from .streaming import AnyTable, StreamedTable, read_files, read_table
+from .streaming import AnyTable, read_files, read_table, rows_of
+from .trainer import Trainer, bar_and_users
 from .training import (
     Checkpoint,
     FewerTasks,
-    HeldOut,
     LastFit,
-    MultiTaskNet,
-    Origin,
-    OutOfFold,
     Plan,
-    ProgressBar,
-    ShuffledRows,
     Split,
-    TableRows,
-    Training,
-    Validation,
     alike,
     all_or_nothing,
     check_alike,
-    copies,
     fit_task,
     in_own_modes,
-    naming_validation,
     resolve_device,
-    schedule,
     seeded,
 )
-from .warn import warn
 
 __all__ = ["WIDTHS", "MultiTaskEstimator", "class_weight", "parameter", "with_parameters"]
 
@@ -174,10 +156,12 @@ class MultiTaskEstimator(CallbackSupportMixin, NetworkMaker):
             checkpoint = Checkpoint.of(self, table, split, start)
             self._rng = alike(check_random_state(checkpoint.random_state))
             origin = LastFit(self.net_) if resume else self._origin(self._encoder)
-            trainings = self._prepare(table, encoded, plan, split, origin.goes_on)
+            trainer = Trainer(self, origin, self._rng, reporters, checkpoint)
+            trainings = trainer.prepare(table, self._encoder, encoded, plan, split)
             # Free memory: training needs only what is prepared.
             del table, encoded, split
-            self._train(*trainings, origin, reporters, checkpoint)
+            self._encoder = trainings[0].encoder
+            self._settle(*trainer.train(*trainings))
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -236,7 +220,8 @@ class MultiTaskEstimator(CallbackSupportMixin, NetworkMaker):
             random_state = copy.deepcopy(self._rng) if resume else self.random_state
             self._rng = alike(check_random_state(random_state))
             dtype = self.net_.dtype if resume else self._torch_dtype
-            rows = self._rows_of(table, encoded._replace(numbers=numbers), dtype)
+            encoded = encoded._replace(numbers=numbers)
+            rows = rows_of(table, self._encoder, encoded, self._class_weight, dtype)
             # A network stays where it is.
             device = str(self.net_.device) if resume else self.device
             self.device_ = resolve_device(device, self._torch_dtype)
@@ -247,7 +232,7 @@ class MultiTaskEstimator(CallbackSupportMixin, NetworkMaker):
                 else:
                     net = self._make_net(plan, self._encoder, self._origin(self._encoder))
                 net.n_jobs = self.n_jobs
-                net.train(rows, n_epochs=1, callbacks=self._bar_and_users())
+                net.train(rows, n_epochs=1, callbacks=bar_and_users(self, self._encoder))
             self._settle(net, self._encoder)
         return self
 
@@ -356,14 +341,16 @@ class MultiTaskEstimator(CallbackSupportMixin, NetworkMaker):
             self._rng = copy.deepcopy(self._rng)
             origin = FewerTasks(self.net_, grown.unlabelled, freeze)
             plan = Plan.of(self, len(table), split)
-            trainings = self._prepare(table, encoded, plan, split, origin.goes_on)
+            trainer = Trainer(self, origin, self._rng)
+            trainings = trainer.prepare(table, self._encoder, encoded, plan, split)
             # Free memory: training needs only what is prepared.
             del table, encoded, split, grown
-            self._train(*trainings, origin, [], Checkpoint(None, {}, None))
+            self._settle(*trainer.train(*trainings))
             if freeze:
                 self._calibration = calibration
                 if deviations is not None:
-                    own = self._deviations or self._no_deviations(self.net_)
+                    targets = self._encoder.targets
+                    own = self._deviations or Deviations.for_mean(self.module_.mean, targets)
                     self._deviations = own.keep(deviations)
         return self
 
@@ -383,11 +370,6 @@ class MultiTaskEstimator(CallbackSupportMixin, NetworkMaker):
         """Return the form that y must have if training continues with existing tasks."""
         return self._encoder.targets.form if resume else None
 
-    @property
-    def _class_weight(self) -> Any:
-        # Estimators for tasks that are numbers have no such parameter.
-        return getattr(self, "class_weight", None)
-
     def _encode(self, table: AnyTable, plan: Plan, resume: bool, classes: Any = None) -> Encoded:
         """Encode a table, with the encoder of an earlier fit or one that is fitted to the table.
 
@@ -400,159 +382,3 @@ class MultiTaskEstimator(CallbackSupportMixin, NetworkMaker):
         encode = self._encoder.apply_again if resume else self._encoder.learn
         with table.naming(self._encoder):
             return encode(table, self._class_weight)
-
-    def _rows_of(
-        self, table: AnyTable, encoded: Encoded, dtype: torch.dtype
-    ) -> TableRows | ShuffledRows:
-        """Return the rows for training: the encoded ones, or all rows of a table in files."""
-        if isinstance(table, StreamedTable):
-            return table.rows(self._encoder, encoded.ordered, self._class_weight, dtype)
-        return TableRows(*encoded.arrays, dtype=dtype)
-
-    def _prepare(
-        self, table: AnyTable, encoded: Encoded, plan: Plan, split: Split, goes_on: bool
-    ) -> tuple[Training, Training | None]:
-        """Prepare the training and, for a refit, a second one on all rows.
-
-        The rows are split, and the parts of the encoder that use labels are fitted.
-        """
-        rows, train, validation = self._split(table, encoded, plan, split)
-        refits = plan.refits and validation is not None and not goes_on
-        if validation is not None:
-            validation.warn_of_unlabelled(train, refits)
-        if refits:
-            # This encoder is fitted to all labels, including those of the validation rows.
-            of_all, numbers = self._encoder.start(encoded)
-            rows = rows if of_all.statistics is None else rows.with_numbers(numbers)
-        self._encoder, train = self._start(encoded, train, validation, goes_on)
-        own = Plan.of(self, len(train), split, validates=validation is not None)
-        first = Training(train, self._encoder, own, validation)
-        plan = replace(plan, max_epochs=own.max_epochs)
-        return first, Training(rows, of_all, plan) if refits else None
-
-    def _train(
-        self,
-        first: Training,
-        second: Training | None,
-        origin: Origin,
-        reporters: list[Callback],
-        checkpoint: Checkpoint,
-    ) -> None:
-        """Train a net, perhaps a second one on all rows, and store it."""
-        with seeded(self._rng):
-            net = self._make_net(first.plan, first.encoder, origin)
-            with origin.held(net, first.rows):
-                trained = net.train(
-                    first.rows,
-                    first.plan.max_epochs,
-                    validation=first.validation,
-                    patience=first.plan.patience,
-                    tol=self.tol,
-                    callbacks=self._callbacks(first, reporters),
-                    progress=checkpoint.training(1),
-                    groups=self._groups(net, first, origin),
-                )
-            deviations = self._learn_deviations(net, first.validation)
-            if second is not None and trained.complete:
-                net, self._encoder = self._refit(
-                    net, trained.best_epoch, second, origin, reporters, checkpoint
-                )
-        self._settle(net, self._encoder, deviations)
-
-    def _split(
-        self, table: AnyTable, encoded: Encoded, plan: Plan, split: Split
-    ) -> tuple[Any, Any, Validation | None]:
-        """Return all rows, the rows for training, and the validation, or None without one."""
-        targets, dtype = self._encoder.targets, self._torch_dtype
-        rows: Any = self._rows_of(table, encoded, dtype)
-        if split.table is not None:
-            with naming_validation():
-                apart = self._encode(split.table, plan, resume=True)
-            own = TableRows(*apart.arrays, dtype=dtype)
-            return rows, rows, HeldOut(own, split.table, targets, np.arange(len(own)))
-        if isinstance(table, StreamedTable):
-            return rows, rows, None
-        if plan.n_left_out:
-            folds = split.folds(len(table), self.n_members, plan.n_left_out, self._rng)
-            crossed = OutOfFold(rows, table, targets, folds)
-            return rows, crossed.rows, crossed
-        train, valid = split.rows(len(table), plan.validation_fraction, self._rng)
-        held_out = None if valid is None else HeldOut(rows, table, targets, valid, train)
-        return rows, rows.take(train), held_out
-
-    def _start(
-        self, encoded: Encoded, train: Any, validation: Validation | None, goes_on: bool
-    ) -> tuple[TableEncoder, Any]:
-        """Fit the parts of the encoder that use labels, without the labels of validation rows.
-
-        Return the encoder and the rows for training. Their target statistics, and those of the
-        validation rows, are those of this encoder.
-        """
-        if goes_on:
-            encoder, numbers = self._encoder, self._encoder.resume(encoded)
-        else:
-            trained_on = None if validation is None else validation.trained_on()
-            encoder, numbers = self._encoder.start(encoded, trained_on)
-        if encoder.statistics is None:
-            return encoder, train
-        if validation is None:
-            return encoder, train.with_numbers(numbers)
-        return encoder, validation.renumber(encoder.statistics, train, numbers)
-
-    def _learn_deviations(
-        self, net: MultiTaskNet, validation: Validation | None
-    ) -> Deviations | None:
-        """Learn the deviations of predicted numbers; None without numbers or validation rows."""
-        if validation is None or not any(task.has_errors for task in self._encoder.tasks):
-            return None
-        rows, labels, weights, out_of_fold = validation.sample()
-        members = net.member_outputs(rows).numpy()
-        return self._no_deviations(net).learn(members, labels, weights, out_of_fold)
-
-    def _no_deviations(self, net: MultiTaskNet) -> Deviations:
-        weights = net.module_.mean.weights.cpu().double().numpy()
-        return Deviations(self._encoder.targets, weights)
-
-    def _refit(
-        self,
-        net: MultiTaskNet,
-        n_epochs: int,
-        training: Training,
-        origin: Origin,
-        reporters: Sequence[Callback],
-        checkpoint: Checkpoint,
-    ) -> tuple[MultiTaskNet, TableEncoder]:
-        """Train another net on all rows, for the number of epochs that was best for a first net.
-
-        Return the net and the encoder to store: those of the first training if the second one is
-        interrupted or fails.
-        """
-        again = self._make_net(training.plan, training.encoder, origin)
-        again.module_.mean.load_state_dict(net.module_.mean.state_dict())
-        callbacks = self._callbacks(training, reporters, title="Training on all rows")
-        groups = self._groups(again, training, origin)
-        options: dict[str, Any] = {"progress": checkpoint.training(2), "groups": groups}
-        try:
-            with origin.held(again, training.rows):
-                trained = again.train(training.rows, n_epochs, callbacks=callbacks, **options)
-        except KeyboardInterrupt:
-            warn(
-                "The second training, on all rows, was interrupted: the model of the first one, "
-                "which left out the validation rows, is kept.",
-                ConvergenceWarning,
-            )
-            return net, self._encoder
-        again.history = net.history
-        return (again, training.encoder) if trained.complete else (net, self._encoder)
-
-    def _callbacks(
-        self, training: Training, reporters: Sequence[Callback], title: str = "Training"
-    ) -> list[Callback]:
-        """Return the callbacks in order: progress bar, user's, learning rate, scikit-learn's."""
-        n_batches = -(-len(training.rows) // training.plan.batch_size)
-        rates = schedule(self.lr_schedule, training.plan.max_epochs, n_batches)
-        return [*self._bar_and_users(title), *rates, *reporters]
-
-    def _bar_and_users(self, title: str = "Training") -> list[Callback]:
-        bar = [ProgressBar(self._encoder.targets.names, title)] if self.verbose else []
-        return [*bar, *copies(self.callbacks or [])]

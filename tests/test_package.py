@@ -23,6 +23,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 LAYERS = [
     {"estimators", "capacity"},
     {"base"},
+    {"trainer"},
     {"network"},
     {"predictor"},
     {"serialization"},
@@ -47,7 +48,7 @@ MAY_IMPORT |= {
     "metrics": {"", "estimators", "predictions", "encoding", "tasks"},
     "model_selection": {"", "estimators", "metrics", "predictions", "encoding"},
     # It takes a fitted estimator to pieces, and makes it of them again.
-    "export": {"estimators", "base"}.union(*LAYERS[4:]),
+    "export": {"estimators", "base"}.union(*LAYERS[LAYERS.index({"serialization"}) :]),
     "distributed": {"processes"},
     "datasets": set(),
     "files": set(),

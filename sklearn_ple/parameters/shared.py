@@ -260,3 +260,8 @@ class Parameters(BaseEstimator):
     def _torch_dtype(self) -> torch.dtype:
         """Dtype of the tensors; products in training may be less precise."""
         return torch.float64 if self.dtype == "float64" else torch.float32
+
+    @property
+    def _class_weight(self) -> Any:
+        # Estimators for tasks that are numbers have no such parameter.
+        return getattr(self, "class_weight", None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -52,6 +53,19 @@ class Deviations:
         self.factors = np.full(len(targets.tasks), np.nan)
         self.units = np.ones(len(targets.tasks))
         self.errors: list[StandardisedErrors | None] = [None] * len(targets.tasks)
+
+    @classmethod
+    def for_mean(cls, mean: Any, targets: TargetEncoder) -> Deviations:
+        """Create deviations of which nothing has been learnt yet.
+
+        Parameters
+        ----------
+        mean : MemberMean
+            The mean over members of a trained network.
+        targets : TargetEncoder
+            The encoder of the targets.
+        """
+        return cls(targets, mean.weights.cpu().double().numpy())
 
     def keep(self, earlier: Deviations) -> Deviations:
         """Copy what was learnt earlier for the first tasks, unless it has been learnt again."""

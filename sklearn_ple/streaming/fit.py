@@ -1,15 +1,25 @@
-"""Reading of the arguments of fit if X is a dataset: names of columns, and validation rows."""
+"""Reading of the arguments of fit if X is a dataset, and the rows for training."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from ..encoding import Table, TargetForm, is_dataset, kinds_by_task
-from ..training import Plan, Split, check_apart, n_set_aside, read_apart
+import torch
+
+from ..encoding import Encoded, Table, TableEncoder, TargetForm, is_dataset, kinds_by_task
+from ..training import (
+    Plan,
+    ShuffledRows,
+    Split,
+    TableRows,
+    check_apart,
+    n_set_aside,
+    read_apart,
+)
 from ..warn import warn
 from .columns import Columns
 from .source import Source
-from .table import StreamedTable
+from .table import AnyTable, StreamedTable
 
 # Largest number of validation rows, which are kept in memory.
 _MOST_ASIDE = 100_000
@@ -105,6 +115,29 @@ def read_files(
     last = rule == "last"
     table = read_table(estimator, X, y, sample_weight, like, n_aside=n_aside, last=last)
     return table, Split(table=table.aside)
+
+
+def rows_of(
+    table: AnyTable, encoder: TableEncoder, encoded: Encoded, class_weight: Any, dtype: torch.dtype
+) -> TableRows | ShuffledRows:
+    """Return the rows for training: the encoded ones, or all rows of a table in files.
+
+    Parameters
+    ----------
+    table : Table or StreamedTable
+        The table.
+    encoder : TableEncoder
+        The encoder that has encoded the table.
+    encoded : Encoded
+        The encoded table; for a table in files, its encoded sample.
+    class_weight : object
+        The estimator's parameter.
+    dtype : torch.dtype
+        The data type of numbers.
+    """
+    if isinstance(table, StreamedTable):
+        return table.rows(encoder, encoded.ordered, class_weight, dtype)
+    return TableRows(*encoded.arrays, dtype=dtype)
 
 
 def _lost_categories(schema: Any) -> list[str]:

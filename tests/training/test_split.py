@@ -25,7 +25,7 @@ from sklearn.model_selection import (
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from sklearn_ple import PLEClassifierRegressor, PLERegressor
+from sklearn_ple import PLEClassifierRegressor, PLERegressor, trainer
 from sklearn_ple.encoding import read_groups
 from sklearn_ple.training import MultiTaskNet, Plan, Split
 
@@ -97,13 +97,13 @@ def test_all_rows_are_trained_on_once_and_deviations_are_learnt_on_those_passed(
 ):
     """No part of the table of training is validated on, so nothing is left for a refit."""
     seen = []
-    learn = PLEClassifierRegressor._learn_deviations
+    learn = trainer._learn_deviations
 
-    def spy(self, net, validation):
-        seen.append(validation)
-        return learn(self, net, validation)
+    def spy(net, training):
+        seen.append(training.validation)
+        return learn(net, training)
 
-    monkeypatch.setattr(PLEClassifierRegressor, "_learn_deviations", spy)
+    monkeypatch.setattr(trainer, "_learn_deviations", spy)
     (X, y), (X_val, y_val) = make(), make(50, seed=1)
     # So few rows are not validated by default.
     fitted = model(n_members=4, refit=True, early_stopping="auto")

@@ -10,7 +10,12 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import r2_score
 from skorch.callbacks import Callback
 
-from sklearn_ple import PLEClassifierRegressor, PLERegressor, SingleTaskClassifierRegressor
+from sklearn_ple import (
+    PLEClassifierRegressor,
+    PLERegressor,
+    SingleTaskClassifierRegressor,
+    trainer,
+)
 from sklearn_ple.encoding import Table
 from sklearn_ple.encoding.targets import TargetEncoder
 from sklearn_ple.members import MemberMean
@@ -45,13 +50,13 @@ def model(cls=PLERegressor, **params):
 def trained(y, monkeypatch, seed=0, container=np.asarray, **params):
     """Fit; return the estimator, its rows of validation and what each member makes of rows."""
     kept = {}
-    learn = PLERegressor._learn_deviations
+    learn = trainer._learn_deviations
 
-    def spy(self, net, validation):
-        kept["validation"] = validation
-        return learn(self, net, validation)
+    def spy(net, training):
+        kept["validation"] = training.validation
+        return learn(net, training)
 
-    monkeypatch.setattr(PLERegressor, "_learn_deviations", spy)
+    monkeypatch.setattr(trainer, "_learn_deviations", spy)
     X = container(data(seed)[0])
     fitted = model(random_state=seed, **params).fit(X, y)
     return fitted, kept["validation"], fitted._member_outputs(X).numpy()
@@ -85,7 +90,7 @@ def test_a_member_learns_nothing_of_the_labels_that_it_leaves_out(monkeypatch, s
 def starting_points(y, monkeypatch, **params):
     """Fit; return bins and linear start of each training, and which rows each member reads."""
     modules, seen = [], {}
-    make_module, split = PLERegressor.make_module, PLERegressor._split
+    make_module, split = PLERegressor.make_module, trainer.Trainer._split
 
     def spy_on_modules(self, encoder):
         module = make_module(self, encoder)
@@ -98,7 +103,7 @@ def starting_points(y, monkeypatch, **params):
         return rows, train, validation
 
     monkeypatch.setattr(PLERegressor, "make_module", spy_on_modules)
-    monkeypatch.setattr(PLERegressor, "_split", spy_on_split)
+    monkeypatch.setattr(trainer.Trainer, "_split", spy_on_split)
     embedded = {"linear_path": True, "numeric_embedding": "piecewise_linear"}
     fitted = model(**embedded | {"max_epochs": 1} | params).fit(data()[0], y)
     monkeypatch.undo()
