@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import Any, Self
 
 from sklearn.utils import check_random_state
@@ -10,10 +12,15 @@ from sklearn.utils.validation import check_is_fitted
 
 from ._sklearn import CallbackSupportMixin, _fit_context, with_callbacks
 from .encoding import Encoded, Table, TableEncoder, TargetForm, grow, is_dataset
-from .network import NetworkMaker
+from .members import Members
+from .network import create_module, create_net
+from .nn import Body, EventLink, JointLogits, TabularNetwork
+from .origins import check_same_network, origin_of, other_model
 from .parameters import WIDTHS, class_weight, parameter, with_parameters
 from .predictions import Deviations
+from .predictor import Predictor
 from .streaming import AnyTable, read_files, read_table, rows_of
+from .tasks import Task
 from .trainer import Trainer, bar_and_users
 from .training import (
     Checkpoint,
@@ -33,7 +40,7 @@ from .training import (
 __all__ = ["WIDTHS", "MultiTaskEstimator", "class_weight", "parameter", "with_parameters"]
 
 
-class MultiTaskEstimator(CallbackSupportMixin, NetworkMaker):
+class MultiTaskEstimator(CallbackSupportMixin, Predictor, ABC):
     """Base class of estimators that learn several tasks together with a neural network.
 
     To make an estimator of your own network, write a subclass that declares the parameters of the
@@ -69,6 +76,124 @@ class MultiTaskEstimator(CallbackSupportMixin, NetworkMaker):
     _doc_link_template = (
         "https://sklearn-ple.readthedocs.io/en/latest/generated/sklearn_ple.{estimator_name}.html"
     )
+
+    # -- methods for subclasses to define or override --------------------------------------------
+
+    @abstractmethod
+    def make_network(self, in_features: int, tasks: Sequence[Task], **towers: Any) -> Body:
+        """Create the network that computes outputs from encoded features.
+
+        Every subclass must define this method.
+
+        Parameters
+        ----------
+        in_features : Features
+            Number of features of each view that the network reads, an int with an attribute
+            ``columns``, which states which features belong to which column of X.
+        tasks : sequence of Task
+            The tasks, with their ``name`` and ``n_outputs``. They are in the order of y's columns
+            or, if `treats_tasks_alike` returns True, in the order of their names. Tasks added by
+            ``add_task``, whose ``added`` is True, come last.
+        **towers : dict
+            Options that every `~sklearn_ple.nn.Body` accepts; see `~sklearn_ple.nn.TowerOptions`.
+
+        Returns
+        -------
+        network : Body
+            The network. Annotate the method with its class: from this it is known before fit
+            whether the estimator has gates.
+        """
+
+    def n_views(self, n_tasks: int) -> int:
+        """Return the number of views of the features, each of which has its own embeddings.
+
+        Parameters
+        ----------
+        n_tasks : int
+            Number of tasks.
+
+        Returns
+        -------
+        n_views : int
+            Number of views that each member reads; 1 by default.
+        """
+        return 1
+
+    def treats_tasks_alike(self) -> bool:
+        """Return whether the network does not depend on the order of the tasks.
+
+        If it does not, `make_network` gets the tasks in the order of their names, so that the
+        order of y's columns has no effect on what is learnt.
+
+        Returns
+        -------
+        alike : bool
+            Whether the order has no effect; False by default.
+        """
+        return False
+
+    def rate_factors(self) -> dict[str, float]:
+        """Return factors of the learning rate for some parameters of the network.
+
+        Returns
+        -------
+        factors : dict of str to float
+            The factors, by a pattern of the names of torch parameters, such as ``"*gates*"``;
+            empty by default.
+        """
+        return {}
+
+    def make_link(
+        self, columns: Sequence[tuple[int, int]], positions: Sequence[tuple[int, int]]
+    ) -> EventLink:
+        """Create the module that links the outputs of events with ``depends_on``.
+
+        Parameters
+        ----------
+        columns : sequence of (int, int)
+            Pairs of columns of the outputs, (task, task that it depends on). A task comes before
+            the tasks that depend on it.
+        positions : sequence of (int, int)
+            The same pairs as positions of tasks.
+
+        Returns
+        -------
+        link : EventLink
+            The module. By default `~sklearn_ple.nn.JointLogits`, which multiplies probabilities
+            along the chain.
+        """
+        return JointLogits(columns, positions)
+
+    def tower_options(self) -> dict[str, Any]:
+        """Return the options that all networks accept in addition to their own parameters.
+
+        Returns
+        -------
+        options : dict
+            The options by name, as in `~sklearn_ple.nn.TowerOptions`.
+        """
+        return {
+            "tower_hidden_units": tuple(self.tower_hidden_units),
+            "activation": self.activation,
+            "dropout": Members(self.n_members).rates(self.dropout),
+            "n_members": self.n_members,
+        }
+
+    def make_module(self, encoder: TableEncoder) -> TabularNetwork:
+        """Create the whole network: embeddings, body, linear path and mean over members.
+
+        Parameters
+        ----------
+        encoder : TableEncoder
+            The encoder, fitted to a table.
+
+        Returns
+        -------
+        module : TabularNetwork
+            The untrained network, which computes the outputs of all tasks from encoded numbers and
+            category codes.
+        """
+        return create_module(self, encoder)
 
     # -- fit ------------------------------------------------------------------------------------
 
@@ -146,7 +271,7 @@ class MultiTaskEstimator(CallbackSupportMixin, NetworkMaker):
             in_own_modes(),
         ):
             if resume:
-                self._check_same_network()
+                check_same_network(self)
             table, split = self._read(X, y, sample_weight, resume, asked)
             plan = Plan.of(self, len(table), split)
             encoded = self._encode(table, plan, resume)
@@ -155,7 +280,7 @@ class MultiTaskEstimator(CallbackSupportMixin, NetworkMaker):
             check_alike(self, table, split, start)
             checkpoint = Checkpoint.of(self, table, split, start)
             self._rng = alike(check_random_state(checkpoint.random_state))
-            origin = LastFit(self.net_) if resume else self._origin(self._encoder)
+            origin = LastFit(self.net_) if resume else origin_of(self, self._encoder)
             trainer = Trainer(self, origin, self._rng, reporters, checkpoint)
             trainings = trainer.prepare(table, self._encoder, encoded, plan, split)
             # Free memory: training needs only what is prepared.
@@ -207,7 +332,7 @@ class MultiTaskEstimator(CallbackSupportMixin, NetworkMaker):
         resume = hasattr(self, "net_")
         with all_or_nothing(self), in_own_modes():
             if resume:
-                self._check_same_network()
+                check_same_network(self)
             read = read_table if is_dataset(X) else Table.read
             table = read(self, X, y, sample_weight, like=self._form(resume))
             plan = Plan.of(self, len(table))
@@ -230,7 +355,7 @@ class MultiTaskEstimator(CallbackSupportMixin, NetworkMaker):
                 if resume:
                     net = copy.deepcopy(self.net_)
                 else:
-                    net = self._make_net(plan, self._encoder, self._origin(self._encoder))
+                    net = create_net(self, plan, self._encoder, origin_of(self, self._encoder))
                 net.n_jobs = self.n_jobs
                 net.train(rows, n_epochs=1, callbacks=bar_and_users(self, self._encoder))
             self._settle(net, self._encoder)
@@ -332,7 +457,7 @@ class MultiTaskEstimator(CallbackSupportMixin, NetworkMaker):
         with all_or_nothing(self), in_own_modes():
             deviations, calibration = self._deviations, self._calibration
             grown = grow(self, X, y, sample_weight, task_types, new_alone=freeze)
-            self._check_same_network(grown.encoder.targets.names[len(self.task_names_) :])
+            check_same_network(self, grown.encoder.targets.names[len(self.task_names_) :])
             table, self._encoder = grown.table, grown.encoder
             split = Split.read(self, X, y, table, groups=groups)
             encoded = grown.encode(self._class_weight)
@@ -377,7 +502,7 @@ class MultiTaskEstimator(CallbackSupportMixin, NetworkMaker):
         """
         if not resume:
             self._encoder = TableEncoder.of(self, n_bins=plan.n_bins, classes=classes)
-            if (other := self._other_model()) is not None:
+            if (other := other_model(self)) is not None:
                 self._encoder.encode_features_as(other._encoder)
         encode = self._encoder.apply_again if resume else self._encoder.learn
         with table.naming(self._encoder):

@@ -11,6 +11,7 @@ from sklearn.exceptions import ConvergenceWarning
 from skorch.callbacks import Callback
 
 from .encoding import Encoded, TableEncoder
+from .network import create_net, groups_for
 from .predictions import Deviations
 from .streaming import AnyTable, StreamedTable, rows_of
 from .training import (
@@ -191,7 +192,7 @@ class Trainer:
                     tol=self.estimator.tol,
                     callbacks=self._callbacks(first),
                     progress=self.checkpoint.training(1),
-                    groups=self._groups(net, first),
+                    groups=groups_for(self.estimator, net, first, self.origin),
                 )
             deviations = _learn_deviations(net, first)
             if second is not None and trained.complete:
@@ -210,7 +211,7 @@ class Trainer:
         again = self._make_net(training)
         again.module_.mean.load_state_dict(net.module_.mean.state_dict())
         callbacks = self._callbacks(training, title="Training on all rows")
-        groups = self._groups(again, training)
+        groups = groups_for(self.estimator, again, training, self.origin)
         options: dict[str, Any] = {"progress": self.checkpoint.training(2), "groups": groups}
         try:
             with self.origin.held(again, training.rows):
@@ -226,10 +227,7 @@ class Trainer:
         return again if trained.complete else None
 
     def _make_net(self, training: Training) -> MultiTaskNet:
-        return self.estimator._make_net(training.plan, training.encoder, self.origin)
-
-    def _groups(self, net: MultiTaskNet, training: Training) -> Any:
-        return self.estimator._groups(net, training, self.origin)
+        return create_net(self.estimator, training.plan, training.encoder, self.origin)
 
     def _callbacks(self, training: Training, title: str = "Training") -> list[Callback]:
         """Return the callbacks in order: progress bar, user's, learning rate, scikit-learn's."""

@@ -23,10 +23,9 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 LAYERS = [
     {"estimators", "capacity"},
     {"base"},
-    {"trainer"},
-    {"network"},
-    {"predictor"},
+    {"predictor", "trainer"},
     {"serialization"},
+    {"network", "origins"},
     {"parameters"},
     {"predictions"},
     {"streaming"},

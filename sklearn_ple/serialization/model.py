@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from ..network import net_around
 from .formats import FORMAT_VERSION, check_format, upgraded
 from .network import arrays_of, check_same, load_state, network_of, part_of
 from .state import plan_of, restore, settle, state_of
@@ -113,7 +114,7 @@ def from_plain(
     module = network_of(model, encoder, arrays)
     # The speed of this machine with bfloat16 is checked only before training.
     module.product_dtype = torch.bfloat16 if model.dtype == "bfloat16" else None
-    net = model._net_around(module, plan_of(model, state), encoder)
+    net = net_around(model, module, plan_of(model, state), encoder)
     load_state(net.criterion_, part_of(arrays, "balancer"))
     settle(model, net, encoder, state)
     return model

@@ -12,6 +12,7 @@ from torch.overrides import TorchFunctionMode
 
 from ..encoding import TableEncoder
 from ..encoding.dependence import dependent_pairs
+from ..network import net_around
 from ..nn import TabularNetwork
 from ..nn.draws import in_all_functions
 from ..parameters import differences, of_network
@@ -69,7 +70,7 @@ def check_same(model: Any) -> None:
         reader = copy.copy(model)
         reader.device_ = "cpu"
         with seeded(np.random.RandomState(0)), in_all_functions():
-            net = reader._net_around(nn.Linear(1, 1), Plan.of(model, n_rows=1), encoder)
+            net = net_around(reader, nn.Linear(1, 1), Plan.of(model, n_rows=1), encoder)
         if _shapes(net.criterion_) != _shapes(model.net_.criterion_):
             raise ValueError(
                 f"balancing={model.balancing!r} does not fit the balancer of the training, "
