@@ -185,8 +185,9 @@ class MTLGainDisplay:
         n_systems, n_tasks = by["mean"].shape
         if ax is None:
             right, below = room_below([*map(short, by["mean"].columns)])
-            wide, high = 2.6 + 0.8 * n_tasks, 1.3 + 0.42 * n_systems
-            size = max(wide, 4.5) + right, max(high, 2.6) + below
+            left, _ = room_below([*map(short, by["mean"].index)])
+            wide, high = 2.6 + 0.8 * n_tasks, 1.5 + 0.42 * n_systems
+            size = max(wide, 4.5) + left + right, max(high, 2.6) + below
             size = (7.4, 5.2) if n_tasks == 2 else size
             _, ax = plt.subplots(figsize=size, layout="constrained")
         self.ax_, self.figure_ = ax, ax.figure
@@ -278,8 +279,10 @@ class MTLGainDisplay:
         for text in self.texts_[excludes_zero]:
             text.set_fontweight("bold")
         label_cells(ax, [*map(short, mean.index)], [*map(short, mean.columns)])
+        # Two lines, which fit above a single column of numbers.
         ax.set_title(
-            f"gain over {self.reference}  (* {100 * self.confidence:g} % interval without zero)",
+            f"gain over {short(self.reference)}\n"
+            f"(* {100 * self.confidence:g} % interval without zero)",
             fontsize="medium",
             parse_math=False,
         )

@@ -358,7 +358,8 @@ def _draw_tasks(svg: ET.Element, tasks: Mapping[str, str], towers: list[_Glyph])
     for tower, (task, kind) in zip(towers, tasks.items(), strict=True):
         group = ET.SubElement(svg, "g", {"data-kind": "task", "text-anchor": "middle"})
         ET.SubElement(group, "title").text = _shown(f"{task}: {kind}")
-        name = task if len(task) <= _LONGEST else task[: _LONGEST - 1].rstrip() + "…"
+        # Names that begin alike often differ at their ends.
+        name = task if len(task) <= _LONGEST else f"{task[:6]}…{task[-5:]}"
         _write(group, tower.x, 14, _shown(name), **{"font-weight": "bold"})
         _write(group, tower.x, 28, kind, **{"font-size": "10"})
 

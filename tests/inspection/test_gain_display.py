@@ -160,6 +160,18 @@ def test_long_names_leave_room_for_the_numbers(length):
     assert not any(box.count_overlaps(boxes[k + 1 :]) for k, box in enumerate(boxes))
 
 
+@pytest.mark.parametrize("n_tasks", [1, 3])
+def test_long_names_of_systems_leave_room_for_the_numbers_and_the_title(n_tasks):
+    gains = make_gains(2, n_tasks)
+    gains["system"] = ("A network of the literature, " * 3) + gains["system"]
+    display = MTLGainDisplay(gains, reference="a reference of its own " * 3).plot()
+    display.figure_.draw_without_rendering()
+    boxes = [text.get_window_extent() for text in display.texts_.flat]
+    assert not any(box.count_overlaps(boxes[k + 1 :]) for k, box in enumerate(boxes))
+    room, title = display.figure_.bbox, display.ax_.title.get_window_extent()
+    assert room.x0 <= title.x0 and title.x1 <= room.x1
+
+
 def test_given_axes_are_drawn_into():
     figure, (left, right) = plt.subplots(1, 2)
     for n_tasks in (2, 3):

@@ -207,12 +207,12 @@ def test_parameters_are_counted(X, linear_path):
 
 
 def test_tasks_and_kinds_are_on_top_and_names_are_shortened(X):
-    long = "a name of a task that is far too long"
-    svg = drawing(fitted(X, names=[long, "b"]))
+    long, alike = "a name of a task that is far too long", "a name of a task for a child"
+    svg = drawing(fitted(X, names=[long, alike]))
     tops = [group for group in svg.iter(f"{SVG}g") if group.get("data-kind") == "task"]
     assert [[text.text for text in top.iter(f"{SVG}text")] for top in tops] == [
-        ["a name of a…", "binary"],
-        ["b", "regression"],
+        ["a name… long", "binary"],
+        ["a name…child", "regression"],
     ]
     assert tops[0].find(f"{SVG}title").text == f"{long}: binary"
     assert f"{long} (binary)" in svg.find(f"{SVG}desc").text
