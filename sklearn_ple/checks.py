@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from inspect import signature
 from numbers import Integral, Real
@@ -23,6 +23,13 @@ def check_confidence(value: Any) -> None:
     """Raise a ValueError unless the argument ``confidence`` is a share."""
     if not isinstance(value, Real) or not 0 < float(value) < 1:
         raise ValueError(f"confidence must be between 0 and 1, not {shown(value)}.")
+
+
+def check_choice(name: str, value: Any, choices: Iterable[str]) -> None:
+    """Raise a ValueError unless an argument is one of some texts."""
+    choices = list(choices)
+    if not isinstance(value, str) or value not in choices:
+        raise ValueError(f"{name} must be one of {choices}, not {shown(value)}.")
 
 
 def check_named(estimators: Any) -> None:

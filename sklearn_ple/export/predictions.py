@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 
+from ..checks import check_choice
 from ..encoding import is_dataset, to_pandas
 from ..files import check_folder, replacing
 from ..streaming import predicted_blocks
@@ -67,8 +68,7 @@ def predict_to_parquet(
     >>> list(pd.read_parquet(predicted))
     ['death', 'wt82_71']
     """
-    if method not in _METHODS:
-        raise ValueError(f"method is {method!r}; it must be one of {list(_METHODS)}.")
+    check_choice("method", method, _METHODS)
     if not is_dataset(X):
         raise TypeError(
             f"X is of type {type(X).__name__}: it must be a dataset or the path of one. For rows "

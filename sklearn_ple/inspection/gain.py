@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import product
+from numbers import Real
 from time import perf_counter
 from typing import Any
 
@@ -16,7 +17,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.parallel import Parallel, delayed
 
 from .._sklearn import _safe_indexing
-from ..checks import check_confidence, check_integer, check_named
+from ..checks import check_confidence, check_integer, check_named, shown
 from ..encoding import check_in_memory, takeable
 from ..metrics import multitask_scores
 from ..model_selection.split import to_splitter
@@ -122,8 +123,14 @@ class MTLGain:
         ValueError
             If a column is missing, or if there are two scores of a system, a task and a repeat; if
             the reference is not one of the systems or is the only one, or lacks the scores of a
-            task; or if ``confidence`` is not between 0 and 1.
+            task; if ``confidence`` is not between 0 and 1; or if ``overlap`` is negative.
+        TypeError
+            If the scores are no DataFrame.
         """
+        if not isinstance(scores, pd.DataFrame):
+            raise TypeError(f"scores must be a DataFrame, not {type(scores).__name__}.")
+        if not isinstance(overlap, Real) or not 0 <= float(overlap) < np.inf:
+            raise ValueError(f"overlap must be a number of 0 or more, not {shown(overlap)}.")
         if lacking := [name for name in [*_KEYS, "score"] if name not in scores.columns]:
             raise ValueError(f"scores lacks the columns {lacking}: add them.")
         if (again := scores.duplicated(_KEYS)).any():

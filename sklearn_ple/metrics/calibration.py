@@ -9,7 +9,7 @@ import pandas as pd
 from sklearn.utils import check_array, check_consistent_length
 
 from .._sklearn import _check_sample_weight
-from ..checks import check_integer
+from ..checks import check_choice, check_integer, shown
 from ..encoding import as_frame
 from .reading import sorted_by_class
 from .views import plain_array
@@ -80,8 +80,9 @@ def expected_calibration_error(
     0.125
     """
     check_integer("n_bins", n_bins)
-    if strategy not in ("uniform", "quantile"):
-        raise ValueError(f"strategy must be 'uniform' or 'quantile', not {strategy!r}.")
+    check_choice("strategy", strategy, ("uniform", "quantile"))
+    if labels is not None and np.ndim(labels) != 1:
+        raise ValueError(f"labels must be a list of the classes, not {shown(labels)}.")
     column = _column(y_true)
     if np.ndim(y_prob) == 2:
         held = column.dropna() if labels is None else pd.Series(np.asarray(labels))

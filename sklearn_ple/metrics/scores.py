@@ -218,7 +218,7 @@ def check_average(average: Any) -> None:
                 "The weights in average must be finite numbers, 0 or more, and at least one must "
                 f"be greater than 0: got {shown(average)}."
             )
-    elif average not in ("mean", "worst"):
+    elif not isinstance(average, str) or average not in ("mean", "worst"):
         raise ValueError(
             f"average must be 'mean', 'worst' or a dict from task to weight, not {shown(average)}."
         )
@@ -275,6 +275,11 @@ def metric_name(metric: Any) -> str:
 
 def scorer_of(task: ScoredTask, metric: Any) -> _BaseScorer:
     """Convert a metric to a scorer of scikit-learn for a task."""
+    if not isinstance(metric, str) and not callable(metric):
+        raise ValueError(
+            "a metric is the name of a scorer of scikit-learn, a scorer or a function; for "
+            "several metrics, pass a dict from task to metric."
+        )
     scorer = metric if isinstance(metric, (str, _BaseScorer)) else make_scorer(metric)
     scorer = copy.copy(get_scorer(scorer))
     methods = scorer._response_method

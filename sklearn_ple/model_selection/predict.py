@@ -12,6 +12,7 @@ from sklearn.model_selection import cross_validate
 from sklearn.utils import indexable
 
 from .._sklearn import _num_samples, _safe_indexing
+from ..checks import check_choice
 from ..encoding import as_frame, check_in_memory, is_polars, takeable
 from ..predictions import tasks_of
 from ..warn import warn
@@ -105,8 +106,7 @@ def cross_val_predict(
     >>> multitask_scores(proba, None, y)["death"] > 0.6
     True
     """
-    if method not in _METHODS:
-        raise ValueError(f"method must be one of {_METHODS}, not {method!r}.")
+    check_choice("method", method, _METHODS)
     if not hasattr(estimator, method):
         raise AttributeError(f"{type(estimator).__name__} has no {method}: pass another method.")
     check_in_memory(X)

@@ -173,6 +173,11 @@ class MultiTaskShuffleSplit(GroupsConsumerMixin, BaseShuffleSplit):
         The kinds of the tasks, like the estimator's parameter: which columns of y have classes,
         which have numbers, and which to ignore.
 
+    Raises
+    ------
+    ValueError
+        If ``n_splits`` is not an integer of 1 or more.
+
     See Also
     --------
     MultiTaskKFold : Folds that are stratified in the same way.
@@ -207,6 +212,7 @@ class MultiTaskShuffleSplit(GroupsConsumerMixin, BaseShuffleSplit):
         random_state: Any = None,
         task_types: Any = "auto",
     ):
+        check_integer("n_splits", n_splits)
         super().__init__(
             n_splits, test_size=test_size, train_size=train_size, random_state=random_state
         )

@@ -9,7 +9,7 @@ from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax
 from sklearn.isotonic import IsotonicRegression
 
-from ..checks import is_ours
+from ..checks import check_choice, is_ours
 from ..tasks import ClassTask, Task
 
 # Limits of the log temperature. If all labels were predicted correctly, the best one would be 0.
@@ -60,8 +60,7 @@ class Calibration:
             If the method is unknown; if no task with classes has a label; if all labels of a task
             are of one class; if, for "isotonic", a class has no label.
         """
-        if method not in _METHODS:
-            raise ValueError(f"method must be one of {list(_METHODS)}, not {method!r}.")
+        check_choice("method", method, _METHODS)
         for task, part, codes, weight in zip(tasks, parts, targets.T, weights.T, strict=True):
             rows = np.flatnonzero(weight)
             if isinstance(task, ClassTask) and len(rows):

@@ -18,8 +18,10 @@ def by_name(value: Any) -> Any:
 
 def check_task_names(parameter: str, named: Iterable[str], names: Iterable[str]) -> None:
     """Check that a parameter names existing tasks only."""
-    if unknown := sorted(set(named) - set(names), key=str):
-        raise ValueError(f"{parameter} names {shown(unknown)}, but the tasks are {list(names)}.")
+    names = list(names)
+    # A list is no name, but it has no hash either.
+    if unknown := sorted((name for name in named if name not in names), key=str):
+        raise ValueError(f"{parameter} names {shown(unknown)}, but the tasks are {names}.")
 
 
 def by_task(value: Any, names: Sequence[str], parameter: str, default: Any) -> dict[str, Any]:

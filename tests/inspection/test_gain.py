@@ -340,6 +340,8 @@ def test_scores_of_another_form():
     scores = pd.DataFrame([("ple", "a", 0, 0.5), ("single_task", "a", 0, 0.7)], columns=COLUMNS)
     with pytest.raises(ValueError, match=r"scores lacks the columns \['repeat'\]: add them"):
         MTLGain.from_scores(scores.drop(columns="repeat"))
+    with pytest.raises(TypeError, match="scores must be a DataFrame, not dict"):
+        MTLGain.from_scores({"ple": 0.5})
     message = "several rows of {'system': 'ple', 'task': 'a', 'repeat': 0}: keep one"
     with pytest.raises(ValueError, match=message):
         MTLGain.from_scores(pd.concat([scores, scores]))
@@ -350,6 +352,8 @@ def test_scores_of_another_form():
     [
         ({"reference": "zz"}, r"'zz' is not one of the estimators \['single_task', 'ple'\]"),
         ({"confidence": 95}, "confidence must be between 0 and 1, not 95"),
+        ({"overlap": -1}, "overlap must be a number of 0 or more, not -1"),
+        ({"overlap": "a third"}, "overlap must be a number of 0 or more, not 'a third'"),
         ({}, r"'single_task' has no scores of the tasks \['b'\]"),
     ],
 )

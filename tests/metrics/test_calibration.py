@@ -88,7 +88,9 @@ def test_calibration_error_skips_missing_labels(dtype):
         (([0, 1], [0.5, 0.5]), {"n_bins": 0}, "n_bins must be an integer, 1 or more"),
         (([0, 1], [0.5, 0.5]), {"n_bins": 2.5}, "n_bins must be an integer, .* not 2.5"),
         (([0, 1], [0.5, 0.5]), {"sample_weight": [1, -1]}, "Negative values .*sample_weight"),
-        (([0, 1], [0.5, 0.5]), {"strategy": "equal"}, "strategy must be 'uniform' or 'quantile'"),
+        (([0, 1], [0.5, 0.5]), {"strategy": "equal"}, r"must be one of \['uniform', 'quan"),
+        (([0, 1], [0.5, 0.5]), {"strategy": np.ones(2)}, "strategy must be one of"),
+        (([0, 1], [0.5, 0.5]), {"labels": "yes"}, "labels must be a list .* not 'yes'"),
         (
             ([0, 0], [0.5, 0.5]),
             {},

@@ -731,6 +731,8 @@ def test_weights_of_labels(data, model):
         ({"sample_weight": np.ones(7)}, r"sample_weight has shape \(7,\); .* \(120, 4\)"),
         ({"sample_weight": -np.ones(120)}, "Negative values in .*sample_weight"),
         ({"average": "median"}, "average must be 'mean', 'worst' or a dict"),
+        ({"average": pd.Series({"paid": 1})}, "average must be 'mean', 'worst' or a dict"),
+        ({"metrics": ["r2"]}, "'paid' cannot be scored by .*'r2'.: a metric is the name"),
         ({"average": {"wage": 1}}, r"average names \['wage'\]"),
         ({"average": {"price": -1, "paid": 2}}, "in average must be finite numbers, 0 or"),
         ({"average": {"price": np.inf}}, "in average must be finite numbers, 0 or more"),
@@ -742,6 +744,11 @@ def test_errors(data, model, arguments, message):
     X, y = data
     with pytest.raises(ValueError, match=message):
         multitask_score(model, X, y, **arguments)
+
+
+def test_a_list_is_no_name_of_a_task(data, model):
+    with pytest.raises(ValueError, match=r"task_scorer names \[\['paid'\]\], but the tasks are"):
+        task_scorer(["paid"])(model, *data)
 
 
 def test_labels_are_no_probabilities(data, model):

@@ -658,6 +658,7 @@ def test_a_class_with_too_few_labels():
         (lambda X, y: MultiTaskKFold(2, random_state=0), "shuffle"),
         (lambda X, y: MultiTaskKFold(2, n_bins=0), "n_bins must be an integer, 1 or more, not 0"),
         (lambda X, y: MultiTaskKFold(2, n_bins=1.5), "n_bins must be an integer, .* not 1.5"),
+        (lambda X, y: MultiTaskShuffleSplit(0), "n_splits must be an integer, 1 or more, not 0"),
         (lambda X, y: next(MultiTaskKFold(2).split(X, None)), "y is None"),
         (lambda X, y: next(MultiTaskKFold(2).split(X, y[:9])), "inconsistent"),
         (lambda X, y: next(MultiTaskKFold(700).split(X, y)), "n_splits=700 greater"),
