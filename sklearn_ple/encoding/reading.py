@@ -47,7 +47,7 @@ def read_features(estimator: BaseEstimator, X: Any, reset: bool) -> Any:
     ValueError
         If X is empty or a list of paths, or if it differs from that of fit.
     """
-    check_in_memory(X)
+    _check_table(X)
     X = to_pandas(without_mask(X))
     if isinstance(X, pd.DataFrame):
         if not X.columns.is_unique:
@@ -99,12 +99,20 @@ def _decoded(X: np.ndarray) -> np.ndarray:
 
 
 def check_in_memory(X: Any) -> None:
-    """Raise an error for a dataset, a path or several where rows in memory are needed."""
+    """Raise an error for a dataset or a path where rows in memory are needed.
+
+    A list of texts has rows, which a step of a pipeline may read.
+    """
     if is_dataset(X):
         raise TypeError(
             "X is a dataset or a path. Only fit, partial_fit, predict, predict_proba and score "
             "accept one: pass a table with rows in memory."
         )
+
+
+def _check_table(X: Any) -> None:
+    """Raise an error for what has no columns: a dataset, a path, or a list of texts or paths."""
+    check_in_memory(X)
     if isinstance(X, (list, tuple)) and X and all(map(is_dataset, X)):
         raise ValueError(
             "Expected 2D array, got a list of text or paths instead: pass several files as their "

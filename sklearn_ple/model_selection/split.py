@@ -138,7 +138,7 @@ class MultiTaskKFold(GroupsConsumerMixin, _BaseKFold):
             If a fold has no label of a class, for example because the class has fewer labels than
             there are folds.
         """
-        _check_rows(X)
+        check_in_memory(X)
         yield from super().split(X, y, groups)
 
     def _iter_test_masks(self, X: Any, y: Any, groups: Any) -> Iterator[np.ndarray]:
@@ -247,7 +247,7 @@ class MultiTaskShuffleSplit(GroupsConsumerMixin, BaseShuffleSplit):
         UserWarning
             If one of the two parts has no label of a class.
         """
-        _check_rows(X)
+        check_in_memory(X)
         yield from super().split(X, y, groups)
 
     def _iter_indices(
@@ -361,7 +361,7 @@ def train_test_split(
     >>> len(X_train), len(X_test)
     (1221, 408)
     """
-    _check_rows(X)
+    check_in_memory(X)
     if test_size is None and train_size is None:
         test_size = 0.25
     cv = MultiTaskShuffleSplit(
@@ -376,9 +376,3 @@ def train_test_split(
     return list(
         chain.from_iterable((_safe_indexing(a, train), _safe_indexing(a, test)) for a in arrays)
     )
-
-
-def _check_rows(X: Any) -> None:
-    """Raise an error for a dataset or a path; a list of texts has rows, which a step may read."""
-    if not isinstance(X, (list, tuple)):
-        check_in_memory(X)

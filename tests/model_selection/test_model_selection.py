@@ -16,6 +16,7 @@ from scipy import sparse
 from sklearn import model_selection
 from sklearn.base import BaseEstimator, clone
 from sklearn.ensemble import RandomForestClassifier
+from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import (
     GridSearchCV,
@@ -29,7 +30,7 @@ from sklearn.model_selection import (
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from sklearn_ple import PLEClassifier, PLEClassifierRegressor, PLERegressor
+from sklearn_ple import PLEClassifier, PLEClassifierRegressor, PLERegressor, task_view
 from sklearn_ple.inspection import mtl_gain
 from sklearn_ple.metrics import make_multitask_scorer, multitask_scores
 from sklearn_ple.model_selection import (
@@ -612,6 +613,22 @@ def test_texts_are_rows():
     first, second, *_ = train_test_split(texts, y, random_state=0)
     assert sorted(first + second) == sorted(texts)
     assert len(list(MultiTaskKFold(2).split(texts, y))) == 2
+
+
+def test_texts_of_a_pipeline_are_rows_for_all_tools():
+    texts = [f"text {row % 3} {row}" for row in range(40)]
+    y = pd.DataFrame({"paid": np.tile(["no", "yes"], 20), "price": np.arange(40) / 7})
+    model = make_pipeline(CountVectorizer(), PLEClassifierRegressor(**TINY))
+    search = GridSearchCV(model, {"countvectorizer__binary": [True]}, cv=2)
+    search.set_params(scoring=make_multitask_scorer(), error_score="raise").fit(texts, y)
+    scores = multitask_scores(search, texts, y)
+    array = np.array(texts, dtype=object)
+    assert scores == multitask_scores(search, array, y)
+    assert task_view(search, "price").score(texts, y["price"]) == scores["price"]
+    found = cross_val_predict(model, texts, y, cv=2)
+    pd.testing.assert_frame_equal(found, cross_val_predict(model, array, y, cv=2))
+    gain = mtl_gain({"a": model, "b": model}, texts, y, cv=2, reference="a")
+    assert len(gain.scores) == 8
 
 
 def few(n_labels):
