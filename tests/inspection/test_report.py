@@ -20,6 +20,7 @@ import pytest
 from scipy import sparse, stats
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import NotFittedError, UndefinedMetricWarning
+from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.metrics import accuracy_score, mean_absolute_error, r2_score, roc_auc_score, roc_curve
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
@@ -729,6 +730,31 @@ def test_pipelines_and_searches(searched, tmp_path):
     report = MultiTaskReport.from_estimator(model.fit(X, y), X, y, n_bootstrap=2)
     text = Page(write(report, tmp_path)).text
     assert "StandardScaler()" in text and "What the tasks share" in text and "max_epochs 2" in text
+
+
+@pytest.mark.usefixtures("unpainted")
+@pytest.mark.parametrize("convert", [list, pd.Series])
+def test_texts_have_no_columns(convert, tmp_path):
+    _, y = make_data()
+    texts = convert([f"text {row % 7}" for row in range(len(y))])
+    model = make_pipeline(CountVectorizer(), PLEClassifierRegressor(**TINY)).fit(texts, y)
+    report = MultiTaskReport.from_estimator(model, texts, y, n_bootstrap=2)
+    assert report.importance is None
+    assert "The data 120 rows to predict from. A label" in Page(write(report, tmp_path)).text
+
+
+@pytest.mark.usefixtures("unpainted")
+@pytest.mark.parametrize(
+    ("unit", "wanted"), [(2e-9, "2.00e−09 to 1.20e−08"), (2e20, "2.00e+20 to 1.20e+21")]
+)
+def test_numbers_of_any_unit_can_be_read(unit, wanted, tmp_path):
+    X, _ = make_data()
+    y = pd.DataFrame({"size": np.tile([1.0, 2.0, 4.0, 6.0], 30) * unit})
+    model = PLERegressor(**TINY).fit(X, y)
+    report = MultiTaskReport.from_estimator(model, X, y, n_bootstrap=2, importance=False)
+    text = Page(write(report, tmp_path)).text
+    assert f"size 120 none {wanted}, median" in text
+    assert "0.000000" not in text
 
 
 @pytest.mark.usefixtures("unpainted")

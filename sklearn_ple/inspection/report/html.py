@@ -110,14 +110,8 @@ def _scores(report: Any, observed: list[Observed]) -> Section:
 
 
 def _data(X: Any, observed: list[Observed]) -> Section:
-    columns = _columns(X)
-    n_rows, n_columns = np.shape(X)
-    kinds = columns.dtypes.map(_column_kind).value_counts()
-    parts = ", ".join(f"{kind}: {n:,}" for kind, n in kinds.items())
-    notes = [f"{n_rows:,} rows with {n_columns:,} columns to predict from ({parts})."]
-    if missing := columns.isna().any().sum():
-        share = percent_text(columns.isna().to_numpy().mean())
-        notes.append(f"{missing:,} of these columns have missing values, {share} of all cells.")
+    n_rows = len(observed[0].task.labels)
+    notes = list(_of_columns(X, n_rows))
     rows = []
     for seen in observed:
         absent = n_rows - len(seen.labels)
@@ -129,6 +123,20 @@ def _data(X: Any, observed: list[Observed]) -> Section:
     )
     head = ["Task", "Labels", "Missing", "Values"]
     return Section("data", "The data", [*map(paragraph, notes), table(head, rows)])
+
+
+def _of_columns(X: Any, n_rows: int) -> Iterator[str]:
+    """Describe the columns of X, which texts for a pipeline do not have."""
+    if len(shape := np.shape(X)) < 2:
+        yield f"{n_rows:,} rows to predict from."
+        return
+    columns = _columns(X)
+    kinds = columns.dtypes.map(_column_kind).value_counts()
+    parts = ", ".join(f"{kind}: {n:,}" for kind, n in kinds.items())
+    yield f"{n_rows:,} rows with {shape[1]:,} columns to predict from ({parts})."
+    if missing := columns.isna().any().sum():
+        share = percent_text(columns.isna().to_numpy().mean())
+        yield f"{missing:,} of these columns have missing values, {share} of all cells."
 
 
 def _columns(X: Any) -> pd.DataFrame:

@@ -70,9 +70,14 @@ def signed_text(value: float) -> str:
 
 
 def number_text(value: float) -> str:
-    """Format a number with three significant digits, or with all digits before the point."""
+    """Format a number with three significant digits, or with all digits before the point.
+
+    Numbers that would be very long, or all zeros, are written as powers of ten.
+    """
+    if value and not 1e-4 <= abs(value) < 1e15:
+        return _minus(f"{value:.2e}")
     n_decimals = 2 - int(np.floor(np.log10(abs(value)))) if value else 0
-    return _minus(f"{value:,.{min(max(n_decimals, 0), 6)}f}")
+    return _minus(f"{value:,.{max(n_decimals, 0)}f}")
 
 
 def percent_text(share: float) -> str:
