@@ -54,8 +54,9 @@ def _tasks_of_estimator(estimator: Any, X: Any, y: pd.DataFrame, named: bool) ->
     kept = [k for k in range(n_columns) if k not in ignored]
     if y.shape[1] == n_columns:
         y = y.iloc[:, kept]
-    # The names of the tasks are made up if the estimator was fitted on an array.
-    made_up = names in (["y"], [f"y{k}" for k in kept])
+    # The names of the tasks are made up if the estimator was fitted on an array. A frame with some
+    # of these names must have all of them in their order.
+    made_up = names in (["y"], [f"y{k}" for k in kept]) and not set(names) & set(y.columns)
     if y.shape[1] != len(names) or (named and not made_up and list(y.columns) != names):
         raise ValueError(
             f"y has the tasks {list(y.columns)}, but the estimator was fitted with {names}: pass "

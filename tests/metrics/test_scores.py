@@ -817,6 +817,18 @@ def test_y_must_have_the_tasks(data, model):
         multitask_scores(model.predict_proba(X), None, doubled)
 
 
+def test_columns_that_are_named_like_those_of_arrays_are_not_mixed_up():
+    X, y = np.arange(12.0)[:, np.newaxis], pd.DataFrame({"y0": np.arange(12.0), "y1": 0.5})
+    y.loc[::2, "y1"] = 2.5
+    for fitted_y in (y, y.to_numpy()):
+        model = PLERegressor(n_members=1, max_epochs=1).fit(X, fitted_y)
+        scores = multitask_scores(model, X, y)
+        assert multitask_scores(model, X, y.to_numpy()) == scores
+        assert multitask_scores(model, X, y.set_axis(["a", "b"], axis=1)) == scores
+        with pytest.raises(ValueError, match=r"y has the tasks \['y1', 'y0'\], but .* order"):
+            multitask_scores(model, X, y[["y1", "y0"]])
+
+
 def test_estimators_that_do_not_name_their_tasks(data):
     X, y = data
     with pytest.raises(NotFittedError):
