@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+from matplotlib.figure import Figure
 from scipy import sparse, stats
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import NotFittedError, UndefinedMetricWarning
@@ -40,6 +41,7 @@ from sklearn_ple.inspection import (
     MultiTaskReport,
     multitask_importance,
 )
+from sklearn_ple.inspection.report.page import picture
 from sklearn_ple.metrics import expected_calibration_error, multitask_scores
 from sklearn_ple.tasks import Binary, Regression
 
@@ -677,6 +679,13 @@ def test_resamples_of_one_value_alone_do_not_count(kind, usual):
         model, X, y, n_bootstrap=50, importance=False, random_state=0
     )
     assert report.scores[["score", "low", "high"]].notna().all(axis=None)
+
+
+@pytest.mark.parametrize(("width", "least"), [(5, 320), (22.5, 1440)])
+def test_letters_of_wide_pictures_are_large_enough(width, least):
+    figure = Figure(figsize=(width, 3))
+    assert f'style="--least: {least}px"' in picture(figure, "a heat map", wide=True)
+    assert "--least" not in picture(figure, "a curve")
 
 
 @pytest.mark.usefixtures("unpainted")

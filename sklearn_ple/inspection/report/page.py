@@ -12,6 +12,9 @@ from importlib.resources import files
 from io import BytesIO
 from typing import Any
 
+# Least pixels of a page for an inch of a wide figure: two thirds of the size that is drawn.
+_READABLE = 64
+
 
 @dataclass
 class Section:
@@ -101,7 +104,8 @@ def picture(figure: Any, alt: str, caption: str = "", *, wide: bool = False) -> 
     """Turn a matplotlib figure into an image within the page.
 
     The image is an SVG file in a data URL, because the ids of its elements could otherwise clash
-    with those of other images on the page. A wide image can be scrolled on a narrow screen.
+    with those of other images on the page. A wide image can be scrolled where its letters would be
+    too small otherwise.
     """
     import matplotlib
 
@@ -116,7 +120,8 @@ def picture(figure: Any, alt: str, caption: str = "", *, wide: bool = False) -> 
         rb"[\x00-\x08\x0b\x0c\x0e-\x1f]", "\N{REPLACEMENT CHARACTER}".encode(), file.getvalue()
     )
     data = base64.b64encode(svg).decode("ascii")
-    image = f'<img src="data:image/svg+xml;base64,{data}" alt="{escape(alt)}">'
+    least = f' style="--least: {_READABLE * figure.get_figwidth():.0f}px"' if wide else ""
+    image = f'<img src="data:image/svg+xml;base64,{data}" alt="{escape(alt)}"{least}>'
     label = f"<figcaption>{escape(caption)}</figcaption>" if caption else ""
     name = "card wide" if wide else "card"
     return f'<figure>{label}<div class="{name}">{image}</div></figure>'
