@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 from sklearn.base import clone
-from sklearn.utils import check_random_state
+from sklearn.utils import check_random_state, indexable
 from sklearn.utils.parallel import Parallel, delayed
 
 from .._sklearn import _safe_indexing
@@ -308,7 +308,7 @@ def mtl_gain(
     estimators = dict(estimators)
     _check_compared(list(estimators), reference, confidence)
     check_in_memory(X)
-    X, y = takeable(X), takeable(y)
+    X, y = indexable(takeable(X), takeable(y))
     splits, overlap, repeats = _plan(estimators[reference], X, y, cv, X_test, y_test, n_seeds)
     rng = check_random_state(random_state)
     seeds = rng.randint(np.iinfo(np.int32).max, size=len(splits)).tolist()

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
-from scipy import stats
+from scipy import sparse, stats
 from sklearn.base import BaseEstimator, clone
 from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.metrics import r2_score
@@ -14,7 +14,7 @@ from sklearn.model_selection import KFold, RepeatedKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
-from sklearn_ple import PLEClassifierRegressor
+from sklearn_ple import PLEClassifierRegressor, PLERegressor
 from sklearn_ple.inspection import MTLGain, mtl_gain
 from sklearn_ple.model_selection import MultiTaskKFold
 from sklearn_ple.tasks import Regression
@@ -193,6 +193,21 @@ def test_a_number_of_folds_is_that_of_stratified_ones(data):
     assert gain.scores["score"].notna().all()
     folds = mtl_gain(SYSTEMS, X, y, cv=MultiTaskKFold(3), random_state=0)
     assert gain.scores["score"].equals(folds.scores["score"])
+
+
+@pytest.mark.parametrize("form", ["coo", "bsr", "dia"])
+def test_sparse_matrices_whose_rows_cannot_be_taken(form):
+    X, y = sparse.random(40, 3, 0.5, random_state=0), np.arange(80.0).reshape(40, 2)
+    systems = {name: PLERegressor(n_members=1, max_epochs=1) for name in ("single_task", "ple")}
+    found = [
+        mtl_gain(systems, own, y, cv=2, random_state=0) for own in (X.asformat(form), X.tocsr())
+    ]
+    assert found[0].gains.equals(found[1].gains)
+
+
+def test_rows_that_do_not_match_are_an_error(data):
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        mtl_gain(SYSTEMS, data[0], data[1].head(), cv=2)
 
 
 def test_summary_says_who_gains_and_loses(data, test_set):
