@@ -10,6 +10,7 @@ from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 
 def check_integer(name: str, value: Any, least: int = 1) -> None:
@@ -40,6 +41,14 @@ def check_named(estimators: Any) -> None:
         )
     if not estimators:
         raise ValueError("estimators is empty: name the estimators to compare.")
+
+
+def check_frame(name: str, value: Any, columns: Iterable[str]) -> None:
+    """Raise an error unless an argument is a data frame of pandas with some columns."""
+    if not isinstance(value, pd.DataFrame):
+        raise TypeError(f"{name} must be a DataFrame, not {type(value).__name__}.")
+    if lacking := [column for column in columns if column not in value.columns]:
+        raise ValueError(f"{name} lacks the columns {lacking}: add them.")
 
 
 def check_unique(what: str, names: Sequence[str]) -> None:

@@ -17,7 +17,7 @@ from sklearn.utils import check_random_state, indexable
 from sklearn.utils.parallel import Parallel, delayed
 
 from .._sklearn import _safe_indexing
-from ..checks import check_confidence, check_integer, check_named, shown
+from ..checks import check_confidence, check_frame, check_integer, check_named, shown
 from ..encoding import check_in_memory, takeable
 from ..metrics import multitask_scores
 from ..model_selection.split import to_splitter
@@ -127,12 +127,9 @@ class MTLGain:
         TypeError
             If the scores are no DataFrame.
         """
-        if not isinstance(scores, pd.DataFrame):
-            raise TypeError(f"scores must be a DataFrame, not {type(scores).__name__}.")
+        check_frame("scores", scores, [*_KEYS, "score"])
         if not isinstance(overlap, Real) or not 0 <= float(overlap) < np.inf:
             raise ValueError(f"overlap must be a number of 0 or more, not {shown(overlap)}.")
-        if lacking := [name for name in [*_KEYS, "score"] if name not in scores.columns]:
-            raise ValueError(f"scores lacks the columns {lacking}: add them.")
         if (again := scores.duplicated(_KEYS)).any():
             first = {name: scores.loc[again, name].tolist()[0] for name in _KEYS}
             raise ValueError(f"scores has several rows of {first}: keep one of them.")
@@ -143,7 +140,9 @@ class MTLGain:
                 f"The reference {reference!r} has no scores of the tasks {lacking}: add them, or "
                 "leave out these tasks."
             )
-        repeats = f"{scores['repeat'].nunique()} repeats" if repeats is None else repeats
+        if repeats is None:
+            n_repeats = scores["repeat"].nunique()
+            repeats = "1 repeat" if n_repeats == 1 else f"{n_repeats} repeats"
         gains = _gains(scores, reference, confidence, overlap)
         return cls(scores, gains, reference, confidence, repeats)
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ..checks import check_frame
 from .gain import MTLGain, mtl_gain
 from .style import (
     BLUE,
@@ -177,10 +178,13 @@ class MTLGainDisplay:
 
         Raises
         ------
+        ValueError
+            If ``gains`` lacks a column.
         ImportError
             If matplotlib is not installed.
         """
         plt = import_pyplot()
+        check_frame("gains", self.gains, ["system", "task", "mean", "low", "high"])
         by = {name: self._table(name) for name in ("mean", "low", "high")}
         n_systems, n_tasks = by["mean"].shape
         if ax is None:

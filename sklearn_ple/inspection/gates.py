@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ..checks import check_frame
 from ..warn import warn
 from .health import IDLE, ailing, weights_and_health, with_gates
 from .style import (
@@ -185,9 +186,13 @@ class GateUtilizationDisplay:
 
         Raises
         ------
+        ValueError
+            If ``utilization`` lacks a column.
         ImportError
             If matplotlib is not installed.
         """
+        columns = ["level", "gate", "expert", "mean", "std"]
+        check_frame("utilization", self.utilization, columns)
         bars = self._lay_out()
         levels = [rows for _, rows in bars.groupby("level")]
         experts = bars.groupby("expert")["centre"].first().sort_values()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Any
 
 from ..files import replacing
@@ -95,14 +96,18 @@ class NetworkDiagram:
         Parameters
         ----------
         path : str or path-like
-            The file to write, usually with the ending ".svg". An existing file is replaced once
-            the drawing is complete.
+            The file to write, with the ending ".svg". An existing file is replaced once the
+            drawing is complete.
 
         Raises
         ------
+        ValueError
+            If the file has another ending.
         OSError
             If the file cannot be written.
         """
+        if Path(path).suffix.lower() != ".svg":
+            raise ValueError(f"path is {str(path)!r}: it must end in '.svg', the format written.")
         with replacing(path) as file:
             file.write_text(self._repr_svg_(), encoding="utf-8")
 

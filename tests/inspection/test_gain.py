@@ -349,6 +349,7 @@ def test_a_single_repeat_has_no_interval():
     scores = pd.DataFrame([("ple", "a", 0, 0.5), ("single_task", "a", 0, 0.7)], columns=COLUMNS)
     text = str(MTLGain.from_scores(scores))
     assert "ple: no interval on a." in text and "Undecided" not in text
+    assert "(95 % intervals, 1 repeat)" in text
 
 
 def test_scores_of_another_form():

@@ -172,6 +172,14 @@ def test_long_names_of_systems_leave_room_for_the_numbers_and_the_title(n_tasks)
     assert room.x0 <= title.x0 and title.x1 <= room.x1
 
 
+def test_gains_are_a_frame_with_all_columns():
+    gain = MTLGain(pd.DataFrame(), make_gains(), "r", 0.95, "5 seeds")
+    with pytest.raises(TypeError, match="gains must be a DataFrame, not MTLGain"):
+        MTLGainDisplay(gain).plot()
+    with pytest.raises(ValueError, match=r"gains lacks the columns \['low'\]: add them"):
+        MTLGainDisplay(gain.gains.drop(columns="low")).plot()
+
+
 def test_given_axes_are_drawn_into():
     figure, (left, right) = plt.subplots(1, 2)
     for n_tasks in (2, 3):

@@ -229,6 +229,11 @@ def test_keywords_reach_the_bars():
     assert {bar.get_alpha() for bar in bars} == {0.7}
 
 
+def test_utilization_without_a_column_is_an_error():
+    with pytest.raises(ValueError, match=r"utilization lacks the columns \['level', 'gate'\]"):
+        GateUtilizationDisplay(pd.DataFrame(columns=["expert", "mean", "std"])).plot()
+
+
 def test_utilization_alone_can_be_drawn():
     display = GateUtilizationDisplay(draw(*random_ple()).utilization)
     assert display.plot() is display

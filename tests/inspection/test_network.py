@@ -285,6 +285,14 @@ def test_it_is_saved(X, tmp_path):
     assert ET.parse(tmp_path / "network.svg").getroot().tag == f"{SVG}svg"
 
 
+def test_only_svg_is_written(X, tmp_path):
+    diagram = NetworkDiagram.from_estimator(fitted(X))
+    for name in ("network.png", "network"):
+        with pytest.raises(ValueError, match=rf"path is '.*{name}': it must end in '.svg'"):
+            diagram.save(tmp_path / name)
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_drawing_that_cannot_be_written_leaves_the_earlier_one(X, tmp_path, monkeypatch):
     earlier = tmp_path / "network.svg"
     earlier.write_text("earlier")
