@@ -13,6 +13,8 @@ from ..predictions import tasks_of
 from .style import figure_and_grid, short
 
 _MAX_COLUMNS = 4
+# Size of a panel with its texts, in inches.
+_WIDTH, _HEIGHT = 2.9, 2.4
 _STYLES = (
     {"label": "training", "color": "tab:blue", "linestyle": "-"},
     {"label": "validation", "color": "tab:orange", "linestyle": "--"},
@@ -123,9 +125,8 @@ class TrainingHistoryDisplay:
             If matplotlib is not installed.
         """
         panels = self._panels()
-        n_rows = -(-len(panels) // _MAX_COLUMNS)
-        n_columns = -(-len(panels) // n_rows)
-        size = (0.6 + 2.9 * n_columns, 0.4 + 2.4 * n_rows)
+        n_rows, n_columns = _shape(ax, len(panels))
+        size = (0.6 + _WIDTH * n_columns, 0.4 + _HEIGHT * n_rows)
         self.figure_, grid = figure_and_grid(ax, n_rows, n_columns, size, wspace=0.5, hspace=0.6)
 
         valid_loss = np.array([entry.get("valid_loss", np.nan) for entry in self.history])
@@ -191,6 +192,17 @@ class TrainingHistoryDisplay:
         panels = [(name, [losses[:, k] for losses in by_task]) for k, name in enumerate(names)]
         # With a single task the joint loss is the loss of the task, up to a factor.
         return panels if len(names) == 1 else [("joint loss", joint), *panels]
+
+
+def _shape(ax: Any, n_panels: int) -> tuple[int, int]:
+    """Return the numbers of rows and columns; in given axes, panels are not narrow or flat."""
+    if ax is None:
+        n_rows = -(-n_panels // _MAX_COLUMNS)
+        return n_rows, -(-n_panels // n_rows)
+    room = ax.get_window_extent()
+    usual = room.width / room.height / (_WIDTH / _HEIGHT)
+    shapes = [(-(-n_panels // n_columns), n_columns) for n_columns in range(1, n_panels + 1)]
+    return min(shapes, key=lambda shape: abs(np.log(usual * shape[0] / shape[1])))
 
 
 def _of_labelled(task_losses: list[list[float]]) -> np.ndarray:

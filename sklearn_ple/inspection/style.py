@@ -169,6 +169,10 @@ def figure_and_grid(
         return figure, figure.add_gridspec(n_rows, n_columns)
     ax.set_axis_off()
     if place := ax.get_subplotspec():
+        engine = ax.figure.get_layout_engine()
+        if engine is not None and not engine.adjust_compatible:
+            # The constrained layout finds the spaces itself; it would take these for its own unit.
+            spacing = {}
         return ax.figure, place.subgridspec(n_rows, n_columns, **spacing)
     # Axes that were put at a position of their own, such as those of figure.add_axes.
     box = ax.get_position()

@@ -222,6 +222,13 @@ def test_given_axes_are_divided():
     assert display.axes_[0].get_legend() is not None
 
 
+def test_given_axes_of_a_constrained_layout_are_divided():
+    figure, axes = plt.subplots(2, 2, figsize=(14, 9), layout="constrained")
+    display = draw(*random_ple(), ax=axes[0, 0])
+    figure.draw_without_rendering()
+    assert all(ax.get_position().height > 0.1 for ax in display.axes_)
+
+
 def test_keywords_reach_the_bars():
     display = draw(*random_ple(), width=0.5, alpha=0.7)
     bars = [bar for drawn in display.bars_ for bars in drawn.values() for bar in bars]

@@ -123,6 +123,20 @@ def test_given_axes_are_divided(in_grid):
     assert not left.lines
 
 
+@pytest.mark.parametrize(
+    ("size", "shape"), [((3, 12), (3, 1)), ((12, 3), (1, 3)), ((6, 5), (2, 2))]
+)
+@pytest.mark.parametrize("layout", [None, "constrained"])
+def test_panels_in_given_axes_are_neither_narrow_nor_flat(size, shape, layout):
+    figure, ax = plt.subplots(figsize=size, layout=layout)
+    display = TrainingHistoryDisplay.from_estimator(fit(), ax=ax)
+    figure.draw_without_rendering()
+    grid = display.axes_[0].get_gridspec()
+    assert (grid.nrows, grid.ncols) == shape
+    boxes = [panel.get_position() for panel in display.axes_]
+    assert all(box.width * size[0] > 1 and box.height * size[1] > 1 for box in boxes)
+
+
 def test_keywords_reach_the_lines():
     display = TrainingHistoryDisplay.from_estimator(fit(early_stopping=True), linewidth=3)
     assert {line.get_linewidth() for line in display.lines_.flat} == {3}
