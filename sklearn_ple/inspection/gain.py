@@ -128,8 +128,7 @@ class MTLGain:
             If the scores are no DataFrame.
         """
         check_frame("scores", scores, [*_KEYS, "score"])
-        if not isinstance(overlap, Real) or not 0 <= float(overlap) < np.inf:
-            raise ValueError(f"overlap must be a number of 0 or more, not {shown(overlap)}.")
+        _check_overlap(overlap)
         if (again := scores.duplicated(_KEYS)).any():
             first = {name: scores.loc[again, name].tolist()[0] for name in _KEYS}
             raise ValueError(f"scores has several rows of {first}: keep one of them.")
@@ -327,6 +326,11 @@ def mtl_gain(
     return MTLGain.from_scores(
         scores, reference=reference, confidence=confidence, overlap=overlap, repeats=repeats
     )
+
+
+def _check_overlap(overlap: Any) -> None:
+    if not isinstance(overlap, Real) or not 0 <= float(overlap) < np.inf:
+        raise ValueError(f"overlap must be a number of 0 or more, not {shown(overlap)}.")
 
 
 def _check_compared(systems: list[str], reference: str, confidence: float) -> None:
