@@ -49,6 +49,8 @@ def count_parameters(estimator: MultiTaskEstimator, X: Any, y: Any) -> int:
     ------
     TypeError
         If it is not an estimator of this package.
+    ValueError
+        If a parameter of the estimator is invalid.
 
     Examples
     --------
@@ -86,6 +88,8 @@ def count_layers(estimator: MultiTaskEstimator) -> int:
     ------
     TypeError
         If it is not an estimator of this package.
+    ValueError
+        If a parameter of the estimator is invalid.
 
     Examples
     --------
@@ -140,8 +144,8 @@ def equal_capacity(
     ------
     ValueError
         If there is no estimator, or the reference is not one of them; if an estimator has no
-        layers to scale; or if the layers cannot be distributed evenly over the levels of an
-        estimator.
+        layers to scale or an invalid parameter; or if the layers cannot be distributed evenly over
+        the levels of an estimator.
     TypeError
         If the estimators are no dict, or one is not of this package.
 
@@ -193,11 +197,13 @@ def equal_capacity(
 
 
 def _check_ours(estimator: Any) -> None:
+    """Raise an error for what is no estimator of this package, and for invalid parameters."""
     if not isinstance(estimator, MultiTaskEstimator):
         raise TypeError(
             f"{type(estimator).__name__} is not an estimator of this package: pass one, not a "
             "pipeline or a search that contains it."
         )
+    estimator._validate_params()
 
 
 def _layers_name(estimator: Any) -> str | None:

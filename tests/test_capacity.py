@@ -273,3 +273,14 @@ def test_what_is_no_estimator_of_this_package(table):
             call()
     with pytest.raises(ValueError, match="estimators is empty"):
         equal_capacity({}, *table)
+
+
+def test_invalid_parameters_are_named(table):
+    wrong = PLEClassifierRegressor(n_levels=0)
+    for call in (
+        lambda: count_layers(wrong),
+        lambda: count_parameters(wrong, *table),
+        lambda: equal_capacity({"a": PLEClassifierRegressor(), "b": wrong}, *table),
+    ):
+        with pytest.raises(ValueError, match="The 'n_levels' parameter of PLEClassifierRegressor"):
+            call()
