@@ -25,10 +25,12 @@ def data_homes(data_home: str | os.PathLike[str] | None) -> Iterator[Path]:
     yield Path(os.path.expanduser(os.environ.get("SCIKIT_LEARN_DATA", "~/scikit_learn_data")))
 
 
-def select(what: str, selected: str | Iterable[str] | None, existing: Sequence[str]) -> list[str]:
+def select(what: str, selected: Any, existing: Sequence[str]) -> list[str]:
     """Return the names of the selected tasks or columns, after a check that they exist."""
     if selected is None:
         return list(existing)
+    if not isinstance(selected, Iterable):
+        raise ValueError(f"{what} must be one or more different names, got {selected!r}.")
     names = [selected] if isinstance(selected, str) else list(selected)
     unknown = [name for name in names if name not in existing]
     if unknown:

@@ -9,7 +9,7 @@ import pandas as pd
 from sklearn.utils import check_array, check_consistent_length
 
 from .._sklearn import _check_sample_weight
-from ..checks import check_choice, check_integer, shown
+from ..checks import check_choice, check_integer, naming, shown
 from ..encoding import as_frame
 from .reading import sorted_by_class
 from .views import plain_array
@@ -88,10 +88,12 @@ def expected_calibration_error(
         held = column.dropna() if labels is None else pd.Series(np.asarray(labels))
         y_prob, named = sorted_by_class(y_prob, plain_array(held))
         labels = labels if named is None else named
-    prob = check_array(y_prob, ensure_2d=False, dtype=np.float64, input_name="y_prob")
+    with naming("y_prob"):
+        prob = check_array(y_prob, ensure_2d=False, dtype=np.float64)
     if prob.min() < 0 or prob.max() > 1:
         raise ValueError("y_prob contains values below 0 or above 1: pass probabilities.")
-    weights = _check_sample_weight(sample_weight, prob, ensure_non_negative=True)
+    with naming("sample_weight"):
+        weights = _check_sample_weight(sample_weight, prob, ensure_non_negative=True)
     check_consistent_length(column, prob)
     rows = np.flatnonzero(column.notna() & (weights > 0))
     if not len(rows):

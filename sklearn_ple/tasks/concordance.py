@@ -8,6 +8,7 @@ import numpy as np
 from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.utils import check_array, check_consistent_length
 
+from ..checks import naming
 from ..warn import warn
 
 
@@ -106,7 +107,8 @@ def concordance(y_true: Any, y_pred: Any, sample_weight: Any = None) -> float:
 
 def _column(name: str, values: Any) -> np.ndarray:
     """Check an argument with a number for each row."""
-    array = check_array(values, ensure_2d=False, dtype=np.float64, input_name=name)
+    with naming(name):
+        array = check_array(values, ensure_2d=False, dtype=np.float64)
     if array.size != len(array):
         raise ValueError(f"{name} has the shape {array.shape}: pass one number for each row.")
     return array.ravel()

@@ -166,7 +166,7 @@ def test_unknown_task():
         load_nhefs(tasks=["death", "weight"])
 
 
-@pytest.mark.parametrize("tasks", [[], ["death", "death"]])
+@pytest.mark.parametrize("tasks", [[], ["death", "death"], 2])
 def test_no_or_repeated_tasks(tasks):
     with pytest.raises(ValueError, match="one or more different names"):
         load_nhefs(tasks=tasks)
