@@ -82,7 +82,7 @@ def read_weights(sample_weight: Any, n_rows: int, names: Sequence[str]) -> np.nd
             weights = check_array(
                 sample_weight, ensure_2d=False, dtype=np.float64, input_name="sample_weight"
             )
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         if "sample_weight" in str(error):
             raise
         raise ValueError(f"sample_weight must hold numbers, 0 or more: {error}") from error
@@ -102,7 +102,9 @@ def read_weights(sample_weight: Any, n_rows: int, names: Sequence[str]) -> np.nd
 def _in_order(sample_weight: Any, names: Sequence[str]) -> Any:
     """Put the columns of a data frame in the order of the tasks, if they have their names."""
     is_frame = isinstance(sample_weight, pd.DataFrame)
-    if not (is_frame or is_polars(sample_weight) or is_arrow(sample_weight)):
+    is_of_library = is_frame or is_polars(sample_weight) or is_arrow(sample_weight)
+    # The weights of rows are a single column, whose name does not matter.
+    if not is_of_library or len(getattr(sample_weight, "shape", ())) < 2:
         return sample_weight
     frame = as_frame(sample_weight, "sample_weight")
     own = list(frame.columns)

@@ -70,6 +70,15 @@ def test_columns_with_the_names_of_the_tasks_may_be_in_any_order(make):
     )
 
 
+@pytest.mark.parametrize(
+    "make", [lambda w: pl.Series("y", w), pl.Series, pa.array, lambda w: pa.chunked_array([w])]
+)
+def test_the_name_of_weights_of_rows_does_not_matter(make):
+    # Without a name, a series would be called "y" like the task.
+    weights = read_weights(make([1.0, 2.0]), 2, ["y", "z"])
+    np.testing.assert_array_equal(weights, [[1, 1], [2, 2]])
+
+
 @pytest.mark.parametrize("columns", [["b", "other"], ["a"], ["a", "b", "c"], ["a", "a"]])
 def test_columns_of_which_only_some_have_names_of_tasks_are_an_error(columns):
     weights = pd.DataFrame(np.ones((2, len(columns))), columns=columns)
@@ -127,7 +136,7 @@ def test_weights_that_are_not_finite_are_an_error(value, assume_finite):
         label_weights([1.0, 1.0, 1.0, 1.0, value], read_targets(Y)[0])
 
 
-@pytest.mark.parametrize("value", ["a", {}, None])
+@pytest.mark.parametrize("value", ["a", {}, None, pytest.param(10**400, id="huge")])
 def test_weights_that_are_no_numbers_are_an_error(value):
     with pytest.raises(ValueError, match="sample_weight (must hold numbers|contains)"):
         label_weights([1.0, 1.0, 1.0, 1.0, value], read_targets(Y)[0])
