@@ -12,10 +12,19 @@ from .frames import in_native_order, to_pandas
 
 def read_groups(groups: Any, n_rows: int) -> np.ndarray:
     """Check the groups of rows, and number them from 0."""
+    groups = to_pandas(groups)
+    if isinstance(groups, pd.MultiIndex):
+        groups = groups.to_flat_index()
     shape = np.shape(groups)
     if shape != (n_rows,):
         raise ValueError(f"groups has shape {shape}; it must be {(n_rows,)}, one group per row.")
-    codes, _ = pd.factorize(in_native_order(pd.Series(to_pandas(groups))))
+    try:
+        codes, _ = pd.factorize(in_native_order(pd.Series(groups)))
+    except TypeError as error:
+        raise TypeError(
+            f"groups holds values that cannot be compared: {error}. Convert them to integers or "
+            "strings."
+        ) from error
     if n_missing := int((codes < 0).sum()):
         raise ValueError(
             f"groups is missing for {n_missing} rows: a row that belongs with no other row needs "

@@ -297,6 +297,11 @@ def test_groups_in_the_byte_order_of_other_machines():
     assert_array_equal(read_groups(groups.astype(">i8"), 4), pd.factorize(groups)[0])
 
 
+def test_groups_may_be_an_index_of_several_levels():
+    index = pd.MultiIndex.from_tuples([("u", 1), ("v", 1), ("u", 1), ("u", 2)])
+    assert_array_equal(read_groups(index, 4), [0, 1, 0, 2])
+
+
 def test_groups_of_one_row_each_are_no_groups():
     split, none = Split(groups=np.arange(1000)), Split()
     params = {"n_rows": 1000, "n_members": 8}
@@ -352,6 +357,8 @@ class Splitter:
         ({}, {"groups": np.zeros((N, 2))}, r"groups has shape \(120, 2\)"),
         ({}, {"groups": 3}, r"groups has shape \(\)"),
         ({}, {"groups": ["u", np.nan] * (N // 2)}, "groups is missing for 60 rows"),
+        ({}, {"groups": [[]] * N}, r"groups has shape \(120, 0\)"),
+        ({}, {"groups": [{1}] * N}, "groups holds .*: unhashable type: 'set'. Convert"),
         ({}, {"groups": np.zeros(N)}, "leaves none of the 1 groups to train on"),
         ({"validation_split": "last"}, {"groups": np.arange(N)}, '"last" holds out the last rows'),
         ({"validation_split": "first"}, {}, "'validation_split' parameter"),
