@@ -155,8 +155,8 @@ class TargetForm:
         return pd.DataFrame(table, index, self._names_of_columns())
 
     def _names_of_columns(self) -> pd.Index:
-        # Tuples become an index of several levels.
-        index = pd.Index(self.columns)
+        # Tuples become an index of several levels, unless y had a single one.
+        index = pd.Index(self.columns, tupleize_cols=len(self.levels) != 1)
         return index.set_names(self.levels) if index.nlevels == len(self.levels) else index
 
 

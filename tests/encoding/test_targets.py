@@ -932,6 +932,12 @@ def test_columns_and_their_levels_come_back_as_they_were(names):
     pd.testing.assert_index_equal(deviations.columns, y.columns)
 
 
+def test_names_that_are_tuples_come_back_in_a_single_level():
+    y = pd.DataFrame({("one", "a"): [0.5, 1.5, 2.5], ("two", "b"): [1.0, 0.5, 2.0]})
+    y.columns = y.columns.to_flat_index()
+    pd.testing.assert_frame_equal(round_trip(y), y)
+
+
 def test_numbers_of_integer_columns_are_predicted_as_floats():
     y = pd.DataFrame({"n": [1, 2, 4], "m": pd.Series([1, None, 2], dtype="Int64")})
     predictions = round_trip(y, {"n": "count", "m": "regression"})
