@@ -18,6 +18,7 @@ _FOREIGN = [
     "nested",
     "date",
     "time",
+    "interval",
     "binary",
     "large_binary",
     "fixed_size_binary",

@@ -600,6 +600,7 @@ def test_categories_that_are_dates_are_the_same_in_all_forms():
     [
         (pa.array([1, 2], pa.time32("s")), "time"),
         (pa.array([3_600_000_000_001, None], pa.time64("ns")), "time"),
+        (pa.array([(1, 2, 3), None], pa.month_day_nano_interval()), "DateOffset"),
         (pa.array([b"u", b"v"]), "bytes"),
         (pa.array([b"u", b"v"], pa.large_binary()), "bytes"),
         (pa.array([b"u", b"v"], pa.binary(1)), "bytes"),
