@@ -52,7 +52,7 @@ def with_rows(data: Any) -> Any:
         data = arrow.Table.from_batches([data])
     if not isinstance(data, arrow.Table):
         return to_storable(data)
-    columns = [to_storable(own) if _has_views(own.type) else own for own in data.columns]
+    columns = [to_storable(own) if _is_packed(own.type) else own for own in data.columns]
     schema = data.schema
     return arrow.Table.from_arrays(columns, names=schema.names, metadata=schema.metadata)
 
@@ -64,11 +64,20 @@ def _has_views(dtype: Any) -> bool:
     return values in (arrow.string_view(), arrow.binary_view())
 
 
+def _is_packed(dtype: Any) -> bool:
+    """Return whether rows of a type cannot be taken: views of text, and runs of equal values."""
+    return _has_views(dtype) or sys.modules["pyarrow"].types.is_run_end_encoded(dtype)
+
+
 def to_storable(column: Any) -> Any:
     """Convert an array, or a column in several parts, to a type in which it can be stored."""
     arrow, dtype = sys.modules["pyarrow"], storable(column.type)
     if column.type == dtype:
         return column
+    if arrow.types.is_run_end_encoded(column.type):
+        from pyarrow import compute
+
+        return to_storable(compute.run_end_decode(column))
     if isinstance(column, arrow.ChunkedArray):
         return arrow.chunked_array(list(map(to_storable, column.chunks)), dtype)
     if not arrow.types.is_dictionary(dtype):
@@ -78,8 +87,10 @@ def to_storable(column: Any) -> Any:
 
 
 def storable(dtype: Any) -> Any:
-    """Return a type in which all values can be stored: codes of 32 bits, and no views of text."""
+    """Return a type in which all values can be stored: codes of 32 bits, no views and no runs."""
     arrow = sys.modules["pyarrow"]
+    if arrow.types.is_run_end_encoded(dtype):
+        return storable(dtype.value_type)
     if arrow.types.is_dictionary(dtype):
         return arrow.dictionary(arrow.int32(), storable(dtype.value_type), dtype.ordered)
     views = {arrow.string_view(): arrow.large_string(), arrow.binary_view(): arrow.large_binary()}

@@ -9,6 +9,7 @@ from collections import Counter
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from pyarrow import dataset as ds
 from pyarrow import feather, parquet
@@ -23,6 +24,7 @@ from sklearn_ple import (
     export,
 )
 from sklearn_ple.encoding import Table
+from sklearn_ple.model_selection import train_test_split
 from sklearn_ple.streaming import distinct, survey, table
 from sklearn_ple.streaming.source import Source
 
@@ -581,6 +583,19 @@ def test_files_of_polars_with_text_are_those_of_pandas(tmp_path):
     assert_same(one, memory)
     assert memory.predict(features)["size"].isin(["S", "M", "L"]).all()
     assert one.tasks_[2].classes[one.tasks_[2].order].tolist() == ["S", "M", "L"]
+
+
+def test_values_stored_as_runs_are_those_stored_one_by_one(tmp_path):
+    rows = arrow(make_table(300).drop(columns="w").sort_values("town").astype({"kind": "str"}))
+    runs = pa.table({name: pc.run_end_encode(rows[name]) for name in rows.schema.names})
+    for name, own in {"rows": rows, "runs": runs}.items():
+        feather.write_feather(own, tmp_path / f"{name}.arrow", "uncompressed")
+    one, other = (model().fit(tmp_path / f"{name}.arrow", TASKS) for name in ("rows", "runs"))
+    assert_same(one, other)
+    # As a table, too, they can be taken by their numbers.
+    target = rows["click"]
+    taken = train_test_split(runs, target, random_state=0)[0]
+    assert taken.equals(train_test_split(rows, target, random_state=0)[0])
 
 
 def test_dictionaries_of_files_may_differ(tmp_path):
