@@ -298,4 +298,10 @@ def _as_pandas(y: Any, input_name: str, needs_order: bool = False) -> pd.DataFra
             f"{input_name} should be a 1d array or a 2d array of shape (n_samples, n_tasks), got "
             f"{found} instead{remedy}."
         )
+    if array.dtype.names:
+        raise ValueError(
+            f"{input_name} is an array with the fields {list(array.dtype.names)}: pass "
+            f"pandas.DataFrame({input_name}). A time until an event is a single number, which is "
+            "negative if it is censored."
+        )
     return pd.Series(array) if array.ndim == 1 else pd.DataFrame(array)

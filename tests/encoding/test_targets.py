@@ -646,6 +646,9 @@ def test_y_of_no_known_form_is_an_error():
     ]:
         with pytest.raises(ValueError, match=f"y should be a 1d array .*, got {found}$"):
             read_targets(y)
+    of_survival = np.array([(True, 2.5)], dtype=[("event", bool), ("time", float)])
+    with pytest.raises(ValueError, match=r"fields \['event', 'time'\]: pass pandas.Data"):
+        read_targets(of_survival)
 
 
 @pytest.mark.parametrize("y", [np.array([0, 1]), np.array([[0.5, 2.0], [1.5, 3.0]])])
