@@ -124,13 +124,14 @@ def to_pandas(data: Any, needs_order: bool = False) -> Any:
 
 
 def keep_numbers(data: Any) -> Any:
-    """Convert a list with strings to an array of objects; return anything else unchanged.
+    """Convert rows to an array, of objects if there are strings; return arrays unchanged.
 
-    NumPy itself would turn the numbers of such a list into strings.
+    NumPy itself would turn the numbers of rows with strings into strings.
     """
-    if hasattr(data, "dtype") or np.asarray(data).dtype.kind != "U":
+    if hasattr(data, "shape"):
         return data
-    return np.asarray(data, dtype=object)
+    array = np.asarray(data)
+    return np.asarray(data, dtype=object) if array.dtype.kind == "U" else array
 
 
 def in_native_order(values: Any) -> Any:

@@ -864,6 +864,21 @@ def test_an_estimator_learns_the_names_and_checks_them():
         read_features(estimator, FRAME[["b", "a", "c"]], reset=False)
 
 
+@pytest.mark.parametrize("rows", [[[1.0, 2.0]], [["a", 2.0]]])
+def test_columns_are_counted_in_what_can_only_be_turned_into_an_array(rows):
+    class Rows:
+        def __array__(self, dtype=None, copy=None):
+            return np.asarray(rows, dtype)
+
+        def __len__(self):
+            return len(rows)
+
+    estimator = BaseEstimator()
+    read_features(estimator, Rows(), reset=True)
+    assert estimator.n_features_in_ == 2
+    assert read_features(estimator, Rows(), reset=False).shape == (1, 2)
+
+
 # -- properties -----------------------------------------------------------------------------------
 
 words = st.sampled_from(["", "a", "b", "ä", "nan", "None", "0"])
