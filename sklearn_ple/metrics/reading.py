@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ..checks import check_unique
 from ..encoding import (
+    Labels,
     as_frame,
     check_in_memory,
     check_type,
@@ -81,8 +82,7 @@ def _tasks_of_estimator(estimator: Any, X: Any, y: pd.DataFrame, named: bool) ->
     responses = Responses(names, classes, {method: partial(respond, method) for method in methods})
     columns = [y.iloc[:, k] for k in range(len(names))]
     for task, name, labels, own in zip(tasks, names, columns, classes, strict=True):
-        # One label shows the type; the metric reads all of them.
-        check_type(name, task.kind, own, plain_array(labels.dropna().iloc[:1]))
+        check_type(name, task.kind, own, Labels.read(name, labels).observed)
     return [
         ScoredTask.of(task, name, labels, own, responses)
         for task, name, labels, own in zip(tasks, names, columns, classes, strict=True)
@@ -113,6 +113,8 @@ def _tasks_of_predictions(y_pred: Any, y: pd.DataFrame, named: bool) -> list[Sco
             tasks.append(ScoredTask(name, y[name]))
             continue
         check_consistent_length(part, y)
+        # As in fit: NumPy would turn numbers beside a string into strings.
+        Labels.read(name, y[name])
         if np.ndim(part) == 2:
             tasks.append(_task_of_probabilities(name, y[name], part))
         else:

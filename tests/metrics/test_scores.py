@@ -617,6 +617,23 @@ def test_labels_of_another_type_are_an_error_as_in_score():
             score(X, y.astype(str))
 
 
+@pytest.mark.parametrize(
+    "value", ["1.5", b"u", pd.Timestamp("2020"), True, [1.5], 1j, pytest.param(10**400, id="huge")]
+)
+def test_what_is_no_label_is_an_error_as_in_score(value):
+    X, y = np.zeros((6, 1)), pd.DataFrame({"price": np.arange(6.0)})
+    fitted = PLERegressor(n_members=1, max_epochs=1).fit(X, y)
+    wrong = y.astype(object)
+    wrong.iat[2, 0] = value
+    for score in (
+        fitted.score,
+        partial(multitask_scores, fitted),
+        lambda X, y: multitask_scores(fitted.predict(X), None, y),
+    ):
+        with pytest.raises((TypeError, ValueError), match="arget 'price'"):
+            score(X, wrong)
+
+
 def test_warnings_of_defined_scores_name_the_task():
     y = np.column_stack([[0, 0, 1, 1], [1.5, 2.5, 3.5, 4.5]])
     with pytest.warns(UndefinedMetricWarning, match="Task 'y0': Precision is ill-defined"):
