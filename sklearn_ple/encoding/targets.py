@@ -10,8 +10,6 @@ from inspect import signature
 from typing import Any
 
 import numpy as np
-import pandas as pd
-from pandas.api import types
 from sklearn.utils import check_consistent_length
 
 from ..checks import check_integer, naming, shown
@@ -19,7 +17,7 @@ from ..tasks import TASK_KINDS, Task, array_of, by_task, score_of
 from ..warn import warn
 from .form import TargetForm
 from .kinds import check_kind, kinds_by_task, split_kind, without_ignored
-from .labels import Labels, read_targets
+from .labels import Labels, as_frame, read_targets
 from .mistakes import warn_of_order
 
 
@@ -262,17 +260,23 @@ def _declared(classes: Any, names: Sequence[str]) -> dict[str, np.ndarray | None
             classes = [classes]
     declared = by_task(classes, names, "classes", default=None)
     for name, own in declared.items():
-        if own is None:
-            continue
-        declared[name] = array = np.asarray(own)
-        if array.ndim != 1 or not len(array) or pd.isna(array).any():
-            raise ValueError(
-                f"classes of target {name!r} is {own!r}: it must be a list or an array of all "
-                "classes, without missing values."
-            )
-        if types.infer_dtype(array) == "decimal":
-            declared[name] = array.astype(np.float64)
+        if own is not None:
+            declared[name] = _read_classes(name, own)
     return declared
+
+
+def _read_classes(name: str, classes: Any) -> np.ndarray:
+    """Read the declared classes of a task, as labels are read."""
+    column = None
+    if np.ndim(classes) == 1:
+        with naming("classes"):
+            column = Labels.read(name, as_frame(classes).iloc[:, 0])
+    if column is None or not len(column.mask) or not column.mask.all():
+        raise ValueError(
+            f"classes of target {name!r} is {classes!r}: it must be a list or an array of all "
+            "classes, without missing values."
+        )
+    return column.observed
 
 
 def _with_classes(column: Labels, classes: np.ndarray, task_type: Any) -> Labels:

@@ -736,6 +736,34 @@ def test_declared_classes_that_are_no_list_are_an_error(classes):
         encoder(Y, classes={"c": classes})
 
 
+@pytest.mark.parametrize(
+    ("classes", "message"),
+    [
+        (["p", "q", np.nan], "classes of target 'y' is .*: it must be a list .*missing"),
+        (np.ma.array(["p", "q"], mask=[False, True]), "(?s)classes of target 'y' is .*missing"),
+        (["p", "q", 1], "^classes: Target 'y' holds values of type mixed-integer"),
+        ([0j, 1j], "^classes: Target 'y' holds values of type complex"),
+        ([0, 1, np.inf], "^classes: Input y contains infinity .* in target 'y'"),
+        ([0, 1, 10**30], "^classes: Target 'y' holds whole numbers that do not fit into 64 bits"),
+    ],
+)
+def test_declared_classes_that_are_no_labels_are_an_error(classes, message):
+    labels = ["p", "q"] if isinstance(classes[0], str) else [0, 1]
+    with pytest.raises((TypeError, ValueError), match=message):
+        encoder(labels, "multiclass", classes=classes)
+
+
+@pytest.mark.parametrize(
+    "classes",
+    [["p", "q"], [0, 1, 2**64 - 1], np.array([0, 1], np.float16), np.array([0, 1], np.uint8)],
+)
+def test_declared_classes_are_read_as_labels_are(classes):
+    declared = encoder(classes[:2], "multiclass", classes=classes)[0].tasks[0].classes
+    observed = encoder(classes, "multiclass")[0].tasks[0].classes
+    assert declared.dtype == observed.dtype
+    assert declared.tolist() == observed.tolist() == list(classes)
+
+
 # -- encoding and back ----------------------------------------------------------------------------
 
 
