@@ -10,7 +10,7 @@ from sklearn.utils import check_array, check_consistent_length
 
 from .._sklearn import _check_sample_weight
 from ..checks import check_choice, check_integer, naming, shown
-from ..encoding import as_frame
+from ..encoding import Labels, as_frame
 from .reading import sorted_by_class
 from .views import plain_array
 
@@ -113,7 +113,10 @@ def _column(y_true: Any) -> pd.Series:
     table = as_frame(y_true, "y_true")
     if table.shape[1] > 1:
         raise ValueError(f"y_true has {table.shape[1]} columns: pass the labels of one task.")
-    return table.iloc[:, 0]
+    column = table.iloc[:, 0]
+    # As in fit: NumPy would turn numbers beside a string into strings.
+    Labels.read("y_true", column)
+    return column
 
 
 def _most_probable(

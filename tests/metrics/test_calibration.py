@@ -105,12 +105,13 @@ def test_calibration_error_skips_missing_labels(dtype):
             r"contains \[0, 3\], and the classes are \[0, 1\]",
         ),
         (([[0, 1], [1, 0]], [0.5, 0.5]), {}, "y_true has 2 columns"),
+        ((["0", 1], [0.5, 0.5]), {}, "Target 'y_true' holds values of type mixed"),
         (([None, None], [0.5, 0.5]), {}, "No row of y_true has both a label"),
         (([0, 1, 1], [0.5, 0.5]), {}, "inconsistent"),
     ],
 )
 def test_errors_of_calibration_error(arguments, options, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises((TypeError, ValueError), match=message):
         expected_calibration_error(*arguments, **options)
 
 
