@@ -30,7 +30,10 @@ def check_choice(name: str, value: Any, choices: Iterable[str]) -> None:
     """Raise a ValueError unless an argument is one of some texts."""
     choices = list(choices)
     if not isinstance(value, str) or value not in choices:
-        raise ValueError(f"{name} must be one of {choices}, not {shown(value)}.")
+        # Arrays would fill pages.
+        is_array = bool(getattr(value, "shape", ()))
+        given = f"of type {type(value).__name__}" if is_array else shown(value)
+        raise ValueError(f"{name} must be one of {choices}, not {given}.")
 
 
 def check_named(estimators: Any) -> None:

@@ -364,6 +364,7 @@ def test_errors_name_the_task_and_leave_the_estimator_as_it_was(held_out, model)
         ((X, y.assign(colour="mauve")), "'colour' holds the label 'mauve'"),
         ((X, y.assign(paid=np.nan, colour=np.nan)), "y has no label of a task with classes"),
         ((X, y, "sigmoid"), r"method must be one of \['temperature', 'isotonic'\], not 'sigmoid'"),
+        ((X, y, np.ones(len(X))), "method must be one of .* not of type ndarray"),
         ((X, y, ["isotonic"]), r"method must be one of .* not \['isotonic'\]"),
         ((X, y[["price", "paid"]]), "the estimator was fitted with"),
         ((X.head(), y), "inconsistent"),
