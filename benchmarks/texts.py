@@ -229,8 +229,7 @@ twice the time. The generator needs a column for each task, so 64 tasks have 64 
 GROWTH_ROWS = """
 This table shows the effect of the number of rows. Scores are means over the tasks on 10,000 test
 rows. Extra memory is the peak of a fit in excess of X, y and the imported libraries ({seeds}).
-Above 1,000,000 rows, PLE reads its rows from a Parquet file. A dash means that a model was not
-run.
+Above 1,000,000 rows, PLE reads its rows from a Parquet file, and LightGBM has them in memory.
 """
 GROWTH_AXES = {
     "rows": "30 columns, 3 tasks",

@@ -197,6 +197,29 @@ def test_ranks_elsewhere_are_those_of_the_page(path):
     assert all(re.search(rf"(?<![\d.]){number}(?!\d)", text) for number in numbers), numbers
 
 
+def test_times_of_fits_in_the_readme_were_measured():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    files = [RESULTS / f"{name}.json" for name in ("accuracy", "growth")]
+    rows = [row for file in files for row in json.loads(file.read_text())["results"]]
+
+    def seconds(model, **of_row):
+        found = [
+            row["fit_cpu_seconds"]
+            for row in rows
+            if all(row.get(key) == value for key, value in (of_row | {"model": model}).items())
+        ]
+        mean = np.mean(found)
+        return f"{mean:.1f} s" if mean < 9.95 else f"{mean:,.0f} s"
+
+    for start, *cases in (
+        ("for example", {"data": "nhefs"}, {"data": "tox21"}),
+        ("10,000 generated", {"axis": "rows", "size": 10**4}, {"axis": "rows", "size": 5 * 10**6}),
+    ):
+        ((rival, ours),) = re.findall(rf"^\| {start}.*? \| (.*) \| (.*) \|$", text, re.MULTILINE)
+        for model, cells in (("LightGBM, early stopping", rival), ("PLE", ours)):
+            assert cells == "; ".join(seconds(model, **case) for case in cases)
+
+
 def test_ranks_beside_the_slow_model_in_the_readme_are_those_of_the_page():
     page = (ROOT / "docs" / "benchmarks.rst").read_text(encoding="utf-8")
     text = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
