@@ -167,10 +167,12 @@ class Deviations:
         for k in wanted:
             errors, name = self.errors[k], self.targets.tasks[k].name
             if errors is not None and level > errors.greatest_level:
+                n = len(errors.values)
+                reached = round(errors.greatest_level, 6)
                 warn(
-                    f"Task {name!r} has only {len(errors.values)} validation labels: its "
-                    f"intervals are of the level {errors.greatest_level:.3g}, not {level:.3g}. "
-                    "Ask for a lower level, or set more rows aside for validation."
+                    f"Task {name!r} has only {n} validation label{'s' * (n > 1)}: its intervals "
+                    f"are of the level {reached:.3g}, not {level:.3g}. Ask for a lower level, or "
+                    "set more rows aside for validation."
                 )
         lower, upper = [], []
         rows = zip(self.targets.tasks, self.errors, self._predicted(members), strict=True)

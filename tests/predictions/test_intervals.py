@@ -305,6 +305,16 @@ def test_intervals_of_numbers_that_are_mostly_zero_are_in_order_and_not_below_ze
     assert (low >= 0).all() and (high >= low).all()
 
 
+def test_intervals_of_a_single_label_have_no_level():
+    labels, form = read_targets([2.0, 3.0])
+    targets = TargetEncoder("regression", None).fit(labels, form, np.ones((2, 1)))
+    deviations = Deviations(targets, np.ones((1, 1)))
+    deviations.learn(np.ones((1, 1, 1)), [labels[0].take([0])], np.ones((1, 1)))
+    expected = r"only 1 validation label: its intervals are of the level 0, not 0\.5"
+    with pytest.warns(UserWarning, match=expected):
+        deviations.intervals(np.ones((1, 2, 1)), 0.5, [0])
+
+
 def test_a_member_that_counts_for_nearly_all():
     labels, form = read_targets([1.0, 2.0, 6.0, 3.0])
     weights = np.ones((4, 1))
