@@ -48,6 +48,7 @@ SMALL_SETS = ("nhefs", "linnerud", "nmes1988", *MULAN_SETS)
 #: On the others TabM takes hours.
 TABM_SETS = (
     *SMALL_SETS,
+    "census",
     "loans",
     "many_labels",
     "minneapolis_stops",
