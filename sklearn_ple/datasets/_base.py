@@ -29,9 +29,8 @@ def select(what: str, selected: Any, existing: Sequence[str]) -> list[str]:
     """Return the names of the selected tasks or columns, after a check that they exist."""
     if selected is None:
         return list(existing)
-    if not isinstance(selected, Iterable):
-        raise ValueError(f"{what} must be one or more different names, got {selected!r}.")
-    names = [selected] if isinstance(selected, str) else list(selected)
+    is_one = isinstance(selected, str) or not isinstance(selected, Iterable)
+    names = [selected] if is_one else list(selected)
     unknown = [name for name in names if name not in existing]
     if unknown:
         raise ValueError(f"Unknown {what}: {unknown}; existing {what} are {list(existing)}.")

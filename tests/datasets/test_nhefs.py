@@ -164,9 +164,11 @@ def test_target_classes_are_those_of_selected_tasks():
 def test_unknown_task():
     with pytest.raises(ValueError, match=r"\['weight'\]; existing tasks are \['death', 'wt82_71'"):
         load_nhefs(tasks=["death", "weight"])
+    with pytest.raises(ValueError, match=r"Unknown tasks: \[2\]; existing tasks are"):
+        load_nhefs(tasks=2)
 
 
-@pytest.mark.parametrize("tasks", [[], ["death", "death"], 2])
+@pytest.mark.parametrize("tasks", [[], ["death", "death"]])
 def test_no_or_repeated_tasks(tasks):
     with pytest.raises(ValueError, match="one or more different names"):
         load_nhefs(tasks=tasks)
