@@ -21,7 +21,7 @@ from .predictions import Deviations
 from .predictor import Predictor
 from .streaming import AnyTable, read_files, read_table, rows_of
 from .tasks import Task
-from .trainer import Trainer, bar_and_users
+from .trainer import Trainer, callbacks_of
 from .training import (
     Checkpoint,
     FewerTasks,
@@ -357,7 +357,7 @@ class MultiTaskEstimator(CallbackSupportMixin, Predictor, ABC):
                 else:
                     net = create_net(self, plan, self._encoder, origin_of(self, self._encoder))
                 net.n_jobs = self.n_jobs
-                net.train(rows, n_epochs=1, callbacks=bar_and_users(self, self._encoder))
+                net.train(rows, n_epochs=1, callbacks=callbacks_of(self, self._encoder))
             self._settle(net, self._encoder)
         return self
 

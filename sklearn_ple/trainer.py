@@ -233,12 +233,10 @@ class Trainer:
         """Return the callbacks in order: progress bar, user's, learning rate, scikit-learn's."""
         n_batches = -(-len(training.rows) // training.plan.batch_size)
         rates = schedule(self.estimator.lr_schedule, training.plan.max_epochs, n_batches)
-        return [*bar_and_users(self.estimator, training.encoder, title), *rates, *self.reporters]
+        return [*callbacks_of(self.estimator, training.encoder, title), *rates, *self.reporters]
 
 
-def bar_and_users(
-    estimator: Any, encoder: TableEncoder, title: str = "Training"
-) -> list[Callback]:
+def callbacks_of(estimator: Any, encoder: TableEncoder, title: str = "Training") -> list[Callback]:
     """Return a progress bar if the estimator is verbose, and copies of the user's callbacks.
 
     Parameters
