@@ -52,10 +52,12 @@ TABM_SETS = (
     "loans",
     "many_labels",
     "minneapolis_stops",
+    "randhie",
     "rf1",
     "star",
     "support2",
     "synthetic_mixed",
+    "synthetic_sinusoids",
     "tox21",
 )
 #: The sets of the pictures of score and cost.

@@ -67,9 +67,9 @@ the CPU time of a fit to all tasks, on one thread. The rows, seeds and models ar
 `Accuracy`_. PLE with fewer members was fitted with {seeds} on each set.
 """
 FRONTIER_TABLES = """
-The two tables show PLE with its defaults and with fewer members, and the four other models with
-the best scores over all sets. :doc:`scores` has all models. The best score is bold; a dash means
-that a model was not run.
+The two tables show PLE with its defaults and with fewer members, the three other models with the
+best scores over all sets, and LightGBM. :doc:`scores` has all models. The best score is bold; a
+dash means that a model was not run.
 """
 ALL_MODELS = """
 Mean score over a set's tasks, and CPU seconds of a fit. A quarter of the training rows was held

@@ -168,10 +168,10 @@ def score_and_cost(images):
 
 
 def shown_models(runs):
-    """Return the six models of the page's table: two of ours, the best four of others."""
+    """Return the six models of the page's table: two of ours, the best three, the cheapest."""
     ours = [DEFAULT, *(name for name in FEWER if "4 " in name)]
-    others = [name for name in overall(runs).index if name not in N_MEMBERS]
-    return [name for name in (*ours, *others) if name in set(runs["model"])][:6]
+    others = [name for name in overall(runs).index if name not in (*N_MEMBERS, CHEAPEST)]
+    return [name for name in (*ours, *others[:3], CHEAPEST) if name in set(runs["model"])]
 
 
 def scores_table(means, models):
