@@ -32,7 +32,8 @@ def other_model(estimator: Any) -> Any:
     TypeError
         If it is not an estimator of this package.
     ValueError
-        If it is not fitted, has another network or was fitted to other columns.
+        If it is the estimator itself, is not fitted, has another network or was fitted to other
+        columns.
     """
     given = estimator.warm_start_from
     other = given.estimator if isinstance(given, FrozenEstimator) else given
@@ -42,6 +43,11 @@ def other_model(estimator: Any) -> Any:
         raise TypeError(
             f"warm_start_from is of type {type(other).__name__}: it must be an estimator of "
             "this package, by itself or in a FrozenEstimator."
+        )
+    if other is estimator:
+        raise ValueError(
+            "warm_start_from is the estimator itself: to continue from its own weights, set "
+            "warm_start_from=None and warm_start=True."
         )
     if not hasattr(other, "net_"):
         raise ValueError(

@@ -289,6 +289,15 @@ def test_other_networks_and_columns(table, source):
         PLERegressor(warm_start_from="model").fit(X, y)
 
 
+def test_a_model_cannot_start_from_itself(table):
+    model = PLERegressor(**OPTIONS).fit(*table)
+    before = model.predict(table[0])
+    model.set_params(warm_start_from=FrozenEstimator(model))
+    with pytest.raises(ValueError, match="the estimator itself: .* warm_start=True"):
+        model.fit(*table)
+    assert model.predict(table[0]).equals(before)
+
+
 def test_a_classifier_starts_from_tasks_of_any_kind(table, source):
     X, y = table
     assert isinstance(source.module_.body.towers, torch.nn.Module)
