@@ -1,4 +1,4 @@
-"""The check of a model before it is saved or exported."""
+"""The check of a model before it is saved, exported or applied to files."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def check_model(model: Any, done: str) -> None:
     model : object
         The model.
     done : str
-        What is done with it, for the message: "saved" or "exported".
+        What is done with it, for the message, such as "saved" or "exported".
 
     Raises
     ------

@@ -14,6 +14,7 @@ from ..checks import check_choice
 from ..encoding import is_dataset, to_pandas
 from ..files import check_folder, replacing
 from ..streaming import predicted_blocks
+from .checks import check_model
 
 
 def predict_to_parquet(
@@ -41,10 +42,11 @@ def predict_to_parquet(
     Raises
     ------
     TypeError
-        If X is not a dataset.
+        If the model is not an estimator of this package, or if X is not a dataset.
     ValueError
-        If ``method`` is unknown; if the dataset lacks columns, has no rows or cannot be read; if
-        the file is part of X; if the names of the columns to write are not unique.
+        If ``method`` is unknown; if it is "predict_proba" and no task has classes; if the dataset
+        lacks columns, has no rows or cannot be read; if the file is part of X; if the names of the
+        columns to write are not unique.
     FileNotFoundError
         If the folder of the file does not exist.
     sklearn.exceptions.NotFittedError
@@ -69,6 +71,11 @@ def predict_to_parquet(
     ['death', 'wt82_71']
     """
     check_choice("method", method, _METHODS)
+    check_model(model, "applied to files")
+    if not hasattr(model, method):
+        raise ValueError(
+            f"method is {method!r}, but no task of the model has classes: pass method='predict'."
+        )
     if not is_dataset(X):
         raise TypeError(
             f"X is of type {type(X).__name__}: it must be a dataset or the path of one. For rows "

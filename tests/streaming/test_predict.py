@@ -10,10 +10,11 @@ import pyarrow as pa
 import pytest
 from pyarrow import dataset as ds
 from pyarrow import parquet
+from sklearn.pipeline import make_pipeline
 from skorch.callbacks import Callback
 from streamed import OPTIONS, TASKS, arrow, make_table, write
 
-from sklearn_ple import PLEClassifier, PLEClassifierRegressor, export
+from sklearn_ple import PLEClassifier, PLEClassifierRegressor, PLERegressor, export
 from sklearn_ple.streaming import source
 
 FEATURES = ["a", "gaps", "town", "kind"]
@@ -170,6 +171,12 @@ def test_what_cannot_be_written(fitted, frame, folder, tmp_path):
         export.predict_to_parquet(fitted, folder, path, method="transform")
     with pytest.raises(TypeError, match="X is of type DataFrame: it must be a dataset"):
         export.predict_to_parquet(fitted, frame[FEATURES], path)
+    for other in (make_pipeline(fitted), fitted.task_view("click")):
+        with pytest.raises(TypeError, match="only estimators of this package can be applied to"):
+            export.predict_to_parquet(other, folder, path)
+    numbers = PLERegressor(**OPTIONS).fit(frame[["a", "gaps"]], frame["amount"])
+    with pytest.raises(ValueError, match="method is 'predict_proba', but no task .* has classes"):
+        export.predict_to_parquet(numbers, folder, path, method="predict_proba")
     assert not path.exists()
 
 
