@@ -214,6 +214,8 @@ class Reader:
 def named(classes: Iterable[type]) -> dict[str, type]:
     """Return a dict of classes by their names, which must be unique."""
     found: dict[str, type] = {}
+    if isinstance(classes, type):
+        raise TypeError(f"trusted is {classes!r}: it must be a list of classes.")
     for cls in classes:
         if not isinstance(cls, type):
             raise TypeError(f"trusted contains {cls!r}: it must contain classes.")

@@ -338,6 +338,8 @@ def test_classes_of_ones_own_take_trust(parameters, cls, message, tmp_path):
 def test_trust_is_in_classes_of_different_names():
     with pytest.raises(TypeError, match="trusted contains 'Log': it must contain classes"):
         export.load("unread", trusted=["Log"])
+    with pytest.raises(TypeError, match="trusted is <class .*Log'>: it must be a list of classes"):
+        export.load("unread", trusted=Log)
     with pytest.raises(ValueError, match="trusted contains two classes with the name 'Log'"):
         export.load("unread", trusted=[Log, type("Log", (), {})])
 
