@@ -142,6 +142,17 @@ def integer(least: int, most: int | None = None) -> Callable[[str], int]:
     return read
 
 
+def folder(text: str) -> Path:
+    """Read a folder from the command line, and create it if it does not exist."""
+    path = Path(text)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        message = f"{text!r} is no folder and cannot be created: {error.strerror}"
+        raise argparse.ArgumentTypeError(message) from error
+    return path
+
+
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(
@@ -178,7 +189,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument(
         "--output",
-        type=Path,
+        type=folder,
         default=Path(),
         help="folder for the picture, created if it does not exist (default: the current folder)",
     )
@@ -190,7 +201,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parse(argv)
     job = _JOBS[args.data]
     try:
-        args.output.mkdir(parents=True, exist_ok=True)
         data = job.load(args.seed)
         X_train, X_test, y_train, _ = data
         print(

@@ -117,6 +117,14 @@ def test_a_number_of_no_use_is_an_error_that_names_the_option(option, value, cap
     assert f"argument {option}: {value!r} must be an integer" in capsys.readouterr().err
 
 
+def test_a_folder_that_cannot_be_created_is_an_error_that_names_the_option(tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SystemExit):
+        main(["--output", str(tmp_path / "file")])
+    message = capsys.readouterr().err
+    assert f"argument --output: '{tmp_path / 'file'}' is no folder and cannot be" in message
+
+
 def test_census_income(tmp_path, capsys, monkeypatch):
     home = os.environ.get("SKLEARN_PLE_DATA")
     if not home or not (Path(home) / "census_income" / "census-income.test.gz").is_file():
