@@ -179,7 +179,8 @@ class TargetEncoder:
         same_names |= form.ndim == self.form.ndim == 1
         if len(form.names) != len(self.form.names) or not same_names:
             raise ValueError(
-                f"y has the targets {form.names}, but the estimator was fitted with {self.names}."
+                f"y has the targets {form.names}, but the estimator was fitted with {self.names}: "
+                "pass these columns in this order."
             )
         for task, column in zip(self.tasks, labels, strict=True):
             check_type(task.name, task.kind, task.classes, column.observed)

@@ -366,7 +366,7 @@ def test_errors_name_the_task_and_leave_the_estimator_as_it_was(held_out, model)
         ((X, y, "sigmoid"), r"method must be one of \['temperature', 'isotonic'\], not 'sigmoid'"),
         ((X, y, np.ones(len(X))), "method must be one of .* not of type ndarray"),
         ((X, y, ["isotonic"]), r"method must be one of .* not \['isotonic'\]"),
-        ((X, y[["price", "paid"]]), "the estimator was fitted with"),
+        ((X, y[["price", "paid"]]), "was fitted with .*: pass these columns in this order"),
         ((X.head(), y), "inconsistent"),
         ((X, y, "temperature", np.ones(3)), "sample_weight has shape"),
     ]:
