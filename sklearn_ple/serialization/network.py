@@ -76,6 +76,11 @@ def check_same(model: Any) -> None:
                 f"balancing={model.balancing!r} does not fit the balancer of the training, "
                 f"{model.net_.criterion_}."
             )
+        if type(net.optimizer_) is not type(model.net_.optimizer_):
+            raise ValueError(
+                f"optimizer={model.optimizer!r} is not that of the training, "
+                f"{type(model.net_.optimizer_).__name__}."
+            )
     except ValueError as error:
         raise ValueError(
             "Parameters were changed since fit, and the model could not be loaded with them: "

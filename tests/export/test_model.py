@@ -389,6 +389,7 @@ def test_another_network_than_the_fitted_one_is_refused(changed, tmp_path):
     ("changed", "message"),
     [
         ({"balancing": "uncertainty"}, "balancing='uncertainty' does not fit .*WeightedSum"),
+        ({"optimizer": "sgd"}, "optimizer='sgd' is not that of the training, AdamW"),
         ({"task_weights": {"new": 1.0}}, r"task_weights names \['new'\]"),
         ({"net_params": {"unknown": 1}}, "net_params {'unknown': 1} do not fit"),
         ({"depends_on": None}, "depends_on=None .*'click'.* in fit"),
