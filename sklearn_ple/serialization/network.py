@@ -10,6 +10,7 @@ import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
+from ..checks import shown
 from ..encoding import TableEncoder
 from ..encoding.dependence import dependent_pairs
 from ..network import net_around
@@ -24,7 +25,7 @@ _DTYPES |= {torch.float16, torch.float32, torch.float64}
 # Largest number of operations to create a tensor of a network, and those of a small network.
 _PER_TENSOR, _AT_LEAST = 64, 4096
 # Attributes of modules that matter in training only.
-_OF_TRAINING = {"training", "product_dtype", "dropout", "rates", "keeps_read"}
+_OF_TRAINING = {"training", "product_dtype", "dropout", "rates", "keeps_read", "orthogonality"}
 # Largest ratio of the numbers needed to create a network to the numbers in its tensors.
 _BESIDE = 16
 
@@ -55,14 +56,14 @@ def check_same(model: Any) -> None:
     encoder = copy.copy(model._encoder)
     encoder.linear_start = None
     # Some determine what the network reads, such as n_bins, but not its sizes.
-    is_same = not differences(of_network(model), model._network_params, "in fit")
-    if is_same:
+    changed = differences(of_network(model), model._network_params, "in fit")
+    if not changed:
         outline = _outline(model, encoder, len(model.module_.state_dict()))
-        is_same = _described(outline) == _described(model.module_)
-    if not (is_same and _has_same_dependence(model, encoder)):
+        changed = _first_difference(_described(outline), _described(model.module_))
+    if changed or not _has_same_dependence(model, encoder):
         raise ValueError(
             "Parameters of the network were changed since fit, so they do not describe the fitted "
-            f"network: {_changed(model)}. Set them back, or fit again."
+            f"network: {_changed(model) or changed}. Set them back, or fit again."
         )
 
     try:
@@ -169,13 +170,26 @@ def _shapes(module: nn.Module) -> dict[str, Any]:
     return {name: getattr(part, "shape", None) for name, part in module.state_dict().items()}
 
 
-def _described(module: nn.Module) -> list[Any]:
-    """Return the sizes and all plain attributes of a module and its submodules."""
-    parts = [
-        (name, type(part).__qualname__, {k: v for k, v in vars(part).items() if _is_plain(k, v)})
-        for name, part in module.named_modules()
-    ]
-    return [_sizes(module), parts]
+def _described(module: nn.Module) -> dict[str, Any]:
+    """Return the types, all plain attributes and the sizes of a module and its submodules."""
+    parts = dict(module.named_modules())
+    types = {name: type(part).__qualname__ for name, part in parts.items()}
+    attributes = {
+        f"{name}.{own}".removeprefix("."): value
+        for name, part in parts.items()
+        for own, value in vars(part).items()
+        if _is_plain(own, value)
+    }
+    return types | attributes | _sizes(module)
+
+
+def _first_difference(now: dict[str, Any], before: dict[str, Any]) -> str:
+    """Show the first entry in which two descriptions differ; empty if they are the same."""
+    for name in [*now, *before]:
+        here, there = now.get(name), before.get(name)
+        if here != there:
+            return f"{name}={shown(here)} ({shown(there)} in fit)"
+    return ""
 
 
 def _is_plain(name: str, value: Any) -> bool:

@@ -35,8 +35,10 @@ from twins import (
 )
 
 from sklearn_ple import (
+    ESMMClassifier,
     PLEClassifier,
     PLERegressor,
+    SluiceClassifierRegressor,
     export,
 )
 from sklearn_ple.encoding import NUMERIC_EMBEDDINGS
@@ -406,6 +408,18 @@ def test_what_could_not_be_loaded_is_refused(changed, message, tmp_path):
         export.save(model.set_params(**changed), path)
     assert not path.exists()
     assert_same(model.set_params(**before), twin_of(model, tmp_path), FRAME, y)
+
+
+def test_another_loss_of_the_network_is_refused_by_the_part_that_computes_it(tmp_path):
+    model = fitted(FRAME, labels_for(ESMMClassifier), ESMMClassifier).set_params(debias="ips")
+    message = r"changed since fit.*: link='DebiasedLogits' \('JointLogits' in fit\)\."
+    with pytest.raises(ValueError, match=message):
+        export.save(model, tmp_path / "model.safetensors")
+
+
+def test_penalties_may_have_changed(tmp_path):
+    model = fitted(cls=SluiceClassifierRegressor).set_params(orthogonality=0.5)
+    assert_same(model, twin_of(model, tmp_path))
 
 
 def test_parameters_of_training_may_have_changed(tmp_path):
