@@ -65,6 +65,12 @@ def shown(value: Any) -> str:
     return repr(_plain(value))
 
 
+def described(result: Any) -> str:
+    """Describe what a user's own method returned: its type and, if it has one, its shape."""
+    kind = f"a value of type {type(result).__name__}"
+    return f"{kind} and shape {tuple(result.shape)}" if hasattr(result, "shape") else kind
+
+
 def _plain(value: Any) -> Any:
     if isinstance(value, np.generic):
         return value.item()

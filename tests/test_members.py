@@ -106,7 +106,7 @@ class Careless(Regression):
 
 def test_a_mean_of_another_shape_is_an_error():
     task = Careless().fit(np.array([0.0, 2.0]), np.ones(2), None)
-    expected = r"Careless.average returned .* \(5, 1\); expected \(5, 1, 1\)"
+    expected = r"Careless.average returned .* \(5, 1\); expected .* \(5, 1, 1\)"
     with pytest.raises(ValueError, match=expected):
         MemberMean([task], 2)(torch.zeros(2, 5, 1))
 

@@ -9,15 +9,16 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
+from ..checks import described, shown
 from .task import Task
 
 
-def check_shape(task: Task, method: str, result: Tensor, expected: Sequence[int]) -> None:
-    """Check the shape of a tensor that a method of a task returned."""
-    if tuple(result.shape) != tuple(expected):
+def check_shape(task: Task, method: str, result: Any, expected: Sequence[int]) -> None:
+    """Check that a method of a task returned a tensor of the shape that is needed."""
+    if not isinstance(result, Tensor) or tuple(result.shape) != tuple(expected):
         raise ValueError(
-            f"{type(task).__name__}.{method} returned a tensor of shape {tuple(result.shape)}; "
-            f"expected {tuple(expected)}."
+            f"{type(task).__name__}.{method} returned {described(result)}; expected a tensor of "
+            f"shape {tuple(expected)}."
         )
 
 
@@ -31,7 +32,7 @@ def array_of(
     task : Task
         The task.
     method : str
-        Name of the method; "encode" must return floats.
+        Name of the method; "encode" must return finite floats.
     argument : ndarray of shape (n_rows, ...)
         The argument of the method.
     further : tuple of int, default=()
@@ -54,6 +55,9 @@ def array_of(
         found = f"{result.dtype} of shape {result.shape}" if is_array else type(result).__name__
         kind = f"an array{' of floats' if of_floats else ''} of shape {shape}"
         raise _wrong(task, method, found, kind)
+    if of_floats and not (finite := np.isfinite(result)).all():
+        value, label = result[~finite][0], argument[~finite][0]
+        raise _wrong(task, method, f"{value} for the label {shown(label)}", "finite numbers")
     return result
 
 

@@ -477,6 +477,20 @@ def test_targets_of_a_wrong_shape_or_type_are_an_error_that_names_the_task(encod
         fitted.encode(labels)
 
 
+@pytest.mark.parametrize("wrong", [np.nan, np.inf])
+def test_targets_that_are_not_finite_are_an_error_that_names_the_task_and_a_label(wrong):
+    class Wrong(Shifted):
+        def encode(self, labels):
+            return np.where(labels < 2, wrong, labels)
+
+    fitted, labels = encoder([2.5, None, 1.5, 1.0], Wrong())
+    message = (
+        rf"Task 'y': Wrong.encode returned {wrong} for the label 1.5; expected finite numbers"
+    )
+    with pytest.raises(ValueError, match=message):
+        fitted.encode(labels)
+
+
 def test_predictions_of_a_wrong_shape_are_an_error_that_names_the_task():
     class Wrong(Shifted):
         def predict(self, outputs):

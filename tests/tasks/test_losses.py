@@ -467,15 +467,23 @@ def test_neighbours_of_one_kind_and_size_are_computed_together(kind):
     assert sizes == ([slice(0, 3)] if kind == "binary" else [slice(0, 2), slice(2, 3)])
 
 
-class Careless(Regression):
-    """A task whose loss is a number for all rows."""
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [
+        (torch.mean, r"Tensor and shape \(\)"),
+        (torch.Tensor.numpy, r"ndarray and shape \(5, 1\)"),
+        (lambda losses: None, "NoneType"),
+    ],
+)
+def test_a_loss_of_another_shape_or_type_is_an_error(change, found):
+    class Careless(Regression):
+        def loss(self, outputs, targets):
+            return change(super().loss(outputs, targets))
 
-    def loss(self, outputs, targets):
-        return super().loss(outputs, targets).mean()
-
-
-def test_a_loss_of_another_shape_is_an_error():
     task = Careless().fit(np.array([0.0, 2.0]), np.ones(2), None)
     parts = torch.zeros(5, 1), torch.zeros(5, 1), torch.ones(5, 1)
-    with pytest.raises(ValueError, match=r"Careless.loss returned .* \(\); expected \(5, 1\)"):
+    message = (
+        rf"Careless.loss returned a value of type {found}; expected a tensor of shape \(5, 1\)"
+    )
+    with pytest.raises(ValueError, match=message):
         TaskLosses([task]).sums(*parts)
