@@ -209,6 +209,29 @@ def test_what_is_wrong_with_a_network_is_named(data):
         with_parameters(WithoutTowers)(n_members=2, max_epochs=1).fit(X, y)
 
 
+@pytest.mark.parametrize(
+    ("penalty", "found"),
+    [
+        (None, "NoneType"),
+        (torch.ones(2, requires_grad=True), r"Tensor and shape \(2,\)"),
+        (torch.ones(1, 1), r"Tensor and shape \(1, 1\)"),
+    ],
+)
+def test_a_penalty_that_is_no_number_is_an_error(data, penalty, found):
+    class Penalised(SharedBottom):
+        def penalty(self):
+            return penalty
+
+    @with_parameters
+    class Model(MultiTaskEstimator):
+        def make_network(self, in_features, tasks, **towers):
+            return Penalised(in_features, [task.n_outputs for task in tasks], **towers)
+
+    message = f"Penalised.penalty returned a value of type {found}: it must return a number"
+    with pytest.raises(ValueError, match=message):
+        Model(n_members=2, max_epochs=1).fit(*data)
+
+
 def test_what_is_wrong_with_a_class_is_named(data):
     class WithInit(MultiTaskEstimator):
         width: int = 8

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import torch
 from skorch.callbacks import Callback
 from torch import Tensor, nn
 
+from ..checks import described
 from ..nn.draws import reseed
 from ..processes import current
 from .fingerprint import fingerprint
@@ -135,9 +137,20 @@ def add_penalty(body: Any, share: Any) -> Tensor | float:
     -------
     Tensor or float
         The penalty, summed over the processes.
+
+    Raises
+    ------
+    ValueError
+        If the penalty is not a number.
     """
     penalty = body.penalty()
-    if not isinstance(penalty, Tensor):
+    is_tensor = isinstance(penalty, Tensor)
+    if not isinstance(penalty, Real) and not (is_tensor and penalty.dim() == 0):
+        raise ValueError(
+            f"{type(body).__name__}.penalty returned {described(penalty)}: it must return a "
+            "number, the mean over the members."
+        )
+    if not is_tensor:
         return penalty
     own = penalty * share
     # A penalty may depend on no parameter, for example that of a single subspace.
