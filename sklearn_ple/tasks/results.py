@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from ..checks import described, shown
+from ..checks import described, naming, shown
 from .task import Task
 
 
@@ -73,7 +73,8 @@ def class_array(task: Task, method: str, outputs: np.ndarray) -> np.ndarray | No
 
 def score_of(task: Task, labels: Any, predictions: Any, weights: Any) -> float:
     """Score predictions of a task, and check that the score is a number."""
-    score: Any = task.score(labels, predictions, weights)
+    with naming(f"Task {task.name!r}"):
+        score: Any = task.score(labels, predictions, weights)
     if not isinstance(score, Real):
         raise _wrong(task, "score", type(score).__name__, "a number")
     return float(score)

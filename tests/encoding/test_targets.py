@@ -514,6 +514,13 @@ def test_a_score_that_is_no_number_is_an_error_that_names_the_task(score, found)
         fitted.score([np.zeros((4, 1))], labels, np.ones((4, 1)))
 
 
+def test_an_error_of_a_score_names_the_task():
+    fitted, _ = encoder([1.5, None, -2.0, 4.5], "survival")
+    outputs, (labels, _) = np.zeros((2, 3)), read_targets([0.0, 4.5])
+    with pytest.raises(ValueError, match="Task 'y': y_true holds 0"):
+        fitted.score([outputs], labels, np.ones((2, 1)))
+
+
 def test_a_task_without_outputs_is_an_error_that_names_it():
     class Wrong(Shifted):
         n_outputs = 0
