@@ -27,7 +27,7 @@ from sklearn_ple.inspection import (
 )
 from sklearn_ple.members import MemberMean
 from sklearn_ple.metrics import multitask_scores
-from sklearn_ple.nn import SharedBottom
+from sklearn_ple.nn import EventLink, SharedBottom
 
 FILES = Path(__file__).parents[1] / "docs" / "extending"
 N = 240
@@ -230,6 +230,45 @@ def test_a_penalty_that_is_no_number_is_an_error(data, penalty, found):
     message = f"Penalised.penalty returned a value of type {found}: it must return a number"
     with pytest.raises(ValueError, match=message):
         Model(n_members=2, max_epochs=1).fit(*data)
+
+
+@pytest.mark.parametrize(
+    ("forward", "add", "message"),
+    [
+        (
+            lambda outputs: outputs[..., :1],
+            None,
+            r"forward .* \(2, 64, 1\): .* \(2, 64, 2\)",
+        ),
+        (lambda outputs: None, None, "forward returned a value of type NoneType"),
+        (lambda outputs: outputs, 0, "added_losses returned a value of type int"),
+        (
+            lambda outputs: outputs,
+            torch.ones(64, 1),
+            r"added_losses .* shape \(64, 1\): .* \(2, 64, 2\)",
+        ),
+    ],
+)
+def test_outputs_of_a_link_of_another_shape_are_an_error(data, forward, add, message):
+    class Link(EventLink):
+        def forward(self, outputs):
+            return forward(outputs)
+
+        def added_losses(self, outputs, targets, weights):
+            return add
+
+    @with_parameters
+    class Model(MultiTaskEstimator):
+        def make_network(self, in_features, tasks, **towers):
+            return SharedBottom(in_features, [task.n_outputs for task in tasks], **towers)
+
+        def make_link(self, columns, positions):
+            return Link(columns, positions)
+
+    X, y = data
+    y = pd.DataFrame({"click": X["a"] > 0, "sale": X["a"] > 1})
+    with pytest.raises(ValueError, match=f"Link.{message}"):
+        Model(depends_on="previous", n_members=2, max_epochs=1, batch_size=64).fit(X, y)
 
 
 def test_what_is_wrong_with_a_class_is_named(data):

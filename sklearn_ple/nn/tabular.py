@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ..checks import described
 from .diagram import Block
 from .dropout import MemberDropout
 from .embeddings import CategoricalEmbedding
@@ -229,8 +230,7 @@ class TabularNetwork(nn.Module):
         Tensor of shape (n_members, n_rows, sum of n_outputs)
             The outputs of all tasks, side by side.
         """
-        outputs = self._unlinked(numbers, codes)
-        return outputs if self.link is None else self.link(outputs)
+        return self._linked(self._unlinked(numbers, codes))
 
     def training_outputs(
         self, numbers: Tensor, codes: Tensor, targets: Tensor, weights: Tensor
@@ -254,7 +254,26 @@ class TabularNetwork(nn.Module):
         outputs = self._unlinked(numbers, codes)
         if self.link is None:
             return outputs, None
-        return self.link(outputs), self.link.added_losses(outputs, targets, weights)
+        linked, added = self._linked(outputs), self.link.added_losses(outputs, targets, weights)
+        if added is not None:
+            self._check_link("added_losses", added, (*outputs.shape[:-1], targets.shape[-1]))
+        return linked, added
+
+    def _linked(self, outputs: Tensor) -> Tensor:
+        """Link the outputs of events that depend on others, if there are any."""
+        if self.link is None:
+            return outputs
+        linked = self.link(outputs)
+        self._check_link("forward", linked, outputs.shape)
+        return linked
+
+    def _check_link(self, method: str, result: Any, expected: Sequence[int]) -> None:
+        """Check the shape of what a method of the link, perhaps a user's own, returned."""
+        if not isinstance(result, Tensor) or tuple(result.shape) != tuple(expected):
+            raise ValueError(
+                f"{type(self.link).__name__}.{method} returned {described(result)}: it must "
+                f"return a tensor of shape {tuple(expected)}."
+            )
 
     def _unlinked(self, numbers: Tensor, codes: Tensor) -> Tensor:
         """Compute the outputs of the members before the link."""
