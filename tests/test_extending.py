@@ -11,8 +11,14 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from sklearn.base import clone
-from sklearn.model_selection import GridSearchCV
+from sklearn.base import (
+    ClassifierMixin,
+    RegressorMixin,
+    clone,
+    is_classifier,
+    is_regressor,
+)
+from sklearn.model_selection import GridSearchCV, cross_val_score
 from torch.nn import functional as F
 
 from sklearn_ple import PLEClassifierRegressor, PLERegressor, export
@@ -299,6 +305,30 @@ def test_an_embedding_without_out_features_is_an_error(data):
 
     with pytest.raises(TypeError, match="of type Identity without the attribute out_fea"):
         PLEClassifierRegressor(numeric_embedding=Bare()).fit(*data)
+
+
+def test_with_a_mixin_and_a_family_it_is_a_classifier_or_a_regressor(data):
+    @with_parameters
+    class Regressor(RegressorMixin, load("aitm", "AITMClassifierRegressor")):
+        family = "number"
+        score = MultiTaskEstimator.score
+
+    @with_parameters
+    class Classifier(ClassifierMixin, load("aitm", "AITMClassifierRegressor")):
+        family = "class"
+        score = MultiTaskEstimator.score
+
+    X, y = data
+    regressor, classifier = (kind(n_members=1, max_epochs=2) for kind in (Regressor, Classifier))
+    assert is_regressor(regressor) and is_classifier(classifier)
+    late = y["late"].dropna().astype(bool)
+    scores = [
+        cross_val_score(regressor, X, y[["weight", "wind"]], cv=2),
+        cross_val_score(classifier, X.loc[late.index], late, cv=2, scoring="roc_auc"),
+    ]
+    assert np.isfinite(scores).all()
+    with pytest.raises(ValueError, match="'late' is of kind 'binary', which this estimator does"):
+        regressor.fit(X, y)
 
 
 @pytest.mark.usefixtures("unpainted")
