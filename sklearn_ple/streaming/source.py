@@ -246,6 +246,13 @@ def _dataset_at(path: Path) -> Any:
         with suppress(ArrowException, OSError):
             for fragment in dataset(path, format=kind, schema=schema([])).get_fragments():
                 check_unique(fragment.path, fragment.physical_schema.names)
+        known = {".parquet", *_IPC_ENDINGS}
+        if isinstance(error, ValueError) and not any(own.suffix in known for own in files):
+            raise ValueError(
+                f"{path} cannot be read as Parquet. Convert files of other formats with "
+                "pyarrow.dataset.write_dataset, and give those of Arrow IPC one of the endings "
+                f"{', '.join(sorted(_IPC_ENDINGS))}."
+            ) from error
         raise unreadable(str(path), error) from error
 
 

@@ -153,7 +153,12 @@ def test_what_is_no_dataset_of_files(tmp_path, folder):
     csv.write_csv(pa.table({"a": [1.0], "b": [2]}), tmp_path / "a.csv")
     text = ds.dataset(tmp_path / "a.csv", format="csv")
     refuses(text, ["b"], "dataset of files of csv", TypeError, None)
-    refuses(tmp_path / "a.csv", ["b"], "a.csv cannot be read", sample_weight=None)
+    (tmp_path / "texts").mkdir()
+    os.link(tmp_path / "a.csv", tmp_path / "texts" / "b.csv")
+    for path in (tmp_path / "a.csv", tmp_path / "texts"):
+        refuses(
+            path, ["b"], f"{path.name} cannot be read as Parquet. Convert f", sample_weight=None
+        )
     filtered = ds.dataset(folder).filter(ds.field("a") > 0)
     refuses(filtered, message="has a filter or computed columns")
     (tmp_path / "empty").mkdir()
