@@ -65,11 +65,12 @@ def slow_in_words():
     others = others[ran_nearly_everywhere(others)].dropna(axis=1)
     summary, by_data, tested = ranked(others)
     more, ratio = beside_ours(rows, SLOW)
+    sets, tasks = counted(by_data.shape[1], "set"), counted(others.shape[1], "task")
     return (
         f"**{short(SLOW)}** takes {times(ratio)} times PLE's CPU time and scores more on "
-        f"{more.sum()} of {counted(len(more), 'task')}. It was not fitted to all sets. Without it, "
-        f"over {counted(by_data.shape[1], 'set')} with {counted(others.shape[1], 'task')}, the "
-        f"mean ranks are {listed_ranks(summary)}. {tests_in_words(tested)}"
+        f"{more.sum()} of {counted(len(more), 'task')}. It was not fitted to all sets. Without "
+        f"it, over {sets} with {tasks}, the mean ranks are {listed_ranks(summary)}. "
+        f"{tests_in_words(tested)}"
     )
 
 
