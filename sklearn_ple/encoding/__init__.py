@@ -6,7 +6,7 @@ from .dependence import dependent_pairs
 from .digest import digest
 from .encoder import Encoded, TableEncoder
 from .form import TargetForm
-from .frames import is_arrow, is_dataset, is_polars, takeable, to_pandas
+from .frames import is_arrow, is_dataset, is_polars, take_rows, takeable, to_pandas
 from .groups import read_groups
 from .growth import grow
 from .kinds import has_classes, ignored_by, kinds_by_task, learnt_columns, split_kind
@@ -62,6 +62,7 @@ __all__ = [
     "read_weights",
     "split_kind",
     "storable",
+    "take_rows",
     "takeable",
     "to_pandas",
     "to_storable",

@@ -10,7 +10,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy import sparse
 
+from .._sklearn import _safe_indexing
 from .arrow import is_foreign, to_frame, to_native, with_rows
 
 # What has no rows yet: the module and the name of its class, and the method that reads them.
@@ -87,6 +89,13 @@ def is_arrow(data: Any) -> bool:
 def takeable(data: Any) -> Any:
     """Return data whose rows can be taken by number, for which Arrow's may need another form."""
     return with_rows(data) if is_arrow(data) else data
+
+
+def take_rows(data: Any, rows: np.ndarray) -> Any:
+    """Take rows of X or y by number, also of forms that `_safe_indexing` does not read."""
+    if is_arrow(data):
+        return takeable(data).take(rows)
+    return _safe_indexing(data.tocsr() if sparse.issparse(data) else data, rows)
 
 
 def is_dataset(X: Any) -> bool:

@@ -16,9 +16,8 @@ from sklearn.base import clone
 from sklearn.utils import check_random_state, indexable
 from sklearn.utils.parallel import Parallel, delayed
 
-from .._sklearn import _safe_indexing
 from ..checks import check_confidence, check_frame, check_integer, check_named, shown
-from ..encoding import check_in_memory, takeable
+from ..encoding import check_in_memory, take_rows, takeable
 from ..metrics import multitask_scores
 from ..model_selection.split import to_splitter
 from ..progress import progress_bar
@@ -386,8 +385,8 @@ def _fit_and_score(
     """Fit a clone in one repeat; return its scores by task and the seconds that fitting took."""
     if split is not None:
         train, test = split
-        X_test, y_test = _safe_indexing(X, test), _safe_indexing(y, test)
-        X, y = _safe_indexing(X, train), _safe_indexing(y, train)
+        X_test, y_test = take_rows(X, test), take_rows(y, test)
+        X, y = take_rows(X, train), take_rows(y, train)
     model = clone(estimator)
     seeded = [name for name in model.get_params() if name.split("__")[-1] == "random_state"]
     model.set_params(**dict.fromkeys(seeded, seed))

@@ -11,9 +11,9 @@ from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import cross_validate
 from sklearn.utils import indexable
 
-from .._sklearn import _num_samples, _safe_indexing
+from .._sklearn import _num_samples
 from ..checks import check_choice
-from ..encoding import as_frame, check_in_memory, is_polars, takeable
+from ..encoding import as_frame, check_in_memory, is_polars, take_rows, takeable
 from ..predictions import tasks_of
 from ..warn import warn
 from .split import to_splitter
@@ -114,7 +114,7 @@ def cross_val_predict(
     options = {"groups": groups, "params": params, "n_jobs": n_jobs, "verbose": verbose}
     models, folds = _fit_folds(estimator, X, y, to_splitter(cv, estimator), options)
     results = [
-        getattr(model, method)(_safe_indexing(X, fold))
+        getattr(model, method)(take_rows(X, fold))
         for model, fold in zip(models, folds, strict=True)
     ]
     rows = np.concatenate(folds)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import chain
 from numbers import Integral
 from typing import Any
 
@@ -15,11 +14,10 @@ from .._sklearn import (
     GroupsConsumerMixin,
     _BaseKFold,
     _num_samples,
-    _safe_indexing,
     _validate_shuffle_split,
 )
 from ..checks import check_integer
-from ..encoding import check_in_memory, takeable
+from ..encoding import check_in_memory, take_rows, takeable
 from .stratify import stratify
 
 _N_BINS = 5
@@ -373,6 +371,4 @@ def train_test_split(
     )
     arrays = indexable(*map(takeable, (X, y, *others)))
     train, test = next(cv.split(X, y, groups))
-    return list(
-        chain.from_iterable((_safe_indexing(a, train), _safe_indexing(a, test)) for a in arrays)
-    )
+    return [take_rows(array, rows) for array in arrays for rows in (train, test)]

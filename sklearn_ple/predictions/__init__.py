@@ -3,7 +3,7 @@
 from .calibration import Calibration
 from .inner import inner_estimator, tasks_of
 from .intervals import Deviations
-from .task_view import TaskClassifierView, TaskRegressorView, take_rows, task_view
+from .task_view import TaskClassifierView, TaskRegressorView, task_view
 
 __all__ = [
     "Calibration",
@@ -11,7 +11,6 @@ __all__ = [
     "TaskClassifierView",
     "TaskRegressorView",
     "inner_estimator",
-    "take_rows",
     "task_view",
     "tasks_of",
 ]

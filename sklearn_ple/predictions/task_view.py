@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import sparse
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.exceptions import NotFittedError
 from sklearn.metrics import r2_score
@@ -14,13 +13,11 @@ from sklearn.utils import Tags, check_consistent_length, get_tags
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from .._sklearn import _safe_indexing
 from ..encoding import (
     check_in_memory,
     check_type,
-    is_arrow,
     read_targets,
-    takeable,
+    take_rows,
     to_pandas,
     warn_of_order,
     weigh,
@@ -183,13 +180,6 @@ class _TaskView(BaseEstimator):
         check_type(self.task, task.kind, task.classes, labels[0].observed)
         own = None if sample_weight is None else weights[rows, 0]
         return take_rows(X, rows), labels[0].observed, own
-
-
-def take_rows(data: Any, rows: np.ndarray) -> Any:
-    """Take rows of X or y, also of forms that `_safe_indexing` does not read."""
-    if is_arrow(data):
-        return takeable(data).take(rows)
-    return _safe_indexing(data.tocsr() if sparse.issparse(data) else data, rows)
 
 
 class TaskClassifierView(ClassifierMixin, _TaskView):

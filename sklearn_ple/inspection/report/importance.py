@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from sklearn.exceptions import UndefinedMetricWarning
 
-from ...predictions import take_rows
+from ...encoding import take_rows
 from ...tasks import check_task_names
 from ...warn import collected
 from ..importance import MultiTaskImportance, multitask_importance
