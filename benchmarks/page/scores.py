@@ -56,7 +56,7 @@ def ranks_in_words():
 
 
 def slow_in_words():
-    """Name the ranks of the other models on all sets, if the slow model is not run on some."""
+    """Name the ranks of the other models on all sets, if the slow model was not run on some."""
     rows = accuracy_runs()
     scores = mean_scores(rows)
     if SLOW not in scores.index or scores.loc[SLOW].notna().all():
