@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from torch import Tensor
 
 
 def check_integer(name: str, value: Any, least: int = 1) -> None:
@@ -69,6 +70,14 @@ def described(result: Any) -> str:
     """Describe what a user's own method returned: its type and, if it has one, its shape."""
     kind = f"a value of type {type(result).__name__}"
     return f"{kind} and shape {tuple(result.shape)}" if hasattr(result, "shape") else kind
+
+
+def check_tensor(method: str, result: Any, expected: Sequence[int]) -> None:
+    """Check that a method, perhaps a user's own, returned a tensor of the shape that is needed."""
+    if not isinstance(result, Tensor) or tuple(result.shape) != tuple(expected):
+        raise ValueError(
+            f"{method} returned {described(result)}; expected a tensor of shape {tuple(expected)}."
+        )
 
 
 def _plain(value: Any) -> Any:

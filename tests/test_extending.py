@@ -244,14 +244,14 @@ def test_a_penalty_that_is_no_number_is_an_error(data, penalty, found):
         (
             lambda outputs: outputs[..., :1],
             None,
-            r"forward .* \(2, 64, 1\): .* \(2, 64, 2\)",
+            r"forward .* \(2, 64, 1\); .* \(2, 64, 2\)",
         ),
         (lambda outputs: None, None, "forward returned a value of type NoneType"),
         (lambda outputs: outputs, 0, "added_losses returned a value of type int"),
         (
             lambda outputs: outputs,
             torch.ones(64, 1),
-            r"added_losses .* shape \(64, 1\): .* \(2, 64, 2\)",
+            r"added_losses .* shape \(64, 1\); .* \(2, 64, 2\)",
         ),
     ],
 )

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..checks import described
+from ..checks import check_tensor
 from .diagram import Block
 from .dropout import MemberDropout
 from .embeddings import CategoricalEmbedding
@@ -256,7 +256,8 @@ class TabularNetwork(nn.Module):
             return outputs, None
         linked, added = self._linked(outputs), self.link.added_losses(outputs, targets, weights)
         if added is not None:
-            self._check_link("added_losses", added, (*outputs.shape[:-1], targets.shape[-1]))
+            expected = (*outputs.shape[:-1], targets.shape[-1])
+            check_tensor(f"{type(self.link).__name__}.added_losses", added, expected)
         return linked, added
 
     def _linked(self, outputs: Tensor) -> Tensor:
@@ -264,16 +265,8 @@ class TabularNetwork(nn.Module):
         if self.link is None:
             return outputs
         linked = self.link(outputs)
-        self._check_link("forward", linked, outputs.shape)
+        check_tensor(f"{type(self.link).__name__}.forward", linked, outputs.shape)
         return linked
-
-    def _check_link(self, method: str, result: Any, expected: Sequence[int]) -> None:
-        """Check the shape of what a method of the link, perhaps a user's own, returned."""
-        if not isinstance(result, Tensor) or tuple(result.shape) != tuple(expected):
-            raise ValueError(
-                f"{type(self.link).__name__}.{method} returned {described(result)}: it must "
-                f"return a tensor of shape {tuple(expected)}."
-            )
 
     def _unlinked(self, numbers: Tensor, codes: Tensor) -> Tensor:
         """Compute the outputs of the members before the link."""

@@ -7,19 +7,14 @@ from numbers import Real
 from typing import Any
 
 import numpy as np
-from torch import Tensor
 
-from ..checks import described, naming, shown
+from ..checks import check_tensor, naming, shown
 from .task import Task
 
 
 def check_shape(task: Task, method: str, result: Any, expected: Sequence[int]) -> None:
     """Check that a method of a task returned a tensor of the shape that is needed."""
-    if not isinstance(result, Tensor) or tuple(result.shape) != tuple(expected):
-        raise ValueError(
-            f"{type(task).__name__}.{method} returned {described(result)}; expected a tensor of "
-            f"shape {tuple(expected)}."
-        )
+    check_tensor(f"{type(task).__name__}.{method}", result, expected)
 
 
 def array_of(
