@@ -51,18 +51,18 @@ In short:
 
 - **Networks.** Sharing gains over single-task networks, but by default the networks that share
   score nearly the same. Hard sharing and MMoE have the best mean ranks, ahead of PLE, and no
-  network is best on all sets. As ranks, only two differences are beyond chance: hard sharing ranks
-  above single-task networks and above MultiTab-Net. As published, none is. But over five splits
-  hard sharing scores .004 to .012 more than PLE on SUPPORT2, Many labels, Tox21 and RandHIE, and
-  .002 less on Polynomials, beyond chance. So with many tasks
+  network is best on all sets. Only two differences of ranks are beyond chance: hard sharing, in
+  which the tasks share all but their last layers, ranks above single-task networks and above
+  MultiTab-Net. As published, no difference is. But the scores of five splits show more: hard
+  sharing scores .004 to .012 more than PLE on SUPPORT2, Many labels, Tox21 and RandHIE, and .002
+  less on Polynomials, beyond chance. So with many tasks
   :class:`~sklearn_ple.SharedBottomClassifierRegressor` is worth trying.
 - **Why PLE is the default.** It costs less than any of the others, it loses on no task beyond
   chance, and it hardly suffers if one loss is much larger than the others.
 - **Balancing.** Keep ``"equal"``, the weighted sum. If no loss is much larger than the others, no
-  way of balancing is better by more than chance: see `Balancing`_. If one loss is 100 times
-  as large and everything is shared, ``"geometric"`` and ``"famo"`` gain most, and cost at
-  most 8 % more time.
-  PLE, whose tasks have experts of their own, hardly needs them.
+  way of balancing is better by more than chance: see `Balancing`_. If one loss is 100 times as
+  large and everything is shared, ``"geometric"`` and ``"famo"`` gain most, and cost at most 8 %
+  more time. PLE, whose tasks have experts of their own, hardly needs them.
 """
 NETWORKS_TEXT = """
 Networks

@@ -45,7 +45,7 @@ What the experiments show:
   for single-task networks, and .641 to .643 for the nine systems that share (PLE .6418). All these
   gains are beyond chance over five seeds. As published, single-task networks score .621. Only CGC
   (+.0028) gains beyond chance, and PLE does not (+.0020).
-- **Data in the format of Ali-CCP: to share experts hurts.** On clicks MMoE and PLE lose .04, and
+- **Data in the format of Ali-CCP: sharing experts hurts.** On clicks MMoE and PLE lose .04, and
   MMoE loses .03 on purchases among all impressions, beyond chance over five seeds. No change on
   purchases after clicks is beyond chance. ESMM, which shares only embeddings, neither gains nor
   loses. These data are generated: the original may differ.
