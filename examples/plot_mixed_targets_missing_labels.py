@@ -158,5 +158,5 @@ gain.groupby("kept").agg(["mean", "min", "max"]).round(3)
 # gains as well, and the number gains a little when the others have enough. In
 # a single draw sharing may not help. These data are the ideal case for
 # sharing, because the tasks have factors in common. Unrelated tasks gain
-# nothing or lose, and real data lie in between. To compare on your own data,
-# you need only set ``n_shared_experts=0``.
+# nothing or lose, and real data lie in between. :doc:`/guide/sharing` shows
+# how to compare on your own data, with networks that share nothing.
