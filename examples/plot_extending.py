@@ -53,7 +53,7 @@ class Angle(Task):
     kind = "angle"
     words = "an angle"
     metric = make_scorer(mean_cosine)
-    has_errors = False  # 359 less 1 is no error of 358
+    has_errors = False  # 359 - 1 = 358, but these angles differ by 2
 
     def __init__(self):
         super().__init__()

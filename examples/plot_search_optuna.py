@@ -189,10 +189,10 @@ plt.show()
 # %%
 # How good is a search?
 # ---------------------
-# The best score of a search is too optimistic, because it is that of the
-# candidate that was luckiest. It is also too pessimistic, because candidates
-# are trained on only a part of the rows. Nested cross-validation scores the
-# search as a whole, on rows that it has not seen.
+# The best score of a search is wrong in two ways. It is too high, because it
+# is that of the luckiest candidate, and too low, because candidates are
+# trained on only a part of the rows. Nested cross-validation scores the search
+# as a whole, on rows that it has not seen.
 search = RandomizedSearchCV(
     PLEClassifierRegressor(
         n_members=1, max_epochs=6, early_stopping=False, random_state=0
