@@ -6,7 +6,8 @@ HEAD = """The paper's experiments
 H. Tang, J. Liu, M. Zhao and X. Gong ("Progressive Layered Extraction (PLE)", RecSys 2020) ask
 whether sharing helps each task, and which way of sharing helps most. They compare ten systems. All
 ten are estimators of this package, and the scripts in ``benchmarks/paper/`` repeat their
-experiments.
+experiments. To run one of them again, use for example ``SKLEARN_PLE_RESULTS=FOLDER python -m
+paper.synthetic`` in the folder ``benchmarks``.
 
 In short, PLE gains as much on the paper's synthetic tasks as the paper reports, but simpler
 systems gain as much there. On Census-Income sharing does not help to predict income. On SUPPORT2
