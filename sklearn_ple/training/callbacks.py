@@ -101,10 +101,25 @@ class KeepBestWeights(Callback):
         self.best_ = self.latest_ = net.snapshot()
         self.best_loss_, self.epochs_since_ = float("inf"), 0
         self.best_epoch_ = 0
+        self.is_open_ = False
         self.stop_reason_: str | None = None
+
+    def on_epoch_begin(self, net: Any, **_: Any) -> None:
+        """Note that an epoch has begun."""
+        self.is_open_ = True
 
     def on_epoch_end(self, net: Any, **_: Any) -> None:
         """Keep the weights if they are the best so far, or end training."""
+        self._compare(net)
+        if self.stop_reason_ is None and self.epochs_since_ >= self.patience:
+            self.stop_reason_ = "early stopping"
+        if self.stop_reason_ is not None:
+            # skorch's way to end training.
+            raise KeyboardInterrupt
+
+    def _compare(self, net: Any) -> None:
+        """Keep the weights after a complete epoch if they are the best so far."""
+        self.is_open_ = False
         epoch = net.history[-1]
         losses = np.array(epoch["train_task_losses"] + epoch.get("valid_task_losses", []))
         finite = np.isfinite(losses).reshape(-1, len(self.task_names)).all(axis=0)
@@ -113,7 +128,8 @@ class KeepBestWeights(Callback):
         finite &= bool(sums.isfinite().all())
         if not finite.all():
             self._give_up(net, finite, epoch["epoch"])
-            self._stop("loss not finite")
+            self.stop_reason_ = "loss not finite"
+            return
         if not self.stop_early:
             # The losses of an epoch were computed before its last step, so they only show that
             # the weights of the epoch before are good.
@@ -126,11 +142,12 @@ class KeepBestWeights(Callback):
             self.best_ = self.latest_ = net.snapshot()
             self.best_loss_ = loss
             self.best_epoch_ = epoch["epoch"]
-        if self.epochs_since_ >= self.patience:
-            self._stop("early stopping")
 
     def on_train_end(self, net: Any, **_: Any) -> None:
         """Load the best weights into the network."""
+        # Another callback may have ended the training at the end of a complete epoch.
+        if self.is_open_ and "seconds" in net.history[-1]:
+            self._compare(net)
         in_time = not self.stop_early and self.stop_reason_ is None
         net.module_.load_state_dict(self.latest_ if in_time else self.best_)
         if in_time:
@@ -161,11 +178,6 @@ class KeepBestWeights(Callback):
             "targets and features.",
             ConvergenceWarning,
         )
-
-    def _stop(self, reason: str) -> None:
-        self.stop_reason_ = reason
-        # skorch's way to end training.
-        raise KeyboardInterrupt
 
 
 class ProgressBar(Callback):

@@ -184,7 +184,7 @@ class MultiTaskNet(NeuralNet):
                 ConvergenceWarning,
             )
         stopped_early = best.stop_reason_ == "early stopping"
-        # A callback may have ended the last epoch before the best weights were chosen.
+        # A callback may have ended the last epoch before its progress was saved.
         if progress is not None and (stopped_early or progress.n_epochs == n_epochs):
             progress.end(self, best.best_epoch_)
         complete = stopped_early or (best.stop_reason_ is None and n_done == n_epochs)

@@ -517,6 +517,23 @@ def test_callbacks_of_skorch_work_and_stay_untouched(table):
     assert vars(stop) == before
 
 
+@pytest.mark.parametrize("n_epochs", [1, 3])
+@pytest.mark.parametrize("early_stopping", [True, False])
+def test_an_epoch_at_whose_end_a_callback_stops_counts(table, early_stopping, n_epochs):
+    """The weights are those after the epoch, and not those after the one before."""
+
+    class Stop(Callback):
+        def on_epoch_end(self, net, **_):
+            if len(net.history) == n_epochs:
+                raise KeyboardInterrupt
+
+    options = {"early_stopping": early_stopping, "learning_rate": 1e-3}
+    with pytest.warns(ConvergenceWarning, match=f"ended after epoch {n_epochs} by the user"):
+        stopped = model(callbacks=[Stop()], **options).fit(*table)
+    whole = model(max_epochs=n_epochs, **options).fit(*table)
+    assert_allclose(stopped.predict(table[0]), whole.predict(table[0]))
+
+
 class Interrupt(Callback):
     """Stands for the user's Ctrl-C in the middle of an epoch."""
 
