@@ -112,6 +112,8 @@ def _tree_cuts(
     ranks: np.ndarray, outputs: np.ndarray, row_weights: np.ndarray, n_bins: int
 ) -> np.ndarray:
     """Find the cuts between ranks that separate the outputs best; all have the same weight."""
+    if not row_weights.any():
+        return np.empty(0, dtype=np.int64)
     tree = DecisionTreeRegressor(
         max_leaf_nodes=max(2, n_bins // 2),
         min_weight_fraction_leaf=_LEAST_SHARE,

@@ -114,6 +114,13 @@ def test_what_stands_where_there_is_no_label_is_not_read(table, n_bins):
         assert_array_equal(same, edges)
 
 
+def test_without_any_label_values_are_cut_evenly():
+    """With groups, it may be that no row is trained on by all members."""
+    numbers = np.arange(9.0)[:, None]
+    (edges,) = learn_edges(numbers, np.zeros((9, 1)), np.zeros((9, 1)), [0], n_bins=4)
+    assert_array_equal(edges, [0, 2.5, 4.5, 6.5, 8])
+
+
 @pytest.mark.parametrize("value", [0.0, -3.0, 2.0**24, -(2.0**30), 1e12])
 def test_a_constant_column_has_one_bin_of_width_one_where_float32_allows(value):
     (edges,) = learn_edges(np.full((5, 1), value), np.ones((5, 1)), np.ones((5, 1)), [0], 8)
