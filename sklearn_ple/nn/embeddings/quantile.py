@@ -43,8 +43,9 @@ class QuantileEmbedding(nn.Module):
         super().__init__()
         self.n_members = n_members
         self.out_features = len(quantiles)
-        # Equal values are counted, which torch's meta device cannot do.
-        columns = [torch.as_tensor(column, device="cpu") for column in quantiles]
+        # Equal values are counted, which torch's meta device cannot do, in the dtype of the edges.
+        dtype = torch.get_default_dtype()
+        columns = [torch.as_tensor(column, dtype=dtype, device="cpu") for column in quantiles]
         edges, scores = zip(*map(self._knots, columns), strict=True)
         self.register_buffer("start", torch.stack([s[0] for s in scores]).float())
         self.slopes = NumericEmbedding(edges, 1, steps=False).requires_grad_(False)

@@ -51,6 +51,15 @@ def test_outliers_are_no_further_than_the_greatest():
     assert scores[0] == scores[1] and scores[2] == scores[3] and scores[0] > scores[2]
 
 
+def test_quantiles_that_are_equal_in_float32_are_one_value():
+    """Otherwise the greatest number would be at 0 / 0 of a bin without width."""
+    close = np.array([[0.0, 0.5, 1.0 - 1e-9, 1.0], [0.0, 0.0, 1e-60, 1e-50]])
+    embedding = QuantileEmbedding(close)
+    expected = QuantileEmbedding([[0.0, 0.5, 1.0, 1.0], [0.0, 0.0, 0.0, 0.0]])
+    numbers = torch.tensor([[0.0, 0.0], [0.7, 0.0], [1.0, 1.0]])
+    assert torch.equal(embedding(numbers), expected(numbers))
+
+
 def test_a_constant_column_has_the_score_zero():
     scores = QuantileEmbedding([[3.0, 3.0, 3.0]])(torch.tensor([[3.0], [4.0], [-9.0]]))
     assert not scores.any()
