@@ -208,6 +208,8 @@ class Trainer:
 
         Return the net, or None if the training is interrupted or fails.
         """
+        # The callbacks of scikit-learn look at the estimator, and score it.
+        self.estimator._encoder = training.encoder
         again = self._make_net(training)
         again.module_.mean.load_state_dict(net.module_.mean.state_dict())
         callbacks = self._callbacks(training, title="Training on all rows")

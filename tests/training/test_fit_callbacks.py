@@ -1,6 +1,7 @@
 """scikit-learn's own callbacks: which calls they get of fit, its trainings and epochs."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV
@@ -78,6 +79,16 @@ def test_scores_are_those_of_an_estimator_fitted_so_far(table):
     assert last == multitask_score(fitted, *table)
     # A callback that watches changes nothing.
     np.testing.assert_array_equal(fitted.predict(table[0]), by_hand[-1].predict(table[0]))
+
+
+def test_scores_of_the_second_training_are_read_with_its_target_statistics(table):
+    X, y = table
+    frame = pd.DataFrame(X).assign(id=pd.Categorical(np.arange(N) % 9)).rename(columns=str)
+    monitor = callback.ScoringMonitor(scoring=make_multitask_scorer())
+    options = {"early_stopping": True, "refit": True, "target_statistics": True}
+    model(lr_schedule="constant", **options).set_callbacks(monitor).fit(frame, y)
+    scores = monitor.get_logs().data_as_pandas.set_index("task_name")["score"]
+    assert scores["epoch"].iloc[-1] == scores["fit"]
 
 
 def test_a_callback_ends_training(table):
