@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -215,18 +216,19 @@ class Trainer:
         callbacks = self._callbacks(training, title="Training on all rows")
         groups = groups_for(self.estimator, again, training, self.origin)
         options: dict[str, Any] = {"progress": self.checkpoint.training(2), "groups": groups}
-        try:
-            with self.origin.held(again, training.rows):
-                trained = again.train(training.rows, n_epochs, callbacks=callbacks, **options)
-        except KeyboardInterrupt:
+        complete = False
+        with suppress(KeyboardInterrupt), self.origin.held(again, training.rows):
+            trained = again.train(training.rows, n_epochs, callbacks=callbacks, **options)
+            complete = trained.complete
+        if not complete:
             warn(
-                "The second training, on all rows, was interrupted: the model of the first one, "
+                "The second training, on all rows, was not completed: the model of the first one, "
                 "which left out the validation rows, is kept.",
                 ConvergenceWarning,
             )
             return None
         again.history = net.history
-        return again if trained.complete else None
+        return again
 
     def _make_net(self, training: Training) -> MultiTaskNet:
         return create_net(self.estimator, training.plan, training.encoder, self.origin)

@@ -269,13 +269,13 @@ class InterruptAgain(Callback):
         SEEN.append("trained once")
 
 
+@pytest.mark.filterwarnings("ignore:Training was ended after epoch 2")
 @pytest.mark.parametrize("epoch", [1, 3])
 def test_an_interrupted_refit_keeps_the_first_network(table, seen, epoch):
     X, y = table
     once = model(early_stopping=True).fit(X, y)
     fitted = model(early_stopping=True, refit=True, callbacks=[InterruptAgain(epoch)])
-    message = "The second training, on all rows, was int" if epoch == 1 else "Training was ended"
-    with pytest.warns(ConvergenceWarning, match=message):
+    with pytest.warns(ConvergenceWarning, match="second training, on all rows, was not completed"):
         fitted.fit(X, y)
     assert seen
     assert_allclose(fitted.predict(X), once.predict(X))

@@ -173,7 +173,7 @@ def test_an_interrupted_refit_leaves_the_first_network_and_its_bins(monkeypatch)
     params = {"n_members": 2, "validation_fraction": 0.3, "refit": True, "warm_start": True}
     embedded = {"linear_path": True, "numeric_embedding": "piecewise_linear"}
     fitted = model(callbacks=[Interrupt()], **embedded, **params)
-    with pytest.warns(ConvergenceWarning, match="second training, on all rows, was interrupted"):
+    with pytest.warns(ConvergenceWarning, match="second training, on all rows, was not completed"):
         fitted.fit(*data())
     own = fitted.make_module(fitted._encoder).numeric_embedding
     assert_array_equal(own.inner, fitted.module_.numeric_embedding.inner)
