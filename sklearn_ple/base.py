@@ -35,6 +35,7 @@ from .training import (
     in_own_modes,
     resolve_device,
     seeded,
+    to_go_on_with,
 )
 
 __all__ = ["WIDTHS", "MultiTaskEstimator", "class_weight", "parameter", "with_parameters"]
@@ -341,9 +342,9 @@ class MultiTaskEstimator(CallbackSupportMixin, Predictor, ABC):
                 numbers = self._encoder.resume(encoded)
             else:
                 self._encoder, numbers = self._encoder.start(encoded)
-            # Copies, so that a failure leaves the estimator as it was.
-            random_state = copy.deepcopy(self._rng) if resume else self.random_state
-            self._rng = alike(check_random_state(random_state))
+            given = self.random_state
+            rng = to_go_on_with(self._rng, given) if resume else check_random_state(given)
+            self._rng = alike(rng)
             dtype = self.net_.dtype if resume else self._torch_dtype
             encoded = encoded._replace(numbers=numbers)
             rows = rows_of(table, self._encoder, encoded, self._class_weight, dtype)
@@ -353,6 +354,7 @@ class MultiTaskEstimator(CallbackSupportMixin, Predictor, ABC):
             check_alike(self, table, Split(), self.module_ if resume else None)
             with seeded(self._rng):
                 if resume:
+                    # A copy, so that a failure leaves the estimator as it was.
                     net = copy.deepcopy(self.net_)
                 else:
                     net = create_net(self, plan, self._encoder, origin_of(self, self._encoder))
@@ -463,7 +465,7 @@ class MultiTaskEstimator(CallbackSupportMixin, Predictor, ABC):
             encoded = grown.encode(self._class_weight)
             self.device_ = resolve_device(self.device, self._torch_dtype)
             check_alike(self, table, split, self.module_)
-            self._rng = copy.deepcopy(self._rng)
+            self._rng = to_go_on_with(self._rng, self.random_state)
             origin = FewerTasks(self.net_, grown.unlabelled, freeze)
             plan = Plan.of(self, len(table), split)
             trainer = Trainer(self, origin, self._rng)

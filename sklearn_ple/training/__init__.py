@@ -12,7 +12,7 @@ from .make import make_net
 from .net import MultiTaskNet
 from .origin import FewerTasks, LastFit, Origin, OtherModel, check_unchanged
 from .plan import BY_ROWS, Plan, Training
-from .random_state import seeded
+from .random_state import seeded, to_go_on_with
 from .schedule import LR_SCHEDULES, OPTIMIZERS, schedule
 from .shuffled import Arrays, ShuffledBatches, ShuffledRows
 from .split import (
@@ -72,4 +72,5 @@ __all__ = [
     "schedule",
     "seeded",
     "split_rows",
+    "to_go_on_with",
 ]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 import torch
+from sklearn.utils import check_random_state
 
 from ..nn.draws import drawing_from, generator_for
 
@@ -17,6 +19,23 @@ def seeded(rng: np.random.RandomState) -> Iterator[None]:
     """Draw from seeded generators within the context; torch's global random state is unchanged."""
     with drawing_from(int(rng.randint(np.iinfo(np.int32).max))):
         yield
+
+
+def to_go_on_with(rng: np.random.RandomState, random_state: Any) -> np.random.RandomState:
+    """Return the generator for a training that continues from the last one.
+
+    An estimator's own generator is copied, so that a failure does not change it. One that others
+    share is not: copies would draw the same numbers for all of them.
+
+    Parameters
+    ----------
+    rng : RandomState
+        The generator of the last training.
+    random_state : int, RandomState or None
+        The estimator's ``random_state``.
+    """
+    is_shared = rng is random_state or rng is check_random_state(None)
+    return rng if is_shared else copy.deepcopy(rng)
 
 
 class GlobalDraws:
