@@ -86,9 +86,10 @@ class TableRows(Dataset):
 
     def __getitem__(self, rows: Tensor) -> tuple[dict[str, Tensor], tuple[Tensor, ...]]:
         """Read a batch: the network's inputs, and the labels (targets, weights and any folds)."""
-        flat = rows.flatten()
+        flat = rows.flatten().to(self.device)
         if self._rows is not None:
-            flat = self._rows.index_select(0, flat)
+            # Another view may have moved the arrays since this one was made.
+            flat = self._rows.to(self.device).index_select(0, flat)
         # For wide rows, index_select takes a third of the time of indexing with brackets.
         parts = {name: array.index_select(0, flat) for name, array in self.arrays.items()}
         if rows.dim() > 1:

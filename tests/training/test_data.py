@@ -5,6 +5,7 @@ import pytest
 import torch
 from numpy.testing import assert_array_equal
 from scipy import sparse
+from torch.overrides import TorchFunctionMode
 
 from sklearn_ple.training import Split, TableRows, data, place, split_rows
 from sklearn_ple.training.data import BatchIndices
@@ -52,6 +53,27 @@ def test_arrays_of_the_right_dtype_are_not_copied():
     matrix = sparse.csr_matrix(numbers)
     rows = TableRows(matrix, codes, dtype=torch.float32)
     assert np.shares_memory(rows.arrays["numbers"].matrix.data, matrix.data)
+
+
+class OnOneDevice(TorchFunctionMode):
+    """Checks that rows are selected by numbers on their own device, as a GPU requires."""
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        if func is torch.Tensor.index_select:
+            assert args[0].device == args[2].device
+        return func(*args, **(kwargs or {}))
+
+
+def test_rows_on_a_device_are_read_by_numbers_from_anywhere():
+    """After training the rows are on a GPU, where predictions for them are asked for."""
+    rows, _ = make_rows()
+    earlier = rows.take(np.array([9, 4, 2]))
+    rows.to("meta")
+    for view in (rows, earlier, rows.head(3)):
+        for device in ("cpu", "meta"):
+            with OnOneDevice():
+                inputs, labels = view[torch.arange(2, device=device)]
+            assert {part.device.type for part in (*inputs.values(), *labels)} == {"meta"}
 
 
 def test_rows_that_share_arrays_move_together(monkeypatch):
