@@ -152,6 +152,10 @@ class GradientBalancer(Balancer):
         # One with preferences takes a gradient of every task.
         self.takes_all = n_tasks > 1 and _refusal(self.method, n_tasks - 1) is not None
         self.aggregators = nn.ModuleList(copy.deepcopy(self.method) for _ in range(n_members))
+        for own in self.aggregators:
+            # AlignedMTL multiplies them by products of the gradients, which are in float64.
+            if getattr(own, "pref_vector", None) is not None:
+                own.pref_vector = own.pref_vector.double()
 
     def weigh(self, batch: Batch) -> Tensor:
         """Differentiate the losses through the towers, and compute the weights of the gradients.

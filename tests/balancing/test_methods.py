@@ -566,6 +566,12 @@ def test_preferences_of_an_aggregator_are_in_the_order_of_y(table):
         fitted = model(aggregator, max_epochs=1).fit(X[20:], names)
         of_z, of_a = fitted.history_[0]["balancing_weights"]
         assert of_z / of_a == pytest.approx(10.0, rel=0.1)
+    ratios = []
+    for preferences in ([10.0, 1.0], [1.0, 1.0]):
+        aggregator = aggregation.AlignedMTL(pref_vector=torch.tensor(preferences))
+        fitted = model(aggregator, max_epochs=1).fit(X[20:], names)
+        ratios.append(np.divide(*fitted.history_[0]["balancing_weights"]))
+    assert ratios[0] > 2 * ratios[1]
 
 
 def test_preferences_allow_batches_without_a_label_of_a_task(table):
