@@ -100,8 +100,10 @@ class TableRows(Dataset):
     def take(self, rows: np.ndarray) -> TableRows:
         """Return a view of some rows, by number, which shares the arrays on their device."""
         view = copy.copy(self)
-        numbers = torch.as_tensor(rows, device=self.device)
-        view._rows = numbers if self._rows is None else self._rows[numbers]
+        if self._rows is None:
+            view._rows = torch.as_tensor(rows, device=self.device)
+        else:
+            view._rows = self._rows[torch.as_tensor(rows, device=self._rows.device)]
         return view
 
     def head(self, n_rows: int) -> TableRows:

@@ -61,6 +61,8 @@ class OnOneDevice(TorchFunctionMode):
     def __torch_function__(self, func, types, args=(), kwargs=None):
         if func is torch.Tensor.index_select:
             assert args[0].device == args[2].device
+        if func is torch.Tensor.__getitem__:
+            assert args[1].device in (args[0].device, torch.device("cpu"))
         return func(*args, **(kwargs or {}))
 
 
@@ -69,7 +71,9 @@ def test_rows_on_a_device_are_read_by_numbers_from_anywhere():
     rows, _ = make_rows()
     earlier = rows.take(np.array([9, 4, 2]))
     rows.to("meta")
-    for view in (rows, earlier, rows.head(3)):
+    with OnOneDevice():
+        views = (rows, earlier, rows.head(3), earlier.head(2))
+    for view in views:
         for device in ("cpu", "meta"):
             with OnOneDevice():
                 inputs, labels = view[torch.arange(2, device=device)]
