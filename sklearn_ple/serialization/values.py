@@ -318,7 +318,8 @@ def _of_iso(cls: Any) -> Codec:
 #: Codecs of values of Python, numpy and torch.
 CODECS = [
     Codec("$tuple", _of_type(tuple, range), lambda v, _: list(v), lambda c, _: tuple(c)),
-    Codec("$array", _of_type(np.ndarray), _dump_array, _load_array),
+    # joblib may map arrays from a file.
+    Codec("$array", _of_type(np.ndarray, np.memmap), _dump_array, _load_array),
     Codec(
         "$scalar",
         lambda v: isinstance(v, np.generic) and type(v.item()) in (bool, int, float, str),

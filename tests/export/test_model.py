@@ -6,6 +6,7 @@ import re
 import warnings
 from decimal import Decimal
 
+import joblib
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -249,6 +250,12 @@ def test_the_folder_of_checkpoints_stays_on_its_machine(tmp_path):
     twin = twin_of(model, tmp_path)
     assert twin.checkpoint_dir is None
     pd.testing.assert_frame_equal(twin.predict(FRAME), model.predict(FRAME))
+
+
+def test_a_model_whose_arrays_joblib_maps_from_a_file(tmp_path):
+    joblib.dump(fitted(), tmp_path / "model.joblib")
+    model = joblib.load(tmp_path / "model.joblib", mmap_mode="c")
+    assert twin_of(model, tmp_path).predict(FRAME).equals(model.predict(FRAME))
 
 
 def test_partial_fit_from_the_start(tmp_path):
