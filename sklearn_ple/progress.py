@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from shutil import get_terminal_size
 from typing import Any
 
@@ -26,5 +27,8 @@ def progress_bar(*args: Any, **options: Any) -> Any:
     """
     # In a notebook, the bar has its own width, and ``ncols`` would be a number of pixels.
     in_notebook = issubclass(tqdm, tqdm_notebook)
+    if sys.stderr is None:
+        # A program without a console has nowhere to show it.
+        options["disable"] = True
     columns = min(_COLUMNS, get_terminal_size((_COLUMNS, 1)).columns)
     return tqdm(*args, ncols=None if in_notebook else columns, **options)

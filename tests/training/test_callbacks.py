@@ -1,6 +1,7 @@
 """Progress, and callbacks of users: what they see, what they leave alone, logs elsewhere."""
 
 import copy
+import sys
 import threading
 from types import SimpleNamespace
 
@@ -98,6 +99,11 @@ def test_notebooks_bar_has_no_width_of_its_own(monkeypatch):
     assert made[0]["ncols"] is None and made[0]["total"] == 3
     # What the notebook's bar puts its widget in the place of.
     assert "{bar}" in made[0]["bar_format"]
+
+
+def test_without_a_console_there_is_no_bar(table, monkeypatch):
+    monkeypatch.setattr(sys, "stderr", None)
+    assert model(verbose=1).fit(*table).n_iter_
 
 
 def test_a_bar_that_does_not_reach_its_end_says_why(table, capsys):
