@@ -160,6 +160,9 @@ def _read_objects(column: pd.Series, name: Any) -> pd.Series:
         kinds = sorted({type(value).__name__ for value in values})
         may_be_categories = len(kinds) == 1 and isinstance(values.iloc[0], Hashable)
         how = ', for example to categories, by .astype("category")' if may_be_categories else ""
+        if kinds == ["bytes"]:
+            # As categories they would be learnt, but never be equal to text.
+            how = ', for example to text, by .str.decode("utf-8")'
         raise TypeError(
             f"Column {shown(name)} of X holds objects of type {', '.join(kinds)}: argument must "
             "be a string or a number, and a column must not mix both. Convert "

@@ -815,7 +815,7 @@ AS_CATEGORIES = r', for example to categories, by \.astype\("category"\)'
         ([1, "a"], "int, str", ""),
         ([(1,), [2]], "list, tuple", ""),
         ([1j, None], "complex", AS_CATEGORIES),
-        ([b"a", b"b"], "bytes", AS_CATEGORIES),
+        ([b"a", b"b"], "bytes", r', for example to text, by \.str\.decode\("utf-8"\)'),
         ([uuid.UUID(int=1), None], "UUID", AS_CATEGORIES),
         ([datetime.time(1), datetime.time(2)], "time", AS_CATEGORIES),
     ],
