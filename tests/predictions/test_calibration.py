@@ -140,6 +140,12 @@ def test_isotonic_of_a_row_that_no_class_fits_is_uniform():
     assert_allclose(softmax(found.transform(outputs), axis=1), np.eye(3), atol=1e-12)
 
 
+def test_probabilities_of_zero_raise_no_error_of_numpy(held_out, model):
+    with np.errstate(all="raise"):
+        proba = model.calibrate(*held_out, "isotonic").predict_proba(held_out[0])
+    assert (proba[model.task_names_.index("colour")] < 1e-300).any()
+
+
 @pytest.mark.parametrize("method", METHODS)
 def test_probabilities_labels_and_scores_agree(data, held_out, model, method):
     X, y = data
