@@ -15,7 +15,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
 from ..checks import check_unique, shown
-from .frames import is_dataset, keep_numbers, to_pandas
+from .frames import in_native_order, is_dataset, keep_numbers, to_pandas
 from .masked import without_mask
 from .scaling import TooLargeError
 
@@ -79,11 +79,19 @@ def read_features(estimator: BaseEstimator, X: Any, reset: bool) -> Any:
         X = _decoded(X) if X.dtype.kind == "S" else X
         frame = pd.DataFrame(X, columns=_names_of_array(X.shape[1]), copy=False)
     dtypes = frame.dtypes.tolist()
-    objects = [place for place, dtype in enumerate(dtypes) if types.is_object_dtype(dtype)]
-    if objects:
+    # pandas cannot take columns in the other byte order, as files of FITS and NetCDF hold them.
+    odd = [
+        place
+        for place, dtype in enumerate(dtypes)
+        if types.is_object_dtype(dtype) or not getattr(dtype, "isnative", True)
+    ]
+    if odd:
         frame = frame.copy(deep=False)
-    for position in objects:
-        frame.isetitem(position, _read_objects(frame.iloc[:, position], frame.columns[position]))
+    for position in odd:
+        column = in_native_order(frame.iloc[:, position])
+        if types.is_object_dtype(column.dtype):
+            column = _read_objects(column, frame.columns[position])
+        frame.isetitem(position, column)
     return frame
 
 

@@ -68,6 +68,14 @@ def test_categories_in_the_byte_order_of_other_machines():
     np.testing.assert_array_equal(codes, foreign)
 
 
+def test_numbers_in_the_byte_order_of_other_machines():
+    values = np.array([[1, 3, 5], [2, np.nan, 9]])
+    # Columns that are not in the order of their names are taken from the frame.
+    here, there = (pd.DataFrame(own, columns=[*"bca"]) for own in (values, values.astype(">f8")))
+    (_, (numbers, _)), (_, (foreign, _)) = encode(here), encode(there)
+    np.testing.assert_array_equal(numbers, foreign)
+
+
 # -- numbers --------------------------------------------------------------------------------------
 
 
