@@ -52,6 +52,7 @@ TABM_SETS = (
     "loans",
     "many_labels",
     "minneapolis_stops",
+    "polynomials",
     "randhie",
     "rf1",
     "star",
