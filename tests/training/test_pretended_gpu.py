@@ -1,0 +1,186 @@
+"""Whole fits and predictions on a pretended GPU, which mix no tensors of two devices."""
+
+import copy
+import pickle
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from numpy.testing import assert_allclose
+from pretended_gpu import CPU, GPU, pretended_gpu
+
+import sklearn_ple
+from sklearn_ple import PLEClassifierRegressor
+from sklearn_ple.export import load, save
+from sklearn_ple.training import data
+
+NETWORKS = [name for name in sklearn_ple.__all__ if name.endswith("ClassifierRegressor")]
+SMALL = {
+    "n_members": 2,
+    "max_epochs": 1,
+    "batch_size": 32,
+    "dropout": 0.0,
+    "feature_dropout": 0.0,
+    "early_stopping": True,
+    "random_state": 0,
+}
+KINDS = ("multiclass", "ordinal", "huber", "quantile", "count", "tweedie", "hurdle", "survival")
+TASKS = ["click", "buy", "amount"]
+N = 80
+
+
+def make_table():
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame(rng.normal(size=(N, 3)), columns=list("abc"))
+    X.iloc[::7, 0] = np.nan
+    X["d"] = pd.Categorical(rng.choice(list("uvw"), N))
+    click = X["b"] + rng.normal(size=N) > 0
+    y = pd.DataFrame({"click": click, "buy": click & (X["c"] > 0)}).astype("Int64")
+    y.iloc[::9, 1] = pd.NA
+    return X, y.assign(amount=X["b"] + 0.1 * rng.normal(size=N))
+
+
+def fit(device, name="PLEClassifierRegressor", **parameters):
+    return getattr(sklearn_ple, name)(**SMALL | parameters, device=device).fit(*make_table())
+
+
+def in_pieces(device, _):
+    X, y = make_table()
+    model = PLEClassifierRegressor(**SMALL, device=device)
+    return model.partial_fit(X, y).partial_fit(X[:50], y[:50])
+
+
+def grown(device, _, **options):
+    X, y = make_table()
+    return fit(device).add_task(X, y[["amount"]].rename(columns={"amount": "more"}), **options)
+
+
+def saved(device, folder):
+    save(fit(device), folder / "model")
+    return load(folder / "model")
+
+
+def validated_apart(device, _):
+    X, y = make_table()
+    model = PLEClassifierRegressor(**SMALL, device=device)
+    return model.fit(X[:50], y[:50], X_val=X[50:], y_val=y[50:])
+
+
+def of_every_kind(device, _):
+    X, y = make_table()
+    labels = np.random.default_rng(0).integers(1, 4, N)
+    y = y.assign(**dict.fromkeys(KINDS, labels))
+    types = {kind: kind for kind in KINDS}
+    model = PLEClassifierRegressor(**SMALL, task_types=types, device=device)
+    return model.fit(X, y).calibrate(X, y)
+
+
+def of_a_file(device, folder):
+    pytest.importorskip("pyarrow")
+    table = pd.concat(make_table(), axis=1)
+    table.to_parquet(folder / "rows.parquet", index=False)
+    model = PLEClassifierRegressor(**SMALL | {"early_stopping": False}, device=device)
+    return model.fit(folder / "rows.parquet", TASKS)
+
+
+def balanced(device, _):
+    pytest.importorskip("torchjd")
+    return fit(device, balancing="upgrad")
+
+
+def outputs(model):
+    """Everything that a model predicts, by name."""
+    X, _ = make_table()
+    found = {"predict": model.predict(X).to_numpy(float), "transform": model.transform(X)}
+    found |= {
+        f"predict_proba {number}": part
+        for number, part in enumerate(model.predict_proba(X))
+        if part is not None
+    }
+    for number, level in enumerate(getattr(model, "gate_weights", lambda X: [])(X)):
+        found |= {f"gate {number} {name}": part.to_numpy() for name, part in level.items()}
+    return found
+
+
+def moved_by_batch(device, _):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(data, "free_memory", lambda device: 0)
+        return fit(device)
+
+
+def of_network(name):
+    simple = {"n_members": 1, "early_stopping": False}
+    more = {"depends_on": {"buy": "click"}} if "AITM" in name else {}
+    return lambda device, _: fit(device, name, **simple | more)
+
+
+WAYS = {
+    "rows set aside": lambda device, _: fit(device),
+    "out of fold": lambda device, _: fit(device, n_members=4),
+    "depends_on": lambda device, _: fit(device, depends_on={"buy": "click"}),
+    "target statistics": lambda device, _: fit(device, target_statistics=True),
+    "X_val": validated_apart,
+    "partial_fit": in_pieces,
+    "warm_start": lambda device, _: fit(device, warm_start=True).fit(*make_table()),
+    "add_task": grown,
+    "add_task, not frozen": lambda *args: grown(*args, freeze=False),
+    "kinds of tasks, calibrated": of_every_kind,
+    "saved": saved,
+    "copied": lambda device, _: pickle.loads(pickle.dumps(copy.deepcopy(fit(device)))),
+    "a file of rows": of_a_file,
+    "a gradient balancer": balanced,
+    "rows that do not fit": moved_by_batch,
+    **{name: of_network(name) for name in NETWORKS},
+}
+
+
+@pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
+def test_a_fit_on_a_gpu_is_that_on_the_cpu(way, tmp_path):
+    expected = outputs(way("cpu", tmp_path))
+    with pretended_gpu():
+        model = way("cuda:0", tmp_path)
+        found = outputs(model)
+        assert model.device_ == "cuda:0"
+        assert {part.device for part in model.module_.parameters()} == {GPU}
+    assert found.keys() == expected.keys()
+    for name, part in expected.items():
+        assert_allclose(found[name], part, atol=1e-4, err_msg=name)
+
+
+def test_what_a_gpu_draws_comes_from_its_own_generator():
+    options = {"dropout": 0.2, "feature_dropout": 0.2, "balancing": "random"}
+    with pretended_gpu():
+        one, other = (outputs(fit("auto", **options)) for _ in range(2))
+    for name, part in one.items():
+        np.testing.assert_array_equal(part, other[name])
+
+
+REFUSED = {
+    "a sum": lambda here, there: there + here,
+    "numbers of rows": lambda here, there: there.index_select(0, here.long()),
+    "an index": lambda here, there: here[there.long()],
+    "a stack": lambda here, there: torch.stack([here[0], there[0]]),
+    "a change": lambda here, there: here[0].add_(there[0]),
+    "an array": lambda here, there: there.numpy(),
+    "a generator": lambda here, there: there.normal_(generator=torch.Generator()),
+}
+
+
+@pytest.mark.parametrize("mix", REFUSED.values(), ids=REFUSED)
+def test_the_pretence_is_strict(mix):
+    with pretended_gpu():
+        here = torch.arange(3.0)
+        with pytest.raises((RuntimeError, TypeError)):
+            mix(here, here.to(GPU))
+
+
+def test_the_pretence_allows_what_cuda_does():
+    here = torch.arange(3.0)
+    with pretended_gpu():
+        there = torch.arange(3.0, device=GPU)
+        made = [there * here[2], there[here.long()], torch.zeros(3, device=GPU).copy_(here * 2)]
+        assert {part.device for part in made} == {GPU}
+        made = [part.cpu() for part in made]
+    assert {part.device for part in made} == {CPU}
+    assert [part.tolist() for part in made] == [[0, 2, 4], [0, 1, 2], [0, 2, 4]]
