@@ -191,13 +191,16 @@ class MultiTaskNet(NeuralNet):
         return end_alike(self, Trained(complete, best.best_epoch_))
 
     def _run_epochs(self, rows: Any, n_epochs: int, best: KeepBestWeights) -> None:
-        """Move the rows to the device if they fit there, and train for some epochs."""
+        """Move the rows to the device if possible, and train for some epochs."""
         validation, groups = self._validation, self._groups
         keep_freed_memory()
         with self.threads(self.batch_size, 1 if groups else self.n_jobs), self._seeded():
-            place(rows, self.device)
-            if validation is not None:
-                place(validation.rows, self.device)
+            options = self.get_params_for("iterator_train") | self.get_params_for("iterator_valid")
+            # Torch's loader cannot read a GPU's memory in its processes, nor pin that memory.
+            if not options.keys() - {"batch_size"}:
+                place(rows, self.device)
+                if validation is not None:
+                    place(validation.rows, self.device)
             self.begin_training(rows)
             with groups.training(self, rows, best) if groups else nullcontext():
                 self.partial_fit(rows, validation, epochs=n_epochs)

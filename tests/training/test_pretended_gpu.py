@@ -9,6 +9,7 @@ import pytest
 import torch
 from numpy.testing import assert_allclose
 from pretended_gpu import CPU, GPU, pretended_gpu
+from skorch.callbacks import Callback
 
 import sklearn_ple
 from sklearn_ple import PLEClassifierRegressor
@@ -154,6 +155,32 @@ def test_what_a_gpu_draws_comes_from_its_own_generator():
         one, other = (outputs(fit("auto", **options)) for _ in range(2))
     for name, part in one.items():
         np.testing.assert_array_equal(part, other[name])
+
+
+class Places(Callback):
+    """Notes on which devices batches are read."""
+
+    found = set()
+
+    def on_batch_begin(self, net, batch, **_):
+        self.found.add(batch[0]["numbers"].device)
+
+
+@pytest.mark.parametrize(
+    ("net_params", "where"),
+    [
+        ({"iterator_valid__batch_size": 20}, GPU),
+        ({"iterator_train__num_workers": 0}, CPU),
+        ({"iterator_valid__pin_memory": False}, CPU),
+    ],
+    ids=str,
+)
+def test_rows_that_torchs_loader_reads_stay_on_the_cpu(net_params, where):
+    """Its worker processes cannot read a GPU's memory, and only memory of the CPU is pinned."""
+    Places.found.clear()
+    with pretended_gpu():
+        fit("cuda:0", callbacks=[Places()], net_params=net_params)
+    assert Places.found == {where}
 
 
 REFUSED = {
