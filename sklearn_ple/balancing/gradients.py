@@ -233,8 +233,8 @@ def _inner_products(gradients: Tensor, labelled: Tensor) -> tuple[Tensor, Tensor
     sizes = current().greatest(sizes)
     there = labelled & (sizes > 0)
     gradients = gradients / torch.where(there, sizes, 1.0).unsqueeze(2)
-    products = current().total(torch.bmm(gradients, gradients.mT)).double().cpu()
-    sizes = sizes.double().cpu()
+    products = current().total(torch.bmm(gradients, gradients.mT)).cpu().double()
+    sizes = sizes.cpu().double()
     sizes = sizes / sizes.amax(dim=1, keepdim=True)
     return products * sizes.unsqueeze(1) * sizes.unsqueeze(2), there.cpu()
 

@@ -175,7 +175,7 @@ class _Activity:
 
     def add(self, outputs: Tensor) -> None:
         """Add the outputs of a batch, of shape (n_members * n_experts, n_rows, width)."""
-        self.zeros.append((outputs == 0).double().mean(dim=2).cpu())
+        self.zeros.append((outputs == 0).cpu().double().mean(dim=2))
         # Batches are filled up with copies of rows, which do not change minimum and maximum.
         ends = outputs.aminmax(dim=1)
         low, high = ends.min.cpu(), ends.max.cpu()

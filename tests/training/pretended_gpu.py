@@ -18,7 +18,7 @@ INDEXING = {ATEN.index, ATEN.index_put, ATEN.index_put_, ATEN._index_put_impl_}
 
 
 class OnGpu(torch.Tensor):
-    """A tensor that says it is on the GPU, and holds one on the CPU."""
+    """A tensor that says it is on the GPU, and holds one on the CPU, in float32 at most."""
 
     __torch_function__ = torch._C._disabled_torch_function_impl
     is_cuda, is_meta = True, False
@@ -31,6 +31,8 @@ class OnGpu(torch.Tensor):
         return cls._make_wrapper_subclass(cls, held.shape, **form, **options)
 
     def __init__(self, held):
+        if held.dtype == torch.float64:
+            raise TypeError("Apple's GPUs have no float64")
         self.held = held
 
     def tolist(self):

@@ -14,6 +14,7 @@ from skorch.callbacks import Callback
 import sklearn_ple
 from sklearn_ple import PLEClassifierRegressor
 from sklearn_ple.export import load, save
+from sklearn_ple.inspection import expert_health
 from sklearn_ple.training import data
 
 NETWORKS = [name for name in sklearn_ple.__all__ if name.endswith("ClassifierRegressor")]
@@ -149,6 +150,14 @@ def test_a_fit_on_a_gpu_is_that_on_the_cpu(way, tmp_path):
         assert_allclose(found[name], part, atol=1e-4, err_msg=name)
 
 
+def test_the_health_of_experts_is_that_on_the_cpu():
+    X, _ = make_table()
+    expected = expert_health(fit("cpu"), X)
+    with pretended_gpu():
+        found = expert_health(fit("cuda:0"), X)
+    pd.testing.assert_frame_equal(found, expected, atol=1e-4)
+
+
 def test_what_a_gpu_draws_comes_from_its_own_generator():
     options = {"dropout": 0.2, "feature_dropout": 0.2, "balancing": "random"}
     with pretended_gpu():
@@ -190,6 +199,7 @@ REFUSED = {
     "a stack": lambda here, there: torch.stack([here[0], there[0]]),
     "a change": lambda here, there: here[0].add_(there[0]),
     "an array": lambda here, there: there.numpy(),
+    "float64": lambda here, there: there.double(),
     "a generator": lambda here, there: there.normal_(generator=torch.Generator()),
 }
 
