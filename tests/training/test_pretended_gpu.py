@@ -17,6 +17,9 @@ from sklearn_ple.export import load, save
 from sklearn_ple.inspection import expert_health
 from sklearn_ple.training import data
 
+# The pretence leaves torch in a state in which it would not initialise a real one.
+pytestmark = pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+
 NETWORKS = [name for name in sklearn_ple.__all__ if name.endswith("ClassifierRegressor")]
 SMALL = {
     "n_members": 2,
