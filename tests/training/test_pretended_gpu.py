@@ -114,10 +114,10 @@ def moved_by_batch(device, _):
         return fit(device)
 
 
-def of_network(name):
+def of_network(name, **parameters):
     simple = {"n_members": 1, "early_stopping": False}
     more = {"depends_on": {"buy": "click"}} if "AITM" in name else {}
-    return lambda device, _: fit(device, name, **simple | more)
+    return lambda device, _: fit(device, name, **simple | more | parameters)
 
 
 WAYS = {
@@ -159,6 +159,13 @@ def test_the_health_of_experts_is_that_on_the_cpu():
     with pretended_gpu():
         found = expert_health(fit("cuda:0"), X)
     pd.testing.assert_frame_equal(found, expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_dropout_of_any_network_is_drawn_on_the_gpu(name):
+    with pretended_gpu():
+        model = of_network(name, dropout=0.2, feature_dropout=0.2)("cuda:0", None)
+    assert np.isfinite(model.history_[-1]["loss"])
 
 
 def test_what_a_gpu_draws_comes_from_its_own_generator():

@@ -1,7 +1,6 @@
 """A training step never waits for the device: nothing that was computed is read back."""
 
 from collections import Counter
-from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -15,8 +14,6 @@ import sklearn_ple
 from sklearn_ple import PLEClassifierRegressor, SharedBottomClassifierRegressor
 from sklearn_ple.balancing import Balancer
 from sklearn_ple.datasets import load_nhefs
-from sklearn_ple.nn import dropout
-from sklearn_ple.training import steps
 
 NETWORKS = [name for name in sklearn_ple.__all__ if name.endswith("ClassifierRegressor")]
 SMALL = {"n_members": 2, "max_epochs": 1, "batch_size": 16, "random_state": 0, "dropout": 0.2}
@@ -69,17 +66,6 @@ class Watch(Callback):
         self.n_steps_ += training
 
 
-class OnOneDevice(TorchDispatchMode):
-    """Refuses operations that read tensors of the CPU beside those of the device, "meta" here."""
-
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        read = [a for a in torch.utils._pytree.tree_leaves(args) if isinstance(a, torch.Tensor)]
-        on_cpu = [tensor for tensor in read if tensor.device.type == "cpu" and tensor.dim()]
-        if on_cpu and len(on_cpu) < len(read):
-            raise AssertionError(f"{func} reads tensors of the CPU and of the device")
-        return func(*args, **(kwargs or {}))
-
-
 def make_data(kind=None):
     rng = np.random.default_rng(0)
     X = pd.DataFrame(rng.normal(size=(48, 3)), columns=list("abc"))
@@ -98,17 +84,10 @@ def waits(model, kind=None):
     return {name: n for name, n in FOUND.items() if n}
 
 
-@cache
-def fitted(name):
-    """Fit a network of its own kind; return it, and what waited."""
-    of_events = {"depends_on": {"buy": "click"}} if "AITM" in name else {}
-    model = getattr(sklearn_ple, name)(**SMALL | of_events)
-    return model, waits(model)
-
-
 @pytest.mark.parametrize("name", NETWORKS)
 def test_no_step_of_any_network_waits(name):
-    assert fitted(name)[1] == {}
+    of_events = {"depends_on": {"buy": "click"}} if "AITM" in name else {}
+    assert waits(getattr(sklearn_ple, name)(**SMALL | of_events)) == {}
 
 
 def test_no_step_of_the_defaults_waits():
@@ -161,42 +140,3 @@ class Masks(Balancer):
 def test_a_step_that_waits_is_found(balancing, found):
     # Of three steps the first one is not looked at.
     assert waits(SharedBottomClassifierRegressor(**SMALL, balancing=balancing))[found] == 2
-
-
-@pytest.mark.parametrize("name", NETWORKS)
-def test_a_step_of_any_network_reads_nothing_of_another_device(name, monkeypatch):
-    net = fitted(name)[0].net_
-    step_on_device(net, monkeypatch)
-    assert all(p.grad is not None for p in net.module_.parameters() if p.requires_grad)
-
-
-def test_a_step_that_reads_from_another_device_is_found(monkeypatch):
-    net = SharedBottomClassifierRegressor(**SMALL).fit(*make_data()).net_
-    represent = type(net.module_.body).represent
-    shift = torch.ones(1, 1, 1)
-    monkeypatch.setattr(
-        type(net.module_.body), "represent", lambda self, x: represent(self, x) + shift
-    )
-    with pytest.raises(AssertionError, match="of the CPU and of the device"):
-        step_on_device(net, monkeypatch)
-
-
-def step_on_device(net, monkeypatch):
-    """Take the gradients of a step on torch's device without numbers, in place of a GPU."""
-    for room in (dropout, steps):
-        monkeypatch.setattr(room, "generator_for", lambda device: None)
-    for module in (net.module_, net.criterion_):
-        module.to("meta")
-    net.device = "meta"
-    n_rows, n_tasks = 8, len(net.losses.names)
-    options = {"device": "meta", "dtype": net.dtype}
-    codes = torch.zeros(n_rows, 1, dtype=torch.uint8, device="meta")
-    inputs = {"numbers": torch.zeros(n_rows, 3, **options), "codes": codes}
-    labels = [torch.zeros(n_rows, n_tasks, **options) for _ in range(2)]
-    ones = torch.ones(n_tasks, **options)
-    stepper = steps.Stepper(net.module_, net.losses, net.criterion_, ones, "meta")
-    stepper.begin_epoch(ones)
-    net.optimizer_.zero_grad()
-    net.module_.train()
-    with OnOneDevice():
-        stepper.differentiate((inputs, labels))
