@@ -111,7 +111,7 @@ MODELS = {
     "CatBoost MultiLogloss": (
         "CatBoost joint (labels)",
         "Its loss MultiLogloss: one model for all tasks, if all have two classes and no label is "
-        "missing.",
+        "missing. MultiCrossEntropy makes the same predictions from such labels.",
     ),
     "XGBoost": ("XGBoost", "With its defaults; one model per task."),
     "HistGradientBoosting": ("HistGB", "scikit-learn's HistGradientBoosting; one model per task."),
