@@ -109,7 +109,8 @@ class TargetForm:
             for column, dtype, task, values in zip(
                 self.columns, self.dtypes, tasks, predictions, strict=True
             ):
-                keeps = _keeps(dtype, dtype.is_float(), task)
+                plain = pl.Series(dtype=dtype).to_numpy().dtype
+                keeps = _keeps(dtype, plain, dtype.is_float(), task)
                 kept = pl.Series(column, values.tolist(), dtype=dtype if keeps else None)
                 series.append(kept if _holds(kept, values) else pl.Series(column, values))
             return pl.DataFrame(series)
@@ -126,7 +127,8 @@ class TargetForm:
     ) -> Any:
         """Convert the labels of a task to the dtype of its column, if that can hold them."""
         dtype = self.dtypes[position]
-        if not _keeps(dtype, types.is_float_dtype(dtype), task):
+        plain = getattr(dtype, "numpy_dtype", dtype)
+        if not _keeps(dtype, plain, types.is_float_dtype(dtype), task):
             return values
         if dtype == values.dtype and dtype.kind in "biuf":
             return values
@@ -167,13 +169,21 @@ def _is_long(task: Task) -> bool:
     return any(float(label) != int(label) for label in task.classes)
 
 
-def _keeps(dtype: Any, is_float: bool, task: Task) -> bool:
-    """Return whether a column's dtype can hold predictions of a task: its classes, or floats."""
+def _keeps(dtype: Any, plain: Any, is_float: bool, task: Task) -> bool:
+    """Return whether a column's dtype can hold predictions of a task: its classes, or floats.
+
+    ``plain`` is the dtype of NumPy that corresponds to the dtype, if there is one.
+    """
     if not task.has_classes:
         return is_float
-    # Classes that partial_fit declares may not be categories of the column.
-    is_closed = isinstance(dtype, pd.CategoricalDtype) or type(dtype).__name__ == "Enum"
-    return not is_closed or set(task.classes) <= set(dtype.categories)
+    classes = task.classes
+    # Classes that partial_fit declares may not be categories of the column, or be too large.
+    if isinstance(dtype, pd.CategoricalDtype) or type(dtype).__name__ == "Enum":
+        return set(classes) <= set(dtype.categories)
+    if not isinstance(plain, np.dtype) or not {plain.kind, classes.dtype.kind} <= set("biuf"):
+        return True
+    with np.errstate(over="ignore", invalid="ignore"):
+        return np.array_equal(classes.astype(plain), classes)
 
 
 def _holds(column: Any, values: np.ndarray) -> bool:

@@ -971,6 +971,28 @@ def test_numbers_beyond_a_dtype_of_polars_are_predicted_in_float64():
     assert wide["n"].dtype == pl.Float64 and wide["n"].to_list() == [0.0, 6e38]
 
 
+@pytest.mark.parametrize(
+    "column",
+    [
+        pd.Series([0, 1], dtype="int8"),
+        pd.Series([False, True]),
+        pd.Series([0, 1], dtype="Int8"),
+        pd.Series([0, 1], dtype="int8[pyarrow]"),
+        pl.Series([0, 1], dtype=pl.Int8),
+    ],
+    ids=lambda column: str(column.dtype),
+)
+def test_declared_classes_beyond_a_columns_dtype_are_predicted_in_their_own(column):
+    library = pl if isinstance(column, pl.Series) else pd
+    y = library.DataFrame({"a": column, "b": [0.5, 1.5]})
+    for classes, kept in ([[0, 1], True], [[0, 1, 300], False], [[0, 1, 0.5], False]):
+        fitted, _ = encoder(y, ["multiclass", "regression"], classes={"a": classes})
+        predictions = [np.array(classes), np.array([0.5] * len(classes))]
+        found = fitted.form.assemble(fitted.tasks, predictions, None)
+        assert found["a"].to_list() == classes
+        assert (found["a"].dtype == column.dtype) == kept
+
+
 @pytest.mark.parametrize("names", [[None, None], ["group", "part"], ["group", None], ["task"]])
 def test_columns_and_their_levels_come_back_as_they_were(names):
     y = pd.DataFrame({("one", "a"): [0.5, 1.5, 2.5], ("two", "b"): [1.0, 0.5, 2.0]})
