@@ -71,7 +71,8 @@ class Survey:
         self._orders = {name: Orders(name) for name in ordered}
         self._key = _descending if last else row_hashes
         # The sample is larger at first: rows that are set aside are removed from it at the end.
-        self._sample = Lowest(row_hashes, SAMPLED_ROWS + most_aside, SAMPLED_BYTES)
+        n_bytes = 2 * SAMPLED_BYTES if most_aside else SAMPLED_BYTES
+        self._sample = Lowest(row_hashes, SAMPLED_ROWS + most_aside, n_bytes)
         self._aside = Lowest(self._key, most_aside, SAMPLED_BYTES)
         self.is_aside: Callable[[np.ndarray], np.ndarray] = _is_none
 
@@ -104,6 +105,7 @@ class Survey:
             key, highest = self._key, self._aside.highest
             self.is_aside = lambda numbers: key(numbers) <= highest
             self._sample.keep(lambda numbers: key(numbers) > highest)
+        self._sample.n_bytes = SAMPLED_BYTES
         self._sample.cut(SAMPLED_ROWS)
         self._put_in_order()
 

@@ -115,6 +115,15 @@ def test_of_a_larger_table_all_rows_teach_categories_and_scales(tmp_path, monkey
     np.testing.assert_allclose(one.scaler_.scale_[~far], scale[~far], rtol=1e-12)
 
 
+def test_validation_rows_leave_a_sample_of_wide_rows(tmp_path, monkeypatch):
+    kept = spied(monkeypatch)
+    # Both the sample and the validation rows have as many bytes as they may.
+    monkeypatch.setattr(survey, "SAMPLED_BYTES", 5000)
+    model(validation_fraction=0.4).fit(write(tmp_path / "files", make_table(1000)), TASKS, "w")
+    n_sampled, n_aside = len(kept[0][0].sample), len(kept[0][0].aside)
+    assert 0.8 * n_aside < n_sampled < 1.2 * n_aside < 400
+
+
 def test_bins_of_a_larger_table_are_those_of_a_sample(tmp_path, monkeypatch):
     monkeypatch.setattr(survey, "SAMPLED_ROWS", 2000)
     frame = make_table(20_000)
