@@ -199,13 +199,13 @@ class TableEncoder:
                 self.features.fit(sample.features, sample_weight=weights.mean(axis=1))
             else:
                 ordered = self._learn_in_passes(table)
-        numbers, codes = self.features.transform(sample.features)
-        if not hasattr(self, "statistics"):
-            self._choose_statistics(sample.features, np.count_nonzero(codes, axis=0))
             if not sparse.issparse(sample.features):
                 columns = sample.features.columns[self.features.number_positions_]
                 spreads = self.features.scaler_.spreads(sample.features)
                 warn_of_outliers([*map(str, columns)], spreads)
+        numbers, codes = self.features.transform(sample.features)
+        if not hasattr(self, "statistics"):
+            self._choose_statistics(sample.features, np.count_nonzero(codes, axis=0))
         ordered = ordered or self._order(table)
         loss_weights = weigh_classes(weights, labels, self.tasks, class_weight)
         return Encoded(numbers, codes, targets, loss_weights, weights, sample.parts, ordered)

@@ -115,6 +115,13 @@ def test_of_a_larger_table_all_rows_teach_categories_and_scales(tmp_path, monkey
     np.testing.assert_allclose(one.scaler_.scale_[~far], scale[~far], rtol=1e-12)
 
 
+def test_outliers_of_files_warn(tmp_path):
+    frame = make_table(300)
+    frame.loc[7, "gaps"] = 1e12
+    with pytest.warns(UserWarning, match="'gaps' of X has outliers"):
+        model(early_stopping=True).fit(write(tmp_path / "files", frame), TASKS, "w")
+
+
 def test_validation_rows_leave_a_sample_of_wide_rows(tmp_path, monkeypatch):
     kept = spied(monkeypatch)
     # Both the sample and the validation rows have as many bytes as they may.
