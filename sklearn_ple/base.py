@@ -410,7 +410,7 @@ class MultiTaskEstimator(CallbackSupportMixin, Predictor, ABC):
         task_types : str, list or dict, default=None
             Kinds of the columns of y, as in the parameter ``task_types`` of the estimator. None
             stands for the kind that the estimator's ``task_types`` sets for all tasks, or for
-            "auto" if that parameter is a list or a dict.
+            "auto" if that parameter is a list or a dict. Earlier tasks keep their kinds.
         freeze : bool, default=True
             Whether the existing weights do not change. If False, all weights are trained, but only
             on the labels in y: earlier tasks without labels there change with the shared parts of

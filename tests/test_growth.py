@@ -390,6 +390,19 @@ def test_the_kind_is_that_of_all_tasks_or_the_one_asked_for(table):
 
 
 @pytest.mark.parametrize(
+    "kinds",
+    [["regression", "binary", "ignore", "count"], {"size": "regression", "n": "count"}],
+    ids=["list", "dict"],
+)
+def test_kinds_are_of_all_columns_of_y_if_it_has_earlier_tasks(table, fitted, kinds):
+    X, y, _ = table
+    together = y.assign(one=1, n=np.arange(N) % 5)
+    together = together if isinstance(kinds, list) else together.drop(columns="one")
+    model = copy.deepcopy(fitted).add_task(X, together, task_types=kinds, freeze=False)
+    assert model.task_types_ == {"size": "regression", "kind": "binary", "n": "count"}
+
+
+@pytest.mark.parametrize(
     ("as_fit", "as_added", "library"),
     [
         (pd.DataFrame, pl.Series, pd.DataFrame),

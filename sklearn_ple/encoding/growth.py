@@ -14,7 +14,7 @@ from .._sklearn import _safe_indexing
 from .dependence import Dependence
 from .encoder import Encoded, TableEncoder
 from .form import TargetForm
-from .kinds import ignored_by, is_one_kind
+from .kinds import ignored_by, is_one_kind, kinds_by_task, without_ignored
 from .labels import Labels, read_targets
 from .mistakes import warn_of_order
 from .reading import read_features
@@ -84,7 +84,9 @@ def grow(
     warn_of_order(X=X, y=y, sample_weight=sample_weight)
     new = _new_places(form.names, names, new_alone)
     labels, given = weigh(labels, sample_weight)
-    targets = TargetEncoder(task_types, encoder.family)
+    kinds = kinds_by_task(without_ignored(task_types), form.names)
+    added = {name: kinds[name] for place, name in enumerate(form.names) if place in new}
+    targets = TargetEncoder(added, encoder.family)
     new_labels = [column for place, column in enumerate(labels) if place in new]
     targets.fit(new_labels, form.take(new), given[:, new])
     grown = _with_tasks(encoder, targets, new_labels)
