@@ -9,6 +9,8 @@ import numpy as np
 
 # Rows are dropped only if there are more of them than this times the limit.
 _SURPLUS = 1.25
+# From more parts one is made: a column of a part takes about 1 kB in addition to its rows.
+_MOST_PARTS = 100
 
 
 def row_hashes(numbers: np.ndarray) -> np.ndarray:
@@ -74,6 +76,8 @@ class Lowest:
             self._parts.append((numbers[kept], part))
             self._n += len(part)
             self._size += part.nbytes
+        if len(self._parts) > _MOST_PARTS:
+            self._merge()
         if self._n > _SURPLUS * self.n_most or self._size > _SURPLUS * self.n_bytes:
             self.cut(self.n_most)
 
@@ -116,9 +120,15 @@ class Lowest:
 
     def rows(self) -> Any:
         """Return the rows in the order of their numbers."""
+        self._merge()
+        return self._parts[0][1]
+
+    def _merge(self) -> None:
+        """Make one part of all."""
         import pyarrow as pa
 
-        return pa.concat_tables([rows for _, rows in self._parts]).combine_chunks()
+        numbers, rows = zip(*self._parts, strict=True)
+        self._parts = [(np.concatenate(numbers), pa.concat_tables(rows).combine_chunks())]
 
 
 def _decoded(rows: Any) -> Any:

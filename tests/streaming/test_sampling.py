@@ -46,6 +46,14 @@ def test_of_wide_rows_there_are_fewer():
     assert kept.rows()["x3"].to_pylist() == lowest.tolist()
 
 
+def test_few_parts_are_kept_of_many_blocks():
+    kept = Lowest(row_hashes, 500, 10**9)
+    for number in range(400):
+        kept.add(np.array([number]), pa.table({"number": [number]}))
+        assert len(kept._parts) <= 100
+    assert kept.rows()["number"].to_pylist() == kept.numbers.tolist() == list(range(400))
+
+
 def test_dictionaries_do_not_stay():
     codes = pa.array(["a" * 1000] * 10).dictionary_encode()
     kept = Lowest(row_hashes, 5, 10**9)
