@@ -38,8 +38,9 @@ _SHOWN = 5
 # In more than _MANY_ROWS rows, strings are not categories if more than this share is distinct.
 _MANY_ROWS, _DISTINCT = 100, 0.9
 
-# Number of distinct values from which merging blocks is worthwhile.
-_LEAST_TO_MERGE = 2**16
+# Size of the later blocks from which merging is worthwhile: the values, and one for each block.
+# Fewer would make merging slow, and more would need memory, about 2 kB for each block.
+_LEAST_TO_MERGE = 2**10
 
 
 class CategoryEncoder:
@@ -241,9 +242,9 @@ class Counts:
         first = self.n_rows + _first_rows(places, len(values))[seen]
         self._parts.append((values[seen], counts[seen], first))
         self.n_rows += len(column)
-        # Each merge at least doubles the merged part, so that all merges together take about as
-        # long as the last one.
-        merged, *others = (len(part[0]) for part in self._parts)
+        # At least half of what a merge reads is new, so that all merges together take time in
+        # proportion to the later blocks.
+        merged, *others = (len(part[0]) + 1 for part in self._parts)
         if sum(others) > max(merged, _LEAST_TO_MERGE):
             self.merged()
         return self
