@@ -16,6 +16,7 @@ from sklearn.base import clone
 from sklearn.utils import check_random_state, indexable
 from sklearn.utils.parallel import Parallel, delayed
 
+from .._sklearn import _num_samples
 from ..checks import check_confidence, check_frame, check_integer, check_named, shown
 from ..encoding import check_in_memory, take_rows, takeable
 from ..metrics import multitask_scores
@@ -367,7 +368,9 @@ def _plan(
     splits = list(to_splitter(cv, estimator).split(X, y))
     if len(splits) < 2:
         raise ValueError(f"An interval needs 2 repeats or more, but cv has {len(splits)} split.")
-    overlap = float(np.mean([len(test) / len(train) for train, test in splits]))
+    # The parts may also be masks.
+    rows = np.arange(_num_samples(X))
+    overlap = float(np.mean([len(rows[test]) / len(rows[train]) for train, test in splits]))
     return splits, overlap, f"{len(splits)} folds"
 
 

@@ -129,11 +129,17 @@ def test_interval_over_seeds_is_that_of_the_paired_t_test(data, test_set, confid
 
 
 @pytest.mark.parametrize(
-    "cv", [5, KFold(3), RepeatedKFold(n_splits=3, n_repeats=2, random_state=0)]
+    ("cv", "n_splits"),
+    [
+        (5, 5),
+        (KFold(3), 3),
+        (RepeatedKFold(n_splits=3, n_repeats=2, random_state=0), 3),
+        # Masks of rows instead of their numbers.
+        ([(np.arange(90) % 3 != fold, np.arange(90) % 3 == fold) for fold in range(3)], 3),
+    ],
 )
-def test_interval_over_folds_has_the_correction_of_nadeau_and_bengio(data, cv):
+def test_interval_over_folds_has_the_correction_of_nadeau_and_bengio(data, cv, n_splits):
     gain = mtl_gain(SYSTEMS, *data, cv=cv, random_state=0)
-    n_splits = cv if isinstance(cv, int) else 3
     for system, task in itertools.product(["up", "seesaw"], ["one", "two"]):
         differences = by_hand(gain, system, task)
         n = len(differences)
