@@ -335,7 +335,7 @@ def score_task(task: ScoredTask, metric: Any, weights: np.ndarray | None = None)
             scorer = scorer_of(task, metric)
             options = {} if weights is None else {"sample_weight": weights[rows]}
             with collected() as caught:
-                score = scorer(task.view, rows, labels, **options)
+                score = float(scorer(task.view, rows, labels, **options))
         except Warning as raised:
             # The user's filters turn warnings into errors.
             caught = [raised]
@@ -356,4 +356,4 @@ def score_task(task: ScoredTask, metric: Any, weights: np.ndarray | None = None)
     else:
         for warning in caught:
             warn(f"Task {task.name!r}: {warning}", type(warning))
-    return float(score)
+    return score

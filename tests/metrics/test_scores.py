@@ -745,6 +745,10 @@ def test_weights_of_labels(data, model):
         ({"metrics": {"price": "roc_auc"}}, "Task 'price' .* labels are numbers"),
         ({"metrics": {"price": "accuracy"}}, "Task 'price' cannot be scored by 'accuracy'"),
         ({"metrics": "r2"}, "Task 'paid' cannot be scored by 'r2': could not convert string"),
+        (
+            {"metrics": {"colour": make_scorer(f1_score, average=None)}},
+            "Task 'colour' cannot be scored by f1_score: only .* converted to Python scalars",
+        ),
         ({"sample_weight": np.ones(7)}, r"sample_weight has shape \(7,\); .* \(120, 4\)"),
         ({"sample_weight": -np.ones(120)}, "Negative values in .*sample_weight"),
         ({"average": "median"}, "average must be 'mean', 'worst' or a dict"),
