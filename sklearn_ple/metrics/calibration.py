@@ -85,6 +85,11 @@ def expected_calibration_error(
         raise ValueError(f"labels must be a list of the classes, not {shown(labels)}.")
     column = _column(y_true)
     if np.ndim(y_prob) == 2:
+        if np.shape(y_prob)[1] == 1:
+            raise ValueError(
+                "y_prob has one column: pass the probabilities of all classes, or those of the "
+                "second class as a one-dimensional array."
+            )
         held = column.dropna() if labels is None else pd.Series(np.asarray(labels))
         y_prob, named = sorted_by_class(y_prob, plain_array(held))
         labels = labels if named is None else named

@@ -99,6 +99,7 @@ def test_calibration_error_skips_missing_labels(dtype):
             r"of 2 classes, y_true contains \[0\].*as the parameter labels",
         ),
         (([0, 1, 2], np.full((3, 4), 0.25)), {}, r"of 4 classes, y_true contains \[0, 1, 2\]"),
+        (([1, 1], [[0.4], [0.6]]), {}, "y_prob has one column: .* a one-dimensional array"),
         (
             ([0, 3], [0.5, 0.5]),
             {"labels": [0, 1]},
