@@ -22,6 +22,7 @@ from .style import (
     number_texts,
     room_below,
     short,
+    styled,
 )
 
 # Markers distinguish systems of the same colour, if there are more systems than colours.
@@ -227,7 +228,9 @@ class MTLGainDisplay:
             errors = [[[a], [b]] for a, b in zip(below, above, strict=True)]
             x, y = mean.loc[system]
             points.append(
-                ax.errorbar([x], [y], xerr=errors[0], yerr=errors[1], **(style | kwargs))
+                ax.errorbar(
+                    [x], [y], xerr=errors[0], yerr=errors[1], **styled(style, kwargs, "Line2D")
+                )
             )
         self.points_ = points
         label = f"{self.reference} (reference)"
@@ -274,12 +277,14 @@ class MTLGainDisplay:
         ax = self.ax_
         values = mean.to_numpy()
         reach = np.nanmax(np.abs(values), initial=0.0) or 1.0
-        style = {"cmap": "RdBu", "vmin": -reach, "vmax": reach, "aspect": "auto"}
-        self.image_ = ax.imshow(values, **(style | kwargs))
+        style = {"cmap": "RdBu", "aspect": "auto"}
+        # A norm of the user's own has its own limits.
+        limits = {} if "norm" in kwargs else {"vmin": -reach, "vmax": reach}
+        self.image_ = ax.imshow(values, **(style | limits | kwargs))
         excludes_zero = ((low > 0) | (high < 0)).to_numpy()
         texts = number_texts(values, n_digits=2, sign="+")
         texts[excludes_zero] += "*"
-        self.texts_ = cell_texts(ax, texts, np.abs(values) > 0.6 * reach)
+        self.texts_ = cell_texts(self.image_, texts)
         for text in self.texts_[excludes_zero]:
             text.set_fontweight("bold")
         label_cells(ax, [*map(short, mean.index)], [*map(short, mean.columns)])

@@ -23,6 +23,7 @@ from .style import (
     figure_and_grid,
     named_legend,
     short,
+    styled,
 )
 
 # Hatches distinguish gates of the same colour, up to 56 gates in all.
@@ -281,7 +282,8 @@ def _draw(
     for gate, own in rows.groupby("gate", sort=False):
         style = {"width": 0.9, "edgecolor": "white", "linewidth": 0, "label": gate}
         style |= styles[gate] | {"error_kw": {"elinewidth": 0.9}}
-        bars[gate] = panel.bar(own["x"], own["mean"], yerr=own["std"], **(style | kwargs))
+        style = styled(style, kwargs, "Rectangle")
+        bars[gate] = panel.bar(own["x"], own["mean"], yerr=own["std"], **style)
         even = [1 / len(own)] * len(own)
         panel.hlines(even, own["x"] - 0.5, own["x"] + 0.5, colors="black", label=_EVEN)
     panel.set_ylabel("weight")

@@ -10,7 +10,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from ..predictions import tasks_of
-from .style import figure_and_grid, short
+from .style import figure_and_grid, short, styled
 
 _MAX_COLUMNS = 4
 # Size of a panel with its texts, in inches.
@@ -158,7 +158,9 @@ class TrainingHistoryDisplay:
         marker = "o" if len(epochs) == 1 else ""
         lines = []
         for loss, style in zip(losses, _STYLES, strict=False):
-            lines += panel.plot(epochs, loss, **({"marker": marker} | style | kwargs))
+            lines += panel.plot(
+                epochs, loss, **styled({"marker": marker} | style, kwargs, "Line2D")
+            )
         if self.best_epoch_ is not None:
             label = f"best epoch ({self.best_epoch_})"
             panel.axvline(self.best_epoch_, color="tab:gray", linestyle=":", label=label)

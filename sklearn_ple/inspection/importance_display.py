@@ -201,13 +201,17 @@ class ImportanceDisplay:
             _, ax = plt.subplots(figsize=size, layout="constrained")
         self.ax_, self.figure_ = ax, ax.figure
         reach = np.nanmax(means.to_numpy(), initial=0.0) or 1.0
-        style = {"cmap": "Blues", "aspect": "auto", "norm": PowerNorm(0.5, vmin=0, vmax=reach)}
+        style: dict[str, Any] = {"cmap": "Blues", "aspect": "auto"}
+        if "norm" not in kwargs:
+            limits: dict[str, Any] = {"vmin": 0, "vmax": reach}
+            limits |= {end: kwargs.pop(end) for end in limits if end in kwargs}
+            style["norm"] = PowerNorm(0.5, **limits)
         self.image_ = ax.imshow(np.maximum(means, 0), **(style | kwargs))
-        self.texts_ = self._write_numbers(means.to_numpy(), shown, reach)
+        self.texts_ = self._write_numbers(means.to_numpy(), shown)
         self._label(means)
         return self
 
-    def _write_numbers(self, means: np.ndarray, shown: np.ndarray, reach: float) -> np.ndarray:
+    def _write_numbers(self, means: np.ndarray, shown: np.ndarray) -> np.ndarray:
         frame = self.importance.frame
         low, high = (
             frame[end].to_numpy().reshape(len(self.importance.features), -1)[shown]
@@ -218,7 +222,7 @@ class ImportanceDisplay:
             text = str(texts[row, column]).replace("-", "−")
             includes_zero = low[row, column] <= 0 <= high[row, column]
             texts[row, column] = f"({text})" if includes_zero else text
-        return cell_texts(self.ax_, texts, means > 0.4 * reach)
+        return cell_texts(self.image_, texts)
 
     def _label(self, means: pd.DataFrame) -> None:
         ax, (n_rows, n_columns) = self.ax_, means.shape

@@ -41,6 +41,29 @@ def import_pyplot() -> Any:
     return plt
 
 
+def styled(style: dict[str, Any], options: dict[str, Any], kind: str) -> dict[str, Any]:
+    """Replace the defaults of a style by the options of the user.
+
+    Parameters
+    ----------
+    style : dict
+        The defaults.
+    options : dict
+        The options, which may have short names, such as ``lw``.
+    kind : {"Line2D", "Rectangle"}
+        The kind of artist, which defines the short names.
+
+    Returns
+    -------
+    style : dict
+        The style, with long names.
+    """
+    plt = import_pyplot()
+    from matplotlib.cbook import normalize_kwargs
+
+    return style | normalize_kwargs(options, getattr(plt, kind))
+
+
 def named_legend(owner: Any, handles: Sequence[Any], names: Sequence[str], **options: Any) -> None:
     """Add a legend to axes or a figure that shows all names, the long ones shortened.
 
@@ -110,11 +133,15 @@ def label_cells(ax: Any, rows: Sequence[str], columns: Sequence[str]) -> None:
     ax.spines[:].set_visible(False)
 
 
-def cell_texts(ax: Any, texts: np.ndarray, is_dark: np.ndarray) -> np.ndarray:
+def cell_texts(image: Any, texts: np.ndarray) -> np.ndarray:
     """Write texts into the cells of a heat map, white where the cell is dark; return them."""
+    # Colours as they are seen on white: cells without a number are transparent.
+    *colours, opacity = np.moveaxis(image.to_rgba(image.get_array()), 2, 0)
+    brightness = np.tensordot([0.299, 0.587, 0.114], colours, axes=1)
+    is_dark = brightness * opacity + 1 - opacity < 0.5
     written = np.empty(texts.shape, dtype=object)
     for row, column in np.ndindex(texts.shape):
-        written[row, column] = ax.text(
+        written[row, column] = image.axes.text(
             column,
             row,
             texts[row, column],

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib import pyplot as plt
+from matplotlib.colors import CenteredNorm
 from sklearn.base import BaseEstimator
 
 from sklearn_ple.inspection import MTLGain, MTLGainDisplay, mtl_gain
@@ -191,11 +192,19 @@ def test_given_axes_are_drawn_into():
 
 
 def test_keywords_reach_the_artists():
-    points = MTLGainDisplay(make_gains()).plot(elinewidth=3, marker="o").points_
-    assert {p.lines[0].get_marker() for p in points} == {"o"}
+    points = MTLGainDisplay(make_gains()).plot(elinewidth=3, marker="o", ms=4).points_
+    assert {(p.lines[0].get_marker(), p.lines[0].get_markersize()) for p in points} == {("o", 4)}
     assert {p.lines[2][0].get_linewidth()[0] for p in points} == {3}
     image = MTLGainDisplay(make_gains(n_tasks=3)).plot(cmap="PuOr", vmax=1).image_
     assert image.get_cmap().name == "PuOr" and image.get_clim()[1] == 1
+    image = MTLGainDisplay(make_gains(n_tasks=3)).plot(norm=CenteredNorm(halfrange=2)).image_
+    assert image.get_clim() == (-2, 2)
+
+
+def test_texts_are_white_where_cells_are_dark():
+    display = MTLGainDisplay(make_gains(n_tasks=3))
+    assert {text.get_color() for text in display.plot().texts_.flat} == {"black", "white"}
+    assert {text.get_color() for text in display.plot(vmin=-1, vmax=1).texts_.flat} == {"black"}
 
 
 def test_plot_returns_the_display():

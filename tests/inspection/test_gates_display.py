@@ -234,6 +234,8 @@ def test_keywords_reach_the_bars():
     bars = [bar for drawn in display.bars_ for bars in drawn.values() for bar in bars]
     np.testing.assert_allclose([bar.get_width() for bar in bars], 0.5)
     assert {bar.get_alpha() for bar in bars} == {0.7}
+    bars = draw(*random_ple(), lw=2).bars_[0]["a"]
+    assert {bar.get_linewidth() for bar in bars} == {2}
 
 
 def test_utilization_without_a_column_is_an_error():

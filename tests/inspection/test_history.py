@@ -141,6 +141,8 @@ def test_keywords_reach_the_lines():
     display = TrainingHistoryDisplay.from_estimator(fit(early_stopping=True), linewidth=3)
     assert {line.get_linewidth() for line in display.lines_.flat} == {3}
     assert [line.get_linestyle() for line in display.lines_[0]] == ["-", "--"]
+    lines = display.plot(ls=":", c="red").lines_.flat
+    assert {(line.get_linestyle(), line.get_color()) for line in lines} == {(":", "red")}
 
 
 def test_plot_returns_the_display():

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib import pyplot as plt
+from matplotlib.colors import PowerNorm
 
 from sklearn_ple import PLERegressor
 from sklearn_ple.inspection import ImportanceDisplay, MultiTaskImportance, multitask_importance
@@ -149,9 +150,13 @@ def test_names_are_taken_literally():
 
 def test_given_axes_and_keywords():
     figure, (left, right) = plt.subplots(1, 2)
-    display = ImportanceDisplay.from_importance(make_importance(), ax=right, cmap="Greens")
+    options = {"cmap": "Greens", "vmax": 2}
+    display = ImportanceDisplay.from_importance(make_importance(), ax=right, **options)
     assert display.ax_ is right and display.figure_ is figure and not left.images
-    assert display.image_.get_cmap().name == "Greens"
+    assert display.image_.get_cmap().name == "Greens" and display.image_.get_clim() == (0, 2)
+    assert isinstance(display.image_.norm, PowerNorm)
+    # All cells are light on this scale.
+    assert {text.get_color() for text in display.texts_.flat} == {"black"}
 
 
 def test_from_estimator_measures_and_draws():
