@@ -210,4 +210,5 @@ def _shape(ax: Any, n_panels: int) -> tuple[int, int]:
 def _of_labelled(task_losses: list[list[float]]) -> np.ndarray:
     """Replace the losses of tasks without labels, which are exactly zero, by NaN."""
     losses = np.array(task_losses)
-    return np.where((losses == 0).all(axis=0), np.nan, losses)
+    # Some epochs may have no losses of validation.
+    return np.where(((losses == 0) | np.isnan(losses)).all(axis=0), np.nan, losses)

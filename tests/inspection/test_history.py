@@ -85,6 +85,10 @@ def test_a_task_without_labels_has_no_line():
     assert np.isfinite([line.get_ydata() for line in display.lines_[:2].flat]).all()
     training, validation = (line.get_ydata() for line in display.lines_[2])
     assert np.isfinite(training).all() and np.isnan(validation).all()
+    # Further epochs may have no validation.
+    history = [*model.history_, {"epoch": 9, "loss": 1.0, "task_losses": [1.0, 1.0]}]
+    lines = TrainingHistoryDisplay(history, model.task_names_).plot().lines_
+    assert np.isnan(lines[2, 1].get_ydata()).all()
 
 
 def test_single_task_has_a_single_panel():
