@@ -218,7 +218,9 @@ def _use(
         if owner in of_tasks:
             weights = of_tasks[owner]
             own = [name for name in weights.index if owners.get(name) == owner]
-            use["own_share"] = weights[own].sum() * len(weights) / len(own)
+            # In a network of the user's own, they may bypass the gate.
+            if own:
+                use["own_share"] = weights[own].sum() * len(weights) / len(own)
     return uses
 
 

@@ -208,6 +208,40 @@ def test_experts_that_are_read_beside_a_gate_are_used(data, cls, chosen, idle, i
     assert bool(ignored) == any("ignored" in panel.get_title() for panel in display.axes_)
 
 
+def test_own_experts_may_bypass_the_gate_of_their_task():
+    class Bypassed:
+        """Stands for an estimator with a network of the user's own, and for that network."""
+
+        task_names_ = ("late", "price")
+        own = (nn.Block("expert", "late 1", 0, 1), nn.Block("expert", "price 1", 1, 1))
+
+        def gate_weights(self, X):
+            weights = [0.25, 0.75]
+            return [
+                {
+                    "late": pd.DataFrame([weights], columns=["price 1", "shared"]),
+                    "price": pd.DataFrame([weights], columns=["late 1", "shared"]),
+                }
+            ]
+
+        def gate_names(self, tasks):
+            return [[]]
+
+        def expert_names(self, tasks):
+            return []
+
+        def blocks(self, tasks):
+            return [self.own]
+
+    model = Bypassed()
+    model.module_ = model
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        health = expert_health(model, None)
+    assert health["expert"].tolist() == ["price 1", "shared", "late 1"]
+    assert health["own_share"].isna().all() and set(health["state"]) == {"healthy"}
+
+
 def test_what_a_network_does_not_tell_is_missing(data, monkeypatch):
     model = fit(MMoEClassifierRegressor, data, n_levels=2)
     assert expert_health(model, data[0])["share"].isna().tolist() == [True] * 3 + [False] * 3
