@@ -118,7 +118,7 @@ def _tasks_of_predictions(y_pred: Any, y: pd.DataFrame, named: bool) -> list[Sco
         if np.ndim(part) == 2:
             tasks.append(_task_of_probabilities(name, y[name], part))
         else:
-            tasks.append(_task_of_labels(name, y[name], plain_array(pd.Series(part))))
+            tasks.append(_task_of_labels(name, y[name], pd.Series(part)))
     return tasks
 
 
@@ -215,10 +215,20 @@ def _task_of_probabilities(name: str, labels: pd.Series, proba: Any) -> ScoredTa
     return _predicted_task(name, kind, labels, classes, responses)
 
 
-def _task_of_labels(name: str, labels: pd.Series, predicted: np.ndarray) -> ScoredTask:
+def _task_of_labels(name: str, labels: pd.Series, y_pred: pd.Series) -> ScoredTask:
+    there = y_pred.notna().to_numpy()
+    if n_lacking := np.count_nonzero(~there & labels.notna().to_numpy()):
+        raise ValueError(
+            f"y_pred lacks predictions of task {name!r} in rows with a label, {n_lacking} in all: "
+            "predict these rows, too, or leave them out of y and y_pred."
+        )
+    # Rows without a label are not scored: without a prediction, they may have any value.
+    given = plain_array(y_pred[there])
+    predicted = np.zeros(len(there), dtype=given.dtype)
+    predicted[there] = given
     observed = plain_array(labels.dropna())
     declared = isinstance(labels.dtype, pd.CategoricalDtype)
-    distinct = np.unique(np.concatenate([observed, predicted]))
+    distinct = np.unique(np.concatenate([observed, given]))
     may_be_number = not declared and distinct.dtype.kind in "iuf"
     classes = None if may_be_number and not numbers_are_classes(distinct) else distinct
     kind = "regression" if classes is None else "binary" if len(classes) <= 2 else "multiclass"

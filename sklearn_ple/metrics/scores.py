@@ -54,7 +54,8 @@ def multitask_scores(
         ``predict_proba``, a list with one entry for each task, or by ``predict_proba_frame``. A
         task whose entry is None, or that the frame lacks, is left out. If y and the predictions
         are data frames, columns of the same name belong together. The columns of a frame of
-        probabilities may name the classes, in any order.
+        probabilities may name the classes, in any order. Where a task has no label, a predicted
+        label or number may be missing.
     X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features) or None
         The features; not used if predictions are passed.
     y : {array-like, DataFrame} of shape (n_samples, n_tasks) or (n_samples,)
@@ -76,8 +77,9 @@ def multitask_scores(
     ------
     ValueError
         If y has other tasks than the estimator, or labels of another type; if only some of the
-        predictions have names of y; if metrics names an unknown task, or if a metric cannot be
-        computed, for example because it needs probabilities and labels were passed.
+        predictions have names of y, or if they lack rows with a label; if metrics names an unknown
+        task, or if a metric cannot be computed, for example because it needs probabilities and
+        labels were passed.
     TypeError
         If the estimator cannot predict, or does not have tasks like those of this package.
 

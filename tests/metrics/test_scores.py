@@ -361,6 +361,17 @@ def test_of_passed_labels_numbers_are_told_from_classes_as_in_fit(visits, is_num
     assert multitask_scores(y, None, y, metrics="accuracy") == {"visits": 1.0}
 
 
+@pytest.mark.parametrize("dtype", ["float64", "Int64", "string", object])
+def test_predictions_may_be_missing_where_labels_are(dtype):
+    labels = pd.Series([1, 0, 1, None], dtype="Int64").astype(dtype)
+    predicted = pd.Series([1, 1, 1, None], dtype="Int64").astype(dtype)
+    y, y_pred = labels.to_frame("paid"), predicted.to_frame("paid")
+    scores = multitask_scores(y_pred, None, y, "balanced_accuracy")
+    assert scores == {"paid": 0.5}
+    with pytest.raises(ValueError, match="y_pred lacks predictions of task 'paid' in .* 1 in all"):
+        multitask_scores(y_pred[::-1].reset_index(drop=True), None, y, "balanced_accuracy")
+
+
 def test_whole_numbers_in_another_order_are_names():
     rng = np.random.RandomState(0)
     y = pd.Series([0, 1, 1, 0, 1], name="t")
