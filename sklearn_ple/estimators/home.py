@@ -144,8 +144,10 @@ class HoMEClassifierRegressor(MultiTaskEstimator):
             )
         # The network renames groups whose names the user did not choose.
         own_names = self.task_groups if isinstance(self.task_groups, Mapping) else ()
-        if taken := sorted(set(own_names) & set(names)):
+        if taken := sorted(set(map(str, own_names)) & set(names)):
             raise ValueError(
                 f"task_groups has groups with the name of a task: {taken}. Rename these groups."
             )
-        return {group: [names.index(str(name)) for name in own] for group, own in groups.items()}
+        return {
+            str(group): [names.index(str(name)) for name in own] for group, own in groups.items()
+        }

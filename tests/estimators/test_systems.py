@@ -575,6 +575,10 @@ def test_groups_of_tasks_whose_names_are_numbers():
     y = pd.DataFrame(X, columns=["0", "1"])
     fitted = model(HoMEClassifierRegressor, task_groups=[[0], ["1"]]).fit(X, y)
     assert fitted.module_.body.group_of == [0, 1]
+    fitted.set_params(task_groups={7: [0], (8, "x"): [1]}).fit(X, y)
+    assert list(fitted.gate_weights(X)[0]) == ["7", "(8, 'x')", "shared gate"]
+    with pytest.raises(ValueError, match=r"the name of a task: \['1'\]. Rename these groups"):
+        fitted.set_params(task_groups={1: [0], 2: [1]}).fit(X, y)
 
 
 # -- gates ----------------------------------------------------------------------------------------
