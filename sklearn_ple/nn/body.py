@@ -235,7 +235,9 @@ class Body(nn.Module, ABC):
     def diagram(self, tasks: Sequence[str]) -> Diagram:
         """Describe the parts of one member below the towers, for drawings.
 
-        A subclass may override it. By default there is a single block.
+        A subclass may override it. By default there is a single block. If there are blocks of kind
+        "gate", they are the gates of ``gate_names``: a row for each level, with the same names,
+        and each reads the blocks of its experts in their order.
 
         Parameters
         ----------

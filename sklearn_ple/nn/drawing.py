@@ -208,6 +208,13 @@ def _by_gate(rows: Rows, weights: Weights | None) -> dict[Block, Sequence[float]
     if weights is None:
         return {}
     levels = [row for row in rows if row[0].kind == "gate"]
+    drawn = [{gate.name: len(gate.reads) for gate in row} for row in levels]
+    weighed = [{gate: len(own) for gate, own in level.items()} for level in weights]
+    if drawn != weighed:
+        raise ValueError(
+            f"The diagram of the network has gates that read {drawn} blocks, but gate_names has "
+            f"gates that weigh {weighed} experts: describe the same gates in both."
+        )
     return {
         gate: level[gate.name] for row, level in zip(levels, weights, strict=True) for gate in row
     }

@@ -186,6 +186,21 @@ def test_many_experts_are_drawn_as_one(X):
     assert_allclose(widths["a reads shared 1"] / widths["a reads a 1"], shared / own, rtol=1e-2)
 
 
+@pytest.mark.parametrize("change", ["name", "reads", "rows"])
+def test_gates_of_a_diagram_must_be_those_with_weights(X, change, monkeypatch):
+    estimator = fitted(X, cls=MMoEClassifierRegressor)
+    rows = estimator.module_.blocks(["a", "b"])
+    gate = rows[1][0]
+    if change == "rows":
+        rows.insert(1, [Block("gate", "other", None, 1, rows[0])])
+    else:
+        setattr(gate, change, "other" if change == "name" else [*gate.reads, rows[0][0]])
+    monkeypatch.setattr(estimator.module_, "blocks", lambda tasks: rows)
+    assert drawing(estimator) is not None
+    with pytest.raises(ValueError, match="has gates that read .* but gate_names has"):
+        drawing(estimator, X)
+
+
 def test_a_bank_of_gates_has_their_mean_weights(X):
     estimator = fitted(X, 2, MMoEClassifierRegressor, n_experts=9, n_levels=2)
     lines = weighted_lines(drawing(estimator, X))
