@@ -126,7 +126,7 @@ class TargetEncoder:
 
     def _task_of_kind(self, task_type: Any, column: Labels) -> Task:
         kind, options = split_kind(task_type)
-        if kind == "auto":
+        if isinstance(kind, str) and kind == "auto":
             kind = column.infer_kind(self.family)
         what = f"task_types of target {column.name!r}"
         check_kind(column.name, kind)

@@ -563,6 +563,7 @@ def test_a_task_without_outputs_is_an_error_that_names_it():
         ("poisson", r"task_types of target 'a' is 'poisson'; the kinds are \['auto', 'binary'"),
         ({"b": None}, r"task_types of target 'b' is None; .*'survival', 'ignore'\], or a Task"),
         ({"b": float}, r"task_types of target 'b' is <class 'float'>; the kinds are"),
+        ({"b": pd.NA}, r"task_types of target 'b' is <NA>; the kinds are"),
         ({"c": Regression()}, r"Target 'c' is of kind 'regression' but holds strings, 'x'"),
         ({"c": Binary}, r"Target 'c' is binary but has 3 classes"),
         ({"c": "regression"}, r"Target 'c' is of kind 'regression' but holds strings, 'x'"),
