@@ -195,9 +195,8 @@ class MultiTaskNet(NeuralNet):
         validation, groups = self._validation, self._groups
         keep_freed_memory()
         with self.threads(self.batch_size, 1 if groups else self.n_jobs), self._seeded():
-            options = self.get_params_for("iterator_train") | self.get_params_for("iterator_valid")
             # Torch's loader cannot read a GPU's memory in its processes, nor pin that memory.
-            if not options.keys() - {"batch_size"}:
+            if not self._uses_torchs_loader():
                 place(rows, self.device)
                 if validation is not None:
                     place(validation.rows, self.device)
@@ -268,6 +267,11 @@ class MultiTaskNet(NeuralNet):
     ) -> tuple[TableRows, Validation | None]:
         """Return the training rows and validation rows unchanged."""
         return X, y
+
+    def _uses_torchs_loader(self) -> bool:
+        """Return whether there are options that only torch's own loader has."""
+        options = self.get_params_for("iterator_train") | self.get_params_for("iterator_valid")
+        return bool(options.keys() - {"batch_size"})
 
     def get_iterator(self, dataset: Any, training: bool = False) -> Any:
         """Return an iterator over batches, which need no collation."""
