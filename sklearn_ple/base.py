@@ -286,7 +286,6 @@ class MultiTaskEstimator(CallbackSupportMixin, Predictor, ABC):
             trainings = trainer.prepare(table, self._encoder, encoded, plan, split)
             # Free memory: training needs only what is prepared.
             del table, encoded, split
-            self._encoder = trainings[0].encoder
             self._settle(*trainer.train(*trainings))
         return self
 

@@ -209,8 +209,6 @@ class Trainer:
 
         Return the net, or None if the training is interrupted or fails.
         """
-        # The callbacks of scikit-learn look at the estimator, and score it.
-        self.estimator._encoder = training.encoder
         again = self._make_net(training)
         again.module_.mean.load_state_dict(net.module_.mean.state_dict())
         callbacks = self._callbacks(training, title="Training on all rows")
@@ -231,6 +229,8 @@ class Trainer:
         return again
 
     def _make_net(self, training: Training) -> MultiTaskNet:
+        # The callbacks of scikit-learn look at the estimator, and score it.
+        self.estimator._encoder = training.encoder
         return create_net(self.estimator, training.plan, training.encoder, self.origin)
 
     def _callbacks(self, training: Training, title: str = "Training") -> list[Callback]:
