@@ -18,6 +18,7 @@ STYLES = {
     "LightGBM, early stopping": ("LightGBM", "s", ORANGE),
     "CatBoost": ("CatBoost", "D", RED),
     "CatBoost MultiRMSEWithMissingValues": ("CatBoost joint", "d", RED),
+    "CatBoost MultiLogloss": ("CatBoost joint", "d", RED),
     "HistGradientBoosting": ("HistGB", "^", GREEN),
     "XGBoost": ("XGBoost", "v", PINK),
     "RealMLP": ("RealMLP", "X", GREY),
