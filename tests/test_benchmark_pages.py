@@ -325,6 +325,25 @@ def test_tuned_models_are_ranked_where_all_of_them_ran(module, results):
     assert by_data[1] and by_data[2].count("1.50") == 2
 
 
+def test_tuned_models_are_also_ranked_without_a_slow_one(module, results):
+    tuned, rival, slow = "PLE, tuned", "CatBoost, tuned and ensembled", "TabM, tuned and ensembled"
+    scores = {
+        "nhefs": {"PLE": [0.7], tuned: [0.9], rival: [0.8], slow: [0.6]},
+        "edm": {"PLE": [0.3, 0.3], tuned: [0.4, 0.4], rival: [0.5, 0.5]},
+    }
+    write(results, "accuracy", runs(scores))
+    text = module("page.scores").tuned_in_words()
+    assert "On 1 set with 1 task other models were tuned too." in text
+    assert "are PLE tuned 1.00, CatBoost tuned 2.00, PLE 3.00 and TabM tuned 4.00. On " in text
+    more = "On 2 sets with 3 tasks, without TabM, they are"
+    assert text.endswith(f"{more} CatBoost tuned 1.50, PLE tuned 1.50 and PLE 3.00.")
+    means = module("page.rst").mean_scores(module("page.scores").accuracy_runs())
+    by_task, by_data = module("page.aims").first_when_tuned(means)
+    first = "PLE tuned 1.00, CatBoost tuned 2.00 and TabM tuned 3.00, on 1 set; without TabM"
+    assert by_task[1:] == (False, f"{first} CatBoost tuned 1.33 and PLE tuned 1.67, on 2 sets")
+    assert by_data[1]
+
+
 def test_without_a_slow_model_the_others_are_ranked_on_all_sets(module, results):
     own = {"PLE": [0.9], "CatBoost": [0.8], "XGBoost": [0.7]}
     scores = {f"set {number}": own for number in range(11)}

@@ -3,11 +3,10 @@
 import numpy as np
 import pandas as pd
 import texts
-from peers import TUNED_PEERS
 from ranks import mean_ranks, ran_nearly_everywhere
 
 from page.rst import counted, listed, load, mean_scores, section, short, table, times, title_of
-from page.scores import OURS, TUNED
+from page.scores import OURS, SLOW, TUNED, listed_ranks, where_tuned
 
 #: Models with their defaults.
 RIVALS = (
@@ -33,22 +32,25 @@ def first_in_rank(scores):
     summary, _ = mean_ranks(scores[ran_nearly_everywhere(scores)])
     for name in ("by task", "by data set"):
         ranks = summary[name].sort_values()[:3]
-        found = listed([f"{short(model)} {rank:.2f}" for model, rank in ranks.items()])
-        yield f"First in mean rank {name}", ranks.index[0] == OURS, found
+        yield f"First in mean rank {name}", ranks.index[0] == OURS, listed_ranks(ranks)
 
 
 def first_when_tuned(scores):
-    """Return whether PLE has the best mean rank among tuned models, where all of them ran."""
-    tuned = scores.loc[scores.index.intersection([TUNED, *TUNED_PEERS])].dropna(axis=1)
-    if len(tuned) < 2 or tuned.empty or TUNED not in tuned.index:
+    """Return whether PLE has the best mean rank among tuned models, where all of them ran.
+
+    It must also be first without the slow model, where that was not tuned on some sets.
+    """
+    tuned = where_tuned(scores)
+    if len(tuned[0]) < 2 or tuned[0].empty or TUNED not in tuned[0].index:
         return
-    ranks = tuned.rank(ascending=False).T
-    by_data = ranks.groupby(level="data").mean()
-    for name, own in (("by task", ranks), ("by data set", by_data)):
-        means = own.mean().sort_values()
-        found = listed([f"{short(model)} {rank:.2f}" for model, rank in means.items()])
-        found += f", on {counted(len(by_data), 'set')}"
-        yield f"First in mean rank {name}, all tuned", means[TUNED] == means.min(), found
+    by_task = [own.rank(ascending=False).T for own in tuned]
+    by_data = [ranks.groupby(level="data").mean() for ranks in by_task]
+    sets = [counted(len(ranks), "set") for ranks in by_data]
+    for name, ranks in (("by task", by_task), ("by data set", by_data)):
+        means = [own.mean().sort_values() for own in ranks]
+        found = [f"{listed_ranks(mean)}, on {n}" for mean, n in zip(means, sets, strict=True)]
+        first = all(mean[TUNED] == mean.min() for mean in means)
+        yield f"First in mean rank {name}, all tuned", first, f"; without {SLOW} ".join(found)
 
 
 def at_least(scores, data, task, least):

@@ -50,7 +50,8 @@ def ranks_in_words():
     every = summary[summary["tasks"] == summary["tasks"].max()]
     return (
         f"**Best rank on test rows: {short(every.index[0])}.** Over {by_data.shape[1]} sets with "
-        f"{int(every['tasks'].max())} tasks the mean ranks are {listed_ranks(every)}. "
+        f"{int(every['tasks'].max())} tasks the mean ranks are "
+        f"{listed_ranks(every['by data set'])}. "
         f"{tests_in_words(tested)}"
     )
 
@@ -71,12 +72,12 @@ def slow_in_words():
         f"**{short(SLOW)}** takes {times(ratio)} times PLE's CPU time and scores more on "
         f"{more.sum()} of {counted(len(more), 'task')}. It was not fitted to {left}, "
         f"which would take many hours. Without it, over {sets} with {tasks}, the mean ranks are "
-        f"{listed_ranks(summary)}. {tests_in_words(tested)}"
+        f"{listed_ranks(summary['by data set'])}. {tests_in_words(tested)}"
     )
 
 
-def listed_ranks(summary):
-    return listed([f"{short(name)} {rank:.2f}" for name, rank in summary["by data set"].items()])
+def listed_ranks(ranks):
+    return listed([f"{short(name)} {rank:.2f}" for name, rank in ranks.items()])
 
 
 def tests_in_words(tested):
@@ -199,14 +200,36 @@ def tuned_in_words():
         "Tuning PLE with eight random settings changes the mean score of a set by "
         f"{change(more.median())} in the median of {counted(len(more), 'set')}."
     )
-    rivals = [name for name in TUNED_PEERS if name in scores.index]
-    shared = scores.loc[[OURS, TUNED, *rivals]].dropna(axis=1)
-    if not rivals or shared.empty:
+    shared, *without_slow = where_tuned(scores, OURS)
+    if len(shared) < 3 or shared.empty:
         return text
-    ranks = shared.rank(ascending=False).T.groupby(level="data").mean()
-    own = [f"{short(name)} {rank:.2f}" for name, rank in ranks.mean().sort_values().items()]
-    tasks = counted(shared.shape[1], "task")
-    return (
-        f"{text} On {len(ranks)} sets with {tasks} other models were tuned too. Among the "
-        f"tuned models and PLE with its defaults, the mean ranks over the sets are {listed(own)}."
+    text += (
+        f" On {sets_and_tasks(shared)} other models were tuned too. Among the tuned models and "
+        f"PLE with its defaults, the mean ranks over the sets are {ranks_of_sets(shared)}."
     )
+    for more in without_slow:
+        text += f" On {sets_and_tasks(more)}, without {SLOW}, they are {ranks_of_sets(more)}."
+    return text
+
+
+def where_tuned(scores, *models):
+    """Return the scores of tuned models, and of others, on the sets to which all were fitted.
+
+    If the slow model was tuned on fewer sets than the others, a second frame has the scores
+    without it.
+    """
+    there = scores.loc[scores.index.intersection([*models, TUNED, *TUNED_PEERS])]
+    every = there.dropna(axis=1)
+    others = there.drop(index=f"{SLOW}, tuned and ensembled", errors="ignore").dropna(axis=1)
+    return [every, others] if others.shape[1] > every.shape[1] else [every]
+
+
+def sets_and_tasks(scores):
+    sets = scores.columns.unique(level="data")
+    return f"{counted(len(sets), 'set')} with {counted(scores.shape[1], 'task')}"
+
+
+def ranks_of_sets(scores):
+    """List the models' mean ranks over the sets."""
+    by_data = scores.rank(ascending=False).T.groupby(level="data").mean()
+    return listed_ranks(by_data.mean().sort_values(kind="stable"))
