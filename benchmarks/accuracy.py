@@ -10,7 +10,7 @@ from functools import partial
 
 import numpy as np
 import torch
-from common import LIBRARIES, RESULTS, kept, parser_of, save
+from common import LIBRARIES, RESULTS, kept, kept_beside, parser_of, save
 from data_sets import SETS, score
 from peers import PEERS, applies, ple
 from sklearn.metrics import log_loss
@@ -32,9 +32,7 @@ def kept_settings():
 
 def keep(row=None, setting=None):
     """Add a row, or a chosen setting, to what the file holds by now."""
-    rows = kept("accuracy")
-    if row:
-        rows = [old for old in rows if any(old[name] != row[name] for name in KEY)] + [row]
+    rows = [*kept_beside("accuracy", row, KEY), row] if row else kept("accuracy")
     libraries = (*LIBRARIES, "catboost", "xgboost", "pytabkit", "rdkit")
     save("accuracy", rows, libraries, settings=kept_settings() | (setting or {}))
 

@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 import torch
-from common import LIBRARIES, kept, parser_of, save
+from common import LIBRARIES, kept, kept_beside, parser_of, save
 from data_sets import DATA_SETS, LARGE, without_test_rows
 from skorch.callbacks import Callback
 from threadpoolctl import threadpool_limits
@@ -171,9 +171,7 @@ def measure(run, n_draws, params):
 
 
 def keep(row):
-    """Replace the row of the same run, or add one."""
-    rows = [old for old in kept("balancing") if any(old.get(k) != row.get(k) for k in KEY)]
-    save("balancing", [*rows, row], (*LIBRARIES, "torchjd"))
+    save("balancing", [*kept_beside("balancing", row, KEY), row], (*LIBRARIES, "torchjd"))
 
 
 def main():

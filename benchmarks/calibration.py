@@ -5,7 +5,7 @@ have ten bins, with equal widths or with equal numbers of rows.
 """
 
 import torch
-from common import census, parser_of, save
+from common import census, kept_beside, parser_of, save
 from sklearn.metrics import accuracy_score, log_loss
 from sklearn.model_selection import train_test_split
 
@@ -13,6 +13,7 @@ from sklearn_ple import PLEClassifierRegressor
 from sklearn_ple.metrics import expected_calibration_error
 
 METHODS = ("none", "temperature", "isotonic")
+KEY = ("model", "seed", "method", "task")
 SIZES = {"single network": {"n_members": 1}, "default": {}}
 
 
@@ -23,7 +24,6 @@ def main():
     torch.set_num_threads(1)
     X, X_test, y, y_test = census()
     X, y = X[: arguments.rows], y[: arguments.rows]
-    results = []
     for seed in range(arguments.seeds):
         X_fit, X_hold, y_fit, y_hold = train_test_split(X, y, test_size=0.2, random_state=seed)
         for size, params in SIZES.items():
@@ -32,10 +32,12 @@ def main():
                 if method != "none":
                     model.calibrate(X_hold, y_hold, method)
                 for row in errors(model, X_test, y_test):
-                    results.append({"model": size, "seed": seed, "method": method} | row)
-                    print(results[-1], flush=True)
-        if arguments.rows is None:
-            save("calibration", results, rows={"fit": len(X_fit), "hold": len(X_hold)})
+                    row = {"model": size, "seed": seed, "method": method} | row
+                    print(row, flush=True)
+                    if arguments.rows is None:
+                        sizes = {"fit": len(X_fit), "hold": len(X_hold)}
+                        rows = [*kept_beside("calibration", row, KEY), row]
+                        save("calibration", rows, rows=sizes)
 
 
 def errors(model, X, y):

@@ -110,6 +110,11 @@ def kept(name):
     return [row for row in rows if not of_one_commit or row["commit"] == COMMIT]
 
 
+def kept_beside(name, row, key):
+    """Return the stored results but for that of the same run as a row, which replaces it."""
+    return [old for old in kept(name) if any(old.get(k) != row.get(k) for k in key)]
+
+
 def in_own_process(script, *arguments, environment=None):
     """Run a script, with other environment variables too; parse its last line as JSON."""
     command = [sys.executable, script, *map(str, arguments)]

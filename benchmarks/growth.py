@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 import torch
 from accuracy import evaluate
-from common import in_own_process, kept, parser_of, save
+from common import in_own_process, kept, kept_beside, parser_of, save
 from data_sets import split
 from frontier import warm_up
 from memory import Peak
@@ -111,8 +111,8 @@ def main():
     for run in (bar := tqdm([run for run in runs if run not in there])):
         bar.set_description(" ".join(map(str, run)))
         row = dict(zip(KEY, run, strict=True)) | in_own_process(__file__, "--one", *run)
-        others = [old for old in kept("growth") if any(old[k] != row[k] for k in KEY)]
-        save("growth", sorted([*others, row], key=lambda row: (row["axis"], row["size"])))
+        rows = [*kept_beside("growth", row, KEY), row]
+        save("growth", sorted(rows, key=lambda row: (row["axis"], row["size"])))
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-from common import LIBRARIES, in_own_process, kept, save
+from common import LIBRARIES, in_own_process, kept_beside, save
 from memory import Peak
 from paper.ali_ccp import aucs
 from paper.impressions import write
@@ -33,6 +33,7 @@ TASKS = ["click", "amount"]
 #: One member and large batches, so that reading counts as much as it may.
 PARAMS = {"n_members": 1, "batch_size": 4096, "max_epochs": 2, "random_state": 0}
 LABELS = ["click", "purchase"]
+KEY = ("rows", "where", "impressions", "system")
 
 
 def make(rng, n_rows):
@@ -150,18 +151,11 @@ def main():
     parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()) / "streaming")
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
-    # The results of this run replace earlier ones of the same sizes.
-    sizes = {round(millions * 1e6) for millions in options.millions}
-    results = [
-        row
-        for row in kept("streaming")
-        if row.get("rows") not in sizes and row.get("impressions") != (options.impressions or 0)
-    ]
 
     def keep(row):
         print(json.dumps(row), flush=True)
-        results.append(row)
-        save("streaming", results, (*LIBRARIES, "pyarrow"))
+        rows = [*kept_beside("streaming", row, KEY), row]
+        save("streaming", rows, (*LIBRARIES, "pyarrow"))
 
     for millions in options.millions:
         path = make_file(options.folder, round(millions * 1e6))

@@ -10,7 +10,7 @@ import time
 
 import numpy as np
 import torch
-from common import LIBRARIES, kept, parser_of, save
+from common import LIBRARIES, kept_beside, parser_of, save
 from data_sets import support2_days
 from sklearn.compose import make_column_selector, make_column_transformer
 from sklearn.impute import SimpleImputer
@@ -28,6 +28,7 @@ from sklearn_ple import PLEClassifierRegressor
 from sklearn_ple.metrics import concordance_index
 
 TIMES = [30, 90, 180, 365, 730]
+KEY = ("model", "seed")
 
 
 def surv(days):
@@ -108,7 +109,6 @@ def main():
     torch.set_num_threads(1)
 
     data = support2_days()
-    results = [row for row in kept("survival") if row["model"] not in options.models]
     for name, seed in tqdm([(m, s) for m in options.models for s in range(options.seeds)]):
         X, X_valid, y, y_valid = train_test_split(
             data.X_train, data.y_train, test_size=0.25, random_state=seed
@@ -120,8 +120,8 @@ def main():
         if curves is not None:
             labels = surv(y["days"]), surv(y_valid["days"])
             row["brier"] = round(float(np.mean(brier_score(*labels, curves, TIMES)[1])), 4)
-        results.append(row)
-        save("survival", results, (*LIBRARIES, "scikit-survival", "xgboost"))
+        rows = [*kept_beside("survival", row, KEY), row]
+        save("survival", rows, (*LIBRARIES, "scikit-survival", "xgboost"))
 
 
 if __name__ == "__main__":

@@ -73,6 +73,15 @@ def test_kept_rows_keep_their_commits(common, monkeypatch):
     assert [row["commit"] for row in record["results"]] == commits
 
 
+def test_a_row_replaces_that_of_the_same_run_alone(common):
+    rows = [{"model": name, "seed": seed, "score": 1.0} for name in "ab" for seed in (0, None)]
+    common.save("trial", rows)
+    row = {"model": "a", "seed": 0, "score": 2.0}
+    common.save("trial", [*common.kept_beside("trial", row, ("model", "seed")), row])
+    found = [(own["model"], own["seed"], own["score"]) for own in common.kept("trial")]
+    assert found == [("a", None, 1.0), ("b", 0, 1.0), ("b", None, 1.0), ("a", 0, 2.0)]
+
+
 def test_commit_is_unknown_outside_a_checkout(common, tmp_path, monkeypatch):
     monkeypatch.setattr(common, "ROOT", tmp_path)
     assert common.commit() == "unknown"
