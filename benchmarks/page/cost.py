@@ -32,6 +32,7 @@ from page.rst import (
 from page.scores import ALIKE, OURS, TUNED
 
 CHEAPEST = BESIDE[0]
+TUNED_MODELS = (TUNED, *TUNED_PEERS)
 #: The models of the pictures; ours differ in their members.
 SHOWN = (*N_MEMBERS, *BESIDE, "CatBoost MultiLogloss", "Random forest", "TabM")
 SIZES = ["n_rows", "n_columns", "n_tasks"]
@@ -59,10 +60,16 @@ def runs_of_accuracy():
     return pd.DataFrame(rows)
 
 
+def untuned_runs():
+    """Return the runs on test rows of all models that are not tuned."""
+    runs = pd.concat([runs_of_accuracy(), runs_of_frontier("test")], ignore_index=True)
+    return runs[~runs["model"].isin(TUNED_MODELS) & (runs["data"] != ALIKE)]
+
+
 def runs_on_test_rows():
     """Return what the pictures show: models of accuracy.json, and ours with fewer members."""
-    runs = pd.concat([runs_of_accuracy(), runs_of_frontier("test")], ignore_index=True)
-    return runs[runs["model"].isin(SHOWN) & (runs["data"] != ALIKE)]
+    runs = untuned_runs()
+    return runs[runs["model"].isin(SHOWN)]
 
 
 def runs_beside_tuned():
@@ -70,12 +77,12 @@ def runs_beside_tuned():
     runs = runs_of_accuracy()
     if runs.empty:
         return runs
-    tuned = runs[runs["model"].isin((TUNED, *TUNED_PEERS))]
+    tuned = runs[runs["model"].isin(TUNED_MODELS)]
     models = tuned.groupby("data")["model"].nunique()
     sets = models.index[models == tuned["model"].nunique()]
-    runs = runs[runs["model"].isin((*SHOWN, TUNED, *TUNED_PEERS)) & runs["data"].isin(sets)]
+    runs = runs[runs["model"].isin((*SHOWN, *TUNED_MODELS)) & runs["data"].isin(sets)]
     searches = {name: own["search_seconds"] for name, own in load("accuracy")["settings"].items()}
-    search = runs["data"].map(searches).where(runs["model"] == TUNED, 0)
+    search = runs["data"].map(searches).astype(float).where(runs["model"] == TUNED, 0)
     return runs.assign(seconds=runs["seconds"] + search)
 
 
@@ -229,7 +236,7 @@ def picture_in_words(shown, beside_tuned):
     shown = shown.drop(index=FEWER, errors="ignore")
     text = f"Scores, and CPU time as a multiple of {short(CHEAPEST)}'s: {points_in_words(shown)}"
     if beside_tuned is not None:
-        few = beside_tuned.loc[beside_tuned.index.intersection([DEFAULT, TUNED, *TUNED_PEERS])]
+        few = beside_tuned.loc[beside_tuned.index.intersection([DEFAULT, *TUNED_MODELS])]
         text += f". On small data sets: {points_in_words(few)}"
     return text
 

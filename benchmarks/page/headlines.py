@@ -18,6 +18,7 @@ from page.cost import (
     picture_in_words,
     runs_beside_tuned,
     runs_on_test_rows,
+    untuned_runs,
 )
 from page.rst import (
     change,
@@ -96,7 +97,7 @@ def from_frontier(runs, shown):
                 f"{change(more.median())}."
             )
     yield f"**Fewer members.** {fewer_members(runs)}"
-    yield losses(runs)
+    yield losses(untuned_runs())
 
 
 def from_tuned(runs, shown):
