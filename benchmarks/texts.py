@@ -288,8 +288,8 @@ seconds are medians of {n} runs.
 LATENCY = """
 These are CPU times on one thread for a row of NHEFS: 46 columns as a data frame, and as an array
 the 37 that are numbers. PLE has its defaults; LightGBM has a model for each task. ONNX Runtime
-runs the file of ``export.to_onnx`` on arrays of cells. The runs took turns on a busy machine, so
-ratios are more reliable than times.
+runs the file of ``export.to_onnx`` on arrays of cells, so it is compared with LightGBM on an
+array. The runs took turns on a busy machine, so ratios are more reliable than times.
 
 The network takes nearly half of the time, for an array and for a data frame. It computes
 blocks of 16 rows, so that a prediction does not depend on the other rows. With a data frame, most

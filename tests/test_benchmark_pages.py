@@ -281,6 +281,20 @@ def test_scores_and_costs_are_compared_over_the_sets_that_all_ran_on(module, res
     assert lost in text
 
 
+def test_onnx_is_compared_with_lightgbm_on_an_array_too(module, results):
+    times = {
+        "predict, data frame": 4.0,
+        "LightGBM per task, data frame": 16.0,
+        "predict, array": 3.0,
+        "LightGBM per task, array": 2.0,
+        "ONNX Runtime": 0.2,
+    }
+    rows = [{"what": name, "p50_ms": own, "p99_ms": own} for name, own in times.items()]
+    write(results, "latency", rows)
+    found = re.findall(r"([\d.]+) times LightGBM's", module("page.using").latency_in_words())
+    assert found == ["0.25", "1.5", "0.1"]
+
+
 def test_tuned_models_are_drawn_with_the_time_of_their_search(module, results):
     cost = module("page.cost")
     tuned, rival = "PLE, tuned", "CatBoost, tuned and ensembled"
