@@ -69,9 +69,11 @@ def differences(by_data):
     from scipy.stats import friedmanchisquare
 
     blocks = by_data.T
-    p_values = scikit_posthocs.posthoc_nemenyi_friedman(blocks.to_numpy())
-    p_values = pd.DataFrame(p_values.to_numpy(), index=by_data.index, columns=by_data.index)
     p_value = friedmanchisquare(*by_data.to_numpy()).pvalue
+    p_values = scikit_posthocs.posthoc_nemenyi_friedman(blocks.to_numpy()).to_numpy()
+    # Pairs are compared only if the models differ at all.
+    p_values = p_values if p_value < LEVEL else np.ones_like(p_values)
+    p_values = pd.DataFrame(p_values, index=by_data.index, columns=by_data.index)
     return Differences(blocks.rank(axis=1).mean(), float(p_value), p_values, len(blocks))
 
 

@@ -194,7 +194,7 @@ def ranks_in_words(tested):
         for name, rank in tested.ranks.sort_values().items()
     }
     parts = [f"{name} better than {', '.join(worse)}" for name, worse in better.items() if worse]
-    if not parts or tested.p_value >= LEVEL:
+    if not parts:
         return f"\nNo two mean ranks over the {n_sets} sets differ at the {level} level.\n"
     return (
         f"\nBy Nemenyi's test over the {n_sets} sets at the {level} level, these mean ranks "

@@ -5,6 +5,7 @@ import json
 import math
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -454,6 +455,15 @@ def test_differences_of_ranks_are_those_of_the_critical_difference(module, seed)
     # Demšar (2006), equation for CD.
     q = studentized_range.ppf(0.95, n_models, np.inf) / math.sqrt(2)
     critical = q * math.sqrt(n_models * (n_models + 1) / (6 * n_sets))
+    assert tested.p_value < 0.05
     found = {name: set(tested.unlike(name)) for name in names}
     assert found == {a: {b for b in names if abs(ranks[a] - ranks[b]) > critical} for a in names}
     assert any(found.values())
+
+
+def test_no_pair_differs_if_the_models_do_not(module, monkeypatch):
+    ranks = module("ranks")
+    by_data = pd.DataFrame([[1.0] * 9, [2.0] * 9, [3.0] * 9], index=list("abc"))
+    assert ranks.differences(by_data).unlike("a") == ["c"]
+    monkeypatch.setattr("scipy.stats.friedmanchisquare", lambda *_: SimpleNamespace(pvalue=0.05))
+    assert ranks.differences(by_data).unlike("a") == []
