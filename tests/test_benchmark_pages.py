@@ -282,6 +282,16 @@ def test_scores_and_costs_are_compared_over_the_sets_that_all_ran_on(module, res
     assert lost in text
 
 
+@pytest.mark.parametrize("missing", [("torch-rechub",), ("deepctr-torch", "torch-rechub")])
+def test_libraries_that_were_not_installed_have_no_speed(module, results, missing):
+    rows = json.loads((RESULTS / "speed.json").read_text())["results"]
+    rows = [{k: v for k, v in row.items() if not k.startswith(missing)} for row in rows]
+    write(results, "speed", rows)
+    text = module("page.training").speed(None)
+    assert ("times as fast as deepctr-torch." in text) == (len(missing) == 1)
+    assert ("* - ratio" in text) == (len(missing) == 1)
+
+
 def test_onnx_is_compared_with_lightgbm_on_an_array_too(module, results):
     times = {
         "predict, data frame": 4.0,

@@ -186,25 +186,29 @@ def impressions(runs):
 def speed(images):
     results = pd.DataFrame(load("speed")["results"])
     peers = [name for name in PEERS if name in results]
-    results["ratio"] = results["estimator"] / results[peers].max(axis=1)
     results["experts"] = results["experts"].map(lambda widths: "-".join(map(str, widths)))
     names = ["estimator", "estimator, bfloat16", "its own steps", "plain loop", *peers, "products"]
     shape = ["n_tasks", "n_specific", "n_shared", "experts", "tower", "batch_size"]
-    shown = {}
+    shown, ratios = {}, []
     for of_shape, runs in results.groupby(shape, sort=False):
         n_tasks, n_specific, n_shared, experts, tower, batch_size = of_shape
         cells = {"experts": f"{n_specific} + {n_shared}", "units": f"{experts}/{tower}"}
         cells["batch"] = batch_size
         cells |= {name: f"{runs[name].median() / 1000:.1f}" for name in names if name in runs}
-        low, middle, high = runs["ratio"].quantile([0, 0.5, 1])
-        cells["ratio"] = f"{middle:.2f} ({low:.2f} to {high:.2f})"
+        if peers:
+            ratio = runs["estimator"] / runs[peers].max(axis=1)
+            low, middle, high = ratio.quantile([0, 0.5, 1])
+            cells["ratio"] = f"{middle:.2f} ({low:.2f} to {high:.2f})"
+            ratios.append(middle)
         shown[f"{n_tasks} tasks, {len(shown)}"] = cells
     shown = pd.DataFrame(shown).rename(columns=lambda name: name.split(",")[0])
-    ratios = results.groupby(shape)["ratio"].median()
-    answer = (
-        f"This package trains PLE {ratios.min():.2f} to {ratios.max():.2f} times as fast as the "
-        f"faster of {listed(peers)}."
-    )
+    answer = ""
+    if peers:
+        fastest = f"the faster of {listed(peers)}" if len(peers) > 1 else peers[0]
+        answer = (
+            f"This package trains PLE {min(ratios):.2f} to {max(ratios):.2f} times as fast as "
+            f"{fastest}."
+        )
     text = f"{answer}\n{texts.SPEED.format(n=results['repeat'].nunique())}"
     return section("Speed of training", text) + table(shown.rename_axis("network"))
 
