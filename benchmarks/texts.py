@@ -260,7 +260,7 @@ IMPRESSIONS = """
 The tasks of this table are clicks, and purchases among all impressions, in generated files in the
 format of Ali-CCP: {n} impressions, half of them to test. Each fit has one member, embeddings of
 ids of width 8, and four epochs with batches of 512. The true probabilities of the labels have an
-AUC of {click} and {purchase}, which no model can exceed.
+AUC of {click} and {purchase}, which a model exceeds only by chance.
 """
 SPEED = """
 The table shows thousands of rows a second of CPU time on one thread, for an epoch of PLE with two
@@ -307,9 +307,10 @@ rest, and scored on the test rows ({seeds}). The expected calibration error has 
 widths or of equal numbers of rows, and is in percentage points.
 """
 CALIBRATION_OF_MODELS = """
-The next table compares all models that ran on all {tasks} with classes, on {n_sets} sets, without
-calibration. The models and rows are those of `Accuracy`_. Errors have ten bins of equal widths.
-Log losses and errors are means over the tasks of each set, and then over the sets.
+The next table compares the models that ran on nearly all tasks with classes, on the {tasks} of
+{n_sets} sets on which all of them ran, without calibration. The models and rows are those of
+`Accuracy`_. Errors have ten bins of equal widths. Log losses and errors are means over the tasks
+of each set, and then over the sets.
 """
 COVERAGE = """
 Coverage is the share of labels inside the intervals: the mean over the tasks of a set, with the

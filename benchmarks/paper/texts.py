@@ -33,7 +33,7 @@ What the experiments show:
 - **Synthetic tasks: PLE gains as much as in the paper**, +.0071 (.0053 to .0090) and +.0064 (.0023
   to .0104) if all networks have the same depth. ML-MMoE (+.0081, +.0073), MMoE (+.0072, +.0070)
   and CGC (+.0070, +.0063) gain as much: five seeds cannot rank them, although the interval of
-  MMoE's second gain just includes zero (-.0001 to .0141). Hard sharing gains nothing.
+  MMoE's second gain just includes zero (-.0002 to .0141). Hard sharing gains nothing.
   With one layer per level, PLE gains .0112 and .0106, and MMoE and CGC .002 to .004. More than a
   third of PLE's gain is then due to its second layer.
 - **Census-Income: sharing does not help to predict income.** Nine systems in seven settings, with
