@@ -2,7 +2,8 @@
 
 Results are written to a separate folder, `--to`, in which all rows come from one commit. An
 interrupted run continues where it stopped; after a new commit it starts from the beginning. When
-all steps are done, `--keep` replaces the earlier results by the new ones and renders the pages.
+all steps have ended, `--keep` replaces the earlier results by the new ones and renders the pages.
+With `--only`, the steps of some scripts alone are run or kept.
 
     python all.py --list
     python all.py --to ../../results
@@ -103,18 +104,25 @@ STEPS = (
 
 
 def done(folder):
-    """Return the steps that have ended at this commit."""
+    """Return a row for each step that has ended."""
     path = folder / DONE
-    steps = json.loads(path.read_text()) if path.exists() else []
-    return [step for step in steps if step["commit"] == COMMIT]
+    return json.loads(path.read_text()) if path.exists() else []
+
+
+def remaining(steps, folder):
+    """Return the steps that have not ended."""
+    ended = {tuple(row["command"]) for row in done(folder)}
+    return [step for step in steps if (step.name, *step.arguments) not in ended]
 
 
 def run(steps, folder):
     """Run the remaining steps. If one fails, run the others; return the failed steps."""
     environment = os.environ | {"SKLEARN_PLE_RESULTS": str(folder.resolve())}
+    # Steps that ended at another commit are run again.
+    ended = [row for row in done(folder) if row["commit"] == COMMIT]
+    (folder / DONE).write_text(json.dumps(ended, indent=1))
     failed = []
-    ended = {tuple(step["command"]) for step in done(folder)}
-    bar = tqdm([step for step in steps if (step.name, *step.arguments) not in ended])
+    bar = tqdm(remaining(steps, folder))
     for step in bar:
         bar.set_description(step.name)
         start = time.perf_counter()
@@ -127,13 +135,20 @@ def run(steps, folder):
     return failed
 
 
-def keep(folder):
-    """Replace the earlier results by those of a run, and render the pages."""
-    for path in sorted(folder.glob("*.json")):
-        if path.name != DONE:
-            shutil.copy(path, RESULTS / path.name)
-    for page in ("render", "paper.render", "which"):
-        subprocess.run([sys.executable, "-m", page], cwd=HERE, check=True)
+def keep(steps, folder):
+    """Replace the earlier results by those of some steps, and render the pages."""
+    names = {step.name for step in steps}
+    for name in sorted(names):
+        path = f"{name.replace('.', '_')}.json"
+        shutil.copy(folder / path, RESULTS / path)
+    pages = [("-m", page) for page in ("render", "paper.render", "which")]
+    pages += [("-c", "import tools; tools.render()")] if "tools" in names else []
+    for page in pages:
+        subprocess.run([sys.executable, *page], cwd=HERE, check=True)
+
+
+def named(steps):
+    return "\n".join(" ".join((step.name, *step.arguments)) for step in steps)
 
 
 def main():
@@ -146,19 +161,20 @@ def main():
     options = parser.parse_args()
     steps = [step for step in STEPS if step.name in options.only]
     if options.list:
-        print("\n".join(" ".join((step.name, *step.arguments)) for step in steps))
+        print(named(steps))
         return
     if options.to is None:
         parser.error("--to is missing: the folder of the results")
     if COMMIT.endswith("+changes"):
         parser.error("the code differs from its commit, which results would name: commit first")
     if options.keep:
-        keep(options.to)
+        if left := remaining(steps, options.to):
+            parser.error(f"run these steps first, or leave them out by --only:\n{named(left)}")
+        keep(steps, options.to)
         return
     options.to.mkdir(parents=True, exist_ok=True)
     if failed := run(steps, options.to):
-        lines = "\n".join(" ".join((step.name, *step.arguments)) for step in failed)
-        sys.exit(f"These failed; the same command runs them again:\n{lines}")
+        sys.exit(f"These failed; the same command runs them again:\n{named(failed)}")
 
 
 if __name__ == "__main__":

@@ -13,8 +13,10 @@ import joblib
 import numpy as np
 
 ROOT = Path(__file__).parents[1]
+#: The results that the pages show.
+SHOWN_RESULTS = Path(__file__).parent / "results"
 #: all.py sets another folder, for a run of all benchmarks at one commit.
-RESULTS = Path(os.environ.get("SKLEARN_PLE_RESULTS") or Path(__file__).parent / "results")
+RESULTS = Path(os.environ.get("SKLEARN_PLE_RESULTS") or SHOWN_RESULTS)
 LIBRARIES = ("numpy", "pandas", "scikit-learn", "skorch", "torch", "lightgbm")
 UNKNOWN = "unknown"
 #: Parameters of one network that reads standardised numbers and is trained at a constant rate, to

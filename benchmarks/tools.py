@@ -5,7 +5,7 @@ import warnings
 
 import pandas as pd
 from attempts import N_ROWS, TOOLS
-from common import ROOT, save
+from common import RESULTS, ROOT, SHOWN_RESULTS, save
 from page.rst import load, versions
 from sklearn.base import clone
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
@@ -132,4 +132,5 @@ def words(head, *columns):
 
 if __name__ == "__main__":
     run()
-    render()
+    if RESULTS == SHOWN_RESULTS:
+        render()

@@ -145,6 +145,28 @@ def modules():
         yield lambda name: importlib.import_module(f"paper.{name}")
 
 
+def test_results_are_kept_once_their_steps_have_ended(modules, tmp_path, monkeypatch, capsys):
+    tables, commands = importlib.import_module("all"), []
+    results = tmp_path / "results"
+    results.mkdir()
+    monkeypatch.setattr(tables, "RESULTS", results)
+    monkeypatch.setattr(tables, "COMMIT", "aaaaaaa")
+    monkeypatch.setattr("subprocess.run", lambda command, **_: commands.append(command[1:]))
+    ended = [{"commit": "bbbbbbb", "command": ["tools"]}]
+    for name, text in {"done": json.dumps(ended), "tools": "new", "speed": "half"}.items():
+        (tmp_path / f"{name}.json").write_text(text)
+    command = ["all.py", "--to", str(tmp_path), "--keep", "--only", "tools"]
+    monkeypatch.setattr("sys.argv", [*command, "speed"])
+    with pytest.raises(SystemExit):
+        tables.main()
+    assert capsys.readouterr().err.endswith("leave them out by --only:\nspeed\n")
+    assert not list(results.iterdir()) and not commands
+    monkeypatch.setattr("sys.argv", command)
+    tables.main()
+    assert [path.name for path in results.iterdir()] == ["tools.json"]
+    assert commands[-1] == ["-c", "import tools; tools.render()"]
+
+
 @pytest.fixture
 def paper(modules, tmp_path, monkeypatch):
     """The same, with results in a folder of the test's."""
