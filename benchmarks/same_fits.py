@@ -87,7 +87,9 @@ def main():
     files = [path.stem for path in RESULTS.glob("*.json") if path.stem != name]
     named = {row["commit"].removesuffix(" or before") for file in files for row in kept(file)}
     rows = [row for row in kept(name) if row["commit"] in named]
-    bar = tqdm(sorted({*named, COMMIT} - {row["commit"] for row in rows}))
+    there = {row["commit"] for row in rows}
+    # The present commit first: without it, a killed run would leave nothing to compare with.
+    bar = tqdm(sorted({*named, COMMIT} - there, key=lambda commit: (commit != COMMIT, commit)))
     for commit in bar:
         bar.set_description(commit)
         rows.append({"commit": commit, "digests": digests_of(commit)})

@@ -291,6 +291,30 @@ def test_known_probabilities_are_what_no_network_exceeds(made, paper, seed):
     assert row["scores"]["CTCVR"] < row["ceiling"]["CTCVR"]
 
 
+# -- commits that fit the same models -------------------------------------------------------------
+
+
+def test_the_present_commit_is_there_if_a_run_is_killed(paper, tmp_path, monkeypatch):
+    same_fits = importlib.import_module("same_fits")
+    monkeypatch.setattr(same_fits, "RESULTS", tmp_path)
+    for module in (same_fits, importlib.import_module("common")):
+        monkeypatch.setattr(module, "COMMIT", "ccccccc")
+    record = {"commit": "", "results": [{"commit": name * 7} for name in "abd"]}
+    (tmp_path / "trial.json").write_text(json.dumps(record))
+
+    def digests_of(commit):
+        if (tmp_path / "same_fits.json").exists():
+            raise KeyboardInterrupt
+        return {"PLE": "1"}
+
+    monkeypatch.setattr(same_fits, "digests_of", digests_of)
+    monkeypatch.setattr("sys.argv", ["same_fits.py"])
+    with pytest.raises(KeyboardInterrupt):
+        same_fits.main()
+    record = json.loads((tmp_path / "same_fits.json").read_text())
+    assert record["present"] in [row["commit"] for row in record["results"]]
+
+
 # -- growth ---------------------------------------------------------------------------------------
 
 
