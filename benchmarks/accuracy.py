@@ -10,7 +10,7 @@ from functools import partial
 
 import numpy as np
 import torch
-from common import LIBRARIES, RESULTS, kept, kept_beside, parser_of, save
+from common import COMMIT, LIBRARIES, RESULTS, is_kept, kept, kept_beside, parser_of, save
 from data_sets import SETS, score
 from peers import PEERS, applies, ple
 from sklearn.metrics import log_loss
@@ -27,7 +27,8 @@ KEY = ("data", "model", "seed")
 
 
 def kept_settings():
-    return json.loads(PATH.read_text())["settings"] if PATH.exists() else {}
+    record = json.loads(PATH.read_text()) if PATH.exists() else {"commit": COMMIT, "settings": {}}
+    return record["settings"] if is_kept(record["commit"]) else {}
 
 
 def keep(row=None, setting=None):

@@ -97,6 +97,11 @@ def save(name, results, libraries=LIBRARIES, **others):
     partial.replace(RESULTS / f"{name}.json")
 
 
+def is_kept(commit):
+    """Return whether results of a commit are kept: in a separate folder, those of this one."""
+    return "SKLEARN_PLE_RESULTS" not in os.environ or commit == COMMIT
+
+
 def kept(name):
     """Return the stored results, each row with its commit.
 
@@ -108,8 +113,7 @@ def kept(name):
         return []
     record = json.loads(path.read_text())
     rows = [{"commit": f"{record['commit']} or before"} | row for row in record["results"]]
-    of_one_commit = "SKLEARN_PLE_RESULTS" in os.environ
-    return [row for row in rows if not of_one_commit or row["commit"] == COMMIT]
+    return [row for row in rows if is_kept(row["commit"])]
 
 
 def kept_beside(name, row, key):

@@ -291,6 +291,18 @@ def test_known_probabilities_are_what_no_network_exceeds(made, paper, seed):
     assert row["scores"]["CTCVR"] < row["ceiling"]["CTCVR"]
 
 
+def test_settings_of_another_commit_are_chosen_again(paper, tmp_path, monkeypatch):
+    accuracy, common = importlib.import_module("accuracy"), importlib.import_module("common")
+    monkeypatch.setattr(accuracy, "PATH", tmp_path / "accuracy.json")
+    assert accuracy.kept_settings() == {}
+    monkeypatch.setattr(common, "COMMIT", "aaaaaaa")
+    accuracy.keep(setting={"nhefs": {"dropout": 0.1}})
+    monkeypatch.setattr(common, "COMMIT", "bbbbbbb")
+    assert accuracy.kept_settings() == {"nhefs": {"dropout": 0.1}}
+    monkeypatch.setenv("SKLEARN_PLE_RESULTS", str(tmp_path))
+    assert accuracy.kept_settings() == {}
+
+
 # -- commits that fit the same models -------------------------------------------------------------
 
 
