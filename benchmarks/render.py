@@ -1,7 +1,9 @@
 """Render the results as docs/benchmarks.rst, with its appendices scores.rst and trials.rst."""
 
+import sys
+
 import texts
-from common import ROOT
+from common import RESULTS, ROOT
 from page import aims, cost, errors, headlines, scores, training, trials, using
 from page.rst import is_there, section
 
@@ -29,6 +31,8 @@ def main(docs=DOCS):
     images = docs / "images"
     images.mkdir(exist_ok=True)
     there = [name for name in PARTS if is_there(name)]
+    if not there:
+        sys.exit(f"{RESULTS} has no results yet: run the benchmarks first.")
     text = texts.HEAD + headlines.headlines(images) + headlines.caveat(there)
     text += "".join(PARTS[name](images) for name in there)
     text += aims.aims() if "accuracy" in there else ""

@@ -6,7 +6,7 @@ import pandas as pd
 from common import ROOT
 from networks import NETWORKS
 from page.rst import load, table, title_of, versions
-from paper.gains import gains, number, results
+from paper.gains import gains, number
 from paper.systems import BASES, REFERENCE
 from ranks import LEVEL, differences
 
@@ -119,9 +119,7 @@ This is the cost of a training step, divided by that of the weighted sum:
 
 def by_setting():
     """Return the runs of networks.py by set, base and split, with their scores by task."""
-    rows = results("networks")
-    if rows.empty:
-        return rows
+    rows = pd.DataFrame(load("networks")["results"])
     parts = rows["setting"].str.split(", ", expand=True)
     rows["data"], rows["base"] = parts[0], parts[1]
     rows["seed"] = parts[2].str.removeprefix("split ").astype(int)
@@ -317,7 +315,7 @@ def compared(runs):
 
 def balancing():
     """Make a table for each network: what every way gains over the weighted sum of losses."""
-    rows = results("balancing").rename(columns={"balancing": "system"})
+    rows = pd.DataFrame(load("balancing")["results"]).rename(columns={"balancing": "system"})
     runs = rows[rows["seed"].notna()]
     runs = runs.assign(
         scores=[{"mean": score} for score in runs["score"]],

@@ -132,6 +132,12 @@ def test_more_sets_models_and_seeds_are_on_the_pages(grown):
         assert name in grown["benchmarks"] and name in grown["scores"]
 
 
+def test_without_results_there_is_no_page(module, tmp_path, monkeypatch):
+    monkeypatch.setattr(module("page.rst"), "RESULTS", tmp_path)
+    with pytest.raises(SystemExit, match="no results yet"):
+        module("render").main(tmp_path)
+
+
 def test_log_losses_of_models_are_compared(module, tmp_path, monkeypatch):
     monkeypatch.setattr(module("page.rst"), "RESULTS", tmp_path)
     rows = runs({"first": {"PLE": [0.9], "CatBoost": [0.8]}, "second": {"PLE": [0.8]}})
