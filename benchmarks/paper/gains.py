@@ -1,18 +1,20 @@
 """Gains over the single-task networks, from the results of an experiment: numbers and words."""
 
+from functools import partial
+
 import pandas as pd
-from common import RESULTS
-from page.rst import load
+from page.rst import change, is_there, load
 
 from paper.systems import REFERENCE
 from sklearn_ple.inspection import MTLGain
 
+number = partial(change, digits=4)
 SEESAW = " Seesaw: some tasks gain, others lose."
 
 
 def results(name):
     """Return the runs of an experiment that are kept; none if there is no file."""
-    if not (RESULTS / f"{name}.json").exists():
+    if not is_there(name):
         return pd.DataFrame({"setting": [], "system": [], "seed": []})
     return pd.DataFrame(load(name)["results"])
 
@@ -28,11 +30,6 @@ def gains(rows, reference=REFERENCE):
     tidy = scores_of(rows).assign(system=rows["system"], repeat=rows["seed"])
     tidy = tidy.melt(["system", "repeat"], var_name="task", value_name="score")
     return MTLGain.from_scores(tidy, reference=reference, repeats="over the seeds that both have")
-
-
-def number(value, decimals=4):
-    """Write a number with its sign, but for a rounded zero."""
-    return f"{value:+.{decimals}f}" if round(value, decimals) else f"{0:.{decimals}f}"
 
 
 def interval(gain, system, task):
@@ -61,7 +58,7 @@ def gain_table(rows, gain):
             if system != gain.reference:
                 mean, low, high = by_system.loc[(system, task), ["mean", "low", "high"]]
                 star = "*" if low > 0 or high < 0 else ""
-                short = f"{means.loc[system, task]:.3f} ({number(mean, 3)}{star})"
+                short = f"{means.loc[system, task]:.3f} ({change(mean)}{star})"
                 cell = short if means.shape[1] > 2 else f"{cell} {interval(gain, system, task)}"
             cells.append(cell)
         shown[task.removeprefix("log ")] = cells
