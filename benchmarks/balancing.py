@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 import torch
 from common import LIBRARIES, kept, kept_beside, parser_of, save
-from data_sets import DATA_SETS, LARGE, without_test_rows
+from data_sets import DATA_SETS, LARGE, DataSet, without_test_rows
 from skorch.callbacks import Callback
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
@@ -96,14 +96,6 @@ def costs(shape, n_repeats):
     }
 
 
-class Conflict(NamedTuple):
-    X_train: pd.DataFrame
-    X_test: pd.DataFrame
-    y_train: pd.DataFrame
-    y_test: pd.DataFrame
-    kinds: dict
-
-
 def synthetic(seed, n_rows=2000):
     """Make three numbers; a common function enters the first two with opposite signs."""
     rng = np.random.RandomState(seed)
@@ -113,7 +105,7 @@ def synthetic(seed, n_rows=2000):
     y = np.column_stack([common + other, other - common, common])
     y = pd.DataFrame(y + 0.3 * y.std(axis=0) * rng.randn(*y.shape)).add_prefix("y")
     parts = train_test_split(X, y, test_size=0.5, random_state=seed)
-    return Conflict(*parts, dict.fromkeys(y.columns, "regression"))
+    return DataSet(*parts, dict.fromkeys(y.columns, "regression"))
 
 
 SYNTHETIC = {"conflict": {}, "conflict, one loss times 100": {"y0": 100.0}}
@@ -137,7 +129,7 @@ def tuned(network, data, seed, weights, n_draws, **params):
     """Choose fixed weights by the mean score on a quarter of the training rows."""
     rng = np.random.RandomState(seed)
     parts = train_test_split(data.X_train, data.y_train, test_size=0.25, random_state=seed)
-    inner = Conflict(*parts, data.kinds)
+    inner = DataSet(*parts, data.kinds)
     best = None
     for draw in range(n_draws):
         factors = np.ones(len(data.kinds)) if draw == 0 else 10 ** rng.uniform(-1, 1, len(weights))

@@ -23,7 +23,6 @@ from sklearn.metrics import r2_score, roc_auc_score
 from sklearn.model_selection import GroupShuffleSplit, train_test_split
 
 CACHE = Path(tempfile.gettempdir()) / "sklearn-ple-benchmarks"
-METRICS = {"binary": "AUC", "multiclass": "mean one-vs-rest AUC", "regression": "R²"}
 
 
 class DataSet(NamedTuple):
