@@ -272,6 +272,7 @@ the experts of each task + shared experts, the units of experts / towers, and th
   before;
 - *plain loop*: the network in straightforward code, with torch's Adam;
 - *deepctr-torch*, *torch-rechub*: their networks in this loop, which is faster than their own fit;
+  torch-rechub normalises the batch in every layer and gate, which cannot be turned off;
 - *products*: only the matrix products of an epoch;
 - *ratio*: the estimator compared with the faster of the two libraries: median and range over the
   runs.
