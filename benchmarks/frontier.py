@@ -14,6 +14,7 @@ import argparse
 import json
 import os
 import subprocess
+import sys
 from functools import partial
 
 import numpy as np
@@ -110,17 +111,21 @@ def main():
         for seed in range(options.seeds)
         if (name, model, seed, options.rows) not in there
     ]
-    bar = tqdm(runs)
+    bar, failed = tqdm(runs), []
     for run in bar:
         bar.set_description(", ".join(map(str, run)))
         try:
             row = measure_apart(run, options.before)
         except subprocess.CalledProcessError as error:
             bar.write(f"{run} ended with {error.returncode}")
+            failed.append(run)
             continue
         if row:
             keep(dict(zip(KEY, run, strict=True)) | row)
             bar.write(f"{run} {row['score']:.4f} {row['fit_cpu_seconds']:.4g} s")
+    if failed:
+        lines = "\n".join(", ".join(map(str, run)) for run in failed)
+        sys.exit(f"These fits failed, for the reasons above:\n{lines}")
 
 
 if __name__ == "__main__":

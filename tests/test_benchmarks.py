@@ -303,6 +303,23 @@ def test_settings_of_another_commit_are_chosen_again(paper, tmp_path, monkeypatc
     assert accuracy.kept_settings() == {}
 
 
+def test_fits_that_fail_are_named_after_the_others(paper, tmp_path, monkeypatch):
+    frontier = importlib.import_module("frontier")
+
+    def measure(script, one, name, model, seed, rows):
+        if model == "CatBoost":
+            raise subprocess.CalledProcessError(1, script)
+        return {"score": 0.5, "fit_cpu_seconds": 1.0}
+
+    monkeypatch.setattr(frontier, "in_own_process", measure)
+    command = ["frontier.py", "--sets", "nhefs", "--seeds", "1", "--models"]
+    monkeypatch.setattr("sys.argv", [*command, "CatBoost", "XGBoost"])
+    with pytest.raises(SystemExit, match="nhefs, CatBoost, 0, validation"):
+        frontier.main()
+    (row,) = json.loads((tmp_path / "frontier.json").read_text())["results"]
+    assert row["model"] == "XGBoost"
+
+
 # -- commits that fit the same models -------------------------------------------------------------
 
 
