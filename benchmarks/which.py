@@ -229,17 +229,19 @@ def draw(by_base):
         1, len(by_base), figsize=(10, 6), sharey=True, layout="constrained", squeeze=False
     )
     sets = list(dict.fromkeys(name for _, of_set, _ in by_base.values() for name in of_set))
-    for ax, (base, (shown, of_set, _)) in zip(axes[0], by_base.items(), strict=True):
-        order = shown.drop(index=REFERENCE).sort_values("rank").index
-        if ax is axes[0, 0]:
-            places = {name: place for place, name in enumerate(order)}
-            ax.set_yticks(range(len(order)), order)
-            ax.invert_yaxis()
+    # By their ranks in the first base; a network that is only in another one comes last.
+    ranks = pd.concat(
+        [shown["rank"].drop(REFERENCE).sort_values() for shown, *_ in by_base.values()]
+    )
+    places = {name: place for place, name in enumerate(dict.fromkeys(ranks.index))}
+    axes[0, 0].set_yticks(range(len(places)), list(places))
+    axes[0, 0].invert_yaxis()
+    for ax, (base, (_, of_set, _)) in zip(axes[0], by_base.items(), strict=True):
         ax.axvline(0, color="0.5", lw=1)
         n_sets = len(of_set)
         for k, (name, own) in enumerate(of_set.items()):
             colour, marker = STYLES[sets.index(name) % len(STYLES)]
-            rows = own.gains[own.gains["system"].isin(places)]
+            rows = own.gains
             at = rows["system"].map(places) + 0.6 * ((k + 0.5) / n_sets - 0.5)
             half = (rows["mean"] - rows["low"]).clip(upper=1)
             ax.errorbar(

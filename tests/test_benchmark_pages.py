@@ -434,6 +434,32 @@ def test_tasks_with_gains_beyond_chance_are_counted(module):
     assert "tasks, of 4, on which" in text and "chance: MMoE 2 and 0; PLE 1 and 1. By" in text
 
 
+def test_a_network_of_one_base_alone_is_drawn(module, monkeypatch):
+    which, drawn = module("which"), []
+    monkeypatch.setattr(
+        "matplotlib.figure.Figure.savefig", lambda figure, *_, **__: drawn.append(figure)
+    )
+
+    def base(*ranked):
+        rows = [
+            {
+                "system": name,
+                "seed": seed,
+                "scores": {"mean": 0.5 + 0.1 * place + 0.01 * seed**place},
+            }
+            for place, name in enumerate(ranked)
+            for seed in range(3)
+        ]
+        shown = pd.DataFrame({"rank": range(len(ranked))}, index=list(ranked))
+        return shown, {"nhefs": which.gains(pd.DataFrame(rows))}, None
+
+    which.draw({"one": base("single-task", "PLE"), "other": base("CGC", "PLE", "single-task")})
+    one, other = drawn[0].axes
+    assert [label.get_text() for label in one.get_yticklabels()] == ["PLE", "CGC"]
+    heights = [sorted(ax.containers[0].lines[0].get_ydata()) for ax in (one, other)]
+    assert heights == [[0], [0, 1]]
+
+
 def test_the_figures_of_a_page_are_of_one_commit():
     pages = list((ROOT / "docs").rglob("*.rst"))
     texts = {page.stem: page.read_text(encoding="utf-8") for page in pages}
