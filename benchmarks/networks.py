@@ -36,6 +36,7 @@ SAME_BY_DEFAULT = {"CGC"}
 #: Its tokens' layers are small: widened to the size of PLE, a fit would take ten times as long.
 OF_OWN_SIZE = {"MultiTab-Net"}
 DEFAULT_SETS = ("nhefs", "support2", "star", "randhie", "many_labels", "polynomials")
+DEFAULT_SETS += ("census", "tox21")
 
 
 def networks(X, y, names, base, **params):
