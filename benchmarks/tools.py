@@ -69,7 +69,9 @@ def error_of(attempt, contender):
             warnings.simplefilter("ignore")
             attempt(clone(model), values)
     except Exception as error:
-        return f"{type(error).__name__}: {str(error).strip().splitlines()[0]}"
+        # An assertion may have no message.
+        kind = type(error).__name__
+        return f"{kind}: {(str(error).strip() or kind).splitlines()[0]}"
     return None
 
 

@@ -175,6 +175,17 @@ def test_the_page_of_tools_is_that_of_the_results(module, tmp_path, monkeypatch)
     assert tools.PAGE.read_text("utf-8") == kept
 
 
+def test_a_tool_with_a_wrong_result_has_an_error(module):
+    pytest.importorskip("sklearn.callback", reason="needs scikit-learn 1.9")
+    pytest.importorskip("polars", reason="needs polars")
+    tools = module("tools")
+
+    def attempt(model, values):
+        raise AssertionError
+
+    assert tools.message(tools.error_of(attempt, "MLPRegressor")) == "AssertionError"
+
+
 def test_a_wide_frame_becomes_tables_with_the_index_in_each(module):
     columns = [f"column {i}" for i in range(15)]
     frame = pd.DataFrame(np.arange(30).reshape(2, 15), ["one", "two"], columns)
