@@ -8,7 +8,7 @@ import time
 
 import numpy as np
 import torch
-from common import kept, parser_of, save
+from common import kept, kept_beside, parser_of, save
 from data_sets import DATA_SETS, score
 from peers import ple
 from sklearn.model_selection import train_test_split
@@ -53,6 +53,7 @@ CHANGES = {
 }
 SETS = ("nhefs", "support2", "census")
 N_ROWS = 20_000
+KEY = ("data", "change", "seed")
 
 
 def main():
@@ -60,8 +61,7 @@ def main():
     parser.add_argument("--data", nargs="+", choices=SETS, default=list(SETS))
     options = parser.parse_args()
     torch.set_num_threads(1)
-    rows = kept("ablation")
-    there = {(row["data"], row["change"], row["seed"]) for row in rows}
+    there = {tuple(row[part] for part in KEY) for row in kept("ablation")}
     for name in options.data:
         data = DATA_SETS[name]()
         X, y = data.X_train.iloc[:N_ROWS], data.y_train.iloc[:N_ROWS]
@@ -74,8 +74,8 @@ def main():
             by_task = {t: score(k, y_held[t], scores[t]) for t, k in data.kinds.items()}
             mean = float(np.mean(list(by_task.values())))
             row = {"data": name, "change": change, "seed": seed, "mean_score": mean}
-            rows.append(row | {"scores": by_task, "cpu_seconds": round(seconds, 2)})
-            save("ablation", rows)
+            row |= {"scores": by_task, "cpu_seconds": round(seconds, 2)}
+            save("ablation", [*kept_beside("ablation", row, KEY), row])
 
 
 if __name__ == "__main__":

@@ -55,10 +55,10 @@ def main():
     options = parser.parse_args()
     torch.set_num_threads(1)
 
-    rows = kept("coverage")
-    there = {(row["data"], row["seed"]) for row in rows}
+    there = {(row["data"], row["seed"]) for row in kept("coverage")}
     runs = [(d, s) for s in range(options.seeds) for d in options.data if (d, s) not in there]
     for name, seed in tqdm(runs):
+        rows = []
         data = without_test_rows(name, seed)
         tasks = [task for task, kind in data.kinds.items() if kind in NUMBERS]
         with threadpool_limits(1):
@@ -73,7 +73,8 @@ def main():
                 row["coverage"] = round(float(np.mean((labels >= low) & (labels <= high))), 4)
                 row["width"] = round(float(np.mean(high - low) / labels.std()), 4)
                 rows.append(row)
-        save("coverage", rows)
+        # All rows of a run together: a part of them would count as the run.
+        save("coverage", [*kept("coverage"), *rows])
 
 
 if __name__ == "__main__":

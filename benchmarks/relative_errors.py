@@ -15,7 +15,7 @@ import time
 import numpy as np
 import pandas as pd
 import torch
-from common import kept, save
+from common import kept, kept_beside, save
 from data_sets import MULAN_SETS
 from peers import PEERS, one_per_task
 from sklearn.ensemble import BaggingRegressor
@@ -61,16 +61,15 @@ def main():
     options = parser.parse_args()
     torch.set_num_threads(1)
 
-    rows = kept("relative_errors")
-    there = {tuple(row[name] for name in KEY) for row in rows}
+    there = {tuple(row[name] for name in KEY) for row in kept("relative_errors")}
     runs = [(d, model, fold) for d in options.data for model in MODELS for fold in range(N_FOLDS)]
     for run in (bar := tqdm([run for run in runs if run not in there])):
         bar.set_description("{}, {}, fold {}".format(*run))
         name, model, fold = run
         with threadpool_limits(1):
             row = measure(MULAN_SETS[name](), model, fold)
-        rows.append(dict(zip(KEY, run, strict=True)) | row)
-        save("relative_errors", rows)
+        row = dict(zip(KEY, run, strict=True)) | row
+        save("relative_errors", [*kept_beside("relative_errors", row, KEY), row])
 
 
 if __name__ == "__main__":

@@ -254,12 +254,14 @@ def test_systems_are_of_one_size_and_depth(paper):
 
 
 def test_runs_go_on_where_they_were_broken_off(paper, tmp_path, monkeypatch):
-    experiment = paper("synthetic")
+    experiment, common = paper("synthetic"), importlib.import_module("common")
     monkeypatch.setattr(experiment, "N_TEST", 100)
-    fitted = []
+    fitted, other = [], {"setting": "of another process", "system": "PLE", "seed": 7}
 
     def evaluate(system, data):
         fitted.append((type(system).__name__, system.random_state))
+        if len(fitted) == 2:
+            common.save("trial", [*common.kept("trial"), other])
         if len(fitted) == 3:
             raise KeyboardInterrupt
         return experiment.evaluate(system, data)
@@ -276,7 +278,7 @@ def test_runs_go_on_where_they_were_broken_off(paper, tmp_path, monkeypatch):
     first, second = [[(name, seed) for name in names] for seed in (0, 1)]
     assert fitted == [*first, second[0], *second]
     rows = json.loads((tmp_path / "trial.json").read_text())
-    assert [row["seed"] for row in rows["results"]] == [0, 0, 1, 1]
+    assert [row["seed"] for row in rows["results"]] == [0, 7, 0, 1, 1]
 
 
 def test_known_probabilities_are_what_no_network_exceeds(made, paper, seed):

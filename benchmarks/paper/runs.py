@@ -3,9 +3,11 @@
 import time
 
 import torch
-from common import kept, save
+from common import kept, kept_beside, save
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
+
+KEY = ("setting", "system", "seed")
 
 
 def run(name, settings, n_seeds, prepare, evaluate):
@@ -15,8 +17,7 @@ def run(name, settings, n_seeds, prepare, evaluate):
     returns the results of a fitted system, its scores by task first. All runs on one thread.
     """
     torch.set_num_threads(1)
-    rows = kept(name)
-    there = {(row["setting"], row["system"], row["seed"]) for row in rows}
+    there = {tuple(row[part] for part in KEY) for row in kept(name)}
     for setting in settings:
         data, systems = prepare(setting)
         runs = [(s, own) for s in range(n_seeds) for own in systems]
@@ -31,5 +32,5 @@ def run(name, settings, n_seeds, prepare, evaluate):
             body = system.module_.body
             row["n_members"] = body.n_members
             row["n_parameters"] = sum(parameter.numel() for parameter in body.parameters())
-            rows.append(row | {"fit_cpu_seconds": round(seconds, 2), "epochs": system.n_iter_})
-            save(name, rows)
+            row |= {"fit_cpu_seconds": round(seconds, 2), "epochs": system.n_iter_}
+            save(name, [*kept_beside(name, row, KEY), row])
