@@ -29,6 +29,9 @@ _KINDS = {
     "intervals": ("interval",),
 }
 
+# Floats hold all whole numbers up to this one, and round greater ones.
+_LARGEST_EXACT = 2**53
+
 # If no row has a known category, warn only if the probability of this by chance is smaller.
 _CHANCE = 1e-3
 
@@ -107,7 +110,8 @@ class CategoryEncoder:
         Raises
         ------
         ValueError
-            If the values are of another kind than in fit, such as numbers instead of text.
+            If the values are of another kind than in fit, such as numbers instead of text; if
+            either are floats so large that they are rounded.
         """
         places, values = _factorize(column)
         if self._known is not None and values.equals(self._known[0]):
@@ -148,6 +152,14 @@ class CategoryEncoder:
             raise ValueError(
                 f"Column {shown(column.name)} of X held {self._kind} as categories in fit but "
                 f"holds {kind} of dtype {column.dtype} now: convert it to {self._kind}."
+            )
+        both = values, self.categories
+        floats = [own[np.isfinite(own)] for own in both if types.is_float_dtype(own.dtype)]
+        if len(floats) == 1 and np.abs(floats[0]).max() > _LARGEST_EXACT:
+            raise ValueError(
+                f"Column {shown(column.name)} of X is of dtype {column.dtype} now, but of "
+                f"{self.categories.dtype} in fit, and floats round whole numbers beyond 2**53: "
+                "read it as Int64 or as text, in fit and now."
             )
 
     def _check_unknown(self, column: pd.Series, codes: np.ndarray) -> None:

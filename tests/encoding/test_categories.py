@@ -55,10 +55,20 @@ def test_values_of_another_kind_than_in_fit_are_an_error(fitted, was, values, no
         codes_of(fitted, values)
 
 
+def test_ids_that_floats_round_are_an_error():
+    ids, rounded = [2**60, 2**60 + 1], [2.0**60, np.nan]
+    for fitted, values in [(ids, rounded), (pd.array(ids, "Int64"), rounded), (rounded, ids)]:
+        with pytest.raises(ValueError, match=r"Column 'c' .* floats round .* as Int64 or as text"):
+            codes_of(fitted, values)
+    assert codes_of(ids, pd.array([2**60 + 1, None], "Int64")) == [3, MISSING]
+    assert codes_of(rounded, rounded) == [2, MISSING]
+
+
 @pytest.mark.parametrize(
     ("fitted", "values", "codes"),
     [
         ([1, 2], [2.0, np.nan], [3, MISSING]),
+        ([1, 2], [2.0, np.inf], [3, UNKNOWN]),
         ([True, False], [0, 1], [3, 2]),
         # What a dtype lists but the column does not hold is of no kind.
         (TEXT, pd.Categorical([None, "a"], categories=["a", 7]), [MISSING, 2]),
