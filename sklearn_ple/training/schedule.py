@@ -9,6 +9,8 @@ from typing import Any
 import torch
 from skorch.callbacks import Callback
 
+from ..processes import current
+
 #: Optimizers, by the names that the estimators accept.
 OPTIMIZERS: dict[str, type[torch.optim.Optimizer]] = {
     "adamw": torch.optim.AdamW,
@@ -93,13 +95,14 @@ class FollowSchedule(Callback):
     ----------
     factor : callable
         Turns the share of the steps that are done into a factor of the rates.
-    n_steps : int
-        Total number of steps, after which the rate no longer changes.
+    n_epochs, n_batches : int
+        Number of epochs, and of steps in each. After the last step the rate no longer changes.
     """
 
-    def __init__(self, factor: Callable[[float], float], n_steps: int):
+    def __init__(self, factor: Callable[[float], float], n_epochs: int, n_batches: int):
         self.factor = factor
-        self.n_steps = n_steps
+        self.n_batches = n_batches
+        self.n_steps = n_epochs * n_batches
 
     def on_train_begin(self, net: Any, **_: Any) -> None:
         """Store the highest rates, and set those of the first step."""
@@ -107,11 +110,19 @@ class FollowSchedule(Callback):
         self.step_ = 0
         self._set(net, self.factor(0.0))
 
+    def on_epoch_begin(self, net: Any, **_: Any) -> None:
+        """Note the last step of the epoch.
+
+        Several processes take more steps if one of them has more rows of the files than others.
+        """
+        alone = current().n == 1
+        self.last_ = self.n_steps if alone else self.step_ + self.n_batches
+
     def on_batch_end(self, net: Any, training: bool = False, **_: Any) -> None:
         """Set the rates of the next step."""
         if training:
-            self.step_ += 1
-            self._set(net, self.factor(min(self.step_ / self.n_steps, 1.0)))
+            self.step_ = min(self.step_ + 1, self.last_)
+            self._set(net, self.factor(self.step_ / self.n_steps))
 
     def on_train_end(self, net: Any, **_: Any) -> None:
         """Restore the highest rates, for training without a schedule."""
@@ -133,4 +144,4 @@ class FollowSchedule(Callback):
 def schedule(name: str, n_epochs: int, n_batches: int) -> list[Callback]:
     """Make the callback of a schedule in a list, which is empty for a constant rate."""
     factor = LR_SCHEDULES[name]
-    return [] if factor is None else [FollowSchedule(factor, n_epochs * n_batches)]
+    return [] if factor is None else [FollowSchedule(factor, n_epochs, n_batches)]

@@ -152,6 +152,12 @@ def test_of_files_each_process_reads_units_of_its_own(folder, both):
     assert max(map(max, steps)) == 8
     losses = [run["history"][-1]["loss"] for run in (first[0], learnt_alone)]
     assert losses[0] == pytest.approx(losses[1], rel=0.1)
+    # The processes have different numbers of rows, and take more steps.
+    assert len(steps[0]) > len(of_one)
+    rates = [
+        [epoch["learning_rate"] for epoch in run["history"]] for run in (first[0], learnt_alone)
+    ]
+    assert rates[0] == rates[1]
 
 
 def test_the_first_process_alone_shows_progress(both):
