@@ -24,7 +24,9 @@ from ..encoding import (
     ignored_by,
     learnt_columns,
 )
+from ..processes import current
 from ..training import Arrays, ShuffledRows, TableRows
+from ..warn import warn
 from .columns import Columns
 from .orders import ordered_targets
 from .reading import interleaved, watched
@@ -192,6 +194,7 @@ class StreamedTable:
         ShuffledRows
             The rows.
         """
+        self._warn_of_few_units()
         tally = Tally(encoder)
         tally.add(self._distinct, self._weights)
         n_trained_on = len(self)
@@ -229,6 +232,16 @@ class StreamedTable:
         first = TableRows(numbers, codes, *labels_, dtype=dtype)
         means = torch.as_tensor(tally.mean_weights(class_weight, n_trained_on), dtype=dtype)
         return ShuffledRows(n_trained_on, len(self.source.units), read, first, means)
+
+    def _warn_of_few_units(self) -> None:
+        """Warn if some of the processes that train together would have no rows."""
+        n_units, processes = len(self.source.units), current()
+        if n_units < processes.n and processes.is_first:
+            warn(
+                f"{self.source} has rows for only {n_units} of {processes.n} processes, because "
+                "each reads its own row groups of Parquet or record batches of Arrow: write "
+                "smaller ones, many for each process, for example with row_group_size."
+            )
 
     def described(self) -> dict[str, str]:
         """Return digests of files and columns, for the fingerprint of a fit."""

@@ -25,6 +25,7 @@ from sklearn_ple import (
 )
 from sklearn_ple.encoding import Table
 from sklearn_ple.model_selection import train_test_split
+from sklearn_ple.processes import Processes, training_together
 from sklearn_ple.streaming import distinct, survey, table
 from sklearn_ple.streaming.source import Source
 
@@ -422,6 +423,15 @@ def test_a_task_without_a_label_in_a_part_of_the_rows_is_named(tmp_path, labelle
     assert [name for name in losses if not losses[name]] == (
         ["task_losses"] if "train" in part else ["valid_task_losses"]
     )
+
+
+def test_fewer_units_than_processes_warn(tmp_path):
+    folder, three = write(tmp_path / "rows", make_table(90), n_files=2), Processes()
+    three.n, three.total = 3, lambda tensor: 3 * tensor
+    model = PLEClassifierRegressor(**OPTIONS)
+    message = "part0.parquet .* has rows for only 2 of 3 processes, .* smaller ones, many for each"
+    with training_together(three), pytest.warns(UserWarning, match=message):
+        model.fit(folder, TASKS, sample_weight="w")
 
 
 def test_rows_of_validation_of_ones_own(tmp_path):
