@@ -39,7 +39,7 @@ class Together(Callback):
                 )
         take_over_state(net.module_, net.criterion_)
         self.trained_: list[nn.Parameter] | None = None
-        self.ended_ = False
+        self.ended_, self.in_epoch_ = False, False
 
     def on_epoch_begin(self, net: Any, **_: Any) -> None:
         """End the training if another process has; else seed this process's own random numbers.
@@ -48,6 +48,7 @@ class Together(Callback):
         checkpoint holds only the random state of the first process.
         """
         processes = current()
+        self.in_epoch_ = True
         if processes.total(torch.ones(())) < processes.n:
             self.ended_ = True
             raise KeyboardInterrupt
@@ -56,6 +57,10 @@ class Together(Callback):
             # Foreign parts of the network may draw from torch's global random state.
             if "global draws" in net.parts():
                 torch.manual_seed(seed)
+
+    def on_epoch_end(self, net: Any, **_: Any) -> None:
+        """Note that the epoch is complete: the next message says whether training goes on."""
+        self.in_epoch_ = False
 
     def on_grad_computed(self, net: Any, **_: Any) -> None:
         """Sum the gradients of the network, and average those of the balancer."""
@@ -74,9 +79,15 @@ class Together(Callback):
             parameter.grad.copy_(part.view_as(parameter))
 
     def on_train_end(self, net: Any, **_: Any) -> None:
-        """Tell the other processes to end their training too."""
-        if not self.ended_:
-            current().total(torch.zeros(()))
+        """Tell the other processes to end their training too.
+
+        Within an epoch they expect other messages, and end when this process does.
+        """
+        if self.ended_:
+            return
+        if self.in_epoch_:
+            raise KeyboardInterrupt
+        current().total(torch.zeros(()))
 
 
 def together() -> list[Callback]:

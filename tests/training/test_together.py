@@ -185,8 +185,9 @@ def test_outside_the_context_a_process_trains_alone(both, alone):
         assert_same(result["outside"], alone["adamw"])
 
 
-def test_a_killed_process_ends_the_others_with_an_error(folder):
-    raised = json.loads((folder / "killed.json").read_text())
+@pytest.mark.parametrize("how", ["killed", "interrupted"])
+def test_a_process_that_ends_within_an_epoch_ends_the_others_with_an_error(folder, how):
+    raised = json.loads((folder / f"{how}.json").read_text())
     assert "Another process of the training has ended" in raised["error"]
     assert raised["seconds"] < 30
     assert not raised["fitted"]

@@ -1,9 +1,10 @@
 """Fits by two processes, as a launcher starts them: `two_processes.py FOLDER`.
 
 `FOLDER/together_0.pt` and `FOLDER/together_1.pt` are what the two processes learnt, side by side
-with what one process learns, `FOLDER/alone.pt`. In two further pairs the second process is killed
-in the midst of a training, or stops answering: `FOLDER/killed.json` and `FOLDER/silent.json` say
-what the first one raised, and after how many seconds.
+with what one process learns, `FOLDER/alone.pt`. In three further pairs the second process is
+killed or interrupted in the midst of a training, or stops answering: `FOLDER/killed.json`,
+`FOLDER/interrupted.json` and `FOLDER/silent.json` say what the first one raised, and after how
+many seconds.
 """
 
 import contextlib
@@ -343,8 +344,10 @@ def with_signal(number, timeout, path):
     run = lambda: left_alone(number, timeout, path)  # noqa: E731
     first, second = in_two_processes(run, run)
     os.waitpid(first, 0)
-    os.kill(second, signal.SIGKILL)
-    os.waitpid(second, 0)
+    # One that was stopped is still there.
+    if number == signal.SIGSTOP:
+        os.kill(second, signal.SIGKILL)
+    return os.waitstatus_to_exitcode(os.waitpid(second, 0)[1])
 
 
 def main(folder):
@@ -358,6 +361,8 @@ def main(folder):
     for pid in in_two_processes(run, run):
         assert os.waitpid(pid, 0)[1] == 0
     with_signal(signal.SIGKILL, 60, folder / "killed.json")
+    # An interrupt is an error of Python, and not a crash.
+    assert with_signal(signal.SIGINT, 60, folder / "interrupted.json") == 1
     with_signal(signal.SIGSTOP, 2, folder / "silent.json")
 
 
