@@ -192,8 +192,10 @@ class Group(NamedTuple):
 
 
 def _as_tensor(array: Any) -> Any:
-    """Return an array as a tensor; tensors stay as they are."""
-    if not isinstance(array, np.ndarray) or array.flags.writeable:
+    """Return an array as a tensor; sparse numbers stay as they are."""
+    if not isinstance(array, np.ndarray):
+        return array
+    if array.flags.writeable:
         return torch.as_tensor(array)
     # torch warns about read-only arrays, which some backends share. Nothing writes to them.
     with collected(UserWarning):

@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 import torch
 from numpy.testing import assert_array_equal
+from scipy import sparse
 from sklearn.exceptions import ConvergenceWarning
 from skorch.callbacks import Callback
 
@@ -55,7 +56,7 @@ def flagship(**params):
     return PLEClassifierRegressor(**(SMALL | params))
 
 
-def apart(model, n_jobs=2, backend="threading", **fit_params):
+def apart(model, n_jobs=2, backend="threading", X=X, **fit_params):
     """Fit a copy of a model in groups."""
     model = unfitted(model).set_params(n_jobs=n_jobs)
     with joblib.parallel_config(backend):
@@ -120,6 +121,13 @@ def test_every_network(name, rounds):
 def test_parameters(params, rounds):
     model = flagship(**VALIDATED, **params)
     assert_same(apart(model), unfitted(model).fit(X, Y))
+    assert rounds
+
+
+def test_sparse_numbers(rounds):
+    numbers = sparse.csr_matrix(X[["a", "c"]].clip(lower=0))
+    model = flagship(**VALIDATED)
+    assert_same(apart(model, X=numbers), unfitted(model).fit(numbers, Y))
     assert rounds
 
 
