@@ -624,6 +624,23 @@ def test_values_stored_as_runs_are_those_stored_one_by_one(tmp_path):
     assert taken.equals(train_test_split(rows, target, random_state=0)[0])
 
 
+@pytest.mark.parametrize("types", [("string", "large_string"), ("large_string", "string")])
+def test_text_of_files_may_be_of_either_type(tmp_path, types):
+    frame = make_table(300).drop(columns="w").assign(size=np.resize(["S", "M"], 300))
+    folder, tasks = write(tmp_path / "files", frame), [*TASKS, "size"]
+    same = model(max_epochs=1).fit(folder, tasks)
+    for number, dtype in enumerate(types):
+        file = folder / f"part{number}.parquet"
+        rows = parquet.read_table(file)
+        for name in ("town", "size"):
+            place = rows.schema.get_field_index(name)
+            rows = rows.set_column(place, name, rows[name].cast(dtype))
+        parquet.write_table(rows, file, row_group_size=100)
+    other = model(max_epochs=1).fit(folder, tasks)
+    assert_same(same, other)
+    assert same.score(folder, tasks) == other.score(folder, tasks)
+
+
 def test_dictionaries_of_files_may_differ(tmp_path):
     folder = tmp_path / "files"
     folder.mkdir()
