@@ -7,7 +7,7 @@ from sklearn.base import clone
 from torch import nn
 
 from sklearn_ple import PLEClassifierRegressor, PLERegressor
-from sklearn_ple.balancing import FAMO, Balancer, WeightedSum, make_balancer
+from sklearn_ple.balancing import FAMO, Balancer, Batch, WeightedSum, make_balancer
 
 N = 120
 SEEN = []
@@ -136,6 +136,18 @@ def test_what_it_leaves_out_is_not_learnt(seed):
     # Other labels of the second task, of the same mean and deviation, change nothing.
     other = model(PLERegressor, **options).fit(X, 3 * np.column_stack([X[:, 0], X[::-1, 1]]))
     np.testing.assert_allclose(other.predict(X), predicted, rtol=1e-4, atol=1e-5)
+
+
+def test_no_gradient_flows_through_the_weights():
+    class EqualSizes(Balancer):
+        def weigh(self, batch):
+            return 1 / batch.losses
+
+    losses = torch.tensor([[2.0, 4.0], [0.5, 1.0]], requires_grad=True)
+    weights = EqualSizes().backward(Batch(losses, torch.ones(2, 2), lambda: losses))
+    torch.testing.assert_close(weights, 1 / losses.detach())
+    # The mean over the members counts.
+    torch.testing.assert_close(losses.grad, weights / 2)
 
 
 def test_validation_and_history_use_the_weighted_sum_whatever_balances(table):

@@ -169,12 +169,20 @@ def test_members_are_balanced_apart(name, conflict, seed):
 
 @pytest.mark.parametrize("name", STEADY)
 def test_a_task_without_a_label_is_left_out(name, conflict):
-    values = torch.tensor([[0.5, 2.0, 3.0]] * 2)
+    # The product of the first two is not 1, so that their geometric mean is not that of all.
+    values = torch.tensor([[0.5, 3.0, 2.0]] * 2)
     there = torch.tensor([[1.0, 1.0, 0.0], [1.0, 1.0, 1.0]])
     _, found = step(make(name, 3, 2), conflict, values, there)
     _, two = step(make(name, 2, 1), conflict[:1, :2], values[:1, :2])
     _, three = step(make(name, 3, 1), conflict[1:], values[1:])
     np.testing.assert_allclose(found, torch.cat([two, three]), rtol=1e-6, atol=1e-9)
+
+
+@pytest.mark.parametrize("name", OF_GRADIENTS)
+def test_a_task_whose_gradient_is_zero_is_left_out(name, conflict):
+    _, found = step(make(name, 3, 2), conflict * np.array([1.0, 1.0, 0.0])[:, None])
+    _, two = step(make(name, 2, 2), conflict[:, :2])
+    np.testing.assert_allclose(found, two, rtol=1e-6, atol=1e-9)
 
 
 @pytest.mark.parametrize("name", ["uncertainty", "famo", "dwa"])
@@ -213,6 +221,13 @@ def test_a_thousand_times_a_loss_changes_nothing(name, conflict):
     np.testing.assert_allclose(direction(found), direction(scaled), rtol=1e-5, atol=1e-7)
 
 
+@pytest.mark.parametrize("name", OF_GRADIENTS)
+def test_small_gradients_are_weighed_like_large_ones(name, conflict):
+    _, found = step(make(name, 3, 2), conflict)
+    _, small = step(make(name, 3, 2), 2.0**-30 * conflict)
+    np.testing.assert_allclose(2.0**30 * small, found, rtol=1e-6, atol=1e-9)
+
+
 @pytest.mark.parametrize("name", ALL)
 def test_extreme_losses_have_finite_weights(name, conflict):
     cases = [([0.0, 1.0, 1.0], 1.0), ([1e-38, 1.0, 1e30], [1e-25, 1.0, 1e25]), ([0.0] * 3, 0.0)]
@@ -234,6 +249,12 @@ def test_weights_of_a_loss_that_is_not_finite_leave_it_to_end_training(conflict)
     for name in ("nash_mtl", "cagrad"):
         weights, _ = step(make(name, 3, 2), conflict * np.array([np.nan, 1, 1])[:, None])
         assert (weights == 1).all()
+        # Members apart: the other one is balanced as ever.
+        expected, _ = step(make(name, 3, 2), conflict)
+        one = np.array([[[np.nan]], [[1.0]]])
+        weights, _ = step(make(name, 3, 2), conflict * one)
+        assert (weights[0] == 1).all()
+        np.testing.assert_allclose(weights[1], expected[1], atol=2e-5)
 
 
 # -- each beside its paper's equations --------------------------------------------------------
@@ -299,6 +320,18 @@ def test_famo_is_updated_in_every_few_steps(conflict):
         step(balancer, conflict[:1], torch.ones(1, 3), after=torch.tensor([[0.9, 0.5, 0.7]]))
         seen.append(balancer.n_updates[0, 0].item())
     assert seen == [1, 1, 1, 2, 2, 2]
+    for n_updates in (3, 4):
+        # The first step of an epoch updates them too.
+        balancer.begin_epoch()
+        step(balancer, conflict[:1], torch.ones(1, 3), after=torch.ones(1, 3))
+        assert balancer.n_updates[0, 0] == n_updates
+
+
+def test_famo_forgets_a_step_after_which_a_loss_is_not_finite(conflict):
+    balancer = make("famo", every=1)
+    for last in (0.5, np.inf, 0.5):
+        step(balancer, conflict[:1], torch.ones(1, 3), after=torch.tensor([[0.9, 0.7, last]]))
+    assert balancer.xi.isfinite().all() and (balancer.n_updates == 2).all()
 
 
 def test_the_geometric_mean_is_differentiated(conflict):
