@@ -49,11 +49,9 @@ def test_automatic_widths_are_those_of_the_tables(cardinalities, data):
 
 
 def test_the_width_grows_with_the_number_of_codes_within_bounds():
-    widths = [embedding_width(n) for n in range(2, 2000)]
-    assert widths == sorted(widths)
-    assert widths[0] >= 2
-    assert widths[-1] == max(widths) <= 64
-    assert all(isinstance(width, int) for width in widths)
+    for n_codes, width in {2: 2, 4: 3, 10: 6, 100: 21, 210: 32, 5000: 32}.items():
+        assert embedding_width(n_codes) == width
+        assert isinstance(embedding_width(n_codes), int)
 
 
 @pytest.mark.parametrize("dtype", [torch.uint8, torch.int16, torch.int32])
