@@ -600,6 +600,8 @@ def test_gates_choose_as_many_experts_as_asked_for(dtype, numbers, seed):
             random_state=seed,
         ).fit(X, y)
     except ValueError as error:
+        if "no instructions for bfloat16" not in str(error):
+            raise
         pytest.skip(str(error))
     # A softmax uses all four; of 24 gates, the greatest mean was 2.73.
     for weights in fitted.gate_weights(X)[0].values():
