@@ -238,6 +238,24 @@ def test_scores_of_validation_are_of_the_mean_of_two(monkeypatch, container):
     assert_allclose(fitted.history_[-1]["valid_task_scores"], expected, rtol=1e-4)
 
 
+def test_deviations_are_learnt_from_members_that_leave_the_rows_out():
+    (_, y), rng, numbers = data(), np.random.RandomState(1), np.arange(N)
+    table = Table.read(PLERegressor(), numbers[:, None], y, rng.uniform(0.5, 2, size=(N, 2)))
+    targets = TargetEncoder("auto", "number").fit(table.labels, table.form, table.weights)
+    codes = np.zeros((N, 0), dtype=np.uint8)
+    rows = TableRows(numbers[:, None], codes, y, table.weights, dtype=torch.float64)
+    folds = draw_folds(N, N_MEMBERS, 12, rng)
+    validation = OutOfFold(rows, table, targets, folds)
+    sample = validation.sample()
+    there = sample.rows.array("numbers")[:, 0].numpy().astype(int)
+    assert sorted(there) == sorted(folds.ravel())
+    assert (sample.out_of_fold[0] != sample.out_of_fold[1]).all()
+    assert not validation.trained_on()[sample.out_of_fold, there].any()
+    assert_array_equal(sample.weights, table.weights[there])
+    for column, labels in zip(y.T, sample.labels, strict=True):
+        assert_array_equal(labels.observed, column[there])
+
+
 def validated(make, members_of):
     """Evaluate members of a table of one number; return their mean, its loss, and what they made.
 
