@@ -205,6 +205,16 @@ def test_early_stopping_returns_to_the_best_weights(seed):
     assert_allclose(twin.predict(X), fitted.predict(X))
 
 
+def test_a_decrease_up_to_tol_is_no_improvement_but_its_weights_are_kept(table):
+    options = {"early_stopping": True, "n_iter_no_change": 2, "learning_rate": 1e-3}
+    fitted = model(tol=10.0, **options).fit(*table)
+    losses = [epoch["valid_loss"] for epoch in fitted.history_]
+    assert losses == sorted(losses, reverse=True) and len(losses) == 3
+    assert model(**options).fit(*table).n_iter_ == 5
+    twin = model(max_epochs=3, **options).fit(*table)
+    assert_allclose(fitted.predict(table[0]), twin.predict(table[0]))
+
+
 def test_refit_trains_on_all_rows_for_the_best_number_of_epochs(table, seen):
     X, y = table
     options = {"early_stopping": True, "max_epochs": 30, "n_iter_no_change": 3, "n_members": 3}

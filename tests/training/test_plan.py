@@ -1,5 +1,6 @@
 """The values of "auto" for a number of rows, and that ``net_params`` take precedence."""
 
+import numpy as np
 import pytest
 
 from sklearn_ple import PLEClassifierRegressor
@@ -17,7 +18,7 @@ def test_automatic_sizes_grow_and_fall_with_the_rows(n_rows):
     assert sizes["batch_size"] <= more["batch_size"]
     assert sizes["max_epochs"] >= more["max_epochs"] >= 4
     assert sizes["n_iter_no_change"] >= more["n_iter_no_change"] >= 3
-    assert 16 <= plan(n_rows).n_bins <= plan(n_rows * 4).n_bins <= 256
+    assert plan(n_rows).n_bins == round(np.clip(np.sqrt(n_rows) / 2, 16, 256))
 
 
 def test_rows_are_set_aside_from_500_rows_on_a_tenth_of_them_and_3000_at_most():
