@@ -110,6 +110,13 @@ def test_members_without_their_folds_have_shares_of_their_own(table):
     assert torch.equal(losses > 0, shares > 0)
 
 
+def test_a_task_of_weight_zero_has_no_share(table):
+    model(balancing=Spy(), task_weights=[0.0, 1.0], max_epochs=1).fit(*table)
+    losses, shares, _ = map(torch.stack, zip(*SEEN, strict=True))
+    assert not losses[..., 0].any() and not shares[..., 0].any()
+    assert shares[..., 1].all()
+
+
 def test_weights_that_a_balancer_returns_are_in_the_history(table):
     fitted = model(balancing=FirstTaskAlone()).fit(*table)
     assert [epoch["balancing_weights"] for epoch in fitted.history_] == [[1.0, 0.0]] * 3
