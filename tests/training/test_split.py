@@ -285,6 +285,8 @@ def test_folds_are_disjoint_and_of_whole_groups(sizes, n_members, seed):
     folds = split.folds(len(groups), n_members, n_left_out, rng)
     assert len(folds) == n_members and all(map(len, folds))
     assert len(np.unique(np.concatenate(folds))) == sum(map(len, folds))
+    # Groups that are not too large suffice for all folds.
+    assert sum(map(len, folds)) >= n_members * (n_left_out // 2)
     for fold in folds:
         for group in np.unique(groups[fold]):
             assert np.isin(np.flatnonzero(groups == group), fold).all()
