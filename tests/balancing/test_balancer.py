@@ -123,6 +123,20 @@ def test_weights_that_a_balancer_returns_are_in_the_history(table):
     assert all("balancing_weights" not in epoch for epoch in model().fit(*table).history_)
 
 
+def test_batches_without_a_label_of_a_task_do_not_count_in_its_recorded_weight(table):
+    class Halves(Balancer):
+        def weigh(self, batch):
+            return torch.full_like(batch.losses, 0.5)
+
+    X, y = table
+    rare = y.copy()
+    rare[:, 0] = np.nan
+    # Of six batches, four or five have no label of it.
+    rare[:2, 0] = [0.0, 1.0]
+    fitted = model(balancing=Halves(), early_stopping=False, max_epochs=1).fit(X, rare)
+    assert fitted.history_[0]["balancing_weights"] == [0.5, 0.5]
+
+
 def test_a_users_own_trains_a_copy_of_itself(table):
     own = Learnt()
     estimator = model(balancing=own, optimizer="adam", learning_rate=0.05)
