@@ -114,6 +114,20 @@ def test_what_stands_where_there_is_no_label_is_not_read(table, n_bins):
         assert_array_equal(same, edges)
 
 
+def test_a_weight_is_as_many_rows(seed):
+    rng = np.random.default_rng(seed)
+    numbers, times = rng.normal(size=(300, 2)), rng.integers(1, 5, size=300)
+    targets = np.column_stack(
+        [numbers[:, 0] ** 2 + rng.normal(size=300), rng.integers(3, size=300)]
+    )
+    weights = np.column_stack([times, times]).astype(float)
+    once = learn_edges(numbers, targets, weights, [0, 3], 12)
+    rows = np.arange(300).repeat(times)
+    again = learn_edges(numbers[rows], targets[rows], np.ones((len(rows), 2)), [0, 3], 12)
+    for edges, other in zip(once, again, strict=True):
+        assert_array_equal(edges, other)
+
+
 def test_without_any_label_values_are_cut_evenly():
     """With groups, it may be that no row is trained on by all members."""
     numbers = np.arange(9.0)[:, None]
