@@ -157,6 +157,13 @@ def test_what_a_task_depends_on_comes_before_it(depends_on, pairs):
     assert Dependence(depends_on, encoded(BINARY)[0]).pairs == pairs
 
 
+def test_logits_are_lowered_along_a_chain_as_a_whole():
+    dependence = Dependence({"a": "b", "b": "c"}, encoded(BINARY)[0])
+    logits = [np.array([[3.0], [0.0]]), np.array([[2.0], [1.0]]), np.array([[1.0], [4.0]])]
+    lowered = dependence.ordered(logits)
+    assert_array_equal(np.hstack(lowered), [[1, 1, 1], [0, 1, 4]])
+
+
 def test_a_single_task_has_no_previous_one():
     dependence = Dependence("previous", encoded(pd.Series([0, 1]))[0])
     assert dependence.pairs == [] and dependence.link() is None
