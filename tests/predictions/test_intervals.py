@@ -18,6 +18,7 @@ from sklearn_ple.datasets import load_nhefs
 from sklearn_ple.encoding.labels import read_targets
 from sklearn_ple.encoding.targets import TargetEncoder
 from sklearn_ple.predictions import Deviations
+from sklearn_ple.predictions.intervals import StandardisedErrors
 from sklearn_ple.tasks import Regression, Task
 from sklearn_ple.training import TableRows, split_rows
 
@@ -275,6 +276,20 @@ def test_ends_are_order_statistics_of_the_errors_of_validation(data, level):
     place = min(place, len(errors))
     np.testing.assert_allclose(high - model.predict(X), errors[place - 1], rtol=1e-4)
     np.testing.assert_allclose(low - model.predict(X), errors[len(errors) - place], rtol=1e-4)
+
+
+@pytest.mark.parametrize("level", [0.5, 0.8, 0.9])
+def test_ends_leave_shares_of_the_weight_on_either_side(level, seed):
+    rng = np.random.default_rng(seed)
+    values, weights, deviations = rng.normal(size=60), rng.uniform(0.1, 3, 60), np.full(60, 2.0)
+    errors = StandardisedErrors.of(2 * values, deviations, weights)
+    # A new label has the mean weight, and may be beyond all others.
+    total = weights.sum() + weights.mean()
+    share = (1 + level) / 2 * total
+    low = max(v for v in values if weights[values >= v].sum() >= share)
+    high = min(v for v in values if weights[values <= v].sum() >= share)
+    assert errors.ends(level) == pytest.approx((low, high))
+    assert errors.greatest_level == pytest.approx(2 * weights.sum() / total - 1, abs=1e-8)
 
 
 def test_intervals_have_the_form_of_y(data, model):
