@@ -52,6 +52,11 @@ def test_without_zeros_or_of_one_amount_it_is_learnt_without_a_warning(labels, r
     assert not len(recwarn)
 
 
+def test_the_variance_is_between_those_of_a_poisson_and_a_gamma():
+    low, high = hurdle().variance(np.array([2.0, 8.0]))
+    assert high / low == pytest.approx(4**1.5)
+
+
 def test_the_gradient_is_finite_at_zero():
     outputs = torch.zeros(2, 2, requires_grad=True)
     hurdle().loss(outputs, torch.tensor([0.0, 1.0])).sum().backward()
