@@ -62,9 +62,11 @@ def test_median_and_quartiles_are_those_of_a_normal_distribution():
 
 
 def test_weights_are_numbers_of_repetitions():
-    weights = np.array([1, 3, 2, 1, 2])
+    # Without weights, other labels are the median and the quartiles.
+    weights = np.array([1, 1, 1, 5, 2])
     one, other = fitted(weights=weights), fitted(labels=LABELS.repeat(weights))
     assert (one.mean, one.scale) == (other.mean, other.scale)
+    assert one.mean == 7.0 != fitted().mean and one.scale != fitted().scale
 
 
 def test_where_half_of_the_labels_are_alike_the_scale_is_the_deviation():
