@@ -739,7 +739,7 @@ def test_parameters_reach_the_network(table):
         feature_dropout=0.3,
         clip_numbers=4.5,
         residual=True,
-        n_members=2,
+        n_members=4,
         n_bins=4,
         max_epochs=1,
     ).fit(*table)
@@ -747,11 +747,13 @@ def test_parameters_reach_the_network(table):
     assert len(body.levels) == 2
     # Three numbers and an indicator of missing ones, three embeddings, and that of a category.
     n_features = 4 + 3 * 2 + 2
-    assert body.levels[0].shared_experts.layers[0].weight.shape == (2 * 3, 7, n_features)
-    assert body.levels[1].specific_experts.layers[1].weight.shape == (2 * 5, 5, 7)
-    assert np.mean(model.module_.feature_dropout.rates) == pytest.approx(0.3)
+    assert body.levels[0].shared_experts.layers[0].weight.shape == (4 * 3, 7, n_features)
+    assert body.levels[1].specific_experts.layers[1].weight.shape == (4 * 5, 5, 7)
+    # Spread over the members from none to twice the average.
+    assert_allclose(model.module_.feature_dropout.rates, [0, 0.2, 0.4, 0.6])
+    for part in (body.towers.hidden, body.levels[0].shared_experts):
+        assert_allclose(part.dropout.rates, [0, 0.2 / 3, 0.4 / 3, 0.2])
     assert model.module_.clip_numbers == 4.5
-    assert np.mean(body.towers.hidden.dropout.rates) == pytest.approx(0.1)
     assert max(model.module_.numeric_embedding.n_bins) == 4
     assert body.levels[0].task_gates.hidden.layers[0].out_features == 6
     assert body.towers.hidden.layers[0].out_features == 4
