@@ -295,6 +295,12 @@ def test_folds_are_disjoint_and_of_whole_groups(sizes, n_members, seed):
         assert len(fold) < n_left_out // 2 + len(groups) // max(n_members, 12)
 
 
+@pytest.mark.parametrize(("n_of_group", "n_left_out"), [(1, 0), (30, 53)])
+def test_small_groups_must_suffice_for_all_folds(n_of_group, n_left_out):
+    groups = np.repeat(np.arange(12), [n_of_group] * 8 + [100] * 4)
+    assert Split(groups=groups).n_left_out(len(groups), 8) == n_left_out
+
+
 def test_groups_in_the_byte_order_of_other_machines():
     groups = np.array([3, 1, 3, 2])
     assert_array_equal(read_groups(groups.astype(">i8"), 4), pd.factorize(groups)[0])
