@@ -274,6 +274,19 @@ def test_labels_of_validation_are_not_learnt_from():
     assert of_train[apart] == pytest.approx(expected)
 
 
+def test_class_weights_have_no_part_in_what_is_learnt():
+    X, y = visits(300, 30)
+    params = TINY | {"target_statistics": True, "numeric_embedding": "bins"}
+    encoders = [
+        PLEClassifierRegressor(**params, class_weight=own).partial_fit(X, y)._encoder
+        for own in (None, {"bought": {1.0: 9.0}})
+    ]
+    one, other = (encoder.statistics.tables[0] for encoder in encoders)
+    np.testing.assert_array_equal(one, other)
+    one, other = (encoder.maker.edges[0] for encoder in encoders)
+    np.testing.assert_array_equal(one, other)
+
+
 def test_training_goes_on_with_what_was_learnt_at_first():
     X, y = visits(1200, 280)
     model = PLEClassifierRegressor(**TINY, warm_start=True).partial_fit(X, y)
