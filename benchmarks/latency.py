@@ -14,7 +14,6 @@ from pathlib import Path
 
 import numpy as np
 import onnxruntime
-import pandas as pd
 from common import LIBRARIES, save
 from lightgbm import LGBMClassifier, LGBMRegressor
 
@@ -102,15 +101,14 @@ def main():
     of_frame = PLEClassifierRegressor(**few).fit(X, y)
     of_array = PLEClassifierRegressor(**few).fit(array, y)
     of_onnx = session_of(of_frame, 1)
-    trees, trees_of_array = Boosting(X, y), Boosting(pd.DataFrame(array), y)
+    trees, trees_of_array = Boosting(X, y), Boosting(array, y)
     row, cells, inputs = X.iloc[[0]].copy(), array[:1], drawn(of_onnx, 1)
-    frame_of_cells = pd.DataFrame(cells)
     found = latencies(
         {
             "predict, data frame": lambda: of_frame.predict(row),
             "LightGBM per task, data frame": lambda: trees.predict(row),
             "predict, array": lambda: of_array.predict(cells),
-            "LightGBM per task, array": lambda: trees_of_array.predict(frame_of_cells),
+            "LightGBM per task, array": lambda: trees_of_array.predict(cells),
             "ONNX Runtime": lambda: of_onnx.run(None, inputs),
         }
     )

@@ -320,7 +320,7 @@ def test_onnx_is_compared_with_lightgbm_on_an_array_too(module, results):
     rows = [{"what": name, "p50_ms": own, "p99_ms": own} for name, own in times.items()]
     write(results, "latency", rows)
     found = re.findall(r"([\d.]+) times LightGBM's", module("page.using").latency_in_words())
-    assert found == ["0.25", "1.5", "0.1"]
+    assert found == ["0.25", "1.5", "0.10"]
 
 
 def test_tuned_models_are_drawn_with_the_time_of_their_search(module, results):

@@ -14,6 +14,7 @@ from page.rst import (
     section,
     short,
     table,
+    times,
     title_of,
 )
 
@@ -38,8 +39,8 @@ def latency_in_words():
     one, _ = latency_rows()
     ways = one.drop(index=[name for name in one.index if name.startswith("LightGBM")])
     cells = [
-        f"{row['p50_ms']:.2g} ms ({name.removeprefix('predict, ')}; {row['times_lightgbm']:.2g} "
-        "times LightGBM's)"
+        f"{row['p50_ms']:.2g} ms ({name.removeprefix('predict, ')}; "
+        f"{times(row['times_lightgbm'])} times LightGBM's)"
         for name, row in ways.iterrows()
     ]
     return f"**Latency.** To predict the six tasks of one row takes {listed(cells)}."
