@@ -261,12 +261,25 @@ def tuned(name):
 
         ending = "Regressor" if kind == "regression" else "Classifier"
         options = {"n_hyperopt_steps": N_SETTINGS, "use_caruana_ensembling": True}
-        if kind != "regression" and name != "CatBoost":
-            options["val_metric_name"] = "cross_entropy"
         make = getattr(pytabkit, f"{name}_HPO_{ending}")
+        if kind != "regression":
+            make = by_cross_entropy(make)
         return tabular_network(X, y, kind, make, seed, **options)
 
     return fit
+
+
+def by_cross_entropy(make):
+    """Return a search of pytabkit that compares settings of classifiers by cross-entropy.
+
+    Without it, they are compared by accuracy; CatBoost's search has no parameter for it.
+    """
+
+    class ByCrossEntropy(make):
+        def get_config(self):
+            return super().get_config() | {"val_metric_name": "cross_entropy"}
+
+    return ByCrossEntropy
 
 
 def ple(X, y, kinds, seed, **setting):

@@ -467,3 +467,14 @@ def test_relative_errors_are_those_of_the_coefficient_of_determination(modules):
         assert errors[name] == pytest.approx(np.sqrt(1 - r2_score(y[name], predicted[name])))
     mean = {name: np.full(20, y[name].mean() + 1) for name in y}
     assert relative_errors(y + 1, y, mean) == pytest.approx({"a": 1, "b": 1})
+
+
+def test_tuned_classifiers_of_all_rivals_are_compared_by_cross_entropy(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+
+    class Search:
+        def get_config(self):
+            return {"n_hyperopt_steps": 20}
+
+    found = importlib.import_module("peers").by_cross_entropy(Search)().get_config()
+    assert found == {"n_hyperopt_steps": 20, "val_metric_name": "cross_entropy"}
