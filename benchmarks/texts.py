@@ -129,8 +129,8 @@ MODELS = {
     "TabM": ("TabM", "pytabkit's network with its defaults; one model per task."),
     "CatBoost, tuned and ensembled": (
         "CatBoost tuned",
-        "pytabkit's search over 20 random settings, which it weighs as an ensemble; one model per "
-        "task.",
+        "pytabkit's search over 20 random settings, which it weighs as an ensemble; it compares "
+        "them by cross-entropy for classes; one model per task.",
     ),
     "RealMLP, tuned and ensembled": ("RealMLP tuned", "The same with RealMLP."),
     "TabM, tuned and ensembled": ("TabM tuned", "The same with TabM."),
@@ -140,7 +140,8 @@ Here models were fitted to all training rows and scored on the test rows, which 
 choose the present defaults. Test scores of some earlier defaults were seen, though: :doc:`trials`
 says which. Models that take minutes or hours were run on some of the sets only, or with fewer
 seeds. TabICL and TabPFN were not run, because their packages (tabicl 2.2.0 and tabpfn 9.2.0)
-contain no trained weights, but download them from elsewhere.
+contain no trained weights, but download them from elsewhere. The first fit of a process includes
+the import of its library, which takes about 2 s for RealMLP and TabM and little for the others.
 """
 RANKS = """
 On each task, the models that ran on nearly all tasks are ranked by their scores: 1 is best. For
