@@ -64,7 +64,9 @@ SCORED = "A score is the AUC of classes or the R² of numbers, on the test rows.
 FRONTIER = """
 Each panel is a data set. Scores are means over the tasks of the set, on the test rows. The cost is
 the CPU time of a fit to all tasks, on one thread. The rows, seeds and models are those of
-`Accuracy`_. PLE with fewer members was fitted with {seeds} on each set.
+`Accuracy`_. PLE with fewer members was fitted with {seeds} on each set, each fit in a process of
+its own, and the default as well. On each set these times are multiplied by the factor between the
+two times of the default.
 """
 FRONTIER_TABLES = """
 The two tables show PLE with its defaults and with fewer members, the three other models with the

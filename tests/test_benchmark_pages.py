@@ -348,6 +348,20 @@ def test_tuned_models_are_drawn_with_the_time_of_their_search(module, results):
     assert "2 small sets with 2 tasks" in text and "settings of CatBoost were fitted too" in text
 
 
+def test_costs_of_fewer_members_are_those_of_the_default_times_a_factor(module, results):
+    cost = module("page.cost")
+    one = cost.FEWER[-1]
+    scores = {"nhefs": {"PLE": [0.7]}, "edm": {"PLE": [0.3]}}
+    apart = {name: {cost.DEFAULT: [0.9], one: [0.6]} for name in scores}
+    write(results, "accuracy", runs(scores, {"PLE": 6.0}))
+    write(results, "frontier", runs(apart, {cost.DEFAULT: 4.0, one: 1.0}, rows="test"))
+    made = cost.runs_on_test_rows()
+    found = made.groupby("model")["seconds"].unique().to_dict()
+    assert found == {cost.DEFAULT: [6.0], one: [1.5]}
+    assert made.loc[made["model"] == cost.DEFAULT, "score"].tolist() == [0.7, 0.3]
+    assert "takes 25 % of the CPU time" in cost.fewer_members(made)
+
+
 def test_tuned_models_are_ranked_where_all_of_them_ran(module, results):
     tuned, rival = "PLE, tuned", "CatBoost, tuned and ensembled"
     scores = {
