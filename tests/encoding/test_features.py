@@ -18,7 +18,8 @@ from scipy import sparse
 from sklearn.base import BaseEstimator
 from sklearn.preprocessing import OrdinalEncoder, StandardScaler
 
-from sklearn_ple.encoding import scaling
+from sklearn_ple import PLERegressor
+from sklearn_ple.encoding import Table, TableEncoder, scaling
 from sklearn_ple.encoding.categories import MISSING, UNKNOWN
 from sklearn_ple.encoding.features import FeatureEncoder
 from sklearn_ple.encoding.frames import polars_to_pandas
@@ -91,6 +92,16 @@ def test_numbers_are_standardised_as_scikit_learn_does(weighted):
     assert encoder.n_numbers_ == 3
     assert encoder.cardinalities_ == []
     assert codes.shape == (40, 0)
+
+
+def test_rows_count_in_scales_by_the_mean_weight_of_their_labels():
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(3, 5, size=(40, 3)), rng.normal(size=(40, 2))
+    weights = rng.uniform(0.1, 3, y.shape)
+    estimator = PLERegressor()
+    learnt = TableEncoder.of(estimator, n_bins=2).learn(Table.read(estimator, X, y, weights))
+    scaler = StandardScaler().fit(X, sample_weight=weights.mean(axis=1))
+    np.testing.assert_allclose(learnt.numbers, scaler.transform(X), atol=1e-6)
 
 
 @pytest.mark.parametrize("weighted", [False, True])
