@@ -24,6 +24,7 @@ from sklearn_ple import (
 )
 from sklearn_ple.inspection import GateUtilizationDisplay, expert_health
 from sklearn_ple.inspection.report.model import gate_sections
+from sklearn_ple.training import net
 
 # No multiple of the blocks that rows are predicted in.
 N = 37
@@ -40,6 +41,10 @@ def fit(cls, data, **params):
     return cls(**(defaults | params)).fit(*data)
 
 
+#: With "mostly own", the weight of the shared expert is .028: the smooth step of -.4.
+LOGITS = {"own": -1.0, "mostly own": -0.4, "both": 0.0, "shared": 1.0}
+
+
 def choosing(data, **choices):
     """Return CGC of one own and one shared expert, whose gates choose as they are told."""
     model = fit(CGCClassifierRegressor, data, gate="dselect_k", gate_k=1)
@@ -47,7 +52,7 @@ def choosing(data, **choices):
     with torch.no_grad():
         logits.weight.zero_()
         for k, task in enumerate(("late", "price")):
-            logits.bias[k] = {"own": -1.0, "both": 0.0, "shared": 1.0}[choices[task]]
+            logits.bias[k] = LOGITS[choices[task]]
     return model
 
 
@@ -64,6 +69,7 @@ def states(model, data):
         ("shared", "own", ["idle, ignored", "healthy", "captured"]),
         ("both", "own", ["healthy", "healthy", "captured"]),
         ("own", "own", ["healthy", "healthy", "idle"]),
+        ("mostly own", "own", ["healthy", "healthy", "idle"]),
         ("shared", "shared", ["idle, ignored", "idle, ignored", "healthy"]),
     ],
 )
@@ -84,8 +90,20 @@ def test_shares_are_those_of_the_gates(data):
     assert health["main_task"].tolist() == ["late", "price", "late"]
 
 
-def test_zeros_are_those_of_the_activations(data):
-    model = fit(CGCClassifierRegressor, data, clip_numbers=None, dtype="float64", n_members=2)
+def test_own_shares_are_of_all_experts_of_a_task(data):
+    model = fit(CGCClassifierRegressor, data, n_specific_experts=[2, 1])
+    health = expert_health(model, data[0]).set_index("expert")
+    late = model.gate_weights(data[0])[0]["late"].mean()
+    # Two of three experts are its own.
+    expected = (late["late 1"] + late["late 2"]) / (2 / 3)
+    np.testing.assert_allclose(health["own_share"][["late 1", "late 2"]], expected)
+
+
+def test_zeros_are_those_of_the_activations(data, monkeypatch):
+    # Of several batches.
+    monkeypatch.setattr(net, "_PREDICTION_BATCH", 16)
+    params = {"clip_numbers": None, "dtype": "float64", "n_members": 2, "batch_size": 16}
+    model = fit(CGCClassifierRegressor, data, **params)
     level = model.module_.body.levels[0]
     numbers = model._encoder.features.transform(data[0])[0]
     expected = []
@@ -186,6 +204,8 @@ OF_GROUPS = [[2, "class tasks 1"], [2, "number tasks 1"]]
         (AdaTTClassifierRegressor, "shared 1", [], []),
         # The last level has no unit that reads the shared expert beside its gate.
         (AdaTTClassifierRegressor, "late 1", [[2, "shared 1"]], []),
+        # An own expert is not captured by its task.
+        (AdaTTClassifierRegressor, "{} 1", [[2, "shared 1"]], []),
         (HoMEClassifierRegressor, "shared 1", OF_GROUPS, []),
     ],
 )
@@ -195,14 +215,16 @@ def test_experts_that_are_read_beside_a_gate_are_used(data, cls, chosen, idle, i
     model = fit(cls, data, n_shared_experts=1, n_specific_experts=1, **levels)
     for level in model.module_.gate_names(model.task_names_):
         for names in level:
-            places = torch.tensor([own.index(chosen) for own in names.experts])
+            both = zip(names.gates, names.experts, strict=True)
+            wanted = [own.index(chosen.format(gate.removesuffix(" gate"))) for gate, own in both]
+            places = torch.tensor(wanted)
             names.module._weights = lambda logits, places=places: (
                 F.one_hot(places, logits.shape[1]).to(logits.dtype)[:, :, None].expand_as(logits)
             )
     display = GateUtilizationDisplay.from_estimator(model, data[0])
     health = display.health
     assert display.idle[["level", "expert"]].to_numpy().tolist() == idle
-    for state, expected in (("idle", idle), ("ignored", ignored)):
+    for state, expected in (("idle", idle), ("ignored", ignored), ("captured", [])):
         named = health[health["state"].str.contains(state)]
         assert named[["level", "expert"]].to_numpy().tolist() == expected
     assert bool(ignored) == any("ignored" in panel.get_title() for panel in display.axes_)
