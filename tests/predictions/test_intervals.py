@@ -70,12 +70,14 @@ def test_squared_deviations_are_on_average_the_squared_errors_of_validation(data
 def test_sample_weights_weigh_the_squared_errors(data):
     X, y = data
     weights = np.random.default_rng(1).uniform(0.1, 3, len(X))
-    model = PLERegressor(early_stopping=True, refit=False, **SMALL)
-    model.fit(X, y["weight"], sample_weight=weights)
+    kinds = {"weight": "regression", "visits": "count"}
+    model = PLERegressor(task_types=kinds, early_stopping=True, refit=False, **SMALL)
+    model.fit(X, y[[*kinds]], sample_weight=weights)
     rows = valid_rows(len(X))
     labels, deviations = model.predict(X.iloc[rows], return_std=True)
-    errors = np.average((y["weight"].iloc[rows] - labels) ** 2, weights=weights[rows])
-    assert np.average(deviations**2, weights=weights[rows]) == pytest.approx(errors, rel=1e-5)
+    errors = np.average((y[[*kinds]].iloc[rows] - labels) ** 2, axis=0, weights=weights[rows])
+    squares = np.average(deviations**2, axis=0, weights=weights[rows])
+    np.testing.assert_allclose(squares, errors, rtol=1e-5)
 
 
 def test_deviations_hold_the_variance_of_the_members(data, model):
@@ -290,6 +292,12 @@ def test_ends_leave_shares_of_the_weight_on_either_side(level, seed):
     high = min(v for v in values if weights[values <= v].sum() >= share)
     assert errors.ends(level) == pytest.approx((low, high))
     assert errors.greatest_level == pytest.approx(2 * weights.sum() / total - 1, abs=1e-8)
+
+
+def test_a_share_that_is_reached_exactly_takes_no_further_error():
+    errors = StandardisedErrors.of(np.arange(7.0), np.ones(7), np.ones(7))
+    # A new label makes eight: six of them, three quarters, lie on one side of each end.
+    assert errors.ends(0.5) == (1.0, 5.0)
 
 
 def test_intervals_have_the_form_of_y(data, model):
