@@ -172,6 +172,24 @@ def test_the_linear_path_reads_what_feature_dropout_leaves(seed):
     assert n_left.std() > 1
 
 
+def test_the_linear_path_reads_the_first_view_of_each_member():
+    views = []
+
+    class Recorder(nn.Module):
+        def forward(self, features):
+            views.extend(features)
+            return features.new_zeros(2, features.shape[1], 2)
+
+    body = partial(SingleTask, n_outputs=[1, 1], n_members=2)
+    options = {"n_members": 2, "n_views": 4, "n_linear": 2, "feature_dropout": 0.5}
+    network = TabularNetwork(20, [], body, **options)
+    network.body = Recorder()
+    nn.init.ones_(network.linear.weight)
+    outputs = network.member_outputs(torch.ones(9, 20), torch.empty(9, 0, dtype=torch.int64))
+    expected = torch.stack([0.3 * views[view].sum(dim=1) for view in (0, 2)])
+    torch.testing.assert_close(outputs, expected[..., None].expand(-1, -1, 2))
+
+
 def test_the_linear_path_starts_at_zero_and_learns():
     network = TabularNetwork(2, [], partial(PLE, n_outputs=[1, 1]), n_linear=2)
     assert not network.linear.weight.any()
