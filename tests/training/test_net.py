@@ -15,6 +15,7 @@ from skorch.callbacks import Callback, EarlyStopping, GradientNormClipping
 
 from sklearn_ple import PLEClassifierRegressor, PLERegressor
 from sklearn_ple.training import MultiTaskNet
+from sklearn_ple.training.averaging import WeightAverage
 
 N = 200
 
@@ -614,6 +615,15 @@ def test_weights_are_averaged_over_the_last_share_of_the_steps(table):
     actual = fitted.module_.body.towers.heads[0].weight.detach()
     assert_allclose(actual, average, rtol=1e-4, atol=1e-6)
     assert not np.allclose(actual, Collect.states[-1], rtol=1e-4, atol=1e-6)
+
+
+def test_buffers_beside_averaged_weights_are_those_of_the_last_step():
+    module = torch.nn.BatchNorm1d(3)
+    average = WeightAverage(module, 0.5)
+    for _ in range(2):
+        module(torch.randn(8, 3))
+        average.update()
+    assert torch.equal(average.module.running_mean, module.running_mean)
 
 
 def test_without_averaging_the_last_weights_are_kept(table):
