@@ -135,3 +135,10 @@ def test_columns_name_the_classes_beside_labels(columns, labels):
     y = ["no", "no", "yes", "yes", "yes"]
     error = expected_calibration_error(y, proba, labels=labels)
     assert error == pytest.approx(expected_calibration_error(y, positive)) == pytest.approx(0.18)
+
+
+def test_weights_stay_with_their_rows_where_labels_are_missing():
+    y, prob = [None, "no", "yes", "yes"], [0.5, 0.25, 0.25, 0.75]
+    error = expected_calibration_error(y, prob, n_bins=2, sample_weight=[9, 1, 2, 1])
+    # The two bins: .25 * 1 - .75 * 2, and -.25 * 1.
+    assert error == pytest.approx((1.25 + 0.25) / 4)
