@@ -330,7 +330,7 @@ def test_the_present_commit_is_there_if_a_run_is_killed(paper, tmp_path, monkeyp
     monkeypatch.setattr(same_fits, "RESULTS", tmp_path)
     for module in (same_fits, importlib.import_module("common")):
         monkeypatch.setattr(module, "COMMIT", "ccccccc")
-    record = {"commit": "", "results": [{"commit": name * 7} for name in "abd"]}
+    record = {"commit": "", "results": [{"commit": name * 7} for name in ("a", "b")]}
     (tmp_path / "trial.json").write_text(json.dumps(record))
 
     def digests_of(commit):
