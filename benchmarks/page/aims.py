@@ -43,13 +43,13 @@ def first_when_tuned(scores):
     tuned = where_tuned(scores)
     if len(tuned[0]) < 2 or tuned[0].empty or TUNED not in tuned[0].index:
         return
-    by_task = [own.rank(ascending=False).T for own in tuned]
-    by_data = [ranks.groupby(level="data").mean() for ranks in by_task]
-    sets = [counted(len(ranks), "set") for ranks in by_data]
-    for name, ranks in (("by task", by_task), ("by data set", by_data)):
-        means = [own.mean().sort_values() for own in ranks]
-        found = [f"{listed_ranks(mean)}, on {n}" for mean, n in zip(means, sets, strict=True)]
-        first = all(mean[TUNED] == mean.min() for mean in means)
+    ranked = [mean_ranks(own) for own in tuned]
+    for name in ("by task", "by data set"):
+        first, found = True, []
+        for summary, by_data in ranked:
+            means = summary[name].sort_values(kind="stable")
+            first &= means[TUNED] == means.min()
+            found.append(f"{listed_ranks(means)}, on {counted(by_data.shape[1], 'set')}")
         yield f"First in mean rank {name}, all tuned", first, f"; without {SLOW} ".join(found)
 
 

@@ -231,5 +231,5 @@ def sets_and_tasks(scores):
 
 def ranks_of_sets(scores):
     """List the models' mean ranks over the sets."""
-    by_data = scores.rank(ascending=False).T.groupby(level="data").mean()
-    return listed_ranks(by_data.mean().sort_values(kind="stable"))
+    summary, _ = mean_ranks(scores)
+    return listed_ranks(summary["by data set"])
