@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from pandas.api import types
 
 from ..tasks import Task
 from .frames import is_polars
@@ -110,7 +109,7 @@ class TargetForm:
                 self.columns, self.dtypes, tasks, predictions, strict=True
             ):
                 plain = pl.Series(dtype=dtype).to_numpy().dtype
-                keeps = _keeps(dtype, plain, dtype.is_float(), task)
+                keeps = _keeps(dtype, plain, task)
                 kept = pl.Series(column, values.tolist(), dtype=dtype if keeps else None)
                 series.append(kept if _holds(kept, values) else pl.Series(column, values))
             return pl.DataFrame(series)
@@ -128,7 +127,7 @@ class TargetForm:
         """Convert the labels of a task to the dtype of its column, if that can hold them."""
         dtype = self.dtypes[position]
         plain = getattr(dtype, "numpy_dtype", dtype)
-        if not _keeps(dtype, plain, types.is_float_dtype(dtype), task):
+        if not _keeps(dtype, plain, task):
             return values
         if dtype == values.dtype and dtype.kind in "biuf":
             return values
@@ -169,13 +168,13 @@ def _is_long(task: Task) -> bool:
     return any(float(label) != int(label) for label in task.classes)
 
 
-def _keeps(dtype: Any, plain: Any, is_float: bool, task: Task) -> bool:
+def _keeps(dtype: Any, plain: Any, task: Task) -> bool:
     """Return whether a column's dtype can hold predictions of a task: its classes, or floats.
 
     ``plain`` is the dtype of NumPy that corresponds to the dtype, if there is one.
     """
     if not task.has_classes:
-        return is_float
+        return plain.kind == "f"
     classes = task.classes
     # Classes that partial_fit declares may not be categories of the column, or be too large.
     if isinstance(dtype, pd.CategoricalDtype) or type(dtype).__name__ == "Enum":
