@@ -111,7 +111,7 @@ class CategoryEncoder:
         ------
         ValueError
             If the values are of another kind than in fit, such as numbers instead of text; if
-            either are floats so large that they are rounded.
+            only the earlier or only the present ones are floats, so large that they are rounded.
         """
         places, values = _factorize(column)
         if self._known is not None and values.equals(self._known[0]):

@@ -79,7 +79,7 @@ class Together(Callback):
             parameter.grad.copy_(part.view_as(parameter))
 
     def on_train_end(self, net: Any, **_: Any) -> None:
-        """Tell the other processes to end their training too.
+        """End the training of the other processes too.
 
         Within an epoch they expect other messages, and end when this process does.
         """
