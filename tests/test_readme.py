@@ -43,7 +43,7 @@ def test_gains_and_costs_are_those_of_the_page_for_users_of_boosting():
     page = re.sub(r":doc:`([^`<]*?) <.*?>`", r"\1", page)
     shown = re.findall(r"^   (?:\*| ) -[ ]?(.*(?:\n       .*)*)", page, re.MULTILINE)
     start = shown.index("**What you gain**")
-    assert len(cells) == 3 * 14
+    assert len(cells) == 3 * 15
     assert cells == shown[start : start + len(cells)]
 
 
