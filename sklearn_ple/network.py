@@ -16,15 +16,13 @@ from .nn import Body, TabularNetwork
 from .nn.draws import in_all_functions
 from .tasks import Task, TaskLosses, TaskWeights
 from .training import (
-    Groups,
+    Jobs,
     MultiTaskNet,
     Origin,
     Plan,
     Training,
-    can_part,
-    make_groups,
+    can_divide,
     make_net,
-    parts_apart,
     product_dtype,
 )
 from .warn import warn
@@ -146,10 +144,8 @@ def net_around(estimator: Any, module: Any, plan: Plan, encoder: TableEncoder) -
     )
 
 
-def groups_for(
-    estimator: Any, net: MultiTaskNet, training: Training, origin: Origin
-) -> Groups | None:
-    """Split the members into groups for training; None if they are trained together.
+def jobs_for(estimator: Any, net: MultiTaskNet, training: Training, origin: Origin) -> Jobs | None:
+    """Divide the members among jobs for training; None if they are trained together.
 
     Parameters
     ----------
@@ -164,10 +160,7 @@ def groups_for(
     """
     if estimator.callbacks or origin.holds:
         return None
-    if not can_part(net, training.rows, estimator.net_params):
-        return None
-    parts = parts_apart(estimator.n_members, estimator.n_jobs)
-    if len(parts) == 1:
+    if not can_divide(net, training.rows, estimator.net_params):
         return None
 
     def make_smaller(n_members: int) -> MultiTaskNet:
@@ -176,6 +169,6 @@ def groups_for(
         smaller.n_members, start.linear_start = n_members, None
         with in_all_functions():
             module = smaller.make_module(start)
-        return net_around(estimator, module, training.plan, training.encoder)
+        return net_around(smaller, module, training.plan, training.encoder)
 
-    return make_groups(net, parts, make_smaller)
+    return Jobs.divide(net, estimator.n_jobs, make_smaller)

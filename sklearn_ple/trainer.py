@@ -12,7 +12,7 @@ from sklearn.exceptions import ConvergenceWarning
 from skorch.callbacks import Callback
 
 from .encoding import Encoded, TableEncoder
-from .network import create_net, groups_for
+from .network import create_net, jobs_for
 from .predictions import Deviations
 from .streaming import AnyTable, StreamedTable, rows_of
 from .training import (
@@ -193,7 +193,7 @@ class Trainer:
                     tol=self.estimator.tol,
                     callbacks=self._callbacks(first),
                     progress=self.checkpoint.training(1),
-                    groups=groups_for(self.estimator, net, first, self.origin),
+                    jobs=jobs_for(self.estimator, net, first, self.origin),
                 )
             deviations = _learn_deviations(net, first)
             if second is not None and trained.complete:
@@ -212,8 +212,8 @@ class Trainer:
         again = self._make_net(training)
         again.module_.mean.load_state_dict(net.module_.mean.state_dict())
         callbacks = self._callbacks(training, title="Training on all rows")
-        groups = groups_for(self.estimator, again, training, self.origin)
-        options: dict[str, Any] = {"progress": self.checkpoint.training(2), "groups": groups}
+        jobs = jobs_for(self.estimator, again, training, self.origin)
+        options: dict[str, Any] = {"progress": self.checkpoint.training(2), "jobs": jobs}
         complete = False
         with suppress(KeyboardInterrupt), self.origin.held(again, training.rows):
             trained = again.train(training.rows, n_epochs, callbacks=callbacks, **options)

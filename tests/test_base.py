@@ -474,13 +474,6 @@ def test_a_row_is_predicted_alike_alone_and_among_others(fitted, table):
     assert_allclose(alone, together.iloc[:20], rtol=1e-6)
 
 
-def test_a_row_of_few_numbers_is_predicted_alike_to_the_last_bit():
-    X = np.random.RandomState(0).randn(100, 8)
-    model = PLERegressor(max_epochs=1, n_members=1, random_state=0).fit(X, X[:, 0])
-    alone = [model.predict(X[[row]])[0] for row in range(10)]
-    assert_array_equal(alone, model.predict(X)[:10])
-
-
 def test_pickle_and_copy_predict_the_same(fitted, table):
     X, _ = table
     for twin in (pickle.loads(pickle.dumps(fitted)), copy.deepcopy(fitted)):

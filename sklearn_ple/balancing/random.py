@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 import torch
 from torch import Tensor
 
@@ -35,8 +33,6 @@ class RandomWeighting(Balancer):
     >>> model.fit(X, y).n_iter_
     2
     """
-
-    members_apart: ClassVar[bool] = True
 
     def weigh(self, batch: Batch) -> Tensor:
         """Draw weights for each member.

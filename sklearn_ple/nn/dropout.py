@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from .draws import generator_for
-from .part import Part, computed_part
+from .members import MemberRange
 
 # A random byte decides whether an activation is dropped.
 _N_LEVELS = 256
@@ -54,6 +54,7 @@ class MemberDropout(nn.Module):
         self.register_buffer("levels", levels, persistent=False)
         # Members before the first one that drops anything need no random numbers.
         self._n_spared = next((i for i, rate in enumerate(self.rates) if rate), 0)
+        self._members = MemberRange.all(len(self.rates))
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Drop activations.
@@ -89,27 +90,31 @@ class MemberDropout(nn.Module):
         if not self.training or not any(self.rates) or not like.numel():
             return None
         factors = torch.empty_like(like, memory_format=torch.contiguous_format)
-        part = computed_part() or Part(0, len(self.rates), len(self.rates))
-        by_member = factors.view(len(part), -1)
-        # A group of members draws for all, so that each drops the same as when all are trained.
-        every = _random_bytes(part.n_all - self._n_spared, by_member)
-        first = max(part.first, self._n_spared)
-        spared, drawn = by_member.tensor_split([first - part.first])
+        members = self._members
+        by_member = factors.view(len(members), -1)
+        # Some members draw for all, so that each drops the same as when all are trained together.
+        every = _random_bytes(members.n_all - self._n_spared, by_member)
+        first = max(members.first, self._n_spared)
+        spared, drawn = by_member.tensor_split([first - members.first])
         spared.fill_(1.0)
-        levels = self.levels[first : part.last, None].to(like.dtype)
+        levels = self.levels[first : members.last, None].to(like.dtype)
         drawn.copy_(every[first - self._n_spared :][: len(drawn)])
         drawn.ge_(levels).mul_(_N_LEVELS / (_N_LEVELS - levels))
         return factors
 
-    def draw_as(self, of_all: MemberDropout) -> None:
-        """Use the rates of all members, so that a group of members draws the same as among all.
+    def draw_among(self, every: MemberDropout, members: MemberRange) -> None:
+        """Drop what some members of an ensemble drop when all members are evaluated.
 
         Parameters
         ----------
-        of_all : MemberDropout
+        every : MemberDropout
             The dropout of all members.
+        members : MemberRange
+            The members whose activations are dropped here.
         """
-        self.rates, self.levels, self._n_spared = of_all.rates, of_all.levels, of_all._n_spared
+        if len(every.rates) == members.n_all:
+            self.rates, self.levels, self._n_spared = every.rates, every.levels, every._n_spared
+            self._members = members
 
 
 def _level(rate: float) -> int:

@@ -11,7 +11,6 @@ from torch import Tensor, nn
 from ..processes import current
 from .dselect_k import DSelectKGates
 from .gates import Gates
-from .part import n_of_all
 
 #: Kinds of gates, by the names that the estimators accept.
 GATES: dict[str, type[Gates]] = {"softmax": Gates, "dselect_k": DSelectKGates}
@@ -128,7 +127,7 @@ class Gating:
                 total = total + self.entropy * entropy
                 if self.load_balancing:
                     total = total + self.load_balancing * unevenness(weights).sum()
-        return total / n_of_all(n_members)
+        return total / n_members
 
 
 def unevenness(weights: Tensor) -> Tensor:

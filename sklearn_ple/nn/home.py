@@ -18,7 +18,6 @@ from .dropout import MemberDropout
 from .gates import Gates, mix
 from .mlp import ACTIVATIONS, BatchedLinear
 from .names import ExpertNames, GateNames, free_name, numbered, shared_gate_name, shared_names
-from .part import by_element
 from .towers import TowerOptions
 from .widths import expert_widths
 
@@ -317,12 +316,12 @@ class GatedExperts(nn.Module):
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Map inputs (n_inputs, n_rows, in_features) to (n_inputs * n_each, n_rows, width)."""
-        factors = 2 * by_element(torch.sigmoid, self.up(self.down(inputs)))
+        factors = 2 * torch.sigmoid(self.up(self.down(inputs)))
         hidden = inputs.repeat_interleave(self.n_each, dim=0) * factors
         steps = zip(self.layers, self.norm_scales, self.norm_shifts, strict=True)
         for layer, scale, shift in steps:
             normal = F.layer_norm(layer(hidden), (layer.out_features,))
-            hidden = by_element(self.activation, torch.addcmul(shift, normal, scale))
+            hidden = self.activation(torch.addcmul(shift, normal, scale))
             hidden = self.dropout(hidden)
         return hidden
 
@@ -340,4 +339,4 @@ class SelfGates(nn.Module):
         logits = self.logits(inputs).mT
         if logits.shape[1] > 1:
             return logits.softmax(dim=1)
-        return by_element(torch.sigmoid, logits)
+        return torch.sigmoid(logits)

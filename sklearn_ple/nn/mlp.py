@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 import torch
@@ -13,7 +11,6 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .dropout import MemberDropout
-from .part import by_element, product
 
 #: Activations, by the names that the estimators accept.
 ACTIVATIONS: dict[str, type[nn.Module]] = {
@@ -26,21 +23,6 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {
 
 # For products of at most this many columns, the order of a sum may depend on the row's position.
 _FEW_COLUMNS = 16
-# A product of fewer multiplications than this is computed by a loop of torch, which rounds
-# differently from the library that computes larger ones.
-_BY_LIBRARY = 400
-
-_ROWS_ALIKE: ContextVar[bool] = ContextVar("rows_alike", default=False)
-
-
-@contextmanager
-def rows_alike() -> Iterator[None]:
-    """Context manager in which layers evaluate few rows like many, to the last bit."""
-    token = _ROWS_ALIKE.set(True)
-    try:
-        yield
-    finally:
-        _ROWS_ALIKE.reset(token)
 
 
 def _as_it_is(outputs: Tensor) -> Tensor:
@@ -126,33 +108,28 @@ class BatchedLinear(nn.Module):
         weight = self.weight.view(self.n_groups, self.n_per_group * width, self.in_features)
         if self.training:
             # Rows are last in memory, so that the outputs are split by layer without a copy.
-            outputs = then(_product(weight, inputs.mT, self.bias, (-1, 1)))
+            outputs = then(self._multiplied(weight, inputs.mT, (-1, 1)))
             return outputs.view(n_layers, width, -1).mT
         # With factors in this order, the result for a row does not depend on the number of rows.
         # With few columns it does not depend on the row's position if the factors are contiguous
         # and their inner size is a multiple of four.
-        n_rows = inputs.shape[1]
         if weight.shape[1] <= _FEW_COLUMNS:
             missing = -self.in_features % 4
             inputs, weight = (
                 (F.pad(part, (0, missing)) if missing else part).contiguous()
                 for part in (inputs, weight)
             )
-            if _ROWS_ALIKE.get() and 0 < n_rows * weight[0].numel() < _BY_LIBRARY:
-                n_enough = math.ceil(_BY_LIBRARY / weight[0].numel())
-                inputs = F.pad(inputs, (0, 0, 0, n_enough - n_rows))
-        outputs = then(_product(inputs, weight.mT, self.bias, (1, -1)))
-        if outputs.shape[1] > n_rows:
-            outputs = outputs[:, :n_rows].contiguous()
+        outputs = then(self._multiplied(inputs, weight.mT, (1, -1)))
         if self.n_per_group == 1:
             return outputs
         outputs = outputs.unflatten(2, (self.n_per_group, width)).transpose(1, 2)
         return outputs.reshape(n_layers, -1, width)
 
-
-def _product(left: Tensor, right: Tensor, bias: Tensor | None, shape: tuple[int, int]) -> Tensor:
-    """Multiply batches of matrices, and add a bias with this shape if there is one."""
-    return product(left, right, None if bias is None else bias.view(len(left), *shape))
+    def _multiplied(self, left: Tensor, right: Tensor, shape: tuple[int, int]) -> Tensor:
+        """Multiply batches of matrices, and add the bias, with this shape, if there is one."""
+        if self.bias is None:
+            return torch.bmm(left, right)
+        return torch.baddbmm(self.bias.view(len(left), *shape), left, right)
 
 
 class BatchedMLP(nn.Module):
@@ -244,5 +221,5 @@ class BatchedMLP(nn.Module):
         if isinstance(self.activation, nn.ReLU):
             # In this order, the gradient of neither step needs values that the other overwrites.
             return (outputs if factors is None else outputs.mul_(factors)).relu_()
-        outputs = by_element(self.activation, outputs)
+        outputs = self.activation(outputs)
         return outputs if factors is None else outputs * factors

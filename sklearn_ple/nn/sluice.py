@@ -13,7 +13,6 @@ from torch import Tensor, nn
 from .body import Body
 from .diagram import Block, Diagram, size
 from .mixing import mixed_layers, mixing_start, task_layers
-from .part import n_of_all, product
 from .towers import TowerOptions
 
 
@@ -113,7 +112,7 @@ class Sluice(Body):
             parts = layer(hidden).unflatten(2, (self.n_subspaces, -1)).transpose(1, 2)
             # (n_members, T * G, n_rows, width / G)
             parts = parts.unflatten(0, (self.n_members, self.n_tasks)).flatten(1, 2)
-            parts = product(alpha, parts.flatten(2)).view_as(parts)
+            parts = torch.bmm(alpha, parts.flatten(2)).view_as(parts)
             parts = parts.unflatten(1, (self.n_tasks, self.n_subspaces))
             hidden = parts.transpose(2, 3).flatten(3).flatten(0, 1)
             mixed.append(hidden)
@@ -143,5 +142,5 @@ class Sluice(Body):
             weight = layer.layers[0].weight.unflatten(1, (self.n_subspaces, -1))
             for g in range(self.n_subspaces):
                 for h in range(g):
-                    total = total + (product(weight[:, g], weight[:, h].mT)).square().sum()
-        return self.orthogonality * total / n_of_all(self.n_members)
+                    total = total + torch.bmm(weight[:, g], weight[:, h].mT).square().sum()
+        return self.orthogonality * total / self.n_members

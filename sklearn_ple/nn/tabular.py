@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -17,7 +18,6 @@ from .features import Features
 from .links import EventLink
 from .mlp import BatchedLinear
 from .names import ExpertNames, GateNames
-from .part import among_all, inverse
 
 # Adam moves all parameters by similar amounts. With this factor the linear path changes more
 # slowly and overfits small tables less.
@@ -282,7 +282,7 @@ class TabularNetwork(nn.Module):
             # Numbers do not depend on parameters, so their gradient is not needed.
             read = first if numbers.requires_grad else first.detach()
             outputs = outputs + _LINEAR_FACTOR * self.linear(read)
-        return among_all(outputs)
+        return outputs
 
     def representations(self, numbers: Tensor, codes: Tensor) -> list[Tensor]:
         """Compute the representations that the towers of the tasks read.
@@ -371,7 +371,7 @@ class TabularNetwork(nn.Module):
         """Put values of the body's tasks into the order of the outputs."""
         if self.task_order is None:
             return list(of_body)
-        return [of_body[place] for place in inverse(self.task_order)]
+        return [of_body[place] for place in np.argsort(self.task_order)]
 
     def _product_context(self, features: Tensor) -> AbstractContextManager:
         """Return a context in which matrices are multiplied in ``product_dtype`` in training."""

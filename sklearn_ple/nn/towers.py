@@ -12,7 +12,6 @@ from torch import Tensor, nn
 
 from .diagram import size
 from .mlp import BatchedLinear, BatchedMLP
-from .part import product
 
 
 class TowerOptions(TypedDict, total=False):
@@ -149,7 +148,7 @@ class Towers(nn.Module):
         for heads, own in zip(runs, parts, strict=True):
             weight = torch.stack([head.weight for head in heads], dim=1).flatten(0, 1)
             bias = torch.stack([head.bias for head in heads], dim=1).flatten(0, 1)
-            products = product(weight, own.flatten(0, 1), bias.unsqueeze(-1))
+            products = torch.baddbmm(bias.unsqueeze(-1), weight, own.flatten(0, 1))
             outputs.append(products.unflatten(0, (self.n_members, -1)).flatten(1, 2).mT)
         return outputs[0] if len(outputs) == 1 else torch.cat(outputs, dim=-1)
 

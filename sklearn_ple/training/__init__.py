@@ -6,8 +6,8 @@ from .checkpoint import Checkpoint
 from .data import TableRows, place
 from .device import in_own_modes, product_dtype, resolve_device
 from .fit_callbacks import fit_task
-from .groups import Groups, can_part, make_groups, parts_apart
 from .history import public_history
+from .jobs import Jobs, can_divide
 from .make import make_net
 from .net import MultiTaskNet
 from .origin import FewerTasks, LastFit, Origin, OtherModel, check_unchanged
@@ -34,8 +34,8 @@ __all__ = [
     "Arrays",
     "Checkpoint",
     "FewerTasks",
-    "Groups",
     "HeldOut",
+    "Jobs",
     "LastFit",
     "MultiTaskNet",
     "Origin",
@@ -51,7 +51,7 @@ __all__ = [
     "Validation",
     "alike",
     "all_or_nothing",
-    "can_part",
+    "can_divide",
     "check_alike",
     "check_apart",
     "check_unchanged",
@@ -59,11 +59,9 @@ __all__ = [
     "draw_folds",
     "fit_task",
     "in_own_modes",
-    "make_groups",
     "make_net",
     "n_set_aside",
     "naming_validation",
-    "parts_apart",
     "place",
     "product_dtype",
     "public_history",

@@ -48,10 +48,6 @@ def check_n_jobs(n_jobs: int | None, device: str) -> None:
 def suitable_threads(device: str, work: int, n_jobs: int | None = None) -> AbstractContextManager:
     """Limit the caller's OpenMP operations to the number of threads asked for, or a suitable one.
 
-    Batches of two or more matrix products have the same result, to the last bit, with any number
-    of threads, because each product is computed by one thread. A single product, and a softmax
-    along another axis than the last, are divided among threads, which changes their rounding.
-
     Parameters
     ----------
     device : str

@@ -110,15 +110,15 @@ class TableRows(Dataset):
         """Return a view of the first rows, of at most this number."""
         return self.take(np.arange(min(n_rows, len(self))))
 
-    def parts(self) -> dict[str, Any]:
+    def stored(self) -> dict[str, Any]:
         """Return the arrays by name and, for a view, its row numbers under the empty name."""
         return self.arrays if self._rows is None else self.arrays | {"": self._rows}
 
     @classmethod
-    def of_parts(cls, parts: dict[str, Any]) -> TableRows:
-        """Make rows from their `parts`."""
+    def of_stored(cls, arrays: dict[str, Any]) -> TableRows:
+        """Make rows from what `stored` returned."""
         made = cls.__new__(cls)
-        made.arrays = dict(parts)
+        made.arrays = dict(arrays)
         made._rows = made.arrays.pop("", None)
         return made
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -18,8 +17,7 @@ from torch.utils.data import DataLoader
 
 from ..nn.draws import Draws
 from ..nn.gates import Gates
-from ..nn.mlp import rows_alike
-from ..nn.part import own_rows
+from ..nn.members import MemberRange
 from ..processes import current
 from ..tasks import TaskLosses, TaskWeights
 from ..warn import warn
@@ -36,7 +34,7 @@ from .together import end_alike, evaluate_in_turn, take_over_state, together
 from .validation import Labelled, Validation, mean_weights
 
 if TYPE_CHECKING:
-    from .groups import Groups
+    from .jobs import Jobs
 
 # Least number of rows in a batch in prediction and validation.
 _PREDICTION_BATCH = 1024
@@ -102,7 +100,7 @@ class MultiTaskNet(NeuralNet):
         self._stepper: Any = None
         self._validation: Validation | None = None
         self._global_draws: GlobalDraws | None = None
-        self._groups: Groups | None = None
+        self._jobs: Jobs | None = None
         super().__init__(*args, **kwargs)
 
     def train(
@@ -115,7 +113,7 @@ class MultiTaskNet(NeuralNet):
         tol: float = 0.0,
         callbacks: Sequence[Callback] = (),
         progress: Progress | None = None,
-        groups: Groups | None = None,
+        jobs: Jobs | None = None,
     ) -> Trained:
         """Train the initialised net for some epochs, or until a callback ends the training.
 
@@ -140,8 +138,8 @@ class MultiTaskNet(NeuralNet):
             Callbacks of this training. The net keeps neither them nor the rows afterwards.
         progress : Progress, optional
             Saves the progress of the training, and continues from a saved state.
-        groups : Groups, optional
-            Trains the members in groups; by default they are trained together in this process.
+        jobs : Jobs, optional
+            Train the members in workers; by default they are trained together in this process.
 
         Returns
         -------
@@ -164,11 +162,11 @@ class MultiTaskNet(NeuralNet):
         last = [best] if progress is None else [best, progress]
         self.callbacks: Any = [*together(), RecordEpoch(), *callbacks, *last]
         self.initialize_callbacks()
-        self._validation, self._groups = validation, groups
+        self._validation, self._jobs = validation, jobs
         n_before = len(self.history)
         n_to_do = n_epochs - (0 if progress is None else progress.n_epochs)
         try:
-            self._run_epochs(rows, n_to_do, best)
+            self._run_epochs(rows, n_to_do)
         finally:
             self.forget_training()
         # An interrupted epoch lacks the value that is recorded last.
@@ -190,29 +188,32 @@ class MultiTaskNet(NeuralNet):
         complete = stopped_early or (best.stop_reason_ is None and n_done == n_epochs)
         return end_alike(self, Trained(complete, best.best_epoch_))
 
-    def _run_epochs(self, rows: Any, n_epochs: int, best: KeepBestWeights) -> None:
+    def _run_epochs(self, rows: Any, n_epochs: int) -> None:
         """Move the rows to the device if possible, and train for some epochs."""
-        validation, groups = self._validation, self._groups
+        validation, jobs = self._validation, self._jobs
         keep_freed_memory()
-        with self.threads(self.batch_size, 1 if groups else self.n_jobs), self._seeded():
+        with self.threads(self.batch_size, 1 if jobs else self.n_jobs), self._seeded():
             # Torch's loader cannot read a GPU's memory in its processes, nor pin that memory.
             if not self._uses_torchs_loader():
                 place(rows, self.device)
                 if validation is not None:
                     place(validation.rows, self.device)
             self.begin_training(rows)
-            with groups.training(self, rows, best) if groups else nullcontext():
+            with jobs.training(self, rows) if jobs else nullcontext():
                 self.partial_fit(rows, validation, epochs=n_epochs)
 
-    def seconds_since(self, start: float) -> float:
-        """Return the duration of the epoch that began at a time; workers measure their own."""
-        return time.perf_counter() - start if self._groups is None else self._groups.seconds
+    def parts(self, callbacks: Sequence[tuple[str, Callback]] | None = None) -> dict[str, Any]:
+        """Return the parts whose state changes in training, by name; all have ``state_dict``.
 
-    def parts(self) -> dict[str, Any]:
-        """Return the parts whose state changes in training, by name; all have ``state_dict``."""
+        Parameters
+        ----------
+        callbacks : sequence of (str, Callback), optional
+            The callbacks to include, with their names; by default all.
+        """
+        callbacks = self.callbacks_ if callbacks is None else callbacks
         parts = {"module": self.module_, "balancer": self.criterion_, "optimizer": self.optimizer_}
         in_training = {"average": self.average, "global draws": self._global_draws}
-        in_training |= {f"callback {name}": callback for name, callback in self.callbacks_}
+        in_training |= {f"callback {name}": callback for name, callback in callbacks}
         kept = {name: part for name, part in in_training.items() if hasattr(part, "state_dict")}
         return parts | {"draws": Draws()} | kept
 
@@ -234,7 +235,7 @@ class MultiTaskNet(NeuralNet):
         """Delete what only training needs."""
         self.callbacks = None
         self.callbacks_: Any = []
-        self._stepper = self._validation = self._global_draws = self._groups = None
+        self._stepper = self._validation = self._global_draws = self._jobs = None
         for module in self.module_.modules():
             if isinstance(module, Gates):
                 module.read = None
@@ -307,8 +308,10 @@ class MultiTaskNet(NeuralNet):
         weights = self._task_weights(len(self.history) - 1 if training else 0)
         if training:
             self.history.record("task_weights", weights.tolist())
-            apart = None if self._groups is None else self._groups.next_epoch(self)
-            steps = apart or self._train_epoch(iterator, step_fn, weights, **fit_params)
+            if self._jobs is not None:
+                steps = self._jobs.train_epoch(self)
+            else:
+                steps = self._train_epoch(iterator, step_fn, weights, **fit_params)
             sums = self._record_steps(steps)
         else:
             sums = self._validate(iterator)
@@ -321,17 +324,18 @@ class MultiTaskNet(NeuralNet):
         weights = self.task_weights.at(number)
         return torch.as_tensor(weights, dtype=self.dtype, device=self.device)
 
-    def begin_training(self, rows: Any) -> None:
-        """Prepare for steps on these rows."""
+    def begin_training(self, rows: Any, members: MemberRange | None = None) -> None:
+        """Prepare for steps on these rows, of a net of all members or of those named."""
+        members = members or MemberRange.all(len(self.module_.mean.weights))
         average = None
         if self.weight_averaging:
             average = WeightAverage(self.module_, self.weight_averaging)
-        means = mean_weights(rows, len(self.module_.mean.weights)).to(self.device)
+        means = mean_weights(rows, members).to(self.device)
         # AdamW divides gradients by their size, and its decay does not depend on it. L-BFGS
         # compares them with the loss, which is the members' mean.
         sums = not isinstance(self.optimizer_, (torch.optim.AdamW, torch.optim.LBFGS))
         self._stepper = Stepper(
-            self.module_, self.losses, self.criterion_, means, self.device, average, sums
+            self.module_, self.losses, self.criterion_, means, self.device, average, sums, members
         )
 
     def _train_epoch(
@@ -395,7 +399,7 @@ class MultiTaskNet(NeuralNet):
     def _validate(self, iterator: Any) -> Tensor:
         """Score the outputs for the validation rows, and return the sums of their losses."""
         validation: Any = self._validation
-        rows = self._outputs(iterator) if self._groups is None else self._groups.outputs(iterator)
+        rows = self._outputs(iterator) if self._jobs is None else self._jobs.outputs(iterator)
         mean = self.evaluated_module.mean
         outputs, sums = map(current().same, validation.evaluate(mean, self.losses, rows))
         take_over_state(mean)
@@ -412,7 +416,7 @@ class MultiTaskNet(NeuralNet):
             self.notify("on_batch_begin", batch=batch, training=False)
             inputs, labels = to_tensor(batch, device=self.device)
             # Folds, if there are any, are needed only in training.
-            outputs = evaluate_in_turn(module, own_rows(inputs), len(parts))
+            outputs = evaluate_in_turn(module, inputs, len(parts))
             parts.append((outputs, *labels[:2]))
             self.notify("on_batch_end", batch=batch, training=False, y_pred=outputs)
         rows = Labelled(*(torch.cat(part, dim=-2) for part in zip(*parts, strict=True)))
@@ -453,7 +457,7 @@ class MultiTaskNet(NeuralNet):
             self._set_training(False)
         keep_freed_memory()
         n_at_once = min(len(order), _PREDICTION_BATCH)
-        with torch.no_grad(), rows_alike(), without_autocast(), self.threads(n_at_once, n_jobs):
+        with torch.no_grad(), without_autocast(), self.threads(n_at_once, n_jobs):
             batches = [
                 [part.cpu() for part in compute(**to_tensor(rows[batch][0], device=self.device))]
                 for batch in order.split(_PREDICTION_BATCH)

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ..balancing import Balancer, Batch, Representation, check_weights, cut_below
 from ..nn.draws import Draws, generator_for
+from ..nn.members import MemberRange
 from ..processes import current
 from ..tasks import TaskLosses
 from .averaging import WeightAverage
@@ -54,6 +55,8 @@ class Stepper:
     sums_members : bool, default=False
         Whether gradients are those of the sum of the members' losses, as if each member were
         trained alone, and not of their mean.
+    members : MemberRange, optional
+        The members that the network consists of; all by default.
     """
 
     def __init__(
@@ -65,6 +68,7 @@ class Stepper:
         device: Any,
         average: WeightAverage | None = None,
         sums_members: bool = False,
+        members: MemberRange | None = None,
     ):
         self.module = module
         self.losses = losses
@@ -72,12 +76,10 @@ class Stepper:
         self.mean_weights = mean_weights
         self.device = device
         self.average = average
-        self.sums_members = sums_members
-
-    @property
-    def n_members(self) -> int:
-        """Number of members of the ensemble, also if the network is that of a group of them."""
-        return len(self.module.mean.weights)
+        self.members = members or MemberRange.all(len(module.mean.weights))
+        # The gradients are those of the mean over all members, or of their sum.
+        n_own = len(self.members)
+        self._scale = float(n_own) if sums_members else n_own / self.members.n_all
 
     def begin_epoch(self, task_weights: Tensor) -> None:
         """Begin an epoch in which the tasks have these weights, of shape (n_tasks,)."""
@@ -121,8 +123,8 @@ class Stepper:
             self._balance.append((weights, step.shares > 0))
         self._check_gradients()
         penalty = add_penalty(self.module.body, part)
-        if self.sums_members:
-            self._scale_gradients(float(self.n_members))
+        if self._scale != 1.0:
+            self._scale_gradients(self._scale)
         return {"loss": step.losses.detach().sum(dim=1).mean() + penalty, "y_pred": outputs}
 
     def after_step(self) -> None:
@@ -147,7 +149,7 @@ class Stepper:
         """
         targets, weights, *folds = labels
         if folds:
-            weights = without_left_out(weights, folds[0], self.n_members)
+            weights = without_left_out(weights, folds[0], self.members)
         counts = weights / self.mean_weights
         outputs, added = self.module.training_outputs(**inputs, targets=targets, weights=counts)
         sums = self.losses.member_sums(outputs, targets, counts)

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ..encoding import Labels, Table, TargetEncoder, TargetStatistics, beside
 from ..members import MemberMean, relative_losses
+from ..nn.members import MemberRange
 from ..tasks import Task, TaskLosses
 from ..warn import warn
 from .data import TableRows
@@ -302,7 +303,7 @@ class OutOfFold(Validation):
     def trained_on(self) -> np.ndarray:
         """Return which rows each member is trained on, of shape (n_members, n_rows)."""
         folds: Any = self.rows.array("folds")
-        return _kept(folds, len(self.numbers)).cpu().numpy()
+        return _kept(folds, MemberRange.all(len(self.numbers))).cpu().numpy()
 
     def evaluate(
         self, mean: MemberMean, losses: TaskLosses, rows: Labelled
@@ -346,7 +347,7 @@ class OutOfFold(Validation):
         )
 
 
-def without_left_out(weights: Tensor, folds: Tensor, n_members: int) -> Tensor:
+def without_left_out(weights: Tensor, folds: Tensor, members: MemberRange) -> Tensor:
     """Return the weights of labels for each member: zero in the folds that it leaves out.
 
     Parameters
@@ -355,26 +356,26 @@ def without_left_out(weights: Tensor, folds: Tensor, n_members: int) -> Tensor:
         Weights of the labels.
     folds : Tensor of shape (n_rows,)
         Fold of each row; -1 for none.
-    n_members : int
-        Number of members.
+    members : MemberRange
+        The members that are trained.
 
     Returns
     -------
     Tensor of shape (n_members, n_rows, n_tasks)
         The weights.
     """
-    return weights * _kept(folds, n_members).unsqueeze(-1)
+    return weights * _kept(folds, members).unsqueeze(-1)
 
 
-def mean_weights(rows: TableRows | ShuffledRows, n_members: int) -> Tensor:
+def mean_weights(rows: TableRows | ShuffledRows, members: MemberRange) -> Tensor:
     """Compute the average weight of a row in training, including rows without a label.
 
     Parameters
     ----------
     rows : TableRows or ShuffledRows
         All rows to train on, with their weights.
-    n_members : int
-        Number of members.
+    members : MemberRange
+        The members that are trained.
 
     Returns
     -------
@@ -388,7 +389,7 @@ def mean_weights(rows: TableRows | ShuffledRows, n_members: int) -> Tensor:
     if folds is None:
         means = weights.mean(dim=0)
     else:
-        kept = _kept(folds, n_members).to(weights.dtype)
+        kept = _kept(folds, members).to(weights.dtype)
         means = (kept @ weights / len(rows)).unsqueeze(1)
     return torch.where(means > 0, means, 1.0)
 
@@ -423,7 +424,7 @@ def _unvalidated(task: Task, apart: bool) -> str:
     )
 
 
-def _kept(folds: Tensor, n_members: int) -> Tensor:
-    """Return which rows each member is trained on, of shape (n_members, n_rows)."""
-    members = torch.arange(n_members, device=folds.device)[:, None]
-    return (folds < 0) | ((folds - members) % n_members > 1)
+def _kept(folds: Tensor, members: MemberRange) -> Tensor:
+    """Return which rows each of some members is trained on, of shape (n_members, n_rows)."""
+    numbers = torch.arange(members.first, members.last, device=folds.device)[:, None]
+    return (folds < 0) | ((folds - numbers) % members.n_all > 1)

@@ -5,6 +5,8 @@ import pytest
 import torch
 
 from sklearn_ple.nn import BatchedMLP, MemberDropout
+from sklearn_ple.nn.draws import drawing_from
+from sklearn_ple.nn.members import MemberRange
 
 
 def test_members_drop_their_own_share_and_keep_their_mean(seed):
@@ -75,3 +77,17 @@ def test_bytes_are_even_and_independent(seed):
 def test_rates_that_drop_all_or_less_than_nothing_are_refused(rates):
     with pytest.raises(ValueError, match="rates of dropout must be from 0 to below 1"):
         MemberDropout(rates)
+
+
+@pytest.mark.parametrize("rates", [[0.0, 0.0, 0.0, 0.4, 0.5], [0.1, 0.2, 0.3, 0.4, 0.5]])
+@pytest.mark.parametrize("members", [(0, 2), (1, 3), (2, 5)])
+def test_some_members_drop_what_they_do_among_all(rates, members):
+    every, inputs = MemberDropout(rates), torch.ones(15, 11)
+    with drawing_from(3):
+        first, second = every(inputs), every(inputs)
+    members = MemberRange(*members, 5)
+    own = MemberDropout(rates[members.first : members.last])
+    own.draw_among(every, members)
+    with drawing_from(3):
+        assert torch.equal(own(members.of(inputs)), members.of(first))
+        assert torch.equal(own(members.of(inputs)), members.of(second))

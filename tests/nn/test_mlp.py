@@ -8,7 +8,6 @@ import torch
 from torch import nn
 
 from sklearn_ple.nn import ACTIVATIONS, BatchedLinear, BatchedMLP, Towers
-from sklearn_ple.nn.mlp import rows_alike
 
 
 def draw(*shape, seed=1):
@@ -201,22 +200,6 @@ def test_a_narrow_layer_evaluates_a_row_alike_in_any_place(in_features, n_output
     order = torch.randperm(32)
     with torch.no_grad():
         assert torch.equal(layer(inputs)[:, order], layer(inputs[:, order]))
-
-
-@pytest.mark.parametrize("out_features", [1, 2, 5])
-@pytest.mark.parametrize("in_features", [0, 3, 7, 8, 21])
-def test_few_rows_are_evaluated_like_many_if_asked_for(in_features, out_features):
-    torch.manual_seed(0)
-    layer = BatchedLinear(2, 1, in_features, out_features).eval()
-    inputs = torch.randn(2, 160, in_features)
-    with torch.no_grad():
-        before = layer(inputs[:, :16])
-        with rows_alike():
-            many = layer(inputs)
-            for n_rows in (0, 16, 48):
-                assert torch.equal(layer(inputs[:, :n_rows]), many[:, :n_rows])
-        # Nothing changes elsewhere, such as in validation.
-        assert torch.equal(layer(inputs[:, :16]), before)
 
 
 @pytest.mark.parametrize("out_features", [1, 2, 17])

@@ -1,0 +1,481 @@
+"""Training of an ensemble in several jobs, each of which trains some members in a worker."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+import joblib
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ..nn import MemberDropout
+from ..nn.draws import drawing_from, generator_for
+from ..nn.members import MemberRange
+from ..processes import current
+from ..warn import collected
+from .cpu import keep_freed_memory
+from .data import TableRows
+from .device import in_own_modes
+from .net import MultiTaskNet
+from .net_params import NUMBERS
+from .schedule import OPTIMIZERS, FollowSchedule
+from .steps import Steps
+from .validation import Labelled, Validation
+
+
+class Jobs:
+    """Trains the members of an ensemble in workers of joblib, one epoch at a time.
+
+    After each epoch the net of all members takes over what the workers return. What concerns all
+    members, such as validation, early stopping and checkpoints, is then done as if they had been
+    trained together. Each member draws the same random numbers as in a training of all, so that
+    only rounding differs.
+
+    Parameters
+    ----------
+    jobs : sequence of Job
+        The jobs, in the order of their members.
+    axes : StateAxes
+        Which axes of the net's state are those of the members.
+    """
+
+    def __init__(self, jobs: Sequence[Job], axes: StateAxes):
+        self.jobs = jobs
+        self.axes = axes
+
+    @classmethod
+    def divide(
+        cls,
+        net: MultiTaskNet,
+        n_jobs: int | None,
+        make_net: Callable[[int], MultiTaskNet],
+    ) -> Jobs | None:
+        """Divide the members of a net among jobs.
+
+        Parameters
+        ----------
+        net : MultiTaskNet
+            The net of all members.
+        n_jobs : int or None
+            Number of jobs, as joblib understands it.
+        make_net : callable
+            Makes a net of a given number of members.
+
+        Returns
+        -------
+        Jobs or None
+            The jobs; None for a single one, or if the members share weights.
+        """
+        ranges = divide_members(len(net.module_.mean.weights), n_jobs)
+        if len(ranges) == 1:
+            return None
+        jobs = [Job.of(net, members, make_net) for members in ranges]
+        try:
+            axes = StateAxes.compare(net, jobs[0])
+        except ValueError:
+            return None
+        return cls(jobs, axes)
+
+    @contextmanager
+    def training(self, net: MultiTaskNet, rows: TableRows) -> Iterator[None]:
+        """Train a net's members in workers within the context."""
+        self._rows = SharedRows(rows, net._validation)
+        with Workers(len(self.jobs)) as self._workers:
+            yield
+        del self._rows, self._workers
+
+    def train_epoch(self, net: MultiTaskNet) -> Steps:
+        """Train all members for an epoch; return the results of the steps."""
+        schedules = [own for own in net.callbacks_ if isinstance(own[1], FollowSchedule)]
+        state = {name: part.state_dict() for name, part in net.parts(schedules).items()}
+        number = len(net.history) - 1
+        own_states = [self.axes.take(state, job.members) for job in self.jobs]
+        arguments = {
+            str(job.members): (job, self._rows, own, schedules, number)
+            for job, own in zip(self.jobs, own_states, strict=True)
+        }
+        epochs: list[Epoch] = self._workers.run(Job.train_epoch, arguments)
+        joined = self.axes.join([epoch.state for epoch in epochs])
+        for name, part in net.parts(schedules).items():
+            part.load_state_dict(joined[name])
+        self._outputs: list[Any] = [epoch.outputs for epoch in epochs]
+        sums, balances = zip(*(epoch.steps for epoch in epochs), strict=True)
+        balance = (torch.cat(own, dim=-2) for own in zip(*balances, strict=True))
+        return Steps(torch.cat(sums, dim=-2), tuple(balance))
+
+    def outputs(self, batches: Any) -> Labelled:
+        """Return the members' outputs for the validation rows after the last epoch."""
+        labels = [own[1][:2] for own in batches]
+        parts = (torch.cat(part, dim=-2) for part in zip(*labels, strict=True))
+        return Labelled(torch.cat(self._outputs), *parts)
+
+
+class Epoch(NamedTuple):
+    """The result of an epoch of a job.
+
+    Attributes
+    ----------
+    steps : Steps
+        The losses of the members.
+    outputs : Tensor of shape (n_members, n_rows, n_outputs) or None
+        The outputs for the validation rows; None without validation.
+    state : dict
+        The state of the net after the epoch.
+    """
+
+    steps: Steps
+    outputs: Tensor | None
+    state: dict[str, Any]
+
+
+class Job(NamedTuple):
+    """Some members that a worker trains.
+
+    Attributes
+    ----------
+    net : MultiTaskNet
+        A net of these members only.
+    members : MemberRange
+        The members.
+    """
+
+    net: MultiTaskNet
+    members: MemberRange
+
+    @classmethod
+    def of(
+        cls, every: MultiTaskNet, members: MemberRange, make_net: Callable[[int], MultiTaskNet]
+    ) -> Job:
+        """Make the job of some members, given the net of all members."""
+        with drawing_from(0):
+            net = make_net(len(members))
+        for own, of_all in zip(net.module_.modules(), every.module_.modules(), strict=True):
+            if isinstance(own, MemberDropout):
+                own.draw_among(of_all, members)
+        return cls(net, members)
+
+    def train_epoch(
+        self,
+        rows: SharedRows,
+        state: dict[str, Any],
+        schedules: Sequence[tuple[str, FollowSchedule]],
+        number: int,
+    ) -> Epoch:
+        """Train for an epoch, starting from a state, and evaluate the validation rows.
+
+        Parameters
+        ----------
+        rows : SharedRows
+            The rows to train on, and the validation rows.
+        state : dict
+            The state of the net before the epoch.
+        schedules : sequence of (str, FollowSchedule)
+            The callback that sets the learning rates, with its name; empty for a constant rate.
+        number : int
+            Number of the epoch, counted from 0.
+        """
+        net, members = self
+        one_thread = net.threads(net.batch_size, n_jobs=1)
+        with drawing_from(0), in_own_modes(), one_thread:
+            keep_freed_memory()
+            # Create the generator before its state is loaded.
+            generator_for(torch.device("cpu"))
+            to_train, to_validate = rows.open(members)
+            net.begin_training(to_train, members)
+            net.callbacks_ = [(name, copy.copy(own)) for name, own in schedules]
+            for name, part in net.parts().items():
+                part.load_state_dict(state[name])
+            steps, outputs = net.train_apart(to_train, to_validate, number)
+            state = {name: part.state_dict() for name, part in net.parts().items()}
+            net.forget_training()
+            net.history.clear()
+        return Epoch(steps, outputs, state)
+
+
+class SharedRows:
+    """Rows as NumPy arrays, which joblib writes once and shares among processes.
+
+    Parameters
+    ----------
+    rows : TableRows
+        The rows to train on.
+    validation : Validation or None
+        The validation rows.
+    """
+
+    def __init__(self, rows: TableRows, validation: Validation | None):
+        tables = [rows.stored()]
+        if validation is not None:
+            tables += [validation.rows.stored(), {"": validation.indices()}]
+        # Tables have arrays in common, each of which is stored once.
+        self._arrays = {
+            id(part): part.numpy() if isinstance(part, Tensor) else part
+            for table in tables
+            for part in table.values()
+        }
+        self._tables = [{name: id(part) for name, part in own.items()} for own in tables]
+
+    def __sizeof__(self) -> int:
+        """Return the size of the arrays in bytes: Dask then sends them once for all jobs."""
+        return sum(array.nbytes for array in self._arrays.values())
+
+    def open(self, members: MemberRange) -> tuple[TableRows, RowsToValidate | None]:
+        """Return the rows to train on, and those on which some members are validated."""
+        tensors = {key: _as_tensor(array) for key, array in self._arrays.items()}
+        first, *others = (
+            {name: tensors[key] for name, key in own.items()} for own in self._tables
+        )
+        rows = TableRows.of_stored(first)
+        if not others:
+            return rows, None
+        numbers = others[1][""]
+        own = members.of(numbers) if numbers.dim() == 2 else numbers
+        return rows, RowsToValidate(TableRows.of_stored(others[0]), own)
+
+
+class RowsToValidate(NamedTuple):
+    """The rows that some members evaluate, in the form of a `Validation`.
+
+    Attributes
+    ----------
+    rows : TableRows
+        All rows.
+    numbers : Tensor of shape (n_rows,) or (n_members, n_rows)
+        Numbers of the rows to evaluate.
+    """
+
+    rows: TableRows
+    numbers: Tensor
+
+    def indices(self) -> Tensor:
+        """Return the numbers of the rows."""
+        return self.numbers
+
+
+def _as_tensor(array: Any) -> Any:
+    """Return an array as a tensor; sparse numbers stay as they are."""
+    if not isinstance(array, np.ndarray):
+        return array
+    # torch warns about read-only arrays, which some backends share. Nothing writes to them.
+    with collected(UserWarning):
+        return torch.as_tensor(array)
+
+
+class StateAxes(NamedTuple):
+    """The axes of the members in the state of a net, by which it is divided among jobs.
+
+    Attributes
+    ----------
+    module, balancer : dict of str to int or None
+        The axis in each tensor of the network and of the balancer; None in those without one.
+    optimized : list of (int, int or None)
+        The number of axes of each parameter of the optimizer, and the axis of the members.
+    """
+
+    module: dict[str, int | None]
+    balancer: dict[str, int | None]
+    optimized: list[tuple[int, int | None]]
+
+    @classmethod
+    def compare(cls, net: MultiTaskNet, job: Job) -> StateAxes:
+        """Find the axes from the nets of all members and of a job.
+
+        Raises
+        ------
+        ValueError
+            If members share weights, or the shapes do not show which entries are a member's.
+        """
+        own, members = job
+        module = _axes_of_members(net.module_, own.module_, members)
+        balancer = _axes_of_members(net.criterion_, own.criterion_, members)
+        for name, parameter in net.module_.named_parameters():
+            if parameter.requires_grad and module[name] is None:
+                raise ValueError(f"the members share {name}")
+        of_all, of_some = (
+            [parameter for group in each.optimizer_.param_groups for parameter in group["params"]]
+            for each in (net, own)
+        )
+        optimized = [
+            (whole.dim(), axis_of_members(whole.shape, some.shape, members))
+            for whole, some in zip(of_all, of_some, strict=True)
+        ]
+        return cls(module, balancer, optimized)
+
+    def take(self, state: Mapping[str, Any], members: MemberRange) -> dict[str, Any]:
+        """Return the state of some members, from that of all."""
+
+        def take(path: tuple, tensor: Any) -> Any:
+            axis = self._axis(path, tensor)
+            own = tensor if axis is None else members.of(tensor, axis)
+            # A copy: a worker may be a thread, and optimizers change their state in place.
+            return own.clone() if isinstance(own, Tensor) else own
+
+        return _map_leaves(take, state)
+
+    def join(self, states: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        """Return the state of all members, from those of all jobs."""
+
+        def join(path: tuple, *tensors: Any) -> Any:
+            axis = self._axis(path, tensors[0])
+            return tensors[0] if axis is None else torch.cat(tensors, dim=axis)
+
+        return _map_leaves(join, *states)
+
+    def _axis(self, path: tuple, value: Any) -> int | None:
+        """Return the axis of the members in a value of the state."""
+        part, *inner = path
+        if part in ("module", "average") and isinstance(value, Tensor):
+            return self.module[inner[-1]]
+        if part == "balancer":
+            return self.balancer[inner[-1]]
+        if part == "optimizer" and inner[0] == "state" and isinstance(value, Tensor):
+            n_axes, axis = self.optimized[inner[1]]
+            return axis if value.dim() == n_axes else None
+        return None
+
+
+def _axes_of_members(
+    whole: nn.Module, own: nn.Module, members: MemberRange
+) -> dict[str, int | None]:
+    """Find the axis of the members in each tensor of a module, by the module of some members."""
+    of_all, of_some = whole.state_dict(), own.state_dict()
+    if of_all.keys() != of_some.keys():
+        raise ValueError("a net of fewer members has other parameters")
+    pairs = {name: (tensor.shape, of_some[name].shape) for name, tensor in of_all.items()}
+    return {name: axis_of_members(*shapes, members) for name, shapes in pairs.items()}
+
+
+def axis_of_members(whole: torch.Size, own: torch.Size, members: MemberRange) -> int | None:
+    """Find the axis of the members in a tensor, from its shapes for all and for some members.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ in another way than in the number of members.
+    """
+    if whole == own:
+        return None
+    longer = [axis for axis, n in enumerate(whole[: len(own)]) if n != own[axis]]
+    if len(whole) == len(own) and len(longer) == 1:
+        axis = longer[0]
+        if whole[axis] * len(members) == own[axis] * members.n_all:
+            return axis
+    raise ValueError(f"of shape {tuple(whole)} some members have {tuple(own)}")
+
+
+def _map_leaves(function: Callable[..., Any], *trees: Any, path: tuple = ()) -> Any:
+    """Apply a function to the path and the values in nested dicts with the same keys."""
+    if not isinstance(trees[0], Mapping):
+        return function(path, *trees)
+    return {
+        key: _map_leaves(function, *(tree[key] for tree in trees), path=(*path, key))
+        for key in trees[0]
+    }
+
+
+class Workers:
+    """Workers of joblib that stay, with the arrays that they share, within the context.
+
+    If a worker is lost, all are started again, and the calls are repeated once.
+
+    Parameters
+    ----------
+    n_workers : int
+        Number of workers.
+    """
+
+    def __init__(self, n_workers: int):
+        self.n_workers = n_workers
+        self._open = ExitStack()
+
+    def __enter__(self) -> Workers:
+        """Start the workers."""
+        self._start()
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        """End the workers."""
+        self._open.__exit__(*error)
+
+    def _start(self) -> None:
+        self._open.close()
+        # Copy on write, since torch warns about read-only arrays.
+        parallel = joblib.Parallel(self.n_workers, batch_size=1, mmap_mode="c")
+        self._parallel = self._open.enter_context(parallel)
+
+    def run(self, train: Callable[..., Any], arguments: Mapping[str, tuple]) -> list[Any]:
+        """Call a function in each worker, with the arguments of what it trains, by name.
+
+        Raises
+        ------
+        RuntimeError
+            If a worker is lost twice.
+        Exception
+            The error of the function, if there is one.
+        """
+        calls = {what: joblib.delayed(_attempt)(train, *own) for what, own in arguments.items()}
+        results = self._run(calls)
+        for result in results:
+            if isinstance(result, Exception):
+                raise result
+        return results
+
+    def _run(self, calls: Mapping[str, Any]) -> list[Any]:
+        try:
+            return self._parallel(list(calls.values()))
+        except Exception:
+            self._start()
+        # One call at a time, so that the message can name the one that fails again.
+        results = []
+        for what, call in calls.items():
+            try:
+                results += self._parallel([call])
+            except Exception as error:
+                raise RuntimeError(
+                    f"A worker of joblib failed twice while it trained {what}, perhaps for lack "
+                    f"of memory ({error}). Set n_jobs lower, or look at the workers' logs."
+                ) from error
+        return results
+
+
+def _attempt(train: Callable[..., Any], *arguments: Any) -> Any:
+    """Call a function; return its error, if any, so that joblib does not raise it."""
+    try:
+        return train(*arguments)
+    except Exception as error:
+        return error
+
+
+def divide_members(n_members: int, n_jobs: int | None) -> list[MemberRange]:
+    """Divide the members into as many ranges as jobs, of at least two members each."""
+    n_ranges = max(1, min(int(joblib.effective_n_jobs(n_jobs)), n_members // 2))
+    # Some backends return the number of all their workers, whatever is asked for.
+    if n_jobs is not None and n_jobs > 0:
+        n_ranges = min(n_ranges, n_jobs)
+    ends = [n_members * number // n_ranges for number in range(n_ranges + 1)]
+    return [MemberRange(first, last, n_members) for first, last in pairwise(ends)]
+
+
+def can_divide(net: MultiTaskNet, rows: Any, net_params: dict[str, Any] | None) -> bool:
+    """Return whether the members of a net can be trained in jobs.
+
+    They can on a CPU, with rows in memory and with parts of this package only, unless the balancer
+    mixes the members.
+    """
+    named = {name.partition("__")[0] for name in net_params or {}}
+    balancer: Any = net.criterion_
+    return (
+        net.device == "cpu"
+        and current().n == 1
+        and isinstance(rows, TableRows)
+        and net.module_.product_dtype is None
+        and balancer.members_apart
+        and type(net.optimizer_) in OPTIMIZERS.values()
+        and named <= {"optimizer", *NUMBERS}
+        and not net.foreign_parts()
+    )
