@@ -19,9 +19,8 @@ from paper.systems import BASES, SYSTEMS
 import sklearn_ple
 from sklearn_ple.capacity import count_layers, equal_capacity
 
-#: Networks in addition to the paper's ten. With DSelect-k, PLE's gates choose few experts.
+#: Networks in addition to the paper's ten.
 SINCE = {
-    "PLE, DSelect-k": ("PLEClassifierRegressor", {"gate": "dselect_k"}),
     "AITM": ("AITMClassifierRegressor", {}),
     "AdaTT": ("AdaTTClassifierRegressor", {}),
     # As published, its gates and towers alone are twice as large as PLE.

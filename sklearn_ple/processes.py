@@ -62,13 +62,6 @@ class Processes:
         """
         return sums, n_rows
 
-    def shared_total(self, tensor: Tensor) -> Tensor:
-        """Sum a tensor over the processes, each of which computes a part of the objective.
-
-        All processes get the gradient of the whole objective, which is summed over them.
-        """
-        return tensor
-
     def from_first(self, compute: Callable[[], Any]) -> Any:
         """Compute a value in the first process; all processes return it, or raise its error."""
         return compute()
@@ -125,12 +118,8 @@ class Group(Processes):
 
     def join(self, sums: Tensor, n_rows: int) -> tuple[Tensor, Any]:
         """Add up sums over parts of a batch, and the numbers of rows."""
-        every = _Total.apply(torch.cat([sums.flatten(), sums.new_full((1,), n_rows)]), self, False)
+        every = _Total.apply(torch.cat([sums.flatten(), sums.new_full((1,), n_rows)]), self)
         return every[:-1].view(sums.shape), every[-1].detach()
-
-    def shared_total(self, tensor: Tensor) -> Tensor:
-        """Sum a tensor over the processes, each of which computes a part of the objective."""
-        return _Total.apply(tensor, self, True)
 
     def from_first(self, compute: Callable[[], Any]) -> Any:
         """Compute a value in the first process, and send it or the error to all."""
@@ -162,17 +151,16 @@ class Group(Processes):
 
 
 class _Total(torch.autograd.Function):
-    """Sum over the processes, with the gradient of this process or the sum over all."""
+    """Sum over the processes, with the gradient of this process alone."""
 
     @staticmethod
-    def forward(ctx: Any, tensor: Tensor, group: Group, sums_gradients: bool) -> Tensor:
-        ctx.group, ctx.sums_gradients = group, sums_gradients
+    def forward(ctx: Any, tensor: Tensor, group: Group) -> Tensor:
         return group.total(tensor)
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
         (gradient,) = gradients
-        return ctx.group.total(gradient) if ctx.sums_gradients else gradient, None, None
+        return gradient, None
 
 
 _CURRENT: ContextVar[Processes] = ContextVar("processes", default=Processes())  # noqa: B039

@@ -7,15 +7,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ..base import WIDTHS, class_weight, parameter, with_parameters
+from ..base import WIDTHS, MultiTaskEstimator, class_weight, parameter, with_parameters
 from ..nn import MMoE
 from ..parameters import COUNT, Widths
 from ..tasks import Task
-from .gated import Gated
 
 
 @with_parameters
-class MMoEClassifierRegressor(Gated):
+class MMoEClassifierRegressor(MultiTaskEstimator):
     """Multi-gate Mixture-of-Experts: shared experts, weighed by a gate for each task.
 
     Let ``f_i`` be the experts and ``h_k`` the tower of task k. Then
@@ -59,6 +58,7 @@ class MMoEClassifierRegressor(Gated):
     )
     linear_experts: bool = parameter(default=False, constraint=["boolean"], network=True)
     shared_gate: bool = parameter(default=False, constraint=["boolean"], network=True)
+    gate_hidden_units: Any = parameter(default=(), constraint=[Widths()], network=True)
     class_weight: Any = class_weight()
 
     def treats_tasks_alike(self) -> bool:
@@ -73,6 +73,6 @@ class MMoEClassifierRegressor(Gated):
             expert_hidden_units=tuple(self.expert_hidden_units),
             linear_experts=self.linear_experts,
             shared_gate=self.shared_gate,
-            **self._gate_options(),
+            gate_hidden_units=tuple(self.gate_hidden_units),
             **towers,
         )

@@ -12,7 +12,7 @@ from ..base import MultiTaskEstimator, class_weight, parameter, with_parameters
 from ..nn.levels import LevelNetwork
 from ..parameters import COUNT
 from ..tasks import Task
-from .gated import Extraction
+from .extraction import Extraction
 
 
 @with_parameters
@@ -70,19 +70,6 @@ class PLEClassifierRegressor(_Progressive):
         layer, every level is then linear except for its gates.
     gate_hidden_units : sequence of int, default=()
         Widths of the hidden layers of every gate; empty for linear gates, as in the paper.
-    gate : {"softmax", "dselect_k"}, default="softmax"
-        How a gate weighs experts: by a softmax, or by DSelect-k, which chooses ``gate_k`` of them
-        for every row. DSelect-k is smooth, so it is trained by gradients like the rest of the
-        network; see `sklearn_ple.nn.DSelectKGates`. It is not in the paper.
-    gate_k : int, default=2
-        Number of experts that a DSelect-k gate chooses for each row.
-    gate_entropy : float, default=1e-3
-        Factor of a penalty on the entropy of the choices of DSelect-k gates. The greater it is,
-        the sooner a gate settles on ``gate_k`` experts.
-    load_balancing : float, default=0.0
-        Factor of a penalty on gates that use their experts unevenly: the squared coefficient of
-        variation of the experts' summed weights, in every batch, as in Shazeer et al. (ICLR 2017).
-        Its gradient reaches only the gates. Try 0.01 to 0.1 if some experts are hardly used.
     residual : bool, default=False
         Whether a level adds its input to its output, if both have the same width. Not in the
         paper.

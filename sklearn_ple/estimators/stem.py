@@ -12,7 +12,7 @@ from ..nn import STEM
 from ..nn.levels import LevelNetwork
 from ..parameters import COUNT
 from ..tasks import Task
-from .gated import Extraction
+from .extraction import Extraction
 
 
 @with_parameters

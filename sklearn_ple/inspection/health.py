@@ -81,8 +81,8 @@ def expert_health(estimator: Any, X: Any) -> pd.DataFrame:
     Weights and activations are means over the members of the ensemble, which have separate
     experts. To examine a single network, set ``n_members=1``.
 
-    Remedies are another ``activation`` for dead experts, ``load_balancing`` or fewer experts for
-    idle ones, and `~sklearn_ple.HoMEClassifierRegressor` for captured and ignored ones.
+    Remedies are another ``activation`` for dead experts, fewer experts for idle ones, and
+    `~sklearn_ple.HoMEClassifierRegressor` for captured and ignored ones.
 
     References
     ----------

@@ -8,7 +8,6 @@ from .cross_stitch import CrossStitch
 from .customized_sharing import CustomizedSharing
 from .diagram import Block
 from .dropout import MemberDropout
-from .dselect_k import DSelectKGates
 from .embeddings import (
     CategoricalEmbedding,
     NumericEmbedding,
@@ -17,7 +16,6 @@ from .embeddings import (
 )
 from .features import Column, Features
 from .gates import Gates, mix
-from .gating import Gating
 from .home import HoME
 from .links import CalibratedLogits, DebiasedLogits, EventLink, JointLogits
 from .mlp import ACTIVATIONS, BatchedLinear, BatchedMLP
@@ -48,14 +46,12 @@ __all__ = [
     "Column",
     "CrossStitch",
     "CustomizedSharing",
-    "DSelectKGates",
     "DebiasedLogits",
     "EventLink",
     "ExpertNames",
     "Features",
     "GateNames",
     "Gates",
-    "Gating",
     "HoME",
     "JointLogits",
     "MMoE",

@@ -269,11 +269,10 @@ class FusionGates(Gates):
         self.register_buffer("weighed", every, persistent=False)
         self.is_partial = is_partial
 
-    def _weights(self, logits: Tensor) -> Tensor:
-        """Turn logits into weights, which are zero for experts that are not weighed."""
-        if self.is_partial:
-            logits = logits.masked_fill(~self.weighed, -torch.inf)
-        return super()._weights(logits)
+    def _compute_logits(self, branches: Tensor) -> Tensor:
+        """Compute the logits, which are -inf for experts that are not weighed."""
+        logits = super()._compute_logits(branches)
+        return logits.masked_fill(~self.weighed, -torch.inf) if self.is_partial else logits
 
 
 def _residual(n_members: int, n_units: int, n_each: int) -> nn.Parameter | None:

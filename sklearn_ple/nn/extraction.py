@@ -12,7 +12,6 @@ from torch import Tensor, nn
 from .body import Body
 from .diagram import Block, size
 from .gates import Gates, mix
-from .gating import Gating
 from .mlp import BatchedMLP
 from .names import ExpertNames, GateNames, numbered, shared_gate_name, shared_names
 from .widths import expert_widths
@@ -80,7 +79,7 @@ class ExtractionLevel(nn.Module):
         hidden_units: Sequence[int],
         *,
         linear_experts: bool,
-        gating: Gating,
+        gate_hidden_units: Sequence[int],
         one_input: bool,
         is_last: bool,
         residual: bool = False,
@@ -119,7 +118,14 @@ class ExtractionLevel(nn.Module):
             self.shared_experts = make_experts(1, n_shared)
 
         def make_gates(groups: int, n_gates: int, n_experts: int) -> Gates:
-            return gating.make(groups, n_gates, in_features, n_experts, network.activation)
+            return Gates(
+                groups,
+                n_gates,
+                in_features,
+                n_experts,
+                hidden_units=gate_hidden_units,
+                activation=network.activation,
+            )
 
         self.gates_alike = self.is_even or sees_all
         self.task_gates: Any = self._make_task_gates(make_gates)

@@ -30,13 +30,6 @@ class Gates(nn.Module):
     activation : str, default="relu"
         Activation of the hidden layers, a key of `ACTIVATIONS`.
 
-    Attributes
-    ----------
-    keeps_read : bool
-        Whether the last input in training is kept, for a penalty on the weights; False at first.
-    read : Tensor or None
-        The last input, if it is kept, detached from its gradient.
-
     Examples
     --------
     >>> import torch
@@ -62,8 +55,6 @@ class Gates(nn.Module):
         super().__init__()
         self.n_gates = n_gates
         self.n_experts = n_experts
-        self.keeps_read = False
-        self.read: Tensor | None = None
         self.hidden = self.logits = None
         if n_experts > 1:
             per_group = n_gates // n_groups
@@ -72,11 +63,7 @@ class Gates(nn.Module):
                     n_groups, per_group, in_features, hidden_units, activation=activation
                 )
                 n_groups, per_group, in_features = n_gates, 1, hidden_units[-1]
-            self.logits = self._make_logits(n_groups, per_group, in_features)
-
-    def _make_logits(self, n_groups: int, per_group: int, in_features: int) -> BatchedLinear:
-        """Make the last layers, which compute the logits."""
-        return BatchedLinear(n_groups, per_group, in_features, self.n_experts, bias=False)
+            self.logits = BatchedLinear(n_groups, per_group, in_features, n_experts, bias=False)
 
     def forward(self, branches: Tensor) -> Tensor:
         """Compute the weights of the experts.
@@ -91,42 +78,15 @@ class Gates(nn.Module):
         Tensor of shape (n_gates, n_experts, n_rows)
             The weights, which sum to 1 over the experts. The gates of a group are adjacent.
         """
-        if self.keeps_read and self.training:
-            self.read = branches.detach()
         if self.logits is None:
             return branches.new_ones(self.n_gates, 1, branches.shape[1])
-        return self._weights(self._logits(branches))
+        return self._compute_logits(branches).softmax(dim=1)
 
-    def _logits(self, branches: Tensor) -> Tensor:
-        """Compute the logits, of shape (n_gates, n_logits, n_rows)."""
+    def _compute_logits(self, branches: Tensor) -> Tensor:
+        """Compute the logits, of shape (n_gates, n_experts, n_rows)."""
         assert self.logits is not None
         hidden = branches if self.hidden is None else self.hidden(branches)
         return self.logits(hidden).mT
-
-    def _weights(self, logits: Tensor) -> Tensor:
-        """Turn logits into weights."""
-        return logits.softmax(dim=1)
-
-    def weights_and_entropy(self) -> tuple[Tensor, Tensor | float]:
-        """Compute the weights for the last input again, for a penalty that trains only the gates.
-
-        The input is then no longer kept.
-
-        Returns
-        -------
-        weights : Tensor of shape (n_gates, n_experts, n_rows)
-            The weights.
-        entropy : Tensor or float
-            The entropy of the selectors of gates that choose experts, a scalar; 0 for a softmax.
-        """
-        assert self.logits is not None
-        assert self.read is not None
-        logits = self._logits(self.read.to(self.logits.weight.dtype))
-        self.read = None
-        return self._weights(logits), self._entropy(logits)
-
-    def _entropy(self, logits: Tensor) -> Tensor | float:
-        return 0.0
 
 
 def mix(weights: Tensor, *banks: Tensor) -> Tensor:

@@ -11,8 +11,7 @@ from torch import Tensor, nn
 
 from .body import Body
 from .diagram import Block, Diagram, size
-from .gates import mix
-from .gating import Gating
+from .gates import Gates, mix
 from .names import ExpertNames, GateNames, free_name, numbered
 from .towers import TowerOptions
 from .widths import expert_widths
@@ -46,15 +45,6 @@ class MMoE(Body):
         layer are then linear, and only the gates of a level are not.
     gate_hidden_units : sequence of int, default=()
         Widths of the hidden layers of every gate; empty for linear gates, as in the paper.
-    gate : {"softmax", "dselect_k"}, default="softmax"
-        Kind of gates: "softmax" weighs all experts, see `Gates`; "dselect_k" chooses k of them,
-        see `DSelectKGates`.
-    gate_k : int, default=2
-        Number of experts that a DSelect-k gate chooses.
-    gate_entropy : float, default=1e-3
-        Factor of the penalty on the entropy of DSelect-k gates, see `Gating`.
-    load_balancing : float, default=0.0
-        Factor of the penalty on uneven use of the experts, see `Gating`.
     shared_gate : bool, default=False
         Whether the tasks share one gate.
     **towers : TowerOptions
@@ -64,7 +54,7 @@ class MMoE(Body):
     ------
     ValueError
         If an expert would have no layer; if the number of sequences of widths is not that of
-        levels; if the kind of gates is unknown.
+        levels.
 
     References
     ----------
@@ -93,16 +83,11 @@ class MMoE(Body):
         expert_hidden_units: Sequence[int] | Sequence[Sequence[int]] = (64,),
         linear_experts: bool = False,
         gate_hidden_units: Sequence[int] = (),
-        gate: str = "softmax",
-        gate_k: int = 2,
-        gate_entropy: float = 1e-3,
-        load_balancing: float = 0.0,
         shared_gate: bool = False,
         **towers: Unpack[TowerOptions],
     ):
         super().__init__(n_outputs, **towers)
         widths = expert_widths(expert_hidden_units, n_levels)
-        self.gating = Gating(gate_hidden_units, gate, gate_k, gate_entropy, load_balancing)
         self.shared_gate = shared_gate
         self.n_experts = n_experts
         n_members = self.n_members
@@ -116,7 +101,16 @@ class MMoE(Body):
                 )
             )
             n = n_members * n_gates[level]
-            gates.append(self.gating.make(n_members, n, in_features, n_experts, self.activation))
+            gates.append(
+                Gates(
+                    n_members,
+                    n,
+                    in_features,
+                    n_experts,
+                    hidden_units=gate_hidden_units,
+                    activation=self.activation,
+                )
+            )
             width = hidden_units[-1]
         self.experts = nn.ModuleList(experts)
         self.gates: Any = nn.ModuleList(gates)
@@ -129,9 +123,6 @@ class MMoE(Body):
             bank = experts(mixed).unflatten(0, (self.n_members, 1, -1))
             mixed = mix(weights, bank).flatten(0, 1)
         return self.for_each_task(mixed) if self.shared_gate else mixed
-
-    def penalty(self) -> Tensor | float:
-        return self.gating.penalty(self, self.n_members)
 
     def diagram(self, tasks: Sequence[str]) -> Diagram:
         rows: list[list[Block]] = []

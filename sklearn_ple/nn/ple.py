@@ -1,16 +1,13 @@
 """Progressive Layered Extraction (Tang, Liu, Zhao, Gong: RecSys 2020)."""
-# The hooks are documented in Body.
-# ruff: noqa: D102
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Unpack
 
-from torch import Tensor, nn
+from torch import nn
 
 from .extraction import extraction_levels
-from .gating import Gating
 from .levels import LevelNetwork
 from .towers import TowerOptions
 
@@ -47,15 +44,6 @@ class PLE(LevelNetwork):
         layer are then linear, and only the gates of a level are not.
     gate_hidden_units : sequence of int, default=()
         Widths of the hidden layers of every gate; empty for linear gates, as in the paper.
-    gate : {"softmax", "dselect_k"}, default="softmax"
-        Kind of gates: "softmax" weighs all experts, see `Gates`; "dselect_k" chooses k of them,
-        see `DSelectKGates`.
-    gate_k : int, default=2
-        Number of experts that a DSelect-k gate chooses.
-    gate_entropy : float, default=1e-3
-        Factor of the penalty on the entropy of DSelect-k gates, see `Gating`.
-    load_balancing : float, default=0.0
-        Factor of the penalty on uneven use of the experts, see `Gating`.
     residual : bool, default=False
         Whether the input of a branch is added to its output, at levels where both have the same
         width. The paper has no such connections.
@@ -74,7 +62,7 @@ class PLE(LevelNetwork):
     ValueError
         If a task would have no expert, or an expert no layer; if ``n_specific_experts`` does not
         have one entry for each task; if the number of sequences of widths is not that of levels;
-        if ``residual`` would have no effect; if the kind of gates is unknown.
+        if ``residual`` would have no effect.
 
     References
     ----------
@@ -107,17 +95,12 @@ class PLE(LevelNetwork):
         expert_hidden_units: Sequence[int] | Sequence[Sequence[int]] = (64,),
         linear_experts: bool = False,
         gate_hidden_units: Sequence[int] = (),
-        gate: str = "softmax",
-        gate_k: int = 2,
-        gate_entropy: float = 1e-3,
-        load_balancing: float = 0.0,
         residual: bool = False,
         n_added: int = 0,
         stop_gradient: bool = False,
         **towers: Unpack[TowerOptions],
     ):
         super().__init__(n_outputs, **towers)
-        self.gating = Gating(gate_hidden_units, gate, gate_k, gate_entropy, load_balancing)
         levels = extraction_levels(
             self,
             in_features,
@@ -126,7 +109,7 @@ class PLE(LevelNetwork):
             n_specific_experts,
             expert_hidden_units,
             linear_experts=linear_experts,
-            gating=self.gating,
+            gate_hidden_units=gate_hidden_units,
             residual=residual,
             n_added=n_added,
             sees_all=stop_gradient,
@@ -143,6 +126,3 @@ class PLE(LevelNetwork):
             )
         self.towers = self.make_towers(levels[-1].out_features)
         self.levels = nn.ModuleList(levels)
-
-    def penalty(self) -> Tensor | float:
-        return self.gating.penalty(self, self.n_members)

@@ -1,6 +1,4 @@
 """STEM networks (Su, Pan, Wang, Xiao, Quan, Chen, Jiang: AAAI 2024)."""
-# The hooks are documented in Body.
-# ruff: noqa: D102
 
 from __future__ import annotations
 
@@ -10,7 +8,6 @@ from typing import Unpack
 from torch import Tensor, nn
 
 from .extraction import extraction_levels
-from .gating import Gating
 from .levels import LevelNetwork
 from .towers import TOWER_DEFAULTS, TowerOptions
 
@@ -48,15 +45,6 @@ class STEM(LevelNetwork):
         Whether the last layer of every expert is linear, without an activation.
     gate_hidden_units : sequence of int, default=()
         Widths of the hidden layers of every gate; empty for linear gates.
-    gate : {"softmax", "dselect_k"}, default="softmax"
-        Kind of gates: "softmax" weighs all experts, see `Gates`; "dselect_k" chooses k of them,
-        see `DSelectKGates`.
-    gate_k : int, default=2
-        Number of experts that a DSelect-k gate chooses.
-    gate_entropy : float, default=1e-3
-        Factor of the penalty on the entropy of DSelect-k gates, see `Gating`.
-    load_balancing : float, default=0.0
-        Factor of the penalty on uneven use of the experts, see `Gating`.
     stop_gradient : bool, default=True
         Whether no gradient flows through the gate of a task to the experts of other tasks.
     n_added : int, default=0
@@ -69,8 +57,7 @@ class STEM(LevelNetwork):
     ------
     ValueError
         If a task would have no expert, or an expert no layer; if ``n_specific_experts`` does not
-        have one entry for each task; if the number of sequences of widths is not that of levels;
-        if the kind of gates is unknown.
+        have one entry for each task; if the number of sequences of widths is not that of levels.
 
     References
     ----------
@@ -99,17 +86,12 @@ class STEM(LevelNetwork):
         expert_hidden_units: Sequence[int] | Sequence[Sequence[int]] = (64,),
         linear_experts: bool = False,
         gate_hidden_units: Sequence[int] = (),
-        gate: str = "softmax",
-        gate_k: int = 2,
-        gate_entropy: float = 1e-3,
-        load_balancing: float = 0.0,
         stop_gradient: bool = True,
         n_added: int = 0,
         **towers: Unpack[TowerOptions],
     ):
         n_members = towers.get("n_members", TOWER_DEFAULTS["n_members"])
         super().__init__(n_outputs, n_views=n_members * (len(n_outputs) + 1), **towers)
-        self.gating = Gating(gate_hidden_units, gate, gate_k, gate_entropy, load_balancing)
         levels = extraction_levels(
             self,
             in_features,
@@ -119,7 +101,7 @@ class STEM(LevelNetwork):
             expert_hidden_units,
             linear_experts=linear_experts,
             n_added=n_added,
-            gating=self.gating,
+            gate_hidden_units=gate_hidden_units,
             sees_all=True,
             stop_gradient=stop_gradient,
             gates_add_shared=True,
@@ -127,9 +109,6 @@ class STEM(LevelNetwork):
         )
         self.towers = self.make_towers(levels[-1].out_features)
         self.levels = nn.ModuleList(levels)
-
-    def penalty(self) -> Tensor | float:
-        return self.gating.penalty(self, self.n_members)
 
     def _branches(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
         # The views of a member: first those of its tasks, then the shared one.

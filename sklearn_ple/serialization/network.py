@@ -25,7 +25,7 @@ _DTYPES |= {torch.float16, torch.float32, torch.float64}
 # Largest number of operations to create a tensor of a network, and those of a small network.
 _PER_TENSOR, _AT_LEAST = 64, 4096
 # Attributes of modules that matter in training only.
-_OF_TRAINING = {"training", "product_dtype", "dropout", "rates", "keeps_read", "orthogonality"}
+_OF_TRAINING = {"training", "product_dtype", "dropout", "rates", "orthogonality"}
 # Largest ratio of the numbers needed to create a network to the numbers in its tensors.
 _BESIDE = 16
 

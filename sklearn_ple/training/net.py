@@ -16,7 +16,6 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from ..nn.draws import Draws
-from ..nn.gates import Gates
 from ..nn.members import MemberRange
 from ..processes import current
 from ..tasks import TaskLosses, TaskWeights
@@ -236,9 +235,6 @@ class MultiTaskNet(NeuralNet):
         self.callbacks = None
         self.callbacks_: Any = []
         self._stepper = self._validation = self._global_draws = self._jobs = None
-        for module in self.module_.modules():
-            if isinstance(module, Gates):
-                module.read = None
         self.module_.zero_grad()
 
     @property

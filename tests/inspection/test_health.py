@@ -41,18 +41,21 @@ def fit(cls, data, **params):
     return cls(**(defaults | params)).fit(*data)
 
 
-#: With "mostly own", the weight of the shared expert is .028: the smooth step of -.4.
-LOGITS = {"own": -1.0, "mostly own": -0.4, "both": 0.0, "shared": 1.0}
+def fix_weights(gates, weights):
+    """Make gates put out the same weights, of shape (n_gates, n_experts), for every row."""
+    gates.register_forward_hook(lambda _gates, _read, out: weights[..., None].expand_as(out))
+
+
+#: Weight of the shared expert; the own expert has the rest.
+SHARED = {"own": 0.0, "mostly own": 0.028, "both": 0.5, "shared": 1.0}
 
 
 def choosing(data, **choices):
     """Return CGC of one own and one shared expert, whose gates choose as they are told."""
-    model = fit(CGCClassifierRegressor, data, gate="dselect_k", gate_k=1)
-    logits = model.module_.body.levels[0].task_gates.logits
-    with torch.no_grad():
-        logits.weight.zero_()
-        for k, task in enumerate(("late", "price")):
-            logits.bias[k] = LOGITS[choices[task]]
+    model = fit(CGCClassifierRegressor, data)
+    shares = [SHARED[choices[task]] for task in ("late", "price")]
+    weights = torch.tensor([[1 - share, share] for share in shares])
+    fix_weights(model.module_.body.levels[0].task_gates, weights)
     return model
 
 
@@ -217,10 +220,8 @@ def test_experts_that_are_read_beside_a_gate_are_used(data, cls, chosen, idle, i
         for names in level:
             both = zip(names.gates, names.experts, strict=True)
             wanted = [own.index(chosen.format(gate.removesuffix(" gate"))) for gate, own in both]
-            places = torch.tensor(wanted)
-            names.module._weights = lambda logits, places=places: (
-                F.one_hot(places, logits.shape[1]).to(logits.dtype)[:, :, None].expand_as(logits)
-            )
+            n_experts = len(names.experts[0])
+            fix_weights(names.module, F.one_hot(torch.tensor(wanted), n_experts).float())
     display = GateUtilizationDisplay.from_estimator(model, data[0])
     health = display.health
     assert display.idle[["level", "expert"]].to_numpy().tolist() == idle

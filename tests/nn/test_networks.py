@@ -129,29 +129,6 @@ def naive_sluice(params, member, x, options):
     return towers(params, member, hidden, options)
 
 
-def naive_dselect_k(logits, n_experts, k):
-    """Evaluate the equations of DSelect-k for one row; weight of no expert is spread evenly."""
-    n_digits = (n_experts - 1).bit_length()
-    *numbers, shares = logits.split([n_digits] * k + [k])
-    shares = shares.exp() / shares.exp().sum()
-    weights = [0.0] * n_experts
-    for share, z in zip(shares, numbers, strict=True):
-        steps = [
-            0 * poly if t <= -0.5 else 0 * poly + 1 if t >= 0.5 else poly
-            for t, poly in zip(z, 1.5 * z - 2 * z**3 + 0.5, strict=True)
-        ]
-        chosen = []
-        for expert in range(n_experts):
-            digits = f"{expert:0{n_digits}b}"[::-1]
-            factors = [s if d == "1" else 1 - s for s, d in zip(steps, digits, strict=True)]
-            chosen.append(torch.prod(torch.stack(factors)))
-        left = 1 - sum(chosen)
-        weights = [
-            w + share * (r + left / n_experts) for w, r in zip(weights, chosen, strict=True)
-        ]
-    return weights
-
-
 def naive_mmoe(params, member, x, options):
     n_tasks, n_experts = len(options["n_outputs"]), options["n_experts"]
     inputs = [x] * n_experts
@@ -175,10 +152,7 @@ def naive_mmoe(params, member, x, options):
             index, prefix = member * n_gates + gate, f"gates.{level}"
             hidden = mlp(params, f"{prefix}.hidden", index, x, len(options["gate_hidden_units"]))
             weights = [1.0]
-            if options.get("gate") == "dselect_k":
-                logits = linear(params, f"{prefix}.logits", index, hidden)
-                weights = naive_dselect_k(logits, n_experts, options["gate_k"])
-            elif n_experts > 1:
+            if n_experts > 1:
                 scores = (params[f"{prefix}.logits.weight"][index] @ hidden).exp()
                 weights = scores / scores.sum()
             inputs.append(sum(w * e for w, e in zip(weights, experts, strict=True)))
@@ -520,14 +494,6 @@ NETWORKS = {
         EXPERTS | {"gate_hidden_units": (6, 2), "n_levels": 2},
     ),
     "MMoE, 1 expert": (MMoE, naive_mmoe, EXPERTS | {"n_experts": 1, "n_levels": 2}),
-    **{
-        f"MMoE, {k} of {n} experts": (
-            MMoE,
-            naive_mmoe,
-            EXPERTS | {"n_experts": n, "gate": "dselect_k", "gate_k": k, "n_levels": n_levels},
-        )
-        for k, n, n_levels in ((1, 2, 1), (2, 4, 2), (3, 5, 1))
-    },
     "MMoE, 1 task": (MMoE, naive_mmoe, EXPERTS | {"n_outputs": [3]}),
     "AITM, chain": (AITM, naive_aitm, BOTTOMS | {"previous": [None, 0, 1]}),
     "AITM, fork": (AITM, naive_aitm, BOTTOMS | {"previous": [2, 2, None]}),

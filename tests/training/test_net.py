@@ -385,15 +385,6 @@ def test_net_params_reach_skorch(table, seen):
     assert_allclose(rates, 0.25 * (1 + np.cos(np.pi * steps / len(rates))), rtol=1e-6)
 
 
-@pytest.mark.parametrize("gates", [{"gate": "dselect_k"}, {"load_balancing": 0.1}])
-def test_no_rows_of_training_stay_in_the_gates(table, gates):
-    # FAMO evaluates the last batch once more, after the penalty on the gates.
-    options = {"n_specific_experts": 3, "balancing": "famo", "batch_size": N, "max_epochs": 1}
-    fitted = model(**gates, **options).fit(*table)
-    kept = [gates for gates in fitted.module_.modules() if getattr(gates, "keeps_read", False)]
-    assert kept and all(gates.read is None for gates in kept)
-
-
 @pytest.mark.parametrize("options", [{"num_workers": 1}, {"pin_memory": False}])
 def test_another_loader_of_batches_trains_the_same_network(table, options):
     X, y = table

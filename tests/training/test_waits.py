@@ -102,7 +102,7 @@ def test_no_step_of_the_defaults_waits():
     [
         *({"balancing": name} for name in ("uncertainty", "dwa", "geometric", "random", "famo")),
         {"depends_on": {"buy": "click"}},
-        {"gate": "dselect_k", "load_balancing": 0.1, "n_levels": 2},
+        {"n_levels": 2},
         {"lr_schedule": "cosine", "weight_averaging": 0.0, "numeric_embedding": "periodic"},
     ],
     ids=str,

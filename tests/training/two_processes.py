@@ -75,8 +75,7 @@ CASES = {
         EXPERTS | {"weight_averaging": 0.0, "task_weight_decay": 0.5, "dtype": "float64"}
     ),
     "adamw": Case(EXPERTS | {"optimizer": "adamw", "learning_rate": 1e-2}),
-    "load balancing": Case(EXPERTS | {"n_levels": 2, "load_balancing": 0.5}),
-    "dselect_k": Case(EXPERTS | {"gate": "dselect_k", "gate_entropy": 0.5}),
+    "two levels": Case(EXPERTS | {"n_levels": 2}),
     "sluice": Case({}, SluiceClassifierRegressor),
     "events": Case({"depends_on": {"y1": "y0"}}, AITMClassifierRegressor),
 }

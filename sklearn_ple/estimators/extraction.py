@@ -1,4 +1,4 @@
-"""Base classes of the estimators whose kind of gate is a parameter."""
+"""The base class of PLE, CGC and STEM."""
 # The hooks are documented in MultiTaskEstimator.
 # ruff: noqa: D102
 
@@ -8,39 +8,16 @@ from collections.abc import Callable, Sequence
 from numbers import Integral
 from typing import Any, ClassVar
 
-from .._sklearn import StrOptions
 from ..base import WIDTHS, MultiTaskEstimator, parameter, with_parameters
 from ..checks import shown
 from ..nn import PLE
-from ..nn.gating import GATES
 from ..nn.levels import LevelNetwork
-from ..parameters import COUNT, COUNT_OR_ZERO, NOT_NEGATIVE, Listed, Widths
+from ..parameters import COUNT_OR_ZERO, Listed, Widths
 from ..tasks import Task, by_task
 
 
 @with_parameters
-class Gated(MultiTaskEstimator):
-    """Base class of the estimators whose kind of gate is a parameter."""
-
-    gate_hidden_units: Any = parameter(default=(), constraint=[Widths()], network=True)
-    gate: str = parameter(default="softmax", constraint=[StrOptions(set(GATES))], network=True)
-    gate_k: int = parameter(default=2, constraint=[COUNT], network=True)
-    gate_entropy: float = parameter(default=1e-3, constraint=[NOT_NEGATIVE])
-    load_balancing: float = parameter(default=0.0, constraint=[NOT_NEGATIVE])
-
-    def _gate_options(self) -> dict[str, Any]:
-        """Return the arguments of a network that concern its gates."""
-        return {
-            "gate_hidden_units": tuple(self.gate_hidden_units),
-            "gate": self.gate,
-            "gate_k": self.gate_k,
-            "gate_entropy": self.gate_entropy,
-            "load_balancing": self.load_balancing,
-        }
-
-
-@with_parameters
-class Extraction(Gated):
+class Extraction(MultiTaskEstimator):
     """Base class of PLE, CGC and STEM, which have experts of each task and shared experts."""
 
     n_shared_experts: int = parameter(
@@ -58,6 +35,7 @@ class Extraction(Gated):
     )
     linear_experts: bool = parameter(default=False, constraint=["boolean"], network=True)
     stop_gradient: bool = parameter(default=False, constraint=["boolean"], network=True)
+    gate_hidden_units: Any = parameter(default=(), constraint=[Widths()], network=True)
 
     network: ClassVar[Callable[..., LevelNetwork]] = PLE
 
@@ -85,7 +63,7 @@ class Extraction(Gated):
             linear_experts=self.linear_experts,
             n_added=sum(task.added for task in tasks),
             stop_gradient=self.stop_gradient,
-            **self._gate_options(),
+            gate_hidden_units=tuple(self.gate_hidden_units),
             **options,
         )
 
