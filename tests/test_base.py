@@ -511,7 +511,6 @@ def test_warm_start_goes_on_and_cold_start_begins_anew(seed):
         ({}, {"activation": "tanh"}),
         ({"numeric_embedding": "bins"}, {"numeric_embedding": "piecewise_linear"}),
         ({"clip_numbers": 5.0}, {"clip_numbers": None}),
-        ({}, {"linear_experts": True}),
         ({}, {"task_types": {"weight": "count"}}),
     ],
 )

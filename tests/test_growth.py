@@ -35,10 +35,7 @@ N = 120
 TINY = {"max_epochs": 2, "n_members": 2, "random_state": 0, "early_stopping": True}
 
 #: Gates of earlier tasks would weigh the experts of a new one.
-WEIGH_ALL = [
-    STEMClassifierRegressor(**TINY),
-    PLEClassifierRegressor(stop_gradient=True, **TINY),
-]
+WEIGH_ALL = [STEMClassifierRegressor(**TINY)]
 SYSTEMS = [
     *(
         getattr(sklearn_ple, name)(**TINY)

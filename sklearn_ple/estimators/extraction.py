@@ -33,8 +33,6 @@ class Extraction(MultiTaskEstimator):
     expert_hidden_units: Any = parameter(
         default=(64,), constraint=[Widths(by_level=True)], search=WIDTHS, network=True
     )
-    linear_experts: bool = parameter(default=False, constraint=["boolean"], network=True)
-    stop_gradient: bool = parameter(default=False, constraint=["boolean"], network=True)
     gate_hidden_units: Any = parameter(default=(), constraint=[Widths()], network=True)
 
     network: ClassVar[Callable[..., LevelNetwork]] = PLE
@@ -60,9 +58,7 @@ class Extraction(MultiTaskEstimator):
             n_shared_experts=self.n_shared_experts,
             n_specific_experts=numbers,
             expert_hidden_units=tuple(self.expert_hidden_units),
-            linear_experts=self.linear_experts,
             n_added=sum(task.added for task in tasks),
-            stop_gradient=self.stop_gradient,
             gate_hidden_units=tuple(self.gate_hidden_units),
             **options,
         )

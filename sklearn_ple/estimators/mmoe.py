@@ -56,7 +56,6 @@ class MMoEClassifierRegressor(MultiTaskEstimator):
     expert_hidden_units: Any = parameter(
         default=(64,), constraint=[Widths(by_level=True)], search=WIDTHS, network=True
     )
-    linear_experts: bool = parameter(default=False, constraint=["boolean"], network=True)
     shared_gate: bool = parameter(default=False, constraint=["boolean"], network=True)
     gate_hidden_units: Any = parameter(default=(), constraint=[Widths()], network=True)
     class_weight: Any = class_weight()
@@ -71,7 +70,6 @@ class MMoEClassifierRegressor(MultiTaskEstimator):
             n_levels=self.n_levels,
             n_experts=self.n_experts,
             expert_hidden_units=tuple(self.expert_hidden_units),
-            linear_experts=self.linear_experts,
             shared_gate=self.shared_gate,
             gate_hidden_units=tuple(self.gate_hidden_units),
             **towers,

@@ -65,18 +65,11 @@ class PLEClassifierRegressor(_Progressive):
     expert_hidden_units : sequence of int or of sequences of int, default=(64,)
         Widths of the layers of every expert, the same at all levels; or a sequence of widths for
         each level, such as ``((128, 64), (32,))``.
-    linear_experts : bool, default=False
-        Whether the last layer of the experts is linear, without activation. If experts have one
-        layer, every level is then linear except for its gates.
     gate_hidden_units : sequence of int, default=()
         Widths of the hidden layers of every gate; empty for linear gates, as in the paper.
     residual : bool, default=False
         Whether a level adds its input to its output, if both have the same width. Not in the
         paper.
-    stop_gradient : bool, default=False
-        Whether a task's gate weighs the experts of all tasks, but without a gradient to those of
-        other tasks, as in `STEMClassifierRegressor`. A task then uses what others learn, and
-        trains only its own experts and the shared ones. Not in the paper.
     tower_hidden_units : sequence of int, default=(32,)
         Widths of the hidden layers of every task's tower; empty for linear towers.
     activation : {"relu", "gelu", "silu", "elu", "tanh"}, default="relu"

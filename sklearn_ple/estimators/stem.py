@@ -34,13 +34,11 @@ class STEMClassifierRegressor(Extraction):
     ----------
     n_levels : int, default=1
         Number of levels of experts.
-    stop_gradient : bool, default=True
-        Whether no gradient flows through the gate of a task to the experts of other tasks.
 
     See Also
     --------
-    PLEClassifierRegressor : The gate of a task weighs only its own experts and the shared ones,
-        unless ``stop_gradient`` is True; lists the errors and warnings of all estimators.
+    PLEClassifierRegressor : The gate of a task weighs only its own experts and the shared ones;
+        lists the errors and warnings of all estimators.
 
     References
     ----------
@@ -69,7 +67,6 @@ class STEMClassifierRegressor(Extraction):
     gate_hidden_units: Any = parameter(default=(), published=(128, 64))
     tower_hidden_units: Any = parameter(default=(32,), published=(128, 64))
     embedding_dim: Any = parameter(default="auto", published=10, after="min_frequency")
-    stop_gradient: bool = parameter(default=True)
     class_weight: Any = class_weight()
 
     network = STEM

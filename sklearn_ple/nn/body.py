@@ -150,8 +150,6 @@ class Body(nn.Module, ABC):
         n_per_group: int,
         in_features: int,
         hidden_units: Sequence[int],
-        *,
-        linear_output: bool = False,
     ) -> BatchedMLP:
         """Make MLPs of the same shape, with the activation and dropout of the network.
 
@@ -165,8 +163,6 @@ class Body(nn.Module, ABC):
             Width of the input.
         hidden_units : sequence of int
             Width of every layer, including the last.
-        linear_output : bool, default=False
-            Whether the last layer has no activation.
 
         Returns
         -------
@@ -180,7 +176,6 @@ class Body(nn.Module, ABC):
             hidden_units,
             activation=self.activation,
             dropout=self.dropout,
-            linear_output=linear_output,
         )
 
     def for_each_task(self, shared: Tensor) -> Tensor:

@@ -62,10 +62,10 @@ class ExtractionLevel(nn.Module):
 
     With ``one_input`` all branches of a member read the same features, which are passed once. If
     the tasks have different numbers of experts, each has its own module of gates, unless each gate
-    weighs the experts of all tasks (``sees_all``). With ``stop_gradient`` no gradient flows to the
-    experts of other tasks. With ``gates_add_shared`` the gate of a task reads the sum of its
-    branch and the shared one. The shared gate weighs the shared experts and those of all tasks
-    except for the last ``n_added``.
+    weighs the experts of all tasks (``sees_all``); then no gradient flows to the experts of other
+    tasks. With ``gates_add_shared`` the gate of a task reads the sum of its branch and the shared
+    one. The shared gate weighs the shared experts and those of all tasks except for the last
+    ``n_added``.
     """
 
     own: Tensor | None
@@ -78,14 +78,12 @@ class ExtractionLevel(nn.Module):
         n_specific: Sequence[int],
         hidden_units: Sequence[int],
         *,
-        linear_experts: bool,
         gate_hidden_units: Sequence[int],
         one_input: bool,
         is_last: bool,
         residual: bool = False,
         n_added: int = 0,
         sees_all: bool = False,
-        stop_gradient: bool = False,
         gates_add_shared: bool = False,
     ):
         super().__init__()
@@ -102,13 +100,7 @@ class ExtractionLevel(nn.Module):
         self.n_weighed = sum(n_specific[: n_tasks - n_added])
 
         def make_experts(n_inputs: int, n_each: int) -> BatchedMLP:
-            return network.make_mlps(
-                n_members * n_inputs,
-                n_each,
-                in_features,
-                hidden_units,
-                linear_output=linear_experts,
-            )
+            return network.make_mlps(n_members * n_inputs, n_each, in_features, hidden_units)
 
         if n_all:
             # Experts that read the same input are a group.
@@ -134,7 +126,7 @@ class ExtractionLevel(nn.Module):
             self.shared_gate = make_gates(n_members, n_members, self.n_weighed + n_shared)
         self.out_features = hidden_units[-1]
         self.residual = residual and self.out_features == in_features
-        own = _ownership(n_specific) if stop_gradient else None
+        own = _ownership(n_specific) if sees_all else None
         self.register_buffer("own", own, persistent=False)
 
     def _make_task_gates(self, make: Callable[[int, int, int], Gates]) -> nn.Module:
@@ -209,7 +201,7 @@ class ExtractionLevel(nn.Module):
         self, weights: list[Tensor], specific: list[Tensor], shared: list[Tensor]
     ) -> Tensor:
         """Sum the experts by the weights of the gates: (n_members, n_tasks, n_rows, width)."""
-        if self.sees_all:
+        if self.own is not None:
             return _mix_all(weights[0], specific, shared, self.own)
         if self.is_even:
             own = [bank.unflatten(1, (self.n_tasks, -1)) for bank in specific]
@@ -288,7 +280,7 @@ def _ownership(n_specific: Sequence[int]) -> Tensor:
 
 
 def _mix_all(
-    weights: Tensor, specific: Sequence[Tensor], shared: Sequence[Tensor], own: Tensor | None
+    weights: Tensor, specific: Sequence[Tensor], shared: Sequence[Tensor], own: Tensor
 ) -> Tensor:
     """Sum the outputs of all experts of a level, weighted by the gates of the tasks.
 
@@ -300,9 +292,9 @@ def _mix_all(
         The outputs of the experts of all tasks: one bank, or none.
     shared : sequence of Tensor of shape (n_members, n_shared, n_rows, width)
         The outputs of the shared experts: one bank, or none.
-    own : Tensor of shape (n_tasks, n_specific, 1) or None
-        1 if an expert belongs to the task, 0 if not: then no gradient flows from a task to the
-        experts of other tasks. With None it flows to all experts.
+    own : Tensor of shape (n_tasks, n_specific, 1)
+        1 if an expert belongs to the task, 0 if not: no gradient flows from a task to the experts
+        of other tasks.
 
     Returns
     -------
@@ -310,7 +302,7 @@ def _mix_all(
         The weighted sums.
     """
     banks = [bank.unsqueeze(1) for bank in (*specific, *shared)]
-    if own is None or not specific:
+    if not specific:
         return mix(weights, *banks)
     of_specific, of_shared = weights.tensor_split([own.shape[1]], dim=2)
     trained = torch.cat([of_specific * own, of_shared], dim=2)

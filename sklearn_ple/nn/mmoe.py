@@ -40,9 +40,6 @@ class MMoE(Body):
     expert_hidden_units : sequence of int or of sequences of int, default=(64,)
         Widths of the layers of every expert, the same at all levels; or a sequence of widths for
         each level.
-    linear_experts : bool, default=False
-        Whether the last layer of every expert is linear, without an activation. Experts of one
-        layer are then linear, and only the gates of a level are not.
     gate_hidden_units : sequence of int, default=()
         Widths of the hidden layers of every gate; empty for linear gates, as in the paper.
     shared_gate : bool, default=False
@@ -81,7 +78,6 @@ class MMoE(Body):
         n_levels: int = 1,
         n_experts: int = 3,
         expert_hidden_units: Sequence[int] | Sequence[Sequence[int]] = (64,),
-        linear_experts: bool = False,
         gate_hidden_units: Sequence[int] = (),
         shared_gate: bool = False,
         **towers: Unpack[TowerOptions],
@@ -95,11 +91,7 @@ class MMoE(Body):
         width, experts, gates = in_features, [], []
         for level, hidden_units in enumerate(widths):
             groups, per_group = (n_members * n_experts, 1) if level else (n_members, n_experts)
-            experts.append(
-                self.make_mlps(
-                    groups, per_group, width, hidden_units, linear_output=linear_experts
-                )
-            )
+            experts.append(self.make_mlps(groups, per_group, width, hidden_units))
             n = n_members * n_gates[level]
             gates.append(
                 Gates(

@@ -39,9 +39,6 @@ class PLE(LevelNetwork):
     expert_hidden_units : sequence of int or of sequences of int, default=(64,)
         Widths of the layers of every expert, the same at all levels; or a sequence of widths for
         each level.
-    linear_experts : bool, default=False
-        Whether the last layer of every expert is linear, without an activation. Experts of one
-        layer are then linear, and only the gates of a level are not.
     gate_hidden_units : sequence of int, default=()
         Widths of the hidden layers of every gate; empty for linear gates, as in the paper.
     residual : bool, default=False
@@ -50,10 +47,6 @@ class PLE(LevelNetwork):
     n_added : int, default=0
         Number of tasks, the last ones, that were added to a network. The shared gates do not weigh
         their experts, so that the outputs of earlier tasks do not change.
-    stop_gradient : bool, default=False
-        Whether the gate of a task weighs the experts of all tasks, without a gradient to those of
-        other tasks, as in `STEM`. Gradients still flow through the shared gates to all experts.
-        This is not in the paper.
     **towers : TowerOptions
         ``tower_hidden_units``, ``activation``, ``dropout`` and ``n_members``, see `TowerOptions`.
 
@@ -93,11 +86,9 @@ class PLE(LevelNetwork):
         n_shared_experts: int = 1,
         n_specific_experts: int | Sequence[int] = 1,
         expert_hidden_units: Sequence[int] | Sequence[Sequence[int]] = (64,),
-        linear_experts: bool = False,
         gate_hidden_units: Sequence[int] = (),
         residual: bool = False,
         n_added: int = 0,
-        stop_gradient: bool = False,
         **towers: Unpack[TowerOptions],
     ):
         super().__init__(n_outputs, **towers)
@@ -108,12 +99,9 @@ class PLE(LevelNetwork):
             n_shared_experts,
             n_specific_experts,
             expert_hidden_units,
-            linear_experts=linear_experts,
             gate_hidden_units=gate_hidden_units,
             residual=residual,
             n_added=n_added,
-            sees_all=stop_gradient,
-            stop_gradient=stop_gradient,
             one_input=True,
         )
         if residual and not any(level.residual for level in levels):

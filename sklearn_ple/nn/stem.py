@@ -41,12 +41,8 @@ class STEM(LevelNetwork):
     expert_hidden_units : sequence of int or of sequences of int, default=(64,)
         Widths of the layers of every expert, the same at all levels; or a sequence of widths for
         each level.
-    linear_experts : bool, default=False
-        Whether the last layer of every expert is linear, without an activation.
     gate_hidden_units : sequence of int, default=()
         Widths of the hidden layers of every gate; empty for linear gates.
-    stop_gradient : bool, default=True
-        Whether no gradient flows through the gate of a task to the experts of other tasks.
     n_added : int, default=0
         Number of tasks, the last ones, that were added to a network. The shared gates do not weigh
         their experts.
@@ -84,9 +80,7 @@ class STEM(LevelNetwork):
         n_shared_experts: int = 1,
         n_specific_experts: int | Sequence[int] = 1,
         expert_hidden_units: Sequence[int] | Sequence[Sequence[int]] = (64,),
-        linear_experts: bool = False,
         gate_hidden_units: Sequence[int] = (),
-        stop_gradient: bool = True,
         n_added: int = 0,
         **towers: Unpack[TowerOptions],
     ):
@@ -99,11 +93,9 @@ class STEM(LevelNetwork):
             n_shared_experts,
             n_specific_experts,
             expert_hidden_units,
-            linear_experts=linear_experts,
             n_added=n_added,
             gate_hidden_units=gate_hidden_units,
             sees_all=True,
-            stop_gradient=stop_gradient,
             gates_add_shared=True,
             one_input=False,
         )

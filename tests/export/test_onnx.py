@@ -220,8 +220,8 @@ def test_every_embedding_of_numbers(embedding):
     "parameters",
     [
         {"n_levels": 2, "expert_hidden_units": (8,), "residual": True},
-        {"n_specific_experts": [1, 2, 3], "stop_gradient": False, "gate_hidden_units": (4,)},
-        {"stop_gradient": True, "linear_experts": True, "activation": "gelu"},
+        {"n_specific_experts": [1, 2, 3], "gate_hidden_units": (4,)},
+        {"activation": "gelu"},
         {"n_members": 1, "dtype": "float64", "tower_hidden_units": ()},
         {"activation": "silu", "max_categories": 2, "clip_numbers": 1.0},
         {"target_statistics": True, "embedding_dim": 3},

@@ -32,12 +32,10 @@ def linear(params, prefix, index, x):
     return params[f"{prefix}.weight"][index] @ x + params[f"{prefix}.bias"][index]
 
 
-def mlp(params, prefix, index, x, n_layers, linear_output=False):
+def mlp(params, prefix, index, x, n_layers):
     """Evaluate MLP number ``index`` of a bank on one row."""
     for depth in range(n_layers):
-        x = linear(params, f"{prefix}.layers.{depth}", index, x)
-        if not (linear_output and depth == n_layers - 1):
-            x = torch.tanh(x)
+        x = torch.tanh(linear(params, f"{prefix}.layers.{depth}", index, x))
     return x
 
 
@@ -141,7 +139,6 @@ def naive_mmoe(params, member, x, options):
                 member * n_experts + e,
                 inputs[e],
                 len(widths[level] if np.ndim(widths[0]) else widths),
-                options["linear_experts"],
             )
             for e in range(n_experts)
         ]
@@ -261,8 +258,7 @@ def naive_stem(params, member, views, options):
         ]
         mixed = []
         for k in range(n_tasks):
-            stops = [options["stop_gradient"] and owner != k for owner in owners]
-            read = [e.detach() if stop else e for e, stop in zip(own, stops, strict=True)]
+            read = [e if owner == k else e.detach() for e, owner in zip(own, owners, strict=True)]
             x = branches[k] + shared_branch
             mixed.append(gate(f"{prefix}.task_gates", member * n_tasks + k, x, read + shared))
         if level < options["n_levels"] - 1:
@@ -378,7 +374,6 @@ EXPERTS = {
     "n_levels": 1,
     "n_experts": 3,
     "expert_hidden_units": (5, 3),
-    "linear_experts": False,
     "gate_hidden_units": (),
     "shared_gate": False,
 }
@@ -395,7 +390,6 @@ STEMS = {
     "n_specific_experts": [1, 1, 1],
     "expert_hidden_units": (5, 3),
     "gate_hidden_units": (),
-    "stop_gradient": True,
 }
 HOMES = {
     "task_groups": {"x": [2, 0], "y": [1]},
@@ -485,7 +479,6 @@ NETWORKS = {
         naive_mmoe,
         EXPERTS | {"expert_hidden_units": [[5], [4, 3], [2]], "n_levels": 3},
     ),
-    "MMoE, linear experts": (MMoE, naive_mmoe, EXPERTS | {"linear_experts": True, "n_levels": 2}),
     "OMoE": (MMoE, naive_mmoe, EXPERTS | {"shared_gate": True}),
     "OMoE, 2 levels": (MMoE, naive_mmoe, EXPERTS | {"shared_gate": True, "n_levels": 2}),
     "MMoE, hidden gates": (
@@ -530,7 +523,8 @@ NETWORKS = {
         naive_stem,
         STEMS | {"n_levels": 2, "n_specific_experts": [2, 1, 3], "gate_hidden_units": (6,)},
     ),
-    "STEM, gradients of all": (STEM, naive_stem, STEMS | {"stop_gradient": False}),
+    "STEM, none shared": (STEM, naive_stem, STEMS | {"n_shared_experts": 0}),
+    "STEM, none specific": (STEM, naive_stem, STEMS | {"n_specific_experts": [0, 0, 0]}),
     "MultiTab-Net": (MultiTabNet, naive_multitab, TOKENS),
     **{
         f"MultiTab-Net, 2 blocks, mask {mask}": (

@@ -20,9 +20,7 @@ DEFAULTS = {
     "tower_hidden_units": (4,),
     "gate_hidden_units": (),
     "activation": "tanh",
-    "linear_experts": False,
     "residual": False,
-    "stop_gradient": False,
 }
 
 #: What every network of the comparison changes in the defaults.
@@ -65,9 +63,7 @@ NETWORKS = {
         "n_specific_experts": [1, 2, 0],
         "n_levels": 2,
     },
-    "linear experts": {"linear_experts": True, "n_levels": 3},
-    "linear experts of one layer": {
-        "linear_experts": True,
+    "experts of one layer": {
         "expert_hidden_units": (3,),
         "activation": "relu",
         "n_specific_experts": [2, 0, 1],
@@ -83,15 +79,6 @@ NETWORKS = {
         "n_shared_experts": 0,
         "n_levels": 2,
     },
-    "all experts": {"stop_gradient": True},
-    "all experts, 2 levels": {
-        "stop_gradient": True,
-        "n_specific_experts": [2, 0, 1],
-        "n_levels": 2,
-        "residual": True,
-    },
-    "all experts, none shared": {"stop_gradient": True, "n_shared_experts": 0},
-    "all experts, none specific": {"stop_gradient": True, "n_specific_experts": 0},
     "linear towers": {"tower_hidden_units": (), "n_levels": 2},
     "deep towers": {"tower_hidden_units": (4, 2)},
     "one feature": {"in_features": 1, "n_levels": 2},
@@ -120,13 +107,12 @@ def leaves(network):
     return {name: p.detach().clone().requires_grad_() for name, p in network.named_parameters()}
 
 
-def naive_mlp(params, prefix, index, x, n_layers, function, linear_output=False):
+def naive_mlp(params, prefix, index, x, n_layers, function):
     """Evaluate MLP number ``index`` of a bank on one row."""
     for depth in range(n_layers):
         weight = params[f"{prefix}.layers.{depth}.weight"][index]
         x = weight @ x + params[f"{prefix}.layers.{depth}.bias"][index]
-        if not (linear_output and depth == n_layers - 1):
-            x = function(x)
+        x = function(x)
     return x
 
 
@@ -156,15 +142,14 @@ def naive_ple(params, x, options):
     first = [sum(n_specific[:k]) for k in range(n_tasks)]
     # Gates of tasks that have different numbers of experts are modules of their own.
     gates = [("", k) for k in range(n_tasks)]
-    if len(set(n_specific)) > 1 and not options["stop_gradient"]:
+    if len(set(n_specific)) > 1:
         gates = [(f".{k}", 0) for k in range(n_tasks)]
 
     def expert(prefix, index, x):
         widths = options["expert_hidden_units"]
         level = int(prefix.split(".")[1])
         n_layers = len(widths[level] if np.ndim(widths[0]) else widths)
-        linear = options["linear_experts"]
-        return naive_mlp(params, prefix, index, x, n_layers, function, linear)
+        return naive_mlp(params, prefix, index, x, n_layers, function)
 
     def join(before, after):
         same = len(before) == len(after)
@@ -182,16 +167,6 @@ def naive_ple(params, x, options):
         ]
         shared = [expert(f"{prefix}.shared_experts", e, shared_branch) for e in range(n_shared)]
         read = [[*specific[k], *shared] for k in range(n_tasks)]
-        if options["stop_gradient"]:
-            read = [
-                [
-                    e if k == owner else e.detach()
-                    for owner, own in enumerate(specific)
-                    for e in own
-                ]
-                + shared
-                for k in range(n_tasks)
-            ]
         gated = [
             naive_gate(params, f"{prefix}.task_gates{gate}", index, branches[k], read[k], options)
             for k, (gate, index) in enumerate(gates)

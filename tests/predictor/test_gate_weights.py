@@ -72,9 +72,9 @@ GATED = {
         {},
         [{"late": ["late 1", "shared 1"], "price": ["price 1", "shared 1"]}],
     ),
-    "PLE with all experts": (
-        CGCClassifierRegressor,
-        {"n_specific_experts": [2, 1], "stop_gradient": True},
+    "STEM, uneven": (
+        STEMClassifierRegressor,
+        {"n_specific_experts": [2, 1]},
         [{task: ["late 1", "late 2", "price 1", "shared 1"] for task in ("late", "price")}],
     ),
     "STEM": (
