@@ -30,11 +30,9 @@ BUILT_UPON = {
     "sklearn_ple.balancing": [
         "Balancer",
         "Batch",
-        "DynamicWeightAveraging",
         "FAMO",
         "GeometricMean",
         "GradientBalancer",
-        "RandomWeighting",
         "UncertaintyWeighting",
         "WeightedSum",
     ],

@@ -10,11 +10,9 @@ from typing import Any
 from ..tasks import Task
 from .balancer import Balancer, WeightedSum, check_weights
 from .batch import Batch
-from .dynamic import DynamicWeightAveraging
 from .famo import FAMO
 from .geometric import GeometricMean
 from .gradients import GRADIENT_METHODS, GradientBalancer, weighs_gradients
-from .random import RandomWeighting
 from .representation import Representation, cut_below
 from .uncertainty import UncertaintyWeighting
 
@@ -24,10 +22,8 @@ __all__ = [
     "GRADIENT_METHODS",
     "Balancer",
     "Batch",
-    "DynamicWeightAveraging",
     "GeometricMean",
     "GradientBalancer",
-    "RandomWeighting",
     "Representation",
     "UncertaintyWeighting",
     "WeightedSum",
@@ -41,10 +37,8 @@ __all__ = [
 BALANCERS: dict[str, Callable[[], Balancer]] = {
     "equal": WeightedSum,
     "uncertainty": UncertaintyWeighting,
-    "dwa": DynamicWeightAveraging,
     "famo": FAMO,
     "geometric": GeometricMean,
-    "random": RandomWeighting,
     **{method: partial(GradientBalancer, method) for method in GRADIENT_METHODS},
 }
 

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from ..checks import shown, shown_options
+from ..checks import shown_options
 from ..processes import current
 from ..tasks import Task
 from .batch import Batch
@@ -81,7 +81,7 @@ class Balancer(nn.Module, ABC):
         Returns
         -------
         str
-            The options, such as "temperature=2.0".
+            The options, such as "learning_rate=0.025".
         """
         return shown_options(self)
 
@@ -158,12 +158,6 @@ def check_weights(balancer: Balancer, method: str, weights: Any, batch: Batch) -
             f"{type(balancer).__name__}.{method} returned {found}: it must return a tensor of "
             f"shape {tuple(batch.losses.shape)}, with a weight for each member and task."
         )
-
-
-def check_option(name: str, value: Any, is_valid: bool, needed: str) -> None:
-    """Raise a ValueError that names an option of a balancer, unless its value is valid."""
-    if not is_valid:
-        raise ValueError(f"{name}={shown(value)} must be {needed}.")
 
 
 class WeightedSum(Balancer):

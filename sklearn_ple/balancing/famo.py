@@ -8,9 +8,9 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from ..checks import check_integer
+from ..checks import check_integer, shown
 from ..tasks import Task, is_weight
-from .balancer import Balancer, check_option
+from .balancer import Balancer
 from .batch import Batch
 from .lowest import LowestLosses
 
@@ -88,9 +88,12 @@ class FAMO(Balancer):
             If ``learning_rate`` or ``every`` is not above 0, or ``decay`` is negative.
         """
         rate, decay = self.learning_rate, self.decay
-        is_rate = is_weight(rate) and rate > 0
-        check_option("learning_rate", rate, is_rate, "a finite number greater than 0")
-        check_option("decay", decay, is_weight(decay), "a finite number, 0 or greater")
+        if not (is_weight(rate) and rate > 0):
+            raise ValueError(
+                f"learning_rate={shown(rate)} must be a finite number greater than 0."
+            )
+        if not is_weight(decay):
+            raise ValueError(f"decay={shown(decay)} must be a finite number, 0 or greater.")
         check_integer("every", self.every)
         self.lowest = LowestLosses(tasks)
         shape = n_members, len(tasks)

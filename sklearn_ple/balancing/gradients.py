@@ -16,23 +16,17 @@ from ..processes import current
 from ..tasks import Task
 from .balancer import Balancer
 from .batch import Batch
-from .cagrad import cagrad_weights
-from .nash import nash_weights
 
 # TorchJD's weightings, and whether they weigh the mean of the gradients instead of their sum.
-_OF_TORCHJD = {
+_WEIGHTINGS = {
     "upgrad": ("UPGradWeighting", True),
     "aligned_mtl": ("AlignedMTLWeighting", True),
     "pcgrad": ("PCGradWeighting", False),
     "imtl_g": ("IMTLGWeighting", True),
 }
-_OF_OUR_OWN = {"cagrad": cagrad_weights, "nash_mtl": nash_weights}
-
-# Those whose steps do not depend on the lengths of the gradients.
-_WITHOUT_SIZE = ("imtl_g", "nash_mtl")
 
 #: Names of the methods that ``balancing`` accepts.
-GRADIENT_METHODS = (*_OF_TORCHJD, *_OF_OUR_OWN)
+GRADIENT_METHODS = tuple(_WEIGHTINGS)
 
 
 class GradientBalancer(Balancer):
@@ -68,18 +62,14 @@ class GradientBalancer(Balancer):
           scaled to the same length;
         - "pcgrad" [3]_: the sum of the gradients, from each of which the components that conflict
           with other gradients are removed one by one;
-        - "cagrad" [4]_: the step, near the mean gradient, that helps the worst task most;
-        - "imtl_g" [5]_: the step whose projections onto the directions of all gradients are equal;
-        - "nash_mtl" [6]_: the Nash bargaining solution, whose weights a solve ``G a = 1 / a``,
-          with G the inner products of the gradients.
+        - "imtl_g" [4]_: the step whose projections onto the directions of all gradients are equal.
 
         An aggregator that has weights or preferences of the tasks reads them in the order of y's
         columns. It gets zeros as the gradient of a task that is left out of a step.
 
         With a name, the gradients are summed, not averaged: if they are orthogonal and equally
-        long, each has a weight of 1. CAGrad and Nash-MTL are solved here by Newton's method, for
-        all members at once, because TorchJD's solvers take several milliseconds for each member.
-        The other names need TorchJD: ``pip install 'sklearn-ple[balancing]'``.
+        long, each has a weight of 1. All methods need TorchJD:
+        ``pip install 'sklearn-ple[balancing]'``.
 
     References
     ----------
@@ -88,18 +78,14 @@ class GradientBalancer(Balancer):
            for Multi-Task Learning". CVPR 2023.
     .. [3] T. Yu, S. Kumar, A. Gupta, S. Levine, K. Hausman, C. Finn. "Gradient Surgery for
            Multi-Task Learning". NeurIPS 2020.
-    .. [4] B. Liu, X. Liu, X. Jin, P. Stone, Q. Liu. "Conflict-Averse Gradient Descent for
-           Multi-task Learning". NeurIPS 2021.
-    .. [5] L. Liu, Y. Li, Z. Kuang, J.-H. Xue, Y. Chen, W. Yang, Q. Liao, W. Zhang. "Towards
+    .. [4] L. Liu, Y. Li, Z. Kuang, J.-H. Xue, Y. Chen, W. Yang, Q. Liao, W. Zhang. "Towards
            Impartial Multi-task Learning". ICLR 2021.
-    .. [6] A. Navon, A. Shamsian, I. Achituve, H. Maron, K. Kawaguchi, G. Chechik, E. Fetaya.
-           "Multi-Task Learning as a Bargaining Game". ICML 2022.
 
     Examples
     --------
     >>> from sklearn_ple import PLERegressor
     >>> from sklearn_ple.balancing import GradientBalancer
-    >>> balancer = GradientBalancer("nash_mtl")
+    >>> balancer = GradientBalancer("imtl_g")
     >>> model = PLERegressor(balancing=balancer, max_epochs=2, random_state=0)
     >>> X, y = [[0.0], [1.0], [2.0]], [[0.1, 3.0], [0.9, 2.0], [2.1, 1.0]]
     >>> model.fit(X, y).n_iter_
@@ -112,7 +98,8 @@ class GradientBalancer(Balancer):
         super().__init__()
         self.method = method
         self.takes_all = False
-        self.ignores_size = method in _WITHOUT_SIZE if isinstance(method, str) else False
+        # The steps of this method do not depend on the lengths of the gradients.
+        self.ignores_size = isinstance(method, str) and method == "imtl_g"
 
     def start(self, tasks: Sequence[Task], n_members: int) -> None:
         """Check the method and, if it is an aggregator, copy it.
@@ -250,11 +237,9 @@ def weighs_gradients(value: Any) -> bool:
 
 def _method_of(name: str) -> Callable[[Tensor], Tensor]:
     """Return the function that turns inner products of gradients, by member, into weights."""
-    if name in _OF_OUR_OWN:
-        return _OF_OUR_OWN[name]
     try:
         torchjd = importlib.import_module("torchjd.aggregation")
-        class_name, is_of_mean = _OF_TORCHJD[name]
+        class_name, is_of_mean = _WEIGHTINGS[name]
         weighting = getattr(torchjd, class_name)()
     except ImportError as error:
         raise ImportError(

@@ -198,13 +198,12 @@ class PLEClassifierRegressor(_Progressive):
         columns, or a dict by name (1 for a task that is not named).
     balancing : str or Balancer, default="equal"
         How the losses of the tasks are combined into one step of training. "equal" is their
-        weighted sum. These methods use the losses: "uncertainty", "dwa" (dynamic weight
-        averaging), "famo", "geometric" (the geometric mean) and "random". These use the gradients
-        with respect to the input of the towers: "upgrad", "aligned_mtl", "pcgrad", "cagrad",
-        "imtl_g" and "nash_mtl"; all but "cagrad" and "nash_mtl" need
-        ``pip install 'sklearn-ple[balancing]'``. Or pass an instance of a subclass of
-        :class:`~sklearn_ple.balancing.Balancer`, or an aggregator of TorchJD that weighs
-        gradients; every training uses a copy of it.
+        weighted sum. These methods use the losses: "uncertainty", "famo" and "geometric" (the
+        geometric mean). These use the gradients with respect to the input of the towers:
+        "upgrad", "aligned_mtl", "pcgrad" and "imtl_g"; they need
+        ``pip install 'sklearn-ple[balancing]'``. Or pass an aggregator of TorchJD that weighs
+        gradients, or an instance of a subclass of :class:`~sklearn_ple.balancing.Balancer`; every
+        training uses a copy of it.
     optimizer : {"adamw", "adam", "sgd"} or class, default="adamw"
         The optimizer: its name, or a subclass of :class:`torch.optim.Optimizer`.
     learning_rate : float or "auto", default="auto"

@@ -97,8 +97,6 @@ TESTS = {
     "metrics/views.py": ["metrics/test_scores.py"],
     "balancing/balancer.py": ["balancing/test_balancer.py"],
     "balancing/batch.py": ["balancing/test_methods.py"],
-    "balancing/cagrad.py": ["balancing/test_methods.py"],
-    "balancing/dynamic.py": ["balancing/test_methods.py"],
     "balancing/famo.py": ["balancing/test_methods.py"],
     "balancing/geometric.py": ["balancing/test_methods.py"],
     "balancing/gradients.py": [
@@ -106,8 +104,6 @@ TESTS = {
         "test_invariance.py::test_the_order_of_tasks_does_not_count_in_the_balance_of_gradients",
     ],
     "balancing/lowest.py": ["balancing/test_methods.py"],
-    "balancing/nash.py": ["balancing/test_methods.py"],
-    "balancing/random.py": ["balancing/test_methods.py"],
     "balancing/representation.py": [
         "balancing/test_methods.py",
         "test_invariance.py::test_the_order_of_tasks_does_not_count_in_the_balance_of_gradients",

@@ -169,7 +169,7 @@ def test_dropout_of_any_network_is_drawn_on_the_gpu(name):
 
 
 def test_what_a_gpu_draws_comes_from_its_own_generator():
-    options = {"dropout": 0.2, "feature_dropout": 0.2, "balancing": "random"}
+    options = {"dropout": 0.2, "feature_dropout": 0.2}
     with pretended_gpu():
         one, other = (outputs(fit("auto", **options)) for _ in range(2))
     for name, part in one.items():

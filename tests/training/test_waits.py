@@ -100,7 +100,7 @@ def test_no_step_of_the_defaults_waits():
 @pytest.mark.parametrize(
     "parameters",
     [
-        *({"balancing": name} for name in ("uncertainty", "dwa", "geometric", "random", "famo")),
+        *({"balancing": name} for name in ("uncertainty", "geometric", "famo")),
         {"depends_on": {"buy": "click"}},
         {"n_levels": 2},
         {"lr_schedule": "cosine", "weight_averaging": 0.0, "numeric_embedding": "periodic"},

@@ -79,8 +79,8 @@ CASES = {
     "sluice": Case({}, SluiceClassifierRegressor),
     "events": Case({"depends_on": {"y1": "y0"}}, AITMClassifierRegressor),
 }
-BALANCING = ["uncertainty", "famo", "random", "cagrad"]
-BALANCING += ["pcgrad"] if find_spec("torchjd") else []
+BALANCING = ["uncertainty", "famo"]
+BALANCING += ["upgrad", "pcgrad"] if find_spec("torchjd") else []
 for name in BALANCING:
     own = {"balancing": name, "bottom_hidden_units": (8,)}
     CASES[name] = Case(own, SharedBottomClassifierRegressor)
