@@ -29,7 +29,6 @@ CHANGES = {
     "1 member": {"n_members": 1},
     "4 members": {"n_members": 4},
     "numbers: standardised alone": {"numeric_embedding": None},
-    "numbers: quantile": {"numeric_embedding": "quantile"},
     "numbers: piecewise_linear": {"numeric_embedding": "piecewise_linear"},
     "numbers: bins": {"numeric_embedding": "bins"},
     "numbers: periodic": {"numeric_embedding": "periodic"},

@@ -408,7 +408,7 @@ def test_missing_and_unknown_names_at_predict(fitted, table):
 
 
 @pytest.mark.parametrize("limit", [None, 3.0])
-@pytest.mark.parametrize("embedding", [None, "piecewise_linear+bins", "periodic", "quantile"])
+@pytest.mark.parametrize("embedding", [None, "piecewise_linear+bins", "periodic"])
 def test_numbers_far_beyond_those_of_fit_are_predicted(limit, embedding, table):
     X, y = table
     y = y.assign(grade=pd.Categorical(y["grade"], ordered=True), high=y["alive"] & (X["c"] > 0))

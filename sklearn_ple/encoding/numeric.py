@@ -12,11 +12,11 @@ from torch import nn
 
 from ..checks import shown_options
 from ..members import Members
-from ..nn import NumericEmbedding, PeriodicEmbedding, QuantileEmbedding
+from ..nn import NumericEmbedding, PeriodicEmbedding
 from ..tasks import Task
 from .bins import learn_edges
 
-# Greatest number of rows from which quantiles and atoms are computed.
+# Greatest number of rows in which atoms are sought.
 _MAX_ROWS = 50_000
 # A value that at least this share of a column's rows have in common is called an atom.
 _ATOM = 0.1
@@ -136,25 +136,6 @@ class Piecewise(EmbeddingMaker):
         )
 
 
-class Quantiles(EmbeddingMaker):
-    """Makes a `QuantileEmbedding`, the normal scores of numbers."""
-
-    def learn(
-        self, numbers: Array, targets: Array, weights: Array, tasks: Sequence[Task], n_bins: int
-    ) -> None:
-        """Learn the quantiles of the numbers that are not missing."""
-        ranks = np.linspace(0, 1, n_bins + 1)
-        # Missing numbers are 0, the mean, which hardly any other number is.
-        self.quantiles = [
-            np.quantile(column[column != 0] if column.any() else column, ranks)
-            for column in _sample(numbers).T
-        ]
-
-    def make(self, n_columns: int, width: int, members: Members, n_views: int) -> nn.Module:
-        """Make the embedding, which has one feature for each column."""
-        return QuantileEmbedding(self.quantiles, n_members=n_views)
-
-
 class Periodic(EmbeddingMaker):
     """Makes a `PeriodicEmbedding`, by sines and cosines with learnt frequencies."""
 
@@ -168,7 +149,6 @@ NUMERIC_EMBEDDINGS: dict[str, EmbeddingMaker] = {
     "piecewise_linear": Piecewise(linear=True, steps=False),
     "bins": Piecewise(linear=False, steps=True),
     "piecewise_linear+bins": Piecewise(linear=True, steps=True),
-    "quantile": Quantiles(),
     "periodic": Periodic(),
 }
 

@@ -158,11 +158,9 @@ class PLEClassifierRegressor(_Progressive):
           the rows, the part that jumps between bins has a factor, which grows from 0 in the first
           member to 1 in the last (0.5 in a single member);
         - "periodic": an embedding of sines and cosines of learnt frequencies;
-        - "quantile": the number's normal score, the quantile of the normal distribution at its
-          rank;
         - None: nothing.
 
-        Shares and ranks are those of the rows, whatever their weights.
+        Shares are those of the rows, whatever their weights.
 
         The width of embeddings is ``embedding_dim``. If that is "auto", the width is 8 for up to 4
         numbers, 4 from 8 numbers on, and less beyond 200, at least 2. Sparse X has no embeddings.

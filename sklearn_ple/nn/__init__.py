@@ -12,7 +12,6 @@ from .embeddings import (
     CategoricalEmbedding,
     NumericEmbedding,
     PeriodicEmbedding,
-    QuantileEmbedding,
 )
 from .features import Column, Features
 from .gates import Gates, mix
@@ -59,7 +58,6 @@ __all__ = [
     "MultiTabNet",
     "NumericEmbedding",
     "PeriodicEmbedding",
-    "QuantileEmbedding",
     "SharedBottom",
     "SingleTask",
     "Sluice",

@@ -42,10 +42,10 @@ def fit(X, y, **params):
     "params",
     [
         {"numeric_embedding": "piecewise_linear+bins"},
-        {"numeric_embedding": "quantile", "target_statistics": True},
+        {"numeric_embedding": "periodic", "target_statistics": True},
         {"numeric_embedding": None},
     ],
-    ids=["bins", "quantile and statistics", "none"],
+    ids=["bins", "periodic and statistics", "none"],
 )
 def test_a_cell_changes_the_features_of_its_column_alone(table, params):
     X, y = table

@@ -12,7 +12,6 @@ from sklearn_ple.nn import (
     PLE,
     NumericEmbedding,
     PeriodicEmbedding,
-    QuantileEmbedding,
     SingleTask,
     TabularNetwork,
 )
@@ -278,10 +277,9 @@ def test_gradients_of_the_numbers_are_there_for_who_asks():
     [
         None,
         lambda: NumericEmbedding([[0.0, 1.0], [0.0, 1.0, 2.0]], 3, step_scale=[[1.0], [0.5]]),
-        lambda: QuantileEmbedding([[0.0, 1.0, 1.0], [2.0, 2.0, 2.0]]),
         lambda: PeriodicEmbedding(2, 3),
     ],
-    ids=["none", "piecewise", "quantile", "periodic"],
+    ids=["none", "piecewise", "periodic"],
 )
 def test_sizes_are_known_before_any_memory_is_taken(embed):
     def make():

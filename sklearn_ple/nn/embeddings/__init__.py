@@ -3,6 +3,5 @@
 from .categorical import CategoricalEmbedding
 from .periodic import PeriodicEmbedding
 from .piecewise import NumericEmbedding
-from .quantile import QuantileEmbedding
 
-__all__ = ["CategoricalEmbedding", "NumericEmbedding", "PeriodicEmbedding", "QuantileEmbedding"]
+__all__ = ["CategoricalEmbedding", "NumericEmbedding", "PeriodicEmbedding"]
