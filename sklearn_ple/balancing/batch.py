@@ -30,8 +30,6 @@ class Batch:
         network. Rows and dropped units are the same; gradients are not computed.
     representation : Representation, optional
         The input of the towers, for balancers with ``reads_representation``.
-    task_weights : Tensor of shape (n_tasks,) or float, default=1.0
-        The tasks' weights in the joint loss in this epoch, which the losses include.
 
     Examples
     --------
@@ -49,4 +47,3 @@ class Batch:
     shares: Tensor
     again: Callable[[], Tensor]
     representation: Representation | None = None
-    task_weights: Tensor | float = 1.0

@@ -150,8 +150,6 @@ class BatchedMLP(nn.Module):
     dropout : float or sequence of float, default=0.0
         Share of the activations that are dropped in training: the same for all MLPs, or one for
         each member, whose MLPs are adjacent.
-    linear_output : bool, default=False
-        Whether the last layer has no activation. Dropout applies to its outputs nevertheless.
 
     Examples
     --------
@@ -171,7 +169,6 @@ class BatchedMLP(nn.Module):
         *,
         activation: str = "relu",
         dropout: float | Sequence[float] = 0.0,
-        linear_output: bool = False,
     ):
         super().__init__()
         widths = [in_features, *hidden_units]
@@ -185,7 +182,6 @@ class BatchedMLP(nn.Module):
         self.layers = nn.ModuleList(layers)
         self.activation = ACTIVATIONS[activation]()
         self.dropout = MemberDropout(dropout)
-        self.linear_output = linear_output
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Evaluate every MLP.
@@ -202,18 +198,10 @@ class BatchedMLP(nn.Module):
         """
         if not self.layers:
             return inputs.repeat_interleave(self.n_per_group, dim=0)
-        steps = [self._activated] * len(self.layers)
-        if self.linear_output:
-            steps[-1] = self._dropped
         hidden = inputs
-        for layer, then in zip(self.layers, steps, strict=True):
-            hidden = layer(hidden, then=then)
+        for layer in self.layers:
+            hidden = layer(hidden, then=self._activated)
         return hidden
-
-    def _dropped(self, outputs: Tensor) -> Tensor:
-        """Drop some outputs of a layer, in place."""
-        factors = self.dropout.factors(outputs)
-        return outputs if factors is None else outputs.mul_(factors)
 
     def _activated(self, outputs: Tensor) -> Tensor:
         """Apply the activation to the outputs of a layer and drop some, in place if possible."""

@@ -116,7 +116,7 @@ class Stepper:
         self._sums.append(sums.detach())
         losses, shares, part = self._joint(trained, rows)
         cut = cuts[0] if cuts else None
-        step = self._step = Batch(losses, shares, again, cut, self._task_weights)
+        step = self._step = Batch(losses, shares, again, cut)
         weights = self.balancer.backward(step)
         if weights is not None:
             check_weights(self.balancer, "backward", weights, step)

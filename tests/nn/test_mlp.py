@@ -96,11 +96,10 @@ def test_layers_without_inputs_put_out_zero_at_the_start():
 
 @pytest.mark.parametrize("units", [(4,), (6, 4, 3)])
 @pytest.mark.parametrize("activation", list(ACTIVATIONS))
-@pytest.mark.parametrize("linear_output", [True, False])
 @pytest.mark.parametrize("training", [True, False])
-def test_mlps_are_separate_sequential_modules(activation, units, training, linear_output):
+def test_mlps_are_separate_sequential_modules(activation, units, training):
     torch.manual_seed(0)
-    bank = BatchedMLP(2, 3, 5, units, activation=activation, linear_output=linear_output)
+    bank = BatchedMLP(2, 3, 5, units, activation=activation)
     bank = bank.double().train(training)
     inputs, upstream = draw(2, 7, 5), draw(6, 7, units[-1], seed=2)
     outputs = bank(inputs)
@@ -109,7 +108,7 @@ def test_mlps_are_separate_sequential_modules(activation, units, training, linea
         parts = []
         for layer in bank.layers:
             parts += [single(layer, index), ACTIVATIONS[activation]()]
-        alone = nn.Sequential(*(parts[:-1] if linear_output else parts))
+        alone = nn.Sequential(*parts)
         expected = alone(inputs[index // 3])
         assert_close(outputs[index], expected)
         (expected * upstream[index]).sum().backward()
@@ -129,12 +128,9 @@ def test_mlps_without_layers_are_the_identity(n_per_group):
         assert torch.equal(outputs[index], inputs[index // n_per_group])
 
 
-@pytest.mark.parametrize("linear_output", [True, False])
-def test_dropout_drops_its_share_of_all_layers_in_training_only(linear_output, seed):
+def test_dropout_drops_its_share_of_all_layers_in_training_only(seed):
     torch.manual_seed(seed)
-    bank = BatchedMLP(
-        1, 2, 5, (30,), activation="tanh", dropout=0.25, linear_output=linear_output
-    ).double()
+    bank = BatchedMLP(1, 2, 5, (30,), activation="tanh", dropout=0.25).double()
     inputs = draw(1, 500, 5, seed=1 + seed)
     expected = bank.eval()(inputs)
     assert torch.equal(bank(inputs), expected)
