@@ -53,7 +53,7 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, np.nda
     Raises
     ------
     ValueError
-        If `write` did not write the file, if its format is newer, or if it is damaged.
+        If `write` did not write the file, if its format is another, or if it is damaged.
     """
     safetensors = _import_safetensors()
     try:

@@ -115,7 +115,7 @@ def load(path: str | os.PathLike[str], *, trusted: Iterable[type] = ()) -> Any:
     Raises
     ------
     ValueError
-        If `save` did not write the file; if the file is damaged, inconsistent or of a newer
+        If `save` did not write the file; if the file is damaged, inconsistent or of another
         format; if it holds instances of classes that are not in ``trusted``. The message names the
         file.
     OSError

@@ -1,8 +1,7 @@
 """Conversion of estimators to plain data and arrays and back, for safe files and for skops."""
 
 from .audited import as_attributes, attributes_of_state, state_of_attributes
-from .formats import FORMAT_VERSION, check_format
-from .model import NOT_SAVED, from_plain, to_plain
+from .model import FORMAT_VERSION, NOT_SAVED, check_format, from_plain, to_plain
 from .state import CODECS, KNOWN
 from .values import Reader, Writer, named
 

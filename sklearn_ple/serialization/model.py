@@ -8,10 +8,12 @@ import numpy as np
 import torch
 
 from ..network import net_around
-from .formats import FORMAT_VERSION, check_format, upgraded
 from .network import arrays_of, check_same, load_state, network_of, part_of
 from .state import plan_of, restore, settle, state_of
 from .values import Reader, Writer
+
+#: Version of the format. A change of what files hold raises it.
+FORMAT_VERSION = 1
 
 #: Parameters that are not saved: a folder belongs to one machine, and a file from elsewhere must
 #: not make another machine write to it.
@@ -105,16 +107,27 @@ def from_plain(
     model._validate_params()
     state = reader.read(plain["state"])
     encoder = restore(model, state)
-    arrays = upgraded(
-        plain["format_version"],
-        reader.arrays,
-        encoder.features.cardinalities_,
-        model.embedding_dim,
-    )
-    module = network_of(model, encoder, arrays)
+    module = network_of(model, encoder, reader.arrays)
     # The speed of this machine with bfloat16 is checked only before training.
     module.product_dtype = torch.bfloat16 if model.dtype == "bfloat16" else None
     net = net_around(model, module, plan_of(model, state), encoder)
-    load_state(net.criterion_, part_of(arrays, "balancer"))
+    load_state(net.criterion_, part_of(reader.arrays, "balancer"))
     settle(model, net, encoder, state)
     return model
+
+
+def check_format(version: Any) -> None:
+    """Check the version of a format.
+
+    Raises
+    ------
+    ValueError
+        If it cannot be read.
+    """
+    if not isinstance(version, int) or isinstance(version, bool):
+        raise ValueError("its header does not contain a version of the format")
+    if version != FORMAT_VERSION:
+        raise ValueError(
+            f"it has version {version} of the format, and this sklearn-ple reads only version "
+            f"{FORMAT_VERSION}: load it with the sklearn-ple that wrote it, and fit again"
+        )

@@ -115,14 +115,12 @@ def restore(model: Any, state: dict[str, Any]) -> TableEncoder:
     if [task.name for task in encoder.tasks] != encoder.targets.names:
         raise ValueError("its tasks are not the columns of y")
     in_order = list(range(len(encoder.tasks)))
-    # Older files contain no order, since networks had the tasks in the order of y.
-    encoder.order = _check(state.get("task_order", in_order), list)
+    encoder.order = _check(state["task_order"], list)
     if sorted(_check(place, int) for place in encoder.order) != in_order:
         raise ValueError("the tasks of its network are not those of y")
     encoder.dependence = Dependence(model.depends_on, encoder.tasks)
     encoder.features = _features_of(encoder, state["features"])
-    # Older files contain no target statistics.
-    encoder.statistics = _statistics_of(encoder, state.get("statistics"))
+    encoder.statistics = _statistics_of(encoder, state["statistics"])
     encoder.maker = _check(state["embedding"], EmbeddingMaker, type(None))
     # The initial linear path is no longer needed.
     encoder.linear_start = None
@@ -182,8 +180,8 @@ def _features_state(features: FeatureEncoder) -> dict[str, Any]:
 
 
 def _features_of(encoder: TableEncoder, state: dict[str, Any]) -> FeatureEncoder:
-    # Training may go on in another dtype than that of the numbers. Older files lack it.
-    dtype = state.get("dtype", encoder.dtype)
+    # Training may go on in another dtype than that of the numbers.
+    dtype = state["dtype"]
     if dtype not in ("float32", "float64"):
         raise ValueError(f"the dtype of its numbers is {dtype!r}")
     features = FeatureEncoder(
@@ -212,9 +210,8 @@ def _statistics_of(encoder: TableEncoder, state: dict[str, Any] | None) -> Targe
     statistics = TargetStatistics(columns)
     statistics.tables = [_check(table, np.ndarray) for table in _check(state["tables"], list)]
     statistics.learnt_from = _check(state["learnt_from"], str)
-    # Earlier files lack them.
-    statistics.read = _check(state.get("read"), np.ndarray, type(None))
-    statistics.n_tasks = _check(state.get("n_tasks"), int, type(None))
+    statistics.read = _check(state["read"], np.ndarray, type(None))
+    statistics.n_tasks = _check(state["n_tasks"], int, type(None))
     n_codes = encoder.features.cardinalities_
     known = set(range(len(n_codes)))
     if columns.ndim != 1 or not set(columns.tolist()) <= known or not len(columns):

@@ -288,7 +288,7 @@ def test_parameters_that_were_changed_are_refused():
         (
             ["plain", "format_version"],
             FORMAT_VERSION + 1,
-            "it has version .* install a newer version",
+            "it has version .* reads only version",
         ),
         (
             ["plain", "parameters", "checkpoint_dir"],
