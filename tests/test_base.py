@@ -510,7 +510,7 @@ def test_warm_start_goes_on_and_cold_start_begins_anew(seed):
         # The weights' shapes stay the same.
         ({}, {"activation": "tanh"}),
         ({"numeric_embedding": "bins"}, {"numeric_embedding": "piecewise_linear"}),
-        ({"clip_numbers": 5.0}, {"clip_numbers": None}),
+        ({"clip_numbers": 2.5}, {"clip_numbers": None}),
         ({}, {"task_types": {"weight": "count"}}),
     ],
 )
@@ -529,8 +529,11 @@ def test_another_network_cannot_go_on(table, before, changes, method):
 
 
 def test_the_same_network_in_other_words_goes_on(table):
-    model = make_model(warm_start=True, max_epochs=1, tower_hidden_units=(4,)).fit(*table)
+    kinds = {"visits": "count", "weight": "huber"}
+    model = make_model(warm_start=True, max_epochs=1, tower_hidden_units=(4,))
+    model.set_params(task_types=kinds, clip_numbers=2).fit(*table)
     model.set_params(tower_hidden_units=[np.int64(4)], dropout=0.1, learning_rate=0.01)
+    model.set_params(task_types=dict(reversed(kinds.items())), clip_numbers=2.0)
     assert model.fit(*table).partial_fit(*table).n_iter_ == 3
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import copy
 import re
 from collections.abc import Sequence
@@ -15,9 +14,8 @@ from ..tasks import by_name
 from .fields import declared
 
 _T = TypeVar("_T")
-# Dicts by task, whose order does not matter. Those declared as values by task are put in order; in
-# texts of earlier files they are not.
-_BY_TASK = {"task_types", "depends_on", "reads", "n_specific_experts"}
+# Dicts by task, beside those that are declared as values by task.
+_BY_TASK = {"task_types", "depends_on"}
 
 
 def of_network(estimator: Any, without: Sequence[str] = ()) -> dict[str, str]:
@@ -31,7 +29,8 @@ def of_network(estimator: Any, without: Sequence[str] = ()) -> dict[str, str]:
     for name, row in declared(estimator.__class__).items():
         if row["network"]:
             value = _without(_plain(getattr(estimator, name)), without, row.get("of_tasks"))
-            if row.get("of_tasks") == "values" and isinstance(value, dict):
+            is_by_task = row.get("of_tasks") == "values" or name in _BY_TASK
+            if is_by_task and isinstance(value, dict):
                 # The order of the tasks does not matter. That of groups may, as in HoME.
                 value = dict(sorted(value.items(), key=str))
             shown[name] = repr(value)
@@ -74,28 +73,8 @@ def for_another_task(estimator: _T) -> _T:
 def differences(now: dict[str, str], before: dict[str, str], when: str) -> str:
     """List the parameters that differ from earlier ones, with both values."""
     return ", ".join(
-        f"{name}={now[name]} ({before[name]} {when})"
-        for name in now
-        if now[name] != before[name] and _meaning(name, now[name]) != _meaning(name, before[name])
+        f"{name}={now[name]} ({before[name]} {when})" for name in now if now[name] != before[name]
     )
-
-
-def _meaning(name: str, text: str) -> str:
-    """Return the text of a parameter with tasks in order, and whole numbers as integers."""
-    in_order = sorted if name in _BY_TASK else list
-
-    def settle(value: Any) -> Any:
-        if isinstance(value, dict):
-            return in_order((repr(key), settle(entry)) for key, entry in value.items())
-        if isinstance(value, tuple):
-            return tuple(map(settle, value))
-        return _whole(value)
-
-    try:
-        # As text, True and 1 differ: a mask is not a list of positions.
-        return repr(settle(ast.literal_eval(text)))
-    except (SyntaxError, ValueError):
-        return text  # It shows an object, such as a task.
 
 
 class _Text(str):
@@ -105,27 +84,22 @@ class _Text(str):
     __repr__ = str.__str__
 
 
-def _whole(value: Any) -> Any:
-    """Convert whole numbers to integers, alone and in a tuple."""
-    if isinstance(value, tuple):
-        return tuple(map(_whole, value))
-    return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
 def _plain(value: Any) -> Any:
-    """Convert arrays, indexes and lists to tuples, and numbers of numpy to those of Python.
+    """Convert arrays, indexes and lists to tuples, and whole numbers to integers of Python.
 
     An object, such as a task, becomes a text with its class and its attributes.
     """
     value = by_name(value)
     if isinstance(value, (np.ndarray, np.generic, pd.Index, pd.Series)):
         value = value.tolist()
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
     if isinstance(value, dict):
         return {_plain(key): _plain(entry) for key, entry in value.items()}
     if isinstance(value, (list, tuple)):
         return tuple(map(_plain, value))
     if not getattr(value, "__dict__", None) or callable(value):
         return value
-    own = {name: _whole(_plain(entry)) for name, entry in vars(value).items()}
+    own = {name: _plain(entry) for name, entry in vars(value).items()}
     options = [f"{name}={entry!r}" for name, entry in own.items() if entry not in (None, "")]
     return _Text(f"{type(value).__name__}({', '.join(options)})")
