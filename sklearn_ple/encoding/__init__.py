@@ -3,7 +3,6 @@
 from .arrow import dictionary_values, storable, to_storable
 from .categories import UnknownColumns
 from .dependence import dependent_pairs
-from .digest import digest
 from .encoder import Encoded, TableEncoder
 from .form import TargetForm
 from .frames import is_arrow, is_dataset, is_polars, take_rows, takeable, to_pandas
@@ -42,7 +41,6 @@ __all__ = [
     "check_type",
     "dependent_pairs",
     "dictionary_values",
-    "digest",
     "grow",
     "has_classes",
     "ignored_by",

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+import joblib
 import numpy as np
 
 from ..tasks import Task
-from .digest import digest
 
 # With "auto", a column has statistics if it has at least _MANY_CATEGORIES categories, with at
 # least _ROWS_EACH rows per category on average.
@@ -48,7 +48,7 @@ class TargetStatistics:
     tables : list of ndarray of shape (n_codes, n_statistics)
         Statistics of the codes of each column.
     learnt_from : str
-        Digest of the rows from which they were learnt, to recognise the same rows later.
+        Hash of the rows from which they were learnt, to recognise the same rows later.
     read : ndarray of bool of shape (n_rows,) or None
         Which of these rows had labels that were read; None if all had.
     n_tasks : int or None
@@ -115,7 +115,7 @@ class TargetStatistics:
             The statistics of the rows. Those of rows in ``read`` are learnt from earlier parts of
             the rows, those of other rows from all rows in ``read``.
         """
-        self.learnt_from = digest([codes, targets, weights])
+        self.learnt_from = _hash(codes, targets, weights)
         self.read, self.n_tasks = read, len(tasks)
         read = np.ones(len(codes), dtype=bool) if read is None else read
         parts = np.where(read, _parts(len(codes)), N_PARTS)
@@ -150,7 +150,7 @@ class TargetStatistics:
             The sums that `begin` returned, to which all rows have been added. The dict is emptied,
             as sums are large.
         learnt_from : str
-            Digest of the rows.
+            Hash of the rows.
         dtype : {"float32", "float64"}
             Data type of the result.
 
@@ -184,7 +184,7 @@ class TargetStatistics:
         have been added since are left out.
         """
         targets, weights = targets[:, : self.n_tasks], weights[:, : self.n_tasks]
-        if self.learnt_from != digest([codes, targets, weights]):
+        if self.learnt_from != _hash(codes, targets, weights):
             return self.transform(codes)
         n_codes = dict(zip(self.columns.tolist(), map(len, self.tables), strict=True))
         again = TargetStatistics(self.columns)
@@ -368,3 +368,8 @@ def _classes_counted(task: Task) -> range:
 def _parts(n_rows: int) -> np.ndarray:
     """Draw the part of each row, with a fixed seed."""
     return np.random.RandomState(0).permutation(n_rows) % N_PARTS
+
+
+def _hash(*arrays: np.ndarray) -> str:
+    """Compute a hash of arrays, whose layout in memory does not count."""
+    return joblib.hash([np.ascontiguousarray(array) for array in arrays])

@@ -9,6 +9,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+import joblib
 import numpy as np
 import torch
 
@@ -20,7 +21,6 @@ from ..encoding import (
     TargetForm,
     TooLargeError,
     dependent_pairs,
-    digest,
     ignored_by,
     learnt_columns,
 )
@@ -244,26 +244,26 @@ class StreamedTable:
             )
 
     def described(self) -> dict[str, str]:
-        """Return digests of files and columns, for the fingerprint of a fit."""
+        """Return hashes of files and columns, for the fingerprint of a fit."""
         files = [(f.path, f.state[0], f.digest()) for f in self.source.files]
         units = [(unit.number, unit.n_rows) for unit in self.source.units]
         return {
-            "the files of X": digest([repr(files), repr(units)]),
-            "the columns of X": digest([str(self.source.schema.remove_metadata())]),
+            "the files of X": joblib.hash([files, units]),
+            "the columns of X": joblib.hash(str(self.source.schema.remove_metadata())),
             "y": repr((self.columns.targets, self.columns.ndim)),
             "sample_weight": repr(self.columns.weight),
         }
 
     @property
     def identity(self) -> str:
-        """Digest that identifies the rows; for Parquet, the paths of files do not matter."""
+        """Hash that identifies the rows; for Parquet, the paths of files do not matter."""
         # The footer of a Parquet file depends on everything that the file contains.
         files = [
             ("" if f.format == "parquet" else f.path, f.state[0], f.digest())
             for f in self.source.files
         ]
         labels = self.columns.targets, self.columns.weight
-        return digest([repr(files), str(self.source.schema.remove_metadata()), repr(labels)])
+        return joblib.hash([files, str(self.source.schema.remove_metadata()), labels])
 
     def _tables(self, blocks: Iterator[Block]) -> Generator[Table, None, None]:
         """Convert blocks to tables, without rows that have no label with a weight."""

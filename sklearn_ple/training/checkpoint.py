@@ -24,8 +24,8 @@ from .split import Split
 
 _PREFIX = "sklearn_ple_"
 _FORMAT = 1
-# Longer values, and digests, do not help a user.
-_LONGEST_SHOWN = 40
+# Longer values, and hashes, do not help a user.
+_LONGEST_SHOWN = 30
 
 
 class Checkpoint:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping, Set
-from types import FunctionType
+import inspect
+import pickle
+from collections.abc import Mapping, Set
+from functools import partial
+from operator import itemgetter
+from types import CodeType, FunctionType, MethodType
 from typing import Any
 
+import joblib
 import numpy as np
 import pandas as pd
 import torch
@@ -14,7 +18,7 @@ from scipy import sparse
 from skorch.callbacks import Callback
 from torch import Tensor, nn
 
-from ..encoding import EmbeddingMaker, Labels, Table, digest
+from ..encoding import EmbeddingMaker, Table
 from ..tasks import Task
 from ..versions import versions
 from .split import Split
@@ -23,15 +27,15 @@ from .split import Split
 # described themselves.
 _WITHOUT_EFFECT = {"checkpoint_dir", "device", "n_jobs", "verbose", "warm_start"}
 _WITHOUT_EFFECT |= {"warm_start_from"}
-# Longer texts are replaced by their digests.
-_LONGEST = 80
 _SIMPLE = (type(None), bool, int, float, str)
+# Attributes of these types are not what a callback records in a fit.
+_NO_RECORDS = (*_SIMPLE, type, FunctionType)
 
 
 def fingerprint(
     estimator: Any, table: Any, module: nn.Module | None, split: Split
 ) -> dict[str, str]:
-    """Describe a fit by all that determines its result.
+    """Describe a fit by all that determines its result, in the same way in every process.
 
     Parameters
     ----------
@@ -47,7 +51,13 @@ def fingerprint(
     Returns
     -------
     dict of str to str
-        The values, or the digests of long ones, by names that a user knows.
+        Numbers, texts and lists of these, and the hashes of other values, by names that a user
+        knows.
+
+    Raises
+    ------
+    ValueError
+        If a parameter holds an object that cannot be pickled, and so cannot be compared.
     """
     described = {
         "the class of the estimator": type(estimator),
@@ -58,9 +68,7 @@ def fingerprint(
         **estimator.get_params(deep=False),
     }
     texts = {
-        name: _short(repr(_plain(value)))
-        for name, value in described.items()
-        if name not in _WITHOUT_EFFECT
+        name: _text(name, own) for name, own in described.items() if name not in _WITHOUT_EFFECT
     }
     return _of_table(table) | texts | _of_split(split)
 
@@ -74,70 +82,110 @@ def _of_table(table: Any, ending: str = "") -> dict[str, str]:
     """Describe rows, by the names of the arguments of fit."""
     if not isinstance(table, Table):
         return table.described()
+    y = [
+        (own.name, own.declared, own.ordered, own.mask, pd.util.hash_array(own.observed))
+        for own in table.labels
+    ]
     return {
-        f"X{ending}": _of_features(table.features),
-        f"y{ending}": digest(part for column in table.labels for part in _of_labels(column)),
-        f"sample_weight{ending}": digest(
-            weights[column.mask]
-            for column, weights in zip(table.labels, table.weights.T, strict=True)
-        ),
+        f"X{ending}": joblib.hash(_features(table.features)),
+        f"y{ending}": joblib.hash(y),
+        f"sample_weight{ending}": joblib.hash(table.weights),
     }
+
+
+def _features(X: Any) -> list[Any]:
+    """Describe X, a data frame or a CSR matrix, without its index and its layout in memory."""
+    if sparse.issparse(X):
+        return [X.shape, X.indptr, X.indices, X.data]
+    rows = pd.util.hash_pandas_object(X, index=False).to_numpy()
+    return [X.columns.tolist(), [str(dtype) for dtype in X.dtypes], rows]
 
 
 def _of_split(split: Split) -> dict[str, str]:
     """Describe the choice of validation rows, as far as parameters do not determine it."""
     texts = {} if split.table is None else _of_table(split.table, "_val")
     if split.groups is not None:
-        texts["groups"] = digest([split.groups])
-    # A splitter may draw at random, and its repr may be incomplete.
+        texts["groups"] = joblib.hash(split.groups)
+    # A splitter may draw at random.
     if split.chosen is not None:
-        texts["validation_split"] = digest(split.chosen)
+        texts["validation_split"] = joblib.hash(split.chosen)
     return texts
 
 
-def _short(text: str) -> str:
-    return text if len(text) <= _LONGEST else digest([text])
+def _text(name: str, value: Any) -> str:
+    """Represent numbers, texts and lists of these; return the hash of any other value."""
+    try:
+        plain = _plain(value)
+        parts = plain if isinstance(plain, list) else [plain]
+        return repr(plain) if all(isinstance(own, _SIMPLE) for own in parts) else _hash(plain)
+    # An object may raise any error as it is pickled.
+    except Exception as error:
+        raise ValueError(
+            f"{name} cannot be compared with that of another fit or process, because it holds an "
+            f"object that cannot be pickled ({error}): define its class at the top level of a "
+            "module, or train without checkpoint_dir and by a single process."
+        ) from error
 
 
-def _of_features(features: Any) -> str:
-    """Describe X, a data frame or a CSR matrix."""
-    if sparse.issparse(features):
-        return digest([features.indptr, features.indices, features.data])
-    names = repr((features.columns.tolist(), [str(dtype) for dtype in features.dtypes]))
-    return digest([names, pd.util.hash_pandas_object(features, index=False).to_numpy()])
-
-
-def _of_labels(column: Labels) -> list[str | np.ndarray]:
-    """Describe a column of y."""
-    declared = None if column.declared is None else column.declared.tolist()
-    names = repr((column.name, declared, column.ordered, str(column.observed.dtype)))
-    return [names, column.mask, pd.util.hash_array(column.observed)]
+def _hash(plain: Any) -> str:
+    """Compute the hash of a value; raise an error if it cannot be pickled."""
+    # Within attributes, joblib does not notice it.
+    pickle.dumps(plain)
+    return joblib.hash(plain)
 
 
 def _plain(value: Any) -> Any:
-    """Describe a value by lists, numbers and text, in the same way in every process."""
-    if isinstance(value, np.generic) and isinstance(value.item(), _SIMPLE):
-        return value.item()
-    if isinstance(value, _SIMPLE):
-        return value
-    if isinstance(value, np.random.RandomState):
-        return _plain(value.get_state())
-    if isinstance(value, Tensor):
-        bits = value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy()
-        return [str(value.dtype), list(value.shape), digest([bits])]
-    if isinstance(value, (type, FunctionType)):
-        return f"{value.__module__}.{value.__qualname__}"
+    """Replace what pickles hold by its address, in another order each time, or not at all."""
     if isinstance(value, Callback):
-        # Its other attributes, such as a log, may change from fit to fit.
-        own = {n: v for n, v in vars(value).items() if isinstance(v, (*_SIMPLE, FunctionType))}
-        return [_plain(type(value)), _plain(own)]
+        return [_plain(type(value)), _plain(_settings(value))]
     if isinstance(value, (Task, EmbeddingMaker, nn.Module)):
         return [_plain(type(value)), _plain(vars(value))]
+    if isinstance(value, type):
+        return f"{value.__module__}.{value.__qualname__}"
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, partial):
+        return _plain([value.func, value.args, value.keywords])
+    if isinstance(value, MethodType):
+        owner = value.__self__
+        # A callback may hold a method of its own.
+        return _plain([value.__func__, type(owner) if isinstance(owner, Callback) else owner])
+    if isinstance(value, FunctionType):
+        used = inspect.getclosurevars(value)
+        read = {name: own for name, own in used.globals.items() if isinstance(own, _SIMPLE)}
+        defaults = value.__defaults__, value.__kwdefaults__
+        parts = value.__module__, value.__qualname__, value.__code__, *defaults
+        return _plain([*parts, read, used.nonlocals])
+    if isinstance(value, CodeType):
+        return _plain([value.co_code, value.co_names, value.co_consts])
+    if isinstance(value, Tensor):
+        bits = value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy()
+        return [str(value.dtype), list(value.shape), bits]
     if isinstance(value, Mapping):
-        return sorted(([_plain(name), _plain(own)] for name, own in value.items()), key=repr)
+        pairs = [[_hash(_plain(key)), _plain(entry)] for key, entry in value.items()]
+        return sorted(pairs, key=itemgetter(0))
     if isinstance(value, Set):
-        return sorted(map(_plain, value), key=repr)
-    if isinstance(value, Iterable) and getattr(value, "ndim", None) != 0:
+        return sorted(_hash(_plain(entry)) for entry in value)
+    if isinstance(value, (list, tuple)):
         return [_plain(entry) for entry in value]
-    # Addresses differ between processes.
-    return re.sub(" at 0x[0-9a-fA-F]+", "", repr(value))
+    return value
+
+
+def _settings(callback: Callback) -> dict[str, Any]:
+    """Return the attributes of a callback that are not learnt or recorded in a fit.
+
+    By skorch's convention the names of those that are end with an underscore. Lists and other
+    objects that are no parameters of the callback may be records, too, and so may objects that
+    cannot be pickled, such as the writer of a log.
+    """
+    signature = inspect.signature(type(callback).__init__).parameters
+    takes_any = any(own.kind is own.VAR_KEYWORD for own in signature.values())
+    settings = {}
+    for name, value in vars(callback).items():
+        is_setting = isinstance(value, _NO_RECORDS) or takes_any or name in signature
+        if is_setting and not name.endswith("_"):
+            try:
+                settings[name] = _hash(_plain(value))
+            except Exception:
+                settings[name] = _plain(type(value))
+    return settings

@@ -59,7 +59,6 @@ TESTS = {
     "encoding/bins.py": ["encoding/test_bins.py"],
     "encoding/categories.py": ["encoding/test_categories.py", "encoding/test_features.py"],
     "encoding/dependence.py": ["encoding/test_dependence.py"],
-    "encoding/digest.py": ["training/test_fingerprint.py", "encoding/test_statistics.py"],
     "encoding/encoder.py": [
         "encoding/test_targets.py",
         "encoding/test_features.py",

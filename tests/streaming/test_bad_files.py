@@ -332,7 +332,7 @@ def test_dates_are_refused_as_in_memory(tmp_path):
 
 
 class Damage(Callback):
-    """Calls a function as an epoch begins; what a list holds is read by no fingerprint."""
+    """Calls a function as an epoch begins, which is no parameter that makes it another fit."""
 
     def __init__(self, how, epoch=2):
         self.when = [epoch, how]

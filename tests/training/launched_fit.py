@@ -19,7 +19,7 @@ class Kill(Callback):
     """Sends this process a signal, if it is the second one and has been started once."""
 
     def __init__(self, is_first_start, number):
-        # A list is no part of what says whether a checkpoint is of the same fit.
+        # By its name it does not count when a checkpoint is compared with a fit.
         self.own_ = [is_first_start, number]
 
     def on_batch_begin(self, net, training=False, **_):

@@ -1,25 +1,62 @@
 """Fits are told apart by what determines their result, and by nothing else."""
 
+import copy
+import json
+import os
+import subprocess
+import sys
+from functools import partial
+from pathlib import Path
+from threading import Lock
 from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
+from compared_fits import (
+    PARAMETERS,
+    SPLITS,
+    TABLES,
+    Noting,
+    Scaled,
+    Squares,
+    X,
+    Y,
+    fingerprints,
+    found,
+    plus,
+)
+from scipy import sparse
+from skorch.callbacks import Callback, EpochScoring, Freezer, LRScheduler, ParamMapper
 
-from sklearn_ple import PLEClassifierRegressor
 from sklearn_ple.encoding import Table
 from sklearn_ple.tasks import Quantile
-from sklearn_ple.training import Split
-from sklearn_ple.training.fingerprint import fingerprint
 
 
-def found(params=None, X=None, y=None):
-    """The fingerprint of a fit of three rows."""
-    X = pd.DataFrame({"a": [0.0, 1.0, np.nan], "b": ["u", None, "v"]}) if X is None else X
-    y = pd.DataFrame({"c": ["yes", "no", "yes"], "n": [0.5, np.nan, 2.0]}) if y is None else y
-    model = PLEClassifierRegressor(**(params or {}))
-    model.device_ = "cpu"
-    return fingerprint(model, Table.read(model, X, y), None, Split())
+def lambdas():
+    """Return functions of the same name."""
+    factor = 2
+    return [
+        lambda epoch: 1.0,
+        lambda epoch: 0.5,
+        lambda epoch: 0.5 * epoch,
+        lambda epoch, step=2: 0.5 * epoch,
+        lambda epoch: factor * epoch,
+        lambda epoch: [0.5 * epoch for _ in range(3)],
+        lambda epoch: [0.5 * epoch for _ in range(4)],
+    ]
+
+
+def test_another_process_finds_the_same():
+    # Sets, for one, have another order there.
+    environment = os.environ | {"PYTHONHASHSEED": "7"}
+    command = [sys.executable, "-c", "import compared_fits; compared_fits.main()"]
+    done = subprocess.run(
+        command, cwd=Path(__file__).parent, env=environment, check=True, capture_output=True
+    )
+    other, own = json.loads(done.stdout), fingerprints()
+    assert own.keys() == PARAMETERS.keys() | TABLES.keys() | SPLITS.keys()
+    assert other == own
 
 
 @pytest.mark.parametrize(
@@ -27,12 +64,12 @@ def found(params=None, X=None, y=None):
     [
         ({"dropout": 0.25}, {"dropout": np.float32(0.25)}),
         ({"batch_size": 64}, {"batch_size": np.int64(64)}),
-        ({"expert_hidden_units": (64, 32)}, {"expert_hidden_units": np.array([64, 32])}),
-        ({"categorical_features": ["b"]}, {"categorical_features": pd.Index(["b"])}),
+        ({"expert_hidden_units": (64, 32)}, {"expert_hidden_units": [64, 32]}),
         ({"task_weights": {"c": 1, "n": 2}}, {"task_weights": {"n": 2, "c": 1}}),
         ({"net_params": {"x": {"a", "b"}}}, {"net_params": {"x": {"b", "a"}}}),
         ({"net_params": {"x": SimpleNamespace}}, {"net_params": {"x": SimpleNamespace}}),
         ({"net_params": {"x": object()}}, {"net_params": {"x": object()}}),
+        ({"net_params": {"x": lambdas()[2:]}}, {"net_params": {"x": lambdas()[2:]}}),
         ({"random_state": np.random.RandomState(3)}, {"random_state": np.random.RandomState(3)}),
         ({"task_types": {"n": Quantile()}}, {"task_types": {"n": Quantile()}}),
         ({"n_jobs": 2, "verbose": 1}, {"checkpoint_dir": "folder", "warm_start": True}),
@@ -45,11 +82,15 @@ def test_equal_parameters_are_the_same_fit(one, other):
 @pytest.mark.parametrize(
     ("one", "other"),
     [
+        ({"dropout": 0.25}, {"dropout": 0.2}),
         ({"net_params": {"x": np.array([0.1, 0.2])}}, {"net_params": {"x": np.array([0.1, 0.3])}}),
-        ({"net_params": {"x": found}}, {"net_params": {"x": Table}}),
+        ({"net_params": {"x": plus}}, {"net_params": {"x": Table}}),
+        ({"net_params": {"x": partial(plus, step=1)}}, {"net_params": {"x": partial(plus, 1)}}),
         ({"random_state": np.random.RandomState(3)}, {"random_state": 3}),
         ({"task_types": {"n": Quantile()}}, {"task_types": {"n": Quantile(levels=(0.5,))}}),
         ({"task_weights": [1.0, 2.0] * 50}, {"task_weights": [1.0, 2.0] * 49 + [1.0, 3.0]}),
+        ({"balancing": Scaled(1.0)}, {"balancing": Scaled(1.5)}),
+        ({"numeric_embedding": Squares(2)}, {"numeric_embedding": Squares(3)}),
     ],
 )
 def test_other_parameters_are_another_fit(one, other):
@@ -59,16 +100,101 @@ def test_other_parameters_are_another_fit(one, other):
 
 
 def test_each_value_of_the_data_counts():
-    X = pd.DataFrame({"a": [0.0, 1.0, np.nan], "b": ["u", None, "v"]})
-    y = pd.DataFrame({"c": ["yes", "no", "yes"], "n": [0.5, np.nan, 2.0]})
     others = [found(X=X.assign(a=[0.0, 1.0, 0.0])), found(X=X.assign(b=["u", "v", "v"]))]
     others += [
         found(X=X[["b", "a"]]),
         found(X=X[::-1].reset_index(drop=True)),
         found(X=X.rename(columns={"a": "e"})),
+        found(X=X.astype({"a": np.float32})),
     ]
-    others += [found(y=y.assign(n=[0.5, 1.0, 2.0])), found(y=y.assign(c=["yes", "no", "no"]))]
-    others += [found(y=y.assign(n=[0.5, np.nan, np.nextafter(2.0, 3.0)]))]
-    digests = {(each["X"], each["y"]) for each in [found(X=X, y=y), *others]}
-    assert len(digests) == 1 + len(others)
-    assert found(X=X.copy(), y=y.copy()) == found()
+    others += [found(y=Y.assign(n=[0.5, 1.0, 2.0])), found(y=Y.assign(c=["yes", "no", "no"]))]
+    others += [found(y=Y.assign(n=[0.5, np.nan, np.nextafter(2.0, 3.0)]))]
+    hashes = {(each["X"], each["y"]) for each in [found(), *others]}
+    assert len(hashes) == 1 + len(others)
+
+
+def test_neither_the_index_nor_the_layout_in_memory_counts():
+    moved = pd.concat([X[["a"]], X[["b"]]], axis=1).set_index(np.array([5, 6, 7]))
+    assert found(X=moved, y=Y.set_index(moved.index)) == found()
+    numbers = np.arange(12.0).reshape(3, 4)
+    assert found(X=np.asfortranarray(numbers)) == found(X=numbers)
+    one = sparse.csr_matrix(numbers)
+    other = sparse.csr_matrix(numbers)
+    assert other.has_canonical_format
+    assert found(X=one) == found(X=other)
+
+
+# -- callbacks ------------------------------------------------------------------------------------
+
+
+class Limit(Callback):
+    """Has a number under another name than that of its parameter."""
+
+    def __init__(self, limit, log=None):
+        self._limit = limit
+        self.log = log
+
+
+class Log(Callback):
+    """Learns and records, and has a method of its own as a parameter."""
+
+    def __init__(self, how=None):
+        self.how = how or self.record
+        self.seen, self.best_ = [], 0.0
+
+    def record(self, value):
+        self.best_ = value
+        self.seen.append(value)
+
+
+OTHER_CALLBACKS = {
+    "list": [LRScheduler("MultiStepLR", milestones=[n]) for n in (1, 5)],
+    "lambda": [LRScheduler("LambdaLR", lr_lambda=own) for own in lambdas()],
+    "pattern": [Freezer("a*"), Freezer("b*"), Freezer(["a*"]), ParamMapper("a*")],
+    "option": [EpochScoring("r2"), EpochScoring("r2", on_train=True)],
+    "tuple": [Noting((1, 2)), Noting((1, 3))],
+    "dict": [Noting({"a": 1}), Noting({"a": 2}), Noting({"b": 1})],
+    "callbacks": [Noting([Freezer("a")]), Noting([Freezer("b")]), Noting({"x": Freezer("b")})],
+    "other name": [Limit(1), Limit(2)],
+    "array": [Noting(np.array([1, 2])), Noting(np.array([1, 3]))],
+}
+
+
+@pytest.mark.parametrize("callbacks", OTHER_CALLBACKS.values(), ids=OTHER_CALLBACKS)
+def test_callbacks_with_other_options_are_told_apart(callbacks):
+    every = [found({"callbacks": [own]})["callbacks"] for own in callbacks]
+    every += [found({"callbacks": [("a name", own)]})["callbacks"] for own in callbacks]
+    assert len(set(every)) == 2 * len(callbacks)
+    again = [found({"callbacks": [copy.deepcopy(own)]})["callbacks"] for own in callbacks]
+    assert again == every[: len(callbacks)]
+
+
+def test_what_a_callback_learns_or_records_does_not_count():
+    log = Log()
+    before = found({"callbacks": [log]})
+    log.record(3)
+    assert found({"callbacks": [log]}) == before
+    # The writer of a log, for example, cannot be pickled.
+    one, other = ({"callbacks": [Limit(1, Lock())]} for _ in range(2))
+    assert found(one) == found(other)
+
+
+# -- what cannot be compared ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("net_params", {"x": [Lock()]}), ("class_weight", {"c": Lock()})],
+)
+def test_a_parameter_that_cannot_be_pickled_is_named(name, value):
+    message = f"{name} cannot be compared with that of another fit .*pickle.*checkpoint_dir"
+    with pytest.raises(ValueError, match=message):
+        found({name: value})
+
+
+def test_a_function_that_calls_itself_is_named():
+    def again(n):
+        return again(n - 1)
+
+    with pytest.raises(ValueError, match="net_params cannot be compared"):
+        found({"net_params": {"x": again}})
