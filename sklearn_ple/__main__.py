@@ -18,8 +18,8 @@ from threadpoolctl import threadpool_limits
 
 from . import PLEClassifierRegressor
 from .datasets import fetch_census_income, load_nhefs
-from .files import replacing
 from .inspection import TrainingHistoryDisplay
+from .utils.files import replacing
 
 _MODELS = ["PLE", "HistGradientBoosting", "dummy"]
 

@@ -10,7 +10,6 @@ from typing import Any, Self
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from ._sklearn import CallbackSupportMixin, _fit_context, with_callbacks
 from .encoding import Encoded, Table, TableEncoder, TargetForm, grow, is_dataset
 from .members import Members
 from .network import create_module, create_net
@@ -37,6 +36,7 @@ from .training import (
     seeded,
     to_go_on_with,
 )
+from .utils._sklearn import CallbackSupportMixin, _fit_context, with_callbacks
 
 __all__ = ["WIDTHS", "MultiTaskEstimator", "class_weight", "parameter", "with_parameters"]
 

@@ -10,12 +10,12 @@ import torch
 from sklearn.base import clone
 
 from .base import MultiTaskEstimator
-from .checks import check_named
 from .encoding import Table, TableEncoder
 from .nn.draws import in_all_functions
 from .nn.widths import widths_by_level
 from .training import seeded
-from .warn import warn
+from .utils.checks import check_named
+from .utils.warn import warn
 
 __all__ = ["count_layers", "count_parameters", "equal_capacity"]
 

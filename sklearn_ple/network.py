@@ -25,7 +25,7 @@ from .training import (
     make_net,
     product_dtype,
 )
-from .warn import warn
+from .utils.warn import warn
 
 
 def create_module(estimator: Any, encoder: TableEncoder) -> TabularNetwork:

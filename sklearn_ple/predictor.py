@@ -24,7 +24,7 @@ from .serialization import as_attributes, attributes_of_state, state_of_attribut
 from .streaming import outputs_and_labels, predicted_blocks
 from .tasks import Task, class_array, is_between, warn_without_score
 from .training import MultiTaskNet, TableRows, public_history
-from .versions import check_versions, versions
+from .utils.versions import check_versions, versions
 
 # scikit-learn's count of the columns that transform returns, which it calls features.
 _N_FEATURES_OUT = re.compile(r"(<div>(?:100 of )?[\d,]+) feature(s?)</div>")

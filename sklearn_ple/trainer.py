@@ -32,7 +32,7 @@ from .training import (
     schedule,
     seeded,
 )
-from .warn import warn
+from .utils.warn import warn
 
 
 class Learnt(NamedTuple):

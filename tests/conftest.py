@@ -10,7 +10,7 @@ import torch
 from hypothesis import settings
 from matplotlib import pyplot as plt
 
-from sklearn_ple import warn
+from sklearn_ple.utils import warn
 
 matplotlib.use("Agg")
 

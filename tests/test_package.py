@@ -32,14 +32,14 @@ LAYERS = [
     {"training"},
     {"encoding"},
     {"balancing", "members"},
-    {"nn", "tasks", "versions"},
-    {"checks", "processes", "progress", "warn"},
+    {"nn", "tasks"},
+    {"processes"},
+    {"utils"},
 ]
 MAY_IMPORT = {
     room: set().union(*LAYERS[depth + 1 :]) for depth, layer in enumerate(LAYERS) for room in layer
 }
 # Beside the layers: users of the public estimators (the package itself, ""), and the data.
-MAY_IMPORT["training"] |= {"files"}
 MAY_IMPORT |= {
     # One task seen alone is the same for scores, reports and users.
     "inspection": {"", "estimators", "metrics", "model_selection"}
@@ -49,23 +49,17 @@ MAY_IMPORT |= {
     # It takes a fitted estimator to pieces, and makes it of them again.
     "export": {"estimators", "base"}.union(*LAYERS[LAYERS.index({"serialization"}) :]),
     "distributed": {"processes"},
-    "datasets": set(),
-    "files": set(),
+    "datasets": {"utils"},
 }
 # What all of them may use.
-for room in ("inspection", "metrics", "model_selection", "export", "datasets"):
-    MAY_IMPORT[room] |= {"checks", "files", "progress", "warn"}
+for room in ("inspection", "metrics", "model_selection", "export"):
+    MAY_IMPORT[room] |= {"utils"}
 # Whatever scikit-learn does not make public may move with its next release: one module imports it.
-PRIVATE_SKLEARN = "_sklearn.py"
+PRIVATE_SKLEARN = "utils/_sklearn.py"
 # These put it all together.
 UNBOUND = {"__init__", "__main__"}
 # The networks are pure torch.
 MAY_NOT_IMPORT = {"nn": {"sklearn", "skorch", "pandas"}}
-
-
-def is_helper(room):
-    """A top-level `_name.py`: used from anywhere, uses nothing of ours."""
-    return room.startswith("_") and room not in UNBOUND
 
 
 def imported_modules(source, package):
@@ -86,7 +80,7 @@ def violations(source, path):
     room = Path(path).parts[0].removesuffix(".py")
     if room in UNBOUND:
         return []
-    if room not in MAY_IMPORT and not is_helper(room):
+    if room not in MAY_IMPORT:
         return [f"{path} has no place in MAY_IMPORT"]
     package = ".".join(["sklearn_ple", *Path(path).parts[:-1]])
     found = []
@@ -95,9 +89,8 @@ def violations(source, path):
         if top == "sklearn_ple":
             target = rest.split(".")[0]
             # A name that is no room is defined in the package's own __init__.
-            target = target if target in MAY_IMPORT or is_helper(target) else ""
-            helps = is_helper(target) and not is_helper(room)
-            allowed = target == room or helps or target in MAY_IMPORT.get(room, set())
+            target = target if target in MAY_IMPORT else ""
+            allowed = target == room or target in MAY_IMPORT[room]
         else:
             allowed = top not in MAY_NOT_IMPORT.get(room, set())
         if not allowed:
@@ -124,8 +117,7 @@ def test_imports_point_down(module):
         ("base.py", "from sklearn_ple import PLEClassifier"),
         ("inspection/gates.py", "from ..base import MultiTaskEstimator"),
         ("datasets/nhefs.py", "from ..encoding import Encoder"),
-        ("_docs.py", "from .tasks import Task"),
-        ("_docs.py", "from ._other import is_frame"),
+        ("utils/checks.py", "from ..tasks import Task"),
         ("misc.py", ""),
     ],
 )
@@ -137,7 +129,7 @@ def test_wrong_imports_are_found(path, source):
     ("path", "source"),
     [
         ("estimators/ple.py", "from ..base import MultiTaskEstimator\nfrom ..nn import PLE"),
-        ("base.py", "from . import encoding, tasks\nfrom ._docs import describe"),
+        ("base.py", "from . import encoding, tasks\nfrom .utils.warn import warn"),
         ("nn/ple.py", "import torch\nfrom .experts import ExpertBank\nfrom . import gates"),
         ("inspection/gates.py", "from sklearn_ple import PLEClassifier"),
         ("__main__.py", "from .datasets import load_nhefs"),
@@ -166,13 +158,15 @@ def private_imports(source, path):
     Others are scikit-learn and the package's other rooms, but for the module that imports the
     private names of scikit-learn for all.
     """
-    own = {Path(path).parts[0].removesuffix(".py"), PRIVATE_SKLEARN.removesuffix(".py")}
+    own = {Path(path).parts[0].removesuffix(".py")}
+    shared = "sklearn_ple." + PRIVATE_SKLEARN.removesuffix(".py").replace("/", ".")
     package = ".".join(["sklearn_ple", *Path(path).parts[:-1]])
     names = [name.split(".") for name in imported_modules(source, package)]
     return [
         ".".join(parts)
         for parts in names
         if (parts[0] == "sklearn" or (parts[0] == "sklearn_ple" and not own & {*parts[1:2]}))
+        and not ".".join(parts).startswith(shared)
         and any(part.startswith("_") for part in parts)
     ]
 
@@ -196,7 +190,7 @@ def test_private_names_of_others_are_not_imported(path):
         ("import sklearn.metrics._scorer as s", ["sklearn.metrics._scorer"]),
         ("def f():\n    from sklearn.utils._tags import Tags", ["sklearn.utils._tags.Tags"]),
         ("from sklearn.metrics import get_scorer\nfrom skorch._x import y", []),
-        ("from .._sklearn import _num_samples", []),
+        ("from ..utils._sklearn import _num_samples", []),
         ("from ..encoding.labels import _as_array", ["sklearn_ple.encoding.labels._as_array"]),
         ("from ..tasks._kinds import Task", ["sklearn_ple.tasks._kinds.Task"]),
         ("import sklearn_ple._docs", ["sklearn_ple._docs"]),

@@ -9,9 +9,9 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from ..checks import shown_options
 from ..processes import current
 from ..tasks import Task
+from ..utils.checks import shown_options
 from .batch import Batch
 
 

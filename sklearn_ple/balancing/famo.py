@@ -8,8 +8,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from ..checks import check_integer, shown
 from ..tasks import Task, is_weight
+from ..utils.checks import check_integer, shown
 from .balancer import Balancer
 from .batch import Batch
 from .lowest import LowestLosses

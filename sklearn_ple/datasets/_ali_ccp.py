@@ -13,9 +13,9 @@ import numpy as np
 import pandas as pd
 from sklearn.utils import check_scalar
 
-from ..files import replacing
-from ..progress import progress_bar
-from ..warn import warn
+from ..utils.files import replacing
+from ..utils.progress import progress_bar
+from ..utils.warn import warn
 from ._base import data_homes, frames_or_arrays, make_bunch, select
 
 _PAGE = "https://tianchi.aliyun.com/dataset/408"

@@ -17,8 +17,8 @@ from urllib.request import urlopen
 import numpy as np
 import pandas as pd
 
-from ..files import replacing
-from ..warn import warn
+from ..utils.files import replacing
+from ..utils.warn import warn
 from ._base import data_homes, frames_or_arrays, make_bunch, select
 
 _BASE_URL = "https://archive.ics.uci.edu/ml/machine-learning-databases/census-income-mld/"

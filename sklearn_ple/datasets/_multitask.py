@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from sklearn.utils import Bunch, check_random_state
 
-from .._sklearn import Interval, StrOptions, validate_params
+from ..utils._sklearn import Interval, StrOptions, validate_params
 
 _FORMS = ("sinusoids", "polynomial")
 _KINDS = ("regression", "binary", "multiclass")

@@ -7,8 +7,8 @@ from typing import Any
 
 import pandas as pd
 
-from ..checks import check_unique
-from ..warn import warn
+from ..utils.checks import check_unique
+from ..utils.warn import warn
 from .order import merged_order
 
 # Types of Arrow that pandas has itself, or that it reads as objects.

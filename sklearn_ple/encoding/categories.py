@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 from pandas.api import types
 
-from ..checks import shown
-from ..warn import warn
+from ..utils.checks import shown
+from ..utils.warn import warn
 from .frames import in_native_order
 
 #: Codes of a missing category, and of one that is rare or was not seen in fit.

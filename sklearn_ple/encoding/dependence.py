@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from ..checks import shown
 from ..nn import EventLink, JointLogits
 from ..tasks import Binary, Task
+from ..utils.checks import shown
 from .labels import Labels
 
 Pair = tuple[int, int]

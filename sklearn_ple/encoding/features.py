@@ -11,7 +11,7 @@ import pandas as pd
 from pandas.api import types
 from scipy import sparse
 
-from ..checks import shown
+from ..utils.checks import shown
 from .categories import CategoryEncoder, Counts
 from .frames import name_order
 from .mistakes import warn_of_strings

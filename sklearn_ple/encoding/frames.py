@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from .._sklearn import _safe_indexing
+from ..utils._sklearn import _safe_indexing
 from .arrow import is_foreign, to_frame, to_native, with_rows
 
 # What has no rows yet: the module and the name of its class, and the method that reads them.

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from sklearn.utils import check_consistent_length
 
-from .._sklearn import _safe_indexing
+from ..utils._sklearn import _safe_indexing
 from .dependence import Dependence
 from .encoder import Encoded, TableEncoder
 from .form import TargetForm

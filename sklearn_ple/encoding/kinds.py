@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ..checks import shown
 from ..tasks import TASK_KINDS, Task, by_task
+from ..utils.checks import shown
 
 #: Value of ``task_types`` for a column of y that is not a task.
 IGNORE = "ignore"

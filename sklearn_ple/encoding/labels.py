@@ -11,8 +11,8 @@ import pandas as pd
 from pandas.api import types
 from scipy import sparse
 
-from ..checks import check_unique
-from ..warn import warn
+from ..utils.checks import check_unique
+from ..utils.warn import warn
 from .form import TargetForm
 from .frames import is_arrow, is_polars, to_pandas, without_order
 from .kinds import learnt_columns

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..checks import shown
-from ..warn import warn
+from ..utils.checks import shown
+from ..utils.warn import warn
 from .categories import Counts, are_nearly_distinct, is_text
 
 #: Texts that often stand for a missing label.

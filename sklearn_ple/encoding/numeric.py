@@ -10,10 +10,10 @@ import numpy as np
 from numpy import ndarray as Array
 from torch import nn
 
-from ..checks import shown_options
 from ..members import Members
 from ..nn import NumericEmbedding, PeriodicEmbedding
 from ..tasks import Task
+from ..utils.checks import shown_options
 from .bins import learn_edges
 
 # Greatest number of rows in which atoms are sought.

@@ -14,7 +14,7 @@ from scipy import sparse
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
-from ..checks import check_unique, shown
+from ..utils.checks import check_unique, shown
 from .frames import in_native_order, is_dataset, keep_numbers, to_pandas
 from .masked import without_mask
 from .scaling import TooLargeError

@@ -11,7 +11,7 @@ from pandas.api import types
 from scipy import sparse
 from sklearn.utils.sparsefuncs import mean_variance_axis
 
-from ..checks import shown
+from ..utils.checks import shown
 
 #: Rows of a table, and their weights.
 Block = tuple[pd.DataFrame, np.ndarray]

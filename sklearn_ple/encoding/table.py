@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils import check_consistent_length
 
-from .._sklearn import _safe_indexing
+from ..utils._sklearn import _safe_indexing
 from .form import TargetForm
 from .kinds import ignored_by
 from .labels import Labels, read_targets

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from sklearn.utils import check_consistent_length
 
-from ..checks import check_integer, naming, shown
 from ..tasks import TASK_KINDS, Task, array_of, by_task, score_of
-from ..warn import warn
+from ..utils.checks import check_integer, naming, shown
+from ..utils.warn import warn
 from .form import TargetForm
 from .kinds import check_kind, kinds_by_task, split_kind, without_ignored
 from .labels import Labels, as_frame, read_targets

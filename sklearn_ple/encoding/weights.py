@@ -11,8 +11,8 @@ import pandas as pd
 from sklearn import config_context
 from sklearn.utils import check_array
 
-from ..checks import shown
 from ..tasks import ClassTask, Task, by_task, is_weight
+from ..utils.checks import shown
 from .frames import is_arrow, is_polars
 from .labels import as_frame
 

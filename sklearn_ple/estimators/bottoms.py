@@ -7,13 +7,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
-from .._sklearn import StrOptions
 from ..base import WIDTHS, MultiTaskEstimator, class_weight, parameter, with_parameters
-from ..checks import shown
 from ..nn import AsymmetricSharing, Body, CustomizedSharing, SharedBottom, SingleTask
 from ..nn.asymmetric_sharing import FUSIONS
 from ..parameters import Widths
 from ..tasks import Task, by_task
+from ..utils._sklearn import StrOptions
+from ..utils.checks import shown
 
 
 @with_parameters

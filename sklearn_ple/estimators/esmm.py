@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from numbers import Real
 from typing import Any
 
-from .._sklearn import StrOptions
 from ..base import MultiTaskEstimator, class_weight, parameter, with_parameters
 from ..nn import DebiasedLogits, JointLogits, SharedBottom
 from ..parameters import NOT_NEGATIVE, Number
 from ..tasks import Task
+from ..utils._sklearn import StrOptions
 
 
 @with_parameters

@@ -9,11 +9,11 @@ from numbers import Integral
 from typing import Any, ClassVar
 
 from ..base import WIDTHS, MultiTaskEstimator, parameter, with_parameters
-from ..checks import shown
 from ..nn import PLE
 from ..nn.levels import LevelNetwork
 from ..parameters import COUNT_OR_ZERO, Listed, Widths
 from ..tasks import Task, by_task
+from ..utils.checks import shown
 
 
 @with_parameters

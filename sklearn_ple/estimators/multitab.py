@@ -7,11 +7,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from .._sklearn import StrOptions
 from ..base import MultiTaskEstimator, class_weight, parameter, with_parameters
 from ..nn import MultiTabNet
 from ..parameters import COUNT, Widths
 from ..tasks import Task
+from ..utils._sklearn import StrOptions
 
 
 @with_parameters

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from ..files import replacing
 from ..serialization import check_format
+from ..utils.files import replacing
 
 # Keys of the file's metadata: the header, and a hash of the header and all arrays.
 _HEADER, _HASH = "sklearn-ple", "sha256"

@@ -14,8 +14,8 @@ from scipy import sparse
 from .. import estimators
 from ..base import MultiTaskEstimator
 from ..serialization import CODECS, KNOWN, NOT_SAVED, Reader, Writer, from_plain, named, to_plain
-from ..versions import check_versions, versions
-from ..warn import collected
+from ..utils.versions import check_versions, versions
+from ..utils.warn import collected
 from .checks import check_model
 from .container import read, write
 

@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..checks import shown
 from ..encoding.categories import MISSING, UNKNOWN
-from ..files import check_folder, replacing
 from ..tasks import ClassTask, Task
-from ..versions import versions
+from ..utils.checks import shown
+from ..utils.files import check_folder, replacing
+from ..utils.versions import versions
 from .checks import check_model
 from .graph import PredictionGraph
 from .parity import check_parity

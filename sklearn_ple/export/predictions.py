@@ -10,10 +10,10 @@ from typing import Any
 
 import pandas as pd
 
-from ..checks import check_choice
 from ..encoding import is_dataset, to_pandas
-from ..files import check_folder, replacing
 from ..streaming import predicted_blocks
+from ..utils.checks import check_choice
+from ..utils.files import check_folder, replacing
 from .checks import check_model
 
 

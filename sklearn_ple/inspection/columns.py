@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from ..checks import shown
 from ..encoding import check_in_memory, is_polars
 from ..encoding.frames import is_arrow, keep_numbers, to_pandas
+from ..utils.checks import shown
 
 
 def as_table(X: Any) -> Any:

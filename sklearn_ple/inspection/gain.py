@@ -16,12 +16,12 @@ from sklearn.base import clone
 from sklearn.utils import check_random_state, indexable
 from sklearn.utils.parallel import Parallel, delayed
 
-from .._sklearn import _num_samples
-from ..checks import check_confidence, check_frame, check_integer, check_named, shown
 from ..encoding import check_in_memory, take_rows, takeable
 from ..metrics import multitask_scores
 from ..model_selection.split import to_splitter
-from ..progress import progress_bar
+from ..utils._sklearn import _num_samples
+from ..utils.checks import check_confidence, check_frame, check_integer, check_named, shown
+from ..utils.progress import progress_bar
 
 # The possible results of a task, in the order of the summary, and notes on them.
 _GAINS, _LOSES, _UNDECIDED, _EQUAL = "gains on", "loses on", "undecided on", "no difference on"

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..checks import check_frame
+from ..utils.checks import check_frame
 from .gain import MTLGain, mtl_gain
 from .style import (
     BLUE,

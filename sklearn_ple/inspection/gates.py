@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..checks import check_frame
-from ..warn import warn
+from ..utils.checks import check_frame
+from ..utils.warn import warn
 from .health import IDLE, ailing, weights_and_health, with_gates
 from .style import (
     BLUE,

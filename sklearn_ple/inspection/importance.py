@@ -11,11 +11,11 @@ from scipy import stats
 from sklearn.utils import check_random_state
 from sklearn.utils.parallel import Parallel, delayed
 
-from ..checks import check_confidence, check_integer
 from ..metrics import multitask_scores
 from ..predictions import tasks_of
-from ..progress import progress_bar
-from ..warn import collected
+from ..utils.checks import check_confidence, check_integer
+from ..utils.progress import progress_bar
+from ..utils.warn import collected
 from .columns import as_table, column_names, group_positions, shuffled
 
 #: Name of the mean over the tasks in tables of tasks.

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..checks import check_integer
+from ..utils.checks import check_integer
 from .importance import MultiTaskImportance, multitask_importance
 from .style import (
     DARK_GREY,

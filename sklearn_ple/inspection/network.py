@@ -6,9 +6,9 @@ import os
 from pathlib import Path
 from typing import Any
 
-from ..files import replacing
 from ..nn.drawing import Outline, network_html, network_svg
 from ..predictions import tasks_of
+from ..utils.files import replacing
 from .health import NoGatesError, with_gates
 
 

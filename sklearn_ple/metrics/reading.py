@@ -11,7 +11,6 @@ import pandas as pd
 from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import check_is_fitted
 
-from ..checks import check_unique
 from ..encoding import (
     Labels,
     as_frame,
@@ -23,6 +22,7 @@ from ..encoding import (
 )
 from ..predictions import tasks_of
 from ..tasks import TASK_KINDS
+from ..utils.checks import check_unique
 from .views import PredictionError, Respond, Responses, ScoredTask, plain_array
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from .._sklearn import _BaseScorer
+from ..utils._sklearn import _BaseScorer
 from .scores import check_average, multitask_score, score_one_task
 
 

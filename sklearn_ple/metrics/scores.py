@@ -19,11 +19,11 @@ from sklearn.metrics import (
     r2_score,
 )
 
-from .._sklearn import _BaseScorer, _check_response_method
-from ..checks import shown
 from ..encoding import read_weights, warn_of_order
 from ..tasks import ONE_VS_REST_AUC, check_task_names, is_weight, of_any_unit
-from ..warn import collected, warn
+from ..utils._sklearn import _BaseScorer, _check_response_method
+from ..utils.checks import shown
+from ..utils.warn import collected, warn
 from .reading import scored_tasks
 from .views import PredictionError, ScoredTask, plain_array
 

@@ -11,11 +11,11 @@ from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import cross_validate
 from sklearn.utils import indexable
 
-from .._sklearn import _num_samples
-from ..checks import check_choice
 from ..encoding import as_frame, check_in_memory, is_polars, take_rows, takeable
 from ..predictions import tasks_of
-from ..warn import warn
+from ..utils._sklearn import _num_samples
+from ..utils.checks import check_choice
+from ..utils.warn import warn
 from .split import to_splitter
 
 _METHODS = ["predict", "predict_proba", "decision_function"]

@@ -20,7 +20,7 @@ from ..encoding import (
     numbers_are_classes,
     read_groups,
 )
-from ..warn import warn
+from ..utils.warn import warn
 from .swaps import Needs
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..checks import check_tensor
+from ..utils.checks import check_tensor
 from .diagram import Block
 from .dropout import MemberDropout
 from .embeddings import CategoricalEmbedding

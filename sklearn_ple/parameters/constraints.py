@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from .._sklearn import HasMethods, Interval
 from ..balancing import weighs_gradients
+from ..utils._sklearn import HasMethods, Interval
 
 
 class Number(Interval):

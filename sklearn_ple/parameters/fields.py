@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, fields
 from functools import lru_cache
 from typing import Any, TypeVar, dataclass_transform
 
-from ..checks import is_ours
+from ..utils.checks import is_ours
 from .docstrings import complete_docstring
 
 _T = TypeVar("_T")

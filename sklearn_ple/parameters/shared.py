@@ -14,12 +14,12 @@ from typing import Any, Self
 import torch
 from sklearn.base import BaseEstimator
 
-from .._sklearn import HasMethods, RealNotInt, StrOptions
 from ..balancing import BALANCERS, Balancer
 from ..encoding import NUMERIC_EMBEDDINGS, EmbeddingMaker
 from ..nn import ACTIVATIONS
 from ..tasks import Task
 from ..training import LR_SCHEDULES, OPTIMIZERS
+from ..utils._sklearn import HasMethods, RealNotInt, StrOptions
 from .constraints import (
     COUNT,
     NOT_NEGATIVE,

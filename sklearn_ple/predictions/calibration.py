@@ -9,8 +9,8 @@ from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax
 from sklearn.isotonic import IsotonicRegression
 
-from ..checks import check_choice, is_ours
 from ..tasks import ClassTask, Task
+from ..utils.checks import check_choice, is_ours
 
 # Limits of the log temperature. If all labels were predicted correctly, the best one would be 0.
 _LOG_TEMPERATURES = (-5.0, 5.0)

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..encoding import Labels, TargetEncoder
 from ..tasks import array_of, unit_of
-from ..warn import warn
+from ..utils.warn import warn
 
 
 class Deviations:

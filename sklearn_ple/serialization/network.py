@@ -10,7 +10,6 @@ import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
-from ..checks import shown
 from ..encoding import TableEncoder
 from ..encoding.dependence import dependent_pairs
 from ..network import net_around
@@ -18,6 +17,7 @@ from ..nn import TabularNetwork
 from ..nn.draws import in_all_functions
 from ..parameters import differences, of_network
 from ..training import Plan, seeded
+from ..utils.checks import shown
 
 # Data types of tensors that a file can hold.
 _DTYPES = {torch.bool, torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64}

@@ -16,7 +16,7 @@ from ..training import (
     n_set_aside,
     read_apart,
 )
-from ..warn import warn
+from ..utils.warn import warn
 from .columns import Columns
 from .source import Source
 from .table import AnyTable, StreamedTable

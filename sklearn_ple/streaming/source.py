@@ -12,8 +12,8 @@ from urllib.parse import unquote
 
 import numpy as np
 
-from ..checks import check_unique
 from ..encoding import storable, to_storable
+from ..utils.checks import check_unique
 from .reading import interleaved
 from .units import File, Unit, file_of, unreadable
 

@@ -26,7 +26,7 @@ from ..encoding import (
 )
 from ..processes import current
 from ..training import Arrays, ShuffledRows, TableRows
-from ..warn import warn
+from ..utils.warn import warn
 from .columns import Columns
 from .orders import ordered_targets
 from .reading import interleaved, watched

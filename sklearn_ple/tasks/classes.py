@@ -15,7 +15,7 @@ from sklearn.metrics import make_scorer, roc_auc_score
 from torch import Tensor
 from torch.nn import functional as F
 
-from ..warn import warn
+from ..utils.warn import warn
 from .constant import constant
 from .task import Task, log_mean
 

@@ -8,8 +8,8 @@ import numpy as np
 from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.utils import check_array, check_consistent_length
 
-from ..checks import naming
-from ..warn import warn
+from ..utils.checks import naming
+from ..utils.warn import warn
 
 
 def concordance_index(y_true: Any, y_pred: Any, *, sample_weight: Any = None) -> float:

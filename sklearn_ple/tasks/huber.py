@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..checks import shown
+from ..utils.checks import shown
 from .numbers import Quantile, Regression, is_between
 
 # Distance between the quartiles of a normal distribution, in standard deviations.

@@ -12,8 +12,8 @@ import torch
 from sklearn.metrics import d2_absolute_error_score, d2_tweedie_score, make_scorer, r2_score
 from torch import Tensor
 
-from ..checks import shown
-from ..warn import warn
+from ..utils.checks import shown
+from ..utils.warn import warn
 from .constant import constant
 from .task import Task, log_mean
 

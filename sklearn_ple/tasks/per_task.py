@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from ..checks import shown
+from ..utils.checks import shown
 
 
 def by_name(value: Any) -> Any:

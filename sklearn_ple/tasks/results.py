@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..checks import check_tensor, naming, shown
+from ..utils.checks import check_tensor, naming, shown
 from .task import Task
 
 

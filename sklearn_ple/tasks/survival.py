@@ -12,7 +12,7 @@ from sklearn.metrics import make_scorer
 from torch import Tensor
 from torch.nn import functional as F
 
-from ..checks import check_integer
+from ..utils.checks import check_integer
 from .concordance import concordance, concordance_index
 from .numbers import NumberTask
 from .task import log_mean

@@ -9,8 +9,8 @@ import numpy as np
 from sklearn.exceptions import UndefinedMetricWarning
 from torch import Tensor
 
-from ..checks import is_ours, shown_options
-from ..warn import warn
+from ..utils.checks import is_ours, shown_options
+from ..utils.warn import warn
 
 
 class Task(ABC):

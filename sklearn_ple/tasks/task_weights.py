@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..checks import shown
+from ..utils.checks import shown
 from .per_task import by_task
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.metrics import d2_tweedie_score, make_scorer
 from torch import Tensor
 
-from ..checks import shown
+from ..utils.checks import shown
 from .numbers import Amount, is_between
 
 

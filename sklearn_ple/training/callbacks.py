@@ -13,8 +13,8 @@ from sklearn.exceptions import ConvergenceWarning
 from skorch.callbacks import Callback
 
 from ..processes import current
-from ..progress import progress_bar
-from ..warn import warn
+from ..utils.progress import progress_bar
+from ..utils.warn import warn
 
 _BAR = "{desc}: |{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}{postfix}]"
 _LONGEST_NAME = 8

@@ -16,8 +16,8 @@ from sklearn.utils import check_random_state
 from skorch.callbacks import Callback
 from torch import nn
 
-from ..files import replacing
 from ..processes import current
+from ..utils.files import replacing
 from .fingerprint import fingerprint
 from .history import SharedHistory
 from .split import Split

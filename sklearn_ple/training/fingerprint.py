@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from ..encoding import EmbeddingMaker, Table
 from ..tasks import Task
-from ..versions import versions
+from ..utils.versions import versions
 from .split import Split
 
 # Parameters without an effect on the result. The weights that a warm start continues from are

@@ -17,7 +17,7 @@ from ..nn import MemberDropout
 from ..nn.draws import drawing_from, generator_for
 from ..nn.members import MemberRange
 from ..processes import current
-from ..warn import collected
+from ..utils.warn import collected
 from .cpu import keep_freed_memory
 from .data import TableRows
 from .device import in_own_modes

@@ -19,7 +19,7 @@ from ..nn.draws import Draws
 from ..nn.members import MemberRange
 from ..processes import current
 from ..tasks import TaskLosses, TaskWeights
-from ..warn import warn
+from ..utils.warn import warn
 from .averaging import WeightAverage
 from .callbacks import KeepBestWeights, RecordEpoch
 from .checkpoint import Progress

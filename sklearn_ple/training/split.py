@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from .._sklearn import _num_samples
-from ..checks import naming
 from ..encoding import Table, is_dataset, read_groups, warn_of_order
-from ..warn import collected, warn
+from ..utils._sklearn import _num_samples
+from ..utils.checks import naming
+from ..utils.warn import collected, warn
 
 # With fewer rows than this, there would be too few validation rows to show when to stop.
 LEAST_ROWS_TO_STOP_EARLY = 500

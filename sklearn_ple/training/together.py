@@ -11,9 +11,9 @@ import torch
 from skorch.callbacks import Callback
 from torch import Tensor, nn
 
-from ..checks import described
 from ..nn.draws import reseed
 from ..processes import current
+from ..utils.checks import described
 from .fingerprint import fingerprint
 from .split import Split
 

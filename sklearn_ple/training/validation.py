@@ -14,7 +14,7 @@ from ..encoding import Labels, Table, TargetEncoder, TargetStatistics, beside
 from ..members import MemberMean, relative_losses
 from ..nn.members import MemberRange
 from ..tasks import Task, TaskLosses
-from ..warn import warn
+from ..utils.warn import warn
 from .data import TableRows
 from .shuffled import ShuffledRows
 

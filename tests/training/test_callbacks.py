@@ -11,8 +11,9 @@ from skorch.callbacks import Callback, Checkpoint, EpochScoring, MlflowLogger, T
 from skorch.callbacks import ProgressBar as SkorchBar
 from skorch.history import History
 
-from sklearn_ple import PLEClassifierRegressor, progress
+from sklearn_ple import PLEClassifierRegressor
 from sklearn_ple.training.callbacks import ProgressBar, copies
+from sklearn_ple.utils import progress
 
 N = 120
 

@@ -9,7 +9,7 @@ from sklearn.exceptions import UndefinedMetricWarning
 
 from ...encoding import take_rows
 from ...tasks import check_task_names
-from ...warn import collected
+from ...utils.warn import collected
 from ..importance import MultiTaskImportance, multitask_importance
 from ..importance_display import ImportanceDisplay
 from ..style import import_pyplot

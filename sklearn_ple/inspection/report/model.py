@@ -12,9 +12,9 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 from sklearn import config_context
 
-from ..._sklearn import _changed_params
 from ...predictions import tasks_of
-from ...warn import collected
+from ...utils._sklearn import _changed_params
+from ...utils.warn import collected
 from ..gates import GateUtilizationDisplay
 from ..health import NoGatesError
 from ..history import TrainingHistoryDisplay

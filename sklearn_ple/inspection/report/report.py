@@ -9,11 +9,11 @@ from typing import Any
 import pandas as pd
 from sklearn.utils import check_random_state
 
-from ...checks import check_confidence, check_integer
-from ...files import replacing
 from ...metrics.reading import scored_tasks
 from ...predictions import tasks_of
 from ...tasks import check_task_names
+from ...utils.checks import check_confidence, check_integer
+from ...utils.files import replacing
 from ..gain import MTLGain
 from ..importance import MultiTaskImportance
 from ..style import import_pyplot, short

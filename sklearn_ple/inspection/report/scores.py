@@ -11,7 +11,7 @@ from sklearn.utils import resample
 
 from ...metrics.scores import metric_by_task, metric_name, own_metric, score_task, scorer_of
 from ...metrics.views import ScoredTask, plain_array
-from ...warn import collected
+from ...utils.warn import collected
 from ..gain import MTLGain
 
 # Names of the first and the second system in the gains.

@@ -21,10 +21,11 @@ import sklearn
 import skorch
 
 # Code between the user's line and a warning. (`skip_file_prefixes` needs Python 3.12.)
-_FOLDERS = [__file__, joblib.__file__, sklearn.__file__, skorch.__file__]
+_FOLDERS = [Path(package.__file__).parent for package in (joblib, sklearn, skorch)]
+_FOLDERS.append(Path(__file__).parents[1])
 _MODULES = [contextlib.__file__, copy.__file__, pickle.__file__]
 _INSIDE = (
-    *(f"{Path(file).parent.as_posix()}/" for file in _FOLDERS),
+    *(f"{folder.as_posix()}/" for folder in _FOLDERS),
     *(Path(file).as_posix() for file in _MODULES),
 )
 

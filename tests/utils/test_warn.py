@@ -17,9 +17,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import sklearn_ple
-from sklearn_ple import PLEClassifierRegressor, PLERegressor, predictor, versions
+from sklearn_ple import PLEClassifierRegressor, PLERegressor, predictor
 from sklearn_ple.metrics import multitask_scores
 from sklearn_ple.model_selection import MultiTaskKFold
+from sklearn_ple.utils import versions
 
 rng = np.random.default_rng(0)
 X = pd.DataFrame(rng.normal(size=(40, 2)), columns=["a", "b"])

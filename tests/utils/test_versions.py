@@ -10,7 +10,8 @@ import pytest
 from sklearn.base import clone
 from sklearn.exceptions import InconsistentVersionWarning
 
-from sklearn_ple import PLERegressor, predictor, versions
+from sklearn_ple import PLERegressor, predictor
+from sklearn_ple.utils import versions
 
 X = np.random.default_rng(0).normal(size=(40, 2))
 

@@ -8,8 +8,8 @@ import time
 
 import pytest
 
-from sklearn_ple import files
-from sklearn_ple.files import replacing
+from sklearn_ple.utils import files
+from sklearn_ple.utils.files import replacing
 
 # Loads the module alone, which takes no time, and is killed while it writes.
 KILLED = """

@@ -1,0 +1,1 @@
+"""What every room needs: warnings, checks, files, progress bars, versions, scikit-learn's own."""
