@@ -11,9 +11,9 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from .encoding import Encoded, Table, TableEncoder, TargetForm, grow, is_dataset
-from .members import Members
 from .network import create_module, create_net
 from .nn import Body, EventLink, JointLogits, TabularNetwork
+from .nn.members import Members
 from .origins import check_same_network, origin_of, other_model
 from .parameters import WIDTHS, class_weight, parameter, with_parameters
 from .predictions import Deviations

@@ -11,10 +11,11 @@ import numpy as np
 
 from .balancing import make_balancer
 from .encoding import TableEncoder
-from .members import MemberMean, Members
 from .nn import Body, TabularNetwork
 from .nn.draws import in_all_functions
+from .nn.members import Members
 from .tasks import Task, TaskLosses, TaskWeights
+from .tasks.mean import MemberMean
 from .training import (
     Jobs,
     MultiTaskNet,

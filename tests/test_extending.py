@@ -31,9 +31,9 @@ from sklearn_ple.inspection import (
     NetworkDiagram,
     mtl_gain,
 )
-from sklearn_ple.members import MemberMean
 from sklearn_ple.metrics import multitask_scores
 from sklearn_ple.nn import EventLink, SharedBottom
+from sklearn_ple.tasks.mean import MemberMean
 
 FILES = Path(__file__).parents[1] / "docs" / "extending"
 N = 240

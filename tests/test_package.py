@@ -31,9 +31,9 @@ LAYERS = [
     {"streaming"},
     {"training"},
     {"encoding"},
-    {"balancing", "members"},
+    {"balancing"},
     {"nn", "tasks"},
-    {"processes"},
+    {"distributed"},
     {"utils"},
 ]
 MAY_IMPORT = {
@@ -48,7 +48,6 @@ MAY_IMPORT |= {
     "model_selection": {"", "estimators", "metrics", "predictions", "encoding"},
     # It takes a fitted estimator to pieces, and makes it of them again.
     "export": {"estimators", "base"}.union(*LAYERS[LAYERS.index({"serialization"}) :]),
-    "distributed": {"processes"},
     "datasets": {"utils"},
 }
 # What all of them may use.

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from ..processes import current
+from ..distributed import current
 from ..tasks import Task
 from ..utils.checks import shown_options
 from .batch import Batch

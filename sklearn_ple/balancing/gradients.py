@@ -11,8 +11,8 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
+from ..distributed import current
 from ..nn.draws import drawing_from, in_all_functions
-from ..processes import current
 from ..tasks import Task
 from .balancer import Balancer
 from .batch import Batch

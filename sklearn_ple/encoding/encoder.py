@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy import sparse
 
-from ..members import Members
+from ..nn.members import Members
 from ..tasks import Task, TaskWeights
 from .dependence import Dependence
 from .features import FeatureEncoder

@@ -10,8 +10,8 @@ import numpy as np
 from numpy import ndarray as Array
 from torch import nn
 
-from ..members import Members
 from ..nn import NumericEmbedding, PeriodicEmbedding
+from ..nn.members import Members
 from ..tasks import Task
 from ..utils.checks import shown_options
 from .bins import learn_edges

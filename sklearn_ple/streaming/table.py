@@ -13,6 +13,7 @@ import joblib
 import numpy as np
 import torch
 
+from ..distributed import current
 from ..encoding import (
     N_PARTS,
     OrderedStatistics,
@@ -24,7 +25,6 @@ from ..encoding import (
     ignored_by,
     learnt_columns,
 )
-from ..processes import current
 from ..training import Arrays, ShuffledRows, TableRows
 from ..utils.warn import warn
 from .columns import Columns

@@ -12,7 +12,7 @@ import torch
 from sklearn.exceptions import ConvergenceWarning
 from skorch.callbacks import Callback
 
-from ..processes import current
+from ..distributed import current
 from ..utils.progress import progress_bar
 from ..utils.warn import warn
 

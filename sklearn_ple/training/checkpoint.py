@@ -16,7 +16,7 @@ from sklearn.utils import check_random_state
 from skorch.callbacks import Callback
 from torch import nn
 
-from ..processes import current
+from ..distributed import current
 from ..utils.files import replacing
 from .fingerprint import fingerprint
 from .history import SharedHistory

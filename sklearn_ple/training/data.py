@@ -12,8 +12,8 @@ from scipy import sparse
 from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
+from ..distributed import Processes, current
 from ..nn.draws import generator_for
-from ..processes import Processes, current
 
 # Arrays of labels, in the order of a batch.
 _LABELS = ("targets", "weights", "folds")

@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager
 
 import torch
 
-from ..processes import current
+from ..distributed import current
 
 
 def resolve_device(device: str, dtype: torch.dtype) -> str:

@@ -13,10 +13,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ..distributed import current
 from ..nn import MemberDropout
 from ..nn.draws import drawing_from, generator_for
 from ..nn.members import MemberRange
-from ..processes import current
 from ..utils.warn import collected
 from .cpu import keep_freed_memory
 from .data import TableRows

@@ -15,9 +15,9 @@ from skorch.utils import to_tensor
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from ..distributed import current
 from ..nn.draws import Draws
 from ..nn.members import MemberRange
-from ..processes import current
 from ..tasks import TaskLosses, TaskWeights
 from ..utils.warn import warn
 from .averaging import WeightAverage

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from skorch.callbacks import Callback
 
-from ..processes import current
+from ..distributed import current
 
 #: Optimizers, by the names that the estimators accept.
 OPTIMIZERS: dict[str, type[torch.optim.Optimizer]] = {

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..distributed import current
 from ..nn.draws import generator_for
-from ..processes import current
 from .data import TableRows
 
 # Greatest number of rows in the buffer, and their approximate size in bytes.

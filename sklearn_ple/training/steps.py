@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from ..balancing import Balancer, Batch, Representation, check_weights, cut_below
+from ..distributed import current
 from ..nn.draws import Draws, generator_for
 from ..nn.members import MemberRange
-from ..processes import current
 from ..tasks import TaskLosses
 from .averaging import WeightAverage
 from .together import add_penalty

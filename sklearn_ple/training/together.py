@@ -11,8 +11,8 @@ import torch
 from skorch.callbacks import Callback
 from torch import Tensor, nn
 
+from ..distributed import current
 from ..nn.draws import reseed
-from ..processes import current
 from ..utils.checks import described
 from .fingerprint import fingerprint
 from .split import Split

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from ..encoding import Labels, Table, TargetEncoder, TargetStatistics, beside
-from ..members import MemberMean, relative_losses
 from ..nn.members import MemberRange
 from ..tasks import Task, TaskLosses
+from ..tasks.mean import MemberMean, relative_losses
 from ..utils.warn import warn
 from .data import TableRows
 from .shuffled import ShuffledRows

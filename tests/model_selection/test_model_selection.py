@@ -40,8 +40,7 @@ from sklearn_ple.model_selection import (
     train_test_split,
 )
 from sklearn_ple.model_selection.split import to_splitter
-from sklearn_ple.model_selection.stratify import Strata, _values, deal, stratify
-from sklearn_ple.model_selection.swaps import Needs
+from sklearn_ple.model_selection.stratify import Needs, Strata, _values, deal, stratify
 from sklearn_ple.tasks import Multiclass, Regression
 
 TINY = {"n_members": 1, "max_epochs": 1, "random_state": 0}

@@ -23,10 +23,10 @@ from sklearn_ple import (
     PLERegressor,
     export,
 )
+from sklearn_ple.distributed import Processes, training_together
 from sklearn_ple.encoding import Table
 from sklearn_ple.encoding.numeric import Piecewise
 from sklearn_ple.model_selection import train_test_split
-from sklearn_ple.processes import Processes, training_together
 from sklearn_ple.streaming import distinct, survey, table
 from sklearn_ple.streaming.source import Source
 

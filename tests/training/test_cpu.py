@@ -12,7 +12,7 @@ from skorch.callbacks import Callback
 from threadpoolctl import ThreadpoolController
 
 from sklearn_ple import PLEClassifierRegressor, PLERegressor
-from sklearn_ple.members import MemberMean
+from sklearn_ple.tasks.mean import MemberMean
 from sklearn_ple.training import cpu, net
 
 

@@ -15,9 +15,8 @@ from two_processes import CASES, EXPERTS, SMALL, Normalised, fit, learnt, make_d
 
 from sklearn_ple import PLEClassifierRegressor
 from sklearn_ple.datasets import load_nhefs
-from sklearn_ple.distributed import data_parallel
+from sklearn_ple.distributed import Processes, current, data_parallel, training_together
 from sklearn_ple.export import load
-from sklearn_ple.processes import Processes, current, training_together
 from sklearn_ple.training import resolve_device
 
 ROOT = Path(__file__).parents[2]

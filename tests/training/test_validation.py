@@ -18,10 +18,10 @@ from sklearn_ple import (
 )
 from sklearn_ple.encoding import Table
 from sklearn_ple.encoding.targets import TargetEncoder
-from sklearn_ple.members import MemberMean
 from sklearn_ple.nn.members import MemberRange
 from sklearn_ple.predictions import Deviations
 from sklearn_ple.tasks import TaskLosses
+from sklearn_ple.tasks.mean import MemberMean
 from sklearn_ple.training import HeldOut, MultiTaskNet, OutOfFold, Plan, TableRows, draw_folds
 from sklearn_ple.training.validation import Labelled, mean_weights
 

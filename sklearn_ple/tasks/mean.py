@@ -1,84 +1,22 @@
-"""Members of an ensemble: how they differ, their weights, and the mean of their predictions."""
+"""The mean of the members' predictions for each task, and the weights of the members in it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from .tasks import Task, check_shape, grouped
-
-# Fewer members all have the same dropout rate: of so few different rates, none may be suitable.
-_LEAST_OF_DIFFERENT_RATES = 4
-_MOST_DROPPED = 0.9
+from .losses import grouped
+from .results import check_shape
+from .task import Task
 
 # A member with twice the loss of the best one has 2**-8 times its weight.
 _SELECTIVITY = 8
 _HUGE = 1e18
 # Limit of the difference of log losses between adjacent members.
 _GREATEST_STEP = 3.0
-
-
-@dataclass(frozen=True)
-class Members:
-    """How the members of an ensemble differ, in addition to their random weights.
-
-    Which settings suit a table and its tasks is not known in advance. So the members have
-    different settings, and validation determines their weights in the mean.
-
-    Parameters
-    ----------
-    n : int
-        Number of members.
-
-    Examples
-    --------
-    >>> from sklearn_ple.members import Members
-    >>> Members(5).rates(0.25)
-    [0.0, 0.125, 0.25, 0.375, 0.5]
-    >>> Members(3).ramp
-    array([0. , 0.5, 1. ])
-    """
-
-    n: int
-
-    def rates(self, mean: float) -> list[float]:
-        """Return evenly spaced dropout rates, from 0 to twice their mean.
-
-        No rate exceeds 0.9. If this limits the rates, the lowest is raised so that the mean does
-        not change. With fewer than four members, or a mean above 0.9, all have the mean rate.
-
-        Parameters
-        ----------
-        mean : float
-            The mean rate, between 0 and 1.
-
-        Returns
-        -------
-        list of float
-            The rate of each member, in ascending order.
-        """
-        low, high = max(0.0, 2 * mean - _MOST_DROPPED), min(2 * mean, _MOST_DROPPED)
-        if self.n < _LEAST_OF_DIFFERENT_RATES or mean > _MOST_DROPPED:
-            return [mean] * self.n
-        return torch.linspace(low, high, self.n, dtype=torch.float64, device="cpu").tolist()
-
-    @property
-    def ramp(self) -> np.ndarray:
-        """Factor of the jumps between bins in each member, from 0 (the first) to 1 (the last)."""
-        return np.linspace(0, 1, self.n) if self.n > 1 else np.array([0.5])
-
-    @property
-    def linear_shares(self) -> np.ndarray:
-        """Factor of the initial linear path in each member: from 1 in the first to 0 in the last.
-
-        The initial linear path influences what the network learns in addition, so some members
-        start without it.
-        """
-        return torch.linspace(1, 0, self.n).numpy() if self.n > 1 else np.array([0.5], np.float32)
 
 
 class MemberMean(nn.Module):
@@ -180,7 +118,7 @@ def relative_losses(own: Tensor, before: Tensor) -> Tensor:
     Examples
     --------
     >>> import torch
-    >>> from sklearn_ple.members import relative_losses
+    >>> from sklearn_ple.tasks.mean import relative_losses
     >>> losses = torch.tensor([[1.0], [2.0], [4.0], [8.0]])
     >>> found = relative_losses(losses, losses.roll(1, dims=0))
     >>> found.squeeze(1).round(decimals=3)
