@@ -22,8 +22,8 @@ from torch import nn
 from torch.nn import functional as F
 
 from sklearn_ple import PLEClassifierRegressor
-from sklearn_ple.encoding import Table
-from sklearn_ple.training import TableRows
+from sklearn_ple.tables.table import Table
+from sklearn_ple.training.data import TableRows
 
 N_INPUTS = 263
 N_LEVELS = 2

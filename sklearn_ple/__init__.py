@@ -19,7 +19,7 @@ from .estimators import (
     SluiceClassifierRegressor,
     STEMClassifierRegressor,
 )
-from .predictions import task_view
+from .predictions.task_view import task_view
 
 __version__ = "0.1.0.dev0"
 

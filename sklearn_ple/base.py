@@ -10,32 +10,32 @@ from typing import Any, Self
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from .encoding import Encoded, Table, TableEncoder, TargetForm, grow, is_dataset
+from .encoding.encoder import Encoded, TableEncoder
+from .encoding.growth import grow
 from .network import create_module, create_net
 from .nn import Body, EventLink, JointLogits, TabularNetwork
 from .nn.members import Members
 from .origins import check_same_network, origin_of, other_model
-from .parameters import WIDTHS, class_weight, parameter, with_parameters
-from .predictions import Deviations
+from .parameters.fields import parameter, with_parameters
+from .parameters.shared import WIDTHS, class_weight
+from .predictions.intervals import Deviations
 from .predictor import Predictor
-from .streaming import AnyTable, read_files, read_table, rows_of
+from .tables.files.table import AnyTable
+from .tables.form import TargetForm
+from .tables.frames import is_dataset
+from .tables.table import Table
 from .tasks import Task
 from .trainer import Trainer, callbacks_of
-from .training import (
-    Checkpoint,
-    FewerTasks,
-    LastFit,
-    Plan,
-    Split,
-    alike,
-    all_or_nothing,
-    check_alike,
-    fit_task,
-    in_own_modes,
-    resolve_device,
-    seeded,
-    to_go_on_with,
-)
+from .training.all_or_nothing import all_or_nothing
+from .training.checkpoint import Checkpoint
+from .training.device import in_own_modes, resolve_device
+from .training.fit_callbacks import fit_task
+from .training.origin import FewerTasks, LastFit
+from .training.plan import Plan
+from .training.random_state import seeded, to_go_on_with
+from .training.read import read_files, read_table, rows_of
+from .training.split import Split
+from .training.together import alike, check_alike
 from .utils._sklearn import CallbackSupportMixin, _fit_context, with_callbacks
 
 __all__ = ["WIDTHS", "MultiTaskEstimator", "class_weight", "parameter", "with_parameters"]
@@ -506,5 +506,5 @@ class MultiTaskEstimator(CallbackSupportMixin, Predictor, ABC):
             if (other := other_model(self)) is not None:
                 self._encoder.encode_features_as(other._encoder)
         encode = self._encoder.apply_again if resume else self._encoder.learn
-        with table.naming(self._encoder):
+        with table.naming(self._encoder.check_numbers):
             return encode(table, self._class_weight)

@@ -10,10 +10,11 @@ import torch
 from sklearn.base import clone
 
 from .base import MultiTaskEstimator
-from .encoding import Table, TableEncoder
+from .encoding.encoder import TableEncoder
 from .nn.draws import in_all_functions
 from .nn.widths import widths_by_level
-from .training import seeded
+from .tables.table import Table
+from .training.random_state import seeded
 from .utils.checks import check_named
 from .utils.warn import warn
 

@@ -10,22 +10,18 @@ from typing import Any
 import numpy as np
 
 from .balancing import make_balancer
-from .encoding import TableEncoder
+from .encoding.encoder import TableEncoder
 from .nn import Body, TabularNetwork
 from .nn.draws import in_all_functions
 from .nn.members import Members
 from .tasks import Task, TaskLosses, TaskWeights
 from .tasks.mean import MemberMean
-from .training import (
-    Jobs,
-    MultiTaskNet,
-    Origin,
-    Plan,
-    Training,
-    can_divide,
-    make_net,
-    product_dtype,
-)
+from .training.device import product_dtype
+from .training.jobs import Jobs, can_divide
+from .training.make import make_net
+from .training.net import MultiTaskNet
+from .training.origin import Origin
+from .training.plan import Plan, Training
 from .utils.warn import warn
 
 

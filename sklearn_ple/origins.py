@@ -10,10 +10,11 @@ import numpy as np
 import torch
 from sklearn.frozen import FrozenEstimator
 
-from .encoding import TableEncoder
+from .encoding.encoder import TableEncoder
 from .nn import TabularNetwork
-from .parameters import Parameters, differences, for_another_task, of_network
-from .training import Origin, OtherModel, check_unchanged
+from .parameters.comparison import differences, for_another_task, of_network
+from .parameters.shared import Parameters
+from .training.origin import Origin, OtherModel, check_unchanged
 
 # Parameters of the network that name tasks, and may differ in ``warm_start_from``.
 _OF_TASKS = {"task_types", "depends_on"}

@@ -15,15 +15,23 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
-from .encoding import TableEncoder, check_in_memory, is_dataset, read_features, weigh
+from .encoding.encoder import TableEncoder
 from .nn.drawing import Outline, network_html
 from .nn.records import recorded, weights_of
-from .parameters import Parameters, of_network
-from .predictions import Calibration, Deviations, TaskClassifierView, TaskRegressorView, task_view
+from .parameters.comparison import of_network
+from .parameters.shared import Parameters
+from .predictions.blocks import outputs_and_labels, predicted_blocks
+from .predictions.calibration import Calibration
+from .predictions.intervals import Deviations
+from .predictions.task_view import TaskClassifierView, TaskRegressorView, task_view
 from .serialization import as_attributes, attributes_of_state, state_of_attributes
-from .streaming import outputs_and_labels, predicted_blocks
+from .tables.frames import is_dataset
+from .tables.reading import check_in_memory, read_features
+from .tables.weights import weigh
 from .tasks import Task, class_array, is_between, warn_without_score
-from .training import MultiTaskNet, TableRows, public_history
+from .training.data import TableRows
+from .training.history import public_history
+from .training.net import MultiTaskNet
 from .utils.versions import check_versions, versions
 
 # scikit-learn's count of the columns that transform returns, which it calls features.
@@ -191,8 +199,7 @@ class Predictor(TransformerMixin, Parameters):
             predict = partial(self.predict, return_std=return_std, tasks=tasks)
             return predicted_blocks(self, X, predict)
         members = self._member_outputs(X)
-        form = targets.form.take(positions)
-        index = _index(X)
+        form, index = targets.form.take(positions), _index(X)
         labels = targets.decode(self._outputs(members))
         chosen = [self.tasks_[k] for k in positions]
         y = form.assemble(chosen, [labels[k] for k in positions], index)
@@ -625,8 +632,7 @@ class Predictor(TransformerMixin, Parameters):
         with recorded([names.module for level in levels for names in level]) as batches:
             n_rows = self._member_outputs(X).shape[1]
         index = _index(X)
-        weights = iter(batches)
-        result = []
+        weights, result = iter(batches), []
         for level in levels:
             frames = {}
             for names in level:
@@ -725,5 +731,5 @@ class Predictor(TransformerMixin, Parameters):
         # Before fit the tasks are not known.
         if not hasattr(self, "net_"):
             return ""
-        title, tasks = f"Network of {type(self).__name__}", self.task_types_
-        return network_html(Outline.of(self.module_, title, tasks, self.n_features_in_))
+        title = f"Network of {type(self).__name__}"
+        return network_html(Outline.of(self.module_, title, self.task_types_, self.n_features_in_))

@@ -11,27 +11,21 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from skorch.callbacks import Callback
 
-from .encoding import Encoded, TableEncoder
+from .encoding.encoder import Encoded, TableEncoder
 from .network import create_net, jobs_for
-from .predictions import Deviations
-from .streaming import AnyTable, StreamedTable, rows_of
-from .training import (
-    Checkpoint,
-    HeldOut,
-    MultiTaskNet,
-    Origin,
-    OutOfFold,
-    Plan,
-    ProgressBar,
-    Split,
-    TableRows,
-    Training,
-    Validation,
-    copies,
-    naming_validation,
-    schedule,
-    seeded,
-)
+from .predictions.intervals import Deviations
+from .tables.files.table import AnyTable, StreamedTable
+from .training.callbacks import ProgressBar, copies
+from .training.checkpoint import Checkpoint
+from .training.data import TableRows
+from .training.net import MultiTaskNet
+from .training.origin import Origin
+from .training.plan import Plan, Training
+from .training.random_state import seeded
+from .training.read import rows_of
+from .training.schedule import schedule
+from .training.split import Split, naming_validation
+from .training.validation import HeldOut, OutOfFold, Validation
 from .utils.warn import warn
 
 
@@ -133,7 +127,7 @@ class Trainer:
         class_weight = self.estimator._class_weight
         rows: Any = rows_of(table, encoder, encoded, class_weight, dtype)
         if split.table is not None:
-            with naming_validation(), split.table.naming(encoder):
+            with naming_validation(), split.table.naming(encoder.check_numbers):
                 apart = encoder.apply_again(split.table, class_weight)
             own = TableRows(*apart.arrays, dtype=dtype)
             return rows, rows, HeldOut(own, split.table, targets, np.arange(len(own)))

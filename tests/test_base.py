@@ -20,11 +20,12 @@ from sklearn.metrics import accuracy_score, r2_score
 
 from sklearn_ple import PLEClassifier, PLEClassifierRegressor, PLERegressor, export
 from sklearn_ple.capacity import count_parameters
-from sklearn_ple.encoding import Encoded, Table
+from sklearn_ple.encoding.encoder import Encoded
 from sklearn_ple.encoding.features import FeatureEncoder
 from sklearn_ple.encoding.numeric import Piecewise
+from sklearn_ple.tables.table import Table
 from sklearn_ple.tasks import Huber, Quantile
-from sklearn_ple.training import MultiTaskNet
+from sklearn_ple.training.net import MultiTaskNet
 
 N = 120
 

@@ -10,7 +10,7 @@ import pytest
 from numpydoc.docscrape import get_doc_object
 from numpydoc.validate import ERROR_MSGS, validate
 
-from sklearn_ple.training import BY_ROWS
+from sklearn_ple.training.plan import BY_ROWS
 
 ROOT = Path(__file__).parents[1]
 PUBLIC_MODULES = [

@@ -28,9 +28,9 @@ LAYERS = [
     {"network", "origins"},
     {"parameters"},
     {"predictions"},
-    {"streaming"},
     {"training"},
     {"encoding"},
+    {"tables"},
     {"balancing"},
     {"nn", "tasks"},
     {"distributed"},
@@ -43,9 +43,9 @@ MAY_IMPORT = {
 MAY_IMPORT |= {
     # One task seen alone is the same for scores, reports and users.
     "inspection": {"", "estimators", "metrics", "model_selection"}
-    | {"predictions", "encoding", "nn", "tasks"},
-    "metrics": {"", "estimators", "predictions", "encoding", "tasks"},
-    "model_selection": {"", "estimators", "metrics", "predictions", "encoding"},
+    | {"predictions", "tables", "nn", "tasks"},
+    "metrics": {"", "estimators", "predictions", "tables", "tasks"},
+    "model_selection": {"", "estimators", "metrics", "predictions", "tables"},
     # It takes a fitted estimator to pieces, and makes it of them again.
     "export": {"estimators", "base"}.union(*LAYERS[LAYERS.index({"serialization"}) :]),
     "datasets": {"utils"},
@@ -190,7 +190,7 @@ def test_private_names_of_others_are_not_imported(path):
         ("def f():\n    from sklearn.utils._tags import Tags", ["sklearn.utils._tags.Tags"]),
         ("from sklearn.metrics import get_scorer\nfrom skorch._x import y", []),
         ("from ..utils._sklearn import _num_samples", []),
-        ("from ..encoding.labels import _as_array", ["sklearn_ple.encoding.labels._as_array"]),
+        ("from ..tables.labels import _as_array", ["sklearn_ple.tables.labels._as_array"]),
         ("from ..tasks._kinds import Task", ["sklearn_ple.tasks._kinds.Task"]),
         ("import sklearn_ple._docs", ["sklearn_ple._docs"]),
         ("from sklearn_ple import PLEClassifier", []),

@@ -17,7 +17,8 @@ from sklearn.base import clone
 from paper.comparison import evaluate as scores_of
 from paper.comparison import prepare as compared
 from paper.runs import run
-from sklearn_ple.encoding import Table, TableEncoder
+from sklearn_ple.encoding.encoder import TableEncoder
+from sklearn_ple.tables.table import Table
 
 GATED = ("MMoE", "ML-MMoE", "CGC", "PLE")
 N_LEVELS = (1, 2, 3, 4)

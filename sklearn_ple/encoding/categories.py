@@ -13,9 +13,9 @@ import numpy as np
 import pandas as pd
 from pandas.api import types
 
+from ..tables.frames import in_native_order
 from ..utils.checks import shown
 from ..utils.warn import warn
-from .frames import in_native_order
 
 #: Codes of a missing category, and of one that is rare or was not seen in fit.
 MISSING, UNKNOWN = 0, 1
@@ -37,9 +37,6 @@ _CHANCE = 1e-3
 
 # Number of categories or values that a message shows.
 _SHOWN = 5
-
-# In more than _MANY_ROWS rows, strings are not categories if more than this share is distinct.
-_MANY_ROWS, _DISTINCT = 100, 0.9
 
 # Size of the later blocks from which merging is worthwhile: the values, and one for each block.
 # Fewer would make merging slow, and more would need memory, about 2 kB for each block.
@@ -280,11 +277,6 @@ class Counts:
 def is_text(counts: Counts) -> bool:
     """Return whether values are strings that are not declared categories."""
     return counts.declared is None and _kind(counts.merged()[0]) == "text"
-
-
-def are_nearly_distinct(n_values: int, n_rows: int) -> bool:
-    """Return whether so many distinct values in so many rows are unlikely to be categories."""
-    return n_rows > _MANY_ROWS and n_values > _DISTINCT * n_rows
 
 
 def _factorize(column: pd.Series) -> tuple[np.ndarray, pd.Index]:

@@ -13,12 +13,14 @@ import numpy as np
 from scipy import sparse
 
 from ..nn.members import Members
+from ..tables.frames import name_order
+from ..tables.labels import Labels
+from ..tables.mistakes import warn_of_outliers
+from ..tables.table import Table
 from ..tasks import Task, TaskWeights
+from .class_weights import weigh_classes
 from .dependence import Dependence
 from .features import FeatureEncoder
-from .frames import name_order
-from .labels import Labels
-from .mistakes import warn_of_outliers
 from .numeric import EmbeddingMaker, default_width, maker_of
 from .ridge import ridge_start
 from .scaling import Block
@@ -29,9 +31,7 @@ from .statistics import (
     beside,
     many_categories,
 )
-from .table import Table
 from .targets import TargetEncoder
-from .weights import weigh_classes
 
 
 class Encoded(NamedTuple):
@@ -163,6 +163,10 @@ class TableEncoder:
     def tasks(self) -> Sequence[Task]:
         """The fitted tasks, in the order of y."""
         return self.targets.tasks
+
+    def check_numbers(self, X: Any) -> None:
+        """Raise an error if numbers of some rows are infinite or too large."""
+        copy.copy(self.features.scaler_).fit(X)
 
     def encode_features_as(self, other: TableEncoder) -> None:
         """Take scales, categories, bins and statistics from another encoder, before `learn`."""

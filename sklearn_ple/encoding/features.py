@@ -11,11 +11,12 @@ import pandas as pd
 from pandas.api import types
 from scipy import sparse
 
+from ..tables.frames import name_order
+from ..tables.mistakes import warn_of_strings
+from ..tables.reading import is_number
 from ..utils.checks import shown
-from .categories import CategoryEncoder, Counts
-from .frames import name_order
-from .mistakes import warn_of_strings
-from .scaling import Block, NumberScaler, Ranges, is_number
+from .categories import CategoryEncoder, Counts, is_text
+from .scaling import Block, NumberScaler, Ranges
 
 
 class FeatureEncoder:
@@ -149,7 +150,8 @@ class FeatureEncoder:
         ]
         if _is_from_dtype(self.categorical_features):
             for position, own in zip(self.categorical_positions_, counts, strict=True):
-                warn_of_strings(X.columns[position], own)
+                if is_text(own):
+                    warn_of_strings(X.columns[position], own.merged()[0].tolist(), own.n_known)
         self.cardinalities_ = [column.n_codes for column in self.columns_]
 
     @property

@@ -10,17 +10,17 @@ from typing import Any, NamedTuple
 import numpy as np
 from sklearn.utils import check_consistent_length
 
+from ..tables.form import TargetForm
+from ..tables.kinds import ignored_by, is_one_kind, kinds_by_task, without_ignored
+from ..tables.labels import Labels, read_targets
+from ..tables.mistakes import warn_of_order
+from ..tables.reading import read_features
+from ..tables.table import Table
+from ..tables.weights import weigh
 from ..utils._sklearn import _safe_indexing
 from .dependence import Dependence
 from .encoder import Encoded, TableEncoder
-from .form import TargetForm
-from .kinds import ignored_by, is_one_kind, kinds_by_task, without_ignored
-from .labels import Labels, read_targets
-from .mistakes import warn_of_order
-from .reading import read_features
-from .table import Table
 from .targets import TargetEncoder
-from .weights import weigh
 
 
 class Grown(NamedTuple):

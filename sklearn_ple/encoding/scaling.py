@@ -7,27 +7,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from pandas.api import types
 from scipy import sparse
 from sklearn.utils.sparsefuncs import mean_variance_axis
 
-from ..utils.checks import shown
+from ..tables.reading import TooLargeError
 
 #: Rows of a table, and their weights.
 Block = tuple[pd.DataFrame, np.ndarray]
 
 # How many numbers a block of rows holds; only one block at a time is copied to float64.
 _BLOCK_SIZE = 2**18
-
-
-def is_number(dtype: Any) -> bool:
-    """Return whether columns of a dtype hold numbers or bools."""
-    if isinstance(dtype, np.dtype):
-        return dtype.kind in "biuf"
-    if isinstance(dtype, pd.CategoricalDtype) or types.is_complex_dtype(dtype):
-        return False
-    # To pandas, bools of Arrow are not numeric.
-    return types.is_numeric_dtype(dtype) or types.is_bool_dtype(dtype)
 
 
 class Ranges:
@@ -300,18 +289,6 @@ class NumberScaler:
             position = self.positions[~finite].min()
             name = f"x{position}" if sparse.issparse(X) else X.columns[position]
             raise TooLargeError.of(name, self.dtype)
-
-
-class TooLargeError(ValueError):
-    """Raised for a column with infinity, or with a value too large for the dtype."""
-
-    @classmethod
-    def of(cls, name: Any, dtype: str) -> TooLargeError:
-        """Return the error that names the column and the dtype."""
-        return cls(
-            f"Input X contains infinity or a value too large for dtype({dtype!r}), in column "
-            f"{shown(name)}: use NaN for missing values."
-        )
 
 
 def _divide_columns(X: sparse.csr_matrix, divisors: np.ndarray) -> np.ndarray:

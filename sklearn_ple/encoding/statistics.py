@@ -8,13 +8,12 @@ from typing import NamedTuple
 import joblib
 import numpy as np
 
+from ..tables.table import N_PARTS
 from ..tasks import Task
 
 # With "auto", a column has statistics if it has at least _MANY_CATEGORIES categories, with at
 # least _ROWS_EACH rows per category on average.
 _MANY_CATEGORIES, _ROWS_EACH = 256, 2.0
-#: Number of parts of the training rows: the statistics of a part are learnt from those before it.
-N_PARTS = 10
 
 
 class TargetStatistics:

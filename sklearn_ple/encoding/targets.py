@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 from sklearn.utils import check_consistent_length
 
+from ..tables.form import TargetForm
+from ..tables.kinds import check_kind, kinds_by_task, split_kind, without_ignored
+from ..tables.labels import Labels, as_frame, check_type, read_targets
+from ..tables.mistakes import warn_of_order
 from ..tasks import TASK_KINDS, Task, array_of, by_task, score_of
 from ..utils.checks import check_integer, naming, shown
 from ..utils.warn import warn
-from .form import TargetForm
-from .kinds import check_kind, kinds_by_task, split_kind, without_ignored
-from .labels import Labels, as_frame, read_targets
-from .mistakes import warn_of_order
 
 
 class TargetEncoder:
@@ -310,34 +310,3 @@ def _warn_of_order(column: Labels) -> None:
             f"is taken to be {listed}: if so, make them ordered categories; if not, declare the "
             "order, with pandas.CategoricalDtype(categories, ordered=True)."
         )
-
-
-def check_type(name: str, kind: str, classes: np.ndarray | None, observed: np.ndarray) -> None:
-    """Check that labels are text, or numbers (including bools), as they were in fit.
-
-    Parameters
-    ----------
-    name, kind : str
-        Name and kind of the task.
-    classes : ndarray or None
-        Classes of the task; None if its labels are numbers.
-    observed : ndarray
-        The labels that are not missing.
-
-    Raises
-    ------
-    ValueError
-        If they are of the other type.
-    """
-    if not len(observed):
-        return
-    is_text = observed.dtype.kind not in "biuf"
-    if is_text == (classes is not None and np.asarray(classes).dtype.kind not in "biuf"):
-        return
-    is_of = f"is of kind {kind!r}"
-    if classes is not None:
-        is_of = f"its classes are {'numbers' if is_text else 'text'}, such as {shown(classes[0])}"
-    raise ValueError(
-        f"Target {name!r} holds {'text' if is_text else 'numbers'}, such as "
-        f"{shown(observed[0])}, but {is_of}: pass labels of the same type as in fit."
-    )

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..base import WIDTHS, MultiTaskEstimator, class_weight, parameter, with_parameters
 from ..nn import AdaTT
-from ..parameters import COUNT, COUNT_OR_ZERO, Widths
+from ..parameters.constraints import COUNT, COUNT_OR_ZERO, Widths
 from ..tasks import Task
 
 

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..base import WIDTHS, MultiTaskEstimator, class_weight, parameter, with_parameters
-from ..encoding import dependent_pairs
 from ..nn import AITM, CalibratedLogits
-from ..parameters import NOT_NEGATIVE, Widths
+from ..parameters.constraints import NOT_NEGATIVE, Widths
+from ..tables.kinds import dependent_pairs
 from ..tasks import Task
 
 

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from ..base import WIDTHS, MultiTaskEstimator, class_weight, parameter, with_parameters
 from ..nn import AsymmetricSharing, Body, CustomizedSharing, SharedBottom, SingleTask
 from ..nn.asymmetric_sharing import FUSIONS
-from ..parameters import Widths
+from ..parameters.constraints import Widths
 from ..tasks import Task, by_task
 from ..utils._sklearn import StrOptions
 from ..utils.checks import shown

@@ -10,7 +10,7 @@ from typing import Any
 
 from ..base import MultiTaskEstimator, class_weight, parameter, with_parameters
 from ..nn import DebiasedLogits, JointLogits, SharedBottom
-from ..parameters import NOT_NEGATIVE, Number
+from ..parameters.constraints import NOT_NEGATIVE, Number
 from ..tasks import Task
 from ..utils._sklearn import StrOptions
 

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 from ..base import WIDTHS, MultiTaskEstimator, parameter, with_parameters
 from ..nn import PLE
 from ..nn.levels import LevelNetwork
-from ..parameters import COUNT_OR_ZERO, Listed, Widths
+from ..parameters.constraints import COUNT_OR_ZERO, Listed, Widths
 from ..tasks import Task, by_task
 from ..utils.checks import shown
 

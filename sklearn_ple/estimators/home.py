@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from ..base import WIDTHS, MultiTaskEstimator, class_weight, parameter, with_parameters
 from ..nn import HoME
-from ..parameters import COUNT, Listed, Widths
+from ..parameters.constraints import COUNT, Listed, Widths
 from ..tasks import Task
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..base import MultiTaskEstimator, class_weight, parameter, with_parameters
 from ..nn import MultiTabNet
-from ..parameters import COUNT, Widths
+from ..parameters.constraints import COUNT, Widths
 from ..tasks import Task
 from ..utils._sklearn import StrOptions
 

@@ -10,7 +10,7 @@ from sklearn.utils.metaestimators import available_if
 
 from ..base import MultiTaskEstimator, class_weight, parameter, with_parameters
 from ..nn.levels import LevelNetwork
-from ..parameters import COUNT
+from ..parameters.constraints import COUNT
 from ..tasks import Task
 from .extraction import Extraction
 

@@ -10,7 +10,7 @@ from typing import Any
 from ..base import WIDTHS, class_weight, parameter, with_parameters
 from ..nn import STEM
 from ..nn.levels import LevelNetwork
-from ..parameters import COUNT
+from ..parameters.constraints import COUNT
 from ..tasks import Task
 from .extraction import Extraction
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..base import WIDTHS, MultiTaskEstimator, class_weight, parameter, with_parameters
 from ..nn import CrossStitch, Sluice
-from ..parameters import COUNT, NOT_NEGATIVE, POSITIVE, Widths
+from ..parameters.constraints import COUNT, NOT_NEGATIVE, POSITIVE, Widths
 from ..tasks import Task
 
 

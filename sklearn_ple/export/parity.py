@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from ..predictions.calibration import IsotonicCalibration
-from ..training import TableRows
+from ..training.data import TableRows
 from .graph import PredictionGraph
 
 _N_ROWS = 32

@@ -10,8 +10,8 @@ from typing import Any
 
 import pandas as pd
 
-from ..encoding import is_dataset, to_pandas
-from ..streaming import predicted_blocks
+from ..predictions.blocks import predicted_blocks
+from ..tables.frames import is_dataset, to_pandas
 from ..utils.checks import check_choice
 from ..utils.files import check_folder, replacing
 from .checks import check_model

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from ..encoding import check_in_memory, is_polars
-from ..encoding.frames import is_arrow, keep_numbers, to_pandas
+from ..tables.frames import is_arrow, is_polars, keep_numbers, to_pandas
+from ..tables.reading import check_in_memory
 from ..utils.checks import shown
 
 

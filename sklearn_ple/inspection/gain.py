@@ -16,9 +16,10 @@ from sklearn.base import clone
 from sklearn.utils import check_random_state, indexable
 from sklearn.utils.parallel import Parallel, delayed
 
-from ..encoding import check_in_memory, take_rows, takeable
 from ..metrics import multitask_scores
 from ..model_selection.split import to_splitter
+from ..tables.frames import take_rows, takeable
+from ..tables.reading import check_in_memory
 from ..utils._sklearn import _num_samples
 from ..utils.checks import check_confidence, check_frame, check_integer, check_named, shown
 from ..utils.progress import progress_bar

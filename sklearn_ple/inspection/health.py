@@ -13,7 +13,7 @@ from sklearn.pipeline import Pipeline
 from torch import Tensor
 
 from ..nn.records import watched
-from ..predictions import inner_estimator
+from ..predictions.inner import inner_estimator
 
 #: An expert is idle if its mean weight is a smaller multiple of the even share.
 IDLE = 0.1

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from ..predictions import tasks_of
+from ..predictions.inner import tasks_of
 from .style import figure_and_grid, short, styled
 
 _MAX_COLUMNS = 4

@@ -12,7 +12,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.parallel import Parallel, delayed
 
 from ..metrics import multitask_scores
-from ..predictions import tasks_of
+from ..predictions.inner import tasks_of
 from ..utils.checks import check_confidence, check_integer
 from ..utils.progress import progress_bar
 from ..utils.warn import collected

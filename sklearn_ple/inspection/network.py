@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..nn.drawing import Outline, network_html, network_svg
-from ..predictions import tasks_of
+from ..predictions.inner import tasks_of
 from ..utils.files import replacing
 from .health import NoGatesError, with_gates
 

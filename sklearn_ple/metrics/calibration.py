@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from sklearn.utils import check_array, check_consistent_length
 
-from ..encoding import Labels, as_frame
+from ..tables.labels import Labels, as_frame
 from ..utils._sklearn import _check_sample_weight
 from ..utils.checks import check_choice, check_integer, naming, shown
 from .reading import sorted_by_class

@@ -11,16 +11,11 @@ import pandas as pd
 from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import check_is_fitted
 
-from ..encoding import (
-    Labels,
-    as_frame,
-    check_in_memory,
-    check_type,
-    numbers_are_classes,
-    to_pandas,
-    warn_of_order,
-)
-from ..predictions import tasks_of
+from ..predictions.inner import tasks_of
+from ..tables.frames import to_pandas
+from ..tables.labels import Labels, as_frame, check_type, numbers_are_classes
+from ..tables.mistakes import warn_of_order
+from ..tables.reading import check_in_memory
 from ..tasks import TASK_KINDS
 from ..utils.checks import check_unique
 from .views import PredictionError, Respond, Responses, ScoredTask, plain_array

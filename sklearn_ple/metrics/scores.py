@@ -19,7 +19,8 @@ from sklearn.metrics import (
     r2_score,
 )
 
-from ..encoding import read_weights, warn_of_order
+from ..tables.mistakes import warn_of_order
+from ..tables.weights import read_weights
 from ..tasks import ONE_VS_REST_AUC, check_task_names, is_weight, of_any_unit
 from ..utils._sklearn import _BaseScorer, _check_response_method
 from ..utils.checks import shown

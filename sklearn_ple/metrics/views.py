@@ -11,7 +11,7 @@ import pandas as pd
 from sklearn.base import BaseEstimator
 from sklearn.utils.metaestimators import available_if
 
-from ..predictions import task_view
+from ..predictions.task_view import task_view
 from ..tasks import Task
 
 #: A function that returns a list with an array for each task, for all rows.

@@ -11,8 +11,10 @@ from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import cross_validate
 from sklearn.utils import indexable
 
-from ..encoding import as_frame, check_in_memory, is_polars, take_rows, takeable
-from ..predictions import tasks_of
+from ..predictions.inner import tasks_of
+from ..tables.frames import is_polars, take_rows, takeable
+from ..tables.labels import as_frame
+from ..tables.reading import check_in_memory
 from ..utils._sklearn import _num_samples
 from ..utils.checks import check_choice
 from ..utils.warn import warn

@@ -10,7 +10,8 @@ import numpy as np
 from sklearn.model_selection import BaseShuffleSplit, check_cv
 from sklearn.utils import check_random_state, indexable
 
-from ..encoding import check_in_memory, take_rows, takeable
+from ..tables.frames import take_rows, takeable
+from ..tables.reading import check_in_memory
 from ..utils._sklearn import GroupsConsumerMixin, _BaseKFold, _num_samples, _validate_shuffle_split
 from ..utils.checks import check_integer
 from .stratify import stratify

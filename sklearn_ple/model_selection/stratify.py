@@ -11,15 +11,9 @@ import pandas as pd
 from pandas.api import types
 from scipy import sparse
 
-from ..encoding import (
-    as_frame,
-    has_classes,
-    ignored_by,
-    kinds_by_task,
-    learnt_columns,
-    numbers_are_classes,
-    read_groups,
-)
+from ..tables.groups import read_groups
+from ..tables.kinds import has_classes, ignored_by, kinds_by_task, learnt_columns
+from ..tables.labels import as_frame, numbers_are_classes
 from ..utils.warn import warn
 
 

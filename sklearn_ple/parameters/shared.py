@@ -15,10 +15,10 @@ import torch
 from sklearn.base import BaseEstimator
 
 from ..balancing import BALANCERS, Balancer
-from ..encoding import NUMERIC_EMBEDDINGS, EmbeddingMaker
+from ..encoding.numeric import NUMERIC_EMBEDDINGS, EmbeddingMaker
 from ..nn import ACTIVATIONS
 from ..tasks import Task
-from ..training import LR_SCHEDULES, OPTIMIZERS
+from ..training.schedule import LR_SCHEDULES, OPTIMIZERS
 from ..utils._sklearn import HasMethods, RealNotInt, StrOptions
 from .constraints import (
     COUNT,

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from ..encoding import Labels, TargetEncoder
+from ..encoding.targets import TargetEncoder
+from ..tables.labels import Labels
 from ..tasks import array_of, unit_of
 from ..utils.warn import warn
 

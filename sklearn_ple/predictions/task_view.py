@@ -13,15 +13,11 @@ from sklearn.utils import Tags, check_consistent_length, get_tags
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from ..encoding import (
-    check_in_memory,
-    check_type,
-    read_targets,
-    take_rows,
-    to_pandas,
-    warn_of_order,
-    weigh,
-)
+from ..tables.frames import take_rows, to_pandas
+from ..tables.labels import check_type, read_targets
+from ..tables.mistakes import warn_of_order
+from ..tables.reading import check_in_memory
+from ..tables.weights import weigh
 from ..tasks import accuracy, of_any_unit, warn_without_score
 from .inner import tasks_of
 

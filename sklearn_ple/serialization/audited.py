@@ -9,7 +9,7 @@ from typing import Any
 
 from torch import nn
 
-from ..encoding import EmbeddingMaker
+from ..encoding.numeric import EmbeddingMaker
 from ..tasks import Task
 from .model import from_plain, to_plain
 from .state import CODECS, KNOWN

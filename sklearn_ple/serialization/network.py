@@ -10,13 +10,14 @@ import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
-from ..encoding import TableEncoder
-from ..encoding.dependence import dependent_pairs
+from ..encoding.encoder import TableEncoder
 from ..network import net_around
 from ..nn import TabularNetwork
 from ..nn.draws import in_all_functions
-from ..parameters import differences, of_network
-from ..training import Plan, seeded
+from ..parameters.comparison import differences, of_network
+from ..tables.kinds import dependent_pairs
+from ..training.plan import Plan
+from ..training.random_state import seeded
 from ..utils.checks import shown
 
 # Data types of tensors that a file can hold.

@@ -12,23 +12,20 @@ import torch
 from sklearn.isotonic import IsotonicRegression
 
 from ..balancing import BALANCERS
-from ..encoding import (
-    NUMERIC_EMBEDDINGS,
-    EmbeddingMaker,
-    TableEncoder,
-    TargetEncoder,
-    TargetForm,
-    TargetStatistics,
-)
 from ..encoding.categories import CategoryEncoder
 from ..encoding.dependence import Dependence
+from ..encoding.encoder import TableEncoder
 from ..encoding.features import FeatureEncoder
+from ..encoding.numeric import NUMERIC_EMBEDDINGS, EmbeddingMaker
 from ..encoding.scaling import NumberScaler
-from ..predictions import Deviations
+from ..encoding.statistics import TargetStatistics
+from ..encoding.targets import TargetEncoder
 from ..predictions.calibration import Calibration, IsotonicCalibration, TemperatureScaling
-from ..predictions.intervals import StandardisedErrors
+from ..predictions.intervals import Deviations, StandardisedErrors
+from ..tables.form import TargetForm
 from ..tasks import TASK_KINDS, Task
-from ..training import Plan, resolve_device
+from ..training.device import resolve_device
+from ..training.plan import Plan
 from . import tables, values
 from .values import Codec
 

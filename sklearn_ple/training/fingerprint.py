@@ -18,7 +18,8 @@ from scipy import sparse
 from skorch.callbacks import Callback
 from torch import Tensor, nn
 
-from ..encoding import EmbeddingMaker, Table
+from ..encoding.numeric import EmbeddingMaker
+from ..tables.table import Table
 from ..tasks import Task
 from ..utils.versions import versions
 from .split import Split

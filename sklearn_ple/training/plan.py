@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from ..encoding import TableEncoder
+from ..encoding.encoder import TableEncoder
 from .net_params import plain, read_net_params
 from .split import LEAST_ROWS_TO_STOP_EARLY, Split, stops_early
 from .validation import Validation

@@ -9,7 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from ..encoding import Table, is_dataset, read_groups, warn_of_order
+from ..tables.frames import is_dataset
+from ..tables.groups import read_groups
+from ..tables.mistakes import warn_of_order
+from ..tables.table import Table
 from ..utils._sklearn import _num_samples
 from ..utils.checks import naming
 from ..utils.warn import collected, warn

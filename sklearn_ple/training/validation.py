@@ -10,8 +10,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..encoding import Labels, Table, TargetEncoder, TargetStatistics, beside
+from ..encoding.statistics import TargetStatistics, beside
+from ..encoding.targets import TargetEncoder
 from ..nn.members import MemberRange
+from ..tables.labels import Labels
+from ..tables.table import Table
 from ..tasks import Task, TaskLosses
 from ..tasks.mean import MemberMean, relative_losses
 from ..utils.warn import warn

@@ -17,9 +17,9 @@ from sklearn_ple import (
     PLEClassifierRegressor,
 )
 from sklearn_ple.encoding.dependence import Dependence
-from sklearn_ple.encoding.labels import read_targets
 from sklearn_ple.encoding.targets import TargetEncoder
-from sklearn_ple.encoding.weights import label_weights
+from sklearn_ple.tables.labels import read_targets
+from sklearn_ple.tables.weights import label_weights
 
 NAN = np.nan
 

@@ -19,11 +19,13 @@ from sklearn.base import BaseEstimator
 from sklearn.preprocessing import OrdinalEncoder, StandardScaler
 
 from sklearn_ple import PLERegressor
-from sklearn_ple.encoding import Table, TableEncoder, scaling
+from sklearn_ple.encoding import scaling
 from sklearn_ple.encoding.categories import MISSING, UNKNOWN
+from sklearn_ple.encoding.encoder import TableEncoder
 from sklearn_ple.encoding.features import FeatureEncoder
-from sklearn_ple.encoding.frames import polars_to_pandas
-from sklearn_ple.encoding.reading import read_features
+from sklearn_ple.tables.frames import polars_to_pandas
+from sklearn_ple.tables.reading import read_features
+from sklearn_ple.tables.table import Table
 
 
 def read(X):

@@ -7,8 +7,7 @@ from hypothesis import strategies as st
 from scipy import sparse
 
 from sklearn_ple import PLEClassifierRegressor, PLERegressor, SingleTaskClassifierRegressor
-from sklearn_ple.encoding import EmbeddingMaker
-from sklearn_ple.encoding.numeric import NUMERIC_EMBEDDINGS, has_atom
+from sklearn_ple.encoding.numeric import NUMERIC_EMBEDDINGS, EmbeddingMaker, has_atom
 
 N = 600
 

@@ -11,8 +11,9 @@ from sklearn_ple import (
     PLEClassifierRegressor,
     export,
 )
-from sklearn_ple.encoding import Table, statistics
+from sklearn_ple.encoding import statistics
 from sklearn_ple.encoding.statistics import TargetStatistics, many_categories
+from sklearn_ple.tables.table import Table
 from sklearn_ple.tasks import TASK_KINDS
 
 TINY = {"n_members": 1, "max_epochs": 2, "random_state": 0}

@@ -15,8 +15,8 @@ from scipy import sparse
 from sklearn.datasets import load_linnerud
 from sklearn.utils.estimator_checks import _NotAnArray
 
-from sklearn_ple.encoding.labels import Labels, as_frame, read_targets
 from sklearn_ple.encoding.targets import TargetEncoder
+from sklearn_ple.tables.labels import Labels, as_frame, read_targets
 from sklearn_ple.tasks import Binary, Multiclass, Ordinal, Quantile, Regression
 
 #: A whole number that neither int64 nor float64 can hold.

@@ -18,7 +18,7 @@ from sklearn_ple.balancing import BALANCERS
 from sklearn_ple.datasets import load_nhefs
 from sklearn_ple.nn import PLE, TabularNetwork
 from sklearn_ple.training import device as devices
-from sklearn_ple.training import product_dtype
+from sklearn_ple.training.device import product_dtype
 
 
 @pytest.fixture

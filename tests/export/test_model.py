@@ -42,7 +42,7 @@ from sklearn_ple import (
     SluiceClassifierRegressor,
     export,
 )
-from sklearn_ple.encoding import NUMERIC_EMBEDDINGS
+from sklearn_ple.encoding.numeric import NUMERIC_EMBEDDINGS
 from sklearn_ple.export import model as of_model
 from sklearn_ple.tasks import Quantile, Regression
 

@@ -33,7 +33,7 @@ from sklearn_ple import (
     SharedBottomClassifierRegressor,
     export,
 )
-from sklearn_ple.encoding import NUMERIC_EMBEDDINGS
+from sklearn_ple.encoding.numeric import NUMERIC_EMBEDDINGS
 from sklearn_ple.export import onnx as of_onnx
 from sklearn_ple.export.graph import PredictionGraph
 from sklearn_ple.export.parity import _same_numbers

@@ -15,7 +15,7 @@ from sklearn.utils._param_validation import make_constraint
 from skorch.callbacks import EpochTimer
 
 from sklearn_ple.balancing import Balancer
-from sklearn_ple.encoding import EmbeddingMaker
+from sklearn_ple.encoding.numeric import EmbeddingMaker
 from sklearn_ple.tasks import Count, Regression, Task
 
 N = 30

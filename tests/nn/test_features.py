@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from sklearn_ple import MultiTabNetClassifierRegressor
-from sklearn_ple.encoding import EmbeddingMaker
+from sklearn_ple.encoding.numeric import EmbeddingMaker
 from sklearn_ple.nn import Column, Features
 
 N = 60

@@ -8,7 +8,8 @@ import pytest
 
 import sklearn_ple
 from sklearn_ple import MMoEClassifierRegressor, PLEClassifierRegressor, PLERegressor
-from sklearn_ple.parameters import Number, Parameters, Widths
+from sklearn_ple.parameters.constraints import Number, Widths
+from sklearn_ple.parameters.shared import Parameters
 
 ESTIMATORS = [
     cls

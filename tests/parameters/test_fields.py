@@ -17,7 +17,8 @@ from sklearn_ple import (
     PLERegressor,
 )
 from sklearn_ple.base import parameter, with_parameters
-from sklearn_ple.parameters import Parameters, differences, of_network
+from sklearn_ple.parameters.comparison import differences, of_network
+from sklearn_ple.parameters.shared import Parameters
 
 
 @with_parameters

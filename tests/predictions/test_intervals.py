@@ -15,12 +15,12 @@ from sklearn.preprocessing import StandardScaler
 
 from sklearn_ple import PLEClassifier, PLEClassifierRegressor, PLERegressor
 from sklearn_ple.datasets import load_nhefs
-from sklearn_ple.encoding.labels import read_targets
 from sklearn_ple.encoding.targets import TargetEncoder
-from sklearn_ple.predictions import Deviations
-from sklearn_ple.predictions.intervals import StandardisedErrors
+from sklearn_ple.predictions.intervals import Deviations, StandardisedErrors
+from sklearn_ple.tables.labels import read_targets
 from sklearn_ple.tasks import Regression, Task
-from sklearn_ple.training import TableRows, split_rows
+from sklearn_ple.training.data import TableRows
+from sklearn_ple.training.split import split_rows
 
 KINDS = {"sick": "binary", "weight": "regression", "cost": "quantile", "visits": "count"}
 SMALL = {"n_members": 2, "max_epochs": 5, "random_state": 0}

@@ -13,7 +13,7 @@ from sklearn.model_selection import LeaveOneOut, cross_val_score
 
 from sklearn_ple import PLEClassifier, PLEClassifierRegressor, predictor
 from sklearn_ple.tasks import Binary, Multiclass
-from sklearn_ple.training import MultiTaskNet
+from sklearn_ple.training.net import MultiTaskNet
 
 N = 80
 

@@ -17,9 +17,9 @@ from sklearn_ple import (
     SharedBottomClassifierRegressor,
 )
 from sklearn_ple.balancing import Balancer
-from sklearn_ple.encoding import EmbeddingMaker
+from sklearn_ple.encoding.numeric import EmbeddingMaker
 from sklearn_ple.tasks import Regression
-from sklearn_ple.training import MultiTaskNet
+from sklearn_ple.training.net import MultiTaskNet
 
 N = 60
 ESTIMATORS = [getattr(sklearn_ple, name) for name in sklearn_ple.__all__ if name[0].isupper()]

@@ -7,8 +7,9 @@ from numpy.testing import assert_array_equal
 from scipy import sparse
 from torch.overrides import TorchFunctionMode
 
-from sklearn_ple.training import Split, TableRows, data, place, split_rows
-from sklearn_ple.training.data import BatchIndices
+from sklearn_ple.training import data
+from sklearn_ple.training.data import BatchIndices, TableRows, place
+from sklearn_ple.training.split import Split, split_rows
 
 
 def make_rows(n=10, container=np.asarray):

@@ -10,8 +10,8 @@ from numpy.testing import assert_array_equal
 from skorch.exceptions import DeviceWarning
 
 from sklearn_ple import PLERegressor
-from sklearn_ple.training import resolve_device
 from sklearn_ple.training.cpu import check_n_jobs
+from sklearn_ple.training.device import resolve_device
 
 F32, F64 = torch.float32, torch.float64
 HAS_GPU = torch.cuda.is_available()

@@ -29,7 +29,7 @@ from compared_fits import (
 from scipy import sparse
 from skorch.callbacks import Callback, EpochScoring, Freezer, LRScheduler, ParamMapper
 
-from sklearn_ple.encoding import Table
+from sklearn_ple.tables.table import Table
 from sklearn_ple.tasks import Quantile
 
 

@@ -14,8 +14,8 @@ from sklearn.exceptions import ConvergenceWarning
 from skorch.callbacks import Callback, EarlyStopping, GradientNormClipping
 
 from sklearn_ple import PLEClassifierRegressor, PLERegressor
-from sklearn_ple.training import MultiTaskNet
 from sklearn_ple.training.averaging import WeightAverage
+from sklearn_ple.training.net import MultiTaskNet
 
 N = 200
 

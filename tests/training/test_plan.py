@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from sklearn_ple import PLEClassifierRegressor
-from sklearn_ple.training import BY_ROWS, Plan
+from sklearn_ple.training.plan import BY_ROWS, Plan
 
 
 def plan(n_rows, **params):

@@ -5,7 +5,9 @@ import pytest
 import torch
 
 from sklearn_ple.nn.draws import drawing_from
-from sklearn_ple.training import ShuffledRows, TableRows, shuffled
+from sklearn_ple.training import shuffled
+from sklearn_ple.training.data import TableRows
+from sklearn_ple.training.shuffled import ShuffledRows
 
 N_UNITS, N_EACH = 12, 50
 

@@ -26,8 +26,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sklearn_ple import PLEClassifierRegressor, PLERegressor, trainer
-from sklearn_ple.encoding import read_groups
-from sklearn_ple.training import MultiTaskNet, Plan, Split
+from sklearn_ple.tables.groups import read_groups
+from sklearn_ple.training.net import MultiTaskNet
+from sklearn_ple.training.plan import Plan
+from sklearn_ple.training.split import Split
 
 N = 120
 

@@ -17,7 +17,7 @@ from sklearn_ple import PLEClassifierRegressor
 from sklearn_ple.datasets import load_nhefs
 from sklearn_ple.distributed import Processes, current, data_parallel, training_together
 from sklearn_ple.export import load
-from sklearn_ple.training import resolve_device
+from sklearn_ple.training.device import resolve_device
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = Path(__file__).parent / "two_processes.py"

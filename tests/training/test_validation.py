@@ -16,14 +16,17 @@ from sklearn_ple import (
     SingleTaskClassifierRegressor,
     trainer,
 )
-from sklearn_ple.encoding import Table
 from sklearn_ple.encoding.targets import TargetEncoder
 from sklearn_ple.nn.members import MemberRange
-from sklearn_ple.predictions import Deviations
+from sklearn_ple.predictions.intervals import Deviations
+from sklearn_ple.tables.table import Table
 from sklearn_ple.tasks import TaskLosses
 from sklearn_ple.tasks.mean import MemberMean
-from sklearn_ple.training import HeldOut, MultiTaskNet, OutOfFold, Plan, TableRows, draw_folds
-from sklearn_ple.training.validation import Labelled, mean_weights
+from sklearn_ple.training.data import TableRows
+from sklearn_ple.training.net import MultiTaskNet
+from sklearn_ple.training.plan import Plan
+from sklearn_ple.training.split import draw_folds
+from sklearn_ple.training.validation import HeldOut, Labelled, OutOfFold, mean_weights
 
 N, N_MEMBERS = 160, 4
 

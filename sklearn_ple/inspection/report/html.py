@@ -14,10 +14,10 @@ from matplotlib.figure import Figure
 from scipy import sparse
 from sklearn.metrics import mean_absolute_error
 
-from ...encoding import to_pandas
 from ...metrics import expected_calibration_error
 from ...metrics.reading import scored_tasks
-from ...predictions import tasks_of
+from ...predictions.inner import tasks_of
+from ...tables.frames import to_pandas
 from ...tasks import accuracy
 from ..columns import as_table
 from ..gain import MTLGain

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from sklearn.exceptions import UndefinedMetricWarning
 
-from ...encoding import take_rows
+from ...tables.frames import take_rows
 from ...tasks import check_task_names
 from ...utils.warn import collected
 from ..importance import MultiTaskImportance, multitask_importance

@@ -12,7 +12,7 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 from sklearn import config_context
 
-from ...predictions import tasks_of
+from ...predictions.inner import tasks_of
 from ...utils._sklearn import _changed_params
 from ...utils.warn import collected
 from ..gates import GateUtilizationDisplay

@@ -10,7 +10,7 @@ import pandas as pd
 from sklearn.utils import check_random_state
 
 from ...metrics.reading import scored_tasks
-from ...predictions import tasks_of
+from ...predictions.inner import tasks_of
 from ...tasks import check_task_names
 from ...utils.checks import check_confidence, check_integer
 from ...utils.files import replacing

@@ -37,7 +37,7 @@ def row_hashes(numbers: np.ndarray) -> np.ndarray:
     Examples
     --------
     >>> import numpy as np
-    >>> from sklearn_ple.streaming.sampling import row_hashes
+    >>> from sklearn_ple.tables.files.sampling import row_hashes
     >>> np.argsort(row_hashes(np.arange(6)))
     array([2, 4, 5, 1, 0, 3])
     """

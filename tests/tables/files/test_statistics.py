@@ -9,11 +9,13 @@ from credibility import credible
 from streamed import OPTIONS, arrow, assert_same, write
 
 from sklearn_ple import PLEClassifierRegressor, export
-from sklearn_ple.encoding import N_PARTS, Table, TargetStatistics
-from sklearn_ple.streaming import survey, table
-from sklearn_ple.streaming.sampling import row_hashes
-from sklearn_ple.streaming.source import Source
-from sklearn_ple.training import HeldOut
+from sklearn_ple.encoding.statistics import TargetStatistics
+from sklearn_ple.tables.files import survey
+from sklearn_ple.tables.files.sampling import row_hashes
+from sklearn_ple.tables.files.source import Source
+from sklearn_ple.tables.table import N_PARTS, Table
+from sklearn_ple.training import read as reading
+from sklearn_ple.training.validation import HeldOut
 
 TASKS = ["click", "color", "amount"]
 FEATURES = ["row", "user", "town"]
@@ -50,13 +52,13 @@ def model(**params):
 
 def seen(monkeypatch):
     """Keep the rows that each fit trains on."""
-    kept, rows = [], table.StreamedTable.rows
+    kept, rows = [], reading.rows_of_files
 
     def spy(self, *args):
         kept.append(rows(self, *args))
         return kept[-1]
 
-    monkeypatch.setattr(table.StreamedTable, "rows", spy)
+    monkeypatch.setattr(reading, "rows_of_files", spy)
     return kept
 
 
@@ -260,7 +262,7 @@ def test_a_fit_that_stopped_goes_on_alike(tmp_path, monkeypatch):
     folder = write(tmp_path / "files", make_visits())
     params = {"max_epochs": 3, "early_stopping": True}
     whole = model(**params).fit(folder, TASKS, "w")
-    read, n_passes = table.StreamedTable.rows, []
+    read, n_passes = reading.rows_of_files, []
 
     def stops(self, *args):
         rows = read(self, *args)
@@ -276,7 +278,7 @@ def test_a_fit_that_stopped_goes_on_alike(tmp_path, monkeypatch):
         return rows
 
     with monkeypatch.context() as patch:
-        patch.setattr(table.StreamedTable, "rows", stops)
+        patch.setattr(reading, "rows_of_files", stops)
         with pytest.raises(KeyError):
             model(**params, checkpoint_dir=tmp_path / "kept").fit(folder, TASKS, "w")
     gone_on = model(**params, checkpoint_dir=tmp_path / "kept").fit(folder, TASKS, "w")

@@ -17,7 +17,6 @@ from sklearn.utils.validation import validate_data
 from ..utils.checks import check_unique, shown
 from .frames import in_native_order, is_dataset, keep_numbers, to_pandas
 from .masked import without_mask
-from .scaling import TooLargeError
 
 
 def read_features(estimator: BaseEstimator, X: Any, reset: bool) -> Any:
@@ -177,3 +176,25 @@ def _read_objects(column: pd.Series, name: Any) -> pd.Series:
             f"it{how}."
         )
     return column
+
+
+def is_number(dtype: Any) -> bool:
+    """Return whether columns of a dtype hold numbers or bools."""
+    if isinstance(dtype, np.dtype):
+        return dtype.kind in "biuf"
+    if isinstance(dtype, pd.CategoricalDtype) or types.is_complex_dtype(dtype):
+        return False
+    # To pandas, bools of Arrow are not numeric.
+    return types.is_numeric_dtype(dtype) or types.is_bool_dtype(dtype)
+
+
+class TooLargeError(ValueError):
+    """Raised for a column with infinity, or with a value too large for the dtype."""
+
+    @classmethod
+    def of(cls, name: Any, dtype: str) -> TooLargeError:
+        """Return the error that names the column and the dtype."""
+        return cls(
+            f"Input X contains infinity or a value too large for dtype({dtype!r}), in column "
+            f"{shown(name)}: use NaN for missing values."
+        )

@@ -11,7 +11,6 @@ import pandas as pd
 
 from ..utils.checks import shown
 from ..utils.warn import warn
-from .categories import Counts, are_nearly_distinct, is_text
 
 #: Texts that often stand for a missing label.
 _MISSING = {"", "?", "-", "na", "n/a", "nan", "none", "null", "<na>", "missing"}
@@ -19,6 +18,8 @@ _NUMBER = re.compile(r"\s*[-+]?\d+([.,]\d*)?([eE][-+]?\d+)?\s*")
 _DATE = re.compile(r"\s*\d{4}-\d{2}-\d{2}([T ].*)?\s*")
 #: With so many classes in y, or categories in X, texts of digits are codes.
 _MOST_CODES, _MOST_CATEGORIES = 10, 20
+# In more than _MANY_ROWS rows, strings are not categories if more than this share is distinct.
+_MANY_ROWS, _DISTINCT = 100, 0.9
 #: A range, in standard deviations, in which single precision has few distinct numbers.
 _NARROW = 1e-5
 
@@ -158,20 +159,21 @@ def warn_of_outliers(names: Sequence[str], spreads: np.ndarray) -> None:
             )
 
 
-def warn_of_strings(name: Any, counts: Counts) -> None:
+def warn_of_strings(name: Any, texts: Sequence[str], n_rows: int) -> None:
     """Warn if strings that are read as categories are rather numbers, dates, text or ids.
 
     Parameters
     ----------
     name : object
         Name of the column of X.
-    counts : Counts
-        The distinct values of the column, and how often each occurs.
+    texts : sequence of str
+        The distinct values of the column.
+    n_rows : int
+        Number of rows with a value.
     """
-    values = counts.merged()[0]
-    if len(values) <= _MOST_CATEGORIES or not is_text(counts):
+    if len(texts) <= _MOST_CATEGORIES:
         return
-    texts, column = values.tolist(), f"X[{shown(name)}]"
+    column = f"X[{shown(name)}]"
     conversions = (
         (_NUMBER, "numbers", _to_numeric(column, texts)),
         (_DATE, "dates", f"the days since a date, by pd.to_datetime({column}, errors='coerce')"),
@@ -184,7 +186,7 @@ def warn_of_strings(name: Any, counts: Counts) -> None:
                 'codes, give it the dtype "category": then there is no such warning.'
             )
             return
-    if are_nearly_distinct(len(texts), counts.n_known):
+    if are_nearly_distinct(len(texts), n_rows):
         warn(
             f"Column {shown(name)} of X holds strings that are nearly all different: each is read "
             "as an id, from which nothing can be learnt. If it is text, turn it into numbers "
@@ -202,3 +204,8 @@ def _to_numeric(column: str, texts: Sequence[str]) -> str:
     """Return the code that turns a column of texts into numbers."""
     with_points = ".str.replace(',', '.')" if any("," in text for text in texts) else ""
     return f"pd.to_numeric({column}{with_points}, errors='coerce')"
+
+
+def are_nearly_distinct(n_values: int, n_rows: int) -> bool:
+    """Return whether so many distinct values in so many rows are unlikely to be categories."""
+    return n_rows > _MANY_ROWS and n_values > _DISTINCT * n_rows

@@ -15,7 +15,7 @@ from skorch.callbacks import Callback
 from streamed import OPTIONS, TASKS, arrow, make_table, write
 
 from sklearn_ple import PLEClassifier, PLEClassifierRegressor, PLERegressor, export
-from sklearn_ple.streaming import source
+from sklearn_ple.tables.files import source
 
 FEATURES = ["a", "gaps", "town", "kind"]
 

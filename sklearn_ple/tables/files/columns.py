@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..encoding import is_number, to_pandas
+from ..frames import to_pandas
+from ..reading import is_number
 from .source import Source
 
 

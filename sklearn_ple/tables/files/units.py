@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from ..utils.checks import naming
+from ...utils.checks import naming
 
 # Number of bytes of a column of a row group that are read at a time.
 _READ_AT_ONCE = 2**18

@@ -12,9 +12,9 @@ from urllib.parse import unquote
 
 import numpy as np
 
-from ..encoding import storable, to_storable
-from ..utils.checks import check_unique
-from .reading import interleaved
+from ...utils.checks import check_unique
+from ..arrow import storable, to_storable
+from .ahead import interleaved
 from .units import File, Unit, file_of, unreadable
 
 # Largest numbers of rows and of values in a block; several blocks are in memory at a time.

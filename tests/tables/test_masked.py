@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from sklearn_ple import PLEClassifierRegressor
-from sklearn_ple.encoding import as_frame
-from sklearn_ple.encoding.masked import without_mask
-from sklearn_ple.encoding.weights import read_weights
 from sklearn_ple.metrics import multitask_scores
+from sklearn_ple.tables.labels import as_frame
+from sklearn_ple.tables.masked import without_mask
+from sklearn_ple.tables.weights import read_weights
 
 N = 60
 

@@ -5,7 +5,7 @@ import pyarrow as pa
 import pytest
 from scipy.stats import chisquare, kstest
 
-from sklearn_ple.streaming.sampling import Lowest, row_hashes
+from sklearn_ple.tables.files.sampling import Lowest, row_hashes
 
 
 def test_hashes_are_as_good_as_drawn():

@@ -6,20 +6,20 @@ from typing import Any
 
 import torch
 
-from ..encoding import Encoded, Table, TableEncoder, TargetForm, is_dataset, kinds_by_task
-from ..training import (
-    Plan,
-    ShuffledRows,
-    Split,
-    TableRows,
-    check_apart,
-    n_set_aside,
-    read_apart,
-)
+from ..encoding.encoder import Encoded, TableEncoder
+from ..tables.files.columns import Columns
+from ..tables.files.source import Source
+from ..tables.files.table import AnyTable, StreamedTable
+from ..tables.form import TargetForm
+from ..tables.frames import is_dataset
+from ..tables.kinds import kinds_by_task
+from ..tables.table import Table
 from ..utils.warn import warn
-from .columns import Columns
-from .source import Source
-from .table import AnyTable, StreamedTable
+from .data import TableRows
+from .plan import Plan
+from .rows_of_files import rows_of_files
+from .shuffled import ShuffledRows
+from .split import Split, check_apart, n_set_aside, read_apart
 
 # Largest number of validation rows, which are kept in memory.
 _MOST_ASIDE = 100_000
@@ -136,7 +136,7 @@ def rows_of(
         The data type of numbers.
     """
     if isinstance(table, StreamedTable):
-        return table.rows(encoder, encoded.ordered, class_weight, dtype)
+        return rows_of_files(table, encoder, encoded.ordered, class_weight, dtype)
     return TableRows(*encoded.arrays, dtype=dtype)
 
 

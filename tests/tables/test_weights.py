@@ -10,15 +10,10 @@ from hypothesis import strategies as st
 from sklearn import config_context
 from sklearn.utils.class_weight import compute_sample_weight
 
-from sklearn_ple.encoding.labels import read_targets
+from sklearn_ple.encoding.class_weights import class_weights, weigh_classes
 from sklearn_ple.encoding.targets import TargetEncoder
-from sklearn_ple.encoding.weights import (
-    class_weights,
-    label_weights,
-    read_weights,
-    weigh,
-    weigh_classes,
-)
+from sklearn_ple.tables.labels import read_targets
+from sklearn_ple.tables.weights import label_weights, read_weights, weigh
 
 Y = pd.DataFrame(
     {

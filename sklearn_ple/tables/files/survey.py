@@ -9,7 +9,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..encoding import Labels, Table, dictionary_values, join_labels, label_weights, read_targets
+from ..arrow import dictionary_values
+from ..labels import Labels, join_labels, read_targets
+from ..table import Table
+from ..weights import label_weights
 from .columns import Columns
 from .distinct import DistinctLabels
 from .orders import Orders

@@ -11,7 +11,7 @@ import pandas as pd
 from pandas.api import types
 from scipy import sparse
 
-from ..utils.checks import check_unique
+from ..utils.checks import check_unique, shown
 from ..utils.warn import warn
 from .form import TargetForm
 from .frames import is_arrow, is_polars, to_pandas, without_order
@@ -305,3 +305,34 @@ def _as_pandas(y: Any, input_name: str, needs_order: bool = False) -> pd.DataFra
             "negative if it is censored."
         )
     return pd.Series(array) if array.ndim == 1 else pd.DataFrame(array)
+
+
+def check_type(name: str, kind: str, classes: np.ndarray | None, observed: np.ndarray) -> None:
+    """Check that labels are text, or numbers (including bools), as they were in fit.
+
+    Parameters
+    ----------
+    name, kind : str
+        Name and kind of the task.
+    classes : ndarray or None
+        Classes of the task; None if its labels are numbers.
+    observed : ndarray
+        The labels that are not missing.
+
+    Raises
+    ------
+    ValueError
+        If they are of the other type.
+    """
+    if not len(observed):
+        return
+    is_text = observed.dtype.kind not in "biuf"
+    if is_text == (classes is not None and np.asarray(classes).dtype.kind not in "biuf"):
+        return
+    is_of = f"is of kind {kind!r}"
+    if classes is not None:
+        is_of = f"its classes are {'numbers' if is_text else 'text'}, such as {shown(classes[0])}"
+    raise ValueError(
+        f"Target {name!r} holds {'text' if is_text else 'numbers'}, such as "
+        f"{shown(observed[0])}, but {is_of}: pass labels of the same type as in fit."
+    )

@@ -7,7 +7,7 @@ from collections.abc import Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
-from ..utils.progress import progress_bar
+from ...utils.progress import progress_bar
 
 _Item = TypeVar("_Item", bound=Any)
 

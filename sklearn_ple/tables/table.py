@@ -18,6 +18,9 @@ from .mistakes import refuse_names, warn_of_order, warn_of_targets_in_features
 from .reading import read_features
 from .weights import weigh
 
+#: Number of parts of the training rows: the statistics of a part are learnt from those before it.
+N_PARTS = 10
+
 
 @dataclass(frozen=True)
 class Table:
@@ -101,7 +104,7 @@ class Table:
         """The rows for what need not be learnt from all of them; here the table itself."""
         return self
 
-    def naming(self, encoder: Any) -> AbstractContextManager:
+    def naming(self, check: Any) -> AbstractContextManager:
         """Return a context in which errors name a part of the table; here they name none."""
         return nullcontext()
 

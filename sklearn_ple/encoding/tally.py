@@ -6,7 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from ..encoding import Table, TableEncoder, balanced_by
+from ..tables.table import Table
+from .class_weights import balanced_by
+from .encoder import TableEncoder
 
 
 class Tally:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ..encoding import kinds_by_task, merged_order, split_kind
+from ..kinds import kinds_by_task, split_kind
+from ..order import merged_order
 from .units import Unit
 
 # Kinds for which the order matters; of "auto", the order may make an ordinal task.

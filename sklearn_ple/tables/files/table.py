@@ -2,42 +2,31 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import joblib
 import numpy as np
-import torch
 
-from ..distributed import current
-from ..encoding import (
-    N_PARTS,
-    OrderedStatistics,
-    Table,
-    TableEncoder,
-    TargetForm,
-    TooLargeError,
-    dependent_pairs,
-    ignored_by,
-    learnt_columns,
-)
-from ..training import Arrays, ShuffledRows, TableRows
-from ..utils.warn import warn
+from ..form import TargetForm
+from ..kinds import dependent_pairs, ignored_by, learnt_columns
+from ..reading import TooLargeError
+from ..table import N_PARTS, Table
+from .ahead import interleaved, watched
 from .columns import Columns
 from .orders import ordered_targets
-from .reading import interleaved, watched
 from .sampling import row_hashes
 from .source import Block, Source
 from .survey import Survey
-from .tally import Tally
 
 # Limits of the units that training reads at the same time, and of their columns: an open column of
 # Parquet needs several MB, for a page in its stored and in its decoded form.
 _MOST_OPEN, _OPEN_COLUMNS = 4, 100
+
+_Made = TypeVar("_Made", bound=Any)
 
 
 class StreamedTable:
@@ -100,8 +89,8 @@ class StreamedTable:
         aside = survey.aside()
         self.aside = None if aside is None else self._table(*aside, self.form, survey.unit)
         self.labels, self.weights = survey.with_rare_labels(self.sample)
-        self._distinct, weights = survey.distinct.table(self.sample)
-        self._weights = weights / survey.unit
+        self.distinct, weights = survey.distinct.table(self.sample)
+        self.distinct_weights = weights / survey.unit
 
     @classmethod
     def read(
@@ -156,61 +145,25 @@ class StreamedTable:
         tables = interleaved(map(self._tables, readers), n_open=1)
         return watched(tables, len(self), "Reading features", self.estimator.verbose)
 
-    @contextmanager
-    def naming(self, encoder: TableEncoder) -> Iterator[None]:
-        """Context manager in which an error about infinity names the unit that holds it."""
-        try:
-            yield
-        except TooLargeError:
-            scaler = copy.copy(encoder.features.scaler_)
-            for block in self.source.blocks(self.columns.names):
-                with block.unit.named():
-                    table = self._table(block.rows, block.numbers, self.form, self._unit)
-                    scaler.fit(table.features)
-            raise
-
-    def rows(
-        self,
-        encoder: TableEncoder,
-        ordered: OrderedStatistics | None,
-        class_weight: Any,
-        dtype: torch.dtype,
-    ) -> ShuffledRows:
-        """Return the training rows, which are read again in each epoch.
+    def training_rows(
+        self, order: Sequence[int], make: Callable[[Table], _Made]
+    ) -> Iterator[_Made]:
+        """Read the training rows of some units, several units at a time.
 
         Parameters
         ----------
-        encoder : TableEncoder
-            The encoder, fitted to this table.
-        ordered : OrderedStatistics or None
-            Target statistics of the rows, if the encoder learnt them from these rows.
-        class_weight : object
-            The parameter of the estimators.
-        dtype : torch.dtype
-            Dtype of numbers, targets and weights.
+        order : sequence of int
+            Numbers of the units.
+        make : callable
+            Called with each block of rows, a table; its errors name the unit.
 
-        Returns
-        -------
-        ShuffledRows
-            The rows.
+        Yields
+        ------
+        object
+            What ``make`` returned for a block with rows.
         """
-        self._warn_of_few_units()
-        tally = Tally(encoder)
-        tally.add(self._distinct, self._weights)
-        n_trained_on = len(self)
-        if self.aside is not None:
-            tally.leave_out(self.aside)
-            n_trained_on -= len(self.aside)
-        class_weight = tally.balanced(class_weight)
 
-        def encoded(table: Table) -> Arrays:
-            part = encoder.apply(table, class_weight, warns=False)._replace(ordered=ordered)
-            arrays = encoder.resume(part), *part.arrays[1:]
-            return tuple(
-                np.asarray(own, encoder.dtype) if own.dtype.kind == "f" else own for own in arrays
-            )
-
-        def of_unit(blocks: Iterator[Block]) -> Generator[Arrays, None, None]:
+        def of_unit(blocks: Iterator[Block]) -> Generator[_Made, None, None]:
             for block in blocks:
                 kept = ~self.is_aside(block.numbers)
                 if not kept.any():
@@ -218,30 +171,31 @@ class StreamedTable:
                 with block.unit.named():
                     rows, numbers = block.rows.filter(kept), block.numbers[kept]
                     table = self._table(rows, numbers, self.form, self._unit)
-                    arrays = encoded(table) if len(table) else None
-                if arrays is not None:
-                    yield arrays
+                    made = make(table) if len(table) else None
+                if made is not None:
+                    yield made
 
         n_open = max(1, min(_MOST_OPEN, _OPEN_COLUMNS // len(self.columns.names)))
+        readers = self.source.readers(self.columns.names, order)
+        return interleaved(map(of_unit, readers), n_open)
 
-        def read(order: Sequence[int]) -> Iterator[Arrays]:
-            readers = self.source.readers(self.columns.names, order)
-            return interleaved(map(of_unit, readers), n_open)
+    @contextmanager
+    def naming(self, check: Callable[[Any], Any]) -> Iterator[None]:
+        """Context manager in which an error about infinity names the unit that holds it.
 
-        numbers, codes, *labels_ = encoded(self.sample)
-        first = TableRows(numbers, codes, *labels_, dtype=dtype)
-        means = torch.as_tensor(tally.mean_weights(class_weight, n_trained_on), dtype=dtype)
-        return ShuffledRows(n_trained_on, len(self.source.units), read, first, means)
-
-    def _warn_of_few_units(self) -> None:
-        """Warn if some of the processes that train together would have no rows."""
-        n_units, processes = len(self.source.units), current()
-        if n_units < processes.n and processes.is_first:
-            warn(
-                f"{self.source} has rows for only {n_units} of {processes.n} processes, because "
-                "each reads its own row groups of Parquet or record batches of Arrow: write "
-                "smaller ones, many for each process, for example with row_group_size."
-            )
+        Parameters
+        ----------
+        check : callable
+            Called with features, in which it looks for the error.
+        """
+        try:
+            yield
+        except TooLargeError:
+            for block in self.source.blocks(self.columns.names):
+                with block.unit.named():
+                    table = self._table(block.rows, block.numbers, self.form, self._unit)
+                    check(table.features)
+            raise
 
     def described(self) -> dict[str, str]:
         """Return hashes of files and columns, for the fingerprint of a fit."""

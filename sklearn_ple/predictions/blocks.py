@@ -10,9 +10,10 @@ import numpy as np
 import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 
-from ..encoding import Labels, UnknownColumns, join_labels
-from .columns import Columns
-from .source import Source
+from ..encoding.categories import UnknownColumns
+from ..tables.files.columns import Columns
+from ..tables.files.source import Source
+from ..tables.labels import Labels, join_labels
 
 
 def predicted_blocks(model: Any, X: Any, predict: Callable[[pd.DataFrame], Any]) -> Iterator[Any]:

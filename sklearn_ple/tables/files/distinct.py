@@ -8,7 +8,8 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from ..encoding import Labels, Table, join_labels
+from ..labels import Labels, join_labels
+from ..table import Table
 
 # Largest number of distinct labels that are listed; a column with more is regarded as numbers.
 _MOST_DISTINCT = 2**16

@@ -24,11 +24,12 @@ from sklearn_ple import (
     export,
 )
 from sklearn_ple.distributed import Processes, training_together
-from sklearn_ple.encoding import Table
 from sklearn_ple.encoding.numeric import Piecewise
 from sklearn_ple.model_selection import train_test_split
-from sklearn_ple.streaming import distinct, survey, table
-from sklearn_ple.streaming.source import Source
+from sklearn_ple.tables.files import distinct, survey, table
+from sklearn_ple.tables.files.source import Source
+from sklearn_ple.tables.table import Table
+from sklearn_ple.training import read as reading
 
 FEATURES = ["a", "gaps", "town", "kind"]
 
@@ -233,13 +234,13 @@ def test_tasks_that_depend_on_others_and_weights_of_classes(tmp_path, monkeypatc
     params = OPTIONS | {"class_weight": "balanced", "early_stopping": False, "max_epochs": 1}
     del params["expert_hidden_units"]
     seen = {}
-    rows = table.StreamedTable.rows
+    rows = reading.rows_of_files
 
     def spy(self, *args):
         seen["rows"] = rows(self, *args)
         return seen["rows"]
 
-    monkeypatch.setattr(table.StreamedTable, "rows", spy)
+    monkeypatch.setattr(reading, "rows_of_files", spy)
     streamed = ESMMClassifier(**params).fit(folder, ["click", "buy"])
     whole = streamed._encoder
     in_memory = arrow(frame)
@@ -306,7 +307,7 @@ def test_large_integers_stay_apart_where_blocks_differ_in_dtype(tmp_path, monkey
     rows = pa.table({"a": make_table(120)["a"], "t": pa.array(labels, pa.uint64())})
     parquet.write_table(rows, tmp_path / "rows.parquet", row_group_size=60)
     fitted = model(class_weight="balanced").fit(tmp_path / "rows.parquet", ["t"])
-    weights = kept[0][0]._weights
+    weights = kept[0][0].distinct_weights
     assert sorted(weights.tolist()) == [20, 20, 20, 30, 30]
     score = fitted.score(tmp_path / "rows.parquet", ["t"])
     assert score == fitted.score(rows.select(["a"]), rows.select(["t"]))
@@ -379,13 +380,13 @@ def test_a_long_chain_of_events_weighs_as_in_memory(tmp_path, n_events, monkeypa
 def spied(monkeypatch):
     """Keep the rows that a fit trains on, and the table they are of."""
     kept = []
-    rows = table.StreamedTable.rows
+    rows = reading.rows_of_files
 
     def spy(self, *args):
         kept.append((self, rows(self, *args)))
         return kept[-1][1]
 
-    monkeypatch.setattr(table.StreamedTable, "rows", spy)
+    monkeypatch.setattr(reading, "rows_of_files", spy)
     return kept
 
 

@@ -15,9 +15,9 @@ from skorch.callbacks import Callback
 from streamed import OPTIONS, TASKS, arrow, assert_same, make_table, state, write
 
 from sklearn_ple import PLEClassifierRegressor, export
-from sklearn_ple.streaming import survey
-from sklearn_ple.streaming.reading import interleaved
-from sklearn_ple.streaming.source import Source
+from sklearn_ple.tables.files import survey
+from sklearn_ple.tables.files.ahead import interleaved
+from sklearn_ple.tables.files.source import Source
 
 
 @pytest.fixture

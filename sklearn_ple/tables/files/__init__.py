@@ -1,0 +1,1 @@
+"""Tables larger than memory, in files that are read a block of rows at a time."""

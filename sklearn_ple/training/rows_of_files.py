@@ -1,0 +1,78 @@
+"""The training rows of a table in files, which are read and encoded again in each epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from ..distributed import current
+from ..encoding.encoder import TableEncoder
+from ..encoding.statistics import OrderedStatistics
+from ..encoding.tally import Tally
+from ..tables.files.source import Source
+from ..tables.files.table import StreamedTable
+from ..tables.table import Table
+from ..utils.warn import warn
+from .data import TableRows
+from .shuffled import Arrays, ShuffledRows
+
+
+def rows_of_files(
+    table: StreamedTable,
+    encoder: TableEncoder,
+    ordered: OrderedStatistics | None,
+    class_weight: Any,
+    dtype: torch.dtype,
+) -> ShuffledRows:
+    """Return the training rows of a table in files.
+
+    Parameters
+    ----------
+    table : StreamedTable
+        The table.
+    encoder : TableEncoder
+        The encoder, fitted to this table.
+    ordered : OrderedStatistics or None
+        Target statistics of the rows, if the encoder learnt them from these rows.
+    class_weight : object
+        The parameter of the estimators.
+    dtype : torch.dtype
+        Dtype of numbers, targets and weights.
+    """
+    _warn_of_few_units(table.source)
+    tally = Tally(encoder)
+    tally.add(table.distinct, table.distinct_weights)
+    n_trained_on = len(table)
+    if table.aside is not None:
+        tally.leave_out(table.aside)
+        n_trained_on -= len(table.aside)
+    class_weight = tally.balanced(class_weight)
+
+    def encode(part: Table) -> Arrays:
+        encoded = encoder.apply(part, class_weight, warns=False)._replace(ordered=ordered)
+        arrays = encoder.resume(encoded), *encoded.arrays[1:]
+        return tuple(
+            np.asarray(own, encoder.dtype) if own.dtype.kind == "f" else own for own in arrays
+        )
+
+    def read(order: Sequence[int]) -> Iterator[Arrays]:
+        return table.training_rows(order, encode)
+
+    numbers, codes, *labels = encode(table.sample)
+    first = TableRows(numbers, codes, *labels, dtype=dtype)
+    means = torch.as_tensor(tally.mean_weights(class_weight, n_trained_on), dtype=dtype)
+    return ShuffledRows(n_trained_on, len(table.source.units), read, first, means)
+
+
+def _warn_of_few_units(source: Source) -> None:
+    """Warn if some of the processes that train together would have no rows."""
+    n_units, processes = len(source.units), current()
+    if n_units < processes.n and processes.is_first:
+        warn(
+            f"{source} has rows for only {n_units} of {processes.n} processes, because each reads "
+            "its own row groups of Parquet or record batches of Arrow: write smaller ones, many "
+            "for each process, for example with row_group_size."
+        )
