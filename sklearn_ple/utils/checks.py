@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from inspect import signature
 from numbers import Integral, Real
+from types import MethodType
 from typing import Any
 
 import numpy as np
@@ -106,5 +107,8 @@ def is_ours(cls: type) -> bool:
 
 def shown_options(value: Any) -> str:
     """Return an object's parameters that are kept under their names, such as "power=1.2"."""
-    names = [name for name in signature(type(value)).parameters if hasattr(value, name)]
-    return ", ".join(f"{name}={shown(getattr(value, name))}" for name in names)
+    kept = {n: getattr(value, n) for n in signature(type(value)).parameters if hasattr(value, n)}
+    # A parameter may have the name of a method, whose representation is that of the object.
+    return ", ".join(
+        f"{name}={shown(own)}" for name, own in kept.items() if not isinstance(own, MethodType)
+    )

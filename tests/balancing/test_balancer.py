@@ -263,7 +263,8 @@ def test_a_warm_start_with_other_options_begins_a_balancer_anew(table):
 
 def test_repr_names_the_options():
     class Scaled(Balancer):
-        def __init__(self, scale, hidden=2):
+        # A parameter of the balancer has the name of a method, start.
+        def __init__(self, scale, start=2):
             super().__init__()
             self.scale = scale
 
