@@ -46,43 +46,49 @@ _LEAST_TO_MERGE = 2**10
 class CategoryEncoder:
     """Learns the categories of a column, and turns values into codes.
 
-    Parameters
-    ----------
-    max_categories : int or None, default=None
-        Parameter of the estimators.
-    min_frequency : int, float or None, default=None
-        Parameter of the estimators.
-
     Attributes
     ----------
     categories : pandas.Index
         The categories that have their own codes, from 2 on, in the order of their first rows. So
         the names of categories have no effect on what is learnt.
-    n_codes : int
-        Number of codes.
     """
 
     categories: pd.Index
+    _kind: str | None
+    _rare_share: float
+    # Later tables often share a categorical dtype, whose codes are looked up only once.
+    _declared: pd.Index | None
+    _declared_codes: np.ndarray | None
 
-    def __init__(self, max_categories: int | None = None, min_frequency: float | None = None):
-        self.max_categories = max_categories
-        self.min_frequency = min_frequency
+    def learn(
+        self, counts: Counts, max_categories: int | None = None, min_frequency: float | None = None
+    ) -> CategoryEncoder:
+        """Learn the categories of a column, and which of them are rare.
 
-    def learn(self, counts: Counts) -> CategoryEncoder:
-        """Learn the categories of a column, and which of them are rare."""
+        Parameters
+        ----------
+        counts : Counts
+            The counts of the values.
+        max_categories : int or None, default=None
+            Parameter of the estimators.
+        min_frequency : int, float or None, default=None
+            Parameter of the estimators.
+        """
         values, numbers, first = counts.merged()
         order = _sorting(values)
-        rare = self._is_rare(numbers[order], counts.n_rows)
+        rare = _are_rare(numbers[order], counts.n_rows, max_categories, min_frequency)
         kept = order[~rare]
         self.categories = values[kept[np.argsort(first[kept])]]
-        self.n_codes = len(self.categories) + 2
         self._kind = _kind(values)
-        self._rare_share = numbers[order[rare]].sum() / max(numbers.sum(), 1)
-        # Later tables often share a categorical dtype, whose codes are looked up only once.
-        self._known: Any = None
-        if counts.declared is not None:
-            self._known = counts.declared, self._look_up(counts.declared)
+        self._rare_share = float(numbers[order[rare]].sum() / max(numbers.sum(), 1))
+        self._declared = counts.declared
+        self._declared_codes = None if self._declared is None else self._look_up(self._declared)
         return self
+
+    @property
+    def n_codes(self) -> int:
+        """Number of codes."""
+        return len(self.categories) + 2
 
     def transform(
         self, column: pd.Series, dtype: Any = np.int64, *, warns: bool = True
@@ -111,8 +117,8 @@ class CategoryEncoder:
             only the earlier or only the present ones are floats, so large that they are rounded.
         """
         places, values = _factorize(column)
-        if self._known is not None and values.equals(self._known[0]):
-            lookup = self._known[1]
+        if self._declared is not None and values.equals(self._declared):
+            lookup: Any = self._declared_codes
         else:
             # Values of the same dtype are of the same kind, except for objects.
             if values.dtype != self.categories.dtype or values.dtype == object:
@@ -123,16 +129,6 @@ class CategoryEncoder:
         if warns:
             self._check_unknown(column, codes)
         return codes
-
-    def _is_rare(self, counts: np.ndarray, n_rows: int) -> np.ndarray:
-        """Find the rare categories, which share a code, by the rules of OrdinalEncoder."""
-        is_share = not isinstance(self.min_frequency, Integral)
-        rare = counts < (self.min_frequency or 0) * (n_rows if is_share else 1)
-        # One of max_categories is the shared code.
-        n_frequent = len(counts) if self.max_categories is None else self.max_categories - 1
-        if (~rare).sum() > n_frequent:
-            rare[np.argsort(counts, kind="stable")[: len(counts) - n_frequent]] = True
-        return rare
 
     def _look_up(self, values: pd.Index) -> np.ndarray:
         """Return the code of each value and, at the end, that of a missing value."""
@@ -277,6 +273,19 @@ class Counts:
 def is_text(counts: Counts) -> bool:
     """Return whether values are strings that are not declared categories."""
     return counts.declared is None and _kind(counts.merged()[0]) == "text"
+
+
+def _are_rare(
+    counts: np.ndarray, n_rows: int, max_categories: int | None, min_frequency: float | None
+) -> np.ndarray:
+    """Find the rare categories, which share a code, by the rules of OrdinalEncoder."""
+    is_share = not isinstance(min_frequency, Integral)
+    rare = counts < (min_frequency or 0) * (n_rows if is_share else 1)
+    # One of max_categories is the shared code.
+    n_frequent = len(counts) if max_categories is None else max_categories - 1
+    if (~rare).sum() > n_frequent:
+        rare[np.argsort(counts, kind="stable")[: len(counts) - n_frequent]] = True
+    return rare
 
 
 def _factorize(column: pd.Series) -> tuple[np.ndarray, pd.Index]:

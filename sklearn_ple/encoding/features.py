@@ -50,11 +50,15 @@ class FeatureEncoder:
         that the network does not depend on the order of columns.
     columns_ : list of CategoryEncoder
         The encoder of each categorical column.
-    cardinalities_ : list of int
-        Number of codes of each categorical column.
     scaler_ : NumberScaler
         The scaler of the numbers.
     """
+
+    dtype: str
+    categorical_positions_: np.ndarray
+    number_positions_: np.ndarray
+    columns_: list[CategoryEncoder]
+    scaler_: NumberScaler
 
     def __init__(
         self,
@@ -145,14 +149,17 @@ class FeatureEncoder:
             own.add(X.iloc[:, position])
 
     def _learn_categories(self, X: Any, counts: list[Counts]) -> None:
-        self.columns_ = [
-            CategoryEncoder(self.max_categories, self.min_frequency).learn(own) for own in counts
-        ]
+        limits = self.max_categories, self.min_frequency
+        self.columns_ = [CategoryEncoder().learn(own, *limits) for own in counts]
         if _is_from_dtype(self.categorical_features):
             for position, own in zip(self.categorical_positions_, counts, strict=True):
                 if is_text(own):
                     warn_of_strings(X.columns[position], own.merged()[0].tolist(), own.n_known)
-        self.cardinalities_ = [column.n_codes for column in self.columns_]
+
+    @property
+    def cardinalities_(self) -> list[int]:
+        """Number of codes of each categorical column."""
+        return [column.n_codes for column in self.columns_]
 
     @property
     def n_numbers_(self) -> int:

@@ -74,6 +74,12 @@ class NumberScaler:
         Which columns have an indicator.
     """
 
+    positions: np.ndarray
+    dtype: str
+    mean_: np.ndarray
+    scale_: np.ndarray
+    missing_: np.ndarray
+
     def __init__(self, positions: np.ndarray, dtype: str = "float32"):
         self.positions = positions
         self.dtype = dtype

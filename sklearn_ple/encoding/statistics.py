@@ -61,6 +61,7 @@ class TargetStatistics:
            Boosting with Categorical Features". NeurIPS 2018.
     """
 
+    columns: np.ndarray
     tables: list[np.ndarray]
     learnt_from: str
     read: np.ndarray | None = None

@@ -42,6 +42,9 @@ class TargetEncoder:
         The form of y.
     """
 
+    tasks: list[Task]
+    form: TargetForm
+
     def __init__(self, task_types: Any, family: str | None, classes: Any = None):
         self.task_types = task_types
         self.family = family
@@ -74,7 +77,7 @@ class TargetEncoder:
         types = kinds_by_task(without_ignored(self.task_types), form.names)
         declared = _declared(self.classes, form.names)
         self.form = form
-        self.tasks: list[Task] = []
+        self.tasks = []
         for position, column in enumerate(labels):
             if not len(column.observed):
                 which = "with a positive sample_weight" if column.weighed else "at all"

@@ -13,13 +13,13 @@ from scipy import sparse
 
 from .. import estimators
 from ..base import MultiTaskEstimator
-from ..serialization import CODECS, KNOWN, NOT_SAVED, Reader, Writer, from_plain, named, to_plain
+from ..serialization import NOT_SAVED, Reader, Writer, from_plain, named, to_plain
 from ..utils.versions import check_versions, versions
 from ..utils.warn import collected
 from .checks import check_model
 from .container import read, write
 
-_KNOWN = KNOWN | {name: getattr(estimators, name) for name in estimators.__all__}
+_ESTIMATORS = {name: getattr(estimators, name) for name in estimators.__all__}
 # warm_start_from is another model, which only fit reads.
 _NOT_SAVED = NOT_SAVED | {"warm_start_from"}
 
@@ -79,12 +79,12 @@ def save(model: Any, path: str | os.PathLike[str], *, trusted: Iterable[type] = 
     >>> export.load(path).predict(X).equals(model.predict(X))
     True
     """
-    classes = named(trusted)
+    classes = named(trusted, _ESTIMATORS)
     check_model(model, "saved")
-    writer = Writer(CODECS, _KNOWN, classes)
+    writer = Writer(classes)
     estimator = writer.write(type(model), "The model")
-    plain, arrays = to_plain(model, writer, _NOT_SAVED)
-    write(path, {"versions": versions(), "estimator": estimator, **plain}, arrays)
+    plain = to_plain(model, writer, _NOT_SAVED)
+    write(path, {"versions": versions(), "estimator": estimator, **plain}, writer.arrays)
 
 
 def load(path: str | os.PathLike[str], *, trusted: Iterable[type] = ()) -> Any:
@@ -144,12 +144,12 @@ def load(path: str | os.PathLike[str], *, trusted: Iterable[type] = ()) -> Any:
     >>> export.load(path)
     PLERegressor(max_epochs=2, n_members=1)
     """
-    classes = named(trusted)
+    classes = named(trusted, _ESTIMATORS)
     # If the file cannot be opened, the system's own error is the clearest.
     Path(path).open("rb").close()
     try:
         header, arrays = read(path)
-        model = _model_of(header, Reader(CODECS, _KNOWN, arrays, classes))
+        model = _model_of(header, Reader(arrays, classes))
         saved = dict(header["versions"])
         _try(model)
     except ImportError:
@@ -168,11 +168,12 @@ def _model_of(header: dict[str, Any], reader: Reader) -> Any:
 
 
 def _try(model: Any) -> None:
-    """Predict two rows of missing values, so that inconsistent data fail now and not later."""
+    """Predict a row without values and one of zeros, so that a damaged model fails at once."""
     names, features = getattr(model, "feature_names_in_", None), model._encoder.features
     X: Any = sparse.csr_matrix((2, model.n_features_in_))
     if features.columns_ or names is not None:
-        X = pd.DataFrame(np.full(X.shape, np.nan), columns=names)
+        X = pd.DataFrame(np.zeros(X.shape), columns=names)
+        X.iloc[0] = np.nan
         for position in features.categorical_positions_:
             X.isetitem(position, pd.Series([None, None], dtype=object))
     # Two rows need no threads.

@@ -25,8 +25,10 @@ class Calibration:
         The fitted calibrators, by task.
     """
 
+    calibrators: dict[str, TemperatureScaling | IsotonicCalibration]
+
     def __init__(self) -> None:
-        self.calibrators: dict[str, TemperatureScaling | IsotonicCalibration] = {}
+        self.calibrators = {}
 
     def learn(
         self,
@@ -120,6 +122,8 @@ class TemperatureScaling:
         The temperature. If it is above 1, probabilities become less extreme.
     """
 
+    temperature_: float
+
     def fit(
         self, outputs: np.ndarray, codes: np.ndarray, weights: np.ndarray
     ) -> TemperatureScaling:
@@ -165,6 +169,8 @@ class IsotonicCalibration:
     regressions_ : list of IsotonicRegression
         A regression for each class against the rest; with two classes, only for the second.
     """
+
+    regressions_: list[IsotonicRegression]
 
     def fit(
         self, outputs: np.ndarray, codes: np.ndarray, weights: np.ndarray

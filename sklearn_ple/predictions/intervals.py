@@ -48,12 +48,17 @@ class Deviations:
     Inference for Regression". Journal of the American Statistical Association 113, 2018.
     """
 
+    member_weights: np.ndarray
+    factors: np.ndarray
+    units: np.ndarray
+    errors: list[StandardisedErrors | None]
+
     def __init__(self, targets: TargetEncoder, member_weights: np.ndarray):
         self.targets = targets
         self.member_weights = member_weights
         self.factors = np.full(len(targets.tasks), np.nan)
         self.units = np.ones(len(targets.tasks))
-        self.errors: list[StandardisedErrors | None] = [None] * len(targets.tasks)
+        self.errors = [None] * len(targets.tasks)
 
     @classmethod
     def for_mean(cls, mean: Any, targets: TargetEncoder) -> Deviations:

@@ -2,13 +2,10 @@
 
 from .audited import as_attributes, attributes_of_state, state_of_attributes
 from .model import FORMAT_VERSION, NOT_SAVED, check_format, from_plain, to_plain
-from .state import CODECS, KNOWN
 from .values import Reader, Writer, named
 
 __all__ = [
-    "CODECS",
     "FORMAT_VERSION",
-    "KNOWN",
     "NOT_SAVED",
     "Reader",
     "Writer",

@@ -12,17 +12,13 @@ from torch import nn
 from ..encoding.numeric import EmbeddingMaker
 from ..tasks import Task
 from .model import from_plain, to_plain
-from .state import CODECS, KNOWN
+from .state import STATE
 from .values import Reader, Writer
 
 _STATE = "_plain_state"
-# Attributes that are derived from that state.
-_LEARNT = {
-    *("n_features_in_", "feature_names_in_", "device_", "net_", "tasks_", "task_names_"),
-    *("task_types_", "classes_", "ignored_targets_", "history_", "n_iter_"),
-    *("_encoder", "_rng", "_deviations", "_calibration", "_network_params"),
-    "_sklearn_output_config",
-}
+# Attributes that are in that state, or are derived from it.
+_LEARNT = {path.partition(".")[0] for path in STATE} | {"_network_params", "tasks_", "task_names_"}
+_LEARNT |= {"task_types_", "classes_", "ignored_targets_", "history_", "n_iter_"}
 # Attributes for other tools. Metadata requests refer to their estimator, and skops cannot write
 # such cycles.
 _OF_TOOLS = {"_metadata_request", "_skl_callbacks"}
@@ -45,7 +41,7 @@ class _OpenWriter(Writer):
 
     def unknown(self, value: Any) -> Any:
         if isinstance(value, (nn.Module, Task, EmbeddingMaker)):
-            return self._object(value)
+            return self.write_object(value)
         return value
 
 
@@ -67,15 +63,15 @@ def state_of_attributes(model: Any, attributes: dict[str, Any]) -> dict[str, Any
     """
     if _as_attributes.get():
         return attributes
-    writer = _OpenWriter(CODECS, KNOWN, {})
-    plain, arrays = to_plain(model, writer)
+    writer = _OpenWriter({})
+    plain = to_plain(model, writer)
     if "state" in plain:
         # partial_fit continues with the state of the optimizer.
         optimizer = model.net_.optimizer_.state_dict()
         plain["optimizer"] = writer.write(optimizer, "The optimizer's state")
     known = _LEARNT | _OF_TOOLS | model.get_params(deep=False).keys()
     others = {name: value for name, value in attributes.items() if name not in known}
-    return {**others, _STATE: {"plain": plain, "arrays": arrays | writer.arrays}}
+    return {**others, _STATE: {"plain": plain, "arrays": writer.arrays}}
 
 
 def attributes_of_state(cls: type, state: dict[str, Any]) -> dict[str, Any]:
@@ -103,7 +99,7 @@ def attributes_of_state(cls: type, state: dict[str, Any]) -> dict[str, Any]:
     others = {name: value for name, value in state.items() if name != _STATE}
     try:
         plain, arrays = state[_STATE]["plain"], state[_STATE]["arrays"]
-        reader = Reader(CODECS, KNOWN, arrays, {})
+        reader = Reader(arrays, {})
         model = from_plain(cls, plain, reader)
         if "optimizer" in plain:
             model.net_.optimizer_.load_state_dict(reader.read(plain["optimizer"]))

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from typing import Any
 
-import numpy as np
-import torch
-
-from ..network import net_around
-from .network import arrays_of, check_same, load_state, network_of, part_of
-from .state import plan_of, restore, settle, state_of
+from .changes import check_unchanged
+from .state import put_together, take_apart
 from .values import Reader, Writer
 
 #: Version of the format. A change of what files hold raises it.
@@ -20,10 +17,8 @@ FORMAT_VERSION = 1
 NOT_SAVED = frozenset({"checkpoint_dir"})
 
 
-def to_plain(
-    model: Any, writer: Writer, not_saved: frozenset[str] = NOT_SAVED
-) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """Convert an estimator to plain data and arrays.
+def to_plain(model: Any, writer: Writer, not_saved: Set[str] = NOT_SAVED) -> dict[str, Any]:
+    """Convert an estimator to plain data, and its arrays to those of a writer.
 
     Parameters
     ----------
@@ -32,15 +27,13 @@ def to_plain(
         changed since fit.
     writer : Writer
         The writer that converts values.
-    not_saved : frozenset of str
+    not_saved : set of str
         Parameters that are left out.
 
     Returns
     -------
-    plain : dict
+    dict
         The plain data.
-    arrays : dict of str to ndarray
-        The arrays to which the plain data refer, and those of the network.
 
     Raises
     ------
@@ -49,30 +42,22 @@ def to_plain(
     ValueError
         If parameters of the network have changed since fit.
     """
-    is_fitted = hasattr(model, "net_")
-    if is_fitted:
+    parameters = {
+        name: writer.write(value, f"Parameter {name!r}")
+        for name, value in model.get_params(deep=False).items()
+        if name not in not_saved
+    }
+    plain = {"format_version": FORMAT_VERSION, "parameters": parameters}
+    if hasattr(model, "net_"):
         model._validate_params()
-    plain: dict[str, Any] = {
-        "format_version": FORMAT_VERSION,
-        "parameters": {
-            name: writer.write(value, f"Parameter {name!r}")
-            for name, value in model.get_params(deep=False).items()
-            if name not in not_saved
-        },
-    }
-    if not is_fitted:
-        return plain, writer.arrays
-    plain["state"] = {
-        name: writer.write(value, f"The state's {name!r}")
-        for name, value in state_of(model).items()
-    }
-    check_same(model)
-    arrays = arrays_of(model.module_, "network") | arrays_of(model.net_.criterion_, "balancer")
-    return plain, arrays | writer.arrays
+        plain["state"] = writer.write(take_apart(model), "state")
+        reader = Reader(writer.arrays, writer.classes)
+        check_unchanged(model, lambda: from_plain(type(model), plain, reader, not_saved))
+    return plain
 
 
 def from_plain(
-    cls: type, plain: dict[str, Any], reader: Reader, not_saved: frozenset[str] = NOT_SAVED
+    cls: type, plain: dict[str, Any], reader: Reader, not_saved: Set[str] = NOT_SAVED
 ) -> Any:
     """Create an estimator from plain data and the arrays of a reader.
 
@@ -84,7 +69,7 @@ def from_plain(
         The plain data returned by `to_plain`.
     reader : Reader
         The reader that converts values back, with the arrays.
-    not_saved : frozenset of str
+    not_saved : set of str
         Parameters that the plain data must not contain.
 
     Returns
@@ -102,17 +87,9 @@ def from_plain(
     if refused := sorted(set(parameters) & not_saved):
         raise ValueError(f"it sets the parameters {refused}, which is not allowed in a file")
     model: Any = cls(**parameters)
-    if "state" not in plain:
-        return model
-    model._validate_params()
-    state = reader.read(plain["state"])
-    encoder = restore(model, state)
-    module = network_of(model, encoder, reader.arrays)
-    # The speed of this machine with bfloat16 is checked only before training.
-    module.product_dtype = torch.bfloat16 if model.dtype == "bfloat16" else None
-    net = net_around(model, module, plan_of(model, state), encoder)
-    load_state(net.criterion_, part_of(reader.arrays, "balancer"))
-    settle(model, net, encoder, state)
+    if "state" in plain:
+        model._validate_params()
+        put_together(model, reader.read(plain["state"]))
     return model
 
 

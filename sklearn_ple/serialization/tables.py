@@ -1,193 +1,134 @@
-"""Codecs of objects of pandas and polars: indices of categories, dtypes and times."""
+"""Codecs of objects of pandas and polars: indices of categories, their elements, and dtypes."""
 
 from __future__ import annotations
 
 import re
-import sys
 from datetime import timezone
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from pandas.api.extensions import ExtensionDtype
 
-from .values import Codec, Reader, Writer, load_dtype
+from .codecs import Codec, load_dtype, of_kind
 
 # A time zone of this library may be the path of any file on the reader's machine.
 _NAMES_A_FILE = "dateutil"
-
 _DECIMAL = re.compile(r"(decimal\d+)\((\d+), (-?\d+)\)\[pyarrow\]", re.ASCII)
+_POLARS = {f"{kind}{bits}" for kind in ("Int", "UInt") for bits in (8, 16, 32, 64, 128)}
+_POLARS |= {"Float16", "Float32", "Float64", "Boolean", "String", "Categorical", "Object"}
+_POLARS |= {"Enum", "Decimal"}
 
 
-def _dump_index(index: pd.Index, writer: Writer) -> Any:
+def _dump_index(index: Any) -> list[Any]:
     if isinstance(index, pd.MultiIndex):
-        raise TypeError(
-            f"{writer.place()} contains an index with several levels: use a single level."
-        )
+        raise TypeError("an index with several levels: use a single level")
     dtype = index.dtype
-    # Dtypes of Arrow have these kinds too.
-    if isinstance(dtype, (np.dtype, pd.DatetimeTZDtype)) and dtype.kind in "mM":
-        return [dtype, index.asi8]
-    if isinstance(dtype, np.dtype) and dtype.kind in "biuf":
-        return [dtype, index.to_numpy()]
-    return [dtype, index.tolist()]
-
-
-def _load_index(content: Any, _: Reader) -> pd.Index:
-    dtype, values = content
     if isinstance(dtype, pd.DatetimeTZDtype):
-        times = pd.DatetimeIndex(values.view(f"M8[{dtype.unit}]"))
-        return times.tz_localize("UTC").tz_convert(dtype.tz)
-    if isinstance(dtype, np.dtype) and dtype.kind in "mM":
-        return pd.Index(values.view(dtype))
+        return [dtype, index.tz_convert(None).to_numpy()]
+    if isinstance(dtype, pd.PeriodDtype):
+        return [dtype, index.asi8]
+    if isinstance(dtype, pd.IntervalDtype):
+        return [dtype, index.left, index.right]
+    is_plain = isinstance(dtype, np.dtype) and dtype.kind != "O"
+    return [dtype, index.to_numpy() if is_plain else index.tolist()]
+
+
+def _load_index(dtype: Any, values: Any, right: Any = None) -> pd.Index:
+    if isinstance(dtype, pd.DatetimeTZDtype):
+        return pd.DatetimeIndex(values).tz_localize("UTC").tz_convert(dtype.tz)
+    if isinstance(dtype, pd.PeriodDtype):
+        return pd.PeriodIndex.from_ordinals(values, freq=dtype.freq)
+    if isinstance(dtype, pd.IntervalDtype):
+        return pd.IntervalIndex.from_arrays(values, right, dtype.closed)
     return pd.Index(values, dtype=dtype)
 
 
-def _dump_dtype(dtype: Any, writer: Writer) -> Any:
-    if isinstance(dtype, np.dtype):
-        name = dtype.str[1:]
-        is_known = dtype.kind in "biufOUmM" and load_dtype(name) == dtype.newbyteorder("=")
-    elif isinstance(dtype, pd.CategoricalDtype):
+def _dump_dtype(dtype: Any) -> list[Any]:
+    if isinstance(dtype, pd.CategoricalDtype):
         return ["category", dtype.categories, dtype.ordered]
-    elif isinstance(dtype, pd.StringDtype):
+    if isinstance(dtype, pd.StringDtype):
         # The name of the dtype does not contain its storage and its missing value.
-        missing = "nan" if dtype.na_value is np.nan else "NA"
-        return ["string", dtype.storage, missing]
-    else:
-        name = f"pandas: {dtype}"
-        is_known = _pandas_dtype(name) == dtype
-    if not is_known:
-        raise TypeError(
-            f"{writer.place()} contains the dtype {dtype}, which cannot be saved in a file."
-        )
-    return name
+        return ["string", dtype.storage, dtype.na_value is np.nan]
+    if type(getattr(dtype, "tz", None)).__name__ == "_FixedOffset":
+        # pandas 2 cannot read the name of an offset of pytz.
+        dtype = pd.DatetimeTZDtype(dtype.unit, timezone(dtype.tz.utcoffset(None)))
+    if isinstance(dtype, np.dtype):
+        dtype = dtype.newbyteorder("=")
+    content = ["numpy", dtype.str[1:]] if isinstance(dtype, np.dtype) else ["pandas", str(dtype)]
+    try:
+        is_same = _load_dtype(*content) == dtype
+    except ValueError:
+        is_same = False
+    if not is_same:
+        raise TypeError(f"the dtype {dtype}")
+    return content
 
 
-def _load_dtype(content: Any, _: Reader) -> Any:
-    if isinstance(content, str):
-        dtype = _pandas_dtype(content) if content.startswith("pandas: ") else load_dtype(content)
-        if dtype is None:
-            raise ValueError(f"it names the dtype {content!r}, which is unknown")
-        return dtype
-    kind, first, second = content
+def _load_dtype(kind: str, first: Any, second: Any = None) -> Any:
+    if kind == "numpy":
+        return load_dtype(first)
     if kind == "category":
         return pd.CategoricalDtype(first, second)
-    missing = {} if second == "NA" else {"na_value": np.nan}
+    if kind == "string":
+        missing = {"na_value": np.nan} if second else {}
+        try:
+            return pd.StringDtype(first, **missing)
+        except ImportError:
+            # Without pyarrow, columns of text are stored as objects of Python.
+            return pd.StringDtype("python", **missing)
+        except TypeError:
+            # An older pandas has no such dtype.
+            return np.dtype(object)
     try:
-        return pd.StringDtype(first, **missing)
-    except ImportError:
-        # Without pyarrow, columns of text are stored as objects of Python.
-        return pd.StringDtype("python", **missing)
-    except TypeError:
-        # An older pandas has no such dtype.
-        return np.dtype(object)
+        dtype = None if _NAMES_A_FILE in first else _pandas_dtype(first)
+    except (AttributeError, TypeError, ValueError, OverflowError, NotImplementedError):
+        dtype = None
+    if not isinstance(dtype, ExtensionDtype):
+        raise ValueError(f"it names the dtype {first!r}, which is unknown")
+    return dtype
 
 
 def _pandas_dtype(name: str) -> Any:
-    """Return an extension dtype of pandas by its name, or None if there is none."""
-    if _NAMES_A_FILE in name:
-        return None
-    name = name.removeprefix("pandas: ")
-    try:
-        # pandas reads the first name as another dtype, and the others not at all.
-        if name == "string[pyarrow]":
-            return _arrow_dtype("string")
-        if decimal := _DECIMAL.fullmatch(name):
-            return _arrow_dtype(decimal[1], int(decimal[2]), int(decimal[3]))
-        dtype = pd.api.types.pandas_dtype(name)
-    except (AttributeError, TypeError, ValueError, OverflowError, NotImplementedError):
-        return None
-    return dtype if isinstance(dtype, pd.api.extensions.ExtensionDtype) else None
-
-
-def _arrow_dtype(kind: str, *arguments: Any) -> Any:
+    """Return a dtype of pandas by its name; pandas itself does not read all names as meant."""
+    decimal = _DECIMAL.fullmatch(name)
+    if decimal is None and name != "string[pyarrow]":
+        return pd.api.types.pandas_dtype(name)
     import pyarrow
 
-    return pd.ArrowDtype(getattr(pyarrow, kind)(*arguments))
-
-
-def _dump_time(value: pd.Timestamp, _: Writer) -> Any:
-    zone = None if value.tz is None else str(value.tz)
-    if zone is not None and zone.startswith("pytz.FixedOffset"):
-        # The name of an offset in pandas 2, which cannot read it.
-        zone = str(timezone(value.tz.utcoffset(None)))
-    return [value.unit, value.asm8.astype(np.int64).item(), zone]
-
-
-def _load_time(content: Any, _: Reader) -> pd.Timestamp:
-    unit, value, zone = content
-    time = pd.Timestamp(np.datetime64(value, unit))
-    if zone is not None and _NAMES_A_FILE in zone:
-        raise ValueError(f"it names the time zone {zone!r}, which is unknown")
-    return time if zone is None else time.tz_localize("UTC").tz_convert(zone)
+    if decimal is None:
+        return pd.ArrowDtype(pyarrow.string())
+    return pd.ArrowDtype(getattr(pyarrow, decimal[1])(int(decimal[2]), int(decimal[3])))
 
 
 def _is_polars(value: Any) -> bool:
-    polars = sys.modules.get("polars")
-    if polars is None:
-        return False
-    return isinstance(value, polars.DataType) or (
-        isinstance(value, type) and issubclass(value, polars.DataType)
-    )
+    cls = value if isinstance(value, type) else type(value)
+    return cls.__module__.startswith("polars.datatypes")
 
 
-def _dump_polars(value: Any, writer: Writer) -> Any:
-    import polars
-
-    if isinstance(value, polars.Enum):
-        return ["Enum", value.categories.to_list()]
-    if isinstance(value, polars.Decimal):
-        return ["Decimal", [value.precision, value.scale]]
+def _dump_polars(value: Any) -> list[Any]:
     name = value.__name__ if isinstance(value, type) else type(value).__name__
     if name not in _POLARS:
-        raise TypeError(
-            f"{writer.place()} contains the dtype {value}, which cannot be saved in a file."
-        )
-    return [name, None]
+        raise TypeError(f"the dtype {value} of polars")
+    if name == "Enum":
+        return [name, value.categories.to_list()]
+    return [name, value.precision, value.scale] if name == "Decimal" else [name]
 
 
-def _load_polars(content: Any, _: Reader) -> Any:
+def _load_polars(name: Any, *arguments: Any) -> Any:
     import polars
 
-    name, arguments = content
-    if name == "Enum":
-        return polars.Enum(arguments)
-    if name == "Decimal":
-        return polars.Decimal(*arguments)
     if name not in _POLARS:
         raise ValueError(f"it names the dtype {name!r} of polars, which is unknown")
-    return getattr(polars, name)()
+    return getattr(polars, name)(*arguments)
 
 
-_POLARS = {f"{kind}{bits}" for kind in ("Int", "UInt") for bits in (8, 16, 32, 64, 128)}
-_POLARS |= {"Float16", "Float32", "Float64", "Boolean", "String", "Categorical", "Object"}
+_ELEMENTS = (pd.Timestamp, pd.Timedelta, pd.Period, pd.Interval)
 
 #: Codecs of values of pandas and polars.
 CODECS = [
-    Codec("$index", lambda v: isinstance(v, pd.Index), _dump_index, _load_index),
-    Codec(
-        "$dtype",
-        lambda v: isinstance(v, (np.dtype, pd.api.extensions.ExtensionDtype)),
-        _dump_dtype,
-        _load_dtype,
-    ),
-    Codec("$timestamp", lambda v: isinstance(v, pd.Timestamp), _dump_time, _load_time),
-    Codec(
-        "$pandas_timedelta",
-        lambda v: isinstance(v, pd.Timedelta),
-        lambda v, _: [v.unit, v.asm8.astype(np.int64).item()],
-        lambda c, _: pd.Timedelta(np.timedelta64(c[1], c[0])),
-    ),
-    Codec(
-        "$period",
-        lambda v: isinstance(v, pd.Period),
-        lambda v, _: [v.ordinal, v.freqstr],
-        lambda c, _: pd.Period(ordinal=c[0], freq=c[1]),
-    ),
-    Codec(
-        "$interval",
-        lambda v: isinstance(v, pd.Interval),
-        lambda v, _: [v.left, v.right, v.closed],
-        lambda c, _: pd.Interval(*c),
-    ),
+    Codec("$index", of_kind(pd.Index), _dump_index, _load_index),
+    Codec("$element", of_kind(*_ELEMENTS), lambda v: [pd.Index([v])], lambda index: index[0]),
+    Codec("$dtype", of_kind(np.dtype, ExtensionDtype), _dump_dtype, _load_dtype),
     Codec("$polars", _is_polars, _dump_polars, _load_polars),
 ]

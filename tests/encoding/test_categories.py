@@ -15,7 +15,7 @@ DATES = pd.to_datetime(["2020-01-01", "2021-01-01"])
 
 def codes_of(fitted, values, **params):
     """Fit an encoder to one column and return the codes of another."""
-    encoder = CategoryEncoder(**params).learn(Counts().add(pd.Series(fitted, name="c")))
+    encoder = CategoryEncoder().learn(Counts().add(pd.Series(fitted, name="c")), **params)
     return encoder.transform(pd.Series(values, name="c")).tolist()
 
 

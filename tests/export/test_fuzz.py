@@ -34,18 +34,23 @@ EXAMPLES = settings(
 )
 # Much more than loading these files takes, and much less than what is in the sizes below.
 MOST_MEMORY = 128 * 2**20
+# The name of an array of numbers in the file.
+ARRAY = "state['_encoder.features'].scaler_.mean_"
 # Values in place of others: of every type, absurd sizes, and what means something to the reader.
 ODD = [
     *(None, True, False, 0, 1, -1, 2, 3, 7, 10**9, 2**31, 2**63, 10**30, 0.5, -1.5, 1e308),
-    *("", "a", "x" * 50, "array.0", "network.mean.weights", "numpy", "pandas", "cuda:0"),
+    *("", "a", "x" * 50, "state['_encoder.targets']", ARRAY, "numpy", "pandas", "cuda:0"),
     *([], [0], [[]], [1, 2], ["a"], [10**9] * 3, {}, {"a": 1}, {"": {}}, {"$": 0}),
-    *({"$tuple": [10**12]}, {"$tuple": 3}, {"$array": "array.1"}, {"$array": "none"}),
-    *({"$array": ["O", [10**12], []]}, {"$array": ["U4", [2], "array.0"]}, {"$float": "nan"}),
-    *({"$dtype": "O"}, {"$dtype": "V9"}, {"$dtype": "pandas: Int64"}, {"$scalar": ["i1", 300]}),
-    *({"$class": "Binary"}, {"$class": "os.system"}, {"$trusted": "Log"}, {"$unknown": 1}),
+    *({"$tuple": [10**12]}, {"$tuple": 3}, {"$array": ARRAY}, {"$array": "none"}),
+    *({"$entries": ["O", [10**12], []]}, {"$entries": ["U4", [2], {"$array": ARRAY}]}),
+    *({"$entries": ["O", [10**6] * 3, []]}, {"$float": ["nan"]}, {"$tuple": [1, 2]}),
+    *({"$dtype": ["numpy", "O"]}, {"$dtype": ["numpy", "V9"]}, {"$dtype": ["pandas", "Int64"]}),
+    *({"$scalar": [ARRAY]}, {"$scalar": [{"$array": ARRAY}]}, {"$unknown": 1}),
+    *({"$class": "Binary"}, {"$class": "os.system"}, {"$class": "Log"}, {"$class": "State"}),
     *({"$object": [{"$class": "Quantile"}, {}]}, {"$object": [{"$class": "PLERegressor"}, {}]}),
-    *({"$index": [{"$dtype": "i8"}, [1, 2]]}, {"$dict": [[1, 2]]}, {"$dict": 1}),
-    *({"$timestamp": ["s", 0, "Europe"]}, {"$timestamp": ["s", 0, "dateutil//dev/zero"]}),
+    *({"$index": [{"$dtype": ["numpy", "i8"]}, [1, 2]]}, {"$dict": [[1, 2]]}, {"$dict": 1}),
+    *({"$timestamp": [0, "Europe"]}, {"$timestamp": [0, "dateutil//dev/zero"]}),
+    *({"$object": [{"$class": "Calibration"}, {"calibrators": {}}]}, {"$decimal": ["1e999999"]}),
     *({"$random_state": ["MT19937", [], 0, 0, 0.0]}, {"$isotonic": [[0.0, 1.0], [1.0, 0.0]]}),
 ]
 

@@ -15,19 +15,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as of_numpy
 
-from sklearn_ple.serialization import CODECS, KNOWN, Reader, Writer
+from sklearn_ple.serialization import Reader, Writer
 from sklearn_ple.tasks import Quantile
 
 
 def written(value):
-    writer = Writer(CODECS, KNOWN, {})
+    writer = Writer({})
     plain = writer.write(value, "It")
     return json.dumps(plain, allow_nan=False), writer.arrays
 
 
 def twin(value):
     text, arrays = written(value)
-    return Reader(CODECS, KNOWN, arrays, {}).read(json.loads(text))
+    return Reader(arrays, {}).read(json.loads(text))
 
 
 SCALARS = (
@@ -146,19 +146,20 @@ def test_what_no_file_can_hold_is_named(value):
         {"$trusted": "Binary"},
         {"$object": [{"$class": "builtins.eval"}, {}]},
         {"$array": "none"},
-        {"$array": ["V8", [1], ["a"]]},
-        {"$array": ["O", [2], ["a"]]},
-        {"$dtype": "O,O"},
-        {"$dtype": "pandas: os.system"},
-        {"$dtype": "pandas: decimal_(1, 1)[pyarrow]"},
-        {"$dtype": "pandas: decimal128(99, 1)[pyarrow]"},
-        {"$dtype": "pandas: dictionary<values=x, indices=int8, ordered=0>[pyarrow]"},
-        {"$dtype": "pandas: datetime64[ns, dateutil//dev/zero]"},
-        {"$timestamp": ["s", 0, "dateutil//dev/zero"]},
+        {"$entries": ["V8", [1], ["a"]]},
+        {"$entries": ["U1", [1], ["a"]]},
+        {"$entries": ["O", [2], ["a"]]},
+        {"$dtype": ["numpy", "O,O"]},
+        {"$dtype": ["pandas", "os.system"]},
+        {"$dtype": ["pandas", "decimal_(1, 1)[pyarrow]"]},
+        {"$dtype": ["pandas", "decimal128(99, 1)[pyarrow]"]},
+        {"$dtype": ["pandas", "dictionary<values=x, indices=int8, ordered=0>[pyarrow]"]},
+        {"$dtype": ["pandas", "datetime64[ns, dateutil//dev/zero]"]},
+        {"$timestamp": [0, "dateutil//dev/zero"]},
         {"$import": "os"},
     ],
     ids=json.dumps,
 )
 def test_nothing_else_is_read(plain):
     with pytest.raises(ValueError, match="it names|it lacks|it contains|an array's shape"):
-        Reader(CODECS, KNOWN, {}, {}).read(plain)
+        Reader({}, {}).read(plain)
