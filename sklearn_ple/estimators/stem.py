@@ -24,8 +24,7 @@ class STEMClassifierRegressor(Extraction):
     ``softmax(W_k (x_k + x_s))``, weighs the experts of all tasks and the shared ones. No gradient
     flows from a task to the experts of other tasks. So a task uses all experts, but trains only
     its own and the shared experts and embeddings. With several levels, a shared gate weighs all
-    experts; its output is the input of the shared experts at the next level, and its gradient
-    flows to all experts.
+    experts; its output is ``x_s`` at the next level, and its gradient flows to all experts.
 
     ``as_published`` has the widths of the authors' code (github.com/LiangcaiSu/STEM): embeddings
     of width 10, experts of (512, 256, 128), gates and towers of (128, 64).

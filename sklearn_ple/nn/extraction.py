@@ -121,8 +121,8 @@ class ExtractionLevel(nn.Module):
 
         self.gates_alike = self.is_even or sees_all
         self.task_gates: Any = self._make_task_gates(make_gates)
-        # Nothing reads the shared branch after the last level, or without shared experts.
-        if n_shared and not is_last:
+        # Nothing reads the shared branch after the last level, or where only shared experts would.
+        if (n_shared or gates_add_shared) and not is_last:
             self.shared_gate = make_gates(n_members, n_members, self.n_weighed + n_shared)
         self.out_features = hidden_units[-1]
         self.residual = residual and self.out_features == in_features

@@ -21,9 +21,9 @@ class STEM(LevelNetwork):
     flows from a task to the experts of other tasks. So a task uses all experts, but trains only
     its own and the shared experts and embeddings.
 
-    With several levels, a shared gate weighs all experts; its output is the input of the shared
-    experts at the next level. Its gradient flows to all experts. This follows the authors' code
-    (github.com/LiangcaiSu/STEM), except that gates have no bias here.
+    With several levels, a shared gate weighs all experts; its output is ``x_s`` at the next level,
+    where the shared experts and all gates read it. Its gradient flows to all experts. This follows
+    the authors' code (github.com/LiangcaiSu/STEM), except that gates have no bias here.
 
     Parameters
     ----------

@@ -524,6 +524,11 @@ NETWORKS = {
         STEMS | {"n_levels": 2, "n_specific_experts": [2, 1, 3], "gate_hidden_units": (6,)},
     ),
     "STEM, none shared": (STEM, naive_stem, STEMS | {"n_shared_experts": 0}),
+    "STEM, none shared, 3 levels": (
+        STEM,
+        naive_stem,
+        STEMS | {"n_shared_experts": 0, "n_levels": 3},
+    ),
     "STEM, none specific": (STEM, naive_stem, STEMS | {"n_specific_experts": [0, 0, 0]}),
     "MultiTab-Net": (MultiTabNet, naive_multitab, TOKENS),
     **{
