@@ -105,8 +105,8 @@ class MultiTaskEstimator(CallbackSupportMixin, Predictor, ABC):
             whether the estimator has gates.
         """
 
-    def n_views(self, n_tasks: int) -> int:
-        """Return the number of views of the features, each of which has its own embeddings.
+    def views(self, n_tasks: int) -> Sequence[int | None]:
+        """Return the views of the features that each member reads, with their own embeddings.
 
         Parameters
         ----------
@@ -115,10 +115,11 @@ class MultiTaskEstimator(CallbackSupportMixin, Predictor, ABC):
 
         Returns
         -------
-        n_views : int
-            Number of views that each member reads; 1 by default.
+        views : sequence of (int or None)
+            For each view the position of the task that it belongs to, or None. By default there is
+            one view, of no task in particular.
         """
-        return 1
+        return [None]
 
     def treats_tasks_alike(self) -> bool:
         """Return whether the network does not depend on the order of the tasks.

@@ -11,7 +11,7 @@ import numpy as np
 
 from .balancing import make_balancer
 from .encoding.encoder import TableEncoder
-from .nn import Body, TabularNetwork
+from .nn import Axis, Body, TabularNetwork
 from .nn.draws import in_all_functions
 from .nn.members import Members
 from .tasks import Task, TaskLosses, TaskWeights
@@ -28,7 +28,7 @@ from .utils.warn import warn
 def create_module(estimator: Any, encoder: TableEncoder) -> TabularNetwork:
     """Create the whole network of an estimator; see `MultiTaskEstimator.make_module`."""
     tasks, members = encoder.tasks, Members(estimator.n_members)
-    n_views = members.n * estimator.n_views(len(tasks))
+    views = Axis(tuple((task, 1) for task in estimator.views(len(tasks))), members.n)
     start = encoder.linear_start
     if start is not None:
         start = members.linear_shares[:, None, None] * start.astype(np.float32)
@@ -37,13 +37,15 @@ def create_module(estimator: Any, encoder: TableEncoder) -> TabularNetwork:
         encoder.features.cardinalities_,
         partial(_create_body, estimator, [tasks[k] for k in encoder.order]),
         embedding_dim=estimator.embedding_dim,
-        make_numeric_embedding=encoder.embedding_for(estimator.embedding_dim, members, n_views),
+        make_numeric_embedding=partial(
+            encoder.make_embedding, estimator.embedding_dim, members, views
+        ),
         n_embedded=encoder.features.n_columns_,
         clip_numbers=estimator.clip_numbers,
         feature_dropout=members.rates(estimator.feature_dropout),
         n_members=members.n,
-        n_views=n_views,
-        n_linear=sum(task.n_outputs for task in tasks) if estimator.linear_path else 0,
+        views=views,
+        linear_outputs=[task.n_outputs for task in tasks] if estimator.linear_path else (),
         linear_start=start,
         link=encoder.dependence.link(estimator.make_link),
         mean=MemberMean(tasks, members.n, encoder.dependence.pairs),

@@ -58,7 +58,7 @@ def activations_below_the_towers(estimator):
         for name, n in (("number", 1), ("class", 3))
     ]
     body = estimator.make_network(7, tasks, **estimator.tower_options())
-    inputs = torch.randn(body.n_views, 5, 7, requires_grad=True)
+    inputs = torch.randn(len(body.views), 5, 7, requires_grad=True)
     read = body.representations(inputs)
     read = torch.cat([own.flatten() for own in read]) if isinstance(read, list) else read
     depths = {}

@@ -300,7 +300,7 @@ def test_what_is_wrong_with_a_class_is_named(data):
 
 def test_an_embedding_without_out_features_is_an_error(data):
     class Bare(load("fourier", "FourierFeatures")):
-        def make(self, n_columns, width, members, n_views):
+        def make(self, n_columns, width, members, views):
             return torch.nn.Identity()
 
     with pytest.raises(TypeError, match="of type Identity without the attribute out_fea"):

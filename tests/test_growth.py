@@ -464,7 +464,7 @@ class ReadsAll(Body):
 
     def __init__(self, in_features, n_outputs, **towers):
         super().__init__(n_outputs, **towers)
-        self.own = BatchedLinear(self.n_members, self.n_tasks, in_features, 4)
+        self.own = BatchedLinear(self.per_task(), in_features, 4)
         self.towers = self.make_towers(4)
 
     def represent(self, inputs):

@@ -16,17 +16,17 @@ class AITM(Body):
         self, in_features, n_outputs, *, hidden_units=(64,), **towers
     ):
         super().__init__(n_outputs, **towers)
-        width, n_members = hidden_units[-1], self.n_members
+        width = hidden_units[-1]
         self.bottoms = self.make_mlps(
-            n_members, self.n_tasks, in_features, hidden_units
+            self.per_task(), in_features, hidden_units
         )
         later = range(1, self.n_tasks)
         self.transfers = nn.ModuleList(
-            self.make_mlps(n_members, 1, width, (width,)) for _ in later
+            self.make_mlps(self.per_member(), width, (width,)) for _ in later
         )
         # Query, key and value of each task's attention.
         self.attentions = nn.ModuleList(
-            BatchedLinear(n_members, 3, width, width) for _ in later
+            BatchedLinear(self.per_member(3), width, width) for _ in later
         )
         self.towers = self.make_towers(width)
 

@@ -31,9 +31,9 @@ class FourierFeatures(EmbeddingMaker):
     def learn(self, numbers, targets, weights, tasks, n_bins):
         self.deviations = numbers.std(axis=0)
 
-    def make(self, n_columns, width, members, n_views):
+    def make(self, n_columns, width, members, views):
         rng = np.random.default_rng(0)
         frequencies = self.scale * rng.normal(size=(n_columns, width))
         frequencies /= self.deviations[:, None] + 1e-6
         phases = rng.uniform(0, 2 * np.pi, size=(n_columns, width))
-        return Fourier(frequencies, phases, n_views)
+        return Fourier(frequencies, phases, len(views))

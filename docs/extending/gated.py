@@ -1,7 +1,7 @@
 """A mixture of experts whose gates read a bottom of each task."""
 
 from sklearn_ple.base import MultiTaskEstimator, with_parameters
-from sklearn_ple.nn import Body, GateNames, Gates, mix
+from sklearn_ple.nn import Body, GateNames, mix
 
 
 class OwnGates(Body):
@@ -11,12 +11,11 @@ class OwnGates(Body):
         self, in_features, n_outputs, *, n_experts=3, width=32, **towers
     ):
         super().__init__(n_outputs, **towers)
-        n_members, n_gates = self.n_members, self.n_members * self.n_tasks
         sizes = in_features, (width,)
         self.n_experts = n_experts
-        self.experts = self.make_mlps(n_members, n_experts, *sizes)
-        self.bottoms = self.make_mlps(n_members, self.n_tasks, *sizes)
-        self.gates = Gates(n_gates, n_gates, width, n_experts)
+        self.experts = self.make_mlps(self.per_member(n_experts), *sizes)
+        self.bottoms = self.make_mlps(self.per_task(), *sizes)
+        self.gates = self.make_gates(self.per_task(), width, n_experts)
         self.towers = self.make_towers(width)
 
     def represent(self, inputs):

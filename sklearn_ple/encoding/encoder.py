@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from inspect import signature
 from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import sparse
+from torch import nn
 
+from ..nn import Axis
 from ..nn.members import Members
 from ..tables.frames import name_order
 from ..tables.labels import Labels
@@ -412,12 +413,12 @@ class TableEncoder:
         n_numeric = self.features.n_columns_
         return owners + [n_numeric + own for own, table in counted for _ in range(table.shape[1])]
 
-    def embedding_for(
-        self, embedding_dim: int | str, members: Members, n_views: int
-    ) -> Callable[[], Any] | None:
-        """Return the function that makes the embedding of numbers; None if they have none."""
+    def make_embedding(
+        self, embedding_dim: int | str, members: Members, views: Axis
+    ) -> nn.Module | None:
+        """Make the embedding of numbers; None if they have none."""
         if self.maker is None:
             return None
         n_columns = self.features.n_columns_
         width = default_width(n_columns) if isinstance(embedding_dim, str) else embedding_dim
-        return partial(self.maker.make, n_columns, width, members, n_views)
+        return self.maker.make(n_columns, width, members, views)

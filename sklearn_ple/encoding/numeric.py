@@ -10,7 +10,7 @@ import numpy as np
 from numpy import ndarray as Array
 from torch import nn
 
-from ..nn import NumericEmbedding, PeriodicEmbedding
+from ..nn import Axis, NumericEmbedding, PeriodicEmbedding
 from ..nn.members import Members
 from ..tasks import Task
 from ..utils.checks import shown_options
@@ -45,8 +45,8 @@ class EmbeddingMaker(ABC):
     ...     def forward(self, numbers):
     ...         return (numbers**2).expand(self.n_views, -1, -1)
     >>> class Squares(EmbeddingMaker):
-    ...     def make(self, n_columns, width, members, n_views):
-    ...         return Square(n_columns, n_views)
+    ...     def make(self, n_columns, width, members, views):
+    ...         return Square(n_columns, len(views))
     >>> X, y = [[0.0], [1.0], [2.0], [3.0]], [0.0, 1.0, 4.0, 9.0]
     >>> model = PLERegressor(numeric_embedding=Squares(), max_epochs=2)
     >>> model.fit(X, y).module_.numeric_embedding.out_features
@@ -76,7 +76,7 @@ class EmbeddingMaker(ABC):
         """
 
     @abstractmethod
-    def make(self, n_columns: int, width: int, members: Members, n_views: int) -> nn.Module:
+    def make(self, n_columns: int, width: int, members: Members, views: Axis) -> nn.Module:
         """Make the embedding.
 
         Parameters
@@ -87,9 +87,11 @@ class EmbeddingMaker(ABC):
             Width of a number's embedding, the value of ``embedding_dim``.
         members : Members
             The members of the ensemble.
-        n_views : int
-            Number of views of the numbers, each with its own embeddings. Each member has the same
-            number of views, which are adjacent.
+        views : Axis
+            The views of the numbers, each with its own embeddings; ``len(views)`` is their number.
+            Each member has the same number of views, which are adjacent. If the embedding has
+            parameters for each view, its method ``declare_axes`` can declare them as
+            `nn.Body.declare_axes` does.
 
         Returns
         -------
@@ -115,7 +117,7 @@ class Piecewise(EmbeddingMaker):
         self.edges = learn_edges(numbers, targets, weights, n_classes, n_bins)
         self.has_atom = np.array([has_atom(column) for column in _sample(numbers).T])
 
-    def make(self, n_columns: int, width: int, members: Members, n_views: int) -> nn.Module:
+    def make(self, n_columns: int, width: int, members: Members, views: Axis) -> nn.Module:
         """Make the embedding; with a linear part and steps, members differ in the steps' scale.
 
         Targets may jump at an atom, such as an income of 0. In columns without an atom, steps
@@ -124,12 +126,12 @@ class Piecewise(EmbeddingMaker):
         """
         scale = None
         if self.linear and self.steps:
-            by_view = members.ramp.repeat(n_views // members.n)
+            by_view = members.ramp.repeat(len(views) // members.n)
             scale = np.where(self.has_atom[:, None], 1.0, by_view)
         return NumericEmbedding(
             self.edges,
             width,
-            n_members=n_views,
+            views=views,
             linear=self.linear,
             steps=self.steps,
             step_scale=scale,
@@ -139,9 +141,9 @@ class Piecewise(EmbeddingMaker):
 class Periodic(EmbeddingMaker):
     """Makes a `PeriodicEmbedding`, by sines and cosines with learnt frequencies."""
 
-    def make(self, n_columns: int, width: int, members: Members, n_views: int) -> nn.Module:
+    def make(self, n_columns: int, width: int, members: Members, views: Axis) -> nn.Module:
         """Make the embedding."""
-        return PeriodicEmbedding(n_columns, width, n_members=n_views)
+        return PeriodicEmbedding(n_columns, width, views=views)
 
 
 #: Makers of embeddings, by the names that ``numeric_embedding`` accepts.

@@ -69,8 +69,8 @@ class SingleTaskClassifierRegressor(_Bottoms):
 
     network = SingleTask
 
-    def n_views(self, n_tasks: int) -> int:
-        return n_tasks
+    def views(self, n_tasks: int) -> Sequence[int | None]:
+        return range(n_tasks)
 
 
 @with_parameters

@@ -70,8 +70,8 @@ class STEMClassifierRegressor(Extraction):
 
     network = STEM
 
-    def n_views(self, n_tasks: int) -> int:
-        return n_tasks + 1
+    def views(self, n_tasks: int) -> Sequence[int | None]:
+        return [*range(n_tasks), None]
 
     def make_network(self, in_features: int, tasks: Sequence[Task], **towers: Any) -> LevelNetwork:
         return super().make_network(in_features, tasks, n_levels=self.n_levels, **towers)

@@ -277,25 +277,25 @@ class _Linear(nn.Module):
 
     def __init__(self, layer: BatchedLinear):
         super().__init__()
-        n_groups, self.n_per_group = layer.n_groups, layer.n_per_group
-        self.n_groups = n_groups
+        self.axis = layer.axis
         self.in_features, self.out_features = layer.in_features, layer.out_features
-        weight = layer.weight.detach().view(n_groups, -1, layer.in_features).mT.contiguous()
-        self.register_buffer("weight", weight)
-        bias = None if layer.bias is None else layer.bias.detach().view(n_groups, 1, -1)
-        self.register_buffer("bias", bias)
+        self.register_buffer("weight", layer.weight.detach())
+        self.register_buffer("bias", None if layer.bias is None else layer.bias.detach())
 
     def forward(self, inputs: Tensor, then: Any = None) -> Tensor:
-        outputs = torch.matmul(inputs, self.weight)
+        n_layers, width = len(self.axis), self.out_features
+        n_inputs = inputs.shape[0]
+        n_per_input = n_layers // n_inputs
+        weight = self.weight.view(n_inputs, n_per_input * width, self.in_features)
+        outputs = torch.matmul(inputs, weight.mT)
         if self.bias is not None:
-            outputs = outputs + self.bias
+            outputs = outputs + self.bias.view(n_inputs, 1, -1)
         if then is not None:
             outputs = then(outputs)
-        if self.n_per_group == 1:
+        if n_per_input == 1:
             return outputs
-        n_layers = self.n_groups * self.n_per_group
-        outputs = outputs.unflatten(2, (self.n_per_group, self.out_features)).transpose(1, 2)
-        return outputs.reshape(n_layers, -1, self.out_features)
+        outputs = outputs.unflatten(2, (n_per_input, width)).transpose(1, 2)
+        return outputs.reshape(n_layers, -1, width)
 
 
 class _BinEmbedding(nn.Module):
@@ -311,7 +311,7 @@ class _BinEmbedding(nn.Module):
 
     def __init__(self, embedding: NumericEmbedding):
         super().__init__()
-        self.n_members, self.out_features = embedding.n_members, embedding.out_features
+        self.n_views, self.out_features = len(embedding.views), embedding.out_features
         self.embedding_dim = embedding.embedding_dim
         self.register_buffer("inner", embedding.inner.unsqueeze(-1))
         self.register_buffer("offsets", embedding.offsets.unsqueeze(-1))
@@ -338,7 +338,7 @@ class _BinEmbedding(nn.Module):
             # A matrix product repeats them in a third of the time of broadcasting.
             repeated = torch.matmul(distances[:, None], self.ones)
             embeddings = embeddings + repeated * self.slopes.index_select(0, bins)
-        embeddings = embeddings.view(n_columns, n_rows, self.n_members, self.embedding_dim)
+        embeddings = embeddings.view(n_columns, n_rows, self.n_views, self.embedding_dim)
         return embeddings.permute(2, 1, 0, 3).flatten(2)
 
 

@@ -3,6 +3,7 @@
 from .adatt import AdaTT
 from .aitm import AITM
 from .asymmetric_sharing import AsymmetricSharing
+from .axes import Axis, ByTask
 from .body import Body
 from .cross_stitch import CrossStitch
 from .customized_sharing import CustomizedSharing
@@ -36,10 +37,12 @@ __all__ = [
     "STEM",
     "AdaTT",
     "AsymmetricSharing",
+    "Axis",
     "BatchedLinear",
     "BatchedMLP",
     "Block",
     "Body",
+    "ByTask",
     "CalibratedLogits",
     "CategoricalEmbedding",
     "Column",

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from .axes import Axes, Axis
 from .body import Body
 from .diagram import Block, size
 from .gates import Gates, mix
@@ -107,7 +108,6 @@ class AdaTT(LevelNetwork):
                     hidden_units,
                     gate_hidden_units,
                     n_added=n_added,
-                    is_first=level == 0,
                     is_last=level == n_levels - 1,
                 )
             )
@@ -119,8 +119,7 @@ class AdaTT(LevelNetwork):
 class FusionLevel(nn.Module):
     """A level: the experts of each task, the shared experts, and the units that fuse them.
 
-    At the first level (``is_first``) all units of a member read the same features, which are
-    passed once. The last level has no unit for the shared experts, since nothing would read it.
+    The last level has no unit for the shared experts, since nothing would read it.
     """
 
     def __init__(
@@ -133,7 +132,6 @@ class FusionLevel(nn.Module):
         gate_hidden_units: Sequence[int],
         *,
         n_added: int,
-        is_first: bool,
         is_last: bool,
     ):
         super().__init__()
@@ -146,29 +144,43 @@ class FusionLevel(nn.Module):
         by_task[:, :n_first] = True
         by_task[-1, n_first:] = False
         read = F.pad(by_task.repeat_interleave(n_specific, dim=1), (n_shared, 0), value=True)
-        n_groups = n_members if is_first else n_members * n_tasks
-        n_each = n_specific * n_members * n_tasks // n_groups
+        specific, shared = network.per_task(n_specific), network.per_member(n_shared)
+        experts = Axis((*shared.runs, *specific.runs))
 
-        def make_gates(groups: int, read: Tensor) -> FusionGates:
+        def make_gates(gates: Axis, read: Tensor) -> FusionGates:
             return FusionGates(
-                groups,
-                n_members,
+                gates,
                 in_features,
-                read,
-                is_partial=n_added > 0,
+                experts,
+                read if n_added else None,
                 hidden_units=gate_hidden_units,
                 activation=network.activation,
             )
 
-        self.specific_experts = network.make_mlps(n_groups, n_each, in_features, hidden_units)
-        self.task_gates = make_gates(n_groups, read[:-1])
+        self.specific_experts = network.make_mlps(specific, in_features, hidden_units)
+        self.task_gates = make_gates(network.per_task(), read[:-1])
         self.task_residual = _residual(n_members, n_tasks, n_specific)
         self.shared_experts = self.shared_gate = self.shared_residual = None
         if n_shared:
-            self.shared_experts = network.make_mlps(n_members, n_shared, in_features, hidden_units)
+            self.shared_experts = network.make_mlps(shared, in_features, hidden_units)
             if not is_last:
-                self.shared_gate = make_gates(n_members, read[-1:])
+                self.shared_gate = make_gates(network.per_member(), read[-1:])
                 self.shared_residual = _residual(n_members, 1, n_shared)
+
+    def declare_axes(self) -> dict[str, Axes]:
+        """Declare the axes of the parameters; see `sklearn_ple.nn.Body.declare_axes`.
+
+        Returns
+        -------
+        dict of str to tuple of (Axis or None)
+            The axes, by name.
+        """
+        members = Axis(n_members=self.n_members)
+        axes: dict[str, Axes] = {
+            "task_residual": (members, Axis.of_tasks(self.n_tasks), None),
+            "shared_residual": (members, None, None),
+        }
+        return {name: own for name, own in axes.items() if getattr(self, name) is not None}
 
     def forward(self, tasks: Tensor, shared: Tensor) -> tuple[Tensor, Tensor]:
         """Compute the outputs of the units from their inputs.
@@ -249,30 +261,30 @@ class FusionLevel(nn.Module):
 
 
 class FusionGates(Gates):
-    """Gates that, if ``is_partial``, weigh only the experts that are True in ``weighed``."""
+    """Gates that weigh only some experts.
 
-    weighed: Tensor
+    ``weighed`` has a row for each gate of a member: whether it weighs each expert. With None, all
+    gates weigh all experts.
+    """
+
+    weighed: Tensor | None
 
     def __init__(
         self,
-        n_groups: int,
-        n_members: int,
+        gates: Axis,
         in_features: int,
-        weighed: Tensor,
-        *,
-        is_partial: bool,
+        experts: Axis,
+        weighed: Tensor | None,
         **options: Any,
     ):
-        n_gates, n_experts = weighed.shape
-        super().__init__(n_groups, n_members * n_gates, in_features, n_experts, **options)
-        every = weighed.repeat(n_members, 1).unsqueeze(-1)
+        super().__init__(gates, in_features, experts, **options)
+        every = None if weighed is None else weighed.repeat(gates.n_members, 1).unsqueeze(-1)
         self.register_buffer("weighed", every, persistent=False)
-        self.is_partial = is_partial
 
     def _compute_logits(self, branches: Tensor) -> Tensor:
         """Compute the logits, which are -inf for experts that are not weighed."""
         logits = super()._compute_logits(branches)
-        return logits.masked_fill(~self.weighed, -torch.inf) if self.is_partial else logits
+        return logits if self.weighed is None else logits.masked_fill(~self.weighed, -torch.inf)
 
 
 def _residual(n_members: int, n_units: int, n_each: int) -> nn.Parameter | None:

@@ -12,6 +12,7 @@ from typing import Any, Unpack
 import torch
 from torch import Tensor, nn
 
+from .axes import ByTask
 from .body import Body
 from .diagram import Block, Diagram, size
 from .gates import mix
@@ -85,21 +86,19 @@ class AITM(Body):
             raise ValueError(
                 f"previous={list(previous)} must have one entry for each of {self.n_tasks} tasks."
             )
-        self.bottoms = self.make_mlps(
-            self.n_members, self.n_tasks, in_features, bottom_hidden_units
-        )
+        self.bottoms = self.make_mlps(self.per_task(), in_features, bottom_hidden_units)
         width = self.bottoms.out_features
         #: Pairs (task, task before it), in the order of computation.
         self.steps = _in_order(previous)
-        self.transfers: Any = nn.ModuleDict(
-            {str(task): Transfer(self, width) for task, _ in sorted(self.steps)}
+        self.transfers: Any = ByTask(
+            nn.Identity() if before is None else Transfer(self, width) for before in previous
         )
         self.towers = self.make_towers(width)
 
     def represent(self, inputs: Tensor) -> Tensor:
         known = list(self.bottoms(inputs).unflatten(0, (self.n_members, -1)).unbind(1))
         for task, before in self.steps:
-            known[task] = self.transfers[str(task)](known[before], known[task])
+            known[task] = self.transfers[task](known[before], known[task])
         return torch.stack(known, dim=1).flatten(0, 1)
 
     def diagram(self, tasks: Sequence[str]) -> Diagram:
@@ -107,7 +106,7 @@ class AITM(Body):
         known = [Block("bottom", task, position, n) for position, task in enumerate(tasks)]
         rows = [list(known)]
         for task, before in self.steps:
-            transfer = self.transfers[str(task)]
+            transfer = self.transfers[task]
             n = size(transfer.passed.parameters(), self.n_members)
             passed = Block("transfer", tasks[task], task, n, [known[before]])
             n = size(transfer.parameters(), self.n_members) - n
@@ -131,7 +130,7 @@ class AITM(Body):
         return [
             [
                 GateNames(
-                    self.transfers[str(task)].gate,
+                    self.transfers[task].gate,
                     [tasks[task]],
                     [[f"from {tasks[before]}", "own"]],
                 )
@@ -145,10 +144,9 @@ class Transfer(nn.Module):
 
     def __init__(self, network: Body, width: int):
         super().__init__()
-        n_members = network.n_members
-        self.passed = network.make_mlps(n_members, 1, width, (width,))
-        self.gate = TransferGate(n_members, width)
-        self.values = BatchedLinear(n_members, 1, width, width, bias=False)
+        self.passed = network.make_mlps(network.per_member(), width, (width,))
+        self.gate = TransferGate(network, width)
+        self.values = BatchedLinear(network.per_member(), width, width, bias=False)
 
     def forward(self, before: Tensor, own: Tensor) -> Tensor:
         """Combine both, each of shape (n_members, n_rows, width)."""
@@ -159,10 +157,10 @@ class Transfer(nn.Module):
 class TransferGate(nn.Module):
     """Weighs the vector from the task before and the task's own by attention."""
 
-    def __init__(self, n_members: int, width: int):
+    def __init__(self, network: Body, width: int):
         super().__init__()
-        self.n_members = n_members
-        self.projections = BatchedLinear(n_members, 2, width, width, bias=False)
+        self.n_members = network.n_members
+        self.projections = BatchedLinear(network.per_member(2), width, width, bias=False)
 
     def forward(self, both: Tensor) -> Tensor:
         """Compute the weights, (n_members, 2, n_rows), from (n_members, 2 * n_rows, width)."""

@@ -76,9 +76,7 @@ class AsymmetricSharing(Body):
             raise ValueError(f"fusion={fusion!r} is not one of {list(FUSIONS)}.")
         self.fusion = fusion
         self.reads = [[task, *others] for task, others in enumerate(reads)]
-        self.bottoms = self.make_mlps(
-            self.n_members, self.n_tasks, in_features, bottom_hidden_units
-        )
+        self.bottoms = self.make_mlps(self.per_task(), in_features, bottom_hidden_units)
         width = self.bottoms.out_features
         joined = [len(read) * width for read in self.reads]
         self.towers = self.make_towers(joined if fusion == "concatenate" else width)

@@ -9,7 +9,9 @@ from typing import Any, Unpack
 import torch
 from torch import Tensor, nn
 
+from .axes import Axes, Axis
 from .diagram import Block, Diagram, size
+from .gates import Gates
 from .mlp import BatchedMLP
 from .towers import TOWER_DEFAULTS, SeparateTowers, TowerOptions, Towers
 
@@ -21,8 +23,14 @@ class Body(nn.Module, ABC):
     ``towers`` with `make_towers`. A tower is the part of the network that turns the representation
     of one task into its outputs. The method `represent` computes these representations.
 
+    The layers of all members and tasks are evaluated together. Make them with `per_member` or
+    `per_task`, from which it is known to which member and task each weight belongs. Members can
+    then be trained in parallel, and ``add_task`` and ``warm_start_from`` of an estimator find the
+    weights of each task.
+
     A subclass may implement further methods:
 
+    - `declare_axes` does the same for parameters of the network's own;
     - `penalty` is added to the loss in training;
     - `diagram` describes the network for drawings of it;
     - ``gate_names`` names the gates, and the experts that they weigh, in a network with `Gates`.
@@ -38,9 +46,9 @@ class Body(nn.Module, ABC):
     ----------
     n_outputs : sequence of int
         Number of outputs of each task.
-    n_views : int, optional
-        Number of views of the features, each with its own embeddings; by default one for each
-        member.
+    views : sequence of (int or None), default=(None,)
+        The views of the features that a member reads, each with its own embeddings: for each view
+        the position of the task that it belongs to, or None.
     **towers : TowerOptions
         ``tower_hidden_units``, ``activation``, ``dropout`` and ``n_members``, see `TowerOptions`.
 
@@ -50,8 +58,8 @@ class Body(nn.Module, ABC):
         Number of tasks.
     n_members : int
         Number of independent networks.
-    n_views : int
-        Number of views of the features.
+    views : Axis
+        The views of all members.
     activation : str
         Name of the activation, a key of `ACTIVATIONS`.
 
@@ -73,8 +81,9 @@ class Body(nn.Module, ABC):
     >>> class LowRank(Body):
     ...     def __init__(self, in_features, n_outputs, *, rank=4, **towers):
     ...         super().__init__(n_outputs, **towers)
-    ...         n = self.n_members
-    ...         self.shared = BatchedLinear(n, 1, in_features, rank)
+    ...         self.shared = BatchedLinear(
+    ...             self.per_member(), in_features, rank
+    ...         )
     ...         self.towers = self.make_towers(rank)
     ...
     ...     def represent(self, inputs):
@@ -88,7 +97,7 @@ class Body(nn.Module, ABC):
         self,
         n_outputs: Sequence[int],
         *,
-        n_views: int | None = None,
+        views: Sequence[int | None] = (None,),
         **towers: Unpack[TowerOptions],
     ):
         super().__init__()
@@ -104,9 +113,72 @@ class Body(nn.Module, ABC):
         self.activation = options["activation"]
         self.dropout = options["dropout"]
         self.n_members = options["n_members"]
-        self.n_views = self.n_members if n_views is None else n_views
+        self.views = Axis(tuple((task, 1) for task in views), self.n_members)
         # The subclass makes them, once the width of their input is known.
         self.towers: Any = None
+
+    def per_member(self, n: int = 1) -> Axis:
+        """Return the axis of layers that the tasks of a member share.
+
+        Parameters
+        ----------
+        n : int, default=1
+            Number of layers for each member.
+
+        Returns
+        -------
+        Axis
+            The axis, of length ``n_members * n``.
+        """
+        return Axis(((None, n),), self.n_members)
+
+    def per_task(self, n: int | Sequence[int] = 1) -> Axis:
+        """Return the axis of layers that belong to the tasks.
+
+        Parameters
+        ----------
+        n : int or sequence of int, default=1
+            Number of layers for each task of a member; or for each task its number.
+
+        Returns
+        -------
+        Axis
+            The axis. The layers of a task are adjacent.
+        """
+        numbers = n if isinstance(n, Sequence) else [n] * self.n_tasks
+        return Axis(tuple(enumerate(numbers)), self.n_members)
+
+    def declare_axes(self) -> dict[str, Axes]:
+        """Declare the axes of parameters and buffers that belong to members or tasks.
+
+        A subclass overrides it for parameters of its own; the layers of this package declare
+        theirs. A layer of your own may have such a method, too. What is not declared belongs to no
+        member and to no task.
+
+        Returns
+        -------
+        dict of str to tuple of (Axis or None)
+            For each parameter or buffer, by its name, one entry for each axis: what `per_member`
+            or `per_task` returns, an `Axis` of tasks alone, or None. By default the dict is empty.
+
+        Examples
+        --------
+        A matrix of tasks by tasks for each member:
+
+        >>> import torch
+        >>> from sklearn_ple.nn import Axis, SharedBottom
+        >>> class Related(SharedBottom):
+        ...     def __init__(self, in_features, n_outputs, **towers):
+        ...         super().__init__(in_features, n_outputs, **towers)
+        ...         n = self.n_tasks
+        ...         matrix = torch.eye(n).repeat(self.n_members, 1, 1)
+        ...         self.relations = torch.nn.Parameter(matrix)
+        ...
+        ...     def declare_axes(self):
+        ...         tasks = Axis.of_tasks(self.n_tasks)
+        ...         return {"relations": (self.per_member(), tasks, tasks)}
+        """
+        return {}
 
     def make_towers(self, widths: int | Sequence[int]) -> Towers | SeparateTowers:
         """Make the towers, with the options of the network.
@@ -145,20 +217,14 @@ class Body(nn.Module, ABC):
         )
 
     def make_mlps(
-        self,
-        n_groups: int,
-        n_per_group: int,
-        in_features: int,
-        hidden_units: Sequence[int],
+        self, mlps: Axis | int, in_features: int, hidden_units: Sequence[int]
     ) -> BatchedMLP:
         """Make MLPs of the same shape, with the activation and dropout of the network.
 
         Parameters
         ----------
-        n_groups : int
-            Number of distinct inputs: ``n_members``, or ``n_members * n_tasks``.
-        n_per_group : int
-            Number of MLPs that read each input.
+        mlps : Axis or int
+            The MLPs: what `per_member` or `per_task` returns, or only their number.
         in_features : int
             Width of the input.
         hidden_units : sequence of int
@@ -170,12 +236,37 @@ class Body(nn.Module, ABC):
             The MLPs, which are evaluated together.
         """
         return BatchedMLP(
-            n_groups,
-            n_per_group,
-            in_features,
-            hidden_units,
-            activation=self.activation,
-            dropout=self.dropout,
+            mlps, in_features, hidden_units, activation=self.activation, dropout=self.dropout
+        )
+
+    def make_gates(
+        self,
+        gates: Axis | int,
+        in_features: int,
+        experts: Axis | int,
+        hidden_units: Sequence[int] = (),
+    ) -> Gates:
+        """Make gates of the same shape, with the activation of the network.
+
+        Parameters
+        ----------
+        gates : Axis or int
+            The gates: what `per_member` or `per_task` returns, or only their number.
+        in_features : int
+            Width of the input.
+        experts : Axis or int
+            The experts that each gate weighs: the tasks to which they belong, or only their
+            number.
+        hidden_units : sequence of int, default=()
+            Widths of the hidden layers of every gate; empty for linear gates.
+
+        Returns
+        -------
+        Gates
+            The gates, which are evaluated together.
+        """
+        return Gates(
+            gates, in_features, experts, hidden_units=hidden_units, activation=self.activation
         )
 
     def for_each_task(self, shared: Tensor) -> Tensor:
@@ -286,11 +377,12 @@ class Body(nn.Module, ABC):
             towers cannot read.
         """
         self._check_towers()
-        views = inputs if inputs.dim() == 3 else inputs.expand(self.n_views, *inputs.shape)
-        if len(views) != self.n_views:
+        n_views = len(self.views)
+        views = inputs if inputs.dim() == 3 else inputs.expand(n_views, *inputs.shape)
+        if len(views) != n_views:
             raise ValueError(
-                f"{type(self).__name__} reads {self.n_views} views of the features, but there are "
-                f"{len(views)}: the network and the estimator's n_views must agree."
+                f"{type(self).__name__} reads {n_views} views of the features, but there are "
+                f"{len(views)}: the network and the estimator's views must agree."
             )
         read = self.represent(views)
         self._check_shapes(read, views.shape[1])

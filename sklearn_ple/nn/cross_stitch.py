@@ -9,6 +9,7 @@ from typing import Unpack
 
 from torch import Tensor, nn
 
+from .axes import Axes, Axis
 from .body import Body
 from .diagram import Diagram
 from .mixing import mixed_layers, mixing_start, task_layers
@@ -76,6 +77,11 @@ class CrossStitch(Body):
             start.repeat(1, 1, 1, width if by_channel else 1) for width in hidden_units
         )
         self.towers = self.make_towers(hidden_units[-1])
+
+    def declare_axes(self) -> dict[str, Axes]:
+        tasks = Axis.of_tasks(self.n_tasks)
+        axes = (self.per_member(), tasks, tasks, None)
+        return {f"stitches.{depth}": axes for depth in range(len(self.stitches))}
 
     def represent(self, inputs: Tensor) -> Tensor:
         hidden = inputs

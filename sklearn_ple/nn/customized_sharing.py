@@ -55,8 +55,8 @@ class CustomizedSharing(Body):
     ):
         super().__init__(n_outputs, **towers)
         self.shared_bottom, self.own_bottoms = (
-            self.make_mlps(self.n_members, n_bottoms, in_features, bottom_hidden_units)
-            for n_bottoms in (1, self.n_tasks)
+            self.make_mlps(bottoms, in_features, bottom_hidden_units)
+            for bottoms in (self.per_member(), self.per_task())
         )
         self.towers = self.make_towers(2 * self.shared_bottom.out_features)
 

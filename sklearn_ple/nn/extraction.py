@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import chain
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from .axes import Axis, ByTask
 from .body import Body
 from .diagram import Block, size
 from .gates import Gates, mix
-from .mlp import BatchedMLP
 from .names import ExpertNames, GateNames, numbered, shared_gate_name, shared_names
 from .widths import expert_widths
 
@@ -24,11 +24,9 @@ def extraction_levels(
     n_shared: int,
     n_specific: int | Sequence[int],
     expert_hidden_units: Sequence[int] | Sequence[Sequence[int]],
-    *,
-    one_input: bool,
     **options: Any,
 ) -> list[ExtractionLevel]:
-    """Make the levels of a network; ``one_input`` applies to the first level only."""
+    """Make the levels of a network."""
     n_tasks = network.n_tasks
     if not isinstance(n_specific, Sequence):
         n_specific = [n_specific] * n_tasks
@@ -49,7 +47,6 @@ def extraction_levels(
                 n_shared,
                 n_specific,
                 hidden_units,
-                one_input=one_input and depth == 0,
                 is_last=depth == n_levels - 1,
                 **options,
             )
@@ -60,12 +57,11 @@ def extraction_levels(
 class ExtractionLevel(nn.Module):
     """A level: banks of experts, a gate for each task and, except at the last, a shared gate.
 
-    With ``one_input`` all branches of a member read the same features, which are passed once. If
-    the tasks have different numbers of experts, each has its own module of gates, unless each gate
-    weighs the experts of all tasks (``sees_all``); then no gradient flows to the experts of other
-    tasks. With ``gates_add_shared`` the gate of a task reads the sum of its branch and the shared
-    one. The shared gate weighs the shared experts and those of all tasks except for the last
-    ``n_added``.
+    If the tasks have different numbers of experts, each has its own module of gates, unless each
+    gate weighs the experts of all tasks (``sees_all``); then no gradient flows to the experts of
+    other tasks. With ``gates_add_shared`` the gate of a task reads the sum of its branch and the
+    shared one. The shared gate weighs the shared experts and those of all tasks except for the
+    last ``n_added``.
     """
 
     own: Tensor | None
@@ -79,7 +75,6 @@ class ExtractionLevel(nn.Module):
         hidden_units: Sequence[int],
         *,
         gate_hidden_units: Sequence[int],
-        one_input: bool,
         is_last: bool,
         residual: bool = False,
         n_added: int = 0,
@@ -87,56 +82,39 @@ class ExtractionLevel(nn.Module):
         gates_add_shared: bool = False,
     ):
         super().__init__()
-        self.n_members = n_members = network.n_members
+        self.n_members = network.n_members
         self.n_tasks = n_tasks = network.n_tasks
         self.n_shared = n_shared
         self.n_specific = list(n_specific)
-        self.one_input = one_input
         self.sees_all = sees_all
         self.gates_add_shared = gates_add_shared
         self.specific_experts = self.shared_experts = self.shared_gate = None
         self.is_even = len(set(n_specific)) == 1
-        n_all = sum(n_specific)
         self.n_weighed = sum(n_specific[: n_tasks - n_added])
-
-        def make_experts(n_inputs: int, n_each: int) -> BatchedMLP:
-            return network.make_mlps(n_members * n_inputs, n_each, in_features, hidden_units)
-
-        if n_all:
-            # Experts that read the same input are a group.
-            n_inputs = 1 if one_input else n_tasks if self.is_even else n_all
-            self.specific_experts = make_experts(n_inputs, n_all // n_inputs)
+        specific, shared = network.per_task(n_specific), network.per_member(n_shared)
+        if len(specific):
+            self.specific_experts = network.make_mlps(specific, in_features, hidden_units)
         if n_shared:
-            self.shared_experts = make_experts(1, n_shared)
+            self.shared_experts = network.make_mlps(shared, in_features, hidden_units)
 
-        def make_gates(groups: int, n_gates: int, n_experts: int) -> Gates:
-            return Gates(
-                groups,
-                n_gates,
-                in_features,
-                n_experts,
-                hidden_units=gate_hidden_units,
-                activation=network.activation,
-            )
+        def make_gates(gates: Axis, experts: Axis | int) -> Gates:
+            return network.make_gates(gates, in_features, experts, gate_hidden_units)
 
         self.gates_alike = self.is_even or sees_all
-        self.task_gates: Any = self._make_task_gates(make_gates)
+        if self.gates_alike:
+            seen = Axis((*specific.runs, *shared.runs)) if sees_all else n_specific[0] + n_shared
+            self.task_gates: Any = make_gates(network.per_task(), seen)
+        else:
+            members = network.per_member()
+            self.task_gates = ByTask(make_gates(members, n + n_shared) for n in n_specific)
         # Nothing reads the shared branch after the last level, or where only shared experts would.
         if (n_shared or gates_add_shared) and not is_last:
-            self.shared_gate = make_gates(n_members, n_members, self.n_weighed + n_shared)
+            weighed = Axis((*specific.runs[: n_tasks - n_added], *shared.runs))
+            self.shared_gate = make_gates(network.per_member(), weighed)
         self.out_features = hidden_units[-1]
         self.residual = residual and self.out_features == in_features
         own = _ownership(n_specific) if sees_all else None
         self.register_buffer("own", own, persistent=False)
-
-    def _make_task_gates(self, make: Callable[[int, int, int], Gates]) -> nn.Module:
-        """Make one module with the gates of all tasks, or one module for each task."""
-        n_members, n_shared = self.n_members, self.n_shared
-        if not self.gates_alike:
-            return nn.ModuleList(make(n_members, n_members, n + n_shared) for n in self.n_specific)
-        groups = n_members if self.one_input else n_members * self.n_tasks
-        n_seen = sum(self.n_specific) if self.sees_all else self.n_specific[0]
-        return make(groups, n_members * self.n_tasks, n_seen + n_shared)
 
     def forward(self, task_branches: Tensor, shared_branch: Tensor) -> tuple[Tensor, Tensor]:
         """Compute the outputs of the branches from their inputs.
@@ -191,7 +169,7 @@ class ExtractionLevel(nn.Module):
 
     def _read_by_specific(self, task_branches: Tensor) -> Tensor:
         """Return the input of each group of the tasks' own experts."""
-        if self.is_even or self.one_input:
+        if self.is_even or len(task_branches) == self.n_members:
             return task_branches
         by_task = task_branches.unflatten(0, (self.n_members, -1)).unbind(1)
         times = zip(by_task, self.n_specific, strict=True)

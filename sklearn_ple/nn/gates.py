@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
+from .axes import Axes, Axis, as_axis
 from .mlp import BatchedLinear, BatchedMLP
 
 
@@ -17,24 +18,28 @@ class Gates(nn.Module):
 
     Parameters
     ----------
-    n_groups : int
-        Number of distinct inputs.
-    n_gates : int
-        Total number of gates, the same number for each input.
+    gates : Axis or int
+        The gates: the members and tasks to which they belong, or only their number. If there are
+        fewer inputs, each is read by several adjacent gates.
     in_features : int
         Width of the input.
-    n_experts : int
-        Number of experts that each gate weighs.
+    experts : Axis or int
+        The experts that each gate weighs: the tasks to which they belong, or only their number.
     hidden_units : sequence of int, default=()
         Widths of the hidden layers of every gate; empty for linear gates.
     activation : str, default="relu"
         Activation of the hidden layers, a key of `ACTIVATIONS`.
 
+    Attributes
+    ----------
+    axis : Axis
+        The gates.
+
     Examples
     --------
     >>> import torch
     >>> from sklearn_ple.nn import Gates
-    >>> gates = Gates(n_groups=2, n_gates=6, in_features=7, n_experts=4)
+    >>> gates = Gates(6, in_features=7, experts=4)
     >>> weights = gates(torch.zeros(2, 10, 7))
     >>> weights.shape
     torch.Size([6, 4, 10])
@@ -44,42 +49,47 @@ class Gates(nn.Module):
 
     def __init__(
         self,
-        n_groups: int,
-        n_gates: int,
+        gates: Axis | int,
         in_features: int,
-        n_experts: int,
+        experts: Axis | int,
         *,
         hidden_units: Sequence[int] = (),
         activation: str = "relu",
     ):
         super().__init__()
-        self.n_gates = n_gates
-        self.n_experts = n_experts
+        self.axis, self.experts = as_axis(gates), as_axis(experts)
         self.hidden = self.logits = None
-        if n_experts > 1:
-            per_group = n_gates // n_groups
+        if len(self.experts) > 1:
             if hidden_units:
-                self.hidden = BatchedMLP(
-                    n_groups, per_group, in_features, hidden_units, activation=activation
-                )
-                n_groups, per_group, in_features = n_gates, 1, hidden_units[-1]
-            self.logits = BatchedLinear(n_groups, per_group, in_features, n_experts, bias=False)
+                self.hidden = BatchedMLP(gates, in_features, hidden_units, activation=activation)
+                in_features = hidden_units[-1]
+            self.logits = BatchedLinear(gates, in_features, len(self.experts), bias=False)
+
+    def declare_axes(self) -> dict[str, Axes]:
+        """Declare the axes of the parameters; see `sklearn_ple.nn.Body.declare_axes`.
+
+        Returns
+        -------
+        dict of str to tuple of (Axis or None)
+            The axes, by name.
+        """
+        return {} if self.logits is None else {"logits.weight": (self.axis, self.experts, None)}
 
     def forward(self, branches: Tensor) -> Tensor:
         """Compute the weights of the experts.
 
         Parameters
         ----------
-        branches : Tensor of shape (n_groups, n_rows, in_features)
-            One input for each group of gates.
+        branches : Tensor of shape (n_inputs, n_rows, in_features)
+            The inputs, whose number divides that of the gates.
 
         Returns
         -------
         Tensor of shape (n_gates, n_experts, n_rows)
-            The weights, which sum to 1 over the experts. The gates of a group are adjacent.
+            The weights, which sum to 1 over the experts.
         """
         if self.logits is None:
-            return branches.new_ones(self.n_gates, 1, branches.shape[1])
+            return branches.new_ones(len(self.axis), 1, branches.shape[1])
         return self._compute_logits(branches).softmax(dim=1)
 
     def _compute_logits(self, branches: Tensor) -> Tensor:

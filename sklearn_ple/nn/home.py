@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from .axes import Axes, Axis
 from .body import Body
 from .diagram import Block, Diagram, size
 from .dropout import MemberDropout
@@ -111,40 +112,38 @@ class HoME(Body):
         widths = expert_widths(expert_hidden_units, 2)
         self.n_shared, self.n_of_group = n_shared_experts, n_group_experts
         self.n_specific = n_specific_experts
-        n_members, n_groups, n_tasks = self.n_members, len(groups), self.n_tasks
         width = widths[0][-1]
 
-        def make_experts(n_inputs: int, n_each: int, level: int) -> GatedExperts:
-            n_in = width if level else in_features
-            n_inputs = n_members * n_inputs
-            return GatedExperts(self, n_inputs, n_each, n_in, widths[level], feature_gate_rank)
+        def make_experts(experts: Axis, n_in: int, hidden_units: Sequence[int]) -> GatedExperts:
+            return GatedExperts(self, experts, n_in, hidden_units, feature_gate_rank)
 
-        def make_gates(n_groups: int, n_gates: int, n_in: int, n_experts: int) -> Gates:
-            return Gates(
-                n_members * n_groups,
-                n_members * n_gates,
-                n_in,
-                n_experts,
-                hidden_units=gate_hidden_units,
-                activation=self.activation,
-            )
+        def make_gates(gates: Axis, n_in: int, n_experts: int) -> Gates:
+            return self.make_gates(gates, n_in, n_experts, gate_hidden_units)
 
-        def make_self_gates(n_inputs: int, n_gates: int, n_in: int, n_experts: int) -> SelfGates:
-            return SelfGates(n_members * n_inputs, n_members * n_gates, n_in, n_experts)
-
-        n_all, n_seen = n_groups * n_group_experts, n_group_experts + n_shared_experts
+        n_all, n_seen = len(groups) * n_group_experts, n_group_experts + n_shared_experts
+        members, of_groups, tasks = (
+            self.per_member(),
+            self.per_member(len(groups)),
+            self.per_task(),
+        )
         # The experts of the groups, then the shared ones; all read the features.
-        self.meta_experts = make_experts(1, n_all + n_shared_experts, 0)
-        self.group_gates = make_gates(1, n_groups, in_features, n_seen)
-        self.shared_gate = make_gates(1, 1, in_features, n_all + n_shared_experts)
-        self.group_self_gates = make_self_gates(1, n_groups, in_features, n_group_experts)
-        self.shared_self_gate = make_self_gates(1, 1, in_features, n_shared_experts)
+        every = self.per_member(n_all + n_shared_experts)
+        self.meta_experts = make_experts(every, in_features, widths[0])
+        self.group_gates = make_gates(of_groups, in_features, n_seen)
+        self.shared_gate = make_gates(members, in_features, n_all + n_shared_experts)
+        self.group_self_gates = SelfGates(of_groups, in_features, n_group_experts)
+        self.shared_self_gate = SelfGates(members, in_features, n_shared_experts)
 
-        self.specific_experts = make_experts(n_tasks, n_specific_experts, 1)
-        self.group_experts = make_experts(n_groups, n_group_experts, 1)
-        self.shared_experts = make_experts(1, n_shared_experts, 1)
-        self.task_gates = make_gates(n_tasks, n_tasks, 2 * width, n_specific_experts + n_seen)
-        self.task_self_gates = make_self_gates(n_tasks, n_tasks, 2 * width, n_specific_experts)
+        self.specific_experts, self.group_experts, self.shared_experts = (
+            make_experts(experts, width, widths[1])
+            for experts in (
+                self.per_task(n_specific_experts),
+                self.per_member(n_all),
+                self.per_member(n_shared_experts),
+            )
+        )
+        self.task_gates = make_gates(tasks, 2 * width, n_specific_experts + n_seen)
+        self.task_self_gates = SelfGates(tasks, 2 * width, n_specific_experts)
         self.towers = self.make_towers(widths[1][-1])
 
     def represent(self, inputs: Tensor) -> Tensor:
@@ -287,37 +286,50 @@ def _group_of(groups: Mapping[str, Sequence[int]], n_tasks: int) -> list[int]:
 class GatedExperts(nn.Module):
     """Experts of the same shape, each with a gate on its features and with normalised layers.
 
-    Each of ``n_inputs`` inputs is read by ``n_each`` experts, which are adjacent.
+    If there are fewer inputs than experts, each is read by several adjacent experts.
     """
 
     def __init__(
         self,
         network: Body,
-        n_inputs: int,
-        n_each: int,
+        experts: Axis,
         in_features: int,
         hidden_units: Sequence[int],
         rank: int,
     ):
         super().__init__()
-        n = n_inputs * n_each
-        self.n_each = n_each
-        self.down = BatchedLinear(n_inputs, n_each, in_features, rank, bias=False)
-        self.up = BatchedLinear(n, 1, rank, in_features, bias=False)
+        self.axis = experts
+        self.down = BatchedLinear(experts, in_features, rank, bias=False)
+        self.up = BatchedLinear(experts, rank, in_features, bias=False)
         widths = pairwise([in_features, *hidden_units])
-        self.layers: Any = nn.ModuleList(BatchedLinear(n, 1, *both) for both in widths)
+        self.layers: Any = nn.ModuleList(BatchedLinear(experts, *both) for both in widths)
         scales, shifts = (
-            [nn.Parameter(torch.full((n, 1, width), start)) for width in hidden_units]
+            [nn.Parameter(torch.full((len(experts), 1, width), start)) for width in hidden_units]
             for start in (1.0, 0.0)
         )
         self.norm_scales, self.norm_shifts = nn.ParameterList(scales), nn.ParameterList(shifts)
         self.activation = ACTIVATIONS[network.activation]()
         self.dropout = MemberDropout(network.dropout)
 
+    def declare_axes(self) -> dict[str, Axes]:
+        """Declare the axes of the parameters; see `sklearn_ple.nn.Body.declare_axes`.
+
+        Returns
+        -------
+        dict of str to tuple of (Axis or None)
+            The axes, by name.
+        """
+        names = [
+            f"{kind}.{depth}"
+            for kind in ("norm_scales", "norm_shifts")
+            for depth in range(len(self.layers))
+        ]
+        return dict.fromkeys(names, (self.axis, None, None))
+
     def forward(self, inputs: Tensor) -> Tensor:
-        """Map inputs (n_inputs, n_rows, in_features) to (n_inputs * n_each, n_rows, width)."""
+        """Map inputs (n_inputs, n_rows, in_features) to outputs (n_experts, n_rows, width)."""
         factors = 2 * torch.sigmoid(self.up(self.down(inputs)))
-        hidden = inputs.repeat_interleave(self.n_each, dim=0) * factors
+        hidden = inputs.repeat_interleave(len(self.axis) // len(inputs), dim=0) * factors
         steps = zip(self.layers, self.norm_scales, self.norm_shifts, strict=True)
         for layer, scale, shift in steps:
             normal = F.layer_norm(layer(hidden), (layer.out_features,))
@@ -329,10 +341,9 @@ class GatedExperts(nn.Module):
 class SelfGates(nn.Module):
     """Gates on the own experts of a group or task: a softmax, or a sigmoid for a single expert."""
 
-    def __init__(self, n_inputs: int, n_gates: int, in_features: int, n_experts: int):
+    def __init__(self, gates: Axis, in_features: int, n_experts: int):
         super().__init__()
-        per_input = n_gates // n_inputs
-        self.logits = BatchedLinear(n_inputs, per_input, in_features, n_experts, bias=False)
+        self.logits = BatchedLinear(gates, in_features, n_experts, bias=False)
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Compute the weights, of shape (n_gates, n_experts, n_rows)."""

@@ -20,12 +20,8 @@ def task_layers(network: Body, in_features: int, hidden_units: Sequence[int]) ->
     """
     if not hidden_units:
         raise ValueError("hidden_units is empty: at least one layer is needed.")
-    n_members, n_tasks = network.n_members, network.n_tasks
-    layers = []
-    for depth, (n_in, n_out) in enumerate(pairwise([in_features, *hidden_units])):
-        groups, per_group = (n_members * n_tasks, 1) if depth else (n_members, n_tasks)
-        layers.append(network.make_mlps(groups, per_group, n_in, (n_out,)))
-    return nn.ModuleList(layers)
+    widths = pairwise([in_features, *hidden_units])
+    return nn.ModuleList(network.make_mlps(network.per_task(), n, (n_out,)) for n, n_out in widths)
 
 
 def mixing_start(n_members: int, n: int) -> Tensor:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from .axes import Axes, Axis, as_axis
 from .dropout import MemberDropout
 
 #: Activations, by the names that the estimators accept.
@@ -32,16 +33,14 @@ def _as_it_is(outputs: Tensor) -> Tensor:
 class BatchedLinear(nn.Module):
     """Linear layers of the same shape, which are evaluated together.
 
-    Each of ``n_groups`` inputs is read by ``n_per_group`` layers. This is a batched matrix
-    product, in which the layers of a group form one wide matrix. Each layer has its own random
-    initial weights.
+    If there are fewer inputs than layers, each input is read by several adjacent layers. This is a
+    batched matrix product, in which the layers that read the same input form one wide matrix. Each
+    layer has its own random initial weights.
 
     Parameters
     ----------
-    n_groups : int
-        Number of distinct inputs.
-    n_per_group : int
-        Number of layers that read each input.
+    layers : Axis or int
+        The layers: the members and tasks to which they belong, or only their number.
     in_features, out_features : int
         Width of the input and output of every layer.
     bias : bool, default=True
@@ -49,38 +48,46 @@ class BatchedLinear(nn.Module):
 
     Attributes
     ----------
-    weight : Parameter of shape (n_groups * n_per_group, out_features, in_features)
-        Matrix of each layer; the layers of a group are adjacent.
-    bias : Parameter of shape (n_groups * n_per_group, out_features) or None
+    axis : Axis
+        The layers.
+    weight : Parameter of shape (n_layers, out_features, in_features)
+        Matrix of each layer.
+    bias : Parameter of shape (n_layers, out_features) or None
         Bias of each layer.
 
     Examples
     --------
+    Six layers, of which three read the first input and three the second one:
+
     >>> import torch
     >>> from sklearn_ple.nn import BatchedLinear
-    >>> layers = BatchedLinear(2, 3, in_features=5, out_features=4)
+    >>> layers = BatchedLinear(6, in_features=5, out_features=4)
     >>> layers(torch.zeros(2, 10, 5)).shape
     torch.Size([6, 10, 4])
     """
 
     def __init__(
-        self,
-        n_groups: int,
-        n_per_group: int,
-        in_features: int,
-        out_features: int,
-        *,
-        bias: bool = True,
+        self, layers: Axis | int, in_features: int, out_features: int, *, bias: bool = True
     ):
         super().__init__()
-        self.n_groups = n_groups
-        self.n_per_group = n_per_group
+        self.axis = as_axis(layers)
         # Sums and negatives of NumPy's small integers could overflow.
         self.in_features, self.out_features = int(in_features), int(out_features)
-        n_layers = n_groups * n_per_group
+        n_layers = len(self.axis)
         self.weight = nn.Parameter(torch.empty(n_layers, out_features, in_features))
         self.bias = nn.Parameter(torch.empty(n_layers, out_features)) if bias else None
         self.reset_parameters()
+
+    def declare_axes(self) -> dict[str, Axes]:
+        """Declare the axes of the parameters; see `sklearn_ple.nn.Body.declare_axes`.
+
+        Returns
+        -------
+        dict of str to tuple of (Axis or None)
+            The axes, by name.
+        """
+        bias: dict[str, Axes] = {} if self.bias is None else {"bias": (self.axis, None)}
+        return {"weight": (self.axis, None, None)} | bias
 
     def reset_parameters(self) -> None:
         """Draw the parameters of every layer as :class:`torch.nn.Linear` does."""
@@ -93,19 +100,21 @@ class BatchedLinear(nn.Module):
 
         Parameters
         ----------
-        inputs : Tensor of shape (n_groups, n_rows, in_features)
-            One input for each group.
+        inputs : Tensor of shape (n_inputs, n_rows, in_features)
+            The inputs, whose number divides that of the layers.
         then : callable, optional
             An elementwise function to apply to the outputs, such as an activation. It must not
             depend on the order of the axes, and may overwrite its argument.
 
         Returns
         -------
-        Tensor of shape (n_groups * n_per_group, n_rows, out_features)
-            One output for each layer; the layers of a group are adjacent.
+        Tensor of shape (n_layers, n_rows, out_features)
+            One output for each layer.
         """
-        n_layers, width = self.n_groups * self.n_per_group, self.out_features
-        weight = self.weight.view(self.n_groups, self.n_per_group * width, self.in_features)
+        n_layers, width = len(self.axis), self.out_features
+        n_inputs = inputs.shape[0]
+        n_per_input = n_layers // n_inputs
+        weight = self.weight.view(n_inputs, n_per_input * width, self.in_features)
         if self.training:
             # Rows are last in memory, so that the outputs are split by layer without a copy.
             outputs = then(self._multiplied(weight, inputs.mT, (-1, 1)))
@@ -120,9 +129,9 @@ class BatchedLinear(nn.Module):
                 for part in (inputs, weight)
             )
         outputs = then(self._multiplied(inputs, weight.mT, (1, -1)))
-        if self.n_per_group == 1:
+        if n_per_input == 1:
             return outputs
-        outputs = outputs.unflatten(2, (self.n_per_group, width)).transpose(1, 2)
+        outputs = outputs.unflatten(2, (n_per_input, width)).transpose(1, 2)
         return outputs.reshape(n_layers, -1, width)
 
     def _multiplied(self, left: Tensor, right: Tensor, shape: tuple[int, int]) -> Tensor:
@@ -137,10 +146,9 @@ class BatchedMLP(nn.Module):
 
     Parameters
     ----------
-    n_groups : int
-        Number of distinct inputs.
-    n_per_group : int
-        Number of MLPs that read each input.
+    mlps : Axis or int
+        The MLPs: the members and tasks to which they belong, or only their number. If there are
+        fewer inputs, each is read by several adjacent MLPs.
     in_features : int
         Width of the input.
     hidden_units : sequence of int
@@ -151,19 +159,25 @@ class BatchedMLP(nn.Module):
         Share of the activations that are dropped in training: the same for all MLPs, or one for
         each member, whose MLPs are adjacent.
 
+    Attributes
+    ----------
+    axis : Axis
+        The MLPs.
+    out_features : int
+        Width of the output.
+
     Examples
     --------
     >>> import torch
     >>> from sklearn_ple.nn import BatchedMLP
-    >>> experts = BatchedMLP(2, 3, in_features=5, hidden_units=(8, 4))
+    >>> experts = BatchedMLP(6, in_features=5, hidden_units=(8, 4))
     >>> experts(torch.zeros(2, 10, 5)).shape
     torch.Size([6, 10, 4])
     """
 
     def __init__(
         self,
-        n_groups: int,
-        n_per_group: int,
+        mlps: Axis | int,
         in_features: int,
         hidden_units: Sequence[int],
         *,
@@ -171,15 +185,10 @@ class BatchedMLP(nn.Module):
         dropout: float | Sequence[float] = 0.0,
     ):
         super().__init__()
+        self.axis = as_axis(mlps)
         widths = [in_features, *hidden_units]
         self.out_features = widths[-1]
-        self.n_per_group = n_per_group
-        layers = []
-        for depth, (n_in, n_out) in enumerate(pairwise(widths)):
-            # After the first layer every MLP has its own input.
-            groups, per_group = (n_groups * n_per_group, 1) if depth else (n_groups, n_per_group)
-            layers.append(BatchedLinear(groups, per_group, n_in, n_out))
-        self.layers = nn.ModuleList(layers)
+        self.layers = nn.ModuleList(BatchedLinear(self.axis, *own) for own in pairwise(widths))
         self.activation = ACTIVATIONS[activation]()
         self.dropout = MemberDropout(dropout)
 
@@ -188,16 +197,16 @@ class BatchedMLP(nn.Module):
 
         Parameters
         ----------
-        inputs : Tensor of shape (n_groups, n_rows, in_features)
-            One input for each group.
+        inputs : Tensor of shape (n_inputs, n_rows, in_features)
+            The inputs, whose number divides that of the MLPs.
 
         Returns
         -------
-        Tensor of shape (n_groups * n_per_group, n_rows, hidden_units[-1])
-            One output for each MLP; the MLPs of a group are adjacent.
+        Tensor of shape (n_mlps, n_rows, hidden_units[-1])
+            One output for each MLP.
         """
         if not self.layers:
-            return inputs.repeat_interleave(self.n_per_group, dim=0)
+            return inputs.repeat_interleave(len(self.axis) // len(inputs), dim=0)
         hidden = inputs
         for layer in self.layers:
             hidden = layer(hidden, then=self._activated)

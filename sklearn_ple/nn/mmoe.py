@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from .body import Body
 from .diagram import Block, Diagram, size
-from .gates import Gates, mix
+from .gates import mix
 from .names import ExpertNames, GateNames, free_name, numbered
 from .towers import TowerOptions
 from .widths import expert_widths
@@ -86,23 +86,12 @@ class MMoE(Body):
         widths = expert_widths(expert_hidden_units, n_levels)
         self.shared_gate = shared_gate
         self.n_experts = n_experts
-        n_members = self.n_members
-        n_gates = [n_experts] * (n_levels - 1) + [1 if shared_gate else self.n_tasks]
+        bank = self.per_member(n_experts)
+        last = self.per_member() if shared_gate else self.per_task()
         width, experts, gates = in_features, [], []
-        for level, hidden_units in enumerate(widths):
-            groups, per_group = (n_members * n_experts, 1) if level else (n_members, n_experts)
-            experts.append(self.make_mlps(groups, per_group, width, hidden_units))
-            n = n_members * n_gates[level]
-            gates.append(
-                Gates(
-                    n_members,
-                    n,
-                    in_features,
-                    n_experts,
-                    hidden_units=gate_hidden_units,
-                    activation=self.activation,
-                )
-            )
+        for axis, hidden_units in zip([bank] * (n_levels - 1) + [last], widths, strict=True):
+            experts.append(self.make_mlps(bank, width, hidden_units))
+            gates.append(self.make_gates(axis, in_features, n_experts, gate_hidden_units))
             width = hidden_units[-1]
         self.experts = nn.ModuleList(experts)
         self.gates: Any = nn.ModuleList(gates)
@@ -126,7 +115,7 @@ class MMoE(Body):
                 Block("expert", name, None, n, own)
                 for name, own in zip(names.experts[0], read, strict=True)
             ]
-            n = size(gates.parameters(), gates.n_gates)
+            n = size(gates.parameters(), len(gates.axis))
             by_task = depth == len(self.gates) and not self.shared_gate
             weighers = [
                 Block("gate", name, position if by_task else None, n, experts)

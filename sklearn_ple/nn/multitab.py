@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from .axes import Axes, Axis
 from .body import Body
 from .diagram import Block, Diagram, size
 from .dropout import MemberDropout
@@ -138,6 +139,9 @@ class MultiTabNet(Body):
         self.register_buffer("mask", mask, persistent=False)
         self.towers = self.make_towers(token_dim)
 
+    def declare_axes(self) -> dict[str, Axes]:
+        return {"task_tokens": (self.per_member(), Axis.of_tasks(self.n_tasks), None)}
+
     def represent(self, inputs: Tensor) -> Tensor:
         n_rows = inputs.shape[1]
         of_tasks = self.task_tokens.unsqueeze(1).expand(-1, n_rows, -1, -1)
@@ -216,7 +220,7 @@ class ColumnTokens(nn.Module):
         self.names = [column.name for alike in by_size.values() for column in alike]
         self.layers: Any = nn.ModuleList()
         for position, (n, alike) in enumerate(by_size.items()):
-            self.layers.append(BatchedLinear(n_members * len(alike), 1, n, width))
+            self.layers.append(BatchedLinear(Axis(((None, len(alike)),), n_members), n, width))
             places = torch.tensor([place for column in alike for place in column.places])
             self.register_buffer(f"places_{position}", places, persistent=False)
 
@@ -238,7 +242,7 @@ class ColumnTokens(nn.Module):
             places = getattr(self, f"places_{position}")
             # Rows are the last axis, as they are in memory in training.
             own = inputs.mT.index_select(1, places)
-            own = own.view(layer.n_groups, layer.in_features, inputs.shape[1])
+            own = own.view(len(layer.axis), layer.in_features, inputs.shape[1])
             made = layer(own.mT).unflatten(0, (self.n_members, -1))
             tokens.append(made.transpose(1, 2))
         return torch.cat(tokens, dim=2)
@@ -262,10 +266,10 @@ class AttentionBlock(nn.Module):
     def __init__(self, network: Body, width: int, n_heads: int, hidden_width: int):
         super().__init__()
         self.width = width
-        self.attention = Attention(network.n_members, network.n_tasks, width, n_heads)
+        self.attention = Attention(network, width, n_heads)
         self.dropout = MemberDropout(network.dropout)
-        self.hidden = network.make_mlps(network.n_members, 1, width, [hidden_width])
-        self.out = BatchedLinear(network.n_members, 1, hidden_width, width)
+        self.hidden = network.make_mlps(network.per_member(), width, [hidden_width])
+        self.out = BatchedLinear(network.per_member(), hidden_width, width)
 
     def forward(self, tokens: Tensor, mask: Tensor) -> Tensor:
         """Compute the new values of the first tokens, as many as the mask has rows.
@@ -294,25 +298,24 @@ class Attention(nn.Module):
 
     Parameters
     ----------
-    n_members : int
-        Number of networks.
-    n_tasks : int
-        Number of tasks, whose tokens come first.
+    network : Body
+        The network, whose tasks' tokens come first.
     width : int
         Width of a token.
     n_heads : int
         Number of heads, a divisor of the width.
     """
 
-    def __init__(self, n_members: int, n_tasks: int, width: int, n_heads: int):
+    def __init__(self, network: Body, width: int, n_heads: int):
         super().__init__()
+        members = network.per_member()
         self.n_heads = n_heads
-        self.queries = BatchedLinear(n_members, 1, width, width)
+        self.queries = BatchedLinear(members, width, width)
         # No bias: that of the keys adds the same to all scores, and that of the values adds a
         # constant to the output, which has its own bias.
-        self.keys_and_values = BatchedLinear(n_members, 1, width, 2 * width, bias=False)
-        self.out = BatchedLinear(n_members, 1, width, width)
-        self.weights = TaskAttention(n_members, n_tasks)
+        self.keys_and_values = BatchedLinear(members, width, 2 * width, bias=False)
+        self.out = BatchedLinear(members, width, width)
+        self.weights = TaskAttention(network.n_members, network.n_tasks)
 
     def forward(self, tokens: Tensor, mask: Tensor) -> Tensor:
         """Compute the outputs of the attention.

@@ -47,7 +47,7 @@ class GateNames(NamedTuple):
     Examples
     --------
     >>> from sklearn_ple.nn import GateNames, Gates
-    >>> gates = Gates(n_groups=1, n_gates=2, in_features=7, n_experts=2)
+    >>> gates = Gates(2, in_features=7, experts=2)
     >>> experts = [["expert 1", "expert 2"]] * 2
     >>> names = GateNames(gates, ["death", "weight"], experts)
     >>> names.gates

@@ -102,7 +102,6 @@ class PLE(LevelNetwork):
             gate_hidden_units=gate_hidden_units,
             residual=residual,
             n_added=n_added,
-            one_input=True,
         )
         if residual and not any(level.residual for level in levels):
             raise ValueError(

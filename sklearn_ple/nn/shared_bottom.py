@@ -53,7 +53,7 @@ class SharedBottom(Body):
         **towers: Unpack[TowerOptions],
     ):
         super().__init__(n_outputs, **towers)
-        self.bottom = self.make_mlps(self.n_members, 1, in_features, bottom_hidden_units)
+        self.bottom = self.make_mlps(self.per_member(), in_features, bottom_hidden_units)
         self.towers = self.make_towers(self.bottom.out_features)
 
     def represent(self, inputs: Tensor) -> Tensor:

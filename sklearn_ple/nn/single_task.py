@@ -11,7 +11,7 @@ from torch import Tensor
 
 from .body import Body
 from .diagram import Block, Diagram, size
-from .towers import TOWER_DEFAULTS, TowerOptions
+from .towers import TowerOptions
 
 
 class SingleTask(Body):
@@ -53,9 +53,8 @@ class SingleTask(Body):
         bottom_hidden_units: Sequence[int] = (64,),
         **towers: Unpack[TowerOptions],
     ):
-        n_members = towers.get("n_members", TOWER_DEFAULTS["n_members"])
-        super().__init__(n_outputs, n_views=n_members * len(n_outputs), **towers)
-        self.bottoms = self.make_mlps(self.n_views, 1, in_features, bottom_hidden_units)
+        super().__init__(n_outputs, views=range(len(n_outputs)), **towers)
+        self.bottoms = self.make_mlps(self.per_task(), in_features, bottom_hidden_units)
         self.towers = self.make_towers(self.bottoms.out_features)
 
     def represent(self, inputs: Tensor) -> Tensor:
@@ -64,6 +63,6 @@ class SingleTask(Body):
     def diagram(self, tasks: Sequence[str]) -> Diagram:
         if not self.bottoms.layers:
             return [], [[] for _ in tasks]
-        n = size(self.bottoms.parameters(), self.n_views)
+        n = size(self.bottoms.parameters(), len(self.bottoms.axis))
         bottoms = [Block("bottom", task, position, n) for position, task in enumerate(tasks)]
         return [bottoms], [[bottom] for bottom in bottoms]

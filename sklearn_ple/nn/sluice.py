@@ -10,6 +10,7 @@ from typing import Any, Unpack
 import torch
 from torch import Tensor, nn
 
+from .axes import Axes, Axis
 from .body import Body
 from .diagram import Block, Diagram, size
 from .mixing import mixed_layers, mixing_start, task_layers
@@ -105,6 +106,13 @@ class Sluice(Body):
             start = mixing_start(self.n_members, len(hidden_units))[:, -1:]
             self.betas = nn.Parameter(start.repeat(1, self.n_tasks, 1))
         self.towers = self.make_towers(hidden_units[-1])
+
+    def declare_axes(self) -> dict[str, Axes]:
+        tasks = Axis.of_tasks(self.n_tasks)
+        parts = tasks.repeat(self.n_subspaces)
+        alphas = (self.per_member(), parts, parts)
+        axes: dict[str, Axes] = {f"alphas.{depth}": alphas for depth in range(len(self.alphas))}
+        return axes if self.betas is None else axes | {"betas": (self.per_member(), tasks, None)}
 
     def represent(self, inputs: Tensor) -> Tensor:
         hidden, mixed = inputs, []

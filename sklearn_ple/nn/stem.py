@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from .extraction import extraction_levels
 from .levels import LevelNetwork
-from .towers import TOWER_DEFAULTS, TowerOptions
+from .towers import TowerOptions
 
 
 class STEM(LevelNetwork):
@@ -84,8 +84,7 @@ class STEM(LevelNetwork):
         n_added: int = 0,
         **towers: Unpack[TowerOptions],
     ):
-        n_members = towers.get("n_members", TOWER_DEFAULTS["n_members"])
-        super().__init__(n_outputs, n_views=n_members * (len(n_outputs) + 1), **towers)
+        super().__init__(n_outputs, views=[*range(len(n_outputs)), None], **towers)
         levels = extraction_levels(
             self,
             in_features,
@@ -97,7 +96,6 @@ class STEM(LevelNetwork):
             gate_hidden_units=gate_hidden_units,
             sees_all=True,
             gates_add_shared=True,
-            one_input=False,
         )
         self.towers = self.make_towers(levels[-1].out_features)
         self.levels = nn.ModuleList(levels)

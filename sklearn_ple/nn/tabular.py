@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from ..utils.checks import check_tensor
+from .axes import Axes, Axis
 from .diagram import Block
 from .dropout import MemberDropout
 from .embeddings import CategoricalEmbedding
@@ -95,12 +96,12 @@ class TabularNetwork(nn.Module):
         the same for all members, or one for each.
     n_members : int, default=1
         Number of independent networks.
-    n_views : int, optional
-        Number of views of the features that the body reads, each with its own embeddings; by
-        default one for each member.
-    n_linear : int, default=0
-        Number of outputs of a member, to which the linear path leads; 0 for no linear path.
-    linear_start : array-like of shape (n_members, n_linear, n_numbers), optional
+    views : Axis, optional
+        The views of the features that the body reads, each with its own embeddings; by default one
+        for each member.
+    linear_outputs : sequence of int, default=()
+        Number of outputs of each task, to which the linear path leads; empty for no linear path.
+    linear_start : array-like of shape (n_members, n_outputs, n_numbers), optional
         Initial coefficients of the linear path; zero by default.
     link : EventLink, optional
         Link that turns the outputs of all members into outputs of the same shape.
@@ -156,8 +157,8 @@ class TabularNetwork(nn.Module):
         clip_numbers: float | None = None,
         feature_dropout: float | Sequence[float] = 0.0,
         n_members: int = 1,
-        n_views: int | None = None,
-        n_linear: int = 0,
+        views: Axis | None = None,
+        linear_outputs: Sequence[int] = (),
         linear_start: Any = None,
         link: EventLink | None = None,
         mean: Any = None,
@@ -166,18 +167,22 @@ class TabularNetwork(nn.Module):
         column_names: Sequence[str] | None = None,
     ):
         super().__init__()
-        self.n_views = n_members if n_views is None else n_views
+        views = Axis(n_members=n_members) if views is None else views
+        self.n_views = len(views)
+        self.linear_outputs = list(linear_outputs)
         self.link = link
         self.mean = mean
         self.product_dtype: torch.dtype | None = None
         self.embedding, widths = None, []
         if len(cardinalities):
-            self.embedding = CategoricalEmbedding(cardinalities, embedding_dim, self.n_views)
+            self.embedding = CategoricalEmbedding(cardinalities, embedding_dim, views)
             widths = self.embedding.widths
         self.numeric_embedding, self.n_embedded = None, n_embedded
         embedded = (0, 0)
         if make_numeric_embedding is not None:
-            self.numeric_embedding = _check_width(make_numeric_embedding())
+            self.numeric_embedding = make_numeric_embedding()
+        if self.numeric_embedding is not None:
+            _check_width(self.numeric_embedding)
             n_columns = n_numbers if n_embedded is None else n_embedded
             embedded = (self.numeric_embedding.out_features, n_columns)
         self.n_features = Features.of_table(n_numbers, indicators, *embedded, widths, column_names)
@@ -194,8 +199,22 @@ class TabularNetwork(nn.Module):
             places = torch.cat(self._in_order(columns))
             self.register_buffer("_places", places, persistent=False)
         self.linear = None
-        if n_linear and n_numbers:
-            self.linear = _linear_path(n_members, n_numbers, n_linear, linear_start)
+        if linear_outputs and n_numbers:
+            members, n_linear = Axis(n_members=n_members), sum(linear_outputs)
+            self.linear = _linear_path(members, n_numbers, n_linear, linear_start)
+
+    def declare_axes(self) -> dict[str, Axes]:
+        """Declare the axes of the linear path; see `sklearn_ple.nn.Body.declare_axes`.
+
+        Returns
+        -------
+        dict of str to tuple of (Axis or None)
+            The axes, by name.
+        """
+        if self.linear is None:
+            return {}
+        outputs = Axis(tuple(enumerate(self.linear_outputs)))
+        return {"linear.weight": (self.linear.axis, outputs, None)}
 
     def forward(self, numbers: Tensor, codes: Tensor) -> Tensor:
         """Compute the outputs of all tasks, for the mean prediction of the members.
@@ -277,7 +296,7 @@ class TabularNetwork(nn.Module):
             outputs = outputs.index_select(-1, self._places)
         if self.linear is not None:
             # The first view of each member; views differ in embeddings and dropout.
-            first = features[:: self.n_views // self.linear.n_groups]
+            first = features[:: self.n_views // len(self.linear.axis)]
             first = first[..., : self.linear.in_features]
             # Numbers do not depend on parameters, so their gradient is not needed.
             read = first if numbers.requires_grad else first.detach()
@@ -426,9 +445,9 @@ def _check_width(numeric_embedding: Any) -> Any:
     return numeric_embedding
 
 
-def _linear_path(n_members: int, n_numbers: int, n_outputs: int, start: Any) -> BatchedLinear:
+def _linear_path(members: Axis, n_numbers: int, n_outputs: int, start: Any) -> BatchedLinear:
     """Make the linear path, with coefficients of zero or with those at which it starts."""
-    linear = BatchedLinear(n_members, 1, n_numbers, n_outputs, bias=False)
+    linear = BatchedLinear(members, n_numbers, n_outputs, bias=False)
     nn.init.zeros_(linear.weight)
     if start is not None:
         with torch.no_grad():

@@ -10,6 +10,7 @@ from typing import Any, TypedDict
 import torch
 from torch import Tensor, nn
 
+from .axes import Axis, ByTask
 from .diagram import size
 from .mlp import BatchedLinear, BatchedMLP
 
@@ -99,12 +100,12 @@ class Towers(nn.Module):
         self.n_members = n_members
         self.n_tasks = len(n_outputs)
         self.widths = [in_features] * self.n_tasks
-        n_towers = n_members * self.n_tasks
+        towers = Axis.of_tasks(self.n_tasks, n_members)
         self.hidden = BatchedMLP(
-            n_towers, 1, in_features, hidden_units, activation=activation, dropout=dropout
+            towers, in_features, hidden_units, activation=activation, dropout=dropout
         )
-        width = self.hidden.out_features
-        self.heads: Any = nn.ModuleList(BatchedLinear(n_members, 1, width, n) for n in n_outputs)
+        width, members = self.hidden.out_features, Axis(n_members=n_members)
+        self.heads: Any = ByTask(BatchedLinear(members, width, n) for n in n_outputs)
 
     @property
     def n_parameters(self) -> list[int]:
@@ -153,7 +154,7 @@ class Towers(nn.Module):
         return outputs[0] if len(outputs) == 1 else torch.cat(outputs, dim=-1)
 
 
-class SeparateTowers(nn.ModuleList):
+class SeparateTowers(ByTask):
     """Separate towers, whose representations have different widths."""
 
     @property

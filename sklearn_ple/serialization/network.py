@@ -25,7 +25,7 @@ def network_of(model: Any, encoder: TableEncoder, state: Mapping[str, Tensor]) -
     The sizes of the network are compared with those of the state before memory is allocated.
     """
     n_numbers = sum(tensor.numel() for tensor in state.values())
-    n_views = model.n_members * model.n_views(len(encoder.tasks))
+    n_views = model.n_members * len(model.views(len(encoder.tasks)))
     n_weighed = len(state["mean.weights"]) if "mean.weights" in state else 0
     if n_weighed != model.n_members or n_views * model.n_features_in_ > _BESIDE * n_numbers:
         raise ValueError("the number of members is not that of its network")

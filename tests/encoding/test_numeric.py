@@ -124,7 +124,7 @@ def test_a_maker_is_shown_with_its_options():
         def __init__(self, scale=1.0):
             self.scale = scale
 
-        def make(self, n_columns, width, members, n_views):
+        def make(self, n_columns, width, members, views):
             raise NotImplementedError
 
     assert "numeric_embedding=Fourier(scale=2.0)" in repr(model(numeric_embedding=Fourier(2.0)))

@@ -51,7 +51,9 @@ def test_scores_are_those_of_float32(instructions, nhefs, seed):
 
 def test_only_products_of_the_body_in_training_are_less_precise():
     torch.manual_seed(0)
-    network = TabularNetwork(5, [], lambda width: PLE(width, [1, 2], n_levels=2), n_linear=3)
+    network = TabularNetwork(
+        5, [], lambda width: PLE(width, [1, 2], n_levels=2), linear_outputs=[1, 2]
+    )
     inputs = torch.randn(64, 5), torch.zeros(64, 0, dtype=torch.int64)
     expected = network(*inputs)
     network.product_dtype = torch.bfloat16

@@ -17,7 +17,7 @@ EDGES = [
 @pytest.mark.parametrize("parts", [{}, {"linear": False}, {"steps": False}])
 def test_bins_of_a_graph_are_those_of_the_network(parts):
     torch.manual_seed(0)
-    embedding = NumericEmbedding(EDGES, 4, n_members=3, step_scale=torch.rand(3, 3), **parts)
+    embedding = NumericEmbedding(EDGES, 4, views=3, step_scale=torch.rand(3, 3), **parts)
     for parameter in embedding.parameters():
         torch.nn.init.normal_(parameter)
     on_edges = torch.tensor([edge for column in EDGES for edge in column])

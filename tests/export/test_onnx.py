@@ -427,7 +427,7 @@ class Branching(Body):
 
     def __init__(self, in_features, n_outputs, **towers):
         super().__init__(n_outputs, **towers)
-        self.layer = BatchedLinear(self.n_members, 1, in_features, 4)
+        self.layer = BatchedLinear(self.per_member(), in_features, 4)
         self.towers = self.make_towers(4)
 
     def represent(self, inputs):

@@ -10,7 +10,6 @@ from sklearn_ple.nn import (
     Block,
     Body,
     GateNames,
-    Gates,
     SharedBottom,
     TowerOptions,
     Towers,
@@ -68,7 +67,7 @@ def test_there_is_a_width_for_each_task():
 
 
 def test_mlps_have_the_networks_activation_and_dropout():
-    mlps = SharedBottom(7, [1, 3], **OPTIONS).make_mlps(2, 3, 7, (6, 5))
+    mlps = SharedBottom(7, [1, 3], **OPTIONS).make_mlps(6, 7, (6, 5))
     assert isinstance(mlps, BatchedMLP)
     assert isinstance(mlps.activation, torch.nn.Tanh)
     assert mlps.dropout.rates == [0.1, 0.2]
@@ -83,7 +82,7 @@ class LowRank(Body):
 
     def __init__(self, in_features, n_outputs, *, rank=4, **towers):
         super().__init__(n_outputs, **towers)
-        self.shared = BatchedLinear(self.n_members, 1, in_features, rank)
+        self.shared = BatchedLinear(self.per_member(), in_features, rank)
         self.towers = self.make_towers(rank)
 
     def represent(self, inputs):
@@ -95,9 +94,8 @@ class Mixture(Body):
 
     def __init__(self, in_features, n_outputs, **towers):
         super().__init__(n_outputs, **towers)
-        self.experts = BatchedLinear(self.n_members, 2, in_features, 5)
-        n_gates = self.n_members * self.n_tasks
-        self.gates = Gates(self.n_members, n_gates, in_features, 2)
+        self.experts = BatchedLinear(self.per_member(2), in_features, 5)
+        self.gates = self.make_gates(self.per_task(), in_features, 2)
         self.towers = self.make_towers(5)
 
     def represent(self, inputs):

@@ -27,7 +27,7 @@ def test_nothing_is_dropped_in_evaluation_or_at_rate_zero():
 
 def test_banks_of_experts_drop_out_by_member(seed):
     torch.manual_seed(seed)
-    bank = BatchedMLP(2, 3, 5, (40,), activation="tanh", dropout=[0.0, 0.5])
+    bank = BatchedMLP(6, 5, (40,), activation="tanh", dropout=[0.0, 0.5])
     dropped = (bank(torch.randn(2, 200, 5)) == 0).double().mean(dim=(1, 2))
     np.testing.assert_allclose(dropped, [0.0] * 3 + [0.5] * 3, atol=0.02)
 

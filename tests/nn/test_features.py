@@ -87,11 +87,11 @@ def test_an_array_has_no_names(table):
 class Pairs(EmbeddingMaker):
     """An embedding whose outputs are of no column: one number for all of them."""
 
-    def make(self, n_columns, width, members, n_views):
+    def make(self, n_columns, width, members, views):
         module = torch.nn.Linear(n_columns, 1)
         module.out_features = 1
         read = module.forward
-        module.forward = lambda numbers: read(numbers).expand(n_views, -1, -1)
+        module.forward = lambda numbers: read(numbers).expand(len(views), -1, -1)
         return module
 
 

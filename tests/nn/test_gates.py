@@ -33,7 +33,7 @@ def test_experts_of_one_or_several_banks_are_mixed(sizes, shared):
 @pytest.mark.parametrize("hidden_units", [(), (3,)])
 def test_gates_are_softmaxes_over_the_experts(hidden_units):
     torch.manual_seed(0)
-    gates = Gates(2, 6, 7, 4, hidden_units=hidden_units)
+    gates = Gates(6, 7, 4, hidden_units=hidden_units)
     inputs = torch.randn(2, 10, 7)
     weights = gates(inputs)
     assert weights.shape == (6, 4, 10)

@@ -33,18 +33,18 @@ def single(layer, index):
 
 @pytest.mark.parametrize("bias", [True, False])
 @pytest.mark.parametrize("n_rows", [1, 6])
-@pytest.mark.parametrize(("n_groups", "n_per_group"), [(1, 1), (1, 4), (3, 1), (2, 3)])
+@pytest.mark.parametrize(("n_inputs", "n_per_input"), [(1, 1), (1, 4), (3, 1), (2, 3)])
 @pytest.mark.parametrize("training", [True, False])
-def test_layers_are_separate_linear_layers(n_groups, n_per_group, n_rows, bias, training):
+def test_layers_are_separate_linear_layers(n_inputs, n_per_input, n_rows, bias, training):
     torch.manual_seed(0)
-    layers = BatchedLinear(n_groups, n_per_group, 5, 4, bias=bias).double().train(training)
-    inputs, upstream = draw(n_groups, n_rows, 5), draw(n_groups * n_per_group, n_rows, 4, seed=2)
+    layers = BatchedLinear(n_inputs * n_per_input, 5, 4, bias=bias).double().train(training)
+    inputs, upstream = draw(n_inputs, n_rows, 5), draw(n_inputs * n_per_input, n_rows, 4, seed=2)
     outputs = layers(inputs)
-    assert outputs.shape == (n_groups * n_per_group, n_rows, 4)
+    assert outputs.shape == (n_inputs * n_per_input, n_rows, 4)
     (outputs * upstream).sum().backward()
-    for index in range(n_groups * n_per_group):
+    for index in range(n_inputs * n_per_input):
         alone = single(layers, index)
-        expected = alone(inputs[index // n_per_group])
+        expected = alone(inputs[index // n_per_input])
         assert_close(outputs[index], expected)
         (expected * upstream[index]).sum().backward()
         assert_close(layers.weight.grad[index], alone.weight.grad)
@@ -53,21 +53,21 @@ def test_layers_are_separate_linear_layers(n_groups, n_per_group, n_rows, bias, 
 
 
 def test_layers_that_follow_read_outputs_without_a_copy():
-    bank = BatchedMLP(2, 3, 5, (8, 4))
+    bank = BatchedMLP(6, 5, (8, 4))
     outputs = bank(torch.randn(2, 7, 5))
     assert outputs.shape == (6, 7, 4)
     assert outputs.mT.is_contiguous()
 
 
 def test_layers_without_bias_have_none():
-    layers = BatchedLinear(1, 2, 3, 4, bias=False)
+    layers = BatchedLinear(2, 3, 4, bias=False)
     assert layers.bias is None
     assert [name for name, _ in layers.named_parameters()] == ["weight"]
 
 
 def test_parameters_start_as_those_of_torch_linear(seed):
     torch.manual_seed(seed)
-    layers, linear = BatchedLinear(4, 5, 25, 50), nn.Linear(25, 1000)
+    layers, linear = BatchedLinear(20, 25, 50), nn.Linear(25, 1000)
     bound = 1 / math.sqrt(25)
     for name in ("weight", "bias"):
         ours, theirs = getattr(layers, name).detach(), getattr(linear, name).detach()
@@ -79,18 +79,18 @@ def test_parameters_start_as_those_of_torch_linear(seed):
 
 def test_layers_start_apart_and_the_seed_settles_them(seed):
     torch.manual_seed(seed)
-    first = BatchedLinear(2, 3, 5, 4)
+    first = BatchedLinear(6, 5, 4)
     flat = first.weight.detach().flatten(1)
     assert (torch.cdist(flat, flat) + 9 * torch.eye(6)).min() > 0.1
     torch.manual_seed(seed)
-    second = BatchedLinear(2, 3, 5, 4)
+    second = BatchedLinear(6, 5, 4)
     assert torch.equal(first.weight, second.weight)
     second.reset_parameters()
     assert not torch.equal(first.weight, second.weight)
 
 
 def test_layers_without_inputs_put_out_zero_at_the_start():
-    layers = BatchedLinear(1, 3, 0, 2)
+    layers = BatchedLinear(3, 0, 2)
     assert torch.equal(layers(torch.zeros(1, 4, 0)), torch.zeros(3, 4, 2))
 
 
@@ -99,7 +99,7 @@ def test_layers_without_inputs_put_out_zero_at_the_start():
 @pytest.mark.parametrize("training", [True, False])
 def test_mlps_are_separate_sequential_modules(activation, units, training):
     torch.manual_seed(0)
-    bank = BatchedMLP(2, 3, 5, units, activation=activation)
+    bank = BatchedMLP(6, 5, units, activation=activation)
     bank = bank.double().train(training)
     inputs, upstream = draw(2, 7, 5), draw(6, 7, units[-1], seed=2)
     outputs = bank(inputs)
@@ -117,20 +117,20 @@ def test_mlps_are_separate_sequential_modules(activation, units, training):
             assert_close(layer.bias.grad[index], part.bias.grad)
 
 
-@pytest.mark.parametrize("n_per_group", [1, 3])
-def test_mlps_without_layers_are_the_identity(n_per_group):
-    bank = BatchedMLP(2, n_per_group, 5, ())
+@pytest.mark.parametrize("n_per_input", [1, 3])
+def test_mlps_without_layers_are_the_identity(n_per_input):
+    bank = BatchedMLP(2 * n_per_input, 5, ())
     inputs = draw(2, 4, 5)
     outputs = bank(inputs)
     assert bank.out_features == 5
-    assert outputs.shape == (2 * n_per_group, 4, 5)
-    for index in range(2 * n_per_group):
-        assert torch.equal(outputs[index], inputs[index // n_per_group])
+    assert outputs.shape == (2 * n_per_input, 4, 5)
+    for index in range(2 * n_per_input):
+        assert torch.equal(outputs[index], inputs[index // n_per_input])
 
 
 def test_dropout_drops_its_share_of_all_layers_in_training_only(seed):
     torch.manual_seed(seed)
-    bank = BatchedMLP(1, 2, 5, (30,), activation="tanh", dropout=0.25).double()
+    bank = BatchedMLP(2, 5, (30,), activation="tanh", dropout=0.25).double()
     inputs = draw(1, 500, 5, seed=1 + seed)
     expected = bank.eval()(inputs)
     assert torch.equal(bank(inputs), expected)
@@ -191,7 +191,7 @@ def test_towers_heads_are_not_dropped_out():
 @pytest.mark.parametrize("in_features", [5, 15, 27])
 def test_a_narrow_layer_evaluates_a_row_alike_in_any_place(in_features, n_outputs):
     torch.manual_seed(0)
-    layer = BatchedLinear(2, 1, in_features, n_outputs).eval()
+    layer = BatchedLinear(2, in_features, n_outputs).eval()
     inputs = torch.randn(2, 32, in_features)
     order = torch.randperm(32)
     with torch.no_grad():
@@ -203,7 +203,7 @@ def test_a_narrow_layer_evaluates_a_row_alike_in_any_place(in_features, n_output
 def test_a_row_is_alike_in_every_place_also_of_a_view(in_features, out_features):
     """As the linear path reads numbers, which are a part of all features."""
     torch.manual_seed(0)
-    layers = BatchedLinear(2, 1, in_features, out_features, bias=False).eval()
+    layers = BatchedLinear(2, in_features, out_features, bias=False).eval()
     inputs = torch.randn(2, 16, 246)
     with torch.no_grad():
         together = layers(inputs[..., :in_features])

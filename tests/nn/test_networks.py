@@ -581,7 +581,7 @@ def test_outputs_and_gradients_are_those_of_the_equations(cls, naive, options, n
     network = make(cls, options, n_members=n_members)
     options = DEFAULTS | options
     params = {name: p.detach().clone().requires_grad_() for name, p in network.named_parameters()}
-    inputs = draw(network.n_views, n_rows, IN_FEATURES)
+    inputs = draw(len(network.views), n_rows, IN_FEATURES)
 
     outputs = network(inputs)
     if cls in OF_VIEWS:
@@ -614,13 +614,13 @@ def test_outputs_and_gradients_are_those_of_the_equations(cls, naive, options, n
 def test_a_single_members_first_axis_may_be_left_out(cls, naive, options):
     network = make(cls, options)
     inputs = draw(5, IN_FEATURES)
-    assert_close(network(inputs), network(inputs.expand(network.n_views, -1, -1))[0])
+    assert_close(network(inputs), network(inputs.expand(len(network.views), -1, -1))[0])
 
 
 @every_network
 def test_no_parameter_is_idle(cls, naive, options):
     network = make(cls, options, n_members=3)
-    loss_of(network, draw(network.n_views, 16, IN_FEATURES)).backward()
+    loss_of(network, draw(len(network.views), 16, IN_FEATURES)).backward()
     # Of every member.
     idle = [
         name
@@ -633,7 +633,7 @@ def test_no_parameter_is_idle(cls, naive, options):
 @every_network
 def test_members_have_nothing_in_common(cls, naive, options):
     network = make(cls, options, n_members=3)
-    inputs = draw(network.n_views, 4, IN_FEATURES)
+    inputs = draw(len(network.views), 4, IN_FEATURES)
     before = network(inputs)
     with torch.no_grad():
         for parameter in network.parameters():

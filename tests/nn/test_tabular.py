@@ -10,6 +10,7 @@ from torch import nn
 
 from sklearn_ple.nn import (
     PLE,
+    Axis,
     NumericEmbedding,
     PeriodicEmbedding,
     SingleTask,
@@ -125,7 +126,7 @@ def test_without_a_limit_numbers_are_not_clipped(numbers):
     [(None, 4.0), (1e300, 4.0), (3.0, 4 / (1 + 16 / 9) ** 0.5), (0.5, 4 / 65**0.5)],
 )
 def test_an_outlier_reaches_the_body_and_the_linear_path_clipped(limit, read):
-    network = TabularNetwork(1, [], Echo, clip_numbers=limit, n_linear=1)
+    network = TabularNetwork(1, [], Echo, clip_numbers=limit, linear_outputs=[1])
     nn.init.constant_(network.linear.weight, 2.0)
     outputs = network.member_outputs(torch.tensor([[4.0]]), torch.empty(1, 0, dtype=torch.int64))
     assert outputs.item() == pytest.approx((1 + 0.3 * 2) * read)
@@ -136,7 +137,7 @@ def test_an_outlier_reaches_the_body_and_the_linear_path_clipped(limit, read):
 def test_no_number_makes_an_output_nan(dtype, limit):
     torch.manual_seed(0)
     body = partial(PLE, n_outputs=[1, 2], n_levels=2)
-    network = TabularNetwork(40, [], body, clip_numbers=limit, n_linear=3).to(dtype)
+    network = TabularNetwork(40, [], body, clip_numbers=limit, linear_outputs=[1, 2]).to(dtype)
     nn.init.normal_(network.linear.weight)
     signs = torch.randn(9, 40, dtype=dtype).sign()
     for size in (0, 1, torch.finfo(dtype).max):
@@ -149,7 +150,9 @@ def test_the_linear_path_adds_to_each_members_outputs(n_views):
     torch.manual_seed(0)
     bodies = {3: PLE, 6: SingleTask}
     body = partial(bodies[n_views], n_outputs=[1, 2], n_members=3)
-    network = TabularNetwork(4, [5], body, n_members=3, n_views=n_views, n_linear=3)
+    network = TabularNetwork(
+        4, [5], body, n_members=3, views=Axis(((None, n_views // 3),), 3), linear_outputs=[1, 2]
+    )
     numbers, codes = 3 * torch.randn(8, 4), torch.randint(0, 5, (8, 1))
     before = network.member_outputs(numbers, codes)
     weight = torch.randn(3, 3, 4)
@@ -161,7 +164,9 @@ def test_the_linear_path_adds_to_each_members_outputs(n_views):
 
 def test_the_linear_path_reads_what_feature_dropout_leaves(seed):
     torch.manual_seed(seed)
-    network = TabularNetwork(40, [], partial(PLE, n_outputs=[1]), feature_dropout=0.5, n_linear=1)
+    network = TabularNetwork(
+        40, [], partial(PLE, n_outputs=[1]), feature_dropout=0.5, linear_outputs=[1]
+    )
     network.body = Constant()
     nn.init.ones_(network.linear.weight)
     outputs = network.member_outputs(torch.ones(500, 40), torch.empty(500, 0, dtype=torch.int64))
@@ -180,7 +185,12 @@ def test_the_linear_path_reads_the_first_view_of_each_member():
             return features.new_zeros(2, features.shape[1], 2)
 
     body = partial(SingleTask, n_outputs=[1, 1], n_members=2)
-    options = {"n_members": 2, "n_views": 4, "n_linear": 2, "feature_dropout": 0.5}
+    options = {
+        "n_members": 2,
+        "views": Axis.of_tasks(2, 2),
+        "linear_outputs": [1, 1],
+        "feature_dropout": 0.5,
+    }
     network = TabularNetwork(20, [], body, **options)
     network.body = Recorder()
     nn.init.ones_(network.linear.weight)
@@ -190,7 +200,7 @@ def test_the_linear_path_reads_the_first_view_of_each_member():
 
 
 def test_the_linear_path_starts_at_zero_and_learns():
-    network = TabularNetwork(2, [], partial(PLE, n_outputs=[1, 1]), n_linear=2)
+    network = TabularNetwork(2, [], partial(PLE, n_outputs=[1, 1]), linear_outputs=[1, 1])
     assert not network.linear.weight.any()
     network.member_outputs(torch.ones(3, 2), torch.empty(3, 0, dtype=torch.int64)).sum().backward()
     assert network.linear.weight.grad.all()
@@ -200,7 +210,7 @@ def test_members_linear_paths_start_where_they_are_told():
     torch.manual_seed(0)
     start = torch.randn(3, 2, 2)
     body = partial(PLE, n_outputs=[1, 1], n_members=3)
-    network = TabularNetwork(2, [], body, n_members=3, n_linear=2, linear_start=start)
+    network = TabularNetwork(2, [], body, n_members=3, linear_outputs=[1, 1], linear_start=start)
     numbers, codes = torch.randn(5, 2), torch.empty(5, 0, dtype=torch.int64)
     outputs = network.member_outputs(numbers, codes)
     nn.init.zeros_(network.linear.weight)
@@ -210,12 +220,17 @@ def test_members_linear_paths_start_where_they_are_told():
 
 @pytest.mark.parametrize(("n_numbers", "n_linear"), [(2, 0), (0, 2)])
 def test_without_linear_outputs_or_numbers_there_is_no_linear_path(n_numbers, n_linear):
-    network = TabularNetwork(n_numbers, [4], partial(PLE, n_outputs=[1, 1]), n_linear=n_linear)
+    network = TabularNetwork(
+        n_numbers,
+        [4],
+        partial(PLE, n_outputs=[1, 1]),
+        linear_outputs=[n_linear] if n_linear else [],
+    )
     assert network.linear is None
 
 
 def test_the_link_maps_the_sum_with_the_linear_path():
-    network = TabularNetwork(1, [], Echo, n_linear=1, link=torch.exp)
+    network = TabularNetwork(1, [], Echo, linear_outputs=[1], link=torch.exp)
     nn.init.constant_(network.linear.weight, 2.0)
     number = torch.tensor([[0.5]])
     outputs = network.member_outputs(number, torch.empty(1, 0, dtype=torch.int64))
@@ -260,7 +275,9 @@ def test_an_embedding_of_another_shape_is_an_error():
 
 def test_gradients_of_the_numbers_are_there_for_who_asks():
     torch.manual_seed(0)
-    network = TabularNetwork(3, [], lambda width: PLE(width, [1, 2]), n_linear=3).double()
+    network = TabularNetwork(
+        3, [], lambda width: PLE(width, [1, 2]), linear_outputs=[1, 2]
+    ).double()
     nn.init.normal_(network.linear.weight)
     numbers, codes = torch.randn(5, 3, dtype=torch.float64), torch.zeros(5, 0, dtype=torch.int64)
     network(numbers, codes).sum().backward()
@@ -284,7 +301,11 @@ def test_gradients_of_the_numbers_are_there_for_who_asks():
 def test_sizes_are_known_before_any_memory_is_taken(embed):
     def make():
         return TabularNetwork(
-            2, [4, 600], partial(PLE, n_outputs=[1, 2]), make_numeric_embedding=embed, n_linear=3
+            2,
+            [4, 600],
+            partial(PLE, n_outputs=[1, 2]),
+            make_numeric_embedding=embed,
+            linear_outputs=[1, 2],
         )
 
     with torch.device("meta"):

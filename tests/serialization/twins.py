@@ -155,8 +155,8 @@ class Square(torch.nn.Module):
 
 
 class Squares(EmbeddingMaker):
-    def make(self, n_columns, width, members, n_views):
-        return Square(n_columns, n_views)
+    def make(self, n_columns, width, members, views):
+        return Square(n_columns, len(views))
 
 
 class Narrow(SharedBottomClassifierRegressor):

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from ..axes import Axes, Axis, as_axis
+
 
 def embedding_width(cardinality: int) -> int:
     """Return the width of a column's embedding, from 2 to 32, by its number of codes."""
@@ -27,7 +29,7 @@ class CategoricalEmbedding(nn.Module):
     seen in training. Their embeddings start at zero, so that a code without training rows has no
     effect.
 
-    The tables of a member are stored one after the other, and all are read in a single operation.
+    The tables of a view are stored one after the other, and all are read in a single operation.
     In float32 a number takes 4 bytes, and four times as much while AdamW trains it, with its
     gradient and two moments. If training keeps averaged weights or the best weights, each takes
     the same space again.
@@ -39,8 +41,9 @@ class CategoricalEmbedding(nn.Module):
     embedding_dim : int or "auto"
         Width of every category's embedding. With "auto" the width of a column is
         ``1.6 * cardinality**0.56``, rounded, at least 2 and at most 32.
-    n_members : int, default=1
-        Number of networks, each with its own embeddings.
+    views : Axis or int, default=1
+        The views of the table, each with its own embeddings: the members and tasks to which they
+        belong, or only their number.
 
     Attributes
     ----------
@@ -64,8 +67,11 @@ class CategoricalEmbedding(nn.Module):
     strides: Tensor
     starts: Tensor
 
-    def __init__(self, cardinalities: Sequence[int], embedding_dim: int | str, n_members: int = 1):
+    def __init__(
+        self, cardinalities: Sequence[int], embedding_dim: int | str, views: Axis | int = 1
+    ):
         super().__init__()
+        self.views = as_axis(views)
         self.widths = embedding_widths(cardinalities, embedding_dim)
         pairs = zip(cardinalities, self.widths, strict=True)
         self.sizes = [int(n) * width for n, width in pairs]
@@ -82,15 +88,25 @@ class CategoricalEmbedding(nn.Module):
         }
         for name, numbers in places.items():
             self.register_buffer(name, numbers, persistent=False)
-        self.weight = nn.Parameter(torch.empty(n_members, sum(self.sizes)))
+        self.weight = nn.Parameter(torch.empty(len(self.views), sum(self.sizes)))
         self.reset_parameters()
+
+    def declare_axes(self) -> dict[str, Axes]:
+        """Declare the axes of the weights; see `sklearn_ple.nn.Body.declare_axes`.
+
+        Returns
+        -------
+        dict of str to tuple of (Axis or None)
+            The axes, by name.
+        """
+        return {"weight": (self.views, None)}
 
     def tables(self) -> list[Tensor]:
         """Return the table of each column, as a view of the weights.
 
         Returns
         -------
-        list of Tensor of shape (n_members, n_codes, width)
+        list of Tensor of shape (n_views, n_codes, width)
             The tables, one for each column.
         """
         parts = self.weight.split(self.sizes, dim=1)
@@ -115,7 +131,7 @@ class CategoricalEmbedding(nn.Module):
 
         Returns
         -------
-        Tensor of shape (n_members, n_rows, sum of widths)
+        Tensor of shape (n_views, n_rows, sum of widths)
             The embeddings of all columns, side by side.
         """
         # Codes of small integer types become int64, like the strides.

@@ -10,11 +10,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
+from ..axes import Axes, Axis, as_axis
+
 
 class NumericEmbedding(nn.Module):
     """Embedding of numbers by bins: a piecewise-linear part [1]_, and a step for each bin.
 
-    Each column has its own bins. For each bin and member two vectors are learnt, ``linear[b]`` and
+    Each column has its own bins. For each bin and view two vectors are learnt, ``linear[b]`` and
     ``step[b]``. A number in bin b, at the fraction f of the distance from its lower edge to its
     upper edge, has the embedding
 
@@ -31,21 +33,22 @@ class NumericEmbedding(nn.Module):
         is treated like the nearest edge.
     embedding_dim : int
         Width of a number's embedding.
-    n_members : int, default=1
-        Number of networks, each with its own embeddings.
+    views : Axis or int, default=1
+        The views of the numbers, each with its own embeddings: the members and tasks to which they
+        belong, or only their number.
     linear : bool, default=True
         Whether to include the piecewise-linear part.
     steps : bool, default=True
         Whether to include the steps, which are constant within each bin.
-    step_scale : array-like of shape (n_columns, n_members), default=None
-        Factor of the steps for each column and member. A smaller factor makes them change more
+    step_scale : array-like of shape (n_columns, n_views), default=None
+        Factor of the steps for each column and view. A smaller factor makes them change more
         slowly in training. None means 1.
 
     Attributes
     ----------
     n_bins : list of int
         Number of bins of each column.
-    linear_weight, step_weight : Parameter of shape (sum of n_bins, n_members * embedding_dim)
+    linear_weight, step_weight : Parameter of shape (sum of n_bins, n_views * embedding_dim)
         The vectors of the bins, column after column; None for a part that is left out.
 
     Raises
@@ -63,7 +66,7 @@ class NumericEmbedding(nn.Module):
     >>> import torch
     >>> from sklearn_ple.nn import NumericEmbedding
     >>> edges = [[-1.0, 0.0, 2.0], [0.0, 1.0]]
-    >>> embedding = NumericEmbedding(edges, embedding_dim=3, n_members=4)
+    >>> embedding = NumericEmbedding(edges, embedding_dim=3, views=4)
     >>> embedding(torch.zeros(10, 2)).shape
     torch.Size([4, 10, 6])
     """
@@ -80,7 +83,7 @@ class NumericEmbedding(nn.Module):
         edges: Sequence[Any],
         embedding_dim: int,
         *,
-        n_members: int = 1,
+        views: Axis | int = 1,
         linear: bool = True,
         steps: bool = True,
         step_scale: Any = None,
@@ -91,7 +94,7 @@ class NumericEmbedding(nn.Module):
         dtype = torch.get_default_dtype()
         columns = [torch.as_tensor(column, dtype=dtype) for column in edges]
         self.embedding_dim = embedding_dim
-        self.n_members = n_members
+        self.views = as_axis(views)
         self.out_features = len(columns) * embedding_dim
         self.n_bins = n_bins = [len(column) - 1 for column in columns]
         most = max(n_bins)
@@ -105,7 +108,7 @@ class NumericEmbedding(nn.Module):
         # Positions of the bins in a grid with the same number of bins for every column.
         places = [start * most + bin for start, n in enumerate(n_bins) for bin in range(n)]
         self.register_buffer("places", torch.tensor(places))
-        shape = len(places), n_members * embedding_dim
+        shape = len(places), len(self.views) * embedding_dim
         self.linear_weight: Any = nn.Parameter(torch.empty(shape)) if linear else None
         self.step_weight: Any = nn.Parameter(torch.empty(shape)) if steps else None
         if step_scale is not None:
@@ -113,6 +116,18 @@ class NumericEmbedding(nn.Module):
             step_scale = step_scale.repeat_interleave(sizes, dim=0, output_size=sum(n_bins))
         self.register_buffer("step_scale", step_scale)
         self.reset_parameters()
+
+    def declare_axes(self) -> dict[str, Axes]:
+        """Declare the axes of the parameters and buffers; see `sklearn_ple.nn.Body.declare_axes`.
+
+        Returns
+        -------
+        dict of str to tuple of (Axis or None)
+            The axes, by name.
+        """
+        units = self.views.repeat(self.embedding_dim)
+        axes = {"linear_weight": units, "step_weight": units, "step_scale": self.views}
+        return {name: (None, own) for name, own in axes.items() if getattr(self, name) is not None}
 
     def reset_parameters(self) -> None:
         """Draw the vectors so that each part has a standard deviation of at most 0.5.
@@ -136,8 +151,8 @@ class NumericEmbedding(nn.Module):
 
         Returns
         -------
-        Tensor of shape (n_members, n_rows, n_columns * embedding_dim)
-            The embeddings of each member; those of all columns are side by side.
+        Tensor of shape (n_views, n_rows, n_columns * embedding_dim)
+            The embeddings of each view; those of all columns are side by side.
         """
         n_rows, n_columns = numbers.shape
         values = numbers.t().contiguous()
@@ -150,15 +165,15 @@ class NumericEmbedding(nn.Module):
             fractions = (distances / self.width.index_select(0, bins)).clamp(0.0, 1.0)
             steepness = self.linear_weight.index_select(0, bins)
             embeddings = torch.addcmul(embeddings, fractions[:, None], steepness)
-        embeddings = embeddings.view(n_rows, n_columns, self.n_members, self.embedding_dim)
+        embeddings = embeddings.view(n_rows, n_columns, len(self.views), self.embedding_dim)
         return embeddings.permute(2, 0, 1, 3).flatten(2)
 
     def _starts(self) -> Tensor:
         """Compute the embedding of a number at the lower edge of each bin."""
         weight, steps = self.linear_weight, self.step_weight
         if steps is not None and self.step_scale is not None:
-            by_member = steps.view(-1, self.n_members, self.embedding_dim)
-            steps = (by_member * self.step_scale[:, :, None]).view_as(steps)
+            by_view = steps.view(-1, len(self.views), self.embedding_dim)
+            steps = (by_view * self.step_scale[:, :, None]).view_as(steps)
         if weight is None:
             return steps
         n_columns, width = len(self.n_bins), weight.shape[1]

@@ -105,7 +105,7 @@ def test_reset_draws_anew():
 @pytest.mark.parametrize("embedding_dim", [3, "auto"])
 def test_members_have_embeddings_of_their_own(embedding_dim):
     torch.manual_seed(0)
-    embedding = CategoricalEmbedding([5, 30], embedding_dim, n_members=3)
+    embedding = CategoricalEmbedding([5, 30], embedding_dim, views=3)
     codes = torch.tensor([[2, 7], [4, 29], [0, 1]])
     outputs = embedding(codes)
     for member, weight in enumerate(embedding.weight.detach().chunk(3)):

@@ -13,11 +13,11 @@ EDGES = [[-2.0, -1.0, -0.5, 0.0, 0.5, 2.0], [-1.0, 0.0, 1.0], [-2.0, 2.0]]
 
 
 def make_numeric(n_members=1, dim=4):
-    return NumericEmbedding(EDGES, dim, n_members=n_members)
+    return NumericEmbedding(EDGES, dim, views=n_members)
 
 
 def make_periodic(n_members=1, dim=4):
-    return PeriodicEmbedding(3, dim, n_members=n_members)
+    return PeriodicEmbedding(3, dim, views=n_members)
 
 
 both = pytest.mark.parametrize("maker", [make_numeric, make_periodic])

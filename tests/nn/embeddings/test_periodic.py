@@ -11,7 +11,7 @@ from sklearn_ple.nn import PeriodicEmbedding
 @pytest.mark.parametrize("n_members", [1, 3])
 def test_periodic_members_are_embeddings_of_the_library(n_members):
     torch.manual_seed(0)
-    embedding, numbers = PeriodicEmbedding(2, 4, n_members=n_members), torch.randn(9, 2)
+    embedding, numbers = PeriodicEmbedding(2, 4, views=n_members), torch.randn(9, 2)
     outputs = embedding(numbers)
     for member in range(n_members):
         reference = PeriodicEmbeddings(2, 4, lite=False)

@@ -24,7 +24,7 @@ def make_edges(*n_bins):
 
 def make(edges, dim, n_members=1, linear=True, steps=True, step_scale=None):
     parts = {"linear": linear, "steps": steps, "step_scale": step_scale}
-    return NumericEmbedding(edges, dim, n_members=n_members, **parts).double()
+    return NumericEmbedding(edges, dim, views=n_members, **parts).double()
 
 
 @st.composite
@@ -93,7 +93,7 @@ def dense(embedding, edges, numbers):
             parts.append(F.one_hot(bins, len(table)).to(table) @ table)
         outputs = outputs + torch.stack(parts, 1)
     n_rows, n_columns = numbers.shape
-    outputs = outputs.view(n_rows, n_columns, embedding.n_members, -1)
+    outputs = outputs.view(n_rows, n_columns, len(embedding.views), -1)
     return outputs.permute(2, 0, 1, 3).flatten(2)
 
 

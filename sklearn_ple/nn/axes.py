@@ -1,0 +1,184 @@
+"""The axes of parameters and buffers: to which members and tasks their entries belong."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class Axis:
+    """An axis of a parameter or buffer, by the members and tasks to which its entries belong.
+
+    The entries of a member are adjacent, and each member has the same ones.
+
+    Parameters
+    ----------
+    runs : tuple of (int or None, int), default=((None, 1),)
+        The entries of one member: pairs of the position of a task and the number of its adjacent
+        entries. None stands for entries of no task in particular.
+    n_members : int, default=1
+        Number of members, each of which has such entries; 1 if the axis does not divide the
+        members.
+
+    See Also
+    --------
+    Body.per_member, Body.per_task : Make the axes of a network's layers.
+    Body.declare_axes : Declare the axes of a network's own parameters.
+
+    Examples
+    --------
+    Two members, with two experts of task 0, one of task 1 and a shared one:
+
+    >>> from sklearn_ple.nn import Axis
+    >>> axis = Axis(((0, 2), (1, 1), (None, 1)), n_members=2)
+    >>> len(axis), axis.owners
+    (8, [0, 0, 1, None])
+    """
+
+    runs: tuple[tuple[int | None, int], ...] = ((None, 1),)
+    n_members: int = 1
+
+    def __len__(self) -> int:
+        """Return the length of the axis."""
+        return self.n_members * sum(n for _, n in self.runs)
+
+    @property
+    def owners(self) -> list[int | None]:
+        """For each entry of one member the position of its task, or None."""
+        return [task for task, n in self.runs for _ in range(n)]
+
+    @classmethod
+    def of_tasks(cls, n_tasks: int, n_members: int = 1) -> Axis:
+        """Return the axis with one entry for each task.
+
+        Parameters
+        ----------
+        n_tasks : int
+            Number of tasks.
+        n_members : int, default=1
+            Number of members; 1 if the axis does not divide them.
+
+        Returns
+        -------
+        Axis
+            The axis, of length ``n_members * n_tasks``.
+        """
+        return cls(tuple((task, 1) for task in range(n_tasks)), n_members)
+
+    def repeat(self, n: int) -> Axis:
+        """Return an axis with n adjacent entries in place of each one.
+
+        Parameters
+        ----------
+        n : int
+            Number of entries, such as the units of a layer.
+
+        Returns
+        -------
+        Axis
+            The longer axis.
+        """
+        return Axis(tuple((task, n * own) for task, own in self.runs), self.n_members)
+
+
+#: The axes of a tensor: None for one that divides neither members nor tasks, such as units.
+Axes = tuple[Axis | None, ...]
+
+
+def as_axis(entries: Axis | int) -> Axis:
+    """Return an axis as it is, and a number as an axis of so many entries of no task."""
+    return entries if isinstance(entries, Axis) else Axis(((None, entries),))
+
+
+class ByTask(nn.ModuleList):
+    """A list with one module for each task, which belongs to the task as a whole.
+
+    Parameters
+    ----------
+    modules : iterable of Module, optional
+        The modules, in the order of the tasks.
+
+    Examples
+    --------
+    >>> from torch import nn
+    >>> from sklearn_ple.nn import ByTask
+    >>> len(ByTask([nn.Linear(7, 1), nn.Linear(7, 3)]))
+    2
+    """
+
+
+def state_axes(network: nn.Module) -> dict[str, Axes]:
+    """Return the axes of all parameters and buffers in the state of a module.
+
+    They are those that the method ``declare_axes`` of the module, or of a module in it, returns:
+    a dict from the names of parameters and buffers to their axes. The outer module takes
+    precedence. Other tensors have no axis of members or tasks, and those in a `ByTask` have no
+    axis of tasks.
+
+    Parameters
+    ----------
+    network : Module
+        The module.
+
+    Returns
+    -------
+    dict of str to tuple of (Axis or None)
+        The axes, by the names in ``state_dict``.
+
+    Raises
+    ------
+    ValueError
+        If a module declares axes of other lengths than those of the tensor.
+    """
+    state = network.state_dict()
+    axes: dict[str, Axes] = {name: (None,) * tensor.dim() for name, tensor in state.items()}
+    for prefix, module in reversed([*network.named_modules(remove_duplicate=False)]):
+        start = f"{prefix}." if prefix else ""
+        for name, own in getattr(module, "declare_axes", dict)().items():
+            _check_lengths(module, name, own, state.get(start + name))
+            axes[start + name] = tuple(own)
+        if isinstance(module, ByTask):
+            for name in axes:
+                if name.startswith(start):
+                    axes[name] = tuple(map(_without_tasks, axes[name]))
+    return axes
+
+
+def _without_tasks(axis: Axis | None) -> Axis | None:
+    return axis and Axis(((None, len(axis) // axis.n_members),), axis.n_members)
+
+
+def _check_lengths(module: nn.Module, name: str, axes: Axes, tensor: Tensor | None) -> None:
+    """Raise an error if the axes that a module declares are not those of a tensor."""
+    shape = None if tensor is None else tuple(tensor.shape)
+    declared = tuple(None if axis is None else len(axis) for axis in axes)
+    if (
+        shape is None
+        or len(declared) != len(shape)
+        or any(n not in (None, size) for n, size in zip(declared, shape, strict=True))
+    ):
+        raise ValueError(
+            f"{type(module).__name__}.declare_axes declares axes of lengths {declared} for "
+            f"{name!r}, whose shape is {shape}."
+        )
+
+
+def member_axes(network: nn.Module) -> dict[str, int | None]:
+    """Return the position of the members' axis in each tensor of a module's state.
+
+    Parameters
+    ----------
+    network : Module
+        The module.
+
+    Returns
+    -------
+    dict of str to int or None
+        The positions, by the names in ``state_dict``; None for tensors that members share.
+    """
+    return {
+        name: next((n for n, axis in enumerate(axes) if axis and axis.n_members > 1), None)
+        for name, axes in state_axes(network).items()
+    }
