@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import torch
 from sklearn.frozen import FrozenEstimator
 
 from .encoding.encoder import TableEncoder
-from .nn import TabularNetwork
-from .parameters.comparison import differences, for_another_task, of_network
+from .parameters.comparison import differences, of_network
 from .parameters.shared import Parameters
 from .training.origin import Origin, OtherModel, check_unchanged
 
@@ -96,26 +93,7 @@ def origin_of(estimator: Any, encoder: TableEncoder) -> Origin:
     names, names_there = (
         [own.targets.names[k] for k in own.order] for own in (encoder, other._encoder)
     )
-    start = copy.copy(encoder)
-    start.linear_start = None
-    with torch.device("meta"):
-        # Made first even if it is replaced, so that errors name only the user's tasks.
-        module = estimator.make_module(start)
-        if names != names_there:
-            module = _with_another_task(estimator, start)
-    shapes = {name: part.shape for name, part in module.state_dict().items()}
-    return OtherModel(other.module_, names, names_there, shapes)
-
-
-def _with_another_task(estimator: Any, encoder: TableEncoder) -> TabularNetwork:
-    """Create the network with one more task, of the last one's kind."""
-    more = copy.copy(encoder)
-    more.targets = copy.copy(encoder.targets)
-    further = copy.copy(encoder.tasks[-1])
-    further.name = " ".join(["one more", *encoder.targets.names])
-    more.targets.tasks = [*encoder.tasks, further]
-    more.order = [*encoder.order, len(encoder.order)]
-    return for_another_task(estimator).make_module(more)
+    return OtherModel(other.module_, names, names_there)
 
 
 def check_same_network(estimator: Any, added: Sequence[str] = ()) -> None:

@@ -29,7 +29,7 @@ from sklearn_ple import (
 )
 from sklearn_ple.base import MultiTaskEstimator, parameter, with_parameters
 from sklearn_ple.nn import PLE, BatchedLinear, Body
-from sklearn_ple.nn.growth import take_over
+from sklearn_ple.nn.transfer import take_over
 
 N = 120
 TINY = {"max_epochs": 2, "n_members": 2, "random_state": 0, "early_stopping": True}
@@ -151,7 +151,7 @@ def test_weights_are_copied_by_member_and_task():
     network = PLE(4, [1, 2, 3], n_added=1, **options).eval()
     inputs = torch.randn(3, 7, 4)
     assert not torch.allclose(network(inputs)[..., :3], earlier(inputs))
-    of_earlier = take_over(network, earlier, n_members=3)
+    of_earlier = take_over(network, earlier)
     torch.testing.assert_close(network(inputs)[..., :3], earlier(inputs))
     with torch.no_grad():
         for name, tensor in network.state_dict().items():

@@ -97,20 +97,19 @@ def test_tasks_are_told_apart_by_name(table, system):
         assert not np.allclose(start.predict(X)["d"], afresh.predict(X)["d"])
 
 
-def test_a_gate_over_all_experts_is_copied_for_the_same_tasks_alone(table):
+@pytest.mark.parametrize("tasks", [["a", "b", "c"], ["c", "a"]])
+def test_a_gate_over_all_experts_weighs_those_of_a_task_as_before(table, tasks):
     X, y = table
     model = PLERegressor(n_levels=2, **STILL)
     other = clone(model).set_params(random_state=1).fit(X, y)
+    start = clone(model).set_params(warm_start_from=other).fit(X, y[tasks])
     gate = "body.levels.0.shared_gate.logits.weight"
-    same, fewer = (
-        clone(model).set_params(warm_start_from=other).fit(X, labels)
-        for labels in (y, y[["a", "b"]])
-    )
-    assert_allclose(same.module_.state_dict()[gate], other.module_.state_dict()[gate], atol=1e-6)
+    # The network has the tasks in the order of their names, then come the shared experts.
+    experts = ["abc".index(task) for task in sorted(tasks)] + [3]
+    states = start.module_.state_dict(), other.module_.state_dict()
+    assert_allclose(states[0][gate], states[1][gate][:, experts], atol=1e-6)
     shared = "body.levels.0.shared_experts.layers.0.weight"
-    states = fewer.module_.state_dict(), other.module_.state_dict()
     assert_allclose(*(state[shared] for state in states), atol=1e-6)
-    assert states[0][gate].shape != states[1][gate].shape
 
 
 @pytest.mark.parametrize(
@@ -143,21 +142,26 @@ def test_levels_and_layers_are_no_tasks(table, model, new, names):
         assert_allclose(here, there, atol=1e-6)
 
 
-def test_numbers_of_experts_in_a_list(table):
+def test_experts_in_a_list_of_numbers_are_those_of_their_task(table):
     X, y = table
     model = PLERegressor(n_specific_experts=[2, 1, 2], **STILL)
     other = clone(model).set_params(random_state=1).fit(X, y)
     model.set_params(warm_start_from=FrozenEstimator(other))
-    # Tasks have unequal numbers of experts, so that the experts cannot be divided among them.
     start = clone(model).fit(X, y[["c", "b"]].assign(d=X["v"]))
     states = start.module_.state_dict(), other.module_.state_dict()
+    gates = "body.levels.0.task_gates.{}.logits.weight"
     for name, there in [
         ("body.levels.0.shared_experts.layers.0.weight",) * 2,
         ("body.towers.heads.0.weight", "body.towers.heads.2.weight"),
+        (gates.format(0), gates.format(2)),
+        (gates.format(1), gates.format(1)),
     ]:
         assert_allclose(states[0][name], states[1][there], atol=1e-6)
     own = "body.levels.0.specific_experts.layers.0.weight"
-    assert not np.isclose(states[0][own], states[1][own], atol=1e-6).all(axis=(1, 2)).any()
+    here, there = (state[own].unflatten(0, (2, 5)) for state in states)
+    # Two experts of "c", and one of "b".
+    assert_allclose(here[:, :3], there[:, [3, 4, 2]], atol=1e-6)
+    assert not np.isclose(here[:, 3:], there[:, :2], atol=1e-6).all(axis=(2, 3)).any()
     with pytest.raises(ValueError, match=r"instead of one for each of the tasks \['a', 'b'\]\."):
         clone(model).fit(X, y[["a", "b"]])
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ..distributed import current
+from ..nn.axes import Axes, Axis
 from ..tasks import Task
 from ..utils.checks import shown_options
 from .batch import Batch
@@ -40,10 +41,9 @@ class Balancer(nn.Module, ABC):
         Whether `backward` uses ``batch.representation``, the input of the towers.
     members_apart : bool, default=False
         Whether members are balanced independently: the weights of a member do not depend on the
-        losses of others, and parameters and buffers have the shape (..., n_members, n_tasks). This
-        is so for the balancers of this package that do not weigh gradients. Then members can be
-        trained in groups, see ``n_jobs`` of the estimators. Members of other groups have losses in
-        the batch too, which are not used.
+        losses of others, and `declare_axes` declares the axis of the members of each parameter and
+        buffer. This is so for the balancers of this package that do not weigh gradients. Then
+        members can be trained in jobs, see ``n_jobs`` of the estimators.
     ignores_size : bool, default=False
         Whether a task's part in a step does not depend on the size of its loss. ``task_weights``
         then have next to no effect, and estimators warn of it.
@@ -95,6 +95,27 @@ class Balancer(nn.Module, ABC):
         n_members : int
             Number of members of the ensemble.
         """
+
+    def declare_axes(self) -> dict[str, Axes]:
+        """Declare which axes of parameters and buffers belong to members and to tasks.
+
+        Returns
+        -------
+        dict of str to tuple of (Axis or None)
+            The axes, by name, see `sklearn_ple.nn.Body.declare_axes`. By default, with
+            ``members_apart``, the last two axes are those of the members and of the tasks.
+            Without it, the dict is empty.
+        """
+        if not self.members_apart:
+            return {}
+        return {
+            name: (
+                *[None] * (tensor.dim() - 2),
+                Axis(n_members=tensor.shape[-2]),
+                Axis.of_tasks(tensor.shape[-1]),
+            )
+            for name, tensor in self.state_dict().items()
+        }
 
     def begin_epoch(self) -> None:
         """Prepare for the next epoch of training; does nothing by default."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from torch import Tensor, nn
+from torch import nn
 
 
 @dataclass(frozen=True)
@@ -109,13 +109,13 @@ class ByTask(nn.ModuleList):
     """
 
 
-def state_axes(network: nn.Module) -> dict[str, Axes]:
+def state_axes(network: nn.Module) -> dict[str, tuple[Axis, ...]]:
     """Return the axes of all parameters and buffers in the state of a module.
 
     They are those that the method ``declare_axes`` of the module, or of a module in it, returns:
     a dict from the names of parameters and buffers to their axes. The outer module takes
-    precedence. Other tensors have no axis of members or tasks, and those in a `ByTask` have no
-    axis of tasks.
+    precedence. All other axes belong to no member and no task. Those in a `ByTask` belong to
+    members at most.
 
     Parameters
     ----------
@@ -124,7 +124,7 @@ def state_axes(network: nn.Module) -> dict[str, Axes]:
 
     Returns
     -------
-    dict of str to tuple of (Axis or None)
+    dict of str to tuple of Axis
         The axes, by the names in ``state_dict``.
 
     Raises
@@ -133,11 +133,25 @@ def state_axes(network: nn.Module) -> dict[str, Axes]:
         If a module declares axes of other lengths than those of the tensor.
     """
     state = network.state_dict()
-    axes: dict[str, Axes] = {name: (None,) * tensor.dim() for name, tensor in state.items()}
+    axes = {name: tuple(map(as_axis, tensor.shape)) for name, tensor in state.items()}
     for prefix, module in reversed([*network.named_modules(remove_duplicate=False)]):
         start = f"{prefix}." if prefix else ""
-        for name, own in getattr(module, "declare_axes", dict)().items():
-            _check_lengths(module, name, own, state.get(start + name))
+        for name, declared in getattr(module, "declare_axes", dict)().items():
+            found = axes.get(start + name, ())
+            own = [n if axis is None else axis for axis, n in zip(declared, found, strict=False)]
+            lengths = [*map(len, found)]
+            if len(declared) != len(found) or [*map(len, own)] != lengths:
+                expected = [None if axis is None else len(axis) for axis in declared]
+                known = start + name in axes
+                raise ValueError(
+                    f"{type(module).__name__}.declare_axes declares axes of lengths {expected} "
+                    f"for {name!r}, "
+                    + (
+                        f"whose shape is {lengths}."
+                        if known
+                        else "which is no parameter or buffer."
+                    )
+                )
             axes[start + name] = tuple(own)
         if isinstance(module, ByTask):
             for name in axes:
@@ -146,23 +160,8 @@ def state_axes(network: nn.Module) -> dict[str, Axes]:
     return axes
 
 
-def _without_tasks(axis: Axis | None) -> Axis | None:
-    return axis and Axis(((None, len(axis) // axis.n_members),), axis.n_members)
-
-
-def _check_lengths(module: nn.Module, name: str, axes: Axes, tensor: Tensor | None) -> None:
-    """Raise an error if the axes that a module declares are not those of a tensor."""
-    shape = None if tensor is None else tuple(tensor.shape)
-    declared = tuple(None if axis is None else len(axis) for axis in axes)
-    if (
-        shape is None
-        or len(declared) != len(shape)
-        or any(n not in (None, size) for n, size in zip(declared, shape, strict=True))
-    ):
-        raise ValueError(
-            f"{type(module).__name__}.declare_axes declares axes of lengths {declared} for "
-            f"{name!r}, whose shape is {shape}."
-        )
+def _without_tasks(axis: Axis) -> Axis:
+    return Axis(((None, len(axis) // axis.n_members),), axis.n_members)
 
 
 def member_axes(network: nn.Module) -> dict[str, int | None]:
@@ -179,6 +178,6 @@ def member_axes(network: nn.Module) -> dict[str, int | None]:
         The positions, by the names in ``state_dict``; None for tensors that members share.
     """
     return {
-        name: next((n for n, axis in enumerate(axes) if axis and axis.n_members > 1), None)
+        name: next((n for n, axis in enumerate(axes) if axis.n_members > 1), None)
         for name, axes in state_axes(network).items()
     }

@@ -1,33 +1,95 @@
-"""Copying weights from another network, which may have other tasks."""
+"""Copying weights from another network: one of fewer tasks, or one of other tasks."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence
+from itertools import accumulate
+from math import prod
+from typing import Any
 
 import torch
-from torch import Size, Tensor, nn
+from torch import Tensor, nn
 
-from .growth import EMBEDDINGS
+from .axes import Axis, ByTask, state_axes
 
 # Not copied, since they depend on the training rows: ridge regressions and weights of members.
 _ANEW = ("linear.", "mean.")
 
+#: The positions of corresponding entries on each axis of a tensor: here, and in another network.
+Places = list[tuple[Tensor, Tensor]]
+
+
+@torch.no_grad()
+def take_over(network: nn.Module, earlier: nn.Module) -> dict[str, Tensor]:
+    """Copy the weights of an earlier network of the same kind, which has only the first tasks.
+
+    Entries by which an earlier task reads from a new task, such as those of a matrix of tasks by
+    tasks, are set to zero. So the outputs of the earlier tasks do not change.
+
+    Parameters
+    ----------
+    network : Module
+        The network for all tasks, which is changed in place.
+    earlier : Module
+        The network for the first tasks.
+
+    Returns
+    -------
+    dict of str to Tensor of bool
+        By the names of parameters and buffers, which entries belong to the earlier tasks.
+
+    Raises
+    ------
+    ValueError
+        If the network lacks a weight of the earlier network, or if it is not known which entries
+        of a weight belong to the earlier tasks.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn_ple.nn import CrossStitch
+    >>> from sklearn_ple.nn.transfer import take_over
+    >>> earlier, network = CrossStitch(7, [1]), CrossStitch(7, [1, 3])
+    >>> of_earlier = take_over(network, earlier)
+    >>> X = torch.ones(10, 7)
+    >>> torch.allclose(network(X)[:, :1], earlier(X))
+    True
+    >>> of_earlier["stitches.0"].squeeze()
+    tensor([[ True,  True],
+            [False, False]])
+    """
+    before, after = earlier.state_dict(), network.state_dict()
+    if lost := sorted(before.keys() - after.keys()):
+        raise ValueError(f"With more tasks the network no longer has {lost[0]}.")
+    axes, axes_before = state_axes(network), state_axes(earlier)
+    masks = {name: torch.zeros_like(tensor, dtype=torch.bool) for name, tensor in after.items()}
+    for name, old in before.items():
+        new, mask = after[name], masks[name]
+        places = _match(axes[name], axes_before[name])
+        if places is None or prod(len(there) for _, there in places) < old.numel():
+            raise ValueError(
+                f"With more tasks {name} has the shape {tuple(new.shape)} instead of "
+                f"{tuple(old.shape)}, but no axis of the tasks: declare its axes, see "
+                "Body.declare_axes."
+            )
+        readers: list[Any] = [slice(None)] * new.dim()
+        for axis in [n for n, size in enumerate(old.shape) if size != new.shape[n]][:1]:
+            # In a matrix of tasks by tasks, the first axis is that of the tasks that read.
+            readers[axis] = places[axis][0]
+        mask[tuple(readers)] = True
+        new[mask] = 0
+        _copy(new, old, places)
+    return masks
+
 
 @torch.no_grad()
 def transfer(
-    network: nn.Module,
-    other: nn.Module,
-    tasks: Sequence[str],
-    other_tasks: Sequence[str],
-    longer: Mapping[str, Size],
-    n_members: int,
+    network: nn.Module, other: nn.Module, tasks: Sequence[str], other_tasks: Sequence[str]
 ) -> None:
     """Copy the weights that tasks share, and those of tasks that both networks have.
 
-    The shapes of a network with one more task show which axes of a weight, and which lists, belong
-    to tasks. If a weight cannot be divided among the tasks, such as that of a gate over all
-    experts, it is copied only if both networks have the same tasks. The linear path and the
-    weights of the members are not copied.
+    A weight is left as it is if it is not known which entries belong together. The linear path and
+    the weights of the members are not copied.
 
     Parameters
     ----------
@@ -37,67 +99,71 @@ def transfer(
         The other network, of the same kind and widths.
     tasks, other_tasks : sequence of str
         Names of the tasks of the two networks.
-    longer : mapping of str to Size
-        Shapes of the parameters and buffers of a network with one more task; if both networks
-        have the same tasks, those of this network.
-    n_members : int
-        Number of members of both networks.
     """
-    there, n_tasks = other.state_dict(), (len(tasks), len(other_tasks))
-    places = {task: k for k, task in enumerate(other_tasks)}
-    pairs = {k: places[task] for k, task in enumerate(tasks) if task in places}
-    weights = network.state_dict()
-    # Names of the further entries that lists of tasks have with one more task.
-    further = longer.keys() - weights.keys()
-    for name, weight in weights.items():
-        source = _name_there(name, further, len(tasks), pairs)
-        if source not in there or name not in longer or name.startswith(_ANEW):
+    numbers = {task: k for k, task in enumerate(other_tasks)}
+    pairs = {k: numbers[task] for k, task in enumerate(tasks) if task in numbers}
+    there, axes, axes_there = other.state_dict(), state_axes(network), state_axes(other)
+    lists = [name for name, part in network.named_modules() if isinstance(part, ByTask)]
+    for name, weight in network.state_dict().items():
+        source = _name_there(name, lists, pairs)
+        if source not in there or name.startswith(_ANEW):
             continue
-        old = there[source]
-        if list(tasks) == list(other_tasks) or longer[name] == weight.shape:
-            if old.shape == weight.shape:
-                weight.copy_(old)
-            continue
-        blocks = []
-        for axis, sizes in enumerate(zip(weight.shape, old.shape, longer[name], strict=True)):
-            by_member = axis == 0 or name.startswith(EMBEDDINGS)
-            blocks.append(_blocks(sizes, n_tasks, pairs, n_members if by_member else 1))
-        if all(blocks):
-            here, from_there = (
-                torch.meshgrid(*own, indexing="ij") for own in zip(*blocks, strict=True)
-            )
-            weight[here] = old[from_there].to(weight)
+        places = _match(axes[name], axes_there[source], pairs)
+        if places is not None:
+            _copy(weight, there[source], places)
 
 
-def _name_there(name: str, further: Set[str], n_tasks: int, pairs: Mapping[int, int]) -> str:
-    """Return a parameter's name in the other network, which differs in a list of tasks."""
-    parts = name.split(".")
-    for place, part in enumerate(parts):
-        last = ".".join([*parts[:place], str(n_tasks), *parts[place + 1 :]])
-        if part.isdecimal() and int(part) < n_tasks and last in further:
-            k = pairs.get(int(part))
-            return "" if k is None else ".".join([*parts[:place], str(k), *parts[place + 1 :]])
+def _name_there(name: str, lists: Sequence[str], pairs: Mapping[int, int]) -> str:
+    """Return a parameter's name in the other network, in which its task has another number."""
+    for prefix in lists:
+        if name.startswith(f"{prefix}."):
+            task, _, rest = name.removeprefix(f"{prefix}.").partition(".")
+            return f"{prefix}.{pairs.get(int(task))}.{rest}"
     return name
 
 
-def _blocks(
-    sizes: tuple[int, int, int],
-    n_tasks: tuple[int, int],
-    pairs: Mapping[int, int],
-    n_members: int,
-) -> tuple[Tensor, Tensor] | None:
-    """Return the positions on an axis here and in the other network; None if they are unknown.
+def _match(
+    axes: Sequence[Axis], axes_there: Sequence[Axis], tasks: Mapping[int, int] | None = None
+) -> Places | None:
+    """Find the entries on each axis of two tensors that correspond; None if it is not known.
 
-    The sizes are those of the axis in this network, in the other one, and in this network with
-    one more task.
+    ``tasks`` has the number in the other network for each task here; by default it is the same.
     """
-    size, other, longer = sizes
-    if longer == size:
-        return None if other != size else (torch.arange(size), torch.arange(size))
-    n = (longer - size) // n_members
-    if any(s != n_members * k * n for s, k in zip((size, other), n_tasks, strict=True)):
+    if len(axes) != len(axes_there):
         return None
-    by_task = (torch.arange(s).view(n_members, k, n) for s, k in zip(sizes, n_tasks, strict=False))
-    chosen = zip(by_task, (list(pairs), list(pairs.values())), strict=True)
-    here, there = (places[:, which].flatten() for places, which in chosen)
-    return here, there
+    places = []
+    for axis, there in zip(axes, axes_there, strict=True):
+        own, others = _places(axis), _places(there)
+        unowned = [len(found.get(None, ())) for found in (own, others)]
+        if axis.n_members != there.n_members or unowned[0] != unowned[1]:
+            return None
+        pairs = [torch.empty(2, 0, dtype=torch.int64)]
+        for task, found in own.items():
+            other = task if task is None or tasks is None else tasks.get(task, -1)
+            n = min(len(found), len(others.get(other, ())))
+            if n:
+                pairs.append(torch.stack([found[:n], others[other][:n]]))
+        sizes = torch.tensor([len(axis), len(there)]) // axis.n_members
+        starts = sizes[:, None] * torch.arange(axis.n_members)
+        first, second = (starts[:, :, None] + torch.cat(pairs, dim=1)[:, None]).flatten(1)
+        places.append((first, second))
+    return places
+
+
+def _places(axis: Axis) -> dict[int | None, Tensor]:
+    """Return the places of each task's entries, and of those of no task, in one member."""
+    ends = list(accumulate(n for _, n in axis.runs))
+    places: dict[int | None, Tensor] = {}
+    for (task, n), end in zip(axis.runs, ends, strict=True):
+        before = places.get(task, torch.empty(0, dtype=torch.int64))
+        places[task] = torch.cat([before, torch.arange(end - n, end)])
+    return places
+
+
+def _copy(new: Tensor, old: Tensor, places: Places) -> None:
+    """Copy the entries that correspond."""
+    here, there = (
+        tuple(own[side].view(-1, *[1] * (new.dim() - n)) for n, own in enumerate(places, start=1))
+        for side in (0, 1)
+    )
+    new[here] = old[there].to(new)

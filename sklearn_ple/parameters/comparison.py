@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import copy
 import re
 from collections.abc import Sequence
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,7 +12,6 @@ import pandas as pd
 from ..tasks import by_name
 from .fields import declared
 
-_T = TypeVar("_T")
 # Dicts by task, beside those that are declared as values by task.
 _BY_TASK = {"task_types", "depends_on"}
 
@@ -54,20 +52,6 @@ def _without(value: Any, tasks: Sequence[str], of_tasks: str | None) -> Any:
     if isinstance(value, tuple):
         return tuple(left for group in value if (left := rest(group)))
     return {name: left for name, group in value.items() if (left := rest(group))}
-
-
-def for_another_task(estimator: _T) -> _T:
-    """Copy an estimator whose network gets another task: lists of numbers get another number.
-
-    The further number is the greatest of the list: equal numbers stay equal, and different ones
-    stay different.
-    """
-    more: Any = copy.copy(estimator)
-    for name, row in declared(more.__class__).items():
-        numbers = _plain(getattr(estimator, name))
-        if row.get("of_tasks") == "values" and isinstance(numbers, tuple):
-            setattr(more, name, [*numbers, max(numbers)])
-    return more
 
 
 def differences(now: dict[str, str], before: dict[str, str], when: str) -> str:

@@ -11,10 +11,11 @@ from typing import Any, NamedTuple
 import joblib
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ..distributed import current
 from ..nn import MemberDropout
+from ..nn.axes import member_axes
 from ..nn.draws import drawing_from, generator_for
 from ..nn.members import MemberRange
 from ..utils.warn import collected
@@ -71,15 +72,10 @@ class Jobs:
         Jobs or None
             The jobs; None for a single one, or if the members share weights.
         """
-        ranges = divide_members(len(net.module_.mean.weights), n_jobs)
-        if len(ranges) == 1:
+        ranges, axes = divide_members(len(net.module_.mean.weights), n_jobs), StateAxes.of(net)
+        if len(ranges) == 1 or axes.shared:
             return None
-        jobs = [Job.of(net, members, make_net) for members in ranges]
-        try:
-            axes = StateAxes.compare(net, jobs[0])
-        except ValueError:
-            return None
-        return cls(jobs, axes)
+        return cls([Job.of(net, members, make_net) for members in ranges], axes)
 
     @contextmanager
     def training(self, net: MultiTaskNet, rows: TableRows) -> Iterator[None]:
@@ -282,29 +278,23 @@ class StateAxes(NamedTuple):
     optimized: list[tuple[int, int | None]]
 
     @classmethod
-    def compare(cls, net: MultiTaskNet, job: Job) -> StateAxes:
-        """Find the axes from the nets of all members and of a job.
+    def of(cls, net: MultiTaskNet) -> StateAxes:
+        """Return the axes that the network and the balancer of a net declare."""
+        network, balancer = net.module_, net.criterion_
+        axes, axes_of_balancer = member_axes(network), member_axes(balancer)
+        of_parameters = {
+            parameter: axes_there[name]
+            for part, axes_there in ((network, axes), (balancer, axes_of_balancer))
+            for name, parameter in part.named_parameters()
+        }
+        groups = net.optimizer_.param_groups
+        parameters = [parameter for group in groups for parameter in group["params"]]
+        return cls(axes, axes_of_balancer, [(p.dim(), of_parameters[p]) for p in parameters])
 
-        Raises
-        ------
-        ValueError
-            If members share weights, or the shapes do not show which entries are a member's.
-        """
-        own, members = job
-        module = _axes_of_members(net.module_, own.module_, members)
-        balancer = _axes_of_members(net.criterion_, own.criterion_, members)
-        for name, parameter in net.module_.named_parameters():
-            if parameter.requires_grad and module[name] is None:
-                raise ValueError(f"the members share {name}")
-        of_all, of_some = (
-            [parameter for group in each.optimizer_.param_groups for parameter in group["params"]]
-            for each in (net, own)
-        )
-        optimized = [
-            (whole.dim(), axis_of_members(whole.shape, some.shape, members))
-            for whole, some in zip(of_all, of_some, strict=True)
-        ]
-        return cls(module, balancer, optimized)
+    @property
+    def shared(self) -> bool:
+        """Whether members share a parameter."""
+        return any(axis is None for _, axis in self.optimized)
 
     def take(self, state: Mapping[str, Any], members: MemberRange) -> dict[str, Any]:
         """Return the state of some members, from that of all."""
@@ -337,35 +327,6 @@ class StateAxes(NamedTuple):
             n_axes, axis = self.optimized[inner[1]]
             return axis if value.dim() == n_axes else None
         return None
-
-
-def _axes_of_members(
-    whole: nn.Module, own: nn.Module, members: MemberRange
-) -> dict[str, int | None]:
-    """Find the axis of the members in each tensor of a module, by the module of some members."""
-    of_all, of_some = whole.state_dict(), own.state_dict()
-    if of_all.keys() != of_some.keys():
-        raise ValueError("a net of fewer members has other parameters")
-    pairs = {name: (tensor.shape, of_some[name].shape) for name, tensor in of_all.items()}
-    return {name: axis_of_members(*shapes, members) for name, shapes in pairs.items()}
-
-
-def axis_of_members(whole: torch.Size, own: torch.Size, members: MemberRange) -> int | None:
-    """Find the axis of the members in a tensor, from its shapes for all and for some members.
-
-    Raises
-    ------
-    ValueError
-        If the shapes differ in another way than in the number of members.
-    """
-    if whole == own:
-        return None
-    longer = [axis for axis, n in enumerate(whole[: len(own)]) if n != own[axis]]
-    if len(whole) == len(own) and len(longer) == 1:
-        axis = longer[0]
-        if whole[axis] * len(members) == own[axis] * members.n_all:
-            return axis
-    raise ValueError(f"of shape {tuple(whole)} some members have {tuple(own)}")
 
 
 def _map_leaves(function: Callable[..., Any], *trees: Any, path: tuple = ()) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, ClassVar
 
@@ -11,8 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..nn.growth import take_over
-from ..nn.transfer import transfer
+from ..nn.transfer import take_over, transfer
 from .data import TableRows
 from .net import MultiTaskNet
 
@@ -77,22 +76,12 @@ class OtherModel(Origin):
         The other network.
     names, names_there : sequence of str
         Names of the tasks of this network and of the other one, in the order of the networks.
-    longer : mapping of str to Size
-        The shapes that the weights would have with one more task; if both networks have the same
-        tasks, the shapes of this network.
     """
 
-    def __init__(
-        self,
-        module: Any,
-        names: Sequence[str],
-        names_there: Sequence[str],
-        longer: Mapping[str, torch.Size],
-    ):
+    def __init__(self, module: Any, names: Sequence[str], names_there: Sequence[str]):
         self.module = module
         self.names = names
         self.names_there = names_there
-        self.longer = longer
 
     def begin(self, net: MultiTaskNet) -> None:
         """Copy the weights that the two networks have in common."""
@@ -102,8 +91,7 @@ class OtherModel(Origin):
                 f"The network is a {type(module.body).__name__}, but that of warm_start_from a "
                 f"{type(self.module.body).__name__}: pass a model of the same network."
             )
-        n_members = module.body.n_members
-        transfer(module, self.module, self.names, self.names_there, self.longer, n_members)
+        transfer(module, self.module, self.names, self.names_there)
 
 
 class FewerTasks(Origin):
@@ -131,7 +119,7 @@ class FewerTasks(Origin):
         """Copy the weights of the first tasks, and those that they share."""
         module = net.module_
         try:
-            self._masks = take_over(module, self.net.module_, module.body.n_members)
+            self._masks = take_over(module, self.net.module_)
         except ValueError as error:
             name = type(module.body).__name__
             raise ValueError(f"{name} cannot take another task: {error}") from error

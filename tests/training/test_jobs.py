@@ -15,7 +15,7 @@ import sklearn_ple
 from sklearn_ple import PLEClassifierRegressor
 from sklearn_ple.balancing import BALANCERS, GRADIENT_METHODS, GeometricMean
 from sklearn_ple.nn.members import MemberRange
-from sklearn_ple.training.jobs import axis_of_members, divide_members
+from sklearn_ple.training.jobs import divide_members
 
 SYSTEMS = sorted(name for name in sklearn_ple.__all__ if name.endswith("ClassifierRegressor"))
 SMALL = {"n_members": 5, "max_epochs": 1, "batch_size": 17, "random_state": 0, "device": "cpu"}
@@ -258,16 +258,6 @@ def test_members_are_divided_evenly_but_not_singly():
     assert divide_members(8, 3) == [every(0, 2, 8), every(2, 5, 8), every(5, 8, 8)]
     assert divide_members(5, 16) == [every(0, 2, 5), every(2, 5, 5)]
     assert divide_members(3, 4) == [every.all(3)] and divide_members(1, 4) == [every.all(1)]
-
-
-def test_the_axis_of_members_is_that_on_which_there_are_fewer():
-    members, size = MemberRange(2, 4, 6), torch.Size
-    assert axis_of_members(size([6, 3]), size([2, 3]), members) == 0
-    assert axis_of_members(size([5, 18]), size([5, 6]), members) == 1
-    assert axis_of_members(size([5, 18]), size([5, 18]), members) is None
-    for whole, own in [([6, 6], [2, 2]), ([6], [2, 1]), ([6, 5], [3, 5])]:
-        with pytest.raises(ValueError, match="some members have"):
-            axis_of_members(size(whole), size(own), members)
 
 
 def test_an_error_in_a_job_is_raised_as_it_is():
