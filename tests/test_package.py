@@ -32,7 +32,8 @@ LAYERS = [
     {"encoding"},
     {"tables"},
     {"balancing"},
-    {"nn", "tasks"},
+    {"tasks"},
+    {"nn"},
     {"distributed"},
     {"utils"},
 ]
