@@ -21,6 +21,8 @@ from .classes import ANNOTATED, KNOWN, check_types
 _CODECS = {codec.tag: codec for codec in (*codecs.CODECS, *tables.CODECS)}
 # Largest depth of nested values, which no state of a model reaches.
 _DEEPEST = 64
+# Before the name of a class that the user trusts.
+_TRUSTED = "trusted."
 # Attributes that are the same in every new module, or are hooks, which are code.
 _OF_MODULES = vars(torch.nn.Module()).keys() - {"_parameters", "_buffers", "_modules"}
 
@@ -43,7 +45,8 @@ class Writer:
     """
 
     def __init__(self, classes: Mapping[str, type]):
-        self.classes = {**KNOWN, **classes}
+        # The package's own names of its classes come last, and hold.
+        self.classes = {**classes, **KNOWN}
         self.names = {cls: name for name, cls in self.classes.items()}
         self.arrays: dict[str, np.ndarray] = {}
         self._where: list[str] = []
@@ -153,9 +156,10 @@ class Reader:
 
     def _class(self, name: Any) -> type:
         if not isinstance(name, str) or name not in self.classes:
+            own = str(name).removeprefix(_TRUSTED)
             raise ValueError(
-                f"it names the class {name!r}, which is not in this package: if you trust it, "
-                f"load(..., trusted=[{name}])"
+                f"it names the class {own!r}, which is not in this package: if you trust it, "
+                f"load(..., trusted=[{own}])"
             )
         return self.classes[name]
 
@@ -171,7 +175,9 @@ class Reader:
 
 
 def named(trusted: Iterable[type], ours: Mapping[str, type]) -> dict[str, type]:
-    """Return classes of this package, and those that a user trusts, by their names.
+    """Return classes that a user trusts and classes of this package, by their names in a file.
+
+    A trusted class may have the name of one of this package.
 
     Parameters
     ----------
@@ -185,17 +191,16 @@ def named(trusted: Iterable[type], ours: Mapping[str, type]) -> dict[str, type]:
     TypeError
         If ``trusted`` is not a list of classes.
     ValueError
-        If two classes have the same name.
+        If two trusted classes have the same name.
     """
     if isinstance(trusted, type):
         raise TypeError(f"trusted is {trusted!r}: it must be a list of classes.")
-    found = {**KNOWN, **ours}
+    found: dict[str, type] = {}
     for cls in trusted:
         if not isinstance(cls, type):
             raise TypeError(f"trusted contains {cls!r}: it must contain classes.")
-        if found.setdefault(cls.__name__, cls) is not cls:
+        if found.setdefault(_TRUSTED + cls.__name__, cls) is not cls:
             raise ValueError(
-                f"trusted contains two classes with the name {cls.__name__!r}, or one of this "
-                "package has it: rename one."
+                f"trusted contains two classes with the name {cls.__name__!r}: rename one."
             )
-    return found
+    return {**found, **ours}

@@ -38,6 +38,7 @@ from twins import (
 from sklearn_ple import (
     ESMMClassifier,
     PLEClassifier,
+    PLEClassifierRegressor,
     PLERegressor,
     SluiceClassifierRegressor,
     export,
@@ -351,9 +352,26 @@ def test_trust_is_in_classes_of_different_names():
         export.load("unread", trusted=Log)
     with pytest.raises(ValueError, match="trusted contains two classes with the name 'Log'"):
         export.load("unread", trusted=[Log, type("Log", (), {})])
-    for name in ("Binary", "PLERegressor"):
-        with pytest.raises(ValueError, match=f"name '{name}', or one of this package has it"):
-            export.load("unread", trusted=[type(name, (), {})])
+
+
+@pytest.mark.parametrize("ours", [PLEClassifierRegressor, Quantile])
+def test_a_trusted_class_may_have_the_name_of_one_of_the_package(ours, tmp_path):
+    own = type(ours.__name__, (ours,), {"__module__": __name__})
+    plain = {"cls": PLEClassifierRegressor, "task_types": {"count": Quantile}}
+    which = "cls" if ours is PLEClassifierRegressor else "task_types"
+    model = fitted(**plain | {which: own if which == "cls" else {"count": own}})
+    path = tmp_path / "model.safetensors"
+    with pytest.raises(TypeError, match=rf"trusted=\[{ours.__name__}\]"):
+        export.save(model, path)
+    export.save(model, path, trusted=[own])
+    with pytest.raises(ValueError, match=rf"names the class '{ours.__name__}'"):
+        export.load(path)
+    twin = export.load(path, trusted=[own])
+    assert type(twin) is type(model) and twin.task_types == model.task_types
+    assert_equal(twin.predict(FRAME), model.predict(FRAME))
+    # A file of the package's own class does not become one of the user's.
+    export.save(fitted(**plain), path)
+    assert export.load(path, trusted=[own]).task_types == {"count": Quantile}
 
 
 @pytest.mark.parametrize(
