@@ -2,40 +2,27 @@
 
 from __future__ import annotations
 
-import copy
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any, Self
 
-from sklearn.utils import check_random_state
+from sklearn.frozen import FrozenEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from .encoding.encoder import Encoded, TableEncoder
-from .encoding.growth import grow
-from .network import create_module, create_net
-from .nn import Body, EventLink, JointLogits, TabularNetwork
-from .nn.members import Members
-from .origins import check_same_network, origin_of, other_model
+from .nn import Body, EventLink, JointLogits
 from .parameters.fields import parameter, with_parameters
+from .parameters.settings import Architecture, Settings
 from .parameters.shared import WIDTHS, class_weight
-from .predictions.intervals import Deviations
 from .predictor import Predictor
-from .tables.files.table import AnyTable
-from .tables.form import TargetForm
-from .tables.frames import is_dataset
-from .tables.table import Table
+from .tables.reading import FeatureReader
 from .tasks import Task
-from .trainer import Trainer, callbacks_of
 from .training.all_or_nothing import all_or_nothing
-from .training.checkpoint import Checkpoint
-from .training.device import in_own_modes, resolve_device
+from .training.device import in_own_modes
+from .training.fit import Fit
 from .training.fit_callbacks import fit_task
-from .training.origin import FewerTasks, LastFit
-from .training.plan import Plan
-from .training.random_state import seeded, to_go_on_with
-from .training.read import read_files, read_table, rows_of
-from .training.split import Split
-from .training.together import alike, check_alike
+from .training.plan import for_one_epoch
+from .training.read import Arguments
+from .training.start import FewerTasks, LastFit, LastStep, OtherModel, Start
 from .utils._sklearn import CallbackSupportMixin, _fit_context, with_callbacks
 
 __all__ = ["WIDTHS", "MultiTaskEstimator", "class_weight", "parameter", "with_parameters"]
@@ -166,37 +153,6 @@ class MultiTaskEstimator(CallbackSupportMixin, Predictor, ABC):
         """
         return JointLogits(columns, positions)
 
-    def tower_options(self) -> dict[str, Any]:
-        """Return the options that all networks accept in addition to their own parameters.
-
-        Returns
-        -------
-        options : dict
-            The options by name, as in `~sklearn_ple.nn.TowerOptions`.
-        """
-        return {
-            "tower_hidden_units": tuple(self.tower_hidden_units),
-            "activation": self.activation,
-            "dropout": Members(self.n_members).rates(self.dropout),
-            "n_members": self.n_members,
-        }
-
-    def make_module(self, encoder: TableEncoder) -> TabularNetwork:
-        """Create the whole network: embeddings, body, linear path and mean over members.
-
-        Parameters
-        ----------
-        encoder : TableEncoder
-            The encoder, fitted to a table.
-
-        Returns
-        -------
-        module : TabularNetwork
-            The untrained network, which computes the outputs of all tasks from encoded numbers and
-            category codes.
-        """
-        return create_module(self, encoder)
-
     # -- fit ------------------------------------------------------------------------------------
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -260,34 +216,16 @@ class MultiTaskEstimator(CallbackSupportMixin, Predictor, ABC):
         TypeError
             If a column of X or y contains objects that are neither numbers nor labels.
         """
-        resume = self.warm_start and hasattr(self, "net_")
-        asked = {
-            "X_val": X_val,
-            "y_val": y_val,
-            "sample_weight_val": sample_weight_val,
-            "groups": groups,
-        }
+        start = LastFit(self._fitted) if self.warm_start and self._is_fitted else self._start()
+        apart = {"X_val": X_val, "y_val": y_val, "sample_weight_val": sample_weight_val}
+        arguments = Arguments(X, y, sample_weight, **apart, groups=groups)
         with (
-            fit_task(self, X, y, sample_weight=sample_weight, **asked) as reporters,
+            fit_task(self, **arguments._asdict()) as reporters,
             all_or_nothing(self),
             in_own_modes(),
         ):
-            if resume:
-                check_same_network(self)
-            table, split = self._read(X, y, sample_weight, resume, asked)
-            plan = Plan.of(self, len(table), split)
-            encoded = self._encode(table, plan, resume)
-            self.device_ = resolve_device(self.device, self._torch_dtype)
-            start = self.module_ if resume else None
-            check_alike(self, table, split, start)
-            checkpoint = Checkpoint.of(self, table, split, start)
-            self._rng = alike(check_random_state(checkpoint.random_state))
-            origin = LastFit(self.net_) if resume else origin_of(self, self._encoder)
-            trainer = Trainer(self, origin, self._rng, reporters, checkpoint)
-            trainings = trainer.prepare(table, self._encoder, encoded, plan, split)
-            # Free memory: training needs only what is prepared.
-            del table, encoded, split
-            self._settle(*trainer.train(*trainings))
+            fit = Fit(self._settings, FeatureReader(self), start, reporters)
+            self._settle(fit.run(arguments))
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -330,37 +268,15 @@ class MultiTaskEstimator(CallbackSupportMixin, Predictor, ABC):
             If a label is not one of the classes, or if parameters of the network have changed
             since the first call.
         """
-        resume = hasattr(self, "net_")
+        start, settings = self._start(), for_one_epoch(self._settings)
+        if self._is_fitted:
+            start, net = LastStep(self._fitted), self.net_
+            # The network stays where it is, and as it is.
+            dtype = str(net.dtype).removeprefix("torch.")
+            settings = settings.replace(device=str(net.device), dtype=dtype)
         with all_or_nothing(self), in_own_modes():
-            if resume:
-                check_same_network(self)
-            read = read_table if is_dataset(X) else Table.read
-            table = read(self, X, y, sample_weight, like=self._form(resume))
-            plan = Plan.of(self, len(table))
-            encoded = self._encode(table, plan, resume, classes)
-            if resume:
-                numbers = self._encoder.resume(encoded)
-            else:
-                self._encoder, numbers = self._encoder.start(encoded)
-            given = self.random_state
-            rng = to_go_on_with(self._rng, given) if resume else check_random_state(given)
-            self._rng = alike(rng)
-            dtype = self.net_.dtype if resume else self._torch_dtype
-            encoded = encoded._replace(numbers=numbers)
-            rows = rows_of(table, self._encoder, encoded, self._class_weight, dtype)
-            # A network stays where it is.
-            device = str(self.net_.device) if resume else self.device
-            self.device_ = resolve_device(device, self._torch_dtype)
-            check_alike(self, table, Split(), self.module_ if resume else None)
-            with seeded(self._rng):
-                if resume:
-                    # A copy, so that a failure leaves the estimator as it was.
-                    net = copy.deepcopy(self.net_)
-                else:
-                    net = create_net(self, plan, self._encoder, origin_of(self, self._encoder))
-                net.n_jobs = self.n_jobs
-                net.train(rows, n_epochs=1, callbacks=callbacks_of(self, self._encoder))
-            self._settle(net, self._encoder)
+            fit = Fit(settings, FeatureReader(self), start, classes=classes)
+            self._settle(fit.run(Arguments(X, y, sample_weight)))
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -456,56 +372,49 @@ class MultiTaskEstimator(CallbackSupportMixin, Predictor, ABC):
         True
         """
         check_is_fitted(self)
+        calibration, start = self._calibration, FewerTasks(self._fitted, task_types, freeze)
+        settings = self._settings.replace(checkpoint_dir=None)
         with all_or_nothing(self), in_own_modes():
-            deviations, calibration = self._deviations, self._calibration
-            grown = grow(self, X, y, sample_weight, task_types, new_alone=freeze)
-            check_same_network(self, grown.encoder.targets.names[len(self.task_names_) :])
-            table, self._encoder = grown.table, grown.encoder
-            split = Split.read(self, X, y, table, groups=groups)
-            encoded = grown.encode(self._class_weight)
-            self.device_ = resolve_device(self.device, self._torch_dtype)
-            check_alike(self, table, split, self.module_)
-            self._rng = to_go_on_with(self._rng, self.random_state)
-            origin = FewerTasks(self.net_, grown.unlabelled, freeze)
-            plan = Plan.of(self, len(table), split)
-            trainer = Trainer(self, origin, self._rng)
-            trainings = trainer.prepare(table, self._encoder, encoded, plan, split)
-            # Free memory: training needs only what is prepared.
-            del table, encoded, split, grown
-            self._settle(*trainer.train(*trainings))
+            fit = Fit(settings, FeatureReader(self), start)
+            self._settle(fit.run(Arguments(X, y, sample_weight, groups=groups)))
             if freeze:
                 self._calibration = calibration
-                if deviations is not None:
-                    targets = self._encoder.targets
-                    own = self._deviations or Deviations.for_mean(self.module_.mean, targets)
-                    self._deviations = own.keep(deviations)
         return self
 
-    # -- the steps of fit -----------------------------------------------------------------------
+    # -- what a fit is made of ------------------------------------------------------------------
 
-    def _read(
-        self, X: Any, y: Any, sample_weight: Any, resume: bool, asked: dict[str, Any]
-    ) -> tuple[AnyTable, Split]:
-        """Read the arguments of fit: the table, and how rows are split for validation."""
-        form = self._form(resume)
-        if is_dataset(X):
-            return read_files(self, X, y, sample_weight, form, **asked)
-        table = Table.read(self, X, y, sample_weight, like=form)
-        return table, Split.read(self, X, y, table, **asked)
+    @property
+    def _settings(self) -> Settings:
+        """The parameters as they are now, and the hooks."""
+        architecture = Architecture(
+            self.make_network,
+            self.views,
+            self.make_link,
+            self.rate_factors(),
+            self.treats_tasks_alike(),
+        )
+        return Settings(type(self), self.family, architecture, self.get_params(deep=False))
 
-    def _form(self, resume: bool) -> TargetForm | None:
-        """Return the form that y must have if training continues with existing tasks."""
-        return self._encoder.targets.form if resume else None
-
-    def _encode(self, table: AnyTable, plan: Plan, resume: bool, classes: Any = None) -> Encoded:
-        """Encode a table, with the encoder of an earlier fit or one that is fitted to the table.
-
-        For a table in files, only its sample is encoded here.
-        """
-        if not resume:
-            self._encoder = TableEncoder.of(self, n_bins=plan.n_bins, classes=classes)
-            if (other := other_model(self)) is not None:
-                self._encoder.encode_features_as(other._encoder)
-        encode = self._encoder.apply_again if resume else self._encoder.learn
-        with table.naming(self._encoder.check_numbers):
-            return encode(table, self._class_weight)
+    def _start(self) -> Start:
+        """Return where a first fit starts from: anew, or the model of ``warm_start_from``."""
+        given = self.warm_start_from
+        other = given.estimator if isinstance(given, FrozenEstimator) else given
+        if other is None:
+            return Start()
+        if not isinstance(other, MultiTaskEstimator):
+            raise TypeError(
+                f"warm_start_from is of type {type(other).__name__}: it must be an estimator of "
+                "this package, by itself or in a FrozenEstimator."
+            )
+        if other is self:
+            raise ValueError(
+                "warm_start_from is the estimator itself: to continue from its own weights, set "
+                "warm_start_from=None and warm_start=True."
+            )
+        if not other._is_fitted:
+            raise ValueError(
+                "warm_start_from is not fitted. If it was fitted before, clone, for example in a "
+                "grid search, has replaced it by an unfitted copy: pass "
+                "warm_start_from=FrozenEstimator(model), from sklearn.frozen."
+            )
+        return OtherModel(other._fitted, type(other), FeatureReader(other))

@@ -10,10 +10,10 @@ import torch
 from sklearn.base import clone
 
 from .base import MultiTaskEstimator
-from .encoding.encoder import TableEncoder
-from .nn.draws import in_all_functions
 from .nn.widths import widths_by_level
-from .tables.table import Table
+from .tables.reading import FeatureReader
+from .tables.table import TableReader
+from .training.build import make_encoder, make_module, tower_options
 from .training.random_state import seeded
 from .utils.checks import check_named
 from .utils.warn import warn
@@ -256,19 +256,22 @@ class _Sizes:
     def __init__(self, estimator: MultiTaskEstimator, X: Any, y: Any):
         _check_ours(estimator)
         self.estimator = clone(estimator)
-        table = Table.read(clone(estimator), X, y)
+        features = FeatureReader(clone(estimator))
+        table = TableReader(features, estimator.task_types).read(X, y)
         # The width of embeddings does not depend on the number of bins.
-        encoder = TableEncoder.of(estimator, n_bins=2)
+        settings = estimator._settings.replace(n_bins=2)
+        encoder = make_encoder(settings)
         encoder, _ = encoder.start(encoder.learn(table))
         self.tasks = encoder.tasks
-        with seeded(np.random.RandomState(0)), in_all_functions():
-            self.n_features = estimator.make_module(encoder).n_features
+        with seeded(np.random.RandomState(0)):
+            self.n_features = make_module(settings, encoder, features.names).n_features
 
     def count(self, estimator: Any = None) -> int:
         """Count the parameters of an estimator for these data; by default, of the one given."""
         estimator = self.estimator if estimator is None else estimator
         with torch.device("meta"):
-            body = estimator.make_network(self.n_features, self.tasks, **estimator.tower_options())
+            towers = tower_options(estimator._settings)
+            body = estimator.make_network(self.n_features, self.tasks, **towers)
         return sum(parameter.numel() for parameter in body.parameters())
 
     def least(self) -> int:

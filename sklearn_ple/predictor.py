@@ -15,10 +15,8 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
-from .encoding.encoder import TableEncoder
 from .nn.drawing import Outline, network_html
 from .nn.records import recorded, weights_of
-from .parameters.comparison import of_network
 from .parameters.shared import Parameters
 from .predictions.blocks import outputs_and_labels, predicted_blocks
 from .predictions.calibration import Calibration
@@ -26,12 +24,13 @@ from .predictions.intervals import Deviations
 from .predictions.task_view import TaskClassifierView, TaskRegressorView, task_view
 from .serialization import as_attributes, attributes_of_state, state_of_attributes
 from .tables.frames import is_dataset
-from .tables.reading import check_in_memory, read_features
+from .tables.reading import FeatureReader, check_in_memory
 from .tables.weights import weigh
 from .tasks import Task, class_array, is_between, warn_without_score
 from .training.data import TableRows
 from .training.history import public_history
-from .training.net import MultiTaskNet
+from .training.outputs import compute_outputs, compute_representations
+from .training.start import Fitted
 from .utils.versions import check_versions, versions
 
 # scikit-learn's count of the columns that transform returns, which it calls features.
@@ -58,9 +57,8 @@ _for_numbers = _for("number", lambda task: not task.has_classes)
 
 def _depends(estimator: Any) -> bool:
     """Return whether a task depends on another (or, before fit, would)."""
-    if hasattr(estimator, "net_"):
-        return bool(estimator._encoder.depends_on)
-    return bool(estimator.depends_on)
+    fitted = hasattr(estimator, "net_")
+    return bool((estimator._encoder if fitted else estimator).depends_on)
 
 
 def _has_gates(estimator: Any) -> bool:
@@ -84,14 +82,12 @@ class Predictor(TransformerMixin, Parameters):
     #: Tasks that the estimator accepts: "class", "number", or None for all kinds.
     family: str | None = None
 
-    def _settle(
-        self, net: MultiTaskNet, encoder: TableEncoder, deviations: Deviations | None = None
-    ) -> None:
-        """Store what was learnt, and set the public attributes."""
+    def _settle(self, fitted: Fitted) -> None:
+        """Store the result of a fit, and set the public attributes."""
+        net, encoder = fitted.net, fitted.encoder
         classes = [task.classes for task in encoder.tasks]
-        self.net_ = net
-        self._encoder = encoder
-        self._deviations = deviations
+        self.net_, self._encoder, self._deviations, self._rng, self.device_ = fitted[:5]
+        self._network_params = fitted.network
         self._calibration = Calibration()
         self.tasks_ = list(encoder.tasks)
         self.task_names_ = encoder.targets.names
@@ -100,7 +96,16 @@ class Predictor(TransformerMixin, Parameters):
         self.classes_ = classes[0] if encoder.targets.form.ndim == 1 else classes
         self.history_ = public_history(net.history)
         self.n_iter_ = len(self.history_)
-        self._network_params = of_network(self)
+
+    @property
+    def _is_fitted(self) -> bool:
+        return hasattr(self, "net_")
+
+    @property
+    def _fitted(self) -> Fitted:
+        """The result of the last fit."""
+        learnt = self.net_, self._encoder, self._deviations, self._rng, self.device_
+        return Fitted(*learnt, self._network_params)
 
     @property
     def module_(self) -> Any:
@@ -118,13 +123,12 @@ class Predictor(TransformerMixin, Parameters):
 
     def _rows(self, X: Any) -> TableRows:
         check_is_fitted(self)
-        features = read_features(self, X, reset=False)
+        features = FeatureReader(self).read(X, reset=False)
         return TableRows(*self._encoder.read(features), dtype=self.net_.dtype)
 
     def _member_outputs(self, X: Any) -> Tensor:
         """Compute the members' outputs, of shape (n_members, n_rows, sum of n_outputs)."""
-        rows = self._rows(X)
-        return self.net_.member_outputs(rows, self.n_jobs)
+        return compute_outputs(self.net_, self._rows(X), self.n_jobs)
 
     def _mean_outputs(self, members: Tensor) -> list[np.ndarray]:
         """Average the members; return each task's outputs, of shape (n_rows, n_outputs)."""
@@ -560,8 +564,8 @@ class Predictor(TransformerMixin, Parameters):
         # Labels that follow from others alone would be of a single class.
         labelled = weights.any(axis=0)
         self._encoder.dependence.complete(labels, codes, weights)
-        weights = weights * labelled
-        self._calibration = Calibration().learn(method, self.tasks_, parts, codes, weights)
+        own = self.tasks_, parts, codes, weights * labelled
+        self._calibration = Calibration().learn(method, *own)
         return self
 
     # -- representations and gates --------------------------------------------------------------
@@ -584,8 +588,7 @@ class Predictor(TransformerMixin, Parameters):
             member: the coordinates of different members are unrelated, so they are not averaged.
             The result is a data frame if ``set_output`` has requested one.
         """
-        rows = self._rows(X)
-        tasks = self.net_.representations(rows, self.n_jobs)
+        tasks = compute_representations(self.net_, self._rows(X), self.n_jobs)
         return np.column_stack([task.transpose(0, 1).flatten(1).numpy() for task in tasks])
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:

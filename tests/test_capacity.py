@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from makers import make_body
 from sklearn.base import clone
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -57,7 +58,7 @@ def activations_below_the_towers(estimator):
         SimpleNamespace(name=name, n_outputs=n, has_classes=n > 1, added=False)
         for name, n in (("number", 1), ("class", 3))
     ]
-    body = estimator.make_network(7, tasks, **estimator.tower_options())
+    body = make_body(estimator, 7, tasks)
     inputs = torch.randn(len(body.views), 5, 7, requires_grad=True)
     read = body.representations(inputs)
     read = torch.cat([own.flatten() for own in read]) if isinstance(read, list) else read

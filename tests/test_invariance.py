@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
+from skorch.callbacks import Callback
 
 from sklearn_ple import (
     AdaTTClassifierRegressor,
@@ -52,11 +53,11 @@ def predicted(X, y, weights=None, cls=PLEClassifierRegressor, names=None, **para
     return model.predict(X)[numbers].set_axis(["price", "size"], axis=1).assign(late=proba[:, 1])
 
 
-class FromNoOrder(PLEClassifierRegressor):
+class FromNoOrder(Callback):
     """Starts from the same weights for all inputs, experts and tasks: no order is in the draw."""
 
-    def make_module(self, encoder):
-        module = super().make_module(encoder)
+    def on_train_begin(self, net, **_):
+        module = net.module_
         for name, parameter in module.named_parameters():
             # The linear path starts from what was learnt, which no order changes.
             if not name.startswith("linear."):
@@ -66,12 +67,12 @@ class FromNoOrder(PLEClassifierRegressor):
                 parameter.data.copy_(values[:, None] if of_layer else values)
         for table in module.embedding.tables():
             table.data.copy_(torch.linspace(-0.5, 0.6, table.shape[-1]))
-        return module
 
 
 def from_no_order(X, y, weights, names=None):
     params = {"dropout": 0.0, "feature_dropout": 0.0, "dtype": "float64", "max_epochs": 5}
-    return predicted(X, y, weights, cls=FromNoOrder, names=names, **params)
+    params["callbacks"] = [FromNoOrder()]
+    return predicted(X, y, weights, names=names, **params)
 
 
 def test_names_do_not_count_but_for_their_order(table):

@@ -15,7 +15,6 @@ A block that imports a package of `OPTIONAL` which is not installed is left out.
 """
 
 import ast
-import dataclasses
 import importlib.util
 import os
 import re
@@ -30,7 +29,7 @@ from torch.torch_version import TorchVersion
 
 from sklearn_ple import datasets
 from sklearn_ple.inspection import MultiTaskReport
-from sklearn_ple.training import plan, split
+from sklearn_ple.training import fit, plan, split
 
 DOCS = Path(__file__).parents[1] / "docs"
 FULL = os.environ.get("SKLEARN_PLE_PAGES") == "full"
@@ -91,12 +90,12 @@ def quick(monkeypatch, request):
     if FULL:
         return
     request.getfixturevalue("unpainted")
-    lay_out = plan.Plan.of
+    resolve = fit.resolve
 
-    def lay_out_one_epoch(*args, **options):
-        return dataclasses.replace(lay_out(*args, **options), max_epochs=1)
+    def resolve_to_one_epoch(*args, **options):
+        return resolve(*args, **options).replace(max_epochs=1)
 
-    monkeypatch.setattr(plan.Plan, "of", lay_out_one_epoch)
+    monkeypatch.setattr(fit, "resolve", resolve_to_one_epoch)
     for module in (plan, split):
         monkeypatch.setattr(module, "LEAST_ROWS_TO_STOP_EARLY", 100)
     defaults = MultiTaskReport.from_estimator.__func__.__kwdefaults__

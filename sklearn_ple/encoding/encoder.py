@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from inspect import signature
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -129,36 +128,6 @@ class TableEncoder:
     maker: EmbeddingMaker | None = field(init=False)
     statistics: TargetStatistics | None = field(init=False)
     linear_start: np.ndarray | None = field(init=False)
-
-    @classmethod
-    def of(cls, estimator: Any, *, n_bins: int, classes: Any = None) -> TableEncoder:
-        """Make the encoder of an estimator from its parameters.
-
-        Parameters
-        ----------
-        estimator : estimator of this package
-            The estimator, which need not be fitted.
-        n_bins : int
-            The value of its ``n_bins``, in which "auto" has been replaced.
-        classes : object, default=None
-            Declared classes.
-
-        Returns
-        -------
-        TableEncoder
-            The encoder.
-        """
-        own = estimator.get_params(deep=False)
-        taken = {name: own[name] for name in signature(cls).parameters if name in own}
-        # Only products may be less precise than float32, not their inputs.
-        settled = {
-            "n_bins": n_bins,
-            "classes": classes,
-            "family": estimator.family,
-            "dtype": "float64" if own["dtype"] == "float64" else "float32",
-            "by_name": estimator.treats_tasks_alike(),
-        }
-        return cls(**(taken | settled))
 
     @property
     def tasks(self) -> Sequence[Task]:
@@ -372,6 +341,12 @@ class TableEncoder:
             )
         return started, numbers
 
+    def without_start(self) -> TableEncoder:
+        """Return a copy without initial coefficients, for a network whose weights are replaced."""
+        copied = copy.copy(self)
+        copied.linear_start = None
+        return copied
+
     def resume(self, encoded: Encoded) -> Any:
         """Return the numbers of rows with target statistics, for training that continues."""
         if self.statistics is None:
@@ -387,7 +362,7 @@ class TableEncoder:
         return beside(encoded.numbers, of_codes)
 
     def read(self, X: Any) -> tuple[Any, np.ndarray]:
-        """Encode the features that `read_features` returned, for prediction."""
+        """Encode the features that `FeatureReader.read` returned, for prediction."""
         numbers, codes = self.features.transform(X)
         return self.with_statistics(numbers, codes), codes
 

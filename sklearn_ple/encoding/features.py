@@ -78,7 +78,7 @@ class FeatureEncoder:
         Parameters
         ----------
         X : DataFrame or CSR matrix of shape (n_rows, n_columns)
-            The table that `read_features` returned.
+            The table that `FeatureReader.read` returned.
         sample_weight : ndarray of shape (n_rows,), default=None
             Weights of the rows for means and standard deviations.
 

@@ -14,7 +14,7 @@ from ..tables.form import TargetForm
 from ..tables.kinds import ignored_by, is_one_kind, kinds_by_task, without_ignored
 from ..tables.labels import Labels, read_targets
 from ..tables.mistakes import warn_of_order
-from ..tables.reading import read_features
+from ..tables.reading import FeatureReader
 from ..tables.table import Table
 from ..tables.weights import weigh
 from ..utils._sklearn import _safe_indexing
@@ -51,16 +51,28 @@ class Grown(NamedTuple):
 
 
 def grow(
-    estimator: Any, X: Any, y: Any, sample_weight: Any, task_types: Any, *, new_alone: bool
+    encoder: TableEncoder,
+    reader: FeatureReader,
+    X: Any,
+    y: Any,
+    sample_weight: Any,
+    task_types: Any,
+    *,
+    task_weights: Any,
+    new_alone: bool,
 ) -> Grown:
     """Read the rows of tasks that are added to a fitted estimator, and learn these tasks.
 
     Parameters
     ----------
-    estimator : estimator of this package
-        The fitted estimator, which is not changed.
+    encoder : TableEncoder
+        The encoder of the estimator, which is not changed.
+    reader : FeatureReader
+        Reads X.
     X, y, sample_weight, task_types : object
         The arguments of `MultiTaskEstimator.add_task`.
+    task_weights : object
+        The parameter of the estimator, which may have entries for the new tasks.
     new_alone : bool
         Whether y may hold only columns of new tasks.
 
@@ -74,8 +86,7 @@ def grow(
     ValueError
         If y has no column of a new task, or columns of earlier tasks although ``new_alone``.
     """
-    encoder: TableEncoder = estimator._encoder
-    features = read_features(estimator, X, reset=False)
+    features = reader.read(X, reset=False)
     if task_types is None:
         task_types = encoder.task_types if is_one_kind(encoder.task_types) else "auto"
     names = encoder.targets.names
@@ -90,7 +101,7 @@ def grow(
     new_labels = [column for place, column in enumerate(labels) if place in new]
     targets.fit(new_labels, form.take(new), given[:, new])
     grown = _with_tasks(encoder, targets, new_labels)
-    grown.task_weights = estimator.task_weights
+    grown.task_weights = task_weights
     columns = dict(zip(form.names, labels, strict=True))
     n_rows = len(given)
     of_all = [columns.get(task.name) or _unlabelled(task, n_rows) for task in grown.tasks]

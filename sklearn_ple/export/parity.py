@@ -10,6 +10,7 @@ import pandas as pd
 
 from ..predictions.calibration import IsotonicCalibration
 from ..training.data import TableRows
+from ..training.outputs import compute_outputs
 from .graph import PredictionGraph
 
 _N_ROWS = 32
@@ -81,7 +82,7 @@ def _outputs(model: Any, numbers: np.ndarray, codes: np.ndarray) -> list[np.ndar
     scaled = encoder.features.scaler_.transform(pd.DataFrame(numbers))
     read = encoder.with_statistics(scaled, codes)
     rows = TableRows(read, codes, dtype=model.net_.dtype)
-    return model._outputs(model.net_.member_outputs(rows, model.n_jobs))
+    return model._outputs(compute_outputs(model.net_, rows, model.n_jobs))
 
 
 def _inputs(

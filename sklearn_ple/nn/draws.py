@@ -42,7 +42,8 @@ def drawing_from(seed: int) -> Iterator[None]:
 def generator_for(device: torch.device) -> torch.Generator | None:
     """Return the thread's generator for a device; None, which means torch's, if it has none."""
     own = _OWN.get()
-    if own is None:
+    # On torch's meta device nothing is drawn.
+    if own is None or device.type == "meta":
         return None
     seed, generators = own
     if device.type not in generators:

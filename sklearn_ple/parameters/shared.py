@@ -11,14 +11,12 @@ from numbers import Integral, Real
 from os import PathLike
 from typing import Any, Self
 
-import torch
 from sklearn.base import BaseEstimator
 
 from ..balancing import BALANCERS, Balancer
 from ..encoding.numeric import NUMERIC_EMBEDDINGS, EmbeddingMaker
 from ..nn import ACTIVATIONS
 from ..tasks import Task
-from ..training.schedule import LR_SCHEDULES, OPTIMIZERS
 from ..utils._sklearn import HasMethods, RealNotInt, StrOptions
 from .constraints import (
     COUNT,
@@ -31,6 +29,7 @@ from .constraints import (
     Widths,
 )
 from .fields import parameter, published, with_parameters
+from .optimizers import LR_SCHEDULES, OPTIMIZERS
 from .search import search_space
 
 _AUTO = StrOptions({"auto"})
@@ -70,8 +69,8 @@ def class_weight() -> Any:
 
 
 @with_parameters
-class Parameters(BaseEstimator):
-    """Base class with the parameters that all estimators share."""
+class SharedParameters:
+    """The parameters that all estimators share."""
 
     tower_hidden_units: Any = parameter(
         default=(32,), constraint=[Widths()], search=[(), (32,), (64,), (64, 32)], network=True
@@ -177,6 +176,11 @@ class Parameters(BaseEstimator):
     random_state: Any = parameter(default=None, constraint=["random_state"])
     verbose: int = parameter(default=0, constraint=["verbose"])
 
+
+@with_parameters
+class Parameters(SharedParameters, BaseEstimator):
+    """Base class of the estimators, with the parameters that all share."""
+
     @classmethod
     def as_published(cls, **parameters: Any) -> Self:
         """Create an estimator whose network is that of the paper, with nothing added.
@@ -255,13 +259,3 @@ class Parameters(BaseEstimator):
             If the backend is unknown.
         """
         return search_space(cls, backend)
-
-    @property
-    def _torch_dtype(self) -> torch.dtype:
-        """Dtype of the tensors; products in training may be less precise."""
-        return torch.float64 if self.dtype == "float64" else torch.float32
-
-    @property
-    def _class_weight(self) -> Any:
-        # Estimators for tasks that are numbers have no such parameter.
-        return getattr(self, "class_weight", None)

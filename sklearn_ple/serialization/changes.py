@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ..parameters.comparison import differences, of_network
+from ..parameters.network import describe_network, list_differences
 
 
 def check_unchanged(model: Any, load: Callable[[], Any]) -> None:
@@ -25,12 +25,14 @@ def check_unchanged(model: Any, load: Callable[[], Any]) -> None:
     """
     # Fit may continue with another dtype, but a file must have the dtype of the network.
     dtype = next(model.module_.parameters()).dtype
-    now = of_network(model) | {"dtype": repr(model._torch_dtype)}
-    changed = differences(now, model._network_params | {"dtype": repr(dtype)}, "in fit")
+    settings = model._settings
+    now = describe_network(settings.owner, settings.parameters)
+    now |= {"dtype": repr(settings.tensor_dtype)}
+    changed = list_differences(now, model._network_params | {"dtype": repr(dtype)}, "in fit")
     if not changed:
         try:
             now, before = _types(load()), _types(model)
-            changed = differences(before | now, now | before, "in fit")
+            changed = list_differences(before | now, now | before, "in fit")
         except ValueError as error:
             changed = str(error)
     if changed:

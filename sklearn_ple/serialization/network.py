@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -11,7 +11,8 @@ from torch.overrides import TorchFunctionMode
 
 from ..encoding.encoder import TableEncoder
 from ..nn import TabularNetwork
-from ..nn.draws import in_all_functions
+from ..parameters.settings import Settings
+from ..training.build import make_module
 
 # Largest number of operations to create a tensor of a network, and those of a small network.
 _PER_TENSOR, _AT_LEAST = 64, 4096
@@ -19,19 +20,29 @@ _PER_TENSOR, _AT_LEAST = 64, 4096
 _BESIDE = 16
 
 
-def network_of(model: Any, encoder: TableEncoder, state: Mapping[str, Tensor]) -> TabularNetwork:
-    """Create the network of an estimator with the state of another one.
+def network_of(
+    settings: Settings,
+    encoder: TableEncoder,
+    state: Mapping[str, Tensor],
+    n_columns: int,
+    names: Sequence[str] | None,
+) -> TabularNetwork:
+    """Create the network of an estimator, fitted to columns with names, with a given state.
 
     The sizes of the network are compared with those of the state before memory is allocated.
     """
     n_numbers = sum(tensor.numel() for tensor in state.values())
-    n_views = model.n_members * len(model.views(len(encoder.tasks)))
+    n_views = settings.n_members * len(settings.architecture.views(len(encoder.tasks)))
     n_weighed = len(state["mean.weights"]) if "mean.weights" in state else 0
-    if n_weighed != model.n_members or n_views * model.n_features_in_ > _BESIDE * n_numbers:
+    if n_weighed != settings.n_members or n_views * n_columns > _BESIDE * n_numbers:
         raise ValueError("the number of members is not that of its network")
-    if getattr(model, "n_levels", 1) > len(state):
+    if settings.parameters.get("n_levels", 1) > len(state):
         raise ValueError("the number of levels is not that of its network")
-    expected, found = _sizes(_outline(model, encoder, len(state)).state_dict()), _sizes(state)
+    own = settings, encoder, () if names is None else list(names)
+    # More operations than the tensors need describe a network with more parts than the file.
+    with _Bounded(_AT_LEAST + _PER_TENSOR * len(state)), torch.device("meta"):
+        outline = make_module(*own).to(settings.tensor_dtype)
+    expected, found = _sizes(outline.state_dict()), _sizes(state)
     if found != expected:
         wrong = min(name for name, _ in found.items() ^ expected.items())
         raise ValueError(
@@ -39,8 +50,7 @@ def network_of(model: Any, encoder: TableEncoder, state: Mapping[str, Tensor]) -
             f"{expected.get(wrong, 'no size')} there, but {found.get(wrong, 'no size')} in the "
             "file"
         )
-    with in_all_functions():
-        module = model.make_module(encoder).to(model._torch_dtype)
+    module = make_module(*own).to(settings.tensor_dtype)
     load_state(module, state)
     return module
 
@@ -68,12 +78,6 @@ class _Bounded(TorchFunctionMode):
         if self.left < 0:
             raise ValueError("its parameters describe a network with more parts than it contains")
         return func(*args, **(kwargs or {}))
-
-
-def _outline(model: Any, encoder: TableEncoder, n_tensors: int) -> TabularNetwork:
-    """Create a network without memory, with an error if it has many more tensors than given."""
-    with _Bounded(_AT_LEAST + _PER_TENSOR * n_tensors), torch.device("meta"):
-        return model.make_module(encoder).to(model._torch_dtype)
 
 
 def _sizes(state: Mapping[str, Tensor]) -> dict[str, tuple[tuple[int, ...], torch.dtype]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from inspect import signature
 from typing import Any
 
@@ -15,12 +14,15 @@ from ..encoding.features import FeatureEncoder
 from ..encoding.numeric import EmbeddingMaker
 from ..encoding.statistics import TargetStatistics
 from ..encoding.targets import TargetEncoder
-from ..network import net_around
+from ..parameters.network import describe_network
+from ..parameters.settings import Settings
 from ..predictions.calibration import Calibration
 from ..predictions.intervals import Deviations
+from ..training.build import make_encoder, make_net
 from ..training.device import resolve_device
-from ..training.plan import Plan
+from ..training.plan import resolve
 from ..training.random_state import seeded
+from ..training.start import Fitted
 from ..utils.checks import naming
 from .classes import check_types
 from .network import load_state, network_of
@@ -84,36 +86,41 @@ def put_together(model: Any, state: dict[str, Any]) -> None:
         or the parameters.
     """
     check_types(state, STATE, "the state")
-    model.n_features_in_, model._rng = state["n_features_in_"], state["_rng"]
+    model.n_features_in_ = state["n_features_in_"]
     if state["feature_names_in_"] is not None:
         model.feature_names_in_ = state["feature_names_in_"]
     model.set_output(**(state["_sklearn_output_config"] or {}))
+    settings = resolve(model._settings, n_rows=1).replace(
+        batch_size=state["net_.batch_size"],
+        learning_rate=state["net_.lr"],
+        n_bins=state["_encoder.n_bins"],
+    )
     try:
-        model.device_ = resolve_device(state["device_"], model._torch_dtype)
+        device = resolve_device(state["device_"], settings.tensor_dtype)
     except ValueError:
         # It was fitted on a machine with other devices.
-        model.device_ = "cpu"
-    encoder = _encoder_of(model, state)
-    own = {"batch_size": state["net_.batch_size"], "learning_rate": state["net_.lr"]}
-    plan = replace(Plan.of(model, n_rows=1), **own)
+        device = "cpu"
+    names = state["feature_names_in_"]
+    encoder = _encoder_of(settings, state)
     with seeded(np.random.RandomState(0)):
-        module = network_of(model, encoder, state["net_.module_"])
+        module = network_of(settings, encoder, state["net_.module_"], model.n_features_in_, names)
         # The speed of this machine with bfloat16 is checked only before training.
-        module.product_dtype = torch.bfloat16 if model.dtype == "bfloat16" else None
-        net = net_around(model, module, plan, encoder)
+        module.product_dtype = torch.bfloat16 if settings.dtype == "bfloat16" else None
+        net = make_net(settings, module, encoder, device)
     with naming(f"balancing={model.balancing!r}"):
         load_state(net.criterion_, state["net_.criterion_"])
     net.max_epochs = state["net_.max_epochs"]
     net.history.extend(state["net_.history"])
     if (deviations := state["_deviations"]) is not None:
         deviations.targets = encoder.targets
-    model._settle(net, encoder, deviations)
+    network = describe_network(settings.owner, settings.parameters)
+    model._settle(Fitted(net, encoder, deviations, state["_rng"], device, network))
     model._calibration = state["_calibration"]
 
 
-def _encoder_of(model: Any, state: dict[str, Any]) -> TableEncoder:
+def _encoder_of(settings: Settings, state: dict[str, Any]) -> TableEncoder:
     """Return the encoder of a state, after a check that its parts fit each other."""
-    encoder = TableEncoder.of(model, n_bins=state["_encoder.n_bins"])
+    encoder = make_encoder(settings)
     for name in ("targets", "order", "features", "maker", "statistics"):
         setattr(encoder, name, state[f"_encoder.{name}"])
     # Parameters are not learnt.
@@ -126,8 +133,8 @@ def _encoder_of(model: Any, state: dict[str, Any]) -> TableEncoder:
         raise ValueError("its tasks are not the columns of y")
     if sorted(encoder.order) != list(range(len(encoder.tasks))):
         raise ValueError("the tasks of its network are not those of y")
-    encoder.dependence = Dependence(model.depends_on, encoder.tasks)
-    _check_columns(encoder.features, model.n_features_in_, state["feature_names_in_"])
+    encoder.dependence = Dependence(settings.depends_on, encoder.tasks)
+    _check_columns(encoder.features, state["n_features_in_"], state["feature_names_in_"])
     if encoder.statistics is not None:
         _check_statistics(encoder.statistics, encoder.features.cardinalities_)
     return encoder

@@ -19,50 +19,74 @@ from .frames import in_native_order, is_dataset, keep_numbers, to_pandas
 from .masked import without_mask
 
 
-def read_features(estimator: BaseEstimator, X: Any, reset: bool) -> Any:
-    """Check the shape and names of X, and turn it into a data frame or a CSR matrix.
-
-    Columns of objects become numeric if they hold numbers. Otherwise they must hold categories.
+class FeatureReader:
+    """Reads X for an estimator, as whose columns scikit-learn keeps and checks those of X.
 
     Parameters
     ----------
     estimator : estimator
         The estimator, whose names and number of columns are checked or set.
-    X : object
-        The features, see `MultiTaskEstimator.fit`.
-    reset : bool
-        Whether names and number of columns are set, as in fit.
-
-    Returns
-    -------
-    DataFrame or CSR matrix of shape (n_rows, n_columns)
-        The features; a CSR matrix if X is sparse.
-
-    Raises
-    ------
-    TypeError
-        If X is a dataset or a path, or if a column holds objects that are neither text nor
-        numbers.
-    ValueError
-        If X is empty or a list of paths, or if it differs from that of fit.
     """
-    _check_table(X)
-    X = to_pandas(without_mask(X))
-    if isinstance(X, pd.DataFrame):
+
+    def __init__(self, estimator: BaseEstimator):
+        self._estimator = estimator
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the columns; empty if they are not all strings."""
+        return list(getattr(self._estimator, "feature_names_in_", ()))
+
+    @property
+    def columns(self) -> list[str] | int:
+        """Names of the columns or, without names, their number."""
+        return self.names or self._estimator.n_features_in_
+
+    def read(self, X: Any, reset: bool) -> Any:
+        """Check the shape and names of X, and turn it into a data frame or a CSR matrix.
+
+        Columns of objects become numeric if they hold numbers. Otherwise they must hold
+        categories.
+
+        Parameters
+        ----------
+        X : object
+            The features, see `MultiTaskEstimator.fit`.
+        reset : bool
+            Whether names and number of columns are set, as in fit.
+
+        Returns
+        -------
+        DataFrame or CSR matrix of shape (n_rows, n_columns)
+            The features; a CSR matrix if X is sparse.
+
+        Raises
+        ------
+        TypeError
+            If X is a dataset or a path, or if a column holds objects that are neither text nor
+            numbers.
+        ValueError
+            If X is empty or a list of paths, or if it differs from that of fit.
+        """
+        _check_table(X)
+        X = to_pandas(without_mask(X))
+        if not isinstance(X, pd.DataFrame):
+            X = self._read_array(keep_numbers(X), reset)
+            return X if sparse.issparse(X) else _with_plain_objects(X)
         if not X.columns.is_unique:
             check_unique("X", X.columns.tolist())
-        if reset or not _has_columns_of_fit(estimator, X):
-            validate_data(estimator, X, reset=reset, skip_check_array=True)
+        if reset or not self._has_columns_of_fit(X):
+            validate_data(self._estimator, X, reset=reset, skip_check_array=True)
         if 0 in X.shape:
             raise ValueError(f"X has {X.shape[0]} rows and {X.shape[1]} columns: it is empty.")
-        frame = X
-    else:
-        X = keep_numbers(X)
-        # Arrays of objects or strings may hold categories.
+        return _with_plain_objects(X)
+
+    def _read_array(self, X: Any, reset: bool) -> Any:
+        """Turn an array into a data frame, and a sparse matrix into a CSR matrix."""
         is_sparse = sparse.issparse(X)
+        # Arrays of objects or strings may hold categories.
         has_objects = not is_sparse and np.asarray(X).dtype.kind in ("O", "S", "U")
         X = validate_data(
-            estimator,
+            self._estimator,
             X,
             reset=reset,
             accept_sparse="csr",
@@ -70,13 +94,22 @@ def read_features(estimator: BaseEstimator, X: Any, reset: bool) -> Any:
             # Infinity is checked later, so that the message can name the column.
             ensure_all_finite=False,
         )
-        if is_sparse:
-            if not X.has_canonical_format:
-                X = X.copy()
-                X.sum_duplicates()
-            return X
-        X = _decoded(X) if X.dtype.kind == "S" else X
-        frame = pd.DataFrame(X, columns=_names_of_array(X.shape[1]), copy=False)
+        if not is_sparse:
+            X = _decoded(X) if X.dtype.kind == "S" else X
+            return pd.DataFrame(X, columns=_names_of_array(X.shape[1]), copy=False)
+        if not X.has_canonical_format:
+            X = X.copy()
+            X.sum_duplicates()
+        return X
+
+    def _has_columns_of_fit(self, X: pd.DataFrame) -> bool:
+        """Return whether X has the names of fit; scikit-learn's check is slow for a single row."""
+        names = getattr(self._estimator, "feature_names_in_", None)
+        return names is not None and X.columns.tolist() == names.tolist()
+
+
+def _with_plain_objects(frame: pd.DataFrame) -> pd.DataFrame:
+    """Turn columns of objects into numbers, dates or text, and all columns into native order."""
     dtypes = frame.dtypes.tolist()
     # pandas cannot take columns in the other byte order, as files of FITS and NetCDF hold them.
     odd = [
@@ -125,12 +158,6 @@ def _check_table(X: Any) -> None:
             "Expected 2D array, got a list of text or paths instead: pass several files as their "
             "folder or as pyarrow.dataset.dataset(paths), and each row as a list of values."
         )
-
-
-def _has_columns_of_fit(estimator: BaseEstimator, X: pd.DataFrame) -> bool:
-    """Return whether X has the names of fit; scikit-learn's check is slow for a single row."""
-    names = getattr(estimator, "feature_names_in_", None)
-    return names is not None and X.columns.tolist() == names.tolist()
 
 
 @lru_cache(maxsize=16)

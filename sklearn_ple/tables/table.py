@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
@@ -15,7 +16,7 @@ from .form import TargetForm
 from .kinds import ignored_by
 from .labels import Labels, read_targets
 from .mistakes import refuse_names, warn_of_order, warn_of_targets_in_features
-from .reading import read_features
+from .reading import FeatureReader
 from .weights import weigh
 
 #: Number of parts of the training rows: the statistics of a part are learnt from those before it.
@@ -29,7 +30,7 @@ class Table:
     Attributes
     ----------
     features : DataFrame or CSR matrix of shape (n_rows, n_columns)
-        The features that `read_features` returned.
+        The features that `FeatureReader.read` returned.
     labels : list of Labels
         The columns of y. Labels with a weight of zero are missing.
     weights : ndarray of shape (n_rows, n_tasks)
@@ -50,55 +51,6 @@ class Table:
     numbers: np.ndarray
     parts: np.ndarray | None = None
 
-    @classmethod
-    def read(
-        cls,
-        estimator: Any,
-        X: Any,
-        y: Any,
-        sample_weight: Any = None,
-        *,
-        like: TargetForm | None = None,
-        unit: float | None = None,
-    ) -> Table:
-        """Read the arguments of an estimator's fit, and leave out rows without any weight.
-
-        Parameters
-        ----------
-        estimator : estimator
-            The estimator. The columns of X are checked against those of its fit or, without
-            ``like``, are stored in it.
-        X, y, sample_weight : object
-            The arguments of `MultiTaskEstimator.fit`.
-        like : TargetForm, optional
-            The form of the y of an earlier table, which determines the columns that are ignored.
-            By default the estimator is fitted for the first time.
-        unit : float, optional
-            The number by which weights are divided, for rows of a larger table; by default the
-            mean of the weights.
-
-        Returns
-        -------
-        Table
-            The rows.
-        """
-        features = read_features(estimator, X, reset=like is None)
-        ignored = like.ignored_among if like else partial(ignored_by, estimator.task_types)
-        columns = list(getattr(estimator, "feature_names_in_", ()))
-        refuse_names(columns, features.shape[0], y)
-        labels, form = read_targets(y, ignored)
-        if like and not form.columns and len(like.names) == len(labels):
-            labels = like.named(labels)
-        check_consistent_length(features, labels[0].mask)
-        warn_of_order(X=X, y=y, sample_weight=sample_weight)
-        warn_of_targets_in_features(columns, form.columns)
-        labels, weights = weigh(labels, sample_weight, unit)
-        kept = np.flatnonzero(weights.any(axis=1))
-        if len(kept) < len(weights):
-            labels, weights = [column.take(kept) for column in labels], weights[kept]
-            features = _safe_indexing(features, kept)
-        return cls(features, labels, weights, form, kept)
-
     @property
     def sample(self) -> Table:
         """The rows for what need not be learnt from all of them; here the table itself."""
@@ -111,3 +63,66 @@ class Table:
     def __len__(self) -> int:
         """Return the number of rows."""
         return len(self.weights)
+
+
+@dataclass(frozen=True)
+class TableReader:
+    """Reads X, y and weights as tables.
+
+    Attributes
+    ----------
+    features : FeatureReader
+        Reads X, and checks its columns.
+    task_types : object
+        The parameter of the estimators, which may ignore columns of y.
+    """
+
+    features: FeatureReader
+    task_types: Any
+
+    def read(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        like: TargetForm | None = None,
+        unit: float | None = None,
+    ) -> Table:
+        """Read the arguments of fit, and leave out rows without any weight.
+
+        Parameters
+        ----------
+        X, y, sample_weight : object
+            The arguments of `MultiTaskEstimator.fit`.
+        like : TargetForm, optional
+            The form of the y of an earlier table, which determines the columns that are ignored.
+            The columns of X are then checked; by default they are those of a first fit.
+        unit : float, optional
+            The number by which weights are divided, for rows of a larger table; by default the
+            mean of the weights.
+
+        Returns
+        -------
+        Table
+            The rows.
+        """
+        features = self.features.read(X, reset=like is None)
+        names = self.features.names
+        refuse_names(names, features.shape[0], y)
+        labels, form = read_targets(y, self.ignored(like))
+        if like and not form.columns and len(like.names) == len(labels):
+            labels = like.named(labels)
+        check_consistent_length(features, labels[0].mask)
+        warn_of_order(X=X, y=y, sample_weight=sample_weight)
+        warn_of_targets_in_features(names, form.columns)
+        labels, weights = weigh(labels, sample_weight, unit)
+        kept = np.flatnonzero(weights.any(axis=1))
+        if len(kept) < len(weights):
+            labels, weights = [column.take(kept) for column in labels], weights[kept]
+            features = _safe_indexing(features, kept)
+        return Table(features, labels, weights, form, kept)
+
+    def ignored(self, like: TargetForm | None) -> Callable[[Sequence[str]], list[int]]:
+        """Return the function that finds the columns of y to ignore, by their names."""
+        return like.ignored_among if like else partial(ignored_by, self.task_types)

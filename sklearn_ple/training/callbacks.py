@@ -15,6 +15,7 @@ from skorch.callbacks import Callback
 from ..distributed import current
 from ..utils.progress import progress_bar
 from ..utils.warn import warn
+from .outputs import find_finite_tasks
 
 _BAR = "{desc}: |{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}{postfix}]"
 _LONGEST_NAME = 8
@@ -113,9 +114,11 @@ class KeepBestWeights(Callback):
         self._compare(net)
         if self.stop_reason_ is None and self.epochs_since_ >= self.patience:
             self.stop_reason_ = "early stopping"
-        if self.stop_reason_ is not None:
-            # skorch's way to end training.
-            raise KeyboardInterrupt
+
+    @property
+    def ends_training(self) -> bool:
+        """Whether training ends with this epoch."""
+        return self.stop_reason_ is not None
 
     def _compare(self, net: Any) -> None:
         """Keep the weights after a complete epoch if they are the best so far."""
@@ -152,7 +155,7 @@ class KeepBestWeights(Callback):
         net.module_.load_state_dict(self.latest_ if in_time else self.best_)
         if in_time:
             # No loss was computed after the last step.
-            finite = net.finite_tasks(self.rows_)
+            finite = find_finite_tasks(net, self.rows_)
             if not finite.all():
                 self._give_up(net, finite, len(net.history))
                 net.module_.load_state_dict(self.best_)

@@ -17,6 +17,7 @@ from skorch.callbacks import Callback
 from torch import nn
 
 from ..distributed import current
+from ..parameters.settings import Settings
 from ..utils.files import replacing
 from .fingerprint import fingerprint
 from .history import SharedHistory
@@ -72,29 +73,19 @@ class Checkpoint:
         self.digest = hashlib.sha256(self._text.encode()).hexdigest()
 
     @classmethod
-    def of(cls, estimator: Any, table: Any, split: Split, start: nn.Module | None) -> Checkpoint:
-        """Open the folder of an estimator for a fit.
-
-        Parameters
-        ----------
-        estimator : estimator of this package
-            The estimator, whose device has been determined.
-        table : Table or StreamedTable
-            The rows to train on.
-        split : Split
-            The choice of validation rows.
-        start : Module or None
-            The network from whose weights a warm start continues.
-        """
-        folder = estimator.checkpoint_dir
+    def of(
+        cls, settings: Settings, device: str, table: Any, split: Split, module: nn.Module | None
+    ) -> Checkpoint:
+        """Open the folder of an estimator for a fit; see `fingerprint` for the parameters."""
+        folder = settings.checkpoint_dir
         if folder is None:
-            return cls(None, {}, estimator.random_state)
-        of_fit = fingerprint(estimator, table, start, split)
+            return cls(None, {}, settings.random_state)
+        of_fit = fingerprint(settings, device, table, split, module)
         # The random states of other processes than the first are not saved, but set anew in each
         # epoch.
         if current().n > 1:
             of_fit["the number of processes"] = str(current().n)
-        return cls(Path(folder), of_fit, estimator.random_state)
+        return cls(Path(folder), of_fit, settings.random_state)
 
     def training(self, number: int) -> Progress | None:
         """Return the progress of a training of the fit; None if nothing is saved."""
@@ -177,7 +168,9 @@ class Progress(Callback):
             self.restore(net)
 
     def on_epoch_end(self, net: Any, **_: Any) -> None:
-        """Save the state after an epoch that did not end the training."""
+        """Save the state after an epoch that does not end the training."""
+        if net.is_settled:
+            return
         self.n_epochs += 1
         self._write(net)
 
@@ -189,8 +182,8 @@ class Progress(Callback):
     def restore(self, net: Any) -> None:
         """Set a net to the saved state."""
         kept: Any = self.kept_
-        for name, part in net.parts().items():
-            part.load_state_dict(kept["parts"][name])
+        for name, part in net.states().items():
+            part.load_state_dict(kept["states"][name])
         net.history = SharedHistory(json.loads(kept["history"]))
         self.kept_ = None
 
@@ -202,7 +195,7 @@ class Progress(Callback):
             "n_epochs": self.n_epochs,
             "best_epoch": self.best_epoch,
             "history": json.dumps(net.history, default=_plain),
-            "parts": {name: part.state_dict() for name, part in net.parts().items()},
+            "states": {name: part.state_dict() for name, part in net.states().items()},
         }
         if not self._has_written:
             self.checkpoint.claim()

@@ -19,6 +19,7 @@ from skorch.callbacks import Callback
 from torch import Tensor, nn
 
 from ..encoding.numeric import EmbeddingMaker
+from ..parameters.settings import Settings
 from ..tables.table import Table
 from ..tasks import Task
 from ..utils.versions import versions
@@ -34,20 +35,22 @@ _NO_RECORDS = (*_SIMPLE, type, FunctionType)
 
 
 def fingerprint(
-    estimator: Any, table: Any, module: nn.Module | None, split: Split
+    settings: Settings, device: str, table: Any, split: Split, module: nn.Module | None
 ) -> dict[str, str]:
     """Describe a fit by all that determines its result, in the same way in every process.
 
     Parameters
     ----------
-    estimator : estimator of this package
-        The estimator. Its type of device and the parameters that affect the result are described.
+    settings : Settings
+        The settings. The parameters that affect the result are described.
+    device : str
+        The device, of which the type is described.
     table : Table or StreamedTable
         The rows to train on.
-    module : Module or None
-        The network from whose weights a warm start continues.
     split : Split
         The choice of validation rows.
+    module : Module or None
+        The network from whose weights a warm start continues.
 
     Returns
     -------
@@ -61,12 +64,12 @@ def fingerprint(
         If a parameter holds an object that cannot be pickled, and so cannot be compared.
     """
     described = {
-        "the class of the estimator": type(estimator),
-        "the type of device": torch.device(estimator.device_).type,
-        "the weights of warm_start_from": _weights_of(estimator.warm_start_from),
+        "the class of the estimator": settings.owner,
+        "the type of device": torch.device(device).type,
+        "the weights of warm_start_from": _weights_of(settings.warm_start_from),
         "the fitted model to go on from": None if module is None else module.state_dict(),
         **{f"the version of {name}": version for name, version in versions().items()},
-        **estimator.get_params(deep=False),
+        **settings.parameters,
     }
     texts = {
         name: _text(name, own) for name, own in described.items() if name not in _WITHOUT_EFFECT

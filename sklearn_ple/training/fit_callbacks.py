@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -58,6 +58,8 @@ class EpochTasks(Callback):
         self.estimator = estimator
         self.context = context
         self.data = data
+        # Set before each training: turns a net into the result of a fit that ends with it.
+        self.settle: Callable[[MultiTaskNet], Any]
         self.n_trainings_ = 0
 
     def on_train_begin(self, net: MultiTaskNet, **_: Any) -> None:
@@ -66,18 +68,16 @@ class EpochTasks(Callback):
         name = "train" if self.n_trainings_ == 1 else "train on all rows"
         self.training_ = self.context.subcontext(task_name=name, max_subtasks=net.max_epochs)
         self.training_.call_on_fit_task_begin(estimator=self.estimator, **self.data)
-        self.stop_ = False
+        self.ends_training = False
 
     def on_epoch_begin(self, net: MultiTaskNet, **_: Any) -> None:
-        """Begin an epoch, or end training if a callback asked for it after the last epoch."""
-        if self.stop_:
-            raise KeyboardInterrupt
+        """Begin an epoch."""
         self.epoch_ = self.training_.subcontext(task_name="epoch")
         self.epoch_.call_on_fit_task_begin(estimator=self.estimator, **self.data)
 
     def on_epoch_end(self, net: MultiTaskNet, **_: Any) -> None:
-        """End an epoch."""
-        self.stop_ = self.epoch_.call_on_fit_task_end(
+        """End an epoch; a callback may ask for the end of the training."""
+        self.ends_training = self.epoch_.call_on_fit_task_end(
             estimator=self.estimator,
             reconstruction_attributes=lambda: self._as_fitted(net),
             **self.data,
@@ -93,5 +93,5 @@ class EpochTasks(Callback):
         now, twin = copy.copy(net), copy.copy(self.estimator)
         now.module_.load_state_dict(net.snapshot())
         now.forget_training()
-        twin._settle(now, twin._encoder)
+        twin._settle(self.settle(now))
         return vars(twin)

@@ -18,13 +18,13 @@ from ..nn import MemberDropout
 from ..nn.axes import member_axes
 from ..nn.draws import drawing_from, generator_for
 from ..nn.members import MemberRange
+from ..parameters.optimizers import OPTIMIZERS
 from ..utils.warn import collected
 from .cpu import keep_freed_memory
 from .data import TableRows
 from .device import in_own_modes
-from .net import MultiTaskNet
 from .net_params import NUMBERS
-from .schedule import OPTIMIZERS, FollowSchedule
+from .schedule import FollowSchedule
 from .steps import Steps
 from .validation import Labelled, Validation
 
@@ -52,9 +52,9 @@ class Jobs:
     @classmethod
     def divide(
         cls,
-        net: MultiTaskNet,
+        net: Any,
         n_jobs: int | None,
-        make_net: Callable[[int], MultiTaskNet],
+        make_net: Callable[[int], Any],
     ) -> Jobs | None:
         """Divide the members of a net among jobs.
 
@@ -78,17 +78,17 @@ class Jobs:
         return cls([Job.of(net, members, make_net) for members in ranges], axes)
 
     @contextmanager
-    def training(self, net: MultiTaskNet, rows: TableRows) -> Iterator[None]:
+    def training(self, net: Any, rows: TableRows) -> Iterator[None]:
         """Train a net's members in workers within the context."""
         self._rows = SharedRows(rows, net._validation)
         with Workers(len(self.jobs)) as self._workers:
             yield
         del self._rows, self._workers
 
-    def train_epoch(self, net: MultiTaskNet) -> Steps:
+    def train_epoch(self, net: Any) -> Steps:
         """Train all members for an epoch; return the results of the steps."""
         schedules = [own for own in net.callbacks_ if isinstance(own[1], FollowSchedule)]
-        state = {name: part.state_dict() for name, part in net.parts(schedules).items()}
+        state = {name: part.state_dict() for name, part in net.states(schedules).items()}
         number = len(net.history) - 1
         own_states = [self.axes.take(state, job.members) for job in self.jobs]
         arguments = {
@@ -97,7 +97,7 @@ class Jobs:
         }
         epochs: list[Epoch] = self._workers.run(Job.train_epoch, arguments)
         joined = self.axes.join([epoch.state for epoch in epochs])
-        for name, part in net.parts(schedules).items():
+        for name, part in net.states(schedules).items():
             part.load_state_dict(joined[name])
         self._outputs: list[Any] = [epoch.outputs for epoch in epochs]
         sums, balances = zip(*(epoch.steps for epoch in epochs), strict=True)
@@ -140,13 +140,11 @@ class Job(NamedTuple):
         The members.
     """
 
-    net: MultiTaskNet
+    net: Any
     members: MemberRange
 
     @classmethod
-    def of(
-        cls, every: MultiTaskNet, members: MemberRange, make_net: Callable[[int], MultiTaskNet]
-    ) -> Job:
+    def of(cls, every: Any, members: MemberRange, make_net: Callable[[int], Any]) -> Job:
         """Make the job of some members, given the net of all members."""
         with drawing_from(0):
             net = make_net(len(members))
@@ -184,10 +182,10 @@ class Job(NamedTuple):
             to_train, to_validate = rows.open(members)
             net.begin_training(to_train, members)
             net.callbacks_ = [(name, copy.copy(own)) for name, own in schedules]
-            for name, part in net.parts().items():
+            for name, part in net.states().items():
                 part.load_state_dict(state[name])
             steps, outputs = net.train_apart(to_train, to_validate, number)
-            state = {name: part.state_dict() for name, part in net.parts().items()}
+            state = {name: part.state_dict() for name, part in net.states().items()}
             net.forget_training()
             net.history.clear()
         return Epoch(steps, outputs, state)
@@ -278,7 +276,7 @@ class StateAxes(NamedTuple):
     optimized: list[tuple[int, int | None]]
 
     @classmethod
-    def of(cls, net: MultiTaskNet) -> StateAxes:
+    def of(cls, net: Any) -> StateAxes:
         """Return the axes that the network and the balancer of a net declare."""
         network, balancer = net.module_, net.criterion_
         axes, axes_of_balancer = member_axes(network), member_axes(balancer)
@@ -422,7 +420,7 @@ def divide_members(n_members: int, n_jobs: int | None) -> list[MemberRange]:
     return [MemberRange(first, last, n_members) for first, last in pairwise(ends)]
 
 
-def can_divide(net: MultiTaskNet, rows: Any, net_params: dict[str, Any] | None) -> bool:
+def can_divide(net: Any, rows: Any, net_params: dict[str, Any] | None) -> bool:
     """Return whether the members of a net can be trained in jobs.
 
     They can on a CPU, with rows in memory and with parts of this package only, unless the balancer

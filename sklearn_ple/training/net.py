@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
-import numpy as np
 import torch
 from sklearn.exceptions import ConvergenceWarning
 from skorch import NeuralNet
@@ -25,19 +24,20 @@ from .callbacks import KeepBestWeights, RecordEpoch
 from .checkpoint import Progress
 from .cpu import keep_freed_memory, suitable_threads
 from .data import Batches, BatchIndices, TableRows, place
-from .device import check_bfloat16, without_autocast
+from .device import check_bfloat16
+from .jobs import Jobs
+from .outputs import N_AT_ONCE
+from .processes import (
+    Synchroniser,
+    copy_from_first,
+    copy_result_of_first,
+    evaluate_in_turn,
+    make_synchronisers,
+)
 from .random_state import GlobalDraws
 from .shuffled import ShuffledRows
 from .steps import Stepper, Steps
-from .together import end_alike, evaluate_in_turn, take_over_state, together
 from .validation import Labelled, Validation, mean_weights
-
-if TYPE_CHECKING:
-    from .jobs import Jobs
-
-# Least number of rows in a batch in prediction and validation.
-_PREDICTION_BATCH = 1024
-_BLOCK = 16
 
 
 class Trained(NamedTuple):
@@ -45,12 +45,15 @@ class Trained(NamedTuple):
 
     Attributes
     ----------
+    n_epochs : int
+        Number of complete epochs; 0 if the user interrupted the first one.
     complete : bool
         Whether it ended after all epochs or by early stopping.
     best_epoch : int
         The epoch with the least validation loss, counted from 1; 0 without validation.
     """
 
+    n_epochs: int
     complete: bool
     best_epoch: int
 
@@ -144,11 +147,6 @@ class MultiTaskNet(NeuralNet):
         -------
         Trained
             How the training ended.
-
-        Raises
-        ------
-        KeyboardInterrupt
-            If the user interrupts the training before the end of the first epoch.
         """
         self.max_epochs = n_epochs
         if self.module_.product_dtype is not None:
@@ -156,10 +154,10 @@ class MultiTaskNet(NeuralNet):
             check_bfloat16(self.device)
         if progress is not None and progress.best_epoch is not None:
             progress.restore(self)
-            return Trained(True, progress.best_epoch)
+            return Trained(progress.n_epochs, True, progress.best_epoch)
         best = KeepBestWeights(self.losses.names, validation is not None, patience, tol)
         last = [best] if progress is None else [best, progress]
-        self.callbacks: Any = [*together(), RecordEpoch(), *callbacks, *last]
+        self.callbacks: Any = [*make_synchronisers(), RecordEpoch(), *callbacks, *last]
         self.initialize_callbacks()
         self._validation, self._jobs = validation, jobs
         n_before = len(self.history)
@@ -172,9 +170,7 @@ class MultiTaskNet(NeuralNet):
         while self.history and "seconds" not in self.history[-1]:
             self.history.pop()
         n_done = len(self.history) - n_before
-        if n_done == 0:
-            raise KeyboardInterrupt
-        if best.stop_reason_ is None and n_done < n_epochs:
+        if best.stop_reason_ is None and 0 < n_done < n_epochs:
             warn(
                 f"Training was ended after epoch {len(self.history)} by the user or by a "
                 "callback.",
@@ -185,7 +181,7 @@ class MultiTaskNet(NeuralNet):
         if progress is not None and (stopped_early or progress.n_epochs == n_epochs):
             progress.end(self, best.best_epoch_)
         complete = stopped_early or (best.stop_reason_ is None and n_done == n_epochs)
-        return end_alike(self, Trained(complete, best.best_epoch_))
+        return copy_result_of_first(self, Trained(n_done, complete, best.best_epoch_))
 
     def _run_epochs(self, rows: Any, n_epochs: int) -> None:
         """Move the rows to the device if possible, and train for some epochs."""
@@ -201,8 +197,51 @@ class MultiTaskNet(NeuralNet):
             with jobs.training(self, rows) if jobs else nullcontext():
                 self.partial_fit(rows, validation, epochs=n_epochs)
 
-    def parts(self, callbacks: Sequence[tuple[str, Callback]] | None = None) -> dict[str, Any]:
-        """Return the parts whose state changes in training, by name; all have ``state_dict``.
+    def fit_loop(
+        self, X: TableRows, y: Validation | None = None, epochs: int | None = None, **_: Any
+    ) -> MultiTaskNet:
+        """Train for some epochs, or until a callback of this package ends the training.
+
+        Parameters
+        ----------
+        X : TableRows or ShuffledRows
+            The rows to train on.
+        y : Validation or None
+            The validation rows.
+        epochs : int
+            Greatest number of epochs.
+        """
+        to_train = self.get_iterator(X, training=True)
+        to_validate = None if y is None else self.get_iterator(y)
+        rows: dict[str, Any] = {"dataset_train": X, "dataset_valid": y}
+        for _epoch in range(epochs or 0):
+            if self._is_to_end():
+                break
+            self.notify("on_epoch_begin", **rows)
+            self.run_single_epoch(to_train, training=True, prefix="train", step_fn=self.train_step)
+            self.run_single_epoch(to_validate, training=False, prefix="valid", step_fn=None)
+            self.notify("on_epoch_end", **rows)
+        return self
+
+    def _is_to_end(self) -> bool:
+        """Return whether a callback of this package or another process ends the training."""
+        callbacks: list[Any] = [callback for _, callback in self.callbacks_]
+        if any(getattr(callback, "ends_training", False) for callback in callbacks):
+            return True
+        synchronisers = [own for own in callbacks if isinstance(own, Synchroniser)]
+        for synchroniser in synchronisers:
+            synchroniser.before_epoch()
+        return any(synchroniser.ends_training for synchroniser in synchronisers)
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether the best weights of the training have been found."""
+        return any(
+            isinstance(own, KeepBestWeights) and own.ends_training for _, own in self.callbacks_
+        )
+
+    def states(self, callbacks: Sequence[tuple[str, Callback]] | None = None) -> dict[str, Any]:
+        """Return whatever has a state that training changes, by name; all have ``state_dict``.
 
         Parameters
         ----------
@@ -259,12 +298,6 @@ class MultiTaskNet(NeuralNet):
         self.criterion_.to(self.dtype)
         return self
 
-    def get_split_datasets(
-        self, X: TableRows, y: Validation | None = None, **_: Any
-    ) -> tuple[TableRows, Validation | None]:
-        """Return the training rows and validation rows unchanged."""
-        return X, y
-
     def _uses_torchs_loader(self) -> bool:
         """Return whether there are options that only torch's own loader has."""
         options = self.get_params_for("iterator_train") | self.get_params_for("iterator_valid")
@@ -276,7 +309,7 @@ class MultiTaskNet(NeuralNet):
         if isinstance(dataset, ShuffledRows):
             return dataset.batches(self.batch_size, **options)
         rows, indices = (dataset, None) if training else (dataset.rows, dataset.indices())
-        batch_size = self.batch_size if training else max(self.batch_size, _PREDICTION_BATCH)
+        batch_size = self.batch_size if training else max(self.batch_size, N_AT_ONCE)
         batches = BatchIndices(rows, options.pop("batch_size", batch_size), indices)
         if not options:
             return Batches(batches)
@@ -398,7 +431,7 @@ class MultiTaskNet(NeuralNet):
         rows = self._outputs(iterator) if self._jobs is None else self._jobs.outputs(iterator)
         mean = self.evaluated_module.mean
         outputs, sums = map(current().same, validation.evaluate(mean, self.losses, rows))
-        take_over_state(mean)
+        copy_from_first(mean)
         validation.record_scores(self.history, outputs.cpu().numpy())
         return sums
 
@@ -417,48 +450,6 @@ class MultiTaskNet(NeuralNet):
             self.notify("on_batch_end", batch=batch, training=False, y_pred=outputs)
         rows = Labelled(*(torch.cat(part, dim=-2) for part in zip(*parts, strict=True)))
         return rows._replace(members=current().total(rows.members))
-
-    def member_outputs(self, rows: TableRows, n_jobs: int | None = None) -> Tensor:
-        """Compute each member's outputs, as float64, of shape (n_members, n_rows, n_outputs)."""
-        (outputs,) = self._by_batch(
-            lambda **inputs: [self.module_.member_outputs(**inputs)], rows, n_jobs
-        )
-        return outputs.double()
-
-    def finite_tasks(self, rows: TableRows | ShuffledRows) -> np.ndarray:
-        """Return whether the outputs of a batch are finite, for each task, (n_tasks,)."""
-        outputs = self.member_outputs(rows.head(_PREDICTION_BATCH), self.n_jobs)
-        finite = outputs.isfinite().all(dim=1).all(dim=0)
-        parts = [
-            finite[group.columns].unflatten(0, (-1, group.task.n_outputs)).all(dim=1)
-            for group in self.losses.groups
-        ]
-        return torch.cat(parts).numpy()
-
-    def representations(self, rows: TableRows, n_jobs: int | None = None) -> list[Tensor]:
-        """Compute the input of each task's towers, of shape (n_members, n_rows, width)."""
-        return self._by_batch(self.module_.representations, rows, n_jobs)
-
-    def _by_batch(
-        self, compute: Callable[..., list[Tensor]], rows: TableRows, n_jobs: int | None
-    ) -> list[Tensor]:
-        """Compute tensors of shape (n_members, n_rows, ...), batch by batch.
-
-        A single row is computed by other kernels than many rows, with different rounding. Batches
-        of whole blocks make the outputs of a row independent of the other rows.
-        """
-        n_blocks = -(-len(rows) // _BLOCK)
-        order = torch.arange(n_blocks * _BLOCK).clamp(max=len(rows) - 1)
-        if self.module_.training:
-            self._set_training(False)
-        keep_freed_memory()
-        n_at_once = min(len(order), _PREDICTION_BATCH)
-        with torch.no_grad(), without_autocast(), self.threads(n_at_once, n_jobs):
-            batches = [
-                [part.cpu() for part in compute(**to_tensor(rows[batch][0], device=self.device))]
-                for batch in order.split(_PREDICTION_BATCH)
-            ]
-        return [torch.cat(parts, dim=1)[:, : len(rows)] for parts in zip(*batches, strict=True)]
 
     def snapshot(self) -> dict[str, Tensor]:
         """Copy the state of the network that is evaluated."""

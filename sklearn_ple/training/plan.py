@@ -1,16 +1,14 @@
-"""The plan of a training: values of the parameters that are "auto", by the number of rows."""
+"""The plan of a training: values of parameters that are "auto", by the number of rows."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
-from ..encoding.encoder import TableEncoder
+from ..parameters.settings import Settings
 from .net_params import plain, read_net_params
 from .split import LEAST_ROWS_TO_STOP_EARLY, Split, stops_early
-from .validation import Validation
 
 # More validation rows than this do not improve the choice of when to stop.
 _ROWS_OF_VALIDATION = 3000
@@ -23,121 +21,75 @@ _MOST_ROWS_TO_REFIT = 30_000
 _IN_NET_PARAMS = {"batch_size": "batch_size", "max_epochs": "max_epochs", "learning_rate": "lr"}
 
 
-@dataclass(frozen=True)
-class Plan:
-    """The values of an estimator's parameters for a number of rows to train on.
+def resolve(
+    settings: Settings, n_rows: int, split: Split | None = None, validates: bool | None = None
+) -> Settings:
+    """Replace all parameters that are "auto", for a number of rows to train on.
 
-    Attributes
+    Parameters
     ----------
-    batch_size : int
-        Number of rows in a step.
-    max_epochs : int
-        Greatest number of passes over the rows.
-    patience : int
-        Number of epochs without an improvement after which early stopping ends the training.
-    learning_rate : float
-        The highest rate of the schedule.
-    validation_fraction : float or None
-        Share of the rows that are set aside for validation; None for no validation.
-    n_left_out : int
-        Number of rows that each member leaves out of its training, to be validated on; 0 if rows
-        are set aside for all members instead, or if there is no validation.
-    refits : bool
-        Whether to train a second time on all rows, including those that were set aside.
-    n_bins : int
-        Greatest number of bins of each numeric column.
+    settings : Settings
+        The settings; ``net_params`` take precedence.
+    n_rows : int
+        Number of rows.
+    split : Split, optional
+        The choice of validation rows; by default they are drawn at random.
+    validates : bool, optional
+        Whether there are validation rows, if they have been chosen already; by default the
+        number of rows determines it.
+
+    Returns
+    -------
+    Settings
+        The settings. Without validation ``validation_fraction`` is None.
     """
+    split, net_params = split or Split(), read_net_params(settings.net_params)
 
-    batch_size: int
-    max_epochs: int
-    patience: int
-    learning_rate: float
-    validation_fraction: float | None
-    n_left_out: int
-    refits: bool
-    n_bins: int
+    def find(parameter: str, rule: Callable[[int], Any]) -> Any:
+        value = getattr(settings, parameter)
+        if parameter in _IN_NET_PARAMS:
+            value = net_params.get(_IN_NET_PARAMS[parameter], value)
+        # If there are no rows, the encoder raises an error later.
+        return rule(max(n_rows, 1)) if isinstance(value, str) else plain(value)
 
-    @classmethod
-    def of(
-        cls,
-        estimator: Any,
-        n_rows: int,
-        split: Split | None = None,
-        validates: bool | None = None,
-    ) -> Plan:
-        """Plan a training.
+    if validates is None:
+        validates = stops_early(settings, n_rows, apart=split.table is not None)
+    batch_size = find("batch_size", BY_ROWS["batch_size"])
+    max_epochs = find("max_epochs", lambda n: default_epochs(n, batch_size, validates))
+    fraction = find("validation_fraction", lambda n: min(0.1, _ROWS_OF_VALIDATION / n))
+    n_left_out = 0
+    if validates and isinstance(settings.validation_fraction, str):
+        n_left_out = split.n_left_out(n_rows, settings.n_members)
 
-        Parameters
-        ----------
-        estimator : estimator
-            The estimator, whose parameters are read; ``net_params`` take precedence.
-        n_rows : int
-            Number of rows.
-        split : Split, optional
-            The choice of validation rows; by default they are drawn at random.
-        validates : bool, optional
-            Whether there are validation rows, if they have been chosen already; by default the
-            number of rows determines it.
+    def is_worth_refitting(n: int) -> bool:
+        # Callbacks may rely on validation rows.
+        return n <= _MOST_ROWS_TO_REFIT and not settings.callbacks and not n_left_out
 
-        Returns
-        -------
-        Plan
-            The plan.
-        """
-        split = split or Split()
-        net_params = read_net_params(estimator.net_params)
-
-        def resolve(parameter: str, rule: Callable[[int], Any]) -> Any:
-            value = getattr(estimator, parameter)
-            if parameter in _IN_NET_PARAMS:
-                value = net_params.get(_IN_NET_PARAMS[parameter], value)
-            # If there are no rows, the encoder raises an error later.
-            return rule(max(n_rows, 1)) if isinstance(value, str) else plain(value)
-
-        if validates is None:
-            validates = stops_early(estimator, n_rows, apart=split.table is not None)
-        batch_size = resolve("batch_size", BY_ROWS["batch_size"])
-        max_epochs = resolve("max_epochs", lambda n: default_epochs(n, batch_size, validates))
-        fraction = resolve("validation_fraction", lambda n: min(0.1, _ROWS_OF_VALIDATION / n))
-        n_left_out = 0
-        if validates and isinstance(estimator.validation_fraction, str):
-            n_left_out = split.n_left_out(n_rows, estimator.n_members)
-        return cls(
-            batch_size=batch_size,
-            max_epochs=max_epochs,
-            patience=resolve("n_iter_no_change", lambda _: default_patience(max_epochs)),
-            learning_rate=resolve("learning_rate", lambda _: default_learning_rate(batch_size)),
-            validation_fraction=fraction if validates else None,
-            n_left_out=n_left_out,
-            refits=split.table is None
-            and resolve(
-                "refit",
-                # Callbacks may rely on validation rows.
-                lambda n: n <= _MOST_ROWS_TO_REFIT and not estimator.callbacks and not n_left_out,
-            ),
-            n_bins=resolve("n_bins", default_n_bins),
-        )
+    return settings.replace(
+        batch_size=batch_size,
+        max_epochs=max_epochs,
+        early_stopping=validates,
+        n_iter_no_change=find("n_iter_no_change", lambda _: default_patience(max_epochs)),
+        learning_rate=find("learning_rate", lambda _: default_learning_rate(batch_size)),
+        validation_fraction=fraction if validates else None,
+        n_left_out=n_left_out,
+        refit=split.table is None and find("refit", is_worth_refitting),
+        n_bins=find("n_bins", default_n_bins),
+    )
 
 
-class Training(NamedTuple):
-    """What a training needs of a table, which itself can be freed.
-
-    Attributes
-    ----------
-    rows : TableRows or ShuffledRows
-        The rows to train on.
-    encoder : TableEncoder
-        The encoder of the rows, fitted without the labels of validation rows.
-    plan : Plan
-        The plan of the training.
-    validation : Validation or None
-        The validation; None without one.
-    """
-
-    rows: Any
-    encoder: TableEncoder
-    plan: Plan
-    validation: Validation | None = None
+def for_one_epoch(settings: Settings) -> Settings:
+    """Return the settings of a single epoch on all rows, without schedule and checkpoint."""
+    net_params = {n: own for n, own in (settings.net_params or {}).items() if n != "max_epochs"}
+    return settings.replace(
+        net_params=net_params,
+        max_epochs=1,
+        lr_schedule="constant",
+        early_stopping=False,
+        validation_split="random",
+        refit=False,
+        checkpoint_dir=None,
+    )
 
 
 def default_batch_size(n_rows: int) -> int:

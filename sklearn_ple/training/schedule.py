@@ -1,88 +1,14 @@
-"""Optimizers and schedules of the learning rate, by name."""
+"""The learning rate of each step."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any
 
-import torch
 from skorch.callbacks import Callback
 
 from ..distributed import current
-
-#: Optimizers, by the names that the estimators accept.
-OPTIMIZERS: dict[str, type[torch.optim.Optimizer]] = {
-    "adamw": torch.optim.AdamW,
-    "adam": torch.optim.Adam,
-    "sgd": torch.optim.SGD,
-}
-
-
-def optimizer_of(optimizer: Any) -> type[torch.optim.Optimizer]:
-    """Return the class of an optimizer.
-
-    Parameters
-    ----------
-    optimizer : str or type
-        The name of an optimizer, or its class.
-
-    Returns
-    -------
-    type
-        The class.
-
-    Raises
-    ------
-    ValueError
-        If it is neither a known name nor the class of an optimizer.
-    """
-    found = OPTIMIZERS.get(optimizer) if isinstance(optimizer, str) else optimizer
-    if isinstance(found, type) and issubclass(found, torch.optim.Optimizer):
-        return found
-    raise ValueError(
-        f"optimizer={optimizer!r} is not an optimizer: it must be one of {sorted(OPTIMIZERS)}, "
-        "or a subclass of torch.optim.Optimizer."
-    )
-
-
-# One cycle: the share of the steps in which the rate rises, and the factors at its start and end.
-_RISE = 0.3
-_START = 1 / 25
-_END = 1 / 25e4
-
-
-def cosine(done: float) -> float:
-    """Return the factor after a share of the steps: it falls from 1 to 0 along half a cosine.
-
-    References
-    ----------
-    I. Loshchilov, F. Hutter. "SGDR: Stochastic Gradient Descent with Warm Restarts". ICLR 2017.
-    """
-    return (1 + math.cos(math.pi * done)) / 2
-
-
-def one_cycle(done: float) -> float:
-    """Return the factor after a share of the steps.
-
-    It rises from 1/25 to 1 over the first 30 % of the steps, then falls to nearly 0.
-
-    References
-    ----------
-    L. N. Smith, N. Topin. "Super-Convergence: Very Fast Training of Neural Networks Using Large
-    Learning Rates". 2018.
-    """
-    if done < _RISE:
-        return 1 + (_START - 1) * cosine(done / _RISE)
-    return _END + (1 - _END) * cosine((done - _RISE) / (1 - _RISE))
-
-
-#: Schedules: from the share of the steps that are done to a factor; None for a constant rate.
-LR_SCHEDULES: dict[str, Callable[[float], float] | None] = {
-    "constant": None,
-    "cosine": cosine,
-    "one_cycle": one_cycle,
-}
+from ..parameters.optimizers import LR_SCHEDULES
 
 
 class FollowSchedule(Callback):

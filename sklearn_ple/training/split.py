@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from ..tables.frames import is_dataset
+from ..parameters.settings import Settings
 from ..tables.groups import read_groups
 from ..tables.mistakes import warn_of_order
 from ..tables.table import Table
@@ -49,28 +49,17 @@ class Split:
     last: bool = False
 
     @classmethod
-    def read(
-        cls,
-        estimator: Any,
-        X: Any,
-        y: Any,
-        table: Table,
-        *,
-        X_val: Any = None,
-        y_val: Any = None,
-        sample_weight_val: Any = None,
-        groups: Any = None,
-    ) -> Split:
-        """Read the arguments of an estimator's fit, and call its splitter if it has one.
+    def choose(cls, settings: Settings, table: Table, X: Any, y: Any, groups: Any = None) -> Split:
+        """Choose the validation rows among those of a table in memory.
 
         Parameters
         ----------
-        estimator : estimator
-            The estimator, which knows the columns of X.
-        X, y, X_val, y_val, sample_weight_val, groups : object
-            The arguments of `MultiTaskEstimator.fit`.
+        settings : Settings
+            The settings, whose splitter is called if there is one.
         table : Table
             X and y, after reading.
+        X, y, groups : object
+            The arguments of `MultiTaskEstimator.fit`.
 
         Returns
         -------
@@ -83,16 +72,7 @@ class Split:
             If the arguments contradict each other or a parameter, or if there are no rows to train
             or to validate on.
         """
-        rule = estimator.validation_split
-        if X_val is not None or y_val is not None or sample_weight_val is not None:
-            check_apart(estimator, X_val, y_val, groups)
-            if is_dataset(X_val):
-                raise TypeError(
-                    "X_val is a dataset or a path, but X is in memory: pass both as datasets, or "
-                    "X_val as a table."
-                )
-            rows = X_val, y_val, sample_weight_val
-            return cls(table=read_apart(lambda: Table.read(estimator, *rows, like=table.form)))
+        rule = settings.validation_split
         n_rows = _num_samples(X)
         codes = None
         if groups is not None:
@@ -107,7 +87,7 @@ class Split:
                     'pass no groups to fit, or set validation_split to "random" or a splitter.'
                 )
             return cls(groups=codes, last=rule == "last")
-        if not stops_early(estimator, len(table)):
+        if not stops_early(settings, len(table)):
             return cls(groups=codes)
         return cls(groups=codes, chosen=_choose(rule, X, y, groups, n_rows, table.numbers))
 
@@ -174,13 +154,13 @@ class Split:
         return np.flatnonzero(~aside), np.flatnonzero(aside)
 
 
-def stops_early(estimator: Any, n_rows: int, apart: bool = False) -> bool:
-    """Return whether an estimator validates: with "auto", if there are enough rows.
+def stops_early(settings: Settings, n_rows: int, apart: bool = False) -> bool:
+    """Return whether a fit validates: with "auto", if there are enough rows.
 
     Parameters
     ----------
-    estimator : estimator
-        The estimator, whose ``early_stopping`` is read.
+    settings : Settings
+        The settings, of which ``early_stopping`` is read.
     n_rows : int
         Number of rows.
     apart : bool, default=False
@@ -191,9 +171,9 @@ def stops_early(estimator: Any, n_rows: int, apart: bool = False) -> bool:
     bool
         Whether it does.
     """
-    if isinstance(estimator.early_stopping, str):
+    if isinstance(settings.early_stopping, str):
         return apart or n_rows >= LEAST_ROWS_TO_STOP_EARLY
-    return bool(estimator.early_stopping)
+    return bool(settings.early_stopping)
 
 
 @contextmanager
@@ -206,19 +186,19 @@ def naming_validation() -> Iterator[None]:
         warn(f"{what}: {warning}", type(warning))
 
 
-def check_apart(estimator: Any, X_val: Any, y_val: Any, groups: Any) -> None:
+def check_apart(settings: Settings, X_val: Any, y_val: Any, groups: Any) -> None:
     """Check the arguments and parameters that are combined with separate validation rows."""
     if X_val is None or y_val is None:
         missing = "X_val" if X_val is None else "y_val"
         raise ValueError(f"{missing} is missing: pass X_val and y_val together, or neither.")
-    if not stops_early(estimator, 0, apart=True):
+    if not stops_early(settings, 0, apart=True):
         raise ValueError(
             "X_val and y_val are passed, but early_stopping=False validates on nothing: leave "
             'them out, or set early_stopping to True or "auto".'
         )
-    if not isinstance(estimator.validation_split, str) or estimator.validation_split != "random":
+    if not isinstance(settings.validation_split, str) or settings.validation_split != "random":
         raise ValueError(
-            f"validation_split={estimator.validation_split!r} and X_val both determine which rows "
+            f"validation_split={settings.validation_split!r} and X_val both determine which rows "
             "to validate on: pass no X_val and y_val, or leave validation_split at its default."
         )
     if groups is not None:
@@ -226,15 +206,6 @@ def check_apart(estimator: Any, X_val: Any, y_val: Any, groups: Any) -> None:
             "groups say which rows are split off together, but with X_val and y_val no rows are "
             "split off: pass one or the other."
         )
-
-
-def read_apart(read: Callable[[], Table]) -> Table:
-    """Read separate validation rows."""
-    with naming_validation():
-        table = read()
-        if not len(table):
-            raise ValueError("there is no label in y_val.")
-    return table
 
 
 def _choose(

@@ -15,7 +15,7 @@ from ..nn.draws import Draws, generator_for
 from ..nn.members import MemberRange
 from ..tasks import TaskLosses
 from .averaging import WeightAverage
-from .together import add_penalty
+from .processes import add_penalty
 from .validation import without_left_out
 
 

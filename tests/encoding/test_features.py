@@ -14,6 +14,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from makers import make_encoder, read_table
 from scipy import sparse
 from sklearn.base import BaseEstimator
 from sklearn.preprocessing import OrdinalEncoder, StandardScaler
@@ -21,16 +22,14 @@ from sklearn.preprocessing import OrdinalEncoder, StandardScaler
 from sklearn_ple import PLERegressor
 from sklearn_ple.encoding import scaling
 from sklearn_ple.encoding.categories import MISSING, UNKNOWN
-from sklearn_ple.encoding.encoder import TableEncoder
 from sklearn_ple.encoding.features import FeatureEncoder
 from sklearn_ple.tables.frames import polars_to_pandas
-from sklearn_ple.tables.reading import read_features
-from sklearn_ple.tables.table import Table
+from sklearn_ple.tables.reading import FeatureReader
 
 
 def read(X):
     """Read X as an estimator's fit does."""
-    return read_features(BaseEstimator(), X, reset=True)
+    return FeatureReader(BaseEstimator()).read(X, reset=True)
 
 
 def encode(X, *others, weights=None, **params):
@@ -101,7 +100,7 @@ def test_rows_count_in_scales_by_the_mean_weight_of_their_labels():
     X, y = rng.normal(3, 5, size=(40, 3)), rng.normal(size=(40, 2))
     weights = rng.uniform(0.1, 3, y.shape)
     estimator = PLERegressor()
-    learnt = TableEncoder.of(estimator, n_bins=2).learn(Table.read(estimator, X, y, weights))
+    learnt = make_encoder(estimator).learn(read_table(estimator, X, y, weights))
     scaler = StandardScaler().fit(X, sample_weight=weights.mean(axis=1))
     np.testing.assert_allclose(learnt.numbers, scaler.transform(X), atol=1e-6)
 
@@ -878,11 +877,11 @@ def test_empty_frames_are_an_error(X):
 
 def test_an_estimator_learns_the_names_and_checks_them():
     estimator = BaseEstimator()
-    read_features(estimator, FRAME, reset=True)
+    FeatureReader(estimator).read(FRAME, reset=True)
     assert estimator.n_features_in_ == 3
     assert estimator.feature_names_in_.tolist() == ["a", "b", "c"]
     with pytest.raises(ValueError, match="feature names should match"):
-        read_features(estimator, FRAME[["b", "a", "c"]], reset=False)
+        FeatureReader(estimator).read(FRAME[["b", "a", "c"]], reset=False)
 
 
 @pytest.mark.parametrize("rows", [[[1.0, 2.0]], [["a", 2.0]]])
@@ -895,9 +894,9 @@ def test_columns_are_counted_in_what_can_only_be_turned_into_an_array(rows):
             return len(rows)
 
     estimator = BaseEstimator()
-    read_features(estimator, Rows(), reset=True)
+    FeatureReader(estimator).read(Rows(), reset=True)
     assert estimator.n_features_in_ == 2
-    assert read_features(estimator, Rows(), reset=False).shape == (1, 2)
+    assert FeatureReader(estimator).read(Rows(), reset=False).shape == (1, 2)
 
 
 # -- properties -----------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from credibility import credible
+from makers import read_table
 
 from sklearn_ple import (
     ESMMClassifier,
@@ -13,7 +14,6 @@ from sklearn_ple import (
 )
 from sklearn_ple.encoding import statistics
 from sklearn_ple.encoding.statistics import TargetStatistics, many_categories
-from sklearn_ple.tables.table import Table
 from sklearn_ple.tasks import TASK_KINDS
 
 TINY = {"n_members": 1, "max_epochs": 2, "random_state": 0}
@@ -293,14 +293,14 @@ def test_training_goes_on_with_what_was_learnt_at_first():
     model = PLEClassifierRegressor(**TINY, warm_start=True).partial_fit(X, y)
     encoder = model._encoder
     learnt = encoder.statistics.tables[0]
-    encoded = encoder.apply(Table.read(model, X, y, like=model._encoder.targets.form))
+    encoded = encoder.apply(read_table(model, X, y, like=model._encoder.targets.form))
     started, numbers = encoder.start(encoded)
     np.testing.assert_array_equal(started.statistics.tables[0], learnt)
     # The same rows are read without their own labels again, others by all that was learnt.
     np.testing.assert_array_equal(encoder.resume(encoded), numbers)
     assert (numbers != encoder.read(X)[0]).any()
     more = visits(300, 280, seed=1)
-    encoded = encoder.apply(Table.read(model, *more, like=model._encoder.targets.form))
+    encoded = encoder.apply(read_table(model, *more, like=model._encoder.targets.form))
     np.testing.assert_array_equal(encoder.resume(encoded), encoder.read(more[0])[0])
     for rows in ((X, y), more):
         assert model.partial_fit(*rows)._encoder.statistics.tables[0] is learnt
@@ -334,7 +334,7 @@ def test_training_goes_on_with_what_was_learnt_before_a_task_was_added():
 
     def numbers(labels):
         encoder = model._encoder
-        table = Table.read(model, X, labels, like=encoder.targets.form)
+        table = read_table(model, X, labels, like=encoder.targets.form)
         return encoder.resume(encoder.apply(table))
 
     before = numbers(y)

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from makers import make_body
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import expit
 from skorch.callbacks import Callback
@@ -45,7 +46,7 @@ def one_step(estimator, X, y, sample_weight=None):
 
 def network_of(model, start, X):
     """Return the network behind the features as it was before the step."""
-    body = model.make_network(X.shape[1], model.tasks_, **model.tower_options()).double()
+    body = make_body(model, X.shape[1], model.tasks_).double()
     own = {name.removeprefix("body."): v for name, v in start.items() if name.startswith("body.")}
     body.load_state_dict(own)
     return body

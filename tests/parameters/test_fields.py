@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 
 import pandas as pd
 import pytest
+from makers import describe
 from sklearn.base import BaseEstimator, clone
 
 from sklearn_ple import (
@@ -17,7 +18,7 @@ from sklearn_ple import (
     PLERegressor,
 )
 from sklearn_ple.base import parameter, with_parameters
-from sklearn_ple.parameters.comparison import differences, of_network
+from sklearn_ple.parameters.network import list_differences
 from sklearn_ple.parameters.shared import Parameters
 
 
@@ -129,10 +130,12 @@ def test_representation_and_comparison_are_scikit_learns():
     ],
 )
 def test_parameters_are_compared_by_their_meaning(name, value, same, other):
-    before = of_network(PLEClassifierRegressor(**{name: value}))
-    assert differences(of_network(PLEClassifierRegressor(**{name: same})), before, "before") == ""
-    assert f"{name}=" in differences(
-        of_network(PLEClassifierRegressor(**{name: other})), before, "before"
+    before = describe(PLEClassifierRegressor(**{name: value}))
+    assert (
+        list_differences(describe(PLEClassifierRegressor(**{name: same})), before, "before") == ""
+    )
+    assert f"{name}=" in list_differences(
+        describe(PLEClassifierRegressor(**{name: other})), before, "before"
     )
 
 
@@ -142,15 +145,15 @@ def test_values_by_task_are_in_any_order():
         n_own: Any = parameter(default=1, constraint=[int, dict], of_tasks="values")
 
     values = {"a": 1, "b": 2}
-    before = of_network(Own(n_own=values))
-    turned = of_network(Own(n_own=dict(reversed(values.items()))))
-    assert differences(turned, before, "before") == ""
-    assert "n_own=" in differences(of_network(Own(n_own={"a": 2, "b": 1})), before, "before")
+    before = describe(Own(n_own=values))
+    turned = describe(Own(n_own=dict(reversed(values.items()))))
+    assert list_differences(turned, before, "before") == ""
+    assert "n_own=" in list_differences(describe(Own(n_own={"a": 2, "b": 1})), before, "before")
 
 
 def test_groups_of_tasks_are_in_the_order_of_the_network():
     groups = {"a": ["p"], "b": ["q", "r"]}
     turned = dict(reversed(groups.items()))
-    now, before = (of_network(HoMEClassifierRegressor(task_groups=g)) for g in (turned, groups))
-    assert "task_groups=" in differences(now, before, "before")
-    assert differences(before, before, "before") == ""
+    now, before = (describe(HoMEClassifierRegressor(task_groups=g)) for g in (turned, groups))
+    assert "task_groups=" in list_differences(now, before, "before")
+    assert list_differences(before, before, "before") == ""

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from makers import make_body
 from scipy import stats
 from sklearn.base import clone
 from sklearn.model_selection import ParameterSampler, RandomizedSearchCV
@@ -67,7 +68,7 @@ def check(cls, point):
         for name, n in (("a", 1), ("b", 3))
     ]
     with torch.device("meta"):
-        network = estimator.make_network(7, tasks, **estimator.tower_options())
+        network = make_body(estimator, 7, tasks)
         assert network(torch.zeros(2, 7)).shape == (2, 4)
 
 

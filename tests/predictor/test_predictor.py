@@ -11,7 +11,8 @@ from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.linear_model import LinearRegression
 from sklearn.model_selection import LeaveOneOut, cross_val_score
 
-from sklearn_ple import PLEClassifier, PLEClassifierRegressor, predictor
+from sklearn_ple import PLEClassifier, PLEClassifierRegressor
+from sklearn_ple.tables.reading import FeatureReader
 from sklearn_ple.tasks import Binary, Multiclass
 from sklearn_ple.training.net import MultiTaskNet
 
@@ -37,13 +38,13 @@ def test_rows_are_read_and_run_through_the_network_once(fitted, method, monkeypa
     def counted(function):
         return lambda *args, **kwargs: calls.append(function.__name__) or function(*args, **kwargs)
 
-    monkeypatch.setattr(predictor, "read_features", counted(predictor.read_features))
+    monkeypatch.setattr(FeatureReader, "read", counted(FeatureReader.read))
     monkeypatch.setattr(MultiTaskNet, "member_outputs", counted(MultiTaskNet.member_outputs))
     if method == "predict with std":
         model.predict(X, return_std=True)
     else:
         getattr(model, method)(X)
-    assert calls == ["read_features", "member_outputs"]
+    assert calls == ["read", "member_outputs"]
 
 
 @pytest.fixture(scope="module")

@@ -23,6 +23,7 @@ from sklearn_ple import (
     PLEClassifierRegressor,
     PLERegressor,
 )
+from sklearn_ple.training.outputs import compute_outputs
 
 N = 90
 TINY = {"n_members": 1, "max_epochs": 1, "numeric_embedding": None, "random_state": 0}
@@ -67,7 +68,7 @@ def test_the_towers_make_the_outputs_of_what_transform_gives(data, cls):
         outputs = towers(read)
     if model.module_.link is not None:
         outputs = model.module_.link(outputs)
-    expected = model.net_.member_outputs(model._rows(X))
+    expected = compute_outputs(model.net_, model._rows(X))
     assert_allclose(outputs, expected, atol=1e-12)
 
 

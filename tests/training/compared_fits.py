@@ -6,13 +6,13 @@ from functools import partial
 import numpy as np
 import pandas as pd
 import torch
+from makers import read_table
 from scipy import sparse
 from skorch.callbacks import Callback, EpochScoring, Freezer, LRScheduler, TensorBoard
 
 from sklearn_ple import PLEClassifierRegressor
 from sklearn_ple.balancing import Balancer
 from sklearn_ple.encoding.numeric import EmbeddingMaker
-from sklearn_ple.tables.table import Table
 from sklearn_ple.tasks import Quantile, Regression
 from sklearn_ple.training.fingerprint import fingerprint
 from sklearn_ple.training.split import Split
@@ -25,9 +25,8 @@ LIMIT = 3
 def found(parameters=None, X=X, y=Y, split=None, **options):
     """Return the fingerprint of a fit."""
     model = PLEClassifierRegressor(**(parameters or {}))
-    model.device_ = "cpu"
-    table = Table.read(model, X, y, **options)
-    return fingerprint(model, table, None, split or Split())
+    table = read_table(model, X, y, **options)
+    return fingerprint(model._settings, "cpu", table, split or Split(), None)
 
 
 def plus(epoch, step=1):

@@ -1,14 +1,15 @@
 """The values of "auto" for a number of rows, and that ``net_params`` take precedence."""
 
+import makers
 import numpy as np
 import pytest
 
 from sklearn_ple import PLEClassifierRegressor
-from sklearn_ple.training.plan import BY_ROWS, Plan
+from sklearn_ple.training.plan import BY_ROWS
 
 
 def plan(n_rows, **params):
-    return Plan.of(PLEClassifierRegressor(**params), n_rows)
+    return makers.plan(PLEClassifierRegressor(**params), n_rows)
 
 
 @pytest.mark.parametrize("n_rows", [1, 500, 5_000, 50_000, 10_000_000])
@@ -49,11 +50,11 @@ def test_no_members_leave_rows_out_where_rows_are_set_aside_for_all(params):
 
 
 def test_large_tables_and_members_that_leave_rows_out_are_not_trained_twice():
-    assert plan(30_000, n_members=1).refits and not plan(30_001, n_members=1).refits
-    assert not plan(30_000).refits
-    assert plan(30_001, refit=True).refits and not plan(1000, n_members=1, refit=False).refits
+    assert plan(30_000, n_members=1).refit and not plan(30_001, n_members=1).refit
+    assert not plan(30_000).refit
+    assert plan(30_001, refit=True).refit and not plan(1000, n_members=1, refit=False).refit
     # Callbacks may count on rows of validation.
-    assert not plan(30_000, n_members=1, callbacks=[object()]).refits
+    assert not plan(30_000, n_members=1, callbacks=[object()]).refit
 
 
 @pytest.mark.parametrize("given", [{"batch_size": 16}, {"net_params": {"batch_size": 16}}])

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from makers import Recorder, make_module, plan, read_table
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from sklearn.exceptions import ConvergenceWarning
@@ -14,17 +15,14 @@ from sklearn_ple import (
     PLEClassifierRegressor,
     PLERegressor,
     SingleTaskClassifierRegressor,
-    trainer,
 )
 from sklearn_ple.encoding.targets import TargetEncoder
 from sklearn_ple.nn.members import MemberRange
 from sklearn_ple.predictions.intervals import Deviations
-from sklearn_ple.tables.table import Table
 from sklearn_ple.tasks import TaskLosses
 from sklearn_ple.tasks.mean import MemberMean
 from sklearn_ple.training.data import TableRows
 from sklearn_ple.training.net import MultiTaskNet
-from sklearn_ple.training.plan import Plan
 from sklearn_ple.training.split import draw_folds
 from sklearn_ple.training.validation import HeldOut, Labelled, OutOfFold, mean_weights
 
@@ -51,19 +49,11 @@ def model(cls=PLERegressor, **params):
     return cls(**(defaults | params))
 
 
-def trained(y, monkeypatch, seed=0, container=np.asarray, **params):
+def trained(y, seed=0, container=np.asarray, **params):
     """Fit; return the estimator, its rows of validation and what each member makes of rows."""
-    kept = {}
-    learn = trainer._learn_deviations
-
-    def spy(net, training):
-        kept["validation"] = training.validation
-        return learn(net, training)
-
-    monkeypatch.setattr(trainer, "_learn_deviations", spy)
-    X = container(data(seed)[0])
-    fitted = model(random_state=seed, **params).fit(X, y)
-    return fitted, kept["validation"], fitted._member_outputs(X).numpy()
+    recorder, X = Recorder(), container(data(seed)[0])
+    fitted = model(random_state=seed, callbacks=[recorder], **params).fit(X, y)
+    return fitted, recorder.trainings[0][1], fitted._member_outputs(X).numpy()
 
 
 @pytest.mark.parametrize(("n_rows", "n_members", "n_left_out"), [(160, 4, 10), (12, 4, 6)])
@@ -74,16 +64,16 @@ def test_folds_are_disjoint(n_rows, n_members, n_left_out):
     assert folds.min() >= 0 and folds.max() < n_rows
 
 
-def test_a_member_learns_nothing_of_the_labels_that_it_leaves_out(monkeypatch, seed):
+def test_a_member_learns_nothing_of_the_labels_that_it_leaves_out(seed):
     _, y = data(seed)
     # Of several epochs, validation would choose one.
-    _, validation, before = trained(y, monkeypatch, seed, max_epochs=1)
+    _, validation, before = trained(y, seed, max_epochs=1)
     fold = validation.numbers[1]
     # Swapped among these rows, labels keep their mean and deviation.
     other = y.copy()
     other[fold] = y[fold[::-1]]
     assert not np.array_equal(other, y)
-    _, again, after = trained(other, monkeypatch, seed, max_epochs=1)
+    _, again, after = trained(other, seed, max_epochs=1)
     assert_array_equal(again.numbers, validation.numbers)
     for member in (0, 1):
         assert_allclose(after[member], before[member], atol=1e-6)
@@ -91,31 +81,19 @@ def test_a_member_learns_nothing_of_the_labels_that_it_leaves_out(monkeypatch, s
         assert np.abs(after[member] - before[member]).max() > 1e-4
 
 
-def starting_points(y, monkeypatch, **params):
+def starting_points(y, **params):
     """Fit; return bins and linear start of each training, and which rows each member reads."""
-    modules, seen = [], {}
-    make_module, split = PLERegressor.make_module, trainer.Trainer._split
-
-    def spy_on_modules(self, encoder):
-        module = make_module(self, encoder)
-        modules.append([module.numeric_embedding.inner, module.linear.weight.detach().clone()])
-        return module
-
-    def spy_on_split(self, *args):
-        rows, train, validation = split(self, *args)
-        seen["rows"] = validation.trained_on()
-        return rows, train, validation
-
-    monkeypatch.setattr(PLERegressor, "make_module", spy_on_modules)
-    monkeypatch.setattr(trainer.Trainer, "_split", spy_on_split)
+    recorder = Recorder()
     embedded = {"linear_path": True, "numeric_embedding": "piecewise_linear"}
-    fitted = model(**embedded | {"max_epochs": 1} | params).fit(data()[0], y)
-    monkeypatch.undo()
+    fitted = model(**embedded | {"max_epochs": 1, "callbacks": [recorder]} | params)
+    fitted.fit(data()[0], y)
+    names = "numeric_embedding.inner", "linear.weight"
+    starts = [[state[name] for name in names] for _, _, state in recorder.trainings]
     # What is kept is the encoder of the network that is kept.
-    own = fitted.make_module(fitted._encoder)
-    assert_array_equal(own.numeric_embedding.inner, modules[-1][0])
-    assert_array_equal(own.linear.weight.detach(), modules[-1][1])
-    return modules, seen["rows"]
+    own = make_module(fitted).state_dict()
+    for name, start in zip(names, starts[-1], strict=True):
+        assert_array_equal(own[name], start)
+    return starts, recorder.trainings[0][1].trained_on()
 
 
 def swapped(y, rows):
@@ -126,14 +104,14 @@ def swapped(y, rows):
     return other
 
 
-def test_members_start_from_nothing_of_the_labels_that_they_leave_out(monkeypatch):
+def test_members_start_from_nothing_of_the_labels_that_they_leave_out():
     _, y = data()
-    ((bins, start),), trained_on = starting_points(y, monkeypatch)
+    ((bins, start),), trained_on = starting_points(y)
     assert trained_on.shape == (N_MEMBERS, N)
     n_unseen = N_MEMBERS * (N // 12 // 2)
     assert trained_on.sum() == N_MEMBERS * (N - 2 * (N // 12 // 2))
     left_out = ~trained_on[1]
-    ((_, after),), _ = starting_points(swapped(y, left_out), monkeypatch)
+    ((_, after),), _ = starting_points(swapped(y, left_out))
     assert_allclose(after[1], start[1], rtol=1e-5)
     # The last member starts without it.
     for member in (0, 2):
@@ -141,22 +119,22 @@ def test_members_start_from_nothing_of_the_labels_that_they_leave_out(monkeypatc
     # Members share the bins: no label that any of them leaves out has a part in them.
     in_a_fold = ~trained_on.all(axis=0)
     assert in_a_fold.sum() == n_unseen
-    ((after, _),), _ = starting_points(swapped(y, in_a_fold), monkeypatch)
+    ((after, _),), _ = starting_points(swapped(y, in_a_fold))
     assert_array_equal(after, bins)
-    ((after, _),), _ = starting_points(swapped(y, ~in_a_fold), monkeypatch)
+    ((after, _),), _ = starting_points(swapped(y, ~in_a_fold))
     assert not np.array_equal(after, bins)
 
 
 @pytest.mark.parametrize(
     ("refit", "split"), [(False, "random"), (True, "random"), (False, "last"), (True, "last")]
 )
-def test_rows_set_aside_have_no_part_in_what_training_starts_from(monkeypatch, refit, split):
+def test_rows_set_aside_have_no_part_in_what_training_starts_from(refit, split):
     params = {"n_members": 2, "validation_fraction": 0.3, "refit": refit}
     params["validation_split"] = split
     _, y = data()
-    before, trained_on = starting_points(y, monkeypatch, **params)
+    before, trained_on = starting_points(y, **params)
     assert trained_on.shape == (1, N) and trained_on.sum() == 0.7 * N
-    after, _ = starting_points(swapped(y, ~trained_on[0]), monkeypatch, **params)
+    after, _ = starting_points(swapped(y, ~trained_on[0]), **params)
     assert len(before) == len(after) == 1 + refit
     assert_array_equal(after[0][0], before[0][0])
     assert_allclose(after[0][1], before[0][1], rtol=1e-5)
@@ -166,7 +144,7 @@ def test_rows_set_aside_have_no_part_in_what_training_starts_from(monkeypatch, r
         assert not np.allclose(one[1], other[1], rtol=1e-3)
 
 
-def test_an_interrupted_refit_leaves_the_first_network_and_its_bins(monkeypatch):
+def test_an_interrupted_refit_leaves_the_first_network_and_its_bins():
     """Training on goes from the network that was kept, with as many bins as it has."""
 
     class Interrupt(Callback):
@@ -179,7 +157,7 @@ def test_an_interrupted_refit_leaves_the_first_network_and_its_bins(monkeypatch)
     fitted = model(callbacks=[Interrupt()], **embedded, **params)
     with pytest.warns(ConvergenceWarning, match="second training, on all rows, was not completed"):
         fitted.fit(*data())
-    own = fitted.make_module(fitted._encoder).numeric_embedding
+    own = make_module(fitted).numeric_embedding
     assert_array_equal(own.inner, fitted.module_.numeric_embedding.inner)
     fitted.set_params(callbacks=None).fit(*data())
     assert fitted.n_iter_ == 6
@@ -218,9 +196,9 @@ def pairs(validation, members):
     )
 
 
-def test_the_loss_of_validation_is_estimated_for_the_mean_of_all_members(monkeypatch):
+def test_the_loss_of_validation_is_estimated_for_the_mean_of_all_members():
     _, y = data()
-    fitted, validation, members = trained(y, monkeypatch)
+    fitted, validation, members = trained(y)
     both = pairs(validation, members)
     truth = ((y - y.mean(axis=0)) / y.std(axis=0))[validation.numbers.ravel()]
     weights = fitted.module_.mean.weights.numpy()
@@ -237,9 +215,9 @@ def test_the_loss_of_validation_is_estimated_for_the_mean_of_all_members(monkeyp
 
 
 @pytest.mark.parametrize("container", [np.asarray, sparse.csr_matrix])
-def test_scores_of_validation_are_of_the_mean_of_two(monkeypatch, container):
+def test_scores_of_validation_are_of_the_mean_of_two(container):
     _, y = data()
-    fitted, validation, members = trained(y, monkeypatch, container=container)
+    fitted, validation, members = trained(y, container=container)
     predicted = pairs(validation, members).mean(axis=0) * y.std(axis=0) + y.mean(axis=0)
     expected = r2_score(y[validation.numbers.ravel()], predicted, multioutput="raw_values")
     assert_allclose(fitted.history_[-1]["valid_task_scores"], expected, rtol=1e-4)
@@ -247,7 +225,7 @@ def test_scores_of_validation_are_of_the_mean_of_two(monkeypatch, container):
 
 def test_deviations_are_learnt_from_members_that_leave_the_rows_out():
     (_, y), rng, numbers = data(), np.random.RandomState(1), np.arange(N)
-    table = Table.read(PLERegressor(), numbers[:, None], y, rng.uniform(0.5, 2, size=(N, 2)))
+    table = read_table(PLERegressor(), numbers[:, None], y, rng.uniform(0.5, 2, size=(N, 2)))
     targets = TargetEncoder("auto", "number").fit(table.labels, table.form, table.weights)
     codes = np.zeros((N, 0), dtype=np.uint8)
     rows = TableRows(numbers[:, None], codes, y, table.weights, dtype=torch.float64)
@@ -271,7 +249,7 @@ def validated(make, members_of):
     rng = np.random.RandomState(0)
     n = 100_000
     X, y = rng.randn(n, 1), rng.randn(n)
-    table = Table.read(PLERegressor(), X, y, None)
+    table = read_table(PLERegressor(), X, y, None)
     targets = TargetEncoder("auto", "number").fit(table.labels, table.form, table.weights)
     codes = np.zeros((n, 0), dtype=np.uint8)
     rows = TableRows(X, codes, y[:, None], table.weights, dtype=torch.float64)
@@ -370,7 +348,7 @@ def test_deviations_of_members_that_leave_rows_out_are_those_of_the_mean(seed):
     rng = np.random.RandomState(seed)
     n, spread, noise = 200_000, 0.6, 0.8
     y = noise * rng.randn(n)
-    table = Table.read(PLERegressor(), rng.randn(n, 1), y, None)
+    table = read_table(PLERegressor(), rng.randn(n, 1), y, None)
     targets = TargetEncoder("auto", "number").fit(table.labels, table.form, table.weights)
     scale = y.std()
     members = spread * rng.randn(N_MEMBERS, n, 1) / scale
@@ -393,10 +371,10 @@ def test_deviations_of_members_that_leave_rows_out_are_those_of_the_mean(seed):
     ],
 )
 def test_members_are_crossed_unless_rows_are_to_be_set_aside(params, crosses):
-    plan = Plan.of(model(**params), 1000)
-    assert (plan.n_left_out > 0) == crosses
+    planned = plan(model(**params), 1000)
+    assert (planned.n_left_out > 0) == crosses
     if crosses:
-        assert plan.n_left_out * N_MEMBERS <= 1000
+        assert planned.n_left_out * N_MEMBERS <= 1000
 
 
 @pytest.mark.parametrize(("unit", "shift"), [(1e-12, 0.0), (1e-3, 1e9), (1e200, 0.0)])

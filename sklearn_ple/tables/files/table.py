@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import partial
 from typing import Any, TypeVar
 
 import joblib
 import numpy as np
 
 from ..form import TargetForm
-from ..kinds import dependent_pairs, ignored_by, learnt_columns
+from ..kinds import dependent_pairs, learnt_columns
 from ..reading import TooLargeError
-from ..table import N_PARTS, Table
+from ..table import N_PARTS, Table, TableReader
 from .ahead import interleaved, watched
 from .columns import Columns
 from .orders import ordered_targets
@@ -42,8 +41,8 @@ class StreamedTable:
 
     Parameters
     ----------
-    estimator : estimator
-        The estimator, whose column names are set or checked.
+    reader : TableReader
+        Reads rows as tables.
     source : Source
         The files.
     columns : Columns
@@ -52,6 +51,8 @@ class StreamedTable:
         The result of the first pass.
     like : TargetForm, optional
         The form of y in an earlier table.
+    verbose : int, default=0
+        Whether passes over the rows show progress bars.
 
     Attributes
     ----------
@@ -71,13 +72,15 @@ class StreamedTable:
 
     def __init__(
         self,
-        estimator: Any,
+        reader: TableReader,
         source: Source,
         columns: Columns,
         survey: Survey,
         like: TargetForm | None = None,
+        verbose: int = 0,
     ):
-        self.estimator = estimator
+        self.reader = reader
+        self.verbose = verbose
         self.source = source
         self.columns = columns
         self.is_aside = survey.is_aside
@@ -95,11 +98,13 @@ class StreamedTable:
     @classmethod
     def read(
         cls,
-        estimator: Any,
+        reader: TableReader,
         source: Source,
         columns: Columns,
+        depends_on: Mapping[str, str] | str | None,
         *,
         like: TargetForm | None = None,
+        verbose: int = 0,
         n_aside: Callable[[int], int] = lambda n_rows: 0,
         last: bool = False,
     ) -> StreamedTable:
@@ -107,8 +112,10 @@ class StreamedTable:
 
         Parameters
         ----------
-        estimator, source, columns, like : object
+        reader, source, columns, like, verbose : object
             The parameters of `StreamedTable`.
+        depends_on : object
+            The parameter of the estimators.
         n_aside : callable, optional
             Function from the number of rows to the number of validation rows; by default 0.
         last : bool, default=False
@@ -119,21 +126,21 @@ class StreamedTable:
         StreamedTable
             The table.
         """
-        ignored = like.ignored_among if like else partial(ignored_by, estimator.task_types)
+        ignored = reader.ignored(like)
         # Checked before any block is read, whose name would be in the message.
         kept = learnt_columns(columns.targets, ignored)
         names = like.names if like else [columns.targets[k] for k in kept]
-        pairs = dependent_pairs(estimator.depends_on, names)
+        pairs = dependent_pairs(depends_on, names)
         # A fitted form has its order already.
-        ordered = set() if like else ordered_targets(estimator.task_types, columns.targets)
+        ordered = set() if like else ordered_targets(reader.task_types, columns.targets)
         most_aside = n_aside(source.n_rows)
         survey = Survey(source, columns, ignored, most_aside, last, pairs, ordered)
         blocks = source.blocks(columns.names)
-        for block in watched(blocks, source.n_rows, "Reading labels", estimator.verbose):
+        for block in watched(blocks, source.n_rows, "Reading labels", verbose):
             with block.unit.named():
                 survey.add(block)
         survey.end(n_aside)
-        return cls(estimator, source, columns, survey, like)
+        return cls(reader, source, columns, survey, like, verbose)
 
     def __len__(self) -> int:
         """Return the number of rows that have a label with a weight, including validation rows."""
@@ -143,7 +150,7 @@ class StreamedTable:
         """Yield tables of all rows in their order, block by block."""
         readers = self.source.readers(self.columns.names)
         tables = interleaved(map(self._tables, readers), n_open=1)
-        return watched(tables, len(self), "Reading features", self.estimator.verbose)
+        return watched(tables, len(self), "Reading features", self.verbose)
 
     def training_rows(
         self, order: Sequence[int], make: Callable[[Table], _Made]
@@ -232,7 +239,7 @@ class StreamedTable:
     ) -> Table:
         own = self.columns
         passed = own.X(rows), own.y(rows), own.sample_weight(rows)
-        table = Table.read(self.estimator, *passed, like=like, unit=unit)
+        table = self.reader.read(*passed, like=like, unit=unit)
         numbers = numbers[table.numbers]
         # A row has the same part in every pass, whatever the order in which rows are read.
         parts = (row_hashes(numbers) % np.uint64(N_PARTS)).astype(np.int64)

@@ -11,6 +11,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
+from makers import read_table
 from pyarrow import dataset as ds
 from pyarrow import feather, parquet
 from streamed import OPTIONS, TASKS, arrow, assert_same, make_table, state, write
@@ -28,8 +29,7 @@ from sklearn_ple.encoding.numeric import Piecewise
 from sklearn_ple.model_selection import train_test_split
 from sklearn_ple.tables.files import distinct, survey, table
 from sklearn_ple.tables.files.source import Source
-from sklearn_ple.tables.table import Table
-from sklearn_ple.training import read as reading
+from sklearn_ple.training import fit as fitting
 
 FEATURES = ["a", "gaps", "town", "kind"]
 
@@ -234,13 +234,13 @@ def test_tasks_that_depend_on_others_and_weights_of_classes(tmp_path, monkeypatc
     params = OPTIONS | {"class_weight": "balanced", "early_stopping": False, "max_epochs": 1}
     del params["expert_hidden_units"]
     seen = {}
-    rows = reading.rows_of_files
+    rows = fitting.rows_of_files
 
     def spy(self, *args):
         seen["rows"] = rows(self, *args)
         return seen["rows"]
 
-    monkeypatch.setattr(reading, "rows_of_files", spy)
+    monkeypatch.setattr(fitting, "rows_of_files", spy)
     streamed = ESMMClassifier(**params).fit(folder, ["click", "buy"])
     whole = streamed._encoder
     in_memory = arrow(frame)
@@ -248,7 +248,7 @@ def test_tasks_that_depend_on_others_and_weights_of_classes(tmp_path, monkeypatc
         in_memory.select(["a", "gaps"]), in_memory.select(["click", "buy"])
     )
     # The weights in memory are those of the whole table, with what was filled in.
-    read = Table.read(
+    read = read_table(
         memory,
         in_memory.select(["a", "gaps"]),
         in_memory.select(["click", "buy"]),
@@ -380,13 +380,13 @@ def test_a_long_chain_of_events_weighs_as_in_memory(tmp_path, n_events, monkeypa
 def spied(monkeypatch):
     """Keep the rows that a fit trains on, and the table they are of."""
     kept = []
-    rows = reading.rows_of_files
+    rows = fitting.rows_of_files
 
     def spy(self, *args):
         kept.append((self, rows(self, *args)))
         return kept[-1][1]
 
-    monkeypatch.setattr(reading, "rows_of_files", spy)
+    monkeypatch.setattr(fitting, "rows_of_files", spy)
     return kept
 
 

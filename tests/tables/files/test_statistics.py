@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from credibility import credible
+from makers import read_table
 from streamed import OPTIONS, arrow, assert_same, write
 
 from sklearn_ple import PLEClassifierRegressor, export
@@ -13,8 +14,8 @@ from sklearn_ple.encoding.statistics import TargetStatistics
 from sklearn_ple.tables.files import survey
 from sklearn_ple.tables.files.sampling import row_hashes
 from sklearn_ple.tables.files.source import Source
-from sklearn_ple.tables.table import N_PARTS, Table
-from sklearn_ple.training import read as reading
+from sklearn_ple.tables.table import N_PARTS
+from sklearn_ple.training import fit as fitting
 from sklearn_ple.training.validation import HeldOut
 
 TASKS = ["click", "color", "amount"]
@@ -52,13 +53,13 @@ def model(**params):
 
 def seen(monkeypatch):
     """Keep the rows that each fit trains on."""
-    kept, rows = [], reading.rows_of_files
+    kept, rows = [], fitting.rows_of_files
 
     def spy(self, *args):
         kept.append(rows(self, *args))
         return kept[-1]
 
-    monkeypatch.setattr(reading, "rows_of_files", spy)
+    monkeypatch.setattr(fitting, "rows_of_files", spy)
     return kept
 
 
@@ -75,7 +76,7 @@ def in_memory(fitted, frame, keep=()):
     """Some rows, encoded as in memory."""
     kept = frame.iloc[keep] if len(keep) else frame
     rows = arrow(kept)
-    read = Table.read(
+    read = read_table(
         fitted,
         rows.select(FEATURES),
         rows.select(TASKS),
@@ -262,7 +263,7 @@ def test_a_fit_that_stopped_goes_on_alike(tmp_path, monkeypatch):
     folder = write(tmp_path / "files", make_visits())
     params = {"max_epochs": 3, "early_stopping": True}
     whole = model(**params).fit(folder, TASKS, "w")
-    read, n_passes = reading.rows_of_files, []
+    read, n_passes = fitting.rows_of_files, []
 
     def stops(self, *args):
         rows = read(self, *args)
@@ -278,7 +279,7 @@ def test_a_fit_that_stopped_goes_on_alike(tmp_path, monkeypatch):
         return rows
 
     with monkeypatch.context() as patch:
-        patch.setattr(reading, "rows_of_files", stops)
+        patch.setattr(fitting, "rows_of_files", stops)
         with pytest.raises(KeyError):
             model(**params, checkpoint_dir=tmp_path / "kept").fit(folder, TASKS, "w")
     gone_on = model(**params, checkpoint_dir=tmp_path / "kept").fit(folder, TASKS, "w")

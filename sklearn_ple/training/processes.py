@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from ..distributed import current
 from ..nn.draws import reseed
+from ..parameters.settings import Settings
 from ..utils.checks import described
 from .fingerprint import fingerprint
 from .split import Split
@@ -21,7 +22,7 @@ from .split import Split
 _OF_A_BATCH = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 
 
-class Together(Callback):
+class Synchroniser(Callback):
     """Synchronises the processes of a training; it is the first of the callbacks.
 
     All processes begin with the weights of the first one, sum their gradients in each step, and
@@ -37,25 +38,27 @@ class Together(Callback):
                     "train: its statistics would be those of a part of the batch. Use "
                     "torch.nn.SyncBatchNorm, or normalise rows, as torch.nn.LayerNorm does."
                 )
-        take_over_state(net.module_, net.criterion_)
+        copy_from_first(net.module_, net.criterion_)
         self.trained_: list[nn.Parameter] | None = None
-        self.ended_, self.in_epoch_ = False, False
+        self.ends_training, self.in_epoch_ = False, False
+
+    def before_epoch(self) -> None:
+        """Compare with the other processes: the training ends if one of them has ended it."""
+        processes = current()
+        self.ends_training = bool(processes.total(torch.ones(())) < processes.n)
 
     def on_epoch_begin(self, net: Any, **_: Any) -> None:
-        """End the training if another process has; else seed this process's own random numbers.
+        """Seed this process's own random numbers.
 
         Each process drops out different units. Its generators are seeded in each epoch, because a
         checkpoint holds only the random state of the first process.
         """
         processes = current()
         self.in_epoch_ = True
-        if processes.total(torch.ones(())) < processes.n:
-            self.ended_ = True
-            raise KeyboardInterrupt
         if processes.rank:
             seed = reseed(torch.device(net.device), processes.rank, len(net.history))
             # Foreign parts of the network may draw from torch's global random state.
-            if "global draws" in net.parts():
+            if "global draws" in net.states():
                 torch.manual_seed(seed)
 
     def on_epoch_end(self, net: Any, **_: Any) -> None:
@@ -81,30 +84,34 @@ class Together(Callback):
     def on_train_end(self, net: Any, **_: Any) -> None:
         """End the training of the other processes too.
 
-        Within an epoch they expect other messages, and end when this process does.
+        Raises
+        ------
+        KeyboardInterrupt
+            If the training was interrupted within an epoch. The other processes then expect other
+            messages, and end when this process does.
         """
-        if self.ended_:
+        if self.ends_training:
             return
         if self.in_epoch_:
             raise KeyboardInterrupt
         current().total(torch.zeros(()))
 
 
-def together() -> list[Callback]:
+def make_synchronisers() -> list[Synchroniser]:
     """Return the callback for a training by several processes; none for a single process."""
-    return [] if current().n == 1 else [Together()]
+    return [] if current().n == 1 else [Synchroniser()]
 
 
-def take_over_state(*modules: nn.Module) -> None:
+def copy_from_first(*modules: nn.Module) -> None:
     """Copy the weights and buffers of the first process to modules."""
     for module in modules if current().n > 1 else ():
         for tensor in [*module.parameters(), *module.buffers()]:
             tensor.data.copy_(current().same(tensor))
 
 
-def end_alike(net: Any, trained: Any) -> Any:
+def copy_result_of_first(net: Any, trained: Any) -> Any:
     """Copy the first process's weights and history; return how its training ended."""
-    take_over_state(net.module_, net.criterion_)
+    copy_from_first(net.module_, net.criterion_)
     if current().n > 1:
         net.history, trained = current().from_first(lambda: (net.history, trained))
     return trained
@@ -170,10 +177,12 @@ def add_penalty(body: Any, share: Any) -> Tensor | float:
     return current().total(own.detach())
 
 
-def check_alike(estimator: Any, table: Any, split: Split, start: nn.Module | None) -> None:
+def check_same_fit(
+    settings: Settings, device: str, table: Any, split: Split, module: nn.Module | None
+) -> None:
     """Check that all processes of a training have the same rows and parameters.
 
-    They are compared by `fingerprint`.
+    They are compared by `fingerprint`, which has the same parameters.
 
     Raises
     ------
@@ -182,10 +191,10 @@ def check_alike(estimator: Any, table: Any, split: Split, start: nn.Module | Non
     """
     if current().n == 1:
         return
-    described = fingerprint(estimator, table, start, split)
+    described = fingerprint(settings, device, table, split, module)
     # Callbacks may differ, since one process may write the log, but not whether there are any.
-    described["callbacks"] = str(bool(estimator.callbacks))
-    described["checkpoint_dir"] = str(estimator.checkpoint_dir)
+    described["callbacks"] = str(bool(settings.callbacks))
+    described["checkpoint_dir"] = str(settings.checkpoint_dir)
     for rank, other in enumerate(current().of_all(described)):
         if names := [name for name in described if described[name] != other.get(name)]:
             raise ValueError(
@@ -195,7 +204,7 @@ def check_alike(estimator: Any, table: Any, split: Split, start: nn.Module | Non
             )
 
 
-def alike(rng: np.random.RandomState) -> np.random.RandomState:
+def share_random_state(rng: np.random.RandomState) -> np.random.RandomState:
     """Return a random state that equals that of the first process."""
     if current().n == 1:
         return rng

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,17 +16,27 @@ from .fields import declared
 _BY_TASK = {"task_types", "depends_on"}
 
 
-def of_network(estimator: Any, without: Sequence[str] = ()) -> dict[str, str]:
+def describe_network(
+    owner: type, parameters: Mapping[str, Any], without: Sequence[str] = ()
+) -> dict[str, str]:
     """Return the parameters that determine what an estimator's network computes, as text.
 
     The text is the same for lists and tuples, for numbers of numpy and of Python, and for objects
-    of the same class with the same attributes. Entries for the tasks in ``without``, which are the
-    last ones in y, are left out.
+    of the same class with the same attributes.
+
+    Parameters
+    ----------
+    owner : type
+        Class of the estimator.
+    parameters : dict
+        Its parameters by name.
+    without : sequence of str, default=()
+        Tasks whose entries are left out. They are the last ones in y.
     """
     shown = {}
-    for name, row in declared(estimator.__class__).items():
+    for name, row in declared(owner).items():
         if row["network"]:
-            value = _without(_plain(getattr(estimator, name)), without, row.get("of_tasks"))
+            value = _without(_plain(parameters[name]), without, row.get("of_tasks"))
             is_by_task = row.get("of_tasks") == "values" or name in _BY_TASK
             if is_by_task and isinstance(value, dict):
                 # The order of the tasks does not matter. That of groups may, as in HoME.
@@ -54,10 +64,48 @@ def _without(value: Any, tasks: Sequence[str], of_tasks: str | None) -> Any:
     return {name: left for name, group in value.items() if (left := rest(group))}
 
 
-def differences(now: dict[str, str], before: dict[str, str], when: str) -> str:
+def list_differences(now: dict[str, str], before: dict[str, str], when: str) -> str:
     """List the parameters that differ from earlier ones, with both values."""
     return ", ".join(
         f"{name}={now[name]} ({before[name]} {when})" for name in now if now[name] != before[name]
+    )
+
+
+def check_same_network(
+    owner: type,
+    parameters: Mapping[str, Any],
+    before: dict[str, str],
+    added: Sequence[str] = (),
+) -> None:
+    """Check that parameters of the network have not changed since the last fit.
+
+    Parameters
+    ----------
+    owner, parameters : object
+        See `describe_network`.
+    before : dict of str to str
+        What `describe_network` returned in the last fit.
+    added : sequence of str, optional
+        Names of new tasks, for which parameters may have further entries.
+
+    Raises
+    ------
+    ValueError
+        If a parameter has changed.
+    """
+    now, shorter = (describe_network(owner, parameters, names) for names in ((), added))
+    # An entry for a new task may be new, too, or have been there before.
+    changed = {name: now[name] for name in now if before[name] not in (now[name], shorter[name])}
+    if changed:
+        raise other_network(list_differences(changed, before, "in the last fit"))
+
+
+def other_network(changed: str) -> ValueError:
+    """Return the error for parameters that make another network than that of the last fit."""
+    return ValueError(
+        "warm_start, partial_fit and add_task go on with the network of the last fit, but the "
+        f"current parameters make another one: {changed}. Set the parameters of the network as "
+        "they were, or start anew: call fit with warm_start=False."
     )
 
 

@@ -1,0 +1,249 @@
+"""What a training is built of: the encoder, the network, and the net that trains it."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+from torch import nn
+
+from ..balancing import make_balancer
+from ..encoding.encoder import TableEncoder
+from ..nn import Axis, Body, TabularNetwork
+from ..nn.draws import in_all_functions
+from ..nn.members import Members
+from ..parameters.optimizers import optimizer_of
+from ..parameters.settings import Settings
+from ..tasks import Task, TaskLosses, TaskWeights
+from ..tasks.mean import MemberMean
+from ..utils.warn import warn
+from .cpu import check_n_jobs
+from .device import product_dtype
+from .history import SharedHistory
+from .net import MultiTaskNet
+from .net_params import naming, read_net_params
+
+
+def make_encoder(settings: Settings, classes: Any = None) -> TableEncoder:
+    """Make an encoder, which has yet to learn.
+
+    Parameters
+    ----------
+    settings : Settings
+        The settings, in which ``n_bins`` is a number.
+    classes : None, array-like, sequence or dict, default=None
+        Declared classes.
+    """
+    names = inspect.signature(TableEncoder).parameters
+    taken = {name: getattr(settings, name) for name in names if hasattr(settings, name)}
+    settled = {
+        "classes": classes,
+        # Only products may be less precise than float32, not their inputs.
+        "dtype": "float64" if settings.dtype == "float64" else "float32",
+        "by_name": settings.architecture.treats_tasks_alike,
+    }
+    return TableEncoder(**(taken | settled))
+
+
+def make_module(
+    settings: Settings, encoder: TableEncoder, names: Sequence[str] = ()
+) -> TabularNetwork:
+    """Make the whole network: embeddings, body, linear path and mean over members.
+
+    Parameters
+    ----------
+    settings : Settings
+        The settings.
+    encoder : TableEncoder
+        The encoder, fitted to a table.
+    names : sequence of str, default=()
+        Names of the columns of X, if they have any.
+
+    Returns
+    -------
+    TabularNetwork
+        The untrained network.
+    """
+    tasks, members = encoder.tasks, Members(settings.n_members)
+    views = Axis(tuple((task, 1) for task in settings.architecture.views(len(tasks))), members.n)
+    start = encoder.linear_start
+    if start is not None:
+        start = members.linear_shares[:, None, None] * start.astype(np.float32)
+    with in_all_functions():
+        return TabularNetwork(
+            encoder.n_numbers,
+            encoder.features.cardinalities_,
+            partial(_make_body, settings, [tasks[k] for k in encoder.order]),
+            embedding_dim=settings.embedding_dim,
+            make_numeric_embedding=partial(
+                encoder.make_embedding, settings.embedding_dim, members, views
+            ),
+            n_embedded=encoder.features.n_columns_,
+            clip_numbers=settings.clip_numbers,
+            feature_dropout=members.rates(settings.feature_dropout),
+            n_members=members.n,
+            views=views,
+            linear_outputs=[task.n_outputs for task in tasks] if settings.linear_path else (),
+            linear_start=start,
+            link=encoder.dependence.link(settings.architecture.make_link),
+            mean=MemberMean(tasks, members.n, encoder.dependence.pairs),
+            task_order=encoder.order,
+            indicators=encoder.indicators,
+            column_names=encoder.features.named(names or None),
+        )
+
+
+def tower_options(settings: Settings) -> dict[str, Any]:
+    """Return the options that all networks accept, as in `~sklearn_ple.nn.TowerOptions`."""
+    return {
+        "tower_hidden_units": tuple(settings.tower_hidden_units),
+        "activation": settings.activation,
+        "dropout": Members(settings.n_members).rates(settings.dropout),
+        "n_members": settings.n_members,
+    }
+
+
+def _make_body(settings: Settings, tasks: Sequence[Task], in_features: Any) -> Body:
+    """Make the body, which may be a user's own, and check its members and outputs."""
+    owner, n_members = settings.owner.__name__, settings.n_members
+    make_network = settings.architecture.make_network
+    body = make_network(in_features, tasks=tasks, **tower_options(settings))
+    if not isinstance(body, Body):
+        raise TypeError(
+            f"{owner}.make_network returned a {type(body).__name__}: it must return a Body of "
+            "sklearn_ple.nn."
+        )
+    if body.n_members != n_members:
+        raise ValueError(
+            f"{owner}.make_network returned a network of {body.n_members} members instead of "
+            f"{n_members}: pass **towers on to it."
+        )
+    found, expected = list(body.n_outputs), [task.n_outputs for task in tasks]
+    if found != expected:
+        wrong = [f"{t.name!r} {n}" for t, n in zip(tasks, expected, strict=True)]
+        raise ValueError(
+            f"{owner}.make_network returned a network with {found} outputs of the tasks, which "
+            f"need {', '.join(wrong)}: pass it [task.n_outputs for task in tasks]."
+        )
+    return body
+
+
+def make_first_net(
+    settings: Settings, encoder: TableEncoder, device: str, names: Sequence[str] = ()
+) -> MultiTaskNet:
+    """Make a network with random weights, and the net that trains it.
+
+    Parameters
+    ----------
+    settings : Settings
+        The settings, in which no parameter is "auto".
+    encoder : TableEncoder
+        The fitted encoder.
+    device : str
+        The device.
+    names : sequence of str, default=()
+        Names of the columns of X, if they have any.
+    """
+    module = make_module(settings, encoder, names)
+    module.product_dtype = product_dtype(settings.dtype, device)
+    net = make_net(settings, module, encoder, device)
+    balancer: Any = net.criterion_
+    if balancer.ignores_size and len(set(net.task_weights.initial) - {0.0}) > 1:
+        warn(
+            "task_weights have next to no effect with "
+            f"balancing={settings.balancing!r}, whose steps do not depend on the size of the "
+            'losses: use another balancing, such as "equal".'
+        )
+    return net
+
+
+def make_net(
+    settings: Settings, module: nn.Module, encoder: TableEncoder, device: str
+) -> MultiTaskNet:
+    """Make the net that trains a network, and initialise it.
+
+    Parameters
+    ----------
+    settings : Settings
+        The settings, in which no parameter is "auto".
+    module : Module
+        The network.
+    encoder : TableEncoder
+        The fitted encoder.
+    device : str
+        The device.
+
+    Raises
+    ------
+    ValueError
+        If ``net_params`` names a parameter that is set elsewhere, or if ``n_jobs`` or
+        ``optimizer`` cannot be used.
+    """
+    check_n_jobs(settings.n_jobs, device)
+    net_params = read_net_params(settings.net_params)
+    with naming({name: net_params[name] for name in net_params if name == "optimizer"}):
+        optimizer = net_params.get("optimizer", settings.optimizer)
+        optimizer_class = optimizer_of(optimizer)
+    with in_all_functions():
+        balancer = make_balancer(settings.balancing, encoder.tasks, settings.n_members)
+    names, decay = encoder.targets.names, settings.task_weight_decay
+    options: dict[str, Any] = {
+        "losses": TaskLosses(encoder.tasks),
+        "task_weights": TaskWeights(names, settings.task_weights, decay),
+        "weight_averaging": settings.weight_averaging,
+        "dtype": settings.tensor_dtype,
+        "batch_size": settings.batch_size,
+        "device": device,
+        "n_jobs": settings.n_jobs,
+        "verbose": 0,
+        # The labels of several tasks are in a form that skorch cannot cache for its callbacks.
+        "use_caching": False,
+        "optimizer": optimizer_class,
+    }
+    options |= _optimizer_options(settings, optimizer, optimizer_class, device)
+    own_groups = _parameter_groups(settings, optimizer_class, balancer)
+    with naming(net_params, optimizer):
+        options |= net_params | {"optimizer": optimizer_class}
+        # A parameter belongs to the first group that names it, and the user's take precedence.
+        user_groups = net_params.get("optimizer__param_groups", ())
+        options["optimizer__param_groups"] = [*user_groups, *own_groups]
+        net = MultiTaskNet(module, criterion=balancer, **options).initialize()
+    # The net already has them as module_ and criterion_, and would copy and pickle them twice.
+    net.module, net.criterion = type(module), type(balancer)
+    net.history = SharedHistory()
+    return net
+
+
+def _has_decay(optimizer_class: type) -> bool:
+    return "weight_decay" in inspect.signature(optimizer_class).parameters
+
+
+def _optimizer_options(
+    settings: Settings, optimizer: Any, optimizer_class: type, device: str
+) -> dict[str, Any]:
+    """Return the options of the optimizer."""
+    options: dict[str, Any] = {"lr": settings.learning_rate}
+    if _has_decay(optimizer_class):
+        options["optimizer__weight_decay"] = settings.weight_decay
+    # One kernel updates all parameters: for small networks this step takes much of the time.
+    if isinstance(optimizer, str) and device != "mps":
+        options["optimizer__fused"] = True
+    return options
+
+
+def _parameter_groups(
+    settings: Settings, optimizer_class: type, balancer: nn.Module
+) -> list[tuple[str, dict[str, float]]]:
+    """Return the parameters, by patterns of their names, with options of their own.
+
+    Embeddings, biases and parameters of the balancer need no weight decay, nor do those with a
+    learning rate of their own.
+    """
+    free = {"weight_decay": 0.0} if _has_decay(optimizer_class) else {}
+    rates = settings.architecture.rate_factors.items()
+    groups = [(name, free | {"lr": factor * settings.learning_rate}) for name, factor in rates]
+    without_decay = ["*embedding*", "*bias", *dict(balancer.named_parameters())]
+    return [*groups, *((name, free) for name in without_decay if free)]

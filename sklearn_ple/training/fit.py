@@ -1,0 +1,313 @@
+"""The story of a fit: read, plan, encode, split, build, start, train, settle.
+
+``fit``, ``partial_fit`` and ``add_task`` of an estimator each configure a `Fit` by settings and by
+where it starts from, and keep its result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any, NamedTuple
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+from skorch.callbacks import Callback
+
+from ..encoding.encoder import Encoded, TableEncoder
+from ..parameters.network import describe_network
+from ..parameters.settings import Settings
+from ..predictions.intervals import Deviations
+from ..tables.files.table import AnyTable, StreamedTable
+from ..tables.reading import FeatureReader
+from ..utils.warn import warn
+from .build import make_module, make_net
+from .callbacks import ProgressBar, copies
+from .checkpoint import Checkpoint
+from .data import TableRows
+from .device import resolve_device
+from .fit_callbacks import EpochTasks
+from .jobs import Jobs, can_divide
+from .net import MultiTaskNet
+from .outputs import compute_outputs
+from .plan import resolve
+from .processes import check_same_fit, share_random_state
+from .random_state import seeded
+from .read import Arguments
+from .rows_of_files import rows_of_files
+from .schedule import schedule
+from .split import Split, naming_validation
+from .start import Fitted, Start
+from .validation import HeldOut, OutOfFold, Validation
+
+
+class Training(NamedTuple):
+    """What a training needs of a table, which itself can be freed.
+
+    Attributes
+    ----------
+    rows : TableRows or ShuffledRows
+        The rows to train on.
+    encoder : TableEncoder
+        The encoder of the rows, fitted without the labels of validation rows.
+    settings : Settings
+        The settings, in which no parameter is "auto".
+    validation : Validation or None
+        The validation; None without one.
+    """
+
+    rows: Any
+    encoder: TableEncoder
+    settings: Settings
+    validation: Validation | None = None
+
+
+class Fit:
+    """One fit, from the arguments to the trained net.
+
+    Parameters
+    ----------
+    settings : Settings
+        The settings.
+    features : FeatureReader
+        Reads X.
+    start : Start
+        Where the fit starts from.
+    reporters : sequence of EpochTasks, default=()
+        Callbacks that call those of scikit-learn.
+    classes : None, array-like, sequence or dict, default=None
+        Declared classes.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        features: FeatureReader,
+        start: Start,
+        reporters: Sequence[EpochTasks] = (),
+        classes: Any = None,
+    ):
+        self.settings = settings
+        self.features = features
+        self.start = start
+        self.reporters = reporters
+        self.classes = classes
+
+    def run(self, arguments: Arguments) -> Fitted:
+        """Fit to the rows of the arguments.
+
+        Parameters
+        ----------
+        arguments : Arguments
+            The arguments of the estimator's method.
+
+        Returns
+        -------
+        Fitted
+            The result.
+        """
+        table, split = self.start.read(arguments, self.settings, self.features)
+        plan = resolve(self.settings, len(table), split)
+        encoder, encoded = self.start.encode(table, plan, self.classes)
+        self.device = resolve_device(plan.device, plan.tensor_dtype)
+        self._compare(table, split)
+        trainings = self._split(table, encoder, encoded, plan, split)
+        # Free memory: training needs only what has been split.
+        del table, split, encoder, encoded
+        return self._train(*trainings)
+
+    def _compare(self, table: AnyTable, split: Split) -> None:
+        """Compare the fit with that of a checkpoint and those of other processes."""
+        fitted = self.start.fitted
+        compared = self.settings, self.device, table, split, fitted and fitted.net.module_
+        check_same_fit(*compared)
+        self.checkpoint = Checkpoint.of(*compared)
+        self.rng = share_random_state(self.start.draw(self.checkpoint.random_state))
+
+    # -- before the training --------------------------------------------------------------------
+
+    def _split(
+        self,
+        table: AnyTable,
+        encoder: TableEncoder,
+        encoded: Encoded,
+        plan: Settings,
+        split: Split,
+    ) -> tuple[Training, Training | None]:
+        """Split the rows, and fit the parts of the encoder that use labels.
+
+        Returns
+        -------
+        first : Training
+            The training on all rows but those for validation.
+        second : Training or None
+            The training on all rows, if there is one.
+        """
+        rows, train, validation = self._split_rows(table, encoder, encoded, plan, split)
+        refits = bool(plan.refit and validation is not None and not self.start.goes_on)
+        if validation is not None:
+            validation.warn_of_unlabelled(train, refits)
+        if refits:
+            # This encoder is fitted to all labels, including those of the validation rows.
+            of_all, numbers = encoder.start(encoded)
+            rows = rows if of_all.statistics is None else rows.with_numbers(numbers)
+        encoder, train = self._start_encoder(encoder, encoded, train, validation)
+        own = resolve(self.settings, len(train), split, validates=validation is not None)
+        first = Training(train, encoder, own, validation)
+        plan = plan.replace(max_epochs=own.max_epochs)
+        return first, Training(rows, of_all, plan) if refits else None
+
+    def _split_rows(
+        self,
+        table: AnyTable,
+        encoder: TableEncoder,
+        encoded: Encoded,
+        plan: Settings,
+        split: Split,
+    ) -> tuple[Any, Any, Validation | None]:
+        """Return all rows, the rows for training, and the validation, or None without one."""
+        targets, dtype = encoder.targets, plan.tensor_dtype
+        if isinstance(table, StreamedTable):
+            own = encoder, encoded.ordered, plan.class_weight, dtype
+            rows: Any = rows_of_files(table, *own)
+        else:
+            rows = TableRows(*encoded.arrays, dtype=dtype)
+        if split.table is not None:
+            with naming_validation(), split.table.naming(encoder.check_numbers):
+                apart = encoder.apply_again(split.table, plan.class_weight)
+            to_validate = TableRows(*apart.arrays, dtype=dtype)
+            numbers = np.arange(len(to_validate))
+            return rows, rows, HeldOut(to_validate, split.table, targets, numbers)
+        if isinstance(table, StreamedTable):
+            return rows, rows, None
+        if plan.n_left_out:
+            folds = split.folds(len(table), plan.n_members, plan.n_left_out, self.rng)
+            crossed = OutOfFold(rows, table, targets, folds)
+            return rows, crossed.rows, crossed
+        train, valid = split.rows(len(table), plan.validation_fraction, self.rng)
+        held_out = None if valid is None else HeldOut(rows, table, targets, valid, train)
+        return rows, rows.take(train), held_out
+
+    def _start_encoder(
+        self, encoder: TableEncoder, encoded: Encoded, train: Any, validation: Validation | None
+    ) -> tuple[TableEncoder, Any]:
+        """Fit the parts of the encoder that use labels, without the labels of validation rows.
+
+        Returns
+        -------
+        encoder : TableEncoder
+            The encoder.
+        train : TableRows or ShuffledRows
+            The rows to train on, with target statistics if there are any.
+        """
+        if self.start.goes_on:
+            numbers = encoder.resume(encoded)
+        else:
+            trained_on = None if validation is None else validation.trained_on()
+            encoder, numbers = encoder.start(encoded, trained_on)
+        if encoder.statistics is None:
+            return encoder, train
+        if validation is None:
+            return encoder, train.with_numbers(numbers)
+        return encoder, validation.renumber(encoder.statistics, train, numbers)
+
+    # -- the training ---------------------------------------------------------------------------
+
+    def _train(self, first: Training, second: Training | None) -> Fitted:
+        """Train a net and, if there is a second training, another net on all rows."""
+        with seeded(self.rng):
+            net = self._make_net(first)
+            with self.start.hold(net, first.rows):
+                trained = net.train(
+                    first.rows,
+                    first.settings.max_epochs,
+                    validation=first.validation,
+                    patience=first.settings.n_iter_no_change,
+                    tol=first.settings.tol,
+                    callbacks=self._callbacks(first),
+                    progress=self.checkpoint.training(1),
+                    jobs=self._divide(net, first),
+                )
+            if not trained.n_epochs:
+                raise KeyboardInterrupt
+            deviations = _learn_deviations(net, first)
+            if second is not None and trained.complete:
+                again = self._train_again(net, trained.best_epoch, second)
+                if again is not None:
+                    return self._settle(again, second.encoder, deviations)
+        return self._settle(net, first.encoder, deviations)
+
+    def _train_again(
+        self, net: MultiTaskNet, n_epochs: int, training: Training
+    ) -> MultiTaskNet | None:
+        """Train another net on all rows, for the number of epochs that was best for a first net.
+
+        The weights of the members, determined on validation rows, and the history are those of
+        the first net. The result is None if training is interrupted or fails.
+        """
+        again = self._make_net(training)
+        again.module_.mean.load_state_dict(net.module_.mean.state_dict())
+        trained = None
+        with suppress(KeyboardInterrupt), self.start.hold(again, training.rows):
+            trained = again.train(
+                training.rows,
+                n_epochs,
+                callbacks=self._callbacks(training, title="Training on all rows"),
+                progress=self.checkpoint.training(2),
+                jobs=self._divide(again, training),
+            )
+        if trained is None or not trained.complete:
+            warn(
+                "The second training, on all rows, was not completed: the model of the first one, "
+                "which left out the validation rows, is kept.",
+                ConvergenceWarning,
+            )
+            return None
+        again.history = net.history
+        return again
+
+    def _make_net(self, training: Training) -> MultiTaskNet:
+        for reporter in self.reporters:
+            reporter.settle = lambda net: self._settle(net, training.encoder, None)
+        own = training.settings, training.encoder, self.device, self.features.names
+        return self.start.make_net(*own)
+
+    def _callbacks(self, training: Training, title: str = "Training") -> list[Callback]:
+        """Return the callbacks in order: progress bar, user's, learning rate, scikit-learn's."""
+        settings, names = training.settings, training.encoder.targets.names
+        n_batches = -(-len(training.rows) // settings.batch_size)
+        bar = [ProgressBar(names, title)] if settings.verbose else []
+        rates = schedule(settings.lr_schedule, settings.max_epochs, n_batches)
+        return [*bar, *copies(settings.callbacks or []), *rates, *self.reporters]
+
+    def _divide(self, net: MultiTaskNet, training: Training) -> Jobs | None:
+        """Divide the members among jobs; None if they are trained together."""
+        settings, encoder = training.settings, training.encoder
+        apart = self.start.divides and not settings.callbacks
+        if not (apart and can_divide(net, training.rows, settings.net_params)):
+            return None
+
+        def make_smaller(n_members: int) -> MultiTaskNet:
+            own = settings.replace(n_members=n_members)
+            module = make_module(own, encoder.without_start(), self.features.names)
+            return make_net(own, module, encoder, self.device)
+
+        return Jobs.divide(net, settings.n_jobs, make_smaller)
+
+    def _settle(
+        self, net: MultiTaskNet, encoder: TableEncoder, deviations: Deviations | None
+    ) -> Fitted:
+        network = describe_network(self.settings.owner, self.settings.parameters)
+        result = Fitted(net, encoder, deviations, self.rng, self.device, network)
+        return self.start.settle(result)
+
+
+def _learn_deviations(net: MultiTaskNet, training: Training) -> Deviations | None:
+    """Learn the deviations of predicted numbers; None without numbers or validation rows."""
+    tasks, validation = training.encoder.tasks, training.validation
+    if validation is None or not any(task.has_errors for task in tasks):
+        return None
+    rows, labels, weights, out_of_fold = validation.sample()
+    members = compute_outputs(net, rows).numpy()
+    deviations = Deviations.for_mean(net.module_.mean, training.encoder.targets)
+    return deviations.learn(members, labels, weights, out_of_fold)

@@ -1,0 +1,65 @@
+"""What the network of a net computes for rows, batch by batch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from skorch.utils import to_tensor
+from torch import Tensor
+
+from .cpu import keep_freed_memory
+from .data import TableRows
+from .device import without_autocast
+
+# Least number of rows in a batch in prediction and validation.
+N_AT_ONCE = 1024
+_BLOCK = 16
+
+
+def compute_outputs(net: Any, rows: TableRows, n_jobs: int | None = None) -> Tensor:
+    """Compute each member's outputs, as float64, of shape (n_members, n_rows, n_outputs)."""
+    (outputs,) = _by_batch(
+        net, lambda **inputs: [net.module_.member_outputs(**inputs)], rows, n_jobs
+    )
+    return outputs.double()
+
+
+def compute_representations(net: Any, rows: TableRows, n_jobs: int | None = None) -> list[Tensor]:
+    """Compute the input of each task's towers, of shape (n_members, n_rows, width)."""
+    return _by_batch(net, net.module_.representations, rows, n_jobs)
+
+
+def find_finite_tasks(net: Any, rows: Any) -> np.ndarray:
+    """Return whether the outputs of a batch are finite, for each task, (n_tasks,)."""
+    outputs = compute_outputs(net, rows.head(N_AT_ONCE), net.n_jobs)
+    finite = outputs.isfinite().all(dim=1).all(dim=0)
+    parts = [
+        finite[group.columns].unflatten(0, (-1, group.task.n_outputs)).all(dim=1)
+        for group in net.losses.groups
+    ]
+    return torch.cat(parts).numpy()
+
+
+def _by_batch(
+    net: Any, compute: Callable[..., list[Tensor]], rows: TableRows, n_jobs: int | None
+) -> list[Tensor]:
+    """Compute tensors of shape (n_members, n_rows, ...), batch by batch.
+
+    A single row is computed by other kernels than many rows, with different rounding. Batches of
+    whole blocks make the outputs of a row independent of the other rows.
+    """
+    n_blocks = -(-len(rows) // _BLOCK)
+    order = torch.arange(n_blocks * _BLOCK).clamp(max=len(rows) - 1)
+    if net.module_.training:
+        net.module_.eval()
+    keep_freed_memory()
+    n_at_once = min(len(order), N_AT_ONCE)
+    with torch.no_grad(), without_autocast(), net.threads(n_at_once, n_jobs):
+        batches = [
+            [part.cpu() for part in compute(**to_tensor(rows[batch][0], device=net.device))]
+            for batch in order.split(N_AT_ONCE)
+        ]
+    return [torch.cat(parts, dim=1)[:, : len(rows)] for parts in zip(*batches, strict=True)]

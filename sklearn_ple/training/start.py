@@ -1,0 +1,375 @@
+"""Where a fit starts from: anew, the last fit, another model, or a model of fewer tasks."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+import torch
+from sklearn.utils import check_random_state
+from torch import Tensor
+
+from ..encoding.encoder import Encoded, TableEncoder
+from ..encoding.growth import grow
+from ..nn.transfer import take_over, transfer
+from ..parameters.network import (
+    check_same_network,
+    describe_network,
+    list_differences,
+    other_network,
+)
+from ..parameters.settings import Settings
+from ..predictions.intervals import Deviations
+from ..tables.files.table import AnyTable
+from ..tables.reading import FeatureReader
+from .build import make_encoder, make_first_net
+from .data import TableRows
+from .net import MultiTaskNet
+from .outputs import compute_outputs
+from .random_state import to_go_on_with
+from .read import Arguments, read
+from .split import Split
+
+# Number of rows on which two networks are compared, and the tolerance for rounding.
+_ROWS_COMPARED = 256
+_RTOL, _ATOL = 1e-3, 1e-4
+# Parameters of the network that name tasks, and may differ in ``warm_start_from``.
+_OF_TASKS = {"task_types", "depends_on"}
+
+
+class Fitted(NamedTuple):
+    """The result of a fit, which a later fit may start from.
+
+    Attributes
+    ----------
+    net : MultiTaskNet
+        The trained net.
+    encoder : TableEncoder
+        The encoder of the rows that the network reads.
+    deviations : Deviations or None
+        Deviations of predicted numbers; None without numbers or validation rows.
+    rng : RandomState
+        The random state after the fit.
+    device : str
+        The device.
+    network : dict of str to str
+        The parameters of the network, see `describe_network`.
+    """
+
+    net: MultiTaskNet
+    encoder: TableEncoder
+    deviations: Deviations | None
+    rng: np.random.RandomState
+    device: str
+    network: dict[str, str]
+
+
+class Start:
+    """A first fit: it learns everything from the table, and starts from random weights."""
+
+    #: Whether the fit goes on with a network that was trained for the same tasks.
+    goes_on: ClassVar[bool] = False
+    #: Whether the members may be trained in jobs.
+    divides: ClassVar[bool] = True
+    #: The model that the fit goes on with, if there is one.
+    fitted: Fitted | None = None
+
+    def read(
+        self, arguments: Arguments, settings: Settings, features: FeatureReader
+    ) -> tuple[AnyTable, Split]:
+        """Read the arguments; see `read`."""
+        return read(arguments, settings, features)
+
+    def encode(
+        self, table: AnyTable, settings: Settings, classes: Any
+    ) -> tuple[TableEncoder, Encoded]:
+        """Encode the table, with an encoder that learns from it or has learnt before."""
+        encoder = make_encoder(settings, classes)
+        with table.naming(encoder.check_numbers):
+            return encoder, encoder.learn(table, settings.class_weight)
+
+    def draw(self, random_state: Any) -> np.random.RandomState:
+        """Return the random state from which the fit draws."""
+        return check_random_state(random_state)
+
+    def make_net(
+        self, settings: Settings, encoder: TableEncoder, device: str, names: Sequence[str]
+    ) -> MultiTaskNet:
+        """Make the net with its initial weights."""
+        net = make_first_net(settings, encoder, device, names)
+        self._set_weights(net, encoder)
+        return net
+
+    def _set_weights(self, net: MultiTaskNet, encoder: TableEncoder) -> None:
+        """Set the initial weights of a net, which are random."""
+
+    @contextmanager
+    def hold(self, net: MultiTaskNet, rows: TableRows) -> Iterator[None]:
+        """Keep the weights that training must not change as they are, within the context."""
+        yield
+
+    def settle(self, result: Fitted) -> Fitted:
+        """Return the result of the fit, with what is kept of an earlier one."""
+        return result
+
+
+class OtherModel(Start):
+    """A first fit that starts from the weights of another model, perhaps for other tasks.
+
+    Scales, categories, bins and statistics are those of the other model.
+
+    Parameters
+    ----------
+    other : Fitted
+        The other model.
+    owner : type
+        Class of its estimator.
+    columns : FeatureReader
+        The columns that it was fitted to.
+    """
+
+    def __init__(self, other: Fitted, owner: type, columns: FeatureReader):
+        self.other = other
+        self.owner = owner
+        self.columns = columns
+
+    def read(
+        self, arguments: Arguments, settings: Settings, features: FeatureReader
+    ) -> tuple[AnyTable, Split]:
+        """Read the arguments, and check that network and columns are those of the other model."""
+        found = super().read(arguments, settings, features)
+        self._check_network(settings)
+        now, then = features.columns, self.columns.columns
+        if now != then:
+            raise ValueError(
+                "X has other columns than the model of warm_start_from was fitted with: they "
+                f"would be {now}, but are {then} there. Pass the same columns."
+            )
+        return found
+
+    def _check_network(self, settings: Settings) -> None:
+        own = describe_network(settings.owner, settings.parameters)
+        before = self.other.network
+        if own.keys() != before.keys():
+            raise ValueError(
+                f"warm_start_from is a {self.owner.__name__}, whose network is not that of a "
+                f"{settings.owner.__name__}: pass an estimator with the same network."
+            )
+        # Tasks are compared by name.
+        own = {name: text for name, text in own.items() if name not in _OF_TASKS}
+        if changed := list_differences(own, before, "in warm_start_from"):
+            raise ValueError(
+                "The network cannot start from that of warm_start_from, which is different: "
+                f"{changed}. Use the same parameters as that model, or fit without "
+                "warm_start_from."
+            )
+
+    def encode(
+        self, table: AnyTable, settings: Settings, classes: Any
+    ) -> tuple[TableEncoder, Encoded]:
+        """Encode the table, whose features are encoded as those of the other model."""
+        encoder = make_encoder(settings, classes)
+        encoder.encode_features_as(self.other.encoder)
+        with table.naming(encoder.check_numbers):
+            return encoder, encoder.learn(table, settings.class_weight)
+
+    def _set_weights(self, net: MultiTaskNet, encoder: TableEncoder) -> None:
+        """Copy the weights that the two networks have in common."""
+        module, other = net.module_, self.other.net.module_
+        if type(module.body) is not type(other.body):
+            raise ValueError(
+                f"The network is a {type(module.body).__name__}, but that of warm_start_from a "
+                f"{type(other.body).__name__}: pass a model of the same network."
+            )
+        names, names_there = (
+            [own.targets.names[k] for k in own.order] for own in (encoder, self.other.encoder)
+        )
+        transfer(module, other, names, names_there)
+
+
+class LastFit(Start):
+    """A fit that goes on with the network of the last one, by a new optimizer.
+
+    Parameters
+    ----------
+    fitted : Fitted
+        The result of the last fit.
+    """
+
+    goes_on = True
+
+    def __init__(self, fitted: Fitted):
+        self.fitted: Fitted = fitted
+
+    def read(
+        self, arguments: Arguments, settings: Settings, features: FeatureReader
+    ) -> tuple[AnyTable, Split]:
+        """Read the arguments in the form of those of the last fit, for the same network."""
+        check_same_network(settings.owner, settings.parameters, self.fitted.network)
+        return read(arguments, settings, features, self.fitted.encoder.targets.form)
+
+    def encode(
+        self, table: AnyTable, settings: Settings, classes: Any
+    ) -> tuple[TableEncoder, Encoded]:
+        """Encode the table with the encoder of the last fit."""
+        encoder = self.fitted.encoder
+        with table.naming(encoder.check_numbers):
+            return encoder, encoder.apply_again(table, settings.class_weight)
+
+    def _set_weights(self, net: MultiTaskNet, encoder: TableEncoder) -> None:
+        """Copy all weights and the history.
+
+        The state of the balancer is copied too, if both balancers have the same class and options.
+        """
+        last = self.fitted.net
+        if _shapes(net.module_) != _shapes(last.module_):
+            raise other_network("its weights differ in shape")
+        net.module_.load_state_dict(last.module_.state_dict())
+        own, there = _shapes(net.criterion_), _shapes(last.criterion_)
+        fits = all(there[name] == shape for name, shape in own.items() if name in there)
+        if fits and repr(net.criterion_) == repr(last.criterion_):
+            net.criterion_.load_state_dict(last.criterion_.state_dict(), strict=False)
+        net.history = copy.deepcopy(last.history)
+
+
+class LastStep(LastFit):
+    """A fit that goes on with the network and the optimizer of the last one."""
+
+    divides = False
+
+    def draw(self, random_state: Any) -> np.random.RandomState:
+        """Return the random state of the last fit."""
+        return to_go_on_with(self.fitted.rng, random_state)
+
+    def make_net(
+        self, settings: Settings, encoder: TableEncoder, device: str, names: Sequence[str]
+    ) -> MultiTaskNet:
+        """Copy the net, so that a failure leaves it as it was."""
+        net = copy.deepcopy(self.fitted.net)
+        net.n_jobs = settings.n_jobs
+        return net
+
+
+class FewerTasks(Start):
+    """A fit of a network of fewer tasks, the first ones; the weights of added tasks are random.
+
+    Parameters
+    ----------
+    fitted : Fitted
+        The result of the fit of the first tasks.
+    task_types : object
+        Kinds of the new tasks, see `MultiTaskEstimator.add_task`.
+    freeze : bool
+        Whether all weights that belong to the first tasks, or are shared by them, stay as they
+        are. Otherwise only the weights of the members do, for tasks without labels to train on.
+    """
+
+    divides = False
+
+    def __init__(self, fitted: Fitted, task_types: Any, freeze: bool):
+        self.fitted: Fitted = fitted
+        self.task_types = task_types
+        self.freeze = freeze
+
+    def read(
+        self, arguments: Arguments, settings: Settings, features: FeatureReader
+    ) -> tuple[AnyTable, Split]:
+        """Read the rows of the new tasks, and learn these tasks."""
+        X, y, sample_weight = arguments[:3]
+        encoder, weights = self.fitted.encoder, settings.task_weights
+        options: dict[str, Any] = {"task_weights": weights, "new_alone": self.freeze}
+        grown = grow(encoder, features, X, y, sample_weight, self.task_types, **options)
+        added = grown.encoder.targets.names[len(encoder.tasks) :]
+        check_same_network(settings.owner, settings.parameters, self.fitted.network, added)
+        self.grown = grown
+        return grown.table, Split.choose(settings, grown.table, X, y, arguments.groups)
+
+    def encode(
+        self, table: AnyTable, settings: Settings, classes: Any
+    ) -> tuple[TableEncoder, Encoded]:
+        """Encode the rows of all tasks."""
+        return self.grown.encoder, self.grown.encode(settings.class_weight)
+
+    def draw(self, random_state: Any) -> np.random.RandomState:
+        """Return the random state of the last fit."""
+        return to_go_on_with(self.fitted.rng, random_state)
+
+    def _set_weights(self, net: MultiTaskNet, encoder: TableEncoder) -> None:
+        """Copy the weights of the first tasks, and those that they share."""
+        module = net.module_
+        try:
+            self._masks = take_over(module, self.fitted.net.module_)
+        except ValueError as error:
+            name = type(module.body).__name__
+            raise ValueError(f"{name} cannot take another task: {error}") from error
+        if not self.freeze:
+            weights = module.mean.weights
+            unlabelled = torch.as_tensor(self.grown.unlabelled, device=weights.device)
+            self._masks = {"mean.weights": unlabelled.expand_as(weights)}
+
+    def settle(self, result: Fitted) -> Fitted:
+        """Keep the deviations of the first tasks, if they are frozen."""
+        earlier = self.fitted.deviations
+        if not self.freeze or earlier is None:
+            return result
+        mean, targets = result.net.module_.mean, result.encoder.targets
+        own = result.deviations or Deviations.for_mean(mean, targets)
+        return result._replace(deviations=own.keep(earlier))
+
+    @contextmanager
+    def hold(self, net: MultiTaskNet, rows: TableRows) -> Iterator[None]:
+        """Keep the weights of the first tasks unchanged in every step."""
+        state = net.module_.state_dict(keep_vars=True)
+        held = [(state[name], mask) for name, mask in self._masks.items() if mask.any()]
+        before = [(tensor, mask, tensor.detach().clone()) for tensor, mask in held]
+        whole = [tensor for tensor, mask in held if tensor.requires_grad and mask.all()]
+        # Weight decay and momentum also change weights without a gradient: restore them.
+        moved = [own for own in before if own[0].requires_grad and not own[1].all()]
+        first = rows.head(_ROWS_COMPARED)
+        self._check_unmoved(net, first)
+        for tensor in whole:
+            tensor.requires_grad_(False)
+        hook = net.optimizer_.register_step_post_hook(lambda *_: _put_back(moved))
+        try:
+            yield
+        finally:
+            hook.remove()
+            for tensor in whole:
+                tensor.requires_grad_(True)
+        _put_back(before)
+        mean = net.module_.mean
+        for task, other in mean.dependent:
+            mean.weights[:, task] = mean.weights[:, other]
+        self._check_unmoved(net, first)
+
+    def _check_unmoved(self, net: MultiTaskNet, rows: TableRows) -> None:
+        """Check, if the first tasks are frozen, that their outputs have not changed."""
+        if not self.freeze:
+            return
+        earlier = self.fitted.net
+        if earlier.dtype != net.dtype:
+            # The rows have the data type of the new net.
+            earlier = copy.deepcopy(earlier)
+            earlier.module_.to(net.dtype)
+        before = compute_outputs(earlier, rows)
+        now = compute_outputs(net, rows)[..., : before.shape[-1]]
+        if not torch.allclose(now, before, rtol=_RTOL, atol=_ATOL):
+            raise ValueError(
+                f"{type(net.module_.body).__name__} cannot take another task with the rest "
+                "frozen: the outputs of earlier tasks depend on the new parts. Pass freeze=False."
+            )
+
+
+@torch.no_grad()
+def _put_back(kept: list[tuple[Tensor, Tensor, Tensor]]) -> None:
+    """Restore the masked entries of tensors."""
+    for tensor, mask, values in kept:
+        tensor.copy_(torch.where(mask, values, tensor))
+
+
+def _shapes(module: Any) -> dict[str, torch.Size]:
+    """Return the shapes of a module's weights, by name."""
+    return {name: part.shape for name, part in module.state_dict().items()}

@@ -1,0 +1,57 @@
+"""What several tests make: tables, encoders and networks of an estimator, without fitting it."""
+
+from sklearn.base import clone
+from skorch.callbacks import Callback
+
+from sklearn_ple.parameters.network import describe_network
+from sklearn_ple.tables.reading import FeatureReader
+from sklearn_ple.tables.table import TableReader
+from sklearn_ple.training import build
+from sklearn_ple.training.plan import resolve
+
+
+def read_table(estimator, X, y, sample_weight=None, like=None):
+    """Read what fit would, for an estimator that keeps the columns of X."""
+    reader = TableReader(FeatureReader(estimator), estimator.task_types)
+    return reader.read(X, y, sample_weight, like=like)
+
+
+def make_encoder(estimator, n_bins=2):
+    """Make the encoder of an estimator, which has yet to learn."""
+    return build.make_encoder(estimator._settings.replace(n_bins=n_bins))
+
+
+def make_module(fitted):
+    """Make the network of a fitted estimator anew, with initial weights."""
+    return build.make_module(fitted._settings, fitted._encoder)
+
+
+def make_body(estimator, n_features, tasks):
+    """Make the body of an estimator's network."""
+    return estimator.make_network(n_features, tasks, **build.tower_options(estimator._settings))
+
+
+def plan(estimator, n_rows, split=None):
+    """Return the settings of a fit to so many rows, in which nothing is "auto"."""
+    return resolve(estimator._settings, n_rows, split)
+
+
+def describe(estimator):
+    """Return the parameters that determine an estimator's network, as text."""
+    return describe_network(type(estimator), estimator.get_params(deep=False))
+
+
+class Recorder(Callback):
+    """Keeps what each training begins with: rows, validation, and a copy of the net's state."""
+
+    def __init__(self):
+        self.trainings = []
+
+    def on_train_begin(self, net, X=None, y=None, **_):
+        state = {name: own.detach().clone() for name, own in net.module_.state_dict().items()}
+        self.trainings.append((X, y, state))
+
+
+def refit(model, X, y, **params):
+    """Fit a clone with other parameters."""
+    return clone(model).set_params(**params).fit(X, y)
