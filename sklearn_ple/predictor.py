@@ -15,6 +15,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
+from .export.skops import as_attributes, attributes_of_state, state_of_attributes
 from .nn.drawing import Outline, network_html
 from .nn.records import recorded, weights_of
 from .parameters.shared import Parameters
@@ -22,7 +23,6 @@ from .predictions.blocks import outputs_and_labels, predicted_blocks
 from .predictions.calibration import Calibration
 from .predictions.intervals import Deviations
 from .predictions.task_view import TaskClassifierView, TaskRegressorView, task_view
-from .serialization import as_attributes, attributes_of_state, state_of_attributes
 from .tables.frames import is_dataset
 from .tables.reading import FeatureReader, check_in_memory
 from .tables.weights import weigh
@@ -684,6 +684,7 @@ class Predictor(TransformerMixin, Parameters):
 
     def __reduce_ex__(self, protocol: SupportsIndex) -> Any:
         """Reduce for pickles and copies, whose state is the attributes themselves."""
+        # A subclass may have a __getstate__ of its own, which this calls.
         with as_attributes():
             return super().__reduce_ex__(protocol)
 
@@ -728,11 +729,9 @@ class Predictor(TransformerMixin, Parameters):
 
     def _with_network(self, page: str) -> str:
         """Add the drawing of the network, and name what the count of features refers to."""
-        return _N_FEATURES_OUT.sub(r"\1 column\2 of transform</div>", page) + self._network_html()
-
-    def _network_html(self) -> str:
+        page = _N_FEATURES_OUT.sub(r"\1 column\2 of transform</div>", page)
         # Before fit the tasks are not known.
         if not hasattr(self, "net_"):
-            return ""
-        title = f"Network of {type(self).__name__}"
-        return network_html(Outline.of(self.module_, title, self.task_types_, self.n_features_in_))
+            return page
+        own = self.module_, f"Network of {type(self).__name__}", self.task_types_
+        return page + network_html(Outline.of(*own, self.n_features_in_))

@@ -6,7 +6,7 @@ from typing import Any
 
 from sklearn.utils.validation import check_is_fitted
 
-from ..base import MultiTaskEstimator
+from ..parameters.shared import Parameters
 
 
 def check_model(model: Any, done: str) -> None:
@@ -26,7 +26,7 @@ def check_model(model: Any, done: str) -> None:
     sklearn.exceptions.NotFittedError
         If it is not fitted.
     """
-    if not isinstance(model, MultiTaskEstimator):
+    if not isinstance(model, Parameters):
         raise TypeError(
             f"model is of type {type(model).__name__}: only estimators of this package can be "
             f"{done}, without a pipeline or search around them."

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from ..serialization import check_format
 from ..utils.files import replacing
+from .plain import check_format
 
 # Keys of the file's metadata: the header, and a hash of the header and all arrays.
 _HEADER, _HASH = "sklearn-ple", "sha256"

@@ -11,15 +11,15 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from .. import estimators
-from ..base import MultiTaskEstimator
-from ..serialization import NOT_SAVED, Reader, Writer, from_plain, named, to_plain
+from ..parameters.shared import Parameters
+from ..utils.checks import is_ours
 from ..utils.versions import check_versions, versions
 from ..utils.warn import collected
 from .checks import check_model
 from .container import read, write
+from .plain import NOT_SAVED, from_plain, to_plain
+from .values import Reader, Writer, named
 
-_ESTIMATORS = {name: getattr(estimators, name) for name in estimators.__all__}
 # warm_start_from is another model, which only fit reads.
 _NOT_SAVED = NOT_SAVED | {"warm_start_from"}
 
@@ -79,7 +79,7 @@ def save(model: Any, path: str | os.PathLike[str], *, trusted: Iterable[type] = 
     >>> export.load(path).predict(X).equals(model.predict(X))
     True
     """
-    classes = named(trusted, _ESTIMATORS)
+    classes = named(trusted, _own_estimators())
     check_model(model, "saved")
     writer = Writer(classes)
     estimator = writer.write(type(model), "The model")
@@ -144,7 +144,7 @@ def load(path: str | os.PathLike[str], *, trusted: Iterable[type] = ()) -> Any:
     >>> export.load(path)
     PLERegressor(max_epochs=2, n_members=1)
     """
-    classes = named(trusted, _ESTIMATORS)
+    classes = named(trusted, _own_estimators())
     # If the file cannot be opened, the system's own error is the clearest.
     Path(path).open("rb").close()
     try:
@@ -160,9 +160,17 @@ def load(path: str | os.PathLike[str], *, trusted: Iterable[type] = ()) -> Any:
     return model
 
 
+def _own_estimators() -> dict[str, type]:
+    """Return the estimators of this package, by name."""
+    classes = [Parameters]
+    for cls in classes:
+        classes += cls.__subclasses__()
+    return {cls.__name__: cls for cls in classes if is_ours(cls)}
+
+
 def _model_of(header: dict[str, Any], reader: Reader) -> Any:
     cls = reader.read(header["estimator"])
-    if not (isinstance(cls, type) and issubclass(cls, MultiTaskEstimator)):
+    if not (isinstance(cls, type) and issubclass(cls, Parameters)):
         raise ValueError(f"it holds {cls!r}, which is not an estimator of this package")
     return from_plain(cls, header, reader, _NOT_SAVED)
 

@@ -25,7 +25,7 @@ from ..training.random_state import seeded
 from ..training.start import Fitted
 from ..utils.checks import naming
 from .classes import check_types
-from .network import load_state, network_of
+from .module import load_state, network_of
 
 #: Attributes of a fitted estimator and of its parts that are saved, and their types. Of modules
 #: it is their state.

@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from . import codecs, tables
+from . import codecs, pandas
 from .classes import ANNOTATED, KNOWN, check_types
 
-_CODECS = {codec.tag: codec for codec in (*codecs.CODECS, *tables.CODECS)}
+_CODECS = {codec.tag: codec for codec in (*codecs.CODECS, *pandas.CODECS)}
 # Largest depth of nested values, which no state of a model reaches.
 _DEEPEST = 64
 # Before the name of a class that the user trusts.

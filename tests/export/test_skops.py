@@ -36,9 +36,9 @@ from twins import (
 )
 
 from sklearn_ple import PLEClassifier, PLEClassifierRegressor, PLERegressor, predictor
+from sklearn_ple.export.plain import FORMAT_VERSION
 from sklearn_ple.metrics import make_multitask_scorer, task_scorer
 from sklearn_ple.model_selection import MultiTaskKFold, MultiTaskShuffleSplit
-from sklearn_ple.serialization import FORMAT_VERSION
 
 io = pytest.importorskip("skops.io")
 

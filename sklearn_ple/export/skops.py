@@ -11,7 +11,7 @@ from torch import nn
 
 from ..encoding.numeric import EmbeddingMaker
 from ..tasks import Task
-from .model import from_plain, to_plain
+from .plain import from_plain, to_plain
 from .state import STATE
 from .values import Reader, Writer
 
@@ -75,14 +75,14 @@ def state_of_attributes(model: Any, attributes: dict[str, Any]) -> dict[str, Any
 
 
 def attributes_of_state(cls: type, state: dict[str, Any]) -> dict[str, Any]:
-    """Return the attributes of an estimator from either form of its state.
+    """Return the attributes of an estimator from its state, or from its attributes themselves.
 
     Parameters
     ----------
     cls : type
         Class of the estimator.
     state : dict
-        The result of `state_of_attributes`.
+        The result of `state_of_attributes`, or the attributes, as in a pickle.
 
     Returns
     -------
