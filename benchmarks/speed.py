@@ -23,7 +23,7 @@ from torch.nn import functional as F
 
 from sklearn_ple import PLEClassifierRegressor
 from sklearn_ple.tables.table import Table
-from sklearn_ple.training.data import TableRows
+from sklearn_ple.training.rows import TableRows
 
 N_INPUTS = 263
 N_LEVELS = 2

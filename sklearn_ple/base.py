@@ -1,4 +1,4 @@
-"""Base class of the estimators: fit and partial_fit, for any network."""
+"""Base class of the estimators: fit, partial_fit and add_task, for any network."""
 
 from __future__ import annotations
 
@@ -16,12 +16,11 @@ from .parameters.shared import WIDTHS, class_weight
 from .predictor import Predictor
 from .tables.reading import FeatureReader
 from .tasks import Task
-from .training.all_or_nothing import all_or_nothing
 from .training.device import in_own_modes
 from .training.fit import Fit
-from .training.fit_callbacks import fit_task
 from .training.plan import for_one_epoch
 from .training.read import Arguments
+from .training.sklearn_callbacks import fit_task
 from .training.start import FewerTasks, LastFit, LastStep, OtherModel, Start
 from .utils._sklearn import CallbackSupportMixin, _fit_context, with_callbacks
 
@@ -219,14 +218,8 @@ class MultiTaskEstimator(CallbackSupportMixin, Predictor, ABC):
         start = LastFit(self._fitted) if self.warm_start and self._is_fitted else self._start()
         apart = {"X_val": X_val, "y_val": y_val, "sample_weight_val": sample_weight_val}
         arguments = Arguments(X, y, sample_weight, **apart, groups=groups)
-        with (
-            fit_task(self, **arguments._asdict()) as reporters,
-            all_or_nothing(self),
-            in_own_modes(),
-        ):
-            fit = Fit(self._settings, FeatureReader(self), start, reporters)
-            self._settle(fit.run(arguments))
-        return self
+        with fit_task(self, **arguments._asdict()) as reporters:
+            return self._run(Fit(self._settings, FeatureReader(self), start, reporters), arguments)
 
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None) -> Self:
@@ -274,10 +267,8 @@ class MultiTaskEstimator(CallbackSupportMixin, Predictor, ABC):
             # The network stays where it is, and as it is.
             dtype = str(net.dtype).removeprefix("torch.")
             settings = settings.replace(device=str(net.device), dtype=dtype)
-        with all_or_nothing(self), in_own_modes():
-            fit = Fit(settings, FeatureReader(self), start, classes=classes)
-            self._settle(fit.run(Arguments(X, y, sample_weight)))
-        return self
+        fit = Fit(settings, FeatureReader(self), start, classes=classes)
+        return self._run(fit, Arguments(X, y, sample_weight))
 
     @_fit_context(prefer_skip_nested_validation=True)
     def add_task(
@@ -374,14 +365,25 @@ class MultiTaskEstimator(CallbackSupportMixin, Predictor, ABC):
         check_is_fitted(self)
         calibration, start = self._calibration, FewerTasks(self._fitted, task_types, freeze)
         settings = self._settings.replace(checkpoint_dir=None)
-        with all_or_nothing(self), in_own_modes():
-            fit = Fit(settings, FeatureReader(self), start)
-            self._settle(fit.run(Arguments(X, y, sample_weight, groups=groups)))
-            if freeze:
-                self._calibration = calibration
+        fit = Fit(settings, FeatureReader(self), start)
+        self._run(fit, Arguments(X, y, sample_weight, groups=groups))
+        if freeze:
+            self._calibration = calibration
         return self
 
     # -- what a fit is made of ------------------------------------------------------------------
+
+    def _run(self, fit: Fit, arguments: Arguments) -> Self:
+        """Run a fit, and store its result; if an error is raised, the estimator is as before."""
+        before = dict(vars(self))
+        try:
+            with in_own_modes():
+                self._settle(fit.run(arguments))
+        except BaseException:
+            self.__dict__.clear()
+            self.__dict__.update(before)
+            raise
+        return self
 
     @property
     def _settings(self) -> Settings:

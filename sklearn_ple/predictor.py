@@ -27,9 +27,9 @@ from .tables.frames import is_dataset
 from .tables.reading import FeatureReader, check_in_memory
 from .tables.weights import weigh
 from .tasks import Task, class_array, is_between, warn_without_score
-from .training.data import TableRows
 from .training.history import public_history
 from .training.outputs import compute_outputs, compute_representations
+from .training.rows import TableRows
 from .training.start import Fitted
 from .utils.versions import check_versions, versions
 
@@ -128,7 +128,8 @@ class Predictor(TransformerMixin, Parameters):
 
     def _member_outputs(self, X: Any) -> Tensor:
         """Compute the members' outputs, of shape (n_members, n_rows, sum of n_outputs)."""
-        return compute_outputs(self.net_, self._rows(X), self.n_jobs)
+        rows = self._rows(X)
+        return compute_outputs(self.net_, rows, self.n_jobs)
 
     def _mean_outputs(self, members: Tensor) -> list[np.ndarray]:
         """Average the members; return each task's outputs, of shape (n_rows, n_outputs)."""

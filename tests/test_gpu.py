@@ -10,7 +10,7 @@ from skorch.callbacks import Callback
 
 from sklearn_ple import HoMEClassifierRegressor, PLEClassifierRegressor
 from sklearn_ple.export import load, save
-from sklearn_ple.training import data as training_data
+from sklearn_ple.training import rows as training_data
 
 pytestmark = pytest.mark.gpu
 

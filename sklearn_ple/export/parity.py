@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from ..predictions.calibration import IsotonicCalibration
-from ..training.data import TableRows
 from ..training.outputs import compute_outputs
+from ..training.rows import TableRows
 from .graph import PredictionGraph
 
 _N_ROWS = 32

@@ -65,7 +65,7 @@ def take_apart(model: Any) -> dict[str, Any]:
         for epoch in model.net_.history
     ]
     for path in ("net_.module_", "net_.criterion_"):
-        state[path] = dict(state[path].state_dict())
+        state[path] = {name: value.cpu() for name, value in state[path].state_dict().items()}
     return state
 
 

@@ -24,7 +24,7 @@ _LONGEST_NAME = 8
 _KEPT = ("best_", "latest_", "best_loss_", "epochs_since_", "best_epoch_")
 
 
-def copies(callbacks: Sequence[Any]) -> list[Any]:
+def copy_callbacks(callbacks: Sequence[Any]) -> list[Any]:
     """Make shallow copies of a user's callbacks, so that training does not change them.
 
     The objects that they hold are not copied, because some of them, such as the writer of a

@@ -22,11 +22,9 @@ from ..tables.files.table import AnyTable, StreamedTable
 from ..tables.reading import FeatureReader
 from ..utils.warn import warn
 from .build import make_module, make_net
-from .callbacks import ProgressBar, copies
+from .callbacks import ProgressBar, copy_callbacks
 from .checkpoint import Checkpoint
-from .data import TableRows
 from .device import resolve_device
-from .fit_callbacks import EpochTasks
 from .jobs import Jobs, can_divide
 from .net import MultiTaskNet
 from .outputs import compute_outputs
@@ -34,10 +32,12 @@ from .plan import resolve
 from .processes import check_same_fit, share_random_state
 from .random_state import seeded
 from .read import Arguments
-from .rows_of_files import rows_of_files
-from .schedule import schedule
-from .split import Split, naming_validation
+from .rows import TableRows
+from .schedule import make_schedule
+from .sklearn_callbacks import EpochTasks
+from .split import Split, naming_validation_rows
 from .start import Fitted, Start
+from .stream_rows import stream_rows
 from .validation import HeldOut, OutOfFold, Validation
 
 
@@ -169,11 +169,11 @@ class Fit:
         targets, dtype = encoder.targets, plan.tensor_dtype
         if isinstance(table, StreamedTable):
             own = encoder, encoded.ordered, plan.class_weight, dtype
-            rows: Any = rows_of_files(table, *own)
+            rows: Any = stream_rows(table, *own)
         else:
             rows = TableRows(*encoded.arrays, dtype=dtype)
         if split.table is not None:
-            with naming_validation(), split.table.naming(encoder.check_numbers):
+            with naming_validation_rows(), split.table.naming(encoder.check_numbers):
                 apart = encoder.apply_again(split.table, plan.class_weight)
             to_validate = TableRows(*apart.arrays, dtype=dtype)
             numbers = np.arange(len(to_validate))
@@ -277,8 +277,8 @@ class Fit:
         settings, names = training.settings, training.encoder.targets.names
         n_batches = -(-len(training.rows) // settings.batch_size)
         bar = [ProgressBar(names, title)] if settings.verbose else []
-        rates = schedule(settings.lr_schedule, settings.max_epochs, n_batches)
-        return [*bar, *copies(settings.callbacks or []), *rates, *self.reporters]
+        rates = make_schedule(settings.lr_schedule, settings.max_epochs, n_batches)
+        return [*bar, *copy_callbacks(settings.callbacks or []), *rates, *self.reporters]
 
     def _divide(self, net: MultiTaskNet, training: Training) -> Jobs | None:
         """Divide the members among jobs; None if they are trained together."""

@@ -21,9 +21,9 @@ from ..nn.members import MemberRange
 from ..parameters.optimizers import OPTIMIZERS
 from ..utils.warn import collected
 from .cpu import keep_freed_memory
-from .data import TableRows
 from .device import in_own_modes
 from .net_params import NUMBERS
+from .rows import TableRows
 from .schedule import FollowSchedule
 from .steps import Steps
 from .validation import Labelled, Validation

@@ -23,7 +23,6 @@ from .averaging import WeightAverage
 from .callbacks import KeepBestWeights, RecordEpoch
 from .checkpoint import Progress
 from .cpu import keep_freed_memory, suitable_threads
-from .data import Batches, BatchIndices, TableRows, place
 from .device import check_bfloat16
 from .jobs import Jobs
 from .outputs import N_AT_ONCE
@@ -35,9 +34,9 @@ from .processes import (
     make_synchronisers,
 )
 from .random_state import GlobalDraws
-from .shuffled import ShuffledRows
+from .rows import Batches, BatchIndices, ShuffledRows, TableRows, place
 from .steps import Stepper, Steps
-from .validation import Labelled, Validation, mean_weights
+from .validation import Labelled, Validation, average_weights
 
 
 class Trained(NamedTuple):
@@ -359,7 +358,7 @@ class MultiTaskNet(NeuralNet):
         average = None
         if self.weight_averaging:
             average = WeightAverage(self.module_, self.weight_averaging)
-        means = mean_weights(rows, members).to(self.device)
+        means = average_weights(rows, members).to(self.device)
         # AdamW divides gradients by their size, and its decay does not depend on it. L-BFGS
         # compares them with the loss, which is the members' mean.
         sums = not isinstance(self.optimizer_, (torch.optim.AdamW, torch.optim.LBFGS))

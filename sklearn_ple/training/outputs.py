@@ -11,8 +11,8 @@ from skorch.utils import to_tensor
 from torch import Tensor
 
 from .cpu import keep_freed_memory
-from .data import TableRows
 from .device import without_autocast
+from .rows import TableRows
 
 # Least number of rows in a batch in prediction and validation.
 N_AT_ONCE = 1024

@@ -21,7 +21,7 @@ def seeded(rng: np.random.RandomState) -> Iterator[None]:
         yield
 
 
-def to_go_on_with(rng: np.random.RandomState, random_state: Any) -> np.random.RandomState:
+def choose_random_state(rng: np.random.RandomState, random_state: Any) -> np.random.RandomState:
     """Return the generator for a training that continues from the last one.
 
     An estimator's own generator is copied, so that a failure does not change it. One that others

@@ -16,7 +16,7 @@ from ..tables.reading import FeatureReader
 from ..tables.table import Table, TableReader
 from ..utils.warn import warn
 from .plan import resolve
-from .split import Split, check_apart, n_set_aside, naming_validation
+from .split import Split, check_apart, count_set_aside, naming_validation_rows
 
 # Largest number of validation rows of files, which are kept in memory.
 _MOST_ASIDE = 100_000
@@ -132,12 +132,12 @@ def _n_aside(settings: Settings, n_rows: int) -> int:
             "refit=True trains a second time on all rows, which is not possible for a dataset: "
             "set refit='auto', or set early_stopping=False to train once on all rows."
         )
-    return 0 if fraction is None else min(n_set_aside(n_rows, fraction, "rows"), _MOST_ASIDE)
+    return 0 if fraction is None else min(count_set_aside(n_rows, fraction, "rows"), _MOST_ASIDE)
 
 
 def _read_apart(read_rows: Callable[[], Table]) -> Table:
     """Read separate validation rows."""
-    with naming_validation():
+    with naming_validation_rows():
         table = read_rows()
         if not len(table):
             raise ValueError("there is no label in y_val.")

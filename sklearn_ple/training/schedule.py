@@ -67,7 +67,7 @@ class FollowSchedule(Callback):
             group["lr"] = factor * highest
 
 
-def schedule(name: str, n_epochs: int, n_batches: int) -> list[Callback]:
+def make_schedule(name: str, n_epochs: int, n_batches: int) -> list[Callback]:
     """Make the callback of a schedule in a list, which is empty for a constant rate."""
     factor = LR_SCHEDULES[name]
     return [] if factor is None else [FollowSchedule(factor, n_epochs, n_batches)]

@@ -144,12 +144,12 @@ class Split:
         if self.chosen is not None:
             return self.chosen
         if self.last:
-            n_train = n_rows - n_set_aside(n_rows, validation_fraction, "rows")
+            n_train = n_rows - count_set_aside(n_rows, validation_fraction, "rows")
             return np.arange(n_train), np.arange(n_train, n_rows)
         if self.groups is None:
             return split_rows(n_rows, validation_fraction, rng)
         n_groups = self.groups.max() + 1
-        n_aside = n_set_aside(n_groups, validation_fraction, "groups")
+        n_aside = count_set_aside(n_groups, validation_fraction, "groups")
         aside = np.isin(self.groups, rng.permutation(n_groups)[:n_aside])
         return np.flatnonzero(~aside), np.flatnonzero(aside)
 
@@ -177,7 +177,7 @@ def stops_early(settings: Settings, n_rows: int, apart: bool = False) -> bool:
 
 
 @contextmanager
-def naming_validation() -> Iterator[None]:
+def naming_validation_rows() -> Iterator[None]:
     """Context manager in which errors and warnings say that they concern the validation rows."""
     what = "The validation set, X_val and y_val"
     with naming(what), collected(UserWarning) as found:
@@ -234,7 +234,7 @@ def _choose(
     return train, valid
 
 
-def n_set_aside(n: int, validation_fraction: float, what: str) -> int:
+def count_set_aside(n: int, validation_fraction: float, what: str) -> int:
     """Return the number of rows or groups to set aside; raise an error if none would be left."""
     n_aside = int(np.ceil(validation_fraction * n))
     if n_aside >= n:
@@ -249,7 +249,7 @@ def split_rows(
     n_rows: int, validation_fraction: float, rng: np.random.RandomState
 ) -> tuple[np.ndarray, np.ndarray]:
     """Draw the rows to train on and the validation rows at random."""
-    n_valid = n_set_aside(n_rows, validation_fraction, "rows")
+    n_valid = count_set_aside(n_rows, validation_fraction, "rows")
     order = rng.permutation(n_rows)
     return order[n_valid:], order[:n_valid]
 

@@ -26,11 +26,11 @@ from ..predictions.intervals import Deviations
 from ..tables.files.table import AnyTable
 from ..tables.reading import FeatureReader
 from .build import make_encoder, make_first_net
-from .data import TableRows
 from .net import MultiTaskNet
 from .outputs import compute_outputs
-from .random_state import to_go_on_with
+from .random_state import choose_random_state
 from .read import Arguments, read
+from .rows import TableRows
 from .split import Split
 
 # Number of rows on which two networks are compared, and the tolerance for rounding.
@@ -242,7 +242,7 @@ class LastStep(LastFit):
 
     def draw(self, random_state: Any) -> np.random.RandomState:
         """Return the random state of the last fit."""
-        return to_go_on_with(self.fitted.rng, random_state)
+        return choose_random_state(self.fitted.rng, random_state)
 
     def make_net(
         self, settings: Settings, encoder: TableEncoder, device: str, names: Sequence[str]
@@ -284,18 +284,20 @@ class FewerTasks(Start):
         grown = grow(encoder, features, X, y, sample_weight, self.task_types, **options)
         added = grown.encoder.targets.names[len(encoder.tasks) :]
         check_same_network(settings.owner, settings.parameters, self.fitted.network, added)
-        self.grown = grown
+        self.grown, self.unlabelled = grown, grown.unlabelled
         return grown.table, Split.choose(settings, grown.table, X, y, arguments.groups)
 
     def encode(
         self, table: AnyTable, settings: Settings, classes: Any
     ) -> tuple[TableEncoder, Encoded]:
         """Encode the rows of all tasks."""
-        return self.grown.encoder, self.grown.encode(settings.class_weight)
+        grown = self.grown
+        del self.grown  # Training needs its rows no longer.
+        return grown.encoder, grown.encode(settings.class_weight)
 
     def draw(self, random_state: Any) -> np.random.RandomState:
         """Return the random state of the last fit."""
-        return to_go_on_with(self.fitted.rng, random_state)
+        return choose_random_state(self.fitted.rng, random_state)
 
     def _set_weights(self, net: MultiTaskNet, encoder: TableEncoder) -> None:
         """Copy the weights of the first tasks, and those that they share."""
@@ -307,7 +309,7 @@ class FewerTasks(Start):
             raise ValueError(f"{name} cannot take another task: {error}") from error
         if not self.freeze:
             weights = module.mean.weights
-            unlabelled = torch.as_tensor(self.grown.unlabelled, device=weights.device)
+            unlabelled = torch.as_tensor(self.unlabelled, device=weights.device)
             self._masks = {"mean.weights": unlabelled.expand_as(weights)}
 
     def settle(self, result: Fitted) -> Fitted:

@@ -16,7 +16,7 @@ from ..nn.members import MemberRange
 from ..tasks import TaskLosses
 from .averaging import WeightAverage
 from .processes import add_penalty
-from .validation import without_left_out
+from .validation import mask_left_out
 
 
 class Steps(NamedTuple):
@@ -149,7 +149,7 @@ class Stepper:
         """
         targets, weights, *folds = labels
         if folds:
-            weights = without_left_out(weights, folds[0], self.members)
+            weights = mask_left_out(weights, folds[0], self.members)
         counts = weights / self.mean_weights
         outputs, added = self.module.training_outputs(**inputs, targets=targets, weights=counts)
         sums = self.losses.member_sums(outputs, targets, counts)

@@ -18,8 +18,7 @@ from ..tables.table import Table
 from ..tasks import Task, TaskLosses
 from ..tasks.mean import MemberMean, relative_losses
 from ..utils.warn import warn
-from .data import TableRows
-from .shuffled import ShuffledRows
+from .rows import ShuffledRows, TableRows
 
 # Number of rows from which standard deviations are estimated with the outputs of all members.
 _SAMPLE = 3000
@@ -350,7 +349,7 @@ class OutOfFold(Validation):
         )
 
 
-def without_left_out(weights: Tensor, folds: Tensor, members: MemberRange) -> Tensor:
+def mask_left_out(weights: Tensor, folds: Tensor, members: MemberRange) -> Tensor:
     """Return the weights of labels for each member: zero in the folds that it leaves out.
 
     Parameters
@@ -370,7 +369,7 @@ def without_left_out(weights: Tensor, folds: Tensor, members: MemberRange) -> Te
     return weights * _kept(folds, members).unsqueeze(-1)
 
 
-def mean_weights(rows: TableRows | ShuffledRows, members: MemberRange) -> Tensor:
+def average_weights(rows: TableRows | ShuffledRows, members: MemberRange) -> Tensor:
     """Compute the average weight of a row in training, including rows without a label.
 
     Parameters

@@ -19,7 +19,7 @@ from sklearn_ple.encoding.targets import TargetEncoder
 from sklearn_ple.predictions.intervals import Deviations, StandardisedErrors
 from sklearn_ple.tables.labels import read_targets
 from sklearn_ple.tasks import Regression, Task
-from sklearn_ple.training.data import TableRows
+from sklearn_ple.training.rows import TableRows
 from sklearn_ple.training.split import split_rows
 
 KINDS = {"sick": "binary", "weight": "regression", "cost": "quantile", "visits": "count"}

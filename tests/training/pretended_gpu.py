@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from sklearn_ple.training import data
+from sklearn_ple.training import rows as data
 
 GPU, CPU = torch.device("cuda:0"), torch.device("cpu")
 # The device that torch's own code sees, which needs no CUDA.

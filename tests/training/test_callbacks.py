@@ -12,7 +12,7 @@ from skorch.callbacks import ProgressBar as SkorchBar
 from skorch.history import History
 
 from sklearn_ple import PLEClassifierRegressor
-from sklearn_ple.training.callbacks import ProgressBar, copies
+from sklearn_ple.training.callbacks import ProgressBar, copy_callbacks
 from sklearn_ple.utils import progress
 
 N = 120
@@ -151,7 +151,7 @@ def test_callbacks_are_copied_and_what_they_hold_is_not():
     with pytest.raises(TypeError):
         copy.deepcopy(lock)
     alone, named = Holder(lock), ("named", Holder(lock))
-    twin, (name, other) = copies([alone, named])
+    twin, (name, other) = copy_callbacks([alone, named])
     assert twin is not alone and other is not named[1] and name == "named"
     assert twin.held is other.held is lock
 

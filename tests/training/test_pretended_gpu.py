@@ -15,7 +15,7 @@ import sklearn_ple
 from sklearn_ple import PLEClassifierRegressor
 from sklearn_ple.export import load, save
 from sklearn_ple.inspection import expert_health
-from sklearn_ple.training import data
+from sklearn_ple.training import rows as data
 
 # The pretence leaves torch in a state in which it would not initialise a real one.
 pytestmark = pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")

@@ -309,7 +309,8 @@ def test_groups_of_one_row_each_are_no_groups():
     assert split.n_left_out(**params) == none.n_left_out(**params) == 83
     folds = split.folds(**params, n_left_out=83, rng=np.random.RandomState(0))
     assert [len(fold) for fold in folds] == [41] * 8
-    assert vars(plan(model(), 1000, split)) == vars(plan(model(), 1000))
+    estimator = model()
+    assert vars(plan(estimator, 1000, split)) == vars(plan(estimator, 1000))
 
 
 # -- bad input ------------------------------------------------------------------------------------

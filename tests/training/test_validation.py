@@ -21,10 +21,10 @@ from sklearn_ple.nn.members import MemberRange
 from sklearn_ple.predictions.intervals import Deviations
 from sklearn_ple.tasks import TaskLosses
 from sklearn_ple.tasks.mean import MemberMean
-from sklearn_ple.training.data import TableRows
 from sklearn_ple.training.net import MultiTaskNet
+from sklearn_ple.training.rows import TableRows
 from sklearn_ple.training.split import draw_folds
-from sklearn_ple.training.validation import HeldOut, Labelled, OutOfFold, mean_weights
+from sklearn_ple.training.validation import HeldOut, Labelled, OutOfFold, average_weights
 
 N, N_MEMBERS = 160, 4
 
@@ -167,20 +167,20 @@ def test_rows_weigh_on_average_what_each_member_is_trained_on():
     weights = np.random.RandomState(0).uniform(size=(12, 2)) * [1, 0]
     every = MemberRange.all(3)
     rows = TableRows(weights, np.zeros((12, 0)), weights, weights, dtype=torch.float64)
-    assert_allclose(mean_weights(rows, every), [weights[:, 0].mean(), 1])
+    assert_allclose(average_weights(rows, every), [weights[:, 0].mean(), 1])
     few = np.array([7, 2, 3])
-    assert_allclose(mean_weights(rows.take(few), every), [weights[few, 0].mean(), 1])
+    assert_allclose(average_weights(rows.take(few), every), [weights[few, 0].mean(), 1])
     folds = np.array([0, 1, 2, -1] * 3)
     expected = [
         [weights[[fold not in (m, (m + 1) % 3) for fold in folds], 0].sum() / 12, 1]
         for m in range(3)
     ]
     folded = rows.with_folds(folds)
-    assert_allclose(mean_weights(folded, every).squeeze(1), expected)
-    assert_allclose(mean_weights(folded, MemberRange(1, 3, 3)).squeeze(1), expected[1:])
+    assert_allclose(average_weights(folded, every).squeeze(1), expected)
+    assert_allclose(average_weights(folded, MemberRange(1, 3, 3)).squeeze(1), expected[1:])
     # Where all rows weigh the same, a batch is normalised by its own rows, to the last bit.
     ones = TableRows(weights, np.zeros((12, 0)), weights, np.ones((12, 2)), dtype=torch.float32)
-    assert_array_equal(mean_weights(ones, every), [1, 1])
+    assert_array_equal(average_weights(ones, every), [1, 1])
 
 
 def pairs(validation, members):

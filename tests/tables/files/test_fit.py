@@ -234,13 +234,13 @@ def test_tasks_that_depend_on_others_and_weights_of_classes(tmp_path, monkeypatc
     params = OPTIONS | {"class_weight": "balanced", "early_stopping": False, "max_epochs": 1}
     del params["expert_hidden_units"]
     seen = {}
-    rows = fitting.rows_of_files
+    rows = fitting.stream_rows
 
     def spy(self, *args):
         seen["rows"] = rows(self, *args)
         return seen["rows"]
 
-    monkeypatch.setattr(fitting, "rows_of_files", spy)
+    monkeypatch.setattr(fitting, "stream_rows", spy)
     streamed = ESMMClassifier(**params).fit(folder, ["click", "buy"])
     whole = streamed._encoder
     in_memory = arrow(frame)
@@ -380,13 +380,13 @@ def test_a_long_chain_of_events_weighs_as_in_memory(tmp_path, n_events, monkeypa
 def spied(monkeypatch):
     """Keep the rows that a fit trains on, and the table they are of."""
     kept = []
-    rows = fitting.rows_of_files
+    rows = fitting.stream_rows
 
     def spy(self, *args):
         kept.append((self, rows(self, *args)))
         return kept[-1][1]
 
-    monkeypatch.setattr(fitting, "rows_of_files", spy)
+    monkeypatch.setattr(fitting, "stream_rows", spy)
     return kept
 
 

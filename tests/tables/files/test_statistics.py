@@ -53,13 +53,13 @@ def model(**params):
 
 def seen(monkeypatch):
     """Keep the rows that each fit trains on."""
-    kept, rows = [], fitting.rows_of_files
+    kept, rows = [], fitting.stream_rows
 
     def spy(self, *args):
         kept.append(rows(self, *args))
         return kept[-1]
 
-    monkeypatch.setattr(fitting, "rows_of_files", spy)
+    monkeypatch.setattr(fitting, "stream_rows", spy)
     return kept
 
 
@@ -263,7 +263,7 @@ def test_a_fit_that_stopped_goes_on_alike(tmp_path, monkeypatch):
     folder = write(tmp_path / "files", make_visits())
     params = {"max_epochs": 3, "early_stopping": True}
     whole = model(**params).fit(folder, TASKS, "w")
-    read, n_passes = fitting.rows_of_files, []
+    read, n_passes = fitting.stream_rows, []
 
     def stops(self, *args):
         rows = read(self, *args)
@@ -279,7 +279,7 @@ def test_a_fit_that_stopped_goes_on_alike(tmp_path, monkeypatch):
         return rows
 
     with monkeypatch.context() as patch:
-        patch.setattr(fitting, "rows_of_files", stops)
+        patch.setattr(fitting, "stream_rows", stops)
         with pytest.raises(KeyError):
             model(**params, checkpoint_dir=tmp_path / "kept").fit(folder, TASKS, "w")
     gone_on = model(**params, checkpoint_dir=tmp_path / "kept").fit(folder, TASKS, "w")

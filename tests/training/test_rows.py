@@ -1,4 +1,4 @@
-"""Rows in batches: every row once, dense or sparse, on the device if they fit."""
+"""Rows in batches: every row once, dense or sparse, from memory or shuffled from files."""
 
 import numpy as np
 import pytest
@@ -7,8 +7,9 @@ from numpy.testing import assert_array_equal
 from scipy import sparse
 from torch.overrides import TorchFunctionMode
 
-from sklearn_ple.training import data
-from sklearn_ple.training.data import BatchIndices, TableRows, place
+from sklearn_ple.nn.draws import drawing_from
+from sklearn_ple.training import rows as module
+from sklearn_ple.training.rows import BatchIndices, ShuffledRows, TableRows, place
 from sklearn_ple.training.split import Split, split_rows
 
 
@@ -84,10 +85,10 @@ def test_rows_on_a_device_are_read_by_numbers_from_anywhere():
 def test_rows_that_share_arrays_move_together(monkeypatch):
     rows, _ = make_rows()
     train, valid = rows.take(np.arange(7)), rows.take(np.arange(7, 10))
-    monkeypatch.setattr(data, "free_memory", lambda device: 2.1 * rows.nbytes)
+    monkeypatch.setattr(module, "free_memory", lambda device: 2.1 * rows.nbytes)
     place(train, "meta")
     # The second finds no room, and needs none.
-    monkeypatch.setattr(data, "free_memory", lambda device: 0)
+    monkeypatch.setattr(module, "free_memory", lambda device: 0)
     placed = place(valid, "meta")
     assert placed.arrays is train.arrays
     assert placed.device.type == placed._rows.device.type == train._rows.device.type == "meta"
@@ -121,7 +122,7 @@ def test_every_row_comes_once_a_pass(shuffle):
 def test_rows_move_to_the_device_if_they_fill_less_than_half_of_it(monkeypatch, room, moves):
     rows, _ = make_rows()
     assert rows.nbytes == 10 * (3 * 4 + 2 * 8 + 2 * 4)
-    monkeypatch.setattr(data, "free_memory", lambda device: room * rows.nbytes)
+    monkeypatch.setattr(module, "free_memory", lambda device: room * rows.nbytes)
     placed = place(rows, "meta")
     assert (placed.device.type == "meta") is moves
     assert (placed.arrays["targets"].device.type == "meta") is moves
@@ -129,7 +130,7 @@ def test_rows_move_to_the_device_if_they_fill_less_than_half_of_it(monkeypatch, 
 
 def test_sparse_rows_stay(monkeypatch):
     rows, _ = make_rows(container=sparse.csr_matrix)
-    monkeypatch.setattr(data, "free_memory", lambda device: np.inf)
+    monkeypatch.setattr(module, "free_memory", lambda device: np.inf)
     assert place(rows, "meta").device.type == "cpu"
 
 
@@ -144,3 +145,76 @@ def test_split_sets_a_share_aside_once():
 def test_a_split_that_leaves_nothing_is_an_error():
     with pytest.raises(ValueError, match="validation_fraction=0.9 leaves none of the 5 rows"):
         split_rows(5, 0.9, np.random.RandomState(0))
+
+
+# -- rows of files --------------------------------------------------------------------------------
+
+N_UNITS, N_EACH = 12, 50
+
+
+def make_shuffled(asked=None):
+    """Rows whose number, code and target are their place among all."""
+
+    def read(order):
+        if asked is not None:
+            asked.append(list(order))
+        for unit in order:
+            places = np.arange(unit * N_EACH, (unit + 1) * N_EACH)
+            for part in np.array_split(places, 3):
+                numbers = part[:, None].astype(np.float32)
+                yield numbers, part[:, None], numbers, np.ones_like(numbers)
+
+    first = TableRows(np.zeros((5, 1)), np.zeros((5, 1), int), dtype=torch.float32)
+    return ShuffledRows(N_UNITS * N_EACH, N_UNITS, read, first, torch.ones(1))
+
+
+@pytest.mark.parametrize("batch_size", [1, 7, 64, 600, 1000])
+@pytest.mark.parametrize("buffered", [20, 100, 10**6])
+def test_every_row_comes_once_in_whole_batches(monkeypatch, batch_size, buffered):
+    monkeypatch.setattr(module, "_BUFFERED_ROWS", buffered)
+    batches = make_shuffled().batches(batch_size)
+    with drawing_from(0):
+        read = list(batches)
+    assert len(read) == len(batches) == -(-600 // batch_size)
+    assert [len(own["codes"]) for own, _ in read[:-1]] == [batch_size] * (len(read) - 1)
+    places = torch.cat([inputs["codes"] for inputs, _ in read]).flatten()
+    assert places.sort().values.tolist() == list(range(600))
+    for inputs, (targets, weights) in read:
+        assert (inputs["codes"] == inputs["numbers"]).all() and (targets == inputs["codes"]).all()
+        assert weights.shape == targets.shape
+
+
+def test_each_epoch_has_an_order_of_its_own_that_the_seed_determines():
+    asked = []
+    batches = make_shuffled(asked).batches(50)
+
+    def epoch():
+        return torch.cat([inputs["codes"] for inputs, _ in batches]).flatten().tolist()
+
+    with drawing_from(3):
+        first, second = epoch(), epoch()
+    with drawing_from(3):
+        again = epoch()
+    assert first == again != second
+    assert asked[0] == asked[2] != asked[1] and sorted(asked[0]) == list(range(N_UNITS))
+
+
+def test_a_buffer_of_all_rows_mixes_them_evenly():
+    with drawing_from(0):
+        places = torch.cat([own["codes"] for own, _ in make_shuffled().batches(600)]).flatten()
+    # The correlation of 600 places with their order has a standard error of 0.04.
+    assert abs(np.corrcoef(places, np.arange(600))[0, 1]) < 0.16
+
+
+def test_a_small_buffer_mixes_the_rows_of_neighbouring_blocks(monkeypatch):
+    monkeypatch.setattr(module, "_BUFFERED_ROWS", 150)
+    with drawing_from(0):
+        batches = [own["codes"] // N_EACH for own, _ in make_shuffled().batches(20)]
+    assert np.mean([len(units.unique()) for units in batches]) > 2
+
+
+def test_wide_rows_fill_a_buffer_by_their_bytes(monkeypatch):
+    monkeypatch.setattr(module, "_BUFFERED_BYTES", 20 * 100)
+    with drawing_from(0):
+        batches = [own["codes"] // N_EACH for own, _ in make_shuffled().batches(10)]
+    assert np.mean([len(units.unique()) for units in batches]) < 5

@@ -16,11 +16,10 @@ from ..tables.files.source import Source
 from ..tables.files.table import StreamedTable
 from ..tables.table import Table
 from ..utils.warn import warn
-from .data import TableRows
-from .shuffled import Arrays, ShuffledRows
+from .rows import Arrays, ShuffledRows, TableRows
 
 
-def rows_of_files(
+def stream_rows(
     table: StreamedTable,
     encoder: TableEncoder,
     ordered: OrderedStatistics | None,
