@@ -157,7 +157,7 @@ if X is not None:
     display = GateUtilizationDisplay.from_estimator(ple, X_test)
     results["gates"] = {
         part: getattr(display, part).to_dict("list")
-        for part in ("utilization", "idle", "collapsed", "health")
+        for part in ("utilization", "collapsed", "health")
     }
 else:
     parts = {part: pd.DataFrame(t) for part, t in results["gates"].items()}

@@ -11,7 +11,7 @@ import pandas as pd
 
 from ..utils.checks import check_frame
 from ..utils.warn import warn
-from .health import IDLE, ailing, weights_and_health, with_gates
+from .health import describe_faults, read_gates, with_gates
 from .style import (
     BLUE,
     GREEN,
@@ -51,9 +51,6 @@ class GateUtilizationDisplay:
         A row for each expert of each gate of each level, with the columns ``level`` (counted from
         1, from the features up), ``gate``, ``expert``, ``mean`` and ``std`` of the weight over the
         rows.
-    idle : DataFrame or None, default=None
-        Experts that are hardly used, with the columns ``level``, ``expert`` and ``share``, the
-        mean weight as a multiple of the even share.
     collapsed : DataFrame or None, default=None
         Gates that use a single expert in most rows, with the columns ``level``, ``gate``,
         ``expert``, the one with the largest weight in most rows, and ``largest``, the mean over
@@ -78,11 +75,9 @@ class GateUtilizationDisplay:
 
     Notes
     -----
-    An expert is idle if its mean weight, over the rows and over the gates of its level that read
-    it, is below a tenth of the even share, unless it is also read beside the gates, as the own
-    experts are in AdaTT and HoME. A gate with more than one expert has collapsed if its largest
-    weight is above 0.95 on average over the rows. Warnings name idle experts and collapsed gates.
-    If the standard deviations of a collapsed gate are large, it sends different rows to different
+    A gate with more than one expert has collapsed if its largest weight is above 0.95 on average
+    over the rows. Warnings name collapsed gates, and the experts with faults. If the standard
+    deviations of a collapsed gate are large, it sends different rows to different
     experts; if they are small, a single expert would be enough.
 
     The weights are means over the members of the ensemble. Each member has its own experts, and
@@ -112,12 +107,10 @@ class GateUtilizationDisplay:
     def __init__(
         self,
         utilization: pd.DataFrame,
-        idle: pd.DataFrame | None = None,
         collapsed: pd.DataFrame | None = None,
         health: pd.DataFrame | None = None,
     ):
         self.utilization = utilization
-        self.idle = idle
         self.collapsed = collapsed
         self.health = health
 
@@ -159,16 +152,11 @@ class GateUtilizationDisplay:
             If an expert is hardly used, nearly dead or captured by one task, if a task ignores its
             own experts, or if a gate has collapsed.
         """
-        weights, health = weights_and_health(*with_gates(estimator, X))
-        utilization = _summarise(weights)
-        idle, collapsed = _find_idle(utilization, health), _find_collapsed(weights)
-        for message in [
-            *_describe_idle(idle, utilization),
-            *_describe_collapsed(collapsed),
-            *ailing(health),
-        ]:
+        weights, utilization, health = read_gates(*with_gates(estimator, X))
+        collapsed = _find_collapsed(weights)
+        for message in [*_describe_collapsed(collapsed), *describe_faults(health)]:
             warn(message)
-        return cls(utilization, idle, collapsed, health).plot(ax, **kwargs)
+        return cls(utilization, collapsed, health).plot(ax, **kwargs)
 
     def plot(self, ax: Any = None, **kwargs: Any) -> GateUtilizationDisplay:
         """Draw the utilization.
@@ -291,26 +279,6 @@ def _draw(
     return bars
 
 
-def _summarise(weights: list[dict[str, pd.DataFrame]]) -> pd.DataFrame:
-    """Compute the mean and the standard deviation of each weight over the rows."""
-    rows = [
-        [level, gate, expert, values.mean(), values.std(ddof=0)]
-        for level, gates in enumerate(weights, start=1)
-        for gate, frame in gates.items()
-        for expert, values in frame.items()
-    ]
-    return pd.DataFrame(rows, columns=["level", "gate", "expert", "mean", "std"])
-
-
-def _find_idle(utilization: pd.DataFrame, health: pd.DataFrame) -> pd.DataFrame:
-    """Find the experts whose mean weight is small, and that are read only by gates."""
-    n_experts = utilization.groupby(["level", "gate"])["expert"].transform("size")
-    shares = utilization[["level", "expert"]].assign(share=utilization["mean"] * n_experts)
-    shares = shares.groupby(["level", "expert"], sort=False, as_index=False).mean()
-    idle = shares[shares["share"] < IDLE].merge(health[["level", "expert", "beside"]])
-    return idle[~idle.pop("beside")].reset_index(drop=True)
-
-
 def _find_collapsed(weights: list[dict[str, pd.DataFrame]]) -> pd.DataFrame:
     """Find the gates that give nearly all weight to one expert in each row."""
     rows = [
@@ -320,16 +288,6 @@ def _find_collapsed(weights: list[dict[str, pd.DataFrame]]) -> pd.DataFrame:
         if frame.shape[1] > 1 and (largest := frame.max(axis=1).mean()) > _COLLAPSED
     ]
     return pd.DataFrame(rows, columns=["level", "gate", "expert", "largest"])
-
-
-def _describe_idle(idle: pd.DataFrame, utilization: pd.DataFrame) -> Iterator[str]:
-    for level, expert, share in idle.itertuples(index=False):
-        here = (utilization["level"] == level) & (utilization["expert"] == expert)
-        gates = ", ".join(map(repr, utilization["gate"][here]))
-        yield (
-            f"Expert {expert!r} of level {level} is hardly used: its mean weight is {share:.2g} "
-            f"of the even share (gates: {gates}). Fewer experts may be enough."
-        )
 
 
 def _describe_collapsed(collapsed: pd.DataFrame) -> Iterator[str]:

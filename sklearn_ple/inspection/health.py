@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -15,14 +16,9 @@ from torch import Tensor
 from ..nn.records import watched
 from ..predictions.inner import inner_estimator
 
-#: An expert is idle if its mean weight is a smaller multiple of the even share.
-IDLE = 0.1
+_IDLE = 0.1
 _DEAD = 0.9
 _CAPTURED = 0.9
-_COLUMNS = (
-    *("level", "expert", "task", "zeros", "constant"),
-    *("share", "beside", "main_task", "main_share", "own_share"),
-)
 
 
 def expert_health(estimator: Any, X: Any) -> pd.DataFrame:
@@ -49,8 +45,8 @@ def expert_health(estimator: Any, X: Any) -> pd.DataFrame:
         - ``task``, the task that the expert belongs to; missing for a shared expert;
         - ``zeros``, the share of the expert's activations that are zero, and ``constant``, the
           share of its units that have the same output for every row;
-        - ``share``, the mean weight of the expert in the gates of the tasks that read it, as a
-          multiple of the even share, which is 1 / n in a gate with n experts;
+        - ``share``, the mean weight of the expert in the gates that read it, as a multiple of the
+          even share, which is 1 / n in a gate with n experts;
         - ``beside``, whether the expert is also read beside the gates, as the own experts are in
           AdaTT and HoME: their weights in the gates show only a part of their use;
         - ``main_task``, the task in whose gate the expert has the largest weight, and
@@ -104,7 +100,7 @@ def expert_health(estimator: Any, X: Any) -> pd.DataFrame:
     1  wt82_71 1  healthy
     2   shared 1  healthy
     """
-    return weights_and_health(*with_gates(estimator, X))[1]
+    return read_gates(*with_gates(estimator, X))[2]
 
 
 class NoGatesError(TypeError):
@@ -131,38 +127,46 @@ def with_gates(estimator: Any, X: Any) -> tuple[Any, Any]:
     return estimator, X
 
 
-def weights_and_health(
+def read_gates(
     estimator: Any, X: Any
-) -> tuple[list[dict[str, pd.DataFrame]], pd.DataFrame]:
-    """Compute the weights of all gates and the health of the experts, in one prediction."""
-    module, tasks = estimator.module_, estimator.task_names_
-    activities: list[list[tuple[list[str], _Activity]]] = []
+) -> tuple[list[dict[str, pd.DataFrame]], pd.DataFrame, pd.DataFrame]:
+    """Compute the weights of all gates, and what follows from them, in one prediction.
+
+    Returns
+    -------
+    weights : list of dict of str to DataFrame
+        The weights in each row, as returned by the method ``gate_weights``.
+    utilization : DataFrame
+        The mean and the standard deviation of each weight over the rows.
+    health : DataFrame
+        The health of the experts, as returned by `expert_health`.
+    """
+    module, tasks = estimator.module_, list(estimator.task_names_)
+    banks = []
     with ExitStack() as stack:
-        for level in module.expert_names(tasks):
-            activities.append([(bank.names, _Activity()) for bank in level])
-            for bank, (_, activity) in zip(level, activities[-1], strict=True):
+        for level, own in enumerate(module.expert_names(tasks), start=1):
+            for bank in own:
+                activity = _Activity()
                 stack.enter_context(watched(bank.module, activity.add))
+                banks.append((level, bank.names, activity))
         weights = estimator.gate_weights(X)
     if not any(weights):
         # In AITM only a task that has a task before it has a gate.
         raise NoGatesError.of(estimator)
-    owners, rows = list(_owners(module, tasks)), []
-    for level, (gates, parts) in enumerate(zip(weights, module.gate_names(tasks), strict=True)):
-        n_rows = len(next(iter(gates.values())))
-        active: dict[str, dict[str, float]] = {}
-        for names, activity in activities[level] if level < len(activities) else []:
-            active |= zip(names, activity.summary(len(names), n_rows), strict=True)
-        own = owners[level] if level < len(owners) else {}
-        used = _use(gates, own, tasks)
-        beside = {expert for part in parts for expert in part.beside}
-        # Experts are in the order of the banks, if this is known.
-        for expert in dict.fromkeys([*active, *used]):
-            known = active.get(expert, {}) | used.get(expert, {})
-            known |= {"level": level + 1, "expert": expert, "beside": expert in beside}
-            rows.append(known)
-    health = pd.DataFrame(rows, columns=list(_COLUMNS))
-    health["state"] = [", ".join(_states(row)) or "healthy" for row in health.itertuples()]
-    return weights, health
+    n_rows = len(next(frame for gates in weights for frame in gates.values()))
+    active = {
+        (level, name): shares
+        for level, names, activity in banks
+        for name, shares in zip(names, activity.summary(len(names), n_rows), strict=True)
+    }
+    rows = [
+        [level, gate, expert, values.mean(), values.std(ddof=0)]
+        for level, gates in enumerate(weights, start=1)
+        for gate, frame in gates.items()
+        for expert, values in frame.items()
+    ]
+    utilization = pd.DataFrame(rows, columns=["level", "gate", "expert", "mean", "std"])
+    return weights, utilization, _examine(utilization, active, module, tasks)
 
 
 class _Activity:
@@ -170,80 +174,89 @@ class _Activity:
 
     def __init__(self) -> None:
         self.zeros: list[Tensor] = []
-        self.lowest: Any = None
-        self.highest: Any = None
+        self.ends: list[Tensor] = []
 
     def add(self, outputs: Tensor) -> None:
         """Add the outputs of a batch, of shape (n_members * n_experts, n_rows, width)."""
         self.zeros.append((outputs == 0).cpu().double().mean(dim=2))
         # Batches are filled up with copies of rows, which do not change minimum and maximum.
-        ends = outputs.aminmax(dim=1)
-        low, high = ends.min.cpu(), ends.max.cpu()
-        self.lowest = low if self.lowest is None else torch.minimum(self.lowest, low)
-        self.highest = high if self.highest is None else torch.maximum(self.highest, high)
+        self.ends.append(torch.stack(outputs.aminmax(dim=1)).cpu())
 
-    def summary(self, n_experts: int, n_rows: int) -> list[dict[str, float]]:
+    def summary(self, n_experts: int, n_rows: int) -> list[list[float]]:
         """Compute the share of zeros and of constant units of each expert, over all members."""
         zeros = torch.cat(self.zeros, dim=1)[:, :n_rows].mean(dim=1)
-        constant = torch.eq(self.lowest, self.highest).double().mean(dim=1)
-        shares = torch.stack([zeros, constant]).unflatten(1, (-1, n_experts)).mean(dim=1)
-        return [dict(zip(("zeros", "constant"), own, strict=True)) for own in shares.T.tolist()]
+        lowest, highest = torch.stack(self.ends, dim=1)
+        constant = torch.eq(lowest.amin(dim=0), highest.amax(dim=0)).double().mean(dim=1)
+        shares = torch.stack([zeros, constant]).unflatten(1, (-1, n_experts))
+        return shares.mean(dim=1).T.tolist()
 
 
-def _owners(module: Any, tasks: Sequence[str]) -> Iterator[dict[str, str]]:
-    """Yield, for each level, the task of each expert that belongs to a task."""
-    for row in module.blocks(tasks):
-        if row and row[0].kind == "expert":
-            yield {block.name: tasks[block.task] for block in row if block.task is not None}
+def _examine(
+    utilization: pd.DataFrame,
+    active: Mapping[tuple[int, str], list[float]],
+    module: Any,
+    tasks: Sequence[str],
+) -> pd.DataFrame:
+    """Tabulate the health of the experts, given the zeros and constant units of some of them."""
+    levels = (row for row in module.blocks(tasks) if row and row[0].kind == "expert")
+    owners = {
+        (level, block.name): tasks[block.task]
+        for level, row in enumerate(levels, start=1)
+        for block in row
+        if block.task is not None
+    }
+    beside = {
+        (level, expert)
+        for level, parts in enumerate(module.gate_names(tasks), start=1)
+        for part in parts
+        for expert in part.beside
+    }
+    by = ["level", "expert"]
+    keys = pd.MultiIndex.from_frame(utilization[by])
+    n_experts = utilization.groupby(["level", "gate"])["mean"].transform("size")
+    used = utilization.assign(share=utilization["mean"] * n_experts, task=keys.map(owners.get))
+    of_tasks = used[used["gate"].isin(tasks)]
+    weights = of_tasks.groupby(by)["mean"]
+    own = of_tasks[of_tasks["gate"] == of_tasks["task"]].groupby(["level", "task"])["share"].mean()
+
+    # Experts are in the order of the banks, if this is known.
+    experts = sorted(dict.fromkeys([*active, *keys]), key=itemgetter(0))
+    health = pd.DataFrame(index=pd.MultiIndex.from_tuples(experts, names=by))
+    health["task"] = [owners.get(expert) for expert in experts]
+    health[["zeros", "constant"]] = [active.get(expert, (np.nan, np.nan)) for expert in experts]
+    health["share"] = used.groupby(by)["share"].mean()
+    health["beside"] = [expert in beside for expert in experts]
+    health["main_task"] = of_tasks.loc[weights.idxmax()].set_index(by)["gate"]
+    # An expert that only one task can read is not captured.
+    health["main_share"] = (weights.max() / weights.sum()).where(weights.size() > 1)
+    health = health.join(own.rename("own_share"), on=["level", "task"]).reset_index()
+    is_shared, is_idle = health["task"].isna(), health["share"] < _IDLE
+    faults = {
+        "dead": health["zeros"] > _DEAD,
+        "idle": is_idle & ~health["beside"],
+        "captured": is_shared & ~is_idle & (health["main_share"] > _CAPTURED),
+        "ignored": (health["own_share"] < _IDLE) & ~health["beside"],
+    }
+    health["state"] = [
+        ", ".join(name for name, has in faults.items() if has[place]) or "healthy"
+        for place in health.index
+    ]
+    return health
 
 
-def _use(
-    gates: Mapping[str, pd.DataFrame], owners: Mapping[str, str], tasks: Sequence[str]
-) -> dict[str, dict[str, Any]]:
-    """Compute, for each expert of a level, how the gates of the tasks use it."""
-    uses: dict[str, dict[str, Any]] = {}
-    means = {gate: frame.mean() for gate, frame in gates.items()}
-    of_tasks = {gate: own for gate, own in means.items() if gate in tasks}
-    for expert in dict.fromkeys(name for own in means.values() for name in own.index):
-        owner = owners.get(expert)
-        use = uses[expert] = {"task": owner}
-        read = {gate: own for gate, own in of_tasks.items() if expert in own.index}
-        if read:
-            parts = pd.Series({gate: own[expert] for gate, own in read.items()})
-            use["share"] = np.mean([own[expert] * len(own) for own in read.values()])
-            use["main_task"] = parts.idxmax()
-            # An expert that only one task can read is not captured.
-            if len(parts) > 1 and parts.sum() > 0:
-                use["main_share"] = parts.max() / parts.sum()
-        if owner in of_tasks:
-            weights = of_tasks[owner]
-            own = [name for name in weights.index if owners.get(name) == owner]
-            # In a network of the user's own, they may bypass the gate.
-            if own:
-                use["own_share"] = weights[own].sum() * len(weights) / len(own)
-    return uses
-
-
-def _states(row: Any) -> Iterator[str]:
-    """Yield the faults of an expert; missing values are not faults."""
-    if row.zeros > _DEAD:
-        yield "dead"
-    if row.share < IDLE and not row.beside:
-        yield "idle"
-    if row.share >= IDLE and pd.isna(row.task) and row.main_share > _CAPTURED:
-        yield "captured"
-    if row.own_share < IDLE and not row.beside:
-        yield "ignored"
-
-
-def ailing(health: pd.DataFrame) -> Iterator[str]:
-    """Yield the warnings about experts, except those about idle experts."""
+def describe_faults(health: pd.DataFrame) -> Iterator[str]:
+    """Yield the warnings about experts."""
     for row in health.itertuples():
         states = row.state.split(", ")
         if "dead" in states:
             yield (
                 f"Expert {row.expert!r} of level {row.level} is nearly dead: {row.zeros:.1%} of "
                 "its activations are zero. Another activation, such as silu, may help."
+            )
+        if "idle" in states:
+            yield (
+                f"Expert {row.expert!r} of level {row.level} is hardly used: its mean weight is "
+                f"{row.share:.2g} of the even share. Fewer experts may be enough."
             )
         if "captured" in states:
             yield (

@@ -84,7 +84,7 @@ def test_utilization_holds_mean_and_standard_deviation():
     ]
     columns = ["level", "gate", "expert", "mean", "std"]
     pd.testing.assert_frame_equal(display.utilization, pd.DataFrame(expected, columns=columns))
-    assert display.idle.empty and display.collapsed.empty
+    assert display.collapsed.empty and set(display.health["state"]) == {"healthy"}
 
 
 def test_bars_hold_the_utilization():
@@ -140,13 +140,16 @@ def test_an_expert_that_no_gate_of_its_level_uses_is_idle():
         {"one": 0.48, "two": 0.48, "three": 0.04},
         {"one": 0.5, "two": 0.48, "three": 0.02},
     )
-    with pytest.warns(UserWarning, match="'three' of level 2.*0.09 of.*gates: 'a', 'b'") as caught:
+    with pytest.warns(
+        UserWarning, match="'three' of level 2.* its mean weight is 0.09 of"
+    ) as caught:
         display = draw(
             {"a": constant(**busy), "b": constant(**busy)},
             {"a": constant(**busy), "b": constant(**idle)},
         )
     assert [warning.filename for warning in caught] == [__file__]
-    assert display.idle.values.tolist() == [[2, "three", pytest.approx(0.09)]]
+    (idle,) = display.health[display.health["state"] == "idle"].itertuples()
+    assert (idle.level, idle.expert, idle.share) == (2, "three", pytest.approx(0.09))
     assert display.collapsed.empty
 
 
@@ -154,7 +157,8 @@ def test_an_expert_that_one_gate_uses_is_not_idle():
     only = constant(one=0.94, two=0.06)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert draw({"a": only, "b": constant(one=0.7, two=0.3)}).idle.empty
+        display = draw({"a": only, "b": constant(one=0.7, two=0.3)})
+    assert set(display.health["state"]) == {"healthy"}
 
 
 def test_a_gate_of_one_expert_in_most_rows_collapses():
@@ -164,14 +168,13 @@ def test_a_gate_of_one_expert_in_most_rows_collapses():
         display = draw({"a": constant(one=0.7, two=0.3), "b": hard})
     expected = [[1, "b", "one", pytest.approx((0.99 + 0.98 + 0.99) / 3)]]
     assert display.collapsed.values.tolist() == expected
-    assert display.idle.empty
 
 
 def test_a_gate_of_a_single_expert_does_not_collapse():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         display = draw({"a": constant(one=1.0)}, {"a": constant(one=1.0)})
-    assert display.collapsed.empty and display.idle.empty
+    assert display.collapsed.empty
     assert display.axes_.shape == (2,)
 
 
@@ -246,7 +249,7 @@ def test_utilization_without_a_column_is_an_error():
 def test_utilization_alone_can_be_drawn():
     display = GateUtilizationDisplay(draw(*random_ple()).utilization)
     assert display.plot() is display
-    assert display.idle is None and display.collapsed is None
+    assert display.health is None and display.collapsed is None
 
 
 @pytest.fixture(scope="module")

@@ -22,8 +22,7 @@ from sklearn_ple import (
     STEMClassifierRegressor,
     nn,
 )
-from sklearn_ple.inspection import GateUtilizationDisplay, expert_health
-from sklearn_ple.inspection.report.model import gate_sections
+from sklearn_ple.inspection import GateUtilizationDisplay, MultiTaskReport, expert_health
 from sklearn_ple.training import net
 
 # No multiple of the blocks that rows are predicted in.
@@ -224,7 +223,6 @@ def test_experts_that_are_read_beside_a_gate_are_used(data, cls, chosen, idle, i
             fix_weights(names.module, F.one_hot(torch.tensor(wanted), n_experts).float())
     display = GateUtilizationDisplay.from_estimator(model, data[0])
     health = display.health
-    assert display.idle[["level", "expert"]].to_numpy().tolist() == idle
     for state, expected in (("idle", idle), ("ignored", ignored), ("captured", [])):
         named = health[health["state"].str.contains(state)]
         assert named[["level", "expert"]].to_numpy().tolist() == expected
@@ -267,7 +265,9 @@ def test_own_experts_may_bypass_the_gate_of_their_task():
 
 def test_what_a_network_does_not_tell_is_missing(data, monkeypatch):
     model = fit(MMoEClassifierRegressor, data, n_levels=2)
-    assert expert_health(model, data[0])["share"].isna().tolist() == [True] * 3 + [False] * 3
+    health = expert_health(model, data[0])
+    # The gates of the first level are not those of tasks.
+    assert health["main_task"].isna().tolist() == [True] * 3 + [False] * 3
     monkeypatch.delattr(nn.MMoE, "expert_names")
     health = expert_health(model, data[0])
     assert health["zeros"].isna().all() and set(health["state"]) == {"healthy"}
@@ -296,9 +296,16 @@ def test_warnings_and_titles_name_what_ails(data):
     assert healthy.axes_[0].get_title() == "level 1"
 
 
-def test_the_report_says_so(data):
-    (section,) = gate_sections(choosing(data, late="both", price="own"), data[0])
-    assert "is captured by task" in "".join(map(str, section.blocks))
+def write_report(model, data, path):
+    """Return the page of a report."""
+    report = MultiTaskReport.from_estimator(model, *data, n_bootstrap=1, importance=False)
+    report.to_html(path / "report.html")
+    return (path / "report.html").read_text(encoding="utf-8")
+
+
+def test_the_report_names_captured_experts(data, tmp_path):
+    model = choosing(data, late="both", price="own")
+    assert "is captured by task" in write_report(model, data, tmp_path)
 
 
 def test_pipelines_transform_first(data):
@@ -322,10 +329,10 @@ def test_estimators_without_gates_are_refused(data):
         expert_health(CGCClassifierRegressor(), data[0])
 
 
-def test_of_a_single_task_aitm_has_no_gates(data):
+def test_of_a_single_task_aitm_has_no_gates(data, tmp_path):
     X, y = data
     model = fit(AITMClassifierRegressor, (X, y["price"]))
     for draw in (expert_health, GateUtilizationDisplay.from_estimator):
         with pytest.raises(TypeError, match="AITMClassifierRegressor has no gates"):
             draw(model, X)
-    assert list(gate_sections(model, X)) == []
+    assert "gates" not in write_report(model, (X, y["price"]), tmp_path)
