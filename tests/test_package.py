@@ -248,9 +248,12 @@ def test_environments_that_are_named_are_there():
     assert {"py", "dist", "wheel"} <= named <= there
 
 
-def test_data_and_type_marker_are_shipped():
+def test_data_templates_and_type_marker_are_shipped():
     assert (importlib.resources.files("sklearn_ple") / "py.typed").is_file()
     assert (importlib.resources.files("sklearn_ple.datasets") / "data" / "nhefs.csv.gz").is_file()
+    report = importlib.resources.files("sklearn_ple.inspection.report")
+    for name in ("blocks.html", "report.css", "report.html"):
+        assert (report / name).is_file()
 
 
 def test_checks_run_the_command_of_the_readme():

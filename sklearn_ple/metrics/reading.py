@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from functools import cache, partial
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -16,12 +17,15 @@ from ..tables.frames import to_pandas
 from ..tables.labels import Labels, as_frame, check_type, numbers_are_classes
 from ..tables.mistakes import warn_of_order
 from ..tables.reading import check_in_memory
+from ..tables.weights import read_weights
 from ..tasks import TASK_KINDS
 from ..utils.checks import check_unique
-from .views import PredictionError, Respond, Responses, ScoredTask, plain_array
+from .views import PredictionError, Respond, ScoredTask, plain_array
 
 
-def scored_tasks(estimator_or_y_pred: Any, X: Any, y: Any) -> list[ScoredTask]:
+def scored_tasks(
+    estimator_or_y_pred: Any, X: Any, y: Any, sample_weight: Any = None
+) -> list[ScoredTask]:
     """Return each task with its predictions, by an estimator or given; see `multitask_scores`."""
     check_in_memory(X)
     if y is None:
@@ -32,14 +36,20 @@ def scored_tasks(estimator_or_y_pred: Any, X: Any, y: Any) -> list[ScoredTask]:
     # A data frame may have a column of such a name.
     is_frame = hasattr(estimator_or_y_pred, "columns")
     if not is_frame and hasattr(estimator_or_y_pred, "predict"):
-        return _tasks_of_estimator(estimator_or_y_pred, X, table, hasattr(y, "columns"))
-    if not is_frame and hasattr(estimator_or_y_pred, "fit"):
+        tasks = _tasks_of_estimator(estimator_or_y_pred, X, table, hasattr(y, "columns"))
+    elif not is_frame and hasattr(estimator_or_y_pred, "fit"):
         raise TypeError(
             f"{type(estimator_or_y_pred).__name__} cannot predict: pass an estimator that can, or "
             "predictions. A search needs refit=True."
         )
-    warn_of_order(y_pred=estimator_or_y_pred, y=y)
-    return _tasks_of_predictions(estimator_or_y_pred, table, hasattr(y, "columns"))
+    else:
+        warn_of_order(y_pred=estimator_or_y_pred, y=y)
+        tasks = _tasks_of_predictions(estimator_or_y_pred, table, hasattr(y, "columns"))
+    if sample_weight is None:
+        return tasks
+    warn_of_order(y=tasks[0].labels, sample_weight=sample_weight)
+    weights = read_weights(sample_weight, len(table), [task.name for task in tasks])
+    return [replace(task, weights=own) for task, own in zip(tasks, weights.T, strict=True)]
 
 
 def _tasks_of_estimator(estimator: Any, X: Any, y: pd.DataFrame, named: bool) -> list[ScoredTask]:
@@ -71,17 +81,15 @@ def _tasks_of_estimator(estimator: Any, X: Any, y: pd.DataFrame, named: bool) ->
             return [plain_array(table.iloc[:, k]) for k in range(len(names))]
         return response if isinstance(response, list) else [response]
 
-    tasks = fitted.tasks_
-    classes = [None if t.classes is None else plain_array(pd.Series(t.classes)) for t in tasks]
     methods = [m for m in ("predict", "predict_proba") if hasattr(estimator, m)]
-    responses = Responses(names, classes, {method: partial(respond, method) for method in methods})
-    columns = [y.iloc[:, k] for k in range(len(names))]
-    for task, name, labels, own in zip(tasks, names, columns, classes, strict=True):
-        check_type(name, task.kind, own, Labels.read(name, labels).observed)
-    return [
-        ScoredTask.of(task, name, labels, own, responses)
-        for task, name, labels, own in zip(tasks, names, columns, classes, strict=True)
-    ]
+    tasks = []
+    for k, (name, task) in enumerate(zip(names, fitted.tasks_, strict=True)):
+        labels = y.iloc[:, k]
+        classes = None if task.classes is None else plain_array(pd.Series(task.classes))
+        check_type(name, task.kind, classes, Labels.read(name, labels).observed)
+        responses = {method: lambda method=method, k=k: respond(method)[k] for method in methods}
+        tasks.append(ScoredTask(name, labels, task, classes, responses))
+    return tasks
 
 
 def _tasks_of_predictions(y_pred: Any, y: pd.DataFrame, named: bool) -> list[ScoredTask]:
@@ -102,19 +110,21 @@ def _tasks_of_predictions(y_pred: Any, y: pd.DataFrame, named: bool) -> list[Sco
             f"There are predictions of {len(parts)} tasks, but y has {y.shape[1]}: "
             f"{list(y.columns)}. Pass predictions of each, or a list with None for tasks without."
         )
-    tasks = []
-    for name, part in zip(y.columns, parts, strict=True):
-        if part is None:
-            tasks.append(ScoredTask(name, y[name]))
-            continue
-        check_consistent_length(part, y)
-        # As in fit: NumPy would turn numbers beside a string into strings.
-        Labels.read(name, y[name])
-        if np.ndim(part) == 2:
-            tasks.append(_task_of_probabilities(name, y[name], part))
-        else:
-            tasks.append(_task_of_labels(name, y[name], pd.Series(part)))
-    return tasks
+    return [_task_of(name, y[name], part) for name, part in zip(y.columns, parts, strict=True)]
+
+
+def _task_of(name: str, labels: pd.Series, part: Any) -> ScoredTask:
+    """Return a task with the predictions that are passed for it."""
+    if part is None:
+        return ScoredTask(name, labels)
+    check_consistent_length(part, labels)
+    # As in fit: NumPy would turn numbers beside a string into strings.
+    Labels.read(name, labels)
+    read = _read_probabilities if np.ndim(part) == 2 else _read_labels
+    kind, classes, responses = read(name, labels, part)
+    task = TASK_KINDS[kind]()
+    task.classes = classes
+    return ScoredTask(name, labels, task, classes, responses)
 
 
 def _is_proba_frame(y_pred: Any) -> bool:
@@ -183,7 +193,10 @@ def _names_columns(table: Any) -> bool:
     return not isinstance(columns, pd.RangeIndex) or (columns.start, columns.step) != (0, 1)
 
 
-def _task_of_probabilities(name: str, labels: pd.Series, proba: Any) -> ScoredTask:
+def _read_probabilities(
+    name: str, labels: pd.Series, proba: Any
+) -> tuple[str, np.ndarray, dict[str, Respond]]:
+    """Return the kind of a task, its classes, and its predictions, given its probabilities."""
     declared = isinstance(labels.dtype, pd.CategoricalDtype)
     held = np.unique(plain_array(labels.cat.categories if declared else labels.dropna()))
     proba, named = sorted_by_class(proba, held)
@@ -192,7 +205,7 @@ def _task_of_probabilities(name: str, labels: pd.Series, proba: Any) -> ScoredTa
     known = len(held) == n_classes
     classes = held if known else np.arange(n_classes)
 
-    def respond(response: Respond) -> list[Any]:
+    def respond() -> np.ndarray:
         # Checked here, because a task without labels is not scored and needs no predictions.
         if not known:
             raise ValueError(
@@ -200,17 +213,20 @@ def _task_of_probabilities(name: str, labels: pd.Series, proba: Any) -> ScoredTa
                 f"{held.tolist()[:20]}. Make its column categorical, with all classes, or pass "
                 "the estimator instead of the probabilities."
             )
-        return response()
+        return proba
 
     responses = {
-        "predict": partial(respond, lambda: [classes[proba.argmax(axis=1)]]),
-        "predict_proba": partial(respond, lambda: [proba]),
+        "predict": lambda: classes[respond().argmax(axis=1)],
+        "predict_proba": respond,
     }
-    kind = "binary" if n_classes == 2 else "multiclass"
-    return _predicted_task(name, kind, labels, classes, responses)
+    return "binary" if n_classes == 2 else "multiclass", classes, responses
 
 
-def _task_of_labels(name: str, labels: pd.Series, y_pred: pd.Series) -> ScoredTask:
+def _read_labels(
+    name: str, labels: pd.Series, predictions: Any
+) -> tuple[str, np.ndarray | None, dict[str, Respond]]:
+    """Return the kind of a task, its classes, and its predictions, given its labels."""
+    y_pred = pd.Series(predictions)
     there = y_pred.notna().to_numpy()
     if n_lacking := np.count_nonzero(~there & labels.notna().to_numpy()):
         raise ValueError(
@@ -221,22 +237,9 @@ def _task_of_labels(name: str, labels: pd.Series, y_pred: pd.Series) -> ScoredTa
     given = plain_array(y_pred[there])
     predicted = np.zeros(len(there), dtype=given.dtype)
     predicted[there] = given
-    observed = plain_array(labels.dropna())
-    declared = isinstance(labels.dtype, pd.CategoricalDtype)
-    distinct = np.unique(np.concatenate([observed, given]))
-    may_be_number = not declared and distinct.dtype.kind in "iuf"
+    distinct = np.unique(np.concatenate([plain_array(labels.dropna()), given]))
+    may_be_number = distinct.dtype.kind in "iuf"
+    may_be_number &= not isinstance(labels.dtype, pd.CategoricalDtype)
     classes = None if may_be_number and not numbers_are_classes(distinct) else distinct
     kind = "regression" if classes is None else "binary" if len(classes) <= 2 else "multiclass"
-    return _predicted_task(name, kind, labels, classes, {"predict": lambda: [predicted]})
-
-
-def _predicted_task(
-    name: str,
-    kind: str,
-    labels: pd.Series,
-    classes: np.ndarray | None,
-    responses: Mapping[str, Respond],
-) -> ScoredTask:
-    task = TASK_KINDS[kind]()
-    task.classes = classes
-    return ScoredTask.of(task, name, labels, classes, Responses([name], [classes], responses))
+    return kind, classes, {"predict": lambda: predicted}

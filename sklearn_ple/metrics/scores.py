@@ -19,8 +19,6 @@ from sklearn.metrics import (
     r2_score,
 )
 
-from ..tables.mistakes import warn_of_order
-from ..tables.weights import read_weights
 from ..tasks import ONE_VS_REST_AUC, check_task_names, is_weight, of_any_unit
 from ..utils._sklearn import _BaseScorer, _check_response_method
 from ..utils.checks import shown
@@ -122,17 +120,16 @@ def multitask_scores(
     >>> multitask_scores(y_pred, None, y, metrics={"y0": "accuracy"})
     {'y0': 0.666..., 'y1': 0.75}
     """
-    return _scores_of(scored_tasks(estimator_or_y_pred, X, y), metrics, sample_weight)
+    return _score_tasks(scored_tasks(estimator_or_y_pred, X, y, sample_weight), metrics)
 
 
-def _scores_of(tasks: list[ScoredTask], metrics: Any, sample_weight: Any) -> dict[str, float]:
+def _score_tasks(tasks: list[ScoredTask], metrics: Any) -> dict[str, float]:
     """Score the tasks that have predictions."""
-    metrics = metric_by_task(metrics, [task.name for task in tasks])
-    weights = _weights_of(tasks, sample_weight)
+    metrics = metric_by_task(metrics, [scored.name for scored in tasks])
     return {
-        task.name: score_task(task, metrics[task.name], weight)
-        for task, weight in zip(tasks, weights, strict=True)
-        if task.view is not None
+        scored.name: score_task(scored, metrics[scored.name])
+        for scored in tasks
+        if scored.task is not None
     }
 
 
@@ -199,11 +196,11 @@ def multitask_score(
     0.625
     """
     check_average(average)
-    tasks = scored_tasks(estimator_or_y_pred, X, y)
-    scores = _scores_of(tasks, metrics, sample_weight)
+    tasks = scored_tasks(estimator_or_y_pred, X, y, sample_weight)
+    scores = _score_tasks(tasks, metrics)
     by_weight = isinstance(average, Mapping)
     if by_weight:
-        check_task_names("average", average, [task.name for task in tasks])
+        check_task_names("average", average, [scored.name for scored in tasks])
     defined = {name: score for name, score in scores.items() if not np.isnan(score)}
     weights = [average.get(name, 0) if by_weight else 1 for name in defined]
     if not any(weights):
@@ -231,21 +228,9 @@ def score_one_task(
     estimator: Any, X: Any, y: Any, task: str, metric: Any = None, sample_weight: Any = None
 ) -> float:
     """Score one task among those of an estimator; see `multitask_scores`."""
-    tasks = scored_tasks(estimator, X, y)
+    tasks = scored_tasks(estimator, X, y, sample_weight)
     check_task_names("task_scorer", [task], [scored.name for scored in tasks])
-    weights = _weights_of(tasks, sample_weight)
-    pairs = zip(tasks, weights, strict=True)
-    ((scored, weight),) = (pair for pair in pairs if pair[0].name == task)
-    return score_task(scored, metric, weight)
-
-
-def _weights_of(tasks: list[ScoredTask], sample_weight: Any) -> list[np.ndarray | None]:
-    """Return the weights of the rows for each task, or None for each if there are no weights."""
-    if sample_weight is None:
-        return [None] * len(tasks)
-    warn_of_order(y=tasks[0].labels, sample_weight=sample_weight)
-    names = [scored.name for scored in tasks]
-    return list(read_weights(sample_weight, len(tasks[0].labels), names).T)
+    return score_task(next(scored for scored in tasks if scored.name == task), metric)
 
 
 # -- one task -------------------------------------------------------------------------------------
@@ -276,7 +261,7 @@ def metric_name(metric: Any) -> str:
     return getattr(getattr(metric, "_score_func", metric), "__name__", repr(metric))
 
 
-def scorer_of(task: ScoredTask, metric: Any) -> _BaseScorer:
+def make_scorer_of(scored: ScoredTask, metric: Any) -> _BaseScorer:
     """Convert a metric to a scorer of scikit-learn for a task."""
     if not isinstance(metric, str) and not callable(metric):
         raise ValueError(
@@ -287,58 +272,58 @@ def scorer_of(task: ScoredTask, metric: Any) -> _BaseScorer:
     scorer = copy.copy(get_scorer(scorer))
     methods = scorer._response_method
     try:
-        _check_response_method(task.view, methods)
+        _check_response_method(scored.view, methods)
     except AttributeError:
         raise ValueError(
             f"it needs {methods if isinstance(methods, str) else ' or '.join(methods)}. "
             + (
-                f"The task's labels are numbers (kind {task.kind!r}): use a metric of numbers."
-                if task.classes is None
+                f"The task's labels are numbers (kind {scored.task.kind!r}): use a metric of "
+                "numbers."
+                if scored.classes is None
                 else "Pass the estimator or probabilities, as returned by predict_proba, instead "
                 "of labels, or use a metric of labels, such as 'accuracy'."
             )
         ) from None
     # A metric of the user's own may know what negative times mean.
     is_ready_made = scorer._score_func.__module__.startswith("sklearn.")
-    if task.censored and is_ready_made and (task.labels < 0).any():
+    if scored.task.censored and is_ready_made and (scored.labels < 0).any():
         raise ValueError(
             "some of its labels are negative, which are censored times: use concordance_index, or "
             "a metric of your own that reads such labels."
         )
-    if task.classes is None and scorer._score_func in _OF_ANY_UNIT:
+    if scored.classes is None and scorer._score_func in _OF_ANY_UNIT:
         scorer._score_func = of_any_unit(scorer._score_func)
     # Otherwise the classes would be those of the labels, in which one may be missing.
     if methods != "predict" and "labels" in signature(scorer._score_func).parameters:
-        scorer._kwargs = {"labels": task.classes} | scorer._kwargs
+        scorer._kwargs = {"labels": scored.classes} | scorer._kwargs
     return scorer
 
 
-def own_metric(task: ScoredTask, labels: np.ndarray) -> Any:
+def default_metric(scored: ScoredTask, labels: np.ndarray) -> Any:
     """Return the metric of a task, which for two classes allows for labels of other classes."""
-    if task.classes is not None and task.metric == "roc_auc":
-        return task.metric if np.isin(labels, task.classes).all() else ONE_VS_REST_AUC
-    return task.metric
+    metric, classes = scored.task.metric, scored.classes
+    if classes is None or metric != "roc_auc" or np.isin(labels, classes).all():
+        return metric
+    return ONE_VS_REST_AUC
 
 
-def score_task(task: ScoredTask, metric: Any, weights: np.ndarray | None = None) -> float:
+def score_task(scored: ScoredTask, metric: Any) -> float:
     """Score one task with a scorer of scikit-learn, on the rows that have a label and a weight."""
-    task = task.coded()
-    there = task.labels.notna().to_numpy()
-    if weights is not None:
-        there = there & (weights > 0)
-    rows = np.flatnonzero(there)
-    labels = plain_array(task.labels.iloc[rows])
-    metric = own_metric(task, labels) if metric is None else metric
+    scored = scored.coded()
+    there, weights = scored.labels.notna().to_numpy(), scored.weights
+    rows = np.flatnonzero(there if weights is None else there & (weights > 0))
+    labels = plain_array(scored.labels.iloc[rows])
+    metric = default_metric(scored, labels) if metric is None else metric
     name = repr(metric) if isinstance(metric, str) else metric_name(metric)
     n_labels = "1 label" if len(rows) == 1 else f"{len(rows)} labels"
     score, reason = np.nan, "there is nothing to compare."
     caught: list[Warning] = []
     if len(rows):
         try:
-            scorer = scorer_of(task, metric)
+            scorer = make_scorer_of(scored, metric)
             options = {} if weights is None else {"sample_weight": weights[rows]}
             with collected() as caught:
-                score = float(scorer(task.view, rows, labels, **options))
+                score = float(scorer(scored.view, rows, labels, **options))
         except Warning as raised:
             # The user's filters turn warnings into errors.
             caught = [raised]
@@ -347,16 +332,16 @@ def score_task(task: ScoredTask, metric: Any, weights: np.ndarray | None = None)
         except (TypeError, ValueError, ZeroDivisionError) as error:
             if len(np.unique(labels)) > 1:
                 raise ValueError(
-                    f"Task {task.name!r} cannot be scored by {name}: {error}"
+                    f"Task {scored.name!r} cannot be scored by {name}: {error}"
                 ) from error
             reason = str(error)
     if np.isnan(score):
         reason = next(map(str, caught), reason)
         warn(
-            f"Task {task.name!r} has no score by {name} on its {n_labels}: {reason}",
+            f"Task {scored.name!r} has no score by {name} on its {n_labels}: {reason}",
             UndefinedMetricWarning,
         )
     else:
         for warning in caught:
-            warn(f"Task {task.name!r}: {warning}", type(warning))
+            warn(f"Task {scored.name!r}: {warning}", type(warning))
     return score

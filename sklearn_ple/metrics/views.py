@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -12,10 +13,9 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.metaestimators import available_if
 
 from ..predictions.task_view import task_view
-from ..tasks import Task
 
-#: A function that returns a list with an array for each task, for all rows.
-Respond = Callable[[], list[Any]]
+#: A function that returns the predictions of a task for all rows.
+Respond = Callable[[], np.ndarray]
 
 
 class PredictionError(Exception):
@@ -26,43 +26,34 @@ class PredictionError(Exception):
         self.error = error
 
 
-class Responses(BaseEstimator):
-    """Predictions in the form of a fitted estimator whose X is an array of row numbers.
+class TaskPredictions(BaseEstimator):
+    """Predictions of a task in the form of a fitted estimator whose X is an array of row numbers.
 
-    Scorers of scikit-learn can then predict the rows that they need, for each task, although all
-    rows are predicted only once.
+    Scorers of scikit-learn can then predict the rows that they need, although all rows are
+    predicted only once.
 
     Parameters
     ----------
-    task_names_ : list of str
-        Names of the tasks.
-    classes_ : list of ndarray or None
-        The sorted classes of every task; None if its labels are numbers.
+    name : str
+        Name of the task.
+    classes : ndarray or None
+        The sorted classes; None if labels are numbers.
     responses : mapping
         A function for each available method, "predict" or "predict_proba", that returns the result
         of the method for all rows.
     """
 
-    def __init__(
-        self,
-        task_names_: list[str],
-        classes_: list[np.ndarray | None],
-        responses: Mapping[str, Respond],
-    ):
-        self.task_names_ = task_names_
-        self.classes_ = classes_
-        self.responses = responses
+    def __init__(self, name: str, classes: np.ndarray | None, responses: Mapping[str, Respond]):
+        self.task_names_, self.classes_, self.responses = [name], [classes], responses
 
-    def predict(self, rows: np.ndarray) -> pd.DataFrame:
+    def predict(self, rows: np.ndarray) -> np.ndarray:
         """Return the predicted labels of some rows."""
-        parts = zip(self.task_names_, self.responses["predict"](), strict=True)
-        return pd.DataFrame({name: part[rows] for name, part in parts})
+        return self.responses["predict"]()[rows]
 
     @available_if(lambda self: "predict_proba" in self.responses)
-    def predict_proba(self, rows: np.ndarray) -> list[np.ndarray | None]:
+    def predict_proba(self, rows: np.ndarray) -> np.ndarray:
         """Return the predicted probabilities of some rows."""
-        parts = self.responses["predict_proba"]()
-        return [None if part is None else part[rows] for part in parts]
+        return self.responses["predict_proba"]()[rows]
 
 
 @dataclass(frozen=True)
@@ -75,60 +66,41 @@ class ScoredTask:
         Name of the task.
     labels : Series of shape (n_rows,)
         The labels, some of which may be missing.
-    kind : str
-        Kind of the task.
-    words : str
-        Description of the kind for readers of a report.
-    metric : str or scorer
-        The default metric.
+    task : Task or None
+        The task, for its kind and default metric; None if predictions were passed, but not for
+        this task.
     classes : ndarray or None
         The sorted classes; None if labels are numbers.
-    censored : bool
-        Whether negative labels are lower bounds.
-    view : estimator or None
-        View of the task as a classifier or regressor whose X is an array of row numbers; None if
-        predictions were passed, but not for this task.
+    responses : mapping
+        The predictions, as functions like those of `TaskPredictions`.
+    weights : ndarray of shape (n_rows,) or None
+        The weights of the labels; None if all are equal.
     """
 
     name: str
     labels: pd.Series
-    kind: str = ""
-    words: str = ""
-    metric: Any = None
+    task: Any = None
     classes: np.ndarray | None = None
-    censored: bool = False
-    view: Any = None
+    responses: Mapping[str, Respond] = field(default_factory=dict)
+    weights: np.ndarray | None = None
 
-    @classmethod
-    def of(
-        cls,
-        task: Task,
-        name: str,
-        labels: pd.Series,
-        classes: np.ndarray | None,
-        responses: Responses,
-    ) -> ScoredTask:
-        """Return a task with its predictions among those of all tasks."""
-        about = task.kind, task.words, task.metric
-        return cls(name, labels, *about, classes, task.censored, task_view(responses, name))
+    @cached_property
+    def view(self) -> Any:
+        """View of the task as a classifier or regressor whose X is an array of row numbers."""
+        return task_view(TaskPredictions(self.name, self.classes, self.responses), self.name)
 
     def coded(self) -> ScoredTask:
         """Replace classes with fractions, which scikit-learn would treat as numbers, by codes."""
         if self.classes is None or not _holds_fractions(self.classes):
             return self
-        index, view, rows = pd.Index(self.classes), self.view, np.arange(len(self.labels))
-        codes = np.arange(len(index), dtype=np.float64)
-        responses: dict[str, Respond] = {
-            "predict": lambda: [index.get_indexer(view.predict(rows))]
-        }
-        if hasattr(view, "predict_proba"):
-            responses["predict_proba"] = lambda: [view.predict_proba(rows)]
+        index, predict = pd.Index(self.classes), self.responses["predict"]
         labels = pd.Series(index.get_indexer(self.labels.astype(object)), dtype=np.float64)
+        coded = {"predict": lambda: index.get_indexer(predict())}
         return replace(
             self,
             labels=labels.where(self.labels.notna().to_numpy()),
-            classes=codes,
-            view=task_view(Responses([self.name], [codes], responses), self.name),
+            classes=np.arange(len(index), dtype=np.float64),
+            responses={**self.responses, **coded},
         )
 
 

@@ -17,7 +17,6 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-from matplotlib.figure import Figure
 from scipy import sparse, stats
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import NotFittedError, UndefinedMetricWarning
@@ -36,12 +35,13 @@ from sklearn_ple import (
     SingleTaskClassifierRegressor,
 )
 from sklearn_ple.inspection import (
+    GateUtilizationDisplay,
+    ImportanceDisplay,
     MTLGain,
     MultiTaskImportance,
     MultiTaskReport,
     multitask_importance,
 )
-from sklearn_ple.inspection.report.page import picture
 from sklearn_ple.metrics import expected_calibration_error, multitask_scores
 from sklearn_ple.tasks import Binary, Regression
 
@@ -681,11 +681,16 @@ def test_resamples_of_one_value_alone_do_not_count(kind, usual):
     assert report.scores[["score", "low", "high"]].notna().all(axis=None)
 
 
-@pytest.mark.parametrize(("width", "least"), [(5, 320), (22.5, 1440)])
-def test_letters_of_wide_pictures_are_large_enough(width, least):
-    figure = Figure(figsize=(width, 3))
-    assert f'style="--least: {least}px"' in picture(figure, "a heat map", wide=True)
-    assert "--least" not in picture(figure, "a curve")
+@pytest.mark.parametrize("n_tasks", [1, 25])
+def test_letters_of_wide_pictures_are_large_enough(report, fitted, tmp_path, n_tasks):
+    tasks = [f"task {k}" for k in range(n_tasks)]
+    found = MultiTaskImportance(["a"], tasks, np.zeros((1, n_tasks, 1)), dict.fromkeys(tasks, 0.5))
+    html = write(MultiTaskReport(*fitted, report.scores, importance=found), tmp_path)
+    # Two thirds of the pixels that browsers draw for an inch, for importances and gates alone.
+    figures = [ImportanceDisplay(found).plot().figure_]
+    figures.append(GateUtilizationDisplay.from_estimator(*fitted[:2]).figure_)
+    wanted = [f"{64 * figure.get_figwidth():.0f}" for figure in figures]
+    assert re.findall(r'style="--least: (\d+)px"', html) == wanted
 
 
 @pytest.mark.usefixtures("unpainted")

@@ -4,104 +4,65 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 from sklearn.calibration import CalibrationDisplay
 from sklearn.metrics import PredictionErrorDisplay, RocCurveDisplay, roc_auc_score
 
-from ...metrics.views import ScoredTask, plain_array
 from ..style import PALETTE, named_legend
+from .observed import N_BINS, Observed
 
-#: Number of groups of rows in which probabilities are compared with the labels.
-N_BINS = 10
-_MOST_IN_CORNER = 3
+_HEIGHT, _MOST_IN_CORNER = 3.9, 3
 
 
 @dataclass(frozen=True)
 class Panel:
-    """A plot: its title, its description, the function that draws it, and its height in inches."""
+    """A plot: its title, its description, the function that draws it, and its height in inches.
+
+    Without a function, the plot is the description, which says why there is none.
+    """
 
     title: str
     description: str
-    draw: Callable[[Any], Any]
-    height: float = 3.9
+    drawer: Callable[[Any], Any] | None = None
+    height: float = _HEIGHT
+
+    def draw(self, ax: Any) -> None:
+        """Draw the plot into axes."""
+        if self.drawer is not None:
+            self.drawer(ax)
+            return
+        ax.set(xticks=[], yticks=[])
+        place: dict[str, Any] = {"ha": "center", "va": "center", "transform": ax.transAxes}
+        ax.text(0.5, 0.5, self.description, wrap=True, **place)
+
+    def figure(self) -> Any:
+        """Draw the plot into a new figure."""
+        from matplotlib.figure import Figure
+
+        figure = Figure(figsize=(4.6, self.height), layout="constrained")
+        self.draw(figure.subplots())
+        return figure
 
 
-@dataclass(frozen=True)
-class Observed:
-    """The labels of a task, and the predictions for the rows with a label.
-
-    Attributes
-    ----------
-    task : ScoredTask
-        The task.
-    labels : ndarray of shape (n_labels,)
-        The labels.
-    predicted : ndarray of shape (n_labels,)
-        The predicted labels.
-    proba : ndarray of shape (n_labels, n_classes) or None
-        The probabilities of the classes; None if labels are numbers.
-    """
-
-    task: ScoredTask
-    labels: np.ndarray
-    predicted: np.ndarray
-    proba: np.ndarray | None
-
-    @classmethod
-    def of(cls, task: ScoredTask) -> Observed:
-        """Predict the rows of a task that have a label."""
-        rows = np.flatnonzero(task.labels.notna())
-        labels = plain_array(task.labels.iloc[rows])
-        if task.classes is None:
-            # Bools may be numbers, too.
-            labels = labels.astype(np.float64)
-        proba = None if task.classes is None else task.view.predict_proba(rows)
-        return cls(task, labels, task.view.predict(rows), proba)
-
-    def curves(self) -> list[tuple[str, np.ndarray, np.ndarray]]:
-        """Return the name, the labels and the probabilities of each class that has a curve.
-
-        With two classes, only the second one has a curve. With more, each class has a curve
-        against the rest. The most frequent class comes first.
-        """
-        if self.proba is None or self.task.classes is None:
-            return []
-        found = [
-            (f"class {label}", self.labels == label, proba)
-            for label, proba in zip(self.task.classes, self.proba.T, strict=True)
-        ]
-        found = found[1:] if len(found) == 2 else found
-        return sorted(found, key=lambda curve: -curve[1].sum())[: len(PALETTE)]
-
-
-def panels_of(observed: Observed) -> tuple[Panel, Panel]:
+def panels_of(observed: Observed) -> list[Panel]:
     """Return the two plots of a task."""
+    makers = {
+        "classes": {"ROC curve": _roc, "Calibration": _calibration},
+        "times": {"Survival": _survival, "Predicted and actual, of events": _events},
+        "numbers": {"Predicted and actual": _errors, "Residuals": _residuals},
+    }[observed.kind]
     if not len(observed.labels):
-        nothing = "There are no labels to compare with."
-        titles = ("ROC curve", "Calibration")
-        if observed.task.censored:
-            titles = ("Survival", "Predicted and actual, of events")
-        elif observed.proba is None:
-            titles = ("Predicted and actual", "Residuals")
-        left, right = (Panel(title, nothing, _text(nothing)) for title in titles)
-        return left, right
-    if observed.proba is not None:
-        return _roc(observed), _calibration(observed)
-    if observed.task.censored:
-        return _survival(observed), _events(observed)
-    return (
-        _errors(observed, "Predicted and actual", "actual_vs_predicted"),
-        _errors(observed, "Residuals", "residual_vs_predicted"),
-    )
+        return [Panel(title, "There are no labels to compare with.") for title in makers]
+    return [Panel(title, *make(observed)) for title, make in makers.items()]
 
 
-def _roc(observed: Observed) -> Panel:
+def _roc(observed: Observed) -> tuple[Any, ...]:
     curves = [curve for curve in observed.curves() if 0 < curve[1].sum() < len(curve[1])]
     if not curves:
-        reason = "All labels are of one class: there is no curve."
-        return Panel("ROC curve", reason, _text(reason))
+        return ("All labels are of one class: there is no curve.",)
 
     def draw(ax: Any) -> None:
         ax.set_prop_cycle(color=PALETTE)
@@ -112,13 +73,15 @@ def _roc(observed: Observed) -> Panel:
         _add_legend(ax, "lower right")
 
     areas = ", ".join(f"{name} {roc_auc_score(happened, p):.2f}" for name, happened, p in curves)
-    return Panel("ROC curve", f"Area under the curve: {areas}.", draw, _height(len(curves)))
+    return f"Area under the curve: {areas}.", draw, _height(len(curves))
 
 
-def _calibration(observed: Observed) -> Panel:
+def _calibration(observed: Observed) -> tuple[Any, ...]:
+    curves = observed.curves()
+
     def draw(ax: Any) -> None:
         ax.set_prop_cycle(color=PALETTE)
-        for name, happened, proba in observed.curves():
+        for name, happened, proba in curves:
             CalibrationDisplay.from_predictions(
                 happened, proba, n_bins=N_BINS, strategy="quantile", name=name, ax=ax, markersize=4
             )
@@ -127,9 +90,9 @@ def _calibration(observed: Observed) -> Panel:
 
     shares = "; ".join(
         f"{name}: mean predicted probability {proba.mean():.1%}, true share {happened.mean():.1%}"
-        for name, happened, proba in observed.curves()
+        for name, happened, proba in curves
     )
-    return Panel("Calibration", f"{shares}.", draw, _height(len(observed.curves())))
+    return f"{shares}.", draw, _height(len(curves))
 
 
 def _add_legend(ax: Any, corner: str) -> None:
@@ -142,40 +105,49 @@ def _add_legend(ax: Any, corner: str) -> None:
 
 def _height(n_curves: int) -> float:
     """Return the height of a plot in inches, with room for the legend below it."""
-    return Panel.height if n_curves <= _MOST_IN_CORNER else Panel.height + 0.2 * (n_curves + 1)
+    return _HEIGHT if n_curves <= _MOST_IN_CORNER else _HEIGHT + 0.2 * (n_curves + 1)
 
 
-def _errors(observed: Observed, title: str, kind: str) -> Panel:
-    def draw(ax: Any) -> None:
-        # Imported here, because matplotlib is needed only for drawing.
-        from matplotlib.ticker import MaxNLocator, ScalarFormatter
-
-        PredictionErrorDisplay.from_predictions(
-            observed.labels,
-            observed.predicted,
-            kind=kind,
-            random_state=0,
-            ax=ax,
-            scatter_kwargs={"s": 9, "alpha": 0.4, "color": PALETTE[0], "linewidth": 0},
-        )
-        # Ticks at round numbers, instead of five from the smallest to the largest value.
-        for axis in (ax.xaxis, ax.yaxis):
-            axis.set_major_locator(MaxNLocator(6))
-            axis.set_major_formatter(ScalarFormatter())
-
-    residuals = observed.labels - observed.predicted
-    if kind == "residual_vs_predicted":
-        low, high = np.quantile(residuals, [0.05, 0.95])
-        description = f"90 % of the residuals are between {low:.3g} and {high:.3g}."
-    else:
-        description = (
-            f"Labels range from {observed.labels.min():.4g} to {observed.labels.max():.4g}, "
-            f"predictions from {observed.predicted.min():.4g} to {observed.predicted.max():.4g}."
-        )
-    return Panel(title, description, draw)
+def _errors(observed: Observed) -> tuple[Any, ...]:
+    labels, predicted = observed.labels, observed.predicted
+    description = (
+        f"Labels range from {labels.min():.4g} to {labels.max():.4g}, predictions from "
+        f"{predicted.min():.4g} to {predicted.max():.4g}."
+    )
+    return description, partial(_draw_errors, "actual_vs_predicted", labels, predicted)
 
 
-def _survival(observed: Observed) -> Panel:
+def _residuals(observed: Observed) -> tuple[Any, ...]:
+    labels, predicted = observed.labels, observed.predicted
+    low, high = np.quantile(labels - predicted, [0.05, 0.95])
+    description = f"90 % of the residuals are between {low:.3g} and {high:.3g}."
+    return description, partial(_draw_errors, "residual_vs_predicted", labels, predicted)
+
+
+def _events(observed: Observed) -> tuple[Any, ...]:
+    seen = observed.labels > 0
+    if not seen.any():
+        return ("No label is an event: all are censored.",)
+    return _errors(
+        replace(observed, labels=observed.labels[seen], predicted=observed.predicted[seen])
+    )
+
+
+def _draw_errors(kind: Any, labels: np.ndarray, predicted: np.ndarray, ax: Any) -> None:
+    # Imported here, because matplotlib is needed only for drawing.
+    from matplotlib.ticker import MaxNLocator, ScalarFormatter
+
+    dots = {"s": 9, "alpha": 0.4, "color": PALETTE[0], "linewidth": 0}
+    PredictionErrorDisplay.from_predictions(
+        labels, predicted, kind=kind, random_state=0, ax=ax, scatter_kwargs=dots
+    )
+    # Ticks at round numbers, instead of five from the smallest to the largest value.
+    for axis in (ax.xaxis, ax.yaxis):
+        axis.set_major_locator(MaxNLocator(6))
+        axis.set_major_formatter(ScalarFormatter())
+
+
+def _survival(observed: Observed) -> tuple[Any, ...]:
     """Return the plot of the survival curves of thirds of the rows, by predicted time."""
     thirds = np.array_split(observed.predicted.argsort(kind="stable"), 3)
     named = zip(("shortest", "middle", "longest"), thirds, strict=True)
@@ -192,8 +164,7 @@ def _survival(observed: Observed) -> Panel:
     shares = ", ".join(
         f"{share[times <= middle][-1]:.0%} ({name})" for name, (times, share) in curves.items()
     )
-    description = f"Share without an event until {middle:.4g}, by predicted time: {shares}."
-    return Panel("Survival", description, draw)
+    return f"Share without an event until {middle:.4g}, by predicted time: {shares}.", draw
 
 
 def kaplan_meier(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -213,22 +184,3 @@ def kaplan_meier(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     n_before = np.searchsorted(np.sort(np.abs(labels)), events)
     shares = np.cumprod(1 - n_events / (len(labels) - n_before))
     return np.append(0.0, events), np.append(1.0, shares)
-
-
-def _events(observed: Observed) -> Panel:
-    title, seen = "Predicted and actual, of events", observed.labels > 0
-    if not seen.any():
-        reason = "No label is an event: all are censored."
-        return Panel(title, reason, _text(reason))
-    events = replace(observed, labels=observed.labels[seen], predicted=observed.predicted[seen])
-    return _errors(events, title, "actual_vs_predicted")
-
-
-def _text(message: str) -> Callable[[Any], None]:
-    """Return a function that writes, instead of a plot, why there is none."""
-
-    def draw(ax: Any) -> None:
-        ax.set(xticks=[], yticks=[])
-        ax.text(0.5, 0.5, message, ha="center", va="center", wrap=True, transform=ax.transAxes)
-
-    return draw

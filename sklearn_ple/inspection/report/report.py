@@ -17,9 +17,9 @@ from ...utils.files import replacing
 from ..gain import MTLGain
 from ..importance import MultiTaskImportance
 from ..style import import_pyplot, short
-from .importance import check_importance, measured_importance
-from .panels import Observed, panels_of
-from .scores import score_by_bootstrap
+from .observed import Observed
+from .panels import panels_of
+from .scores import check_importance, measure_importance, score_by_bootstrap
 
 _MOST_NAMED = 6
 
@@ -190,7 +190,7 @@ class MultiTaskReport:
             systems.append(scored_tasks(single_task, X, y))
         rng = check_random_state(random_state)
         scores, gain = score_by_bootstrap(systems, metrics, n_bootstrap, confidence, rng)
-        found = measured_importance(importance, estimator, X, y, metrics, confidence, rng)
+        found = measure_importance(importance, estimator, X, y, metrics, confidence, rng)
         return cls(estimator, X, y, scores, single_task if measured else gain, confidence, found)
 
     def __repr__(self) -> str:
@@ -268,7 +268,7 @@ class MultiTaskReport:
         """
         import_pyplot()
         # Imported here, because it needs matplotlib, whereas the scores do not.
-        from .html import report_html
+        from .page import render_page
 
         with replacing(path) as file:
-            file.write_text(report_html(self, title), encoding="utf-8")
+            file.write_text(render_page(self, title), encoding="utf-8")

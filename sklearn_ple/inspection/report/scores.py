@@ -1,4 +1,4 @@
-"""Scores and gains of a report, with bootstrap intervals."""
+"""What a report measures: scores and gains with bootstrap intervals, and importances."""
 
 from __future__ import annotations
 
@@ -7,15 +7,21 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.utils import resample
 
-from ...metrics.scores import metric_by_task, metric_name, own_metric, score_task, scorer_of
+from ...metrics import metric_name
+from ...metrics.scores import default_metric, make_scorer_of, metric_by_task, score_task
 from ...metrics.views import ScoredTask, plain_array
+from ...tables.frames import take_rows
+from ...tasks import check_task_names
 from ...utils.warn import collected
 from ..gain import MTLGain
+from ..importance import MultiTaskImportance, multitask_importance
 
-# Names of the first and the second system in the gains.
-_TOGETHER, _ALONE = "together", "single_task"
+#: Limits of the default measurement of importances, which should take only seconds: largest
+#: numbers of rows and of columns, and the number of repeats.
+MAX_ROWS, MAX_COLUMNS, N_REPEATS = 1000, 100, 3
 
 
 def score_by_bootstrap(
@@ -29,27 +35,30 @@ def score_by_bootstrap(
 
     Each resample consists of rows that have a label for the task, the same for both systems.
     """
-    metrics = metric_by_task(metrics, [task.name for task in systems[0]])
+    metrics = metric_by_task(metrics, [scored.name for scored in systems[0]])
     scores, gains = [], []
     for rivals in zip(*systems, strict=True):
-        task = rivals[0]
-        metric = metrics[task.name]
+        scored, metric = rivals[0], metrics[rivals[0].name]
         if metric is None:
-            metric = own_metric(task, plain_array(task.labels.dropna()))
+            metric = default_metric(scored, plain_array(scored.labels.dropna()))
         samples = _sample_scores(rivals, metric, n_bootstrap, rng)
-        about = [task.name, task.kind, metric_name(metric), int(task.labels.notna().sum())]
-        scores.append([*about, *_with_interval(samples[:, 0], confidence)])
+        scores.append(
+            {
+                "task": scored.name,
+                "kind": scored.task.kind,
+                "metric": metric_name(metric),
+                "labels": int(scored.labels.notna().sum()),
+                **_with_interval("score", samples[:, 0], confidence),
+            }
+        )
         if len(rivals) > 1:
-            difference = _with_interval(samples[:, 0] - samples[:, 1], confidence)
-            gains.append([_TOGETHER, task.name, *difference])
-    table = pd.DataFrame(
-        scores, columns=["task", "kind", "metric", "labels", "score", "low", "high"]
-    )
+            difference = _with_interval("mean", samples[:, 0] - samples[:, 1], confidence)
+            gains.append({"system": "together", "task": scored.name, **difference})
     if not gains:
-        return table, None
-    differences = pd.DataFrame(gains, columns=["system", "task", "mean", "low", "high"])
+        return pd.DataFrame(scores), None
     repeats = f"{n_bootstrap} resamples of the rows"
-    return table, MTLGain(pd.DataFrame(), differences, _ALONE, confidence, repeats)
+    gain = MTLGain(pd.DataFrame(), pd.DataFrame(gains), "single_task", confidence, repeats)
+    return pd.DataFrame(scores), gain
 
 
 def _sample_scores(
@@ -63,7 +72,7 @@ def _sample_scores(
         return scores
     rows = np.flatnonzero(rivals[0].labels.notna())
     labels = plain_array(rivals[0].labels.iloc[rows])
-    scorers = [scorer_of(rival, metric) for rival in rivals]
+    scorers = [make_scorer_of(rival, metric) for rival in rivals]
     with collected():
         for sample in scores[1:]:
             drawn = resample(np.arange(len(rows)), random_state=rng)
@@ -76,9 +85,54 @@ def _sample_scores(
     return scores
 
 
-def _with_interval(samples: np.ndarray, confidence: float) -> list[float]:
+def _with_interval(name: str, samples: np.ndarray, confidence: float) -> dict[str, float]:
     """Return the score on the rows themselves, and percentiles of the scores on the resamples."""
-    defined = samples[1:][~np.isnan(samples[1:])]
-    if np.isnan(samples[0]) or not len(defined):
-        return [float(samples[0]), np.nan, np.nan]
-    return [float(samples[0]), *np.quantile(defined, [(1 - confidence) / 2, (1 + confidence) / 2])]
+    score, defined = samples[0], samples[1:][~np.isnan(samples[1:])]
+    if np.isnan(score) or not len(defined):
+        return {name: score, "low": np.nan, "high": np.nan}
+    low, high = np.quantile(defined, [(1 - confidence) / 2, (1 + confidence) / 2])
+    return {name: score, "low": low, "high": high}
+
+
+def check_importance(importance: Any, names: list[str]) -> None:
+    """Check the parameter `importance` of a report, given the names of the tasks."""
+    if isinstance(importance, MultiTaskImportance):
+        check_task_names("importance", importance.tasks, names)
+    elif not isinstance(importance, bool) and importance != "auto":
+        raise ValueError(
+            "importance must be 'auto', True, False or a result of multitask_importance, not "
+            f"{importance!r}."
+        )
+
+
+def measure_importance(
+    importance: Any,
+    estimator: Any,
+    X: Any,
+    y: Any,
+    metrics: Any,
+    confidence: float,
+    rng: np.random.RandomState,
+) -> MultiTaskImportance | None:
+    """Measure the importance of the columns, if the parameter `importance` of a report says so."""
+    if isinstance(importance, MultiTaskImportance):
+        return importance
+    shape = np.shape(X)
+    if importance == "auto":
+        importance = len(shape) == 2 and shape[1] <= MAX_COLUMNS
+    if not importance:
+        return None
+    if shape[0] > MAX_ROWS:
+        rows = np.sort(rng.choice(shape[0], MAX_ROWS, replace=False))
+        X, y = take_rows(X, rows), take_rows(y, rows)
+    # The scores have already raised these warnings, and the page shows undefined scores.
+    with collected(UndefinedMetricWarning):
+        return multitask_importance(
+            estimator,
+            X,
+            y,
+            metrics=metrics,
+            n_repeats=N_REPEATS,
+            confidence=confidence,
+            random_state=rng,
+        )

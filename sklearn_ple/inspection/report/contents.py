@@ -1,0 +1,117 @@
+"""What the page of a report shows of the data and the model."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Iterator
+from importlib.metadata import version
+from inspect import signature
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from scipy import sparse
+from sklearn import config_context
+
+from ...predictions.inner import tasks_of
+from ...tables.frames import to_pandas
+from ...utils._sklearn import _changed_params
+from ...utils.warn import collected
+from ..columns import as_table
+from ..gates import GateUtilizationDisplay
+from ..health import NoGatesError
+from ..history import TrainingHistoryDisplay
+from ..importance import MultiTaskImportance
+
+_N_IMPORTANT = 5
+_PACKAGES = ("sklearn-ple", "scikit-learn", "torch", "skorch", "numpy", "pandas")
+
+
+def count_columns(X: Any) -> dict[str, Any] | None:
+    """Count the columns of X by kind, and those with missing values; None for texts."""
+    if len(np.shape(X)) < 2:
+        return None
+    if sparse.issparse(X):
+        return {"kinds": pd.Series({"numbers": X.shape[1]}), "n_missing": 0}
+    columns = pd.DataFrame(as_table(to_pandas(X))).infer_objects()
+    missing = columns.isna().to_numpy()
+    return {
+        "kinds": columns.dtypes.map(_name_kind).value_counts(),
+        "n_missing": missing.any(axis=0).sum(),
+        "share_missing": missing.mean(),
+    }
+
+
+def _name_kind(dtype: Any) -> str:
+    if pd.api.types.is_bool_dtype(dtype):
+        return "yes or no"
+    if pd.api.types.is_numeric_dtype(dtype):
+        return "numbers"
+    if isinstance(dtype, pd.CategoricalDtype):
+        return "categories"
+    return "dates" if pd.api.types.is_datetime64_any_dtype(dtype) else "text"
+
+
+def find_important(importance: MultiTaskImportance, task: str) -> pd.DataFrame:
+    """Return the columns that matter most to a task, among those whose interval is above zero."""
+    frame = importance.frame
+    own = frame[(frame["task"] == task) & (frame["low"] > 0)]
+    return own.sort_values("mean", ascending=False, kind="stable").head(_N_IMPORTANT)
+
+
+def draw_losses(fitted: Any) -> Iterator[tuple[str, TrainingHistoryDisplay]]:
+    """Draw the joint loss, if there are several tasks, and the loss of each task.
+
+    Yields
+    ------
+    name : str
+        Name of the task; empty for the joint loss.
+    display : TrainingHistoryDisplay
+        The display, whose history has the loss as that of its only task.
+    """
+    names = fitted.task_names_
+    for place, name in enumerate(["", *names] if len(names) > 1 else names, -(len(names) > 1)):
+        history = [_single_out(entry, place) for entry in fitted.history_]
+        figure = Figure(figsize=(3.7, 3.0), layout="constrained")
+        display = TrainingHistoryDisplay(history, [name or "joint loss"])
+        yield name, display.plot(figure.subplots())
+
+
+def _single_out(entry: dict[str, Any], place: int) -> dict[str, Any]:
+    """Return an epoch of the history with the loss of one task; -1 stands for the joint loss."""
+    kept: dict[str, Any] = {key: entry[key] for key in ("epoch", "valid_loss") if key in entry}
+    for part in ("", "valid_"):
+        if f"{part}task_losses" in entry:
+            losses = [*entry[f"{part}task_losses"], entry[f"{part}loss"]]
+            kept[f"{part}task_losses"] = [losses[place]]
+    return kept
+
+
+def draw_gates(estimator: Any, X: Any) -> tuple[GateUtilizationDisplay, list[str]] | None:
+    """Draw the weights in the gates, and return the warnings, too; None without gates."""
+    with collected() as caught:
+        try:
+            display = GateUtilizationDisplay.from_estimator(estimator, X)
+        except NoGatesError:
+            return None
+    return display, [str(warning) for warning in caught if type(warning) is UserWarning]
+
+
+def describe_model(estimator: Any) -> dict[str, Any]:
+    """Return the parameters that are not defaults, the pipeline or search, and the versions."""
+    fitted = tasks_of(estimator)
+    defaults = signature(type(fitted)).parameters
+    with config_context(print_changed_only=True):
+        # Without this limit, the text would be shortened.
+        whole = None if estimator is fitted else estimator.__repr__(N_CHAR_MAX=10**6)
+    return {
+        "name": type(fitted).__name__,
+        "changed": [
+            (name, repr(value), repr(defaults[name].default))
+            for name, value in _changed_params(fitted).items()
+        ],
+        "whole": whole,
+        "versions": [f"{name} {version(name)}" for name in _PACKAGES]
+        + [f"Python {platform.python_version()}"],
+    }
