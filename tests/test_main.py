@@ -85,10 +85,10 @@ def test_absent_census_income_ends_in_a_message(monkeypatch, tmp_path, capsys):
     monkeypatch.delenv("SKLEARN_PLE_DATA", raising=False)
     monkeypatch.setenv("SCIKIT_LEARN_DATA", str(tmp_path / "sklearn"))
 
-    def download(*_):
+    def download(*_, **__):
         raise OSError("no network")
 
-    monkeypatch.setattr(_census_income, "_download", download)
+    monkeypatch.setattr(_census_income, "fetch_file", download)
     assert main(["census-income", "--output", str(tmp_path)]) == 1
     message = capsys.readouterr().err
     assert "error: Census-Income file not found: save https://" in message

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
 from numbers import Integral
@@ -16,7 +17,14 @@ from sklearn.utils import check_scalar
 from ..utils.files import replacing
 from ..utils.progress import progress_bar
 from ..utils.warn import warn
-from ._base import data_homes, frames_or_arrays, make_bunch, select
+from ._base import (
+    data_homes,
+    frames_or_arrays,
+    make_bunch,
+    naming_damage,
+    read_numbers,
+    select,
+)
 
 _PAGE = "https://tianchi.aliyun.com/dataset/408"
 _FOLDER = "ali_ccp"
@@ -313,20 +321,20 @@ def _parse(path: Path, names: Sequence[str], fields: Sequence[str]) -> Iterator[
 
 def _find_wrong(
     rows: list[bytes], names: Sequence[str], fields: Sequence[str]
-) -> tuple[int, Exception]:
+) -> tuple[int, Exception | None]:
     """Find the first row that cannot be parsed, by bisection; return its number and the error."""
     import pyarrow as pa
 
-    low, high = 0, len(rows)
-    while True:
-        middle = max((low + high) // 2, low + 1)
+    def find_error(part: list[bytes]) -> Exception | None:
         try:
-            _parse_block(rows[low:middle], names, fields)
-            low = middle
+            _parse_block(part, names, fields)
         except pa.ArrowInvalid as error:
-            if middle == low + 1:
-                return low, error
-            high = middle
+            return error
+        return None
+
+    ends = range(1, len(rows))
+    row = bisect_left(ends, True, key=lambda end: find_error(rows[:end]) is not None)
+    return row, find_error(rows[row : row + 1])
 
 
 def _parse_block(rows: list[bytes], names: Sequence[str], fields: Sequence[str]) -> Any:
@@ -415,24 +423,17 @@ def _read_parquet(path: Path, columns: list[str], n_rows: int | None) -> pd.Data
     import pyarrow as pa
     from pyarrow import parquet
 
-    try:
+    with naming_damage(path, "Delete it, and it will be created again.", pa.ArrowException):
         with parquet.ParquetFile(path, page_checksum_verification=True) as file:
             if not file.schema_arrow.equals(_schema()):
-                raise pa.ArrowInvalid("it has other columns")
+                raise ValueError("it has other columns")
             groups = range(file.num_row_groups)
             ends = np.cumsum([file.metadata.row_group(group).num_rows for group in groups])
             last = np.searchsorted(ends, np.inf if n_rows is None else n_rows)
             table = file.read_row_groups(groups[: last + 1], columns).slice(0, n_rows)
         for name in set(_TASKS) & set(columns):
             if wrong := _wrong_label(name, table[name].to_numpy()):
-                raise pa.ArrowInvalid(f"row {wrong[0] + 1}: {wrong[1]}")
-    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-        # Arrow's errors about the content of a file are OSErrors without an errno.
-        if getattr(error, "errno", None) is not None:
-            raise
-        raise ValueError(
-            f"{path} is damaged: {error}. Delete it, and it will be created again."
-        ) from error
+                raise ValueError(f"row {wrong[0] + 1}: {wrong[1]}")
     read = {}
     for name in columns:
         if name in _CATEGORIES:
@@ -446,7 +447,7 @@ def _read_parquet(path: Path, columns: list[str], n_rows: int | None) -> pd.Data
 def _read_sample(path: Path, columns: list[str], n_rows: int | None) -> pd.DataFrame:
     """Read columns of the first rows of a preprocessed file."""
     names = [*_TASKS, *_FEATURES]
-    try:
+    with naming_damage(path, "Replace it by an undamaged copy."):
         # all columns, because the last ones are missing in a truncated line
         raw = pd.read_csv(path, nrows=n_rows)
         # if the first line has more columns than the header, they become the index
@@ -456,17 +457,9 @@ def _read_sample(path: Path, columns: list[str], n_rows: int | None) -> pd.DataF
             raise ValueError(f"it lacks the columns {missing}")
         if not len(raw):
             raise ValueError("it has no rows")
-        numbers = raw[names].apply(pd.to_numeric, errors="coerce")
-        wrong = ~np.isfinite(numbers.to_numpy(dtype=float))
-        if wrong.any():
-            row, column = (int(place) for place in np.argwhere(wrong)[0])
-            raise ValueError(f"line {row + 2}: no number in {numbers.columns[column]!r}")
+        numbers = read_numbers(raw, names, first_line=2)
         for name in _TASKS:
             if found := _wrong_label(name, numbers[name].to_numpy(dtype=float)):
                 raise ValueError(f"line {found[0] + 2}: {found[1]}")
-    except ValueError as error:
-        raise ValueError(
-            f"{path} is damaged: {error}. Replace it by an undamaged copy."
-        ) from error
     types = dict.fromkeys(_CATEGORIES, "category") | dict.fromkeys(_TASKS, int)
     return numbers[columns].astype({name: types.get(name, float) for name in columns})

@@ -1,9 +1,13 @@
-"""Functions that the loaders share: folders, the choice of tasks, and the form of results."""
+"""Functions that the loaders share: folders, files, the choice of tasks, the form of results."""
 
 from __future__ import annotations
 
+import json
 import os
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +41,34 @@ def select(what: str, selected: Any, existing: Sequence[str]) -> list[str]:
     if not names or len(set(names)) < len(names):
         raise ValueError(f"{what} must be one or more different names, got {names}.")
     return names
+
+
+def read_codebook(name: str) -> dict[str, Any]:
+    """Read what the columns and codes of a data set mean."""
+    path = files(__package__).joinpath("data", f"{name}.json")
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+@contextmanager
+def naming_damage(path: Path, remedy: str, *errors: type[Exception]) -> Iterator[None]:
+    """Context manager to read a file; errors about its content name it and the remedy."""
+    try:
+        yield
+    except (ValueError, OSError, EOFError, zlib.error, *errors) as error:
+        # Unlike errors of the system, those about the content of a file have no number.
+        if getattr(error, "errno", None) is not None:
+            raise
+        raise ValueError(f"{path} is damaged: {error}. {remedy}") from error
+
+
+def read_numbers(raw: pd.DataFrame, names: list[str], first_line: int) -> pd.DataFrame:
+    """Convert columns to numbers; an error names the line and the column that has none."""
+    numbers = raw[names].apply(pd.to_numeric, errors="coerce")
+    wrong = np.argwhere(~np.isfinite(numbers.to_numpy(dtype=float)))
+    if len(wrong):
+        row, name = wrong[0][0], names[wrong[0][1]]
+        raise ValueError(f"line {row + first_line}: no number in {name!r} but {raw[name][row]!r}")
+    return numbers
 
 
 def make_bunch(data: pd.DataFrame, target: pd.DataFrame, as_frame: bool, **others: Any) -> Bunch:

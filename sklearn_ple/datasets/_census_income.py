@@ -5,21 +5,25 @@ from __future__ import annotations
 import gzip
 import hashlib
 import os
-import time
 import zlib
 from collections.abc import Sequence
 from http.client import HTTPException
 from pathlib import Path
-from shutil import copyfileobj
 from typing import Any
-from urllib.request import urlopen
 
-import numpy as np
 import pandas as pd
+from sklearn.datasets import fetch_file
 
 from ..utils.files import replacing
-from ..utils.warn import warn
-from ._base import data_homes, frames_or_arrays, make_bunch, select
+from ._base import (
+    data_homes,
+    frames_or_arrays,
+    make_bunch,
+    naming_damage,
+    read_codebook,
+    read_numbers,
+    select,
+)
 
 _BASE_URL = "https://archive.ics.uci.edu/ml/machine-learning-databases/census-income-mld/"
 _FOLDER = "census_income"
@@ -41,76 +45,6 @@ _TASKS = ("income", "never_married", "college", "education")
 
 # the features from which the label of a task follows
 _SAID_BY = {"never_married": "marital_stat", "college": "education", "education": "education"}
-
-# levels of education that include some college, with or without a degree
-_COLLEGE = (
-    "Some college but no degree",
-    "Associates degree-occup /vocational",
-    "Associates degree-academic program",
-    "Bachelors degree(BA AB BS)",
-    "Masters degree(MA MS MEng MEd MSW MBA)",
-    "Prof school degree (MD DDS DVM LLB JD)",
-    "Doctorate degree(PhD EdD)",
-)
-
-_COLUMNS = (
-    "age",
-    "class_of_worker",
-    "detailed_industry_recode",
-    "detailed_occupation_recode",
-    "education",
-    "wage_per_hour",
-    "enroll_in_edu_inst_last_wk",
-    "marital_stat",
-    "major_industry_code",
-    "major_occupation_code",
-    "race",
-    "hispanic_origin",
-    "sex",
-    "member_of_a_labor_union",
-    "reason_for_unemployment",
-    "full_or_part_time_employment_stat",
-    "capital_gains",
-    "capital_losses",
-    "dividends_from_stocks",
-    "tax_filer_stat",
-    "region_of_previous_residence",
-    "state_of_previous_residence",
-    "detailed_household_and_family_stat",
-    "detailed_household_summary_in_household",
-    "instance_weight",
-    "migration_code_change_in_msa",
-    "migration_code_change_in_reg",
-    "migration_code_move_within_reg",
-    "live_in_this_house_1_year_ago",
-    "migration_prev_res_in_sunbelt",
-    "num_persons_worked_for_employer",
-    "family_members_under_18",
-    "country_of_birth_father",
-    "country_of_birth_mother",
-    "country_of_birth_self",
-    "citizenship",
-    "own_business_or_self_employed",
-    "fill_inc_questionnaire_for_veterans_admin",
-    "veterans_benefits",
-    "weeks_worked_in_year",
-    "year",
-    "income",
-)
-
-_NUMBERS = (
-    "age",
-    "wage_per_hour",
-    "capital_gains",
-    "capital_losses",
-    "dividends_from_stocks",
-    "num_persons_worked_for_employer",
-    "weeks_worked_in_year",
-    "instance_weight",
-)
-
-# errors that a download or a damaged file can raise
-_ERRORS = (OSError, EOFError, ValueError, zlib.error, HTTPException)
 
 _LABELS = {"- 50000.": 0, "50000+.": 1}
 
@@ -259,14 +193,15 @@ def fetch_census_income(
         raise ValueError(f"subset must be 'train', 'test' or 'all', got {subset!r}.")
     parts = list(_FILES) if subset == "all" else [subset]
     paths = [_locate(part, data_home, download_if_missing, n_retries, delay) for part in parts]
-    raw = pd.concat(map(_read_kept, paths, parts), ignore_index=True)
-
-    raw = raw.astype({name: float if name in _NUMBERS else "category" for name in raw})
+    book = read_codebook("census_income")
+    raw = pd.concat([_read(path, part, book) for path, part in zip(paths, parts, strict=True)])
+    raw = raw.reset_index(drop=True)
+    raw = raw.astype({name: float if name in book["numbers"] else "category" for name in raw})
     target = pd.DataFrame(
         {
             "income": raw["income"].map(_LABELS).astype(int),
             "never_married": (raw["marital_stat"] == "Never married").astype(int),
-            "college": raw["education"].isin(_COLLEGE).astype(int),
+            "college": raw["education"].isin(book["college"]).astype(int),
             "education": raw["education"],
         }
     )[names]
@@ -306,28 +241,14 @@ def _locate(
     if not download_if_missing:
         raise OSError(missing)
     try:
-        _download(url, path, part, n_retries, delay)
-    except _ERRORS as error:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(path) as partial:
+            folder, name = partial.parent, partial.name
+            fetch_file(url, folder, local_filename=name, n_retries=n_retries, delay=delay)
+            _check(partial, part)
+    except (OSError, EOFError, ValueError, zlib.error, HTTPException) as error:
         raise OSError(f"{missing} The download failed: {error}") from error
     return path
-
-
-def _download(url: str, path: Path, part: str, n_retries: int, delay: float) -> None:
-    """Download a file, and put it in its place after a check."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(path) as partial:
-        while True:
-            try:
-                with urlopen(url, timeout=60) as response, partial.open("wb") as file:
-                    copyfileobj(response, file)
-                _check(partial, part)
-                break
-            except _ERRORS as error:
-                if n_retries <= 0:
-                    raise
-                n_retries -= 1
-                warn(f"Retry downloading {url}: {error}")
-                time.sleep(delay)
 
 
 def _check(path: Path, part: str) -> None:
@@ -338,42 +259,21 @@ def _check(path: Path, part: str) -> None:
         raise ValueError(f"its text has the SHA-256 {found}, not {_SHA256[part]}")
 
 
-def _read_kept(path: Path, part: str) -> pd.DataFrame:
-    """Read a file, with an error that says what to do if it is damaged."""
-    try:
-        return _read(path, part)
-    except ValueError as error:
-        raise ValueError(
-            f"{path} is damaged: {error}. Delete it, and it will be downloaded again."
-        ) from error
-
-
-def _read(path: Path, part: str) -> pd.DataFrame:
+def _read(path: Path, part: str, book: dict[str, list[str]]) -> pd.DataFrame:
     """Read a file as text, and check its shape, labels and numbers."""
-    _, n_rows = _FILES[part]
-    try:
+    (_, n_rows), columns = _FILES[part], book["columns"]
+    with naming_damage(path, "Delete it, and it will be downloaded again."):
         # `?` and `NA` are not missing values
-        raw = pd.read_csv(
-            path,
-            header=None,
-            dtype=str,
-            skipinitialspace=True,
-            keep_default_na=False,
-            compression="gzip",
-        )
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise ValueError(str(error)) from error
-    if raw.shape != (n_rows, len(_COLUMNS)):
-        raise ValueError(
-            f"expected {n_rows} rows of {len(_COLUMNS)} columns, got {len(raw)} of {raw.shape[1]}"
-        )
-    raw.columns = pd.Index(_COLUMNS)
-    numbers = raw[list(_NUMBERS)].apply(pd.to_numeric, errors="coerce")
-    unreal = ~np.isfinite(numbers.astype(float))
-    wrong = pd.DataFrame({"income": ~raw["income"].isin(_LABELS)} | dict(unreal))
-    for name in wrong:
-        if wrong[name].any():
-            row = int(wrong[name].argmax())
-            what = "label" if name == "income" else "number"
-            raise ValueError(f"line {row + 1}: no {what} in {name!r} but {raw[name][row]!r}")
+        options: dict[str, Any] = {"dtype": str, "keep_default_na": False, "compression": "gzip"}
+        raw = pd.read_csv(path, header=None, skipinitialspace=True, **options)
+        if raw.shape != (n_rows, len(columns)):
+            raise ValueError(
+                f"expected {n_rows} rows of {len(columns)} columns, got {len(raw)} of "
+                f"{raw.shape[1]}"
+            )
+        raw.columns = pd.Index(columns)
+        if (wrong := ~raw["income"].isin(_LABELS)).any():
+            row = int(wrong.argmax())
+            raise ValueError(f"line {row + 1}: no label in 'income' but {raw['income'][row]!r}")
+        read_numbers(raw, book["numbers"], first_line=1)
     return raw

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from numbers import Integral, Real
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
+from pandas.api import types
 from sklearn.utils import Bunch, check_random_state
 
 from ..utils._sklearn import Interval, StrOptions, validate_params
@@ -224,9 +225,9 @@ def make_multitask(
     {'task0': 0, 'task1': 100}
     """
     tasks = _read_tasks(n_tasks, task_types, n_classes, missing, noise, degree)
-    if n_samples < max(tasks.n_parts):
+    if n_samples < tasks["n_parts"].max():
         raise ValueError(
-            f"n_samples must be at least {max(tasks.n_parts)}, one a class, got {n_samples}."
+            f"n_samples must be at least {tasks['n_parts'].max()}, one a class, got {n_samples}."
         )
     if n_features < n_tasks:
         raise ValueError(f"n_features must be at least n_tasks={n_tasks}, got {n_features}.")
@@ -239,21 +240,21 @@ def make_multitask(
     frequencies, phases = rng.standard_normal((2, 0 if is_polynomial else n_sinusoids))
     X = rng.standard_normal((n_samples, n_features))
     linear = X @ coef
-    y = linear + tasks.noise * rng.standard_normal(linear.shape)
+    y = linear + tasks["noise"].to_numpy() * rng.standard_normal(linear.shape)
     for frequency, phase in zip(frequencies, phases, strict=True):
         y += np.sin(frequency * linear + phase)
-    if is_polynomial:
-        for power in range(2, max(tasks.degrees) + 1):
-            # Only where it counts: if a power overflowed, 0 times it would be NaN.
-            y += np.where(power <= np.array(tasks.degrees), linear**power, 0.0)
+    degrees = tasks["degree"].to_dict() if is_polynomial else {}
+    for power in range(2, max(degrees.values(), default=1) + 1):
+        # Only where it counts: if a power overflowed, 0 times it would be NaN.
+        y += np.where(power <= tasks["degree"].to_numpy(), linear**power, 0.0)
     _cut_and_hide(y, tasks, rng)
 
-    feature_names = [f"x{number}" for number in range(n_features)]
-    target_names = [f"task{number}" for number in range(n_tasks)]
     data, target, frame = X, y, None
+    feature_names = [f"x{number}" for number in range(n_features)]
     if as_frame:
         data = pd.DataFrame(X, columns=feature_names)
-        target = _frame_of(y, target_names, tasks)
+        columns = map(_column, y.T, tasks["kind"], tasks["n_parts"])
+        target = pd.DataFrame(dict(zip(tasks.index, columns, strict=True)))
         frame = pd.concat([data, target], axis=1)
     if return_X_y:
         return (data, target, coef) if return_coef else (data, target)
@@ -262,77 +263,70 @@ def make_multitask(
         target=target,
         frame=frame,
         feature_names=feature_names,
-        target_names=target_names,
-        task_types=dict(zip(target_names, tasks.kinds, strict=True)),
+        target_names=list(tasks.index),
+        task_types=tasks["kind"].to_dict(),
         coef=coef,
         frequencies=frequencies,
         phases=phases,
-        degrees=dict(zip(target_names, tasks.degrees, strict=True)) if is_polynomial else {},
+        degrees=degrees,
         DESCR=_DESCR,
     )
 
 
-class _Tasks(NamedTuple):
-    """What the tasks have of their own, an entry for each task."""
-
-    kinds: list[str]
-    #: Number of parts into which numbers are cut: 1, or the number of classes.
-    n_parts: list[int]
-    missing: np.ndarray
-    noise: np.ndarray
-    degrees: list[int]
-
-
 def _read_tasks(
     n_tasks: int, task_types: Any, n_classes: int, missing: Any, noise: Any, degree: Any
-) -> _Tasks:
-    """Check the parameters that are one value for all tasks, or one for each."""
-    kinds = _each_task("task_types", task_types, n_tasks)
-    unknown = [kind for kind in kinds if kind not in _KINDS]
-    if unknown:
+) -> pd.DataFrame:
+    """Check the parameters that are one value for all tasks, or one for each; return a table.
+
+    It has the columns ``kind``, ``n_parts`` (of the numbers: 1, or the number of classes),
+    ``missing``, ``noise`` and ``degree``.
+    """
+    given = {"task_types": task_types, "missing": missing, "noise": noise, "degree": degree}
+    for name, values in given.items():
+        if not isinstance(values, str) and np.shape(values) not in ((), (n_tasks,)):
+            raise ValueError(
+                f"{name} must be one value or one for each of the n_tasks={n_tasks} tasks, "
+                f"got {values!r}."
+            )
+    names = [f"task{number}" for number in range(n_tasks)]
+    tasks = pd.DataFrame(index=names)
+    tasks["kind"] = task_types
+    if unknown := [kind for kind in tasks["kind"] if kind not in _KINDS]:
         raise ValueError(f"task_types must be of {list(_KINDS)}, got {unknown}.")
-    n_parts = [{"regression": 1, "binary": 2, "multiclass": n_classes}[kind] for kind in kinds]
-    shares = _numbers("missing", _each_task("missing", missing, n_tasks))
-    if not ((shares >= 0) & (shares < 1)).all():
+    tasks["n_parts"] = tasks["kind"].map({"regression": 1, "binary": 2, "multiclass": n_classes})
+    tasks["missing"] = _numbers("missing", missing)
+    if not tasks["missing"].between(0, 1, inclusive="left").all():
         raise ValueError(f"missing must be shares in [0, 1), got {missing!r}.")
-    deviations = _numbers("noise", _each_task("noise", noise, n_tasks))
-    if not ((deviations >= 0) & (deviations < np.inf)).all():
+    tasks["noise"] = _numbers("noise", noise)
+    if not tasks["noise"].between(0, np.inf, inclusive="left").all():
         raise ValueError(f"noise must be standard deviations, 0 or more, got {noise!r}.")
-    degrees = _each_task("degree", degree, n_tasks)
-    if not all(isinstance(own, Integral) and int(own) >= 1 for own in degrees):
+    tasks["degree"] = degree
+    if not (types.is_integer_dtype(tasks["degree"]) and tasks["degree"].min() >= 1):
         raise ValueError(f"degree must be of whole numbers, 1 or more, got {degree!r}.")
-    return _Tasks(kinds, n_parts, shares, deviations, degrees)
+    return tasks
 
 
-def _cut_and_hide(y: np.ndarray, tasks: _Tasks, rng: np.random.RandomState) -> None:
+def _cut_and_hide(y: np.ndarray, tasks: pd.DataFrame, rng: np.random.RandomState) -> None:
     """Turn numbers into classes, and hide labels, in place."""
-    for column, n_parts in zip(y.T, tasks.n_parts, strict=True):
+    for column, n_parts in zip(y.T, tasks["n_parts"], strict=True):
         if n_parts > 1:
-            column[:] = _cut(column, n_parts)
+            # Classes of the same size.
+            edges = np.quantile(column, np.arange(1, n_parts) / n_parts)
+            column[:] = np.searchsorted(edges, column)
     # In a random order of the rows, the first ones of each task lose their label.
     order = rng.random_sample(y.shape).argsort(axis=0).argsort(axis=0)
-    y[order < np.minimum(np.rint(tasks.missing * len(y)), len(y) - 1)] = np.nan
+    n_missing = np.rint(tasks["missing"].to_numpy() * len(y))
+    y[order < np.minimum(n_missing, len(y) - 1)] = np.nan
 
 
-def _frame_of(y: np.ndarray, names: list[str], tasks: _Tasks) -> pd.DataFrame:
-    """Return the labels as a data frame, with the dtype of each task."""
-    target = pd.DataFrame(y, columns=names)
-    own = zip(names, tasks.kinds, tasks.n_parts, strict=True)
-    return target.astype(
-        {name: _dtype(kind, n_parts, target[name].isna().any()) for name, kind, n_parts in own}
+def _column(labels: np.ndarray, kind: str, n_classes: int) -> pd.Series:
+    """Return the labels of a task with the dtype that they have in a data frame."""
+    if kind == "multiclass":
+        # All classes are declared, including those without a label.
+        return pd.Series(labels).astype(pd.CategoricalDtype(range(n_classes)))
+    return pd.Series(
+        labels, dtype=int if kind == "binary" and not np.isnan(labels).any() else float
     )
-
-
-def _each_task(name: str, values: Any, n_tasks: int) -> list[Any]:
-    """Return a list with a value for each task, given one for all or a sequence."""
-    if isinstance(values, str) or np.ndim(values) == 0:
-        return [values] * n_tasks
-    if np.ndim(values) != 1 or len(values) != n_tasks:
-        raise ValueError(
-            f"{name} must be one value or one for each of the n_tasks={n_tasks} tasks, "
-            f"got {values!r}."
-        )
-    return list(values)
 
 
 def _numbers(name: str, values: Any) -> np.ndarray:
@@ -378,17 +372,3 @@ def _cholesky(matrix: np.ndarray) -> np.ndarray:
     _, upper = np.linalg.qr((vectors * roots).T)
     signs = np.where(upper.diagonal() < 0, -1.0, 1.0)
     return upper.T * signs
-
-
-def _cut(values: np.ndarray, n_classes: int) -> np.ndarray:
-    """Divide values at their quantiles into classes of the same size."""
-    thresholds = np.quantile(values, np.arange(1, n_classes) / n_classes)
-    return np.searchsorted(thresholds, values)
-
-
-def _dtype(kind: str, n_classes: int, misses: bool) -> Any:
-    """Return the dtype of a task in a data frame."""
-    if kind == "multiclass":
-        # All classes are declared, including those without a label.
-        return pd.CategoricalDtype(range(n_classes))
-    return int if kind == "binary" and not misses else float

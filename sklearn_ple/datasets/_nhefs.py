@@ -8,105 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from ._base import frames_or_arrays, make_bunch, select
-
-_TASKS = ("death", "wt82_71", "sbp", "dbp", "cholesterol", "exercise")
-
-_EXERCISE = {0: "much", 1: "moderate", 2: "little"}
-
-_NUMBERS = (
-    "age",
-    "school",
-    "ht",
-    "wt71",
-    "smokeintensity",
-    "smokeyrs",
-    "alcoholhowmuch",
-    "pregnancies",
-    "price71",
-    "tax71",
-)
-
-# 0 no, 1 yes; 2 is missing, if it is in the codebook
-_FLAGS = (
-    "asthma",
-    "bronch",
-    "tb",
-    "hf",
-    "hbp",
-    "pepticulcer",
-    "colitis",
-    "hepatitis",
-    "chroniccough",
-    "hayfever",
-    "diabetes",
-    "polio",
-    "tumor",
-    "nervousbreak",
-    "alcoholpy",
-    "pica",
-    "headache",
-    "otherpain",
-    "weakheart",
-    "allergies",
-    "nerves",
-    "lackpep",
-    "hbpmed",
-    "boweltrouble",
-    "wtloss",
-    "infection",
-    "birthcontrol",
-)
-
-# an entry for each FIPS code from 0 on; a dot if a code is not in use or nobody has it
-_STATES = (
-    ". AL . . AZ AR CA . CO CT DE DC FL GA . HI ID IL IN IA KS KY LA ME MD MA MI MN MS MO MT NE . "
-    "NH NJ NM NY NC ND OH OK OR PA . RI SC SD TN TX UT VT VA . WA WV WI WY"
-)
-
-# codes that are left out mean unknown, or nobody has them
-_CATEGORIES = {
-    "sex": {0: "male", 1: "female"},
-    "race": {0: "white", 1: "black or other"},
-    "income": {
-        11: "<$1000",
-        12: "$1000-1999",
-        13: "$2000-2999",
-        14: "$3000-3999",
-        15: "$4000-4999",
-        16: "$5000-5999",
-        17: "$6000-6999",
-        18: "$7000-9999",
-        19: "$10000-14999",
-        20: "$15000-19999",
-        21: "$20000-24999",
-        22: "$25000+",
-    },
-    "marital": {
-        2: "married",
-        3: "widowed",
-        4: "never married",
-        5: "divorced",
-        6: "separated",
-    },
-    "education": {
-        1: "8th grade or less",
-        2: "high school dropout",
-        3: "high school",
-        4: "college dropout",
-        5: "college or more",
-    },
-    "birthplace": {code: name for code, name in enumerate(_STATES.split()) if name != "."},
-    "alcoholfreq": {
-        0: "almost every day",
-        1: "2-3 times/week",
-        2: "1-4 times/month",
-        3: "<12 times/year",
-        4: "no alcohol last year",
-    },
-    "alcoholtype": {1: "beer", 2: "wine", 3: "liquor", 4: "other or unknown"},
-    "active": {0: "very active", 1: "moderately active", 2: "inactive"},
-}
+from ._base import frames_or_arrays, make_bunch, read_codebook, select
 
 
 def load_nhefs(
@@ -212,18 +114,22 @@ def load_nhefs(
     >>> X.shape, y.shape
     ((1629, 46), (1629, 2))
     """
-    names = select("tasks", tasks, _TASKS)
-    folder = files("sklearn_ple.datasets").joinpath("data")
+    book = read_codebook("nhefs")
+    names = select("tasks", tasks, book["tasks"])
+    folder = files(__package__).joinpath("data")
     source = folder.joinpath("nhefs.csv.gz")
     with source.open("rb") as file:
         raw = pd.read_csv(file, compression="gzip")
 
-    numbers = raw[list(_NUMBERS)].astype(float)
-    flags = raw[list(_FLAGS)].astype(float).where(raw[list(_FLAGS)] != 2)
-    coded = pd.DataFrame({name: _label(raw[name], _CATEGORIES[name]) for name in _CATEGORIES})
-    features = pd.concat([numbers, flags, coded], axis=1)
-    data = features[[name for name in raw if name in features]]
-    target = raw[list(_TASKS)].assign(exercise=_label(raw["exercise"], _EXERCISE))[names]
+    numbers = raw[book["numbers"]].astype(float)
+    # Answers are 0 for no and 1 for yes; 2 is a missing answer.
+    flags = raw[book["flags"]].astype(float).where(raw[book["flags"]] != 2)
+    coded = pd.DataFrame(
+        {name: _label(raw[name], own) for name, own in book["categories"].items()}
+    )
+    known = pd.concat([numbers, flags, coded], axis=1)
+    data = known[[name for name in raw if name in known and name not in book["tasks"]]]
+    target = raw[book["tasks"]].assign(exercise=coded["exercise"])[names]
     if return_X_y:
         return frames_or_arrays(data, target, as_frame)
     return make_bunch(
@@ -235,6 +141,7 @@ def load_nhefs(
     )
 
 
-def _label(codes: pd.Series, labels: dict[int, str]) -> pd.Series:
+def _label(codes: pd.Series, labels: dict[str, str]) -> pd.Series:
     """Convert codes to categories in the order of the labels, and other codes to NaN."""
-    return codes.map(labels).astype(pd.CategoricalDtype(list(labels.values())))
+    dtype = pd.CategoricalDtype(list(labels.values()))
+    return codes.map({int(code): label for code, label in labels.items()}).astype(dtype)

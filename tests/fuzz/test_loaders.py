@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 
 from sklearn_ple.datasets import _census_income, fetch_ali_ccp, fetch_census_income
 from sklearn_ple.datasets._ali_ccp import _FEATURES, _TASKS
+from sklearn_ple.datasets._base import read_codebook
 
+BOOK = read_codebook("census_income")
 pytest.importorskip("pyarrow")
 
 
@@ -56,8 +58,8 @@ def home(tmp_path_factory):
 def census():
     rows = []
     for row in range(6):
-        values = dict.fromkeys(_census_income._COLUMNS, "Not in universe")
-        values |= dict.fromkeys(_census_income._NUMBERS, str(row))
+        values = dict.fromkeys(BOOK["columns"], "Not in universe")
+        values |= dict.fromkeys(BOOK["numbers"], str(row))
         values["income"] = ["- 50000.", "50000+."][row % 2]
         rows.append(", ".join(values.values()) + "\n")
     return "".join(rows).encode()
