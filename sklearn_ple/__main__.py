@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,16 +13,17 @@ import numpy as np
 import pandas as pd
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
-from sklearn.metrics import r2_score, roc_auc_score
 from sklearn.model_selection import train_test_split
 from threadpoolctl import threadpool_limits
 
 from . import PLEClassifierRegressor
 from .datasets import fetch_census_income, load_nhefs
 from .inspection import TrainingHistoryDisplay
+from .metrics import multitask_scores
 from .utils.files import replacing
 
 _MODELS = ["PLE", "HistGradientBoosting", "dummy"]
+_METRICS = {"regression": "R²", "binary": "AUC", "multiclass": "mean AUC"}
 
 
 def nhefs(seed: int) -> list[pd.DataFrame]:
@@ -34,11 +36,9 @@ def census_income(seed: int) -> list[pd.DataFrame]:
     """Load Census-Income: both published parts, or two thirds and the rest of a single one."""
     parts = []
     for subset in ("train", "test"):
-        try:
+        with suppress(OSError):
             part = fetch_census_income(subset=subset, download_if_missing=False, return_X_y=True)
-        except OSError:
-            continue
-        parts.append(part)
+            parts.append(part)
     if not parts:
         parts = [fetch_census_income(subset=s, return_X_y=True) for s in ("train", "test")]
     if len(parts) == 2:
@@ -71,15 +71,28 @@ _JOBS = {
 }
 
 
-def score(kind: str, labels: pd.Series, predictions: np.ndarray) -> float:
-    """Score probabilities of classes, or predicted numbers, on the rows that have a label."""
-    there = labels.notna().to_numpy()
-    labels, predictions = labels[there], predictions[there]
-    if kind == "regression":
-        return r2_score(labels, predictions)
-    if kind == "binary":
-        return roc_auc_score(labels, predictions[:, 1])
-    return roc_auc_score(labels, predictions, multi_class="ovr")
+def compare(
+    model: PLEClassifierRegressor, data: list[pd.DataFrame], boosting: dict[str, Any]
+) -> pd.DataFrame:
+    """Score the fitted model, a boosting model per task and a dummy on the test rows."""
+    X_train, X_test, y_train, y_test = data
+    kinds = pd.Series(model.task_types_)
+    boosted, dummies = [], []
+    for name, kind in kinds.items():
+        booster, dummy = HistGradientBoostingClassifier, DummyClassifier(strategy="prior")
+        if kind == "regression":
+            booster, dummy = HistGradientBoostingRegressor, DummyRegressor()
+        alone = booster(
+            categorical_features="from_dtype", random_state=model.random_state, **boosting
+        )
+        boosted.append(fit_apart(alone, X_train, y_train[name], X_test))
+        dummies.append(fit_apart(dummy, X_train, y_train[name], X_test))
+    scores = [multitask_scores(system, X_test, y_test) for system in (model, boosted, dummies)]
+    # Adding zero turns a rounded -0.0 into 0.0.
+    table = pd.DataFrame(dict(zip(_MODELS, scores, strict=True))).round(3) + 0.0
+    table.insert(0, "metric", kinds.replace(_METRICS))
+    table.insert(0, "kind", kinds)
+    return table.rename_axis("task").reset_index()
 
 
 def fit_apart(model: Any, X_train: Any, y_train: pd.Series, X_test: Any) -> np.ndarray:
@@ -88,34 +101,7 @@ def fit_apart(model: Any, X_train: Any, y_train: pd.Series, X_test: Any) -> np.n
     # Where processors are busy, several threads wait for each other far longer than they work.
     with threadpool_limits(1, user_api="openmp"):
         model.fit(X_train[there], y_train[there])
-    return (model.predict_proba if hasattr(model, "predict_proba") else model.predict)(X_test)
-
-
-def compare(
-    model: PLEClassifierRegressor, data: list[pd.DataFrame], boosting: dict[str, Any]
-) -> pd.DataFrame:
-    """Score the fitted model, a boosting model per task and a dummy on the test rows."""
-    X_train, X_test, y_train, y_test = data
-    predicted, probabilities = model.predict(X_test), model.predict_proba(X_test)
-    rows = []
-    for name, proba in zip(model.task_names_, probabilities, strict=True):
-        kind = model.task_types_[name]
-        if kind == "regression":
-            booster, dummy = HistGradientBoostingRegressor, DummyRegressor()
-        else:
-            booster, dummy = HistGradientBoostingClassifier, DummyClassifier(strategy="prior")
-        alone = booster(
-            categorical_features="from_dtype", random_state=model.random_state, **boosting
-        )
-        predictions = [
-            predicted[name].to_numpy() if proba is None else proba,
-            *(fit_apart(m, X_train, y_train[name], X_test) for m in (alone, dummy)),
-        ]
-        metric = {"regression": "R²", "binary": "AUC"}.get(kind, "mean AUC")
-        # Adding zero turns a rounded -0.0 into 0.0.
-        scores = [round(score(kind, y_test[name], values), 3) + 0.0 for values in predictions]
-        rows.append([name, kind, metric, *scores])
-    return pd.DataFrame(rows, columns=["task", "kind", "metric", *_MODELS])
+    return getattr(model, "predict_proba", model.predict)(X_test)
 
 
 def summarise(table: pd.DataFrame) -> str:
@@ -129,15 +115,14 @@ def summarise(table: pd.DataFrame) -> str:
     return f"Best: {'; '.join(parts)}."
 
 
-def integer(least: int, most: int | None = None) -> Callable[[str], int]:
+def integer(least: int, most: int) -> Callable[[str], int]:
     """Return a function that reads an integer from the command line."""
-    words = f"{least} or greater" if most is None else f"from {least} to {most}"
 
     def read(text: str) -> int:
-        number = int(text) if text.removeprefix("-").isdecimal() else least - 1
-        if number < least or (most is not None and number > most):
-            raise argparse.ArgumentTypeError(f"{text!r} must be an integer, {words}")
-        return number
+        if not text.isdecimal() or not least <= int(text) <= most:
+            message = f"{text!r} must be an integer from {least} to {most}"
+            raise argparse.ArgumentTypeError(message)
+        return int(text)
 
     return read
 
@@ -172,7 +157,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument(
         "--epochs",
-        type=integer(1),
+        type=integer(1, 10**6),
         help="largest number of passes over the data (default: depends on the number of rows)",
     )
     parser.add_argument(

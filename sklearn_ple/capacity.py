@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect
 from collections.abc import Mapping
 from typing import Any
 
@@ -66,7 +67,7 @@ def count_parameters(estimator: MultiTaskEstimator, X: Any, y: Any) -> int:
     >>> two == 2 * one
     True
     """
-    return _Sizes(estimator, X, y).count()
+    return _Sizes(estimator, X, y).count(estimator)
 
 
 def count_layers(estimator: MultiTaskEstimator) -> int:
@@ -184,11 +185,15 @@ def equal_capacity(
         if own == name:
             sized[own] = clone(estimator)
             continue
-        _check_layers(own, estimator)
+        if not count_layers(estimator):
+            raise ValueError(
+                f"{own!r}, {type(estimator).__name__}, has no layers to scale: it has none of the "
+                f"parameters {list(_SCALED)}, or they are empty. Leave it out."
+            )
         deepened = _with_layers(estimator, n_layers, own) if equal_depth else estimator
         sizes = _Sizes(deepened, X, y)
         sized[own] = sizes.scaled_to(target)
-        if (least := sizes.least()) > _TOO_LARGE * target:
+        if (least := sizes.count(sizes.with_width(1))) > _TOO_LARGE * target:
             warn(
                 f"{own!r}, {type(estimator).__name__}, cannot be as small as the reference: with "
                 f"layers of the smallest width it has {least:,} parameters, not {target:,}. Use "
@@ -207,31 +212,21 @@ def _check_ours(estimator: Any) -> None:
     estimator._validate_params()
 
 
-def _layers_name(estimator: Any) -> str | None:
-    """Return the name of the parameter with the widths of the layers that are scaled."""
-    return next((name for name in _SCALED if name in estimator.get_params()), None)
+def _layers_name(estimator: Any) -> str:
+    """Return the name of the parameter with the widths of the layers that are scaled, or ""."""
+    return next((name for name in _SCALED if name in estimator.get_params()), "")
 
 
 def _widths(estimator: Any) -> list[tuple[int, ...]]:
     """Return the widths of these layers for each level."""
-    name = _layers_name(estimator)
-    hidden_units = () if name is None else getattr(estimator, name)
+    hidden_units = getattr(estimator, _layers_name(estimator), ())
     return widths_by_level(hidden_units, getattr(estimator, "n_levels", 1))
 
 
 def _with_widths(estimator: Any, levels: list[tuple[int, ...]]) -> Any:
     """Return a clone with other widths."""
     widths = levels[0] if len(set(levels)) == 1 else tuple(levels)
-    return clone(estimator).set_params(**{str(_layers_name(estimator)): widths})
-
-
-def _check_layers(name: str, estimator: Any) -> None:
-    """Raise an error if an estimator has no layers."""
-    if not count_layers(estimator):
-        raise ValueError(
-            f"{name!r}, {type(estimator).__name__}, has no layers to scale: it has none of the "
-            f"parameters {list(_SCALED)}, or they are empty. Leave it out."
-        )
+    return clone(estimator).set_params(**{_layers_name(estimator): widths})
 
 
 def _with_layers(estimator: Any, n_layers: int, own: str) -> Any:
@@ -266,29 +261,23 @@ class _Sizes:
         with seeded(np.random.RandomState(0)):
             self.n_features = make_module(settings, encoder, features.names).n_features
 
-    def count(self, estimator: Any = None) -> int:
-        """Count the parameters of an estimator for these data; by default, of the one given."""
-        estimator = self.estimator if estimator is None else estimator
+    def count(self, estimator: Any) -> int:
+        """Count the parameters of an estimator for these data."""
         with torch.device("meta"):
             towers = tower_options(estimator._settings)
             body = estimator.make_network(self.n_features, self.tasks, **towers)
         return sum(parameter.numel() for parameter in body.parameters())
 
-    def least(self) -> int:
-        """Count the parameters with the narrowest layers."""
-        return self.count(self._with_width(1))
-
     def scaled_to(self, n_parameters: int) -> Any:
         """Scale the layers so that the number of parameters is as close as possible."""
-        low, high = 1, _WIDEST
-        while high - low > 1:
-            middle = (low + high) // 2
-            below = self.count(self._with_width(middle)) <= n_parameters
-            low, high = (middle, high) if below else (low, middle)
-        candidates = [self._with_width(width) for width in (low, high)]
+        widths = range(2, _WIDEST)
+        n_below = bisect(
+            widths, n_parameters, key=lambda width: self.count(self.with_width(width))
+        )
+        candidates = [self.with_width(n_below + more) for more in (1, 2)]
         return min(candidates, key=lambda scaled: abs(self.count(scaled) - n_parameters))
 
-    def _with_width(self, width: int) -> Any:
+    def with_width(self, width: int) -> Any:
         """Scale the layers so that the first one has the given width."""
         levels, unit = _widths(self.estimator), getattr(self.estimator, "n_subspaces", 1)
         first = levels[0][0]

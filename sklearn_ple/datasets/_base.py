@@ -52,9 +52,10 @@ def read_codebook(name: str) -> dict[str, Any]:
 @contextmanager
 def naming_damage(path: Path, remedy: str, *errors: type[Exception]) -> Iterator[None]:
     """Context manager to read a file; errors about its content name it and the remedy."""
+    kinds: Any = (ValueError, OSError, EOFError, zlib.error, *errors)
     try:
         yield
-    except (ValueError, OSError, EOFError, zlib.error, *errors) as error:
+    except kinds as error:
         # Unlike errors of the system, those about the content of a file have no number.
         if getattr(error, "errno", None) is not None:
             raise
