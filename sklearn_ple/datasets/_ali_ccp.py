@@ -17,14 +17,7 @@ from sklearn.utils import check_scalar
 from ..utils.files import replacing
 from ..utils.progress import progress_bar
 from ..utils.warn import warn
-from ._base import (
-    data_homes,
-    frames_or_arrays,
-    make_bunch,
-    naming_damage,
-    read_numbers,
-    select,
-)
+from ._base import data_homes, frames_or_arrays, make_bunch, naming_damage, read_numbers, select
 
 _PAGE = "https://tianchi.aliyun.com/dataset/408"
 _FOLDER = "ali_ccp"

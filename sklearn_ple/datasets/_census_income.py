@@ -29,10 +29,7 @@ _BASE_URL = "https://archive.ics.uci.edu/ml/machine-learning-databases/census-in
 _FOLDER = "census_income"
 
 # file and number of rows of each subset
-_FILES = {
-    "train": ("census-income.data.gz", 199_523),
-    "test": ("census-income.test.gz", 99_762),
-}
+_FILES = {"train": ("census-income.data.gz", 199_523), "test": ("census-income.test.gz", 99_762)}
 
 # digests of the uncompressed text, which do not depend on how a file is compressed
 _SHA256 = {

@@ -12,10 +12,7 @@ from ._base import frames_or_arrays, make_bunch, read_codebook, select
 
 
 def load_nhefs(
-    *,
-    tasks: str | Sequence[str] | None = None,
-    return_X_y: bool = False,
-    as_frame: bool = True,
+    *, tasks: str | Sequence[str] | None = None, return_X_y: bool = False, as_frame: bool = True
 ) -> Any:
     """Load the NHEFS data set, with six tasks of three kinds and 1,629 smokers.
 

@@ -71,45 +71,35 @@ def group_positions(groups: Any, names: list[Any]) -> dict[Any, list[int]]:
         raise ValueError(
             "groups_of_columns is empty: name a group, or pass None to measure each column."
         )
-    places = {name: position for position, name in enumerate(names)}
-    return {name: _positions(name, given, places) for name, given in groups.items()}
+    return {name: _positions(name, given, names) for name, given in groups.items()}
 
 
-def _positions(group: Any, given: Any, places: dict[Any, int]) -> list[int]:
+def _positions(group: Any, given: Any, names: list[Any]) -> list[int]:
     # The name of a column may be a tuple.
     is_one = isinstance(given, str) or not np.iterable(given)
-    is_one |= isinstance(given, tuple) and _is_among(given, places)
+    is_one |= isinstance(given, tuple) and given in names
     columns = [given] if is_one else list(given)
+    what = f"Group {shown(group)} of groups_of_columns"
     if not columns:
-        raise ValueError(f"Group {shown(group)} of groups_of_columns has no column: name one.")
+        raise ValueError(f"{what} has no column: name one.")
     found = []
     for column in columns:
         if isinstance(column, (bool, np.bool_)):
             raise ValueError(
-                f"Group {shown(group)} of groups_of_columns has the column {column}: pass names "
-                "or positions of columns, not a mask."
+                f"{what} has the column {column}: pass names or positions of columns, not a mask."
             )
-        if _is_among(column, places):
-            found.append(places[column])
-        elif isinstance(column, (int, np.integer)) and 0 <= column < len(places):
+        if column in names:
+            found.append(names.index(column))
+        elif isinstance(column, (int, np.integer)) and 0 <= column < len(names):
             found.append(int(column))
         else:
             raise ValueError(
-                f"Group {shown(group)} of groups_of_columns has the column {shown(column)}, which "
-                f"is not in X; the columns of X are {list(places)}."
+                f"{what} has the column {shown(column)}, which is not in X; the columns of X are "
+                f"{names}."
             )
     if len(set(found)) < len(found):
-        raise ValueError(
-            f"Group {shown(group)} of groups_of_columns names a column twice: {columns}."
-        )
+        raise ValueError(f"{what} names a column twice: {columns}.")
     return found
-
-
-def _is_among(column: Any, places: dict[Any, int]) -> bool:
-    try:
-        return column in places
-    except TypeError:  # a list, which cannot be a name
-        return False
 
 
 def shuffled(X: Any, columns: list[int], order: np.ndarray) -> Any:

@@ -129,7 +129,9 @@ class MTLGain:
             If the scores are no DataFrame.
         """
         check_frame("scores", scores, [*_KEYS, "score"])
-        _check_overlap(overlap)
+        given: Any = overlap
+        if not isinstance(given, Real) or not 0 <= float(given) < np.inf:
+            raise ValueError(f"overlap must be a number of 0 or more, not {shown(overlap)}.")
         if (again := scores.duplicated(_KEYS)).any():
             first = {name: scores.loc[again, name].tolist()[0] for name in _KEYS}
             raise ValueError(f"scores has several rows of {first}: keep one of them.")
@@ -311,11 +313,9 @@ def mtl_gain(
     splits, overlap, repeats = _plan(estimators[reference], X, y, cv, X_test, y_test, n_seeds)
     rng = check_random_state(random_state)
     seeds = rng.randint(np.iinfo(np.int32).max, size=len(splits)).tolist()
-    jobs = list(product(range(len(splits)), estimators))
+    jobs, data = list(product(range(len(splits)), estimators)), (X, y, X_test, y_test)
     fits = Parallel(n_jobs=n_jobs)(
-        delayed(_fit_and_score)(
-            system, estimators[system], X, y, X_test, y_test, splits[r], seeds[r], metrics
-        )
+        delayed(_fit_and_score)(system, estimators[system], data, splits[r], seeds[r], metrics)
         for r, system in progress_bar(jobs, desc="Fitting", unit="fit", disable=not verbose)
     )
     rows = [
@@ -327,11 +327,6 @@ def mtl_gain(
     return MTLGain.from_scores(
         scores, reference=reference, confidence=confidence, overlap=overlap, repeats=repeats
     )
-
-
-def _check_overlap(overlap: Any) -> None:
-    if not isinstance(overlap, Real) or not 0 <= float(overlap) < np.inf:
-        raise ValueError(f"overlap must be a number of 0 or more, not {shown(overlap)}.")
 
 
 def _check_compared(systems: list[str], reference: str, confidence: float) -> None:
@@ -376,17 +371,10 @@ def _plan(
 
 
 def _fit_and_score(
-    system: str,
-    estimator: Any,
-    X: Any,
-    y: Any,
-    X_test: Any,
-    y_test: Any,
-    split: tuple[Any, Any] | None,
-    seed: int,
-    metrics: Any,
+    system: str, estimator: Any, data: Any, split: Any, seed: int, metrics: Any
 ) -> tuple[dict[str, float], float]:
     """Fit a clone in one repeat; return its scores by task and the seconds that fitting took."""
+    X, y, X_test, y_test = data
     if split is not None:
         train, test = split
         X_test, y_test = take_rows(X, test), take_rows(y, test)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -27,13 +28,6 @@ from .style import (
 
 # Markers distinguish systems of the same colour, if there are more systems than colours.
 _MARKERS = "osD^vP<X>*"
-# Shade and name of each quadrant, by the signs of both gains.
-_QUADRANTS = {
-    (1, 1): (BLUE, "both gain"),
-    (-1, -1): (DARK_GREY, "both lose"),
-    (1, -1): (ORANGE, "seesaw"),
-    (-1, 1): (ORANGE, "seesaw"),
-}
 
 
 class MTLGainDisplay:
@@ -255,21 +249,15 @@ class MTLGainDisplay:
         ax = self.ax_
         ax.axhline(0, color="black", linewidth=0.8, zorder=1)
         ax.axvline(0, color="black", linewidth=0.8, zorder=1)
-        ends = {sign: (ax.get_xlim()[sign > 0], ax.get_ylim()[sign > 0]) for sign in (-1, 1)}
-        for (right, up), (colour, name) in _QUADRANTS.items():
-            x, y = ends[right][0], ends[up][1]
+        for right, up in product((False, True), repeat=2):
+            colour, name = (ORANGE, "seesaw")
+            if right == up:
+                colour, name = (BLUE, "both gain") if up else (DARK_GREY, "both lose")
+            x, y = ax.get_xlim()[right], ax.get_ylim()[up]
             ax.fill([0, x, x, 0], [0, 0, y, y], color=colour, alpha=0.1, linewidth=0, zorder=0)
-            ax.annotate(
-                name,
-                (right > 0, up > 0),
-                xycoords="axes fraction",
-                xytext=(-5 * right, -5 * up),
-                textcoords="offset points",
-                ha="right" if right > 0 else "left",
-                va="top" if up > 0 else "bottom",
-                color=DARK_GREY,
-                fontsize="small",
-            )
+            place = {"ha": "right" if right else "left", "va": "top" if up else "bottom"}
+            style = {"transform": ax.transAxes, "color": DARK_GREY, "fontsize": "small"}
+            ax.text(0.99 if right else 0.01, 0.98 if up else 0.02, name, **place, **style)
 
     def _draw_heat_map(
         self, mean: pd.DataFrame, low: pd.DataFrame, high: pd.DataFrame, kwargs: dict[str, Any]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from operator import itemgetter
 from typing import Any
@@ -19,6 +19,16 @@ from ..predictions.inner import inner_estimator
 _IDLE = 0.1
 _DEAD = 0.9
 _CAPTURED = 0.9
+_WARNINGS = {
+    "dead": "Expert {expert!r} of level {level} is nearly dead: {zeros:.1%} of its activations "
+    "are zero. Another activation, such as silu, may help.",
+    "idle": "Expert {expert!r} of level {level} is hardly used: its mean weight is {share:.2g} of "
+    "the even share. Fewer experts may be enough.",
+    "captured": "Shared expert {expert!r} of level {level} is captured by task {main_task!r}, in "
+    "whose gate it has {main_share:.1%} of the weight that it has in the gates of all tasks.",
+    "ignored": "Task {task!r} ignores its own experts of level {level}: their weight in its gate "
+    "is {own_share:.2g} of the even share.",
+}
 
 
 def expert_health(estimator: Any, X: Any) -> pd.DataFrame:
@@ -244,29 +254,13 @@ def _examine(
     return health
 
 
-def describe_faults(health: pd.DataFrame) -> Iterator[str]:
-    """Yield the warnings about experts."""
-    for row in health.itertuples():
-        states = row.state.split(", ")
-        if "dead" in states:
-            yield (
-                f"Expert {row.expert!r} of level {row.level} is nearly dead: {row.zeros:.1%} of "
-                "its activations are zero. Another activation, such as silu, may help."
-            )
-        if "idle" in states:
-            yield (
-                f"Expert {row.expert!r} of level {row.level} is hardly used: its mean weight is "
-                f"{row.share:.2g} of the even share. Fewer experts may be enough."
-            )
-        if "captured" in states:
-            yield (
-                f"Shared expert {row.expert!r} of level {row.level} is captured by task "
-                f"{row.main_task!r}, in whose gate it has {row.main_share:.1%} of the weight that "
-                "it has in the gates of all tasks."
-            )
-    ignored = health[health["state"].str.contains("ignored")]
-    for row in ignored.drop_duplicates(["level", "task"]).itertuples():
-        yield (
-            f"Task {row.task!r} ignores its own experts of level {row.level}: their weight in its "
-            f"gate is {row.own_share:.2g} of the even share."
-        )
+def describe_faults(health: pd.DataFrame) -> list[str]:
+    """Return the warnings about experts."""
+    messages = (
+        _WARNINGS[state].format(**row)
+        for row in health.to_dict("records")
+        for state in row["state"].split(", ")
+        if state != "healthy"
+    )
+    # A task that ignores several experts is named once.
+    return list(dict.fromkeys(messages))

@@ -151,7 +151,7 @@ class TrainingHistoryDisplay:
         self.lines_ = np.array(lines).reshape(len(panels), -1)
         return self
 
-    def _draw(self, panel: Any, losses: list[np.ndarray], kwargs: dict[str, Any]) -> list[Any]:
+    def _draw(self, panel: Any, losses: np.ndarray, kwargs: dict[str, Any]) -> list[Any]:
         """Draw the training and validation losses into a panel, and return their lines."""
         epochs = [entry["epoch"] for entry in self.history]
         # With a single epoch, a line would be invisible.
@@ -177,23 +177,24 @@ class TrainingHistoryDisplay:
         empty.set_axis_off()
         empty.legend(*panel.get_legend_handles_labels(), loc="center", frameon=False)
 
-    def _panels(self) -> list[tuple[str, list[np.ndarray]]]:
+    def _panels(self) -> list[tuple[str, np.ndarray]]:
         """Return title and losses (training, validation) of each panel, the joint loss first."""
         names = list(self.task_names)
         parts = ["", "valid_"] if any("valid_loss" in entry for entry in self.history) else [""]
         # After a warm start only some epochs may have validation.
         absent = [np.nan] * len(names)
-        joint = [
-            np.array([entry.get(f"{part}loss", np.nan) for entry in self.history])
+        rows = [
+            [entry.get(f"{part}loss", np.nan), *entry.get(f"{part}task_losses", absent)]
             for part in parts
+            for entry in self.history
         ]
-        by_task = [
-            _of_labelled([entry.get(f"{part}task_losses", absent) for entry in self.history])
-            for part in parts
-        ]
-        panels = [(name, [losses[:, k] for losses in by_task]) for k, name in enumerate(names)]
+        losses = np.reshape(rows, (len(parts), len(self.history), -1))
+        # The losses of tasks without labels are exactly zero.
+        is_absent = ((losses == 0) | np.isnan(losses)).all(axis=1, keepdims=True)
+        panels = list(np.where(is_absent, np.nan, losses).transpose(2, 0, 1))
         # With a single task the joint loss is the loss of the task, up to a factor.
-        return panels if len(names) == 1 else [("joint loss", joint), *panels]
+        titles = names if len(names) == 1 else ["joint loss", *names]
+        return list(zip(titles, panels[-len(titles) :], strict=True))
 
 
 def _shape(ax: Any, n_panels: int) -> tuple[int, int]:
@@ -205,10 +206,3 @@ def _shape(ax: Any, n_panels: int) -> tuple[int, int]:
     usual = room.width / room.height / (_WIDTH / _HEIGHT)
     shapes = [(-(-n_panels // n_columns), n_columns) for n_columns in range(1, n_panels + 1)]
     return min(shapes, key=lambda shape: abs(np.log(usual * shape[0] / shape[1])))
-
-
-def _of_labelled(task_losses: list[list[float]]) -> np.ndarray:
-    """Replace the losses of tasks without labels, which are exactly zero, by NaN."""
-    losses = np.array(task_losses)
-    # Some epochs may have no losses of validation.
-    return np.where(((losses == 0) | np.isnan(losses)).all(axis=0), np.nan, losses)

@@ -213,15 +213,11 @@ class ImportanceDisplay:
 
     def _write_numbers(self, means: np.ndarray, shown: np.ndarray) -> np.ndarray:
         frame = self.importance.frame
-        low, high = (
-            frame[end].to_numpy().reshape(len(self.importance.features), -1)[shown]
-            for end in ("low", "high")
-        )
+        includes_zero = ((frame["low"] <= 0) & (frame["high"] >= 0)).to_numpy()
+        includes_zero = includes_zero.reshape(len(self.importance.features), -1)[shown]
+        chance = includes_zero[:, : means.shape[1]]
         texts = number_texts(means, n_digits=3)
-        for row, column in np.ndindex(means.shape):
-            text = str(texts[row, column]).replace("-", "−")
-            includes_zero = low[row, column] <= 0 <= high[row, column]
-            texts[row, column] = f"({text})" if includes_zero else text
+        texts[chance] = "(" + texts[chance] + ")"
         return cell_texts(self.image_, texts)
 
     def _label(self, means: pd.DataFrame) -> None:

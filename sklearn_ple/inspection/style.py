@@ -118,7 +118,8 @@ def number_texts(values: np.ndarray, n_digits: int, sign: str = "") -> np.ndarra
             n_decimals = max(0, n_digits - 1 - int(np.floor(np.log10(unit))))
             # Adding zero turns a rounded -0.0 into 0.0.
             style, column = f"{sign}.{n_decimals}f", column.round(n_decimals) + 0.0
-        texts[:, place] = ["–" if np.isnan(own) else format(own, style) for own in column]
+        written = ["–" if np.isnan(own) else format(own, style) for own in column]
+        texts[:, place] = [text.replace("-", "\N{MINUS SIGN}") for text in written]
     return texts
 
 

@@ -215,10 +215,7 @@ def _read_probabilities(
             )
         return proba
 
-    responses = {
-        "predict": lambda: classes[respond().argmax(axis=1)],
-        "predict_proba": respond,
-    }
+    responses = {"predict": lambda: classes[respond().argmax(axis=1)], "predict_proba": respond}
     return "binary" if n_classes == 2 else "multiclass", classes, responses
 
 

@@ -37,11 +37,7 @@ _OF_ANY_UNIT = {
 
 
 def multitask_scores(
-    estimator_or_y_pred: Any,
-    X: Any,
-    y: Any,
-    metrics: Any = None,
-    sample_weight: Any = None,
+    estimator_or_y_pred: Any, X: Any, y: Any, metrics: Any = None, sample_weight: Any = None
 ) -> dict[str, float]:
     """Compute the score of each task on the rows that have a label for it.
 

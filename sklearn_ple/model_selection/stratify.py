@@ -175,10 +175,7 @@ def _values(tasks: list[Strata]) -> np.ndarray:
 
 
 def deal(
-    values: np.ndarray,
-    sizes: np.ndarray,
-    groups: np.ndarray | None = None,
-    by_all: bool = False,
+    values: np.ndarray, sizes: np.ndarray, groups: np.ndarray | None = None, by_all: bool = False
 ) -> np.ndarray:
     """Assign rows to parts so that each part gets its share of each value of each column.
 

@@ -6,6 +6,7 @@ import os
 import textwrap
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from sklearn.utils import check_random_state
 
@@ -19,7 +20,7 @@ from ..importance import MultiTaskImportance
 from ..style import import_pyplot, short
 from .observed import Observed
 from .panels import panels_of
-from .scores import check_importance, measure_importance, score_by_bootstrap
+from .scores import MAX_COLUMNS, check_importance, measure_importance, score_by_bootstrap
 
 _MOST_NAMED = 6
 
@@ -190,8 +191,15 @@ class MultiTaskReport:
             systems.append(scored_tasks(single_task, X, y))
         rng = check_random_state(random_state)
         scores, gain = score_by_bootstrap(systems, metrics, n_bootstrap, confidence, rng)
-        found = measure_importance(importance, estimator, X, y, metrics, confidence, rng)
-        return cls(estimator, X, y, scores, single_task if measured else gain, confidence, found)
+        if importance == "auto":
+            importance = len(shape := np.shape(X)) == 2 and shape[1] <= MAX_COLUMNS
+        if isinstance(importance, bool):
+            options = {"metrics": metrics, "confidence": confidence}
+            importance = (
+                measure_importance(estimator, X, y, rng, **options) if importance else None
+            )
+        gain = single_task if measured else gain
+        return cls(estimator, X, y, scores, gain, confidence, importance)
 
     def __repr__(self) -> str:
         """Return a line with the estimator, the number of rows, the contents and the tasks."""

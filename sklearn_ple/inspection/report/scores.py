@@ -106,33 +106,15 @@ def check_importance(importance: Any, names: list[str]) -> None:
 
 
 def measure_importance(
-    importance: Any,
-    estimator: Any,
-    X: Any,
-    y: Any,
-    metrics: Any,
-    confidence: float,
-    rng: np.random.RandomState,
-) -> MultiTaskImportance | None:
-    """Measure the importance of the columns, if the parameter `importance` of a report says so."""
-    if isinstance(importance, MultiTaskImportance):
-        return importance
-    shape = np.shape(X)
-    if importance == "auto":
-        importance = len(shape) == 2 and shape[1] <= MAX_COLUMNS
-    if not importance:
-        return None
-    if shape[0] > MAX_ROWS:
-        rows = np.sort(rng.choice(shape[0], MAX_ROWS, replace=False))
+    estimator: Any, X: Any, y: Any, rng: np.random.RandomState, **options: Any
+) -> MultiTaskImportance:
+    """Measure the importance of the columns on a part of the rows."""
+    n_rows = np.shape(X)[0]
+    if n_rows > MAX_ROWS:
+        rows = np.sort(rng.choice(n_rows, MAX_ROWS, replace=False))
         X, y = take_rows(X, rows), take_rows(y, rows)
     # The scores have already raised these warnings, and the page shows undefined scores.
     with collected(UndefinedMetricWarning):
         return multitask_importance(
-            estimator,
-            X,
-            y,
-            metrics=metrics,
-            n_repeats=N_REPEATS,
-            confidence=confidence,
-            random_state=rng,
+            estimator, X, y, n_repeats=N_REPEATS, random_state=rng, **options
         )
