@@ -17,7 +17,15 @@ from sklearn.utils import check_scalar
 from ..utils.files import replacing
 from ..utils.progress import progress_bar
 from ..utils.warn import warn
-from ._base import data_homes, frames_or_arrays, make_bunch, naming_damage, read_numbers, select
+from ._base import (
+    data_homes,
+    frames_or_arrays,
+    make_bunch,
+    naming_damage,
+    read_numbers,
+    read_text,
+    select,
+)
 
 _PAGE = "https://tianchi.aliyun.com/dataset/408"
 _FOLDER = "ali_ccp"
@@ -44,15 +52,6 @@ _COMMON_COLUMNS = ("key", "feature_num", "entries")
 _BLOCK_SIZE = 1 << 24
 
 _ENTRY = "^(?P<field>[^\x01\x02\x03]+)\x02(?P<id>[0-9]+)\x03(?P<weight>[^\x01\x02\x03]+)$"
-
-_DESCR = f"""\
-Ali-CCP: Alibaba Click and Conversion Prediction
-
-Impressions of items in the recommender system of Taobao, with whether the item was clicked and
-then bought.
-
-Source: Tianchi, {_PAGE}, whose terms apply
-"""
 
 
 def fetch_ali_ccp(
@@ -198,7 +197,7 @@ def fetch_ali_ccp(
     data, target = raw[features], raw[names]
     if return_X_y:
         return frames_or_arrays(data, target, as_frame)
-    return make_bunch(data, target, as_frame, DESCR=_DESCR, filename=str(path))
+    return make_bunch(data, target, as_frame, DESCR=read_text("ali_ccp.txt"), filename=str(path))
 
 
 def _locate(subset: str, data_home: str | os.PathLike[str] | None) -> Path:

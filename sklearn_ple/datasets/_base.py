@@ -43,10 +43,14 @@ def select(what: str, selected: Any, existing: Sequence[str]) -> list[str]:
     return names
 
 
+def read_text(name: str) -> str:
+    """Read a file of the package, such as the description of a data set."""
+    return files(__package__).joinpath("data", name).read_text(encoding="utf-8")
+
+
 def read_codebook(name: str) -> dict[str, Any]:
     """Read what the columns and codes of a data set mean."""
-    path = files(__package__).joinpath("data", f"{name}.json")
-    return json.loads(path.read_text(encoding="utf-8"))
+    return json.loads(read_text(f"{name}.json"))
 
 
 @contextmanager

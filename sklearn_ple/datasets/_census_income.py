@@ -22,6 +22,7 @@ from ._base import (
     naming_damage,
     read_codebook,
     read_numbers,
+    read_text,
     select,
 )
 
@@ -44,17 +45,6 @@ _TASKS = ("income", "never_married", "college", "education")
 _SAID_BY = {"never_married": "marital_stat", "college": "education", "education": "education"}
 
 _LABELS = {"- 50000.": 0, "50000+.": 1}
-
-_DESCR = """\
-Census-Income (KDD)
-
-Weighted records of persons from the Current Population Surveys of 1994 and 1995 of the U.S. Census
-Bureau: 199,523 for training and 99,762 for testing, with 7 numeric and 33 nominal attributes, a
-weight, and whether income is above $50,000.
-
-Source: UCI Machine Learning Repository, https://doi.org/10.24432/C5N30T
-Licence: CC BY 4.0, https://creativecommons.org/licenses/by/4.0/
-"""
 
 
 def fetch_census_income(
@@ -212,7 +202,7 @@ def fetch_census_income(
         target,
         as_frame,
         instance_weight=weight if as_frame else weight.to_numpy(),
-        DESCR=_DESCR,
+        DESCR=read_text("census_income.txt"),
         filenames=[str(path) for path in paths],
     )
 

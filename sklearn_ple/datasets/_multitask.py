@@ -13,22 +13,12 @@ from pandas.api import types
 from sklearn.utils import Bunch, check_random_state
 
 from ..utils._sklearn import Interval, StrOptions, validate_params
+from ._base import read_text
 
 _FORMS = ("sinusoids", "polynomial")
 _KINDS = ("regression", "binary", "multiclass")
 
 _POSITIVE_INT = Interval(Integral, 1, None, closed="left")
-
-_DESCR = """\
-Synthetic tasks
-
-Regressions on sines or polynomials of linear functions, whose weights have a chosen correlation
-between any two tasks; optionally cut into classes, optionally with missing labels.
-
-Sources: J. Ma et al., "Modeling Task Relationships in Multi-task Learning with Multi-gate
-Mixture-of-Experts", KDD 2018, section 3.2 (sines); D. Sinodinos, J. Y. Wei, N. Armanfard,
-"MultiTab: A Scalable Foundation for Multitask Learning on Tabular Data", AAAI 2026 (polynomials)
-"""
 
 
 @validate_params(
@@ -269,7 +259,7 @@ def make_multitask(
         frequencies=frequencies,
         phases=phases,
         degrees=degrees,
-        DESCR=_DESCR,
+        DESCR=read_text("multitask.txt"),
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from ._base import frames_or_arrays, make_bunch, read_codebook, select
+from ._base import frames_or_arrays, make_bunch, read_codebook, read_text, select
 
 
 def load_nhefs(
@@ -113,8 +113,7 @@ def load_nhefs(
     """
     book = read_codebook("nhefs")
     names = select("tasks", tasks, book["tasks"])
-    folder = files(__package__).joinpath("data")
-    source = folder.joinpath("nhefs.csv.gz")
+    source = files(__package__).joinpath("data", "nhefs.csv.gz")
     with source.open("rb") as file:
         raw = pd.read_csv(file, compression="gzip")
 
@@ -129,13 +128,7 @@ def load_nhefs(
     target = raw[book["tasks"]].assign(exercise=coded["exercise"])[names]
     if return_X_y:
         return frames_or_arrays(data, target, as_frame)
-    return make_bunch(
-        data,
-        target,
-        as_frame,
-        DESCR=folder.joinpath("README.md").read_text(encoding="utf-8"),
-        filename=str(source),
-    )
+    return make_bunch(data, target, as_frame, DESCR=read_text("README.md"), filename=str(source))
 
 
 def _label(codes: pd.Series, labels: dict[str, str]) -> pd.Series:

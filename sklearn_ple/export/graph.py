@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ..encoding.categories import UNKNOWN
 from ..nn import BatchedLinear, NumericEmbedding, Towers
 from ..predictions.calibration import IsotonicCalibration, TemperatureScaling
 
@@ -32,6 +33,10 @@ class PredictionGraph(nn.Module):
         Positions in X of the columns in ``numbers`` and in ``codes``, in ascending order.
     """
 
+    number_order: Tensor | None
+    code_order: Tensor | None
+    n_codes: Tensor
+
     def __init__(self, model: Any):
         super().__init__()
         encoder = model._encoder
@@ -39,8 +44,10 @@ class PredictionGraph(nn.Module):
         self.dtype = model.net_.dtype
         self.number_columns, number_order = _in_order(features.number_positions_)
         self.category_columns, code_order = _in_order(features.categorical_positions_)
-        self.scaler = _Scaler(features.scaler_, number_order, self.dtype)
-        self.codes = _Codes(features.cardinalities_, code_order)
+        self.register_buffer("number_order", number_order)
+        self.register_buffer("code_order", code_order)
+        self.register_buffer("n_codes", torch.tensor(features.cardinalities_, dtype=torch.int64))
+        self.scaler = _Scaler(features.scaler_, self.dtype)
         self.statistics: Any = None
         if encoder.statistics is not None:
             self.statistics = _Statistics(encoder.statistics, self.dtype)
@@ -50,7 +57,7 @@ class PredictionGraph(nn.Module):
         found = model.calibrators_
         self.calibrators = nn.ModuleDict(
             {
-                str(k): _calibrator(found[task.name])
+                str(k): _CALIBRATORS[type(found[task.name])](found[task.name])
                 for k, task in enumerate(self.tasks)
                 if task.name in found
             }
@@ -74,11 +81,14 @@ class PredictionGraph(nn.Module):
             classes, of shape (n_rows, n_classes).
         """
         given: Any = codes if numbers is None else numbers
-        n_rows = given.shape[0]
         if numbers is None:
-            numbers = torch.empty(n_rows, 0, dtype=torch.float64)
-        read = self.scaler(numbers)
-        codes = torch.empty(n_rows, 0, dtype=torch.int64) if codes is None else self.codes(codes)
+            numbers = torch.empty(given.shape[0], 0, dtype=torch.float64)
+        if codes is None:
+            codes = torch.empty(given.shape[0], 0, dtype=torch.int64)
+        read = self.scaler(_reordered(numbers, self.number_order))
+        codes = _reordered(codes, self.code_order)
+        # A code out of range becomes that of an unknown category.
+        codes = torch.where((codes >= 0) & (codes < self.n_codes), codes, UNKNOWN)
         if self.statistics is not None:
             read = torch.cat([read, self.statistics(codes)], dim=1)
         # As in the estimators, outputs are averaged, calibrated and decoded in float64.
@@ -100,35 +110,27 @@ class PredictionGraph(nn.Module):
         return parts
 
 
-def _in_order(positions: np.ndarray) -> tuple[np.ndarray, list[int] | None]:
+def _in_order(positions: np.ndarray) -> tuple[np.ndarray, Tensor | None]:
     """Return the columns in the order of X, and the positions in it of the encoder's columns."""
     columns = np.sort(positions)
-    order = np.searchsorted(columns, positions)
-    return columns, None if np.array_equal(columns, positions) else order.tolist()
+    order = torch.as_tensor(np.searchsorted(columns, positions))
+    return columns, None if np.array_equal(columns, positions) else order
 
 
-class _Reordered(nn.Module):
-    """Base of modules that put columns into the order of the encoder, that of their names."""
-
-    order: Tensor | None
-
-    def __init__(self, order: list[int] | None):
-        super().__init__()
-        self.register_buffer("order", None if order is None else torch.tensor(order))
-
-    def reordered(self, table: Tensor) -> Tensor:
-        return table if self.order is None else table.index_select(1, self.order)
+def _reordered(table: Tensor, order: Tensor | None) -> Tensor:
+    """Return columns in the order of the encoder, that of their names."""
+    return table if order is None else table.index_select(1, order)
 
 
-class _Scaler(_Reordered):
+class _Scaler(nn.Module):
     """Standardises numbers, and adds indicators of missing ones."""
 
     mean: Tensor
     scale: Tensor
     indicated: Tensor
 
-    def __init__(self, scaler: Any, order: list[int] | None, dtype: torch.dtype):
-        super().__init__(order)
+    def __init__(self, scaler: Any, dtype: torch.dtype):
+        super().__init__()
         self.dtype = dtype
         # In a column without any number in fit, all become NaN and count as missing.
         self.register_buffer("mean", torch.as_tensor(scaler.mean_, dtype=torch.float64))
@@ -136,7 +138,7 @@ class _Scaler(_Reordered):
         self.register_buffer("indicated", torch.as_tensor(np.flatnonzero(scaler.missing_)))
 
     def forward(self, numbers: Tensor) -> Tensor:
-        scaled = (self.reordered(numbers) - self.mean) / self.scale
+        scaled = (numbers - self.mean) / self.scale
         missing = scaled.isnan()
         # Scaled in float64: with a large mean, float32 would lose digits.
         read = torch.where(missing, 0.0, scaled).to(self.dtype)
@@ -144,20 +146,6 @@ class _Scaler(_Reordered):
             return read
         indicators = missing.index_select(1, self.indicated).to(self.dtype)
         return torch.cat([read, indicators], dim=1)
-
-
-class _Codes(_Reordered):
-    """Checks the codes of categories: a code out of range becomes that of an unknown category."""
-
-    n_codes: Tensor
-
-    def __init__(self, n_codes: Sequence[int], order: list[int] | None):
-        super().__init__(order)
-        self.register_buffer("n_codes", torch.tensor(n_codes, dtype=torch.int64))
-
-    def forward(self, codes: Tensor) -> Tensor:
-        codes = self.reordered(codes)
-        return torch.where((codes >= 0) & (codes < self.n_codes), codes, 1)
 
 
 class _Statistics(nn.Module):
@@ -173,13 +161,6 @@ class _Statistics(nn.Module):
         tables = [getattr(self, f"table_{place}") for place in range(len(self.columns))]
         pairs = zip(self.columns, tables, strict=True)
         return torch.cat([table.index_select(0, codes[:, k]) for k, table in pairs], dim=1)
-
-
-def _calibrator(learnt: Any) -> nn.Module:
-    """Make the module that computes a fitted calibration."""
-    if isinstance(learnt, IsotonicCalibration):
-        return _Isotonic(learnt)
-    return _Temperature(learnt)
 
 
 class _Temperature(nn.Module):
@@ -385,6 +366,7 @@ class _Heads(nn.Module):
         return outputs.unflatten(0, (-1, self.n_tasks)).transpose(1, 2).flatten(2)
 
 
+_CALIBRATORS: dict[type, Any] = {IsotonicCalibration: _Isotonic, TemperatureScaling: _Temperature}
 _REWRITTEN: dict[type, Any] = {
     BatchedLinear: _Linear,
     NumericEmbedding: _BinEmbedding,

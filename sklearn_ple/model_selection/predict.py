@@ -123,20 +123,19 @@ def cross_val_predict(
     if method == "predict":
         index = X.index if isinstance(X, pd.DataFrame) else pd.RangeIndex(len(rows))
         return _in_order(results, rows, index)
-    single = not isinstance(results[0], list)
-    parts = [[result] for result in results] if single else results
-    classes = [[model.classes_] if single else model.classes_ for model in models]
-    joined = [
-        _join_task(name, task_parts, task_classes, method)
-        for name, task_parts, task_classes in zip(
-            _task_names(models[0], y, len(parts[0])),
-            zip(*parts, strict=True),
-            zip(*classes, strict=True),
-            strict=True,
-        )
+    parts = list(zip(*map(_as_list, results), strict=True))
+    classes = zip(*(_as_list(model.classes_) for model in models), strict=True)
+    names = _task_names(models[0], y, len(parts))
+    whole = [
+        None if own[0] is None else _in_order(_join_task(name, own, known, method), rows)
+        for name, own, known in zip(names, parts, classes, strict=True)
     ]
-    whole = [None if part is None else _in_order(part, rows) for part in joined]
-    return whole[0] if single else whole
+    return whole if isinstance(results[0], list) else whole[0]
+
+
+def _as_list(results: Any) -> list[Any]:
+    """Return the results of a method for each task, of which there may be a single one."""
+    return results if isinstance(results, list) else [results]
 
 
 def _fit_folds(
@@ -148,7 +147,8 @@ def _fit_folds(
         X,
         y,
         cv=splitter,
-        scoring=_no_score,
+        # Only the fitted clones are needed.
+        scoring=lambda *_: 0.0,
         error_score="raise",
         return_estimator=True,
         return_indices=True,
@@ -187,11 +187,6 @@ def _task_names(model: Any, y: Any, n_tasks: int) -> list[str]:
     return names if len(names) == n_tasks else tasks_of(model).task_names_
 
 
-def _no_score(estimator: Any, X: Any, y: Any) -> float:
-    """Return 0 in place of a score: only the fitted clones are needed."""
-    return 0.0
-
-
 def _in_order(parts: Sequence[Any], rows: np.ndarray, index: pd.Index | None = None) -> Any:
     """Join the predictions of the folds, in the order of the rows."""
     order = np.argsort(rows)
@@ -206,10 +201,8 @@ def _in_order(parts: Sequence[Any], rows: np.ndarray, index: pd.Index | None = N
 
 def _join_task(
     name: str, parts: Sequence[Any], classes: Sequence[Any], method: str
-) -> list[np.ndarray] | None:
+) -> list[np.ndarray]:
     """Return a task's results in all folds, with columns for all classes that any fold knows."""
-    if all(part is None for part in parts):
-        return None
     known = classes[0]
     if not all(np.array_equal(known, own) for own in classes):
         known = np.unique(np.concatenate(classes))

@@ -136,9 +136,7 @@ class MultiTaskKFold(GroupsConsumerMixin, _BaseKFold):
         yield from super().split(X, y, groups)
 
     def _iter_test_masks(self, X: Any, y: Any, groups: Any) -> Iterator[np.ndarray]:
-        n_rows = _num_samples(X)
-        sizes = np.full(self.n_splits, n_rows // self.n_splits)
-        sizes[: n_rows % self.n_splits] += 1
+        sizes = [len(part) for part in np.array_split(np.arange(_num_samples(X)), self.n_splits)]
         rng = check_random_state(self.random_state) if self.shuffle else None
         parts = f"{self.n_splits} folds"
         kinds = self.task_types, self._family
