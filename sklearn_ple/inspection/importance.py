@@ -103,11 +103,8 @@ class MultiTaskImportance:
 
     def _with_mean(self) -> np.ndarray:
         """Add the mean over the tasks that have a score, after the last task."""
-        defined = ~np.isnan(self.importances)
-        total = np.where(defined, self.importances, 0.0).sum(axis=1, keepdims=True)
-        count = defined.sum(axis=1, keepdims=True)
-        mean = np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
-        return np.concatenate([self.importances, mean], axis=1)
+        mean = np.ma.masked_invalid(self.importances).mean(axis=1, keepdims=True)
+        return np.concatenate([self.importances, mean.filled(np.nan)], axis=1)
 
     def _half_widths(self, drops: np.ndarray) -> np.ndarray:
         """Compute half the widths of Student's t intervals of the means over the repeats."""

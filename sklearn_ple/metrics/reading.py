@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from typing import Any
@@ -96,15 +96,19 @@ def _tasks_of_predictions(y_pred: Any, y: pd.DataFrame, named: bool) -> list[Sco
     is_list = isinstance(y_pred, (list, tuple))
     if is_list and any(part is None or np.ndim(part) == 2 for part in y_pred):
         parts: Sequence[Any] = y_pred
-    elif _is_proba_frame(y_pred):
-        parts = _parts_of_proba_frame(y_pred, list(y.columns))
+    elif isinstance(y_pred, pd.DataFrame) and y_pred.columns.names == ["task", "class"]:
+        # Those of `predict_proba_frame`.
+        named_parts = {name: y_pred[name] for name in y_pred.columns.unique("task")}
+        parts = _in_order_of(y, named_parts, "probabilities")
     elif y.shape[1] == 1 and np.ndim(y_pred) == 2 and np.shape(y_pred)[1] > 1:
         parts = [y_pred]
     else:
         table = as_frame(y_pred, "y_pred")
-        if named and _names_columns(y_pred):
-            table = _in_order_of(y, table)
         parts = [table.iloc[:, position] for position in range(table.shape[1])]
+        # If no name is one of y, the order stays.
+        if named and _names_columns(y_pred) and set(table.columns) & set(y.columns):
+            check_unique("y_pred", list(table.columns))
+            parts = _in_order_of(y, dict(zip(table.columns, parts, strict=True)), "predictions")
     if len(parts) != y.shape[1]:
         raise ValueError(
             f"There are predictions of {len(parts)} tasks, but y has {y.shape[1]}: "
@@ -127,33 +131,16 @@ def _task_of(name: str, labels: pd.Series, part: Any) -> ScoredTask:
     return ScoredTask(name, labels, task, classes, responses)
 
 
-def _is_proba_frame(y_pred: Any) -> bool:
-    """Return whether predictions are of `predict_proba_frame`."""
-    return isinstance(y_pred, pd.DataFrame) and list(y_pred.columns.names) == ["task", "class"]
-
-
-def _parts_of_proba_frame(proba: pd.DataFrame, names: list[str]) -> list[pd.DataFrame | None]:
-    """Return the probabilities of each task, by name; None for a task that is not there."""
-    there = list(proba.columns.unique("task"))
-    if not set(there) <= set(names):
+def _in_order_of(y: pd.DataFrame, parts: Mapping[str, Any], what: str) -> list[Any]:
+    """Return predictions in the order of y; probabilities may lack tasks, whose part is None."""
+    names, predicted = list(y.columns), list(parts)
+    extra, lacking = set(predicted) - set(names), set(names) - set(predicted)
+    if extra or (lacking and what != "probabilities"):
         raise ValueError(
-            f"y has the tasks {names}, but there are probabilities of {there}: pass a y with "
-            "these columns."
+            f"y has the tasks {names}, but there are {what} of {predicted}: pass a y with these "
+            "columns."
         )
-    return [proba[name] if name in there else None for name in names]
-
-
-def _in_order_of(y: pd.DataFrame, y_pred: pd.DataFrame) -> pd.DataFrame:
-    """Return predictions in the order of y; if no name is one of y, the order stays."""
-    names, predicted = list(y.columns), list(y_pred.columns)
-    if set(names) == set(predicted):
-        return y_pred[names]
-    if set(names) & set(predicted):
-        raise ValueError(
-            f"y has the tasks {names}, but there are predictions of {predicted}: pass a y with "
-            "these columns."
-        )
-    return y_pred
+    return [parts.get(name) for name in names]
 
 
 def sorted_by_class(proba: Any, observed: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:

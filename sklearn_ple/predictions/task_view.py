@@ -61,21 +61,18 @@ def task_view(estimator: Any, name: str) -> TaskClassifierView | TaskRegressorVi
     >>> view.predict(X).shape
     (200,)
     """
-    kind = TaskRegressorView if _classes_of(estimator, name) is None else TaskClassifierView
-    return kind(estimator, name)
+    _, classes = _find(estimator, name)
+    return (TaskRegressorView if classes is None else TaskClassifierView)(estimator, name)
 
 
-def _position_of(estimator: Any, name: str) -> int:
-    names = list(tasks_of(estimator).task_names_)
+def _find(estimator: Any, name: str) -> tuple[int, np.ndarray | None]:
+    """Return the position of a task and its classes, which are None for a number."""
+    fitted = tasks_of(estimator)
+    names, classes = list(fitted.task_names_), fitted.classes_
     if name not in names:
         raise ValueError(f"There is no task {name!r}: the tasks are {names}.")
-    return names.index(name)
-
-
-def _classes_of(estimator: Any, name: str) -> np.ndarray | None:
-    """Return the classes of a task; None for a number."""
-    position, classes = _position_of(estimator, name), tasks_of(estimator).classes_
-    return classes[position] if isinstance(classes, list) else classes
+    position = names.index(name)
+    return position, classes[position] if isinstance(classes, list) else classes
 
 
 class _TaskView(BaseEstimator):
@@ -137,9 +134,8 @@ class _TaskView(BaseEstimator):
         """Names of the columns of X, if they are all strings."""
         return self.estimator.feature_names_in_
 
-    @property
-    def _position(self) -> int:
-        return _position_of(self.estimator, self.task)
+    def _task(self) -> Any:
+        return tasks_of(self.estimator).tasks_[_find(self.estimator, self.task)[0]]
 
     def _outdated(self, now: str) -> ValueError:
         return ValueError(
@@ -148,7 +144,7 @@ class _TaskView(BaseEstimator):
 
     def _predict(self, X: Any, dtype: Any) -> np.ndarray:
         check_in_memory(X)
-        position = self._position
+        position, _ = _find(self.estimator, self.task)
         labels = to_pandas(self.estimator.predict(X))
         if labels.ndim == 2:
             columns = labels.iloc if isinstance(labels, pd.DataFrame) else labels
@@ -172,7 +168,7 @@ class _TaskView(BaseEstimator):
             raise ValueError(
                 f"Task {self.task!r} has no label in y: pass rows with labels to score it."
             )
-        task = tasks_of(self.estimator).tasks_[self._position]
+        task = self._task()
         check_type(self.task, task.kind, task.classes, labels[0].observed)
         own = None if sample_weight is None else weights[rows, 0]
         return take_rows(X, rows), labels[0].observed, own
@@ -192,7 +188,7 @@ class TaskClassifierView(ClassifierMixin, _TaskView):
     @property
     def classes_(self) -> np.ndarray:
         """The sorted class labels."""
-        classes = _classes_of(self.estimator, self.task)
+        _, classes = _find(self.estimator, self.task)
         if classes is None:
             raise self._outdated("is a number")
         return classes
@@ -227,7 +223,7 @@ class TaskClassifierView(ClassifierMixin, _TaskView):
             Columns are in the order of ``classes_``.
         """
         check_in_memory(X)
-        position = self._position
+        position, _ = _find(self.estimator, self.task)
         response = self.estimator.predict_proba(X)
         return response[position] if isinstance(response, list) else response
 
@@ -300,7 +296,7 @@ class TaskRegressorView(RegressorMixin, _TaskView):
         y : ndarray of shape (n_samples,)
             The numbers, in the units of the labels.
         """
-        if _classes_of(self.estimator, self.task) is not None:
+        if _find(self.estimator, self.task)[1] is not None:
             raise self._outdated("has classes")
         return self._predict(X, np.float64)
 
@@ -335,7 +331,7 @@ class TaskRegressorView(RegressorMixin, _TaskView):
         if len(labels) < 2:
             warn_without_score(self.task, len(labels))
             return float("nan")
-        task = tasks_of(self.estimator).tasks_[self._position]
+        task = self._task()
         if task.censored:
             return task.score(labels, self.predict(X), weights)
         return float(_R2(labels, self.predict(X), sample_weight=weights))

@@ -24,6 +24,8 @@ from ..health import NoGatesError
 from ..history import TrainingHistoryDisplay
 from ..importance import MultiTaskImportance
 
+# Kinds of columns by the first letter of their dtype.
+_KINDS = {"b": "yes or no", "M": "dates"} | dict.fromkeys("iufc", "numbers")
 _N_IMPORTANT = 5
 _PACKAGES = ("sklearn-ple", "scikit-learn", "torch", "skorch", "numpy", "pandas")
 
@@ -44,13 +46,8 @@ def count_columns(X: Any) -> dict[str, Any] | None:
 
 
 def _name_kind(dtype: Any) -> str:
-    if pd.api.types.is_bool_dtype(dtype):
-        return "yes or no"
-    if pd.api.types.is_numeric_dtype(dtype):
-        return "numbers"
-    if isinstance(dtype, pd.CategoricalDtype):
-        return "categories"
-    return "dates" if pd.api.types.is_datetime64_any_dtype(dtype) else "text"
+    is_category = isinstance(dtype, pd.CategoricalDtype)
+    return "categories" if is_category else _KINDS.get(dtype.kind, "text")
 
 
 def find_important(importance: MultiTaskImportance, task: str) -> pd.DataFrame:
