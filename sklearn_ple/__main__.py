@@ -51,7 +51,7 @@ def census_income(seed: int) -> list[pd.DataFrame]:
     return [X.iloc[train], X.iloc[test], y.iloc[train], y.iloc[test]]
 
 
-class Job(NamedTuple):
+class Case(NamedTuple):
     """A table, the kinds of its tasks, and the parameters of boosting that are not defaults."""
 
     load: Callable[[int], list[pd.DataFrame]]
@@ -61,13 +61,13 @@ class Job(NamedTuple):
 
 # The network has its default parameters. Boosting overfits NHEFS with its defaults, so its
 # parameters were chosen by cross-validation on the training rows.
-_JOBS = {
-    "nhefs": Job(
+CASES = {
+    "nhefs": Case(
         nhefs,
         dict.fromkeys(["sbp", "dbp", "cholesterol"], "regression"),
         {"learning_rate": 0.05, "max_leaf_nodes": 4},
     ),
-    "census-income": Job(census_income, {}, {}),
+    "census-income": Case(census_income, {}, {}),
 }
 
 
@@ -150,7 +150,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         "data",
         nargs="?",
         default="nhefs",
-        choices=list(_JOBS),
+        choices=list(CASES),
         help="the table: nhefs comes with the package; census-income is read from the folder that "
         "the environment variable SKLEARN_PLE_DATA names or from scikit-learn's data home, or "
         "else downloaded (default: nhefs)",
@@ -184,16 +184,16 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the job; return 0, or 1 if there are no data or an option cannot be met."""
     args = parse(argv)
-    job = _JOBS[args.data]
+    case = CASES[args.data]
     try:
-        data = job.load(args.seed)
+        data = case.load(args.seed)
         X_train, X_test, y_train, _ = data
         print(
             f"{args.data}: {len(X_train)} rows to train on, {len(X_test)} to test, "
             f"{X_train.shape[1]} features, {y_train.shape[1]} tasks"
         )
         model = PLEClassifierRegressor(
-            task_types=job.task_types,
+            task_types=case.task_types,
             max_epochs="auto" if args.epochs is None else args.epochs,
             device=args.device,
             random_state=args.seed,
@@ -203,7 +203,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 1
 
-    table = compare(model, data, job.boosting)
+    table = compare(model, data, case.boosting)
     print("\nScores on the test rows, greater is better:\n")
     print(table.to_string(index=False, float_format="{:.3f}".format))
     print(f"\n{summarise(table)}")

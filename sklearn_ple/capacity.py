@@ -212,21 +212,21 @@ def _check_ours(estimator: Any) -> None:
     estimator._validate_params()
 
 
-def _layers_name(estimator: Any) -> str:
+def _find_layers_name(estimator: Any) -> str:
     """Return the name of the parameter with the widths of the layers that are scaled, or ""."""
     return next((name for name in _SCALED if name in estimator.get_params()), "")
 
 
 def _widths(estimator: Any) -> list[tuple[int, ...]]:
     """Return the widths of these layers for each level."""
-    hidden_units = getattr(estimator, _layers_name(estimator), ())
+    hidden_units = getattr(estimator, _find_layers_name(estimator), ())
     return widths_by_level(hidden_units, getattr(estimator, "n_levels", 1))
 
 
 def _with_widths(estimator: Any, levels: list[tuple[int, ...]]) -> Any:
     """Return a clone with other widths."""
     widths = levels[0] if len(set(levels)) == 1 else tuple(levels)
-    return clone(estimator).set_params(**{_layers_name(estimator): widths})
+    return clone(estimator).set_params(**{_find_layers_name(estimator): widths})
 
 
 def _with_layers(estimator: Any, n_layers: int, own: str) -> Any:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from sklearn_ple.__main__ import _JOBS, main, summarise
+from sklearn_ple.__main__ import CASES, main, summarise
 from sklearn_ple.datasets import _census_income
 
 TASKS = ["death", "wt82_71", "sbp", "dbp", "cholesterol", "exercise"]
@@ -17,11 +17,11 @@ TASKS = ["death", "wt82_71", "sbp", "dbp", "cholesterol", "exercise"]
 @pytest.fixture
 def quick(monkeypatch):
     """A quarter of the rows of NHEFS, and a few trees."""
-    job = _JOBS["nhefs"]
-    few = job._replace(
-        load=lambda seed: [part[::4] for part in job.load(seed)], boosting={"max_iter": 3}
+    case = CASES["nhefs"]
+    few = case._replace(
+        load=lambda seed: [part[::4] for part in case.load(seed)], boosting={"max_iter": 3}
     )
-    monkeypatch.setitem(_JOBS, "nhefs", few)
+    monkeypatch.setitem(CASES, "nhefs", few)
 
 
 def test_as_users_start_it(tmp_path):
@@ -129,12 +129,12 @@ def test_census_income(tmp_path, capsys, monkeypatch):
     home = os.environ.get("SKLEARN_PLE_DATA")
     if not home or not (Path(home) / "census_income" / "census-income.test.gz").is_file():
         pytest.skip("needs census_income/census-income.test.gz in the folder of SKLEARN_PLE_DATA")
-    job = _JOBS["census-income"]
-    parts = job.load(0)
+    case = CASES["census-income"]
+    parts = case.load(0)
     if not (Path(home) / "census_income" / "census-income.data.gz").is_file():
         assert [len(part) for part in parts] == [66_508, 33_254] * 2
-    few = job._replace(load=lambda seed: [part[::8] for part in parts], boosting={"max_iter": 10})
-    monkeypatch.setitem(_JOBS, "census-income", few)
+    few = case._replace(load=lambda seed: [part[::8] for part in parts], boosting={"max_iter": 10})
+    monkeypatch.setitem(CASES, "census-income", few)
     assert main(["census-income", "--epochs", "4", "--output", str(tmp_path)]) == 0
     text = capsys.readouterr().out
     rows = [line.split() for line in text.splitlines()]

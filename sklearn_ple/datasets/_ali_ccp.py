@@ -18,8 +18,8 @@ from ..utils.files import replacing
 from ..utils.progress import progress_bar
 from ..utils.warn import warn
 from ._base import (
-    data_homes,
-    frames_or_arrays,
+    convert,
+    list_homes,
     make_bunch,
     naming_damage,
     read_numbers,
@@ -196,13 +196,13 @@ def fetch_ali_ccp(
     raw = read(path, [*features, *names], n_rows)
     data, target = raw[features], raw[names]
     if return_X_y:
-        return frames_or_arrays(data, target, as_frame)
+        return convert(data, target, as_frame)
     return make_bunch(data, target, as_frame, DESCR=read_text("ali_ccp.txt"), filename=str(path))
 
 
 def _locate(subset: str, data_home: str | os.PathLike[str] | None) -> Path:
     """Return the path of the file to read, which is first converted if it does not exist."""
-    folders = [home / _FOLDER for home in data_homes(data_home)]
+    folders = [home / _FOLDER for home in list_homes(data_home)]
     home = folders[-1 if data_home is None else 0]
     if subset in _SAMPLES:
         name = f"ali_ccp_{subset}.csv"
@@ -237,7 +237,7 @@ def _require_pyarrow() -> None:
         )
 
 
-def _schema() -> Any:
+def _make_schema() -> Any:
     """Return the schema of the Parquet file."""
     import pyarrow as pa
 
@@ -258,7 +258,7 @@ def _convert(skeleton: Path, common: Path, path: Path) -> None:
     # Without checksums, damage to the file could remain unnoticed.
     with (
         replacing(path) as file,
-        parquet.ParquetWriter(file, _schema(), write_page_checksum=True) as writer,
+        parquet.ParquetWriter(file, _make_schema(), write_page_checksum=True) as writer,
     ):
         for own in _parse(skeleton, _SKELETON_COLUMNS, _IMPRESSION):
             places = compute.index_in(own["key"], value_set=keys)
@@ -268,7 +268,7 @@ def _convert(skeleton: Path, common: Path, path: Path) -> None:
             user = shared.take(places)
             columns = dict(zip(own.column_names, own.columns, strict=True))
             columns |= dict(zip(user.column_names, user.columns, strict=True))
-            joined = pa.table({name: columns[name] for name in _schema().names})
+            joined = pa.table({name: columns[name] for name in _make_schema().names})
             valid = compute.greater_equal(joined["click"], joined["purchase"])
             joined = joined.filter(valid)
             n_errors += len(own) - len(joined)
@@ -348,7 +348,7 @@ def _parse_block(rows: list[bytes], names: Sequence[str], fields: Sequence[str])
         convert,
     )
     for name in set(_TASKS) & set(wanted):
-        if wrong := _wrong_label(name, table[name].to_numpy()):
+        if wrong := _find_wrong_label(name, table[name].to_numpy()):
             raise pa.ArrowInvalid(wrong[1])
     lists = compute.split_pattern(table["entries"].combine_chunks(), "\x01")
     # without entries, the text is empty
@@ -360,10 +360,10 @@ def _parse_block(rows: list[bytes], names: Sequence[str], fields: Sequence[str])
         found, said = (c.filter(differs)[0].as_py() for c in (n_entries, table["feature_num"]))
         raise pa.ArrowInvalid(f"{found} entries instead of {said}")
     own = {name: table[name] for name in wanted if name not in ("entries", "feature_num")}
-    return pa.table(own | _columns_of(lists, fields))
+    return pa.table(own | _read_columns(lists, fields))
 
 
-def _wrong_label(name: str, labels: np.ndarray) -> tuple[int, str] | None:
+def _find_wrong_label(name: str, labels: np.ndarray) -> tuple[int, str] | None:
     """Find the first label that is neither 0 nor 1; return its row and a description."""
     wrong = ~np.isin(labels, (0, 1))
     if not wrong.any():
@@ -373,7 +373,7 @@ def _wrong_label(name: str, labels: np.ndarray) -> tuple[int, str] | None:
     return row, f"labels of {name} must be 0 or 1, got {label}"
 
 
-def _columns_of(lists: Any, fields: Sequence[str]) -> dict[str, Any]:
+def _read_columns(lists: Any, fields: Sequence[str]) -> dict[str, Any]:
     """Convert lists of entries to columns of ids and weights, with the heaviest of each field."""
     import pyarrow as pa
     from pyarrow import compute
@@ -417,14 +417,14 @@ def _read_parquet(path: Path, columns: list[str], n_rows: int | None) -> pd.Data
 
     with naming_damage(path, "Delete it, and it will be created again.", pa.ArrowException):
         with parquet.ParquetFile(path, page_checksum_verification=True) as file:
-            if not file.schema_arrow.equals(_schema()):
+            if not file.schema_arrow.equals(_make_schema()):
                 raise ValueError("it has other columns")
             groups = range(file.num_row_groups)
             ends = np.cumsum([file.metadata.row_group(group).num_rows for group in groups])
             last = np.searchsorted(ends, np.inf if n_rows is None else n_rows)
             table = file.read_row_groups(groups[: last + 1], columns).slice(0, n_rows)
         for name in set(_TASKS) & set(columns):
-            if wrong := _wrong_label(name, table[name].to_numpy()):
+            if wrong := _find_wrong_label(name, table[name].to_numpy()):
                 raise ValueError(f"row {wrong[0] + 1}: {wrong[1]}")
     read = {}
     for name in columns:
@@ -451,7 +451,7 @@ def _read_sample(path: Path, columns: list[str], n_rows: int | None) -> pd.DataF
             raise ValueError("it has no rows")
         numbers = read_numbers(raw, names, first_line=2)
         for name in _TASKS:
-            if found := _wrong_label(name, numbers[name].to_numpy(dtype=float)):
+            if found := _find_wrong_label(name, numbers[name].to_numpy(dtype=float)):
                 raise ValueError(f"line {found[0] + 2}: {found[1]}")
     types = dict.fromkeys(_CATEGORIES, "category") | dict.fromkeys(_TASKS, int)
     return numbers[columns].astype({name: types.get(name, float) for name in columns})

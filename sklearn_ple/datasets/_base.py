@@ -18,7 +18,7 @@ from sklearn.utils import Bunch
 _ENVIRONMENT = "SKLEARN_PLE_DATA"
 
 
-def data_homes(data_home: str | os.PathLike[str] | None) -> Iterator[Path]:
+def list_homes(data_home: str | os.PathLike[str] | None) -> Iterator[Path]:
     """Yield the folders in which files are searched for, in this order."""
     if data_home is not None:
         yield Path(data_home).expanduser()
@@ -78,7 +78,7 @@ def read_numbers(raw: pd.DataFrame, names: list[str], first_line: int) -> pd.Dat
 
 def make_bunch(data: pd.DataFrame, target: pd.DataFrame, as_frame: bool, **others: Any) -> Bunch:
     """Return a data set in the same form as the loaders of scikit-learn."""
-    X, y = frames_or_arrays(data, target, as_frame)
+    X, y = convert(data, target, as_frame)
     return Bunch(
         data=X,
         target=y,
@@ -91,7 +91,7 @@ def make_bunch(data: pd.DataFrame, target: pd.DataFrame, as_frame: bool, **other
     )
 
 
-def frames_or_arrays(data: pd.DataFrame, target: pd.DataFrame, as_frame: bool) -> tuple[Any, Any]:
+def convert(data: pd.DataFrame, target: pd.DataFrame, as_frame: bool) -> tuple[Any, Any]:
     """Return data and target unchanged, or as arrays."""
     return (data, target) if as_frame else (_to_array(data), _to_array(target))
 

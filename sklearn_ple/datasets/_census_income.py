@@ -16,8 +16,8 @@ from sklearn.datasets import fetch_file
 
 from ..utils.files import replacing
 from ._base import (
-    data_homes,
-    frames_or_arrays,
+    convert,
+    list_homes,
     make_bunch,
     naming_damage,
     read_codebook,
@@ -196,7 +196,7 @@ def fetch_census_income(
     labels = {_SAID_BY[name] for name in names if name in _SAID_BY}
     data = raw.drop(columns=["income", "instance_weight", *labels])
     if return_X_y:
-        return frames_or_arrays(data, target, as_frame)
+        return convert(data, target, as_frame)
     return make_bunch(
         data,
         target,
@@ -217,7 +217,7 @@ def _locate(
     """Return the path of a file, which is downloaded if it is not found."""
     name, _ = _FILES[part]
     places: list[Path] = []
-    for home in data_homes(data_home):
+    for home in list_homes(data_home):
         places.append(home / _FOLDER / name)
         if places[-1].is_file():
             return places[-1]

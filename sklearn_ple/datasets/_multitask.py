@@ -221,7 +221,7 @@ def make_multitask(
         )
     if n_features < n_tasks:
         raise ValueError(f"n_features must be at least n_tasks={n_tasks}, got {n_features}.")
-    factor = _cholesky(_correlations(correlation, n_tasks))
+    factor = _factorise(_read_correlations(correlation, n_tasks))
 
     rng = check_random_state(random_state)
     orthonormal, _ = np.linalg.qr(rng.standard_normal((n_features, n_tasks)))
@@ -327,7 +327,7 @@ def _numbers(name: str, values: Any) -> np.ndarray:
         raise ValueError(f"{name} must be of numbers, got {values!r}.") from error
 
 
-def _correlations(correlation: ArrayLike, n_tasks: int) -> np.ndarray:
+def _read_correlations(correlation: ArrayLike, n_tasks: int) -> np.ndarray:
     """Return the matrix of correlations, after a check of its entries."""
     matrix = _numbers("correlation", correlation)
     if matrix.ndim == 0:
@@ -347,7 +347,7 @@ def _correlations(correlation: ArrayLike, n_tasks: int) -> np.ndarray:
     return matrix
 
 
-def _cholesky(matrix: np.ndarray) -> np.ndarray:
+def _factorise(matrix: np.ndarray) -> np.ndarray:
     """Return the lower triangular Cholesky factor of a matrix that may be singular."""
     values, vectors = np.linalg.eigh(matrix)
     tolerance = 1e-8 * len(matrix)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from ._base import frames_or_arrays, make_bunch, read_codebook, read_text, select
+from ._base import convert, make_bunch, read_codebook, read_text, select
 
 
 def load_nhefs(
@@ -127,7 +127,7 @@ def load_nhefs(
     data = known[[name for name in raw if name in known and name not in book["tasks"]]]
     target = raw[book["tasks"]].assign(exercise=coded["exercise"])[names]
     if return_X_y:
-        return frames_or_arrays(data, target, as_frame)
+        return convert(data, target, as_frame)
     return make_bunch(data, target, as_frame, DESCR=read_text("README.md"), filename=str(source))
 
 

@@ -51,7 +51,7 @@ class PredictionGraph(nn.Module):
         self.statistics: Any = None
         if encoder.statistics is not None:
             self.statistics = _Statistics(encoder.statistics, self.dtype)
-        self.network: Any = exportable(copy.deepcopy(model.module_).cpu())
+        self.network: Any = make_exportable(copy.deepcopy(model.module_).cpu())
         self.tasks = list(encoder.tasks)
         self.dependent = list(encoder.dependence.pairs)
         found = model.calibrators_
@@ -85,8 +85,8 @@ class PredictionGraph(nn.Module):
             numbers = torch.empty(given.shape[0], 0, dtype=torch.float64)
         if codes is None:
             codes = torch.empty(given.shape[0], 0, dtype=torch.int64)
-        read = self.scaler(_reordered(numbers, self.number_order))
-        codes = _reordered(codes, self.code_order)
+        read = self.scaler(_reorder(numbers, self.number_order))
+        codes = _reorder(codes, self.code_order)
         # A code out of range becomes that of an unknown category.
         codes = torch.where((codes >= 0) & (codes < self.n_codes), codes, UNKNOWN)
         if self.statistics is not None:
@@ -117,7 +117,7 @@ def _in_order(positions: np.ndarray) -> tuple[np.ndarray, Tensor | None]:
     return columns, None if np.array_equal(columns, positions) else order
 
 
-def _reordered(table: Tensor, order: Tensor | None) -> Tensor:
+def _reorder(table: Tensor, order: Tensor | None) -> Tensor:
     """Return columns in the order of the encoder, that of their names."""
     return table if order is None else table.index_select(1, order)
 
@@ -215,7 +215,7 @@ class _Line(nn.Module):
         if len(self.x) == 1:
             return self.y.expand_as(values)
         inside = values.clamp(self.x[0], self.x[-1])
-        place = _n_reached(self.x[1:-1], inside.unsqueeze(-1), dim=-1)
+        place = _count_reached(self.x[1:-1], inside.unsqueeze(-1), dim=-1)
         flat = place.flatten()
         start, low, slope = (
             part.index_select(0, flat).view_as(values) for part in (self.x, self.y, self.slopes)
@@ -223,14 +223,14 @@ class _Line(nn.Module):
         return low + (inside - start) * slope
 
 
-def _n_reached(edges: Tensor, values: Tensor, dim: int) -> Tensor:
+def _count_reached(edges: Tensor, values: Tensor, dim: int) -> Tensor:
     """Count the ascending edges, along an axis, that values reach; ONNX has no binary search."""
     reached = values >= edges
     # ONNX Runtime sums floats several times as fast as integers.
     return reached.to(torch.float32).sum(dim=dim).long()
 
 
-def exportable(module: nn.Module) -> nn.Module:
+def make_exportable(module: nn.Module) -> nn.Module:
     """Replace layers that ONNX lacks, or computes slowly, by equivalent ones.
 
     Parameters
@@ -246,7 +246,7 @@ def exportable(module: nn.Module) -> nn.Module:
     if type(module) in _REWRITTEN:
         return _REWRITTEN[type(module)](module)
     for name, child in module.named_children():
-        setattr(module, name, exportable(child))
+        setattr(module, name, make_exportable(child))
     return module
 
 
@@ -311,7 +311,7 @@ class _BinEmbedding(nn.Module):
         n_rows, n_columns = numbers.shape
         # Rows are the last axis, so that many are compared with an edge at once.
         values = numbers.mT
-        bins = (_n_reached(self.inner, values.unsqueeze(1), dim=1) + self.offsets).flatten()
+        bins = (_count_reached(self.inner, values.unsqueeze(1), dim=1) + self.offsets).flatten()
         embeddings = self.starts.index_select(0, bins)
         if self.slopes is not None:
             inside = torch.minimum(torch.maximum(values, self.ends[0]), self.ends[1])
@@ -329,7 +329,7 @@ class _Towers(nn.Module):
     def __init__(self, towers: Towers):
         super().__init__()
         self.n_members, self.widths = towers.n_members, towers.widths
-        self.hidden = exportable(towers.hidden)
+        self.hidden = make_exportable(towers.hidden)
         runs = [list(run) for _, run in groupby(towers.heads, key=lambda head: head.out_features)]
         self.sizes = [len(run) for run in runs]
         self.heads = nn.ModuleList(map(_Heads, runs))

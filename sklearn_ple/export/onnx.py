@@ -141,7 +141,7 @@ def to_onnx(model: Any, path: str | os.PathLike[str], batch: int | str = "dynami
     graph = PredictionGraph(model)
     description = _description(model, graph)
     n_rows = None if batch == "dynamic" else int(batch)
-    traced = _traced(model, graph, description, n_rows)
+    traced = _trace(model, graph, description, n_rows)
     onnx.helper.set_model_props(traced, {KEY: json.dumps(description, allow_nan=False)})
     with replacing(path) as partial:
         onnx.save_model(traced, partial)
@@ -171,7 +171,7 @@ def _check_traced(task: Task) -> None:
     """Check that a kind of task has traced forms of the methods that it predicts with."""
     methods = ["predict", "predict_proba"] if task.has_classes else ["predict"]
     for method in methods:
-        own, traced = (_definer(task, name) for name in (method, f"traced_{method}"))
+        own, traced = (_find_definer(task, name) for name in (method, f"traced_{method}"))
         if traced in (None, Task, ClassTask) or not issubclass(traced, own):
             raise TypeError(
                 f"Task {task.name!r} is of a kind of your own, {type(task).__name__}, whose "
@@ -180,7 +180,7 @@ def _check_traced(task: Task) -> None:
             )
 
 
-def _definer(task: Task, method: str) -> Any:
+def _find_definer(task: Task, method: str) -> Any:
     """Return the class, of the task or a base, that defines a method; None if there is none."""
     return next((cls for cls in type(task).__mro__ if method in vars(cls)), None)
 
@@ -191,7 +191,7 @@ def _description(model: Any, graph: PredictionGraph) -> dict[str, Any]:
     for task in model.tasks_:
         own = {"name": task.name, "kind": task.kind, "label": LABEL + task.name}
         if task.has_classes:
-            own["classes"] = _plain(f"Classes of task {task.name!r}", task.classes)
+            own["classes"] = _to_plain(f"Classes of task {task.name!r}", task.classes)
             own["probabilities"] = PROBABILITIES + task.name
         tasks.append(own)
     return {
@@ -224,12 +224,12 @@ def _columns(model: Any, graph: PredictionGraph) -> list[dict[str, Any]]:
         own = {"name": name, "input": NUMBERS, "place": places[column]}
         if column in encoders:
             values = encoders[column].categories
-            own |= {"input": CATEGORIES, "categories": _plain(f"Column {shown(name)}", values)}
+            own |= {"input": CATEGORIES, "categories": _to_plain(f"Column {shown(name)}", values)}
         columns.append(own)
     return columns
 
 
-def _plain(what: str, values: Any) -> list[Any]:
+def _to_plain(what: str, values: Any) -> list[Any]:
     """Return text or numbers as types of JSON."""
     plain = [value.item() if isinstance(value, np.generic) else value for value in values]
     for value in plain:
@@ -246,7 +246,7 @@ def _plain(what: str, values: Any) -> list[Any]:
     return plain
 
 
-def _traced(
+def _trace(
     model: Any, graph: PredictionGraph, description: dict[str, Any], n_rows: int | None
 ) -> Any:
     """Trace the graph with torch, for some number of rows or any; return the ONNX model."""
@@ -269,7 +269,7 @@ def _traced(
                 input_names=[name for name, part in given.items() if part is not None],
                 output_names=_outputs(description),
                 dynamic_shapes=tuple(None if part is None else rows for part in given.values()),
-                custom_translation_table=_translations(),
+                custom_translation_table=_make_translations(),
                 optimize=False,
                 verbose=False,
             )
@@ -283,13 +283,13 @@ def _traced(
             cause = cause.__cause__
         reason = str(cause).strip() or type(cause).__name__
         raise ValueError(
-            f"{type(model).__name__}{_foreign(model)} cannot be exported, since torch cannot "
+            f"{type(model).__name__}{_name_foreign(model)} cannot be exported, since torch cannot "
             f"trace it: {reason.splitlines()[0]}"
         ) from error
-    return _without_origins(program.model_proto)
+    return _remove_origins(program.model_proto)
 
 
-def _without_origins(made: Any) -> Any:
+def _remove_origins(made: Any) -> Any:
     """Remove the metadata of torch's exporter, which name files of this machine."""
     del made.metadata_props[:]
     for part in chain(made.graph.node, made.graph.value_info, made.graph.input, made.graph.output):
@@ -298,7 +298,7 @@ def _without_origins(made: Any) -> Any:
     return made
 
 
-def _translations() -> dict[Any, Any]:
+def _make_translations() -> dict[Any, Any]:
     """Return replacements of operations that torch's exporter translates inexactly."""
     from onnxscript import opset18 as op
 
@@ -309,7 +309,7 @@ def _translations() -> dict[Any, Any]:
     return {torch.ops.aten.log_sigmoid.default: log_sigmoid}
 
 
-def _foreign(model: Any) -> str:
+def _name_foreign(model: Any) -> str:
     """Name the modules of a network that are defined neither in this package nor in torch."""
     own = ("sklearn_ple.", "torch.", "rtdl_num_embeddings.")
     types = {type(part) for part in model.module_.modules()}

@@ -53,9 +53,9 @@ def check_parity(
         labels = found[names["label"]]
         if task.has_classes:
             steep = isinstance(model.calibrators_.get(task.name), IsotonicCalibration)
-            alike = _same_classes(task, own, labels, found[names["probabilities"]], steep)
+            alike = _compare_classes(task, own, labels, found[names["probabilities"]], steep)
         else:
-            alike = _same_numbers(task, own, labels)
+            alike = _compare_numbers(task, own, labels)
         if not alike:
             raise ValueError(
                 f"The ONNX graph does not predict task {task.name!r} as the estimator does, and "
@@ -116,7 +116,7 @@ def _run(
     }
 
 
-def _same_numbers(task: Any, outputs: np.ndarray, labels: np.ndarray) -> bool:
+def _compare_numbers(task: Any, outputs: np.ndarray, labels: np.ndarray) -> bool:
     expected = task.predict(outputs)
     # A user's kind of task may have neither attribute.
     mean, unit = getattr(task, "mean", 0.0), getattr(task, "scale", 0.0)
@@ -129,7 +129,7 @@ def _same_numbers(task: Any, outputs: np.ndarray, labels: np.ndarray) -> bool:
     )
 
 
-def _same_classes(
+def _compare_classes(
     task: Any, outputs: np.ndarray, labels: np.ndarray, probabilities: np.ndarray, steep: bool
 ) -> bool:
     """Compare probabilities, and labels in rows where one class is clearly the most probable.

@@ -14,7 +14,7 @@ from ..tables.reading import check_in_memory
 from ..utils.checks import shown
 
 
-def as_table(X: Any) -> Any:
+def to_table(X: Any) -> Any:
     """Return a table with columns unchanged, and anything else as an array.
 
     Raises
@@ -33,12 +33,12 @@ def as_table(X: Any) -> Any:
     return X
 
 
-def column_names(X: Any) -> list[Any]:
+def list_columns(X: Any) -> list[Any]:
     """Return the names of the columns of a table; for an array "x0", "x1" and so on."""
     return list(X.columns) if hasattr(X, "columns") else [f"x{k}" for k in range(X.shape[1])]
 
 
-def group_positions(groups: Any, names: list[Any]) -> dict[Any, list[int]]:
+def find_groups(groups: Any, names: list[Any]) -> dict[Any, list[int]]:
     """Return the positions of the columns of each group.
 
     Parameters
@@ -71,10 +71,10 @@ def group_positions(groups: Any, names: list[Any]) -> dict[Any, list[int]]:
         raise ValueError(
             "groups_of_columns is empty: name a group, or pass None to measure each column."
         )
-    return {name: _positions(name, given, names) for name, given in groups.items()}
+    return {name: _find_positions(name, given, names) for name, given in groups.items()}
 
 
-def _positions(group: Any, given: Any, names: list[Any]) -> list[int]:
+def _find_positions(group: Any, given: Any, names: list[Any]) -> list[int]:
     # The name of a column may be a tuple.
     is_one = isinstance(given, str) or not np.iterable(given)
     is_one |= isinstance(given, tuple) and given in names
@@ -102,7 +102,7 @@ def _positions(group: Any, given: Any, names: list[Any]) -> list[int]:
     return found
 
 
-def shuffled(X: Any, columns: list[int], order: np.ndarray) -> Any:
+def shuffle_columns(X: Any, columns: list[int], order: np.ndarray) -> Any:
     """Return a table in which the values of some columns are in another order; X is not changed.
 
     Parameters

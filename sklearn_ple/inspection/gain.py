@@ -145,7 +145,7 @@ class MTLGain:
         if repeats is None:
             n_repeats = scores["repeat"].nunique()
             repeats = "1 repeat" if n_repeats == 1 else f"{n_repeats} repeats"
-        gains = _gains(scores, reference, confidence, overlap)
+        gains = _compute_gains(scores, reference, confidence, overlap)
         return cls(scores, gains, reference, confidence, repeats)
 
     def summary(self) -> str:
@@ -165,7 +165,7 @@ class MTLGain:
             f"Gain over {self.reference} ({100 * self.confidence:g} % intervals, {self.repeats}):"
         ]
         for system, rows in self.gains.groupby("system", sort=False):
-            found = _verdicts(rows)
+            found = _decide(rows)
             parts = [
                 f"{verdict} {', '.join(map(str, rows['task'][found == verdict]))}{note}"
                 for verdict, note in _NOTES.items()
@@ -178,7 +178,7 @@ class MTLGain:
 
     def __str__(self) -> str:
         """Return the summary and the table of gains."""
-        found = _verdicts(self.gains)
+        found = _decide(self.gains)
         # As many decimals as the ends of intervals without zero need, so that none reads as zero.
         decided = self.gains.loc[np.isin(found, [_GAINS, _LOSES]), ["low", "high"]]
         least = decided.abs().to_numpy().min(initial=1.0)
@@ -188,7 +188,7 @@ class MTLGain:
         return f"{self.summary()}\n\n{figures}{hint}"
 
 
-def _verdicts(gains: pd.DataFrame) -> np.ndarray:
+def _decide(gains: pd.DataFrame) -> np.ndarray:
     """Decide for each gain whether its interval excludes zero."""
     low, high = gains["low"], gains["high"]
     conditions = [low > 0, high < 0, (low == 0) & (high == 0), low.isna()]
@@ -392,7 +392,7 @@ def _fit_and_score(
         raise
 
 
-def _gains(
+def _compute_gains(
     scores: pd.DataFrame, reference: str, confidence: float, overlap: float
 ) -> pd.DataFrame:
     """Compute mean and interval of the paired differences from the reference."""

@@ -16,14 +16,14 @@ from .style import (
     DARK_GREY,
     ORANGE,
     PALETTE,
-    cell_texts,
+    add_legend,
+    format_numbers,
     import_pyplot,
     label_cells,
-    named_legend,
-    number_texts,
-    room_below,
-    short,
-    styled,
+    measure_labels,
+    merge_style,
+    shorten,
+    write_cells,
 )
 
 # Markers distinguish systems of the same colour, if there are more systems than colours.
@@ -183,8 +183,8 @@ class MTLGainDisplay:
         by = {name: self._table(name) for name in ("mean", "low", "high")}
         n_systems, n_tasks = by["mean"].shape
         if ax is None:
-            right, below = room_below([*map(short, by["mean"].columns)])
-            left, _ = room_below([*map(short, by["mean"].index)])
+            right, below = measure_labels([*map(shorten, by["mean"].columns)])
+            left, _ = measure_labels([*map(shorten, by["mean"].index)])
             wide, high = 2.6 + 0.8 * n_tasks, 1.5 + 0.42 * n_systems
             size = max(wide, 4.5) + left + right, max(high, 2.6) + below
             size = (7.4, 5.2) if n_tasks == 2 else size
@@ -219,23 +219,20 @@ class MTLGainDisplay:
                 "elinewidth": 1.2,
                 "linestyle": "none",
             }
-            errors = [[[a], [b]] for a, b in zip(below, above, strict=True)]
             x, y = mean.loc[system]
-            points.append(
-                ax.errorbar(
-                    [x], [y], xerr=errors[0], yerr=errors[1], **styled(style, kwargs, "Line2D")
-                )
-            )
+            errors = [[[a], [b]] for a, b in zip(below, above, strict=True)]
+            style = merge_style(style, kwargs, "Line2D")
+            points.append(ax.errorbar([x], [y], xerr=errors[0], yerr=errors[1], **style))
         self.points_ = points
         label = f"{self.reference} (reference)"
         (start,) = ax.plot(0, 0, "ko", markerfacecolor="white", markersize=7, zorder=1.5)
-        ax.set_xlim(_limits(low.iloc[:, 0], high.iloc[:, 0], mean.iloc[:, 0]))
-        ax.set_ylim(_limits(low.iloc[:, 1], high.iloc[:, 1], mean.iloc[:, 1]))
+        ax.set_xlim(_find_limits(low.iloc[:, 0], high.iloc[:, 0], mean.iloc[:, 0]))
+        ax.set_ylim(_find_limits(low.iloc[:, 1], high.iloc[:, 1], mean.iloc[:, 1]))
         self._shade_quadrants()
         ax.locator_params(nbins=6)
-        ax.set_xlabel(f"gain on {short(mean.columns[0])}", parse_math=False)
-        ax.set_ylabel(f"gain on {short(mean.columns[1])}", parse_math=False)
-        named_legend(
+        ax.set_xlabel(f"gain on {shorten(mean.columns[0])}", parse_math=False)
+        ax.set_ylabel(f"gain on {shorten(mean.columns[1])}", parse_math=False)
+        add_legend(
             ax,
             [start, *points],
             [label, *mean.index],
@@ -270,15 +267,15 @@ class MTLGainDisplay:
         limits = {} if "norm" in kwargs else {"vmin": -reach, "vmax": reach}
         self.image_ = ax.imshow(values, **(style | limits | kwargs))
         excludes_zero = ((low > 0) | (high < 0)).to_numpy()
-        texts = number_texts(values, n_digits=2, sign="+")
+        texts = format_numbers(values, n_digits=2, sign="+")
         texts[excludes_zero] += "*"
-        self.texts_ = cell_texts(self.image_, texts)
+        self.texts_ = write_cells(self.image_, texts)
         for text in self.texts_[excludes_zero]:
             text.set_fontweight("bold")
-        label_cells(ax, [*map(short, mean.index)], [*map(short, mean.columns)])
+        label_cells(ax, [*map(shorten, mean.index)], [*map(shorten, mean.columns)])
         # Two lines, which fit above a single column of numbers.
         ax.set_title(
-            f"gain over {short(self.reference)}\n"
+            f"gain over {shorten(self.reference)}\n"
             f"(* {100 * self.confidence:g} % interval without zero)",
             fontsize="medium",
             parse_math=False,
@@ -286,7 +283,7 @@ class MTLGainDisplay:
         self.figure_.colorbar(self.image_, ax=ax, label="gain")
 
 
-def _limits(*series: pd.Series) -> tuple[float, float]:
+def _find_limits(*series: pd.Series) -> tuple[float, float]:
     """Return the limits of an axis, with margins around the values and on both sides of zero."""
     values = np.concatenate([part.to_numpy(dtype=float) for part in series])
     values = values[np.isfinite(values)]

@@ -11,7 +11,7 @@ import pandas as pd
 
 from ..utils.checks import check_frame
 from ..utils.warn import warn
-from .health import describe_faults, read_gates, with_gates
+from .health import describe_faults, find_gates, read_gates
 from .style import (
     BLUE,
     GREEN,
@@ -20,10 +20,10 @@ from .style import (
     PURPLE,
     SKY_BLUE,
     VERMILION,
-    figure_and_grid,
-    named_legend,
-    short,
-    styled,
+    add_legend,
+    make_grid,
+    merge_style,
+    shorten,
 )
 
 # Hatches distinguish gates of the same colour, up to 56 gates in all.
@@ -152,7 +152,7 @@ class GateUtilizationDisplay:
             If an expert is hardly used, nearly dead or captured by one task, if a task ignores its
             own experts, or if a gate has collapsed.
         """
-        weights, utilization, health = read_gates(*with_gates(estimator, X))
+        weights, utilization, health = read_gates(*find_gates(estimator, X))
         collapsed = _find_collapsed(weights)
         for message in [*_describe_collapsed(collapsed), *describe_faults(health)]:
             warn(message)
@@ -186,15 +186,15 @@ class GateUtilizationDisplay:
         levels = [rows for _, rows in bars.groupby("level")]
         experts = bars.groupby("expert")["centre"].first().sort_values()
         styles = {gate: _style(place) for place, gate in enumerate(bars["gate"].unique())}
-        labels = [*map(short, experts.index)]
+        labels = [*map(shorten, experts.index)]
         longest, span = max(map(len, labels)), bars["end"].max()
         breadth = np.clip(0.17 * span, 5.0, 14.0)
         # About eleven letters fit into an inch. Labels that would overlap are vertical.
         crowded = longest > 11 * breadth / span * np.diff(experts).min(initial=span)
-        wide = breadth + 1.1 + 0.09 * max(15, *(len(short(gate)) for gate in styles))
+        wide = breadth + 1.1 + 0.09 * max(15, *(len(shorten(gate)) for gate in styles))
         high = 0.6 + 1.8 * len(levels) + 0.08 * longest * crowded
         size = (wide, max(high, 1.3 + 0.21 * len(styles)))
-        self.figure_, grid = figure_and_grid(ax, len(levels), 1, size, hspace=0.35)
+        self.figure_, grid = make_grid(ax, len(levels), 1, size, hspace=0.35)
 
         axes: list[Any] = []
         self.bars_ = []
@@ -253,7 +253,7 @@ class GateUtilizationDisplay:
             owner, place = self.figure_, {"loc": "outside right upper"}
         title = "bars: mean\nlines: standard\ndeviation"
         handles, names = [*entries.values(), even], [*entries, _EVEN]
-        named_legend(owner, handles, names, title=title, alignment="left", frameon=False, **place)
+        add_legend(owner, handles, names, title=title, alignment="left", frameon=False, **place)
 
 
 def _style(position: int) -> dict[str, Any]:
@@ -270,7 +270,7 @@ def _draw(
     for gate, own in rows.groupby("gate", sort=False):
         style = {"width": 0.9, "edgecolor": "white", "linewidth": 0, "label": gate}
         style |= styles[gate] | {"error_kw": {"elinewidth": 0.9}}
-        style = styled(style, kwargs, "Rectangle")
+        style = merge_style(style, kwargs, "Rectangle")
         bars[gate] = panel.bar(own["x"], own["mean"], yerr=own["std"], **style)
         even = [1 / len(own)] * len(own)
         panel.hlines(even, own["x"] - 0.5, own["x"] + 0.5, colors="black", label=_EVEN)

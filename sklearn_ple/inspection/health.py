@@ -110,7 +110,7 @@ def expert_health(estimator: Any, X: Any) -> pd.DataFrame:
     1  wt82_71 1  healthy
     2   shared 1  healthy
     """
-    return read_gates(*with_gates(estimator, X))[2]
+    return read_gates(*find_gates(estimator, X))[2]
 
 
 class NoGatesError(TypeError):
@@ -125,7 +125,7 @@ class NoGatesError(TypeError):
         )
 
 
-def with_gates(estimator: Any, X: Any) -> tuple[Any, Any]:
+def find_gates(estimator: Any, X: Any) -> tuple[Any, Any]:
     """Return the estimator with gates in a pipeline or search, and X as transformed for it."""
     while not hasattr(estimator, "gate_weights"):
         inner = inner_estimator(estimator)

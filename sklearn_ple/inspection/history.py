@@ -10,7 +10,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from ..predictions.inner import tasks_of
-from .style import figure_and_grid, short, styled
+from .style import make_grid, merge_style, shorten
 
 _MAX_COLUMNS = 4
 # Size of a panel with its texts, in inches.
@@ -127,7 +127,7 @@ class TrainingHistoryDisplay:
         panels = self._panels()
         n_rows, n_columns = _shape(ax, len(panels))
         size = (0.6 + _WIDTH * n_columns, 0.4 + _HEIGHT * n_rows)
-        self.figure_, grid = figure_and_grid(ax, n_rows, n_columns, size, wspace=0.5, hspace=0.6)
+        self.figure_, grid = make_grid(ax, n_rows, n_columns, size, wspace=0.5, hspace=0.6)
 
         valid_loss = np.array([entry.get("valid_loss", np.nan) for entry in self.history])
         self.best_epoch_ = None
@@ -138,7 +138,7 @@ class TrainingHistoryDisplay:
         for position, (title, losses) in enumerate(panels):
             panel = self.figure_.add_subplot(grid[position], sharex=axes[0] if axes else None)
             lines += self._draw(panel, losses, kwargs)
-            panel.set_title(textwrap.fill(short(title), 32), fontsize="medium", parse_math=False)
+            panel.set_title(textwrap.fill(shorten(title), 32), fontsize="medium", parse_math=False)
             if position % n_columns == 0:
                 panel.set_ylabel("loss")
             if position + n_columns >= len(panels):
@@ -159,7 +159,7 @@ class TrainingHistoryDisplay:
         lines = []
         for loss, style in zip(losses, _STYLES, strict=False):
             lines += panel.plot(
-                epochs, loss, **styled({"marker": marker} | style, kwargs, "Line2D")
+                epochs, loss, **merge_style({"marker": marker} | style, kwargs, "Line2D")
             )
         if self.best_epoch_ is not None:
             label = f"best epoch ({self.best_epoch_})"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from ..predictions.inner import tasks_of
 from ..utils.checks import check_confidence, check_integer
 from ..utils.progress import progress_bar
 from ..utils.warn import collected
-from .columns import as_table, column_names, group_positions, shuffled
+from .columns import find_groups, list_columns, shuffle_columns, to_table
 
 #: Name of the mean over the tasks in tables of tasks.
 MEAN = "mean of tasks"
@@ -238,18 +239,20 @@ def multitask_importance(
             f"{type(estimator).__name__}."
         )
     tasks_of(estimator)
-    X = as_table(X)
-    names = column_names(X)
+    X = to_table(X)
+    names = list_columns(X)
     if groups_of_columns is None:
         features = [(name, [position]) for position, name in enumerate(names)]
     else:
-        features = list(group_positions(groups_of_columns, names).items())
-    scores = multitask_scores(estimator, X, y, metrics, sample_weight)
-    orders = _orders(X.shape[0], n_repeats, random_state)
+        features = list(find_groups(groups_of_columns, names).items())
+    options = {"y": y, "metrics": metrics, "sample_weight": sample_weight}
+    score = partial(multitask_scores, estimator, **options)
+    scores = score(X=X)
+    orders = _draw_orders(X.shape[0], n_repeats, random_state)
 
     # Threads suffice, since torch releases Python's lock, and need no copies of the table.
     drops = Parallel(n_jobs=n_jobs, prefer="threads", return_as="generator")(
-        delayed(_drops)(estimator, X, y, metrics, sample_weight, feature, columns, orders, scores)
+        delayed(_measure_drops)(score, X, feature, columns, orders, scores)
         for feature, columns in features
     )
     bar = progress_bar(
@@ -260,7 +263,7 @@ def multitask_importance(
     return MultiTaskImportance(measured, list(scores), importances, scores, confidence)
 
 
-def _orders(n_rows: int, n_repeats: int, random_state: Any) -> list[np.ndarray]:
+def _draw_orders(n_rows: int, n_repeats: int, random_state: Any) -> list[np.ndarray]:
     """Return an order of the rows for each repeat, the same as scikit-learn's function uses."""
     seed = check_random_state(random_state).randint(np.iinfo(np.int32).max + 1)
     rng = np.random.RandomState(seed)
@@ -273,25 +276,14 @@ def _orders(n_rows: int, n_repeats: int, random_state: Any) -> list[np.ndarray]:
     return orders
 
 
-def _drops(
-    estimator: Any,
-    X: Any,
-    y: Any,
-    metrics: Any,
-    sample_weight: Any,
-    feature: Any,
-    columns: list[int],
-    orders: list[np.ndarray],
-    scores: dict[str, float],
+def _measure_drops(
+    score: Any, X: Any, feature: Any, columns: list[int], orders: Any, scores: dict[str, float]
 ) -> np.ndarray:
     """Compute the drops of the scores with a feature shuffled, of shape (n_tasks, n_repeats)."""
     try:
         # The scores without shuffling have already raised these warnings.
         with collected(UserWarning):
-            found = [
-                multitask_scores(estimator, shuffled(X, columns, order), y, metrics, sample_weight)
-                for order in orders
-            ]
+            found = [score(X=shuffle_columns(X, columns, order)) for order in orders]
     except Exception as error:
         error.add_note(f"This error occurred with the feature {feature!r} shuffled.")
         raise

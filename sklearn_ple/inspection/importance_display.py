@@ -11,12 +11,12 @@ from ..utils.checks import check_integer
 from .importance import MultiTaskImportance, multitask_importance
 from .style import (
     DARK_GREY,
-    cell_texts,
+    format_numbers,
     import_pyplot,
     label_cells,
-    number_texts,
-    room_below,
-    short,
+    measure_labels,
+    shorten,
+    write_cells,
 )
 
 
@@ -192,9 +192,9 @@ class ImportanceDisplay:
         shown = self.importance.order[:max_features]
         n_columns = len(self.importance.tasks) + (len(self.importance.tasks) > 1)
         means = self.importance.importances_mean.iloc[shown, :n_columns]
-        means = means.rename(index=short, columns=short)
+        means = means.rename(index=shorten, columns=shorten)
         if ax is None:
-            right, below = room_below(means.columns)
+            right, below = measure_labels(means.columns)
             longest = max(map(len, means.index))
             wide, high = 1.9 + 0.085 * longest + 0.72 * n_columns, 1.5 + 0.27 * len(means)
             size = max(wide, 5.0) + right, max(high, 3.2) + below
@@ -216,9 +216,9 @@ class ImportanceDisplay:
         includes_zero = ((frame["low"] <= 0) & (frame["high"] >= 0)).to_numpy()
         includes_zero = includes_zero.reshape(len(self.importance.features), -1)[shown]
         chance = includes_zero[:, : means.shape[1]]
-        texts = number_texts(means, n_digits=3)
+        texts = format_numbers(means, n_digits=3)
         texts[chance] = "(" + texts[chance] + ")"
-        return cell_texts(self.image_, texts)
+        return write_cells(self.image_, texts)
 
     def _label(self, means: pd.DataFrame) -> None:
         ax, (n_rows, n_columns) = self.ax_, means.shape

@@ -9,7 +9,7 @@ from typing import Any
 from ..nn.drawing import Outline, network_html, network_svg
 from ..predictions.inner import tasks_of
 from ..utils.files import replacing
-from .health import NoGatesError, with_gates
+from .health import NoGatesError, find_gates
 
 
 class NetworkDiagram:
@@ -84,7 +84,7 @@ class NetworkDiagram:
         if X is None:
             return cls(fitted)
         try:
-            last, features = with_gates(estimator, X)
+            last, features = find_gates(estimator, X)
             return cls(fitted, last.gate_weights(features))
         except NoGatesError as error:
             kind = type(fitted).__name__

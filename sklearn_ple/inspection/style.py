@@ -41,7 +41,7 @@ def import_pyplot() -> Any:
     return plt
 
 
-def styled(style: dict[str, Any], options: dict[str, Any], kind: str) -> dict[str, Any]:
+def merge_style(style: dict[str, Any], options: dict[str, Any], kind: str) -> dict[str, Any]:
     """Replace the defaults of a style by the options of the user.
 
     Parameters
@@ -64,7 +64,7 @@ def styled(style: dict[str, Any], options: dict[str, Any], kind: str) -> dict[st
     return style | normalize_kwargs(options, getattr(plt, kind))
 
 
-def named_legend(owner: Any, handles: Sequence[Any], names: Sequence[str], **options: Any) -> None:
+def add_legend(owner: Any, handles: Sequence[Any], names: Sequence[str], **options: Any) -> None:
     """Add a legend to axes or a figure that shows all names, the long ones shortened.
 
     Parameters
@@ -80,17 +80,17 @@ def named_legend(owner: Any, handles: Sequence[Any], names: Sequence[str], **opt
     """
     # Set afterwards, because matplotlib leaves out labels that start with an underscore.
     legend = owner.legend(handles, [" "] * len(handles), **options)
-    for text, name in zip(legend.get_texts(), map(short, names), strict=True):
+    for text, name in zip(legend.get_texts(), map(shorten, names), strict=True):
         text.set(text=name, parse_math=False)
 
 
-def short(name: Any) -> str:
+def shorten(name: Any) -> str:
     """Return a name with at most 40 characters: a longer one without its middle."""
     text = str(name)
     return text if len(text) <= 40 else f"{text[:24]}…{text[-15:]}"
 
 
-def number_texts(values: np.ndarray, n_digits: int, sign: str = "") -> np.ndarray:
+def format_numbers(values: np.ndarray, n_digits: int, sign: str = "") -> np.ndarray:
     """Write the numbers of a table, so that the greatest has at least ``n_digits`` digits.
 
     Parameters
@@ -134,7 +134,7 @@ def label_cells(ax: Any, rows: Sequence[str], columns: Sequence[str]) -> None:
     ax.spines[:].set_visible(False)
 
 
-def cell_texts(image: Any, texts: np.ndarray) -> np.ndarray:
+def write_cells(image: Any, texts: np.ndarray) -> np.ndarray:
     """Write texts into the cells of a heat map, white where the cell is dark; return them."""
     # Colours as they are seen on white: cells without a number are transparent.
     *colours, opacity = np.moveaxis(image.to_rgba(image.get_array()), 2, 0)
@@ -154,7 +154,7 @@ def cell_texts(image: Any, texts: np.ndarray) -> np.ndarray:
     return written
 
 
-def room_below(labels: Sequence[str]) -> tuple[float, float]:
+def measure_labels(labels: Sequence[str]) -> tuple[float, float]:
     """Return the width and height, in inches, that slanted labels of columns need.
 
     They are additions to the size of a figure, which has room for labels of 13 characters.
@@ -163,7 +163,7 @@ def room_below(labels: Sequence[str]) -> tuple[float, float]:
     return 0.07 * excess, 0.05 * excess
 
 
-def figure_and_grid(
+def make_grid(
     ax: Any, n_rows: int, n_columns: int, size: tuple[float, float], **spacing: float
 ) -> tuple[Any, Any]:
     """Create a grid of panels, in given axes or in a new figure.

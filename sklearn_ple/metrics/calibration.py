@@ -11,8 +11,8 @@ from sklearn.utils import check_array, check_consistent_length
 from ..tables.labels import Labels, as_frame
 from ..utils._sklearn import _check_sample_weight
 from ..utils.checks import check_choice, check_integer, naming, shown
-from .reading import sorted_by_class
-from .views import plain_array
+from .reading import sort_by_class
+from .views import to_plain_array
 
 
 def expected_calibration_error(
@@ -91,7 +91,7 @@ def expected_calibration_error(
                 "second class as a one-dimensional array."
             )
         held = column.dropna() if labels is None else pd.Series(np.asarray(labels))
-        y_prob, named = sorted_by_class(y_prob, plain_array(held))
+        y_prob, named = sort_by_class(y_prob, to_plain_array(held))
         labels = labels if named is None else named
     with naming("y_prob"):
         prob = check_array(y_prob, ensure_2d=False, dtype=np.float64)
@@ -105,7 +105,7 @@ def expected_calibration_error(
         raise ValueError(
             "No row of y_true has both a label and a weight above 0: pass at least one such row."
         )
-    confidence, hit = _most_probable(plain_array(column.iloc[rows]), prob[rows], labels)
+    confidence, hit = _choose_probabilities(to_plain_array(column.iloc[rows]), prob[rows], labels)
     shares = np.linspace(0, 1, n_bins + 1)[1:-1]
     edges = shares if strategy == "uniform" else np.quantile(confidence, shares)
     # As in scikit-learn's calibration_curve, an edge belongs to the bin below.
@@ -124,7 +124,7 @@ def _column(y_true: Any) -> pd.Series:
     return column
 
 
-def _most_probable(
+def _choose_probabilities(
     observed: np.ndarray, prob: np.ndarray, labels: Any
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the probability that is used in each row, and whether its class is the label."""

@@ -20,10 +20,10 @@ from ..tables.reading import check_in_memory
 from ..tables.weights import read_weights
 from ..tasks import TASK_KINDS
 from ..utils.checks import check_unique
-from .views import PredictionError, Respond, ScoredTask, plain_array
+from .views import PredictionError, Respond, ScoredTask, to_plain_array
 
 
-def scored_tasks(
+def read_tasks(
     estimator_or_y_pred: Any, X: Any, y: Any, sample_weight: Any = None
 ) -> list[ScoredTask]:
     """Return each task with its predictions, by an estimator or given; see `multitask_scores`."""
@@ -78,14 +78,14 @@ def _tasks_of_estimator(estimator: Any, X: Any, y: pd.DataFrame, named: bool) ->
             raise PredictionError(error) from error
         if method == "predict":
             table = as_frame(response)
-            return [plain_array(table.iloc[:, k]) for k in range(len(names))]
+            return [to_plain_array(table.iloc[:, k]) for k in range(len(names))]
         return response if isinstance(response, list) else [response]
 
     methods = [m for m in ("predict", "predict_proba") if hasattr(estimator, m)]
     tasks = []
     for k, (name, task) in enumerate(zip(names, fitted.tasks_, strict=True)):
         labels = y.iloc[:, k]
-        classes = None if task.classes is None else plain_array(pd.Series(task.classes))
+        classes = None if task.classes is None else to_plain_array(pd.Series(task.classes))
         check_type(name, task.kind, classes, Labels.read(name, labels).observed)
         responses = {method: lambda method=method, k=k: respond(method)[k] for method in methods}
         tasks.append(ScoredTask(name, labels, task, classes, responses))
@@ -143,7 +143,7 @@ def _in_order_of(y: pd.DataFrame, parts: Mapping[str, Any], what: str) -> list[A
     return [parts.get(name) for name in names]
 
 
-def sorted_by_class(proba: Any, observed: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+def sort_by_class(proba: Any, observed: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
     """Return the probabilities of the sorted classes, and these classes if columns name them.
 
     Parameters
@@ -164,7 +164,7 @@ def sorted_by_class(proba: Any, observed: np.ndarray) -> tuple[np.ndarray, np.nd
     proba = to_pandas(proba)
     if isinstance(proba, pd.DataFrame) and _names_columns(proba):
         # The upper level of predict_proba_frame is the task.
-        classes = plain_array(pd.Series(proba.columns.get_level_values(-1)))
+        classes = to_plain_array(pd.Series(proba.columns.get_level_values(-1)))
         if set(observed.tolist()) <= set(classes.tolist()):
             order = np.argsort(classes)
             return proba.to_numpy(dtype=np.float64)[:, order], classes[order]
@@ -185,8 +185,8 @@ def _read_probabilities(
 ) -> tuple[str, np.ndarray, dict[str, Respond]]:
     """Return the kind of a task, its classes, and its predictions, given its probabilities."""
     declared = isinstance(labels.dtype, pd.CategoricalDtype)
-    held = np.unique(plain_array(labels.cat.categories if declared else labels.dropna()))
-    proba, named = sorted_by_class(proba, held)
+    held = np.unique(to_plain_array(labels.cat.categories if declared else labels.dropna()))
+    proba, named = sort_by_class(proba, held)
     held = held if named is None else named
     n_classes = proba.shape[1]
     known = len(held) == n_classes
@@ -218,10 +218,10 @@ def _read_labels(
             "predict these rows, too, or leave them out of y and y_pred."
         )
     # Rows without a label are not scored: without a prediction, they may have any value.
-    given = plain_array(y_pred[there])
+    given = to_plain_array(y_pred[there])
     predicted = np.zeros(len(there), dtype=given.dtype)
     predicted[there] = given
-    distinct = np.unique(np.concatenate([plain_array(labels.dropna()), given]))
+    distinct = np.unique(np.concatenate([to_plain_array(labels.dropna()), given]))
     may_be_number = distinct.dtype.kind in "iuf"
     may_be_number &= not isinstance(labels.dtype, pd.CategoricalDtype)
     classes = None if may_be_number and not numbers_are_classes(distinct) else distinct

@@ -23,8 +23,8 @@ from ..tasks import ONE_VS_REST_AUC, check_task_names, is_weight, of_any_unit
 from ..utils._sklearn import _BaseScorer, _check_response_method
 from ..utils.checks import shown
 from ..utils.warn import collected, warn
-from .reading import scored_tasks
-from .views import PredictionError, ScoredTask, plain_array
+from .reading import read_tasks
+from .views import PredictionError, ScoredTask, to_plain_array
 
 # Metrics of numbers that do not depend on the unit of the numbers.
 _OF_ANY_UNIT = {
@@ -116,12 +116,12 @@ def multitask_scores(
     >>> multitask_scores(y_pred, None, y, metrics={"y0": "accuracy"})
     {'y0': 0.666..., 'y1': 0.75}
     """
-    return _score_tasks(scored_tasks(estimator_or_y_pred, X, y, sample_weight), metrics)
+    return _score_tasks(read_tasks(estimator_or_y_pred, X, y, sample_weight), metrics)
 
 
 def _score_tasks(tasks: list[ScoredTask], metrics: Any) -> dict[str, float]:
     """Score the tasks that have predictions."""
-    metrics = metric_by_task(metrics, [scored.name for scored in tasks])
+    metrics = assign_metrics(metrics, [scored.name for scored in tasks])
     return {
         scored.name: score_task(scored, metrics[scored.name])
         for scored in tasks
@@ -129,7 +129,7 @@ def _score_tasks(tasks: list[ScoredTask], metrics: Any) -> dict[str, float]:
     }
 
 
-def metric_by_task(metrics: Any, names: Sequence[str]) -> dict[str, Any]:
+def assign_metrics(metrics: Any, names: Sequence[str]) -> dict[str, Any]:
     """Return the metric of each task; None stands for that of its kind."""
     if isinstance(metrics, Mapping):
         check_task_names("metrics", metrics, names)
@@ -192,7 +192,7 @@ def multitask_score(
     0.625
     """
     check_average(average)
-    tasks = scored_tasks(estimator_or_y_pred, X, y, sample_weight)
+    tasks = read_tasks(estimator_or_y_pred, X, y, sample_weight)
     scores = _score_tasks(tasks, metrics)
     by_weight = isinstance(average, Mapping)
     if by_weight:
@@ -224,7 +224,7 @@ def score_one_task(
     estimator: Any, X: Any, y: Any, task: str, metric: Any = None, sample_weight: Any = None
 ) -> float:
     """Score one task among those of an estimator; see `multitask_scores`."""
-    tasks = scored_tasks(estimator, X, y, sample_weight)
+    tasks = read_tasks(estimator, X, y, sample_weight)
     check_task_names("task_scorer", [task], [scored.name for scored in tasks])
     return score_task(next(scored for scored in tasks if scored.name == task), metric)
 
@@ -257,7 +257,7 @@ def metric_name(metric: Any) -> str:
     return getattr(getattr(metric, "_score_func", metric), "__name__", repr(metric))
 
 
-def make_scorer_of(scored: ScoredTask, metric: Any) -> _BaseScorer:
+def make_task_scorer(scored: ScoredTask, metric: Any) -> _BaseScorer:
     """Convert a metric to a scorer of scikit-learn for a task."""
     if not isinstance(metric, str) and not callable(metric):
         raise ValueError(
@@ -295,7 +295,7 @@ def make_scorer_of(scored: ScoredTask, metric: Any) -> _BaseScorer:
     return scorer
 
 
-def default_metric(scored: ScoredTask, labels: np.ndarray) -> Any:
+def choose_metric(scored: ScoredTask, labels: np.ndarray) -> Any:
     """Return the metric of a task, which for two classes allows for labels of other classes."""
     metric, classes = scored.task.metric, scored.classes
     if classes is None or metric != "roc_auc" or np.isin(labels, classes).all():
@@ -305,18 +305,18 @@ def default_metric(scored: ScoredTask, labels: np.ndarray) -> Any:
 
 def score_task(scored: ScoredTask, metric: Any) -> float:
     """Score one task with a scorer of scikit-learn, on the rows that have a label and a weight."""
-    scored = scored.coded()
+    scored = scored.encode()
     there, weights = scored.labels.notna().to_numpy(), scored.weights
     rows = np.flatnonzero(there if weights is None else there & (weights > 0))
-    labels = plain_array(scored.labels.iloc[rows])
-    metric = default_metric(scored, labels) if metric is None else metric
+    labels = to_plain_array(scored.labels.iloc[rows])
+    metric = choose_metric(scored, labels) if metric is None else metric
     name = repr(metric) if isinstance(metric, str) else metric_name(metric)
     n_labels = "1 label" if len(rows) == 1 else f"{len(rows)} labels"
     score, reason = np.nan, "there is nothing to compare."
     caught: list[Warning] = []
     if len(rows):
         try:
-            scorer = make_scorer_of(scored, metric)
+            scorer = make_task_scorer(scored, metric)
             options = {} if weights is None else {"sample_weight": weights[rows]}
             with collected() as caught:
                 score = float(scorer(scored.view, rows, labels, **options))

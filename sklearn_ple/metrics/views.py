@@ -89,7 +89,7 @@ class ScoredTask:
         """View of the task as a classifier or regressor whose X is an array of row numbers."""
         return task_view(TaskPredictions(self.name, self.classes, self.responses), self.name)
 
-    def coded(self) -> ScoredTask:
+    def encode(self) -> ScoredTask:
         """Replace classes with fractions, which scikit-learn would treat as numbers, by codes."""
         if self.classes is None or not _holds_fractions(self.classes):
             return self
@@ -104,7 +104,7 @@ class ScoredTask:
         )
 
 
-def plain_array(labels: pd.Series) -> np.ndarray:
+def to_plain_array(labels: pd.Series) -> np.ndarray:
     """Convert labels of any dtype, none missing, to an array of bools, numbers or strings."""
     values = labels.tolist()
     array = np.array(values)

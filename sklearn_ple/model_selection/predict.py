@@ -125,7 +125,7 @@ def cross_val_predict(
         return _in_order(results, rows, index)
     parts = list(zip(*map(_as_list, results), strict=True))
     classes = zip(*(_as_list(model.classes_) for model in models), strict=True)
-    names = _task_names(models[0], y, len(parts))
+    names = _name_tasks(models[0], y, len(parts))
     whole = [
         None if own[0] is None else _in_order(_join_task(name, own, known, method), rows)
         for name, own, known in zip(names, parts, classes, strict=True)
@@ -181,7 +181,7 @@ def _check_kinds(models: Sequence[Any]) -> None:
             )
 
 
-def _task_names(model: Any, y: Any, n_tasks: int) -> list[str]:
+def _name_tasks(model: Any, y: Any, n_tasks: int) -> list[str]:
     """Return the names of the tasks; a model may ignore columns of y."""
     names = as_frame(y).columns.tolist()
     return names if len(names) == n_tasks else tasks_of(model).task_names_

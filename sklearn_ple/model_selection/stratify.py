@@ -124,23 +124,24 @@ def stratify(
     if groups is not None:
         groups = read_groups(groups, len(table))
         units = pd.factorize(groups[order])[0]
-    values = _values(tasks)[order]
+    values = _list_values(tasks)[order]
     part = np.empty(len(table), dtype=int)
     part[order] = deal(values, sizes, units)
     _check_filled(part, len(sizes), parts, groups)
     unit_of = np.arange(len(table)) if groups is None else groups
-    needs, first = _needs(tasks, unit_of, len(sizes)), np.unique(unit_of, return_index=True)[1]
+    needs = _list_needs(tasks, unit_of, len(sizes))
+    first = np.unique(unit_of, return_index=True)[1]
     # Parts that lack nothing stay as they are: published results depend on them.
-    if needs.lack(part[first]):
+    if needs.measure_lack(part[first]):
         again = np.empty_like(part)
         again[order] = deal(values, sizes, units, by_all=True)
-        mended = [needs.swapped(own[first]) for own in (part, again)]
-        part = min(mended, key=needs.lack)[unit_of]
+        mended = [needs.swap(own[first]) for own in (part, again)]
+        part = min(mended, key=needs.measure_lack)[unit_of]
     _check_labels(tasks, part, len(sizes), parts, groups)
     return part
 
 
-def _needs(tasks: list[Strata], unit_of: np.ndarray, n_parts: int) -> Needs:
+def _list_needs(tasks: list[Strata], unit_of: np.ndarray, n_parts: int) -> Needs:
     """Return what each part needs: a label of each task and class of which there are enough."""
     units, columns = [], []
     weights: list[int] = []
@@ -162,7 +163,7 @@ def _needs(tasks: list[Strata], unit_of: np.ndarray, n_parts: int) -> Needs:
     return Needs(held[:, enough], np.array(weights)[enough], n_rows, n_parts)
 
 
-def _values(tasks: list[Strata]) -> np.ndarray:
+def _list_values(tasks: list[Strata]) -> np.ndarray:
     """Return the values to spread: the labels of each task, and whether they are missing."""
     columns = []
     for task in tasks:
@@ -317,7 +318,7 @@ class Needs:
     n_rows: np.ndarray
     n_parts: int
 
-    def lack(self, part: np.ndarray) -> int:
+    def measure_lack(self, part: np.ndarray) -> int:
         """Return the sum of the weights of what the parts lack.
 
         Parameters
@@ -330,9 +331,9 @@ class Needs:
         int
             The sum; 0 if nothing is lacking.
         """
-        return int(((self._counts(part) == 0) @ self.weights).sum())
+        return int(((self._count(part) == 0) @ self.weights).sum())
 
-    def swapped(self, part: np.ndarray) -> np.ndarray:
+    def swap(self, part: np.ndarray) -> np.ndarray:
         """Swap units of two parts as long as there is a swap after which less is lacking.
 
         Parameters
@@ -347,14 +348,14 @@ class Needs:
         """
         part, units = part.copy(), np.arange(len(part))
         while True:
-            counts = self._counts(part)
+            counts = self._count(part)
             lost = self.held @ ((counts == 1) * self.weights).T
             gained = self.held @ ((counts == 0) * self.weights).T
             costs = lost[units, part][:, np.newaxis] - gained
             # Of equally good groups, small ones change the sizes of the parts least.
             costs += (self.n_rows / (2 * self.n_rows.max() + 1))[:, np.newaxis]
             least = np.stack([costs[part == p].min(axis=0) for p in range(len(counts))])
-            # What both units have does not change, so that this is at most too high.
+            # What both units have does not change, so a swap may cost less than this sum.
             of_swaps = least + least.T
             one, two = np.unravel_index(of_swaps.argmin(), of_swaps.shape)
             if of_swaps[one, two] >= 0:
@@ -365,7 +366,7 @@ class Needs:
             )
             part[leave], part[come] = two, one
 
-    def _counts(self, part: np.ndarray) -> np.ndarray:
+    def _count(self, part: np.ndarray) -> np.ndarray:
         """Count what each part has; units in no part are counted as if they had enough."""
         n_units = len(part)
         is_in = sparse.csr_array((np.ones(n_units), (part, np.arange(n_units))))

@@ -15,7 +15,7 @@ from sklearn.datasets import get_data_home
 
 from sklearn_ple import ESMMClassifier, MMoEClassifierRegressor, PLEClassifierRegressor
 from sklearn_ple.datasets import _ali_ccp, fetch_ali_ccp
-from sklearn_ple.datasets._base import data_homes
+from sklearn_ple.datasets._base import list_homes
 
 PROFILE = ["101", "121", "122", "124", "125", "126", "127", "128", "129"]
 BEHAVIOUR = ["109_14", "110_14", "127_14", "150_14"]
@@ -230,19 +230,19 @@ def test_the_home_of_sklearn_need_not_be_writable(arrow, monkeypatch, tmp_path):
 
 
 def test_the_home_of_sklearn_is_searched_but_not_made(monkeypatch, tmp_path):
-    homes = list(data_homes(None))
+    homes = list(list_homes(None))
     assert not (tmp_path / "sklearn").exists()
     assert homes == [Path(get_data_home())]
     monkeypatch.delenv("SCIKIT_LEARN_DATA")
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("USERPROFILE", str(tmp_path))
-    assert list(data_homes(None)) == [Path(get_data_home())]
+    assert list(list_homes(None)) == [Path(get_data_home())]
 
     def no_home(*_):
         raise RuntimeError("Could not determine home directory.")
 
     monkeypatch.setattr(Path, "expanduser", no_home)
-    assert len(list(data_homes(None))) == 1
+    assert len(list(list_homes(None))) == 1
 
 
 def test_originals_may_be_elsewhere(arrow, monkeypatch, tmp_path):

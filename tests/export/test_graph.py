@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from sklearn_ple.export.graph import exportable
+from sklearn_ple.export.graph import make_exportable
 from sklearn_ple.nn import NumericEmbedding
 
 # Bins of many widths, one too narrow for a slope; another number of them in each column.
@@ -24,6 +24,6 @@ def test_bins_of_a_graph_are_those_of_the_network(parts):
     numbers = torch.cat([torch.randn(500), on_edges, torch.tensor([-1e18, 1e18, 1e7, 0.3])])
     numbers = torch.stack([numbers.roll(n) for n in (0, 1, 2)], dim=1)
     expected = embedding(numbers).detach()
-    found = exportable(embedding)(numbers)
+    found = make_exportable(embedding)(numbers)
     assert found.shape == (3, len(numbers), 12)
     torch.testing.assert_close(found, expected, rtol=2e-6, atol=2e-6)

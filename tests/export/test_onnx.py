@@ -36,7 +36,7 @@ from sklearn_ple import (
 from sklearn_ple.encoding.numeric import NUMERIC_EMBEDDINGS
 from sklearn_ple.export import onnx as of_onnx
 from sklearn_ple.export.graph import PredictionGraph
-from sklearn_ple.export.parity import _same_numbers
+from sklearn_ple.export.parity import _compare_numbers
 from sklearn_ple.nn import BatchedLinear, Body
 from sklearn_ple.tasks import TASK_KINDS, Binary, Regression
 
@@ -468,8 +468,8 @@ def test_parity_is_judged_by_the_spread_of_the_labels(mean):
     task, outputs = Regression(), np.linspace(-2, 2, 9)[:, None]
     task.mean, task.scale = mean, 2.0
     labels = task.predict(outputs)
-    assert _same_numbers(task, outputs, labels + np.spacing(abs(mean)))
-    assert not _same_numbers(task, outputs, labels + 0.5)
+    assert _compare_numbers(task, outputs, labels + np.spacing(abs(mean)))
+    assert not _compare_numbers(task, outputs, labels + 0.5)
 
 
 def test_what_is_no_model_is_refused(tmp_path):

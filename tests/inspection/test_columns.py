@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import sparse
 
-from sklearn_ple.inspection.columns import as_table, column_names, group_positions, shuffled
+from sklearn_ple.inspection.columns import find_groups, list_columns, shuffle_columns, to_table
 
 N_ROWS, N_COLUMNS = 7, 5
 VALUES = np.arange(float(N_ROWS * N_COLUMNS)).reshape(N_ROWS, N_COLUMNS) % 4
@@ -35,7 +35,7 @@ def test_the_columns_alone_move_and_the_table_stays(X, dense, order, columns):
     for column in columns:
         for row in range(N_ROWS):
             wanted[row, column] = VALUES[order[row], column]
-    moved = shuffled(X, columns, order)
+    moved = shuffle_columns(X, columns, order)
     assert type(moved) is type(X)
     np.testing.assert_array_equal(dense(moved), wanted)
     np.testing.assert_array_equal(dense(X), VALUES)
@@ -52,45 +52,45 @@ def test_columns_of_a_frame_keep_their_dtypes():
             "text": ["x", "y", None],
         }
     )
-    moved = shuffled(X, [0, 1, 2, 3], np.array([2, 0, 1]))
+    moved = shuffle_columns(X, [0, 1, 2, 3], np.array([2, 0, 1]))
     pd.testing.assert_frame_equal(moved, X.iloc[[2, 0, 1]].reset_index(drop=True))
 
 
 def test_polars():
     pl = pytest.importorskip("polars")
     X = pl.DataFrame({"a": [1, 2, 3], "b": ["x", "y", None], "c": [0.1, 0.2, 0.3]})
-    moved = shuffled(as_table(X), [1, 2], np.array([2, 0, 1]))
+    moved = shuffle_columns(to_table(X), [1, 2], np.array([2, 0, 1]))
     assert moved.to_dict(as_series=False) == {
         "a": [1, 2, 3],
         "b": [None, "x", "y"],
         "c": [0.3, 0.1, 0.2],
     }
-    assert column_names(X) == ["a", "b", "c"]
+    assert list_columns(X) == ["a", "b", "c"]
 
 
 def test_lists_are_read_as_arrays():
-    X = as_table([[1, 2], [3, 4]])
-    assert column_names(X) == ["x0", "x1"]
-    assert shuffled(X, [0], np.array([1, 0])).tolist() == [[3, 2], [1, 4]]
+    X = to_table([[1, 2], [3, 4]])
+    assert list_columns(X) == ["x0", "x1"]
+    assert shuffle_columns(X, [0], np.array([1, 0])).tolist() == [[3, 2], [1, 4]]
 
 
 def test_a_table_without_columns_is_an_error():
     with pytest.raises(ValueError, match=r"X has no columns .* shape \(2,\)"):
-        as_table([1.0, 2.0])
+        to_table([1.0, 2.0])
 
 
 def test_groups_by_name_and_by_position():
     groups = {"one": "b", "two": ["c", 0], "three": np.array([1, 2]), "four": 2}
-    found = group_positions(groups, ["a", "b", "c"])
+    found = find_groups(groups, ["a", "b", "c"])
     assert found == {"one": [1], "two": [2, 0], "three": [1, 2], "four": [2]}
     # A number that is a name is taken as such.
-    assert group_positions({"g": [2, 1]}, [1, 2, 0]) == {"g": [1, 0]}
+    assert find_groups({"g": [2, 1]}, [1, 2, 0]) == {"g": [1, 0]}
 
 
 def test_a_group_may_be_one_column_whose_name_is_a_tuple():
     names = [("a", "x"), ("a", "y"), ("b", "x")]
     groups = {"one": ("b", "x"), "two": (("a", "x"), 1), "three": [("a", "y")]}
-    found = group_positions(groups, names)
+    found = find_groups(groups, names)
     assert found == {"one": [2], "two": [0, 1], "three": [1]}
 
 
@@ -113,4 +113,4 @@ def test_a_group_may_be_one_column_whose_name_is_a_tuple():
 )
 def test_wrong_groups_are_errors_that_name_them(groups, error, message):
     with pytest.raises(error, match=message):
-        group_positions(groups, ["a", "b"])
+        find_groups(groups, ["a", "b"])

@@ -40,7 +40,7 @@ from sklearn_ple.model_selection import (
     train_test_split,
 )
 from sklearn_ple.model_selection.split import to_splitter
-from sklearn_ple.model_selection.stratify import Needs, Strata, _values, deal, stratify
+from sklearn_ple.model_selection.stratify import Needs, Strata, _list_values, deal, stratify
 from sklearn_ple.tasks import Multiclass, Regression
 
 TINY = {"n_members": 1, "max_epochs": 1, "random_state": 0}
@@ -390,8 +390,8 @@ def test_swapped_groups_stay_whole_and_small():
     part = np.array([0, 0, 0, 1, 1, 1])
     held = sparse.csr_array(np.array([[1, 0], [1, 0], [0, 1], [0, 0], [0, 1], [0, 0]], float))
     needs = Needs(held, np.array([5, 5]), np.array([4, 1, 9, 20, 2, 3]), 2)
-    assert needs.lack(part) == 5
-    assert needs.swapped(part).tolist() == [0, 1, 0, 1, 1, 0]
+    assert needs.measure_lack(part) == 5
+    assert needs.swap(part).tolist() == [0, 1, 0, 1, 1, 0]
 
 
 @pytest.mark.parametrize("seed", range(10))
@@ -405,7 +405,7 @@ def test_parts_that_lack_nothing_are_left_as_they_were_dealt(seed):
         Strata.read(name, pd.Series(column), 5, 0.25)
         for name, column in zip(names, y.T, strict=True)
     ]
-    expected = deal(_values(tasks), sizes, groups)
+    expected = deal(_list_values(tasks), sizes, groups)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         np.testing.assert_array_equal(stratify(y, sizes, 5, "parts", groups), expected)

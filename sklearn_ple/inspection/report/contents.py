@@ -18,7 +18,7 @@ from ...predictions.inner import tasks_of
 from ...tables.frames import to_pandas
 from ...utils._sklearn import _changed_params
 from ...utils.warn import collected
-from ..columns import as_table
+from ..columns import to_table
 from ..gates import GateUtilizationDisplay
 from ..health import NoGatesError
 from ..history import TrainingHistoryDisplay
@@ -36,7 +36,7 @@ def count_columns(X: Any) -> dict[str, Any] | None:
         return None
     if sparse.issparse(X):
         return {"kinds": pd.Series({"numbers": X.shape[1]}), "n_missing": 0}
-    columns = pd.DataFrame(as_table(to_pandas(X))).infer_objects()
+    columns = pd.DataFrame(to_table(to_pandas(X))).infer_objects()
     missing = columns.isna().to_numpy()
     return {
         "kinds": columns.dtypes.map(_name_kind).value_counts(),

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from ...metrics import expected_calibration_error
-from ...metrics.views import ScoredTask, plain_array
+from ...metrics.views import ScoredTask, to_plain_array
 from ..style import PALETTE
 
 #: Number of groups of rows in which probabilities are compared with the labels.
@@ -40,7 +40,7 @@ class Observed:
     def of(cls, scored: ScoredTask) -> Observed:
         """Predict the rows of a task that have a label."""
         rows = np.flatnonzero(scored.labels.notna())
-        labels = plain_array(scored.labels.iloc[rows])
+        labels = to_plain_array(scored.labels.iloc[rows])
         if scored.classes is None:
             # Bools may be numbers, too.
             labels = labels.astype(np.float64)
@@ -54,7 +54,7 @@ class Observed:
             return "classes"
         return "times" if self.scored.task.censored else "numbers"
 
-    def curves(self) -> list[tuple[str, np.ndarray, np.ndarray]]:
+    def list_curves(self) -> list[tuple[str, np.ndarray, np.ndarray]]:
         """Return the name, the labels and the probabilities of each class that has a curve.
 
         With two classes, only the second one has a curve. With more, each class has a curve
@@ -69,11 +69,11 @@ class Observed:
         found = found[1:] if len(found) == 2 else found
         return sorted(found, key=lambda curve: -curve[1].sum())[: len(PALETTE)]
 
-    def class_shares(self) -> pd.Series:
+    def compute_class_shares(self) -> pd.Series:
         """Return the share of each class among the labels, the greatest first."""
         return pd.Series(self.labels).value_counts(normalize=True)
 
-    def calibration_error(self) -> float | None:
+    def compute_calibration_error(self) -> float | None:
         """Compute the expected calibration error of known classes; None if no label is known."""
         assert self.proba is not None
         assert self.scored.classes is not None

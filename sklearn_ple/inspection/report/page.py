@@ -16,13 +16,13 @@ from matplotlib import pyplot as plt
 from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.text import Text
 
-from ...metrics.reading import scored_tasks
+from ...metrics.reading import read_tasks
 from ...predictions.inner import tasks_of
 from ..importance_display import ImportanceDisplay
 from .contents import count_columns, describe_model, draw_gates, draw_losses, find_important
 from .formats import FORMATS, format_interval
 from .observed import N_BINS, Observed
-from .panels import panels_of
+from .panels import make_panels
 
 
 def render_page(report: Any, title: str) -> str:
@@ -37,7 +37,7 @@ def render_page(report: Any, title: str) -> str:
     # Plots do not depend on the user's settings, and a dollar in a name does not start a formula.
     look: dict[Any, Any] = {"text.parse_math": False, "svg.hashsalt": "report"}
     with plt.style.context("default"), matplotlib.rc_context(look):
-        tasks = scored_tasks(report.estimator, report.X, report.y)
+        tasks = read_tasks(report.estimator, report.X, report.y)
         return environment.get_template("report.html").render(
             title=title,
             now=datetime.now().astimezone(),
@@ -53,7 +53,7 @@ def render_page(report: Any, title: str) -> str:
             find_important=find_important,
             interval=format_interval,
             isnan=np.isnan,
-            panels_of=panels_of,
+            make_panels=make_panels,
         )
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from sklearn.calibration import CalibrationDisplay
 from sklearn.metrics import PredictionErrorDisplay, RocCurveDisplay, roc_auc_score
 
-from ..style import PALETTE, named_legend
+from ..style import PALETTE, add_legend
 from .observed import N_BINS, Observed
 
 _HEIGHT, _MOST_IN_CORNER = 3.9, 3
@@ -38,7 +38,7 @@ class Panel:
         place: dict[str, Any] = {"ha": "center", "va": "center", "transform": ax.transAxes}
         ax.text(0.5, 0.5, self.description, wrap=True, **place)
 
-    def figure(self) -> Any:
+    def make_figure(self) -> Any:
         """Draw the plot into a new figure."""
         from matplotlib.figure import Figure
 
@@ -47,7 +47,7 @@ class Panel:
         return figure
 
 
-def panels_of(observed: Observed) -> list[Panel]:
+def make_panels(observed: Observed) -> list[Panel]:
     """Return the two plots of a task."""
     makers = {
         "classes": {"ROC curve": _roc, "Calibration": _calibration},
@@ -60,7 +60,7 @@ def panels_of(observed: Observed) -> list[Panel]:
 
 
 def _roc(observed: Observed) -> tuple[Any, ...]:
-    curves = [curve for curve in observed.curves() if 0 < curve[1].sum() < len(curve[1])]
+    curves = [curve for curve in observed.list_curves() if 0 < curve[1].sum() < len(curve[1])]
     if not curves:
         return ("All labels are of one class: there is no curve.",)
 
@@ -77,7 +77,7 @@ def _roc(observed: Observed) -> tuple[Any, ...]:
 
 
 def _calibration(observed: Observed) -> tuple[Any, ...]:
-    curves = observed.curves()
+    curves = observed.list_curves()
 
     def draw(ax: Any) -> None:
         ax.set_prop_cycle(color=PALETTE)
@@ -100,7 +100,7 @@ def _add_legend(ax: Any, corner: str) -> None:
     place: dict[str, Any] = {"loc": corner}
     if len(ax.lines) - 1 > _MOST_IN_CORNER:
         place = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.17), "frameon": False}
-    named_legend(ax, *ax.get_legend_handles_labels(), fontsize="small", **place)
+    add_legend(ax, *ax.get_legend_handles_labels(), fontsize="small", **place)
 
 
 def _height(n_curves: int) -> float:
@@ -151,7 +151,7 @@ def _survival(observed: Observed) -> tuple[Any, ...]:
     """Return the plot of the survival curves of thirds of the rows, by predicted time."""
     thirds = np.array_split(observed.predicted.argsort(kind="stable"), 3)
     named = zip(("shortest", "middle", "longest"), thirds, strict=True)
-    curves = {name: kaplan_meier(observed.labels[rows]) for name, rows in named if len(rows)}
+    curves = {name: estimate_survival(observed.labels[rows]) for name, rows in named if len(rows)}
 
     def draw(ax: Any) -> None:
         ax.set_prop_cycle(color=PALETTE)
@@ -167,7 +167,7 @@ def _survival(observed: Observed) -> tuple[Any, ...]:
     return f"Share without an event until {middle:.4g}, by predicted time: {shares}.", draw
 
 
-def kaplan_meier(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def estimate_survival(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Compute the Kaplan-Meier estimate of the share of rows without an event up to each time.
 
     Parameters

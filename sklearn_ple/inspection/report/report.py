@@ -10,16 +10,16 @@ import numpy as np
 import pandas as pd
 from sklearn.utils import check_random_state
 
-from ...metrics.reading import scored_tasks
+from ...metrics.reading import read_tasks
 from ...predictions.inner import tasks_of
 from ...tasks import check_task_names
 from ...utils.checks import check_confidence, check_integer
 from ...utils.files import replacing
 from ..gain import MTLGain
 from ..importance import MultiTaskImportance
-from ..style import import_pyplot, short
+from ..style import import_pyplot, shorten
 from .observed import Observed
-from .panels import panels_of
+from .panels import make_panels
 from .scores import MAX_COLUMNS, check_importance, measure_importance, score_by_bootstrap
 
 _MOST_NAMED = 6
@@ -176,7 +176,7 @@ class MultiTaskReport:
         """
         check_integer("n_bootstrap", n_bootstrap)
         check_confidence(confidence)
-        systems = [scored_tasks(estimator, X, y)]
+        systems = [read_tasks(estimator, X, y)]
         names = [task.name for task in systems[0]]
         check_importance(importance, names)
         measured = isinstance(single_task, MTLGain)
@@ -188,7 +188,7 @@ class MultiTaskReport:
                     f"single_task was fitted with the tasks {own}, but the estimator with "
                     f"{names}: fit it on the same y."
                 )
-            systems.append(scored_tasks(single_task, X, y))
+            systems.append(read_tasks(single_task, X, y))
         rng = check_random_state(random_state)
         scores, gain = score_by_bootstrap(systems, metrics, n_bootstrap, confidence, rng)
         if importance == "auto":
@@ -232,8 +232,8 @@ class MultiTaskReport:
             If matplotlib is not installed.
         """
         plt = import_pyplot()
-        tasks = scored_tasks(self.estimator, self.X, self.y)
-        rows = [panels_of(Observed.of(task)) for task in tasks]
+        tasks = read_tasks(self.estimator, self.X, self.y)
+        rows = [make_panels(Observed.of(task)) for task in tasks]
         heights = [max(panel.height for panel in row) for row in rows]
         self.figure_, self.axes_ = plt.subplots(
             len(tasks),
@@ -246,7 +246,7 @@ class MultiTaskReport:
         for axes, row, task in zip(self.axes_, rows, tasks, strict=True):
             for ax, panel in zip(axes, row, strict=True):
                 panel.draw(ax)
-                title = textwrap.fill(f"{short(task.name)}: {panel.title}", 50)
+                title = textwrap.fill(f"{shorten(task.name)}: {panel.title}", 50)
                 ax.set_title(title, fontsize="medium", parse_math=False)
         return self
 

@@ -11,8 +11,8 @@ from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.utils import resample
 
 from ...metrics import metric_name
-from ...metrics.scores import default_metric, make_scorer_of, metric_by_task, score_task
-from ...metrics.views import ScoredTask, plain_array
+from ...metrics.scores import assign_metrics, choose_metric, make_task_scorer, score_task
+from ...metrics.views import ScoredTask, to_plain_array
 from ...tables.frames import take_rows
 from ...tasks import check_task_names
 from ...utils.warn import collected
@@ -35,12 +35,12 @@ def score_by_bootstrap(
 
     Each resample consists of rows that have a label for the task, the same for both systems.
     """
-    metrics = metric_by_task(metrics, [scored.name for scored in systems[0]])
+    metrics = assign_metrics(metrics, [scored.name for scored in systems[0]])
     scores, gains = [], []
     for rivals in zip(*systems, strict=True):
         scored, metric = rivals[0], metrics[rivals[0].name]
         if metric is None:
-            metric = default_metric(scored, plain_array(scored.labels.dropna()))
+            metric = choose_metric(scored, to_plain_array(scored.labels.dropna()))
         samples = _sample_scores(rivals, metric, n_bootstrap, rng)
         scores.append(
             {
@@ -65,14 +65,14 @@ def _sample_scores(
     rivals: Sequence[ScoredTask], metric: Any, n_bootstrap: int, rng: np.random.RandomState
 ) -> np.ndarray:
     """Compute the scores of systems on a task's rows (first row) and on resamples (other rows)."""
-    rivals = [rival.coded() for rival in rivals]
+    rivals = [rival.encode() for rival in rivals]
     scores = np.full((1 + n_bootstrap, len(rivals)), np.nan)
     scores[0] = [score_task(rival, metric) for rival in rivals]
     if np.isnan(scores[0]).all():
         return scores
     rows = np.flatnonzero(rivals[0].labels.notna())
-    labels = plain_array(rivals[0].labels.iloc[rows])
-    scorers = [make_scorer_of(rival, metric) for rival in rivals]
+    labels = to_plain_array(rivals[0].labels.iloc[rows])
+    scorers = [make_task_scorer(rival, metric) for rival in rivals]
     with collected():
         for sample in scores[1:]:
             drawn = resample(np.arange(len(rows)), random_state=rng)
