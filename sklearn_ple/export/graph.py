@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
-from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -12,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ..encoding.categories import UNKNOWN
-from ..nn import BatchedLinear, NumericEmbedding, Towers
+from ..nn import NumericEmbedding
 from ..predictions.calibration import IsotonicCalibration, TemperatureScaling
 
 # Least width of a bin in the computation of its slope, which would otherwise be infinite.
@@ -196,6 +194,9 @@ class _Isotonic(nn.Module):
         return logs[:, 1:] - logs[:, :1] if outputs.shape[1] == 1 else logs
 
 
+_CALIBRATORS: dict[type, Any] = {IsotonicCalibration: _Isotonic, TemperatureScaling: _Temperature}
+
+
 class _Line(nn.Module):
     """Linear interpolation between the points of an isotonic regression, constant beyond them."""
 
@@ -231,7 +232,7 @@ def _count_reached(edges: Tensor, values: Tensor, dim: int) -> Tensor:
 
 
 def make_exportable(module: nn.Module) -> nn.Module:
-    """Replace layers that ONNX lacks, or computes slowly, by equivalent ones.
+    """Replace embeddings of numbers, which search for bins as ONNX cannot, by equivalent ones.
 
     Parameters
     ----------
@@ -241,42 +242,13 @@ def make_exportable(module: nn.Module) -> nn.Module:
     Returns
     -------
     Module
-        The network or, if it is such a layer itself, its replacement.
+        The network or, if it is such an embedding itself, its replacement.
     """
-    if type(module) in _REWRITTEN:
-        return _REWRITTEN[type(module)](module)
+    if type(module) is NumericEmbedding:
+        return _BinEmbedding(module)
     for name, child in module.named_children():
         setattr(module, name, make_exportable(child))
     return module
-
-
-class _Linear(nn.Module):
-    """`BatchedLinear` as a matrix product and a sum."""
-
-    weight: Tensor
-    bias: Tensor | None
-
-    def __init__(self, layer: BatchedLinear):
-        super().__init__()
-        self.axis = layer.axis
-        self.in_features, self.out_features = layer.in_features, layer.out_features
-        self.register_buffer("weight", layer.weight.detach())
-        self.register_buffer("bias", None if layer.bias is None else layer.bias.detach())
-
-    def forward(self, inputs: Tensor, then: Any = None) -> Tensor:
-        n_layers, width = len(self.axis), self.out_features
-        n_inputs = inputs.shape[0]
-        n_per_input = n_layers // n_inputs
-        weight = self.weight.view(n_inputs, n_per_input * width, self.in_features)
-        outputs = torch.matmul(inputs, weight.mT)
-        if self.bias is not None:
-            outputs = outputs + self.bias.view(n_inputs, 1, -1)
-        if then is not None:
-            outputs = then(outputs)
-        if n_per_input == 1:
-            return outputs
-        outputs = outputs.unflatten(2, (n_per_input, width)).transpose(1, 2)
-        return outputs.reshape(n_layers, -1, width)
 
 
 class _BinEmbedding(nn.Module):
@@ -321,54 +293,3 @@ class _BinEmbedding(nn.Module):
             embeddings = embeddings + repeated * self.slopes.index_select(0, bins)
         embeddings = embeddings.view(n_columns, n_rows, self.n_views, self.embedding_dim)
         return embeddings.permute(2, 1, 0, 3).flatten(2)
-
-
-class _Towers(nn.Module):
-    """`Towers` that computes adjacent heads of the same size in one product, as in training."""
-
-    def __init__(self, towers: Towers):
-        super().__init__()
-        self.n_members, self.widths = towers.n_members, towers.widths
-        self.hidden = make_exportable(towers.hidden)
-        runs = [list(run) for _, run in groupby(towers.heads, key=lambda head: head.out_features)]
-        self.sizes = [len(run) for run in runs]
-        self.heads = nn.ModuleList(map(_Heads, runs))
-
-    def forward(self, representations: Tensor) -> Tensor:
-        hidden = self.hidden(representations)
-        if len(self.sizes) == 1:
-            return self.heads[0](hidden)
-        parts = hidden.unflatten(0, (self.n_members, -1)).split(self.sizes, dim=1)
-        outputs = [head(own.flatten(0, 1)) for head, own in zip(self.heads, parts, strict=True)]
-        return torch.cat(outputs, dim=2)
-
-
-class _Heads(nn.Module):
-    """Heads of the same size: one product, then the tasks of a member next to each other."""
-
-    weight: Tensor
-    bias: Tensor
-
-    def __init__(self, heads: Sequence[BatchedLinear]):
-        super().__init__()
-        self.n_tasks = len(heads)
-        weight, bias = (
-            torch.stack([getattr(head, name).detach() for head in heads], dim=1).flatten(0, 1)
-            for name in ("weight", "bias")
-        )
-        self.register_buffer("weight", weight.mT.contiguous())
-        self.register_buffer("bias", bias.unsqueeze(1))
-
-    def forward(self, hidden: Tensor) -> Tensor:
-        outputs = torch.matmul(hidden, self.weight) + self.bias
-        if self.n_tasks == 1:
-            return outputs
-        return outputs.unflatten(0, (-1, self.n_tasks)).transpose(1, 2).flatten(2)
-
-
-_CALIBRATORS: dict[type, Any] = {IsotonicCalibration: _Isotonic, TemperatureScaling: _Temperature}
-_REWRITTEN: dict[type, Any] = {
-    BatchedLinear: _Linear,
-    NumericEmbedding: _BinEmbedding,
-    Towers: _Towers,
-}
