@@ -118,7 +118,7 @@ def _run(
 
 def _compare_numbers(task: Any, outputs: np.ndarray, labels: np.ndarray) -> bool:
     expected = task.predict(outputs)
-    # A user's kind of task may have neither attribute.
+    # A kind of task that a user wrote may lack these attributes.
     mean, unit = getattr(task, "mean", 0.0), getattr(task, "scale", 0.0)
     # Labels that are standardised may lie far from zero in units of their spread.
     centre = mean if unit else 0.0

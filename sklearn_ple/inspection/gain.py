@@ -24,7 +24,7 @@ from ..utils._sklearn import _num_samples
 from ..utils.checks import check_confidence, check_frame, check_integer, check_named, shown
 from ..utils.progress import progress_bar
 
-# The possible results of a task, in the order of the summary, and notes on them.
+# The possible results of a task, in the order of the summary, and what is added to them.
 _GAINS, _LOSES, _UNDECIDED, _EQUAL = "gains on", "loses on", "undecided on", "no difference on"
 _NO_INTERVAL = "no interval on"
 _NOTES = {_GAINS: "", _LOSES: " (negative transfer)", _UNDECIDED: "", _EQUAL: "", _NO_INTERVAL: ""}
@@ -179,7 +179,7 @@ class MTLGain:
     def __str__(self) -> str:
         """Return the summary and the table of gains."""
         found = _decide(self.gains)
-        # As many decimals as the ends of intervals without zero need, so that none reads as zero.
+        # Enough decimals that no bound of an interval without zero is written as zero.
         decided = self.gains.loc[np.isin(found, [_GAINS, _LOSES]), ["low", "high"]]
         least = decided.abs().to_numpy().min(initial=1.0)
         n_decimals = int(np.clip(np.ceil(-np.log10(least)), 3, 9))

@@ -263,7 +263,7 @@ class MTLGainDisplay:
         values = mean.to_numpy()
         reach = np.nanmax(np.abs(values), initial=0.0) or 1.0
         style = {"cmap": "RdBu", "aspect": "auto"}
-        # A norm of the user's own has its own limits.
+        # A norm that the user passes has its own limits.
         limits = {} if "norm" in kwargs else {"vmin": -reach, "vmax": reach}
         self.image_ = ax.imshow(values, **(style | limits | kwargs))
         excludes_zero = ((low > 0) | (high < 0)).to_numpy()

@@ -250,7 +250,7 @@ def multitask_importance(
     scores = score(X=X)
     orders = _draw_orders(X.shape[0], n_repeats, random_state)
 
-    # Threads suffice, since torch releases Python's lock, and need no copies of the table.
+    # Threads are enough, because torch releases Python's lock. They need no copies of X.
     drops = Parallel(n_jobs=n_jobs, prefer="threads", return_as="generator")(
         delayed(_measure_drops)(score, X, feature, columns, orders, scores)
         for feature, columns in features

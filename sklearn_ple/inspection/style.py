@@ -78,7 +78,7 @@ def add_legend(owner: Any, handles: Sequence[Any], names: Sequence[str], **optio
     **options : dict
         Passed to ``owner.legend``.
     """
-    # Set afterwards, because matplotlib leaves out labels that start with an underscore.
+    # Set afterwards, because matplotlib omits labels that start with an underscore.
     legend = owner.legend(handles, [" "] * len(handles), **options)
     for text, name in zip(legend.get_texts(), map(shorten, names), strict=True):
         text.set(text=name, parse_math=False)
@@ -199,10 +199,10 @@ def make_grid(
     if place := ax.get_subplotspec():
         engine = ax.figure.get_layout_engine()
         if engine is not None and not engine.adjust_compatible:
-            # The constrained layout finds the spaces itself; it would take these for its own unit.
+            # The constrained layout computes the spaces itself, and measures them in another unit.
             spacing = {}
         return ax.figure, place.subgridspec(n_rows, n_columns, **spacing)
-    # Axes that were put at a position of their own, such as those of figure.add_axes.
+    # Axes outside a grid, such as those of figure.add_axes.
     box = ax.get_position()
     sides = {"left": box.x0, "right": box.x1, "bottom": box.y0, "top": box.y1}
     return ax.figure, ax.figure.add_gridspec(n_rows, n_columns, **sides, **spacing)

@@ -119,7 +119,7 @@ def _column(y_true: Any) -> pd.Series:
     if table.shape[1] > 1:
         raise ValueError(f"y_true has {table.shape[1]} columns: pass the labels of one task.")
     column = table.iloc[:, 0]
-    # As in fit: NumPy would turn numbers beside a string into strings.
+    # This rejects numbers beside strings, which NumPy would turn into strings, too.
     Labels.read("y_true", column)
     return column
 

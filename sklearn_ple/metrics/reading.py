@@ -26,7 +26,7 @@ from .views import PredictionError, Respond, ScoredTask, to_plain_array
 def read_tasks(
     estimator_or_y_pred: Any, X: Any, y: Any, sample_weight: Any = None
 ) -> list[ScoredTask]:
-    """Return each task with its predictions, by an estimator or given; see `multitask_scores`."""
+    """Return each task with its predictions; the arguments are those of `multitask_scores`."""
     check_in_memory(X)
     if y is None:
         raise ValueError("y is None, but labels are needed for scores: pass y.")
@@ -122,7 +122,7 @@ def _task_of(name: str, labels: pd.Series, part: Any) -> ScoredTask:
     if part is None:
         return ScoredTask(name, labels)
     check_consistent_length(part, labels)
-    # As in fit: NumPy would turn numbers beside a string into strings.
+    # This rejects numbers beside strings, which NumPy would turn into strings, too.
     Labels.read(name, labels)
     read = _read_probabilities if np.ndim(part) == 2 else _read_labels
     kind, classes, responses = read(name, labels, part)

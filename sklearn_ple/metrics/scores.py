@@ -280,7 +280,7 @@ def make_task_scorer(scored: ScoredTask, metric: Any) -> _BaseScorer:
                 "of labels, or use a metric of labels, such as 'accuracy'."
             )
         ) from None
-    # A metric of the user's own may know what negative times mean.
+    # A metric that the user wrote may know what negative times mean.
     is_ready_made = scorer._score_func.__module__.startswith("sklearn.")
     if scored.task.censored and is_ready_made and (scored.labels < 0).any():
         raise ValueError(
@@ -289,7 +289,7 @@ def make_task_scorer(scored: ScoredTask, metric: Any) -> _BaseScorer:
         )
     if scored.classes is None and scorer._score_func in _OF_ANY_UNIT:
         scorer._score_func = of_any_unit(scorer._score_func)
-    # Otherwise the classes would be those of the labels, in which one may be missing.
+    # By default, these metrics take the classes from the labels, in which one may be missing.
     if methods != "predict" and "labels" in signature(scorer._score_func).parameters:
         scorer._kwargs = {"labels": scored.classes} | scorer._kwargs
     return scorer

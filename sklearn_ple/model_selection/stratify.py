@@ -170,7 +170,7 @@ def _list_values(tasks: list[Strata]) -> np.ndarray:
         missing = task.codes < 0
         columns.append(task.codes + missing.any())
         if 0 < missing.sum() < len(missing):
-            # If a task has many rare classes, this alone spreads its labels over all parts.
+            # If a task has many rare classes, only this column spreads its labels over all parts.
             columns.append(missing.astype(int))
     return np.column_stack(columns)
 
