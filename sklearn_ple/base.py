@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils.validation import check_is_fitted
@@ -64,7 +64,10 @@ class MultiTaskEstimator(CallbackSupportMixin, Predictor, ABC):
         "https://sklearn-ple.readthedocs.io/en/latest/generated/sklearn_ple.{estimator_name}.html"
     )
 
-    # -- methods for subclasses to define or override --------------------------------------------
+    # -- what subclasses define or override -------------------------------------------------------
+
+    #: Whether `make_network` gets the columns of the features.
+    reads_columns: ClassVar[bool] = False
 
     @abstractmethod
     def make_network(self, in_features: int, tasks: Sequence[Task], **towers: Any) -> Body:
@@ -74,15 +77,16 @@ class MultiTaskEstimator(CallbackSupportMixin, Predictor, ABC):
 
         Parameters
         ----------
-        in_features : Features
-            Number of features of each view that the network reads, an int with an attribute
-            ``columns``, which states which features belong to which column of X.
+        in_features : int
+            Number of features of each view that the network reads.
         tasks : sequence of Task
             The tasks, with their ``name`` and ``n_outputs``. They are in the order of y's columns
             or, if `treats_tasks_alike` returns True, in the order of their names. Tasks added by
             ``add_task``, whose ``added`` is True, come last.
         **towers : dict
             Options that every `~sklearn_ple.nn.Body` accepts; see `~sklearn_ple.nn.TowerOptions`.
+            If the class attribute ``reads_columns`` is True, also ``columns``, a list of
+            `~sklearn_ple.nn.Column`: which features belong to which column of X.
 
         Returns
         -------
@@ -394,6 +398,7 @@ class MultiTaskEstimator(CallbackSupportMixin, Predictor, ABC):
             self.make_link,
             self.rate_factors(),
             self.treats_tasks_alike(),
+            self.reads_columns,
         )
         return Settings(type(self), self.family, architecture, self.get_params(deep=False))
 

@@ -11,10 +11,11 @@ import torch
 from sklearn.base import clone
 
 from .base import MultiTaskEstimator
+from .nn.draws import in_all_functions
 from .nn.widths import widths_by_level
 from .tables.reading import FeatureReader
 from .tables.table import TableReader
-from .training.build import make_encoder, make_module, tower_options
+from .training.build import make_body, make_encoder, make_inputs
 from .training.random_state import seeded
 from .utils.checks import check_named
 from .utils.warn import warn
@@ -256,16 +257,15 @@ class _Sizes:
         # The width of embeddings does not depend on the number of bins.
         settings = estimator._settings.replace(n_bins=2)
         encoder = make_encoder(settings)
-        encoder, _ = encoder.start(encoder.learn(table))
-        self.tasks = encoder.tasks
-        with seeded(np.random.RandomState(0)):
-            self.n_features = make_module(settings, encoder, features.names).n_features
+        self.encoder, _ = encoder.start(encoder.learn(table))
+        self.names = features.names
+        with seeded(np.random.RandomState(0)), in_all_functions():
+            self.inputs = make_inputs(settings, self.encoder)
 
     def count(self, estimator: Any) -> int:
         """Count the parameters of an estimator for these data."""
         with torch.device("meta"):
-            towers = tower_options(estimator._settings)
-            body = estimator.make_network(self.n_features, self.tasks, **towers)
+            body = make_body(estimator._settings, self.encoder, self.inputs, self.names)
         return sum(parameter.numel() for parameter in body.parameters())
 
     def scaled_to(self, n_parameters: int) -> Any:

@@ -330,9 +330,12 @@ def test_a_new_category_is_predicted_as_the_rare_ones(table):
 def test_the_width_of_embeddings_follows_the_number_of_categories(table):
     X, y = table
     X = X.assign(place=[f"place {k % 40}" for k in range(N)])
-    few, many = make_model(max_epochs=1).fit(X, y).module_.embedding.widths
+    few, many = make_model(max_epochs=1).fit(X, y).module_.inputs.embedding.widths
     assert few < many
-    assert make_model(max_epochs=1, embedding_dim=5).fit(X, y).module_.embedding.widths == [5, 5]
+    assert make_model(max_epochs=1, embedding_dim=5).fit(X, y).module_.inputs.embedding.widths == [
+        5,
+        5,
+    ]
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -746,11 +749,11 @@ def test_parameters_reach_the_network(table):
     assert body.levels[0].shared_experts.layers[0].weight.shape == (4 * 3, 7, n_features)
     assert body.levels[1].specific_experts.layers[1].weight.shape == (4 * 5, 5, 7)
     # Spread over the members from none to twice the average.
-    assert_allclose(model.module_.feature_dropout.rates, [0, 0.2, 0.4, 0.6])
+    assert_allclose(model.module_.inputs.feature_dropout.rates, [0, 0.2, 0.4, 0.6])
     for part in (body.towers.hidden, body.levels[0].shared_experts):
         assert_allclose(part.dropout.rates, [0, 0.2 / 3, 0.4 / 3, 0.2])
-    assert model.module_.clip_numbers == 4.5
-    assert max(model.module_.numeric_embedding.n_bins) == 4
+    assert model.module_.inputs.clip_numbers == 4.5
+    assert max(model.module_.inputs.numeric_embedding.n_bins) == 4
     assert body.levels[0].task_gates.hidden.layers[0].out_features == 6
     assert body.towers.hidden.layers[0].out_features == 4
     assert clone(model).get_params() == model.get_params()

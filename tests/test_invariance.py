@@ -65,7 +65,7 @@ class FromNoOrder(Callback):
                 of_layer = name.startswith("body.") and parameter.dim() == 3
                 values = torch.linspace(-0.5, 0.6, parameter.shape[-2 if of_layer else -1])
                 parameter.data.copy_(values[:, None] if of_layer else values)
-        for table in module.embedding.tables():
+        for table in module.inputs.embedding.tables():
             table.data.copy_(torch.linspace(-0.5, 0.6, table.shape[-1]))
 
 
@@ -183,7 +183,7 @@ def test_the_order_of_tasks_counts_where_it_means_something(cls, params, table):
     tasks = ["size", "price", "late"]
     model = cls(**(OPTIONS | {"max_epochs": 1} | params)).fit(X, y[tasks], weights)
     names = [block.name for block in model.module_.body.blocks(model.task_names_)[-1]]
-    assert model.module_.task_order is None
+    assert model.module_.order.positions is None
     assert names == tasks == model.task_names_
 
 
@@ -195,7 +195,7 @@ def test_what_is_shown_of_tasks_is_in_the_order_of_the_columns(table):
     ordered, other = (
         PLEClassifierRegressor(**params).fit(X, y[own], weights) for own in (sorted(tasks), tasks)
     )
-    assert other.module_.task_order == [2, 0, 1]
+    assert other.module_.order.positions == [2, 0, 1]
     towers = other.module_.blocks(tasks)[-1]
     assert [tower.name for tower in towers] == tasks
     assert [tower.task for tower in towers] == [0, 1, 2]

@@ -49,7 +49,7 @@ class EmbeddingMaker(ABC):
     ...         return Square(n_columns, len(views))
     >>> X, y = [[0.0], [1.0], [2.0], [3.0]], [0.0, 1.0, 4.0, 9.0]
     >>> model = PLERegressor(numeric_embedding=Squares(), max_epochs=2)
-    >>> model.fit(X, y).module_.numeric_embedding.out_features
+    >>> model.fit(X, y).module_.inputs.numeric_width
     1
     """
 

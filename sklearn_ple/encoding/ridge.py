@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from scipy import sparse
 
-from ..nn.tabular import smooth_clip
+from ..nn.inputs import smooth_clip
 from ..tasks import Task
 
 # Penalties among which generalized cross-validation chooses.

@@ -93,6 +93,8 @@ class MultiTabNetClassifierRegressor(MultiTaskEstimator):
     activation: str = parameter(default="relu", published="gelu")
     embedding_dim: int | str = parameter(default="auto", published=16, after="min_frequency")
 
+    reads_columns = True
+
     def treats_tasks_alike(self) -> bool:
         return True
 

@@ -5,6 +5,7 @@ from .aitm import AITM
 from .asymmetric_sharing import AsymmetricSharing
 from .axes import Axis, ByTask
 from .body import Body
+from .columns import Column
 from .cross_stitch import CrossStitch
 from .customized_sharing import CustomizedSharing
 from .diagram import Block
@@ -14,14 +15,16 @@ from .embeddings import (
     NumericEmbedding,
     PeriodicEmbedding,
 )
-from .features import Column, Features
 from .gates import Gates, mix
 from .home import HoME
+from .inputs import InputLayer
+from .linear_path import LinearPath
 from .links import CalibratedLogits, DebiasedLogits, EventLink, JointLogits
 from .mlp import ACTIVATIONS, BatchedLinear, BatchedMLP
 from .mmoe import MMoE
 from .multitab import MultiTabNet
 from .names import ExpertNames, GateNames
+from .order import TaskOrder
 from .ple import PLE
 from .shared_bottom import SharedBottom
 from .single_task import SingleTask
@@ -51,11 +54,12 @@ __all__ = [
     "DebiasedLogits",
     "EventLink",
     "ExpertNames",
-    "Features",
     "GateNames",
     "Gates",
     "HoME",
+    "InputLayer",
     "JointLogits",
+    "LinearPath",
     "MMoE",
     "MemberDropout",
     "MultiTabNet",
@@ -65,6 +69,7 @@ __all__ = [
     "SingleTask",
     "Sluice",
     "TabularNetwork",
+    "TaskOrder",
     "TowerOptions",
     "Towers",
     "mix",

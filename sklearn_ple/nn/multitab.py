@@ -15,9 +15,9 @@ from torch.nn import functional as F
 
 from .axes import Axes, Axis
 from .body import Body
+from .columns import Column
 from .diagram import Block, Diagram, size
 from .dropout import MemberDropout
-from .features import Column, Features
 from .mlp import BatchedLinear
 from .names import GateNames, free_name
 from .towers import TowerOptions
@@ -57,9 +57,8 @@ class MultiTabNet(Body):
 
     Parameters
     ----------
-    in_features : int or Features
-        Number of input features. `Features` knows which of them belong to the same column; with an
-        int each feature is its own column.
+    in_features : int
+        Number of input features.
     n_outputs : sequence of int
         Number of outputs of each task.
     hidden_units : sequence of int, default=(256,)
@@ -73,6 +72,8 @@ class MultiTabNet(Body):
         does not attend to those of other tasks. With "features", the tokens of columns do not
         attend to those of tasks. "both" prevents both, and None nothing. The token of a task
         always attends to itself.
+    columns : sequence of Column, optional
+        The columns to which the features belong; by default each feature is a column.
     **towers : TowerOptions
         ``tower_hidden_units``, ``activation``, ``dropout`` and ``n_members``, see `TowerOptions`.
 
@@ -114,6 +115,7 @@ class MultiTabNet(Body):
         token_dim: int = 16,
         n_heads: int = 4,
         task_mask: str | None = "tasks",
+        columns: Sequence[Column] | None = None,
         **towers: Unpack[TowerOptions],
     ):
         super().__init__(n_outputs, **towers)
@@ -125,8 +127,9 @@ class MultiTabNet(Body):
             raise ValueError(f"token_dim={token_dim} is not a multiple of n_heads={n_heads}.")
         if task_mask not in TASK_MASKS:
             raise ValueError(f"task_mask={task_mask!r} is not one of {list(TASK_MASKS)}.")
-        features = in_features if isinstance(in_features, Features) else Features(in_features)
-        self.column_tokens = ColumnTokens(features.columns, token_dim, self.n_members)
+        if columns is None:
+            columns = [Column(f"x{place}", [place]) for place in range(in_features)]
+        self.column_tokens = ColumnTokens(columns, token_dim, self.n_members)
         self.task_tokens = nn.Parameter(torch.empty(self.n_members, self.n_tasks, token_dim))
         bound = 1 / math.sqrt(token_dim)
         nn.init.uniform_(self.task_tokens, -bound, bound)
@@ -135,7 +138,7 @@ class MultiTabNet(Body):
             AttentionBlock(self, token_dim, n_heads, width) for width in hidden_units
         )
         self.separate_tasks = TASK_MASKS[task_mask][0]
-        mask = _mask(self.n_tasks, len(features.columns), *TASK_MASKS[task_mask])
+        mask = _mask(self.n_tasks, len(columns), *TASK_MASKS[task_mask])
         self.register_buffer("mask", mask, persistent=False)
         self.towers = self.make_towers(token_dim)
 

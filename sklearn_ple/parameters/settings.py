@@ -25,6 +25,8 @@ class Architecture:
         Factors of the learning rate, by patterns of the names of torch parameters.
     treats_tasks_alike : bool
         Whether the network does not depend on the order of the tasks.
+    reads_columns : bool
+        Whether `make_network` gets the columns of the features.
     """
 
     make_network: Callable[..., Body]
@@ -32,6 +34,7 @@ class Architecture:
     make_link: Callable[..., EventLink]
     rate_factors: dict[str, float]
     treats_tasks_alike: bool
+    reads_columns: bool
 
 
 class Settings(SharedParameters):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Sequence
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,12 +11,21 @@ from torch import nn
 
 from ..balancing import make_balancer
 from ..encoding.encoder import TableEncoder
-from ..nn import Axis, Body, TabularNetwork
+from ..nn import (
+    Axis,
+    Body,
+    CategoricalEmbedding,
+    InputLayer,
+    LinearPath,
+    TabularNetwork,
+    TaskOrder,
+)
+from ..nn.columns import columns_of
 from ..nn.draws import in_all_functions
 from ..nn.members import Members
 from ..parameters.optimizers import optimizer_of
 from ..parameters.settings import Settings
-from ..tasks import Task, TaskLosses, TaskWeights
+from ..tasks import TaskLosses, TaskWeights
 from ..tasks.mean import MemberMean
 from ..utils.warn import warn
 from .cpu import check_n_jobs
@@ -68,35 +76,43 @@ def make_module(
         The untrained network.
     """
     tasks, members = encoder.tasks, Members(settings.n_members)
-    views = Axis(tuple((task, 1) for task in settings.architecture.views(len(tasks))), members.n)
-    start = encoder.linear_start
-    if start is not None:
-        start = members.linear_shares[:, None, None] * start.astype(np.float32)
     with in_all_functions():
+        inputs = make_inputs(settings, encoder)
+        body = make_body(settings, encoder, inputs, names)
+        linear, start = None, encoder.linear_start
+        if settings.linear_path and encoder.n_numbers:
+            if start is not None:
+                start = members.linear_shares[:, None, None] * start.astype(np.float32)
+            n_outputs = [task.n_outputs for task in tasks]
+            linear = LinearPath(encoder.n_numbers, n_outputs, members.n, start)
         return TabularNetwork(
-            encoder.n_numbers,
-            encoder.features.cardinalities_,
-            partial(_make_body, settings, [tasks[k] for k in encoder.order]),
-            embedding_dim=settings.embedding_dim,
-            make_numeric_embedding=partial(
-                encoder.make_embedding, settings.embedding_dim, members, views
-            ),
-            n_embedded=encoder.features.n_columns_,
-            clip_numbers=settings.clip_numbers,
-            feature_dropout=members.rates(settings.feature_dropout),
-            n_members=members.n,
-            views=views,
-            linear_outputs=[task.n_outputs for task in tasks] if settings.linear_path else (),
-            linear_start=start,
+            inputs,
+            body,
+            linear=linear,
             link=encoder.dependence.link(settings.architecture.make_link),
             mean=MemberMean(tasks, members.n, encoder.dependence.pairs),
-            task_order=encoder.order,
-            indicators=encoder.indicators,
-            column_names=encoder.features.named(names or None),
+            order=TaskOrder(encoder.order, body.n_outputs),
         )
 
 
-def tower_options(settings: Settings) -> dict[str, Any]:
+def make_inputs(settings: Settings, encoder: TableEncoder) -> InputLayer:
+    """Make the layer that turns the numbers and codes of an encoder into features."""
+    members, width = Members(settings.n_members), settings.embedding_dim
+    of_views = settings.architecture.views(len(encoder.tasks))
+    views = Axis(tuple((task, 1) for task in of_views), members.n)
+    cardinalities = encoder.features.cardinalities_
+    return InputLayer(
+        encoder.n_numbers,
+        CategoricalEmbedding(cardinalities, width, views) if len(cardinalities) else None,
+        encoder.make_embedding(width, members, views),
+        n_embedded=encoder.features.n_columns_,
+        clip_numbers=settings.clip_numbers,
+        feature_dropout=members.rates(settings.feature_dropout),
+        n_views=len(views),
+    )
+
+
+def body_options(settings: Settings) -> dict[str, Any]:
     """Return the options that all networks accept, as in `~sklearn_ple.nn.TowerOptions`."""
     return {
         "tower_hidden_units": tuple(settings.tower_hidden_units),
@@ -106,11 +122,29 @@ def tower_options(settings: Settings) -> dict[str, Any]:
     }
 
 
-def _make_body(settings: Settings, tasks: Sequence[Task], in_features: Any) -> Body:
-    """Make the body, which may be a user's own, and check its members and outputs."""
+def make_body(
+    settings: Settings, encoder: TableEncoder, inputs: InputLayer, names: Sequence[str] = ()
+) -> Body:
+    """Make the body, which may be a user's own, and check its members and outputs.
+
+    Parameters
+    ----------
+    settings : Settings
+        The settings.
+    encoder : TableEncoder
+        The fitted encoder.
+    inputs : InputLayer
+        The layer whose features the body reads.
+    names : sequence of str, default=()
+        Names of the columns of X, if they have any.
+    """
     owner, n_members = settings.owner.__name__, settings.n_members
-    make_network = settings.architecture.make_network
-    body = make_network(in_features, tasks=tasks, **tower_options(settings))
+    tasks = [encoder.tasks[k] for k in encoder.order]
+    options = body_options(settings)
+    if settings.architecture.reads_columns:
+        named = encoder.features.named(names or None)
+        options["columns"] = columns_of(inputs, encoder.indicators, named)
+    body = settings.architecture.make_network(inputs.n_features, tasks=tasks, **options)
     if not isinstance(body, Body):
         raise TypeError(
             f"{owner}.make_network returned a {type(body).__name__}: it must return a Body of "

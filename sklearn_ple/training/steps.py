@@ -139,7 +139,7 @@ class Stepper:
             return nullcontext([])
         module, body = self.module, self.module.body
         dependent = module.link is not None
-        return cut_below(body.towers, body.n_members, dependent, module.task_order)
+        return cut_below(body.towers, body.n_members, dependent, module.order.positions)
 
     def _evaluate(self, inputs: Any, labels: Any) -> tuple[Tensor, Tensor, Tensor]:
         """Compute the members' outputs for a batch, and twice the sums of losses and weights.

@@ -31,24 +31,26 @@ def model(**params):
 def test_every_embedding_learns_a_jump(kind, table, seed):
     options = {"n_members": 1, "early_stopping": False, "batch_size": 100, "learning_rate": 0.01}
     fitted = model(numeric_embedding=kind, random_state=seed, **options).fit(*table)
-    embedding = fitted.module_.numeric_embedding
+    embedding = fitted.module_.inputs.numeric_embedding
     assert (embedding is None) == (kind is None)
     assert fitted.score(*table) > (0.8 if kind is None else 0.93)
 
 
 def test_bins_follow_the_jump(table, seed):
     fitted = model(max_epochs=1, n_bins=6, random_state=seed).fit(*table)
-    inner = fitted.module_.numeric_embedding.inner[0].numpy()
+    inner = fitted.module_.inputs.numeric_embedding.inner[0].numpy()
     inner = inner * table[0][:, 0].std() + table[0][:, 0].mean()
     assert np.abs(inner + 0.5).min() < 0.05 and np.abs(inner - 0.5).min() < 0.05
 
 
 def test_the_embedding_is_as_wide_as_asked_for(table):
     assert (
-        model(max_epochs=1, embedding_dim=5).fit(*table).module_.numeric_embedding.out_features
+        model(max_epochs=1, embedding_dim=5)
+        .fit(*table)
+        .module_.inputs.numeric_embedding.out_features
         == 10
     )
-    assert model(max_epochs=1).fit(*table).module_.numeric_embedding.out_features == 16
+    assert model(max_epochs=1).fit(*table).module_.inputs.numeric_embedding.out_features == 16
 
 
 @pytest.mark.parametrize(
@@ -57,7 +59,7 @@ def test_the_embedding_is_as_wide_as_asked_for(table):
 def test_embeddings_of_many_numbers_are_narrower(n_columns, width):
     X = np.random.RandomState(0).randn(20, n_columns)
     fitted = model(max_epochs=1, early_stopping=False).fit(X, X[:, 0])
-    assert fitted.module_.numeric_embedding.out_features == n_columns * width
+    assert fitted.module_.inputs.numeric_embedding.out_features == n_columns * width
 
 
 def test_indicators_of_missing_numbers_are_not_embedded(table):
@@ -65,7 +67,7 @@ def test_indicators_of_missing_numbers_are_not_embedded(table):
     holes = np.where(np.arange(N)[:, None] % 7 == 0, np.nan, X)
     fitted = model(max_epochs=1).fit(holes, y)
     assert fitted._encoder.features.n_numbers_ == 4
-    assert len(fitted.module_.numeric_embedding.n_bins) == 2
+    assert len(fitted.module_.inputs.numeric_embedding.n_bins) == 2
 
 
 @given(st.integers(0, 200), st.integers(0, 200), st.sampled_from([-2.5, 1.0]), st.integers(0, 9))
@@ -81,7 +83,7 @@ def test_an_atom_is_a_tenth_of_all_rows_that_is_not_missing(n_equal, n_missing, 
 )
 def test_members_differ_in_their_steps_where_there_is_no_atom(n_members, scales, table):
     fitted = model(max_epochs=1, n_members=n_members, n_bins=8).fit(*table)
-    embedding = fitted.module_.numeric_embedding
+    embedding = fitted.module_.inputs.numeric_embedding
     normal, mostly_zero = embedding.step_scale.split(embedding.n_bins)
     assert (normal.numpy() == np.array(scales, dtype=np.float32)).all()
     assert (mostly_zero == 1).all()
@@ -89,27 +91,27 @@ def test_members_differ_in_their_steps_where_there_is_no_atom(n_members, scales,
 
 def test_the_views_of_a_member_have_its_steps(table):
     fitted = SingleTaskClassifierRegressor(n_members=2, max_epochs=1, random_state=0).fit(*table)
-    scales = fitted.module_.numeric_embedding.step_scale[0]
+    scales = fitted.module_.inputs.numeric_embedding.step_scale[0]
     assert scales.tolist() == [0, 0, 1, 1]
 
 
 @pytest.mark.parametrize("kind", ["bins", "piecewise_linear"])
 def test_one_part_alone_is_not_slowed_down(kind, table):
     fitted = model(max_epochs=1, numeric_embedding=kind).fit(*table)
-    assert fitted.module_.numeric_embedding.step_scale is None
+    assert fitted.module_.inputs.numeric_embedding.step_scale is None
 
 
 def test_sparse_numbers_have_none(table):
     X, y = table
     fitted = model(max_epochs=1).fit(sparse.csr_matrix(X), y)
-    assert fitted.module_.numeric_embedding is None
+    assert fitted.module_.inputs.numeric_embedding is None
 
 
 def test_bins_are_those_of_the_first_fit(table):
     X, y = table
     fitted = model(max_epochs=1, warm_start=True).fit(X, y)
-    before = fitted.module_.numeric_embedding.inner
-    after = fitted.fit(X * 2, y).module_.numeric_embedding.inner
+    before = fitted.module_.inputs.numeric_embedding.inner
+    after = fitted.fit(X * 2, y).module_.inputs.numeric_embedding.inner
     assert (before == after).all()
 
 

@@ -182,7 +182,7 @@ def test_the_regression_reads_the_numbers_that_the_network_reads(random, limit):
     numbers = torch.from_numpy(estimator._encoder.features.transform(pd.DataFrame(x))[0])
     codes = torch.empty(80, 0, dtype=torch.int64)
     outputs = network.member_outputs(numbers, codes)[0, :, 0].detach()
-    torch.nn.init.zeros_(network.linear.weight)
+    torch.nn.init.zeros_(network.linear.layer.weight)
     added = outputs - network.member_outputs(numbers, codes)[0, :, 0].detach()
     standard = (x - x.mean(axis=0)) / x.std(axis=0)
     clipped = standard / np.sqrt(1 + (standard / limit) ** 2) if limit else standard
@@ -196,7 +196,7 @@ def test_members_start_with_less_and_less_of_it(random):
     x = random.normal(size=(80, 3))
     y = np.column_stack([x @ [1.0, 2.0, 0.0], random.normal(size=80) > 0])
     estimator = PLEClassifierRegressor(n_members=3, max_epochs=1).fit(x, y)
-    weights = 0.3 * make_module(estimator).linear.weight.detach().numpy()
+    weights = 0.3 * make_module(estimator).linear.layer.weight.detach().numpy()
     scale = y[:, 0].std() / x.std(axis=0)
     np.testing.assert_allclose(weights[0, 0] * scale, [1, 2, 0], atol=0.3)
     np.testing.assert_allclose(weights[1], weights[0] / 2)

@@ -16,7 +16,7 @@ from sklearn_ple import (
 )
 from sklearn_ple.balancing import BALANCERS
 from sklearn_ple.datasets import load_nhefs
-from sklearn_ple.nn import PLE, TabularNetwork
+from sklearn_ple.nn import PLE, InputLayer, LinearPath, TabularNetwork
 from sklearn_ple.training import device as devices
 from sklearn_ple.training.device import product_dtype
 
@@ -51,9 +51,8 @@ def test_scores_are_those_of_float32(instructions, nhefs, seed):
 
 def test_only_products_of_the_body_in_training_are_less_precise():
     torch.manual_seed(0)
-    network = TabularNetwork(
-        5, [], lambda width: PLE(width, [1, 2], n_levels=2), linear_outputs=[1, 2]
-    )
+    body, path = PLE(5, [1, 2], n_levels=2), LinearPath(5, [1, 2])
+    network = TabularNetwork(InputLayer(5), body, linear=path)
     inputs = torch.randn(64, 5), torch.zeros(64, 0, dtype=torch.int64)
     expected = network(*inputs)
     network.product_dtype = torch.bfloat16

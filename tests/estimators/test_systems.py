@@ -29,6 +29,7 @@ from sklearn_ple import (
     STEMClassifierRegressor,
     nn,
 )
+from sklearn_ple.nn.columns import columns_of
 
 #: Of every estimator the network, and values of its own parameters that are not the defaults.
 SYSTEMS = {
@@ -202,11 +203,13 @@ def test_own_parameters_reach_the_network(cls, table):
         options["previous"] = [None, 0, 1, 2]
     if "task_groups" in params:
         options["task_groups"] = {"first": [3, 2], "second": [0, 1]}
+    if network is nn.MultiTabNet:
+        options["columns"] = columns_of(fitted.module_.inputs, fitted._encoder.indicators)
     read = []
     with body.register_forward_pre_hook(lambda _, inputs: read.extend(inputs)):
         fitted.predict(X)
     expected = network(
-        fitted.module_.n_features,
+        fitted.module_.inputs.n_features,
         [fitted.tasks_[k].n_outputs for k in fitted._encoder.order],
         **options,
         tower_hidden_units=[7],

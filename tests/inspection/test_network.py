@@ -214,7 +214,7 @@ def test_parameters_are_counted(X, linear_path):
     rows = [int(text.split()[0].replace(",", "")) for text in texts(svg) if "param." in text]
     total = sum(parameter.numel() for parameter in estimator.module_.parameters())
     # Without embeddings all other parameters are in the rows.
-    linear = estimator.module_.linear.weight.numel() if linear_path else 0
+    linear = estimator.module_.linear.layer.weight.numel() if linear_path else 0
     assert 3 * sum(rows) == total - linear
     rest = "embeddings and the linear path" if linear_path else "embeddings"
     assert f"{total:,} parameters in all, with {rest}" in texts(svg)

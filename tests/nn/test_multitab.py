@@ -9,16 +9,16 @@ from scipy import sparse
 from torch.nn import functional as F
 
 from sklearn_ple import MultiTabNetClassifierRegressor, export
-from sklearn_ple.nn import Features, MultiTabNet
+from sklearn_ple.nn import Column, MultiTabNet
 from sklearn_ple.nn.records import recorded, weights_of
 
 N_TASKS, N = 3, 40
 
 
-def make(n_columns=4, **params):
+def make(in_features=4, **params):
     torch.manual_seed(0)
     options = {"token_dim": 8, "n_heads": 2, "hidden_units": (5,)} | params
-    return MultiTabNet(n_columns, [1] * N_TASKS, **options).double()
+    return MultiTabNet(in_features, [1] * N_TASKS, **options).double()
 
 
 @pytest.fixture(scope="module")
@@ -59,9 +59,8 @@ def test_a_tasks_output_depends_on_another_tasks_token_unless_masked(task_mask, 
 
 
 def test_tokens_are_linear_in_all_features_of_a_column():
-    features = Features.of_table(5, [0, 2], 0, 0, [], ["a", "b", "c"])
-    assert features.columns == [("a", [0, 3]), ("b", [1]), ("c", [2, 4])]
-    network = make(features, n_members=2)
+    columns = [Column("a", [0, 3]), Column("b", [1]), Column("c", [2, 4])]
+    network = make(5, n_members=2, columns=columns)
     inputs = torch.randn(2, 6, 5, dtype=torch.float64)
     tokens = network.column_tokens(inputs)
     # Columns of one size are side by side.

@@ -2,33 +2,55 @@
 
 from functools import partial
 
+import pandas as pd
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
+from sklearn_ple import PLERegressor
 from sklearn_ple.nn import (
     PLE,
-    Axis,
+    CategoricalEmbedding,
+    InputLayer,
+    LinearPath,
     NumericEmbedding,
     PeriodicEmbedding,
     SingleTask,
     TabularNetwork,
 )
 from sklearn_ple.nn.embeddings.categorical import embedding_width
-from sklearn_ple.nn.tabular import smooth_clip
+from sklearn_ple.nn.inputs import smooth_clip
 
 
-class Echo(nn.Module):
-    """A body that returns what it reads."""
+def make(
+    n_numbers,
+    cardinalities=(),
+    *,
+    body=None,
+    width="auto",
+    n_members=1,
+    n_views=None,
+    linear=None,
+    start=None,
+    link=None,
+    mean=None,
+    embed=lambda: None,
+    **options,
+):
+    """Make a network, by default with a body that returns what it reads."""
+    n_views = n_views or n_members
+    embedding = CategoricalEmbedding(cardinalities, width, n_views) if cardinalities else None
+    inputs = InputLayer(n_numbers, embedding, embed(), n_views=n_views, **options)
+    body = nn.Identity() if body is None else body(inputs.n_features)
+    path = None if linear is None else LinearPath(n_numbers, linear, n_members, start)
+    return TabularNetwork(inputs, body, linear=path, link=link, mean=mean)
 
-    def __init__(self, width):
-        super().__init__()
-        self.width = width
 
-    def forward(self, inputs):
-        return inputs
+class Exponential(nn.Module):
+    def forward(self, outputs):
+        return outputs.exp()
 
 
 class Constant(nn.Module):
@@ -40,39 +62,43 @@ class Constant(nn.Module):
 
 def test_the_body_reads_numbers_then_embeddings():
     torch.manual_seed(0)
-    network = TabularNetwork(2, [4, 3], Echo, embedding_dim=5)
+    network = make(2, [4, 3], width=5)
     numbers, codes = torch.randn(6, 2), torch.randint(0, 3, (6, 2))
     outputs = network.member_outputs(numbers, codes)
-    assert network.body.width == outputs.shape[2] == 2 + 2 * 5
+    assert network.inputs.n_features == outputs.shape[2] == 2 + 2 * 5
     assert torch.equal(outputs[0, :, :2], numbers)
-    assert torch.equal(outputs[..., 2:], network.embedding(codes))
+    assert torch.equal(outputs[..., 2:], network.inputs.embedding(codes))
 
 
 def test_the_body_is_as_wide_as_the_automatic_embeddings():
-    network = TabularNetwork(2, [4, 100], Echo)
+    network = make(2, [4, 100])
     outputs = network.member_outputs(torch.zeros(3, 2), torch.zeros(3, 2, dtype=torch.uint8))
-    assert network.body.width == outputs.shape[2] == 2 + embedding_width(4) + embedding_width(100)
+    assert (
+        network.inputs.n_features
+        == outputs.shape[2]
+        == 2 + embedding_width(4) + embedding_width(100)
+    )
 
 
 def test_without_categories_the_body_reads_the_numbers_alone():
-    network = TabularNetwork(3, [], Echo)
+    network = make(3)
     numbers = torch.randn(6, 3)
-    assert network.embedding is None
-    assert network.body.width == 3
+    assert network.inputs.embedding is None
+    assert network.inputs.n_features == 3
     outputs = network.member_outputs(numbers, torch.empty(6, 0, dtype=torch.int64))
     assert torch.equal(outputs[0], numbers)
 
 
 def test_without_numbers_the_body_reads_the_embeddings_alone():
-    network = TabularNetwork(0, [4], Echo, embedding_dim=5)
+    network = make(0, [4], width=5)
     codes = torch.tensor([[2], [3], [0]])
     outputs = network.member_outputs(torch.empty(3, 0), codes)
-    assert network.body.width == 5
-    assert torch.equal(outputs, network.embedding(codes))
+    assert network.inputs.n_features == 5
+    assert torch.equal(outputs, network.inputs.embedding(codes))
 
 
 def test_members_read_the_same_numbers():
-    network = TabularNetwork(2, [4], Echo, n_members=3)
+    network = make(2, [4], n_members=3)
     numbers = torch.randn(6, 2)
     outputs = network.member_outputs(numbers, torch.zeros(6, 1, dtype=torch.uint8))
     assert torch.equal(outputs[..., :2], numbers.expand(3, -1, -1))
@@ -80,7 +106,7 @@ def test_members_read_the_same_numbers():
 
 def test_feature_dropout_drops_its_share_in_training_only(seed):
     torch.manual_seed(seed)
-    network = TabularNetwork(40, [], Echo, feature_dropout=0.25)
+    network = make(40, feature_dropout=0.25)
     numbers, codes = torch.ones(500, 40), torch.empty(500, 0, dtype=torch.int64)
     outputs = network.member_outputs(numbers, codes)
     assert (outputs == 0).double().mean().item() == pytest.approx(0.25, abs=0.02)
@@ -126,8 +152,8 @@ def test_without_a_limit_numbers_are_not_clipped(numbers):
     [(None, 4.0), (1e300, 4.0), (3.0, 4 / (1 + 16 / 9) ** 0.5), (0.5, 4 / 65**0.5)],
 )
 def test_an_outlier_reaches_the_body_and_the_linear_path_clipped(limit, read):
-    network = TabularNetwork(1, [], Echo, clip_numbers=limit, linear_outputs=[1])
-    nn.init.constant_(network.linear.weight, 2.0)
+    network = make(1, linear=[1], clip_numbers=limit)
+    nn.init.constant_(network.linear.layer.weight, 2.0)
     outputs = network.member_outputs(torch.tensor([[4.0]]), torch.empty(1, 0, dtype=torch.int64))
     assert outputs.item() == pytest.approx((1 + 0.3 * 2) * read)
 
@@ -137,8 +163,8 @@ def test_an_outlier_reaches_the_body_and_the_linear_path_clipped(limit, read):
 def test_no_number_makes_an_output_nan(dtype, limit):
     torch.manual_seed(0)
     body = partial(PLE, n_outputs=[1, 2], n_levels=2)
-    network = TabularNetwork(40, [], body, clip_numbers=limit, linear_outputs=[1, 2]).to(dtype)
-    nn.init.normal_(network.linear.weight)
+    network = make(40, body=body, linear=[1, 2], clip_numbers=limit).to(dtype)
+    nn.init.normal_(network.linear.layer.weight)
     signs = torch.randn(9, 40, dtype=dtype).sign()
     for size in (0, 1, torch.finfo(dtype).max):
         outputs = network(signs * size, torch.empty(9, 0, dtype=torch.int64))
@@ -150,13 +176,11 @@ def test_the_linear_path_adds_to_each_members_outputs(n_views):
     torch.manual_seed(0)
     bodies = {3: PLE, 6: SingleTask}
     body = partial(bodies[n_views], n_outputs=[1, 2], n_members=3)
-    network = TabularNetwork(
-        4, [5], body, n_members=3, views=Axis(((None, n_views // 3),), 3), linear_outputs=[1, 2]
-    )
+    network = make(4, [5], body=body, n_members=3, n_views=n_views, linear=[1, 2])
     numbers, codes = 3 * torch.randn(8, 4), torch.randint(0, 5, (8, 1))
     before = network.member_outputs(numbers, codes)
     weight = torch.randn(3, 3, 4)
-    network.linear.weight.data = weight
+    network.linear.layer.weight.data = weight
     for member, outputs in enumerate(network.member_outputs(numbers, codes) - before):
         expected = 0.3 * numbers @ weight[member].T
         torch.testing.assert_close(outputs, expected, rtol=1e-4, atol=1e-5)
@@ -164,11 +188,9 @@ def test_the_linear_path_adds_to_each_members_outputs(n_views):
 
 def test_the_linear_path_reads_what_feature_dropout_leaves(seed):
     torch.manual_seed(seed)
-    network = TabularNetwork(
-        40, [], partial(PLE, n_outputs=[1]), feature_dropout=0.5, linear_outputs=[1]
-    )
+    network = make(40, body=partial(PLE, n_outputs=[1]), linear=[1], feature_dropout=0.5)
     network.body = Constant()
-    nn.init.ones_(network.linear.weight)
+    nn.init.ones_(network.linear.layer.weight)
     outputs = network.member_outputs(torch.ones(500, 40), torch.empty(500, 0, dtype=torch.int64))
     n_left = outputs / (2 * 0.3)
     assert torch.allclose(n_left, n_left.round(), atol=1e-4)
@@ -185,53 +207,45 @@ def test_the_linear_path_reads_the_first_view_of_each_member():
             return features.new_zeros(2, features.shape[1], 2)
 
     body = partial(SingleTask, n_outputs=[1, 1], n_members=2)
-    options = {
-        "n_members": 2,
-        "views": Axis.of_tasks(2, 2),
-        "linear_outputs": [1, 1],
-        "feature_dropout": 0.5,
-    }
-    network = TabularNetwork(20, [], body, **options)
+    network = make(20, body=body, n_members=2, n_views=4, linear=[1, 1], feature_dropout=0.5)
     network.body = Recorder()
-    nn.init.ones_(network.linear.weight)
+    nn.init.ones_(network.linear.layer.weight)
     outputs = network.member_outputs(torch.ones(9, 20), torch.empty(9, 0, dtype=torch.int64))
     expected = torch.stack([0.3 * views[view].sum(dim=1) for view in (0, 2)])
     torch.testing.assert_close(outputs, expected[..., None].expand(-1, -1, 2))
 
 
 def test_the_linear_path_starts_at_zero_and_learns():
-    network = TabularNetwork(2, [], partial(PLE, n_outputs=[1, 1]), linear_outputs=[1, 1])
-    assert not network.linear.weight.any()
+    network = make(2, body=partial(PLE, n_outputs=[1, 1]), linear=[1, 1])
+    assert not network.linear.layer.weight.any()
     network.member_outputs(torch.ones(3, 2), torch.empty(3, 0, dtype=torch.int64)).sum().backward()
-    assert network.linear.weight.grad.all()
+    assert network.linear.layer.weight.grad.all()
 
 
 def test_members_linear_paths_start_where_they_are_told():
     torch.manual_seed(0)
     start = torch.randn(3, 2, 2)
     body = partial(PLE, n_outputs=[1, 1], n_members=3)
-    network = TabularNetwork(2, [], body, n_members=3, linear_outputs=[1, 1], linear_start=start)
+    network = make(2, body=body, n_members=3, linear=[1, 1], start=start)
     numbers, codes = torch.randn(5, 2), torch.empty(5, 0, dtype=torch.int64)
     outputs = network.member_outputs(numbers, codes)
-    nn.init.zeros_(network.linear.weight)
+    nn.init.zeros_(network.linear.layer.weight)
     added = outputs - network.member_outputs(numbers, codes)
     torch.testing.assert_close(added, numbers @ start.mT, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize(("n_numbers", "n_linear"), [(2, 0), (0, 2)])
-def test_without_linear_outputs_or_numbers_there_is_no_linear_path(n_numbers, n_linear):
-    network = TabularNetwork(
-        n_numbers,
-        [4],
-        partial(PLE, n_outputs=[1, 1]),
-        linear_outputs=[n_linear] if n_linear else [],
-    )
-    assert network.linear is None
+@pytest.mark.parametrize("linear_path", [True, False])
+@pytest.mark.parametrize("column", ["number", "town"])
+def test_there_is_a_linear_path_if_it_is_asked_for_and_there_are_numbers(column, linear_path):
+    X = pd.DataFrame({"number": [1.0, 2.0, 5.0, 3.0] * 5, "town": ["a", "b", "a", "c"] * 5})
+    model = PLERegressor(n_members=1, max_epochs=1, linear_path=linear_path)
+    network = model.fit(X[[column]], X["number"].rename("y") + 0.5).module_
+    assert (network.linear is not None) == (linear_path and column == "number")
 
 
 def test_the_link_maps_the_sum_with_the_linear_path():
-    network = TabularNetwork(1, [], Echo, linear_outputs=[1], link=torch.exp)
-    nn.init.constant_(network.linear.weight, 2.0)
+    network = make(1, linear=[1], link=Exponential())
+    nn.init.constant_(network.linear.layer.weight, 2.0)
     number = torch.tensor([[0.5]])
     outputs = network.member_outputs(number, torch.empty(1, 0, dtype=torch.int64))
     assert outputs.item() == pytest.approx((1.6 * number).exp().item())
@@ -240,20 +254,20 @@ def test_the_link_maps_the_sum_with_the_linear_path():
 @pytest.mark.parametrize("n_rows", [1, 8])
 def test_gradients_reach_the_embeddings_through_the_network(n_rows):
     torch.manual_seed(0)
-    network = TabularNetwork(2, [4], lambda width: PLE(width, [1, 2], n_levels=2), embedding_dim=3)
+    network = make(2, [4], body=lambda n: PLE(n, [1, 2], n_levels=2), width=3)
     outputs = network.member_outputs(torch.randn(n_rows, 2), torch.full((n_rows, 1), 3))
     assert outputs.shape == (1, n_rows, 3)
     (outputs**2).sum().backward()
-    touched = network.embedding.weight.grad.view(4, 3).any(dim=1)
+    touched = network.inputs.embedding.weight.grad.view(4, 3).any(dim=1)
     assert touched.tolist() == [False, False, False, True]
 
 
 def test_the_network_alone_predicts_the_mean_of_its_members():
     body = partial(PLE, n_outputs=[1, 1], n_members=3)
     inputs = torch.randn(5, 2), torch.empty(5, 0, dtype=torch.int64)
-    network = TabularNetwork(2, [], body, n_members=3)
+    network = make(2, body=body, n_members=3)
     torch.testing.assert_close(network(*inputs), network.member_outputs(*inputs).mean(dim=0))
-    network = TabularNetwork(2, [], body, n_members=3, mean=lambda members: members[1])
+    network = make(2, body=body, n_members=3, mean=lambda members: members[1])
     assert torch.equal(network(*inputs), network.member_outputs(*inputs)[1])
 
 
@@ -267,7 +281,7 @@ class FlatEmbedding(nn.Module):
 
 
 def test_an_embedding_of_another_shape_is_an_error():
-    network = TabularNetwork(2, [], Echo, make_numeric_embedding=FlatEmbedding)
+    network = make(2, embed=FlatEmbedding)
     expected = r"FlatEmbedding returned .* \(5, 2\); expected \(1, 5, 2\)"
     with pytest.raises(ValueError, match=expected):
         network(torch.zeros(5, 2), torch.empty(5, 0, dtype=torch.int64))
@@ -275,10 +289,8 @@ def test_an_embedding_of_another_shape_is_an_error():
 
 def test_gradients_of_the_numbers_are_there_for_who_asks():
     torch.manual_seed(0)
-    network = TabularNetwork(
-        3, [], lambda width: PLE(width, [1, 2]), linear_outputs=[1, 2]
-    ).double()
-    nn.init.normal_(network.linear.weight)
+    network = make(3, body=lambda n: PLE(n, [1, 2]), linear=[1, 2]).double()
+    nn.init.normal_(network.linear.layer.weight)
     numbers, codes = torch.randn(5, 3, dtype=torch.float64), torch.zeros(5, 0, dtype=torch.int64)
     network(numbers, codes).sum().backward()
     without = {name: p.grad.clone() for name, p in network.named_parameters()}
@@ -292,22 +304,17 @@ def test_gradients_of_the_numbers_are_there_for_who_asks():
 @pytest.mark.parametrize(
     "embed",
     [
-        None,
+        lambda: None,
         lambda: NumericEmbedding([[0.0, 1.0], [0.0, 1.0, 2.0]], 3, step_scale=[[1.0], [0.5]]),
         lambda: PeriodicEmbedding(2, 3),
     ],
     ids=["none", "piecewise", "periodic"],
 )
 def test_sizes_are_known_before_any_memory_is_taken(embed):
-    def make():
-        return TabularNetwork(
-            2,
-            [4, 600],
-            partial(PLE, n_outputs=[1, 2]),
-            make_numeric_embedding=embed,
-            linear_outputs=[1, 2],
-        )
+    def make_anew():
+        body = partial(PLE, n_outputs=[1, 2])
+        return make(2, [4, 600], body=body, embed=embed, linear=[1, 2])
 
     with torch.device("meta"):
-        sizes = {name: part.shape for name, part in make().state_dict().items()}
-    assert sizes == {name: part.shape for name, part in make().state_dict().items()}
+        sizes = {name: part.shape for name, part in make_anew().state_dict().items()}
+    assert sizes == {name: part.shape for name, part in make_anew().state_dict().items()}

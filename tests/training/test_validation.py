@@ -87,7 +87,7 @@ def starting_points(y, **params):
     embedded = {"linear_path": True, "numeric_embedding": "piecewise_linear"}
     fitted = model(**embedded | {"max_epochs": 1, "callbacks": [recorder]} | params)
     fitted.fit(data()[0], y)
-    names = "numeric_embedding.inner", "linear.weight"
+    names = "inputs.numeric_embedding.inner", "linear.layer.weight"
     starts = [[state[name] for name in names] for _, _, state in recorder.trainings]
     # What is kept is the encoder of the network that is kept.
     own = make_module(fitted).state_dict()
@@ -157,8 +157,8 @@ def test_an_interrupted_refit_leaves_the_first_network_and_its_bins():
     fitted = model(callbacks=[Interrupt()], **embedded, **params)
     with pytest.warns(ConvergenceWarning, match="second training, on all rows, was not completed"):
         fitted.fit(*data())
-    own = make_module(fitted).numeric_embedding
-    assert_array_equal(own.inner, fitted.module_.numeric_embedding.inner)
+    own = make_module(fitted).inputs.numeric_embedding
+    assert_array_equal(own.inner, fitted.module_.inputs.numeric_embedding.inner)
     fitted.set_params(callbacks=None).fit(*data())
     assert fitted.n_iter_ == 6
 

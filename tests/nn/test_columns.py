@@ -1,16 +1,21 @@
 """Which of the features that a network reads are of which column."""
 
-import copy
-import pickle
-
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 
 from sklearn_ple import MultiTabNetClassifierRegressor
+from sklearn_ple.base import MultiTaskEstimator, with_parameters
 from sklearn_ple.encoding.numeric import EmbeddingMaker
-from sklearn_ple.nn import Column, Features
+from sklearn_ple.nn import (
+    CategoricalEmbedding,
+    Column,
+    InputLayer,
+    PeriodicEmbedding,
+    SharedBottom,
+)
+from sklearn_ple.nn.columns import columns_of
 
 N = 60
 
@@ -33,9 +38,18 @@ def table():
     return X, pd.DataFrame({"late": rng.rand(N) > 0.5, "price": rng.randn(N)})
 
 
+@with_parameters
+class Keeper(MultiTabNetClassifierRegressor):
+    """A MultiTab-Net that keeps what it is made of."""
+
+    def make_network(self, in_features, tasks, **options):
+        self.in_features, self.columns = in_features, options["columns"]
+        return super().make_network(in_features, tasks, **options)
+
+
 def fit(X, y, **params):
     fast = {"n_members": 2, "max_epochs": 1, "random_state": 0}
-    return MultiTabNetClassifierRegressor(**fast | params).fit(X, y)
+    return Keeper(**fast | params).fit(X, y)
 
 
 @pytest.mark.parametrize(
@@ -50,16 +64,10 @@ def fit(X, y, **params):
 def test_a_cell_changes_the_features_of_its_column_alone(table, params):
     X, y = table
     model = fit(X, y, **params)
-    features = model.module_.n_features
-    places = [column.places for column in features.columns]
-    assert sorted(place for own in places for place in own) == list(range(features))
-    assert [column.name for column in features.columns] == [
-        "age",
-        "height",
-        "income",
-        "sex",
-        "town",
-    ]
+    columns = model.columns
+    places = [column.places for column in columns]
+    assert sorted(place for own in places for place in own) == list(range(model.in_features))
+    assert [column.name for column in columns] == ["age", "height", "income", "sex", "town"]
 
     def read(frame):
         kept = []
@@ -68,7 +76,7 @@ def test_a_cell_changes_the_features_of_its_column_alone(table, params):
         return kept[0][:, :N]
 
     before = read(X)
-    for name, own in features.columns:
+    for name, own in columns:
         other = X.copy()
         # Both a cell that is there and one that is not.
         other[name] = X[name].iloc[::-1].to_numpy()
@@ -80,7 +88,7 @@ def test_a_cell_changes_the_features_of_its_column_alone(table, params):
 def test_an_array_has_no_names(table):
     X, y = table
     numbers = X[["age", "height", "income"]].to_numpy()
-    names = [column.name for column in fit(numbers, y).module_.n_features.columns]
+    names = [column.name for column in fit(numbers, y).columns]
     assert names == ["x0", "x1", "x2"]
 
 
@@ -100,14 +108,26 @@ def test_an_embedding_that_is_of_no_column_is_an_error(table):
         fit(*table, numeric_embedding=Pairs())
 
 
-def test_features_are_a_number_that_is_copied_with_its_columns():
-    features = Features.of_table(3, [1], 4, 2, [2], ["a", "b", "c"])
-    assert features == 9 and isinstance(features, int)
-    assert features.columns == [
+def test_columns_have_the_places_of_numbers_embeddings_and_indicators():
+    inputs = InputLayer(3, CategoricalEmbedding([5], 2), PeriodicEmbedding(2, 2), n_embedded=2)
+    assert inputs.n_features == 9
+    assert columns_of(inputs, [1], ["a", "b", "c"]) == [
         Column("a", [0, 3, 4]),
         Column("b", [1, 2, 5, 6]),
         Column("c", [7, 8]),
     ]
-    for again in (pickle.loads(pickle.dumps(features)), copy.deepcopy(features)):
-        assert again == 9 and again.columns == features.columns
-    assert Features(2).columns == [Column("x0", [0]), Column("x1", [1])]
+    assert columns_of(InputLayer(2), []) == [Column("x0", [0]), Column("x1", [1])]
+
+
+def test_only_a_network_that_reads_columns_gets_them():
+    @with_parameters
+    class Reader(MultiTaskEstimator):
+        def make_network(self, in_features, tasks, **options):
+            self.got = options.pop("columns", None)
+            return SharedBottom(in_features, [task.n_outputs for task in tasks], **options)
+
+    X = np.arange(12.0).reshape(-1, 2)
+    for reads, got in [(False, None), (True, [Column("x0", [0]), Column("x1", [1])])]:
+        Reader.reads_columns = reads
+        options = {"numeric_embedding": None, "n_members": 1, "max_epochs": 1}
+        assert Reader(**options).fit(X, X[:, 0] + 0.5).got == got
