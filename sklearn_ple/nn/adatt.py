@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, Unpack
 
 import torch
@@ -12,10 +13,9 @@ from torch.nn import functional as F
 
 from .axes import Axes, Axis
 from .body import Body
-from .diagram import Block, size
 from .gates import Gates, mix
-from .levels import LevelNetwork
-from .names import ExpertNames, GateNames, numbered, shared_gate_name, shared_names
+from .levels import Level, LevelNetwork, make_levels
+from .names import ExpertNames, GateNames
 from .towers import TowerOptions
 from .widths import expert_widths
 
@@ -97,27 +97,20 @@ class AdaTT(LevelNetwork):
         if not n_specific_experts:
             raise ValueError("n_specific_experts is 0: each task needs at least one expert.")
         widths = expert_widths(expert_hidden_units, n_levels)
-        width, levels = in_features, []
-        for level, hidden_units in enumerate(widths):
-            levels.append(
-                FusionLevel(
-                    self,
-                    width,
-                    n_shared_experts,
-                    n_specific_experts,
-                    hidden_units,
-                    gate_hidden_units,
-                    n_added=n_added,
-                    is_last=level == n_levels - 1,
-                )
-            )
-            width = hidden_units[-1]
-        self.levels = nn.ModuleList(levels)
-        self.towers = self.make_towers(width)
+        make_level = partial(
+            FusionLevel,
+            self,
+            n_specific=n_specific_experts,
+            n_shared=n_shared_experts,
+            gate_hidden_units=gate_hidden_units,
+            n_added=n_added,
+        )
+        self.levels = make_levels(make_level, in_features, widths)
+        self.towers = self.make_towers(widths[-1][-1])
 
 
-class FusionLevel(nn.Module):
-    """A level: the experts of each task, the shared experts, and the units that fuse them.
+class FusionLevel(Level):
+    """A level of `AdaTT`: the experts of each task, the shared ones, and the units that fuse them.
 
     The last level has no unit for the shared experts, since nothing would read it.
     """
@@ -126,61 +119,33 @@ class FusionLevel(nn.Module):
         self,
         network: Body,
         in_features: int,
-        n_shared: int,
-        n_specific: int,
         hidden_units: Sequence[int],
-        gate_hidden_units: Sequence[int],
+        n_specific: int,
+        n_shared: int,
         *,
+        gate_hidden_units: Sequence[int],
         n_added: int,
         is_last: bool,
     ):
-        super().__init__()
-        self.n_members = n_members = network.n_members
-        self.n_tasks = n_tasks = network.n_tasks
-        self.n_shared, self.n_specific = n_shared, n_specific
-        # Which units read which experts: first the shared ones, then each task's.
-        n_first = n_tasks - n_added
-        by_task = torch.ones(n_tasks + 1, n_tasks, dtype=torch.bool).tril()
-        by_task[:, :n_first] = True
-        by_task[-1, n_first:] = False
-        read = F.pad(by_task.repeat_interleave(n_specific, dim=1), (n_shared, 0), value=True)
-        specific, shared = network.per_task(n_specific), network.per_member(n_shared)
-        experts = Axis((*shared.runs, *specific.runs))
+        super().__init__(network, in_features, hidden_units, [n_specific] * network.n_tasks, 0)
+        shared = network.per_member(n_shared)
+        experts = Axis((*shared.runs, *network.per_task(n_specific).runs))
 
-        def make_gates(gates: Axis, read: Tensor) -> FusionGates:
+        def make_gates(units: Axis) -> FusionGates:
             return FusionGates(
-                gates,
+                units,
                 in_features,
                 experts,
-                read if n_added else None,
+                self.n_tasks - n_added if n_added else None,
                 hidden_units=gate_hidden_units,
                 activation=network.activation,
             )
 
-        self.specific_experts = network.make_mlps(specific, in_features, hidden_units)
-        self.task_gates = make_gates(network.per_task(), read[:-1])
-        self.task_residual = _residual(n_members, n_tasks, n_specific)
-        self.shared_experts = self.shared_gate = self.shared_residual = None
+        self.task_gates = make_gates(network.per_task())
         if n_shared:
             self.shared_experts = network.make_mlps(shared, in_features, hidden_units)
             if not is_last:
-                self.shared_gate = make_gates(network.per_member(), read[-1:])
-                self.shared_residual = _residual(n_members, 1, n_shared)
-
-    def declare_axes(self) -> dict[str, Axes]:
-        """Declare the axes of the parameters; see `sklearn_ple.nn.Body.declare_axes`.
-
-        Returns
-        -------
-        dict of str to tuple of (Axis or None)
-            The axes, by name.
-        """
-        members = Axis(n_members=self.n_members)
-        axes: dict[str, Axes] = {
-            "task_residual": (members, Axis.of_tasks(self.n_tasks), None),
-            "shared_residual": (members, None, None),
-        }
-        return {name: own for name, own in axes.items() if getattr(self, name) is not None}
+                self.shared_gate = make_gates(network.per_member())
 
     def forward(self, tasks: Tensor, shared: Tensor) -> tuple[Tensor, Tensor]:
         """Compute the outputs of the units from their inputs.
@@ -197,106 +162,109 @@ class FusionLevel(nn.Module):
         tuple of Tensors of shapes (n_members * n_tasks, n_rows, width), (n_members, n_rows, width)
             Outputs of the units. If there is no shared unit, the second is ``shared`` unchanged.
         """
+        specific = self._evaluate_specific(tasks)
         # (n_members, 1, n_experts, n_rows, width): all units read these.
-        banks = [self.specific_experts(tasks).unflatten(0, (self.n_members, 1, -1))]
-        if self.shared_experts is not None:
-            banks.insert(0, self.shared_experts(shared).unflatten(0, (self.n_members, 1, -1)))
-        gates = self.task_gates(tasks).unflatten(0, (self.n_members, -1))
-        # pad(v): zero except for the task's own experts.
-        residual = _in_place(self.task_residual, self.n_tasks, self.n_specific, gates)
-        residual = F.pad(residual, (self.n_shared, 0)).unsqueeze(-1)
-        outputs = mix(gates + residual, *banks).flatten(0, 1)
-        if self.shared_gate is None:
-            return outputs, shared
-        gates = self.shared_gate(shared).unsqueeze(1)
-        residual = _in_place(self.shared_residual, 1, self.n_shared, gates)
-        residual = F.pad(residual, (0, self.n_tasks * self.n_specific)).unsqueeze(-1)
-        return outputs, mix(gates + residual, *banks).squeeze(1)
+        banks = [bank.unsqueeze(1) for bank in (*self._evaluate_shared(shared), *specific)]
+        outputs = self.task_gates.fuse(tasks, banks).flatten(0, 1)
+        if isinstance(self.shared_gate, FusionGates):
+            shared = self.shared_gate.fuse(shared, banks).squeeze(1)
+        return outputs, shared
 
     def expert_names(self, tasks: Sequence[str]) -> list[ExpertNames]:
-        """Name the experts of both banks."""
-        own, shared = self._own_names(tasks), shared_names(self.n_shared, tasks)
-        banks = [(self.shared_experts, shared), (self.specific_experts, own)]
-        return [ExpertNames(bank, names) for bank, names in banks if bank is not None]
+        """Name the experts: first the shared ones."""
+        return super().expert_names(tasks)[::-1]
 
     def gate_names(self, tasks: Sequence[str]) -> list[GateNames]:
         """Name the gates and their experts."""
-        own, shared = self._own_names(tasks), shared_names(self.n_shared, tasks)
-        experts, gates = [*shared, *own], list(tasks)
-        names = [GateNames(self.task_gates, gates, [experts] * self.n_tasks, frozenset(own))]
-        if self.shared_gate is not None:
-            gates = [shared_gate_name(tasks)]
-            names.append(GateNames(self.shared_gate, gates, [experts], frozenset(shared)))
-        return names
-
-    def _own_names(self, tasks: Sequence[str]) -> list[str]:
-        """Name the tasks' own experts."""
-        return [expert for task in tasks for expert in numbered(task, self.n_specific)]
-
-    def diagram(
-        self, tasks: Sequence[str], task_branches: list[list[Block]], shared_branch: list[Block]
-    ) -> tuple[list[Block], list[Block]]:
-        """Describe the experts and units, given the blocks that the branches read."""
-        (names, *_) = self.gate_names(tasks)
-        owners: list[int | None] = [
-            *[None] * self.n_shared,
-            *(k for k in range(self.n_tasks) for _ in range(self.n_specific)),
-        ]
-        # All experts of a level have the same size.
-        banks = [bank for bank in (self.specific_experts, self.shared_experts) if bank is not None]
-        parameters = [parameter for bank in banks for parameter in bank.parameters()]
-        n = size(parameters, self.n_members * len(owners))
-        experts = [
-            Block("expert", name, k, n, shared_branch if k is None else task_branches[k])
-            for name, k in zip(names.experts[0], owners, strict=True)
-        ]
-        residual = 0 if self.task_residual is None else self.n_specific
-        n = size(self.task_gates.parameters(), self.n_members * self.n_tasks) + residual
-        units = [Block("gate", task, k, n, experts) for k, task in enumerate(tasks)]
-        if self.shared_gate is not None:
-            residual = 0 if self.shared_residual is None else self.n_shared
-            n = size(self.shared_gate.parameters(), self.n_members) + residual
-            units.append(Block("gate", shared_gate_name(tasks), None, n, experts))
-        return experts, units
+        experts = self._names_of(tasks, self.task_gates.experts.owners)
+        own = frozenset(self._names_of(tasks, range(self.n_tasks)))
+        names = [GateNames(self.task_gates, list(tasks), [experts] * self.n_tasks, own)]
+        shared = frozenset(experts) - own
+        return names + [gate._replace(beside=shared) for gate in self._shared_gate_names(tasks)]
 
 
 class FusionGates(Gates):
-    """Gates that weigh only some experts.
+    """Gates of units that also add their own experts, with learnt weights that suit all rows.
 
-    ``weighed`` has a row for each gate of a member: whether it weighs each expert. With None, all
-    gates weigh all experts.
+    If there are ``n_earlier`` tasks and some that were added, the gate of an earlier task, and a
+    shared one, weigh no expert of the added tasks. That of an added task weighs those of the tasks
+    before it, too.
     """
 
     weighed: Tensor | None
 
     def __init__(
         self,
-        gates: Axis,
+        units: Axis,
         in_features: int,
         experts: Axis,
-        weighed: Tensor | None,
+        n_earlier: int | None = None,
         **options: Any,
     ):
-        super().__init__(gates, in_features, experts, **options)
-        every = None if weighed is None else weighed.repeat(gates.n_members, 1).unsqueeze(-1)
-        self.register_buffer("weighed", every, persistent=False)
+        super().__init__(units, in_features, experts, **options)
+        owners, first = experts.owners, units.owners[0]
+        self.first, self.n_own, self.n_units = (
+            owners.index(first),
+            owners.count(first),
+            len(units.owners),
+        )
+        self.residual = None
+        if self.n_own > 1:
+            bound = 1 / math.sqrt(self.n_own)
+            residual = torch.empty(units.n_members, self.n_units, self.n_own)
+            self.residual = nn.Parameter(residual.uniform_(-bound, bound))
+        weighed = None
+        if n_earlier is not None:
+            by_unit = [
+                [
+                    owner is None or owner < n_earlier or owner <= (-1 if unit is None else unit)
+                    for owner in owners
+                ]
+                for unit in units.owners
+            ]
+            weighed = torch.tensor(by_unit).repeat(units.n_members, 1).unsqueeze(-1)
+        self.register_buffer("weighed", weighed, persistent=False)
+
+    def declare_axes(self) -> dict[str, Axes]:
+        """Declare the axes of the parameters; see `sklearn_ple.nn.Body.declare_axes`.
+
+        Returns
+        -------
+        dict of str to tuple of (Axis or None)
+            The axes, by name.
+        """
+        axes = super().declare_axes()
+        if self.residual is not None:
+            members = Axis(n_members=self.axis.n_members)
+            axes["residual"] = (members, Axis(self.axis.runs), None)
+        return axes
+
+    def fuse(self, branches: Tensor, banks: Sequence[Tensor]) -> Tensor:
+        """Sum the experts by the weights of the gates, and the own experts by those of the unit.
+
+        Parameters
+        ----------
+        branches : Tensor of shape (n_inputs, n_rows, in_features)
+            The inputs.
+        banks : sequence of Tensor of shape (n_members, 1, n_experts, n_rows, width)
+            The outputs of the experts.
+
+        Returns
+        -------
+        Tensor of shape (n_members, n_units, n_rows, width)
+            The weighted sums.
+        """
+        gates = self(branches).unflatten(0, (-1, self.n_units))
+        places = torch.eye(self.n_units, dtype=gates.dtype, device=gates.device)
+        own: Any = self.residual
+        if own is None:
+            own = places.new_ones(1, self.n_units, 1)
+        # Zero except for the unit's own experts.
+        own = (places.unsqueeze(-1) * own.unsqueeze(2)).flatten(2)
+        own = F.pad(own, (self.first, len(self.experts) - self.first - own.shape[2]))
+        return mix(gates + own.unsqueeze(-1), *banks)
 
     def _compute_logits(self, branches: Tensor) -> Tensor:
         """Compute the logits, which are -inf for experts that are not weighed."""
         logits = super()._compute_logits(branches)
         return logits if self.weighed is None else logits.masked_fill(~self.weighed, -torch.inf)
-
-
-def _residual(n_members: int, n_units: int, n_each: int) -> nn.Parameter | None:
-    """Draw the weights v of the own experts; None for a single expert, whose weight is 1."""
-    if n_each == 1:
-        return None
-    bound = 1 / math.sqrt(n_each)
-    return nn.Parameter(torch.empty(n_members, n_units, n_each).uniform_(-bound, bound))
-
-
-def _in_place(residual: Tensor | None, n_units: int, n_each: int, like: Tensor) -> Tensor:
-    """Pad the weights of the own experts with zeros, to (n_members, n_units, n_experts)."""
-    places = torch.eye(n_units, dtype=like.dtype, device=like.device)
-    own = places.new_ones(1, n_units, n_each) if residual is None else residual
-    return (places.unsqueeze(-1) * own.unsqueeze(2)).flatten(2)

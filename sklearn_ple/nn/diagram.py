@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from torch import Tensor
 
@@ -49,3 +50,25 @@ Diagram = tuple[list[list[Block]], list[list[Block]]]
 def size(parameters: Iterable[Tensor], n_blocks: int) -> int:
     """Return the number of parameters of one block among several of the same shape."""
     return sum(parameter.numel() for parameter in parameters) // n_blocks
+
+
+def describe(
+    kind: str, module: Any, names: Sequence[str], reads: Sequence[Sequence[Block]] | None = None
+) -> list[Block]:
+    """Describe the layers of a module, one block for each layer of a member.
+
+    Parameters
+    ----------
+    kind : str
+        Kind of the blocks.
+    module : Module
+        Layers of the same shape, with an attribute ``axis``.
+    names : sequence of str
+        Name of each block.
+    reads : sequence of sequence of Block, optional
+        The blocks that each block reads; by default all read the features.
+    """
+    n = size(module.parameters(), len(module.axis))
+    below = [()] * len(names) if reads is None else reads
+    blocks = zip(names, module.axis.owners, below, strict=True)
+    return [Block(kind, name, owner, n, read) for name, owner, read in blocks]

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import chain, pairwise
+from itertools import chain, islice, pairwise
 from typing import Any, Unpack
 
 import torch
@@ -14,16 +14,17 @@ from torch.nn import functional as F
 
 from .axes import Axes, Axis
 from .body import Body
-from .diagram import Block, Diagram, size
+from .diagram import Diagram, size
 from .dropout import MemberDropout
 from .gates import Gates, mix
+from .levels import ExpertNetwork
 from .mlp import ACTIVATIONS, BatchedLinear
-from .names import ExpertNames, GateNames, free_name, numbered, shared_gate_name, shared_names
+from .names import ExpertNames, GateNames, free_name, numbered, shared_gate_name
 from .towers import TowerOptions
 from .widths import expert_widths
 
 
-class HoME(Body):
+class HoME(ExpertNetwork):
     """Hierarchy of Multi-gate Experts: experts for groups of tasks, then for each task.
 
     An expert f has a feature gate in front, and normalises each layer:
@@ -170,108 +171,53 @@ class HoME(Body):
         mixed = mix(by(self.task_gates(read)), own, group, shared)
         return (mixed + mix(by(self.task_self_gates(read)), own)).flatten(0, 1)
 
-    def _names_beside(self, tasks: Sequence[str]) -> tuple[list[str], list[str]]:
-        """Name the groups, and the shared experts, other than the tasks."""
+    def _names(self, tasks: Sequence[str]) -> tuple[list[str], list[list[str]], list[str], str]:
+        """Name the groups, the experts of each, the shared experts, and the shared gate."""
         groups = [free_name(name, tasks, "group") for name in self.group_names]
-        return groups, shared_names(self.n_shared, [*tasks, *groups])
+        taken = [*tasks, *groups]
+        shared = numbered(free_name("shared", taken, "all tasks"), self.n_shared)
+        by_group = [numbered(name, self.n_of_group) for name in groups]
+        return groups, by_group, shared, shared_gate_name(taken)
 
     def expert_names(self, tasks: Sequence[str]) -> list[list[ExpertNames]]:
-        """Name the experts.
-
-        Parameters
-        ----------
-        tasks : sequence of str
-            Names of the tasks.
-
-        Returns
-        -------
-        list of list of ExpertNames
-            For each level the banks of experts, with the names of one member's experts.
-        """
-        names, shared = self._names_beside(tasks)
-        of_groups = [e for name in names for e in numbered(name, self.n_of_group)]
-        own = [e for task in tasks for e in numbered(task, self.n_specific)]
+        groups, by_group, shared, gate = self._names(tasks)
+        own = [name for task in tasks for name in numbered(task, self.n_specific)]
+        of_groups = [*chain(*by_group)]
+        read_by_own = [groups[g] for g in self.group_of for _ in range(self.n_specific)]
+        read_by_groups = [group for group in groups for _ in range(self.n_of_group)]
         return [
             [ExpertNames(self.meta_experts, of_groups + shared)],
             [
-                ExpertNames(self.specific_experts, own),
-                ExpertNames(self.group_experts, of_groups),
-                ExpertNames(self.shared_experts, shared),
+                ExpertNames(self.specific_experts, own, read_by_own),
+                ExpertNames(self.group_experts, of_groups, read_by_groups),
+                ExpertNames(self.shared_experts, shared, [gate] * self.n_shared),
             ],
         ]
 
     def gate_names(self, tasks: Sequence[str]) -> list[list[GateNames]]:
-        """Name the gates, except for self gates, and their experts.
-
-        Parameters
-        ----------
-        tasks : sequence of str
-            Names of the tasks.
-
-        Returns
-        -------
-        list of list of GateNames
-            For each level the modules of gates, with the names of the gates and of the experts
-            that each gate weighs.
-        """
-        names, shared = self._names_beside(tasks)
-        groups = [numbered(name, self.n_of_group) for name in names]
+        groups, by_group, shared, gate = self._names(tasks)
         own = [numbered(task, self.n_specific) for task in tasks]
-        of_groups = [[*group, *shared] for group in groups]
-        of_tasks = [
-            [*mine, *of_groups[group]] for mine, group in zip(own, self.group_of, strict=True)
-        ]
-        every, gate = [*chain(*groups), *shared], shared_gate_name([*tasks, *names])
-        # The self gates read the own experts beside these gates.
+        of_groups = [[*group, *shared] for group in by_group]
+        of_tasks = [[*mine, *of_groups[g]] for mine, g in zip(own, self.group_of, strict=True)]
+        every = [*chain(*by_group), *shared]
+        # The self gates, which have no names, read the own experts beside these gates.
         return [
             [
-                GateNames(self.group_gates, names, of_groups, frozenset(chain(*groups))),
+                GateNames(self.group_gates, groups, of_groups, frozenset(chain(*by_group))),
                 GateNames(self.shared_gate, [gate], [every], frozenset(shared)),
             ],
             [GateNames(self.task_gates, list(tasks), of_tasks, frozenset(chain(*own)))],
         ]
 
     def diagram(self, tasks: Sequence[str]) -> Diagram:
-        (of_groups, of_shared), (of_tasks,) = self.gate_names(tasks)
-        n_members, n_groups = self.n_members, len(self.group_names)
-
-        def experts(
-            bank: nn.Module, names: list[str], task: int | None, read: Sequence[Block], n: int
-        ) -> list[Block]:
-            n_each = size(bank.parameters(), n_members * n)
-            return [Block("expert", name, task, n_each, read) for name in names]
-
-        def gates(
-            names: GateNames, self_gates: nn.Module, seen: list[Block], by_task: bool = False
-        ) -> list[Block]:
-            n = len(names.gates)
-            parameters = chain(names.module.parameters(), self_gates.parameters())
-            n_each = size(parameters, n_members * n)
-            found = {block.name: block for block in seen}
-            return [
-                Block("gate", gate, k if by_task else None, n_each, [found[e] for e in own])
-                for k, (gate, own) in enumerate(zip(names.gates, names.experts, strict=True))
-            ]
-
-        n_all = n_groups * self.n_of_group
-        group_names, shared = self._names_beside(tasks)
-        by_group = [numbered(name, self.n_of_group) for name in group_names]
-        every = [*chain(*by_group), *shared]
-        lower = experts(self.meta_experts, every, None, (), len(every))
-        group_gates = gates(of_groups, self.group_self_gates, lower)
-        shared_gate = gates(of_shared, self.shared_self_gate, lower)
-
-        upper: list[Block] = []
-        n_own = self.n_tasks * self.n_specific
-        for k, (task, group) in enumerate(zip(tasks, self.group_of, strict=True)):
-            names, read = numbered(task, self.n_specific), [group_gates[group]]
-            upper += experts(self.specific_experts, names, k, read, n_own)
-        for names, gate in zip(by_group, group_gates, strict=True):
-            upper += experts(self.group_experts, names, None, [gate], n_all)
-        upper += experts(self.shared_experts, shared, None, shared_gate, self.n_shared)
-        task_gates = gates(of_tasks, self.task_self_gates, upper, by_task=True)
-        rows = [lower, group_gates + shared_gate, upper, task_gates]
-        return rows, [[gate] for gate in task_gates]
+        rows, read = super().diagram(tasks)
+        self_gates = self.group_self_gates, self.shared_self_gate, self.task_self_gates
+        gates = iter([*rows[1], *rows[3]])
+        for module in self_gates:
+            owners = module.logits.axis.owners
+            for gate in islice(gates, len(owners)):
+                gate.n_parameters += size(module.parameters(), len(module.logits.axis))
+        return rows, read
 
 
 def _group_of(groups: Mapping[str, Sequence[int]], n_tasks: int) -> list[int]:

@@ -1,25 +1,213 @@
-"""The base class of networks with levels of experts."""
+"""Levels of experts and gates, and the base class of the networks that consist of them."""
 # The hooks are documented in Body.
 # ruff: noqa: D102
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from abc import abstractmethod
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 
+from .axes import Axis
 from .body import Body
-from .diagram import Block, Diagram
-from .names import ExpertNames, GateNames
+from .diagram import Block, Diagram, describe
+from .gates import Gates, mix
+from .mlp import BatchedMLP
+from .names import ExpertNames, GateNames, name_experts, shared_gate_name
 
 
-class LevelNetwork(Body):
-    """Base of networks with levels of experts, with a branch for each task and a shared one.
+class Level(nn.Module):
+    """A level: experts of each task and shared ones, and gates.
 
-    A subclass makes the levels in ``__init__``. From the inputs of the branches, a level computes
-    those of the next level; the towers read the branches of the tasks. A level has the methods
-    `expert_names`, `gate_names` and `diagram`, too.
+    From the inputs of the tasks' branches and of the shared one, it computes those of the next
+    level. A subclass makes the gates, and defines ``forward`` and ``gate_names``.
+
+    Parameters
+    ----------
+    network : Body
+        The network.
+    in_features : int
+        Width of the input of each branch.
+    hidden_units : sequence of int
+        Widths of the experts' layers.
+    n_specific : sequence of int
+        Number of experts of each task.
+    n_shared : int
+        Number of shared experts.
+
+    Attributes
+    ----------
+    specific_experts, shared_experts : BatchedMLP or None
+        The experts of the tasks, and those that they share; None if there are none.
+    shared_gate : Gates or None
+        The gate whose output is the shared branch of the next level, if there is one.
+    """
+
+    specific_experts: BatchedMLP | None
+    shared_experts: BatchedMLP | None
+    shared_gate: Gates | None
+
+    def __init__(
+        self,
+        network: Body,
+        in_features: int,
+        hidden_units: Sequence[int],
+        n_specific: Sequence[int],
+        n_shared: int,
+    ):
+        super().__init__()
+        self.n_members, self.n_tasks = network.n_members, network.n_tasks
+        self.specific_experts = self.shared_experts = self.shared_gate = None
+        if sum(n_specific):
+            experts = network.per_task(n_specific)
+            self.specific_experts = network.make_mlps(experts, in_features, hidden_units)
+        if n_shared:
+            experts = network.per_member(n_shared)
+            self.shared_experts = network.make_mlps(experts, in_features, hidden_units)
+
+    def _axis_of_experts(self, n_earlier: int | None = None) -> Axis:
+        """Return the axis of the experts of the first tasks, or of all, and of the shared ones."""
+        specific, shared = (
+            () if bank is None else bank.axis.runs
+            for bank in (self.specific_experts, self.shared_experts)
+        )
+        return Axis((*specific[:n_earlier], *shared))
+
+    def _evaluate_specific(self, branches: Tensor) -> list[Tensor]:
+        """Evaluate the tasks' own experts: one bank (n_members, n_experts, n_rows, width) or none.
+
+        The branches of the tasks have the shape (n_members * n_tasks, n_rows, in_features), or
+        (n_members, n_rows, in_features) if all tasks read the same.
+        """
+        if self.specific_experts is None:
+            return []
+        numbers = [n for _, n in self.specific_experts.axis.runs]
+        if len(set(numbers)) > 1 and len(branches) > self.n_members:
+            by_task = branches.unflatten(0, (self.n_members, -1)).unbind(1)
+            times = zip(by_task, numbers, strict=True)
+            branches = stack_rows_last([own for own, n in times for _ in range(n)]).flatten(0, 1)
+        return [self.specific_experts(branches).unflatten(0, (self.n_members, -1))]
+
+    def _evaluate_shared(self, branch: Tensor) -> list[Tensor]:
+        """Evaluate the shared experts: one bank (n_members, n_experts, n_rows, width) or none."""
+        if self.shared_experts is None:
+            return []
+        return [self.shared_experts(branch).unflatten(0, (self.n_members, -1))]
+
+    def _mix_shared(
+        self, branch: Tensor, specific: Sequence[Tensor], shared: Sequence[Tensor]
+    ) -> Tensor:
+        """Sum the experts that the shared gate weighs: (n_members, n_rows, width)."""
+        assert self.shared_gate is not None
+        n_specific = sum(owner is not None for owner in self.shared_gate.experts.owners)
+        weighed = [bank[:, :n_specific] for bank in specific if n_specific]
+        return mix(self.shared_gate(branch), *weighed, *shared)
+
+    def expert_names(self, tasks: Sequence[str]) -> list[ExpertNames]:
+        """Name the experts of both banks, and the gates whose outputs they read."""
+        names, gate = [], shared_gate_name(tasks)
+        for bank in (self.specific_experts, self.shared_experts):
+            if bank is not None:
+                owners = bank.axis.owners
+                read = [gate if owner is None else tasks[owner] for owner in owners]
+                names.append(ExpertNames(bank, name_experts(owners, tasks), read))
+        return names
+
+    def _names_of(self, tasks: Sequence[str], owners: Collection[int | None]) -> list[str]:
+        """Return the names of the experts of some owners, in the order of `expert_names`."""
+        return [
+            name
+            for bank in self.expert_names(tasks)
+            for owner, name in zip(bank.module.axis.owners, bank.names, strict=True)
+            if owner in owners
+        ]
+
+    def _shared_gate_names(self, tasks: Sequence[str]) -> list[GateNames]:
+        """Name the shared gate and its experts, if there is one."""
+        if self.shared_gate is None:
+            return []
+        experts = self._names_of(tasks, self.shared_gate.experts.owners)
+        return [GateNames(self.shared_gate, [shared_gate_name(tasks)], [experts])]
+
+
+class ExpertNetwork(Body):
+    """Base of networks with levels of experts and gates, which have names.
+
+    A subclass defines `expert_names` and `gate_names`. The diagram follows from them.
+    """
+
+    @abstractmethod
+    def expert_names(self, tasks: Sequence[str]) -> list[list[ExpertNames]]:
+        """Name the experts.
+
+        Parameters
+        ----------
+        tasks : sequence of str
+            Names of the tasks.
+
+        Returns
+        -------
+        list of list of ExpertNames
+            For each level the banks of experts, with the names of one member's experts.
+        """
+
+    @abstractmethod
+    def gate_names(self, tasks: Sequence[str]) -> list[list[GateNames]]:
+        """Name the gates and their experts.
+
+        Parameters
+        ----------
+        tasks : sequence of str
+            Names of the tasks.
+
+        Returns
+        -------
+        list of list of GateNames
+            For each level the modules of gates, with the names of the gates and of the experts
+            that each gate weighs.
+        """
+
+    def diagram(self, tasks: Sequence[str]) -> Diagram:
+        positions = {task: position for position, task in enumerate(tasks)}
+        rows: list[list[Block]] = []
+        below: dict[str, Block] = {}
+        levels = zip(self.expert_names(tasks), self.gate_names(tasks), strict=True)
+        for banks, gates in levels:
+            experts = {
+                block.name: block
+                for bank in banks
+                for block in describe(
+                    "expert",
+                    bank.module,
+                    bank.names,
+                    [[below[gate]] for gate in bank.reads] if below else None,
+                )
+            }
+            below = {
+                block.name: block
+                for names in gates
+                for block in describe(
+                    "gate",
+                    names.module,
+                    names.gates,
+                    [[experts[name] for name in own] for own in names.experts],
+                )
+            }
+            for name, block in below.items():
+                block.task = positions.get(name)
+            rows += [[*experts.values()], [*below.values()]]
+        last = rows[-1]
+        return rows, [[below.get(task, last[0])] for task in tasks]
+
+
+class LevelNetwork(ExpertNetwork):
+    """Base of networks of levels with a branch for each task and a shared one.
+
+    A subclass makes the levels in ``__init__``, see `make_levels`. The towers read the branches of
+    the tasks.
 
     Attributes
     ----------
@@ -39,44 +227,60 @@ class LevelNetwork(Body):
             task_branches, shared_branch = level(task_branches, shared_branch)
         return task_branches
 
-    def diagram(self, tasks: Sequence[str]) -> Diagram:
-        rows: list[list[Block]] = []
-        task_branches: list[list[Block]] = [[] for _ in tasks]
-        shared_branch: list[Block] = []
-        for level in self.levels:
-            experts, gates = level.diagram(tasks, task_branches, shared_branch)
-            rows += [experts, gates]
-            task_branches = [[gate] for gate in gates[: len(tasks)]]
-            shared_branch = gates[len(tasks) :]
-        return rows, task_branches
-
     def expert_names(self, tasks: Sequence[str]) -> list[list[ExpertNames]]:
-        """Name the experts.
-
-        Parameters
-        ----------
-        tasks : sequence of str
-            Names of the tasks.
-
-        Returns
-        -------
-        list of list of ExpertNames
-            For each level the banks of experts, with the names of one member's experts.
-        """
         return [level.expert_names(tasks) for level in self.levels]
 
     def gate_names(self, tasks: Sequence[str]) -> list[list[GateNames]]:
-        """Name the gates and their experts.
-
-        Parameters
-        ----------
-        tasks : sequence of str
-            Names of the tasks.
-
-        Returns
-        -------
-        list of list of GateNames
-            For each level the modules of gates, with the names of the gates and of the experts
-            that each gate weighs.
-        """
         return [level.gate_names(tasks) for level in self.levels]
+
+
+def make_levels(
+    make: Callable[..., Level], in_features: int, widths: Sequence[Sequence[int]]
+) -> nn.ModuleList:
+    """Make the levels of a network.
+
+    Parameters
+    ----------
+    make : callable
+        Makes a level from the width of its input and the widths of its experts' layers. The
+        argument ``is_last`` says whether it is the last level.
+    in_features : int
+        Number of features.
+    widths : sequence of sequence of int
+        Widths of the experts' layers at each level.
+
+    Returns
+    -------
+    ModuleList
+        The levels.
+    """
+    n_in = [in_features, *(own[-1] for own in widths)]
+    last = len(widths) - 1
+    return nn.ModuleList(
+        make(n_in[depth], own, is_last=depth == last) for depth, own in enumerate(widths)
+    )
+
+
+def check_numbers(n_specific: int | Sequence[int], n_shared: int, n_tasks: int) -> list[int]:
+    """Return the number of experts of each task, after a check that each gate weighs one.
+
+    Raises
+    ------
+    ValueError
+        If there is not one number for each task, or if a task has no expert.
+    """
+    numbers = list(n_specific) if isinstance(n_specific, Sequence) else [n_specific] * n_tasks
+    if len(numbers) != n_tasks:
+        raise ValueError(
+            f"n_specific_experts={n_specific} must have one entry for each of {n_tasks} tasks."
+        )
+    if n_shared + min(numbers) == 0:
+        raise ValueError(
+            "n_shared_experts and n_specific_experts are both 0: a task needs at least one expert."
+        )
+    return numbers
+
+
+def stack_rows_last(parts: list[Tensor]) -> Tensor:
+    """Stack tensors (n_members, n_rows, width) along a new second axis, rows last in memory."""
+    return torch.stack([part.mT for part in parts], dim=1).mT

@@ -9,15 +9,14 @@ from typing import Any, Unpack
 
 from torch import Tensor, nn
 
-from .body import Body
-from .diagram import Block, Diagram, size
 from .gates import mix
+from .levels import ExpertNetwork
 from .names import ExpertNames, GateNames, free_name, numbered
 from .towers import TowerOptions
 from .widths import expert_widths
 
 
-class MMoE(Body):
+class MMoE(ExpertNetwork):
     """Multi-gate Mixture-of-Experts: shared experts, weighed by a gate for each task.
 
     Let ``f_i`` be the experts, ``g_k(x) = softmax(W_k x)`` the gate and ``h_k`` the tower of task
@@ -105,61 +104,21 @@ class MMoE(Body):
             mixed = mix(weights, bank).flatten(0, 1)
         return self.for_each_task(mixed) if self.shared_gate else mixed
 
-    def diagram(self, tasks: Sequence[str]) -> Diagram:
-        rows: list[list[Block]] = []
-        read: list[list[Block]] = [[]] * self.n_experts
-        levels = zip(self.experts, self.gates, self.gate_names(tasks), strict=True)
-        for depth, (bank, gates, (names,)) in enumerate(levels, start=1):
-            n = size(bank.parameters(), self.n_members * self.n_experts)
-            experts = [
-                Block("expert", name, None, n, own)
-                for name, own in zip(names.experts[0], read, strict=True)
-            ]
-            n = size(gates.parameters(), len(gates.axis))
-            by_task = depth == len(self.gates) and not self.shared_gate
-            weighers = [
-                Block("gate", name, position if by_task else None, n, experts)
-                for position, name in enumerate(names.gates)
-            ]
-            rows += [experts, weighers]
-            read = [[gate] for gate in weighers]
-        return rows, read * self.n_tasks if self.shared_gate else read
-
     def expert_names(self, tasks: Sequence[str]) -> list[list[ExpertNames]]:
-        """Name the experts.
-
-        Parameters
-        ----------
-        tasks : sequence of str
-            Names of the tasks.
-
-        Returns
-        -------
-        list of list of ExpertNames
-            For each level the banks of experts, with the names of one member's experts.
-        """
         names = numbered("expert", self.n_experts)
-        return [[ExpertNames(bank, names)] for bank in self.experts]
+        return [[ExpertNames(bank, names, self._upper_gates(tasks))] for bank in self.experts]
 
     def gate_names(self, tasks: Sequence[str]) -> list[list[GateNames]]:
-        """Name the gates and their experts.
-
-        Parameters
-        ----------
-        tasks : sequence of str
-            Names of the tasks.
-
-        Returns
-        -------
-        list of list of GateNames
-            For each level the modules of gates, with the names of the gates and of the experts
-            that each gate weighs.
-        """
         experts = numbered("expert", self.n_experts)
-        upper = [free_name(f"to {expert}", tasks, "gate") for expert in experts]
         last = [free_name("all tasks", tasks, "gate")] if self.shared_gate else list(tasks)
-        names = [upper] * (len(self.gates) - 1) + [last]
+        names = [self._upper_gates(tasks)] * (len(self.gates) - 1) + [last]
         return [
             [GateNames(gates, own, [experts] * len(own))]
             for gates, own in zip(self.gates, names, strict=True)
+        ]
+
+    def _upper_gates(self, tasks: Sequence[str]) -> list[str]:
+        """Name the gates whose outputs the experts of the next level read."""
+        return [
+            free_name(f"to {name}", tasks, "gate") for name in numbered("expert", self.n_experts)
         ]

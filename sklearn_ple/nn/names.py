@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from typing import NamedTuple
+from collections import Counter
+from collections.abc import Collection, Sequence
+from typing import Any, NamedTuple
 
-from torch import Tensor, nn
+from torch import Tensor
 
 
 def numbered(name: str, n: int) -> list[str]:
@@ -20,9 +21,16 @@ def free_name(name: str, taken: Collection[str], note: str) -> str:
     return name
 
 
-def shared_names(n: int, taken: Collection[str]) -> list[str]:
-    """Name n shared experts, other than those of the tasks or groups in ``taken``."""
-    return numbered(free_name("shared", taken, "all tasks"), n)
+def name_experts(owners: Sequence[int | None], tasks: Sequence[str]) -> list[str]:
+    """Name experts after their tasks, and those of no task "shared", each with its number."""
+    names: dict[int | None, str] = dict(enumerate(tasks))
+    names[None] = free_name("shared", tasks, "all tasks")
+    numbers: Counter[int | None] = Counter()
+    found = []
+    for owner in owners:
+        numbers[owner] += 1
+        found.append(f"{names[owner]} {numbers[owner]}")
+    return found
 
 
 def shared_gate_name(taken: Collection[str]) -> str:
@@ -54,7 +62,7 @@ class GateNames(NamedTuple):
     ['death', 'weight']
     """
 
-    module: nn.Module
+    module: Any
     gates: list[str]
     experts: list[list[str]]
     beside: frozenset[str] = frozenset()
@@ -97,6 +105,9 @@ class ExpertNames(NamedTuple):
         member are adjacent.
     names : list of str
         Name of each expert of a member, the same as in the gates' weights.
+    reads : list of str, default=[]
+        For each expert the name of the gate at the level below whose output it reads; empty if
+        experts read the features.
 
     Examples
     --------
@@ -107,5 +118,6 @@ class ExpertNames(NamedTuple):
     ['expert 1', 'expert 2', 'expert 3']
     """
 
-    module: nn.Module
+    module: Any
     names: list[str]
+    reads: list[str] = []

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Unpack
 
-from torch import nn
-
-from .extraction import extraction_levels
-from .levels import LevelNetwork
+from .extraction import ExtractionLevel
+from .levels import LevelNetwork, check_numbers, make_levels
 from .towers import TowerOptions
+from .widths import expert_widths
 
 
 class PLE(LevelNetwork):
@@ -92,24 +92,27 @@ class PLE(LevelNetwork):
         **towers: Unpack[TowerOptions],
     ):
         super().__init__(n_outputs, **towers)
-        levels = extraction_levels(
-            self,
+        numbers = check_numbers(n_specific_experts, n_shared_experts, self.n_tasks)
+        widths = expert_widths(expert_hidden_units, n_levels)
+        self.levels = make_levels(
+            partial(
+                ExtractionLevel,
+                self,
+                n_specific=numbers,
+                n_shared=n_shared_experts,
+                gate_hidden_units=gate_hidden_units,
+                residual=residual,
+                n_added=n_added,
+            ),
             in_features,
-            n_levels,
-            n_shared_experts,
-            n_specific_experts,
-            expert_hidden_units,
-            gate_hidden_units=gate_hidden_units,
-            residual=residual,
-            n_added=n_added,
+            widths,
         )
-        if residual and not any(level.residual for level in levels):
+        if residual and not any(level.residual for level in self.levels):
             raise ValueError(
                 "residual=True has no effect, because no level puts out as many numbers as it "
                 f"reads: the first level reads {in_features} features, and the experts put out "
-                f"{' and '.join(str(level.out_features) for level in levels)} numbers. Use "
+                f"{' and '.join(str(own[-1]) for own in widths)} numbers. Use "
                 "n_levels=2 or more with experts of the same width, or expert_hidden_units that "
                 f"end with {in_features}, or residual=False."
             )
-        self.towers = self.make_towers(levels[-1].out_features)
-        self.levels = nn.ModuleList(levels)
+        self.towers = self.make_towers(widths[-1][-1])

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Unpack
 
-from torch import Tensor, nn
+import torch
+from torch import Tensor
 
-from .extraction import extraction_levels
-from .levels import LevelNetwork
+from .body import Body
+from .gates import mix
+from .levels import Level, LevelNetwork, check_numbers, make_levels
+from .names import GateNames
 from .towers import TowerOptions
+from .widths import expert_widths
 
 
 class STEM(LevelNetwork):
@@ -85,22 +90,101 @@ class STEM(LevelNetwork):
         **towers: Unpack[TowerOptions],
     ):
         super().__init__(n_outputs, views=[*range(len(n_outputs)), None], **towers)
-        levels = extraction_levels(
-            self,
+        numbers = check_numbers(n_specific_experts, n_shared_experts, self.n_tasks)
+        widths = expert_widths(expert_hidden_units, n_levels)
+        self.levels = make_levels(
+            partial(
+                StemLevel,
+                self,
+                n_specific=numbers,
+                n_shared=n_shared_experts,
+                gate_hidden_units=gate_hidden_units,
+                n_added=n_added,
+            ),
             in_features,
-            n_levels,
-            n_shared_experts,
-            n_specific_experts,
-            expert_hidden_units,
-            n_added=n_added,
-            gate_hidden_units=gate_hidden_units,
-            sees_all=True,
-            gates_add_shared=True,
+            widths,
         )
-        self.towers = self.make_towers(levels[-1].out_features)
-        self.levels = nn.ModuleList(levels)
+        self.towers = self.make_towers(widths[-1][-1])
 
     def _branches(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
         # The views of a member: first those of its tasks, then the shared one.
         views = inputs.unflatten(0, (self.n_members, -1))
         return views[:, :-1].flatten(0, 1), views[:, -1]
+
+
+class StemLevel(Level):
+    """A level of `STEM`: a task's gate weighs all experts, and trains its own and the shared ones.
+
+    The shared gate weighs the shared experts and those of all tasks except for the last
+    ``n_added``.
+    """
+
+    is_own: Tensor
+
+    def __init__(
+        self,
+        network: Body,
+        in_features: int,
+        hidden_units: Sequence[int],
+        n_specific: Sequence[int],
+        n_shared: int,
+        *,
+        gate_hidden_units: Sequence[int],
+        n_added: int,
+        is_last: bool,
+    ):
+        super().__init__(network, in_features, hidden_units, n_specific, n_shared)
+        every, hidden = self._axis_of_experts(), gate_hidden_units
+        self.task_gates = network.make_gates(network.per_task(), in_features, every, hidden)
+        # Nothing reads the shared branch after the last level.
+        if not is_last:
+            weighed = self._axis_of_experts(self.n_tasks - n_added)
+            self.shared_gate = network.make_gates(
+                network.per_member(), in_features, weighed, hidden
+            )
+        # For each task which of all specific experts are its own: 1 if so, else 0.
+        owners = network.per_task(n_specific).owners
+        is_own = [[[float(owner == k)] for owner in owners] for k in range(self.n_tasks)]
+        self.register_buffer("is_own", torch.tensor(is_own), persistent=False)
+
+    def forward(self, task_branches: Tensor, shared_branch: Tensor) -> tuple[Tensor, Tensor]:
+        """Compute the outputs of the branches from their inputs.
+
+        Parameters
+        ----------
+        task_branches : Tensor of shape (n_members * n_tasks, n_rows, in_features)
+            Input of each task's branch.
+        shared_branch : Tensor of shape (n_members, n_rows, in_features)
+            Input of the shared branch.
+
+        Returns
+        -------
+        tuple of Tensors of shapes (n_members * n_tasks, n_rows, width), (n_members, n_rows, width)
+            Outputs of the branches. At the last level, the second is ``shared_branch`` unchanged.
+        """
+        read = task_branches + shared_branch.repeat_interleave(self.n_tasks, dim=0)
+        weights = self.task_gates(read).unflatten(0, (self.n_members, -1))
+        specific = self._evaluate_specific(task_branches)
+        shared = self._evaluate_shared(shared_branch)
+        outputs = self._mix(weights, specific, shared).flatten(0, 1)
+        if self.shared_gate is not None:
+            shared_branch = self._mix_shared(shared_branch, specific, shared)
+        return outputs, shared_branch
+
+    def _mix(self, weights: Tensor, specific: list[Tensor], shared: list[Tensor]) -> Tensor:
+        """Sum the experts by the weights of the tasks: (n_members, n_tasks, n_rows, width).
+
+        No gradient flows from a task to the experts of other tasks.
+        """
+        banks = [bank.unsqueeze(1) for bank in (*specific, *shared)]
+        if not specific:
+            return mix(weights, *banks)
+        of_specific, of_shared = weights.tensor_split([self.is_own.shape[1]], dim=2)
+        trained = torch.cat([of_specific * self.is_own, of_shared], dim=2)
+        return mix(trained, *banks) + mix(of_specific * (1 - self.is_own), banks[0].detach())
+
+    def gate_names(self, tasks: Sequence[str]) -> list[GateNames]:
+        """Name the gates and their experts."""
+        every = self._names_of(tasks, self.task_gates.experts.owners)
+        of_tasks = GateNames(self.task_gates, list(tasks), [every] * self.n_tasks)
+        return [of_tasks, *self._shared_gate_names(tasks)]

@@ -22,6 +22,7 @@ from sklearn_ple import (
     STEMClassifierRegressor,
     nn,
 )
+from sklearn_ple.base import MultiTaskEstimator, with_parameters
 from sklearn_ple.inspection import GateUtilizationDisplay, MultiTaskReport, expert_health
 from sklearn_ple.training import net
 
@@ -263,14 +264,38 @@ def test_own_experts_may_bypass_the_gate_of_their_task():
     assert health["own_share"].isna().all() and set(health["state"]) == {"healthy"}
 
 
-def test_what_a_network_does_not_tell_is_missing(data, monkeypatch):
+class OnlyGatesAreNamed(nn.Body):
+    """Two shared experts, and a gate for each task."""
+
+    def __init__(self, in_features, n_outputs, **towers):
+        super().__init__(n_outputs, **towers)
+        self.experts = self.make_mlps(self.per_member(2), in_features, (4,))
+        self.gates = self.make_gates(self.per_task(), in_features, 2)
+        self.towers = self.make_towers(4)
+
+    def represent(self, inputs):
+        weights = self.gates(inputs).unflatten(0, (self.n_members, -1))
+        return nn.mix(weights, self.experts(inputs).unflatten(0, (-1, 1, 2))).flatten(0, 1)
+
+    def gate_names(self, tasks):
+        return [[nn.GateNames(self.gates, list(tasks), [["e", "f"]] * self.n_tasks)]]
+
+
+@with_parameters
+class OnlyGatesAreNamedClassifierRegressor(MultiTaskEstimator):
+    def make_network(self, in_features, tasks, **towers) -> OnlyGatesAreNamed:
+        return OnlyGatesAreNamed(in_features, [task.n_outputs for task in tasks], **towers)
+
+
+def test_what_a_network_does_not_tell_is_missing(data):
     model = fit(MMoEClassifierRegressor, data, n_levels=2)
     health = expert_health(model, data[0])
     # The gates of the first level are not those of tasks.
     assert health["main_task"].isna().tolist() == [True] * 3 + [False] * 3
-    monkeypatch.delattr(nn.MMoE, "expert_names")
+    model = fit(OnlyGatesAreNamedClassifierRegressor, data)
     health = expert_health(model, data[0])
-    assert health["zeros"].isna().all() and set(health["state"]) == {"healthy"}
+    assert health["expert"].tolist() == ["e", "f"] and health["zeros"].isna().all()
+    assert set(health["state"]) == {"healthy"}
 
 
 def test_warnings_and_titles_name_what_ails(data):

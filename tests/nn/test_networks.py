@@ -214,7 +214,7 @@ def naive_adatt(params, member, x, options):
             weights = [1.0]
             if len(experts) > 1:
                 weights = softmax(params[f"{gate}.logits.weight"][index] @ hidden)
-            v = params.get(f"{prefix}.{kind}_residual")
+            v = params.get(f"{gate}.residual")
             v = [1.0] if v is None else v[member, 0 if kind == "shared" else unit]
             place, total = 0, 0.0
             for weight, expert, owner in zip(weights, experts, owners, strict=True):
