@@ -182,7 +182,7 @@ def test_the_order_of_tasks_counts_where_it_means_something(cls, params, table):
     X, y, weights = table
     tasks = ["size", "price", "late"]
     model = cls(**(OPTIONS | {"max_epochs": 1} | params)).fit(X, y[tasks], weights)
-    names = [block.name for block in model.module_.body.blocks(model.task_names_)[-1]]
+    names = [node.name for node in model.module_.body.nodes(model.task_names_)[-1]]
     assert model.module_.order.positions is None
     assert names == tasks == model.task_names_
 
@@ -196,10 +196,10 @@ def test_what_is_shown_of_tasks_is_in_the_order_of_the_columns(table):
         PLEClassifierRegressor(**params).fit(X, y[own], weights) for own in (sorted(tasks), tasks)
     )
     assert other.module_.order.positions == [2, 0, 1]
-    towers = other.module_.blocks(tasks)[-1]
+    towers = other.module_.nodes(tasks)[-1]
     assert [tower.name for tower in towers] == tasks
     assert [tower.task for tower in towers] == [0, 1, 2]
-    experts = [(block.name, block.task) for block in other.module_.blocks(tasks)[0]]
+    experts = [(node.name, node.task) for node in other.module_.nodes(tasks)[0]]
     names = ["price 1", "price 2", "size 1", "late 1", "shared 1"]
     assert experts == list(zip(names, [0, 0, 1, 2, None], strict=True))
     expected, found = (model.gate_weights(X)[0] for model in (ordered, other))

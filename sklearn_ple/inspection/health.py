@@ -208,12 +208,12 @@ def _examine(
     tasks: Sequence[str],
 ) -> pd.DataFrame:
     """Tabulate the health of the experts, given the zeros and constant units of some of them."""
-    levels = (row for row in module.blocks(tasks) if row and row[0].kind == "expert")
+    levels = (row for row in module.nodes(tasks) if row and row[0].kind == "expert")
     owners = {
-        (level, block.name): tasks[block.task]
+        (level, node.name): tasks[node.task]
         for level, row in enumerate(levels, start=1)
-        for block in row
-        if block.task is not None
+        for node in row
+        if node.task is not None
     }
     beside = {
         (level, expert)

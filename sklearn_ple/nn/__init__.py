@@ -8,7 +8,7 @@ from .body import Body
 from .columns import Column
 from .cross_stitch import CrossStitch
 from .customized_sharing import CustomizedSharing
-from .diagram import Block
+from .diagram import Node
 from .dropout import MemberDropout
 from .embeddings import (
     CategoricalEmbedding,
@@ -43,7 +43,6 @@ __all__ = [
     "Axis",
     "BatchedLinear",
     "BatchedMLP",
-    "Block",
     "Body",
     "ByTask",
     "CalibratedLogits",
@@ -63,6 +62,7 @@ __all__ = [
     "MMoE",
     "MemberDropout",
     "MultiTabNet",
+    "Node",
     "NumericEmbedding",
     "PeriodicEmbedding",
     "SharedBottom",

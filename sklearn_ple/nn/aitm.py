@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from .axes import ByTask
 from .body import Body
-from .diagram import Block, Diagram, size
+from .diagram import Diagram, Node, describe, size
 from .gates import mix
 from .mlp import BatchedLinear
 from .names import GateNames
@@ -102,17 +102,16 @@ class AITM(Body):
         return torch.stack(known, dim=1).flatten(0, 1)
 
     def diagram(self, tasks: Sequence[str]) -> Diagram:
-        n = size(self.bottoms.parameters(), self.n_members * self.n_tasks)
-        known = [Block("bottom", task, position, n) for position, task in enumerate(tasks)]
+        known = describe("bottom", self.bottoms, tasks)
         rows = [list(known)]
         for task, before in self.steps:
             transfer = self.transfers[task]
             n = size(transfer.passed.parameters(), self.n_members)
-            passed = Block("transfer", tasks[task], task, n, [known[before]])
+            passed = Node("transfer", tasks[task], task, n, [known[before]])
             n = size(transfer.parameters(), self.n_members) - n
-            known[task] = Block("gate", tasks[task], task, n, [passed, known[task]])
+            known[task] = Node("gate", tasks[task], task, n, [passed, known[task]])
             rows += [[passed], [known[task]]]
-        return rows, [[block] for block in known]
+        return rows, [[node] for node in known]
 
     def gate_names(self, tasks: Sequence[str]) -> list[list[GateNames]]:
         """Name the gates, which weigh the vector from the task before and the task's own.

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from .body import Body
-from .diagram import Block, Diagram, size
+from .diagram import Diagram, describe
 from .towers import TowerOptions
 
 #: Ways to combine the bottoms that a tower reads.
@@ -92,6 +92,5 @@ class AsymmetricSharing(Body):
         return torch.stack(sums, dim=1).flatten(0, 1)
 
     def diagram(self, tasks: Sequence[str]) -> Diagram:
-        n = size(self.bottoms.parameters(), self.n_members * self.n_tasks)
-        bottoms = [Block("bottom", task, position, n) for position, task in enumerate(tasks)]
+        bottoms = describe("bottom", self.bottoms, tasks)
         return [bottoms], [[bottoms[task] for task in read] for read in self.reads]

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from .axes import Axes, Axis
-from .diagram import Block, Diagram, size
+from .diagram import Diagram, Node, size
 from .gates import Gates
 from .mlp import BatchedMLP
 from .towers import TOWER_DEFAULTS, SeparateTowers, TowerOptions, Towers
@@ -321,9 +321,9 @@ class Body(nn.Module, ABC):
     def diagram(self, tasks: Sequence[str]) -> Diagram:
         """Describe the parts of one member below the towers, for drawings.
 
-        A subclass may override it. By default there is a single block. If there are blocks of kind
+        A subclass may override it. By default there is a single node. If there are nodes of kind
         "gate", they are the gates of ``gate_names``: a row for each level, with the same names,
-        and each reads the blocks of its experts in their order.
+        and each reads the nodes of its experts in their order.
 
         Parameters
         ----------
@@ -332,15 +332,15 @@ class Body(nn.Module, ABC):
 
         Returns
         -------
-        rows : list of list of Block
-            Rows of blocks, from the features up.
-        read : list of list of Block
-            For each task the blocks that its tower reads; empty for towers that read the features.
+        rows : list of list of Node
+            Rows of nodes, from the features up.
+        read : list of list of Node
+            For each task the nodes that its tower reads; empty for towers that read the features.
         """
         towers = set(self.towers.parameters())
         below = [parameter for parameter in self.parameters() if parameter not in towers]
-        block = Block("body", type(self).__name__, None, size(below, self.n_members))
-        return [[block]], [[block] for _ in tasks]
+        node = Node("body", type(self).__name__, None, size(below, self.n_members))
+        return [[node]], [[node] for _ in tasks]
 
     def penalty(self) -> Tensor | float:
         """Compute a penalty, which is added to the loss in training.
@@ -412,7 +412,7 @@ class Body(nn.Module, ABC):
                 f"read {_described(expected)}: {axes}."
             )
 
-    def blocks(self, tasks: Sequence[str]) -> list[list[Block]]:
+    def nodes(self, tasks: Sequence[str]) -> list[list[Node]]:
         """Describe the parts of one member, including the towers.
 
         Parameters
@@ -422,13 +422,13 @@ class Body(nn.Module, ABC):
 
         Returns
         -------
-        list of list of Block
-            Rows of blocks, from the features up; the last row holds the towers.
+        list of list of Node
+            Rows of nodes, from the features up; the last row holds the towers.
         """
         self._check_towers()
         rows, read = self.diagram(tasks)
         towers = [
-            Block("tower", task, position, n, own)
+            Node("tower", task, position, n, own)
             for position, (task, n, own) in enumerate(
                 zip(tasks, self.towers.n_parameters, read, strict=True)
             )

@@ -10,7 +10,7 @@ from typing import Unpack
 from torch import Tensor
 
 from .body import Body
-from .diagram import Block, Diagram, size
+from .diagram import Diagram, describe
 from .towers import TowerOptions
 
 
@@ -64,7 +64,6 @@ class CustomizedSharing(Body):
         return self.side_by_side(self.own_bottoms(inputs), self.shared_bottom(inputs))
 
     def diagram(self, tasks: Sequence[str]) -> Diagram:
-        n = size(self.shared_bottom.parameters(), self.n_members)
-        own = [Block("bottom", task, position, n) for position, task in enumerate(tasks)]
-        shared = Block("bottom", "shared", None, n)
-        return [[*own, shared]], [[bottom, shared] for bottom in own]
+        own = describe("bottom", self.own_bottoms, tasks)
+        shared = describe("bottom", self.shared_bottom, ["shared"])
+        return [own + shared], [[bottom, *shared] for bottom in own]

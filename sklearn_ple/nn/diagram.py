@@ -1,4 +1,4 @@
-"""The description of a network by blocks, for drawings."""
+"""The description of a network by nodes, for drawings."""
 
 from __future__ import annotations
 
@@ -10,65 +10,65 @@ from torch import Tensor
 
 
 @dataclass(eq=False)
-class Block:
+class Node:
     """A part of one member's network, such as an expert, a gate or a tower.
 
     Parameters
     ----------
     kind : str
-        Kind of the block, such as "expert" or "tower". Blocks of kind "gate" and "mixing" weigh
-        the blocks that they read, and are drawn as circles.
+        Kind of the node, such as "expert" or "tower". Nodes of kind "gate" and "mixing" weigh
+        the nodes that they read, and are drawn as circles.
     name : str
-        Name of the block. Experts and gates have the names that ``gate_weights`` of estimators
+        Name of the node. Experts and gates have the names that ``gate_weights`` of estimators
         uses.
     task : int or None
-        Position of the task to which the block belongs; None if it is shared.
+        Position of the task to which the node belongs; None if it is shared.
     n_parameters : int
-        Number of parameters of the block.
-    reads : sequence of Block, default=()
-        The blocks whose outputs it reads; empty if it reads the features.
+        Number of parameters of the node.
+    reads : sequence of Node, default=()
+        The nodes whose outputs it reads; empty if it reads the features.
 
     Examples
     --------
-    >>> from sklearn_ple.nn import Block
-    >>> expert = Block("expert", "shared 1", None, n_parameters=512)
-    >>> Block("gate", "death", 0, n_parameters=8, reads=[expert])
-    Block(kind='gate', name='death', task=0, n_parameters=8)
+    >>> from sklearn_ple.nn import Node
+    >>> expert = Node("expert", "shared 1", None, n_parameters=512)
+    >>> Node("gate", "death", 0, n_parameters=8, reads=[expert])
+    Node(kind='gate', name='death', task=0, n_parameters=8)
     """
 
     kind: str
     name: str
     task: int | None
     n_parameters: int
-    reads: Sequence[Block] = field(default=(), repr=False)
+    reads: Sequence[Node] = field(default=(), repr=False)
 
 
-#: Rows of blocks, from the features up, without the towers; and the blocks that each tower reads.
-Diagram = tuple[list[list[Block]], list[list[Block]]]
+#: Rows of nodes, from the features up, without the towers; and the nodes that each tower reads.
+Diagram = tuple[list[list[Node]], list[list[Node]]]
 
 
 def size(parameters: Iterable[Tensor], n_blocks: int) -> int:
-    """Return the number of parameters of one block among several of the same shape."""
+    """Return the number of parameters of one node among several of the same shape."""
     return sum(parameter.numel() for parameter in parameters) // n_blocks
 
 
 def describe(
-    kind: str, module: Any, names: Sequence[str], reads: Sequence[Sequence[Block]] | None = None
-) -> list[Block]:
-    """Describe the layers of a module, one block for each layer of a member.
+    kind: str, module: Any, names: Sequence[str], reads: Sequence[Sequence[Node]] | None = None
+) -> list[Node]:
+    """Describe the layers of a module, one node for each layer of a member.
 
     Parameters
     ----------
     kind : str
-        Kind of the blocks.
+        Kind of the nodes.
     module : Module
         Layers of the same shape, with an attribute ``axis``.
     names : sequence of str
-        Name of each block.
-    reads : sequence of sequence of Block, optional
-        The blocks that each block reads; by default all read the features.
+        Name of each node.
+    reads : sequence of sequence of Node, optional
+        The nodes that each node reads; by default all read the features.
     """
     n = size(module.parameters(), len(module.axis))
     below = [()] * len(names) if reads is None else reads
-    blocks = zip(names, module.axis.owners, below, strict=True)
-    return [Block(kind, name, owner, n, read) for name, owner, read in blocks]
+    nodes = zip(names, module.axis.owners, below, strict=True)
+    return [Node(kind, name, owner, n, read) for name, owner, read in nodes]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-from .diagram import Block
+from .diagram import Node
 
 # Colours that are visible on white and on black, and that colour-blind readers can distinguish.
 COLOURS = (
@@ -21,7 +21,7 @@ SHARED_COLOUR = "#808080"
 # Lengths are in pixels.
 _MARGIN = 92  # space for the names of rows
 _COLUMN = 88
-_CELL = 22  # a block with the space around it
+_CELL = 22  # a node with the space around it
 _ROW = 58
 _BAR = 24
 _LINE = 13
@@ -33,33 +33,10 @@ _MOST_IN_ROW = 32
 _LONGEST = 12
 _WEIGHS = {"gate", "mixing"}
 
-#: The blocks, from the features up, as `Body.blocks` returns them.
-Rows = Sequence[Sequence[Block]]
+#: The nodes, from the features up, as `Body.nodes` returns them.
+Rows = Sequence[Sequence[Node]]
 #: For each level, from the features up: by the names of gates, the mean weights of what they read.
 Weights = Sequence[Mapping[str, Sequence[float]]]
-
-
-@dataclass(eq=False)
-class _Glyph:
-    """A block at its position, or a bank of too many blocks to draw one by one."""
-
-    blocks: Sequence[Block]
-    x: float
-    y: float
-
-    @property
-    def colour(self) -> str:
-        task = self.blocks[0].task
-        return SHARED_COLOUR if task is None else COLOURS[task % len(COLOURS)]
-
-    @property
-    def title(self) -> str:
-        first, n = self.blocks[0], len(self.blocks)
-        if n > 1:
-            last = self.blocks[-1].name
-            size = f"{first.n_parameters:,} parameters each"
-            return f"{n} {first.kind}s, {first.name} to {last}: {size}"
-        return f"{first.kind} {first.name}: {first.n_parameters:,} parameters"
 
 
 @dataclass(frozen=True)
@@ -71,7 +48,7 @@ class Outline:
     title : str
         Title of the drawing.
     rows : Rows
-        The blocks.
+        The nodes.
     tasks : mapping of str to str
         Kinds of the tasks, by the names of the tasks.
     n_features : int
@@ -96,7 +73,29 @@ class Outline:
             *([f"One of {members} members"] if members > 1 else []),
             f"{n:,} parameters in all, with embeddings{linear}",
         ]
-        return cls(title, module.blocks(list(tasks)), tasks, n_features, totals)
+        return cls(title, module.nodes(list(tasks)), tasks, n_features, totals)
+
+
+@dataclass(eq=False)
+class _Glyph:
+    """A node at its position, or a bank of too many nodes to draw one by one."""
+
+    nodes: Sequence[Node]
+    x: float
+    y: float
+
+    @property
+    def colour(self) -> str:
+        task = self.nodes[0].task
+        return SHARED_COLOUR if task is None else COLOURS[task % len(COLOURS)]
+
+    @property
+    def title(self) -> str:
+        first, n = self.nodes[0], len(self.nodes)
+        if n == 1:
+            return f"{first.kind} {first.name}: {first.n_parameters:,} parameters"
+        names = f"{first.name} to {self.nodes[-1].name}"
+        return f"{n} {first.kind}s, {names}: {first.n_parameters:,} parameters each"
 
 
 def network_svg(outline: Outline, weights: Weights | None = None, *, on_page: bool = False) -> str:
@@ -108,7 +107,7 @@ def network_svg(outline: Outline, weights: Weights | None = None, *, on_page: bo
         The contents of the drawing.
     weights : Weights, default=None
         Mean weights of the gates. If they are passed, the width of the lines into gates is
-        proportional to them. They are ignored if the network has no blocks of kind "gate".
+        proportional to them. They are ignored if the network has no nodes of kind "gate".
     on_page : bool, default=False
         Whether the drawing is part of a page: its text then has the colour of the page's, and it
         shrinks with the page.
@@ -119,29 +118,27 @@ def network_svg(outline: Outline, weights: Weights | None = None, *, on_page: bo
         An SVG element.
     """
     rows, totals = outline.rows, list(outline.totals)
-    if not any(row[0].kind == "gate" for row in rows):
-        # A network need not describe its gates as blocks.
-        weights = None
-    if weights is not None:
+    means = {} if weights is None else _means_by_gate(rows, weights)
+    if means:
         totals.append("Lines into gates are as wide as the mean weights")
     columns, right = _columns(rows, len(outline.tasks))
     glyphs = [
         list(_place(row, columns, _height(depth, rows))) for depth, row in enumerate(rows, start=1)
     ]
-    width = max(right, _LEAST_WIDTH)
-    below = _height(0, rows) + _BAR + 18
-    height = below + _LINE * len(totals) - 8
-    svg = _root(outline.title, width, height, on_page)
-    ET.SubElement(svg, "title").text = outline.title
-    ET.SubElement(svg, "desc").text = _describe(outline)
-    _draw_features(svg, outline.n_features, _height(0, rows), right)
-    _draw_lines(svg, glyphs, _height(0, rows), _by_gate(rows, weights))
+    bottom = _height(0, rows)
+    below = bottom + _BAR + 18
+    svg = _root(outline.title, max(right, _LEAST_WIDTH), below + _LINE * len(totals) - 8, on_page)
+    _add(svg, "title", outline.title)
+    _add(svg, "desc", _describe(outline))
+    _draw_features(svg, outline.n_features, bottom, right)
+    _draw_lines(svg, glyphs, bottom, means)
     for row in glyphs:
         for glyph in row:
             _draw_glyph(svg, glyph)
     _draw_labels(svg, rows)
     _draw_tasks(svg, outline.tasks, glyphs[-1])
-    _draw_totals(svg, totals, below)
+    for place, line in enumerate(totals):
+        _write(svg, 0, below + _LINE * place, line, font_size="10")
     return ET.tostring(svg, encoding="unicode")
 
 
@@ -159,68 +156,77 @@ def _height(depth: int, rows: Rows) -> float:
     return 58 + _ROW * (len(rows) - depth)
 
 
-def _banks(row: Sequence[Block]) -> list[list[Block]]:
-    """Split a row into the banks of each task and those that are shared."""
-    return [list(blocks) for _, blocks in groupby(row, key=lambda block: block.task)]
-
-
-def _groups(row: Sequence[Block]) -> list[list[list[Block]]]:
-    """Split a row into banks, and each bank into the groups of blocks that are drawn as one."""
-    banks = _banks(row)
+def _glyphs_of(row: Sequence[Node]) -> list[list[list[Node]]]:
+    """Split a row by the tasks and what they share, and each part into what is drawn as one."""
+    parts = [list(nodes) for _, nodes in groupby(row, key=lambda node: node.task)]
     return [
-        [bank]
-        if len(bank) > _MOST_IN_BANK or len(row) > _MOST_IN_ROW
-        else [[block] for block in bank]
-        for bank in banks
+        [part]
+        if len(part) > _MOST_IN_BANK or len(row) > _MOST_IN_ROW
+        else [[node] for node in part]
+        for part in parts
     ]
 
 
 def _columns(rows: Rows, n_tasks: int) -> tuple[dict[int | None, float], float]:
     """Return the centres of the tasks' columns and of the shared one, and their right end."""
     order: list[int | None] = list(range(n_tasks))
-    if any(len({block.task is None for block in row}) == 2 for row in rows):
+    if any(len({node.task is None for node in row}) == 2 for row in rows):
         order.insert((n_tasks + 1) // 2, None)
     widths: dict[int | None, float] = dict.fromkeys(order, _COLUMN)
-    for row in rows:
-        for groups in _groups(row):
-            task, needed = groups[0][0].task, _CELL * len(groups)
-            if task in widths:
-                widths[task] = max(widths[task], needed)
-            else:
-                widths |= {own: max(widths[own], needed / len(order)) for own in order}
+    for part in (part for row in rows for part in _glyphs_of(row)):
+        task, needed = part[0][0].task, _CELL * len(part)
+        own, each = ([task], needed) if task in widths else (order, needed / len(order))
+        widths |= {column: max(widths[column], each) for column in own}
     centres, left = {}, float(_MARGIN)
-    for own in order:
-        centres[own] = left + widths[own] / 2
-        left += widths[own]
+    for column in order:
+        centres[column] = left + widths[column] / 2
+        left += widths[column]
     centres.setdefault(None, (_MARGIN + left) / 2)
     return centres, left
 
 
-def _place(row: Sequence[Block], columns: dict[int | None, float], y: float) -> Iterator[_Glyph]:
-    for groups in _groups(row):
-        start = columns[groups[0][0].task] - _CELL * (len(groups) - 1) / 2
-        for place, blocks in enumerate(groups):
-            yield _Glyph(blocks, start + _CELL * place, y)
+def _place(row: Sequence[Node], columns: dict[int | None, float], y: float) -> Iterator[_Glyph]:
+    for part in _glyphs_of(row):
+        start = columns[part[0][0].task] - _CELL * (len(part) - 1) / 2
+        for place, nodes in enumerate(part):
+            yield _Glyph(nodes, start + _CELL * place, y)
 
 
-def _by_gate(rows: Rows, weights: Weights | None) -> dict[Block, Sequence[float]]:
-    """Return the mean weights of the blocks that each gate reads."""
-    if weights is None:
-        return {}
+def _means_by_gate(rows: Rows, weights: Weights) -> dict[Node, Sequence[float]]:
+    """Return the mean weights of what each gate reads; none if no node is a gate."""
     levels = [row for row in rows if row[0].kind == "gate"]
+    if not levels:
+        # A network need not describe its gates as nodes.
+        return {}
     drawn = [{gate.name: len(gate.reads) for gate in row} for row in levels]
     weighed = [{gate: len(own) for gate, own in level.items()} for level in weights]
     if drawn != weighed:
         raise ValueError(
-            f"The diagram of the network has gates that read {drawn} blocks, but gate_names has "
+            f"The diagram of the network has gates that read {drawn} nodes, but gate_names has "
             f"gates that weigh {weighed} experts: describe the same gates in both."
         )
-    return {
-        gate: level[gate.name] for row, level in zip(levels, weights, strict=True) for gate in row
-    }
+    pairs = zip(levels, weights, strict=True)
+    return {gate: level[gate.name] for row, level in pairs for gate in row}
 
 
 # -- drawing ----------------------------------------------------------------------------------
+
+
+def _add(parent: ET.Element, tag: str, text: str | None = None, **attributes: Any) -> ET.Element:
+    """Add an element; numbers are shortened, and underscores in names are hyphens."""
+    shown = {
+        name.replace("_", "-"): value if isinstance(value, str) else f"{value:g}"
+        for name, value in attributes.items()
+    }
+    element = ET.SubElement(parent, tag, shown)
+    # XML cannot hold some characters.
+    replaced = (c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text or "")
+    element.text = None if text is None else "".join(replaced)
+    return element
+
+
+def _write(parent: ET.Element, x: float, y: float, text: str, **attributes: Any) -> None:
+    _add(parent, "text", text, x=x, y=y, **attributes)
 
 
 def _root(name: str, width: float, height: float, on_page: bool) -> ET.Element:
@@ -229,83 +235,53 @@ def _root(name: str, width: float, height: float, on_page: bool) -> ET.Element:
     if on_page:
         # It shrinks only a little: its text must stay legible, and the page can be scrolled.
         look = {"style": f"max-width:100%;min-width:{0.8 * width:g}px;height:auto"}
-    return ET.Element(
-        "svg",
-        {
-            "xmlns": "http://www.w3.org/2000/svg",
-            "role": "img",
-            "aria-label": name,
-            "viewBox": f"0 0 {width:g} {height:g}",
-            "width": f"{width:g}",
-            "height": f"{height:g}",
-            "font-family": "system-ui, sans-serif",
-            "font-size": "12",
-            "fill": "currentColor",
-            **look,
-        },
-    )
-
-
-def _shown(text: str) -> str:
-    """Replace the characters of a text that XML cannot hold."""
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
-
-
-def _write(parent: ET.Element, x: float, y: float, text: str, **attributes: str) -> ET.Element:
-    places = {"x": f"{x:g}", "y": f"{y:g}"}
-    element = ET.SubElement(parent, "text", places | attributes)
-    element.text = text
-    return element
+    attributes = {
+        "xmlns": "http://www.w3.org/2000/svg",
+        "role": "img",
+        "aria-label": name,
+        "viewBox": f"0 0 {width:g} {height:g}",
+        "width": f"{width:g}",
+        "height": f"{height:g}",
+        "font-family": "system-ui, sans-serif",
+        "font-size": "12",
+        "fill": "currentColor",
+    }
+    return ET.Element("svg", attributes | look)
 
 
 def _draw_features(svg: ET.Element, n: int, y: float, right: float) -> None:
-    ET.SubElement(
-        svg,
-        "rect",
-        {
-            "data-kind": "features",
-            "x": f"{_MARGIN + 4}",
-            "y": f"{y:g}",
-            "width": f"{right - _MARGIN - 8:g}",
-            "height": f"{_BAR}",
-            "rx": "4",
-            "fill-opacity": "0.08",
-            "stroke": "currentColor",
-            "stroke-opacity": "0.4",
-        },
-    )
+    box = {"x": _MARGIN + 4, "y": y, "width": right - _MARGIN - 8, "height": _BAR, "rx": 4}
+    look = {"fill_opacity": 0.08, "stroke": "currentColor", "stroke_opacity": 0.4}
+    _add(svg, "rect", data_kind="features", **box, **look)
     text = f"{n:,} feature{'s' if n > 1 else ''}"
-    _write(svg, (_MARGIN + right) / 2, y + 16, text, **{"text-anchor": "middle"})
+    _write(svg, (_MARGIN + right) / 2, y + 16, text, text_anchor="middle")
 
 
 def _draw_lines(
-    svg: ET.Element, glyphs: list[list[_Glyph]], bottom: float, means: dict[Block, Sequence[float]]
+    svg: ET.Element, glyphs: list[list[_Glyph]], bottom: float, means: dict[Node, Sequence[float]]
 ) -> None:
-    places = {block: glyph for row in glyphs for glyph in row for block in glyph.blocks}
-    group = ET.SubElement(svg, "g", {"fill": "none", "stroke-opacity": "0.75"})
-    for row in glyphs:
-        for target in row:
-            sources: dict[_Glyph, list[float]] = defaultdict(list)
-            for block in target.blocks:
-                own = means.get(block, [0.0] * len(block.reads))
-                for read, weight in zip(block.reads, own, strict=True):
-                    sources[places[read]].append(weight)
-            if not sources:
-                line = {"d": f"M{target.x:g} {bottom:g}V{target.y:g}", "stroke": "currentColor"}
-                ET.SubElement(group, "path", line | {"stroke-opacity": "0.45"})
-            for source, weights in sources.items():
-                line = {"d": _curve(source, target), "stroke": source.colour}
-                if target.blocks[0] not in means:
-                    ET.SubElement(group, "path", line)
-                    continue
-                # Several gates that are drawn as one show the mean of their weights.
-                weight = sum(weights) / len(target.blocks)
-                line["stroke-width"] = f"{_WIDEST * weight:.3f}"
-                names = [glyph.blocks[0].name for glyph in (target, source)]
-                path = ET.SubElement(group, "path", line)
-                ET.SubElement(path, "title").text = _shown(
-                    f"{names[0]} reads {names[1]}: mean weight {weight:.3f}"
-                )
+    places = {node: glyph for row in glyphs for glyph in row for node in glyph.nodes}
+    group = _add(svg, "g", fill="none", stroke_opacity=0.75)
+    for target in (glyph for row in glyphs for glyph in row):
+        sources: dict[_Glyph, list[float]] = defaultdict(list)
+        for node in target.nodes:
+            own = means.get(node, [0.0] * len(node.reads))
+            for read, weight in zip(node.reads, own, strict=True):
+                sources[places[read]].append(weight)
+        if not sources:
+            line = f"M{target.x:g} {bottom:g}V{target.y:g}"
+            _add(group, "path", d=line, stroke="currentColor", stroke_opacity=0.45)
+        for source, weights in sources.items():
+            line = _curve(source, target)
+            if target.nodes[0] not in means:
+                _add(group, "path", d=line, stroke=source.colour)
+                continue
+            # Several gates that are drawn as one show the mean of their weights.
+            weight = sum(weights) / len(target.nodes)
+            width = f"{_WIDEST * weight:.3f}"
+            path = _add(group, "path", d=line, stroke=source.colour, stroke_width=width)
+            first, second = target.nodes[0].name, source.nodes[0].name
+            _add(path, "title", f"{first} reads {second}: mean weight {weight:.3f}")
 
 
 def _curve(source: _Glyph, target: _Glyph) -> str:
@@ -319,40 +295,36 @@ def _curve(source: _Glyph, target: _Glyph) -> str:
 
 
 def _draw_glyph(svg: ET.Element, glyph: _Glyph) -> None:
-    kind, n = glyph.blocks[0].kind, len(glyph.blocks)
-    group = ET.SubElement(svg, "g", {"data-kind": kind, "data-count": str(n)})
-    ET.SubElement(group, "title").text = _shown(glyph.title)
-    x, y = glyph.x, glyph.y
+    kind, n, x, y = glyph.nodes[0].kind, len(glyph.nodes), glyph.x, glyph.y
+    group = _add(svg, "g", data_kind=kind, data_count=n)
+    _add(group, "title", glyph.title)
     if kind in _WEIGHS and n == 1:
-        circle = {"cx": f"{x:g}", "cy": f"{y:g}", "r": "7", "fill": glyph.colour}
-        ET.SubElement(group, "circle", circle)
+        _add(group, "circle", cx=x, cy=y, r=7, fill=glyph.colour)
     elif kind == "tower":
         outline = f"M{x - 17:g} {y + 11:g}L{x - 11:g} {y - 11:g}H{x + 11:g}L{x + 17:g} {y + 11:g}Z"
-        ET.SubElement(group, "path", {"d": outline, "fill": glyph.colour})
+        _add(group, "path", d=outline, fill=glyph.colour)
     else:
         half = 8 if n == 1 else 17
-        box = {"x": f"{x - half:g}", "y": f"{y - 8:g}", "width": f"{2 * half}", "height": "16"}
-        radius = "8" if kind in _WEIGHS else "3"
-        ET.SubElement(group, "rect", box | {"rx": radius, "fill": glyph.colour})
+        box = {"x": x - half, "y": y - 8, "width": 2 * half, "height": 16}
+        _add(group, "rect", **box, rx=8 if kind in _WEIGHS else 3, fill=glyph.colour)
     if n > 1:
-        bold = {"text-anchor": "middle", "font-size": "11", "font-weight": "bold", "fill": "#fff"}
-        _write(group, x, y + 4, f"×{n}", **bold)
+        bold = {"font_size": 11, "font_weight": "bold", "fill": "#fff"}
+        _write(group, x, y + 4, f"×{n}", text_anchor="middle", **bold)
 
 
 def _draw_labels(svg: ET.Element, rows: Rows) -> None:
     """Write the names of the rows, and their numbers of parameters."""
-    group = ET.SubElement(svg, "g", {"font-size": "11"})
-    for depth, name in enumerate(_row_names(rows), start=1):
+    group = _add(svg, "g", font_size=11)
+    for depth, (name, row) in enumerate(zip(_row_names(rows), rows, strict=True), start=1):
         y = _height(depth, rows)
-        n = sum(block.n_parameters for block in rows[depth - 1])
         _write(group, 0, y, name)
-        _write(group, 0, y + _LINE, f"{n:,} param.", **{"font-size": "10"})
+        n = sum(node.n_parameters for node in row)
+        _write(group, 0, y + _LINE, f"{n:,} param.", font_size=10)
 
 
 def _row_names(rows: Rows) -> list[str]:
-    """Name each row after its blocks, with a number if there are several rows of this kind."""
-    total, so_far = Counter(row[0].kind for row in rows), Counter[str]()
-    names = []
+    """Name each row after its nodes, with a number if there are several rows of this kind."""
+    total, so_far, names = Counter(row[0].kind for row in rows), Counter[str](), []
     for row in rows:
         kind = row[0].kind
         so_far[kind] += 1
@@ -363,23 +335,16 @@ def _row_names(rows: Rows) -> list[str]:
 
 def _draw_tasks(svg: ET.Element, tasks: Mapping[str, str], towers: list[_Glyph]) -> None:
     for tower, (task, kind) in zip(towers, tasks.items(), strict=True):
-        group = ET.SubElement(svg, "g", {"data-kind": "task", "text-anchor": "middle"})
-        ET.SubElement(group, "title").text = _shown(f"{task}: {kind}")
+        group = _add(svg, "g", data_kind="task", text_anchor="middle")
+        _add(group, "title", f"{task}: {kind}")
         # Names that begin alike often differ at their ends.
         name = task if len(task) <= _LONGEST else f"{task[:6]}…{task[-5:]}"
-        _write(group, tower.x, 14, _shown(name), **{"font-weight": "bold"})
-        _write(group, tower.x, 28, kind, **{"font-size": "10"})
-
-
-def _draw_totals(svg: ET.Element, totals: list[str], y: float) -> None:
-    for place, line in enumerate(totals):
-        _write(svg, 0, y + _LINE * place, line, **{"font-size": "10"})
+        _write(group, tower.x, 14, name, font_weight="bold")
+        _write(group, tower.x, 28, kind, font_size=10)
 
 
 def _describe(outline: Outline) -> str:
     tasks = ", ".join(f"{task} ({kind})" for task, kind in outline.tasks.items())
-    levels = ", ".join(
-        f"{name} ({len(row)})"
-        for name, row in zip(_row_names(outline.rows), outline.rows, strict=True)
-    )
-    return _shown(f"From {outline.n_features} features up: {levels}, for the tasks {tasks}.")
+    pairs = zip(_row_names(outline.rows), outline.rows, strict=True)
+    levels = ", ".join(f"{name} ({len(row)})" for name, row in pairs)
+    return f"From {outline.n_features} features up: {levels}, for the tasks {tasks}."

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from .axes import Axis
 from .body import Body
-from .diagram import Block, Diagram, describe
+from .diagram import Diagram, Node, describe
 from .gates import Gates, mix
 from .mlp import BatchedMLP
 from .names import ExpertNames, GateNames, name_experts, shared_gate_name
@@ -172,14 +172,14 @@ class ExpertNetwork(Body):
 
     def diagram(self, tasks: Sequence[str]) -> Diagram:
         positions = {task: position for position, task in enumerate(tasks)}
-        rows: list[list[Block]] = []
-        below: dict[str, Block] = {}
+        rows: list[list[Node]] = []
+        below: dict[str, Node] = {}
         levels = zip(self.expert_names(tasks), self.gate_names(tasks), strict=True)
         for banks, gates in levels:
             experts = {
-                block.name: block
+                node.name: node
                 for bank in banks
-                for block in describe(
+                for node in describe(
                     "expert",
                     bank.module,
                     bank.names,
@@ -187,17 +187,17 @@ class ExpertNetwork(Body):
                 )
             }
             below = {
-                block.name: block
+                node.name: node
                 for names in gates
-                for block in describe(
+                for node in describe(
                     "gate",
                     names.module,
                     names.gates,
                     [[experts[name] for name in own] for own in names.experts],
                 )
             }
-            for name, block in below.items():
-                block.task = positions.get(name)
+            for name, node in below.items():
+                node.task = positions.get(name)
             rows += [[*experts.values()], [*below.values()]]
         last = rows[-1]
         return rows, [[below.get(task, last[0])] for task in tasks]

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from .body import Body
-from .diagram import Block, size
+from .diagram import Node, describe
 
 
 def task_layers(network: Body, in_features: int, hidden_units: Sequence[int]) -> nn.ModuleList:
@@ -34,16 +34,15 @@ def mixing_start(n_members: int, n: int) -> Tensor:
 
 def mixed_layers(
     tasks: Sequence[str], layers: Iterable[nn.Module], mixings: Iterable[Tensor], n_members: int
-) -> list[list[Block]]:
+) -> list[list[Node]]:
     """Describe the layers of the tasks, and the mixings after each, which read all of them."""
-    rows: list[list[Block]] = []
-    read: list[list[Block]] = [[] for _ in tasks]
-    n_blocks = n_members * len(tasks)
+    rows: list[list[Node]] = []
+    read: list[list[Node]] = [[] for _ in tasks]
     for depth, (layer, mixing) in enumerate(zip(layers, mixings, strict=True), start=1):
-        n = size(layer.parameters(), n_blocks)
-        own = [Block("layer", f"{task} {depth}", k, n, read[k]) for k, task in enumerate(tasks)]
-        n = size([mixing], n_blocks)
-        mixed = [Block("mixing", f"{task} {depth}", k, n, own) for k, task in enumerate(tasks)]
+        names = [f"{task} {depth}" for task in tasks]
+        own = describe("layer", layer, names, read)
+        n = mixing.numel() // (n_members * len(tasks))
+        mixed = [Node("mixing", name, k, n, own) for k, name in enumerate(names)]
         rows += [own, mixed]
-        read = [[block] for block in mixed]
+        read = [[node] for node in mixed]
     return rows

@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from .axes import Axes, Axis
 from .body import Body
 from .columns import Column
-from .diagram import Block, Diagram, size
+from .diagram import Diagram, Node, size
 from .dropout import MemberDropout
 from .mlp import BatchedLinear
 from .names import GateNames, free_name
@@ -157,10 +157,10 @@ class MultiTabNet(Body):
 
     def diagram(self, tasks: Sequence[str]) -> Diagram:
         n = size([*self.column_tokens.parameters(), self.task_tokens], self.n_members)
-        rows = [[Block("tokens", "columns and tasks", None, n)]]
+        rows = [[Node("tokens", "columns and tasks", None, n)]]
         for position, block in enumerate(self.attention_blocks, start=1):
             n = size(block.parameters(), self.n_members)
-            rows.append([Block("attention", f"attention {position}", None, n, rows[-1])])
+            rows.append([Node("attention", f"attention {position}", None, n, rows[-1])])
         return rows, [rows[-1]] * self.n_tasks
 
     def gate_names(self, tasks: Sequence[str]) -> list[list[GateNames]]:
@@ -252,7 +252,7 @@ class ColumnTokens(nn.Module):
 
 
 class AttentionBlock(nn.Module):
-    """Block of attention between the tokens of a row, and of feed-forward layers on each token.
+    """Node of attention between the tokens of a row, and of feed-forward layers on each token.
 
     Parameters
     ----------

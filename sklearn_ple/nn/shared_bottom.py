@@ -10,7 +10,7 @@ from typing import Unpack
 from torch import Tensor
 
 from .body import Body
-from .diagram import Block, Diagram, size
+from .diagram import Diagram, describe
 from .towers import TowerOptions
 
 
@@ -60,7 +60,7 @@ class SharedBottom(Body):
         return self.for_each_task(self.bottom(inputs))
 
     def diagram(self, tasks: Sequence[str]) -> Diagram:
-        n = size(self.bottom.parameters(), self.n_members)
-        # If the bottom has no layers, the towers read the features.
-        bottom = [Block("bottom", "shared", None, n)] if self.bottom.layers else []
-        return [bottom] if bottom else [], [bottom] * self.n_tasks
+        if not self.bottom.layers:
+            return [], [[] for _ in tasks]
+        bottom = describe("bottom", self.bottom, ["shared"])
+        return [bottom], [bottom] * self.n_tasks

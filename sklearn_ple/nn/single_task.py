@@ -10,7 +10,7 @@ from typing import Unpack
 from torch import Tensor
 
 from .body import Body
-from .diagram import Block, Diagram, size
+from .diagram import Diagram, describe
 from .towers import TowerOptions
 
 
@@ -63,6 +63,5 @@ class SingleTask(Body):
     def diagram(self, tasks: Sequence[str]) -> Diagram:
         if not self.bottoms.layers:
             return [], [[] for _ in tasks]
-        n = size(self.bottoms.parameters(), len(self.bottoms.axis))
-        bottoms = [Block("bottom", task, position, n) for position, task in enumerate(tasks)]
+        bottoms = describe("bottom", self.bottoms, tasks)
         return [bottoms], [[bottom] for bottom in bottoms]

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from .axes import Axes, Axis
 from .body import Body
-from .diagram import Block, Diagram, size
+from .diagram import Diagram, Node, size
 from .mixing import mixed_layers, mixing_start, task_layers
 from .towers import TowerOptions
 
@@ -134,8 +134,8 @@ class Sluice(Body):
         if self.betas is not None:
             n = size([self.betas], self.n_members * self.n_tasks)
             by_task = enumerate(zip(tasks, zip(*rows[1::2], strict=True), strict=True))
-            rows.append([Block("mixing", task, k, n, mixed) for k, (task, mixed) in by_task])
-        return rows, [[block] for block in rows[-1]]
+            rows.append([Node("mixing", task, k, n, mixed) for k, (task, mixed) in by_task])
+        return rows, [[node] for node in rows[-1]]
 
     def penalty(self) -> Tensor:
         """Compute the penalty on subspaces that are not orthogonal.

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from ..utils.checks import check_tensor
 from .axes import Axes, Axis
-from .diagram import Block
+from .diagram import Node
 from .inputs import InputLayer
 from .linear_path import LinearPath
 from .links import EventLink
@@ -234,7 +234,7 @@ class TabularNetwork(nn.Module):
         name_experts = getattr(self.body, "expert_names", None)
         return [] if name_experts is None else name_experts(self.order.sort_as_network(tasks))
 
-    def blocks(self, tasks: Sequence[str]) -> list[list[Block]]:
+    def nodes(self, tasks: Sequence[str]) -> list[list[Node]]:
         """Describe the parts of one member's body.
 
         Parameters
@@ -244,14 +244,14 @@ class TabularNetwork(nn.Module):
 
         Returns
         -------
-        list of list of Block
-            The blocks, see `Body.blocks`.
+        list of list of Node
+            The nodes, see `Body.nodes`.
         """
-        rows = self.body.blocks(self.order.sort_as_network(tasks))
+        rows = self.body.nodes(self.order.sort_as_network(tasks))
         positions = self.order.sort_as_network(range(len(tasks)))
-        for block in {block for row in rows for block in row if block.task is not None}:
-            block.task = positions[block.task]
-        # Shared blocks come after those of the tasks.
+        for node in {node for row in rows for node in row if node.task is not None}:
+            node.task = positions[node.task]
+        # Shared nodes come after those of the tasks.
         last = len(tasks)
         return [sorted(row, key=lambda b: last if b.task is None else b.task) for row in rows]
 

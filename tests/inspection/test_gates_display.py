@@ -40,7 +40,7 @@ class Stub:
     def expert_names(self, tasks):
         return []
 
-    def blocks(self, tasks):
+    def nodes(self, tasks):
         return []
 
 

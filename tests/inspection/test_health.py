@@ -235,7 +235,7 @@ def test_own_experts_may_bypass_the_gate_of_their_task():
         """Stands for an estimator with a network of the user's own, and for that network."""
 
         task_names_ = ("late", "price")
-        own = (nn.Block("expert", "late 1", 0, 1), nn.Block("expert", "price 1", 1, 1))
+        own = (nn.Node("expert", "late 1", 0, 1), nn.Node("expert", "price 1", 1, 1))
 
         def gate_weights(self, X):
             weights = [0.25, 0.75]
@@ -252,7 +252,7 @@ def test_own_experts_may_bypass_the_gate_of_their_task():
         def expert_names(self, tasks):
             return []
 
-        def blocks(self, tasks):
+        def nodes(self, tasks):
             return [self.own]
 
     model = Bypassed()

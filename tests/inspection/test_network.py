@@ -27,7 +27,7 @@ from sklearn_ple import (
     SluiceClassifierRegressor,
 )
 from sklearn_ple.inspection import NetworkDiagram
-from sklearn_ple.nn.diagram import Block
+from sklearn_ple.nn.diagram import Node
 from sklearn_ple.nn.drawing import COLOURS, SHARED_COLOUR, Outline, network_svg
 
 N = 40
@@ -57,7 +57,7 @@ def drawing(estimator, X=None):
 
 
 def kinds(svg):
-    """How many blocks of each kind are drawn, those in banks included."""
+    """How many nodes of each kind are drawn, those in banks included."""
     counts = {}
     for group in svg.iter(f"{SVG}g"):
         if "data-count" in group.attrib:
@@ -116,8 +116,8 @@ def test_other_networks_are_drawn(X):
     assert kinds(drawing(fitted(X, 3, SluiceClassifierRegressor, hidden_units=(4, 4)))) == mixed
     bottom = {"bottom": 1, "tower": 3}
     assert kinds(drawing(fitted(X, 3, SharedBottomClassifierRegressor))) == bottom
-    blocks = fitted(X, 3, MultiTabNetClassifierRegressor, hidden_units=(4, 4))
-    assert kinds(drawing(blocks)) == {"tokens": 1, "attention": 2, "tower": 3}
+    nodes = fitted(X, 3, MultiTabNetClassifierRegressor, hidden_units=(4, 4))
+    assert kinds(drawing(nodes)) == {"tokens": 1, "attention": 2, "tower": 3}
 
 
 @pytest.mark.parametrize(
@@ -158,9 +158,9 @@ def test_tasks_that_are_called_as_shared_parts_are_drawn(X, cls, params):
 
 
 def test_plain_data_are_drawn():
-    expert = Block("expert", "e", None, 30)
-    gate = Block("gate", "g", 0, 20, [expert])
-    tower = Block("tower", "t", 0, 10, [gate])
+    expert = Node("expert", "e", None, 30)
+    gate = Node("gate", "g", 0, 20, [expert])
+    tower = Node("tower", "t", 0, 10, [gate])
     rows = [[expert], [gate], [tower]]
     outline = Outline("A title", rows, {"t": "count"}, 1234, ["A line below"])
     svg = ET.fromstring(network_svg(outline, [{"g": [1.0]}]))
@@ -189,13 +189,13 @@ def test_many_experts_are_drawn_as_one(X):
 @pytest.mark.parametrize("change", ["name", "reads", "rows"])
 def test_gates_of_a_diagram_must_be_those_with_weights(X, change, monkeypatch):
     estimator = fitted(X, cls=MMoEClassifierRegressor)
-    rows = estimator.module_.blocks(["a", "b"])
+    rows = estimator.module_.nodes(["a", "b"])
     gate = rows[1][0]
     if change == "rows":
-        rows.insert(1, [Block("gate", "other", None, 1, rows[0])])
+        rows.insert(1, [Node("gate", "other", None, 1, rows[0])])
     else:
         setattr(gate, change, "other" if change == "name" else [*gate.reads, rows[0][0]])
-    monkeypatch.setattr(estimator.module_, "blocks", lambda tasks: rows)
+    monkeypatch.setattr(estimator.module_, "nodes", lambda tasks: rows)
     assert drawing(estimator) is not None
     with pytest.raises(ValueError, match="has gates that read .* but gate_names has"):
         drawing(estimator, X)

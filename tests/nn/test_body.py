@@ -7,9 +7,9 @@ from sklearn_ple.nn import (
     PLE,
     BatchedLinear,
     BatchedMLP,
-    Block,
     Body,
     GateNames,
+    Node,
     SharedBottom,
     TowerOptions,
     Towers,
@@ -105,8 +105,8 @@ class Mixture(Body):
 
     def diagram(self, tasks):
         n = self.experts.in_features
-        experts = [Block("expert", name, None, 5 * (n + 1)) for name in ("e", "f")]
-        gates = [Block("gate", task, k, 2 * n, experts) for k, task in enumerate(tasks)]
+        experts = [Node("expert", name, None, 5 * (n + 1)) for name in ("e", "f")]
+        gates = [Node("gate", task, k, 2 * n, experts) for k, task in enumerate(tasks)]
         return [experts, gates], [[gate] for gate in gates]
 
     def gate_names(self, tasks):
@@ -125,7 +125,7 @@ def test_a_network_is_what_it_represents_below_towers():
 
 def test_by_default_a_network_is_one_block():
     network = LowRank(7, [1, 3], n_members=2, tower_hidden_units=(5,))
-    body, towers = network.blocks(["a", "b"])
+    body, towers = network.nodes(["a", "b"])
     assert [(b.kind, b.name, b.task, b.n_parameters) for b in body] == [
         ("body", "LowRank", None, 7 * 4 + 4)
     ]
@@ -138,8 +138,8 @@ def test_by_default_a_network_is_one_block():
 @pytest.mark.parametrize(("cls", "kind"), [(LowRank, "body"), (Mixture, "expert")])
 def test_a_network_of_ones_own_is_drawn(cls, kind):
     network = cls(7, [1, 3], n_members=2)
-    rows = network.blocks(["a", "b"])
-    n = sum(block.n_parameters for row in rows for block in row)
+    rows = network.nodes(["a", "b"])
+    n = sum(node.n_parameters for row in rows for node in row)
     assert 2 * n == sum(parameter.numel() for parameter in network.parameters())
     svg = network_svg(Outline("Mine", rows, {"a": "count", "b": "binary"}, 7, []))
     assert f'data-kind="{kind}"' in svg
@@ -227,7 +227,7 @@ def test_a_network_without_towers_says_how_to_make_them():
     with pytest.raises(AttributeError, match="Towerless has no towers: .* self.make_towers"):
         network(torch.zeros(10, 7))
     with pytest.raises(AttributeError, match="Towerless has no towers"):
-        network.blocks(["a", "b"])
+        network.nodes(["a", "b"])
 
 
 def test_a_network_has_to_say_what_it_represents():

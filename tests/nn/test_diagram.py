@@ -61,11 +61,11 @@ def make(cls, n_members=1, **params):
 
 
 def graph(rows):
-    """Of every block, by kind and name, those that it reads."""
+    """Of every node, by kind and name, those that it reads."""
     return {
-        (block.kind, block.name): [(read.kind, read.name) for read in block.reads]
+        (node.kind, node.name): [(read.kind, read.name) for read in node.reads]
         for row in rows
-        for block in row
+        for node in row
     }
 
 
@@ -73,17 +73,17 @@ def graph(rows):
 @pytest.mark.parametrize("n_members", [1, 3])
 def test_blocks_have_all_parameters(cls, params, n_members):
     network = make(cls, n_members, **params)
-    described = sum(block.n_parameters for row in network.blocks(TASKS) for block in row)
+    described = sum(node.n_parameters for row in network.nodes(TASKS) for node in row)
     assert described * n_members == sum(p.numel() for p in network.parameters())
 
 
 @pytest.mark.parametrize(("cls", "params"), NETWORKS)
 def test_blocks_read_blocks_below_and_the_towers_are_on_top(cls, params):
-    rows = make(cls, **params).blocks(TASKS)
+    rows = make(cls, **params).nodes(TASKS)
     below = set()
     for row in rows:
-        assert len({block.kind for block in row}) == 1
-        assert all(read in below for block in row for read in block.reads)
+        assert len({node.kind for node in row}) == 1
+        assert all(read in below for node in row for read in node.reads)
         below |= set(row)
     assert [(b.kind, b.name, b.task) for b in rows[-1]] == [
         ("tower", name, position) for position, name in enumerate(TASKS)
@@ -93,12 +93,12 @@ def test_blocks_read_blocks_below_and_the_towers_are_on_top(cls, params):
 # In STEM a task reads other tasks' experts, without a gradient.
 @pytest.mark.parametrize(("cls", "params"), [case for case in NETWORKS if case[0] is not STEM])
 def test_a_task_depends_on_what_its_tower_is_said_to_read(cls, params):
-    """The gradient of a task's outputs says which other tasks' own blocks it depends on."""
+    """The gradient of a task's outputs says which other tasks' own nodes it depends on."""
     network = make(cls, **params)
-    *_, towers = network.blocks(TASKS)
+    *_, towers = network.nodes(TASKS)
 
-    def own_tasks(block):
-        return {block.task} - {None} | {k for read in block.reads for k in own_tasks(read)}
+    def own_tasks(node):
+        return {node.task} - {None} | {k for read in node.reads for k in own_tasks(read)}
 
     # How many of a bank's experts each task has; a third where it has as many of all.
     n_specific = params.get("n_specific_experts")
@@ -122,7 +122,7 @@ def test_a_task_depends_on_what_its_tower_is_said_to_read(cls, params):
 
 
 def test_two_levels_of_ple_by_hand():
-    rows = make(PLE, n_levels=2, n_shared_experts=1, n_specific_experts=1).blocks(TASKS)
+    rows = make(PLE, n_levels=2, n_shared_experts=1, n_specific_experts=1).nodes(TASKS)
     own = [("expert", f"{task} 1") for task in TASKS]
     shared, shared_gate = ("expert", "shared 1"), ("gate", "shared gate")
     assert [[(b.kind, b.name) for b in row] for row in rows] == [
@@ -146,7 +146,7 @@ def test_two_levels_of_ple_by_hand():
 )
 def test_gates_and_experts_have_the_names_of_their_weights(cls, params):
     network = make(cls, **params)
-    gates = [row for row in network.blocks(TASKS) if row[0].kind == "gate"]
+    gates = [row for row in network.nodes(TASKS) if row[0].kind == "gate"]
     described = [
         [(gate.name, [read.name for read in gate.reads]) for gate in row] for row in gates
     ]
@@ -161,13 +161,13 @@ def test_gates_and_experts_have_the_names_of_their_weights(cls, params):
 
 
 def test_one_gate_for_all_tasks_is_shared():
-    experts, gates, towers = make(MMoE, shared_gate=True).blocks(TASKS)
+    experts, gates, towers = make(MMoE, shared_gate=True).nodes(TASKS)
     assert [(gate.name, gate.task) for gate in gates] == [("all tasks", None)]
     assert all(tower.reads == gates for tower in towers)
     assert {expert.task for expert in experts} == {None}
 
 
 def test_towers_of_sluice_networks_read_a_mixture_of_all_layers():
-    rows = make(Sluice, hidden_units=(6, 6)).blocks(TASKS)
+    rows = make(Sluice, hidden_units=(6, 6)).nodes(TASKS)
     (mixture,) = rows[-1][1].reads
     assert [read.name for read in mixture.reads] == ["b 1", "b 2"]
