@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from functools import partial
 from typing import Any, Unpack
 
 import torch
@@ -12,12 +11,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .axes import Axes, Axis
-from .body import Body
 from .gates import Gates, mix
-from .levels import Level, LevelNetwork, make_levels
+from .levels import Level, LevelNetwork
 from .names import ExpertNames, GateNames
 from .towers import TowerOptions
-from .widths import expert_widths
 
 
 class AdaTT(LevelNetwork):
@@ -93,20 +90,12 @@ class AdaTT(LevelNetwork):
         n_added: int = 0,
         **towers: Unpack[TowerOptions],
     ):
-        super().__init__(n_outputs, **towers)
         if not n_specific_experts:
             raise ValueError("n_specific_experts is 0: each task needs at least one expert.")
-        widths = expert_widths(expert_hidden_units, n_levels)
-        make_level = partial(
-            FusionLevel,
-            self,
-            n_specific=n_specific_experts,
-            n_shared=n_shared_experts,
-            gate_hidden_units=gate_hidden_units,
-            n_added=n_added,
+        super().__init__(
+            n_outputs, n_specific_experts, n_shared_experts, n_added, gate_hidden_units, **towers
         )
-        self.levels = make_levels(make_level, in_features, widths)
-        self.towers = self.make_towers(widths[-1][-1])
+        self._make_levels(FusionLevel, in_features, n_levels, expert_hidden_units)
 
 
 class FusionLevel(Level):
@@ -115,37 +104,12 @@ class FusionLevel(Level):
     The last level has no unit for the shared experts, since nothing would read it.
     """
 
-    def __init__(
-        self,
-        network: Body,
-        in_features: int,
-        hidden_units: Sequence[int],
-        n_specific: int,
-        n_shared: int,
-        *,
-        gate_hidden_units: Sequence[int],
-        n_added: int,
-        is_last: bool,
-    ):
-        super().__init__(network, in_features, hidden_units, [n_specific] * network.n_tasks, 0)
-        shared = network.per_member(n_shared)
-        experts = Axis((*shared.runs, *network.per_task(n_specific).runs))
-
-        def make_gates(units: Axis) -> FusionGates:
-            return FusionGates(
-                units,
-                in_features,
-                experts,
-                self.n_tasks - n_added if n_added else None,
-                hidden_units=gate_hidden_units,
-                activation=network.activation,
-            )
-
-        self.task_gates = make_gates(network.per_task())
-        if n_shared:
-            self.shared_experts = network.make_mlps(shared, in_features, hidden_units)
-            if not is_last:
-                self.shared_gate = make_gates(network.per_member())
+    def __init__(self, network: AdaTT, width: int, units: Sequence[int], is_last: bool):
+        super().__init__(network, width, units)
+        self.task_gates = FusionGates(network, network.per_task(), width)
+        self._add_shared_experts(network, width, units)
+        if self.shared_experts is not None and not is_last:
+            self.shared_gate = FusionGates(network, network.per_member(), width)
 
     def forward(self, tasks: Tensor, shared: Tensor) -> tuple[Tensor, Tensor]:
         """Compute the outputs of the units from their inputs.
@@ -186,43 +150,31 @@ class FusionLevel(Level):
 class FusionGates(Gates):
     """Gates of units that also add their own experts, with learnt weights that suit all rows.
 
-    If there are ``n_earlier`` tasks and some that were added, the gate of an earlier task, and a
-    shared one, weigh no expert of the added tasks. That of an added task weighs those of the tasks
-    before it, too.
+    If tasks were added, the gate of an earlier task, and a shared one, weigh none of their
+    experts. The gate of an added task weighs those of the tasks before it, too.
     """
 
     weighed: Tensor | None
 
-    def __init__(
-        self,
-        units: Axis,
-        in_features: int,
-        experts: Axis,
-        n_earlier: int | None = None,
-        **options: Any,
-    ):
-        super().__init__(units, in_features, experts, **options)
+    def __init__(self, network: AdaTT, units: Axis, width: int):
+        experts = Axis((*network.shared.runs, *network.specific.runs))
+        hidden, n_earlier = network.gate_hidden_units, network.n_earlier
+        super().__init__(units, width, experts, hidden_units=hidden, activation=network.activation)
         owners, first = experts.owners, units.owners[0]
-        self.first, self.n_own, self.n_units = (
-            owners.index(first),
-            owners.count(first),
-            len(units.owners),
-        )
+        self.n_units, self.n_own = len(units.owners), owners.count(first)
+        self.first = owners.index(first)
         self.residual = None
         if self.n_own > 1:
             bound = 1 / math.sqrt(self.n_own)
             residual = torch.empty(units.n_members, self.n_units, self.n_own)
             self.residual = nn.Parameter(residual.uniform_(-bound, bound))
         weighed = None
-        if n_earlier is not None:
-            by_unit = [
-                [
-                    owner is None or owner < n_earlier or owner <= (-1 if unit is None else unit)
-                    for owner in owners
-                ]
-                for unit in units.owners
+        if n_earlier < network.n_tasks:
+            ends = [
+                n_earlier if unit is None else max(n_earlier, unit + 1) for unit in units.owners
             ]
-            weighed = torch.tensor(by_unit).repeat(units.n_members, 1).unsqueeze(-1)
+            rows = [[owner is None or owner < end for owner in owners] for end in ends]
+            weighed = torch.tensor(rows).repeat(units.n_members, 1).unsqueeze(-1)
         self.register_buffer("weighed", weighed, persistent=False)
 
     def declare_axes(self) -> dict[str, Axes]:

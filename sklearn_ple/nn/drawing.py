@@ -212,7 +212,9 @@ def _means_by_gate(rows: Rows, weights: Weights) -> dict[Node, Sequence[float]]:
 # -- drawing ----------------------------------------------------------------------------------
 
 
-def _add(parent: ET.Element, tag: str, text: str | None = None, **attributes: Any) -> ET.Element:
+def _add(
+    parent: ET.Element, tag: str, text: str | None = None, /, **attributes: Any
+) -> ET.Element:
     """Add an element; numbers are shortened, and underscores in names are hyphens."""
     shown = {
         name.replace("_", "-"): value if isinstance(value, str) else f"{value:g}"

@@ -3,55 +3,47 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
 from .axes import ByTask
-from .body import Body
 from .gates import mix
 from .levels import Level, stack_rows_last
 from .names import GateNames
+
+if TYPE_CHECKING:
+    from .ple import PLE
 
 
 class ExtractionLevel(Level):
     """A level of `PLE`: a task's gate weighs its own experts and the shared ones.
 
     If the tasks have different numbers of experts, each has its own module of gates. The shared
-    gate weighs the shared experts and those of all tasks except for the last ``n_added``.
+    gate weighs the shared experts and those of the tasks that were not added.
     """
 
-    def __init__(
-        self,
-        network: Body,
-        in_features: int,
-        hidden_units: Sequence[int],
-        n_specific: Sequence[int],
-        n_shared: int,
-        *,
-        gate_hidden_units: Sequence[int],
-        residual: bool,
-        n_added: int,
-        is_last: bool,
-    ):
-        super().__init__(network, in_features, hidden_units, n_specific, n_shared)
-        self.n_specific = list(n_specific)
-        self.is_even = len(set(n_specific)) == 1
-        members, hidden = network.per_member(), gate_hidden_units
+    def __init__(self, network: PLE, width: int, units: Sequence[int], is_last: bool):
+        super().__init__(network, width, units)
+        self._add_shared_experts(network, width, units)
+        members, hidden = network.per_member(), network.gate_hidden_units
+        n_shared, self.n_specific = (
+            len(network.shared.owners),
+            [n for _, n in network.specific.runs],
+        )
+        self.is_even = len(set(self.n_specific)) == 1
         if self.is_even:
-            n_seen = n_specific[0] + n_shared
-            self.task_gates: Any = network.make_gates(
-                network.per_task(), in_features, n_seen, hidden
-            )
+            n_seen = self.n_specific[0] + n_shared
+            self.task_gates: Any = network.make_gates(network.per_task(), width, n_seen, hidden)
         else:
             self.task_gates = ByTask(
-                network.make_gates(members, in_features, n + n_shared, hidden) for n in n_specific
+                network.make_gates(members, width, n + n_shared, hidden) for n in self.n_specific
             )
         # Nothing reads the shared branch after the last level, or without shared experts.
         if n_shared and not is_last:
-            weighed = self._axis_of_experts(self.n_tasks - n_added)
-            self.shared_gate = network.make_gates(members, in_features, weighed, hidden)
-        self.residual = residual and hidden_units[-1] == in_features
+            self.shared_gate = network.make_gates(members, width, network.weighed, hidden)
+        self.out_features = units[-1]
+        self.residual = network.residual and self.out_features == width
 
     def forward(self, task_branches: Tensor, shared_branch: Tensor) -> tuple[Tensor, Tensor]:
         """Compute the outputs of the branches from their inputs.

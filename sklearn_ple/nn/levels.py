@@ -17,6 +17,7 @@ from .diagram import Diagram, Node, describe
 from .gates import Gates, mix
 from .mlp import BatchedMLP
 from .names import ExpertNames, GateNames, name_experts, shared_gate_name
+from .widths import expert_widths
 
 
 class Level(nn.Module):
@@ -27,16 +28,12 @@ class Level(nn.Module):
 
     Parameters
     ----------
-    network : Body
+    network : LevelNetwork
         The network.
-    in_features : int
+    width : int
         Width of the input of each branch.
-    hidden_units : sequence of int
+    units : sequence of int
         Widths of the experts' layers.
-    n_specific : sequence of int
-        Number of experts of each task.
-    n_shared : int
-        Number of shared experts.
 
     Attributes
     ----------
@@ -50,31 +47,17 @@ class Level(nn.Module):
     shared_experts: BatchedMLP | None
     shared_gate: Gates | None
 
-    def __init__(
-        self,
-        network: Body,
-        in_features: int,
-        hidden_units: Sequence[int],
-        n_specific: Sequence[int],
-        n_shared: int,
-    ):
+    def __init__(self, network: LevelNetwork, width: int, units: Sequence[int]):
         super().__init__()
         self.n_members, self.n_tasks = network.n_members, network.n_tasks
         self.specific_experts = self.shared_experts = self.shared_gate = None
-        if sum(n_specific):
-            experts = network.per_task(n_specific)
-            self.specific_experts = network.make_mlps(experts, in_features, hidden_units)
-        if n_shared:
-            experts = network.per_member(n_shared)
-            self.shared_experts = network.make_mlps(experts, in_features, hidden_units)
+        if len(network.specific):
+            self.specific_experts = network.make_mlps(network.specific, width, units)
 
-    def _axis_of_experts(self, n_earlier: int | None = None) -> Axis:
-        """Return the axis of the experts of the first tasks, or of all, and of the shared ones."""
-        specific, shared = (
-            () if bank is None else bank.axis.runs
-            for bank in (self.specific_experts, self.shared_experts)
-        )
-        return Axis((*specific[:n_earlier], *shared))
+    def _add_shared_experts(self, network: LevelNetwork, width: int, units: Sequence[int]) -> None:
+        """Make the shared experts, if there are any."""
+        if len(network.shared):
+            self.shared_experts = network.make_mlps(network.shared, width, units)
 
     def _evaluate_specific(self, branches: Tensor) -> list[Tensor]:
         """Evaluate the tasks' own experts: one bank (n_members, n_experts, n_rows, width) or none.
@@ -206,16 +189,77 @@ class ExpertNetwork(Body):
 class LevelNetwork(ExpertNetwork):
     """Base of networks of levels with a branch for each task and a shared one.
 
-    A subclass makes the levels in ``__init__``, see `make_levels`. The towers read the branches of
+    A subclass makes the levels and the towers by `_make_levels`. The towers read the branches of
     the tasks.
+
+    Parameters
+    ----------
+    n_outputs : sequence of int
+        Number of outputs of each task.
+    n_specific : int or sequence of int
+        Number of experts of each task, the same at all levels.
+    n_shared : int
+        Number of shared experts at each level.
+    n_added : int
+        Number of tasks, the last ones, that were added to a network.
+    gate_hidden_units : sequence of int
+        Widths of the hidden layers of every gate.
+    **options : object
+        Options of `Body`.
 
     Attributes
     ----------
+    specific, shared : Axis
+        The experts of the tasks, and those that they share, at each level.
+    n_earlier : int
+        Number of tasks that were not added.
+    weighed : Axis
+        The experts of these tasks, and the shared ones.
     levels : ModuleList
         The levels, from the features up.
+
+    Raises
+    ------
+    ValueError
+        If there is not one number of experts for each task, or if a task has no expert.
     """
 
-    levels: Any
+    def __init__(
+        self,
+        n_outputs: Sequence[int],
+        n_specific: int | Sequence[int],
+        n_shared: int,
+        n_added: int,
+        gate_hidden_units: Sequence[int],
+        **options: Any,
+    ):
+        super().__init__(n_outputs, **options)
+        numbers = n_specific if isinstance(n_specific, Sequence) else [n_specific] * self.n_tasks
+        if len(numbers) != self.n_tasks:
+            raise ValueError(
+                f"n_specific_experts={n_specific} must have one entry for each of {self.n_tasks} "
+                "tasks."
+            )
+        if n_shared + min(numbers) == 0:
+            raise ValueError(
+                "n_shared_experts and n_specific_experts are both 0: a task needs at least one "
+                "expert."
+            )
+        self.specific, self.shared = self.per_task(numbers), self.per_member(n_shared)
+        self.n_earlier = self.n_tasks - n_added
+        self.weighed = Axis((*self.specific.runs[: self.n_earlier], *self.shared.runs))
+        self.gate_hidden_units = gate_hidden_units
+        self.levels: Any = nn.ModuleList()
+
+    def _make_levels(
+        self, make: Callable[..., Level], in_features: int, n_levels: int, hidden_units: Any
+    ) -> None:
+        """Make the levels, given the widths of the experts' layers, and the towers."""
+        width, widths = in_features, expert_widths(hidden_units, n_levels)
+        for depth, units in enumerate(widths, start=1):
+            self.levels.append(make(self, width, units, depth == n_levels))
+            width = units[-1]
+        self.towers = self.make_towers(width)
 
     def _branches(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
         """Return the inputs of the tasks' branches and of the shared one at the first level."""
@@ -232,53 +276,6 @@ class LevelNetwork(ExpertNetwork):
 
     def gate_names(self, tasks: Sequence[str]) -> list[list[GateNames]]:
         return [level.gate_names(tasks) for level in self.levels]
-
-
-def make_levels(
-    make: Callable[..., Level], in_features: int, widths: Sequence[Sequence[int]]
-) -> nn.ModuleList:
-    """Make the levels of a network.
-
-    Parameters
-    ----------
-    make : callable
-        Makes a level from the width of its input and the widths of its experts' layers. The
-        argument ``is_last`` says whether it is the last level.
-    in_features : int
-        Number of features.
-    widths : sequence of sequence of int
-        Widths of the experts' layers at each level.
-
-    Returns
-    -------
-    ModuleList
-        The levels.
-    """
-    n_in = [in_features, *(own[-1] for own in widths)]
-    last = len(widths) - 1
-    return nn.ModuleList(
-        make(n_in[depth], own, is_last=depth == last) for depth, own in enumerate(widths)
-    )
-
-
-def check_numbers(n_specific: int | Sequence[int], n_shared: int, n_tasks: int) -> list[int]:
-    """Return the number of experts of each task, after a check that each gate weighs one.
-
-    Raises
-    ------
-    ValueError
-        If there is not one number for each task, or if a task has no expert.
-    """
-    numbers = list(n_specific) if isinstance(n_specific, Sequence) else [n_specific] * n_tasks
-    if len(numbers) != n_tasks:
-        raise ValueError(
-            f"n_specific_experts={n_specific} must have one entry for each of {n_tasks} tasks."
-        )
-    if n_shared + min(numbers) == 0:
-        raise ValueError(
-            "n_shared_experts and n_specific_experts are both 0: a task needs at least one expert."
-        )
-    return numbers
 
 
 def stack_rows_last(parts: list[Tensor]) -> Tensor:

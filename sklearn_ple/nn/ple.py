@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from typing import Unpack
 
 from .extraction import ExtractionLevel
-from .levels import LevelNetwork, check_numbers, make_levels
+from .levels import LevelNetwork
 from .towers import TowerOptions
-from .widths import expert_widths
 
 
 class PLE(LevelNetwork):
@@ -91,28 +89,16 @@ class PLE(LevelNetwork):
         n_added: int = 0,
         **towers: Unpack[TowerOptions],
     ):
-        super().__init__(n_outputs, **towers)
-        numbers = check_numbers(n_specific_experts, n_shared_experts, self.n_tasks)
-        widths = expert_widths(expert_hidden_units, n_levels)
-        self.levels = make_levels(
-            partial(
-                ExtractionLevel,
-                self,
-                n_specific=numbers,
-                n_shared=n_shared_experts,
-                gate_hidden_units=gate_hidden_units,
-                residual=residual,
-                n_added=n_added,
-            ),
-            in_features,
-            widths,
+        super().__init__(
+            n_outputs, n_specific_experts, n_shared_experts, n_added, gate_hidden_units, **towers
         )
+        self.residual = residual
+        self._make_levels(ExtractionLevel, in_features, n_levels, expert_hidden_units)
         if residual and not any(level.residual for level in self.levels):
+            widths = [str(level.out_features) for level in self.levels]
             raise ValueError(
                 "residual=True has no effect, because no level puts out as many numbers as it "
                 f"reads: the first level reads {in_features} features, and the experts put out "
-                f"{' and '.join(str(own[-1]) for own in widths)} numbers. Use "
-                "n_levels=2 or more with experts of the same width, or expert_hidden_units that "
-                f"end with {in_features}, or residual=False."
+                f"{' and '.join(widths)} numbers. Use n_levels=2 or more with experts of the same "
+                f"width, or expert_hidden_units that end with {in_features}, or residual=False."
             )
-        self.towers = self.make_towers(widths[-1][-1])

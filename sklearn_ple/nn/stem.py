@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from typing import Unpack
 
 import torch
 from torch import Tensor
 
-from .body import Body
+from .axes import Axis
 from .gates import mix
-from .levels import Level, LevelNetwork, check_numbers, make_levels
+from .levels import Level, LevelNetwork
 from .names import GateNames
 from .towers import TowerOptions
-from .widths import expert_widths
 
 
 class STEM(LevelNetwork):
@@ -89,22 +87,16 @@ class STEM(LevelNetwork):
         n_added: int = 0,
         **towers: Unpack[TowerOptions],
     ):
-        super().__init__(n_outputs, views=[*range(len(n_outputs)), None], **towers)
-        numbers = check_numbers(n_specific_experts, n_shared_experts, self.n_tasks)
-        widths = expert_widths(expert_hidden_units, n_levels)
-        self.levels = make_levels(
-            partial(
-                StemLevel,
-                self,
-                n_specific=numbers,
-                n_shared=n_shared_experts,
-                gate_hidden_units=gate_hidden_units,
-                n_added=n_added,
-            ),
-            in_features,
-            widths,
+        super().__init__(
+            n_outputs,
+            n_specific_experts,
+            n_shared_experts,
+            n_added,
+            gate_hidden_units,
+            views=[*range(len(n_outputs)), None],
+            **towers,
         )
-        self.towers = self.make_towers(widths[-1][-1])
+        self._make_levels(StemLevel, in_features, n_levels, expert_hidden_units)
 
     def _branches(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
         # The views of a member: first those of its tasks, then the shared one.
@@ -115,36 +107,23 @@ class STEM(LevelNetwork):
 class StemLevel(Level):
     """A level of `STEM`: a task's gate weighs all experts, and trains its own and the shared ones.
 
-    The shared gate weighs the shared experts and those of all tasks except for the last
-    ``n_added``.
+    The shared gate weighs the shared experts and those of the tasks that were not added.
     """
 
     is_own: Tensor
 
-    def __init__(
-        self,
-        network: Body,
-        in_features: int,
-        hidden_units: Sequence[int],
-        n_specific: Sequence[int],
-        n_shared: int,
-        *,
-        gate_hidden_units: Sequence[int],
-        n_added: int,
-        is_last: bool,
-    ):
-        super().__init__(network, in_features, hidden_units, n_specific, n_shared)
-        every, hidden = self._axis_of_experts(), gate_hidden_units
-        self.task_gates = network.make_gates(network.per_task(), in_features, every, hidden)
+    def __init__(self, network: STEM, width: int, units: Sequence[int], is_last: bool):
+        super().__init__(network, width, units)
+        self._add_shared_experts(network, width, units)
+        specific, hidden = network.specific, network.gate_hidden_units
+        every = Axis((*specific.runs, *network.shared.runs))
+        self.task_gates = network.make_gates(network.per_task(), width, every, hidden)
         # Nothing reads the shared branch after the last level.
         if not is_last:
-            weighed = self._axis_of_experts(self.n_tasks - n_added)
-            self.shared_gate = network.make_gates(
-                network.per_member(), in_features, weighed, hidden
-            )
+            members, weighed = network.per_member(), network.weighed
+            self.shared_gate = network.make_gates(members, width, weighed, hidden)
         # For each task which of all specific experts are its own: 1 if so, else 0.
-        owners = network.per_task(n_specific).owners
-        is_own = [[[float(owner == k)] for owner in owners] for k in range(self.n_tasks)]
+        is_own = [[[float(own == k)] for own in specific.owners] for k in range(self.n_tasks)]
         self.register_buffer("is_own", torch.tensor(is_own), persistent=False)
 
     def forward(self, task_branches: Tensor, shared_branch: Tensor) -> tuple[Tensor, Tensor]:
