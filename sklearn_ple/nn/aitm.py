@@ -127,14 +127,8 @@ class AITM(Body):
             One level for each task that has a task before it.
         """
         return [
-            [
-                GateNames(
-                    self.transfers[task].gate,
-                    [tasks[task]],
-                    [[f"from {tasks[before]}", "own"]],
-                )
-            ]
-            for task, before in self.steps
+            [GateNames(self.transfers[k].gate, [tasks[k]], [[f"from {tasks[before]}", "own"]])]
+            for k, before in self.steps
         ]
 
 
@@ -172,9 +166,7 @@ def _in_order(previous: Sequence[int | None]) -> list[tuple[int, int]]:
     """Return the pairs (task, task before it), in an order in which they can be computed."""
     before = {task: other for task, other in enumerate(previous) if other is not None}
     try:
-        order = [
-            *TopologicalSorter({task: [other] for task, other in before.items()}).static_order()
-        ]
+        order = [*TopologicalSorter({k: [other] for k, other in before.items()}).static_order()]
     except CycleError as error:
         raise ValueError(f"previous has a cycle: {error.args[1]}.") from None
     return [(task, before[task]) for task in order if task in before]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,23 @@ class Axis:
         """
         return cls(tuple((task, 1) for task in range(n_tasks)), n_members)
 
+    def entries_of(self, task: int | None) -> Tensor:
+        """Return the positions of a task's entries, or of those of no task, in one member.
+
+        Parameters
+        ----------
+        task : int or None
+            Position of the task.
+
+        Returns
+        -------
+        Tensor of int
+            The positions.
+        """
+        numbers = torch.tensor([n for _, n in self.runs])
+        is_own = torch.tensor([owner == task for owner, _ in self.runs])
+        return is_own.repeat_interleave(numbers).nonzero().flatten()
+
     def repeat(self, n: int) -> Axis:
         """Return an axis with n adjacent entries in place of each one.
 
@@ -102,7 +120,8 @@ class ByTask(nn.ModuleList):
 
     Examples
     --------
-    >>> from torch import nn
+    >>> import torch
+    from torch import Tensor, nn
     >>> from sklearn_ple.nn import ByTask
     >>> len(ByTask([nn.Linear(7, 1), nn.Linear(7, 3)]))
     2
@@ -139,18 +158,11 @@ def state_axes(network: nn.Module) -> dict[str, tuple[Axis, ...]]:
         for name, declared in getattr(module, "declare_axes", dict)().items():
             found = axes.get(start + name, ())
             own = [n if axis is None else axis for axis, n in zip(declared, found, strict=False)]
-            lengths = [*map(len, found)]
-            if len(declared) != len(found) or [*map(len, own)] != lengths:
-                expected = [None if axis is None else len(axis) for axis in declared]
-                known = start + name in axes
+            if [*map(len, own)] != [*map(len, found)] or len(declared) != len(found):
+                lengths = [None if axis is None else len(axis) for axis in declared]
                 raise ValueError(
-                    f"{type(module).__name__}.declare_axes declares axes of lengths {expected} "
-                    f"for {name!r}, "
-                    + (
-                        f"whose shape is {lengths}."
-                        if known
-                        else "which is no parameter or buffer."
-                    )
+                    f"{type(module).__name__}.declare_axes declares axes of lengths {lengths} for "
+                    f"{name!r}, whose shape is {[*map(len, found)] or None}."
                 )
             axes[start + name] = tuple(own)
         if isinstance(module, ByTask):

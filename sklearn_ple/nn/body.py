@@ -6,7 +6,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any, Unpack
 
-import torch
 from torch import Tensor, nn
 
 from .axes import Axes, Axis
@@ -284,23 +283,6 @@ class Body(nn.Module, ABC):
         """
         return shared.repeat_interleave(self.n_tasks, dim=0)
 
-    def side_by_side(self, own: Tensor, shared: Tensor) -> Tensor:
-        """Join a tensor of each task and one that the tasks share, along the last axis.
-
-        Parameters
-        ----------
-        own : Tensor of shape (n_members * n_tasks, n_rows, own_width)
-            A tensor for each member and task.
-        shared : Tensor of shape (n_members, n_rows, shared_width)
-            A tensor for each member.
-
-        Returns
-        -------
-        Tensor of shape (n_members * n_tasks, n_rows, own_width + shared_width)
-            Both tensors side by side, for each member and task.
-        """
-        return torch.cat([own, self.for_each_task(shared)], dim=-1)
-
     @abstractmethod
     def represent(self, inputs: Tensor) -> Tensor | list[Tensor]:
         """Compute the representations that the towers read; every subclass implements it.
@@ -408,8 +390,8 @@ class Body(nn.Module, ABC):
         shapes = _shapes(read)
         if shapes != expected:
             raise ValueError(
-                f"{type(self).__name__}.represent returned {_described(shapes)}, but its towers "
-                f"read {_described(expected)}: {axes}."
+                f"{type(self).__name__}.represent returned {shapes}, but its towers read "
+                f"{expected}: {axes}."
             )
 
     def nodes(self, tasks: Sequence[str]) -> list[list[Node]]:
@@ -427,13 +409,8 @@ class Body(nn.Module, ABC):
         """
         self._check_towers()
         rows, read = self.diagram(tasks)
-        towers = [
-            Node("tower", task, position, n, own)
-            for position, (task, n, own) in enumerate(
-                zip(tasks, self.towers.n_parameters, read, strict=True)
-            )
-        ]
-        return [*rows, towers]
+        parts = enumerate(zip(tasks, self.towers.n_parameters, read, strict=True))
+        return [*rows, [Node("tower", task, k, n, own) for k, (task, n, own) in parts]]
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Compute the outputs of all tasks.
@@ -456,13 +433,6 @@ class Body(nn.Module, ABC):
 
 def _shapes(read: Any) -> Any:
     """Return the shape of a tensor, the shapes of a list, or the name of any other type."""
-    if isinstance(read, Tensor):
-        return tuple(read.shape)
-    return [_shapes(own) for own in read] if isinstance(read, list) else type(read).__name__
-
-
-def _described(shapes: Any) -> str:
-    """Describe what `_shapes` returned, for messages."""
-    if isinstance(shapes, list):
-        return f"a list of shapes {shapes}"
-    return f"a tensor of shape {shapes}" if isinstance(shapes, tuple) else f"a {shapes}"
+    if isinstance(read, list):
+        return [_shapes(own) for own in read]
+    return tuple(read.shape) if isinstance(read, Tensor) else type(read).__name__

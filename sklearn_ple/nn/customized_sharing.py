@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Unpack
 
+import torch
 from torch import Tensor
 
 from .body import Body
@@ -61,7 +62,8 @@ class CustomizedSharing(Body):
         self.towers = self.make_towers(2 * self.shared_bottom.out_features)
 
     def represent(self, inputs: Tensor) -> Tensor:
-        return self.side_by_side(self.own_bottoms(inputs), self.shared_bottom(inputs))
+        own, shared = self.own_bottoms(inputs), self.shared_bottom(inputs)
+        return torch.cat([own, self.for_each_task(shared)], dim=-1)
 
     def diagram(self, tasks: Sequence[str]) -> Diagram:
         own = describe("bottom", self.own_bottoms, tasks)

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import chain, islice, pairwise
+from itertools import chain, pairwise
 from typing import Any, Unpack
 
 import torch
@@ -118,22 +118,21 @@ class HoME(ExpertNetwork):
         def make_experts(experts: Axis, n_in: int, hidden_units: Sequence[int]) -> GatedExperts:
             return GatedExperts(self, experts, n_in, hidden_units, feature_gate_rank)
 
+        def make_self_gates(gates: Axis, n_in: int, n_experts: int) -> BatchedLinear:
+            return BatchedLinear(gates, n_in, n_experts, bias=False)
+
         def make_gates(gates: Axis, n_in: int, n_experts: int) -> Gates:
             return self.make_gates(gates, n_in, n_experts, gate_hidden_units)
 
         n_all, n_seen = len(groups) * n_group_experts, n_group_experts + n_shared_experts
-        members, of_groups, tasks = (
-            self.per_member(),
-            self.per_member(len(groups)),
-            self.per_task(),
-        )
+        members, of_groups = self.per_member(), self.per_member(len(groups))
         # The experts of the groups, then the shared ones; all read the features.
         every = self.per_member(n_all + n_shared_experts)
         self.meta_experts = make_experts(every, in_features, widths[0])
         self.group_gates = make_gates(of_groups, in_features, n_seen)
         self.shared_gate = make_gates(members, in_features, n_all + n_shared_experts)
-        self.group_self_gates = SelfGates(of_groups, in_features, n_group_experts)
-        self.shared_self_gate = SelfGates(members, in_features, n_shared_experts)
+        self.group_self_gates = make_self_gates(of_groups, in_features, n_group_experts)
+        self.shared_self_gate = make_self_gates(members, in_features, n_shared_experts)
 
         self.specific_experts, self.group_experts, self.shared_experts = (
             make_experts(experts, width, widths[1])
@@ -143,8 +142,8 @@ class HoME(ExpertNetwork):
                 self.per_member(n_shared_experts),
             )
         )
-        self.task_gates = make_gates(tasks, 2 * width, n_specific_experts + n_seen)
-        self.task_self_gates = SelfGates(tasks, 2 * width, n_specific_experts)
+        self.task_gates = make_gates(self.per_task(), 2 * width, n_specific_experts + n_seen)
+        self.task_self_gates = make_self_gates(self.per_task(), 2 * width, n_specific_experts)
         self.towers = self.make_towers(widths[1][-1])
 
     def represent(self, inputs: Tensor) -> Tensor:
@@ -158,18 +157,18 @@ class HoME(ExpertNetwork):
         own = own.unflatten(1, (n_groups, -1))
         # of_groups: (n_members, n_groups, n_rows, width); of_all: (n_members, n_rows, width)
         of_groups = mix(by(self.group_gates(inputs)), own, shared.unsqueeze(1))
-        of_groups = of_groups + mix(by(self.group_self_gates(inputs)), own)
+        of_groups = of_groups + mix(by(_weigh_own(self.group_self_gates, inputs)), own)
         of_all = mix(self.shared_gate(inputs), every)
-        of_all = of_all + mix(self.shared_self_gate(inputs), shared)
+        of_all = of_all + mix(_weigh_own(self.shared_self_gate, inputs), shared)
 
         group_of: Any = self._group_of
         of_tasks = of_groups[:, group_of]
         own = by(self.specific_experts(of_tasks.flatten(0, 1)), n_tasks)
         group = by(self.group_experts(of_groups.flatten(0, 1)), n_groups)[:, group_of]
         shared = by(self.shared_experts(of_all), 1)
-        read = self.side_by_side(of_tasks.flatten(0, 1), of_all)
+        read = torch.cat([of_tasks.flatten(0, 1), self.for_each_task(of_all)], dim=-1)
         mixed = mix(by(self.task_gates(read)), own, group, shared)
-        return (mixed + mix(by(self.task_self_gates(read)), own)).flatten(0, 1)
+        return (mixed + mix(by(_weigh_own(self.task_self_gates, read)), own)).flatten(0, 1)
 
     def _names(self, tasks: Sequence[str]) -> tuple[list[str], list[list[str]], list[str], str]:
         """Name the groups, the experts of each, the shared experts, and the shared gate."""
@@ -211,12 +210,10 @@ class HoME(ExpertNetwork):
 
     def diagram(self, tasks: Sequence[str]) -> Diagram:
         rows, read = super().diagram(tasks)
-        self_gates = self.group_self_gates, self.shared_self_gate, self.task_self_gates
-        gates = iter([*rows[1], *rows[3]])
-        for module in self_gates:
-            owners = module.logits.axis.owners
-            for gate in islice(gates, len(owners)):
-                gate.n_parameters += size(module.parameters(), len(module.logits.axis))
+        layers = self.group_self_gates, self.shared_self_gate, self.task_self_gates
+        for gates, layer in zip([rows[1][:-1], rows[1][-1:], rows[3]], layers, strict=True):
+            for gate in gates:
+                gate.n_parameters += size(layer.parameters(), len(layer.axis))
         return rows, read
 
 
@@ -235,25 +232,17 @@ class GatedExperts(nn.Module):
     If there are fewer inputs than experts, each is read by several adjacent experts.
     """
 
-    def __init__(
-        self,
-        network: Body,
-        experts: Axis,
-        in_features: int,
-        hidden_units: Sequence[int],
-        rank: int,
-    ):
+    def __init__(self, network: Body, experts: Axis, width: int, units: Sequence[int], rank: int):
         super().__init__()
         self.axis = experts
-        self.down = BatchedLinear(experts, in_features, rank, bias=False)
-        self.up = BatchedLinear(experts, rank, in_features, bias=False)
-        widths = pairwise([in_features, *hidden_units])
+        self.down = BatchedLinear(experts, width, rank, bias=False)
+        self.up = BatchedLinear(experts, rank, width, bias=False)
+        widths = pairwise([width, *units])
         self.layers: Any = nn.ModuleList(BatchedLinear(experts, *both) for both in widths)
-        scales, shifts = (
-            [nn.Parameter(torch.full((len(experts), 1, width), start)) for width in hidden_units]
+        self.norm_scales, self.norm_shifts = (
+            nn.ParameterList(torch.full((len(experts), 1, n), start) for n in units)
             for start in (1.0, 0.0)
         )
-        self.norm_scales, self.norm_shifts = nn.ParameterList(scales), nn.ParameterList(shifts)
         self.activation = ACTIVATIONS[network.activation]()
         self.dropout = MemberDropout(network.dropout)
 
@@ -265,11 +254,7 @@ class GatedExperts(nn.Module):
         dict of str to tuple of (Axis or None)
             The axes, by name.
         """
-        names = [
-            f"{kind}.{depth}"
-            for kind in ("norm_scales", "norm_shifts")
-            for depth in range(len(self.layers))
-        ]
+        names = [name for name, _ in self.named_parameters() if name.startswith("norm_")]
         return dict.fromkeys(names, (self.axis, None, None))
 
     def forward(self, inputs: Tensor) -> Tensor:
@@ -284,16 +269,7 @@ class GatedExperts(nn.Module):
         return hidden
 
 
-class SelfGates(nn.Module):
-    """Gates on the own experts of a group or task: a softmax, or a sigmoid for a single expert."""
-
-    def __init__(self, gates: Axis, in_features: int, n_experts: int):
-        super().__init__()
-        self.logits = BatchedLinear(gates, in_features, n_experts, bias=False)
-
-    def forward(self, inputs: Tensor) -> Tensor:
-        """Compute the weights, of shape (n_gates, n_experts, n_rows)."""
-        logits = self.logits(inputs).mT
-        if logits.shape[1] > 1:
-            return logits.softmax(dim=1)
-        return torch.sigmoid(logits)
+def _weigh_own(self_gates: nn.Module, inputs: Tensor) -> Tensor:
+    """Compute the weights of the own experts, of shape (n_gates, n_experts, n_rows)."""
+    logits = self_gates(inputs).mT
+    return logits.softmax(dim=1) if logits.shape[1] > 1 else torch.sigmoid(logits)

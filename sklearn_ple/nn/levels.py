@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from .axes import Axis
 from .body import Body
-from .diagram import Diagram, Node, describe
+from .diagram import Diagram, Node
 from .gates import Gates, mix
 from .mlp import BatchedMLP
 from .names import ExpertNames, GateNames, name_experts, shared_gate_name
@@ -154,36 +154,18 @@ class ExpertNetwork(Body):
         """
 
     def diagram(self, tasks: Sequence[str]) -> Diagram:
-        positions = {task: position for position, task in enumerate(tasks)}
         rows: list[list[Node]] = []
         below: dict[str, Node] = {}
         levels = zip(self.expert_names(tasks), self.gate_names(tasks), strict=True)
         for banks, gates in levels:
-            experts = {
-                node.name: node
-                for bank in banks
-                for node in describe(
-                    "expert",
-                    bank.module,
-                    bank.names,
-                    [[below[gate]] for gate in bank.reads] if below else None,
-                )
-            }
-            below = {
-                node.name: node
-                for names in gates
-                for node in describe(
-                    "gate",
-                    names.module,
-                    names.gates,
-                    [[experts[name] for name in own] for own in names.experts],
-                )
-            }
-            for name, node in below.items():
-                node.task = positions.get(name)
+            experts = {node.name: node for bank in banks for node in bank.describe(below)}
+            below = {node.name: node for names in gates for node in names.describe(experts)}
+            for position, task in enumerate(tasks):
+                if task in below:
+                    below[task].task = position
             rows += [[*experts.values()], [*below.values()]]
-        last = rows[-1]
-        return rows, [[below.get(task, last[0])] for task in tasks]
+        shared = rows[-1][0]
+        return rows, [[below.get(task, shared)] for task in tasks]
 
 
 class LevelNetwork(ExpertNetwork):

@@ -252,7 +252,7 @@ class ColumnTokens(nn.Module):
 
 
 class AttentionBlock(nn.Module):
-    """Node of attention between the tokens of a row, and of feed-forward layers on each token.
+    """A block of attention between the tokens of a row, and of feed-forward layers on each token.
 
     Parameters
     ----------
@@ -338,7 +338,8 @@ class Attention(nn.Module):
         n_members, n_rows, _, width = tokens.shape
         queries = self._heads(self.queries, tokens[:, :, : len(mask)])
         keys, values = self._heads(self.keys_and_values, tokens).chunk(2, dim=1)
-        if self.weights.is_looked_at:
+        # Only if a hook records them.
+        if self.weights._forward_hooks:
             self.weights(queries, keys, mask)
         read = F.scaled_dot_product_attention(queries, keys, values, attn_mask=mask)
         read = read.transpose(1, 2).reshape(n_members, n_rows * len(mask), width)
@@ -367,11 +368,6 @@ class TaskAttention(nn.Module):
         super().__init__()
         self.n_members = n_members
         self.n_tasks = n_tasks
-
-    @property
-    def is_looked_at(self) -> bool:
-        """Whether a hook records the weights."""
-        return bool(self._forward_hooks)
 
     def forward(self, queries: Tensor, keys: Tensor, mask: Tensor) -> Tensor:
         """Compute the weights of the tasks' tokens, averaged over the heads.

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from torch import Tensor
+
+from .diagram import Node, describe
 
 
 def numbered(name: str, n: int) -> list[str]:
@@ -67,6 +69,22 @@ class GateNames(NamedTuple):
     experts: list[list[str]]
     beside: frozenset[str] = frozenset()
 
+    def describe(self, experts: Mapping[str, Node]) -> list[Node]:
+        """Describe the gates for drawings.
+
+        Parameters
+        ----------
+        experts : mapping of str to Node
+            The experts, by name.
+
+        Returns
+        -------
+        list of Node
+            The gates.
+        """
+        reads = [[experts[name] for name in own] for own in self.experts]
+        return describe("gate", self.module, self.gates, reads)
+
     def with_weights(self, weights: Tensor) -> list[tuple[str, list[str], Tensor]]:
         """Return the name of each gate, the names of its experts, and their weights.
 
@@ -121,3 +139,19 @@ class ExpertNames(NamedTuple):
     module: Any
     names: list[str]
     reads: list[str] = []
+
+    def describe(self, gates: Mapping[str, Node]) -> list[Node]:
+        """Describe the experts for drawings.
+
+        Parameters
+        ----------
+        gates : mapping of str to Node
+            The gates of the level below, by name; empty at the first level.
+
+        Returns
+        -------
+        list of Node
+            The experts.
+        """
+        reads = [[gates[name]] for name in self.reads] if gates else None
+        return describe("expert", self.module, self.names, reads)

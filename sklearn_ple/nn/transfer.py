@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import accumulate
 from math import prod
 from typing import Any
 
@@ -133,30 +132,20 @@ def _match(
         return None
     places = []
     for axis, there in zip(axes, axes_there, strict=True):
-        own, others = _places(axis), _places(there)
-        unowned = [len(found.get(None, ())) for found in (own, others)]
-        if axis.n_members != there.n_members or unowned[0] != unowned[1]:
-            return None
         pairs = [torch.empty(2, 0, dtype=torch.int64)]
-        for task, found in own.items():
+        for task in dict(axis.runs):
             other = task if task is None or tasks is None else tasks.get(task, -1)
-            n = min(len(found), len(others.get(other, ())))
-            if n:
-                pairs.append(torch.stack([found[:n], others[other][:n]]))
+            own, others = axis.entries_of(task), there.entries_of(other)
+            if task is None and len(own) != len(others):
+                return None
+            n = min(len(own), len(others))
+            pairs.append(torch.stack([own[:n], others[:n]]))
+        if axis.n_members != there.n_members:
+            return None
         sizes = torch.tensor([len(axis), len(there)]) // axis.n_members
         starts = sizes[:, None] * torch.arange(axis.n_members)
         first, second = (starts[:, :, None] + torch.cat(pairs, dim=1)[:, None]).flatten(1)
         places.append((first, second))
-    return places
-
-
-def _places(axis: Axis) -> dict[int | None, Tensor]:
-    """Return the places of each task's entries, and of those of no task, in one member."""
-    ends = list(accumulate(n for _, n in axis.runs))
-    places: dict[int | None, Tensor] = {}
-    for (task, n), end in zip(axis.runs, ends, strict=True):
-        before = places.get(task, torch.empty(0, dtype=torch.int64))
-        places[task] = torch.cat([before, torch.arange(end - n, end)])
     return places
 
 

@@ -114,7 +114,7 @@ def test_what_belongs_to_a_task_as_a_whole_has_no_axis_of_tasks():
             {"relations": (None, Axis.of_tasks(3), None)},
             r"\[None, 3, None\] .* shape is \[2, 2, 2",
         ),
-        ({"relation": (None,)}, "for 'relation', which is no parameter or buffer"),
+        ({"relation": (None,)}, "for 'relation', whose shape is None"),
     ],
 )
 def test_wrong_axes_are_an_error(axes, message):

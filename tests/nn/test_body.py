@@ -152,13 +152,6 @@ def test_gates_of_a_network_of_ones_own_have_names():
     assert network(inputs).shape == (2, 10, 4)
 
 
-def test_own_and_shared_parts_are_joined_member_by_member():
-    own = torch.arange(4.0)[:, None, None].expand(4, 3, 2)
-    shared = torch.arange(2.0)[:, None, None].expand(2, 3, 1)
-    joined = LowRank(7, [1, 3], n_members=2).side_by_side(own, shared)
-    assert joined[:, 0].tolist() == [[0, 0, 0], [1, 1, 0], [2, 2, 1], [3, 3, 1]]
-
-
 # -- errors of those networks --------------------------------------------------------------------
 
 
@@ -177,16 +170,16 @@ class Returns(Body):
 @pytest.mark.parametrize(
     ("read", "came"),
     [
-        (torch.zeros(2, 10, 4), r"a tensor of shape \(2, 10, 4\)"),
-        (torch.zeros(4, 10, 5), r"a tensor of shape \(4, 10, 5\)"),
-        (torch.zeros(4, 9, 4), r"a tensor of shape \(4, 9, 4\)"),
-        (torch.zeros(10, 4), r"a tensor of shape \(10, 4\)"),
-        ([torch.zeros(2, 10, 4)] * 2, r"a list of shapes \[\(2, 10, 4\), \(2, 10, 4\)\]"),
-        (None, "a NoneType"),
+        (torch.zeros(2, 10, 4), r"\(2, 10, 4\)"),
+        (torch.zeros(4, 10, 5), r"\(4, 10, 5\)"),
+        (torch.zeros(4, 9, 4), r"\(4, 9, 4\)"),
+        (torch.zeros(10, 4), r"\(10, 4\)"),
+        ([torch.zeros(2, 10, 4)] * 2, r"\[\(2, 10, 4\), \(2, 10, 4\)\]"),
+        (None, "NoneType"),
     ],
 )
 def test_a_tensor_of_another_shape_is_an_error(read, came):
-    expected = r"its towers read a tensor of shape \(4, 10, 4\): \(n_members \* n_tasks, n_rows, w"
+    expected = r"its towers read \(4, 10, 4\): \(n_members \* n_tasks, n_rows, w"
     with pytest.raises(ValueError, match=f"Returns.represent returned {came}, but {expected}"):
         Returns(read)(torch.zeros(10, 7))
 
@@ -194,15 +187,15 @@ def test_a_tensor_of_another_shape_is_an_error(read, came):
 @pytest.mark.parametrize(
     ("read", "came"),
     [
-        (torch.zeros(4, 10, 4), r"a tensor of shape \(4, 10, 4\)"),
-        ([torch.zeros(2, 10, 4)], r"a list of shapes \[\(2, 10, 4\)\]"),
-        ([torch.zeros(2, 10, 4)] * 2, r"a list of shapes \[\(2, 10, 4\), \(2, 10, 4\)\]"),
-        ((torch.zeros(2, 10, 4), torch.zeros(2, 10, 6)), "a tuple"),
-        ([torch.zeros(2, 10, 4), None], r"a list of shapes \[\(2, 10, 4\), 'NoneType'\]"),
+        (torch.zeros(4, 10, 4), r"\(4, 10, 4\)"),
+        ([torch.zeros(2, 10, 4)], r"\[\(2, 10, 4\)\]"),
+        ([torch.zeros(2, 10, 4)] * 2, r"\[\(2, 10, 4\), \(2, 10, 4\)\]"),
+        ((torch.zeros(2, 10, 4), torch.zeros(2, 10, 6)), "tuple"),
+        ([torch.zeros(2, 10, 4), None], r"\[\(2, 10, 4\), 'NoneType'\]"),
     ],
 )
 def test_a_list_of_other_shapes_is_an_error(read, came):
-    expected = r"its towers read a list of shapes \[\(2, 10, 4\), \(2, 10, 6\)\]: for each task"
+    expected = r"its towers read \[\(2, 10, 4\), \(2, 10, 6\)\]: for each task"
     with pytest.raises(ValueError, match=f"Returns.represent returned {came}, but {expected}"):
         Returns(read, [4, 6]).representations(torch.zeros(2, 10, 7))
 

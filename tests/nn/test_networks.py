@@ -291,7 +291,7 @@ def naive_home(params, member, x, options):
     def gated(name, self_name, place, x, seen, own):
         hidden = mlp(params, f"{name}.hidden", place, x, len(options["gate_hidden_units"]))
         scores = (params[f"{name}.logits.weight"][place] @ hidden).exp()
-        again = params[f"{self_name}.logits.weight"][place] @ x
+        again = params[f"{self_name}.weight"][place] @ x
         again = again.exp() / again.exp().sum() if len(own) > 1 else 1 / (1 + (-again).exp())
         mixed = sum(w * e for w, e in zip(scores / scores.sum(), seen, strict=True))
         return mixed + sum(w * e for w, e in zip(again, own, strict=True))
