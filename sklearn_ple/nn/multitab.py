@@ -183,8 +183,7 @@ class MultiTabNet(Body):
         read = [[own] for own in tokens] if self.separate_tasks else [tokens] * len(tasks)
         experts = [[*columns, *own] for own in read]
         return [
-            [GateNames(block.attention.weights, list(tasks), experts)]
-            for block in self.attention_blocks
+            [GateNames(block.weights, list(tasks), experts)] for block in self.attention_blocks
         ]
 
 
@@ -252,27 +251,33 @@ class ColumnTokens(nn.Module):
 
 
 class AttentionBlock(nn.Module):
-    """A block of attention between the tokens of a row, and of feed-forward layers on each token.
+    """Multi-head attention between the tokens of a row, and feed-forward layers on each token.
 
     Parameters
     ----------
     network : Body
-        The network to which the block belongs, for its members, activation and dropout.
+        The network, whose tasks' tokens come first.
     width : int
         Width of a token.
     n_heads : int
-        Number of attention heads.
+        Number of attention heads, a divisor of the width.
     hidden_width : int
         Width of the feed-forward layer.
     """
 
     def __init__(self, network: Body, width: int, n_heads: int, hidden_width: int):
         super().__init__()
-        self.width = width
-        self.attention = Attention(network, width, n_heads)
+        members = network.per_member()
+        self.width, self.n_heads = width, n_heads
+        self.queries = BatchedLinear(members, width, width)
+        # No bias: that of the keys adds the same to all scores, and that of the values adds a
+        # constant to the output, which has its own bias.
+        self.keys_and_values = BatchedLinear(members, width, 2 * width, bias=False)
+        self.read = BatchedLinear(members, width, width)
+        self.weights = TaskAttention(network.n_members, network.n_tasks)
         self.dropout = MemberDropout(network.dropout)
-        self.hidden = network.make_mlps(network.per_member(), width, [hidden_width])
-        self.out = BatchedLinear(network.per_member(), hidden_width, width)
+        self.hidden = network.make_mlps(members, width, [hidden_width])
+        self.out = BatchedLinear(members, hidden_width, width)
 
     def forward(self, tokens: Tensor, mask: Tensor) -> Tensor:
         """Compute the new values of the first tokens, as many as the mask has rows.
@@ -289,63 +294,24 @@ class AttentionBlock(nn.Module):
         Tensor of shape (n_members, n_rows, n_computed, width)
             The new tokens.
         """
-        n_computed = len(mask)
-        added = self.attention(F.layer_norm(tokens, (self.width,)), mask)
-        tokens = tokens[:, :, :n_computed] + self.dropout(added)
+        added = self._attend(F.layer_norm(tokens, (self.width,)), mask)
+        tokens = tokens[:, :, : len(mask)] + self.dropout(added)
         hidden = self.hidden(F.layer_norm(tokens, (self.width,)).flatten(1, 2))
         return tokens + self.out(hidden).view_as(tokens)
 
-
-class Attention(nn.Module):
-    """Multi-head attention between the tokens of a row, for all members.
-
-    Parameters
-    ----------
-    network : Body
-        The network, whose tasks' tokens come first.
-    width : int
-        Width of a token.
-    n_heads : int
-        Number of heads, a divisor of the width.
-    """
-
-    def __init__(self, network: Body, width: int, n_heads: int):
-        super().__init__()
-        members = network.per_member()
-        self.n_heads = n_heads
-        self.queries = BatchedLinear(members, width, width)
-        # No bias: that of the keys adds the same to all scores, and that of the values adds a
-        # constant to the output, which has its own bias.
-        self.keys_and_values = BatchedLinear(members, width, 2 * width, bias=False)
-        self.out = BatchedLinear(members, width, width)
-        self.weights = TaskAttention(network.n_members, network.n_tasks)
-
-    def forward(self, tokens: Tensor, mask: Tensor) -> Tensor:
-        """Compute the outputs of the attention.
-
-        Parameters
-        ----------
-        tokens : Tensor of shape (n_members, n_rows, n_tokens, width)
-            The tokens.
-        mask : Tensor of bool of shape (n_computed, n_tokens)
-            Whether each of the first tokens attends to a token.
-
-        Returns
-        -------
-        Tensor of shape (n_members, n_rows, n_computed, width)
-            The output for each of the first tokens.
-        """
-        n_members, n_rows, _, width = tokens.shape
-        queries = self._heads(self.queries, tokens[:, :, : len(mask)])
-        keys, values = self._heads(self.keys_and_values, tokens).chunk(2, dim=1)
+    def _attend(self, tokens: Tensor, mask: Tensor) -> Tensor:
+        """Compute what the first tokens read: (n_members, n_rows, n_computed, width)."""
+        n_members, n_rows = tokens.shape[:2]
+        queries = self._by_head(self.queries, tokens[:, :, : len(mask)])
+        keys, values = self._by_head(self.keys_and_values, tokens).chunk(2, dim=1)
         # Only if a hook records them.
         if self.weights._forward_hooks:
             self.weights(queries, keys, mask)
         read = F.scaled_dot_product_attention(queries, keys, values, attn_mask=mask)
-        read = read.transpose(1, 2).reshape(n_members, n_rows * len(mask), width)
-        return self.out(read).unflatten(1, (n_rows, len(mask)))
+        read = read.transpose(1, 2).reshape(n_members, n_rows * len(mask), self.width)
+        return self.read(read).unflatten(1, (n_rows, len(mask)))
 
-    def _heads(self, layer: BatchedLinear, tokens: Tensor) -> Tensor:
+    def _by_head(self, layer: BatchedLinear, tokens: Tensor) -> Tensor:
         """Evaluate a layer, and split its output: (n_members * n_rows, n_heads, n_tokens, d)."""
         n_members, n_rows, n_tokens, width = tokens.shape
         parts = layer(tokens.flatten(1, 2))

@@ -89,7 +89,7 @@ def test_weights_are_those_of_the_attention(task_mask, n_members):
     for (names,) in levels:
         assert names.gates == tasks
         assert names.experts == [["x0", "x1", "x2", "x3", *last] for last in own]
-    attention = network.attention_blocks[0].attention
+    attention = network.attention_blocks[0]
     with torch.no_grad(), recorded([attention.weights]) as (batches,):
         network(inputs)
     weights = weights_of(batches, n_members)

@@ -346,7 +346,7 @@ def naive_attention(params, prefix, member, tokens, mask, options):
             total = sum(score.exp() for score in scores)
             values = [both[j].chunk(2)[1][part] for j in seen]
             read.append(sum(s.exp() / total * v for s, v in zip(scores, values, strict=True)))
-        results.append(linear(params, f"{prefix}.out", member, torch.cat(read)))
+        results.append(linear(params, f"{prefix}.read", member, torch.cat(read)))
     return results
 
 
@@ -358,9 +358,7 @@ def naive_multitab(params, member, x, options):
         tokens.append(linear(params, "column_tokens.layers.0", index, x[j : j + 1]))
     for block in range(len(options["hidden_units"])):
         prefix = f"attention_blocks.{block}"
-        read = naive_attention(
-            params, f"{prefix}.attention", member, tokens, options["task_mask"], options
-        )
+        read = naive_attention(params, prefix, member, tokens, options["task_mask"], options)
         tokens = [h + a for h, a in zip(tokens, read, strict=True)]
         for i, token in enumerate(tokens):
             hidden = mlp(params, f"{prefix}.hidden", member, normalised(token), 1)
