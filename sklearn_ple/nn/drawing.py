@@ -12,10 +12,7 @@ from typing import Any
 from .diagram import Node
 
 # Colours that are visible on white and on black, and that colour-blind readers can distinguish.
-COLOURS = (
-    *("#2f7ec0", "#d2731a", "#23926a", "#c2609c"),
-    *("#8d66c9", "#b0851a", "#1f93a8", "#d35454"),
-)
+COLOURS = ("#2f7ec0", "#d2731a", "#23926a", "#c2609c", "#8d66c9", "#b0851a", "#1f93a8", "#d35454")
 SHARED_COLOUR = "#808080"
 
 # Lengths are in pixels.

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ..utils.checks import check_tensor
 from .dropout import MemberDropout
 from .embeddings import CategoricalEmbedding
 
@@ -154,7 +155,10 @@ class InputLayer(nn.Module):
             numbers = numbers.clamp(-_FARTHEST, _FARTHEST)
         features = [smooth_clip(numbers, limit).expand(self.n_views, -1, -1)]
         if self.numeric_embedding is not None:
-            features.append(self._embed_numbers(numbers[:, : self.n_embedded]))
+            embedded = self.numeric_embedding(numbers[:, : self.n_embedded])
+            expected = self.n_views, len(numbers), self.numeric_width
+            check_tensor(type(self.numeric_embedding).__name__, embedded, expected)
+            features.append(embedded)
         if self.embedding is not None:
             features.append(self.embedding(codes))
         if len(features) == 1:
@@ -171,18 +175,6 @@ class InputLayer(nn.Module):
         views = torch.arange(self.n_views, device=every.device)
         owners = views // (self.n_views // n_members)
         return every.unflatten(1, (n_members, -1))[views, owners]
-
-    def _embed_numbers(self, numbers: Tensor) -> Tensor:
-        """Compute the embeddings of numbers, and check their shape."""
-        assert self.numeric_embedding is not None
-        embedded = self.numeric_embedding(numbers)
-        expected = (self.n_views, numbers.shape[0], self.numeric_width)
-        if tuple(embedded.shape) != expected:
-            raise ValueError(
-                f"{type(self.numeric_embedding).__name__} returned a tensor of shape "
-                f"{tuple(embedded.shape)}; expected {expected}: (n_views, n_rows, out_features)."
-            )
-        return embedded
 
 
 def _width(numeric_embedding: nn.Module) -> int:

@@ -22,13 +22,7 @@ from .mlp import BatchedLinear
 from .names import GateNames, free_name
 from .towers import TowerOptions
 
-#: Attention that each mask prevents: (of tasks to other tasks, of features to tasks).
-TASK_MASKS: dict[str | None, tuple[bool, bool]] = {
-    "tasks": (True, False),
-    "features": (False, True),
-    "both": (True, True),
-    None: (False, False),
-}
+TASK_MASKS = ("tasks", "features", "both", None)
 # More would need too much memory for the tokens of a batch, with their keys and values.
 _MOST_COLUMNS = 1000
 
@@ -137,8 +131,14 @@ class MultiTabNet(Body):
         self.attention_blocks: Any = nn.ModuleList(
             AttentionBlock(self, token_dim, n_heads, width) for width in hidden_units
         )
-        self.separate_tasks = TASK_MASKS[task_mask][0]
-        mask = _mask(self.n_tasks, len(columns), *TASK_MASKS[task_mask])
+        self.separate_tasks = task_mask in ("tasks", "both")
+        n_tokens = self.n_tasks + len(columns)
+        # Which tokens attend to which; the tokens of tasks come first.
+        mask = torch.ones(n_tokens, n_tokens, dtype=torch.bool)
+        if self.separate_tasks:
+            mask[: self.n_tasks, : self.n_tasks] = torch.eye(self.n_tasks, dtype=torch.bool)
+        if task_mask in ("features", "both"):
+            mask[self.n_tasks :, : self.n_tasks] = False
         self.register_buffer("mask", mask, persistent=False)
         self.towers = self.make_towers(token_dim)
 
@@ -360,14 +360,3 @@ class TaskAttention(nn.Module):
         own = of_tasks[:, seen].unflatten(1, (self.n_tasks, -1))
         together = torch.cat([of_columns, own], dim=2).unflatten(0, (self.n_members, -1))
         return together.permute(0, 2, 3, 1).flatten(0, 1)
-
-
-def _mask(n_tasks: int, n_columns: int, between_tasks: bool, features_to_tasks: bool) -> Tensor:
-    """Return which tokens attend to which; the tokens of tasks come first."""
-    n_tokens = n_tasks + n_columns
-    mask = torch.ones(n_tokens, n_tokens, dtype=torch.bool)
-    if between_tasks:
-        mask[:n_tasks, :n_tasks] = torch.eye(n_tasks, dtype=torch.bool)
-    if features_to_tasks:
-        mask[n_tasks:, :n_tasks] = False
-    return mask

@@ -282,7 +282,7 @@ class FlatEmbedding(nn.Module):
 
 def test_an_embedding_of_another_shape_is_an_error():
     network = make(2, embed=FlatEmbedding)
-    expected = r"FlatEmbedding returned .* \(5, 2\); expected \(1, 5, 2\)"
+    expected = r"FlatEmbedding returned .* \(5, 2\); expected a tensor of shape \(1, 5, 2\)"
     with pytest.raises(ValueError, match=expected):
         network(torch.zeros(5, 2), torch.empty(5, 0, dtype=torch.int64))
 
