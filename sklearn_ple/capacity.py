@@ -12,7 +12,7 @@ from sklearn.base import clone
 
 from .base import MultiTaskEstimator
 from .nn.draws import in_all_functions
-from .nn.widths import widths_by_level
+from .nn.widths import split_widths
 from .tables.reading import FeatureReader
 from .tables.table import TableReader
 from .training.build import make_body, make_encoder, make_inputs
@@ -221,7 +221,7 @@ def _find_layers_name(estimator: Any) -> str:
 def _widths(estimator: Any) -> list[tuple[int, ...]]:
     """Return the widths of these layers for each level."""
     hidden_units = getattr(estimator, _find_layers_name(estimator), ())
-    return widths_by_level(hidden_units, getattr(estimator, "n_levels", 1))
+    return split_widths(hidden_units, getattr(estimator, "n_levels", 1))
 
 
 def _with_widths(estimator: Any, levels: list[tuple[int, ...]]) -> Any:

@@ -16,8 +16,8 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from .export.skops import as_attributes, attributes_of_state, state_of_attributes
-from .nn.drawing import Outline, network_html
-from .nn.records import recorded, weights_of
+from .nn.drawing import Outline, draw_html
+from .nn.records import join_weights, record_outputs
 from .parameters.shared import Parameters
 from .predictions.blocks import outputs_and_labels, predicted_blocks
 from .predictions.calibration import Calibration
@@ -633,15 +633,15 @@ class Predictor(TransformerMixin, Parameters):
         """
         n_members = self.module_.body.n_members
         levels = self.module_.gate_names(self.task_names_)
-        with recorded([names.module for level in levels for names in level]) as batches:
+        with record_outputs([names.module for level in levels for names in level]) as batches:
             n_rows = self._member_outputs(X).shape[1]
         index = _index(X)
         weights, result = iter(batches), []
         for level in levels:
             frames = {}
             for names in level:
-                means = weights_of(next(weights), n_members).mean(dim=0)[:, :n_rows]
-                for gate, experts, values in names.with_weights(means):
+                means = join_weights(next(weights), n_members).mean(dim=0)[:, :n_rows]
+                for gate, experts, values in names.pair_with_weights(means):
                     data = np.asarray(values, dtype=np.float64)
                     frames[gate] = pd.DataFrame(data, index, experts)
             # The network may have the tasks in another order.
@@ -735,4 +735,4 @@ class Predictor(TransformerMixin, Parameters):
         if not hasattr(self, "net_"):
             return page
         own = self.module_, f"Network of {type(self).__name__}", self.task_types_
-        return page + network_html(Outline.of(*own, self.n_features_in_))
+        return page + draw_html(Outline.of(*own, self.n_features_in_))

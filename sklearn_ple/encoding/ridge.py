@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from scipy import sparse
 
-from ..nn.inputs import smooth_clip
+from ..nn.inputs import clip_smoothly
 from ..tasks import Task
 
 # Penalties among which generalized cross-validation chooses.
@@ -42,7 +42,7 @@ def ridge_start(
     task_weights : ndarray of shape (n_tasks,)
         Weights of the tasks in the loss. Nothing is learnt for a task with a weight of zero.
     clip_numbers : float or None, default=None
-        Limit at which the network clips numbers, see `smooth_clip`.
+        Limit at which the network clips numbers, see `clip_smoothly`.
     trained_on : ndarray of bool of shape (n_members, n_rows), default=None
         Which rows each member is trained on; by default all rows for a single member.
 
@@ -65,7 +65,7 @@ def ridge_start(
     for position in np.flatnonzero(has_start).tolist():
         rows = np.flatnonzero((weights[:, position] > 0) & trained_on.any(axis=0))
         rows = rows[:: max(1, -(-len(rows) // most))]
-        read = smooth_clip(torch.as_tensor(numbers[rows], dtype=torch.float64), clip_numbers)
+        read = clip_smoothly(torch.as_tensor(numbers[rows], dtype=torch.float64), clip_numbers)
         outputs = slice(ends[position] - tasks[position].n_outputs, ends[position])
         coefficients[:, outputs] = _ridges(
             read.numpy(), targets[rows, position], weights[rows, position], trained_on[:, rows]

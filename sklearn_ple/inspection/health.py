@@ -13,7 +13,7 @@ import torch
 from sklearn.pipeline import Pipeline
 from torch import Tensor
 
-from ..nn.records import watched
+from ..nn.records import watch
 from ..predictions.inner import inner_estimator
 
 _IDLE = 0.1
@@ -157,7 +157,7 @@ def read_gates(
         for level, own in enumerate(module.expert_names(tasks), start=1):
             for bank in own:
                 activity = _Activity()
-                stack.enter_context(watched(bank.module, activity.add))
+                stack.enter_context(watch(bank.module, activity.add))
                 banks.append((level, bank.names, activity))
         weights = estimator.gate_weights(X)
     if not any(weights):

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from ..nn.drawing import Outline, network_html, network_svg
+from ..nn.drawing import Outline, draw_html, draw_svg
 from ..predictions.inner import tasks_of
 from ..utils.files import replacing
 from .health import NoGatesError, find_gates
@@ -112,10 +112,10 @@ class NetworkDiagram:
             file.write_text(self._repr_svg_(), encoding="utf-8")
 
     def _repr_html_(self) -> str:
-        return network_html(self._outline(), self._mean_weights())
+        return draw_html(self._outline(), self._mean_weights())
 
     def _repr_svg_(self) -> str:
-        return network_svg(self._outline(), self._mean_weights())
+        return draw_svg(self._outline(), self._mean_weights())
 
     def _outline(self) -> Outline:
         shown, title = self.estimator, f"Network of {type(self.estimator).__name__}"

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from .axes import ByTask
 from .body import Body
-from .diagram import Diagram, Node, describe, size
+from .diagram import Diagram, Node, count_for_one, describe
 from .gates import mix
 from .mlp import BatchedLinear
 from .names import GateNames
@@ -106,9 +106,9 @@ class AITM(Body):
         rows = [list(known)]
         for task, before in self.steps:
             transfer = self.transfers[task]
-            n = size(transfer.passed.parameters(), self.n_members)
+            n = count_for_one(transfer.passed.parameters(), self.n_members)
             passed = Node("transfer", tasks[task], task, n, [known[before]])
-            n = size(transfer.parameters(), self.n_members) - n
+            n = count_for_one(transfer.parameters(), self.n_members) - n
             known[task] = Node("gate", tasks[task], task, n, [passed, known[task]])
             rows += [[passed], [known[task]]]
         return rows, [[node] for node in known]

@@ -68,7 +68,7 @@ class Axis:
         """
         return cls(tuple((task, 1) for task in range(n_tasks)), n_members)
 
-    def entries_of(self, task: int | None) -> Tensor:
+    def find_entries(self, task: int | None) -> Tensor:
         """Return the positions of a task's entries, or of those of no task, in one member.
 
         Parameters
@@ -128,7 +128,7 @@ class ByTask(nn.ModuleList):
     """
 
 
-def state_axes(network: nn.Module) -> dict[str, tuple[Axis, ...]]:
+def collect_axes(network: nn.Module) -> dict[str, tuple[Axis, ...]]:
     """Return the axes of all parameters and buffers in the state of a module.
 
     They are those that the method ``declare_axes`` of the module, or of a module in it, returns:
@@ -176,7 +176,7 @@ def _without_tasks(axis: Axis) -> Axis:
     return Axis(((None, len(axis) // axis.n_members),), axis.n_members)
 
 
-def member_axes(network: nn.Module) -> dict[str, int | None]:
+def find_member_axes(network: nn.Module) -> dict[str, int | None]:
     """Return the position of the members' axis in each tensor of a module's state.
 
     Parameters
@@ -191,5 +191,5 @@ def member_axes(network: nn.Module) -> dict[str, int | None]:
     """
     return {
         name: next((n for n, axis in enumerate(axes) if axis.n_members > 1), None)
-        for name, axes in state_axes(network).items()
+        for name, axes in collect_axes(network).items()
     }

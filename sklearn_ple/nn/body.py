@@ -9,7 +9,7 @@ from typing import Any, Unpack
 from torch import Tensor, nn
 
 from .axes import Axes, Axis
-from .diagram import Diagram, Node, size
+from .diagram import Diagram, Node, count_for_one
 from .gates import Gates
 from .mlp import BatchedMLP
 from .towers import TOWER_DEFAULTS, SeparateTowers, TowerOptions, Towers
@@ -321,7 +321,7 @@ class Body(nn.Module, ABC):
         """
         towers = set(self.towers.parameters())
         below = [parameter for parameter in self.parameters() if parameter not in towers]
-        node = Node("body", type(self).__name__, None, size(below, self.n_members))
+        node = Node("body", type(self).__name__, None, count_for_one(below, self.n_members))
         return [[node]], [[node] for _ in tasks]
 
     def penalty(self) -> Tensor | float:

@@ -31,7 +31,7 @@ class Column(NamedTuple):
     places: list[int]
 
 
-def columns_of(
+def find_columns(
     inputs: InputLayer, indicators: Sequence[int], names: Sequence[str] | None = None
 ) -> list[Column]:
     """Return the columns of the features that an input layer computes.

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from .axes import Axes, Axis
 from .body import Body
 from .diagram import Diagram
-from .mixing import mixed_layers, mixing_start, task_layers
+from .mixing import describe_mixed_layers, make_mixing_matrices, make_task_layers
 from .towers import TowerOptions
 
 
@@ -71,8 +71,8 @@ class CrossStitch(Body):
         **towers: Unpack[TowerOptions],
     ):
         super().__init__(n_outputs, **towers)
-        self.layers = task_layers(self, in_features, hidden_units)
-        start = mixing_start(self.n_members, self.n_tasks)[..., None]
+        self.layers = make_task_layers(self, in_features, hidden_units)
+        start = make_mixing_matrices(self.n_members, self.n_tasks)[..., None]
         self.stitches = nn.ParameterList(
             start.repeat(1, 1, 1, width if by_channel else 1) for width in hidden_units
         )
@@ -92,5 +92,5 @@ class CrossStitch(Body):
         return hidden
 
     def diagram(self, tasks: Sequence[str]) -> Diagram:
-        rows = mixed_layers(tasks, self.layers, self.stitches, self.n_members)
+        rows = describe_mixed_layers(tasks, self.layers, self.stitches, self.n_members)
         return rows, [[mixing] for mixing in rows[-1]]

@@ -47,9 +47,9 @@ class Node:
 Diagram = tuple[list[list[Node]], list[list[Node]]]
 
 
-def size(parameters: Iterable[Tensor], n_blocks: int) -> int:
+def count_for_one(parameters: Iterable[Tensor], n_nodes: int) -> int:
     """Return the number of parameters of one node among several of the same shape."""
-    return sum(parameter.numel() for parameter in parameters) // n_blocks
+    return sum(parameter.numel() for parameter in parameters) // n_nodes
 
 
 def describe(
@@ -68,7 +68,7 @@ def describe(
     reads : sequence of sequence of Node, optional
         The nodes that each node reads; by default all read the features.
     """
-    n = size(module.parameters(), len(module.axis))
+    n = count_for_one(module.parameters(), len(module.axis))
     below = [()] * len(names) if reads is None else reads
     nodes = zip(names, module.axis.owners, below, strict=True)
     return [Node(kind, name, owner, n, read) for name, owner, read in nodes]

@@ -95,7 +95,7 @@ class _Glyph:
         return f"{n} {first.kind}s, {names}: {first.n_parameters:,} parameters each"
 
 
-def network_svg(outline: Outline, weights: Weights | None = None, *, on_page: bool = False) -> str:
+def draw_svg(outline: Outline, weights: Weights | None = None, *, on_page: bool = False) -> str:
     """Draw a network.
 
     Parameters
@@ -139,9 +139,9 @@ def network_svg(outline: Outline, weights: Weights | None = None, *, on_page: bo
     return ET.tostring(svg, encoding="unicode")
 
 
-def network_html(outline: Outline, weights: Weights | None = None) -> str:
-    """Draw a network as part of an HTML page; see `network_svg`."""
-    svg = network_svg(outline, weights, on_page=True)
+def draw_html(outline: Outline, weights: Weights | None = None) -> str:
+    """Draw a network as part of an HTML page; see `draw_svg`."""
+    svg = draw_svg(outline, weights, on_page=True)
     return f'<div style="overflow-x:auto;margin-top:1em">{svg}</div>'
 
 

@@ -14,14 +14,14 @@ from torch.nn import functional as F
 
 from .axes import Axes, Axis
 from .body import Body
-from .diagram import Diagram, size
+from .diagram import Diagram, count_for_one
 from .dropout import MemberDropout
 from .gates import Gates, mix
 from .levels import ExpertNetwork
 from .mlp import ACTIVATIONS, BatchedLinear
-from .names import ExpertNames, GateNames, free_name, numbered, shared_gate_name
+from .names import ExpertNames, GateNames, avoid_names, name_shared_gate, number_names
 from .towers import TowerOptions
-from .widths import expert_widths
+from .widths import split_expert_widths
 
 
 class HoME(ExpertNetwork):
@@ -110,7 +110,7 @@ class HoME(ExpertNetwork):
         groups = task_groups or {"all tasks": range(self.n_tasks)}
         self.group_names, self.group_of = list(groups), _group_of(groups, self.n_tasks)
         self.register_buffer("_group_of", torch.tensor(self.group_of), persistent=False)
-        widths = expert_widths(expert_hidden_units, 2)
+        widths = split_expert_widths(expert_hidden_units, 2)
         self.n_shared, self.n_of_group = n_shared_experts, n_group_experts
         self.n_specific = n_specific_experts
         width = widths[0][-1]
@@ -172,15 +172,15 @@ class HoME(ExpertNetwork):
 
     def _names(self, tasks: Sequence[str]) -> tuple[list[str], list[list[str]], list[str], str]:
         """Name the groups, the experts of each, the shared experts, and the shared gate."""
-        groups = [free_name(name, tasks, "group") for name in self.group_names]
+        groups = [avoid_names(name, tasks, "group") for name in self.group_names]
         taken = [*tasks, *groups]
-        shared = numbered(free_name("shared", taken, "all tasks"), self.n_shared)
-        by_group = [numbered(name, self.n_of_group) for name in groups]
-        return groups, by_group, shared, shared_gate_name(taken)
+        shared = number_names(avoid_names("shared", taken, "all tasks"), self.n_shared)
+        by_group = [number_names(name, self.n_of_group) for name in groups]
+        return groups, by_group, shared, name_shared_gate(taken)
 
     def expert_names(self, tasks: Sequence[str]) -> list[list[ExpertNames]]:
         groups, by_group, shared, gate = self._names(tasks)
-        own = [name for task in tasks for name in numbered(task, self.n_specific)]
+        own = [name for task in tasks for name in number_names(task, self.n_specific)]
         of_groups = [*chain(*by_group)]
         read_by_own = [groups[g] for g in self.group_of for _ in range(self.n_specific)]
         read_by_groups = [group for group in groups for _ in range(self.n_of_group)]
@@ -195,7 +195,7 @@ class HoME(ExpertNetwork):
 
     def gate_names(self, tasks: Sequence[str]) -> list[list[GateNames]]:
         groups, by_group, shared, gate = self._names(tasks)
-        own = [numbered(task, self.n_specific) for task in tasks]
+        own = [number_names(task, self.n_specific) for task in tasks]
         of_groups = [[*group, *shared] for group in by_group]
         of_tasks = [[*mine, *of_groups[g]] for mine, g in zip(own, self.group_of, strict=True)]
         every = [*chain(*by_group), *shared]
@@ -213,7 +213,7 @@ class HoME(ExpertNetwork):
         layers = self.group_self_gates, self.shared_self_gate, self.task_self_gates
         for gates, layer in zip([rows[1][:-1], rows[1][-1:], rows[3]], layers, strict=True):
             for gate in gates:
-                gate.n_parameters += size(layer.parameters(), len(layer.axis))
+                gate.n_parameters += count_for_one(layer.parameters(), len(layer.axis))
         return rows, read
 
 

@@ -18,7 +18,7 @@ _FARTHEST = 1e18
 _LEAST_LIMIT, _GREATEST_LIMIT = 1e-24, 1e24
 
 
-def smooth_clip(numbers: Tensor, limit: float | None) -> Tensor:
+def clip_smoothly(numbers: Tensor, limit: float | None) -> Tensor:
     """Clip numbers smoothly, so that an outlier does not outweigh all other features.
 
     Numbers near the mean hardly change, and none exceeds the limit. This is the smooth clipping
@@ -153,7 +153,7 @@ class InputLayer(nn.Module):
         limit = self.clip_numbers
         if limit is None or limit > _FARTHEST or self.numeric_embedding is not None:
             numbers = numbers.clamp(-_FARTHEST, _FARTHEST)
-        features = [smooth_clip(numbers, limit).expand(self.n_views, -1, -1)]
+        features = [clip_smoothly(numbers, limit).expand(self.n_views, -1, -1)]
         if self.numeric_embedding is not None:
             embedded = self.numeric_embedding(numbers[:, : self.n_embedded])
             expected = self.n_views, len(numbers), self.numeric_width

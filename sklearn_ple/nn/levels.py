@@ -16,8 +16,8 @@ from .body import Body
 from .diagram import Diagram, Node
 from .gates import Gates, mix
 from .mlp import BatchedMLP
-from .names import ExpertNames, GateNames, name_experts, shared_gate_name
-from .widths import expert_widths
+from .names import ExpertNames, GateNames, name_experts, name_shared_gate
+from .widths import split_expert_widths
 
 
 class Level(nn.Module):
@@ -91,7 +91,7 @@ class Level(nn.Module):
 
     def expert_names(self, tasks: Sequence[str]) -> list[ExpertNames]:
         """Name the experts of both banks, and the gates whose outputs they read."""
-        names, gate = [], shared_gate_name(tasks)
+        names, gate = [], name_shared_gate(tasks)
         for bank in (self.specific_experts, self.shared_experts):
             if bank is not None:
                 owners = bank.axis.owners
@@ -113,7 +113,7 @@ class Level(nn.Module):
         if self.shared_gate is None:
             return []
         experts = self._names_of(tasks, self.shared_gate.experts.owners)
-        return [GateNames(self.shared_gate, [shared_gate_name(tasks)], [experts])]
+        return [GateNames(self.shared_gate, [name_shared_gate(tasks)], [experts])]
 
 
 class ExpertNetwork(Body):
@@ -237,7 +237,7 @@ class LevelNetwork(ExpertNetwork):
         self, make: Callable[..., Level], in_features: int, n_levels: int, hidden_units: Any
     ) -> None:
         """Make the levels, given the widths of the experts' layers, and the towers."""
-        width, widths = in_features, expert_widths(hidden_units, n_levels)
+        width, widths = in_features, split_expert_widths(hidden_units, n_levels)
         for depth, units in enumerate(widths, start=1):
             self.levels.append(make(self, width, units, depth == n_levels))
             width = units[-1]

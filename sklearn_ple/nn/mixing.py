@@ -12,7 +12,9 @@ from .body import Body
 from .diagram import Node, describe
 
 
-def task_layers(network: Body, in_features: int, hidden_units: Sequence[int]) -> nn.ModuleList:
+def make_task_layers(
+    network: Body, in_features: int, hidden_units: Sequence[int]
+) -> nn.ModuleList:
     """Make the separate layers of the tasks, each of which is evaluated for all tasks together.
 
     The first layer reads a tensor of shape (n_members, n_rows, in_features). The others have one
@@ -24,7 +26,7 @@ def task_layers(network: Body, in_features: int, hidden_units: Sequence[int]) ->
     return nn.ModuleList(network.make_mlps(network.per_task(), n, (n_out,)) for n, n_out in widths)
 
 
-def mixing_start(n_members: int, n: int) -> Tensor:
+def make_mixing_matrices(n_members: int, n: int) -> Tensor:
     """Return the initial mixing matrices: .9 on the diagonal, and .1 shared by the others."""
     if n == 1:
         return torch.ones(n_members, 1, 1)
@@ -32,7 +34,7 @@ def mixing_start(n_members: int, n: int) -> Tensor:
     return matrix.repeat(n_members, 1, 1)
 
 
-def mixed_layers(
+def describe_mixed_layers(
     tasks: Sequence[str], layers: Iterable[nn.Module], mixings: Iterable[Tensor], n_members: int
 ) -> list[list[Node]]:
     """Describe the layers of the tasks, and the mixings after each, which read all of them."""

@@ -11,9 +11,9 @@ from torch import Tensor, nn
 
 from .gates import mix
 from .levels import ExpertNetwork
-from .names import ExpertNames, GateNames, free_name, numbered
+from .names import ExpertNames, GateNames, avoid_names, number_names
 from .towers import TowerOptions
-from .widths import expert_widths
+from .widths import split_expert_widths
 
 
 class MMoE(ExpertNetwork):
@@ -82,7 +82,7 @@ class MMoE(ExpertNetwork):
         **towers: Unpack[TowerOptions],
     ):
         super().__init__(n_outputs, **towers)
-        widths = expert_widths(expert_hidden_units, n_levels)
+        widths = split_expert_widths(expert_hidden_units, n_levels)
         self.shared_gate = shared_gate
         self.n_experts = n_experts
         bank = self.per_member(n_experts)
@@ -105,12 +105,12 @@ class MMoE(ExpertNetwork):
         return self.for_each_task(mixed) if self.shared_gate else mixed
 
     def expert_names(self, tasks: Sequence[str]) -> list[list[ExpertNames]]:
-        names = numbered("expert", self.n_experts)
+        names = number_names("expert", self.n_experts)
         return [[ExpertNames(bank, names, self._upper_gates(tasks))] for bank in self.experts]
 
     def gate_names(self, tasks: Sequence[str]) -> list[list[GateNames]]:
-        experts = numbered("expert", self.n_experts)
-        last = [free_name("all tasks", tasks, "gate")] if self.shared_gate else list(tasks)
+        experts = number_names("expert", self.n_experts)
+        last = [avoid_names("all tasks", tasks, "gate")] if self.shared_gate else list(tasks)
         names = [self._upper_gates(tasks)] * (len(self.gates) - 1) + [last]
         return [
             [GateNames(gates, own, [experts] * len(own))]
@@ -120,5 +120,6 @@ class MMoE(ExpertNetwork):
     def _upper_gates(self, tasks: Sequence[str]) -> list[str]:
         """Name the gates whose outputs the experts of the next level read."""
         return [
-            free_name(f"to {name}", tasks, "gate") for name in numbered("expert", self.n_experts)
+            avoid_names(f"to {name}", tasks, "gate")
+            for name in number_names("expert", self.n_experts)
         ]

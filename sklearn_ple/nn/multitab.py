@@ -16,10 +16,10 @@ from torch.nn import functional as F
 from .axes import Axes, Axis
 from .body import Body
 from .columns import Column
-from .diagram import Diagram, Node, size
+from .diagram import Diagram, Node, count_for_one
 from .dropout import MemberDropout
 from .mlp import BatchedLinear
-from .names import GateNames, free_name
+from .names import GateNames, avoid_names
 from .towers import TowerOptions
 
 TASK_MASKS = ("tasks", "features", "both", None)
@@ -156,10 +156,10 @@ class MultiTabNet(Body):
         return last(tokens, self.mask[: self.n_tasks]).transpose(1, 2).flatten(0, 1)
 
     def diagram(self, tasks: Sequence[str]) -> Diagram:
-        n = size([*self.column_tokens.parameters(), self.task_tokens], self.n_members)
+        n = count_for_one([*self.column_tokens.parameters(), self.task_tokens], self.n_members)
         rows = [[Node("tokens", "columns and tasks", None, n)]]
         for position, block in enumerate(self.attention_blocks, start=1):
-            n = size(block.parameters(), self.n_members)
+            n = count_for_one(block.parameters(), self.n_members)
             rows.append([Node("attention", f"attention {position}", None, n, rows[-1])])
         return rows, [rows[-1]] * self.n_tasks
 
@@ -179,7 +179,7 @@ class MultiTabNet(Body):
             all tasks.
         """
         columns = self.column_tokens.names
-        tokens = [free_name(f"token of {task}", columns, "task") for task in tasks]
+        tokens = [avoid_names(f"token of {task}", columns, "task") for task in tasks]
         read = [[own] for own in tokens] if self.separate_tasks else [tokens] * len(tasks)
         experts = [[*columns, *own] for own in read]
         return [

@@ -11,12 +11,12 @@ from torch import Tensor
 from .diagram import Node, describe
 
 
-def numbered(name: str, n: int) -> list[str]:
+def number_names(name: str, n: int) -> list[str]:
     """Return n names: "name 1", "name 2" and so on."""
     return [f"{name} {i}" for i in range(1, n + 1)]
 
 
-def free_name(name: str, taken: Collection[str], note: str) -> str:
+def avoid_names(name: str, taken: Collection[str], note: str) -> str:
     """Return the name, followed by a note in brackets if it is taken, as by a task or a group."""
     while name in taken:
         name = f"{name} ({note})"
@@ -26,7 +26,7 @@ def free_name(name: str, taken: Collection[str], note: str) -> str:
 def name_experts(owners: Sequence[int | None], tasks: Sequence[str]) -> list[str]:
     """Name experts after their tasks, and those of no task "shared", each with its number."""
     names: dict[int | None, str] = dict(enumerate(tasks))
-    names[None] = free_name("shared", tasks, "all tasks")
+    names[None] = avoid_names("shared", tasks, "all tasks")
     numbers: Counter[int | None] = Counter()
     found = []
     for owner in owners:
@@ -35,9 +35,9 @@ def name_experts(owners: Sequence[int | None], tasks: Sequence[str]) -> list[str
     return found
 
 
-def shared_gate_name(taken: Collection[str]) -> str:
+def name_shared_gate(taken: Collection[str]) -> str:
     """Name the shared gate, other than the gates of the tasks or groups in ``taken``."""
-    return free_name("shared gate", taken, "all tasks")
+    return avoid_names("shared gate", taken, "all tasks")
 
 
 class GateNames(NamedTuple):
@@ -85,7 +85,7 @@ class GateNames(NamedTuple):
         reads = [[experts[name] for name in own] for own in self.experts]
         return describe("gate", self.module, self.gates, reads)
 
-    def with_weights(self, weights: Tensor) -> list[tuple[str, list[str], Tensor]]:
+    def pair_with_weights(self, weights: Tensor) -> list[tuple[str, list[str], Tensor]]:
         """Return the name of each gate, the names of its experts, and their weights.
 
         Parameters

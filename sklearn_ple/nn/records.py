@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 
 @contextmanager
-def watched(module: nn.Module, see: Callable[[Tensor], Any]) -> Iterator[None]:
+def watch(module: nn.Module, see: Callable[[Tensor], Any]) -> Iterator[None]:
     """Pass each output that a module computes in this thread to a function, within the context."""
     thread = threading.get_ident()
 
@@ -29,7 +29,7 @@ def watched(module: nn.Module, see: Callable[[Tensor], Any]) -> Iterator[None]:
 
 
 @contextmanager
-def recorded(modules: Sequence[nn.Module]) -> Iterator[list[list[Tensor]]]:
+def record_outputs(modules: Sequence[nn.Module]) -> Iterator[list[list[Tensor]]]:
     """Record the outputs of modules of gates, batch by batch, within the context."""
     weights: list[list[Tensor]] = [[] for _ in modules]
 
@@ -38,10 +38,10 @@ def recorded(modules: Sequence[nn.Module]) -> Iterator[list[list[Tensor]]]:
 
     with ExitStack() as stack:
         for module, batches in zip(modules, weights, strict=True):
-            stack.enter_context(watched(module, keeper(batches)))
+            stack.enter_context(watch(module, keeper(batches)))
         yield weights
 
 
-def weights_of(batches: Sequence[Tensor], n_members: int) -> Tensor:
+def join_weights(batches: Sequence[Tensor], n_members: int) -> Tensor:
     """Join batches of weights into a tensor (n_members, n_gates, n_rows, n_experts)."""
     return torch.cat(list(batches), dim=2).mT.unflatten(0, (n_members, -1))

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 
 from .axes import Axes, Axis
 from .body import Body
-from .diagram import Diagram, Node, size
-from .mixing import mixed_layers, mixing_start, task_layers
+from .diagram import Diagram, Node, count_for_one
+from .mixing import describe_mixed_layers, make_mixing_matrices, make_task_layers
 from .towers import TowerOptions
 
 
@@ -89,7 +89,7 @@ class Sluice(Body):
         **towers: Unpack[TowerOptions],
     ):
         super().__init__(n_outputs, **towers)
-        self.layers: Any = task_layers(self, in_features, hidden_units)
+        self.layers: Any = make_task_layers(self, in_features, hidden_units)
         if len(set(hidden_units)) > 1 or hidden_units[0] % n_subspaces:
             raise ValueError(
                 f"hidden_units={tuple(hidden_units)} do not suit a sluice network: its layers "
@@ -99,11 +99,11 @@ class Sluice(Body):
         self.orthogonality = orthogonality
         n_parts = self.n_tasks * n_subspaces
         self.alphas: Any = nn.ParameterList(
-            mixing_start(self.n_members, n_parts) for _ in hidden_units
+            make_mixing_matrices(self.n_members, n_parts) for _ in hidden_units
         )
         self.betas = None
         if len(hidden_units) > 1:
-            start = mixing_start(self.n_members, len(hidden_units))[:, -1:]
+            start = make_mixing_matrices(self.n_members, len(hidden_units))[:, -1:]
             self.betas = nn.Parameter(start.repeat(1, self.n_tasks, 1))
         self.towers = self.make_towers(hidden_units[-1])
 
@@ -130,9 +130,9 @@ class Sluice(Body):
         return (weights * torch.stack(mixed)).sum(dim=0)
 
     def diagram(self, tasks: Sequence[str]) -> Diagram:
-        rows = mixed_layers(tasks, self.layers, self.alphas, self.n_members)
+        rows = describe_mixed_layers(tasks, self.layers, self.alphas, self.n_members)
         if self.betas is not None:
-            n = size([self.betas], self.n_members * self.n_tasks)
+            n = count_for_one([self.betas], self.n_members * self.n_tasks)
             by_task = enumerate(zip(tasks, zip(*rows[1::2], strict=True), strict=True))
             rows.append([Node("mixing", task, k, n, mixed) for k, (task, mixed) in by_task])
         return rows, [[node] for node in rows[-1]]

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from .axes import Axis, ByTask
-from .diagram import size
+from .diagram import count_for_one
 from .mlp import BatchedLinear, BatchedMLP
 
 
@@ -110,8 +110,8 @@ class Towers(nn.Module):
     @property
     def n_parameters(self) -> list[int]:
         """Number of parameters of each task's tower in one member."""
-        hidden = size(self.hidden.parameters(), self.n_members * self.n_tasks)
-        return [hidden + size(head.parameters(), self.n_members) for head in self.heads]
+        hidden = count_for_one(self.hidden.parameters(), self.n_members * self.n_tasks)
+        return [hidden + count_for_one(head.parameters(), self.n_members) for head in self.heads]
 
     def forward(self, representations: Tensor) -> Tensor:
         """Compute the outputs of all tasks from their representations.

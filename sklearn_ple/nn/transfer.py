@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .axes import Axis, ByTask, state_axes
+from .axes import Axis, ByTask, collect_axes
 
 # Not copied, since they depend on the training rows: ridge regressions and weights of members.
 _ANEW = ("linear.", "mean.")
@@ -60,7 +60,7 @@ def take_over(network: nn.Module, earlier: nn.Module) -> dict[str, Tensor]:
     before, after = earlier.state_dict(), network.state_dict()
     if lost := sorted(before.keys() - after.keys()):
         raise ValueError(f"With more tasks the network no longer has {lost[0]}.")
-    axes, axes_before = state_axes(network), state_axes(earlier)
+    axes, axes_before = collect_axes(network), collect_axes(earlier)
     masks = {name: torch.zeros_like(tensor, dtype=torch.bool) for name, tensor in after.items()}
     for name, old in before.items():
         new, mask = after[name], masks[name]
@@ -101,7 +101,7 @@ def transfer(
     """
     numbers = {task: k for k, task in enumerate(other_tasks)}
     pairs = {k: numbers[task] for k, task in enumerate(tasks) if task in numbers}
-    there, axes, axes_there = other.state_dict(), state_axes(network), state_axes(other)
+    there, axes, axes_there = other.state_dict(), collect_axes(network), collect_axes(other)
     lists = [name for name, part in network.named_modules() if isinstance(part, ByTask)]
     for name, weight in network.state_dict().items():
         source = _name_there(name, lists, pairs)
@@ -135,7 +135,7 @@ def _match(
         pairs = [torch.empty(2, 0, dtype=torch.int64)]
         for task in dict(axis.runs):
             other = task if task is None or tasks is None else tasks.get(task, -1)
-            own, others = axis.entries_of(task), there.entries_of(other)
+            own, others = axis.find_entries(task), there.find_entries(other)
             if task is None and len(own) != len(others):
                 return None
             n = min(len(own), len(others))

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 
-def widths_by_level(hidden_units: Sequence[Any], n_levels: int) -> list[tuple[int, ...]]:
+def split_widths(hidden_units: Sequence[Any], n_levels: int) -> list[tuple[int, ...]]:
     """Return the widths of the experts' layers at each level.
 
     Parameters
@@ -44,15 +44,15 @@ def widths_by_level(hidden_units: Sequence[Any], n_levels: int) -> list[tuple[in
     return by_level
 
 
-def expert_widths(hidden_units: Sequence[Any], n_levels: int) -> list[tuple[int, ...]]:
-    """Return the widths of `widths_by_level`, and check that each expert has a layer.
+def split_expert_widths(hidden_units: Sequence[Any], n_levels: int) -> list[tuple[int, ...]]:
+    """Return the widths of `split_widths`, and check that each expert has a layer.
 
     Raises
     ------
     ValueError
-        If an expert would have no layer, or if `widths_by_level` raises it.
+        If an expert would have no layer, or if `split_widths` raises it.
     """
-    widths = widths_by_level(hidden_units, n_levels)
+    widths = split_widths(hidden_units, n_levels)
     if not all(widths):
         raise ValueError("expert_hidden_units is empty: an expert needs at least one layer.")
     return widths

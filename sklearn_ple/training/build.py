@@ -20,7 +20,7 @@ from ..nn import (
     TabularNetwork,
     TaskOrder,
 )
-from ..nn.columns import columns_of
+from ..nn.columns import find_columns
 from ..nn.draws import in_all_functions
 from ..nn.members import Members
 from ..parameters.optimizers import optimizer_of
@@ -143,7 +143,7 @@ def make_body(
     options = body_options(settings)
     if settings.architecture.reads_columns:
         named = encoder.features.named(names or None)
-        options["columns"] = columns_of(inputs, encoder.indicators, named)
+        options["columns"] = find_columns(inputs, encoder.indicators, named)
     body = settings.architecture.make_network(inputs.n_features, tasks=tasks, **options)
     if not isinstance(body, Body):
         raise TypeError(

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from ..distributed import current
 from ..nn import MemberDropout
-from ..nn.axes import member_axes
+from ..nn.axes import find_member_axes
 from ..nn.draws import drawing_from, generator_for
 from ..nn.members import MemberRange
 from ..parameters.optimizers import OPTIMIZERS
@@ -279,7 +279,7 @@ class StateAxes(NamedTuple):
     def of(cls, net: Any) -> StateAxes:
         """Return the axes that the network and the balancer of a net declare."""
         network, balancer = net.module_, net.criterion_
-        axes, axes_of_balancer = member_axes(network), member_axes(balancer)
+        axes, axes_of_balancer = find_member_axes(network), find_member_axes(balancer)
         of_parameters = {
             parameter: axes_there[name]
             for part, axes_there in ((network, axes), (balancer, axes_of_balancer))

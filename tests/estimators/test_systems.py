@@ -29,7 +29,7 @@ from sklearn_ple import (
     STEMClassifierRegressor,
     nn,
 )
-from sklearn_ple.nn.columns import columns_of
+from sklearn_ple.nn.columns import find_columns
 
 #: Of every estimator the network, and values of its own parameters that are not the defaults.
 SYSTEMS = {
@@ -204,7 +204,7 @@ def test_own_parameters_reach_the_network(cls, table):
     if "task_groups" in params:
         options["task_groups"] = {"first": [3, 2], "second": [0, 1]}
     if network is nn.MultiTabNet:
-        options["columns"] = columns_of(fitted.module_.inputs, fitted._encoder.indicators)
+        options["columns"] = find_columns(fitted.module_.inputs, fitted._encoder.indicators)
     read = []
     with body.register_forward_pre_hook(lambda _, inputs: read.extend(inputs)):
         fitted.predict(X)

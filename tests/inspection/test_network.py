@@ -28,7 +28,7 @@ from sklearn_ple import (
 )
 from sklearn_ple.inspection import NetworkDiagram
 from sklearn_ple.nn.diagram import Node
-from sklearn_ple.nn.drawing import COLOURS, SHARED_COLOUR, Outline, network_svg
+from sklearn_ple.nn.drawing import COLOURS, SHARED_COLOUR, Outline, draw_svg
 
 N = 40
 SVG = "{http://www.w3.org/2000/svg}"
@@ -163,7 +163,7 @@ def test_plain_data_are_drawn():
     tower = Node("tower", "t", 0, 10, [gate])
     rows = [[expert], [gate], [tower]]
     outline = Outline("A title", rows, {"t": "count"}, 1234, ["A line below"])
-    svg = ET.fromstring(network_svg(outline, [{"g": [1.0]}]))
+    svg = ET.fromstring(draw_svg(outline, [{"g": [1.0]}]))
     assert svg.get("aria-label") == svg.find(f"{SVG}title").text == "A title"
     assert kinds(svg) == {"expert": 1, "gate": 1, "tower": 1}
     assert list(weighted_lines(svg)) == ["g reads e"]

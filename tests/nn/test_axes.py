@@ -17,7 +17,7 @@ from sklearn_ple.nn import (
     PeriodicEmbedding,
     SharedBottom,
 )
-from sklearn_ple.nn.axes import member_axes, state_axes
+from sklearn_ple.nn.axes import collect_axes, find_member_axes
 from sklearn_ple.nn.transfer import take_over, transfer
 
 EDGES = [[0.0, 1.0], [0.0, 1.0, 2.0]]
@@ -68,17 +68,17 @@ def test_axes_of_a_network_are_those_of_its_members_and_tasks():
     assert network.per_member(2) == Axis(((None, 2),), 5)
     assert network.per_task([2, 0]) == Axis(((0, 2), (1, 0)), 5)
     assert network.per_task(2) == Axis(((0, 2), (1, 2)), 5)
-    axes = state_axes(network)
+    axes = collect_axes(network)
     assert axes["bottom.layers.0.weight"] == (Axis(n_members=5), free(64), free(7))
     assert axes["towers.hidden.layers.0.bias"] == (Axis.of_tasks(2, 5), free(32))
-    assert set(member_axes(network).values()) == {0}
+    assert set(find_member_axes(network).values()) == {0}
 
 
 @pytest.mark.parametrize("n_members", [1, 3])
 def test_what_is_not_declared_belongs_to_no_member_and_no_task(n_members):
-    axes = state_axes(Undeclared(7, [1, 3], n_members=n_members))
+    axes = collect_axes(Undeclared(7, [1, 3], n_members=n_members))
     assert axes["relations"] == (free(n_members), free(2), free(2))
-    layers = state_axes(BatchedLinear(6, 5, 4))
+    layers = collect_axes(BatchedLinear(6, 5, 4))
     assert layers == {"weight": (free(6), free(4), free(5)), "bias": (free(6), free(4))}
 
 
@@ -94,13 +94,13 @@ def test_a_network_takes_precedence_over_its_layers():
         def represent(self, inputs):
             return self.layer(inputs)
 
-    assert state_axes(Own()) == {"layer.weight": (Axis.of_tasks(2), free(4), free(3))}
+    assert collect_axes(Own()) == {"layer.weight": (Axis.of_tasks(2), free(4), free(3))}
 
 
 def test_what_belongs_to_a_task_as_a_whole_has_no_axis_of_tasks():
     towers = AsymmetricSharing(7, [1, 3], reads=[[1], []], n_members=2).towers
     assert isinstance(towers, ByTask)
-    assert {axes[0] for axes in state_axes(towers).values()} == {Axis(n_members=2)}
+    assert {axes[0] for axes in collect_axes(towers).values()} == {Axis(n_members=2)}
 
 
 @pytest.mark.parametrize(
@@ -121,7 +121,7 @@ def test_wrong_axes_are_an_error(axes, message):
     network = Related(7, [1, 3], n_members=2)
     network.declare_axes = lambda: axes
     with pytest.raises(ValueError, match=f"Related.declare_axes declares axes of .*{message}"):
-        state_axes(network)
+        collect_axes(network)
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from sklearn_ple.nn import (
     Towers,
     mix,
 )
-from sklearn_ple.nn.drawing import Outline, network_svg
+from sklearn_ple.nn.drawing import Outline, draw_svg
 from sklearn_ple.nn.towers import TOWER_DEFAULTS, SeparateTowers
 
 OPTIONS = {
@@ -141,7 +141,7 @@ def test_a_network_of_ones_own_is_drawn(cls, kind):
     rows = network.nodes(["a", "b"])
     n = sum(node.n_parameters for row in rows for node in row)
     assert 2 * n == sum(parameter.numel() for parameter in network.parameters())
-    svg = network_svg(Outline("Mine", rows, {"a": "count", "b": "binary"}, 7, []))
+    svg = draw_svg(Outline("Mine", rows, {"a": "count", "b": "binary"}, 7, []))
     assert f'data-kind="{kind}"' in svg
 
 

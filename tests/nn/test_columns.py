@@ -15,7 +15,7 @@ from sklearn_ple.nn import (
     PeriodicEmbedding,
     SharedBottom,
 )
-from sklearn_ple.nn.columns import columns_of
+from sklearn_ple.nn.columns import find_columns
 
 N = 60
 
@@ -111,12 +111,12 @@ def test_an_embedding_that_is_of_no_column_is_an_error(table):
 def test_columns_have_the_places_of_numbers_embeddings_and_indicators():
     inputs = InputLayer(3, CategoricalEmbedding([5], 2), PeriodicEmbedding(2, 2), n_embedded=2)
     assert inputs.n_features == 9
-    assert columns_of(inputs, [1], ["a", "b", "c"]) == [
+    assert find_columns(inputs, [1], ["a", "b", "c"]) == [
         Column("a", [0, 3, 4]),
         Column("b", [1, 2, 5, 6]),
         Column("c", [7, 8]),
     ]
-    assert columns_of(InputLayer(2), []) == [Column("x0", [0]), Column("x1", [1])]
+    assert find_columns(InputLayer(2), []) == [Column("x0", [0]), Column("x1", [1])]
 
 
 def test_only_a_network_that_reads_columns_gets_them():

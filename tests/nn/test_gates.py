@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from sklearn_ple.nn import PLE, Gates, MMoE, mix
-from sklearn_ple.nn.records import recorded, weights_of
+from sklearn_ple.nn.records import join_weights, record_outputs
 
 TASKS = ["a", "b"]
 
@@ -129,11 +129,11 @@ def test_there_is_a_weight_for_every_member_gate_row_and_expert(make, n_members)
     network = make(n_members)
     parts = [part for level in network.gate_names(TASKS) for part in level]
     inputs = torch.randn(n_members, 7, 3)
-    with recorded([part.module for part in parts]) as batches:
+    with record_outputs([part.module for part in parts]) as batches:
         for batch in inputs.split(4, dim=1):
             network(batch)
     for part, outputs in zip(parts, batches, strict=True):
-        weights = weights_of(outputs, n_members)
+        weights = join_weights(outputs, n_members)
         assert weights.shape == (n_members, len(part.gates), 7, len(part.experts[0]))
         assert not weights.requires_grad
         np.testing.assert_allclose(weights.sum(-1), 1.0, rtol=1e-5)
@@ -142,7 +142,7 @@ def test_there_is_a_weight_for_every_member_gate_row_and_expert(make, n_members)
 def test_recording_ends_with_an_error():
     network = MMoE(3, [1])
     module = network.gates[0]
-    with pytest.raises(RuntimeError), recorded([module]) as batches:
+    with pytest.raises(RuntimeError), record_outputs([module]) as batches:
         network(torch.zeros(2, 99))
     network(torch.zeros(2, 3))
     assert batches == [[]] and not module._forward_hooks

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from sklearn_ple import MultiTabNetClassifierRegressor, export
 from sklearn_ple.nn import Column, MultiTabNet
-from sklearn_ple.nn.records import recorded, weights_of
+from sklearn_ple.nn.records import join_weights, record_outputs
 
 N_TASKS, N = 3, 40
 
@@ -90,9 +90,9 @@ def test_weights_are_those_of_the_attention(task_mask, n_members):
         assert names.gates == tasks
         assert names.experts == [["x0", "x1", "x2", "x3", *last] for last in own]
     attention = network.attention_blocks[0]
-    with torch.no_grad(), recorded([attention.weights]) as (batches,):
+    with torch.no_grad(), record_outputs([attention.weights]) as (batches,):
         network(inputs)
-    weights = weights_of(batches, n_members)
+    weights = join_weights(batches, n_members)
     assert weights.shape == (n_members, N_TASKS, 6, 4 + len(own[0]))
     assert_allclose(weights.sum(dim=-1), 1)
 

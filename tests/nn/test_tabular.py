@@ -20,8 +20,8 @@ from sklearn_ple.nn import (
     SingleTask,
     TabularNetwork,
 )
-from sklearn_ple.nn.embeddings.categorical import embedding_width
-from sklearn_ple.nn.inputs import smooth_clip
+from sklearn_ple.nn.embeddings.categorical import choose_width
+from sklearn_ple.nn.inputs import clip_smoothly
 
 
 def make(
@@ -73,11 +73,7 @@ def test_the_body_reads_numbers_then_embeddings():
 def test_the_body_is_as_wide_as_the_automatic_embeddings():
     network = make(2, [4, 100])
     outputs = network.member_outputs(torch.zeros(3, 2), torch.zeros(3, 2, dtype=torch.uint8))
-    assert (
-        network.inputs.n_features
-        == outputs.shape[2]
-        == 2 + embedding_width(4) + embedding_width(100)
-    )
+    assert network.inputs.n_features == outputs.shape[2] == 2 + choose_width(4) + choose_width(100)
 
 
 def test_without_categories_the_body_reads_the_numbers_alone():
@@ -121,11 +117,11 @@ def test_feature_dropout_drops_its_share_in_training_only(seed):
 )
 def test_numbers_are_clipped_as_by_realmlp(numbers, limit):
     numbers = torch.tensor(numbers)
-    clipped = smooth_clip(numbers, limit)
+    clipped = clip_smoothly(numbers, limit)
     exact = numbers.double()
     expected = exact / (1 + (exact / limit) ** 2).sqrt()
     torch.testing.assert_close(clipped.double(), expected, rtol=1e-5, atol=1e-30)
-    ordered = smooth_clip(numbers.sort().values, limit)
+    ordered = clip_smoothly(numbers.sort().values, limit)
     # But for rounding.
     assert (ordered.diff() >= -1e-6 * limit).all()
     assert ordered.abs().max() <= limit * (1 + 1e-6)
@@ -134,17 +130,17 @@ def test_numbers_are_clipped_as_by_realmlp(numbers, limit):
 def test_clipping_has_a_gradient_and_leaves_the_numbers_alone():
     numbers = torch.linspace(-9, 9, 7, dtype=torch.float64)
     before = numbers.clone()
-    clipped = smooth_clip(numbers, 3.0)
+    clipped = clip_smoothly(numbers, 3.0)
     assert torch.equal(numbers, before)
     numbers.requires_grad_()
-    assert torch.equal(smooth_clip(numbers, 3.0), clipped)
-    assert torch.autograd.gradcheck(lambda own: smooth_clip(own, 3.0), numbers)
+    assert torch.equal(clip_smoothly(numbers, 3.0), clipped)
+    assert torch.autograd.gradcheck(lambda own: clip_smoothly(own, 3.0), numbers)
 
 
 @given(st.lists(st.floats(width=32), min_size=1, max_size=9))
 def test_without_a_limit_numbers_are_not_clipped(numbers):
     numbers = torch.tensor(numbers)
-    assert torch.equal(smooth_clip(numbers, None).nan_to_num(7.0), numbers.nan_to_num(7.0))
+    assert torch.equal(clip_smoothly(numbers, None).nan_to_num(7.0), numbers.nan_to_num(7.0))
 
 
 @pytest.mark.parametrize(

@@ -10,16 +10,9 @@ from torch import Tensor, nn
 from ..axes import Axes, Axis, as_axis
 
 
-def embedding_width(cardinality: int) -> int:
+def choose_width(cardinality: int) -> int:
     """Return the width of a column's embedding, from 2 to 32, by its number of codes."""
     return max(2, min(32, round(1.6 * cardinality**0.56)))
-
-
-def embedding_widths(cardinalities: Sequence[int], embedding_dim: int | str) -> list[int]:
-    """Return the width of each column's embedding: the same for all, or for "auto" by column."""
-    if embedding_dim == "auto":
-        return [embedding_width(cardinality) for cardinality in cardinalities]
-    return [int(embedding_dim)] * len(cardinalities)
 
 
 class CategoricalEmbedding(nn.Module):
@@ -72,7 +65,8 @@ class CategoricalEmbedding(nn.Module):
     ):
         super().__init__()
         self.views = as_axis(views)
-        self.widths = embedding_widths(cardinalities, embedding_dim)
+        auto = embedding_dim == "auto"
+        self.widths = [choose_width(n) if auto else int(embedding_dim) for n in cardinalities]
         pairs = zip(cardinalities, self.widths, strict=True)
         self.sizes = [int(n) * width for n, width in pairs]
         n_columns, n_out = len(self.widths), sum(self.widths)
