@@ -120,8 +120,7 @@ class ByTask(nn.ModuleList):
 
     Examples
     --------
-    >>> import torch
-    from torch import Tensor, nn
+    >>> from torch import nn
     >>> from sklearn_ple.nn import ByTask
     >>> len(ByTask([nn.Linear(7, 1), nn.Linear(7, 3)]))
     2

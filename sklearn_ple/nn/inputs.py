@@ -156,7 +156,7 @@ class InputLayer(nn.Module):
         features = [clip_smoothly(numbers, limit).expand(self.n_views, -1, -1)]
         if self.numeric_embedding is not None:
             embedded = self.numeric_embedding(numbers[:, : self.n_embedded])
-            expected = self.n_views, len(numbers), self.numeric_width
+            expected = self.n_views, numbers.shape[0], self.numeric_width
             check_tensor(type(self.numeric_embedding).__name__, embedded, expected)
             features.append(embedded)
         if self.embedding is not None:

@@ -10,7 +10,6 @@ import torch
 from torch import Tensor, nn
 
 from ..utils.checks import check_tensor
-from .axes import Axes, Axis
 from .diagram import Node
 from .inputs import InputLayer
 from .linear_path import LinearPath
@@ -38,9 +37,8 @@ class TabularNetwork(nn.Module):
         Link that turns the outputs of all members into outputs of the same shape.
     mean : callable, optional
         A function or module that turns the members' outputs, of shape (n_members, n_rows,
-        n_outputs), into the outputs of their mean prediction, of shape (n_rows, n_outputs). A
-        buffer ``weights`` of a module has the shape (n_members, n_tasks). By default the mean of
-        the outputs.
+        n_outputs), into the outputs of their mean prediction, of shape (n_rows, n_outputs). By
+        default the mean of the outputs.
     order : TaskOrder, optional
         The order of the tasks of the outputs; by default that of the body.
 
@@ -82,20 +80,6 @@ class TabularNetwork(nn.Module):
         self.mean = mean
         self.order = TaskOrder([], []) if order is None else order
         self.product_dtype: torch.dtype | None = None
-
-    def declare_axes(self) -> dict[str, Axes]:
-        """Declare the axes of the weights of the mean; see `Body.declare_axes`.
-
-        Returns
-        -------
-        dict of str to tuple of (Axis or None)
-            The axes, by name.
-        """
-        weights = getattr(self.mean, "weights", None)
-        if weights is None:
-            return {}
-        n_members, n_tasks = weights.shape
-        return {"mean.weights": (Axis(n_members=n_members), Axis.of_tasks(n_tasks))}
 
     def forward(self, numbers: Tensor, codes: Tensor) -> Tensor:
         """Compute the outputs of all tasks, for the mean prediction of the members.

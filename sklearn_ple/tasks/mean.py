@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ..nn.axes import Axes, Axis
 from .losses import grouped
 from .results import check_shape
 from .task import Task
@@ -53,6 +54,17 @@ class MemberMean(nn.Module):
         self.groups = grouped(tasks)
         self.dependent = list(dependent)
         self.register_buffer("weights", torch.full((n_members, len(tasks)), 1 / n_members))
+
+    def declare_axes(self) -> dict[str, Axes]:
+        """Declare the axes of the weights; see `sklearn_ple.nn.Body.declare_axes`.
+
+        Returns
+        -------
+        dict of str to tuple of (Axis or None)
+            The axes, by name.
+        """
+        n_members, n_tasks = self.weights.shape
+        return {"weights": (Axis(n_members=n_members), Axis.of_tasks(n_tasks))}
 
     def forward(self, outputs: Tensor) -> Tensor:
         """Average the predictions of the members.
