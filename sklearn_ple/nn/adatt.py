@@ -160,9 +160,10 @@ class FusionGates(Gates):
         experts = Axis((*network.shared.runs, *network.specific.runs))
         hidden, n_earlier = network.gate_hidden_units, network.n_earlier
         super().__init__(units, width, experts, hidden_units=hidden, activation=network.activation)
-        owners, first = experts.owners, units.owners[0]
-        self.n_units, self.n_own = len(units.owners), owners.count(first)
-        self.first = owners.index(first)
+        first = units.runs[0][0]
+        self.n_units, self.n_own = units.n_each, dict(experts.runs)[first]
+        # The number of experts before the units' own.
+        self.n_before = 0 if first is None else network.shared.n_each
         self.residual = None
         if self.n_own > 1:
             bound = 1 / math.sqrt(self.n_own)
@@ -173,7 +174,7 @@ class FusionGates(Gates):
             ends = [
                 n_earlier if unit is None else max(n_earlier, unit + 1) for unit in units.owners
             ]
-            rows = [[owner is None or owner < end for owner in owners] for end in ends]
+            rows = [[own is None or own < end for own in experts.owners] for end in ends]
             weighed = torch.tensor(rows).repeat(units.n_members, 1).unsqueeze(-1)
         self.register_buffer("weighed", weighed, persistent=False)
 
@@ -213,7 +214,7 @@ class FusionGates(Gates):
             own = places.new_ones(1, self.n_units, 1)
         # Zero except for the unit's own experts.
         own = (places.unsqueeze(-1) * own.unsqueeze(2)).flatten(2)
-        own = F.pad(own, (self.first, len(self.experts) - self.first - own.shape[2]))
+        own = F.pad(own, (self.n_before, self.experts.n_each - self.n_before - own.shape[2]))
         return mix(gates + own.unsqueeze(-1), *banks)
 
     def _compute_logits(self, branches: Tensor) -> Tensor:

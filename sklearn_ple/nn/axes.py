@@ -43,7 +43,12 @@ class Axis:
 
     def __len__(self) -> int:
         """Return the length of the axis."""
-        return self.n_members * sum(n for _, n in self.runs)
+        return self.n_members * self.n_each
+
+    @property
+    def n_each(self) -> int:
+        """Number of entries of each member."""
+        return sum(n for _, n in self.runs)
 
     @property
     def owners(self) -> list[int | None]:
@@ -172,7 +177,7 @@ def collect_axes(network: nn.Module) -> dict[str, tuple[Axis, ...]]:
 
 
 def _without_tasks(axis: Axis) -> Axis:
-    return Axis(((None, len(axis) // axis.n_members),), axis.n_members)
+    return Axis(((None, axis.n_each),), axis.n_members)
 
 
 def find_member_axes(network: nn.Module) -> dict[str, int | None]:

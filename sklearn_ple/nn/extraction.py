@@ -27,7 +27,7 @@ class ExtractionLevel(Level):
         super().__init__(network, width, units)
         self._add_shared_experts(network, width, units)
         members, hidden = network.per_member(), network.gate_hidden_units
-        n_shared = len(network.shared.owners)
+        n_shared = network.shared.n_each
         self.n_specific = [n for _, n in network.specific.runs]
         self.is_even = len(set(self.n_specific)) == 1
         if self.is_even:

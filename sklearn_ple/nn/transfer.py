@@ -142,8 +142,7 @@ def _match(
             pairs.append(torch.stack([own[:n], others[:n]]))
         if axis.n_members != there.n_members:
             return None
-        sizes = torch.tensor([len(axis), len(there)]) // axis.n_members
-        starts = sizes[:, None] * torch.arange(axis.n_members)
+        starts = torch.tensor([[axis.n_each], [there.n_each]]) * torch.arange(axis.n_members)
         first, second = (starts[:, :, None] + torch.cat(pairs, dim=1)[:, None]).flatten(1)
         places.append((first, second))
     return places
