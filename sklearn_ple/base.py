@@ -84,9 +84,9 @@ class MultiTaskEstimator(CallbackSupportMixin, Predictor, ABC):
             or, if `treats_tasks_alike` returns True, in the order of their names. Tasks added by
             ``add_task``, whose ``added`` is True, come last.
         **towers : dict
-            Options that every `~sklearn_ple.nn.Body` accepts; see `~sklearn_ple.nn.TowerOptions`.
-            If the class attribute ``reads_columns`` is True, also ``columns``, a list of
-            `~sklearn_ple.nn.Column`: which features belong to which column of X.
+            Options of `~sklearn_ple.nn.Body`, which every network accepts. If the class attribute
+            ``reads_columns`` is True, also ``columns``, a list of `~sklearn_ple.nn.Column`: which
+            features belong to which column of X.
 
         Returns
         -------

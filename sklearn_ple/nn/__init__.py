@@ -31,7 +31,7 @@ from .single_task import SingleTask
 from .sluice import Sluice
 from .stem import STEM
 from .tabular import TabularNetwork
-from .towers import TowerOptions, Towers
+from .towers import Towers
 
 __all__ = [
     "ACTIVATIONS",
@@ -70,7 +70,6 @@ __all__ = [
     "Sluice",
     "TabularNetwork",
     "TaskOrder",
-    "TowerOptions",
     "Towers",
     "mix",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, Unpack
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -14,7 +14,6 @@ from .axes import Axes, Axis
 from .gates import Gates, mix
 from .levels import Level, LevelNetwork
 from .names import ExpertNames, GateNames
-from .towers import TowerOptions
 
 
 class AdaTT(LevelNetwork):
@@ -54,8 +53,8 @@ class AdaTT(LevelNetwork):
     n_added : int, default=0
         Number of tasks, the last ones, that were added to a network. The gates of earlier tasks do
         not weigh their experts, so that the outputs of earlier tasks do not change.
-    **towers : TowerOptions
-        ``tower_hidden_units``, ``activation``, ``dropout`` and ``n_members``, see `TowerOptions`.
+    **towers : object
+        ``tower_hidden_units``, ``activation``, ``dropout`` and ``n_members``, see `Body`.
 
     Raises
     ------
@@ -88,7 +87,7 @@ class AdaTT(LevelNetwork):
         expert_hidden_units: Sequence[int] | Sequence[Sequence[int]] = (64,),
         gate_hidden_units: Sequence[int] = (),
         n_added: int = 0,
-        **towers: Unpack[TowerOptions],
+        **towers: Any,
     ):
         if not n_specific_experts:
             raise ValueError("n_specific_experts is 0: each task needs at least one expert.")

@@ -7,7 +7,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from graphlib import CycleError, TopologicalSorter
-from typing import Any, Unpack
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -18,7 +18,6 @@ from .diagram import Diagram, Node, count_for_one, describe
 from .gates import mix
 from .mlp import BatchedLinear
 from .names import GateNames
-from .towers import TowerOptions
 
 
 class AITM(Body):
@@ -42,8 +41,8 @@ class AITM(Body):
         For each task the position of the task before it; None for a task without one.
     bottom_hidden_units : sequence of int, default=(64,)
         Widths of the layers of every task's bottom.
-    **towers : TowerOptions
-        ``tower_hidden_units``, ``activation``, ``dropout`` and ``n_members``, see `TowerOptions`.
+    **towers : object
+        ``tower_hidden_units``, ``activation``, ``dropout`` and ``n_members``, see `Body`.
 
     Raises
     ------
@@ -77,7 +76,7 @@ class AITM(Body):
         *,
         previous: Sequence[int | None],
         bottom_hidden_units: Sequence[int] = (64,),
-        **towers: Unpack[TowerOptions],
+        **towers: Any,
     ):
         super().__init__(n_outputs, **towers)
         if not bottom_hidden_units:

@@ -5,14 +5,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Unpack
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from .body import Body
 from .diagram import Diagram, describe
-from .towers import TowerOptions
 
 #: Ways to combine the bottoms that a tower reads.
 FUSIONS = ("concatenate", "sum", "average")
@@ -37,8 +36,8 @@ class AsymmetricSharing(Body):
         Widths of the layers of every task's bottom.
     fusion : {"concatenate", "sum", "average"}, default="concatenate"
         How the outputs of the bottoms are combined into the input of a tower.
-    **towers : TowerOptions
-        ``tower_hidden_units``, ``activation``, ``dropout`` and ``n_members``, see `TowerOptions`.
+    **towers : object
+        ``tower_hidden_units``, ``activation``, ``dropout`` and ``n_members``, see `Body`.
 
     Raises
     ------
@@ -69,7 +68,7 @@ class AsymmetricSharing(Body):
         reads: Sequence[Sequence[int]],
         bottom_hidden_units: Sequence[int] = (64,),
         fusion: str = "concatenate",
-        **towers: Unpack[TowerOptions],
+        **towers: Any,
     ):
         super().__init__(n_outputs, **towers)
         if fusion not in FUSIONS:

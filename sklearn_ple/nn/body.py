@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any, Unpack
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -12,7 +12,7 @@ from .axes import Axes, Axis
 from .diagram import Diagram, Node, count_for_one
 from .gates import Gates
 from .mlp import BatchedMLP
-from .towers import TOWER_DEFAULTS, SeparateTowers, TowerOptions, Towers
+from .towers import SeparateTowers, Towers
 
 
 class Body(nn.Module, ABC):
@@ -48,8 +48,15 @@ class Body(nn.Module, ABC):
     views : sequence of (int or None), default=(None,)
         The views of the features that a member reads, each with its own embeddings: for each view
         the position of the task that it belongs to, or None.
-    **towers : TowerOptions
-        ``tower_hidden_units``, ``activation``, ``dropout`` and ``n_members``, see `TowerOptions`.
+    tower_hidden_units : sequence of int, default=(32,)
+        Widths of the hidden layers of every tower; empty for linear towers.
+    activation : {"relu", "gelu", "silu", "elu", "tanh"}, default="relu"
+        Activation of all hidden layers of the network.
+    dropout : float or sequence of float, default=0.0
+        Share of activations that are dropped in training, in towers and below: the same for all
+        members, or one for each.
+    n_members : int, default=1
+        Number of independent networks that are evaluated together.
 
     Attributes
     ----------
@@ -61,11 +68,6 @@ class Body(nn.Module, ABC):
         The views of all members.
     activation : str
         Name of the activation, a key of `ACTIVATIONS`.
-
-    Raises
-    ------
-    TypeError
-        If there is an option with another name.
 
     See Also
     --------
@@ -97,21 +99,18 @@ class Body(nn.Module, ABC):
         n_outputs: Sequence[int],
         *,
         views: Sequence[int | None] = (None,),
-        **towers: Unpack[TowerOptions],
+        tower_hidden_units: Sequence[int] = (32,),
+        activation: str = "relu",
+        dropout: float | Sequence[float] = 0.0,
+        n_members: int = 1,
     ):
         super().__init__()
-        if unknown := sorted(towers.keys() - TOWER_DEFAULTS.keys()):
-            raise TypeError(
-                f"{type(self).__name__} does not accept {', '.join(unknown)}. Besides its own "
-                f"parameters it accepts {', '.join(TOWER_DEFAULTS)}."
-            )
-        options = TOWER_DEFAULTS | towers
         self.n_outputs = list(n_outputs)
         self.n_tasks = len(self.n_outputs)
-        self.tower_hidden_units = options["tower_hidden_units"]
-        self.activation = options["activation"]
-        self.dropout = options["dropout"]
-        self.n_members = options["n_members"]
+        self.tower_hidden_units = tower_hidden_units
+        self.activation = activation
+        self.dropout = dropout
+        self.n_members = n_members
         self.views = Axis(tuple((task, 1) for task in views), self.n_members)
         # The subclass makes them, once the width of their input is known.
         self.towers: Any = None

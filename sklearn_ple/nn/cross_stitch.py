@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Unpack
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -13,7 +13,6 @@ from .axes import Axes, Axis
 from .body import Body
 from .diagram import Diagram
 from .mixing import describe_mixed_layers, make_mixing_matrices, make_task_layers
-from .towers import TowerOptions
 
 
 class CrossStitch(Body):
@@ -34,8 +33,8 @@ class CrossStitch(Body):
         Widths of the layers of every task's network, below its tower.
     by_channel : bool, default=False
         Whether each unit of a layer has its own mixing matrix.
-    **towers : TowerOptions
-        ``tower_hidden_units``, ``activation``, ``dropout`` and ``n_members``, see `TowerOptions`.
+    **towers : object
+        ``tower_hidden_units``, ``activation``, ``dropout`` and ``n_members``, see `Body`.
 
     Attributes
     ----------
@@ -68,7 +67,7 @@ class CrossStitch(Body):
         *,
         hidden_units: Sequence[int] = (64,),
         by_channel: bool = False,
-        **towers: Unpack[TowerOptions],
+        **towers: Any,
     ):
         super().__init__(n_outputs, **towers)
         self.layers = make_task_layers(self, in_features, hidden_units)

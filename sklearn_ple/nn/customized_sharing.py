@@ -5,14 +5,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Unpack
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from .body import Body
 from .diagram import Diagram, describe
-from .towers import TowerOptions
 
 
 class CustomizedSharing(Body):
@@ -29,8 +28,8 @@ class CustomizedSharing(Body):
         Number of outputs of each task.
     bottom_hidden_units : sequence of int, default=(64,)
         Widths of the layers of every bottom.
-    **towers : TowerOptions
-        ``tower_hidden_units``, ``activation``, ``dropout`` and ``n_members``, see `TowerOptions`.
+    **towers : object
+        ``tower_hidden_units``, ``activation``, ``dropout`` and ``n_members``, see `Body`.
 
     References
     ----------
@@ -52,7 +51,7 @@ class CustomizedSharing(Body):
         n_outputs: Sequence[int],
         *,
         bottom_hidden_units: Sequence[int] = (64,),
-        **towers: Unpack[TowerOptions],
+        **towers: Any,
     ):
         super().__init__(n_outputs, **towers)
         self.shared_bottom, self.own_bottoms = (

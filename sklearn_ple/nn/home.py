@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import chain, pairwise
-from typing import Any, Unpack
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -20,7 +20,6 @@ from .gates import Gates, mix
 from .levels import ExpertNetwork
 from .mlp import ACTIVATIONS, BatchedLinear
 from .names import ExpertNames, GateNames, avoid_names, name_shared_gate, number_names
-from .towers import TowerOptions
 from .widths import split_expert_widths
 
 
@@ -67,8 +66,8 @@ class HoME(ExpertNetwork):
         Widths of the hidden layers of every gate except the self gates; empty for linear gates.
     feature_gate_rank : int, default=8
         Rank of the feature gates.
-    **towers : TowerOptions
-        ``tower_hidden_units``, ``activation``, ``dropout`` and ``n_members``, see `TowerOptions`.
+    **towers : object
+        ``tower_hidden_units``, ``activation``, ``dropout`` and ``n_members``, see `Body`.
         The activation is "silu" by default.
 
     Raises
@@ -104,7 +103,7 @@ class HoME(ExpertNetwork):
         expert_hidden_units: Sequence[int] | Sequence[Sequence[int]] = (64,),
         gate_hidden_units: Sequence[int] = (),
         feature_gate_rank: int = 8,
-        **towers: Unpack[TowerOptions],
+        **towers: Any,
     ):
         super().__init__(n_outputs, **({"activation": "silu"} | towers))
         groups = task_groups or {"all tasks": range(self.n_tasks)}

@@ -5,14 +5,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Unpack
+from typing import Any
 
 from torch import Tensor, nn
 
 from .gates import mix
 from .levels import ExpertNetwork
 from .names import ExpertNames, GateNames, avoid_names, number_names
-from .towers import TowerOptions
 from .widths import split_expert_widths
 
 
@@ -43,8 +42,8 @@ class MMoE(ExpertNetwork):
         Widths of the hidden layers of every gate; empty for linear gates, as in the paper.
     shared_gate : bool, default=False
         Whether the tasks share one gate.
-    **towers : TowerOptions
-        ``tower_hidden_units``, ``activation``, ``dropout`` and ``n_members``, see `TowerOptions`.
+    **towers : object
+        ``tower_hidden_units``, ``activation``, ``dropout`` and ``n_members``, see `Body`.
 
     Raises
     ------
@@ -79,7 +78,7 @@ class MMoE(ExpertNetwork):
         expert_hidden_units: Sequence[int] | Sequence[Sequence[int]] = (64,),
         gate_hidden_units: Sequence[int] = (),
         shared_gate: bool = False,
-        **towers: Unpack[TowerOptions],
+        **towers: Any,
     ):
         super().__init__(n_outputs, **towers)
         widths = split_expert_widths(expert_hidden_units, n_levels)

@@ -7,7 +7,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import Any, Unpack
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -20,7 +20,6 @@ from .diagram import Diagram, Node, count_for_one
 from .dropout import MemberDropout
 from .mlp import BatchedLinear
 from .names import GateNames, avoid_names
-from .towers import TowerOptions
 
 TASK_MASKS = ("tasks", "features", "both", None)
 # More would need too much memory for the tokens of a batch, with their keys and values.
@@ -68,8 +67,8 @@ class MultiTabNet(Body):
         always attends to itself.
     columns : sequence of Column, optional
         The columns to which the features belong; by default each feature is a column.
-    **towers : TowerOptions
-        ``tower_hidden_units``, ``activation``, ``dropout`` and ``n_members``, see `TowerOptions`.
+    **towers : object
+        ``tower_hidden_units``, ``activation``, ``dropout`` and ``n_members``, see `Body`.
 
     Attributes
     ----------
@@ -110,7 +109,7 @@ class MultiTabNet(Body):
         n_heads: int = 4,
         task_mask: str | None = "tasks",
         columns: Sequence[Column] | None = None,
-        **towers: Unpack[TowerOptions],
+        **towers: Any,
     ):
         super().__init__(n_outputs, **towers)
         if not len(hidden_units):

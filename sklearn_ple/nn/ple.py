@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Unpack
+from typing import Any
 
 from .extraction import ExtractionLevel
 from .levels import LevelNetwork
-from .towers import TowerOptions
 
 
 class PLE(LevelNetwork):
@@ -45,8 +44,8 @@ class PLE(LevelNetwork):
     n_added : int, default=0
         Number of tasks, the last ones, that were added to a network. The shared gates do not weigh
         their experts, so that the outputs of earlier tasks do not change.
-    **towers : TowerOptions
-        ``tower_hidden_units``, ``activation``, ``dropout`` and ``n_members``, see `TowerOptions`.
+    **towers : object
+        ``tower_hidden_units``, ``activation``, ``dropout`` and ``n_members``, see `Body`.
 
     Raises
     ------
@@ -87,7 +86,7 @@ class PLE(LevelNetwork):
         gate_hidden_units: Sequence[int] = (),
         residual: bool = False,
         n_added: int = 0,
-        **towers: Unpack[TowerOptions],
+        **towers: Any,
     ):
         super().__init__(
             n_outputs, n_specific_experts, n_shared_experts, n_added, gate_hidden_units, **towers

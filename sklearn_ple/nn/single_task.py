@@ -5,13 +5,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Unpack
+from typing import Any
 
 from torch import Tensor
 
 from .body import Body
 from .diagram import Diagram, describe
-from .towers import TowerOptions
 
 
 class SingleTask(Body):
@@ -28,8 +27,8 @@ class SingleTask(Body):
         Number of outputs of each task.
     bottom_hidden_units : sequence of int, default=(64,)
         Widths of the layers of every task's bottom; empty for towers that read the features.
-    **towers : TowerOptions
-        ``tower_hidden_units``, ``activation``, ``dropout`` and ``n_members``, see `TowerOptions`.
+    **towers : object
+        ``tower_hidden_units``, ``activation``, ``dropout`` and ``n_members``, see `Body`.
 
     Examples
     --------
@@ -51,7 +50,7 @@ class SingleTask(Body):
         n_outputs: Sequence[int],
         *,
         bottom_hidden_units: Sequence[int] = (64,),
-        **towers: Unpack[TowerOptions],
+        **towers: Any,
     ):
         super().__init__(n_outputs, views=range(len(n_outputs)), **towers)
         self.bottoms = self.make_mlps(self.per_task(), in_features, bottom_hidden_units)

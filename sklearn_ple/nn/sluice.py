@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Unpack
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -14,7 +14,6 @@ from .axes import Axes, Axis
 from .body import Body
 from .diagram import Diagram, Node, count_for_one
 from .mixing import describe_mixed_layers, make_mixing_matrices, make_task_layers
-from .towers import TowerOptions
 
 
 class Sluice(Body):
@@ -49,8 +48,8 @@ class Sluice(Body):
         Number G of subspaces of each layer; it must divide the width.
     orthogonality : float, default=1e-3
         Factor lambda of the penalty.
-    **towers : TowerOptions
-        ``tower_hidden_units``, ``activation``, ``dropout`` and ``n_members``, see `TowerOptions`.
+    **towers : object
+        ``tower_hidden_units``, ``activation``, ``dropout`` and ``n_members``, see `Body`.
 
     Attributes
     ----------
@@ -86,7 +85,7 @@ class Sluice(Body):
         hidden_units: Sequence[int] = (64, 64),
         n_subspaces: int = 2,
         orthogonality: float = 1e-3,
-        **towers: Unpack[TowerOptions],
+        **towers: Any,
     ):
         super().__init__(n_outputs, **towers)
         self.layers: Any = make_task_layers(self, in_features, hidden_units)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Unpack
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -12,7 +12,6 @@ from .axes import Axis
 from .gates import mix
 from .levels import Level, LevelNetwork
 from .names import GateNames
-from .towers import TowerOptions
 
 
 class STEM(LevelNetwork):
@@ -49,8 +48,8 @@ class STEM(LevelNetwork):
     n_added : int, default=0
         Number of tasks, the last ones, that were added to a network. The shared gates do not weigh
         their experts.
-    **towers : TowerOptions
-        ``tower_hidden_units``, ``activation``, ``dropout`` and ``n_members``, see `TowerOptions`.
+    **towers : object
+        ``tower_hidden_units``, ``activation``, ``dropout`` and ``n_members``, see `Body`.
 
     Raises
     ------
@@ -85,7 +84,7 @@ class STEM(LevelNetwork):
         expert_hidden_units: Sequence[int] | Sequence[Sequence[int]] = (64,),
         gate_hidden_units: Sequence[int] = (),
         n_added: int = 0,
-        **towers: Unpack[TowerOptions],
+        **towers: Any,
     ):
         super().__init__(
             n_outputs,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from itertools import groupby
-from typing import Any, TypedDict
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -13,44 +13,6 @@ from torch import Tensor, nn
 from .axes import Axis, ByTask
 from .diagram import count_for_one
 from .mlp import BatchedLinear, BatchedMLP
-
-
-class TowerOptions(TypedDict, total=False):
-    """Options that every network accepts besides its own parameters.
-
-    Attributes
-    ----------
-    tower_hidden_units : sequence of int, default=(32,)
-        Widths of the hidden layers of every tower; empty for linear towers.
-    activation : {"relu", "gelu", "silu", "elu", "tanh"}, default="relu"
-        Activation of all hidden layers of the network.
-    dropout : float or sequence of float, default=0.0
-        Share of activations that are dropped in training, in towers and below: the same for all
-        members, or one for each.
-    n_members : int, default=1
-        Number of independent networks that are evaluated together.
-
-    Examples
-    --------
-    >>> from sklearn_ple.nn import PLE, TowerOptions
-    >>> options: TowerOptions = {"tower_hidden_units": (16, 8), "n_members": 4}
-    >>> PLE(7, [1, 3], **options).towers.widths
-    [64, 64]
-    """
-
-    tower_hidden_units: Sequence[int]
-    activation: str
-    dropout: float | Sequence[float]
-    n_members: int
-
-
-#: Default values of the options.
-TOWER_DEFAULTS: TowerOptions = {
-    "tower_hidden_units": (32,),
-    "activation": "relu",
-    "dropout": 0.0,
-    "n_members": 1,
-}
 
 
 class Towers(nn.Module):

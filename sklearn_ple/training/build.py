@@ -113,7 +113,7 @@ def make_inputs(settings: Settings, encoder: TableEncoder) -> InputLayer:
 
 
 def body_options(settings: Settings) -> dict[str, Any]:
-    """Return the options that all networks accept, as in `~sklearn_ple.nn.TowerOptions`."""
+    """Return the options that all networks accept, those of `~sklearn_ple.nn.Body`."""
     return {
         "tower_hidden_units": tuple(settings.tower_hidden_units),
         "activation": settings.activation,
