@@ -71,7 +71,7 @@ class Body(nn.Module, ABC):
 
     See Also
     --------
-    TabularNetwork : Turn a table into the features that a body reads.
+    InputLayer : Turn a table into the features that a body reads.
 
     Examples
     --------

@@ -85,7 +85,7 @@ class Level(nn.Module):
     ) -> Tensor:
         """Sum the experts that the shared gate weighs: (n_members, n_rows, width)."""
         assert self.shared_gate is not None
-        n_specific = sum(owner is not None for owner in self.shared_gate.experts.owners)
+        n_specific = sum(n for task, n in self.shared_gate.experts.runs if task is not None)
         weighed = [bank[:, :n_specific] for bank in specific if n_specific]
         return mix(self.shared_gate(branch), *weighed, *shared)
 

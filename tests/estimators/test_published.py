@@ -115,7 +115,7 @@ def test_it_is_an_estimator_like_any_other(cls, table):
     assert predicted.shape == y.shape and list(predicted.columns) == list(y.columns)
     module, optimizer = twin.module_, twin.net_.optimizer_
     assert module.linear is None and module.inputs.numeric_embedding is None
-    assert module.clip_numbers is None and module.body.n_members == 1
+    assert module.inputs.clip_numbers is None and module.body.n_members == 1
     assert not any(any(m.rates) for m in module.modules() if hasattr(m, "rates"))
     assert type(optimizer) is torch.optim.Adam
     assert {group["weight_decay"] for group in optimizer.param_groups} == {0.0}
