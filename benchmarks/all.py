@@ -97,7 +97,6 @@ STEPS = (
     Step("coverage"),
     Step("relative_errors"),
     Step("survival"),
-    Step("tools"),
     Step("latency"),
     Step("n_jobs"),
     Step("streaming", ("--impressions", "10000000")),
@@ -148,7 +147,6 @@ def keep(steps, folder):
         path = f"{name.replace('.', '_')}.json"
         shutil.copy(folder / path, RESULTS / path)
     pages = [("-m", page) for page in ("render", "paper.render", "which")]
-    pages += [("-c", "import tools; tools.render()")] if "tools" in names else []
     for page in pages:
         subprocess.run([sys.executable, *page], cwd=HERE, check=True)
 

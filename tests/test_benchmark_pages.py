@@ -165,27 +165,6 @@ def test_pages_are_those_of_the_results(module, tmp_path, monkeypatch):
         assert made == kept, f"python benchmarks/render.py makes another {page}.rst"
 
 
-def test_the_page_of_tools_is_that_of_the_results(module, tmp_path, monkeypatch):
-    pytest.importorskip("sklearn.callback", reason="needs scikit-learn 1.9")
-    pytest.importorskip("polars", reason="needs polars")
-    tools = module("tools")
-    kept = tools.PAGE.read_text("utf-8")
-    monkeypatch.setattr(tools, "PAGE", tmp_path / "page.rst")
-    tools.render()
-    assert tools.PAGE.read_text("utf-8") == kept
-
-
-def test_a_tool_with_a_wrong_result_has_an_error(module):
-    pytest.importorskip("sklearn.callback", reason="needs scikit-learn 1.9")
-    pytest.importorskip("polars", reason="needs polars")
-    tools = module("tools")
-
-    def attempt(model, values):
-        raise AssertionError
-
-    assert tools.message(tools.error_of(attempt, "MLPRegressor")) == "AssertionError"
-
-
 def test_a_wide_frame_becomes_tables_with_the_index_in_each(module):
     columns = [f"column {i}" for i in range(15)]
     frame = pd.DataFrame(np.arange(30).reshape(2, 15), ["one", "two"], columns)
@@ -493,7 +472,7 @@ def test_the_figures_of_a_page_are_of_one_commit():
         for name, text in texts.items()
     }
     named = {name: commits for name, commits in named.items() if commits}
-    assert set(named) >= {"scores", "paper", "which_network", "scikit_learn"}
+    assert set(named) >= {"scores", "paper", "which_network"}
     assert all(len(own) == 1 and "," not in min(own) for own in named.values()), named
     assert "All numbers are of one commit." in texts["benchmarks"]
 

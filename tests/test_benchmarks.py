@@ -152,10 +152,10 @@ def test_results_are_kept_once_their_steps_have_ended(modules, tmp_path, monkeyp
     monkeypatch.setattr(tables, "RESULTS", results)
     monkeypatch.setattr(tables, "COMMIT", "aaaaaaa")
     monkeypatch.setattr("subprocess.run", lambda command, **_: commands.append(command[1:]))
-    ended = [{"commit": "bbbbbbb", "command": ["tools"]}]
-    for name, text in {"done": json.dumps(ended), "tools": "new", "speed": "half"}.items():
+    ended = [{"commit": "bbbbbbb", "command": ["memory"]}]
+    for name, text in {"done": json.dumps(ended), "memory": "new", "speed": "half"}.items():
         (tmp_path / f"{name}.json").write_text(text)
-    command = ["all.py", "--to", str(tmp_path), "--keep", "--only", "tools"]
+    command = ["all.py", "--to", str(tmp_path), "--keep", "--only", "memory"]
     monkeypatch.setattr("sys.argv", [*command, "speed"])
     with pytest.raises(SystemExit):
         tables.main()
@@ -163,8 +163,8 @@ def test_results_are_kept_once_their_steps_have_ended(modules, tmp_path, monkeyp
     assert not list(results.iterdir()) and not commands
     monkeypatch.setattr("sys.argv", command)
     tables.main()
-    assert [path.name for path in results.iterdir()] == ["tools.json"]
-    assert commands[-1] == ["-c", "import tools; tools.render()"]
+    assert [path.name for path in results.iterdir()] == ["memory.json"]
+    assert commands[-1] == ["-m", "which"]
 
 
 @pytest.fixture
